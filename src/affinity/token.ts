@@ -1,0 +1,180 @@
+/**
+ * The token: what the cookie holds. It names the owner without telling its address, and nobody can make or
+ * change one without a key.
+ *
+ *      byte  0        1       2..3   4..9        10..25       26..29  30..33  34..37  38..53
+ *            format   key id  pool   server id   session id   epoch   born    seen    MAC
+ *
+ * 54 bytes, 72 characters of base64url. Times are Unix seconds. The MAC is HMAC-SHA-256 over bytes 0..37, cut
+ * to 128 bits. Pool and server id are keyed hashes of the names, the same on every node that has the keys.
+ */
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { Session, Verdict } from './affinity.ts';
+
+export const tokenChars = 72;
+const tokenBytes = 54;
+const signedBytes = 38;
+const format = 0x10;
+
+/** Clocks of balancer nodes may differ by this much (seconds); a date further in the future is refused. */
+const skew = 60;
+
+const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+const sextet = Uint8Array.from({ length: 256 }, (_, byte) => {
+  const value = alphabet.indexOf(String.fromCharCode(byte));
+  return value < 0 ? 255 : value;
+});
+
+export interface TokenTimes {
+  /** Seconds; 0 for no limit. */
+  readonly idle: number;
+  readonly absolute: number;
+}
+
+/** What the ring keeps of a verified token. Slots of typed arrays: a hit allocates nothing. */
+class VerifiedTokens {
+  /** A power of two; a newer token takes the slot of an older one. */
+  private static readonly size = 4096;
+  private readonly chars = new Uint8Array(VerifiedTokens.size * tokenChars);
+  private readonly owners = new Float64Array(VerifiedTokens.size);
+  /** sid0..sid3, epoch, born, seen. */
+  private readonly words = new Uint32Array(VerifiedTokens.size * 7);
+
+  /** The end of the MAC is uniform: 12 bits of its last characters choose the slot. */
+  private slot(bytes: Uint8Array, start: number): number {
+    const last = start + tokenChars - 1;
+    return ((sextet[bytes[last]!]! << 6) | sextet[bytes[last - 1]!]!) & (VerifiedTokens.size - 1);
+  }
+
+  find(bytes: Uint8Array, start: number, session: Session): boolean {
+    const slot = this.slot(bytes, start);
+    const at = slot * tokenChars;
+    // Without an early exit: how long it takes must not tell how many characters were right.
+    let difference = 0;
+    for (let i = 0; i < tokenChars; i++) difference |= bytes[start + i]! ^ this.chars[at + i]!;
+    if (difference !== 0) return false;
+    const words = this.words;
+    const w = slot * 7;
+    session.owner = this.owners[slot]!;
+    session.sid0 = words[w]!;
+    session.sid1 = words[w + 1]!;
+    session.sid2 = words[w + 2]!;
+    session.sid3 = words[w + 3]!;
+    session.epoch = words[w + 4]!;
+    session.born = words[w + 5]!;
+    session.seen = words[w + 6]!;
+    return true;
+  }
+
+  keep(bytes: Uint8Array, start: number, session: Session): void {
+    const slot = this.slot(bytes, start);
+    this.chars.set(bytes.subarray(start, start + tokenChars), slot * tokenChars);
+    this.owners[slot] = session.owner;
+    const { sid0, sid1, sid2, sid3, epoch, born, seen } = session;
+    this.words.set([sid0, sid1, sid2, sid3, epoch, born, seen], slot * 7);
+  }
+}
+
+interface Key {
+  readonly id: number;
+  readonly secret: Buffer;
+}
+
+/** Signs and verifies the tokens of one pool. The first key signs; every key of the ring verifies. */
+export class TokenRing {
+  private readonly keys: readonly Key[];
+  private readonly pool: number;
+  private readonly times: TokenTimes;
+  private readonly verified = new VerifiedTokens();
+  private readonly decoded = Buffer.alloc(tokenBytes);
+
+  /** `keys` are secrets of at least 32 bytes, at least one. */
+  constructor(keys: readonly Buffer[], pool: string, times: TokenTimes) {
+    this.keys = keys.map((secret) => ({ id: derive(secret, 'limpet key id')[0]!, secret: derive(secret, 'limpet token') }));
+    // The first key may change by rotation and pools may not: the pool's hash only keeps them apart, unkeyed.
+    this.pool = createHmac('sha256', 'limpet pool').update(pool).digest().readUInt16BE(0);
+    this.times = times;
+  }
+
+  /**
+   * Reads the token in `bytes[start..end)` into `session` (owner, session id, epoch, times). Only 'valid' may
+   * be acted upon; 'idle' and 'old' are authentic tokens beyond their time. `now` is Unix seconds.
+   */
+  verify(bytes: Buffer, start: number, end: number, now: number, session: Session): Verdict {
+    if (end - start !== tokenChars) return 'invalid';
+    if (!this.verified.find(bytes, start, session)) {
+      if (!this.decode(bytes, start) || !this.authentic()) return 'invalid';
+      this.read(session);
+      this.verified.keep(bytes, start, session);
+    }
+    if (session.born > now + skew || session.seen > now + skew) return 'invalid';
+    if (this.times.absolute > 0 && now - session.born >= this.times.absolute) return 'old';
+    if (this.times.idle > 0 && now - session.seen >= this.times.idle) return 'idle';
+    return 'valid';
+  }
+
+  sign(session: Session): string {
+    const bytes = Buffer.alloc(tokenBytes);
+    const key = this.keys[0]!;
+    bytes[0] = format;
+    bytes[1] = key.id;
+    bytes.writeUInt16BE(this.pool, 2);
+    bytes.writeUIntBE(session.owner, 4, 6);
+    bytes.writeUInt32BE(session.sid0, 10);
+    bytes.writeUInt32BE(session.sid1, 14);
+    bytes.writeUInt32BE(session.sid2, 18);
+    bytes.writeUInt32BE(session.sid3, 22);
+    bytes.writeUInt32BE(session.epoch, 26);
+    bytes.writeUInt32BE(session.born, 30);
+    bytes.writeUInt32BE(session.seen, 34);
+    mac(key, bytes).copy(bytes, signedBytes, 0, tokenBytes - signedBytes);
+    return bytes.toString('base64url');
+  }
+
+  /** Strict: exactly the alphabet, so that one token has one spelling. */
+  private decode(bytes: Uint8Array, start: number): boolean {
+    const out = this.decoded;
+    for (let i = start, o = 0; o < tokenBytes; i += 4, o += 3) {
+      const a = sextet[bytes[i]!]!;
+      const b = sextet[bytes[i + 1]!]!;
+      const c = sextet[bytes[i + 2]!]!;
+      const d = sextet[bytes[i + 3]!]!;
+      if ((a | b | c | d) > 63) return false;
+      out[o] = (a << 2) | (b >> 4);
+      out[o + 1] = (b << 4) | (c >> 2);
+      out[o + 2] = (c << 6) | d;
+    }
+    return true;
+  }
+
+  private authentic(): boolean {
+    const bytes = this.decoded;
+    if (bytes[0] !== format || bytes.readUInt16BE(2) !== this.pool) return false;
+    const given = bytes.subarray(signedBytes);
+    for (const key of this.keys) {
+      if (key.id === bytes[1] && timingSafeEqual(mac(key, bytes).subarray(0, given.length), given)) return true;
+    }
+    return false;
+  }
+
+  private read(session: Session): void {
+    const bytes = this.decoded;
+    session.owner = bytes.readUIntBE(4, 6);
+    session.sid0 = bytes.readUInt32BE(10);
+    session.sid1 = bytes.readUInt32BE(14);
+    session.sid2 = bytes.readUInt32BE(18);
+    session.sid3 = bytes.readUInt32BE(22);
+    session.epoch = bytes.readUInt32BE(26);
+    session.born = bytes.readUInt32BE(30);
+    session.seen = bytes.readUInt32BE(34);
+  }
+}
+
+function mac(key: Key, bytes: Buffer): Buffer {
+  return createHmac('sha256', key.secret).update(bytes.subarray(0, signedBytes)).digest();
+}
+
+/** A key for one purpose, so that one configured secret never serves two. */
+export function derive(secret: Buffer, purpose: string): Buffer {
+  return createHmac('sha256', secret).update(purpose).digest();
+}

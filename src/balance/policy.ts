@@ -1,0 +1,24 @@
+/**
+ * A policy proposes servers for a session that is nobody's; it never sees a request. The caller's
+ * `accept` filters the unusable ones (tried, full, over the bound), so that a policy is only its algorithm.
+ */
+import type { Snapshot } from '../fleet/fleet.ts';
+import type { Server } from '../fleet/server.ts';
+
+export type Accept = (server: Server) => boolean;
+
+export interface Policy {
+  readonly name: string;
+  /**
+   * Proposes servers of `snapshot.up` in this policy's order, each at most once, until `accept` takes one.
+   * `key` is an unsigned 32-bit hash of the session's key, for policies that place by hash; others ignore it.
+   * Undefined when accept took none. A policy that keeps state between calls keeps it per snapshot
+   * (`snapshot !== this.snapshot` is the sign to rebuild) and starts anew with little disturbance.
+   */
+  select(snapshot: Snapshot, key: number, accept: Accept): Server | undefined;
+}
+
+export interface PolicyOptions {
+  /** Uniform in [0, 1): handed in, so that tests and the simulator repeat. */
+  readonly random: () => number;
+}

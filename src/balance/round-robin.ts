@@ -1,0 +1,152 @@
+/**
+ * Smooth weighted round-robin: turns go round, a heavier server has more of them, spread evenly.
+ *
+ * Equal weights are a plain rotation. Otherwise each server has a turn every 1/weight of virtual time and the
+ * earliest is next (earliest deadline first). The servers' beats are shifted against each other by the golden
+ * ratio; if all began at 0, weights 5,1,1 would give a a a a a b c. In one unit of virtual time, which
+ * with whole weights is a run of as many picks as their sum, every server has exactly its weight in turns.
+ */
+import type { Snapshot } from '../fleet/fleet.ts';
+import type { Server } from '../fleet/server.ts';
+import { Heap } from './heap.ts';
+import type { Accept, Policy, PolicyOptions } from './policy.ts';
+
+const goldenRatio = (Math.sqrt(5) - 1) / 2;
+
+export class RoundRobin implements Policy {
+  readonly name = 'round-robin';
+  private readonly random: () => number;
+  private snapshot: Snapshot | null = null;
+  private equal = true;
+  /** With equal weights: the position whose turn is next. */
+  private next = 0;
+  /** With unequal weights: the key is the virtual time of a server's next turn. */
+  private heap = new Heap(0);
+  /** Virtual time of the latest turn. */
+  private now = 0;
+  /** Shift of the server that joined last. Begins at random: balancers that start together do not all begin with one server. */
+  private beat: number;
+
+  constructor(options: PolicyOptions) {
+    this.random = options.random;
+    this.beat = options.random();
+  }
+
+  select(snapshot: Snapshot, _key: number, accept: Accept): Server | undefined {
+    const { up } = snapshot;
+    if (up.length === 0) return undefined;
+    const first = this.turn(snapshot);
+    const server = up[first]!;
+    if (accept(server)) return server;
+    return this.equal ? this.rotate(up, first, accept) : this.pass(snapshot, first, accept);
+  }
+
+  /** Position in `snapshot.up` of the server whose turn it is; the turn is then over. Needs a server that is up. */
+  turn(snapshot: Snapshot): number {
+    if (snapshot !== this.snapshot) this.rebuild(snapshot);
+    if (this.equal) {
+      const at = this.next;
+      this.next = (at + 1) % snapshot.up.length;
+      return at;
+    }
+    const { heap } = this;
+    const at = heap.top;
+    this.now = heap.keys[at]!;
+    heap.keys[at] = this.now + 1 / snapshot.weights[at]!;
+    heap.sink(0);
+    return at;
+  }
+
+  private rotate(up: readonly Server[], first: number, accept: Accept): Server | undefined {
+    for (let step = 1; step < up.length; step++) {
+      const at = (first + step) % up.length;
+      const server = up[at]!;
+      if (!accept(server)) continue;
+      this.next = (at + 1) % up.length;
+      return server;
+    }
+    this.next = first;
+    return undefined;
+  }
+
+  /**
+   * Goes on to the later turns. Servers passed over lose theirs, or they would take a burst once they have room;
+   * but when nobody is taken the turn is given back, or who asks twice would skip every second server.
+   */
+  private pass(snapshot: Snapshot, first: number, accept: Accept): Server | undefined {
+    const { heap } = this;
+    const { up, weights } = snapshot;
+    const firstDue = this.now;
+    while (heap.size > 0) {
+      const at = heap.pop();
+      const server = up[at]!;
+      if (at === first || !accept(server)) continue;
+      this.now = heap.keys[at]!;
+      for (let popped = heap.size; popped < up.length; popped++) this.forfeit(heap.items[popped]!, weights);
+      heap.restore();
+      return server;
+    }
+    heap.keys[first] = firstDue;
+    heap.restore();
+    return undefined;
+  }
+
+  /** Moves a turn that is over or missed by whole intervals, so that the server keeps its own beat. */
+  private forfeit(at: number, weights: Float64Array): void {
+    const due = this.heap.keys[at]!;
+    const weight = weights[at]!;
+    // The first server's was moved by `turn` already.
+    if (due <= this.now) this.heap.keys[at] = due + (Math.floor((this.now - due) * weight) + 1) / weight;
+  }
+
+  /** Servers that stay keep their place in the order; new ones join between them. */
+  private rebuild(snapshot: Snapshot): void {
+    const waits = this.waits();
+    const { up, weights } = snapshot;
+    this.snapshot = snapshot;
+    this.equal = weights.every((weight) => weight === weights[0]);
+    this.now = 0;
+    if (this.equal) {
+      this.heap = new Heap(0);
+      this.next = soonest(up, waits) ?? Math.floor(this.random() * up.length);
+      return;
+    }
+    this.heap = new Heap(up.length);
+    for (let at = 0; at < up.length; at++) {
+      const wait = waits.get(up[at]!.number) ?? this.join();
+      this.heap.keys[at] = wait / weights[at]!;
+    }
+    this.heap.build();
+  }
+
+  private join(): number {
+    this.beat = (this.beat + goldenRatio) % 1;
+    return this.beat;
+  }
+
+  /** By server number: the share of its interval (0 to 1) that each server has still to wait for its turn. */
+  private waits(): Map<number, number> {
+    const waits = new Map<number, number>();
+    if (this.snapshot === null) return waits;
+    const { up, weights } = this.snapshot;
+    for (let at = 0; at < up.length; at++) {
+      const wait = this.equal
+        ? ((at - this.next + up.length) % up.length) / up.length
+        : (this.heap.keys[at]! - this.now) * weights[at]!;
+      waits.set(up[at]!.number, wait);
+    }
+    return waits;
+  }
+}
+
+function soonest(up: readonly Server[], waits: Map<number, number>): number | undefined {
+  let found: number | undefined;
+  let least = Number.POSITIVE_INFINITY;
+  for (let at = 0; at < up.length; at++) {
+    const wait = waits.get(up[at]!.number);
+    if (wait === undefined || wait >= least) continue;
+    least = wait;
+    found = at;
+  }
+  return found;
+}

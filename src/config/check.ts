@@ -1,0 +1,123 @@
+/** What must fit together across fields. Every finding is told; errors make the config unusable, warnings do not. */
+import { formatAddress } from '../net/socket.ts';
+import { checkCookie, checkSharedCookies } from './check-cookies.ts';
+import type { LimpetOptions, PoolOptions, RouteOptions } from './options.ts';
+import { type Path, type Problem, suggest } from './problem.ts';
+
+/** `routesLeftOut`: the file has none, so a single pool serves all. */
+export function checkConfig(options: LimpetOptions, routesLeftOut: boolean): Problem[] {
+  return [
+    ...checkListeners(options),
+    ...options.pools.flatMap(checkPool),
+    ...checkRoutes(options, routesLeftOut),
+    ...checkSharedCookies(options),
+  ];
+}
+
+function error(path: Path, text: string): Problem {
+  return { level: 'error', path, text };
+}
+
+function warning(path: Path, text: string): Problem {
+  return { level: 'warning', path, text };
+}
+
+function checkListeners({ listeners }: LimpetOptions): Problem[] {
+  const found: Problem[] = [];
+  const first = new Map<string, number>();
+  for (const [index, { address, limits }] of listeners.entries()) {
+    const path = ['listeners', index];
+    const text = formatAddress(address);
+    const other = first.get(text);
+    const anyPort = address.kind === 'tcp' && address.port === 0;
+    if (other !== undefined && !anyPort) {
+      found.push(error([...path, 'address'], `listeners[${other}] has the address ${text} already`));
+    } else first.set(text, index);
+    if (limits.uriBytes >= limits.headBytes) {
+      found.push(
+        warning(
+          [...path, 'limits', 'uriBytes'],
+          'never reached: headBytes, which counts the target too, is not larger',
+        ),
+      );
+    }
+  }
+  return found;
+}
+
+function checkPool(pool: PoolOptions): Problem[] {
+  const path = ['pools', pool.name];
+  const found = checkServers(pool, path);
+  const { active, passive } = pool.health;
+  if (active !== null && active.timeout > active.interval) {
+    found.push(warning([...path, 'health', 'timeout'], 'longer than the interval: checks of one server overlap'));
+  }
+  if (passive !== null && passive.ejection > passive.maxEjection) {
+    found.push(error([...path, 'health', 'passive', 'ejection'], 'longer than maxEjection'));
+  }
+  const never = pool.affinity.findIndex(({ type }) => type === 'source-ip') + 1;
+  if (never > 0 && never < pool.affinity.length) {
+    found.push(warning([...path, 'affinity', never], 'never asked: source-ip before it recognises every request'));
+  }
+  for (const [index, affinity] of pool.affinity.entries()) {
+    if (affinity.type === 'cookie') found.push(...checkCookie(affinity, [...path, 'affinity', index, 'cookie']));
+  }
+  return found;
+}
+
+function checkServers({ servers }: PoolOptions, pool: Path): Problem[] {
+  const found: Problem[] = [];
+  const names = new Map<string, number>();
+  const addresses = new Map<string, number>();
+  for (const [index, { name, address }] of servers.entries()) {
+    const path = [...pool, 'servers', index];
+    const text = formatAddress(address);
+    const [sameName, sameAddress] = [names.get(name), addresses.get(text)];
+    if (sameAddress !== undefined) {
+      found.push(
+        error(
+          [...path, 'address'],
+          `servers[${sameAddress}] has the address ${text} already: one address is one server`,
+        ),
+      );
+    } else if (sameName !== undefined) {
+      found.push(
+        error([...path, 'name'], `servers[${sameName}] is named "${name}" already: sessions are kept by name`),
+      );
+    }
+    if (sameName === undefined) names.set(name, index);
+    if (sameAddress === undefined) addresses.set(text, index);
+  }
+  if (servers.every(({ weight }) => weight === 0)) {
+    found.push(warning([...pool, 'servers'], 'every weight is 0: no server takes a new session'));
+  }
+  return found;
+}
+
+function checkRoutes({ routes, pools }: LimpetOptions, leftOut: boolean): Problem[] {
+  const names = pools.map(({ name }) => name);
+  if (names.length === 0) return [error(['pools'], 'found no pool, expected at least one')];
+  if (leftOut && names.length > 1) {
+    return [error(['routes'], `found nothing, expected a list of routes, because there are ${names.length} pools`)];
+  }
+  const found: Problem[] = [];
+  for (const [index, route] of routes.entries()) {
+    if (!names.includes(route.pool)) {
+      const near = suggest(route.pool, names);
+      const hint = near === undefined ? `expected one of ${names.join(', ')}` : `did you mean "${near}"?`;
+      found.push(error(['routes', index, 'pool'], `there is no pool "${route.pool}", ${hint}`));
+    }
+    const before = routes.slice(0, index).findIndex((earlier) => covers(earlier, route));
+    if (before >= 0) found.push(warning(['routes', index], `never asked: routes[${before}] matches all that it does`));
+  }
+  for (const name of names) {
+    if (!routes.some(({ pool }) => pool === name)) found.push(warning(['pools', name], 'no route leads to this pool'));
+  }
+  return found;
+}
+
+/** Every request that `b` matches is matched by `a`. */
+function covers({ match: a }: RouteOptions, { match: b }: RouteOptions): boolean {
+  const host = a.host === '' || a.host === b.host || (a.host.startsWith('*.') && b.host.endsWith(a.host.slice(1)));
+  return host && (a.path === '/' || b.path === a.path || b.path.startsWith(`${a.path}/`));
+}

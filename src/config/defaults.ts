@@ -1,0 +1,74 @@
+/** What holds when a person says nothing: the one place, in milliseconds and bytes, frozen. */
+import { deepFreeze } from './freeze.ts';
+
+const second = 1000;
+const hour = 3600 * second;
+const KiB = 1024;
+
+export const defaults = deepFreeze({
+  listener: {
+    reusePort: false,
+    backlog: 511,
+    trustedProxies: [],
+    upgrades: ['websocket'],
+    halfClose: false,
+    limits: { connections: 100_000, headBytes: 16 * KiB, headers: 100, uriBytes: 8 * KiB, bodyBytes: 0 },
+    timeouts: { requestHead: 10 * second, requestBody: 30 * second, keepAlive: 60 * second, write: 30 * second },
+  },
+  pool: {
+    balance: 'least-requests',
+    maxLoad: 0,
+    affinity: ['cookie'],
+    whenOwnerFails: 'rebind',
+    queue: { max: 1024, timeout: 5 * second },
+    retry: { attempts: 3, bufferBody: 64 * KiB, deadline: 0 },
+    timeouts: {
+      connect: 2 * second,
+      response: 60 * second,
+      responseBody: 60 * second,
+      // Below the 5 s after which node:http closes an idle connection, so that it is we who close first.
+      keepAlive: 4 * second,
+      tunnel: hour,
+    },
+    maxIdle: 256,
+  },
+  server: { weight: 1, maxRequests: 0 },
+  cookie: {
+    name: 'limpet',
+    path: '/',
+    domain: '',
+    sameSite: 'Lax',
+    secure: 'auto',
+    httpOnly: true,
+    partitioned: false,
+    lifetime: 'session',
+    idle: 8 * hour,
+    absolute: 0,
+    onCacheable: 'private',
+  },
+  sourceIp: { ipv4Prefix: 32, ipv6Prefix: 64 },
+  /** Status of `reject` without one. */
+  reject: 503,
+  health: { panicThreshold: 0.5, slowStart: 0 },
+  /** Active checks once they are asked for; without that there are none. */
+  active: {
+    host: '',
+    status: '200-399',
+    body: '',
+    interval: 2 * second,
+    timeout: second,
+    rise: 2,
+    fall: 3,
+    jitter: 0.1,
+  },
+  passive: { connectErrors: 3, serverErrors: 0, ejection: second, maxEjection: 60 * second },
+  match: { host: '', path: '/' },
+  workers: 1,
+  log: { access: 'off', level: 'info' },
+  shutdown: { timeout: 30 * second },
+  stateDir: '.limpet',
+  identify: false,
+});
+
+/** Where `limpet 3001 3002` listens. */
+export const defaultListen = '127.0.0.1:8080';

@@ -1,0 +1,100 @@
+/** Turns what zod found into problems for people: the field, what was found there, what is expected. */
+import type { z } from 'zod';
+import { type Path, type Problem, pathText, suggest } from './problem.ts';
+
+type Issue = z.core.$ZodIssue;
+
+/** `templates`: what stood in the config where a variable was put in, by path text. */
+export function explain(issues: readonly Issue[], value: unknown, templates: ReadonlyMap<string, string>): Problem[] {
+  const told = new Map<string, Problem>();
+  for (const issue of issues.flatMap((one) => unfold(one, []))) {
+    for (const problem of problemsOf(issue, value, templates)) {
+      // A value can fail several checks of one field; the first says it all.
+      const key = pathText(problem.path);
+      if (!told.has(key)) told.set(key, problem);
+    }
+  }
+  return [...told.values()];
+}
+
+/**
+ * Of the branches of a union the one that was meant: it took the value's type and failed further in. Without
+ * one the union's own message stands, which names all branches.
+ */
+function unfold(issue: Issue, above: readonly PropertyKey[]): Issue[] {
+  const path = [...above, ...issue.path];
+  if (issue.code === 'invalid_union') {
+    const meant = issue.errors.filter((branch) => !branch.some(refusesType));
+    if (meant.length === 1) return meant.flat().flatMap((inner) => unfold(inner, path));
+  }
+  return [{ ...issue, path }];
+}
+
+function refusesType(issue: Issue): boolean {
+  return issue.path.length === 0 && ['invalid_type', 'invalid_value', 'invalid_format', 'custom'].includes(issue.code);
+}
+
+function problemsOf(issue: Issue, value: unknown, templates: ReadonlyMap<string, string>): Problem[] {
+  const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)));
+  if (issue.code === 'unrecognized_keys') {
+    const known = issue.message.split(' ');
+    return issue.keys.map((key) => {
+      const near = suggest(key, known);
+      const hint = near === undefined ? `expected one of ${known.join(', ')}` : `did you mean "${near}"?`;
+      return { level: 'error', path: [...path, key], part: 'name', text: `unknown field, ${hint}` };
+    });
+  }
+  if (issue.code === 'invalid_key') {
+    const expected = issue.issues[0]?.message ?? issue.message;
+    return [
+      {
+        level: 'error',
+        path,
+        part: 'name',
+        text: `found the name ${quote(String(path.at(-1)))}, expected ${expected}`,
+      },
+    ];
+  }
+  const text = `found ${describe(path, value, templates)}, expected ${issue.message}`;
+  return [{ level: 'error', path, text: `${text}${hintFor(issue, path, value)}` }];
+}
+
+/** A misspelt word gets the nearest right one, unless it is a secret or came from a variable. */
+function hintFor(issue: Issue, path: Path, value: unknown): string {
+  const found = valueAt(value, path);
+  if (issue.code !== 'invalid_value' || typeof found !== 'string' || isSecret(path)) return '';
+  const near = suggest(found, issue.values.map(String));
+  return near === undefined || issue.values.length < 2 ? '' : `; did you mean "${near}"?`;
+}
+
+/** Never the text of a key, nor that of a variable: either may be a secret in the wrong place. */
+function describe(path: Path, value: unknown, templates: ReadonlyMap<string, string>): string {
+  const found = valueAt(value, path);
+  const template = templates.get(pathText(path));
+  if (isSecret(path) && typeof found !== 'object' && found !== undefined) {
+    return `a text of ${Buffer.byteLength(String(found))} bytes`;
+  }
+  if (template !== undefined) return `what ${quote(template)} gives`;
+  if (found === undefined || found === null) return 'nothing';
+  if (Array.isArray(found)) return 'a list';
+  if (typeof found === 'object') return 'a map';
+  return typeof found === 'string' ? quote(found) : String(found);
+}
+
+function isSecret(path: Path): boolean {
+  return path[0] === 'keys';
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);
+}
+
+function valueAt(value: unknown, path: Path): unknown {
+  return path.reduce<unknown>(
+    (node, part) =>
+      typeof node === 'object' && node !== null
+        ? Object.entries(node).find(([key]) => key === String(part))?.[1]
+        : undefined,
+    value,
+  );
+}

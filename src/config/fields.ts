@@ -1,0 +1,102 @@
+/**
+ * The kinds of values that a config holds, as zod schemas. Each names itself (`title`, for editors and the
+ * reference), and its error says what is expected, never what was found.
+ */
+import { z } from 'zod';
+import { durationPattern, formatDuration, formatSize, parseDuration, parseSize, sizePattern } from './units.ts';
+
+/** The longest time-out that the timers of both runtimes keep: 2^31 - 1 ms. */
+const longestTimer = 596 * 3_600_000;
+/** For times that are only compared: 99999h, eleven years. */
+export const longestTime = 99_999 * 3_600_000;
+
+/** A field, or a part with fields of its own, that is filled with `written` when it is absent. `meaning` is a sentence or two for the reference. */
+export function field<S extends z.ZodType>(schema: S, written: z.input<S> & {}, meaning: string) {
+  return schema.prefault(written).meta({ description: meaning });
+}
+
+/** A field without a fixed default, for which the reference names `written`, if anything. */
+export function open<S extends z.ZodType>(schema: S, written: string | undefined, meaning: string) {
+  return schema.optional().meta({ description: meaning, ...(written === undefined ? {} : { default: written }) });
+}
+
+/** A map of known fields. Its error for an unknown one is the list of those it knows: see `explain`. */
+export function map<T extends z.ZodRawShape>(shape: T, expected = 'a map of fields') {
+  const known = Object.keys(shape).join(' ');
+  return z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? known : expected) });
+}
+
+/** Text that `parse` understands; null means that it does not. */
+export function text<T>(title: string, expected: string, parse: (value: string) => T | null) {
+  return z
+    .string({ error: expected })
+    .meta({ title })
+    .transform((value, context): T => {
+      const parsed = parse(value);
+      if (parsed !== null) return parsed;
+      context.issues.push({ code: 'custom', message: expected, input: value });
+      return z.NEVER;
+    });
+}
+
+export function word<const T extends readonly string[]>(choices: T) {
+  return z.enum(choices, { error: oneOf(choices) });
+}
+
+export function oneOf(choices: readonly string[]): string {
+  return choices.length === 1 ? choices.join() : `one of ${choices.join(', ')}`;
+}
+
+/** A whole number, or its digits as text, which is what an environment variable gives. */
+export function whole(min: number, max: number) {
+  const error = `a whole number from ${min} to ${max}`;
+  return z.preprocess(numberOf, z.int({ error }).min(min, { error }).max(max, { error }));
+}
+
+export function decimal(min: number, max: number) {
+  const error = `a number from ${min} to ${max}`;
+  return z.preprocess(numberOf, z.number({ error }).min(min, { error }).max(max, { error }));
+}
+
+function numberOf(value: number | `${number}`): unknown {
+  return typeof value === 'string' && /^[0-9]+(?:\.[0-9]+)?$/.test(value) ? Number(value) : value;
+}
+
+export function flag() {
+  return z.preprocess(
+    (value: boolean | 'true' | 'false'): unknown => (value === 'true' ? true : value === 'false' ? false : value),
+    z.boolean({ error: 'true or false' }),
+  );
+}
+
+/** Milliseconds, from 1 up. */
+export function time(longest = longestTimer) {
+  const expected = `a time such as 500ms, 30s or 1m30s, at most ${formatDuration(longest)}`;
+  const fits = (found: number) => found > 0 && found <= longest;
+  return z
+    .string({ error: expected })
+    .regex(durationPattern, { error: expected })
+    .transform(parseDuration)
+    .refine(fits, { error: expected })
+    .meta({ title: 'time' });
+}
+
+/** Milliseconds, 0 for none, which is written `0`, `0s` or `off`. */
+export function timeOrNone(longest = longestTimer) {
+  const expected = `a time such as 30s or 1m30s, at most ${formatDuration(longest)}, or off`;
+  return z
+    .union([z.literal(0), z.literal('off'), z.string().regex(durationPattern)], { error: expected })
+    .transform((value) => (value === 0 || value === 'off' ? 0 : parseDuration(value)))
+    .refine((found) => found <= longest, { error: expected })
+    .meta({ title: 'time or off' });
+}
+
+/** Bytes. */
+export function size(min: number, max: number) {
+  const expected = `a size from ${formatSize(min)} to ${formatSize(max)}, such as 16k, 1M or a number of bytes`;
+  return z
+    .union([z.int().min(0), z.string().regex(sizePattern)], { error: expected })
+    .transform((value) => (typeof value === 'number' ? value : parseSize(value)))
+    .refine((found) => found >= min && found <= max, { error: expected })
+    .meta({ title: 'size' });
+}

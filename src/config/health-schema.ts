@@ -1,0 +1,110 @@
+/** What a person may write about health checks, and how it becomes the filled options. */
+import { z } from 'zod';
+import { defaults } from './defaults.ts';
+import { decimal, field, map, open, text, time, timeOrNone, whole, word } from './fields.ts';
+import type { ActiveOptions, HealthOptions } from './options.ts';
+import { formatDuration } from './units.ts';
+
+const { active, health, passive } = defaults;
+
+type Range = readonly [number, number];
+
+const statusForm = 'statuses from 100 to 599, such as 200, 200-399 or 200-299,404';
+
+/** `200-299,404` as inclusive ranges. */
+const statusSchema = z.preprocess(
+  (value: string | number): unknown => (typeof value === 'number' ? String(value) : value),
+  text('statuses', statusForm, parseStatuses),
+);
+
+function parseStatuses(written: string): readonly Range[] | null {
+  const ranges = written.split(',').map((piece): Range => {
+    const [, from = '', to = from] = /^\s*([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?\s*$/.exec(piece) ?? [];
+    return [Number(from), Number(to)];
+  });
+  return ranges.every(([from, to]) => from > 0 && from <= to) ? ranges : null;
+}
+
+const pathSchema = text('path', 'a path that begins with / and has no space or #', (path) =>
+  /^\/[\x21-\x22\x24-\x7e]*$/.test(path) ? path : null,
+);
+
+/** It goes into the Host header as it stands. */
+const hostSchema = text('host', 'a host with or without a port, such as app.example.org', (host) =>
+  /^[A-Za-z0-9._:[\]-]*$/.test(host) ? host : null,
+);
+
+const bodySchema = text('text', 'text', (body) => body);
+
+const passiveFields = map(
+  {
+    connectErrors: field(whole(1, 1000), passive.connectErrors, 'Connection errors in a row that eject a server.'),
+    serverErrors: field(whole(0, 1000), passive.serverErrors, '5xx responses in a row that eject a server. 0: never.'),
+    ejection: field(time(), formatDuration(passive.ejection), 'First ejection; each further one lasts twice as long.'),
+    maxEjection: field(time(), formatDuration(passive.maxEjection), 'The longest ejection.'),
+  },
+  'false, or a map of fields',
+);
+
+export const healthSchema = map({
+  active: open(
+    z.union([z.literal(false), z.literal('false'), word(['http', 'tcp'])], { error: 'http, tcp or false' }),
+    '`http` with a `path`, `tcp` with any other field of these checks, else `false`',
+    'Checks of our own: an HTTP request, a TCP connect, or none.',
+  ),
+  path: open(pathSchema, undefined, 'Asked for with GET.'),
+  host: open(hostSchema, "the server's address", 'Host header of the check.'),
+  status: open(statusSchema, active.status, 'Good statuses and ranges of them.'),
+  body: open(bodySchema, 'any', 'Text that the first 64 KiB of the body must hold.'),
+  interval: open(time(), formatDuration(active.interval), 'Between two checks of a server.'),
+  timeout: open(time(), formatDuration(active.timeout), 'A check that takes longer has failed.'),
+  rise: open(whole(1, 100), String(active.rise), 'Good checks in a row that bring a server up.'),
+  fall: open(whole(1, 100), String(active.fall), 'Bad checks in a row that take it down.'),
+  jitter: open(decimal(0, 1), String(active.jitter), 'Share of the interval by which checks are spread.'),
+  passive: field(
+    z.union([z.literal(false), z.literal('false'), passiveFields], { error: 'false, or a map of fields' }),
+    {},
+    'What the traffic itself tells. `false`: no server is ejected for its errors.',
+  ),
+  panicThreshold: field(
+    decimal(0, 1),
+    health.panicThreshold,
+    'When fewer than this share of the servers look up, none of it is believed and all are used. 0: never.',
+  ),
+  slowStart: field(
+    timeOrNone(),
+    'off',
+    'A server that comes up gets its full share of new sessions only after this long.',
+  ),
+}).transform((written, context): HealthOptions => {
+  const { active: wanted, path, host, status, body, passive, panicThreshold, slowStart, ...timing } = written;
+  const { interval, timeout, rise, fall, jitter } = timing;
+  const timed = Object.values(timing).some((value) => value !== undefined);
+  const mode = wanted ?? (path !== undefined ? 'http' : timed ? 'tcp' : false);
+  const detail = Object.entries({ host, status, body }).find(([, value]) => value !== undefined)?.[0];
+  if (path === undefined && (mode === 'http' || (wanted === undefined && detail !== undefined))) {
+    const message = `the path to ask for, because ${mode === 'http' ? 'active is http' : `${detail} is given`}`;
+    context.issues.push({ code: 'custom', message, input: path, path: ['path'] });
+    return z.NEVER;
+  }
+  const http = {
+    path: path ?? '',
+    host: host ?? active.host,
+    status: status ?? parseStatuses(active.status) ?? [],
+    body: body ?? active.body,
+  };
+  const checks: ActiveOptions = {
+    http: mode === 'http' ? http : null,
+    interval: interval ?? active.interval,
+    timeout: timeout ?? active.timeout,
+    rise: rise ?? active.rise,
+    fall: fall ?? active.fall,
+    jitter: jitter ?? active.jitter,
+  };
+  return {
+    active: mode === 'http' || mode === 'tcp' ? checks : null,
+    passive: typeof passive === 'object' ? passive : null,
+    panicThreshold,
+    slowStart,
+  };
+});

@@ -1,0 +1,74 @@
+/** Finds and loads a config file: YAML, or a TypeScript or JavaScript module whose default export is the config. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { UsageError } from '../errors.ts';
+import type { Environment } from './env.ts';
+import { ConfigError, type Source } from './problem.ts';
+import { type ReadConfig, readConfig } from './read.ts';
+import { readYaml } from './yaml.ts';
+
+/** Looked for in this order when no file is named. */
+export const configNames = [
+  'limpet.yaml',
+  'limpet.yml',
+  'limpet.config.ts',
+  'limpet.config.mts',
+  'limpet.config.js',
+  'limpet.config.mjs',
+] as const;
+
+export interface LoadedConfig extends ReadConfig {
+  readonly source: Source;
+}
+
+/** The config of a folder, by its usual name; undefined when there is none. */
+export function findConfig(folder: string): string | undefined {
+  return configNames.find((name) => existsSync(join(folder, name)));
+}
+
+/** Throws ConfigError for what is wrong in the file, UsageError when it cannot be read. `file` is relative to `folder`. */
+export async function loadConfig(file: string, folder: string, env: Environment): Promise<LoadedConfig> {
+  const path = resolve(folder, file);
+  if (/\.[cm]?[jt]s$/.test(file)) {
+    const source: Source = { name: file, locate: () => null };
+    return { ...readConfig(await loadModule(file, path), { source, env, variables: false }), source };
+  }
+  const { value, locate, problems } = readYaml(readText(file, path));
+  const source: Source = { name: file, locate };
+  if (problems.length > 0) throw new ConfigError(source, problems);
+  return { ...readConfig(value, { source, env, variables: true }), source };
+}
+
+function readText(file: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new UsageError(`cannot read the config ${file}: ${codeOf(error)}`);
+  }
+}
+
+async function loadModule(file: string, path: string): Promise<unknown> {
+  if (!existsSync(path)) throw new UsageError(`cannot read the config ${file}: there is no such file`);
+  let loaded: { readonly default?: unknown };
+  try {
+    loaded = await import(pathToFileURL(path).href);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    const hint = /(?:package|module) ['"]limpet['"]/.test(message)
+      ? ': run npm install limpet beside it, or export a plain object without defineConfig'
+      : '';
+    throw new UsageError(`cannot load the config ${file}: ${message}${hint}`, { cause: error });
+  }
+  const config = await loaded.default;
+  if (typeof config === 'object' && config !== null) return config;
+  throw new UsageError(`the config ${file} has no default export: write export default defineConfig({ ... })`);
+}
+
+function codeOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code === 'ENOENT') return 'there is no such file';
+  if (code === 'EACCES') return 'no permission to read it';
+  if (code === 'EISDIR') return 'it is a folder';
+  return error instanceof Error ? error.message : String(error);
+}

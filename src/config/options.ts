@@ -1,0 +1,184 @@
+/**
+ * The filled config: past the door nothing is optional and everything is frozen. Times are milliseconds,
+ * sizes are bytes. `config/schema.ts` turns what a person wrote into this; `config/defaults` live there.
+ */
+import type { Address } from '../net/socket.ts';
+
+export interface LimpetOptions {
+  readonly listeners: readonly ListenerOptions[];
+  readonly pools: readonly PoolOptions[];
+  /** Asked in order; the first that matches serves the request. */
+  readonly routes: readonly RouteOptions[];
+  /** Worker threads. Only 1 until the session table is shared. */
+  readonly workers: 1;
+  /** Ring of token keys, at least 32 bytes each: the first signs, all verify. Empty: a generated key, kept in `stateDir`. */
+  readonly keys: readonly Buffer[];
+  readonly log: LogOptions;
+  readonly shutdown: { readonly timeout: number };
+  /** Folder for what outlives the process, such as a generated key. */
+  readonly stateDir: string;
+  /** Responses say which server gave them: `Limpet-Server: NAME; epoch=N`. For demos and debugging. */
+  readonly identify: boolean;
+}
+
+export interface LogOptions {
+  readonly access: 'off' | 'text' | 'json';
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+}
+
+export interface ListenerOptions {
+  readonly address: Address;
+  readonly reusePort: boolean;
+  readonly backlog: number;
+  /** Addresses and CIDR blocks of proxies whose X-Forwarded-* and Forwarded are believed. */
+  readonly trustedProxies: readonly string[];
+  /** Upgrade protocols passed on (lower case). Default websocket. */
+  readonly upgrades: readonly string[];
+  /** A client that sends FIN after its request still gets its response. Default false: it counts as gone. */
+  readonly halfClose: boolean;
+  readonly limits: {
+    readonly connections: number;
+    readonly headBytes: number;
+    readonly headers: number;
+    readonly uriBytes: number;
+    /** 0: no limit. */
+    readonly bodyBytes: number;
+  };
+  readonly timeouts: {
+    /** From the first byte of a head to its last. */
+    readonly requestHead: number;
+    /** Between two pieces of a request body. */
+    readonly requestBody: number;
+    /** Between the end of a response and the next request. */
+    readonly keepAlive: number;
+    /** A client that takes no byte of its response for this long. */
+    readonly write: number;
+  };
+}
+
+export interface PoolOptions {
+  readonly name: string;
+  readonly servers: readonly PoolServer[];
+  readonly balance: BalanceName;
+  /** Bounded load: no server above this multiple of the mean (1.25); 0 no bound. */
+  readonly maxLoad: number;
+  /** Asked in order; the first that recognises wins, the first of all binds new sessions. */
+  readonly affinity: readonly AffinityOptions[];
+  readonly whenOwnerFails: WhenOwnerFails;
+  readonly health: HealthOptions;
+  readonly queue: { readonly max: number; readonly timeout: number };
+  readonly retry: {
+    /** Servers tried in all, the first one included. */
+    readonly attempts: number;
+    /** Request body kept for a repeat; a longer one cannot be repeated. */
+    readonly bufferBody: number;
+    /** Time for all attempts until a response begins; 0 no limit. */
+    readonly deadline: number;
+  };
+  readonly timeouts: {
+    readonly connect: number;
+    /** From the last byte of the request to the first of the response. */
+    readonly response: number;
+    /** Between two pieces of a response body. */
+    readonly responseBody: number;
+    /** A pooled connection is closed after this long unused: keep it below the server's own. */
+    readonly keepAlive: number;
+    readonly tunnel: number;
+  };
+  /** Idle connections kept to one server. */
+  readonly maxIdle: number;
+}
+
+export interface PoolServer {
+  readonly name: string;
+  readonly address: Address;
+  readonly weight: number;
+  readonly maxRequests: number;
+}
+
+export const balanceNames = ['round-robin', 'least-requests', 'two-choices', 'random', 'rendezvous', 'maglev'] as const;
+export type BalanceName = (typeof balanceNames)[number];
+
+export type AffinityOptions = CookieOptions | SourceIpOptions;
+
+export interface CookieOptions {
+  readonly type: 'cookie';
+  readonly name: string;
+  readonly path: string;
+  /** '' leaves it out: the cookie stays with the host. */
+  readonly domain: string;
+  readonly sameSite: 'Strict' | 'Lax' | 'None';
+  readonly secure: 'auto' | 'always' | 'never';
+  readonly httpOnly: boolean;
+  readonly partitioned: boolean;
+  /** session: no Max-Age, the balancer alone keeps the times. permanent: Max-Age too. */
+  readonly lifetime: 'session' | 'permanent';
+  /** A session ends after this long without a request; 0 never. */
+  readonly idle: number;
+  /** A session ends at this age; 0 never. */
+  readonly absolute: number;
+  /** A response that caches may store and that must carry a new cookie: made private, or sent without the cookie. */
+  readonly onCacheable: 'private' | 'skip';
+}
+
+export interface SourceIpOptions {
+  readonly type: 'source-ip';
+  /** Bits of the address that count. */
+  readonly ipv4Prefix: number;
+  readonly ipv6Prefix: number;
+}
+
+export type WhenOwnerFails =
+  | { readonly action: 'rebind' }
+  | { readonly action: 'temporary' }
+  | { readonly action: 'reject'; readonly status: number };
+
+export interface HealthOptions {
+  readonly active: ActiveOptions | null;
+  readonly passive: PassiveOptions | null;
+  readonly panicThreshold: number;
+  readonly slowStart: number;
+}
+
+export interface ActiveOptions {
+  /** null: a TCP connect is enough. */
+  readonly http: {
+    readonly path: string;
+    readonly host: string;
+    /** Inclusive ranges of good statuses. Default 200-399. */
+    readonly status: readonly (readonly [number, number])[];
+    /** Text that the first 64 KiB of the body must hold; '' any. */
+    readonly body: string;
+  } | null;
+  readonly interval: number;
+  readonly timeout: number;
+  /** Good checks in a row that bring a server up. */
+  readonly rise: number;
+  /** Bad checks in a row that take it down. */
+  readonly fall: number;
+  /** Share of the interval by which checks are spread, 0 to 1. Default 0.1. */
+  readonly jitter: number;
+}
+
+export interface PassiveOptions {
+  /** Connection errors in a row that eject. */
+  readonly connectErrors: number;
+  /** 5xx responses in a row that eject; 0: never. */
+  readonly serverErrors: number;
+  /** First ejection; each further one doubles it up to `maxEjection`. */
+  readonly ejection: number;
+  readonly maxEjection: number;
+}
+
+export interface RouteOptions {
+  readonly match: {
+    /** Host without port, lower case; `*.example.org` for subdomains; '' any. */
+    readonly host: string;
+    /** Path prefix on whole segments: /a matches /a and /a/b, not /ab. */
+    readonly path: string;
+  };
+  /** Name of the pool. */
+  readonly pool: string;
+  /** False: this route neither recognises nor binds a session (`affinity: none`). */
+  readonly affinity: boolean;
+}

@@ -1,0 +1,129 @@
+/** What a person may write about a pool, and how it becomes the filled options. */
+import { z } from 'zod';
+import { formatAddress } from '../net/socket.ts';
+import { parseServer, serverForm } from './address.ts';
+import { affinitySchema } from './affinity-schema.ts';
+import { defaults } from './defaults.ts';
+import { decimal, field, flag, map, oneOf, open, size, text, time, timeOrNone, whole, word } from './fields.ts';
+import { healthSchema } from './health-schema.ts';
+import { balanceNames, type PoolServer, type WhenOwnerFails } from './options.ts';
+import { formatDuration, formatSize } from './units.ts';
+
+const { pool } = defaults;
+
+const address = z.preprocess(
+  (value: string | number): unknown => (typeof value === 'number' ? String(value) : value),
+  text('address', serverForm, parseServer),
+);
+
+const serverName = text('name', 'a name of 1 to 128 printable characters without spaces', (name) =>
+  /^[\x21-\x7e]{1,128}$/.test(name) ? name : null,
+);
+
+const serverFields = map(
+  {
+    name: open(serverName, 'its address', 'Stable name: sessions stay with it when the address changes.'),
+    address: address.meta({ description: 'Where it is. A port alone is on 127.0.0.1.' }),
+    weight: field(whole(0, 65_535), defaults.server.weight, 'Share of new sessions against its peers; 0 takes none.'),
+    maxRequests: field(
+      whole(0, 1_000_000),
+      defaults.server.maxRequests,
+      'Most requests at one time; beyond it they wait in the queue. 0: no cap.',
+    ),
+  },
+  `${serverForm}, or a map with address`,
+);
+
+const serverSchema = z
+  .union([address.transform((only) => ({ address: only, name: undefined, ...defaults.server })), serverFields], {
+    error: `${serverForm}, or a map with address`,
+  })
+  .transform((server): PoolServer => ({ ...server, name: server.name ?? formatAddress(server.address) }));
+
+const ownerFailsWords = ['rebind', 'temporary', 'reject'] as const;
+
+const whenOwnerFailsSchema = z
+  .union(
+    [
+      word(ownerFailsWords),
+      map({ reject: whole(400, 599).meta({ description: 'Status that the client gets.' }) }, 'a map with reject'),
+    ],
+    { error: `${oneOf(ownerFailsWords)}, or a status such as { reject: 404 }` },
+  )
+  .transform((written): WhenOwnerFails => {
+    if (typeof written !== 'string') return { action: 'reject', status: written.reject };
+    return written === 'reject' ? { action: 'reject', status: defaults.reject } : { action: written };
+  });
+
+const queueSchema = map({
+  max: field(
+    whole(0, 1_000_000),
+    pool.queue.max,
+    'Requests that may wait; one more is refused with 503 and `Retry-After`.',
+  ),
+  timeout: field(time(), formatDuration(pool.queue.timeout), 'Longest wait; after it 503.'),
+});
+
+const retrySchema = map({
+  attempts: field(whole(1, 10), pool.retry.attempts, 'Servers tried in all, the first one included. 1: no retry.'),
+  bufferBody: field(
+    size(0, 64 * 1024 ** 2),
+    formatSize(pool.retry.bufferBody),
+    'Of a request body so much is kept for a repeat; a longer one cannot be repeated once it is sent.',
+  ),
+  deadline: field(timeOrNone(), 'off', 'Time for all attempts until a response begins.'),
+});
+
+const timeoutsSchema = map({
+  connect: field(time(), formatDuration(pool.timeouts.connect), 'Until the server accepts the connection.'),
+  response: field(
+    timeOrNone(),
+    formatDuration(pool.timeouts.response),
+    'From the last byte of the request to the first of the response.',
+  ),
+  responseBody: field(
+    timeOrNone(),
+    formatDuration(pool.timeouts.responseBody),
+    'Between two pieces of a response body.',
+  ),
+  keepAlive: field(
+    time(),
+    formatDuration(pool.timeouts.keepAlive),
+    "A pooled connection is closed after this long unused. Keep it below the server's own (5s in node:http).",
+  ),
+  tunnel: field(
+    timeOrNone(),
+    formatDuration(pool.timeouts.tunnel),
+    'A WebSocket or other tunnel without a byte either way.',
+  ),
+});
+
+export const poolSchema = map({
+  servers: z
+    .array(serverSchema, { error: 'a list of servers' })
+    .min(1, { error: 'at least one server' })
+    .meta({ description: 'The backend addresses. A short one is only its address, and is named by it.' }),
+  balance: field(word(balanceNames), pool.balance, 'Where new sessions go.'),
+  maxLoad: field(
+    z
+      .union([z.literal(0), z.literal('0'), decimal(1.01, 100)], { error: '0 (no bound) or a number from 1.01 to 100' })
+      .transform(Number),
+    pool.maxLoad,
+    'Bounded load: no server takes a new session above this multiple of the mean, such as 1.25. 0: no bound.',
+  ),
+  affinity: field(
+    affinitySchema,
+    [...pool.affinity],
+    'How a session is recognised: a list, asked in order. The first that recognises wins, the first of all binds new sessions. `none` for no affinity.',
+  ),
+  whenOwnerFails: field(
+    whenOwnerFailsSchema,
+    pool.whenOwnerFails,
+    'The server that holds a session is gone: `rebind` to another for good, borrow one (`temporary`), or `reject` with a status.',
+  ),
+  health: field(healthSchema, {}, 'How servers are found to be down.'),
+  queue: field(queueSchema, {}, 'Where requests wait when every server is at its `maxRequests`.'),
+  retry: field(retrySchema, {}, 'What is tried again on another server.'),
+  timeouts: field(timeoutsSchema, {}, 'How long a server may take.'),
+  maxIdle: field(whole(0, 65_535), pool.maxIdle, 'Idle connections kept to one server.'),
+});

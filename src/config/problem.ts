@@ -1,0 +1,92 @@
+/** What is wrong with a config, told so that a person can mend it: where it stands, what was found, what is expected. */
+import { UsageError } from '../errors.ts';
+
+export type Path = readonly (string | number)[];
+
+export interface Problem {
+  readonly level: 'error' | 'warning';
+  /** Of the field, from the top of the config. Empty: the file as a whole. */
+  readonly path: Path;
+  readonly text: string;
+  /** Which part of the field is wrong. Default: its value. */
+  readonly part?: 'name' | 'value';
+  /** Where it stands, when the path does not tell (YAML that cannot be read). */
+  readonly at?: Position;
+}
+
+/** Both count from 1. */
+export interface Position {
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Where a config came from. */
+export interface Source {
+  /** The file as the user named it. */
+  readonly name: string;
+  /** Where the field stands; null when the source has no lines (a module, a value). */
+  readonly locate: (path: Path, part: 'name' | 'value') => Position | null;
+}
+
+/** A config that cannot be used. The message holds every problem, a line each. */
+export class ConfigError extends UsageError {
+  readonly problems: readonly Problem[];
+
+  constructor(source: Source, problems: readonly Problem[]) {
+    super(formatProblems(source, problems));
+    this.problems = problems;
+  }
+}
+
+/** `pools.shop.servers[1].weight`; a key that is not plain is quoted. */
+export function pathText(path: Path): string {
+  return path
+    .map((part, index) => {
+      if (typeof part === 'number') return `[${part}]`;
+      if (!/^[\w-]+$/.test(part)) return `[${JSON.stringify(part)}]`;
+      return index === 0 ? part : `.${part}`;
+    })
+    .join('');
+}
+
+/** One line each, in the order of the file: `    E: limpet.yaml:7:14  pools.shop.balance: found ..., expected ...`. */
+export function formatProblems(source: Source, problems: readonly Problem[]): string {
+  return problems
+    .map((problem) => ({ problem, at: problem.at ?? source.locate(problem.path, problem.part ?? 'value') }))
+    .sort((a, b) => (a.at?.line ?? 0) - (b.at?.line ?? 0) || (a.at?.column ?? 0) - (b.at?.column ?? 0))
+    .map(({ problem: { level, path, text }, at }) => {
+      const place = at === null ? source.name : `${source.name}:${at.line}:${at.column}`;
+      const field = path.length === 0 ? '' : `${pathText(path)}: `;
+      return `    ${level === 'error' ? 'E' : 'W'}: ${place}  ${field}${text}`;
+    })
+    .join('\n');
+}
+
+/** The choice that was most likely meant, at most two edits (one in a short word) away; undefined when none is near. */
+export function suggest(word: string, choices: readonly string[]): string | undefined {
+  const near = choices
+    .map((choice) => ({ choice, edits: editDistance(word.toLowerCase(), choice.toLowerCase()) }))
+    .filter(({ choice, edits }) => edits <= (Math.min(word.length, choice.length) < 5 ? 1 : 2))
+    .sort((a, b) => a.edits - b.edits);
+  return near[0]?.choice;
+}
+
+/** Optimal string alignment: insert, delete, replace, and swap of two neighbours, each one edit. */
+function editDistance(a: string, b: string): number {
+  // Longer words are near nothing; this also bounds the work on a hostile key.
+  if (Math.abs(a.length - b.length) > 2) return Number.POSITIVE_INFINITY;
+  let before: number[] = [];
+  let last = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1;
+      let edits = Math.min(last[j]! + 1, row[j - 1]! + 1, last[j - 1]! + same);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) edits = Math.min(edits, before[j - 2]! + 1);
+      row.push(edits);
+    }
+    before = last;
+    last = row;
+  }
+  return last[b.length]!;
+}

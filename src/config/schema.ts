@@ -1,0 +1,202 @@
+/** The config as a person writes it: every field, its kind, its default and its meaning. Editors and docs are made from this. */
+import { z } from 'zod';
+import { isToken } from '../http/bytes.ts';
+import { trustOf } from '../net/trust.ts';
+import { isHostName, listenerForm, parseListener } from './address.ts';
+import { defaults } from './defaults.ts';
+import { field, flag, map, size, text, time, whole, word } from './fields.ts';
+import { keyForm, parseKey } from './keys.ts';
+import type { ListenerOptions, LogOptions, RouteOptions } from './options.ts';
+import { poolSchema } from './pool-schema.ts';
+import { formatDuration, formatSize } from './units.ts';
+
+const { listener } = defaults;
+
+const trustedProxy = text('address or block', 'an address like 10.0.0.1, a block like 10.0.0.0/8, or unix', (proxy) => {
+  try {
+    trustOf([proxy]);
+    return proxy;
+  } catch {
+    return null;
+  }
+});
+
+const upgrade = text('protocol', 'the name of a protocol, such as websocket', (name) =>
+  name !== '' && Array.from(name).every((char) => isToken[char.charCodeAt(0)] === 1 || char === '/')
+    ? name.toLowerCase()
+    : null,
+);
+
+const limitsSchema = map({
+  connections: field(
+    whole(1, 10_000_000),
+    listener.limits.connections,
+    'Open connections; one more is refused with 503.',
+  ),
+  headBytes: field(
+    size(512, 1024 ** 2),
+    formatSize(listener.limits.headBytes),
+    'Request line and headers together; else 431.',
+  ),
+  headers: field(whole(1, 10_000), listener.limits.headers, 'Headers of a request; else 431.'),
+  uriBytes: field(size(64, 1024 ** 2), formatSize(listener.limits.uriBytes), 'Request target; else 414.'),
+  bodyBytes: field(size(0, 1024 ** 4), listener.limits.bodyBytes, 'Request body; else 413. 0: no limit.'),
+});
+
+const timeoutsSchema = map({
+  requestHead: field(
+    time(),
+    formatDuration(listener.timeouts.requestHead),
+    'From the first byte of a head to its last; else 408.',
+  ),
+  requestBody: field(
+    time(),
+    formatDuration(listener.timeouts.requestBody),
+    'Between two pieces of a request body; else 408.',
+  ),
+  keepAlive: field(
+    time(),
+    formatDuration(listener.timeouts.keepAlive),
+    'Between the end of a response and the next request.',
+  ),
+  write: field(
+    time(),
+    formatDuration(listener.timeouts.write),
+    'A client that takes no byte of its response for this long.',
+  ),
+});
+
+const listenerSchema = map({
+  address: text('address', listenerForm, parseListener).meta({
+    description:
+      'Where clients connect: `127.0.0.1:8080`, `[::1]:8080`, `:8080` for all interfaces, `unix:/run/limpet.sock`.',
+  }),
+  reusePort: field(flag(), listener.reusePort, 'Several processes share the port (`SO_REUSEPORT`).'),
+  backlog: field(
+    whole(1, 65_535),
+    listener.backlog,
+    'Kernel queue of connections not accepted yet. Bun decides by itself.',
+  ),
+  trustedProxies: field(
+    z.array(trustedProxy, { error: 'a list of addresses and blocks' }),
+    [...listener.trustedProxies],
+    'Addresses and CIDR blocks of proxies whose `X-Forwarded-*` and `Forwarded` are believed.',
+  ),
+  upgrades: field(
+    z.array(upgrade, { error: 'a list of protocols' }),
+    [...listener.upgrades],
+    'Upgrade protocols that are passed on.',
+  ),
+  halfClose: field(
+    flag(),
+    listener.halfClose,
+    'A client that closes its sending side after the request still gets its response. `false`: it counts as gone.',
+  ),
+  limits: field(limitsSchema, {}, 'What a client may send.'),
+  timeouts: field(timeoutsSchema, {}, 'How long a client may take.'),
+}).transform((filled): ListenerOptions => filled);
+
+const hostPattern = text('host', 'a host without port, such as example.org or *.example.org', (written) => {
+  const host = written.toLowerCase();
+  return host === '' || isHostName(host.replace(/^\*\./, '')) || /^[0-9.]+$|^\[[0-9a-f:.]+\]$/.test(host) ? host : null;
+});
+
+const pathPrefix = text('path', 'a path that begins with / and has no space, ? or #', (path) =>
+  /^\/[\x21-\x22\x24-\x3e\x40-\x7e]*$/.test(path) ? path.replace(/(?<=.)\/+$/, '') : null,
+);
+
+const routeSchema = map({
+  match: field(
+    map({
+      host: field(
+        hostPattern,
+        defaults.match.host,
+        'Host without port; `*.example.org` for its subdomains. Empty: any.',
+      ),
+      path: field(
+        pathPrefix,
+        defaults.match.path,
+        'Path prefix on whole segments: `/a` matches `/a` and `/a/b`, not `/ab`.',
+      ),
+    }),
+    {},
+    'What a request must look like; left out, every request matches.',
+  ),
+  pool: z.string({ error: 'the name of a pool' }).meta({ description: 'Name of the pool that serves it.' }),
+  affinity: z
+    .literal('none', { error: 'none, or nothing: the affinities are those of the pool' })
+    .optional()
+    .meta({ description: '`none`: this route neither recognises nor binds a session. Left out: as the pool says.' }),
+}).transform(({ affinity, ...rest }): RouteOptions => ({ ...rest, affinity: affinity !== 'none' }));
+
+const poolName = z.string().regex(/^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?$/, {
+  error: 'a pool name of letters, digits, . _ and -',
+});
+
+const keySchema = text('key', keyForm, parseKey);
+
+const logSchema = map({
+  access: field(
+    word(['off', 'text', 'json']),
+    defaults.log.access,
+    'One line for each request. `json` makes all of the log JSON.',
+  ),
+  level: field(word(['debug', 'info', 'warn', 'error']), defaults.log.level, 'What is logged beside that.'),
+}).transform((filled): LogOptions => filled);
+
+export const configSchema = map(
+  {
+    listeners: z
+      .array(listenerSchema, { error: 'a list of listeners' })
+      .min(1, { error: 'at least one listener' })
+      .meta({ description: 'Where clients connect.' }),
+    pools: z
+      .record(poolName, poolSchema, { error: 'a map of pools by name' })
+      .meta({ description: 'Sets of servers that stand for each other, by name.' }),
+    routes: z
+      .array(routeSchema, { error: 'a list of routes' })
+      .min(1, { error: 'at least one route' })
+      .optional()
+      .meta({
+        description:
+          'Asked in order; the first that matches serves the request. With one pool they may be left out: it serves all.',
+      }),
+    keys: field(
+      z.array(keySchema, { error: 'a list of keys' }),
+      [],
+      'Secrets that sign the tokens, 32 bytes or more each, in hex, base64 or plain text: the first signs, all verify. None: a key is generated and kept in `stateDir`. Take them from the environment.',
+    ),
+    log: field(logSchema, {}, 'What is told.'),
+    shutdown: field(
+      map({
+        timeout: field(time(), formatDuration(defaults.shutdown.timeout), 'After this long, open exchanges are cut.'),
+      }),
+      {},
+      'SIGTERM and SIGINT: nothing new is accepted, and open exchanges are finished.',
+    ),
+    workers: field(
+      z.preprocess(
+        (value: number | `${number}`): unknown => (value === '1' ? 1 : value),
+        z.literal(1, { error: '1: more than one worker is not in this version' }),
+      ),
+      defaults.workers,
+      'Worker threads. Only 1 in this version.',
+    ),
+    stateDir: field(
+      text('folder', 'the path of a folder', (path) => (path !== '' && !path.includes('\0') ? path : null)),
+      defaults.stateDir,
+      'Folder for what outlives the process, such as a generated key. The environment variable `LIMPET_STATE` goes before it.',
+    ),
+    identify: field(
+      flag(),
+      defaults.identify,
+      'Responses say which server gave them: `Limpet-Server: NAME; epoch=N`. For demos and debugging.',
+    ),
+  },
+  'a map with listeners and pools',
+);
+
+/** What `defineConfig` takes and a config file holds. */
+export type Config = z.input<typeof configSchema>;
+/** Checked and filled field by field, still in the shape in which it was written. */
+export type FilledConfig = z.output<typeof configSchema>;

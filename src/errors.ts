@@ -1,0 +1,102 @@
+/**
+ * Every way in which an exchange can fail: its code, whose fault it was, what the client is told, and
+ * whether another server may be asked. One registry, so that failover is one question asked once.
+ * Faults are values: the hot path never throws.
+ */
+
+/** client: the request was wrong. server: the server or the way to it. balancer: our own limits. */
+export type Side = 'client' | 'server' | 'balancer';
+
+export interface Fault {
+  /** Place in `faults`: its counter stands there (metrics/counters.ts). */
+  readonly index: number;
+  /** Stable, lower case with hyphens: the label of the counter, the log field, and `Limpet-Reason`. */
+  readonly code: string;
+  readonly side: Side;
+  /** HTTP status for the client while no response has begun. */
+  readonly status: number;
+  /** One sentence for the person who reads the error page. */
+  readonly text: string;
+}
+
+const all: Fault[] = [];
+
+function fault(code: string, side: Side, status: number, text: string): Fault {
+  const made: Fault = Object.freeze({ index: all.length, code, side, status, text });
+  all.push(made);
+  return made;
+}
+
+/** Requests we refuse (RFC 9110, RFC 9112). Each closes the connection: what follows cannot be trusted. */
+export const requestFaults = {
+  badRequestLine: fault('bad-request-line', 'client', 400, 'The request line is not METHOD SP TARGET SP HTTP/1.1.'),
+  badMethod: fault('bad-method', 'client', 400, 'The method is not a token.'),
+  methodRefused: fault('method-refused', 'client', 501, 'CONNECT and TRACE are not served here.'),
+  badTarget: fault('bad-target', 'client', 400, 'The request target is not valid.'),
+  uriTooLong: fault('uri-too-long', 'client', 414, 'The request target is too long.'),
+  badVersion: fault('bad-version', 'client', 505, 'Only HTTP/1.1 and HTTP/1.0 are spoken here.'),
+  bareLineFeed: fault('bare-line-feed', 'client', 400, 'A line ends without CR LF.'),
+  badHeaderName: fault('bad-header-name', 'client', 400, 'A header name is not a token directly before its colon.'),
+  badHeaderValue: fault('bad-header-value', 'client', 400, 'A header value holds a control byte.'),
+  foldedHeader: fault('folded-header', 'client', 400, 'A header value is folded over several lines.'),
+  headTooLarge: fault('head-too-large', 'client', 431, 'The request head is too large.'),
+  tooManyHeaders: fault('too-many-headers', 'client', 431, 'The request has too many headers.'),
+  hostMissing: fault('host-missing', 'client', 400, 'An HTTP/1.1 request needs a Host header.'),
+  hostRepeated: fault('host-repeated', 'client', 400, 'The Host header is given more than once.'),
+  badHost: fault('bad-host', 'client', 400, 'The Host header is not a host with an optional port.'),
+  badContentLength: fault('bad-content-length', 'client', 400, 'Content-Length is not one decimal number.'),
+  lengthRepeated: fault('content-length-repeated', 'client', 400, 'Content-Length is given more than once.'),
+  lengthAndEncoding: fault(
+    'length-and-encoding',
+    'client',
+    400,
+    'Content-Length and Transfer-Encoding are both given.',
+  ),
+  lengthRequired: fault('length-required', 'client', 411, 'An HTTP/1.0 request with a body needs Content-Length.'),
+  badTransferEncoding: fault(
+    'bad-transfer-encoding',
+    'client',
+    400,
+    'Transfer-Encoding is not a single final chunked.',
+  ),
+  encodingUnknown: fault('encoding-unknown', 'client', 501, 'Only the chunked transfer coding is known here.'),
+  expectUnknown: fault('expect-unknown', 'client', 417, 'Only Expect: 100-continue is known here.'),
+  badChunk: fault('bad-chunk', 'client', 400, 'The chunked body is malformed.'),
+  badTrailer: fault('bad-trailer', 'client', 400, 'The trailer section is malformed or too large.'),
+  bodyTooLarge: fault('body-too-large', 'client', 413, 'The request body is larger than allowed.'),
+  requestTimeout: fault('request-timeout', 'client', 408, 'The request did not arrive in time.'),
+  clientGone: fault('client-gone', 'client', 499, 'The client went away.'),
+} as const;
+
+/** What servers do wrong, or what keeps us from reaching them. */
+export const serverFaults = {
+  connectRefused: fault('connect-refused', 'server', 503, 'The server cannot be reached.'),
+  connectTimeout: fault('connect-timeout', 'server', 503, 'The server did not accept the connection in time.'),
+  badResponse: fault('bad-response', 'server', 502, 'The server sent a response that is not valid HTTP.'),
+  responseHeadTooLarge: fault('response-head-too-large', 'server', 502, 'The response head is too large.'),
+  badResponseBody: fault('bad-response-body', 'server', 502, 'The server sent a malformed body.'),
+  closedEarly: fault('closed-early', 'server', 502, 'The server closed the connection before it had answered.'),
+  bodyCut: fault('body-cut', 'server', 502, 'The server closed the connection in the middle of its answer.'),
+  responseTimeout: fault('response-timeout', 'server', 504, 'The server did not answer in time.'),
+  bodyTimeout: fault('body-timeout', 'server', 504, 'The server stopped in the middle of its answer.'),
+} as const;
+
+/** Our own limits and decisions. */
+export const balancerFaults = {
+  noRoute: fault('no-route', 'balancer', 404, 'Nothing is served at this address.'),
+  noServer: fault('no-server', 'balancer', 503, 'No server is available at the moment.'),
+  ownerDown: fault('owner-down', 'balancer', 503, 'The server that holds your session is not available.'),
+  queueFull: fault('queue-full', 'balancer', 503, 'All servers are busy.'),
+  queueTimeout: fault('queue-timeout', 'balancer', 503, 'All servers are busy.'),
+  tooManyConnections: fault('too-many-connections', 'balancer', 503, 'There are too many connections.'),
+  shuttingDown: fault('shutting-down', 'balancer', 503, 'The balancer is shutting down.'),
+  deadline: fault('deadline', 'balancer', 504, 'The request took too long.'),
+} as const;
+
+/** Every fault, in order of definition: the metrics make one counter of each. */
+export const faults: readonly Fault[] = all;
+
+/** A mistake in what a person wrote (config, command line): the message is for them, without a stack. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}

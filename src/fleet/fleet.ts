@@ -1,0 +1,143 @@
+/**
+ * The servers of one pool, and immutable snapshots of who may serve. Health, operators and slow start say
+ * what they saw; `Fleet` alone turns that into states and publishes a new snapshot. Readers hold a snapshot
+ * for the length of one decision, so they never see a half-made change.
+ */
+import type { Server, ServerState } from './server.ts';
+
+export interface Snapshot {
+  /** Goes up by one with every published change. */
+  readonly version: number;
+  readonly all: readonly Server[];
+  /** Those that take new sessions, with weight above 0. In panic: every one that is not draining. */
+  readonly up: readonly Server[];
+  /** Effective weights of `up`, same order: the configured weight, less while a server starts slowly. */
+  readonly weights: Float64Array;
+  readonly totalWeight: number;
+  /** Most servers look down, so nobody is believed to be. */
+  readonly panic: boolean;
+}
+
+export interface FleetOptions {
+  /** Panic when fewer than this share of the pool's servers are up; 0 never panics. Default 0.5. */
+  readonly panicThreshold: number;
+  /** A server that came back takes its full weight only after this long (ms); 0 at once. Not at process start. */
+  readonly slowStart: number;
+}
+
+/** What each of the three watchers says of one server. */
+interface Standing {
+  active: boolean;
+  passive: boolean;
+  drained: boolean;
+  /** When the server last came back (ms), 0 when it never left. */
+  since: number;
+}
+
+/** Share of its weight that a server gets the moment it returns; it grows linearly to 1. */
+const slowStartFloor = 0.1;
+
+export class Fleet {
+  readonly servers: readonly Server[];
+  private readonly standings: Standing[];
+  private readonly byId = new Map<number, Server>();
+  private readonly options: FleetOptions;
+  /** Exchanges in flight to all servers: the sum of their `inflight`, kept beside it by whoever keeps that. */
+  inflight = 0;
+  /** The current snapshot: read it once per decision. */
+  snapshot: Snapshot;
+  /** Told after each published change of a server's state. */
+  onChange: (server: Server, from: ServerState, to: ServerState) => void = () => {};
+
+  constructor(servers: readonly Server[], options: FleetOptions) {
+    this.servers = servers;
+    this.options = options;
+    this.standings = servers.map(() => ({ active: true, passive: true, drained: false, since: 0 }));
+    for (const server of servers) this.byId.set(server.id, server);
+    this.snapshot = this.take(0, 0);
+  }
+
+  /** The server that a token names, whatever its state; undefined when this pool has none of that id. */
+  find(id: number): Server | undefined {
+    return this.byId.get(id);
+  }
+
+  /** Another id by which older tokens name a server: ids are keyed, and keys rotate. */
+  alias(id: number, server: Server): void {
+    this.byId.set(id, server);
+  }
+
+  /** An active check's verdict (health/active.ts). */
+  setActive(server: Server, up: boolean, now: number): void {
+    this.change(server, now, (standing) => {
+      standing.active = up;
+    });
+  }
+
+  /** Ejected by what traffic saw, or let back in (health/passive.ts). */
+  setPassive(server: Server, up: boolean, now: number): void {
+    this.change(server, now, (standing) => {
+      standing.passive = up;
+    });
+  }
+
+  /** An operator's word: keep its sessions, give it no new ones. */
+  setDrained(server: Server, drained: boolean, now: number): void {
+    this.change(server, now, (standing) => {
+      standing.drained = drained;
+    });
+  }
+
+  /** Re-weighs servers that start slowly. Call about once a second; publishes only while one of them does. */
+  tick(now: number): void {
+    if (this.standings.some((standing) => standing.since > 0)) this.publish(now);
+  }
+
+  private change(server: Server, now: number, edit: (standing: Standing) => void): void {
+    const standing = this.standings[server.number];
+    if (standing === undefined || this.servers[server.number] !== server) {
+      throw new Error(`server ${server.name} is not of this pool`);
+    }
+    const from = server.state;
+    edit(standing);
+    const healthy = standing.active && standing.passive;
+    const to: ServerState = !healthy ? 'down' : standing.drained ? 'draining' : 'up';
+    if (to === from) return;
+    if (from === 'down' && this.options.slowStart > 0) standing.since = now;
+    if (to === 'down') standing.since = 0;
+    server.state = to;
+    this.publish(now);
+    this.onChange(server, from, to);
+  }
+
+  private publish(now: number): void {
+    this.snapshot = this.take(this.snapshot.version + 1, now);
+  }
+
+  private take(version: number, now: number): Snapshot {
+    let candidates = this.servers.filter((server) => server.state === 'up');
+    const panic = candidates.length < this.servers.length * this.options.panicThreshold;
+    if (panic) candidates = this.servers.filter((server) => this.standings[server.number]?.drained !== true);
+    const up = candidates.filter((server) => server.weight > 0);
+    const weights = Float64Array.from(up, (server) => this.weigh(server, now));
+    return {
+      version,
+      all: this.servers,
+      up,
+      weights,
+      totalWeight: weights.reduce((sum, weight) => sum + weight, 0),
+      panic,
+    };
+  }
+
+  private weigh(server: Server, now: number): number {
+    const standing = this.standings[server.number];
+    if (standing === undefined || standing.since === 0) return server.weight;
+    const share = (now - standing.since) / this.options.slowStart;
+    if (share >= 1) {
+      standing.since = 0;
+      return server.weight;
+    }
+    return server.weight * Math.max(slowStartFloor, share);
+  }
+}

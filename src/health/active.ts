@@ -1,0 +1,95 @@
+/**
+ * Active checks: asks every server at an interval whether it is well, and tells the fleet.
+ *
+ * A server is believed to be up from the start, until `fall` checks in a row have failed; it is up again after
+ * `rise` good ones in a row. Servers that are draining or ejected go on being checked.
+ */
+import type { ActiveOptions } from '../config/options.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import type { Server } from '../fleet/server.ts';
+import type { Net } from '../net/socket.ts';
+import type { Clock, Timers } from '../time/clock.ts';
+import { Probe } from './probe.ts';
+
+export interface ActiveDependencies {
+  readonly fleet: Fleet;
+  readonly options: ActiveOptions;
+  readonly net: Net;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** Told when a server goes down or comes up by these checks, and why. */
+  readonly log?: (server: Server, up: boolean, reason: string) => void;
+}
+
+/** What the checks know of one server. */
+interface Watch {
+  readonly server: Server;
+  up: boolean;
+  /** Checks in a row that contradict `up`. */
+  streak: number;
+  /** The check that runs now; never two of one server. */
+  probe: Probe | null;
+  cancelTimer: () => void;
+}
+
+export class ActiveChecks {
+  private readonly deps: ActiveDependencies;
+  private watches: Watch[] = [];
+
+  constructor(deps: ActiveDependencies) {
+    this.deps = deps;
+  }
+
+  /** The first checks are spread evenly over one interval: 1,000 servers are never asked in one instant. */
+  start(): void {
+    this.stop();
+    const { fleet, options, random } = this.deps;
+    const share = options.interval / fleet.servers.length;
+    this.watches = fleet.servers.map((server) => ({ server, up: true, streak: 0, probe: null, cancelTimer: () => {} }));
+    for (const watch of this.watches) this.wait(watch, (watch.server.number + random()) * share);
+  }
+
+  /** Ends all checks, those that run too. What the fleet was told last stays. */
+  stop(): void {
+    for (const watch of this.watches) {
+      watch.cancelTimer();
+      watch.probe?.cancel();
+    }
+    this.watches = [];
+  }
+
+  private wait(watch: Watch, delay: number): void {
+    watch.cancelTimer = this.deps.timers.after(delay, () => this.check(watch));
+  }
+
+  /** The interval runs from start to start, so that slow answers do not thin the checks out. */
+  private check(watch: Watch): void {
+    const { options, clock, random } = this.deps;
+    const started = clock.monotonic();
+    watch.probe = new Probe(this.deps, watch.server.address, options, (problem) => {
+      watch.probe = null;
+      const spread = 1 + options.jitter * (2 * random() - 1);
+      // Set before anybody is told: whoever stops the checks on hearing the news stops this timer too.
+      this.wait(watch, Math.max(0, started + options.interval * spread - clock.monotonic()));
+      this.count(watch, problem);
+    });
+    watch.probe.start();
+  }
+
+  private count(watch: Watch, problem: string | null): void {
+    const { fleet, options, clock, log } = this.deps;
+    const good = problem === null;
+    if (good === watch.up) {
+      watch.streak = 0;
+      return;
+    }
+    watch.streak++;
+    if (watch.streak < (good ? options.rise : options.fall)) return;
+    watch.streak = 0;
+    watch.up = good;
+    fleet.setActive(watch.server, good, clock.now());
+    log?.(watch.server, good, problem ?? 'health check passed');
+  }
+}

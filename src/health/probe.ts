@@ -1,0 +1,181 @@
+/**
+ * One health check of one server over one socket: connect, ask if there is something to ask, decide, close.
+ *
+ *     connecting --onOpen--> head --blank line--> body --text found--> done
+ *          |                  |                    |                    ^
+ *          +------------------+--------------------+--- any failure ----+
+ *
+ * It reads no more of HTTP than it needs, and that strictly: the status line, the end of the head, and raw bytes
+ * of the body. Chunked framing is not undone, so a text that the server cuts over two chunks is not found.
+ */
+import type { ActiveOptions } from '../config/options.ts';
+import {
+  type Address,
+  type ConnectHandler,
+  type Connecting,
+  formatAddress,
+  type Net,
+  type Socket,
+  type SocketHandler,
+} from '../net/socket.ts';
+import type { Timers } from '../time/clock.ts';
+
+export interface ProbeDependencies {
+  readonly net: Net;
+  readonly timers: Timers;
+}
+
+/** null: healthy. A text: what is wrong. undefined: more bytes are needed to tell. */
+type Verdict = string | null | undefined;
+
+const maxHeadBytes = 16 * 1024;
+const maxBodyBytes = 64 * 1024;
+const statusLine = /^HTTP\/1\.\d ([1-9]\d\d)(?: |$)/;
+const statusLineStart = 'HTTP/1.';
+const noBytes: Buffer = Buffer.alloc(0);
+
+export class Probe implements ConnectHandler, SocketHandler {
+  private stage: 'connecting' | 'head' | 'body' | 'done' = 'connecting';
+  private readonly deps: ProbeDependencies;
+  private readonly address: Address;
+  private readonly options: ActiveOptions;
+  private readonly done: (problem: string | null) => void;
+  private readonly wanted: Buffer;
+  private connecting: Connecting | null = null;
+  private socket: Socket | null = null;
+  private cancelTimer: () => void = () => {};
+  /** Of the head: all so far. Of the body: the end of it, in which the wanted text may have begun. */
+  private kept = noBytes;
+  private bodyBytes = 0;
+
+  /** `done` is called once, with null for a healthy server, else with what is wrong; never after `cancel`. */
+  constructor(
+    deps: ProbeDependencies,
+    address: Address,
+    options: ActiveOptions,
+    done: (problem: string | null) => void,
+  ) {
+    this.deps = deps;
+    this.address = address;
+    this.options = options;
+    this.done = done;
+    this.wanted = Buffer.from(options.http?.body ?? '');
+  }
+
+  start(): void {
+    const { timeout } = this.options;
+    this.cancelTimer = this.deps.timers.after(timeout, () => this.finish(`${this.missing()} within ${timeout} ms`));
+    this.connecting = this.deps.net.connect(this.address, this);
+  }
+
+  cancel(): void {
+    if (this.stage !== 'done') this.release(false);
+  }
+
+  onOpen(socket: Socket): SocketHandler {
+    this.socket = socket;
+    this.stage = 'head';
+    const { http } = this.options;
+    if (http === null) {
+      this.finish(null);
+      return this;
+    }
+    const host = http.host === '' ? defaultHost(this.address) : http.host;
+    socket.write(
+      Buffer.from(
+        `GET ${http.path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: limpet-health\r\nAccept: */*\r\nConnection: close\r\n\r\n`,
+      ),
+    );
+    return this;
+  }
+
+  onFail(error: Error): void {
+    this.connecting = null;
+    this.finish(`no connection: ${error.message}`);
+  }
+
+  onData(chunk: Buffer): void {
+    if (this.stage !== 'head' && this.stage !== 'body') return;
+    const verdict = this.stage === 'head' ? this.readHead(Buffer.concat([this.kept, chunk])) : this.readBody(chunk);
+    if (verdict !== undefined) this.finish(verdict);
+  }
+
+  onDrain(): void {}
+
+  onEnd(): void {
+    this.finish(`${this.missing()} before the server closed the connection`);
+  }
+
+  onClose(error: Error | null): void {
+    this.socket = null;
+    this.finish(`${this.missing()} before the connection ${error === null ? 'closed' : `broke: ${error.message}`}`);
+  }
+
+  private readHead(received: Buffer): Verdict {
+    for (let bytes = received; ; ) {
+      const start = bytes.toString('latin1', 0, statusLineStart.length);
+      if (!statusLineStart.startsWith(start)) return 'the answer is not HTTP/1';
+      const lineEnd = bytes.indexOf('\r\n');
+      const line = lineEnd < 0 ? null : bytes.toString('latin1', 0, lineEnd);
+      const status = line === null ? 0 : Number(statusLine.exec(line)?.[1] ?? 0);
+      if (line !== null && status === 0) return 'the status line is malformed';
+      // An interim response (RFC 9110, 15.2) announces another head; 101 would be the last one.
+      const interim = status < 200 && status !== 101;
+      if (!interim && !this.isGood(status)) return `status ${status}`;
+      const headEnd = bytes.indexOf('\r\n\r\n');
+      if (headEnd < 0) {
+        this.kept = bytes;
+        return bytes.length > maxHeadBytes ? 'the response head is too large' : undefined;
+      }
+      bytes = bytes.subarray(headEnd + 4);
+      if (!interim) return this.beginBody(bytes);
+    }
+  }
+
+  private isGood(status: number): boolean {
+    return this.options.http?.status.some(([from, to]) => from <= status && status <= to) ?? true;
+  }
+
+  private beginBody(rest: Buffer): Verdict {
+    if (this.wanted.length === 0) return null;
+    this.stage = 'body';
+    this.kept = noBytes;
+    return this.readBody(rest);
+  }
+
+  private readBody(chunk: Buffer): Verdict {
+    const piece = chunk.subarray(0, maxBodyBytes - this.bodyBytes);
+    this.bodyBytes += piece.length;
+    const window = Buffer.concat([this.kept, piece]);
+    if (window.includes(this.wanted)) return null;
+    if (this.bodyBytes === maxBodyBytes) return 'the first 64 KiB of the body lack the wanted text';
+    this.kept = window.subarray(Math.max(0, window.length - this.wanted.length + 1));
+  }
+
+  /** What has not come yet, for the reason of a failure. */
+  private missing(): string {
+    if (this.stage === 'connecting') return 'no connection';
+    return this.stage === 'head' ? 'no answer' : 'the wanted text did not come';
+  }
+
+  private finish(problem: string | null): void {
+    if (this.stage === 'done') return;
+    this.release(problem === null);
+    this.done(problem);
+  }
+
+  /** A healthy server sees a regular end; any other connection is reset, so that no socket waits for its peer. */
+  private release(healthy: boolean): void {
+    const { stage, socket } = this;
+    this.stage = 'done';
+    this.cancelTimer();
+    this.kept = noBytes;
+    if (stage === 'connecting') this.connecting?.cancel();
+    else if (healthy && socket?.pending === 0) socket.close();
+    else socket?.destroy();
+  }
+}
+
+function defaultHost(address: Address): string {
+  return address.kind === 'unix' ? 'localhost' : formatAddress(address);
+}

@@ -1,0 +1,101 @@
+/**
+ * Finds cookies in Cookie headers (RFC 6265 section 4.2) by position, and takes some out so that order and
+ * spelling of the others stay as they were.
+ */
+import { EQUALS, equalsBytes, SEMICOLON, SP, TAB } from './bytes.ts';
+import type { Headers } from './headers.ts';
+import { Name } from './names.ts';
+import type { Splice } from './splice.ts';
+
+/** Walks the cookies of one name through all Cookie headers of a request. Reused: `begin`, then `next` until false. */
+export class CookieScan {
+  /** Value of the cookie found by the last `next`, without white space around it. */
+  valueStart = 0;
+  valueEnd = 0;
+
+  private headers: Headers | null = null;
+  private name: Uint8Array = new Uint8Array(0);
+  private edit: Splice | null = null;
+  private header = 0;
+  private p = 0;
+  private end = 0;
+  /** End of the last cookie of this header that stays; -1 when none does so far. */
+  private keptEnd = -1;
+  private cutFrom = -1;
+
+  /** Every cookie found is also cut out of the request when `edit` is given. Walk to the end: the cuts are made by then. */
+  begin(headers: Headers, name: Uint8Array, edit: Splice | null): void {
+    this.headers = headers;
+    this.name = name;
+    this.edit = edit;
+    this.header = headers.has(Name.cookie) ? headers.first(Name.cookie) - 1 : headers.count;
+    this.p = this.end = 0;
+  }
+
+  next(): boolean {
+    const headers = this.headers!;
+    for (;;) {
+      if (this.p >= this.end) {
+        this.finishHeader();
+        do this.header++;
+        while (this.header < headers.count && headers.id(this.header) !== Name.cookie);
+        if (this.header >= headers.count) return false;
+        this.p = headers.valueStart(this.header);
+        this.end = headers.valueEnd(this.header);
+        this.keptEnd = -1;
+        this.cutFrom = -1;
+        continue;
+      }
+      if (this.nextPair()) return true;
+    }
+  }
+
+  /** Reads one pair and steps over its separator; true when it has the name. */
+  private nextPair(): boolean {
+    const bytes = this.headers!.bytes;
+    const end = this.end;
+    let p = this.p;
+    const start = p;
+    let equals = -1;
+    for (; p < end; p++) {
+      const byte = bytes[p];
+      if (byte === SEMICOLON) break;
+      if (byte === EQUALS && equals < 0) equals = p;
+    }
+    const pairEnd = p;
+    if (p < end) p++;
+    while (p < end && (bytes[p] === SP || bytes[p] === TAB)) p++;
+    this.p = p;
+
+    let nameEnd = equals;
+    while (nameEnd > start && (bytes[nameEnd - 1] === SP || bytes[nameEnd - 1] === TAB)) nameEnd--;
+    if (equals < 0 || !equalsBytes(bytes, start, nameEnd, this.name)) {
+      this.flushCut(start);
+      this.keptEnd = pairEnd;
+      return false;
+    }
+    if (this.cutFrom < 0) this.cutFrom = start;
+    let from = equals + 1;
+    let to = pairEnd;
+    while (from < to && (bytes[from] === SP || bytes[from] === TAB)) from++;
+    while (to > from && (bytes[to - 1] === SP || bytes[to - 1] === TAB)) to--;
+    this.valueStart = from;
+    this.valueEnd = to;
+    return true;
+  }
+
+  /** A pair that stays begins at `start`: what was to go before it goes now. */
+  private flushCut(start: number): void {
+    if (this.cutFrom < 0) return;
+    this.edit?.cut(this.cutFrom, start);
+    this.cutFrom = -1;
+  }
+
+  /** Pairs to go at the end of a header take the separator before them along, or the whole line when nothing stays. */
+  private finishHeader(): void {
+    if (this.cutFrom < 0) return;
+    if (this.keptEnd < 0) this.edit?.cutLine(this.headers!, this.header);
+    else this.edit?.cut(this.keptEnd, this.end);
+    this.cutFrom = -1;
+  }
+}

@@ -1,0 +1,402 @@
+/**
+ * Reads the heads of requests and responses, strictly (RFC 9112): what two readers could understand in
+ * different ways is refused. Bytes in, values out; a head object is reused and holds no copy of the bytes.
+ */
+import { type Fault, requestFaults as faults } from '../errors.ts';
+import {
+  COLON,
+  COMMA,
+  CR,
+  equalsIgnoreCase,
+  hexValue,
+  isHostByte,
+  isTargetByte,
+  isToken,
+  isFieldByte,
+  LF,
+  parseDecimal,
+  QUESTION,
+  SLASH,
+  SP,
+  TAB,
+} from './bytes.ts';
+import { ConnectionOption, Headers } from './headers.ts';
+import { Name } from './names.ts';
+
+export const Method = { other: 0, get: 1, head: 2, post: 3, put: 4, delete: 5, options: 6, patch: 7 } as const;
+
+/** RFC 9110 section 9.2.2. */
+export function isIdempotent(method: number): boolean {
+  return method !== Method.post && method !== Method.patch && method !== Method.other;
+}
+
+export interface HeadLimits {
+  /** Whole head, request line and empty line included. */
+  readonly headBytes: number;
+  readonly headers: number;
+  readonly uriBytes: number;
+}
+
+export class RequestHead {
+  readonly headers: Headers;
+  /** Why `read` refused. */
+  fault: Fault | null = null;
+  bytes: Buffer = Buffer.alloc(0);
+
+  method: number = Method.other;
+  methodStart = 0;
+  methodEnd = 0;
+  /** The target as it was sent. */
+  targetStart = 0;
+  targetEnd = 0;
+  /** Path and query of the target: where origin-form begins. Empty when an absolute-form target has no path. */
+  pathStart = 0;
+  pathEnd = 0;
+  /** Authority of an absolute-form target, which replaces Host (RFC 9112 section 3.2.2); else both 0. */
+  authorityStart = 0;
+  authorityEnd = 0;
+  /** 1 or 0: the minor version of HTTP/1. */
+  minor = 1;
+  /** The client wants this connection to go on after the response. */
+  keepAlive = true;
+  /** Bytes of the body, 0 when there is none, -1 when chunked. */
+  length = 0;
+  /** The client waits for 100 Continue before it sends the body. */
+  expectContinue = false;
+  /** Connection: upgrade with an Upgrade header, HTTP/1.1, and no body. */
+  upgrade = false;
+
+  private readonly limits: HeadLimits;
+
+  constructor(limits: HeadLimits) {
+    this.limits = limits;
+    this.headers = new Headers(limits.headers);
+  }
+
+  get chunked(): boolean {
+    return this.length === -1;
+  }
+
+  /**
+   * Offset after the head, 0 when bytes are missing (call again with all of them), -1 when refused (`fault`).
+   * One empty line before the request line is skipped (RFC 9112 section 2.2).
+   */
+  read(bytes: Buffer, start: number, end: number): number {
+    this.bytes = bytes;
+    this.fault = null;
+    // Nothing past the largest head is looked at, so that the answer does not depend on how bytes arrived.
+    const limit = Math.min(end, start + this.limits.headBytes);
+    let p = start;
+    if (p < limit && bytes[p] === CR) {
+      if (p + 1 >= limit) return 0;
+      if (bytes[p + 1] !== LF) return this.refuse(faults.bareLineFeed);
+      p += 2;
+    }
+    p = this.readRequestLine(bytes, p, limit);
+    if (p > 0) {
+      const after = this.headers.read(bytes, p, limit);
+      if (after < 0) return this.refuse(this.headers.fault!);
+      if (after > 0) return this.understand() ? after : -1;
+      p = 0;
+    }
+    if (p === 0 && limit < end) return this.refuse(faults.headTooLarge);
+    return p;
+  }
+
+  private refuse(fault: Fault): -1 {
+    this.fault = fault;
+    return -1;
+  }
+
+  private readRequestLine(bytes: Buffer, start: number, end: number): number {
+    let p = start;
+    this.methodStart = p;
+    while (p < end && isToken[bytes[p]!] === 1) p++;
+    if (p >= end) return 0;
+    if (bytes[p] !== SP || p === start) return this.refuse(p === start ? faults.badRequestLine : faults.badMethod);
+    this.methodEnd = p++;
+    this.method = methodOf(bytes, start, this.methodEnd);
+
+    this.targetStart = p;
+    while (p < end && isTargetByte[bytes[p]!] === 1) p++;
+    if (p - this.targetStart > this.limits.uriBytes) return this.refuse(faults.uriTooLong);
+    if (p >= end) return 0;
+    if (p === this.targetStart) return this.refuse(faults.badRequestLine);
+    if (bytes[p] !== SP) return this.refuse(bytes[p] === CR || bytes[p] === LF ? faults.badRequestLine : faults.badTarget);
+    this.targetEnd = p++;
+
+    // HTTP/1.x CR LF: ten bytes.
+    for (let i = 0; i < 5; i++, p++) {
+      if (p >= end) return 0;
+      if (bytes[p] !== versionPrefix.charCodeAt(i)) return this.refuse(faults.badRequestLine);
+    }
+    for (let i = 0; i < 3; i++) {
+      if (p + i >= end) return 0;
+      const byte = bytes[p + i]!;
+      if (i === 1 ? byte !== 46 : byte < 48 || byte > 57) return this.refuse(faults.badRequestLine);
+    }
+    this.minor = bytes[p + 2]! - 48;
+    if (bytes[p] !== 49 || this.minor > 1) return this.refuse(faults.badVersion);
+    p += 3;
+    if (p >= end) return 0;
+    if (bytes[p] !== CR) return this.refuse(bytes[p] === LF ? faults.bareLineFeed : faults.badRequestLine);
+    if (p + 1 >= end) return 0;
+    if (bytes[p + 1] !== LF) return this.refuse(faults.badRequestLine);
+    return p + 2;
+  }
+
+  /** What the head means as a whole. False when refused. */
+  private understand(): boolean {
+    const headers = this.headers;
+    if (this.method === Method.other && isRefusedMethod(this.bytes, this.methodStart, this.methodEnd)) return this.refuse(faults.methodRefused) > 0;
+    if (!this.readTarget()) return false;
+    if (headers.hasSeveral(Name.host)) return this.refuse(faults.hostRepeated) > 0;
+    if (headers.has(Name.host)) {
+      const host = headers.first(Name.host);
+      if (!isHost(this.bytes, headers.valueStart(host), headers.valueEnd(host))) return this.refuse(faults.badHost) > 0;
+    } else if (this.minor === 1) return this.refuse(faults.hostMissing) > 0;
+
+    const options = headers.has(Name.connection) ? headers.readConnection() : 0;
+    this.keepAlive =
+      (options & ConnectionOption.close) === 0 && (this.minor === 1 || (options & ConnectionOption.keepAlive) !== 0);
+    const fault = this.readFraming();
+    if (fault !== null) return this.refuse(fault) > 0;
+    this.upgrade =
+      (options & ConnectionOption.upgrade) !== 0 && headers.has(Name.upgrade) && this.minor === 1 && this.length === 0;
+    return this.readExpect();
+  }
+
+  /** RFC 9112 section 3.2: origin-form, absolute-form, or `*` of OPTIONS. */
+  private readTarget(): boolean {
+    const bytes = this.bytes;
+    this.authorityStart = this.authorityEnd = 0;
+    this.pathStart = this.targetStart;
+    this.pathEnd = this.targetEnd;
+    const first = bytes[this.targetStart];
+    if (first === SLASH) return true;
+    if (first === 42 && this.targetEnd - this.targetStart === 1 && this.method === Method.options) return true;
+    const scheme = equalsIgnoreCase(bytes, this.targetStart, this.targetStart + 7, 'http://')
+      ? 7
+      : equalsIgnoreCase(bytes, this.targetStart, this.targetStart + 8, 'https://')
+        ? 8
+        : 0;
+    if (scheme === 0 || this.targetStart + scheme > this.targetEnd) return this.refuse(faults.badTarget) > 0;
+    let p = this.targetStart + scheme;
+    this.authorityStart = p;
+    while (p < this.targetEnd && bytes[p] !== SLASH && bytes[p] !== QUESTION) p++;
+    this.authorityEnd = p;
+    this.pathStart = p;
+    return isHost(bytes, this.authorityStart, p) || this.refuse(faults.badTarget) > 0;
+  }
+
+  private readFraming(): Fault | null {
+    const headers = this.headers;
+    this.length = 0;
+    if (headers.has(Name.transferEncoding)) {
+      if (headers.has(Name.contentLength)) return faults.lengthAndEncoding;
+      if (this.minor === 0) return faults.badTransferEncoding;
+      this.length = -1;
+      return readTransferEncoding(headers);
+    }
+    if (headers.has(Name.contentLength)) {
+      if (headers.hasSeveral(Name.contentLength)) return faults.lengthRepeated;
+      this.length = readContentLength(headers);
+      return this.length < 0 ? faults.badContentLength : null;
+    }
+    // An HTTP/1.0 client has no other way to say where its body ends (RFC 1945 section 7.2.2).
+    const hasBody = this.method === Method.post || this.method === Method.put || this.method === Method.patch;
+    return this.minor === 0 && hasBody ? faults.lengthRequired : null;
+  }
+
+  private readExpect(): boolean {
+    const headers = this.headers;
+    this.expectContinue = false;
+    if (!headers.has(Name.expect)) return true;
+    const i = headers.first(Name.expect);
+    if (headers.hasSeveral(Name.expect) || !equalsIgnoreCase(this.bytes, headers.valueStart(i), headers.valueEnd(i), '100-continue')) {
+      return this.refuse(faults.expectUnknown) > 0;
+    }
+    // RFC 9110 section 10.1.1: ignored from HTTP/1.0, and without a body there is nothing to wait for.
+    this.expectContinue = this.minor === 1 && this.length !== 0;
+    return true;
+  }
+}
+
+export class ResponseHead {
+  readonly headers: Headers;
+  /** What is wrong with it, in the words of a request fault; the exchange reports `bad-response`. */
+  fault: Fault | null = null;
+  bytes: Buffer = Buffer.alloc(0);
+
+  status = 0;
+  minor = 1;
+  /** From the status code to the end of the status line, without CR LF: `200 OK`. */
+  statusStart = 0;
+  statusEnd = 0;
+  /** The server will keep this connection open. */
+  keepAlive = true;
+  /** Bytes of the body, -1 when chunked, -2 when it ends with the connection. Says nothing of HEAD: ask `bodyLength`. */
+  length = 0;
+  upgrade = false;
+
+  private readonly limits: HeadLimits;
+
+  constructor(limits: HeadLimits) {
+    this.limits = limits;
+    this.headers = new Headers(limits.headers);
+  }
+
+  /** Offset after the head, 0 when bytes are missing, -1 when refused (`fault`). */
+  read(bytes: Buffer, start: number, end: number): number {
+    this.bytes = bytes;
+    this.fault = null;
+    const limit = Math.min(end, start + this.limits.headBytes);
+    let p = this.readStatusLine(bytes, start, limit);
+    if (p > 0) {
+      p = this.headers.read(bytes, p, limit);
+      if (p < 0) return this.refuse(this.headers.fault!);
+      if (p > 0) return this.understand() ? p : -1;
+    }
+    if (p === 0 && limit < end) return this.refuse(faults.headTooLarge);
+    return p;
+  }
+
+  /** Bytes of body that follow (RFC 9112 section 6.3): as `length`, and 0 where the request or status rules a body out. */
+  bodyLength(requestMethod: number): number {
+    if (requestMethod === Method.head || this.status < 200 || this.status === 204 || this.status === 304) return 0;
+    return this.length;
+  }
+
+  private refuse(fault: Fault): -1 {
+    this.fault = fault;
+    return -1;
+  }
+
+  /** HTTP/1.1 SP 200 [SP reason] CR LF. The space before an empty reason is missing in practice: tolerated. */
+  private readStatusLine(bytes: Buffer, start: number, end: number): number {
+    for (let i = 0; i < statusLine.length; i++) {
+      if (start + i >= end) return 0;
+      const want = statusLine.charCodeAt(i);
+      const byte = bytes[start + i]!;
+      if (want === 48 ? byte < 48 || byte > 57 : byte !== want) return this.refuse(faults.badRequestLine);
+    }
+    this.minor = bytes[start + 7]! - 48;
+    if (bytes[start + 5] !== 49 || this.minor > 1) return this.refuse(faults.badVersion);
+    let p = start + 9;
+    this.statusStart = p;
+    this.status = (bytes[p]! - 48) * 100 + (bytes[p + 1]! - 48) * 10 + bytes[p + 2]! - 48;
+    if (this.status < 100 || this.status > 599) return this.refuse(faults.badRequestLine);
+    p += 3;
+    if (p >= end) return 0;
+    if (bytes[p] !== SP && bytes[p] !== CR) return this.refuse(faults.badRequestLine);
+    while (p < end && isFieldByte[bytes[p]!] === 1) p++;
+    if (p >= end) return 0;
+    this.statusEnd = p;
+    if (bytes[p] !== CR) return this.refuse(faults.bareLineFeed);
+    if (p + 1 >= end) return 0;
+    return bytes[p + 1] === LF ? p + 2 : this.refuse(faults.bareLineFeed);
+  }
+
+  private understand(): boolean {
+    const headers = this.headers;
+    const options = headers.has(Name.connection) ? headers.readConnection() : 0;
+    this.keepAlive =
+      (options & ConnectionOption.close) === 0 && (this.minor === 1 || (options & ConnectionOption.keepAlive) !== 0);
+    this.upgrade = (options & ConnectionOption.upgrade) !== 0 && headers.has(Name.upgrade);
+    let fault: Fault | null = null;
+    if (headers.has(Name.transferEncoding)) {
+      fault = headers.has(Name.contentLength)
+        ? faults.lengthAndEncoding
+        : this.minor === 0
+          ? faults.badTransferEncoding
+          : readTransferEncoding(headers);
+      this.length = -1;
+    } else if (headers.has(Name.contentLength)) {
+      this.length = readContentLength(headers);
+      if (headers.hasSeveral(Name.contentLength)) fault = faults.lengthRepeated;
+      else if (this.length < 0) fault = faults.badContentLength;
+    } else this.length = -2;
+    return fault === null || this.refuse(fault) > 0;
+  }
+}
+
+const versionPrefix = 'HTTP/';
+/** A status line up to its code; 0 stands for any digit. */
+const statusLine = 'HTTP/0.0 000';
+
+const methods: readonly (readonly [number, string])[] = [
+  [Method.get, 'GET'],
+  [Method.head, 'HEAD'],
+  [Method.post, 'POST'],
+  [Method.put, 'PUT'],
+  [Method.delete, 'DELETE'],
+  [Method.options, 'OPTIONS'],
+  [Method.patch, 'PATCH'],
+];
+
+/** Methods are case-sensitive (RFC 9110 section 9.1). */
+function isExactly(bytes: Buffer, start: number, end: number, text: string): boolean {
+  if (end - start !== text.length) return false;
+  for (let i = 0; i < text.length; i++) if (bytes[start + i] !== text.charCodeAt(i)) return false;
+  return true;
+}
+
+function methodOf(bytes: Buffer, start: number, end: number): number {
+  for (let i = 0; i < methods.length; i++) {
+    const method = methods[i]!;
+    if (isExactly(bytes, start, end, method[1])) return method[0];
+  }
+  return Method.other;
+}
+
+/** CONNECT would make us a forward proxy; TRACE shows credentials to scripts (RFC 9110 sections 9.3.6, 9.3.8). */
+function isRefusedMethod(bytes: Buffer, start: number, end: number): boolean {
+  return isExactly(bytes, start, end, 'CONNECT') || isExactly(bytes, start, end, 'TRACE');
+}
+
+/** uri-host [":" port], not empty (RFC 9110 sections 4.2.1 and 7.2). */
+function isHost(bytes: Buffer, start: number, end: number): boolean {
+  let p = start;
+  if (bytes[p] === 91 && p < end) {
+    p++;
+    const from = p;
+    while (p < end && (hexValue[bytes[p]!] !== 255 || bytes[p] === COLON || bytes[p] === 46)) p++;
+    if (p === from || p >= end || bytes[p] !== 93) return false;
+    p++;
+  } else {
+    while (p < end && isHostByte[bytes[p]!] === 1) p++;
+    if (p === start) return false;
+  }
+  if (p === end) return true;
+  if (bytes[p] !== COLON) return false;
+  for (p++; p < end; p++) if (bytes[p]! < 48 || bytes[p]! > 57) return false;
+  return true;
+}
+
+function readContentLength(headers: Headers): number {
+  const i = headers.first(Name.contentLength);
+  return parseDecimal(headers.bytes, headers.valueStart(i), headers.valueEnd(i));
+}
+
+/** Null when Transfer-Encoding is exactly one `chunked` (RFC 9112 section 6.1); else why not. */
+function readTransferEncoding(headers: Headers): Fault | null {
+  const bytes = headers.bytes;
+  const i = headers.first(Name.transferEncoding);
+  const start = headers.valueStart(i);
+  const end = headers.valueEnd(i);
+  if (headers.hasSeveral(Name.transferEncoding)) return faults.badTransferEncoding;
+  if (equalsIgnoreCase(bytes, start, end, 'chunked')) return null;
+  if (start === end) return faults.badTransferEncoding;
+  let last = end;
+  while (last > start && bytes[last - 1] !== COMMA) last--;
+  if (last === start) return isTokenOnly(bytes, start, end) ? faults.encodingUnknown : faults.badTransferEncoding;
+  while (last < end && (bytes[last] === SP || bytes[last] === TAB)) last++;
+  const chunkedOnce = bytes.toString('latin1', start, end).toLowerCase().split('chunked').length === 2;
+  const final = equalsIgnoreCase(bytes, last, end, 'chunked');
+  return final && chunkedOnce ? faults.encodingUnknown : faults.badTransferEncoding;
+}
+
+function isTokenOnly(bytes: Buffer, start: number, end: number): boolean {
+  for (let p = start; p < end; p++) if (isToken[bytes[p]!] === 0) return false;
+  return true;
+}

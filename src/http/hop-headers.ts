@@ -1,0 +1,51 @@
+/**
+ * Headers that are meant for the next hop only (RFC 9110 section 7.6.1), and those that a client or server may
+ * not say to the other side through us. Each is a bit, so that the ordinary head costs one test.
+ */
+import type { Headers } from './headers.ts';
+import { Name } from './names.ts';
+import type { Splice } from './splice.ts';
+
+function bits(...ids: number[]): number {
+  return ids.reduce((mask, id) => mask | (1 << id), 0);
+}
+
+const hop = bits(
+  Name.connection,
+  Name.keepAlive,
+  Name.proxyConnection,
+  Name.te,
+  Name.transferEncoding,
+  Name.upgrade,
+  Name.http2Settings,
+  Name.limpet,
+);
+
+const fromClient = hop | bits(Name.proxy);
+const forwarded = bits(Name.forwarded, Name.xForwardedFor, Name.xForwardedProto, Name.xForwardedHost);
+
+/** Cuts what a server must not get from a client. Forwarding headers go too: ours take their place (forwarded.ts). */
+export function cutFromRequest(headers: Headers, edit: Splice): void {
+  cut(headers, fromClient | forwarded, edit);
+}
+
+/** Cuts what a client must not get from a server. */
+export function cutFromResponse(headers: Headers, edit: Splice): void {
+  cut(headers, hop, edit);
+}
+
+/** A 204 or 1xx has no body and may not pretend to (RFC 9110 section 8.6): its Content-Length goes. */
+export function cutContentLength(headers: Headers, edit: Splice): void {
+  cut(headers, bits(Name.contentLength), edit);
+}
+
+export function cutHost(headers: Headers, edit: Splice): void {
+  cut(headers, bits(Name.host), edit);
+}
+
+function cut(headers: Headers, mask: number, edit: Splice): void {
+  if ((headers.seen & mask) === 0 && !headers.hasDropped) return;
+  for (let i = 0; i < headers.count; i++) {
+    if (((1 << headers.id(i)) & mask) !== 0 || headers.isDropped(i)) edit.cutLine(headers, i);
+  }
+}

@@ -1,0 +1,33 @@
+/** Addresses as bytes. */
+import { isIP } from 'node:net';
+
+/** 4 or 16 bytes in network order; an IPv4-mapped IPv6 address gives 4. What is no address gives its own UTF-8 bytes. */
+export function addressBytes(address: string): Buffer {
+  const family = isIP(address);
+  if (family === 4) return Buffer.from(address.split('.').map(Number));
+  if (family === 0) return Buffer.from(address);
+  const plain = address.split('%', 1)[0]!;
+  const dotted = /^(.*:)(\d+)\.(\d+)\.(\d+)\.(\d+)$/.exec(plain);
+  const text = dotted === null ? plain : `${dotted[1]}${pair(dotted[2], dotted[3])}:${pair(dotted[4], dotted[5])}`;
+  const [head = '', tail] = text.split('::');
+  const before = head === '' ? [] : head.split(':');
+  const after = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = tail === undefined ? 0 : 8 - before.length - after.length;
+  const bytes = Buffer.alloc(16);
+  [...before, ...Array<string>(zeros).fill('0'), ...after].forEach((group, i) => {
+    bytes.writeUInt16BE(Number.parseInt(group, 16), i * 2);
+  });
+  const mapped = bytes.readUIntBE(0, 6) === 0 && bytes.readUIntBE(6, 4) === 0 && bytes.readUInt16BE(10) === 0xffff;
+  return mapped ? bytes.subarray(12) : bytes;
+}
+
+function pair(high: string | undefined, low: string | undefined): string {
+  return ((Number(high) << 8) | Number(low)).toString(16);
+}
+
+/** The address in an element of X-Forwarded-For, without port and brackets; '' when there is none. */
+export function addressOf(text: string): string {
+  if (isIP(text) !== 0) return text;
+  const bare = /^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1] ?? /^([^:]+):\d+$/.exec(text)?.[1] ?? '';
+  return isIP(bare) === 0 ? '' : bare;
+}

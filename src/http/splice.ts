@@ -1,0 +1,78 @@
+/**
+ * Edits of a head as ranges: cut here, put these bytes there, add lines at the end. The unchanged bytes
+ * between are copied as they came, so order, case and spacing of what we do not touch stay as they were.
+ */
+import type { Headers } from './headers.ts';
+import type { HeadWriter } from './writer.ts';
+
+export class Splice {
+  private starts = new Int32Array(64);
+  private ends = new Int32Array(64);
+  private texts: (string | null)[] = [];
+  private count = 0;
+  /** Lines to add, each with its CR LF. */
+  private added = '';
+
+  clear(): void {
+    this.count = 0;
+    this.added = '';
+  }
+
+  get isEmpty(): boolean {
+    return this.count === 0 && this.added === '';
+  }
+
+  /** Takes `[start, end)` out, and puts `text` (latin1) there when given. Ranges may come in any order. */
+  cut(start: number, end: number, text: string | null = null): void {
+    if (this.count === this.starts.length) this.grow();
+    let i = this.count++;
+    for (; i > 0 && this.starts[i - 1]! > start; i--) {
+      this.starts[i] = this.starts[i - 1]!;
+      this.ends[i] = this.ends[i - 1]!;
+      this.texts[i] = this.texts[i - 1]!;
+    }
+    this.starts[i] = start;
+    this.ends[i] = end;
+    this.texts[i] = text;
+  }
+
+  /** Takes a whole header out. */
+  cutLine(headers: Headers, i: number): void {
+    this.cut(headers.lineStart(i), headers.lineEnd(i));
+  }
+
+  /** Adds `Name: value` after the last header. The caller vouches that the value has no CR, LF or NUL. */
+  add(line: string): void {
+    this.added += `${line}\r\n`;
+  }
+
+  /** Writes `[start, end)` of the head with the edits that fall into it. */
+  write(bytes: Buffer, start: number, end: number, out: HeadWriter): void {
+    let p = start;
+    for (let i = 0; i < this.count; i++) {
+      const from = this.starts[i]!;
+      if (from >= end) break;
+      if (this.ends[i]! <= start && this.texts[i] === null) continue;
+      if (from > p) out.copy(bytes, p, from);
+      const text = this.texts[i];
+      if (text != null) out.text(text);
+      if (this.ends[i]! > p) p = this.ends[i]!;
+    }
+    if (p < end) out.copy(bytes, p, end);
+  }
+
+  /** Writes the added lines. */
+  writeAdded(out: HeadWriter): void {
+    if (this.added !== '') out.text(this.added);
+  }
+
+  private grow(): void {
+    const size = this.starts.length * 2;
+    const starts = new Int32Array(size);
+    const ends = new Int32Array(size);
+    starts.set(this.starts);
+    ends.set(this.ends);
+    this.starts = starts;
+    this.ends = ends;
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * The access log: one line of printable ASCII per finished exchange, as text or JSON, written in batches.
+ * What clients send is hostile: no byte of theirs can end a line, close a quote, or reach a terminal as a command.
+ */
+import type { Timers } from '../time/clock.ts';
+
+/**
+ * What the request said of its session, in HAProxy's letters. N: no token. I: an invalid one. V: valid.
+ * D: valid, but its server is down. E: expired (idle). O: old, beyond its absolute age. U: not asked, no affinity.
+ */
+export type RequestFlag = 'N' | 'I' | 'D' | 'V' | 'E' | 'O' | 'U';
+
+/**
+ * What the response did about it. N: nothing. I: inserted a token. U: updated it (owner or date). P: the server
+ * gave its own. R: rewrote the server's. D: deleted it.
+ */
+export type ResponseFlag = 'N' | 'I' | 'U' | 'P' | 'R' | 'D';
+
+/**
+ * One finished exchange. Only scalars, and nothing is kept after `record`: one object may be filled again and
+ * again. '' stands for a text that there is not, -1 for a time that was never reached.
+ */
+export interface ExchangeRecord {
+  /** When its first byte arrived, ms since the Unix epoch. */
+  time: number;
+  /** Client address, after trusted X-Forwarded-For. */
+  client: string;
+  listener: string;
+  method: string;
+  /** The request target as it came, one char per byte. */
+  target: string;
+  host: string;
+  /** HTTP/1.1 and the like, of the client's side. */
+  version: string;
+  /** Sent to the client; 0 when none was. */
+  status: number;
+  /** From and to the client, heads included. */
+  bytesIn: number;
+  bytesOut: number;
+  pool: string;
+  /** Name of the server that answered, or was tried last. */
+  server: string;
+  /** Eight hex digits that tell sessions apart and cannot be turned back into an id. */
+  session: string;
+  epoch: number;
+  retries: number;
+  /** Milliseconds: waiting for a server with room, connecting to it, until its first byte, and in all. */
+  queueMs: number;
+  connectMs: number;
+  responseMs: number;
+  totalMs: number;
+  /** Code of the fault. */
+  fault: string;
+  requestFlag: RequestFlag;
+  responseFlag: ResponseFlag;
+}
+
+export type AccessLogFormat = 'text' | 'json';
+
+/** A batch is written when it has this many bytes, or is this old (ms). */
+const batchBytes = 16 * 1024;
+const batchAge = 100;
+
+export class AccessLog {
+  private readonly format: (record: ExchangeRecord) => string;
+  private readonly write: (lines: string) => void;
+  private readonly timers: Timers;
+  private batch = '';
+  private cancelTimer: (() => void) | null = null;
+
+  /** `write` gets one or more whole lines, each with its line feed; in what order they came. */
+  constructor(format: AccessLogFormat, write: (lines: string) => void, timers: Timers) {
+    this.format = format === 'json' ? formatJson : formatText;
+    this.write = write;
+    this.timers = timers;
+  }
+
+  record(record: ExchangeRecord): void {
+    this.batch += `${this.format(record)}\n`;
+    if (this.batch.length >= batchBytes) this.flush();
+    else this.cancelTimer ??= this.timers.after(batchAge, () => this.flush());
+  }
+
+  /** Writes what has gathered. Call it once more when the balancer stops. */
+  flush(): void {
+    this.cancelTimer?.();
+    this.cancelTimer = null;
+    if (this.batch === '') return;
+    const lines = this.batch;
+    this.batch = '';
+    this.write(lines);
+  }
+}
+
+/** Fifteen fields with one space between; docs/guide/logging.md names them. */
+export function formatText(r: ExchangeRecord): string {
+  return (
+    `${new Date(r.time).toISOString()} ${field(r.client)} ${field(r.listener)} ${field(r.host)} ` +
+    `"${field(r.method)} ${field(r.target)} ${field(r.version)}" ${r.status} ${r.bytesIn}/${r.bytesOut} ` +
+    `${field(r.pool)}/${field(r.server)} ${field(r.session)}#${r.epoch} ${r.requestFlag}${r.responseFlag} ` +
+    `${duration(r.queueMs)}/${duration(r.connectMs)}/${duration(r.responseMs)}/${duration(r.totalMs)} ` +
+    `${r.retries} ${field(r.fault)}`
+  );
+}
+
+/** One object per line; null for what there is not. */
+export function formatJson(r: ExchangeRecord): string {
+  const line = JSON.stringify({
+    time: new Date(r.time).toISOString(),
+    client: r.client || null,
+    listener: r.listener,
+    host: r.host || null,
+    method: r.method || null,
+    target: r.target || null,
+    version: r.version || null,
+    status: r.status,
+    bytesIn: r.bytesIn,
+    bytesOut: r.bytesOut,
+    pool: r.pool || null,
+    server: r.server || null,
+    session: r.session || null,
+    epoch: r.epoch,
+    flags: r.requestFlag + r.responseFlag,
+    queueMs: tenths(r.queueMs),
+    connectMs: tenths(r.connectMs),
+    responseMs: tenths(r.responseMs),
+    totalMs: tenths(r.totalMs),
+    retries: r.retries,
+    fault: r.fault || null,
+  });
+  // JSON leaves DEL, the C1 controls (a terminal's CSI) and line separators as they are.
+  return beyondAscii.test(line) ? line.replace(beyondAsciiAll, unicodeEscape) : line;
+}
+
+const unsafe = /[^\x21\x23-\x5b\x5d-\x7e]/;
+const unsafeAll = new RegExp(unsafe, 'g');
+const beyondAscii = /[^\x20-\x7e]/;
+const beyondAsciiAll = new RegExp(beyondAscii, 'g');
+
+/** A text without spaces, quotes, backslashes and control bytes: those become \xHH, or \uHHHH beyond a byte. */
+function field(text: string): string {
+  if (text === '') return '-';
+  return unsafe.test(text) ? text.replace(unsafeAll, byteEscape) : text;
+}
+
+function byteEscape(char: string): string {
+  const code = char.charCodeAt(0);
+  return code > 0xff ? unicodeEscape(char) : `\\x${code.toString(16).padStart(2, '0')}`;
+}
+
+function unicodeEscape(char: string): string {
+  return `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+/** Milliseconds with one decimal; null for a time that was never reached. */
+function tenths(ms: number): number | null {
+  return ms < 0 ? null : Math.round(ms * 10) / 10;
+}
+
+function duration(ms: number): string {
+  return String(tenths(ms) ?? '-');
+}

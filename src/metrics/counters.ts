@@ -1,0 +1,95 @@
+/**
+ * All counters of one process in one flat array of numbers: counting is one addition, and the array may lie in
+ * memory that several threads see.
+ *
+ *     values: [ the rows of `table`, in order ][ requests_refused_<code>, one per fault of errors.ts ]
+ */
+import { type Fault, faults } from '../errors.ts';
+
+/** counter: only goes up. gauge: how many there are now. */
+export type CounterKind = 'counter' | 'gauge';
+
+/** The names are contract: dashboards and alerts are built on them. Bytes count bodies and heads on the client's side. */
+const table = [
+  ['connections_accepted', 'counter', 'Client connections accepted.'],
+  ['connections_refused', 'counter', 'Client connections reset at once: the limit was reached or the balancer stops.'],
+  ['connections_open', 'gauge', 'Client connections open now.'],
+  ['requests', 'counter', 'Request heads read, the refused ones included.'],
+  ['responses_1xx', 'counter', 'Interim responses sent to clients, and switches of protocol.'],
+  ['responses_2xx', 'counter', 'Successful responses sent to clients.'],
+  ['responses_3xx', 'counter', 'Redirections sent to clients.'],
+  ['responses_4xx', 'counter', 'Client errors sent to clients, those made by the balancer included.'],
+  ['responses_5xx', 'counter', 'Server errors sent to clients, those made by the balancer included.'],
+  ['retries', 'counter', 'Requests sent once more: to another server, or over a fresh connection.'],
+  ['rebinds', 'counter', 'Sessions that got another owner because theirs had failed.'],
+  ['sessions_new', 'counter', 'Sessions begun.'],
+  ['sessions_valid', 'counter', 'Requests that carried a valid session.'],
+  ['tokens_invalid', 'counter', 'Tokens that did not verify, and counted as absent.'],
+  ['tokens_expired', 'counter', 'Tokens beyond their idle or absolute time.'],
+  ['queued', 'counter', 'Requests that had to wait for a server with room.'],
+  ['queue_depth', 'gauge', 'Requests waiting now.'],
+  ['upstream_connects', 'counter', 'Connections made to servers.'],
+  ['upstream_reused', 'counter', 'Requests sent over a pooled connection.'],
+  ['upstream_stale', 'counter', 'Pooled connections that the server had closed when they were to be used.'],
+  ['aborted_by_client', 'counter', 'Exchanges that ended because the client went away.'],
+  ['tunnels_open', 'gauge', 'Upgraded connections (WebSocket) open now.'],
+  ['tunnels', 'counter', 'Upgraded connections made.'],
+  ['bytes_in', 'counter', 'Bytes received from clients.'],
+  ['bytes_out', 'counter', 'Bytes sent to clients.'],
+  ['ejections', 'counter', 'Servers taken out because of what traffic saw.'],
+  ['panic_choices', 'counter', 'Servers chosen while most looked down and none of it was believed.'],
+] as const satisfies readonly (readonly [name: string, kind: CounterKind, help: string])[];
+
+export type CounterName = (typeof table)[number][0];
+
+/** Place of each counter: `counters.add(counter.requests)`. */
+export const counter = Object.freeze(Object.fromEntries(table.map(([name], index) => [name, index]))) as Readonly<
+  Record<CounterName, number>
+>;
+
+export interface CounterRow {
+  readonly name: string;
+  readonly kind: CounterKind;
+  readonly help: string;
+}
+
+/** Every counter at its place in the array, for whoever shows them. */
+export const counterRows: readonly CounterRow[] = [
+  ...table.map(([name, kind, help]) => ({ name, kind, help })),
+  ...faults.map((fault) => ({
+    name: `requests_refused_${fault.code.replaceAll('-', '_')}`,
+    kind: 'counter' as const,
+    help: `Exchanges that failed: ${fault.text}`,
+  })),
+];
+
+export class Counters {
+  readonly values: Float64Array;
+
+  /** Counts into `values` when given: `counterRows.length` numbers, written by this thread only. */
+  constructor(values: Float64Array = new Float64Array(counterRows.length)) {
+    if (values.length !== counterRows.length) throw new Error(`${counterRows.length} counters need as many numbers`);
+    this.values = values;
+  }
+
+  /** `index` is one of `counter`; a gauge goes down by a negative `by`. */
+  add(index: number, by = 1): void {
+    this.values[index]! += by;
+  }
+
+  /** One exchange failed for this reason. */
+  refused(fault: Fault): void {
+    this.values[table.length + fault.index]! += 1;
+  }
+
+  /** One response left for a client. A status that is none counts as 5xx (RFC 9110, 15). */
+  responded(status: number): void {
+    const group = status >= 100 && status < 600 ? Math.floor(status / 100) : 5;
+    this.values[counter.responses_1xx + group - 1]! += 1;
+  }
+
+  /** All counters by name, in the order of the table. */
+  snapshot(): Record<string, number> {
+    return Object.fromEntries(counterRows.map(({ name }, index) => [name, this.values[index] ?? 0]));
+  }
+}

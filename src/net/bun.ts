@@ -1,0 +1,231 @@
+/**
+ * Sockets of Bun. Bun keeps nothing for us: what the kernel does not take at once waits here until `drain`.
+ * Its close callback may run inside `end` or `terminate`; ours never does (see `SocketHandler`).
+ */
+import {
+  type Address,
+  type ConnectHandler,
+  type Connecting,
+  type Listener,
+  type ListenOptions,
+  type Net,
+  plainAddress,
+  type Socket,
+  type SocketHandler,
+} from './socket.ts';
+
+type Raw = Bun.Socket<BunSocket | null>;
+
+/** What happens once the kept bytes are gone. */
+const After = { nothing: 0, end: 1, close: 2 } as const;
+
+class BunSocket implements Socket {
+  handler: SocketHandler;
+  readonly secure = false;
+  pending = 0;
+  private readonly raw: Raw;
+  private kept: Uint8Array[] = [];
+  private after: number = After.nothing;
+  private closed = false;
+  /** Inside one of our own calls, where Bun may call back. */
+  private busy = false;
+  private address: string | null = null;
+
+  constructor(raw: Raw, handler: SocketHandler) {
+    this.raw = raw;
+    this.handler = handler;
+  }
+
+  get remoteAddress(): string {
+    this.address ??= plainAddress(this.raw.remoteAddress);
+    return this.address;
+  }
+
+  get remotePort(): number {
+    return this.raw.remotePort ?? 0;
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.closed) return true;
+    if (this.pending > 0) {
+      this.keep(chunk);
+      return false;
+    }
+    const taken = Math.max(0, this.raw.write(chunk));
+    if (taken === chunk.length) return true;
+    this.keep(chunk.subarray(taken));
+    return false;
+  }
+
+  writeCopy(bytes: Buffer, length: number): boolean {
+    if (this.closed) return true;
+    const taken = this.pending > 0 ? 0 : Math.max(0, this.raw.write(bytes, 0, length));
+    if (taken === length) return true;
+    this.keep(Buffer.from(bytes.subarray(taken, length)));
+    return false;
+  }
+
+  end(): void {
+    if (this.closed || this.after !== After.nothing) return;
+    this.after = After.end;
+    if (this.pending === 0) this.raw.shutdown();
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.after = After.close;
+    if (this.pending === 0) this.closeNow();
+  }
+
+  destroy(): void {
+    if (this.closed) return;
+    this.kept = [];
+    this.pending = 0;
+    this.busy = true;
+    this.raw.terminate();
+    this.busy = false;
+  }
+
+  pause(): void {
+    if (!this.closed) this.raw.pause();
+  }
+
+  resume(): void {
+    if (!this.closed) this.raw.resume();
+  }
+
+  onDrain(): void {
+    while (this.kept.length > 0) {
+      const chunk = this.kept[0]!;
+      const taken = Math.max(0, this.raw.write(chunk));
+      this.pending -= taken;
+      if (taken < chunk.length) {
+        this.kept[0] = chunk.subarray(taken);
+        return;
+      }
+      this.kept.shift();
+    }
+    if (this.after === After.end) this.raw.shutdown();
+    if (this.after === After.close) this.closeNow();
+    else this.handler.onDrain();
+  }
+
+  onClose(error: Error | null): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.kept = [];
+    this.pending = 0;
+    if (this.busy) queueMicrotask(() => this.handler.onClose(error));
+    else this.handler.onClose(error);
+  }
+
+  private keep(chunk: Uint8Array): void {
+    this.kept.push(chunk);
+    this.pending += chunk.length;
+  }
+
+  private closeNow(): void {
+    this.busy = true;
+    this.raw.end();
+    this.busy = false;
+  }
+}
+
+/** Bun's callbacks once a socket has its `BunSocket`. */
+const forward = {
+  binaryType: 'buffer',
+  data(raw: Raw, chunk: Buffer): void {
+    raw.data!.handler.onData(chunk);
+  },
+  drain(raw: Raw): void {
+    raw.data?.onDrain();
+  },
+  end(raw: Raw): void {
+    raw.data?.handler.onEnd();
+  },
+  close(raw: Raw, error?: Error): void {
+    raw.data?.onClose(error ?? null);
+  },
+  error(raw: Raw, error: Error): void {
+    raw.data?.onClose(error);
+    raw.terminate();
+  },
+} as const;
+
+async function listen(options: ListenOptions): Promise<Listener> {
+  const socket = {
+    ...forward,
+    open(raw: Raw): void {
+      const made = new BunSocket(raw, refused);
+      raw.data = made;
+      const handler = options.accept(made);
+      if (handler === null) made.destroy();
+      else made.handler = handler;
+    },
+  };
+  const common = { socket, data: null, allowHalfOpen: true };
+  const address = options.address;
+  if (address.kind === 'unix') {
+    const server = Bun.listen<BunSocket | null>({ ...common, unix: address.path });
+    return { port: 0, close: () => server.stop() };
+  }
+  const bind = (hostname: string) => {
+    // Bun takes reusePort here too, though its types name it for connections only.
+    const where = { ...common, hostname, port: address.port, reusePort: options.reusePort };
+    return Bun.listen<BunSocket | null>(where);
+  };
+  const server = address.host === '' ? bindAny(bind) : bind(address.host);
+  return { port: server.port, close: () => server.stop() };
+}
+
+/** All interfaces, both families; IPv4 alone where the kernel has no IPv6. */
+function bindAny<T>(bind: (hostname: string) => T): T {
+  try {
+    return bind('::');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') throw error;
+    return bind('0.0.0.0');
+  }
+}
+
+function connect(address: Address, handler: ConnectHandler): Connecting {
+  let settled = false;
+  const fail = (error: Error): void => {
+    if (settled) return;
+    settled = true;
+    handler.onFail(error);
+  };
+  const socket = {
+    ...forward,
+    open(raw: Raw): void {
+      if (settled) {
+        raw.terminate();
+        return;
+      }
+      settled = true;
+      const made = new BunSocket(raw, refused);
+      raw.data = made;
+      made.handler = handler.onOpen(made);
+    },
+    connectError(_raw: Raw, error: Error): void {
+      fail(error);
+    },
+  };
+  const common = { socket, data: null, allowHalfOpen: true };
+  const made =
+    address.kind === 'unix'
+      ? Bun.connect<BunSocket | null>({ ...common, unix: address.path })
+      : Bun.connect<BunSocket | null>({ ...common, hostname: address.host, port: address.port });
+  // A refusal is told twice, to connectError and here; `fail` takes the first.
+  made.catch(fail);
+  return {
+    cancel() {
+      settled = true;
+    },
+  };
+}
+
+/** Until its owner is known, and after it was refused, a socket tells nobody. */
+const refused: SocketHandler = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} };
+
+export const bunNet: Net = { runtime: 'bun', listen, connect };

@@ -1,0 +1,95 @@
+/**
+ * The one socket shape of Limpet. `net/node.ts` and `net/bun.ts` implement it; nothing else touches a
+ * runtime's sockets. A socket never buffers without telling: `write` answers false when bytes had to be
+ * kept, and `onDrain` says when they are gone.
+ */
+
+export type Address =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string };
+
+/** Called by a socket. Callbacks arrive one at a time and never from inside `write`, `end`, `pause` or `resume`. */
+export interface SocketHandler {
+  /** Bytes from the peer. The chunk is the receiver's to keep and to change. */
+  onData(chunk: Buffer): void;
+  /** Everything that `write` had to keep has been handed to the kernel. */
+  onDrain(): void;
+  /** The peer has sent its last byte (FIN). Our direction is still open until `end` or `destroy`. */
+  onEnd(): void;
+  /** The socket is gone; exactly once, last of all callbacks. `error` when it broke (reset, refused by the network). */
+  onClose(error: Error | null): void;
+}
+
+export interface Socket {
+  /** Who is told. May be swapped between callbacks (a connection becomes a tunnel). */
+  handler: SocketHandler;
+  /** Address of the peer without port; '' on a unix-domain socket. IPv4-mapped IPv6 is given as IPv4. */
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** Bytes kept by `write` that the kernel has not taken yet. */
+  readonly pending: number;
+  /** TLS ends in net/: true when the peer's side of this socket is encrypted. */
+  readonly secure: boolean;
+
+  /** Sends by reference: the chunk belongs to the socket from here on. False: kept bytes, wait for `onDrain`. */
+  write(chunk: Uint8Array): boolean;
+  /** Sends `bytes[0..length)` and leaves the buffer to the caller: what the kernel does not take is copied. */
+  writeCopy(bytes: Buffer, length: number): boolean;
+  /** Half-close: FIN after all that was written. Reading goes on. */
+  end(): void;
+  /** Closes both directions after all that was written has been handed to the kernel. */
+  close(): void;
+  /** Resets the connection at once (RST); kept bytes are dropped. The peer cannot take this for a regular end. */
+  destroy(): void;
+  /** Stops reading: the kernel's window fills and the peer has to wait. */
+  pause(): void;
+  resume(): void;
+}
+
+export interface ListenOptions {
+  readonly address: Address;
+  /** Several listeners, in several threads or processes, share one port. Default false. */
+  readonly reusePort: boolean;
+  /** Kernel queue of connections not accepted yet. Default 511. Bun decides by itself. */
+  readonly backlog: number;
+  /** Gives each new connection its handler; null refuses it: the socket is reset. */
+  readonly accept: (socket: Socket) => SocketHandler | null;
+}
+
+export interface Listener {
+  /** The port in fact bound (for port 0); 0 on a unix-domain socket. */
+  readonly port: number;
+  /** Stops accepting; connections already open stay. */
+  close(): void;
+}
+
+export interface ConnectHandler {
+  /** Connected; answers the handler from here on. */
+  onOpen(socket: Socket): SocketHandler;
+  /** Refused, unreachable or cancelled. Never after `onOpen`. */
+  onFail(error: Error): void;
+}
+
+/** A connection being made; `cancel` gives up, and neither callback comes after it. */
+export interface Connecting {
+  cancel(): void;
+}
+
+export interface Net {
+  readonly runtime: 'bun' | 'node';
+  /** Rejects with the system's error (EADDRINUSE, EACCES) when the address cannot be bound. */
+  listen(options: ListenOptions): Promise<Listener>;
+  connect(address: Address, handler: ConnectHandler): Connecting;
+}
+
+/** An address as the runtimes give it, without the IPv6 spelling of IPv4; '' when there is none. */
+export function plainAddress(address: string | undefined): string {
+  if (address === undefined) return '';
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}
+
+/** `127.0.0.1:80`, `[::1]:80` or `unix:/run/app.sock`. */
+export function formatAddress(address: Address): string {
+  if (address.kind === 'unix') return `unix:${address.path}`;
+  return address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
+}

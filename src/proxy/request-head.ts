@@ -1,0 +1,46 @@
+/** The request's head as the server gets it: our edits, hop-by-hop rules, who the client is, and one framing. */
+import { formatAddress } from '../net/socket.ts';
+import type { Server } from '../fleet/server.ts';
+import type { RequestHead } from '../http/head.ts';
+import { cutFromRequest, cutHost } from '../http/hop-headers.ts';
+import { Method } from '../http/head.ts';
+import { Name } from '../http/names.ts';
+import type { Splice } from '../http/splice.ts';
+import type { HeadWriter } from '../http/writer.ts';
+import type { Client } from './client.ts';
+
+/** Notes in `edit` what no server sees, whichever it will be. */
+export function editRequest(head: RequestHead, edit: Splice): void {
+  cutFromRequest(head.headers, edit);
+  if (head.pathStart !== head.targetStart) toOriginForm(head, edit);
+  if (head.minor === 0) {
+    edit.cut(head.targetEnd + 1, head.targetEnd + 9, 'HTTP/1.1');
+    if (head.headers.has(Name.expect)) edit.cutLine(head.headers, head.headers.first(Name.expect));
+  }
+}
+
+/** Absolute-form becomes origin-form, and its authority the Host (RFC 9112 section 3.2.2). */
+function toOriginForm(head: RequestHead, edit: Splice): void {
+  const path = head.bytes.toString('latin1', head.pathStart, head.pathEnd);
+  const origin = path.startsWith('/') ? path : path === '' && head.method === Method.options ? '*' : `/${path}`;
+  edit.cut(head.targetStart, head.targetEnd, origin);
+  cutHost(head.headers, edit);
+  edit.add(`Host: ${head.bytes.toString('latin1', head.authorityStart, head.authorityEnd)}`);
+}
+
+export function writeRequest(head: RequestHead, edit: Splice, client: Client, server: Server, upgrade: boolean, out: HeadWriter): void {
+  const headers = head.headers;
+  // The request line and the headers stand together: one range, with cuts.
+  edit.write(head.bytes, head.methodStart, headers.end, out);
+  edit.writeAdded(out);
+  client.writeForwarded(head, out);
+  if (!headers.has(Name.host) && head.authorityStart === head.authorityEnd) out.text(`Host: ${hostOf(server)}\r\n`);
+  if (head.chunked) out.text('Transfer-Encoding: chunked\r\n');
+  if (upgrade) out.text(`Connection: Upgrade\r\nUpgrade: ${headers.valueOf(Name.upgrade)}\r\n`);
+  out.text('\r\n');
+}
+
+/** HTTP/1.1 needs a Host where an HTTP/1.0 client sent none. */
+function hostOf(server: Server): string {
+  return server.address.kind === 'unix' ? 'localhost' : formatAddress(server.address);
+}

@@ -1,0 +1,67 @@
+/** Which route serves a request: by host and path prefix, the first that matches. */
+import type { RequestHead } from '../http/head.ts';
+import { Name } from '../http/names.ts';
+import type { Route } from './work.ts';
+
+export interface RouteRule {
+  /** Lower case, without port; `*.example.org` for its subdomains; '' any. */
+  readonly host: string;
+  /** Prefix on whole segments: /a matches /a and /a/b, not /ab. */
+  readonly path: string;
+  readonly route: Route;
+}
+
+export function createRouter(rules: readonly RouteRule[]): (head: RequestHead) => Route | null {
+  const [only] = rules;
+  // The ordinary config: one route for everything, nothing to read.
+  if (rules.length === 1 && only !== undefined && only.host === '' && only.path === '/') return () => only.route;
+  return (head) => {
+    const host = hostOf(head);
+    const path = pathOf(head);
+    for (const rule of rules) if (matchesHost(rule.host, host) && matchesPath(rule.path, path)) return rule.route;
+    return null;
+  };
+}
+
+/** Host of the request in lower case, without port. */
+function hostOf(head: RequestHead): string {
+  const text =
+    head.authorityStart < head.authorityEnd
+      ? head.bytes.toString('latin1', head.authorityStart, head.authorityEnd)
+      : (head.headers.valueOf(Name.host) ?? '');
+  return text.replace(/:\d*$/, '').replace(/\.$/, '').toLowerCase();
+}
+
+/**
+ * The path by which we route, as a server will understand it: percent-encoding of unreserved characters and dot
+ * segments resolved (RFC 3986 section 6.2.2), so that /assets/..%2fadmin is not taken for an asset. The request
+ * itself is passed on as it came.
+ */
+function pathOf(head: RequestHead): string {
+  const target = head.bytes.toString('latin1', head.pathStart, head.pathEnd);
+  const query = target.indexOf('?');
+  const path = query < 0 ? target : target.slice(0, query);
+  if (!/%|\/\.|\/\/|\\/.test(path)) return path === '' ? '/' : path;
+  const decoded = path.replace(/%[0-9a-f]{2}/gi, (code) => String.fromCharCode(Number.parseInt(code.slice(1), 16)));
+  const segments: string[] = [];
+  const parts = decoded.replaceAll('\\', '/').split('/').slice(1);
+  for (const [i, part] of parts.entries()) {
+    const last = i === parts.length - 1;
+    if (part === '..') segments.pop();
+    if (part === '.' || part === '..') {
+      if (last) segments.push('');
+    } else if (part !== '' || last) segments.push(part);
+  }
+  return `/${segments.join('/')}`;
+}
+
+function matchesHost(rule: string, host: string): boolean {
+  if (rule === '' || rule === host) return true;
+  return rule.startsWith('*.') && host.endsWith(rule.slice(1)) && host.length > rule.length - 1;
+}
+
+function matchesPath(rule: string, path: string): boolean {
+  if (rule === '/' || rule === path) return true;
+  if (!path.startsWith(rule)) return false;
+  return rule.endsWith('/') || path[rule.length] === '/';
+}

@@ -1,0 +1,80 @@
+/** What all connections of one worker share: the tools, and one set of scratch objects used within one loop turn. */
+import { type HeadLimits, RequestHead, ResponseHead } from '../http/head.ts';
+import { Splice } from '../http/splice.ts';
+import { HeadWriter } from '../http/writer.ts';
+import type { AccessLog } from '../metrics/access-log.ts';
+import type { Counters } from '../metrics/counters.ts';
+import type { Net } from '../net/socket.ts';
+import type { Clock } from '../time/clock.ts';
+import type { Wheel } from '../time/wheel.ts';
+import { Exchange } from './exchange.ts';
+import type { Pool } from './pool.ts';
+import type { Tunnel } from './tunnel.ts';
+
+export interface WorkOptions {
+  readonly net: Net;
+  readonly clock: Clock;
+  readonly wheel: Wheel;
+  readonly counters: Counters;
+  /** null: no access log. */
+  readonly accessLog: AccessLog | null;
+  readonly limits: HeadLimits;
+  /** Finds the pool of a request; null: no route matches. */
+  readonly route: (head: RequestHead) => Route | null;
+}
+
+export interface Route {
+  readonly pool: Pool;
+  /** False: `affinity: none`. */
+  readonly affinity: boolean;
+}
+
+/** Room for a head and a small body in one write. */
+const writerBytes = 64 * 1024;
+/** Exchanges kept for reuse. */
+const maxSpare = 1024;
+
+export class Work {
+  readonly net: Net;
+  readonly clock: Clock;
+  readonly wheel: Wheel;
+  readonly counters: Counters;
+  readonly accessLog: AccessLog | null;
+  readonly route: (head: RequestHead) => Route | null;
+
+  readonly request: RequestHead;
+  readonly response: ResponseHead;
+  readonly requestEdit = new Splice();
+  readonly responseEdit = new Splice();
+  readonly toServer = new HeadWriter(writerBytes);
+  readonly toClient = new HeadWriter(writerBytes);
+  /** Whose head and edits `request` and `requestEdit` hold now. */
+  current: Exchange | null = null;
+  readonly tunnels = new Set<Tunnel>();
+  /** Largest head, in bytes. */
+  readonly headBytes: number;
+  /** No new exchange is to follow on any connection. */
+  stopping = false;
+
+  private readonly spare: Exchange[] = [];
+
+  constructor(options: WorkOptions) {
+    this.net = options.net;
+    this.clock = options.clock;
+    this.wheel = options.wheel;
+    this.counters = options.counters;
+    this.accessLog = options.accessLog;
+    this.route = options.route;
+    this.headBytes = options.limits.headBytes;
+    this.request = new RequestHead(options.limits);
+    this.response = new ResponseHead(options.limits);
+  }
+
+  takeExchange(): Exchange {
+    return this.spare.pop() ?? new Exchange(this);
+  }
+
+  returnExchange(exchange: Exchange): void {
+    if (this.spare.length < maxSpare) this.spare.push(exchange);
+  }
+}
