@@ -15,9 +15,9 @@ export function field<S extends z.ZodType>(schema: S, written: z.input<S> & {}, 
   return schema.prefault(written).meta({ description: meaning });
 }
 
-/** A field without a fixed default, for which the reference names `written`, if anything. */
+/** A field that stays empty when it is absent. The reference names `written` as its default, if anything. */
 export function open<S extends z.ZodType>(schema: S, written: string | undefined, meaning: string) {
-  return schema.optional().meta({ description: meaning, ...(written === undefined ? {} : { default: written }) });
+  return schema.optional().meta({ description: meaning, usual: written });
 }
 
 /** A map of known fields. Its error for an unknown one is the list of those it knows: see `explain`. */
@@ -28,15 +28,24 @@ export function map<T extends z.ZodRawShape>(shape: T, expected = 'a map of fiel
 
 /** Text that `parse` understands; null means that it does not. */
 export function text<T>(title: string, expected: string, parse: (value: string) => T | null) {
+  return z.string({ error: expected }).meta({ title }).transform(parsing(expected, parse));
+}
+
+/** The same for text that YAML takes for a number when it stands without quotes, such as a port. */
+export function textOrNumber<T>(title: string, expected: string, parse: (value: string) => T | null) {
   return z
-    .string({ error: expected })
+    .union([z.string(), z.int()], { error: expected })
     .meta({ title })
-    .transform((value, context): T => {
-      const parsed = parse(value);
-      if (parsed !== null) return parsed;
-      context.issues.push({ code: 'custom', message: expected, input: value });
-      return z.NEVER;
-    });
+    .transform(parsing(expected, (value: string | number) => parse(String(value))));
+}
+
+function parsing<I, T>(expected: string, parse: (value: I) => T | null) {
+  return (value: I, context: z.core.$RefinementCtx): T => {
+    const parsed = parse(value);
+    if (parsed !== null) return parsed;
+    context.issues.push({ code: 'custom', message: expected, input: value });
+    return z.NEVER;
+  };
 }
 
 export function word<const T extends readonly string[]>(choices: T) {

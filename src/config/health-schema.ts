@@ -1,7 +1,7 @@
 /** What a person may write about health checks, and how it becomes the filled options. */
 import { z } from 'zod';
 import { defaults } from './defaults.ts';
-import { decimal, field, map, open, text, time, timeOrNone, whole, word } from './fields.ts';
+import { decimal, field, map, open, text, textOrNumber, time, timeOrNone, whole, word } from './fields.ts';
 import type { ActiveOptions, HealthOptions } from './options.ts';
 import { formatDuration } from './units.ts';
 
@@ -12,10 +12,7 @@ type Range = readonly [number, number];
 const statusForm = 'statuses from 100 to 599, such as 200, 200-399 or 200-299,404';
 
 /** `200-299,404` as inclusive ranges. */
-const statusSchema = z.preprocess(
-  (value: string | number): unknown => (typeof value === 'number' ? String(value) : value),
-  text('statuses', statusForm, parseStatuses),
-);
+const statusSchema = textOrNumber('statuses', statusForm, parseStatuses);
 
 function parseStatuses(written: string): readonly Range[] | null {
   const ranges = written.split(',').map((piece): Range => {

@@ -4,17 +4,14 @@ import { formatAddress } from '../net/socket.ts';
 import { parseServer, serverForm } from './address.ts';
 import { affinitySchema } from './affinity-schema.ts';
 import { defaults } from './defaults.ts';
-import { decimal, field, flag, map, oneOf, open, size, text, time, timeOrNone, whole, word } from './fields.ts';
+import { decimal, field, map, oneOf, open, size, text, textOrNumber, time, timeOrNone, whole, word } from './fields.ts';
 import { healthSchema } from './health-schema.ts';
 import { balanceNames, type PoolServer, type WhenOwnerFails } from './options.ts';
 import { formatDuration, formatSize } from './units.ts';
 
 const { pool } = defaults;
 
-const address = z.preprocess(
-  (value: string | number): unknown => (typeof value === 'number' ? String(value) : value),
-  text('address', serverForm, parseServer),
-);
+const address = textOrNumber('address', serverForm, parseServer);
 
 const serverName = text('name', 'a name of 1 to 128 printable characters without spaces', (name) =>
   /^[\x21-\x7e]{1,128}$/.test(name) ? name : null,

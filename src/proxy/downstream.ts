@@ -116,6 +116,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
   }
 
   onDrain(): void {
+    if (this.state === 'linger') this.work.wheel.set(this.deadline, lingerTime);
     this.exchange?.onClientDrain();
   }
 
@@ -147,7 +148,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
   }
 
   onDeadline(): void {
-    if (this.state === 'linger') this.socket.destroy();
+    if (this.state === 'linger' && this.socket.pending > 0) this.socket.destroy();
     else if (this.partial !== null) this.refuseHead(requestFaults.requestTimeout);
     else this.socket.close();
   }
@@ -303,6 +304,8 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
     const hasBody = this.method !== Method.head && head.status !== 204 && head.status !== 304;
     if (head.status === 204) cutContentLength(head.headers, edit);
     this.writeHead(head, edit, out);
+    // RFC 9110 section 6.6.1: whoever passes on a response without a date gives it one.
+    if (!head.headers.has(Name.date)) out.text(`Date: ${this.work.date()}\r\n`);
     if (length < 0 && hasBody) {
       this.chunked = this.minor === 1;
       this.untilClose = this.minor === 0;
@@ -421,7 +424,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
     const out = this.work.toClient;
     out.clear();
     out.text(`HTTP/1.1 ${fault.status} ${STATUS_CODES[fault.status] ?? ''}\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n`);
-    out.text(`Cache-Control: no-store\r\nLimpet-Reason: ${fault.code}\r\n`);
+    out.text(`Date: ${this.work.date()}\r\nCache-Control: no-store\r\nLimpet-Reason: ${fault.code}\r\n`);
     if (retryAfter > 0) out.text(`Retry-After: ${retryAfter}\r\n`);
     this.writeConnection(out);
     out.text('\r\n');
@@ -447,7 +450,8 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
     }
     this.enter('linger');
     this.resumeBody();
-    this.work.wheel.set(this.deadline, lingerTime);
+    // What the client has not taken yet is still its answer: the time begins when it has it.
+    this.work.wheel.set(this.deadline, this.socket.pending > 0 ? this.settings.timeouts.write : lingerTime);
     this.socket.end();
   }
 

@@ -54,6 +54,8 @@ export class Exchange implements DeadlineOwner {
   private readonly replay = new Replay();
   private startedAt = 0;
   private attempts = 0;
+  /** Wheel time up to which it may wait for room; 0 when it never had to. */
+  private queueUntil = 0;
   private tried: Server[] | null = null;
   private hasBody = false;
   /** The request's head has gone out on the current connection. */
@@ -77,6 +79,7 @@ export class Exchange implements DeadlineOwner {
     this.hasBody = head.length !== 0;
     this.startedAt = work.wheel.now;
     this.attempts = 0;
+    this.queueUntil = 0;
     this.tried = null;
     this.server = null;
     this.sent = this.relayed = this.bodyPaused = this.clientSlow = false;
@@ -117,6 +120,8 @@ export class Exchange implements DeadlineOwner {
     this.record.requestVerdict = session.verdict;
     if (!this.affinity) session.clear();
     else if (!session.recognised && affinities.length > 0) affinities[0]!.begin(now, session);
+    // Nothing is known of the client but where it calls from: that is what hashing policies go by.
+    if (session.affinity === null) session.key = hashText(this.clientAddress);
   }
 
   /** 3. Where do they live? The owner when it is usable; else what the pool does when an owner fails; else a new owner. */
@@ -189,12 +194,15 @@ export class Exchange implements DeadlineOwner {
 
   private queue(server: Server | null): void {
     const pool = this.pool!;
+    const { now } = this.work.wheel;
+    // A change of states makes everyone who waits ask again: that gives nobody a longer wait.
+    if (this.queueUntil === 0) this.queueUntil = now + pool.settings.queue.timeout;
     if (!pool.wait(this, server)) {
       this.refuse(balancerFaults.queueFull);
       return;
     }
     this.record.queued(this.work);
-    this.enter('queued', pool.settings.queue.timeout);
+    this.enter('queued', Math.max(1, this.queueUntil - now));
     this.holdBody();
   }
 
@@ -354,6 +362,9 @@ export class Exchange implements DeadlineOwner {
     const edit = work.responseEdit;
     pool.parts.health?.answered(this.server!, head.status);
     edit.clear();
+    cutFromResponse(head.headers, edit);
+    edit.add('Connection: Upgrade');
+    edit.add(`Upgrade: ${head.headers.valueOf(Name.upgrade)}`);
     if (session.affinity?.bind(session, head, this, this.seconds(), edit) === true) this.record.bound = true;
     this.record.responded(101, work);
     this.client.inform(head, edit);
@@ -531,6 +542,13 @@ export class Exchange implements DeadlineOwner {
 
 /** Seconds after which a client may try again when there was no room or no server. */
 const retryAfter = 2;
+
+/** FNV-1a: only spreads clients over servers. */
+function hashText(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
+}
 
 /** Where a second reading of a head leaves what the first has already found. */
 const scratchSession = new Session();

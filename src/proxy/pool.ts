@@ -165,6 +165,6 @@ export class Pool {
   }
 
   closeIdle(): void {
-    for (const idle of this.idle) for (const upstream of idle.splice(0)) upstream.discard();
+    for (const idle of this.idle) for (const upstream of idle.splice(0)) upstream.close();
   }
 }

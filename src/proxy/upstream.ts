@@ -106,7 +106,7 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     this.reused = true;
     this.partial = null;
     if (!this.closed && reusable && this.pool.keep(this)) return;
-    this.discard();
+    this.close();
   }
 
   /** The bare connection, for a tunnel. */
@@ -116,12 +116,22 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     return this.socket;
   }
 
+  /** Breaks it off: the server sees that nobody waits for its answer any more. */
   discard(): void {
-    if (this.closed) return;
+    if (this.leave()) this.socket.destroy();
+  }
+
+  /** Ends it in peace. */
+  close(): void {
+    if (this.leave()) this.socket.close();
+  }
+
+  private leave(): boolean {
+    if (this.closed) return false;
     this.closed = true;
     this.exchange = null;
     this.work.wheel.cancel(this.deadline);
-    this.socket.destroy();
+    return true;
   }
 
   onData(chunk: Buffer): void {
@@ -232,6 +242,6 @@ export class Upstream implements SocketHandler, DeadlineOwner {
 
   private forget(): void {
     this.pool.forget(this);
-    this.discard();
+    this.close();
   }
 }

@@ -57,6 +57,8 @@ export class Work {
   stopping = false;
 
   private readonly spare: Exchange[] = [];
+  private dateSecond = -1;
+  private dateText = '';
 
   constructor(options: WorkOptions) {
     this.net = options.net;
@@ -68,6 +70,16 @@ export class Work {
     this.headBytes = options.limits.headBytes;
     this.request = new RequestHead(options.limits);
     this.response = new ResponseHead(options.limits);
+  }
+
+  /** The time as HTTP writes it (RFC 9110 section 5.6.7); made anew once a second. */
+  date(): string {
+    const second = Math.floor(this.clock.now() / 1000);
+    if (second !== this.dateSecond) {
+      this.dateSecond = second;
+      this.dateText = new Date(second * 1000).toUTCString();
+    }
+    return this.dateText;
   }
 
   takeExchange(): Exchange {

@@ -1,0 +1,154 @@
+/** The command line: what was asked for, as a value. It starts and loads nothing. */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { listenerForm, parseListener, parseServer, serverForm } from '../config/address.ts';
+import { defaultListen } from '../config/defaults.ts';
+import { balanceNames, type LogOptions } from '../config/options.ts';
+import type { Config } from '../config/schema.ts';
+
+/** What a flag says in place of the config file. */
+export interface Overrides {
+  readonly log?: LogOptions['access'];
+  readonly logLevel?: LogOptions['level'];
+  readonly identify?: true;
+}
+
+export type Asked =
+  | { readonly kind: 'servers'; readonly config: Config }
+  /** `file` undefined: the one of the current folder. */
+  | { readonly kind: 'config'; readonly file: string | undefined; readonly overrides: Overrides }
+  | { readonly kind: 'check'; readonly file: string | undefined }
+  /** Help and version. */
+  | { readonly kind: 'print'; readonly text: string }
+  | { readonly kind: 'mistake'; readonly text: string };
+
+interface Flags extends Overrides {
+  readonly listen?: readonly string[];
+  readonly affinity?: 'cookie' | 'source-ip' | 'none';
+  readonly balance?: (typeof balanceNames)[number];
+  readonly health?: string;
+  readonly config?: string;
+}
+
+const examples = `
+Examples:
+  limpet 3001 3002 3003                   ${defaultListen} to three servers of this machine, sticky by cookie
+  limpet --listen :8080 app1:3000 app2:3000 --health /healthz
+  limpet 3001 3002 --affinity source-ip --balance round-robin
+  limpet --config limpet.yaml             or limpet.config.ts
+  limpet check -c limpet.yaml             tells what is wrong with it, and starts nothing
+
+Without servers and --config it takes limpet.yaml or limpet.config.ts of the current folder.
+
+Signals: SIGTERM and SIGINT finish open exchanges, then end; a second one ends at once. SIGUSR2 prints the counters.
+Exit codes: 0 ended well, 1 unexpected failure, 2 wrong usage, 3 invalid config, 4 cannot listen, 5 exchanges were cut.
+`;
+
+export function parseArguments(args: readonly string[], version: string): Asked {
+  let output = '';
+  let asked: Asked | undefined;
+  const program = buildProgram(version, (found) => {
+    asked = found;
+  });
+  const write = (text: string) => {
+    output += text;
+  };
+  for (const command of [program, ...program.commands]) {
+    command.exitOverride().configureOutput({ writeOut: write, writeErr: write });
+  }
+  try {
+    program.parse(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? { kind: 'print', text: output } : { kind: 'mistake', text: output };
+  }
+  return asked ?? { kind: 'print', text: program.helpInformation() };
+}
+
+function buildProgram(version: string, found: (asked: Asked) => void): Command {
+  const program = new Command('limpet')
+    .description('A load balancer that keeps every session with one server.')
+    .version(version, '-v, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    // `limpet check -c FILE`: the flag is that of check.
+    .enablePositionalOptions()
+    .showHelpAfterError('(limpet --help tells more)')
+    .argument('[server...]', serverForm, collect(parseServer, serverForm))
+    .option(
+      '-l, --listen <address>',
+      `where clients connect; repeatable (default: ${defaultListen})`,
+      collect(parseListener, listenerForm),
+    )
+    .addOption(choice('--affinity <kind>', 'how sessions are recognised', ['cookie', 'source-ip', 'none'], 'cookie'))
+    .addOption(choice('--balance <policy>', 'where new sessions go', balanceNames, 'least-requests'))
+    .option('--health <path>', 'check the servers with GET path every 2s (default: no checks)', healthPath)
+    .option('-c, --config <file>', 'YAML, or a module with a default export')
+    .addOption(choice('--log <form>', 'log each request', ['off', 'text', 'json'], 'off'))
+    .addOption(choice('--log-level <level>', 'what else is logged', ['debug', 'info', 'warn', 'error'], 'info'))
+    .option('--identify', 'responses say which server gave them (Limpet-Server)')
+    .addHelpText('after', examples);
+  program.action((servers: readonly string[], flags: Flags) => {
+    const conflict = conflictOf(servers, flags);
+    if (conflict !== undefined) program.error(`error: ${conflict}`);
+    const { log, logLevel, identify } = flags;
+    if (servers.length > 0) found({ kind: 'servers', config: configOf(servers, flags) });
+    else found({ kind: 'config', file: flags.config, overrides: { log, logLevel, identify } });
+  });
+  program
+    .command('check')
+    .description('check a config file, and start nothing')
+    .helpOption('-h, --help', 'print this help')
+    .option('-c, --config <file>', 'YAML, or a module with a default export')
+    .action(({ config }: { readonly config?: string }) => found({ kind: 'check', file: config }));
+  return program;
+}
+
+/** Flags that describe a pool belong to servers of the command line; a file describes its own. */
+function conflictOf(servers: readonly string[], flags: Flags): string | undefined {
+  if (servers.length > 0) {
+    return flags.config === undefined ? undefined : 'give servers or --config, not both';
+  }
+  const { listen, affinity, balance, health } = flags;
+  const stray = Object.entries({ listen, affinity, balance, health }).find(([, value]) => value !== undefined)?.[0];
+  if (stray === undefined) return undefined;
+  return flags.config === undefined
+    ? `--${stray} needs servers, such as: limpet 3001 3002 --${stray} ${[flags[stray as keyof Flags]].flat().join(' ')}`
+    : `--${stray} goes with servers; with --config the file says it`;
+}
+
+function configOf(
+  servers: readonly string[],
+  { listen = [defaultListen], affinity, balance, health, ...rest }: Flags,
+): Config {
+  return {
+    listeners: listen.map((address) => ({ address })),
+    pools: {
+      default: {
+        servers: servers.map((address, index) => ({ name: `s${index + 1}`, address })),
+        affinity,
+        balance,
+        health: health === undefined ? undefined : { path: health },
+      },
+    },
+    log: { access: rest.log, level: rest.logLevel },
+    identify: rest.identify,
+  };
+}
+
+/** Each value is checked where it stands, so that the mistake is named with its flag. */
+function collect(parse: (text: string) => unknown, expected: string) {
+  return (text: string, before: readonly string[] = []): string[] => {
+    if (parse(text) === null) throw new InvalidArgumentError(`Expected ${expected}.`);
+    return [...before, text];
+  };
+}
+
+function healthPath(text: string): string {
+  if (!/^\/[\x21-\x22\x24-\x7e]*$/.test(text)) throw new InvalidArgumentError('Expected a path such as /healthz.');
+  return text;
+}
+
+/** No default of commander's: a flag that was not given must not override the config. */
+function choice(flags: string, text: string, choices: readonly string[], usual: string): Option {
+  return new Option(flags, `${text} (default: ${usual})`).choices([...choices]);
+}

@@ -1,0 +1,120 @@
+/** Does what the command line asks: prints, checks a config, or runs the balancer. */
+import { deepFreeze } from '../config/freeze.ts';
+import { configNames, findConfig, loadConfig } from '../config/load.ts';
+import type { LimpetOptions } from '../config/options.ts';
+import { ConfigError, formatProblems, type Problem, type Source } from '../config/problem.ts';
+import { readConfig } from '../config/read.ts';
+import { UsageError } from '../errors.ts';
+import { type Overrides, parseArguments } from './arguments.ts';
+import { exitCodes } from './exit-codes.ts';
+import { createLogger } from './log.ts';
+import { run, type Signals, type Start } from './run.ts';
+
+/** The surroundings of the program; the tests give their own. */
+export interface Surroundings {
+  readonly version: string;
+  readonly runtime: string;
+  /** The current folder. */
+  readonly folder: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly signals: Signals;
+  readonly write: (text: string) => void;
+  readonly writeError: (text: string) => void;
+  /** Loaded late: help and `check` need no balancer. */
+  readonly loadStart: () => Promise<Start>;
+}
+
+/** Answers the exit code. */
+export async function execute(args: readonly string[], around: Surroundings): Promise<number> {
+  const asked = parseArguments(args, around.version);
+  switch (asked.kind) {
+    case 'print':
+      around.write(asked.text);
+      return exitCodes.ok;
+    case 'mistake':
+      around.writeError(asked.text);
+      return exitCodes.usage;
+    case 'check':
+      return check(asked.file, around);
+    case 'servers':
+      return serveServers(asked.config, around);
+    case 'config':
+      return serveFile(asked.file, asked.overrides, around);
+  }
+}
+
+async function check(named: string | undefined, around: Surroundings): Promise<number> {
+  const file = named ?? findConfig(around.folder);
+  if (file === undefined) {
+    around.writeError(`limpet: no config: name one with -c, or have one of ${configNames.join(', ')} in this folder\n`);
+    return exitCodes.usage;
+  }
+  try {
+    const { options, warnings, source } = await loadConfig(file, around.folder, around.env);
+    const servers = options.pools.reduce((sum, pool) => sum + pool.servers.length, 0);
+    const parts = [
+      count(options.listeners.length, 'listener'),
+      count(options.pools.length, 'pool'),
+      count(servers, 'server'),
+    ];
+    around.write(`limpet: ${file} is valid: ${parts.join(', ')}\n`);
+    if (warnings.length > 0) around.writeError(`${formatProblems(source, warnings)}\n`);
+    return exitCodes.ok;
+  } catch (error) {
+    return tellMistake(error, file, exitCodes.config, around);
+  }
+}
+
+async function serveFile(named: string | undefined, overrides: Overrides, around: Surroundings): Promise<number> {
+  const file = named ?? findConfig(around.folder);
+  if (file === undefined) {
+    const help = parseArguments(['--help'], around.version);
+    around.writeError(help.kind === 'print' ? help.text : '');
+    return exitCodes.usage;
+  }
+  let loaded: Awaited<ReturnType<typeof loadConfig>>;
+  try {
+    loaded = await loadConfig(file, around.folder, around.env);
+  } catch (error) {
+    return tellMistake(error, file, exitCodes.config, around);
+  }
+  const { options, warnings, source } = loaded;
+  const log = { access: overrides.log ?? options.log.access, level: overrides.logLevel ?? options.log.level };
+  const identify = overrides.identify ?? options.identify;
+  return serve(deepFreeze({ ...options, log, identify }), warnings, source, around);
+}
+
+async function serveServers(config: unknown, around: Surroundings): Promise<number> {
+  const source: Source = { name: 'command line', locate: () => null };
+  try {
+    const { options, warnings } = readConfig(config, { source, env: around.env, variables: false });
+    return await serve(options, warnings, source, around);
+  } catch (error) {
+    return tellMistake(error, source.name, exitCodes.usage, around);
+  }
+}
+
+async function serve(
+  options: LimpetOptions,
+  warnings: readonly Problem[],
+  source: Source,
+  { loadStart, writeError, runtime, signals }: Surroundings,
+): Promise<number> {
+  const { access, level } = options.log;
+  const log = createLogger({ format: access === 'json' ? 'json' : 'text', level, write: writeError });
+  for (const warning of warnings) log.warn(formatProblems(source, [warning]).replace(/^\s*W: /, ''));
+  return run(options, { start: await loadStart(), log, runtime, signals, writeError });
+}
+
+function tellMistake(error: unknown, file: string, code: number, { writeError }: Surroundings): number {
+  if (error instanceof ConfigError) {
+    const errors = error.problems.filter(({ level }) => level === 'error').length;
+    writeError(`limpet: ${file} is not valid: ${count(errors, 'error')}\n${error.message}\n`);
+  } else if (error instanceof UsageError) writeError(`limpet: ${error.message}\n`);
+  else throw error;
+  return code;
+}
+
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
+}

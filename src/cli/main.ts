@@ -1,0 +1,19 @@
+/** The entry of the program: hands the real process to `execute`. `bin/limpet` starts it. */
+import { readFileSync } from 'node:fs';
+import { execute } from './command.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+const code = await execute(process.argv.slice(2), {
+  version,
+  runtime: process.versions.bun === undefined ? 'node' : 'bun',
+  folder: process.cwd(),
+  env: process.env,
+  signals: process,
+  write: (text) => void process.stdout.write(text),
+  writeError: (text) => void process.stderr.write(text),
+  loadStart: async () => (await import('./start.ts')).startLimpet,
+});
+process.exit(code);

@@ -1,0 +1,56 @@
+/** The token key of those who configured none: made once, kept in the state folder, so that cookies outlive a restart. */
+import { randomBytes } from 'node:crypto';
+import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseKey, shortestKey } from '../config/keys.ts';
+import { UsageError } from '../errors.ts';
+import type { Logger } from './log.ts';
+
+const fileName = 'token.key';
+
+/**
+ * Reads `token.key` of the folder, or makes it: 32 random bytes in hex, readable by this user only. Where nothing can
+ * be written the key lives as long as the process, with a warning. Throws UsageError when the file holds no key.
+ */
+export function stateKey(folder: string, log: Logger): Buffer {
+  const file = join(folder, fileName);
+  const kept = readKey(file);
+  if (kept !== null) return kept;
+  const made = randomBytes(shortestKey);
+  const draft = `${file}.${process.pid}`;
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    writeFileSync(draft, `${made.toString('hex')}\n`, { mode: 0o600 });
+    // A link appears whole or not at all: of two processes that start at once, both end up with one key.
+    linkSync(draft, file);
+    log.info(`made a token key: ${file}`);
+    return made;
+  } catch (error) {
+    const winner = codeOf(error) === 'EEXIST' ? readKey(file) : null;
+    if (winner !== null) return winner;
+    log.warn(`the token key cannot be kept (${codeOf(error)}): sessions end with this process. Set keys or stateDir`, {
+      file,
+    });
+    return made;
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+function readKey(file: string): Buffer | null {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw new UsageError(`the token key ${file} cannot be read: ${codeOf(error)}`);
+  }
+  const key = parseKey(text);
+  if (key === null)
+    throw new UsageError(`${file} holds no key of ${shortestKey} bytes: remove it, and a new one is made`);
+  return key;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}

@@ -1,0 +1,173 @@
+/** Makes docs/reference/limpet.schema.json and config.md from the schema: `npm run schema`. A test says when they are old. */
+import { writeFileSync } from 'node:fs';
+import { z } from 'zod';
+import { configSchema } from './schema.ts';
+
+/** As much of JSON Schema as zod writes for us. */
+interface JsonSchema {
+  readonly [key: string]: unknown;
+  readonly type?: string;
+  readonly title?: string;
+  readonly description?: string;
+  readonly default?: unknown;
+  /** What holds when a field is absent that has no `default` of its own: for the page, not for editors. */
+  readonly usual?: unknown;
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly pattern?: string;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly items?: JsonSchema;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly additionalProperties?: JsonSchema | false;
+  readonly required?: readonly string[];
+}
+
+function written(): JsonSchema {
+  // Draft 7: what the YAML plugins of editors know best.
+  return z.toJSONSchema(configSchema, { io: 'input', target: 'draft-7' }) as JsonSchema;
+}
+
+/** The JSON Schema for editors. Every scalar may be a `${NAME}` of the environment, whose text nobody knows yet. */
+export function jsonSchema(): string {
+  const { $schema, ...schema } = written();
+  const definitions = {
+    variable: { type: 'string', pattern: '\\$\\{', description: 'A variable of the environment.' },
+  };
+  const whole = { $schema, title: 'Configuration of Limpet', ...allowVariables(schema), definitions };
+  return `${JSON.stringify(whole, null, 2)}\n`;
+}
+
+const variable: JsonSchema = { $ref: '#/definitions/variable' };
+
+function allowVariables(schema: JsonSchema): JsonSchema {
+  const { title, description, default: filled, usual: _, ...rest } = schema;
+  const about = Object.fromEntries(
+    Object.entries({ title, description, default: filled }).filter(([, value]) => value !== undefined),
+  );
+  if (rest.anyOf !== undefined) {
+    const branches = rest.anyOf.map((branch) => (isScalar(branch) ? branch : allowVariables(branch)));
+    return { ...about, anyOf: rest.anyOf.some(isScalar) ? [...branches, variable] : branches };
+  }
+  if (isScalar(rest)) return rest.type === 'string' && isFree(rest) ? schema : { ...about, anyOf: [rest, variable] };
+  const { items, properties, additionalProperties } = rest;
+  return {
+    ...about,
+    ...rest,
+    ...(items === undefined ? {} : { items: allowVariables(items) }),
+    ...(properties === undefined ? {} : { properties: mapValues(properties, allowVariables) }),
+    ...(typeof additionalProperties === 'object' ? { additionalProperties: allowVariables(additionalProperties) } : {}),
+  };
+}
+
+function isScalar({ type, anyOf }: JsonSchema): boolean {
+  return anyOf === undefined && type !== 'object' && type !== 'array';
+}
+
+/** Any text goes, a variable's too. */
+function isFree(schema: JsonSchema): boolean {
+  return schema.pattern === undefined && schema.enum === undefined && schema.const === undefined;
+}
+
+function mapValues<T>(record: Readonly<Record<string, T>>, change: (value: T) => T): Record<string, T> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
+}
+
+const introduction = `# Config
+
+<!-- Made by \`npm run schema\` from src/config/schema.ts. Edit there. -->
+
+\`limpet --config limpet.yaml\`, or without a flag the \`limpet.yaml\` or \`limpet.config.ts\` of the current folder.
+\`limpet check\` tells what is wrong with it, each mistake with file, line, field, what was found and what is expected.
+
+    # yaml-language-server: $schema=node_modules/limpet/docs/reference/limpet.schema.json
+    listeners: [{ address: ":8080" }]
+    pools:
+      shop:
+        servers: ["app1:3000", "app2:3000"]
+        affinity:
+          - cookie: { name: shop, idle: 30m, absolute: 8h }
+        health: { path: /healthz }
+    keys:
+      - \${LIMPET_KEY}
+
+The same as a module; its default export is the config:
+
+    import { defineConfig } from 'limpet';
+
+    export default defineConfig({
+      listeners: [{ address: ':8080' }],
+      pools: { shop: { servers: ['app1:3000', 'app2:3000'], health: { path: '/healthz' } } },
+      keys: [process.env.LIMPET_KEY ?? ''],
+    });
+
+**Times** are those of the Gateway API: up to four numbers with \`h\`, \`m\`, \`s\` or \`ms\`, such as \`500ms\` or \`1h30m\`. Where
+none is allowed, \`off\` or \`0\` says so. **Sizes** are bytes, or carry \`k\`, \`M\` or \`G\` (units of 1,024; \`KiB\`, \`MiB\`, \`GiB\` too).
+
+**Variables**: in any text value of YAML \`\${NAME}\` becomes the environment variable, \`\${NAME:-default}\` the default when it
+is missing or empty, \`$$\` a dollar sign. Between \`[ ]\` or \`{ }\` quote it: \`["\${LIMPET_KEY}"]\`. A missing variable is an error.
+Numbers, \`true\` and \`false\` may come from a variable. Errors never show what a variable or a key holds.
+`;
+
+/** The reference page: one table for each part, a row for each field. */
+export function configPage(): string {
+  const tables: string[] = [];
+  const visit = (title: string, schema: JsonSchema, about: string) => {
+    const inner: (() => void)[] = [];
+    const rows = Object.entries(schema.properties ?? {}).map(([key, value]) => {
+      const below = mapBelow(value);
+      if (below !== undefined) {
+        const path = `${title}.${key}${below.suffix}`.replace(/^top level\./, '');
+        inner.push(() => visit(path, below.schema, value.description ?? ''));
+      }
+      const required = schema.required?.includes(key) === true;
+      return `| \`${key}\` | ${typeText(value)} | ${defaultText(value, required)} | ${value.description ?? ''} |`;
+    });
+    const head = ['| field | value | default | meaning |', '| --- | --- | --- | --- |'];
+    tables.push([`## ${title}`, '', ...(about === '' ? [] : [about, '']), ...head, ...rows].join('\n'));
+    for (const next of inner) next();
+  };
+  visit('top level', written(), '');
+  return `${introduction}\n${tables.join('\n\n')}\n`;
+}
+
+/** The map of fields inside a field: itself, of each list item, of each name, or one form of several. */
+function mapBelow(schema: JsonSchema): { readonly schema: JsonSchema; readonly suffix: string } | undefined {
+  const of = (inner: JsonSchema | false | undefined, suffix: string) => {
+    const found = typeof inner === 'object' ? mapBelow(inner) : undefined;
+    return found && { schema: found.schema, suffix: suffix + found.suffix };
+  };
+  if (schema.properties !== undefined) return { schema, suffix: '' };
+  for (const branch of schema.anyOf ?? []) {
+    const found = of(branch, '');
+    if (found !== undefined) return found;
+  }
+  return of(schema.items, '[]') ?? of(schema.additionalProperties, '.NAME');
+}
+
+function typeText(schema: JsonSchema): string {
+  if (schema.title !== undefined) return schema.title;
+  if (schema.const !== undefined) return `\`${schema.const}\``;
+  if (schema.enum !== undefined) return schema.enum.map((choice) => `\`${choice}\``).join(', ');
+  if (schema.anyOf !== undefined) return [...new Set(schema.anyOf.map(typeText))].join(' or ');
+  if (schema.type === 'array') return `list of ${schema.items === undefined ? 'values' : typeText(schema.items)}`;
+  if (schema.type === 'object') return 'map';
+  if (schema.minimum !== undefined) return `${schema.minimum} to ${schema.maximum}`;
+  return schema.type === 'boolean' ? '`true`, `false`' : 'text';
+}
+
+function defaultText({ default: filled, usual = filled, type }: JsonSchema, required: boolean): string {
+  if (required) return '(required)';
+  if (usual === undefined || type === 'object' || JSON.stringify(usual) === '{}') return '';
+  if (usual === '') return 'empty';
+  if (Array.isArray(usual)) return usual.length === 0 ? 'none' : usual.map((one) => `\`${one}\``).join(', ');
+  const text = String(usual);
+  return text.includes(' ') || text.includes('`') ? text : `\`${text}\``;
+}
+
+if (import.meta.main) {
+  const folder = new URL('../../docs/reference/', import.meta.url);
+  writeFileSync(new URL('limpet.schema.json', folder), jsonSchema());
+  writeFileSync(new URL('config.md', folder), configPage());
+}

@@ -1,0 +1,90 @@
+/** No forbidden arrow and no cycle between the folders of src; and the check itself catches planted ones. */
+import { globSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { arrows, findCycles, findForbidden, readSource } from './support/arrows.ts';
+
+const root = resolve(import.meta.dirname, '..');
+
+describe('the sources', () => {
+  const paths = globSync('src/**/*.ts', { cwd: root }).filter((path) => !path.endsWith('.test.ts'));
+  const files = paths.map((path) => readSource(path, readFileSync(resolve(root, path), 'utf8')));
+
+  test('are read', () => {
+    expect(paths).toContain('src/errors.ts');
+    const policy = files.find((file) => file.path === 'src/balance/policy.ts');
+    expect(policy?.imports.map((one) => one.target)).toEqual(['src/fleet/fleet.ts', 'src/fleet/server.ts']);
+  });
+
+  test('hold no forbidden arrow', () => {
+    expect(findForbidden(files)).toEqual([]);
+  });
+
+  test('hold no import cycle between folders', () => {
+    expect(findCycles(files)).toEqual([]);
+  });
+});
+
+describe('the check catches', () => {
+  /** One violation for each rule, in the table's order. */
+  const planted: readonly [path: string, source: string][] = [
+    ['src/errors.ts', "import { x } from './http/head.ts';"],
+    ['src/time/clock.ts', "import type { Net } from '../net/socket.ts';"],
+    ['src/metrics/counters.ts', "import { Fleet } from '../fleet/fleet.ts';"],
+    ['src/http/head.ts', "import type { Socket } from '../net/socket.ts';"],
+    ['src/net/socket.ts', "export * from '../http/head.ts';"],
+    ['src/balance/maglev.ts', "import type { RequestHead } from '../http/head.ts';"],
+    ['src/affinity/cookie.ts', "export type { Server } from '../fleet/server.ts';"],
+    ['src/table/table.ts', "let server: import('../fleet/server.ts').Server;"],
+    ['src/proxy/exchange.ts', "import { maglev } from '../balance/maglev.ts';"],
+    ['src/failover/verdict.ts', "import '../time/clock.ts';"],
+    ['src/session/session.ts', "import { head } from '../http/head.ts';"],
+    ['src/health/active.ts', "import { schema } from '../config/schema.ts';"],
+    ['src/config/load.ts', "import { limpet } from '../limpet.ts';"],
+    ['src/cli/main.ts', "const server = await import('../../test/support/server.ts');"],
+    ['src/health/active.ts', "import { net } from '../net/node.ts';"],
+    ['src/proxy/upstream.ts', 'if (ready) Bun.connect({});'],
+    ['src/health/active.ts', "import { connect } from 'node:net';"],
+    ['src/balance/random.ts', 'export const pick = () => Math.random();'],
+  ];
+
+  test.each(arrows.map((rule, at) => [rule.why, rule, at] as const))('%s', (_why, rule, at) => {
+    const [path, source] = planted[at] ?? ['', ''];
+    expect(findForbidden([readSource(path, source)], [rule])).toEqual([expect.stringContaining(rule.why)]);
+  });
+
+  test('a cycle, and names the files that close it', () => {
+    const files = [
+      readSource('src/proxy/exchange.ts', "import { verdict } from '../failover/verdict.ts';"),
+      readSource('src/failover/rebind.ts', "import type { Pool } from '../fleet/pool.ts';"),
+      readSource('src/fleet/pool.ts', "import type { Exchange } from '../proxy/exchange.ts';"),
+      readSource('src/limpet.ts', "import './proxy/exchange.ts';"),
+    ];
+    expect(findCycles(files)).toEqual([
+      'src/proxy -> src/failover -> src/fleet -> src/proxy: ' +
+        'src/proxy/exchange.ts -> src/failover/verdict.ts, src/failover/rebind.ts -> src/fleet/pool.ts, ' +
+        'src/fleet/pool.ts -> src/proxy/exchange.ts',
+    ]);
+  });
+});
+
+describe('the check lets pass', () => {
+  const allowed: readonly [path: string, source: string][] = [
+    ['src/affinity/cookie.ts', "import type { CookieOptions } from '../config/options.ts';"],
+    ['src/proxy/exchange.ts', "import { Session } from '../affinity/affinity.ts';"],
+    ['src/affinity/source-ip.ts', "import { isIP, isIPv4 } from 'node:net';"],
+    ['src/http/head.ts', "// import '../net/socket.ts'\nexport const like = \"import '../net/socket.ts'\";"],
+    ['src/proxy/downstream.ts', 'this.wheel.setTimeout(5);'],
+    ['src/limpet.ts', "import { net } from './net/node.ts';"],
+    ['src/net/bun.ts', 'Bun.listen({});'],
+  ];
+
+  test.each(allowed)('%s: %s', (path, source) => {
+    expect(findForbidden([readSource(path, source)])).toEqual([]);
+  });
+
+  test('only types of the options: their values stay with the config', () => {
+    const source = "import { balanceNames } from '../config/options.ts';";
+    expect(findForbidden([readSource('src/balance/index.ts', source)])).toHaveLength(1);
+  });
+});

@@ -1,0 +1,210 @@
+/**
+ * Starts the balancer the way a user does, as a process of its own, and ends it again: the black box of the
+ * hostile, interop and scenario suites. `await using limpet = await startLimpet(...)` leaves nothing behind.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join, resolve } from 'node:path';
+import { stringify } from 'yaml';
+import type { Runtime } from './runtimes.ts';
+
+export interface LimpetSetup {
+  /** Written as YAML. Without `listeners` it gets one on 127.0.0.1, any free port. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** After `--config`, when there is one. Without config and `--listen`: listens on 127.0.0.1, any free port. */
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+export interface Limpet extends AsyncDisposable {
+  /** Of the first listener. */
+  readonly port: number;
+  readonly url: string;
+  /** What each listener said it listens on, `host:port`, in order. */
+  readonly addresses: readonly string[];
+  readonly pid: number;
+  stdout(): string;
+  stderr(): string;
+  /** Asks for the counters (SIGUSR2) and reads them from stderr. */
+  counters(): Promise<Record<string, number>>;
+  /** Default SIGTERM; SIGKILL when the process is still there after 10 s. Answers at once if it has ended already. */
+  stop(signal?: NodeJS.Signals): Promise<Exit>;
+}
+
+const root = resolve(import.meta.dirname, '../..');
+const startTimeout = 15_000;
+const stopTimeout = 10_000;
+const counterTimeout = 5_000;
+
+export async function startLimpet(runtime: Runtime, setup: LimpetSetup): Promise<Limpet> {
+  const folder = mkdtempSync(join(tmpdir(), 'limpet-'));
+  const args = [...(setup.args ?? [])];
+  let listeners = 1;
+  if (setup.config !== undefined) {
+    const config = { listeners: [{ address: '127.0.0.1:0' }], ...setup.config };
+    if (Array.isArray(config.listeners)) listeners = config.listeners.length;
+    const file = join(folder, 'limpet.yaml');
+    writeFileSync(file, stringify(config));
+    args.unshift('--config', file);
+  } else if (!args.includes('--listen')) args.unshift('--listen', '127.0.0.1:0');
+
+  const child = spawn(join(root, 'bin/limpet'), args, {
+    cwd: folder,
+    // A process group of its own: whatever bin/limpet starts can be ended with it.
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      ...process.env,
+      PATH: `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH ?? ''}`,
+      LIMPET_RUNTIME: runtime,
+      LIMPET_STATE: join(folder, 'state'),
+      ...setup.env,
+    },
+  });
+  const running = new Running(child, folder);
+  try {
+    const addresses = await running.waitForListeners(listeners);
+    return running.open(addresses);
+  } catch (error) {
+    await running.dispose();
+    throw error;
+  }
+}
+
+class Running {
+  out = '';
+  err = '';
+  private readonly child: ChildProcess;
+  private readonly folder: string;
+  private exit: Exit | null = null;
+  private readonly exited: Promise<Exit>;
+  private failure = '';
+  /** Called after each piece of stderr and at the exit. */
+  private readonly watchers = new Set<() => void>();
+  private asking: Promise<unknown> = Promise.resolve();
+
+  constructor(child: ChildProcess, folder: string) {
+    this.child = child;
+    this.folder = folder;
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.out += text;
+    });
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.err += text;
+      this.tell();
+    });
+    this.exited = new Promise((done) => {
+      const ended = (code: number | null, signal: string | null) => {
+        this.exit = { code, signal };
+        this.tell();
+        done(this.exit);
+      };
+      child.once('error', (error) => {
+        this.failure = error.message;
+        ended(null, null);
+      });
+      // `close` comes after the last byte of stdout and stderr.
+      child.once('close', ended);
+    });
+    process.once('exit', this.endGroup);
+  }
+
+  open(addresses: readonly string[]): Limpet {
+    const first = addresses[0] ?? '';
+    return {
+      port: Number(/:(\d+)$/.exec(first)?.[1] ?? 0),
+      url: `http://${first}`,
+      addresses,
+      pid: this.child.pid ?? 0,
+      stdout: () => this.out,
+      stderr: () => this.err,
+      counters: () => this.counters(),
+      stop: (signal = 'SIGTERM') => this.stop(signal),
+      [Symbol.asyncDispose]: () => this.dispose(),
+    };
+  }
+
+  waitForListeners(count: number): Promise<string[]> {
+    return this.waitFor('start to listen', startTimeout, () => {
+      const found = [...this.err.matchAll(/listening on (?:http:\/\/)?(\S+)[^\n]*\n/g)].map((match) => match[1] ?? '');
+      return found.length >= count ? found : undefined;
+    });
+  }
+
+  async stop(signal: NodeJS.Signals): Promise<Exit> {
+    if (this.exit !== null) return this.exit;
+    this.child.kill(signal);
+    const timer = setTimeout(this.endGroup, stopTimeout);
+    const exit = await this.exited;
+    clearTimeout(timer);
+    return exit;
+  }
+
+  async dispose(): Promise<void> {
+    this.endGroup();
+    await this.exited;
+    process.off('exit', this.endGroup);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** One question at a time, so that each answer belongs to its question. */
+  private counters(): Promise<Record<string, number>> {
+    const answer = this.asking.then(() => {
+      const from = this.err.length;
+      this.child.kill('SIGUSR2');
+      return this.waitFor('print its counters', counterTimeout, () => {
+        const line = /^\{"counters":(\{.*\})\}$/m.exec(this.err.slice(from, this.err.lastIndexOf('\n') + 1))?.[1];
+        return line === undefined ? undefined : (JSON.parse(line) as Record<string, number>);
+      });
+    });
+    this.asking = answer.catch(() => {});
+    return answer;
+  }
+
+  private waitFor<T>(what: string, timeout: number, look: () => T | undefined): Promise<T> {
+    return new Promise((found, fail) => {
+      const check = () => {
+        const value = look();
+        if (value === undefined && this.exit === null) return;
+        done();
+        if (value !== undefined) found(value);
+        else fail(this.error(`ended (code ${this.exit?.code}, signal ${this.exit?.signal}) and did not ${what}`));
+      };
+      const timer = setTimeout(() => {
+        done();
+        fail(this.error(`did not ${what} within ${timeout} ms`));
+      }, timeout);
+      const done = () => {
+        clearTimeout(timer);
+        this.watchers.delete(check);
+      };
+      this.watchers.add(check);
+      check();
+    });
+  }
+
+  private error(what: string): Error {
+    const started = this.failure === '' ? '' : ` (${this.failure})`;
+    return new Error(`limpet ${what}${started}; its stderr:\n${this.err}\nits stdout:\n${this.out.slice(-4096)}`);
+  }
+
+  private tell(): void {
+    for (const watcher of [...this.watchers]) watcher();
+  }
+
+  private readonly endGroup = (): void => {
+    const { pid } = this.child;
+    if (pid === undefined) return;
+    try {
+      process.kill(-pid, 'SIGKILL');
+    } catch {
+      // ESRCH: everything of it has ended.
+    }
+  };
+}

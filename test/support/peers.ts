@@ -1,0 +1,249 @@
+/**
+ * Clients and servers of other makes that the scenarios and the interop tests use: a plain node:http client,
+ * one with a cookie jar, and app servers in processes of their own, so that a test can kill one for real.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import * as http from 'node:http';
+import type { ListenOptions, Server as NetServer, Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Echo, Origin } from './origin.ts';
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
+  /** Names and values in turn, as they were spelled. */
+  readonly rawHeaders: readonly string[];
+  readonly setCookies: readonly string[];
+  readonly body: string;
+  readonly trailers: NodeJS.Dict<string>;
+}
+
+export interface AskOptions extends Omit<http.RequestOptions, 'headers'> {
+  readonly headers?: http.OutgoingHttpHeaders;
+  readonly body?: string | Uint8Array | Readable;
+}
+
+/** One request with node:http; a connection of its own unless an `agent` is given. Rejects when it breaks. */
+export function ask(url: string, options: AskOptions = {}): Promise<Reply> {
+  const { body, ...rest } = options;
+  return new Promise((resolve, reject) => {
+    const request = http.request(url, { agent: false, ...rest }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () =>
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          rawHeaders: response.rawHeaders,
+          setCookies: response.headers['set-cookie'] ?? [],
+          body: Buffer.concat(chunks).toString(),
+          trailers: response.trailers,
+        }),
+      );
+    });
+    request.on('error', reject);
+    if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) request.end(body);
+    else body.pipe(request);
+  });
+}
+
+/** A client that keeps its cookies, as a browser would keep them for one site. */
+export class Visitor {
+  readonly cookies = new Map<string, string>();
+  private readonly origin: string;
+  private readonly agent: http.Agent | undefined;
+
+  constructor(origin: string, agent?: http.Agent) {
+    this.origin = origin;
+    this.agent = agent;
+  }
+
+  async ask(path = '/', options: AskOptions = {}): Promise<Reply> {
+    const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const headers = cookie === '' ? options.headers : { ...options.headers, cookie };
+    const reply = await ask(new URL(path, this.origin).href, { agent: this.agent ?? false, ...options, headers });
+    for (const line of reply.setCookies) {
+      const { name, value } = parseSetCookie(line);
+      this.cookies.set(name, value);
+    }
+    return reply;
+  }
+}
+
+export interface SetCookie {
+  readonly name: string;
+  readonly value: string;
+  /** Lower-case names; a flag has the value ''. */
+  readonly attributes: ReadonlyMap<string, string>;
+}
+
+export function parseSetCookie(line: string): SetCookie {
+  const [pair = '', ...rest] = line.split(';').map((part) => part.trim());
+  const [name, value] = splitOnce(pair);
+  return { name, value, attributes: new Map(rest.map(splitOnce).map(([key, text]) => [key.toLowerCase(), text])) };
+}
+
+function splitOnce(text: string): [string, string] {
+  const at = text.indexOf('=');
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** A server process that a test started: it said `listening <port>` on its standard output. */
+export interface ServerProcess extends AsyncDisposable {
+  readonly name: string;
+  readonly port: number;
+  /** `127.0.0.1:<port>`, as a config names it. */
+  readonly address: string;
+  readonly pid: number;
+  /** Ends it at once, as a crash would; resolves when it is gone. */
+  kill(signal?: NodeJS.Signals): Promise<void>;
+}
+
+/** Runs a script of the test tree with this Node: `script.ts <name> <port>`; port 0 lets the system choose. */
+export async function startServer(script: string | URL, name: string, port = 0): Promise<ServerProcess> {
+  const path = script instanceof URL ? script.pathname : script;
+  const child = spawn(process.execPath, [path, name, String(port)], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const bound = await readPort(child, path);
+  const kill = async (signal: NodeJS.Signals = 'SIGKILL') => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exit = once(child, 'exit');
+    child.kill(signal);
+    await exit;
+  };
+  const address = `127.0.0.1:${bound}`;
+  return { name, port: bound, address, pid: child.pid ?? 0, kill, [Symbol.asyncDispose]: () => kill() };
+}
+
+async function readPort(child: ChildProcess, path: string): Promise<number> {
+  const lines = createInterface({ input: child.stdout! });
+  for await (const line of lines) {
+    const match = /^listening (\d+)$/.exec(line);
+    if (match !== null) {
+      child.stdout!.resume();
+      return Number(match[1]);
+    }
+  }
+  throw new Error(`${path} ended before it listened`);
+}
+
+/** Waits until `check` answers true (or resolves to it); for what happens in another process. */
+export async function until(what: string, check: () => boolean | Promise<boolean>, limit = 10_000): Promise<void> {
+  const end = Date.now() + limit;
+  while (!(await check())) {
+    if (Date.now() > end) throw new Error(`not within ${limit} ms: ${what}`);
+    await sleep(20);
+  }
+}
+
+/** Makes any server of the test an origin: on a free port of 127.0.0.1, or where it is told. */
+export async function listen(name: string, server: NetServer, where: ListenOptions = {}): Promise<Origin> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  server.listen(where.path === undefined ? { host: '127.0.0.1', port: 0, ...where } : where);
+  await once(server, 'listening');
+  const bound = server.address();
+  const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+  const address = where.path === undefined ? `127.0.0.1:${port}` : `unix:${where.path}`;
+  const close = () =>
+    new Promise<void>((done) => {
+      server.close(() => done());
+      for (const socket of sockets) socket.destroy();
+    });
+  return { name, port, address, close, [Symbol.asyncDispose]: close };
+}
+
+/** A config with one pool, `app`, of these servers. */
+export function configFor(
+  servers: readonly { readonly name: string; readonly address: string }[],
+  pool: Readonly<Record<string, unknown>> = {},
+  listener: Readonly<Record<string, unknown>> = {},
+): Record<string, unknown> {
+  return {
+    listeners: [{ address: '127.0.0.1:0', ...listener }],
+    pools: { app: { servers: servers.map(({ name, address }) => ({ name, address })), ...pool } },
+    routes: [{ match: { path: '/' }, pool: 'app' }],
+  };
+}
+
+export interface Finished {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  /** For its standard input. */
+  readonly input?: string;
+  readonly env?: NodeJS.ProcessEnv;
+  readonly cwd?: string;
+}
+
+/** Runs a program to its end; kills it after 20 s and fails. */
+export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Finished> {
+  const { input = '', env, cwd } = options;
+  const child = spawn(program, args, { env, cwd, timeout: 20_000, killSignal: 'SIGKILL' });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  // The program may end without having read its input.
+  child.stdin.on('error', () => {}).end(input);
+  const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
+  if (code === null) throw new Error(`${program} was ended by ${signal}: ${stderr}`);
+  return { code, stdout, stderr };
+}
+
+/** Starts several things at once, to be ended together: `await using apps = await together(names.map(startApp))`. */
+export async function together<T extends AsyncDisposable>(
+  starting: readonly Promise<T>[],
+): Promise<T[] & AsyncDisposable> {
+  const started = await Promise.all(starting);
+  return Object.assign(started, {
+    [Symbol.asyncDispose]: async () => {
+      await Promise.all(started.map((one) => one[Symbol.asyncDispose]()));
+    },
+  });
+}
+
+/** What the echo origin was asked. */
+export function echoOf(reply: { readonly body: string }): Echo {
+  return JSON.parse(reply.body) as Echo;
+}
+
+/** All values of a header in a list of names and values in turn, in order. */
+export function valuesIn(rawHeaders: readonly string[], name: string): string[] {
+  return rawHeaders.filter((_, i) => i % 2 === 1 && rawHeaders[i - 1]?.toLowerCase() === name.toLowerCase());
+}
+
+export interface Token {
+  readonly owner: number;
+  readonly session: string;
+  readonly epoch: number;
+  /** Unix seconds. */
+  readonly born: number;
+  readonly seen: number;
+}
+
+/** Reads the balancer's cookie by the drawing at the head of affinity/token.ts, without verifying it. */
+export function readToken(value: string): Token {
+  const bytes = Buffer.from(value, 'base64url');
+  if (bytes.length !== 54) throw new Error(`not a token: ${value}`);
+  return {
+    owner: bytes.readUIntBE(4, 6),
+    session: bytes.toString('hex', 10, 26),
+    epoch: bytes.readUInt32BE(26),
+    born: bytes.readUInt32BE(30),
+    seen: bytes.readUInt32BE(34),
+  };
+}

@@ -1,0 +1,71 @@
+/**
+ * The real programs that interop tests and benches run against, and where they are on this machine.
+ * `scripts/programs.ts` installs what is missing; a test that still lacks one skips and says so, except
+ * with CI=true, where a missing program is a failure: a green run there has run everything.
+ */
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import type { TestContext } from 'vitest';
+
+export interface Program {
+  /** Debian package that brings it. */
+  readonly apt: string;
+  /** Names it goes by, the preferred one first. */
+  readonly commands: readonly string[];
+  readonly usedFor: string;
+}
+
+export const programs = {
+  curl: { apt: 'curl', commands: ['curl'], usedFor: 'a client of another make' },
+  wrk: { apt: 'wrk', commands: ['wrk'], usedFor: 'load' },
+  chromium: {
+    apt: 'chromium',
+    commands: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
+    usedFor: 'a real browser with a real cookie jar',
+  },
+  haproxy: { apt: 'haproxy', commands: ['haproxy'], usedFor: 'a rival in the benches' },
+  nginx: { apt: 'nginx', commands: ['nginx'], usedFor: 'a rival in the benches' },
+} as const satisfies Record<string, Program>;
+
+export type ProgramName = keyof typeof programs;
+
+export const programNames = Object.keys(programs) as ProgramName[];
+
+/** Absolute path of the program, or undefined when this machine has none. */
+export function findProgram(name: ProgramName): string | undefined {
+  // Daemons live in sbin, which the PATH of an ordinary user often leaves out.
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'];
+  for (const command of programs[name].commands) {
+    for (const folder of folders) {
+      const path = join(folder, command);
+      if (folder !== '' && isExecutable(path)) return path;
+    }
+  }
+  return undefined;
+}
+
+export function missingPrograms(): ProgramName[] {
+  return programNames.filter((name) => findProgram(name) === undefined);
+}
+
+/** Inside a test: the program's path. Skips the test with the reason when there is none; with CI=true, fails. */
+export function needProgram(context: TestContext, name: ProgramName): string {
+  const path = findProgram(name);
+  if (path !== undefined) return path;
+  const reason = `${name} is not installed (apt-get install ${programs[name].apt})`;
+  if (onContinuousIntegration()) throw new Error(reason);
+  return context.skip(reason);
+}
+
+export function onContinuousIntegration(): boolean {
+  return process.env.CI === 'true' || process.env.CI === '1';
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
