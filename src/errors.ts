@@ -89,8 +89,6 @@ export const balancerFaults = {
   queueFull: fault('queue-full', 'balancer', 503, 'All servers are busy.'),
   queueTimeout: fault('queue-timeout', 'balancer', 503, 'All servers are busy.'),
   tooManyConnections: fault('too-many-connections', 'balancer', 503, 'There are too many connections.'),
-  shuttingDown: fault('shutting-down', 'balancer', 503, 'The balancer is shutting down.'),
-  deadline: fault('deadline', 'balancer', 504, 'The request took too long.'),
 } as const;
 
 /** Every fault, in order of definition: the metrics make one counter of each. */

@@ -45,6 +45,9 @@ export interface LimpetDependencies {
 /** Largest response head. Servers are less hostile than clients and send more: policies, links, cookies. */
 const responseLimits: HeadLimits = { headBytes: 64 * 1024, headers: 256, uriBytes: 0 };
 
+/** Connections beyond the limit that are told so at one time; more are reset. */
+const maxRefusing = 256;
+
 /** Moves are kept for as long as a client may take to send all requests that it made with its old token. */
 const maxMoves = 100_000;
 const keepMoves = 600;
@@ -66,6 +69,7 @@ export class Limpet {
   private readonly connections = new Set<Downstream>();
   private readonly stopHealth: (() => void)[] = [];
   private ticking: ReturnType<typeof setInterval> | null = null;
+  private second = 0;
   private whenIdle: (() => void) | null = null;
 
   constructor(options: LimpetOptions, deps: LimpetDependencies) {
@@ -126,9 +130,12 @@ export class Limpet {
   private tick(): void {
     this.wheel.turn(this.clock.monotonic());
     const now = this.clock.now();
+    const second = Math.floor(now / 1000);
+    if (second === this.second) return;
+    this.second = second;
     for (const { parts } of this.pools.values()) {
       parts.fleet.tick(now);
-      if (!parts.moves.isEmpty) parts.moves.expire(Math.floor(now / 1000));
+      if (!parts.moves.isEmpty) parts.moves.expire(second);
     }
   }
 
@@ -149,6 +156,7 @@ export class Limpet {
 
   private async listen(options: ListenerOptions): Promise<void> {
     const name = formatAddress(options.address);
+    let open = 0;
     const work = this.createWork(
       options.limits,
       createRouter(
@@ -165,17 +173,21 @@ export class Limpet {
       halfClose: options.halfClose,
       bodyBytes: options.limits.bodyBytes,
       timeouts: options.timeouts,
-      onClose: (connection) => this.closed(connection),
+      onClose: (connection) => {
+        open--;
+        this.closed(connection);
+      },
     };
     const accept = (socket: Socket): Downstream | null => {
-      if (this.connections.size >= options.limits.connections || work.stopping) {
-        this.counts.add(counter.connections_refused);
-        return null;
-      }
+      const over = open - options.limits.connections;
+      if (over >= 0) this.counts.add(counter.connections_refused);
+      if (over >= maxRefusing || work.stopping) return null;
       this.counts.add(counter.connections_accepted);
       this.counts.add(counter.connections_open);
       const connection = new Downstream(work, settings, socket);
+      open++;
       this.connections.add(connection);
+      if (over >= 0) connection.refuseConnection();
       return connection;
     };
     const { address, backlog, reusePort } = options;

@@ -31,7 +31,10 @@ function unfold(issue: Issue, above: readonly PropertyKey[]): Issue[] {
 }
 
 function refusesType(issue: Issue): boolean {
-  return issue.path.length === 0 && ['invalid_type', 'invalid_value', 'invalid_format', 'custom'].includes(issue.code);
+  return (
+    issue.path.length === 0 &&
+    ['invalid_type', 'invalid_value', 'invalid_union', 'invalid_format', 'custom'].includes(issue.code)
+  );
 }
 
 function problemsOf(issue: Issue, value: unknown, templates: ReadonlyMap<string, string>): Problem[] {

@@ -94,7 +94,9 @@ export function time(longest = longestTimer) {
 export function timeOrNone(longest = longestTimer) {
   const expected = `a time such as 30s or 1m30s, at most ${formatDuration(longest)}, or off`;
   return z
-    .union([z.literal(0), z.literal('off'), z.string().regex(durationPattern)], { error: expected })
+    .union([z.literal(0), z.literal('off'), z.string().regex(durationPattern, { error: expected })], {
+      error: expected,
+    })
     .transform((value) => (value === 0 || value === 'off' ? 0 : parseDuration(value)))
     .refine((found) => found <= longest, { error: expected })
     .meta({ title: 'time or off' });

@@ -50,7 +50,8 @@ function allowVariables(schema: JsonSchema): JsonSchema {
     const branches = rest.anyOf.map((branch) => (isScalar(branch) ? branch : allowVariables(branch)));
     return { ...about, anyOf: rest.anyOf.some(isScalar) ? [...branches, variable] : branches };
   }
-  if (isScalar(rest)) return rest.type === 'string' && isFree(rest) ? schema : { ...about, anyOf: [rest, variable] };
+  if (isScalar(rest))
+    return rest.type === 'string' && isFree(rest) ? { ...about, ...rest } : { ...about, anyOf: [rest, variable] };
   const { items, properties, additionalProperties } = rest;
   return {
     ...about,

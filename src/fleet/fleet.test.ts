@@ -168,6 +168,22 @@ describe('panic', () => {
     expect(upOf(fleet)).toEqual(['s1', 's2']);
   });
 
+  test('is not for a drain: what an operator took out does not look down', () => {
+    const fleet = fleetOf(equal(4), { panicThreshold: 0.5 });
+    for (const number of [0, 1, 2]) fleet.setDrained(at(fleet, number), true, 1);
+    expect(fleet.snapshot.panic).toBe(false);
+    expect(upOf(fleet)).toEqual(['s3']);
+  });
+
+  test('gives no new sessions to a server that is drained while it looks down', () => {
+    const fleet = fleetOf(equal(3), { panicThreshold: 0.5 });
+    downTo(fleet, 0);
+    fleet.setDrained(at(fleet, 1), true, 2);
+    expect(upOf(fleet)).toEqual(['s0', 's2']);
+    fleet.setDrained(at(fleet, 1), false, 3);
+    expect(upOf(fleet)).toEqual(['s0', 's1', 's2']);
+  });
+
   test('believes in the only server there is', () => {
     const fleet = fleetOf([1], { panicThreshold: 0.5 });
     downTo(fleet, 0);
@@ -225,5 +241,23 @@ describe('slow start', () => {
     fleet.setDrained(at(fleet, 1), true, 1);
     fleet.setDrained(at(fleet, 1), false, 2);
     expect([...fleet.snapshot.weights]).toEqual([1, 1]);
+  });
+
+  test('works on a clock that begins at 0', () => {
+    const fleet = slow([1, 1]);
+    fleet.setActive(at(fleet, 1), false, 0);
+    fleet.setActive(at(fleet, 1), true, 0);
+    expect(fleet.snapshot.weights[1]).toBe(0.1);
+  });
+
+  test('ends for a server that is drained meanwhile', () => {
+    const fleet = slow([1, 1]);
+    fleet.setDrained(at(fleet, 1), true, 1);
+    fleet.setActive(at(fleet, 1), false, 2);
+    fleet.setActive(at(fleet, 1), true, 3);
+    fleet.tick(2000);
+    const { version } = fleet.snapshot;
+    fleet.tick(3000);
+    expect(fleet.snapshot.version).toBe(version);
   });
 });

@@ -19,7 +19,7 @@ export interface Snapshot {
 }
 
 export interface FleetOptions {
-  /** Panic when fewer than this share of the pool's servers are up; 0 never panics. Default 0.5. */
+  /** Panic when fewer than this share of the servers that are not drained are up; 0 never panics. Default 0.5. */
   readonly panicThreshold: number;
   /** A server that came back takes its full weight only after this long (ms); 0 at once. Not at process start. */
   readonly slowStart: number;
@@ -30,8 +30,8 @@ interface Standing {
   active: boolean;
   passive: boolean;
   drained: boolean;
-  /** When the server last came back (ms), 0 when it never left. */
-  since: number;
+  /** When the server last came back (ms), null when it never left or has its full weight. */
+  since: number | null;
 }
 
 /** Share of its weight that a server gets the moment it returns; it grows linearly to 1. */
@@ -52,7 +52,7 @@ export class Fleet {
   constructor(servers: readonly Server[], options: FleetOptions) {
     this.servers = servers;
     this.options = options;
-    this.standings = servers.map(() => ({ active: true, passive: true, drained: false, since: 0 }));
+    this.standings = servers.map(() => ({ active: true, passive: true, drained: false, since: null }));
     for (const server of servers) this.byId.set(server.id, server);
     this.snapshot = this.take(0, 0);
   }
@@ -90,7 +90,13 @@ export class Fleet {
 
   /** Re-weighs servers that start slowly. Call about once a second; publishes only while one of them does. */
   tick(now: number): void {
-    if (this.standings.some((standing) => standing.since > 0)) this.publish(now);
+    let slow = false;
+    for (const standing of this.standings) {
+      if (standing.since === null) continue;
+      slow = true;
+      if (now - standing.since >= this.options.slowStart) standing.since = null;
+    }
+    if (slow) this.publish(now);
   }
 
   private change(server: Server, now: number, edit: (standing: Standing) => void): void {
@@ -99,12 +105,17 @@ export class Fleet {
       throw new Error(`server ${server.name} is not of this pool`);
     }
     const from = server.state;
+    const wasDrained = standing.drained;
     edit(standing);
     const healthy = standing.active && standing.passive;
     const to: ServerState = !healthy ? 'down' : standing.drained ? 'draining' : 'up';
-    if (to === from) return;
+    if (to === from) {
+      // The drain of a server that is down shows only in panic.
+      if (standing.drained !== wasDrained) this.publish(now);
+      return;
+    }
     if (from === 'down' && this.options.slowStart > 0) standing.since = now;
-    if (to === 'down') standing.since = 0;
+    if (to === 'down') standing.since = null;
     server.state = to;
     this.publish(now);
     this.onChange(server, from, to);
@@ -115,9 +126,10 @@ export class Fleet {
   }
 
   private take(version: number, now: number): Snapshot {
-    let candidates = this.servers.filter((server) => server.state === 'up');
-    const panic = candidates.length < this.servers.length * this.options.panicThreshold;
-    if (panic) candidates = this.servers.filter((server) => this.standings[server.number]?.drained !== true);
+    const wanted = this.servers.filter((_, number) => this.standings[number]?.drained !== true);
+    const healthy = wanted.filter((server) => server.state === 'up');
+    const panic = healthy.length < wanted.length * this.options.panicThreshold;
+    const candidates = panic ? wanted : healthy;
     const up = candidates.filter((server) => server.weight > 0);
     const weights = Float64Array.from(up, (server) => this.weigh(server, now));
     return {
@@ -132,12 +144,8 @@ export class Fleet {
 
   private weigh(server: Server, now: number): number {
     const standing = this.standings[server.number];
-    if (standing === undefined || standing.since === 0) return server.weight;
+    if (standing === undefined || standing.since === null) return server.weight;
     const share = (now - standing.since) / this.options.slowStart;
-    if (share >= 1) {
-      standing.since = 0;
-      return server.weight;
-    }
-    return server.weight * Math.max(slowStartFloor, share);
+    return server.weight * Math.min(1, Math.max(slowStartFloor, share));
   }
 }

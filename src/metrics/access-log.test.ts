@@ -74,6 +74,16 @@ describe('text', () => {
   });
 });
 
+test('the time is that of the clock, in whatever order lines come', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 4e12 }), fc.integer({ min: 0, max: 2000 }), (time, later) => {
+      for (const ms of [time, time + later, time]) {
+        expect(formatText({ ...record, time: ms }).split(' ')[0]).toBe(new Date(ms).toISOString());
+      }
+    }),
+  );
+});
+
 describe('JSON', () => {
   test('is one object with null for what there is not', () => {
     expect(JSON.parse(formatJson(record))).toEqual({

@@ -44,7 +44,7 @@ export interface ExchangeRecord {
   session: string;
   epoch: number;
   retries: number;
-  /** Milliseconds: waiting for a server with room, connecting to it, until its first byte, and in all. */
+  /** Milliseconds: waiting for a server with room; connecting to it; from `time` to its first byte; from `time` to the end. */
   queueMs: number;
   connectMs: number;
   responseMs: number;
@@ -95,7 +95,7 @@ export class AccessLog {
 /** Fifteen fields with one space between; docs/guide/logging.md names them. */
 export function formatText(r: ExchangeRecord): string {
   return (
-    `${new Date(r.time).toISOString()} ${field(r.client)} ${field(r.listener)} ${field(r.host)} ` +
+    `${timestamp(r.time)} ${field(r.client)} ${field(r.listener)} ${field(r.host)} ` +
     `"${field(r.method)} ${field(r.target)} ${field(r.version)}" ${r.status} ${r.bytesIn}/${r.bytesOut} ` +
     `${field(r.pool)}/${field(r.server)} ${field(r.session)}#${r.epoch} ${r.requestFlag}${r.responseFlag} ` +
     `${duration(r.queueMs)}/${duration(r.connectMs)}/${duration(r.responseMs)}/${duration(r.totalMs)} ` +
@@ -106,7 +106,7 @@ export function formatText(r: ExchangeRecord): string {
 /** One object per line; null for what there is not. */
 export function formatJson(r: ExchangeRecord): string {
   const line = JSON.stringify({
-    time: new Date(r.time).toISOString(),
+    time: timestamp(r.time),
     client: r.client || null,
     listener: r.listener,
     host: r.host || null,
@@ -130,6 +130,20 @@ export function formatJson(r: ExchangeRecord): string {
   });
   // JSON leaves DEL, the C1 controls (a terminal's CSI) and line separators as they are.
   return beyondAscii.test(line) ? line.replace(beyondAsciiAll, unicodeEscape) : line;
+}
+
+/** The second of the last line, and its text up to there: most lines share it, and a date is dear to format. */
+let second = -1;
+let secondText = '';
+
+/** RFC 3339 in UTC, with milliseconds. */
+function timestamp(time: number): string {
+  const whole = Math.floor(time / 1000);
+  if (whole !== second) {
+    second = whole;
+    secondText = new Date(whole * 1000).toISOString().slice(0, 20);
+  }
+  return `${secondText}${String(Math.floor(time - whole * 1000)).padStart(3, '0')}Z`;
 }
 
 const unsafe = /[^\x21\x23-\x5b\x5d-\x7e]/;

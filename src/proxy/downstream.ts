@@ -6,7 +6,7 @@
  *       └── refused, FIN ──> linger <┘ (cannot go on)        linger: our FIN is sent, the rest is thrown away
  */
 import { STATUS_CODES } from 'node:http';
-import { type Fault, requestFaults } from '../errors.ts';
+import { balancerFaults, type Fault, requestFaults } from '../errors.ts';
 import { BodyReader } from '../http/body.ts';
 import { LF } from '../http/bytes.ts';
 import { forwardedLines, headerSays, writeForwarded, writeForwardedFor } from '../http/forwarded.ts';
@@ -153,6 +153,11 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
     else this.socket.close();
   }
 
+  /** One connection too many: told so, as long as there is time for that. */
+  refuseConnection(): void {
+    this.refuseHead(balancerFaults.tooManyConnections);
+  }
+
   /** Ends the connection as soon as nothing is under way. */
   stop(): void {
     this.keepAlive = false;
@@ -208,10 +213,12 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
       return -1;
     }
     if (after < 0) {
+      work.counters.add(counter.requests);
       this.refuseHead(head.fault!);
       return -1;
     }
     if (settings.bodyBytes > 0 && head.length > settings.bodyBytes) {
+      work.counters.add(counter.requests);
       this.refuseHead(requestFaults.bodyTooLarge);
       return -1;
     }
@@ -270,7 +277,6 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
     this.requestWhole = false;
     this.minor = 1;
     this.method = Method.get;
-    this.work.counters.add(counter.requests);
     this.work.counters.refused(fault);
     this.work.counters.responded(fault.status);
     this.writeFault(fault, null, 0);

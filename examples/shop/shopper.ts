@@ -1,0 +1,103 @@
+/**
+ * A simulated shopper: a small browser with a cookie jar of its own and one connection kept alive, which sends
+ * forms, follows redirects, reads the page, and notes which server answered.
+ */
+import { Agent, type IncomingHttpHeaders, request } from 'node:http';
+
+export interface Visit {
+  readonly server: string;
+  /** Generation of the session's ownership, as the balancer tells with `--identify`; 0 when it does not. */
+  readonly epoch: number;
+  readonly status: number;
+  readonly body: string;
+}
+
+/** A request that is not answered in this time (ms) has failed. */
+const patience = 5_000;
+
+export class Shopper {
+  readonly name: string;
+  /** All answers, in order. */
+  readonly visits: Visit[] = [];
+  private readonly base: string;
+  private readonly jar = new Map<string, string>();
+  private readonly agent = new Agent({ keepAlive: true, maxSockets: 1 });
+
+  constructor(name: string, base: string) {
+    this.name = name;
+    this.base = base;
+  }
+
+  /** Names of the servers that answered, each once, in order of first answer. */
+  get servers(): readonly string[] {
+    return [...new Set(this.visits.map((visit) => visit.server))];
+  }
+
+  get last(): Visit | undefined {
+    return this.visits.at(-1);
+  }
+
+  async signIn(): Promise<void> {
+    await this.submit('/sign-in', { name: this.name });
+  }
+
+  async add(product: string): Promise<void> {
+    await this.submit('/cart/add', { product });
+  }
+
+  /** Things in the cart, as the page shows them. */
+  async look(): Promise<number> {
+    const { body } = await this.send('GET', '/', '');
+    return Number(/data-things="(\d+)"/.exec(body)?.[1] ?? Number.NaN);
+  }
+
+  /** Closes the connection. */
+  leave(): void {
+    this.agent.destroy();
+  }
+
+  private async submit(path: string, fields: Readonly<Record<string, string>>): Promise<void> {
+    await this.send('POST', path, new URLSearchParams(fields).toString());
+    await this.send('GET', '/', '');
+  }
+
+  private async send(method: string, path: string, form: string): Promise<Visit> {
+    const { status, headers, body } = await this.exchange(method, path, form);
+    for (const line of headers['set-cookie'] ?? []) this.keep(line);
+    const epoch = Number(/;\s*epoch=(\d+)/.exec(String(headers['limpet-server'] ?? ''))?.[1] ?? 0);
+    const visit = { server: String(headers['x-served-by'] ?? 'nobody'), epoch, status, body };
+    this.visits.push(visit);
+    return visit;
+  }
+
+  private keep(line: string): void {
+    const [name = '', value = ''] = (line.split(';', 1)[0] ?? '').split('=', 2);
+    if (/;\s*max-age=0/i.test(line)) this.jar.delete(name.trim());
+    else this.jar.set(name.trim(), value.trim());
+  }
+
+  private exchange(
+    method: string,
+    path: string,
+    form: string,
+  ): Promise<{ status: number; headers: IncomingHttpHeaders; body: string }> {
+    return new Promise((resolve, reject) => {
+      const cookie = [...this.jar].map(([name, value]) => `${name}=${value}`).join('; ');
+      const headers: Record<string, string> = cookie === '' ? {} : { Cookie: cookie };
+      if (method === 'POST') headers['Content-Type'] = 'application/x-www-form-urlencoded';
+      if (method === 'POST') headers['Content-Length'] = String(Buffer.byteLength(form));
+      const sent = request(new URL(path, this.base), { method, headers, agent: this.agent }, (response) => {
+        let body = '';
+        response.setEncoding('utf8');
+        response.on('data', (text: string) => {
+          body += text;
+        });
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }));
+        response.on('error', reject);
+      });
+      sent.setTimeout(patience, () => sent.destroy(new Error(`${method} ${path}: no answer in ${patience / 1000} s`)));
+      sent.on('error', reject);
+      sent.end(form);
+    });
+  }
+}
