@@ -194,7 +194,9 @@ export class Limpet {
     const listener = await this.deps.net.listen({ address, backlog, reusePort, accept });
     this.listeners.push(listener);
     this.addresses.push(
-      address.kind === 'unix' ? name : `http://${formatAddress({ ...address, host: address.host || '0.0.0.0', port: listener.port })}`,
+      address.kind === 'unix'
+        ? name
+        : `http://${formatAddress({ ...address, host: address.host || '0.0.0.0', port: listener.port })}`,
     );
   }
 
@@ -210,24 +212,28 @@ export class Limpet {
     const borrower = new Chooser(new Rendezvous(), fleet, { maxLoad: 0 });
     const homes = new Homes(fleet.servers);
     const work = this.createWork(responseLimits, () => null);
-    const pool: Pool = new Pool(work, {
-      ...options,
-      identify: this.options.identify,
-      whenOwnerFails: options.whenOwnerFails.action,
-      rejectStatus: options.whenOwnerFails.action === 'reject' ? options.whenOwnerFails.status : 503,
-    }, {
-      fleet,
-      affinities: options.affinity.map((affinity) => this.createAffinity(affinity, options.name)),
-      moves: new Moves(maxMoves, keepMoves),
-      choose: (key, tried) => {
-        if (fleet.snapshot.panic) this.counts.add(counter.panic_choices);
-        return chooser.choose(key, tried);
+    const pool: Pool = new Pool(
+      work,
+      {
+        ...options,
+        identify: this.options.identify,
+        whenOwnerFails: options.whenOwnerFails.action,
+        rejectStatus: options.whenOwnerFails.action === 'reject' ? options.whenOwnerFails.status : 503,
       },
-      busy: (tried) => chooser.busy(tried),
-      home: (key) => homes.of(key),
-      borrow: (key, tried) => borrower.choose(key, tried),
-      health,
-    });
+      {
+        fleet,
+        affinities: options.affinity.map((affinity) => this.createAffinity(affinity, options.name)),
+        moves: new Moves(maxMoves, keepMoves),
+        choose: (key, tried) => {
+          if (fleet.snapshot.panic) this.counts.add(counter.panic_choices);
+          return chooser.choose(key, tried);
+        },
+        busy: (tried) => chooser.busy(tried),
+        home: (key) => homes.of(key),
+        borrow: (key, tried) => borrower.choose(key, tried),
+        health,
+      },
+    );
     fleet.onChange = (server, from, to) => {
       this.deps.log.info(`server ${options.name}/${server.name}: ${from} -> ${to}`);
       pool.wake();
@@ -240,7 +246,7 @@ export class Limpet {
     const [ids, ...older] = this.options.keys.map((key) => serverIds(names, key));
     const servers = options.servers.map((server, i) => new Server(server, i, ids![i]!));
     const fleet = new Fleet(servers, options.health);
-    for (const aliases of older) aliases.forEach((id, i) => fleet.alias(id, servers[i]!));
+    for (const aliases of older) for (const [i, id] of aliases.entries()) fleet.alias(id, servers[i]!);
 
     const { clock, timers, random } = this;
     const { net, log } = this.deps;

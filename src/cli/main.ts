@@ -6,6 +6,9 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
   version: string;
 };
 
+// Whoever read our output may go away (EPIPE): that ends no exchange, and there is nobody to tell.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
 const code = await execute(process.argv.slice(2), {
   version,
   runtime: process.versions.bun === undefined ? 'node' : 'bun',

@@ -47,8 +47,6 @@ export async function run(options: LimpetOptions, deps: RunDependencies): Promis
     log.error(reason);
     return exitCodes.listen;
   }
-  for (const address of limpet.addresses) log.info(`listening on ${address} (${deps.runtime})`);
-
   return new Promise((done) => {
     let stopping = false;
     const stop = (signal: string) => {
@@ -82,6 +80,8 @@ export async function run(options: LimpetOptions, deps: RunDependencies): Promis
         done(exitCodes.unexpected);
       });
     }
+    // Last: who reads this line may send a signal at once.
+    for (const address of limpet.addresses) log.info(`listening on ${address} (${deps.runtime})`);
   });
 }
 

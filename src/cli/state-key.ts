@@ -17,12 +17,8 @@ export function stateKey(folder: string, log: Logger): Buffer {
   const kept = readKey(file);
   if (kept !== null) return kept;
   const made = randomBytes(shortestKey);
-  const draft = `${file}.${process.pid}`;
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    writeFileSync(draft, `${made.toString('hex')}\n`, { mode: 0o600 });
-    // A link appears whole or not at all: of two processes that start at once, both end up with one key.
-    linkSync(draft, file);
+    keepKey(folder, file, made);
     log.info(`made a token key: ${file}`);
     return made;
   } catch (error) {
@@ -32,6 +28,16 @@ export function stateKey(folder: string, log: Logger): Buffer {
       file,
     });
     return made;
+  }
+}
+
+/** A link appears whole or not at all: of two processes that start at once, both end up with one key. */
+function keepKey(folder: string, file: string, key: Buffer): void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const draft = `${file}.${process.pid}`;
+  try {
+    writeFileSync(draft, `${key.toString('hex')}\n`, { mode: 0o600 });
+    linkSync(draft, file);
   } finally {
     rmSync(draft, { force: true });
   }
@@ -42,7 +48,7 @@ function readKey(file: string): Buffer | null {
   try {
     text = readFileSync(file, 'utf8').trim();
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return null;
+    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error))) return null;
     throw new UsageError(`the token key ${file} cannot be read: ${codeOf(error)}`);
   }
   const key = parseKey(text);

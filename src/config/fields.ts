@@ -62,8 +62,7 @@ export function whole(min: number, max: number) {
   return z.preprocess(numberOf, z.int({ error }).min(min, { error }).max(max, { error }));
 }
 
-export function decimal(min: number, max: number) {
-  const error = `a number from ${min} to ${max}`;
+export function decimal(min: number, max: number, error = `a number from ${min} to ${max}`) {
   return z.preprocess(numberOf, z.number({ error }).min(min, { error }).max(max, { error }));
 }
 
@@ -106,7 +105,9 @@ export function timeOrNone(longest = longestTimer) {
 export function size(min: number, max: number) {
   const expected = `a size from ${formatSize(min)} to ${formatSize(max)}, such as 16k, 1M or a number of bytes`;
   return z
-    .union([z.int().min(0), z.string().regex(sizePattern)], { error: expected })
+    .union([z.int().min(0, { error: expected }), z.string().regex(sizePattern, { error: expected })], {
+      error: expected,
+    })
     .transform((value) => (typeof value === 'number' ? value : parseSize(value)))
     .refine((found) => found >= min && found <= max, { error: expected })
     .meta({ title: 'size' });

@@ -37,6 +37,9 @@ const serverSchema = z
   })
   .transform((server): PoolServer => ({ ...server, name: server.name ?? formatAddress(server.address) }));
 
+/** At 1 or below there would be no room for the mean itself. */
+const maxLoadForm = '0 (no bound) or a number above 1, to 100';
+
 const ownerFailsWords = ['rebind', 'temporary', 'reject'] as const;
 
 const whenOwnerFailsSchema = z
@@ -102,9 +105,7 @@ export const poolSchema = map({
     .meta({ description: 'The backend addresses. A short one is only its address, and is named by it.' }),
   balance: field(word(balanceNames), pool.balance, 'Where new sessions go.'),
   maxLoad: field(
-    z
-      .union([z.literal(0), z.literal('0'), decimal(1.01, 100)], { error: '0 (no bound) or a number from 1.01 to 100' })
-      .transform(Number),
+    decimal(0, 100, maxLoadForm).refine((load) => load === 0 || load > 1, { error: maxLoadForm }),
     pool.maxLoad,
     'Bounded load: no server takes a new session above this multiple of the mean, such as 1.25. 0: no bound.',
   ),

@@ -41,22 +41,22 @@ describe('mistakes, each with its place', () => {
     [
       'a word for a number',
       withServer('{ address: "3001", weight: heavy }'),
-      '5:35  pools.a.servers[0].weight: found "heavy", expected a whole number from 0 to 65535',
+      '5:36  pools.a.servers[0].weight: found "heavy", expected a whole number from 0 to 65535',
     ],
     [
       'a fraction',
       withServer('{ address: "3001", weight: 1.5 }'),
-      '5:35  pools.a.servers[0].weight: found 1.5, expected a whole number from 0 to 65535',
+      '5:36  pools.a.servers[0].weight: found 1.5, expected a whole number from 0 to 65535',
     ],
     [
       'too much',
       withServer('{ address: "3001", weight: 65536 }'),
-      '5:35  pools.a.servers[0].weight: found 65536, expected a whole number from 0 to 65535',
+      '5:36  pools.a.servers[0].weight: found 65536, expected a whole number from 0 to 65535',
     ],
     [
       'an empty value',
       withServer('{ address: "3001", weight: }'),
-      '5:34  pools.a.servers[0].weight: found nothing, expected a whole number from 0 to 65535',
+      '5:36  pools.a.servers[0].weight: found nothing, expected a whole number from 0 to 65535',
     ],
     [
       'no address',
@@ -96,7 +96,7 @@ describe('mistakes, each with its place', () => {
     [
       'maxLoad below the mean',
       withPool('maxLoad: 0.5'),
-      '5:14  pools.a.maxLoad: found 0.5, expected 0 (no bound) or a number from 1.01 to 100',
+      '5:14  pools.a.maxLoad: found 0.5, expected 0 (no bound) or a number above 1, to 100',
     ],
     [
       'a time without unit',

@@ -45,7 +45,7 @@ export class BodyReader {
     this.done = length === 0;
     this.fault = null;
     this.trailers = null;
-    this.left = length > 0 ? length : 0;
+    this.left = Math.max(0, length);
     this.state = State.size;
     this.digits = 0;
     this.extensionBytes = 0;

@@ -71,7 +71,6 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
   private requestWhole = true;
   private minor = 1;
   private method: number = Method.get;
-  private accept: string | null = null;
   /** This connection goes on after the current response. */
   private keepAlive = true;
   private chunked = false;
@@ -227,7 +226,6 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
     this.minor = head.minor;
     this.method = head.method;
     this.keepAlive = head.keepAlive && !work.stopping;
-    this.accept = null;
     this.requestWhole = head.length === 0;
     this.chunked = this.untilClose = false;
     const upgrade = head.upgrade && settings.upgrades.some((name) => headerSays(head.headers, Name.upgrade, name));
@@ -429,7 +427,9 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
     const { type, body } = errorBody(fault, accept);
     const out = this.work.toClient;
     out.clear();
-    out.text(`HTTP/1.1 ${fault.status} ${STATUS_CODES[fault.status] ?? ''}\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n`);
+    out.text(
+      `HTTP/1.1 ${fault.status} ${STATUS_CODES[fault.status] ?? ''}\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n`,
+    );
     out.text(`Date: ${this.work.date()}\r\nCache-Control: no-store\r\nLimpet-Reason: ${fault.code}\r\n`);
     if (retryAfter > 0) out.text(`Retry-After: ${retryAfter}\r\n`);
     this.writeConnection(out);

@@ -1,11 +1,11 @@
 /**
  * One request and its response, from top to bottom:
  *
- *      begin ─> identify ─> start ─> locate ─> choose ─> admit ─> connect ─> send ─> relay ─> complete
- *                              │        │         │         │         │       │
- *                              └────────┴─ queue ─┴─── failed ────────┴───────┴─> retry, rebind or refuse
+ *      begin ─> identify ─> place ─> admit ─> connect ─> send ─> relay ─> complete
+ *                             │        │         │         │       │
+ *                             └─ wait ─┘ <────── failed <──┴───────┘      (retry, rebind or refuse)
  *
- * Reused from request to request; every field is set by `begin`.
+ * Reused from request to request; `begin` sets every field.
  */
 import { Session } from '../affinity/affinity.ts';
 import { balancerFaults, type Fault, requestFaults, serverFaults } from '../errors.ts';
@@ -19,19 +19,19 @@ import { counter } from '../metrics/counters.ts';
 import type { Connecting } from '../net/socket.ts';
 import { Deadline, type DeadlineOwner } from '../time/wheel.ts';
 import type { Client } from './client.ts';
+import { Placement } from './placement.ts';
 import type { Pool } from './pool.ts';
 import { Record } from './record.ts';
-import { Replay } from './replay.ts';
+import { RequestBody } from './request-body.ts';
 import { editRequest, writeRequest } from './request-head.ts';
-import { Tunnel } from './tunnel.ts';
+import { openTunnel } from './tunnel.ts';
 import type { Upstream } from './upstream.ts';
 import type { Work } from './work.ts';
 
 /** What the exchange waits for; `onDeadline` says what it means when that does not come. */
-export type Phase = 'idle' | 'queued' | 'connecting' | 'sending' | 'waiting' | 'relaying' | 'tunnel';
+type Phase = 'idle' | 'waiting' | 'connecting' | 'sending' | 'answering' | 'relaying' | 'tunnel';
 
 export class Exchange implements DeadlineOwner {
-  phase: Phase = 'idle';
   method: number = Method.get;
   /** The client asked for an upgrade that we pass on. */
   mayUpgrade = false;
@@ -39,51 +39,49 @@ export class Exchange implements DeadlineOwner {
   clientSecure = false;
   readonly session = new Session();
   readonly record = new Record();
-  server: Server | null = null;
 
   private readonly work: Work;
   private readonly deadline = new Deadline(this);
+  private readonly placement = new Placement();
+  private readonly body = new RequestBody();
   private client!: Client;
   private pool: Pool | null = null;
   private affinity = false;
   /** The head as it came: read again for a retry, or after a wait. */
   private raw!: Buffer;
   private rawStart = 0;
+  private phase: Phase = 'idle';
+  private server: Server | null = null;
   private upstream: Upstream | null = null;
   private connecting: Connecting | null = null;
-  private readonly replay = new Replay();
+  /** Wheel time of the beginning, and up to which it may wait for room; 0 while it never had to. */
   private startedAt = 0;
+  private waitUntil = 0;
   private attempts = 0;
-  /** Wheel time up to which it may wait for room; 0 when it never had to. */
-  private queueUntil = 0;
   private tried: Server[] | null = null;
-  private hasBody = false;
-  /** The request's head has gone out on the current connection. */
+  /** The head has gone out on the current connection; part of a response has gone to the client. */
   private sent = false;
   private relayed = false;
-  private bodyPaused = false;
   private clientSlow = false;
 
   constructor(work: Work) {
     this.work = work;
   }
 
-  /** 1. A request head has been read: `head` holds it now, `raw` from `start` on keeps it. */
+  /** 1. A request head has been read: `head` holds it now, `raw` from `start` on keeps it. What came of the body follows, then `start`. */
   begin(client: Client, head: RequestHead, raw: Buffer, start: number, mayUpgrade: boolean): void {
-    const work = this.work;
+    const { work } = this;
     this.client = client;
     this.raw = raw;
     this.rawStart = start;
     this.method = head.method;
     this.mayUpgrade = mayUpgrade;
-    this.hasBody = head.length !== 0;
+    this.body.begin(client, head.length !== 0);
     this.startedAt = work.wheel.now;
+    this.waitUntil = 0;
     this.attempts = 0;
-    this.queueUntil = 0;
     this.tried = null;
-    this.server = null;
-    this.sent = this.relayed = this.bodyPaused = this.clientSlow = false;
-    this.replay.clear();
+    this.sent = this.relayed = this.clientSlow = false;
     this.session.clear();
     this.clientAddress = client.trusted ? clientAddress(head, client.peer, client.isTrusted) : client.peer;
     this.clientSecure = client.secure || (client.trusted && isForwardedSecure(head));
@@ -91,32 +89,27 @@ export class Exchange implements DeadlineOwner {
     this.record.begin(this.clientAddress, client, head, work);
 
     const route = work.route(head);
-    this.pool = route?.pool ?? null;
     if (route === null) {
+      this.pool = null;
       this.refuse(balancerFaults.noRoute);
       return;
     }
+    this.pool = route.pool;
     this.affinity = route.affinity;
     this.record.optedOut = !route.affinity;
+    this.body.bufferBody = route.pool.settings.retry.bufferBody;
     this.identify(head, this.session);
-  }
-
-  /** The head, and what came of the body with it, are in: find a server. */
-  start(): void {
-    this.settle();
   }
 
   /** 2. Who is this? The first affinity that recognises wins; what the server must not see is noted on the way. */
   private identify(head: RequestHead, session: Session): void {
-    const { work } = this;
-    const edit = work.requestEdit;
+    const edit = this.work.requestEdit;
     const now = this.seconds();
     const { affinities } = this.pool!.parts;
-    work.current = this;
+    this.work.current = this;
     edit.clear();
     editRequest(head, edit);
     for (let i = 0; i < affinities.length; i++) if (affinities[i]!.recognise(head, this, now, session, edit)) break;
-    if (session !== this.session) return;
     this.record.requestVerdict = session.verdict;
     if (!this.affinity) session.clear();
     else if (!session.recognised && affinities.length > 0) affinities[0]!.begin(now, session);
@@ -124,62 +117,41 @@ export class Exchange implements DeadlineOwner {
     if (session.affinity === null) session.key = hashText(this.clientAddress);
   }
 
-  /** 3. Where do they live? The owner when it is usable; else what the pool does when an owner fails; else a new owner. */
-  private settle(): void {
-    const { session } = this;
-    const pool = this.pool!;
-    if (!session.recognised) {
-      this.choose();
-      return;
-    }
-    const owner = pool.locate(session, this.seconds());
-    if (owner !== undefined && pool.isUsable(owner) && this.tried?.includes(owner) !== true) this.admit(owner, true);
-    else this.ownerFailed();
+  /** 3. Where do they live, or who takes them? */
+  start(): void {
+    const { placement } = this;
+    placement.find(this.pool!, this.session, this.tried, this.seconds());
+    if (placement.ownerFailed) this.record.ownerFailed = true;
+    if (placement.claimed) this.work.counters.add(counter.rebinds);
+    if (placement.fault !== null) this.refuse(placement.fault);
+    else if (placement.server?.hasRoom) this.admit(placement.server);
+    else this.wait(placement.server);
   }
 
-  /** 4. Nobody's: a policy proposes, the fleet filters. */
-  private choose(): void {
+  /** No room: in turn, for this server, or for any (null). */
+  private wait(server: Server | null): void {
     const pool = this.pool!;
-    const server = pool.parts.choose(this.session.key, this.tried);
-    if (server === undefined) {
-      if (pool.parts.busy(this.tried)) this.queue(null);
-      else this.refuse(balancerFaults.noServer);
+    const { now } = this.work.wheel;
+    // A change of states makes everyone who waits ask again: that gives nobody a longer wait.
+    if (this.waitUntil === 0) this.waitUntil = now + pool.settings.queue.timeout;
+    if (!pool.wait(this, server)) {
+      this.refuse(balancerFaults.queueFull);
       return;
     }
-    if (this.session.affinity !== null) this.session.owner = server.id;
-    this.admit(server, false);
+    this.record.queued(this.work);
+    this.enter('waiting', Math.max(1, this.waitUntil - now));
+    this.body.pause();
   }
 
-  /** The owner is gone, down, or has just failed: borrow another server, make it the owner, or say so. */
-  private ownerFailed(): void {
-    const { session } = this;
-    const pool = this.pool!;
-    this.record.ownerFailed = true;
-    if (pool.settings.whenOwnerFails === 'reject') {
-      this.refuse(pool.ownerDown);
-      return;
-    }
-    // A key placed by hashing has no owner to change: it falls to the next server, and returns.
-    const claims = pool.settings.whenOwnerFails === 'rebind' && session.owner !== 0;
-    const server = claims ? pool.parts.choose(session.key, this.tried) : pool.parts.borrow(session.key, this.tried);
-    if (server === undefined) {
-      if (pool.parts.busy(this.tried)) this.queue(null);
-      else this.refuse(balancerFaults.noServer);
-      return;
-    }
-    if (claims) {
-      pool.claim(session, server, this.seconds());
-      this.work.counters.add(counter.rebinds);
-    }
-    this.admit(server, false);
+  /** There is room, or states have changed. */
+  onRoom(): void {
+    this.record.unqueued(this.work);
+    this.enter('idle', 0);
+    this.start();
   }
 
-  /** 5. A place on the server, now or in turn. */
-  private admit(server: Server, pinned: boolean): void {
-    if (!server.hasRoom) {
-      this.queue(pinned ? server : null);
-      return;
-    }
+  /** 4. A place on the server, and a connection to it: an idle one, else a new one. */
+  private admit(server: Server): void {
     this.pool!.take(server);
     this.server = server;
     this.record.server = server.name;
@@ -192,31 +164,9 @@ export class Exchange implements DeadlineOwner {
     }
   }
 
-  private queue(server: Server | null): void {
-    const pool = this.pool!;
-    const { now } = this.work.wheel;
-    // A change of states makes everyone who waits ask again: that gives nobody a longer wait.
-    if (this.queueUntil === 0) this.queueUntil = now + pool.settings.queue.timeout;
-    if (!pool.wait(this, server)) {
-      this.refuse(balancerFaults.queueFull);
-      return;
-    }
-    this.record.queued(this.work);
-    this.enter('queued', Math.max(1, this.queueUntil - now));
-    this.holdBody();
-  }
-
-  /** Room, or a change of states, while it was queued. */
-  onRoom(): void {
-    this.record.unqueued(this.work);
-    this.enter('idle', 0);
-    this.settle();
-  }
-
   private connect(server: Server): void {
     const pool = this.pool!;
     this.enter('connecting', pool.settings.timeouts.connect);
-    this.holdBody();
     this.record.connecting(this.work);
     this.connecting = pool.connect(
       server,
@@ -232,73 +182,41 @@ export class Exchange implements DeadlineOwner {
     );
   }
 
-  /** 6. The request goes out: one write for the head, and for the body that has come so far. */
+  /** 5. The request goes out: one write for the head, and for the body that has come so far. */
   private send(upstream: Upstream): void {
-    const { work, replay } = this;
+    const { work, body } = this;
     const head = this.readAgain();
+    const out = work.toServer;
     this.upstream = upstream;
     this.sent = true;
     upstream.serve(this, head.chunked);
-    const out = work.toServer;
     out.clear();
     writeRequest(head, work.requestEdit, this.client, this.server!, this.mayUpgrade, out);
-    const room = upstream.send(out, replay);
-    if (this.hasBody && !this.isRepeatable()) replay.drop();
-    if (!this.hasBody || replay.ended) this.enter('waiting', this.pool!.settings.timeouts.response);
-    else {
-      this.enter('sending', this.client.bodyTimeout);
-      if (room) this.releaseBody();
-      else this.holdBody();
-    }
+    const room = upstream.send(out, body);
+    if (!isIdempotent(this.method)) body.drop();
+    if (room) body.resume();
+    else body.pause();
+    if (body.ended) this.enter('answering', this.pool!.settings.timeouts.response);
+    else this.enter('sending', this.sendingTimeout());
   }
 
-  /** The scratch head and its edits are this exchange's, read again if another one used them meanwhile. */
-  private readAgain(): RequestHead {
-    const { work } = this;
-    if (work.current !== this) {
-      this.rereadHead();
-      this.identify(work.request, scratchSession);
-    }
-    return work.request;
-  }
-
-  private rereadHead(): RequestHead {
-    const { work } = this;
-    if (work.current !== this) {
-      work.current = null;
-      work.request.read(this.raw, this.rawStart, this.raw.length);
-    }
-    return work.request;
-  }
-
-  /** The request's body comes in: on to the server, or held until there is one. */
+  /** A piece of the request's body has come. */
   onRequestData(piece: Buffer): void {
-    const { replay } = this;
-    const upstream = this.upstream;
     this.record.bytesIn += piece.length;
-    if (upstream === null || this.isRepeatable()) {
-      replay.keep(piece);
-      if (replay.size > this.pool!.settings.retry.bufferBody) {
-        if (upstream === null) this.holdBody();
-        else replay.drop();
-      }
-    }
-    if (upstream === null) return;
-    if (this.phase === 'sending') this.work.wheel.set(this.deadline, this.client.bodyTimeout);
-    if (!upstream.data(piece, this.work.toServer)) this.holdBody();
+    this.body.add(piece, this.upstream, isIdempotent(this.method), this.work.toServer);
+    if (this.phase === 'sending') this.enter('sending', this.sendingTimeout());
   }
 
   onRequestEnd(trailers: Buffer | null): void {
-    this.replay.ended = true;
-    this.replay.trailers = trailers;
-    if (this.upstream === null) return;
-    this.upstream.finish(trailers, this.work.toServer);
-    if (this.phase === 'sending') this.enter('waiting', this.pool!.settings.timeouts.response);
+    this.body.end(trailers, this.upstream, this.work.toServer);
+    if (this.phase === 'sending')
+      this.enter(this.relayed ? 'relaying' : 'answering', this.pool!.settings.timeouts.response);
   }
 
   /** The server has taken what was kept for it. */
   onServerDrain(): void {
-    this.releaseBody();
+    this.body.resume();
+    if (this.phase === 'sending') this.enter('sending', this.sendingTimeout());
   }
 
   onInterim(head: ResponseHead): void {
@@ -308,20 +226,26 @@ export class Exchange implements DeadlineOwner {
     this.client.inform(head, edit);
   }
 
-  /** 7. The response's head: bind the session, then relay. */
+  /** 6. The response's head: bind the session, then relay. */
   onResponse(head: ResponseHead): void {
     const { work, session } = this;
     const pool = this.pool!;
     const edit = work.responseEdit;
     this.relayed = true;
-    if (this.phase === 'waiting') this.enter('relaying', pool.settings.timeouts.responseBody);
-    pool.parts.health?.answered(this.server!, head.status);
+    if (this.phase === 'answering') this.enter('relaying', pool.settings.timeouts.responseBody);
+    this.bind(head);
+    if (pool.settings.identify) edit.add(`Limpet-Server: ${this.server!.name}; epoch=${session.epoch}`);
+    this.client.respond(head, edit, head.bodyLength(this.method));
+  }
+
+  private bind(head: ResponseHead): void {
+    const { work, session } = this;
+    const edit = work.responseEdit;
+    this.pool!.parts.health?.answered(this.server!, head.status);
+    this.record.responded(head.status, work);
     edit.clear();
     cutFromResponse(head.headers, edit);
     if (session.affinity?.bind(session, head, this, this.seconds(), edit) === true) this.record.bound = true;
-    if (pool.settings.identify) edit.add(`Limpet-Server: ${this.server!.name}; epoch=${session.epoch}`);
-    this.record.responded(head.status, work);
-    this.client.respond(head, edit, head.bodyLength(this.method));
   }
 
   onResponseData(bytes: Buffer, start: number, end: number): void {
@@ -341,61 +265,49 @@ export class Exchange implements DeadlineOwner {
     this.upstream?.socket.resume();
   }
 
-  /** 8. The response is whole. `reusable`: so is the connection. */
-  onResponseEnd(trailers: Buffer | null, reusable: boolean): void {
-    const upstream = this.upstream!;
-    this.upstream = null;
-    this.client.finish(trailers);
-    upstream.release(reusable && (!this.hasBody || this.replay.ended));
-    this.complete();
-  }
-
   /** What was gathered for one write goes out. */
   flush(): void {
     this.client.flush();
   }
 
+  /** 7. The response is whole. `reusable`: so is the connection, once the request is. */
+  onResponseEnd(trailers: Buffer | null, reusable: boolean): void {
+    const upstream = this.upstream!;
+    this.upstream = null;
+    this.client.finish(trailers);
+    upstream.release(reusable && this.body.ended);
+    this.complete();
+  }
+
   /** 101: from here on the two sides talk to each other. The exchange lasts as long as they do. */
   onUpgrade(head: ResponseHead, early: Buffer | null): void {
-    const { work, session } = this;
-    const pool = this.pool!;
-    const edit = work.responseEdit;
-    pool.parts.health?.answered(this.server!, head.status);
-    edit.clear();
-    cutFromResponse(head.headers, edit);
+    const edit = this.work.responseEdit;
+    this.bind(head);
     edit.add('Connection: Upgrade');
     edit.add(`Upgrade: ${head.headers.valueOf(Name.upgrade)}`);
-    if (session.affinity?.bind(session, head, this, this.seconds(), edit) === true) this.record.bound = true;
-    this.record.responded(101, work);
     this.client.inform(head, edit);
     const client = this.client.takeSocket();
     const server = this.upstream!.takeSocket();
     this.upstream = null;
     this.enter('tunnel', 0);
-    work.counters.add(counter.tunnels);
-    work.counters.add(counter.tunnels_open);
-    const tunnel = new Tunnel(client.socket, server, {
-      wheel: work.wheel,
-      idle: pool.settings.timeouts.tunnel,
-      onClose: (bytesIn, bytesOut) => {
+    openTunnel(
+      this.work,
+      client,
+      { socket: server, early },
+      this.pool!.settings.timeouts.tunnel,
+      (bytesIn, bytesOut) => {
         this.record.bytesIn += bytesIn;
         this.record.bytesOut += bytesOut;
-        work.counters.add(counter.tunnels_open, -1);
-        work.tunnels.delete(tunnel);
         this.complete();
       },
-    });
-    work.tunnels.add(tunnel);
-    tunnel.start(client.early, early);
+    );
   }
 
   /** Something went wrong on the server's side: retry, rebind or refuse. */
   failed(fault: Fault): void {
-    const pool = this.pool!;
     const server = this.server!;
     const reused = this.upstream?.reused ?? false;
-    const answered = this.upstream?.answered ?? false;
-    const decision = this.decide(fault, reused, answered);
+    const decision = this.decide(fault, reused, this.upstream?.answered ?? false);
     this.dropUpstream();
     if (decision === 'same') {
       this.work.counters.add(counter.upstream_stale);
@@ -403,7 +315,7 @@ export class Exchange implements DeadlineOwner {
       this.connect(server);
       return;
     }
-    if (fault !== serverFaults.bodyCut && fault.status !== 504) pool.parts.health?.connectFailed(server);
+    this.reportHealth(server, fault, reused);
     this.leave();
     if (decision === 'refuse') {
       this.refuse(fault);
@@ -412,7 +324,7 @@ export class Exchange implements DeadlineOwner {
     this.record.retried(this.work);
     this.sent = false;
     this.tried = [...(this.tried ?? []), server];
-    this.settle();
+    this.start();
   }
 
   private decide(fault: Fault, reused: boolean, answered: boolean): Verdict {
@@ -423,11 +335,19 @@ export class Exchange implements DeadlineOwner {
       reused,
       answered,
       idempotent: isIdempotent(this.method),
-      replayable: this.replay.complete,
+      replayable: this.body.complete,
       attempts: this.attempts,
       maxAttempts: retry.attempts,
       timeLeft: retry.deadline === 0 ? 1 : retry.deadline - (this.work.wheel.now - this.startedAt),
     });
+  }
+
+  /** A fresh connection that breaks before an answer is no connection: a proxy before a dead server accepts, too. */
+  private reportHealth(server: Server, fault: Fault, reused: boolean): void {
+    const { health } = this.pool!.parts;
+    const noConnection = fault === serverFaults.connectRefused || fault === serverFaults.connectTimeout;
+    if (noConnection || (fault === serverFaults.closedEarly && !reused)) health?.connectFailed(server);
+    else if (fault !== serverFaults.bodyCut) health?.answered(server, fault.status);
   }
 
   /** The client is told, or, when part of a response has gone, cut off. */
@@ -442,7 +362,7 @@ export class Exchange implements DeadlineOwner {
     this.complete();
   }
 
-  /** The request turned out to be wrong while its body came. */
+  /** The request turned out to be wrong, or too slow, while its body came. */
   onRequestFault(fault: Fault): void {
     this.dropUpstream();
     this.refuse(fault);
@@ -450,7 +370,6 @@ export class Exchange implements DeadlineOwner {
 
   /** The client went away: nobody is left to answer to. */
   onClientGone(): void {
-    if (this.phase === 'tunnel') return;
     this.work.counters.add(counter.aborted_by_client);
     this.record.failure = requestFaults.clientGone;
     this.dropUpstream();
@@ -458,50 +377,37 @@ export class Exchange implements DeadlineOwner {
   }
 
   onDeadline(): void {
-    switch (this.phase) {
-      case 'queued':
-        this.refuse(balancerFaults.queueTimeout);
-        break;
-      case 'connecting':
-        this.failed(serverFaults.connectTimeout);
-        break;
-      case 'sending':
-        // Whose turn was it? A held body waits for the server, else the client owes us the rest.
-        if (this.bodyPaused) this.failed(serverFaults.responseTimeout);
-        else this.onRequestFault(requestFaults.requestTimeout);
-        break;
-      case 'waiting':
-        this.failed(serverFaults.responseTimeout);
-        break;
-      default:
-        if (this.clientSlow) this.onRequestFault(requestFaults.clientGone);
-        else this.failed(serverFaults.bodyTimeout);
-    }
+    if (this.phase === 'waiting') this.refuse(balancerFaults.queueTimeout);
+    else if (this.phase === 'connecting') this.failed(serverFaults.connectTimeout);
+    else if (this.phase === 'answering') this.failed(serverFaults.responseTimeout);
+    // Whose turn was it? A paused body waits for the server, else the client owes us the rest.
+    else if (this.phase === 'sending' && this.body.paused) this.failed(serverFaults.responseTimeout);
+    else if (this.phase === 'sending') this.onRequestFault(requestFaults.requestTimeout);
+    else if (this.clientSlow) this.onRequestFault(requestFaults.clientGone);
+    else this.failed(serverFaults.bodyTimeout);
   }
 
+  /** 8. Over: counted, logged, and free for the next. Nothing may touch it after this. */
   private complete(): void {
-    const { client } = this;
-    if (this.phase === 'queued') {
-      this.pool!.stopWaiting(this);
-      this.record.unqueued(this.work);
+    const { client, pool, work } = this;
+    if (this.phase === 'waiting') {
+      pool!.stopWaiting(this);
+      this.record.unqueued(work);
     }
-    const pool = this.pool?.settings.name ?? '';
     this.leave();
-    this.enter('idle', 0);
-    this.work.wheel.cancel(this.deadline);
-    this.record.complete(pool, this.session, this.work);
-    this.replay.clear();
-    this.pool = null;
-    if (this.work.current === this) this.work.current = null;
-    this.work.returnExchange(this);
+    this.phase = 'idle';
+    work.wheel.cancel(this.deadline);
+    this.record.complete(pool?.settings.name ?? '', this.session, work);
+    this.body.clear();
+    if (work.current === this) work.current = null;
+    work.returnExchange(this);
     client.next();
   }
 
   private leave(): void {
-    const server = this.server;
-    if (server === null) return;
+    const { server } = this;
     this.server = null;
-    this.pool!.leave(server);
+    if (server !== null) this.pool!.leave(server);
   }
 
   private dropUpstream(): void {
@@ -516,22 +422,27 @@ export class Exchange implements DeadlineOwner {
     this.work.wheel.set(this.deadline, timeout);
   }
 
-  private isRepeatable(): boolean {
-    return this.replay.complete && isIdempotent(this.method);
+  private sendingTimeout(): number {
+    return this.body.paused ? this.pool!.settings.timeouts.response : this.client.bodyTimeout;
   }
 
-  private holdBody(): void {
-    if (this.bodyPaused || !this.hasBody) return;
-    this.bodyPaused = true;
-    if (this.phase === 'sending') this.work.wheel.set(this.deadline, this.pool!.settings.timeouts.response);
-    this.client.pauseBody();
+  /** The scratch head and its edits are this exchange's; read again if another one has used them. */
+  private readAgain(): RequestHead {
+    const head = this.rereadHead();
+    if (this.work.current !== this) {
+      scratchSession.clear();
+      this.identify(head, scratchSession);
+    }
+    return head;
   }
 
-  private releaseBody(): void {
-    if (!this.bodyPaused) return;
-    this.bodyPaused = false;
-    if (this.phase === 'sending') this.work.wheel.set(this.deadline, this.client.bodyTimeout);
-    this.client.resumeBody();
+  private rereadHead(): RequestHead {
+    const { work } = this;
+    if (work.current !== this) {
+      work.current = null;
+      work.request.read(this.raw, this.rawStart, this.raw.length);
+    }
+    return work.request;
   }
 
   /** Unix seconds. */

@@ -114,7 +114,13 @@ export class Record implements ExchangeRecord {
     this.session = session.sid0 === 0 && session.sid1 === 0 ? '' : tag(session);
     this.epoch = session.epoch;
     this.fault = this.failure?.code ?? '';
-    this.requestFlag = this.optedOut ? 'U' : this.ownerFailed ? 'D' : session.affinity?.name === 'source-ip' ? 'V' : requestFlags[this.requestVerdict];
+    this.requestFlag = this.optedOut
+      ? 'U'
+      : this.ownerFailed
+        ? 'D'
+        : session.affinity?.name === 'source-ip'
+          ? 'V'
+          : requestFlags[this.requestVerdict];
     this.responseFlag = !this.bound ? 'N' : session.recognised ? 'U' : 'I';
     this.totalMs = work.clock.monotonic() - this.startedAt;
     accessLog.record(this);

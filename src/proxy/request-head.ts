@@ -1,12 +1,13 @@
 /** The request's head as the server gets it: our edits, hop-by-hop rules, who the client is, and one framing. */
-import { formatAddress } from '../net/socket.ts';
+
 import type { Server } from '../fleet/server.ts';
 import type { RequestHead } from '../http/head.ts';
-import { cutFromRequest, cutHost } from '../http/hop-headers.ts';
 import { Method } from '../http/head.ts';
+import { cutFromRequest, cutHost } from '../http/hop-headers.ts';
 import { Name } from '../http/names.ts';
 import type { Splice } from '../http/splice.ts';
 import type { HeadWriter } from '../http/writer.ts';
+import { formatAddress } from '../net/socket.ts';
 import type { Client } from './client.ts';
 
 /** Notes in `edit` what no server sees, whichever it will be. */
@@ -28,7 +29,14 @@ function toOriginForm(head: RequestHead, edit: Splice): void {
   edit.add(`Host: ${head.bytes.toString('latin1', head.authorityStart, head.authorityEnd)}`);
 }
 
-export function writeRequest(head: RequestHead, edit: Splice, client: Client, server: Server, upgrade: boolean, out: HeadWriter): void {
+export function writeRequest(
+  head: RequestHead,
+  edit: Splice,
+  client: Client,
+  server: Server,
+  upgrade: boolean,
+  out: HeadWriter,
+): void {
   const headers = head.headers;
   // The request line and the headers stand together: one range, with cuts.
   edit.write(head.bytes, head.methodStart, headers.end, out);

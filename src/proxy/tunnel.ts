@@ -1,53 +1,81 @@
 /** After 101 Switching Protocols: bytes both ways, with backpressure, half-close, and an end when nothing moves. */
+import { counter } from '../metrics/counters.ts';
 import type { Socket, SocketHandler } from '../net/socket.ts';
 import { Deadline, type DeadlineOwner, type Wheel } from '../time/wheel.ts';
+import type { Work } from './work.ts';
 
-export interface TunnelOptions {
-  readonly wheel: Wheel;
-  /** Milliseconds without a byte either way; 0 no limit. */
-  readonly idle: number;
-  /** Once, when both sides are gone. */
-  readonly onClose: (bytesIn: number, bytesOut: number) => void;
+/** A bare connection, and the bytes that came on it before the tunnel stood. */
+export interface End {
+  readonly socket: Socket;
+  readonly early: Buffer | null;
+}
+
+/** Opens one, and keeps it among the worker's. `idle`: ms without a byte either way; 0 no limit. `onClose`: once, when both sides are gone. */
+export function openTunnel(
+  work: Work,
+  client: End,
+  server: End,
+  idle: number,
+  onClose: (bytesIn: number, bytesOut: number) => void,
+): void {
+  const { counters, tunnels } = work;
+  counters.add(counter.tunnels);
+  counters.add(counter.tunnels_open);
+  const tunnel: Tunnel = new Tunnel(client.socket, server.socket, work.wheel, idle, (bytesIn, bytesOut) => {
+    counters.add(counter.tunnels_open, -1);
+    tunnels.delete(tunnel);
+    onClose(bytesIn, bytesOut);
+  });
+  tunnels.add(tunnel);
+  tunnel.start(client.early, server.early);
 }
 
 export class Tunnel implements DeadlineOwner {
-  readonly deadline = new Deadline(this);
-  private readonly options: TunnelOptions;
+  private readonly deadline = new Deadline(this);
+  private readonly wheel: Wheel;
+  private readonly idle: number;
+  private readonly onClose: (bytesIn: number, bytesOut: number) => void;
   private readonly client: Side;
   private readonly server: Side;
   private closed = false;
 
-  constructor(client: Socket, server: Socket, options: TunnelOptions) {
-    this.options = options;
+  constructor(
+    client: Socket,
+    server: Socket,
+    wheel: Wheel,
+    idle: number,
+    onClose: (bytesIn: number, bytesOut: number) => void,
+  ) {
+    this.wheel = wheel;
+    this.idle = idle;
+    this.onClose = onClose;
     this.client = new Side(this, client);
     this.server = new Side(this, server);
     this.client.other = this.server;
     this.server.other = this.client;
-    client.handler = this.client;
-    server.handler = this.server;
-    client.resume();
-    server.resume();
-    this.moved();
   }
 
-  /** Bytes that came before the tunnel stood. */
   start(fromClient: Buffer | null, fromServer: Buffer | null): void {
+    for (const { socket } of [this.client, this.server]) socket.resume();
+    this.client.socket.handler = this.client;
+    this.server.socket.handler = this.server;
+    this.moved();
     if (fromClient !== null) this.client.onData(fromClient);
     if (fromServer !== null) this.server.onData(fromServer);
   }
 
   moved(): void {
-    this.options.wheel.set(this.deadline, this.options.idle);
+    this.wheel.set(this.deadline, this.idle);
   }
 
   /** Ends both sides at once. */
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    this.options.wheel.cancel(this.deadline);
+    this.wheel.cancel(this.deadline);
     this.client.socket.destroy();
     this.server.socket.destroy();
-    this.options.onClose(this.client.bytes, this.server.bytes);
+    this.onClose(this.client.bytes, this.server.bytes);
   }
 
   onDeadline(): void {
@@ -58,10 +86,10 @@ export class Tunnel implements DeadlineOwner {
   finish(): void {
     if (this.closed) return;
     this.closed = true;
-    this.options.wheel.cancel(this.deadline);
+    this.wheel.cancel(this.deadline);
     this.client.socket.close();
     this.server.socket.close();
-    this.options.onClose(this.client.bytes, this.server.bytes);
+    this.onClose(this.client.bytes, this.server.bytes);
   }
 }
 

@@ -6,15 +6,15 @@
  *                             └──────────────> closed <──────────────┘
  */
 import { serverFaults } from '../errors.ts';
+import type { Server } from '../fleet/server.ts';
 import { BodyReader } from '../http/body.ts';
 import { LF } from '../http/bytes.ts';
 import type { HeadWriter } from '../http/writer.ts';
-import type { Server } from '../fleet/server.ts';
 import type { Socket, SocketHandler } from '../net/socket.ts';
 import { Deadline, type DeadlineOwner } from '../time/wheel.ts';
 import type { Exchange } from './exchange.ts';
 import type { Pool } from './pool.ts';
-import type { Replay } from './replay.ts';
+import type { RequestBody } from './request-body.ts';
 import type { Work } from './work.ts';
 
 /** A server that sends more interim responses than this before its answer is refused. */
@@ -61,8 +61,8 @@ export class Upstream implements SocketHandler, DeadlineOwner {
   }
 
   /** Writes the head that `out` holds, and what has come of the body, in as few writes as can be. False: wait for `onServerDrain`. */
-  send(out: HeadWriter, body: Replay): boolean {
-    for (const piece of body.held()) this.put(piece, out);
+  send(out: HeadWriter, body: RequestBody): boolean {
+    for (const piece of body.held) this.put(piece, out);
     if (body.ended && this.chunked) this.putEnd(body.trailers, out);
     return this.socket.writeCopy(out.bytes, out.length);
   }
@@ -204,7 +204,8 @@ export class Upstream implements SocketHandler, DeadlineOwner {
         return this.exchange === null ? -1 : after;
       }
       if (head.status === 101) {
-        if (exchange.mayUpgrade && head.upgrade) exchange.onUpgrade(head, after < bytes.length ? bytes.subarray(after) : null);
+        if (exchange.mayUpgrade && head.upgrade)
+          exchange.onUpgrade(head, after < bytes.length ? bytes.subarray(after) : null);
         else exchange.failed(serverFaults.badResponse);
         return -1;
       }

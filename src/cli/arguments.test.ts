@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'vitest';
+import { parseArguments } from './arguments.ts';
+
+const parse = (line: string) => parseArguments(line.split(' ').filter(Boolean), '1.2.3');
+
+describe('servers', () => {
+  test('alone: 127.0.0.1:8080, one pool, names in order', () => {
+    expect(parse('3001 app2:3002')).toEqual({
+      kind: 'servers',
+      config: {
+        listeners: [{ address: '127.0.0.1:8080' }],
+        pools: {
+          default: {
+            servers: [
+              { name: 's1', address: '3001' },
+              { name: 's2', address: 'app2:3002' },
+            ],
+          },
+        },
+        log: {},
+      },
+    });
+  });
+
+  test('with every flag, before and behind them', () => {
+    const flags = '--affinity source-ip --balance maglev --health /healthz --log json --log-level debug --identify';
+    expect(parse(`--listen :80 -l [::1]:80 3001 ${flags}`)).toEqual({
+      kind: 'servers',
+      config: {
+        listeners: [{ address: ':80' }, { address: '[::1]:80' }],
+        pools: {
+          default: {
+            servers: [{ name: 's1', address: '3001' }],
+            affinity: 'source-ip',
+            balance: 'maglev',
+            health: { path: '/healthz' },
+          },
+        },
+        log: { access: 'json', level: 'debug' },
+        identify: true,
+      },
+    });
+  });
+});
+
+test.each([
+  ['', { kind: 'config', file: undefined, overrides: {} }],
+  ['-c a.yaml --log text', { kind: 'config', file: 'a.yaml', overrides: { log: 'text' } }],
+  [
+    '--config a.ts --log-level warn --identify',
+    { kind: 'config', file: 'a.ts', overrides: { logLevel: 'warn', identify: true } },
+  ],
+  ['check', { kind: 'check', file: undefined }],
+  ['check -c a.yaml', { kind: 'check', file: 'a.yaml' }],
+  ['--version', { kind: 'print', text: '1.2.3\n' }],
+])('limpet %s', (line, expected) => expect(parse(line)).toEqual(expected));
+
+test('help has examples and the exit codes', () => {
+  const asked = parse('--help');
+  expect(asked).toMatchObject({
+    kind: 'print',
+    text: expect.stringMatching(/limpet 3001 3002 3003[\s\S]*Exit codes: 0 /),
+  });
+  expect(parse('check --help')).toMatchObject({ kind: 'print', text: expect.stringContaining('limpet check') });
+});
+
+describe('mistakes', () => {
+  test.each([
+    ['3001 --lisen x', "unknown option '--lisen'\n(Did you mean --listen?)"],
+    ['99999', "'99999' is invalid for argument 'server'. Expected an address such as 127.0.0.1:3001"],
+    ['3001 --listen 8080', 'Expected an address such as 127.0.0.1:8080'],
+    ['3001 --balance best', 'Allowed choices are round-robin, least-requests'],
+    ['3001 --health healthz', 'Expected a path such as /healthz.'],
+    ['3001 --config a.yaml', 'give servers or --config, not both'],
+    ['--config a.yaml --listen :80', '--listen goes with servers; with --config the file says it'],
+    ['--health /x', '--health needs servers, such as: limpet 3001 3002 --health /x'],
+    ['check --listen :80', "unknown option '--listen'"],
+  ])('limpet %s', (line, text) =>
+    expect(parse(line)).toEqual({ kind: 'mistake', text: expect.stringContaining(text) }),
+  );
+});

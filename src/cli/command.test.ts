@@ -1,0 +1,190 @@
+import { EventEmitter } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import type { LimpetOptions } from '../config/options.ts';
+import { UsageError } from '../errors.ts';
+import { execute } from './command.ts';
+import type { Running } from './run.ts';
+
+interface Fake {
+  readonly files?: Readonly<Record<string, string>>;
+  /** What `stop` answers. Default: all finished. */
+  readonly stop?: () => Promise<boolean>;
+  /** What `start` fails with. */
+  readonly fails?: Error;
+}
+
+/** Runs the program against a balancer that is none. */
+function program(line: string, { files = {}, stop = async () => true, fails }: Fake = {}) {
+  const folder = mkdtempSync(join(tmpdir(), 'limpet-cli-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
+  const signals = new EventEmitter();
+  const seen = { out: '', err: '', options: undefined as LimpetOptions | undefined };
+  let begun = () => {};
+  const started = new Promise<void>((resolve) => {
+    begun = resolve;
+  });
+  const start = async (options: LimpetOptions): Promise<Running> => {
+    seen.options = options;
+    if (fails !== undefined) throw fails;
+    // The signals are listened to in the turn after the start.
+    setImmediate(begun);
+    return { addresses: ['http://127.0.0.1:8080', 'unix:/s'], stop, counters: () => ({ requests: 7 }) };
+  };
+  const code = execute(line.split(' ').filter(Boolean), {
+    version: '1.2.3',
+    runtime: 'bun',
+    folder,
+    env: {},
+    signals,
+    write: (text) => (seen.out += text),
+    writeError: (text) => (seen.err += text),
+    loadStart: async () => start,
+  });
+  return { code, signals, seen, started };
+}
+
+const yaml = 'listeners: [{ address: ":80" }]\npools: { a: { servers: ["3001"] } }\n';
+
+describe('a run', () => {
+  test.each(['SIGTERM', 'SIGINT'])('tells where it listens, and ends well after %s', async (signal) => {
+    const { code, signals, seen, started } = program('3001 3002');
+    await started;
+    expect(seen.err).toBe('limpet: listening on http://127.0.0.1:8080 (bun)\nlimpet: listening on unix:/s (bun)\n');
+    signals.emit(signal);
+    expect(await code).toBe(0);
+    expect(seen.options?.pools[0]?.servers.map(({ name }) => name)).toEqual(['s1', 's2']);
+  });
+
+  test('that had to cut exchanges ends with 5', async () => {
+    const { code, signals, seen, started } = program('3001', { stop: async () => false });
+    await started;
+    signals.emit('SIGTERM');
+    expect(await code).toBe(5);
+    expect(seen.err).toContain('open exchanges were cut');
+  });
+
+  test('ends at once at the second signal', async () => {
+    const { code, signals, started } = program('3001', { stop: () => new Promise(() => {}) });
+    await started;
+    signals.emit('SIGTERM');
+    signals.emit('SIGINT');
+    expect(await code).toBe(5);
+  });
+
+  test('prints its counters at SIGUSR2, and lives on after SIGHUP', async () => {
+    const { code, signals, seen, started } = program('3001');
+    await started;
+    signals.emit('SIGHUP');
+    signals.emit('SIGUSR2');
+    expect(seen.err).toMatch(/^limpet: warning: SIGHUP: reloading/m);
+    expect(seen.err).toMatch(/^\{"counters":\{"requests":7\}\}$/m);
+    signals.emit('SIGTERM');
+    expect(await code).toBe(0);
+  });
+
+  test.each(['uncaughtException', 'unhandledRejection'])('ends with 1 and a stack at %s', async (event) => {
+    const { code, signals, seen, started } = program('3001');
+    await started;
+    signals.emit(event, new Error('boom'));
+    expect(await code).toBe(1);
+    expect(seen.err).toMatch(/unexpected failure: Error: boom\n\s+at /);
+  });
+
+  test.each([
+    ['EADDRINUSE', 'cannot listen on 127.0.0.1:8080: the address is in use. Stop the program'],
+    ['EACCES', 'cannot listen on 127.0.0.1:8080: no permission. Ports below 1024'],
+  ])('ends with 4 at %s', async (errno, text) => {
+    const { code, seen } = program('3001', { fails: Object.assign(new Error(errno), { code: errno }) });
+    expect(await code).toBe(4);
+    expect(seen.err).toContain(text);
+  });
+
+  test('names the one listener of several that failed', async () => {
+    const fails = Object.assign(new Error(), { code: 'EADDRINUSE', port: 82 });
+    const { code, seen } = program('3001 -l :81 -l :82', { fails });
+    expect(await code).toBe(4);
+    expect(seen.err).toContain('cannot listen on :82: ');
+  });
+
+  test('ends with 3 when the balancer refuses the config', async () => {
+    const { code, seen } = program('3001', { fails: new UsageError('no good') });
+    expect(await code).toBe(3);
+    expect(seen.err).toBe('limpet: error: no good\n');
+  });
+
+  test('fails when the balancer does', async () => {
+    await expect(program('3001', { fails: new Error('boom') }).code).rejects.toThrow('boom');
+  });
+});
+
+describe('a config file', () => {
+  test('of the folder is taken, and flags go before it', async () => {
+    const { code, signals, seen, started } = program('--log json --log-level warn --identify', {
+      files: { 'limpet.yaml': yaml },
+    });
+    await started;
+    signals.emit('SIGTERM');
+    expect(await code).toBe(0);
+    expect(seen.options).toMatchObject({
+      log: { access: 'json', level: 'warn' },
+      identify: true,
+      pools: [{ name: 'a' }],
+    });
+  });
+
+  test('warns in the log', async () => {
+    const files = { 'a.yaml': `${yaml}routes: [{ pool: a }, { pool: a }]\n` };
+    const { code, signals, seen, started } = program('-c a.yaml', { files });
+    await started;
+    signals.emit('SIGTERM');
+    await code;
+    expect(seen.err).toMatch(/^limpet: warning: a\.yaml:3:23 {2}routes\[1\]: never asked/);
+  });
+
+  test('that is wrong ends with 3, also when only checked', async () => {
+    const files = { 'a.yaml': `${yaml}workers: 2\nx: 1\n` };
+    for (const line of ['-c a.yaml', 'check -c a.yaml']) {
+      const { code, seen } = program(line, { files });
+      expect(await code).toBe(3);
+      expect(seen.err).toMatch(
+        /^limpet: a\.yaml is not valid: 2 errors\n {4}E: a\.yaml:3:10 {2}workers: .*\n {4}E: a\.yaml:4:1 {2}x: .*\n$/,
+      );
+      expect(seen.options).toBeUndefined();
+    }
+  });
+
+  test('that is not there ends with 3', async () => {
+    const { code, seen } = program('-c a.yaml');
+    expect(await code).toBe(3);
+    expect(seen.err).toBe('limpet: cannot read the config a.yaml: there is no such file\n');
+  });
+
+  test('that is good is said to be', async () => {
+    const { code, seen } = program('check', { files: { 'limpet.yaml': yaml } });
+    expect(await code).toBe(0);
+    expect(seen).toMatchObject({ out: 'limpet: limpet.yaml is valid: 1 listener, 1 pool, 1 server\n', err: '' });
+  });
+});
+
+describe('the command line', () => {
+  test.each([
+    ['', /^Usage: limpet/],
+    ['check', /^limpet: no config: name one with -c/],
+    ['--nope', /^error: unknown option '--nope'/],
+    ['3001 3001', /servers\[0\] has the address 127\.0\.0\.1:3001 already/],
+  ])('limpet %s ends with 2', async (line, text) => {
+    const { code, seen } = program(line);
+    expect(await code).toBe(2);
+    expect(seen.err).toMatch(text);
+    expect(seen.out).toBe('');
+  });
+
+  test('help and version go to stdout', async () => {
+    const { code, seen } = program('--version');
+    expect([await code, seen.out, seen.err]).toEqual([0, '1.2.3\n', '']);
+  });
+});

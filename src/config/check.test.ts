@@ -1,0 +1,213 @@
+import { describe, expect, test } from 'vitest';
+import { ConfigError } from './problem.ts';
+import { readConfig } from './read.ts';
+import type { Config } from './schema.ts';
+
+const source = { name: 'config', locate: () => null };
+const listeners = [{ address: '127.0.0.1:8080' }];
+
+/** What `readConfig` finds, errors as `E: field: text`, warnings as `W: ...`. */
+function found(config: Partial<Config>): string[] {
+  const whole = { listeners, pools: { a: { servers: ['3001'] } }, ...config };
+  const tell = (problems: ConfigError['problems']) =>
+    new ConfigError(source, problems).message.split('\n').map((line) => line.trim().replace('config  ', ''));
+  try {
+    const { warnings } = readConfig(whole, { source, env: {}, variables: false });
+    return warnings.length === 0 ? [] : tell(warnings);
+  } catch (error) {
+    if (error instanceof ConfigError) return tell(error.problems);
+    throw error;
+  }
+}
+
+type Pool = Config['pools'][string];
+const withPool = (pool: Partial<Pool>) => found({ pools: { a: { servers: ['3001'], ...pool } } });
+type Entry = Exclude<NonNullable<Pool['affinity']>, string>[number];
+type Cookie = NonNullable<Exclude<Entry, string>['cookie']>;
+const withCookie = (cookie: Cookie) => withPool({ affinity: [{ cookie }] });
+const cookie = 'pools.a.affinity[0].cookie';
+
+describe('listeners', () => {
+  test('one address twice', () => {
+    expect(found({ listeners: [...listeners, ...listeners] })).toEqual([
+      'E: listeners[1].address: listeners[0] has the address 127.0.0.1:8080 already',
+    ]);
+    expect(found({ listeners: [{ address: '127.0.0.1:0' }, { address: '127.0.0.1:0' }] })).toEqual([]);
+  });
+
+  test('a limit that another one makes pointless', () => {
+    expect(found({ listeners: [{ address: ':1', limits: { headBytes: '4k' } }] })).toEqual([
+      'W: listeners[0].limits.uriBytes: never reached: headBytes, which counts the target too, is not larger',
+    ]);
+  });
+});
+
+describe('servers', () => {
+  test('one name twice', () => {
+    const servers = ['1', '2'].map((address) => ({ name: 's', address }));
+    expect(withPool({ servers })).toEqual([
+      'E: pools.a.servers[1].name: servers[0] is named "s" already: sessions are kept by name',
+    ]);
+  });
+
+  test('one address twice', () => {
+    expect(withPool({ servers: ['1', { name: 's', address: '127.0.0.1:1' }] })).toEqual([
+      'E: pools.a.servers[1].address: servers[0] has the address 127.0.0.1:1 already: one address is one server',
+    ]);
+  });
+
+  test('nobody takes a new session', () => {
+    expect(withPool({ servers: [{ address: '1', weight: 0 }] })).toEqual([
+      'W: pools.a.servers: every weight is 0: no server takes a new session',
+    ]);
+  });
+});
+
+describe('cookies', () => {
+  test.each<[string, Cookie, string[]]>([
+    [
+      'SameSite=None',
+      { sameSite: 'None', secure: 'never' },
+      [`E: ${cookie}.secure: SameSite=None needs Secure: expected auto or always`],
+    ],
+    ['SameSite=None, secure by itself', { sameSite: 'None' }, []],
+    [
+      'Partitioned',
+      { partitioned: true, secure: 'never' },
+      [`E: ${cookie}.secure: a partitioned cookie needs Secure: expected auto or always`],
+    ],
+    [
+      '__Secure-',
+      { name: '__Secure-a', secure: 'never' },
+      [`E: ${cookie}.secure: the name __Secure-a needs Secure: expected always`],
+    ],
+    ['__Host-', { name: '__Host-a', secure: 'always' }, []],
+    [
+      '__Host- over plain HTTP',
+      { name: '__Host-a' },
+      [`W: ${cookie}.secure: the name __Host-a needs Secure: clients that do not come over TLS lose the cookie`],
+    ],
+    [
+      '__Host- elsewhere',
+      { name: '__host-a', secure: 'always', path: '/a', domain: 'example.org' },
+      [
+        `E: ${cookie}.path: found "/a", expected "/" with the name __host-a`,
+        `E: ${cookie}.domain: expected none with the name __host-a`,
+      ],
+    ],
+    [
+      'permanent',
+      { lifetime: 'permanent' },
+      [`E: ${cookie}.absolute: found nothing, expected a time, because lifetime is permanent`],
+    ],
+    ['permanent until', { lifetime: 'permanent', absolute: '1h' }, []],
+    [
+      'idle beyond the end',
+      { idle: '2h', absolute: '1h' },
+      [`E: ${cookie}.idle: longer than absolute: a session would never be idle that long`],
+    ],
+  ])('%s', (_, settings, expected) => expect(withCookie(settings)).toEqual(expected));
+
+  const two = (a: Cookie, b: Cookie) => ({
+    a: { servers: ['1'], affinity: [{ cookie: a }] },
+    b: { servers: ['2'], affinity: [{ cookie: b }] },
+  });
+  const routes = [{ match: { path: '/b' }, pool: 'b' }, { pool: 'a' }];
+  const clash =
+    'E: pools.b.affinity[0].cookie.name: pool a sets the cookie "limpet" too, and each would overwrite the other\'s: ' +
+    'give one another name, such as "limpet-b"';
+
+  test('of two pools overwrite each other', () => {
+    expect(found({ pools: two({}, {}), routes })).toEqual([clash]);
+    expect(found({ pools: two({ domain: 'a.org' }, { domain: 'a.org' }), routes })).toEqual([clash]);
+    expect(
+      found({
+        pools: two({}, {}),
+        routes: [
+          { match: { host: 'x.a.org' }, pool: 'b' },
+          { match: { host: '*.a.org' }, pool: 'a' },
+        ],
+      }),
+    ).toEqual([clash]);
+  });
+
+  test.each<[string, Config['pools'], Config['routes']]>([
+    ['another name', two({}, { name: 'b' }), routes],
+    ['another path', two({}, { path: '/b' }), routes],
+    [
+      'another host',
+      two({}, {}),
+      [
+        { match: { host: 'a.org' }, pool: 'a' },
+        { match: { host: 'b.org' }, pool: 'b' },
+      ],
+    ],
+    ['a route without affinity', two({}, {}), [{ match: { path: '/b' }, pool: 'b', affinity: 'none' }, { pool: 'a' }]],
+  ])('of two pools are kept apart by %s', (_, pools, kept) => expect(found({ pools, routes: kept })).toEqual([]));
+
+  test('of one pool have one name', () => {
+    expect(withPool({ affinity: ['cookie', 'cookie'] })).toEqual([
+      expect.stringContaining('affinity[0] sets the cookie "limpet" too'),
+    ]);
+  });
+});
+
+describe('what is never used', () => {
+  test('an affinity behind source-ip', () => {
+    expect(withPool({ affinity: ['source-ip', 'cookie'] })).toEqual([
+      'W: pools.a.affinity[1]: never asked: source-ip before it recognises every request',
+    ]);
+  });
+
+  test.each<[string, Config['routes'], string[]]>([
+    [
+      'a route behind one that takes all',
+      [{ pool: 'a' }, { match: { path: '/x' }, pool: 'a' }],
+      ['W: routes[1]: never asked: routes[0] matches all that it does'],
+    ],
+    [
+      'a subdomain behind its pattern',
+      [
+        { match: { host: '*.a.org' }, pool: 'a' },
+        { match: { host: 'b.a.org', path: '/x' }, pool: 'a' },
+      ],
+      ['W: routes[1]: never asked: routes[0] matches all that it does'],
+    ],
+    [
+      'paths that only look alike',
+      [
+        { match: { path: '/a' }, pool: 'a' },
+        { match: { path: '/ab' }, pool: 'a' },
+      ],
+      [],
+    ],
+  ])('%s', (_, routes, expected) => expect(found({ routes })).toEqual(expected));
+
+  test('checks that overlap, ejections that shrink', () => {
+    expect(withPool({ health: { path: '/', interval: '1s', timeout: '2s' } })).toEqual([
+      'W: pools.a.health.timeout: longer than the interval: checks of one server overlap',
+    ]);
+    expect(withPool({ health: { passive: { ejection: '2m' } } })).toEqual([
+      'E: pools.a.health.passive.ejection: longer than maxEjection',
+    ]);
+  });
+});
+
+describe('routes', () => {
+  const pools = { shop: { servers: ['1'] }, api: { servers: ['2'], affinity: 'none' as const } };
+
+  test('lead to pools that exist', () => {
+    expect(found({ pools, routes: [{ pool: 'shp' }] })).toEqual([
+      'E: routes[0].pool: there is no pool "shp", did you mean "shop"?',
+      'W: pools.shop: no route leads to this pool',
+      'W: pools.api: no route leads to this pool',
+    ]);
+  });
+
+  test('may be left out with one pool only', () => {
+    expect(found({ pools })).toEqual([
+      'E: routes: found nothing, expected a list of routes, because there are 2 pools',
+    ]);
+    expect(found({ pools: {} })).toEqual(['E: pools: found no pool, expected at least one']);
+  });
+});

@@ -1,0 +1,89 @@
+/**
+ * The request's body on its way: held until a server takes it, passed on as it comes, and kept for a repeat while
+ * it is small. The client is told to wait when a server is slow or there is none yet.
+ */
+import type { HeadWriter } from '../http/writer.ts';
+import type { Client } from './client.ts';
+import type { Upstream } from './upstream.ts';
+
+export class RequestBody {
+  /** The request has one. */
+  exists = false;
+  /** Its end has come, with these trailer lines. */
+  ended = false;
+  trailers: Buffer | null = null;
+  /** All that has come is still here, so that the request can be repeated. */
+  complete = true;
+  /** The client was told to wait. */
+  paused = false;
+
+  private client!: Client;
+  private limit = 0;
+  private pieces: Buffer[] = [];
+  private size = 0;
+
+  /** `limit`: bytes kept for a repeat. */
+  begin(client: Client, exists: boolean): void {
+    this.client = client;
+    this.exists = exists;
+    this.ended = !exists;
+    this.trailers = null;
+    this.complete = true;
+    this.paused = false;
+    this.limit = 0;
+    this.clear();
+  }
+
+  /** Bytes kept for a repeat, and held while there is no server. */
+  set bufferBody(bytes: number) {
+    this.limit = bytes;
+  }
+
+  /** What is held, in order. */
+  get held(): readonly Buffer[] {
+    return this.pieces;
+  }
+
+  /** A piece has come. `repeatable`: keep it also when it has been passed on. */
+  add(piece: Buffer, upstream: Upstream | null, repeatable: boolean, out: HeadWriter): void {
+    if (upstream === null || (repeatable && this.complete)) {
+      this.pieces.push(piece);
+      this.size += piece.length;
+      if (this.size > this.limit) {
+        if (upstream === null) this.pause();
+        else this.drop();
+      }
+    }
+    if (upstream !== null && !upstream.data(piece, out)) this.pause();
+  }
+
+  end(trailers: Buffer | null, upstream: Upstream | null, out: HeadWriter): void {
+    this.ended = true;
+    this.trailers = trailers;
+    upstream?.finish(trailers, out);
+  }
+
+  /** Lets go of what was kept: the request cannot be repeated from here on. */
+  drop(): void {
+    if (!this.exists) return;
+    this.clear();
+    this.complete = false;
+  }
+
+  pause(): void {
+    if (this.paused || this.ended) return;
+    this.paused = true;
+    this.client.pauseBody();
+  }
+
+  resume(): void {
+    if (!this.paused) return;
+    this.paused = false;
+    this.client.resumeBody();
+  }
+
+  clear(): void {
+    if (this.size > 0) this.pieces = [];
+    this.size = 0;
+  }
+}
