@@ -60,8 +60,9 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
   private readonly deadline = new Deadline(this);
   private state: State = 'head';
   private exchange: Exchange | null = null;
-  /** The beginning of a head. */
+  /** The beginning of a head; its time runs from the first byte. */
   private partial: Buffer | null = null;
+  private headBegun = false;
   /** Bytes of requests that are not due yet. */
   private held: Buffer | null = null;
   private paused = false;
@@ -207,7 +208,8 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
     const after = head.read(bytes, start, bytes.length);
     if (after === 0) {
       // From the first byte of a head on, the client has so long for all of it.
-      if (this.partial === null) work.wheel.set(this.deadline, settings.timeouts.requestHead);
+      if (!this.headBegun) work.wheel.set(this.deadline, settings.timeouts.requestHead);
+      this.headBegun = true;
       this.partial = start === 0 ? bytes : bytes.subarray(start);
       return -1;
     }
@@ -222,6 +224,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
       return -1;
     }
     work.wheel.set(this.deadline, 0);
+    this.headBegun = false;
     this.enter('exchange');
     this.minor = head.minor;
     this.method = head.method;
@@ -296,6 +299,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
     if (this.minor === 0) return;
     const out = this.work.toClient;
     out.clear();
+    cutContentLength(head.headers, edit);
     this.writeHead(head, edit, out);
     out.text('\r\n');
     this.socket.writeCopy(out.bytes, out.length);

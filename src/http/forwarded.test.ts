@@ -1,0 +1,144 @@
+import { describe, expect, test } from 'vitest';
+import { readRequest, requestWith, textOf } from '../../test/support/heads.ts';
+import type { RequestHead } from './head.ts';
+import { clientAddress, forwardedLines, headerSays, isForwardedSecure, writeForwarded, writeForwardedFor } from './forwarded.ts';
+import { Name } from './names.ts';
+import { HeadWriter } from './writer.ts';
+
+const trusted = (address: string) => address === '' || address.startsWith('10.') || address === '::1';
+
+describe('the client behind trusted proxies', () => {
+  test.each([
+    ['', '10.0.0.1'],
+    ['1.2.3.4', '1.2.3.4'],
+    ['6.6.6.6, 1.2.3.4', '1.2.3.4'],
+    ['6.6.6.6, 1.2.3.4, 10.0.0.9', '1.2.3.4'],
+    ['6.6.6.6, 1.2.3.4,10.0.0.9 , ::1', '1.2.3.4'],
+    ['10.0.0.7, 10.0.0.8', '10.0.0.7'],
+    ['1.2.3.4:5678', '1.2.3.4'],
+    ['2001:db8::1', '2001:db8::1'],
+    ['[2001:db8::1]', '2001:db8::1'],
+    ['[2001:db8::1]:443', '2001:db8::1'],
+    ['6.6.6.6, garbage, 10.0.0.9', '10.0.0.9'],
+    ['6.6.6.6, , 10.0.0.9', '10.0.0.9'],
+    ['6.6.6.6, garbage', '10.0.0.1'],
+    ['1.2.3.4,', '10.0.0.1'],
+    ['unknown', '10.0.0.1'],
+    ['1.2.3', '10.0.0.1'],
+    ['1.2.3.4:', '10.0.0.1'],
+    ['"1.2.3.4"', '10.0.0.1'],
+    ['[1.2.3.4', '10.0.0.1'],
+    ['01.2.3.4', '10.0.0.1'],
+  ])('X-Forwarded-For: %s', (value, client) => {
+    const head = value === '' ? requestWith() : requestWith(`X-Forwarded-For: ${value}`);
+    expect(clientAddress(head, '10.0.0.1', trusted)).toBe(client);
+  });
+
+  test('several lines are one list', () => {
+    const head = requestWith('X-Forwarded-For: 6.6.6.6', 'A: b', 'X-Forwarded-For: 1.2.3.4', 'x-forwarded-for: 10.0.0.9');
+    expect(clientAddress(head, '', trusted)).toBe('1.2.3.4');
+  });
+});
+
+test.each([
+  [['X-Forwarded-Proto: https'], true],
+  [['X-Forwarded-Proto: HTTPS'], true],
+  [['X-Forwarded-Proto: http'], false],
+  [['X-Forwarded-Proto: https, http'], false],
+  [['X-Forwarded-Proto: http, https'], true],
+  [['X-Forwarded-Proto: https', 'X-Forwarded-Proto: http'], false],
+  [['X-Forwarded-Proto: http', 'Forwarded: proto=https'], false],
+  [['Forwarded: for=1.2.3.4;proto=https'], true],
+  [['Forwarded: PROTO="https";for=x'], true],
+  [['Forwarded: proto=http, proto=https'], true],
+  [['Forwarded: proto=https, proto=http'], false],
+  [['Forwarded: proto=https, for=x'], false],
+  [['Forwarded: xproto=https'], false],
+  [['Forwarded: proto=httpsx'], false],
+  [['X: y'], false],
+])('%j says TLS: %s', (lines, secure) => {
+  expect(isForwardedSecure(requestWith(...lines))).toBe(secure);
+});
+
+function written(write: (out: HeadWriter) => void): string[] {
+  const out = new HeadWriter(16);
+  write(out);
+  const text = textOf(out);
+  expect(text.endsWith('\r\n')).toBe(true);
+  return text.slice(0, -2).split('\r\n');
+}
+
+const plain = (head: RequestHead, address: string, secure = false) =>
+  written((out) => writeForwarded(head, forwardedLines(address, secure), out));
+
+describe('what the server is told', () => {
+  test('of a client that is not trusted: nothing that it said itself', () => {
+    const head = requestWith('X-Forwarded-For: 6.6.6.6', 'Forwarded: for=6.6.6.6', 'X-Forwarded-Proto: https');
+    expect(plain(head, '1.2.3.4')).toEqual([
+      'Via: 1.1 limpet',
+      'X-Forwarded-For: 1.2.3.4',
+      'X-Forwarded-Proto: http',
+      'Forwarded: for=1.2.3.4;proto=http;host="a"',
+      'X-Forwarded-Host: a',
+    ]);
+  });
+
+  test('IPv6 is quoted in Forwarded (RFC 7239 section 6)', () => {
+    const lines = plain(requestWith(), '2001:db8::1', true);
+    expect(lines).toContain('X-Forwarded-For: 2001:db8::1');
+    expect(lines).toContain('Forwarded: for="[2001:db8::1]";proto=https;host="a"');
+  });
+
+  test('a client without address, a request without host', () => {
+    expect(plain(readRequest('GET / HTTP/1.0\r\n\r\n'), '')).toEqual([
+      'Via: 1.1 limpet',
+      'X-Forwarded-Proto: http',
+      'Forwarded: for=unknown;proto=http',
+    ]);
+  });
+
+  test('the authority of an absolute target counts, not Host', () => {
+    const lines = plain(readRequest('GET http://real:80/ HTTP/1.1\r\nHost: other\r\n\r\n'), '1.2.3.4');
+    expect(lines).toContain('X-Forwarded-Host: real:80');
+    expect(lines).toContain('Forwarded: for=1.2.3.4;proto=http;host="real:80"');
+  });
+
+  test('of a trusted proxy: what it said, and its own address', () => {
+    const head = requestWith(
+      'X-Forwarded-For: 1.2.3.4',
+      'X-Forwarded-For: 10.0.0.9',
+      'X-Forwarded-Proto: https',
+      'X-Forwarded-Host: site',
+      'Forwarded: for=1.2.3.4',
+    );
+    expect(written((out) => writeForwardedFor(head, '10.0.0.1', false, out))).toEqual([
+      'Via: 1.1 limpet',
+      'X-Forwarded-For: 1.2.3.4, 10.0.0.9, 10.0.0.1',
+      'X-Forwarded-Proto: https',
+      'X-Forwarded-Host: site',
+      'Forwarded: for=1.2.3.4, for=10.0.0.1;proto=http;host="a"',
+    ]);
+  });
+
+  test('of a trusted proxy that says nothing, and of one on a unix-domain socket', () => {
+    expect(written((out) => writeForwardedFor(requestWith(), '10.0.0.1', true, out))).toEqual([
+      'Via: 1.1 limpet',
+      'X-Forwarded-For: 10.0.0.1',
+      'X-Forwarded-Proto: https',
+      'X-Forwarded-Host: a',
+      'Forwarded: for=10.0.0.1;proto=https;host="a"',
+    ]);
+    const head = requestWith('X-Forwarded-For: 1.2.3.4');
+    const lines = written((out) => writeForwardedFor(head, '', false, out));
+    expect(lines).toContain('X-Forwarded-For: 1.2.3.4');
+    expect(lines).toContain('Forwarded: for=unknown;proto=http;host="a"');
+    expect(written((out) => writeForwardedFor(requestWith(), '', false, out)).join()).not.toContain('X-Forwarded-For');
+  });
+});
+
+test('headerSays compares the whole value, without case', () => {
+  const { headers } = requestWith('Upgrade: WebSocket');
+  expect(headerSays(headers, Name.upgrade, 'websocket')).toBe(true);
+  expect(headerSays(headers, Name.upgrade, 'websocke')).toBe(false);
+  expect(headerSays(headers, Name.te, 'websocket')).toBe(false);
+});
