@@ -42,9 +42,6 @@ export interface LimpetDependencies {
   readonly random?: () => number;
 }
 
-/** Largest response head. Servers are less hostile than clients and send more: policies, links, cookies. */
-const responseLimits: HeadLimits = { headBytes: 64 * 1024, headers: 256, uriBytes: 0 };
-
 /** Connections beyond the limit that are told so at one time; more are reset. */
 const maxRefusing = 256;
 
@@ -211,7 +208,7 @@ export class Limpet {
     const chooser = new Chooser(createPolicy(options.balance, { random: this.random }), fleet, options);
     const borrower = new Chooser(new Rendezvous(), fleet, { maxLoad: 0 });
     const homes = new Homes(fleet.servers);
-    const work = this.createWork(responseLimits, () => null);
+    const work = this.createWork({ ...options.limits, uriBytes: 0 }, () => null);
     const pool: Pool = new Pool(
       work,
       {

@@ -31,6 +31,8 @@ export const defaults = deepFreeze({
       tunnel: hour,
     },
     maxIdle: 256,
+    // Servers are less hostile than clients and send more: policies, links, cookies.
+    limits: { headBytes: 64 * KiB, headers: 256 },
   },
   server: { weight: 1, maxRequests: 0 },
   cookie: {

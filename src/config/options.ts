@@ -87,6 +87,8 @@ export interface PoolOptions {
   };
   /** Idle connections kept to one server. */
   readonly maxIdle: number;
+  /** Of a response's head; a larger one is refused with 502. */
+  readonly limits: { readonly headBytes: number; readonly headers: number };
 }
 
 export interface PoolServer {

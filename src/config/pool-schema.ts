@@ -98,6 +98,15 @@ const timeoutsSchema = map({
   ),
 });
 
+const limitsSchema = map({
+  headBytes: field(
+    size(512, 1024 ** 2),
+    formatSize(pool.limits.headBytes),
+    'Status line and headers of a response together; else 502.',
+  ),
+  headers: field(whole(1, 10_000), pool.limits.headers, 'Headers of a response; else 502.'),
+});
+
 export const poolSchema = map({
   servers: z
     .array(serverSchema, { error: 'a list of servers' })
@@ -124,4 +133,5 @@ export const poolSchema = map({
   retry: field(retrySchema, {}, 'What is tried again on another server.'),
   timeouts: field(timeoutsSchema, {}, 'How long a server may take.'),
   maxIdle: field(whole(0, 65_535), pool.maxIdle, 'Idle connections kept to one server.'),
+  limits: field(limitsSchema, {}, 'What a server may send.'),
 });

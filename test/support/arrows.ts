@@ -27,7 +27,7 @@ export interface Arrow {
 }
 
 const base = ['src/errors.ts', 'src/time', 'src/metrics/counters.ts'];
-const composition = ['src/limpet.ts', 'src/cli'];
+const composition = ['src/limpet.ts', 'src/index.ts', 'src/cli'];
 
 export const arrows: readonly Arrow[] = [
   { from: ['src/errors.ts'], only: [], why: 'everyone imports the registry of faults' },

@@ -1,0 +1,63 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, test } from 'vitest';
+import { body, forwardedPath, serverHeader } from './backend.ts';
+import { check, takeCookies } from './check.ts';
+import type { Started } from './rival.ts';
+
+/** A balancer in miniature: the cookie names the server. Each test breaks one thing in it. */
+interface Faults {
+  status?: number;
+  body?: string;
+  server?(cookie: string): string;
+  setAlways?: boolean;
+  setNever?: boolean;
+  forwardedFor?: string;
+}
+
+let open: Server | undefined;
+afterEach(() => open?.close());
+
+async function balancer(faults: Faults = {}): Promise<number> {
+  let clients = 0;
+  open = createServer((request: IncomingMessage, response: ServerResponse) => {
+    const brought = request.headers.cookie;
+    const cookie = brought ?? `SRV=s${1 + (clients++ % 4)}`;
+    if ((brought === undefined && !faults.setNever) || faults.setAlways) {
+      response.setHeader('Set-Cookie', ['other=1', `${cookie}; Path=/; HttpOnly`]);
+    }
+    response.setHeader(serverHeader, faults.server?.(cookie) ?? cookie.slice(4));
+    response.statusCode = faults.status ?? 200;
+    response.end(request.url === forwardedPath ? (faults.forwardedFor ?? '127.0.0.1') : (faults.body ?? body));
+  });
+  await new Promise<void>((resolve) => open?.listen(0, '127.0.0.1', resolve));
+  return (open.address() as AddressInfo).port;
+}
+
+const started: Started = { pid: 1, cookies: ['SRV=s1', 'SRV=s2'], setsCookie: true, addsForwardedFor: true };
+
+describe('check', () => {
+  test('finds nothing wrong with a right one, and takes its cookies', async () => {
+    const port = await balancer();
+    const cookies = await takeCookies(port);
+    expect(cookies.slice(0, 5)).toEqual(['SRV=s1', 'SRV=s2', 'SRV=s3', 'SRV=s4', 'SRV=s1']);
+    expect(await check(port, { ...started, cookies })).toBeNull();
+  });
+
+  let turn = 0;
+  test.each<[string, Faults, string]>([
+    ['another status', { status: 503 }, 'without a cookie: status 503'],
+    ['another body', { body: 'busy' }, 'without a cookie: another body (4 characters)'],
+    ['no stickiness', { server: () => `s${1 + (turn++ % 3)}` }, 'one client was served by'],
+    ['one server only', { server: () => 's3' }, 'all 2 clients were served by s3'],
+    ['a cookie with every response', { setAlways: true }, 'a valid cookie is set again'],
+    ['no cookie for a new client', { setNever: true }, 'a new client gets no cookie'],
+    ['no X-Forwarded-For', { forwardedFor: '' }, "X-Forwarded-For is '' instead of '127.0.0.1'"],
+  ])('%s is found', async (_, faults, expected) => {
+    expect(await check(await balancer(faults), started)).toContain(expected);
+  });
+
+  test('a rival said to insert cookies that does not', async () => {
+    await expect(takeCookies(await balancer({ setNever: true }))).rejects.toThrow('got none (status 200)');
+  });
+});

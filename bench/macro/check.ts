@@ -1,0 +1,78 @@
+/** Correctness before speed: a rival whose answers are wrong is reported, never timed. */
+import { body, forwardedPath, serverHeader } from './backend.ts';
+import { clients, cookieName, type Started } from './rival.ts';
+
+const requestsPerClient = 20;
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly server: string | null;
+  /** name=value of the sticky cookie it sets, or null. */
+  readonly cookie: string | null;
+}
+
+export async function ask(port: number, cookie: string | null, path = '/'): Promise<Answer> {
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+    headers: cookie === null ? {} : { cookie },
+    redirect: 'manual',
+    signal: AbortSignal.timeout(5000),
+  });
+  const set = response.headers.getSetCookie().find((value) => value.startsWith(`${cookieName}=`));
+  return {
+    status: response.status,
+    body: await response.text(),
+    server: response.headers.get(serverHeader),
+    cookie: set?.split(';', 1)[0] ?? null,
+  };
+}
+
+/** The cookies that new clients get from a rival which inserts them. Throws when it does not. */
+export async function takeCookies(port: number): Promise<string[]> {
+  const cookies: string[] = [];
+  for (let client = 0; client < clients; client += 1) {
+    const { status, cookie } = await ask(port, null);
+    if (cookie === null) throw new Error(`a client without a cookie got none (status ${status})`);
+    cookies.push(cookie);
+  }
+  return cookies;
+}
+
+/** What is wrong with a started rival, or null. */
+export async function check(port: number, started: Started): Promise<string | null> {
+  const fresh = await ask(port, null);
+  const wrong = wrongAnswer(fresh);
+  if (wrong !== null) return `without a cookie: ${wrong}`;
+  if (started.setsCookie !== (fresh.cookie !== null)) {
+    return fresh.cookie === null ? 'a new client gets no cookie' : 'a new client gets a cookie';
+  }
+
+  const used = new Set<string>();
+  for (const cookie of started.cookies) {
+    const seen = new Set<string>();
+    for (let count = 0; count < requestsPerClient; count += 1) {
+      const answer = await ask(port, cookie);
+      const wrong = wrongAnswer(answer);
+      if (wrong !== null) return `with its cookie: ${wrong}`;
+      if (answer.cookie !== null) return 'a valid cookie is set again';
+      seen.add(answer.server!);
+    }
+    if (seen.size !== 1) return `one client was served by ${[...seen].join(', ')}`;
+    for (const server of seen) used.add(server);
+  }
+  if (started.cookies.length > 1 && used.size === 1) {
+    return `all ${started.cookies.length} clients were served by ${[...used].join()}`;
+  }
+
+  const forwarded = await ask(port, started.cookies[0]!, forwardedPath);
+  const expected = started.addsForwardedFor ? '127.0.0.1' : '';
+  if (forwarded.body !== expected) return `X-Forwarded-For is '${forwarded.body}' instead of '${expected}'`;
+  return null;
+}
+
+function wrongAnswer(answer: Answer): string | null {
+  if (answer.status !== 200) return `status ${answer.status}`;
+  if (answer.body !== body) return `another body (${answer.body.length} characters)`;
+  if (answer.server === null) return `no ${serverHeader}: the answer is not from a server`;
+  return null;
+}

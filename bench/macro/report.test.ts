@@ -1,0 +1,109 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { type Round, type Row, renderMarkdown, renderText, replaceSection, spread, tableOf } from './report.ts';
+
+const round = (total: number): Round => ({
+  requests: 1000,
+  requestsPerSecond: 1e6 / total,
+  p50: 1,
+  p99: 2,
+  user: total / 4,
+  system: (total * 3) / 4,
+  total,
+  busy: 0.98,
+});
+
+const measured = (key: string, ...totals: number[]): Row => ({
+  key,
+  name: key,
+  version: '1.0',
+  outcome: { state: 'measured', rounds: totals.map(round), residentBytes: 12_340_000 },
+});
+
+const absent: Row = {
+  key: 'nginx',
+  name: 'nginx',
+  version: '-',
+  outcome: { state: 'absent', reason: 'no nginx | here' },
+};
+
+describe('spread', () => {
+  test('odd and even counts, in any order', () => {
+    expect(spread([9, 1, 5])).toEqual({ median: 5, min: 1, max: 9 });
+    expect(spread([10, 4, 2, 100])).toEqual({ median: 7, min: 2, max: 100 });
+  });
+
+  test('as many values lie below the median as above it', () => {
+    fc.assert(
+      fc.property(fc.array(fc.double({ noNaN: true, min: -1e6, max: 1e6 }), { minLength: 1 }), (values) => {
+        const { median, min, max } = spread(values);
+        const below = values.filter((value) => value < median).length;
+        const above = values.filter((value) => value > median).length;
+        expect(Math.max(below, above)).toBeLessThanOrEqual(values.length / 2);
+        expect(min).toBe(Math.min(...values));
+        expect(max).toBe(Math.max(...values));
+      }),
+    );
+  });
+
+  test('refuses an empty list', () => {
+    expect(() => spread([])).toThrow('no values');
+  });
+});
+
+describe('tableOf', () => {
+  const [header, ...rows] = tableOf([
+    measured('relay', 20),
+    measured('haproxy', 30, 50, 40),
+    measured('limpet', 36),
+    absent,
+  ]);
+  const cell = (row: number, column: string) => rows[row]![header!.indexOf(column)];
+
+  test('ratios are against the medians of the same run', () => {
+    expect(cell(2, '/ HAProxy')).toBe('0.90');
+    expect(cell(2, '/ floor')).toBe('1.80');
+    expect(cell(1, 'CPU us/req')).toBe('40.0');
+    expect(cell(1, 'min-max')).toBe('30.0-50.0');
+  });
+
+  test('no ratio against a rival without figures', () => {
+    expect(cell(2, '/ nginx')).toBe('-');
+  });
+
+  test('a rival without figures says why', () => {
+    expect(rows[3]).toEqual(['nginx', '-', 'absent: no nginx | here']);
+  });
+});
+
+describe('rendering', () => {
+  const table = tableOf([measured('relay', 20.04), measured('limpet-bun', 100), absent]);
+
+  test('text columns end at the same place', () => {
+    const [head, first, second] = renderText(table).split('\n');
+    expect(first!.length).toBe(head!.length);
+    expect(second!.length).toBe(head!.length);
+    expect(head!.indexOf('CPU us/req') + 'CPU us/req'.length).toBe(first!.indexOf('20.0') + '20.0'.length);
+  });
+
+  test('every Markdown row has every column, and a bar in a reason is no column', () => {
+    const lines = renderMarkdown(table).split('\n');
+    const bars = lines.map((line) => line.match(/(?<!\\)\|/g)!.length);
+    expect(new Set(bars)).toEqual(new Set([table[0]!.length + 1]));
+    expect(lines).toHaveLength(5);
+  });
+});
+
+describe('replaceSection', () => {
+  const document = 'a\n<!-- bench:begin -->\nold\n<!-- bench:end -->\nz\n';
+
+  test('keeps what is around the markers, and can be repeated', () => {
+    const once = replaceSection(document, '\nnew\n');
+    expect(once).toBe('a\n<!-- bench:begin -->\nnew\n<!-- bench:end -->\nz\n');
+    expect(replaceSection(once, 'new')).toBe(once);
+  });
+
+  test('refuses a document without them', () => {
+    expect(() => replaceSection('<!-- bench:end --> <!-- bench:begin -->', 'new')).toThrow('no <!-- bench:begin -->');
+  });
+});

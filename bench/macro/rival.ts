@@ -1,0 +1,38 @@
+/** What the benchmark needs from a proxy that it measures: one file per rival in rivals/. */
+
+export interface Place {
+  /** The loopback port the rival has to listen on. */
+  readonly port: number;
+  /** Loopback ports of the servers s1, s2, ... behind it. */
+  readonly servers: readonly number[];
+  /** The one core it may use. */
+  readonly core: number;
+  /** A directory of its own for its config; removed after the run. */
+  readonly dir: string;
+}
+
+export interface Started {
+  /** Root of the process tree whose CPU time and memory count. */
+  readonly pid: number;
+  /** `Cookie` values that are valid sticky cookies here, each of another client. The load uses the first. */
+  readonly cookies: readonly string[];
+  /** A client without a cookie gets one. False: the rival only hashes what the client brings. */
+  readonly setsCookie: boolean;
+  /** X-Forwarded-For is added, as every real balancer does. False only for the floor. */
+  readonly addsForwardedFor: boolean;
+}
+
+export interface Rival {
+  readonly name: string;
+  /** Why it cannot run here, or null. */
+  available(): string | null;
+  /** Version, and how it does affinity where that differs between versions. */
+  version(): string;
+  /** Resolves when it accepts connections. Rejects with what it said when it did not start. */
+  start(place: Place): Promise<Started>;
+}
+
+export const cookieName = 'SRV';
+
+/** Clients whose cookies are taken before the run: enough that a balancer which uses one server only is found out. */
+export const clients = 16;

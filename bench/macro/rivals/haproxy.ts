@@ -1,0 +1,47 @@
+/** HAProxy with an inserted cookie. Another binary: BENCH_HAPROXY=/path/to/haproxy. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { takeCookies } from '../check.ts';
+import { capture, findProgram, startPinned, waitUntilListening } from '../processes.ts';
+import { cookieName, type Rival } from '../rival.ts';
+
+const program = () => findProgram('haproxy', 'BENCH_HAPROXY');
+
+export const haproxy: Rival = {
+  name: 'HAProxy',
+  available: () => (program() === null ? 'haproxy is not installed (or BENCH_HAPROXY is not a program)' : null),
+  version: () => `${/version (\d[\d.]*\d)/.exec(capture(program()!, ['-v']))?.[1] ?? 'unknown'} (cookie insert)`,
+  async start({ port, servers, core, dir }) {
+    const config = join(dir, 'haproxy.cfg');
+    writeFileSync(config, haproxyConfig(port, servers));
+    // -db: foreground, no master process.
+    const args = ['-db', '-f', config];
+    const running = startPinned({ name: 'haproxy', core, dir, command: program()!, args });
+    await waitUntilListening(running, [port]);
+    return { pid: running.pid, cookies: await takeCookies(port), setsCookie: true, addsForwardedFor: true };
+  },
+};
+
+function haproxyConfig(port: number, servers: readonly number[]): string {
+  return `global
+  nbthread 1
+
+defaults
+  mode http
+  option forwardfor
+  http-reuse always
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+  timeout http-keep-alive 60s
+
+frontend bench
+  bind 127.0.0.1:${port}
+  default_backend servers
+
+backend servers
+  balance leastconn
+  cookie ${cookieName} insert indirect nocache
+${servers.map((server, index) => `  server s${index + 1} 127.0.0.1:${server} cookie s${index + 1}`).join('\n')}
+`;
+}

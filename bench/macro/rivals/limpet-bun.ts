@@ -1,0 +1,4 @@
+/** Limpet on Bun. */
+import { limpetOn } from './limpet.ts';
+
+export const limpetBun = limpetOn('bun');

@@ -1,0 +1,4 @@
+/** Limpet on Node. */
+import { limpetOn } from './limpet.ts';
+
+export const limpetNode = limpetOn('node');

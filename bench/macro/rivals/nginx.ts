@@ -1,0 +1,65 @@
+/** nginx: `sticky cookie` where it is free (1.29.6), a hash of the cookie before. Another binary: BENCH_NGINX. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { nginxBase, nginxTemporaryPaths } from '../backend.ts';
+import { takeCookies } from '../check.ts';
+import { capture, findProgram, startPinned, waitUntilListening } from '../processes.ts';
+import { clients, cookieName, type Rival } from '../rival.ts';
+
+const program = () => findProgram('nginx', 'BENCH_NGINX');
+const release = () => /nginx\/(\d+\.\d+\.\d+)/.exec(capture(program()!, ['-v']))?.[1] ?? '0.0.0';
+
+/** Whether this release of the open-source nginx has `sticky cookie`. */
+export function hasSticky(version: string): boolean {
+  return version.localeCompare('1.29.6', 'en', { numeric: true }) >= 0;
+}
+
+export const nginx: Rival = {
+  name: 'nginx',
+  available: () => (program() === null ? 'nginx is not installed (or BENCH_NGINX is not a program)' : null),
+  version: () => `${release()} (${hasSticky(release()) ? 'sticky cookie' : 'hash of the cookie'})`,
+  async start({ port, servers, core, dir }) {
+    const sticky = hasSticky(release());
+    const config = join(dir, 'nginx.conf');
+    writeFileSync(config, nginxConfig(port, servers, sticky));
+    const args = ['-p', dir, '-c', config, '-e', 'stderr'];
+    const running = startPinned({ name: 'nginx', core, dir, command: program()!, args });
+    await waitUntilListening(running, [port]);
+    // A hash sticks to whatever the client brings; no cookie is ever set.
+    const brought = Array.from({ length: clients }, (_, client) => `${cookieName}=client-${client}`);
+    const cookies = sticky ? await takeCookies(port) : brought;
+    return { pid: running.pid, cookies, setsCookie: sticky, addsForwardedFor: true };
+  },
+};
+
+function nginxConfig(port: number, servers: readonly number[], sticky: boolean): string {
+  const affinity = sticky
+    ? `least_conn;\n    sticky cookie ${cookieName} path=/;`
+    : `hash $cookie_${cookieName} consistent;`;
+  return `${nginxBase}
+http {
+  access_log off;
+  ${nginxTemporaryPaths}
+  keepalive_requests 1000000000;
+  keepalive_timeout 300s;
+  upstream servers {
+    zone servers 256k;
+    ${affinity}
+${servers.map((server) => `    server 127.0.0.1:${server};`).join('\n')}
+    keepalive 512;
+    keepalive_requests 1000000000;
+    keepalive_timeout 60s;
+  }
+  server {
+    listen 127.0.0.1:${port} backlog=4096;
+    location / {
+      proxy_pass http://servers;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Host $http_host;
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    }
+  }
+}
+`;
+}
