@@ -152,7 +152,8 @@ export class Limpet {
   }
 
   private async listen(options: ListenerOptions): Promise<void> {
-    const name = formatAddress(options.address);
+    const { address, backlog, reusePort } = options;
+    const name = formatAddress(address);
     let open = 0;
     const work = this.createWork(
       options.limits,
@@ -178,7 +179,9 @@ export class Limpet {
     const accept = (socket: Socket): Downstream | null => {
       const over = open - options.limits.connections;
       if (over >= 0) this.counts.add(counter.connections_refused);
-      if (over >= maxRefusing || work.stopping) return null;
+      // A TCP client that reset at once has no address any more; '' stands for a unix-domain socket, which may be trusted.
+      const lost = socket.remoteAddress === '' && address.kind === 'tcp';
+      if (over >= maxRefusing || work.stopping || lost) return null;
       this.counts.add(counter.connections_accepted);
       this.counts.add(counter.connections_open);
       const connection = new Downstream(work, settings, socket);
@@ -187,7 +190,6 @@ export class Limpet {
       if (over >= 0) connection.refuseConnection();
       return connection;
     };
-    const { address, backlog, reusePort } = options;
     const listener = await this.deps.net.listen({ address, backlog, reusePort, accept });
     this.listeners.push(listener);
     this.addresses.push(

@@ -1,5 +1,5 @@
 /** Affinity by our own cookie: the token travels with the client, and the servers never see it. */
-import { EQUALS, equalsBytes, isToken } from '../http/bytes.ts';
+import { EQUALS, equalsBytes, isToken, SP, TAB } from '../http/bytes.ts';
 import { makePrivate } from '../http/cache.ts';
 import { CookieScan } from '../http/cookie.ts';
 import type { RequestHead, ResponseHead } from '../http/head.ts';
@@ -44,7 +44,8 @@ export class CookieAffinity implements Affinity {
     this.settings = settings;
     this.deps = deps;
     this.cookieName = Uint8Array.from(settings.name, (char) => char.charCodeAt(0));
-    if (!this.cookieName.every((byte) => isToken[byte] === 1)) throw new Error(`cookie name ${settings.name} is not a token`);
+    if (!this.cookieName.every((byte) => isToken[byte] === 1))
+      throw new Error(`cookie name ${settings.name} is not a token`);
     this.redateAfter = settings.idle === 0 ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor(settings.idle / 4000));
     this.attributes =
       `; Path=${settings.path}` +
@@ -110,8 +111,11 @@ export class CookieAffinity implements Affinity {
     for (let i = headers.first(Name.setCookie); i < headers.count; i++) {
       if (headers.id(i) !== Name.setCookie) continue;
       const start = headers.valueStart(i);
-      const equals = start + this.cookieName.length;
-      if (response.bytes[equals] === EQUALS && equalsBytes(response.bytes, start, equals, this.cookieName)) {
+      const end = start + this.cookieName.length;
+      let equals = end;
+      // Browsers take white space off a name (RFC 6265 section 5.2).
+      while (response.bytes[equals] === SP || response.bytes[equals] === TAB) equals++;
+      if (response.bytes[equals] === EQUALS && equalsBytes(response.bytes, start, end, this.cookieName)) {
         edit.cutLine(headers, i);
       }
     }

@@ -4,8 +4,8 @@
  */
 import { createHmac } from 'node:crypto';
 import type { RequestHead } from '../http/head.ts';
-import type { Affinity, ClientFacts, Session } from './affinity.ts';
 import { addressBytes } from '../http/ip.ts';
+import type { Affinity, ClientFacts, Session } from './affinity.ts';
 
 /** Addresses whose hash is kept, so that an HMAC is paid once per client and not once per request. */
 const keptAddresses = 4096;
@@ -39,8 +39,9 @@ export class SourceIpAffinity implements Affinity {
     session.key = 0;
   }
 
+  /** Nobody is told: the address comes with every request. */
   bind(): boolean {
-    return true;
+    return false;
   }
 
   private keyOf(address: string): number {

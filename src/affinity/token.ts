@@ -49,6 +49,8 @@ class VerifiedTokens {
   find(bytes: Uint8Array, start: number, session: Session): boolean {
     const slot = this.slot(bytes, start);
     const at = slot * tokenChars;
+    // An empty slot is all zeros and is no token.
+    if (this.chars[at] === 0) return false;
     // Without an early exit: how long it takes must not tell how many characters were right.
     let difference = 0;
     for (let i = 0; i < tokenChars; i++) difference |= bytes[start + i]! ^ this.chars[at + i]!;
@@ -90,7 +92,10 @@ export class TokenRing {
 
   /** `keys` are secrets of at least 32 bytes, at least one. */
   constructor(keys: readonly Buffer[], pool: string, times: TokenTimes) {
-    this.keys = keys.map((secret) => ({ id: derive(secret, 'limpet key id')[0]!, secret: derive(secret, 'limpet token') }));
+    this.keys = keys.map((secret) => ({
+      id: derive(secret, 'limpet key id')[0]!,
+      secret: derive(secret, 'limpet token'),
+    }));
     // The first key may change by rotation and pools may not: the pool's hash only keeps them apart, unkeyed.
     this.pool = createHmac('sha256', 'limpet pool').update(pool).digest().readUInt16BE(0);
     this.times = times;

@@ -42,23 +42,43 @@ describe('verdict', () => {
               for (const replayable of both)
                 for (const attempts of [1, 2, 3, 4])
                   for (const timeLeft of [-1, 0, 1]) {
-                    const failure = { fault, stage, reused, answered, idempotent, replayable, attempts, maxAttempts: 3, timeLeft };
-                    expect(`${JSON.stringify(failure)} ${verdict(failure)}`).toBe(`${JSON.stringify(failure)} ${expected(failure)}`);
+                    const failure = {
+                      fault,
+                      stage,
+                      reused,
+                      answered,
+                      idempotent,
+                      replayable,
+                      attempts,
+                      maxAttempts: 3,
+                      timeLeft,
+                    };
+                    expect(`${JSON.stringify(failure)} ${verdict(failure)}`).toBe(
+                      `${JSON.stringify(failure)} ${expected(failure)}`,
+                    );
                     count++;
                   }
     expect(count).toBe(9 * 3 * 2 * 2 * 2 * 2 * 4 * 3);
   });
 
-  test.each([...Object.values(requestFaults), ...Object.values(balancerFaults)])('$code is nothing that another server could mend', (fault) => {
-    for (const stage of ['unsent', 'sent', 'relayed'] as const) expect(verdict({ ...lost, fault, stage })).toBe('refuse');
-  });
+  test.each([...Object.values(requestFaults), ...Object.values(balancerFaults)])(
+    '$code is nothing that another server could mend',
+    (fault) => {
+      for (const stage of ['unsent', 'sent', 'relayed'] as const)
+        expect(verdict({ ...lost, fault, stage })).toBe('refuse');
+    },
+  );
 
   // The same in words, one line each, so that a change of the rules shows here.
   test.each<[string, Partial<Failure>, Verdict]>([
     ['a lost GET goes to another server', {}, 'other'],
     ['a lost POST is not repeated', { idempotent: false }, 'refuse'],
     ['a lost POST is not repeated on a stale connection either', { idempotent: false, reused: true }, 'refuse'],
-    ['a POST that was never sent is', { idempotent: false, stage: 'unsent', fault: serverFaults.connectRefused }, 'other'],
+    [
+      'a POST that was never sent is',
+      { idempotent: false, stage: 'unsent', fault: serverFaults.connectRefused },
+      'other',
+    ],
     ['a GET on a stale connection goes to the same server', { reused: true }, 'same'],
     ['also when all attempts are used up', { reused: true, attempts: 3 }, 'same'],
     ['but not when it had begun to answer', { reused: true, answered: true }, 'other'],

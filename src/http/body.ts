@@ -94,12 +94,15 @@ export class BodyReader {
         }
         case State.extension:
           if (byte === CR) this.state = State.sizeLf;
-          else if (isFieldByte[byte] === 0 || ++this.extensionBytes > maxExtensionBytes) return this.refuse(faults.badChunk);
+          else if (isFieldByte[byte] === 0 || ++this.extensionBytes > maxExtensionBytes)
+            return this.refuse(faults.badChunk);
           p++;
           break;
         case State.sizeLf:
           if (byte !== LF) return this.refuse(faults.badChunk);
           this.state = this.left === 0 ? State.trailer : State.data;
+          // Data make up for extensions: a long upload may have a small one with each chunk.
+          this.extensionBytes = Math.max(0, this.extensionBytes - this.left);
           p++;
           break;
         case State.data: {
@@ -160,7 +163,14 @@ export class BodyReader {
 const trailerHeaders = new Headers(maxTrailers);
 
 /** Fields that decide framing, routing, sessions or trust may not come late (RFC 9110 section 6.5.1). */
-const refusedTrailers = new Set(['authorization', 'content-type', 'content-encoding', 'content-range', 'host', 'location']);
+const refusedTrailers = new Set([
+  'authorization',
+  'content-type',
+  'content-encoding',
+  'content-range',
+  'host',
+  'location',
+]);
 
 function keepTrailers(headers: Headers): Buffer | null {
   const kept: Buffer[] = [];

@@ -41,9 +41,12 @@ describe('a response that may be stored by a shared cache', () => {
     });
   });
 
-  test.each([200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501])('status %i may be without a word', (status) => {
-    expect(privateOf(status, false).done).toBe(false);
-  });
+  test.each([200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501])(
+    'status %i may be without a word',
+    (status) => {
+      expect(privateOf(status, false).done).toBe(false);
+    },
+  );
 
   test.each([
     [302, 'Cache-Control: max-age=60'],
@@ -55,17 +58,29 @@ describe('a response that may be stored by a shared cache', () => {
   });
 
   test('caches that obey a header of their own are told, too (RFC 9213)', () => {
-    const { done, left } = privateOf(200, true, 'CDN-Cache-Control: max-age=600', 'Surrogate-Control: max-age=9', 'Cache-Control: private');
+    const { done, left } = privateOf(
+      200,
+      true,
+      'CDN-Cache-Control: max-age=600',
+      'Surrogate-Control: max-age=9',
+      'Cache-Control: private',
+    );
     expect(done).toBe(true);
     expect(left).toBe('Cache-Control: private\r\n');
     expect(privateOf(200, false, 'CDN-Cache-Control: max-age=600', 'Cache-Control: no-store').done).toBe(false);
   });
 });
 
-test.each(['private', 'no-store', 'max-age=60, private', 'PRIVATE', 'No-Store, public'])('%s is left as it is', (value) => {
-  expect(privateOf(200, true, `Cache-Control: ${value}`)).toEqual({ done: true, left: `Cache-Control: ${value}\r\n` });
-  expect(privateOf(200, false, `Cache-Control: ${value}`).done).toBe(true);
-});
+test.each(['private', 'no-store', 'max-age=60, private', 'PRIVATE', 'No-Store, public'])(
+  '%s is left as it is',
+  (value) => {
+    expect(privateOf(200, true, `Cache-Control: ${value}`)).toEqual({
+      done: true,
+      left: `Cache-Control: ${value}\r\n`,
+    });
+    expect(privateOf(200, false, `Cache-Control: ${value}`).done).toBe(true);
+  },
+);
 
 test.each([302, 307, 400, 403, 500, 502, 503, 101])('status %i is stored by nobody', (status) => {
   expect(privateOf(status, true)).toEqual({ done: true, left: '' });

@@ -67,7 +67,9 @@ describe('CookieScan', () => {
         const { values, rest } = find(true, ...lines.map(([pairs, separator]) => `Cookie: ${pairs.join(separator)}`));
         expect(values).toEqual(lines.flatMap(([pairs]) => pairs.filter(isOurs).map((text) => text.slice(7).trim())));
         const kept = lines.map(([pairs, separator]) => ({ pairs: pairs.filter((text) => !isOurs(text)), separator }));
-        const left = kept.filter(({ pairs }) => pairs.length > 0).map(({ pairs, separator }) => `Cookie: ${pairs.join(separator)}\r\n`);
+        const left = kept
+          .filter(({ pairs }) => pairs.length > 0)
+          .map(({ pairs, separator }) => `Cookie: ${pairs.join(separator)}\r\n`);
         expect(rest).toBe(left.join(''));
       }),
       { numRuns: 500 },

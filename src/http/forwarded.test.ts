@@ -1,7 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { readRequest, requestWith, textOf } from '../../test/support/heads.ts';
+import {
+  clientAddress,
+  forwardedLines,
+  headerSays,
+  isForwardedSecure,
+  writeForwarded,
+  writeForwardedFor,
+} from './forwarded.ts';
 import type { RequestHead } from './head.ts';
-import { clientAddress, forwardedLines, headerSays, isForwardedSecure, writeForwarded, writeForwardedFor } from './forwarded.ts';
 import { Name } from './names.ts';
 import { HeadWriter } from './writer.ts';
 
@@ -35,7 +42,12 @@ describe('the client behind trusted proxies', () => {
   });
 
   test('several lines are one list', () => {
-    const head = requestWith('X-Forwarded-For: 6.6.6.6', 'A: b', 'X-Forwarded-For: 1.2.3.4', 'x-forwarded-for: 10.0.0.9');
+    const head = requestWith(
+      'X-Forwarded-For: 6.6.6.6',
+      'A: b',
+      'X-Forwarded-For: 1.2.3.4',
+      'x-forwarded-for: 10.0.0.9',
+    );
     expect(clientAddress(head, '', trusted)).toBe('1.2.3.4');
   });
 });

@@ -5,20 +5,18 @@
 import { type Fault, requestFaults as faults } from '../errors.ts';
 import {
   COLON,
-  COMMA,
   CR,
   equalsIgnoreCase,
   hexValue,
+  isFieldByte,
   isHostByte,
   isTargetByte,
   isToken,
-  isFieldByte,
   LF,
   parseDecimal,
   QUESTION,
   SLASH,
   SP,
-  TAB,
 } from './bytes.ts';
 import { ConnectionOption, Headers } from './headers.ts';
 import { Name } from './names.ts';
@@ -122,7 +120,8 @@ export class RequestHead {
     if (p - this.targetStart > this.limits.uriBytes) return this.refuse(faults.uriTooLong);
     if (p >= end) return 0;
     if (p === this.targetStart) return this.refuse(faults.badRequestLine);
-    if (bytes[p] !== SP) return this.refuse(bytes[p] === CR || bytes[p] === LF ? faults.badRequestLine : faults.badTarget);
+    if (bytes[p] !== SP)
+      return this.refuse(bytes[p] === CR || bytes[p] === LF ? faults.badRequestLine : faults.badTarget);
     this.targetEnd = p++;
 
     // HTTP/1.x CR LF: ten bytes.
@@ -148,7 +147,8 @@ export class RequestHead {
   /** What the head means as a whole. False when refused. */
   private understand(): boolean {
     const headers = this.headers;
-    if (this.method === Method.other && isRefusedMethod(this.bytes, this.methodStart, this.methodEnd)) return this.refuse(faults.methodRefused) > 0;
+    if (this.method === Method.other && isRefusedMethod(this.bytes, this.methodStart, this.methodEnd))
+      return this.refuse(faults.methodRefused) > 0;
     if (!this.readTarget()) return false;
     if (headers.hasSeveral(Name.host)) return this.refuse(faults.hostRepeated) > 0;
     if (headers.has(Name.host)) {
@@ -213,7 +213,10 @@ export class RequestHead {
     this.expectContinue = false;
     if (!headers.has(Name.expect)) return true;
     const i = headers.first(Name.expect);
-    if (headers.hasSeveral(Name.expect) || !equalsIgnoreCase(this.bytes, headers.valueStart(i), headers.valueEnd(i), '100-continue')) {
+    if (
+      headers.hasSeveral(Name.expect) ||
+      !equalsIgnoreCase(this.bytes, headers.valueStart(i), headers.valueEnd(i), '100-continue')
+    ) {
       return this.refuse(faults.expectUnknown) > 0;
     }
     // RFC 9110 section 10.1.1: ignored from HTTP/1.0, and without a body there is nothing to wait for.
@@ -387,16 +390,16 @@ function readTransferEncoding(headers: Headers): Fault | null {
   if (headers.hasSeveral(Name.transferEncoding)) return faults.badTransferEncoding;
   if (equalsIgnoreCase(bytes, start, end, 'chunked')) return null;
   if (start === end) return faults.badTransferEncoding;
-  let last = end;
-  while (last > start && bytes[last - 1] !== COMMA) last--;
-  if (last === start) return isTokenOnly(bytes, start, end) ? faults.encodingUnknown : faults.badTransferEncoding;
-  while (last < end && (bytes[last] === SP || bytes[last] === TAB)) last++;
-  const chunkedOnce = bytes.toString('latin1', start, end).toLowerCase().split('chunked').length === 2;
-  const final = equalsIgnoreCase(bytes, last, end, 'chunked');
-  return final && chunkedOnce ? faults.encodingUnknown : faults.badTransferEncoding;
+  const codings = bytes
+    .toString('latin1', start, end)
+    .toLowerCase()
+    .split(',')
+    .map((coding) => coding.replace(/^[ \t]+|[ \t]+$/g, ''));
+  const final = codings.length === 1 || codings.indexOf('chunked') === codings.length - 1;
+  return final && codings.every(isCoding) ? faults.encodingUnknown : faults.badTransferEncoding;
 }
 
-function isTokenOnly(bytes: Buffer, start: number, end: number): boolean {
-  for (let p = start; p < end; p++) if (isToken[bytes[p]!] === 0) return false;
-  return true;
+/** A token, perhaps with parameters (RFC 9110 section 10.1.4); chunked has none (RFC 9112 section 7.1). */
+function isCoding(coding: string): boolean {
+  return !/^chunked[ \t]*;/.test(coding) && /^[!#$%&'*+.^_`|~0-9a-z-]+([ \t]*;.*)?$/.test(coding);
 }

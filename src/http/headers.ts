@@ -83,7 +83,8 @@ export class Headers {
       const valueStart = p;
       while (p < end && isFieldByte[bytes[p]!] === 1) p++;
       if (p + 1 >= end) {
-        if (p < end && bytes[p] !== CR) return this.refuse(bytes[p] === LF ? faults.bareLineFeed : faults.badHeaderValue);
+        if (p < end && bytes[p] !== CR)
+          return this.refuse(bytes[p] === LF ? faults.bareLineFeed : faults.badHeaderValue);
         return 0;
       }
       byte = bytes[p]!;

@@ -22,11 +22,15 @@ const hop = bits(
 );
 
 const fromClient = hop | bits(Name.proxy);
+const claims = bits(Name.xRealIp, Name.xForwardedOther);
 const forwarded = bits(Name.forwarded, Name.xForwardedFor, Name.xForwardedProto, Name.xForwardedHost);
 
-/** Cuts what a server must not get from a client. Forwarding headers go too: ours take their place (forwarded.ts). */
-export function cutFromRequest(headers: Headers, edit: Splice): void {
-  cut(headers, fromClient | forwarded, edit);
+/**
+ * Cuts what a server must not get from a client. Forwarding headers go too: ours take their place (forwarded.ts);
+ * those that we do not write ourselves stay when the peer is one of our own proxies.
+ */
+export function cutFromRequest(headers: Headers, edit: Splice, trusted: boolean): void {
+  cut(headers, fromClient | forwarded | (trusted ? 0 : claims), edit);
 }
 
 /** Cuts what a client must not get from a server. */

@@ -32,7 +32,9 @@ describe('addressBytes', () => {
         const bytes = Buffer.from(address.split('.').map(Number));
         expect(addressBytes(address)).toEqual(bytes);
         expect(addressBytes(`::ffff:${address}`)).toEqual(bytes);
-        expect(addressBytes(`::FFFF:${bytes.readUInt16BE(0).toString(16)}:${bytes.readUInt16BE(2).toString(16)}`)).toEqual(bytes);
+        expect(
+          addressBytes(`::FFFF:${bytes.readUInt16BE(0).toString(16)}:${bytes.readUInt16BE(2).toString(16)}`),
+        ).toEqual(bytes);
         expect(addressBytes(`64:ff9b::${address}`)).toHaveLength(16);
       }),
     );

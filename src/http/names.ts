@@ -26,6 +26,10 @@ const names = [
   'cache-control',
   'date',
   'expires',
+  'cdn-cache-control',
+  'surrogate-control',
+  'x-real-ip',
+  'x-forwarded-', // any other name with this prefix
   'limpet-', // any name with this prefix
 ] as const;
 
@@ -55,13 +59,17 @@ export const Name = {
   cacheControl: 21,
   date: 22,
   expires: 23,
-  limpet: 24,
+  cdnCacheControl: 24,
+  surrogateControl: 25,
+  /** What the client claims to be in ways that we do not write ourselves: believed from our own proxies only. */
+  xRealIp: 26,
+  xForwardedOther: 27,
+  limpet: 28,
 } as const;
 
 export const nameCount = names.length;
 
 const spelled = names.map((name) => Uint8Array.from(name, (c) => c.charCodeAt(0)));
-const limpetPrefix = spelled[Name.limpet]!;
 
 /** Start value and step of the hash that the header reader keeps while it reads a name. */
 export function hashStep(hash: number, folded: number): number {
@@ -75,10 +83,11 @@ function slotOf(hash: number): number {
   return (hash ^ (hash >>> 10) ^ (hash >>> 20)) & (slots - 1);
 }
 
-for (let id = 1; id < Name.limpet; id++) {
+for (let id = 1; id < Name.xForwardedOther; id++) {
   let hash = 0;
   for (const byte of spelled[id]!) hash = hashStep(hash, byte);
-  if (table[slotOf(hash)] !== 0) throw new Error(`header names ${names[id]} and ${names[table[slotOf(hash)]!]} share a slot`);
+  if (table[slotOf(hash)] !== 0)
+    throw new Error(`header names ${names[id]} and ${names[table[slotOf(hash)]!]} share a slot`);
   table[slotOf(hash)] = id;
 }
 
@@ -86,8 +95,13 @@ for (let id = 1; id < Name.limpet; id++) {
 export function nameOf(bytes: Uint8Array, start: number, end: number, hash: number): number {
   const id = table[slotOf(hash)]!;
   if (id !== 0 && end - start === spelled[id]!.length && startsWith(bytes, start, spelled[id]!)) return id;
-  if (end - start >= limpetPrefix.length && startsWith(bytes, start, limpetPrefix)) return Name.limpet;
-  return Name.other;
+  if (hasPrefix(bytes, start, end, Name.limpet)) return Name.limpet;
+  return hasPrefix(bytes, start, end, Name.xForwardedOther) ? Name.xForwardedOther : Name.other;
+}
+
+function hasPrefix(bytes: Uint8Array, start: number, end: number, id: number): boolean {
+  const prefix = spelled[id]!;
+  return end - start >= prefix.length && startsWith(bytes, start, prefix);
 }
 
 function startsWith(bytes: Uint8Array, start: number, name: Uint8Array): boolean {

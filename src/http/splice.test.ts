@@ -26,13 +26,24 @@ const bytes = Buffer.from(source, 'latin1');
 /** Ranges that do not overlap unless they only cut, as edits of a head are. */
 const cutsOf = fc.oneof(
   fc.array(
-    fc.record({ start: fc.nat(199), size: fc.nat(30) }).map(({ start, size }) => ({ start, end: Math.min(200, start + size), text: null })),
+    fc
+      .record({ start: fc.nat(199), size: fc.nat(30) })
+      .map(({ start, size }) => ({ start, end: Math.min(200, start + size), text: null })),
     { maxLength: 150 },
   ),
   fc
     .uniqueArray(fc.nat(200), { maxLength: 40 })
-    .chain((places) => fc.tuple(fc.constant(places.sort((a, b) => a - b)), fc.array(fc.option(fc.stringMatching(/^[a-z]{0,40}$/)), { minLength: 20, maxLength: 20 })))
-    .map(([places, texts]) => texts.slice(0, Math.floor(places.length / 2)).map((text, i) => ({ start: places[2 * i]!, end: places[2 * i + 1]!, text })))
+    .chain((places) =>
+      fc.tuple(
+        fc.constant(places.sort((a, b) => a - b)),
+        fc.array(fc.option(fc.stringMatching(/^[a-z]{0,40}$/)), { minLength: 20, maxLength: 20 }),
+      ),
+    )
+    .map(([places, texts]) =>
+      texts
+        .slice(0, Math.floor(places.length / 2))
+        .map((text, i) => ({ start: places[2 * i]!, end: places[2 * i + 1]!, text })),
+    )
     .chain((cuts) => fc.shuffledSubarray(cuts, { minLength: cuts.length })),
 );
 
@@ -96,21 +107,28 @@ describe('Splice', () => {
 
 describe('HeadWriter', () => {
   test('holds what was written, however much it has to grow', () => {
-    const piece = fc.oneof(fc.stringMatching(/^[\x20-\xff]{0,23}$/), fc.nat(3000).map((size) => 'x'.repeat(size)));
+    const piece = fc.oneof(
+      fc.stringMatching(/^[\x20-\xff]{0,23}$/),
+      fc.nat(3000).map((size) => 'x'.repeat(size)),
+    );
     fc.assert(
-      fc.property(fc.array(fc.tuple(piece, fc.boolean()), { maxLength: 20 }), fc.integer({ min: 1, max: 64 }), (pieces, size) => {
-        const out = new HeadWriter(size);
-        for (const [text, asText] of pieces) {
-          if (asText) out.text(text);
-          else {
-            const from = Buffer.from(`<${text}>`, 'latin1');
-            out.copy(from, 1, from.length - 1);
+      fc.property(
+        fc.array(fc.tuple(piece, fc.boolean()), { maxLength: 20 }),
+        fc.integer({ min: 1, max: 64 }),
+        (pieces, size) => {
+          const out = new HeadWriter(size);
+          for (const [text, asText] of pieces) {
+            if (asText) out.text(text);
+            else {
+              const from = Buffer.from(`<${text}>`, 'latin1');
+              out.copy(from, 1, from.length - 1);
+            }
           }
-        }
-        expect(textOf(out)).toBe(pieces.map(([text]) => text).join(''));
-        out.clear();
-        expect(textOf(out)).toBe('');
-      }),
+          expect(textOf(out)).toBe(pieces.map(([text]) => text).join(''));
+          out.clear();
+          expect(textOf(out)).toBe('');
+        },
+      ),
     );
   });
 });

@@ -27,6 +27,8 @@ class BunSocket implements Socket {
   private kept: Uint8Array[] = [];
   private after: number = After.nothing;
   private closed = false;
+  /** The peer's FIN has been told. */
+  private ended = false;
   /** Inside one of our own calls, where Bun may call back. */
   private busy = false;
   private address: string | null = null;
@@ -46,7 +48,7 @@ class BunSocket implements Socket {
   }
 
   write(chunk: Uint8Array): boolean {
-    if (this.closed) return true;
+    if (this.closed || this.after !== After.nothing) return true;
     if (this.pending > 0) {
       this.keep(chunk);
       return false;
@@ -58,7 +60,8 @@ class BunSocket implements Socket {
   }
 
   writeCopy(bytes: Buffer, length: number): boolean {
-    if (this.closed) return true;
+    if (this.closed || this.after !== After.nothing) return true;
+    if (length === 0) return this.pending === 0;
     const taken = this.pending > 0 ? 0 : Math.max(0, this.raw.write(bytes, 0, length));
     if (taken === length) return true;
     this.keep(Buffer.from(bytes.subarray(taken, length)));
@@ -110,11 +113,18 @@ class BunSocket implements Socket {
     else this.handler.onDrain();
   }
 
+  onEnd(): void {
+    this.ended = true;
+    this.handler.onEnd();
+  }
+
   onClose(error: Error | null): void {
     if (this.closed) return;
     this.closed = true;
     this.kept = [];
     this.pending = 0;
+    // When our FIN was first, Bun answers the peer's with the close alone.
+    if (error === null && this.after === After.end && !this.ended && !this.busy) this.onEnd();
     if (this.busy) queueMicrotask(() => this.handler.onClose(error));
     else this.handler.onClose(error);
   }
@@ -141,7 +151,7 @@ const forward = {
     raw.data?.onDrain();
   },
   end(raw: Raw): void {
-    raw.data?.handler.onEnd();
+    raw.data?.onEnd();
   },
   close(raw: Raw, error?: Error): void {
     raw.data?.onClose(error ?? null);

@@ -17,15 +17,19 @@ class NodeSocket implements Socket {
   readonly secure = false;
   readonly remoteAddress: string;
   private readonly raw: net.Socket;
+  private readonly canReset: boolean;
   private error: Error | null = null;
+  /** A write that tells of the drain is under way. */
+  private draining = false;
 
-  constructor(raw: net.Socket, handler: SocketHandler) {
+  /** A unix-domain socket knows no reset. */
+  constructor(raw: net.Socket, canReset: boolean) {
     this.raw = raw;
-    this.handler = handler;
+    this.handler = nobody;
+    this.canReset = canReset;
     // Kept now: node:net forgets it when the peer has gone.
     this.remoteAddress = plainAddress(raw.remoteAddress);
     raw.on('data', (chunk: Buffer) => this.handler.onData(chunk));
-    raw.on('drain', () => this.handler.onDrain());
     raw.on('end', () => this.handler.onEnd());
     raw.on('error', (error) => {
       this.error = error;
@@ -38,13 +42,15 @@ class NodeSocket implements Socket {
   }
 
   get pending(): number {
-    return this.raw.writableLength;
+    return this.raw.destroyed ? 0 : this.raw.writableLength;
   }
 
-  // A stream answers false for any chunk above its mark, also when the kernel took all of it.
   write(chunk: Uint8Array): boolean {
     if (this.raw.destroyed || this.raw.writableEnded) return true;
-    return this.raw.write(chunk) || this.raw.writableLength === 0;
+    if (chunk.length > 0) this.raw.write(chunk);
+    if (this.raw.writableLength === 0) return true;
+    this.tellDrain();
+    return false;
   }
 
   writeCopy(bytes: Buffer, length: number): boolean {
@@ -60,7 +66,8 @@ class NodeSocket implements Socket {
   }
 
   destroy(): void {
-    this.raw.resetAndDestroy();
+    if (this.canReset) this.raw.resetAndDestroy();
+    else this.raw.destroy();
   }
 
   pause(): void {
@@ -70,14 +77,28 @@ class NodeSocket implements Socket {
   resume(): void {
     this.raw.resume();
   }
+
+  /** The stream's own 'drain' comes only for what is above its mark: an empty write behind the kept bytes tells of all. */
+  private tellDrain(): void {
+    if (this.draining) return;
+    this.draining = true;
+    this.raw.write(noBytes, () => {
+      this.draining = false;
+      if (this.raw.destroyed) return;
+      if (this.raw.writableLength > 0) this.tellDrain();
+      else this.handler.onDrain();
+    });
+  }
 }
+
+const noBytes = Buffer.alloc(0);
 
 /** Until its owner is known, a socket tells nobody. */
 const nobody: SocketHandler = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} };
 
 function listen(options: ListenOptions): Promise<Listener> {
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (raw) => {
-    const made = new NodeSocket(raw, nobody);
+    const made = new NodeSocket(raw, options.address.kind === 'tcp');
     const handler = options.accept(made);
     if (handler === null) made.destroy();
     else made.handler = handler;
@@ -108,7 +129,7 @@ function connect(address: Address, handler: ConnectHandler): Connecting {
   const fail = (error: Error): void => handler.onFail(error);
   raw.once('error', fail);
   raw.once('connect', () => {
-    const made = new NodeSocket(raw, nobody);
+    const made = new NodeSocket(raw, address.kind === 'tcp');
     raw.off('error', fail);
     made.handler = handler.onOpen(made);
   });

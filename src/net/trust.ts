@@ -23,7 +23,9 @@ export function trustOf(proxies: readonly string[]): Trust {
     const width = family === 6 ? 128 : 32;
     const prefix = bits === undefined ? width : /^\d{1,3}$/.test(bits) ? Number(bits) : -1;
     if (family === 0 || prefix < 0 || prefix > width) {
-      throw new UsageError(`trusted proxy "${proxy}": expected an address like 10.0.0.1, a block like 10.0.0.0/8, or unix`);
+      throw new UsageError(
+        `trusted proxy "${proxy}": expected an address like 10.0.0.1, a block like 10.0.0.0/8, or unix`,
+      );
     }
     list.addSubnet(address, prefix, family === 6 ? 'ipv6' : 'ipv4');
   }

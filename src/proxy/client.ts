@@ -18,6 +18,8 @@ export interface Client {
   /** Milliseconds: between two pieces of the request's body, and for the client to take what was sent. */
   readonly bodyTimeout: number;
   readonly writeTimeout: number;
+  /** Bytes sent that the client has not taken yet. */
+  readonly pending: number;
   /** Where the client connected, for the log. */
   readonly listener: string;
 

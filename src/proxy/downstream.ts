@@ -1,9 +1,11 @@
 /**
  * One HTTP/1.1 connection of a client: reads requests strictly, one exchange at a time, and frames the answers.
  *
- *      head ── head whole ──> exchange ── response and request whole ──> head ...
+ *      head ── head whole ──> exchange ── response and request whole ──> (draining) ──> head ...
  *       │                        │  └── 101 ──> tunnel
- *       └── refused, FIN ──> linger <┘ (cannot go on)        linger: our FIN is sent, the rest is thrown away
+ *       └── refused, FIN ──> linger <┘ (cannot go on)
+ *
+ * draining: the client has not taken its last answer. linger: our FIN is sent, the rest is thrown away.
  */
 import { STATUS_CODES } from 'node:http';
 import { balancerFaults, type Fault, requestFaults } from '../errors.ts';
@@ -48,7 +50,7 @@ const maxHeld = 16 * 1024;
 /** A body up to this size leaves in one write with its head. */
 const joinBytes = 32 * 1024;
 
-type State = 'head' | 'exchange' | 'tunnel' | 'linger' | 'closed';
+type State = 'head' | 'exchange' | 'draining' | 'tunnel' | 'linger' | 'closed';
 
 export class Downstream implements SocketHandler, DeadlineOwner, Client {
   readonly peer: string;
@@ -80,6 +82,8 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
   private consuming = false;
   private ended = false;
   private forwarded: string | null = null;
+  /** Bytes that the client had not taken when we last looked. */
+  private lastPending = 0;
 
   constructor(work: Work, settings: ListenerSettings, socket: Socket) {
     this.work = work;
@@ -103,6 +107,10 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
     return this.settings.timeouts.requestBody;
   }
 
+  get pending(): number {
+    return this.socket.pending;
+  }
+
   get writeTimeout(): number {
     return this.settings.timeouts.write;
   }
@@ -111,24 +119,21 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
 
   onData(chunk: Buffer): void {
     if (this.state === 'linger' || this.state === 'closed') return;
-    if (this.held !== null) this.hold(chunk);
+    if (this.held !== null || this.state === 'draining') this.hold(chunk);
     else this.consume(chunk);
   }
 
   onDrain(): void {
     if (this.state === 'linger') this.work.wheel.set(this.deadline, lingerTime);
+    else if (this.state === 'draining') this.ready();
     this.exchange?.onClientDrain();
   }
 
   /** FIN. After a whole request it means that the client has gone, unless the listener believes in half-close. */
   onEnd(): void {
     this.ended = true;
-    if (this.state === 'linger') {
-      this.socket.close();
-      return;
-    }
     if (this.exchange === null) {
-      this.socket.close();
+      this.closeSocket();
       return;
     }
     if (this.settings.halfClose && this.requestWhole) {
@@ -148,9 +153,14 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
   }
 
   onDeadline(): void {
-    if (this.state === 'linger' && this.socket.pending > 0) this.socket.destroy();
+    const { pending } = this.socket;
+    if (pending > 0 && pending < this.lastPending) {
+      // It takes something: a slow client, not one that is gone.
+      this.lastPending = pending;
+      this.work.wheel.set(this.deadline, this.settings.timeouts.write);
+    } else if (pending > 0) this.socket.destroy();
     else if (this.partial !== null) this.refuseHead(requestFaults.requestTimeout);
-    else this.socket.close();
+    else this.closeSocket();
   }
 
   /** One connection too many: told so, as long as there is time for that. */
@@ -161,7 +171,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
   /** Ends the connection as soon as nothing is under way. */
   stop(): void {
     this.keepAlive = false;
-    if (this.state === 'head' && this.partial === null) this.socket.close();
+    if (this.state === 'head' && this.partial === null) this.closeSocket();
   }
 
   /** Ends it now. */
@@ -363,6 +373,8 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
   }
 
   cut(): void {
+    this.keepAlive = false;
+    this.held = null;
     this.work.toClient.clear();
     this.socket.destroy();
   }
@@ -401,6 +413,16 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
       this.linger();
       return;
     }
+    if (this.socket.pending > 0) {
+      // A client that asks on and takes no answer would fill our memory with answers.
+      this.enter('draining');
+      this.awaitDrain(this.settings.timeouts.write);
+      this.pauseBody();
+    } else this.ready();
+  }
+
+  /** Reads the next request, or what has come of it. */
+  private ready(): void {
     this.enter('head');
     this.work.wheel.set(this.deadline, this.settings.timeouts.keepAlive);
     this.resumeBody();
@@ -454,15 +476,26 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
   private linger(): void {
     this.held = this.partial = null;
     if (this.ended) {
-      this.enter('linger');
-      this.socket.close();
+      this.closeSocket();
       return;
     }
     this.enter('linger');
     this.resumeBody();
-    // What the client has not taken yet is still its answer: the time begins when it has it.
-    this.work.wheel.set(this.deadline, this.socket.pending > 0 ? this.settings.timeouts.write : lingerTime);
+    this.awaitDrain(lingerTime);
     this.socket.end();
+  }
+
+  /** Closes once everything is written; a client that takes nothing does not hold it open. */
+  private closeSocket(): void {
+    this.enter('linger');
+    this.awaitDrain(lingerTime);
+    this.socket.close();
+  }
+
+  /** What the client has not taken yet is still its answer: it gets the write time-out for that, else `idle`. */
+  private awaitDrain(idle: number): void {
+    this.lastPending = this.socket.pending;
+    this.work.wheel.set(this.deadline, this.lastPending > 0 ? this.settings.timeouts.write : idle);
   }
 
   private enter(state: State): void {

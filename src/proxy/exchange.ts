@@ -58,11 +58,15 @@ export class Exchange implements DeadlineOwner {
   private startedAt = 0;
   private waitUntil = 0;
   private attempts = 0;
+  /** Servers that have failed it, and what the last of them did. */
   private tried: Server[] | null = null;
+  private lastFault: Fault | null = null;
   /** The head has gone out on the current connection; part of a response has gone to the client. */
   private sent = false;
   private relayed = false;
   private clientSlow = false;
+  /** Bytes that the slow client had not taken when we last looked. */
+  private clientPending = 0;
 
   constructor(work: Work) {
     this.work = work;
@@ -80,7 +84,7 @@ export class Exchange implements DeadlineOwner {
     this.startedAt = work.wheel.now;
     this.waitUntil = 0;
     this.attempts = 0;
-    this.tried = null;
+    this.tried = this.lastFault = null;
     this.sent = this.relayed = this.clientSlow = false;
     this.session.clear();
     this.clientAddress = client.trusted ? clientAddress(head, client.peer, client.isTrusted) : client.peer;
@@ -108,8 +112,11 @@ export class Exchange implements DeadlineOwner {
     const { affinities } = this.pool!.parts;
     this.work.current = this;
     edit.clear();
-    editRequest(head, edit);
-    for (let i = 0; i < affinities.length; i++) if (affinities[i]!.recognise(head, this, now, session, edit)) break;
+    editRequest(head, edit, this.client.trusted);
+    for (let i = 0; i < affinities.length; i++) {
+      // Once one has recognised, the others only take out what the server must not see.
+      affinities[i]!.recognise(head, this, now, session.recognised ? ignoredSession : session, edit);
+    }
     this.record.requestVerdict = session.verdict;
     if (!this.affinity) session.clear();
     else if (!session.recognised && affinities.length > 0) affinities[0]!.begin(now, session);
@@ -123,7 +130,9 @@ export class Exchange implements DeadlineOwner {
     placement.find(this.pool!, this.session, this.tried, this.seconds());
     if (placement.ownerFailed) this.record.ownerFailed = true;
     if (placement.claimed) this.work.counters.add(counter.rebinds);
-    if (placement.fault !== null) this.refuse(placement.fault);
+    // With nobody left to ask, what the last server did says more than that there is none.
+    if (placement.fault !== null)
+      this.refuse(placement.fault === balancerFaults.noServer ? (this.lastFault ?? placement.fault) : placement.fault);
     else if (placement.server?.hasRoom) this.admit(placement.server);
     else this.wait(placement.server);
   }
@@ -155,7 +164,7 @@ export class Exchange implements DeadlineOwner {
     this.pool!.take(server);
     this.server = server;
     this.record.server = server.name;
-    this.attempts++;
+    if (this.attempts++ > 0) this.record.retried(this.work);
     const upstream = this.pool!.takeIdle(server);
     if (upstream === undefined) this.connect(server);
     else {
@@ -253,8 +262,9 @@ export class Exchange implements DeadlineOwner {
     this.work.wheel.set(this.deadline, this.pool!.settings.timeouts.responseBody);
     if (this.client.data(bytes, start, end)) return;
     this.clientSlow = true;
+    this.clientPending = this.client.pending;
     this.work.wheel.set(this.deadline, this.client.writeTimeout);
-    this.upstream!.socket.pause();
+    this.upstream!.pause();
   }
 
   /** The client has taken what was kept for it. */
@@ -262,7 +272,7 @@ export class Exchange implements DeadlineOwner {
     if (!this.clientSlow) return;
     this.clientSlow = false;
     this.work.wheel.set(this.deadline, this.pool!.settings.timeouts.responseBody);
-    this.upstream?.socket.resume();
+    this.upstream?.resume();
   }
 
   /** What was gathered for one write goes out. */
@@ -321,7 +331,7 @@ export class Exchange implements DeadlineOwner {
       this.refuse(fault);
       return;
     }
-    this.record.retried(this.work);
+    this.lastFault = fault;
     this.sent = false;
     this.tried = [...(this.tried ?? []), server];
     this.start();
@@ -383,8 +393,19 @@ export class Exchange implements DeadlineOwner {
     // Whose turn was it? A paused body waits for the server, else the client owes us the rest.
     else if (this.phase === 'sending' && this.body.paused) this.failed(serverFaults.responseTimeout);
     else if (this.phase === 'sending') this.onRequestFault(requestFaults.requestTimeout);
-    else if (this.clientSlow) this.onRequestFault(requestFaults.clientGone);
+    else if (this.clientSlow) this.onClientStall();
     else this.failed(serverFaults.bodyTimeout);
+  }
+
+  /** A client that takes anything at all is only slow. */
+  private onClientStall(): void {
+    const { pending } = this.client;
+    if (pending >= this.clientPending) {
+      this.onRequestFault(requestFaults.clientGone);
+      return;
+    }
+    this.clientPending = pending;
+    this.work.wheel.set(this.deadline, this.client.writeTimeout);
   }
 
   /** 8. Over: counted, logged, and free for the next. Nothing may touch it after this. */
@@ -399,6 +420,7 @@ export class Exchange implements DeadlineOwner {
     work.wheel.cancel(this.deadline);
     this.record.complete(pool?.settings.name ?? '', this.session, work);
     this.body.clear();
+    this.raw = noBytes;
     if (work.current === this) work.current = null;
     work.returnExchange(this);
     client.next();
@@ -460,6 +482,9 @@ function hashText(text: string): number {
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
   return hash >>> 0;
 }
+
+const ignoredSession = new Session();
+const noBytes = Buffer.alloc(0);
 
 /** Where a second reading of a head leaves what the first has already found. */
 const scratchSession = new Session();

@@ -104,11 +104,13 @@ export class Pool {
   leave(server: Server): void {
     server.inflight--;
     this.parts.fleet.inflight--;
-    if (this.waiting.length === 0 || !server.hasRoom) return;
-    const i = this.waiting.findIndex((entry) => entry.server === null || entry.server === server);
-    if (i < 0) return;
-    const [entry] = this.waiting.splice(i, 1);
-    entry!.exchange.onRoom();
+    // One that is offered the place may go elsewhere, or wait again: then it is the next one's.
+    for (let offers = this.waiting.length; offers > 0 && server.hasRoom; offers--) {
+      const i = this.waiting.findIndex((entry) => entry.server === null || entry.server === server);
+      if (i < 0) return;
+      const [entry] = this.waiting.splice(i, 1);
+      entry!.exchange.onRoom();
+    }
   }
 
   /** False when the queue is full. */

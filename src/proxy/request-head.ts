@@ -11,8 +11,8 @@ import { formatAddress } from '../net/socket.ts';
 import type { Client } from './client.ts';
 
 /** Notes in `edit` what no server sees, whichever it will be. */
-export function editRequest(head: RequestHead, edit: Splice): void {
-  cutFromRequest(head.headers, edit);
+export function editRequest(head: RequestHead, edit: Splice, trusted: boolean): void {
+  cutFromRequest(head.headers, edit, trusted);
   if (head.pathStart !== head.targetStart) toOriginForm(head, edit);
   if (head.minor === 0) {
     edit.cut(head.targetEnd + 1, head.targetEnd + 9, 'HTTP/1.1');

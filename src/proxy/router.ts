@@ -41,11 +41,13 @@ function pathOf(head: RequestHead): string {
   const target = head.bytes.toString('latin1', head.pathStart, head.pathEnd);
   const query = target.indexOf('?');
   const path = query < 0 ? target : target.slice(0, query);
-  if (!/%|\/\.|\/\/|\\/.test(path)) return path === '' ? '/' : path;
+  if (!/[%;\\]|\/\.|\/\//.test(path)) return path === '' ? '/' : path;
   const decoded = path.replace(/%[0-9a-f]{2}/gi, (code) => String.fromCharCode(Number.parseInt(code.slice(1), 16)));
   const segments: string[] = [];
   const parts = decoded.replaceAll('\\', '/').split('/').slice(1);
-  for (const [i, part] of parts.entries()) {
+  for (const [i, written] of parts.entries()) {
+    // Parameters of a segment are no part of its name: Tomcat reads `..;x` as `..`.
+    const part = written.split(';', 1)[0]!;
     const last = i === parts.length - 1;
     if (part === '..') segments.pop();
     if (part === '.' || part === '..') {

@@ -30,6 +30,9 @@ export function openTunnel(
   tunnel.start(client.early, server.early);
 }
 
+/** What one side has not taken this long (ms) after both said their last is lost. */
+const closingTime = 30_000;
+
 export class Tunnel implements DeadlineOwner {
   private readonly deadline = new Deadline(this);
   private readonly wheel: Wheel;
@@ -70,25 +73,33 @@ export class Tunnel implements DeadlineOwner {
 
   /** Ends both sides at once. */
   close(): void {
-    if (this.closed) return;
-    this.closed = true;
-    this.wheel.cancel(this.deadline);
-    this.client.socket.destroy();
-    this.server.socket.destroy();
-    this.onClose(this.client.bytes, this.server.bytes);
+    for (const { socket } of [this.client, this.server]) socket.destroy();
+    this.over();
+  }
+
+  /** Both have said their last: a regular end, once what is on its way has been taken. */
+  finish(): void {
+    this.over();
+    this.wheel.set(this.deadline, closingTime);
+    for (const { socket } of [this.client, this.server]) socket.close();
   }
 
   onDeadline(): void {
     this.close();
   }
 
-  /** Both have said their last: a regular end. */
-  finish(): void {
+  /** A side is gone: after both FINs, or because it broke, which the other side has to see as broken. */
+  onSideClose(clean: boolean): void {
+    if (this.client.closed && this.server.closed) this.wheel.cancel(this.deadline);
+    if (this.closed) return;
+    if (clean) this.finish();
+    else this.close();
+  }
+
+  private over(): void {
+    this.wheel.cancel(this.deadline);
     if (this.closed) return;
     this.closed = true;
-    this.wheel.cancel(this.deadline);
-    this.client.socket.close();
-    this.server.socket.close();
     this.onClose(this.client.bytes, this.server.bytes);
   }
 }
@@ -99,6 +110,7 @@ class Side implements SocketHandler {
   other!: Side;
   bytes = 0;
   ended = false;
+  closed = false;
   private readonly tunnel: Tunnel;
 
   constructor(tunnel: Tunnel, socket: Socket) {
@@ -124,8 +136,7 @@ class Side implements SocketHandler {
   }
 
   onClose(error: Error | null): void {
-    // Both FINs have passed, or the connection broke, which the other side has to see as broken.
-    if (error === null && this.ended && this.other.ended) this.tunnel.finish();
-    else this.tunnel.close();
+    this.closed = true;
+    this.tunnel.onSideClose(error === null && this.ended && this.other.ended);
   }
 }

@@ -43,6 +43,7 @@ export class Upstream implements SocketHandler, DeadlineOwner {
   private keepAlive = false;
   /** The request's body goes out in chunks. */
   private chunked = false;
+  private paused = false;
 
   constructor(work: Work, pool: Pool, server: Server, socket: Socket) {
     this.work = work;
@@ -100,11 +101,25 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     out.text('\r\n');
   }
 
+  /** The client is slow: the server has to wait. */
+  pause(): void {
+    this.paused = true;
+    this.socket.pause();
+  }
+
+  resume(): void {
+    if (!this.paused) return;
+    this.paused = false;
+    this.socket.resume();
+  }
+
   /** Lets the exchange go. `reusable`: request and response are whole, so the next one may come. */
   release(reusable: boolean): void {
     this.exchange = null;
     this.reused = true;
     this.partial = null;
+    // The next exchange must not find it paused: it would wait for an answer that nobody reads.
+    this.resume();
     if (!this.closed && reusable && this.pool.keep(this)) return;
     this.close();
   }
@@ -198,7 +213,8 @@ export class Upstream implements SocketHandler, DeadlineOwner {
       }
       if (head.status >= 200) {
         this.inBody = true;
-        this.keepAlive = head.keepAlive;
+        // A 204 that claims a body may well send one: what follows is not the next answer.
+        this.keepAlive = head.keepAlive && !(head.status === 204 && (head.length > 0 || head.length === -1));
         this.body.begin(head.bodyLength(exchange.method));
         exchange.onResponse(head);
         return this.exchange === null ? -1 : after;

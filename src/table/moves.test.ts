@@ -40,7 +40,12 @@ describe('Moves', () => {
   });
 
   test('does what a plain list does', () => {
-    const step = fc.record({ session: fc.nat(12), epoch: fc.nat(5), wait: fc.nat(4), what: fc.constantFrom('record', 'newer', 'expire') });
+    const step = fc.record({
+      session: fc.nat(12),
+      epoch: fc.nat(5),
+      wait: fc.nat(4),
+      what: fc.constantFrom('record', 'newer', 'expire'),
+    });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const moves = new Moves(5, 10);
@@ -63,7 +68,8 @@ describe('Moves', () => {
           } else {
             const known = list.find((move) => move.session === session);
             if (known !== undefined && now >= known.expires) list.splice(list.indexOf(known), 1);
-            const expected = known !== undefined && now < known.expires && known.epoch > epoch ? known.server : undefined;
+            const expected =
+              known !== undefined && now < known.expires && known.epoch > epoch ? known.server : undefined;
             expect(moves.newer(session, 77, epoch, now)?.server).toBe(expected);
           }
           expect(moves.isEmpty).toBe(list.length === 0);

@@ -106,46 +106,67 @@ describe('Wheel', () => {
 
   test('does what a list of deadlines does: never early, late by less than a tick and a turn', () => {
     const step = fc.oneof(
-      { weight: 4, arbitrary: fc.record({ what: fc.constant('set'), who: fc.nat(9), time: fc.integer({ min: 1, max: 120_000 }) }) },
+      {
+        weight: 4,
+        arbitrary: fc.record({ what: fc.constant('set'), who: fc.nat(9), time: fc.integer({ min: 1, max: 120_000 }) }),
+      },
       { weight: 1, arbitrary: fc.record({ what: fc.constant('cancel'), who: fc.nat(9), time: fc.constant(0) }) },
-      { weight: 6, arbitrary: fc.record({ what: fc.constant('turn'), who: fc.nat(9), time: fc.oneof(fc.nat(300), fc.nat(70_000)) }) },
+      {
+        weight: 6,
+        arbitrary: fc.record({
+          what: fc.constant('turn'),
+          who: fc.nat(9),
+          time: fc.oneof(fc.nat(300), fc.nat(70_000)),
+        }),
+      },
     );
     /** On being told, an owner does this to another: sets it anew, cancels it, or nothing. */
-    const reaction = fc.record({ to: fc.nat(9), delay: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 60_000 })), cancel: fc.boolean() });
+    const reaction = fc.record({
+      to: fc.nat(9),
+      delay: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 60_000 })),
+      cancel: fc.boolean(),
+    });
     fc.assert(
-      fc.property(fc.nat(1_000_000), fc.array(step, { maxLength: 80 }), fc.array(fc.option(reaction), { minLength: 10, maxLength: 10 }), (start, steps, reactions) => {
-        const wheel = new Wheel(start);
-        const dueAt = new Array<number>(10).fill(0);
-        let previous = start;
-        const all: Timed[] = reactions.map((react, who) =>
-          timed(wheel, () => {
-            const due = dueAt[who]!;
-            expect(due).toBeGreaterThan(0);
-            expect(wheel.now).toBeGreaterThanOrEqual(due);
-            // It was not due, to the tick, at the turn before.
-            expect(previous).toBeLessThan(Math.ceil(due / Wheel.tickMs) * Wheel.tickMs);
-            dueAt[who] = 0;
-            if (react === null) return;
-            if (react.cancel) wheel.cancel(all[react.to]!.deadline);
-            else wheel.set(all[react.to]!.deadline, react.delay);
-            dueAt[react.to] = react.cancel || react.delay === 0 ? 0 : wheel.now + react.delay;
-          }),
-        );
-        for (const { what, who, time } of steps) {
-          if (what === 'set') {
-            wheel.set(all[who]!.deadline, time);
-            dueAt[who] = wheel.now + time;
-          } else if (what === 'cancel') {
-            wheel.cancel(all[who]!.deadline);
-            dueAt[who] = 0;
-          } else {
-            previous = wheel.now;
-            wheel.turn(wheel.now + time);
-            // Nobody who is due, to the tick, is left.
-            for (const due of dueAt) if (due > 0) expect(Math.ceil(due / Wheel.tickMs)).toBeGreaterThan(Math.floor(wheel.now / Wheel.tickMs));
+      fc.property(
+        fc.nat(1_000_000),
+        fc.array(step, { maxLength: 80 }),
+        fc.array(fc.option(reaction), { minLength: 10, maxLength: 10 }),
+        (start, steps, reactions) => {
+          const wheel = new Wheel(start);
+          const dueAt = new Array<number>(10).fill(0);
+          let previous = start;
+          const all: Timed[] = reactions.map((react, who) =>
+            timed(wheel, () => {
+              const due = dueAt[who]!;
+              expect(due).toBeGreaterThan(0);
+              expect(wheel.now).toBeGreaterThanOrEqual(due);
+              // It was not due, to the tick, at the turn before.
+              expect(previous).toBeLessThan(Math.ceil(due / Wheel.tickMs) * Wheel.tickMs);
+              dueAt[who] = 0;
+              if (react === null) return;
+              if (react.cancel) wheel.cancel(all[react.to]!.deadline);
+              else wheel.set(all[react.to]!.deadline, react.delay);
+              dueAt[react.to] = react.cancel || react.delay === 0 ? 0 : wheel.now + react.delay;
+            }),
+          );
+          for (const { what, who, time } of steps) {
+            if (what === 'set') {
+              wheel.set(all[who]!.deadline, time);
+              dueAt[who] = wheel.now + time;
+            } else if (what === 'cancel') {
+              wheel.cancel(all[who]!.deadline);
+              dueAt[who] = 0;
+            } else {
+              previous = wheel.now;
+              wheel.turn(wheel.now + time);
+              // Nobody who is due, to the tick, is left.
+              for (const due of dueAt)
+                if (due > 0)
+                  expect(Math.ceil(due / Wheel.tickMs)).toBeGreaterThan(Math.floor(wheel.now / Wheel.tickMs));
+            }
           }
-        }
-      }),
+        },
+      ),
       { numRuns: 400 },
     );
   });

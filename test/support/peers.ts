@@ -106,7 +106,7 @@ export interface ServerProcess extends AsyncDisposable {
 /** Runs a script of the test tree with this Node: `script.ts <name> <port>`; port 0 lets the system choose. */
 export async function startServer(script: string | URL, name: string, port = 0): Promise<ServerProcess> {
   const path = script instanceof URL ? script.pathname : script;
-  const child = spawn(process.execPath, [path, name, String(port)], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [path, name, String(port)], { stdio: 'pipe' });
   const bound = await readPort(child, path);
   const kill = async (signal: NodeJS.Signals = 'SIGKILL') => {
     if (child.exitCode !== null || child.signalCode !== null) return;
@@ -119,6 +119,11 @@ export async function startServer(script: string | URL, name: string, port = 0):
 }
 
 async function readPort(child: ChildProcess, path: string): Promise<number> {
+  let errors = '';
+  // Not inherited: a server that outlives the test would keep the test runner's own output open.
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+    errors += text;
+  });
   const lines = createInterface({ input: child.stdout! });
   for await (const line of lines) {
     const match = /^listening (\d+)$/.exec(line);
@@ -127,7 +132,7 @@ async function readPort(child: ChildProcess, path: string): Promise<number> {
       return Number(match[1]);
     }
   }
-  throw new Error(`${path} ended before it listened`);
+  throw new Error(`${path} ended before it listened: ${errors}`);
 }
 
 /** Waits until `check` answers true (or resolves to it); for what happens in another process. */

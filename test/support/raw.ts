@@ -58,20 +58,19 @@ export type Ending = 'none' | 'close' | 'framed';
  * unfinished message is given as incomplete. Throws on anything that RFC 9112 does not allow.
  */
 export function readMessage(data: Buffer, start: number, ending: Ending, closed: boolean): Message | null {
-  const text = data.toString('latin1', start);
-  const headEnd = text.indexOf('\r\n\r\n');
-  if (headEnd < 0) {
-    if (!closed || text === '') return null;
-    return { ...nothing, line: text.split('\r\n', 1)[0] ?? '', end: data.length };
+  const from = data.indexOf('\r\n\r\n', start, 'latin1') + 4;
+  if (from < 4) {
+    if (!closed || start === data.length) return null;
+    return { ...nothing, line: data.toString('latin1', start).split('\r\n', 1)[0] ?? '', end: data.length };
   }
-  const [line = '', ...lines] = text.slice(0, headEnd).split('\r\n');
+  const text = data.toString('latin1', start, from - 4);
+  const [line = '', ...lines] = text.split('\r\n');
   if (/[^\t\x20-\x7e\x80-\xff]/.test(line) || line === '') throw new Error(`bad first line ${show(line)}`);
   const headers = lines.map(readHeader);
   const head = { ...nothing, line, headers };
   const lengths = headers.filter(([name]) => name.toLowerCase() === 'content-length');
   const codings = headers.filter(([name]) => name.toLowerCase() === 'transfer-encoding');
-  if (lengths.length + codings.length > 1) throw new Error(`two framings in ${show(text.slice(0, headEnd))}`);
-  const from = start + headEnd + 4;
+  if (lengths.length + codings.length > 1) throw new Error(`two framings in ${show(text)}`);
   if (ending === 'none') return { ...head, complete: true, end: from };
   const coding = codings[0]?.[1];
   if (coding !== undefined) {
@@ -84,7 +83,7 @@ export function readMessage(data: Buffer, start: number, ending: Ending, closed:
     if (!closed) return null;
     return { ...head, closeDelimited: true, body: data.subarray(from), complete: true, end: data.length };
   }
-  if (!/^\d{1,15}$/.test(length)) throw new Error(`content-length ${show(length)}`);
+  if (!/^\d{1,16}$/.test(length)) throw new Error(`content-length ${show(length)}`);
   const end = from + Number(length);
   if (end <= data.length) return { ...head, body: data.subarray(from, end), complete: true, end };
   return closed ? { ...head, body: data.subarray(from), end: data.length } : null;

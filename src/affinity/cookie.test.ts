@@ -1,0 +1,279 @@
+import { describe, expect, test } from 'vitest';
+import { edited, requestWith, responseWith } from '../../test/support/heads.ts';
+import { Splice } from '../http/splice.ts';
+import { type ClientFacts, Session } from './affinity.ts';
+import { CookieAffinity, type CookieSettings } from './cookie.ts';
+import { TokenRing } from './token.ts';
+
+const now = 1_800_000_000;
+const hour = 3600;
+const settings: CookieSettings = {
+  name: 'limpet',
+  path: '/',
+  domain: '',
+  sameSite: 'Lax',
+  secure: 'auto',
+  httpOnly: true,
+  partitioned: false,
+  lifetime: 'session',
+  idle: 8 * hour * 1000,
+  absolute: 0,
+  onCacheable: 'private',
+};
+const client: ClientFacts = { clientAddress: '1.2.3.4', clientSecure: false };
+
+function affinityOf(change: Partial<CookieSettings> = {}): { affinity: CookieAffinity; ring: TokenRing } {
+  const filled = { ...settings, ...change };
+  const ring = new TokenRing([Buffer.alloc(32, 'k')], 'shop', {
+    idle: filled.idle / 1000,
+    absolute: filled.absolute / 1000,
+  });
+  let next = 1;
+  const randomWords = (words: Uint32Array) => {
+    for (let i = 0; i < words.length; i++) words[i] = next++;
+  };
+  return { affinity: new CookieAffinity(filled, { ring, randomWords }), ring };
+}
+
+function tokenOf(ring: TokenRing, fields: Partial<Session> = {}): string {
+  return ring.sign(
+    Object.assign(new Session(), {
+      owner: 5,
+      sid0: 9,
+      sid1: 8,
+      sid2: 7,
+      sid3: 6,
+      epoch: 3,
+      born: now,
+      seen: now,
+      ...fields,
+    }),
+  );
+}
+
+function recognise(affinity: CookieAffinity, ...lines: string[]): { found: boolean; session: Session; left: string } {
+  const head = requestWith(...lines);
+  const session = new Session();
+  const edit = new Splice();
+  const found = affinity.recognise(head, client, now, session, edit);
+  return { found, session, left: edited(head, edit).replace('Host: a\r\n', '') };
+}
+
+/** What the client gets of a 302 with these headers. */
+function bind(
+  affinity: CookieAffinity,
+  session: Session,
+  lines: string[] = [],
+  facts = client,
+  status = 302,
+): { told: boolean; left: string } {
+  const head = responseWith(status, ...lines);
+  const edit = new Splice();
+  const told = affinity.bind(session, head, facts, now, edit);
+  return { told, left: edited(head, edit) };
+}
+
+function begun(affinity: CookieAffinity): Session {
+  const session = new Session();
+  affinity.begin(now, session);
+  session.owner = 5;
+  return session;
+}
+
+describe('recognise', () => {
+  const { affinity, ring } = affinityOf();
+  const token = tokenOf(ring);
+
+  test('fills the session and hides the cookie', () => {
+    const { found, session, left } = recognise(affinity, `Cookie: a=1; limpet=${token}; b=2`);
+    expect(found).toBe(true);
+    expect(session).toMatchObject({
+      affinity,
+      recognised: true,
+      verdict: 'valid',
+      owner: 5,
+      key: 9,
+      sid0: 9,
+      sid1: 8,
+      sid2: 7,
+      sid3: 6,
+      epoch: 3,
+      born: now,
+      changed: false,
+    });
+    expect(left).toBe('Cookie: a=1; b=2\r\n');
+  });
+
+  test.each([
+    ['none', []],
+    ['none', ['Cookie: limpet2=x; a=limpet']],
+    ['invalid', ['Cookie: limpet=']],
+    ['invalid', ['Cookie: limpet=forged']],
+    ['invalid', [`Cookie: limpet="${token}"`]],
+    ['idle', [`Cookie: limpet=${tokenOf(ring, { seen: now - 8 * hour })}`]],
+  ])('says %s of %j and leaves an empty session', (verdict, lines) => {
+    const { found, session, left } = recognise(affinity, ...lines);
+    expect(found).toBe(false);
+    expect(session).toEqual(Object.assign(new Session(), { verdict }));
+    expect(left).not.toMatch(/limpet=/);
+  });
+
+  test('says old of a session beyond its absolute time', () => {
+    const limited = affinityOf({ absolute: hour * 1000 });
+    expect(
+      recognise(limited.affinity, `Cookie: limpet=${tokenOf(limited.ring, { born: now - hour })}`).session.verdict,
+    ).toBe('old');
+  });
+
+  test('takes the first valid one of several, hides all, and keeps what it says', () => {
+    const other = tokenOf(ring, { owner: 77, sid0: 77 });
+    const forged = `${token.slice(0, -1)}${token.endsWith('A') ? 'B' : 'A'}`;
+    const idle = tokenOf(ring, { seen: now - 9 * hour, owner: 66 });
+    for (const cookies of [
+      `limpet=${forged}; limpet=${idle}; limpet=${token}; limpet=${other}`,
+      `limpet=${token}; limpet=${other}; limpet=${idle}; limpet=x`,
+    ]) {
+      const { found, session, left } = recognise(affinity, `Cookie: ${cookies}`, 'Cookie: z=1; limpet=again');
+      expect(found).toBe(true);
+      expect(session.owner).toBe(5);
+      expect(session.sid0).toBe(9);
+      expect(left).toBe('Cookie: z=1\r\n');
+    }
+  });
+
+  test('of several that do not hold, one that did says why', () => {
+    const idle = tokenOf(ring, { seen: now - 9 * hour });
+    expect(recognise(affinity, `Cookie: limpet=x; limpet=${idle}`).session.verdict).toBe('idle');
+    expect(recognise(affinity, `Cookie: limpet=${idle}; limpet=x`).session.verdict).toBe('idle');
+  });
+
+  test.each([
+    [hour * 2 - 1, false],
+    [hour * 2, true],
+  ])('dates the token anew after a quarter of the idle time: %i s, %s', (age, changed) => {
+    expect(recognise(affinity, `Cookie: limpet=${tokenOf(ring, { seen: now - age })}`).session.changed).toBe(changed);
+  });
+
+  test('never dates it anew without an idle time', () => {
+    const timeless = affinityOf({ idle: 0 });
+    const { found, session } = recognise(
+      timeless.affinity,
+      `Cookie: limpet=${tokenOf(timeless.ring, { born: 0, seen: 0 })}`,
+    );
+    expect([found, session.changed]).toEqual([true, false]);
+  });
+});
+
+test('begin gives a random id, a key, a birth and the first epoch', () => {
+  const { affinity } = affinityOf();
+  const [first, second] = [begun(affinity), begun(affinity)];
+  expect(first).toMatchObject({
+    affinity,
+    recognised: false,
+    sid0: 1,
+    sid1: 2,
+    sid2: 3,
+    sid3: 4,
+    key: 1,
+    epoch: 1,
+    born: now,
+    changed: true,
+  });
+  expect(second).toMatchObject({ sid0: 5, sid3: 8, key: 5 });
+});
+
+describe('bind', () => {
+  test('tells the client a token that is recognised again', () => {
+    const { affinity } = affinityOf();
+    const session = begun(affinity);
+    const { told, left } = bind(affinity, session);
+    expect(told).toBe(true);
+    const token = /^Set-Cookie: limpet=([\w-]{72}); Path=\/; HttpOnly; SameSite=Lax\r\n$/.exec(left)?.[1];
+    const again = recognise(affinity, `Cookie: limpet=${token}`);
+    expect(again.found).toBe(true);
+    expect(again.session).toMatchObject({
+      owner: 5,
+      sid0: 1,
+      sid1: 2,
+      sid2: 3,
+      sid3: 4,
+      epoch: 1,
+      born: now,
+      seen: now,
+      changed: false,
+    });
+  });
+
+  test('tells nothing when nothing has changed', () => {
+    const { affinity, ring } = affinityOf();
+    const { session } = recognise(affinity, `Cookie: limpet=${tokenOf(ring)}`);
+    expect(bind(affinity, session, ['A: b'])).toEqual({ told: false, left: 'A: b\r\n' });
+  });
+
+  test.each<[Partial<CookieSettings>, boolean, string]>([
+    [{}, false, '; Path=/; HttpOnly; SameSite=Lax'],
+    [{}, true, '; Path=/; HttpOnly; SameSite=Lax; Secure'],
+    [{ secure: 'always' }, false, '; Path=/; HttpOnly; SameSite=Lax; Secure'],
+    [{ secure: 'never' }, true, '; Path=/; HttpOnly; SameSite=Lax'],
+    [{ path: '/app', domain: 'example.org' }, false, '; Path=/app; Domain=example.org; HttpOnly; SameSite=Lax'],
+    [{ httpOnly: false, sameSite: 'Strict' }, false, '; Path=/; SameSite=Strict'],
+    [
+      { sameSite: 'None', secure: 'always', partitioned: true },
+      false,
+      '; Path=/; HttpOnly; SameSite=None; Partitioned; Secure',
+    ],
+    [{ lifetime: 'permanent', absolute: hour * 1000 }, false, '; Path=/; HttpOnly; SameSite=Lax; Max-Age=3600'],
+  ])('%j on TLS %s: %s', (change, clientSecure, attributes) => {
+    const { affinity } = affinityOf(change);
+    const { left } = bind(affinity, begun(affinity), [], { ...client, clientSecure });
+    expect(left.replace(/^Set-Cookie: limpet=[\w-]{72}/, '')).toBe(`${attributes}\r\n`);
+  });
+
+  test('Max-Age never goes beyond the absolute time', () => {
+    const { affinity, ring } = affinityOf({ lifetime: 'permanent', absolute: 10 * hour * 1000 });
+    const { session } = recognise(
+      affinity,
+      `Cookie: limpet=${tokenOf(ring, { born: now - 9 * hour, seen: now - 7 * hour })}`,
+    );
+    expect(bind(affinity, session).left).toContain(`; Max-Age=${hour}\r\n`);
+  });
+
+  test("takes a server's cookie of our name out, whether or not we set one", () => {
+    const { affinity, ring } = affinityOf();
+    const { session } = recognise(affinity, `Cookie: limpet=${tokenOf(ring)}`);
+    const foreign = [
+      'Set-Cookie: limpet=evil; Path=/',
+      'Set-Cookie: a=1',
+      'set-cookie: limpet \t=evil',
+      'Set-Cookie: limpet=',
+      'Set-Cookie: limpets=1',
+      'Set-Cookie: x=limpet=1',
+      'Set-Cookie: limpet',
+      'Set-Cookie: Limpet=1',
+    ];
+    const kept =
+      'Set-Cookie: a=1\r\nSet-Cookie: limpets=1\r\nSet-Cookie: x=limpet=1\r\nSet-Cookie: limpet\r\nSet-Cookie: Limpet=1\r\n';
+    expect(bind(affinity, session, foreign)).toEqual({ told: false, left: kept });
+    expect(bind(affinity, begun(affinity), foreign).left).toMatch(new RegExp(`^${kept}Set-Cookie: limpet=[\\w-]{72};`));
+  });
+
+  test('makes a cacheable response private, or leaves it without a cookie', () => {
+    const { affinity } = affinityOf();
+    const { told, left } = bind(affinity, begun(affinity), ['Cache-Control: public, max-age=60'], client, 200);
+    expect(told).toBe(true);
+    expect(left).toMatch(/^Cache-Control: private, max-age=60\r\nSet-Cookie: limpet=/);
+    const skipping = affinityOf({ onCacheable: 'skip' }).affinity;
+    const session = begun(skipping);
+    expect(bind(skipping, session, ['Cache-Control: public'], client, 200)).toEqual({
+      told: false,
+      left: 'Cache-Control: public\r\n',
+    });
+    // The next response that no cache stores tells it.
+    expect(bind(skipping, session, ['Cache-Control: no-store'], client, 200).told).toBe(true);
+  });
+});
+
+test('a name that is no token is refused', () => {
+  expect(() => affinityOf({ name: 'a b' })).toThrow('is not a token');
+  expect(() => affinityOf({ name: 'a;b' })).toThrow('is not a token');
+});

@@ -1,0 +1,194 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { Session } from './affinity.ts';
+import { derive, TokenRing, tokenChars } from './token.ts';
+
+const keyA = Buffer.alloc(32, 'a');
+const keyB = Buffer.alloc(32, 'b');
+const noLimit = { idle: 0, absolute: 0 };
+const now = 1_800_000_000;
+
+const word = fc.integer({ min: 0, max: 0xffffffff });
+const session = fc
+  .record({
+    owner: fc.integer({ min: 1, max: 2 ** 48 - 1 }),
+    sid0: word,
+    sid1: word,
+    sid2: word,
+    sid3: word,
+    epoch: word,
+    born: fc.nat(now),
+    seen: fc.nat(now),
+  })
+  .map((fields) => Object.assign(new Session(), fields));
+
+function sessionOf(fields: Partial<Session> = {}): Session {
+  return Object.assign(new Session(), {
+    owner: 7,
+    sid0: 1,
+    sid1: 2,
+    sid2: 3,
+    sid3: 4,
+    epoch: 1,
+    born: now,
+    seen: now,
+    ...fields,
+  });
+}
+
+function verifyText(ring: TokenRing, text: string, at = now, into = new Session()): string {
+  const bytes = Buffer.from(`<${text}>`, 'latin1');
+  return ring.verify(bytes, 1, bytes.length - 1, at, into);
+}
+
+const fieldsOf = ({ owner, sid0, sid1, sid2, sid3, epoch, born, seen }: Session) => ({
+  owner,
+  sid0,
+  sid1,
+  sid2,
+  sid3,
+  epoch,
+  born,
+  seen,
+});
+
+describe('a token', () => {
+  test('says what was signed: read anew, from the cache, and by another node', () => {
+    const ring = new TokenRing([keyA], 'shop', noLimit);
+    const node = new TokenRing([keyA], 'shop', noLimit);
+    fc.assert(
+      fc.property(session, (made) => {
+        const text = ring.sign(made);
+        expect(text).toMatch(/^[A-Za-z0-9_-]{72}$/);
+        for (const reader of [ring, ring, node]) {
+          const read = new Session();
+          expect(verifyText(reader, text, now, read)).toBe('valid');
+          expect(fieldsOf(read)).toEqual(fieldsOf(made));
+        }
+      }),
+    );
+  });
+
+  test('with any bit changed is refused, before and after the true one was seen', () => {
+    const ring = new TokenRing([keyA], 'shop', noLimit);
+    const text = ring.sign(sessionOf());
+    const raw = Buffer.from(text, 'base64url');
+    expect(raw).toHaveLength(54);
+    for (const round of ['cold', 'kept']) {
+      for (let bit = 0; bit < raw.length * 8; bit++) {
+        const forged = Buffer.from(raw);
+        forged[bit >> 3]! ^= 1 << (bit & 7);
+        expect(`${round} ${bit} ${verifyText(ring, forged.toString('base64url'))}`).toBe(`${round} ${bit} invalid`);
+      }
+      expect(verifyText(ring, text)).toBe('valid');
+    }
+  });
+
+  test('has one spelling: any other byte at any place is refused', () => {
+    const ring = new TokenRing([keyA], 'shop', noLimit);
+    const text = ring.sign(sessionOf());
+    expect(verifyText(ring, text)).toBe('valid');
+    for (let i = 0; i < tokenChars; i++) {
+      for (let byte = 0; byte < 256; byte++) {
+        const char = String.fromCharCode(byte);
+        if (char === text[i]) continue;
+        expect(verifyText(ring, text.slice(0, i) + char + text.slice(i + 1))).toBe('invalid');
+      }
+    }
+    for (const other of [
+      `${text}=`,
+      `${text}A`,
+      text.slice(1),
+      '',
+      `"${text.slice(2)}"`,
+      text.replaceAll('-', '+').replaceAll('_', '/'),
+    ]) {
+      if (other !== text) expect(verifyText(ring, other)).toBe('invalid');
+    }
+  });
+
+  test('of nothing but one byte is refused by a ring that has seen none', () => {
+    const ring = new TokenRing([keyA], 'shop', noLimit);
+    for (let byte = 0; byte < 256; byte++)
+      expect(verifyText(ring, String.fromCharCode(byte).repeat(tokenChars))).toBe('invalid');
+  });
+
+  test('of another pool or another key is refused', () => {
+    const text = new TokenRing([keyA], 'shop', noLimit).sign(sessionOf());
+    expect(verifyText(new TokenRing([keyA], 'shop', noLimit), text)).toBe('valid');
+    expect(verifyText(new TokenRing([keyA], 'shop2', noLimit), text)).toBe('invalid');
+    expect(verifyText(new TokenRing([keyB], 'shop', noLimit), text)).toBe('invalid');
+  });
+});
+
+describe('keys rotate', () => {
+  const before = new TokenRing([keyA], 'shop', noLimit);
+  const during = new TokenRing([keyB, keyA], 'shop', noLimit);
+  const after = new TokenRing([keyB], 'shop', noLimit);
+  const old = before.sign(sessionOf());
+  const fresh = during.sign(sessionOf());
+
+  test('all verify, the first signs', () => {
+    expect(verifyText(during, old)).toBe('valid');
+    expect(verifyText(during, fresh)).toBe('valid');
+    expect(verifyText(after, fresh)).toBe('valid');
+    expect(verifyText(after, old)).toBe('invalid');
+    expect(verifyText(before, fresh)).toBe('invalid');
+  });
+
+  test('two keys with the same id are both tried', () => {
+    const idOf = (secret: Buffer) => derive(secret, 'limpet key id')[0]!;
+    let twin = Buffer.alloc(32);
+    for (let n = 1; idOf(twin) !== idOf(keyA); n++) {
+      twin = Buffer.alloc(32);
+      twin.writeUInt32BE(n);
+    }
+    const both = new TokenRing([twin, keyA], 'shop', noLimit);
+    expect(verifyText(both, old)).toBe('valid');
+    expect(verifyText(both, both.sign(sessionOf()))).toBe('valid');
+    expect(verifyText(new TokenRing([twin], 'shop', noLimit), old)).toBe('invalid');
+  });
+});
+
+describe('times', () => {
+  const ring = new TokenRing([keyA], 'shop', { idle: 100, absolute: 1000 });
+  const at = (born: number, seen: number) =>
+    verifyText(ring, ring.sign(sessionOf({ born: now + born, seen: now + seen })));
+
+  test.each([
+    [0, 0, 'valid'],
+    [-500, -99, 'valid'],
+    [-500, -100, 'idle'],
+    [-999, 0, 'valid'],
+    [-1000, 0, 'old'],
+    [-1000, -100, 'old'],
+    [60, 60, 'valid'],
+    [61, 0, 'invalid'],
+    [0, 61, 'invalid'],
+  ])('born %i s and seen %i s from now: %s', (born, seen, verdict) => {
+    expect(at(born, seen)).toBe(verdict);
+    // From the cache too.
+    expect(at(born, seen)).toBe(verdict);
+  });
+
+  test('a kept token grows old like any other', () => {
+    const text = ring.sign(sessionOf());
+    expect([0, 99, 100].map((later) => verifyText(ring, text, now + later))).toEqual(['valid', 'valid', 'idle']);
+    expect(verifyText(ring, text, now)).toBe('valid');
+  });
+
+  test('without limits nothing does', () => {
+    const timeless = new TokenRing([keyA], 'shop', noLimit);
+    expect(verifyText(timeless, timeless.sign(sessionOf({ born: 0, seen: 0 })))).toBe('valid');
+  });
+});
+
+test('many tokens that share slots of the cache are never taken for each other', () => {
+  const ring = new TokenRing([keyA], 'shop', noLimit);
+  const tokens = Array.from({ length: 10_000 }, (_, i) => ring.sign(sessionOf({ sid0: i, owner: i + 1 })));
+  for (const [i, text] of [...tokens.entries(), ...tokens.entries()]) {
+    const read = new Session();
+    expect(verifyText(ring, text, now, read)).toBe('valid');
+    if (read.sid0 !== i || read.owner !== i + 1) expect.fail(`token ${i} was read as ${read.sid0}`);
+  }
+});

@@ -1,0 +1,16 @@
+/** A real Socket.IO server in a process of its own, `socket.io-server.ts <name> <port>`. */
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Server } from 'socket.io';
+
+const [name = 'app', port = '0'] = process.argv.slice(2);
+
+const server = createServer();
+const io = new Server(server, { pingInterval: 300, pingTimeout: 5000 });
+io.on('connection', (socket) => {
+  socket.emit('who', name, socket.conn.transport.name);
+  socket.on('echo', (value: unknown, answer: (server: string, value: unknown) => void) => answer(name, value));
+});
+server.listen(Number(port), '127.0.0.1', () => console.log(`listening ${(server.address() as AddressInfo).port}`));
+
+process.stdin.resume().on('end', () => process.exit());

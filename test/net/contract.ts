@@ -1,0 +1,13 @@
+/** The contract of src/net/socket.ts as cases, the same for every runtime. */
+import { addresses } from './addresses.ts';
+import { endings } from './endings.ts';
+import { flow } from './flow.ts';
+import type { Case } from './peer.ts';
+
+export const cases: Readonly<Record<string, Case>> = { ...flow, ...endings, ...addresses };
+
+/** What the program says of a case, one JSON line each. `error` '' when the contract held. */
+export interface CaseResult {
+  readonly name: string;
+  readonly error: string;
+}

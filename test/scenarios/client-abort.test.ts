@@ -1,0 +1,52 @@
+/** A client that goes away takes its request with it: the server is not left working for nobody. */
+import { describe, expect, test } from 'vitest';
+import { startLimpet } from '../support/limpet.ts';
+import { httpOrigin } from '../support/origin.ts';
+import { configFor, until } from '../support/peers.ts';
+import { RawClient } from '../support/raw.ts';
+import { runtimes } from '../support/runtimes.ts';
+
+describe.each(runtimes)('a client that leaves on %s', (runtime) => {
+  test.each([
+    ['while the server thinks', 'GET /think HTTP/1.1\r\nHost: x\r\n\r\n'],
+    ['in the middle of its upload', 'POST /think HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nhalf'],
+    ['in the middle of a chunk', 'POST /think HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n100\r\nhalf'],
+    ['in the middle of the response', 'GET /stream HTTP/1.1\r\nHost: x\r\n\r\n'],
+  ])('%s', async (_, request) => {
+    let arrived = 0;
+    let gone = 0;
+    await using origin = await httpOrigin('a', (incoming, response) => {
+      arrived++;
+      incoming.resume().on('error', () => {});
+      response.on('close', () => {
+        gone++;
+      });
+      if (incoming.url === '/stream') response.write('first');
+    });
+    await using limpet = await startLimpet(runtime, { config: configFor([origin]) });
+    for (const leave of ['reset', 'end'] as const) {
+      arrived = gone = 0;
+      await using client = await RawClient.connect(limpet.port);
+      await client.send(request);
+      await until('the request arrives', () => arrived === 1);
+      if (request.includes('/stream')) await client.wait('first bytes', 5000, () => client.rest.includes('first'));
+      client[leave]();
+      await until(`the server sees the ${leave}`, () => gone === 1);
+    }
+  });
+
+  test('with halfClose the end of its sending is not its leaving', async () => {
+    let finish: () => void = () => {};
+    await using origin = await httpOrigin('a', (_, response) => {
+      finish = () => response.end('done');
+    });
+    await using limpet = await startLimpet(runtime, { config: configFor([origin], {}, { halfClose: true }) });
+    await using client = await RawClient.connect(limpet.port);
+    await client.send('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    client.end();
+    await until('the request arrives', () => origin.requests() === 1);
+    finish();
+    expect((await client.response()).body.toString()).toBe('done');
+    expect(await client.closed()).toBe('ended');
+  });
+});

@@ -1,0 +1,45 @@
+/** What traffic itself shows: a server that fails in a row is left out for a while, then tried again. */
+import { describe, expect, test } from 'vitest';
+import { startLimpet } from '../support/limpet.ts';
+import { httpOrigin, RESET, rawOrigin } from '../support/origin.ts';
+import { ask, configFor, until } from '../support/peers.ts';
+import { runtimes } from '../support/runtimes.ts';
+
+describe.each(runtimes)('passive ejection on %s', (runtime) => {
+  test('after errors of its own (5xx) in a row, and back after its time', async () => {
+    let ill = true;
+    await using bad = await httpOrigin('bad', (_, response) => response.writeHead(ill ? 500 : 200).end('bad'));
+    await using good = await httpOrigin('good', (_, response) => response.end('good'));
+    const passive = { serverErrors: 3, ejection: '600ms' };
+    const pool = { affinity: 'none', balance: 'round-robin', health: { passive } };
+    await using limpet = await startLimpet(runtime, { config: configFor([bad, good], pool) });
+    const statuses: number[] = [];
+    for (let i = 0; i < 12; i++) statuses.push((await ask(limpet.url)).status);
+    expect(statuses.filter((status) => status === 500)).toHaveLength(3);
+    expect(bad.requests()).toBe(3);
+    ill = false;
+    await until('it is tried again and stays', async () => (await ask(limpet.url)).body === 'bad');
+    const bodies: string[] = [];
+    for (let i = 0; i < 6; i++) bodies.push((await ask(limpet.url)).body);
+    expect(bodies.filter((body) => body === 'bad').length).toBeGreaterThan(1);
+  });
+
+  test('after connections that break in a row: no more requests are wasted on it', async () => {
+    await using bad = await rawOrigin('bad', (connection) => connection.say(RESET));
+    await using good = await httpOrigin('good', (_, response) => response.end('good'));
+    const passive = { connectErrors: 2, ejection: '30s' };
+    const pool = { affinity: 'none', balance: 'round-robin', health: { passive } };
+    await using limpet = await startLimpet(runtime, { config: configFor([bad, good], pool) });
+    for (let i = 0; i < 12; i++) expect((await ask(limpet.url)).body).toBe('good');
+    expect(bad.connections.length).toBe(2);
+  });
+
+  test('passive: false never ejects', async () => {
+    await using bad = await httpOrigin('bad', (_, response) => response.writeHead(500).end('bad'));
+    await using good = await httpOrigin('good', (_, response) => response.end('good'));
+    const pool = { affinity: 'none', balance: 'round-robin', health: { passive: false } };
+    await using limpet = await startLimpet(runtime, { config: configFor([bad, good], pool) });
+    for (let i = 0; i < 12; i++) await ask(limpet.url);
+    expect(bad.requests()).toBe(6);
+  });
+});
