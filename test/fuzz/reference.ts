@@ -43,6 +43,7 @@ export function decodeChunked(input: string): Decoded {
     if (extensions > maxExtensionBytes) return give('bad-chunk');
     at += line[0].length;
     const size = Number.parseInt(digits, 16);
+    extensions = Math.max(0, extensions - size);
     if (size === 0) break;
     data += input.slice(at, at + size);
     at += size;
@@ -70,7 +71,7 @@ export function decodeChunked(input: string): Decoded {
 /** RFC 9110 section 6.5.1, and what our own headers would be taken for. The fuzz uses no other names. */
 function mayBeTrailer(name: string): boolean {
   const plain = name.toLowerCase().replaceAll('_', '-');
-  return !/^(?:content-length|transfer-encoding|host|cookie|set-cookie|connection|x-forwarded-for|limpet-.*|authorization|content-type)$/.test(
+  return !/^(?:content-length|transfer-encoding|host|cookie|set-cookie|connection|x-forwarded-.*|limpet-.*|authorization|content-type)$/.test(
     plain,
   );
 }

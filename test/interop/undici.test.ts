@@ -44,7 +44,7 @@ describe.each(runtimes)('undici through limpet on %s', (runtime) => {
         config: {
           pools: {
             app: { servers: [{ name: 'a', address: echo.address }] },
-            special: { servers: [{ name: 'special', address: special.address }] },
+            special: { servers: [{ name: 'special', address: special.address }], affinity: 'none' },
           },
           routes: [
             { match: { path: '/special/' }, pool: 'special' },

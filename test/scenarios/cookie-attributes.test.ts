@@ -51,7 +51,10 @@ describe.each(runtimes)('cookie attributes on %s', (runtime) => {
   beforeAll(async () => {
     const { name, address } = started.use(await httpOrigin('a'));
     const pools = Object.fromEntries(
-      cases.map(({ cookie }, i) => [`p${i}`, { servers: [{ name, address }], affinity: [{ cookie }] }]),
+      cases.map(({ cookie }, i) => [
+        `p${i}`,
+        { servers: [{ name, address }], affinity: [{ cookie: { name: `limpet-p${i}`, ...cookie } }] },
+      ]),
     );
     const config = {
       listeners: [{ address: '127.0.0.1:0', trustedProxies: ['127.0.0.1/32'] }],
@@ -67,7 +70,7 @@ describe.each(runtimes)('cookie attributes on %s', (runtime) => {
     const reply = await ask(`${limpet.url}/${i}`, { headers });
     expect(reply.setCookies).toHaveLength(1);
     const { name, attributes } = parseSetCookie(reply.setCookies[0]!);
-    expect(name).toBe(cookie.name ?? 'limpet');
+    expect(name).toBe(cookie.name ?? `limpet-p${i}`);
     expect(Object.fromEntries(attributes)).toEqual(expected);
   });
 
