@@ -63,4 +63,11 @@ addEventListener('submit', async (event) => {
 });
 
 showTrail();
-fetch('/status').then(showEpoch, () => {});
+fetch('/status').then(
+  (response) => {
+    showEpoch(response);
+    // Read to the end: a body that nobody takes keeps the request open.
+    return response.text();
+  },
+  () => {},
+);

@@ -120,8 +120,10 @@ function describe(response: Response): string {
   return [String(response.status), ...valuesOf(response, 'Limpet-Reason')].join(' ');
 }
 
+/** Our own token is left out: one of 200,000 happens to spell the word. */
 function hasEvil(response: Response): boolean {
-  return [...response.headers, ...response.trailers].some((header) => header.join(': ').includes('evil'));
+  const text = [...response.headers, ...response.trailers].map((header) => header.join(': ')).join('\n');
+  return text.replace(/limpet=[\w-]{72}/g, '').includes('evil');
 }
 
 function checkServed(response: Response, one: ResponseCase): string[] {
