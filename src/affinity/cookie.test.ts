@@ -1,13 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { edited, requestWith, responseWith } from '../../test/support/heads.ts';
+import type { CookieOptions } from '../config/options.ts';
 import { Splice } from '../http/splice.ts';
 import { type ClientFacts, Session } from './affinity.ts';
-import { CookieAffinity, type CookieSettings } from './cookie.ts';
+import { CookieAffinity } from './cookie.ts';
 import { TokenRing } from './token.ts';
 
 const now = 1_800_000_000;
 const hour = 3600;
-const settings: CookieSettings = {
+const settings: CookieOptions = {
+  type: 'cookie',
   name: 'limpet',
   path: '/',
   domain: '',
@@ -22,7 +24,7 @@ const settings: CookieSettings = {
 };
 const client: ClientFacts = { clientAddress: '1.2.3.4', clientSecure: false };
 
-function affinityOf(change: Partial<CookieSettings> = {}): { affinity: CookieAffinity; ring: TokenRing } {
+function affinityOf(change: Partial<CookieOptions> = {}): { affinity: CookieAffinity; ring: TokenRing } {
   const filled = { ...settings, ...change };
   const ring = new TokenRing([Buffer.alloc(32, 'k')], 'shop', {
     idle: filled.idle / 1000,
@@ -210,7 +212,7 @@ describe('bind', () => {
     expect(bind(affinity, session, ['A: b'])).toEqual({ told: false, left: 'A: b\r\n' });
   });
 
-  test.each<[Partial<CookieSettings>, boolean, string]>([
+  test.each<[Partial<CookieOptions>, boolean, string]>([
     [{}, false, '; Path=/; HttpOnly; SameSite=Lax'],
     [{}, true, '; Path=/; HttpOnly; SameSite=Lax; Secure'],
     [{ secure: 'always' }, false, '; Path=/; HttpOnly; SameSite=Lax; Secure'],

@@ -1,4 +1,5 @@
 /** Affinity by our own cookie: the token travels with the client, and the servers never see it. */
+import type { CookieOptions } from '../config/options.ts';
 import { EQUALS, equalsBytes, isToken, SP, TAB } from '../http/bytes.ts';
 import { makePrivate } from '../http/cache.ts';
 import { CookieScan } from '../http/cookie.ts';
@@ -8,21 +9,6 @@ import type { Splice } from '../http/splice.ts';
 import type { Affinity, ClientFacts, Session, Verdict } from './affinity.ts';
 import type { TokenRing } from './token.ts';
 
-/** The filled options of `affinity: [{ cookie: ... }]`; times in milliseconds. */
-export interface CookieSettings {
-  readonly name: string;
-  readonly path: string;
-  readonly domain: string;
-  readonly sameSite: 'Strict' | 'Lax' | 'None';
-  readonly secure: 'auto' | 'always' | 'never';
-  readonly httpOnly: boolean;
-  readonly partitioned: boolean;
-  readonly lifetime: 'session' | 'permanent';
-  readonly idle: number;
-  readonly absolute: number;
-  readonly onCacheable: 'private' | 'skip';
-}
-
 export interface CookieDependencies {
   readonly ring: TokenRing;
   /** Fills the words with random bits, cryptographically strong. */
@@ -31,7 +17,7 @@ export interface CookieDependencies {
 
 export class CookieAffinity implements Affinity {
   readonly name = 'cookie';
-  private readonly settings: CookieSettings;
+  private readonly settings: CookieOptions;
   private readonly deps: CookieDependencies;
   private readonly cookieName: Uint8Array;
   private readonly scan = new CookieScan();
@@ -40,7 +26,7 @@ export class CookieAffinity implements Affinity {
   private readonly redateAfter: number;
   private readonly attributes: string;
 
-  constructor(settings: CookieSettings, deps: CookieDependencies) {
+  constructor(settings: CookieOptions, deps: CookieDependencies) {
     this.settings = settings;
     this.deps = deps;
     this.cookieName = Uint8Array.from(settings.name, (char) => char.charCodeAt(0));
