@@ -7,21 +7,19 @@
  *
  * draining: the client has not taken its last answer. linger: our FIN is sent, the rest is thrown away.
  */
-import { STATUS_CODES } from 'node:http';
 import { balancerFaults, type Fault, requestFaults } from '../errors.ts';
 import { BodyReader } from '../http/body.ts';
 import { LF } from '../http/bytes.ts';
 import { forwardedLines, headerSays, writeForwarded, writeForwardedFor } from '../http/forwarded.ts';
 import { Method, type RequestHead, type ResponseHead } from '../http/head.ts';
-import { cutContentLength } from '../http/hop-headers.ts';
 import { Name } from '../http/names.ts';
 import type { Splice } from '../http/splice.ts';
 import type { HeadWriter } from '../http/writer.ts';
 import { counter } from '../metrics/counters.ts';
 import type { Socket, SocketHandler } from '../net/socket.ts';
 import { Deadline, type DeadlineOwner } from '../time/wheel.ts';
+import { Answer } from './answer.ts';
 import type { Client } from './client.ts';
-import { errorBody } from './error-page.ts';
 import type { Exchange } from './exchange.ts';
 import type { Work } from './work.ts';
 
@@ -47,8 +45,6 @@ export interface ListenerSettings {
 const lingerTime = 2000;
 /** Pipelined bytes held before the socket is paused. */
 const maxHeld = 16 * 1024;
-/** A body up to this size leaves in one write with its head. */
-const joinBytes = 32 * 1024;
 
 type State = 'head' | 'exchange' | 'draining' | 'tunnel' | 'linger' | 'closed';
 
@@ -60,6 +56,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
   private readonly settings: ListenerSettings;
   private readonly socket: Socket;
   private readonly deadline = new Deadline(this);
+  private readonly answer: Answer;
   private state: State = 'head';
   private exchange: Exchange | null = null;
   /** The beginning of a head; its time runs from the first byte. */
@@ -72,14 +69,9 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
   private bodyBytes = 0;
   /** All of the current request has come. */
   private requestWhole = true;
-  private minor = 1;
-  private method: number = Method.get;
-  /** This connection goes on after the current response. */
-  private keepAlive = true;
-  private chunked = false;
-  /** The response has a body whose end can only be told by closing. */
-  private untilClose = false;
+  /** Inside `consume`: what comes next is read by its loop. */
   private consuming = false;
+  /** The client's FIN has come. */
   private ended = false;
   private forwarded: string | null = null;
   /** Bytes that the client had not taken when we last looked. */
@@ -89,6 +81,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
     this.work = work;
     this.settings = settings;
     this.socket = socket;
+    this.answer = new Answer(work, socket);
     this.peer = socket.remoteAddress;
     this.trusted = settings.isTrusted(this.peer);
     this.secure = socket.secure;
@@ -137,7 +130,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
       return;
     }
     if (this.settings.halfClose && this.requestWhole) {
-      this.keepAlive = false;
+      this.answer.keepAlive = false;
       return;
     }
     this.socket.destroy();
@@ -170,7 +163,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
 
   /** Ends the connection as soon as nothing is under way. */
   stop(): void {
-    this.keepAlive = false;
+    this.answer.keepAlive = false;
     if (this.state === 'head' && this.partial === null) this.closeSocket();
   }
 
@@ -202,10 +195,11 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
       } else if (this.state === 'exchange' && !this.requestWhole) {
         p = this.readBody(bytes, p);
         if (p < 0) break;
-      } else if (this.state === 'exchange') {
-        this.hold(bytes.subarray(p));
+      } else {
+        // The next request has to wait; what comes after the last one is thrown away.
+        if (this.state === 'exchange' || this.state === 'draining') this.hold(bytes.subarray(p));
         break;
-      } else break;
+      }
     }
     this.consuming = false;
   }
@@ -236,11 +230,8 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
     work.wheel.set(this.deadline, 0);
     this.headBegun = false;
     this.enter('exchange');
-    this.minor = head.minor;
-    this.method = head.method;
-    this.keepAlive = head.keepAlive && !work.stopping;
+    this.answer.begin(head.method, head.minor, head.keepAlive && !work.stopping);
     this.requestWhole = head.length === 0;
-    this.chunked = this.untilClose = false;
     const upgrade = head.upgrade && settings.upgrades.some((name) => headerSays(head.headers, Name.upgrade, name));
     const exchange = work.takeExchange();
     this.exchange = exchange;
@@ -284,13 +275,11 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
   /** A head that no exchange can be made of: answered, and the connection ends, because what follows cannot be trusted. */
   private refuseHead(fault: Fault): void {
     this.partial = null;
-    this.keepAlive = false;
     this.requestWhole = false;
-    this.minor = 1;
-    this.method = Method.get;
     this.work.counters.refused(fault);
     this.work.counters.responded(fault.status);
-    this.writeFault(fault, null, 0);
+    this.answer.begin(Method.get, 1, false);
+    this.answer.fault(fault, null, 0);
     this.linger();
   }
 
@@ -305,77 +294,35 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
   }
 
   inform(head: ResponseHead, edit: Splice): void {
-    // HTTP/1.0 has no interim responses (RFC 9110 section 15.2).
-    if (this.minor === 0) return;
-    const out = this.work.toClient;
-    out.clear();
-    cutContentLength(head.headers, edit);
-    this.writeHead(head, edit, out);
-    out.text('\r\n');
-    this.socket.writeCopy(out.bytes, out.length);
-    out.clear();
+    this.answer.inform(head, edit);
   }
 
   respond(head: ResponseHead, edit: Splice, length: number): void {
-    const out = this.work.toClient;
-    out.clear();
-    const hasBody = this.method !== Method.head && head.status !== 204 && head.status !== 304;
-    if (head.status === 204) cutContentLength(head.headers, edit);
-    this.writeHead(head, edit, out);
-    // RFC 9110 section 6.6.1: whoever passes on a response without a date gives it one.
-    if (!head.headers.has(Name.date)) out.text(`Date: ${this.work.date()}\r\n`);
-    if (length < 0 && hasBody) {
-      this.chunked = this.minor === 1;
-      this.untilClose = this.minor === 0;
-      if (this.chunked) out.text('Transfer-Encoding: chunked\r\n');
-    }
-    // A body that the client still sends when its answer is over would be read as its next request.
-    if (this.untilClose || this.work.stopping || this.ended) this.keepAlive = false;
-    this.writeConnection(out);
-    out.text('\r\n');
+    if (this.work.stopping || this.ended) this.answer.keepAlive = false;
+    this.answer.respond(head, edit, length);
   }
 
   data(bytes: Buffer, start: number, end: number): boolean {
-    const { socket } = this;
-    const out = this.work.toClient;
-    const size = end - start;
-    if (this.chunked) out.text(`${size.toString(16)}\r\n`);
-    if (size <= joinBytes) {
-      out.copy(bytes, start, end);
-      if (this.chunked) out.text('\r\n');
-      // Small pieces wait for the flush at the end of this read; slowness shows then or with the next one.
-      if (out.length < joinBytes) return socket.pending === 0;
-      return this.writeOut();
-    }
-    this.writeOut();
-    const room = socket.write(bytes.subarray(start, end));
-    if (this.chunked) out.text('\r\n');
-    return room;
+    return this.answer.data(bytes, start, end);
   }
 
   finish(trailers: Buffer | null): void {
-    const out = this.work.toClient;
-    if (this.chunked) {
-      out.text('0\r\n');
-      if (trailers !== null) out.copy(trailers, 0, trailers.length);
-      out.text('\r\n');
-    }
-    this.writeOut();
+    this.answer.finish(trailers);
   }
 
   flush(): void {
-    this.writeOut();
+    this.answer.flush();
   }
 
   refuse(fault: Fault, accept: string | null, retryAfter: number): void {
-    if (!this.requestWhole || fault.side === 'client') this.keepAlive = false;
-    this.writeFault(fault, accept, retryAfter);
+    // A body that is still to come would be read as the next request.
+    if (!this.requestWhole || fault.side === 'client') this.answer.keepAlive = false;
+    this.answer.fault(fault, accept, retryAfter);
   }
 
   cut(): void {
-    this.keepAlive = false;
     this.held = null;
-    this.work.toClient.clear();
+    this.answer.drop();
     this.socket.destroy();
   }
 
@@ -409,7 +356,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
       return;
     }
     if (this.state !== 'exchange') return;
-    if (!this.keepAlive || !this.requestWhole || this.work.stopping) {
+    if (!this.answer.keepAlive || !this.requestWhole || this.work.stopping) {
       this.linger();
       return;
     }
@@ -430,46 +377,6 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
     if (held === null || this.consuming) return;
     this.held = null;
     this.consume(held);
-  }
-
-  // Writing answers.
-
-  private writeHead(head: ResponseHead, edit: Splice, out: HeadWriter): void {
-    out.text('HTTP/1.1 ');
-    out.copy(head.bytes, head.statusStart, head.statusEnd);
-    out.text(head.statusEnd - head.statusStart === 3 ? ' \r\n' : '\r\n');
-    edit.write(head.bytes, head.headers.start, head.headers.end, out);
-    edit.writeAdded(out);
-  }
-
-  /** Says what becomes of the connection where the version's default is another (RFC 9112 section 9.3). */
-  private writeConnection(out: HeadWriter): void {
-    if (!this.requestWhole && this.exchange === null) this.keepAlive = false;
-    if (!this.keepAlive) out.text('Connection: close\r\n');
-    else if (this.minor === 0) out.text('Connection: keep-alive\r\n');
-  }
-
-  private writeFault(fault: Fault, accept: string | null, retryAfter: number): void {
-    const { type, body } = errorBody(fault, accept);
-    const out = this.work.toClient;
-    out.clear();
-    out.text(
-      `HTTP/1.1 ${fault.status} ${STATUS_CODES[fault.status] ?? ''}\r\nContent-Type: ${type}\r\nContent-Length: ${body.length}\r\n`,
-    );
-    out.text(`Date: ${this.work.date()}\r\nCache-Control: no-store\r\nLimpet-Reason: ${fault.code}\r\n`);
-    if (retryAfter > 0) out.text(`Retry-After: ${retryAfter}\r\n`);
-    this.writeConnection(out);
-    out.text('\r\n');
-    if (this.method !== Method.head) out.copy(body, 0, body.length);
-    this.writeOut();
-  }
-
-  private writeOut(): boolean {
-    const out = this.work.toClient;
-    if (out.length === 0) return this.socket.pending === 0;
-    const room = this.socket.writeCopy(out.bytes, out.length);
-    out.clear();
-    return room;
   }
 
   /** FIN, then wait for the client's: what it still sends is read and thrown away. */
