@@ -222,7 +222,7 @@ export class Limpet {
       {
         fleet,
         affinities: options.affinity.map((affinity) => this.createAffinity(affinity, options.name)),
-        moves: new Moves(maxMoves, keepMoves),
+        moves: new Moves(maxMoves, keepMoves, () => this.counts.add(counter.moves_evicted)),
         choose: (key, tried) => {
           if (fleet.snapshot.panic) this.counts.add(counter.panic_choices);
           return chooser.choose(key, tried);

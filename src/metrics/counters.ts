@@ -22,6 +22,7 @@ const table = [
   ['responses_5xx', 'counter', 'Server errors sent to clients, those made by the balancer included.'],
   ['retries', 'counter', 'Requests sent once more: to another server, or over a fresh connection.'],
   ['rebinds', 'counter', 'Sessions that got another owner because theirs had failed.'],
+  ['moves_evicted', 'counter', 'Recent rebinds forgotten because there were too many.'],
   ['sessions_new', 'counter', 'Sessions begun.'],
   ['sessions_valid', 'counter', 'Requests that carried a valid session.'],
   ['tokens_invalid', 'counter', 'Tokens that did not verify, and counted as absent.'],

@@ -7,13 +7,13 @@ export class Moves {
   private readonly max: number;
   private readonly keep: number;
   private readonly byKey = new Map<number, Move>();
-  /** Moves forgotten because there were too many. */
-  evicted = 0;
+  private readonly onEvict: () => void;
 
-  /** Keeps `max` moves, each for `keep` seconds. */
-  constructor(max: number, keep: number) {
+  /** Keeps `max` moves, each for `keep` seconds. `onEvict`: one was forgotten because there were too many. */
+  constructor(max: number, keep: number, onEvict: () => void) {
     this.max = max;
     this.keep = keep;
+    this.onEvict = onEvict;
   }
 
   get isEmpty(): boolean {
@@ -38,7 +38,7 @@ export class Moves {
     if (this.byKey.size >= this.max) {
       for (const oldest of this.byKey.keys()) {
         this.byKey.delete(oldest);
-        this.evicted++;
+        this.onEvict();
         break;
       }
     }
