@@ -1,0 +1,77 @@
+/**
+ * The session table as it lies in memory: constants only. One SharedArrayBuffer of 4 KiB pages, read as 32-bit words.
+ *
+ *      page 0           header
+ *      next pages       sessions of each server: one counter a server number
+ *      all the others   records; a session's fingerprint says in which page it lives, for ever
+ *
+ *      header  word 0      1        2      3        4          5      6           8..12     32..
+ *              magic    version  pages  servers  lifetimes   hand  tombstones  counters  idle, absolute of each lifetime
+ *
+ *      a page of records, 4096 bytes
+ *      +--------+----------+----------+-- -- --+------------+
+ *      | lock   | record 0 | record 1 |        | record 126 |     32 bytes each
+ *      +--------+----------+----------+-- -- --+------------+
+ *
+ *      lock    bit 31..8: version, one up at each change             bit 7..0: who is writing, 0 nobody
+ *
+ *      record  word 0          1               2      3      4     5     6          7
+ *              fingerprint hi  fingerprint lo  state  epoch  born  seen  in flight  spare
+ *
+ *      state   bit 25: tombstone   bit 24: used   bit 23..16: lifetime   bit 15..0: server number (0 in a tombstone)
+ *
+ * Times are Unix seconds, unsigned. The page is the unit of everything: of locking, of probing (from a home
+ * record onward, round the page), of eviction, and of the processor's address cache: a look-up touches one.
+ */
+
+export const magic = 0x4c6d5054;
+export const version = 1;
+
+export const pageBytes = 4096;
+export const pageWords = pageBytes / 4;
+export const recordWords = 8;
+export const recordsPerPage = pageWords / recordWords - 1;
+/**
+ * Sessions per page that the capacity counts on. Pages fill unevenly (about a Poisson distribution): at 88 of 127
+ * one session in a million finds its page full before the table has reached its capacity. 46.5 bytes a session.
+ */
+export const plannedPerPage = 88;
+
+export const header = {
+  magic: 0,
+  version: 1,
+  pages: 2,
+  servers: 3,
+  lifetimes: 4,
+  hand: 5,
+  tombstoneTime: 6,
+  /** Counters of what has happened since the table was made; they wrap at 2^32. */
+  bound: 8,
+  claimed: 9,
+  ended: 10,
+  expired: 11,
+  evicted: 12,
+  lifetime: 32,
+} as const;
+
+export const maxLifetimes = 256;
+export const maxServers = 0xffff;
+export const maxWriters = 255;
+
+export const writerMask = 0xff;
+export const versionStep = 0x100;
+
+export const record = { hi: 0, lo: 1, state: 2, epoch: 3, born: 4, seen: 5, inflight: 6 } as const;
+
+export const serverMask = 0xffff;
+export const lifetimeShift = 16;
+export const lifetimeMask = 0xff;
+export const used = 1 << 24;
+export const tombstone = 1 << 25;
+/** Most tombstones in a page: beyond it the oldest is forgotten before its time. */
+export const tombstonesPerPage = 16;
+
+/** First word of the record pages, for so many server numbers. */
+export function firstPageWord(servers: number): number {
+  return pageWords * (1 + Math.ceil((servers + 1) / pageWords));
+}

@@ -1,0 +1,179 @@
+/**
+ * Pages of records: how threads find, put and remove records in one SharedArrayBuffer without seeing half of one.
+ *
+ * A writer holds the page's lock word (compare-and-set of its own number into it) and gives it back with the next
+ * version. A reader takes no lock: it notes the word, reads, and reads again when the word has changed or names a
+ * writer (a sequence lock). What it reads it reads with Atomics, as writers write: those have one order that all threads
+ * agree on, so what stood between two equal lock words saw no part of any write. Torn reads are impossible, on ARM
+ * too, where plain loads could slip past the second look at the word. (A reader would have to sleep through exactly
+ * a multiple of 2^24 changes to one page to be fooled.)
+ *
+ * Plain loads, a tenth of the price on Node, are enough in two places: under the lock, which orders them; and to find
+ * the record that a reader then confirms. So only 'none' may be said of a session that was being moved
+ * within its page at that very moment, and whoever acts on 'none' binds, under the lock.
+ *
+ * A writer may be killed while it holds a lock (`worker.terminate()`). Nothing in here throws or allocates under a
+ * lock, so nothing else can. Its number stays in the word, and `repair` mends the page in its name. For that,
+ * `state` is the first word of a record to be cleared and the last to be written.
+ */
+import { pageWords, record, recordsPerPage, recordWords, used, versionStep, writerMask } from './layout.ts';
+
+/** 64 bits that stand for a session: a keyed hash of its id (fingerprint.ts). Signed or unsigned halves. */
+export interface Fingerprint {
+  hi: number;
+  lo: number;
+}
+
+/** Looks before the thread gives its core away: a holder that runs needs far fewer. */
+const spins = 200;
+
+export class Pages {
+  readonly words: Int32Array<SharedArrayBuffer>;
+  /** First word of the first page. */
+  readonly first: number;
+  readonly count: number;
+  private readonly mark: number;
+
+  /** `writer` is this thread's number, 0 to 254: no two living threads have the same. */
+  constructor(words: Int32Array<SharedArrayBuffer>, first: number, count: number, writer: number) {
+    this.words = words;
+    this.first = first;
+    this.count = count;
+    this.mark = writer + 1;
+  }
+
+  /** Word of the page in which that session lives. The high half chooses the page, the low half the record. */
+  pageOf(key: Fingerprint): number {
+    return this.first + Math.floor(((key.hi >>> 0) * this.count) / 0x100000000) * pageWords;
+  }
+
+  /** The page's version, or -1 while someone writes. */
+  version(page: number): number {
+    const word = Atomics.load(this.words, page) >>> 0;
+    return (word & writerMask) === 0 ? word : -1;
+  }
+
+  /** Waits for a writer to finish: briefly awake, then a millisecond at a time. `tries` counts the caller's rounds. */
+  pause(page: number, tries: number): void {
+    if (tries < spins) return;
+    const word = Atomics.load(this.words, page);
+    if ((word & writerMask) !== 0) Atomics.wait(this.words, page, word, 1);
+  }
+
+  lock(page: number): void {
+    for (let tries = 0; !this.tryLock(page); tries++) this.pause(page, tries);
+  }
+
+  /** For a thread that must never wait for another one. */
+  tryLock(page: number): boolean {
+    const word = Atomics.load(this.words, page);
+    if ((word & writerMask) !== 0) return false;
+    return Atomics.compareExchange(this.words, page, word, word | this.mark) === word;
+  }
+
+  unlock(page: number): void {
+    const word = this.words[page]! & ~writerMask;
+    Atomics.store(this.words, page, (word + versionStep) | 0);
+  }
+
+  /** Word of the session's record; minus the word of the free record where it would go; 0: not here, page full. */
+  probe(page: number, key: Fingerprint): number {
+    const { words } = this;
+    const hi = key.hi | 0;
+    const lo = key.lo | 0;
+    let slot = homeOf(lo);
+    for (let n = 0; n < recordsPerPage; n++) {
+      const at = page + (slot + 1) * recordWords;
+      if (words[at + record.state] === 0) return -at;
+      if (words[at + record.lo] === lo && words[at + record.hi] === hi) return at;
+      slot = slot + 1 === recordsPerPage ? 0 : slot + 1;
+    }
+    return 0;
+  }
+
+  /** Without the lock: the record is still that session's. */
+  confirm(at: number, key: Fingerprint): boolean {
+    return this.load(at, record.lo) === key.lo >>> 0 && this.load(at, record.hi) === key.hi >>> 0;
+  }
+
+  /** For readers without the lock. */
+  load(at: number, field: number): number {
+    return Atomics.load(this.words, at + field) >>> 0;
+  }
+
+  /** Under the lock, or as a hint. */
+  get(at: number, field: number): number {
+    return this.words[at + field]! >>> 0;
+  }
+
+  set(at: number, field: number, value: number): void {
+    Atomics.store(this.words, at + field, value | 0);
+  }
+
+  /** Takes a record out and closes the gap, so that every probe still ends at the first free record. Under the lock. */
+  remove(page: number, at: number): void {
+    let hole = (at - page) / recordWords - 1;
+    this.set(at, record.state, 0);
+    let slot = hole;
+    for (let n = 1; n < recordsPerPage; n++) {
+      slot = slot + 1 === recordsPerPage ? 0 : slot + 1;
+      const from = page + (slot + 1) * recordWords;
+      if (this.get(from, record.state) === 0) return;
+      // A record whose home lies between the hole and itself must not move before its home.
+      if (distance(homeOf(this.get(from, record.lo)), slot) < distance(hole, slot)) continue;
+      this.copy(from, page + (hole + 1) * recordWords);
+      this.set(from, record.state, 0);
+      hole = slot;
+    }
+  }
+
+  private copy(from: number, to: number): void {
+    for (let field = 0; field < recordWords; field++) {
+      if (field !== record.state) this.set(to, field, this.get(from, field));
+    }
+    this.set(to, record.state, this.get(from, record.state));
+  }
+
+  /** Copies a page between two changes; false when it was being written: try again later. Never waits. */
+  copyPage(page: number, into: Int32Array): boolean {
+    const version = this.version(page);
+    if (version < 0) return false;
+    for (let word = 0; word < pageWords; word++) into[word] = Atomics.load(this.words, page + word);
+    return this.version(page) === version;
+  }
+
+  /**
+   * Gives back the lock that a dead writer held, and puts the page in order: each record once, where probes find it.
+   * False when `writer` does not hold it.
+   */
+  repair(page: number, writer: number): boolean {
+    const { words } = this;
+    const word = Atomics.load(words, page);
+    if ((word & writerMask) !== writer + 1) return false;
+    Atomics.store(words, page, (word & ~writerMask) | this.mark);
+    const kept: number[][] = [];
+    for (let slot = 0; slot < recordsPerPage; slot++) {
+      const at = page + (slot + 1) * recordWords;
+      const copy = Array.from({ length: recordWords }, (_, field) => words[at + field]!);
+      const isTwin = kept.some((one) => one[record.hi] === copy[record.hi] && one[record.lo] === copy[record.lo]);
+      if ((copy[record.state]! & used) !== 0 && !isTwin) kept.push(copy);
+      Atomics.store(words, at + record.state, 0);
+    }
+    for (const copy of kept) {
+      const at = -this.probe(page, { hi: copy[record.hi]!, lo: copy[record.lo]! });
+      for (const [field, value] of copy.entries()) Atomics.store(words, at + field, value);
+    }
+    this.unlock(page);
+    return true;
+  }
+}
+
+/** Where in its page a record is looked for first. */
+function homeOf(lo: number): number {
+  return ((lo >>> 16) * recordsPerPage) >>> 16;
+}
+
+/** Records from `from` onward to `to`, round the page. */
+function distance(from: number, to: number): number {
+  return to >= from ? to - from : to - from + recordsPerPage;
+}

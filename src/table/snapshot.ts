@@ -1,0 +1,224 @@
+/**
+ * The table in a file, so that learned sessions outlive the process. The file names servers and lifetimes by their names
+ * and sessions by their fingerprints, which are keyed hashes: no session id is in it, and none can be tried against it
+ * without the secret. The seal at its end, under the same secret, tells a damaged or foreign file before anything is read.
+ *
+ *      magic     version   names     key check   names     sessions          seal
+ *      16 bytes  u32       u32 long  16 bytes    JSON      24 bytes each     32 bytes
+ *
+ *      session   the first six words of a record: fingerprint, state, epoch, born, seen (layout.ts)
+ *
+ * Words are in the machine's order, little-endian on all but a few; a file from the others has another version.
+ * All work is done in slices of about a millisecond at most, with the loop between them.
+ */
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
+import { UsageError } from '../errors.ts';
+import {
+  lifetimeMask,
+  lifetimeShift,
+  pageWords,
+  record,
+  recordsPerPage,
+  recordWords,
+  serverMask,
+  used,
+} from './layout.ts';
+import type { ServerNumbers } from './numbers.ts';
+import { Entry, type SessionTable } from './table.ts';
+
+const magic = Buffer.from('limpet sessions\n');
+const fileVersion = 1;
+const headBytes = 40;
+const sealBytes = 32;
+const savedWords = 6;
+const savedBytes = savedWords * 4;
+/** Pages written and sessions read at a time. */
+const slicePages = 8;
+const sliceSessions = slicePages * recordsPerPage;
+
+export interface Saved {
+  readonly table: SessionTable;
+  readonly servers: ServerNumbers;
+  /** Names of the table's lifetimes, in their order: a session comes back only if there is one of that name. */
+  readonly lifetimes: readonly string[];
+  /** The one from which the fingerprints' keys come; with another one no fingerprint would be found. */
+  readonly secret: Buffer;
+}
+
+interface Names {
+  readonly servers: readonly (readonly [name: string, number: number])[];
+  readonly lifetimes: readonly string[];
+}
+
+/**
+ * Writes the table to `file` (mode 0600) and answers how many sessions that were. The file appears whole or not at all.
+ * Sessions that change meanwhile are saved as they were or as they are, each whole. One save at a time. Throws
+ * UsageError when it cannot be written.
+ */
+export async function saveTable(file: string, { table, servers, lifetimes, secret }: Saved): Promise<number> {
+  const draft = `${file}.${process.pid}`;
+  try {
+    await rm(draft, { force: true });
+    const handle = await open(draft, 'wx', 0o600);
+    let saved = 0;
+    try {
+      const seal = createHmac('sha256', derive(secret, 'seal'));
+      const put = async (bytes: Buffer) => {
+        seal.update(bytes);
+        await handle.writeFile(bytes);
+      };
+      await put(headOf({ servers: servers.entries(), lifetimes }, secret));
+      const { pages } = table;
+      const page = new Int32Array(pageWords);
+      for (let first = 0; first < pages.count; first += slicePages) {
+        const slice = new Int32Array(sliceSessions * savedWords);
+        let words = 0;
+        for (let n = first; n < Math.min(pages.count, first + slicePages); n++) {
+          while (!pages.copyPage(pages.first + n * pageWords, page)) await setImmediate();
+          words = gather(page, slice, words);
+        }
+        saved += words / savedWords;
+        await put(Buffer.from(slice.buffer, 0, words * 4));
+      }
+      await handle.writeFile(seal.digest());
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(draft, file);
+    return saved;
+  } catch (error) {
+    await rm(draft, { force: true }).catch(() => undefined);
+    throw new UsageError(`the session table cannot be saved to ${file}: ${codeOf(error)}`, { cause: error });
+  }
+}
+
+/**
+ * Fills the table from `file` and answers how many sessions came back; null: there is no such file. Left out are those
+ * beyond their time and those of a lifetime that is no longer configured. Their servers get the numbers that they
+ * have here; one that is not configured keeps its sessions, for their epochs, until they are gone. Throws UsageError for
+ * a file that cannot be read, is not whole, or was made with another secret; then nothing of it is in the table.
+ */
+export async function loadTable(file: string, into: Saved, now: number): Promise<number | null> {
+  let handle: FileHandle;
+  try {
+    handle = await open(file, 'r');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw new UsageError(`the session table ${file} cannot be read: ${codeOf(error)}`, { cause: error });
+  }
+  try {
+    const { start, end, names } = await verify(handle, file, into.secret);
+    return await restore(handle, start, end, names, into, now);
+  } finally {
+    await handle.close();
+  }
+}
+
+function headOf(names: Names, secret: Buffer): Buffer {
+  const text = Buffer.from(JSON.stringify(names));
+  const sizes = new Uint32Array([fileVersion, text.length]);
+  return Buffer.concat([magic, Buffer.from(sizes.buffer), derive(secret, 'check').subarray(0, 16), text]);
+}
+
+/** Appends the records of a page to the slice; answers the words that it holds then. */
+function gather(page: Int32Array, slice: Int32Array, words: number): number {
+  for (let at = recordWords; at < pageWords; at += recordWords) {
+    if ((page[at + record.state]! & used) === 0) continue;
+    for (let field = 0; field < savedWords; field++) slice[words++] = page[at + field]!;
+  }
+  return words;
+}
+
+/** Reads all of it before any of it is believed. Answers where the sessions begin and end, and the names. */
+async function verify(handle: FileHandle, file: string, secret: Buffer): Promise<Place> {
+  const refuse = (why: string) =>
+    new UsageError(`the session table ${file} ${why}: it is not used, and learned sessions start anew. Move it away`);
+  const { size } = await handle.stat();
+  const head = await readAt(handle, 0, headBytes);
+  if (!head.subarray(0, magic.length).equals(magic)) throw refuse('is no session table');
+  const sizes = new Uint32Array(head.buffer, head.byteOffset + magic.length, 2);
+  if (sizes[0] !== fileVersion) throw refuse('has a format that this version does not read');
+  if (!head.subarray(24).equals(derive(secret, 'check').subarray(0, 16))) throw refuse('was made with another key');
+  const start = headBytes + sizes[1]!;
+  const end = size - sealBytes;
+  if (start > end || (end - start) % savedBytes !== 0) throw refuse('is damaged');
+  const seal = createHmac('sha256', derive(secret, 'seal'));
+  for (let at = 0; at < end; ) {
+    const bytes = await readAt(handle, at, Math.min(end - at, sliceSessions * savedBytes));
+    if (bytes.length === 0) throw refuse('is damaged');
+    seal.update(bytes);
+    at += bytes.length;
+  }
+  const found = await readAt(handle, end, sealBytes);
+  if (found.length !== sealBytes || !timingSafeEqual(found, seal.digest())) throw refuse('is damaged');
+  const names: Names = JSON.parse((await readAt(handle, headBytes, start - headBytes)).toString());
+  return { start, end, names };
+}
+
+interface Place {
+  readonly start: number;
+  readonly end: number;
+  readonly names: Names;
+}
+
+async function restore(handle: FileHandle, start: number, end: number, names: Names, into: Saved, now: number) {
+  const { table, servers } = into;
+  const lifetimes = names.lifetimes.map((name) => into.lifetimes.indexOf(name));
+  const savedNames = new Map(names.servers.map(([name, number]) => [number, name]));
+  const numbers = new Map<number, number>([[0, 0]]);
+  const numberOf = (saved: number): number => {
+    const known = numbers.get(saved);
+    if (known !== undefined) return known;
+    const name = savedNames.get(saved)!;
+    const configured = servers.has(name);
+    const number = servers.numberOf(name, now);
+    if (!configured) servers.giveBack(name, now);
+    numbers.set(saved, number);
+    return number;
+  };
+  const key = { hi: 0, lo: 0 };
+  const entry = new Entry();
+  let restored = 0;
+  for (let at = start; at < end; ) {
+    const bytes = await readAt(handle, at, Math.min(end - at, sliceSessions * savedBytes));
+    const words = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+    for (let i = 0; i < words.length; i += savedWords) {
+      const state = words[i + record.state]!;
+      const lifetime = lifetimes[(state >>> lifetimeShift) & lifetimeMask] ?? -1;
+      if (lifetime < 0) continue;
+      key.hi = words[i + record.hi]!;
+      key.lo = words[i + record.lo]!;
+      entry.server = numberOf(state & serverMask);
+      entry.lifetime = lifetime;
+      entry.epoch = words[i + record.epoch]!;
+      entry.born = words[i + record.born]!;
+      entry.seen = words[i + record.seen]!;
+      if (table.restore(key, entry, now)) restored++;
+    }
+    at += bytes.length;
+  }
+  return restored;
+}
+
+/** As many of these bytes as there are, from a buffer of their own: views of words can stand on it. */
+async function readAt(handle: FileHandle, at: number, length: number): Promise<Buffer<ArrayBuffer>> {
+  const buffer = Buffer.from(new ArrayBuffer(length));
+  let filled = 0;
+  while (filled < length) {
+    const { bytesRead } = await handle.read(buffer, filled, length - filled, at + filled);
+    if (bytesRead === 0) break;
+    filled += bytesRead;
+  }
+  return buffer.subarray(0, filled);
+}
+
+function derive(secret: Buffer, purpose: string): Buffer {
+  return createHmac('sha256', secret).update(`limpet table file ${purpose}`).digest();
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}

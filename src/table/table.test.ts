@@ -1,0 +1,312 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { sweep } from './expiry.ts';
+import { recordsPerPage, tombstonesPerPage } from './layout.ts';
+import { Entry, SessionTable } from './table.ts';
+
+const idle = 100;
+const absolute = 1000;
+const tombstoneTime = 50;
+const out = new Entry();
+
+function small(capacity = 80, servers = 9): SessionTable {
+  return SessionTable.create({ capacity, lifetimes: [{ idle, absolute }], servers, tombstoneTime });
+}
+
+/** Fingerprints are uniform; a few of them share a home record and wrap round the page's end. */
+function keyOf(n: number) {
+  return { hi: Math.imul(n + 1, 0x9e3779b1) >>> 0, lo: n % 3 === 0 ? 0xffff_0000 + n : Math.imul(n, 0x85ebca6b) >>> 0 };
+}
+
+interface Model {
+  server: number;
+  epoch: number;
+  born: number;
+  seen: number;
+  inflight: number;
+  ended: boolean;
+}
+
+function lookOf(model: Model | undefined, now: number): string {
+  if (model === undefined) return 'none';
+  if (model.ended) return now - model.seen < tombstoneTime ? 'ended' : 'none';
+  if (now - model.born >= absolute) return 'old';
+  if (model.inflight === 0 && now - model.seen >= idle) return 'idle';
+  return 'live';
+}
+
+/** Few, so that they meet often, and fewer than the tombstones of a page, so that none of those goes early. */
+const sessions = 8;
+const session = fc.nat(sessions - 1);
+const server = fc.integer({ min: 1, max: 9 });
+const step = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('bind' as const), session, server }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('claim' as const), session, server, epoch: fc.nat(4) }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom('end', 'touch', 'acquire', 'release'), session }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant('wait' as const), seconds: fc.integer({ min: 1, max: 120 }) }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('sweep' as const) }) },
+);
+
+describe('any sequence of calls', () => {
+  test('answers as a Map of sessions would', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
+        const table = small();
+        const model = new Map<number, Model>();
+        let now = 1_000_000;
+        for (const one of steps) {
+          if (one.kind === 'wait') now += one.seconds;
+          else if (one.kind === 'sweep') {
+            sweep(table, 1000, now);
+            for (const [n, entry] of model) if (!['live', 'ended'].includes(lookOf(entry, now))) model.delete(n);
+          } else perform(table, model, one, now);
+          for (let n = 0; n < sessions; n++) {
+            const expected = model.get(n);
+            expect(table.find(keyOf(n), now, out)).toBe(lookOf(expected, now));
+            if (expected === undefined) expect(out.epoch).toBe(0);
+            else {
+              const { server, epoch, born, seen, inflight } = expected;
+              expect(out).toEqual({ server, epoch, born, seen, inflight, lifetime: 0 });
+            }
+          }
+        }
+        for (let n = 1; n <= 9; n++) {
+          expect(table.count(n)).toBe([...model.values()].filter((entry) => entry.server === n).length);
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  function perform(
+    table: SessionTable,
+    model: Map<number, Model>,
+    one: { kind: string; session: number; server?: number; epoch?: number },
+    now: number,
+  ): void {
+    const key = keyOf(one.session);
+    const known = model.get(one.session);
+    const look = lookOf(known, now);
+    if (one.kind === 'bind') {
+      const expected = look === 'live' ? 'held' : look === 'ended' ? 'ended' : 'bound';
+      expect(table.bind(key, one.server!, now, out)).toBe(expected);
+      const fresh = { server: one.server!, born: now, seen: now, inflight: 0, ended: false };
+      if (expected === 'bound') model.set(one.session, { ...fresh, epoch: (known?.epoch ?? 0) + 1 });
+    } else if (one.kind === 'claim') {
+      const lost = look === 'live' && known!.epoch > one.epoch!;
+      expect(table.claim(key, one.epoch!, one.server!, now, out)).toBe(
+        look !== 'live' ? look : lost ? 'lost' : 'claimed',
+      );
+      if (look === 'live' && !lost) Object.assign(known!, { server: one.server, epoch: one.epoch! + 1, seen: now });
+    } else if (one.kind === 'end') {
+      expect(table.end(key, now)).toBe(look === 'live');
+      if (look !== 'live') return;
+      Object.assign(known!, { server: 0, seen: now, inflight: 0, ended: true });
+    } else if (one.kind === 'touch' || one.kind === 'acquire') {
+      expect(one.kind === 'touch' ? table.touch(key, now) : table.acquire(key, now)).toBe(look === 'live');
+      if (look === 'live') {
+        known!.seen = now;
+        if (one.kind === 'acquire') known!.inflight++;
+      }
+    } else if (one.kind === 'release') {
+      table.release(key, now);
+      if (look === 'live') Object.assign(known!, { seen: now, inflight: Math.max(0, known!.inflight - 1) });
+    }
+  }
+});
+
+test('bind answers what it wrote; a token that knows a later epoch is heard', () => {
+  const table = small();
+  expect(table.bind(keyOf(1), 7, 5000, out, 0, 12)).toBe('bound');
+  expect(out).toEqual({ server: 7, epoch: 12, born: 5000, seen: 5000, inflight: 0, lifetime: 0 });
+  expect(table.bind(keyOf(1), 8, 5001, out)).toBe('held');
+  expect(out).toMatchObject({ server: 7, epoch: 12 });
+});
+
+test('what is seen late does not make a session older', () => {
+  const table = small();
+  table.bind(keyOf(1), 1, 5000, out);
+  table.touch(keyOf(1), 5050);
+  table.touch(keyOf(1), 5040);
+  table.find(keyOf(1), 5050, out);
+  expect(out.seen).toBe(5050);
+});
+
+test('fingerprints that differ in one half only are two sessions', () => {
+  const table = small();
+  const keys = [
+    { hi: 0xffffffff, lo: 0xffffffff },
+    { hi: 0xfffffffe, lo: 0xffffffff },
+    { hi: 0xffffffff, lo: 0xfffffffe },
+    { hi: 0, lo: 0 },
+  ];
+  for (const [n, key] of keys.entries()) expect(table.bind(key, n + 1, 1, out)).toBe('bound');
+  for (const [n, key] of keys.entries()) {
+    expect(table.find(key, 1, out)).toBe('live');
+    expect(out.server).toBe(n + 1);
+  }
+});
+
+test('times and epochs beyond 2^31', () => {
+  const table = small();
+  const now = 0xf0000000;
+  table.bind(keyOf(1), 1, now, out, 0, 0xfffffff0);
+  expect(table.find(keyOf(1), now + idle - 1, out)).toBe('live');
+  expect(out).toMatchObject({ born: now, epoch: 0xfffffff0 });
+  expect(table.find(keyOf(1), now + idle, out)).toBe('idle');
+});
+
+test('each lifetime has its own limits, and a change counts for the sessions that are there', () => {
+  const lifetimes = [
+    { idle: 10, absolute: 0 },
+    { idle: 0, absolute: 20 },
+    { idle: 0, absolute: 0 },
+  ];
+  const table = SessionTable.create({ capacity: 10, lifetimes });
+  for (const n of lifetimes.keys()) table.bind(keyOf(n), 1, 1000, out, n);
+  const looks = (now: number) => [...lifetimes.keys()].map((n) => table.find(keyOf(n), now, out));
+  expect(looks(1009)).toEqual(['live', 'live', 'live']);
+  expect(looks(1020)).toEqual(['idle', 'old', 'live']);
+  table.setLifetime(2, { idle: 5, absolute: 0 });
+  expect(looks(1009)).toEqual(['live', 'live', 'idle']);
+});
+
+describe('a full page', () => {
+  /** A table of one page, with one session more than fits. */
+  function overfull(prepare: (table: SessionTable) => void): SessionTable {
+    const table = small(1);
+    for (let n = 0; n < recordsPerPage; n++) table.bind(keyOf(n), 1 + (n % 3), 2000 + ((n * 50) % 99), out);
+    prepare(table);
+    expect(table.bind(keyOf(500), 9, 2099, out)).toBe('bound');
+    expect(table.find(keyOf(500), 2099, out)).toBe('live');
+    return table;
+  }
+
+  test('forgets the session seen longest ago, and counts it', () => {
+    const table = overfull((full) => full.touch(keyOf(0), 2099));
+    // Sessions 0 and 99 were seen at 2000, but 0 was seen again.
+    expect(table.find(keyOf(99), 2099, out)).toBe('none');
+    expect(table.find(keyOf(0), 2099, out)).toBe('live');
+    expect(table.counters).toMatchObject({ bound: recordsPerPage + 1, evicted: 1, expired: 0 });
+    expect(table.size).toBe(recordsPerPage);
+  });
+
+  test('spares what is in flight', () => {
+    const table = overfull((full) => {
+      full.acquire(keyOf(0), 2000);
+      full.acquire(keyOf(99), 2000);
+    });
+    expect(table.find(keyOf(0), 2099, out)).toBe('live');
+    expect(table.find(keyOf(99), 2099, out)).toBe('live');
+    expect(table.find(keyOf(2), 2099, out)).toBe('none');
+  });
+
+  test('forgets the expired before any other', () => {
+    const table = overfull((full) => {
+      for (let n = 0; n < recordsPerPage; n++) if (n !== 60) full.touch(keyOf(n), 2098);
+      full.setLifetime(0, { idle: 50, absolute });
+    });
+    expect(table.counters).toMatchObject({ evicted: 0, expired: 1 });
+  });
+
+  test('takes new sessions for ever, and its counts stay exact', () => {
+    const table = small(300);
+    for (let n = 0; n < 5000; n++) {
+      table.bind(keyOf(n * 7 + 1), 1 + (n % 9), 3000 + (n >> 6), out);
+      if (n % 5 === 0) table.end(keyOf(n * 7 + 1), 3000 + (n >> 6));
+    }
+    let found = 0;
+    const perServer = new Array<number>(10).fill(0);
+    for (let n = 0; n < 5000; n++) {
+      if (table.find(keyOf(n * 7 + 1), 3079, out) !== 'live') continue;
+      found++;
+      perServer[out.server]!++;
+    }
+    expect(found).toBeGreaterThan(300);
+    expect(table.size).toBe(found);
+    for (let server = 1; server <= 9; server++) expect(table.count(server)).toBe(perServer[server]);
+    const { bound, ended, evicted, expired } = table.counters;
+    expect(bound - ended - evicted - expired).toBe(found);
+  });
+});
+
+describe('tombstones', () => {
+  test('stop late binds until their time is over, and then the epoch goes on', () => {
+    const table = small();
+    table.bind(keyOf(1), 1, 1000, out);
+    expect(table.end(keyOf(1), 1000)).toBe(true);
+    expect(table.end(keyOf(1), 1000)).toBe(false);
+    expect(table.count(1)).toBe(0);
+    expect(table.bind(keyOf(1), 2, 1000 + tombstoneTime - 1, out)).toBe('ended');
+    expect(table.claim(keyOf(1), 1, 2, 1000 + tombstoneTime - 1, out)).toBe('ended');
+    expect(table.acquire(keyOf(1), 1000 + tombstoneTime - 1)).toBe(false);
+    expect(table.bind(keyOf(1), 2, 1000 + tombstoneTime, out)).toBe('bound');
+    expect(out.epoch).toBe(2);
+  });
+
+  test('are bounded: the oldest of a page goes first', () => {
+    const table = small(1);
+    for (let n = 0; n <= tombstonesPerPage; n++) {
+      table.bind(keyOf(n), 1, 1000 + n, out);
+      table.end(keyOf(n), 1000 + n);
+    }
+    const looks = Array.from({ length: tombstonesPerPage + 1 }, (_, n) => table.find(keyOf(n), 1020, out));
+    expect(looks).toEqual(['none', ...Array.from({ length: tombstonesPerPage }, () => 'ended')]);
+  });
+});
+
+test('the sweep goes round the table in bounded steps and lets counts fall', () => {
+  const table = small(1000);
+  for (let n = 0; n < 1000; n++) table.bind(keyOf(n), 1, n < 400 ? 1000 : 1090, out);
+  expect(table.count(1)).toBe(1000);
+  const steps = Array.from({ length: 12 }, () => sweep(table, recordsPerPage, 1000 + idle));
+  expect(steps.every((forgotten) => forgotten <= recordsPerPage)).toBe(true);
+  expect(steps.reduce((sum, forgotten) => sum + forgotten)).toBe(400);
+  expect(table.count(1)).toBe(600);
+  expect(table.counters.expired).toBe(400);
+  for (let n = 400; n < 1000; n++) expect(table.find(keyOf(n), 1100, out)).toBe('live');
+});
+
+describe('a thread that was killed while it wrote', () => {
+  test('leaves a page that recover gives back, without a session lost', () => {
+    const table = small(1);
+    for (let n = 0; n < 100; n++) table.bind(keyOf(n), 1, 1000, out);
+    table.acquire(keyOf(5), 1000);
+    const dying = SessionTable.attach(table.buffer, 3);
+    const page = dying.pages.first;
+    dying.pages.lock(page);
+    // Killed in the middle of closing a gap: session 0 is gone, what stood behind it cannot be found.
+    const at = dying.pages.probe(page, keyOf(0));
+    dying.pages.set(at, 2, 0);
+    expect(table.pages.tryLock(page)).toBe(false);
+    expect(sweep(table, 1000, 1000)).toBe(0);
+    table.recover(4);
+    expect(table.pages.tryLock(page)).toBe(false);
+    table.recover(3);
+    expect(table.find(keyOf(0), 1000, out)).toBe('none');
+    for (let n = 1; n < 100; n++) expect(table.find(keyOf(n), 1000, out)).toBe('live');
+    table.find(keyOf(5), 1000, out);
+    expect(out.inflight).toBe(0);
+    expect(table.bind(keyOf(0), 2, 1000, out)).toBe('bound');
+  });
+});
+
+test.each([
+  ['no room', { capacity: 0, lifetimes: [{ idle, absolute }] }],
+  ['no lifetime', { capacity: 10, lifetimes: [] }],
+  ['too many servers', { capacity: 10, lifetimes: [{ idle, absolute }], servers: 70_000 }],
+])('options out of range are refused: %s', (_what, options) => {
+  expect(() => SessionTable.create(options)).toThrow(RangeError);
+});
+
+test('a server number or lifetime that is not there is refused and locks nothing', () => {
+  const table = small();
+  expect(() => table.bind(keyOf(1), 10, 1, out)).toThrow(RangeError);
+  expect(() => table.bind(keyOf(1), 0, 1, out)).toThrow(RangeError);
+  expect(() => table.bind(keyOf(1), 1, 1, out, 1)).toThrow(RangeError);
+  expect(table.bind(keyOf(1), 1, 1, out)).toBe('bound');
+  expect(() => SessionTable.attach(new SharedArrayBuffer(8192), 1)).toThrow('no session table');
+});
