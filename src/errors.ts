@@ -86,6 +86,7 @@ export const balancerFaults = {
   noRoute: fault('no-route', 'balancer', 404, 'Nothing is served at this address.'),
   noServer: fault('no-server', 'balancer', 503, 'No server is available at the moment.'),
   ownerDown: fault('owner-down', 'balancer', 503, 'The server that holds your session is not available.'),
+  ownerFull: fault('owner-full', 'balancer', 503, 'The server that holds your session is busy.'),
   queueFull: fault('queue-full', 'balancer', 503, 'All servers are busy.'),
   queueTimeout: fault('queue-timeout', 'balancer', 503, 'All servers are busy.'),
   tooManyConnections: fault('too-many-connections', 'balancer', 503, 'There are too many connections.'),

@@ -2,6 +2,9 @@
 import { randomFillSync } from 'node:crypto';
 import type { Affinity } from './affinity/affinity.ts';
 import { CookieAffinity } from './affinity/cookie.ts';
+import { ForceAffinity } from './affinity/force.ts';
+import { RewriteAffinity } from './affinity/rewrite.ts';
+import { RouteAffinity } from './affinity/route.ts';
 import { SourceIpAffinity } from './affinity/source-ip.ts';
 import { derive, TokenRing } from './affinity/token.ts';
 import { Chooser } from './balance/chooser.ts';
@@ -20,7 +23,7 @@ import { Counters, counter } from './metrics/counters.ts';
 import { formatAddress, type Listener, type Net, type Socket } from './net/socket.ts';
 import { trustOf } from './net/trust.ts';
 import { Downstream, type ListenerSettings } from './proxy/downstream.ts';
-import { Pool } from './proxy/pool.ts';
+import { Pool, type PoolParts } from './proxy/pool.ts';
 import { createRouter } from './proxy/router.ts';
 import { Work } from './proxy/work.ts';
 import { Moves } from './table/moves.ts';
@@ -40,6 +43,8 @@ export interface LimpetDependencies {
   readonly clock?: Clock;
   readonly timers?: Timers;
   readonly random?: () => number;
+  /** Stands between a pool and the decisions made for it: `limpet explain` listens in here. */
+  readonly observe?: (parts: PoolParts, pool: PoolOptions) => PoolParts;
 }
 
 /** Connections beyond the limit that are told so at one time; more are reset. */
@@ -211,6 +216,19 @@ export class Limpet {
     const borrower = new Chooser(new Rendezvous(), fleet, { maxLoad: 0 });
     const homes = new Homes(fleet.servers);
     const work = this.createWork({ ...options.limits, uriBytes: 0 }, () => null);
+    const parts: PoolParts = {
+      fleet,
+      affinities: options.affinity.map((affinity) => this.createAffinity(affinity, options.name, fleet)),
+      moves: new Moves(maxMoves, keepMoves, () => this.counts.add(counter.moves_evicted)),
+      choose: (key, tried) => {
+        if (fleet.snapshot.panic) this.counts.add(counter.panic_choices);
+        return chooser.choose(key, tried);
+      },
+      busy: (tried) => chooser.busy(tried),
+      home: (key) => homes.of(key),
+      borrow: (key, tried) => borrower.choose(key, tried),
+      health,
+    };
     const pool: Pool = new Pool(
       work,
       {
@@ -219,19 +237,7 @@ export class Limpet {
         whenOwnerFails: options.whenOwnerFails.action,
         rejectStatus: options.whenOwnerFails.action === 'reject' ? options.whenOwnerFails.status : 503,
       },
-      {
-        fleet,
-        affinities: options.affinity.map((affinity) => this.createAffinity(affinity, options.name)),
-        moves: new Moves(maxMoves, keepMoves, () => this.counts.add(counter.moves_evicted)),
-        choose: (key, tried) => {
-          if (fleet.snapshot.panic) this.counts.add(counter.panic_choices);
-          return chooser.choose(key, tried);
-        },
-        busy: (tried) => chooser.busy(tried),
-        home: (key) => homes.of(key),
-        borrow: (key, tried) => borrower.choose(key, tried),
-        health,
-      },
+      this.deps.observe?.(parts, options) ?? parts,
     );
     fleet.onChange = (server, from, to) => {
       this.deps.log.info(`server ${options.name}/${server.name}: ${from} -> ${to}`);
@@ -270,15 +276,27 @@ export class Limpet {
     return { fleet, health };
   }
 
-  private createAffinity(options: AffinityOptions, pool: string): Affinity {
+  private createAffinity(options: AffinityOptions, pool: string, { servers }: Fleet): Affinity {
     const { keys } = this.options;
-    if (options.type === 'source-ip') return new SourceIpAffinity(options, derive(keys[0]!, 'limpet source-ip'));
-    const times = { idle: options.idle / 1000, absolute: options.absolute / 1000 };
-    return new CookieAffinity(options, {
-      ring: new TokenRing(keys, pool, times),
-      randomWords: (words) => {
-        randomFillSync(words);
-      },
-    });
+    const idOf = (name: string) => servers.find((server) => server.name === name)?.id;
+    switch (options.type) {
+      case 'cookie': {
+        const times = { idle: options.idle / 1000, absolute: options.absolute / 1000 };
+        return new CookieAffinity(options, { ring: new TokenRing(keys, pool, times), randomWords });
+      }
+      case 'rewrite':
+        return new RewriteAffinity(options, { keys, pool, randomWords });
+      case 'route':
+        // The config's check has seen that each server exists.
+        return new RouteAffinity(options, (name) => idOf(name)!);
+      case 'force':
+        return new ForceAffinity(options.key, { keys, idOf });
+      case 'source-ip':
+        return new SourceIpAffinity(options, derive(keys[0]!, 'limpet source-ip'));
+    }
   }
+}
+
+function randomWords(words: Uint32Array): void {
+  randomFillSync(words);
 }

@@ -41,6 +41,7 @@ describe('the check catches', () => {
     ['src/session/session.ts', "import { head } from '../http/head.ts';"],
     ['src/health/active.ts', "import { schema } from '../config/schema.ts';"],
     ['src/config/load.ts', "import { limpet } from '../limpet.ts';"],
+    ['src/explain/explain.ts', "import { Rendezvous } from '../balance/rendezvous.ts';"],
     ['src/cli/main.ts', "const server = await import('../../test/support/server.ts');"],
     ['src/health/active.ts', "import { net } from '../net/node.ts';"],
     ['src/proxy/upstream.ts', 'if (ready) Bun.connect({});'],

@@ -52,10 +52,14 @@ export interface ClientFacts {
   readonly clientAddress: string;
   /** The client speaks TLS to us, or to a trusted proxy that says so. */
   readonly clientSecure: boolean;
+  /** The peer is one of our own proxies. Left out: it is not. */
+  readonly peerTrusted?: boolean;
 }
 
 export interface Affinity {
   readonly name: string;
+  /** False: it only recognises, and another one binds new sessions. Left out: it binds. */
+  readonly binds?: boolean;
   /**
    * Looks for its session in the request. True: `session` is filled, the search ends. Writes into `edit`
    * what the server must not see (its own cookie), recognised or not. `now` is Unix seconds.

@@ -17,6 +17,7 @@ const settings: CookieOptions = {
   secure: 'auto',
   httpOnly: true,
   partitioned: false,
+  twin: '',
   lifetime: 'session',
   idle: 8 * hour * 1000,
   absolute: 0,
@@ -278,4 +279,40 @@ describe('bind', () => {
 test('a name that is no token is refused', () => {
   expect(() => affinityOf({ name: 'a b' })).toThrow('is not a token');
   expect(() => affinityOf({ name: 'a;b' })).toThrow('is not a token');
+});
+
+describe('the twin', () => {
+  const { affinity, ring } = affinityOf({ twin: 'limpet-x', domain: 'a.org' });
+
+  test('goes to secure clients only, with the same token', () => {
+    const lines = bind(affinity, begun(affinity), [], { ...client, clientSecure: true })
+      .left.trimEnd()
+      .split('\r\n');
+    const token = /limpet=([\w-]{72})/.exec(lines[0]!)?.[1];
+    expect(lines).toEqual([
+      `Set-Cookie: limpet=${token}; Path=/; Domain=a.org; HttpOnly; SameSite=Lax; Secure`,
+      `Set-Cookie: limpet-x=${token}; Path=/; Domain=a.org; HttpOnly; SameSite=None; Partitioned; Secure`,
+    ]);
+    expect(bind(affinity, begun(affinity)).left).not.toContain('limpet-x');
+  });
+
+  test('is recognised where it comes alone or beside a bad one, and both are hidden', () => {
+    const token = tokenOf(ring);
+    for (const cookies of [
+      `limpet-x=${token}`,
+      `limpet=bad; a=1; limpet-x=${token}`,
+      `limpet-x=bad; limpet=${token}`,
+    ]) {
+      const { found, session, left } = recognise(affinity, `Cookie: ${cookies}`);
+      expect([cookies, found, session.owner]).toEqual([cookies, true, 5]);
+      expect(left).not.toContain('limpet');
+    }
+    expect(recognise(affinityOf().affinity, `Cookie: limpet-x=${token}`)).toMatchObject({ found: false });
+  });
+
+  test('is no name that a server may set', () => {
+    expect(bind(affinity, new Session(), ['Set-Cookie: limpet-x=1', 'Set-Cookie: limpet-y=1']).left).toBe(
+      'Set-Cookie: limpet-y=1\r\n',
+    );
+  });
 });

@@ -1,8 +1,8 @@
 /** Affinity by our own cookie: the token travels with the client, and the servers never see it. */
 import type { CookieOptions } from '../config/options.ts';
-import { EQUALS, equalsBytes, isToken, SP, TAB } from '../http/bytes.ts';
+import { isToken } from '../http/bytes.ts';
 import { makePrivate } from '../http/cache.ts';
-import { CookieScan } from '../http/cookie.ts';
+import { CookieScan, setCookieValue } from '../http/cookie.ts';
 import type { RequestHead, ResponseHead } from '../http/head.ts';
 import { Name } from '../http/names.ts';
 import type { Splice } from '../http/splice.ts';
@@ -19,37 +19,41 @@ export class CookieAffinity implements Affinity {
   readonly name = 'cookie';
   private readonly settings: CookieOptions;
   private readonly deps: CookieDependencies;
-  private readonly cookieName: Uint8Array;
+  /** Ours, and its twin for pages of other sites if there is one. */
+  private readonly cookieNames: readonly Uint8Array[];
   private readonly scan = new CookieScan();
   private readonly words = new Uint32Array(4);
   /** A token is dated anew after this many seconds: a quarter of the idle time, so most responses carry no cookie. */
   private readonly redateAfter: number;
+  private readonly scope: string;
   private readonly attributes: string;
 
   constructor(settings: CookieOptions, deps: CookieDependencies) {
     this.settings = settings;
     this.deps = deps;
-    this.cookieName = Uint8Array.from(settings.name, (char) => char.charCodeAt(0));
-    if (!this.cookieName.every((byte) => isToken[byte] === 1))
+    const names = settings.twin === '' ? [settings.name] : [settings.name, settings.twin];
+    this.cookieNames = names.map((name) => Uint8Array.from(name, (char) => char.charCodeAt(0)));
+    if (!this.cookieNames[0]!.every((byte) => isToken[byte] === 1))
       throw new Error(`cookie name ${settings.name} is not a token`);
     this.redateAfter = settings.idle === 0 ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor(settings.idle / 4000));
-    this.attributes =
+    this.scope =
       `; Path=${settings.path}` +
       (settings.domain === '' ? '' : `; Domain=${settings.domain}`) +
-      (settings.httpOnly ? '; HttpOnly' : '') +
-      `; SameSite=${settings.sameSite}` +
-      (settings.partitioned ? '; Partitioned' : '');
+      (settings.httpOnly ? '; HttpOnly' : '');
+    this.attributes = `${this.scope}; SameSite=${settings.sameSite}${settings.partitioned ? '; Partitioned' : ''}`;
   }
 
   /** Same-named cookies are tried in turn (another path, domain or partition may have left one); all are hidden from the server. */
   recognise(request: RequestHead, _client: ClientFacts, now: number, session: Session, edit: Splice): boolean {
     const scan = this.scan;
-    scan.begin(request.headers, this.cookieName, edit);
     let verdict: Verdict = 'none';
-    while (scan.next()) {
-      if (verdict === 'valid') continue;
-      const found = this.deps.ring.verify(request.bytes, scan.valueStart, scan.valueEnd, now, session);
-      if (verdict === 'none' || found !== 'invalid') verdict = found;
+    for (const name of this.cookieNames) {
+      scan.begin(request.headers, name, edit);
+      while (scan.next()) {
+        if (verdict === 'valid') continue;
+        const found = this.deps.ring.verify(request.bytes, scan.valueStart, scan.valueEnd, now, session);
+        if (verdict === 'none' || found !== 'invalid') verdict = found;
+      }
     }
     if (verdict !== 'valid') {
       session.clear();
@@ -83,11 +87,11 @@ export class CookieAffinity implements Affinity {
     session.seen = now;
     const { settings } = this;
     const secure = settings.secure === 'always' || (settings.secure === 'auto' && client.clientSecure);
-    edit.add(
-      `Set-Cookie: ${settings.name}=${this.deps.ring.sign(session)}${this.attributes}` +
-        (secure ? '; Secure' : '') +
-        (settings.lifetime === 'permanent' ? `; Max-Age=${this.remaining(session, now)}` : ''),
-    );
+    const token = this.deps.ring.sign(session);
+    const maxAge = settings.lifetime === 'permanent' ? `; Max-Age=${this.remaining(session, now)}` : '';
+    edit.add(`Set-Cookie: ${settings.name}=${token}${this.attributes}${secure ? '; Secure' : ''}${maxAge}`);
+    if (settings.twin !== '' && secure)
+      edit.add(`Set-Cookie: ${settings.twin}=${token}${this.scope}; SameSite=None; Partitioned; Secure${maxAge}`);
     return true;
   }
 
@@ -96,14 +100,7 @@ export class CookieAffinity implements Affinity {
     const headers = response.headers;
     for (let i = headers.first(Name.setCookie); i < headers.count; i++) {
       if (headers.id(i) !== Name.setCookie) continue;
-      const start = headers.valueStart(i);
-      const end = start + this.cookieName.length;
-      let equals = end;
-      // Browsers take white space off a name (RFC 6265 section 5.2).
-      while (response.bytes[equals] === SP || response.bytes[equals] === TAB) equals++;
-      if (response.bytes[equals] === EQUALS && equalsBytes(response.bytes, start, end, this.cookieName)) {
-        edit.cutLine(headers, i);
-      }
+      if (this.cookieNames.some((name) => setCookieValue(headers, i, name) >= 0)) edit.cutLine(headers, i);
     }
   }
 

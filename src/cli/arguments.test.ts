@@ -51,6 +51,8 @@ test.each([
     { kind: 'config', file: 'a.ts', overrides: { logLevel: 'warn', identify: true } },
   ],
   ['check', { kind: 'check', file: undefined }],
+  ['token force s1', { kind: 'force-token', file: undefined, server: 's1', lifetime: 3_600_000 }],
+  ['token force s1 --for 5m -c a.yaml', { kind: 'force-token', file: 'a.yaml', server: 's1', lifetime: 300_000 }],
   ['check -c a.yaml', { kind: 'check', file: 'a.yaml' }],
   ['--version', { kind: 'print', text: '1.2.3\n' }],
 ])('limpet %s', (line, expected) => expect(parse(line)).toEqual(expected));

@@ -1,9 +1,11 @@
 /** The command line: what was asked for, as a value. It starts and loads nothing. */
+import { isIP } from 'node:net';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { listenerForm, parseListener, parseServer, serverForm } from '../config/address.ts';
 import { defaultListen } from '../config/defaults.ts';
 import { balanceNames, type LogOptions } from '../config/options.ts';
 import type { Config } from '../config/schema.ts';
+import { parseDuration } from '../config/units.ts';
 
 /** What a flag says in place of the config file. */
 export interface Overrides {
@@ -17,9 +19,31 @@ export type Asked =
   /** `file` undefined: the one of the current folder. */
   | { readonly kind: 'config'; readonly file: string | undefined; readonly overrides: Overrides }
   | { readonly kind: 'check'; readonly file: string | undefined }
+  /** `lifetime` in milliseconds. */
+  | {
+      readonly kind: 'force-token';
+      readonly file: string | undefined;
+      readonly server: string;
+      readonly lifetime: number;
+    }
+  | { readonly kind: 'explain'; readonly flags: ExplainFlags }
   /** Help and version. */
   | { readonly kind: 'print'; readonly text: string }
   | { readonly kind: 'mistake'; readonly text: string };
+
+export interface ExplainFlags {
+  readonly config?: string;
+  /** A file, or `-` for standard input. */
+  readonly request: string;
+  /** Address of the peer; '' for a unix-domain socket. */
+  readonly client?: string;
+  readonly listener?: string;
+  readonly down?: readonly string[];
+  readonly draining?: readonly string[];
+  /** Milliseconds since the Unix epoch. */
+  readonly now?: number;
+  readonly json?: true;
+}
 
 interface Flags extends Overrides {
   readonly listen?: readonly string[];
@@ -36,6 +60,8 @@ Examples:
   limpet 3001 3002 --affinity source-ip --balance round-robin
   limpet --config limpet.yaml             or limpet.config.ts
   limpet check -c limpet.yaml             tells what is wrong with it, and starts nothing
+  limpet explain -c limpet.yaml --request request.txt
+                                          tells what would become of one request, and why
 
 Without servers and --config it takes limpet.yaml or limpet.config.ts of the current folder.
 
@@ -52,7 +78,7 @@ export function parseArguments(args: readonly string[], version: string): Asked 
   const write = (text: string) => {
     output += text;
   };
-  for (const command of [program, ...program.commands]) {
+  for (const command of [program, ...program.commands.flatMap((one) => [one, ...one.commands])]) {
     command.exitOverride().configureOutput({ writeOut: write, writeErr: write });
   }
   try {
@@ -100,7 +126,70 @@ function buildProgram(version: string, found: (asked: Asked) => void): Command {
     .helpOption('-h, --help', 'print this help')
     .option('-c, --config <file>', 'YAML, or a module with a default export')
     .action(({ config }: { readonly config?: string }) => found({ kind: 'check', file: config }));
+  program
+    .command('token')
+    .description('sign something with the key of the balancer')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .command('force <server>')
+    .description('what the affinity `force` accepts for that server')
+    .helpOption('-h, --help', 'print this help')
+    .option('--for <time>', 'how long it is valid (default: 1h)', lifetime)
+    .option('-c, --config <file>', 'the config of the balancer')
+    .action((server: string, flags: { readonly for?: number; readonly config?: string }) =>
+      found({ kind: 'force-token', file: flags.config, server, lifetime: flags.for ?? 3_600_000 }),
+    );
+  addExplain(program, found);
   return program;
+}
+
+const explainExamples = `
+Examples:
+  limpet explain -c limpet.yaml --request request.txt
+  printf 'GET / HTTP/1.1\\nHost: shop.example\\n\\n' | limpet explain --request - --client 203.0.113.7
+  limpet explain --request request.txt --down s1,s2 --draining s3        what if?
+  limpet explain --request request.txt --now 2026-01-31T12:00:00Z --json
+
+Nothing is sent, listened to or written. The request is one head as a client sends it; LF line ends will do.
+`;
+
+function addExplain(program: Command, found: (asked: Asked) => void): void {
+  program
+    .command('explain')
+    .description('tell what would become of one request, and why')
+    .helpOption('-h, --help', 'print this help')
+    .option('-c, --config <file>', 'YAML, or a module with a default export')
+    .requiredOption('--request <file>', 'the head of a request; - is standard input')
+    .option('--client <ip>', 'who connects, or unix (default: 127.0.0.1)', peerAddress)
+    .option('--listener <address>', 'where, as the config says it (default: the first)')
+    .option('--down <servers>', 'suppose that these are down: names with commas', names)
+    .option('--draining <servers>', 'suppose that these are draining', names)
+    .option('--now <time>', 'suppose that it is this time, such as 2026-01-31T12:00:00Z', instant)
+    .option('--json', 'as JSON')
+    .addHelpText('after', explainExamples)
+    .action((flags: ExplainFlags) => found({ kind: 'explain', flags }));
+}
+
+function peerAddress(text: string): string {
+  if (text === 'unix') return '';
+  if (isIP(text) === 0) throw new InvalidArgumentError('Expected an IP address, or unix.');
+  return text;
+}
+
+function names(text: string, before: readonly string[] = []): string[] {
+  return [...before, ...text.split(',').filter((name) => name !== '')];
+}
+
+function instant(text: string): number {
+  const time = /^\d{4}-\d{2}-\d{2}(T|$)/.test(text) ? Date.parse(text) : Number.NaN;
+  if (Number.isNaN(time)) throw new InvalidArgumentError('Expected a time such as 2026-01-31T12:00:00Z.');
+  return time;
+}
+
+function lifetime(text: string): number {
+  const time = parseDuration(text);
+  if (time > 0) return time;
+  throw new InvalidArgumentError('Expected a time such as 30m or 1h.');
 }
 
 /** Flags that describe a pool belong to servers of the command line; a file describes its own. */

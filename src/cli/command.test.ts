@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { forceToken } from '../affinity/force.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import { UsageError } from '../errors.ts';
 import { execute } from './command.ts';
@@ -10,6 +11,7 @@ import type { Running } from './run.ts';
 
 interface Fake {
   readonly files?: Readonly<Record<string, string>>;
+  readonly input?: string;
   /** What `stop` answers. Default: all finished. */
   readonly stop?: () => Promise<boolean>;
   /** What `start` fails with. */
@@ -17,7 +19,7 @@ interface Fake {
 }
 
 /** Runs the program against a balancer that is none. */
-function program(line: string, { files = {}, stop = async () => true, fails }: Fake = {}) {
+function program(line: string, { files = {}, input = '', stop = async () => true, fails }: Fake = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'limpet-cli-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
@@ -40,6 +42,7 @@ function program(line: string, { files = {}, stop = async () => true, fails }: F
     folder,
     env: {},
     signals,
+    readInput: async () => Buffer.from(input),
     write: (text) => (seen.out += text),
     writeError: (text) => (seen.err += text),
     loadStart: async () => start,
@@ -186,5 +189,27 @@ describe('the command line', () => {
   test('help and version go to stdout', async () => {
     const { code, seen } = program('--version');
     expect([await code, seen.out, seen.err]).toEqual([0, '1.2.3\n', '']);
+  });
+});
+
+describe('token force', () => {
+  const config = `keys: ["${'6b'.repeat(32)}"]\n${yaml}`;
+
+  test('prints what the affinity accepts', async () => {
+    const { code, seen } = program('token force 127.0.0.1:3001 --for 10m', { files: { 'limpet.yaml': config } });
+    expect(await code).toBe(0);
+    const [, expires = ''] = /^127\.0\.0\.1:3001:(\d+):[\w-]{22}\n$/.exec(seen.out) ?? [];
+    expect(seen.out).toBe(`${forceToken('127.0.0.1:3001', Number(expires), Buffer.alloc(32, 'k'))}\n`);
+    expect(Number(expires)).toBeGreaterThan(Date.now() / 1000);
+  });
+
+  test('refuses a server that is not there, a time that is none, and no config', async () => {
+    const unknown = program('token force s9', { files: { 'limpet.yaml': config } });
+    expect(await unknown.code).toBe(3);
+    expect(unknown.seen.err).toBe('limpet: there is no server "s9", expected one of 127.0.0.1:3001\n');
+    const time = program('token force s9 --for ever');
+    expect([await time.code, time.seen.err]).toEqual([2, expect.stringContaining('Expected a time such as 30m')]);
+    const none = program('token force s9');
+    expect([await none.code, none.seen.err]).toEqual([2, expect.stringContaining('no config')]);
   });
 });

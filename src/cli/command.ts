@@ -5,10 +5,12 @@ import type { LimpetOptions } from '../config/options.ts';
 import { ConfigError, formatProblems, type Problem, type Source } from '../config/problem.ts';
 import { readConfig } from '../config/read.ts';
 import { UsageError } from '../errors.ts';
-import { type Overrides, parseArguments } from './arguments.ts';
+import { systemClock } from '../time/clock.ts';
+import { type Asked, type ExplainFlags, type Overrides, parseArguments } from './arguments.ts';
 import { exitCodes } from './exit-codes.ts';
 import { createLogger } from './log.ts';
 import { run, type Signals, type Start } from './run.ts';
+import { signForce } from './token.ts';
 
 /** The surroundings of the program; the tests give their own. */
 export interface Surroundings {
@@ -18,6 +20,8 @@ export interface Surroundings {
   readonly folder: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signals: Signals;
+  /** All of standard input. */
+  readonly readInput: () => Promise<Buffer>;
   readonly write: (text: string) => void;
   readonly writeError: (text: string) => void;
   /** Loaded late: help and `check` need no balancer. */
@@ -36,6 +40,10 @@ export async function execute(args: readonly string[], around: Surroundings): Pr
       return exitCodes.usage;
     case 'check':
       return check(asked.file, around);
+    case 'force-token':
+      return signToken(asked, around);
+    case 'explain':
+      return explainRequest(asked.flags, around);
     case 'servers':
       return serveServers(asked.config, around);
     case 'config':
@@ -45,10 +53,7 @@ export async function execute(args: readonly string[], around: Surroundings): Pr
 
 async function check(named: string | undefined, around: Surroundings): Promise<number> {
   const file = named ?? findConfig(around.folder);
-  if (file === undefined) {
-    around.writeError(`limpet: no config: name one with -c, or have one of ${configNames.join(', ')} in this folder\n`);
-    return exitCodes.usage;
-  }
+  if (file === undefined) return tellNoConfig(around);
   try {
     const { options, warnings, source } = await loadConfig(file, around.folder, around.env);
     const servers = options.pools.reduce((sum, pool) => sum + pool.servers.length, 0);
@@ -63,6 +68,41 @@ async function check(named: string | undefined, around: Surroundings): Promise<n
   } catch (error) {
     return tellMistake(error, file, exitCodes.config, around);
   }
+}
+
+async function signToken(
+  { file: named, server, lifetime }: Extract<Asked, { kind: 'force-token' }>,
+  around: Surroundings,
+): Promise<number> {
+  const file = named ?? findConfig(around.folder);
+  if (file === undefined) return tellNoConfig(around);
+  try {
+    const { options } = await loadConfig(file, around.folder, around.env);
+    const log = createLogger({ format: 'text', level: 'warn', write: around.writeError });
+    around.write(`${signForce(options, server, lifetime, systemClock.now(), log)}\n`);
+    return exitCodes.ok;
+  } catch (error) {
+    return tellMistake(error, file, exitCodes.config, around);
+  }
+}
+
+async function explainRequest(flags: ExplainFlags, around: Surroundings): Promise<number> {
+  const file = flags.config ?? findConfig(around.folder);
+  if (file === undefined) return tellNoConfig(around);
+  try {
+    const { options } = await loadConfig(file, around.folder, around.env);
+    // Loaded late: it brings the balancer along.
+    const { tellExplanation } = await import('./explain.ts');
+    around.write(await tellExplanation(options, flags, around));
+    return exitCodes.ok;
+  } catch (error) {
+    return tellMistake(error, file, exitCodes.config, around);
+  }
+}
+
+function tellNoConfig({ writeError }: Surroundings): number {
+  writeError(`limpet: no config: name one with -c, or have one of ${configNames.join(', ')} in this folder\n`);
+  return exitCodes.usage;
 }
 
 async function serveFile(named: string | undefined, overrides: Overrides, around: Surroundings): Promise<number> {

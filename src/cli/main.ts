@@ -1,5 +1,6 @@
 /** The entry of the program: hands the real process to `execute`. `bin/limpet` starts it. */
 import { readFileSync } from 'node:fs';
+import { buffer } from 'node:stream/consumers';
 import { execute } from './command.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
@@ -15,6 +16,7 @@ const code = await execute(process.argv.slice(2), {
   folder: process.cwd(),
   env: process.env,
   signals: process,
+  readInput: () => buffer(process.stdin),
   write: (text) => void process.stdout.write(text),
   writeError: (text) => void process.stderr.write(text),
   loadStart: async () => (await import('./start.ts')).startLimpet,

@@ -14,7 +14,7 @@ const fileName = 'token.key';
  */
 export function stateKey(folder: string, log: Logger): Buffer {
   const file = join(folder, fileName);
-  const kept = readKey(file);
+  const kept = keptKey(folder);
   if (kept !== null) return kept;
   const made = randomBytes(shortestKey);
   try {
@@ -29,6 +29,11 @@ export function stateKey(folder: string, log: Logger): Buffer {
     });
     return made;
   }
+}
+
+/** The key that the folder holds, null when there is none; makes nothing. Throws UsageError when the file holds no key. */
+export function keptKey(folder: string): Buffer | null {
+  return readKey(join(folder, fileName));
 }
 
 /** A link appears whole or not at all: of two processes that start at once, both end up with one key. */

@@ -12,6 +12,7 @@ export function checkCookie(cookie: CookieOptions, path: Path): Problem[] {
   if (secure === 'never') {
     if (cookie.sameSite === 'None') add('error', 'secure', 'SameSite=None needs Secure: expected auto or always');
     if (cookie.partitioned) add('error', 'secure', 'a partitioned cookie needs Secure: expected auto or always');
+    if (cookie.twin !== '') add('error', 'secure', 'a twin cookie needs Secure: expected auto or always');
     if (/^__(?:Host|Secure)-/i.test(name)) {
       add('error', 'secure', `the name ${name} needs Secure: expected always`);
     }
@@ -48,20 +49,26 @@ export function checkSharedCookies({ pools, routes }: LimpetOptions): Problem[] 
     for (const [index, cookie] of affinity.entries()) {
       if (cookie.type !== 'cookie') continue;
       const other = writers.find(
-        (writer) => writer.cookie.name === cookie.name && meet(writer, { pool, index, cookie, routes: own }),
+        (writer) => shared(writer.cookie, cookie) !== undefined && meet(writer, { pool, index, cookie, routes: own }),
       );
       if (other === undefined) writers.push({ pool, index, cookie, routes: own });
       else {
+        const name = shared(other.cookie, cookie);
         const whose = other.pool === pool ? `affinity[${other.index}]` : `pool ${other.pool}`;
         found.push({
           level: 'error',
           path: ['pools', pool, 'affinity', index, 'cookie', 'name'],
-          text: `${whose} sets the cookie "${cookie.name}" too, and each would overwrite the other's: give one another name, such as "${cookie.name}-${pool}"`,
+          text: `${whose} sets the cookie "${name}" too, and each would overwrite the other's: give one another name, such as "${cookie.name}-${pool}"`,
         });
       }
     }
   }
   return found;
+}
+
+/** A name that both set. */
+function shared(a: CookieOptions, b: CookieOptions): string | undefined {
+  return [a.name, a.twin].find((name) => name !== '' && (name === b.name || name === b.twin));
 }
 
 /** One client can hold only one of the two. All routes are on every listener, so only hosts keep them apart. */

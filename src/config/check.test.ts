@@ -145,6 +145,15 @@ describe('cookies', () => {
     ['a route without affinity', two({}, {}), [{ match: { path: '/b' }, pool: 'b', affinity: 'none' }, { pool: 'a' }]],
   ])('of two pools are kept apart by %s', (_, pools, kept) => expect(found({ pools, routes: kept })).toEqual([]));
 
+  test('twins are cookies too', () => {
+    expect(found({ pools: two({ twin: true }, { name: 'limpet-x' }), routes })).toEqual([
+      expect.stringContaining('pool a sets the cookie "limpet-x" too'),
+    ]);
+    expect(withCookie({ twin: true, secure: 'never' })).toEqual([
+      `E: ${cookie}.secure: a twin cookie needs Secure: expected auto or always`,
+    ]);
+  });
+
   test('of one pool have one name', () => {
     expect(withPool({ affinity: ['cookie', 'cookie'] })).toEqual([
       expect.stringContaining('affinity[0] sets the cookie "limpet" too'),
@@ -153,6 +162,42 @@ describe('cookies', () => {
 });
 
 describe('what is never used', () => {
+  test('rewrite of our own cookie, and behind an affinity that binds first', () => {
+    expect(withPool({ affinity: [{ rewrite: 'SID' }] })).toEqual([]);
+    expect(withPool({ affinity: [{ rewrite: 'limpet' }, 'cookie'] })).toEqual([
+      'E: pools.a.affinity[0].rewrite: "limpet" is our own cookie too: name the one that the app sets',
+    ]);
+    expect(withPool({ affinity: ['cookie', { rewrite: 'SID' }] })).toEqual([
+      'W: pools.a.affinity[1]: recognises nobody: affinity[0] comes first and binds every new session',
+    ]);
+  });
+
+  test('a map to a server that is not there; a map binds nobody, so others come behind it', () => {
+    const map = { '42': 's1', 'tester-*': 's3' };
+    const servers = ['s1', 's2'].map((name, i) => ({ name, address: `300${i}` }));
+    const affinity = [{ route: { header: 'X-User', map } }, { rewrite: 'SID' }];
+    expect(withPool({ servers, affinity })).toEqual([
+      'E: pools.a.affinity[0].route.map["tester-*"]: there is no server "s3", did you mean "s1"?',
+    ]);
+    expect(withPool({ servers: [...servers, { name: 's3', address: '3009' }], affinity })).toEqual([]);
+  });
+
+  test('force behind an affinity that knows the client already', () => {
+    const [force, other] = [{ force: { header: 'F' } }, { force: { query: 'f' } }];
+    expect(withPool({ affinity: [force, other, 'cookie'] })).toEqual([]);
+    expect(withPool({ affinity: ['cookie', force] })).toEqual([
+      'W: pools.a.affinity[1]: not asked for clients that affinity[0] recognises: put it first',
+    ]);
+  });
+
+  test('a route that a condition leaves something of', () => {
+    const css = { match: { methods: ['GET'], extensions: ['css'] }, pool: 'a' };
+    expect(found({ routes: [css, { pool: 'a' }] })).toEqual([]);
+    expect(found({ routes: [css, { ...css, match: { ...css.match, path: '/x' } }, { pool: 'a' }] })).toEqual([
+      'W: routes[1]: never asked: routes[0] matches all that it does',
+    ]);
+  });
+
   test('an affinity behind source-ip', () => {
     expect(withPool({ affinity: ['source-ip', 'cookie'] })).toEqual([
       'W: pools.a.affinity[1]: never asked: source-ip before it recognises every request',

@@ -1,7 +1,7 @@
 /** What must fit together across fields. Every finding is told; errors make the config unusable, warnings do not. */
 import { formatAddress } from '../net/socket.ts';
 import { checkCookie, checkSharedCookies } from './check-cookies.ts';
-import type { LimpetOptions, PoolOptions, RouteOptions } from './options.ts';
+import type { LimpetOptions, PoolOptions, RewriteOptions, RouteAffinityOptions, RouteOptions } from './options.ts';
 import { type Path, type Problem, suggest } from './problem.ts';
 
 /** `routesLeftOut`: the file has none, so a single pool serves all. */
@@ -60,9 +60,44 @@ function checkPool(pool: PoolOptions): Problem[] {
     found.push(warning([...path, 'affinity', never], 'never asked: source-ip before it recognises every request'));
   }
   for (const [index, affinity] of pool.affinity.entries()) {
-    if (affinity.type === 'cookie') found.push(...checkCookie(affinity, [...path, 'affinity', index, 'cookie']));
+    const at = [...path, 'affinity', index];
+    if (affinity.type === 'cookie') found.push(...checkCookie(affinity, [...at, 'cookie']));
+    else if (affinity.type === 'force') found.push(...checkForce(index, pool, at));
+    else if (affinity.type === 'route') found.push(...checkMap(affinity, pool, [...at, 'route', 'map']));
+    else if (affinity.type === 'rewrite') found.push(...checkRewrite(affinity, index, pool, at));
   }
   return found;
+}
+
+function checkRewrite({ cookie }: RewriteOptions, index: number, { affinity }: PoolOptions, path: Path): Problem[] {
+  const found: Problem[] = [];
+  if (affinity.some((other) => other.type === 'cookie' && [other.name, other.twin].includes(cookie))) {
+    found.push(error([...path, 'rewrite'], `"${cookie}" is our own cookie too: name the one that the app sets`));
+  }
+  const first = affinity.findIndex(({ type }) => type !== 'route' && type !== 'force');
+  if (first < index) {
+    found.push(warning(path, `recognises nobody: affinity[${first}] comes first and binds every new session`));
+  }
+  return found;
+}
+
+function checkForce(index: number, { affinity }: PoolOptions, path: Path): Problem[] {
+  const before = affinity.slice(0, index).findIndex(({ type }) => type !== 'force');
+  if (before < 0) return [];
+  return [warning(path, `not asked for clients that affinity[${before}] recognises: put it first`)];
+}
+
+function checkMap({ map }: RouteAffinityOptions, { servers }: PoolOptions, path: Path): Problem[] {
+  const names = servers.map(({ name }) => name);
+  return map
+    .filter(({ server }) => !names.includes(server))
+    .map(({ pattern, server }) => error([...path, pattern], unknownName('server', server, names)));
+}
+
+function unknownName(what: string, name: string, names: readonly string[]): string {
+  const near = suggest(name, names);
+  const hint = near === undefined ? `expected one of ${names.join(', ')}` : `did you mean "${near}"?`;
+  return `there is no ${what} "${name}", ${hint}`;
 }
 
 function checkServers({ servers }: PoolOptions, pool: Path): Problem[] {
@@ -103,9 +138,7 @@ function checkRoutes({ routes, pools }: LimpetOptions, leftOut: boolean): Proble
   const found: Problem[] = [];
   for (const [index, route] of routes.entries()) {
     if (!names.includes(route.pool)) {
-      const near = suggest(route.pool, names);
-      const hint = near === undefined ? `expected one of ${names.join(', ')}` : `did you mean "${near}"?`;
-      found.push(error(['routes', index, 'pool'], `there is no pool "${route.pool}", ${hint}`));
+      found.push(error(['routes', index, 'pool'], unknownName('pool', route.pool, names)));
     }
     const before = routes.slice(0, index).findIndex((earlier) => covers(earlier, route));
     if (before >= 0) found.push(warning(['routes', index], `never asked: routes[${before}] matches all that it does`));
@@ -119,5 +152,11 @@ function checkRoutes({ routes, pools }: LimpetOptions, leftOut: boolean): Proble
 /** Every request that `b` matches is matched by `a`. */
 function covers({ match: a }: RouteOptions, { match: b }: RouteOptions): boolean {
   const host = a.host === '' || a.host === b.host || (a.host.startsWith('*.') && b.host.endsWith(a.host.slice(1)));
-  return host && (a.path === '/' || b.path === a.path || b.path.startsWith(`${a.path}/`));
+  const path = a.path === '/' || b.path === a.path || b.path.startsWith(`${a.path}/`);
+  return host && path && includesAll(a.methods, b.methods) && includesAll(a.extensions, b.extensions);
+}
+
+/** An empty list stands for everything. */
+function includesAll(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === 0 || (b.length > 0 && b.every((one) => a.includes(one)));
 }

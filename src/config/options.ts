@@ -62,9 +62,11 @@ export interface PoolOptions {
   readonly balance: BalanceName;
   /** Bounded load: no server above this multiple of the mean (1.25); 0 no bound. */
   readonly maxLoad: number;
-  /** Asked in order; the first that recognises wins, the first of all binds new sessions. */
+  /** Asked in order; the first that recognises wins, the first that can binds new sessions. */
   readonly affinity: readonly AffinityOptions[];
   readonly whenOwnerFails: WhenOwnerFails;
+  /** The owner is at its `maxRequests`: wait for it, make another one the owner, or refuse with 503. */
+  readonly whenOwnerFull: 'queue' | 'rebind' | 'reject';
   readonly health: HealthOptions;
   readonly queue: { readonly max: number; readonly timeout: number };
   readonly retry: {
@@ -101,7 +103,7 @@ export interface PoolServer {
 export const balanceNames = ['round-robin', 'least-requests', 'two-choices', 'random', 'rendezvous', 'maglev'] as const;
 export type BalanceName = (typeof balanceNames)[number];
 
-export type AffinityOptions = CookieOptions | SourceIpOptions;
+export type AffinityOptions = CookieOptions | SourceIpOptions | RewriteOptions | RouteAffinityOptions | ForceOptions;
 
 export interface CookieOptions {
   readonly type: 'cookie';
@@ -113,6 +115,8 @@ export interface CookieOptions {
   readonly secure: 'auto' | 'always' | 'never';
   readonly httpOnly: boolean;
   readonly partitioned: boolean;
+  /** Name of a second cookie that secure clients get, for pages of other sites that embed ours; '' none. */
+  readonly twin: string;
   /** session: no Max-Age, the balancer alone keeps the times. permanent: Max-Age too. */
   readonly lifetime: 'session' | 'permanent';
   /** A session ends after this long without a request; 0 never. */
@@ -128,6 +132,32 @@ export interface SourceIpOptions {
   /** Bits of the address that count. */
   readonly ipv4Prefix: number;
   readonly ipv6Prefix: number;
+}
+
+export interface RewriteOptions {
+  readonly type: 'rewrite';
+  /** Name of the app's cookie. */
+  readonly cookie: string;
+  /** One character between our prefix and the app's value. */
+  readonly separator: string;
+}
+
+/** Where a client gives a text by which it is known. */
+export interface KeyOptions {
+  readonly from: 'header' | 'cookie' | 'query';
+  readonly name: string;
+}
+
+export interface RouteAffinityOptions {
+  readonly type: 'route';
+  readonly key: KeyOptions;
+  /** `*` in a pattern stands for any text; `server` is a name of the pool. */
+  readonly map: readonly { readonly pattern: string; readonly server: string }[];
+}
+
+export interface ForceOptions {
+  readonly type: 'force';
+  readonly key: KeyOptions;
 }
 
 export type WhenOwnerFails =
@@ -178,6 +208,10 @@ export interface RouteOptions {
     readonly host: string;
     /** Path prefix on whole segments: /a matches /a and /a/b, not /ab. */
     readonly path: string;
+    /** Any of these; empty: every method. */
+    readonly methods: readonly string[];
+    /** What the path ends in: one of these, lower case without the dot; empty: anything. */
+    readonly extensions: readonly string[];
   };
   /** Name of the pool. */
   readonly pool: string;

@@ -121,12 +121,17 @@ export const poolSchema = map({
   affinity: field(
     affinitySchema,
     [...pool.affinity],
-    'How a session is recognised: a list, asked in order. The first that recognises wins, the first of all binds new sessions. `none` for no affinity.',
+    'How a session is recognised: a list, asked in order. The first that recognises wins, the first that can binds new sessions. `none` for no affinity.',
   ),
   whenOwnerFails: field(
     whenOwnerFailsSchema,
     pool.whenOwnerFails,
     'The server that holds a session is gone: `rebind` to another for good, borrow one (`temporary`), or `reject` with a status.',
+  ),
+  whenOwnerFull: field(
+    word(['queue', 'rebind', 'reject']),
+    pool.whenOwnerFull,
+    'The server that holds a session is at its `maxRequests`: wait for it, `rebind` to one with room (if any has), or `reject` with 503.',
   ),
   health: field(healthSchema, {}, 'How servers are found to be down.'),
   queue: field(queueSchema, {}, 'Where requests wait when every server is at its `maxRequests`.'),

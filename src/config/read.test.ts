@@ -32,7 +32,7 @@ const withServer = (server: string) =>
 const withCookie = (cookie: string) => withPool(`affinity: [{ cookie: { ${cookie} } }]`);
 
 const serverForm = 'an address such as 127.0.0.1:3001, app1:8080, 3001 (a port of this machine) or unix:/run/app.sock';
-const affinityForm = 'cookie, source-ip, or one of them with settings, such as { cookie: { name: shop } }';
+const affinityForm = 'cookie, source-ip, or a map with one affinity, such as { cookie: { name: shop } }';
 
 describe('mistakes, each with its place', () => {
   test.each<[string, string, string]>([
@@ -266,7 +266,7 @@ describe('what is written becomes', () => {
       shutdown: { timeout: 30_000 },
       stateDir: '.limpet',
       identify: false,
-      routes: [{ match: { host: '', path: '/' }, pool: 'a', affinity: true }],
+      routes: [{ match: { host: '', path: '/', methods: [], extensions: [] }, pool: 'a', affinity: true }],
     });
     expect(options.listeners[0]).toMatchObject({
       address: { kind: 'tcp', host: '', port: 8080 },
@@ -292,6 +292,7 @@ describe('what is written becomes', () => {
           secure: 'auto',
           httpOnly: true,
           partitioned: false,
+          twin: '',
           lifetime: 'session',
           idle: 8 * 3_600_000,
           absolute: 0,
@@ -299,6 +300,7 @@ describe('what is written becomes', () => {
         },
       ],
       whenOwnerFails: { action: 'rebind' },
+      whenOwnerFull: 'queue',
       health: {
         active: null,
         passive: { connectErrors: 3, serverErrors: 0, ejection: 1000, maxEjection: 60_000 },
@@ -373,8 +375,8 @@ describe('what is written becomes', () => {
       withTop('routes: [{ match: { path: /assets/ }, pool: a, affinity: none }, { pool: a }]'),
     ).options;
     expect(routes).toEqual([
-      { match: { host: '', path: '/assets' }, pool: 'a', affinity: false },
-      { match: { host: '', path: '/' }, pool: 'a', affinity: true },
+      { match: { host: '', path: '/assets', methods: [], extensions: [] }, pool: 'a', affinity: false },
+      { match: { host: '', path: '/', methods: [], extensions: [] }, pool: 'a', affinity: true },
     ]);
   });
 

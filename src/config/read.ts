@@ -1,5 +1,6 @@
 /** From what a person wrote to the filled options: variables, kinds, defaults, and what must fit together. */
 import { checkConfig } from './check.ts';
+import { defaults } from './defaults.ts';
 import { type Environment, substitute } from './env.ts';
 import { explain } from './explain.ts';
 import { deepFreeze } from './freeze.ts';
@@ -49,5 +50,5 @@ function fill({ pools, routes, stateDir, ...rest }: FilledConfig, env: Environme
 
 /** With a single pool there is nothing to route. */
 function catchAll(pools: readonly string[]): RouteOptions[] {
-  return pools.length === 1 ? pools.map((pool) => ({ match: { host: '', path: '/' }, pool, affinity: true })) : [];
+  return pools.length === 1 ? pools.map((pool) => ({ match: defaults.match, pool, affinity: true })) : [];
 }

@@ -105,6 +105,15 @@ const pathPrefix = text('path', 'a path that begins with / and has no space, ? o
   /^\/[\x21-\x22\x24-\x3e\x40-\x7e]*$/.test(path) ? path.replace(/(?<=.)\/+$/, '') : null,
 );
 
+const method = text('method', 'a method in capitals, such as GET', (name) =>
+  /^[A-Z-]{1,32}$/.test(name) ? name : null,
+);
+
+const extension = text('extension', 'an extension such as css', (written) => {
+  const name = written.replace(/^\./, '').toLowerCase();
+  return /^[\w-]{1,32}$/.test(name) ? name : null;
+});
+
 const routeSchema = map({
   match: field(
     map({
@@ -117,6 +126,16 @@ const routeSchema = map({
         pathPrefix,
         defaults.match.path,
         'Path prefix on whole segments: `/a` matches `/a` and `/a/b`, not `/ab`.',
+      ),
+      methods: field(
+        z.array(method, { error: 'a list of methods' }),
+        [...defaults.match.methods],
+        'Methods, any of these. None: every method.',
+      ),
+      extensions: field(
+        z.array(extension, { error: 'a list of extensions' }),
+        [...defaults.match.extensions],
+        'What the path ends in, any of these: `[css, js, png]`. None: anything.',
       ),
     }),
     {},

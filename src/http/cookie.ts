@@ -99,3 +99,16 @@ export class CookieScan {
     this.cutFrom = -1;
   }
 }
+
+/**
+ * Where the value of a Set-Cookie line begins, just behind its `=`; -1 when the cookie has another name. Browsers take
+ * white space off a name (RFC 6265 section 5.2).
+ */
+export function setCookieValue(headers: Headers, i: number, name: Uint8Array): number {
+  const { bytes } = headers;
+  const start = headers.valueStart(i);
+  let equals = start + name.length;
+  if (equals >= headers.valueEnd(i) || !equalsBytes(bytes, start, equals, name)) return -1;
+  while (bytes[equals] === SP || bytes[equals] === TAB) equals++;
+  return bytes[equals] === EQUALS ? equals + 1 : -1;
+}

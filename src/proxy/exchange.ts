@@ -72,6 +72,10 @@ export class Exchange implements DeadlineOwner {
     this.work = work;
   }
 
+  get peerTrusted(): boolean {
+    return this.client.trusted;
+  }
+
   /** 1. A request head has been read: `head` holds it now, `raw` from `start` on keeps it. What came of the body follows, then `start`. */
   begin(client: Client, head: RequestHead, raw: Buffer, start: number, mayUpgrade: boolean): void {
     const { work } = this;
@@ -119,7 +123,7 @@ export class Exchange implements DeadlineOwner {
     }
     this.record.requestVerdict = session.verdict;
     if (!this.affinity) session.clear();
-    else if (!session.recognised && affinities.length > 0) affinities[0]!.begin(now, session);
+    else if (!session.recognised) this.pool!.binder?.begin(now, session);
     // Nothing is known of the client but where it calls from: that is what hashing policies go by.
     if (session.affinity === null) session.key = hashText(this.clientAddress);
   }

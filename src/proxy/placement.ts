@@ -28,8 +28,31 @@ export class Placement {
       return;
     }
     const owner = pool.locate(session, now);
-    if (owner !== undefined && pool.isUsable(owner) && tried?.includes(owner) !== true) this.server = owner;
-    else this.replaceOwner(pool, session, tried, now);
+    if (owner === undefined || !pool.isUsable(owner) || tried?.includes(owner) === true) {
+      this.replaceOwner(pool, session, tried, now);
+      return;
+    }
+    this.server = owner;
+    if (!owner.hasRoom) this.passFullOwner(pool, session, tried, now);
+  }
+
+  /** The owner is well and has no room: wait for it, live elsewhere from now on, or say so. */
+  private passFullOwner(pool: Pool, session: Session, tried: readonly Server[] | null, now: number): void {
+    const { whenOwnerFull } = pool.settings;
+    if (whenOwnerFull === 'queue') return;
+    if (whenOwnerFull === 'reject') {
+      this.server = null;
+      this.fault = balancerFaults.ownerFull;
+      return;
+    }
+    const fixed = session.epoch === 0;
+    const other = fixed ? pool.parts.borrow(session.key, tried) : pool.parts.choose(session.key, tried);
+    // Everyone is full: then the owner is the one to wait for.
+    if (other === undefined) return;
+    this.server = other;
+    if (fixed) return;
+    pool.claim(session, other, now);
+    this.claimed = true;
   }
 
   /** The owner is gone, down, or has just failed: borrow another server, make it the owner, or say so. */
@@ -40,8 +63,8 @@ export class Placement {
       this.fault = pool.ownerDown;
       return;
     }
-    // A key placed by hashing has no owner to change: it falls to the next server, and returns.
-    if (whenOwnerFails === 'temporary' || session.owner === 0) {
+    // Placed by a hash or by a fixed map there is no ownership to change: it falls to the next server, and returns.
+    if (whenOwnerFails === 'temporary' || session.epoch === 0) {
       this.take(pool, pool.parts.borrow(session.key, tried), tried);
       return;
     }

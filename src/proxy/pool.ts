@@ -14,6 +14,7 @@ export interface PoolSettings {
   readonly name: string;
   readonly whenOwnerFails: 'rebind' | 'temporary' | 'reject';
   readonly rejectStatus: number;
+  readonly whenOwnerFull: 'queue' | 'rebind' | 'reject';
   readonly queue: { readonly max: number; readonly timeout: number };
   readonly retry: { readonly attempts: number; readonly bufferBody: number; readonly deadline: number };
   readonly timeouts: {
@@ -51,6 +52,8 @@ export interface PoolParts {
 export class Pool {
   readonly settings: PoolSettings;
   readonly parts: PoolParts;
+  /** The affinity that binds new sessions; null: none does. */
+  readonly binder: Affinity | null;
   /** What a client gets when its owner failed and the pool rejects. */
   readonly ownerDown: Fault;
   private readonly work: Work;
@@ -63,6 +66,7 @@ export class Pool {
     this.work = work;
     this.settings = settings;
     this.parts = parts;
+    this.binder = parts.affinities.find((affinity) => affinity.binds !== false) ?? null;
     this.idle = parts.fleet.servers.map(() => []);
     this.ownerDown = { ...balancerFaults.ownerDown, status: settings.rejectStatus };
   }
@@ -77,6 +81,8 @@ export class Pool {
         session.epoch = move.epoch;
         session.owner = server.id;
         session.changed = true;
+        // Some clients cannot be told (a cookie of the app's): they are remembered for as long as they come.
+        this.parts.moves.record(session.sid0, session.sid1, move.epoch, move.server, now);
         return server;
       }
     }

@@ -107,3 +107,30 @@ test('one rule for everything serves everything', () => {
 test('no rule, no route', () => {
   expect(routerOf()('/')).toBe('none');
 });
+
+describe('by method and extension', () => {
+  const styles = { pool: {} as Pool, affinity: false };
+  const rest = { pool: {} as Pool, affinity: true };
+  const find = createRouter([
+    { host: '', path: '/', methods: ['GET'], extensions: ['css', 'js'], route: styles },
+    { host: '', path: '/', route: rest },
+  ]);
+
+  test.each([
+    ['GET', '/a.css', true],
+    ['GET', '/a.b/c.min.JS?x=.html', true],
+    ['GET', '/a%2Ecss', true],
+    ['GET', '/a.css;v=1', true],
+    ['GET', '/.css', true],
+    ['POST', '/a.css', false],
+    ['get', '/a.css', false],
+    ['GET', '/a.css/', false],
+    ['GET', '/a.css/x', false],
+    ['GET', '/css', false],
+    ['GET', '/a.?x=a.css', false],
+    ['GET', '/a.css.map', false],
+  ])('%s %s: %s', (method, target, isStyle) => {
+    const route = find(readRequest(`${method} ${target} HTTP/1.1\r\nHost: a\r\n\r\n`));
+    expect(route).toBe(isStyle ? styles : rest);
+  });
+});

@@ -1,26 +1,49 @@
-/** Which route serves a request: by host and path prefix, the first that matches. */
+/** Which route serves a request: by host, path prefix, method and extension, the first that matches. */
 import type { RequestHead } from '../http/head.ts';
 import { Name } from '../http/names.ts';
 import type { Route } from './work.ts';
 
-export interface RouteRule {
+/** `R`: what a match answers. */
+export interface RouteRule<R = Route> {
   /** Lower case, without port; `*.example.org` for its subdomains; '' any. */
   readonly host: string;
   /** Prefix on whole segments: /a matches /a and /a/b, not /ab. */
   readonly path: string;
-  readonly route: Route;
+  /** Any of these; none: every method. */
+  readonly methods?: readonly string[];
+  /** What the path ends in, one of these, lower case without the dot; none: anything. */
+  readonly extensions?: readonly string[];
+  readonly route: R;
 }
 
-export function createRouter(rules: readonly RouteRule[]): (head: RequestHead) => Route | null {
+export function createRouter<R = Route>(rules: readonly RouteRule<R>[]): (head: RequestHead) => R | null {
   const [only] = rules;
   // The ordinary config: one route for everything, nothing to read.
-  if (rules.length === 1 && only !== undefined && only.host === '' && only.path === '/') return () => only.route;
+  if (rules.length === 1 && only !== undefined && isCatchAll(only)) return () => only.route;
   return (head) => {
     const host = hostOf(head);
     const path = pathOf(head);
-    for (const rule of rules) if (matchesHost(rule.host, host) && matchesPath(rule.path, path)) return rule.route;
+    for (const rule of rules) {
+      if (!matchesHost(rule.host, host) || !matchesPath(rule.path, path)) continue;
+      if (matchesMethod(rule, head) && matchesExtension(rule, path)) return rule.route;
+    }
     return null;
   };
+}
+
+function isCatchAll({ host, path, methods = [], extensions = [] }: RouteRule<unknown>): boolean {
+  return host === '' && path === '/' && methods.length === 0 && extensions.length === 0;
+}
+
+function matchesMethod({ methods = [] }: RouteRule<unknown>, head: RequestHead): boolean {
+  return methods.length === 0 || methods.includes(head.bytes.toString('latin1', head.methodStart, head.methodEnd));
+}
+
+function matchesExtension({ extensions = [] }: RouteRule<unknown>, path: string): boolean {
+  if (extensions.length === 0) return true;
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  const dot = name.lastIndexOf('.');
+  return dot >= 0 && extensions.includes(name.slice(dot + 1).toLowerCase());
 }
 
 /** Host of the request in lower case, without port. */

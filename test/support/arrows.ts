@@ -27,7 +27,7 @@ export interface Arrow {
 }
 
 const base = ['src/errors.ts', 'src/time', 'src/metrics/counters.ts'];
-const composition = ['src/limpet.ts', 'src/index.ts', 'src/cli'];
+const composition = ['src/limpet.ts', 'src/index.ts', 'src/cli', 'src/explain'];
 
 export const arrows: readonly Arrow[] = [
   { from: ['src/errors.ts'], only: [], why: 'everyone imports the registry of faults' },
@@ -69,6 +69,12 @@ export const arrows: readonly Arrow[] = [
     from: ['src/config', 'src/admin'],
     never: composition,
     why: 'the composition root and the command line know everyone, and nobody knows them',
+  },
+  {
+    from: ['src/explain'],
+    never: ['src/balance', 'src/failover', 'src/health', 'src/table', 'src/net/bun.ts', 'src/net/node.ts', 'src/cli'],
+    neverUse: ['Date.now', 'Math.random'],
+    why: 'explain asks the real balancer: it decides nothing by itself and opens no socket',
   },
   {
     from: ['src'],

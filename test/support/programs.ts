@@ -23,6 +23,7 @@ export const programs = {
     commands: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
     usedFor: 'a real browser with a real cookie jar',
   },
+  php: { apt: 'php-cli', commands: ['php'], usedFor: 'an app server with sessions of its own' },
   haproxy: { apt: 'haproxy', commands: ['haproxy'], usedFor: 'a rival in the benches' },
   nginx: { apt: 'nginx', commands: ['nginx'], usedFor: 'a rival in the benches' },
 } as const satisfies Record<string, Program>;

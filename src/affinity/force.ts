@@ -1,0 +1,75 @@
+/**
+ * Affinity for debugging: a signed header or query parameter picks the server of one request. It counts from trusted
+ * peers only, ends by itself, is hidden from the servers, and never binds a session.
+ *
+ *      Limpet-Force: app-2:1800003600:Zm9yY2UgaXMgbm90IHBvd
+ *                    server, Unix seconds of its end, HMAC-SHA-256 over both, cut to 128 bits
+ */
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { KeyOptions } from '../config/options.ts';
+import type { RequestHead } from '../http/head.ts';
+import type { Splice } from '../http/splice.ts';
+import type { Affinity, ClientFacts, Session } from './affinity.ts';
+import { fixTo } from './fixed.ts';
+import { hideKey, keyReader } from './key.ts';
+import { derive } from './token.ts';
+
+const macBytes = 16;
+
+export interface ForceDependencies {
+  /** Secrets of at least 32 bytes, at least one: any of them may have signed. */
+  readonly keys: readonly Buffer[];
+  /** Id of a server of the pool by name; undefined when it has none of that name. */
+  readonly idOf: (server: string) => number | undefined;
+}
+
+export class ForceAffinity implements Affinity {
+  readonly name = 'force';
+  readonly binds = false;
+  private readonly key: KeyOptions;
+  private readonly read: (request: RequestHead) => string | null;
+  private readonly deps: ForceDependencies;
+
+  constructor(key: KeyOptions, deps: ForceDependencies) {
+    this.key = key;
+    this.read = keyReader(key);
+    this.deps = deps;
+  }
+
+  recognise(request: RequestHead, client: ClientFacts, now: number, session: Session, edit: Splice): boolean {
+    const text = this.read(request);
+    if (text === null) return false;
+    hideKey(request, this.key, edit);
+    const owner = client.peerTrusted === true ? this.ownerOf(text, now) : undefined;
+    if (owner === undefined) return false;
+    fixTo(owner, this, now, session);
+    return true;
+  }
+
+  /** Never asked: force has no new sessions. */
+  begin(): void {}
+
+  bind(): boolean {
+    return false;
+  }
+
+  private ownerOf(text: string, now: number): number | undefined {
+    // A server may be named by its address, which has a colon of its own.
+    const [, server, expires, mac] = /^(.+):(\d{1,10}):([\w-]+)$/.exec(text) ?? [];
+    if (server === undefined || expires === undefined || mac === undefined || now >= Number(expires)) return undefined;
+    const given = Buffer.from(mac, 'base64url');
+    if (given.length !== macBytes) return undefined;
+    const signed = this.deps.keys.some((key) => timingSafeEqual(macOf(key, server, expires), given));
+    return signed ? this.deps.idOf(server) : undefined;
+  }
+}
+
+/** What `force` accepts for that server until `expires` (Unix seconds). `key`: one of the ring. */
+export function forceToken(server: string, expires: number, key: Buffer): string {
+  return `${server}:${expires}:${macOf(key, server, String(expires)).toString('base64url')}`;
+}
+
+function macOf(key: Buffer, server: string, expires: string): Buffer {
+  const hmac = createHmac('sha256', derive(key, 'limpet force')).update(`${server}:${expires}`);
+  return hmac.digest().subarray(0, macBytes);
+}

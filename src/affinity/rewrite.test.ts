@@ -1,0 +1,123 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { edited, requestWith, responseWith } from '../../test/support/heads.ts';
+import { Splice } from '../http/splice.ts';
+import { type ClientFacts, Session } from './affinity.ts';
+import { RewriteAffinity } from './rewrite.ts';
+
+const now = 1_800_000_000;
+const client: ClientFacts = { clientAddress: '1.2.3.4', clientSecure: false };
+const key = (char: string) => Buffer.alloc(32, char);
+
+function affinityOf({ keys = [key('k')], pool = 'shop', separator = '~' } = {}): RewriteAffinity {
+  const randomWords = (words: Uint32Array) => void words.set([1, 2, 3, 4]);
+  return new RewriteAffinity({ type: 'rewrite', cookie: 'SID', separator }, { keys, pool, randomWords });
+}
+
+function recognise(affinity: RewriteAffinity, ...lines: string[]) {
+  const head = requestWith(...lines);
+  const session = new Session();
+  const edit = new Splice();
+  const found = affinity.recognise(head, client, now, session, edit);
+  return { found, session, left: edited(head, edit).replace('Host: a\r\n', '') };
+}
+
+function bind(affinity: RewriteAffinity, owner: number, ...lines: string[]) {
+  const head = responseWith(200, ...lines);
+  const edit = new Splice();
+  const session = Object.assign(new Session(), { owner, epoch: 1 });
+  const told = affinity.bind(session, head, client, now, edit);
+  return { told, left: edited(head, edit) };
+}
+
+/** What a client keeps when the server with that id says `SID=value`. */
+function valueFrom(affinity: RewriteAffinity, owner: number, value: string): string {
+  return bind(affinity, owner, `Set-Cookie: SID=${value}`).left.slice('Set-Cookie: SID='.length, -2);
+}
+
+describe('on the way out', () => {
+  test('the value gets a prefix, and the rest of the line stays', () => {
+    const { told, left } = bind(affinityOf(), 7, 'Set-Cookie: SID=abc; Path=/; HttpOnly', 'Set-Cookie: x=1', 'A: b');
+    expect(told).toBe(true);
+    expect(left).toMatch(/^Set-Cookie: SID=[\w-]{16}~abc; Path=\/; HttpOnly\r\nSet-Cookie: x=1\r\nA: b\r\n$/);
+    expect(bind(affinityOf({ separator: '!' }), 7, 'Set-Cookie: SID=abc').left).toMatch(/=[\w-]{16}!abc\r\n$/);
+  });
+
+  test('white space that browsers take off does not hide the cookie', () => {
+    expect(bind(affinityOf(), 7, 'Set-Cookie: SID = abc ; Path=/').left).toMatch(/SID = [\w-]{16}~abc ; Path=\/\r\n$/);
+  });
+
+  test.each(['SID=; Max-Age=0', 'SID', 'sid=abc', 'XSID=abc', 'SIDX=abc', 'a=SID=abc'])('%s stays', (line) => {
+    expect(bind(affinityOf(), 7, `Set-Cookie: ${line}`)).toEqual({ told: false, left: `Set-Cookie: ${line}\r\n` });
+  });
+});
+
+describe('on the way in', () => {
+  test('the prefix names the owner and is taken off; other cookies stay as they are', () => {
+    const affinity = affinityOf();
+    const value = valueFrom(affinity, 0xfedcba987654, 'abc');
+    const { found, session, left } = recognise(affinity, `Cookie: a=1; SID=${value};b="2"; SIDX=${value}`);
+    expect([found, left]).toEqual([true, `Cookie: a=1; SID=abc;b="2"; SIDX=${value}\r\n`]);
+    expect(session).toMatchObject({ affinity, recognised: true, verdict: 'valid', owner: 0xfedcba987654, epoch: 1 });
+    expect(session.key).toBe(session.sid0);
+  });
+
+  test('the session is that of the value, whoever owns it and on every node', () => {
+    const sid = (owner: number, value: string) => {
+      const { sid0, sid1, sid2, sid3 } = recognise(
+        affinityOf(),
+        `Cookie: SID=${valueFrom(affinityOf(), owner, value)}`,
+      ).session;
+      return [sid0, sid1, sid2, sid3];
+    };
+    expect(sid(1, 'abc')).toEqual(sid(2, 'abc'));
+    expect(sid(1, 'abc')).not.toEqual(sid(1, 'abd'));
+  });
+
+  test('of several the first that is ours is the session, and all of ours lose their prefix', () => {
+    const affinity = affinityOf();
+    const [one, two] = [valueFrom(affinity, 1, 'one'), valueFrom(affinity, 2, 'two')];
+    const { session, left } = recognise(affinity, `Cookie: SID=bare; SID=${one}`, `Cookie: SID=${two}`);
+    expect([session.owner, left]).toEqual([1, 'Cookie: SID=bare; SID=one\r\nCookie: SID=two\r\n']);
+  });
+
+  test('any value comes back as it went, with any owner', () => {
+    const affinity = affinityOf();
+    const octet = fc.constantFrom(...'abcXYZ0189~!#$%&()*+-./:<=>?@[]^_`{|}"'.split(''));
+    const values = fc.string({ unit: octet, minLength: 1, maxLength: 80 });
+    fc.assert(
+      fc.property(values, fc.integer({ min: 1, max: 2 ** 48 - 1 }), (value, owner) => {
+        const { found, session, left } = recognise(affinity, `Cookie: SID=${valueFrom(affinity, owner, value)}`);
+        expect([found, session.owner, left]).toEqual([true, owner, `Cookie: SID=${value}\r\n`]);
+      }),
+    );
+  });
+
+  test('a changed character anywhere, and what is no prefix, is passed on as it came', () => {
+    const affinity = affinityOf();
+    const value = valueFrom(affinity, 7, 'abc');
+    const forged = Array.from(value, (char, i) => value.slice(0, i) + (char === 'A' ? 'B' : 'A') + value.slice(i + 1));
+    const prefix = value.slice(0, 17);
+    for (const bad of [...forged, `${prefix}abcd`, `${prefix}ab`, prefix, 'abc', '~abc', '']) {
+      const { found, session, left } = recognise(affinity, `Cookie: SID=${bad}`);
+      expect([bad, found, session.recognised, left]).toEqual([bad, false, false, `Cookie: SID=${bad}\r\n`]);
+    }
+    expect(recognise(affinity, `Cookie: SID=${forged[0]}`).session.verdict).toBe('invalid');
+    expect(recognise(affinity, 'Cookie: SID=abc').session.verdict).toBe('none');
+  });
+
+  test('keys rotate, and pools are kept apart', () => {
+    const old = valueFrom(affinityOf({ keys: [key('o')] }), 7, 'abc');
+    const line = `Cookie: SID=${old}`;
+    expect(recognise(affinityOf({ keys: [key('n'), key('o')] }), line).found).toBe(true);
+    expect(recognise(affinityOf({ keys: [key('n')] }), line).found).toBe(false);
+    expect(recognise(affinityOf({ keys: [key('o')], pool: 'blog' }), line).found).toBe(false);
+  });
+});
+
+test('a new session has an id of its own until the app names it', () => {
+  const session = new Session();
+  const affinity = affinityOf();
+  affinity.begin(now, session);
+  expect(session).toMatchObject({ affinity, recognised: false, sid0: 1, sid3: 4, key: 1, epoch: 1, born: now });
+});

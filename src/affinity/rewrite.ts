@@ -1,0 +1,169 @@
+/**
+ * Affinity inside the app's own cookie, for clients that accept no second one: the value that the server sets gets
+ * its owner as a prefix on the way out, and loses it again on the way in. Nothing is stored.
+ *
+ *      Set-Cookie: PHPSESSID=k3ld09...              what the server says
+ *      Set-Cookie: PHPSESSID=TAG~k3ld09...          what the client keeps, and sends
+ *
+ *      TAG, 16 characters of base64url:   byte  0..5        6..11
+ *                                               server id   MAC
+ *
+ * The MAC is HMAC-SHA-256 over pool, server id and value, cut to 48 bits: a prefix fits one value only, and guessing
+ * one wins no more than a choice of server.
+ */
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { RewriteOptions } from '../config/options.ts';
+import { SEMICOLON, SP, TAB } from '../http/bytes.ts';
+import { CookieScan, setCookieValue } from '../http/cookie.ts';
+import type { RequestHead, ResponseHead } from '../http/head.ts';
+import { Name } from '../http/names.ts';
+import type { Splice } from '../http/splice.ts';
+import type { Affinity, ClientFacts, Session, Verdict } from './affinity.ts';
+import { derive } from './token.ts';
+
+const idBytes = 6;
+const macBytes = 6;
+const tagChars = 16;
+
+/** Values whose prefix was verified before, so that HMACs are paid once per session and not once per request. */
+const keptValues = 4096;
+
+export interface RewriteDependencies {
+  /** Secrets of at least 32 bytes, at least one: the first signs, all verify. */
+  readonly keys: readonly Buffer[];
+  /** Name of the pool: the prefixes of another pool are not ours. */
+  readonly pool: string;
+  /** Fills the words with random bits, cryptographically strong. */
+  readonly randomWords: (words: Uint32Array) => void;
+}
+
+/** What a verified value says. */
+interface Known {
+  readonly owner: number;
+  /** Keyed hash of the app's value: the session id. */
+  readonly sid: readonly [number, number, number, number];
+}
+
+export class RewriteAffinity implements Affinity {
+  readonly name = 'rewrite';
+  private readonly cookieName: Uint8Array;
+  private readonly separator: number;
+  private readonly pool: string;
+  private readonly secrets: readonly Buffer[];
+  private readonly randomWords: RewriteDependencies['randomWords'];
+  private readonly scan = new CookieScan();
+  private readonly words = new Uint32Array(4);
+  private readonly known = new Map<string, Known>();
+
+  constructor(settings: RewriteOptions, { keys, pool, randomWords }: RewriteDependencies) {
+    this.cookieName = Buffer.from(settings.cookie, 'latin1');
+    this.separator = settings.separator.charCodeAt(0);
+    this.pool = pool;
+    this.secrets = keys.map((key) => derive(key, 'limpet rewrite'));
+    this.randomWords = randomWords;
+  }
+
+  /** Every value with a prefix of ours loses it; the first of them is the session. All other values stay as they came. */
+  recognise(request: RequestHead, _client: ClientFacts, now: number, session: Session, edit: Splice): boolean {
+    const { scan } = this;
+    let verdict: Verdict = 'none';
+    scan.begin(request.headers, this.cookieName, null);
+    while (scan.next()) {
+      const { valueStart, valueEnd } = scan;
+      if (valueEnd - valueStart <= tagChars || request.bytes[valueStart + tagChars] !== this.separator) continue;
+      const known = this.verify(request.bytes.toString('latin1', valueStart, valueEnd));
+      if (known === undefined) {
+        if (verdict === 'none') verdict = 'invalid';
+        continue;
+      }
+      edit.cut(valueStart, valueStart + tagChars + 1);
+      if (verdict !== 'valid') this.fill(session, known, now);
+      verdict = 'valid';
+    }
+    session.verdict = verdict;
+    return verdict === 'valid';
+  }
+
+  /** The app has not named the session yet: until it does, this one has an id of its own. */
+  begin(now: number, session: Session): void {
+    this.randomWords(this.words);
+    const [sid0, sid1, sid2, sid3] = this.words;
+    Object.assign(session, { affinity: this, sid0, sid1, sid2, sid3, key: sid0, epoch: 1, born: now });
+  }
+
+  /** True when the server has set its cookie: only then can the client be told of a new owner. */
+  bind(session: Session, response: ResponseHead, _client: ClientFacts, _now: number, edit: Splice): boolean {
+    const { headers, bytes } = response;
+    let told = false;
+    if (!headers.has(Name.setCookie)) return told;
+    for (let i = headers.first(Name.setCookie); i < headers.count; i++) {
+      if (headers.id(i) !== Name.setCookie) continue;
+      let start = setCookieValue(headers, i, this.cookieName);
+      if (start < 0) continue;
+      let end = start;
+      while (end < headers.valueEnd(i) && bytes[end] !== SEMICOLON) end++;
+      while (start < end && (bytes[start] === SP || bytes[start] === TAB)) start++;
+      while (end > start && (bytes[end - 1] === SP || bytes[end - 1] === TAB)) end--;
+      // An empty value deletes the cookie: there is no session to come back with.
+      if (start === end) continue;
+      const prefix = this.tag(session.owner, bytes.toString('latin1', start, end));
+      edit.cut(start, start, prefix + String.fromCharCode(this.separator));
+      told = true;
+    }
+    return told;
+  }
+
+  private fill(session: Session, { owner, sid }: Known, now: number): void {
+    session.affinity = this;
+    session.recognised = true;
+    session.owner = owner;
+    [session.sid0, session.sid1, session.sid2, session.sid3] = sid;
+    session.key = session.sid0;
+    // The prefix tells no epoch: whatever move is remembered is newer.
+    session.epoch = 1;
+    session.born = now;
+  }
+
+  /** `text`: the cookie's value with its prefix. */
+  private verify(text: string): Known | undefined {
+    const before = this.known.get(text);
+    if (before !== undefined) return before;
+    const tag = Buffer.from(text.slice(0, tagChars), 'base64url');
+    // Strict: one prefix has one spelling.
+    if (tag.length !== idBytes + macBytes || tag.toString('base64url') !== text.slice(0, tagChars)) return undefined;
+    const owner = tag.readUIntBE(0, idBytes);
+    const value = text.slice(tagChars + 1);
+    if (!this.secrets.some((secret) => timingSafeEqual(this.mac(secret, owner, value), tag.subarray(idBytes))))
+      return undefined;
+    const digest = createHmac('sha256', this.secrets[0]!).update('session ').update(value, 'latin1').digest();
+    const known: Known = {
+      owner,
+      sid: [digest.readUInt32BE(0), digest.readUInt32BE(4), digest.readUInt32BE(8), digest.readUInt32BE(12)],
+    };
+    this.keep(text, known);
+    return known;
+  }
+
+  private keep(text: string, known: Known): void {
+    if (this.known.size >= keptValues) {
+      for (const oldest of this.known.keys()) {
+        this.known.delete(oldest);
+        break;
+      }
+    }
+    this.known.set(text, known);
+  }
+
+  private tag(owner: number, value: string): string {
+    const tag = Buffer.alloc(idBytes + macBytes);
+    tag.writeUIntBE(owner, 0, idBytes);
+    this.mac(this.secrets[0]!, owner, value).copy(tag, idBytes);
+    return tag.toString('base64url');
+  }
+
+  private mac(secret: Buffer, owner: number, value: string): Buffer {
+    // A pool's name has no space: the three parts cannot be read in another way.
+    const hmac = createHmac('sha256', secret).update(`owner ${this.pool} ${owner} `).update(value, 'latin1');
+    return hmac.digest().subarray(0, macBytes);
+  }
+}

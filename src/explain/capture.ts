@@ -1,0 +1,60 @@
+/** A request as it was captured: made whole enough to be read, and where the reader stops when it refuses. */
+import { type HeadLimits, RequestHead } from '../http/head.ts';
+
+export interface Capture {
+  /** The head with its empty line, as a client would have sent it. */
+  readonly head: Buffer;
+  /** What was done to it, for a person. */
+  readonly notes: readonly string[];
+}
+
+/** Counted from 1; `offset` from 0. */
+export interface Position {
+  readonly line: number;
+  readonly column: number;
+  readonly offset: number;
+}
+
+/**
+ * Editors write LF and drop the empty line at the end: both are put right. A file that has CR LF anywhere is taken
+ * as it is, because a single bare LF in it is what somebody may be looking for.
+ */
+export function readCapture(raw: Buffer): Capture {
+  const notes: string[] = [];
+  let head = raw;
+  if (raw.includes('\n') && !raw.includes('\r\n')) {
+    head = Buffer.from(raw.toString('latin1').replaceAll('\n', '\r\n'), 'latin1');
+    notes.push('its lines end in LF: they are read as CR LF');
+  }
+  // An empty line before the request line is not the one that ends the head.
+  const end = head.indexOf('\r\n\r\n', head.indexOf('\r\n') === 0 ? 2 : 0);
+  if (end < 0) {
+    const missing = head.subarray(-2).toString('latin1') === '\r\n' ? '\r\n' : '\r\n\r\n';
+    notes.push('the empty line at its end was missing: it is added');
+    return { head: Buffer.concat([head, Buffer.from(missing)]), notes };
+  }
+  const rest = head.length - end - 4;
+  if (rest > 0) notes.push(`${rest} ${rest === 1 ? 'byte' : 'bytes'} after the head are not looked at`);
+  return { head: Buffer.from(head.subarray(0, end + 4)), notes };
+}
+
+/**
+ * The first byte at which the reader refuses, however the bytes arrive; null when it needs the whole head for that
+ * (a missing Host, two framings).
+ */
+export function refusedAt(bytes: Buffer, limits: HeadLimits): Position | null {
+  const head = new RequestHead(limits);
+  const refuses = (length: number) => head.read(bytes, 0, length) < 0;
+  // What is refused stays refused when more bytes come: so halving finds the first length.
+  let low = 0;
+  let high = bytes.length;
+  while (high - low > 1) {
+    const middle = (low + high) >>> 1;
+    if (refuses(middle)) high = middle;
+    else low = middle;
+  }
+  if (high === bytes.length) return null;
+  const offset = high - 1;
+  const before = bytes.subarray(0, offset).toString('latin1');
+  return { line: before.split('\n').length, column: offset - before.lastIndexOf('\n'), offset };
+}

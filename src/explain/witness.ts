@@ -1,0 +1,119 @@
+/** Listens in between the pools and the decisions made for them: what each affinity said, and who was asked for a server. */
+import { type Affinity, type ClientFacts, Session, type Verdict } from '../affinity/affinity.ts';
+import type { AffinityOptions, PoolOptions } from '../config/options.ts';
+import type { Server } from '../fleet/server.ts';
+import type { RequestHead } from '../http/head.ts';
+import { Splice } from '../http/splice.ts';
+import type { PoolParts } from '../proxy/pool.ts';
+
+/** What one affinity said of the request. */
+export interface Heard {
+  readonly options: AffinityOptions;
+  readonly name: string;
+  readonly recognised: boolean;
+  /** False: another one had recognised before, and this one only took out what is its own. */
+  readonly asked: boolean;
+  readonly verdict: Verdict;
+  /** The pool that would take what this one does not. */
+  readonly otherPool: string | null;
+  readonly peerTrusted: boolean;
+}
+
+/** Who named a server: the policy, hashing among all servers, or hashing among those that are up. */
+export interface Step {
+  readonly by: 'policy' | 'home' | 'substitute';
+  readonly server: Server | undefined;
+}
+
+/** One connection to a server, and how it came to that one. */
+export interface Attempt {
+  readonly server: string;
+  readonly steps: readonly Step[];
+}
+
+interface Watched {
+  readonly options: PoolOptions;
+  readonly parts: PoolParts;
+}
+
+export class Witness {
+  readonly pools: Watched[] = [];
+  readonly heard: Heard[] = [];
+  steps: Step[] = [];
+  /** The session as it was recognised; null when none was. */
+  recognised: Session | null = null;
+  /** The session of the exchange, as it is now; null as long as no affinity was asked. */
+  session: Session | null = null;
+  clientSecure = false;
+
+  /** For `LimpetDependencies`. */
+  readonly observe = (parts: PoolParts, options: PoolOptions): PoolParts => {
+    this.pools.push({ options, parts });
+    const note = (by: Step['by'], server: Server | undefined): Server | undefined => {
+      this.steps.push({ by, server });
+      return server;
+    };
+    return {
+      ...parts,
+      affinities: parts.affinities.map((affinity, i) => this.listen(affinity, options, i)),
+      choose: (key, tried) => note('policy', parts.choose(key, tried)),
+      home: (key) => note('home', parts.home(key)),
+      borrow: (key, tried) => note('substitute', parts.borrow(key, tried)),
+    };
+  };
+
+  private listen(affinity: Affinity, pool: PoolOptions, index: number): Affinity {
+    return {
+      name: affinity.name,
+      ...(affinity.binds === undefined ? {} : { binds: affinity.binds }),
+      begin: (now, session) => affinity.begin(now, session),
+      bind: (session, response, client, now, edit) => affinity.bind(session, response, client, now, edit),
+      recognise: (request, client, now, session, edit) => {
+        // What the one before it found out is not this one's verdict.
+        const before = session.verdict;
+        const own: { verdict: Verdict } = session;
+        own.verdict = 'none';
+        const recognised = affinity.recognise(request, client, now, session, edit);
+        const verdict = session.verdict;
+        if (verdict === 'none') session.verdict = before;
+        const options = pool.affinity[index]!;
+        const asked = this.recognised === null;
+        const otherPool = verdict === 'invalid' ? this.ownerOf(options, pool, request, client, now) : null;
+        const peerTrusted = client.peerTrusted === true;
+        this.heard.push({ options, name: affinity.name, recognised, asked, verdict, otherPool, peerTrusted });
+        this.clientSecure = client.clientSecure;
+        this.session ??= session;
+        if (recognised && asked) this.recognised = Object.assign(new Session(), session);
+        return recognised;
+      },
+    };
+  }
+
+  /** The other pool whose affinity of the same cookie knows what this one calls invalid. */
+  private ownerOf(
+    options: AffinityOptions,
+    pool: PoolOptions,
+    request: RequestHead,
+    client: ClientFacts,
+    now: number,
+  ): string | null {
+    const cookie = cookieOf(options);
+    for (const other of this.pools) {
+      if (other.options === pool) continue;
+      for (const [i, affinity] of other.parts.affinities.entries()) {
+        const theirs = other.options.affinity[i]!;
+        if (theirs.type !== options.type || cookieOf(theirs) !== cookie) continue;
+        const session = new Session();
+        affinity.recognise(request, client, now, session, new Splice());
+        if (session.verdict !== 'invalid' && session.verdict !== 'none') return other.options.name;
+      }
+    }
+    return null;
+  }
+}
+
+/** Name of the cookie in which that affinity keeps its proof; null when it keeps none. */
+function cookieOf(options: AffinityOptions): string | null {
+  if (options.type === 'cookie') return options.name;
+  return options.type === 'rewrite' ? options.cookie : null;
+}

@@ -1,0 +1,80 @@
+import { describe, expect, test } from 'vitest';
+import { Session } from '../affinity/affinity.ts';
+import { balancerFaults } from '../errors.ts';
+import { Fleet } from '../fleet/fleet.ts';
+import { Server } from '../fleet/server.ts';
+import { Moves } from '../table/moves.ts';
+import { Placement } from './placement.ts';
+import { Pool, type PoolParts, type PoolSettings } from './pool.ts';
+import type { Work } from './work.ts';
+
+const now = 1000;
+
+/** Two servers with room for one request each; the first is full. */
+function stage(whenOwnerFull: PoolSettings['whenOwnerFull'], secondFull = false) {
+  const [a, b] = ['a', 'b'].map((name, i) => {
+    const address = { kind: 'tcp', host: '127.0.0.1', port: i + 1 } as const;
+    return new Server({ name, address, weight: 1, maxRequests: 1 }, i, i + 11);
+  }) as [Server, Server];
+  const fleet = new Fleet([a, b], { panicThreshold: 0, slowStart: 0 });
+  const withRoom = () => [a, b].find((server) => server.hasRoom);
+  const parts: PoolParts = {
+    fleet,
+    affinities: [],
+    moves: new Moves(10, 600, () => {}),
+    choose: withRoom,
+    borrow: withRoom,
+    busy: () => true,
+    home: () => a,
+    health: null,
+  };
+  const settings = { whenOwnerFull, whenOwnerFails: 'rebind' } as PoolSettings;
+  const pool = new Pool({} as Work, settings, parts);
+  pool.take(a);
+  if (secondFull) pool.take(b);
+  const place = (change: Partial<Session>) => {
+    const session = Object.assign(new Session(), { recognised: true, owner: a.id, sid0: 7, epoch: 3, ...change });
+    const placement = new Placement();
+    placement.find(pool, session, null, now);
+    return { session, server: placement.server, fault: placement.fault, claimed: placement.claimed };
+  };
+  return { a, b, pool, place };
+}
+
+describe('a full owner', () => {
+  test('is waited for', () => {
+    const { a, place } = stage('queue');
+    expect(place({})).toMatchObject({ server: a, fault: null, claimed: false, session: { owner: a.id, epoch: 3 } });
+  });
+
+  test('loses the session to a server with room, and requests with the old token follow', () => {
+    const { b, pool, place } = stage('rebind');
+    expect(place({})).toMatchObject({ server: b, claimed: true, session: { owner: b.id, epoch: 4, changed: true } });
+    pool.take(b);
+    expect(place({})).toMatchObject({ server: b, claimed: false, session: { owner: b.id, epoch: 4 } });
+  });
+
+  test('is waited for when nobody has room', () => {
+    const { a, place } = stage('rebind', true);
+    expect(place({})).toMatchObject({ server: a, claimed: false, session: { owner: a.id, epoch: 3 } });
+  });
+
+  test('of a place that is fixed, or comes from a hash, is passed by and stays the owner', () => {
+    const { a, b, place } = stage('rebind');
+    for (const owner of [a.id, 0]) {
+      expect(place({ owner, epoch: 0 })).toMatchObject({ server: b, claimed: false, session: { owner, epoch: 0 } });
+    }
+  });
+
+  test('refuses', () => {
+    const { place } = stage('reject');
+    expect(place({})).toMatchObject({ server: null, fault: balancerFaults.ownerFull, claimed: false });
+  });
+});
+
+test('an owner with room has its session, whatever is to happen when it is full', () => {
+  for (const whenOwnerFull of ['queue', 'rebind', 'reject'] as const) {
+    const { b, place } = stage(whenOwnerFull);
+    expect(place({ owner: b.id })).toMatchObject({ server: b, fault: null, claimed: false });
+  }
+});
