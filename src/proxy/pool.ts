@@ -131,10 +131,6 @@ export class Pool {
     if (i >= 0) this.waiting.splice(i, 1);
   }
 
-  get queueLength(): number {
-    return this.waiting.length;
-  }
-
   /** States have changed: whoever waits asks again. */
   wake(): void {
     for (const entry of this.waiting.splice(0)) entry.exchange.onRoom();
