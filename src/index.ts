@@ -4,13 +4,13 @@ import { startLimpet as start } from './cli/start.ts';
 import { formatProblems, type Source } from './config/problem.ts';
 import { readConfig } from './config/read.ts';
 import type { Config } from './config/schema.ts';
-import type { Limpet } from './limpet.ts';
+import type { Supervisor } from './workers/supervisor.ts';
 
 export type { Logger } from './cli/log.ts';
 export { ConfigError, type Problem } from './config/problem.ts';
 export type { Config } from './config/schema.ts';
 export { UsageError } from './errors.ts';
-export type { Limpet } from './limpet.ts';
+export type { Supervisor } from './workers/supervisor.ts';
 
 /** Gives a config its type, for `limpet.config.ts`: `export default defineConfig({ ... })`. */
 export function defineConfig(config: Config): Config {
@@ -21,7 +21,7 @@ export function defineConfig(config: Config): Config {
  * Starts a balancer in this process. Throws ConfigError for a config that cannot be used, and the system's error
  * (EADDRINUSE, EACCES) for an address that cannot be listened on. `log`: default is text on stderr.
  */
-export async function startLimpet(config: Config, { log }: { readonly log?: Logger } = {}): Promise<Limpet> {
+export async function startLimpet(config: Config, { log }: { readonly log?: Logger } = {}): Promise<Supervisor> {
   const source: Source = { name: 'config', locate: () => null };
   const { options, warnings } = readConfig(config, { source, env: process.env, variables: false });
   const { access, level } = options.log;

@@ -1,45 +1,40 @@
-/** The composition root: the one file that knows everyone. It turns filled options into a running balancer. */
+/**
+ * The composition root: the one file that knows everyone. It turns filled options into a balancer on one event loop;
+ * `workers/` runs several of them over shared memory.
+ */
 import { randomFillSync } from 'node:crypto';
-import type { Affinity } from './affinity/affinity.ts';
-import { CookieAffinity } from './affinity/cookie.ts';
-import { ForceAffinity } from './affinity/force.ts';
-import { RewriteAffinity } from './affinity/rewrite.ts';
-import { RouteAffinity } from './affinity/route.ts';
-import { SourceIpAffinity } from './affinity/source-ip.ts';
-import { derive, TokenRing } from './affinity/token.ts';
-import { Chooser } from './balance/chooser.ts';
-import { Homes } from './balance/home.ts';
-import { createPolicy } from './balance/index.ts';
-import { Rendezvous } from './balance/rendezvous.ts';
-import type { AffinityOptions, LimpetOptions, ListenerOptions, PoolOptions } from './config/options.ts';
-import { Fleet } from './fleet/fleet.ts';
-import { serverIds } from './fleet/id.ts';
-import { Server } from './fleet/server.ts';
-import { ActiveChecks } from './health/active.ts';
-import { PassiveHealth } from './health/passive.ts';
-import type { HeadLimits } from './http/head.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { LimpetOptions, ListenerOptions, PoolOptions } from './config/options.ts';
+import type { Standing } from './fleet/fleet.ts';
+import type { HeadLimits, RequestHead } from './http/head.ts';
 import { AccessLog } from './metrics/access-log.ts';
-import { Counters, counter } from './metrics/counters.ts';
+import { counter } from './metrics/counters.ts';
 import { formatAddress, type Listener, type Net, type Socket } from './net/socket.ts';
 import { trustOf } from './net/trust.ts';
+import { createPool, type PoolSurroundings, type SightServer } from './pools.ts';
 import { Downstream, type ListenerSettings } from './proxy/downstream.ts';
-import { Pool, type PoolParts } from './proxy/pool.ts';
+import type { Pool, PoolParts } from './proxy/pool.ts';
 import { createRouter } from './proxy/router.ts';
-import { Work } from './proxy/work.ts';
-import { Moves } from './table/moves.ts';
+import { type Route, Work } from './proxy/work.ts';
+import type { Shared } from './shared/memory.ts';
+import { listenerName, type Numbers } from './shared/roster.ts';
+import { sweep } from './table/expiry.ts';
+import { recordsPerPage } from './table/layout.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from './time/clock.ts';
 import { Wheel } from './time/wheel.ts';
 
-export interface Log {
-  info(message: string, fields?: Record<string, unknown>): void;
-  warn(message: string, fields?: Record<string, unknown>): void;
-}
-
 export interface LimpetDependencies {
   readonly net: Net;
-  readonly log: Log;
   /** Takes whole lines of the access log. */
   readonly writeAccess: (lines: string) => void;
+  readonly shared: Shared;
+  readonly numbers: Numbers;
+  /** From which the names of sessions are hashed for the table. */
+  readonly secret: Buffer;
+  /** Told what traffic sees of the servers of a pool. */
+  readonly see: SightServer;
+  /** Told that a pool has room for which exchanges of other workers wait. */
+  readonly tellRoom: (pool: string) => void;
   readonly clock?: Clock;
   readonly timers?: Timers;
   readonly random?: () => number;
@@ -50,26 +45,34 @@ export interface LimpetDependencies {
 /** Connections beyond the limit that are told so at one time; more are reset. */
 const maxRefusing = 256;
 
-/** Moves are kept for as long as a client may take to send all requests that it made with its old token. */
-const maxMoves = 100_000;
-const keepMoves = 600;
+/** The sweep comes by every record of the table in about this many seconds, whatever the number of workers. */
+const sweepSeconds = 60;
+
+/** For each listener the port to bind: the config's, or the one that the system chose for all workers; null: leave it out. */
+export type Sockets = readonly (number | null)[];
+
+/** What listens at one address. */
+interface Open {
+  readonly options: ListenerOptions;
+  readonly listener: Listener;
+  readonly work: Work;
+  /** That came in here, and are open. */
+  readonly connections: Set<Downstream>;
+}
 
 export class Limpet {
-  /** Where it listens, as URLs or `unix:` paths, in the order of the config. */
-  readonly addresses: string[] = [];
-  private readonly options: LimpetOptions;
+  private options: LimpetOptions;
   private readonly deps: LimpetDependencies;
   private readonly clock: Clock;
-  private readonly timers: Timers;
   private readonly random: () => number;
-  private readonly counts = new Counters();
   private readonly wheel: Wheel;
   private readonly accessLog: AccessLog | null;
-  private readonly works: Work[] = [];
-  private readonly pools = new Map<string, Pool>();
-  private readonly listeners: Listener[] = [];
-  private readonly connections = new Set<Downstream>();
-  private readonly stopHealth: (() => void)[] = [];
+  private pools = new Map<string, Pool>();
+  /** Pools of former configs, as long as an exchange waits in one. */
+  private readonly retired = new Set<Pool>();
+  private open: Open[] = [];
+  /** Listeners of former configs whose connections go on. */
+  private readonly closing = new Set<Open>();
   private ticking: ReturnType<typeof setInterval> | null = null;
   private second = 0;
   private whenIdle: (() => void) | null = null;
@@ -78,23 +81,65 @@ export class Limpet {
     this.options = options;
     this.deps = deps;
     this.clock = deps.clock ?? systemClock;
-    this.timers = deps.timers ?? systemTimers;
     this.random = deps.random ?? Math.random;
     this.wheel = new Wheel(this.clock.monotonic());
     const { access } = options.log;
-    this.accessLog = access === 'off' ? null : new AccessLog(access, deps.writeAccess, this.timers);
-    for (const pool of options.pools) this.pools.set(pool.name, this.createPool(pool));
+    this.accessLog = access === 'off' ? null : new AccessLog(access, deps.writeAccess, deps.timers ?? systemTimers);
+    this.pools = this.createPools(options, deps.numbers);
+  }
+
+  /** Where it listens, as URLs or `unix:` paths, in the order of the config. */
+  get addresses(): readonly string[] {
+    return this.open.map(({ options: { address }, listener }) =>
+      address.kind === 'unix'
+        ? formatAddress(address)
+        : `http://${formatAddress({ ...address, host: address.host || '0.0.0.0', port: listener.port })}`,
+    );
+  }
+
+  /** The ports in fact bound, in the same order; 0 for a unix-domain socket. */
+  get ports(): readonly number[] {
+    return this.open.map(({ listener }) => listener.port);
   }
 
   /** Listens everywhere, or nowhere: rejects with the system's error when one address cannot be bound. */
-  async start(): Promise<void> {
-    try {
-      for (const listener of this.options.listeners) await this.listen(listener);
-    } catch (error) {
-      for (const listener of this.listeners.splice(0)) listener.close();
-      throw error;
-    }
+  async start(sockets: Sockets): Promise<void> {
+    this.open = await this.listen(this.options, this.deps.numbers, sockets, []);
     this.ticking = setInterval(() => this.tick(), Wheel.tickMs);
+  }
+
+  /**
+   * Takes over another config, or nothing of it: rejects with the system's error when a new address cannot be bound.
+   * Connections stay, and their next request goes by the new config; exchanges under way finish as they began.
+   */
+  async reload(options: LimpetOptions, numbers: Numbers, sockets: Sockets): Promise<void> {
+    const pools = this.createPools(options, numbers);
+    const before = this.open;
+    this.open = await this.listen(options, numbers, sockets, before);
+    for (const one of before) if (!this.open.includes(one)) this.close(one);
+    const { pools: old } = this;
+    this.options = options;
+    this.pools = pools;
+    const route = this.createRoute();
+    // On an address that is no longer listened on, old connections go by the new routes too.
+    for (const { work } of [...this.open, ...this.closing]) work.route = route;
+    for (const [name, pool] of old) {
+      if (pools.get(name) === pool) continue;
+      pool.retire();
+      this.retired.add(pool);
+    }
+  }
+
+  /** What the watch knows of the servers of a pool has changed. */
+  follow(pool: string, standings: readonly Standing[]): void {
+    const fleet = this.pools.get(pool)?.parts.fleet;
+    // Of another config than ours: the next reload brings them again.
+    if (fleet?.servers.length === standings.length) fleet.follow(standings, this.clock.now());
+  }
+
+  /** Another worker says that a pool has room. */
+  offerRoom(pool: string): void {
+    this.pools.get(pool)?.lookForRoom();
   }
 
   /**
@@ -102,21 +147,20 @@ export class Limpet {
    * True when all of them finished by themselves.
    */
   async stop(): Promise<boolean> {
-    for (const listener of this.listeners) listener.close();
-    for (const stop of this.stopHealth) stop();
-    for (const work of this.works) work.stopping = true;
-    for (const connection of this.connections) connection.stop();
-    const finished = this.connections.size === 0 || (await this.idle(this.options.shutdown.timeout));
-    for (const work of this.works) for (const tunnel of work.tunnels) tunnel.close();
-    for (const connection of this.connections) connection.destroy();
-    for (const pool of this.pools.values()) pool.closeIdle();
+    for (const one of this.open.splice(0)) this.close(one);
+    for (const pool of this.pools.values()) pool.retire();
+    for (const { work, connections } of this.closing) {
+      work.stopping = true;
+      for (const connection of connections) connection.stop();
+    }
+    const finished = this.closing.size === 0 || (await this.idle(this.options.shutdown.timeout));
+    for (const { work, connections } of this.closing) {
+      for (const tunnel of work.tunnels) tunnel.close();
+      for (const connection of connections) connection.destroy();
+    }
     this.accessLog?.flush();
     if (this.ticking !== null) clearInterval(this.ticking);
     return finished;
-  }
-
-  counters(): Record<string, number> {
-    return this.counts.snapshot();
   }
 
   private idle(timeout: number): Promise<boolean> {
@@ -132,171 +176,145 @@ export class Limpet {
   private tick(): void {
     this.wheel.turn(this.clock.monotonic());
     const now = this.clock.now();
+    for (const pool of this.pools.values()) pool.lookForRoom();
+    for (const pool of this.retired) {
+      pool.lookForRoom();
+      if (!pool.isWaitedFor) this.retired.delete(pool);
+    }
     const second = Math.floor(now / 1000);
+    const { table } = this.deps.shared;
+    const ticks = ((sweepSeconds * 1000) / Wheel.tickMs) * this.options.workers;
+    sweep(table, Math.ceil((table.pages.count * recordsPerPage) / ticks), second);
     if (second === this.second) return;
     this.second = second;
-    for (const { parts } of this.pools.values()) {
-      parts.fleet.tick(now);
-      if (!parts.moves.isEmpty) parts.moves.expire(second);
-    }
+    for (const { parts } of this.pools.values()) parts.fleet.tick(now);
   }
 
-  private createWork(limits: HeadLimits, route: Work['route']): Work {
-    const { net } = this.deps;
-    const work = new Work({
+  private createWork(limits: HeadLimits, route: (head: RequestHead) => Route | null): Work {
+    const { net, shared } = this.deps;
+    return new Work({
       net,
       clock: this.clock,
       wheel: this.wheel,
-      counters: this.counts,
+      counters: shared.counters,
       accessLog: this.accessLog,
       limits,
       route,
     });
-    this.works.push(work);
-    return work;
   }
 
-  private async listen(options: ListenerOptions): Promise<void> {
-    const { address, backlog, reusePort } = options;
-    const name = formatAddress(address);
-    let open = 0;
-    const work = this.createWork(
-      options.limits,
-      createRouter(
-        this.options.routes.map(({ match, pool, affinity }) => ({
-          ...match,
-          route: { pool: this.pools.get(pool)!, affinity },
-        })),
-      ),
+  private createRoute(): (head: RequestHead) => Route | null {
+    return createRouter(
+      this.options.routes.map(({ match, pool, affinity }) => ({
+        ...match,
+        route: { pool: this.pools.get(pool)!, affinity },
+      })),
     );
+  }
+
+  /** Opens what the config has and `before` has not, and keeps what both have alike. All or nothing. */
+  private async listen(
+    { listeners }: LimpetOptions,
+    numbers: Numbers,
+    sockets: Sockets,
+    before: readonly Open[],
+  ): Promise<Open[]> {
+    const open: Open[] = [];
+    const made: Open[] = [];
+    try {
+      for (const [i, options] of listeners.entries()) {
+        const port = sockets[i];
+        if (port == null) continue;
+        const old = before.find((one) => isDeepStrictEqual(one.options, options));
+        const one = old ?? (await this.openListener(options, numbers, port));
+        if (old === undefined) made.push(one);
+        open.push(one);
+      }
+    } catch (error) {
+      for (const { listener } of made) listener.close();
+      throw error;
+    }
+    return open;
+  }
+
+  private async openListener(options: ListenerOptions, { slots }: Numbers, port: number): Promise<Open> {
+    const { address, backlog } = options;
+    const { counters, load } = this.deps.shared;
+    const slot = slots.get(listenerName(address))!;
+    const work = this.createWork(options.limits, this.createRoute());
+    const connections = new Set<Downstream>();
     const settings: ListenerSettings = {
-      name,
+      name: formatAddress(address),
       isTrusted: trustOf(options.trustedProxies),
       upgrades: options.upgrades,
       halfClose: options.halfClose,
       bodyBytes: options.limits.bodyBytes,
       timeouts: options.timeouts,
       onClose: (connection) => {
-        open--;
-        this.closed(connection);
+        if (!connections.delete(connection)) return;
+        load.run(slot, -1);
+        counters.add(counter.connections_open, -1);
+        if (connections.size === 0) this.forget(work);
       },
     };
     const accept = (socket: Socket): Downstream | null => {
-      const over = open - options.limits.connections;
-      if (over >= 0) this.counts.add(counter.connections_refused);
+      const over = load.running(slot) - options.limits.connections;
+      if (over >= 0) counters.add(counter.connections_refused);
       // A TCP client that reset at once has no address any more; '' stands for a unix-domain socket, which may be trusted.
       const lost = socket.remoteAddress === '' && address.kind === 'tcp';
       if (over >= maxRefusing || work.stopping || lost) return null;
-      this.counts.add(counter.connections_accepted);
-      this.counts.add(counter.connections_open);
+      counters.add(counter.connections_accepted);
+      counters.add(counter.connections_open);
       const connection = new Downstream(work, settings, socket);
-      open++;
-      this.connections.add(connection);
+      load.run(slot, 1);
+      connections.add(connection);
       if (over >= 0) connection.refuseConnection();
       return connection;
     };
-    const listener = await this.deps.net.listen({ address, backlog, reusePort, accept });
-    this.listeners.push(listener);
-    this.addresses.push(
-      address.kind === 'unix'
-        ? name
-        : `http://${formatAddress({ ...address, host: address.host || '0.0.0.0', port: listener.port })}`,
-    );
+    const shared = address.kind === 'tcp';
+    const at = shared ? { ...address, port } : address;
+    const listener = await this.deps.net.listen({ address: at, backlog, reusePort: shared, accept });
+    return { options, listener, work, connections };
   }
 
-  private closed(connection: Downstream): void {
-    if (!this.connections.delete(connection)) return;
-    this.counts.add(counter.connections_open, -1);
-    if (this.connections.size === 0) this.whenIdle?.();
+  private close(one: Open): void {
+    one.listener.close();
+    if (one.connections.size > 0) this.closing.add(one);
   }
 
-  private createPool(options: PoolOptions): Pool {
-    const { fleet, health } = this.createFleet(options);
-    const chooser = new Chooser(createPolicy(options.balance, { random: this.random }), fleet, options);
-    const borrower = new Chooser(new Rendezvous(), fleet, { maxLoad: 0 });
-    const homes = new Homes(fleet.servers);
-    const work = this.createWork({ ...options.limits, uriBytes: 0 }, () => null);
-    const parts: PoolParts = {
-      fleet,
-      affinities: options.affinity.map((affinity) => this.createAffinity(affinity, options.name, fleet)),
-      moves: new Moves(maxMoves, keepMoves, () => this.counts.add(counter.moves_evicted)),
-      choose: (key, tried) => {
-        if (fleet.snapshot.panic) this.counts.add(counter.panic_choices);
-        return chooser.choose(key, tried);
-      },
-      busy: (tried) => chooser.busy(tried),
-      home: (key) => homes.of(key),
-      borrow: (key, tried) => borrower.choose(key, tried),
-      health,
+  /** The last connection of a listener is gone. */
+  private forget(work: Work): void {
+    for (const one of this.closing) if (one.work === work) this.closing.delete(one);
+    if (this.closing.size === 0) this.whenIdle?.();
+  }
+
+  /** A pool that both configs have alike goes on as it is. */
+  private createPools(options: LimpetOptions, numbers: Numbers): Map<string, Pool> {
+    const { keys, identify } = this.options;
+    const same = isDeepStrictEqual(keys, options.keys) && identify === options.identify;
+    const pools = new Map<string, Pool>();
+    for (const pool of options.pools) {
+      const before = this.options.pools.find(({ name }) => name === pool.name);
+      const kept = same && isDeepStrictEqual(before, pool) ? this.pools.get(pool.name) : undefined;
+      pools.set(pool.name, kept ?? createPool(pool, this.surroundings(options, numbers, pool)));
+    }
+    return pools;
+  }
+
+  private surroundings({ keys, identify }: LimpetOptions, numbers: Numbers, pool: PoolOptions): PoolSurroundings {
+    const { shared, secret, see, tellRoom, observe = (parts: PoolParts) => parts } = this.deps;
+    return {
+      work: this.createWork({ ...pool.limits, uriBytes: 0 }, () => null),
+      shared,
+      numbers,
+      secret,
+      keys,
+      identify,
+      see,
+      tellRoom,
+      random: this.random,
+      randomWords: (words) => void randomFillSync(words),
+      observe,
     };
-    const pool: Pool = new Pool(
-      work,
-      {
-        ...options,
-        identify: this.options.identify,
-        whenOwnerFails: options.whenOwnerFails.action,
-        rejectStatus: options.whenOwnerFails.action === 'reject' ? options.whenOwnerFails.status : 503,
-      },
-      this.deps.observe?.(parts, options) ?? parts,
-    );
-    fleet.onChange = (server, from, to) => {
-      this.deps.log.info(`server ${options.name}/${server.name}: ${from} -> ${to}`);
-      pool.wake();
-    };
-    return pool;
   }
-
-  private createFleet(options: PoolOptions): { fleet: Fleet; health: PassiveHealth | null } {
-    const names = options.servers.map((server) => server.name);
-    const [ids, ...older] = this.options.keys.map((key) => serverIds(names, key));
-    const servers = options.servers.map((server, i) => new Server(server, i, ids![i]!));
-    const fleet = new Fleet(servers, options.health);
-    for (const aliases of older) for (const [i, id] of aliases.entries()) fleet.alias(id, servers[i]!);
-
-    const { clock, timers, random } = this;
-    const { net, log } = this.deps;
-    const { active, passive } = options.health;
-    const say = (server: Server, up: boolean, reason: string): void =>
-      log[up ? 'info' : 'warn'](`server ${options.name}/${server.name} ${up ? 'is back' : 'is out'}: ${reason}`);
-    if (active !== null) {
-      const checks = new ActiveChecks({ fleet, options: active, net, clock, timers, random, log: say });
-      checks.start();
-      this.stopHealth.push(() => checks.stop());
-    }
-    let health: PassiveHealth | null = null;
-    if (passive !== null) {
-      const ejected = (server: Server, up: boolean, reason: string): void => {
-        if (!up) this.counts.add(counter.ejections);
-        say(server, up, reason);
-      };
-      const watch = new PassiveHealth({ fleet, options: passive, clock, timers, log: ejected });
-      this.stopHealth.push(() => watch.stop());
-      health = watch;
-    }
-    return { fleet, health };
-  }
-
-  private createAffinity(options: AffinityOptions, pool: string, { servers }: Fleet): Affinity {
-    const { keys } = this.options;
-    const idOf = (name: string) => servers.find((server) => server.name === name)?.id;
-    switch (options.type) {
-      case 'cookie': {
-        const times = { idle: options.idle / 1000, absolute: options.absolute / 1000 };
-        return new CookieAffinity(options, { ring: new TokenRing(keys, pool, times), randomWords });
-      }
-      case 'rewrite':
-        return new RewriteAffinity(options, { keys, pool, randomWords });
-      case 'route':
-        // The config's check has seen that each server exists.
-        return new RouteAffinity(options, (name) => idOf(name)!);
-      case 'force':
-        return new ForceAffinity(options.key, { keys, idOf });
-      case 'source-ip':
-        return new SourceIpAffinity(options, derive(keys[0]!, 'limpet source-ip'));
-    }
-  }
-}
-
-function randomWords(words: Uint32Array): void {
-  randomFillSync(words);
 }

@@ -47,7 +47,7 @@ for (const { title, weightOf, inflightOf, refuse } of cases) {
   const samples = new Map<string, number[]>();
   const pools = sizes.map((size) => {
     const fleet = fleetOf(size, weightOf);
-    for (const server of fleet.servers) server.inflight = inflightOf(server.number);
+    for (const server of fleet.servers) for (let n = inflightOf(server.number); n > 0; n--) server.enter();
     return { size, fleet };
   });
   const policies = pools.flatMap(({ size, fleet }) =>

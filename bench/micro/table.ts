@@ -95,10 +95,10 @@ async function main(): Promise<void> {
     const order = orders[round]!;
     return nanoseconds(order.length, (n) => {
       keyOf(order[n]!, key);
-      if (table.acquire(key, now)) table.release(key, now);
+      if (table.enter(key, now, out) === 'live') table.leave(key, now);
     });
   });
-  row('table: acquire and release', ns(use));
+  row('table: enter and leave', ns(use));
   await twoThreads(table, sessions);
   hashing();
   map(sessions, orders);

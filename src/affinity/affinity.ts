@@ -8,18 +8,29 @@ import type { Splice } from '../http/splice.ts';
 /** What became of a session's proof in the request: none was sent, it holds, it is forged or garbled, it came too late, it is too old. */
 export type Verdict = 'none' | 'valid' | 'invalid' | 'idle' | 'old';
 
+/**
+ * How a session's owner is found. token: what the request carries names owner and epoch, and the table may know better.
+ * key: the request carries a name alone, and the table knows the owner. hash: the place follows from `key`, and nothing is
+ * stored. fixed: a person chose the server.
+ */
+export type SessionKind = 'token' | 'key' | 'hash' | 'fixed';
+
 /** What an affinity found out about one exchange; reused, so `clear` before each request. */
 export class Session {
   /** Who recognised it, or will bind it as new; null: no affinity on this route. */
   affinity: Affinity | null = null;
   /** True when the request carried a session that is valid. */
   recognised = false;
+  kind: SessionKind = 'token';
   verdict: Verdict = 'none';
   /** Id of the server that the request's token names; 0 when it names none (a key that is placed by hash). */
   owner = 0;
   /** 32-bit unsigned hash of the session's key: where hashing policies put it. */
   key = 0;
-  /** Session id, 128 bits in four unsigned words; all 0 when there is none. */
+  /**
+   * Session id, 128 bits in four unsigned words; all 0 when there is none. The first two are what the table knows it by.
+   * Of a session of kind `key` there are only these two: a keyed hash of the client's key.
+   */
   sid0 = 0;
   sid1 = 0;
   sid2 = 0;
@@ -31,10 +42,16 @@ export class Session {
   seen = 0;
   /** The response has to tell the client something new: first binding, new owner, later date. */
   changed = false;
+  /** Wants to see how the body of the response begins: the app names the session there. Outlives `clear` of one affinity. */
+  reader: Affinity | null = null;
+  /** The table counts this exchange among those of the session that run now. */
+  entered = false;
 
+  /** Forgets all but the reader: what one affinity may do on failing, so that the next finds a clean sheet. */
   clear(): void {
     this.affinity = null;
     this.recognised = false;
+    this.kind = 'token';
     this.verdict = 'none';
     this.owner = 0;
     this.key = 0;
@@ -43,11 +60,31 @@ export class Session {
     this.born = 0;
     this.seen = 0;
     this.changed = false;
+    this.entered = false;
+  }
+}
+
+/** What a response says of the session's name. Handed in and filled anew for each response. */
+export class Lesson {
+  /** named: the session has the name that the fields below hold, from now on. ended: the app ended the session that the request named. */
+  verdict: 'nothing' | 'named' | 'ended' = 'nothing';
+  /** Keyed hash of the name, two unsigned words: `Session.sid0` and `sid1` of requests that will carry it. */
+  sid0 = 0;
+  sid1 = 0;
+  /** Unix seconds at which the client will forget the name; 0: not told. */
+  expires = 0;
+
+  clear(): void {
+    this.verdict = 'nothing';
+    this.sid0 = this.sid1 = 0;
+    this.expires = 0;
   }
 }
 
 /** What an affinity may know of the client besides the head. Filled by the proxy once per exchange. */
 export interface ClientFacts {
+  /** Of the request, one of `Method` (http/head.ts). */
+  readonly method?: number;
   /** Client address after trusted X-Forwarded-For; '' on a unix-domain socket. */
   readonly clientAddress: string;
   /** The client speaks TLS to us, or to a trusted proxy that says so. */
@@ -58,8 +95,10 @@ export interface ClientFacts {
 
 export interface Affinity {
   readonly name: string;
-  /** False: it only recognises, and another one binds new sessions. Left out: it binds. */
+  /** False: it only recognises (and learns), and another one binds new sessions. Left out: it binds. */
   readonly binds?: boolean;
+  /** The table's number for how long its sessions live; left out: nothing of them is stored. */
+  readonly lifetime?: number;
   /**
    * Looks for its session in the request. True: `session` is filled, the search ends. Writes into `edit`
    * what the server must not see (its own cookie), recognised or not. `now` is Unix seconds.
@@ -72,4 +111,19 @@ export interface Affinity {
    * when `session.changed`, tells the client the owner and epoch that `session` now has. True when it told.
    */
   bind(session: Session, response: ResponseHead, client: ClientFacts, now: number, edit: Splice): boolean;
+  /**
+   * For names that the app gives: reads them in each final response of a server, whoever recognised the request. `session`
+   * is what the request carried; `lesson` is clear. An app that names a session again says so each time.
+   */
+  learn?(session: Session, response: ResponseHead, client: ClientFacts, now: number, lesson: Lesson): void;
+  /**
+   * The same for a name in the body, when `session.reader` is this: `text` is the body's beginning, as much of it as has come.
+   * False: more is needed, ask again with more. It gives up by itself when there is enough to see that no name comes.
+   */
+  learnBody?(text: Buffer, now: number, lesson: Lesson): boolean;
+}
+
+/** Makes the keyed hash by which the table knows a name: two unsigned words (table/fingerprint.ts). */
+export interface NameHash {
+  hash(bytes: Uint8Array, start: number, end: number, out: { hi: number; lo: number }): void;
 }

@@ -13,10 +13,13 @@ export interface CookieDependencies {
   readonly ring: TokenRing;
   /** Fills the words with random bits, cryptographically strong. */
   readonly randomWords: (words: Uint32Array) => void;
+  /** The table's number for how long the sessions live. */
+  readonly lifetime?: number;
 }
 
 export class CookieAffinity implements Affinity {
   readonly name = 'cookie';
+  readonly lifetime: number | undefined;
   private readonly settings: CookieOptions;
   private readonly deps: CookieDependencies;
   /** Ours, and its twin for pages of other sites if there is one. */
@@ -30,6 +33,7 @@ export class CookieAffinity implements Affinity {
 
   constructor(settings: CookieOptions, deps: CookieDependencies) {
     this.settings = settings;
+    this.lifetime = deps.lifetime;
     this.deps = deps;
     const names = settings.twin === '' ? [settings.name] : [settings.name, settings.twin];
     this.cookieNames = names.map((name) => Uint8Array.from(name, (char) => char.charCodeAt(0)));
@@ -62,6 +66,7 @@ export class CookieAffinity implements Affinity {
     }
     session.verdict = verdict;
     session.recognised = true;
+    session.kind = 'token';
     session.affinity = this;
     session.key = session.sid0;
     session.changed = now - session.seen >= this.redateAfter;

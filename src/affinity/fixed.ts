@@ -5,6 +5,7 @@ import type { Affinity, Session } from './affinity.ts';
 export function fixTo(owner: number, affinity: Affinity, now: number, session: Session): void {
   session.affinity = affinity;
   session.recognised = true;
+  session.kind = 'fixed';
   session.verdict = 'valid';
   session.owner = owner;
   // All who are fixed to one server share a substitute when it is down.

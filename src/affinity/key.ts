@@ -1,9 +1,9 @@
 /** A text that the client gives by itself and by which it can be known: a header, a cookie or a query parameter. */
 import type { KeyOptions } from '../config/options.ts';
-import { equalsIgnoreCase } from '../http/bytes.ts';
 import { CookieScan } from '../http/cookie.ts';
 import type { RequestHead } from '../http/head.ts';
 import type { Splice } from '../http/splice.ts';
+import { nextHeader } from './place.ts';
 
 /** Makes the function that reads the first such text of a request, null when there is none. */
 export function keyReader({ from, name }: KeyOptions): (request: RequestHead) => string | null {
@@ -11,8 +11,8 @@ export function keyReader({ from, name }: KeyOptions): (request: RequestHead) =>
   if (from === 'header') {
     const lower = name.toLowerCase();
     return ({ headers }) => {
-      for (let i = 0; i < headers.count; i++) if (isNamed(headers, i, lower)) return headers.value(i);
-      return null;
+      const i = nextHeader(headers, lower, 0);
+      return i < 0 ? null : headers.value(i);
     };
   }
   const scan = new CookieScan();
@@ -30,17 +30,12 @@ export function hideKey(request: RequestHead, { from, name }: KeyOptions, edit: 
     hideParameter(request, name, edit);
   } else if (from === 'header') {
     const lower = name.toLowerCase();
-    for (let i = 0; i < headers.count; i++) if (isNamed(headers, i, lower)) edit.cutLine(headers, i);
+    for (let i = -1; (i = nextHeader(headers, lower, i + 1)) >= 0; ) edit.cutLine(headers, i);
   } else {
     const scan = new CookieScan();
     scan.begin(headers, Buffer.from(name, 'latin1'), edit);
     while (scan.next());
   }
-}
-
-/** `lower`: the name in lower case. */
-function isNamed(headers: RequestHead['headers'], i: number, lower: string): boolean {
-  return equalsIgnoreCase(headers.bytes, headers.lineStart(i), headers.nameEnd(i), lower);
 }
 
 /** Percent-decoded, `+` as a space, as forms write it. */

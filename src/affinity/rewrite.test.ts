@@ -11,7 +11,7 @@ const key = (char: string) => Buffer.alloc(32, char);
 
 function affinityOf({ keys = [key('k')], pool = 'shop', separator = '~' } = {}): RewriteAffinity {
   const randomWords = (words: Uint32Array) => void words.set([1, 2, 3, 4]);
-  return new RewriteAffinity({ type: 'rewrite', cookie: 'SID', separator }, { keys, pool, randomWords });
+  return new RewriteAffinity({ type: 'rewrite', cookie: 'SID', separator, idle: 0 }, { keys, pool, randomWords });
 }
 
 function recognise(affinity: RewriteAffinity, ...lines: string[]) {

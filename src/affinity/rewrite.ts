@@ -13,10 +13,10 @@
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { RewriteOptions } from '../config/options.ts';
-import { SEMICOLON, SP, TAB } from '../http/bytes.ts';
-import { CookieScan, setCookieValue } from '../http/cookie.ts';
+import { CookieScan } from '../http/cookie.ts';
 import type { RequestHead, ResponseHead } from '../http/head.ts';
 import { Name } from '../http/names.ts';
+import { SetCookie } from '../http/set-cookie.ts';
 import type { Splice } from '../http/splice.ts';
 import type { Affinity, ClientFacts, Session, Verdict } from './affinity.ts';
 import { derive } from './token.ts';
@@ -35,6 +35,8 @@ export interface RewriteDependencies {
   readonly pool: string;
   /** Fills the words with random bits, cryptographically strong. */
   readonly randomWords: (words: Uint32Array) => void;
+  /** The table's number for how long the sessions live. */
+  readonly lifetime?: number;
 }
 
 /** What a verified value says. */
@@ -46,16 +48,19 @@ interface Known {
 
 export class RewriteAffinity implements Affinity {
   readonly name = 'rewrite';
+  readonly lifetime: number | undefined;
   private readonly cookieName: Uint8Array;
   private readonly separator: number;
   private readonly pool: string;
   private readonly secrets: readonly Buffer[];
   private readonly randomWords: RewriteDependencies['randomWords'];
   private readonly scan = new CookieScan();
+  private readonly setCookie = new SetCookie();
   private readonly words = new Uint32Array(4);
   private readonly known = new Map<string, Known>();
 
-  constructor(settings: RewriteOptions, { keys, pool, randomWords }: RewriteDependencies) {
+  constructor(settings: RewriteOptions, { keys, pool, randomWords, lifetime }: RewriteDependencies) {
+    this.lifetime = lifetime;
     this.cookieName = Buffer.from(settings.cookie, 'latin1');
     this.separator = settings.separator.charCodeAt(0);
     this.pool = pool;
@@ -97,13 +102,8 @@ export class RewriteAffinity implements Affinity {
     let told = false;
     if (!headers.has(Name.setCookie)) return told;
     for (let i = headers.first(Name.setCookie); i < headers.count; i++) {
-      if (headers.id(i) !== Name.setCookie) continue;
-      let start = setCookieValue(headers, i, this.cookieName);
-      if (start < 0) continue;
-      let end = start;
-      while (end < headers.valueEnd(i) && bytes[end] !== SEMICOLON) end++;
-      while (start < end && (bytes[start] === SP || bytes[start] === TAB)) start++;
-      while (end > start && (bytes[end - 1] === SP || bytes[end - 1] === TAB)) end--;
+      if (headers.id(i) !== Name.setCookie || !this.setCookie.read(headers, i, this.cookieName)) continue;
+      const { valueStart: start, valueEnd: end } = this.setCookie;
       // An empty value deletes the cookie: there is no session to come back with.
       if (start === end) continue;
       const prefix = this.tag(session.owner, bytes.toString('latin1', start, end));
@@ -116,6 +116,7 @@ export class RewriteAffinity implements Affinity {
   private fill(session: Session, { owner, sid }: Known, now: number): void {
     session.affinity = this;
     session.recognised = true;
+    session.kind = 'token';
     session.owner = owner;
     [session.sid0, session.sid1, session.sid2, session.sid3] = sid;
     session.key = session.sid0;

@@ -1,11 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { requestWith } from '../../test/support/heads.ts';
+import { Fingerprints } from '../table/fingerprint.ts';
 import { Session } from './affinity.ts';
 import { SourceIpAffinity } from './source-ip.ts';
 
 const secret = Buffer.alloc(32, 's');
 const head = requestWith();
+const names = new Fingerprints(Buffer.alloc(16, 'n'));
+
+function affinityOf(ipv4Prefix: number, ipv6Prefix: number, hashSecret = secret, mode: 'hash' | 'table' = 'hash') {
+  const settings = { type: 'source-ip', ipv4Prefix, ipv6Prefix, mode, idle: 0 } as const;
+  return new SourceIpAffinity(settings, { secret: hashSecret, names, lifetime: 3 });
+}
 
 function keyOf(affinity: SourceIpAffinity, clientAddress: string): number {
   const session = new Session();
@@ -13,6 +20,7 @@ function keyOf(affinity: SourceIpAffinity, clientAddress: string): number {
   expect(session).toMatchObject({
     affinity,
     recognised: true,
+    kind: 'hash',
     owner: 0,
     sid0: 0,
     epoch: 0,
@@ -24,7 +32,7 @@ function keyOf(affinity: SourceIpAffinity, clientAddress: string): number {
 }
 
 const keys = (ipv4Prefix: number, ipv6Prefix: number, ...addresses: string[]) => {
-  const affinity = new SourceIpAffinity({ ipv4Prefix, ipv6Prefix }, secret);
+  const affinity = affinityOf(ipv4Prefix, ipv6Prefix);
   return addresses.map((address) => keyOf(affinity, address));
 };
 
@@ -34,9 +42,7 @@ describe('the key of an address', () => {
     expect(keys(32, 64, '1.2.3.4', '1.2.3.4')).toEqual([one, one]);
     // Golden: nodes of different versions have to agree.
     expect(one).toBe(2483164067);
-    expect(keyOf(new SourceIpAffinity({ ipv4Prefix: 32, ipv6Prefix: 64 }, Buffer.alloc(32, 't')), '1.2.3.4')).not.toBe(
-      one,
-    );
+    expect(keyOf(affinityOf(32, 64, Buffer.alloc(32, 't')), '1.2.3.4')).not.toBe(one);
   });
 
   test('IPv4 counts up to its prefix', () => {
@@ -81,7 +87,7 @@ describe('the key of an address', () => {
   });
 
   test('stays the same when more addresses come than are kept', () => {
-    const affinity = new SourceIpAffinity({ ipv4Prefix: 32, ipv6Prefix: 64 }, secret);
+    const affinity = affinityOf(32, 64);
     const before = keyOf(affinity, '9.9.9.9');
     const session = new Session();
     for (let i = 0; i < 5000; i++) {
@@ -110,11 +116,29 @@ describe('the key of an address', () => {
 });
 
 test('a client without an address is not recognised; it begins with the key 0 and is told nothing', () => {
-  const affinity = new SourceIpAffinity({ ipv4Prefix: 32, ipv6Prefix: 64 }, secret);
+  const affinity = affinityOf(32, 64);
   const session = new Session();
   expect(affinity.recognise(head, { clientAddress: '', clientSecure: false }, 1000, session)).toBe(false);
   expect(session).toEqual(new Session());
   affinity.begin(1000, session);
   expect(session).toMatchObject({ affinity, recognised: false, key: 0, changed: false });
   expect(affinity.bind()).toBe(false);
+});
+
+test('in mode table the network is a session of the table, first placed where hashing would', () => {
+  const affinity = affinityOf(24, 64, secret, 'table');
+  const sessionOf = (clientAddress: string) => {
+    const session = new Session();
+    expect(affinity.recognise(head, { clientAddress, clientSecure: false }, 1000, session)).toBe(true);
+    return session;
+  };
+  const one = sessionOf('1.2.3.4');
+  const out = { hi: 0, lo: 0 };
+  names.hash(Buffer.from([1, 2, 3, 0]), 0, 4, out);
+  const key = keyOf(affinityOf(24, 64), '1.2.3.4');
+  expect(one).toMatchObject({ affinity, kind: 'key', verdict: 'valid', sid0: out.hi, sid1: out.lo, key, owner: 0 });
+  expect(sessionOf('1.2.3.9')).toEqual(one);
+  expect(sessionOf('1.2.3.4')).toEqual(one);
+  expect(sessionOf('1.2.4.4').sid0).not.toBe(one.sid0);
+  expect([affinity.lifetime, affinityOf(24, 64).lifetime]).toEqual([3, undefined]);
 });

@@ -1,24 +1,45 @@
 /**
- * Affinity by client address: a keyed hash of its network is the key, and the place follows from it alone.
- * Nothing is stored and nothing is told to the client. Everyone behind one NAT or proxy shares a server.
+ * Affinity by client address: a keyed hash of its network is the key. In mode `hash` the place follows from it alone
+ * and nothing is stored; in mode `table` it is the same at first, and the table keeps it when servers are added. Nothing is
+ * told to the client. Everyone behind one NAT or proxy shares a server.
  */
 import { createHmac } from 'node:crypto';
+import type { SourceIpOptions } from '../config/options.ts';
 import type { RequestHead } from '../http/head.ts';
 import { addressBytes } from '../http/ip.ts';
 import type { Affinity, ClientFacts, Session } from './affinity.ts';
+import type { NamedDependencies } from './named.ts';
 
 /** Addresses whose hash is kept, so that an HMAC is paid once per client and not once per request. */
 const keptAddresses = 4096;
 
+export interface SourceIpDependencies extends NamedDependencies {
+  /** Keys the hash, so that nobody can compute who shares a server. */
+  readonly secret: Buffer;
+}
+
+/** What is kept of an address: the key of its network, and in mode `table` the session. */
+interface Network {
+  readonly key: number;
+  readonly hi: number;
+  readonly lo: number;
+}
+
 export class SourceIpAffinity implements Affinity {
   readonly name = 'source-ip';
+  /** In mode `table`. */
+  readonly lifetime: number | undefined;
+  private readonly kind: 'hash' | 'key';
   private readonly ipv4Prefix: number;
   private readonly ipv6Prefix: number;
   private readonly secret: Buffer;
-  private readonly keys = new Map<string, number>();
+  private readonly names: NamedDependencies['names'];
+  private readonly networks = new Map<string, Network>();
 
-  /** Prefixes in bits; `secret` keys the hash, so that nobody can compute who shares a server. */
-  constructor(settings: { ipv4Prefix: number; ipv6Prefix: number }, secret: Buffer) {
+  constructor(settings: SourceIpOptions, { secret, names, lifetime }: SourceIpDependencies) {
+    this.kind = settings.mode === 'table' ? 'key' : 'hash';
+    this.lifetime = settings.mode === 'table' ? lifetime : undefined;
+    this.names = names;
     this.ipv4Prefix = settings.ipv4Prefix;
     this.ipv6Prefix = settings.ipv6Prefix;
     this.secret = secret;
@@ -29,13 +50,19 @@ export class SourceIpAffinity implements Affinity {
     if (client.clientAddress === '') return false;
     session.affinity = this;
     session.recognised = true;
-    session.key = this.keyOf(client.clientAddress);
+    session.kind = this.kind;
+    if (this.kind === 'key') session.verdict = 'valid';
+    const { key, hi, lo } = this.networkOf(client.clientAddress);
+    session.key = key;
+    session.sid0 = hi;
+    session.sid1 = lo;
     session.born = now;
     return true;
   }
 
   begin(_now: number, session: Session): void {
     session.affinity = this;
+    session.kind = 'hash';
     session.key = 0;
   }
 
@@ -44,20 +71,23 @@ export class SourceIpAffinity implements Affinity {
     return false;
   }
 
-  private keyOf(address: string): number {
-    const known = this.keys.get(address);
+  private networkOf(address: string): Network {
+    const known = this.networks.get(address);
     if (known !== undefined) return known;
-    const network = addressBytes(address);
-    clearHostBits(network, network.length === 4 ? this.ipv4Prefix : this.ipv6Prefix);
-    const key = createHmac('sha256', this.secret).update(network).digest().readUInt32BE(0);
-    if (this.keys.size >= keptAddresses) {
-      for (const oldest of this.keys.keys()) {
-        this.keys.delete(oldest);
+    const bytes = addressBytes(address);
+    clearHostBits(bytes, bytes.length === 4 ? this.ipv4Prefix : this.ipv6Prefix);
+    const key = createHmac('sha256', this.secret).update(bytes).digest().readUInt32BE(0);
+    const name = { hi: 0, lo: 0 };
+    if (this.kind === 'key') this.names.hash(bytes, 0, bytes.length, name);
+    const network = { key, ...name };
+    if (this.networks.size >= keptAddresses) {
+      for (const oldest of this.networks.keys()) {
+        this.networks.delete(oldest);
         break;
       }
     }
-    this.keys.set(address, key);
-    return key;
+    this.networks.set(address, network);
+    return network;
   }
 }
 

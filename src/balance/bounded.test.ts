@@ -46,15 +46,15 @@ describe.each(balanceNames)('%s', (name) => {
       // Half of all exchanges are for one hot key, and they end in random order.
       const key = n % 2 === 0 ? 7 : Math.floor(random() * 2 ** 32);
       const server = chooser.choose(key, null)!;
-      server.inflight++;
-      fleet.inflight++;
+      server.enter();
+      fleet.load.run(fleet.slot, 1);
       running.push(server.number);
       const bound = Math.ceil((maxLoad * fleet.inflight * server.weight) / totalWeight);
       expect(server.inflight).toBeLessThanOrEqual(bound);
       if (running.length < 200) continue;
       const at = Math.floor(random() * running.length);
-      fleet.servers[running[at]!]!.inflight--;
-      fleet.inflight--;
+      fleet.servers[running[at]!]!.leave();
+      fleet.load.run(fleet.slot, -1);
       running[at] = running.at(-1)!;
       running.pop();
     }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { equal, fleetOf, randomOf, serverOf } from '../../test/support/servers.ts';
+import { equal, fleetOf, randomOf, run, serverOf } from '../../test/support/servers.ts';
 import { type BalanceName, balanceNames } from '../config/options.ts';
 import { Fleet, type FleetOptions } from '../fleet/fleet.ts';
 import { Chooser } from './chooser.ts';
@@ -15,8 +15,8 @@ function cappedFleet(caps: readonly number[], options: Partial<FleetOptions> = {
 }
 
 function put(fleet: Fleet, number: number, inflight: number): void {
-  fleet.servers[number]!.inflight += inflight;
-  fleet.inflight += inflight;
+  run(fleet.servers[number]!, inflight);
+  fleet.load.run(fleet.slot, inflight);
 }
 
 const names = (chooser: Chooser, count: number, ...[key = 1, tried = null]: Partial<Parameters<Chooser['choose']>>) =>

@@ -1,7 +1,7 @@
 /** What every policy promises, whatever its algorithm; each runs through the same suite. */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { deviation, equal, fleetOf, randomOf, tally } from '../../test/support/servers.ts';
+import { deviation, equal, fleetOf, randomOf, run, tally } from '../../test/support/servers.ts';
 import { balanceNames } from '../config/options.ts';
 import type { Server } from '../fleet/server.ts';
 import { createPolicy } from './index.ts';
@@ -72,7 +72,7 @@ describe.each(balanceNames)('%s', (name) => {
           const touched = fleet.servers[server];
           if (touched !== undefined) {
             fleet.setActive(touched, up, ++now);
-            touched.inflight = inflight;
+            run(touched, inflight - touched.inflight);
           }
           fleet.tick(++now);
           const proposed: Server[] = [];
@@ -101,7 +101,7 @@ describe.each(balanceNames)('%s', (name) => {
     const policy = make();
     const picks = keys(20_000).map((key) => {
       const server = policy.select(fleet.snapshot, key, any);
-      if (loaded && server !== undefined) server.inflight++;
+      if (loaded && server !== undefined) server.enter();
       return server;
     });
     expect(deviation(tally(picks, weights.length), weights)).toBeLessThan(5);

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { deviation, equal, fleetOf, randomOf, tally } from '../../test/support/servers.ts';
+import { deviation, equal, fleetOf, randomOf, run, tally } from '../../test/support/servers.ts';
 import { LeastRequests, window } from './least-requests.ts';
 
 const any = () => true;
@@ -11,7 +11,7 @@ test('takes the least loaded for its weight, and refused ones in that order', ()
   fc.assert(
     fc.property(fc.integer(), fc.array(server, { minLength: 1, maxLength: window }), (seed, servers) => {
       const fleet = fleetOf(servers.map(({ weight }) => weight));
-      for (const one of fleet.servers) one.inflight = servers[one.number]!.inflight;
+      for (const one of fleet.servers) run(one, servers[one.number]!.inflight);
       const loads: number[] = [];
       make(seed).select(fleet.snapshot, 0, (one) => {
         loads.push((one.inflight + 1) / one.weight);
@@ -33,7 +33,7 @@ test('idle servers share by weight: a lone client does not always go to the heav
 test('servers with equal load take turns', () => {
   const fleet = fleetOf(equal(10));
   const policy = make();
-  for (const server of fleet.servers) server.inflight = server.number === 3 || server.number === 4 ? 2 : 5;
+  for (const server of fleet.servers) run(server, server.number === 3 || server.number === 4 ? 2 : 5);
   const picks = Array.from({ length: 100 }, () => policy.select(fleet.snapshot, 0, any));
   const counts = tally(picks, 10);
   expect([counts[3], counts[4]]).toEqual([50, 50]);
@@ -48,14 +48,14 @@ test('with exchanges of very different length every pick is the least loaded, or
   for (let now = 0; now < 5_000; now++) {
     for (let at = running.length - 1; at >= 0; at--) {
       if (running[at]!.end > now) continue;
-      fleet.servers[running[at]!.number]!.inflight--;
+      fleet.servers[running[at]!.number]!.leave();
       running.splice(at, 1);
     }
     const least = Math.min(...fleet.servers.map((server) => (server.inflight + 1) / server.weight));
     const server = policy.select(fleet.snapshot, 0, any)!;
     if (server.inflight === 0) idle++;
     else expect((server.inflight + 1) / server.weight).toBe(least);
-    server.inflight++;
+    server.enter();
     running.push({ end: now + (random() < 0.1 ? 60 : 2), number: server.number });
   }
   expect(idle).toBeLessThan(4_000);
@@ -64,9 +64,9 @@ test('with exchanges of very different length every pick is the least loaded, or
 test('in a large pool an idle server is found within a rotation', () => {
   const size = 40 * window;
   const fleet = fleetOf(equal(size));
-  for (const server of fleet.servers) server.inflight = 3;
+  for (const server of fleet.servers) run(server, 3);
   const idle = fleet.servers[size - 5]!;
-  idle.inflight = 0;
+  run(idle, -3);
   const policy = make();
   const picks = Array.from({ length: 40 }, () => policy.select(fleet.snapshot, 0, any));
   expect(picks).toContain(idle);
@@ -81,11 +81,11 @@ test('a large pool stays level', () => {
   // Exchanges end in random order, so that the counts would drift apart by themselves.
   for (let n = 0; n < 30 * size; n++) {
     const server = policy.select(fleet.snapshot, 0, any)!;
-    server.inflight++;
+    server.enter();
     running.push(server.number);
     if (running.length <= 10 * size) continue;
     const at = Math.floor(random() * running.length);
-    fleet.servers[running[at]!]!.inflight--;
+    fleet.servers[running[at]!]!.leave();
     running[at] = running.pop()!;
   }
   const loads = fleet.servers.map((server) => server.inflight);

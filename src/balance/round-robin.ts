@@ -1,7 +1,7 @@
 /**
  * Smooth weighted round-robin: turns go round, a heavier server has more of them, spread evenly.
  *
- * Equal weights are a plain rotation. Otherwise each server has a turn every 1/weight of virtual time and the
+ * Equal weights are a plain rotation, one for all threads of the balancer. Otherwise, in each thread by itself, each server has a turn every 1/weight of virtual time and the
  * earliest is next (earliest deadline first). The servers' beats are shifted against each other by the golden
  * ratio; if all began at 0, weights 5,1,1 would give a a a a a b c. In one unit of virtual time, which
  * with whole weights is a run of as many picks as their sum, every server has exactly its weight in turns.
@@ -9,7 +9,7 @@
 import type { Snapshot } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
 import { Heap } from './heap.ts';
-import type { Accept, Policy, PolicyOptions } from './policy.ts';
+import type { Accept, Policy, PolicyOptions, Turns } from './policy.ts';
 
 const goldenRatio = (Math.sqrt(5) - 1) / 2;
 
@@ -18,8 +18,10 @@ export class RoundRobin implements Policy {
   private readonly random: () => number;
   private snapshot: Snapshot | null = null;
   private equal = true;
-  /** With equal weights: the position whose turn is next. */
-  private next = 0;
+  /** With equal weights: the number of the turn tells the position, shifted so that a change of servers breaks no rotation. */
+  private readonly turns: Turns;
+  private shift = 0;
+  private lastTurn = 0;
   /** With unequal weights: the key is the virtual time of a server's next turn. */
   private heap = new Heap(0);
   /** Virtual time of the latest turn. */
@@ -30,6 +32,7 @@ export class RoundRobin implements Policy {
   constructor(options: PolicyOptions) {
     this.random = options.random;
     this.beat = options.random();
+    this.turns = options.turns ?? new OwnTurns(options.random);
   }
 
   select(snapshot: Snapshot, _key: number, accept: Accept): Server | undefined {
@@ -45,9 +48,8 @@ export class RoundRobin implements Policy {
   turn(snapshot: Snapshot): number {
     if (snapshot !== this.snapshot) this.rebuild(snapshot);
     if (this.equal) {
-      const at = this.next;
-      this.next = (at + 1) % snapshot.up.length;
-      return at;
+      this.lastTurn = this.turns.take();
+      return (this.lastTurn + this.shift) % snapshot.up.length;
     }
     const { heap } = this;
     const at = heap.top;
@@ -62,10 +64,10 @@ export class RoundRobin implements Policy {
       const at = (first + step) % up.length;
       const server = up[at]!;
       if (!accept(server)) continue;
-      this.next = (at + 1) % up.length;
+      this.turns.skip(step);
       return server;
     }
-    this.next = first;
+    this.turns.skip(-1);
     return undefined;
   }
 
@@ -108,7 +110,9 @@ export class RoundRobin implements Policy {
     this.now = 0;
     if (this.equal) {
       this.heap = new Heap(0);
-      this.next = soonest(up, waits) ?? Math.floor(this.random() * up.length);
+      const next = soonest(up, waits);
+      // Before the first turn all threads are alike; later each goes on from where it is.
+      if (next !== undefined) this.shift = next - ((this.lastTurn + 1) % up.length) + up.length;
       return;
     }
     this.heap = new Heap(up.length);
@@ -129,9 +133,10 @@ export class RoundRobin implements Policy {
     const waits = new Map<number, number>();
     if (this.snapshot === null) return waits;
     const { up, weights } = this.snapshot;
+    const next = (this.lastTurn + 1 + this.shift) % up.length;
     for (let at = 0; at < up.length; at++) {
       const wait = this.equal
-        ? ((at - this.next + up.length) % up.length) / up.length
+        ? ((at - next + up.length) % up.length) / up.length
         : (this.heap.keys[at]! - this.now) * weights[at]!;
       waits.set(up[at]!.number, wait);
     }
@@ -149,4 +154,21 @@ function soonest(up: readonly Server[], waits: Map<number, number>): number | un
     found = at;
   }
   return found;
+}
+
+/** Begins at random: balancers that start together do not all begin with one server. */
+class OwnTurns implements Turns {
+  private next: number;
+
+  constructor(random: () => number) {
+    this.next = Math.floor(random() * 0x10000);
+  }
+
+  take(): number {
+    return this.next++;
+  }
+
+  skip(turns: number): void {
+    this.next += turns;
+  }
 }

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { parseArguments } from './arguments.ts';
 
@@ -45,6 +46,7 @@ describe('servers', () => {
 
 test.each([
   ['', { kind: 'config', file: undefined, overrides: {} }],
+  ['-c a.yaml --workers 3', { kind: 'config', file: 'a.yaml', overrides: { workers: 3 } }],
   ['-c a.yaml --log text', { kind: 'config', file: 'a.yaml', overrides: { log: 'text' } }],
   [
     '--config a.ts --log-level warn --identify',
@@ -66,8 +68,45 @@ test('help has examples and the exit codes', () => {
   expect(parse('check --help')).toMatchObject({ kind: 'print', text: expect.stringContaining('limpet check') });
 });
 
+describe('--affinity', () => {
+  const affinityOf = (flags: string) => {
+    const asked = parse(`3001 ${flags}`);
+    return asked.kind === 'servers' ? asked.config.pools.default?.affinity : asked;
+  };
+
+  test.each([
+    ['--affinity none', 'none'],
+    ['--affinity socket.io', 'socket.io'],
+    ['--affinity learn:JSESSIONID', [{ learn: 'JSESSIONID' }]],
+    ['--affinity cookie:shop', [{ cookie: { name: 'shop' } }]],
+    ['--affinity path:^/a:b/([^/]+)', [{ path: '^/a:b/([^/]+)' }]],
+    [
+      '--affinity header:X-User --affinity query:room --affinity source-ip',
+      [{ header: 'X-User' }, { query: 'room' }, 'source-ip'],
+    ],
+    ['--affinity rewrite:SID --affinity cookie', [{ rewrite: 'SID' }, 'cookie']],
+  ])('%s', (flags, expected) => expect(affinityOf(flags)).toEqual(expected));
+});
+
+test.each([
+  ['--workers 4', 4],
+  ['--workers auto', Math.min(availableParallelism(), 254)],
+  ['', undefined],
+])('%s', (flags, workers) => expect(parse(`3001 ${flags}`)).toMatchObject({ config: { workers } }));
+
 describe('mistakes', () => {
   test.each([
+    [
+      '3001 --affinity cooky',
+      'Expected cookie, source-ip, socket.io, none, or one of cookie, learn, header, query, path, rewrite with a name, such as learn:JSESSIONID.',
+    ],
+    ['3001 --affinity toString:x', 'Expected cookie, source-ip'],
+    ['3001 --affinity learn:a=b', 'Expected a cookie name'],
+    ['3001 --affinity header:', 'Expected a header name such as X-User'],
+    ['3001 --affinity path:^/x', 'Expected a regular expression with exactly one group'],
+    ['3001 --affinity cookie --affinity none', 'give --affinity none alone'],
+    ['--affinity cookie:a --affinity query:b', 'limpet 3001 3002 --affinity cookie:a --affinity query:b'],
+    ['3001 --workers 0', 'Expected a whole number from 1 to 254, or auto.'],
     ['3001 --lisen x', "unknown option '--lisen'\n(Did you mean --listen?)"],
     ['99999', "'99999' is invalid for argument 'server'. Expected an address such as 127.0.0.1:3001"],
     ['3001 --listen 8080', 'Expected an address such as 127.0.0.1:8080'],

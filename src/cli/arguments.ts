@@ -2,16 +2,20 @@
 import { isIP } from 'node:net';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { listenerForm, parseListener, parseServer, serverForm } from '../config/address.ts';
+import { affinityFlagFlaw, affinityOfFlags } from '../config/affinity-flag.ts';
 import { defaultListen } from '../config/defaults.ts';
 import { balanceNames, type LogOptions } from '../config/options.ts';
 import type { Config } from '../config/schema.ts';
 import { parseDuration } from '../config/units.ts';
+import { countOfWorkers, mostWorkers } from '../config/workers.ts';
+import { type ImportKind, importKinds } from '../import/imported.ts';
 
 /** What a flag says in place of the config file. */
 export interface Overrides {
   readonly log?: LogOptions['access'];
   readonly logLevel?: LogOptions['level'];
   readonly identify?: true;
+  readonly workers?: number;
 }
 
 export type Asked =
@@ -27,6 +31,7 @@ export type Asked =
       readonly lifetime: number;
     }
   | { readonly kind: 'explain'; readonly flags: ExplainFlags }
+  | { readonly kind: 'import'; readonly file: string; readonly from?: ImportKind; readonly output?: string }
   /** Help and version. */
   | { readonly kind: 'print'; readonly text: string }
   | { readonly kind: 'mistake'; readonly text: string };
@@ -47,7 +52,7 @@ export interface ExplainFlags {
 
 interface Flags extends Overrides {
   readonly listen?: readonly string[];
-  readonly affinity?: 'cookie' | 'source-ip' | 'none';
+  readonly affinity?: readonly string[];
   readonly balance?: (typeof balanceNames)[number];
   readonly health?: string;
   readonly config?: string;
@@ -58,10 +63,12 @@ Examples:
   limpet 3001 3002 3003                   ${defaultListen} to three servers of this machine, sticky by cookie
   limpet --listen :8080 app1:3000 app2:3000 --health /healthz
   limpet 3001 3002 --affinity source-ip --balance round-robin
+  limpet --listen :8080 --affinity learn:JSESSIONID app1:8080 app2:8080
   limpet --config limpet.yaml             or limpet.config.ts
   limpet check -c limpet.yaml             tells what is wrong with it, and starts nothing
   limpet explain -c limpet.yaml --request request.txt
                                           tells what would become of one request, and why
+  limpet import nginx.conf -o limpet.yaml takes over nginx, HAProxy, Ingress and Gateway API
 
 Without servers and --config it takes limpet.yaml or limpet.config.ts of the current folder.
 
@@ -105,9 +112,14 @@ function buildProgram(version: string, found: (asked: Asked) => void): Command {
       `where clients connect; repeatable (default: ${defaultListen})`,
       collect(parseListener, listenerForm),
     )
-    .addOption(choice('--affinity <kind>', 'how sessions are recognised', ['cookie', 'source-ip', 'none'], 'cookie'))
+    .option(
+      '--affinity <kind>',
+      'how sessions are recognised: cookie, source-ip, socket.io, none, learn:COOKIE, header:NAME, query:NAME, path:REGEX, cookie:NAME or rewrite:COOKIE; repeatable, asked in order (default: cookie)',
+      affinityKind,
+    )
     .addOption(choice('--balance <policy>', 'where new sessions go', balanceNames, 'least-requests'))
     .option('--health <path>', 'check the servers with GET path every 2s (default: no checks)', healthPath)
+    .option('--workers <number>', 'threads, or auto (default: auto, one for each core)', workerCount)
     .option('-c, --config <file>', 'YAML, or a module with a default export')
     .addOption(choice('--log <form>', 'log each request', ['off', 'text', 'json'], 'off'))
     .addOption(choice('--log-level <level>', 'what else is logged', ['debug', 'info', 'warn', 'error'], 'info'))
@@ -116,9 +128,9 @@ function buildProgram(version: string, found: (asked: Asked) => void): Command {
   program.action((servers: readonly string[], flags: Flags) => {
     const conflict = conflictOf(servers, flags);
     if (conflict !== undefined) program.error(`error: ${conflict}`);
-    const { log, logLevel, identify } = flags;
+    const { log, logLevel, identify, workers } = flags;
     if (servers.length > 0) found({ kind: 'servers', config: configOf(servers, flags) });
-    else found({ kind: 'config', file: flags.config, overrides: { log, logLevel, identify } });
+    else found({ kind: 'config', file: flags.config, overrides: { log, logLevel, identify, workers } });
   });
   program
     .command('check')
@@ -138,6 +150,15 @@ function buildProgram(version: string, found: (asked: Asked) => void): Command {
     .option('-c, --config <file>', 'the config of the balancer')
     .action((server: string, flags: { readonly for?: number; readonly config?: string }) =>
       found({ kind: 'force-token', file: flags.config, server, lifetime: flags.for ?? 3_600_000 }),
+    );
+  program
+    .command('import <file>')
+    .description('write a limpet.yaml for the config of another balancer')
+    .helpOption('-h, --help', 'print this help')
+    .addOption(new Option('--from <kind>', 'whose it is (default: by name and content)').choices([...importKinds]))
+    .option('-o, --output <file>', 'write there, never over a file (default: standard output)')
+    .action((file: string, { from, output }: { readonly from?: ImportKind; readonly output?: string }) =>
+      found({ kind: 'import', file, from, output }),
     );
   addExplain(program, found);
   return program;
@@ -195,30 +216,33 @@ function lifetime(text: string): number {
 /** Flags that describe a pool belong to servers of the command line; a file describes its own. */
 function conflictOf(servers: readonly string[], flags: Flags): string | undefined {
   if (servers.length > 0) {
-    return flags.config === undefined ? undefined : 'give servers or --config, not both';
+    if (flags.config !== undefined) return 'give servers or --config, not both';
+    const { affinity = [] } = flags;
+    return affinity.length > 1 && affinity.includes('none') ? 'give --affinity none alone' : undefined;
   }
   const { listen, affinity, balance, health } = flags;
   const stray = Object.entries({ listen, affinity, balance, health }).find(([, value]) => value !== undefined)?.[0];
   if (stray === undefined) return undefined;
   return flags.config === undefined
-    ? `--${stray} needs servers, such as: limpet 3001 3002 --${stray} ${[flags[stray as keyof Flags]].flat().join(' ')}`
+    ? `--${stray} needs servers, such as: limpet 3001 3002 --${stray} ${[flags[stray as keyof Flags]].flat().join(` --${stray} `)}`
     : `--${stray} goes with servers; with --config the file says it`;
 }
 
 function configOf(
   servers: readonly string[],
-  { listen = [defaultListen], affinity, balance, health, ...rest }: Flags,
+  { listen = [defaultListen], affinity, balance, health, workers, ...rest }: Flags,
 ): Config {
   return {
     listeners: listen.map((address) => ({ address })),
     pools: {
       default: {
         servers: servers.map((address, index) => ({ name: `s${index + 1}`, address })),
-        affinity,
+        affinity: affinity === undefined ? undefined : affinityOfFlags(affinity),
         balance,
         health: health === undefined ? undefined : { path: health },
       },
     },
+    workers,
     log: { access: rest.log, level: rest.logLevel },
     identify: rest.identify,
   };
@@ -230,6 +254,19 @@ function collect(parse: (text: string) => unknown, expected: string) {
     if (parse(text) === null) throw new InvalidArgumentError(`Expected ${expected}.`);
     return [...before, text];
   };
+}
+
+function affinityKind(text: string, before: readonly string[] = []): string[] {
+  const expected = affinityFlagFlaw(text);
+  if (expected !== null) throw new InvalidArgumentError(`Expected ${expected}.`);
+  return [...before, text];
+}
+
+function workerCount(text: string): number {
+  if (text === 'auto') return countOfWorkers(text);
+  const count = /^[0-9]{1,3}$/.test(text) ? Number(text) : 0;
+  if (count >= 1 && count <= mostWorkers) return count;
+  throw new InvalidArgumentError(`Expected a whole number from 1 to ${mostWorkers}, or auto.`);
 }
 
 function healthPath(text: string): string {

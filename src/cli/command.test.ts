@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { forceToken } from '../affinity/force.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import { UsageError } from '../errors.ts';
@@ -34,7 +34,15 @@ function program(line: string, { files = {}, input = '', stop = async () => true
     if (fails !== undefined) throw fails;
     // The signals are listened to in the turn after the start.
     setImmediate(begun);
-    return { addresses: ['http://127.0.0.1:8080', 'unix:/s'], stop, counters: () => ({ requests: 7 }) };
+    return {
+      addresses: ['http://127.0.0.1:8080', 'unix:/s'],
+      stop,
+      reload: async (next) => {
+        seen.options = next;
+      },
+      countersNow: () => ({ requests: 7 }),
+      sessionsNow: () => ({ 'a/s1': 2 }),
+    };
   };
   const code = execute(line.split(' ').filter(Boolean), {
     version: '1.2.3',
@@ -47,7 +55,7 @@ function program(line: string, { files = {}, input = '', stop = async () => true
     writeError: (text) => (seen.err += text),
     loadStart: async () => start,
   });
-  return { code, signals, seen, started };
+  return { code, folder, signals, seen, started };
 }
 
 const yaml = 'listeners: [{ address: ":80" }]\npools: { a: { servers: ["3001"] } }\n';
@@ -83,8 +91,33 @@ describe('a run', () => {
     await started;
     signals.emit('SIGHUP');
     signals.emit('SIGUSR2');
-    expect(seen.err).toMatch(/^limpet: warning: SIGHUP: reloading/m);
-    expect(seen.err).toMatch(/^\{"counters":\{"requests":7\}\}$/m);
+    await vi.waitFor(() => expect(seen.err).toContain('reload refused'));
+    expect(seen.err).toContain('the servers stand on the command line: there is no file to read');
+    expect(seen.err).toMatch(/^\{"counters":\{"requests":7\},"sessions":\{"a\/s1":2\}\}$/m);
+    signals.emit('SIGTERM');
+    expect(await code).toBe(0);
+  });
+
+  test('takes over the changed file at SIGHUP, with what the command line says, or says why not', async () => {
+    const { code, folder, signals, seen, started } = program('-c limpet.yaml --identify', {
+      files: { 'limpet.yaml': yaml },
+    });
+    await started;
+    const reload = async (text: string, said: RegExp) => {
+      seen.err = '';
+      writeFileSync(join(folder, 'limpet.yaml'), text);
+      signals.emit('SIGHUP');
+      await vi.waitFor(() => expect(seen.err).toMatch(said));
+    };
+    await reload(`${yaml}workers: 3\n`, /workers changes with a restart only\n[\s\S]*config reloaded/);
+    await reload(yaml.replace('3001', '3001", "3002'), /config reloaded/);
+    expect(seen.options?.pools[0]?.servers).toHaveLength(2);
+    expect(seen.options?.identify).toBe(true);
+    await reload(
+      yaml.replace('servers', 'severs'),
+      /reload refused, everything stays as it was: the config is not valid\n[\s\S]*severs/,
+    );
+    expect(seen.options?.pools[0]?.servers).toHaveLength(2);
     signals.emit('SIGTERM');
     expect(await code).toBe(0);
   });
@@ -149,7 +182,7 @@ describe('a config file', () => {
   });
 
   test('that is wrong ends with 3, also when only checked', async () => {
-    const files = { 'a.yaml': `${yaml}workers: 2\nx: 1\n` };
+    const files = { 'a.yaml': `${yaml}workers: 0\nx: 1\n` };
     for (const line of ['-c a.yaml', 'check -c a.yaml']) {
       const { code, seen } = program(line, { files });
       expect(await code).toBe(3);

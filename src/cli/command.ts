@@ -44,6 +44,8 @@ export async function execute(args: readonly string[], around: Surroundings): Pr
       return signToken(asked, around);
     case 'explain':
       return explainRequest(asked.flags, around);
+    case 'import':
+      return importConfig(asked, around);
     case 'servers':
       return serveServers(asked.config, around);
     case 'config':
@@ -100,6 +102,19 @@ async function explainRequest(flags: ExplainFlags, around: Surroundings): Promis
   }
 }
 
+async function importConfig(
+  { file, from, output }: Extract<Asked, { kind: 'import' }>,
+  around: Surroundings,
+): Promise<number> {
+  try {
+    const { importFile } = await import('./import.ts');
+    importFile(file, { from, output }, around);
+    return exitCodes.ok;
+  } catch (error) {
+    return tellMistake(error, file, exitCodes.config, around);
+  }
+}
+
 function tellNoConfig({ writeError }: Surroundings): number {
   writeError(`limpet: no config: name one with -c, or have one of ${configNames.join(', ')} in this folder\n`);
   return exitCodes.usage;
@@ -119,16 +134,22 @@ async function serveFile(named: string | undefined, overrides: Overrides, around
     return tellMistake(error, file, exitCodes.config, around);
   }
   const { options, warnings, source } = loaded;
+  const reread = async () => override((await loadConfig(file, around.folder, around.env)).options, overrides);
+  return serve(override(options, overrides), warnings, source, reread, around);
+}
+
+/** What the command line says goes before the file, at each reading of it. */
+function override(options: LimpetOptions, overrides: Overrides): LimpetOptions {
   const log = { access: overrides.log ?? options.log.access, level: overrides.logLevel ?? options.log.level };
-  const identify = overrides.identify ?? options.identify;
-  return serve(deepFreeze({ ...options, log, identify }), warnings, source, around);
+  const workers = overrides.workers ?? options.workers;
+  return deepFreeze({ ...options, log, workers, identify: overrides.identify ?? options.identify });
 }
 
 async function serveServers(config: unknown, around: Surroundings): Promise<number> {
   const source: Source = { name: 'command line', locate: () => null };
   try {
     const { options, warnings } = readConfig(config, { source, env: around.env, variables: false });
-    return await serve(options, warnings, source, around);
+    return await serve(options, warnings, source, null, around);
   } catch (error) {
     return tellMistake(error, source.name, exitCodes.usage, around);
   }
@@ -138,12 +159,13 @@ async function serve(
   options: LimpetOptions,
   warnings: readonly Problem[],
   source: Source,
+  reread: (() => Promise<LimpetOptions>) | null,
   { loadStart, writeError, runtime, signals }: Surroundings,
 ): Promise<number> {
   const { access, level } = options.log;
   const log = createLogger({ format: access === 'json' ? 'json' : 'text', level, write: writeError });
   for (const warning of warnings) log.warn(formatProblems(source, [warning]).replace(/^\s*W: /, ''));
-  return run(options, { start: await loadStart(), log, runtime, signals, writeError });
+  return run(options, { start: await loadStart(), log, runtime, signals, reread, writeError });
 }
 
 function tellMistake(error: unknown, file: string, code: number, { writeError }: Surroundings): number {

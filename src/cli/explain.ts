@@ -37,6 +37,7 @@ export async function tellExplanation(
       draining: flags.draining ?? [],
       now: flags.now ?? systemClock.now(),
       keys: source,
+      tableSecret: keptKey(options.stateDir, 'table') ?? randomBytes(shortestKey),
       random: Math.random,
     },
   );
@@ -46,7 +47,7 @@ export async function tellExplanation(
 /** A key that nobody has stands in where there is none: all tokens are foreign to it. */
 function findKeys({ keys, stateDir }: LimpetOptions): [Explanation['keys'], readonly Buffer[]] {
   if (keys.length > 0) return ['config', keys];
-  const kept = keptKey(stateDir);
+  const kept = keptKey(stateDir, 'token');
   return kept === null ? ['none', [randomBytes(shortestKey)]] : ['state', [kept]];
 }
 

@@ -1,5 +1,7 @@
 /** Runs a balancer until a signal ends it: what it says when it starts, what each signal does, how it ends. */
+import { isDeepStrictEqual } from 'node:util';
 import type { LimpetOptions } from '../config/options.ts';
+import { ConfigError } from '../config/problem.ts';
 import { UsageError } from '../errors.ts';
 import { formatAddress } from '../net/socket.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -11,7 +13,11 @@ export interface Running {
   readonly addresses: readonly string[];
   /** True when every open exchange finished in time. */
   stop(): Promise<boolean>;
-  counters(): Record<string, number>;
+  /** Takes over another config; rejects with the system's error when it cannot. */
+  reload(options: LimpetOptions): Promise<void>;
+  countersNow(): Record<string, number>;
+  /** Sessions in the table, by `pool/server`. */
+  sessionsNow(): Record<string, number>;
 }
 
 export type Start = (options: LimpetOptions, deps: { readonly log: Logger }) => Promise<Running>;
@@ -27,6 +33,8 @@ export interface RunDependencies {
   /** `bun` or `node`, for the line that says that it listens. */
   readonly runtime: string;
   readonly signals: Signals;
+  /** Reads the config again: throws what is wrong with it. null: there is no file to read. */
+  readonly reread: (() => Promise<LimpetOptions>) | null;
   /** Writes to stderr, beside the log. */
   readonly writeError: (text: string) => void;
 }
@@ -70,10 +78,23 @@ export async function run(options: LimpetOptions, deps: RunDependencies): Promis
     };
     signals.on('SIGTERM', () => stop('SIGTERM'));
     signals.on('SIGINT', () => stop('SIGINT'));
-    signals.on('SIGUSR2', () => deps.writeError(`${JSON.stringify({ counters: limpet.counters() })}\n`));
-    signals.on('SIGHUP', () =>
-      log.warn('SIGHUP: reloading the config is not in this version; restart to apply changes'),
+    signals.on('SIGUSR2', () =>
+      deps.writeError(`${JSON.stringify({ counters: limpet.countersNow(), sessions: limpet.sessionsNow() })}\n`),
     );
+    let current = options;
+    signals.on('SIGHUP', async () => {
+      try {
+        if (deps.reread === null)
+          throw new UsageError('the servers stand on the command line: there is no file to read');
+        const next = await deps.reread();
+        await limpet.reload(next);
+        for (const what of keptTillRestart(current, next)) log.warn(`${what} changes with a restart only`);
+        current = next;
+        log.info('config reloaded');
+      } catch (error) {
+        log.error(`reload refused, everything stays as it was: ${whyNotReloaded(error, deps)}`);
+      }
+    });
     for (const event of ['uncaughtException', 'unhandledRejection']) {
       signals.on(event, (error) => {
         log.error(`unexpected failure: ${stackOf(error)}`);
@@ -83,6 +104,19 @@ export async function run(options: LimpetOptions, deps: RunDependencies): Promis
     // Last: who reads this line may send a signal at once.
     for (const address of limpet.addresses) log.info(`listening on ${address} (${deps.runtime})`);
   });
+}
+
+/** Fields that a reload leaves as they were at the start. */
+function keptTillRestart(before: LimpetOptions, after: LimpetOptions): string[] {
+  const fields = ['workers', 'table', 'stateDir', 'log'] as const;
+  return fields.filter((field) => !isDeepStrictEqual(before[field], after[field]));
+}
+
+function whyNotReloaded(error: unknown, { reread }: RunDependencies): string {
+  if (error instanceof ConfigError) return `the config is not valid\n${error.message}`;
+  if (error instanceof UsageError || reread === null) return error instanceof Error ? error.message : String(error);
+  if (error instanceof Error && 'code' in error) return `${error.message} (${String(error.code)})`;
+  return stackOf(error);
 }
 
 const advice: Readonly<Record<string, string>> = {

@@ -1,20 +1,31 @@
-/** Starts a balancer on the runtime that this process is, with the sockets, outputs and key that belong to it. */
+/** Starts a balancer on the runtime that this process is, with the sockets, outputs and keys that belong to it. */
+import { join } from 'node:path';
 import type { LimpetOptions } from '../config/options.ts';
-import { Limpet } from '../limpet.ts';
 import type { Net } from '../net/socket.ts';
+import { Supervisor } from '../workers/supervisor.ts';
 import type { Logger } from './log.ts';
 import { stateKey } from './state-key.ts';
 
 /** `bun` or `node`. */
 export const runtime = process.versions.bun === undefined ? 'node' : 'bun';
 
+/** File of the session table in the state folder. */
+const tableFile = 'sessions.table';
+
 /** Rejects with the system's error when an address cannot be listened on, with UsageError for a config that cannot be used. */
-export async function startLimpet(options: LimpetOptions, { log }: { readonly log: Logger }): Promise<Limpet> {
-  const keys = options.keys.length > 0 ? options.keys : [stateKey(options.stateDir, log)];
-  const writeAccess = (lines: string) => void process.stdout.write(lines);
-  const limpet = new Limpet({ ...options, keys }, { net: await loadNet(), log, writeAccess });
-  await limpet.start();
-  return limpet;
+export async function startLimpet(options: LimpetOptions, { log }: { readonly log: Logger }): Promise<Supervisor> {
+  const { stateDir } = options;
+  const supervisor = new Supervisor(options, {
+    net: await loadNet(),
+    log,
+    writeAccess: (lines) => void process.stdout.write(lines),
+    tokenKey: () => stateKey(stateDir, 'token', log),
+    // Not one of the token keys: those rotate, and what the table has saved must still be found.
+    tableSecret: stateKey(stateDir, 'table', log),
+    tableFile: join(stateDir, tableFile),
+  });
+  await supervisor.start();
+  return supervisor;
 }
 
 /** Only the file of this runtime: the other's would not load. */

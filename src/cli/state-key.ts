@@ -1,4 +1,4 @@
-/** The token key of those who configured none: made once, kept in the state folder, so that cookies outlive a restart. */
+/** Keys that the state folder keeps: made once, so that cookies and the names in the session table outlive a restart. */
 import { randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -6,25 +6,27 @@ import { parseKey, shortestKey } from '../config/keys.ts';
 import { UsageError } from '../errors.ts';
 import type { Logger } from './log.ts';
 
-const fileName = 'token.key';
+/** token: signs the tokens when the config names no keys. table: hashes the names of sessions, in memory and on disk. */
+export type KeyUse = 'token' | 'table';
 
 /**
- * Reads `token.key` of the folder, or makes it: 32 random bytes in hex, readable by this user only. Where nothing can
- * be written the key lives as long as the process, with a warning. Throws UsageError when the file holds no key.
+ * Reads `token.key` or `table.key` of the folder, or makes it: 32 random bytes in hex, readable by this user only. Where
+ * nothing can be written the key lives as long as the process, with a warning. Throws UsageError when the file holds no key.
  */
-export function stateKey(folder: string, log: Logger): Buffer {
-  const file = join(folder, fileName);
-  const kept = keptKey(folder);
+export function stateKey(folder: string, use: KeyUse, log: Logger): Buffer {
+  const file = join(folder, fileOf(use));
+  const kept = keptKey(folder, use);
   if (kept !== null) return kept;
   const made = randomBytes(shortestKey);
   try {
     keepKey(folder, file, made);
-    log.info(`made a token key: ${file}`);
+    log.info(`made a ${use} key: ${file}`);
     return made;
   } catch (error) {
     const winner = codeOf(error) === 'EEXIST' ? readKey(file) : null;
     if (winner !== null) return winner;
-    log.warn(`the token key cannot be kept (${codeOf(error)}): sessions end with this process. Set keys or stateDir`, {
+    const remedy = use === 'token' ? 'keys or stateDir' : 'stateDir';
+    log.warn(`the ${use} key cannot be kept (${codeOf(error)}): sessions end with this process. Set ${remedy}`, {
       file,
     });
     return made;
@@ -32,8 +34,12 @@ export function stateKey(folder: string, log: Logger): Buffer {
 }
 
 /** The key that the folder holds, null when there is none; makes nothing. Throws UsageError when the file holds no key. */
-export function keptKey(folder: string): Buffer | null {
-  return readKey(join(folder, fileName));
+export function keptKey(folder: string, use: KeyUse): Buffer | null {
+  return readKey(join(folder, fileOf(use)));
+}
+
+function fileOf(use: KeyUse): string {
+  return `${use}.key`;
 }
 
 /** A link appears whole or not at all: of two processes that start at once, both end up with one key. */
@@ -54,7 +60,7 @@ function readKey(file: string): Buffer | null {
     text = readFileSync(file, 'utf8').trim();
   } catch (error) {
     if (['ENOENT', 'ENOTDIR'].includes(codeOf(error))) return null;
-    throw new UsageError(`the token key ${file} cannot be read: ${codeOf(error)}`);
+    throw new UsageError(`the key ${file} cannot be read: ${codeOf(error)}`);
   }
   const key = parseKey(text);
   if (key === null)

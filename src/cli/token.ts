@@ -16,5 +16,5 @@ export function signForce(
   const names = pools.flatMap((pool) => pool.servers.map(({ name }) => name));
   if (!names.includes(server))
     throw new UsageError(`there is no server "${server}", expected one of ${names.join(', ')}`);
-  return forceToken(server, Math.ceil((now + lifetime) / 1000), keys[0] ?? stateKey(stateDir, log));
+  return forceToken(server, Math.ceil((now + lifetime) / 1000), keys[0] ?? stateKey(stateDir, 'token', log));
 }

@@ -1,21 +1,17 @@
 /** What a person may write about affinity, and how it becomes the filled options. */
 
 import { z } from 'zod';
-import { isToken } from '../http/bytes.ts';
 import { isHostName } from './address.ts';
+import { forceSchema, routeSchema } from './affinity-fixed.ts';
+import { headerSchema, learnSchema, pathSchema, querySchema, socketIoSchema } from './affinity-learned.ts';
+import { cookieName, storedTime } from './affinity-names.ts';
 import { defaults } from './defaults.ts';
 import { field, flag, longestTime, map, oneOf, open, text, timeOrNone, whole, word } from './fields.ts';
-import type { AffinityOptions, CookieOptions, ForceOptions, KeyOptions, RouteAffinityOptions } from './options.ts';
+import type { CookieOptions, PoolAffinity, SourceIpOptions } from './options.ts';
+import { whenOwnerFailsSchema } from './owner-fails-schema.ts';
 import { formatDuration } from './units.ts';
 
 const { cookie, rewrite, sourceIp } = defaults;
-
-/** RFC 6265 section 4.1.1: a cookie's name is a token. */
-const cookieName = text('cookie name', 'a cookie name: letters, digits and the like, no space or ; or =', (name) =>
-  name !== '' && name.length <= 256 && Array.from(name).every((char) => isToken[char.charCodeAt(0)] === 1)
-    ? name
-    : null,
-);
 
 /** RFC 6265 section 4.1.1 path-value: no control character and no semicolon, which would begin an attribute. */
 const cookiePath = text('path', 'a path that begins with / and has no space or ;', (path) =>
@@ -89,7 +85,26 @@ const sourceIpSchema = map({
     sourceIp.ipv6Prefix,
     'Bits of an IPv6 address that count. A customer usually has a /64.',
   ),
-}).transform((prefixes) => ({ type: 'source-ip' as const, ...prefixes }));
+  mode: field(
+    word(['hash', 'table']),
+    sourceIp.mode,
+    '`hash`: the server follows from the address alone. `table`: the same at first, and it stays when servers are added.',
+  ),
+  idle: open(
+    storedTime(),
+    formatDuration(sourceIp.idle),
+    'In mode `table`: an address is forgotten after this long without a request. `off`: only when the table is full.',
+  ),
+}).transform(({ idle, ...rest }, context): SourceIpOptions => {
+  if (idle === undefined || rest.mode === 'table') return { type: 'source-ip', ...rest, idle: idle ?? sourceIp.idle };
+  context.issues.push({
+    code: 'custom',
+    message: 'none, because only mode table keeps anything',
+    input: idle,
+    path: ['idle'],
+  });
+  return z.NEVER;
+});
 
 /** RFC 6265 section 4.1.1: what a cookie's value may hold. */
 const separator = text('character', 'one character such as ~ . ! : or |', (char) =>
@@ -100,6 +115,11 @@ const rewriteFields = map(
   {
     cookie: cookieName.meta({ description: "Name of the app's cookie." }),
     separator: field(separator, rewrite.separator, "Stands between our prefix and the app's value."),
+    idle: field(
+      storedTime(),
+      formatDuration(rewrite.idle),
+      'The table remembers this long without a request that a session has moved, while its prefix names the old server.',
+    ),
   },
   "the name of the app's cookie, or a map with cookie",
 );
@@ -110,60 +130,8 @@ const rewriteSchema = z
   })
   .transform((filled) => ({ type: 'rewrite' as const, ...filled }));
 
-const headerName = text('header name', 'a header name such as X-User', (name) =>
-  /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/.test(name) ? name : null,
-);
-
-const queryName = text('parameter', 'the name of a query parameter', (name) => (name !== '' ? name : null));
-
-/** One of `header`, `cookie` and `query` says where the client gives its key. */
-const keyFields = {
-  header: open(headerName, undefined, 'The key is the value of this header.'),
-  cookie: open(cookieName, undefined, 'The key is the value of this cookie.'),
-  query: open(queryName, undefined, 'The key is the value of this query parameter.'),
-};
-
-type KeyFields = { readonly [From in KeyOptions['from']]?: string | undefined };
-
-function keyOf(fields: KeyFields): KeyOptions | null {
-  const given = (['header', 'cookie', 'query'] as const).flatMap((from): KeyOptions[] => {
-    const name = fields[from];
-    return name === undefined ? [] : [{ from, name }];
-  });
-  return given.length === 1 ? given[0]! : null;
-}
-
-const routeForm = 'a map with header, cookie or query (one of them), and map';
-
-const routeSchema = map(
-  {
-    ...keyFields,
-    map: z
-      .record(z.string().min(1, { error: 'a pattern' }), z.string({ error: 'the name of a server' }), {
-        error: 'a map from keys to names of servers',
-      })
-      .meta({ description: 'Key to name of a server of the pool. `*` stands for any text; keys without it go first.' }),
-  },
-  routeForm,
-).transform(({ map, ...fields }, context): RouteAffinityOptions => {
-  const key = keyOf(fields);
-  if (key !== null)
-    return { type: 'route', key, map: Object.entries(map).map(([pattern, server]) => ({ pattern, server })) };
-  context.issues.push({ code: 'custom', message: routeForm, input: fields });
-  return z.NEVER;
-});
-
-const forceForm = 'a map with header, cookie or query (one of them)';
-
-const forceSchema = map(keyFields, forceForm).transform((fields, context): ForceOptions => {
-  const key = keyOf(fields);
-  if (key !== null) return { type: 'force', key };
-  context.issues.push({ code: 'custom', message: forceForm, input: fields });
-  return z.NEVER;
-});
-
-const names = ['cookie', 'source-ip'] as const;
-const entryForm = `cookie, source-ip, or a map with one affinity, such as { cookie: { name: shop } }`;
+const names = ['cookie', 'source-ip', 'socket.io'] as const;
+const entryForm = `${names.join(', ')}, or a map with one affinity, such as { cookie: { name: shop } }`;
 
 const entrySchema = z
   .union(
@@ -172,6 +140,19 @@ const entrySchema = z
       map(
         {
           cookie: open(cookieSchema, undefined, 'A cookie of our own, which the servers never see.'),
+          learn: open(
+            learnSchema,
+            undefined,
+            "The app's own session id: learned from responses, followed in requests.",
+          ),
+          header: open(headerSchema, undefined, 'A header that the client gives, or that a response gave it.'),
+          query: open(querySchema, undefined, 'A query parameter that the client gives.'),
+          path: open(pathSchema, undefined, 'A part of the path.'),
+          'socket.io': open(
+            socketIoSchema,
+            undefined,
+            'Sessions of Socket.IO clients without cookies: the `sid` of the handshake.',
+          ),
           'source-ip': open(sourceIpSchema, undefined, "A keyed hash of the client's address."),
           rewrite: open(rewriteSchema, undefined, "A prefix in the app's own cookie, which the servers never see."),
           route: open(routeSchema, undefined, 'A fixed map from keys to servers, for test users and canaries.'),
@@ -180,26 +161,38 @@ const entrySchema = z
             undefined,
             'A signed header or parameter of a trusted peer picks the server, for debugging.',
           ),
+          whenOwnerFails: open(
+            whenOwnerFailsSchema,
+            'as the pool says',
+            'Beside the affinity: what becomes of the sessions that it recognises when their server is gone.',
+          ),
         },
         entryForm,
       ),
     ],
     { error: entryForm },
   )
-  .transform((entry, context): AffinityOptions => {
-    if (entry === 'cookie') return cookieSchema.parse({});
-    if (entry === 'source-ip') return sourceIpSchema.parse({});
-    const [only, ...more] = Object.values(entry).filter((one) => one !== undefined);
-    if (only !== undefined && more.length === 0) return only;
+  .transform((entry, context): PoolAffinity => {
+    if (typeof entry === 'string') return { ...plain[entry](), whenOwnerFails: null };
+    const { whenOwnerFails = null, ...affinities } = entry;
+    const [only, ...more] = Object.values(affinities).filter((one) => one !== undefined);
+    if (only !== undefined && more.length === 0) return { ...only, whenOwnerFails };
     context.issues.push({ code: 'custom', message: entryForm, input: entry });
     return z.NEVER;
   });
+
+/** What a word alone stands for. */
+const plain = {
+  cookie: () => cookieSchema.parse({}),
+  'source-ip': () => sourceIpSchema.parse({}),
+  'socket.io': () => socketIoSchema.parse({}),
+};
 
 export const affinitySchema = z
   .union([word([...names, 'none']), z.array(entrySchema)], {
     error: `${oneOf([...names, 'none'])}, or a list of affinities`,
   })
-  .transform((written): readonly AffinityOptions[] => {
+  .transform((written): readonly PoolAffinity[] => {
     if (typeof written !== 'string') return written;
     return written === 'none' ? [] : [entrySchema.parse(written)];
   });

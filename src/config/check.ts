@@ -1,8 +1,9 @@
 /** What must fit together across fields. Every finding is told; errors make the config unusable, warnings do not. */
 import { formatAddress } from '../net/socket.ts';
-import { checkCookie, checkSharedCookies } from './check-cookies.ts';
-import type { LimpetOptions, PoolOptions, RewriteOptions, RouteAffinityOptions, RouteOptions } from './options.ts';
-import { type Path, type Problem, suggest } from './problem.ts';
+import { checkAffinities } from './check-affinities.ts';
+import { checkSharedCookies } from './check-cookies.ts';
+import type { LimpetOptions, PoolOptions, RouteOptions } from './options.ts';
+import { error, type Path, type Problem, unknownName, warning } from './problem.ts';
 
 /** `routesLeftOut`: the file has none, so a single pool serves all. */
 export function checkConfig(options: LimpetOptions, routesLeftOut: boolean): Problem[] {
@@ -12,14 +13,6 @@ export function checkConfig(options: LimpetOptions, routesLeftOut: boolean): Pro
     ...checkRoutes(options, routesLeftOut),
     ...checkSharedCookies(options),
   ];
-}
-
-function error(path: Path, text: string): Problem {
-  return { level: 'error', path, text };
-}
-
-function warning(path: Path, text: string): Problem {
-  return { level: 'warning', path, text };
 }
 
 function checkListeners({ listeners }: LimpetOptions): Problem[] {
@@ -55,49 +48,7 @@ function checkPool(pool: PoolOptions): Problem[] {
   if (passive !== null && passive.ejection > passive.maxEjection) {
     found.push(error([...path, 'health', 'passive', 'ejection'], 'longer than maxEjection'));
   }
-  const never = pool.affinity.findIndex(({ type }) => type === 'source-ip') + 1;
-  if (never > 0 && never < pool.affinity.length) {
-    found.push(warning([...path, 'affinity', never], 'never asked: source-ip before it recognises every request'));
-  }
-  for (const [index, affinity] of pool.affinity.entries()) {
-    const at = [...path, 'affinity', index];
-    if (affinity.type === 'cookie') found.push(...checkCookie(affinity, [...at, 'cookie']));
-    else if (affinity.type === 'force') found.push(...checkForce(index, pool, at));
-    else if (affinity.type === 'route') found.push(...checkMap(affinity, pool, [...at, 'route', 'map']));
-    else if (affinity.type === 'rewrite') found.push(...checkRewrite(affinity, index, pool, at));
-  }
-  return found;
-}
-
-function checkRewrite({ cookie }: RewriteOptions, index: number, { affinity }: PoolOptions, path: Path): Problem[] {
-  const found: Problem[] = [];
-  if (affinity.some((other) => other.type === 'cookie' && [other.name, other.twin].includes(cookie))) {
-    found.push(error([...path, 'rewrite'], `"${cookie}" is our own cookie too: name the one that the app sets`));
-  }
-  const first = affinity.findIndex(({ type }) => type !== 'route' && type !== 'force');
-  if (first < index) {
-    found.push(warning(path, `recognises nobody: affinity[${first}] comes first and binds every new session`));
-  }
-  return found;
-}
-
-function checkForce(index: number, { affinity }: PoolOptions, path: Path): Problem[] {
-  const before = affinity.slice(0, index).findIndex(({ type }) => type !== 'force');
-  if (before < 0) return [];
-  return [warning(path, `not asked for clients that affinity[${before}] recognises: put it first`)];
-}
-
-function checkMap({ map }: RouteAffinityOptions, { servers }: PoolOptions, path: Path): Problem[] {
-  const names = servers.map(({ name }) => name);
-  return map
-    .filter(({ server }) => !names.includes(server))
-    .map(({ pattern, server }) => error([...path, pattern], unknownName('server', server, names)));
-}
-
-function unknownName(what: string, name: string, names: readonly string[]): string {
-  const near = suggest(name, names);
-  const hint = near === undefined ? `expected one of ${names.join(', ')}` : `did you mean "${near}"?`;
-  return `there is no ${what} "${name}", ${hint}`;
+  return [...found, ...checkAffinities(pool)];
 }
 
 function checkServers({ servers }: PoolOptions, pool: Path): Problem[] {

@@ -2,7 +2,8 @@
 import { deepFreeze } from './freeze.ts';
 
 const second = 1000;
-const hour = 3600 * second;
+const minute = 60 * second;
+const hour = 60 * minute;
 const KiB = 1024;
 
 export const defaults = deepFreeze({
@@ -50,8 +51,12 @@ export const defaults = deepFreeze({
     absolute: 0,
     onCacheable: 'private',
   },
-  rewrite: { separator: '~' },
-  sourceIp: { ipv4Prefix: 32, ipv6Prefix: 64 },
+  rewrite: { separator: '~', idle: 8 * hour },
+  sourceIp: { ipv4Prefix: 32, ipv6Prefix: 64, mode: 'hash', idle: 30 * minute },
+  /** How long the table keeps a session that goes by somebody else's name. */
+  stored: { idle: 30 * minute, absolute: 0 },
+  // Engine.IO itself ends a session after 45 s without a ping; the table may be more patient.
+  socketIo: { path: '/socket.io/', idle: 5 * minute },
   /** Status of `reject` without one. */
   reject: 503,
   health: { panicThreshold: 0.5, slowStart: 0 },
@@ -68,7 +73,8 @@ export const defaults = deepFreeze({
   },
   passive: { connectErrors: 3, serverErrors: 0, ejection: second, maxEjection: 60 * second },
   match: { host: '', path: '/', methods: [], extensions: [] },
-  workers: 1,
+  workers: 'auto',
+  table: { capacity: 1_000_000, save: minute },
   log: { access: 'off', level: 'info' },
   shutdown: { timeout: 30 * second },
   stateDir: '.limpet',

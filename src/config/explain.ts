@@ -59,15 +59,24 @@ function problemsOf(issue: Issue, value: unknown, templates: ReadonlyMap<string,
     ];
   }
   const text = `found ${describe(path, value, templates)}, expected ${issue.message}`;
-  return [{ level: 'error', path, text: `${text}${hintFor(issue, path, value)}` }];
+  const hint = templates.has(pathText(path)) ? '' : hintFor(issue, path, value);
+  return [{ level: 'error', path, text: `${text}${hint}` }];
 }
 
 /** A misspelt word gets the nearest right one, unless it is a secret or came from a variable. */
 function hintFor(issue: Issue, path: Path, value: unknown): string {
   const found = valueAt(value, path);
-  if (issue.code !== 'invalid_value' || typeof found !== 'string' || isSecret(path)) return '';
-  const near = suggest(found, issue.values.map(String));
-  return near === undefined || issue.values.length < 2 ? '' : `; did you mean "${near}"?`;
+  if (typeof found !== 'string' || isSecret(path)) return '';
+  const words = wordsOf(issue);
+  const near = suggest(found, words);
+  return near === undefined || words.length < 2 ? '' : `; did you mean "${near}"?`;
+}
+
+/** The words that would do, also where they are only one of several forms. */
+function wordsOf(issue: Issue): string[] {
+  if (issue.code === 'invalid_value') return issue.values.map(String);
+  if (issue.code !== 'invalid_union') return [];
+  return issue.errors.flat().flatMap((inner) => (inner.path.length === 0 ? wordsOf(inner) : []));
 }
 
 /** Never the text of a key, nor that of a variable: either may be a secret in the wrong place. */

@@ -57,8 +57,7 @@ export function oneOf(choices: readonly string[]): string {
 }
 
 /** A whole number, or its digits as text, which is what an environment variable gives. */
-export function whole(min: number, max: number) {
-  const error = `a whole number from ${min} to ${max}`;
+export function whole(min: number, max: number, error = `a whole number from ${min} to ${max}`) {
   return z.preprocess(numberOf, z.int({ error }).min(min, { error }).max(max, { error }));
 }
 
@@ -90,14 +89,15 @@ export function time(longest = longestTimer) {
 }
 
 /** Milliseconds, 0 for none, which is written `0`, `0s` or `off`. */
-export function timeOrNone(longest = longestTimer) {
-  const expected = `a time such as 30s or 1m30s, at most ${formatDuration(longest)}, or off`;
+export function timeOrNone(longest = longestTimer, shortest = 0) {
+  const range = `${shortest > 0 ? `at least ${formatDuration(shortest)}, ` : ''}at most ${formatDuration(longest)}`;
+  const expected = `a time such as 30s or 1m30s, ${range}, or off`;
   return z
     .union([z.literal(0), z.literal('off'), z.string().regex(durationPattern, { error: expected })], {
       error: expected,
     })
     .transform((value) => (value === 0 || value === 'off' ? 0 : parseDuration(value)))
-    .refine((found) => found <= longest, { error: expected })
+    .refine((found) => found <= longest && (found === 0 || found >= shortest), { error: expected })
     .meta({ title: 'time or off' });
 }
 

@@ -9,8 +9,9 @@ export interface LimpetOptions {
   readonly pools: readonly PoolOptions[];
   /** Asked in order; the first that matches serves the request. */
   readonly routes: readonly RouteOptions[];
-  /** Worker threads. Only 1 until the session table is shared. */
-  readonly workers: 1;
+  /** Worker threads, each with its own event loop and listening sockets. */
+  readonly workers: number;
+  readonly table: TableOptions;
   /** Ring of token keys, at least 32 bytes each: the first signs, all verify. Empty: a generated key, kept in `stateDir`. */
   readonly keys: readonly Buffer[];
   readonly log: LogOptions;
@@ -19,6 +20,14 @@ export interface LimpetOptions {
   readonly stateDir: string;
   /** Responses say which server gave them: `Limpet-Server: NAME; epoch=N`. For demos and debugging. */
   readonly identify: boolean;
+}
+
+/** The table of sessions that all workers share. */
+export interface TableOptions {
+  /** Sessions that fit, 46.5 bytes each; beyond it those longest unseen are forgotten. */
+  readonly capacity: number;
+  /** Time between two savings to `stateDir`; 0: it is not saved. */
+  readonly save: number;
 }
 
 export interface LogOptions {
@@ -63,7 +72,7 @@ export interface PoolOptions {
   /** Bounded load: no server above this multiple of the mean (1.25); 0 no bound. */
   readonly maxLoad: number;
   /** Asked in order; the first that recognises wins, the first that can binds new sessions. */
-  readonly affinity: readonly AffinityOptions[];
+  readonly affinity: readonly PoolAffinity[];
   readonly whenOwnerFails: WhenOwnerFails;
   /** The owner is at its `maxRequests`: wait for it, make another one the owner, or refuse with 503. */
   readonly whenOwnerFull: 'queue' | 'rebind' | 'reject';
@@ -103,7 +112,31 @@ export interface PoolServer {
 export const balanceNames = ['round-robin', 'least-requests', 'two-choices', 'random', 'rendezvous', 'maglev'] as const;
 export type BalanceName = (typeof balanceNames)[number];
 
-export type AffinityOptions = CookieOptions | SourceIpOptions | RewriteOptions | RouteAffinityOptions | ForceOptions;
+/** One way to recognise a session, and what holds for the sessions that it recognises. */
+export type PoolAffinity = AffinityOptions & {
+  /** null: as the pool says. */
+  readonly whenOwnerFails: WhenOwnerFails | null;
+};
+
+export type AffinityOptions =
+  | CookieOptions
+  | SourceIpOptions
+  | RewriteOptions
+  | RouteAffinityOptions
+  | ForceOptions
+  | LearnOptions
+  | HeaderOptions
+  | QueryOptions
+  | PathOptions
+  | SocketIoOptions;
+
+/** How long the table keeps a session. */
+export interface StoredTimes {
+  /** Without a request for this long; 0: never, but a full table forgets those longest unseen. */
+  readonly idle: number;
+  /** Since it was first seen; 0: no limit. */
+  readonly absolute: number;
+}
 
 export interface CookieOptions {
   readonly type: 'cookie';
@@ -132,6 +165,10 @@ export interface SourceIpOptions {
   /** Bits of the address that count. */
   readonly ipv4Prefix: number;
   readonly ipv6Prefix: number;
+  /** hash: the place follows from the address alone. table: the same at first, and it stays when servers are added. */
+  readonly mode: 'hash' | 'table';
+  /** In mode table. */
+  readonly idle: number;
 }
 
 export interface RewriteOptions {
@@ -140,6 +177,46 @@ export interface RewriteOptions {
   readonly cookie: string;
   /** One character between our prefix and the app's value. */
   readonly separator: string;
+  readonly idle: number;
+}
+
+/** The app's own session id: learned where a response gives it, followed where requests bring it. At least one place. */
+export interface LearnOptions extends StoredTimes {
+  readonly type: 'learn';
+  /** Name of the app's cookie: Set-Cookie of responses, Cookie of requests. '' none. */
+  readonly cookie: string;
+  /** Header of responses and of requests. '' none. */
+  readonly header: string;
+  /** Query parameter of requests. '' none. */
+  readonly query: string;
+  /** Path parameter, `;NAME=id` at the end of a path segment: requests, and Location of responses. '' none. */
+  readonly parameter: string;
+}
+
+/** A key that the client gives, and that a response may give it. */
+export interface HeaderOptions extends StoredTimes {
+  readonly type: 'header';
+  readonly name: string;
+  /** A DELETE that carries the header and succeeds ends the session, as MCP has it. */
+  readonly endOnDelete: boolean;
+}
+
+export interface QueryOptions extends StoredTimes {
+  readonly type: 'query';
+  readonly name: string;
+}
+
+export interface PathOptions extends StoredTimes {
+  readonly type: 'path';
+  /** Source of a regular expression for the path without query; its one group is the key. */
+  readonly pattern: string;
+}
+
+/** Engine.IO sessions: the id is learned from the body of the handshake's response, then followed in the query. */
+export interface SocketIoOptions extends StoredTimes {
+  readonly type: 'socket.io';
+  /** Requests below this path. */
+  readonly path: string;
 }
 
 /** Where a client gives a text by which it is known. */

@@ -4,9 +4,10 @@ import { formatAddress } from '../net/socket.ts';
 import { parseServer, serverForm } from './address.ts';
 import { affinitySchema } from './affinity-schema.ts';
 import { defaults } from './defaults.ts';
-import { decimal, field, map, oneOf, open, size, text, textOrNumber, time, timeOrNone, whole, word } from './fields.ts';
+import { decimal, field, map, open, size, text, textOrNumber, time, timeOrNone, whole, word } from './fields.ts';
 import { healthSchema } from './health-schema.ts';
-import { balanceNames, type PoolServer, type WhenOwnerFails } from './options.ts';
+import { balanceNames, type PoolServer } from './options.ts';
+import { whenOwnerFailsSchema } from './owner-fails-schema.ts';
 import { formatDuration, formatSize } from './units.ts';
 
 const { pool } = defaults;
@@ -39,21 +40,6 @@ const serverSchema = z
 
 /** At 1 or below there would be no room for the mean itself. */
 const maxLoadForm = '0 (no bound) or a number above 1, to 100';
-
-const ownerFailsWords = ['rebind', 'temporary', 'reject'] as const;
-
-const whenOwnerFailsSchema = z
-  .union(
-    [
-      word(ownerFailsWords),
-      map({ reject: whole(400, 599).meta({ description: 'Status that the client gets.' }) }, 'a map with reject'),
-    ],
-    { error: `${oneOf(ownerFailsWords)}, or a status such as { reject: 404 }` },
-  )
-  .transform((written): WhenOwnerFails => {
-    if (typeof written !== 'string') return { action: 'reject', status: written.reject };
-    return written === 'reject' ? { action: 'reject', status: defaults.reject } : { action: written };
-  });
 
 const queueSchema = map({
   max: field(

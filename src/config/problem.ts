@@ -62,6 +62,21 @@ export function formatProblems(source: Source, problems: readonly Problem[]): st
     .join('\n');
 }
 
+export function error(path: Path, text: string): Problem {
+  return { level: 'error', path, text };
+}
+
+export function warning(path: Path, text: string): Problem {
+  return { level: 'warning', path, text };
+}
+
+/** A name that should be one of `names`. */
+export function unknownName(what: string, name: string, names: readonly string[]): string {
+  const near = suggest(name, names);
+  const hint = near === undefined ? `expected one of ${names.join(', ')}` : `did you mean "${near}"?`;
+  return `there is no ${what} "${name}", ${hint}`;
+}
+
 /** The choice that was most likely meant, at most two edits (one in a short word) away; undefined when none is near. */
 export function suggest(word: string, choices: readonly string[]): string | undefined {
   const near = choices

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { describe, expect, test } from 'vitest';
 import { ConfigError } from './problem.ts';
 import { readConfig } from './read.ts';
@@ -32,7 +33,7 @@ const withServer = (server: string) =>
 const withCookie = (cookie: string) => withPool(`affinity: [{ cookie: { ${cookie} } }]`);
 
 const serverForm = 'an address such as 127.0.0.1:3001, app1:8080, 3001 (a port of this machine) or unix:/run/app.sock';
-const affinityForm = 'cookie, source-ip, or a map with one affinity, such as { cookie: { name: shop } }';
+const affinityForm = 'cookie, source-ip, socket.io, or a map with one affinity, such as { cookie: { name: shop } }';
 
 describe('mistakes, each with its place', () => {
   test.each<[string, string, string]>([
@@ -121,7 +122,7 @@ describe('mistakes, each with its place', () => {
     [
       'an affinity',
       withPool('affinity: [cooky]'),
-      `5:16  pools.a.affinity[0]: found "cooky", expected ${affinityForm}`,
+      `5:16  pools.a.affinity[0]: found "cooky", expected ${affinityForm}; did you mean "cookie"?`,
     ],
     [
       'two in one entry',
@@ -193,10 +194,11 @@ describe('mistakes, each with its place', () => {
       withTop('routes: [{ match: { host: "a:80" }, pool: a }]'),
       '3:27  routes[0].match.host: found "a:80", expected a host without port, such as example.org or *.example.org',
     ],
+    ['workers', withTop('workers: 255'), '3:10  workers: found 255, expected a whole number from 1 to 254, or auto'],
     [
-      'workers',
-      withTop('workers: 4'),
-      '3:10  workers: found 4, expected 1: more than one worker is not in this version',
+      'a table',
+      withTop('table: { capacity: 999 }'),
+      '3:20  table.capacity: found 999, expected a whole number from 1000 to 100000000',
     ],
     [
       'true for a word',
@@ -231,7 +233,7 @@ describe('mistakes, each with its place', () => {
   });
 
   test('all at once, in the order of the file', () => {
-    const yaml = 'listeners: [{ address: x }]\npools:\n  a: { servers: [x, y] }\nworkers: 2\nroute: []\n';
+    const yaml = 'listeners: [{ address: x }]\npools:\n  a: { servers: [x, y] }\nworkers: 0\nroute: []\n';
     expect(problemsOf(yaml).map((line) => line.split(' ')[1])).toEqual([
       'limpet.yaml:1:24',
       'limpet.yaml:3:18',
@@ -260,7 +262,8 @@ describe('what is written becomes', () => {
     const { options, warnings } = read('listeners: [{ address: ":8080" }]\npools: { a: { servers: ["3001"] } }\n');
     expect(warnings).toEqual([]);
     expect(options).toMatchObject({
-      workers: 1,
+      workers: Math.min(availableParallelism(), 254),
+      table: { capacity: 1_000_000, save: 60_000 },
       keys: [],
       log: { access: 'off', level: 'info' },
       shutdown: { timeout: 30_000 },
@@ -297,6 +300,7 @@ describe('what is written becomes', () => {
           idle: 8 * 3_600_000,
           absolute: 0,
           onCacheable: 'private',
+          whenOwnerFails: null,
         },
       ],
       whenOwnerFails: { action: 'rebind' },
@@ -317,7 +321,10 @@ describe('what is written becomes', () => {
 
   test.each<[string, unknown]>([
     ['affinity: none', []],
-    ['affinity: source-ip', [{ type: 'source-ip', ipv4Prefix: 32, ipv6Prefix: 64 }]],
+    [
+      'affinity: source-ip',
+      [{ type: 'source-ip', ipv4Prefix: 32, ipv6Prefix: 64, mode: 'hash', idle: 1_800_000, whenOwnerFails: null }],
+    ],
     ['affinity: [{ source-ip: { ipv4Prefix: 24 } }]', [{ type: 'source-ip', ipv4Prefix: 24, ipv6Prefix: 64 }]],
     ['affinity: [cookie, source-ip]', [{ type: 'cookie', name: 'limpet' }, { type: 'source-ip' }]],
     ['affinity: [{ cookie: { absolute: 1h } }]', [{ idle: 3_600_000, absolute: 3_600_000 }]],

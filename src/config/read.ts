@@ -7,6 +7,7 @@ import { deepFreeze } from './freeze.ts';
 import type { LimpetOptions, RouteOptions } from './options.ts';
 import { ConfigError, type Problem, pathText, type Source } from './problem.ts';
 import { configSchema, type FilledConfig } from './schema.ts';
+import { countOfWorkers } from './workers.ts';
 
 export interface ReadConfig {
   /** Nothing optional, all of it frozen. */
@@ -39,11 +40,12 @@ export function readConfig(written: unknown, { source, env, variables }: ReadSet
   return { options: deepFreeze(options), warnings: found };
 }
 
-function fill({ pools, routes, stateDir, ...rest }: FilledConfig, env: Environment): LimpetOptions {
+function fill({ pools, routes, workers, stateDir, ...rest }: FilledConfig, env: Environment): LimpetOptions {
   return {
     ...rest,
     pools: Object.entries(pools).map(([name, pool]) => ({ name, ...pool })),
     routes: routes ?? catchAll(Object.keys(pools)),
+    workers: countOfWorkers(workers),
     stateDir: env.LIMPET_STATE || stateDir,
   };
 }

@@ -4,11 +4,12 @@ import { isToken } from '../http/bytes.ts';
 import { trustOf } from '../net/trust.ts';
 import { isHostName, listenerForm, parseListener } from './address.ts';
 import { defaults } from './defaults.ts';
-import { field, flag, map, size, text, time, whole, word } from './fields.ts';
+import { field, flag, map, size, text, time, timeOrNone, whole, word } from './fields.ts';
 import { keyForm, parseKey } from './keys.ts';
 import type { ListenerOptions, LogOptions, RouteOptions } from './options.ts';
 import { poolSchema } from './pool-schema.ts';
 import { formatDuration, formatSize } from './units.ts';
+import { mostWorkers } from './workers.ts';
 
 const { listener } = defaults;
 
@@ -163,6 +164,21 @@ const logSchema = map({
   level: field(word(['debug', 'info', 'warn', 'error']), defaults.log.level, 'What is logged beside that.'),
 }).transform((filled): LogOptions => filled);
 
+const workersForm = `a whole number from 1 to ${mostWorkers}, or auto`;
+
+const tableSchema = map({
+  capacity: field(
+    whole(1000, 100_000_000),
+    defaults.table.capacity,
+    'Sessions that fit, about 46.5 bytes each; beyond it those longest unseen are forgotten.',
+  ),
+  save: field(
+    timeOrNone(),
+    formatDuration(defaults.table.save),
+    'Between two savings to `stateDir`; it is saved at shutdown too. `off`: never.',
+  ),
+});
+
 export const configSchema = map(
   {
     listeners: z
@@ -194,17 +210,15 @@ export const configSchema = map(
       'SIGTERM and SIGINT: nothing new is accepted, and open exchanges are finished.',
     ),
     workers: field(
-      z.preprocess(
-        (value: number | `${number}`): unknown => (value === '1' ? 1 : value),
-        z.literal(1, { error: '1: more than one worker is not in this version' }),
-      ),
+      z.union([z.literal('auto'), whole(1, mostWorkers, workersForm)], { error: workersForm }),
       defaults.workers,
-      'Worker threads. Only 1 in this version.',
+      'Worker threads, each with its own event loop and listening sockets. `auto`: one for each core.',
     ),
+    table: field(tableSchema, {}, 'The table of sessions, which all workers share.'),
     stateDir: field(
       text('folder', 'the path of a folder', (path) => (path !== '' && !path.includes('\0') ? path : null)),
       defaults.stateDir,
-      'Folder for what outlives the process, such as a generated key. The environment variable `LIMPET_STATE` goes before it.',
+      'Folder for what outlives the process, such as a generated key and the saved table. The environment variable `LIMPET_STATE` goes before it.',
     ),
     identify: field(
       flag(),

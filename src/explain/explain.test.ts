@@ -54,6 +54,7 @@ function ask(request: string, question: Partial<Question> = {}) {
     draining: [],
     now,
     keys: 'config',
+    tableSecret: Buffer.alloc(32, 7),
     random: () => 0.5,
     ...question,
   });

@@ -10,6 +10,7 @@ import { type Address, formatAddress } from '../net/socket.ts';
 import { trustOf } from '../net/trust.ts';
 import type { PoolParts } from '../proxy/pool.ts';
 import { createRouter } from '../proxy/router.ts';
+import { shareAlone } from '../shared/alone.ts';
 import { readCapture, refusedAt } from './capture.ts';
 import { DryNet } from './dry-net.ts';
 import type { Explanation } from './explanation.ts';
@@ -29,6 +30,8 @@ export interface Question {
   /** Milliseconds since the Unix epoch. */
   readonly now: number;
   readonly keys: Explanation['keys'];
+  /** From which the names of sessions are hashed. */
+  readonly tableSecret: Buffer;
   /** Uniform in [0, 1): for policies that throw dice. */
   readonly random: () => number;
 }
@@ -48,11 +51,16 @@ export async function explain(options: LimpetOptions, question: Question): Promi
     },
   );
   let line = '{}';
+  const { shared, numbers } = shareAlone(options, Math.floor(now / 1000));
   const limpet = new Limpet(
     { ...options, log: { access: 'json', level: 'error' } },
     {
       net,
-      log: { info() {}, warn() {} },
+      shared,
+      numbers,
+      secret: question.tableSecret,
+      see() {},
+      tellRoom() {},
       writeAccess: (text) => {
         line = text;
       },
@@ -72,7 +80,7 @@ export async function explain(options: LimpetOptions, question: Question): Promi
   const panic = parts?.fleet.snapshot.panic ?? false;
   const candidates = parts?.fleet.snapshot.up.length ?? 0;
 
-  await limpet.start();
+  await limpet.start(options.listeners.map(({ address }) => (address.kind === 'tcp' ? address.port : 0)));
   const answer = readAnswer(net.ask(listener.address, peer, bytes));
   await limpet.stop();
   const log = JSON.parse(line) as { readonly client?: string | null; readonly session?: string | null };

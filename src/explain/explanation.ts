@@ -5,9 +5,9 @@ export type AffinityResult = 'recognised' | 'none' | 'invalid' | 'idle' | 'old' 
 
 /**
  * owner: the session's own server. new: the policy gives a new session its server. unbound: the policy gives a request
- * without a session a server. rebind: a new owner. temporary: another server for this time. reject: none.
+ * without a session a server. adopt: hashing gives a name that nobody owns a server. rebind: a new owner. temporary: another server for this time. reject: none.
  */
-export type DecisionKind = 'owner' | 'new' | 'unbound' | 'rebind' | 'temporary' | 'reject';
+export type DecisionKind = 'owner' | 'new' | 'unbound' | 'adopt' | 'rebind' | 'temporary' | 'reject';
 
 export interface Explanation {
   readonly request: {

@@ -65,14 +65,37 @@ function recognisedBy(options: AffinityOptions): string {
   if (options.type === 'source-ip') return 'the address of the client is its key';
   if (options.type === 'route') return `${place(options.key)} is in the map`;
   if (options.type === 'force') return `${place(options.key)} is signed, and the peer is trusted`;
-  return 'it found its session';
+  return `the request brings a name: ${placesOf(options).join(' or ')}`;
+}
+
+/** Where an affinity looks for a name. */
+function placesOf(options: AffinityOptions): string[] {
+  switch (options.type) {
+    case 'learn':
+      return [
+        options.cookie && `cookie ${options.cookie}`,
+        options.header && `header ${options.header}`,
+        options.query && `query parameter ${options.query}`,
+        options.parameter && `path parameter ;${options.parameter}=`,
+      ].filter(Boolean);
+    case 'header':
+      return [`header ${options.name}`];
+    case 'query':
+      return [`query parameter ${options.name}`];
+    case 'path':
+      return [`a path that ${options.pattern} matches`];
+    case 'socket.io':
+      return [`query parameter sid below ${options.path}`];
+    default:
+      return [];
+  }
 }
 
 function missing(options: AffinityOptions, peerTrusted: boolean, request: RequestHead): string {
   if (options.type === 'cookie') return `no cookie ${[options.name, options.twin].filter(Boolean).join(' or ')}`;
   if (options.type === 'rewrite') return `no cookie ${options.cookie} with a prefix of ours`;
   if (options.type === 'source-ip') return 'a client on a unix-domain socket has no address';
-  if (options.type !== 'route' && options.type !== 'force') return 'the request has nothing of it';
+  if (options.type !== 'route' && options.type !== 'force') return `no ${placesOf(options).join(' and no ')}`;
   if (keyReader(options.key)(request) === null) return `no ${place(options.key)}`;
   if (options.type === 'route') return `${place(options.key)} is not in the map`;
   return peerTrusted
@@ -99,6 +122,7 @@ export function decide(told: Told): Explanation['decision'] {
 
 function kindOf({ recognised, session }: Told, { steps }: Attempt): DecisionKind {
   const by = steps.at(-1)?.by;
+  if (by === 'key') return 'adopt';
   if (by === 'policy') return recognised !== null ? 'rebind' : session?.affinity == null ? 'unbound' : 'new';
   return by === 'substitute' ? 'temporary' : 'owner';
 }
@@ -107,6 +131,8 @@ function isCertain(told: Told, kind: DecisionKind, { steps }: Attempt): boolean 
   const { candidates, knownKeys, pool } = told;
   if (kind === 'owner') return knownKeys || !steps.some(({ by }) => by === 'home');
   if (candidates === 1) return true;
+  // Without the balancer's table nobody knows whether the name has an owner.
+  if (kind === 'adopt') return false;
   if (kind === 'temporary') return knownKeys;
   return kind !== 'new' && knownKeys && hashing.includes(pool?.balance ?? '');
 }
@@ -123,6 +149,8 @@ function placed(told: Told, kind: DecisionKind, { server }: Attempt): string {
       return route?.affinity === false
         ? `the route says affinity: none, so ${policy} chooses ${server}`
         : `no affinity recognised a session and none binds one, so ${policy} chooses ${server}`;
+    case 'adopt':
+      return `unless the table of the balancer knows the name, hashing gives it to ${server}, where it stays`;
     case 'rebind':
       return `${failed(owner)} and whenOwnerFails is rebind, so ${policy} makes ${server} the owner, epoch ${session?.epoch}`;
     default:

@@ -19,9 +19,9 @@ export interface Heard {
   readonly peerTrusted: boolean;
 }
 
-/** Who named a server: the policy, hashing among all servers, or hashing among those that are up. */
+/** Who named a server: the policy, hashing of a key that is nobody's, hashing among all servers, or among those that are up. */
 export interface Step {
-  readonly by: 'policy' | 'home' | 'substitute';
+  readonly by: 'policy' | 'key' | 'home' | 'substitute';
   readonly server: Server | undefined;
 }
 
@@ -57,23 +57,27 @@ export class Witness {
       ...parts,
       affinities: parts.affinities.map((affinity, i) => this.listen(affinity, options, i)),
       choose: (key, tried) => note('policy', parts.choose(key, tried)),
+      place: (key, tried) => note('key', parts.place(key, tried)),
       home: (key) => note('home', parts.home(key)),
       borrow: (key, tried) => note('substitute', parts.borrow(key, tried)),
     };
   };
 
   private listen(affinity: Affinity, pool: PoolOptions, index: number): Affinity {
-    return {
-      name: affinity.name,
-      ...(affinity.binds === undefined ? {} : { binds: affinity.binds }),
-      begin: (now, session) => affinity.begin(now, session),
-      bind: (session, response, client, now, edit) => affinity.bind(session, response, client, now, edit),
-      recognise: (request, client, now, session, edit) => {
+    // All else it does as it is; but who recognises or begins a session is this one, as the pool knows it.
+    const heard: Affinity = Object.create(affinity);
+    return Object.assign(heard, {
+      begin: (now: number, session: Session) => {
+        affinity.begin(now, session);
+        if (session.affinity === affinity) session.affinity = heard;
+      },
+      recognise: (request: RequestHead, client: ClientFacts, now: number, session: Session, edit: Splice) => {
         // What the one before it found out is not this one's verdict.
         const before = session.verdict;
         const own: { verdict: Verdict } = session;
         own.verdict = 'none';
         const recognised = affinity.recognise(request, client, now, session, edit);
+        if (session.affinity === affinity) session.affinity = heard;
         const verdict = session.verdict;
         if (verdict === 'none') session.verdict = before;
         const options = pool.affinity[index]!;
@@ -86,7 +90,7 @@ export class Witness {
         if (recognised && asked) this.recognised = Object.assign(new Session(), session);
         return recognised;
       },
-    };
+    });
   }
 
   /** The other pool whose affinity of the same cookie knows what this one calls invalid. */

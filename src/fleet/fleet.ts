@@ -3,6 +3,7 @@
  * what they saw; `Fleet` alone turns that into states and publishes a new snapshot. Readers hold a snapshot
  * for the length of one decision, so they never see a half-made change.
  */
+import { Load } from './load.ts';
 import type { Server, ServerState } from './server.ts';
 
 export interface Snapshot {
@@ -25,8 +26,8 @@ export interface FleetOptions {
   readonly slowStart: number;
 }
 
-/** What each of the three watchers says of one server. */
-interface Standing {
+/** What each of the three watchers says of one server. Plain data: one thread hands it to another. */
+export interface Standing {
   active: boolean;
   passive: boolean;
   drained: boolean;
@@ -41,25 +42,62 @@ export class Fleet {
   readonly servers: readonly Server[];
   private readonly standings: Standing[];
   private readonly byId = new Map<number, Server>();
+  private readonly bySlot = new Map<number, Server>();
   private readonly options: FleetOptions;
-  /** Exchanges in flight to all servers: the sum of their `inflight`, kept beside it by whoever keeps that. */
-  inflight = 0;
+  readonly load: Load;
+  /** The pool's own slot of the load: what runs at all its servers, and what waits for them. */
+  readonly slot: number;
   /** The current snapshot: read it once per decision. */
   snapshot: Snapshot;
   /** Told after each published change of a server's state. */
   onChange: (server: Server, from: ServerState, to: ServerState) => void = () => {};
 
-  constructor(servers: readonly Server[], options: FleetOptions) {
+  constructor(servers: readonly Server[], options: FleetOptions, load: Load = Load.alone(), slot = 0) {
     this.servers = servers;
     this.options = options;
+    this.load = load;
+    this.slot = slot;
     this.standings = servers.map(() => ({ active: true, passive: true, drained: false, since: null }));
-    for (const server of servers) this.byId.set(server.id, server);
+    for (const server of servers) {
+      this.byId.set(server.id, server);
+      this.bySlot.set(server.slot, server);
+    }
     this.snapshot = this.take(0, 0);
   }
 
   /** The server that a token names, whatever its state; undefined when this pool has none of that id. */
   find(id: number): Server | undefined {
     return this.byId.get(id);
+  }
+
+  /** The server that the session table names; undefined when it is of this pool no more. */
+  at(slot: number): Server | undefined {
+    return this.bySlot.get(slot);
+  }
+
+  /** Exchanges in flight to all servers. */
+  get inflight(): number {
+    return this.load.running(this.slot);
+  }
+
+  /** What all watchers have said, in the order of `servers`: for a fleet of the same servers on another thread. */
+  get words(): readonly Standing[] {
+    return this.standings;
+  }
+
+  /** Takes over what was said to another fleet of the same servers, as one change: one snapshot. */
+  follow(words: readonly Standing[], now: number): void {
+    const changed: { server: Server; from: ServerState }[] = [];
+    for (const [number, word] of words.entries()) {
+      const server = this.servers[number];
+      if (server === undefined) throw new Error(`${words.length} standings for ${this.servers.length} servers`);
+      Object.assign(this.standings[number]!, word);
+      const to = stateOf(word);
+      if (to !== server.state) changed.push({ server, from: server.state });
+      server.state = to;
+    }
+    this.publish(now);
+    for (const { server, from } of changed) this.onChange(server, from, server.state);
   }
 
   /** Another id by which older tokens name a server: ids are keyed, and keys rotate. */
@@ -107,8 +145,7 @@ export class Fleet {
     const from = server.state;
     const wasDrained = standing.drained;
     edit(standing);
-    const healthy = standing.active && standing.passive;
-    const to: ServerState = !healthy ? 'down' : standing.drained ? 'draining' : 'up';
+    const to = stateOf(standing);
     if (to === from) {
       // The drain of a server that is down shows only in panic.
       if (standing.drained !== wasDrained) this.publish(now);
@@ -148,4 +185,9 @@ export class Fleet {
     const share = (now - standing.since) / this.options.slowStart;
     return server.weight * Math.min(1, Math.max(slowStartFloor, share));
   }
+}
+
+function stateOf({ active, passive, drained }: Standing): ServerState {
+  if (!active || !passive) return 'down';
+  return drained ? 'draining' : 'up';
 }

@@ -1,5 +1,6 @@
 /** One backend address with a stable name, and what this worker knows of it now. */
 import type { Address } from '../net/socket.ts';
+import { Load } from './load.ts';
 
 /**
  * up: takes new sessions. draining: only the sessions it has. down: nothing.
@@ -26,23 +27,50 @@ export class Server {
   /** 48-bit keyed hash of the name: the same on every node and after every restart, and it tells no address. */
   readonly id: number;
 
-  state: ServerState = 'up';
-  /** Exchanges in flight, waiting ones not counted. */
-  inflight = 0;
-  /** Consecutive failures seen by traffic; kept by health/passive.ts. */
-  failures = 0;
+  /** Its number in the session table, and its slot of the load that all workers share. */
+  readonly slot: number;
 
-  constructor(options: ServerOptions, number: number, id: number) {
+  state: ServerState = 'up';
+  private readonly load: Load;
+
+  constructor(options: ServerOptions, number: number, id: number, load: Load = Load.alone(), slot = 0) {
     this.name = options.name;
     this.address = options.address;
     this.weight = options.weight;
     this.maxRequests = options.maxRequests;
     this.number = number;
     this.id = id;
+    this.load = load;
+    this.slot = slot;
+  }
+
+  /** Exchanges in flight, waiting ones not counted. */
+  get inflight(): number {
+    return this.load.running(this.slot);
+  }
+
+  /** Consecutive failures seen by traffic; kept by health/passive.ts. */
+  get failures(): number {
+    return this.load.failures(this.slot);
+  }
+
+  set failures(failures: number) {
+    this.load.setFailures(this.slot, failures);
   }
 
   /** May take one more exchange now. */
   get hasRoom(): boolean {
     return this.maxRequests === 0 || this.inflight < this.maxRequests;
+  }
+
+  /** Takes a place; false when all are taken: `hasRoom` was true a moment ago, and another worker was faster. */
+  enter(): boolean {
+    if (this.maxRequests > 0) return this.load.tryRun(this.slot, this.maxRequests);
+    this.load.run(this.slot, 1);
+    return true;
+  }
+
+  leave(): void {
+    this.load.run(this.slot, -1);
   }
 }

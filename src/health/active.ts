@@ -1,7 +1,7 @@
 /**
  * Active checks: asks every server at an interval whether it is well, and tells the fleet.
  *
- * A server is believed to be up from the start, until `fall` checks in a row have failed; it is up again after
+ * A server is believed to be as the fleet has it at the start, which is up, until `fall` checks in a row have failed; it is up again after
  * `rise` good ones in a row. Servers that are draining or ejected go on being checked.
  */
 import type { ActiveOptions } from '../config/options.ts';
@@ -47,7 +47,13 @@ export class ActiveChecks {
     this.stop();
     const { fleet, options, random } = this.deps;
     const share = options.interval / fleet.servers.length;
-    this.watches = fleet.servers.map((server) => ({ server, up: true, streak: 0, probe: null, cancelTimer: () => {} }));
+    this.watches = fleet.servers.map((server) => ({
+      server,
+      up: fleet.words[server.number]!.active,
+      streak: 0,
+      probe: null,
+      cancelTimer: () => {},
+    }));
     for (const watch of this.watches) this.wait(watch, (watch.server.number + random()) * share);
   }
 

@@ -23,6 +23,12 @@ export interface PassiveDependencies {
   readonly log?: (server: Server, up: boolean, reason: string) => void;
 }
 
+/** What traffic saw of a server, when it may change its standing. Plain data: another thread may have seen it. */
+export type Sighting =
+  | { readonly what: 'connect-failed' }
+  /** It answered with this status, or with a fault that has it. */
+  | { readonly what: 'answered'; readonly status: number };
+
 type State = 'closed' | 'open' | 'probation';
 
 interface Breaker {

@@ -157,6 +157,12 @@ const forward = {
     raw.data?.onClose(error ?? null);
   },
   error(raw: Raw, error: Error): void {
+    // What our own code throws comes by here too: that must not pass for a broken connection.
+    if (!('code' in error)) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
     raw.data?.onClose(error);
     raw.terminate();
   },

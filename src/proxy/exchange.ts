@@ -7,7 +7,7 @@
  *
  * Reused from request to request; `begin` sets every field.
  */
-import { Session } from '../affinity/affinity.ts';
+import { type Affinity, Session } from '../affinity/affinity.ts';
 import { balancerFaults, type Fault, requestFaults, serverFaults } from '../errors.ts';
 import { type Verdict, verdict } from '../failover/verdict.ts';
 import type { Server } from '../fleet/server.ts';
@@ -19,6 +19,7 @@ import { counter } from '../metrics/counters.ts';
 import type { Connecting } from '../net/socket.ts';
 import { Deadline, type DeadlineOwner } from '../time/wheel.ts';
 import type { Client } from './client.ts';
+import { BodyReader, learnFromHead } from './learning.ts';
 import { Placement } from './placement.ts';
 import type { Pool } from './pool.ts';
 import { Record } from './record.ts';
@@ -44,6 +45,7 @@ export class Exchange implements DeadlineOwner {
   private readonly deadline = new Deadline(this);
   private readonly placement = new Placement();
   private readonly body = new RequestBody();
+  private readonly bodyReader = new BodyReader();
   private client!: Client;
   private pool: Pool | null = null;
   private affinity = false;
@@ -65,6 +67,8 @@ export class Exchange implements DeadlineOwner {
   private sent = false;
   private relayed = false;
   private clientSlow = false;
+  /** The app may name the session in the body of its response. */
+  private reading = false;
   /** Bytes that the slow client had not taken when we last looked. */
   private clientPending = 0;
 
@@ -89,8 +93,9 @@ export class Exchange implements DeadlineOwner {
     this.waitUntil = 0;
     this.attempts = 0;
     this.tried = this.lastFault = null;
-    this.sent = this.relayed = this.clientSlow = false;
+    this.sent = this.relayed = this.clientSlow = this.reading = false;
     this.session.clear();
+    this.session.reader = null;
     this.clientAddress = client.trusted ? clientAddress(head, client.peer, client.isTrusted) : client.peer;
     this.clientSecure = client.secure || (client.trusted && isForwardedSecure(head));
     work.counters.add(counter.requests);
@@ -137,7 +142,7 @@ export class Exchange implements DeadlineOwner {
     // With nobody left to ask, what the last server did says more than that there is none.
     if (placement.fault !== null)
       this.refuse(placement.fault === balancerFaults.noServer ? (this.lastFault ?? placement.fault) : placement.fault);
-    else if (placement.server?.hasRoom) this.admit(placement.server);
+    else if (placement.server?.hasRoom && this.pool!.take(placement.server)) this.admit(placement.server);
     else this.wait(placement.server);
   }
 
@@ -163,9 +168,8 @@ export class Exchange implements DeadlineOwner {
     this.start();
   }
 
-  /** 4. A place on the server, and a connection to it: an idle one, else a new one. */
+  /** 4. It has a place on the server; now a connection to it: an idle one, else a new one. */
   private admit(server: Server): void {
-    this.pool!.take(server);
     this.server = server;
     this.record.server = server.name;
     if (this.attempts++ > 0) this.record.retried(this.work);
@@ -258,11 +262,26 @@ export class Exchange implements DeadlineOwner {
     this.record.responded(head.status, work);
     edit.clear();
     cutFromResponse(head.headers, edit);
-    if (session.affinity?.bind(session, head, this, this.seconds(), edit) === true) this.record.bound = true;
+    if (!this.affinity) return;
+    // In the pool's order: a new session that the app has named needs no cookie of ours on top.
+    for (const affinity of this.pool!.parts.affinities) {
+      const named = this.learn(affinity, head);
+      if (named && !session.recognised) session.changed = false;
+      if (affinity === session.affinity && affinity.bind(session, head, this, this.seconds(), edit))
+        this.record.bound = true;
+    }
+    this.reading = session.reader !== null && this.bodyReader.begin(session.reader, head);
+  }
+
+  private learn(affinity: Affinity, head: ResponseHead): boolean {
+    if (affinity.learn === undefined) return false;
+    return learnFromHead(affinity, this.pool!, this.session, this.server!, head, this, this.seconds());
   }
 
   onResponseData(bytes: Buffer, start: number, end: number): void {
     this.record.bytesOut += end - start;
+    if (this.reading)
+      this.reading = this.bodyReader.read(bytes, start, end, this.pool!, this.session, this.server!, this.seconds());
     this.work.wheel.set(this.deadline, this.pool!.settings.timeouts.responseBody);
     if (this.client.data(bytes, start, end)) return;
     this.clientSlow = true;
@@ -303,6 +322,7 @@ export class Exchange implements DeadlineOwner {
     const client = this.client.takeSocket();
     const server = this.upstream!.takeSocket();
     this.upstream = null;
+    if (this.session.recognised) this.pool!.owners.hold(this.session, this.seconds());
     this.enter('tunnel', 0);
     openTunnel(
       this.work,
@@ -420,6 +440,7 @@ export class Exchange implements DeadlineOwner {
       this.record.unqueued(work);
     }
     this.leave();
+    if (this.session.entered) pool!.owners.leave(this.session, this.seconds());
     this.phase = 'idle';
     work.wheel.cancel(this.deadline);
     this.record.complete(pool?.settings.name ?? '', this.session, work);

@@ -2,8 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { Session } from '../affinity/affinity.ts';
 import { balancerFaults } from '../errors.ts';
 import { Fleet } from '../fleet/fleet.ts';
+import { Load } from '../fleet/load.ts';
 import { Server } from '../fleet/server.ts';
-import { Moves } from '../table/moves.ts';
+import { Counters } from '../metrics/counters.ts';
+import { SessionTable } from '../table/table.ts';
 import { Placement } from './placement.ts';
 import { Pool, type PoolParts, type PoolSettings } from './pool.ts';
 import type { Work } from './work.ts';
@@ -12,24 +14,29 @@ const now = 1000;
 
 /** Two servers with room for one request each; the first is full. */
 function stage(whenOwnerFull: PoolSettings['whenOwnerFull'], secondFull = false) {
+  const load = new Load(Load.create(4, 1), 4, 0);
   const [a, b] = ['a', 'b'].map((name, i) => {
     const address = { kind: 'tcp', host: '127.0.0.1', port: i + 1 } as const;
-    return new Server({ name, address, weight: 1, maxRequests: 1 }, i, i + 11);
+    return new Server({ name, address, weight: 1, maxRequests: 1 }, i, i + 11, load, i + 1);
   }) as [Server, Server];
-  const fleet = new Fleet([a, b], { panicThreshold: 0, slowStart: 0 });
+  const fleet = new Fleet([a, b], { panicThreshold: 0, slowStart: 0 }, load, 3);
   const withRoom = () => [a, b].find((server) => server.hasRoom);
   const parts: PoolParts = {
     fleet,
     affinities: [],
-    moves: new Moves(10, 600, () => {}),
+    whenOwnerFails: [],
+    table: SessionTable.create({ capacity: 1000 }),
     choose: withRoom,
     borrow: withRoom,
+    place: withRoom,
     busy: () => true,
     home: () => a,
     health: null,
+    tellRoom() {},
+    random: () => 0,
   };
-  const settings = { whenOwnerFull, whenOwnerFails: 'rebind' } as PoolSettings;
-  const pool = new Pool({} as Work, settings, parts);
+  const settings = { whenOwnerFull, whenOwnerFails: { action: 'rebind' } } as PoolSettings;
+  const pool = new Pool({ counters: new Counters() } as Work, settings, parts);
   pool.take(a);
   if (secondFull) pool.take(b);
   const place = (change: Partial<Session>) => {
@@ -61,8 +68,9 @@ describe('a full owner', () => {
 
   test('of a place that is fixed, or comes from a hash, is passed by and stays the owner', () => {
     const { a, b, place } = stage('rebind');
-    for (const owner of [a.id, 0]) {
-      expect(place({ owner, epoch: 0 })).toMatchObject({ server: b, claimed: false, session: { owner, epoch: 0 } });
+    for (const { owner, kind } of [{ owner: a.id, kind: 'fixed' } as const, { owner: 0, kind: 'hash' } as const]) {
+      const session = { owner, epoch: 0 };
+      expect(place({ kind, ...session })).toMatchObject({ server: b, claimed: false, session });
     }
   });
 

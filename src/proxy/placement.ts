@@ -7,6 +7,9 @@ import { balancerFaults, type Fault } from '../errors.ts';
 import type { Server } from '../fleet/server.ts';
 import type { Pool } from './pool.ts';
 
+/** Times that the owner may turn out to be another one that fails too, before the exchange is refused. */
+const maxOwners = 4;
+
 export class Placement {
   /** Where to; null: nowhere now, see `fault`. It may lack room: then the exchange waits for it. */
   server: Server | null = null;
@@ -22,56 +25,90 @@ export class Placement {
     this.server = null;
     this.fault = null;
     this.ownerFailed = this.claimed = false;
-    if (!session.recognised) {
-      const server = this.take(pool, pool.parts.choose(session.key, tried), tried);
-      if (session.affinity !== null && server !== null) session.owner = server.id;
-      return;
-    }
-    const owner = pool.locate(session, now);
-    if (owner === undefined || !pool.isUsable(owner) || tried?.includes(owner) === true) {
-      this.replaceOwner(pool, session, tried, now);
-      return;
-    }
-    this.server = owner;
-    if (!owner.hasRoom) this.passFullOwner(pool, session, tried, now);
+    const owner = session.recognised ? pool.locate(session, now) : null;
+    if (!session.recognised) this.placeNew(pool, session, tried);
+    else if (owner === null) this.placeNamed(pool, session, tried, now);
+    else this.goHome(pool, session, owner, tried, now);
+  }
+
+  private placeNew(pool: Pool, session: Session, tried: readonly Server[] | null): void {
+    const server = this.take(pool, pool.parts.choose(session.key, tried), tried);
+    if (session.affinity !== null && server !== null) session.owner = server.id;
+  }
+
+  /** The client brings a name that nobody owns: hashing proposes, so that even without a table the answer would be the same. */
+  private placeNamed(pool: Pool, session: Session, tried: readonly Server[] | null, now: number): void {
+    const server = this.take(pool, pool.parts.place(session.key, tried), tried);
+    if (server === null) return;
+    const owner = pool.owners.settle(session, server, now);
+    if (owner !== server) this.goHome(pool, session, owner, tried, now);
+  }
+
+  private goHome(
+    pool: Pool,
+    session: Session,
+    owner: Server | undefined,
+    tried: readonly Server[] | null,
+    now: number,
+  ): void {
+    if (!this.isUsable(pool, owner, tried)) this.replaceOwner(pool, session, tried, now);
+    else if (owner!.hasRoom) this.server = owner!;
+    else this.passFullOwner(pool, session, owner!, tried, now);
   }
 
   /** The owner is well and has no room: wait for it, live elsewhere from now on, or say so. */
-  private passFullOwner(pool: Pool, session: Session, tried: readonly Server[] | null, now: number): void {
+  private passFullOwner(
+    pool: Pool,
+    session: Session,
+    owner: Server,
+    tried: readonly Server[] | null,
+    now: number,
+  ): void {
     const { whenOwnerFull } = pool.settings;
-    if (whenOwnerFull === 'queue') return;
     if (whenOwnerFull === 'reject') {
-      this.server = null;
       this.fault = balancerFaults.ownerFull;
       return;
     }
-    const fixed = session.epoch === 0;
+    this.server = owner;
+    if (whenOwnerFull === 'queue') return;
+    const fixed = isFixed(session);
     const other = fixed ? pool.parts.borrow(session.key, tried) : pool.parts.choose(session.key, tried);
     // Everyone is full: then the owner is the one to wait for.
     if (other === undefined) return;
     this.server = other;
     if (fixed) return;
-    pool.claim(session, other, now);
-    this.claimed = true;
+    this.server = pool.owners.claim(session, other, now) ?? other;
+    this.claimed = this.server === other;
   }
 
   /** The owner is gone, down, or has just failed: borrow another server, make it the owner, or say so. */
   private replaceOwner(pool: Pool, session: Session, tried: readonly Server[] | null, now: number): void {
-    const { whenOwnerFails } = pool.settings;
+    const { action, fault } = pool.ownerFailure(session);
     this.ownerFailed = true;
-    if (whenOwnerFails === 'reject') {
-      this.fault = pool.ownerDown;
+    if (action === 'reject') {
+      this.fault = fault;
       return;
     }
     // Placed by a hash or by a fixed map there is no ownership to change: it falls to the next server, and returns.
-    if (whenOwnerFails === 'temporary' || session.epoch === 0) {
+    if (action === 'temporary' || isFixed(session)) {
       this.take(pool, pool.parts.borrow(session.key, tried), tried);
       return;
     }
-    const server = this.take(pool, pool.parts.choose(session.key, tried), tried);
-    if (server === null) return;
-    pool.claim(session, server, now);
-    this.claimed = true;
+    for (let owners = 0; owners < maxOwners; owners++) {
+      const server = this.take(pool, pool.parts.choose(session.key, tried), tried);
+      if (server === null) return;
+      const owner = pool.owners.claim(session, server, now);
+      this.claimed = owner === server;
+      // Another exchange has found a new owner before us: there it lives now, if that one can serve.
+      if (owner !== undefined) this.server = owner;
+      if (this.claimed || this.isUsable(pool, owner, tried)) return;
+    }
+    this.server = null;
+    this.fault = balancerFaults.noServer;
+  }
+
+  private isUsable(pool: Pool, server: Server | undefined, tried: readonly Server[] | null): boolean {
+    return server !== undefined && pool.isUsable(server) && tried?.includes(server) !== true;
   }
 
   private take(pool: Pool, server: Server | undefined, tried: readonly Server[] | null): Server | null {
@@ -79,4 +116,9 @@ export class Placement {
     if (server === undefined && !pool.parts.busy(tried)) this.fault = balancerFaults.noServer;
     return this.server;
   }
+}
+
+/** No record says where it lives, so none can be changed. */
+function isFixed({ kind }: Session): boolean {
+  return kind === 'hash' || kind === 'fixed';
 }

@@ -4,16 +4,20 @@ import { balancerFaults, type Fault } from '../errors.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
 import type { Connecting, Socket } from '../net/socket.ts';
-import type { Moves } from '../table/moves.ts';
+import type { SessionTable } from '../table/table.ts';
 import type { Exchange } from './exchange.ts';
+import { Owners } from './owners.ts';
 import { Upstream } from './upstream.ts';
 import type { Work } from './work.ts';
+
+export type WhenOwnerFails =
+  | { readonly action: 'rebind' | 'temporary' }
+  | { readonly action: 'reject'; readonly status: number };
 
 /** Times are milliseconds. */
 export interface PoolSettings {
   readonly name: string;
-  readonly whenOwnerFails: 'rebind' | 'temporary' | 'reject';
-  readonly rejectStatus: number;
+  readonly whenOwnerFails: WhenOwnerFails;
   readonly whenOwnerFull: 'queue' | 'rebind' | 'reject';
   readonly queue: { readonly max: number; readonly timeout: number };
   readonly retry: { readonly attempts: number; readonly bufferBody: number; readonly deadline: number };
@@ -34,19 +38,34 @@ export interface PoolSettings {
 export interface PoolParts {
   readonly fleet: Fleet;
   readonly affinities: readonly Affinity[];
-  readonly moves: Moves;
+  /** For each affinity, in their order, what holds instead of the pool's `whenOwnerFails`; null: nothing. */
+  readonly whenOwnerFails: readonly (WhenOwnerFails | null)[];
+  readonly table: SessionTable;
   /** A server with room for a session that is nobody's (balance/chooser.ts). */
   readonly choose: (key: number, tried: readonly Server[] | null) => Server | undefined;
   /** Some server lacks nothing but room. */
   readonly busy: (tried: readonly Server[] | null) => boolean;
   /** Where hashing puts a key among all servers of the pool, up or down. */
   readonly home: (key: number) => Server | undefined;
+  /** A server with room for a key that is nobody's: where hashing puts it. */
+  readonly place: (key: number, tried: readonly Server[] | null) => Server | undefined;
   /** Where hashing puts a key among those that are up. */
   readonly borrow: (key: number, tried: readonly Server[] | null) => Server | undefined;
   readonly health: {
     connectFailed(server: Server): void;
     answered(server: Server, status: number): void;
   } | null;
+  /** There is room at a server, and exchanges of other workers wait for it. */
+  readonly tellRoom: () => void;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+}
+
+/** What becomes of a session whose owner failed. */
+interface OwnerFailure {
+  readonly action: WhenOwnerFails['action'];
+  /** What the client gets when the action is `reject`. */
+  readonly fault: Fault;
 }
 
 export class Pool {
@@ -54,8 +73,10 @@ export class Pool {
   readonly parts: PoolParts;
   /** The affinity that binds new sessions; null: none does. */
   readonly binder: Affinity | null;
-  /** What a client gets when its owner failed and the pool rejects. */
-  readonly ownerDown: Fault;
+  readonly owners: Owners;
+  private readonly failure: OwnerFailure;
+  /** Of affinities that have their own. */
+  private readonly failures = new Map<Affinity, OwnerFailure>();
   private readonly work: Work;
   /** Idle connections by server number; the last one used is the first to be used again. */
   private readonly idle: Upstream[][];
@@ -68,72 +89,89 @@ export class Pool {
     this.parts = parts;
     this.binder = parts.affinities.find((affinity) => affinity.binds !== false) ?? null;
     this.idle = parts.fleet.servers.map(() => []);
-    this.ownerDown = { ...balancerFaults.ownerDown, status: settings.rejectStatus };
+    this.owners = new Owners(parts.table, parts.fleet, work.counters);
+    this.failure = ownerFailure(settings.whenOwnerFails);
+    for (const [i, own] of parts.whenOwnerFails.entries()) {
+      if (own !== null) this.failures.set(parts.affinities[i]!, ownerFailure(own));
+    }
   }
 
-  /** The owner of a recognised session, usable or not. A move that the token has not heard of is believed over it. */
-  locate(session: Session, now: number): Server | undefined {
-    if (session.owner === 0) return this.parts.home(session.key);
-    if (!this.parts.moves.isEmpty) {
-      const move = this.parts.moves.newer(session.sid0, session.sid1, session.epoch, now);
-      const server = move === undefined ? undefined : this.parts.fleet.servers[move.server];
-      if (move !== undefined && server !== undefined) {
-        session.epoch = move.epoch;
-        session.owner = server.id;
-        session.changed = true;
-        // Some clients cannot be told (a cookie of the app's): they are remembered for as long as they come.
-        this.parts.moves.record(session.sid0, session.sid1, move.epoch, move.server, now);
-        return server;
-      }
-    }
-    return this.parts.fleet.find(session.owner);
+  ownerFailure({ affinity }: Session): OwnerFailure {
+    return (affinity !== null && this.failures.get(affinity)) || this.failure;
+  }
+
+  /** The owner of a recognised session, usable or not; undefined: it is gone. null: the session is nobody's, see `Owners`. */
+  locate(session: Session, now: number): Server | undefined | null {
+    return session.kind === 'hash' ? this.parts.home(session.key) : this.owners.find(session, now);
   }
 
   isUsable(server: Server): boolean {
     return server.state !== 'down' || this.parts.fleet.snapshot.panic;
   }
 
-  /** Makes `server` the owner from the next epoch on. */
-  claim(session: Session, server: Server, now: number): void {
-    session.epoch++;
-    session.owner = server.id;
-    session.changed = true;
-    this.parts.moves.record(session.sid0, session.sid1, session.epoch, server.number, now);
-  }
-
-  take(server: Server): void {
-    server.inflight++;
-    this.parts.fleet.inflight++;
+  /** A place on the server; false when another worker took the last one. */
+  take(server: Server): boolean {
+    if (!server.enter()) return false;
+    const { load, slot } = this.parts.fleet;
+    load.run(slot, 1);
+    return true;
   }
 
   /** The exchange's place is free again: the first that waits for this server, or for any, gets it. */
   leave(server: Server): void {
-    server.inflight--;
-    this.parts.fleet.inflight--;
-    // One that is offered the place may go elsewhere, or wait again: then it is the next one's.
+    const { load, slot } = this.parts.fleet;
+    server.leave();
+    load.run(slot, -1);
+    const waiting = load.waiting(slot);
+    if (waiting === 0) return;
+    // Each worker is offered as many of the places as its share of those who wait.
+    if (this.waiting.length > this.parts.random() * waiting) this.offer(server);
+    else this.parts.tellRoom();
+  }
+
+  /** One that is offered the place may go elsewhere, or wait again: then it is the next one's. */
+  private offer(server: Server): void {
     for (let offers = this.waiting.length; offers > 0 && server.hasRoom; offers--) {
       const i = this.waiting.findIndex((entry) => entry.server === null || entry.server === server);
       if (i < 0) return;
-      const [entry] = this.waiting.splice(i, 1);
-      entry!.exchange.onRoom();
+      this.unwait(i).onRoom();
     }
+  }
+
+  /** Another worker has told of room; or nobody has, and it is time to look: a word may have crossed with our waiting. */
+  lookForRoom(): void {
+    if (this.waiting.length === 0) return;
+    for (const server of this.parts.fleet.servers) if (server.hasRoom) this.offer(server);
   }
 
   /** False when the queue is full. */
   wait(exchange: Exchange, server: Server | null): boolean {
-    if (this.waiting.length >= this.settings.queue.max) return false;
+    const { load, slot } = this.parts.fleet;
+    if (load.waiting(slot) >= this.settings.queue.max) return false;
     this.waiting.push({ exchange, server });
+    load.wait(slot, 1);
     return true;
   }
 
   stopWaiting(exchange: Exchange): void {
     const i = this.waiting.findIndex((entry) => entry.exchange === exchange);
-    if (i >= 0) this.waiting.splice(i, 1);
+    if (i >= 0) this.unwait(i);
   }
 
   /** States have changed: whoever waits asks again. */
   wake(): void {
-    for (const entry of this.waiting.splice(0)) entry.exchange.onRoom();
+    for (let left = this.waiting.length; left > 0; left--) this.unwait(0).onRoom();
+  }
+
+  get isWaitedFor(): boolean {
+    return this.waiting.length > 0;
+  }
+
+  private unwait(i: number): Exchange {
+    const [entry] = this.waiting.splice(i, 1);
+    const { load, slot } = this.parts.fleet;
+    load.wait(slot, -1);
+    return entry!.exchange;
   }
 
   takeIdle(server: Server): Upstream | undefined {
@@ -168,7 +206,18 @@ export class Pool {
     });
   }
 
+  /** No exchange begins here any more: the config has another pool in its place. Those under way finish. */
+  retire(): void {
+    this.work.stopping = true;
+    this.closeIdle();
+  }
+
   closeIdle(): void {
     for (const idle of this.idle) for (const upstream of idle.splice(0)) upstream.close();
   }
+}
+
+function ownerFailure(when: WhenOwnerFails): OwnerFailure {
+  const status = when.action === 'reject' ? when.status : balancerFaults.ownerDown.status;
+  return { action: when.action, fault: { ...balancerFaults.ownerDown, status } };
 }

@@ -40,7 +40,8 @@ export class Work {
   readonly wheel: Wheel;
   readonly counters: Counters;
   readonly accessLog: AccessLog | null;
-  readonly route: (head: RequestHead) => Route | null;
+  /** Another config brings another one. */
+  route: (head: RequestHead) => Route | null;
 
   readonly request: RequestHead;
   readonly response: ResponseHead;

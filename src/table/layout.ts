@@ -15,17 +15,18 @@
  *
  *      lock    bit 31..8: version, one up at each change             bit 7..0: who is writing, 0 nobody
  *
- *      record  word 0          1               2      3      4     5     6          7
- *              fingerprint hi  fingerprint lo  state  epoch  born  seen  in flight  spare
+ *      record  word 0          1               2      3      4     5     6        7
+ *              fingerprint hi  fingerprint lo  state  epoch  born  seen  expires  in flight
  *
- *      state   bit 25: tombstone   bit 24: used   bit 23..16: lifetime   bit 15..0: server number (0 in a tombstone)
+ *      state   bit 26: proved   bit 25: tombstone   bit 24: used   bit 23..16: lifetime
+ *              bit 15..0: server number (0 in a tombstone)
  *
- * Times are Unix seconds, unsigned. The page is the unit of everything: of locking, of probing (from a home
+ * Times are Unix seconds, unsigned; expires 0: never. The page is the unit of everything: of locking, of probing (from a home
  * record onward, round the page), of eviction, and of the processor's address cache: a look-up touches one.
  */
 
 export const magic = 0x4c6d5054;
-export const version = 1;
+export const version = 2;
 
 export const pageBytes = 4096;
 export const pageWords = pageBytes / 4;
@@ -61,13 +62,15 @@ export const maxWriters = 255;
 export const writerMask = 0xff;
 export const versionStep = 0x100;
 
-export const record = { hi: 0, lo: 1, state: 2, epoch: 3, born: 4, seen: 5, inflight: 6 } as const;
+export const record = { hi: 0, lo: 1, state: 2, epoch: 3, born: 4, seen: 5, expires: 6, inflight: 7 } as const;
 
 export const serverMask = 0xffff;
 export const lifetimeShift = 16;
 export const lifetimeMask = 0xff;
 export const used = 1 << 24;
 export const tombstone = 1 << 25;
+/** The session came back at least once after it was bound: it is forgotten after those that never did. */
+export const proved = 1 << 26;
 /** Most tombstones in a page: beyond it the oldest is forgotten before its time. */
 export const tombstonesPerPage = 16;
 

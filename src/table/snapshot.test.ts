@@ -45,11 +45,13 @@ function filled(size: number): Saved {
     saved.table.bind(keyOf(n), numbers[n % 3]!, now + (n % 60), out, n % 2);
     if (n % 10 === 0) saved.table.claim(keyOf(n), 1, numbers[(n + 1) % 3]!, now + 60, out);
   }
+  for (let n = 0; n < size; n += 4) saved.table.touch(keyOf(n), now + 60);
+  for (let n = 0; n < size; n += 7) saved.table.setExpires(keyOf(n), now + 10_000 + n, now + 60);
   saved.table.end(keyOf(5), now + 60);
   return saved;
 }
 
-test('every session comes home: owner by name, epoch, times and tombstones', async () => {
+test('every session comes home: owner by name, epoch, times, whether it came back, and tombstones', async () => {
   const before = filled(3000);
   expect(await saveTable(file, before)).toBe(3000);
   // Another order of servers and lifetimes: their numbers are not the same after a restart.
@@ -146,8 +148,8 @@ describe('a file that is not what was written', () => {
     await saveTable(file, filled(40));
     const good = readFileSync(file);
     for (let length = 0; length < good.length; length += 29) await refused(good.subarray(0, length), 'session table');
-    await refused(good.subarray(0, good.length - 24), 'is damaged');
-    await refused(Buffer.concat([good, Buffer.alloc(24)]), 'is damaged');
+    await refused(good.subarray(0, good.length - 28), 'is damaged');
+    await refused(Buffer.concat([good, Buffer.alloc(28)]), 'is damaged');
   });
 
   test('says what is wrong', async () => {
@@ -156,9 +158,11 @@ describe('a file that is not what was written', () => {
     await refused(good, 'was made with another key', { secret: Buffer.alloc(32, 8) });
     await refused(randomBytes(500), 'is no session table');
     await refused(Buffer.alloc(0), 'is no session table');
-    const later = Buffer.from(good);
-    later.writeUInt32LE(2, 16);
-    await refused(later, 'has a format that this version does not read');
+    for (const version of [1, 3]) {
+      const other = Buffer.from(good);
+      other.writeUInt32LE(version, 16);
+      await refused(other, 'has a format that this version does not read');
+    }
   });
 });
 

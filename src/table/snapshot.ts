@@ -4,9 +4,9 @@
  * without the secret. The seal at its end, under the same secret, tells a damaged or foreign file before anything is read.
  *
  *      magic     version   names     key check   names     sessions          seal
- *      16 bytes  u32       u32 long  16 bytes    JSON      24 bytes each     32 bytes
+ *      16 bytes  u32       u32 long  16 bytes    JSON      28 bytes each     32 bytes
  *
- *      session   the first six words of a record: fingerprint, state, epoch, born, seen (layout.ts)
+ *      session   the first seven words of a record: fingerprint, state, epoch, born, seen, expires (layout.ts)
  *
  * Words are in the machine's order, little-endian on all but a few; a file from the others has another version.
  * All work is done in slices of about a millisecond at most, with the loop between them.
@@ -19,6 +19,7 @@ import {
   lifetimeMask,
   lifetimeShift,
   pageWords,
+  proved,
   record,
   recordsPerPage,
   recordWords,
@@ -29,10 +30,10 @@ import type { ServerNumbers } from './numbers.ts';
 import { Entry, type SessionTable } from './table.ts';
 
 const magic = Buffer.from('limpet sessions\n');
-const fileVersion = 1;
+const fileVersion = 2;
 const headBytes = 40;
 const sealBytes = 32;
-const savedWords = 6;
+const savedWords = 7;
 const savedBytes = savedWords * 4;
 /** Pages written and sessions read at a time. */
 const slicePages = 8;
@@ -196,6 +197,8 @@ async function restore(handle: FileHandle, start: number, end: number, names: Na
       entry.epoch = words[i + record.epoch]!;
       entry.born = words[i + record.born]!;
       entry.seen = words[i + record.seen]!;
+      entry.expires = words[i + record.expires]!;
+      entry.proved = (state & proved) !== 0;
       if (table.restore(key, entry, now)) restored++;
     }
     at += bytes.length;

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { sweep } from './expiry.ts';
-import { recordsPerPage, tombstonesPerPage } from './layout.ts';
+import { record, recordsPerPage, tombstonesPerPage } from './layout.ts';
 import { Entry, SessionTable } from './table.ts';
 
 const idle = 100;
@@ -23,13 +23,16 @@ interface Model {
   epoch: number;
   born: number;
   seen: number;
+  expires: number;
   inflight: number;
+  proved: boolean;
   ended: boolean;
 }
 
 function lookOf(model: Model | undefined, now: number): string {
   if (model === undefined) return 'none';
   if (model.ended) return now - model.seen < tombstoneTime ? 'ended' : 'none';
+  if (model.expires > 0 && now >= model.expires) return 'old';
   if (now - model.born >= absolute) return 'old';
   if (model.inflight === 0 && now - model.seen >= idle) return 'idle';
   return 'live';
@@ -42,7 +45,8 @@ const server = fc.integer({ min: 1, max: 9 });
 const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('bind' as const), session, server }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('claim' as const), session, server, epoch: fc.nat(4) }) },
-  { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom('end', 'touch', 'acquire', 'release'), session }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom('end', 'touch', 'enter', 'acquire', 'leave'), session }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('expire' as const), session, after: fc.nat(200) }) },
   {
     weight: 1,
     arbitrary: fc.record({ kind: fc.constant('wait' as const), seconds: fc.integer({ min: 1, max: 120 }) }),
@@ -68,8 +72,8 @@ describe('any sequence of calls', () => {
             expect(table.find(keyOf(n), now, out)).toBe(lookOf(expected, now));
             if (expected === undefined) expect(out.epoch).toBe(0);
             else {
-              const { server, epoch, born, seen, inflight } = expected;
-              expect(out).toEqual({ server, epoch, born, seen, inflight, lifetime: 0 });
+              const { ended, ...fields } = expected;
+              expect(out).toEqual({ ...fields, lifetime: 0 });
             }
           }
         }
@@ -84,7 +88,7 @@ describe('any sequence of calls', () => {
   function perform(
     table: SessionTable,
     model: Map<number, Model>,
-    one: { kind: string; session: number; server?: number; epoch?: number },
+    one: { kind: string; session: number; server?: number; epoch?: number; after?: number },
     now: number,
   ): void {
     const key = keyOf(one.session);
@@ -93,7 +97,7 @@ describe('any sequence of calls', () => {
     if (one.kind === 'bind') {
       const expected = look === 'live' ? 'held' : look === 'ended' ? 'ended' : 'bound';
       expect(table.bind(key, one.server!, now, out)).toBe(expected);
-      const fresh = { server: one.server!, born: now, seen: now, inflight: 0, ended: false };
+      const fresh = { server: one.server!, born: now, seen: now, expires: 0, inflight: 0, proved: false, ended: false };
       if (expected === 'bound') model.set(one.session, { ...fresh, epoch: (known?.epoch ?? 0) + 1 });
     } else if (one.kind === 'claim') {
       const lost = look === 'live' && known!.epoch > one.epoch!;
@@ -105,15 +109,25 @@ describe('any sequence of calls', () => {
       expect(table.end(key, now)).toBe(look === 'live');
       if (look !== 'live') return;
       Object.assign(known!, { server: 0, seen: now, inflight: 0, ended: true });
-    } else if (one.kind === 'touch' || one.kind === 'acquire') {
-      expect(one.kind === 'touch' ? table.touch(key, now) : table.acquire(key, now)).toBe(look === 'live');
+    } else if (one.kind === 'touch') {
+      expect(table.touch(key, now)).toBe(look === 'live');
+      if (look === 'live') Object.assign(known!, { seen: now, proved: true });
+    } else if (one.kind === 'enter') {
+      expect(table.enter(key, now, out)).toBe(look);
       if (look === 'live') {
-        known!.seen = now;
-        if (one.kind === 'acquire') known!.inflight++;
-      }
-    } else if (one.kind === 'release') {
-      table.release(key, now);
+        Object.assign(known!, { seen: now, proved: true, inflight: known!.inflight + 1 });
+        expect(out).toMatchObject({ seen: now, proved: true, inflight: known!.inflight });
+      } else expect(out.epoch).toBe(known?.epoch ?? 0);
+    } else if (one.kind === 'acquire') {
+      expect(table.acquire(key, now)).toBe(look === 'live');
+      if (look === 'live') Object.assign(known!, { seen: now, inflight: known!.inflight + 1 });
+    } else if (one.kind === 'leave') {
+      table.leave(key, now);
       if (look === 'live') Object.assign(known!, { seen: now, inflight: Math.max(0, known!.inflight - 1) });
+    } else if (one.kind === 'expire') {
+      const expires = one.after === 0 ? 0 : now + one.after! - 10;
+      expect(table.setExpires(key, expires, now)).toBe(look === 'live');
+      if (look === 'live') known!.expires = expires;
     }
   }
 });
@@ -121,9 +135,36 @@ describe('any sequence of calls', () => {
 test('bind answers what it wrote; a token that knows a later epoch is heard', () => {
   const table = small();
   expect(table.bind(keyOf(1), 7, 5000, out, 0, 12)).toBe('bound');
-  expect(out).toEqual({ server: 7, epoch: 12, born: 5000, seen: 5000, inflight: 0, lifetime: 0 });
+  expect(out).toEqual({
+    server: 7,
+    epoch: 12,
+    born: 5000,
+    seen: 5000,
+    expires: 0,
+    inflight: 0,
+    lifetime: 0,
+    proved: false,
+  });
   expect(table.bind(keyOf(1), 8, 5001, out)).toBe('held');
   expect(out).toMatchObject({ server: 7, epoch: 12 });
+});
+
+test('a session whose client has forgotten its name is old, in flight or not, until the app names it anew', () => {
+  const table = small();
+  table.bind(keyOf(1), 1, 5000, out);
+  table.enter(keyOf(1), 5000, out);
+  expect(table.setExpires(keyOf(1), 5030, 5001)).toBe(true);
+  expect(table.setExpires(keyOf(1), 5020, 5002)).toBe(true);
+  expect(table.find(keyOf(1), 5019, out)).toBe('live');
+  expect(table.enter(keyOf(1), 5020, out)).toBe('old');
+  expect(out).toMatchObject({ server: 1, expires: 5020, inflight: 1 });
+  expect(table.setExpires(keyOf(1), 6000, 5020)).toBe(false);
+  expect(sweep(table, 1000, 5019)).toBe(0);
+  expect(table.bind(keyOf(1), 2, 5020, out)).toBe('bound');
+  expect(out).toMatchObject({ server: 2, epoch: 2, expires: 0, inflight: 0, proved: false });
+  table.setExpires(keyOf(1), 5040, 5021);
+  expect(sweep(table, 1000, 5040)).toBe(1);
+  expect(table.count(2)).toBe(0);
 });
 
 test('what is seen late does not make a session older', () => {
@@ -186,7 +227,10 @@ describe('a full page', () => {
   }
 
   test('forgets the session seen longest ago, and counts it', () => {
-    const table = overfull((full) => full.touch(keyOf(0), 2099));
+    const table = overfull((full) => {
+      full.acquire(keyOf(0), 2099);
+      full.leave(keyOf(0), 2099);
+    });
     // Sessions 0 and 99 were seen at 2000, but 0 was seen again.
     expect(table.find(keyOf(99), 2099, out)).toBe('none');
     expect(table.find(keyOf(0), 2099, out)).toBe('live');
@@ -204,12 +248,30 @@ describe('a full page', () => {
     expect(table.find(keyOf(2), 2099, out)).toBe('none');
   });
 
+  test('spares what came back before what is only seen lately, and what is in flight before both', () => {
+    const table = overfull((full) => {
+      for (let n = 0; n < recordsPerPage; n++) if (n !== 40 && n !== 41) full.touch(keyOf(n), 2099);
+      full.acquire(keyOf(41), 2010);
+    });
+    // Session 40 never came back and was bound last of all but those seen at its own second.
+    expect(table.find(keyOf(40), 2099, out)).toBe('none');
+    // The next to go is the new one, then the one of those that came back.
+    table.bind(keyOf(501), 9, 2099, out);
+    expect(table.find(keyOf(500), 2099, out)).toBe('none');
+    table.touch(keyOf(501), 2099);
+    table.bind(keyOf(502), 9, 2099, out);
+    expect(table.find(keyOf(41), 2099, out)).toBe('live');
+    expect(table.counters.evicted).toBe(3);
+  });
+
   test('forgets the expired before any other', () => {
     const table = overfull((full) => {
-      for (let n = 0; n < recordsPerPage; n++) if (n !== 60) full.touch(keyOf(n), 2098);
-      full.setLifetime(0, { idle: 50, absolute });
+      for (let n = 0; n < recordsPerPage; n++) if (n !== 60) full.acquire(keyOf(n), 2098);
+      full.touch(keyOf(60), 2098);
+      full.setExpires(keyOf(60), 2099, 2098);
     });
     expect(table.counters).toMatchObject({ evicted: 0, expired: 1 });
+    expect(table.find(keyOf(60), 2099, out)).toBe('none');
   });
 
   test('takes new sessions for ever, and its counts stay exact', () => {
@@ -280,7 +342,7 @@ describe('a thread that was killed while it wrote', () => {
     dying.pages.lock(page);
     // Killed in the middle of closing a gap: session 0 is gone, what stood behind it cannot be found.
     const at = dying.pages.probe(page, keyOf(0));
-    dying.pages.set(at, 2, 0);
+    dying.pages.set(at, record.state, 0);
     expect(table.pages.tryLock(page)).toBe(false);
     expect(sweep(table, 1000, 1000)).toBe(0);
     table.recover(4);

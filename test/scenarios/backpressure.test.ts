@@ -117,7 +117,7 @@ describe.each(runtimes)('1 GB on %s', (runtime) => {
       await pusher.run(socket, size);
     });
     await using origin = await listen('a', server);
-    await using limpet = await startLimpet(runtime, { config: configFor([origin]) });
+    await using limpet = await startLimpet(runtime, { config: { ...configFor([origin]), workers: 1 } });
     const get = async (size: number, slow: boolean) => {
       const socket = connect(limpet.port, '127.0.0.1');
       socket.write(`GET /${size} HTTP/1.1\r\nHost: x\r\n\r\n`);
@@ -148,7 +148,7 @@ describe.each(runtimes)('1 GB on %s', (runtime) => {
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok');
     });
     await using origin = await listen('a', server);
-    await using limpet = await startLimpet(runtime, { config: configFor([origin]) });
+    await using limpet = await startLimpet(runtime, { config: { ...configFor([origin]), workers: 1 } });
     const post = (size: number) => {
       const pusher = new Pusher();
       const socket = connect(limpet.port, '127.0.0.1');

@@ -35,7 +35,7 @@ describe.each(runtimes)('retry on %s', (runtime) => {
     ['reset', RESET],
   ] as const)('a pooled connection %s when the next request comes: GET is repeated', async (_, step) => {
     await using origin = await tired(step);
-    await using limpet = await startLimpet(runtime, { config: configFor([origin], plain) });
+    await using limpet = await startLimpet(runtime, { config: { ...configFor([origin], plain), workers: 1 } });
     expect((await ask(limpet.url)).body).toBe('ok');
     const second = await ask(`${limpet.url}/second`);
     expect([second.status, second.body]).toEqual([200, 'ok']);
@@ -45,7 +45,7 @@ describe.each(runtimes)('retry on %s', (runtime) => {
 
   test('a pooled connection that breaks after a POST was sent: not repeated, 502', async () => {
     await using origin = await tired(RESET);
-    await using limpet = await startLimpet(runtime, { config: configFor([origin], plain) });
+    await using limpet = await startLimpet(runtime, { config: { ...configFor([origin], plain), workers: 1 } });
     await ask(limpet.url);
     const reply = await ask(`${limpet.url}/order`, { method: 'POST', body: 'one limpet' });
     expect(reply.status).toBe(502);
@@ -55,7 +55,7 @@ describe.each(runtimes)('retry on %s', (runtime) => {
 
   test('a pooled connection closed while idle: the POST takes a fresh one', async () => {
     await using origin = await rawOrigin('a', (connection) => connection.say(ok, 20, CLOSE));
-    await using limpet = await startLimpet(runtime, { config: configFor([origin], plain) });
+    await using limpet = await startLimpet(runtime, { config: { ...configFor([origin], plain), workers: 1 } });
     for (let i = 0; i < 3; i++) {
       expect((await ask(limpet.url, { method: 'POST', body: `order ${i}` })).status).toBe(200);
       await sleep(100);

@@ -1,15 +1,9 @@
 /** The owner as a prefix of the app's own cookie: with a server of this test, and with PHP's sessions. */
-
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { phpServer } from '../support/apps/php.ts';
 import { startLimpet } from '../support/limpet.ts';
 import { type HttpOrigin, httpOrigin } from '../support/origin.ts';
-import { ask, configFor, together, until, Visitor } from '../support/peers.ts';
+import { ask, configFor, together, Visitor } from '../support/peers.ts';
 import { needProgram } from '../support/programs.ts';
 import { runtimes } from '../support/runtimes.ts';
 
@@ -90,43 +84,6 @@ describe.each(runtimes)('rewrite on %s', (runtime) => {
     expect((await limpet.counters()).rebinds).toBe(1);
   });
 });
-
-const counterPage = `<?php
-session_start();
-$_SESSION['n'] = ($_SESSION['n'] ?? 0) + 1;
-echo json_encode(['server' => getenv('NAME'), 'n' => $_SESSION['n']]);
-`;
-
-/** PHP's own web server, with its sessions in a folder of its own: what it does not know it has lost. */
-async function phpServer(php: string, name: string) {
-  const folder = await mkdtemp(join(tmpdir(), 'limpet-php-'));
-  await writeFile(join(folder, 'index.php'), counterPage);
-  const port = await freePort();
-  const args = ['-d', `session.save_path=${folder}`, '-d', 'session.use_strict_mode=1', '-S', `127.0.0.1:${port}`];
-  const child = spawn(php, [...args, '-t', folder], { stdio: 'ignore', env: { ...process.env, NAME: name } });
-  const address = `127.0.0.1:${port}`;
-  await until('php listens', () =>
-    ask(`http://${address}/none.txt`).then(
-      () => true,
-      () => false,
-    ),
-  );
-  const close = async () => {
-    const exit = once(child, 'exit');
-    child.kill('SIGKILL');
-    await exit;
-    await rm(folder, { recursive: true });
-  };
-  return { name, address, [Symbol.asyncDispose]: close };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 test.for(runtimes)('PHP sessions on %s', async (runtime, context) => {
   const php = needProgram(context, 'php');

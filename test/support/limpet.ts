@@ -33,6 +33,13 @@ export interface Limpet extends AsyncDisposable {
   stderr(): string;
   /** Asks for the counters (SIGUSR2) and reads them from stderr. */
   counters(): Promise<Record<string, number>>;
+  /** Sessions in the table, by `pool/server`; asked for in the same way. */
+  sessions(): Promise<Record<string, number>>;
+  /**
+   * Writes this config in place of the one it was started with and asks for it (SIGHUP). Resolves to the new line of its
+   * log when it has been taken, and rejects with it when it was refused.
+   */
+  reload(config: Readonly<Record<string, unknown>>): Promise<string>;
   /** Default SIGTERM; SIGKILL when the process is still there after 10 s. Answers at once if it has ended already. */
   stop(signal?: NodeJS.Signals): Promise<Exit>;
 }
@@ -41,6 +48,7 @@ const root = resolve(import.meta.dirname, '../..');
 const startTimeout = 15_000;
 const stopTimeout = 10_000;
 const counterTimeout = 5_000;
+const reloadTimeout = 10_000;
 
 export async function startLimpet(runtime: Runtime, setup: LimpetSetup): Promise<Limpet> {
   const folder = mkdtempSync(join(tmpdir(), 'limpet-'));
@@ -49,7 +57,7 @@ export async function startLimpet(runtime: Runtime, setup: LimpetSetup): Promise
   if (setup.config !== undefined) {
     const config = { listeners: [{ address: '127.0.0.1:0' }], ...setup.config };
     if (Array.isArray(config.listeners)) listeners = config.listeners.length;
-    const file = join(folder, 'limpet.yaml');
+    const file = configIn(folder);
     writeFileSync(file, stringify(config));
     args.unshift('--config', file);
   } else if (!args.includes('--listen')) args.unshift('--listen', '127.0.0.1:0');
@@ -75,6 +83,15 @@ export async function startLimpet(runtime: Runtime, setup: LimpetSetup): Promise
     await running.dispose();
     throw error;
   }
+}
+
+function configIn(folder: string): string {
+  return join(folder, 'limpet.yaml');
+}
+
+interface State {
+  readonly counters: Record<string, number>;
+  readonly sessions: Record<string, number>;
 }
 
 class Running {
@@ -124,7 +141,9 @@ class Running {
       pid: this.child.pid ?? 0,
       stdout: () => this.out,
       stderr: () => this.err,
-      counters: () => this.counters(),
+      counters: () => this.state().then(({ counters }) => counters),
+      sessions: () => this.state().then(({ sessions }) => sessions),
+      reload: (config) => this.reload(config),
       stop: (signal = 'SIGTERM') => this.stop(signal),
       [Symbol.asyncDispose]: () => this.dispose(),
     };
@@ -154,17 +173,29 @@ class Running {
   }
 
   /** One question at a time, so that each answer belongs to its question. */
-  private counters(): Promise<Record<string, number>> {
+  private state(): Promise<State> {
     const answer = this.asking.then(() => {
       const from = this.err.length;
       this.child.kill('SIGUSR2');
       return this.waitFor('print its counters', counterTimeout, () => {
-        const line = /^\{"counters":(\{.*\})\}$/m.exec(this.err.slice(from, this.err.lastIndexOf('\n') + 1))?.[1];
-        return line === undefined ? undefined : (JSON.parse(line) as Record<string, number>);
+        const line = /^\{"counters":.*\}$/m.exec(this.err.slice(from, this.err.lastIndexOf('\n') + 1))?.[0];
+        return line === undefined ? undefined : (JSON.parse(line) as State);
       });
     });
     this.asking = answer.catch(() => {});
     return answer;
+  }
+
+  private async reload(config: Readonly<Record<string, unknown>>): Promise<string> {
+    writeFileSync(configIn(this.folder), stringify(config));
+    const from = this.err.length;
+    this.child.kill('SIGHUP');
+    const line = await this.waitFor('reload its config', reloadTimeout, () => {
+      const text = this.err.slice(from, this.err.lastIndexOf('\n') + 1);
+      return /^.*(?:config reloaded|reload refused).*$/m.exec(text)?.[0];
+    });
+    if (line.includes('reload refused')) throw this.error(`refused its new config: ${line}`);
+    return line;
   }
 
   private waitFor<T>(what: string, timeout: number, look: () => T | undefined): Promise<T> {

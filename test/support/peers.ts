@@ -67,8 +67,9 @@ export class Visitor {
     const headers = cookie === '' ? options.headers : { ...options.headers, cookie };
     const reply = await ask(new URL(path, this.origin).href, { agent: this.agent ?? false, ...options, headers });
     for (const line of reply.setCookies) {
-      const { name, value } = parseSetCookie(line);
-      this.cookies.set(name, value);
+      const { name, value, attributes } = parseSetCookie(line);
+      if (isDeletion(attributes)) this.cookies.delete(name);
+      else this.cookies.set(name, value);
     }
     return reply;
   }
@@ -87,9 +88,22 @@ export function parseSetCookie(line: string): SetCookie {
   return { name, value, attributes: new Map(rest.map(splitOnce).map(([key, text]) => [key.toLowerCase(), text])) };
 }
 
+/** RFC 6265 section 5.2: Max-Age goes before Expires, and a time that has passed deletes the cookie. */
+function isDeletion(attributes: ReadonlyMap<string, string>): boolean {
+  const maxAge = attributes.get('max-age');
+  if (maxAge !== undefined) return Number(maxAge) <= 0;
+  return Date.parse(attributes.get('expires') ?? '') <= Date.now();
+}
+
 function splitOnce(text: string): [string, string] {
   const at = text.indexOf('=');
   return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** A server as a config lists it, ended with the test that started it. */
+export interface PoolMember extends AsyncDisposable {
+  readonly name: string;
+  readonly address: string;
 }
 
 /** A server process that a test started: it said `listening <port>` on its standard output. */

@@ -24,6 +24,12 @@ export const programs = {
     usedFor: 'a real browser with a real cookie jar',
   },
   php: { apt: 'php-cli', commands: ['php'], usedFor: 'an app server with sessions of its own' },
+  tomcat: {
+    // A command of its own by which it is found; with it come Java and all of Tomcat, and no daemon.
+    apt: 'tomcat10-user',
+    commands: ['tomcat10-instance-create'],
+    usedFor: 'an app server with sessions of its own',
+  },
   haproxy: { apt: 'haproxy', commands: ['haproxy'], usedFor: 'a rival in the benches' },
   nginx: { apt: 'nginx', commands: ['nginx'], usedFor: 'a rival in the benches' },
 } as const satisfies Record<string, Program>;

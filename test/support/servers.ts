@@ -14,6 +14,14 @@ export function fleetOf(weights: readonly number[], options: Partial<FleetOption
   return new Fleet(servers, { panicThreshold: 0, slowStart: 0, ...options });
 }
 
+/** Puts so many exchanges more on a server; a negative number takes them off. */
+export function run(server: Server, by: number): void {
+  for (let n = 0; n < Math.abs(by); n++) {
+    if (by < 0) server.leave();
+    else server.enter();
+  }
+}
+
 export function equal(size: number): number[] {
   return new Array<number>(size).fill(1);
 }

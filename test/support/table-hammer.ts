@@ -32,6 +32,8 @@ export const servers = 7;
 export const base = 1_700_000_000;
 /** Lifetimes: 0 for ever, 1 this many seconds after the last sight. */
 export const idle = 300;
+/** Until a mortal's client forgets its name. */
+export const lastSeconds = 200;
 const churnSteps = 60_000;
 const churnTime = 4_000;
 
@@ -88,7 +90,7 @@ class Hammer {
       const n = this.random(lasting);
       const mortal = this.random(mortals);
       const server = 1 + this.random(servers);
-      switch (this.random(8)) {
+      switch (this.random(9)) {
         case 0:
           if (table.bind(keyOf(n), server, base + n, out) !== 'held') this.problems.push(`session ${n} was lost`);
           this.note(n, out);
@@ -109,8 +111,11 @@ class Hammer {
           this.checkPage();
           break;
         case 5:
-          if (table.acquire(keyOf(lasting + mortal), base + mortal))
-            table.release(keyOf(lasting + mortal), base + mortal);
+          this.useMortal(mortal);
+          break;
+        case 6:
+          // Its own second or later is the only expiry a mortal ever has: another one is half of another record.
+          table.setExpires(keyOf(lasting + mortal), base + mortal + lastSeconds, base + mortal);
           break;
         default:
           if (table.find(keyOf(n), base + n, out) === 'live') this.note(n, out);
@@ -125,9 +130,19 @@ class Hammer {
     if (answer !== 'ended') this.checkMortal(mortal);
   }
 
+  private useMortal(mortal: number): void {
+    const { table, out } = this;
+    const key = keyOf(lasting + mortal);
+    if (table.enter(key, base + mortal, out) !== 'live') return;
+    if (!out.proved || out.inflight < 1) this.problems.push(`mortal ${mortal} entered as ${JSON.stringify(out)}`);
+    this.checkMortal(mortal);
+    table.leave(key, base + mortal);
+  }
+
   private checkMortal(mortal: number): void {
-    const { server, born, lifetime } = this.out;
-    if (server === serverOf(mortal) && born === base + mortal && lifetime === 1) return;
+    const { server, born, lifetime, expires } = this.out;
+    const isOwn = server === serverOf(mortal) && born === base + mortal && lifetime === 1;
+    if (isOwn && (expires === 0 || expires === base + mortal + lastSeconds)) return;
     this.problems.push(`mortal ${mortal} was read as ${JSON.stringify(this.out)}`);
   }
 

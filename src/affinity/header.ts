@@ -1,0 +1,47 @@
+/** Affinity by a request header that the client gives, perhaps because a response gave it first (Mcp-Session-Id). */
+import type { HeaderOptions } from '../config/options.ts';
+import { Method, type RequestHead, type ResponseHead } from '../http/head.ts';
+import type { Affinity, ClientFacts, Lesson, Session } from './affinity.ts';
+import { type NamedDependencies, Naming } from './named.ts';
+import { nextHeader } from './place.ts';
+
+export class HeaderAffinity implements Affinity {
+  readonly name = 'header';
+  readonly binds = false;
+  readonly lifetime: number;
+  private readonly naming: Naming;
+  private readonly header: string;
+  private readonly endOnDelete: boolean;
+
+  constructor({ name, endOnDelete }: HeaderOptions, { names, lifetime }: NamedDependencies) {
+    this.lifetime = lifetime;
+    this.naming = new Naming(names);
+    this.header = name.toLowerCase();
+    this.endOnDelete = endOnDelete;
+  }
+
+  recognise({ headers }: RequestHead, _client: ClientFacts, now: number, session: Session): boolean {
+    const i = nextHeader(headers, this.header, 0);
+    if (i < 0) return false;
+    return this.naming.recognise(headers.bytes, headers.valueStart(i), headers.valueEnd(i), this, now, session);
+  }
+
+  /** Never asked: client and app name the sessions. */
+  begin(): void {}
+
+  bind(): boolean {
+    return false;
+  }
+
+  learn(session: Session, response: ResponseHead, client: ClientFacts, _now: number, lesson: Lesson): void {
+    const { headers, status } = response;
+    const mine = session.recognised && session.affinity === this;
+    // Some servers repeat the header even as they delete.
+    if (mine && this.endOnDelete && client.method === Method.delete && status >= 200 && status < 300) {
+      lesson.verdict = 'ended';
+      return;
+    }
+    const i = nextHeader(headers, this.header, 0);
+    if (i >= 0) this.naming.teach(headers.bytes, headers.valueStart(i), headers.valueEnd(i), 0, lesson);
+  }
+}

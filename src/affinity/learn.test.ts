@@ -1,0 +1,137 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { readRequest, responseWith } from '../../test/support/heads.ts';
+import { Fingerprints } from '../table/fingerprint.ts';
+import { type ClientFacts, Lesson, Session } from './affinity.ts';
+import { LearnAffinity } from './learn.ts';
+
+const now = 1_800_000_000;
+const client: ClientFacts = { clientAddress: '1.2.3.4', clientSecure: false };
+const names = new Fingerprints(Buffer.alloc(16, 'n'));
+const all = { cookie: 'SID', header: 'X-Session', query: 'sid', parameter: 'jsessionid' };
+
+function affinityOf(places: Partial<typeof all> = all): LearnAffinity {
+  const none = { cookie: '', header: '', query: '', parameter: '' };
+  return new LearnAffinity({ type: 'learn', idle: 0, absolute: 0, ...none, ...places }, { names, lifetime: 3 });
+}
+
+function hashOf(text: string): [number, number] {
+  const out = { hi: 0, lo: 0 };
+  const bytes = Buffer.from(text, 'latin1');
+  names.hash(bytes, 0, bytes.length, out);
+  return [out.hi, out.lo];
+}
+
+function recognise(affinity: LearnAffinity, target: string, ...lines: string[]): Session | null {
+  const session = new Session();
+  const head = readRequest([`GET ${target} HTTP/1.1`, 'Host: a', ...lines, '', ''].join('\r\n'));
+  return affinity.recognise(head, client, now, session) ? session : null;
+}
+
+function learn(affinity: LearnAffinity, session: Session, ...lines: string[]): Lesson {
+  const lesson = new Lesson();
+  affinity.learn(session, responseWith(200, ...lines), client, now, lesson);
+  return lesson;
+}
+
+describe('a request', () => {
+  test.each<[string, string[], string | null]>([
+    ['/', ['Cookie: a=1; SID=one; SID=two'], 'one'],
+    ['/', ['Cookie: SID=; SID=two'], 'two'],
+    ['/', ['Cookie: SID="one"'], '"one"'],
+    ['/', ['x-session: one'], 'one'],
+    ['/?sid=three;jsessionid=four', ['X-Session: two', 'Cookie: SID=one'], 'one'],
+    ['/?sid=three', ['X-Session: two', 'Cookie: sid=one'], 'two'],
+    ['/a;jsessionid=four?x=1&sid=three', [], 'three'],
+    ['/?sid=&sid=b', [], 'b'],
+    ['/?s%69d=a%2Fb+c%zz', [], 'a/b c%zz'],
+    ['/?sid=a%4', [], 'a%4'],
+    ['/a;JSessionId=four?x=1', [], 'four'],
+    ['/a;x=1;jsessionid=four;y=2/b', [], 'four'],
+    ['/a;jsessionid=four/b', [], 'four'],
+    ['/a;jsessionid=;jsessionid=five', [], 'five'],
+    ['/a?b;jsessionid=four', [], null],
+    ['/a;xjsessionid=four;jsessionid', [], null],
+    ['/?xsid=a&sidx=b&sid', [], null],
+    ['/', ['Cookie: SID=', 'X-Session:'], null],
+    ['/', [`Cookie: SID=${'x'.repeat(4097)}`], null],
+    ['/', [`Cookie: SID=${'x'.repeat(4096)}`], 'x'.repeat(4096)],
+    [`/?sid=${'%41'.repeat(4097)}`, [], null],
+    [`/?sid=${'%41'.repeat(4096)}`, [], 'A'.repeat(4096)],
+  ])('%s %j', (target, lines, name) => {
+    const affinity = affinityOf();
+    const session = recognise(affinity, target, ...lines);
+    if (name === null) return expect(session).toBe(null);
+    const [sid0, sid1] = hashOf(name);
+    const known = { affinity, recognised: true, kind: 'key', verdict: 'valid', owner: 0, epoch: 0, born: now };
+    expect(session).toMatchObject({ ...known, sid0, sid1, key: sid0, changed: false });
+  });
+
+  test('places without a name are not looked at; it binds nothing', () => {
+    expect(recognise(affinityOf({ cookie: 'x' }), '/;=1?=2', 'X-Session: 3', 'Cookie: =1')).toBe(null);
+    expect([affinityOf().binds, affinityOf().lifetime, affinityOf().bind()]).toEqual([false, 3, false]);
+  });
+});
+
+describe('a response', () => {
+  const gone = 'Set-Cookie: SID=; Path=/old; Max-Age=0';
+  test.each<[string[], string | null, number]>([
+    [['Set-Cookie: SID=one; Path=/; HttpOnly'], 'one', 0],
+    [['Set-Cookie: SID=one; Max-Age=60'], 'one', now + 60],
+    [['Set-Cookie: SID=one', 'A: b', 'Set-Cookie: SID=two', gone], 'two', 0],
+    [[gone, 'X-Session: three'], 'three', 0],
+    [['X-Session: three', 'X-Session: four'], 'three', 0],
+    [['Location: http://a/b;jsessionid=five?x=;jsessionid=six'], 'five', 0],
+    [['Location: /b;jsessionid=five#top'], 'five', 0],
+    [['Location: /?jsessionid=five', 'Set-Cookie: SIDX=one', 'Set-Cookie: x=SID=1'], null, 0],
+    [[`Set-Cookie: SID=${'x'.repeat(4097)}`], null, 0],
+  ])('%j', (lines, name, expires) => {
+    const lesson = learn(affinityOf(), new Session(), ...lines);
+    if (name === null) return expect(lesson).toEqual(new Lesson());
+    const [sid0, sid1] = hashOf(name);
+    expect(lesson).toEqual(Object.assign(new Lesson(), { verdict: 'named', sid0, sid1, expires }));
+  });
+
+  test('ends only what the request carried, and what this affinity recognised', () => {
+    const affinity = affinityOf();
+    const session = recognise(affinity, '/', 'Cookie: SID=one') ?? new Session();
+    expect(learn(affinity, session, gone).verdict).toBe('ended');
+    expect(learn(affinity, session, 'Set-Cookie: SID=x; Expires=Thu, 01 Jan 1970 00:00:00 GMT').verdict).toBe('ended');
+    expect(learn(affinity, session, 'Set-Cookie: other=; Max-Age=0').verdict).toBe('nothing');
+    expect(learn(affinity, new Session(), gone).verdict).toBe('nothing');
+    expect(learn(affinityOf(), session, gone).verdict).toBe('nothing');
+  });
+});
+
+test('any id that is set comes back among other cookies as the same session', () => {
+  const id = fc.stringMatching(/^[!#-+\--:<-[\]-~]{1,80}$/);
+  const others = fc.array(fc.stringMatching(/^[a-z]{1,4}=[!-:<-~]{0,9}$/), { maxLength: 4 });
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        id,
+        id.map((text) => `"${text}"`),
+      ),
+      others,
+      others,
+      (value, before, after) => {
+        const affinity = affinityOf();
+        const lesson = learn(affinity, new Session(), `Set-Cookie: SID=${value}; Path=/`);
+        const session = recognise(affinity, '/', `Cookie: ${[...before, `SID=${value}`, ...after].join('; ')}`);
+        expect([session?.sid0, session?.sid1]).toEqual([lesson.sid0, lesson.sid1]);
+        expect(lesson.verdict).toBe('named');
+      },
+    ),
+  );
+});
+
+test('nothing throws, whatever stands in targets, cookies and responses', () => {
+  const path = fc.stringMatching(/^[;?&=%+/ajsesionid41-]{0,50}$/);
+  const field = fc.stringMatching(/^[\x20-\x7e\x80-\xff]{0,50}$/);
+  fc.assert(
+    fc.property(path, field, (target, text) => {
+      recognise(affinityOf(), `/${target}`, `Cookie: SID=${text}`, `X-Session: ${text}`);
+      learn(affinityOf(), new Session(), `Set-Cookie: ${text}`, `Set-Cookie: SID=${text}`, `Location: ;${target}`);
+    }),
+  );
+});

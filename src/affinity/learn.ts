@@ -1,0 +1,95 @@
+/**
+ * Affinity by the app's own session id (JSESSIONID, PHPSESSID, connect.sid and the like): learned where a response gives
+ * it, followed where requests bring it. The id stays the app's: nothing is added to it, and nothing is told to the client.
+ */
+import type { LearnOptions } from '../config/options.ts';
+import { CookieScan } from '../http/cookie.ts';
+import type { RequestHead, ResponseHead } from '../http/head.ts';
+import type { Headers } from '../http/headers.ts';
+import { Name } from '../http/names.ts';
+import { SetCookie } from '../http/set-cookie.ts';
+import type { Affinity, ClientFacts, Lesson, Session } from './affinity.ts';
+import { type NamedDependencies, Naming } from './named.ts';
+import { nextHeader, PathParameter, QueryParameter } from './place.ts';
+
+export class LearnAffinity implements Affinity {
+  readonly name = 'learn';
+  readonly binds = false;
+  readonly lifetime: number;
+  private readonly naming: Naming;
+  private readonly cookie: Uint8Array | null;
+  private readonly header: string;
+  private readonly query: QueryParameter | null;
+  private readonly parameter: PathParameter | null;
+  private readonly scan = new CookieScan();
+  private readonly setCookie = new SetCookie();
+
+  constructor({ cookie, header, query, parameter }: LearnOptions, { names, lifetime }: NamedDependencies) {
+    this.lifetime = lifetime;
+    this.naming = new Naming(names);
+    this.cookie = cookie === '' ? null : Buffer.from(cookie, 'latin1');
+    this.header = header.toLowerCase();
+    this.query = query === '' ? null : new QueryParameter(query);
+    this.parameter = parameter === '' ? null : new PathParameter(parameter);
+  }
+
+  recognise(request: RequestHead, _client: ClientFacts, now: number, session: Session): boolean {
+    const { naming, scan, query, parameter } = this;
+    const { headers, bytes, pathStart, pathEnd } = request;
+    if (this.cookie !== null) {
+      scan.begin(headers, this.cookie, null);
+      while (scan.next()) if (naming.recognise(bytes, scan.valueStart, scan.valueEnd, this, now, session)) return true;
+    }
+    if (this.header !== '') {
+      for (let i = -1; (i = nextHeader(headers, this.header, i + 1)) >= 0; )
+        if (naming.recognise(bytes, headers.valueStart(i), headers.valueEnd(i), this, now, session)) return true;
+    }
+    if (
+      query?.find(bytes, pathStart, pathEnd) &&
+      naming.recognise(query.bytes, query.start, query.end, this, now, session)
+    )
+      return true;
+    return (
+      parameter?.find(bytes, pathStart, pathEnd) === true &&
+      naming.recognise(bytes, parameter.start, parameter.end, this, now, session)
+    );
+  }
+
+  /** Never asked: the app names its sessions. */
+  begin(): void {}
+
+  bind(): boolean {
+    return false;
+  }
+
+  learn(session: Session, { headers }: ResponseHead, _client: ClientFacts, now: number, lesson: Lesson): void {
+    const deleted = this.cookie !== null && this.learnCookie(this.cookie, headers, now, lesson);
+    if (lesson.verdict === 'named') return;
+    const { naming, parameter } = this;
+    if (this.header !== '') {
+      const i = nextHeader(headers, this.header, 0);
+      if (i >= 0 && naming.teach(headers.bytes, headers.valueStart(i), headers.valueEnd(i), 0, lesson)) return;
+    }
+    if (parameter !== null) {
+      const i = nextHeader(headers, 'location', 0);
+      if (i >= 0 && parameter.find(headers.bytes, headers.valueStart(i), headers.valueEnd(i)))
+        naming.teach(headers.bytes, parameter.start, parameter.end, 0, lesson);
+    }
+    if (deleted && lesson.verdict === 'nothing' && session.recognised && session.affinity === this)
+      lesson.verdict = 'ended';
+  }
+
+  /** True when a line deletes the cookie. Apps delete on one path and set on another: the last that sets it counts. */
+  private learnCookie(cookie: Uint8Array, headers: Headers, now: number, lesson: Lesson): boolean {
+    let deleted = false;
+    if (!headers.has(Name.setCookie)) return false;
+    for (let i = headers.first(Name.setCookie); i < headers.count; i++) {
+      if (headers.id(i) !== Name.setCookie || !this.setCookie.read(headers, i, cookie)) continue;
+      const { valueStart, valueEnd } = this.setCookie;
+      const expires = this.setCookie.expiry(now);
+      if (expires < 0) deleted = true;
+      else this.naming.teach(headers.bytes, valueStart, valueEnd, expires, lesson);
+    }
+    return deleted;
+  }
+}

@@ -1,0 +1,110 @@
+/** The affinities whose name the client gives: header, query and path. */
+import { describe, expect, test } from 'vitest';
+import { readRequest, responseWith } from '../../test/support/heads.ts';
+import { Method } from '../http/head.ts';
+import { Splice } from '../http/splice.ts';
+import { Fingerprints } from '../table/fingerprint.ts';
+import { type Affinity, Lesson, Session } from './affinity.ts';
+import { HeaderAffinity } from './header.ts';
+import { PathAffinity } from './path.ts';
+import { QueryAffinity } from './query.ts';
+
+const now = 1_800_000_000;
+const names = new Fingerprints(Buffer.alloc(16, 'n'));
+const deps = { names, lifetime: 3 };
+const times = { idle: 0, absolute: 0 };
+const client = { clientAddress: '1.2.3.4', clientSecure: false };
+
+function recognise(affinity: Affinity, target: string, ...lines: string[]): Session | null {
+  const session = new Session();
+  const head = readRequest([`GET ${target} HTTP/1.1`, 'Host: a', ...lines, '', ''].join('\r\n'));
+  return affinity.recognise(head, client, now, session, new Splice()) ? session : null;
+}
+
+function expectName(affinity: Affinity, session: Session | null, name: string | null): void {
+  if (name === null) {
+    expect(session).toBe(null);
+    return;
+  }
+  const out = { hi: 0, lo: 0 };
+  names.hash(Buffer.from(name, 'latin1'), 0, name.length, out);
+  const known = { affinity, recognised: true, kind: 'key', verdict: 'valid', born: now, owner: 0, epoch: 0 };
+  expect(session).toMatchObject({ ...known, sid0: out.hi, sid1: out.lo, key: out.hi });
+}
+
+describe('header', () => {
+  const affinityOf = (endOnDelete = true) =>
+    new HeaderAffinity({ type: 'header', name: 'Mcp-Session-Id', endOnDelete, ...times }, deps);
+
+  test.each<[string[], string | null]>([
+    [['mcp-SESSION-id: a b'], 'a b'],
+    [['X: y', 'Mcp-Session-Id: one', 'Mcp-Session-Id: two'], 'one'],
+    [['Mcp-Session-Id:'], null],
+    [['Mcp-Session: one', 'Mcp_Session_Id: one'], null],
+    [[`Mcp-Session-Id: ${'x'.repeat(4097)}`], null],
+  ])('%j', (lines, name) => {
+    const affinity = affinityOf();
+    expectName(affinity, recognise(affinity, '/', ...lines), name);
+  });
+
+  test('a response mints the name that requests then carry', () => {
+    const affinity = affinityOf();
+    const lesson = new Lesson();
+    affinity.learn(new Session(), responseWith(200, 'mcp-session-id: one'), client, now, lesson);
+    const session = recognise(affinity, '/', 'Mcp-Session-Id: one');
+    expect(lesson).toMatchObject({ verdict: 'named', sid0: session?.sid0, sid1: session?.sid1, expires: 0 });
+  });
+
+  test.each<[number, number, boolean, string]>([
+    [Method.delete, 200, true, 'ended'],
+    [Method.delete, 204, true, 'ended'],
+    [Method.delete, 299, true, 'ended'],
+    [Method.delete, 405, true, 'nothing'],
+    [Method.delete, 300, true, 'nothing'],
+    [Method.post, 200, true, 'nothing'],
+    [Method.delete, 200, false, 'nothing'],
+  ])('method %i, status %i, endOnDelete %s: %s', (method, status, endOnDelete, verdict) => {
+    const affinity = affinityOf(endOnDelete);
+    const session = recognise(affinity, '/', 'Mcp-Session-Id: one') ?? new Session();
+    const lesson = new Lesson();
+    affinity.learn(session, responseWith(status), { ...client, method }, now, lesson);
+    expect(lesson.verdict).toBe(verdict);
+    const other = new Lesson();
+    affinityOf().learn(session, responseWith(status), { ...client, method }, now, other);
+    expect(other.verdict).toBe('nothing');
+  });
+});
+
+test.each<[string, string | null]>([
+  ['/?room=a', 'a'],
+  ['/x?y=1&room=a%20b&room=c', 'a b'],
+  ['/?r%6Fom=%41', 'A'],
+  ['/?room=', null],
+  ['/?Room=a', null],
+  ['/room=a', null],
+])('query %s', (target, name) => {
+  const affinity = new QueryAffinity({ type: 'query', name: 'room', ...times }, deps);
+  expectName(affinity, recognise(affinity, target), name);
+});
+
+test('a parameter is found however its name is encoded', () => {
+  const affinity = new QueryAffinity({ type: 'query', name: 'a b&é', ...times }, deps);
+  for (const target of ['/?a+b%26%C3%A9=x', '/?a%20b%26%c3%a9=x'])
+    expectName(affinity, recognise(affinity, target), 'x');
+  expectName(affinity, recognise(affinity, '/?a+b&%C3%A9=x'), null);
+});
+
+test.each<[string, string, string | null]>([
+  ['^/rooms/([^/]+)', '/rooms/7/chat?x=/rooms/8', '7'],
+  ['^/rooms/([^/]+)', '/rooms/%41b', '%41b'],
+  ['^/rooms/([^/]*)', '/rooms/', null],
+  ['^/rooms/([^/]+)', '/other/7', null],
+  ['^/rooms(?:/(\\d+))?', '/rooms', null],
+  ['x=(.*)', '/?x=1', null],
+  ['^/(x+)', `/${'x'.repeat(4097)}`, null],
+  ['^/(x+)', `/${'x'.repeat(4096)}`, 'x'.repeat(4096)],
+  ['^/(.*)', 'http://a/b', 'b'],
+])('path %s of %s', (pattern, target, name) => {
+  const affinity = new PathAffinity({ type: 'path', pattern, ...times }, deps);
+  expectName(affinity, recognise(affinity, target), name);
+});

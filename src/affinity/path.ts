@@ -1,0 +1,40 @@
+/** Affinity by a part of the path, such as the id of a room or a document: the one group of a regular expression. */
+import type { PathOptions } from '../config/options.ts';
+import { QUESTION } from '../http/bytes.ts';
+import type { RequestHead } from '../http/head.ts';
+import type { Affinity, ClientFacts, Session } from './affinity.ts';
+import { longestName, type NamedDependencies, Naming } from './named.ts';
+
+export class PathAffinity implements Affinity {
+  readonly name = 'path';
+  readonly binds = false;
+  readonly lifetime: number;
+  private readonly naming: Naming;
+  private readonly pattern: RegExp;
+  /** One byte more than counts, so that what did not fit shows. */
+  private readonly group = Buffer.alloc(longestName + 1);
+
+  constructor({ pattern }: PathOptions, { names, lifetime }: NamedDependencies) {
+    this.lifetime = lifetime;
+    this.naming = new Naming(names);
+    this.pattern = new RegExp(pattern);
+  }
+
+  /** The path counts as it was received, without the query. */
+  recognise(request: RequestHead, _client: ClientFacts, now: number, session: Session): boolean {
+    const { bytes, pathStart, pathEnd } = request;
+    let end = pathStart;
+    while (end < pathEnd && bytes[end] !== QUESTION) end++;
+    const key = this.pattern.exec(bytes.toString('latin1', pathStart, end))?.[1];
+    if (key === undefined) return false;
+    const length = this.group.write(key, 'latin1');
+    return this.naming.recognise(this.group, 0, length, this, now, session);
+  }
+
+  /** Never asked: the path names the sessions. */
+  begin(): void {}
+
+  bind(): boolean {
+    return false;
+  }
+}

@@ -1,0 +1,120 @@
+/** Places in heads where a name may stand: header, query parameter, path parameter. By position, without strings. */
+import { EQUALS, equalsIgnoreCase, hexValue, QUESTION, SEMICOLON, SLASH, SP } from '../http/bytes.ts';
+import type { Headers } from '../http/headers.ts';
+import { longestName } from './named.ts';
+
+const AMPERSAND = 38;
+const PERCENT = 37;
+const PLUS = 43;
+const HASH = 35;
+
+/** Index of the next header of that name from `i` on, -1 when there is none. `lower`: the name in lower case. */
+export function nextHeader(headers: Headers, lower: string, i: number): number {
+  for (let n = i; n < headers.count; n++)
+    if (equalsIgnoreCase(headers.bytes, headers.lineStart(n), headers.nameEnd(n), lower)) return n;
+  return -1;
+}
+
+/** The value found last: `bytes[start..end)`, until the next search. */
+export class QueryParameter {
+  bytes: Uint8Array = new Uint8Array(0);
+  start = 0;
+  end = 0;
+  private readonly name: Uint8Array;
+  /** One byte more than counts, so that what did not fit shows. */
+  private readonly decoded = new Uint8Array(longestName + 1);
+
+  constructor(name: string) {
+    this.name = Buffer.from(name);
+  }
+
+  /**
+   * Finds the first parameter of the name with a value in a target. A value with `%` or `+` is decoded, as forms write
+   * it; any other stays where it is.
+   */
+  find(bytes: Uint8Array, start: number, end: number): boolean {
+    let p = start;
+    while (p < end && bytes[p] !== QUESTION) p++;
+    while (p < end) {
+      p++;
+      const value = this.behindName(bytes, p, end);
+      let escaped = false;
+      if (value >= 0) p = value;
+      for (; p < end && bytes[p] !== AMPERSAND; p++) escaped ||= bytes[p] === PERCENT || bytes[p] === PLUS;
+      if (value < 0 || value === p) continue;
+      if (escaped) this.decode(bytes, value, p);
+      else {
+        this.bytes = bytes;
+        this.start = value;
+        this.end = p;
+      }
+      return true;
+    }
+    return false;
+  }
+
+  /** Where the value begins when a pair of that name begins at `p`, else -1. */
+  private behindName(bytes: Uint8Array, start: number, end: number): number {
+    let p = start;
+    for (const want of this.name) {
+      if (p >= end || bytes[p] === AMPERSAND || bytes[p] === EQUALS) return -1;
+      const unit = unitAt(bytes, p, end);
+      if ((unit & 255) !== want) return -1;
+      p += unit >> 8;
+    }
+    return p < end && bytes[p] === EQUALS ? p + 1 : -1;
+  }
+
+  private decode(bytes: Uint8Array, start: number, end: number): void {
+    const { decoded } = this;
+    let n = 0;
+    for (let p = start; p < end && n < decoded.length; n++) {
+      const unit = unitAt(bytes, p, end);
+      decoded[n] = unit & 255;
+      p += unit >> 8;
+    }
+    this.bytes = decoded;
+    this.start = 0;
+    this.end = n;
+  }
+}
+
+/** The byte that stands at `p`, decoded, and above it how many bytes it takes. A `%` without two hex digits is itself. */
+function unitAt(bytes: Uint8Array, p: number, end: number): number {
+  const byte = bytes[p]!;
+  if (byte === PLUS) return SP | (1 << 8);
+  if (byte !== PERCENT || p + 2 >= end) return byte | (1 << 8);
+  const high = hexValue[bytes[p + 1]!]!;
+  const low = hexValue[bytes[p + 2]!]!;
+  return high === 255 || low === 255 ? byte | (1 << 8) : (high << 4) | low | (3 << 8);
+}
+
+/** `;name=value` at the end of a path's segment. */
+export class PathParameter {
+  start = 0;
+  end = 0;
+  private readonly lower: string;
+
+  constructor(name: string) {
+    this.lower = name.toLowerCase();
+  }
+
+  /** Finds the first of the name with a value in a target or URL. */
+  find(bytes: Uint8Array, start: number, end: number): boolean {
+    const { lower } = this;
+    for (let p = start; p < end; p++) {
+      const byte = bytes[p];
+      if (byte === QUESTION || byte === HASH) return false;
+      if (byte !== SEMICOLON) continue;
+      const equals = p + 1 + lower.length;
+      if (equals >= end || bytes[equals] !== EQUALS || !equalsIgnoreCase(bytes, p + 1, equals, lower)) continue;
+      let q = equals + 1;
+      while (q < end && bytes[q] !== SEMICOLON && bytes[q] !== SLASH && bytes[q] !== QUESTION && bytes[q] !== HASH) q++;
+      if (q === equals + 1) continue;
+      this.start = equals + 1;
+      this.end = q;
+      return true;
+    }
+    return false;
+  }
+}

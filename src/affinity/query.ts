@@ -1,0 +1,33 @@
+/** Affinity by a query parameter: whoever gives the same key gets the same server, also when servers are added. */
+import type { QueryOptions } from '../config/options.ts';
+import type { RequestHead } from '../http/head.ts';
+import type { Affinity, ClientFacts, Session } from './affinity.ts';
+import { type NamedDependencies, Naming } from './named.ts';
+import { QueryParameter } from './place.ts';
+
+export class QueryAffinity implements Affinity {
+  readonly name = 'query';
+  readonly binds = false;
+  readonly lifetime: number;
+  private readonly naming: Naming;
+  private readonly parameter: QueryParameter;
+
+  constructor({ name }: QueryOptions, { names, lifetime }: NamedDependencies) {
+    this.lifetime = lifetime;
+    this.naming = new Naming(names);
+    this.parameter = new QueryParameter(name);
+  }
+
+  recognise(request: RequestHead, _client: ClientFacts, now: number, session: Session): boolean {
+    const { parameter } = this;
+    if (!parameter.find(request.bytes, request.pathStart, request.pathEnd)) return false;
+    return this.naming.recognise(parameter.bytes, parameter.start, parameter.end, this, now, session);
+  }
+
+  /** Never asked: the client names the sessions. */
+  begin(): void {}
+
+  bind(): boolean {
+    return false;
+  }
+}

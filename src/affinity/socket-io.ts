@@ -1,0 +1,149 @@
+/**
+ * Affinity of Socket.IO (Engine.IO) clients without cookies: the server names the session in the body of the handshake's
+ * response, the client repeats the name as `sid` in the query. A client that begins with WebSocket has one connection
+ * and needs no affinity.
+ *
+ *      0{"sid":"..."                     Engine.IO 4
+ *      97:0{"sid":"..."                  Engine.IO 3, as text: length in front
+ *      00 09 07 FF 0{"sid":"..."         Engine.IO 3, as bytes: 0, digits of the length, 255
+ *      ___eio[0]("0{\"sid\":\"...        JSONP: one of the texts, in a string
+ */
+import type { SocketIoOptions } from '../config/options.ts';
+import { COLON, QUESTION, SLASH } from '../http/bytes.ts';
+import { Method, type RequestHead } from '../http/head.ts';
+import type { Affinity, ClientFacts, Lesson, Session } from './affinity.ts';
+import { type NamedDependencies, Naming } from './named.ts';
+import { QueryParameter } from './place.ts';
+
+/** Bytes of a body within which the sid has to stand. */
+const longestOpening = 1024;
+
+const polling = Buffer.from('polling');
+const jsonp = Buffer.from('___eio[');
+
+export class SocketIoAffinity implements Affinity {
+  readonly name = 'socket.io';
+  readonly binds = false;
+  readonly lifetime: number;
+  private readonly naming: Naming;
+  /** Without the slash at its end. */
+  private readonly path: Uint8Array;
+  private readonly sid = new QueryParameter('sid');
+  private readonly version = new QueryParameter('EIO');
+  private readonly transport = new QueryParameter('transport');
+
+  constructor({ path }: SocketIoOptions, { names, lifetime }: NamedDependencies) {
+    this.lifetime = lifetime;
+    this.naming = new Naming(names);
+    this.path = Buffer.from(path.replace(/\/$/, ''), 'latin1');
+  }
+
+  recognise(request: RequestHead, _client: ClientFacts, now: number, session: Session): boolean {
+    const { bytes, pathStart, pathEnd } = request;
+    if (!this.isBelow(bytes, pathStart, pathEnd)) return false;
+    const { sid, transport } = this;
+    if (sid.find(bytes, pathStart, pathEnd))
+      return this.naming.recognise(sid.bytes, sid.start, sid.end, this, now, session);
+    if (
+      request.method === Method.get &&
+      this.version.find(bytes, pathStart, pathEnd) &&
+      transport.find(bytes, pathStart, pathEnd) &&
+      polling.compare(transport.bytes, transport.start, transport.end) === 0
+    )
+      session.reader = this;
+    return false;
+  }
+
+  /** Never asked: the server names the sessions. */
+  begin(): void {}
+
+  bind(): boolean {
+    return false;
+  }
+
+  learnBody(text: Buffer, _now: number, lesson: Lesson): boolean {
+    const limit = Math.min(text.length, longestOpening);
+    const isScript = text[0] === jsonp[0];
+    const start = openingOf(text, limit, isScript);
+    if (start < 0) return true;
+    if (start < limit) {
+      // In a script every quote and backslash has a backslash; the last one may be cut off from what it stands for.
+      const json = text.toString('latin1', start, limit);
+      const sid = sidOf(isScript ? json.replace(/\\(.?)/g, '$1') : json);
+      if (sid === null) return true;
+      if (sid !== '') {
+        const bytes = Buffer.from(sid, 'latin1');
+        this.naming.teach(bytes, 0, bytes.length, 0, lesson);
+        return true;
+      }
+    }
+    return text.length >= longestOpening;
+  }
+
+  private isBelow(bytes: Uint8Array, start: number, end: number): boolean {
+    const { path } = this;
+    const after = start + path.length;
+    if (after > end) return false;
+    for (let i = 0; i < path.length; i++) if (bytes[start + i] !== path[i]) return false;
+    return after === end || bytes[after] === SLASH || bytes[after] === QUESTION;
+  }
+}
+
+const zero = 48;
+const brace = 123;
+
+/** Where the JSON of an open packet begins; -1: there is none; `end`: more is needed. */
+function openingOf(text: Buffer, end: number, isScript: boolean): number {
+  let p = 0;
+  if (isScript) {
+    for (; p < jsonp.length; p++) {
+      if (p >= end) return end;
+      if (text[p] !== jsonp[p]) return -1;
+    }
+    while (p < end && isDigit(text[p]!)) p++;
+    for (const want of [93, 40, 34]) {
+      if (p >= end) return end;
+      if (text[p++] !== want) return -1;
+    }
+  }
+  if (p >= end) return end;
+  if (text[p] === 0) {
+    for (p++; p < end && text[p]! < 10; ) p++;
+    if (p >= end) return end;
+    if (text[p++] !== 255) return -1;
+  } else if (text[p] !== zero) {
+    const digits = p;
+    while (p < end && isDigit(text[p]!)) p++;
+    if (p >= end) return end;
+    if (p === digits || text[p++] !== COLON) return -1;
+  }
+  if (p >= end) return end;
+  if (text[p++] !== zero) return -1;
+  if (p >= end) return end;
+  return text[p] === brace ? p : -1;
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= zero && byte <= 57;
+}
+
+/**
+ * The member `sid` of the JSON object that `json` begins with; '' when more of it is needed, null when it has none that
+ * could be a name. One pass: `token` goes on where it stopped.
+ */
+function sidOf(json: string): string | null {
+  const token = /"((?:[^"\\]|\\.)*)"(\s*:)?|[{}[\]]|[^"{}[\]]+/y;
+  let depth = 0;
+  let isSid = false;
+  for (let found = token.exec(json); found !== null; found = token.exec(json)) {
+    const [all, text, colon] = found;
+    if (all === '{' || all === '[') depth++;
+    else if (all === '}' || all === ']') depth--;
+    if (depth === 0) return null;
+    // A key may end where the text was cut off, before its colon: then more is needed anyway.
+    if (isSid && text !== undefined) return /^[\x21-\x5b\x5d-\x7e]{1,128}$/.test(text) ? text : null;
+    if (isSid && all.trim() !== '') return null;
+    isSid = depth === 1 && ((text === 'sid' && colon !== undefined) || (isSid && all.trim() === ''));
+  }
+  return '';
+}

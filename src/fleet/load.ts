@@ -1,0 +1,103 @@
+/**
+ * How much goes on at each server, pool and listener, over all workers: words of shared memory, so that least-requests,
+ * caps and limits count what the others do too. Every worker also notes its own share: when it dies, that is taken off.
+ *
+ *      slot 0              slot 1              ...    worker 0                      worker 1
+ *      running waiting failures turns | running ...   | its share of each slot ...   | its share ...
+ *
+ * A slot is one number of the table's (table/numbers.ts).
+ */
+
+const slotWords = 4;
+const field = { running: 0, waiting: 1, failures: 2, turns: 3 } as const;
+const shareWords = 2;
+
+export class Load {
+  readonly buffer: SharedArrayBuffer;
+  private readonly words: Int32Array<SharedArrayBuffer>;
+  private readonly slots: number;
+  /** First word of this worker's shares. */
+  private readonly share: number;
+
+  /** `worker` counts from 0. Throws RangeError when the buffer is too small for it. */
+  constructor(buffer: SharedArrayBuffer, slots: number, worker: number) {
+    this.buffer = buffer;
+    this.words = new Int32Array(buffer);
+    this.slots = slots;
+    this.share = shareOf(slots, worker);
+    if (this.words.length < shareOf(slots, worker + 1)) throw new RangeError(`no room for worker ${worker}`);
+  }
+
+  /** For slots 0 to `slots` - 1 and so many workers. */
+  static create(slots: number, workers: number): SharedArrayBuffer {
+    return new SharedArrayBuffer(shareOf(slots, workers) * 4);
+  }
+
+  /** For one slot and one worker: what nobody else counts in. */
+  static alone(): Load {
+    return new Load(Load.create(1, 1), 1, 0);
+  }
+
+  running(slot: number): number {
+    return this.words[slot * slotWords + field.running]!;
+  }
+
+  /** A negative `by` takes off. */
+  run(slot: number, by: number): void {
+    this.words[this.share + slot * shareWords]! += by;
+    Atomics.add(this.words, slot * slotWords + field.running, by);
+  }
+
+  /** One more unless `max` run already: of several workers that try for the last place one gets it. */
+  tryRun(slot: number, max: number): boolean {
+    const at = slot * slotWords + field.running;
+    if (Atomics.add(this.words, at, 1) < max) {
+      this.words[this.share + slot * shareWords]! += 1;
+      return true;
+    }
+    Atomics.sub(this.words, at, 1);
+    return false;
+  }
+
+  waiting(slot: number): number {
+    return this.words[slot * slotWords + field.waiting]!;
+  }
+
+  wait(slot: number, by: number): void {
+    this.words[this.share + slot * shareWords + 1]! += by;
+    Atomics.add(this.words, slot * slotWords + field.waiting, by);
+  }
+
+  failures(slot: number): number {
+    return this.words[slot * slotWords + field.failures]!;
+  }
+
+  /** One thread writes it: the one that judges health. */
+  setFailures(slot: number, failures: number): void {
+    Atomics.store(this.words, slot * slotWords + field.failures, failures);
+  }
+
+  /** Number of the next turn at this slot, whichever worker takes it; turns that nobody wanted are skipped. */
+  takeTurn(slot: number): number {
+    return Atomics.add(this.words, slot * slotWords + field.turns, 1) >>> 0;
+  }
+
+  skipTurns(slot: number, turns: number): void {
+    Atomics.add(this.words, slot * slotWords + field.turns, turns);
+  }
+
+  /** A worker has died: what it had running and waiting is over. Before another one takes its number. */
+  forget(worker: number): void {
+    const share = shareOf(this.slots, worker);
+    for (let slot = 0; slot < this.slots; slot++) {
+      for (const which of [field.running, field.waiting]) {
+        const left = Atomics.exchange(this.words, share + slot * shareWords + which, 0);
+        if (left !== 0) Atomics.sub(this.words, slot * slotWords + which, left);
+      }
+    }
+  }
+}
+
+function shareOf(slots: number, worker: number): number {
+  return slots * (slotWords + worker * shareWords);
+}

@@ -1,0 +1,120 @@
+/** Gateway API: listeners of Gateways, and the rules of HTTPRoutes with the Services that they lead to. */
+import { importRule, type RuleContext } from './gateway-rule.ts';
+import type { Draft } from './kubernetes-draft.ts';
+import { carryHead, type KubernetesObject } from './kubernetes-objects.ts';
+import type { Part } from './kubernetes-part.ts';
+import type { Services } from './kubernetes-servers.ts';
+import { hostOf, parsePort } from './kubernetes-values.ts';
+
+interface Listener {
+  readonly gateway: KubernetesObject;
+  readonly name: string;
+  readonly port: number;
+  readonly host: string;
+  readonly secure: boolean;
+  readonly part: Part;
+}
+
+const apiGroup = /^gateway\.networking\.(?:k8s|x-k8s)\.io$/;
+
+export function importGateways(objects: readonly KubernetesObject[], services: Services, draft: Draft): void {
+  const ours = objects.filter(({ group }) => apiGroup.test(group));
+  const listeners = ours.filter(({ kind }) => kind === 'Gateway').flatMap(listenersOf);
+  const before = draft.size;
+  for (const object of ours) {
+    if (object.kind === 'HTTPRoute') importRoute(object, listeners, { objects, services, draft });
+  }
+  if (draft.size > before) openListeners(listeners, draft);
+}
+
+function listenersOf(gateway: KubernetesObject): Listener[] {
+  const { part } = gateway;
+  part.leave('there is nothing like it here');
+  part.get('metadata')?.leave('it describes the object to Kubernetes only');
+  part.at('spec', 'gatewayClassName')?.leave('Limpet is the gateway, whatever its class');
+  return (part.at('spec', 'listeners')?.items() ?? []).flatMap((one): Listener[] => {
+    const protocol = one.textAt('protocol') ?? 'HTTP';
+    const port = parsePort(one.textAt('port'));
+    const host = hostOf(one.textAt('hostname') ?? '');
+    if ((protocol !== 'HTTP' && protocol !== 'HTTPS') || port === null || host === null) {
+      one.leave(port === null || host === null ? 'its port or its hostname is none' : 'only HTTP is listened for here');
+      return [];
+    }
+    one.leave('every route is on every listener here');
+    return [{ gateway, name: one.textAt('name') ?? '', port, host, secure: protocol === 'HTTPS', part: one }];
+  });
+}
+
+/** TLS ends elsewhere: beside a plain listener a secure one is needless, alone it is plain. */
+function openListeners(listeners: readonly Listener[], draft: Draft): void {
+  const plain = listeners.some(({ secure }) => !secure);
+  for (const { gateway, port, secure, part, host } of listeners) {
+    if (secure && plain) {
+      part.leave('TLS is ended before Limpet; its routes are served by the HTTP listener');
+      continue;
+    }
+    carryHead(gateway);
+    draft.listen(port);
+    part.carryAt('port');
+    part.carryAt('name');
+    if (host !== '') part.carryAt('hostname');
+    part.get('tls')?.leave('TLS is ended before Limpet');
+    if (secure) part.get('protocol')?.change('the listener speaks plain HTTP: end TLS before it');
+    else part.carryAt('protocol');
+  }
+  if (draft.listeners === 0) draft.listen(80);
+}
+
+function importRoute(
+  route: KubernetesObject,
+  listeners: readonly Listener[],
+  all: Omit<RuleContext, 'hosts' | 'route'>,
+): void {
+  const spec = route.part.get('spec');
+  spec?.leave('there is nothing like it here');
+  const parents = spec?.get('parentRefs')?.items() ?? [];
+  const attached = parents.flatMap((parent) => {
+    const gateway = parent.textAt('name');
+    const section = parent.textAt('sectionName');
+    return listeners.filter(
+      (one) => one.gateway.name === gateway && (section === null || one.name === section || section === ''),
+    );
+  });
+  const hosts = hostsOf(spec?.get('hostnames') ?? null, attached);
+  const before = all.draft.size;
+  for (const [index, rule] of (spec?.get('rules')?.items() ?? []).entries()) {
+    importRule(rule, index, { ...all, hosts, route });
+  }
+  if (all.draft.size === before) return;
+  carryHead(route);
+  for (const parent of parents) {
+    parent.leave('every route is on every listener here');
+    if (attached.length === 0)
+      parent.get('name')?.change('this Gateway is not in the file: the listeners of the config are a guess');
+    else parent.carryAt('name');
+    if (listeners.length === 1) parent.carryAt('sectionName');
+  }
+}
+
+/** A route without names has those of its listeners; with names, those of them that its listeners have too. */
+function hostsOf(written: Part | null, attached: readonly Listener[]): ReadonlyMap<string, Part | null> {
+  const above = attached.length === 0 ? [''] : attached.map(({ host }) => host);
+  const hosts = new Map<string, Part | null>();
+  const names = written?.items() ?? [];
+  if (names.length === 0) for (const host of above) hosts.set(host, null);
+  for (const part of names) {
+    const name = hostOf(part.text() ?? '');
+    const met = name === null || name === '' ? [] : above.flatMap((host) => meet(name, host) ?? []);
+    if (met.length === 0) part.leave('it is no name of a host that a listener of this route has');
+    for (const host of met) if (!hosts.has(host)) hosts.set(host, part);
+  }
+  return hosts;
+}
+
+/** The narrower of two host patterns, when the other one holds it. */
+function meet(a: string, b: string): string | null {
+  const holds = (wide: string, name: string) =>
+    wide === '' || wide === name || (wide.startsWith('*.') && name.endsWith(wide.slice(1)));
+  if (holds(b, a)) return a;
+  return holds(a, b) ? b : null;
+}

@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { type families, importFixtures } from '../../test/support/import-fixtures.ts';
+import { countLines, guessKind, importText, writeImported } from './import.ts';
+
+describe('whose config it is', () => {
+  test.each([
+    ['upstream a { server b; }', 'a.txt', 'nginx'],
+    ['global\n  daemon\ndefaults\n  mode http\n', 'x', 'haproxy'],
+    ['# server {\nbackend b\n  server s 1.2.3.4:80\n', 'x.conf', 'haproxy'],
+    ['apiVersion: v1\nkind: Service\n---\nkind: Ingress\n', 'x.yaml', 'ingress'],
+    ['kind: HTTPRoute\n', 'x.yaml', 'gateway'],
+    ['{ "kind": "Ingress" }', 'x.json', 'ingress'],
+    ['gzip on;', 'x.conf', 'nginx'],
+    ['maxconn 5', 'x.cfg', 'haproxy'],
+    ['hello', 'x.txt', null],
+    ['upstream a { }\nbackend b\n', 'x.txt', null],
+    ['upstream a { }\nbackend b\n', 'x.cfg', 'haproxy'],
+  ])('%j in %s', (text, file, kind) => expect(guessKind(text, file)).toBe(kind));
+
+  test('of every fixture', () => {
+    const guessed = (family: (typeof families)[number]) =>
+      new Set(importFixtures(family).map(({ text, name }) => guessKind(text, name)));
+    expect(guessed('nginx')).toEqual(new Set(['nginx']));
+    expect(guessed('haproxy')).toEqual(new Set(['haproxy']));
+    for (const kind of guessed('kubernetes')) expect(['ingress', 'gateway']).toContain(kind);
+  });
+
+  test('is asked for when it is not clear', () => {
+    expect(() => importText('hello', 'x.txt')).toThrow('cannot tell whose config x.txt is: say --from nginx');
+  });
+});
+
+test('what is written is YAML whose comments hold no byte that ends them', () => {
+  const note = { line: 3, text: 'a\rb\u2028c\x1b[31m', why: 'because', kind: 'left-out' as const };
+  const yaml = writeImported({ config: { pools: { a: 1 } }, notes: [note] }, 'evil\nname');
+  expect(yaml).toBe(
+    '# Imported from evil name. Not carried over, or not exactly:\n#\n# line 3, left out: a b c [31m\n#     because\n\npools:\n  a: 1\n',
+  );
+  expect(parse(yaml)).toEqual({ pools: { a: 1 } });
+});
+
+test('lines are counted once each, those that say something', () => {
+  const note = (line: number, kind: 'changed' | 'left-out') => ({ line, text: '', why: '', kind });
+  const notes = [note(2, 'changed'), note(2, 'changed'), note(4, 'left-out')];
+  expect(countLines('# c\na\n\nb\n---\n  # d\n c', notes)).toEqual({ carried: 1, changed: 1, leftOut: 1 });
+});

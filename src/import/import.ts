@@ -1,0 +1,75 @@
+/** Another balancer's config as a limpet.yaml: guesses whose it is, has it read, and writes what came of it. */
+import { stringify } from 'yaml';
+import { UsageError } from '../errors.ts';
+import { importHaproxy } from './haproxy.ts';
+import { type Imported, type Importer, type ImportKind, importKinds, type Note } from './imported.ts';
+import { importKubernetes } from './kubernetes.ts';
+import { importNginx } from './nginx.ts';
+
+const importers: Readonly<Record<ImportKind, Importer>> = {
+  nginx: importNginx,
+  haproxy: importHaproxy,
+  ingress: importKubernetes,
+  gateway: importKubernetes,
+};
+
+const manifest =
+  /(?:^|[{,])[\s-]*"?kind"?\s*:\s*"?(Ingress|HTTPRoute|Gateway|BackendLBPolicy|XBackendTrafficPolicy)\b/m;
+const haproxy = /^(?:global|defaults|listen|frontend|backend)\b[^{;]*$/m;
+const nginx = /(?:^|[\s;{}])(?:http|server|upstream\s+[^\s{};]+|location\s+[^{};]+)\s*\{/;
+
+/** By content first: a name says less. null: it is none of them, or could be more than one. */
+export function guessKind(text: string, file: string): ImportKind | null {
+  const plain = text.replace(/^\s*#.*$/gm, '');
+  const kind = manifest.exec(plain)?.[1];
+  const found: ImportKind[] = [];
+  if (kind !== undefined) found.push(kind === 'Ingress' ? 'ingress' : 'gateway');
+  if (nginx.test(plain)) found.push('nginx');
+  if (haproxy.test(plain)) found.push('haproxy');
+  const [only, ...more] = found;
+  if (only !== undefined && more.length === 0) return only;
+  const named: ImportKind | null = /\.cfg$/.test(file) ? 'haproxy' : /\.conf$/.test(file) ? 'nginx' : null;
+  return named !== null && (found.length === 0 || found.includes(named)) ? named : null;
+}
+
+/** Throws UsageError when the text is no config of that kind, or the kind is not told and cannot be guessed. */
+export function importText(text: string, file: string, from?: ImportKind): Imported {
+  const kind = from ?? guessKind(text, file);
+  if (kind !== null) return importers[kind](text, file);
+  throw new UsageError(`cannot tell whose config ${file} is: say --from ${importKinds.join(', --from ')}`);
+}
+
+/** The limpet.yaml, with all that was not carried over as comments at its head. */
+export function writeImported({ config, notes }: Imported, file: string): string {
+  const told = notes.map(({ line, text, why, kind }) => {
+    const what = kind === 'changed' ? 'changed' : 'left out';
+    return `# line ${line}, ${what}: ${oneLine(text, 120)}\n#     ${oneLine(why, 500)}\n`;
+  });
+  const head = [`# Imported from ${oneLine(file, 300)}`];
+  head.push(told.length === 0 ? '. All of it is carried over.\n' : '. Not carried over, or not exactly:\n#\n');
+  return `${head.join('')}${told.join('')}\n${stringify(config, { lineWidth: 0, aliasDuplicateObjects: false })}`;
+}
+
+/** A comment ends with its line, and no byte of the file shall steer a terminal. */
+function oneLine(text: string, longest: number): string {
+  const clean = text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ').trim();
+  return clean.length <= longest ? clean : `${clean.slice(0, longest)} ...`;
+}
+
+export interface LineCounts {
+  readonly carried: number;
+  readonly changed: number;
+  readonly leftOut: number;
+}
+
+/** Of the lines that say something: no comments, no blank ones, no `---` between documents. */
+export function countLines(text: string, notes: readonly Note[]): LineCounts {
+  const kinds = new Map<number, Note['kind']>();
+  for (const { line, kind } of notes) if (kinds.get(line) !== 'changed') kinds.set(line, kind);
+  const says = text
+    .split('\n')
+    .filter((line) => /^\s*[^\s#]/.test(line.replace(/^\uFEFF/, '')) && line.trim() !== '---');
+  const changed = Array.from(kinds.values()).filter((kind) => kind === 'changed').length;
+  const leftOut = kinds.size - changed;
+  return { carried: Math.max(0, says.length - kinds.size), changed, leftOut };
+}

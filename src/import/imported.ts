@@ -1,0 +1,26 @@
+/** What an importer makes of another balancer's config: a config of ours, and every line that it did not carry over. */
+
+export interface Imported {
+  /** As a person would write it in limpet.yaml: names of fields as in docs/reference/config.md, defaults left out. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** In the order of the file. A line that is neither in here nor carried over is a bug. */
+  readonly notes: readonly Note[];
+}
+
+export interface Note {
+  /** 1-based, in the file that was read. */
+  readonly line: number;
+  /** The line as it stands there, without white space around it. */
+  readonly text: string;
+  /** Why it is not carried over, or what about it is different now: one sentence. */
+  readonly why: string;
+  /** left-out: nothing of it is in the config. changed: it is, but not exactly. */
+  readonly kind: 'left-out' | 'changed';
+}
+
+/** Throws UsageError, with the line, for a text that is no config of that program at all. */
+export type Importer = (text: string, file: string) => Imported;
+
+/** Whose configs are read. Ingress and Gateway API are manifests of Kubernetes. */
+export const importKinds = ['nginx', 'haproxy', 'ingress', 'gateway'] as const;
+export type ImportKind = (typeof importKinds)[number];

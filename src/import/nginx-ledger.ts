@@ -1,0 +1,77 @@
+/** What became of each directive, and from that of each line: carried over, changed, or left out with a reason. */
+import type { Note } from './imported.ts';
+import type { Directive } from './nginx-syntax.ts';
+
+interface Fate {
+  carried: boolean;
+  /** What is not quite the same. */
+  readonly changes: Set<string>;
+  /** Why nothing of it is in the config; the first reason stays. */
+  reason: string;
+}
+
+export class Ledger {
+  private readonly fates = new Map<Directive, Fate>();
+
+  /** The config says what the directive says, or it says what holds here anyway. */
+  carry(directive: Directive): void {
+    this.fateOf(directive).carried = true;
+  }
+
+  /** It is carried over, and `why` is what is not quite the same. */
+  change(directive: Directive, why: string): void {
+    const fate = this.fateOf(directive);
+    fate.carried = true;
+    fate.changes.add(why);
+  }
+
+  /** With all that stands in its block. Told only when nothing else carries it over. */
+  leaveOut(directive: Directive, why: string): void {
+    const fate = this.fateOf(directive);
+    if (fate.reason === '') fate.reason = why;
+    for (const inner of directive.block ?? []) this.leaveOut(inner, why);
+  }
+
+  isCarried(directive: Directive): boolean {
+    return this.fates.get(directive)?.carried ?? false;
+  }
+
+  /** One note for each line, however many directives stand on it. Throws for a directive of which nobody has said anything. */
+  notes(directives: readonly Directive[], text: string): Note[] {
+    const rows = text.split('\n');
+    const byLine = new Map<number, { kept: boolean; readonly whys: Set<string> }>();
+    const visit = (directive: Directive): void => {
+      const fate = this.fates.get(directive);
+      if (fate === undefined || (!fate.carried && fate.reason === '')) {
+        throw new Error(`nothing was decided about "${directive.name}" of line ${directive.line}`);
+      }
+      const whys = fate.carried ? fate.changes : [fate.reason];
+      for (const number of directive.lines) {
+        const row = byLine.get(number) ?? { kept: false, whys: new Set<string>() };
+        byLine.set(number, row);
+        if (fate.carried) row.kept = true;
+        // What is different is told where the directive begins; what is missing, on every line of it.
+        if (!fate.carried || number === directive.line) for (const why of whys) row.whys.add(why);
+      }
+      directive.block?.forEach(visit);
+    };
+    directives.forEach(visit);
+    return Array.from(byLine)
+      .filter(([, { whys }]) => whys.size > 0)
+      .sort(([a], [b]) => a - b)
+      .map(([line, { kept, whys }]) => ({
+        line,
+        text: (rows[line - 1] ?? '').trim(),
+        why: Array.from(whys).join('; '),
+        kind: kept ? 'changed' : 'left-out',
+      }));
+  }
+
+  private fateOf(directive: Directive): Fate {
+    const known = this.fates.get(directive);
+    if (known !== undefined) return known;
+    const fate: Fate = { carried: false, changes: new Set(), reason: '' };
+    this.fates.set(directive, fate);
+    return fate;
+  }
+}

@@ -1,0 +1,119 @@
+/** `listen` and what belongs to it: addresses, trusted proxies, and the headers that are set here anyway. */
+import { isIP } from 'node:net';
+import type { Ledger } from './nginx-ledger.ts';
+import type { Directive } from './nginx-syntax.ts';
+import { listenAddress, parseWhole } from './nginx-values.ts';
+
+export interface Listeners {
+  /** What each address has of its own. */
+  readonly addresses: Map<string, { readonly directive: Directive; readonly config: Record<string, unknown> }>;
+  /** `listen ... ssl`. */
+  readonly tls: Directive[];
+  /** What all listeners have. */
+  readonly common: Record<string, unknown>;
+  readonly saidBy: Map<string, Directive>;
+  readonly trusted: string[];
+}
+
+/** Where a listener goes that nobody told its address. */
+const guess = ':8080';
+
+export function addListener(directive: Directive, { addresses, tls }: Listeners, ledger: Ledger): void {
+  const [text = '', ...parameters] = directive.args;
+  if (parameters.includes('ssl') || parameters.includes('quic')) {
+    tls.push(directive);
+    return;
+  }
+  const address = listenAddress(text);
+  if (address === null) {
+    ledger.leaveOut(directive, `"${text}" is no address to listen on`);
+    return;
+  }
+  const known = addresses.get(address);
+  const config = known?.config ?? { address };
+  if (known === undefined) addresses.set(address, { directive, config });
+  ledger.carry(directive);
+  for (const parameter of parameters) {
+    const backlog = parseWhole(/^backlog=(.*)$/.exec(parameter)?.[1], 1, 65_535);
+    if (backlog !== null) config.backlog = backlog;
+    else if (parameter === 'reuseport') config.reusePort = true;
+    // Which server is the default one shows in the order of the routes.
+    else if (!/^(default|default_server)$/.test(parameter)) ledger.change(directive, `"${parameter}" is left out`);
+  }
+}
+
+/** As limpet.yaml has them, at least one. `reason` is where it is told that an address is a guess. */
+export function writeListeners(listeners: Listeners, reason: Directive | undefined, ledger: Ledger): unknown[] {
+  const { addresses, tls, common, trusted } = listeners;
+  // `:80` takes IPv6 as well: the same port of [::] again could not be listened on.
+  for (const [address, { directive }] of addresses) {
+    const [, port] = /^\[::\](:[0-9]+)$/.exec(address) ?? [];
+    if (port === undefined || !addresses.has(port)) continue;
+    addresses.delete(address);
+    ledger.change(directive, `${port} takes IPv6 as well`);
+  }
+  const clear = Array.from(addresses.values());
+  for (const { directive, config } of clear) {
+    const wide = String(config.address).replace(/^.*(?=:[0-9]+$)/, '');
+    if (wide !== config.address && addresses.has(wide)) {
+      addresses.delete(String(config.address));
+      ledger.change(directive, `${wide} takes it as well`);
+    }
+  }
+  for (const directive of tls) {
+    const tail = 'TLS is not ended here, so put a proxy that ends it in front';
+    if (addresses.size > 0 && !addresses.has(guess))
+      ledger.leaveOut(directive, `${tail}: the other listeners serve these routes in the clear`);
+    else {
+      ledger.change(directive, `${tail}: ${guess} serves these routes in the clear`);
+      addresses.set(guess, { directive, config: { address: guess } });
+    }
+  }
+  if (addresses.size === 0) {
+    addresses.set(guess, {
+      directive: reason ?? { name: '', args: [], block: null, line: 1, lines: [] },
+      config: { address: guess },
+    });
+    if (reason !== undefined) ledger.change(reason, `nothing says where to listen: ${guess} is a guess`);
+  }
+  const proxies = trusted.length === 0 ? {} : { trustedProxies: trusted };
+  return Array.from(addresses.values(), ({ config }) => ({ ...config, ...proxies, ...common }));
+}
+
+export function trust(directive: Directive, { trusted }: Listeners, ledger: Ledger): void {
+  const [text = ''] = directive.args;
+  const proxy = text === 'unix:' ? 'unix' : text;
+  const [host = '', bits] = proxy.split('/');
+  const widest = isIP(host) === 4 ? 32 : 128;
+  const block =
+    isIP(host) > 0 && proxy.split('/').length <= 2 && (bits === undefined || parseWhole(bits, 0, widest) !== null);
+  if (proxy !== 'unix' && !block) {
+    ledger.leaveOut(directive, `"${text}" is no address and no block of addresses`);
+    return;
+  }
+  if (!trusted.includes(proxy)) trusted.push(proxy);
+  ledger.carry(directive);
+}
+
+/** True: what it asks for holds here anyway, and nothing has to be written. */
+export function carryHeader(directive: Directive, ledger: Ledger): boolean {
+  const { name, args } = directive;
+  const [first = '', second = ''] = args;
+  const header = first.toLowerCase();
+  const anyway =
+    (name === 'proxy_http_version' && first !== '1.0') ||
+    (name === 'real_ip_header' && header === 'x-forwarded-for') ||
+    (name === 'real_ip_recursive' && first === 'on') ||
+    (name === 'proxy_redirect' && first === 'off') ||
+    (name === 'proxy_buffering' && first === 'off') ||
+    (name === 'proxy_request_buffering' && first === 'off') ||
+    (name === 'proxy_set_header' &&
+      ((header === 'host' && ['$host', '$http_host'].includes(second)) ||
+        (header === 'connection' && (second === '' || /^(\$connection_upgrade|upgrade)$/i.test(second))) ||
+        (header === 'upgrade' && second === '$http_upgrade') ||
+        (header === 'x-forwarded-for' && second === '$proxy_add_x_forwarded_for') ||
+        (header === 'x-forwarded-proto' && second === '$scheme') ||
+        (header === 'x-forwarded-host' && ['$host', '$http_host'].includes(second))));
+  if (anyway) ledger.carry(directive);
+  return anyway;
+}

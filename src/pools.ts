@@ -1,0 +1,112 @@
+/** Makes the pools of a config: servers with their numbers, the affinities, the policies, and what holds them together. */
+import type { Affinity } from './affinity/affinity.ts';
+import { createAffinity } from './affinity/index.ts';
+import { Chooser } from './balance/chooser.ts';
+import { Homes } from './balance/home.ts';
+import { createPolicy } from './balance/index.ts';
+import { Rendezvous } from './balance/rendezvous.ts';
+import type { PoolAffinity, PoolOptions } from './config/options.ts';
+import { Fleet } from './fleet/fleet.ts';
+import { serverIds } from './fleet/id.ts';
+import { Server } from './fleet/server.ts';
+import type { Sighting } from './health/passive.ts';
+import { counter } from './metrics/counters.ts';
+import { Pool, type PoolParts } from './proxy/pool.ts';
+import type { Work } from './proxy/work.ts';
+import type { Shared } from './shared/memory.ts';
+import { kindName, type Numbers, poolName, serverName } from './shared/roster.ts';
+import { Fingerprints } from './table/fingerprint.ts';
+
+/** Told what traffic saw of a server, named by pool and position in it. */
+export type SightServer = (pool: string, server: number, sighting: Sighting) => void;
+
+export interface PoolSurroundings {
+  readonly work: Work;
+  readonly shared: Shared;
+  readonly numbers: Numbers;
+  readonly secret: Buffer;
+  /** Token keys, at least one: the first signs, all verify. */
+  readonly keys: readonly Buffer[];
+  readonly identify: boolean;
+  readonly see: SightServer;
+  readonly tellRoom: (pool: string) => void;
+  readonly random: () => number;
+  readonly randomWords: (words: Uint32Array) => void;
+  readonly observe: (parts: PoolParts, pool: PoolOptions) => PoolParts;
+}
+
+export function createPool(options: PoolOptions, around: PoolSurroundings): Pool {
+  const { work, shared, random, identify } = around;
+  const { name } = options;
+  const fleet = createFleet(options, around);
+  const turns = {
+    take: () => shared.load.takeTurn(fleet.slot),
+    skip: (count: number) => shared.load.skipTurns(fleet.slot, count),
+  };
+  const chooser = new Chooser(createPolicy(options.balance, { random, turns }), fleet, options);
+  const placer = new Chooser(new Rendezvous(), fleet, options);
+  const borrower = new Chooser(new Rendezvous(), fleet, { maxLoad: 0 });
+  const homes = new Homes(fleet.servers);
+  const parts: PoolParts = {
+    fleet,
+    affinities: options.affinity.map((affinity) => affinityOf(affinity, name, fleet, around)),
+    whenOwnerFails: options.affinity.map(({ whenOwnerFails }) => whenOwnerFails),
+    table: shared.table,
+    choose: (key, tried) => {
+      if (fleet.snapshot.panic) shared.counters.add(counter.panic_choices);
+      return chooser.choose(key, tried);
+    },
+    busy: (tried) => chooser.busy(tried),
+    home: (key) => homes.of(key),
+    place: (key, tried) => placer.choose(key, tried),
+    borrow: (key, tried) => borrower.choose(key, tried),
+    health: healthOf(options, around),
+    tellRoom: () => around.tellRoom(name),
+    random,
+  };
+  const pool = new Pool(work, { ...options, identify }, around.observe(parts, options));
+  fleet.onChange = () => pool.wake();
+  return pool;
+}
+
+function createFleet(options: PoolOptions, { shared, numbers, keys }: PoolSurroundings): Fleet {
+  const { load } = shared;
+  const names = options.servers.map((server) => server.name);
+  const [ids = [], ...older] = keys.map((key) => serverIds(names, key));
+  const servers = options.servers.map(
+    (server, i) => new Server(server, i, ids[i]!, load, numbers.slots.get(serverName(options.name, server.name))),
+  );
+  const fleet = new Fleet(servers, options.health, load, numbers.slots.get(poolName(options.name)));
+  for (const aliases of older) for (const [i, id] of aliases.entries()) fleet.alias(id, servers[i]!);
+  return fleet;
+}
+
+function affinityOf(
+  options: PoolAffinity,
+  pool: string,
+  { servers }: Fleet,
+  { keys, secret, numbers, randomWords }: PoolSurroundings,
+): Affinity {
+  const kind = kindName(pool, options);
+  return createAffinity(options, {
+    pool,
+    keys,
+    names: Fingerprints.of(secret, kind),
+    lifetime: numbers.lifetimes.get(kind) ?? 0,
+    idOf: (name) => servers.find((server) => server.name === name)?.id,
+    randomWords,
+  });
+}
+
+/** Only what may change the standing of a server is told: a good answer of one that has no failures is not. */
+function healthOf({ name, health }: PoolOptions, { see }: PoolSurroundings): PoolParts['health'] {
+  const { passive } = health;
+  if (passive === null) return null;
+  return {
+    connectFailed: ({ number }) => see(name, number, { what: 'connect-failed' }),
+    answered: ({ number, failures }, status) => {
+      if (failures === 0 && (status < 500 || passive.serverErrors === 0)) return;
+      see(name, number, { what: 'answered', status });
+    },
+  };
+}

@@ -1,0 +1,53 @@
+/** What responses tell of the names of sessions: the affinities read, the table keeps, before the client hears of it. */
+import { type Affinity, type ClientFacts, Lesson, type Session } from '../affinity/affinity.ts';
+import type { Server } from '../fleet/server.ts';
+import type { ResponseHead } from '../http/head.ts';
+import type { Pool } from './pool.ts';
+
+const lesson = new Lesson();
+
+/** True when the response names a session that `affinity` will recognise. `now` is Unix seconds. */
+export function learnFromHead(
+  affinity: Affinity,
+  pool: Pool,
+  session: Session,
+  server: Server,
+  response: ResponseHead,
+  client: ClientFacts,
+  now: number,
+): boolean {
+  lesson.clear();
+  affinity.learn?.(session, response, client, now, lesson);
+  if (lesson.verdict === 'nothing') return false;
+  pool.owners.learn(lesson, affinity, session, server, now);
+  return lesson.verdict === 'named';
+}
+
+/** The beginning of a body in which the app may name the session. One for each exchange; idle unless `begin` says so. */
+export class BodyReader {
+  private affinity: Affinity | null = null;
+  private text: Buffer = noBytes;
+
+  /** True when there is something to read. (A compressed body shows by its first bytes that it tells nothing.) */
+  begin(affinity: Affinity | null, response: ResponseHead): boolean {
+    this.affinity = response.status === 200 ? affinity : null;
+    this.text = noBytes;
+    return this.affinity !== null;
+  }
+
+  /** Reads a piece before it goes to the client. False: it has seen enough. */
+  read(bytes: Buffer, start: number, end: number, pool: Pool, session: Session, server: Server, now: number): boolean {
+    const { affinity } = this;
+    if (affinity === null) return false;
+    const piece = bytes.subarray(start, end);
+    this.text = this.text.length === 0 ? Buffer.from(piece) : Buffer.concat([this.text, piece]);
+    lesson.clear();
+    if (affinity.learnBody?.(this.text, now, lesson) === false) return true;
+    if (lesson.verdict === 'named') pool.owners.learn(lesson, affinity, session, server, now);
+    this.affinity = null;
+    this.text = noBytes;
+    return false;
+  }
+}
+
+const noBytes = Buffer.alloc(0);

@@ -1,0 +1,60 @@
+/** The memory that all threads of a balancer share: the session table, the load, and the counters of each worker. */
+import { Load } from '../fleet/load.ts';
+import { Counters, counterRows } from '../metrics/counters.ts';
+import { SessionTable } from '../table/table.ts';
+
+/** Servers, pools and listeners that can have a number at one time. */
+const slots = 4096;
+
+/** What is handed to a thread. */
+export interface SharedBuffers {
+  readonly table: SharedArrayBuffer;
+  readonly load: SharedArrayBuffer;
+  readonly counters: SharedArrayBuffer;
+}
+
+/** The same as one worker sees it. */
+export interface Shared {
+  readonly table: SessionTable;
+  readonly load: Load;
+  readonly counters: Counters;
+}
+
+/** `capacity`: sessions that the table must hold. */
+export function createShared(capacity: number, workers: number): SharedBuffers {
+  return {
+    table: SessionTable.create({ capacity, servers: slots - 1 }).buffer,
+    load: Load.create(slots, workers),
+    counters: new SharedArrayBuffer(workers * counterRows.length * 8),
+  };
+}
+
+/** For worker number `worker`, from 0. Number 0 of the table's writers is the supervisor's. */
+export function attach(buffers: SharedBuffers, worker: number): Shared {
+  return {
+    table: SessionTable.attach(buffers.table, worker + 1),
+    load: new Load(buffers.load, slots, worker),
+    counters: countersOf(buffers, worker),
+  };
+}
+
+/** The counters of one worker. */
+export function countersOf({ counters }: SharedBuffers, worker: number): Counters {
+  const rows = counterRows.length;
+  return new Counters(new Float64Array(counters, worker * rows * 8, rows));
+}
+
+/** All workers' counters together, by name. */
+export function sumCounters(buffers: SharedBuffers, workers: number): Record<string, number> {
+  const sum = new Counters();
+  for (let worker = 0; worker < workers; worker++) {
+    for (const [row, value] of countersOf(buffers, worker).values.entries()) sum.add(row, value);
+  }
+  return sum.snapshot();
+}
+
+/** What a dead worker had open is closed; what it had counted stays. */
+export function closeGauges(buffers: SharedBuffers, worker: number): void {
+  const { values } = countersOf(buffers, worker);
+  for (const [row, { kind }] of counterRows.entries()) if (kind === 'gauge') values[row] = 0;
+}

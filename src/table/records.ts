@@ -1,0 +1,147 @@
+/**
+ * One record of the table: what it says at a given time, how it is written and how it goes. Whoever calls holds the
+ * lock of the record's page, or checks the page's version afterwards (pages.ts).
+ *
+ * The number of sessions of a server is kept in the same buffer. It goes up before a record names the server and
+ * down after the last word that did: whoever reads 0 knows that no record names it.
+ */
+import {
+  header,
+  lifetimeMask,
+  lifetimeShift,
+  pageWords,
+  proved,
+  record,
+  serverMask,
+  tombstone,
+  used,
+} from './layout.ts';
+import type { Fingerprint, Pages } from './pages.ts';
+
+/**
+ * What the table says of a session. ended: a tombstone. idle: unseen for its lifetime. old: beyond its lifetime, or its
+ * client has forgotten its name. All but 'live' have no owner.
+ */
+export type Look = 'none' | 'live' | 'ended' | 'idle' | 'old';
+
+/** What the table knows of one session. Handed in and filled again at each call: nothing is allocated. */
+export class Entry {
+  /** Server number of the owner; 0: nobody. */
+  server = 0;
+  /** Generation of that ownership; 0: there is no record. */
+  epoch = 0;
+  born = 0;
+  seen = 0;
+  /** When its client forgets the session's name; 0: not told. */
+  expires = 0;
+  /** Exchanges of the session that run now. */
+  inflight = 0;
+  lifetime = 0;
+  /** It came back after it was bound. */
+  proved = false;
+
+  clear(): void {
+    this.server = this.epoch = this.born = this.seen = this.expires = this.inflight = this.lifetime = 0;
+    this.proved = false;
+  }
+}
+
+export class Records {
+  readonly pages: Pages;
+  private readonly words: Int32Array<SharedArrayBuffer>;
+
+  constructor(pages: Pages) {
+    this.pages = pages;
+    this.words = pages.words;
+  }
+
+  /** The word that counts a server's sessions; word 0 of these pages counts nothing. */
+  counter(server: number): number {
+    return pageWords + server;
+  }
+
+  /** Fills `out` from the record at `at`; not positive: there is none. */
+  read(at: number, now: number, out: Entry): Look {
+    if (at <= 0) {
+      out.clear();
+      return 'none';
+    }
+    const { pages } = this;
+    const state = pages.load(at, record.state);
+    out.server = state & serverMask;
+    out.lifetime = (state >>> lifetimeShift) & lifetimeMask;
+    out.proved = (state & proved) !== 0;
+    out.epoch = pages.load(at, record.epoch);
+    out.born = pages.load(at, record.born);
+    out.seen = pages.load(at, record.seen);
+    out.expires = pages.load(at, record.expires);
+    out.inflight = pages.load(at, record.inflight);
+    return this.judge(state, out.born, out.seen, out.expires, out.inflight, now);
+  }
+
+  look(at: number, now: number): Look {
+    if (at <= 0) return 'none';
+    const { pages } = this;
+    return this.judge(
+      pages.get(at, record.state),
+      pages.get(at, record.born),
+      pages.get(at, record.seen),
+      pages.get(at, record.expires),
+      pages.get(at, record.inflight),
+      now,
+    );
+  }
+
+  /** A tombstone whose time is over is as good as none. */
+  private judge(state: number, born: number, seen: number, expires: number, inflight: number, now: number): Look {
+    const { words } = this;
+    if ((state & tombstone) !== 0) return now - seen < words[header.tombstoneTime]! ? 'ended' : 'none';
+    if (expires > 0 && now >= expires) return 'old';
+    const at = header.lifetime + 2 * ((state >>> lifetimeShift) & lifetimeMask);
+    const idle = words[at]!;
+    const absolute = words[at + 1]!;
+    if (absolute > 0 && now - born >= absolute) return 'old';
+    if (idle > 0 && inflight === 0 && now - seen >= idle) return 'idle';
+    return 'live';
+  }
+
+  /** There is a record, and nobody needs it any more. */
+  isExpired(at: number, now: number): boolean {
+    if (this.pages.get(at, record.state) === 0) return false;
+    const look = this.look(at, now);
+    return look !== 'live' && look !== 'ended';
+  }
+
+  /** Into a free record; `state` is its last word. */
+  write(at: number, key: Fingerprint, state: number, epoch: number, born: number, seen: number, expires: number): void {
+    const { pages } = this;
+    const server = state & serverMask;
+    if (server !== 0) Atomics.add(this.words, this.counter(server), 1);
+    pages.set(at, record.hi, key.hi);
+    pages.set(at, record.lo, key.lo);
+    pages.set(at, record.epoch, epoch);
+    pages.set(at, record.born, born);
+    pages.set(at, record.seen, seen);
+    pages.set(at, record.expires, expires);
+    pages.set(at, record.inflight, 0);
+    pages.set(at, record.state, state | used);
+  }
+
+  /** The session came to its server and was seen; `inflight` more exchanges of it run. */
+  use(at: number, now: number, inflight: number, state = 0): void {
+    const { pages } = this;
+    const before = pages.get(at, record.state);
+    if ((before | state) >>> 0 !== before) pages.set(at, record.state, before | state);
+    if (now > pages.get(at, record.seen)) pages.set(at, record.seen, now);
+    if (inflight !== 0) pages.set(at, record.inflight, Math.max(0, pages.get(at, record.inflight) + inflight));
+  }
+
+  /** Takes a record out, and counts why; a tombstone has been counted when it was made. */
+  forget(page: number, at: number, why: number): void {
+    const server = this.pages.get(at, record.state) & serverMask;
+    this.pages.remove(page, at);
+    if (server === 0) return;
+    Atomics.sub(this.words, this.counter(server), 1);
+    Atomics.add(this.words, why, 1);
+  }
+}

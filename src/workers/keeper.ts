@@ -1,0 +1,80 @@
+/** Keeps the session table across restarts: loads it once, saves it at an interval and at the end, one save at a time. */
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { UsageError } from '../errors.ts';
+import { loadTable, type Saved, saveTable } from '../table/snapshot.ts';
+import type { Clock, Timers } from '../time/clock.ts';
+
+export interface KeeperDependencies {
+  readonly file: string;
+  readonly saved: () => Saved;
+  /** Milliseconds between the end of a save and the next; 0: neither loads nor saves. */
+  readonly interval: number;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: {
+    info(message: string): void;
+    warn(message: string): void;
+  };
+}
+
+export class Keeper {
+  private readonly deps: KeeperDependencies;
+  private cancelTimer: () => void = () => {};
+  private saving: Promise<void> = Promise.resolve();
+  /** The last save failed: said once, not every minute. */
+  private failing = false;
+
+  constructor(deps: KeeperDependencies) {
+    this.deps = deps;
+  }
+
+  /** A file that cannot be used is told, and left as it is until the next save: the balancer starts with an empty table. */
+  async load(): Promise<void> {
+    const { file, saved, interval, clock, log } = this.deps;
+    if (interval === 0) return;
+    try {
+      const sessions = await loadTable(file, saved(), Math.floor(clock.now() / 1000));
+      if (sessions !== null) log.info(`loaded ${sessions} sessions from ${file}`);
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      log.warn(error.message);
+    }
+  }
+
+  start(): void {
+    const { interval, timers } = this.deps;
+    if (interval === 0) return;
+    this.cancelTimer = timers.after(interval, () => {
+      this.save().then(
+        () => this.start(),
+        () => this.start(),
+      );
+    });
+  }
+
+  /** Saves a last time. */
+  async stop(): Promise<void> {
+    this.cancelTimer();
+    if (this.deps.interval > 0) await this.save();
+  }
+
+  private save(): Promise<void> {
+    this.saving = this.saving.then(() => this.saveNow());
+    return this.saving;
+  }
+
+  private async saveNow(): Promise<void> {
+    const { file, saved, log } = this.deps;
+    try {
+      await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+      await saveTable(file, saved());
+      if (this.failing) log.info(`the session table is saved again to ${file}`);
+      this.failing = false;
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      if (!this.failing) log.warn(`${message}: learned sessions would be lost with this process`);
+      this.failing = true;
+    }
+  }
+}

@@ -1,0 +1,368 @@
+/**
+ * The supervisor: starts the workers and replaces those that fail, judges health for all of them, hands new configs
+ * over, and keeps the table.
+ *
+ *      config, signals ──> supervisor ──────── standings, configs ───────> worker 1, 2, ... N
+ *                              ^  <──────── sightings, logs, access lines ────────┘
+ *                              └── shared memory: session table, load, counters ──┘
+ */
+import { Worker } from 'node:worker_threads';
+import type { LimpetOptions, ListenerOptions } from '../config/options.ts';
+import { type Counters, counter } from '../metrics/counters.ts';
+import type { Net } from '../net/socket.ts';
+import { attach, closeGauges, countersOf, createShared, type SharedBuffers, sumCounters } from '../shared/memory.ts';
+import { listenerName, type Numbers, numberAll } from '../shared/roster.ts';
+import { Lifetimes } from '../table/lifetimes.ts';
+import { ServerNumbers } from '../table/numbers.ts';
+import { SessionTable } from '../table/table.ts';
+import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
+import { Keeper } from './keeper.ts';
+import type { Birth, FromWorker, Plan, ToWorker } from './messages.ts';
+import { Watch } from './watch.ts';
+
+export interface Log {
+  info(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>): void;
+}
+
+export interface SupervisorDependencies {
+  readonly net: Net;
+  readonly log: Log;
+  /** Takes whole lines of the access log. */
+  readonly writeAccess: (lines: string) => void;
+  /** Signs the tokens when the config names no keys. */
+  readonly tokenKey: () => Buffer;
+  /** Secret behind the names in the session table and its file. */
+  readonly tableSecret: Buffer;
+  /** File of the session table. */
+  readonly tableFile: string;
+  /** Runs a worker; default: worker.ts beside this file. */
+  readonly entry?: URL;
+  readonly clock?: Clock;
+  readonly timers?: Timers;
+  readonly random?: () => number;
+}
+
+/** A worker that fails again and again is started anew after ever longer times, up to this (ms). */
+const longestPause = 10_000;
+/** One that has run for this long (ms) is as good as new. */
+const wellAfter = 60_000;
+
+interface Thread {
+  readonly worker: Worker;
+  readonly since: number;
+  onAnswer: (message: FromWorker) => void;
+}
+
+export class Supervisor {
+  private options: LimpetOptions;
+  private readonly deps: SupervisorDependencies;
+  private readonly clock: Clock;
+  private readonly timers: Timers;
+  private readonly buffers: SharedBuffers;
+  private readonly table: SessionTable;
+  private readonly counters: Counters;
+  private readonly servers: ServerNumbers;
+  private readonly lifetimes: Lifetimes;
+  private readonly watch: Watch;
+  private readonly keeper: Keeper;
+  private readonly threads: (Thread | null)[];
+  private readonly pauses: number[];
+  private numbers: Numbers;
+  /** Ports in fact bound, by listener: the first worker finds them for all. */
+  private ports: readonly number[] = [];
+  private bound: readonly string[] = [];
+  private stopping = false;
+  private reloading: Promise<void> = Promise.resolve();
+
+  constructor(options: LimpetOptions, deps: SupervisorDependencies) {
+    const { workers, table } = options;
+    this.options = withKeys(options, deps);
+    this.deps = deps;
+    this.clock = deps.clock ?? systemClock;
+    this.timers = deps.timers ?? systemTimers;
+    // One row of counters more than there are workers: the supervisor counts, too.
+    this.buffers = createShared(table.capacity, workers + 1);
+    this.table = SessionTable.attach(this.buffers.table, 0);
+    this.counters = countersOf(this.buffers, workers);
+    this.servers = new ServerNumbers(this.table);
+    this.lifetimes = new Lifetimes(this.table);
+    this.numbers = numberAll(options, this.servers, this.lifetimes, this.seconds());
+    this.threads = new Array<Thread | null>(workers).fill(null);
+    this.pauses = new Array<number>(workers).fill(0);
+    const { net, log, random = Math.random } = deps;
+    const { load } = attach(this.buffers, workers);
+    // Balancers that start together do not all begin with the first server.
+    for (const slot of this.numbers.slots.values()) load.skipTurns(slot, Math.floor(random() * 0x10000));
+    this.watch = new Watch({
+      net,
+      log,
+      clock: this.clock,
+      timers: this.timers,
+      random,
+      load,
+      counters: this.counters,
+      tell: (pool, standings) => this.tellAll({ kind: 'standings', pool, standings }),
+    });
+    this.keeper = new Keeper({
+      file: deps.tableFile,
+      saved: () => ({
+        table: this.table,
+        servers: this.servers,
+        lifetimes: this.lifetimes.names(),
+        secret: deps.tableSecret,
+      }),
+      interval: table.save,
+      clock: this.clock,
+      timers: this.timers,
+      log,
+    });
+  }
+
+  /** Where it listens, as URLs or `unix:` paths, in the order of the config. */
+  get addresses(): readonly string[] {
+    return this.bound;
+  }
+
+  /** Rejects with the system's error when an address cannot be bound; then no thread is left. */
+  async start(): Promise<void> {
+    await this.keeper.load();
+    this.watch.follow(this.options, this.numbers);
+    try {
+      for (const { address, reusePort } of this.options.listeners) {
+        if (!reusePort && address.kind === 'tcp' && address.port !== 0) await this.probe(address);
+      }
+      // The first one alone: a port that the system chooses is the same for all.
+      await this.spawn(0);
+      await Promise.all(this.threads.slice(1).map((_, i) => this.spawn(i + 1)));
+    } catch (error) {
+      this.stopping = true;
+      this.watch.stop();
+      await Promise.all(this.threads.map((thread) => thread?.worker.terminate()));
+      throw error;
+    }
+    this.keeper.start();
+  }
+
+  /** Takes over another config, or nothing of it: then it rejects, and says why. One after the other. */
+  reload(options: LimpetOptions): Promise<void> {
+    const done = this.reloading.then(() => this.reloadNow(options));
+    this.reloading = done.catch(() => undefined);
+    return done;
+  }
+
+  /** True when every open exchange finished by itself in time. */
+  async stop(): Promise<boolean> {
+    this.stopping = true;
+    await this.reloading;
+    this.watch.stop();
+    const finished = await Promise.all(
+      this.threads.map(async (thread) => {
+        if (thread === null) return true;
+        const answer = await this.ask(thread, { kind: 'stop' }, 'stopped');
+        return answer?.finished ?? false;
+      }),
+    );
+    await this.keeper.stop();
+    await Promise.all(this.threads.map((thread) => thread?.worker.terminate()));
+    return finished.every((one) => one);
+  }
+
+  /** All workers' counters together, by name. */
+  countersNow(): Record<string, number> {
+    const sum = sumCounters(this.buffers, this.options.workers + 1);
+    return { ...sum, sessions_evicted: this.table.counters.evicted };
+  }
+
+  /** Sessions in the table, by `pool/server`. */
+  sessionsNow(): Record<string, number> {
+    const sessions: Record<string, number> = {};
+    for (const [name, number] of this.servers.entries()) {
+      if (/^[^ ]+\/./.test(name)) sessions[name] = this.table.count(number);
+    }
+    return sessions;
+  }
+
+  private async reloadNow(options: LimpetOptions): Promise<void> {
+    if (this.stopping) throw new Error('the balancer is stopping');
+    const { workers, table, stateDir, log } = this.options;
+    // What the process is built on stays as it was at the start.
+    const next: LimpetOptions = { ...withKeys(options, this.deps), workers, table, stateDir, log };
+    for (const listener of next.listeners) {
+      const { address, reusePort } = listener;
+      const ours = this.options.listeners.some((one) => listenerName(one.address) === listenerName(address));
+      if (!ours && !reusePort && address.kind === 'tcp' && address.port !== 0) await this.probe(address);
+    }
+    const before = { options: this.options, numbers: this.numbers, ports: this.ports };
+    this.ports = next.listeners.map(({ address }) => this.portOf(before.options, before.ports, address));
+    this.options = next;
+    this.numbers = numberAll(next, this.servers, this.lifetimes, this.seconds());
+    this.watch.follow(next, this.numbers);
+    try {
+      await this.reloadThreads();
+      this.counters.add(counter.reloads);
+    } catch (error) {
+      // Those that had taken it over go back.
+      Object.assign(this, before);
+      this.numbers = numberAll(before.options, this.servers, this.lifetimes, this.seconds());
+      this.watch.follow(before.options, this.numbers);
+      await this.reloadThreads().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** The first one alone, for the ports that the system chooses, then the others. */
+  private async reloadThreads(): Promise<void> {
+    const reload = async (worker: number) => {
+      const thread = this.threads[worker];
+      // One that is being replaced starts with the new config.
+      if (thread == null) return;
+      const answer = await this.ask(thread, { kind: 'reload', plan: this.planFor(worker) }, 'reloaded');
+      if (answer === undefined) return;
+      if (answer.error !== null) throw asError(answer.error);
+      if (worker === 0) this.listensAt(answer.addresses, answer.ports);
+    };
+    await reload(0);
+    const results = await Promise.allSettled(this.threads.slice(1).map((_, i) => reload(i + 1)));
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+  }
+
+  /** Resolves when the worker listens, rejects when it cannot. */
+  private spawn(worker: number): Promise<void> {
+    const birth: Birth = { worker, buffers: this.buffers, plan: this.planFor(worker) };
+    const entry = this.deps.entry ?? ownEntry;
+    return new Promise((resolve, reject) => {
+      const thread: Thread = {
+        worker: new Worker(entry, { workerData: birth }),
+        since: this.clock.monotonic(),
+        onAnswer: (message) => {
+          thread.onAnswer = () => {};
+          if (message.kind === 'failed') reject(asError(message.error));
+          else resolve();
+        },
+      };
+      let failure: unknown;
+      this.threads[worker] = thread;
+      thread.worker.on('message', (message: FromWorker) => this.hear(message, worker, thread));
+      thread.worker.on('error', (error: unknown) => {
+        failure = error;
+      });
+      thread.worker.on('exit', () => {
+        if (this.threads[worker] === thread) this.threads[worker] = null;
+        reject(failure ?? new Error('the worker ended'));
+        if (!this.stopping) this.replace(worker, thread, failure);
+        thread.onAnswer({ kind: 'stopped', finished: false });
+      });
+    });
+  }
+
+  private hear(message: FromWorker, worker: number, thread: Thread): void {
+    switch (message.kind) {
+      case 'listening':
+        if (worker === 0) this.listensAt(message.addresses, message.ports);
+        thread.onAnswer(message);
+        return;
+      case 'sighting':
+        this.watch.see(message.pool, message.server, message.sighting);
+        return;
+      case 'room':
+        for (const other of this.threads) if (other !== thread) tell(other, message);
+        return;
+      case 'access':
+        this.deps.writeAccess(message.lines);
+        return;
+      default:
+        thread.onAnswer(message);
+    }
+  }
+
+  /** The exchanges of a worker that died are lost, and nothing else is. */
+  private replace(worker: number, { since }: Thread, failure: unknown): void {
+    const { log } = this.deps;
+    const reason = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure ?? 'it ended');
+    log.warn(`worker ${worker + 1} failed and is replaced: ${reason}`);
+    this.counters.add(counter.workers_replaced);
+    this.table.recover(worker + 1);
+    attach(this.buffers, worker).load.forget(worker);
+    closeGauges(this.buffers, worker);
+    const well = this.clock.monotonic() - since >= wellAfter;
+    const pause = well ? 0 : (this.pauses[worker] ?? 0);
+    this.pauses[worker] = Math.min(longestPause, Math.max(100, pause * 2));
+    this.timers.after(pause, () => {
+      if (this.stopping) return;
+      this.spawn(worker).catch((error: unknown) => {
+        log.warn(`worker ${worker + 1} did not start: ${error instanceof Error ? error.message : String(error)}`);
+        // One that said so is still there, and did nothing.
+        void this.threads[worker]?.worker.terminate();
+      });
+    });
+  }
+
+  private planFor(worker: number): Plan {
+    const { options, numbers, ports } = this;
+    // Workers share a port by SO_REUSEPORT; a path has one socket only, and the first worker has it.
+    const sockets = options.listeners.map(({ address }, i) => {
+      if (address.kind === 'unix') return worker === 0 ? 0 : null;
+      return ports[i] || address.port;
+    });
+    const standings = this.watch.standings;
+    return { options, numbers, sockets, secret: this.deps.tableSecret, standings };
+  }
+
+  private listensAt(addresses: readonly string[], ports: readonly number[]): void {
+    this.bound = addresses;
+    this.ports = ports;
+  }
+
+  private portOf(options: LimpetOptions, ports: readonly number[], address: ListenerOptions['address']): number {
+    const i = options.listeners.findIndex((one) => listenerName(one.address) === listenerName(address));
+    return i < 0 ? 0 : (ports[i] ?? 0);
+  }
+
+  /** With SO_REUSEPORT a port that another program has looks free: asked for alone, it does not. */
+  private async probe(address: ListenerOptions['address']): Promise<void> {
+    const listener = await this.deps.net.listen({ address, backlog: 1, reusePort: false, accept: () => null });
+    listener.close();
+  }
+
+  /** The answer; undefined when the worker ended before it. */
+  private ask<Kind extends FromWorker['kind']>(
+    thread: Thread,
+    question: ToWorker,
+    kind: Kind,
+  ): Promise<Extract<FromWorker, { kind: Kind }> | undefined> {
+    return new Promise((resolve) => {
+      thread.onAnswer = (message) => {
+        thread.onAnswer = () => {};
+        resolve(message.kind === kind ? (message as Extract<FromWorker, { kind: Kind }>) : undefined);
+      };
+      tell(thread, question);
+    });
+  }
+
+  private tellAll(message: ToWorker): void {
+    for (const thread of this.threads) tell(thread, message);
+  }
+
+  private seconds(): number {
+    return Math.floor(this.clock.now() / 1000);
+  }
+}
+
+/** Beside this file, in its language: source while Limpet is developed, JavaScript when it is installed. */
+const ownEntry = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
+
+function withKeys(options: LimpetOptions, { tokenKey }: SupervisorDependencies): LimpetOptions {
+  return options.keys.length > 0 ? options : { ...options, keys: [tokenKey()] };
+}
+
+function tell(thread: Thread | null, message: ToWorker): void {
+  thread?.worker.postMessage(message);
+}
+
+/** What came over from a thread as plain data. */
+function asError(error: unknown): Error {
+  if (error instanceof Error) return error;
+  const made = new Error(String((error as { message?: unknown })?.message ?? error));
+  return Object.assign(made, error);
+}

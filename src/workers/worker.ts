@@ -1,0 +1,77 @@
+/** The life of one worker thread: it runs a balancer on its own event loop, and does what the supervisor says. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { Limpet } from '../limpet.ts';
+import type { Net } from '../net/socket.ts';
+import { attach } from '../shared/memory.ts';
+import type { Birth, FromWorker, Plan, ToWorker } from './messages.ts';
+
+const port = parentPort;
+if (port === null) throw new Error('a worker is started by the supervisor');
+const { worker, buffers, plan } = workerData as Birth;
+const say = (message: FromWorker): void => port.postMessage(message);
+
+const limpet = new Limpet(revive(plan), {
+  net: await loadNet(),
+  writeAccess: (lines) => say({ kind: 'access', lines }),
+  shared: attach(buffers, worker),
+  numbers: plan.numbers,
+  secret: Buffer.from(plan.secret),
+  see: (pool, server, sighting) => say({ kind: 'sighting', pool, server, sighting }),
+  tellRoom: (pool) => say({ kind: 'room', pool }),
+});
+follow(plan);
+
+port.on('message', (message: ToWorker) => {
+  switch (message.kind) {
+    case 'standings':
+      limpet.follow(message.pool, message.standings);
+      return;
+    case 'room':
+      limpet.offerRoom(message.pool);
+      return;
+    case 'reload':
+      limpet.reload(revive(message.plan), message.plan.numbers, message.plan.sockets).then(
+        () => {
+          follow(message.plan);
+          say({ kind: 'reloaded', error: null, ...listening() });
+        },
+        (error: unknown) => say({ kind: 'reloaded', error: plainError(error), ...listening() }),
+      );
+      return;
+    case 'stop':
+      limpet.stop().then((finished) => say({ kind: 'stopped', finished }));
+  }
+});
+
+try {
+  await limpet.start(plan.sockets);
+  say({ kind: 'listening', ...listening() });
+} catch (error) {
+  say({ kind: 'failed', error: plainError(error) });
+}
+
+function follow({ standings }: Plan): void {
+  for (const [pool, words] of standings) limpet.follow(pool, words);
+}
+
+function listening(): { addresses: readonly string[]; ports: readonly number[] } {
+  const { addresses, ports } = limpet;
+  return { addresses, ports };
+}
+
+/** Buffers arrive as plain arrays of bytes. */
+function revive({ options }: Plan): Plan['options'] {
+  return { ...options, keys: options.keys.map((key) => Buffer.from(key)) };
+}
+
+/** An error keeps neither its code nor its port on the way. */
+function plainError(error: unknown): unknown {
+  return error instanceof Error ? { ...error, message: error.message } : error;
+}
+
+/** Only the file of this runtime: the other's would not load. */
+async function loadNet(): Promise<Net> {
+  return process.versions.bun === undefined
+    ? (await import('../net/node.ts')).nodeNet
+    : (await import('../net/bun.ts')).bunNet;
+}
