@@ -6,13 +6,11 @@ import { randomFillSync } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { LimpetOptions, ListenerOptions, PoolOptions } from './config/options.ts';
 import type { Standing } from './fleet/fleet.ts';
+import { Front } from './front.ts';
 import type { HeadLimits, RequestHead } from './http/head.ts';
 import { AccessLog } from './metrics/access-log.ts';
-import { counter } from './metrics/counters.ts';
-import { formatAddress, type Listener, type Net, type Socket } from './net/socket.ts';
-import { trustOf } from './net/trust.ts';
+import { formatAddress, type Net } from './net/socket.ts';
 import { createPool, type PoolSurroundings, type SightServer } from './pools.ts';
-import { Downstream, type ListenerSettings } from './proxy/downstream.ts';
 import type { Pool, PoolParts } from './proxy/pool.ts';
 import { createRouter } from './proxy/router.ts';
 import { type Route, Work } from './proxy/work.ts';
@@ -42,23 +40,11 @@ export interface LimpetDependencies {
   readonly observe?: (parts: PoolParts, pool: PoolOptions) => PoolParts;
 }
 
-/** Connections beyond the limit that are told so at one time; more are reset. */
-const maxRefusing = 256;
-
 /** The sweep comes by every record of the table in about this many seconds, whatever the number of workers. */
 const sweepSeconds = 60;
 
 /** For each listener the port to bind: the config's, or the one that the system chose for all workers; null: leave it out. */
 export type Sockets = readonly (number | null)[];
-
-/** What listens at one address. */
-interface Open {
-  readonly options: ListenerOptions;
-  readonly listener: Listener;
-  readonly work: Work;
-  /** That came in here, and are open. */
-  readonly connections: Set<Downstream>;
-}
 
 export class Limpet {
   private options: LimpetOptions;
@@ -70,9 +56,9 @@ export class Limpet {
   private pools = new Map<string, Pool>();
   /** Pools of former configs, as long as an exchange waits in one. */
   private readonly retired = new Set<Pool>();
-  private open: Open[] = [];
-  /** Listeners of former configs whose connections go on. */
-  private readonly closing = new Set<Open>();
+  private fronts: Front[] = [];
+  /** Those of former configs whose connections go on. */
+  private readonly closing = new Set<Front>();
   private ticking: ReturnType<typeof setInterval> | null = null;
   private second = 0;
   private whenIdle: (() => void) | null = null;
@@ -90,21 +76,17 @@ export class Limpet {
 
   /** Where it listens, as URLs or `unix:` paths, in the order of the config. */
   get addresses(): readonly string[] {
-    return this.open.map(({ options: { address }, listener }) =>
-      address.kind === 'unix'
-        ? formatAddress(address)
-        : `http://${formatAddress({ ...address, host: address.host || '0.0.0.0', port: listener.port })}`,
-    );
+    return this.fronts.map(({ url }) => url);
   }
 
   /** The ports in fact bound, in the same order; 0 for a unix-domain socket. */
   get ports(): readonly number[] {
-    return this.open.map(({ listener }) => listener.port);
+    return this.fronts.map(({ port }) => port);
   }
 
   /** Listens everywhere, or nowhere: rejects with the system's error when one address cannot be bound. */
   async start(sockets: Sockets): Promise<void> {
-    this.open = await this.listen(this.options, this.deps.numbers, sockets, []);
+    this.fronts = await this.listen(this.options, this.deps.numbers, sockets);
     this.ticking = setInterval(() => this.tick(), Wheel.tickMs);
   }
 
@@ -114,15 +96,21 @@ export class Limpet {
    */
   async reload(options: LimpetOptions, numbers: Numbers, sockets: Sockets): Promise<void> {
     const pools = this.createPools(options, numbers);
-    const before = this.open;
-    this.open = await this.listen(options, numbers, sockets, before);
-    for (const one of before) if (!this.open.includes(one)) this.close(one);
+    const before = this.fronts;
+    const fronts = await this.listen(options, numbers, sockets);
+    // From here on nothing can fail.
     const { pools: old } = this;
     this.options = options;
     this.pools = pools;
-    const route = this.createRoute();
+    this.fronts = fronts;
+    for (const front of before) if (!fronts.includes(front)) this.close(front);
+    for (const front of fronts) {
+      const now = options.listeners.find((one) => isSameAddress(one, front.options))!;
+      if (!isDeepStrictEqual(now, front.options)) front.change(now, this.createWork(now.limits, this.createRoute()));
+    }
     // On an address that is no longer listened on, old connections go by the new routes too.
-    for (const { work } of [...this.open, ...this.closing]) work.route = route;
+    const route = this.createRoute();
+    for (const front of [...fronts, ...this.closing]) front.reroute(route);
     for (const [name, pool] of old) {
       if (pools.get(name) === pool) continue;
       pool.retire();
@@ -147,17 +135,12 @@ export class Limpet {
    * True when all of them finished by themselves.
    */
   async stop(): Promise<boolean> {
-    for (const one of this.open.splice(0)) this.close(one);
+    for (const front of this.fronts.splice(0)) this.close(front);
     for (const pool of this.pools.values()) pool.retire();
-    for (const { work, connections } of this.closing) {
-      work.stopping = true;
-      for (const connection of connections) connection.stop();
-    }
+    const fronts = [...this.closing];
+    for (const front of fronts) front.stop();
     const finished = this.closing.size === 0 || (await this.idle(this.options.shutdown.timeout));
-    for (const { work, connections } of this.closing) {
-      for (const tunnel of work.tunnels) tunnel.close();
-      for (const connection of connections) connection.destroy();
-    }
+    for (const front of fronts) front.destroy();
     this.accessLog?.flush();
     if (this.ticking !== null) clearInterval(this.ticking);
     return finished;
@@ -212,80 +195,47 @@ export class Limpet {
     );
   }
 
-  /** Opens what the config has and `before` has not, and keeps what both have alike. All or nothing. */
-  private async listen(
-    { listeners }: LimpetOptions,
-    numbers: Numbers,
-    sockets: Sockets,
-    before: readonly Open[],
-  ): Promise<Open[]> {
-    const open: Open[] = [];
-    const made: Open[] = [];
+  /** Opens the addresses that are new, and keeps those that are not. All or nothing. */
+  private async listen({ listeners }: LimpetOptions, numbers: Numbers, sockets: Sockets): Promise<Front[]> {
+    const fronts: Front[] = [];
+    const opened: Front[] = [];
     try {
       for (const [i, options] of listeners.entries()) {
         const port = sockets[i];
         if (port == null) continue;
-        const old = before.find((one) => isDeepStrictEqual(one.options, options));
-        const one = old ?? (await this.openListener(options, numbers, port));
-        if (old === undefined) made.push(one);
-        open.push(one);
+        let front = this.fronts.find((one) => isSameAddress(one.options, options));
+        if (front === undefined) {
+          front = this.createFront(options, numbers);
+          await front.listen(port);
+          opened.push(front);
+        }
+        fronts.push(front);
       }
     } catch (error) {
-      for (const { listener } of made) listener.close();
+      for (const front of opened) front.stop();
       throw error;
     }
-    return open;
+    return fronts;
   }
 
-  private async openListener(options: ListenerOptions, { slots }: Numbers, port: number): Promise<Open> {
-    const { address, backlog } = options;
-    const { counters, load } = this.deps.shared;
-    const slot = slots.get(listenerName(address))!;
-    const work = this.createWork(options.limits, this.createRoute());
-    const connections = new Set<Downstream>();
-    const settings: ListenerSettings = {
-      name: formatAddress(address),
-      isTrusted: trustOf(options.trustedProxies),
-      upgrades: options.upgrades,
-      halfClose: options.halfClose,
-      bodyBytes: options.limits.bodyBytes,
-      timeouts: options.timeouts,
-      onClose: (connection) => {
-        if (!connections.delete(connection)) return;
-        load.run(slot, -1);
-        counters.add(counter.connections_open, -1);
-        if (connections.size === 0) this.forget(work);
+  private createFront(options: ListenerOptions, { slots }: Numbers): Front {
+    const { net, shared } = this.deps;
+    const slot = slots.get(listenerName(options.address))!;
+    const front: Front = new Front(options, this.createWork(options.limits, this.createRoute()), {
+      net,
+      shared,
+      slot,
+      onEmpty: () => {
+        if (this.closing.delete(front) && this.closing.size === 0) this.whenIdle?.();
       },
-    };
-    const accept = (socket: Socket): Downstream | null => {
-      const over = load.running(slot) - options.limits.connections;
-      if (over >= 0) counters.add(counter.connections_refused);
-      // A TCP client that reset at once has no address any more; '' stands for a unix-domain socket, which may be trusted.
-      const lost = socket.remoteAddress === '' && address.kind === 'tcp';
-      if (over >= maxRefusing || work.stopping || lost) return null;
-      counters.add(counter.connections_accepted);
-      counters.add(counter.connections_open);
-      const connection = new Downstream(work, settings, socket);
-      load.run(slot, 1);
-      connections.add(connection);
-      if (over >= 0) connection.refuseConnection();
-      return connection;
-    };
-    const shared = address.kind === 'tcp';
-    const at = shared ? { ...address, port } : address;
-    const listener = await this.deps.net.listen({ address: at, backlog, reusePort: shared, accept });
-    return { options, listener, work, connections };
+    });
+    return front;
   }
 
-  private close(one: Open): void {
-    one.listener.close();
-    if (one.connections.size > 0) this.closing.add(one);
-  }
-
-  /** The last connection of a listener is gone. */
-  private forget(work: Work): void {
-    for (const one of this.closing) if (one.work === work) this.closing.delete(one);
-    if (this.closing.size === 0) this.whenIdle?.();
+  /** Its connections go on. */
+  private close(front: Front): void {
+    front.close();
+    if (!front.isEmpty) this.closing.add(front);
   }
 
   /** A pool that both configs have alike goes on as it is. */
@@ -317,4 +267,8 @@ export class Limpet {
       observe,
     };
   }
+}
+
+function isSameAddress(a: ListenerOptions, b: ListenerOptions): boolean {
+  return formatAddress(a.address) === formatAddress(b.address);
 }

@@ -30,6 +30,7 @@ const base = ['src/errors.ts', 'src/time', 'src/metrics/counters.ts'];
 const composition = [
   'src/limpet.ts',
   'src/pools.ts',
+  'src/front.ts',
   'src/shared',
   'src/workers',
   'src/index.ts',

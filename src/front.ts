@@ -1,0 +1,139 @@
+/**
+ * One listening address as a worker has it: the socket, what holds for those who connect now, and the connections that are
+ * open. A reload changes what holds and leaves socket and connections alone.
+ */
+import type { ListenerOptions } from './config/options.ts';
+import { counter } from './metrics/counters.ts';
+import { formatAddress, type Listener, type Net, type Socket } from './net/socket.ts';
+import { trustOf } from './net/trust.ts';
+import { Downstream, type ListenerSettings } from './proxy/downstream.ts';
+import type { Work } from './proxy/work.ts';
+import type { Shared } from './shared/memory.ts';
+
+/** Connections beyond the limit that are told so at one time; more are reset. */
+const maxRefusing = 256;
+
+export interface FrontDependencies {
+  readonly net: Net;
+  readonly shared: Shared;
+  /** The address's slot of the load: connections open there, over all workers. */
+  readonly slot: number;
+  /** The last connection is gone. */
+  readonly onEmpty: () => void;
+}
+
+export class Front {
+  options: ListenerOptions;
+  private readonly deps: FrontDependencies;
+  private work: Work;
+  private settings: ListenerSettings;
+  private listener: Listener | null = null;
+  /** Each with the work that it came in under. */
+  private readonly connections = new Map<Downstream, Work>();
+  /** This config's, and those of former ones that still have a connection or a tunnel. */
+  private works: Work[];
+
+  constructor(options: ListenerOptions, work: Work, deps: FrontDependencies) {
+    this.options = options;
+    this.work = work;
+    this.deps = deps;
+    this.works = [work];
+    this.settings = this.settingsOf(options);
+  }
+
+  /** `http://host:port`, or `unix:` and a path. */
+  get url(): string {
+    const { address } = this.options;
+    if (address.kind === 'unix') return formatAddress(address);
+    return `http://${formatAddress({ ...address, host: address.host || '0.0.0.0', port: this.port })}`;
+  }
+
+  /** The port in fact bound; 0 for a unix-domain socket. */
+  get port(): number {
+    return this.listener?.port ?? 0;
+  }
+
+  get isEmpty(): boolean {
+    return this.connections.size === 0;
+  }
+
+  /** All workers share a port. Rejects with the system's error when the address cannot be bound. */
+  async listen(port: number): Promise<void> {
+    const { address, backlog } = this.options;
+    const shared = address.kind === 'tcp';
+    const at = shared ? { ...address, port } : address;
+    const accept = (socket: Socket): Downstream | null => this.accept(socket);
+    this.listener = await this.deps.net.listen({ address: at, backlog, reusePort: shared, accept });
+  }
+
+  /** Another config has the same address: `options` and `work` are for connections from now on. */
+  change(options: ListenerOptions, work: Work): void {
+    this.options = options;
+    this.work = work;
+    const inUse = new Set(this.connections.values());
+    this.works = [work, ...this.works.filter((one) => inUse.has(one) || one.tunnels.size > 0)];
+    this.settings = this.settingsOf(options);
+  }
+
+  /** Requests go this way from now on, on old connections too. */
+  reroute(route: Work['route']): void {
+    for (const work of this.works) work.route = route;
+  }
+
+  /** Accepts nobody any more; connections stay. */
+  close(): void {
+    this.listener?.close();
+    this.listener = null;
+  }
+
+  /** Ends idle connections, and the others after the exchange that they have. */
+  stop(): void {
+    this.close();
+    for (const work of this.works) work.stopping = true;
+    for (const connection of this.connections.keys()) connection.stop();
+  }
+
+  /** Ends all that is left. */
+  destroy(): void {
+    for (const work of this.works) for (const tunnel of work.tunnels) tunnel.close();
+    for (const connection of this.connections.keys()) connection.destroy();
+  }
+
+  private accept(socket: Socket): Downstream | null {
+    const { work, settings, connections } = this;
+    const { shared, slot } = this.deps;
+    const { counters, load } = shared;
+    const over = load.running(slot) - this.options.limits.connections;
+    if (over >= 0) counters.add(counter.connections_refused);
+    // A TCP client that reset at once has no address any more; '' stands for a unix-domain socket, which may be trusted.
+    const lost = socket.remoteAddress === '' && this.options.address.kind === 'tcp';
+    if (over >= maxRefusing || work.stopping || lost) return null;
+    counters.add(counter.connections_accepted);
+    counters.add(counter.connections_open);
+    const connection = new Downstream(work, settings, socket);
+    load.run(slot, 1);
+    connections.set(connection, work);
+    if (over >= 0) connection.refuseConnection();
+    return connection;
+  }
+
+  private closed(connection: Downstream): void {
+    if (!this.connections.delete(connection)) return;
+    const { onEmpty, shared, slot } = this.deps;
+    shared.load.run(slot, -1);
+    shared.counters.add(counter.connections_open, -1);
+    if (this.isEmpty) onEmpty();
+  }
+
+  private settingsOf(options: ListenerOptions): ListenerSettings {
+    return {
+      name: formatAddress(options.address),
+      isTrusted: trustOf(options.trustedProxies),
+      upgrades: options.upgrades,
+      halfClose: options.halfClose,
+      bodyBytes: options.limits.bodyBytes,
+      timeouts: options.timeouts,
+      onClose: (connection) => this.closed(connection),
+    };
+  }
+}
