@@ -182,6 +182,11 @@ describe('rules', () => {
     expect(why('name: api, port').join()).toContain('has the same host and path, and goes first');
   });
 
+  test('hold no variable, whatever their path looks like', () => {
+    const { options } = imported(ingress({}, [{ path: `/\${HOME}` }]) + both);
+    expect(options.routes[0]?.match.path).toBe(`/\${HOME}`);
+  });
+
   test('say what is not quite the same', () => {
     const { why } = imported(ingress({}, [{ path: '/x', type: 'Exact', host: '*.a.org' }]) + both);
     expect(why('Exact')).toEqual(
@@ -253,6 +258,20 @@ describe('a Service', () => {
     const { pools, why } = imported(set(`replicas: 1000000000, ${template}`));
     expect(pools.web?.servers).toEqual(['web.default.svc.cluster.local:80']);
     expect(why('serviceName').join()).toContain('no number of pods from 1 to 1000');
+  });
+
+  test('has the pods of its slices that are ready, by name', () => {
+    const slice = `---
+kind: EndpointSlice
+metadata: { labels: { kubernetes.io/service-name: web } }
+ports: [{ port: 8080 }]
+endpoints:
+  - { addresses: [10.0.0.1], conditions: { ready: true }, targetRef: { name: web-a } }
+  - { addresses: [10.0.0.2], conditions: { ready: false }, targetRef: { name: web-b } }
+`;
+    const { pools, why } = imported(rule + slice);
+    expect(pools.web?.servers).toEqual([{ name: 'web-a', address: '10.0.0.1:8080' }]);
+    expect(why('10.0.0.2')).toEqual(['left-out: this pod is not ready']);
   });
 
   test('in another namespace is another one', () => {

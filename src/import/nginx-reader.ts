@@ -63,7 +63,7 @@ export class Reader {
     );
     for (const server of servers) this.readServer(server, server === (fallback ?? servers[0]), scope);
     for (const directive of directives) {
-      if (directive.name === 'upstream' || servers.includes(directive)) continue;
+      if ((directive.name === 'upstream' && directive.block !== null) || servers.includes(directive)) continue;
       this.readCommon(directive);
     }
   }

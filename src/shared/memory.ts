@@ -4,7 +4,7 @@ import { Counters, counterRows } from '../metrics/counters.ts';
 import { SessionTable } from '../table/table.ts';
 
 /** Servers, pools and listeners that can have a number at one time. */
-const slots = 4096;
+const slots = 16_384;
 
 /** What is handed to a thread. */
 export interface SharedBuffers {

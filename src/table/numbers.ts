@@ -30,7 +30,7 @@ export class ServerNumbers {
     const number = this.free(now);
     if (number === undefined) {
       throw new UsageError(
-        `no server number is free: all ${this.table.servers} are in use or named by sessions; raise the table's servers`,
+        `no server number is free: all ${this.table.servers} are in use or named by sessions. Servers, pools and listeners have one each: configure fewer`,
       );
     }
     this.numbers.set(name, number);

@@ -6,7 +6,6 @@
  *                              ^  <──────── sightings, logs, access lines ────────┘
  *                              └── shared memory: session table, load, counters ──┘
  */
-import { Worker } from 'node:worker_threads';
 import type { LimpetOptions, ListenerOptions } from '../config/options.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
 import type { Net } from '../net/socket.ts';
@@ -17,7 +16,8 @@ import { ServerNumbers } from '../table/numbers.ts';
 import { SessionTable } from '../table/table.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
 import { Keeper } from './keeper.ts';
-import type { Birth, FromWorker, Plan, ToWorker } from './messages.ts';
+import type { FromWorker, Plan, ToWorker } from './messages.ts';
+import { asError, Thread } from './thread.ts';
 import { Watch } from './watch.ts';
 
 export interface Log {
@@ -43,16 +43,11 @@ export interface SupervisorDependencies {
   readonly random?: () => number;
 }
 
-/** A worker that fails again and again is started anew after ever longer times, up to this (ms). */
+/** A worker that fails again and again is started anew after ever longer times (ms). */
+const shortestPause = 100;
 const longestPause = 10_000;
 /** One that has run for this long (ms) is as good as new. */
 const wellAfter = 60_000;
-
-interface Thread {
-  readonly worker: Worker;
-  readonly since: number;
-  onAnswer: (message: FromWorker) => void;
-}
 
 export class Supervisor {
   private options: LimpetOptions;
@@ -138,7 +133,7 @@ export class Supervisor {
     } catch (error) {
       this.stopping = true;
       this.watch.stop();
-      await Promise.all(this.threads.map((thread) => thread?.worker.terminate()));
+      await Promise.all(this.threads.map((thread) => thread?.end()));
       throw error;
     }
     this.keeper.start();
@@ -159,12 +154,12 @@ export class Supervisor {
     const finished = await Promise.all(
       this.threads.map(async (thread) => {
         if (thread === null) return true;
-        const answer = await this.ask(thread, { kind: 'stop' }, 'stopped');
+        const answer = await thread.ask({ kind: 'stop' }, 'stopped');
         return answer?.finished ?? false;
       }),
     );
     await this.keeper.stop();
-    await Promise.all(this.threads.map((thread) => thread?.worker.terminate()));
+    await Promise.all(this.threads.map((thread) => thread?.end()));
     return finished.every((one) => one);
   }
 
@@ -194,11 +189,11 @@ export class Supervisor {
       if (!ours && !reusePort && address.kind === 'tcp' && address.port !== 0) await this.probe(address);
     }
     const before = { options: this.options, numbers: this.numbers, ports: this.ports };
-    this.ports = next.listeners.map(({ address }) => this.portOf(before.options, before.ports, address));
-    this.options = next;
-    this.numbers = numberAll(next, this.servers, this.lifetimes, this.seconds());
-    this.watch.follow(next, this.numbers);
     try {
+      const numbers = numberAll(next, this.servers, this.lifetimes, this.seconds());
+      const ports = next.listeners.map(({ address }) => this.portOf(before.options, before.ports, address));
+      Object.assign(this, { options: next, numbers, ports });
+      this.watch.follow(next, this.numbers);
       await this.reloadThreads();
       this.counters.add(counter.reloads);
     } catch (error) {
@@ -217,7 +212,7 @@ export class Supervisor {
       const thread = this.threads[worker];
       // One that is being replaced starts with the new config.
       if (thread == null) return;
-      const answer = await this.ask(thread, { kind: 'reload', plan: this.planFor(worker) }, 'reloaded');
+      const answer = await thread.ask({ kind: 'reload', plan: this.planFor(worker) }, 'reloaded');
       if (answer === undefined) return;
       if (answer.error !== null) throw asError(answer.error);
       if (worker === 0) this.listensAt(answer.addresses, answer.ports);
@@ -228,56 +223,38 @@ export class Supervisor {
   }
 
   /** Resolves when the worker listens, rejects when it cannot. */
-  private spawn(worker: number): Promise<void> {
-    const birth: Birth = { worker, buffers: this.buffers, plan: this.planFor(worker) };
-    const entry = this.deps.entry ?? ownEntry;
-    return new Promise((resolve, reject) => {
-      const thread: Thread = {
-        worker: new Worker(entry, { workerData: birth }),
-        since: this.clock.monotonic(),
-        onAnswer: (message) => {
-          thread.onAnswer = () => {};
-          if (message.kind === 'failed') reject(asError(message.error));
-          else resolve();
-        },
-      };
-      let failure: unknown;
-      this.threads[worker] = thread;
-      thread.worker.on('message', (message: FromWorker) => this.hear(message, worker, thread));
-      thread.worker.on('error', (error: unknown) => {
-        failure = error;
-      });
-      thread.worker.on('exit', () => {
-        if (this.threads[worker] === thread) this.threads[worker] = null;
-        reject(failure ?? new Error('the worker ended'));
-        if (!this.stopping) this.replace(worker, thread, failure);
-        thread.onAnswer({ kind: 'stopped', finished: false });
-      });
+  private async spawn(worker: number): Promise<void> {
+    const since = this.clock.monotonic();
+    const birth = { worker, buffers: this.buffers, plan: this.planFor(worker) };
+    let why: unknown;
+    const thread = new Thread(this.deps.entry ?? ownEntry, birth, {
+      onNews: (message, from) => this.hear(message, from),
+      onExit: (failure, gone) => {
+        why = failure;
+        if (this.threads[worker] === gone) this.threads[worker] = null;
+        if (!this.stopping) this.replace(worker, since, failure);
+      },
     });
+    this.threads[worker] = thread;
+    const answer = await thread.answered();
+    if (answer?.kind === 'failed') {
+      await thread.end();
+      throw asError(answer.error);
+    }
+    if (answer?.kind !== 'listening') throw asError(why ?? 'the worker ended');
+    if (worker === 0) this.listensAt(answer.addresses, answer.ports);
   }
 
-  private hear(message: FromWorker, worker: number, thread: Thread): void {
-    switch (message.kind) {
-      case 'listening':
-        if (worker === 0) this.listensAt(message.addresses, message.ports);
-        thread.onAnswer(message);
-        return;
-      case 'sighting':
-        this.watch.see(message.pool, message.server, message.sighting);
-        return;
-      case 'room':
-        for (const other of this.threads) if (other !== thread) tell(other, message);
-        return;
-      case 'access':
-        this.deps.writeAccess(message.lines);
-        return;
-      default:
-        thread.onAnswer(message);
+  private hear(message: FromWorker, from: Thread): void {
+    if (message.kind === 'sighting') this.watch.see(message.pool, message.server, message.sighting);
+    else if (message.kind === 'access') this.deps.writeAccess(message.lines);
+    else if (message.kind === 'room') {
+      for (const thread of this.threads) if (thread !== from) thread?.tell(message);
     }
   }
 
   /** The exchanges of a worker that died are lost, and nothing else is. */
-  private replace(worker: number, { since }: Thread, failure: unknown): void {
+  private replace(worker: number, since: number, failure: unknown): void {
     const { log } = this.deps;
     const reason = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure ?? 'it ended');
     log.warn(`worker ${worker + 1} failed and is replaced: ${reason}`);
@@ -287,14 +264,10 @@ export class Supervisor {
     closeGauges(this.buffers, worker);
     const well = this.clock.monotonic() - since >= wellAfter;
     const pause = well ? 0 : (this.pauses[worker] ?? 0);
-    this.pauses[worker] = Math.min(longestPause, Math.max(100, pause * 2));
+    this.pauses[worker] = Math.min(longestPause, Math.max(shortestPause, pause * 2));
     this.timers.after(pause, () => {
       if (this.stopping) return;
-      this.spawn(worker).catch((error: unknown) => {
-        log.warn(`worker ${worker + 1} did not start: ${error instanceof Error ? error.message : String(error)}`);
-        // One that said so is still there, and did nothing.
-        void this.threads[worker]?.worker.terminate();
-      });
+      this.spawn(worker).catch((error: unknown) => log.warn(`worker ${worker + 1} did not start: ${String(error)}`));
     });
   }
 
@@ -325,23 +298,8 @@ export class Supervisor {
     listener.close();
   }
 
-  /** The answer; undefined when the worker ended before it. */
-  private ask<Kind extends FromWorker['kind']>(
-    thread: Thread,
-    question: ToWorker,
-    kind: Kind,
-  ): Promise<Extract<FromWorker, { kind: Kind }> | undefined> {
-    return new Promise((resolve) => {
-      thread.onAnswer = (message) => {
-        thread.onAnswer = () => {};
-        resolve(message.kind === kind ? (message as Extract<FromWorker, { kind: Kind }>) : undefined);
-      };
-      tell(thread, question);
-    });
-  }
-
   private tellAll(message: ToWorker): void {
-    for (const thread of this.threads) tell(thread, message);
+    for (const thread of this.threads) thread?.tell(message);
   }
 
   private seconds(): number {
@@ -354,15 +312,4 @@ const ownEntry = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './wo
 
 function withKeys(options: LimpetOptions, { tokenKey }: SupervisorDependencies): LimpetOptions {
   return options.keys.length > 0 ? options : { ...options, keys: [tokenKey()] };
-}
-
-function tell(thread: Thread | null, message: ToWorker): void {
-  thread?.worker.postMessage(message);
-}
-
-/** What came over from a thread as plain data. */
-function asError(error: unknown): Error {
-  if (error instanceof Error) return error;
-  const made = new Error(String((error as { message?: unknown })?.message ?? error));
-  return Object.assign(made, error);
 }
