@@ -43,6 +43,8 @@ export interface SupervisorDependencies {
   readonly random?: () => number;
 }
 
+/** A worker that has not answered after this long (ms) is lost. */
+const patience = 5000;
 /** A worker that fails again and again is started anew after ever longer times (ms). */
 const shortestPause = 100;
 const longestPause = 10_000;
@@ -154,7 +156,8 @@ export class Supervisor {
     const finished = await Promise.all(
       this.threads.map(async (thread) => {
         if (thread === null) return true;
-        const answer = await thread.ask({ kind: 'stop' }, 'stopped');
+        const limit = this.options.shutdown.timeout + patience;
+        const answer = await this.within(limit, thread.ask({ kind: 'stop' }, 'stopped'));
         return answer?.finished ?? false;
       }),
     );
@@ -212,7 +215,10 @@ export class Supervisor {
       const thread = this.threads[worker];
       // One that is being replaced starts with the new config.
       if (thread == null) return;
-      const answer = await thread.ask({ kind: 'reload', plan: this.planFor(worker) }, 'reloaded');
+      const plan = this.planFor(worker);
+      const answer = await this.within(patience, thread.ask({ kind: 'reload', plan }, 'reloaded'));
+      // One that is lost is replaced, and starts with the new config.
+      if (answer === undefined) await thread.end();
       if (answer === undefined) return;
       if (answer.error !== null) throw asError(answer.error);
       if (worker === 0) this.listensAt(answer.addresses, answer.ports);
@@ -296,6 +302,14 @@ export class Supervisor {
   private async probe(address: ListenerOptions['address']): Promise<void> {
     const listener = await this.deps.net.listen({ address, backlog: 1, reusePort: false, accept: () => null });
     listener.close();
+  }
+
+  /** The answer; undefined when it takes longer than `limit` ms. */
+  private within<T>(limit: number, answer: Promise<T | undefined>): Promise<T | undefined> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.timers.after(limit, () => resolve(undefined));
+      answer.then(resolve, reject).finally(cancel);
+    });
   }
 
   private tellAll(message: ToWorker): void {
