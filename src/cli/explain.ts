@@ -1,15 +1,19 @@
 /** `limpet explain`: gathers the question from flags, files and the clock, and prints the answer. It writes no file. */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { parseListener } from '../config/address.ts';
 import { shortestKey } from '../config/keys.ts';
 import type { LimpetOptions, ListenerOptions } from '../config/options.ts';
 import { UsageError } from '../errors.ts';
+import { roughly } from '../explain/duration.ts';
 import { explain } from '../explain/explain.ts';
 import type { Explanation } from '../explain/explanation.ts';
 import { inWords } from '../explain/words.ts';
 import { formatAddress } from '../net/socket.ts';
+import type { Alone } from '../shared/alone.ts';
+import { loadTable } from '../table/snapshot.ts';
 import { systemClock } from '../time/clock.ts';
 import type { ExplainFlags } from './arguments.ts';
 import { keptKey } from './state-key.ts';
@@ -27,6 +31,7 @@ export async function tellExplanation(
   { folder, readInput }: ExplainSurroundings,
 ): Promise<string> {
   const [source, keys] = findKeys(options);
+  const table = findTable(options);
   const answer = await explain(
     { ...options, keys },
     {
@@ -37,7 +42,8 @@ export async function tellExplanation(
       draining: flags.draining ?? [],
       now: flags.now ?? systemClock.now(),
       keys: source,
-      tableSecret: keptKey(options.stateDir, 'table') ?? randomBytes(shortestKey),
+      tableSecret: table.secret,
+      loadTable: table.load,
       random: Math.random,
     },
   );
@@ -49,6 +55,63 @@ function findKeys({ keys, stateDir }: LimpetOptions): [Explanation['keys'], read
   if (keys.length > 0) return ['config', keys];
   const kept = keptKey(stateDir, 'token');
   return kept === null ? ['none', [randomBytes(shortestKey)]] : ['state', [kept]];
+}
+
+type Told = Explanation['table'];
+
+interface FoundTable {
+  readonly secret: Buffer;
+  readonly load: (into: Alone, now: number) => Promise<Told>;
+}
+
+/** What cannot be used is told, and is no reason to tell nothing else: names are hashed with a key that nobody has. */
+function findTable({ stateDir, table: { save } }: LimpetOptions): FoundTable {
+  const without = (source: Told['source'], note: string, secret: Buffer = randomBytes(shortestKey)): FoundTable => {
+    const told = { source, savedAt: null, sessions: 0, note };
+    return { secret, load: () => Promise.resolve(told) };
+  };
+  let secret: Buffer | null;
+  try {
+    secret = keptKey(stateDir, 'table');
+  } catch (error) {
+    return without('unusable', messageOf(error));
+  }
+  if (secret === null) return without('none', `none, and no key of one, in ${stateDir}: ${unknown}`);
+  if (save === 0) return without('none', `table.save is 0, so none is kept: ${unknown}`, secret);
+  return { secret, load: (into, now) => load(join(stateDir, tableFile), secret, into, now) };
+}
+
+/** As `start.ts` names it. */
+const tableFile = 'sessions.table';
+
+const unknown = 'who owns a name is not known';
+
+async function load(file: string, secret: Buffer, { shared, servers, lifetimes }: Alone, now: number): Promise<Told> {
+  const nothing = { savedAt: null, sessions: 0 };
+  try {
+    // Its date first: if a newer file takes its place now, there is more than is said and not less.
+    const saved = await dateOf(file);
+    const into = { table: shared.table, servers, lifetimes: lifetimes.names(), secret };
+    const sessions = saved === null ? null : await loadTable(file, into, now);
+    if (saved === null || sessions === null) {
+      return { ...nothing, source: 'none', note: `none saved as ${file}: ${unknown}` };
+    }
+    const when = now < saved ? 'later than the time above' : `${roughly(now - saved)} ago`;
+    const note = `${sessions} ${sessions === 1 ? 'session' : 'sessions'} as of the last save, ${when}`;
+    return { source: 'saved', savedAt: new Date(saved * 1000).toISOString(), sessions, note };
+  } catch (error) {
+    return { ...nothing, source: 'unusable', note: messageOf(error) };
+  }
+}
+
+/** Unix seconds; null: there is no such file. */
+async function dateOf(file: string): Promise<number | null> {
+  try {
+    return Math.floor((await stat(file)).mtimeMs / 1000);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null;
+    throw error;
+  }
 }
 
 function findListener(listeners: readonly ListenerOptions[], named: string | undefined): ListenerOptions {
@@ -64,7 +127,17 @@ function readRequest(path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : error;
+    const code = codeOf(error);
     throw new UsageError(`cannot read the request ${path}: ${code === 'ENOENT' ? 'there is no such file' : code}`);
   }
+}
+
+/** Of errors that say what is wrong with a file; any other is a mistake of ours. */
+function messageOf(error: unknown): string {
+  if (error instanceof Error && (error instanceof UsageError || 'code' in error)) return error.message;
+  throw error;
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }

@@ -45,6 +45,9 @@ const config: Config = {
 };
 const { options } = readConfig(config, { source: { name: 'test', locate: () => null }, env: {}, variables: false });
 
+const secret = Buffer.alloc(32, 7);
+const noTable = { source: 'none', savedAt: null, sessions: 0, note: 'none' } as const;
+
 function ask(request: string, question: Partial<Question> = {}) {
   return explain(options, {
     request: Buffer.from(request, 'latin1'),
@@ -54,7 +57,8 @@ function ask(request: string, question: Partial<Question> = {}) {
     draining: [],
     now,
     keys: 'config',
-    tableSecret: Buffer.alloc(32, 7),
+    tableSecret: secret,
+    loadTable: () => Promise.resolve(noTable),
     random: () => 0.5,
     ...question,
   });
@@ -106,7 +110,8 @@ describe('the affinity says', () => {
     const said = await ask(get('/mapped', 'X-User: tester-1', `Cookie: mapped=${token('mapped')}`));
     expect(said.affinities.map(({ result }) => result)).toEqual(['recognised', 'not-asked']);
     expect(said.toServer).not.toContain('Cookie');
-    expect(said.session).toEqual({ affinity: 'route', tag: null, epoch: 0, born: null, dated: null });
+    expect(said.session).toEqual({ affinity: 'route', tag: null, epoch: 0, born: null, dated: null, seen: null });
+    expect(said.owner).toEqual({ server: 's2', state: 'up', source: 'fixed', epoch: 0 });
   });
 });
 
@@ -205,11 +210,12 @@ test('in words', async () => {
 Request   GET /cart?x=1 HTTP/1.1
           its lines end in LF: they are read as CR LF
 Time      2026-01-31T12:00:00.000Z, keys of the config
+Table     none
 Listener  127.0.0.1:8080, client 203.0.113.7
 Route     routes[6] (host shop.example, path /): pool shop
 Affinity  cookie: recognised: the token in the cookie limpet is authentic and in time
 Session   0000beef, epoch 3, begun 2026-01-31T10:00:00.000Z, last dated 2026-01-31T11:59:00.000Z
-Owner     s2, up
+Owner     s2, up, epoch 3, says its token
 Servers   s1 up, s2 up, s3 up
 Decision  owner: s2: s2 owns the session and is up
 Server    s2 would see:

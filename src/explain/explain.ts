@@ -4,17 +4,19 @@
  */
 import type { LimpetOptions, ListenerOptions, RouteOptions } from '../config/options.ts';
 import { faults, UsageError } from '../errors.ts';
-import { RequestHead, ResponseHead } from '../http/head.ts';
+import { RequestHead } from '../http/head.ts';
 import { Limpet } from '../limpet.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
 import { trustOf } from '../net/trust.ts';
-import type { PoolParts } from '../proxy/pool.ts';
 import { createRouter } from '../proxy/router.ts';
-import { shareAlone } from '../shared/alone.ts';
+import { type Alone, shareAlone } from '../shared/alone.ts';
+import { readAnswer } from './answer.ts';
 import { readCapture, refusedAt } from './capture.ts';
 import { DryNet } from './dry-net.ts';
 import type { Explanation } from './explanation.ts';
-import { affinityOf, decide, tellClient } from './reasons.ts';
+import { ownerOf } from './owner.ts';
+import { decide, type Told, tellClient } from './reasons.ts';
+import { affinityOf } from './recognition.ts';
 import { type Attempt, Witness } from './witness.ts';
 
 export interface Question {
@@ -32,6 +34,8 @@ export interface Question {
   readonly keys: Explanation['keys'];
   /** From which the names of sessions are hashed. */
   readonly tableSecret: Buffer;
+  /** Fills the table with what the balancer has saved, and says what that was. `now` is Unix seconds. */
+  readonly loadTable: (into: Alone, now: number) => Promise<Explanation['table']>;
   /** Uniform in [0, 1): for policies that throw dice. */
   readonly random: () => number;
 }
@@ -51,7 +55,10 @@ export async function explain(options: LimpetOptions, question: Question): Promi
     },
   );
   let line = '{}';
-  const { shared, numbers } = shareAlone(options, Math.floor(now / 1000));
+  const seconds = Math.floor(now / 1000);
+  const alone = shareAlone(options, seconds);
+  const { shared, numbers } = alone;
+  const table = await question.loadTable(alone, seconds);
   const limpet = new Limpet(
     { ...options, log: { access: 'json', level: 'error' } },
     {
@@ -85,30 +92,39 @@ export async function explain(options: LimpetOptions, question: Question): Promi
   await limpet.stop();
   const log = JSON.parse(line) as { readonly client?: string | null; readonly session?: string | null };
 
-  const recognised = route?.affinity === true ? witness.recognised : null;
-  const owner = recognised === null || parts === null ? null : ownerOf(witness, attempts, parts, servers);
-  const pool = options.pools.find(({ name }) => name === route?.pool);
+  const { found, session } = witness;
+  const named = route?.affinity === true ? witness.recognised : null;
+  // Then the balancer too goes on as if nothing had been recognised.
+  const over = named?.kind === 'key' && found?.look === 'ended';
+  const recognised = over ? null : named;
+  const owner = recognised === null || parts === null ? null : ownerOf(witness, recognised, attempts, parts, servers);
   const fault = faults.find(({ code }) => code === answer.reason) ?? null;
-  const told = {
-    pool,
+  const told: Told = {
+    pool: options.pools.find(({ name }) => name === route?.pool),
     route,
     recognised,
-    session: route?.affinity === true ? witness.session : null,
+    by: witness.heard.find((heard) => heard.recognised && heard.asked)?.options ?? null,
+    session: route?.affinity === true ? session : null,
     owner,
+    over,
+    ended: witness.ended,
     panic,
     candidates,
     attempts,
     fault,
     knownKeys: question.keys !== 'none',
+    knownTable: table.source === 'saved',
   };
+  const known = recognised?.kind === 'hash' || found?.look !== 'live' ? null : found;
   return {
     request: { line: readable ? text(bytes, head.methodStart, head.targetEnd + 9) : null, notes },
     now: new Date(now).toISOString(),
     keys: question.keys,
+    table,
     listener: formatAddress(listener.address),
     client: { address: log.client ?? peer, peer, trusted: trustOf(listener.trustedProxies)(peer) },
     route,
-    affinities: witness.heard.map((heard) => affinityOf(heard, head)),
+    affinities: witness.heard.map((heard) => affinityOf(heard, over, head)),
     session:
       recognised === null
         ? null
@@ -116,8 +132,9 @@ export async function explain(options: LimpetOptions, question: Question): Promi
             affinity: recognised.affinity?.name ?? '',
             tag: log.session ?? null,
             epoch: recognised.epoch,
-            born: recognised.seen === 0 ? null : time(recognised.born),
-            dated: recognised.seen === 0 ? null : time(recognised.seen),
+            born: time(recognised.seen === 0 ? known?.born : recognised.born),
+            dated: time(recognised.seen),
+            seen: time(known?.seen),
           },
     owner,
     servers,
@@ -174,46 +191,10 @@ function nameOf({ pools }: Witness, address: Address): string {
   return all.find((server) => server.address === address)?.name ?? formatAddress(address);
 }
 
-function ownerOf(
-  { recognised, steps }: Witness,
-  attempts: readonly Attempt[],
-  { fleet }: PoolParts,
-  servers: Explanation['servers'],
-): Explanation['owner'] {
-  const all = [...attempts.flatMap((attempt) => attempt.steps), ...steps];
-  const id = recognised?.owner ?? 0;
-  const server = id === 0 ? all.find(({ by }) => by === 'home')?.server : fleet.find(id);
-  const state = servers.find(({ name }) => name === server?.name)?.state ?? 'gone';
-  return { server: server?.name ?? null, state };
-}
-
-interface Answer {
-  readonly status: number;
-  /** Without the token. */
-  readonly setCookies: readonly string[];
-  /** Why the balancer answered by itself; null when a server did. */
-  readonly reason: string | null;
-}
-
-/** The answer is our own: its limits are wide. */
-function readAnswer(bytes: Buffer): Answer {
-  const head = new ResponseHead({ headBytes: bytes.length + 1, headers: 1000, uriBytes: 0 });
-  if (head.read(bytes, 0, bytes.length) <= 0) throw new Error('the balancer gave no answer');
-  const setCookies: string[] = [];
-  let reason: string | null = null;
-  for (let i = 0; i < head.headers.count; i++) {
-    const name = text(bytes, head.headers.lineStart(i), head.headers.nameEnd(i));
-    // The token is a credential, and explanations end up in tickets.
-    if (name === 'Set-Cookie') setCookies.push(head.headers.value(i).replace(/=[^;]*/, '=<token>'));
-    else if (name === 'Limpet-Reason') reason = head.headers.value(i);
-  }
-  return { status: head.status, setCookies, reason };
-}
-
 function text(bytes: Buffer, start: number, end: number): string {
   return bytes.toString('latin1', start, end);
 }
 
-function time(seconds: number): string {
-  return new Date(seconds * 1000).toISOString();
+function time(seconds = 0): string | null {
+  return seconds === 0 ? null : new Date(seconds * 1000).toISOString();
 }

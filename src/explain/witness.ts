@@ -1,6 +1,9 @@
-/** Listens in between the pools and the decisions made for them: what each affinity said, and who was asked for a server. */
+/**
+ * Listens in between the pools and the decisions made for them: what each affinity said, what the table knew of the
+ * session, and who was asked for a server.
+ */
 import { type Affinity, type ClientFacts, Session, type Verdict } from '../affinity/affinity.ts';
-import type { AffinityOptions, PoolOptions } from '../config/options.ts';
+import type { AffinityOptions, PoolAffinity, PoolOptions } from '../config/options.ts';
 import type { Server } from '../fleet/server.ts';
 import type { RequestHead } from '../http/head.ts';
 import { Splice } from '../http/splice.ts';
@@ -8,7 +11,7 @@ import type { PoolParts } from '../proxy/pool.ts';
 
 /** What one affinity said of the request. */
 export interface Heard {
-  readonly options: AffinityOptions;
+  readonly options: PoolAffinity;
   readonly name: string;
   readonly recognised: boolean;
   /** False: another one had recognised before, and this one only took out what is its own. */
@@ -31,6 +34,18 @@ export interface Attempt {
   readonly steps: readonly Step[];
 }
 
+type Table = PoolParts['table'];
+
+/** What the table knew of the session before this request changed anything. */
+export interface Found {
+  readonly look: ReturnType<Table['find']>;
+  /** undefined: of this pool no more. Times are Unix seconds. */
+  readonly server: Server | undefined;
+  readonly epoch: number;
+  readonly born: number;
+  readonly seen: number;
+}
+
 interface Watched {
   readonly options: PoolOptions;
   readonly parts: PoolParts;
@@ -44,7 +59,10 @@ export class Witness {
   recognised: Session | null = null;
   /** The session of the exchange, as it is now; null as long as no affinity was asked. */
   session: Session | null = null;
-  clientSecure = false;
+  /** null as long as the table was not asked. */
+  found: Found | null = null;
+  /** The answer ended the session. */
+  ended = false;
 
   /** For `LimpetDependencies`. */
   readonly observe = (parts: PoolParts, options: PoolOptions): PoolParts => {
@@ -56,12 +74,33 @@ export class Witness {
     return {
       ...parts,
       affinities: parts.affinities.map((affinity, i) => this.listen(affinity, options, i)),
+      table: this.overhear(parts),
       choose: (key, tried) => note('policy', parts.choose(key, tried)),
       place: (key, tried) => note('key', parts.place(key, tried)),
       home: (key) => note('home', parts.home(key)),
       borrow: (key, tried) => note('substitute', parts.borrow(key, tried)),
     };
   };
+
+  private overhear({ table, fleet }: PoolParts): Table {
+    const heard: Table = Object.create(table);
+    const find: Table['find'] = (key, now, out) => {
+      const look = table.find(key, now, out);
+      const { epoch, born, seen } = out;
+      this.found ??= { look, server: fleet.at(out.server), epoch, born, seen };
+      return look;
+    };
+    const enter: Table['enter'] = (key, now, out) => {
+      // As it was: to enter is to be seen.
+      find(key, now, out);
+      return table.enter(key, now, out);
+    };
+    const end: Table['end'] = (key, now) => {
+      this.ended = true;
+      return table.end(key, now);
+    };
+    return Object.assign(heard, { find, enter, end });
+  }
 
   private listen(affinity: Affinity, pool: PoolOptions, index: number): Affinity {
     // All else it does as it is; but who recognises or begins a session is this one, as the pool knows it.
@@ -85,7 +124,6 @@ export class Witness {
         const otherPool = verdict === 'invalid' ? this.ownerOf(options, pool, request, client, now) : null;
         const peerTrusted = client.peerTrusted === true;
         this.heard.push({ options, name: affinity.name, recognised, asked, verdict, otherPool, peerTrusted });
-        this.clientSecure = client.clientSecure;
         this.session ??= session;
         if (recognised && asked) this.recognised = Object.assign(new Session(), session);
         return recognised;

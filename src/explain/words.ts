@@ -11,14 +11,14 @@ export function inWords(e: Explanation): string {
     ['Route', route(e)],
   ];
   if (e.affinities.length > 0) {
+    lines.splice(2, 0, ['Table', e.table.note]);
     lines.push([
       'Affinity',
       ...e.affinities.map(({ name, result, reason }) => `${name}: ${results[result]}: ${reason}`),
     ]);
   }
   if (e.session !== null) lines.push(['Session', session(e.session)]);
-  if (e.owner !== null)
-    lines.push(['Owner', `${e.owner.server ?? 'a server that the pool does not have'}, ${e.owner.state}`]);
+  if (e.session !== null) lines.push(['Owner', owner(e)]);
   if (e.servers.length > 0) lines.push(['Servers', servers(e)]);
   lines.push(['Decision', ...decision(e)]);
   if (e.toServer !== null) lines.push(['Server', `${e.decision.server} would see:`, ...headLines(e.toServer)]);
@@ -40,6 +40,7 @@ const results = {
   invalid: 'invalid',
   idle: 'idle too long',
   old: 'too old',
+  ended: 'ended',
   'not-asked': 'not asked',
 } as const;
 
@@ -60,11 +61,21 @@ function route({ route: found, request }: Explanation): string {
   return `routes[${found.index}] (${parts.join(', ')}): pool ${found.pool}${found.affinity ? '' : ', affinity: none'}`;
 }
 
-function session({ affinity, tag, epoch, born, dated }: NonNullable<Explanation['session']>): string {
+function session({ affinity, tag, epoch, born, dated, seen }: NonNullable<Explanation['session']>): string {
   const parts = [tag ?? `without an id (${affinity})`, epoch === 0 ? '' : `epoch ${epoch}`];
   if (born !== null) parts.push(`begun ${born}`);
   if (dated !== null) parts.push(`last dated ${dated}`);
+  if (dated === null && seen !== null) parts.push(`last seen ${seen}`);
   return parts.filter(Boolean).join(', ');
+}
+
+const sources = { token: 'its token', table: 'the table', hash: 'hashing', fixed: 'the configured place' } as const;
+
+function owner({ owner: found, table }: Explanation): string {
+  if (found === null) return table.source === 'saved' ? 'nobody yet' : 'not known without the table';
+  const { server, state, source, epoch } = found;
+  const parts = [server ?? 'a server that the pool does not have', state, epoch === 0 ? '' : `epoch ${epoch}`];
+  return `${parts.filter(Boolean).join(', ')}, says ${sources[source]}`;
 }
 
 function servers({ servers: all, panic }: Explanation): string {
@@ -74,7 +85,7 @@ function servers({ servers: all, panic }: Explanation): string {
 
 function decision({ attempts, decision: { kind, server, certain, reason } }: Explanation): string[] {
   const lines = [`${kind}${server === null ? '' : `: ${server}`}: ${reason}`];
-  if (!certain) lines.push('not certain: under load, or by chance, it may be another one');
+  if (!certain) lines.push('not certain: load, chance, or what is not known here may say otherwise');
   if (attempts.some(({ result }) => result === 'refused')) {
     lines.push(`asked: ${attempts.map(({ server: name, result }) => `${name} (${result})`).join(', ')}`);
   }

@@ -10,6 +10,11 @@ const io = new Server(server, { pingInterval: 300, pingTimeout: 5000 });
 io.on('connection', (socket) => {
   socket.emit('who', name, socket.conn.transport.name);
   socket.on('echo', (value: unknown, answer: (server: string, value: unknown) => void) => answer(name, value));
+  socket.on('join', async (room: string, answer: () => void) => {
+    await socket.join(room);
+    answer();
+  });
+  socket.on('say', (room: string, text: string) => io.to(room).emit('said', room, text));
 });
 server.listen(Number(port), '127.0.0.1', () => console.log(`listening ${(server.address() as AddressInfo).port}`));
 

@@ -1,5 +1,5 @@
 /** What `limpet explain` says of a captured request is what the balancer did with it: server, head, cookie, refusal. */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
@@ -7,7 +7,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import type { Explanation } from '../../src/explain/explanation.ts';
 import { startLimpet } from '../support/limpet.ts';
-import { httpOrigin } from '../support/origin.ts';
+import { type HttpHandler, httpOrigin } from '../support/origin.ts';
 import { type AskOptions, configFor, echoOf, listen, type Reply, run, together, Visitor } from '../support/peers.ts';
 import { type Runtime, runtimes } from '../support/runtimes.ts';
 
@@ -19,10 +19,20 @@ const names = ['s1', 's2', 's3'];
 const keys = ['6b'.repeat(32)];
 
 async function explain(runtime: Runtime, config: object, request: Buffer, ...args: string[]): Promise<Explanation> {
+  return explainWith(runtime, join(folder, 'state'), config, request, ...args);
+}
+
+async function explainWith(
+  runtime: Runtime,
+  state: string,
+  config: object,
+  request: Buffer,
+  ...args: string[]
+): Promise<Explanation> {
   const file = join(folder, 'limpet.yaml');
   writeFileSync(file, stringify(config));
   const path = `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH ?? ''}`;
-  const env = { ...process.env, PATH: path, LIMPET_RUNTIME: runtime, LIMPET_STATE: join(folder, 'state') };
+  const env = { ...process.env, PATH: path, LIMPET_RUNTIME: runtime, LIMPET_STATE: state };
   const done = await run(join(root, 'bin/limpet'), ['explain', '-c', file, '--request', '-', '--json', ...args], {
     input: request.toString('latin1'),
     env,
@@ -147,4 +157,75 @@ describe.each(runtimes)('explain on %s', (runtime) => {
     expect(said.keys).toBe('none');
     expect(existsSync(join(folder, 'state'))).toBe(false);
   });
+
+  test('learned sessions: the table that was saved names their owners, and is only read', async () => {
+    await using origins = await together(names.map((name) => httpOrigin(name, session)));
+    const config = configFor(origins, { balance: 'round-robin', affinity: [{ learn: 'app' }] });
+    const state = mkdtempSync(join(folder, 'learned-'));
+    await using limpet = await startLimpet(runtime, { config, env: { LIMPET_STATE: state } });
+    const visitors = names.map(() => new Visitor(limpet.url));
+    const homes: string[] = [];
+    for (const visitor of visitors) homes.push((await visitor.ask()).body);
+    expect([...homes].sort()).toEqual(names);
+    expect(await limpet.stop()).toMatchObject({ code: 0 });
+
+    const before = filesOf(state);
+    expect(Object.keys(before)).toContain('sessions.table');
+    for (const [i, visitor] of visitors.entries()) {
+      const said = await explainWith(runtime, state, config, withCookie(visitor.cookies.get('app') ?? ''));
+      expect(said.table).toMatchObject({ source: 'saved', sessions: 3 });
+      expect(said.table.note).toMatch(/^3 sessions as of the last save, \d+s ago$/);
+      expect(said.owner).toEqual({ server: homes[i], state: 'up', source: 'table', epoch: 1 });
+      expect(said.decision).toMatchObject({ kind: 'owner', server: homes[i], certain: true });
+    }
+    const stranger = withCookie('never seen');
+    const adopted = await explainWith(runtime, state, config, stranger);
+    expect(adopted).toMatchObject({ owner: null, decision: { kind: 'adopt', certain: true } });
+    const later = await explainWith(runtime, state, config, stranger, '--now', '2000-01-01T00:00:00Z');
+    expect(later.table.note).toBe('3 sessions as of the last save, later than the time above');
+    expect(filesOf(state)).toEqual(before);
+
+    const file = join(state, 'sessions.table');
+    const damaged = readFileSync(file);
+    damaged[damaged.length - 40]! ^= 1;
+    writeFileSync(file, damaged);
+    const unusable = await explainWith(runtime, state, config, stranger);
+    expect(unusable).toMatchObject({ table: { source: 'unusable', savedAt: null }, decision: { certain: false } });
+    expect(unusable.table.note).toContain(`${file} is damaged`);
+    // The key is still known: so is the place by hash.
+    expect(unusable.decision).toMatchObject({ kind: 'adopt', server: adopted.decision.server });
+    const notKept = await explainWith(runtime, state, { ...config, table: { save: 0 } }, stranger);
+    expect(notKept.table).toMatchObject({ source: 'none', note: expect.stringContaining('table.save is 0') });
+
+    rmSync(file);
+    const missing = await explainWith(runtime, state, config, stranger);
+    expect(missing.table).toMatchObject({ source: 'none', note: expect.stringContaining(`none saved as ${file}`) });
+    writeFileSync(join(state, 'table.key'), 'garbage');
+    const keyless = await explainWith(runtime, state, config, stranger);
+    expect(keyless.table).toMatchObject({ source: 'unusable', note: expect.stringContaining('holds no key') });
+    rmSync(join(state, 'table.key'));
+    const nothing = await explainWith(runtime, state, config, stranger);
+    expect(nothing.table).toMatchObject({ source: 'none', note: expect.stringContaining('no key of one') });
+    expect(nothing.decision.certain).toBe(false);
+  });
 });
+
+let sessions = 0;
+
+/** An app that names a new session, and says who it is. */
+const session: HttpHandler = (_request, response, name) => {
+  response.setHeader('Set-Cookie', `app=${++sessions}.${name}; Path=/`).end(name);
+};
+
+function withCookie(value: string): Buffer {
+  return Buffer.from(`GET / HTTP/1.1\r\nHost: a\r\nCookie: app=${value}\r\n\r\n`);
+}
+
+/** What is in the folder, and when it was written. */
+function filesOf(path: string): Record<string, [content: string, time: number]> {
+  const fileOf = (name: string): [string, number] => {
+    const file = join(path, name);
+    return [readFileSync(file, 'hex'), statSync(file).mtimeMs];
+  };
+  return Object.fromEntries(readdirSync(path).map((name) => [name, fileOf(name)]));
+}

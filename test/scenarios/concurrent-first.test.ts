@@ -1,0 +1,66 @@
+/** A key that nobody has seen comes in twenty first requests at once, to two workers: all reach one server. */
+import { describe, expect, test } from 'vitest';
+import { startLimpet } from '../support/limpet.ts';
+import { type HttpOrigin, httpOrigin } from '../support/origin.ts';
+import { type AskOptions, ask, configFor, echoOf, together } from '../support/peers.ts';
+import { runtimes } from '../support/runtimes.ts';
+
+interface Place {
+  readonly affinity: readonly unknown[];
+  request(key: string): { readonly path: string; readonly options: AskOptions };
+}
+
+const places: readonly (readonly [string, Place])[] = [
+  [
+    'cookie of the app',
+    {
+      affinity: [{ learn: 'SID' }],
+      request: (key) => ({ path: '/', options: { headers: { cookie: `theme=dark; SID=${key}` } } }),
+    },
+  ],
+  [
+    'header',
+    { affinity: [{ header: 'X-Room' }], request: (key) => ({ path: '/', options: { headers: { 'x-room': key } } }) },
+  ],
+  ['query', { affinity: [{ query: 'room' }], request: (key) => ({ path: `/?lang=en&room=${key}`, options: {} }) }],
+];
+
+const keys = Array.from({ length: 50 }, (_, i) => `key-${i}-${'x'.repeat(i)}`);
+
+/** The echo, a little later: while it works, the other first requests of the key have to be placed too. */
+function slowly(name: string): Promise<HttpOrigin> {
+  return httpOrigin(name, (_, response) => {
+    setTimeout(() => response.end(JSON.stringify({ server: name })), 20);
+  });
+}
+
+describe.each(runtimes)('concurrent first requests on %s', (runtime) => {
+  test.each(places)('one key in a %s, one server', async (_, { affinity, request }) => {
+    await using origins = await together(['a', 'b', 'c', 'd'].map(slowly));
+    // Its turn is the next server each time: a key that is placed twice is placed apart.
+    const config = { ...configFor(origins, { affinity, balance: 'round-robin' }), workers: 2 };
+    await using limpet = await startLimpet(runtime, { config });
+    const send = async (key: string) => {
+      const { path, options } = request(key);
+      return echoOf(await ask(limpet.url + path, options)).server;
+    };
+    const homes = new Map<string, string>();
+    for (let at = 0; at < keys.length; at += 10) {
+      await Promise.all(
+        keys.slice(at, at + 10).map(async (key) => {
+          const servers = await Promise.all(Array.from({ length: 20 }, () => send(key)));
+          expect([key, ...new Set(servers)]).toEqual([key, servers[0]]);
+          homes.set(key, servers[0] ?? '');
+        }),
+      );
+    }
+    expect(new Set(homes.values()).size).toBe(4);
+    // And there they stay.
+    const later = await Promise.all(keys.map(send));
+    expect(later).toEqual(keys.map((key) => homes.get(key)));
+    expect(origins.reduce((sum, origin) => sum + origin.requests(), 0)).toBe(keys.length * 21);
+    const sessions = await limpet.sessions();
+    for (const { name } of origins)
+      expect(sessions[`app/${name}`]).toBe([...homes.values()].filter((home) => home === name).length);
+  });
+});

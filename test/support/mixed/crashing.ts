@@ -1,0 +1,83 @@
+/** Starts the balancer with workers that fail on demand, as a process of its own on the runtime that is asked for. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { stringify } from 'yaml';
+import { until } from '../peers.ts';
+import type { Runtime } from '../runtimes.ts';
+
+export interface CrashingLimpet extends AsyncDisposable {
+  readonly port: number;
+  readonly url: string;
+  /** Makes a worker fail, from 0; resolves when the one in its place listens. */
+  crash(worker: number): Promise<void>;
+  counters(): Promise<Readonly<Record<string, number>>>;
+}
+
+export async function startCrashing(
+  runtime: Runtime,
+  config: Readonly<Record<string, unknown>>,
+): Promise<CrashingLimpet> {
+  const root = resolve(import.meta.dirname, '../../..');
+  const folder = mkdtempSync(join(tmpdir(), 'limpet-crash-'));
+  const file = join(folder, 'limpet.yaml');
+  writeFileSync(file, stringify(config));
+  const child = spawn(
+    join(root, 'node_modules/.bin', runtime),
+    [join(import.meta.dirname, 'crashing-limpet.ts'), file],
+    {
+      cwd: folder,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: { ...process.env, LIMPET_CRASH: folder, LIMPET_STATE: join(folder, 'state') },
+    },
+  );
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  const ended = once(child, 'close');
+  const end = async (): Promise<void> => {
+    child.kill('SIGKILL');
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const started = (worker: number): number => {
+    const path = join(folder, `started-${worker}`);
+    return existsSync(path) ? readFileSync(path).length : 0;
+  };
+  /** The first group of the pattern, when the balancer has said it. */
+  const waitFor = async (pattern: RegExp, from = 0): Promise<string> => {
+    let found: string | undefined;
+    await until(String(pattern), () => {
+      if (child.exitCode !== null) throw new Error(`the balancer ended: ${said}`);
+      found = pattern.exec(said.slice(from))?.[1];
+      return found !== undefined;
+    });
+    return found ?? '';
+  };
+  try {
+    const port = Number(await waitFor(/listening on \S+:(\d+)/));
+    return {
+      port,
+      url: `http://127.0.0.1:${port}`,
+      crash: async (worker) => {
+        const before = started(worker);
+        writeFileSync(join(folder, `crash-${worker}`), '');
+        await until(`worker ${worker} is replaced`, () => started(worker) > before);
+        await waitFor(new RegExp(`worker (${worker + 1}) failed and is replaced`));
+      },
+      counters: async () => {
+        const from = said.length;
+        child.kill('SIGUSR2');
+        const line = await waitFor(/^(\{"counters":\{.*\})\n/m, from);
+        return (JSON.parse(line) as { counters: Record<string, number> }).counters;
+      },
+      [Symbol.asyncDispose]: end,
+    };
+  } catch (error) {
+    await end();
+    throw error;
+  }
+}
