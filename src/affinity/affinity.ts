@@ -44,6 +44,8 @@ export class Session {
   changed = false;
   /** Wants to see how the body of the response begins: the app names the session there. Outlives `clear` of one affinity. */
   reader: Affinity | null = null;
+  /** This exchange gave it its first owner: nothing of it lives there yet. */
+  fresh = false;
   /** The table counts this exchange among those of the session that run now. */
   entered = false;
 
@@ -60,6 +62,7 @@ export class Session {
     this.born = 0;
     this.seen = 0;
     this.changed = false;
+    this.fresh = false;
     this.entered = false;
   }
 }

@@ -38,6 +38,7 @@ describe('a session known by name', () => {
     expect([one.find(first, now), two.find(second, now)]).toEqual([null, null]);
     expect(one.settle(first, a, now)).toBe(a);
     expect(two.settle(second, b, now)).toBe(a);
+    expect([first.fresh, second.fresh]).toEqual([true, false]);
     expect(second).toMatchObject({ epoch: 1, owner: a.id, entered: true });
     expect([table.count(1), table.count(2)]).toEqual([1, 0]);
     expect(counters.snapshot().sessions_adopted).toBe(1);

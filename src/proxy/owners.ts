@@ -50,7 +50,12 @@ export class Owners {
       return this.believe(session);
     }
     session.entered = false;
-    if (look === 'ended') session.clear();
+    if (look === 'ended') {
+      // A stranger now, whom hashing policies still spread by the name.
+      const { key } = session;
+      session.clear();
+      session.key = key;
+    }
     return null;
   }
 
@@ -80,7 +85,10 @@ export class Owners {
     const { entry } = this;
     if (!this.record(session, server, 1, now)) return server;
     session.entered = this.table.acquire(this.key, now);
-    if (entry.server === server.slot) this.counters.add(counter.sessions_adopted);
+    if (entry.server === server.slot) {
+      session.fresh = true;
+      this.counters.add(counter.sessions_adopted);
+    }
     return this.believe(session);
   }
 

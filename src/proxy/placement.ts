@@ -83,7 +83,8 @@ export class Placement {
 
   /** The owner is gone, down, or has just failed: borrow another server, make it the owner, or say so. */
   private replaceOwner(pool: Pool, session: Session, tried: readonly Server[] | null, now: number): void {
-    const { action, fault } = pool.ownerFailure(session);
+    // One that was given its first owner a moment ago has nothing there to lose.
+    const { action, fault } = session.fresh ? pool.rebinding : pool.ownerFailure(session);
     this.ownerFailed = true;
     if (action === 'reject') {
       this.fault = fault;

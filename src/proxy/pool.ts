@@ -74,6 +74,8 @@ export class Pool {
   /** The affinity that binds new sessions; null: none does. */
   readonly binder: Affinity | null;
   readonly owners: Owners;
+  /** What becomes of a session that has nothing to lose. */
+  readonly rebinding = ownerFailure({ action: 'rebind' });
   private readonly failure: OwnerFailure;
   /** Of affinities that have their own. */
   private readonly failures = new Map<Affinity, OwnerFailure>();

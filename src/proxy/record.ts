@@ -134,7 +134,7 @@ export class Record implements ExchangeRecord {
   }
 }
 
-/** Tells sessions apart and is no id: 32 of 128 random bits, and not those by which sessions are placed. */
-function tag(session: Session): string {
-  return session.sid3.toString(16).padStart(8, '0');
+/** Tells sessions apart and is no id: 32 bits of it, or of the hash of its name, and not those by which sessions are placed. */
+function tag({ kind, sid1, sid3 }: Session): string {
+  return (kind === 'key' ? sid1 : sid3).toString(16).padStart(8, '0');
 }
