@@ -1,11 +1,28 @@
 /**
- * What the session table costs: bytes, look-up, insert and change at 10 million sessions, look-ups with two threads, the
- * fingerprint, beside a JavaScript Map of string keys. Run it with `node bench/micro/table.ts [sessions]` or
- * `bun bench/micro/table.ts`. The table needs 0.5 GB at 10 million, the Map 1.5 GB.
+ * What the session table costs at 10 million sessions: bytes, insert, look-up, look-ups of two threads at once; beside
+ * a JavaScript Map and HAProxy's stick-table. `node bench/micro/table.ts` or `bun bench/micro/table.ts`; --help says
+ * more. It needs 0.5 GB for the table and, after that, 2 GB for the Map.
  */
+import { cpus, loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { Fingerprints } from '../../src/table/fingerprint.ts';
 import { Entry, SessionTable } from '../../src/table/table.ts';
+import { measureStickTable } from './stick-table.ts';
+
+/** Nanoseconds of one step. The CPU's own time suffers less from other programs than the clock's. */
+export interface Cost {
+  readonly wall: number;
+  readonly cpu: number;
+}
+
+const usage = `npm run bench:table -- [options]
+
+  --sessions N        sessions in the table and in the Map (10000000)
+  --stick-entries N   entries in HAProxy's stick-table, or as many as fit into 60 s (1000000); 0 leaves it out
+
+BENCH_HAPROXY: another haproxy.
+`;
 
 const now = 1_800_000_000;
 const rounds = 5;
@@ -27,28 +44,36 @@ function mix(n: number): number {
 }
 
 /** A walk through all sessions without order, so that no cache helps. */
-function shuffled(n: number, sessions: number): number {
-  return Number((BigInt(n) * 7_368_787n) % BigInt(sessions));
+function orderOf(sessions: number, seed: number): Uint32Array {
+  const shuffled = (n: number) => Number((BigInt(n) * 7_368_787n) % BigInt(sessions));
+  return Uint32Array.from({ length: Math.min(perRound, sessions) }, (_, n) => shuffled(n + seed * perRound));
 }
 
-function nanoseconds(count: number, run: (n: number) => void): number {
-  const start = performance.now();
+/** The process's, with its garbage collector, on the main thread; the thread's own where several are measured. */
+function cpuMicroseconds(): number {
+  const { user, system } = isMainThread ? process.cpuUsage() : process.threadCpuUsage();
+  return user + system;
+}
+
+function costOf(count: number, run: (n: number) => void): Cost {
+  const [cpu, wall] = [cpuMicroseconds(), performance.now()];
   for (let n = 0; n < count; n++) run(n);
-  return ((performance.now() - start) * 1e6) / count;
+  return { wall: ((performance.now() - wall) * 1e6) / count, cpu: ((cpuMicroseconds() - cpu) * 1e3) / count };
 }
 
-/** Median of rounds after one that warms up. */
-function median(run: (round: number) => number): number {
+/** Medians of rounds after one that warms up. */
+function median(run: (round: number) => Cost): Cost {
   const samples = Array.from({ length: rounds + 1 }, (_, round) => run(round)).slice(1);
-  return samples.sort((a, b) => a - b)[rounds >> 1]!;
+  const middle = (figures: number[]) => figures.sort((a, b) => a - b)[rounds >> 1]!;
+  return { wall: middle(samples.map(({ wall }) => wall)), cpu: middle(samples.map(({ cpu }) => cpu)) };
 }
 
 /** Look-ups of sessions in random order: each answer is checked, and only those that were evicted may miss. */
-function lookUps(table: SessionTable, order: Uint32Array): number {
+function lookUps(table: SessionTable, order: Uint32Array): Cost {
   const key = { hi: 0, lo: 0 };
   const out = new Entry();
   let missed = 0;
-  const cost = nanoseconds(order.length, (n) => {
+  const cost = costOf(order.length, (n) => {
     const session = order[n]!;
     keyOf(session, key);
     if (table.find(key, now, out) !== 'live') missed++;
@@ -58,63 +83,61 @@ function lookUps(table: SessionTable, order: Uint32Array): number {
   return cost;
 }
 
-function orderOf(sessions: number, seed: number): Uint32Array {
-  return Uint32Array.from({ length: Math.min(perRound, sessions) }, (_, n) => shuffled(n + seed * perRound, sessions));
+const widths = [34, 10, 9, 17, 17, 17, 24];
+
+function row(...cells: string[]): void {
+  console.log(`| ${cells.map((cell, n) => (n ? cell.padStart(widths[n]!) : cell.padEnd(widths[n]!))).join(' | ')} |`);
 }
 
-function row(title: string, value: string): void {
-  console.log(title.padEnd(52) + value.padStart(14));
-}
+const whole = (n: number) => n.toLocaleString('en', { maximumFractionDigits: 0 });
+const ns = ({ wall, cpu }: Cost) => `${whole(wall)} (${whole(cpu)})`;
+const millions = (n: number) => `${(n / 1e6).toFixed(2)} M`;
 
-const ns = (value: number) => `${value.toFixed(0)} ns`;
-
-async function main(): Promise<void> {
-  const sessions = Number(process.argv[2] ?? 10_000_000);
-  console.log(`${sessions.toLocaleString('en')} sessions, ${process.versions.bun ? 'Bun' : 'Node'}\n`);
+async function limpet(sessions: number, orders: readonly Uint32Array[]): Promise<string[]> {
   const table = SessionTable.create({ capacity: sessions, lifetimes: [{ idle: 1800, absolute: 0 }] });
   const key = { hi: 0, lo: 0 };
   const out = new Entry();
-  const insert = nanoseconds(sessions, (n) => {
+  const insert = costOf(sessions, (n) => {
     keyOf(n, key);
     if (table.bind(key, 1 + (n % servers), now, out) !== 'bound') throw new Error('wrong answer');
   });
-  const { evicted } = table.counters;
-  row('table: bytes a session', (table.buffer.byteLength / sessions).toFixed(1));
-  row('table: insert, from empty to full', ns(insert));
-  row('table: evicted, its page being full before the others', String(evicted));
-  const orders = Array.from({ length: rounds + 1 }, (_, round) => orderOf(sessions, round));
-  row('table: look-up that hits', ns(median((round) => lookUps(table, orders[round]!))));
-  const misses = median((round) =>
-    nanoseconds(perRound, (n) => {
+  const hit = median((round) => lookUps(table, orders[round]!));
+  const miss = median((round) =>
+    costOf(perRound, (n) => {
       keyOf(sessions + round * perRound + n, key);
       if (table.find(key, now, out) !== 'none') throw new Error('wrong answer');
     }),
   );
-  row('table: look-up that misses', ns(misses));
-  const use = median((round) => {
-    const order = orders[round]!;
-    return nanoseconds(order.length, (n) => {
-      keyOf(order[n]!, key);
+  const use = median((round) =>
+    costOf(orders[round]!.length, (n) => {
+      keyOf(orders[round]![n]!, key);
       if (table.enter(key, now, out) === 'live') table.leave(key, now);
-    });
-  });
-  row('table: enter and leave', ns(use));
-  await twoThreads(table, sessions);
-  hashing();
-  map(sessions, orders);
+    }),
+  );
+  const bytes = (table.buffer.byteLength / sessions).toFixed(1);
+  const both = await twoThreads(table, sessions);
+  row('Limpet, session table', whole(sessions), bytes, ns(insert), ns(hit), ns(miss), both);
+  return [
+    `${whole(table.counters.evicted)} sessions evicted, their page being full before the others`,
+    `enter and leave of a session (an exchange that begins and ends): ${ns(use)} ns`,
+    `fingerprint of an id of 32 bytes, which comes before a look-up: ${ns(hashing())} ns`,
+  ];
 }
 
 /** Both threads look up at the same time, for the same number of rounds. */
-async function twoThreads(table: SessionTable, sessions: number): Promise<void> {
+async function twoThreads(table: SessionTable, sessions: number): Promise<string> {
   const workers = [1, 2].map(
     (writer) => new Worker(new URL(import.meta.url), { workerData: { buffer: table.buffer, writer, sessions } }),
   );
-  const perThread = await Promise.all(
-    workers.map((worker) => new Promise<number>((done) => worker.on('message', (value: number) => done(value)))),
-  );
+  const heard = (worker: Worker) =>
+    new Promise<Cost>((done, fail) => {
+      worker.on('message', done);
+      worker.on('error', fail);
+    });
+  const costs = await Promise.all(workers.map(heard));
   for (const worker of workers) await worker.terminate();
-  const perSecond = perThread.reduce((sum, one) => sum + 1e9 / one, 0);
-  row('table: look-ups a second, 2 threads', `${(perSecond / 1e6).toFixed(2)} M`);
+  const perSecond = (one: (cost: Cost) => number) => millions(costs.reduce((sum, cost) => sum + 1e9 / one(cost), 0));
+  return `${perSecond(({ wall }) => wall)} (${perSecond(({ cpu }) => cpu)})`;
 }
 
 function thread({ buffer, writer, sessions }: { buffer: SharedArrayBuffer; writer: number; sessions: number }): void {
@@ -123,37 +146,78 @@ function thread({ buffer, writer, sessions }: { buffer: SharedArrayBuffer; write
   parentPort?.postMessage(median(() => lookUps(table, order)));
 }
 
-function hashing(): void {
+function hashing(): Cost {
   const fingerprints = Fingerprints.of(Buffer.alloc(32, 1), 'bench');
   const ids = Buffer.alloc(64 * 32, 'B5D0A1F7C3');
   const key = { hi: 0, lo: 0 };
-  const cost = median(() =>
-    nanoseconds(perRound, (n) => fingerprints.hash(ids, (n & 63) * 32, (n & 63) * 32 + 32, key)),
-  );
-  row('fingerprint of 32 bytes', ns(cost));
+  return median(() => costOf(perRound, (n) => fingerprints.hash(ids, (n & 63) * 32, (n & 63) * 32 + 32, key)));
 }
 
-/** The same with what one would write first: one thread only, no expiry, and nothing to save. */
+/** What one would write first: ids as they come off the wire, one thread only, no expiry, and nothing to save. */
 function map(sessions: number, orders: readonly Uint32Array[]): void {
-  // A Map holds at most 16.7 million; beyond a few million it also wants a larger heap than Node's default.
-  const size = Math.min(sessions, 5_000_000);
-  const idOf = (n: number) => `s${n.toString(36)}-0123456789abcdef`;
+  // Node's Map holds at most 16.7 million.
+  const size = Math.min(sessions, 10_000_000);
+  const bytes = Buffer.alloc(32, '0123456789abcdef');
+  const idOf = (n: number) => {
+    bytes.writeUInt32BE(mix(n) & 0x7f7f7f7f, 0);
+    bytes.writeUInt32BE(n, 4);
+    return bytes.toString('latin1');
+  };
   const before = process.memoryUsage().rss;
   const sessionsById = new Map<string, { server: number; epoch: number; born: number; seen: number }>();
-  const insert = nanoseconds(size, (n) => {
+  const insert = costOf(size, (n) => {
     sessionsById.set(idOf(n), { server: 1 + (n % servers), epoch: 1, born: now, seen: now });
   });
-  const bytes = (process.memoryUsage().rss - before) / size;
-  const find = median((round) => {
-    const ids = Array.from(orders[round]!.subarray(0, 200_000), (n) => idOf(n % size));
-    return nanoseconds(ids.length, (n) => {
-      if (sessionsById.get(ids[n]!) === undefined) throw new Error('wrong answer');
+  const each = (process.memoryUsage().rss - before) / size;
+  const find = (known: boolean) =>
+    median((round) => {
+      const ids = Array.from(orders[round]!.subarray(0, 200_000), (n) => idOf(known ? n % size : size + n));
+      return costOf(ids.length, (n) => {
+        if (sessionsById.has(ids[n]!) !== known) throw new Error('wrong answer');
+      });
     });
+  row('JavaScript Map of strings', whole(size), whole(each), ns(insert), ns(find(true)), ns(find(false)), 'one thread');
+}
+
+async function stickTable(wanted: number): Promise<void> {
+  const stick = await measureStickTable(wanted);
+  if (stick === null) {
+    row('HAProxy: not installed', ...Array.from({ length: 6 }, () => '-'));
+    return;
+  }
+  const { version, entries, bytes, insert, hit, miss, nothing, perSecond } = stick;
+  const title = `HAProxy ${version}, through its API`;
+  row(title, whole(entries), whole(bytes), ns(insert), ns(hit), ns(miss), millions(perSecond));
+  row('  the API alone: an empty command', '', '', ns(nothing), ns(nothing), ns(nothing), '');
+}
+
+function wholeNumber(option: string, text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value >= least && value <= most) return value;
+  throw new Error(`--${option} ${text}: expected a whole number from ${least} to ${most}`);
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      sessions: { type: 'string', default: '10000000' },
+      'stick-entries': { type: 'string', default: '1000000' },
+      help: { type: 'boolean', default: false },
+    },
   });
-  console.log(`\nMap of strings, ${size.toLocaleString('en')} sessions`);
-  row('Map: bytes a session (growth of the process)', bytes.toFixed(0));
-  row('Map: insert, the string included', ns(insert));
-  row('Map: look-up that hits', ns(find));
+  if (values.help) return console.log(usage);
+  const sessions = wholeNumber('sessions', values.sessions, 1000, 100_000_000);
+  const entries = wholeNumber('stick-entries', values['stick-entries'], 0, 10_000_000);
+  const runtime = process.versions.bun ? `Bun ${process.versions.bun}` : `Node ${process.versions.node}`;
+  console.log(`${runtime}, ${cpus()[0]?.model}, load average before: ${loadavg()[0]!.toFixed(1)}`);
+  console.log('Times are nanoseconds by the clock, and in brackets of CPU.\n');
+  row('', 'sessions', 'bytes', 'insert', 'look-up, hit', 'look-up, miss', 'look-ups/s, 2 threads');
+  row('---', ...Array.from({ length: 6 }, () => '---:'));
+  const orders = Array.from({ length: rounds + 1 }, (_, round) => orderOf(sessions, round));
+  const notes = await limpet(sessions, orders);
+  if (entries > 0) await stickTable(entries);
+  map(sessions, orders);
+  console.log(`\n${notes.map((note) => `- ${note}`).join('\n')}`);
 }
 
 if (isMainThread) await main();

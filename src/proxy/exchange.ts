@@ -307,8 +307,12 @@ export class Exchange implements DeadlineOwner {
   onResponseEnd(trailers: Buffer | null, reusable: boolean): void {
     const upstream = this.upstream!;
     this.upstream = null;
-    this.client.finish(trailers);
     upstream.release(reusable && this.body.ended);
+    // Before the client can know: its next request must not find its own last one still in the way.
+    this.pool!.free(this.server!);
+    this.client.finish(trailers);
+    this.pool!.offer(this.server!);
+    this.server = null;
     this.complete();
   }
 
@@ -454,7 +458,9 @@ export class Exchange implements DeadlineOwner {
   private leave(): void {
     const { server } = this;
     this.server = null;
-    if (server !== null) this.pool!.leave(server);
+    if (server === null) return;
+    this.pool!.free(server);
+    this.pool!.offer(server);
   }
 
   private dropUpstream(): void {

@@ -119,20 +119,25 @@ export class Pool {
     return true;
   }
 
-  /** The exchange's place is free again: the first that waits for this server, or for any, gets it. */
-  leave(server: Server): void {
+  /** The exchange's place is free again; `offer` it next. */
+  free(server: Server): void {
     const { load, slot } = this.parts.fleet;
     server.leave();
     load.run(slot, -1);
+  }
+
+  /** A place has become free: the first that waits for this server, or for any, gets it. */
+  offer(server: Server): void {
+    const { load, slot } = this.parts.fleet;
     const waiting = load.waiting(slot);
     if (waiting === 0) return;
     // Each worker is offered as many of the places as its share of those who wait.
-    if (this.waiting.length > this.parts.random() * waiting) this.offer(server);
+    if (this.waiting.length > this.parts.random() * waiting) this.fill(server);
     else this.parts.tellRoom();
   }
 
   /** One that is offered the place may go elsewhere, or wait again: then it is the next one's. */
-  private offer(server: Server): void {
+  private fill(server: Server): void {
     for (let offers = this.waiting.length; offers > 0 && server.hasRoom; offers--) {
       const i = this.waiting.findIndex((entry) => entry.server === null || entry.server === server);
       if (i < 0) return;
@@ -143,7 +148,7 @@ export class Pool {
   /** Another worker has told of room; or nobody has, and it is time to look: a word may have crossed with our waiting. */
   lookForRoom(): void {
     if (this.waiting.length === 0) return;
-    for (const server of this.parts.fleet.servers) if (server.hasRoom) this.offer(server);
+    for (const server of this.parts.fleet.servers) if (server.hasRoom) this.fill(server);
   }
 
   /** False when the queue is full. */
