@@ -24,6 +24,7 @@ export class Gate {
   private readonly original: Pick<ServerResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders'>;
   /** What the app has sent meanwhile. */
   private waiting: (() => unknown)[] = [];
+  private lastWork: () => void = () => {};
   private owesDrain = false;
   /** Bytes of the body still to come when its length is known, else -1. */
   private rest = -1;
@@ -58,6 +59,11 @@ export class Gate {
   refuse(error: unknown): void {
     if (this.state === 'failed' || this.response.writableEnded) return;
     this.fail(error);
+  }
+
+  /** `last` runs just before the session is asked what has to go with the head; it may still change it, or throw. */
+  beforeHead(last: () => void): void {
+    this.lastWork = last;
   }
 
   private writeHead(args: Arguments): ServerResponse {
@@ -119,7 +125,10 @@ export class Gate {
    */
   private begin(headers: object | undefined, go: (merged: boolean) => void, later = go): void {
     this.ask(
-      () => this.exchange?.head() ?? noLines,
+      () => {
+        this.lastWork();
+        return this.exchange?.head() ?? noLines;
+      },
       'holding',
       (lines, waited) => {
         const { response } = this;

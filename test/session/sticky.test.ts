@@ -7,6 +7,8 @@ import { type LaunchedApp, launch } from './support/launch.ts';
 const apps = [
   { runtime: 'node', app: 'node' },
   { runtime: 'bun', app: 'node' },
+  { runtime: 'node', app: 'express' },
+  { runtime: 'bun', app: 'express' },
 ] as const;
 
 for (const { runtime, app } of apps) {
