@@ -25,7 +25,7 @@ function signalOf(name: string): Signal {
 }
 
 /** Waits until `/fire?signal=` of the same name; `/arrived?signal=` answers as soon as somebody waits. */
-async function wait(name: string): Promise<void> {
+export async function wait(name: string): Promise<void> {
   const signal = signalOf(name);
   signal.arrived.resolve();
   await signal.fired.promise;

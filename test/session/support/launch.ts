@@ -20,13 +20,15 @@ export interface LaunchOptions {
   readonly app: string;
   readonly options?: Partial<SessionOptions>;
   readonly port?: number;
+  /** Told as JSON. */
+  readonly more?: object;
 }
 
-export function launch({ runtime, app, options, port = 0 }: LaunchOptions): Promise<LaunchedApp> {
+export function launch({ runtime, app, options, port = 0, more = {} }: LaunchOptions): Promise<LaunchedApp> {
   const command = join(root, 'node_modules/.bin', runtime);
   const file = join(import.meta.dirname, 'apps', `${app}.ts`);
   const given = JSON.stringify({ strategy: 'sticky', ...options });
-  return started(spawn(command, [file, given, String(port)], { stdio: 'pipe' }));
+  return started(spawn(command, [file, given, String(port), JSON.stringify(more)], { stdio: 'pipe' }));
 }
 
 /** Resolves when the program has written `listening <port>`. */
