@@ -25,11 +25,13 @@ export class SessionError extends Error {
   override readonly name = 'SessionError';
   readonly code: SessionErrorCode;
   readonly status: number;
+  /** The same, as Fastify reads it. */
+  readonly statusCode: number;
 
   constructor(code: SessionErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
-    this.status = statuses[code];
+    this.status = this.statusCode = statuses[code];
   }
 }
 

@@ -7,7 +7,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
 import type session from 'express-session';
-import { RequestContext, storeOf } from './express-store.ts';
+import { RequestContext } from './by-id.ts';
+import { storeOf } from './express-store.ts';
 import { NodeSessions } from './node.ts';
 import type { SessionOptions } from './options.ts';
 import type { Exchange, Session } from './session.ts';
@@ -49,13 +50,17 @@ export function expressSession(options: ExpressSessionOptions): ExpressMiddlewar
   if ('store' in rest) throw new TypeError('store: found one, expected none: the data lives in the Limpet session');
   const app = given instanceof NodeSessions ? given : new NodeSessions(given);
   const expressSessionOf: typeof session = createRequire(import.meta.url)('express-session');
-  const context = new RequestContext(app.options);
+  const context = new RequestContext(app.options, 'express');
   const inner: unknown = expressSessionOf({ ...rest, store: storeOf(expressSessionOf.Store, context) });
   if (!isMiddleware(inner)) throw new TypeError('express-session: found something else than a middleware');
   return (request, response, next) => {
     opened(app, request, response, next, (exchange) => {
       Object.assign(request, { limpet: exchange.session });
-      context.run(request, exchange.session, app.guard(request, response), () => inner(request, response, next));
+      const gate = app.guard(request, response);
+      context.run(request, exchange.session, gate, (current) => {
+        gate.beforeHead(() => context.takeEarly(current));
+        inner(request, response, next);
+      });
     });
   };
 }

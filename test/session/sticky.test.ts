@@ -9,6 +9,11 @@ const apps = [
   { runtime: 'bun', app: 'node' },
   { runtime: 'node', app: 'express' },
   { runtime: 'bun', app: 'express' },
+  { runtime: 'node', app: 'fastify' },
+  { runtime: 'bun', app: 'fastify' },
+  { runtime: 'bun', app: 'web' },
+  { runtime: 'node', app: 'hono' },
+  { runtime: 'bun', app: 'hono' },
 ] as const;
 
 for (const { runtime, app } of apps) {

@@ -27,3 +27,16 @@ export async function sendNode(response: ServerResponse, { status, headers, body
   for await (const piece of body) response.write(piece);
   response.end();
 }
+
+export function webResponse({ status, headers, body }: Reply): Response {
+  if (typeof body === 'string') return new Response(body, { status, headers });
+  const bytes = new TextEncoder();
+  const stream = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = await body.next();
+      if (done === true) controller.close();
+      else controller.enqueue(bytes.encode(value));
+    },
+  });
+  return new Response(stream, { status, headers });
+}

@@ -1,0 +1,45 @@
+/** Hono: `app.use(limpet({ strategy: 'sticky' }))` gives `context.var.limpet`, on Bun, on Node and wherever Hono runs. */
+import type { MiddlewareHandler } from 'hono';
+import type { SessionOptions } from './options.ts';
+import type { Session } from './session.ts';
+import { incomingOf, WebSessions } from './web.ts';
+
+export interface LimpetEnv {
+  Variables: { limpet: Session };
+}
+
+/** An app with an error handler of its own gets the errors of opening a session there, with `status` and `code`. */
+export function limpet(options: SessionOptions | WebSessions): MiddlewareHandler<LimpetEnv> {
+  const app = options instanceof WebSessions ? options : new WebSessions(options);
+  return async (context, next) => {
+    const exchange = await app.exchange(incomingOf(context.req.raw, peerOf(context.env, context.req.raw)), true);
+    context.set('limpet', exchange.session);
+    await next();
+    let response: Response;
+    try {
+      response = await app.finish(exchange, context.res);
+    } catch (error) {
+      exchange.close(false);
+      response = app.refuse(error);
+    }
+    // Set to nothing first: Hono would add the headers of the one before, cookies twice.
+    context.res = undefined;
+    context.res = response;
+  };
+}
+
+/** Bun.serve hands Hono its server as `env`, the adapter for Node the request of node:http. */
+function peerOf(env: unknown, request: Request): string | null {
+  if (typeof env !== 'object' || env === null) return null;
+  if ('requestIP' in env && typeof env.requestIP === 'function') {
+    const found: unknown = env.requestIP(request);
+    return addressIn(found, 'address');
+  }
+  if (!('incoming' in env) || typeof env.incoming !== 'object' || env.incoming === null) return null;
+  return 'socket' in env.incoming ? addressIn(env.incoming.socket, 'remoteAddress') : null;
+}
+
+function addressIn(value: unknown, name: 'address' | 'remoteAddress'): string | null {
+  const { [name]: address } = Object(value);
+  return typeof address === 'string' ? address : null;
+}
