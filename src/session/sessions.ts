@@ -2,6 +2,8 @@
 import { LocalSessions } from './local.ts';
 import { type FilledOptions, fillOptions, type SessionOptions, type Strategy } from './options.ts';
 import type { Exchange, Incoming, Opener } from './session.ts';
+import { SharedSessions } from './shared.ts';
+import { StatelessSessions } from './stateless.ts';
 import { StickySessions } from './sticky.ts';
 
 export class Sessions {
@@ -32,7 +34,11 @@ function openerOf(options: FilledOptions): Opener {
   switch (options.strategy) {
     case 'sticky':
       return new StickySessions(options, options.fallback === 'local' ? new LocalSessions(options) : null);
-    default:
+    case 'local':
       return new LocalSessions(options);
+    case 'shared':
+      return new SharedSessions(options);
+    case 'stateless':
+      return new StatelessSessions(options);
   }
 }

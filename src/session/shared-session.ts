@@ -1,0 +1,176 @@
+/** One request's use of a shared session: read before, merged with what others wrote meanwhile, written after. */
+import type { SessionData } from './codec.ts';
+import { writeCookie } from './cookie.ts';
+import { SessionError } from './error.ts';
+import type { Live } from './live.ts';
+import type { FilledOptions } from './options.ts';
+import { encode, type Lines, noLines, OpenSession } from './session.ts';
+import type { SharedStore } from './shared.ts';
+
+/** Each round somebody else has won, so this many writers at once can all get through. */
+const rounds = 256;
+
+interface SharedHow {
+  readonly options: FilledOptions;
+  readonly store: SharedStore;
+  readonly secure: boolean;
+  readonly isNew: boolean;
+  readonly hasResponse: boolean;
+}
+
+export class SharedSession extends OpenSession {
+  readonly strategy = 'shared';
+  readonly survivesCrash = true;
+  private readonly store: SharedStore;
+  private readonly secure: boolean;
+  /** The id under which the session goes on after `regenerate`; '' the same. */
+  private next = '';
+  private cookie: 'none' | 'when-kept' | 'delete';
+
+  constructor(live: Live, how: SharedHow) {
+    super(live, how.options, { reason: how.isNew ? 'new' : 'held', isNew: how.isNew, hasResponse: how.hasResponse });
+    this.store = how.store;
+    this.secure = how.secure;
+    this.cookie = how.isNew || how.options.cookie.permanent ? 'when-kept' : 'none';
+  }
+
+  override get id(): string {
+    return this.next === '' ? super.id : this.next;
+  }
+
+  /** The others see what `fn` did as soon as it is through: it is stored at once, on top of what they did. */
+  override update<T>(fn: (data: SessionData) => T | Promise<T>): Promise<T> {
+    const { live } = this;
+    return live.inTurn(async () => {
+      live.assertLive();
+      for (let round = 0; round < rounds; round++) {
+        const before = this.options.codec.encode(live.data);
+        const answer = await fn(live.data);
+        if (await this.tryPut()) return answer;
+        replace(live.data, this.options.codec.decode(before));
+        await this.merge();
+      }
+      throw this.conflict();
+    });
+  }
+
+  async regenerate(): Promise<void> {
+    this.assertHeadHere('session.regenerate');
+    this.next = this.newId();
+    this.cookie = 'when-kept';
+  }
+
+  async destroy(): Promise<void> {
+    this.live.assertLive();
+    await this.store.end(this.live);
+    this.live.written = this.options.codec.encode(this.live.data);
+    this.live.state = 'ended';
+    this.cookie = 'delete';
+  }
+
+  async save(): Promise<void> {
+    this.live.assertLive();
+    await this.keep();
+  }
+
+  async head(): Promise<Lines> {
+    this.phase = 'sent';
+    await this.keep();
+    const { cookie, live, options, secure } = this;
+    if (cookie === 'delete') return writeCookie(options, '', secure);
+    if (cookie === 'none' || live.version === 0) return noLines;
+    this.cookie = 'none';
+    return writeCookie(options, this.id, secure);
+  }
+
+  async last(): Promise<Lines> {
+    await this.keep();
+    if (this.cookie === 'when-kept' && this.live.version > 0) {
+      throw new SessionError(
+        'head-left',
+        'a new session began after the head; expected before it: the cookie is part of it',
+      );
+    }
+    return noLines;
+  }
+
+  close(): void {
+    this.phase = 'over';
+  }
+
+  private async keep(): Promise<void> {
+    const { live, options } = this;
+    if (live.state !== 'live') {
+      if (options.codec.encode(live.data) !== live.written) live.assertLive();
+      return;
+    }
+    for (let round = 0; round < rounds; round++) {
+      if ((await this.tryPut()) && (await this.tryRotate())) return;
+      if (options.onConflict === 'fail') throw this.conflict();
+      await this.merge();
+    }
+    throw this.conflict();
+  }
+
+  /** False: somebody else was faster. */
+  private async tryPut(): Promise<boolean> {
+    const { live, options, store } = this;
+    const text = encode(live, options);
+    if (text === live.written) {
+      const due = live.version > 0 && options.clock.now() - live.putAt > options.idle / 4;
+      if (due) await store.touch(live);
+      if (due) live.putAt = options.clock.now();
+      return true;
+    }
+    if (!(await store.put(live, live.version + 1, text))) return false;
+    live.version++;
+    live.written = text;
+    live.putAt = options.clock.now();
+    return true;
+  }
+
+  /** The old id is over when the store says so, before the client hears of the new one. False: somebody else was faster. */
+  private async tryRotate(): Promise<boolean> {
+    const { live, next, store } = this;
+    if (next === '' || live.id === next || live.version === 0) return true;
+    if (!(await store.rotate(live, next, live.version + 1, live.written))) return false;
+    const moved = await store.read(next);
+    if (moved === null) throw new SessionError('session-store', 'a session was not found under its fresh id');
+    replace(moved.data, live.data);
+    this.live = moved;
+    return true;
+  }
+
+  /** What this request has changed, name by name, on top of what the store has now. */
+  private async merge(): Promise<void> {
+    const { live, options, store } = this;
+    const { codec } = options;
+    const theirs = await store.read(live.id);
+    if (theirs === null) throw new SessionError('session-ended', 'the session was destroyed while this request worked');
+    const before = codec.decode(live.written);
+    const merged: SessionData = { ...theirs.data };
+    const part = (data: SessionData, name: string) => (name in data ? codec.encode({ [name]: data[name] }) : '');
+    for (const name of new Set([...Object.keys(before), ...Object.keys(live.data)])) {
+      if (part(before, name) === part(live.data, name)) continue;
+      if (name in live.data) merged[name] = live.data[name];
+      else delete merged[name];
+    }
+    replace(live.data, merged);
+    live.written = theirs.written;
+    live.version = theirs.version;
+    live.putAt = theirs.putAt;
+  }
+
+  private conflict(): SessionError {
+    return new SessionError(
+      'session-conflict',
+      'another request changed the session first; use session.update, or try again',
+    );
+  }
+}
+
+/** The same object: whoever holds it sees the change. */
+function replace(data: SessionData, by: SessionData): void {
+  for (const name of Object.keys(data)) if (!(name in by)) delete data[name];
+  Object.assign(data, by);
+}

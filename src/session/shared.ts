@@ -1,0 +1,141 @@
+/**
+ * Strategy shared: the session lives in a store, and each request reads it and writes it back if it has changed. No server
+ * owns it, so two requests may change it at once: a write counts only when it follows what was read (compare-and-set).
+ */
+import { type PutResult, type Store, StoreError } from '../store/store.ts';
+import { isSecure, readCookies } from './cookie.ts';
+import { SessionError } from './error.ts';
+import { Live } from './live.ts';
+import type { FilledOptions } from './options.ts';
+import type { Exchange, Incoming, Opener } from './session.ts';
+import { SharedSession } from './shared-session.ts';
+
+export class SharedSessions implements Opener {
+  private readonly options: FilledOptions;
+  private opened: Promise<SharedStore> | null = null;
+
+  constructor(options: FilledOptions) {
+    this.options = options;
+  }
+
+  async open(incoming: Incoming, hasResponse: boolean): Promise<Exchange> {
+    const { options } = this;
+    const store = await this.store();
+    const how = { options, store, secure: isSecure(incoming), hasResponse };
+    for (const id of readCookies(incoming, options.cookie.name)) {
+      if (!/^[0-9a-f]{32}$/.test(id)) continue;
+      const live = await store.read(id);
+      if (live !== null) return new SharedSession(live, { ...how, isNew: false });
+    }
+    // An id that we did not give out is never adopted (fixation).
+    return new SharedSession(store.begin(), { ...how, isNew: true });
+  }
+
+  async close(): Promise<void> {
+    if (typeof this.options.store === 'function') await (await this.opened)?.close();
+  }
+
+  /** Opened with the first request; a failure is tried again with the next. */
+  private store(): Promise<SharedStore> {
+    this.opened ??= openStore(this.options).catch((error: unknown) => {
+      this.opened = null;
+      throw error;
+    });
+    return this.opened;
+  }
+}
+
+async function openStore(options: FilledOptions): Promise<SharedStore> {
+  const { store } = options;
+  if (store === null) throw new TypeError('store: found none, expected one for strategy shared');
+  return new SharedStore(typeof store === 'function' ? await store() : store, options);
+}
+
+/** A store as sessions see it: their data with the time of their birth, and errors of the session library. */
+export class SharedStore {
+  private readonly store: Store;
+  private readonly options: FilledOptions;
+
+  constructor(store: Store, options: FilledOptions) {
+    this.store = store;
+    this.options = options;
+  }
+
+  begin(): Live {
+    return this.made(Buffer.from(this.options.random(16)).toString('hex'), this.options.clock.now());
+  }
+
+  /** null: there is none (any more). */
+  async read(id: string): Promise<Live | null> {
+    const { clock, codec, idle, absolute, pool } = this.options;
+    const found = await this.ask(this.store.read({ pool, id }));
+    if (found.state !== 'live' || found.copy.version === 0) return null;
+    const { copy } = found;
+    const text = Buffer.from(copy.data).toString();
+    const space = text.indexOf(' ');
+    const born = Number(text.slice(0, space));
+    const now = clock.now();
+    if (absolute > 0 && now - born > absolute) return null;
+    const live = this.made(id, born, copy.epoch);
+    live.written = text.slice(space + 1);
+    live.data = codec.decode(live.written);
+    live.version = live.kept = copy.version;
+    live.putAt = copy.expires - idle;
+    return live;
+  }
+
+  /** False: somebody else has changed it since `version - 1` was read. Throws when it has ended. */
+  async put(live: Live, version: number, text: string): Promise<boolean> {
+    const { pool } = this.options;
+    return this.judge(await this.ask(this.store.put({ pool, id: live.id }, this.putOf(live, version, text))));
+  }
+
+  async rotate(live: Live, to: string, version: number, text: string): Promise<boolean> {
+    const { pool } = this.options;
+    const result = await this.ask(this.store.rotate({ pool, id: live.id }, to, this.putOf(live, version, text)));
+    if (result.state === 'taken')
+      throw new SessionError('session-store', 'the fresh id of a session was taken already');
+    return this.judge(result);
+  }
+
+  async touch({ id, epoch }: Live): Promise<void> {
+    const { pool, idle } = this.options;
+    await this.ask(this.store.touch({ pool, id }, epoch, idle));
+  }
+
+  async end({ id, epoch }: Live): Promise<void> {
+    const { pool } = this.options;
+    await this.ask(this.store.destroy({ pool, id }, epoch));
+  }
+
+  close(): Promise<void> {
+    return this.store.close();
+  }
+
+  private made(id: string, born: number, epoch = 1): Live {
+    const data = {};
+    return new Live({ id, epoch, copy: '', data, written: this.options.codec.encode(data), now: born });
+  }
+
+  /** Each put names itself as another process: so one that does not follow what was read is refused, not passed over. */
+  private putOf({ epoch, born }: Live, version: number, text: string) {
+    const by = Buffer.from(this.options.random(9)).toString('base64url');
+    return { owner: 0, epoch, version, by, data: Buffer.from(`${born} ${text}`), ttl: this.options.idle };
+  }
+
+  private judge({ state }: PutResult): boolean {
+    if (state === 'ended')
+      throw new SessionError('session-ended', 'the session was destroyed while this request worked');
+    return state === 'stored';
+  }
+
+  private async ask<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      const code = error.code === 'state-too-large' ? 'state-too-large' : 'session-store';
+      throw new SessionError(code, `the store failed: ${error.message}`, { cause: error });
+    }
+  }
+}

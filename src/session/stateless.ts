@@ -1,0 +1,119 @@
+/**
+ * Strategy stateless: the whole session is an encrypted token in the client's cookie (JWE, `dir` with A256GCM). No server
+ * keeps anything, so nothing can be taken back either: a copied cookie works until it expires, two requests at once
+ * leave what the later answer says, and logging out a user everywhere needs `minimumVersion`. Needs the package jose.
+ */
+import { createHash } from 'node:crypto';
+import type * as jose from 'jose';
+import { derive } from '../affinity/token.ts';
+import { isSecure, readCookies } from './cookie.ts';
+import { Live } from './live.ts';
+import type { FilledOptions } from './options.ts';
+import type { Exchange, Incoming, Opener } from './session.ts';
+import { StatelessSession } from './stateless-session.ts';
+
+interface Key {
+  /** Names the key in the token's head. */
+  readonly id: string;
+  readonly bytes: Uint8Array;
+}
+
+/** What the token holds beside the data. */
+interface Claims {
+  readonly data: string;
+  /** Unix ms. */
+  readonly born: number;
+  readonly seen: number;
+  /** Of the user whose session it is, when it was written. */
+  readonly version: number;
+}
+
+export class StatelessSessions implements Opener {
+  private readonly options: FilledOptions;
+  private readonly ring: KeyRing;
+
+  constructor(options: FilledOptions) {
+    this.options = options;
+    this.ring = new KeyRing(options.secrets);
+  }
+
+  async open(incoming: Incoming, hasResponse: boolean): Promise<Exchange> {
+    const { options, ring } = this;
+    const how = { options, ring, secure: isSecure(incoming), hasResponse };
+    for (const token of readCookies(incoming, options.cookie.name)) {
+      const live = await this.read(token);
+      if (live !== null) return new StatelessSession(live, { ...how, isNew: false });
+    }
+    return new StatelessSession(this.made(options.clock.now()), { ...how, isNew: true });
+  }
+
+  async close(): Promise<void> {}
+
+  /** null: no token of ours, expired, or its user was logged out. */
+  private async read(token: string): Promise<Live | null> {
+    const { clock, idle, absolute, codec, user, minimumVersion } = this.options;
+    const claims = await this.ring.open(token);
+    const now = clock.now();
+    if (claims === null || now - claims.seen > idle || (absolute > 0 && now - claims.born > absolute)) return null;
+    const live = this.made(claims.born);
+    live.data = codec.decode(claims.data);
+    live.written = claims.data;
+    live.version = claims.version;
+    live.putAt = claims.seen;
+    const name = user(live.data);
+    return name !== undefined && claims.version < (await minimumVersion(name)) ? null : live;
+  }
+
+  private made(born: number): Live {
+    const data = {};
+    const id = Buffer.from(this.options.random(16)).toString('hex');
+    return new Live({ id, epoch: 1, copy: '', data, written: this.options.codec.encode(data), now: born });
+  }
+}
+
+/** Encrypts with the first key, decrypts with any: so secrets rotate without logging anybody out. */
+export class KeyRing {
+  private readonly keys: readonly Key[];
+  private loaded: Promise<typeof jose> | null = null;
+
+  constructor(secrets: readonly string[]) {
+    this.keys = secrets.map((secret) => {
+      const bytes = derive(Buffer.from(secret), 'limpet stateless session');
+      return { bytes, id: createHash('sha256').update(bytes).digest('hex').slice(0, 8) };
+    });
+  }
+
+  async seal(claims: Claims): Promise<string> {
+    const [key] = this.keys;
+    if (key === undefined) throw new TypeError('secret: found none, expected one for strategy stateless');
+    const { CompactEncrypt } = await this.jose();
+    const text = new TextEncoder().encode(JSON.stringify(claims));
+    return new CompactEncrypt(text).setProtectedHeader({ alg: 'dir', enc: 'A256GCM', kid: key.id }).encrypt(key.bytes);
+  }
+
+  /** null for whatever does not verify. */
+  async open(token: string): Promise<Claims | null> {
+    const { compactDecrypt, decodeProtectedHeader } = await this.jose();
+    try {
+      const { kid } = decodeProtectedHeader(token);
+      const key = this.keys.find(({ id }) => id === kid);
+      if (key === undefined) return null;
+      const options = { keyManagementAlgorithms: ['dir'], contentEncryptionAlgorithms: ['A256GCM'] };
+      const { plaintext } = await compactDecrypt(token, key.bytes, options);
+      const found: unknown = JSON.parse(new TextDecoder().decode(plaintext));
+      return isClaims(found) ? found : null;
+    } catch {
+      return null;
+    }
+  }
+
+  private jose(): Promise<typeof jose> {
+    this.loaded ??= import('jose');
+    return this.loaded;
+  }
+}
+
+function isClaims(value: unknown): value is Claims {
+  const { data, born, seen, version } = Object(value);
+  return typeof data === 'string' && [born, seen, version].every((one) => typeof one === 'number');
+}

@@ -1,0 +1,214 @@
+/** The same app on the strategies that need no balancer, by changing one word; and what each of them does by itself. */
+import { describe, expect, test } from 'vitest';
+import { type SessionOptions, sessions } from '../../src/session/index.ts';
+import { act, control } from './support/acts.ts';
+import { Client, serve } from './support/client.ts';
+import { MapStore } from './support/map-store.ts';
+import { sendNode } from './support/program.ts';
+
+/** Two servers of one app, and a client that goes to either. */
+async function run(options: SessionOptions) {
+  const errors: string[] = [];
+  const apps = [0, 1].map(() => sessions({ onError: (error) => errors.push(error.message), ...options }));
+  const servers = await Promise.all(
+    apps.map((app) => {
+      const handle = app.handle(async (request, response, session) =>
+        sendNode(response, await act(new URL(request.url ?? '/', 'http://app'), session)),
+      );
+      return serve(async (request, response) => {
+        const reply = await control(new URL(request.url ?? '/', 'http://app'));
+        if (reply === null) await handle(request, response);
+        else await sendNode(response, reply);
+      });
+    }),
+  );
+  const at = (n: number) => `http://127.0.0.1:${servers[n]?.port}`;
+  return {
+    errors,
+    client: (n = 0) => new Client(at(n)),
+    /** The same cookies, at another server. */
+    move(client: Client, n: number): Client {
+      const moved = new Client(at(n));
+      for (const [name, value] of client.jar) moved.jar.set(name, value);
+      return moved;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const app of apps) await app.close();
+      for (const server of servers) await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const all = async (client: Client): Promise<unknown> => JSON.parse((await client.get('/all')).body);
+const secret = 'a secret for these tests only';
+const strategies = {
+  local: (): SessionOptions => ({ strategy: 'local' }),
+  shared: (): SessionOptions => ({ strategy: 'shared', store: new MapStore() }),
+  stateless: (): SessionOptions => ({ strategy: 'stateless', secret }),
+};
+
+for (const [name, options] of Object.entries(strategies)) {
+  describe(name, () => {
+    test('set, read, sign in, sign out', async () => {
+      await using app = await run(options());
+      const client = app.client();
+      expect(await all(client)).toEqual({});
+      expect(client.jar.size).toBe(0);
+      const { headers } = await client.get('/set?name=a&value=1');
+      expect(headers.getSetCookie()[0]).toMatch(/; Path=\/; HttpOnly; SameSite=Lax$/);
+      expect(headers.get('cache-control')).toBe('private');
+      await client.get('/deep?value=x');
+      expect(await all(client)).toEqual({ a: '1', list: ['x'] });
+      const before = client.twin();
+      await client.get('/login?value=ada');
+      expect([...client.jar.values()]).not.toEqual([...before.jar.values()]);
+      expect(await all(client)).toEqual({ a: '1', list: ['x'], user: 'ada' });
+      await client.get('/logout');
+      expect(client.jar.size).toBe(0);
+      expect(await all(client)).toEqual({});
+    });
+
+    test('a forged cookie is nobody', async () => {
+      await using app = await run(options());
+      const client = app.client();
+      await client.get('/set?value=1');
+      for (const key of client.jar.keys()) client.jar.set(key, 'ab'.repeat(16));
+      expect(await all(client)).toEqual({});
+    });
+
+    test('what cannot be kept is refused by name', async () => {
+      await using app = await run(options());
+      const { status, headers } = await app.client().get('/date?name=when');
+      expect([status, headers.get('limpet-reason')]).toEqual([500, 'not-serialisable']);
+    });
+
+    test('a new session that begins after the head is an error, not a loss', async () => {
+      await using app = await run(options());
+      await expect(app.client().get('/late-length?value=1')).rejects.toThrow();
+    });
+  });
+}
+
+describe('local', () => {
+  test('says that it does not survive, and does not', async () => {
+    await using app = await run(strategies.local());
+    const client = app.client();
+    await client.get('/set?value=1');
+    expect(JSON.parse((await client.get('/info')).body)).toMatchObject({ strategy: 'local', survivesCrash: false });
+    expect(await all(app.move(client, 1))).toEqual({});
+  });
+
+  test('ends when it was idle for too long, and after its longest life', async () => {
+    let now = 1_000_000;
+    const clock = { now: () => now, monotonic: () => now };
+    await using app = await run({ strategy: 'local', idle: '10s', absolute: '25s', clock });
+    const client = app.client();
+    await client.get('/set?value=1');
+    for (now += 9000; now < 1_025_000; now += 9000) expect(await all(client)).toEqual({ value: '1' });
+    expect(await all(client)).toEqual({});
+  });
+
+  test('a logout cannot be undone, and an old id does not see the new session', async () => {
+    await using app = await run(strategies.local());
+    const client = app.client();
+    await client.get('/set?value=1');
+    const held = client.twin().get('/hold?name=back&value=1&signal=local-out');
+    await client.get('/arrived?signal=local-out');
+    await client.get('/logout');
+    await client.get('/fire?signal=local-out');
+    expect((await held).status).toBe(503);
+  });
+});
+
+describe('shared', () => {
+  test('any server has it', async () => {
+    await using app = await run(strategies.shared());
+    const client = app.client();
+    await client.get('/set?value=1');
+    expect(await all(app.move(client, 1))).toEqual({ value: '1' });
+  });
+
+  test('twenty writers of different names on two servers: all survive', async () => {
+    await using app = await run(strategies.shared());
+    const client = app.client();
+    await client.get('/set?name=a&value=0');
+    const names = Array.from({ length: 20 }, (_, n) => `n${n}`);
+    const writers = names.map((name, n) => app.move(client, n % 2).get(`/set?name=${name}&value=1`));
+    for (const answer of await Promise.all(writers)) expect(answer.status).toBe(200);
+    expect(await all(client)).toEqual({ a: '0', ...Object.fromEntries(names.map((name) => [name, '1'])) });
+  });
+
+  test('update counts right on two servers', async () => {
+    await using app = await run(strategies.shared());
+    const client = app.client();
+    await client.get('/set?value=1');
+    await Promise.all(Array.from({ length: 20 }, (_, n) => app.move(client, n % 2).get('/update')));
+    expect(await all(client)).toEqual({ value: '1', count: 20 });
+  });
+
+  test('onConflict: fail tells the slower one', async () => {
+    await using app = await run({ ...strategies.shared(), onConflict: 'fail' });
+    const client = app.client();
+    await client.get('/set?value=1');
+    const held = client.twin().get('/hold?name=slow&value=1&signal=conflict');
+    await client.get('/arrived?signal=conflict');
+    await client.get('/set?value=2');
+    await client.get('/fire?signal=conflict');
+    expect(await held).toMatchObject({ status: 503 });
+  });
+
+  test('a logout cannot be undone by a request in flight on another server', async () => {
+    await using app = await run(strategies.shared());
+    const client = app.client();
+    await client.get('/set?value=1');
+    const held = app.move(client, 1).get('/hold?name=back&value=1&signal=shared-out');
+    await client.get('/arrived?signal=shared-out');
+    const twin = client.twin();
+    await client.get('/logout');
+    await client.get('/fire?signal=shared-out');
+    expect((await held).headers.get('limpet-reason')).toBe('session-ended');
+    expect(await all(twin)).toEqual({});
+  });
+
+  test('reads write nothing', async () => {
+    const store = new MapStore();
+    await using app = await run({ strategy: 'shared', store });
+    const client = app.client();
+    await client.get('/set?value=1');
+    for (let n = 0; n < 3; n++) await all(client);
+    expect([store.puts, store.touches]).toEqual([1, 0]);
+  });
+});
+
+describe('stateless', () => {
+  test('any server that has the secret reads it, others and altered ones do not', async () => {
+    await using app = await run({ strategy: 'stateless', secret: ['a new secret of this app', secret] });
+    await using old = await run({ strategy: 'stateless', secret });
+    const client = old.client();
+    await client.get('/set?value=1');
+    expect(await all(app.move(client, 1))).toEqual({ value: '1' });
+    const fresh = app.client();
+    await fresh.get('/set?value=2');
+    expect(await all(old.move(fresh, 0))).toEqual({});
+    expect(client.jar.get('session')).toMatch(/^ey[\w-]+\.\.[\w-]+\.[\w-]+\.[\w-]+$/);
+  });
+
+  test('what does not fit into a cookie is refused by name', async () => {
+    await using app = await run(strategies.stateless());
+    expect((await app.client().get('/large?value=4000')).headers.get('limpet-reason')).toBe('cookie-too-large');
+    expect(app.errors[0]).toMatch(/has \d+ bytes; expected at most 4096/);
+  });
+
+  test('a user whose minimum version is raised is logged out, whoever has the cookie', async () => {
+    let minimum = 1;
+    const user = (data: Readonly<Record<string, unknown>>) => (typeof data.user === 'string' ? data.user : undefined);
+    await using app = await run({ strategy: 'stateless', secret, user, minimumVersion: () => minimum });
+    const client = app.client();
+    await client.get('/login?value=ada');
+    expect(await all(client)).toEqual({ user: 'ada' });
+    minimum = 2;
+    expect(await all(client.twin())).toEqual({});
+    await client.get('/login?value=ada');
+    expect(await all(client)).toEqual({ user: 'ada' });
+  });
+});
