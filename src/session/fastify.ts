@@ -7,12 +7,13 @@ import { type Plain, RequestContext } from './by-id.ts';
 import { asError } from './error.ts';
 import { NodeSessions } from './node.ts';
 import type { SessionOptions } from './options.ts';
-import type { Session } from './session.ts';
+// By another name: inside of the declaration below `Session` is what @fastify/session has added to Fastify.
+import type { Session as LimpetSession } from './session.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** The session of this request. */
-    limpet: Session;
+    limpet: LimpetSession;
   }
 }
 

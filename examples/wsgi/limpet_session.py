@@ -1,0 +1,125 @@
+"""Limpet's session protocol as WSGI middleware: sessions that survive their server, with the standard library alone.
+
+The handler finds its session in environ['limpet.session'], a dict; what it changes leaves with the response. One process
+for one address: start a prefork server's workers on ports of their own. The protocol: docs/reference/session-protocol.md.
+"""
+import base64
+import hashlib
+import hmac
+import http.client
+import json
+import secrets
+import threading
+import time
+import urllib.parse
+
+
+class LimpetSession:
+    def __init__(self, app, secret="", idle=1800):
+        self.app = app
+        self.secret = secret.encode()
+        self.idle = idle
+        self.by = secrets.token_urlsafe(9)  # names this process
+        self.held = {}  # id -> Held. Bound it in earnest: what is dropped is read again from the balancer.
+        self.lock = threading.Lock()
+
+    def __call__(self, environ, start_response):
+        word = self.believed(environ)
+        if word is None:
+            start_response("500 Internal Server Error", [("Content-Type", "text/plain")])
+            return [b"found no believable Limpet-Session header, expected a Limpet balancer in front\n"]
+        held = self.open(word)
+        environ["limpet.session"] = held.data
+        environ["limpet.word"] = word
+
+        def start(status, headers, exc_info=None):
+            if environ.get("limpet.destroyed"):
+                self.held.pop(word["id"], None)
+                headers = headers + [("Limpet-Session-Delete", "epoch=%d" % held.epoch)]
+            else:
+                headers = headers + self.put(held, word)
+            return start_response(status, headers, exc_info)
+
+        return self.app(environ, start)
+
+    def believed(self, environ):
+        """The fields of the header; None when it cannot be believed."""
+        text = environ.get("HTTP_LIMPET_SESSION", "")
+        word = dict(part.split("=", 1) for part in text.split("; ") if "=" in part)
+        if not {"id", "epoch", "version", "reason", "pool", "store"} <= word.keys():
+            return None
+        if not self.secret:
+            return word if environ.get("REMOTE_ADDR", "").startswith("127.") else None
+        signed, _, signature = text.rpartition("; sig=")
+        right = hmac.new(self.secret, signed.encode(), hashlib.sha256).hexdigest()[:32]
+        fresh = abs(time.time() - int(word.get("t", "0"))) <= 120
+        return word if fresh and hmac.compare_digest(right, signature) else None
+
+    def open(self, word):
+        epoch, version = int(word["epoch"]), int(word["version"])
+        with self.lock:
+            held = self.held.get(word["id"])
+            # Never an object of another epoch, never one that misses a change.
+            if held is None or held.epoch != epoch or held.version < version:
+                held = Held(epoch) if word["reason"] == "new" else self.restore(word, epoch)
+                self.held[word["id"]] = held
+            elif held.copy == word.get("copy"):
+                held.kept = max(held.kept, version)
+            return held
+
+    def put(self, held, word):
+        """The headers that keep what has changed, or what is not known to be kept."""
+        with self.lock:
+            text = json.dumps(held.data, separators=(",", ":"))
+            changed = text != held.text
+            due = time.time() - held.put_at > self.idle / 4 or held.copy != word.get("copy") or held.kept < held.version
+            if not changed and (held.version == 0 or not due):
+                return []
+            if changed or held.by != self.by:
+                held.version, held.text, held.by = held.version + 1, text, self.by
+            held.copy, held.put_at = word.get("copy"), time.time()
+            fields = "epoch=%d; version=%d; ttl=%d; by=%s" % (held.epoch, held.version, self.idle, self.by)
+        data = base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
+        if len(data) <= 16384:
+            return [("Limpet-Session-Put", "%s; data=%s" % (fields, data))]
+        status, _, _ = self.ask("PUT", word, text.encode(), {"Limpet-Session-Put": fields})
+        if status != 204:
+            raise RuntimeError("the session was not kept: %d" % status)  # becomes an error page, not a success
+        return []
+
+    def restore(self, word, epoch):
+        status, answer, body = self.ask("GET", word)
+        held = Held(epoch)
+        if status == 200:
+            fields = dict(part.split("=", 1) for part in answer.split("; "))
+            held.text, held.data = body.decode(), json.loads(body)
+            held.version = held.kept = int(fields["version"])
+            held.put_at = time.time() - self.idle + int(fields["ttl"])
+        elif status == 404:
+            held.version = held.kept = int(word["version"])
+        else:
+            raise RuntimeError("the session could not be read: %d" % status)
+        held.copy = word.get("copy")
+        return held
+
+    def ask(self, method, word, body=None, headers=None):
+        url = urllib.parse.urlsplit(word["store"])
+        headers = dict(headers or {})
+        if self.secret:
+            bearer = hmac.new(self.secret, b"limpet store interface", hashlib.sha256).hexdigest()
+            headers["Authorization"] = "Bearer " + bearer
+        connection = http.client.HTTPConnection(url.hostname, url.port, timeout=5)
+        try:
+            connection.request(method, "%s/%s/%s" % (url.path, word["pool"], word["id"]), body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.headers.get("Limpet-Session", ""), answer.read()
+        finally:
+            connection.close()
+
+
+class Held:
+    """A session in this process: its data, and what is known of its copy."""
+
+    def __init__(self, epoch):
+        self.epoch, self.version, self.kept, self.by = epoch, 0, 0, ""
+        self.data, self.text, self.copy, self.put_at = {}, "{}", None, time.time()

@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { Live } from './live.ts';
+import { Registry } from './registry.ts';
+
+const live = (id: string) => new Live({ id, epoch: 1, copy: '', data: {}, written: '{}', now: 0 });
+
+test('the one used least recently goes first, but is the same object as long as somebody holds it', () => {
+  const registry = new Registry(2, 1000);
+  const [a, b, c] = [live('a'), live('b'), live('c')];
+  registry.add(a, 0);
+  registry.add(b, 1);
+  registry.find('a', 2);
+  registry.add(c, 3);
+  expect(registry.size).toBe(2);
+  expect(registry.find('b', 4)).toBe(b);
+  expect(registry.find('c', 4)).toBe(c);
+});
+
+test('idle ones go, as others are used', () => {
+  const registry = new Registry(10, 1000);
+  for (const id of ['a', 'b', 'c']) registry.add(live(id), 0);
+  registry.add(live('d'), 900);
+  registry.find('d', 1500);
+  registry.find('d', 1501);
+  expect(registry.size).toBe(1);
+});
+
+test('a new object replaces the one before, for all who hold it', () => {
+  const registry = new Registry(10, 1000);
+  const before = live('a');
+  registry.add(before, 0);
+  registry.add(live('a'), 1);
+  expect(() => before.assertLive()).toThrow('the session was changed or owned elsewhere meanwhile');
+});
+
+test('an ended id is remembered for a minute', () => {
+  const registry = new Registry(10, 1000);
+  const one = live('a');
+  registry.add(one, 0);
+  registry.end(one, 1);
+  expect(() => one.assertLive()).toThrow('the session was destroyed');
+  expect([registry.isEnded('a', 2), registry.isEnded('a', 60_002)]).toEqual([true, false]);
+  expect(registry.find('a', 2)).toBeUndefined();
+});

@@ -1,0 +1,48 @@
+/** The Python example behind a balancer: any language can speak the session protocol. */
+import { spawn, spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { TestBalancer } from './support/balancer.ts';
+import { Client } from './support/client.ts';
+import { started } from './support/launch.ts';
+
+const file = join(import.meta.dirname, '../../examples/wsgi/app.py');
+const start = (secret: string) => started(spawn('python3', ['-B', file, '0', secret], { stdio: 'pipe' }));
+const missing = spawnSync('python3', ['--version']).status !== 0;
+
+for (const secret of ['', 'shared with the balancer']) {
+  test.skipIf(missing)(`python3 keeps sessions, ${secret === '' ? 'on loopback' : 'signed'}`, async () => {
+    await using one = await start(secret);
+    await using two = await start(secret);
+    await using balancer = await TestBalancer.start({ servers: [one.port, two.port], secret });
+    const client = new Client(balancer.url);
+    const get = async (path: string): Promise<unknown> => JSON.parse((await client.get(path)).body);
+
+    expect(await get('/')).toEqual({ count: 0, large: 0 });
+    expect(client.id).toBe('');
+    expect(await get('/count')).toEqual({ count: 1, large: 0 });
+    expect(await get('/count')).toEqual({ count: 2, large: 0 });
+    await get('/');
+    expect(balancer.log).toEqual(['put 1 v1', 'put 1 v2']);
+
+    await one.kill();
+    balancer.servers.shift();
+    balancer.claim(client.id, two.port, 'rebind');
+    expect(await get('/count')).toEqual({ count: 3, large: 0 });
+    expect(await get('/large')).toEqual({ count: 3, large: 100_000 });
+    expect(balancer.log.at(-1)).toBe('put-by-store 2 v4');
+
+    balancer.restart();
+    await get('/');
+    expect(balancer.state(client.id)).toMatchObject({ count: 3 });
+    await get('/logout');
+    expect(balancer.kept.get(client.id)?.ended).toBe(true);
+    expect(await get('/')).toEqual({ count: 0, large: 0 });
+  });
+}
+
+test.skipIf(missing)('python3 believes no header that is not signed', async () => {
+  await using app = await start('shared with the balancer');
+  await using balancer = await TestBalancer.start({ servers: [app.port], secret: 'another secret than that' });
+  expect((await new Client(balancer.url).get('/count')).status).toBe(500);
+});
