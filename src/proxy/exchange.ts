@@ -12,7 +12,7 @@ import { balancerFaults, type Fault, requestFaults, serverFaults } from '../erro
 import { type Verdict, verdict } from '../failover/verdict.ts';
 import type { Server } from '../fleet/server.ts';
 import { clientAddress, isForwardedSecure } from '../http/forwarded.ts';
-import { isIdempotent, Method, type RequestHead, type ResponseHead } from '../http/head.ts';
+import { isIdempotent, isSafe, Method, type RequestHead, type ResponseHead } from '../http/head.ts';
 import { cutFromResponse } from '../http/hop-headers.ts';
 import { Name } from '../http/names.ts';
 import { counter } from '../metrics/counters.ts';
@@ -22,6 +22,7 @@ import type { Client } from './client.ts';
 import { BodyReader, learnFromHead } from './learning.ts';
 import { Placement } from './placement.ts';
 import type { Pool } from './pool.ts';
+import type { Recipient } from './recipient.ts';
 import { Record } from './record.ts';
 import { RequestBody } from './request-body.ts';
 import { editRequest, writeRequest } from './request-head.ts';
@@ -32,7 +33,7 @@ import type { Work } from './work.ts';
 /** What the exchange waits for; `onDeadline` says what it means when that does not come. */
 type Phase = 'idle' | 'waiting' | 'connecting' | 'sending' | 'answering' | 'relaying' | 'tunnel';
 
-export class Exchange implements DeadlineOwner {
+export class Exchange implements DeadlineOwner, Recipient {
   method: number = Method.get;
   /** The client asked for an upgrade that we pass on. */
   mayUpgrade = false;
@@ -69,6 +70,8 @@ export class Exchange implements DeadlineOwner {
   private clientSlow = false;
   /** The app may name the session in the body of its response. */
   private reading = false;
+  /** May share a connection with others of this loop turn: never when it is sent once more. */
+  private pipelined = false;
   /** Bytes that the slow client had not taken when we last looked. */
   private clientPending = 0;
 
@@ -111,6 +114,7 @@ export class Exchange implements DeadlineOwner {
     this.affinity = route.affinity;
     this.record.optedOut = !route.affinity;
     this.body.bufferBody = route.pool.settings.retry.bufferBody;
+    this.pipelined = route.pool.settings.pipelining > 1 && isSafe(head.method) && head.length === 0 && !mayUpgrade;
     this.identify(head, this.session);
   }
 
@@ -173,7 +177,7 @@ export class Exchange implements DeadlineOwner {
     this.server = server;
     this.record.server = server.name;
     if (this.attempts++ > 0) this.record.retried(this.work);
-    const upstream = this.pool!.takeIdle(server);
+    const upstream = this.pipelined ? this.pool!.takeGathering(server) : this.pool!.takeIdle(server);
     if (upstream === undefined) this.connect(server);
     else {
       this.work.counters.add(counter.upstream_reused);
@@ -203,9 +207,14 @@ export class Exchange implements DeadlineOwner {
   private send(upstream: Upstream): void {
     const { work, body } = this;
     const head = this.readAgain();
-    const out = work.toServer;
     this.upstream = upstream;
     this.sent = true;
+    if (this.pipelined && upstream.reused) {
+      writeRequest(head, work.requestEdit, this.client, this.server!, false, upstream.gather(this));
+      this.enter('answering', this.pool!.settings.timeouts.response);
+      return;
+    }
+    const out = work.toServer;
     upstream.serve(this, head.chunked);
     out.clear();
     writeRequest(head, work.requestEdit, this.client, this.server!, this.mayUpgrade, out);
@@ -346,7 +355,11 @@ export class Exchange implements DeadlineOwner {
     const server = this.server!;
     const reused = this.upstream?.reused ?? false;
     const decision = this.decide(fault, reused, this.upstream?.answered ?? false);
-    this.dropUpstream();
+    this.pipelined = false;
+    this.connecting?.cancel();
+    this.connecting = null;
+    this.upstream?.breakOff(this);
+    this.upstream = null;
     if (decision === 'same') {
       this.work.counters.add(counter.upstream_stale);
       this.sent = false;
@@ -402,7 +415,7 @@ export class Exchange implements DeadlineOwner {
 
   /** The request turned out to be wrong, or too slow, while its body came. */
   onRequestFault(fault: Fault): void {
-    this.dropUpstream();
+    this.abandon();
     this.refuse(fault);
   }
 
@@ -410,7 +423,7 @@ export class Exchange implements DeadlineOwner {
   onClientGone(): void {
     this.work.counters.add(counter.aborted_by_client);
     this.record.failure = requestFaults.clientGone;
-    this.dropUpstream();
+    this.abandon();
     this.complete();
   }
 
@@ -463,10 +476,11 @@ export class Exchange implements DeadlineOwner {
     this.pool!.offer(server);
   }
 
-  private dropUpstream(): void {
+  /** Nobody waits for the answer any more. */
+  private abandon(): void {
     this.connecting?.cancel();
     this.connecting = null;
-    this.upstream?.discard();
+    this.upstream?.abandon(this);
     this.upstream = null;
   }
 
