@@ -39,7 +39,7 @@ export async function takeCookies(port: number): Promise<string[]> {
 }
 
 /** What is wrong with a started rival, or null. */
-export async function check(port: number, started: Started): Promise<string | null> {
+export async function check(port: number, started: Omit<Started, 'pid'>): Promise<string | null> {
   const fresh = await ask(port, null);
   const wrong = wrongAnswer(fresh);
   if (wrong !== null) return `without a cookie: ${wrong}`;

@@ -13,3 +13,6 @@ export const rivals: Readonly<Record<string, Rival>> = {
   'limpet-bun': limpetBun,
   'limpet-node': limpetNode,
 };
+
+/** Those of `npm run bench`; `bench:full` has all. */
+export const mainRivals = ['relay', 'haproxy', 'nginx', 'limpet-bun', 'limpet-node'];

@@ -1,0 +1,56 @@
+/** Starts every rival at a stage and checks it; one that cannot take part gets its row at once. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { backend } from './backend.ts';
+import { check } from './check.ts';
+import type { Cores } from './machine.ts';
+import { endBelow, freePorts, temporaryDirectory } from './processes.ts';
+import type { Outcome, Row } from './report.ts';
+import type { Rival, Stage, Started } from './rival.ts';
+
+/** A rival that answers correctly and waits for its turns. */
+export interface Contender {
+  readonly key: string;
+  readonly port: number;
+  readonly started: Started;
+}
+
+export interface Contest {
+  readonly contenders: readonly Contender[];
+  /** Rows of those that do not take part, by key. */
+  readonly outOfTheRace: ReadonlyMap<string, Row>;
+  close(): Promise<void>;
+}
+
+export async function openContest(rivals: ReadonlyMap<string, Rival>, stage: Stage, cores: Cores): Promise<Contest> {
+  const directory = temporaryDirectory();
+  const ports = await backend(stage.backend, cores.load);
+  const servers = Array.from({ length: stage.servers }, (_, index) => ports[index % ports.length]!);
+  const outOfTheRace = new Map<string, Row>();
+  const contenders: Contender[] = [];
+  for (const [key, rival] of rivals) {
+    const leaveOut = (outcome: Outcome) => outOfTheRace.set(key, { key, name: rival.name, outcome });
+    const reason = rival.available() ?? rival.lacks?.(stage) ?? null;
+    if (reason !== null) {
+      leaveOut({ state: 'absent', reason });
+      continue;
+    }
+    try {
+      const dir = join(directory, key);
+      mkdirSync(dir);
+      const [port = 0] = await freePorts(1);
+      const own = stage.workers === 1 ? [cores.proxy] : [cores.proxy, cores.load];
+      const started = await rival.start({ port, servers, cores: own, workers: stage.workers, dir });
+      const wrong = await check(port, started);
+      if (wrong === null) contenders.push({ key, port, started });
+      else leaveOut({ state: 'wrong', reason: wrong });
+    } catch (error) {
+      leaveOut({ state: 'wrong', reason: messageOf(error) });
+    }
+  }
+  return { contenders, outOfTheRace, close: () => endBelow(directory) };
+}
+
+export function messageOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replaceAll('\n', ' ');
+}
