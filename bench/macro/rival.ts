@@ -4,17 +4,19 @@
 export interface Stage {
   /** nginx returns fixed bodies and files; origin reads whole request bodies and echoes WebSocket messages. */
   readonly backend: 'nginx' | 'origin';
-  /** Servers in the pool. Above four they are more names for the same four. */
+  /** Servers in the pool. Above four they are more addresses of the same four: all of 127.0.0.0/8, origin only. */
   readonly servers: number;
   /** Threads or processes of the rival, each with a core. */
   readonly workers: number;
+  /** Idle connections that it has to hold; left out, few. */
+  readonly idle?: number;
 }
 
 export interface Place {
   /** The loopback port the rival has to listen on. */
   readonly port: number;
-  /** Loopback ports of the servers s1, s2, ... behind it; the same port may come again under another name. */
-  readonly servers: readonly number[];
+  /** Addresses, `127.0.0.1:PORT`, of the servers s1, s2, ... behind it. */
+  readonly servers: readonly string[];
   /** The cores it may use. */
   readonly cores: readonly number[];
   readonly workers: number;

@@ -12,10 +12,13 @@ import { measure } from './measure.ts';
 import { type BenchOptions, parseOptions, usage } from './options.ts';
 import { endWithThisProcess, findProgram, projectRoot } from './processes.ts';
 import { medianOf, renderText, replaceSection, tableOf } from './report.ts';
-import type { Rival, Stage } from './rival.ts';
+import type { Rival } from './rival.ts';
 import { mainRivals, rivals } from './rivals/index.ts';
 import type { Workload } from './workload.ts';
 import { smokeWorkloads, workloads } from './workloads/index.ts';
+
+/** Seconds of load before the first round of a rival that has just been started. */
+const warmup = 2;
 
 async function main(options: BenchOptions, args: readonly string[]): Promise<number> {
   const machine = describeMachine();
@@ -34,7 +37,9 @@ async function main(options: BenchOptions, args: readonly string[]): Promise<num
     return rate;
   };
 
-  const stages = new Stages((stage) => openContest(chosen, stage, cores));
+  const stages = new Stages(({ stage, fresh }) =>
+    openContest(chosen, stage, cores, fresh || options.smoke ? 0 : warmup),
+  );
   for (const workload of workloads.filter(({ name }) => options.workloads.includes(name))) {
     const { name, title, kind } = workload;
     console.log(`\n${title} (${name})`);
@@ -56,18 +61,19 @@ async function main(options: BenchOptions, args: readonly string[]): Promise<num
 
 /** One contest at a time, kept for as long as workloads ask for the same stage. */
 class Stages {
-  readonly #start: (stage: Stage) => Promise<Contest>;
+  readonly #start: (workload: Workload) => Promise<Contest>;
   #now: { readonly key: string; readonly contest: Contest } | null = null;
 
-  constructor(start: (stage: Stage) => Promise<Contest>) {
+  constructor(start: (workload: Workload) => Promise<Contest>) {
     this.#start = start;
   }
 
-  async open({ stage, fresh }: Workload): Promise<Contest> {
+  async open(workload: Workload): Promise<Contest> {
+    const { stage, fresh } = workload;
     const key = JSON.stringify(stage);
     if (this.#now?.key === key && !fresh) return this.#now.contest;
     await this.close();
-    const contest = await this.#start(stage);
+    const contest = await this.#start(workload);
     if (!fresh) this.#now = { key, contest };
     return contest;
   }

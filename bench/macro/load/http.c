@@ -71,7 +71,7 @@ static void finish(struct connection *one) {
   uint64_t now = now_ns();
   record(now - one->due);
   answered++, busy--, last = now;
-  if (hold && more()) return ask(one + connections, now);
+  if (hold && more()) return ask(&all[asked], now);
   if (!hold && !rate && more()) return ask(one, now);
   idle[idle_count++] = one;
 }

@@ -115,9 +115,11 @@ static struct connection *add(int fd, const char *name, int state) {
 int main(int count, char **arguments) {
   body = arguments[1], loop = epoll_create1(0);
   for (int i = 2; i + 1 < count; i += 2) {
-    struct sockaddr_in address = loopback(atoi(arguments[i]));
+    // All of 127.0.0.0/8, so that one port can be many servers, and no other network: the device is bound too.
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(atoi(arguments[i]))};
     int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3)) give_up("bind to lo: %s", strerror(errno));
     if (bind(fd, (void *)&address, sizeof address) || listen(fd, 4096)) give_up("listen: %s", strerror(errno));
     add(fd, arguments[i + 1], LISTENER);
   }

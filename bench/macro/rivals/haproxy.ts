@@ -22,7 +22,7 @@ export const haproxy: Rival = {
   },
 };
 
-function haproxyConfig(port: number, servers: readonly number[], workers: number): string {
+function haproxyConfig(port: number, servers: readonly string[], workers: number): string {
   return `global
   nbthread ${workers}
   # Room for 10,000 idle clients, also where the limit of open files is below twice that.
@@ -46,6 +46,6 @@ frontend bench
 backend servers
   balance leastconn
   cookie ${cookieName} insert indirect nocache
-${servers.map((server, index) => `  server s${index + 1} 127.0.0.1:${server} cookie s${index + 1}`).join('\n')}
+${servers.map((server, index) => `  server s${index + 1} ${server} cookie s${index + 1}`).join('\n')}
 `;
 }

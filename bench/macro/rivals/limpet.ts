@@ -46,7 +46,7 @@ workers: ${workers}
 pools:
   bench:
     servers:
-${servers.map((server, index) => `      - { name: s${index + 1}, address: "127.0.0.1:${server}" }`).join('\n')}
+${servers.map((server, index) => `      - { name: s${index + 1}, address: "${server}" }`).join('\n')}
     balance: least-requests
     affinity:
       - cookie: { name: ${cookieName} }

@@ -50,7 +50,7 @@ http {
   upstream servers {
     zone servers 64m;
     ${affinity}
-${servers.map((server) => `    server 127.0.0.1:${server};`).join('\n')}
+${servers.map((server) => `    server ${server};`).join('\n')}
     keepalive 512;
     keepalive_requests 1000000000;
     keepalive_timeout 60s;

@@ -6,11 +6,11 @@ import { cookieName, onlyOneThread, type Rival } from '../rival.ts';
 export const relay: Rival = {
   name: 'C relay (floor)',
   available: () => (findProgram('cc') === null ? 'no C compiler (cc)' : null),
-  lacks: onlyOneThread,
+  lacks: (stage) => (stage.idle ? 'what it keeps of a connection is in the kernel' : onlyOneThread(stage)),
   version: () => 'parses nothing, one server',
   async start({ port, servers, cores, dir }) {
     const command = compile('rivals/relay.c');
-    const args = [String(port), String(servers[0])];
+    const args = [String(port), servers[0]!.split(':')[1]!];
     const running = startPinned({ name: 'relay', cores, dir, command, args });
     await waitUntilListening(running, [port]);
     return { pid: running.pid, cookies: [`${cookieName}=s1`], setsCookie: false, addsForwardedFor: false };

@@ -8,13 +8,16 @@ import { responseBytes } from './requests.ts';
 /** Seconds after the end in which all must be answered; beyond it, and 2 % of the round, the rate was not kept. */
 const grace = 0.05;
 
-function latencyAt(name: string, title: string, rateOf: (load: Load) => number): Workload {
+function latencyAt(
+  { name, title, when }: Pick<Workload, 'name' | 'title' | 'when'>,
+  rateOf: (load: Load) => number,
+): Workload {
   return {
     name,
     title,
     kind: latencies,
     stage: usual,
-    when: 'always',
+    when,
     async run(load) {
       const rate = Math.round(rateOf(load));
       const time = ['-c', String(load.connections), '-t', String(load.seconds * 1000)];
@@ -37,10 +40,12 @@ const slow = 1_000;
 const share = 0.7;
 
 export const latencyWorkloads: readonly Workload[] = [
-  latencyAt('latency-1000', `Latency at ${slow.toLocaleString('en')} requests a second`, () => slow),
   latencyAt(
-    'latency-70',
-    `Latency at ${share * 100} % of HAProxy's rate at saturation`,
+    { name: 'latency-1000', title: `Latency at ${slow.toLocaleString('en')} requests a second`, when: 'full' },
+    () => slow,
+  ),
+  latencyAt(
+    { name: 'latency-70', title: `Latency at ${share * 100} % of HAProxy's rate at saturation`, when: 'always' },
     (load) => share * load.saturation(),
   ),
 ];

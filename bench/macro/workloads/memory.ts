@@ -20,14 +20,14 @@ const run = (load: Load, options: readonly string[], ready?: () => Promise<void>
   });
 
 /** The first ones of each round do not count: they bring in code and buffers, not connections. */
-const warm = 2_000;
+const warm = 20_000;
 const held = 10_000;
 
 export const idleConnections: Workload = {
   name: 'idle',
   title: `${held.toLocaleString('en')} idle connections, each after one request`,
   kind: idle,
-  stage: usual,
+  stage: { ...usual, idle: held },
   when: 'always',
   fresh: true,
   async run(load) {

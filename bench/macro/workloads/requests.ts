@@ -18,6 +18,7 @@ interface Shape {
   readonly bodyBytes?: number;
   readonly responseBytes?: number;
   readonly stage?: Stage;
+  readonly when?: Workload['when'];
 }
 
 export const responseBytes = Buffer.byteLength(body);
@@ -32,7 +33,7 @@ function requestsOf(shape: Shape): Workload {
     title,
     kind: requests,
     stage: shape.stage ?? usual,
-    when: 'always',
+    when: shape.when ?? 'always',
     run: (load) =>
       metered(load, () =>
         runLoad({
@@ -64,6 +65,7 @@ export const smallGets: readonly Workload[] = [
     title: 'GET of 10 KB',
     request: { path: '/files/10k' },
     responseBytes: files['/files/10k'],
+    when: 'full',
   }),
   requestsOf({
     name: 'response-100k',
@@ -72,10 +74,15 @@ export const smallGets: readonly Workload[] = [
     responseBytes: files['/files/100k'],
   }),
   requestsOf({ name: 'headers-50', title: 'GET with 50 headers', request: { headers: manyHeaders } }),
-  requestsOf({ name: 'cookies-4k', title: 'GET with 4 KB of cookies', cookies: `${manyCookies.join('; ')}; ` }),
+  requestsOf({
+    name: 'cookies-4k',
+    title: 'GET with 4 KB of cookies',
+    cookies: `${manyCookies.join('; ')}; `,
+    when: 'full',
+  }),
 ];
 
-const origin: Stage = { ...usual, backend: 'origin' };
+export const origin: Stage = { ...usual, backend: 'origin' };
 
 export const posts: readonly Workload[] = [
   requestsOf({ name: 'post-1k', title: 'POST of 1 KB', request: { method: 'POST' }, bodyBytes: 1_000, stage: origin }),
@@ -85,6 +92,7 @@ export const posts: readonly Workload[] = [
     request: { method: 'POST' },
     bodyBytes: 1_000_000,
     stage: origin,
+    when: 'full',
   }),
 ];
 
@@ -92,7 +100,8 @@ export const pools: readonly Workload[] = [1, 10, 1_000, 10_000].map((servers) =
   requestsOf({
     name: `pool-${servers}`,
     title: `Small GET, valid cookie, ${servers.toLocaleString('en')} ${servers === 1 ? 'server' : 'servers'} in the pool`,
-    stage: { ...usual, servers },
+    stage: { ...origin, servers },
+    when: servers === 10_000 ? 'always' : 'full',
   }),
 );
 
@@ -100,4 +109,5 @@ export const twoWorkers: Workload = requestsOf({
   name: 'two-workers',
   title: 'Small GET, valid cookie, two workers on two cores, which they share with the load',
   stage: { ...usual, workers: 2 },
+  when: 'full',
 });
