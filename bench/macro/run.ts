@@ -49,7 +49,7 @@ async function main(options: BenchOptions, args: readonly string[]): Promise<num
   for (const workload of workloads.filter(({ name }) => options.workloads.includes(name))) {
     const { name, title, kind } = workload;
     console.log(`\n${title} (${name})`);
-    const conditions = { ...options, core: cores.load, saturation };
+    const conditions = { ...options, warming: !options.smoke, core: cores.load, saturation };
     const rows = await measure(workload, chosen, conditions, () => stages.open(workload));
     console.log(renderText(tableOf(kind, rows)));
     results.push({ workload: name, title, kind, rows });
@@ -114,7 +114,7 @@ function choices() {
     workloads.filter((one) => when.includes(one.when)).map((one) => one.name);
   const keys = Object.keys(rivals);
   return {
-    rivals: { all: keys, short: mainRivals, full: keys, smoke: mainRivals },
+    rivals: { all: keys, short: mainRivals, full: keys, smoke: ['haproxy', 'limpet-bun', 'limpet-node'] },
     workloads: {
       all: workloads.map(({ name }) => name),
       short: named('always'),
