@@ -17,6 +17,8 @@ const headHeight = 40;
 const rowHeight = 18;
 const gap = 18;
 
+const caption = 'What each proxy costs, by workload';
+
 /** A bar ends at so many times the median of all bars. */
 const cutAt = 3;
 
@@ -51,7 +53,8 @@ export function chartOf(results: readonly Result[]): string {
   });
   const [width, height] = [2 * panelWidth, Math.ceil(panels.length / 2) * panelHeight];
   const size = `width="${width}" height="${height}" viewBox="0 0 ${width} ${height}"`;
-  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img">
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img" aria-label="${caption}">
+<title>${caption}</title>
 <style>${style}
 </style>
 ${drawn.join('\n')}

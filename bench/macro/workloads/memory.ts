@@ -20,7 +20,7 @@ const run = (load: Load, options: readonly string[], ready?: () => Promise<void>
   });
 
 /** The first ones of each round do not count: they bring in code and buffers, not connections. */
-const warm = 20_000;
+const warm = 10_000;
 const held = 10_000;
 
 export const idleConnections: Workload = {

@@ -7,7 +7,7 @@ import { type Load, usual, type Workload } from '../workload.ts';
 import { responseBytes } from './requests.ts';
 
 const size = files['/files/100m'];
-const connections = 4;
+const connections = 2;
 const megabytes = size / 1e6;
 
 function transfer(load: Load, heads: readonly string[], options: readonly string[]) {
