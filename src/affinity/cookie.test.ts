@@ -10,6 +10,7 @@ const now = 1_800_000_000;
 const hour = 3600;
 const settings: CookieOptions = {
   type: 'cookie',
+  bind: 'auto',
   name: 'limpet',
   path: '/',
   domain: '',

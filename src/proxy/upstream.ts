@@ -4,6 +4,9 @@
  *      connected ── send ──> busy ── response and request whole ──> idle ── send ──> busy ...
  *                             │ anything else                        │ time-out, FIN, a single byte
  *                             └──────────────> closed <──────────────┘
+ *
+ * busy, held: the exchange has to ask somebody before the response, or its end, may go on. Nothing is read meanwhile; what
+ * comes all the same waits, and so does the end of the connection.
  */
 import { serverFaults } from '../errors.ts';
 import type { Server } from '../fleet/server.ts';
@@ -44,6 +47,11 @@ export class Upstream implements SocketHandler, DeadlineOwner {
   /** The request's body goes out in chunks. */
   private chunked = false;
   private paused = false;
+  /** What waits for `proceed`: the response from its head on, or its end. */
+  private held: 'nothing' | 'head' | 'end' = 'nothing';
+  /** Its FIN has come, or it is gone, while something was held. */
+  private heldEnd = false;
+  private heldClose = false;
 
   constructor(work: Work, pool: Pool, server: Server, socket: Socket) {
     this.work = work;
@@ -59,6 +67,8 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     this.answered = false;
     this.inBody = false;
     this.interim = 0;
+    this.held = 'nothing';
+    this.heldEnd = this.heldClose = false;
   }
 
   /** Writes the head that `out` holds, and what has come of the body, in as few writes as can be. False: wait for `onServerDrain`. */
@@ -113,6 +123,32 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     this.socket.resume();
   }
 
+  /** The exchange has its answer: what was held goes on. */
+  proceed(): void {
+    const { held, heldEnd, heldClose } = this;
+    const exchange = this.exchange!;
+    this.held = 'nothing';
+    this.resume();
+    if (held === 'head') {
+      const bytes = this.partial!;
+      this.partial = null;
+      const after = this.readHead(exchange, bytes);
+      if (after >= 0) this.readBody(exchange, bytes, after);
+    } else
+      exchange.onResponseEnd(this.body.trailers, this.keepAlive && this.partial === null && !heldEnd && !heldClose);
+    // Whoever has the connection now hears how it ended: the response may have been whole before that, or it was not.
+    const { handler } = this.socket;
+    if (handler === this && this.exchange !== exchange) return;
+    if (heldEnd) handler.onEnd();
+    if (heldClose) handler.onClose(null);
+  }
+
+  private hold(what: 'head' | 'end', bytes: Buffer | null): void {
+    this.held = what;
+    this.partial = bytes;
+    this.pause();
+  }
+
   /** Lets the exchange go. `reusable`: request and response are whole, so the next one may come. */
   release(reusable: boolean): void {
     this.exchange = null;
@@ -157,6 +193,10 @@ export class Upstream implements SocketHandler, DeadlineOwner {
       return;
     }
     this.answered = true;
+    if (this.held !== 'nothing') {
+      this.partial = this.partial === null ? chunk : Buffer.concat([this.partial, chunk]);
+      return;
+    }
     let bytes = chunk;
     let p = 0;
     if (!this.inBody) {
@@ -179,6 +219,10 @@ export class Upstream implements SocketHandler, DeadlineOwner {
 
   /** FIN. Only a body without any other end may end so; the server will not take another request. */
   onEnd(): void {
+    if (this.held !== 'nothing') {
+      this.heldEnd = true;
+      return;
+    }
     const exchange = this.exchange;
     if (exchange !== null && this.inBody && this.body.untilClose) exchange.onResponseEnd(null, false);
     else this.lost();
@@ -186,6 +230,10 @@ export class Upstream implements SocketHandler, DeadlineOwner {
 
   onClose(): void {
     if (this.closed) return;
+    if (this.held !== 'nothing') {
+      this.heldClose = true;
+      return;
+    }
     this.lost();
     this.closed = true;
   }
@@ -209,6 +257,11 @@ export class Upstream implements SocketHandler, DeadlineOwner {
       if (after < 0) {
         const tooLarge = head.fault?.status === 431;
         exchange.failed(tooLarge ? serverFaults.responseHeadTooLarge : serverFaults.badResponse);
+        return -1;
+      }
+      if ((head.status >= 200 || head.status === 101) && exchange.mustHold(head)) {
+        // A response that the exchange refuses is held too, until it has dropped the connection.
+        if (this.exchange !== null) this.hold('head', bytes.subarray(p));
         return -1;
       }
       if (head.status >= 200) {
@@ -246,8 +299,18 @@ export class Upstream implements SocketHandler, DeadlineOwner {
         return;
       }
     }
+    if (body.done && body.word !== null && exchange.mustHoldEnd(body.word)) {
+      if (this.exchange === null) return;
+      exchange.flush();
+      this.hold('end', after === bytes.length ? null : bytes.subarray(after));
+      return;
+    }
     // Bytes beyond the response belong to nobody: this connection is not used again.
-    if (body.done) exchange.onResponseEnd(body.trailers, this.keepAlive && after === bytes.length);
+    if (body.done)
+      exchange.onResponseEnd(
+        body.trailers,
+        this.keepAlive && after === bytes.length && !this.heldEnd && !this.heldClose,
+      );
     else exchange.flush();
   }
 
