@@ -33,6 +33,7 @@ export const defaults = deepFreeze({
       tunnel: hour,
     },
     maxIdle: 256,
+    pipelining: 1,
     // Servers are less hostile than clients and send more: policies, links, cookies.
     limits: { headBytes: 64 * KiB, headers: 256 },
     rebalance: { skew: 0, rate: 10 },

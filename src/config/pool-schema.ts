@@ -138,6 +138,11 @@ export const poolSchema = map({
   retry: field(retrySchema, {}, 'What is tried again on another server.'),
   timeouts: field(timeoutsSchema, {}, 'How long a server may take.'),
   maxIdle: field(whole(0, 65_535), pool.maxIdle, 'Idle connections kept to one server.'),
+  pipelining: field(
+    whole(1, 64),
+    pool.pipelining,
+    'Safe requests (GET, HEAD, OPTIONS without a body) of one moment to one server share a connection, at most so many. For servers that read pipelined requests strictly and answer quickly. 1: off.',
+  ),
   limits: field(limitsSchema, {}, 'What a server may send.'),
   sessions: open(
     flag(),

@@ -60,6 +60,11 @@ export class BodyReader {
     return this.length === BodyLength.untilClose;
   }
 
+  /** What is left is known, and at most so many bytes. */
+  endsWithin(bytes: number): boolean {
+    return this.length >= 0 && this.left <= bytes;
+  }
+
   /** Offset after what belongs to this body, -1 when it is malformed (`fault`). Chunked data are moved within `bytes`. */
   read(bytes: Buffer, start: number): number {
     if (this.length === BodyLength.chunked) return this.readChunked(bytes, start);

@@ -43,6 +43,12 @@ const table = [
   ['upstream_connects', 'counter', 'Connections made to servers.'],
   ['upstream_reused', 'counter', 'Requests sent over a pooled connection.'],
   ['upstream_stale', 'counter', 'Pooled connections that the server had closed when they were to be used.'],
+  ['upstream_pipelined', 'counter', 'Requests sent to a server behind others that it had not answered.'],
+  [
+    'upstream_gave_way',
+    'counter',
+    'Pipelined requests sent once more because the answer before theirs did not come quickly.',
+  ],
   ['aborted_by_client', 'counter', 'Exchanges that ended because the client went away.'],
   ['tunnels_open', 'gauge', 'Upgraded connections (WebSocket) open now.'],
   ['tunnels', 'counter', 'Upgraded connections made.'],

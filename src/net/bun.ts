@@ -256,4 +256,4 @@ function connect(address: Address, handler: ConnectHandler): Connecting {
 /** Until its owner is known, and after it was refused, a socket tells nobody. */
 const refused: SocketHandler = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} };
 
-export const bunNet: Net = { runtime: 'bun', listen, connect };
+export const bunNet: Net = { runtime: 'bun', listen, connect, afterTurn: (run) => void setImmediate(run) };

@@ -15,7 +15,7 @@ import { balancerFaults, type Fault, requestFaults, serverFaults } from '../erro
 import { type Verdict, verdict } from '../failover/verdict.ts';
 import type { Server } from '../fleet/server.ts';
 import { clientAddress, isForwardedSecure } from '../http/forwarded.ts';
-import { isIdempotent, Method, type RequestHead, type ResponseHead } from '../http/head.ts';
+import { isIdempotent, isSafe, Method, type RequestHead, type ResponseHead } from '../http/head.ts';
 import { cutFromResponse, cutTrailerNames } from '../http/hop-headers.ts';
 import { Name } from '../http/names.ts';
 import { readSessionWord, type SessionWord } from '../http/session-headers.ts';
@@ -27,6 +27,7 @@ import type { Copies, Verdict as Kept } from './copies.ts';
 import { BodyReader, learnFromHead } from './learning.ts';
 import { Placement } from './placement.ts';
 import type { Pool } from './pool.ts';
+import type { Recipient } from './recipient.ts';
 import { Record } from './record.ts';
 import { RequestBody } from './request-body.ts';
 import { editRequest, writeRequest } from './request-head.ts';
@@ -49,7 +50,7 @@ type Phase =
 /** Times that an exchange may ask the store where to go, before that counts as its failure. */
 const maxQuestions = 8;
 
-export class Exchange implements DeadlineOwner {
+export class Exchange implements DeadlineOwner, Recipient {
   method: number = Method.get;
   /** The client asked for an upgrade that we pass on. */
   mayUpgrade = false;
@@ -86,6 +87,8 @@ export class Exchange implements DeadlineOwner {
   private clientSlow = false;
   /** The app may name the session in the body of its response. */
   private reading = false;
+  /** May share a connection with others of this loop turn: never when it is sent once more. */
+  private pipelined = false;
   /** Bytes that the slow client had not taken when we last looked. */
   private clientPending = 0;
   /** Questions to the store: an answer counts only while nothing else has happened since it was asked for. */
@@ -136,6 +139,7 @@ export class Exchange implements DeadlineOwner {
     this.affinity = route.affinity;
     this.record.optedOut = !route.affinity;
     this.body.bufferBody = route.pool.settings.retry.bufferBody;
+    this.pipelined = route.pool.settings.pipelining > 1 && isSafe(head.method) && head.length === 0 && !mayUpgrade;
     this.identify(head, this.session);
   }
 
@@ -233,7 +237,7 @@ export class Exchange implements DeadlineOwner {
     this.server = server;
     this.record.server = server.name;
     if (this.attempts++ > 0) this.record.retried(this.work);
-    const upstream = this.pool!.takeIdle(server);
+    const upstream = this.pipelined ? this.pool!.takeGathering(server) : this.pool!.takeIdle(server);
     if (upstream === undefined) this.connect(server);
     else {
       this.work.counters.add(counter.upstream_reused);
@@ -263,13 +267,18 @@ export class Exchange implements DeadlineOwner {
   private send(upstream: Upstream): void {
     const { work, body } = this;
     const head = this.readAgain();
-    const out = work.toServer;
     this.upstream = upstream;
     this.sent = true;
-    upstream.serve(this, head.chunked);
-    out.clear();
     const { copies } = this.pool!;
     const line = copies !== null && this.isOffered ? copies.writeLine(this.session, this.server!) : null;
+    if (this.pipelined && upstream.reused) {
+      writeRequest(head, work.requestEdit, this.client, this.server!, false, line, upstream.gather(this));
+      this.enter('answering', this.pool!.settings.timeouts.response);
+      return;
+    }
+    const out = work.toServer;
+    upstream.serve(this, head.chunked);
+    out.clear();
     writeRequest(head, work.requestEdit, this.client, this.server!, this.mayUpgrade, line, out);
     const room = upstream.send(out, body);
     if (!isIdempotent(this.method)) body.drop();
@@ -358,7 +367,8 @@ export class Exchange implements DeadlineOwner {
       return true;
     }
     if (verdict === 'refused') counters.add(counter.copies_refused);
-    this.dropUpstream();
+    this.upstream?.breakOff(this);
+    this.upstream = null;
     this.refuse(faultOf[verdict]);
     return false;
   }
@@ -476,7 +486,11 @@ export class Exchange implements DeadlineOwner {
     const server = this.server!;
     const reused = this.upstream?.reused ?? false;
     const decision = this.decide(fault, reused, this.upstream?.answered ?? false);
-    this.dropUpstream();
+    this.pipelined = false;
+    this.connecting?.cancel();
+    this.connecting = null;
+    this.upstream?.breakOff(this);
+    this.upstream = null;
     if (decision === 'same') {
       this.work.counters.add(counter.upstream_stale);
       this.sent = false;
@@ -532,7 +546,7 @@ export class Exchange implements DeadlineOwner {
 
   /** The request turned out to be wrong, or too slow, while its body came. */
   onRequestFault(fault: Fault): void {
-    this.dropUpstream();
+    this.abandon();
     this.refuse(fault);
   }
 
@@ -540,7 +554,7 @@ export class Exchange implements DeadlineOwner {
   onClientGone(): void {
     this.work.counters.add(counter.aborted_by_client);
     this.record.failure = requestFaults.clientGone;
-    this.dropUpstream();
+    this.abandon();
     this.complete();
   }
 
@@ -604,10 +618,11 @@ export class Exchange implements DeadlineOwner {
     this.pool!.offer(server);
   }
 
-  private dropUpstream(): void {
+  /** Nobody waits for the answer any more. */
+  private abandon(): void {
     this.connecting?.cancel();
     this.connecting = null;
-    this.upstream?.discard();
+    this.upstream?.abandon(this);
     this.upstream = null;
   }
 

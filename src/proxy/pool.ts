@@ -31,6 +31,8 @@ export interface PoolSettings {
   };
   /** Idle connections kept to each server. */
   readonly maxIdle: number;
+  /** Most requests at a time on one connection; 1: each waits for the answer to the one before. */
+  readonly pipelining: number;
   /** Tell clients who served them: `Limpet-Server: name; epoch=n`. */
   readonly identify: boolean;
 }
@@ -88,6 +90,8 @@ export class Pool {
   private readonly work: Work;
   /** Idle connections by server number; the last one used is the first to be used again. */
   private readonly idle: Upstream[][];
+  /** By server number: the connection that gathers the safe requests of this loop turn. */
+  private readonly gathering: (Upstream | undefined)[];
   /** Exchanges that wait for room, in order; `server` null: any. */
   private readonly waiting: { exchange: Exchange; server: Server | null }[] = [];
 
@@ -97,6 +101,7 @@ export class Pool {
     this.parts = parts;
     this.binder = parts.affinities.find((affinity) => affinity.binds !== false) ?? null;
     this.idle = parts.fleet.servers.map(() => []);
+    this.gathering = parts.fleet.servers.map(() => undefined);
     this.copies = parts.copies === null ? null : new Copies(parts.copies, parts.copies);
     this.owners = new Owners(parts.table, parts.fleet, work.counters, this.copies?.kept);
     this.failure = ownerFailure(settings.whenOwnerFails);
@@ -196,6 +201,15 @@ export class Pool {
   takeIdle(server: Server): Upstream | undefined {
     const upstream = this.idle[server.number]!.pop();
     if (upstream !== undefined) this.work.wheel.set(upstream.deadline, 0);
+    return upstream;
+  }
+
+  /** For a request that may share a connection with others. */
+  takeGathering(server: Server): Upstream | undefined {
+    const open = this.gathering[server.number];
+    if (open?.gathering && open.depth < this.settings.pipelining) return open;
+    const upstream = this.takeIdle(server);
+    this.gathering[server.number] = upstream;
     return upstream;
   }
 
