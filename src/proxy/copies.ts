@@ -8,7 +8,15 @@ import type { Fleet } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
 import type { SessionPut, SessionWord } from '../http/session-headers.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
-import type { ClaimResult, EndResult, Put, PutResult, SessionKey, Store } from '../store/store.ts';
+import {
+  type ClaimResult,
+  type EndResult,
+  type Put,
+  type PutResult,
+  type SessionKey,
+  type Store,
+  StoreError,
+} from '../store/store.ts';
 import { Entry, type SessionTable } from '../table/table.ts';
 import { idOf, SessionLine } from './session-line.ts';
 
@@ -306,8 +314,8 @@ export class Copies {
       const result = await answer;
       this.well = true;
       return result;
-    } catch {
-      this.well = false;
+    } catch (error) {
+      this.well = error instanceof StoreError && error.code === 'state-too-large';
       return null;
     }
   }

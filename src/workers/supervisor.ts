@@ -18,6 +18,7 @@ import { SessionTable } from '../table/table.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
 import { Keeper } from './keeper.ts';
 import type { FromWorker, Plan, ToWorker } from './messages.ts';
+import { Office } from './office.ts';
 import { Storage } from './storage.ts';
 import { asError, Thread } from './thread.ts';
 import { Watch } from './watch.ts';
@@ -67,6 +68,7 @@ export class Supervisor {
   private readonly lifetimes: Lifetimes;
   private readonly watch: Watch;
   private readonly keeper: Keeper;
+  private readonly office: Office;
   /** null: no copies of sessions are kept; and until it is open. */
   private storage: Storage | null = null;
   private readonly threads: (Thread | null)[];
@@ -122,6 +124,17 @@ export class Supervisor {
       timers: this.timers,
       log,
     });
+    this.office = new Office({
+      options: () => this.options,
+      numbers: () => this.numbers,
+      watch: this.watch,
+      table: this.table,
+      load,
+      counters: () => this.countersNow(),
+      incarnation: () => this.storage?.incarnation ?? '',
+      now: () => this.seconds(),
+      log,
+    });
   }
 
   /** Where it listens, as URLs or `unix:` paths, in the order of the config. */
@@ -141,6 +154,7 @@ export class Supervisor {
       // The first one alone: a port that the system chooses is the same for all.
       await this.spawn(0);
       await Promise.all(this.threads.slice(1).map((_, i) => this.spawn(i + 1)));
+      await this.office.open();
     } catch (error) {
       this.stopping = true;
       this.watch.stop();
@@ -162,6 +176,7 @@ export class Supervisor {
   async stop(): Promise<boolean> {
     this.stopping = true;
     await this.reloading;
+    await this.office.close();
     this.watch.stop();
     const finished = await Promise.all(
       this.threads.map(async (thread) => {

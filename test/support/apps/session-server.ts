@@ -6,7 +6,7 @@
  *      /trailer     puts it in the trailers                            /big      puts it through the store interface
  *      /delete      ends the session                                   /rotate   goes on under another id
  *      /late        answers only when /go came, with its put           /bad      says what nobody can understand
- *      /headers     tells the request's headers                        ?hold=ms  takes its time before it answers
+ *      /headers     tells the request's headers                        ?pad=n    makes the state so much larger
  */
 import { createHmac, randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, request as makeRequest, type ServerResponse } from 'node:http';
@@ -97,7 +97,8 @@ async function restore(told: Record<string, string>, epoch: number): Promise<{ l
 }
 
 const putOf = (live: Live) => `epoch=${live.epoch}; version=${live.version}; ttl=1800; by=${by}`;
-const dataOf = (live: Live) => Buffer.from(JSON.stringify({ count: live.count })).toString('base64url');
+const dataOf = (live: Live, pad = 0) =>
+  Buffer.from(JSON.stringify({ count: live.count, ...(pad > 0 && { pad: 'x'.repeat(pad) }) })).toString('base64url');
 
 async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const url = new URL(request.url ?? '/', 'http://app');
@@ -126,8 +127,7 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   const { id = '', epoch, reason } = told;
   const answer = JSON.stringify({ server: name, id, epoch: Number(epoch), reason, count: live.count, restored });
   if (url.pathname === '/late') await new Promise<void>((go) => waiting.push(go));
-  const hold = Number(url.searchParams.get('hold') ?? 0);
-  if (hold > 0) await new Promise((go) => setTimeout(go, hold));
+  const pad = Number(url.searchParams.get('pad') ?? 0);
   switch (url.pathname) {
     case '/read':
       break;
@@ -163,7 +163,7 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
       response.end();
       return;
     default:
-      response.setHeader('Limpet-Session-Put', `${putOf(live)}; data=${dataOf(live)}`);
+      response.setHeader('Limpet-Session-Put', `${putOf(live)}; data=${dataOf(live, pad)}`);
   }
   response.end(answer);
 }
