@@ -4,6 +4,7 @@
  *      Limpet-Session-Put: epoch=<n>; version=<n>; ttl=<s>; by=<process>; data=<base64url>
  *      Limpet-Session-Delete: epoch=<n>
  *      Limpet-Session-Rotate: epoch=<n>; id=<32 hex digits>
+ *      Limpet-Degraded: session-store
  *
  * Bytes in, values out; whoever cannot be understood is refused as a whole, so that nothing is kept by half.
  */
@@ -25,7 +26,7 @@ export interface SessionWord {
   readonly put: SessionPut | null;
   /** Epoch of the session that is over; 0: it goes on. */
   readonly ended: number;
-  /** The id under which what is put goes on; '' the same. */
+  /** The id under which what is put goes on, or, without a put, has been put through the store interface; '' the same. */
   readonly rotate: string;
 }
 
@@ -56,8 +57,16 @@ export function readSessionWord(headers: Headers): SessionWord | 'bad' | null {
   }
   if (put === null && ended === 0 && rotate === null) return null;
   if (ended !== 0 && (put !== null || rotate !== null)) return 'bad';
-  if (rotate !== null && rotate.epoch !== put?.epoch) return 'bad';
+  if (rotate !== null && put !== null && rotate.epoch !== put.epoch) return 'bad';
   return { put, ended, rotate: rotate?.id ?? '' };
+}
+
+/** The server could not keep its session through the store interface, and lets the answer pass all the same. */
+export function saysDegraded(headers: Headers): boolean {
+  for (let i = headers.first(Name.limpet); i < headers.count; i++) {
+    if (headers.id(i) === Name.limpet && isNamed(headers, i, 'limpet-degraded')) return true;
+  }
+  return false;
 }
 
 function isNamed(headers: Headers, i: number, name: string): boolean {

@@ -100,6 +100,7 @@ export class Copies {
     // Nobody was told of a session, or one of another kind cannot go on under an id that the server chose.
     if (!session.hasId || session.lent || (word.rotate !== '' && session.kind !== 'token')) return 'refused';
     const asked = this.ask(session);
+    if (word.put === null && word.rotate !== '') return this.follows(asked, word.rotate, done);
     if (replication === 'none') {
       if (word.put !== null) counters.add(counter.copies_dropped);
       this.settle(asked, server, word, null);
@@ -117,6 +118,16 @@ export class Copies {
     return null;
   }
 
+  /** The session has gone on under another id already, through the store interface; else there is none to give to the client. */
+  private follows(asked: Asked, id: string, done: (verdict: Verdict) => void): Verdict | null {
+    const { store, table, now } = this.parts;
+    if (table.find(keyOf(id), now(), this.entry) === 'live' || !this.kept) return 'kept';
+    this.try(store.read({ ...asked.key, id })).then((found) =>
+      done(found === null ? 'failed' : found.state === 'live' ? 'kept' : 'refused'),
+    );
+    return null;
+  }
+
   /** What `server` says of a session outside of any response. `lifetime`: the table's number for it, if it begins now. */
   async tell(id: string, lifetime: number, server: Server, word: SessionWord): Promise<Told> {
     const asked = { key: { pool: this.settings.pool, id }, ...keyOf(id), lifetime };
@@ -128,9 +139,10 @@ export class Copies {
 
   /** After 'kept': the session is what the server has made of it. */
   apply(session: Session, word: SessionWord): void {
-    if (word.put === null) return;
-    session.epoch = Math.max(session.epoch, word.put.epoch);
-    session.version = word.put.version;
+    if (word.put !== null) {
+      session.epoch = Math.max(session.epoch, word.put.epoch);
+      session.version = word.put.version;
+    } else if (word.rotate === '') return;
     if (word.rotate !== '') {
       const { hi, lo } = keyOf(word.rotate);
       session.sid0 = hi;

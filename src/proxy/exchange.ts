@@ -18,7 +18,7 @@ import { clientAddress, isForwardedSecure } from '../http/forwarded.ts';
 import { isIdempotent, isSafe, Method, type RequestHead, type ResponseHead } from '../http/head.ts';
 import { cutFromResponse, cutTrailerNames } from '../http/hop-headers.ts';
 import { Name } from '../http/names.ts';
-import { readSessionWord, type SessionWord } from '../http/session-headers.ts';
+import { readSessionWord, type SessionWord, saysDegraded } from '../http/session-headers.ts';
 import { counter } from '../metrics/counters.ts';
 import type { Connecting } from '../net/socket.ts';
 import { Deadline, type DeadlineOwner } from '../time/wheel.ts';
@@ -326,8 +326,11 @@ export class Exchange implements DeadlineOwner, Recipient {
   mustHold(head: ResponseHead): boolean {
     const copies = this.pool!.copies;
     if (copies === null || this.word !== null) return false;
-    const word = head.headers.has(Name.limpet) ? readSessionWord(head.headers) : null;
-    if (word !== null) return this.keep(word, copies);
+    if (head.headers.has(Name.limpet)) {
+      if (saysDegraded(head.headers)) this.degraded = true;
+      const word = readSessionWord(head.headers);
+      if (word !== null) return this.keep(word, copies);
+    }
     if (!this.session.recognised && this.isOffered) copies.wasPut(this.session);
     return false;
   }

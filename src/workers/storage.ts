@@ -2,6 +2,7 @@
  * The store as the supervisor has it: opened once, reached by the workers over a port each, by servers over the store
  * interface, and swept of what has expired.
  */
+import { resolve } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { type HttpListener, listenHttp } from '../admin/listen.ts';
 import { type InterfacePool, StoreInterface } from '../admin/store-interface.ts';
@@ -103,7 +104,9 @@ export class Storage {
       stateBytes,
       now: () => clock.now(),
     });
-    this.listener = await listenHttp(listen, (request, response) => handler.handle(request, response));
+    // Servers have another current folder.
+    const address = listen.kind === 'unix' ? { ...listen, path: resolve(listen.path) } : listen;
+    this.listener = await listenHttp(address, (request, response) => handler.handle(request, response));
     log.info(`store interface on ${this.listener.url}`);
   }
 
