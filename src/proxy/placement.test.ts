@@ -26,7 +26,7 @@ function stage(whenOwnerFull: PoolSettings['whenOwnerFull'], secondFull = false)
     affinities: [],
     whenOwnerFails: [],
     copies: null,
-    sheds: () => false,
+    sheds: () => null,
     table: SessionTable.create({ capacity: 1000 }),
     choose: withRoom,
     borrow: withRoom,

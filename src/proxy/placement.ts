@@ -24,6 +24,8 @@ export class Placement {
   moved = false;
   /** The store first: what it knows of the session, or that `server` owns it now. */
   asks: 'nothing' | 'session' | 'owner' = 'nothing';
+  /** Servers that have their share of sessions: none that leaves another one goes there. */
+  private full: readonly Server[] | null = null;
 
   /** `tried`: the servers that have failed this exchange; null at first. `now` is Unix seconds. */
   find(pool: Pool, session: Session, tried: readonly Server[] | null, now: number): void {
@@ -69,14 +71,21 @@ export class Placement {
     }
     this.server = owner!;
     if (session.claiming) this.announce(session);
-    else if (mayMove(pool, session) && (owner!.state === 'draining' || pool.parts.sheds(owner!)))
-      this.leaveOwner(pool, session, tried, now);
+    else if (mayMove(pool, session) && this.shouldLeave(pool, owner!)) this.leaveOwner(pool, session, tried, now);
     else if (!owner!.hasRoom) this.passFullOwner(pool, session, owner!, tried, now);
+  }
+
+  /** The owner is to be emptied, or has too many sessions while others have not. */
+  private shouldLeave(pool: Pool, owner: Server): boolean {
+    this.full = owner.state === 'draining' ? null : pool.parts.sheds(owner);
+    return owner.state === 'draining' || this.full !== null;
   }
 
   /** The owner lives, and the session can live elsewhere: it goes if it can, and stays if not. */
   private leaveOwner(pool: Pool, session: Session, tried: readonly Server[] | null, now: number): void {
-    const other = pool.parts.choose(session.key, tried);
+    const { full } = this;
+    this.full = null;
+    const other = pool.parts.choose(session.key, full === null ? tried : [...full, ...(tried ?? [])]);
     if (other === undefined || other === this.server) return;
     const owner = pool.owners.move(session, other, now);
     if (owner === null) return;

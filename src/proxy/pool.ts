@@ -46,8 +46,8 @@ export interface PoolParts {
   readonly table: SessionTable;
   /** Copies of sessions; null: the servers do not speak the session protocol. */
   readonly copies: (CopySettings & CopyParts) | null;
-  /** Whether a session should leave its owner for one that has fewer, if it can, now. */
-  readonly sheds: (owner: Server) => boolean;
+  /** A session should leave its owner now, if it can, for another one than these; null: it may stay. */
+  readonly sheds: (owner: Server) => readonly Server[] | null;
   /** A server with room for a session that is nobody's (balance/chooser.ts). */
   readonly choose: (key: number, tried: readonly Server[] | null) => Server | undefined;
   /** Some server lacks nothing but room. */

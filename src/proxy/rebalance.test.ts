@@ -22,19 +22,21 @@ function stage(skew: number, rate: number, weights: readonly number[]) {
   };
   const shed = (server: number, most = 100) => {
     let shed = 0;
-    while (shed < most && rebalance.sheds(servers[server]!)) shed++;
+    while (shed < most && rebalance.sheds(servers[server]!) !== null) shed++;
     return shed;
   };
-  return { fill, shed, fleet, servers, later: () => second++ };
+  const full = (server: number) => rebalance.sheds(servers[server]!)?.map(({ name }) => name);
+  return { fill, shed, full, fleet, servers, later: () => second++ };
 }
 
 test('only who has more than its share sheds, and no more than the rate', () => {
-  const { fill, shed, later } = stage(1.25, 10, [1, 1, 1]);
+  const { fill, shed, full, later } = stage(1.25, 10, [1, 1, 1]);
   fill(1, 50);
   fill(2, 50);
   expect([shed(0), shed(1), shed(2)]).toEqual([10, 0, 0]);
   later();
-  expect([shed(2), shed(1)]).toEqual([0, 10]);
+  expect(full(0)).toEqual(['s0', 's1']);
+  expect([shed(2), shed(1)]).toEqual([0, 9]);
   // 60 to each would be fair.
   fill(3, 80);
   later();

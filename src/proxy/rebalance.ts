@@ -23,6 +23,8 @@ export class Rebalance {
   private second = 0;
   private left = 0;
   private fair = 0;
+  /** Those that have their share. */
+  private full: readonly Server[] = [];
 
   /** `now` in Unix seconds. */
   constructor(settings: RebalanceSettings, fleet: Fleet, table: SessionTable, now: () => number) {
@@ -32,14 +34,14 @@ export class Rebalance {
     this.now = now;
   }
 
-  /** True: one session of that server should go, and is counted as gone. */
-  sheds(server: Server): boolean {
+  /** One session of that server should go, and is counted as gone: to none of these. null: it stays. */
+  sheds(server: Server): readonly Server[] | null {
     const { skew } = this.settings;
-    if (skew === 0) return false;
+    if (skew === 0) return null;
     this.turn();
-    if (this.left === 0 || this.table.count(server.slot) <= skew * this.fair * server.weight) return false;
+    if (this.left === 0 || this.table.count(server.slot) <= skew * this.fair * server.weight) return null;
     this.left--;
-    return true;
+    return this.full;
   }
 
   /** Once a second is enough: in that time no more than `rate` sessions can have gone. */
@@ -57,5 +59,6 @@ export class Rebalance {
     }
     // One session more or less is no skew.
     this.fair = weight === 0 ? Number.POSITIVE_INFINITY : Math.max(1, sessions / weight);
+    this.full = up.filter((server) => this.table.count(server.slot) >= this.fair * server.weight);
   }
 }
