@@ -35,11 +35,13 @@ export async function listenHttp(address: Address, handle: Handler): Promise<Htt
       address.kind === 'unix'
         ? `unix:${address.path}`
         : `http://${formatAddress({ ...address, host: address.host || '127.0.0.1', port })}`,
-    close: () =>
-      new Promise((resolve) => {
+    close: async () => {
+      await new Promise<void>((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
-      }),
+      });
+      if (address.kind === 'unix') await rm(address.path, { force: true });
+    },
   };
 }
 
