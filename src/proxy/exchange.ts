@@ -205,7 +205,10 @@ export class Exchange implements DeadlineOwner, Recipient {
       return;
     }
     this.session.asked = true;
-    if (!answered) this.session.alone = this.degraded = true;
+    if (!answered) {
+      this.work.counters.add(counter.copies_degraded);
+      this.session.alone = this.degraded = true;
+    }
     this.enter('idle', 0);
     this.start();
   }
