@@ -2,7 +2,6 @@
  * The composition root: the one file that knows everyone. It turns filled options into a balancer on one event loop;
  * `workers/` runs several of them over shared memory.
  */
-import { randomFillSync } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { LimpetOptions, ListenerOptions, PoolOptions } from './config/options.ts';
 import type { Standing } from './fleet/fleet.ts';
@@ -15,6 +14,7 @@ import type { Pool, PoolParts } from './proxy/pool.ts';
 import { createRouter } from './proxy/router.ts';
 import { type Route, Work } from './proxy/work.ts';
 import type { Shared } from './shared/memory.ts';
+import { randomWords } from './shared/random-words.ts';
 import { listenerName, type Numbers } from './shared/roster.ts';
 import { sweep } from './table/expiry.ts';
 import { recordsPerPage } from './table/layout.ts';
@@ -53,6 +53,7 @@ export class Limpet {
   private readonly deps: LimpetDependencies;
   private readonly clock: Clock;
   private readonly random: () => number;
+  private readonly randomWords = randomWords();
   private readonly wheel: Wheel;
   private readonly accessLog: AccessLog | null;
   private pools = new Map<string, Pool>();
@@ -266,7 +267,7 @@ export class Limpet {
       see,
       tellRoom,
       random: this.random,
-      randomWords: (words) => void randomFillSync(words),
+      randomWords: this.randomWords,
       observe,
     };
   }

@@ -74,6 +74,9 @@ function warm(port: number, { cookies }: Started, core: number, seconds: number)
   return runLoad({ source: 'load/http.c', core, port, heads, options });
 }
 
+/** In one line, with what is behind it: fetch itself says no more than that it failed. */
 export function messageOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).replaceAll('\n', ' ');
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause === undefined ? '' : `: ${messageOf(error.cause)}`;
+  return `${error.message}${cause}`.replaceAll('\n', ' ');
 }

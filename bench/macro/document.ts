@@ -31,6 +31,8 @@ export function sectionOf({ date, command, machine, cores, options, versions, re
       : '';
   const tables = results.map(({ title, kind, rows }) => `### ${title}\n\n${renderMarkdown(tableOf(kind, rows))}`);
   return `
+![The figures that are compared, as bars](benchmarks.svg)
+
 ${tables.join('\n\n')}
 
 - ${date.slice(0, 10)}, ${machine.cpu}, ${machine.cores} cores, Linux ${machine.kernel}.

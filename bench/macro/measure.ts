@@ -8,6 +8,8 @@ export interface Conditions {
   readonly rounds: number;
   readonly seconds: number;
   readonly connections: number;
+  /** A round before the first that does not count. */
+  readonly warming: boolean;
   /** The core of the load. */
   readonly core: number;
   saturation(): number;
@@ -29,7 +31,7 @@ export async function measure(
   const rounds = new Map<string, Round[]>();
   const out = new Map<string, Row>();
   const leave = (key: string, row: Row) => out.set(key, row);
-  const warming = workload.fresh ? 0 : 1;
+  const warming = workload.fresh || !conditions.warming ? 0 : 1;
   const count = workload.fresh ? Math.min(conditions.rounds, mostFreshRounds) : conditions.rounds;
   for (let round = 1 - warming; round <= count; round += 1) {
     const contest = await open();

@@ -11,7 +11,7 @@ describe('parseOptions', () => {
   test('defaults', () => {
     expect(parse()).toEqual({
       rounds: 5,
-      seconds: 0.5,
+      seconds: 0.4,
       connections: 64,
       only: ['relay', 'haproxy'],
       workloads: ['get'],

@@ -22,7 +22,7 @@ export const usage = `npm run bench -- [options]        the main rivals and work
 npm run bench:full -- [options]   all of them, about an hour
 
   --rounds N          rounds, each rival once in each (5)
-  --seconds S         load of a round per rival (0.5, full: 2)
+  --seconds S         load of a round per rival (0.4, full: 2)
   --connections C     client connections where the workload does not say (64)
   --only a,b          only these rivals
   --workloads a,b     only these workloads; \`memory\` (10 million requests each) runs only when it is named
@@ -62,7 +62,7 @@ export function parseOptions(args: readonly string[], rivals: Choice, workloads:
   const usual = (choice: Choice) => (smoke ? choice.smoke : full ? choice.full : choice.short);
   return {
     rounds: numberOf('--rounds', values.rounds ?? (smoke ? '1' : '5'), 1, 1000),
-    seconds: numberOf('--seconds', values.seconds ?? (smoke ? '0.2' : full ? '2' : '0.5'), 0.1, 3600),
+    seconds: numberOf('--seconds', values.seconds ?? (smoke ? '0.2' : full ? '2' : '0.4'), 0.1, 3600),
     connections: numberOf('--connections', values.connections, 1, 10_000),
     only: chosen('--only', 'rivals', values.only, rivals.all) ?? usual(rivals),
     workloads: chosen('--workloads', 'workloads', values.workloads, workloads.all) ?? usual(workloads),

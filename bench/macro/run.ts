@@ -4,7 +4,9 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { rivalAt } from './against.ts';
 import { backendProgram } from './backend.ts';
+import { chartOf } from './chart.ts';
 import { type Contest, messageOf, openContest } from './contenders.ts';
 import { commandOf, type Report, type Result, sectionOf } from './document.ts';
 import { chooseCores, describeMachine } from './machine.ts';
@@ -29,6 +31,10 @@ async function main(options: BenchOptions, args: readonly string[]): Promise<num
     console.log('only one core here: the proxy shares it with the load, req/s say little');
 
   const chosen = new Map<string, Rival>(options.only.map((key) => [key, rivals[key]!]));
+  if (options.against !== null) {
+    const { key, rival } = rivalAt(options.against);
+    chosen.set(key, rival);
+  }
   const results: Result[] = [];
   const saturation = () => {
     const rows = results.find(({ workload }) => workload === 'sticky-get')?.rows ?? [];
@@ -43,7 +49,7 @@ async function main(options: BenchOptions, args: readonly string[]): Promise<num
   for (const workload of workloads.filter(({ name }) => options.workloads.includes(name))) {
     const { name, title, kind } = workload;
     console.log(`\n${title} (${name})`);
-    const conditions = { ...options, core: cores.load, saturation };
+    const conditions = { ...options, warming: !options.smoke, core: cores.load, saturation };
     const rows = await measure(workload, chosen, conditions, () => stages.open(workload));
     console.log(renderText(tableOf(kind, rows)));
     results.push({ workload: name, title, kind, rows });
@@ -91,7 +97,8 @@ function keep(report: Report): void {
   if (!report.options.write) return;
   const document = join(projectRoot, 'docs/benchmarks.md');
   writeFileSync(document, replaceSection(readFileSync(document, 'utf8'), sectionOf(report)));
-  console.log('\nwritten to docs/benchmarks.md');
+  writeFileSync(join(projectRoot, 'docs/benchmarks.svg'), chartOf(report.results));
+  console.log('\nwritten to docs/benchmarks.md and docs/benchmarks.svg');
 }
 
 /** What the benchmark itself cannot do without; the rivals say for themselves what they need. */
@@ -107,7 +114,7 @@ function choices() {
     workloads.filter((one) => when.includes(one.when)).map((one) => one.name);
   const keys = Object.keys(rivals);
   return {
-    rivals: { all: keys, short: mainRivals, full: keys, smoke: mainRivals },
+    rivals: { all: keys, short: mainRivals, full: keys, smoke: ['haproxy', 'limpet-bun', 'limpet-node'] },
     workloads: {
       all: workloads.map(({ name }) => name),
       short: named('always'),

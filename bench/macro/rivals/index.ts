@@ -4,6 +4,7 @@ import { apache } from './apache.ts';
 import { caddy } from './caddy.ts';
 import { haproxy } from './haproxy.ts';
 import { limpetBun } from './limpet-bun.ts';
+import { limpetBunPipelined } from './limpet-bun-pipelined.ts';
 import { limpetNode } from './limpet-node.ts';
 import { nginx } from './nginx.ts';
 import { npmRival } from './npm.ts';
@@ -20,6 +21,7 @@ export const rivals: Readonly<Record<string, Rival>> = {
   'fastify-http-proxy': npmRival('@fastify/http-proxy', 'fastify-http-proxy.mjs'),
   'fast-proxy': npmRival('fast-proxy', 'fast-proxy.mjs'),
   'limpet-bun': limpetBun,
+  'limpet-bun-pipelined': limpetBunPipelined,
   'limpet-node': limpetNode,
 };
 

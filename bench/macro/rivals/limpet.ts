@@ -30,7 +30,7 @@ export function limpet({ runtime, label, pool = '', root = projectRoot }: Limpet
     async start(place) {
       const { port, cores, dir } = place;
       const config = join(dir, 'limpet.yaml');
-      writeFileSync(config, limpetConfig(place, pool));
+      writeFileSync(config, limpetConfig(place, hasWorkers(root), pool));
       const args = ['--config', config];
       const env = { LIMPET_RUNTIME: runtime, LIMPET_STATE: join(dir, 'state') };
       const running = startPinned({ name: `limpet-${runtime}`, cores, dir, command: program, args, env });
@@ -40,9 +40,14 @@ export function limpet({ runtime, label, pool = '', root = projectRoot }: Limpet
   };
 }
 
-function limpetConfig({ port, servers, workers }: Place, pool: string): string {
+/** Commits before there were workers had one thread, and refuse the word. */
+function hasWorkers(root: string): boolean {
+  return readFileSync(join(root, 'docs/reference/limpet.schema.json'), 'utf8').includes('"workers"');
+}
+
+function limpetConfig({ port, servers, workers }: Place, setWorkers: boolean, pool: string): string {
   return `listeners: [{ address: "127.0.0.1:${port}" }]
-workers: ${workers}
+${setWorkers ? `workers: ${workers}` : ''}
 pools:
   bench:
     servers:

@@ -73,7 +73,7 @@ export const smallGets: readonly Workload[] = [
     request: { path: '/files/100k' },
     responseBytes: files['/files/100k'],
   }),
-  requestsOf({ name: 'headers-50', title: 'GET with 50 headers', request: { headers: manyHeaders } }),
+  requestsOf({ name: 'headers-50', title: 'GET with 50 headers', request: { headers: manyHeaders }, when: 'full' }),
   requestsOf({
     name: 'cookies-4k',
     title: 'GET with 4 KB of cookies',
