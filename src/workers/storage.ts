@@ -7,6 +7,7 @@ import { MessageChannel } from 'node:worker_threads';
 import { type HttpListener, listenHttp } from '../admin/listen.ts';
 import { type InterfacePool, StoreInterface } from '../admin/store-interface.ts';
 import type { LimpetOptions, PoolOptions, SessionsOptions } from '../config/options.ts';
+import { UsageError } from '../errors.ts';
 import type { Load } from '../fleet/load.ts';
 import type { Counters } from '../metrics/counters.ts';
 import { type CopySource, copiesOf, createFleet } from '../pools.ts';
@@ -50,6 +51,8 @@ export class Storage {
 
   /** Throws UsageError when the store cannot be used, and the system's error when the interface cannot listen. */
   static async open(options: SessionsOptions, deps: StorageDependencies): Promise<Storage> {
+    if (options.store !== 'memory')
+      throw new UsageError(`sessions.store: ${options.store.split(':', 1)[0]} is not here yet, expected memory`);
     const store = new StandInStore(
       { tombstoneTime: options.tombstone, stateBytes: options.stateBytes, secret: options.encrypt },
       () => deps.clock.now(),
