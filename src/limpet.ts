@@ -9,7 +9,7 @@ import { Front } from './front.ts';
 import type { HeadLimits, RequestHead } from './http/head.ts';
 import { AccessLog } from './metrics/access-log.ts';
 import { formatAddress, type Net } from './net/socket.ts';
-import { createPool, type PoolSurroundings, type SightServer } from './pools.ts';
+import { type CopySource, createPool, type PoolSurroundings, type SightServer } from './pools.ts';
 import type { Pool, PoolParts } from './proxy/pool.ts';
 import { createRouter } from './proxy/router.ts';
 import { type Route, Work } from './proxy/work.ts';
@@ -29,6 +29,8 @@ export interface LimpetDependencies {
   readonly numbers: Numbers;
   /** From which the names of sessions are hashed for the table. */
   readonly secret: Buffer;
+  /** Left out: no copies of sessions are kept. */
+  readonly copies?: CopySource;
   /** Told what traffic sees of the servers of a pool. */
   readonly see: SightServer;
   /** Told that a pool has room for which exchanges of other workers wait. */
@@ -253,7 +255,7 @@ export class Limpet {
   }
 
   private surroundings({ keys, identify }: LimpetOptions, numbers: Numbers, pool: PoolOptions): PoolSurroundings {
-    const { shared, secret, see, tellRoom, observe = (parts: PoolParts) => parts } = this.deps;
+    const { shared, secret, copies = null, see, tellRoom, observe = (parts: PoolParts) => parts } = this.deps;
     return {
       work: this.createWork({ ...pool.limits, uriBytes: 0 }, () => null),
       shared,
@@ -261,6 +263,7 @@ export class Limpet {
       secret,
       keys,
       identify,
+      copies,
       see,
       tellRoom,
       random: this.random,

@@ -288,6 +288,7 @@ describe('what is written becomes', () => {
       affinity: [
         {
           type: 'cookie',
+          bind: 'auto',
           name: 'limpet',
           path: '/',
           domain: '',
@@ -303,6 +304,8 @@ describe('what is written becomes', () => {
           whenOwnerFails: null,
         },
       ],
+      sessions: false,
+      rebalance: { skew: 0, rate: 10 },
       whenOwnerFails: { action: 'rebind' },
       whenOwnerFull: 'queue',
       health: {

@@ -2,6 +2,7 @@
 
 import type { Fault } from '../errors.ts';
 import type { ResponseHead } from '../http/head.ts';
+import type { SessionWord } from '../http/session-headers.ts';
 import type { Upstream } from './upstream.ts';
 
 export interface Recipient {
@@ -9,6 +10,10 @@ export interface Recipient {
   readonly method: number;
   readonly mayUpgrade: boolean;
   onInterim(head: ResponseHead): void;
+  /** True: the final response has to wait for `proceed` before it may go on, or it has been refused. */
+  mustHold(head: ResponseHead): boolean;
+  /** The same for its end, after what its trailers say of a session. */
+  mustHoldEnd(word: SessionWord | 'bad'): boolean;
   onResponse(head: ResponseHead): void;
   onResponseData(bytes: Buffer, start: number, end: number): void;
   /** `reusable`: so is the connection, once the request is. */
@@ -39,6 +44,14 @@ export class Nobody implements Recipient {
   onResponse(): void {}
   onServerDrain(): void {}
   flush(): void {}
+
+  mustHold(): boolean {
+    return false;
+  }
+
+  mustHoldEnd(): boolean {
+    return false;
+  }
 
   onResponseData(_bytes: Buffer, start: number, end: number): void {
     this.bytes += end - start;

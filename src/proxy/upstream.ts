@@ -11,6 +11,9 @@
  *
  * Those behind never wait for anything but small answers: when the first one is slow, long or of unknown length, or its
  * client is, or the connection breaks, they are repeated at once on connections of their own.
+ *
+ * busy, held: the exchange has to ask somebody before the response, or its end, may go on. Nothing is read meanwhile; what
+ * comes all the same waits, and so does the end of the connection.
  */
 import { serverFaults } from '../errors.ts';
 import type { Server } from '../fleet/server.ts';
@@ -63,6 +66,11 @@ export class Upstream implements SocketHandler, DeadlineOwner {
   /** The request's body goes out in chunks. */
   private chunked = false;
   private paused = false;
+  /** What waits for `proceed`: the response from its head on, or its end. */
+  private held: 'nothing' | 'head' | 'end' = 'nothing';
+  /** Its FIN has come, or it is gone, while something was held. */
+  private heldEnd = false;
+  private heldClose = false;
   /** Answers may still come that nobody waits for: the connection ends with the one that is read now. */
   private last = false;
 
@@ -85,6 +93,8 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     this.answered = false;
     this.inBody = false;
     this.interim = 0;
+    this.held = 'nothing';
+    this.heldEnd = this.heldClose = false;
   }
 
   /** Requests under way on this connection. */
@@ -168,6 +178,33 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     this.socket.resume();
   }
 
+  /** The exchange has its answer: what was held goes on. */
+  proceed(): void {
+    const { held, heldEnd, heldClose, partial } = this;
+    this.held = 'nothing';
+    this.partial = null;
+    this.resume();
+    if (held === 'end') {
+      const inStep = partial === null || this.behind.length > 0;
+      const reusable = this.keepAlive && inStep && !this.last && !heldEnd && !heldClose;
+      this.exchange!.onResponseEnd(this.body.trailers, reusable);
+    }
+    if (partial !== null && this.exchange !== null) this.consume(partial);
+    // Whoever has the connection now hears how it ended: the response may have been whole before that, or it was not.
+    const { handler } = this.socket;
+    if (handler === this && this.exchange === null) return;
+    if (heldEnd) handler.onEnd();
+    if (heldClose) handler.onClose(null);
+  }
+
+  private hold(what: 'head' | 'end', bytes: Buffer | null): void {
+    this.held = what;
+    this.partial = bytes;
+    // Those behind wait, too: it is not for long, and what they have asked may be answered already.
+    this.paused = true;
+    this.socket.pause();
+  }
+
   /** Lets the exchange go. `reusable`: request and response are whole, so the next one may come. */
   release(reusable: boolean): void {
     this.exchange = null;
@@ -196,7 +233,7 @@ export class Upstream implements SocketHandler, DeadlineOwner {
 
   /** The client of this exchange has gone. With others on the connection, only its answer is thrown away. */
   abandon(exchange: Recipient): void {
-    if (this.behind.length === 0) this.breakOff(exchange);
+    if (this.behind.length === 0 || this.held !== 'nothing') this.breakOff(exchange);
     else if (this.exchange === exchange) this.exchange = new Nobody(this, exchange.method);
     else this.forgo(exchange);
   }
@@ -257,6 +294,10 @@ export class Upstream implements SocketHandler, DeadlineOwner {
       this.forget();
       return;
     }
+    if (this.held !== 'nothing') {
+      this.partial = this.partial === null ? chunk : Buffer.concat([this.partial, chunk]);
+      return;
+    }
     let bytes = chunk;
     if (this.partial !== null) {
       bytes = Buffer.concat([this.partial, chunk]);
@@ -267,9 +308,13 @@ export class Upstream implements SocketHandler, DeadlineOwner {
       }
       this.partial = null;
     }
+    this.consume(bytes);
+  }
+
+  private consume(bytes: Buffer): void {
     let p = 0;
     do {
-      const exchange: Recipient = this.exchange;
+      const exchange: Recipient = this.exchange!;
       this.answered = true;
       if (!this.inBody) {
         p = this.readHead(exchange, bytes, p);
@@ -286,6 +331,10 @@ export class Upstream implements SocketHandler, DeadlineOwner {
 
   /** FIN. Only a body without any other end may end so; the server will not take another request. */
   onEnd(): void {
+    if (this.held !== 'nothing') {
+      this.heldEnd = true;
+      return;
+    }
     const exchange = this.exchange;
     if (exchange !== null && this.inBody && this.body.untilClose) exchange.onResponseEnd(null, false);
     else this.lost();
@@ -293,6 +342,10 @@ export class Upstream implements SocketHandler, DeadlineOwner {
 
   onClose(): void {
     if (this.closed) return;
+    if (this.held !== 'nothing') {
+      this.heldClose = true;
+      return;
+    }
     this.lost();
     this.closed = true;
   }
@@ -317,6 +370,11 @@ export class Upstream implements SocketHandler, DeadlineOwner {
       if (after < 0) {
         const tooLarge = head.fault?.status === 431;
         exchange.failed(tooLarge ? serverFaults.responseHeadTooLarge : serverFaults.badResponse);
+        return -1;
+      }
+      if ((head.status >= 200 || head.status === 101) && exchange.mustHold(head)) {
+        // A response that the exchange refuses is held too, until it has dropped the connection.
+        if (this.exchange === exchange) this.hold('head', bytes.subarray(p));
         return -1;
       }
       if (head.status >= 200) {
@@ -355,6 +413,12 @@ export class Upstream implements SocketHandler, DeadlineOwner {
         return -1;
       }
     }
+    if (body.done && body.word !== null && exchange.mustHoldEnd(body.word)) {
+      if (this.exchange !== exchange) return -1;
+      exchange.flush();
+      this.hold('end', after === bytes.length ? null : bytes.subarray(after));
+      return -1;
+    }
     if (!body.done) {
       if (!body.endsWithin(shortAnswer)) this.giveWay();
       exchange.flush();
@@ -362,7 +426,7 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     }
     // Bytes beyond the response belong to one behind, or to nobody: then this connection is not used again.
     const inStep = after === bytes.length || this.behind.length > 0;
-    exchange.onResponseEnd(body.trailers, this.keepAlive && inStep && !this.last);
+    exchange.onResponseEnd(body.trailers, this.keepAlive && inStep && !this.last && !this.heldEnd && !this.heldClose);
     return after;
   }
 
