@@ -8,6 +8,7 @@ import {
   type Found,
   type Put,
   type PutResult,
+  type RotateResult,
   type SessionId,
   type SessionKey,
   type Store,
@@ -77,13 +78,14 @@ export class StandInStore implements Store {
     return { state: 'ended' };
   }
 
-  async rotate(key: SessionKey, to: SessionId, put: Put): Promise<PutResult | { readonly state: 'taken' }> {
+  async rotate(key: SessionKey, to: SessionId, put: Put): Promise<RotateResult> {
     if (this.at({ ...key, id: to }) !== undefined) return { state: 'taken' };
     const result = await this.put(key, put);
-    if (result.state !== 'stored') return result;
+    if (result.state === 'fenced') return result;
+    if (result.state === 'ended') return { state: 'ended' };
     this.set({ ...key, id: to }, this.at(key)!);
     this.set(key, this.now() + this.options.tombstoneTime);
-    return result;
+    return { state: 'stored' };
   }
 
   async touch(key: SessionKey, epoch: number, ttl: number): Promise<boolean> {
@@ -163,7 +165,7 @@ export class RemoteStore implements Store {
     return this.call('destroy', key, epoch);
   }
 
-  rotate(key: SessionKey, to: SessionId, put: Put): Promise<PutResult | { readonly state: 'taken' }> {
+  rotate(key: SessionKey, to: SessionId, put: Put): Promise<RotateResult> {
     return this.call('rotate', key, to, put);
   }
 

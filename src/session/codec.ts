@@ -1,0 +1,84 @@
+/**
+ * How a session's data becomes bytes: JSON, which must give back what was put in. Whatever JSON would change without a
+ * word (a Date becomes text, undefined vanishes, a Map becomes `{}`) is refused by name, because the live object and its
+ * copy would differ from then on.
+ */
+import { SessionError } from './error.ts';
+
+/** The app's data. Add to it to give your names types: `declare module 'limpet/session' { interface SessionData { ... } }`. */
+export interface SessionData {
+  [name: string]: unknown;
+}
+
+/** `encode` of equal data gives equal text: it is how changes are found. Throws SessionError `not-serialisable`. */
+export interface Codec {
+  encode(data: SessionData): string;
+  decode(text: string): SessionData;
+  /** Throws when `data`, whose text has changed, would not come back as it is. */
+  check(data: SessionData): void;
+}
+
+export const jsonCodec: Codec = {
+  encode(data) {
+    try {
+      return JSON.stringify(data);
+    } catch (error) {
+      // A cycle or a bigint: the walk knows where.
+      checkValue(data, 'session.data', new Set());
+      throw new SessionError('not-serialisable', `session.data cannot be written as JSON: ${error}`, { cause: error });
+    }
+  },
+  decode(text) {
+    const value: unknown = JSON.parse(text);
+    if (!isData(value))
+      throw new SessionError('not-serialisable', `a session's copy is not an object: ${kindOf(value)}`);
+    return value;
+  },
+  check(data) {
+    checkValue(data, 'session.data', new Set());
+  },
+};
+
+function isData(value: unknown): value is SessionData {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function checkValue(value: unknown, path: string, above: Set<object>): void {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return;
+  if (typeof value === 'number' && Number.isFinite(value)) return;
+  if (typeof value !== 'object') refuse(path, value);
+  if (above.has(value)) {
+    throw new SessionError('not-serialisable', `${path} holds an object that it is part of; expected no cycle`);
+  }
+  above.add(value);
+  if (Array.isArray(value)) {
+    // By index: a hole of a sparse array is undefined too.
+    for (let i = 0; i < value.length; i++) checkValue(value[i], `${path}[${i}]`, above);
+  } else {
+    const prototype: unknown = Object.getPrototypeOf(value);
+    if (prototype !== null && prototype !== Object.prototype) refuse(path, value);
+    for (const [name, inner] of Object.entries(value)) checkValue(inner, join(path, name), above);
+  }
+  above.delete(value);
+}
+
+function join(path: string, name: string): string {
+  return /^[A-Za-z_$][\w$]*$/.test(name) ? `${path}.${name}` : `${path}[${JSON.stringify(name)}]`;
+}
+
+function refuse(path: string, value: unknown): never {
+  const advice =
+    value === undefined ? '; to remove a name, delete it' : value instanceof Date ? '; store its time' : '';
+  throw new SessionError(
+    'not-serialisable',
+    `${path} is ${kindOf(value)}; expected what JSON gives back as it was: text, finite numbers, booleans, null, arrays and plain objects${advice}`,
+  );
+}
+
+function kindOf(value: unknown): string {
+  if (typeof value === 'number') return String(value);
+  if (Array.isArray(value)) return 'an array';
+  if (typeof value !== 'object' || value === null) return value === undefined ? 'undefined' : `a ${typeof value}`;
+  const made: unknown = value.constructor;
+  return typeof made === 'function' && made.name !== '' ? `a ${made.name}` : 'an object with a prototype';
+}

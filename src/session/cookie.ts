@@ -1,0 +1,35 @@
+/** The session cookie of the strategies that have one of their own: found in a request, written into a response. */
+import type { FilledOptions } from './options.ts';
+import type { Incoming, Lines } from './session.ts';
+
+/** Every value of that name: a browser may send several, set for other paths or domains. */
+export function readCookies(incoming: Incoming, name: string): string[] {
+  const found: string[] = [];
+  for (const pair of (incoming.header('cookie') ?? '').split(';')) {
+    const equals = pair.indexOf('=');
+    if (equals > 0 && pair.slice(0, equals).trim() === name) found.push(pair.slice(equals + 1).trim());
+  }
+  return found;
+}
+
+/** Whether the client speaks TLS. A false X-Forwarded-Proto only makes the liar's own cookie Secure. */
+export function isSecure(incoming: Incoming): boolean {
+  return incoming.tls || /^https\b/i.test(incoming.header('x-forwarded-proto') ?? '');
+}
+
+/** The Set-Cookie line; an empty value deletes the cookie. `secure`: the client speaks TLS. */
+export function writeCookie({ cookie, idle }: FilledOptions, value: string, secure: boolean): Lines {
+  const parts = [`${cookie.name}=${value}`, `Path=${cookie.path}`];
+  if (cookie.domain !== '') parts.push(`Domain=${cookie.domain}`);
+  if (value === '') parts.push('Max-Age=0');
+  else if (cookie.permanent) parts.push(`Max-Age=${Math.ceil(idle / 1000)}`);
+  if (cookie.httpOnly) parts.push('HttpOnly');
+  if (cookie.secure === true || (cookie.secure === 'auto' && secure)) parts.push('Secure');
+  parts.push(`SameSite=${{ lax: 'Lax', strict: 'Strict', none: 'None' }[cookie.sameSite]}`);
+  if (cookie.partitioned) parts.push('Partitioned');
+  return [
+    ['Set-Cookie', parts.join('; ')],
+    // Else a cache may give one user's cookie to all.
+    ['Cache-Control', 'private'],
+  ];
+}

@@ -1,0 +1,61 @@
+/**
+ * The one object that all requests of a session share in this process, and what is known of its copy.
+ *
+ *      live ── destroy, regenerate ──> ended
+ *        └──── restored anew (other epoch, later version elsewhere) ──> replaced
+ *
+ * Both ends are final: a request that still holds the object may not write it any more. Else a late answer would revive
+ * a session after its logout, or bring changes under a number that another object has used (and be taken for kept).
+ */
+import type { SessionData } from './codec.ts';
+import { SessionError } from './error.ts';
+
+export class Live {
+  state: 'live' | 'ended' | 'replaced' = 'live';
+  readonly id: string;
+  readonly epoch: number;
+  data: SessionData;
+  /** Number of the last change. */
+  version = 0;
+  /** The text of that version. */
+  written: string;
+  /** The process that wrote that version; '' it is not known, or there is none. */
+  by = '';
+  /** Last version that is known to be kept. */
+  kept = 0;
+  /** Life of the copies that the last put went to. */
+  copy: string;
+  /** When the copy was last put, Unix ms. */
+  putAt = 0;
+  /** When the session began, Unix ms. */
+  readonly born: number;
+  usedAt: number;
+  warned = false;
+  private tail: Promise<unknown> = Promise.resolve();
+
+  constructor(what: { id: string; epoch: number; copy: string; data: SessionData; written: string; now: number }) {
+    this.id = what.id;
+    this.epoch = what.epoch;
+    this.copy = what.copy;
+    this.data = what.data;
+    this.written = what.written;
+    this.born = this.usedAt = what.now;
+  }
+
+  /** Throws SessionError when the object is dead. */
+  assertLive(): void {
+    if (this.state === 'ended') {
+      throw new SessionError('session-ended', 'the session was destroyed, or goes on under another id; open it anew');
+    }
+    if (this.state === 'replaced') {
+      throw new SessionError('session-fenced', 'the session was changed or owned elsewhere meanwhile; open it anew');
+    }
+  }
+
+  /** Runs `fn` when all that came before are through, whether they failed or not. */
+  inTurn<T>(fn: () => T | Promise<T>): Promise<T> {
+    const turn = this.tail.then(fn);
+    this.tail = turn.catch(() => {});
+    return turn;
+  }
+}

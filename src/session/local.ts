@@ -1,0 +1,147 @@
+/**
+ * Strategy local: the session lives in this process's memory and nowhere else, as with the classic sticky session.
+ * When the process ends, or the memory is full, it is gone; `survivesCrash` says so.
+ */
+import { isSecure, readCookies, writeCookie } from './cookie.ts';
+import { SessionError } from './error.ts';
+import { Live } from './live.ts';
+import type { FilledOptions } from './options.ts';
+import { Registry } from './registry.ts';
+import { type Exchange, encode, type Incoming, type Lines, noLines, type Opener, OpenSession } from './session.ts';
+
+export class LocalSessions implements Opener {
+  private readonly options: FilledOptions;
+  private readonly registry: Registry;
+
+  constructor(options: FilledOptions) {
+    this.options = options;
+    this.registry = new Registry(options.limits.sessions, options.idle);
+  }
+
+  open(incoming: Incoming, hasResponse: boolean): Exchange {
+    const { options, registry } = this;
+    const now = options.clock.now();
+    const secure = isSecure(incoming);
+    for (const id of readCookies(incoming, options.cookie.name)) {
+      const live = registry.find(id, now, this.isOver);
+      if (live === undefined) continue;
+      return new LocalSession(live, { options, registry, secure, isNew: false, hasResponse });
+    }
+    // An id that we did not give out is never adopted (fixation).
+    return new LocalSession(newLive(options), { options, registry, secure, isNew: true, hasResponse });
+  }
+
+  async close(): Promise<void> {}
+
+  private readonly isOver = (live: Live, now: number): boolean => {
+    const { idle, absolute } = this.options;
+    return now - live.usedAt > idle || (absolute > 0 && now - live.born > absolute);
+  };
+}
+
+function newLive({ clock, codec, random }: FilledOptions): Live {
+  const data = {};
+  const id = Buffer.from(random(16)).toString('hex');
+  return new Live({ id, epoch: 1, copy: '', data, written: codec.encode(data), now: clock.now() });
+}
+
+interface LocalHow {
+  readonly options: FilledOptions;
+  readonly registry: Registry;
+  readonly secure: boolean;
+  readonly isNew: boolean;
+  readonly hasResponse: boolean;
+}
+
+class LocalSession extends OpenSession {
+  readonly strategy = 'local';
+  readonly survivesCrash = false;
+  private readonly registry: Registry;
+  private readonly secure: boolean;
+  /** What the client has to be told: a new id, or that there is none any more. */
+  private cookie: 'none' | 'when-used' | 'due' | 'delete';
+  private former: Live | null = null;
+
+  constructor(live: Live, how: LocalHow) {
+    super(live, how.options, { reason: how.isNew ? 'new' : 'held', isNew: how.isNew, hasResponse: how.hasResponse });
+    this.registry = how.registry;
+    this.secure = how.secure;
+    this.cookie = how.isNew ? 'when-used' : 'none';
+    if (how.options.cookie.permanent && !how.isNew) this.cookie = 'due';
+  }
+
+  async regenerate(): Promise<void> {
+    this.assertHeadHere('session.regenerate');
+    const { live: old, options } = this;
+    const text = encode(old, options);
+    const fresh = newLive(options);
+    // A copy, not the same object: a request that came with the old id must not see what is written after signing in.
+    fresh.data = options.codec.decode(text);
+    fresh.written = text;
+    fresh.version = old.version;
+    this.endNow(old);
+    this.registry.add(fresh, options.clock.now());
+    this.former = old;
+    this.live = fresh;
+    this.cookie = 'due';
+  }
+
+  async destroy(): Promise<void> {
+    this.live.assertLive();
+    this.endNow(this.live);
+    this.cookie = 'delete';
+  }
+
+  async save(): Promise<void> {
+    this.live.assertLive();
+    this.keep();
+  }
+
+  head(): Lines {
+    this.phase = 'sent';
+    this.keep();
+    const { cookie, live, options, secure } = this;
+    this.cookie = 'none';
+    if (cookie === 'delete') return writeCookie(options, '', secure);
+    if (cookie === 'due') return writeCookie(options, live.id, secure);
+    if (cookie === 'none') return noLines;
+    if (live.version > 0) return writeCookie(options, live.id, secure);
+    this.cookie = 'when-used';
+    return noLines;
+  }
+
+  last(): Lines {
+    this.keep();
+    if (this.cookie === 'when-used' && this.live.version > 0) {
+      throw new SessionError(
+        'head-left',
+        'a new session began after the head; expected before it: the cookie is part of it',
+      );
+    }
+    return noLines;
+  }
+
+  close(): void {
+    this.phase = 'over';
+  }
+
+  /** Nothing is copied anywhere, but what another strategy would refuse is refused here too. */
+  private keep(): void {
+    const { live, former, options, registry } = this;
+    if (former !== null && options.codec.encode(former.data) !== former.written) former.assertLive();
+    if (live.state !== 'live') {
+      if (options.codec.encode(live.data) !== live.written) live.assertLive();
+      return;
+    }
+    const text = encode(live, options);
+    if (text === live.written) return;
+    live.written = text;
+    live.version++;
+    registry.add(live, options.clock.now());
+  }
+
+  private endNow(live: Live): void {
+    live.written = this.options.codec.encode(live.data);
+    this.registry.end(live, this.options.clock.now());
+  }
+}

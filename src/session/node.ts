@@ -1,0 +1,84 @@
+/** The adapter for node:http, on which those of Express and Fastify stand. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Gate } from './gate.ts';
+import type { SessionOptions } from './options.ts';
+import type { Exchange, Incoming, Session } from './session.ts';
+import { Sessions } from './sessions.ts';
+
+export type NodeHandler = (request: IncomingMessage, response: ServerResponse, session: Session) => unknown;
+
+export class NodeSessions extends Sessions {
+  /** By request: whoever opens first, all get the same session. */
+  private readonly opened = new WeakMap<IncomingMessage, Exchange | Promise<Exchange>>();
+  private readonly gates = new WeakMap<ServerResponse, Gate>();
+
+  /**
+   * The session of a request. With its response the changes are kept before the client hears of success; without (the
+   * handshake of a WebSocket) call `session.save()`. Throws SessionError.
+   */
+  async open(request: IncomingMessage, response?: ServerResponse): Promise<Session> {
+    const { session } = await this.openNow(request, response);
+    return session;
+  }
+
+  /** The same, at once where nothing has to be asked. */
+  openNow(request: IncomingMessage, response?: ServerResponse): Exchange | Promise<Exchange> {
+    const before = this.opened.get(request);
+    if (before !== undefined) return before;
+    // Before anything is asked: a head that leaves meanwhile must be known.
+    const gate = response === undefined ? null : this.guard(request, response);
+    const exchange = this.exchange(incomingOf(request), gate !== null);
+    this.opened.set(request, exchange);
+    if (!(exchange instanceof Promise)) {
+      gate?.use(exchange);
+      return exchange;
+    }
+    const ready = exchange.then((found) => {
+      gate?.use(found);
+      this.opened.set(request, found);
+      return found;
+    });
+    this.opened.set(request, ready);
+    // Whoever opens once more may have better luck.
+    ready.catch(() => this.opened.delete(request));
+    return ready;
+  }
+
+  /** Stands before the response, which goes through untouched as long as no session is opened. */
+  guard(request: IncomingMessage, response: ServerResponse): Gate {
+    const before = this.gates.get(response);
+    if (before !== undefined) return before;
+    const gate = new Gate(request, response, this.options.onError);
+    this.gates.set(response, gate);
+    return gate;
+  }
+
+  /** A request listener whose handler gets the session. What the handler throws becomes a 500, as long as it can. */
+  handle(handler: NodeHandler): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+    return async (request, response) => {
+      try {
+        await handler(request, response, await this.open(request, response));
+      } catch (error) {
+        this.guard(request, response).refuse(error);
+      }
+    };
+  }
+}
+
+/** Sessions for node:http: `const app = sessions({ strategy: 'sticky' })`, then `await app.open(request, response)`. */
+export function sessions(options: SessionOptions): NodeSessions {
+  return new NodeSessions(options);
+}
+
+export function incomingOf(request: IncomingMessage): Incoming {
+  const { headers, socket } = request;
+  return {
+    header(name) {
+      const value = headers[name];
+      return typeof value === 'string' ? value : undefined;
+    },
+    // A unix-domain socket has no address; nor has one that is gone, which is not to be believed.
+    peer: socket.remoteAddress ?? (socket.destroyed ? null : ''),
+    tls: 'encrypted' in socket && socket.encrypted === true,
+  };
+}

@@ -1,0 +1,172 @@
+/** The options of the session library, filled and checked at the door: past it nothing is optional. */
+import { randomBytes } from 'node:crypto';
+import type { Store } from '../store/store.ts';
+import { type Clock, systemClock } from '../time/clock.ts';
+import { type Codec, jsonCodec, type SessionData } from './codec.ts';
+import type { Session } from './session.ts';
+
+export const strategies = ['sticky', 'local', 'shared', 'stateless'] as const;
+export type Strategy = (typeof strategies)[number];
+
+/** Seconds, or digits with a unit: `30m`, `8h`, `90s`, `7d`. */
+export type Duration = number | string;
+
+export interface CookieOptions {
+  /** Default `sid`; `session` for stateless. */
+  readonly name?: string;
+  /** Default `/`. */
+  readonly path?: string;
+  readonly domain?: string;
+  /** Default `lax`. `none` makes the cookie Secure. */
+  readonly sameSite?: 'lax' | 'strict' | 'none';
+  /** Default `auto`: when the request came by TLS, here or (X-Forwarded-Proto) at the balancer. */
+  readonly secure?: boolean | 'auto';
+  /** Default true. */
+  readonly httpOnly?: boolean;
+  readonly partitioned?: boolean;
+  /** Default false: the cookie goes with the browser. True: it lasts as long as the session may be idle. */
+  readonly permanent?: boolean;
+}
+
+export interface Limits {
+  /** Largest state, bytes. Default 1 MiB. */
+  readonly bytes: number;
+  /** From this size on `onWarning` is called, once per session. Default 64 KiB. */
+  readonly warnBytes: number;
+  /** Sessions in this process's memory; the one used least recently goes first. Default 100,000. */
+  readonly sessions: number;
+  /** Longest wait for one answer of the store interface, milliseconds. Default 5,000. */
+  readonly storeTimeout: number;
+}
+
+export interface Warning {
+  readonly code: 'state-large' | 'no-balancer';
+  readonly message: string;
+}
+
+export interface SessionOptions {
+  /** Where sessions live. The same app runs on all four. */
+  readonly strategy: Strategy;
+  /** A session unused for so long is over. Default 30 minutes. (sticky: also set it at the balancer's cookie.) */
+  readonly idle?: Duration;
+  /** Longest life whatever happens; 0: no limit. Default 0. (sticky: it is the balancer's.) */
+  readonly absolute?: Duration;
+  /** sticky: shared with the balancer. stateless: encrypts the cookie, required; several: the first writes, all read. */
+  readonly secret?: string | readonly string[];
+  /** Of local, shared and stateless. The cookie of sticky is the balancer's. */
+  readonly cookie?: CookieOptions;
+  /** Of shared. The store is not closed by the library unless it is given as a function. */
+  readonly store?: Store | (() => Promise<Store>);
+  /** Name under which shared keeps its sessions. Default `app`. */
+  readonly pool?: string;
+  /** Of sticky, for a request without a believable Limpet-Session header. Default `fail`: a loud error. */
+  readonly fallback?: 'fail' | 'local';
+  /** Of sticky, when a copy that must go through the store interface cannot be kept. Default `fail`: 503. */
+  readonly whenStoreFails?: 'fail' | 'degrade';
+  /** Of shared, when somebody else changed the session first. Default `merge`: top-level names one by one. */
+  readonly onConflict?: 'merge' | 'fail';
+  /** Of stateless: whose session it is, and from which number on sessions of that user count; raise it to log them out. */
+  readonly user?: (data: Readonly<SessionData>) => string | undefined;
+  readonly minimumVersion?: (user: string) => number | Promise<number>;
+  readonly codec?: Codec;
+  readonly limits?: Partial<Limits>;
+  /** The session came here from another server (`session.reason` is rebind or move). Before the handler runs. */
+  readonly onMove?: (session: Session) => void;
+  readonly onWarning?: (warning: Warning) => void;
+  /** A change could not be kept, and the client was told so. Default: process.emitWarning. */
+  readonly onError?: (error: Error) => void;
+  readonly clock?: Clock;
+  /** That many strong random bytes. */
+  readonly random?: (bytes: number) => Uint8Array;
+}
+
+export interface FilledCookie {
+  readonly name: string;
+  readonly path: string;
+  readonly domain: string;
+  readonly sameSite: 'lax' | 'strict' | 'none';
+  readonly secure: boolean | 'auto';
+  readonly httpOnly: boolean;
+  readonly partitioned: boolean;
+  readonly permanent: boolean;
+}
+
+export interface FilledOptions extends Required<Omit<SessionOptions, 'idle' | 'absolute' | 'secret' | 'store'>> {
+  /** Milliseconds. */
+  readonly idle: number;
+  readonly absolute: number;
+  readonly secrets: readonly string[];
+  readonly store: Store | (() => Promise<Store>) | null;
+  readonly cookie: FilledCookie;
+  readonly limits: Limits;
+}
+
+const defaultLimits: Limits = { bytes: 1 << 20, warnBytes: 1 << 16, sessions: 100_000, storeTimeout: 5000 };
+
+/** Throws TypeError, naming the option, what was found and what is expected. */
+export function fillOptions(options: SessionOptions): FilledOptions {
+  const { strategy, secret = [], cookie = {}, store = null, limits = {} } = options;
+  if (!strategies.includes(strategy)) {
+    throw new TypeError(`strategy: found ${JSON.stringify(strategy)}, expected one of ${strategies.join(', ')}`);
+  }
+  const secrets = typeof secret === 'string' ? [secret] : secret;
+  if (secrets.some((one) => one.length < 16)) {
+    throw new TypeError('secret: found fewer than 16 characters, expected a long random text');
+  }
+  if (strategy === 'stateless' && secrets.length === 0) {
+    throw new TypeError('secret: found none, expected one: strategy stateless encrypts the cookie with it');
+  }
+  if (strategy === 'shared' && store === null)
+    throw new TypeError('store: found none, expected one for strategy shared');
+  const { sameSite = 'lax', secure = sameSite === 'none' ? true : 'auto' } = cookie;
+  return {
+    strategy,
+    idle: milliseconds('idle', options.idle ?? '30m', 1000),
+    absolute: milliseconds('absolute', options.absolute ?? 0, 0),
+    secrets,
+    store,
+    cookie: {
+      name: token('cookie.name', cookie.name ?? (strategy === 'stateless' ? 'session' : 'sid')),
+      path: attribute('cookie.path', cookie.path ?? '/'),
+      domain: attribute('cookie.domain', cookie.domain ?? ''),
+      sameSite,
+      secure,
+      httpOnly: cookie.httpOnly ?? true,
+      partitioned: cookie.partitioned ?? false,
+      permanent: cookie.permanent ?? false,
+    },
+    pool: options.pool ?? 'app',
+    fallback: options.fallback ?? 'fail',
+    whenStoreFails: options.whenStoreFails ?? 'fail',
+    onConflict: options.onConflict ?? 'merge',
+    user: options.user ?? (() => undefined),
+    minimumVersion: options.minimumVersion ?? (() => 0),
+    codec: options.codec ?? jsonCodec,
+    limits: { ...defaultLimits, ...limits },
+    onMove: options.onMove ?? (() => {}),
+    onWarning:
+      options.onWarning ?? (({ code, message }) => process.emitWarning(message, { type: 'LimpetWarning', code })),
+    onError: options.onError ?? ((error) => process.emitWarning(error)),
+    clock: options.clock ?? systemClock,
+    random: options.random ?? randomBytes,
+  };
+}
+
+const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+function milliseconds(name: string, value: Duration, least: number): number {
+  const match = typeof value === 'string' ? /^(\d{1,9})(ms|s|m|h|d)$/.exec(value) : null;
+  const found = typeof value === 'number' ? value * 1000 : Number(match?.[1]) * (units[match?.[2] ?? ''] ?? Number.NaN);
+  if (found >= least && found < 1e14) return found;
+  throw new TypeError(`${name}: found ${JSON.stringify(value)}, expected seconds, or a duration such as 30m`);
+}
+
+function token(name: string, value: string): string {
+  if (/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(value)) return value;
+  throw new TypeError(`${name}: found ${JSON.stringify(value)}, expected a token (RFC 9110)`);
+}
+
+function attribute(name: string, value: string): string {
+  if (/^[\x20-\x3a\x3c-\x7e]*$/.test(value)) return value;
+  throw new TypeError(`${name}: found ${JSON.stringify(value)}, expected printable ASCII without semicolons`);
+}

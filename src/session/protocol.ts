@@ -1,0 +1,110 @@
+/** The session protocol's headers, read and written on the server's side (docs/reference/session-protocol.md). */
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { Incoming, Reason } from './session.ts';
+
+export const requestHeader = 'limpet-session';
+export const putHeader = 'Limpet-Session-Put';
+export const deleteHeader = 'Limpet-Session-Delete';
+export const rotateHeader = 'Limpet-Session-Rotate';
+
+/** Characters of base64url up to which a state may travel in a header. */
+export const headerChars = 16_384;
+
+/** Seconds that a signature counts, and that clocks may differ. */
+const signatureAge = 120;
+
+export interface Word {
+  readonly id: string;
+  readonly epoch: number;
+  readonly version: number;
+  readonly reason: Reason;
+  readonly pool: string;
+  readonly store: string;
+  readonly copy: string;
+}
+
+const reasons: readonly string[] = ['new', 'held', 'rebind', 'move'] satisfies Reason[];
+
+function isReason(text: string): text is Reason {
+  return reasons.includes(text);
+}
+
+/** `a=1; b=2`. The first of a name counts; unknown ones are passed over, so that the protocol can grow. */
+export function readFields(text: string): ReadonlyMap<string, string> {
+  const fields = new Map<string, string>();
+  for (const part of text.split(';')) {
+    const equals = part.indexOf('=');
+    if (equals < 0) continue;
+    const name = part.slice(0, equals).trim();
+    if (!fields.has(name)) fields.set(name, part.slice(equals + 1).trim());
+  }
+  return fields;
+}
+
+/** A whole number of the protocol; -1 for anything else. */
+export function readNumber(text: string | undefined): number {
+  return text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : -1;
+}
+
+/**
+ * The header of a request, when it can be believed; else a sentence that says why not. Without `secrets` it is believed
+ * from loopback and unix-domain peers, with them when one has signed it. `now`: Unix ms.
+ */
+export function readWord(incoming: Incoming, secrets: readonly string[], now: number): Word | string {
+  const text = incoming.header(requestHeader);
+  if (text === undefined) return 'found no Limpet-Session header';
+  if (secrets.length === 0) {
+    const { peer } = incoming;
+    if (peer === null) return 'found a Limpet-Session header from an unknown address, and no secret is set';
+    if (!isLocal(peer))
+      return `found a Limpet-Session header from ${peer}, which is not loopback, and no secret is set`;
+  } else if (!isSigned(text, secrets, now)) {
+    return 'found a Limpet-Session header without a right and recent signature';
+  }
+  const fields = readFields(text);
+  const id = fields.get('id') ?? '';
+  const epoch = readNumber(fields.get('epoch'));
+  const version = readNumber(fields.get('version'));
+  const reason = fields.get('reason') ?? '';
+  const pool = fields.get('pool') ?? '';
+  const store = fields.get('store') ?? '';
+  const wellFormed = /^[0-9a-f]{32}$/.test(id) && epoch >= 1 && version >= 0 && isReason(reason) && pool !== '';
+  if (!wellFormed || store === '') return 'found a Limpet-Session header that is not of this protocol';
+  return { id, epoch, version, reason, pool, store, copy: fields.get('copy') ?? '' };
+}
+
+/** 127.0.0.0/8 and ::1, also as an IPv6 socket sees the former; '' is a unix-domain socket. */
+function isLocal(peer: string): boolean {
+  return peer === '' || peer === '::1' || /^(::ffff:)?127\.\d+\.\d+\.\d+$/.test(peer);
+}
+
+function isSigned(text: string, secrets: readonly string[], now: number): boolean {
+  const end = text.lastIndexOf('; sig=');
+  if (end < 0) return false;
+  const signature = Buffer.from(text.slice(end + 6));
+  const time = readNumber(readFields(text.slice(0, end)).get('t'));
+  if (Math.abs(now / 1000 - time) > signatureAge) return false;
+  return secrets.some((secret) => {
+    const right = createHmac('sha256', secret).update(text.slice(0, end)).digest('hex').slice(0, 32);
+    return signature.length === 32 && timingSafeEqual(signature, Buffer.from(right));
+  });
+}
+
+/** What a server shows at the store interface when there is a secret. */
+export function bearerOf(secret: string): string {
+  return createHmac('sha256', secret).update('limpet store interface').digest('hex');
+}
+
+export interface PutWord {
+  readonly epoch: number;
+  readonly version: number;
+  /** Milliseconds. */
+  readonly ttl: number;
+  readonly by: string;
+}
+
+/** The value of a Put; `data` is left out when the state comes in a body. */
+export function writePut({ epoch, version, ttl, by }: PutWord, data: string | null): string {
+  const head = `epoch=${epoch}; version=${version}; ttl=${Math.max(1, Math.round(ttl / 1000))}; by=${by}`;
+  return data === null ? head : `${head}; data=${data}`;
+}

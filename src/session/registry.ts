@@ -1,0 +1,114 @@
+/**
+ * The sessions in this process's memory, by id: bounded, the one used least recently goes first.
+ *
+ * One that has gone is still found as long as a request holds its object (`evicted`, weak): two live objects of one
+ * session in one process would write different changes under the same version, and one of them would be lost.
+ */
+import type { Live } from './live.ts';
+
+/** Milliseconds that this process remembers an ended id: longer than a response needs to reach the balancer. */
+const tombstoneTime = 60_000;
+/** Of idle sessions, looked at with each find: more than one, so that they go faster than new ones come. */
+const sweep = 2;
+
+export class Registry {
+  /** In order of use, the last at the end. */
+  private readonly lives = new Map<string, Live>();
+  private readonly evicted = new Map<string, WeakRef<Live>>();
+  private readonly tombstones = new Map<string, number>();
+  private readonly gone = new FinalizationRegistry<string>((id) => {
+    if (this.evicted.get(id)?.deref() === undefined) this.evicted.delete(id);
+  });
+  private readonly limit: number;
+  private readonly idle: number;
+
+  /** `limit`: sessions. `idle`: milliseconds after which an unused one is let go. */
+  constructor(limit: number, idle: number) {
+    this.limit = limit;
+    this.idle = idle;
+  }
+
+  get size(): number {
+    return this.lives.size;
+  }
+
+  /** One that `isOver` is forgotten instead. */
+  find(id: string, now: number, isOver: (live: Live, now: number) => boolean = never): Live | undefined {
+    this.sweep(now);
+    const live = this.lives.get(id) ?? this.evicted.get(id)?.deref();
+    if (live === undefined) return undefined;
+    if (isOver(live, now)) {
+      this.end(live, now);
+      return undefined;
+    }
+    this.add(live, now);
+    return live;
+  }
+
+  /** The object that counts from now on for its id; one that was there before is replaced. */
+  add(live: Live, now: number): void {
+    const { id } = live;
+    const before = this.lives.get(id) ?? this.evicted.get(id)?.deref();
+    if (before !== undefined && before !== live) before.state = 'replaced';
+    this.lives.delete(id);
+    this.evicted.delete(id);
+    live.usedAt = now;
+    this.lives.set(id, live);
+    if (this.lives.size > this.limit) this.evictOldest();
+  }
+
+  /** The session is over: its object is dead for all who hold it, and its id for who comes late. */
+  end(live: Live, now: number): void {
+    live.state = 'ended';
+    this.forget(live);
+    this.bury(live.id, now);
+  }
+
+  /** Somebody else has changed or owns it: the next request reads it anew. */
+  replace(live: Live): void {
+    live.state = 'replaced';
+    this.forget(live);
+  }
+
+  bury(id: string, now: number): void {
+    this.tombstones.delete(id);
+    this.tombstones.set(id, now + tombstoneTime);
+    if (this.tombstones.size > this.limit) this.tombstones.delete(this.tombstones.keys().next().value ?? '');
+  }
+
+  /** Its end never got through: the id lives on. */
+  unbury(id: string): void {
+    this.tombstones.delete(id);
+  }
+
+  isEnded(id: string, now: number): boolean {
+    return (this.tombstones.get(id) ?? 0) > now;
+  }
+
+  forget(live: Live): void {
+    if (this.lives.get(live.id) === live) this.lives.delete(live.id);
+    if (this.evicted.get(live.id)?.deref() === live) this.evicted.delete(live.id);
+  }
+
+  private sweep(now: number): void {
+    for (let i = 0; i < sweep; i++) {
+      const oldest = this.lives.values().next().value;
+      if (oldest === undefined || oldest.usedAt + this.idle > now) break;
+      this.evictOldest();
+    }
+    const [tombstone] = this.tombstones;
+    if (tombstone !== undefined && tombstone[1] <= now) this.tombstones.delete(tombstone[0]);
+  }
+
+  private evictOldest(): void {
+    const oldest = this.lives.values().next().value;
+    if (oldest === undefined) return;
+    this.lives.delete(oldest.id);
+    this.evicted.set(oldest.id, new WeakRef(oldest));
+    this.gone.register(oldest, oldest.id);
+  }
+}
+
+function never(): boolean {
+  return false;
+}

@@ -1,0 +1,183 @@
+/** What an app sees of a session, and what an adapter needs of it: the same for all strategies. */
+import type { Codec, SessionData } from './codec.ts';
+import { SessionError } from './error.ts';
+import type { Live } from './live.ts';
+import type { FilledOptions, Strategy } from './options.ts';
+
+/** new: just begun. held: as before. rebind: its former server failed. move: it was moved here. */
+export type Reason = 'new' | 'held' | 'rebind' | 'move';
+
+export interface Session {
+  readonly id: string;
+  readonly strategy: Strategy;
+  /** Generation of the ownership (sticky); 1 where nobody owns it. */
+  readonly epoch: number;
+  readonly reason: Reason;
+  /** Nothing is kept of it yet. */
+  readonly isNew: boolean;
+  /** Destroyed, or its id was replaced: using it throws SessionError `session-ended`. */
+  readonly ended: boolean;
+  /** False: when this process ends the session is gone. */
+  readonly survivesCrash: boolean;
+  /** The state as a plain object. Change it as you like, deep changes count; do not keep it beyond the request. */
+  readonly data: SessionData;
+  get<Name extends keyof SessionData>(name: Name): SessionData[Name] | undefined;
+  set<Name extends keyof SessionData>(name: Name, value: SessionData[Name]): void;
+  delete(name: keyof SessionData): void;
+  /**
+   * Runs `fn` alone: no other update of this session runs meanwhile, `fn` may wait. With strategy shared it may be run
+   * again on newer data when another server was faster. Answers what `fn` answers.
+   */
+  update<T>(fn: (data: SessionData) => T | Promise<T>): Promise<T>;
+  /** A fresh id for the same state, for signing in: whoever knew the old one has nothing. Read `data` again after it. */
+  regenerate(): Promise<void>;
+  /** The session is over; nothing revives it. */
+  destroy(): Promise<void>;
+  /** Keeps the state now, apart from any response: for WebSocket handlers and work after the response. */
+  save(): Promise<void>;
+}
+
+/** Header fields to send. */
+export type Lines = readonly (readonly [name: string, value: string])[];
+
+export const noLines: Lines = [];
+
+/** One request's use of its session, as an adapter drives it. Whatever throws here must reach the client as an error. */
+export interface Exchange {
+  readonly session: Session;
+  /** The head is about to leave; what is to be sent with it. A promise: the head has to wait. */
+  head(): Lines | Promise<Lines>;
+  /** The last byte is about to leave, after the head. `trailers`: whether there can be any. */
+  last(trailers: boolean): Lines | Promise<Lines>;
+  /** The head had left already when the session was opened. */
+  late(): void;
+  /** The response is over; `sent`: wholly handed to the network. */
+  close(sent: boolean): void;
+}
+
+/** What a request tells of itself; each adapter fills it in. */
+export interface Incoming {
+  header(name: string): string | undefined;
+  /** Address of the peer; '' for a unix-domain socket; null when it is not known. */
+  readonly peer: string | null;
+  readonly tls: boolean;
+}
+
+/** Opens the session of a request; at once where nothing has to be asked. */
+export interface Opener {
+  open(incoming: Incoming, hasResponse: boolean): Exchange | Promise<Exchange>;
+  close(): Promise<void>;
+}
+
+/** The part that all strategies share. */
+export abstract class OpenSession implements Session, Exchange {
+  abstract readonly strategy: Strategy;
+  abstract readonly survivesCrash: boolean;
+  readonly reason: Reason;
+  readonly isNew: boolean;
+  protected live: Live;
+  protected readonly options: FilledOptions;
+  /** open: the head has not left. sent: it has. none: there is no response. over: nothing more can be sent. */
+  protected phase: 'open' | 'sent' | 'none' | 'over';
+
+  constructor(live: Live, options: FilledOptions, how: { reason: Reason; isNew: boolean; hasResponse: boolean }) {
+    this.live = live;
+    this.options = options;
+    this.reason = how.reason;
+    this.isNew = how.isNew;
+    this.phase = how.hasResponse ? 'open' : 'none';
+  }
+
+  get session(): Session {
+    return this;
+  }
+
+  get id(): string {
+    return this.live.id;
+  }
+
+  get epoch(): number {
+    return this.live.epoch;
+  }
+
+  get ended(): boolean {
+    return this.live.state === 'ended';
+  }
+
+  get data(): SessionData {
+    this.live.assertLive();
+    return this.live.data;
+  }
+
+  get<Name extends keyof SessionData>(name: Name): SessionData[Name] | undefined {
+    const { data } = this;
+    return Object.hasOwn(data, name) ? data[name] : undefined;
+  }
+
+  set<Name extends keyof SessionData>(name: Name, value: SessionData[Name]): void {
+    if (name === '__proto__') throw new TypeError('session.set: found the name __proto__, expected another');
+    this.data[name] = value;
+  }
+
+  delete(name: keyof SessionData): void {
+    delete this.data[name];
+  }
+
+  update<T>(fn: (data: SessionData) => T | Promise<T>): Promise<T> {
+    const { live } = this;
+    return live.inTurn(() => {
+      live.assertLive();
+      return fn(live.data);
+    });
+  }
+
+  abstract regenerate(): Promise<void>;
+  abstract destroy(): Promise<void>;
+  abstract save(): Promise<void>;
+  abstract head(): Lines | Promise<Lines>;
+  abstract last(trailers: boolean): Lines | Promise<Lines>;
+  abstract close(sent: boolean): void;
+
+  late(): void {
+    this.phase = 'sent';
+  }
+
+  /** Only before the head can the client be told of a new id. */
+  protected assertHeadHere(what: string): void {
+    this.live.assertLive();
+    if (this.phase === 'open') return;
+    throw new SessionError(
+      'head-left',
+      `${what}: the head of the response has left; expected it before any of it is sent`,
+    );
+  }
+
+  protected newId(): string {
+    return Buffer.from(this.options.random(16)).toString('hex');
+  }
+}
+
+/** The text of the data; its size and its values are checked when it has changed. */
+export function encode(live: Live, { codec, limits, onWarning }: FilledOptions): string {
+  const text = codec.encode(live.data);
+  if (text === live.written) return text;
+  codec.check(live.data);
+  const size = Buffer.byteLength(text);
+  if (size > limits.bytes) {
+    throw new SessionError(
+      'state-too-large',
+      `the session's state has ${size} bytes; expected at most ${limits.bytes}. ${largest(live.data, codec)}`,
+    );
+  }
+  if (size >= limits.warnBytes && !live.warned) {
+    live.warned = true;
+    onWarning({ code: 'state-large', message: `a session's state has ${size} bytes. ${largest(live.data, codec)}` });
+  }
+  return text;
+}
+
+function largest(data: SessionData, codec: Codec): string {
+  const sizes = Object.keys(data).map((name) => [name, codec.encode({ [name]: data[name] }).length] as const);
+  const [most] = sizes.sort((a, b) => b[1] - a[1]);
+  return most === undefined ? '' : `The largest part is ${JSON.stringify(most[0])} with ${most[1]} characters.`;
+}

@@ -1,0 +1,202 @@
+/** One request's use of a sticky session: what of it has to be put, and by which way. */
+import { SessionError } from './error.ts';
+import { Live } from './live.ts';
+import { deleteHeader, headerChars, type PutWord, putHeader, rotateHeader, type Word, writePut } from './protocol.ts';
+import { encode, type Lines, noLines, OpenSession, type Reason } from './session.ts';
+import type { StickyParts } from './sticky.ts';
+import type { Place } from './store-client.ts';
+
+export class StickySession extends OpenSession {
+  readonly strategy = 'sticky';
+  readonly survivesCrash = true;
+  private readonly parts: StickyParts;
+  private readonly word: Word;
+  /** The session was over before this request came. */
+  private readonly dead: boolean;
+  /** Last version that this request has put. */
+  private told = 0;
+  /** The object under the former id, after `regenerate`. */
+  private former: Live | null = null;
+  /** due: with the next put. kept: the store knows, the balancer has to give the client the new id. */
+  private rotation: 'none' | 'due' | 'kept' | 'told' = 'none';
+  private destroyed = false;
+
+  constructor(
+    parts: StickyParts,
+    word: Word,
+    live: Live,
+    how: { reason: Reason; isNew: boolean; hasResponse: boolean; dead: boolean },
+  ) {
+    super(live, parts.options, how);
+    this.parts = parts;
+    this.word = word;
+    this.dead = how.dead;
+  }
+
+  override get ended(): boolean {
+    return this.dead || super.ended;
+  }
+
+  async regenerate(): Promise<void> {
+    this.assertHeadHere('session.regenerate');
+    const { options, registry } = this.parts;
+    const old = this.live;
+    const text = encode(old, options);
+    // A copy, not the same object: a request that came with the old id must not see what is written after signing in.
+    const fresh = new Live({
+      id: this.newId(),
+      epoch: old.epoch,
+      copy: this.word.copy,
+      data: options.codec.decode(text),
+      written: '',
+      now: options.clock.now(),
+    });
+    fresh.version = old.version;
+    this.end(old);
+    registry.add(fresh, options.clock.now());
+    this.former ??= old;
+    if (this.former !== old) registry.forget(old);
+    this.rotation = 'due';
+    this.live = fresh;
+  }
+
+  async destroy(): Promise<void> {
+    this.live.assertLive();
+    this.end(this.live);
+    this.destroyed = true;
+    if (this.phase !== 'open') await this.parts.client.end(this.place(), this.live.epoch);
+  }
+
+  async save(): Promise<void> {
+    this.live.assertLive();
+    const text = this.nextPut();
+    if (text !== null) await this.putByStore(text);
+  }
+
+  head(): Lines | Promise<Lines> {
+    this.phase = 'sent';
+    if (this.destroyed) return [[deleteHeader, `epoch=${this.live.epoch}`]];
+    return this.put(true);
+  }
+
+  last(trailers: boolean): Lines | Promise<Lines> {
+    return this.destroyed ? noLines : this.put(trailers);
+  }
+
+  close(sent: boolean): void {
+    this.phase = 'over';
+    if (sent) return;
+    const { registry, client, options } = this.parts;
+    // The head may never have reached the balancer. A logout must: the client may have seen nothing, but it has asked.
+    if (this.destroyed) client.end(this.place(), this.live.epoch).catch(options.onError);
+    else if (this.former !== null) {
+      // Whether it goes on under the old id or the new one, the store knows.
+      registry.unbury(this.former.id);
+      registry.replace(this.live);
+    }
+  }
+
+  private put(byHeader: boolean): Lines | Promise<Lines> {
+    const text = this.nextPut();
+    if (text === null) return this.rotationLines();
+    const data = byHeader && text.length <= headerChars ? Buffer.from(text).toString('base64url') : null;
+    if (data === null || data.length > headerChars) return this.putInstead(text);
+    const put: Lines = [[putHeader, writePut(this.putWord(), data)]];
+    if (this.rotation !== 'due') return put;
+    this.rotation = 'kept';
+    return [...put, ...this.rotationLines()];
+  }
+
+  /** After the store has it; `degrade` lets the response go all the same, marked. */
+  private async putInstead(text: string): Promise<Lines> {
+    const { whenStoreFails, onError } = this.parts.options;
+    try {
+      await this.putByStore(text);
+    } catch (error) {
+      const degrade = whenStoreFails === 'degrade' && this.rotation !== 'due';
+      if (!(degrade && error instanceof SessionError && error.code === 'session-store')) throw error;
+      onError(error);
+      return [['Limpet-Degraded', 'session-store']];
+    }
+    return this.rotationLines();
+  }
+
+  private async putByStore(text: string): Promise<void> {
+    const { live, rotation } = this;
+    const word = this.putWord();
+    try {
+      await this.parts.client.put(this.place(), word, text, rotation === 'due' ? live.id : '');
+    } catch (error) {
+      if (error instanceof SessionError && error.code === 'session-fenced') this.parts.registry.replace(live);
+      if (error instanceof SessionError && error.code === 'session-ended') this.end(live);
+      throw error;
+    }
+    live.kept = Math.max(live.kept, word.version);
+    if (rotation === 'due') this.rotation = 'kept';
+  }
+
+  private rotationLines(): Lines {
+    if (this.rotation !== 'kept') return noLines;
+    this.rotation = 'told';
+    return [[rotateHeader, `epoch=${this.live.epoch}; id=${this.live.id}`]];
+  }
+
+  /** Where the store has it: under the old id until it has heard of the new one. */
+  private place(): Place {
+    const { id, pool, store } = this.word;
+    return { id: this.rotation === 'kept' || this.rotation === 'told' ? this.live.id : id, pool, store };
+  }
+
+  private putWord(): PutWord {
+    const { live, parts } = this;
+    return { epoch: live.epoch, version: live.version, ttl: parts.options.idle, by: parts.by };
+  }
+
+  /** Numbers the state if it has changed; the text to put, null when there is nothing to put. */
+  private nextPut(): string | null {
+    const { live, word } = this;
+    const { options, by } = this.parts;
+    this.assertWritesCount();
+    if (this.dead || live.state !== 'live') return null;
+    const text = encode(live, options);
+    const changed = text !== live.written;
+    const now = options.clock.now();
+    // Not known to be kept: another response carries it, and may fail while this one claims success for the same change.
+    const open = live.version > Math.max(live.kept, this.told);
+    const due = open || live.copy !== word.copy || now - live.putAt > options.idle / 4;
+    if (!changed && (live.version === 0 || !due)) return null;
+    // The same number again only by who has written it: of another process it would look like a second live object.
+    if (changed || live.by !== by) {
+      live.version++;
+      live.written = text;
+      live.by = by;
+    }
+    live.copy = word.copy;
+    live.putAt = now;
+    this.told = live.version;
+    return text;
+  }
+
+  /** What was written to an object that is dead is lost: that must not look like success. */
+  private assertWritesCount(): void {
+    const { live, former, dead } = this;
+    const { codec } = this.parts.options;
+    if (dead && codec.encode(live.data) !== live.written) {
+      throw new SessionError('session-ended', 'the session was over before this request wrote to it');
+    }
+    if (live.state !== 'live' && codec.encode(live.data) !== live.written) live.assertLive();
+    if (former !== null && codec.encode(former.data) !== former.written) {
+      throw new SessionError(
+        'session-ended',
+        'session.data as it was before regenerate() was written to after it; read session.data again after regenerate()',
+      );
+    }
+  }
+
+  private end(live: Live): void {
+    const { options, registry } = this.parts;
+    // From here on whatever differs was written too late.
+    live.written = options.codec.encode(live.data);
+    registry.end(live, options.clock.now());
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * Strategy sticky: the session lives in this process's memory, and every change leaves with the response that carries it
+ * (docs/reference/session-protocol.md). The balancer says who owns a session; this file believes its epoch, never its own.
+ */
+import { SessionError } from './error.ts';
+import { Live } from './live.ts';
+import type { FilledOptions } from './options.ts';
+import { readWord, type Word } from './protocol.ts';
+import { Registry } from './registry.ts';
+import type { Exchange, Incoming, Opener } from './session.ts';
+import { StickySession } from './sticky-session.ts';
+import { StoreClient } from './store-client.ts';
+
+/** What all sticky sessions of a process share. */
+export interface StickyParts {
+  readonly options: FilledOptions;
+  readonly registry: Registry;
+  readonly client: StoreClient;
+  /** Names this process in its puts. */
+  readonly by: string;
+}
+
+interface Pending {
+  readonly epoch: number;
+  readonly version: number;
+  readonly live: Promise<Live | null>;
+}
+
+export class StickySessions implements Opener {
+  private readonly parts: StickyParts;
+  /** Restores under way: one for a session, however many requests wait. */
+  private readonly pending = new Map<string, Pending>();
+  private readonly fallback: Opener | null;
+  private warned = false;
+
+  /** `fallback`: opens what comes without a believable header; null: that is an error. */
+  constructor(options: FilledOptions, fallback: Opener | null) {
+    const { limits, secrets, idle, random } = options;
+    this.fallback = fallback;
+    this.parts = {
+      options,
+      registry: new Registry(limits.sessions, idle),
+      client: new StoreClient({ secrets, timeout: limits.storeTimeout, largest: limits.bytes }),
+      by: Buffer.from(random(9)).toString('base64url'),
+    };
+  }
+
+  open(incoming: Incoming, hasResponse: boolean): Exchange | Promise<Exchange> {
+    const { options, registry } = this.parts;
+    const now = options.clock.now();
+    const word = readWord(incoming, options.secrets, now);
+    if (typeof word === 'string') return this.openWithout(word, incoming, hasResponse);
+    if (registry.isEnded(word.id, now)) return this.hold(null, word, hasResponse);
+    const found = registry.find(word.id, now);
+    if (found !== undefined && isCurrent(found, word)) {
+      // What the balancer knows of is kept, unless it speaks of other copies than those that were put.
+      if (found.copy === word.copy) found.kept = Math.max(found.kept, Math.min(found.version, word.version));
+      return this.hold(found, word, hasResponse);
+    }
+    if (word.reason === 'new') {
+      const live = this.empty(word, now);
+      registry.add(live, now);
+      return this.hold(live, word, hasResponse);
+    }
+    return this.openRestored(word, hasResponse);
+  }
+
+  async close(): Promise<void> {
+    this.parts.client.close();
+    await this.fallback?.close();
+  }
+
+  private openWithout(found: string, incoming: Incoming, hasResponse: boolean): Exchange | Promise<Exchange> {
+    const message = `strategy sticky: ${found}; expected one from a Limpet balancer in front of this server`;
+    if (this.fallback === null) {
+      throw new SessionError('no-balancer', `${message}. For running without one: fallback: 'local'`);
+    }
+    if (!this.warned) {
+      this.warned = true;
+      const { onWarning } = this.parts.options;
+      onWarning({
+        code: 'no-balancer',
+        message: `${message}. Sessions without it are local and end with this process`,
+      });
+    }
+    return this.fallback.open(incoming, hasResponse);
+  }
+
+  private async openRestored(word: Word, hasResponse: boolean): Promise<Exchange> {
+    const waiting = this.pending.get(word.id);
+    if (waiting !== undefined && waiting.epoch >= word.epoch && waiting.version >= word.version) {
+      return this.hold(await waiting.live, word, hasResponse);
+    }
+    const pending: Pending = { epoch: word.epoch, version: word.version, live: this.restore(word) };
+    this.pending.set(word.id, pending);
+    try {
+      const live = await pending.live;
+      const exchange = this.hold(live, word, hasResponse);
+      const moved = word.reason === 'rebind' || word.reason === 'move';
+      if (moved && live !== null) this.parts.options.onMove(exchange.session);
+      return exchange;
+    } finally {
+      if (this.pending.get(word.id) === pending) this.pending.delete(word.id);
+    }
+  }
+
+  /** null: the session has ended. */
+  private async restore(word: Word): Promise<Live | null> {
+    const { options, registry, client } = this.parts;
+    const found = await client.read(word);
+    const now = options.clock.now();
+    if (found.state === 'ended') {
+      registry.bury(word.id, now);
+      return null;
+    }
+    if (found.state === 'live' && found.epoch > word.epoch) {
+      throw new SessionError(
+        'session-fenced',
+        `the session is at epoch ${found.epoch}, the request came with ${word.epoch}`,
+      );
+    }
+    // While this waited, a request of a later epoch may have brought the session already.
+    const there = registry.find(word.id, now);
+    if (there !== undefined && isCurrent(there, word)) return there;
+    const live = this.empty(word, now);
+    if (found.state === 'live') {
+      live.data = options.codec.decode(found.text);
+      live.written = found.text;
+      live.version = live.kept = found.version;
+      live.putAt = now - Math.max(0, options.idle - found.ttl);
+    } else {
+      // Lost, or never put. Numbers go on all the same: they never go down.
+      live.version = live.kept = word.version;
+    }
+    registry.add(live, now);
+    return live;
+  }
+
+  private empty({ id, epoch, copy }: Word, now: number): Live {
+    const data = {};
+    return new Live({ id, epoch, copy, data, written: this.parts.options.codec.encode(data), now });
+  }
+
+  /** `live` null: the session is over; the request reads an empty one, which cannot be written. */
+  private hold(live: Live | null, word: Word, hasResponse: boolean): Exchange {
+    const { options } = this.parts;
+    const held = live ?? this.empty(word, options.clock.now());
+    const how = { reason: word.reason, isNew: held.version === 0 || live === null, hasResponse };
+    return new StickySession(this.parts, word, held, { ...how, dead: live === null });
+  }
+}
+
+/**
+ * The same ownership, and no change is missing. A higher epoch than the request's is ours too: the request was overtaken
+ * by one that told of it, and an epoch has one owner.
+ */
+function isCurrent(live: Live, word: Word): boolean {
+  return live.epoch > word.epoch || (live.epoch === word.epoch && live.version >= word.version);
+}

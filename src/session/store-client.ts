@@ -1,0 +1,152 @@
+/** The store interface from the server's side: a session read after it moved, and put where headers are too small or gone. */
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { asError, SessionError } from './error.ts';
+import {
+  bearerOf,
+  deleteHeader,
+  type PutWord,
+  putHeader,
+  readFields,
+  readNumber,
+  rotateHeader,
+  type Word,
+  writePut,
+} from './protocol.ts';
+
+/** Where a session's copy is. */
+export type Place = Pick<Word, 'id' | 'pool' | 'store'>;
+
+export type Restored =
+  | {
+      readonly state: 'live';
+      readonly text: string;
+      readonly epoch: number;
+      readonly version: number;
+      readonly ttl: number;
+    }
+  | { readonly state: 'none' | 'ended' };
+
+interface Answer {
+  readonly status: number;
+  readonly word: ReadonlyMap<string, string>;
+  readonly body: Buffer;
+}
+
+export class StoreClient {
+  private readonly agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  private readonly authorization: string | null;
+  private readonly timeout: number;
+  private readonly largest: number;
+
+  /** `timeout`: milliseconds for one answer. `largest`: bytes of a state. */
+  constructor({ secrets, timeout, largest }: { secrets: readonly string[]; timeout: number; largest: number }) {
+    const [secret] = secrets;
+    this.authorization = secret === undefined ? null : `Bearer ${bearerOf(secret)}`;
+    this.timeout = timeout;
+    this.largest = largest;
+  }
+
+  async read(place: Place): Promise<Restored> {
+    const { status, word, body } = await this.ask('GET', place, {}, null);
+    if (status === 404) return { state: 'none' };
+    if (status === 410) return { state: 'ended' };
+    const epoch = readNumber(word.get('epoch'));
+    const version = readNumber(word.get('version'));
+    if (status !== 200 || epoch < 1 || version < 0) throw failed(`reading a session answered ${status}`);
+    return { state: 'live', text: body.toString(), epoch, version, ttl: readNumber(word.get('ttl')) * 1000 };
+  }
+
+  /** Resolves when it is kept; `rotate` is the id under which it goes on, '' the same. */
+  async put(place: Place, word: PutWord, text: string, rotate: string): Promise<void> {
+    const headers: Record<string, string> = { [putHeader]: writePut(word, null) };
+    if (rotate !== '') headers[rotateHeader] = `epoch=${word.epoch}; id=${rotate}`;
+    this.judge(await this.ask('PUT', place, headers, Buffer.from(text)), 'keeping a session');
+  }
+
+  async end(place: Place, epoch: number): Promise<void> {
+    this.judge(await this.ask('DELETE', place, { [deleteHeader]: `epoch=${epoch}` }, null), 'ending a session');
+  }
+
+  close(): void {
+    this.agent.destroy();
+  }
+
+  private judge({ status, word }: Answer, what: string): void {
+    if (status === 204) return;
+    if (status === 409) {
+      const epoch = word.get('epoch');
+      const by = epoch === undefined ? 'somebody else' : `epoch ${epoch}`;
+      throw new SessionError('session-fenced', `${what} was refused: ${by} owns it now`);
+    }
+    if (status === 410) throw new SessionError('session-ended', `${what} was refused: it has ended`);
+    if (status === 413)
+      throw new SessionError('state-too-large', `${what} was refused: its state is too large for the store`);
+    throw failed(`${what} answered ${status}`);
+  }
+
+  private async ask(
+    method: string,
+    place: Place,
+    headers: Record<string, string>,
+    body: Buffer | null,
+  ): Promise<Answer> {
+    const ask = () => this.once(method, place, headers, body);
+    try {
+      // Each of these may be repeated: puts are numbered. So a pooled connection that was closed under us is no failure.
+      return await ask().catch((error: unknown) => (isBroken(error) ? ask() : Promise.reject(error)));
+    } catch (error) {
+      throw error instanceof SessionError
+        ? error
+        : failed(`${method} at ${place.store}: ${asError(error).message}`, error);
+    }
+  }
+
+  private once(method: string, place: Place, headers: Record<string, string>, body: Buffer | null): Promise<Answer> {
+    const { base, ...address } = addressOf(place.store);
+    const path = `${base}/${encodeURIComponent(place.pool)}/${place.id}`;
+    const all: Record<string, string> = { ...headers };
+    if (this.authorization !== null) all.authorization = this.authorization;
+    if (body !== null) all['content-length'] = String(body.length);
+    return new Promise((done, fail) => {
+      const options = { ...address, path, method, headers: all, agent: this.agent, timeout: this.timeout };
+      const asked = request(options, (response) => readAnswer(response, this.largest).then(done, fail));
+      asked.on('timeout', () => asked.destroy(new Error(`no answer within ${this.timeout} ms`)));
+      asked.on('error', fail);
+      asked.end(body ?? undefined);
+    });
+  }
+}
+
+/** The connection ended under the request. */
+function isBroken(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+}
+
+async function readAnswer(response: IncomingMessage, largest: number): Promise<Answer> {
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for await (const piece of response) {
+    const bytes = Buffer.from(piece);
+    size += bytes.length;
+    if (size > largest) throw new Error(`a state of more than ${largest} bytes`);
+    pieces.push(bytes);
+  }
+  const word = response.headers['limpet-session'];
+  const fields = readFields(typeof word === 'string' ? word : '');
+  return { status: response.statusCode ?? 0, word: fields, body: Buffer.concat(pieces) };
+}
+
+/** `http://127.0.0.1:port/v1` or `unix:/path:/v1`; nothing else is asked, whoever has signed the header. */
+function addressOf(store: string): { base: string; host?: string; port?: number; socketPath?: string } {
+  const unix = /^unix:(\/[^:]+):(\/.*)$/.exec(store);
+  if (unix !== null) return { socketPath: unix[1] ?? '', base: unix[2] ?? '' };
+  const http = /^http:\/\/(127\.\d+\.\d+\.\d+|localhost|\[::1\]):(\d{1,5})(\/.*)$/.exec(store);
+  if (http === null) {
+    throw new SessionError('session-store', `store: found ${store}, expected http:// on loopback, or unix:/path:/v1`);
+  }
+  return { host: (http[1] ?? '').replace(/^\[|\]$/g, ''), port: Number(http[2]), base: http[3] ?? '' };
+}
+
+function failed(message: string, cause?: unknown): SessionError {
+  return new SessionError('session-store', `the store interface failed: ${message}`, { cause });
+}

@@ -1,0 +1,133 @@
+/**
+ * What the test apps do, apart from any framework: each path is one way in which apps use sessions. `hold` waits inside a
+ * handler until another request fires its signal, so that a race happens the same way each time.
+ */
+import type { Session } from '../../../src/session/index.ts';
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  /** More than one piece is streamed; between the pieces the handler goes on working. */
+  readonly body: string | AsyncGenerator<string>;
+}
+
+interface Signal {
+  readonly arrived: PromiseWithResolvers<void>;
+  readonly fired: PromiseWithResolvers<void>;
+}
+
+const signals = new Map<string, Signal>();
+
+function signalOf(name: string): Signal {
+  const signal = signals.get(name) ?? { arrived: Promise.withResolvers<void>(), fired: Promise.withResolvers<void>() };
+  signals.set(name, signal);
+  return signal;
+}
+
+/** Waits until `/fire?signal=` of the same name; `/arrived?signal=` answers as soon as somebody waits. */
+export async function wait(name: string): Promise<void> {
+  const signal = signalOf(name);
+  signal.arrived.resolve();
+  await signal.fired.promise;
+}
+
+/** Paths that have no session. */
+export async function control(url: URL): Promise<Reply | null> {
+  const name = url.searchParams.get('signal') ?? '';
+  if (url.pathname === '/arrived') await signalOf(name).arrived.promise;
+  else if (url.pathname === '/fire') signalOf(name).fired.resolve();
+  else return null;
+  return text('ok');
+}
+
+export async function act(url: URL, session: Session): Promise<Reply> {
+  const name = url.searchParams.get('name') ?? 'value';
+  const value = url.searchParams.get('value') ?? '';
+  const signal = url.searchParams.get('signal') ?? '';
+  switch (url.pathname) {
+    case '/info': {
+      const { id, epoch, reason, isNew, strategy, survivesCrash } = session;
+      return text(JSON.stringify({ id, epoch, reason, isNew, strategy, survivesCrash, pid: process.pid }));
+    }
+    case '/all':
+      return text(JSON.stringify(session.data));
+    case '/set':
+      session.set(name, value);
+      return text('set');
+    case '/deep':
+      session.data.list = [...listOf(session.data.list), value];
+      return text('added');
+    case '/hold':
+      await wait(signal);
+      session.set(name, value);
+      return text('held');
+    case '/hold-read':
+      await wait(signal);
+      return text(JSON.stringify(session.get(name) ?? null));
+    case '/update':
+      await session.update(async (data) => {
+        const before = Number(data.count ?? 0);
+        await new Promise((done) => setImmediate(done));
+        data.count = before + 1;
+      });
+      return text('counted');
+    case '/redirect':
+      session.set(name, value);
+      return { status: 302, headers: { location: '/all' }, body: 'go' };
+    case '/login':
+      await session.regenerate();
+      session.set('user', value);
+      return text(session.id);
+    case '/login-held':
+      await session.regenerate();
+      session.set('user', value);
+      await wait(signal);
+      return text(session.id);
+    case '/logout':
+      await session.destroy();
+      return text('bye');
+    case '/use-after-logout':
+      await session.destroy();
+      try {
+        session.set(name, value);
+        return text('no error');
+      } catch (error) {
+        return text(String(error));
+      }
+    case '/large':
+      session.set(name, 'x'.repeat(Number(value)));
+      return text('large');
+    case '/late':
+      return stream(session, name, value, {});
+    case '/late-length':
+      return stream(session, name, value, { 'content-length': String('first last'.length) });
+    case '/date':
+      session.set(name, new Date(0));
+      return text('date');
+    case '/save':
+      session.set(name, value);
+      await session.save();
+      await wait(signal);
+      return text('saved');
+    default:
+      return { status: 404, headers: {}, body: 'nothing here' };
+  }
+}
+
+function stream(session: Session, name: string, value: string, headers: Record<string, string>): Reply {
+  async function* pieces() {
+    yield 'first ';
+    await new Promise((done) => setTimeout(done, 20));
+    session.set(name, value);
+    yield 'last';
+  }
+  return { status: 200, headers, body: pieces() };
+}
+
+function listOf(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function text(body: string): Reply {
+  return { status: 200, headers: { 'content-type': 'text/plain' }, body };
+}

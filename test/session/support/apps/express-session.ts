@@ -1,0 +1,77 @@
+/** An app written for express-session, of which one line was changed; its own options are the third argument. */
+import express, { type Request } from 'express';
+import { expressSession as session } from '../../../../src/session/express.ts';
+import { control, wait } from '../acts.ts';
+import { optionsOf, ready, sendNode } from '../program.ts';
+
+declare module 'express-session' {
+  interface SessionData {
+    [name: string]: unknown;
+  }
+}
+
+const limpet = optionsOf();
+const given = JSON.parse(process.argv[4] ?? '{}');
+const app = express();
+const defaults = { secret: 'a secret of this test', resave: false, saveUninitialized: false };
+app.use(async (request, response, next) => {
+  const reply = await control(new URL(request.url, 'http://app'));
+  if (reply === null) next();
+  else await sendNode(response, reply);
+});
+app.use(session({ ...defaults, ...given, limpet }));
+
+const name = (request: Request) => String(request.query.name ?? 'value');
+const hold = (request: Request) => wait(String(request.query.signal));
+
+app.get('/all', (request, response) => {
+  const { cookie: _cookie, ...data } = request.session;
+  response.json(data);
+});
+app.get('/id', (request, response) => void response.send(request.sessionID));
+app.get('/cookie', (request, response) => void response.json(request.session.cookie));
+app.get('/set', (request, response) => {
+  request.session[name(request)] = request.query.value;
+  response.send('set');
+});
+app.get('/redirect', (request, response) => {
+  request.session.went = true;
+  response.redirect('/all');
+});
+app.get('/head-first', (request, response) => {
+  request.session[name(request)] = request.query.value;
+  response.writeHead(200, { 'content-type': 'text/plain' });
+  response.end('body');
+});
+app.get('/late', (request, response) => {
+  response.writeHead(200, { 'content-type': 'text/plain' });
+  response.write('first ');
+  request.session[name(request)] = request.query.value;
+  response.end('last');
+});
+app.get('/hold', async (request, response) => {
+  await hold(request);
+  request.session[name(request)] = request.query.value;
+  response.send('held');
+});
+app.get('/hold-read', async (request, response) => {
+  await hold(request);
+  response.send('read');
+});
+app.get('/login', (request, response, next) => {
+  const before = request.session.before;
+  request.session.regenerate((error) => {
+    if (error) return next(error);
+    request.session.user = String(request.query.value);
+    if (before !== undefined) request.session.before = before;
+    request.session.save((failed) => (failed ? next(failed) : response.send('in')));
+  });
+});
+app.get('/logout', (request, response, next) => {
+  request.session.destroy((error) => (error ? next(error) : response.send('out')));
+});
+app.get('/reload', (request, response, next) => {
+  request.session.value = 'not saved';
+  request.session.reload((error) => (error ? next(error) : response.json({ value: request.session.value })));
+});
+const server = app.listen(Number(process.argv[3] ?? 0), '127.0.0.1', () => ready(server));

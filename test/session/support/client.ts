@@ -1,0 +1,76 @@
+/** A client with a cookie jar, and a way to start an app server in the test's own process. */
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export interface Answer {
+  readonly status: number;
+  readonly body: string;
+  readonly headers: Headers;
+}
+
+export class Client {
+  readonly jar = new Map<string, string>();
+  private readonly base: string;
+
+  constructor(base: string) {
+    this.base = base;
+  }
+
+  /** Id of the balancer's session, '' before there is one. */
+  get id(): string {
+    return this.jar.get('limpet') ?? '';
+  }
+
+  /** Another client with the same cookies, as a second tab. */
+  twin(): Client {
+    const twin = new Client(this.base);
+    for (const [name, value] of this.jar) twin.jar.set(name, value);
+    return twin;
+  }
+
+  get(path: string): Promise<Answer> {
+    return this.send('GET', path);
+  }
+
+  async send(method: string, path: string, headers: Record<string, string> = {}): Promise<Answer> {
+    const response = await fetch(this.base + path, {
+      method,
+      redirect: 'manual',
+      headers: { cookie: [...this.jar].map(([name, value]) => `${name}=${value}`).join('; '), ...headers },
+    });
+    this.keep(response.headers);
+    return { status: response.status, body: await response.text(), headers: response.headers };
+  }
+
+  private keep(headers: Headers): void {
+    for (const line of headers.getSetCookie()) {
+      const [name = '', value = ''] = (line.split(';', 1)[0] ?? '').split('=');
+      if (value === '' || /max-age=0/i.test(line)) this.jar.delete(name);
+      else this.jar.set(name, value);
+    }
+  }
+}
+
+export interface RunningApp extends AsyncDisposable {
+  readonly port: number;
+  readonly server: Server;
+}
+
+export async function serve(listener: RequestListener): Promise<RunningApp> {
+  const server = createServer(listener);
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  return {
+    port: (server.address() as AddressInfo).port,
+    server,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((done) => server.close(done));
+    },
+  };
+}
+
+/** A promise that a test settles by hand: what a handler waits at. */
+export function signal(): { readonly reached: Promise<void>; readonly fire: () => void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  return { reached: promise, fire: () => resolve() };
+}
