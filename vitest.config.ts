@@ -9,8 +9,8 @@ export default defineConfig({
     // The black-box suites start servers, balancers and clients as processes of their own: more files at
     // once only make them wait for each other on a small machine.
     maxWorkers: 2,
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     teardownTimeout: 10_000,
     reporters: ['default', new TestReporter()],
   },

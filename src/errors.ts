@@ -89,6 +89,8 @@ export const balancerFaults = {
   ownerFull: fault('owner-full', 'balancer', 503, 'The server that holds your session is busy.'),
   queueFull: fault('queue-full', 'balancer', 503, 'All servers are busy.'),
   queueTimeout: fault('queue-timeout', 'balancer', 503, 'All servers are busy.'),
+  sessionFenced: fault('session-fenced', 'balancer', 503, 'Your session has moved to another server. Try again.'),
+  sessionStore: fault('session-store', 'balancer', 503, 'Your session could not be kept safe. Try again.'),
   tooManyConnections: fault('too-many-connections', 'balancer', 503, 'There are too many connections.'),
 } as const;
 

@@ -2,7 +2,6 @@
  * The composition root: the one file that knows everyone. It turns filled options into a balancer on one event loop;
  * `workers/` runs several of them over shared memory.
  */
-import { randomFillSync } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { LimpetOptions, ListenerOptions, PoolOptions } from './config/options.ts';
 import type { Standing } from './fleet/fleet.ts';
@@ -10,11 +9,12 @@ import { Front } from './front.ts';
 import type { HeadLimits, RequestHead } from './http/head.ts';
 import { AccessLog } from './metrics/access-log.ts';
 import { formatAddress, type Net } from './net/socket.ts';
-import { createPool, type PoolSurroundings, type SightServer } from './pools.ts';
+import { type CopySource, createPool, type PoolSurroundings, type SightServer } from './pools.ts';
 import type { Pool, PoolParts } from './proxy/pool.ts';
 import { createRouter } from './proxy/router.ts';
 import { type Route, Work } from './proxy/work.ts';
 import type { Shared } from './shared/memory.ts';
+import { randomWords } from './shared/random-words.ts';
 import { listenerName, type Numbers } from './shared/roster.ts';
 import { sweep } from './table/expiry.ts';
 import { recordsPerPage } from './table/layout.ts';
@@ -29,6 +29,8 @@ export interface LimpetDependencies {
   readonly numbers: Numbers;
   /** From which the names of sessions are hashed for the table. */
   readonly secret: Buffer;
+  /** Left out: no copies of sessions are kept. */
+  readonly copies?: CopySource;
   /** Told what traffic sees of the servers of a pool. */
   readonly see: SightServer;
   /** Told that a pool has room for which exchanges of other workers wait. */
@@ -51,6 +53,7 @@ export class Limpet {
   private readonly deps: LimpetDependencies;
   private readonly clock: Clock;
   private readonly random: () => number;
+  private readonly randomWords = randomWords();
   private readonly wheel: Wheel;
   private readonly accessLog: AccessLog | null;
   private pools = new Map<string, Pool>();
@@ -252,7 +255,7 @@ export class Limpet {
   }
 
   private surroundings({ keys, identify }: LimpetOptions, numbers: Numbers, pool: PoolOptions): PoolSurroundings {
-    const { shared, secret, see, tellRoom, observe = (parts: PoolParts) => parts } = this.deps;
+    const { shared, secret, copies = null, see, tellRoom, observe = (parts: PoolParts) => parts } = this.deps;
     return {
       work: this.createWork({ ...pool.limits, uriBytes: 0 }, () => null),
       shared,
@@ -260,10 +263,11 @@ export class Limpet {
       secret,
       keys,
       identify,
+      copies,
       see,
       tellRoom,
       random: this.random,
-      randomWords: (words) => void randomFillSync(words),
+      randomWords: this.randomWords,
       observe,
     };
   }

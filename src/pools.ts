@@ -5,20 +5,31 @@ import { Chooser } from './balance/chooser.ts';
 import { Homes } from './balance/home.ts';
 import { createPolicy } from './balance/index.ts';
 import { Rendezvous } from './balance/rendezvous.ts';
-import type { PoolAffinity, PoolOptions } from './config/options.ts';
+import type { PoolAffinity, PoolOptions, SessionsOptions } from './config/options.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { serverIds } from './fleet/id.ts';
 import { Server } from './fleet/server.ts';
 import type { Sighting } from './health/passive.ts';
 import { counter } from './metrics/counters.ts';
 import { Pool, type PoolParts } from './proxy/pool.ts';
+import { Rebalance } from './proxy/rebalance.ts';
 import type { Work } from './proxy/work.ts';
 import type { Shared } from './shared/memory.ts';
 import { kindName, type Numbers, poolName, serverName } from './shared/roster.ts';
+import type { Store } from './store/store.ts';
 import { Fingerprints } from './table/fingerprint.ts';
+import type { Clock } from './time/clock.ts';
 
 /** Told what traffic saw of a server, named by pool and position in it. */
 export type SightServer = (pool: string, server: number, sighting: Sighting) => void;
+
+/** Where the copies of sessions are, for pools that have them. */
+export interface CopySource {
+  readonly options: SessionsOptions;
+  readonly store: Store;
+  /** Where servers find the store interface; what it is asked there begins with a server's slot. */
+  readonly url: string;
+}
 
 export interface PoolSurroundings {
   readonly work: Work;
@@ -28,6 +39,8 @@ export interface PoolSurroundings {
   /** Token keys, at least one: the first signs, all verify. */
   readonly keys: readonly Buffer[];
   readonly identify: boolean;
+  /** null: none are kept. */
+  readonly copies: CopySource | null;
   readonly see: SightServer;
   readonly tellRoom: (pool: string) => void;
   readonly random: () => number;
@@ -47,11 +60,15 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
   const placer = new Chooser(new Rendezvous(), fleet, options);
   const borrower = new Chooser(new Rendezvous(), fleet, { maxLoad: 0 });
   const homes = new Homes(fleet.servers);
+  const seconds = () => Math.floor(work.clock.now() / 1000);
+  const rebalance = new Rebalance(options.rebalance, fleet, shared.table, seconds);
   const parts: PoolParts = {
     fleet,
-    affinities: options.affinity.map((affinity) => affinityOf(affinity, name, fleet, around)),
+    affinities: options.affinity.map((affinity) => affinityOf(affinity, options, fleet, around)),
     whenOwnerFails: options.affinity.map(({ whenOwnerFails }) => whenOwnerFails),
     table: shared.table,
+    copies: copiesOf(options, fleet, { ...around, clock: work.clock }),
+    sheds: (owner) => rebalance.sheds(owner),
     choose: (key, tried) => {
       if (fleet.snapshot.panic) shared.counters.add(counter.panic_choices);
       return chooser.choose(key, tried);
@@ -69,8 +86,15 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
   return pool;
 }
 
-function createFleet(options: PoolOptions, { shared, numbers, keys }: PoolSurroundings): Fleet {
-  const { load } = shared;
+/** The servers with the ids by which tokens and stores name them. */
+export function createFleet(
+  options: PoolOptions,
+  {
+    shared: { load },
+    numbers,
+    keys,
+  }: Pick<PoolSurroundings, 'numbers' | 'keys'> & { readonly shared: Pick<Shared, 'load'> },
+): Fleet {
   const names = options.servers.map((server) => server.name);
   const [ids = [], ...older] = keys.map((key) => serverIds(names, key));
   const servers = options.servers.map(
@@ -83,7 +107,7 @@ function createFleet(options: PoolOptions, { shared, numbers, keys }: PoolSurrou
 
 function affinityOf(
   options: PoolAffinity,
-  pool: string,
+  { name: pool, sessions }: PoolOptions,
   { servers }: Fleet,
   { keys, secret, numbers, randomWords }: PoolSurroundings,
 ): Affinity {
@@ -92,10 +116,47 @@ function affinityOf(
     pool,
     keys,
     names: Fingerprints.of(secret, kind),
+    ids: sessions ? Fingerprints.of(secret, `id ${kind}`) : undefined,
+    sessions,
     lifetime: numbers.lifetimes.get(kind) ?? 0,
     idOf: (name) => servers.find((server) => server.name === name)?.id,
     randomWords,
   });
+}
+
+/** A session whose times have no limit: its owner is remembered this long by a store that keeps nothing else of it. */
+const longestClaim = 24 * 3_600_000;
+
+export function copiesOf(
+  { name, sessions, affinity }: PoolOptions,
+  fleet: Fleet,
+  {
+    shared,
+    copies,
+    clock,
+  }: Pick<PoolSurroundings, 'copies'> & {
+    readonly shared: Pick<Shared, 'table' | 'counters'>;
+    readonly clock: Clock;
+  },
+): PoolParts['copies'] {
+  if (!sessions || copies === null) return null;
+  const { options, store, url } = copies;
+  const idle = affinity.map((one) => ('idle' in one && one.idle > 0 ? one.idle : longestClaim));
+  return {
+    pool: name,
+    replication: options.replication,
+    degrade: options.whenStoreFails === 'degrade',
+    timeout: options.timeout,
+    lag: options.lag,
+    secret: options.secret,
+    claimTime: Math.max(...idle),
+    store,
+    table: shared.table,
+    fleet,
+    counters: shared.counters,
+    storeOf: (slot) => `${url}/${slot}`,
+    now: () => Math.floor(clock.now() / 1000),
+  };
 }
 
 /** Only what may change the standing of a server is told: a good answer of one that has no failures is not. */

@@ -34,14 +34,14 @@ async function balancer(faults: Faults = {}): Promise<number> {
   return (open.address() as AddressInfo).port;
 }
 
-const started: Started = { pid: 1, cookies: ['SRV=s1', 'SRV=s2'], setsCookie: true, addsForwardedFor: true };
+const started: Omit<Started, 'pid'> = { cookies: ['SRV=s1', 'SRV=s2'], setsCookie: true, addsForwardedFor: true };
 
 describe('check', () => {
   test('finds nothing wrong with a right one, and takes its cookies', async () => {
     const port = await balancer();
     const cookies = await takeCookies(port);
     expect(cookies.slice(0, 5)).toEqual(['SRV=s1', 'SRV=s2', 'SRV=s3', 'SRV=s4', 'SRV=s1']);
-    expect(await check(port, { ...started, cookies })).toBeNull();
+    expect(await check(port, { ...started, cookies }, 4)).toBeNull();
   });
 
   let turn = 0;
@@ -54,7 +54,7 @@ describe('check', () => {
     ['no cookie for a new client', { setNever: true }, 'a new client gets no cookie'],
     ['no X-Forwarded-For', { forwardedFor: '' }, "X-Forwarded-For is '' instead of '127.0.0.1'"],
   ])('%s is found', async (_, faults, expected) => {
-    expect(await check(await balancer(faults), started)).toContain(expected);
+    expect(await check(await balancer(faults), started, 4)).toContain(expected);
   });
 
   test('a rival said to insert cookies that does not', async () => {

@@ -3,33 +3,41 @@ import { parseCoreList } from './machine.ts';
 import { parseOptions } from './options.ts';
 import { hasSticky } from './rivals/nginx.ts';
 
-const parse = (...args: string[]) => parseOptions(args, ['relay', 'haproxy', 'nginx']);
+const rivals = { all: ['relay', 'haproxy', 'nginx'], short: ['relay', 'haproxy'], full: ['nginx'], smoke: ['relay'] };
+const workloads = { all: ['get', 'post', 'memory'], short: ['get'], full: ['get', 'post'], smoke: ['post'] };
+const parse = (...args: string[]) => parseOptions(args, rivals, workloads);
 
 describe('parseOptions', () => {
   test('defaults', () => {
     expect(parse()).toEqual({
       rounds: 5,
-      seconds: 3,
-      warmup: 2,
+      seconds: 0.4,
       connections: 64,
-      only: ['relay', 'haproxy', 'nginx'],
+      only: ['relay', 'haproxy'],
+      workloads: ['get'],
+      against: null,
+      full: false,
       smoke: false,
       write: false,
     });
   });
 
-  test('--smoke is one round of a second', () => {
-    expect(parse('--smoke')).toMatchObject({ rounds: 1, seconds: 1, warmup: 1, smoke: true });
+  test('--full has more of everything, --smoke a moment of little', () => {
+    expect(parse('--full')).toMatchObject({ seconds: 2, only: ['nginx'], workloads: ['get', 'post'] });
+    expect(parse('--smoke')).toMatchObject({ rounds: 1, seconds: 0.2, only: ['relay'], workloads: ['post'] });
   });
 
-  test('--only keeps the order of the report', () => {
+  test('--only and --workloads keep the order of the report', () => {
     expect(parse('--only', 'nginx,relay').only).toEqual(['relay', 'nginx']);
+    expect(parse('--workloads', 'memory,get').workloads).toEqual(['get', 'memory']);
   });
 
   test.each([
     [['--only', 'apache'], 'the rivals are relay, haproxy, nginx'],
+    [['--workloads', 'put'], 'the workloads are get, post, memory'],
     [['--rounds', '0'], 'whole number from 1'],
-    [['--seconds', '1.5'], 'whole number'],
+    [['--rounds', '1.5'], 'whole number'],
+    [['--seconds', '0.01'], 'number from 0.1'],
     [['--connections', '64x'], 'whole number'],
     [['--smoke', '--write'], 'says nothing about speed'],
     [['--fast'], '--fast'],

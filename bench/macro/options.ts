@@ -5,30 +5,44 @@ export interface BenchOptions {
   readonly rounds: number;
   /** Load of each round, per rival. */
   readonly seconds: number;
-  /** Load before the first round, per rival, not counted. */
-  readonly warmup: number;
   readonly connections: number;
   /** Keys of the rivals that take part. */
   readonly only: readonly string[];
+  /** Names of the workloads. */
+  readonly workloads: readonly string[];
+  /** Commit whose Limpet takes part as one more rival. */
+  readonly against: string | null;
+  readonly full: boolean;
   readonly smoke: boolean;
   /** Put the result into docs/benchmarks.md. */
   readonly write: boolean;
 }
 
-export const usage = `npm run bench -- [options]
+export const usage = `npm run bench -- [options]        the main rivals and workloads, under five minutes
+npm run bench:full -- [options]   all of them, about an hour
 
-  --rounds N        rounds, each rival once in each (5)
-  --seconds S       load of a round per rival (3)
-  --connections C   kept-alive client connections (64)
-  --only a,b        only these rivals
-  --smoke           one round of one second: does the benchmark itself work?
-  --write           also rewrite the result in docs/benchmarks.md
+  --rounds N          rounds, each rival once in each (5)
+  --seconds S         load of a round per rival (0.4, full: 2)
+  --connections C     client connections where the workload does not say (64)
+  --only a,b          only these rivals
+  --workloads a,b     only these workloads; \`memory\` (10 million requests each) runs only when it is named
+  --against REV       one more rival: Limpet on Bun as it was at that commit
+  --smoke             a moment of each family of workloads: does the benchmark itself work?
+  --write             also rewrite the result in docs/benchmarks.md and its chart
 
-BENCH_HAPROXY, BENCH_NGINX: another binary for that rival.
+BENCH_HAPROXY, BENCH_NGINX, BENCH_CADDY, BENCH_APACHE: another binary for that rival.
 `;
 
+/** What there is to choose from, and what is chosen when nobody says. */
+export interface Choice {
+  readonly all: readonly string[];
+  readonly short: readonly string[];
+  readonly full: readonly string[];
+  readonly smoke: readonly string[];
+}
+
 /** Throws an error with a plain message when the arguments make no sense. */
-export function parseOptions(args: readonly string[], rivals: readonly string[]): BenchOptions {
+export function parseOptions(args: readonly string[], rivals: Choice, workloads: Choice): BenchOptions {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -36,31 +50,45 @@ export function parseOptions(args: readonly string[], rivals: readonly string[])
       seconds: { type: 'string' },
       connections: { type: 'string', default: '64' },
       only: { type: 'string' },
+      workloads: { type: 'string' },
+      against: { type: 'string' },
+      full: { type: 'boolean', default: false },
       smoke: { type: 'boolean', default: false },
       write: { type: 'boolean', default: false },
     },
   });
-  const { smoke, write } = values;
-  if (smoke && write) throw new Error('--write with --smoke: one second says nothing about speed');
-  const only = values.only?.split(',') ?? rivals;
-  for (const name of only) {
-    if (!rivals.includes(name)) throw new Error(`--only ${name}: the rivals are ${rivals.join(', ')}`);
-  }
+  const { full, smoke, write } = values;
+  if (smoke && write) throw new Error('--write with --smoke: a moment says nothing about speed');
+  const usual = (choice: Choice) => (smoke ? choice.smoke : full ? choice.full : choice.short);
   return {
-    rounds: wholeNumber('--rounds', values.rounds ?? (smoke ? '1' : '5'), 1000),
-    seconds: wholeNumber('--seconds', values.seconds ?? (smoke ? '1' : '3'), 3600),
-    warmup: smoke ? 1 : 2,
-    connections: wholeNumber('--connections', values.connections, 10_000),
-    only: rivals.filter((name) => only.includes(name)),
+    rounds: numberOf('--rounds', values.rounds ?? (smoke ? '1' : '5'), 1, 1000),
+    seconds: numberOf('--seconds', values.seconds ?? (smoke ? '0.2' : full ? '2' : '0.4'), 0.1, 3600),
+    connections: numberOf('--connections', values.connections, 1, 10_000),
+    only: chosen('--only', 'rivals', values.only, rivals.all) ?? usual(rivals),
+    workloads: chosen('--workloads', 'workloads', values.workloads, workloads.all) ?? usual(workloads),
+    against: values.against ?? null,
+    full,
     smoke,
     write,
   };
 }
 
-function wholeNumber(option: string, text: string, most: number): number {
+/** In the order of the report, whatever the order on the command line. */
+function chosen(option: string, what: string, text: string | undefined, all: readonly string[]): string[] | null {
+  if (text === undefined) return null;
+  const names = text.split(',');
+  for (const name of names) {
+    if (!all.includes(name)) throw new Error(`${option} ${name}: the ${what} are ${all.join(', ')}`);
+  }
+  return all.filter((name) => names.includes(name));
+}
+
+/** A whole number, unless the least one is not. */
+function numberOf(option: string, text: string, least: number, most: number): number {
   const value = Number(text);
-  if (!/^\d+$/.test(text) || value < 1 || value > most) {
-    throw new Error(`${option} ${text}: expected a whole number from 1 to ${most}`);
+  const whole = Number.isInteger(least);
+  if (!/^\d+(\.\d+)?$/.test(text) || value < least || value > most || (whole && !Number.isInteger(value))) {
+    throw new Error(`${option} ${text}: expected a ${whole ? 'whole ' : ''}number from ${least} to ${most}`);
   }
   return value;
 }

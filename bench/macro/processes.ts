@@ -1,4 +1,4 @@
-/** Child processes pinned to a core, each with its own process group and log, all gone when the benchmark ends. */
+/** Child processes pinned to cores, each with its own process group and log, all gone when the benchmark ends. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { accessSync, chmodSync, constants, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -83,7 +83,7 @@ export function capture(command: string, args: readonly string[]): string {
 
 export interface StartOptions {
   readonly name: string;
-  readonly core: number;
+  readonly cores: readonly number[];
   readonly dir: string;
   readonly command: string;
   readonly args: readonly string[];
@@ -91,13 +91,13 @@ export interface StartOptions {
 }
 
 /**
- * Starts a long-lived process in the foreground on one core, in `dir`, where it may leave files. `taskset` becomes
+ * Starts a long-lived process in the foreground on its cores, in `dir`, where it may leave files. `taskset` becomes
  * the program: the pid is its own.
  */
-export function startPinned({ name, core, dir, command, args, env }: StartOptions): Running {
+export function startPinned({ name, cores, dir, command, args, env }: StartOptions): Running {
   const log = join(dir, `${name}.log`);
   const output = openSync(log, 'a');
-  const child = spawn('taskset', ['-c', String(core), command, ...args], {
+  const child = spawn('taskset', ['-c', cores.join(), command, ...args], {
     cwd: dir,
     detached: true,
     stdio: ['ignore', output, output],
@@ -111,6 +111,14 @@ export function startPinned({ name, core, dir, command, args, env }: StartOption
     running.delete(one);
   });
   return one;
+}
+
+/** Ends every process that was started in `directory` or below; resolves when they are gone. */
+export async function endBelow(directory: string): Promise<void> {
+  const inside = [...running].filter(({ log }) => log.startsWith(`${directory}/`));
+  const gone = inside.map(({ child }) => new Promise((resolve) => child.once('exit', resolve)));
+  for (const { pid } of inside) killGroup(pid);
+  await Promise.all(gone);
 }
 
 /** Waits until each port accepts. Throws with the end of the process's log when it ends or takes 15 seconds. */

@@ -1,29 +1,31 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type Round, type Row, renderMarkdown, renderText, replaceSection, spread, tableOf } from './report.ts';
+import { requests } from './kinds.ts';
+import { medianOf, type Row, renderMarkdown, renderText, replaceSection, spread, tableOf } from './report.ts';
+import type { Round } from './workload.ts';
 
 const round = (total: number): Round => ({
-  requests: 1000,
-  requestsPerSecond: 1e6 / total,
+  perSecond: 1e6 / total,
+  perCpuSecond: 1e6 / total,
   p50: 1,
   p99: 2,
+  p999: 3,
   user: total / 4,
   system: (total * 3) / 4,
   total,
   busy: 0.98,
+  resident: 12_340_000,
 });
 
 const measured = (key: string, ...totals: number[]): Row => ({
   key,
   name: key,
-  version: '1.0',
-  outcome: { state: 'measured', rounds: totals.map(round), residentBytes: 12_340_000 },
+  outcome: { state: 'measured', rounds: totals.map(round) },
 });
 
 const absent: Row = {
   key: 'nginx',
   name: 'nginx',
-  version: '-',
   outcome: { state: 'absent', reason: 'no nginx | here' },
 };
 
@@ -52,7 +54,7 @@ describe('spread', () => {
 });
 
 describe('tableOf', () => {
-  const [header, ...rows] = tableOf([
+  const [header, ...rows] = tableOf(requests, [
     measured('relay', 20),
     measured('haproxy', 30, 50, 40),
     measured('limpet', 36),
@@ -68,16 +70,24 @@ describe('tableOf', () => {
   });
 
   test('no ratio against a rival without figures', () => {
-    expect(cell(2, '/ nginx')).toBe('-');
+    expect(header).not.toContain('/ nginx');
+    expect(header).not.toContain('/ http-proxy');
   });
 
   test('a rival without figures says why', () => {
-    expect(rows[3]).toEqual(['nginx', '-', 'absent: no nginx | here']);
+    expect(rows[3]).toEqual(['nginx', 'absent: no nginx | here']);
   });
 });
 
+test('medianOf is null without figures', () => {
+  const rows = [measured('relay', 20, 22, 90), absent];
+  expect(medianOf(rows, 'relay', 'total')).toBe(22);
+  expect(medianOf(rows, 'nginx', 'total')).toBeNull();
+  expect(medianOf(rows, 'caddy', 'total')).toBeNull();
+});
+
 describe('rendering', () => {
-  const table = tableOf([measured('relay', 20.04), measured('limpet-bun', 100), absent]);
+  const table = tableOf(requests, [measured('relay', 20.04), measured('limpet-bun', 100), absent]);
 
   test('text columns end at the same place', () => {
     const [head, first, second] = renderText(table).split('\n');

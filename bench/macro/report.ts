@@ -1,21 +1,9 @@
 /** From rounds to medians, ratios and tables. Pure: nothing here measures or writes. */
-
-export interface Round {
-  readonly requests: number;
-  readonly requestsPerSecond: number;
-  /** Milliseconds. */
-  readonly p50: number;
-  readonly p99: number;
-  /** Microseconds of CPU time per request. */
-  readonly user: number;
-  readonly system: number;
-  readonly total: number;
-  /** Share of its core that the rival used: well under 1, and the load generator was the limit, not the rival. */
-  readonly busy: number;
-}
+import type { Column, Kind } from './kinds.ts';
+import type { Figure, Round } from './workload.ts';
 
 export type Outcome =
-  | { readonly state: 'measured'; readonly rounds: readonly Round[]; readonly residentBytes: number }
+  | { readonly state: 'measured'; readonly rounds: readonly Round[] }
   /** absent: cannot run here. wrong: answered wrongly, not timed. failed: errors under load. */
   | { readonly state: 'absent' | 'wrong' | 'failed'; readonly reason: string };
 
@@ -23,7 +11,6 @@ export interface Row {
   /** Its key for `--only`. */
   readonly key: string;
   readonly name: string;
-  readonly version: string;
   readonly outcome: Outcome;
 }
 
@@ -41,69 +28,68 @@ export function spread(values: readonly number[]): Spread {
   return { median: (low + high) / 2, min: sorted[0]!, max: sorted.at(-1)! };
 }
 
-export function spreadOf(rounds: readonly Round[], field: keyof Round): Spread {
-  return spread(rounds.map((round) => round[field]));
+export function spreadOf(rounds: readonly Round[], figure: Figure): Spread {
+  return spread(rounds.map((round) => round[figure] ?? Number.NaN));
 }
 
-const header = [
-  ['proxy', 'version'],
-  ['CPU us/req', 'min-max', 'user', 'system'],
-  ['/ HAProxy', '/ nginx', '/ floor'],
-  ['req/s', 'min-max', 'core busy', 'p50 ms', 'p99 ms', 'RSS MB'],
-].flat();
+/** The median of a row's figure, or null when it was not measured. */
+export function medianOf(rows: readonly Row[], key: string, figure: Figure): number | null {
+  const outcome = rows.find((row) => row.key === key)?.outcome;
+  return outcome?.state === 'measured' ? spreadOf(outcome.rounds, figure).median : null;
+}
 
-/** Columns from here on are numbers. */
-const firstNumber = 2;
+/** Those that all others are compared with, where they take part. */
+const against = [
+  { key: 'haproxy', title: '/ HAProxy' },
+  { key: 'nginx', title: '/ nginx' },
+  { key: 'relay', title: '/ floor' },
+  { key: 'http-proxy', title: '/ http-proxy' },
+];
 
 /** One line per rival; a rival without figures says why instead. */
-export function tableOf(rows: readonly Row[]): string[][] {
-  const against = ['haproxy', 'nginx', 'relay'].map((key) => totalOf(rows.find((row) => row.key === key)));
-  return [header, ...rows.map((row) => cellsOf(row, against))];
+export function tableOf({ headline, columns }: Kind, rows: readonly Row[]): string[][] {
+  const others = against.flatMap(({ key, title }) => {
+    const median = medianOf(rows, key, headline.figure);
+    return median === null ? [] : [{ title, median }];
+  });
+  const header = ['proxy', ...titles(headline), ...others.map(({ title }) => title), ...columns.flatMap(titles)];
+  const lines = rows.map(({ name, outcome }) => {
+    if (outcome.state !== 'measured') return [name, `${outcome.state}: ${outcome.reason}`];
+    const { median } = spreadOf(outcome.rounds, headline.figure);
+    const ratios = others.map((other) => (median / other.median).toFixed(2));
+    const cells = (column: Column) => cellsOf(column, outcome.rounds);
+    return [name, ...cells(headline), ...ratios, ...columns.flatMap(cells)];
+  });
+  return [header, ...lines];
 }
 
-function totalOf(row: Row | undefined): number | null {
-  return row?.outcome.state === 'measured' ? spreadOf(row.outcome.rounds, 'total').median : null;
+function titles({ title, spread }: Column): string[] {
+  return spread ? [title, 'min-max'] : [title];
 }
 
-function cellsOf({ name, version, outcome }: Row, against: readonly (number | null)[]): string[] {
-  if (outcome.state !== 'measured') return [name, version, `${outcome.state}: ${outcome.reason}`];
-  const of = (field: keyof Round) => spreadOf(outcome.rounds, field);
-  const total = of('total');
-  const rate = of('requestsPerSecond');
-  return [
-    name,
-    version,
-    total.median.toFixed(1),
-    `${total.min.toFixed(1)}-${total.max.toFixed(1)}`,
-    of('user').median.toFixed(1),
-    of('system').median.toFixed(1),
-    ...against.map((other) => (other === null ? '-' : (total.median / other).toFixed(2))),
-    rate.median.toFixed(0),
-    `${rate.min.toFixed(0)}-${rate.max.toFixed(0)}`,
-    `${(of('busy').median * 100).toFixed(0)} %`,
-    of('p50').median.toFixed(2),
-    of('p99').median.toFixed(2),
-    (outcome.residentBytes / 1e6).toFixed(1),
-  ];
+function cellsOf({ figure, unit = 1, digits, spread }: Column, rounds: readonly Round[]): string[] {
+  const { median, min, max } = spreadOf(rounds, figure);
+  const text = (value: number) => (value / unit).toFixed(digits);
+  return spread ? [text(median), `${text(min)}-${text(max)}`] : [text(median)];
 }
 
-/** Aligned columns for a terminal: text to the left, numbers to the right. */
+/** Aligned columns for a terminal: the name to the left, numbers to the right, a reason as it is. */
 export function renderText(table: readonly (readonly string[])[]): string {
-  const widths = header.map((_, column) =>
-    Math.max(...table.filter((cells) => cells.length === header.length).map((cells) => cells[column]!.length)),
-  );
-  for (const column of [0, 1]) widths[column] = Math.max(...table.map((cells) => cells[column]!.length));
+  const header = table[0] ?? [];
+  const whole = table.filter((cells) => cells.length === header.length);
+  const widths = header.map((_, column) => Math.max(...whole.map((cells) => cells[column]!.length)));
+  widths[0] = Math.max(...table.map((cells) => cells[0]!.length));
   const line = (cells: readonly string[]) =>
-    cells.map((cell, column) => (column < firstNumber ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)));
+    cells.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)));
   return table.map((cells) => line(cells).join('  ').trimEnd()).join('\n');
 }
 
 export function renderMarkdown(table: readonly (readonly string[])[]): string {
-  const [head = [], ...rows] = table;
+  const [header = [], ...rows] = table;
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  const rule = header.map((_, column) => (column < firstNumber ? '---' : '---:'));
+  const rule = header.map((_, column) => (column === 0 ? '---' : '---:'));
   const filled = rows.map((cells) => header.map((_, column) => (cells[column] ?? '').replaceAll('|', '\\|')));
-  return [line(head), line(rule), ...filled.map(line)].join('\n');
+  return [line(header), line(rule), ...filled.map(line)].join('\n');
 }
 
 /** The document with what stands between the markers replaced. Throws when it has no such pair. */

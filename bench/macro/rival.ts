@@ -1,12 +1,25 @@
 /** What the benchmark needs from a proxy that it measures: one file per rival in rivals/. */
 
+/** The surroundings of a workload. Rivals are started anew for each one. */
+export interface Stage {
+  /** nginx returns fixed bodies and files; origin reads whole request bodies and echoes WebSocket messages. */
+  readonly backend: 'nginx' | 'origin';
+  /** Servers in the pool. Above four they are more addresses of the same four: all of 127.0.0.0/8, origin only. */
+  readonly servers: number;
+  /** Threads or processes of the rival, each with a core. */
+  readonly workers: number;
+  /** Idle connections that it has to hold; left out, few. */
+  readonly idle?: number;
+}
+
 export interface Place {
   /** The loopback port the rival has to listen on. */
   readonly port: number;
-  /** Loopback ports of the servers s1, s2, ... behind it. */
-  readonly servers: readonly number[];
-  /** The one core it may use. */
-  readonly core: number;
+  /** Addresses, `127.0.0.1:PORT`, of the servers s1, s2, ... behind it. */
+  readonly servers: readonly string[];
+  /** The cores it may use. */
+  readonly cores: readonly number[];
+  readonly workers: number;
   /** A directory of its own for its config; removed after the run. */
   readonly dir: string;
 }
@@ -14,7 +27,7 @@ export interface Place {
 export interface Started {
   /** Root of the process tree whose CPU time and memory count. */
   readonly pid: number;
-  /** `Cookie` values that are valid sticky cookies here, each of another client. The load uses the first. */
+  /** `Cookie` values that are valid sticky cookies here, each of another client. */
   readonly cookies: readonly string[];
   /** A client without a cookie gets one. False: the rival only hashes what the client brings. */
   readonly setsCookie: boolean;
@@ -26,6 +39,8 @@ export interface Rival {
   readonly name: string;
   /** Why it cannot run here, or null. */
   available(): string | null;
+  /** Why it cannot take part at this stage; null, or no such method, when it can. */
+  lacks?(stage: Stage): string | null;
   /** Version, and how it does affinity where that differs between versions. */
   version(): string;
   /** Resolves when it accepts connections. Rejects with what it said when it did not start. */
@@ -36,3 +51,8 @@ export const cookieName = 'SRV';
 
 /** Clients whose cookies are taken before the run: enough that a balancer which uses one server only is found out. */
 export const clients = 16;
+
+/** What programs of one thread say of a stage with more. */
+export function onlyOneThread({ workers }: Stage): string | null {
+  return workers === 1 ? null : 'one thread';
+}

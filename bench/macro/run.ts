@@ -4,208 +4,137 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { backendProgram, startBackend } from './backend.ts';
-import { check } from './check.ts';
-import { cpuTime, residentBytes } from './cpu.ts';
-import { type Cores, chooseCores, describeMachine } from './machine.ts';
+import { rivalAt } from './against.ts';
+import { backendProgram } from './backend.ts';
+import { chartOf } from './chart.ts';
+import { type Contest, messageOf, openContest } from './contenders.ts';
+import { commandOf, type Report, type Result, sectionOf } from './document.ts';
+import { chooseCores, describeMachine } from './machine.ts';
+import { measure } from './measure.ts';
 import { type BenchOptions, parseOptions, usage } from './options.ts';
-import { endWithThisProcess, findProgram, freePorts, projectRoot, temporaryDirectory } from './processes.ts';
-import { type Outcome, type Round, type Row, renderMarkdown, renderText, replaceSection, tableOf } from './report.ts';
-import type { Started } from './rival.ts';
-import { rivals } from './rivals/index.ts';
+import { endWithThisProcess, findProgram, projectRoot } from './processes.ts';
+import { medianOf, renderText, replaceSection, tableOf } from './report.ts';
+import type { Rival } from './rival.ts';
+import { mainRivals, rivals } from './rivals/index.ts';
 import type { Workload } from './workload.ts';
-import { workloads } from './workloads/index.ts';
+import { smokeWorkloads, workloads } from './workloads/index.ts';
 
-/** A rival that answers correctly and waits for its turns. */
-interface Contender {
-  readonly key: string;
-  readonly version: string;
-  readonly port: number;
-  readonly started: Started;
-}
+/** Seconds of load before the first round of a rival that has just been started. */
+const warmup = 2;
 
-async function main(options: BenchOptions): Promise<number> {
+async function main(options: BenchOptions, args: readonly string[]): Promise<number> {
   const machine = describeMachine();
   const cores = chooseCores();
   console.log(`${machine.cpu}, ${machine.cores} cores, Linux ${machine.kernel}; load average ${machine.loadBefore}`);
-  console.log(`the proxy under load on core ${cores.proxy}, wrk and the servers on core ${cores.load}`);
+  console.log(`the proxy under load on core ${cores.proxy}, the load and the servers on core ${cores.load}`);
   if (cores.proxy === cores.load)
     console.log('only one core here: the proxy shares it with the load, req/s say little');
 
-  const { contenders, outOfTheRace } = await prepare(options, cores);
-  const results: { workload: string; title: string; rows: Row[] }[] = [];
-  for (const workload of workloads) {
-    const measured = await measure(workload, contenders, options, cores);
-    const rows = options.only.map((key) => measured.get(key) ?? outOfTheRace.get(key)!);
-    console.log(`\n${workload.title}, ${options.connections} connections\n\n${renderText(tableOf(rows))}`);
-    results.push({ workload: workload.name, title: workload.title, rows });
+  const chosen = new Map<string, Rival>(options.only.map((key) => [key, rivals[key]!]));
+  if (options.against !== null) {
+    const { key, rival } = rivalAt(options.against);
+    chosen.set(key, rival);
   }
+  const results: Result[] = [];
+  const saturation = () => {
+    const rows = results.find(({ workload }) => workload === 'sticky-get')?.rows ?? [];
+    const rate = medianOf(rows, 'haproxy', 'perSecond');
+    if (rate === null) throw new Error('it needs the rate of HAProxy in sticky-get, measured before in the same run');
+    return rate;
+  };
 
-  const report = { date: new Date().toISOString(), command: commandOf(options), machine, cores, options, results };
-  mkdirSync(join(projectRoot, 'bench/results'), { recursive: true });
-  writeFileSync(join(projectRoot, 'bench/results/latest.json'), `${JSON.stringify(report, null, 2)}\n`);
-  if (options.write) {
-    const document = join(projectRoot, 'docs/benchmarks.md');
-    writeFileSync(document, replaceSection(readFileSync(document, 'utf8'), sectionOf(report)));
-    console.log('\nwritten to docs/benchmarks.md');
+  const stages = new Stages(({ stage, fresh }) =>
+    openContest(chosen, stage, cores, fresh || options.smoke ? 0 : warmup),
+  );
+  for (const workload of workloads.filter(({ name }) => options.workloads.includes(name))) {
+    const { name, title, kind } = workload;
+    console.log(`\n${title} (${name})`);
+    const conditions = { ...options, warming: !options.smoke, core: cores.load, saturation };
+    const rows = await measure(workload, chosen, conditions, () => stages.open(workload));
+    console.log(renderText(tableOf(kind, rows)));
+    results.push({ workload: name, title, kind, rows });
   }
-  const bad = results.flatMap(({ rows }) => rows).some(({ outcome }) => /wrong|failed/.test(outcome.state));
+  await stages.close();
+
+  const versions = [...chosen.values()]
+    .filter((rival) => rival.available() === null)
+    .map((rival) => ({ name: rival.name, version: rival.version() }));
+  const date = new Date().toISOString();
+  keep({ date, command: commandOf(options, args), machine, cores, options, versions, results });
+  const bad = results.flatMap(({ rows }) => rows).some(({ outcome }) => outcome.state === 'wrong');
   return bad ? 1 : 0;
 }
 
-/** Starts and checks every rival; those that cannot take part get their row here. */
-async function prepare(options: BenchOptions, cores: Cores) {
-  const directory = temporaryDirectory();
-  const servers = await startBackend(cores.load, directory);
-  const outOfTheRace = new Map<string, Row>();
-  const contenders: Contender[] = [];
-  for (const key of options.only) {
-    const rival = rivals[key]!;
-    const leaveOut = (version: string, outcome: Outcome) =>
-      outOfTheRace.set(key, { key, name: rival.name, version, outcome });
-    const reason = rival.available();
-    if (reason !== null) {
-      leaveOut('-', { state: 'absent', reason });
-      continue;
-    }
-    let version = '-';
-    try {
-      version = rival.version();
-      const dir = join(directory, key);
-      mkdirSync(dir);
-      const [port = 0] = await freePorts(1);
-      const started = await rival.start({ port, servers, core: cores.proxy, dir });
-      const wrong = await check(port, started);
-      if (wrong === null) contenders.push({ key, version, port, started });
-      else leaveOut(version, { state: 'wrong', reason: wrong });
-    } catch (error) {
-      leaveOut(version, { state: 'wrong', reason: messageOf(error) });
-    }
+/** One contest at a time, kept for as long as workloads ask for the same stage. */
+class Stages {
+  readonly #start: (workload: Workload) => Promise<Contest>;
+  #now: { readonly key: string; readonly contest: Contest } | null = null;
+
+  constructor(start: (workload: Workload) => Promise<Contest>) {
+    this.#start = start;
   }
-  return { contenders, outOfTheRace };
-}
 
-/** All rounds of one workload. A rival with an error under load is out: half a result would look like a whole one. */
-async function measure(workload: Workload, contenders: readonly Contender[], options: BenchOptions, cores: Cores) {
-  const rounds = new Map<string, Round[]>(contenders.map(({ key }) => [key, []]));
-  const failed = new Map<string, string>();
-  for (let round = 0; round <= options.rounds; round += 1) {
-    const warming = round === 0;
-    // Each round begins with another rival, so that none always follows the same one.
-    const turn = round % Math.max(1, contenders.length);
-    for (const contender of [...contenders.slice(turn), ...contenders.slice(0, turn)]) {
-      if (failed.has(contender.key)) continue;
-      try {
-        const result = await measureOnce(
-          workload,
-          contender,
-          options,
-          warming ? options.warmup : options.seconds,
-          cores,
-        );
-        if (!warming) rounds.get(contender.key)!.push(result);
-      } catch (error) {
-        failed.set(contender.key, messageOf(error));
-      }
-    }
-    process.stderr.write(warming ? 'warm' : ` ${round}/${options.rounds}`);
+  async open(workload: Workload): Promise<Contest> {
+    const { stage, fresh } = workload;
+    const key = JSON.stringify(stage);
+    if (this.#now?.key === key && !fresh) return this.#now.contest;
+    await this.close();
+    const contest = await this.#start(workload);
+    if (!fresh) this.#now = { key, contest };
+    return contest;
   }
-  process.stderr.write('\n');
-  const rows = contenders.map(({ key, version, started }): Row => {
-    const reason = failed.get(key);
-    const outcome: Outcome =
-      reason === undefined
-        ? { state: 'measured', rounds: rounds.get(key)!, residentBytes: residentBytes(started.pid) }
-        : { state: 'failed', reason };
-    return { key, name: rivals[key]!.name, version, outcome };
-  });
-  return new Map(rows.map((row) => [row.key, row]));
+
+  async close(): Promise<void> {
+    await this.#now?.contest.close();
+    this.#now = null;
+  }
 }
 
-async function measureOnce(
-  workload: Workload,
-  { port, started }: Contender,
-  { connections }: BenchOptions,
-  seconds: number,
-  cores: Cores,
-): Promise<Round> {
-  const before = cpuTime(started.pid);
-  const begun = performance.now();
-  const load = await workload.run({ port, cookie: started.cookies[0]!, core: cores.load, connections, seconds });
-  const elapsed = (performance.now() - begun) * 1000;
-  const after = cpuTime(started.pid);
-  if (load.error !== null) throw new Error(load.error);
-  const [user, system] = [after.user - before.user, after.system - before.system];
-  return {
-    requests: load.requests,
-    requestsPerSecond: load.requestsPerSecond,
-    p50: load.p50,
-    p99: load.p99,
-    user: user / load.requests,
-    system: system / load.requests,
-    total: (user + system) / load.requests,
-    busy: (user + system) / elapsed,
-  };
-}
-
-interface Report {
-  readonly date: string;
-  readonly command: string;
-  readonly machine: ReturnType<typeof describeMachine>;
-  readonly cores: Cores;
-  readonly options: BenchOptions;
-  readonly results: readonly { readonly title: string; readonly rows: readonly Row[] }[];
-}
-
-/** A load average above this before the start means that something else was running. */
-const quiet = 0.5;
-
-function sectionOf({ date, command, machine, cores, options, results }: Report): string {
-  const noise =
-    machine.loadBefore > quiet
-      ? `\n- Load average before the start: ${machine.loadBefore.toFixed(1)}. Other programs ran: compare rows, not runs.`
-      : '';
-  const tables = results.map(({ title, rows }) => `### ${title}\n\n${renderMarkdown(tableOf(rows))}`);
-  return `
-${tables.join('\n\n')}
-
-- ${date.slice(0, 10)}, ${machine.cpu}, ${machine.cores} cores, Linux ${machine.kernel}.
-- Proxy on core ${cores.proxy}; wrk and the servers on core ${cores.load}; ${options.connections} connections.
-- Interleaved rounds: ${options.rounds}, of ${options.seconds} s for each rival; medians.${noise}
-- Repeat it with \`${command}\`.
-`;
-}
-
-/** Names the variables that chose a binary, not the paths: those are of this machine only. */
-function commandOf({ rounds, seconds, connections, only }: BenchOptions): string {
-  const variables = ['BENCH_HAPROXY', 'BENCH_NGINX'].filter((name) => process.env[name]).map((name) => `${name}=... `);
-  const options = [`--rounds ${rounds}`, `--seconds ${seconds}`, `--connections ${connections}`];
-  if (only.length < Object.keys(rivals).length) options.push(`--only ${only.join(',')}`);
-  return `${variables.join('')}npm run bench -- ${options.join(' ')}`;
-}
-
-function messageOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).replaceAll('\n', ' ');
+function keep(report: Report): void {
+  if (report.options.smoke) return;
+  mkdirSync(join(projectRoot, 'bench/results'), { recursive: true });
+  writeFileSync(join(projectRoot, 'bench/results/latest.json'), `${JSON.stringify(report, null, 2)}\n`);
+  if (!report.options.write) return;
+  const document = join(projectRoot, 'docs/benchmarks.md');
+  writeFileSync(document, replaceSection(readFileSync(document, 'utf8'), sectionOf(report)));
+  writeFileSync(join(projectRoot, 'docs/benchmarks.svg'), chartOf(report.results));
+  console.log('\nwritten to docs/benchmarks.md and docs/benchmarks.svg');
 }
 
 /** What the benchmark itself cannot do without; the rivals say for themselves what they need. */
 function missing(): string | null {
   if (process.platform !== 'linux') return 'it reads CPU time from /proc: Linux only';
-  const programs = ['wrk', 'taskset'].filter((name) => findProgram(name) === null);
+  const programs = ['cc', 'taskset'].filter((name) => findProgram(name) === null);
   if (backendProgram() === null) programs.push('nginx');
-  return programs.length === 0 ? null : `it needs ${programs.join(', ')} (Debian: apt-get install wrk nginx haproxy)`;
+  return programs.length === 0 ? null : `it needs ${programs.join(', ')} (Debian: apt-get install gcc libc6-dev nginx)`;
 }
 
-/** The exit code: 0 measured, 1 a rival was wrong or failed, 2 the benchmark could not run. */
+function choices() {
+  const named = (...when: Workload['when'][]) =>
+    workloads.filter((one) => when.includes(one.when)).map((one) => one.name);
+  const keys = Object.keys(rivals);
+  return {
+    rivals: { all: keys, short: mainRivals, full: keys, smoke: ['haproxy', 'limpet-bun', 'limpet-node'] },
+    workloads: {
+      all: workloads.map(({ name }) => name),
+      short: named('always'),
+      full: named('always', 'full'),
+      smoke: smokeWorkloads,
+    },
+  };
+}
+
+/** The exit code: 0 measured, 1 a rival was wrong, 2 the benchmark could not run. */
 async function command(args: readonly string[]): Promise<number> {
+  const all = choices();
   if (args.includes('--help')) {
-    console.log(usage);
+    console.log(`${usage}\nrivals: ${all.rivals.all.join(' ')}\nworkloads: ${all.workloads.all.join(' ')}`);
     return 0;
   }
   try {
-    const options = parseOptions(args, Object.keys(rivals));
+    const options = parseOptions(args, all.rivals, all.workloads);
     const reason = missing();
-    if (reason === null) return await main(options);
+    if (reason === null) return await main(options, args);
     console.log(`the benchmark did not run: ${reason}`);
     // A smoke test on a machine without the tools has nothing to say; asked for figures, it is an error.
     return options.smoke ? 0 : 2;

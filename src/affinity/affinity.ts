@@ -29,7 +29,7 @@ export class Session {
   key = 0;
   /**
    * Session id, 128 bits in four unsigned words; all 0 when there is none. The first two are what the table knows it by.
-   * Of a session of kind `key` there are only these two: a keyed hash of the client's key.
+   * Of a session of kind `key` they are a keyed hash of the client's key, and the other two a second one, in pools that need it.
    */
   sid0 = 0;
   sid1 = 0;
@@ -49,6 +49,23 @@ export class Session {
   /** The table counts this exchange among those of the session that run now. */
   entered = false;
 
+  // In pools whose servers speak the session protocol:
+  /** Why it comes to its server: it is new there, lives there, its owner failed, or it left its owner. */
+  reason: 'new' | 'held' | 'rebind' | 'move' = 'new';
+  /** Version of the copy that the store is known to keep; 0: none. */
+  version = 0;
+  /** The store may not know its owner yet: it has to, before this exchange may go there. */
+  claiming = false;
+  /** The table does not know it, so the store has to be asked; `asked`: it was. */
+  unknown = false;
+  asked = false;
+  /** The store failed, and this exchange goes on without it. */
+  alone = false;
+  /** The client has to be told now, or the session is lost to it. */
+  owed = false;
+  /** At a server that is not its owner, which must not take it for its own. */
+  lent = false;
+
   /** Forgets all but the reader: what one affinity may do on failing, so that the next finds a clean sheet. */
   clear(): void {
     this.affinity = null;
@@ -64,6 +81,14 @@ export class Session {
     this.changed = false;
     this.fresh = false;
     this.entered = false;
+    this.reason = 'new';
+    this.version = 0;
+    this.claiming = this.unknown = this.asked = this.alone = this.owed = this.lent = false;
+  }
+
+  /** It can have a copy: it has a whole id, and not one that several clients may share (source-ip). */
+  get hasId(): boolean {
+    return (this.sid2 | this.sid3) !== 0;
   }
 }
 
@@ -114,6 +139,8 @@ export interface Affinity {
    * when `session.changed`, tells the client the owner and epoch that `session` now has. True when it told.
    */
   bind(session: Session, response: ResponseHead, client: ClientFacts, now: number, edit: Splice): boolean;
+  /** The session is over: tells the client to forget what `bind` told it. */
+  unbind?(response: ResponseHead, client: ClientFacts, edit: Splice): void;
   /**
    * For names that the app gives: reads them in each final response of a server, whoever recognised the request. `session`
    * is what the request carried; `lesson` is clear. An app that names a session again says so each time.

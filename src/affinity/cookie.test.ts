@@ -10,6 +10,7 @@ const now = 1_800_000_000;
 const hour = 3600;
 const settings: CookieOptions = {
   type: 'cookie',
+  bind: 'auto',
   name: 'limpet',
   path: '/',
   domain: '',
@@ -25,7 +26,10 @@ const settings: CookieOptions = {
 };
 const client: ClientFacts = { clientAddress: '1.2.3.4', clientSecure: false };
 
-function affinityOf(change: Partial<CookieOptions> = {}): { affinity: CookieAffinity; ring: TokenRing } {
+function affinityOf(
+  change: Partial<CookieOptions> = {},
+  sessions = false,
+): { affinity: CookieAffinity; ring: TokenRing } {
   const filled = { ...settings, ...change };
   const ring = new TokenRing([Buffer.alloc(32, 'k')], 'shop', {
     idle: filled.idle / 1000,
@@ -35,7 +39,7 @@ function affinityOf(change: Partial<CookieOptions> = {}): { affinity: CookieAffi
   const randomWords = (words: Uint32Array) => {
     for (let i = 0; i < words.length; i++) words[i] = next++;
   };
-  return { affinity: new CookieAffinity(filled, { ring, randomWords }), ring };
+  return { affinity: new CookieAffinity(filled, { ring, randomWords, sessions }), ring };
 }
 
 function tokenOf(ring: TokenRing, fields: Partial<Session> = {}): string {
@@ -314,5 +318,49 @@ describe('the twin', () => {
     expect(bind(affinity, new Session(), ['Set-Cookie: limpet-x=1', 'Set-Cookie: limpet-y=1']).left).toBe(
       'Set-Cookie: limpet-y=1\r\n',
     );
+  });
+});
+
+describe('a session that a server begins', () => {
+  const bind = (affinity: CookieAffinity, change: Partial<Session>, ...lines: string[]): string => {
+    const session = new Session();
+    affinity.begin(now, session);
+    Object.assign(session, { owner: 5, ...change });
+    const response = responseWith(200, ...lines);
+    const edit = new Splice();
+    affinity.bind(session, response, client, now, edit);
+    return edited(response, edit);
+  };
+
+  test.each<[CookieOptions['bind'], boolean, boolean]>([
+    ['auto', false, true],
+    ['auto', true, false],
+    ['always', true, true],
+    ['on-session', true, false],
+  ])('bind %s, in a pool with sessions: %s: the cookie comes at once: %s', (mode, sessions, told) => {
+    const { affinity } = affinityOf({ bind: mode }, sessions);
+    expect(bind(affinity, {}).includes('Set-Cookie')).toBe(told);
+    expect(bind(affinity, { changed: true, owed: true })).toContain('Set-Cookie: limpet=');
+  });
+
+  test('is told even with a response that caches may store', () => {
+    const { affinity } = affinityOf({ onCacheable: 'skip' }, true);
+    const cacheable = 'Cache-Control: public, max-age=60';
+    expect(bind(affinity, { changed: true }, cacheable)).not.toContain('Set-Cookie');
+    const told = bind(affinity, { changed: true, owed: true }, cacheable);
+    expect(told).toContain('Set-Cookie: limpet=');
+    expect(told).toContain('Cache-Control: private, max-age=60');
+  });
+
+  test('ends at the client too, with its twin', () => {
+    const { affinity } = affinityOf({ twin: 'limpet-x', secure: 'always' }, true);
+    const response = responseWith(200, 'Set-Cookie: limpet=forged', 'Set-Cookie: app=1');
+    const edit = new Splice();
+    affinity.unbind(response, client, edit);
+    const text = edited(response, edit);
+    expect(text).toContain('Set-Cookie: limpet=; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=0');
+    expect(text).toContain('Set-Cookie: limpet-x=; Path=/; HttpOnly; SameSite=None; Partitioned; Secure; Max-Age=0');
+    expect(text).toContain('Set-Cookie: app=1');
+    expect(text).not.toContain('forged');
   });
 });

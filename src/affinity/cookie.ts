@@ -15,6 +15,8 @@ export interface CookieDependencies {
   readonly randomWords: (words: Uint32Array) => void;
   /** The table's number for how long the sessions live. */
   readonly lifetime?: number;
+  /** The servers begin sessions, and the balancer hears of it. Left out: they do not. */
+  readonly sessions?: boolean;
 }
 
 export class CookieAffinity implements Affinity {
@@ -30,6 +32,8 @@ export class CookieAffinity implements Affinity {
   private readonly redateAfter: number;
   private readonly scope: string;
   private readonly attributes: string;
+  /** A client gets its cookie before any server has begun a session for it. */
+  private readonly always: boolean;
 
   constructor(settings: CookieOptions, deps: CookieDependencies) {
     this.settings = settings;
@@ -44,6 +48,7 @@ export class CookieAffinity implements Affinity {
       `; Path=${settings.path}` +
       (settings.domain === '' ? '' : `; Domain=${settings.domain}`) +
       (settings.httpOnly ? '; HttpOnly' : '');
+    this.always = settings.bind === 'always' || (settings.bind === 'auto' && deps.sessions !== true);
     this.attributes = `${this.scope}; SameSite=${settings.sameSite}${settings.partitioned ? '; Partitioned' : ''}`;
   }
 
@@ -83,12 +88,12 @@ export class CookieAffinity implements Affinity {
     session.key = session.sid0;
     session.epoch = 1;
     session.born = now;
-    session.changed = true;
+    session.changed = this.always;
   }
 
   bind(session: Session, response: ResponseHead, client: ClientFacts, now: number, edit: Splice): boolean {
     if (response.headers.has(Name.setCookie)) this.hideForeign(response, edit);
-    if (!session.changed || !makePrivate(response, this.settings.onCacheable === 'private', edit)) return false;
+    if (!session.changed || !this.mayTell(session, response, edit)) return false;
     session.seen = now;
     const { settings } = this;
     const secure = settings.secure === 'always' || (settings.secure === 'auto' && client.clientSecure);
@@ -98,6 +103,21 @@ export class CookieAffinity implements Affinity {
     if (settings.twin !== '' && secure)
       edit.add(`Set-Cookie: ${settings.twin}=${token}${this.scope}; SameSite=None; Partitioned; Secure${maxAge}`);
     return true;
+  }
+
+  unbind(response: ResponseHead, client: ClientFacts, edit: Splice): void {
+    if (response.headers.has(Name.setCookie)) this.hideForeign(response, edit);
+    const { settings } = this;
+    // Whatever caches might do with it: the client must forget.
+    makePrivate(response, true, edit);
+    const secure = settings.secure === 'always' || (settings.secure === 'auto' && client.clientSecure);
+    edit.add(`Set-Cookie: ${settings.name}=${this.attributes}${secure ? '; Secure' : ''}; Max-Age=0`);
+    if (settings.twin !== '' && secure)
+      edit.add(`Set-Cookie: ${settings.twin}=${this.scope}; SameSite=None; Partitioned; Secure; Max-Age=0`);
+  }
+
+  private mayTell({ owed }: Session, response: ResponseHead, edit: Splice): boolean {
+    return makePrivate(response, owed || this.settings.onCacheable === 'private', edit);
   }
 
   /** A server that sets a cookie of our name would take the client away from its session. */

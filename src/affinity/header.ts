@@ -13,9 +13,9 @@ export class HeaderAffinity implements Affinity {
   private readonly header: string;
   private readonly endOnDelete: boolean;
 
-  constructor({ name, endOnDelete }: HeaderOptions, { names, lifetime }: NamedDependencies) {
-    this.lifetime = lifetime;
-    this.naming = new Naming(names);
+  constructor({ name, endOnDelete }: HeaderOptions, deps: NamedDependencies) {
+    this.lifetime = deps.lifetime;
+    this.naming = new Naming(deps);
     this.header = name.toLowerCase();
     this.endOnDelete = endOnDelete;
   }

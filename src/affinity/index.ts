@@ -20,6 +20,10 @@ export interface AffinityDependencies {
   readonly keys: readonly Buffer[];
   /** Hashes names for the table. */
   readonly names: NameHash;
+  /** Hashes them once more, for the other half of a session id; left out: no one needs it. */
+  readonly ids?: NameHash;
+  /** The servers of the pool speak the session protocol. */
+  readonly sessions: boolean;
   /** The table's number for how long the sessions live. */
   readonly lifetime: number;
   /** Id of a server of the pool. */

@@ -24,9 +24,9 @@ export class LearnAffinity implements Affinity {
   private readonly scan = new CookieScan();
   private readonly setCookie = new SetCookie();
 
-  constructor({ cookie, header, query, parameter }: LearnOptions, { names, lifetime }: NamedDependencies) {
-    this.lifetime = lifetime;
-    this.naming = new Naming(names);
+  constructor({ cookie, header, query, parameter }: LearnOptions, deps: NamedDependencies) {
+    this.lifetime = deps.lifetime;
+    this.naming = new Naming(deps);
     this.cookie = cookie === '' ? null : Buffer.from(cookie, 'latin1');
     this.header = header.toLowerCase();
     this.query = query === '' ? null : new QueryParameter(query);

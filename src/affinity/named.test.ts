@@ -108,3 +108,14 @@ test.each<[string, string, string | null]>([
   const affinity = new PathAffinity({ type: 'path', pattern, ...times }, deps);
   expectName(affinity, recognise(affinity, target), name);
 });
+
+test('a whole id, where one is needed: the other half is another hash of the same name', () => {
+  const ids = new Fingerprints(Buffer.alloc(16, 'i'));
+  const affinity = new HeaderAffinity({ type: 'header', name: 'X-Id', endOnDelete: true, ...times }, { ...deps, ids });
+  const plain = new HeaderAffinity({ type: 'header', name: 'X-Id', endOnDelete: true, ...times }, deps);
+  const [whole, half] = [recognise(affinity, '/', 'X-Id: me')!, recognise(plain, '/', 'X-Id: me')!];
+  const out = { hi: 0, lo: 0 };
+  ids.hash(Buffer.from('me'), 0, 2, out);
+  expect(whole).toMatchObject({ sid0: half.sid0, sid1: half.sid1, sid2: out.hi, sid3: out.lo, key: half.key });
+  expect([whole.hasId, half.hasId]).toEqual([true, false]);
+});

@@ -7,6 +7,8 @@ export const longestName = 4096;
 export interface NamedDependencies {
   /** Hashes names for the table. */
   readonly names: NameHash;
+  /** Another hash, for the rest of the session id; left out: nobody needs a whole one. */
+  readonly ids?: NameHash;
   /** The table's number for how long the sessions live. */
   readonly lifetime: number;
 }
@@ -14,10 +16,12 @@ export interface NamedDependencies {
 /** Fills sessions and lessons from the bytes of names. An empty name, or one that is too long, is none. */
 export class Naming {
   private readonly names: NameHash;
+  private readonly ids: NameHash | undefined;
   private readonly out = { hi: 0, lo: 0 };
 
-  constructor(names: NameHash) {
+  constructor({ names, ids }: Pick<NamedDependencies, 'names' | 'ids'>) {
     this.names = names;
+    this.ids = ids;
   }
 
   /** True when `bytes[start..end)` is a name: `session`, which is cleared, has it now. */
@@ -29,6 +33,11 @@ export class Naming {
     session.verdict = 'valid';
     session.sid0 = this.out.hi;
     session.sid1 = this.out.lo;
+    if (this.ids !== undefined) {
+      this.ids.hash(bytes, start, end, this.out);
+      session.sid2 = this.out.hi;
+      session.sid3 = this.out.lo;
+    }
     session.key = session.sid0;
     session.born = now;
     return true;

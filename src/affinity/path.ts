@@ -14,9 +14,9 @@ export class PathAffinity implements Affinity {
   /** One byte more than counts, so that what did not fit shows. */
   private readonly group = Buffer.alloc(longestName + 1);
 
-  constructor({ pattern }: PathOptions, { names, lifetime }: NamedDependencies) {
-    this.lifetime = lifetime;
-    this.naming = new Naming(names);
+  constructor({ pattern }: PathOptions, deps: NamedDependencies) {
+    this.lifetime = deps.lifetime;
+    this.naming = new Naming(deps);
     this.pattern = new RegExp(pattern);
   }
 

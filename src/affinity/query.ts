@@ -12,9 +12,9 @@ export class QueryAffinity implements Affinity {
   private readonly naming: Naming;
   private readonly parameter: QueryParameter;
 
-  constructor({ name }: QueryOptions, { names, lifetime }: NamedDependencies) {
-    this.lifetime = lifetime;
-    this.naming = new Naming(names);
+  constructor({ name }: QueryOptions, deps: NamedDependencies) {
+    this.lifetime = deps.lifetime;
+    this.naming = new Naming(deps);
     this.parameter = new QueryParameter(name);
   }
 

@@ -32,9 +32,9 @@ export class SocketIoAffinity implements Affinity {
   private readonly version = new QueryParameter('EIO');
   private readonly transport = new QueryParameter('transport');
 
-  constructor({ path }: SocketIoOptions, { names, lifetime }: NamedDependencies) {
-    this.lifetime = lifetime;
-    this.naming = new Naming(names);
+  constructor({ path }: SocketIoOptions, deps: NamedDependencies) {
+    this.lifetime = deps.lifetime;
+    this.naming = new Naming(deps);
     this.path = Buffer.from(path.replace(/\/$/, ''), 'latin1');
   }
 

@@ -89,6 +89,9 @@ export class TokenRing {
   private readonly times: TokenTimes;
   private readonly verified = new VerifiedTokens();
   private readonly decoded = Buffer.alloc(tokenBytes);
+  private readonly toVerify = this.decoded.subarray(0, signedBytes);
+  private readonly signed = Buffer.alloc(tokenBytes);
+  private readonly toSign = this.signed.subarray(0, signedBytes);
 
   /** `keys` are secrets of at least 32 bytes, at least one. */
   constructor(keys: readonly Buffer[], pool: string, times: TokenTimes) {
@@ -119,20 +122,25 @@ export class TokenRing {
   }
 
   sign(session: Session): string {
-    const bytes = Buffer.alloc(tokenBytes);
+    const bytes = this.signed;
     const key = this.keys[0]!;
     bytes[0] = format;
     bytes[1] = key.id;
-    bytes.writeUInt16BE(this.pool, 2);
-    bytes.writeUIntBE(session.owner, 4, 6);
-    bytes.writeUInt32BE(session.sid0, 10);
-    bytes.writeUInt32BE(session.sid1, 14);
-    bytes.writeUInt32BE(session.sid2, 18);
-    bytes.writeUInt32BE(session.sid3, 22);
-    bytes.writeUInt32BE(session.epoch, 26);
-    bytes.writeUInt32BE(session.born, 30);
-    bytes.writeUInt32BE(session.seen, 34);
-    mac(key, bytes).copy(bytes, signedBytes, 0, tokenBytes - signedBytes);
+    bytes[2] = this.pool >> 8;
+    bytes[3] = this.pool;
+    // Beyond 32 bits a shift would cut.
+    bytes[4] = session.owner / 2 ** 40;
+    bytes[5] = session.owner / 2 ** 32;
+    writeWord(bytes, 6, session.owner);
+    writeWord(bytes, 10, session.sid0);
+    writeWord(bytes, 14, session.sid1);
+    writeWord(bytes, 18, session.sid2);
+    writeWord(bytes, 22, session.sid3);
+    writeWord(bytes, 26, session.epoch);
+    writeWord(bytes, 30, session.born);
+    writeWord(bytes, 34, session.seen);
+    const sum = mac(key, this.toSign);
+    for (let i = signedBytes; i < tokenBytes; i++) bytes[i] = sum[i - signedBytes]!;
     return bytes.toString('base64url');
   }
 
@@ -157,7 +165,7 @@ export class TokenRing {
     if (bytes[0] !== format || bytes.readUInt16BE(2) !== this.pool) return false;
     const given = bytes.subarray(signedBytes);
     for (const key of this.keys) {
-      if (key.id === bytes[1] && timingSafeEqual(mac(key, bytes).subarray(0, given.length), given)) return true;
+      if (key.id === bytes[1] && timingSafeEqual(mac(key, this.toVerify).subarray(0, given.length), given)) return true;
     }
     return false;
   }
@@ -176,7 +184,15 @@ export class TokenRing {
 }
 
 function mac(key: Key, bytes: Buffer): Buffer {
-  return createHmac('sha256', key.secret).update(bytes.subarray(0, signedBytes)).digest();
+  return createHmac('sha256', key.secret).update(bytes).digest();
+}
+
+/** Big-endian; a store into a byte takes the low eight bits. */
+function writeWord(bytes: Buffer, at: number, word: number): void {
+  bytes[at] = word >>> 24;
+  bytes[at + 1] = word >>> 16;
+  bytes[at + 2] = word >>> 8;
+  bytes[at + 3] = word;
 }
 
 /** A key for one purpose, so that one configured secret never serves two. */

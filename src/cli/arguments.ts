@@ -31,6 +31,15 @@ export type Asked =
       readonly lifetime: number;
     }
   | { readonly kind: 'explain'; readonly flags: ExplainFlags }
+  | {
+      readonly kind: 'drain' | 'ready';
+      readonly file: string | undefined;
+      readonly server: string;
+      readonly wait?: true;
+      /** Milliseconds. */
+      readonly timeout?: number;
+    }
+  | { readonly kind: 'sessions'; readonly file: string | undefined; readonly json: boolean }
   | { readonly kind: 'import'; readonly file: string; readonly from?: ImportKind; readonly output?: string }
   /** Help and version. */
   | { readonly kind: 'print'; readonly text: string }
@@ -68,12 +77,15 @@ Examples:
   limpet check -c limpet.yaml             tells what is wrong with it, and starts nothing
   limpet explain -c limpet.yaml --request request.txt
                                           tells what would become of one request, and why
+  limpet drain s1 --wait                  until it can be stopped without loss; limpet ready s1 is the opposite
+  limpet sessions                         where they live, and how many have a copy
   limpet import nginx.conf -o limpet.yaml takes over nginx, HAProxy, Ingress and Gateway API
 
 Without servers and --config it takes limpet.yaml or limpet.config.ts of the current folder.
 
 Signals: SIGTERM and SIGINT finish open exchanges, then end; a second one ends at once. SIGUSR2 prints the counters.
-Exit codes: 0 ended well, 1 unexpected failure, 2 wrong usage, 3 invalid config, 4 cannot listen, 5 exchanges were cut.
+Exit codes: 0 ended well, 1 unexpected failure, 2 wrong usage, 3 invalid config, 4 cannot listen, 5 exchanges were cut,
+6 drain --timeout ran out.
 `;
 
 export function parseArguments(args: readonly string[], version: string): Asked {
@@ -161,6 +173,7 @@ function buildProgram(version: string, found: (asked: Asked) => void): Command {
       found({ kind: 'import', file, from, output }),
     );
   addExplain(program, found);
+  addAdmin(program, found);
   return program;
 }
 
@@ -189,6 +202,30 @@ function addExplain(program: Command, found: (asked: Asked) => void): void {
     .option('--json', 'as JSON')
     .addHelpText('after', explainExamples)
     .action((flags: ExplainFlags) => found({ kind: 'explain', flags }));
+}
+
+/** What is asked of a balancer that runs. */
+function addAdmin(program: Command, found: (asked: Asked) => void): void {
+  const command = (usage: string, description: string): Command =>
+    program
+      .command(usage)
+      .description(description)
+      .helpOption('-h, --help', 'print this help')
+      .option('-c, --config <file>', 'the config of the balancer');
+  command('drain <server>', 'give a server no new sessions, and let those that can leave it')
+    .option('--wait', 'until nothing runs there, and every session that is left has a copy')
+    .option('--timeout <time>', 'wait no longer than this (default: for ever)', lifetime)
+    .action((server: string, { config, ...flags }: { config?: string; wait?: true; timeout?: number }) =>
+      found({ kind: 'drain', file: config, server, ...flags }),
+    );
+  command('ready <server>', 'the server takes new sessions again').action((server: string, { config }: Flags) =>
+    found({ kind: 'ready', file: config, server }),
+  );
+  command('sessions', 'tell of each server its sessions, how many have a copy, and what runs there')
+    .option('--json', 'as JSON, with all counters')
+    .action(({ config, json }: { readonly config?: string; readonly json?: true }) =>
+      found({ kind: 'sessions', file: config, json: json === true }),
+    );
 }
 
 function peerAddress(text: string): string {

@@ -1,4 +1,5 @@
 /** Does what the command line asks: prints, checks a config, or runs the balancer. */
+import { defaultListen } from '../config/defaults.ts';
 import { deepFreeze } from '../config/freeze.ts';
 import { configNames, findConfig, loadConfig } from '../config/load.ts';
 import type { LimpetOptions } from '../config/options.ts';
@@ -44,6 +45,10 @@ export async function execute(args: readonly string[], around: Surroundings): Pr
       return signToken(asked, around);
     case 'explain':
       return explainRequest(asked.flags, around);
+    case 'drain':
+    case 'ready':
+    case 'sessions':
+      return askBalancer(asked, around);
     case 'import':
       return importConfig(asked, around);
     case 'servers':
@@ -100,6 +105,33 @@ async function explainRequest(flags: ExplainFlags, around: Surroundings): Promis
   } catch (error) {
     return tellMistake(error, file, exitCodes.config, around);
   }
+}
+
+async function askBalancer(
+  asked: Extract<Asked, { kind: 'drain' | 'ready' | 'sessions' }>,
+  around: Surroundings,
+): Promise<number> {
+  const file = asked.file ?? findConfig(around.folder);
+  try {
+    // Without a file it is one whose servers stand on the command line.
+    const { options } =
+      file === undefined ? commandLineOptions(around) : await loadConfig(file, around.folder, around.env);
+    const { tellServer, tellSessions } = await import('./admin.ts');
+    if (asked.kind === 'sessions') {
+      await tellSessions(options, asked.json, around);
+      return exitCodes.ok;
+    }
+    const done = await tellServer(options, asked.server, asked.kind, asked, around);
+    if (!done) around.writeError(`limpet: ${asked.server} is not empty after ${asked.timeout} ms\n`);
+    return done ? exitCodes.ok : exitCodes.notEmpty;
+  } catch (error) {
+    return tellMistake(error, file ?? 'command line', exitCodes.config, around);
+  }
+}
+
+function commandLineOptions({ env }: Surroundings): ReturnType<typeof readConfig> {
+  const config = { listeners: [{ address: defaultListen }], pools: { default: { servers: [1] } } };
+  return readConfig(config, { source: { name: 'command line', locate: () => null }, env, variables: false });
 }
 
 async function importConfig(

@@ -11,4 +11,6 @@ export const exitCodes = {
   listen: 4,
   /** The time for shutting down ran out, or a second signal came: open exchanges were cut. */
   cut: 5,
+  /** `drain --wait` gave up: sessions or exchanges are left on the server. */
+  notEmpty: 6,
 } as const;

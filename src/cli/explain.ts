@@ -91,7 +91,7 @@ async function load(file: string, secret: Buffer, { shared, servers, lifetimes }
   try {
     // Its date first: if a newer file takes its place now, there is more than is said and not less.
     const saved = await dateOf(file);
-    const into = { table: shared.table, servers, lifetimes: lifetimes.names(), secret };
+    const into = { table: shared.table, servers, lifetimes: lifetimes.names(), copies: null, secret };
     const sessions = saved === null ? null : await loadTable(file, into, now);
     if (saved === null || sessions === null) {
       return { ...nothing, source: 'none', note: `none saved as ${file}: ${unknown}` };

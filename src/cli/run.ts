@@ -108,7 +108,7 @@ export async function run(options: LimpetOptions, deps: RunDependencies): Promis
 
 /** Fields that a reload leaves as they were at the start. */
 function keptTillRestart(before: LimpetOptions, after: LimpetOptions): string[] {
-  const fields = ['workers', 'table', 'stateDir', 'log'] as const;
+  const fields = ['workers', 'table', 'stateDir', 'log', 'sessions', 'admin'] as const;
   return fields.filter((field) => !isDeepStrictEqual(before[field], after[field]));
 }
 

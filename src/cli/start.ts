@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { LimpetOptions } from '../config/options.ts';
 import type { Net } from '../net/socket.ts';
+import { readSabotage } from '../store/sabotage.ts';
 import { Supervisor } from '../workers/supervisor.ts';
 import type { Logger } from './log.ts';
 import { stateKey } from './state-key.ts';
@@ -23,6 +24,7 @@ export async function startLimpet(options: LimpetOptions, { log }: { readonly lo
     // Not one of the token keys: those rotate, and what the table has saved must still be found.
     tableSecret: stateKey(stateDir, 'table', log),
     tableFile: join(stateDir, tableFile),
+    sabotage: readSabotage(process.env),
   });
   await supervisor.start();
   return supervisor;

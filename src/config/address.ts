@@ -8,7 +8,7 @@ export const serverForm =
   'an address such as 127.0.0.1:3001, app1:8080, 3001 (a port of this machine) or unix:/run/app.sock';
 
 /** sun_path holds 108 bytes on Linux and 104 on macOS, the closing NUL included. */
-const longestPath = 103;
+export const longestPath = 103;
 
 /** Where to listen; port 0 takes any free port, host '' is every interface. null: not an address. */
 export function parseListener(text: string): Address | null {

@@ -64,6 +64,11 @@ const cookieSchema = map({
     'A session ends after this long without a request. Left out, it is never longer than `absolute`.',
   ),
   absolute: field(timeOrNone(longestTime), 'off', 'A session ends at this age, however busy it is.'),
+  bind: field(
+    word(['auto', 'always', 'on-session']),
+    cookie.bind,
+    '`always`: every client gets the cookie with its first answer. `on-session`: once its server begins a session, so that anonymous traffic stays free of it. `auto`: `on-session` in pools with `sessions`, else `always`.',
+  ),
   onCacheable: field(
     word(['private', 'skip']),
     cookie.onCacheable,

@@ -2,6 +2,7 @@
 import { formatAddress } from '../net/socket.ts';
 import { checkAffinities } from './check-affinities.ts';
 import { checkSharedCookies } from './check-cookies.ts';
+import { checkSessions } from './check-sessions.ts';
 import type { LimpetOptions, PoolOptions, RouteOptions } from './options.ts';
 import { error, type Path, type Problem, unknownName, warning } from './problem.ts';
 
@@ -12,6 +13,7 @@ export function checkConfig(options: LimpetOptions, routesLeftOut: boolean): Pro
     ...options.pools.flatMap(checkPool),
     ...checkRoutes(options, routesLeftOut),
     ...checkSharedCookies(options),
+    ...checkSessions(options),
   ];
 }
 

@@ -33,8 +33,10 @@ export const defaults = deepFreeze({
       tunnel: hour,
     },
     maxIdle: 256,
+    pipelining: 1,
     // Servers are less hostile than clients and send more: policies, links, cookies.
     limits: { headBytes: 64 * KiB, headers: 256 },
+    rebalance: { skew: 0, rate: 10 },
   },
   server: { weight: 1, maxRequests: 0 },
   cookie: {
@@ -49,6 +51,7 @@ export const defaults = deepFreeze({
     lifetime: 'session',
     idle: 8 * hour,
     absolute: 0,
+    bind: 'auto',
     onCacheable: 'private',
   },
   rewrite: { separator: '~', idle: 8 * hour },
@@ -79,6 +82,17 @@ export const defaults = deepFreeze({
   shutdown: { timeout: 30 * second },
   stateDir: '.limpet',
   identify: false,
+  sessions: {
+    store: 'memory',
+    replication: 'sync',
+    whenStoreFails: 'fail',
+    timeout: 2 * second,
+    lag: 1024,
+    listen: '127.0.0.1:0',
+    stateBytes: 1024 * KiB,
+    tombstone: 24 * hour,
+  },
+  admin: { listen: 'state' },
 });
 
 /** Where `limpet 3001 3002` listens. */

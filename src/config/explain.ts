@@ -93,8 +93,10 @@ function describe(path: Path, value: unknown, templates: ReadonlyMap<string, str
   return typeof found === 'string' ? quote(found) : String(found);
 }
 
+const secretFields = ['sessions.secret', 'sessions.encrypt', 'admin.token'];
+
 function isSecret(path: Path): boolean {
-  return path[0] === 'keys';
+  return path[0] === 'keys' || secretFields.includes(path.join('.'));
 }
 
 function quote(text: string): string {

@@ -20,6 +20,38 @@ export interface LimpetOptions {
   readonly stateDir: string;
   /** Responses say which server gave them: `Limpet-Server: NAME; epoch=N`. For demos and debugging. */
   readonly identify: boolean;
+  /** Copies of sessions; null: none are kept. */
+  readonly sessions: SessionsOptions | null;
+  readonly admin: AdminOptions;
+}
+
+/** Where copies of sessions are kept, and how servers and store talk (docs/reference/session-protocol.md). */
+export interface SessionsOptions {
+  /** `memory`, `lmdb:` and a folder, or a `redis://` URL. */
+  readonly store: string;
+  /** sync: the client hears of a change when its copy is safe. async: at once. none: no copies. */
+  readonly replication: 'sync' | 'async' | 'none';
+  readonly whenStoreFails: 'fail' | 'degrade';
+  /** Longest wait for the store. */
+  readonly timeout: number;
+  /** Copies of one worker that may be under way in `async`. */
+  readonly lag: number;
+  /** Shared with the servers; '' none. */
+  readonly secret: string;
+  /** Of the store interface. */
+  readonly listen: Address;
+  readonly stateBytes: number;
+  /** An ended session stays dead for this long. */
+  readonly tombstone: number;
+  /** Encrypts copies at rest; null: they are kept as they are. */
+  readonly encrypt: Buffer | null;
+}
+
+export interface AdminOptions {
+  /** 'state': a unix-domain socket in `stateDir`. null: nowhere. */
+  readonly listen: Address | 'state' | null;
+  /** '' none. */
+  readonly token: string;
 }
 
 /** The table of sessions that all workers share. */
@@ -98,8 +130,18 @@ export interface PoolOptions {
   };
   /** Idle connections kept to one server. */
   readonly maxIdle: number;
+  /** Most safe requests at a time on one connection to a server; 1: off. */
+  readonly pipelining: number;
   /** Of a response's head; a larger one is refused with 502. */
   readonly limits: { readonly headBytes: number; readonly headers: number };
+  /** Its servers speak the session protocol. */
+  readonly sessions: boolean;
+  readonly rebalance: {
+    /** Idle sessions with a copy leave servers that have more than this multiple of the mean; 0: none do. */
+    readonly skew: number;
+    /** Most of them in a second, of each worker. */
+    readonly rate: number;
+  };
 }
 
 export interface PoolServer {
@@ -156,6 +198,8 @@ export interface CookieOptions {
   readonly idle: number;
   /** A session ends at this age; 0 never. */
   readonly absolute: number;
+  /** always: every client gets one. on-session: once the server begins a session. auto: as the pool has sessions or not. */
+  readonly bind: 'auto' | 'always' | 'on-session';
   /** A response that caches may store and that must carry a new cookie: made private, or sent without the cookie. */
   readonly onCacheable: 'private' | 'skip';
 }

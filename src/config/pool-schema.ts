@@ -4,7 +4,7 @@ import { formatAddress } from '../net/socket.ts';
 import { parseServer, serverForm } from './address.ts';
 import { affinitySchema } from './affinity-schema.ts';
 import { defaults } from './defaults.ts';
-import { decimal, field, map, open, size, text, textOrNumber, time, timeOrNone, whole, word } from './fields.ts';
+import { decimal, field, flag, map, open, size, text, textOrNumber, time, timeOrNone, whole, word } from './fields.ts';
 import { healthSchema } from './health-schema.ts';
 import { balanceNames, type PoolServer } from './options.ts';
 import { whenOwnerFailsSchema } from './owner-fails-schema.ts';
@@ -93,6 +93,20 @@ const limitsSchema = map({
   headers: field(whole(1, 10_000), pool.limits.headers, 'Headers of a response; else 502.'),
 });
 
+const skewForm = 'off, or a number above 1, to 100';
+
+const rebalanceSchema = map({
+  skew: field(
+    z
+      .union([z.literal('off'), decimal(0, 100, skewForm)], { error: skewForm })
+      .transform((skew) => (skew === 'off' ? 0 : skew))
+      .refine((skew) => skew === 0 || skew > 1, { error: skewForm }),
+    'off',
+    'A session with a copy that is not in use leaves a server that has more than this multiple of the mean, such as 1.25, with its next request.',
+  ),
+  rate: field(whole(1, 100_000), pool.rebalance.rate, 'Most moves in a second, of each worker.'),
+});
+
 export const poolSchema = map({
   servers: z
     .array(serverSchema, { error: 'a list of servers' })
@@ -124,5 +138,16 @@ export const poolSchema = map({
   retry: field(retrySchema, {}, 'What is tried again on another server.'),
   timeouts: field(timeoutsSchema, {}, 'How long a server may take.'),
   maxIdle: field(whole(0, 65_535), pool.maxIdle, 'Idle connections kept to one server.'),
+  pipelining: field(
+    whole(1, 64),
+    pool.pipelining,
+    'Safe requests (GET, HEAD, OPTIONS without a body) of one moment to one server share a connection, at most so many. For servers that read pipelined requests strictly and answer quickly. 1: off.',
+  ),
   limits: field(limitsSchema, {}, 'What a server may send.'),
+  sessions: open(
+    flag(),
+    '`true` with a top-level `sessions`',
+    'Its servers speak the session protocol: sessions are copied, and survive and leave their servers.',
+  ),
+  rebalance: field(rebalanceSchema, {}, 'Whether sessions move to servers that have fewer, such as new ones.'),
 });

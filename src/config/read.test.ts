@@ -288,6 +288,7 @@ describe('what is written becomes', () => {
       affinity: [
         {
           type: 'cookie',
+          bind: 'auto',
           name: 'limpet',
           path: '/',
           domain: '',
@@ -303,6 +304,8 @@ describe('what is written becomes', () => {
           whenOwnerFails: null,
         },
       ],
+      sessions: false,
+      rebalance: { skew: 0, rate: 10 },
       whenOwnerFails: { action: 'rebind' },
       whenOwnerFull: 'queue',
       health: {
@@ -315,6 +318,7 @@ describe('what is written becomes', () => {
       retry: { attempts: 3, bufferBody: 65_536, deadline: 0 },
       timeouts: { connect: 2000, response: 60_000, responseBody: 60_000, keepAlive: 4000, tunnel: 3_600_000 },
       maxIdle: 256,
+      pipelining: 1,
       limits: { headBytes: 65_536, headers: 256 },
     });
   });

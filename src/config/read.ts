@@ -40,10 +40,15 @@ export function readConfig(written: unknown, { source, env, variables }: ReadSet
   return { options: deepFreeze(options), warnings: found };
 }
 
-function fill({ pools, routes, workers, stateDir, ...rest }: FilledConfig, env: Environment): LimpetOptions {
+function fill({ pools, routes, workers, stateDir, sessions, ...rest }: FilledConfig, env: Environment): LimpetOptions {
   return {
     ...rest,
-    pools: Object.entries(pools).map(([name, pool]) => ({ name, ...pool })),
+    pools: Object.entries(pools).map(([name, pool]) => ({
+      name,
+      ...pool,
+      sessions: pool.sessions ?? sessions !== undefined,
+    })),
+    sessions: sessions ?? null,
     routes: routes ?? catchAll(Object.keys(pools)),
     workers: countOfWorkers(workers),
     stateDir: env.LIMPET_STATE || stateDir,

@@ -4,10 +4,11 @@ import { isToken } from '../http/bytes.ts';
 import { trustOf } from '../net/trust.ts';
 import { isHostName, listenerForm, parseListener } from './address.ts';
 import { defaults } from './defaults.ts';
-import { field, flag, map, size, text, time, timeOrNone, whole, word } from './fields.ts';
+import { field, flag, map, open, size, text, time, timeOrNone, whole, word } from './fields.ts';
 import { keyForm, parseKey } from './keys.ts';
 import type { ListenerOptions, LogOptions, RouteOptions } from './options.ts';
 import { poolSchema } from './pool-schema.ts';
+import { adminSchema, sessionsSchema } from './sessions-schema.ts';
 import { formatDuration, formatSize } from './units.ts';
 import { mostWorkers } from './workers.ts';
 
@@ -220,6 +221,12 @@ export const configSchema = map(
       defaults.stateDir,
       'Folder for what outlives the process, such as a generated key and the saved table. The environment variable `LIMPET_STATE` goes before it.',
     ),
+    sessions: open(
+      sessionsSchema,
+      'none',
+      'Copies of sessions, for servers that speak the [session protocol](session-protocol.md). What stands here changes with a restart only.',
+    ),
+    admin: field(adminSchema, {}, 'Where the balancer is asked and told while it runs.'),
     identify: field(
       flag(),
       defaults.identify,

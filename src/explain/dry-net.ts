@@ -70,6 +70,10 @@ export class DryNet implements Net {
     this.onAsk = onAsk;
   }
 
+  afterTurn(run: () => void): void {
+    run();
+  }
+
   listen({ address, accept }: ListenOptions): Promise<Listener> {
     this.listening.set(formatAddress(address), accept);
     return Promise.resolve({ port: address.kind === 'tcp' ? address.port : 0, close() {} });

@@ -9,6 +9,7 @@ import { type Fault, requestFaults as faults } from '../errors.ts';
 import { CR, hexValue, isFieldByte, LF, SEMICOLON } from './bytes.ts';
 import { Headers } from './headers.ts';
 import { Name } from './names.ts';
+import { readSessionWord, type SessionWord } from './session-headers.ts';
 
 /** How a body says where it ends: a count of bytes, or one of these. */
 export const BodyLength = { chunked: -1, untilClose: -2 } as const;
@@ -30,6 +31,8 @@ export class BodyReader {
   fault: Fault | null = null;
   /** Trailer lines, each with its CR LF, checked and without those that may not be trailers; null when there are none. */
   trailers: Buffer | null = null;
+  /** What the trailers say of a session. */
+  word: SessionWord | 'bad' | null = null;
 
   private length = 0;
   private state: number = State.size;
@@ -44,7 +47,7 @@ export class BodyReader {
     this.length = length;
     this.done = length === 0;
     this.fault = null;
-    this.trailers = null;
+    this.trailers = this.word = null;
     this.left = Math.max(0, length);
     this.state = State.size;
     this.digits = 0;
@@ -55,6 +58,11 @@ export class BodyReader {
   /** Ends with the connection: whether it came whole can only be known from a regular close. */
   get untilClose(): boolean {
     return this.length === BodyLength.untilClose;
+  }
+
+  /** What is left is known, and at most so many bytes. */
+  endsWithin(bytes: number): boolean {
+    return this.length >= 0 && this.left <= bytes;
   }
 
   /** Offset after what belongs to this body, -1 when it is malformed (`fault`). Chunked data are moved within `bytes`. */
@@ -149,6 +157,7 @@ export class BodyReader {
     }
     this.held = null;
     this.trailers = keepTrailers(trailerHeaders);
+    if (trailerHeaders.has(Name.limpet)) this.word = readSessionWord(trailerHeaders);
     this.done = true;
     return start + read - before;
   }

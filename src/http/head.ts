@@ -28,6 +28,11 @@ export function isIdempotent(method: number): boolean {
   return method !== Method.post && method !== Method.patch && method !== Method.other;
 }
 
+/** RFC 9110 section 9.2.1. */
+export function isSafe(method: number): boolean {
+  return method === Method.get || method === Method.head || method === Method.options;
+}
+
 export interface HeadLimits {
   /** Whole head, request line and empty line included. */
   readonly headBytes: number;
@@ -236,6 +241,8 @@ export class ResponseHead {
   /** From the status code to the end of the status line, without CR LF: `200 OK`. */
   statusStart = 0;
   statusEnd = 0;
+  /** After the empty line. */
+  end = 0;
   /** The server will keep this connection open. */
   keepAlive = true;
   /** Bytes of the body, -1 when chunked, -2 when it ends with the connection. Says nothing of HEAD: ask `bodyLength`. */
@@ -258,6 +265,7 @@ export class ResponseHead {
     if (p > 0) {
       p = this.headers.read(bytes, p, limit);
       if (p < 0) return this.refuse(this.headers.fault!);
+      this.end = p;
       if (p > 0) return this.understand() ? p : -1;
     }
     if (p === 0 && limit < end) return this.refuse(faults.headTooLarge);

@@ -43,6 +43,21 @@ export function cutContentLength(headers: Headers, edit: Splice): void {
   cut(headers, bits(Name.contentLength), edit);
 }
 
+/** Trailers that the client does not get need not be announced to it. */
+export function cutTrailerNames(headers: Headers, edit: Splice): void {
+  for (let i = 0; i < headers.count; i++) {
+    if (headers.id(i) !== Name.trailer) continue;
+    const names = headers
+      .value(i)
+      .split(',')
+      .map((name) => name.trim());
+    const kept = names.filter((name) => !/^limpet[-_]/i.test(name));
+    if (kept.length === names.length) continue;
+    edit.cutLine(headers, i);
+    if (kept.length > 0) edit.add(`Trailer: ${kept.join(', ')}`);
+  }
+}
+
 export function cutHost(headers: Headers, edit: Splice): void {
   cut(headers, bits(Name.host), edit);
 }

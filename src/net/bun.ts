@@ -19,12 +19,15 @@ type Raw = Bun.Socket<BunSocket | null>;
 /** What happens once the kept bytes are gone. */
 const After = { nothing: 0, end: 1, close: 2 } as const;
 
+/** Most sockets never keep a byte: they share it, and nobody writes to it. */
+const nothing: Uint8Array[] = [];
+
 class BunSocket implements Socket {
   handler: SocketHandler;
   readonly secure = false;
   pending = 0;
   private readonly raw: Raw;
-  private kept: Uint8Array[] = [];
+  private kept: Uint8Array[] = nothing;
   private after: number = After.nothing;
   private closed = false;
   /** The peer's FIN has been told. */
@@ -82,7 +85,7 @@ class BunSocket implements Socket {
 
   destroy(): void {
     if (this.closed) return;
-    this.kept = [];
+    this.kept = nothing;
     this.pending = 0;
     this.busy = true;
     this.raw.terminate();
@@ -121,7 +124,7 @@ class BunSocket implements Socket {
   onClose(error: Error | null): void {
     if (this.closed) return;
     this.closed = true;
-    this.kept = [];
+    this.kept = nothing;
     this.pending = 0;
     // When our FIN was first, Bun answers the peer's with the close alone.
     if (error === null && this.after === After.end && !this.ended && !this.busy) this.onEnd();
@@ -130,6 +133,7 @@ class BunSocket implements Socket {
   }
 
   private keep(chunk: Uint8Array): void {
+    if (this.kept === nothing) this.kept = [];
     this.kept.push(chunk);
     this.pending += chunk.length;
   }
@@ -256,4 +260,4 @@ function connect(address: Address, handler: ConnectHandler): Connecting {
 /** Until its owner is known, and after it was refused, a socket tells nobody. */
 const refused: SocketHandler = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} };
 
-export const bunNet: Net = { runtime: 'bun', listen, connect };
+export const bunNet: Net = { runtime: 'bun', listen, connect, afterTurn: (run) => void setImmediate(run) };

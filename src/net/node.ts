@@ -142,4 +142,4 @@ function connect(address: Address, handler: ConnectHandler): Connecting {
   };
 }
 
-export const nodeNet: Net = { runtime: 'node', listen, connect };
+export const nodeNet: Net = { runtime: 'node', listen, connect, afterTurn: (run) => void setImmediate(run) };

@@ -80,6 +80,8 @@ export interface Net {
   /** Rejects with the system's error (EADDRINUSE, EACCES) when the address cannot be bound. */
   listen(options: ListenOptions): Promise<Listener>;
   connect(address: Address, handler: ConnectHandler): Connecting;
+  /** Calls `run` once, when the callbacks of all sockets that are ready now have been called. */
+  afterTurn(run: () => void): void;
 }
 
 /** An address as the runtimes give it, without the IPv6 spelling of IPv4; '' when there is none. */

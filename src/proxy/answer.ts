@@ -15,6 +15,8 @@ import type { Work } from './work.ts';
 
 /** A body up to this size leaves in one write with its head. */
 const joinBytes = 32 * 1024;
+/** From this size on a head that has become no longer is put back before its body, instead of the body behind it. */
+const longBody = 2 * 1024;
 
 export class Answer {
   /** The connection goes on after this answer. Told to the client by `respond` and `fault`; may still turn false after. */
@@ -24,6 +26,10 @@ export class Answer {
   private method: number = Method.get;
   private minor = 1;
   private chunked = false;
+  /** Where the server's own head stands, while ours waits for the body: ours may take its place. */
+  private headBytes: Buffer | null = null;
+  private headStart = 0;
+  private headEnd = 0;
 
   constructor(work: Work, socket: Socket) {
     this.work = work;
@@ -66,12 +72,20 @@ export class Answer {
     }
     this.writeConnection(out);
     out.text('\r\n');
+    this.headBytes = head.bytes;
+    this.headStart = head.statusStart;
+    this.headEnd = head.end;
   }
 
   /** Data of the body, by reference. False: bytes are kept, wait for the socket's drain. */
   data(bytes: Buffer, start: number, end: number): boolean {
     const out = this.work.toClient;
     const size = end - start;
+    if (!this.chunked && size >= longBody && this.putBack(bytes, start)) {
+      const from = start - out.length;
+      out.clear();
+      return this.socket.write(bytes.subarray(from, end));
+    }
     if (this.chunked) out.text(`${size.toString(16)}\r\n`);
     if (size <= joinBytes) {
       out.copy(bytes, start, end);
@@ -83,6 +97,15 @@ export class Answer {
     const room = this.socket.write(bytes.subarray(start, end));
     if (this.chunked) out.text('\r\n');
     return room;
+  }
+
+  /** What waits to be written now stands directly before the body, over the server's head; or there was no room for it. */
+  private putBack(bytes: Buffer, start: number): boolean {
+    const out = this.work.toClient;
+    if (out.length === 0) return true;
+    if (bytes !== this.headBytes || start !== this.headEnd || out.length > start - this.headStart) return false;
+    out.bytes.copy(bytes, start - out.length, 0, out.length);
+    return true;
   }
 
   finish(trailers: Buffer | null): void {
@@ -121,6 +144,7 @@ export class Answer {
     const out = this.work.toClient;
     const room = out.length === 0 ? this.socket.pending === 0 : this.socket.writeCopy(out.bytes, out.length);
     out.clear();
+    this.headBytes = null;
     return room;
   }
 

@@ -69,6 +69,8 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
   private bodyBytes = 0;
   /** All of the current request has come. */
   private requestWhole = true;
+  /** The client has said that no other will follow. */
+  private lastRequest = false;
   /** Inside `consume`: what comes next is read by its loop. */
   private consuming = false;
   /** The client's FIN has come. */
@@ -230,6 +232,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
     work.wheel.set(this.deadline, 0);
     this.headBegun = false;
     this.enter('exchange');
+    this.lastRequest = !head.keepAlive;
     this.answer.begin(head.method, head.minor, head.keepAlive && !work.stopping);
     this.requestWhole = head.length === 0;
     const upgrade = head.upgrade && settings.upgrades.some((name) => headerSays(head.headers, Name.upgrade, name));
@@ -357,7 +360,9 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client {
     }
     if (this.state !== 'exchange') return;
     if (!this.answer.keepAlive || !this.requestWhole || this.work.stopping) {
-      this.linger();
+      // A client that asked for the end after this request sends nothing more that our closing could answer with a reset.
+      if (this.lastRequest && this.requestWhole && this.held === null) this.closeSocket();
+      else this.linger();
       return;
     }
     if (this.socket.pending > 0) {

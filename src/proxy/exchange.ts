@@ -1,9 +1,12 @@
 /**
  * One request and its response, from top to bottom:
  *
- *      begin ─> identify ─> place ─> admit ─> connect ─> send ─> relay ─> complete
- *                             │        │         │         │       │
- *                             └─ wait ─┘ <────── failed <──┴───────┘      (retry, rebind or refuse)
+ *      begin ─> identify ─> place ─> admit ─> connect ─> send ─> (keep) ─> relay ─> complete
+ *                           │   │      │         │         │                │
+ *                       ask ┘   └ wait ┘ <────── failed <──┴────────────────┘      (retry, rebind or refuse)
+ *
+ * Where sessions have copies, the store is asked twice at most: of the owner, when that is about to change (ask), and to
+ * keep what the server has changed, before the client hears of it (keep).
  *
  * Reused from request to request; `begin` sets every field.
  */
@@ -12,16 +15,19 @@ import { balancerFaults, type Fault, requestFaults, serverFaults } from '../erro
 import { type Verdict, verdict } from '../failover/verdict.ts';
 import type { Server } from '../fleet/server.ts';
 import { clientAddress, isForwardedSecure } from '../http/forwarded.ts';
-import { isIdempotent, Method, type RequestHead, type ResponseHead } from '../http/head.ts';
-import { cutFromResponse } from '../http/hop-headers.ts';
+import { isIdempotent, isSafe, Method, type RequestHead, type ResponseHead } from '../http/head.ts';
+import { cutFromResponse, cutTrailerNames } from '../http/hop-headers.ts';
 import { Name } from '../http/names.ts';
+import { readSessionWord, type SessionWord, saysDegraded } from '../http/session-headers.ts';
 import { counter } from '../metrics/counters.ts';
 import type { Connecting } from '../net/socket.ts';
 import { Deadline, type DeadlineOwner } from '../time/wheel.ts';
 import type { Client } from './client.ts';
+import type { Copies, Verdict as Kept } from './copies.ts';
 import { BodyReader, learnFromHead } from './learning.ts';
 import { Placement } from './placement.ts';
 import type { Pool } from './pool.ts';
+import type { Recipient } from './recipient.ts';
 import { Record } from './record.ts';
 import { RequestBody } from './request-body.ts';
 import { editRequest, writeRequest } from './request-head.ts';
@@ -30,9 +36,21 @@ import type { Upstream } from './upstream.ts';
 import type { Work } from './work.ts';
 
 /** What the exchange waits for; `onDeadline` says what it means when that does not come. */
-type Phase = 'idle' | 'waiting' | 'connecting' | 'sending' | 'answering' | 'relaying' | 'tunnel';
+type Phase =
+  | 'idle'
+  | 'claiming'
+  | 'waiting'
+  | 'connecting'
+  | 'sending'
+  | 'answering'
+  | 'storing'
+  | 'relaying'
+  | 'tunnel';
 
-export class Exchange implements DeadlineOwner {
+/** Times that an exchange may ask the store where to go, before that counts as its failure. */
+const maxQuestions = 8;
+
+export class Exchange implements DeadlineOwner, Recipient {
   method: number = Method.get;
   /** The client asked for an upgrade that we pass on. */
   mayUpgrade = false;
@@ -69,8 +87,16 @@ export class Exchange implements DeadlineOwner {
   private clientSlow = false;
   /** The app may name the session in the body of its response. */
   private reading = false;
+  /** May share a connection with others of this loop turn: never when it is sent once more. */
+  private pipelined = false;
   /** Bytes that the slow client had not taken when we last looked. */
   private clientPending = 0;
+  /** Questions to the store: an answer counts only while nothing else has happened since it was asked for. */
+  private turn = 0;
+  private questions = 0;
+  /** What the server has said of its session with this response; it has been kept, or the answer goes without. */
+  private word: SessionWord | null = null;
+  private degraded = false;
 
   constructor(work: Work) {
     this.work = work;
@@ -93,7 +119,9 @@ export class Exchange implements DeadlineOwner {
     this.waitUntil = 0;
     this.attempts = 0;
     this.tried = this.lastFault = null;
-    this.sent = this.relayed = this.clientSlow = this.reading = false;
+    this.sent = this.relayed = this.clientSlow = this.reading = this.degraded = false;
+    this.questions = 0;
+    this.word = null;
     this.session.clear();
     this.session.reader = null;
     this.clientAddress = client.trusted ? clientAddress(head, client.peer, client.isTrusted) : client.peer;
@@ -111,6 +139,7 @@ export class Exchange implements DeadlineOwner {
     this.affinity = route.affinity;
     this.record.optedOut = !route.affinity;
     this.body.bufferBody = route.pool.settings.retry.bufferBody;
+    this.pipelined = route.pool.settings.pipelining > 1 && isSafe(head.method) && head.length === 0 && !mayUpgrade;
     this.identify(head, this.session);
   }
 
@@ -139,11 +168,49 @@ export class Exchange implements DeadlineOwner {
     placement.find(this.pool!, this.session, this.tried, this.seconds());
     if (placement.ownerFailed) this.record.ownerFailed = true;
     if (placement.claimed) this.work.counters.add(counter.rebinds);
+    if (placement.moved) this.work.counters.add(counter.sessions_moved);
+    if (placement.asks !== 'nothing') {
+      this.ask();
+      return;
+    }
     // With nobody left to ask, what the last server did says more than that there is none.
     if (placement.fault !== null)
       this.refuse(placement.fault === balancerFaults.noServer ? (this.lastFault ?? placement.fault) : placement.fault);
     else if (placement.server?.hasRoom && this.pool!.take(placement.server)) this.admit(placement.server);
     else this.wait(placement.server);
+  }
+
+  /** The store first: it may know the session better than we do, or has to know its new owner before that one does. */
+  private ask(): void {
+    const { session, placement } = this;
+    const copies = this.pool!.copies!;
+    if (++this.questions > maxQuestions) {
+      this.refuse(balancerFaults.sessionStore);
+      return;
+    }
+    this.enter('claiming', copies.settings.timeout);
+    this.body.pause();
+    const turn = ++this.turn;
+    const onAnswer = (answered: boolean): void => {
+      if (this.turn === turn) this.onAnswer(answered);
+    };
+    if (placement.asks === 'session') copies.look(session, onAnswer);
+    else copies.claim(session, placement.server!, onAnswer);
+  }
+
+  private onAnswer(answered: boolean): void {
+    this.turn++;
+    if (!answered && !this.pool!.copies!.settings.degrade) {
+      this.refuse(balancerFaults.sessionStore);
+      return;
+    }
+    this.session.asked = true;
+    if (!answered) {
+      this.work.counters.add(counter.copies_degraded);
+      this.session.alone = this.degraded = true;
+    }
+    this.enter('idle', 0);
+    this.start();
   }
 
   /** No room: in turn, for this server, or for any (null). */
@@ -173,7 +240,7 @@ export class Exchange implements DeadlineOwner {
     this.server = server;
     this.record.server = server.name;
     if (this.attempts++ > 0) this.record.retried(this.work);
-    const upstream = this.pool!.takeIdle(server);
+    const upstream = this.pipelined ? this.pool!.takeGathering(server) : this.pool!.takeIdle(server);
     if (upstream === undefined) this.connect(server);
     else {
       this.work.counters.add(counter.upstream_reused);
@@ -203,18 +270,30 @@ export class Exchange implements DeadlineOwner {
   private send(upstream: Upstream): void {
     const { work, body } = this;
     const head = this.readAgain();
-    const out = work.toServer;
     this.upstream = upstream;
     this.sent = true;
+    const { copies } = this.pool!;
+    const line = copies !== null && this.isOffered ? copies.writeLine(this.session, this.server!) : null;
+    if (this.pipelined && upstream.reused) {
+      writeRequest(head, work.requestEdit, this.client, this.server!, false, line, upstream.gather(this));
+      this.enter('answering', this.pool!.settings.timeouts.response);
+      return;
+    }
+    const out = work.toServer;
     upstream.serve(this, head.chunked);
     out.clear();
-    writeRequest(head, work.requestEdit, this.client, this.server!, this.mayUpgrade, out);
+    writeRequest(head, work.requestEdit, this.client, this.server!, this.mayUpgrade, line, out);
     const room = upstream.send(out, body);
     if (!isIdempotent(this.method)) body.drop();
     if (room) body.resume();
     else body.pause();
     if (body.ended) this.enter('answering', this.pool!.settings.timeouts.response);
     else this.enter('sending', this.sendingTimeout());
+  }
+
+  /** The server is told of the session. */
+  private get isOffered(): boolean {
+    return this.session.hasId && !this.session.lent;
   }
 
   /** A piece of the request's body has come. */
@@ -243,7 +322,71 @@ export class Exchange implements DeadlineOwner {
     this.client.inform(head, edit);
   }
 
-  /** 6. The response's head: bind the session, then relay. */
+  /**
+   * 6. The server may have changed its session: that is kept first. True: the response has to wait for `proceed`, or has
+   * been refused.
+   */
+  mustHold(head: ResponseHead): boolean {
+    const copies = this.pool!.copies;
+    if (copies === null || this.word !== null) return false;
+    if (head.headers.has(Name.limpet)) {
+      if (saysDegraded(head.headers)) this.degraded = true;
+      const word = readSessionWord(head.headers);
+      if (word !== null) return this.keep(word, copies);
+    }
+    if (!this.session.recognised && this.isOffered) copies.wasPut(this.session);
+    return false;
+  }
+
+  /** The same in the trailers: the end of the response has to wait. */
+  mustHoldEnd(word: SessionWord | 'bad'): boolean {
+    const copies = this.pool!.copies;
+    if (copies === null || this.word === word) return false;
+    return this.keep(word, copies);
+  }
+
+  private keep(word: SessionWord | 'bad', copies: Copies): boolean {
+    const turn = ++this.turn;
+    const verdict =
+      word === 'bad'
+        ? 'refused'
+        : copies.keep(this.session, this.server!, word, (late) => {
+            if (this.turn !== turn) return;
+            this.turn++;
+            if (this.onKept(late, copies)) this.upstream!.proceed();
+          });
+    if (word !== 'bad') this.word = word;
+    if (verdict !== null) return !this.onKept(verdict, copies);
+    this.enter('storing', copies.settings.timeout);
+    return true;
+  }
+
+  /** True when the response may go on; else it is dropped, and the client never hears of it. */
+  private onKept(verdict: Kept, copies: Copies): boolean {
+    const { counters } = this.work;
+    const degraded = verdict === 'failed' && copies.settings.degrade;
+    if (verdict === 'kept' || degraded) {
+      if (degraded) counters.add(counter.copies_degraded);
+      this.degraded ||= degraded;
+      copies.apply(this.session, this.word!);
+      if (this.phase === 'storing') this.resumeAnswer();
+      return true;
+    }
+    if (verdict === 'refused') counters.add(counter.copies_refused);
+    this.upstream?.breakOff(this);
+    this.upstream = null;
+    this.refuse(faultOf[verdict]);
+    return false;
+  }
+
+  /** As it was before it had to wait. */
+  private resumeAnswer(): void {
+    const { timeouts } = this.pool!.settings;
+    if (!this.body.ended) this.enter('sending', this.sendingTimeout());
+    else this.enter(this.relayed ? 'relaying' : 'answering', timeouts.responseBody);
+  }
+
+  /** 7. The response's head: bind the session, then relay. */
   onResponse(head: ResponseHead): void {
     const { work, session } = this;
     const pool = this.pool!;
@@ -251,6 +394,7 @@ export class Exchange implements DeadlineOwner {
     this.relayed = true;
     if (this.phase === 'answering') this.enter('relaying', pool.settings.timeouts.responseBody);
     this.bind(head);
+    if (this.degraded) edit.add('Limpet-Degraded: session-store');
     if (pool.settings.identify) edit.add(`Limpet-Server: ${this.server!.name}; epoch=${session.epoch}`);
     this.client.respond(head, edit, head.bodyLength(this.method));
   }
@@ -262,13 +406,15 @@ export class Exchange implements DeadlineOwner {
     this.record.responded(head.status, work);
     edit.clear();
     cutFromResponse(head.headers, edit);
+    if (this.pool!.copies !== null && head.headers.has(Name.trailer)) cutTrailerNames(head.headers, edit);
     if (!this.affinity) return;
     // In the pool's order: a new session that the app has named needs no cookie of ours on top.
     for (const affinity of this.pool!.parts.affinities) {
       const named = this.learn(affinity, head);
-      if (named && !session.recognised) session.changed = false;
-      if (affinity === session.affinity && affinity.bind(session, head, this, this.seconds(), edit))
-        this.record.bound = true;
+      if (named && !session.recognised && !session.owed) session.changed = false;
+      if (affinity !== session.affinity) continue;
+      if (this.word !== null && this.word.ended > 0) affinity.unbind?.(head, this, edit);
+      else if (affinity.bind(session, head, this, this.seconds(), edit)) this.record.bound = true;
     }
     this.reading = session.reader !== null && this.bodyReader.begin(session.reader, head);
   }
@@ -303,7 +449,7 @@ export class Exchange implements DeadlineOwner {
     this.client.flush();
   }
 
-  /** 7. The response is whole. `reusable`: so is the connection, once the request is. */
+  /** 8. The response is whole. `reusable`: so is the connection, once the request is. */
   onResponseEnd(trailers: Buffer | null, reusable: boolean): void {
     const upstream = this.upstream!;
     this.upstream = null;
@@ -346,7 +492,11 @@ export class Exchange implements DeadlineOwner {
     const server = this.server!;
     const reused = this.upstream?.reused ?? false;
     const decision = this.decide(fault, reused, this.upstream?.answered ?? false);
-    this.dropUpstream();
+    this.pipelined = false;
+    this.connecting?.cancel();
+    this.connecting = null;
+    this.upstream?.breakOff(this);
+    this.upstream = null;
     if (decision === 'same') {
       this.work.counters.add(counter.upstream_stale);
       this.sent = false;
@@ -402,7 +552,7 @@ export class Exchange implements DeadlineOwner {
 
   /** The request turned out to be wrong, or too slow, while its body came. */
   onRequestFault(fault: Fault): void {
-    this.dropUpstream();
+    this.abandon();
     this.refuse(fault);
   }
 
@@ -410,12 +560,14 @@ export class Exchange implements DeadlineOwner {
   onClientGone(): void {
     this.work.counters.add(counter.aborted_by_client);
     this.record.failure = requestFaults.clientGone;
-    this.dropUpstream();
+    this.abandon();
     this.complete();
   }
 
   onDeadline(): void {
     if (this.phase === 'waiting') this.refuse(balancerFaults.queueTimeout);
+    else if (this.phase === 'claiming') this.onAnswer(false);
+    else if (this.phase === 'storing') this.onStoreLate();
     else if (this.phase === 'connecting') this.failed(serverFaults.connectTimeout);
     else if (this.phase === 'answering') this.failed(serverFaults.responseTimeout);
     // Whose turn was it? A paused body waits for the server, else the client owes us the rest.
@@ -423,6 +575,14 @@ export class Exchange implements DeadlineOwner {
     else if (this.phase === 'sending') this.onRequestFault(requestFaults.requestTimeout);
     else if (this.clientSlow) this.onClientStall();
     else this.failed(serverFaults.bodyTimeout);
+  }
+
+  /** The store has not answered: what becomes of the copy is not known. */
+  private onStoreLate(): void {
+    const copies = this.pool!.copies!;
+    this.turn++;
+    this.work.counters.add(counter.copies_failed);
+    if (this.onKept('failed', copies)) this.upstream!.proceed();
   }
 
   /** A client that takes anything at all is only slow. */
@@ -436,7 +596,7 @@ export class Exchange implements DeadlineOwner {
     this.work.wheel.set(this.deadline, this.client.writeTimeout);
   }
 
-  /** 8. Over: counted, logged, and free for the next. Nothing may touch it after this. */
+  /** 9. Over: counted, logged, and free for the next. Nothing may touch it after this. */
   private complete(): void {
     const { client, pool, work } = this;
     if (this.phase === 'waiting') {
@@ -446,6 +606,7 @@ export class Exchange implements DeadlineOwner {
     this.leave();
     if (this.session.entered) pool!.owners.leave(this.session, this.seconds());
     this.phase = 'idle';
+    this.turn++;
     work.wheel.cancel(this.deadline);
     this.record.complete(pool?.settings.name ?? '', this.session, work);
     this.body.clear();
@@ -463,10 +624,11 @@ export class Exchange implements DeadlineOwner {
     this.pool!.offer(server);
   }
 
-  private dropUpstream(): void {
+  /** Nobody waits for the answer any more. */
+  private abandon(): void {
     this.connecting?.cancel();
     this.connecting = null;
-    this.upstream?.discard();
+    this.upstream?.abandon(this);
     this.upstream = null;
   }
 
@@ -516,6 +678,13 @@ function hashText(text: string): number {
 
 const ignoredSession = new Session();
 const noBytes = Buffer.alloc(0);
+
+/** What the client is told when what its server said of the session was not kept. */
+const faultOf = {
+  fenced: balancerFaults.sessionFenced,
+  failed: balancerFaults.sessionStore,
+  refused: serverFaults.badResponse,
+} as const;
 
 /** Where a second reading of a head leaves what the first has already found. */
 const scratchSession = new Session();

@@ -7,6 +7,9 @@
  *      key     the record names it                       nobody's yet: the first `settle` of all workers decides
  *      hash    never looked up: hashing among all servers of the pool
  *      fixed   never looked up: a person has said it
+ *
+ * In pools whose sessions have copies, the store has a word in it: of a session that the table does not know it is asked
+ * first (`session.unknown`), and of a new owner it is told first (`session.claiming`); copies.ts does both.
  */
 import type { Affinity, Lesson, Session } from '../affinity/affinity.ts';
 import type { Fleet } from '../fleet/fleet.ts';
@@ -21,10 +24,13 @@ export class Owners {
   private readonly table: SessionTable;
   private readonly fleet: Fleet;
   private readonly counters: Counters;
+  /** Sessions have copies. */
+  private readonly copied: boolean;
   private readonly key = { hi: 0, lo: 0 };
   private readonly entry = new Entry();
 
-  constructor(table: SessionTable, fleet: Fleet, counters: Counters) {
+  constructor(table: SessionTable, fleet: Fleet, counters: Counters, copied = false) {
+    this.copied = copied;
     this.table = table;
     this.fleet = fleet;
     this.counters = counters;
@@ -36,6 +42,7 @@ export class Owners {
    */
   find(session: Session, now: number): Server | undefined | null {
     if (session.kind === 'fixed') return this.fleet.find(session.owner);
+    if (this.copied && session.hasId) return this.findCopied(session, now);
     return session.kind === 'key' ? this.findNamed(session, now) : this.findToken(session, now);
   }
 
@@ -50,12 +57,39 @@ export class Owners {
       return this.believe(session);
     }
     session.entered = false;
-    if (look === 'ended') {
-      // A stranger now, whom hashing policies still spread by the name.
-      const { key } = session;
-      session.clear();
-      session.key = key;
+    return look === 'ended' ? this.estrange(session) : null;
+  }
+
+  /** One that has a copy, or can have: its exchanges count, so that it can leave its server when none runs. */
+  private findCopied(session: Session, now: number): Server | undefined | null {
+    const { entry, table } = this;
+    const key = this.keyOf(session);
+    const look = session.entered ? table.find(key, now, entry) : table.enter(key, now, entry);
+    session.entered = look === 'live';
+    session.unknown = false;
+    if (look === 'ended') return this.estrange(session);
+    const named = session.kind === 'token' ? this.fleet.find(session.owner) : null;
+    if (look !== 'live') {
+      session.unknown = true;
+      return named;
     }
+    session.version = entry.version;
+    session.claiming = entry.claiming && entry.epoch >= session.epoch;
+    if (entry.epoch < session.epoch) {
+      // The token has seen more than the table: another node's claim, or a table that was saved before it.
+      if (named != null) table.claim(key, session.epoch - 1, named.slot, now, entry);
+      return named;
+    }
+    if (entry.epoch === session.epoch && entry.server === named?.slot) return named;
+    session.changed = true;
+    return this.believe(session);
+  }
+
+  /** It has ended: a stranger from now on, whom hashing policies still spread by the name. */
+  private estrange(session: Session): null {
+    const { key } = session;
+    session.clear();
+    session.key = key;
     return null;
   }
 
@@ -85,6 +119,7 @@ export class Owners {
     const { entry } = this;
     if (!this.record(session, server, 1, now)) return server;
     session.entered = this.table.acquire(this.key, now);
+    session.claiming = entry.claiming;
     if (entry.server === server.slot) {
       session.fresh = true;
       this.counters.add(counter.sessions_adopted);
@@ -99,13 +134,32 @@ export class Owners {
   claim(session: Session, server: Server, now: number): Server | undefined {
     const { entry, table } = this;
     const key = this.keyOf(session);
+    const announce = this.copied && session.hasId;
     for (let tries = 0; tries < maxClaims; tries++) {
-      const result = table.claim(key, session.epoch, server.slot, now, entry);
+      const result = table.claim(key, session.epoch, server.slot, now, entry, announce);
       if (result === 'claimed' || result === 'lost') break;
       // Nothing is kept of a session that has ended: this exchange goes there, the next one anywhere.
       if (result === 'ended') return server;
-      if (this.record(session, server, session.epoch + 1, now)) break;
+      // One that has to be announced is nobody's until it is.
+      if (announce) table.bind(key, this.fleet.slot, now, entry, session.affinity?.lifetime, session.epoch);
+      else if (this.record(session, server, session.epoch + 1, now)) break;
     }
+    session.claiming = entry.claiming;
+    session.changed = true;
+    return this.believe(session);
+  }
+
+  /**
+   * As `claim`, while its owner lives: only of a session that has a copy, and of which nothing else runs. Answers who owns it
+   * now; null: it has to stay.
+   */
+  move(session: Session, server: Server, now: number): Server | undefined | null {
+    const { entry, table } = this;
+    const most = session.entered ? 1 : 0;
+    const result = table.claim(this.keyOf(session), session.epoch, server.slot, now, entry, true, most);
+    if (result !== 'claimed' && result !== 'lost') return null;
+    session.version = entry.version;
+    session.claiming = entry.claiming;
     session.changed = true;
     return this.believe(session);
   }

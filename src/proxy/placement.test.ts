@@ -25,6 +25,8 @@ function stage(whenOwnerFull: PoolSettings['whenOwnerFull'], secondFull = false)
     fleet,
     affinities: [],
     whenOwnerFails: [],
+    copies: null,
+    sheds: () => null,
     table: SessionTable.create({ capacity: 1000 }),
     choose: withRoom,
     borrow: withRoom,

@@ -1,6 +1,7 @@
 /**
  * Where an exchange goes: to the owner of its session, to a new owner when that one failed, or, when the session
- * is nobody's, where a policy proposes. The session is told its owner and epoch on the way.
+ * is nobody's, where a policy proposes. The session is told its owner and epoch on the way. Where sessions have copies, the
+ * store may have to be asked in between: then `asks` says what, and when the table knows the answer, `find` goes on.
  */
 import type { Session } from '../affinity/affinity.ts';
 import { balancerFaults, type Fault } from '../errors.ts';
@@ -19,14 +20,26 @@ export class Placement {
   ownerFailed = false;
   /** The session got a new owner, one epoch on. */
   claimed = false;
+  /** It left an owner that lives. */
+  moved = false;
+  /** The store first: what it knows of the session, or that `server` owns it now. */
+  asks: 'nothing' | 'session' | 'owner' = 'nothing';
+  /** Servers that have their share of sessions: none that leaves another one goes there. */
+  private full: readonly Server[] | null = null;
 
   /** `tried`: the servers that have failed this exchange; null at first. `now` is Unix seconds. */
   find(pool: Pool, session: Session, tried: readonly Server[] | null, now: number): void {
     this.server = null;
     this.fault = null;
-    this.ownerFailed = this.claimed = false;
-    const owner = session.recognised ? pool.locate(session, now) : null;
-    if (!session.recognised) this.placeNew(pool, session, tried);
+    this.asks = 'nothing';
+    this.ownerFailed = this.claimed = this.moved = false;
+    const known = session.recognised;
+    const owner = known ? pool.locate(session, now) : null;
+    if (!session.recognised) {
+      // One that has ended, or whose server may have begun it before it failed: its id is not used again.
+      if (pool.copies !== null && (known || (tried !== null && session.affinity !== null))) pool.rename(session, now);
+      this.placeNew(pool, session, tried);
+    } else if (session.unknown && !session.asked && !session.alone) this.asks = 'session';
     else if (owner === null) this.placeNamed(pool, session, tried, now);
     else this.goHome(pool, session, owner, tried, now);
   }
@@ -42,6 +55,7 @@ export class Placement {
     if (server === null) return;
     const owner = pool.owners.settle(session, server, now);
     if (owner !== server) this.goHome(pool, session, owner, tried, now);
+    else this.announce(session);
   }
 
   private goHome(
@@ -51,9 +65,43 @@ export class Placement {
     tried: readonly Server[] | null,
     now: number,
   ): void {
-    if (!this.isUsable(pool, owner, tried)) this.replaceOwner(pool, session, tried, now);
-    else if (owner!.hasRoom) this.server = owner!;
-    else this.passFullOwner(pool, session, owner!, tried, now);
+    if (!this.isUsable(pool, owner, tried)) {
+      this.replaceOwner(pool, session, tried, now);
+      return;
+    }
+    this.server = owner!;
+    if (session.claiming) this.announce(session);
+    else if (mayMove(pool, session) && this.shouldLeave(pool, owner!)) this.leaveOwner(pool, session, tried, now);
+    else if (!owner!.hasRoom) this.passFullOwner(pool, session, owner!, tried, now);
+  }
+
+  /** The owner is to be emptied, or has too many sessions while others have not. */
+  private shouldLeave(pool: Pool, owner: Server): boolean {
+    this.full = owner.state === 'draining' ? null : pool.parts.sheds(owner);
+    return owner.state === 'draining' || this.full !== null;
+  }
+
+  /** The owner lives, and the session can live elsewhere: it goes if it can, and stays if not. */
+  private leaveOwner(pool: Pool, session: Session, tried: readonly Server[] | null, now: number): void {
+    const { full } = this;
+    this.full = null;
+    const other = pool.parts.choose(session.key, full === null ? tried : [...full, ...(tried ?? [])]);
+    if (other === undefined || other === this.server) return;
+    const owner = pool.owners.move(session, other, now);
+    if (owner === null) return;
+    this.moved = owner === other;
+    if (this.moved) session.reason = 'move';
+    if (this.isUsable(pool, owner, tried)) {
+      this.server = owner!;
+      this.announce(session);
+    } else this.replaceOwner(pool, session, tried, now);
+  }
+
+  /** The store hears of a new owner before that one gets a request. */
+  private announce(session: Session): void {
+    if (!session.claiming || session.alone) return;
+    if (session.reason !== 'move') session.reason = 'rebind';
+    this.asks = 'owner';
   }
 
   /** The owner is well and has no room: wait for it, live elsewhere from now on, or say so. */
@@ -65,7 +113,12 @@ export class Placement {
     now: number,
   ): void {
     const { whenOwnerFull } = pool.settings;
+    if (whenOwnerFull === 'rebind' && session.hasId && pool.copies !== null) {
+      if (mayMove(pool, session)) this.leaveOwner(pool, session, tried, now);
+      return;
+    }
     if (whenOwnerFull === 'reject') {
+      this.server = null;
       this.fault = balancerFaults.ownerFull;
       return;
     }
@@ -91,7 +144,8 @@ export class Placement {
       return;
     }
     // Placed by a hash or by a fixed map there is no ownership to change: it falls to the next server, and returns.
-    if (action === 'temporary' || isFixed(session)) {
+    if (isFixed(session) || (action === 'temporary' && !hasCopy(pool, session))) {
+      session.lent = session.hasId;
       this.take(pool, pool.parts.borrow(session.key, tried), tried);
       return;
     }
@@ -102,7 +156,10 @@ export class Placement {
       this.claimed = owner === server;
       // Another exchange has found a new owner before us: there it lives now, if that one can serve.
       if (owner !== undefined) this.server = owner;
-      if (this.claimed || this.isUsable(pool, owner, tried)) return;
+      if (this.claimed) session.reason = 'rebind';
+      else if (!this.isUsable(pool, owner, tried)) continue;
+      this.announce(session);
+      return;
     }
     this.server = null;
     this.fault = balancerFaults.noServer;
@@ -117,6 +174,15 @@ export class Placement {
     if (server === undefined && !pool.parts.busy(tried)) this.fault = balancerFaults.noServer;
     return this.server;
   }
+}
+
+/** Its state can be read elsewhere. */
+function hasCopy(pool: Pool, session: Session): boolean {
+  return pool.copies !== null && session.version > 0;
+}
+
+function mayMove(pool: Pool, session: Session): boolean {
+  return hasCopy(pool, session) && pool.copies!.well && pool.copies!.kept;
 }
 
 /** No record says where it lives, so none can be changed. */

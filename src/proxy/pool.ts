@@ -5,6 +5,7 @@ import type { Fleet } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
 import type { Connecting, Socket } from '../net/socket.ts';
 import type { SessionTable } from '../table/table.ts';
+import { Copies, type CopyParts, type CopySettings } from './copies.ts';
 import type { Exchange } from './exchange.ts';
 import { Owners } from './owners.ts';
 import { Upstream } from './upstream.ts';
@@ -30,6 +31,8 @@ export interface PoolSettings {
   };
   /** Idle connections kept to each server. */
   readonly maxIdle: number;
+  /** Most requests at a time on one connection; 1: each waits for the answer to the one before. */
+  readonly pipelining: number;
   /** Tell clients who served them: `Limpet-Server: name; epoch=n`. */
   readonly identify: boolean;
 }
@@ -41,6 +44,10 @@ export interface PoolParts {
   /** For each affinity, in their order, what holds instead of the pool's `whenOwnerFails`; null: nothing. */
   readonly whenOwnerFails: readonly (WhenOwnerFails | null)[];
   readonly table: SessionTable;
+  /** Copies of sessions; null: the servers do not speak the session protocol. */
+  readonly copies: (CopySettings & CopyParts) | null;
+  /** A session should leave its owner now, if it can, for another one than these; null: it may stay. */
+  readonly sheds: (owner: Server) => readonly Server[] | null;
   /** A server with room for a session that is nobody's (balance/chooser.ts). */
   readonly choose: (key: number, tried: readonly Server[] | null) => Server | undefined;
   /** Some server lacks nothing but room. */
@@ -74,6 +81,7 @@ export class Pool {
   /** The affinity that binds new sessions; null: none does. */
   readonly binder: Affinity | null;
   readonly owners: Owners;
+  readonly copies: Copies | null;
   /** What becomes of a session that has nothing to lose. */
   readonly rebinding = ownerFailure({ action: 'rebind' });
   private readonly failure: OwnerFailure;
@@ -82,6 +90,8 @@ export class Pool {
   private readonly work: Work;
   /** Idle connections by server number; the last one used is the first to be used again. */
   private readonly idle: Upstream[][];
+  /** By server number: the connection that gathers the safe requests of this loop turn. */
+  private readonly gathering: (Upstream | undefined)[];
   /** Exchanges that wait for room, in order; `server` null: any. */
   private readonly waiting: { exchange: Exchange; server: Server | null }[] = [];
 
@@ -91,7 +101,9 @@ export class Pool {
     this.parts = parts;
     this.binder = parts.affinities.find((affinity) => affinity.binds !== false) ?? null;
     this.idle = parts.fleet.servers.map(() => []);
-    this.owners = new Owners(parts.table, parts.fleet, work.counters);
+    this.gathering = parts.fleet.servers.map(() => undefined);
+    this.copies = parts.copies === null ? null : new Copies(parts.copies, parts.copies);
+    this.owners = new Owners(parts.table, parts.fleet, work.counters, this.copies?.kept);
     this.failure = ownerFailure(settings.whenOwnerFails);
     for (const [i, own] of parts.whenOwnerFails.entries()) {
       if (own !== null) this.failures.set(parts.affinities[i]!, ownerFailure(own));
@@ -105,6 +117,11 @@ export class Pool {
   /** The owner of a recognised session, usable or not; undefined: it is gone. null: the session is nobody's, see `Owners`. */
   locate(session: Session, now: number): Server | undefined | null {
     return session.kind === 'hash' ? this.parts.home(session.key) : this.owners.find(session, now);
+  }
+
+  /** A session that is nobody's gets another id, if an affinity gives ids. */
+  rename(session: Session, now: number): void {
+    this.binder?.begin(now, session);
   }
 
   isUsable(server: Server): boolean {
@@ -184,6 +201,15 @@ export class Pool {
   takeIdle(server: Server): Upstream | undefined {
     const upstream = this.idle[server.number]!.pop();
     if (upstream !== undefined) this.work.wheel.set(upstream.deadline, 0);
+    return upstream;
+  }
+
+  /** For a request that may share a connection with others. */
+  takeGathering(server: Server): Upstream | undefined {
+    const open = this.gathering[server.number];
+    if (open?.gathering && open.depth < this.settings.pipelining) return open;
+    const upstream = this.takeIdle(server);
+    this.gathering[server.number] = upstream;
     return upstream;
   }
 

@@ -9,6 +9,7 @@ import type { Splice } from '../http/splice.ts';
 import type { HeadWriter } from '../http/writer.ts';
 import { formatAddress } from '../net/socket.ts';
 import type { Client } from './client.ts';
+import type { SessionLine } from './session-line.ts';
 
 /** Notes in `edit` what no server sees, whichever it will be. */
 export function editRequest(head: RequestHead, edit: Splice, trusted: boolean): void {
@@ -35,6 +36,7 @@ export function writeRequest(
   client: Client,
   server: Server,
   upgrade: boolean,
+  session: SessionLine | null,
   out: HeadWriter,
 ): void {
   const headers = head.headers;
@@ -42,6 +44,7 @@ export function writeRequest(
   edit.write(head.bytes, head.methodStart, headers.end, out);
   edit.writeAdded(out);
   client.writeForwarded(head, out);
+  if (session !== null) out.copy(session.bytes, 0, session.length);
   if (!headers.has(Name.host) && head.authorityStart === head.authorityEnd) out.text(`Host: ${hostOf(server)}\r\n`);
   if (head.chunked) out.text('Transfer-Encoding: chunked\r\n');
   if (upgrade) out.text(`Connection: Upgrade\r\nUpgrade: ${headers.valueOf(Name.upgrade)}\r\n`);

@@ -4,16 +4,27 @@
  *      connected ── send ──> busy ── response and request whole ──> idle ── send ──> busy ...
  *                             │ anything else                        │ time-out, FIN, a single byte
  *                             └──────────────> closed <──────────────┘
+ *
+ * In a pool that pipelines, the safe requests of one loop turn share a connection and a write (RFC 9112 section 9.3.2):
+ *
+ *      gather, gather, gather ──> one write ──> answers in order: the first is read, the others are `behind`
+ *
+ * Those behind never wait for anything but small answers: when the first one is slow, long or of unknown length, or its
+ * client is, or the connection breaks, they are repeated at once on connections of their own.
+ *
+ * busy, held: the exchange has to ask somebody before the response, or its end, may go on. Nothing is read meanwhile; what
+ * comes all the same waits, and so does the end of the connection.
  */
 import { serverFaults } from '../errors.ts';
 import type { Server } from '../fleet/server.ts';
 import { BodyReader } from '../http/body.ts';
 import { LF } from '../http/bytes.ts';
-import type { HeadWriter } from '../http/writer.ts';
+import { HeadWriter } from '../http/writer.ts';
+import { counter } from '../metrics/counters.ts';
 import type { Socket, SocketHandler } from '../net/socket.ts';
 import { Deadline, type DeadlineOwner } from '../time/wheel.ts';
-import type { Exchange } from './exchange.ts';
 import type { Pool } from './pool.ts';
+import { Nobody, type Recipient } from './recipient.ts';
 import type { RequestBody } from './request-body.ts';
 import type { Work } from './work.ts';
 
@@ -21,6 +32,11 @@ import type { Work } from './work.ts';
 const maxInterim = 16;
 /** A piece of body up to this size leaves in one write with what comes before it. */
 const joinBytes = 32 * 1024;
+/** Answers up to this size may have others behind them. */
+const shortAnswer = 64 * 1024;
+/** Those behind wait for the first answer this long (ms). */
+const turnTime = 200;
+const gatherBytes = 8 * 1024;
 
 export class Upstream implements SocketHandler, DeadlineOwner {
   readonly server: Server;
@@ -33,7 +49,13 @@ export class Upstream implements SocketHandler, DeadlineOwner {
 
   private readonly work: Work;
   private readonly pool: Pool;
-  private exchange: Exchange | null = null;
+  private exchange: Recipient | null = null;
+  /** Requests that have gone out behind it, in order. */
+  private behind: Recipient[] = [];
+  /** Requests of this loop turn, not written yet. */
+  private gathered: HeadWriter | null = null;
+  /** More of them may come. */
+  gathering = false;
   private readonly body = new BodyReader();
   private inBody = false;
   private partial: Buffer | null = null;
@@ -44,6 +66,13 @@ export class Upstream implements SocketHandler, DeadlineOwner {
   /** The request's body goes out in chunks. */
   private chunked = false;
   private paused = false;
+  /** What waits for `proceed`: the response from its head on, or its end. */
+  private held: 'nothing' | 'head' | 'end' = 'nothing';
+  /** Its FIN has come, or it is gone, while something was held. */
+  private heldEnd = false;
+  private heldClose = false;
+  /** Answers may still come that nobody waits for: the connection ends with the one that is read now. */
+  private last = false;
 
   constructor(work: Work, pool: Pool, server: Server, socket: Socket) {
     this.work = work;
@@ -53,12 +82,47 @@ export class Upstream implements SocketHandler, DeadlineOwner {
   }
 
   /** Takes the exchange; its request follows by `send`, `data` and `finish`. */
-  serve(exchange: Exchange, chunked: boolean): void {
-    this.exchange = exchange;
+  serve(exchange: Recipient, chunked: boolean): void {
     this.chunked = chunked;
+    this.turnTo(exchange);
+  }
+
+  /** The next answer is for this one. */
+  private turnTo(exchange: Recipient): void {
+    this.exchange = exchange;
     this.answered = false;
     this.inBody = false;
     this.interim = 0;
+    this.held = 'nothing';
+    this.heldEnd = this.heldClose = false;
+  }
+
+  /** Requests under way on this connection. */
+  get depth(): number {
+    return this.exchange === null ? 0 : 1 + this.behind.length;
+  }
+
+  /** Takes the exchange, perhaps behind others: its request, a head alone, is to be written into the answer at once. */
+  gather(exchange: Recipient): HeadWriter {
+    if (this.exchange === null) this.serve(exchange, false);
+    else {
+      if (this.behind.length === 0) this.work.wheel.set(this.deadline, turnTime);
+      this.behind.push(exchange);
+      this.work.counters.add(counter.upstream_pipelined);
+    }
+    this.gathered ??= new HeadWriter(gatherBytes);
+    if (!this.gathering) {
+      this.gathering = true;
+      this.gathered.clear();
+      this.work.gather(this);
+    }
+    return this.gathered;
+  }
+
+  /** The loop turn is over. */
+  writeGathered(): void {
+    this.gathering = false;
+    if (!this.closed) this.socket.writeCopy(this.gathered!.bytes, this.gathered!.length);
   }
 
   /** Writes the head that `out` holds, and what has come of the body, in as few writes as can be. False: wait for `onServerDrain`. */
@@ -104,6 +168,7 @@ export class Upstream implements SocketHandler, DeadlineOwner {
   /** The client is slow: the server has to wait. */
   pause(): void {
     this.paused = true;
+    this.giveWay();
     this.socket.pause();
   }
 
@@ -113,6 +178,33 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     this.socket.resume();
   }
 
+  /** The exchange has its answer: what was held goes on. */
+  proceed(): void {
+    const { held, heldEnd, heldClose, partial } = this;
+    this.held = 'nothing';
+    this.partial = null;
+    this.resume();
+    if (held === 'end') {
+      const inStep = partial === null || this.behind.length > 0;
+      const reusable = this.keepAlive && inStep && !this.last && !heldEnd && !heldClose;
+      this.exchange!.onResponseEnd(this.body.trailers, reusable);
+    }
+    if (partial !== null && this.exchange !== null) this.consume(partial);
+    // Whoever has the connection now hears how it ended: the response may have been whole before that, or it was not.
+    const { handler } = this.socket;
+    if (handler === this && this.exchange === null) return;
+    if (heldEnd) handler.onEnd();
+    if (heldClose) handler.onClose(null);
+  }
+
+  private hold(what: 'head' | 'end', bytes: Buffer | null): void {
+    this.held = what;
+    this.partial = bytes;
+    // Those behind wait, too: it is not for long, and what they have asked may be answered already.
+    this.paused = true;
+    this.socket.pause();
+  }
+
   /** Lets the exchange go. `reusable`: request and response are whole, so the next one may come. */
   release(reusable: boolean): void {
     this.exchange = null;
@@ -120,57 +212,117 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     this.partial = null;
     // The next exchange must not find it paused: it would wait for an answer that nobody reads.
     this.resume();
-    if (!this.closed && reusable && this.pool.keep(this)) return;
+    if (!this.closed && reusable) {
+      if (this.behind.length > 0) {
+        this.turnTo(this.behind.shift()!);
+        this.work.wheel.set(this.deadline, this.behind.length > 0 ? turnTime : 0);
+        return;
+      }
+      if (this.pool.keep(this)) return;
+    }
     this.close();
   }
 
   /** The bare connection, for a tunnel. */
   takeSocket(): Socket {
+    this.giveWay();
     this.exchange = null;
     this.work.wheel.cancel(this.deadline);
     return this.socket;
   }
 
+  /** The client of this exchange has gone. With others on the connection, only its answer is thrown away. */
+  abandon(exchange: Recipient): void {
+    if (this.behind.length === 0 || this.held !== 'nothing') this.breakOff(exchange);
+    else if (this.exchange === exchange) this.exchange = new Nobody(this, exchange.method);
+    else this.forgo(exchange);
+  }
+
+  /** The exchange has failed: so has the connection, if the answer that is read now is its own. */
+  breakOff(exchange: Recipient): void {
+    if (this.exchange === exchange) this.discard();
+    else this.forgo(exchange);
+  }
+
+  private forgo(exchange: Recipient): void {
+    const i = this.behind.indexOf(exchange);
+    if (i >= 0) this.behind[i] = new Nobody(this, exchange.method);
+  }
+
   /** Breaks it off: the server sees that nobody waits for its answer any more. */
   discard(): void {
-    if (this.leave()) this.socket.destroy();
+    if (!this.leave()) return;
+    this.socket.destroy();
+    this.giveWay();
   }
 
   /** Ends it in peace. */
   close(): void {
-    if (this.leave()) this.socket.close();
+    if (!this.leave()) return;
+    this.socket.close();
+    this.giveWay();
   }
 
   private leave(): boolean {
     if (this.closed) return false;
     this.closed = true;
+    this.gathering = false;
     this.exchange = null;
     this.work.wheel.cancel(this.deadline);
     return true;
   }
 
+  /** Those behind are repeated elsewhere; what the server still sends for them is not read. */
+  private giveWay(): void {
+    if (this.behind.length === 0) return;
+    const { behind, answered } = this;
+    this.behind = [];
+    this.last = true;
+    // What has been read for the first one is in the buffer that theirs may need.
+    this.exchange?.flush();
+    this.answered = false;
+    this.work.counters.add(counter.upstream_gave_way, behind.length);
+    for (const exchange of behind) exchange.failed(serverFaults.closedEarly);
+    this.answered = answered;
+    // Not even the first one waits for its answer.
+    if (this.exchange instanceof Nobody) this.discard();
+  }
+
   onData(chunk: Buffer): void {
-    const exchange = this.exchange;
-    if (exchange === null) {
+    if (this.exchange === null) {
       // Nobody asked: these bytes would become the answer to the next client (I7).
       this.forget();
       return;
     }
-    this.answered = true;
+    if (this.held !== 'nothing') {
+      this.partial = this.partial === null ? chunk : Buffer.concat([this.partial, chunk]);
+      return;
+    }
     let bytes = chunk;
-    let p = 0;
-    if (!this.inBody) {
-      if (this.partial !== null) bytes = Buffer.concat([this.partial, chunk]);
-      this.partial = null;
+    if (this.partial !== null) {
+      bytes = Buffer.concat([this.partial, chunk]);
       // Nothing new can be read before another line has ended.
-      if (bytes !== chunk && !chunk.includes(LF) && bytes.length < this.work.headBytes) {
+      if (!chunk.includes(LF) && bytes.length < this.work.headBytes) {
         this.partial = bytes;
         return;
       }
-      p = this.readHead(exchange, bytes);
-      if (p < 0) return;
+      this.partial = null;
     }
-    this.readBody(exchange, bytes, p);
+    this.consume(bytes);
+  }
+
+  private consume(bytes: Buffer): void {
+    let p = 0;
+    do {
+      const exchange: Recipient = this.exchange!;
+      this.answered = true;
+      if (!this.inBody) {
+        p = this.readHead(exchange, bytes, p);
+        if (p < 0) return;
+      }
+      p = this.readBody(exchange, bytes, p);
+      // Another answer begins in these bytes only for one behind, who has his turn now.
+    } while (p >= 0 && p < bytes.length && this.exchange !== null);
   }
 
   onDrain(): void {
@@ -179,6 +331,10 @@ export class Upstream implements SocketHandler, DeadlineOwner {
 
   /** FIN. Only a body without any other end may end so; the server will not take another request. */
   onEnd(): void {
+    if (this.held !== 'nothing') {
+      this.heldEnd = true;
+      return;
+    }
     const exchange = this.exchange;
     if (exchange !== null && this.inBody && this.body.untilClose) exchange.onResponseEnd(null, false);
     else this.lost();
@@ -186,19 +342,24 @@ export class Upstream implements SocketHandler, DeadlineOwner {
 
   onClose(): void {
     if (this.closed) return;
+    if (this.held !== 'nothing') {
+      this.heldClose = true;
+      return;
+    }
     this.lost();
     this.closed = true;
   }
 
-  /** Idle for too long. */
+  /** Idle for too long; or the first answer is, and others wait behind it. */
   onDeadline(): void {
-    this.forget();
+    if (this.exchange === null) this.forget();
+    else this.giveWay();
   }
 
   /** Offset of the body, or -1 when there is nothing more to do with these bytes. */
-  private readHead(exchange: Exchange, bytes: Buffer): number {
+  private readHead(exchange: Recipient, bytes: Buffer, from: number): number {
     const head = this.work.response;
-    let p = 0;
+    let p = from;
     for (;;) {
       const after = head.read(bytes, p, bytes.length);
       if (after === 0) {
@@ -211,13 +372,18 @@ export class Upstream implements SocketHandler, DeadlineOwner {
         exchange.failed(tooLarge ? serverFaults.responseHeadTooLarge : serverFaults.badResponse);
         return -1;
       }
+      if ((head.status >= 200 || head.status === 101) && exchange.mustHold(head)) {
+        // A response that the exchange refuses is held too, until it has dropped the connection.
+        if (this.exchange === exchange) this.hold('head', bytes.subarray(p));
+        return -1;
+      }
       if (head.status >= 200) {
         this.inBody = true;
         // A 204 that claims a body may well send one: what follows is not the next answer.
         this.keepAlive = head.keepAlive && !(head.status === 204 && (head.length > 0 || head.length === -1));
         this.body.begin(head.bodyLength(exchange.method));
         exchange.onResponse(head);
-        return this.exchange === null ? -1 : after;
+        return this.exchange === exchange ? after : -1;
       }
       if (head.status === 101) {
         if (exchange.mayUpgrade && head.upgrade)
@@ -234,21 +400,34 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     }
   }
 
-  private readBody(exchange: Exchange, bytes: Buffer, from: number): void {
+  /** Offset after the answer; -1 when it is not whole, or the connection is not the exchange's any more. */
+  private readBody(exchange: Recipient, bytes: Buffer, from: number): number {
     const body = this.body;
     let after = from;
     if (!body.done) {
       after = body.read(bytes, from);
       if (body.dataEnd > body.dataStart && after >= 0) exchange.onResponseData(bytes, body.dataStart, body.dataEnd);
-      if (this.exchange === null) return;
+      if (this.exchange !== exchange) return -1;
       if (after < 0) {
         exchange.failed(serverFaults.badResponseBody);
-        return;
+        return -1;
       }
     }
-    // Bytes beyond the response belong to nobody: this connection is not used again.
-    if (body.done) exchange.onResponseEnd(body.trailers, this.keepAlive && after === bytes.length);
-    else exchange.flush();
+    if (body.done && body.word !== null && exchange.mustHoldEnd(body.word)) {
+      if (this.exchange !== exchange) return -1;
+      exchange.flush();
+      this.hold('end', after === bytes.length ? null : bytes.subarray(after));
+      return -1;
+    }
+    if (!body.done) {
+      if (!body.endsWithin(shortAnswer)) this.giveWay();
+      exchange.flush();
+      return -1;
+    }
+    // Bytes beyond the response belong to one behind, or to nobody: then this connection is not used again.
+    const inStep = after === bytes.length || this.behind.length > 0;
+    exchange.onResponseEnd(body.trailers, this.keepAlive && inStep && !this.last && !this.heldEnd && !this.heldClose);
+    return after;
   }
 
   private lost(): void {

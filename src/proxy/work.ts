@@ -10,6 +10,7 @@ import type { Wheel } from '../time/wheel.ts';
 import { Exchange } from './exchange.ts';
 import type { Pool } from './pool.ts';
 import type { Tunnel } from './tunnel.ts';
+import type { Upstream } from './upstream.ts';
 
 export interface WorkOptions {
   readonly net: Net;
@@ -58,6 +59,8 @@ export class Work {
   stopping = false;
 
   private readonly spare: Exchange[] = [];
+  /** Connections with requests that are written when this loop turn is over. */
+  private gathered: Upstream[] = [];
   private dateSecond = -1;
   private dateText = '';
 
@@ -72,6 +75,17 @@ export class Work {
     this.request = new RequestHead(options.limits);
     this.response = new ResponseHead(options.limits);
   }
+
+  /** Has the connection write what it gathered at the end of this loop turn. */
+  gather(upstream: Upstream): void {
+    if (this.gathered.push(upstream) === 1) this.net.afterTurn(this.writeGathered);
+  }
+
+  private readonly writeGathered = (): void => {
+    const { gathered } = this;
+    for (let i = 0; i < gathered.length; i++) gathered[i]!.writeGathered();
+    gathered.length = 0;
+  };
 
   /** The time as HTTP writes it (RFC 9110 section 5.6.7); made anew once a second. */
   date(): string {

@@ -20,10 +20,10 @@ export interface Shared {
   readonly counters: Counters;
 }
 
-/** `capacity`: sessions that the table must hold. */
-export function createShared(capacity: number, workers: number): SharedBuffers {
+/** `capacity`: sessions that the table must hold. `tombstoneTime`: seconds for which an ended one stays dead; left out: a minute. */
+export function createShared(capacity: number, workers: number, tombstoneTime?: number): SharedBuffers {
   return {
-    table: SessionTable.create({ capacity, servers: slots - 1 }).buffer,
+    table: SessionTable.create({ capacity, servers: slots - 1, tombstoneTime }).buffer,
     load: Load.create(slots, workers),
     counters: new SharedArrayBuffer(workers * counterRows.length * 8),
   };

@@ -4,7 +4,7 @@
  *
  *      none ── put, claim ──> live (owner, epoch, version, data) ── destroy, rotate, expiry ──> ended ── its time ──> none
  *
- * What holds for every implementation (store/contract.ts tests it):
+ * What holds for every implementation (test/support/store-contract.ts tests it):
  *
  * - Epochs never go down. A put of a lower epoch is fenced; one of a higher epoch wins: its token has seen claims
  *   that this store has not (it was emptied, or is another one).
@@ -12,12 +12,15 @@
  *   the one live object is written down, so the stored one holds its changes. By another process it is fenced: there
  *   are two live objects, and neither holds the other's changes.
  * - Ended stays ended: no put, touch or claim revives it, as long as the tombstone lasts.
+ * - Nothing that was acknowledged is dropped before its time: a store that is full refuses what is new (`unavailable`).
+ *
+ * A key or a put that cannot be (an id of another form, a ttl of 0) is a mistake of ours and throws a RangeError.
  */
 
 /** Names one session: 32 hex digits, lower case (128 bits), unique within its pool. */
 export type SessionId = string;
 
-/** A pool's name and the id: what a store knows a session by. */
+/** A pool's name (1 to 255 characters, any) and the id: what a store knows a session by. */
 export interface SessionKey {
   readonly pool: string;
   readonly id: SessionId;
@@ -33,9 +36,9 @@ export interface Copy {
   readonly version: number;
   /** The process that wrote that change, as it names itself; '' while version is 0. */
   readonly by: string;
-  /** The state as the session library wrote it down. Opaque here. */
+  /** The state as the session library wrote it down. Opaque here; the store's own, so never to be written to. */
   readonly data: Uint8Array;
-  /** Unix milliseconds after which it has expired. */
+  /** Unix milliseconds, by the clock of the process that reads it, from which on it has expired. */
   readonly expires: number;
 }
 
@@ -46,6 +49,7 @@ export interface Put {
   readonly epoch: number;
   readonly version: number;
   readonly by: string;
+  /** Copied: the caller may write to it again at once. */
   readonly data: Uint8Array;
   /** Milliseconds from now, above 0. */
   readonly ttl: number;
@@ -69,6 +73,11 @@ export type EndResult =
   | { readonly state: 'ended' }
   | { readonly state: 'fenced'; readonly epoch: number; readonly owner: number };
 
+/** stored: also when a later change of the same process was there already; then it is that one which goes on. */
+export type RotateResult =
+  | { readonly state: 'stored' | 'ended' | 'taken' }
+  | { readonly state: 'fenced'; readonly epoch: number; readonly owner: number };
+
 /** Times are handed in as Unix milliseconds where the store has no clock of its own (memory, lmdb); redis uses its own. */
 export interface Store {
   /** Names this life of the copies: another one when they were lost (restart of `memory`, a flushed Redis). */
@@ -84,13 +93,17 @@ export interface Store {
   /** Ends the session: a tombstone for `tombstoneTime`. Of one that is unknown, too. Fenced when `epoch` is lower than its own. */
   destroy(key: SessionKey, epoch: number): Promise<EndResult>;
   /**
-   * The session goes on under `to` with all that `put` says, and `key` is ended: one step. 'fenced' as in `destroy`;
-   * 'taken': `to` is known already, as a session or a tombstone, and nothing has changed.
+   * The session goes on under `to` with all that `put` says, and `key` is ended: one step. 'fenced' as in `put`, except that
+   * the very change that is kept may be put again. A put that a later one of the same process has overtaken moves that
+   * later one. 'taken': `to` is known already, as a session or a tombstone, and nothing has changed.
    */
-  rotate(key: SessionKey, to: SessionId, put: Put): Promise<PutResult | { readonly state: 'taken' }>;
+  rotate(key: SessionKey, to: SessionId, put: Put): Promise<RotateResult>;
   /** Sets a live session's expiry to `ttl` milliseconds from now. False: not live, or its epoch is higher: nothing changed. */
   touch(key: SessionKey, epoch: number, ttl: number): Promise<boolean>;
-  /** Forgets what has expired, as much as fits into one short step. Answers how many; 0: nothing is left to do now. */
+  /**
+   * Forgets what has expired, as much as fits into one short step. Answers how many it had to look at; 0: nothing is
+   * left to do now. A store that forgets by itself looks after its `incarnation` here: to be called every second or so.
+   */
   expire(): Promise<number>;
   /** Live sessions of a pool, or of all. */
   count(pool?: string): Promise<number>;

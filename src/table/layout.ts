@@ -18,15 +18,15 @@
  *      record  word 0          1               2      3      4     5     6        7
  *              fingerprint hi  fingerprint lo  state  epoch  born  seen  expires  in flight
  *
- *      state   bit 26: proved   bit 25: tombstone   bit 24: used   bit 23..16: lifetime
- *              bit 15..0: server number (0 in a tombstone)
+ *      state   bit 28: claiming   bit 27: copied   bit 26: proved   bit 25: tombstone   bit 24: used
+ *              bit 23..16: lifetime   bit 15..0: server number (0 in a tombstone)
  *
- * Times are Unix seconds, unsigned; expires 0: never. The page is the unit of everything: of locking, of probing (from a home
+ * Times are Unix seconds, unsigned; expires 0: never. While `copied` is set, `expires` holds the version of the copy. The page is the unit of everything: of locking, of probing (from a home
  * record onward, round the page), of eviction, and of the processor's address cache: a look-up touches one.
  */
 
 export const magic = 0x4c6d5054;
-export const version = 2;
+export const version = 3;
 
 export const pageBytes = 4096;
 export const pageWords = pageBytes / 4;
@@ -71,6 +71,10 @@ export const used = 1 << 24;
 export const tombstone = 1 << 25;
 /** The session came back at least once after it was bound: it is forgotten after those that never did. */
 export const proved = 1 << 26;
+/** The store has a copy of its state: the word `expires` is that copy's version, and the session has no such time. */
+export const copied = 1 << 27;
+/** It has a new owner of whom the store may not know yet: until it does, no request may reach that owner. */
+export const claiming = 1 << 28;
 /** Most tombstones in a page: beyond it the oldest is forgotten before its time. */
 export const tombstonesPerPage = 16;
 

@@ -6,6 +6,8 @@
  * down after the last word that did: whoever reads 0 knows that no record names it.
  */
 import {
+  claiming,
+  copied,
   header,
   lifetimeMask,
   lifetimeShift,
@@ -39,10 +41,16 @@ export class Entry {
   lifetime = 0;
   /** It came back after it was bound. */
   proved = false;
+  /** The store has a copy, of this version; `expires` is 0 then. */
+  copied = false;
+  version = 0;
+  /** The store may not know its owner yet. */
+  claiming = false;
 
   clear(): void {
     this.server = this.epoch = this.born = this.seen = this.expires = this.inflight = this.lifetime = 0;
-    this.proved = false;
+    this.version = 0;
+    this.proved = this.copied = this.claiming = false;
   }
 }
 
@@ -74,7 +82,11 @@ export class Records {
     out.epoch = pages.load(at, record.epoch);
     out.born = pages.load(at, record.born);
     out.seen = pages.load(at, record.seen);
-    out.expires = pages.load(at, record.expires);
+    out.copied = (state & copied) !== 0;
+    out.claiming = (state & claiming) !== 0;
+    const expires = pages.load(at, record.expires);
+    out.expires = out.copied ? 0 : expires;
+    out.version = out.copied ? expires : 0;
     out.inflight = pages.load(at, record.inflight);
     return this.judge(state, out.born, out.seen, out.expires, out.inflight, now);
   }
@@ -96,7 +108,7 @@ export class Records {
   private judge(state: number, born: number, seen: number, expires: number, inflight: number, now: number): Look {
     const { words } = this;
     if ((state & tombstone) !== 0) return now - seen < words[header.tombstoneTime]! ? 'ended' : 'none';
-    if (expires > 0 && now >= expires) return 'old';
+    if (expires > 0 && now >= expires && (state & copied) === 0) return 'old';
     const at = header.lifetime + 2 * ((state >>> lifetimeShift) & lifetimeMask);
     const idle = words[at]!;
     const absolute = words[at + 1]!;
@@ -134,6 +146,21 @@ export class Records {
     if ((before | state) >>> 0 !== before) pages.set(at, record.state, before | state);
     if (now > pages.get(at, record.seen)) pages.set(at, record.seen, now);
     if (inflight !== 0) pages.set(at, record.inflight, Math.max(0, pages.get(at, record.inflight) + inflight));
+  }
+
+  /** The store has a copy of this version. */
+  copy(at: number, version: number): void {
+    const { pages } = this;
+    // The flag first: the other way round a thread killed in between would leave a version that passes for a time.
+    pages.set(at, record.state, pages.get(at, record.state) | copied);
+    pages.set(at, record.expires, version);
+  }
+
+  /** The store has no copy that counts. */
+  uncopy(at: number): void {
+    const { pages } = this;
+    pages.set(at, record.expires, 0);
+    pages.set(at, record.state, pages.get(at, record.state) & ~copied);
   }
 
   /** Takes a record out, and counts why; a tombstone has been counted when it was made. */

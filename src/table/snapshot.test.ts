@@ -34,7 +34,7 @@ function keyOf(n: number) {
 function place(capacity = 1000, lifetimes: readonly string[] = ['shop learn', 'shop ip'], servers = 20): Saved {
   const limits = lifetimes.map(() => ({ idle: 1800, absolute: 28_800 }));
   const table = SessionTable.create({ capacity, lifetimes: limits, servers });
-  return { table, servers: new ServerNumbers(table), lifetimes, secret };
+  return { table, servers: new ServerNumbers(table), lifetimes, copies: 'first', secret };
 }
 
 /** Sessions 0 to size-1 on servers shop/a, shop/b, shop/c; each tenth has moved once, 5 was ended. */
@@ -50,6 +50,24 @@ function filled(size: number): Saved {
   saved.table.end(keyOf(5), now + 60);
   return saved;
 }
+
+test('copies are copies only in the life of the store in which they were made; an announced owner stays announced', async () => {
+  const before = filled(20);
+  before.table.copy(keyOf(1), 1, 7, now + 60);
+  before.table.claim(keyOf(2), 1, 3, now + 60, out, true);
+  await saveTable(file, before);
+  for (const [copies, version] of [
+    ['first', 7],
+    ['second', 0],
+  ] as const) {
+    const after = { ...place(), copies };
+    await loadTable(file, after, now + 60);
+    expect(after.table.find(keyOf(1), now + 60, out)).toBe('live');
+    expect(out).toMatchObject({ copied: version > 0, version, expires: 0, claiming: false });
+    after.table.find(keyOf(2), now + 60, out);
+    expect(out).toMatchObject({ epoch: 2, copied: false, claiming: true });
+  }
+});
 
 test('every session comes home: owner by name, epoch, times, whether it came back, and tombstones', async () => {
   const before = filled(3000);
@@ -158,7 +176,7 @@ describe('a file that is not what was written', () => {
     await refused(good, 'was made with another key', { secret: Buffer.alloc(32, 8) });
     await refused(randomBytes(500), 'is no session table');
     await refused(Buffer.alloc(0), 'is no session table');
-    for (const version of [1, 3]) {
+    for (const version of [2, 4]) {
       const other = Buffer.from(good);
       other.writeUInt32LE(version, 16);
       await refused(other, 'has a format that this version does not read');

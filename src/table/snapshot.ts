@@ -16,6 +16,8 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { UsageError } from '../errors.ts';
 import {
+  claiming,
+  copied,
   lifetimeMask,
   lifetimeShift,
   pageWords,
@@ -30,7 +32,7 @@ import type { ServerNumbers } from './numbers.ts';
 import { Entry, type SessionTable } from './table.ts';
 
 const magic = Buffer.from('limpet sessions\n');
-const fileVersion = 2;
+const fileVersion = 3;
 const headBytes = 40;
 const sealBytes = 32;
 const savedWords = 7;
@@ -44,6 +46,8 @@ export interface Saved {
   readonly servers: ServerNumbers;
   /** Names of the table's lifetimes, in their order: a session comes back only if there is one of that name. */
   readonly lifetimes: readonly string[];
+  /** Name of the present life of the copies (store/store.ts); '' without a store. Copies of another life are none. null: whichever it was. */
+  readonly copies: string | null;
   /** The one from which the fingerprints' keys come; with another one no fingerprint would be found. */
   readonly secret: Buffer;
 }
@@ -51,6 +55,7 @@ export interface Saved {
 interface Names {
   readonly servers: readonly (readonly [name: string, number: number])[];
   readonly lifetimes: readonly string[];
+  readonly copies: string | null;
 }
 
 /**
@@ -58,7 +63,7 @@ interface Names {
  * Sessions that change meanwhile are saved as they were or as they are, each whole. One save at a time. Throws
  * UsageError when it cannot be written.
  */
-export async function saveTable(file: string, { table, servers, lifetimes, secret }: Saved): Promise<number> {
+export async function saveTable(file: string, { table, servers, lifetimes, copies, secret }: Saved): Promise<number> {
   const draft = `${file}.${process.pid}`;
   try {
     await rm(draft, { force: true });
@@ -70,7 +75,7 @@ export async function saveTable(file: string, { table, servers, lifetimes, secre
         seal.update(bytes);
         await handle.writeFile(bytes);
       };
-      await put(headOf({ servers: servers.entries(), lifetimes }, secret));
+      await put(headOf({ servers: servers.entries(), lifetimes, copies }, secret));
       const { pages } = table;
       const page = new Int32Array(pageWords);
       for (let first = 0; first < pages.count; first += slicePages) {
@@ -182,6 +187,7 @@ async function restore(handle: FileHandle, start: number, end: number, names: Na
   };
   const key = { hi: 0, lo: 0 };
   const entry = new Entry();
+  const sameCopies = into.copies === null || names.copies === into.copies;
   let restored = 0;
   for (let at = start; at < end; ) {
     const bytes = await readAt(handle, at, Math.min(end - at, sliceSessions * savedBytes));
@@ -197,8 +203,13 @@ async function restore(handle: FileHandle, start: number, end: number, names: Na
       entry.epoch = words[i + record.epoch]!;
       entry.born = words[i + record.born]!;
       entry.seen = words[i + record.seen]!;
-      entry.expires = words[i + record.expires]!;
+      const expires = words[i + record.expires]!;
+      const hasVersion = (state & copied) !== 0;
+      entry.copied = hasVersion && sameCopies;
+      entry.version = entry.copied ? expires : 0;
+      entry.expires = hasVersion ? 0 : expires;
       entry.proved = (state & proved) !== 0;
+      entry.claiming = (state & claiming) !== 0;
       if (table.restore(key, entry, now)) restored++;
     }
     at += bytes.length;

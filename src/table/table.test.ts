@@ -27,7 +27,12 @@ interface Model {
   inflight: number;
   proved: boolean;
   ended: boolean;
+  copied: boolean;
+  version: number;
+  claiming: boolean;
 }
+
+const plain = { expires: 0, inflight: 0, proved: false, copied: false, version: 0, claiming: false };
 
 function lookOf(model: Model | undefined, now: number): string {
   if (model === undefined) return 'none';
@@ -44,7 +49,21 @@ const session = fc.nat(sessions - 1);
 const server = fc.integer({ min: 1, max: 9 });
 const step = fc.oneof(
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('bind' as const), session, server }) },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('claim' as const), session, server, epoch: fc.nat(4) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ kind: fc.constantFrom('claim', 'announce', 'move'), session, server, epoch: fc.nat(4) }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('adopt' as const), session, server, epoch: fc.nat(4) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('copy', 'confirm'),
+      session,
+      epoch: fc.nat(4),
+      version: fc.integer({ min: -1, max: 5 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('uncopy', 'bury'), session }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constantFrom('end', 'touch', 'enter', 'acquire', 'leave'), session }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('expire' as const), session, after: fc.nat(200) }) },
   {
@@ -88,7 +107,7 @@ describe('any sequence of calls', () => {
   function perform(
     table: SessionTable,
     model: Map<number, Model>,
-    one: { kind: string; session: number; server?: number; epoch?: number; after?: number },
+    one: { kind: string; session: number; server?: number; epoch?: number; after?: number; version?: number },
     now: number,
   ): void {
     const key = keyOf(one.session);
@@ -97,18 +116,45 @@ describe('any sequence of calls', () => {
     if (one.kind === 'bind') {
       const expected = look === 'live' ? 'held' : look === 'ended' ? 'ended' : 'bound';
       expect(table.bind(key, one.server!, now, out)).toBe(expected);
-      const fresh = { server: one.server!, born: now, seen: now, expires: 0, inflight: 0, proved: false, ended: false };
+      const fresh = { ...plain, server: one.server!, born: now, seen: now, ended: false };
       if (expected === 'bound') model.set(one.session, { ...fresh, epoch: (known?.epoch ?? 0) + 1 });
-    } else if (one.kind === 'claim') {
+    } else if (one.kind === 'claim' || one.kind === 'announce' || one.kind === 'move') {
       const lost = look === 'live' && known!.epoch > one.epoch!;
-      expect(table.claim(key, one.epoch!, one.server!, now, out)).toBe(
-        look !== 'live' ? look : lost ? 'lost' : 'claimed',
-      );
-      if (look === 'live' && !lost) Object.assign(known!, { server: one.server, epoch: one.epoch! + 1, seen: now });
+      const busy = look === 'live' && one.kind === 'move' && known!.inflight > 1;
+      const expected = look !== 'live' ? look : lost ? 'lost' : busy ? 'busy' : 'claimed';
+      const most = one.kind === 'move' ? 1 : Number.POSITIVE_INFINITY;
+      const announce = one.kind !== 'claim';
+      expect(table.claim(key, one.epoch!, one.server!, now, out, announce, most)).toBe(expected);
+      if (expected !== 'claimed') return;
+      Object.assign(known!, { server: one.server, epoch: one.epoch! + 1, seen: now, claiming: announce });
+    } else if (one.kind === 'adopt') {
+      const right = look === 'live' && (known!.epoch < one.epoch! || (known!.epoch === one.epoch && known!.claiming));
+      expect(table.adopt(key, one.epoch!, one.server!, now, out)).toBe(right);
+      if (right) Object.assign(known!, { server: one.server, epoch: one.epoch, seen: now, claiming: false });
+    } else if (one.kind === 'copy') {
+      const current = look === 'live' && known!.epoch === one.epoch;
+      expect(table.copy(key, one.epoch!, one.version!, now)).toBe(current);
+      if (current && one.version! > known!.version) copyOf(known!, one.version!);
+    } else if (one.kind === 'confirm') {
+      const current = look === 'live' && known!.epoch === one.epoch;
+      expect(table.confirm(key, one.epoch!, one.version!, now)).toBe(current);
+      if (!current) return;
+      if (one.version! > 0 && (known!.claiming || !known!.copied)) copyOf(known!, one.version!);
+      if (one.version === 0 && known!.claiming) Object.assign(known!, { copied: false, version: 0, expires: 0 });
+      known!.claiming = false;
+    } else if (one.kind === 'uncopy') {
+      table.uncopy(key, now);
+      if (look === 'live' && known!.copied) Object.assign(known!, { copied: false, version: 0 });
+    } else if (one.kind === 'bury') {
+      table.bury(key, now);
+      if (look === 'live') bury(known!, now);
+      // A record that nobody needs any more is in the way until it is swept.
+      else if (known === undefined) {
+        model.set(one.session, { ...plain, server: 0, epoch: 0, born: 0, seen: now, ended: true });
+      }
     } else if (one.kind === 'end') {
       expect(table.end(key, now)).toBe(look === 'live');
-      if (look !== 'live') return;
-      Object.assign(known!, { server: 0, seen: now, inflight: 0, ended: true });
+      if (look === 'live') bury(known!, now);
     } else if (one.kind === 'touch') {
       expect(table.touch(key, now)).toBe(look === 'live');
       if (look === 'live') Object.assign(known!, { seen: now, proved: true });
@@ -127,8 +173,18 @@ describe('any sequence of calls', () => {
     } else if (one.kind === 'expire') {
       const expires = one.after === 0 ? 0 : now + one.after! - 10;
       expect(table.setExpires(key, expires, now)).toBe(look === 'live');
-      if (look === 'live') known!.expires = expires;
+      if (look === 'live' && !known!.copied) known!.expires = expires;
     }
+  }
+
+  function copyOf(known: Model, version: number): void {
+    Object.assign(known, { copied: true, version, expires: 0 });
+  }
+
+  /** A time of the client's stays in the tombstone, unread; a version does not. */
+  function bury(known: Model, now: number): void {
+    Object.assign(known, { server: 0, seen: now, inflight: 0, ended: true });
+    Object.assign(known, { copied: false, version: 0, claiming: false });
   }
 });
 
@@ -136,6 +192,7 @@ test('bind answers what it wrote; a token that knows a later epoch is heard', ()
   const table = small();
   expect(table.bind(keyOf(1), 7, 5000, out, 0, 12)).toBe('bound');
   expect(out).toEqual({
+    ...plain,
     server: 7,
     epoch: 12,
     born: 5000,

@@ -7,6 +7,8 @@
  */
 import { boundTombstones, makeRoom } from './evict.ts';
 import {
+  claiming,
+  copied,
   firstPageWord,
   header,
   lifetimeShift,
@@ -23,7 +25,7 @@ import {
   version,
 } from './layout.ts';
 import { type Fingerprint, Pages } from './pages.ts';
-import { type Entry, type Look, Records } from './records.ts';
+import { Entry, type Look, Records } from './records.ts';
 import { recover } from './recover.ts';
 
 export { Entry, type Look } from './records.ts';
@@ -161,8 +163,18 @@ export class SessionTable {
    * Makes `server` the owner with epoch + 1, if nobody did so since `epoch`: a session that is already beyond it is
    * 'lost' to the owner in `out`. A record older than `epoch` gives way: the higher epoch is right. Any other answer
    * is what `find` says; of a session that is not live nothing changes, and `bind` with epoch + 1 makes it.
+   * `announce`: the store has to hear of it too, the session is `claiming` until `confirm`. 'busy': nothing has changed,
+   * because more than `most` exchanges of it run.
    */
-  claim(key: Fingerprint, epoch: number, server: number, now: number, out: Entry): 'claimed' | 'lost' | Look {
+  claim(
+    key: Fingerprint,
+    epoch: number,
+    server: number,
+    now: number,
+    out: Entry,
+    announce = false,
+    most = Number.POSITIVE_INFINITY,
+  ): 'claimed' | 'lost' | 'busy' | Look {
     this.check(server, 0);
     const { pages, records } = this;
     const page = pages.pageOf(key);
@@ -173,17 +185,90 @@ export class SessionTable {
       pages.unlock(page);
       return look === 'live' ? 'lost' : look;
     }
+    if (out.inflight > most) {
+      pages.unlock(page);
+      return 'busy';
+    }
+    this.handOver(at, epoch + 1, server, now, out, announce);
+    pages.unlock(page);
+    return 'claimed';
+  }
+
+  /** Under the lock: from here on `server` has the session. */
+  private handOver(at: number, epoch: number, server: number, now: number, out: Entry, announce: boolean): void {
+    const { pages, records } = this;
     const before = out.server;
     Atomics.add(this.words, records.counter(server), 1);
     // The epoch first: a thread killed here leaves a new epoch of the old owner, never an old epoch of the new one.
-    pages.set(at, record.epoch, epoch + 1);
-    pages.set(at, record.state, (pages.get(at, record.state) & ~serverMask) | server);
+    pages.set(at, record.epoch, epoch);
+    const state = pages.get(at, record.state) & ~(serverMask | claiming);
+    pages.set(at, record.state, state | server | (announce ? claiming : 0));
     pages.set(at, record.seen, Math.max(out.seen, now));
     Atomics.sub(this.words, records.counter(before), 1);
     records.read(at, now, out);
-    pages.unlock(page);
     Atomics.add(this.words, header.claimed, 1);
-    return 'claimed';
+  }
+
+  /**
+   * The store knows the owner of that epoch, and keeps this version of the session; 0: nothing; -1: what it keeps was not
+   * said. False: another epoch has come, or it is not live.
+   */
+  confirm(key: Fingerprint, epoch: number, version: number, now: number): boolean {
+    const { pages, records } = this;
+    const page = pages.pageOf(key);
+    pages.lock(page);
+    const at = pages.probe(page, key);
+    const current = records.look(at, now) === 'live' && pages.get(at, record.epoch) === epoch;
+    if (current) {
+      const state = pages.get(at, record.state);
+      // Once another thread has confirmed it, the new owner may have put a later version than the claim found.
+      if (version > 0 && ((state & claiming) !== 0 || (state & copied) === 0)) records.copy(at, version);
+      else if (version === 0 && (state & claiming) !== 0) records.uncopy(at);
+      pages.set(at, record.state, pages.get(at, record.state) & ~claiming);
+    }
+    pages.unlock(page);
+    return current;
+  }
+
+  /** The store keeps this version, put by the owner of that epoch; never goes down within one. False as for `confirm`. */
+  copy(key: Fingerprint, epoch: number, version: number, now: number): boolean {
+    const { pages, records } = this;
+    const page = pages.pageOf(key);
+    pages.lock(page);
+    const at = pages.probe(page, key);
+    const current = records.look(at, now) === 'live' && pages.get(at, record.epoch) === epoch;
+    if (current) {
+      const before = (pages.get(at, record.state) & copied) !== 0 ? pages.get(at, record.expires) : 0;
+      if (version > before) records.copy(at, version);
+    }
+    pages.unlock(page);
+    return current;
+  }
+
+  /** The copy of the session does not count any more: a later change could not be kept. */
+  uncopy(key: Fingerprint, now: number): void {
+    const { pages, records } = this;
+    const page = pages.pageOf(key);
+    pages.lock(page);
+    const at = pages.probe(page, key);
+    if (records.look(at, now) === 'live' && (pages.get(at, record.state) & copied) !== 0) records.uncopy(at);
+    pages.unlock(page);
+  }
+
+  /**
+   * The store says who has the session: right when its epoch is higher than the record's, or the same and the record's owner
+   * has only been announced. True when it was taken over. A session that is not live is left to `bind`.
+   */
+  adopt(key: Fingerprint, epoch: number, server: number, now: number, out: Entry): boolean {
+    this.check(server, 0);
+    const { pages, records } = this;
+    const page = pages.pageOf(key);
+    pages.lock(page);
+    const at = pages.probe(page, key);
+    const right = records.read(at, now, out) === 'live' && (out.epoch < epoch || (out.epoch === epoch && out.claiming));
+    if (right) this.handOver(at, epoch, server, now, out, false);
+    pages.unlock(page);
+    return right;
   }
 
   /**
@@ -232,7 +317,8 @@ export class SessionTable {
     pages.lock(page);
     const at = pages.probe(page, key);
     const live = this.records.look(at, now) === 'live';
-    if (live) pages.set(at, record.expires, expires);
+    // Of one that is copied the word is the version: its state outlives the name.
+    if (live && (pages.get(at, record.state) & copied) === 0) pages.set(at, record.expires, expires);
     pages.unlock(page);
     return live;
   }
@@ -257,7 +343,8 @@ export class SessionTable {
     const live = records.look(at, now) === 'live';
     if (live) {
       const state = pages.get(at, record.state);
-      pages.set(at, record.state, (state & ~serverMask) | tombstone);
+      pages.set(at, record.state, (state & ~(serverMask | claiming)) | tombstone);
+      if ((state & copied) !== 0) records.uncopy(at);
       pages.set(at, record.seen, now);
       pages.set(at, record.inflight, 0);
       Atomics.sub(words, records.counter(state & serverMask), 1);
@@ -266,6 +353,14 @@ export class SessionTable {
     pages.unlock(page);
     if (live) Atomics.add(words, header.ended, 1);
     return live;
+  }
+
+  /** `end`, also of a session that is not here: the store says that it is over. */
+  bury(key: Fingerprint, now: number): void {
+    if (this.end(key, now)) return;
+    const stone = new Entry();
+    stone.seen = now;
+    this.restore(key, stone, now);
   }
 
   /** Sessions of that server, those included that have expired and are not yet swept. */
@@ -319,8 +414,14 @@ export class SessionTable {
       at = pages.probe(page, key);
     }
     const owner = entry.server === 0 ? tombstone : entry.server;
-    const state = (entry.proved ? proved : 0) | (entry.lifetime << lifetimeShift) | owner;
-    records.write(-at, key, state, entry.epoch, entry.born, entry.seen, entry.expires);
+    const state =
+      (entry.proved ? proved : 0) |
+      (entry.copied ? copied : 0) |
+      (entry.claiming ? claiming : 0) |
+      (entry.lifetime << lifetimeShift) |
+      owner;
+    const expires = entry.copied ? entry.version : entry.expires;
+    records.write(-at, key, state, entry.epoch, entry.born, entry.seen, expires);
     const look = records.look(-at, now);
     const kept = look === 'live' || look === 'ended';
     if (!kept) records.forget(page, -at, header.expired);

@@ -21,7 +21,7 @@ function stage(interval = 60_000) {
     const lifetimes = new Lifetimes(table);
     const server = servers.numberOf('shop/a', 0);
     lifetimes.numberOf('shop learn SID', { idle: 0, absolute: 0 });
-    const saved = () => ({ table, servers, lifetimes: lifetimes.names(), secret: Buffer.alloc(32, 1) });
+    const saved = () => ({ table, servers, lifetimes: lifetimes.names(), copies: '', secret: Buffer.alloc(32, 1) });
     const bind = (session: number) => table.bind({ hi: session, lo: 1 }, server, 1000, new Entry(), 1);
     return { table, bind, keeper: new Keeper({ file, saved, interval, clock: time, timers: time, log }) };
   };

@@ -1,4 +1,5 @@
 /** What the supervisor and its workers tell each other. Plain data. */
+import type { MessagePort } from 'node:worker_threads';
 import type { LimpetOptions } from '../config/options.ts';
 import type { Standing } from '../fleet/fleet.ts';
 import type { Sighting } from '../health/passive.ts';
@@ -26,6 +27,17 @@ export interface Birth {
   readonly worker: number;
   readonly buffers: SharedBuffers;
   readonly plan: Plan;
+  /** null: no copies of sessions are kept. */
+  readonly copies: CopiesBirth | null;
+}
+
+/** The way to the store, which lives with the supervisor. */
+export interface CopiesBirth {
+  readonly port: MessagePort;
+  /** Names the present life of the copies. */
+  readonly incarnation: string;
+  /** Where servers find the store interface. */
+  readonly url: string;
 }
 
 export type ToWorker =

@@ -11,12 +11,15 @@ import { type Counters, counter } from '../metrics/counters.ts';
 import type { Net } from '../net/socket.ts';
 import { attach, closeGauges, countersOf, createShared, type SharedBuffers, sumCounters } from '../shared/memory.ts';
 import { listenerName, type Numbers, numberAll } from '../shared/roster.ts';
+import type { Sabotage } from '../store/sabotage.ts';
 import { Lifetimes } from '../table/lifetimes.ts';
 import { ServerNumbers } from '../table/numbers.ts';
 import { SessionTable } from '../table/table.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
 import { Keeper } from './keeper.ts';
 import type { FromWorker, Plan, ToWorker } from './messages.ts';
+import { Office } from './office.ts';
+import { Storage } from './storage.ts';
 import { asError, Thread } from './thread.ts';
 import { Watch } from './watch.ts';
 
@@ -36,6 +39,8 @@ export interface SupervisorDependencies {
   readonly tableSecret: Buffer;
   /** File of the session table. */
   readonly tableFile: string;
+  /** For tests of tests: breaks one promise of the store. Left out: none. */
+  readonly sabotage?: Sabotage | null;
   /** Runs a worker; default: worker.ts beside this file. */
   readonly entry?: URL;
   readonly clock?: Clock;
@@ -63,6 +68,9 @@ export class Supervisor {
   private readonly lifetimes: Lifetimes;
   private readonly watch: Watch;
   private readonly keeper: Keeper;
+  private readonly office: Office;
+  /** null: no copies of sessions are kept; and until it is open. */
+  private storage: Storage | null = null;
   private readonly threads: (Thread | null)[];
   private readonly pauses: number[];
   private numbers: Numbers;
@@ -79,7 +87,8 @@ export class Supervisor {
     this.clock = deps.clock ?? systemClock;
     this.timers = deps.timers ?? systemTimers;
     // One row of counters more than there are workers: the supervisor counts, too.
-    this.buffers = createShared(table.capacity, workers + 1);
+    const tombstoneTime = deps.sabotage === 'tombstones' ? 0 : undefined;
+    this.buffers = createShared(table.capacity, workers + 1, tombstoneTime);
     this.table = SessionTable.attach(this.buffers.table, 0);
     this.counters = countersOf(this.buffers, workers);
     this.servers = new ServerNumbers(this.table);
@@ -107,11 +116,23 @@ export class Supervisor {
         table: this.table,
         servers: this.servers,
         lifetimes: this.lifetimes.names(),
+        copies: this.storage?.incarnation ?? '',
         secret: deps.tableSecret,
       }),
       interval: table.save,
       clock: this.clock,
       timers: this.timers,
+      log,
+    });
+    this.office = new Office({
+      options: () => this.options,
+      numbers: () => this.numbers,
+      watch: this.watch,
+      table: this.table,
+      load,
+      counters: () => this.countersNow(),
+      incarnation: () => this.storage?.incarnation ?? '',
+      now: () => this.seconds(),
       log,
     });
   }
@@ -123,6 +144,7 @@ export class Supervisor {
 
   /** Rejects with the system's error when an address cannot be bound; then no thread is left. */
   async start(): Promise<void> {
+    await this.openStorage();
     await this.keeper.load();
     this.watch.follow(this.options, this.numbers);
     try {
@@ -132,10 +154,12 @@ export class Supervisor {
       // The first one alone: a port that the system chooses is the same for all.
       await this.spawn(0);
       await Promise.all(this.threads.slice(1).map((_, i) => this.spawn(i + 1)));
+      await this.office.open();
     } catch (error) {
       this.stopping = true;
       this.watch.stop();
       await Promise.all(this.threads.map((thread) => thread?.end()));
+      await this.storage?.stop();
       throw error;
     }
     this.keeper.start();
@@ -152,6 +176,7 @@ export class Supervisor {
   async stop(): Promise<boolean> {
     this.stopping = true;
     await this.reloading;
+    await this.office.close();
     this.watch.stop();
     const finished = await Promise.all(
       this.threads.map(async (thread) => {
@@ -163,6 +188,7 @@ export class Supervisor {
     );
     await this.keeper.stop();
     await Promise.all(this.threads.map((thread) => thread?.end()));
+    await this.storage?.stop();
     return finished.every((one) => one);
   }
 
@@ -181,11 +207,22 @@ export class Supervisor {
     return sessions;
   }
 
+  private async openStorage(): Promise<void> {
+    const { sessions } = this.options;
+    if (sessions === null) return;
+    const { log, sabotage = null } = this.deps;
+    const { clock, timers, table, counters } = this;
+    const { load } = attach(this.buffers, this.options.workers);
+    this.storage = await Storage.open(sessions, { clock, timers, table, load, counters, sabotage, log });
+    this.storage.follow(this.options, this.numbers);
+    if (sabotage !== null) log.warn(`LIMPET_SABOTAGE: ${sabotage} is broken on purpose`);
+  }
+
   private async reloadNow(options: LimpetOptions): Promise<void> {
     if (this.stopping) throw new Error('the balancer is stopping');
-    const { workers, table, stateDir, log } = this.options;
+    const { workers, table, stateDir, log, sessions, admin } = this.options;
     // What the process is built on stays as it was at the start.
-    const next: LimpetOptions = { ...withKeys(options, this.deps), workers, table, stateDir, log };
+    const next: LimpetOptions = { ...withKeys(options, this.deps), workers, table, stateDir, log, sessions, admin };
     for (const listener of next.listeners) {
       const { address, reusePort } = listener;
       const ours = this.options.listeners.some((one) => listenerName(one.address) === listenerName(address));
@@ -197,6 +234,7 @@ export class Supervisor {
       const ports = next.listeners.map(({ address }) => this.portOf(before.options, before.ports, address));
       Object.assign(this, { options: next, numbers, ports });
       this.watch.follow(next, this.numbers);
+      this.storage?.follow(next, this.numbers);
       await this.reloadThreads();
       this.counters.add(counter.reloads);
     } catch (error) {
@@ -204,6 +242,7 @@ export class Supervisor {
       Object.assign(this, before);
       this.numbers = numberAll(before.options, this.servers, this.lifetimes, this.seconds());
       this.watch.follow(before.options, this.numbers);
+      this.storage?.follow(before.options, this.numbers);
       await this.reloadThreads().catch(() => undefined);
       throw error;
     }
@@ -231,7 +270,8 @@ export class Supervisor {
   /** Resolves when the worker listens, rejects when it cannot. */
   private async spawn(worker: number): Promise<void> {
     const since = this.clock.monotonic();
-    const birth = { worker, buffers: this.buffers, plan: this.planFor(worker) };
+    const copies = this.storage?.birth() ?? null;
+    const birth = { worker, buffers: this.buffers, plan: this.planFor(worker), copies };
     let why: unknown;
     const thread = new Thread(this.deps.entry ?? ownEntry, birth, {
       onNews: (message, from) => this.hear(message, from),

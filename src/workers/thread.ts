@@ -19,7 +19,8 @@ export class Thread {
   /** `entry` runs a worker. */
   constructor(entry: URL, birth: Birth, events: ThreadEvents) {
     let failure: unknown;
-    this.worker = new Worker(entry, { workerData: birth });
+    const transferList = birth.copies === null ? [] : [birth.copies.port];
+    this.worker = new Worker(entry, { workerData: birth, transferList });
     this.worker.on('message', (message: FromWorker) => {
       if (answers.includes(message.kind)) this.answer(message);
       else events.onNews(message, this);

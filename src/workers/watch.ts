@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { LimpetOptions, PoolOptions } from '../config/options.ts';
 import { Fleet, type Standing } from '../fleet/fleet.ts';
 import type { Load } from '../fleet/load.ts';
-import { Server } from '../fleet/server.ts';
+import { Server, type ServerState } from '../fleet/server.ts';
 import { ActiveChecks } from '../health/active.ts';
 import { PassiveHealth, type Sighting } from '../health/passive.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
@@ -68,6 +68,25 @@ export class Watch {
     if (server === undefined) return;
     if (sighting.what === 'connect-failed') watched?.passive?.connectFailed(server);
     else watched?.passive?.answered(server, sighting.status);
+  }
+
+  /** An operator's word; false: there is no such server. It holds until the opposite is said, through reloads. */
+  drain(pool: string, name: string, drained: boolean): boolean {
+    const fleet = this.pools.get(pool)?.fleet;
+    const server = fleet?.servers.find((one) => one.name === name);
+    if (fleet === undefined || server === undefined) return false;
+    fleet.setDrained(server, drained, this.deps.clock.now());
+    this.deps.log.info(`server ${pool}/${name} is ${drained ? 'drained' : 'ready'}`);
+    // Its state may be the same as before (one that is down stays down), and the workers have to know all the same.
+    this.deps.tell(pool, wordsOf(fleet));
+    return true;
+  }
+
+  /** Of a server by its position in the pool. */
+  stateOf(pool: string, number: number): { readonly state: ServerState; readonly drained: boolean } {
+    const fleet = this.pools.get(pool)?.fleet;
+    const state = fleet?.servers[number]?.state ?? 'down';
+    return { state, drained: fleet?.words[number]?.drained ?? false };
   }
 
   stop(): void {

@@ -2,12 +2,14 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { Limpet } from '../limpet.ts';
 import type { Net } from '../net/socket.ts';
+import type { CopySource } from '../pools.ts';
 import { attach } from '../shared/memory.ts';
-import type { Birth, FromWorker, Plan, ToWorker } from './messages.ts';
+import { RemoteStore } from '../store/stand-in.ts';
+import type { Birth, CopiesBirth, FromWorker, Plan, ToWorker } from './messages.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('a worker is started by the supervisor');
-const { worker, buffers, plan } = workerData as Birth;
+const { worker, buffers, plan, copies } = workerData as Birth;
 const say = (message: FromWorker): void => port.postMessage(message);
 
 const limpet = new Limpet(revive(plan), {
@@ -16,6 +18,7 @@ const limpet = new Limpet(revive(plan), {
   shared: attach(buffers, worker),
   numbers: plan.numbers,
   secret: Buffer.from(plan.secret),
+  copies: copies === null ? undefined : copySource(copies),
   see: (pool, server, sighting) => say({ kind: 'sighting', pool, server, sighting }),
   tellRoom: (pool) => say({ kind: 'room', pool }),
 });
@@ -57,6 +60,10 @@ function follow({ standings }: Plan): void {
 function listening(): { addresses: readonly string[]; ports: readonly number[] } {
   const { addresses, ports } = limpet;
   return { addresses, ports };
+}
+
+function copySource({ port, incarnation, url }: CopiesBirth): CopySource {
+  return { options: plan.options.sessions!, store: new RemoteStore(port, incarnation), url };
 }
 
 /** Buffers arrive as plain arrays of bytes. */

@@ -107,7 +107,7 @@ function readHead(socket: Socket): Promise<{ head: string; rest: Buffer }> {
 }
 
 describe.each(runtimes)('1 GB on %s', (runtime) => {
-  test('down to a slow reader', { timeout: 40_000 }, async () => {
+  test('down to a slow reader', { timeout: 120_000 }, async () => {
     let pusher = new Pusher();
     const server = createServer(async (socket) => {
       const { head } = await readHead(socket);
@@ -136,7 +136,7 @@ describe.each(runtimes)('1 GB on %s', (runtime) => {
     expect([reader.taken, reader.wrong]).toEqual([gigabyte, 0]);
   });
 
-  test('up to a slow server', { timeout: 40_000 }, async () => {
+  test('up to a slow server', { timeout: 120_000 }, async () => {
     let arrived = Promise.withResolvers<Reader>();
     const server = createServer(async (socket) => {
       const { head, rest } = await readHead(socket);

@@ -93,6 +93,10 @@ export class FakeNet implements Net {
     return Promise.reject(new Error('nobody listens here'));
   }
 
+  afterTurn(run: () => void): void {
+    setImmediate(run);
+  }
+
   connect(address: Address, handler: ConnectHandler): Connecting {
     const peer = new FakePeer(address, handler);
     this.peers.push(peer);

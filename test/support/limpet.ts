@@ -29,6 +29,8 @@ export interface Limpet extends AsyncDisposable {
   /** What each listener said it listens on, `host:port`, in order. */
   readonly addresses: readonly string[];
   readonly pid: number;
+  /** Its current folder; `state` in it is its stateDir. */
+  readonly folder: string;
   stdout(): string;
   stderr(): string;
   /** Asks for the counters (SIGUSR2) and reads them from stderr. */
@@ -139,6 +141,7 @@ class Running {
       url: `http://${first}`,
       addresses,
       pid: this.child.pid ?? 0,
+      folder: this.folder,
       stdout: () => this.out,
       stderr: () => this.err,
       counters: () => this.state().then(({ counters }) => counters),

@@ -150,7 +150,7 @@ async function readPort(child: ChildProcess, path: string): Promise<number> {
 }
 
 /** Waits until `check` answers true (or resolves to it); for what happens in another process. */
-export async function until(what: string, check: () => boolean | Promise<boolean>, limit = 10_000): Promise<void> {
+export async function until(what: string, check: () => boolean | Promise<boolean>, limit = 30_000): Promise<void> {
   const end = Date.now() + limit;
   while (!(await check())) {
     if (Date.now() > end) throw new Error(`not within ${limit} ms: ${what}`);

@@ -11,20 +11,23 @@ export const haproxy: Rival = {
   name: 'HAProxy',
   available: () => (program() === null ? 'haproxy is not installed (or BENCH_HAPROXY is not a program)' : null),
   version: () => `${/version (\d[\d.]*\d)/.exec(capture(program()!, ['-v']))?.[1] ?? 'unknown'} (cookie insert)`,
-  async start({ port, servers, core, dir }) {
+  async start({ port, servers, cores, workers, dir }) {
     const config = join(dir, 'haproxy.cfg');
-    writeFileSync(config, haproxyConfig(port, servers));
+    writeFileSync(config, haproxyConfig(port, servers, workers));
     // -db: foreground, no master process.
     const args = ['-db', '-f', config];
-    const running = startPinned({ name: 'haproxy', core, dir, command: program()!, args });
+    const running = startPinned({ name: 'haproxy', cores, dir, command: program()!, args });
     await waitUntilListening(running, [port]);
     return { pid: running.pid, cookies: await takeCookies(port), setsCookie: true, addsForwardedFor: true };
   },
 };
 
-function haproxyConfig(port: number, servers: readonly number[]): string {
+function haproxyConfig(port: number, servers: readonly string[], workers: number): string {
   return `global
-  nbthread 1
+  nbthread ${workers}
+  # Room for 10,000 idle clients, also where the limit of open files is below twice that.
+  maxconn 12000
+  no strict-limits
 
 defaults
   mode http
@@ -34,6 +37,7 @@ defaults
   timeout client 60s
   timeout server 60s
   timeout http-keep-alive 60s
+  timeout tunnel 1h
 
 frontend bench
   bind 127.0.0.1:${port}
@@ -42,6 +46,6 @@ frontend bench
 backend servers
   balance leastconn
   cookie ${cookieName} insert indirect nocache
-${servers.map((server, index) => `  server s${index + 1} 127.0.0.1:${server} cookie s${index + 1}`).join('\n')}
+${servers.map((server, index) => `  server s${index + 1} ${server} cookie s${index + 1}`).join('\n')}
 `;
 }

@@ -1,4 +1,4 @@
 /** Limpet on Bun. */
-import { limpetOn } from './limpet.ts';
+import { limpet } from './limpet.ts';
 
-export const limpetBun = limpetOn('bun');
+export const limpetBun = limpet({ runtime: 'bun' });

@@ -1,4 +1,4 @@
 /** Limpet on Node. */
-import { limpetOn } from './limpet.ts';
+import { limpet } from './limpet.ts';
 
-export const limpetNode = limpetOn('node');
+export const limpetNode = limpet({ runtime: 'node' });

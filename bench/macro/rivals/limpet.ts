@@ -3,42 +3,59 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { takeCookies } from '../check.ts';
 import { capture, findProgram, isExecutable, projectRoot, startPinned, waitUntilListening } from '../processes.ts';
-import { cookieName, type Rival } from '../rival.ts';
+import { cookieName, type Place, type Rival } from '../rival.ts';
 
-const program = join(projectRoot, 'bin/limpet');
+export interface LimpetVariant {
+  readonly runtime: 'bun' | 'node';
+  /** Tells it from the plain one. */
+  readonly label?: string;
+  /** A line more in the config of the pool. */
+  readonly pool?: string;
+  /** The checkout that it runs from; default this one. */
+  readonly root?: string;
+}
 
-export function limpetOn(runtime: 'bun' | 'node'): Rival {
+export function limpet({ runtime, label, pool = '', root = projectRoot }: LimpetVariant): Rival {
+  const program = join(root, 'bin/limpet');
   return {
-    name: `Limpet on ${runtime === 'bun' ? 'Bun' : 'Node'}`,
+    name: `Limpet on ${runtime === 'bun' ? 'Bun' : 'Node'}${label === undefined ? '' : `, ${label}`}`,
     available() {
       if (!isExecutable(program)) return 'bin/limpet is not there';
       return findProgram(runtime) === null ? `${runtime} is not installed (npm install brings it)` : null;
     },
     version() {
-      const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string };
+      const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
       return `${version} (${runtime} ${capture(findProgram(runtime)!, ['--version']).replace(/^v/, '')})`;
     },
-    async start({ port, servers, core, dir }) {
+    async start(place) {
+      const { port, cores, dir } = place;
       const config = join(dir, 'limpet.yaml');
-      writeFileSync(config, limpetConfig(port, servers));
+      writeFileSync(config, limpetConfig(place, hasWorkers(root), pool));
       const args = ['--config', config];
-      const env = { LIMPET_RUNTIME: runtime };
-      const running = startPinned({ name: `limpet-${runtime}`, core, dir, command: program, args, env });
+      const env = { LIMPET_RUNTIME: runtime, LIMPET_STATE: join(dir, 'state') };
+      const running = startPinned({ name: `limpet-${runtime}`, cores, dir, command: program, args, env });
       await waitUntilListening(running, [port]);
       return { pid: running.pid, cookies: await takeCookies(port), setsCookie: true, addsForwardedFor: true };
     },
   };
 }
 
-function limpetConfig(port: number, servers: readonly number[]): string {
+/** Commits before there were workers had one thread, and refuse the word. */
+function hasWorkers(root: string): boolean {
+  return readFileSync(join(root, 'docs/reference/limpet.schema.json'), 'utf8').includes('"workers"');
+}
+
+function limpetConfig({ port, servers, workers }: Place, setWorkers: boolean, pool: string): string {
   return `listeners: [{ address: "127.0.0.1:${port}" }]
+${setWorkers ? `workers: ${workers}` : ''}
 pools:
   bench:
     servers:
-${servers.map((server, index) => `      - { name: s${index + 1}, address: "127.0.0.1:${server}" }`).join('\n')}
+${servers.map((server, index) => `      - { name: s${index + 1}, address: "${server}" }`).join('\n')}
     balance: least-requests
     affinity:
       - cookie: { name: ${cookieName} }
+    ${pool}
 log: { access: "off" }
 `;
 }

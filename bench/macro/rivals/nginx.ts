@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { nginxBase, nginxTemporaryPaths } from '../backend.ts';
 import { takeCookies } from '../check.ts';
 import { capture, findProgram, startPinned, waitUntilListening } from '../processes.ts';
-import { clients, cookieName, type Rival } from '../rival.ts';
+import { clients, cookieName, type Place, type Rival } from '../rival.ts';
 
 const program = () => findProgram('nginx', 'BENCH_NGINX');
 const release = () => /nginx\/(\d+\.\d+\.\d+)/.exec(capture(program()!, ['-v']))?.[1] ?? '0.0.0';
@@ -18,12 +18,12 @@ export const nginx: Rival = {
   name: 'nginx',
   available: () => (program() === null ? 'nginx is not installed (or BENCH_NGINX is not a program)' : null),
   version: () => `${release()} (${hasSticky(release()) ? 'sticky cookie' : 'hash of the cookie'})`,
-  async start({ port, servers, core, dir }) {
+  async start({ port, servers, cores, workers, dir }) {
     const sticky = hasSticky(release());
     const config = join(dir, 'nginx.conf');
-    writeFileSync(config, nginxConfig(port, servers, sticky));
+    writeFileSync(config, nginxConfig({ port, servers, workers }, sticky));
     const args = ['-p', dir, '-c', config, '-e', 'stderr'];
-    const running = startPinned({ name: 'nginx', core, dir, command: program()!, args });
+    const running = startPinned({ name: 'nginx', cores, dir, command: program()!, args });
     await waitUntilListening(running, [port]);
     // A hash sticks to whatever the client brings; no cookie is ever set.
     const brought = Array.from({ length: clients }, (_, client) => `${cookieName}=client-${client}`);
@@ -32,20 +32,25 @@ export const nginx: Rival = {
   },
 };
 
-function nginxConfig(port: number, servers: readonly number[], sticky: boolean): string {
+function nginxConfig({ port, servers, workers }: Pick<Place, 'port' | 'servers' | 'workers'>, sticky: boolean): string {
   const affinity = sticky
     ? `least_conn;\n    sticky cookie ${cookieName} path=/;`
     : `hash $cookie_${cookieName} consistent;`;
-  return `${nginxBase}
+  return `${nginxBase(workers)}
 http {
   access_log off;
   ${nginxTemporaryPaths}
   keepalive_requests 1000000000;
   keepalive_timeout 300s;
+  # Bodies pass through as they come, as with the other rivals: by default nginx keeps long ones in files.
+  client_max_body_size 0;
+  proxy_request_buffering off;
+  proxy_max_temp_file_size 0;
+  map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
   upstream servers {
-    zone servers 256k;
+    zone servers 64m;
     ${affinity}
-${servers.map((server) => `    server 127.0.0.1:${server};`).join('\n')}
+${servers.map((server) => `    server ${server};`).join('\n')}
     keepalive 512;
     keepalive_requests 1000000000;
     keepalive_timeout 60s;
@@ -55,7 +60,8 @@ ${servers.map((server) => `    server 127.0.0.1:${server};`).join('\n')}
     location / {
       proxy_pass http://servers;
       proxy_http_version 1.1;
-      proxy_set_header Connection "";
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection $connection_upgrade;
       proxy_set_header Host $http_host;
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
     }

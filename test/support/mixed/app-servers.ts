@@ -1,7 +1,7 @@
 /** The app servers of a run: their processes, which of them are in the config, and the record of what was done to them. */
 import { join } from 'node:path';
 import type { Limpet } from '../limpet.ts';
-import { type ServerProcess, startServer } from '../peers.ts';
+import { type ServerProcess, startServer, until as waitUntil } from '../peers.ts';
 import type { Outage } from './checker.ts';
 import { mixedPools, type Times } from './kinds.ts';
 import { microseconds } from './record.ts';
@@ -43,7 +43,8 @@ export class AppServers implements AsyncDisposable {
       health: {
         path: '/healthz',
         interval: '500ms',
-        timeout: '500ms',
+        // One that is killed refuses at once; one that is only slow on a busy machine is no outage.
+        timeout: '5s',
         rise: 1,
         fall: 3,
         passive: { ejection: '1s', maxEjection: '1s' },
@@ -58,6 +59,7 @@ export class AppServers implements AsyncDisposable {
       this.say('start', name);
       const until = microseconds();
       const server = await startServer(app, join(this.folder, name), this.processes.get(name)?.port);
+      await knownAsBack(this.limpet, name);
       this.end(name, 'killed', until);
       if (!this.processes.has(name)) this.configured.add(name);
       this.processes.set(name, server);
@@ -108,4 +110,19 @@ export class AppServers implements AsyncDisposable {
   private say(action: string, name: string): void {
     this.timeline.push(`${((microseconds() - this.began) / 1e6).toFixed(1)} s ${action} ${name}`);
   }
+}
+
+/** On a busy machine a server may listen for seconds before a health check gets its answer in time: until then it is out. */
+async function knownAsBack(limpet: Limpet | null, name: string): Promise<void> {
+  if (limpet === null) return;
+  await waitUntil(`server ${name} is back in every pool`, () => !isDown(limpet.stderr(), name), 20_000);
+}
+
+/** By the last word of the balancer's log on it, in any pool. */
+function isDown(log: string, name: string): boolean {
+  const states = new Map<string, string>();
+  for (const [, pool = '', server, state = ''] of log.matchAll(/server (\S+)\/(\S+): \S+ -> (\S+)/g)) {
+    if (server === name) states.set(pool, state);
+  }
+  return [...states.values()].includes('down');
 }

@@ -1,0 +1,88 @@
+/**
+ * The admin listener: what the balancer is doing, as JSON, and the few words by which a person changes it.
+ *
+ *      GET  /status                          servers, their sessions and exchanges, the store, all counters
+ *      POST /servers/<pool>/<name>/drain     no new sessions; those with a copy leave with their next request
+ *      POST /servers/<pool>/<name>/ready     the opposite
+ */
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerState } from '../fleet/server.ts';
+import { answer, answerJson } from './listen.ts';
+
+export interface ServerStatus {
+  readonly pool: string;
+  readonly name: string;
+  readonly address: string;
+  readonly state: ServerState;
+  /** By a person's word; a server that is down may be drained, too. */
+  readonly drained: boolean;
+  /** Exchanges that run there now. */
+  readonly inflight: number;
+  readonly sessions: { readonly live: number; readonly copied: number; readonly uncopied: number };
+}
+
+export interface Status {
+  readonly servers: readonly ServerStatus[];
+  /** null: no copies of sessions are kept. */
+  readonly store: {
+    /** Without what a URL says of users. */
+    readonly kind: string;
+    readonly replication: string;
+    readonly incarnation: string;
+    /** Copies under way for answers that have left already. */
+    readonly lag: number;
+  } | null;
+  readonly counters: Readonly<Record<string, number>>;
+}
+
+export interface AdminDependencies {
+  readonly status: () => Promise<Status>;
+  /** False: there is no such server. */
+  readonly drain: (pool: string, server: string, drained: boolean) => boolean;
+  /** '' none: then it listens where nobody else can come. */
+  readonly token: string;
+}
+
+export class Admin {
+  private readonly deps: AdminDependencies;
+  private readonly bearer: Buffer | null;
+
+  constructor(deps: AdminDependencies) {
+    this.deps = deps;
+    this.bearer = deps.token === '' ? null : digest(`Bearer ${deps.token}`);
+  }
+
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    request.resume();
+    if (this.bearer !== null && !timingSafeEqual(digest(request.headers.authorization ?? ''), this.bearer)) {
+      answer(response, 401, { 'www-authenticate': 'Bearer' });
+      return;
+    }
+    // A page of another site cannot make a browser send this to a port of the same machine.
+    if (request.headers.origin !== undefined) {
+      answer(response, 403);
+      return;
+    }
+    const [, what = '', pool = '', name = '', action = '', ...more] = (request.url ?? '').split('/');
+    if (what === 'status' && request.method === 'GET' && pool === '') {
+      answerJson(response, 200, await this.deps.status());
+    } else if (what === 'servers' && more.length === 0 && (action === 'drain' || action === 'ready')) {
+      if (request.method !== 'POST') answer(response, 405, { allow: 'POST' });
+      else answer(response, this.deps.drain(decode(pool), decode(name), action === 'drain') ? 204 : 404);
+    } else answer(response, 404);
+  }
+}
+
+/** Of equal length, so that comparing takes equal time. */
+function digest(text: string): Buffer {
+  return createHmac('sha256', 'limpet').update(text).digest();
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return '';
+  }
+}

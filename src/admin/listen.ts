@@ -1,0 +1,87 @@
+/** A small HTTP listener of the supervisor's, for what is not traffic: the store interface, and the admin's. */
+
+import { chmod, mkdir, rm } from 'node:fs/promises';
+import { createServer, type IncomingMessage, request as makeRequest, type ServerResponse } from 'node:http';
+import { dirname } from 'node:path';
+import { type Address, formatAddress } from '../net/socket.ts';
+
+export interface HttpListener {
+  /** `http://host:port`, or `unix:` and the path. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+/** Rejects with the system's error when the address cannot be bound. Port 0 takes any free one. A socket that nobody listens on any more is replaced. */
+export async function listenHttp(address: Address, handle: Handler): Promise<HttpListener> {
+  const server = createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
+    handle(request, response).catch(() => answer(response, 500));
+  });
+  if (address.kind === 'unix') {
+    await mkdir(dirname(address.path), { recursive: true, mode: 0o700 });
+    if (!(await isListenedOn(address.path))) await rm(address.path, { force: true });
+  }
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    if (address.kind === 'unix') server.listen(address.path, resolve);
+    else server.listen(address.port, address.host === '' ? undefined : address.host, resolve);
+  });
+  if (address.kind === 'unix') await chmod(address.path, 0o600);
+  const bound = server.address();
+  const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+  return {
+    url:
+      address.kind === 'unix'
+        ? `unix:${address.path}`
+        : `http://${formatAddress({ ...address, host: address.host || '127.0.0.1', port })}`,
+    close: async () => {
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      });
+      if (address.kind === 'unix') await rm(address.path, { force: true });
+    },
+  };
+}
+
+/** After a crash the file of the socket stays behind. */
+function isListenedOn(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const request = makeRequest({ socketPath: path, path: '/', method: 'HEAD', timeout: 1000 }, (response) => {
+      response.resume();
+      resolve(true);
+    });
+    request.once('timeout', () => request.destroy());
+    request.once('error', () => resolve(false));
+    request.end();
+  });
+}
+
+export function answer(
+  response: ServerResponse,
+  status: number,
+  headers: Readonly<Record<string, string>> = {},
+  body?: Uint8Array | string,
+): void {
+  if (response.headersSent) return;
+  const length = body === undefined ? 0 : Buffer.byteLength(body);
+  response.writeHead(status, status === 204 ? headers : { ...headers, 'content-length': String(length) });
+  response.end(body);
+}
+
+export function answerJson(response: ServerResponse, status: number, value: unknown): void {
+  answer(response, status, { 'content-type': 'application/json' }, `${JSON.stringify(value)}\n`);
+}
+
+/** All of the body; null when it is longer than `most` bytes: then the rest is not read. */
+export async function readBody(request: IncomingMessage, most: number): Promise<Buffer | null> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length;
+    if (length > most) return null;
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

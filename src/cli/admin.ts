@@ -1,0 +1,145 @@
+/** `limpet drain`, `ready` and `sessions`: asks the balancer that runs, over its admin listener. */
+import { request as makeRequest } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ServerStatus, Status } from '../admin/admin.ts';
+import type { LimpetOptions } from '../config/options.ts';
+import { suggest } from '../config/problem.ts';
+import { UsageError } from '../errors.ts';
+import { type Address, formatAddress } from '../net/socket.ts';
+import { addressOf } from '../workers/office.ts';
+
+export interface DrainFlags {
+  /** Until nothing of it would be lost. */
+  readonly wait?: true;
+  /** Milliseconds; undefined: for ever. */
+  readonly timeout?: number;
+}
+
+export interface AdminSurroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly write: (text: string) => void;
+}
+
+/** Between two looks at a server that drains (ms). */
+const lookTime = 250;
+/** A balancer that does not answer for this long (ms) is none. */
+const patience = 10_000;
+
+/** True when it was done, and with `wait` when the server is empty; false when the time ran out first. Throws UsageError. */
+export async function tellServer(
+  options: Pick<LimpetOptions, 'admin' | 'stateDir'>,
+  server: string,
+  action: 'drain' | 'ready',
+  { wait, timeout }: DrainFlags,
+  around: AdminSurroundings,
+): Promise<boolean> {
+  const balancer = new Balancer(options, around.env);
+  const found = findServer((await balancer.status()).servers, server);
+  await balancer.tell(found, action);
+  const name = `${found.pool}/${found.name}`;
+  if (action === 'ready' || wait !== true) {
+    around.write(`${name}: ${action === 'ready' ? 'ready' : 'draining'}\n`);
+    return true;
+  }
+  const until = timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeout;
+  let told = '';
+  for (;;) {
+    const { inflight, sessions } = findServer((await balancer.status()).servers, name);
+    const state = `${name}: ${inflight} in flight, ${sessions.uncopied} sessions without a copy, ${sessions.copied} with one\n`;
+    if (state !== told) around.write(state);
+    told = state;
+    if (inflight === 0 && sessions.uncopied === 0) {
+      around.write(`${name}: empty: it can be stopped\n`);
+      return true;
+    }
+    if (performance.now() >= until) return false;
+    await sleep(lookTime);
+  }
+}
+
+/** A line for each server. */
+export async function tellSessions(
+  options: Pick<LimpetOptions, 'admin' | 'stateDir'>,
+  json: boolean,
+  around: AdminSurroundings,
+): Promise<void> {
+  const status = await new Balancer(options, around.env).status();
+  if (json) {
+    around.write(`${JSON.stringify(status, null, 2)}\n`);
+    return;
+  }
+  const rows = status.servers.map(({ pool, name, state, drained, inflight, sessions }) => [
+    `${pool}/${name}`,
+    drained && state === 'down' ? 'down, drained' : state,
+    String(sessions.live),
+    String(sessions.copied),
+    String(sessions.uncopied),
+    String(inflight),
+  ]);
+  around.write(inColumns([['server', 'state', 'sessions', 'copied', 'uncopied', 'in flight'], ...rows]));
+}
+
+function inColumns(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
+  const line = (row: readonly string[]) =>
+    row.map((text, i) => (i < 2 ? text.padEnd(widths[i]!) : text.padStart(widths[i]!))).join('  ');
+  return `${rows.map(line).join('\n')}\n`;
+}
+
+/** By `pool/name`, or by the name alone where only one server has it. */
+function findServer(servers: readonly ServerStatus[], wanted: string): ServerStatus {
+  const [found, second] = servers.filter(({ pool, name }) => wanted === `${pool}/${name}` || wanted === name);
+  if (found !== undefined && second === undefined) return found;
+  const names = servers.map(({ pool, name }) => `${pool}/${name}`);
+  if (second !== undefined)
+    throw new UsageError(`several pools have a server "${wanted}": name one of ${names.join(', ')}`);
+  const near = suggest(wanted, [...names, ...servers.map(({ name }) => name)]);
+  const hint = near === undefined ? `expected one of ${names.join(', ')}` : `did you mean "${near}"?`;
+  throw new UsageError(`there is no server "${wanted}", ${hint}`);
+}
+
+class Balancer {
+  private readonly address: Address;
+  private readonly token: string;
+
+  constructor({ admin, stateDir }: Pick<LimpetOptions, 'admin' | 'stateDir'>, env: AdminSurroundings['env']) {
+    const address = admin.listen === null ? null : addressOf(admin.listen, stateDir);
+    if (address === null) throw new UsageError('the config has no admin.listen: the balancer cannot be asked');
+    this.address = address;
+    this.token = env.LIMPET_ADMIN_TOKEN ?? admin.token;
+  }
+
+  async status(): Promise<Status> {
+    return JSON.parse(await this.ask('GET', '/status')) as Status;
+  }
+
+  async tell({ pool, name }: ServerStatus, action: 'drain' | 'ready'): Promise<void> {
+    await this.ask('POST', `/servers/${encodeURIComponent(pool)}/${encodeURIComponent(name)}/${action}`);
+  }
+
+  private ask(method: string, path: string): Promise<string> {
+    const { address, token } = this;
+    const where =
+      address.kind === 'unix'
+        ? { socketPath: address.path }
+        : { host: address.host || '127.0.0.1', port: address.port };
+    const headers = token === '' ? {} : { authorization: `Bearer ${token}` };
+    const at = formatAddress(address);
+    return new Promise((resolve, reject) => {
+      const request = makeRequest({ ...where, method, path, headers, timeout: patience }, (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (piece: string) => (text += piece));
+        response.on('error', reject);
+        response.on('end', () => {
+          const { statusCode = 0 } = response;
+          if (statusCode === 401) reject(new UsageError(`${at} asks for another token: set LIMPET_ADMIN_TOKEN`));
+          else if (statusCode >= 300) reject(new UsageError(`${at} answers ${statusCode}`));
+          else resolve(text);
+        });
+      });
+      request.on('timeout', () => request.destroy(new Error('no answer')));
+      request.on('error', (error) => reject(new UsageError(`no balancer answers at ${at}: ${error.message}`)));
+      request.end();
+    });
+  }
+}

@@ -1,0 +1,106 @@
+import { expect, test } from 'vitest';
+import { ConfigError } from './problem.ts';
+import { readConfig } from './read.ts';
+import type { Config } from './schema.ts';
+
+const source = { name: 'config', locate: () => null };
+const base = { listeners: [{ address: '127.0.0.1:8080' }], pools: { a: { servers: ['3001'] } } };
+
+function found(config: Partial<Config>): string[] {
+  const tell = (problems: ConfigError['problems']) =>
+    new ConfigError(source, problems).message.split('\n').map((line) => line.trim().replace('config  ', ''));
+  try {
+    const { warnings } = readConfig({ ...base, ...config }, { source, env: {}, variables: false });
+    return warnings.length === 0 ? [] : tell(warnings);
+  } catch (error) {
+    if (error instanceof ConfigError) return tell(error.problems);
+    throw error;
+  }
+}
+
+type Pool = Config['pools'][string];
+const withPool = (pool: Partial<Pool>, sessions?: Config['sessions']) =>
+  found({ pools: { a: { servers: ['3001'], ...pool } }, sessions });
+const optionsOf = (config: Partial<Config>) =>
+  readConfig({ ...base, ...config }, { source, env: {}, variables: false }).options;
+
+test('sessions: what holds when nothing more is said, and pools that have them by it', () => {
+  expect(optionsOf({})).toMatchObject({
+    sessions: null,
+    admin: { listen: 'state', token: '' },
+    pools: [{ sessions: false }],
+  });
+  const { sessions, pools } = optionsOf({ sessions: {} });
+  expect(sessions).toEqual({
+    store: 'memory',
+    replication: 'sync',
+    whenStoreFails: 'fail',
+    timeout: 2000,
+    lag: 1024,
+    secret: '',
+    listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
+    stateBytes: 1_048_576,
+    tombstone: 86_400_000,
+    encrypt: null,
+  });
+  expect(pools[0]!.sessions).toBe(true);
+  expect(optionsOf({ sessions: {}, pools: { a: { servers: ['1'], sessions: false } } }).pools[0]!.sessions).toBe(false);
+});
+
+test.each(['mongodb://x', 'lmdb:', 'redis', ''])('a store that is none: %j', (store) => {
+  expect(found({ sessions: { store } })).toEqual([
+    `E: sessions.store: found ${JSON.stringify(store)}, expected memory, lmdb: with a folder such as lmdb:./data, or a redis://host:port or rediss:// address`,
+  ]);
+});
+
+test('secrets are long, and never told', () => {
+  const [problem] = found({ sessions: { secret: 'too short' } });
+  expect(problem).toContain('E: sessions.secret: found a text of 9 bytes, expected a text of at least 32 characters');
+  expect(found({ admin: { token: 'x' } })[0]).toContain('E: admin.token: found a text of 1 bytes');
+  expect(found({ sessions: { encrypt: 'hunter2' } })[0]).not.toContain('hunter2');
+});
+
+test('beyond loopback only with a secret', () => {
+  const open = { listen: '0.0.0.0:4000' };
+  const secret = 'x'.repeat(32);
+  expect(found({ sessions: open })).toEqual([
+    'E: sessions.listen: 0.0.0.0:4000 is not on loopback: expected sessions.secret, or 127.0.0.1, [::1] or unix:',
+  ]);
+  expect(found({ admin: open })).toEqual([
+    'E: admin.listen: 0.0.0.0:4000 is not on loopback: expected admin.token, or 127.0.0.1, [::1] or unix:',
+  ]);
+  expect(found({ sessions: { ...open, secret }, admin: { ...open, token: secret } })).toEqual([]);
+  for (const listen of ['127.0.0.1:0', '[::1]:4000', 'localhost:1', 'unix:/run/a.sock']) {
+    expect(found({ sessions: { listen }, admin: { listen } })).toEqual([]);
+  }
+  expect(found({ admin: { listen: 'off' } })).toEqual([]);
+});
+
+test('what needs sessions, without', () => {
+  expect(withPool({ sessions: true })).toEqual([
+    'E: pools.a.sessions: found true, expected a top-level sessions: { store: memory }',
+  ]);
+  expect(withPool({ affinity: [{ cookie: { bind: 'on-session' } }] })).toEqual([
+    'E: pools.a.affinity[0].cookie.bind: found on-session, expected always: no server of this pool begins sessions',
+  ]);
+  expect(withPool({ rebalance: { skew: 1.5 } })).toEqual([
+    'E: pools.a.rebalance.skew: expected off: without sessions nothing can move',
+  ]);
+  expect(withPool({ rebalance: { skew: 1 } }, {})[0]).toContain('expected off, or a number above 1, to 100');
+});
+
+test('affinities that sessions cannot go by', () => {
+  expect(withPool({ affinity: [{ rewrite: 'app' }] }, {})[0]).toContain(
+    'E: pools.a.affinity[0]: gives a session its name after its first answer',
+  );
+  expect(withPool({ affinity: 'source-ip' }, {})).toEqual([
+    'W: pools.a.sessions: no affinity of this pool names sessions: nothing is copied',
+  ]);
+  expect(withPool({ affinity: [{ learn: 'app' }, 'cookie'] }, {})[0]).toContain(
+    'W: pools.a.affinity[1]: what a server keeps',
+  );
+  expect(withPool({ affinity: ['cookie', { learn: 'app' }] }, {})).toEqual([]);
+  expect(found({ sessions: { replication: 'none', store: 'lmdb:./data' } })).toEqual([
+    'W: sessions.store: never written to: replication is none',
+  ]);
+});

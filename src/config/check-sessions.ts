@@ -1,0 +1,62 @@
+/** What copies of sessions and the admin listener need of the rest of the config. */
+import { type Address, formatAddress } from '../net/socket.ts';
+import type { LimpetOptions, PoolOptions } from './options.ts';
+import { error, type Problem, warning } from './problem.ts';
+
+export function checkSessions({ pools, sessions, admin }: LimpetOptions): Problem[] {
+  const found: Problem[] = [];
+  if (sessions !== null && sessions.secret === '' && !isLocal(sessions.listen)) {
+    const text = `${formatAddress(sessions.listen)} is not on loopback: expected sessions.secret, or 127.0.0.1, [::1] or unix:`;
+    found.push(error(['sessions', 'listen'], text));
+  }
+  if (sessions?.replication === 'none' && sessions.store !== 'memory') {
+    found.push(warning(['sessions', 'store'], 'never written to: replication is none'));
+  }
+  if (admin.listen !== null && admin.listen !== 'state' && admin.token === '' && !isLocal(admin.listen)) {
+    const text = `${formatAddress(admin.listen)} is not on loopback: expected admin.token, or 127.0.0.1, [::1] or unix:`;
+    found.push(error(['admin', 'listen'], text));
+  }
+  for (const pool of pools) found.push(...checkPoolSessions(pool, sessions !== null));
+  return found;
+}
+
+function checkPoolSessions({ name, sessions, affinity, rebalance }: PoolOptions, kept: boolean): Problem[] {
+  const path = ['pools', name];
+  const found: Problem[] = [];
+  if (sessions && !kept) {
+    return [error([...path, 'sessions'], 'found true, expected a top-level sessions: { store: memory }')];
+  }
+  if (!sessions) {
+    for (const [index, one] of affinity.entries()) {
+      if (one.type !== 'cookie' || one.bind !== 'on-session') continue;
+      const at = [...path, 'affinity', index, 'cookie', 'bind'];
+      found.push(error(at, 'found on-session, expected always: no server of this pool begins sessions'));
+    }
+    if (rebalance.skew > 0) {
+      found.push(error([...path, 'rebalance', 'skew'], 'expected off: without sessions nothing can move'));
+    }
+    return found;
+  }
+  const types = affinity.map(({ type }) => type);
+  const rewrite = types.indexOf('rewrite');
+  if (rewrite >= 0) {
+    const text = 'gives a session its name after its first answer, too late for a copy: use cookie, or sessions: false';
+    found.push(error([...path, 'affinity', rewrite], text));
+  }
+  if (!types.some((type) => type !== 'route' && type !== 'force' && type !== 'source-ip'))
+    found.push(warning([...path, 'sessions'], 'no affinity of this pool names sessions: nothing is copied'));
+  const learn = types.indexOf('learn');
+  const cookie = types.indexOf('cookie');
+  if (learn >= 0 && cookie > learn) {
+    const text = `what a server keeps before affinity[${learn}] has learned the name is not found under it: put cookie first, or leave it out`;
+    found.push(warning([...path, 'affinity', cookie], text));
+  }
+  return found;
+}
+
+/** Nobody on another machine can connect. */
+export function isLocal(address: Address): boolean {
+  return (
+    address.kind === 'unix' || address.host === 'localhost' || address.host === '::1' || /^127\./.test(address.host)
+  );
+}

@@ -1,0 +1,86 @@
+/** What a person may write about the copies of sessions and about the admin listener, and how it becomes the filled options. */
+import { z } from 'zod';
+import { listenerForm, parseListener } from './address.ts';
+import { defaults } from './defaults.ts';
+import { field, map, open, size, text, time, whole, word } from './fields.ts';
+import { keyForm, parseKey } from './keys.ts';
+import type { AdminOptions, SessionsOptions } from './options.ts';
+import { formatDuration, formatSize } from './units.ts';
+
+const { sessions, admin } = defaults;
+
+const storeForm = 'memory, lmdb: with a folder such as lmdb:./data, or a redis://host:port or rediss:// address';
+
+const store = text('store', storeForm, (written) =>
+  written === 'memory' || /^lmdb:[^\0]+$/.test(written) || /^rediss?:\/\/[^\s]+$/.test(written) ? written : null,
+);
+
+/** Taken as it stands, in UTF-8: servers in any language have to read it alike. */
+export const shortestSecret = 32;
+const secretForm = `a text of at least ${shortestSecret} characters (openssl rand -hex 32)`;
+const secret = text('text', secretForm, (written) => (written.length >= shortestSecret ? written : null));
+
+export const sessionsSchema = map({
+  store: field(
+    store,
+    sessions.store,
+    'Where copies are kept: `memory` (of this process), `lmdb:FOLDER` (survives it), `redis://HOST:PORT` (shared by several balancers).',
+  ),
+  replication: field(
+    word(['sync', 'async', 'none']),
+    sessions.replication,
+    '`sync`: the client hears of a change once its copy is safe. `async`: at once, the copy follows. `none`: no copies.',
+  ),
+  whenStoreFails: field(
+    word(['fail', 'degrade']),
+    sessions.whenStoreFails,
+    'A copy cannot be kept: `fail` answers 503, `degrade` lets the answer pass, marked `Limpet-Degraded: session-store`.',
+  ),
+  timeout: field(time(), formatDuration(sessions.timeout), 'Longest wait for the store; after it, it has failed.'),
+  lag: field(
+    whole(1, 1_000_000),
+    sessions.lag,
+    'With `async`: copies of one worker that may be under way; beyond it answers wait as with `sync`.',
+  ),
+  secret: open(
+    secret,
+    'none',
+    `Shared with the servers: signs what they are told of sessions, and opens the store interface to them; ${secretForm}. Take it from the environment.`,
+  ),
+  listen: field(
+    text('address', listenerForm, parseListener),
+    sessions.listen,
+    'Where servers reach the store interface. Other than on loopback or a unix-domain socket it needs `secret`.',
+  ),
+  stateBytes: field(size(64, 64 * 1024 ** 2), formatSize(sessions.stateBytes), 'Largest state of a session.'),
+  tombstone: field(
+    time(),
+    formatDuration(sessions.tombstone),
+    'An ended session stays dead for this long, whatever still arrives of it: longer than any request takes.',
+  ),
+  encrypt: open(
+    text('key', keyForm, parseKey),
+    'off',
+    'Encrypts the copies at rest (AES-256-GCM) with this key. Take it from the environment.',
+  ),
+}).transform(
+  ({ secret, encrypt, ...rest }): SessionsOptions => ({ ...rest, secret: secret ?? '', encrypt: encrypt ?? null }),
+);
+
+export const adminSchema = map({
+  listen: open(
+    z.union([z.literal('off'), text('address', listenerForm, parseListener)], { error: `${listenerForm}, or off` }),
+    '`admin.sock` in `stateDir`',
+    'Where `limpet drain`, `ready` and `sessions` reach the balancer. Other than on loopback or a unix-domain socket it needs `token`. `off`: nowhere.',
+  ),
+  token: open(
+    secret,
+    'none',
+    `Asked for with \`Authorization: Bearer TOKEN\`; ${secretForm}. The command takes it from \`LIMPET_ADMIN_TOKEN\`.`,
+  ),
+}).transform(
+  ({ listen = admin.listen, token }): AdminOptions => ({
+    listen: listen === 'off' ? null : listen,
+    token: token ?? '',
+  }),
+);

@@ -1,0 +1,346 @@
+/**
+ * Copies of sessions as one worker sees them: what servers say is put into the store before the client hears of it, and the
+ * store is told of each new owner before that one gets a request. Whatever the store answers, the table learns it here, even
+ * when the exchange that asked is gone by then.
+ */
+import type { Session } from '../affinity/affinity.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import type { Server } from '../fleet/server.ts';
+import type { SessionPut, SessionWord } from '../http/session-headers.ts';
+import { type Counters, counter } from '../metrics/counters.ts';
+import {
+  type ClaimResult,
+  type EndResult,
+  type Put,
+  type PutResult,
+  type SessionKey,
+  type Store,
+  StoreError,
+} from '../store/store.ts';
+import { Entry, type SessionTable } from '../table/table.ts';
+import { idOf, SessionLine } from './session-line.ts';
+
+export interface CopySettings {
+  /** Name of the pool. */
+  readonly pool: string;
+  readonly replication: 'sync' | 'async' | 'none';
+  /** An answer may pass although its copy cannot be kept. */
+  readonly degrade: boolean;
+  /** Longest wait for the store, milliseconds. */
+  readonly timeout: number;
+  /** Answers of `async` whose copies may be under way. */
+  readonly lag: number;
+  /** Shared with the servers; '' none. */
+  readonly secret: string;
+  /** Milliseconds for which the store remembers the owner of a session of which nothing is kept. */
+  readonly claimTime: number;
+}
+
+export interface CopyParts {
+  readonly store: Store;
+  readonly table: SessionTable;
+  readonly fleet: Pick<Fleet, 'find' | 'slot'>;
+  readonly counters: Counters;
+  /** Where the server of that slot finds the store interface. */
+  readonly storeOf: (slot: number) => string;
+  /** Unix seconds. */
+  readonly now: () => number;
+}
+
+/** What became of what a server said. kept: pass the answer. refused: the server breaks the protocol. */
+export type Verdict = 'kept' | 'fenced' | 'failed' | 'refused';
+
+/** The same, told to whoever asks for one session alone: `epoch` is the one that it was fenced by, 0 else. */
+export interface Told {
+  readonly verdict: Verdict | 'ended';
+  readonly epoch: number;
+}
+
+/** A session as it was when the store was asked: exchanges and their sessions are used again. */
+interface Asked {
+  readonly key: SessionKey;
+  readonly hi: number;
+  readonly lo: number;
+  readonly lifetime: number;
+}
+
+export class Copies {
+  readonly settings: CopySettings;
+  readonly line: SessionLine;
+  /** The store did what it was last asked: as long as not, nothing leaves a server that could stay. */
+  well = true;
+  private readonly parts: CopyParts;
+  private readonly entry = new Entry();
+  private lag = 0;
+
+  constructor(settings: CopySettings, parts: CopyParts) {
+    this.settings = settings;
+    this.parts = parts;
+    this.line = new SessionLine(settings.pool, parts.storeOf, settings.secret);
+  }
+
+  /** Owners are the store's business too. */
+  get kept(): boolean {
+    return this.settings.replication !== 'none';
+  }
+
+  writeLine(session: Session, server: Server): SessionLine {
+    if (session.reason === 'new' && session.recognised && !session.fresh) session.reason = 'held';
+    this.line.fill(session, server.slot, this.parts.store.incarnation, this.parts.now());
+    return this.line;
+  }
+
+  /**
+   * What a response of `server` says of the session. null: the store has been asked, `done` comes later. 'kept' means that
+   * the answer may go; in `async` the copy is under way then.
+   */
+  keep(session: Session, server: Server, word: SessionWord, done: (verdict: Verdict) => void): Verdict | null {
+    const { replication, lag } = this.settings;
+    const { counters } = this.parts;
+    // Nobody was told of a session, or one of another kind cannot go on under an id that the server chose.
+    if (!session.hasId || session.lent || (word.rotate !== '' && session.kind !== 'token')) return 'refused';
+    const asked = this.ask(session);
+    if (word.put === null && word.rotate !== '') return this.follows(asked, word.rotate, done);
+    if (replication === 'none') {
+      if (word.put !== null) counters.add(counter.copies_dropped);
+      this.settle(asked, server, word, null);
+      return 'kept';
+    }
+    if (replication === 'async') {
+      if (this.lag < lag) {
+        this.settle(asked, server, word, null);
+        this.follow(asked, server, word);
+        return 'kept';
+      }
+      counters.add(counter.copies_delayed);
+    }
+    this.store(asked, server, word).then(({ verdict }) => done(verdict === 'ended' ? 'fenced' : verdict));
+    return null;
+  }
+
+  /** The session has gone on under another id already, through the store interface; else there is none to give to the client. */
+  private follows(asked: Asked, id: string, done: (verdict: Verdict) => void): Verdict | null {
+    const { store, table, now } = this.parts;
+    if (table.find(keyOf(id), now(), this.entry) === 'live' || !this.kept) return 'kept';
+    this.try(store.read({ ...asked.key, id })).then((found) =>
+      done(found === null ? 'failed' : found.state === 'live' ? 'kept' : 'refused'),
+    );
+    return null;
+  }
+
+  /** What `server` says of a session outside of any response. `lifetime`: the table's number for it, if it begins now. */
+  async tell(id: string, lifetime: number, server: Server, word: SessionWord): Promise<Told> {
+    const asked = { key: { pool: this.settings.pool, id }, ...keyOf(id), lifetime };
+    if (this.kept) return this.store(asked, server, word);
+    if (word.put !== null) this.parts.counters.add(counter.copies_dropped);
+    this.settle(asked, server, word, null);
+    return kept;
+  }
+
+  /** After 'kept': the session is what the server has made of it. */
+  apply(session: Session, word: SessionWord): void {
+    if (word.put !== null) {
+      session.epoch = Math.max(session.epoch, word.put.epoch);
+      session.version = word.put.version;
+    } else if (word.rotate === '') return;
+    if (word.rotate !== '') {
+      const { hi, lo } = keyOf(word.rotate);
+      session.sid0 = hi;
+      session.sid1 = lo;
+      session.sid2 = Number.parseInt(word.rotate.slice(16, 24), 16);
+      session.sid3 = Number.parseInt(word.rotate.slice(24), 16);
+      // What ran under the old id has ended with it.
+      session.entered = false;
+    }
+    if (!session.recognised || word.rotate !== '') session.changed = session.owed = true;
+  }
+
+  /** The session is new to us, but its server may have put it through the store interface before it answered. */
+  wasPut(session: Session): boolean {
+    const { entry } = this;
+    const { table, now } = this.parts;
+    if (table.find({ hi: session.sid0, lo: session.sid1 }, now(), entry) !== 'live' || !entry.copied) return false;
+    session.version = entry.version;
+    session.changed = session.owed = true;
+    return true;
+  }
+
+  /**
+   * The store is told that `server` owns the session from its epoch on. `done`: the table knows what came of it, look again;
+   * false: the store has failed.
+   */
+  claim(session: Session, server: Server, done: (answered: boolean) => void): void {
+    const { store, counters } = this.parts;
+    const asked = this.ask(session);
+    const { epoch } = session;
+    this.try(store.claim(asked.key, epoch - 1, server.id, this.settings.claimTime)).then((result) => {
+      if (result === null) counters.add(counter.claims_failed);
+      else this.learnClaim(asked, server, epoch, result);
+      done(result !== null);
+    });
+  }
+
+  /** What the store knows of a session that the table does not know. `done` as for `claim`. */
+  look(session: Session, done: (answered: boolean) => void): void {
+    const { store, fleet, table, counters, now } = this.parts;
+    const asked = this.ask(session);
+    const { epoch, owner } = session;
+    counters.add(counter.sessions_asked);
+    this.try(store.read(asked.key)).then((found) => {
+      if (found?.state === 'ended') table.bury(asked, now());
+      else if (found?.state === 'live' && found.copy.epoch >= epoch) {
+        const { copy } = found;
+        // The owner of an epoch that the client has not heard of is the store's; of its own epoch it is the token's.
+        const server = fleet.find(copy.epoch === epoch && owner !== 0 ? owner : copy.owner);
+        this.record(asked, server?.slot ?? fleet.slot, copy.epoch, copy.version);
+      } else if (found !== null) {
+        // Of a token that has seen more than the store: nothing there counts.
+        const server = fleet.find(owner);
+        if (server !== undefined) this.record(asked, server.slot, epoch, 0);
+      }
+      done(found !== null);
+    });
+  }
+
+  private learnClaim(asked: Asked, server: Server, epoch: number, result: ClaimResult): void {
+    const { fleet, table, counters, now } = this.parts;
+    if (result.state === 'ended') table.bury(asked, now());
+    else if (result.state === 'claimed') {
+      counters.add(counter.claims);
+      table.confirm(asked, epoch, result.copy.version, now());
+    } else if (result.epoch === epoch && fleet.find(result.owner) === server) {
+      // Another worker has told it of the same owner.
+      table.confirm(asked, epoch, -1, now());
+    } else {
+      counters.add(counter.claims_lost);
+      this.learnOwner(asked, result.epoch, result.owner);
+    }
+  }
+
+  /** The store knows of a later owner than the table. One that this config does not have is replaced by the next request. */
+  private learnOwner(asked: Asked, epoch: number, owner: number): void {
+    const { fleet, table, now } = this.parts;
+    const slot = fleet.find(owner)?.slot ?? fleet.slot;
+    if (table.adopt(asked, epoch, slot, now(), this.entry)) return;
+    table.bind(asked, slot, now(), this.entry, asked.lifetime, epoch);
+  }
+
+  private async store(asked: Asked, server: Server, word: SessionWord): Promise<Told> {
+    const { counters } = this.parts;
+    const result = await this.try<PutResult | EndResult | { readonly state: 'taken' }>(this.send(asked, server, word));
+    if (result === null) {
+      counters.add(counter.copies_failed);
+      // What is there is older than what the client may come to see. (One that is over is over here, at least.)
+      if (word.put === null) this.settle(asked, server, word, null);
+      else this.parts.table.uncopy(asked, this.parts.now());
+      return { verdict: 'failed', epoch: 0 };
+    }
+    switch (result.state) {
+      case 'fenced':
+        counters.add(counter.copies_fenced);
+        this.learnOwner(asked, result.epoch, result.owner);
+        return { verdict: 'fenced', epoch: result.epoch };
+      case 'taken':
+        return { verdict: 'refused', epoch: 0 };
+      case 'ended':
+        if (word.put !== null) {
+          counters.add(counter.copies_fenced);
+          this.parts.table.bury(asked, this.parts.now());
+          return { verdict: 'ended', epoch: 0 };
+        }
+        break;
+      case 'superseded':
+        counters.add(counter.copies_superseded);
+        this.renew(asked, word.put);
+        break;
+      default:
+        counters.add(counter.copies_stored);
+    }
+    this.settle(asked, server, word, word.put?.version ?? null);
+    return kept;
+  }
+
+  private send(
+    { key }: Asked,
+    { id }: Server,
+    { put, ended, rotate }: SessionWord,
+  ): Promise<PutResult | EndResult | { readonly state: 'taken' }> {
+    const { store } = this.parts;
+    if (put === null) return store.destroy(key, ended);
+    return rotate === '' ? store.put(key, putOf(put, id)) : store.rotate(key, rotate, putOf(put, id));
+  }
+
+  /** In `async`: nobody waits for it. */
+  private follow(asked: Asked, server: Server, word: SessionWord): void {
+    const { counters } = this.parts;
+    this.lag++;
+    counters.add(counter.copies_lag);
+    this.store(asked, server, word).then(() => {
+      this.lag--;
+      counters.add(counter.copies_lag, -1);
+    });
+  }
+
+  /** The same state again only renews its time. */
+  private renew({ key }: Asked, put: SessionPut | null): void {
+    if (put !== null) this.try(this.parts.store.touch(key, put.epoch, put.ttl * 1000));
+  }
+
+  /** The table's part. `version` null: there is no copy, or not yet. */
+  private settle(asked: Asked, server: Server, { put, ended, rotate }: SessionWord, version: number | null): void {
+    const { table, counters, now } = this.parts;
+    if (ended !== 0) {
+      if (table.end(asked, now())) counters.add(counter.sessions_ended);
+      else table.bury(asked, now());
+    }
+    if (put === null) return;
+    if (rotate === '') this.record(asked, server.slot, put.epoch, version ?? 0);
+    else {
+      counters.add(counter.sessions_rotated);
+      table.bury(asked, now());
+      this.record({ ...asked, ...keyOf(rotate) }, server.slot, put.epoch, version ?? 0);
+    }
+  }
+
+  /** The session is live, of that server, and copied unless `version` is 0; if the table has heard of a later owner it stays so. */
+  private record(asked: Asked, slot: number, epoch: number, version: number): void {
+    const { table, now } = this.parts;
+    if (version > 0 && table.copy(asked, epoch, version, now())) return;
+    if (table.bind(asked, slot, now(), this.entry, asked.lifetime, epoch) === 'ended') return;
+    if (this.entry.epoch < epoch) table.adopt(asked, epoch, slot, now(), this.entry);
+    if (version > 0) table.copy(asked, epoch, version, now());
+  }
+
+  private ask(session: Session): Asked {
+    return {
+      key: { pool: this.settings.pool, id: idOf(session) },
+      hi: session.sid0,
+      lo: session.sid1,
+      lifetime: session.affinity?.lifetime ?? 0,
+    };
+  }
+
+  /** null: the store has failed. */
+  private async try<T>(answer: Promise<T>): Promise<T | null> {
+    try {
+      const result = await answer;
+      this.well = true;
+      return result;
+    } catch (error) {
+      this.well = error instanceof StoreError && error.code === 'state-too-large';
+      return null;
+    }
+  }
+}
+
+function putOf({ epoch, version, ttl, by, data }: SessionPut, owner: number): Put {
+  return { owner, epoch, version, by, data: data ?? noData, ttl: ttl * 1000 };
+}
+
+const noData = Buffer.alloc(0);
+const kept: Told = { verdict: 'kept', epoch: 0 };
+
+/** By what the table knows an id: its first half. */
+export function keyOf(id: string): { hi: number; lo: number } {
+  return { hi: Number.parseInt(id.slice(0, 8), 16), lo: Number.parseInt(id.slice(8, 16), 16) };
+}

@@ -1,0 +1,72 @@
+/** Who an answer is for: the exchange whose request it answers, or nobody any more. */
+
+import type { Fault } from '../errors.ts';
+import type { ResponseHead } from '../http/head.ts';
+import type { SessionWord } from '../http/session-headers.ts';
+import type { Upstream } from './upstream.ts';
+
+export interface Recipient {
+  /** Of the request, one of `Method` (http/head.ts): whether the answer has a body depends on it. */
+  readonly method: number;
+  readonly mayUpgrade: boolean;
+  onInterim(head: ResponseHead): void;
+  /** True: the final response has to wait for `proceed` before it may go on, or it has been refused. */
+  mustHold(head: ResponseHead): boolean;
+  /** The same for its end, after what its trailers say of a session. */
+  mustHoldEnd(word: SessionWord | 'bad'): boolean;
+  onResponse(head: ResponseHead): void;
+  onResponseData(bytes: Buffer, start: number, end: number): void;
+  /** `reusable`: so is the connection, once the request is. */
+  onResponseEnd(trailers: Buffer | null, reusable: boolean): void;
+  onUpgrade(head: ResponseHead, early: Buffer | null): void;
+  onServerDrain(): void;
+  /** All that this read has brought has been told. */
+  flush(): void;
+  failed(fault: Fault): void;
+}
+
+/** An answer that nobody waits for is read for at most so many bytes of body, for the sake of those behind it. */
+const patience = 64 * 1024;
+
+/** Takes the answer of an exchange whose client has gone, so that the answers behind it stay in step. */
+export class Nobody implements Recipient {
+  readonly method: number;
+  readonly mayUpgrade = false;
+  private readonly upstream: Upstream;
+  private bytes = 0;
+
+  constructor(upstream: Upstream, method: number) {
+    this.upstream = upstream;
+    this.method = method;
+  }
+
+  onInterim(): void {}
+  onResponse(): void {}
+  onServerDrain(): void {}
+  flush(): void {}
+
+  mustHold(): boolean {
+    return false;
+  }
+
+  mustHoldEnd(): boolean {
+    return false;
+  }
+
+  onResponseData(_bytes: Buffer, start: number, end: number): void {
+    this.bytes += end - start;
+    if (this.bytes > patience) this.upstream.discard();
+  }
+
+  onResponseEnd(_trailers: Buffer | null, reusable: boolean): void {
+    this.upstream.release(reusable);
+  }
+
+  onUpgrade(): void {
+    this.upstream.discard();
+  }
+
+  failed(): void {
+    this.upstream.breakOff(this);
+  }
+}

@@ -1,0 +1,58 @@
+import { createHmac } from 'node:crypto';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Session } from '../affinity/affinity.ts';
+import { idOf, SessionLine } from './session-line.ts';
+
+const storeOf = (slot: number) => `http://127.0.0.1:4000/v1/${slot}`;
+const textOf = ({ bytes, length }: SessionLine) => bytes.toString('latin1', 0, length);
+const uint = fc.integer({ min: 0, max: 0xffff_ffff });
+
+test('says what there is, digit by digit', () => {
+  const line = new SessionLine('shop', storeOf, '');
+  fc.assert(
+    fc.property(
+      fc.tuple(uint, uint, uint, uint, uint, uint),
+      fc.constantFrom('new', 'held', 'rebind', 'move'),
+      fc.integer({ min: 1, max: 16_383 }),
+      ([sid0, sid1, sid2, sid3, epoch, version], reason, slot) => {
+        const session = Object.assign(new Session(), { sid0, sid1, sid2, sid3, epoch, version, reason });
+        line.fill(session, slot, 'life-1', 1000);
+        const id = idOf(session);
+        expect(id).toMatch(/^[0-9a-f]{32}$/);
+        expect(textOf(line)).toBe(
+          `Limpet-Session: id=${id}; epoch=${epoch}; version=${version}; reason=${reason}; pool=shop; store=${storeOf(slot)}; copy=life-1\r\n`,
+        );
+      },
+    ),
+  );
+});
+
+test('is signed over all before it, anew when anything has changed', () => {
+  const secret = 'x'.repeat(32);
+  const line = new SessionLine('p'.repeat(64), (slot) => `unix:/${'s'.repeat(300)}:/v1/${slot}`, secret);
+  const session = Object.assign(new Session(), { sid0: 1, sid1: 2, sid2: 3, sid3: 4, epoch: 5 });
+  const seen = new Set<string>();
+  const check = (slot: number, copy: string, now: number): void => {
+    line.fill(session, slot, copy, now);
+    const [, value = '', signature] = /^Limpet-Session: (.*); sig=([0-9a-f]{32})\r\n$/.exec(textOf(line)) ?? [];
+    expect(signature).toBe(createHmac('sha256', secret).update(value).digest('hex').slice(0, 32));
+    const time = Number(/; t=(\d+)$/.exec(value)?.[1]);
+    expect(now - time).toBeGreaterThanOrEqual(0);
+    expect(now - time).toBeLessThan(60);
+    seen.add(`${signature}`);
+  };
+  check(1, 'a', 6000);
+  check(1, 'a', 6059);
+  expect(seen.size).toBe(1);
+  check(1, 'a', 6060);
+  check(2, 'a', 6060);
+  check(2, 'b', 6060);
+  session.version = 1;
+  check(2, 'b', 6060);
+  session.reason = 'held';
+  check(2, 'b', 6060);
+  session.sid0 = 9;
+  check(2, 'b', 6060);
+  expect(seen.size).toBe(7);
+});

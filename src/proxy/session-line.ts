@@ -1,0 +1,155 @@
+/**
+ * The line that tells a server of the session of a request (docs/reference/session-protocol.md):
+ *
+ *      Limpet-Session: id=<sid>; epoch=<n>; version=<n>; reason=<word>; pool=<name>; store=<url>; copy=<word>[; t=<s>; sig=<hex>]
+ *
+ * It goes out with every request of a session, so it is written digit by digit into one buffer, and a signature is made
+ * once a minute for a session that does not change.
+ */
+import { createHmac } from 'node:crypto';
+import type { Session } from '../affinity/affinity.ts';
+
+const name = 'Limpet-Session: ';
+const begin = `${name}id=`;
+/** Seconds for which a signature is used again; servers take it for 120. */
+const signFor = 60;
+const hexDigits = Buffer.from('0123456789abcdef');
+const reasons: Readonly<Record<Session['reason'], number>> = { new: 0, held: 1, rebind: 2, move: 3 };
+
+/** Signatures made before. One slot for each, a newer session takes that of an older one. */
+class Signatures {
+  /** A power of two. */
+  private static readonly size = 2048;
+  /** sid0..sid3, epoch, version, reason and server, time. */
+  private readonly words = new Uint32Array(Signatures.size * 8);
+  private readonly texts = Buffer.alloc(Signatures.size * 32);
+
+  /** Offset of the 32 digits in `bytes`; -1: there is none. */
+  find(session: Session, what: number, time: number): number {
+    const slot = session.sid3 & (Signatures.size - 1);
+    const { words } = this;
+    const w = slot * 8;
+    const same =
+      words[w] === session.sid0 &&
+      words[w + 1] === session.sid1 &&
+      words[w + 2] === session.sid2 &&
+      words[w + 3] === session.sid3 &&
+      words[w + 4] === session.epoch &&
+      words[w + 5] === session.version &&
+      words[w + 6] === what &&
+      words[w + 7] === time;
+    return same ? slot * 32 : -1;
+  }
+
+  keep(session: Session, what: number, time: number, digits: string): number {
+    const slot = session.sid3 & (Signatures.size - 1);
+    const { sid0, sid1, sid2, sid3, epoch, version } = session;
+    this.words.set([sid0, sid1, sid2, sid3, epoch, version, what, time], slot * 8);
+    this.texts.write(digits, slot * 32, 'latin1');
+    return slot * 32;
+  }
+
+  clear(): void {
+    this.words.fill(0);
+  }
+
+  get bytes(): Buffer {
+    return this.texts;
+  }
+}
+
+export class SessionLine {
+  bytes = Buffer.alloc(512);
+  length = 0;
+  private readonly pool: string;
+  private readonly storeOf: (server: number) => string;
+  private readonly secret: string;
+  private readonly signatures = new Signatures();
+  /** `; pool=...; copy=...` for each server by number, as of the present life of the copies. */
+  private readonly ends: string[] = [];
+  private copy = '';
+
+  /** `storeOf`: where the server of that slot finds the store interface. `secret`: '' signs nothing. */
+  constructor(pool: string, storeOf: (slot: number) => string, secret: string) {
+    this.pool = pool;
+    this.storeOf = storeOf;
+    this.secret = secret;
+    this.bytes.write(begin, 0, 'latin1');
+  }
+
+  /** Writes the line for that session at the server of that slot. `copy` names the life of the copies, `now` is Unix seconds. */
+  fill(session: Session, slot: number, copy: string, now: number): void {
+    if (copy !== this.copy) {
+      this.copy = copy;
+      this.ends.length = 0;
+      this.signatures.clear();
+    }
+    const end = this.endOf(slot);
+    const { bytes } = this;
+    let at = begin.length;
+    at = writeHex(bytes, at, session.sid0);
+    at = writeHex(bytes, at, session.sid1);
+    at = writeHex(bytes, at, session.sid2);
+    at = writeHex(bytes, at, session.sid3);
+    at += bytes.write('; epoch=', at, 'latin1');
+    at = writeNumber(bytes, at, session.epoch);
+    at += bytes.write('; version=', at, 'latin1');
+    at = writeNumber(bytes, at, session.version);
+    at += bytes.write('; reason=', at, 'latin1');
+    at += bytes.write(session.reason, at, 'latin1');
+    at += bytes.write(end, at, 'latin1');
+    if (this.secret !== '') at = this.sign(session, slot, now, at);
+    bytes[at++] = 13;
+    bytes[at++] = 10;
+    this.length = at;
+  }
+
+  private sign(session: Session, slot: number, now: number, start: number): number {
+    const { bytes, signatures } = this;
+    const time = now - (now % signFor);
+    const what = slot * 4 + reasons[session.reason];
+    let at = start + bytes.write('; t=', start, 'latin1');
+    at = writeNumber(bytes, at, time);
+    let found = signatures.find(session, what, time);
+    if (found < 0) {
+      const hmac = createHmac('sha256', this.secret).update(bytes.subarray(name.length, at));
+      found = signatures.keep(session, what, time, hmac.digest('hex').slice(0, 32));
+    }
+    at += bytes.write('; sig=', at, 'latin1');
+    return at + signatures.bytes.copy(bytes, at, found, found + 32);
+  }
+
+  private endOf(slot: number): string {
+    const known = this.ends[slot];
+    if (known !== undefined) return known;
+    const end = `; pool=${encodeURIComponent(this.pool)}; store=${this.storeOf(slot)}; copy=${this.copy}`;
+    this.ends[slot] = end;
+    // What is written by digits, and the signature, fit into 256 bytes.
+    if (end.length + 256 > this.bytes.length) {
+      this.bytes = Buffer.alloc(end.length + 256);
+      this.bytes.write(begin, 0, 'latin1');
+    }
+    return end;
+  }
+}
+
+function writeHex(bytes: Buffer, start: number, word: number): number {
+  for (let i = 0, shift = 28; i < 8; i++, shift -= 4) bytes[start + i] = hexDigits[(word >>> shift) & 15]!;
+  return start + 8;
+}
+
+function writeNumber(bytes: Buffer, start: number, number: number): number {
+  let digits = 1;
+  for (let rest = number; rest >= 10; rest = Math.floor(rest / 10)) digits++;
+  let rest = number;
+  for (let i = start + digits - 1; i >= start; i--) {
+    bytes[i] = 48 + (rest % 10);
+    rest = Math.floor(rest / 10);
+  }
+  return start + digits;
+}
+
+/** The session id as servers and store write it. */
+export function idOf({ sid0, sid1, sid2, sid3 }: Pick<Session, 'sid0' | 'sid1' | 'sid2' | 'sid3'>): string {
+  return [sid0, sid1, sid2, sid3].map((word) => word.toString(16).padStart(8, '0')).join('');
+}

@@ -1,0 +1,35 @@
+/** Counts the live sessions of each server, and those of them that have a copy: for people who ask, not for requests. */
+import { setImmediate } from 'node:timers/promises';
+import { copied, pageWords, record, recordsPerPage, recordWords, serverMask } from './layout.ts';
+import type { SessionTable } from './table.ts';
+
+export interface Count {
+  live: number;
+  copied: number;
+}
+
+/** Pages between two turns of the loop: about a millisecond. */
+const slicePages = 64;
+
+/** By server number. Sessions that change meanwhile are counted as they were or as they are. `now` is Unix seconds. */
+export async function census({ pages, records }: SessionTable, now: number): Promise<Map<number, Count>> {
+  const counts = new Map<number, Count>();
+  for (let n = 0; n < pages.count; n++) {
+    if (n % slicePages === slicePages - 1) await setImmediate();
+    const page = pages.first + n * pageWords;
+    for (let slot = 1; slot <= recordsPerPage; slot++) {
+      const at = page + slot * recordWords;
+      const state = pages.get(at, record.state);
+      const server = state & serverMask;
+      if (server === 0 || records.look(at, now) !== 'live') continue;
+      let count = counts.get(server);
+      if (count === undefined) {
+        count = { live: 0, copied: 0 };
+        counts.set(server, count);
+      }
+      count.live++;
+      if ((state & copied) !== 0) count.copied++;
+    }
+  }
+  return counts;
+}

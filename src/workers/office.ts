@@ -1,0 +1,103 @@
+/** The admin listener as the supervisor runs it: where it listens, and what it finds out about servers and sessions. */
+import { join } from 'node:path';
+import { Admin, type ServerStatus, type Status } from '../admin/admin.ts';
+import { type HttpListener, listenHttp } from '../admin/listen.ts';
+import { longestPath } from '../config/address.ts';
+import type { LimpetOptions } from '../config/options.ts';
+import type { Load } from '../fleet/load.ts';
+import { type Address, formatAddress } from '../net/socket.ts';
+import { type Numbers, serverName } from '../shared/roster.ts';
+import { census } from '../table/census.ts';
+import type { SessionTable } from '../table/table.ts';
+import type { Watch } from './watch.ts';
+
+export interface OfficeDependencies {
+  readonly options: () => LimpetOptions;
+  readonly numbers: () => Numbers;
+  readonly watch: Watch;
+  readonly table: SessionTable;
+  readonly load: Load;
+  readonly counters: () => Record<string, number>;
+  /** Names the present life of the copies; '' without a store. */
+  readonly incarnation: () => string;
+  /** Unix seconds. */
+  readonly now: () => number;
+  readonly log: { info(message: string): void; warn(message: string): void };
+}
+
+export class Office {
+  private readonly deps: OfficeDependencies;
+  private listener: HttpListener | null = null;
+
+  constructor(deps: OfficeDependencies) {
+    this.deps = deps;
+  }
+
+  /** Where it cannot listen in `stateDir` it is told, and the balancer runs without; an address of the config's must work. */
+  async open(): Promise<void> {
+    const { log } = this.deps;
+    const { admin, stateDir } = this.deps.options();
+    if (admin.listen === null) return;
+    const address = addressOf(admin.listen, stateDir);
+    const handler = new Admin({
+      status: () => this.status(),
+      drain: (pool, server, drained) => this.deps.watch.drain(pool, server, drained),
+      token: admin.token,
+    });
+    try {
+      if (address === null) throw new Error(`the path of ${stateDir} is too long for a socket`);
+      this.listener = await listenHttp(address, (request, response) => handler.handle(request, response));
+      if (admin.listen !== 'state') log.info(`admin on ${this.listener.url}`);
+    } catch (error) {
+      if (admin.listen !== 'state') throw error;
+      const why = error instanceof Error ? error.message : String(error);
+      log.warn(`no admin socket (${why}): limpet drain, ready and sessions do not work. Set admin.listen`);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.listener?.close();
+  }
+
+  private async status(): Promise<Status> {
+    const { options, counters, incarnation } = this.deps;
+    const { sessions } = options();
+    const counted = counters();
+    const store = sessions && {
+      kind: sessions.store.split(':', 1)[0]!,
+      replication: sessions.replication,
+      incarnation: incarnation(),
+      lag: counted.copies_lag ?? 0,
+    };
+    return { servers: await this.servers(), store, counters: counted };
+  }
+
+  private async servers(): Promise<ServerStatus[]> {
+    const { options, numbers, watch, table, load, now } = this.deps;
+    const counts = await census(table, now());
+    const { slots } = numbers();
+    return options().pools.flatMap(({ name: pool, servers }) =>
+      servers.map(({ name, address }, i): ServerStatus => {
+        const slot = slots.get(serverName(pool, name)) ?? 0;
+        const { live, copied } = counts.get(slot) ?? { live: 0, copied: 0 };
+        const { state, drained } = watch.stateOf(pool, i);
+        return {
+          pool,
+          name,
+          address: formatAddress(address),
+          state,
+          drained,
+          inflight: load.running(slot),
+          sessions: { live, copied, uncopied: live - copied },
+        };
+      }),
+    );
+  }
+}
+
+/** null: the path is too long. */
+export function addressOf(listen: Address | 'state', stateDir: string): Address | null {
+  if (listen !== 'state') return listen;
+  const path = join(stateDir, 'admin.sock');
+  return Buffer.byteLength(path) <= longestPath ? { kind: 'unix', path } : null;
+}
