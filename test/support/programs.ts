@@ -31,6 +31,7 @@ export const programs = {
     usedFor: 'an app server with sessions of its own',
   },
   haproxy: { apt: 'haproxy', commands: ['haproxy'], usedFor: 'a rival in the benches' },
+  redis: { apt: 'redis-server', commands: ['redis-server'], usedFor: 'a store of sessions' },
   cc: { apt: 'build-essential', commands: ['cc'], usedFor: 'the load programs of the benches' },
   nginx: { apt: 'nginx', commands: ['nginx'], usedFor: 'a rival in the benches' },
 } as const satisfies Record<string, Program>;

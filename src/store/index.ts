@@ -1,0 +1,73 @@
+/** Opens the store that a config names: `memory`, `memory:256mb`, `lmdb:./data`, or the address of a Redis. */
+import type { Clock } from '../time/clock.ts';
+import { EncryptedStore, sealBytes } from './encrypted.ts';
+import { LmdbStore } from './lmdb.ts';
+import { MemoryStore } from './memory.ts';
+import { RedisStore } from './redis.ts';
+import type { SteppedStore } from './rules.ts';
+import { type Store, StoreError, type StoreOptions } from './store.ts';
+
+export interface OpenOptions extends StoreOptions {
+  /** Longest wait for a store on another machine, milliseconds. */
+  readonly timeout: number;
+  /** lmdb: an answer means that the change is on the disk. */
+  readonly sync: boolean;
+  readonly clock: Clock;
+}
+
+/** Of `memory` without a size: 1 GiB. */
+const usualMaxBytes = 2 ** 30;
+
+const expected =
+  'expected memory, memory:256mb, lmdb:./folder, redis://host:port, rediss://..., redis+sentinel://... or redis+cluster://...';
+
+/** Throws a RangeError for an address that is none, and a StoreError when the store cannot be used. */
+export async function openStore(url: string, options: OpenOptions): Promise<Store> {
+  const { secret, stateBytes } = options;
+  if (secret === null) return openPlain(url, options);
+  const store = await openPlain(url, { ...options, stateBytes: stateBytes + sealBytes });
+  try {
+    return new EncryptedStore(store, secret, stateBytes);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function openPlain(url: string, options: OpenOptions): Promise<SteppedStore> {
+  const { tombstoneTime, stateBytes, timeout, sync, clock } = options;
+  const common = { tombstoneTime, stateBytes };
+  const now = () => clock.now();
+  const [kind = '', rest = ''] = /^([^:]*):?(.*)$/s.exec(url)?.slice(1) ?? [];
+  switch (kind) {
+    case 'memory':
+      return new MemoryStore({ ...common, maxBytes: rest === '' ? usualMaxBytes : readSize(url, rest) }, now);
+    case 'lmdb':
+      if (rest === '') throw new RangeError(`store: found ${JSON.stringify(url)}, expected a folder as in lmdb:./data`);
+      return LmdbStore.open({ ...common, path: rest, sync }, now);
+    case 'redis':
+    case 'rediss':
+    case 'redis+sentinel':
+    case 'redis+cluster':
+      return RedisStore.open(url, { ...common, timeout }, now);
+    default:
+      throw new RangeError(`store: found ${JSON.stringify(withoutSecrets(url))}, ${expected}`);
+  }
+}
+
+function readSize(url: string, text: string): number {
+  const [, digits, unit] = /^(\d{1,6})(kb|mb|gb)$/i.exec(text) ?? [];
+  if (digits === undefined || Number(digits) === 0) {
+    throw new RangeError(`store: found ${JSON.stringify(url)}, expected a size such as memory:256mb (kb, mb or gb)`);
+  }
+  const power = { kb: 10, mb: 20, gb: 30 }[(unit ?? '').toLowerCase()] ?? 0;
+  return Number(digits) * 2 ** power;
+}
+
+/** The address in an error may go into a log. */
+function withoutSecrets(url: string): string {
+  return url.replace(/\/\/[^/@]*@/, '//***@').slice(0, 100);
+}
+
+export { RemoteStore, serveStore } from './remote.ts';
+export { type Store, StoreError };

@@ -1,0 +1,252 @@
+/**
+ * Copies in Redis, shared by several balancers and by Redis's own clock. A session is one key, `limpet:{pool}:id`: the hash
+ * tag keeps a pool in one slot of a cluster, so that a rotate is one step there, too.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import type { Cluster, Redis } from 'ioredis';
+import { checkKey, checkPut, checkRotate, checkTime } from './check.ts';
+import { scripts } from './redis-scripts.ts';
+import { rotateLatest, type SteppedStore } from './rules.ts';
+import {
+  type ClaimResult,
+  type Copy,
+  type EndResult,
+  type Found,
+  type Put,
+  type PutResult,
+  type RotateResult,
+  type SessionId,
+  type SessionKey,
+  StoreError,
+  type StoreOptions,
+} from './store.ts';
+
+export interface RedisOptions extends Pick<StoreOptions, 'tombstoneTime' | 'stateBytes'> {
+  /** Longest wait for an answer of Redis, milliseconds. */
+  readonly timeout: number;
+}
+
+type Reply = readonly Buffer[];
+type ScriptName = keyof typeof scripts;
+
+const prefix = 'limpet:';
+const incarnationKey = 'limpet-incarnation';
+const pageSize = 200;
+const hashes = new Map(
+  Object.entries(scripts).map(([name, text]) => [name, createHash('sha1').update(text).digest('hex')]),
+);
+
+export class RedisStore implements SteppedStore {
+  private readonly redis: Redis | Cluster;
+  private readonly options: RedisOptions;
+  private readonly now: () => number;
+  private life = '';
+
+  private constructor(redis: Redis | Cluster, options: RedisOptions, now: () => number) {
+    this.redis = redis;
+    this.options = options;
+    this.now = now;
+  }
+
+  /** Throws a StoreError when the package `ioredis` is missing or Redis does not answer. */
+  static async open(url: string, options: RedisOptions, now: () => number): Promise<RedisStore> {
+    const store = new RedisStore(await connect(url, options.timeout), options, now);
+    const { redis } = store;
+    // Told by each command that fails as well; without a listener it would be printed.
+    redis.on('error', () => undefined);
+    redis.on('ready', () => void store.learnLife().catch(() => undefined));
+    try {
+      await redis.connect();
+      await store.learnLife();
+    } catch (error) {
+      redis.disconnect();
+      throw unavailable(error);
+    }
+    return store;
+  }
+
+  get incarnation(): string {
+    return this.life;
+  }
+
+  async read(key: SessionKey): Promise<Found> {
+    const reply = await this.run('read', [key], []);
+    const state = textAt(reply, 0);
+    if (state === 'live') return { state, copy: this.copyOf(reply) };
+    return { state: state === 'ended' ? 'ended' : 'none' };
+  }
+
+  async put(key: SessionKey, put: Put): Promise<PutResult> {
+    checkPut(put, this.options.stateBytes);
+    return putResult(await this.run('put', [key], wordsOf(put)));
+  }
+
+  async claim(key: SessionKey, epoch: number, owner: number, ttl: number): Promise<ClaimResult> {
+    checkTime(ttl);
+    const reply = await this.run('claim', [key], [epoch, owner, Math.ceil(ttl), epoch + 1]);
+    const state = textAt(reply, 0);
+    if (state === 'claimed') return { state, copy: this.copyOf(reply) };
+    return state === 'ended' ? { state } : { state: 'lost', epoch: numberAt(reply, 1), owner: numberAt(reply, 2) };
+  }
+
+  async destroy(key: SessionKey, epoch: number): Promise<EndResult> {
+    const reply = await this.run('destroy', [key], [epoch, this.options.tombstoneTime]);
+    if (textAt(reply, 0) === 'ended') return { state: 'ended' };
+    return { state: 'fenced', epoch: numberAt(reply, 1), owner: numberAt(reply, 2) };
+  }
+
+  rotate(key: SessionKey, to: SessionId, put: Put): Promise<RotateResult> {
+    return rotateLatest(this, key, to, put);
+  }
+
+  async rotateOnce(key: SessionKey, to: SessionId, put: Put): ReturnType<SteppedStore['rotateOnce']> {
+    const { stateBytes, tombstoneTime } = this.options;
+    checkRotate(key, to, put, stateBytes);
+    const reply = await this.run('rotate', [key, { pool: key.pool, id: to }], [...wordsOf(put), tombstoneTime]);
+    return textAt(reply, 0) === 'taken' ? { state: 'taken' } : putResult(reply);
+  }
+
+  async touch(key: SessionKey, epoch: number, ttl: number): Promise<boolean> {
+    checkTime(ttl);
+    return textAt(await this.run('touch', [key], [epoch, Math.ceil(ttl)]), 0) === 'yes';
+  }
+
+  /** Redis forgets by itself; whether it was emptied shows here. */
+  async expire(): Promise<number> {
+    await this.learnLife().catch((error: unknown) => {
+      throw unavailable(error);
+    });
+    return 0;
+  }
+
+  async count(pool?: string): Promise<number> {
+    let live = 0;
+    for await (const _ of this.scan(pool)) live++;
+    return live;
+  }
+
+  async *scan(pool?: string): AsyncGenerator<{ readonly key: SessionKey; readonly copy: Copy }> {
+    const match = pool === undefined ? `${prefix}{*` : `${prefix}{${tagOf(pool)}}:*`;
+    // SCAN may show a key twice.
+    const seen = new Set<string>();
+    for (const node of 'nodes' in this.redis ? this.redis.nodes('master') : [this.redis]) {
+      let cursor = '0';
+      do {
+        const [next, names] = await node.scan(cursor, 'MATCH', match, 'COUNT', pageSize).catch((error: unknown) => {
+          throw unavailable(error);
+        });
+        cursor = next;
+        const keys = names.filter((name) => !seen.has(name) && seen.add(name)).map(keyOf);
+        const found = await Promise.all(keys.map((key) => this.read(key)));
+        for (const [at, one] of found.entries()) {
+          if (one.state === 'live') yield { key: keys[at]!, copy: one.copy };
+        }
+      } while (cursor !== '0');
+    }
+  }
+
+  async close(): Promise<void> {
+    this.redis.disconnect();
+  }
+
+  private async learnLife(): Promise<void> {
+    await this.redis.set(incarnationKey, randomUUID(), 'NX');
+    this.life = (await this.redis.get(incarnationKey)) ?? this.life;
+  }
+
+  private async run(
+    name: ScriptName,
+    keys: readonly SessionKey[],
+    words: (string | number | Buffer)[],
+  ): Promise<Reply> {
+    for (const key of keys) checkKey(key);
+    const args = [...keys.map(({ pool, id }) => `${prefix}{${tagOf(pool)}}:${id}`), ...words];
+    try {
+      return (await this.redis.callBuffer('EVALSHA', [hashes.get(name)!, keys.length, ...args])) as Reply;
+    } catch (error) {
+      if (!String(error).includes('NOSCRIPT')) throw unavailable(error);
+    }
+    try {
+      return (await this.redis.callBuffer('EVAL', [scripts[name], keys.length, ...args])) as Reply;
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+
+  private copyOf(reply: Reply): Copy {
+    return {
+      owner: numberAt(reply, 1),
+      epoch: numberAt(reply, 2),
+      version: numberAt(reply, 3),
+      by: textAt(reply, 4),
+      data: new Uint8Array(reply[5]!),
+      expires: this.now() + numberAt(reply, 6),
+    };
+  }
+}
+
+/** redis:// and rediss://; redis+cluster://host:port,host:port; redis+sentinel://host:port,host:port/name-of-the-master. */
+async function connect(url: string, timeout: number): Promise<Redis | Cluster> {
+  const { Redis, Cluster } = await import('ioredis').catch((error: unknown) => {
+    throw new StoreError('unavailable', 'the package ioredis is missing: npm install ioredis', { cause: error });
+  });
+  // What cannot be sent now fails now: the balancer has its own answer for a store that is down.
+  const common = {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    commandTimeout: timeout,
+    connectTimeout: timeout,
+    maxRetriesPerRequest: 0,
+    retryStrategy: (attempt: number) => Math.min(50 * attempt, 1000),
+  };
+  const match = /^redis\+(sentinel|cluster):\/\/([^/]+)(?:\/(.*))?$/.exec(url);
+  if (match === null) return new Redis(url, common);
+  const [, kind, hosts = '', name = ''] = match;
+  const nodes = hosts.split(',').map((written) => {
+    const { hostname, port } = new URL(`redis://${written}`);
+    return { host: hostname, port: Number(port === '' ? (kind === 'cluster' ? 6379 : 26379) : port) };
+  });
+  if (kind === 'sentinel') return new Redis({ ...common, sentinels: nodes, name });
+  const { retryStrategy, ...redisOptions } = common;
+  return new Cluster(nodes, {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    clusterRetryStrategy: retryStrategy,
+    redisOptions,
+  });
+}
+
+/** Without what has a meaning in a hash tag or a pattern. */
+function tagOf(pool: string): string {
+  return encodeURIComponent(pool).replace(/\*/g, '%2A');
+}
+
+function keyOf(name: string): SessionKey {
+  const end = name.lastIndexOf('}:');
+  return { pool: decodeURIComponent(name.slice(prefix.length + 1, end)), id: name.slice(end + 2) };
+}
+
+function wordsOf({ owner, epoch, version, by, data, ttl }: Put): (string | number | Buffer)[] {
+  // A command waits for its turn, and the caller may write to its data meanwhile.
+  return [owner, epoch, version, by, Buffer.from(data), Math.ceil(ttl)];
+}
+
+function putResult(reply: Reply): PutResult {
+  const state = textAt(reply, 0);
+  if (state === 'stored' || state === 'superseded' || state === 'ended') return { state };
+  return { state: 'fenced', epoch: numberAt(reply, 1), owner: numberAt(reply, 2) };
+}
+
+function textAt(reply: Reply, at: number): string {
+  return reply[at]?.toString() ?? '';
+}
+
+function numberAt(reply: Reply, at: number): number {
+  return Number(textAt(reply, at));
+}
+
+function unavailable(error: unknown): StoreError {
+  return new StoreError('unavailable', `redis: ${error instanceof Error ? error.message : String(error)}`, {
+    cause: error,
+  });
+}

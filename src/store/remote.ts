@@ -1,0 +1,225 @@
+/**
+ * A store that lives in another thread, reached over a MessagePort. What is asked in one turn of the event loop goes in one
+ * message, and so do the answers: a message costs more than what it carries.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import {
+  type ClaimResult,
+  type Copy,
+  type EndResult,
+  type Found,
+  type Put,
+  type PutResult,
+  type RotateResult,
+  type SessionId,
+  type SessionKey,
+  type Store,
+  StoreError,
+} from './store.ts';
+
+interface Entry {
+  readonly key: SessionKey;
+  readonly copy: Copy;
+}
+
+/** What may be asked; `page` stands for scan: the next entries of one, by its number. */
+interface Asked extends Pick<Store, 'read' | 'put' | 'claim' | 'destroy' | 'rotate' | 'touch' | 'expire' | 'count'> {
+  page(scan: number, pool?: string): Promise<readonly Entry[]>;
+  leave(scan: number): Promise<void>;
+}
+
+type Question = { [M in keyof Asked]: { id: number; method: M; args: Parameters<Asked[M]> } }[keyof Asked];
+
+interface Failure {
+  readonly code: StoreError['code'] | 'wrong';
+  readonly message: string;
+}
+
+type Answer = { readonly id: number } & ({ readonly result: unknown } | { readonly failure: Failure });
+
+interface Answers {
+  readonly incarnation: string;
+  readonly answers: readonly Answer[];
+}
+
+const pageSize = 100;
+
+/** Sends what was added in one turn of the loop together. */
+class Batch<T> {
+  private items: T[] = [];
+  private readonly send: (items: readonly T[]) => void;
+
+  constructor(send: (items: readonly T[]) => void) {
+    this.send = send;
+  }
+
+  add(item: T): void {
+    if (this.items.push(item) > 1) return;
+    setImmediate(() => {
+      const { items } = this;
+      this.items = [];
+      this.send(items);
+    });
+  }
+}
+
+/** Answers what comes over the port, until it closes. The store stays open. */
+export function serveStore(store: Store, port: MessagePort): void {
+  const scans = new Map<number, AsyncIterator<Entry>>();
+  const asked: Asked = {
+    read: (key) => store.read(key),
+    put: (key, put) => store.put(key, put),
+    claim: (key, epoch, owner, ttl) => store.claim(key, epoch, owner, ttl),
+    destroy: (key, epoch) => store.destroy(key, epoch),
+    rotate: (key, to, put) => store.rotate(key, to, put),
+    touch: (key, epoch, ttl) => store.touch(key, epoch, ttl),
+    expire: () => store.expire(),
+    count: (pool) => store.count(pool),
+    page: async (scan, pool) => {
+      const iterator = scans.get(scan) ?? store.scan(pool)[Symbol.asyncIterator]();
+      scans.set(scan, iterator);
+      const page: Entry[] = [];
+      while (page.length < pageSize) {
+        const { done, value } = await iterator.next();
+        if (done === true) break;
+        page.push({ ...value, copy: { ...value.copy, data: compact(value.copy.data) } });
+      }
+      return page;
+    },
+    leave: async (scan) => {
+      await scans.get(scan)?.return?.();
+      scans.delete(scan);
+    },
+  };
+  const batch = new Batch<Answer>((answers) => {
+    port.postMessage({ incarnation: store.incarnation, answers } satisfies Answers);
+  });
+  port.on('message', (questions: readonly Question[]) => {
+    for (const { id, method, args } of questions) {
+      const call = asked[method] as (...args: readonly unknown[]) => Promise<unknown>;
+      call(...args).then(
+        (result) => batch.add({ id, result }),
+        (error: unknown) => batch.add({ id, failure: failureOf(error) }),
+      );
+    }
+  });
+}
+
+export class RemoteStore implements Store {
+  private readonly port: MessagePort;
+  private readonly waiting = new Map<number, { resolve: (value: never) => void; reject: (why: Error) => void }>();
+  private readonly batch: Batch<Question>;
+  private life: string;
+  private next = 0;
+  private scans = 0;
+  private closed = false;
+
+  /** `incarnation`: of the store at the other end; later ones come with its answers. */
+  constructor(port: MessagePort, incarnation: string) {
+    this.port = port;
+    this.life = incarnation;
+    this.batch = new Batch((questions) => port.postMessage(questions));
+    port.on('message', (message: Answers) => this.hear(message));
+    port.on('close', () => this.end());
+  }
+
+  get incarnation(): string {
+    return this.life;
+  }
+
+  read(key: SessionKey): Promise<Found> {
+    return this.ask('read', key);
+  }
+
+  put(key: SessionKey, put: Put): Promise<PutResult> {
+    return this.ask('put', key, { ...put, data: compact(put.data) });
+  }
+
+  claim(key: SessionKey, epoch: number, owner: number, ttl: number): Promise<ClaimResult> {
+    return this.ask('claim', key, epoch, owner, ttl);
+  }
+
+  destroy(key: SessionKey, epoch: number): Promise<EndResult> {
+    return this.ask('destroy', key, epoch);
+  }
+
+  rotate(key: SessionKey, to: SessionId, put: Put): Promise<RotateResult> {
+    return this.ask('rotate', key, to, { ...put, data: compact(put.data) });
+  }
+
+  touch(key: SessionKey, epoch: number, ttl: number): Promise<boolean> {
+    return this.ask('touch', key, epoch, ttl);
+  }
+
+  expire(): Promise<number> {
+    return this.ask('expire');
+  }
+
+  count(pool?: string): Promise<number> {
+    return this.ask('count', pool);
+  }
+
+  async *scan(pool?: string): AsyncGenerator<Entry> {
+    const scan = this.scans++;
+    try {
+      for (;;) {
+        const page: readonly Entry[] = await this.ask('page', scan, pool);
+        yield* page;
+        if (page.length < pageSize) return;
+      }
+    } finally {
+      if (!this.closed) await this.ask('leave', scan);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.port.close();
+    this.end();
+  }
+
+  private ask<M extends keyof Asked>(method: M, ...args: Parameters<Asked[M]>): ReturnType<Asked[M]> {
+    const answer = new Promise((resolve, reject) => {
+      if (this.closed) {
+        reject(new StoreError('unavailable', 'the thread that has the store is gone'));
+        return;
+      }
+      const id = this.next++;
+      this.waiting.set(id, { resolve, reject });
+      this.batch.add({ id, method, args } as Question);
+    });
+    return answer as ReturnType<Asked[M]>;
+  }
+
+  private hear({ incarnation, answers }: Answers): void {
+    this.life = incarnation;
+    for (const answer of answers) {
+      const one = this.waiting.get(answer.id);
+      this.waiting.delete(answer.id);
+      if ('failure' in answer) one?.reject(errorOf(answer.failure));
+      else one?.resolve(answer.result as never);
+    }
+  }
+
+  private end(): void {
+    this.closed = true;
+    for (const { reject } of this.waiting.values()) {
+      reject(new StoreError('unavailable', 'the thread that has the store is gone'));
+    }
+    this.waiting.clear();
+  }
+}
+
+/** A message carries the whole buffer that a view stands in. */
+function compact(data: Uint8Array): Uint8Array {
+  return data.byteLength === data.buffer.byteLength ? data : new Uint8Array(data);
+}
+
+function failureOf(error: unknown): Failure {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof StoreError) return { code: error.code, message };
+  return { code: error instanceof RangeError ? 'wrong' : 'unavailable', message };
+}
+
+function errorOf({ code, message }: Failure): Error {
+  return code === 'wrong' ? new RangeError(message) : new StoreError(code, message);
+}

@@ -1,0 +1,27 @@
+/** An empty Redis as a stage for the contract of stores: time passes for its keys by taking it off what they have left. */
+import { Redis } from 'ioredis';
+import { RedisStore } from '../../src/store/redis.ts';
+import { HandTime } from './hand-time.ts';
+import { caseOptions, type Stage } from './store-contract.ts';
+
+const ageScript = `
+  for _, key in ipairs(redis.call('KEYS', '*')) do
+    local left = redis.call('PTTL', key)
+    if left >= 0 then redis.call('PEXPIRE', key, left - ARGV[1]) end
+  end`;
+
+export async function openRedisStage(url: string): Promise<Stage> {
+  const time = new HandTime();
+  const admin = new Redis(url, { lazyConnect: true });
+  await admin.connect();
+  await admin.flushall();
+  admin.disconnect();
+  const store = await RedisStore.open(url, { ...caseOptions, timeout: 5000 }, () => time.now());
+  const age = async (ms: number) => {
+    const other = new Redis(url);
+    await other.eval(ageScript, 0, ms);
+    other.disconnect();
+    time.advance(ms);
+  };
+  return { store, age, now: () => time.now() };
+}
