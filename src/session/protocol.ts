@@ -18,6 +18,7 @@ export interface Word {
   readonly epoch: number;
   readonly version: number;
   readonly reason: Reason;
+  /** Percent-encoded: as it stands in a URL. */
   readonly pool: string;
   readonly store: string;
   readonly copy: string;
@@ -68,7 +69,8 @@ export function readWord(incoming: Incoming, secrets: readonly string[], now: nu
   const reason = fields.get('reason') ?? '';
   const pool = fields.get('pool') ?? '';
   const store = fields.get('store') ?? '';
-  const wellFormed = /^[0-9a-f]{32}$/.test(id) && epoch >= 1 && version >= 0 && isReason(reason) && pool !== '';
+  const wellFormed =
+    /^[0-9a-f]{32}$/.test(id) && epoch >= 1 && version >= 0 && isReason(reason) && /^[\w%.~!*'()-]+$/.test(pool);
   if (!wellFormed || store === '') return 'found a Limpet-Session header that is not of this protocol';
   return { id, epoch, version, reason, pool, store, copy: fields.get('copy') ?? '' };
 }

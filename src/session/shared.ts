@@ -87,7 +87,8 @@ export class SharedStore {
   /** False: somebody else has changed it since `version - 1` was read. Throws when it has ended. */
   async put(live: Live, version: number, text: string): Promise<boolean> {
     const { pool } = this.options;
-    return this.judge(await this.ask(this.store.put({ pool, id: live.id }, this.putOf(live, version, text))));
+    const result = await this.ask(this.store.put({ pool, id: live.id }, this.putOf(live, version, text)));
+    return this.judge(result.state);
   }
 
   async rotate(live: Live, to: string, version: number, text: string): Promise<boolean> {
@@ -95,7 +96,7 @@ export class SharedStore {
     const result = await this.ask(this.store.rotate({ pool, id: live.id }, to, this.putOf(live, version, text)));
     if (result.state === 'taken')
       throw new SessionError('session-store', 'the fresh id of a session was taken already');
-    return this.judge(result);
+    return this.judge(result.state);
   }
 
   async touch({ id, epoch }: Live): Promise<void> {
@@ -123,7 +124,7 @@ export class SharedStore {
     return { owner: 0, epoch, version, by, data: Buffer.from(`${born} ${text}`), ttl: this.options.idle };
   }
 
-  private judge({ state }: PutResult): boolean {
+  private judge(state: PutResult['state']): boolean {
     if (state === 'ended')
       throw new SessionError('session-ended', 'the session was destroyed while this request worked');
     return state === 'stored';

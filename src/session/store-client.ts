@@ -102,8 +102,8 @@ export class StoreClient {
   }
 
   private once(method: string, place: Place, headers: Record<string, string>, body: Buffer | null): Promise<Answer> {
-    const { base, ...address } = addressOf(place.store);
-    const path = `${base}/${encodeURIComponent(place.pool)}/${place.id}`;
+    const { base, ...address } = addressOf(place.store, this.authorization !== null);
+    const path = `${base}/${place.pool}/${place.id}`;
     const all: Record<string, string> = { ...headers };
     if (this.authorization !== null) all.authorization = this.authorization;
     if (body !== null) all['content-length'] = String(body.length);
@@ -136,15 +136,19 @@ async function readAnswer(response: IncomingMessage, largest: number): Promise<A
   return { status: response.statusCode ?? 0, word: fields, body: Buffer.concat(pieces) };
 }
 
-/** `http://127.0.0.1:port/v1` or `unix:/path:/v1`; nothing else is asked, whoever has signed the header. */
-function addressOf(store: string): { base: string; host?: string; port?: number; socketPath?: string } {
+/** `http://127.0.0.1:port/v1` or `unix:/path:/v1`. Another machine is asked only when the header was signed. */
+function addressOf(
+  store: string,
+  signed: boolean,
+): { base: string; host?: string; port?: number; socketPath?: string } {
   const unix = /^unix:(\/[^:]+):(\/.*)$/.exec(store);
   if (unix !== null) return { socketPath: unix[1] ?? '', base: unix[2] ?? '' };
-  const http = /^http:\/\/(127\.\d+\.\d+\.\d+|localhost|\[::1\]):(\d{1,5})(\/.*)$/.exec(store);
-  if (http === null) {
+  const http = /^http:\/\/([\w.-]+|\[[\da-fA-F:.]+\]):(\d{1,5})(\/.*)$/.exec(store);
+  const host = (http?.[1] ?? '').replace(/^\[|\]$/g, '');
+  if (http === null || !(signed || /^(127\.\d+\.\d+\.\d+|localhost|::1)$/.test(host))) {
     throw new SessionError('session-store', `store: found ${store}, expected http:// on loopback, or unix:/path:/v1`);
   }
-  return { host: (http[1] ?? '').replace(/^\[|\]$/g, ''), port: Number(http[2]), base: http[3] ?? '' };
+  return { host, port: Number(http[2]), base: http[3] ?? '' };
 }
 
 function failed(message: string, cause?: unknown): SessionError {

@@ -1,6 +1,15 @@
 /** The contract of stores on a Map, each answer a turn of the loop later, so that requests overlap as with a real one. */
 import { setImmediate as turn } from 'node:timers/promises';
-import type { ClaimResult, EndResult, Found, Put, PutResult, SessionKey, Store } from '../../../src/store/store.ts';
+import type {
+  ClaimResult,
+  EndResult,
+  Found,
+  Put,
+  PutResult,
+  RotateResult,
+  SessionKey,
+  Store,
+} from '../../../src/store/store.ts';
 
 export class MapStore implements Store {
   readonly incarnation = 'map';
@@ -19,13 +28,15 @@ export class MapStore implements Store {
     return this.refused(key, put) ?? this.keep(key, put);
   }
 
-  async rotate(key: SessionKey, to: string, put: Put): Promise<PutResult | { readonly state: 'taken' }> {
+  async rotate(key: SessionKey, to: string, put: Put): Promise<RotateResult> {
     await turn();
     if (this.found({ ...key, id: to }).state !== 'none') return { state: 'taken' };
     const refused = this.refused(key, put);
-    if (refused !== null) return refused;
+    if (refused?.state === 'fenced') return refused;
+    if (refused?.state === 'ended') return { state: 'ended' };
     this.kept.set(nameOf(key), { state: 'ended' });
-    return this.keep({ ...key, id: to }, put);
+    this.keep({ ...key, id: to }, put);
+    return { state: 'stored' };
   }
 
   async destroy(key: SessionKey): Promise<EndResult> {
