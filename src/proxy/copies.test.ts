@@ -5,7 +5,7 @@ import { Load } from '../fleet/load.ts';
 import { Server } from '../fleet/server.ts';
 import type { SessionWord } from '../http/session-headers.ts';
 import { Counters } from '../metrics/counters.ts';
-import { StandInStore } from '../store/stand-in.ts';
+import { MemoryStore } from '../store/memory.ts';
 import { type Store, StoreError } from '../store/store.ts';
 import { Entry, SessionTable } from '../table/table.ts';
 import { Copies, type CopySettings, type Verdict } from './copies.ts';
@@ -20,7 +20,7 @@ const nothing: SessionWord = { put: null, ended: 0, rotate: '' };
 function stage(change: Partial<CopySettings> = {}, failing = false) {
   const table = SessionTable.create({ capacity: 1000 });
   table.setLifetime(1, { idle: 600, absolute: 0 });
-  const store = new StandInStore({ tombstoneTime: 1000, stateBytes: 100, secret: null }, () => seconds * 1000);
+  const store = new MemoryStore({ tombstoneTime: 1000, stateBytes: 100, maxBytes: 2 ** 20 }, () => seconds * 1000);
   const broken = () => Promise.reject(new StoreError('unavailable', 'down'));
   const counters = new Counters();
   const load = new Load(Load.create(4, 1), 4, 0);

@@ -101,6 +101,8 @@ export class Copies {
     if (!session.hasId || session.lent || (word.rotate !== '' && session.kind !== 'token')) return 'refused';
     const asked = this.ask(session);
     if (word.put === null && word.rotate !== '') return this.follows(asked, word.rotate, done);
+    // An id that is taken, by the session itself.
+    if (word.rotate === asked.key.id) return 'refused';
     if (replication === 'none') {
       if (word.put !== null) counters.add(counter.copies_dropped);
       this.settle(asked, server, word, null);

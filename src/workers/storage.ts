@@ -13,8 +13,8 @@ import type { Counters } from '../metrics/counters.ts';
 import { type CopySource, copiesOf, createFleet } from '../pools.ts';
 import { Copies } from '../proxy/copies.ts';
 import { kindName, type Numbers } from '../shared/roster.ts';
+import { openStore, serveStore } from '../store/index.ts';
 import { type Sabotage, sabotage } from '../store/sabotage.ts';
-import { StandInStore, serveStore } from '../store/stand-in.ts';
 import type { Store } from '../store/store.ts';
 import type { SessionTable } from '../table/table.ts';
 import type { Clock, Timers } from '../time/clock.ts';
@@ -53,10 +53,14 @@ export class Storage {
   static async open(options: SessionsOptions, deps: StorageDependencies): Promise<Storage> {
     if (options.store !== 'memory')
       throw new UsageError(`sessions.store: ${options.store.split(':', 1)[0]} is not here yet, expected memory`);
-    const store = new StandInStore(
-      { tombstoneTime: options.tombstone, stateBytes: options.stateBytes, secret: options.encrypt },
-      () => deps.clock.now(),
-    );
+    const store = await openStore(options.store, {
+      tombstoneTime: options.tombstone,
+      stateBytes: options.stateBytes,
+      secret: options.encrypt,
+      timeout: options.timeout,
+      sync: options.replication === 'sync',
+      clock: deps.clock,
+    });
     const storage = new Storage(options, store, deps);
     await storage.listen();
     storage.sweep(restTime);

@@ -4,7 +4,7 @@ import { Limpet } from '../limpet.ts';
 import type { Net } from '../net/socket.ts';
 import type { CopySource } from '../pools.ts';
 import { attach } from '../shared/memory.ts';
-import { RemoteStore } from '../store/stand-in.ts';
+import { RemoteStore } from '../store/remote.ts';
 import type { Birth, CopiesBirth, FromWorker, Plan, ToWorker } from './messages.ts';
 
 const port = parentPort;

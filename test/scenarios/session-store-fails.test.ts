@@ -1,6 +1,7 @@
 /** The copy cannot be kept (here: it is too large): no success by default, a marked one with `degrade`. */
 import { describe, expect, test } from 'vitest';
 import { startLimpet } from '../support/limpet.ts';
+import { until } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
 import { poolOf, Shopper, startShops } from '../support/shop.ts';
 
@@ -46,6 +47,8 @@ describe.each(runtimes)('a store that fails on %s', (runtime) => {
       const copied = replication === 'async';
       const after = await shopper.count();
       expect(after).toMatchObject({ id, epoch: 2, reason: 'rebind', restored: copied, count: copied ? 3 : 1 });
+      // The client did not wait for the last one.
+      if (copied) await until('all copies are stored', async () => (await limpet.counters()).copies_stored! >= 3);
       const counters = await limpet.counters();
       expect([counters.copies_stored, counters.copies_dropped]).toEqual(copied ? [3, 0] : [0, 3]);
     }
