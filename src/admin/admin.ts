@@ -5,9 +5,9 @@
  *      POST /servers/<pool>/<name>/drain     no new sessions; those with a copy leave with their next request
  *      POST /servers/<pool>/<name>/ready     the opposite
  */
-import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ServerState } from '../fleet/server.ts';
+import { Bearer } from './bearer.ts';
 import { answer, answerJson } from './listen.ts';
 
 export interface ServerStatus {
@@ -46,19 +46,16 @@ export interface AdminDependencies {
 
 export class Admin {
   private readonly deps: AdminDependencies;
-  private readonly bearer: Buffer | null;
+  private readonly bearer: Bearer;
 
   constructor(deps: AdminDependencies) {
     this.deps = deps;
-    this.bearer = deps.token === '' ? null : digest(`Bearer ${deps.token}`);
+    this.bearer = new Bearer(deps.token);
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     request.resume();
-    if (this.bearer !== null && !timingSafeEqual(digest(request.headers.authorization ?? ''), this.bearer)) {
-      answer(response, 401, { 'www-authenticate': 'Bearer' });
-      return;
-    }
+    if (!this.bearer.admits(request, response)) return;
     // A page of another site cannot make a browser send this to a port of the same machine.
     if (request.headers.origin !== undefined) {
       answer(response, 403);
@@ -72,11 +69,6 @@ export class Admin {
       else answer(response, this.deps.drain(decode(pool), decode(name), action === 'drain') ? 204 : 404);
     } else answer(response, 404);
   }
-}
-
-/** Of equal length, so that comparing takes equal time. */
-function digest(text: string): Buffer {
-  return createHmac('sha256', 'limpet').update(text).digest();
 }
 
 function decode(text: string): string {

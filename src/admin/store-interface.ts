@@ -5,12 +5,13 @@
  *
  *      GET, PUT, DELETE  <url>/v1/<slot>/<pool>/<id>
  */
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Server } from '../fleet/server.ts';
 import { isSessionId, readEpoch, readPut, readRotate, type SessionWord } from '../http/session-headers.ts';
 import type { Copies } from '../proxy/copies.ts';
 import { type SessionKey, type Store, StoreError } from '../store/store.ts';
+import { Bearer } from './bearer.ts';
 import { answer, readBody } from './listen.ts';
 
 /** A pool whose servers may come here. */
@@ -39,18 +40,15 @@ interface Place {
 
 export class StoreInterface {
   private readonly deps: StoreInterfaceDependencies;
-  private readonly bearer: Buffer | null;
+  private readonly bearer: Bearer;
 
   constructor(deps: StoreInterfaceDependencies) {
     this.deps = deps;
-    this.bearer = deps.secret === '' ? null : digest(`Bearer ${bearerOf(deps.secret)}`);
+    this.bearer = new Bearer(deps.secret === '' ? '' : bearerOf(deps.secret));
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (this.bearer !== null && !timingSafeEqual(digest(request.headers.authorization ?? ''), this.bearer)) {
-      answer(response, 401, { 'www-authenticate': 'Bearer' });
-      return;
-    }
+    if (!this.bearer.admits(request, response)) return;
     const place = this.placeOf(request.url ?? '');
     if (place === null) answer(response, 404);
     else if (request.method === 'GET' || request.method === 'HEAD') await this.read(place, response);
@@ -119,11 +117,6 @@ export class StoreInterface {
 /** What a server shows that has the secret. */
 export function bearerOf(secret: string): string {
   return createHmac('sha256', secret).update('limpet store interface').digest('hex');
-}
-
-/** Of equal length, so that comparing takes equal time. */
-function digest(text: string): Buffer {
-  return createHmac('sha256', 'limpet').update(text).digest();
 }
 
 function textOf(value: string | readonly string[] | undefined): string {

@@ -35,6 +35,14 @@ export class SessionError extends Error {
   }
 }
 
+/** The cookie of a new session leaves with the head. */
+export function beganLate(): SessionError {
+  return new SessionError(
+    'head-left',
+    'a new session began after the head; expected before it: the cookie is part of it',
+  );
+}
+
 export function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

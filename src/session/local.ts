@@ -3,7 +3,7 @@
  * When the process ends, or the memory is full, it is gone; `survivesCrash` says so.
  */
 import { isSecure, readCookies, writeCookie } from './cookie.ts';
-import { SessionError } from './error.ts';
+import { beganLate } from './error.ts';
 import { Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
 import { Registry } from './registry.ts';
@@ -112,12 +112,7 @@ class LocalSession extends OpenSession {
 
   last(): Lines {
     this.keep();
-    if (this.cookie === 'when-used' && this.live.version > 0) {
-      throw new SessionError(
-        'head-left',
-        'a new session began after the head; expected before it: the cookie is part of it',
-      );
-    }
+    if (this.cookie === 'when-used' && this.live.version > 0) throw beganLate();
     return noLines;
   }
 

@@ -1,7 +1,7 @@
 /** One request's use of a shared session: read before, merged with what others wrote meanwhile, written after. */
 import type { SessionData } from './codec.ts';
 import { writeCookie } from './cookie.ts';
-import { SessionError } from './error.ts';
+import { beganLate, SessionError } from './error.ts';
 import type { Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
 import { encode, type Lines, noLines, OpenSession } from './session.ts';
@@ -85,12 +85,7 @@ export class SharedSession extends OpenSession {
 
   async last(): Promise<Lines> {
     await this.keep();
-    if (this.cookie === 'when-kept' && this.live.version > 0) {
-      throw new SessionError(
-        'head-left',
-        'a new session began after the head; expected before it: the cookie is part of it',
-      );
-    }
+    if (this.cookie === 'when-kept' && this.live.version > 0) throw beganLate();
     return noLines;
   }
 
