@@ -1,6 +1,6 @@
 /** Counts the live sessions of each server, and those of them that have a copy: for people who ask, not for requests. */
 import { setImmediate } from 'node:timers/promises';
-import { copied, pageWords, record, recordsPerPage, recordWords, serverMask } from './layout.ts';
+import { copied, record, recordsPerPage, recordWords, serverMask } from './layout.ts';
 import type { SessionTable } from './table.ts';
 
 export interface Count {
@@ -16,7 +16,8 @@ export async function census({ pages, records }: SessionTable, now: number): Pro
   const counts = new Map<number, Count>();
   for (let n = 0; n < pages.count; n++) {
     if (n % slicePages === slicePages - 1) await setImmediate();
-    const page = pages.first + n * pageWords;
+    const page = pages.at(n);
+    if (page === 0) continue;
     for (let slot = 1; slot <= recordsPerPage; slot++) {
       const at = page + slot * recordWords;
       const state = pages.get(at, record.state);

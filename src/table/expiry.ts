@@ -2,7 +2,7 @@
  * The sweep: forgets expired sessions a few pages at a time, so that their server's count falls and their room is free
  * although nobody asks for them again. Readers see expiry by themselves; how often this runs changes no answer.
  */
-import { header, pageWords, recordsPerPage, recordWords } from './layout.ts';
+import { header, recordsPerPage, recordWords } from './layout.ts';
 import type { Records } from './records.ts';
 import type { SessionTable } from './table.ts';
 
@@ -16,7 +16,8 @@ export function sweep(table: SessionTable, records: number, now: number): number
   const hand = Atomics.add(pages.words, header.hand, steps) >>> 0;
   let forgotten = 0;
   for (let n = 0; n < steps; n++) {
-    forgotten += sweepPage(table.records, pages.first + ((hand + n) % pages.count) * pageWords, now);
+    const page = pages.at((hand + n) % pages.count);
+    if (page !== 0) forgotten += sweepPage(table.records, page, now);
   }
   return forgotten;
 }

@@ -3,7 +3,8 @@
  *
  *      page 0           header
  *      next pages       sessions of each server: one counter a server number
- *      all the others   records; a session's fingerprint says in which page it lives, for ever
+ *      next pages       records; a session's fingerprint says in which page it lives, for ever
+ *      the end          one bit a page of records: somebody has written it
  *
  *      header  word 0      1        2      3        4          5      6           8..12     32..
  *              magic    version  pages  servers  lifetimes   hand  tombstones  counters  idle, absolute of each lifetime
@@ -26,7 +27,7 @@
  */
 
 export const magic = 0x4c6d5054;
-export const version = 3;
+export const version = 4;
 
 export const pageBytes = 4096;
 export const pageWords = pageBytes / 4;
@@ -81,4 +82,9 @@ export const tombstonesPerPage = 16;
 /** First word of the record pages, for so many server numbers. */
 export function firstPageWord(servers: number): number {
   return pageWords * (1 + Math.ceil((servers + 1) / pageWords));
+}
+
+/** Bytes of a table with so many record pages. */
+export function tableBytes(servers: number, pages: number): number {
+  return firstPageWord(servers) * 4 + pages * pageBytes + Math.ceil(pages / 32) * 4;
 }

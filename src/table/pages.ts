@@ -33,6 +33,8 @@ export class Pages {
   readonly first: number;
   readonly count: number;
   private readonly mark: number;
+  /** First word of the bits of the pages that have been written. */
+  private readonly written: number;
 
   /** `writer` is this thread's number, 0 to 254: no two living threads have the same. */
   constructor(words: Int32Array<SharedArrayBuffer>, first: number, count: number, writer: number) {
@@ -40,11 +42,21 @@ export class Pages {
     this.first = first;
     this.count = count;
     this.mark = writer + 1;
+    this.written = first + count * pageWords;
   }
 
   /** Word of the page in which that session lives. The high half chooses the page, the low half the record. */
   pageOf(key: Fingerprint): number {
     return this.first + Math.floor(((key.hi >>> 0) * this.count) / 0x100000000) * pageWords;
+  }
+
+  /**
+   * Word of the page number `n`, 0 to `count` - 1; 0 when no thread has ever written it. For whoever goes through all
+   * pages: merely to look at one that was never used makes the system give it memory.
+   */
+  at(n: number): number {
+    const bits = Atomics.load(this.words, this.written + (n >>> 5));
+    return (bits & (1 << (n & 31))) === 0 ? 0 : this.first + n * pageWords;
   }
 
   /** The page's version, or -1 while someone writes. */
@@ -68,6 +80,8 @@ export class Pages {
   tryLock(page: number): boolean {
     const word = Atomics.load(this.words, page);
     if ((word & writerMask) !== 0) return false;
+    // Its first time (or its 2^24th): before the lock, so that the lock of a writer that is killed now is found.
+    if (word === 0) this.noteWritten((page - this.first) / pageWords);
     return Atomics.compareExchange(this.words, page, word, word | this.mark) === word;
   }
 
@@ -127,6 +141,10 @@ export class Pages {
     }
   }
 
+  private noteWritten(n: number): void {
+    Atomics.or(this.words, this.written + (n >>> 5), 1 << (n & 31));
+  }
+
   private copy(from: number, to: number): void {
     for (let field = 0; field < recordWords; field++) {
       if (field !== record.state) this.set(to, field, this.get(from, field));
@@ -134,12 +152,20 @@ export class Pages {
     this.set(to, record.state, this.get(from, record.state));
   }
 
-  /** Copies a page between two changes; false when it was being written: try again later. Never waits. */
-  copyPage(page: number, into: Int32Array): boolean {
+  /**
+   * Copies the first `fields` words of each session of a page to `into` from word `to` onward, as they stand between two
+   * changes. Answers where the next ones go, or -1 when the page was being written: try again later. Never waits.
+   */
+  copySessions(page: number, fields: number, into: Int32Array, to: number): number {
+    const { words } = this;
     const version = this.version(page);
-    if (version < 0) return false;
-    for (let word = 0; word < pageWords; word++) into[word] = Atomics.load(this.words, page + word);
-    return this.version(page) === version;
+    if (version < 0) return -1;
+    let next = to;
+    for (let at = page + recordWords; at < page + pageWords; at += recordWords) {
+      if ((Atomics.load(words, at + record.state) & used) === 0) continue;
+      for (let field = 0; field < fields; field++) into[next++] = Atomics.load(words, at + field);
+    }
+    return this.version(page) === version ? next : -1;
   }
 
   /**

@@ -4,7 +4,7 @@
  * it for ever.) All other words of a record stand alone: what was half changed is the old or the new state of the
  * session, of an exchange that its client never heard of. Only a server's count may be one too high.
  */
-import { pageWords, record, recordsPerPage, recordWords } from './layout.ts';
+import { record, recordsPerPage, recordWords } from './layout.ts';
 import type { Pages } from './pages.ts';
 
 /** Tries for the lock of a page, the later ones a millisecond apart. */
@@ -13,7 +13,8 @@ const patience = 300;
 /** `writer` is the dead thread's number. Call it before a new thread takes the number. */
 export function recover(pages: Pages, writer: number): void {
   for (let n = 0; n < pages.count; n++) {
-    const page = pages.first + n * pageWords;
+    const page = pages.at(n);
+    if (page === 0) continue;
     pages.repair(page, writer);
     if (!hasInflight(pages, page) || !lock(pages, page)) continue;
     for (let slot = 1; slot <= recordsPerPage; slot++) pages.set(page + slot * recordWords, record.inflight, 0);

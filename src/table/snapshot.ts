@@ -15,19 +15,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { UsageError } from '../errors.ts';
-import {
-  claiming,
-  copied,
-  lifetimeMask,
-  lifetimeShift,
-  pageWords,
-  proved,
-  record,
-  recordsPerPage,
-  recordWords,
-  serverMask,
-  used,
-} from './layout.ts';
+import { claiming, copied, lifetimeMask, lifetimeShift, proved, record, recordsPerPage, serverMask } from './layout.ts';
 import type { ServerNumbers } from './numbers.ts';
 import { Entry, type SessionTable } from './table.ts';
 
@@ -40,6 +28,8 @@ const savedBytes = savedWords * 4;
 /** Pages written and sessions read at a time. */
 const slicePages = 8;
 const sliceSessions = slicePages * recordsPerPage;
+/** Slices without a session that are looked through at a time: each takes an eighth of one that is full, or nothing. */
+const restSlices = 8;
 
 export interface Saved {
   readonly table: SessionTable;
@@ -77,16 +67,21 @@ export async function saveTable(file: string, { table, servers, lifetimes, copie
       };
       await put(headOf({ servers: servers.entries(), lifetimes, copies }, secret));
       const { pages } = table;
-      const page = new Int32Array(pageWords);
+      const slice = new Int32Array(sliceSessions * savedWords);
       for (let first = 0; first < pages.count; first += slicePages) {
-        const slice = new Int32Array(sliceSessions * savedWords);
         let words = 0;
-        for (let n = first; n < Math.min(pages.count, first + slicePages); n++) {
-          while (!pages.copyPage(pages.first + n * pageWords, page)) await setImmediate();
-          words = gather(page, slice, words);
+        for (let n = first; n < Math.min(pages.count, first + slicePages); ) {
+          const page = pages.at(n);
+          const next = page === 0 ? words : pages.copySessions(page, savedWords, slice, words);
+          if (next < 0) await setImmediate();
+          else {
+            words = next;
+            n++;
+          }
         }
         saved += words / savedWords;
-        await put(Buffer.from(slice.buffer, 0, words * 4));
+        if (words > 0) await put(Buffer.from(slice.buffer, 0, words * 4));
+        else if (first % (slicePages * restSlices) === 0) await setImmediate();
       }
       await handle.writeFile(seal.digest());
       await handle.sync();
@@ -127,15 +122,6 @@ function headOf(names: Names, secret: Buffer): Buffer {
   const text = Buffer.from(JSON.stringify(names));
   const sizes = new Uint32Array([fileVersion, text.length]);
   return Buffer.concat([magic, Buffer.from(sizes.buffer), derive(secret, 'check').subarray(0, 16), text]);
-}
-
-/** Appends the records of a page to the slice; answers the words that it holds then. */
-function gather(page: Int32Array, slice: Int32Array, words: number): number {
-  for (let at = recordWords; at < pageWords; at += recordWords) {
-    if ((page[at + record.state]! & used) === 0) continue;
-    for (let field = 0; field < savedWords; field++) slice[words++] = page[at + field]!;
-  }
-  return words;
 }
 
 /** Reads all of it before any of it is believed. Answers where the sessions begin and end, and the names. */

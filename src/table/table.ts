@@ -16,11 +16,11 @@ import {
   maxLifetimes,
   maxServers,
   maxWriters,
-  pageBytes,
   plannedPerPage,
   proved,
   record,
   serverMask,
+  tableBytes,
   tombstone,
   version,
 } from './layout.ts';
@@ -86,7 +86,7 @@ export class SessionTable {
     if (!(pages >= 1)) throw new RangeError(`a table for ${capacity} sessions`);
     if (!(servers >= 1 && servers <= maxServers)) throw new RangeError(`${servers} server numbers`);
     if (lifetimes.length < 1 || lifetimes.length > maxLifetimes) throw new RangeError(`${lifetimes.length} lifetimes`);
-    const buffer = new SharedArrayBuffer(firstPageWord(servers) * 4 + pages * pageBytes);
+    const buffer = new SharedArrayBuffer(tableBytes(servers, pages));
     const words = new Int32Array(buffer);
     words[header.version] = version;
     words[header.pages] = pages;

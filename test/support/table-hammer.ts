@@ -4,7 +4,14 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import { sweep } from '../../src/table/expiry.ts';
-import { lifetimeMask, lifetimeShift, pageWords, record, recordWords, serverMask } from '../../src/table/layout.ts';
+import {
+  lifetimeMask,
+  lifetimeShift,
+  record,
+  recordsPerPage,
+  recordWords,
+  serverMask,
+} from '../../src/table/layout.ts';
 import { Entry, SessionTable } from '../../src/table/table.ts';
 
 export interface HammerTask {
@@ -149,12 +156,11 @@ class Hammer {
   /** What the snapshot reads: a copy of the page in which each session stands once and whole. */
   private checkPage(): void {
     const { pages } = this.table;
-    const copy = new Int32Array(pageWords);
-    if (!pages.copyPage(pages.first, copy)) return;
+    const copy = new Int32Array(recordsPerPage * recordWords);
+    const end = pages.copySessions(pages.first, recordWords, copy, 0);
     const sessions = new Set<number>();
-    for (let at = recordWords; at < pageWords; at += recordWords) {
+    for (let at = 0; at < end; at += recordWords) {
       const state = copy[at + record.state]!;
-      if (state === 0) continue;
       const n = copy[at + record.born]! - base;
       const server = state & serverMask;
       const isMortal = ((state >>> lifetimeShift) & lifetimeMask) === 1;
