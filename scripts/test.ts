@@ -1,5 +1,5 @@
 /**
- * `npm test`: programs, types, lint, tests. Every step runs, also after one has failed, so that one run
+ * `npm test`: build, programs, types, lint, tests. Every step runs, also after one has failed, so that one run
  * shows all there is to mend. Arguments go to vitest (`npm test -- src/http -t cookie`). Closes with the
  * line `N passed, N failed`, in which each step beside the tests counts as one.
  */
@@ -21,11 +21,13 @@ function run(title: string, command: string, args: readonly string[], more: Node
   return status === 0;
 }
 
-function runTests(args: readonly string[]): Totals {
+function runTests(args: readonly string[], isBuilt: boolean): Totals {
   const folder = mkdtempSync(join(tmpdir(), 'limpet-test-'));
   try {
     const file = join(folder, 'totals.json');
-    const ok = run('tests', 'vitest', ['run', ...args], { [totalsVariable]: file });
+    // The black-box suites run what was built (test/support/command.ts).
+    const main = isBuilt ? { LIMPET_TEST_MAIN: join(root, 'dist/main.js') } : {};
+    const ok = run('tests', 'vitest', ['run', ...args], { [totalsVariable]: file, ...main });
     const totals = readTotals(file);
     // vitest can also fail without a failed test: no file matched, or it crashed before its report.
     return ok || totals.failed > 0 ? totals : { ...totals, failed: 1 };
@@ -42,12 +44,14 @@ function readTotals(file: string): Totals {
   }
 }
 
+const isBuilt = run('build', 'node', ['scripts/build.ts']);
 const checks = [
+  isBuilt,
   run('programs', 'node', ['scripts/programs.ts']),
   run('types', 'tsc', ['-p', '.']),
   run('lint', 'biome', ['ci', '--error-on-warnings', '.']),
 ];
-const tests = runTests(process.argv.slice(2));
+const tests = runTests(process.argv.slice(2), isBuilt);
 
 const totals: Totals = {
   passed: tests.passed + checks.filter((ok) => ok).length,

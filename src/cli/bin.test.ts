@@ -36,13 +36,13 @@ function fakeRuntime(file: string, version: string): void {
 function installed() {
   const project = folder();
   const own = join(project, 'node_modules/limpet');
-  for (const name of ['bin', 'dist/cli']) mkdirSync(join(own, name), { recursive: true });
+  for (const name of ['bin', 'dist']) mkdirSync(join(own, name), { recursive: true });
   copyFileSync(bin, join(own, 'bin/limpet'));
-  writeFileSync(join(own, 'dist/cli/main.js'), '');
+  writeFileSync(join(own, 'dist/main.js'), '');
   const shared = join(project, 'node_modules/.bin');
   mkdirSync(shared);
   symlinkSync('../limpet/bin/limpet', join(shared, 'limpet'));
-  return { own, shared, start: join(shared, 'limpet'), main: join(own, 'dist/cli/main.js') };
+  return { own, shared, start: join(shared, 'limpet'), main: join(own, 'dist/main.js') };
 }
 
 describe.each(['bun', 'node'])('LIMPET_RUNTIME=%s', (runtime) => {

@@ -1,17 +1,13 @@
 /** The entry of the program: hands the real process to `execute`. `bin/limpet` starts it. */
-import { readFileSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
+import packageJson from '../../package.json' with { type: 'json' };
 import { execute } from './command.ts';
-
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
 
 // Whoever read our output may go away (EPIPE): that ends no exchange, and there is nobody to tell.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 const code = await execute(process.argv.slice(2), {
-  version,
+  version: packageJson.version,
   runtime: process.versions.bun === undefined ? 'node' : 'bun',
   folder: process.cwd(),
   env: process.env,

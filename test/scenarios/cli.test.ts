@@ -2,14 +2,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { limpetCommand } from '../support/command.ts';
 import { startLimpet } from '../support/limpet.ts';
 import { httpOrigin } from '../support/origin.ts';
 import { ask, listen, run } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
 
-const root = resolve(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'limpet-cli-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -33,9 +33,8 @@ pools:
 
 describe.each(runtimes)('the command line on %s', (runtime) => {
   function limpet(...args: string[]) {
-    const path = `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH ?? ''}`;
-    const env = { ...process.env, PATH: path, LIMPET_RUNTIME: runtime, LIMPET_STATE: join(folder, 'state') };
-    return run(join(root, 'bin/limpet'), args, { env, cwd: folder });
+    const { file, args: all, env } = limpetCommand(runtime, join(folder, 'state'), args);
+    return run(file, all, { env, cwd: folder });
   }
 
   test('a busy port: code 4, and whose fault it is', async () => {

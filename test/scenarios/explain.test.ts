@@ -2,16 +2,16 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import type { Explanation } from '../../src/explain/explanation.ts';
+import { limpetCommand } from '../support/command.ts';
 import { startLimpet } from '../support/limpet.ts';
 import { type HttpHandler, httpOrigin } from '../support/origin.ts';
 import { type AskOptions, configFor, echoOf, listen, type Reply, run, together, Visitor } from '../support/peers.ts';
 import { type Runtime, runtimes } from '../support/runtimes.ts';
 
-const root = resolve(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'limpet-explain-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -31,13 +31,9 @@ async function explainWith(
 ): Promise<Explanation> {
   const file = join(folder, 'limpet.yaml');
   writeFileSync(file, stringify(config));
-  const path = `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH ?? ''}`;
-  const env = { ...process.env, PATH: path, LIMPET_RUNTIME: runtime, LIMPET_STATE: state };
-  const done = await run(join(root, 'bin/limpet'), ['explain', '-c', file, '--request', '-', '--json', ...args], {
-    input: request.toString('latin1'),
-    env,
-    cwd: folder,
-  });
+  const command = limpetCommand(runtime, state, ['explain', '-c', file, '--request', '-', '--json', ...args]);
+  const input = request.toString('latin1');
+  const done = await run(command.file, command.args, { input, env: command.env, cwd: folder });
   expect([done.code, done.stderr]).toEqual([0, '']);
   return JSON.parse(done.stdout) as Explanation;
 }

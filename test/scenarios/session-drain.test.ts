@@ -3,18 +3,17 @@
  * when it is empty, and its state outlives a reload. A session of which something runs stays until that is over.
  */
 import { spawnSync } from 'node:child_process';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { limpetCommand } from '../support/command.ts';
 import { type Limpet, startLimpet } from '../support/limpet.ts';
 import { ask } from '../support/peers.ts';
 import { type Runtime, runtimes } from '../support/runtimes.ts';
 import { poolOf, Shopper, startShops } from '../support/shop.ts';
 
-const bin = resolve(import.meta.dirname, '../../bin/limpet');
-
 function command(runtime: Runtime, limpet: Limpet, ...args: string[]) {
-  const env = { ...process.env, LIMPET_RUNTIME: runtime, LIMPET_STATE: join(limpet.folder, 'state') };
-  const { status, stdout, stderr } = spawnSync(bin, args, { cwd: limpet.folder, env, encoding: 'utf8' });
+  const { file, args: all, env } = limpetCommand(runtime, join(limpet.folder, 'state'), args);
+  const { status, stdout, stderr } = spawnSync(file, all, { cwd: limpet.folder, env, encoding: 'utf8' });
   return { status, text: stdout + stderr };
 }
 

@@ -5,8 +5,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { limpetCommand } from './command.ts';
 import type { Runtime } from './runtimes.ts';
 
 export interface LimpetSetup {
@@ -46,7 +47,6 @@ export interface Limpet extends AsyncDisposable {
   stop(signal?: NodeJS.Signals): Promise<Exit>;
 }
 
-const root = resolve(import.meta.dirname, '../..');
 const startTimeout = 15_000;
 const stopTimeout = 10_000;
 const counterTimeout = 5_000;
@@ -64,18 +64,13 @@ export async function startLimpet(runtime: Runtime, setup: LimpetSetup): Promise
     args.unshift('--config', file);
   } else if (!args.includes('--listen')) args.unshift('--listen', '127.0.0.1:0');
 
-  const child = spawn(join(root, 'bin/limpet'), args, {
+  const command = limpetCommand(runtime, join(folder, 'state'), args);
+  const child = spawn(command.file, command.args, {
     cwd: folder,
-    // A process group of its own: whatever bin/limpet starts can be ended with it.
+    // A process group of its own: whatever it starts can be ended with it.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: {
-      ...process.env,
-      PATH: `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH ?? ''}`,
-      LIMPET_RUNTIME: runtime,
-      LIMPET_STATE: join(folder, 'state'),
-      ...setup.env,
-    },
+    env: { ...command.env, ...setup.env },
   });
   const running = new Running(child, folder);
   try {
