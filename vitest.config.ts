@@ -2,16 +2,20 @@
 import { defineConfig } from 'vitest/config';
 import { TestReporter } from './test/support/reporter.ts';
 
+const patience = { testTimeout: 60_000, hookTimeout: 120_000 };
+const testFiles = (folder: string) => `${folder}/**/*.test.ts`;
+
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'examples/**/*.test.ts', 'bench/**/*.test.ts'],
-    environment: 'node',
     // The black-box suites start servers, balancers and clients as processes of their own: more files at
     // once only make them wait for each other on a small machine.
     maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
     teardownTimeout: 10_000,
     reporters: ['default', new TestReporter()],
+    projects: [
+      // Unit tests share their process: none of them leaves anything behind, and starting one costs more than most.
+      { extends: true, test: { name: 'units', include: [testFiles('src')], isolate: false, ...patience } },
+      { extends: true, test: { name: 'suites', include: ['test', 'examples', 'bench'].map(testFiles), ...patience } },
+    ],
   },
 });

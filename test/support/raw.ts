@@ -147,7 +147,9 @@ export class RawClient implements AsyncDisposable {
   /** open; ended: the peer sent FIN after its last byte; reset: it broke the connection. */
   state: 'open' | 'ended' | 'reset' = 'open';
   private readonly socket: Socket;
-  private chunks: Buffer[] = [];
+  /** What came, in the first `length` bytes: it grows by doubling. */
+  private store = Buffer.alloc(4096);
+  private length = 0;
   /** Where the next response begins. */
   private at = 0;
   private wake: () => void = () => {};
@@ -156,7 +158,7 @@ export class RawClient implements AsyncDisposable {
     this.socket = socket;
     socket.setNoDelay(true);
     socket.on('data', (chunk: Buffer) => {
-      this.chunks.push(chunk);
+      this.keep(chunk);
       this.wake();
     });
     socket.on('end', () => this.finish('ended'));
@@ -179,8 +181,7 @@ export class RawClient implements AsyncDisposable {
 
   /** Everything received so far. */
   get received(): Buffer {
-    if (this.chunks.length > 1) this.chunks = [Buffer.concat(this.chunks)];
-    return this.chunks[0] ?? Buffer.alloc(0);
+    return this.store.subarray(0, this.length);
   }
 
   /** What came after the last response that was read. */
@@ -280,6 +281,17 @@ export class RawClient implements AsyncDisposable {
     // A body that ends with the connection is whole only when the connection ended in order.
     const complete = message.complete && !(message.closeDelimited && this.state === 'reset');
     return { ...message, complete, status: Number(match[1]) };
+  }
+
+  private keep(chunk: Buffer): void {
+    const length = this.length + chunk.length;
+    if (length > this.store.length) {
+      const larger = Buffer.alloc(2 * length);
+      this.store.copy(larger, 0, 0, this.length);
+      this.store = larger;
+    }
+    chunk.copy(this.store, this.length);
+    this.length = length;
   }
 
   private write(data: Buffer): void {
