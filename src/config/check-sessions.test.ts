@@ -47,10 +47,30 @@ test('sessions: what holds when nothing more is said, and pools that have them b
   expect(optionsOf({ sessions: {}, pools: { a: { servers: ['1'], sessions: false } } }).pools[0]!.sessions).toBe(false);
 });
 
-test.each(['mongodb://x', 'lmdb:', 'redis', ''])('a store that is none: %j', (store) => {
-  expect(found({ sessions: { store } })).toEqual([
-    `E: sessions.store: found ${JSON.stringify(store)}, expected memory, lmdb: with a folder such as lmdb:./data, or a redis://host:port or rediss:// address`,
-  ]);
+test.each([
+  'mongodb://x',
+  'lmdb:',
+  'redis',
+  '',
+  'memory:',
+  'memory:0mb',
+  'redis+sentinel://a:26379',
+  'redis+cluster://',
+])('a store that is none: %j', (store) => {
+  const problems = found({ sessions: { store } });
+  expect(problems).toHaveLength(1);
+  expect(problems[0]).toContain(`E: sessions.store: found ${JSON.stringify(store)}, expected memory or memory:256mb, `);
+});
+
+test.each([
+  'memory:64mb',
+  'lmdb:./data',
+  'redis://127.0.0.1:6379/2',
+  'rediss://user:secret@cache:6380',
+  'redis+sentinel://a:26379,b:26379/shop',
+  'redis+cluster://a:6379,b:6379',
+])('a store: %s', (store) => {
+  expect(found({ sessions: { store } })).toEqual([]);
 });
 
 test('secrets are long, and never told', () => {

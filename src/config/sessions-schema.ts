@@ -9,11 +9,13 @@ import { formatDuration, formatSize } from './units.ts';
 
 const { sessions, admin } = defaults;
 
-const storeForm = 'memory, lmdb: with a folder such as lmdb:./data, or a redis://host:port or rediss:// address';
+const storeForm =
+  'memory or memory:256mb, lmdb: with a folder such as lmdb:./data, redis://host:port, rediss://..., redis+sentinel://host:port,host:port/name or redis+cluster://host:port,host:port';
 
-const store = text('store', storeForm, (written) =>
-  written === 'memory' || /^lmdb:[^\0]+$/.test(written) || /^rediss?:\/\/[^\s]+$/.test(written) ? written : null,
-);
+const storePattern =
+  /^(?:memory(?::[1-9]\d{0,5}(?:kb|mb|gb))?|lmdb:[^\0]+|rediss?:\/\/[^\s]+|redis\+sentinel:\/\/[^\s/]+\/[^\s/]+|redis\+cluster:\/\/[^\s/]+)$/i;
+
+const store = text('store', storeForm, (written) => (storePattern.test(written) ? written : null));
 
 /** Taken as it stands, in UTF-8: servers in any language have to read it alike. */
 export const shortestSecret = 32;
@@ -24,7 +26,7 @@ export const sessionsSchema = map({
   store: field(
     store,
     sessions.store,
-    'Where copies are kept: `memory` (of this process), `lmdb:FOLDER` (survives it), `redis://HOST:PORT` (shared by several balancers).',
+    'Where copies are kept: `memory` or `memory:256mb` (of this process), `lmdb:FOLDER` (survives it), `redis://HOST:PORT` (shared by several balancers; Sentinel and Cluster: `redis+sentinel://HOST:PORT,HOST:PORT/NAME`, `redis+cluster://HOST:PORT,HOST:PORT`).',
   ),
   replication: field(
     word(['sync', 'async', 'none']),

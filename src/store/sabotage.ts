@@ -31,23 +31,24 @@ export function readSabotage({
 export function sabotage(store: Store, what: Sabotage, timers: Timers): Store {
   switch (what) {
     case 'fencing':
-      return { ...honest(store), put: (key, put) => putAnyway(store, key, put) };
+      return Object.assign(honest(store), { put: (key: SessionKey, put: Put) => putAnyway(store, key, put) });
     case 'gate':
-      return {
-        ...honest(store),
-        put: async (key, put) => {
+      return Object.assign(honest(store), {
+        put: async (key: SessionKey, put: Put): Promise<PutResult> => {
           timers.after(gateDelay, () => void store.put(key, put).catch(() => undefined));
           return { state: 'stored' };
         },
-      };
+      });
     case 'tombstones':
-      return { ...honest(store), ...forgetful(store) };
+      return Object.assign(honest(store), forgetful(store));
   }
 }
 
 function honest(store: Store): Store {
   return {
-    incarnation: store.incarnation,
+    get incarnation() {
+      return store.incarnation;
+    },
     read: (key) => store.read(key),
     put: (key, put) => store.put(key, put),
     claim: (key, epoch, owner, ttl) => store.claim(key, epoch, owner, ttl),

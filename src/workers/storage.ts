@@ -15,7 +15,7 @@ import { Copies } from '../proxy/copies.ts';
 import { kindName, type Numbers } from '../shared/roster.ts';
 import { openStore, serveStore } from '../store/index.ts';
 import { type Sabotage, sabotage } from '../store/sabotage.ts';
-import type { Store } from '../store/store.ts';
+import { type Store, StoreError } from '../store/store.ts';
 import type { SessionTable } from '../table/table.ts';
 import type { Clock, Timers } from '../time/clock.ts';
 import type { CopiesBirth } from './messages.ts';
@@ -51,18 +51,13 @@ export class Storage {
 
   /** Throws UsageError when the store cannot be used, and the system's error when the interface cannot listen. */
   static async open(options: SessionsOptions, deps: StorageDependencies): Promise<Storage> {
-    if (options.store !== 'memory')
-      throw new UsageError(`sessions.store: ${options.store.split(':', 1)[0]} is not here yet, expected memory`);
-    const store = await openStore(options.store, {
-      tombstoneTime: options.tombstone,
-      stateBytes: options.stateBytes,
-      secret: options.encrypt,
-      timeout: options.timeout,
-      sync: options.replication === 'sync',
-      clock: deps.clock,
-    });
-    const storage = new Storage(options, store, deps);
-    await storage.listen();
+    const storage = new Storage(options, await openFor(options, deps.clock), deps);
+    try {
+      await storage.listen();
+    } catch (error) {
+      await storage.store.close();
+      throw error;
+    }
     storage.sweep(restTime);
     return storage;
   }
@@ -145,5 +140,16 @@ export class Storage {
         },
       );
     });
+  }
+}
+
+async function openFor(options: SessionsOptions, clock: Clock): Promise<Store> {
+  const { store, tombstone, stateBytes, encrypt, timeout, replication } = options;
+  const sync = replication === 'sync';
+  try {
+    return await openStore(store, { tombstoneTime: tombstone, stateBytes, secret: encrypt, timeout, sync, clock });
+  } catch (error) {
+    if (!(error instanceof StoreError || error instanceof RangeError)) throw error;
+    throw new UsageError(`sessions.store cannot be used: ${error.message}`, { cause: error });
   }
 }
