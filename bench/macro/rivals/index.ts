@@ -6,6 +6,7 @@ import { haproxy } from './haproxy.ts';
 import { limpetBun } from './limpet-bun.ts';
 import { limpetBunPipelined } from './limpet-bun-pipelined.ts';
 import { limpetNode } from './limpet-node.ts';
+import { limpetNodePipelined } from './limpet-node-pipelined.ts';
 import { nginx } from './nginx.ts';
 import { npmRival } from './npm.ts';
 import { relay } from './relay.ts';
@@ -23,7 +24,8 @@ export const rivals: Readonly<Record<string, Rival>> = {
   'limpet-bun': limpetBun,
   'limpet-bun-pipelined': limpetBunPipelined,
   'limpet-node': limpetNode,
+  'limpet-node-pipelined': limpetNodePipelined,
 };
 
 /** Those of `npm run bench`; `bench:full` has all. */
-export const mainRivals = ['relay', 'haproxy', 'nginx', 'limpet-bun', 'limpet-node'];
+export const mainRivals = ['relay', 'haproxy', 'nginx', 'limpet-bun', 'limpet-bun-pipelined', 'limpet-node'];
