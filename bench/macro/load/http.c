@@ -2,8 +2,9 @@
 // answered; with one, requests have a schedule, and latency counts from the moment a request was due, whether or not a
 // connection was free for it: a slow rival cannot slow its own questions down.
 //   http [-c connections] [-t milliseconds] [-n requests] [-r per second] [-b body bytes] [-l response bytes]
-//        [-1 no keep-alive] [-w a new connection each, all held until told] PORT HEADS
-// HEADS is a file of request heads; connection i sends the i-th, in turns. Prints one line of JSON.
+//        [-1 no keep-alive] [-w a new connection each, all held until told] [-m mixed] PORT HEADS
+// HEADS is a file of request heads; connection i sends the i-th, in turns; mixed: the heads go out in their order, on
+// whatever connection is free. Prints one line of JSON.
 #include "common.h"
 
 enum { HEAD = 16384, EVENTS = 256, CHUNK = 1 << 18 };
@@ -20,7 +21,7 @@ struct connection {
 
 static struct iovec heads[4096];
 static char zeros[CHUNK];
-static int port, heads_count, connections = 64, keep_alive = 1, hold = 0;
+static int port, heads_count, connections = 64, keep_alive = 1, hold = 0, mixed = 0;
 static uint64_t body_bytes, response_bytes, limit, rate, begin, end, asked, answered, busy, last;
 static struct connection *all, **idle;
 static int idle_count, loop;
@@ -62,6 +63,7 @@ static int more(void) { return limit ? asked < limit : rate ? begin + asked * 10
 
 static void ask(struct connection *one, uint64_t due) {
   one->due = due, one->sent = one->filled = 0, one->left = -1;
+  if (mixed) one->request = &heads[asked % heads_count];
   asked++, busy++;
   if (one->fd < 0) open_connection(one);
   send_some(one);
@@ -136,7 +138,7 @@ static void wait_for_events(void) {
 
 int main(int count, char **arguments) {
   uint64_t milliseconds = 1000;
-  for (int option; (option = getopt(count, arguments, "c:t:n:r:b:l:1w")) != -1;) {
+  for (int option; (option = getopt(count, arguments, "c:t:n:r:b:l:1wm")) != -1;) {
     uint64_t value = optarg ? strtoull(optarg, 0, 10) : 1;
     if (option == 'c') connections = value;
     else if (option == 't') milliseconds = value;
@@ -146,6 +148,7 @@ int main(int count, char **arguments) {
     else if (option == 'l') response_bytes = value;
     else if (option == '1') keep_alive = 0;
     else if (option == 'w') hold = 1;
+    else if (option == 'm') mixed = 1;
     else return 2;
   }
   if (optind + 2 != count) return 2;
