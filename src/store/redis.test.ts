@@ -42,5 +42,11 @@ test('redis that is down is unavailable; after its restart it is another life', 
 });
 
 test('redis that is not there cannot be opened', async () => {
-  await expect(open('redis://127.0.0.1:1')).rejects.toMatchObject({ code: 'unavailable' });
+  const refused = (url: string) => expect(open(url)).rejects;
+  await refused('redis://user:hush@127.0.0.1:1').toMatchObject({
+    code: 'unavailable',
+    message: 'redis: connect ECONNREFUSED 127.0.0.1:1',
+  });
+  await refused('redis+cluster://127.0.0.1:1').toMatchObject({ code: 'unavailable' });
+  await refused('redis+sentinel://127.0.0.1:1/shop').toMatchObject({ code: 'unavailable' });
 });

@@ -3,6 +3,7 @@
  * tag keeps a pool in one slot of a cluster, so that a rotate is one step there, too.
  */
 import { createHash, randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import type { Cluster, Redis } from 'ioredis';
 import { checkKey, checkPut, checkRotate, checkTime } from './check.ts';
 import { scripts } from './redis-scripts.ts';
@@ -52,15 +53,18 @@ export class RedisStore implements SteppedStore {
   static async open(url: string, options: RedisOptions, now: () => number): Promise<RedisStore> {
     const store = new RedisStore(await connect(url, options.timeout), options, now);
     const { redis } = store;
-    // Told by each command that fails as well; without a listener it would be printed.
-    redis.on('error', () => undefined);
+    // Told by each command that fails as well, but not why; without a listener it would be printed.
+    let why: unknown = null;
+    redis.on('error', (error: unknown) => {
+      why = error;
+    });
     redis.on('ready', () => void store.learnLife().catch(() => undefined));
     try {
-      await redis.connect();
+      await Promise.race([redis.connect(), refuseAfter(options.timeout)]);
       await store.learnLife();
     } catch (error) {
       redis.disconnect();
-      throw unavailable(error);
+      throw unavailable(why ?? error);
     }
     return store;
   }
@@ -183,6 +187,12 @@ export class RedisStore implements SteppedStore {
       expires: this.now() + numberAt(reply, 6),
     };
   }
+}
+
+/** Sentinels that are not there would be asked again for ever. */
+async function refuseAfter(timeout: number): Promise<never> {
+  await setTimeout(timeout, undefined, { ref: false });
+  throw new Error(`no connection within ${timeout} ms`);
 }
 
 /** redis:// and rediss://; redis+cluster://host:port,host:port; redis+sentinel://host:port,host:port/name-of-the-master. */
