@@ -3,7 +3,6 @@
  * tag keeps a pool in one slot of a cluster, so that a rotate is one step there, too.
  */
 import { createHash, randomUUID } from 'node:crypto';
-import { setTimeout } from 'node:timers/promises';
 import type { Cluster, Redis } from 'ioredis';
 import { checkKey, checkPut, checkRotate, checkTime } from './check.ts';
 import { scripts } from './redis-scripts.ts';
@@ -51,7 +50,8 @@ export class RedisStore implements SteppedStore {
 
   /** Throws a StoreError when the package `ioredis` is missing or Redis does not answer. */
   static async open(url: string, options: RedisOptions, now: () => number): Promise<RedisStore> {
-    const store = new RedisStore(await connect(url, options.timeout), options, now);
+    let isOpen = false;
+    const store = new RedisStore(await connect(url, options.timeout, () => isOpen), options, now);
     const { redis } = store;
     // Told by each command that fails as well, but not why; without a listener it would be printed.
     let why: unknown = null;
@@ -60,8 +60,9 @@ export class RedisStore implements SteppedStore {
     });
     redis.on('ready', () => void store.learnLife().catch(() => undefined));
     try {
-      await Promise.race([redis.connect(), refuseAfter(options.timeout)]);
+      await redis.connect();
       await store.learnLife();
+      isOpen = true;
     } catch (error) {
       redis.disconnect();
       throw unavailable(why ?? error);
@@ -189,14 +190,8 @@ export class RedisStore implements SteppedStore {
   }
 }
 
-/** Sentinels that are not there would be asked again for ever. */
-async function refuseAfter(timeout: number): Promise<never> {
-  await setTimeout(timeout, undefined, { ref: false });
-  throw new Error(`no connection within ${timeout} ms`);
-}
-
 /** redis:// and rediss://; redis+cluster://host:port,host:port; redis+sentinel://host:port,host:port/name-of-the-master. */
-async function connect(url: string, timeout: number): Promise<Redis | Cluster> {
+async function connect(url: string, timeout: number, isOpen: () => boolean): Promise<Redis | Cluster> {
   const { Redis, Cluster } = await import('ioredis').catch((error: unknown) => {
     throw new StoreError('unavailable', 'the package ioredis is missing: npm install ioredis', { cause: error });
   });
@@ -216,7 +211,11 @@ async function connect(url: string, timeout: number): Promise<Redis | Cluster> {
     const { hostname, port } = new URL(`redis://${written}`);
     return { host: hostname, port: Number(port === '' ? (kind === 'cluster' ? 6379 : 26379) : port) };
   });
-  if (kind === 'sentinel') return new Redis({ ...common, sentinels: nodes, name });
+  if (kind === 'sentinel') {
+    // None of them is there: at the start an error, later a reason to ask again.
+    const sentinelRetryStrategy = (attempt: number) => (isOpen() ? common.retryStrategy(attempt) : null);
+    return new Redis({ ...common, sentinels: nodes, name, sentinelRetryStrategy });
+  }
   const { retryStrategy, ...redisOptions } = common;
   return new Cluster(nodes, {
     lazyConnect: true,
