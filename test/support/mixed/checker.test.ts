@@ -67,6 +67,15 @@ describe('what is right', () => {
     expect(judgement.violations).toEqual([]);
   });
 
+  test('a move of one that was served by its server while that came back', () => {
+    const judgement = judged([
+      { at: 19, servers: 'b' },
+      { at: 29.5, servers: 'b' },
+      { at: 29.6, servers: 'c' },
+    ]);
+    expect(judgement).toMatchObject({ moves: { removed: 1 }, violations: [] });
+  });
+
   test('one that slept and finds its server back', () => {
     expect(judged([1, 13.5, 14].map((at) => ({ at, servers: 'a' }))).violations).toEqual([]);
   });
@@ -138,6 +147,15 @@ const planted: readonly [string, readonly Step[], RegExp][] = [
       { at: 13.5, servers: 'c' },
     ],
     /arrived at c although its owner a is usable \(last killed 3500 ms before\)$/,
+  ],
+  [
+    'a move after the session was served by the server that is in the config again',
+    [
+      { at: 19, servers: 'b' },
+      { at: 30.1, servers: 'b' },
+      { at: 30.2, servers: 'c' },
+    ],
+    /arrived at c although its owner b is usable/,
   ],
   [
     'a move after the session was served by the server that is back',

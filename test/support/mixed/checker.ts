@@ -105,8 +105,10 @@ function followSession(unordered: readonly Arrival[], { outages, margins }: Evid
     }
     const why = outages.find((one) => {
       const inTime = one.from <= at && at <= one.back + margins.recovery;
-      // Who was served there after it was back has no reason to leave.
-      return one.server === owner && inTime && seen <= one.from + margins.late;
+      // While it comes back, one worker may know of it and the next one not yet. Who was served there after it was back has
+      // no reason to leave.
+      const whileComing = seen >= one.until && seen <= one.back;
+      return one.server === owner && inTime && (seen <= one.from + margins.late || whileComing);
     });
     if (why === undefined) {
       const last = outages.findLast((one) => one.server === owner && one.from <= at);
