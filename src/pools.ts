@@ -53,8 +53,8 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
   const { name } = options;
   const fleet = createFleet(options, around);
   const turns = {
-    take: () => shared.load.takeTurn(fleet.slot),
-    skip: (count: number) => shared.load.skipTurns(fleet.slot, count),
+    last: () => shared.load.lastTurn(fleet.slot),
+    pass: (from: number, to: number) => shared.load.passTurn(fleet.slot, from, to),
   };
   const chooser = new Chooser(createPolicy(options.balance, { random, turns }), fleet, options);
   const placer = new Chooser(new Rendezvous(), fleet, options);

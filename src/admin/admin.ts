@@ -38,8 +38,8 @@ export interface Status {
 
 export interface AdminDependencies {
   readonly status: () => Promise<Status>;
-  /** False: there is no such server. */
-  readonly drain: (pool: string, server: string, drained: boolean) => boolean;
+  /** False: there is no such server. Resolves when every worker does as it says. */
+  readonly drain: (pool: string, server: string, drained: boolean) => Promise<boolean>;
   /** '' none: then it listens where nobody else can come. */
   readonly token: string;
 }
@@ -66,7 +66,7 @@ export class Admin {
       answerJson(response, 200, await this.deps.status());
     } else if (what === 'servers' && more.length === 0 && (action === 'drain' || action === 'ready')) {
       if (request.method !== 'POST') answer(response, 405, { allow: 'POST' });
-      else answer(response, this.deps.drain(decode(pool), decode(name), action === 'drain') ? 204 : 404);
+      else answer(response, (await this.deps.drain(decode(pool), decode(name), action === 'drain')) ? 204 : 404);
     } else answer(response, 404);
   }
 }

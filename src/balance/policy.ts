@@ -21,13 +21,13 @@ export interface Policy {
 export interface PolicyOptions {
   /** Uniform in [0, 1): handed in, so that tests and the simulator repeat. */
   readonly random: () => number;
-  /** Counts turns for all threads that choose for one pool. Left out: this policy is alone. */
+  /** Keeps turns for all threads that choose for one pool. Left out: this policy is alone. */
   readonly turns?: Turns;
 }
 
 export interface Turns {
-  /** A number one up at each call, whoever calls. */
-  take(): number;
-  /** Leaves so many numbers out; negative: gives them back. */
-  skip(turns: number): void;
+  /** Number of the server whose turn was last; any number before the first turn. */
+  last(): number;
+  /** The turn goes on from the server `from` to `to`; false: another thread was quicker, and nothing has changed. */
+  pass(from: number, to: number): boolean;
 }

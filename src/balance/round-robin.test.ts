@@ -31,6 +31,32 @@ test('equal weights rotate', () => {
   expect(picks).toEqual(picks.map((_, at) => (picks[0]! + at) % 4));
 });
 
+test('threads take turns, whatever servers each of them knew before', () => {
+  let number = 7;
+  const turns = {
+    last: () => number,
+    pass: (from: number, to: number) => {
+      if (number !== from) return false;
+      number = to;
+      return true;
+    },
+  };
+  const threads = [0, 1].map((seed) => {
+    const fleet = fleetOf(equal(2));
+    const policy = new RoundRobin({ random: randomOf(seed), turns });
+    return { fleet, pick: () => policy.select(fleet.snapshot, 0, any)!.number };
+  });
+  // One of them hears later that a server is out and in again.
+  for (const { fleet, pick } of threads) {
+    pick();
+    fleet.setActive(fleet.servers[0]!, false, 1);
+    pick();
+    fleet.setActive(fleet.servers[0]!, true, 2);
+  }
+  const picks = Array.from({ length: 12 }, (_, at) => threads[at % 2]!.pick());
+  expect(longestRun(picks)).toBe(1);
+});
+
 test('balancers that start together begin with different servers', () => {
   for (const weights of [equal(50), equal(50).map((_, at) => 1 + (at % 3))]) {
     const firsts = Array.from({ length: 40 }, (_, seed) => picker(fleetOf(weights), seed)(1)[0]);

@@ -1,8 +1,10 @@
 /**
  * Smooth weighted round-robin: turns go round, a heavier server has more of them, spread evenly.
  *
- * Equal weights are a plain rotation, one for all threads of the balancer. Otherwise, in each thread by itself, each server has a turn every 1/weight of virtual time and the
- * earliest is next (earliest deadline first). The servers' beats are shifted against each other by the golden
+ * Equal weights are a plain rotation, one for all threads of the balancer: next is the server behind the one that was
+ * last, whoever chose it, so that threads that do not know the same servers for a moment still take turns. Otherwise, in
+ * each thread by itself, each server has a turn every 1/weight of virtual time and the earliest is next (earliest
+ * deadline first). The servers' beats are shifted against each other by the golden
  * ratio; if all began at 0, weights 5,1,1 would give a a a a a b c. In one unit of virtual time, which
  * with whole weights is a run of as many picks as their sum, every server has exactly its weight in turns.
  */
@@ -18,10 +20,12 @@ export class RoundRobin implements Policy {
   private readonly random: () => number;
   private snapshot: Snapshot | null = null;
   private equal = true;
-  /** With equal weights: the number of the turn tells the position, shifted so that a change of servers breaks no rotation. */
+  /** With equal weights: which server was last. */
   private readonly turns: Turns;
-  private shift = 0;
-  private lastTurn = 0;
+  /** With equal weights, by server number: position of the next server that is up. */
+  private next = new Uint32Array(1);
+  /** With equal weights: the server that was last before the latest turn. */
+  private before = 0;
   /** With unequal weights: the key is the virtual time of a server's next turn. */
   private heap = new Heap(0);
   /** Virtual time of the latest turn. */
@@ -47,10 +51,7 @@ export class RoundRobin implements Policy {
   /** Position in `snapshot.up` of the server whose turn it is; the turn is then over. Needs a server that is up. */
   turn(snapshot: Snapshot): number {
     if (snapshot !== this.snapshot) this.rebuild(snapshot);
-    if (this.equal) {
-      this.lastTurn = this.turns.take();
-      return (this.lastTurn + this.shift) % snapshot.up.length;
-    }
+    if (this.equal) return this.takeTurn(snapshot.up);
     const { heap } = this;
     const at = heap.top;
     this.now = heap.keys[at]!;
@@ -59,15 +60,31 @@ export class RoundRobin implements Policy {
     return at;
   }
 
+  private takeTurn(up: readonly Server[]): number {
+    for (;;) {
+      const last = this.turns.last();
+      const at = this.behind(last);
+      if (!this.turns.pass(last, up[at]!.number)) continue;
+      this.before = last;
+      return at;
+    }
+  }
+
+  /** After a reload the last one's number may be none of ours. */
+  private behind(last: number): number {
+    return this.next[last % this.next.length]!;
+  }
+
+  /** What others do meanwhile stands: then `pass` does nothing. */
   private rotate(up: readonly Server[], first: number, accept: Accept): Server | undefined {
+    const { number } = up[first]!;
     for (let step = 1; step < up.length; step++) {
-      const at = (first + step) % up.length;
-      const server = up[at]!;
+      const server = up[(first + step) % up.length]!;
       if (!accept(server)) continue;
-      this.turns.skip(step);
+      this.turns.pass(number, server.number);
       return server;
     }
-    this.turns.skip(-1);
+    this.turns.pass(number, this.before);
     return undefined;
   }
 
@@ -110,9 +127,7 @@ export class RoundRobin implements Policy {
     this.now = 0;
     if (this.equal) {
       this.heap = new Heap(0);
-      const next = soonest(up, waits);
-      // Before the first turn all threads are alike; later each goes on from where it is.
-      if (next !== undefined) this.shift = next - ((this.lastTurn + 1) % up.length) + up.length;
+      this.next = nextUp(snapshot);
       return;
     }
     this.heap = new Heap(up.length);
@@ -133,7 +148,7 @@ export class RoundRobin implements Policy {
     const waits = new Map<number, number>();
     if (this.snapshot === null) return waits;
     const { up, weights } = this.snapshot;
-    const next = (this.lastTurn + 1 + this.shift) % up.length;
+    const next = this.equal ? this.behind(this.turns.last()) : 0;
     for (let at = 0; at < up.length; at++) {
       const wait = this.equal
         ? ((at - next + up.length) % up.length) / up.length
@@ -144,31 +159,32 @@ export class RoundRobin implements Policy {
   }
 }
 
-function soonest(up: readonly Server[], waits: Map<number, number>): number | undefined {
-  let found: number | undefined;
-  let least = Number.POSITIVE_INFINITY;
-  for (let at = 0; at < up.length; at++) {
-    const wait = waits.get(up[at]!.number);
-    if (wait === undefined || wait >= least) continue;
-    least = wait;
-    found = at;
+/** By server number: the position in `up` of the next server of a higher number, the first one behind the last. */
+function nextUp({ all, up }: Snapshot): Uint32Array<ArrayBuffer> {
+  const next = new Uint32Array(all.length);
+  let at = 0;
+  for (let number = 0; number < all.length; number++) {
+    while (at < up.length && up[at]!.number <= number) at++;
+    next[number] = at < up.length ? at : 0;
   }
-  return found;
+  return next;
 }
 
 /** Begins at random: balancers that start together do not all begin with one server. */
 class OwnTurns implements Turns {
-  private next: number;
+  private number: number;
 
   constructor(random: () => number) {
-    this.next = Math.floor(random() * 0x10000);
+    this.number = Math.floor(random() * 0x10000);
   }
 
-  take(): number {
-    return this.next++;
+  last(): number {
+    return this.number;
   }
 
-  skip(turns: number): void {
-    this.next += turns;
+  pass(from: number, to: number): boolean {
+    if (this.number !== from) return false;
+    this.number = to;
+    return true;
   }
 }

@@ -2,14 +2,14 @@
  * How much goes on at each server, pool and listener, over all workers: words of shared memory, so that least-requests,
  * caps and limits count what the others do too. Every worker also notes its own share: when it dies, that is taken off.
  *
- *      slot 0              slot 1              ...    worker 0                      worker 1
- *      running waiting failures turns | running ...   | its share of each slot ...   | its share ...
+ *      slot 0                              slot 1            worker 0                   worker 1
+ *      running waiting failures lastTurn | running ...  ...  | its share of each slot | its share ...
  *
  * A slot is one number of the table's (table/numbers.ts).
  */
 
 const slotWords = 4;
-const field = { running: 0, waiting: 1, failures: 2, turns: 3 } as const;
+const field = { running: 0, waiting: 1, failures: 2, lastTurn: 3 } as const;
 const shareWords = 2;
 
 export class Load {
@@ -77,13 +77,15 @@ export class Load {
     Atomics.store(this.words, slot * slotWords + field.failures, failures);
   }
 
-  /** Number of the next turn at this slot, whichever worker takes it; turns that nobody wanted are skipped. */
-  takeTurn(slot: number): number {
-    return Atomics.add(this.words, slot * slotWords + field.turns, 1) >>> 0;
+  /** Number of the server of this pool whose turn was last, whichever worker gave it. */
+  lastTurn(slot: number): number {
+    return Atomics.load(this.words, slot * slotWords + field.lastTurn) >>> 0;
   }
 
-  skipTurns(slot: number, turns: number): void {
-    Atomics.add(this.words, slot * slotWords + field.turns, turns);
+  /** False: another worker was quicker. */
+  passTurn(slot: number, from: number, to: number): boolean {
+    const was = from | 0;
+    return Atomics.compareExchange(this.words, slot * slotWords + field.lastTurn, was, to) === was;
   }
 
   /** A worker has died: what it had running and waiting is over. Before another one takes its number. */

@@ -45,6 +45,8 @@ export type ToWorker =
   /** Someone waits, and there is room. */
   | { readonly kind: 'room'; readonly pool: string }
   | { readonly kind: 'reload'; readonly plan: Plan }
+  /** Answered by `marked`: all that was said before has been done. */
+  | { readonly kind: 'mark' }
   | { readonly kind: 'stop' };
 
 export type FromWorker =
@@ -58,6 +60,7 @@ export type FromWorker =
       readonly addresses: readonly string[];
       readonly ports: readonly number[];
     }
+  | { readonly kind: 'marked' }
   | { readonly kind: 'stopped'; readonly finished: boolean }
   | { readonly kind: 'sighting'; readonly pool: string; readonly server: number; readonly sighting: Sighting }
   | { readonly kind: 'room'; readonly pool: string }

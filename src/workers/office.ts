@@ -15,6 +15,8 @@ export interface OfficeDependencies {
   readonly options: () => LimpetOptions;
   readonly numbers: () => Numbers;
   readonly watch: Watch;
+  /** An operator's word; false: there is no such server. Resolves when every worker has heard it. */
+  readonly drain: (pool: string, server: string, drained: boolean) => Promise<boolean>;
   readonly table: SessionTable;
   readonly load: Load;
   readonly counters: () => Record<string, number>;
@@ -41,7 +43,7 @@ export class Office {
     const address = addressOf(admin.listen, stateDir);
     const handler = new Admin({
       status: () => this.status(),
-      drain: (pool, server, drained) => this.deps.watch.drain(pool, server, drained),
+      drain: (pool, server, drained) => this.deps.drain(pool, server, drained),
       token: admin.token,
     });
     try {

@@ -99,7 +99,7 @@ export class Supervisor {
     const { net, log, random = Math.random } = deps;
     const { load } = attach(this.buffers, workers);
     // Balancers that start together do not all begin with the first server.
-    for (const slot of this.numbers.slots.values()) load.skipTurns(slot, Math.floor(random() * 0x10000));
+    for (const slot of this.numbers.slots.values()) load.passTurn(slot, 0, Math.floor(random() * 0x10000));
     this.watch = new Watch({
       net,
       log,
@@ -128,6 +128,7 @@ export class Supervisor {
       options: () => this.options,
       numbers: () => this.numbers,
       watch: this.watch,
+      drain: (pool, server, drained) => this.drain(pool, server, drained),
       table: this.table,
       load,
       counters: () => this.countersNow(),
@@ -205,6 +206,12 @@ export class Supervisor {
       if (/^[^ ]+\/./.test(name)) sessions[name] = this.table.count(number);
     }
     return sessions;
+  }
+
+  private async drain(pool: string, server: string, drained: boolean): Promise<boolean> {
+    if (!this.watch.drain(pool, server, drained)) return false;
+    await this.within(patience, Promise.all(this.threads.map((thread) => thread?.done())));
+    return true;
   }
 
   private async openStorage(): Promise<void> {

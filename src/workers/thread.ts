@@ -15,6 +15,8 @@ export class Thread {
   private readonly worker: Worker;
   /** Asked last; one question at a time. undefined: the thread ended before it answered. */
   private onAnswer: (message: FromWorker | undefined) => void = () => {};
+  /** Who waits until the thread has done what it was told, oldest first. */
+  private readonly marks: (() => void)[] = [];
 
   /** `entry` runs a worker. */
   constructor(entry: URL, birth: Birth, events: ThreadEvents) {
@@ -23,6 +25,7 @@ export class Thread {
     this.worker = new Worker(entry, { workerData: birth, transferList });
     this.worker.on('message', (message: FromWorker) => {
       if (answers.includes(message.kind)) this.answer(message);
+      else if (message.kind === 'marked') this.marks.shift()?.();
       else events.onNews(message, this);
     });
     this.worker.on('error', (error: unknown) => {
@@ -31,11 +34,20 @@ export class Thread {
     this.worker.on('exit', () => {
       events.onExit(failure, this);
       this.answer(undefined);
+      for (const done of this.marks.splice(0)) done();
     });
   }
 
   tell(message: ToWorker): void {
     this.worker.postMessage(message);
+  }
+
+  /** Resolves when all that it was told has been done, or the thread has ended. */
+  done(): Promise<void> {
+    return new Promise((resolve) => {
+      this.marks.push(resolve);
+      this.tell({ kind: 'mark' });
+    });
   }
 
   /** Its next answer when it is of that kind; undefined when it is not, or the thread has ended. */

@@ -41,6 +41,9 @@ port.on('message', (message: ToWorker) => {
         (error: unknown) => say({ kind: 'reloaded', error: plainError(error), ...listening() }),
       );
       return;
+    case 'mark':
+      say({ kind: 'marked' });
+      return;
     case 'stop':
       limpet.stop().then((finished) => say({ kind: 'stopped', finished }));
   }
