@@ -157,6 +157,15 @@ export class Copies {
     if (!session.recognised || word.rotate !== '') session.changed = session.owed = true;
   }
 
+  /**
+   * Its id is dead. A response that comes late must not tell the client of it: the client may have the new id by now, and
+   * would be signed out.
+   */
+  isOver(session: Session): boolean {
+    const { table, now } = this.parts;
+    return table.find({ hi: session.sid0, lo: session.sid1 }, now(), this.entry) === 'ended';
+  }
+
   /** The session is new to us, but its server may have put it through the store interface before it answered. */
   wasPut(session: Session): boolean {
     const { entry } = this;

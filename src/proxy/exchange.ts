@@ -408,6 +408,7 @@ export class Exchange implements DeadlineOwner, Recipient {
     cutFromResponse(head.headers, edit);
     if (this.pool!.copies !== null && head.headers.has(Name.trailer)) cutTrailerNames(head.headers, edit);
     if (!this.affinity) return;
+    if (session.changed && this.pool!.copies?.isOver(session) === true) session.changed = session.owed = false;
     // In the pool's order: a new session that the app has named needs no cookie of ours on top.
     for (const affinity of this.pool!.parts.affinities) {
       const named = this.learn(affinity, head);

@@ -1,0 +1,90 @@
+/** A TCP proxy on loopback that can be told to be a bad network: all that passes it may be delayed, held back or cut. */
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+type State = 'fine' | 'slow' | 'held';
+
+export class Wire {
+  readonly name: string;
+  readonly port: number;
+  private readonly server: Server;
+  private readonly pairs = new Set<readonly [Socket, Socket]>();
+  private state: State = 'fine';
+  private delay = 0;
+  /** Told when the wire is fine again. */
+  private waiting: (() => void)[] = [];
+
+  private constructor(name: string, port: number, server: Server) {
+    this.name = name;
+    this.port = port;
+    this.server = server;
+  }
+
+  /** Takes connections for `target` at a port of its own. */
+  static async open(name: string, target: number): Promise<Wire> {
+    const server = createServer({ noDelay: true, allowHalfOpen: true });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    const wire = new Wire(name, typeof address === 'object' && address !== null ? address.port : 0, server);
+    server.on('connection', (near) => {
+      wire.join(near, connect({ host: '127.0.0.1', port: target, noDelay: true, allowHalfOpen: true }));
+    });
+    return wire;
+  }
+
+  /** Breaks every connection, by RST; new ones are taken. */
+  cut(): void {
+    for (const pair of this.pairs) for (const socket of pair) socket.resetAndDestroy();
+  }
+
+  /** Each piece arrives so much later (ms), in order. */
+  slow(delay: number): void {
+    this.state = 'slow';
+    this.delay = delay;
+  }
+
+  /** Nothing arrives, nothing is refused. */
+  hold(): void {
+    this.state = 'held';
+  }
+
+  heal(): void {
+    this.state = 'fine';
+    for (const go of this.waiting.splice(0)) go();
+  }
+
+  async close(): Promise<void> {
+    this.heal();
+    this.server.close();
+    for (const pair of this.pairs) for (const socket of pair) socket.destroy();
+    await once(this.server, 'close');
+  }
+
+  private join(near: Socket, far: Socket): void {
+    const pair = [near, far] as const;
+    this.pairs.add(pair);
+    void this.pass(near, far);
+    void this.pass(far, near);
+    far.once('close', () => this.pairs.delete(pair));
+  }
+
+  private async pass(from: Socket, to: Socket): Promise<void> {
+    from.on('error', () => to.resetAndDestroy());
+    try {
+      for await (const piece of from.iterator({ destroyOnReturn: false })) {
+        await this.passable();
+        if (!to.write(piece)) await Promise.race([once(to, 'drain'), once(to, 'close')]);
+      }
+      await this.passable();
+      to.end();
+    } catch {
+      to.resetAndDestroy();
+    }
+  }
+
+  private async passable(): Promise<void> {
+    if (this.state === 'slow') await new Promise((go) => setTimeout(go, this.delay));
+    while (this.state === 'held') await new Promise<void>((go) => this.waiting.push(go));
+  }
+}
