@@ -84,7 +84,8 @@ export function judge({ user, operations }: History): Violation[] {
     if (new Set(cart).size < cart.length) report('written twice', one, `its cart is ${cart.join(' ')}`);
     const early = cart.find((id) => (adds.get(id)?.start ?? Number.POSITIVE_INFINITY) > one.end);
     if (early?.startsWith(`${user}.`)) report('never written', one, `its cart holds ${early}`);
-    const least = counts.filter(({ seen, end }) => seen !== null && end < one.start).length;
+    const earlier = counts.filter(({ seen, end }) => seen !== null && end < one.start).length;
+    const least = earlier + (one.kind === 'count' ? 1 : 0);
     const most = counts.filter(({ start }) => start < one.end).length;
     if (count < least || count > most) report('wrong count', one, `${count} where ${least} to ${most} were counted`);
   }
