@@ -55,8 +55,11 @@ export interface SessionOptions {
   readonly secret?: string | readonly string[];
   /** Of local, shared and stateless. The cookie of sticky is the balancer's. */
   readonly cookie?: CookieOptions;
-  /** Of shared. The store is not closed by the library unless it is given as a function. */
-  readonly store?: Store | (() => Promise<Store>);
+  /**
+   * Of shared: `redis://host:port` (rediss, redis+sentinel and redis+cluster too), `lmdb:./folder` for the processes of one
+   * machine, or a store of your own, which the library closes only when it is given as a function.
+   */
+  readonly store?: string | Store | (() => Promise<Store>);
   /** Name under which shared keeps its sessions. Default `app`. */
   readonly pool?: string;
   /** Of sticky, for a request without a believable Limpet-Session header. Default `fail`: a loud error. */
@@ -96,12 +99,21 @@ export interface FilledOptions extends Required<Omit<SessionOptions, 'idle' | 'a
   readonly idle: number;
   readonly absolute: number;
   readonly secrets: readonly string[];
-  readonly store: Store | (() => Promise<Store>) | null;
+  readonly store: string | Store | (() => Promise<Store>) | null;
   readonly cookie: FilledCookie;
   readonly limits: Limits;
 }
 
 const defaultLimits: Limits = { bytes: 1 << 20, warnBytes: 1 << 16, sessions: 100_000, storeTimeout: 5000 };
+
+function checkStore(store: SessionOptions['store'] | null): void {
+  const expected = 'expected redis://host:port, lmdb:./folder, or a store, for strategy shared';
+  if (store === null || store === undefined) throw new TypeError(`store: found none, ${expected}`);
+  if (typeof store === 'string' && !/^(?:rediss?|redis\+sentinel|redis\+cluster):\/\/.|^lmdb:./.test(store)) {
+    // An address may hold a password.
+    throw new TypeError(`store: found ${JSON.stringify(store.replace(/\/\/[^/@]*@/, '//***@'))}, ${expected}`);
+  }
+}
 
 /** Throws TypeError, naming the option, what was found and what is expected. */
 export function fillOptions(options: SessionOptions): FilledOptions {
@@ -116,8 +128,7 @@ export function fillOptions(options: SessionOptions): FilledOptions {
   if (strategy === 'stateless' && secrets.length === 0) {
     throw new TypeError('secret: found none, expected one: strategy stateless encrypts the cookie with it');
   }
-  if (strategy === 'shared' && store === null)
-    throw new TypeError('store: found none, expected one for strategy shared');
+  if (strategy === 'shared') checkStore(store);
   const { sameSite = 'lax', secure = sameSite === 'none' ? true : 'auto' } = cookie;
   return {
     strategy,

@@ -10,6 +10,11 @@ import type { FilledOptions } from './options.ts';
 import type { Exchange, Incoming, Opener } from './session.ts';
 import { SharedSession } from './shared-session.ts';
 
+/** An ended session stays dead for a day (ms), whatever still arrives of it. */
+const tombstoneTime = 24 * 3600 * 1000;
+/** Digits of a time, and a space. */
+const bornBytes = 20;
+
 export class SharedSessions implements Opener {
   private readonly options: FilledOptions;
   private opened: Promise<SharedStore> | null = null;
@@ -32,12 +37,13 @@ export class SharedSessions implements Opener {
   }
 
   async close(): Promise<void> {
-    if (typeof this.options.store === 'function') await (await this.opened)?.close();
+    const { store } = this.options;
+    if (typeof store === 'function' || typeof store === 'string') await (await this.opened)?.close();
   }
 
   /** Opened with the first request; a failure is tried again with the next. */
   private store(): Promise<SharedStore> {
-    this.opened ??= openStore(this.options).catch((error: unknown) => {
+    this.opened ??= openShared(this.options).catch((error: unknown) => {
       this.opened = null;
       throw error;
     });
@@ -45,10 +51,19 @@ export class SharedSessions implements Opener {
   }
 }
 
-async function openStore(options: FilledOptions): Promise<SharedStore> {
+async function openShared(options: FilledOptions): Promise<SharedStore> {
   const { store } = options;
   if (store === null) throw new TypeError('store: found none, expected one for strategy shared');
+  if (typeof store === 'string') return new SharedStore(await openAt(store, options), options);
   return new SharedStore(typeof store === 'function' ? await store() : store, options);
+}
+
+/** What it needs (lmdb, a client of Redis) is loaded only now. */
+async function openAt(url: string, { limits, clock }: FilledOptions): Promise<Store> {
+  const { openStore } = await import('../store/index.ts');
+  // Beside the data stands the time of the session's birth.
+  const stateBytes = limits.bytes + bornBytes;
+  return openStore(url, { secret: null, tombstoneTime, stateBytes, timeout: limits.storeTimeout, sync: true, clock });
 }
 
 /** A store as sessions see it: their data with the time of their birth, and errors of the session library. */

@@ -1,6 +1,11 @@
 /** The same app on the strategies that need no balancer, by changing one word; and what each of them does by itself. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type SessionOptions, sessions } from '../../src/session/index.ts';
+import { needProgram } from '../support/programs.ts';
+import { RedisServer } from '../support/redis.ts';
 import { act, control } from './support/acts.ts';
 import { Client, serve } from './support/client.ts';
 import { MapStore } from './support/map-store.ts';
@@ -121,6 +126,39 @@ describe('local', () => {
 });
 
 describe('shared', () => {
+  for (const kind of ['lmdb', 'redis'] as const) {
+    test(`in ${kind}, named by its address: two servers see and change the same sessions`, async (context) => {
+      if (kind === 'redis') needProgram(context, 'redis');
+      const folder = mkdtempSync(join(tmpdir(), 'limpet-shared-'));
+      const redis = kind === 'redis' ? await RedisServer.start() : null;
+      try {
+        await using app = await run({ strategy: 'shared', store: redis?.url ?? `lmdb:${folder}` });
+        const client = app.client();
+        await client.get('/login?value=ada');
+        const other = app.move(client, 1);
+        expect(await all(other)).toEqual({ user: 'ada' });
+        const names = Array.from({ length: 8 }, (_, n) => `n${n}`);
+        await Promise.all(names.map((name, n) => app.move(client, n % 2).get(`/set?name=${name}&value=1`)));
+        await Promise.all(names.map((_, n) => app.move(client, n % 2).get('/update')));
+        const whole = { user: 'ada', count: 8, ...Object.fromEntries(names.map((name) => [name, '1'])) };
+        expect(await all(client)).toEqual(whole);
+        expect((await other.get('/logout')).status).toBe(200);
+        expect(await all(client)).toEqual({});
+        expect(app.errors).toEqual([]);
+      } finally {
+        await redis?.kill();
+        rmSync(folder, { recursive: true, force: true });
+      }
+    });
+  }
+
+  test('a store that is none is refused at the door, without its password', () => {
+    const open = (store?: string) => () => sessions({ strategy: 'shared', ...(store !== undefined && { store }) });
+    expect(open()).toThrow('store: found none, expected redis://host:port');
+    expect(open('memory')).toThrow('store: found "memory", expected redis://host:port');
+    expect(open('rediss//me:secret@there')).toThrow('store: found "rediss//***@there"');
+  });
+
   test('any server has it', async () => {
     await using app = await run(strategies.shared());
     const client = app.client();

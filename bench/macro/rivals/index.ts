@@ -5,6 +5,8 @@ import { caddy } from './caddy.ts';
 import { haproxy } from './haproxy.ts';
 import { limpetBun } from './limpet-bun.ts';
 import { limpetBunPipelined } from './limpet-bun-pipelined.ts';
+import { limpetBunPipelinedSessions } from './limpet-bun-pipelined-sessions.ts';
+import { limpetBunSessions } from './limpet-bun-sessions.ts';
 import { limpetNode } from './limpet-node.ts';
 import { limpetNodePipelined } from './limpet-node-pipelined.ts';
 import { nginx } from './nginx.ts';
@@ -23,6 +25,8 @@ export const rivals: Readonly<Record<string, Rival>> = {
   'fast-proxy': npmRival('fast-proxy', 'fast-proxy.mjs'),
   'limpet-bun': limpetBun,
   'limpet-bun-pipelined': limpetBunPipelined,
+  'limpet-bun-sessions': limpetBunSessions,
+  'limpet-bun-pipelined-sessions': limpetBunPipelinedSessions,
   'limpet-node': limpetNode,
   'limpet-node-pipelined': limpetNodePipelined,
 };

@@ -11,11 +11,13 @@ export interface LimpetVariant {
   readonly label?: string;
   /** A line more in the config of the pool. */
   readonly pool?: string;
+  /** Every session has an owner, a line on each request, and a copy if its server says so. */
+  readonly sessions?: boolean;
   /** The checkout that it runs from; default this one. */
   readonly root?: string;
 }
 
-export function limpet({ runtime, label, pool = '', root = projectRoot }: LimpetVariant): Rival {
+export function limpet({ runtime, label, pool = '', sessions = false, root = projectRoot }: LimpetVariant): Rival {
   const program = join(root, 'bin/limpet');
   return {
     name: `Limpet on ${runtime === 'bun' ? 'Bun' : 'Node'}${label === undefined ? '' : `, ${label}`}`,
@@ -30,7 +32,7 @@ export function limpet({ runtime, label, pool = '', root = projectRoot }: Limpet
     async start(place) {
       const { port, cores, dir } = place;
       const config = join(dir, 'limpet.yaml');
-      writeFileSync(config, limpetConfig(place, hasWorkers(root), pool));
+      writeFileSync(config, limpetConfig(place, hasWorkers(root), pool, sessions));
       const args = ['--config', config];
       const env = { LIMPET_RUNTIME: runtime, LIMPET_STATE: join(dir, 'state') };
       const running = startPinned({ name: `limpet-${runtime}`, cores, dir, command: program, args, env });
@@ -45,16 +47,17 @@ function hasWorkers(root: string): boolean {
   return readFileSync(join(root, 'docs/reference/limpet.schema.json'), 'utf8').includes('"workers"');
 }
 
-function limpetConfig({ port, servers, workers }: Place, setWorkers: boolean, pool: string): string {
+function limpetConfig({ port, servers, workers }: Place, setWorkers: boolean, pool: string, sessions: boolean): string {
   return `listeners: [{ address: "127.0.0.1:${port}" }]
 ${setWorkers ? `workers: ${workers}` : ''}
+${sessions ? 'sessions: { store: memory }' : ''}
 pools:
   bench:
     servers:
 ${servers.map((server, index) => `      - { name: s${index + 1}, address: "${server}" }`).join('\n')}
     balance: least-requests
     affinity:
-      - cookie: { name: ${cookieName} }
+      - cookie: { name: ${cookieName}${sessions ? ', bind: always' : ''} }
     ${pool}
 log: { access: "off" }
 `;
