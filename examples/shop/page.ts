@@ -2,25 +2,31 @@
  * The shop's one page: which server answers, the goods, and the cart. Works without a script; `page.js`
  * only saves the reload and shows the session's epoch.
  */
+
+import type { Reason } from '../../src/session/index.ts';
 import { drawProduct, sign } from './art.ts';
 import { type Html, html } from './html.ts';
 import { formatPrice, type Product, productById, products } from './products.ts';
-import { countThings, maxQuantity, type Notice, type Session } from './sessions.ts';
+import { countThings, maxQuantity, type Notice, type State } from './sessions.ts';
 
 export interface View {
   /** The process that answers. */
   readonly server: { readonly name: string; readonly pid: number };
-  readonly session: Session | null;
-  /** The browser brought a session that this process does not hold. */
+  readonly state: State;
+  /** Requests of this session that this process has answered. */
+  readonly served: number;
+  /** The browser brought a session that nobody holds. */
   readonly lost: boolean;
-  readonly notice: Notice | null;
+  /** How the session came to this server. */
+  readonly reason: Reason;
+  readonly survivesCrash: boolean;
   /** Changes with the files, so that browsers may keep them. */
   readonly assetVersion: string;
 }
 
 export function renderPage(view: View): string {
-  const { session, server } = view;
-  const things = session === null ? 0 : countThings(session);
+  const { state, server } = view;
+  const things = countThings(state);
   return html`<!doctype html>
 <html lang="en">
 <head>
@@ -36,23 +42,25 @@ export function renderPage(view: View): string {
 ${renderStrip(view)}
 <header class="top">
   <a class="brand" href="/">${sign}<span><b>Low Tide</b><small>Things from the rock pool</small></span></a>
-  ${renderAccount(session)}
+  ${renderAccount(state)}
   <a class="to-cart" href="#cart">Cart <b>${things}</b></a>
 </header>
 <main>
-  <div class="notices" role="status">${view.lost ? renderLost(server) : null}${view.notice === null ? null : renderNotice(view.notice)}</div>
+  <div class="notices" role="status">${view.lost ? renderLost(server) : null}${renderMove(view)}${state.notice === null ? null : renderNotice(state.notice)}</div>
   <section class="goods" aria-label="Goods">${products.map(renderProduct)}</section>
-  ${renderCart(session, things)}
+  ${renderCart(state, things)}
 </main>
-<footer>This shop is a demo: nothing is sold, no password is asked, and every cart lives in the memory of one
-server process. Limpet sends you back to that process, request after request.</footer>
+<footer>This shop is a demo: nothing is sold, no password is asked. ${
+    view.survivesCrash
+      ? 'Your cart lives with one server, and every change is safe elsewhere before you see it.'
+      : 'Your cart lives in the memory of one server process, and dies with it.'
+  }</footer>
 </body>
 </html>
 `.text;
 }
 
-function renderStrip({ server, session }: View): Html {
-  const served = session?.served ?? 0;
+function renderStrip({ server, served }: View): Html {
   return html`<aside class="strip ${server.name}" aria-label="Server" data-server="${server.name}" data-pid="${server.pid}">
   <span class="who"><i class="dot"></i><b>${server.name}</b> answers</span>
   <span class="fact">pid <b>${server.pid}</b></span>
@@ -63,10 +71,10 @@ function renderStrip({ server, session }: View): Html {
 </aside>`;
 }
 
-function renderAccount(session: Session | null): Html {
-  if (session !== null && session.name !== '') {
+function renderAccount({ name }: State): Html {
+  if (name !== '') {
     return html`<form class="account" method="post" action="/sign-out">
-    <span>Hello, <b>${session.name}</b></span><button class="quiet" id="sign-out">Sign out</button></form>`;
+    <span>Hello, <b>${name}</b></span><button class="quiet" id="sign-out">Sign out</button></form>`;
   }
   return html`<form class="account" method="post" action="/sign-in">
     <label for="name">A demo: any name will do</label>
@@ -78,6 +86,14 @@ function renderLost(server: View['server']): Html {
   return html`<div class="notice lost"><b>Your cart is not here.</b> It lived only in the memory of the process that served
 you before. That process has died, or you were sent to another one: ${server.name} (pid ${server.pid}) has never seen your
 session. The balancer can find you another server; it cannot bring back what a dead one remembered.</div>`;
+}
+
+/** On the first page from a new server. */
+function renderMove({ server, reason }: View): Html | null {
+  if (reason !== 'rebind' && reason !== 'move') return null;
+  const why = reason === 'rebind' ? 'The server that had your session is gone.' : 'Your server is being emptied.';
+  return html`<div class="notice moved"><b>Nothing is lost.</b> ${why} ${server.name} (pid ${server.pid}) goes on with it:
+it has read your cart from the balancer's copy, once, and holds it in its own memory from now on.</div>`;
 }
 
 function renderNotice(notice: Notice): Html {
@@ -97,10 +113,10 @@ function renderProduct(product: Product): Html {
 </article>`;
 }
 
-function renderCart(session: Session | null, things: number): Html {
+function renderCart({ cart }: State, things: number): Html {
   let total = 0;
   const lines: Html[] = [];
-  for (const [id, quantity] of session?.cart ?? []) {
+  for (const [id, quantity] of Object.entries(cart)) {
     const product = productById.get(id);
     if (product === undefined) continue;
     total += product.cents * quantity;

@@ -2,6 +2,7 @@
  * Starts and ends the processes of the demo: shops and a balancer. Each is ended by its own process id.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
 import { delimiter } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,6 +30,9 @@ export interface Shop extends Running {
   readonly name: string;
 }
 
+/** Of the demo's stateless sessions, the same for all shops; nobody else needs to know it. */
+const secret = randomBytes(32).toString('base64url');
+
 /** Every process started here that still lives, so that an interrupt in the middle of a start leaves none. */
 const alive = new Set<() => Promise<void>>();
 let closed = false;
@@ -39,13 +43,13 @@ export async function stopAll(): Promise<void> {
   await Promise.all([...alive].map((stop) => stop()));
 }
 
-/** A shop process on `port`, 0 for any. Rejects when it does not come up. */
-export async function startShop(name: string, port: number): Promise<Shop> {
+/** A shop process on `port`, 0 for any, with these flags of `server.ts`. Rejects when it does not come up. */
+export async function startShop(name: string, port: number, flags: readonly string[] = []): Promise<Shop> {
   const script = fileURLToPath(new URL('server.ts', import.meta.url));
   const running = await launch(
     `shop ${name}`,
     process.execPath,
-    [script, '--name', name, '--port', String(port)],
+    [script, '--name', name, '--port', String(port), ...flags],
     () => {},
   );
   return { ...running, name };
@@ -72,7 +76,7 @@ async function launch(
   if (closed) throw new Error(`${what} was not started: everything is being stopped`);
   // The project's own Node and Bun come first, also when this was not started by npm.
   const bins = fileURLToPath(new URL('../../node_modules/.bin', import.meta.url));
-  const env = { ...process.env, PATH: `${bins}${delimiter}${process.env.PATH ?? ''}` };
+  const env = { ...process.env, SHOP_SECRET: secret, PATH: `${bins}${delimiter}${process.env.PATH ?? ''}` };
   const child = spawn(command, args, { env, stdio: ['ignore', 'ignore', 'pipe'] });
   const exited = new Promise<string>((resolve) => {
     child.on('error', (error) => resolve(error.message));

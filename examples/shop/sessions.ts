@@ -1,7 +1,8 @@
 /**
- * The shop's sessions, kept the way most small apps keep them: in a Map of this process. When the process
- * dies they are gone. The Map is bounded: the session used least recently makes room for a new one.
+ * What the shop keeps of a shopper, in a session of `limpet/session`: plain data. Where it lives (strategy sticky, local,
+ * shared or stateless) is one word of `server.ts`, and nothing here or in the pages knows it.
  */
+import type { Session } from '../../src/session/index.ts';
 
 /** Said once, on the next page. */
 export interface Notice {
@@ -9,74 +10,64 @@ export interface Notice {
   readonly text: string;
 }
 
-export interface Session {
-  /** 128 random bits, base64url; the value of the cookie. Changes at sign-in. */
-  id: string;
+export interface State {
   /** '' for a guest. */
   name: string;
   /** Product id to quantity, 1 to `maxQuantity`. */
-  readonly cart: Map<string, number>;
-  /** Requests of this session that this process answered. */
-  served: number;
+  cart: Record<string, number>;
   notice: Notice | null;
 }
 
 export const maxQuantity = 99;
 
-export class Sessions {
-  private readonly byId = new Map<string, Session>();
-  private readonly limit: number;
-  private readonly newId: () => string;
+/** What it holds now; a visitor of whom nothing is kept has an empty cart. Change it with `session.set`. */
+export function stateOf(session: Session): State {
+  const { name = '', cart = {}, notice = null } = session.data as Partial<State>;
+  return { name, cart, notice };
+}
 
-  constructor(limit: number, newId: () => string) {
+export function countThings({ cart }: Pick<State, 'cart'>): number {
+  return Object.values(cart).reduce((sum, quantity) => sum + quantity, 0);
+}
+
+/** What this process has seen of a session. */
+interface Seen {
+  served: number;
+  things: number;
+}
+
+/** For the strip and for `/healthz`: what this process saw last of the sessions it served, by id; bounded. */
+export class Sightings {
+  private readonly byId = new Map<string, Seen>();
+  private readonly limit: number;
+
+  constructor(limit: number) {
     this.limit = limit;
-    this.newId = newId;
   }
 
-  get size(): number {
+  get sessions(): number {
     return this.byId.size;
   }
 
-  /** Things in all carts of this process. */
   get things(): number {
     let sum = 0;
-    for (const session of this.byId.values()) sum += countThings(session);
+    for (const { things } of this.byId.values()) sum += things;
     return sum;
   }
 
-  /** The session of that id, now the one used last. An id we did not give out is never adopted (fixation). */
-  find(id: string): Session | undefined {
-    const session = this.byId.get(id);
-    if (session === undefined) return undefined;
-    this.byId.delete(id);
-    this.byId.set(id, session);
-    return session;
+  /** One request of it more, under the id that it had before (the same, or another one before sign-in). */
+  serve(session: Session, before: string): void {
+    const seen = this.byId.get(before) ?? { served: 0, things: 0 };
+    this.byId.delete(before);
+    if (session.ended) return;
+    seen.served += 1;
+    seen.things = countThings(stateOf(session));
+    this.byId.set(session.id, seen);
+    const [oldest] = this.byId.keys();
+    if (this.byId.size > this.limit && oldest !== undefined) this.byId.delete(oldest);
   }
 
-  create(): Session {
-    const session: Session = { id: this.newId(), name: '', cart: new Map(), served: 0, notice: null };
-    if (this.byId.size >= this.limit) {
-      const [oldest] = this.byId.keys();
-      if (oldest !== undefined) this.byId.delete(oldest);
-    }
-    this.byId.set(session.id, session);
-    return session;
+  servedOf({ id }: Session): number {
+    return this.byId.get(id)?.served ?? 0;
   }
-
-  /** A fresh id for the same session: one that was known before sign-in is worth nothing after it. */
-  rotate(session: Session): void {
-    this.byId.delete(session.id);
-    session.id = this.newId();
-    this.byId.set(session.id, session);
-  }
-
-  delete(session: Session): void {
-    this.byId.delete(session.id);
-  }
-}
-
-export function countThings(session: Session): number {
-  let sum = 0;
-  for (const quantity of session.cart.values()) sum += quantity;
-  return sum;
 }

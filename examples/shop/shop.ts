@@ -1,28 +1,30 @@
 /**
- * The shop as an HTTP server: sign-in, a cart, a check-out, and a way to kill the process. An ordinary app
- * that knows nothing of the balancer before it.
+ * The shop as an HTTP server: sign-in, a cart, a check-out, and a way to kill the process. An ordinary app with
+ * `limpet/session`; only the text of a few notices knows that there is a balancer before it.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+// In an app of its own: from 'limpet/session'.
+import { type Session, type SessionOptions, sessions } from '../../src/session/index.ts';
 import { renderPage } from './page.ts';
 import { formatPrice, productById } from './products.ts';
-import { countThings, maxQuantity, type Session, Sessions } from './sessions.ts';
+import { countThings, maxQuantity, Sightings, stateOf } from './sessions.ts';
 
 export interface ShopOptions {
   /** Shown on the page and sent as X-Served-By; lower case letters, digits and hyphens. */
   readonly name: string;
   readonly pid: number;
+  /** Where sessions live. */
+  readonly sessions: SessionOptions;
   readonly maxSessions: number;
-  /** 128 random bits, base64url. */
-  readonly newId: () => string;
   /** Ends the process, after a moment for the answer to `POST /kill` to leave. */
   readonly die: () => void;
 }
 
 const maxBody = 16 * 1024;
 const maxName = 40;
-const idForm = /^[A-Za-z0-9_-]{22}$/;
+export const cookieName = 'shop_sid';
 
 const assets = new Map(
   [['style.css', 'text/css; charset=utf-8'] as const, ['page.js', 'text/javascript; charset=utf-8'] as const].map(
@@ -46,120 +48,125 @@ const pageHeaders = {
 };
 
 /** What a form does to its session; answers where the browser goes next. */
-type Action = (session: Session, form: URLSearchParams, sessions: Sessions) => string;
+type Action = (session: Session, form: URLSearchParams) => string | Promise<string>;
 
 const actions: Readonly<Record<string, Action>> = {
-  '/sign-in': (session, form, sessions) => {
-    session.name = cleanName(form.get('name') ?? '') || 'nameless friend';
-    session.notice = { title: `Welcome, ${session.name}.`, text: 'Your cart is kept by the server named above.' };
-    sessions.rotate(session);
+  '/sign-in': async (session, form) => {
+    const name = cleanName(form.get('name') ?? '') || 'nameless friend';
+    // An id that was known before sign-in is worth nothing after it.
+    await session.regenerate();
+    session.set('name', name);
+    session.set('notice', { title: `Welcome, ${name}.`, text: 'Your session lives with the server named above.' });
     return '/';
   },
-  '/sign-out': (session, _form, sessions) => {
-    sessions.delete(session);
+  '/sign-out': async (session) => {
+    await session.destroy();
     return '/';
   },
   '/cart/add': (session, form) => {
     const product = productById.get(form.get('product') ?? '');
     if (product === undefined) return '/';
-    session.cart.set(product.id, Math.min((session.cart.get(product.id) ?? 0) + 1, maxQuantity));
+    const { cart } = stateOf(session);
+    session.set('cart', { ...cart, [product.id]: Math.min((cart[product.id] ?? 0) + 1, maxQuantity) });
     return `/#${product.id}`;
   },
   '/cart/set': (session, form) => {
     const product = productById.get(form.get('product') ?? '');
     const quantity = /^\d{1,4}$/.test(form.get('quantity') ?? '') ? Number(form.get('quantity')) : -1;
     if (product === undefined || quantity < 0) return '/#cart';
-    if (quantity === 0) session.cart.delete(product.id);
-    else session.cart.set(product.id, Math.min(quantity, maxQuantity));
+    const { [product.id]: _before, ...others } = stateOf(session).cart;
+    session.set('cart', quantity === 0 ? others : { ...others, [product.id]: Math.min(quantity, maxQuantity) });
     return '/#cart';
   },
   '/checkout': (session) => {
-    if (session.cart.size === 0) return '/#cart';
-    const cents = [...session.cart].reduce(
+    const { name, cart } = stateOf(session);
+    const things = countThings({ cart });
+    if (things === 0) return '/#cart';
+    const cents = Object.entries(cart).reduce(
       (sum, [id, quantity]) => sum + (productById.get(id)?.cents ?? 0) * quantity,
       0,
     );
-    const things = countThings(session);
-    session.notice = {
-      title: `Thank you${session.name === '' ? '' : `, ${session.name}`}!`,
+    session.set('notice', {
+      title: `Thank you${name === '' ? '' : `, ${name}`}!`,
       text: `${things} ${things === 1 ? 'thing' : 'things'} for ${formatPrice(cents)}, wrapped in seaweed. (Only pretending: this is a demo.)`,
-    };
-    session.cart.clear();
+    });
+    session.set('cart', {});
     return '/';
   },
 };
 
 /** Not listening yet. */
 export function createShop(options: ShopOptions): Server {
-  const sessions = new Sessions(options.maxSessions, options.newId);
+  const { name, pid, maxSessions } = options;
+  const app = sessions({
+    ...options.sessions,
+    cookie: { name: cookieName },
+    limits: { ...options.sessions.limits, sessions: maxSessions },
+  });
+  const sightings = new Sightings(maxSessions);
   const server = createServer((request, response) => {
-    response.setHeader('X-Served-By', options.name);
-    const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
-    if (request.method === 'POST') post(path, request, response);
-    else if (request.method === 'GET' || request.method === 'HEAD') get(path, request, response);
-    else refuse(response, 405, 'Only GET, HEAD and POST are known here.');
+    response.setHeader('X-Served-By', name);
+    serve(request, response).catch((error: unknown) => app.guard(request, response).refuse(error));
   });
   // Longer than a balancer keeps an idle connection, so that it is never us who closes one that is being reused.
   server.keepAliveTimeout = 75_000;
   server.requestTimeout = 30_000;
+  server.on('close', () => void app.close());
 
-  function get(path: string, request: IncomingMessage, response: ServerResponse): void {
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
+    if (request.method === 'POST') await post(path, request, response);
+    else if (request.method === 'GET' || request.method === 'HEAD') await get(path, request, response);
+    else refuse(response, 405, 'Only GET, HEAD and POST are known here.');
+  }
+
+  async function get(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const asset = assets.get(path);
     if (asset !== undefined) {
       response.writeHead(200, { 'Content-Type': asset.type, 'Cache-Control': 'public, max-age=31536000, immutable' });
       response.end(asset.body);
     } else if (path === '/') {
-      showPage(request, response);
+      showPage(request, response, await app.open(request, response));
     } else if (path === '/status') {
-      const { session } = recognise(request, sessions);
-      const { name, pid } = options;
-      sendJson(response, {
-        name,
-        pid,
-        served: session?.served ?? 0,
-        things: session === null ? 0 : countThings(session),
-      });
+      const session = await app.open(request, response);
+      const things = countThings(stateOf(session));
+      sendJson(response, { name, pid, served: sightings.servedOf(session), things });
     } else if (path === '/healthz') {
-      sendJson(response, { sessions: sessions.size, things: sessions.things });
+      sendJson(response, { sessions: sightings.sessions, things: sightings.things });
     } else {
       refuse(response, 404, 'There is nothing here but sand.');
     }
   }
 
-  function showPage(request: IncomingMessage, response: ServerResponse): void {
-    const { session, lost } = recognise(request, sessions);
-    if (session !== null) session.served += 1;
-    const notice = session?.notice ?? null;
-    if (session !== null) session.notice = null;
-    const body = renderPage({ server: options, session, lost, notice, assetVersion });
+  function showPage(request: IncomingMessage, response: ServerResponse, session: Session): void {
+    const state = stateOf(session);
+    if (state.notice !== null) session.delete('notice');
+    if (!session.isNew) sightings.serve(session, session.id);
+    // A cookie of ours, and no session to it: of an id that we did not give out, or that has died with its process.
+    const lost = session.isNew && (request.headers.cookie ?? '').includes(`${cookieName}=`);
+    const { survivesCrash, reason } = session;
+    const served = sightings.servedOf(session);
+    const body = renderPage({ server: { name, pid }, state, served, lost, reason, survivesCrash, assetVersion });
     response.writeHead(200, pageHeaders);
     response.end(body);
   }
 
-  function post(path: string, request: IncomingMessage, response: ServerResponse): void {
+  async function post(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const action = Object.hasOwn(actions, path) ? actions[path] : undefined;
-    if (action === undefined && path !== '/kill') refuse(response, 404, 'There is nothing here but sand.');
-    else if (!sameOrigin(request)) refuse(response, 403, 'This form came from another site.');
+    if (action === undefined && path !== '/kill') return refuse(response, 404, 'There is nothing here but sand.');
+    if (!sameOrigin(request)) return refuse(response, 403, 'This form came from another site.');
+    const form = await readForm(request);
+    if (form === 'too-large') refuse(response, 413, 'The form is larger than 16 KB.');
+    else if (form === 'wrong-type') refuse(response, 415, 'Forms are application/x-www-form-urlencoded.');
+    else if (action === undefined) kill(response);
     else {
-      readForm(request, (form) => {
-        if (form === 'too-large') refuse(response, 413, 'The form is larger than 16 KB.');
-        else if (form === 'wrong-type') refuse(response, 415, 'Forms are application/x-www-form-urlencoded.');
-        else if (action === undefined) kill(response);
-        else act(action, form, request, response);
-      });
+      const session = await app.open(request, response);
+      const { id } = session;
+      const location = await action(session, form);
+      sightings.serve(session, id);
+      response.writeHead(303, { Location: location, 'Cache-Control': 'no-store' });
+      response.end();
     }
-  }
-
-  function act(action: Action, form: URLSearchParams, request: IncomingMessage, response: ServerResponse): void {
-    const known = recognise(request, sessions).session;
-    const session = known ?? sessions.create();
-    const before = known?.id;
-    session.served += 1;
-    const location = action(session, form, sessions);
-    if (sessions.find(session.id) === undefined) setCookie(response, '', '; Max-Age=0');
-    else if (session.id !== before) setCookie(response, session.id, '');
-    response.writeHead(303, { Location: location, 'Cache-Control': 'no-store' });
-    response.end();
   }
 
   /** Answers, then dies as by `kill -9`. It stops listening first: the browser's next request must not come here. */
@@ -173,23 +180,6 @@ export function createShop(options: ShopOptions): Server {
   return server;
 }
 
-/** The session that the request's cookie names, if this process holds it. Same-named cookies are tried in turn. */
-function recognise(request: IncomingMessage, sessions: Sessions): { session: Session | null; lost: boolean } {
-  let lost = false;
-  for (const pair of (request.headers.cookie ?? '').split(';')) {
-    const [name, value] = pair.trim().split('=', 2);
-    if (name !== 'shop_sid' || value === undefined || !idForm.test(value)) continue;
-    const session = sessions.find(value);
-    if (session !== undefined) return { session, lost: false };
-    lost = true;
-  }
-  return { session: null, lost };
-}
-
-function setCookie(response: ServerResponse, value: string, more: string): void {
-  response.setHeader('Set-Cookie', `shop_sid=${value}; Path=/; HttpOnly; SameSite=Lax${more}`);
-}
-
 /** Browsers say where a form stood; with SameSite=Lax this is the second lock against forged forms. */
 function sameOrigin(request: IncomingMessage): boolean {
   const { origin, host } = request.headers;
@@ -199,20 +189,22 @@ function sameOrigin(request: IncomingMessage): boolean {
 
 type Form = URLSearchParams | 'too-large' | 'wrong-type';
 
-function readForm(request: IncomingMessage, done: (form: Form) => void): void {
+/** Rejects when the request breaks off. */
+function readForm(request: IncomingMessage): Promise<Form> {
   const type = (request.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase();
   const chunks: Buffer[] = [];
   let size = 0;
-  request.on('data', (chunk: Buffer) => {
-    const before = size;
-    size += chunk.length;
-    if (size <= maxBody) chunks.push(chunk);
-    else if (before <= maxBody) done('too-large');
-  });
-  request.on('end', () => {
-    if (size > maxBody) return;
-    if (size > 0 && type !== 'application/x-www-form-urlencoded') done('wrong-type');
-    else done(new URLSearchParams(Buffer.concat(chunks).toString('utf8')));
+  return new Promise((done, fail) => {
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size <= maxBody) chunks.push(chunk);
+      else done('too-large');
+    });
+    request.on('error', fail);
+    request.on('end', () => {
+      if (size > 0 && type !== 'application/x-www-form-urlencoded') done('wrong-type');
+      else done(new URLSearchParams(Buffer.concat(chunks).toString('utf8')));
+    });
   });
 }
 

@@ -10,6 +10,8 @@ export interface Visit {
   readonly epoch: number;
   readonly status: number;
   readonly body: string;
+  /** Until the last byte (ms). */
+  readonly time: number;
 }
 
 /** A request that is not answered in this time (ms) has failed. */
@@ -37,12 +39,22 @@ export class Shopper {
     return this.visits.at(-1);
   }
 
+  /** What it sends with each request. */
+  get cookieBytes(): number {
+    return this.cookie === '' ? 0 : `Cookie: ${this.cookie}`.length;
+  }
+
   async signIn(): Promise<void> {
     await this.submit('/sign-in', { name: this.name });
   }
 
   async add(product: string): Promise<void> {
     await this.submit('/cart/add', { product });
+  }
+
+  /** Presses the button that kills the server. */
+  async kill(): Promise<void> {
+    await this.send('POST', '/kill', '');
   }
 
   /** Things in the cart, as the page shows them. */
@@ -62,12 +74,18 @@ export class Shopper {
   }
 
   private async send(method: string, path: string, form: string): Promise<Visit> {
+    const begun = performance.now();
     const { status, headers, body } = await this.exchange(method, path, form);
+    const time = performance.now() - begun;
     for (const line of headers['set-cookie'] ?? []) this.keep(line);
     const epoch = Number(/;\s*epoch=(\d+)/.exec(String(headers['limpet-server'] ?? ''))?.[1] ?? 0);
-    const visit = { server: String(headers['x-served-by'] ?? 'nobody'), epoch, status, body };
+    const visit = { server: String(headers['x-served-by'] ?? 'nobody'), epoch, status, body, time };
     this.visits.push(visit);
     return visit;
+  }
+
+  private get cookie(): string {
+    return [...this.jar].map(([name, value]) => `${name}=${value}`).join('; ');
   }
 
   private keep(line: string): void {
@@ -82,7 +100,7 @@ export class Shopper {
     form: string,
   ): Promise<{ status: number; headers: IncomingHttpHeaders; body: string }> {
     return new Promise((resolve, reject) => {
-      const cookie = [...this.jar].map(([name, value]) => `${name}=${value}`).join('; ');
+      const { cookie } = this;
       const headers: Record<string, string> = cookie === '' ? {} : { Cookie: cookie };
       if (method === 'POST') headers['Content-Type'] = 'application/x-www-form-urlencoded';
       if (method === 'POST') headers['Content-Length'] = String(Buffer.byteLength(form));

@@ -19,12 +19,17 @@ export interface Stage extends AsyncDisposable {
 export const crowdSize = 30;
 export const thingsEach = 3;
 
-/** Prints the chapter's title and command, and starts its processes. */
-export async function openStage({ say, paint }: Teller, title: string, flags: readonly string[]): Promise<Stage> {
-  const shops = await Promise.all(shopNames.map((name) => startShop(name, 0)));
+/** Prints the chapter's title, if it has one of its own, and the command, and starts its processes. */
+export async function openStage(
+  { say, paint }: Teller,
+  title: string,
+  flags: readonly string[],
+  shopFlags: readonly string[] = ['--sessions', 'local'],
+): Promise<Stage> {
+  const shops = await Promise.all(shopNames.map((name) => startShop(name, 0, shopFlags)));
   const balancer = await startBalancer(shops, 0, flags, () => {});
-  say('');
-  say(paint('bold', title));
+  if (title !== '') say('');
+  if (title !== '') say(paint('bold', title));
   say(paint('dim', `   limpet ${shops.map((shop) => shop.port).join(' ')} ${flags.join(' ')}`));
   const dispose = async () => {
     await balancer.stop();
@@ -52,9 +57,15 @@ export function drawShares(
   shops: readonly Shop[],
   shoppers: readonly Shopper[],
 ): Map<string, number> {
+  const counts = countLast(shops, shoppers);
+  for (const [name, count] of counts) say(bar(paint, name, count, plural(count, 'shopper')));
+  return counts;
+}
+
+/** How many shoppers met each server last. */
+export function countLast(shops: readonly Shop[], shoppers: readonly Shopper[]): Map<string, number> {
   const counts = new Map(shops.map((shop) => [shop.name, 0]));
   for (const { last } of shoppers) if (last !== undefined) counts.set(last.server, (counts.get(last.server) ?? 0) + 1);
-  for (const [name, count] of counts) say(bar(paint, name, count, plural(count, 'shopper')));
   return counts;
 }
 

@@ -10,7 +10,7 @@ import { tour } from './tour.ts';
 const help = `npm start [-- options]
 
   --port PORT   where the balancer listens (default 8080, or the next free port)
-  --tour        four chapters in the terminal, with real requests; exit code 0 when all findings held
+  --tour        five chapters in the terminal, with real requests; exit code 0 when all findings held
   --help        this text`;
 
 const restartDelay = 3_000;
@@ -33,7 +33,7 @@ async function mind(shop: Shop): Promise<void> {
   const name = paintServer(paint, shop.name);
   const how = await shop.exited;
   if (stopping) return;
-  say(`${name} (pid ${shop.pid}) is dead: ${how}. The carts in its memory are gone. Back in ${restartDelay / 1000} s.`);
+  say(`${name} (pid ${shop.pid}) is dead: ${how}. Its sessions go on elsewhere. Back in ${restartDelay / 1000} s.`);
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, restartDelay));
     if (stopping) return;
@@ -66,7 +66,7 @@ async function serve(wish: string | undefined): Promise<void> {
       return startShop(name, (await isFree(preferred)) ? preferred : 0);
     }),
   );
-  const flags = ['--affinity', 'cookie', '--health', '/healthz', '--identify'];
+  const flags = ['--affinity', 'cookie', '--sessions', 'memory', '--health', '/healthz', '--identify'];
   const balancer = await startBalancer(shops, port, flags, (line) => {
     if (!stopping) say(paint('dim', line));
   });
@@ -83,7 +83,7 @@ Try this
   1. Fill a cart. The strip at the top names your server: it stays the same, request after request.
   2. Open a private window: another shopper, likely another server.
   3. Kill this server. You are rebound to another one, once, and the epoch goes up by one.
-     The cart is lost: it lived only in the memory of the process that died.
+     The cart is still there: the balancer had a copy of every change before your browser saw it.
 
 The story in the terminal: npm start -- --tour        Ctrl-C stops everything.
 `);

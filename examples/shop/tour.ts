@@ -1,10 +1,27 @@
 /**
- * `npm start -- --tour`: the story of session affinity in four chapters, told with real requests. Each chapter
- * starts three shops and a balancer of its own, and ends in a finding computed from what was measured.
+ * `npm start -- --tour`: the story of session affinity in five chapters, told with real requests. Each chapter
+ * starts three shops and a balancer of its own, and ends in a finding computed from what was measured. In the first
+ * four the shops keep their carts where most apps do, in the memory of one process (strategy local).
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Strategy } from '../../src/session/index.ts';
+import type { Shop } from './processes.ts';
 import { products } from './products.ts';
 import { Shopper } from './shopper.ts';
-import { ask, bar, crowd, crowdSize, drawShares, openStage, plural, type Teller, thingsEach } from './stage.ts';
+import {
+  ask,
+  bar,
+  countLast,
+  crowd,
+  crowdSize,
+  drawShares,
+  openStage,
+  plural,
+  type Teller,
+  thingsEach,
+} from './stage.ts';
 import { paintServer } from './terminal.ts';
 
 interface Finding {
@@ -15,15 +32,16 @@ interface Finding {
   readonly expected: string;
 }
 
-/** Tells all four chapters; true when every finding held. */
+/** Tells all chapters; true when every finding held. */
 export async function tour(teller: Teller): Promise<boolean> {
   const { say, paint } = teller;
   say('');
-  say(paint('bold', 'Limpet: a tour in four chapters'));
-  say('Three shops keep their carts in process memory; a balancer stands before them.');
+  say(paint('bold', 'Limpet: a tour in five chapters'));
+  say('Three shops keep carts; a balancer stands before them. A word says where the carts live.');
   say('Every number below was measured just now, with real requests.');
   const findings: Finding[] = [];
-  for (const chapter of [roundRobin, sourceAddress, cookie, killedServer]) findings.push(await chapter(teller));
+  for (const chapter of [roundRobin, sourceAddress, cookie, killedServer, strategies])
+    findings.push(await chapter(teller));
 
   say('');
   say(paint('bold', 'Findings'));
@@ -33,7 +51,7 @@ export async function tour(teller: Teller): Promise<boolean> {
   });
   const wrong = findings.filter((finding) => !finding.held).length;
   say('');
-  say(wrong === 0 ? 'All four held.' : paint('red', `${wrong} of ${findings.length} did not hold.`));
+  say(wrong === 0 ? 'All five held.' : paint('red', `${wrong} of ${findings.length} did not hold.`));
   return wrong === 0;
 }
 
@@ -111,9 +129,7 @@ async function killedServer(teller: Teller): Promise<Finding> {
   await using stage = await openStage(teller, '4. A server dies', flags);
   const { shoppers } = await crowd(stage.balancer.url);
   const counts = drawShares(teller, stage.shops, shoppers);
-  const victim = stage.shops.reduce((most, shop) =>
-    (counts.get(shop.name) ?? 0) > (counts.get(most.name) ?? 0) ? shop : most,
-  );
+  const victim = busiestOf(stage.shops, counts);
   const homes = new Map(shoppers.map((shopper) => [shopper, shopper.last]));
   const memory = await ask(victim);
   victim.kill();
@@ -161,7 +177,7 @@ async function killedServer(teller: Teller): Promise<Finding> {
   teller.say(
     `   Lost: ${lost} carts with ${plural(memory.things, 'thing')}. They lived only in the memory of ${victim.name};`,
   );
-  teller.say('   keeping a session through a crash takes a copy outside the server: the session library.');
+  teller.say('   keeping a session through a crash takes a copy outside the server: see the next chapter.');
   return {
     held:
       struck.length > 0 &&
@@ -172,4 +188,87 @@ async function killedServer(teller: Teller): Promise<Finding> {
     text: `Kill -9 of ${victim.name}: ${rebound.length} of its ${struck.length} shoppers rebound once (epoch ${epochs}), ${untouched.length} of ${others.length} others untouched, ${failed} requests failed, ${lost} carts lost: they lived only there.`,
     expected: 'each of its shoppers rebound once to the next epoch, nobody else moved, no request failed',
   };
+}
+
+/** What became of a crowd whose busiest server was killed, with its carts kept in one of the four ways. */
+interface Survival {
+  readonly strategy: Strategy;
+  /** Shoppers whom the killed server had answered last, and how many of them had their whole cart afterwards. */
+  readonly struck: number;
+  readonly kept: number;
+  readonly failed: number;
+  /** Of one shopper alone: median time of a page (ms), and what the browser sends with each request (bytes). */
+  readonly pageTime: number;
+  readonly cookieBytes: number;
+}
+
+const dies: Readonly<Record<Strategy, boolean>> = { sticky: false, local: true, shared: false, stateless: false };
+const places: Readonly<Record<Strategy, string>> = {
+  sticky: "one server's memory, each change copied to the balancer",
+  local: "one server's memory",
+  shared: 'a store that every request asks (lmdb)',
+  stateless: "the browser's cookie, encrypted",
+};
+
+async function strategies(teller: Teller): Promise<Finding> {
+  const { say, paint } = teller;
+  say('');
+  say(paint('bold', '5. The same shop, the same death, four places for a cart'));
+  const survivals: Survival[] = [];
+  for (const strategy of ['sticky', 'local', 'shared', 'stateless'] as const) {
+    survivals.push(await survive(teller, strategy));
+  }
+  say('');
+  say(paint('dim', '   strategy    carts kept   failed   page, median   cookies sent'));
+  for (const { strategy, struck, kept, failed, pageTime, cookieBytes } of survivals) {
+    const carts = `${kept} of ${struck}`.padStart(10);
+    const numbers = `${String(failed).padStart(9)}${`${pageTime.toFixed(1)} ms`.padStart(15)}${`${cookieBytes} B`.padStart(15)}`;
+    say(`   ${strategy.padEnd(12)}${paint(kept === struck ? 'green' : 'red', carts)}${numbers}   ${places[strategy]}`);
+  }
+  const right = survivals.filter(
+    ({ strategy, struck, kept, failed }) => struck > 0 && failed === 0 && kept === (dies[strategy] ? 0 : struck),
+  );
+  const told = survivals.map(({ strategy, struck, kept }) => `${strategy} ${kept} of ${struck}`).join(', ');
+  return {
+    held: right.length === survivals.length,
+    text: `The busiest server killed with -9, carts of its shoppers that were whole afterwards: ${told}.`,
+    expected: 'all of sticky, shared and stateless, none of local, and no request failed',
+  };
+}
+
+async function survive(teller: Teller, strategy: Strategy): Promise<Survival> {
+  const folder = mkdtempSync(join(tmpdir(), 'limpet-tour-'));
+  const anywhere = ['--affinity', 'none', '--balance', 'round-robin'];
+  const home = ['--affinity', 'cookie', '--balance', 'round-robin'];
+  const flags = { sticky: [...home, '--sessions', 'memory'], local: home, shared: anywhere, stateless: anywhere };
+  const shopFlags = ['--sessions', strategy, ...(strategy === 'shared' ? ['--store', `lmdb:${folder}`] : [])];
+  try {
+    await using stage = await openStage(teller, '', flags[strategy], shopFlags);
+    const { shoppers } = await crowd(stage.balancer.url);
+    const victim = busiestOf(stage.shops, countLast(stage.shops, shoppers));
+    const struck = shoppers.filter(({ last }) => last?.server === victim.name);
+    const [one] = shoppers;
+    for (let looks = 0; looks < 50; looks++) await one!.look();
+    const times = one!.visits.slice(-50).map(({ time }) => time);
+    for (const shopper of shoppers) shopper.visits.length = 0;
+    victim.kill();
+    await victim.exited;
+    const found = new Map(await Promise.all(shoppers.map(async (shopper) => [shopper, await shopper.look()] as const)));
+    for (const shopper of shoppers) shopper.leave();
+    const visits = shoppers.flatMap((shopper) => shopper.visits);
+    return {
+      strategy,
+      struck: struck.length,
+      kept: struck.filter((shopper) => found.get(shopper) === thingsEach).length,
+      failed: visits.filter(({ status }) => status >= 400).length,
+      pageTime: times.toSorted((a, b) => a - b)[25]!,
+      cookieBytes: Math.max(...shoppers.map((shopper) => shopper.cookieBytes)),
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function busiestOf(shops: readonly Shop[], counts: ReadonlyMap<string, number>): Shop {
+  return shops.reduce((most, shop) => ((counts.get(shop.name) ?? 0) > (counts.get(most.name) ?? 0) ? shop : most));
 }

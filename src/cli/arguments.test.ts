@@ -24,7 +24,8 @@ describe('servers', () => {
   });
 
   test('with every flag, before and behind them', () => {
-    const flags = '--affinity source-ip --balance maglev --health /healthz --log json --log-level debug --identify';
+    const flags =
+      '--affinity source-ip --balance maglev --health /healthz --sessions lmdb:./data --log json --log-level debug --identify';
     expect(parse(`--listen :80 -l [::1]:80 3001 ${flags}`)).toEqual({
       kind: 'servers',
       config: {
@@ -37,6 +38,7 @@ describe('servers', () => {
             health: { path: '/healthz' },
           },
         },
+        sessions: { store: 'lmdb:./data' },
         log: { access: 'json', level: 'debug' },
         identify: true,
       },
@@ -112,6 +114,8 @@ describe('mistakes', () => {
     ['3001 --listen 8080', 'Expected an address such as 127.0.0.1:8080'],
     ['3001 --balance best', 'Allowed choices are round-robin, least-requests'],
     ['3001 --health healthz', 'Expected a path such as /healthz.'],
+    ['3001 --sessions mysql://x', 'Expected memory or memory:256mb, lmdb:'],
+    ['--config a.yaml --sessions memory', '--sessions goes with servers; with --config the file says it'],
     ['3001 --config a.yaml', 'give servers or --config, not both'],
     ['--config a.yaml --listen :80', '--listen goes with servers; with --config the file says it'],
     ['--health /x', '--health needs servers, such as: limpet 3001 3002 --health /x'],

@@ -6,6 +6,7 @@ import { affinityFlagFlaw, affinityOfFlags } from '../config/affinity-flag.ts';
 import { defaultListen } from '../config/defaults.ts';
 import { balanceNames, type LogOptions } from '../config/options.ts';
 import type { Config } from '../config/schema.ts';
+import { parseStore, storeForm } from '../config/sessions-schema.ts';
 import { parseDuration } from '../config/units.ts';
 import { countOfWorkers, mostWorkers } from '../config/workers.ts';
 import { type ImportKind, importKinds } from '../import/imported.ts';
@@ -64,6 +65,7 @@ interface Flags extends Overrides {
   readonly affinity?: readonly string[];
   readonly balance?: (typeof balanceNames)[number];
   readonly health?: string;
+  readonly sessions?: string;
   readonly config?: string;
 }
 
@@ -73,6 +75,7 @@ Examples:
   limpet --listen :8080 app1:3000 app2:3000 --health /healthz
   limpet 3001 3002 --affinity source-ip --balance round-robin
   limpet --listen :8080 --affinity learn:JSESSIONID app1:8080 app2:8080
+  limpet 3001 3002 --sessions lmdb:./data with servers that use limpet/session: nothing is lost with one of them
   limpet --config limpet.yaml             or limpet.config.ts
   limpet check -c limpet.yaml             tells what is wrong with it, and starts nothing
   limpet explain -c limpet.yaml --request request.txt
@@ -130,6 +133,11 @@ function buildProgram(version: string, found: (asked: Asked) => void): Command {
       affinityKind,
     )
     .addOption(choice('--balance <policy>', 'where new sessions go', balanceNames, 'least-requests'))
+    .option(
+      '--sessions <store>',
+      'keep a copy of each session for the day its server dies: memory, lmdb:FOLDER or redis://HOST:PORT (default: none)',
+      storeAddress,
+    )
     .option('--health <path>', 'check the servers with GET path every 2s (default: no checks)', healthPath)
     .option('--workers <number>', 'threads, or auto (default: auto, one for each core)', workerCount)
     .option('-c, --config <file>', 'YAML, or a module with a default export')
@@ -257,8 +265,10 @@ function conflictOf(servers: readonly string[], flags: Flags): string | undefine
     const { affinity = [] } = flags;
     return affinity.length > 1 && affinity.includes('none') ? 'give --affinity none alone' : undefined;
   }
-  const { listen, affinity, balance, health } = flags;
-  const stray = Object.entries({ listen, affinity, balance, health }).find(([, value]) => value !== undefined)?.[0];
+  const { listen, affinity, balance, health, sessions } = flags;
+  const stray = Object.entries({ listen, affinity, balance, health, sessions }).find(
+    ([, value]) => value !== undefined,
+  )?.[0];
   if (stray === undefined) return undefined;
   return flags.config === undefined
     ? `--${stray} needs servers, such as: limpet 3001 3002 --${stray} ${[flags[stray as keyof Flags]].flat().join(` --${stray} `)}`
@@ -267,7 +277,7 @@ function conflictOf(servers: readonly string[], flags: Flags): string | undefine
 
 function configOf(
   servers: readonly string[],
-  { listen = [defaultListen], affinity, balance, health, workers, ...rest }: Flags,
+  { listen = [defaultListen], affinity, balance, health, sessions, workers, ...rest }: Flags,
 ): Config {
   return {
     listeners: listen.map((address) => ({ address })),
@@ -279,6 +289,7 @@ function configOf(
         health: health === undefined ? undefined : { path: health },
       },
     },
+    sessions: sessions === undefined ? undefined : { store: sessions },
     workers,
     log: { access: rest.log, level: rest.logLevel },
     identify: rest.identify,
@@ -297,6 +308,11 @@ function affinityKind(text: string, before: readonly string[] = []): string[] {
   const expected = affinityFlagFlaw(text);
   if (expected !== null) throw new InvalidArgumentError(`Expected ${expected}.`);
   return [...before, text];
+}
+
+function storeAddress(text: string): string {
+  if (parseStore(text) === null) throw new InvalidArgumentError(`Expected ${storeForm}.`);
+  return text;
 }
 
 function workerCount(text: string): number {

@@ -9,13 +9,18 @@ import { formatDuration, formatSize } from './units.ts';
 
 const { sessions, admin } = defaults;
 
-const storeForm =
+export const storeForm =
   'memory or memory:256mb, lmdb: with a folder such as lmdb:./data, redis://host:port, rediss://..., redis+sentinel://host:port,host:port/name or redis+cluster://host:port,host:port';
 
 const storePattern =
   /^(?:memory(?::[1-9]\d{0,5}(?:kb|mb|gb))?|lmdb:[^\0]+|rediss?:\/\/[^\s]+|redis\+sentinel:\/\/[^\s/]+\/[^\s/]+|redis\+cluster:\/\/[^\s/]+)$/i;
 
-const store = text('store', storeForm, (written) => (storePattern.test(written) ? written : null));
+/** The address itself; null when it is none. */
+export function parseStore(written: string): string | null {
+  return storePattern.test(written) ? written : null;
+}
+
+const store = text('store', storeForm, parseStore);
 
 /** Taken as it stands, in UTF-8: servers in any language have to read it alike. */
 export const shortestSecret = 32;
