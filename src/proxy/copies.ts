@@ -203,9 +203,11 @@ export class Copies {
         const { copy } = found;
         // The owner of an epoch that the client has not heard of is the store's; of its own epoch it is the token's.
         const server = fleet.find(copy.epoch === epoch && owner !== 0 ? owner : copy.owner);
+        table.vouch(asked, copy.epoch, server?.slot ?? fleet.slot, copy.version, now(), this.entry);
         this.record(asked, server?.slot ?? fleet.slot, copy.epoch, copy.version);
       } else if (found !== null) {
         // Of a token that has seen more than the store: nothing there counts.
+        table.vouch(asked, epoch, 0, 0, now(), this.entry);
         const server = fleet.find(owner);
         if (server !== undefined) this.record(asked, server.slot, epoch, 0);
       }

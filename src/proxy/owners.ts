@@ -69,6 +69,11 @@ export class Owners {
     session.unknown = false;
     if (look === 'ended') return this.estrange(session);
     const named = session.kind === 'token' ? this.fleet.find(session.owner) : null;
+    // What was read from a file may be older than the store.
+    if (look === 'live' && entry.unsure && !session.asked && !session.alone) {
+      session.unknown = true;
+      return named;
+    }
     if (look !== 'live') {
       session.unknown = true;
       return named;

@@ -16,6 +16,7 @@ import {
   record,
   serverMask,
   tombstone,
+  unsure,
   used,
 } from './layout.ts';
 import type { Fingerprint, Pages } from './pages.ts';
@@ -46,11 +47,13 @@ export class Entry {
   version = 0;
   /** The store may not know its owner yet. */
   claiming = false;
+  /** It was read from a file, and the store has not been asked since. */
+  unsure = false;
 
   clear(): void {
     this.server = this.epoch = this.born = this.seen = this.expires = this.inflight = this.lifetime = 0;
     this.version = 0;
-    this.proved = this.copied = this.claiming = false;
+    this.proved = this.copied = this.claiming = this.unsure = false;
   }
 }
 
@@ -84,6 +87,7 @@ export class Records {
     out.seen = pages.load(at, record.seen);
     out.copied = (state & copied) !== 0;
     out.claiming = (state & claiming) !== 0;
+    out.unsure = (state & unsure) !== 0;
     const expires = pages.load(at, record.expires);
     out.expires = out.copied ? 0 : expires;
     out.version = out.copied ? expires : 0;

@@ -174,6 +174,8 @@ async function restore(handle: FileHandle, start: number, end: number, names: Na
   const key = { hi: 0, lo: 0 };
   const entry = new Entry();
   const sameCopies = into.copies === null || names.copies === into.copies;
+  // Where copies outlive the process, their store has seen what came after the file, and what others have done since.
+  const mayBeOld = names.copies !== '' && names.copies === into.copies;
   let restored = 0;
   for (let at = start; at < end; ) {
     const bytes = await readAt(handle, at, Math.min(end - at, sliceSessions * savedBytes));
@@ -196,6 +198,7 @@ async function restore(handle: FileHandle, start: number, end: number, names: Na
       entry.expires = hasVersion ? 0 : expires;
       entry.proved = (state & proved) !== 0;
       entry.claiming = (state & claiming) !== 0;
+      entry.unsure = mayBeOld && entry.server !== 0;
       if (table.restore(key, entry, now)) restored++;
     }
     at += bytes.length;

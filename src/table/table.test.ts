@@ -7,6 +7,7 @@ import { Entry, SessionTable } from './table.ts';
 const idle = 100;
 const absolute = 1000;
 const tombstoneTime = 50;
+const now = 1_800_000_000;
 const out = new Entry();
 
 function small(capacity = 80, servers = 9): SessionTable {
@@ -32,7 +33,7 @@ interface Model {
   claiming: boolean;
 }
 
-const plain = { expires: 0, inflight: 0, proved: false, copied: false, version: 0, claiming: false };
+const plain = { expires: 0, inflight: 0, proved: false, copied: false, version: 0, claiming: false, unsure: false };
 
 function lookOf(model: Model | undefined, now: number): string {
   if (model === undefined) return 'none';
@@ -428,4 +429,28 @@ test('a server number or lifetime that is not there is refused and locks nothing
   expect(() => table.bind(keyOf(1), 1, 1, out, 1)).toThrow(RangeError);
   expect(table.bind(keyOf(1), 1, 1, out)).toBe('bound');
   expect(() => SessionTable.attach(new SharedArrayBuffer(8192), 1)).toThrow('no session table');
+});
+
+test('what was read from a file is unsure until the store has been asked', () => {
+  const table = SessionTable.create({ capacity: 100 });
+  const saved = new Entry();
+  Object.assign(saved, { server: 1, epoch: 2, born: now, seen: now, copied: true, version: 5, unsure: true });
+  const look = (n: number) => {
+    expect(table.find({ hi: n, lo: n }, now, out)).toBe('live');
+    const { server, epoch, version, unsure } = out;
+    return { server, epoch, version, unsure };
+  };
+  for (let n = 1; n <= 3; n++) table.restore({ hi: n, lo: n }, saved, now);
+  expect(look(1)).toEqual({ server: 1, epoch: 2, version: 5, unsure: true });
+  table.vouch({ hi: 1, lo: 1 }, 4, 2, 9, now, out);
+  expect(look(1)).toEqual({ server: 2, epoch: 4, version: 9, unsure: false });
+  expect([table.count(1), table.count(2)]).toEqual([2, 1]);
+  // Nothing is there: the file's owner keeps it, and there is no copy.
+  table.vouch({ hi: 2, lo: 2 }, 2, 0, 0, now, out);
+  expect(look(2)).toEqual({ server: 1, epoch: 2, version: 0, unsure: false });
+  // What is known is not taken back by an answer that comes late.
+  table.vouch({ hi: 1, lo: 1 }, 3, 1, 7, now, out);
+  expect(look(1)).toEqual({ server: 2, epoch: 4, version: 9, unsure: false });
+  expect(table.end({ hi: 3, lo: 3 }, now)).toBe(true);
+  expect(table.find({ hi: 3, lo: 3 }, now, out)).toBe('ended');
 });

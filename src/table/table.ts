@@ -22,6 +22,7 @@ import {
   serverMask,
   tableBytes,
   tombstone,
+  unsure,
   version,
 } from './layout.ts';
 import { type Fingerprint, Pages } from './pages.ts';
@@ -272,6 +273,26 @@ export class SessionTable {
   }
 
   /**
+   * What the store says of a session that was read from a file (`Entry.unsure`): its owner, or `server` 0 when the store
+   * knows nothing, which leaves the file's; and the version of its copy, 0 for none. Of any other session nothing changes.
+   */
+  vouch(key: Fingerprint, epoch: number, server: number, version: number, now: number, out: Entry): void {
+    this.check(server === 0 ? 1 : server, 0);
+    const { pages, records } = this;
+    const page = pages.pageOf(key);
+    pages.lock(page);
+    const at = pages.probe(page, key);
+    if (records.read(at, now, out) === 'live' && out.unsure) {
+      if (server !== 0 && (out.server !== server || out.epoch !== epoch))
+        this.handOver(at, epoch, server, now, out, false);
+      if (version > 0) records.copy(at, version);
+      else if (out.copied) records.uncopy(at);
+      pages.set(at, record.state, pages.get(at, record.state) & ~(unsure | claiming));
+    }
+    pages.unlock(page);
+  }
+
+  /**
    * `find` for an exchange that begins: if the session is live, it was seen, it has come back, and one more exchange of
    * it runs, as `out` says then; `leave` when that is over. Not live: nothing has changed, and there is nothing to leave.
    */
@@ -343,7 +364,7 @@ export class SessionTable {
     const live = records.look(at, now) === 'live';
     if (live) {
       const state = pages.get(at, record.state);
-      pages.set(at, record.state, (state & ~(serverMask | claiming)) | tombstone);
+      pages.set(at, record.state, (state & ~(serverMask | claiming | unsure)) | tombstone);
       if ((state & copied) !== 0) records.uncopy(at);
       pages.set(at, record.seen, now);
       pages.set(at, record.inflight, 0);
@@ -418,6 +439,7 @@ export class SessionTable {
       (entry.proved ? proved : 0) |
       (entry.copied ? copied : 0) |
       (entry.claiming ? claiming : 0) |
+      (entry.unsure ? unsure : 0) |
       (entry.lifetime << lifetimeShift) |
       owner;
     const expires = entry.copied ? entry.version : entry.expires;
