@@ -15,6 +15,15 @@ export type Verdict = 'none' | 'valid' | 'invalid' | 'idle' | 'old';
  */
 export type SessionKind = 'token' | 'key' | 'hash' | 'fixed';
 
+/** A session's state as the store has it. */
+export interface Carried {
+  readonly epoch: number;
+  readonly version: number;
+  readonly data: Uint8Array;
+  /** Unix ms. */
+  readonly expires: number;
+}
+
 /** What an affinity found out about one exchange; reused, so `clear` before each request. */
 export class Session {
   /** Who recognised it, or will bind it as new; null: no affinity on this route. */
@@ -61,6 +70,8 @@ export class Session {
   asked = false;
   /** The store failed, and this exchange goes on without it. */
   alone = false;
+  /** The copy that came with the claim: its new owner gets it with this request, and need not ask for it. */
+  carried: Carried | null = null;
   /** The client has to be told now, or the session is lost to it. */
   owed = false;
   /** At a server that is not its owner, which must not take it for its own. */
@@ -83,6 +94,7 @@ export class Session {
     this.entered = false;
     this.reason = 'new';
     this.version = 0;
+    this.carried = null;
     this.claiming = this.unknown = this.asked = this.alone = this.owed = this.lent = false;
   }
 

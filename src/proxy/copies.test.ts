@@ -20,7 +20,7 @@ const nothing: SessionWord = { put: null, ended: 0, rotate: '' };
 function stage(change: Partial<CopySettings> = {}, failing = false) {
   const table = SessionTable.create({ capacity: 1000 });
   table.setLifetime(1, { idle: 600, absolute: 0 });
-  const store = new MemoryStore({ tombstoneTime: 1000, stateBytes: 100, maxBytes: 2 ** 20 }, () => seconds * 1000);
+  const store = new MemoryStore({ tombstoneTime: 1000, stateBytes: 5000, maxBytes: 2 ** 20 }, () => seconds * 1000);
   const broken = () => Promise.reject(new StoreError('unavailable', 'down'));
   const counters = new Counters();
   const load = new Load(Load.create(4, 1), 4, 0);
@@ -179,6 +179,32 @@ describe('a new owner', () => {
     expect(look(first)).toEqual({ server: 2, epoch: 2, version: 4, claiming: false });
     const found = await store.read({ pool: 'shop', id: idOf(first) });
     expect(found).toMatchObject({ state: 'live', copy: { epoch: 2, owner: b.id, version: 4 } });
+  });
+
+  test('gets the state with the claim, as long as nothing newer was put', async () => {
+    const { worker, a, b } = stage();
+    const { copies, owners } = worker();
+    await keep(copies, sessionOf(), a, putOf(4));
+    const carried = async (session: Session, server: Server) => {
+      owners.find(session, seconds);
+      owners.claim(session, server, seconds);
+      return new Promise<Session['carried']>((done) => copies.claim(session, server, (_, state) => done(state)));
+    };
+    const line = (session: Session, server: Server) => {
+      const { bytes, length } = copies.writeLine(session, server);
+      return bytes.toString('latin1', 0, length);
+    };
+    const session = sessionOf({ recognised: true, owner: a.id });
+    session.carried = await carried(session, b);
+    expect(session.carried).toMatchObject({ epoch: 2, version: 4 });
+    owners.find(session, seconds);
+    expect(line(session, b)).toMatch(/; version=4; .*; ttl=60; data=djQ\r\n$/);
+    // Another exchange was there first.
+    await keep(copies, sessionOf({ recognised: true, owner: b.id, epoch: 2 }), b, putOf(5, 2));
+    expect(line(session, b)).not.toContain('data=');
+    const large = { put: { epoch: 2, version: 6, ttl: 60, by: 'p', data: Buffer.alloc(4000) }, ended: 0, rotate: '' };
+    await keep(copies, sessionOf({ recognised: true, owner: b.id, epoch: 2 }), b, large);
+    expect(await carried(sessionOf({ recognised: true, owner: b.id, epoch: 2 }), a)).toBe(null);
   });
 
   test('is whom the store says when another balancer was faster', async () => {

@@ -3,7 +3,7 @@
  * store is told of each new owner before that one gets a request. Whatever the store answers, the table learns it here, even
  * when the exchange that asked is gone by then.
  */
-import type { Session } from '../affinity/affinity.ts';
+import type { Carried, Session } from '../affinity/affinity.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
 import type { SessionPut, SessionWord } from '../http/session-headers.ts';
@@ -86,8 +86,18 @@ export class Copies {
 
   writeLine(session: Session, server: Server): SessionLine {
     if (session.reason === 'new' && session.recognised && !session.fresh) session.reason = 'held';
+    if (session.carried !== null && !this.isLatest(session, session.carried)) session.carried = null;
     this.line.fill(session, server.slot, this.parts.store.incarnation, this.parts.now());
     return this.line;
+  }
+
+  /** Others may have been faster at its new owner: a process that is started anew there must not begin with what was before. */
+  private isLatest({ sid0, sid1 }: Session, { epoch, version }: Carried): boolean {
+    const { table, now } = this.parts;
+    const { entry } = this;
+    return (
+      table.find({ hi: sid0, lo: sid1 }, now(), entry) === 'live' && entry.epoch === epoch && entry.version === version
+    );
   }
 
   /**
@@ -178,16 +188,17 @@ export class Copies {
 
   /**
    * The store is told that `server` owns the session from its epoch on. `done`: the table knows what came of it, look again;
-   * false: the store has failed.
+   * false: the store has failed. With its copy, when that is small enough to go along with the request.
    */
-  claim(session: Session, server: Server, done: (answered: boolean) => void): void {
+  claim(session: Session, server: Server, done: (answered: boolean, carried: Carried | null) => void): void {
     const { store, counters } = this.parts;
     const asked = this.ask(session);
     const { epoch } = session;
     this.try(store.claim(asked.key, epoch - 1, server.id, this.settings.claimTime)).then((result) => {
       if (result === null) counters.add(counter.claims_failed);
       else this.learnClaim(asked, server, epoch, result);
-      done(result !== null);
+      const copy = result?.state === 'claimed' ? result.copy : null;
+      done(result !== null, copy !== null && copy.version > 0 && copy.data.length <= mostCarried ? copy : null);
     });
   }
 
@@ -350,6 +361,8 @@ function putOf({ epoch, version, ttl, by, data }: SessionPut, owner: number): Pu
   return { owner, epoch, version, by, data: data ?? noData, ttl: ttl * 1000 };
 }
 
+/** Bytes of a state that may go along with a request: some servers take no header above 8 KiB. */
+const mostCarried = 3072;
 const noData = Buffer.alloc(0);
 const kept: Told = { verdict: 'kept', epoch: 0 };
 

@@ -10,7 +10,7 @@
  *
  * Reused from request to request; `begin` sets every field.
  */
-import { type Affinity, Session } from '../affinity/affinity.ts';
+import { type Affinity, type Carried, Session } from '../affinity/affinity.ts';
 import { balancerFaults, type Fault, requestFaults, serverFaults } from '../errors.ts';
 import { type Verdict, verdict } from '../failover/verdict.ts';
 import type { Server } from '../fleet/server.ts';
@@ -191,8 +191,10 @@ export class Exchange implements DeadlineOwner, Recipient {
     this.enter('claiming', copies.settings.timeout);
     this.body.pause();
     const turn = ++this.turn;
-    const onAnswer = (answered: boolean): void => {
-      if (this.turn === turn) this.onAnswer(answered);
+    const onAnswer = (answered: boolean, carried: Carried | null = null): void => {
+      if (this.turn !== turn) return;
+      session.carried = carried;
+      this.onAnswer(answered);
     };
     if (placement.asks === 'session') copies.look(session, onAnswer);
     else copies.claim(session, placement.server!, onAnswer);

@@ -56,3 +56,29 @@ test('is signed over all before it, anew when anything has changed', () => {
   check(2, 'b', 6060);
   expect(seen.size).toBe(7);
 });
+
+test('carries a state once, whatever its size, and the next line is without it', () => {
+  for (const secret of ['', 'x'.repeat(32)]) {
+    const line = new SessionLine('shop', storeOf, secret);
+    for (const size of [0, 10, 3072]) {
+      const session = Object.assign(new Session(), { sid0: 1, sid1: 2, sid2: 3, sid3: 4, epoch: 5, version: 6 });
+      line.fill(session, 7, 'life-1', 1000);
+      const plain = textOf(line);
+      const data = Buffer.alloc(size, 'state of a session ');
+      session.carried = { epoch: 5, version: 6, data, expires: 1_060_999 };
+      line.fill(session, 7, 'life-1', 1000);
+      const [, value = '', carried, signature = ''] =
+        /^Limpet-Session: (.*; ttl=60; data=([\w-]*)(?:; t=960)?)(?:; sig=([0-9a-f]{32}))?\r\n$/.exec(textOf(line)) ??
+        [];
+      expect(Buffer.from(carried ?? '-', 'base64url').equals(data)).toBe(true);
+      expect(value).toContain(
+        '; version=6; reason=new; pool=shop; store=http://127.0.0.1:4000/v1/7; copy=life-1; ttl=60',
+      );
+      const right = secret === '' ? '' : createHmac('sha256', secret).update(value).digest('hex').slice(0, 32);
+      expect(signature).toBe(right);
+      session.carried = null;
+      line.fill(session, 7, 'life-1', 1000);
+      expect(textOf(line)).toBe(plain);
+    }
+  }
+});

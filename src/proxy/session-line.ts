@@ -1,13 +1,14 @@
 /**
  * The line that tells a server of the session of a request (docs/reference/session-protocol.md):
  *
- *      Limpet-Session: id=<sid>; epoch=<n>; version=<n>; reason=<word>; pool=<name>; store=<url>; copy=<word>[; t=<s>; sig=<hex>]
+ *      Limpet-Session: id=<sid>; epoch=<n>; version=<n>; reason=<word>; pool=<name>; store=<url>; copy=<word>
+ *                      [; ttl=<s>; data=<base64url>][; t=<s>; sig=<hex>]
  *
  * It goes out with every request of a session, so it is written digit by digit into one buffer, and a signature is made
  * once a minute for a session that does not change.
  */
 import { createHmac } from 'node:crypto';
-import type { Session } from '../affinity/affinity.ts';
+import type { Carried, Session } from '../affinity/affinity.ts';
 
 const name = 'Limpet-Session: ';
 const begin = `${name}id=`;
@@ -77,7 +78,10 @@ export class SessionLine {
     this.bytes.write(begin, 0, 'latin1');
   }
 
-  /** Writes the line for that session at the server of that slot. `copy` names the life of the copies, `now` is Unix seconds. */
+  /**
+   * Writes the line for that session at the server of that slot, with the state that it carries. `copy` names the life of the
+   * copies, `now` is Unix seconds.
+   */
   fill(session: Session, slot: number, copy: string, now: number): void {
     if (copy !== this.copy) {
       this.copy = copy;
@@ -98,10 +102,22 @@ export class SessionLine {
     at += bytes.write('; reason=', at, 'latin1');
     at += bytes.write(session.reason, at, 'latin1');
     at += bytes.write(end, at, 'latin1');
+    if (session.carried !== null) at = this.carry(session.carried, now, at);
     if (this.secret !== '') at = this.sign(session, slot, now, at);
-    bytes[at++] = 13;
-    bytes[at++] = 10;
+    // A longer line may have moved.
+    this.bytes[at++] = 13;
+    this.bytes[at++] = 10;
     this.length = at;
+  }
+
+  private carry({ data, expires }: Carried, now: number, at: number): number {
+    const text = Buffer.from(data.buffer, data.byteOffset, data.length).toString('base64url');
+    this.reserve(at + text.length + 256);
+    const { bytes } = this;
+    at += bytes.write('; ttl=', at, 'latin1');
+    at = writeNumber(bytes, at, Math.max(1, Math.floor(expires / 1000) - now));
+    at += bytes.write('; data=', at, 'latin1');
+    return at + bytes.write(text, at, 'latin1');
   }
 
   private sign(session: Session, slot: number, now: number, start: number): number {
@@ -110,11 +126,12 @@ export class SessionLine {
     const what = slot * 4 + reasons[session.reason];
     let at = start + bytes.write('; t=', start, 'latin1');
     at = writeNumber(bytes, at, time);
+    const digits = () =>
+      createHmac('sha256', this.secret).update(bytes.subarray(name.length, at)).digest('hex').slice(0, 32);
+    // A state goes out once.
+    if (session.carried !== null) return at + bytes.write(`; sig=${digits()}`, at, 'latin1');
     let found = signatures.find(session, what, time);
-    if (found < 0) {
-      const hmac = createHmac('sha256', this.secret).update(bytes.subarray(name.length, at));
-      found = signatures.keep(session, what, time, hmac.digest('hex').slice(0, 32));
-    }
+    if (found < 0) found = signatures.keep(session, what, time, digits());
     at += bytes.write('; sig=', at, 'latin1');
     return at + signatures.bytes.copy(bytes, at, found, found + 32);
   }
@@ -125,11 +142,15 @@ export class SessionLine {
     const end = `; pool=${encodeURIComponent(this.pool)}; store=${this.storeOf(slot)}; copy=${this.copy}`;
     this.ends[slot] = end;
     // What is written by digits, and the signature, fit into 256 bytes.
-    if (end.length + 256 > this.bytes.length) {
-      this.bytes = Buffer.alloc(end.length + 256);
-      this.bytes.write(begin, 0, 'latin1');
-    }
+    this.reserve(end.length + 256);
     return end;
+  }
+
+  private reserve(length: number): void {
+    if (length <= this.bytes.length) return;
+    const { bytes } = this;
+    this.bytes = Buffer.alloc(length);
+    bytes.copy(this.bytes);
   }
 }
 

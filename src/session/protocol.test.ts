@@ -11,7 +11,13 @@ const sign = (text: string, secret: string) =>
 describe('readWord', () => {
   test('reads all fields, and passes over those of a later protocol', () => {
     const found = { id: 'ab'.repeat(16), epoch: 3, version: 7, reason: 'move', pool: 'shop', copy: 'c1' };
-    expect(read(`${word}; later=1`)).toEqual({ ...found, store: 'http://127.0.0.1:1/v1' });
+    expect(read(`${word}; later=1`)).toEqual({ ...found, store: 'http://127.0.0.1:1/v1', state: null });
+  });
+
+  test('reads the state when it came along', () => {
+    const data = Buffer.from('{"name":"Ada"}').toString('base64url');
+    expect(read(`${word}; ttl=60; data=${data}`)).toMatchObject({ state: { text: '{"name":"Ada"}', ttl: 60_000 } });
+    expect(read(`${word}; data=${data}`)).toMatchObject({ state: null });
   });
 
   test.each(['127.0.0.1', '127.8.9.1', '::1', '::ffff:127.0.0.1', ''])('believes %j', (peer) => {

@@ -22,6 +22,8 @@ export interface Word {
   readonly pool: string;
   readonly store: string;
   readonly copy: string;
+  /** The state itself, when it came along; `ttl` in milliseconds. */
+  readonly state: { readonly text: string; readonly ttl: number } | null;
 }
 
 const reasons: readonly string[] = ['new', 'held', 'rebind', 'move'] satisfies Reason[];
@@ -72,7 +74,11 @@ export function readWord(incoming: Incoming, secrets: readonly string[], now: nu
   const wellFormed =
     /^[0-9a-f]{32}$/.test(id) && epoch >= 1 && version >= 0 && isReason(reason) && /^[\w%.~!*'()-]+$/.test(pool);
   if (!wellFormed || store === '') return 'found a Limpet-Session header that is not of this protocol';
-  return { id, epoch, version, reason, pool, store, copy: fields.get('copy') ?? '' };
+  const data = fields.get('data');
+  const ttl = readNumber(fields.get('ttl'));
+  const state =
+    data === undefined || ttl < 1 ? null : { text: Buffer.from(data, 'base64url').toString(), ttl: ttl * 1000 };
+  return { id, epoch, version, reason, pool, store, copy: fields.get('copy') ?? '', state };
 }
 
 /** 127.0.0.0/8 and ::1, also as an IPv6 socket sees the former; '' is a unix-domain socket. */

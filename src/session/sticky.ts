@@ -107,7 +107,8 @@ export class StickySessions implements Opener {
   /** null: the session has ended. */
   private async restore(word: Word): Promise<Live | null> {
     const { options, registry, client } = this.parts;
-    const found = await client.read(word);
+    const { epoch, version, state } = word;
+    const found = state === null ? await client.read(word) : { state: 'live' as const, epoch, version, ...state };
     const now = options.clock.now();
     if (found.state === 'ended') {
       registry.bury(word.id, now);

@@ -150,6 +150,16 @@ for (const { runtime, app } of apps) {
       expect(balancer.kept.get(client.id)).toMatchObject({ epoch: 2, version: 2 });
     });
 
+    test('a state that comes along is not asked for, and goes on from its version', async () => {
+      const client = await begin();
+      balancer.claim(client.id, two.port, 'rebind', true);
+      const reads = balancer.reads.length;
+      expect(await all(client)).toEqual({ name: 'Ada' });
+      await client.get('/set?name=name&value=Eve');
+      expect(balancer.kept.get(client.id)).toMatchObject({ epoch: 2, version: 2, text: '{"name":"Eve"}' });
+      expect(balancer.reads.length).toBe(reads);
+    });
+
     test('msm#153: an owner that comes back never uses its old copy', async () => {
       const client = await begin('step', '1');
       balancer.claim(client.id, two.port, 'rebind');

@@ -39,7 +39,7 @@ export class TestBalancer implements AsyncDisposable {
   storeFails = false;
   readonly reads: string[] = [];
   copy = 'first';
-  private readonly owners = new Map<string, { port: number; epoch: number; reason: string }>();
+  private readonly owners = new Map<string, { port: number; epoch: number; reason: string; carry?: boolean }>();
   private readonly secret: string;
   private readonly front: Server;
   private readonly store: Server;
@@ -62,11 +62,11 @@ export class TestBalancer implements AsyncDisposable {
     return `http://127.0.0.1:${portOf(this.front)}`;
   }
 
-  /** The session goes to another server with its next request. */
-  claim(id: string, port: number, reason: 'rebind' | 'move' = 'move'): void {
+  /** The session goes to another server with its next request; `carry`: its state goes with it. */
+  claim(id: string, port: number, reason: 'rebind' | 'move' = 'move', carry = false): void {
     const owner = this.owners.get(id);
     const epoch = (owner?.epoch ?? 1) + 1;
-    this.owners.set(id, { port, epoch, reason });
+    this.owners.set(id, { port, epoch, reason, carry });
     const kept = this.kept.get(id);
     if (kept !== undefined) kept.epoch = epoch;
   }
@@ -89,10 +89,11 @@ export class TestBalancer implements AsyncDisposable {
 
   /** The Limpet-Session header for a session, as the server would get it; for handshakes and forgeries. */
   word(id: string): string {
-    const { epoch, reason } = this.owners.get(id) ?? { epoch: 1, reason: 'new' };
+    const { epoch, reason, carry = false } = this.owners.get(id) ?? { epoch: 1, reason: 'new' };
     const version = this.kept.get(id)?.version ?? 0;
     const store = `http://127.0.0.1:${portOf(this.store)}/v1`;
-    const word = `id=${id}; epoch=${epoch}; version=${version}; reason=${reason}; pool=shop; store=${store}; copy=${this.copy}`;
+    const state = carry ? `; ttl=1800; data=${Buffer.from(this.kept.get(id)?.text ?? '').toString('base64url')}` : '';
+    const word = `id=${id}; epoch=${epoch}; version=${version}; reason=${reason}; pool=shop; store=${store}; copy=${this.copy}${state}`;
     if (this.secret === '') return word;
     const signed = `${word}; t=${Math.floor(Date.now() / 1000)}`;
     return `${signed}; sig=${createHmac('sha256', this.secret).update(signed).digest('hex').slice(0, 32)}`;
@@ -113,6 +114,7 @@ export class TestBalancer implements AsyncDisposable {
     this.owners.set(id, owner);
     const headers = { ...incoming.headers, 'limpet-session': this.word(id) };
     owner.reason = 'held';
+    owner.carry = false;
     const options = { host: '127.0.0.1', port: owner.port, method: incoming.method, path: incoming.url, headers };
     const upstream = request(options, (answer) => void this.relay(id, owner.port, answer, response));
     upstream.on('error', () => (response.headersSent ? response.destroy() : response.writeHead(502).end()));
