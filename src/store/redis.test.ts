@@ -1,32 +1,28 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
-import { findProgram, needProgram } from '../../test/support/programs.ts';
+import { Redis } from 'ioredis';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { findProgram, needProgram, onContinuousIntegration } from '../../test/support/programs.ts';
 import { RedisServer } from '../../test/support/redis.ts';
-import { contractOptions, testStore } from '../../test/support/store-promises.ts';
+import { openRedisStage } from '../../test/support/redis-stage.ts';
+import { caseOptions, newKey, putOf, shown } from '../../test/support/store-contract.ts';
+import { testCases } from '../../test/support/store-suite.ts';
 import { RedisStore } from './redis.ts';
 
-const open = (url: string) => RedisStore.open(url, { ...contractOptions, timeout: 1000 }, () => Date.now());
+const open = (url: string) => RedisStore.open(url, { ...caseOptions, timeout: 2000 }, () => Date.now());
 
-describe.skipIf(findProgram('redis') === undefined)('with redis-server', () => {
-  testStore('redis', async () => {
-    const server = await RedisServer.start();
-    const store = await open(server.url);
-    return {
-      store,
-      pass: (ms) => sleep(ms),
-      close: async () => {
-        await store.close();
-        await server.kill();
-      },
-    };
+describe.skipIf(findProgram('redis') === undefined && !onContinuousIntegration())('with redis-server', () => {
+  let server: RedisServer;
+  beforeAll(async () => {
+    server = await RedisServer.start();
+    return () => server.kill();
   });
+  testCases('redis', { open: () => openRedisStage(server.url), modelRuns: 60 });
 });
 
 test('redis that is down is unavailable; after its restart it is another life', async (context) => {
   needProgram(context, 'redis');
   const server = await RedisServer.start();
   const store = await open(server.url);
-  const key = { pool: 'shop', id: '0'.repeat(32) };
+  const key = newKey();
   try {
     const before = store.incarnation;
     await store.claim(key, 1, 7, 60_000);
@@ -37,6 +33,35 @@ test('redis that is down is unavailable; after its restart it is another life', 
     expect(await store.read(key)).toEqual({ state: 'none' });
   } finally {
     await store.close();
+    await server.kill();
+  }
+});
+
+test('a password opens one server and a cluster; a wrong one is named, and not told', async (context) => {
+  needProgram(context, 'redis');
+  const password = 'a:b/c@d';
+  const written = encodeURIComponent(password);
+  const cluster = ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1'];
+  const server = await RedisServer.start(...cluster, '--requirepass', password);
+  try {
+    const admin = new Redis(server.port, '127.0.0.1', { password });
+    await admin.cluster('ADDSLOTSRANGE', 0, 16_383);
+    await expect.poll(async () => admin.cluster('INFO'), { timeout: 10_000 }).toContain('cluster_state:ok');
+    admin.disconnect();
+    for (const url of [
+      `redis://:${written}@127.0.0.1:${server.port}`,
+      `redis+cluster://:${written}@127.0.0.1:${server.port}`,
+    ]) {
+      const store = await open(url);
+      const key = newKey();
+      expect(await store.put(key, putOf())).toEqual({ state: 'stored' });
+      expect(shown(await store.read(key))).toMatchObject({ state: 'live', data: 'state' });
+      await store.close();
+    }
+    const refused = open(`redis://:hush@127.0.0.1:${server.port}`);
+    await expect(refused).rejects.toThrow(/^redis: .*(WRONGPASS|NOAUTH)/);
+    await expect(refused).rejects.not.toThrow('hush');
+  } finally {
     await server.kill();
   }
 });

@@ -190,7 +190,10 @@ export class RedisStore implements SteppedStore {
   }
 }
 
-/** redis:// and rediss://; redis+cluster://host:port,host:port; redis+sentinel://host:port,host:port/name-of-the-master. */
+/**
+ * redis:// and rediss://; redis+cluster://host:port,host:port; redis+sentinel://host:port,host:port/name-of-the-master. Before
+ * the hosts may stand user:password@, of the servers that have the data.
+ */
 async function connect(url: string, timeout: number, isOpen: () => boolean): Promise<Redis | Cluster> {
   const { Redis, Cluster } = await import('ioredis').catch((error: unknown) => {
     throw new StoreError('unavailable', 'the package ioredis is missing: npm install ioredis', { cause: error });
@@ -204,24 +207,28 @@ async function connect(url: string, timeout: number, isOpen: () => boolean): Pro
     maxRetriesPerRequest: 0,
     retryStrategy: (attempt: number) => Math.min(50 * attempt, 1000),
   };
-  const match = /^redis\+(sentinel|cluster):\/\/([^/]+)(?:\/(.*))?$/.exec(url);
+  const match = /^redis\+(sentinel|cluster):\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^/]+)(?:\/(.*))?$/.exec(url);
   if (match === null) return new Redis(url, common);
-  const [, kind, hosts = '', name = ''] = match;
+  const [, kind, user = '', password = '', hosts = '', name = ''] = match;
+  const credentials = {
+    ...(user !== '' && { username: decodeURIComponent(user) }),
+    ...(password !== '' && { password: decodeURIComponent(password) }),
+  };
   const nodes = hosts.split(',').map((written) => {
     const { hostname, port } = new URL(`redis://${written}`);
     return { host: hostname, port: Number(port === '' ? (kind === 'cluster' ? 6379 : 26379) : port) };
   });
+  // None of them is there: at the start an error, later a reason to ask again.
+  const askAgain = (attempt: number) => (isOpen() ? common.retryStrategy(attempt) : null);
   if (kind === 'sentinel') {
-    // None of them is there: at the start an error, later a reason to ask again.
-    const sentinelRetryStrategy = (attempt: number) => (isOpen() ? common.retryStrategy(attempt) : null);
-    return new Redis({ ...common, sentinels: nodes, name, sentinelRetryStrategy });
+    return new Redis({ ...common, ...credentials, sentinels: nodes, name, sentinelRetryStrategy: askAgain });
   }
-  const { retryStrategy, ...redisOptions } = common;
+  const { retryStrategy: _, ...redisOptions } = common;
   return new Cluster(nodes, {
     lazyConnect: true,
     enableOfflineQueue: false,
-    clusterRetryStrategy: retryStrategy,
-    redisOptions,
+    clusterRetryStrategy: askAgain,
+    redisOptions: { ...redisOptions, ...credentials },
   });
 }
 

@@ -64,7 +64,7 @@ export class Stage implements AsyncDisposable {
 
   static async open({ runtime, store, sabotage }: StageSetup): Promise<Stage> {
     const folder = mkdtempSync(join(tmpdir(), 'limpet-chaos-'));
-    const [front, storePort, redisPort, ...appPorts] = await freePorts(3 + serverNames.length);
+    const [front, storePort, redisPort, ...appPorts] = await ownPorts(3 + serverNames.length);
     const clientWire = await Wire.open('clients', front!);
     const storeWire = await Wire.open('store interface', storePort!);
     const redisWire = store === 'redis' ? await Wire.open('redis', redisPort!) : null;
@@ -184,19 +184,27 @@ function send(options: RequestOptions): Promise<void> {
   });
 }
 
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, () => {
-      const server = createServer();
-      return new Promise<typeof server>((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)));
-    }),
-  );
-  return Promise.all(
-    servers.map((server) => {
-      const address = server.address();
-      return new Promise<number>((resolve) =>
-        server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0)),
-      );
-    }),
-  );
+/**
+ * Ports for programs that come back to them: below those that the system gives to connections and to port 0, which
+ * would be taken while a program is away; and each process of ours has a block of its own.
+ */
+async function ownPorts(count: number): Promise<number[]> {
+  for (let block = process.pid; ; block++) {
+    const first = firstPort + (block % blocks) * blockSize;
+    const ports = Array.from({ length: count }, (_, n) => first + n);
+    const free = await Promise.all(ports.map(isFree));
+    if (free.every((one) => one)) return ports;
+  }
+}
+
+const firstPort = 12_000;
+const blockSize = 16;
+const blocks = 1250;
+
+function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }

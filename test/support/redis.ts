@@ -1,19 +1,25 @@
 /** A real redis-server on a free loopback port, without files, that a test may kill and start again. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { findProgram } from './programs.ts';
 
 export class RedisServer {
   readonly port: number;
+  private readonly options: readonly string[];
   private child: ChildProcess | null = null;
 
-  private constructor(port: number) {
+  private constructor(port: number, options: readonly string[]) {
     this.port = port;
+    this.options = options;
   }
 
-  static async start(): Promise<RedisServer> {
-    const server = new RedisServer(await freePort());
+  /** With these options of its command line. */
+  static async start(...options: string[]): Promise<RedisServer> {
+    const server = new RedisServer(await freePort(), options);
     await server.start();
     return server;
   }
@@ -23,7 +29,8 @@ export class RedisServer {
   }
 
   async start(): Promise<void> {
-    const args = ['--bind', '127.0.0.1', '--port', String(this.port), '--save', '', '--appendonly', 'no'];
+    const usual = ['--bind', '127.0.0.1', '--port', String(this.port), '--save', '', '--appendonly', 'no'];
+    const args = [...usual, '--dir', tmpdir(), '--cluster-config-file', `nodes-${this.port}.conf`, ...this.options];
     const child = spawn(findProgram('redis')!, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.child = child;
     let said = '';
@@ -40,6 +47,7 @@ export class RedisServer {
     if (child === null || child.exitCode !== null) return;
     child.kill('SIGKILL');
     await once(child, 'exit');
+    rmSync(join(tmpdir(), `nodes-${this.port}.conf`), { force: true });
   }
 }
 
