@@ -10,6 +10,30 @@
 import type { SessionData } from './codec.ts';
 import { SessionError } from './error.ts';
 
+/** The end of a session, or of its id, as a response has said it: whether it came through shows only later. */
+export class Ending {
+  /** Changes were under way when it ended: whoever made or saw them depends on it. */
+  readonly isOpen: boolean;
+  /** The store knows of it. */
+  confirmed = false;
+  /** Unix ms at which that response was over; 0: not yet. */
+  closedAt = 0;
+  readonly closed: Promise<void>;
+  private resolve: () => void = () => {};
+
+  constructor(isOpen: boolean) {
+    this.isOpen = isOpen;
+    this.closed = new Promise((resolve) => {
+      this.resolve = resolve;
+    });
+  }
+
+  close(now: number): void {
+    this.closedAt = now;
+    this.resolve();
+  }
+}
+
 export class Live {
   state: 'live' | 'ended' | 'replaced' = 'live';
   readonly id: string;
@@ -31,6 +55,8 @@ export class Live {
   readonly born: number;
   usedAt: number;
   warned = false;
+  /** How it ended in this process. */
+  ending: Ending | null = null;
   private tail: Promise<unknown> = Promise.resolve();
 
   constructor(what: { id: string; epoch: number; copy: string; data: SessionData; written: string; now: number }) {

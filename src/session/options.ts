@@ -1,7 +1,7 @@
 /** The options of the session library, filled and checked at the door: past it nothing is optional. */
 import { randomBytes } from 'node:crypto';
 import type { Store } from '../store/store.ts';
-import { type Clock, systemClock } from '../time/clock.ts';
+import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
 import { type Codec, jsonCodec, type SessionData } from './codec.ts';
 import type { Session } from './session.ts';
 
@@ -79,6 +79,7 @@ export interface SessionOptions {
   /** A change could not be kept, and the client was told so. Default: process.emitWarning. */
   readonly onError?: (error: Error) => void;
   readonly clock?: Clock;
+  readonly timers?: Timers;
   /** That many strong random bytes. */
   readonly random?: (bytes: number) => Uint8Array;
 }
@@ -159,6 +160,7 @@ export function fillOptions(options: SessionOptions): FilledOptions {
       options.onWarning ?? (({ code, message }) => process.emitWarning(message, { type: 'LimpetWarning', code })),
     onError: options.onError ?? ((error) => process.emitWarning(error)),
     clock: options.clock ?? systemClock,
+    timers: options.timers ?? systemTimers,
     random: options.random ?? randomBytes,
   };
 }

@@ -39,6 +39,6 @@ test('an ended id is remembered for a minute', () => {
   registry.add(one, 0);
   registry.end(one, 1);
   expect(() => one.assertLive()).toThrow('the session was destroyed');
-  expect([registry.isEnded('a', 2), registry.isEnded('a', 60_002)]).toEqual([true, false]);
+  expect([registry.endingOf('a', 2), registry.endingOf('a', 60_002)]).toEqual([null, undefined]);
   expect(registry.find('a', 2)).toBeUndefined();
 });

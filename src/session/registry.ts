@@ -4,7 +4,7 @@
  * One that has gone is still found as long as a request holds its object (`evicted`, weak): two live objects of one
  * session in one process would write different changes under the same version, and one of them would be lost.
  */
-import type { Live } from './live.ts';
+import type { Ending, Live } from './live.ts';
 
 /** Milliseconds that this process remembers an ended id: longer than a response needs to reach the balancer. */
 const tombstoneTime = 60_000;
@@ -15,7 +15,7 @@ export class Registry {
   /** In order of use, the last at the end. */
   private readonly lives = new Map<string, Live>();
   private readonly evicted = new Map<string, WeakRef<Live>>();
-  private readonly tombstones = new Map<string, number>();
+  private readonly tombstones = new Map<string, { readonly until: number; readonly ending: Ending | null }>();
   private readonly gone = new FinalizationRegistry<string>((id) => {
     if (this.evicted.get(id)?.deref() === undefined) this.evicted.delete(id);
   });
@@ -61,7 +61,7 @@ export class Registry {
   end(live: Live, now: number): void {
     live.state = 'ended';
     this.forget(live);
-    this.bury(live.id, now);
+    this.bury(live.id, now, live.ending);
   }
 
   /** Somebody else has changed or owns it: the next request reads it anew. */
@@ -70,9 +70,10 @@ export class Registry {
     this.forget(live);
   }
 
-  bury(id: string, now: number): void {
+  /** `ending` null: the store has said it. */
+  bury(id: string, now: number, ending: Ending | null = null): void {
     this.tombstones.delete(id);
-    this.tombstones.set(id, now + tombstoneTime);
+    this.tombstones.set(id, { until: now + tombstoneTime, ending });
     if (this.tombstones.size > this.limit) this.tombstones.delete(this.tombstones.keys().next().value ?? '');
   }
 
@@ -81,8 +82,10 @@ export class Registry {
     this.tombstones.delete(id);
   }
 
-  isEnded(id: string, now: number): boolean {
-    return (this.tombstones.get(id) ?? 0) > now;
+  /** How it ended, null as for `bury`; undefined: it did not. */
+  endingOf(id: string, now: number): Ending | null | undefined {
+    const tombstone = this.tombstones.get(id);
+    return tombstone !== undefined && tombstone.until > now ? tombstone.ending : undefined;
   }
 
   forget(live: Live): void {
@@ -97,7 +100,7 @@ export class Registry {
       this.evictOldest();
     }
     const [tombstone] = this.tombstones;
-    if (tombstone !== undefined && tombstone[1] <= now) this.tombstones.delete(tombstone[0]);
+    if (tombstone !== undefined && tombstone[1].until <= now) this.tombstones.delete(tombstone[0]);
   }
 
   private evictOldest(): void {

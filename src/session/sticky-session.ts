@@ -1,10 +1,13 @@
 /** One request's use of a sticky session: what of it has to be put, and by which way. */
 import { SessionError } from './error.ts';
-import { Live } from './live.ts';
+import { Ending, Live } from './live.ts';
 import { deleteHeader, headerChars, type PutWord, putHeader, rotateHeader, type Word, writePut } from './protocol.ts';
 import { encode, type Lines, noLines, OpenSession, type Reason } from './session.ts';
 import type { StickyParts } from './sticky.ts';
 import type { Place } from './store-client.ts';
+
+/** Milliseconds: the response that ended a session is with the balancer, and its store has to answer still. */
+const endPauses = [0, 50, 250];
 
 export class StickySession extends OpenSession {
   readonly strategy = 'sticky';
@@ -85,8 +88,10 @@ export class StickySession extends OpenSession {
 
   close(sent: boolean): void {
     this.phase = 'over';
-    if (sent) return;
     const { registry, client, options } = this.parts;
+    const gone = this.destroyed ? this.live : this.former;
+    gone?.ending?.close(options.clock.now());
+    if (sent) return;
     // The head may never have reached the balancer. A logout must: the client may have seen nothing, but it has asked.
     if (this.destroyed) client.end(this.place(), this.live.epoch).catch(options.onError);
     else if (this.former !== null) {
@@ -97,6 +102,8 @@ export class StickySession extends OpenSession {
   }
 
   private put(byHeader: boolean): Lines | Promise<Lines> {
+    const { state, ending } = this.live;
+    if (state === 'ended' && ending?.isOpen === true && !ending.confirmed) return this.confirmEnd(ending);
     const text = this.nextPut();
     if (text === null) return this.rotationLines();
     const data = byHeader && text.length <= headerChars ? Buffer.from(text).toString('base64url') : null;
@@ -105,6 +112,27 @@ export class StickySession extends OpenSession {
     if (this.rotation !== 'due') return put;
     this.rotation = 'kept';
     return [...put, ...this.rotationLines()];
+  }
+
+  /**
+   * Another request has ended the session, or changed its id, while changes were under way that this one has made or seen:
+   * they are kept if that end is.
+   */
+  private async confirmEnd(ending: Ending): Promise<Lines> {
+    const { client, options } = this.parts;
+    const { timers } = options;
+    this.assertWritesCount();
+    await ending.closed;
+    for (const pause of endPauses) {
+      if (pause > 0) await new Promise<void>((soon) => void timers.after(pause, soon));
+      const { state } = await client.read(this.place());
+      ending.confirmed ||= state === 'ended';
+      if (ending.confirmed) return noLines;
+    }
+    throw new SessionError(
+      'session-ended',
+      'the session ended while this request changed it, and neither is known to be kept',
+    );
   }
 
   /** After the store has it; `degrade` lets the response go all the same, marked. */
@@ -128,7 +156,10 @@ export class StickySession extends OpenSession {
       await this.parts.client.put(this.place(), word, text, rotation === 'due' ? live.id : '');
     } catch (error) {
       if (error instanceof SessionError && error.code === 'session-fenced') this.parts.registry.replace(live);
-      if (error instanceof SessionError && error.code === 'session-ended') this.end(live);
+      if (error instanceof SessionError && error.code === 'session-ended') {
+        this.end(live);
+        live.ending!.confirmed = true;
+      }
       throw error;
     }
     live.kept = Math.max(live.kept, word.version);
@@ -195,8 +226,10 @@ export class StickySession extends OpenSession {
 
   private end(live: Live): void {
     const { options, registry } = this.parts;
+    const text = options.codec.encode(live.data);
+    live.ending = new Ending(text !== live.written || live.version > live.kept);
     // From here on whatever differs was written too late.
-    live.written = options.codec.encode(live.data);
+    live.written = text;
     registry.end(live, options.clock.now());
   }
 }

@@ -3,7 +3,7 @@
  * (docs/reference/session-protocol.md). The balancer says who owns a session; this file believes its epoch, never its own.
  */
 import { SessionError } from './error.ts';
-import { Live } from './live.ts';
+import { type Ending, Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
 import { readWord, type Word } from './protocol.ts';
 import { Registry } from './registry.ts';
@@ -50,7 +50,11 @@ export class StickySessions implements Opener {
     const now = options.clock.now();
     const word = readWord(incoming, options.secrets, now);
     if (typeof word === 'string') return this.openWithout(word, incoming, hasResponse);
-    if (registry.isEnded(word.id, now)) return this.hold(null, word, hasResponse);
+    const ending = registry.endingOf(word.id, now);
+    if (ending !== undefined) {
+      const isDecided = ending === null || ending.confirmed || ending.closedAt === 0;
+      return isDecided ? this.hold(null, word, hasResponse) : this.openDoubtful(word, ending, hasResponse);
+    }
     const found = registry.find(word.id, now);
     if (found !== undefined && isCurrent(found, word)) {
       // What the balancer knows of is kept, unless it speaks of other copies than those that were put.
@@ -84,6 +88,27 @@ export class StickySessions implements Opener {
       });
     }
     return this.fallback.open(incoming, hasResponse);
+  }
+
+  /**
+   * It ended here, and the response that said so is over; but the balancer still sends requests of it. Either that response
+   * has not come through yet, or its store has failed and the session goes on.
+   */
+  private async openDoubtful(word: Word, ending: Ending, hasResponse: boolean): Promise<Exchange> {
+    const { options, registry, client } = this.parts;
+    const found = await client.read(word);
+    if (found.state === 'ended') {
+      ending.confirmed = true;
+      return this.hold(null, word, hasResponse);
+    }
+    if (options.clock.now() - ending.closedAt < options.limits.storeTimeout) {
+      throw new SessionError(
+        'session-store',
+        'it is not decided yet whether the session has ended; expected a moment more',
+      );
+    }
+    registry.unbury(word.id);
+    return this.openRestored(word, hasResponse);
   }
 
   private async openRestored(word: Word, hasResponse: boolean): Promise<Exchange> {

@@ -139,6 +139,41 @@ for (const { runtime, app } of apps) {
       expect(await all(client)).toEqual({ name: 'Ada', user: 'ada' });
     });
 
+    test('a change that was under way when its session got another id is kept with that', async () => {
+      const client = await begin();
+      const held = client.twin().get('/set-held?name=cart&value=1&signal=under-way');
+      await to(one.port, '/arrived?signal=under-way');
+      expect((await client.get('/login?value=ada')).status).toBe(200);
+      await to(one.port, '/fire?signal=under-way');
+      expect((await held).status).toBe(200);
+      expect(await all(client)).toEqual({ name: 'Ada', cart: '1', user: 'ada' });
+    });
+
+    // Found by test/chaos: the change was acknowledged, and lost.
+    test('and is refused when that was not kept; the session goes on under its old id, and is never empty', async () => {
+      await using patient = await launch({ runtime, app, options: { limits: { storeTimeout: 300 } } });
+      await using other = await TestBalancer.start({ servers: [patient.port] });
+      const client = new Client(other.url);
+      await client.get('/set?name=name&value=Ada');
+      const held = client.twin().get('/set-held?name=cart&value=1&signal=not-kept');
+      await to(patient.port, '/arrived?signal=not-kept');
+      other.putsFail = true;
+      expect((await client.get('/login?value=ada')).status).toBe(503);
+      other.putsFail = false;
+      await to(patient.port, '/fire?signal=not-kept');
+      expect((await held).status).toBe(503);
+      const seen: string[] = [];
+      const look = async () => {
+        const { status, body } = await client.get('/all');
+        if (status === 200) seen.push(body);
+        return status;
+      };
+      await expect.poll(look, { timeout: 10_000 }).toBe(200);
+      expect(seen).toEqual(['{"name":"Ada"}']);
+      expect((await client.get('/login?value=ada')).status).toBe(200);
+      expect(await all(client)).toEqual({ name: 'Ada', user: 'ada' });
+    });
+
     test('a session that moves arrives with its state, restored once for all who wait', async () => {
       const client = await begin();
       balancer.claim(client.id, two.port);

@@ -61,6 +61,10 @@ export async function act(url: URL, session: Session): Promise<Reply> {
       await wait(signal);
       session.set(name, value);
       return text('held');
+    case '/set-held':
+      session.set(name, value);
+      await wait(signal);
+      return text('set');
     case '/hold-read':
       await wait(signal);
       return text(JSON.stringify(session.get(name) ?? null));

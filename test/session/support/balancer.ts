@@ -37,6 +37,8 @@ export class TestBalancer implements AsyncDisposable {
   beforeStore: (method: string, id: string) => Promise<void> | void = () => {};
   /** The store interface answers 503. */
   storeFails = false;
+  /** What comes with a response cannot be kept. */
+  putsFail = false;
   readonly reads: string[] = [];
   copy = 'first';
   private readonly owners = new Map<string, { port: number; epoch: number; reason: string; carry?: boolean }>();
@@ -152,12 +154,13 @@ export class TestBalancer implements AsyncDisposable {
   }
 
   /** What a response says of its session, in its head or its trailers. */
-  private judge(id: string, port: number, headers: IncomingMessage['headers']): 'kept' | 'fenced' {
+  private judge(id: string, port: number, headers: IncomingMessage['headers']): 'kept' | 'fenced' | 'store' {
     const put = headers['limpet-session-put'];
     const rotate = headers['limpet-session-rotate'];
     const gone = headers['limpet-session-delete'];
     if (typeof gone === 'string') this.end(id, readFields(gone));
     if (typeof put !== 'string') return 'kept';
+    if (this.putsFail) return 'store';
     const fields = readFields(put);
     const text = Buffer.from(fields.get('data') ?? '', 'base64url').toString();
     const to = typeof rotate === 'string' ? (readFields(rotate).get('id') ?? '') : '';
