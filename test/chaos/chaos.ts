@@ -70,7 +70,8 @@ export async function chaos(setup: ChaosSetup): Promise<Report> {
   const ended = sleep(seconds * 1000, undefined, { signal: stop.signal })
     .catch(() => undefined)
     .then(() => stop.abort());
-  await Promise.all([ended, nemesis.run(stop.signal), ...clients.map((client) => client.run(stop.signal))]);
+  const faults = nemesis.run(stop.signal).finally(() => stop.abort());
+  await Promise.all([ended, faults, ...clients.map((client) => client.run(stop.signal))]);
   const deadline = performance.now() + recovery;
   const reached = await Promise.all(clients.map((client) => client.finish(deadline)));
   for (const [n, answered] of reached.entries()) {

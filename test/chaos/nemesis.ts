@@ -127,8 +127,19 @@ export class Nemesis {
 async function again(program: Program, signal: NodeJS.Signals, pause: () => Promise<void>): Promise<void> {
   await program.end(signal);
   await pause();
-  await program.start();
+  // A balancer whose Redis is away at the moment ends at once; whoever looks after it starts it again.
+  for (let tries = 1; ; tries++) {
+    try {
+      await program.start();
+      return;
+    } catch (error) {
+      if (tries === mostStarts) throw error;
+      await sleep(200);
+    }
+  }
 }
+
+const mostStarts = 30;
 
 /** A fault of any target: its own kind is what `targets` gives. */
 function fault<Target extends object>(
