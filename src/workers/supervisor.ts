@@ -6,7 +6,9 @@
  *                              ^  <──────── sightings, logs, access lines ────────┘
  *                              └── shared memory: session table, load, counters ──┘
  */
+import { join } from 'node:path';
 import type { LimpetOptions, ListenerOptions } from '../config/options.ts';
+import { UsageError } from '../errors.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
 import type { Net } from '../net/socket.ts';
 import { attach, closeGauges, countersOf, createShared, type SharedBuffers, sumCounters } from '../shared/memory.ts';
@@ -16,6 +18,7 @@ import { Lifetimes } from '../table/lifetimes.ts';
 import { ServerNumbers } from '../table/numbers.ts';
 import { SessionTable } from '../table/table.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
+import { readDrained, writeDrained } from './drained.ts';
 import { Keeper } from './keeper.ts';
 import type { FromWorker, Plan, ToWorker } from './messages.ts';
 import { Office } from './office.ts';
@@ -148,6 +151,7 @@ export class Supervisor {
     await this.openStorage();
     await this.keeper.load();
     this.watch.follow(this.options, this.numbers);
+    this.drainAgain();
     try {
       for (const { address, reusePort } of this.options.listeners) {
         if (!reusePort && address.kind === 'tcp' && address.port !== 0) await this.probe(address);
@@ -210,8 +214,29 @@ export class Supervisor {
 
   private async drain(pool: string, server: string, drained: boolean): Promise<boolean> {
     if (!this.watch.drain(pool, server, drained)) return false;
+    this.orWarn(() => writeDrained(this.drainedFile, this.watch.drained));
     await this.within(patience, Promise.all(this.threads.map((thread) => thread?.done())));
     return true;
+  }
+
+  /** What was said before a restart. */
+  private drainAgain(): void {
+    this.orWarn(() => {
+      for (const [pool, server] of readDrained(this.drainedFile)) this.watch.drain(pool, server, true);
+    });
+  }
+
+  private get drainedFile(): string {
+    return join(this.options.stateDir, 'drained.json');
+  }
+
+  private orWarn(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      this.deps.log.warn(error.message);
+    }
   }
 
   private async openStorage(): Promise<void> {

@@ -13,6 +13,7 @@ import { type Counters, counter } from '../metrics/counters.ts';
 import type { Net } from '../net/socket.ts';
 import { type Numbers, poolName, serverName } from '../shared/roster.ts';
 import type { Clock, Timers } from '../time/clock.ts';
+import type { DrainedServer } from './drained.ts';
 import type { Standings } from './messages.ts';
 
 export interface WatchDependencies {
@@ -80,6 +81,13 @@ export class Watch {
     // Its state may be the same as before (one that is down stays down), and the workers have to know all the same.
     this.deps.tell(pool, wordsOf(fleet));
     return true;
+  }
+
+  /** Those that are drained by an operator's word. */
+  get drained(): DrainedServer[] {
+    return [...this.pools].flatMap(([pool, { fleet }]) =>
+      fleet.servers.filter((_, i) => fleet.words[i]!.drained).map(({ name }): DrainedServer => [pool, name]),
+    );
   }
 
   /** Of a server by its position in the pool. */

@@ -3,6 +3,8 @@
  * when it is empty, and its state outlives a reload. A session of which something runs stays until that is over.
  */
 import { spawnSync } from 'node:child_process';
+import { mkdtempDisposable } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { limpetCommand } from '../support/command.ts';
@@ -60,6 +62,30 @@ describe.each(runtimes)('draining on %s', (runtime) => {
     expect(command(runtime, limpet, 'ready', 'a')).toMatchObject({ status: 0, text: 'shop/a: ready\n' });
     const news = await Promise.all([1, 2, 3, 4].map(() => new Shopper(limpet.url).count()));
     expect(news.map(({ server }) => server)).toContain('a');
+  });
+
+  test('a restart does not take the word back', async () => {
+    await using servers = await startShops('a', 'b');
+    await using state = await mkdtempDisposable(join(tmpdir(), 'limpet-drain-'));
+    const config = {
+      pools: { shop: { servers: poolOf(servers) } },
+      admin: { listen: `unix:${join(state.path, 'admin')}` },
+    };
+    const env = { LIMPET_STATE: state.path };
+    const tell = async (word: string) =>
+      (await ask(`http://admin/servers/shop/a/${word}`, { method: 'POST', socketPath: join(state.path, 'admin') }))
+        .status;
+    const servings = async (limpet: Limpet) =>
+      new Set(await Promise.all([1, 2, 3, 4].map(async () => (await new Shopper(limpet.url).count('/read')).server)));
+    await using first = await startLimpet(runtime, { config, env });
+    expect(await tell('drain')).toBe(204);
+    await first.stop('SIGKILL');
+    await using second = await startLimpet(runtime, { config, env });
+    expect(await servings(second)).toEqual(new Set(['b']));
+    expect(await tell('ready')).toBe(204);
+    await second.stop();
+    await using third = await startLimpet(runtime, { config, env });
+    expect(await servings(third)).toEqual(new Set(['a', 'b']));
   });
 
   test('mistakes are told', async () => {
