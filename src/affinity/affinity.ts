@@ -74,6 +74,8 @@ export class Session {
   carried: Carried | null = null;
   /** The client has to be told now, or the session is lost to it. */
   owed = false;
+  /** The session that it came with has ended a moment ago, or goes on under an id that the client may be about to hear of. */
+  late = false;
   /** At a server that is not its owner, which must not take it for its own. */
   lent = false;
 
@@ -95,7 +97,7 @@ export class Session {
     this.reason = 'new';
     this.version = 0;
     this.carried = null;
-    this.claiming = this.unknown = this.asked = this.alone = this.owed = this.lent = false;
+    this.claiming = this.unknown = this.asked = this.alone = this.owed = this.lent = this.late = false;
   }
 
   /** It can have a copy: it has a whole id, and not one that several clients may share (source-ip). */

@@ -18,6 +18,7 @@ import {
   StoreError,
 } from '../store/store.ts';
 import { Entry, type SessionTable } from '../table/table.ts';
+import { lateTime } from './owners.ts';
 import { idOf, SessionLine } from './session-line.ts';
 
 export interface CopySettings {
@@ -109,6 +110,11 @@ export class Copies {
     const { counters } = this.parts;
     // Nobody was told of a session, or one of another kind cannot go on under an id that the server chose.
     if (!session.hasId || session.lent || (word.rotate !== '' && session.kind !== 'token')) return 'refused';
+    // A new session's cookie would take the place of the one that its client is about to get, or has just got.
+    if (session.late && word.put !== null) {
+      counters.add(counter.copies_fenced);
+      return 'fenced';
+    }
     const asked = this.ask(session);
     if (word.put === null && word.rotate !== '') return this.follows(asked, word.rotate, done);
     // An id that is taken, by the session itself.
@@ -180,6 +186,7 @@ export class Copies {
   wasPut(session: Session): boolean {
     const { entry } = this;
     const { table, now } = this.parts;
+    if (session.late) return false;
     if (table.find({ hi: session.sid0, lo: session.sid1 }, now(), entry) !== 'live' || !entry.copied) return false;
     session.version = entry.version;
     session.changed = session.owed = true;
@@ -209,7 +216,8 @@ export class Copies {
     const { epoch, owner } = session;
     counters.add(counter.sessions_asked);
     this.try(store.read(asked.key)).then((found) => {
-      if (found?.state === 'ended') table.bury(asked, now());
+      // When it ended is not said: long ago, as a client has it that keeps a dead cookie, and may begin anew.
+      if (found?.state === 'ended') table.bury(asked, now() - lateTime);
       else if (found?.state === 'live' && found.copy.epoch >= epoch) {
         const { copy } = found;
         // The owner of an epoch that the client has not heard of is the store's; of its own epoch it is the token's.

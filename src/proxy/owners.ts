@@ -20,6 +20,9 @@ import { Entry, type SessionTable } from '../table/table.ts';
 /** Times that another worker may claim a session between our look and our claim before we go where it is now. */
 const maxClaims = 4;
 
+/** Seconds after its end in which a request of a session counts as one that was under way. */
+export const lateTime = 10;
+
 export class Owners {
   private readonly table: SessionTable;
   private readonly fleet: Fleet;
@@ -67,7 +70,11 @@ export class Owners {
     const look = session.entered ? table.find(key, now, entry) : table.enter(key, now, entry);
     session.entered = look === 'live';
     session.unknown = false;
-    if (look === 'ended') return this.estrange(session);
+    if (look === 'ended') {
+      this.estrange(session);
+      session.late = now - entry.seen < lateTime;
+      return null;
+    }
     const named = session.kind === 'token' ? this.fleet.find(session.owner) : null;
     // What was read from a file may be older than the store.
     if (look === 'live' && entry.unsure && !session.asked && !session.alone) {

@@ -36,6 +36,8 @@ test('a good session: sequential, concurrent, with answers that did not come', (
       operation(5, [10, 11], 'add', null),
       operation(6, [12, 13], 'count', [2, 3, 5], { count: 1, epoch: 2 }),
       operation(7, [14, 15], 'rotate', [2, 3, 5], { count: 1, epoch: 2 }),
+      // With the old id, while the new one was on its way.
+      operation(11, [13, 15], 'read', [], empty),
       operation(8, [16, 17], 'add', [8], empty, true),
       operation(9, [18, 19], 'sign-out', null),
       operation(10, [20, 21], 'read', [], empty),

@@ -40,11 +40,12 @@ export function judge({ user, operations }: History): Violation[] {
     if (one.isGhost && seen.user !== '') report('revived', one, 'its id had been dead, and shows a session');
   }
 
-  // Whoever finds nothing needs a reason: an end, or a change of ids whose answer did not come.
+  // Whoever finds nothing needs a reason: an end, or a change of ids whose answer did not come, or was on its way still.
   const ends = operations.filter(({ kind, isGhost }) => !isGhost && (kind === 'sign-out' || kind === 'rotate'));
   const mayEnd = (one: Operation) => one.kind === 'sign-out' || one.seen === null;
   for (const one of own) {
     if (one.seen.user !== '') continue;
+    if (ends.some((end) => end !== one && !mayEnd(end) && end.start < one.end && end.end > one.start)) continue;
     if (!ends.some((end) => mayEnd(end) && end.start < one.end))
       report('lost session', one, 'it shows an empty session');
     const later = lives.find(({ start }) => start > one.end);

@@ -153,10 +153,12 @@ export class Client {
     const operation = { kind, id, start, end: performance.now(), isGhost, seen: answer.seen, why: answer.why };
     history.operations.push(operation);
     this.setup.onOperation(operation);
+    // What was asked with a cookie that is not the present one any more says nothing of the session.
+    const isPresent = cookie === this.cookie;
     // As a browser: the cookie that came last. An id that is dead is not a browser's.
     const isOurs = !isGhost && kind !== 'sign-out' && history === this.history;
     if (isOurs && answer.cookie !== undefined) this.cookie = answer.cookie;
-    if (isOurs && answer.seen?.user === '') this.isOver = true;
+    if (isOurs && isPresent && answer.seen?.user === '') this.isOver = true;
     if (answer.seen === null) await sleep(this.setup.random.between(0, failurePause));
     return operation;
   }
