@@ -48,8 +48,8 @@ const { options } = readConfig(config, { source: { name: 'test', locate: () => n
 const secret = Buffer.alloc(32, 7);
 const noTable = { source: 'none', savedAt: null, sessions: 0, note: 'none' } as const;
 
-function ask(request: string, question: Partial<Question> = {}) {
-  return explain(options, {
+function ask(request: string, question: Partial<Question> = {}, how = options) {
+  return explain(how, {
     request: Buffer.from(request, 'latin1'),
     listener: options.listeners[0]!,
     peer: '203.0.113.7',
@@ -171,6 +171,16 @@ describe('the client', () => {
     expect(client).toEqual({ address: '198.51.100.9', peer: '10.1.1.1', trusted: true });
     expect(toClient.setCookies).toEqual(['limpet=<token>; Path=/; HttpOnly; SameSite=Lax; Secure']);
   });
+});
+
+test('with copies of sessions, one of a server that drains may leave it', async () => {
+  const alone = { ...config, sessions: {}, pools: { shop: config.pools.shop! }, routes: [{ pool: 'shop' }] };
+  const how = readConfig(alone, { source: { name: 'test', locate: () => null }, env: {}, variables: false });
+  const mine = withCookie('/', token('shop'));
+  const { decision } = await ask(mine, { draining: ['s2'] }, how.options);
+  expect(decision).toMatchObject({ kind: 'owner', server: 's2', certain: false });
+  expect(decision.reason).toContain('it is draining: with a copy, and nothing else of it running, the session moves');
+  expect((await ask(mine, {}, how.options)).decision.certain).toBe(true);
 });
 
 test('without keys nothing that hangs on them is certain', async () => {

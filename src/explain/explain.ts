@@ -114,6 +114,7 @@ export async function explain(options: LimpetOptions, question: Question): Promi
     fault,
     knownKeys: question.keys !== 'none',
     knownTable: table.source === 'saved',
+    copied: options.sessions !== null,
   };
   const known = recognised?.kind === 'hash' || found?.look !== 'live' ? null : found;
   return {

@@ -31,6 +31,8 @@ export interface Told {
   readonly knownKeys: boolean;
   /** False: the balancer has a table that we do not know. */
   readonly knownTable: boolean;
+  /** Sessions may have copies: with one they can leave an owner that lives. */
+  readonly copied: boolean;
 }
 
 /** Policies that go by the session's key and not by load or chance. */
@@ -61,7 +63,7 @@ function isCertain(told: Told, kind: DecisionKind): boolean {
   const { candidates, knownKeys, pool } = told;
   if (!isOwnerKnown(told)) return false;
   const capped = pool?.servers.some(({ maxRequests }) => maxRequests > 0) === true;
-  if (kind === 'owner') return !capped || pool?.whenOwnerFull !== 'rebind';
+  if (kind === 'owner') return !mayLeave(told) && (!capped || pool?.whenOwnerFull !== 'rebind');
   if (candidates === 1) return true;
   if (kind === 'new' || capped || !knownKeys) return false;
   if (kind === 'temporary') return true;
@@ -111,13 +113,22 @@ function unbound({ over, pool, route }: Told, server: string): string {
   return learning === true ? `${chosen}; a session that the app names in its answer lives there` : chosen;
 }
 
-function ownerServes({ owner, panic, recognised }: Told, server: string): string {
+/** Only the balancer knows whether there is a copy, what else runs, and who has too many. */
+function mayLeave({ copied, owner, pool, recognised }: Told): boolean {
+  if (!copied || recognised === null || recognised.kind === 'hash' || recognised.kind === 'fixed') return false;
+  return owner?.state === 'draining' || (pool?.rebalance.skew ?? 0) > 0;
+}
+
+function ownerServes(told: Told, server: string): string {
+  const { owner, panic, recognised } = told;
   const later =
     owner?.source === 'table' && recognised?.kind === 'token'
       ? ', says the table, which knows more than the token'
       : '';
   if (owner?.state === 'down' && panic)
     return `${server} owns the session${later}; it is down, but in panic nobody is believed to be`;
+  if (owner?.state === 'draining' && mayLeave(told))
+    return `${server} owns the session${later}; it is draining: with a copy, and nothing else of it running, the session moves with this request, else it stays`;
   if (owner?.state === 'draining')
     return `${server} owns the session${later}; it is draining, and keeps the sessions that it has`;
   return `${server} owns the session${later} and is up`;
