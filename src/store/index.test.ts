@@ -34,10 +34,10 @@ test.each([
   }
 });
 
-test('memory:1kb holds a kilobyte', async () => {
-  const store = await openStore('memory:1kb', options);
+test('memory:2kb holds two kilobytes', async () => {
+  const store = await openStore('memory:2kb', options);
   await store.put(newKey(), putOf());
-  await expect(store.put(newKey(), putOf())).rejects.toThrow('of 1024 bytes');
+  await expect(store.put(newKey(), putOf())).rejects.toThrow('of 2048 bytes');
 });
 
 test('lmdb, encrypted: the size is that of the state as it is handed in', async () => {
