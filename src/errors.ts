@@ -101,3 +101,8 @@ export const faults: readonly Fault[] = all;
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
+
+/** The system's code of an error, such as ENOENT; else what it says. */
+export function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+}

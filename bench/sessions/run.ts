@@ -83,7 +83,7 @@ const { values } = parseArgs({
   options: { rounds: { type: 'string', default: '5' }, seconds: { type: 'string', default: '1' } },
 });
 const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)];
-/** Of each contender, before the first round (s). */
+/** Of each contender, before the first round of a mix (s). */
 const warmup = 6;
 endWithThisProcess();
 const machine = describeMachine();
@@ -91,11 +91,9 @@ console.log(`${machine.cpu}, Linux ${machine.kernel}; ${capture(findProgram('red
 const contenders: Contender[] = [];
 for (const rival of rivals) contenders.push(await open(rival, clients));
 const results = [];
-// What is compiled while it runs is not fast at once.
-for (const one of contenders) await load(one, mixes[0]!.writes, warmup);
-
 for (const { title, writes } of mixes) {
-  for (const one of contenders) await load(one, writes, 2);
+  // What is compiled while it runs is not fast at once.
+  for (const one of contenders) await load(one, writes, warmup);
   const found = new Map<Contender, Round[]>(contenders.map((one) => [one, []]));
   for (let round = 0; round < rounds; round++) {
     const first = round % contenders.length;

@@ -24,7 +24,7 @@ export interface ShopOptions {
 
 const maxBody = 16 * 1024;
 const maxName = 40;
-export const cookieName = 'shop_sid';
+const cookieName = 'shop_sid';
 
 const assets = new Map(
   [['style.css', 'text/css; charset=utf-8'] as const, ['page.js', 'text/javascript; charset=utf-8'] as const].map(

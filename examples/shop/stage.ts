@@ -28,8 +28,7 @@ export async function openStage(
 ): Promise<Stage> {
   const shops = await Promise.all(shopNames.map((name) => startShop(name, 0, shopFlags)));
   const balancer = await startBalancer(shops, 0, flags, () => {});
-  if (title !== '') say('');
-  if (title !== '') say(paint('bold', title));
+  if (title !== '') say(`\n${paint('bold', title)}`);
   say(paint('dim', `   limpet ${shops.map((shop) => shop.port).join(' ')} ${flags.join(' ')}`));
   const dispose = async () => {
     await balancer.stop();

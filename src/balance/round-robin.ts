@@ -120,22 +120,24 @@ export class RoundRobin implements Policy {
 
   /** Servers that stay keep their place in the order; new ones join between them. */
   private rebuild(snapshot: Snapshot): void {
-    const waits = this.waits();
-    const { up, weights } = snapshot;
+    const { weights } = snapshot;
+    const equal = weights.every((weight) => weight === weights[0]);
+    this.heap = equal ? new Heap(0) : this.heapOf(snapshot);
+    if (equal) this.next = nextUp(snapshot);
     this.snapshot = snapshot;
-    this.equal = weights.every((weight) => weight === weights[0]);
+    this.equal = equal;
     this.now = 0;
-    if (this.equal) {
-      this.heap = new Heap(0);
-      this.next = nextUp(snapshot);
-      return;
-    }
-    this.heap = new Heap(up.length);
+  }
+
+  private heapOf({ up, weights }: Snapshot): Heap {
+    const waits = this.waits();
+    const heap = new Heap(up.length);
     for (let at = 0; at < up.length; at++) {
       const wait = waits.get(up[at]!.number) ?? this.join();
-      this.heap.keys[at] = wait / weights[at]!;
+      heap.keys[at] = wait / weights[at]!;
     }
-    this.heap.build();
+    heap.build();
+    return heap;
   }
 
   private join(): number {

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { parseListener } from '../config/address.ts';
 import { shortestKey } from '../config/keys.ts';
 import type { LimpetOptions, ListenerOptions } from '../config/options.ts';
-import { UsageError } from '../errors.ts';
+import { codeOf, UsageError } from '../errors.ts';
 import { roughly } from '../explain/duration.ts';
 import { explain } from '../explain/explain.ts';
 import type { Explanation } from '../explain/explanation.ts';
@@ -136,8 +136,4 @@ function readRequest(path: string): Buffer {
 function messageOf(error: unknown): string {
   if (error instanceof Error && (error instanceof UsageError || 'code' in error)) return error.message;
   throw error;
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }

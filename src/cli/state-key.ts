@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseKey, shortestKey } from '../config/keys.ts';
-import { UsageError } from '../errors.ts';
+import { codeOf, UsageError } from '../errors.ts';
 import type { Logger } from './log.ts';
 
 /** token: signs the tokens when the config names no keys. table: hashes the names of sessions, in memory and on disk. */
@@ -66,8 +66,4 @@ function readKey(file: string): Buffer | null {
   if (key === null)
     throw new UsageError(`${file} holds no key of ${shortestKey} bytes: remove it, and a new one is made`);
   return key;
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }

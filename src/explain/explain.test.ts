@@ -43,7 +43,9 @@ const config: Config = {
     { match: { host: 'shop.example' }, pool: 'shop' },
   ],
 };
-const { options } = readConfig(config, { source: { name: 'test', locate: () => null }, env: {}, variables: false });
+const read = (written: Config) =>
+  readConfig(written, { source: { name: 'test', locate: () => null }, env: {}, variables: false }).options;
+const options = read(config);
 
 const secret = Buffer.alloc(32, 7);
 const noTable = { source: 'none', savedAt: null, sessions: 0, note: 'none' } as const;
@@ -175,12 +177,12 @@ describe('the client', () => {
 
 test('with copies of sessions, one of a server that drains may leave it', async () => {
   const alone = { ...config, sessions: {}, pools: { shop: config.pools.shop! }, routes: [{ pool: 'shop' }] };
-  const how = readConfig(alone, { source: { name: 'test', locate: () => null }, env: {}, variables: false });
+  const how = read(alone);
   const mine = withCookie('/', token('shop'));
-  const { decision } = await ask(mine, { draining: ['s2'] }, how.options);
+  const { decision } = await ask(mine, { draining: ['s2'] }, how);
   expect(decision).toMatchObject({ kind: 'owner', server: 's2', certain: false });
   expect(decision.reason).toContain('it is draining: with a copy, and nothing else of it running, the session moves');
-  expect((await ask(mine, {}, how.options)).decision.certain).toBe(true);
+  expect((await ask(mine, {}, how)).decision.certain).toBe(true);
 });
 
 test('without keys nothing that hangs on them is certain', async () => {

@@ -17,7 +17,7 @@ import {
   type Store,
   StoreError,
 } from '../store/store.ts';
-import { Entry, type SessionTable } from '../table/table.ts';
+import { Entry, type Look, type SessionTable } from '../table/table.ts';
 import { lateTime } from './owners.ts';
 import { idOf, SessionLine } from './session-line.ts';
 
@@ -93,12 +93,15 @@ export class Copies {
   }
 
   /** Others may have been faster at its new owner: a process that is started anew there must not begin with what was before. */
-  private isLatest({ sid0, sid1 }: Session, { epoch, version }: Carried): boolean {
-    const { table, now } = this.parts;
+  private isLatest(session: Session, { epoch, version }: Carried): boolean {
     const { entry } = this;
-    return (
-      table.find({ hi: sid0, lo: sid1 }, now(), entry) === 'live' && entry.epoch === epoch && entry.version === version
-    );
+    return this.find(session) === 'live' && entry.epoch === epoch && entry.version === version;
+  }
+
+  /** What the table knows of it, in `entry`. */
+  private find({ sid0, sid1 }: Session): Look {
+    const { table, now } = this.parts;
+    return table.find({ hi: sid0, lo: sid1 }, now(), this.entry);
   }
 
   /**
@@ -178,16 +181,13 @@ export class Copies {
    * would be signed out.
    */
   isOver(session: Session): boolean {
-    const { table, now } = this.parts;
-    return table.find({ hi: session.sid0, lo: session.sid1 }, now(), this.entry) === 'ended';
+    return this.find(session) === 'ended';
   }
 
   /** The session is new to us, but its server may have put it through the store interface before it answered. */
   wasPut(session: Session): boolean {
     const { entry } = this;
-    const { table, now } = this.parts;
-    if (session.late) return false;
-    if (table.find({ hi: session.sid0, lo: session.sid1 }, now(), entry) !== 'live' || !entry.copied) return false;
+    if (session.late || this.find(session) !== 'live' || !entry.copied) return false;
     session.version = entry.version;
     session.changed = session.owed = true;
     return true;

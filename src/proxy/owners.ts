@@ -77,11 +77,7 @@ export class Owners {
     }
     const named = session.kind === 'token' ? this.fleet.find(session.owner) : null;
     // What was read from a file may be older than the store.
-    if (look === 'live' && entry.unsure && !session.asked && !session.alone) {
-      session.unknown = true;
-      return named;
-    }
-    if (look !== 'live') {
+    if (look !== 'live' || (entry.unsure && !session.asked && !session.alone)) {
       session.unknown = true;
       return named;
     }

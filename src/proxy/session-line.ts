@@ -126,14 +126,17 @@ export class SessionLine {
     const what = slot * 4 + reasons[session.reason];
     let at = start + bytes.write('; t=', start, 'latin1');
     at = writeNumber(bytes, at, time);
-    const digits = () =>
-      createHmac('sha256', this.secret).update(bytes.subarray(name.length, at)).digest('hex').slice(0, 32);
     // A state goes out once.
-    if (session.carried !== null) return at + bytes.write(`; sig=${digits()}`, at, 'latin1');
+    if (session.carried !== null) return at + bytes.write(`; sig=${this.digitsOf(at)}`, at, 'latin1');
     let found = signatures.find(session, what, time);
-    if (found < 0) found = signatures.keep(session, what, time, digits());
+    if (found < 0) found = signatures.keep(session, what, time, this.digitsOf(at));
     at += bytes.write('; sig=', at, 'latin1');
     return at + signatures.bytes.copy(bytes, at, found, found + 32);
+  }
+
+  /** The signature of what has been written up to there. */
+  private digitsOf(end: number): string {
+    return createHmac('sha256', this.secret).update(this.bytes.subarray(name.length, end)).digest('hex').slice(0, 32);
   }
 
   private endOf(slot: number): string {

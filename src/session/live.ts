@@ -18,19 +18,19 @@ export class Ending {
   confirmed = false;
   /** Unix ms at which that response was over; 0: not yet. */
   closedAt = 0;
-  readonly closed: Promise<void>;
-  private resolve: () => void = () => {};
+  private readonly over = Promise.withResolvers<void>();
 
   constructor(isOpen: boolean) {
     this.isOpen = isOpen;
-    this.closed = new Promise((resolve) => {
-      this.resolve = resolve;
-    });
+  }
+
+  get closed(): Promise<void> {
+    return this.over.promise;
   }
 
   close(now: number): void {
     this.closedAt = now;
-    this.resolve();
+    this.over.resolve();
   }
 }
 

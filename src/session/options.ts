@@ -1,5 +1,6 @@
 /** The options of the session library, filled and checked at the door: past it nothing is optional. */
 import { randomBytes } from 'node:crypto';
+import { withoutSecrets } from '../store/check.ts';
 import type { Store } from '../store/store.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
 import { type Codec, jsonCodec, type SessionData } from './codec.ts';
@@ -111,8 +112,7 @@ function checkStore(store: SessionOptions['store'] | null): void {
   const expected = 'expected redis://host:port, lmdb:./folder, or a store, for strategy shared';
   if (store === null || store === undefined) throw new TypeError(`store: found none, ${expected}`);
   if (typeof store === 'string' && !/^(?:rediss?|redis\+sentinel|redis\+cluster):\/\/.|^lmdb:./.test(store)) {
-    // An address may hold a password.
-    throw new TypeError(`store: found ${JSON.stringify(store.replace(/\/\/[^/@]*@/, '//***@'))}, ${expected}`);
+    throw new TypeError(`store: found ${JSON.stringify(withoutSecrets(store))}, ${expected}`);
   }
 }
 

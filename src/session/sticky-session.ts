@@ -156,10 +156,7 @@ export class StickySession extends OpenSession {
       await this.parts.client.put(this.place(), word, text, rotation === 'due' ? live.id : '');
     } catch (error) {
       if (error instanceof SessionError && error.code === 'session-fenced') this.parts.registry.replace(live);
-      if (error instanceof SessionError && error.code === 'session-ended') {
-        this.end(live);
-        live.ending!.confirmed = true;
-      }
+      if (error instanceof SessionError && error.code === 'session-ended') this.end(live).confirmed = true;
       throw error;
     }
     live.kept = Math.max(live.kept, word.version);
@@ -224,12 +221,14 @@ export class StickySession extends OpenSession {
     }
   }
 
-  private end(live: Live): void {
+  private end(live: Live): Ending {
     const { options, registry } = this.parts;
     const text = options.codec.encode(live.data);
-    live.ending = new Ending(text !== live.written || live.version > live.kept);
+    const ending = new Ending(text !== live.written || live.version > live.kept);
+    live.ending = ending;
     // From here on whatever differs was written too late.
     live.written = text;
     registry.end(live, options.clock.now());
+    return ending;
   }
 }

@@ -46,3 +46,8 @@ export function checkRotate(key: SessionKey, to: SessionId, put: Put, stateBytes
 function shown(text: string): string {
   return `${JSON.stringify(text.slice(0, 6))}${text.length > 6 ? `... (${text.length} characters)` : ''}`;
 }
+
+/** The address of a store for an error, which may go into a log. */
+export function withoutSecrets(url: string): string {
+  return url.replace(/\/\/[^/@]*@/, '//***@').slice(0, 100);
+}

@@ -1,5 +1,6 @@
 /** Opens the store that a config names: `memory`, `memory:256mb`, `lmdb:./data`, or the address of a Redis. */
 import type { Clock } from '../time/clock.ts';
+import { withoutSecrets } from './check.ts';
 import { EncryptedStore, sealBytes } from './encrypted.ts';
 import { LmdbStore } from './lmdb.ts';
 import { MemoryStore } from './memory.ts';
@@ -62,11 +63,6 @@ function readSize(url: string, text: string): number {
   }
   const power = { kb: 10, mb: 20, gb: 30 }[(unit ?? '').toLowerCase()] ?? 0;
   return Number(digits) * 2 ** power;
-}
-
-/** The address in an error may go into a log. */
-function withoutSecrets(url: string): string {
-  return url.replace(/\/\/[^/@]*@/, '//***@').slice(0, 100);
 }
 
 export { RemoteStore, serveStore } from './remote.ts';

@@ -14,7 +14,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
-import { UsageError } from '../errors.ts';
+import { codeOf, UsageError } from '../errors.ts';
 import { claiming, copied, lifetimeMask, lifetimeShift, proved, record, recordsPerPage, serverMask } from './layout.ts';
 import type { ServerNumbers } from './numbers.ts';
 import { Entry, type SessionTable } from './table.ts';
@@ -220,8 +220,4 @@ async function readAt(handle: FileHandle, at: number, length: number): Promise<B
 
 function derive(secret: Buffer, purpose: string): Buffer {
   return createHmac('sha256', secret).update(`limpet table file ${purpose}`).digest();
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }

@@ -1,7 +1,7 @@
 /** Which servers a person has drained, in a file of the state folder: that word holds through a restart, as through a reload. */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { UsageError } from '../errors.ts';
+import { codeOf, UsageError } from '../errors.ts';
 
 export type DrainedServer = readonly [pool: string, server: string];
 
@@ -43,8 +43,4 @@ function parse(text: string): unknown {
 
 function isServer(found: unknown): found is DrainedServer {
   return Array.isArray(found) && found.length === 2 && found.every((name) => typeof name === 'string');
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }

@@ -2,8 +2,9 @@
  * One client: signs in, adds to its cart, counts, reads, changes its id, signs out, begins anew; often several requests at
  * once, some of which the server answers late. Keeps its cookie as a browser does, and the cookies of dead ids as a thief.
  */
-import { Agent, request } from 'node:http';
+import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ask, parseSetCookie, type Reply } from '../support/peers.ts';
 import type { History, Kind, Operation, Seen } from './history.ts';
 import type { Random } from './random.ts';
 
@@ -163,39 +164,25 @@ export class Client {
     return operation;
   }
 
-  private send(kind: Kind, op: string, cookie: string, wait: number): Promise<Answer> {
+  private async send(kind: Kind, op: string, cookie: string, wait: number): Promise<Answer> {
     const { user } = this.history;
-    const path = kind === 'read' ? `/?wait=${wait}` : `/${kind}?op=${op}&user=${user}&wait=${wait}`;
-    return new Promise((resolve) => {
-      const fail = (why: string) => resolve({ seen: null, why });
-      const asked = request(
-        {
-          host: '127.0.0.1',
-          port: this.setup.port,
-          path,
-          method: kind === 'read' ? 'GET' : 'POST',
-          agent: this.agent,
-          headers: cookie === '' ? {} : { cookie: `limpet=${cookie}` },
-        },
-        (response) => {
-          let text = '';
-          response.setEncoding('utf8').on('data', (piece: string) => {
-            text += piece;
-          });
-          response.on('error', (error) => fail(error.message));
-          response.on('end', () => {
-            if (!response.complete) return fail('cut');
-            const line = response.headers['set-cookie']?.find((one) => one.startsWith('limpet='));
-            const set = line === undefined ? undefined : /^limpet=([^;]*)/.exec(line)?.[1];
-            if (response.statusCode === 200) resolve({ seen: JSON.parse(text) as Seen, why: '', cookie: set });
-            else fail(`${response.statusCode} ${response.headers['limpet-reason'] ?? ''}`.trim());
-          });
-        },
-      );
-      asked.setTimeout(patience, () => asked.destroy(new Error('no answer')));
-      asked.on('error', (error: NodeJS.ErrnoException) => fail(error.code ?? error.message));
-      asked.end();
-    });
+    const path = kind === 'read' ? `?wait=${wait}` : `${kind}?op=${op}&user=${user}&wait=${wait}`;
+    let reply: Reply;
+    try {
+      reply = await ask(`http://127.0.0.1:${this.setup.port}/${path}`, {
+        method: kind === 'read' ? 'GET' : 'POST',
+        agent: this.agent,
+        headers: cookie === '' ? {} : { cookie: `limpet=${cookie}` },
+        signal: AbortSignal.timeout(patience),
+      });
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      return { seen: null, why: code ?? message };
+    }
+    const { status, headers, body, setCookies } = reply;
+    if (status !== 200) return { seen: null, why: `${status} ${headers['limpet-reason'] ?? ''}`.trim() };
+    const set = setCookies.map(parseSetCookie).find(({ name }) => name === 'limpet');
+    return { seen: JSON.parse(body) as Seen, why: '', cookie: set?.value };
   }
 }
 

@@ -47,15 +47,7 @@ const faults = {
   'server drained': fault<AppServer>(3, servers, async (server, { stage, wait }) => {
     await stage.tell(server, 'drain').catch(() => undefined);
     await wait(500, 3000);
-    for (let tries = 0; tries < 20; tries++) {
-      const told = await stage.tell(server, 'ready').then(
-        () => true,
-        () => false,
-      );
-      if (told) return;
-      await sleep(200);
-    }
-    throw new Error(`the balancer does not take "ready" for ${server.name}`);
+    await insist(20, () => stage.tell(server, 'ready'));
   }),
   'connections cut': fault<Wire>(4, wires, async (wire) => wire.cut()),
   'connections delayed': fault<Wire>(3, wires, async (wire, { random, wait }) => {
@@ -128,18 +120,21 @@ async function again(program: Program, signal: NodeJS.Signals, pause: () => Prom
   await program.end(signal);
   await pause();
   // A balancer whose Redis is away at the moment ends at once; whoever looks after it starts it again.
+  await insist(30, () => program.start());
+}
+
+/** Until it goes through, so many times at most. */
+async function insist(most: number, act: () => Promise<void>): Promise<void> {
   for (let tries = 1; ; tries++) {
     try {
-      await program.start();
+      await act();
       return;
     } catch (error) {
-      if (tries === mostStarts) throw error;
+      if (tries === most) throw error;
       await sleep(200);
     }
   }
 }
-
-const mostStarts = 30;
 
 /** A fault of any target: its own kind is what `targets` gives. */
 function fault<Target extends object>(

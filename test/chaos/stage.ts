@@ -5,13 +5,13 @@
  *                          └──wire── Redis
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type RequestOptions, request } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { Sabotage } from '../../src/store/sabotage.ts';
 import { limpetCommand } from '../support/command.ts';
+import { ask, tellServer } from '../support/peers.ts';
 import { findProgram } from '../support/programs.ts';
 import type { Runtime } from '../support/runtimes.ts';
 import { Program } from './program.ts';
@@ -109,14 +109,13 @@ export class Stage implements AsyncDisposable {
   }
 
   /** Asks the admin listener for `drain` or `ready`; rejects when the balancer is not there. */
-  tell(server: AppServer, action: 'drain' | 'ready'): Promise<void> {
-    const socketPath = join(this.folder, 'state', 'admin.sock');
-    return send({ socketPath, path: `/servers/shop/${server.name}/${action}`, method: 'POST' });
+  async tell({ name }: AppServer, word: 'drain' | 'ready'): Promise<void> {
+    await tellServer(join(this.folder, 'state'), name, word, soon());
   }
 
   /** The server answers its health checks with 503 for so long (ms). Rejects when it is not there. */
-  makeUnwell(server: AppServer, ms: number): Promise<void> {
-    return send({ host: '127.0.0.1', port: server.port, path: `/unwell?ms=${Math.round(ms)}`, method: 'POST' });
+  async makeUnwell({ port }: AppServer, ms: number): Promise<void> {
+    await ask(`http://127.0.0.1:${port}/unwell?ms=${Math.round(ms)}`, { method: 'POST', ...soon() });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -137,7 +136,7 @@ function configOf(port: number, storePort: number, store: string, servers: reado
     listeners: [{ address: `127.0.0.1:${port}` }],
     workers: 2,
     sessions: { store, listen: `127.0.0.1:${storePort}`, timeout: '1s' },
-    // Sessions are given up by nobody but the story.
+    // Often: what a kill -9 leaves is then a table of a moment ago.
     table: { save: '1s' },
     shutdown: { timeout: '2s' },
     pools: {
@@ -171,17 +170,9 @@ function redisAt(port: number, folder: string): Program {
   return new Program({ name: 'redis', file, args, ready: /Ready to accept connections/ });
 }
 
-function send(options: RequestOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const asked = request({ ...options, agent: false, timeout: 2000 }, (response) => {
-      response.resume();
-      response.on('end', resolve);
-      response.on('error', reject);
-    });
-    asked.on('timeout', () => asked.destroy(new Error('no answer')));
-    asked.on('error', reject);
-    asked.end();
-  });
+/** Whoever is asked may be stopped, or his connections held: two seconds, and it has failed. */
+function soon(): { readonly signal: AbortSignal } {
+  return { signal: AbortSignal.timeout(2000) };
 }
 
 /**

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { limpetCommand } from '../support/command.ts';
 import { type Limpet, startLimpet } from '../support/limpet.ts';
-import { ask } from '../support/peers.ts';
+import { ask, tellServer } from '../support/peers.ts';
 import { type Runtime, runtimes } from '../support/runtimes.ts';
 import { poolOf, Shopper, startShops } from '../support/shop.ts';
 
@@ -67,22 +67,16 @@ describe.each(runtimes)('draining on %s', (runtime) => {
   test('a restart does not take the word back', async () => {
     await using servers = await startShops('a', 'b');
     await using state = await mkdtempDisposable(join(tmpdir(), 'limpet-drain-'));
-    const config = {
-      pools: { shop: { servers: poolOf(servers) } },
-      admin: { listen: `unix:${join(state.path, 'admin')}` },
-    };
+    const config = { pools: { shop: { servers: poolOf(servers) } } };
     const env = { LIMPET_STATE: state.path };
-    const tell = async (word: string) =>
-      (await ask(`http://admin/servers/shop/a/${word}`, { method: 'POST', socketPath: join(state.path, 'admin') }))
-        .status;
     const servings = async (limpet: Limpet) =>
       new Set(await Promise.all([1, 2, 3, 4].map(async () => (await new Shopper(limpet.url).count('/read')).server)));
     await using first = await startLimpet(runtime, { config, env });
-    expect(await tell('drain')).toBe(204);
+    expect(await tellServer(state.path, 'a', 'drain')).toBe(204);
     await first.stop('SIGKILL');
     await using second = await startLimpet(runtime, { config, env });
     expect(await servings(second)).toEqual(new Set(['b']));
-    expect(await tell('ready')).toBe(204);
+    expect(await tellServer(state.path, 'a', 'ready')).toBe(204);
     await second.stop();
     await using third = await startLimpet(runtime, { config, env });
     expect(await servings(third)).toEqual(new Set(['a', 'b']));

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Client } from '../session/support/client.ts';
 import { type LaunchedApp, launch } from '../session/support/launch.ts';
 import { type Limpet, startLimpet } from '../support/limpet.ts';
-import { ask } from '../support/peers.ts';
+import { ask, tellServer } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
 
 describe.each(runtimes)('races of sessions on %s', (runtime) => {
@@ -34,9 +34,7 @@ describe.each(runtimes)('races of sessions on %s', (runtime) => {
   /** Sessions leave that server with their next request. */
   const drain = async (server: number): Promise<void> => {
     for (const [n, word] of [[server, 'drain'] as const, [1 - server, 'ready'] as const]) {
-      const socketPath = join(limpet.folder, 'state', 'admin.sock');
-      const { status } = await ask(`http://admin/servers/shop/s${n}/${word}`, { method: 'POST', socketPath });
-      expect(status).toBe(204);
+      expect(await tellServer(join(limpet.folder, 'state'), `s${n}`, word)).toBe(204);
     }
   };
   /** By a signal, at whichever server somebody waits for it. */

@@ -9,13 +9,6 @@ import { poolOf, Shopper, startShops } from '../support/shop.ts';
 
 const keys = ['6b'.repeat(32)];
 
-/** The same visitor, at another balancer. */
-function at(url: string, { cookies }: Shopper): Shopper {
-  const other = new Shopper(url);
-  for (const [name, value] of cookies) other.cookies.set(name, value);
-  return other;
-}
-
 describe.each(runtimes)('copies in Redis on %s', (runtime) => {
   test('a session that began at one balancer goes on at another', async (context) => {
     needProgram(context, 'redis');
@@ -27,9 +20,9 @@ describe.each(runtimes)('copies in Redis on %s', (runtime) => {
     await using two = await startLimpet(runtime, { config });
     const shopper = new Shopper(one.url);
     const { server, id } = await shopper.count();
-    expect(await at(two.url, shopper).count()).toMatchObject({ server, id, epoch: 1, count: 2 });
+    expect(await shopper.twin(two.url).count()).toMatchObject({ server, id, epoch: 1, count: 2 });
     await servers.find(({ name }) => name === server)!.kill('SIGKILL');
-    const there = at(two.url, shopper);
+    const there = shopper.twin(two.url);
     const moved = await there.count();
     expect(moved).toMatchObject({ id, epoch: 2, restored: true, count: 3 });
     // The first one has not seen the move: the store knows.

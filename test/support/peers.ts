@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import * as http from 'node:http';
 import type { ListenOptions, Server as NetServer, Socket } from 'node:net';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -49,6 +50,22 @@ export function ask(url: string, options: AskOptions = {}): Promise<Reply> {
     if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) request.end(body);
     else body.pipe(request);
   });
+}
+
+/** An operator's word on a server of the pool `shop`, at the admin socket in that state folder; answers the status. */
+export async function tellServer(
+  state: string,
+  server: string,
+  word: 'drain' | 'ready',
+  options: AskOptions = {},
+): Promise<number> {
+  const socketPath = join(state, 'admin.sock');
+  const { status } = await ask(`http://admin/servers/shop/${server}/${word}`, {
+    ...options,
+    method: 'POST',
+    socketPath,
+  });
+  return status;
 }
 
 /** A client that keeps its cookies, as a browser would keep them for one site. */

@@ -22,6 +22,13 @@ export interface Count {
 export class Shopper extends Visitor {
   reply!: Reply;
 
+  /** Another one with the same cookies, at that balancer. */
+  twin(url: string): Shopper {
+    const twin = new Shopper(url);
+    for (const [name, value] of this.cookies) twin.cookies.set(name, value);
+    return twin;
+  }
+
   /** Throws when the answer is not a 200. */
   async count(path = '/', options: AskOptions = {}): Promise<Count> {
     this.reply = await this.ask(path, options);
