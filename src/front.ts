@@ -6,6 +6,7 @@ import type { ListenerOptions } from './config/options.ts';
 import { counter } from './metrics/counters.ts';
 import { formatAddress, type Listener, type Net, type Socket } from './net/socket.ts';
 import { trustOf } from './net/trust.ts';
+import { Bag } from './proxy/bag.ts';
 import { Downstream, type ListenerSettings } from './proxy/downstream.ts';
 import type { Work } from './proxy/work.ts';
 import type { Shared } from './shared/memory.ts';
@@ -28,8 +29,7 @@ export class Front {
   private work: Work;
   private settings: ListenerSettings;
   private listener: Listener | null = null;
-  /** Each with the work that it came in under. */
-  private readonly connections = new Map<Downstream, Work>();
+  private readonly connections = new Bag<Downstream>();
   /** This config's, and those of former ones that still have a connection or a tunnel. */
   private works: Work[];
 
@@ -70,7 +70,7 @@ export class Front {
   change(options: ListenerOptions, work: Work): void {
     this.options = options;
     this.work = work;
-    const inUse = new Set(this.connections.values());
+    const inUse = new Set(this.connections.all().map((connection) => connection.work));
     this.works = [work, ...this.works.filter((one) => inUse.has(one) || one.tunnels.size > 0)];
     this.settings = this.settingsOf(options);
   }
@@ -90,13 +90,13 @@ export class Front {
   stop(): void {
     this.close();
     for (const work of this.works) work.stopping = true;
-    for (const connection of this.connections.keys()) connection.stop();
+    for (const connection of this.connections.all()) connection.stop();
   }
 
   /** Ends all that is left. */
   destroy(): void {
-    for (const work of this.works) for (const tunnel of work.tunnels) tunnel.close();
-    for (const connection of this.connections.keys()) connection.destroy();
+    for (const work of this.works) for (const tunnel of work.tunnels.all()) tunnel.close();
+    for (const connection of this.connections.all()) connection.destroy();
   }
 
   private accept(socket: Socket): Downstream | null {
@@ -112,13 +112,13 @@ export class Front {
     counters.add(counter.connections_open);
     const connection = new Downstream(work, settings, socket);
     load.run(slot, 1);
-    connections.set(connection, work);
+    connections.add(connection);
     if (over >= 0) connection.refuseConnection();
     return connection;
   }
 
   private closed(connection: Downstream): void {
-    if (!this.connections.delete(connection)) return;
+    if (!this.connections.remove(connection)) return;
     const { onEmpty, shared, slot } = this.deps;
     shared.load.run(slot, -1);
     shared.counters.add(counter.connections_open, -1);

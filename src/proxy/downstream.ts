@@ -19,6 +19,7 @@ import { counter } from '../metrics/counters.ts';
 import type { Socket, SocketHandler } from '../net/socket.ts';
 import { Deadline, type DeadlineOwner } from '../time/wheel.ts';
 import { Answer } from './answer.ts';
+import type { Bagged } from './bag.ts';
 import type { Client } from './client.ts';
 import type { Exchange } from './exchange.ts';
 import type { Work } from './work.ts';
@@ -48,11 +49,13 @@ const maxHeld = 16 * 1024;
 
 type State = 'head' | 'exchange' | 'draining' | 'tunnel' | 'linger' | 'closed';
 
-export class Downstream implements SocketHandler, DeadlineOwner, Client {
+export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged {
+  place = -1;
+  /** The config's that held when it came. */
+  readonly work: Work;
   readonly peer: string;
   readonly trusted: boolean;
   readonly secure: boolean;
-  private readonly work: Work;
   private readonly settings: ListenerSettings;
   private readonly socket: Socket;
   private readonly deadline = new Deadline(this);

@@ -7,6 +7,7 @@ import type { Counters } from '../metrics/counters.ts';
 import type { Net } from '../net/socket.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Wheel } from '../time/wheel.ts';
+import { Bag } from './bag.ts';
 import { Exchange } from './exchange.ts';
 import type { Pool } from './pool.ts';
 import type { Tunnel } from './tunnel.ts';
@@ -52,7 +53,7 @@ export class Work {
   readonly toClient = new HeadWriter(writerBytes);
   /** Whose head and edits `request` and `requestEdit` hold now. */
   current: Exchange | null = null;
-  readonly tunnels = new Set<Tunnel>();
+  readonly tunnels = new Bag<Tunnel>();
   /** Largest head, in bytes. */
   readonly headBytes: number;
   /** No new exchange is to follow on any connection. */
