@@ -8,8 +8,8 @@ export interface Conditions {
   readonly rounds: number;
   readonly seconds: number;
   readonly connections: number;
-  /** A round before the first that does not count. */
-  readonly warming: boolean;
+  /** Seconds of a round before the first that does not count; 0: none. */
+  readonly warming: number;
   /** The core of the load. */
   readonly core: number;
   saturation(): number;
@@ -31,7 +31,7 @@ export async function measure(
   const rounds = new Map<string, Round[]>();
   const out = new Map<string, Row>();
   const leave = (key: string, row: Row) => out.set(key, row);
-  const warming = workload.fresh || !conditions.warming ? 0 : 1;
+  const warming = workload.fresh || conditions.warming === 0 ? 0 : 1;
   const count = workload.fresh ? Math.min(conditions.rounds, mostFreshRounds) : conditions.rounds;
   for (let round = 1 - warming; round <= count; round += 1) {
     const contest = await open();
@@ -40,7 +40,8 @@ export async function measure(
       const { key } = contender;
       if (out.has(key)) continue;
       try {
-        const result = await workload.run(loadOn(contender, workload, conditions));
+        const seconds = round > 0 ? conditions.seconds : conditions.warming;
+        const result = await workload.run({ ...loadOn(contender, workload, conditions), seconds });
         if (round > 0) rounds.set(key, [...(rounds.get(key) ?? []), result]);
       } catch (error) {
         leave(key, { key, name: rivals.get(key)!.name, outcome: { state: 'failed', reason: messageOf(error) } });

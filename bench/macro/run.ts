@@ -19,7 +19,7 @@ import { mainRivals, rivals } from './rivals/index.ts';
 import type { Workload } from './workload.ts';
 import { smokeWorkloads, workloads } from './workloads/index.ts';
 
-/** Seconds of load before the first round of a rival that has just been started. */
+/** Seconds of load before the first round of a rival that has just been started, and of each workload: what is compiled while it runs is not fast at once. */
 const warmup = 2;
 
 async function main(options: BenchOptions, args: readonly string[]): Promise<number> {
@@ -49,7 +49,12 @@ async function main(options: BenchOptions, args: readonly string[]): Promise<num
   for (const workload of workloads.filter(({ name }) => options.workloads.includes(name))) {
     const { name, title, kind } = workload;
     console.log(`\n${title} (${name})`);
-    const conditions = { ...options, warming: !options.smoke, core: cores.load, saturation };
+    const conditions = {
+      ...options,
+      warming: options.smoke ? 0 : Math.max(warmup, options.seconds),
+      core: cores.load,
+      saturation,
+    };
     const rows = await measure(workload, chosen, conditions, () => stages.open(workload));
     console.log(renderText(tableOf(kind, rows)));
     results.push({ workload: name, title, kind, rows });

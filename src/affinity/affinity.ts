@@ -104,6 +104,11 @@ export class Session {
   get hasId(): boolean {
     return (this.sid2 | this.sid3) !== 0;
   }
+
+  /** The server is told of it. */
+  get isOffered(): boolean {
+    return this.hasId && !this.lent;
+  }
 }
 
 /** What a response says of the session's name. Handed in and filled anew for each response. */

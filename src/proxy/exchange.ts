@@ -10,7 +10,7 @@
  *
  * Reused from request to request; `begin` sets every field.
  */
-import { type Affinity, type Carried, Session } from '../affinity/affinity.ts';
+import { type Affinity, Session } from '../affinity/affinity.ts';
 import { balancerFaults, type Fault, requestFaults, serverFaults } from '../errors.ts';
 import { type Verdict, verdict } from '../failover/verdict.ts';
 import type { Server } from '../fleet/server.ts';
@@ -18,12 +18,11 @@ import { clientAddress, isForwardedSecure } from '../http/forwarded.ts';
 import { isIdempotent, isSafe, Method, type RequestHead, type ResponseHead } from '../http/head.ts';
 import { cutFromResponse, cutTrailerNames } from '../http/hop-headers.ts';
 import { Name } from '../http/names.ts';
-import { readSessionWord, type SessionWord, saysDegraded } from '../http/session-headers.ts';
+import type { SessionWord } from '../http/session-headers.ts';
 import { counter } from '../metrics/counters.ts';
 import type { Connecting } from '../net/socket.ts';
 import { Deadline, type DeadlineOwner } from '../time/wheel.ts';
 import type { Client } from './client.ts';
-import type { Copies, Verdict as Kept } from './copies.ts';
 import { BodyReader, learnFromHead } from './learning.ts';
 import { Placement } from './placement.ts';
 import type { Pool } from './pool.ts';
@@ -31,6 +30,7 @@ import type { Recipient } from './recipient.ts';
 import { Record } from './record.ts';
 import { RequestBody } from './request-body.ts';
 import { editRequest, writeRequest } from './request-head.ts';
+import { type Asker, StoreDialog } from './store-dialog.ts';
 import { openTunnel } from './tunnel.ts';
 import type { Upstream } from './upstream.ts';
 import type { Work } from './work.ts';
@@ -47,16 +47,15 @@ type Phase =
   | 'relaying'
   | 'tunnel';
 
-/** Times that an exchange may ask the store where to go, before that counts as its failure. */
-const maxQuestions = 8;
-
-export class Exchange implements DeadlineOwner, Recipient {
+export class Exchange implements DeadlineOwner, Recipient, Asker {
   method: number = Method.get;
   /** The client asked for an upgrade that we pass on. */
   mayUpgrade = false;
   clientAddress = '';
   clientSecure = false;
   readonly session = new Session();
+  /** Where it is, or is about to be. */
+  server: Server | null = null;
   readonly record = new Record();
 
   private readonly work: Work;
@@ -64,6 +63,7 @@ export class Exchange implements DeadlineOwner, Recipient {
   private readonly placement = new Placement();
   private readonly body = new RequestBody();
   private readonly bodyReader = new BodyReader();
+  private readonly dialog: StoreDialog;
   private client!: Client;
   private pool: Pool | null = null;
   private affinity = false;
@@ -71,7 +71,6 @@ export class Exchange implements DeadlineOwner, Recipient {
   private raw!: Buffer;
   private rawStart = 0;
   private phase: Phase = 'idle';
-  private server: Server | null = null;
   private upstream: Upstream | null = null;
   private connecting: Connecting | null = null;
   /** Wheel time of the beginning, and up to which it may wait for room; 0 while it never had to. */
@@ -91,15 +90,10 @@ export class Exchange implements DeadlineOwner, Recipient {
   private pipelined = false;
   /** Bytes that the slow client had not taken when we last looked. */
   private clientPending = 0;
-  /** Questions to the store: an answer counts only while nothing else has happened since it was asked for. */
-  private turn = 0;
-  private questions = 0;
-  /** What the server has said of its session with this response; it has been kept, or the answer goes without. */
-  private word: SessionWord | null = null;
-  private degraded = false;
 
   constructor(work: Work) {
     this.work = work;
+    this.dialog = new StoreDialog(this, work.counters);
   }
 
   get peerTrusted(): boolean {
@@ -119,9 +113,8 @@ export class Exchange implements DeadlineOwner, Recipient {
     this.waitUntil = 0;
     this.attempts = 0;
     this.tried = this.lastFault = null;
-    this.sent = this.relayed = this.clientSlow = this.reading = this.degraded = false;
-    this.questions = 0;
-    this.word = null;
+    this.sent = this.relayed = this.clientSlow = this.reading = false;
+    this.dialog.begin();
     this.session.clear();
     this.session.reader = null;
     this.clientAddress = client.trusted ? clientAddress(head, client.peer, client.isTrusted) : client.peer;
@@ -170,7 +163,10 @@ export class Exchange implements DeadlineOwner, Recipient {
     if (placement.claimed) this.work.counters.add(counter.rebinds);
     if (placement.moved) this.work.counters.add(counter.sessions_moved);
     if (placement.asks !== 'nothing') {
-      this.ask();
+      const copies = this.pool!.copies!;
+      this.enter('claiming', copies.settings.timeout);
+      this.body.pause();
+      this.dialog.ask(placement.asks, placement.server, copies);
       return;
     }
     // With nobody left to ask, what the last server did says more than that there is none.
@@ -180,37 +176,8 @@ export class Exchange implements DeadlineOwner, Recipient {
     else this.wait(placement.server);
   }
 
-  /** The store first: it may know the session better than we do, or has to know its new owner before that one does. */
-  private ask(): void {
-    const { session, placement } = this;
-    const copies = this.pool!.copies!;
-    if (++this.questions > maxQuestions) {
-      this.refuse(balancerFaults.sessionStore);
-      return;
-    }
-    this.enter('claiming', copies.settings.timeout);
-    this.body.pause();
-    const turn = ++this.turn;
-    const onAnswer = (answered: boolean, carried: Carried | null = null): void => {
-      if (this.turn !== turn) return;
-      session.carried = carried;
-      this.onAnswer(answered);
-    };
-    if (placement.asks === 'session') copies.look(session, onAnswer);
-    else copies.claim(session, placement.server!, onAnswer);
-  }
-
-  private onAnswer(answered: boolean): void {
-    this.turn++;
-    if (!answered && !this.pool!.copies!.settings.degrade) {
-      this.refuse(balancerFaults.sessionStore);
-      return;
-    }
-    this.session.asked = true;
-    if (!answered) {
-      this.work.counters.add(counter.copies_degraded);
-      this.session.alone = this.degraded = true;
-    }
+  /** The store has said what it knows. */
+  onAnswered(): void {
     this.enter('idle', 0);
     this.start();
   }
@@ -275,7 +242,7 @@ export class Exchange implements DeadlineOwner, Recipient {
     this.upstream = upstream;
     this.sent = true;
     const { copies } = this.pool!;
-    const line = copies !== null && this.isOffered ? copies.writeLine(this.session, this.server!) : null;
+    const line = copies !== null && this.session.isOffered ? copies.writeLine(this.session, this.server!) : null;
     if (this.pipelined && upstream.reused) {
       writeRequest(head, work.requestEdit, this.client, this.server!, false, line, upstream.gather(this));
       this.enter('answering', this.pool!.settings.timeouts.response);
@@ -291,11 +258,6 @@ export class Exchange implements DeadlineOwner, Recipient {
     else body.pause();
     if (body.ended) this.enter('answering', this.pool!.settings.timeouts.response);
     else this.enter('sending', this.sendingTimeout());
-  }
-
-  /** The server is told of the session. */
-  private get isOffered(): boolean {
-    return this.session.hasId && !this.session.lent;
   }
 
   /** A piece of the request's body has come. */
@@ -324,68 +286,35 @@ export class Exchange implements DeadlineOwner, Recipient {
     this.client.inform(head, edit);
   }
 
-  /**
-   * 6. The server may have changed its session: that is kept first. True: the response has to wait for `proceed`, or has
-   * been refused.
-   */
+  /** 6. What the server says of its session is kept first. True: the response has to wait, or has been refused. */
   mustHold(head: ResponseHead): boolean {
     const copies = this.pool!.copies;
-    if (copies === null || this.word !== null) return false;
-    if (head.headers.has(Name.limpet)) {
-      if (saysDegraded(head.headers)) this.degraded = true;
-      const word = readSessionWord(head.headers);
-      if (word !== null) return this.keep(word, copies);
-    }
-    if (!this.session.recognised && this.isOffered) copies.wasPut(this.session);
-    return false;
+    return copies !== null && this.dialog.mustHold(head, copies);
   }
 
   /** The same in the trailers: the end of the response has to wait. */
   mustHoldEnd(word: SessionWord | 'bad'): boolean {
     const copies = this.pool!.copies;
-    if (copies === null || this.word === word) return false;
-    return this.keep(word, copies);
+    return copies !== null && this.dialog.mustHoldEnd(word, copies);
   }
 
-  private keep(word: SessionWord | 'bad', copies: Copies): boolean {
-    const turn = ++this.turn;
-    const verdict =
-      word === 'bad'
-        ? 'refused'
-        : copies.keep(this.session, this.server!, word, (late) => {
-            if (this.turn !== turn) return;
-            this.turn++;
-            if (this.onKept(late, copies)) this.upstream!.proceed();
-          });
-    if (word !== 'bad') this.word = word;
-    if (verdict !== null) return !this.onKept(verdict, copies);
-    this.enter('storing', copies.settings.timeout);
-    return true;
+  waitForCopy(timeout: number): void {
+    this.enter('storing', timeout);
   }
 
-  /** True when the response may go on; else it is dropped, and the client never hears of it. */
-  private onKept(verdict: Kept, copies: Copies): boolean {
-    const { counters } = this.work;
-    const degraded = verdict === 'failed' && copies.settings.degrade;
-    if (verdict === 'kept' || degraded) {
-      if (degraded) counters.add(counter.copies_degraded);
-      this.degraded ||= degraded;
-      copies.apply(this.session, this.word!);
-      if (this.phase === 'storing') this.resumeAnswer();
-      return true;
-    }
-    if (verdict === 'refused') counters.add(counter.copies_refused);
-    this.upstream?.breakOff(this);
-    this.upstream = null;
-    this.refuse(faultOf[verdict]);
-    return false;
-  }
-
-  /** As it was before it had to wait. */
-  private resumeAnswer(): void {
+  /** The copy is safe: on, as it was before it had to wait. */
+  proceed(): void {
     const { timeouts } = this.pool!.settings;
     if (!this.body.ended) this.enter('sending', this.sendingTimeout());
     else this.enter(this.relayed ? 'relaying' : 'answering', timeouts.responseBody);
+    this.upstream!.proceed();
+  }
+
+  /** Neither the store's answer nor the server's may be passed on. */
+  onUnsafe(fault: Fault): void {
+    this.upstream?.breakOff(this);
+    this.upstream = null;
+    this.refuse(fault);
   }
 
   /** 7. The response's head: bind the session, then relay. */
@@ -396,7 +325,7 @@ export class Exchange implements DeadlineOwner, Recipient {
     this.relayed = true;
     if (this.phase === 'answering') this.enter('relaying', pool.settings.timeouts.responseBody);
     this.bind(head);
-    if (this.degraded) edit.add('Limpet-Degraded: session-store');
+    if (this.dialog.degraded) edit.add('Limpet-Degraded: session-store');
     if (pool.settings.identify) edit.add(`Limpet-Server: ${this.server!.name}; epoch=${session.epoch}`);
     this.client.respond(head, edit, head.bodyLength(this.method));
   }
@@ -411,12 +340,13 @@ export class Exchange implements DeadlineOwner, Recipient {
     if (this.pool!.copies !== null && head.headers.has(Name.trailer)) cutTrailerNames(head.headers, edit);
     if (!this.affinity) return;
     if (session.changed && this.pool!.copies?.isOver(session) === true) session.changed = session.owed = false;
+    const ended = (this.dialog.word?.ended ?? 0) > 0;
     // In the pool's order: a new session that the app has named needs no cookie of ours on top.
     for (const affinity of this.pool!.parts.affinities) {
       const named = this.learn(affinity, head);
       if (named && !session.recognised && !session.owed) session.changed = false;
       if (affinity !== session.affinity) continue;
-      if (this.word !== null && this.word.ended > 0) affinity.unbind?.(head, this, edit);
+      if (ended) affinity.unbind?.(head, this, edit);
       else if (affinity.bind(session, head, this, this.seconds(), edit)) this.record.bound = true;
     }
     this.reading = session.reader !== null && this.bodyReader.begin(session.reader, head);
@@ -569,8 +499,8 @@ export class Exchange implements DeadlineOwner, Recipient {
 
   onDeadline(): void {
     if (this.phase === 'waiting') this.refuse(balancerFaults.queueTimeout);
-    else if (this.phase === 'claiming') this.onAnswer(false);
-    else if (this.phase === 'storing') this.onStoreLate();
+    else if (this.phase === 'claiming') this.dialog.onAnswer(false, this.pool!.copies!);
+    else if (this.phase === 'storing') this.dialog.onLate(this.pool!.copies!);
     else if (this.phase === 'connecting') this.failed(serverFaults.connectTimeout);
     else if (this.phase === 'answering') this.failed(serverFaults.responseTimeout);
     // Whose turn was it? A paused body waits for the server, else the client owes us the rest.
@@ -578,14 +508,6 @@ export class Exchange implements DeadlineOwner, Recipient {
     else if (this.phase === 'sending') this.onRequestFault(requestFaults.requestTimeout);
     else if (this.clientSlow) this.onClientStall();
     else this.failed(serverFaults.bodyTimeout);
-  }
-
-  /** The store has not answered: what becomes of the copy is not known. */
-  private onStoreLate(): void {
-    const copies = this.pool!.copies!;
-    this.turn++;
-    this.work.counters.add(counter.copies_failed);
-    if (this.onKept('failed', copies)) this.upstream!.proceed();
   }
 
   /** A client that takes anything at all is only slow. */
@@ -609,7 +531,7 @@ export class Exchange implements DeadlineOwner, Recipient {
     this.leave();
     if (this.session.entered) pool!.owners.leave(this.session, this.seconds());
     this.phase = 'idle';
-    this.turn++;
+    this.dialog.end();
     work.wheel.cancel(this.deadline);
     this.record.complete(pool?.settings.name ?? '', this.session, work);
     this.body.clear();
@@ -681,13 +603,6 @@ function hashText(text: string): number {
 
 const ignoredSession = new Session();
 const noBytes = Buffer.alloc(0);
-
-/** What the client is told when what its server said of the session was not kept. */
-const faultOf = {
-  fenced: balancerFaults.sessionFenced,
-  failed: balancerFaults.sessionStore,
-  refused: serverFaults.badResponse,
-} as const;
 
 /** Where a second reading of a head leaves what the first has already found. */
 const scratchSession = new Session();

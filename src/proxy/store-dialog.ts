@@ -1,0 +1,154 @@
+/**
+ * What an exchange and the store have to say to each other where sessions have copies: of the owner, when that is about to
+ * change (`ask`), and of what the server has changed, which is kept before the client hears of it (`mustHold`). One question
+ * at a time; an answer counts only while nothing else has happened since it was asked for.
+ */
+import type { Carried, Session } from '../affinity/affinity.ts';
+import { balancerFaults, type Fault, serverFaults } from '../errors.ts';
+import type { Server } from '../fleet/server.ts';
+import type { ResponseHead } from '../http/head.ts';
+import { Name } from '../http/names.ts';
+import { readSessionWord, type SessionWord, saysDegraded } from '../http/session-headers.ts';
+import { type Counters, counter } from '../metrics/counters.ts';
+import type { Copies, Verdict } from './copies.ts';
+
+/** The exchange. */
+export interface Asker {
+  readonly session: Session;
+  /** That has the request, or is to have it. */
+  readonly server: Server | null;
+  /** The table has the store's answer: place again. */
+  onAnswered(): void;
+  /** The response has to wait for the store, so many ms at most. */
+  waitForCopy(timeout: number): void;
+  /** It need not wait any more. */
+  proceed(): void;
+  /** It is dropped, and the client never hears of it. */
+  onUnsafe(fault: Fault): void;
+}
+
+/** Times that an exchange may ask where to go, before that counts as the store's failure. */
+const maxQuestions = 8;
+
+/** What the client is told when what its server said of the session was not kept. */
+const faultOf = {
+  fenced: balancerFaults.sessionFenced,
+  failed: balancerFaults.sessionStore,
+  refused: serverFaults.badResponse,
+} as const;
+
+export class StoreDialog {
+  /** What the server has said of its session with this response; it has been kept, or the answer goes without. */
+  word: SessionWord | null = null;
+  /** The answer has to tell that its session is not safe. */
+  degraded = false;
+  private readonly asker: Asker;
+  private readonly counters: Counters;
+  private turn = 0;
+  private questions = 0;
+
+  constructor(asker: Asker, counters: Counters) {
+    this.asker = asker;
+    this.counters = counters;
+  }
+
+  begin(): void {
+    this.word = null;
+    this.degraded = false;
+    this.questions = 0;
+  }
+
+  /** Whatever is still to be answered comes too late. */
+  end(): void {
+    this.turn++;
+  }
+
+  /** The store may know the session better than we do, or has to know its new owner before that one does. */
+  ask(what: 'session' | 'owner', owner: Server | null, copies: Copies): void {
+    const { session } = this.asker;
+    if (++this.questions > maxQuestions) {
+      this.asker.onUnsafe(balancerFaults.sessionStore);
+      return;
+    }
+    const turn = ++this.turn;
+    const done = (answered: boolean, carried: Carried | null = null): void => {
+      if (this.turn !== turn) return;
+      session.carried = carried;
+      this.onAnswer(answered, copies);
+    };
+    if (what === 'session') copies.look(session, done);
+    else copies.claim(session, owner!, done);
+  }
+
+  /** `answered` false: the store has failed, or takes too long. */
+  onAnswer(answered: boolean, copies: Copies): void {
+    const { session } = this.asker;
+    this.turn++;
+    if (!answered && !copies.settings.degrade) {
+      this.asker.onUnsafe(balancerFaults.sessionStore);
+      return;
+    }
+    session.asked = true;
+    if (!answered) {
+      this.counters.add(counter.copies_degraded);
+      session.alone = this.degraded = true;
+    }
+    this.asker.onAnswered();
+  }
+
+  /** The server may have changed its session. True: the response has to wait for `proceed`, or has been dropped. */
+  mustHold(head: ResponseHead, copies: Copies): boolean {
+    if (this.word !== null) return false;
+    if (head.headers.has(Name.limpet)) {
+      if (saysDegraded(head.headers)) this.degraded = true;
+      const word = readSessionWord(head.headers);
+      if (word !== null) return this.keep(word, copies);
+    }
+    const { session } = this.asker;
+    if (!session.recognised && session.isOffered) copies.wasPut(session);
+    return false;
+  }
+
+  /** The same in the trailers: the end of the response has to wait. */
+  mustHoldEnd(word: SessionWord | 'bad', copies: Copies): boolean {
+    return this.word !== word && this.keep(word, copies);
+  }
+
+  /** Nothing has come from the store: what becomes of the copy is not known. */
+  onLate(copies: Copies): void {
+    this.counters.add(counter.copies_failed);
+    this.onVerdict('failed', copies);
+  }
+
+  private keep(word: SessionWord | 'bad', copies: Copies): boolean {
+    const { session, server } = this.asker;
+    const turn = ++this.turn;
+    if (word === 'bad') return !this.passes('refused', copies);
+    this.word = word;
+    const verdict = copies.keep(session, server!, word, (late) => {
+      if (this.turn === turn) this.onVerdict(late, copies);
+    });
+    if (verdict !== null) return !this.passes(verdict, copies);
+    this.asker.waitForCopy(copies.settings.timeout);
+    return true;
+  }
+
+  private onVerdict(verdict: Verdict, copies: Copies): void {
+    this.turn++;
+    if (this.passes(verdict, copies)) this.asker.proceed();
+  }
+
+  /** True when the response may go on. */
+  private passes(verdict: Verdict, copies: Copies): boolean {
+    const degraded = verdict === 'failed' && copies.settings.degrade;
+    if (verdict === 'kept' || degraded) {
+      if (degraded) this.counters.add(counter.copies_degraded);
+      this.degraded ||= degraded;
+      copies.apply(this.asker.session, this.word!);
+      return true;
+    }
+    if (verdict === 'refused') this.counters.add(counter.copies_refused);
+    this.asker.onUnsafe(faultOf[verdict]);
+    return false;
+  }
+}
