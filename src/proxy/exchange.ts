@@ -209,6 +209,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
     this.server = server;
     this.record.server = server.name;
     if (this.attempts++ > 0) this.record.retried(this.work);
+    this.pipelined &&= this.pool!.sharingOf(server).allows();
     const upstream = this.pipelined ? this.pool!.takeGathering(server) : this.pool!.takeIdle(server);
     if (upstream === undefined) this.connect(server);
     else {

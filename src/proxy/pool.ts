@@ -8,6 +8,7 @@ import type { SessionTable } from '../table/table.ts';
 import { Copies, type CopyParts, type CopySettings } from './copies.ts';
 import type { Exchange } from './exchange.ts';
 import { Owners } from './owners.ts';
+import { Sharing } from './sharing.ts';
 import { Upstream } from './upstream.ts';
 import type { Work } from './work.ts';
 
@@ -90,8 +91,8 @@ export class Pool {
   private readonly work: Work;
   /** Idle connections by server number; the last one used is the first to be used again. */
   private readonly idle: Upstream[][];
-  /** By server number: the connection that gathers the safe requests of this loop turn. */
-  private readonly gathering: (Upstream | undefined)[];
+  /** By server number. */
+  private readonly sharing: Sharing[];
   /** Exchanges that wait for room, in order; `server` null: any. */
   private readonly waiting: { exchange: Exchange; server: Server | null }[] = [];
 
@@ -101,7 +102,7 @@ export class Pool {
     this.parts = parts;
     this.binder = parts.affinities.find((affinity) => affinity.binds !== false) ?? null;
     this.idle = parts.fleet.servers.map(() => []);
-    this.gathering = parts.fleet.servers.map(() => undefined);
+    this.sharing = parts.fleet.servers.map(() => new Sharing());
     this.copies = parts.copies === null ? null : new Copies(parts.copies, parts.copies);
     this.owners = new Owners(parts.table, parts.fleet, work.counters, this.copies?.kept);
     this.failure = ownerFailure(settings.whenOwnerFails);
@@ -204,13 +205,17 @@ export class Pool {
     return upstream;
   }
 
+  sharingOf(server: Server): Sharing {
+    return this.sharing[server.number]!;
+  }
+
   /** For a request that may share a connection with others. */
   takeGathering(server: Server): Upstream | undefined {
-    const open = this.gathering[server.number];
+    const sharing = this.sharingOf(server);
+    const open = sharing.gathering;
     if (open?.gathering && open.depth < this.settings.pipelining) return open;
-    const upstream = this.takeIdle(server);
-    this.gathering[server.number] = upstream;
-    return upstream;
+    sharing.gathering = this.takeIdle(server);
+    return sharing.gathering;
   }
 
   /** Keeps a connection for the next exchange; false when there are enough. */

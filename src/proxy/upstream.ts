@@ -10,7 +10,8 @@
  *      gather, gather, gather ──> one write ──> answers in order: the first is read, the others are `behind`
  *
  * Those behind never wait for anything but small answers: when the first one is slow, long or of unknown length, or its
- * client is, or the connection breaks, they are repeated at once on connections of their own.
+ * client is, or the connection breaks, they are repeated at once on connections of their own, and others go alone for a
+ * while (sharing.ts).
  *
  * busy, held: the exchange has to ask somebody before the response, or its end, may go on. Nothing is read meanwhile; what
  * comes all the same waits, and so does the end of the connection.
@@ -215,6 +216,7 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     if (!this.closed && reusable) {
       if (this.behind.length > 0) {
         this.turnTo(this.behind.shift()!);
+        this.pool.sharingOf(this.server).passed();
         this.work.wheel.set(this.deadline, this.behind.length > 0 ? turnTime : 0);
         return;
       }
@@ -277,6 +279,7 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     if (this.behind.length === 0) return;
     const { behind, answered } = this;
     this.behind = [];
+    this.pool.sharingOf(this.server).gaveWay();
     this.last = true;
     // What has been read for the first one is in the buffer that theirs may need.
     this.exchange?.flush();

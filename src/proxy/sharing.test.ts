@@ -1,0 +1,36 @@
+import { describe, expect, test } from 'vitest';
+import { Sharing } from './sharing.ts';
+
+/** Requests that go alone until one may share again. */
+function alone(sharing: Sharing): number {
+  for (let count = 0; ; count++) if (sharing.allows()) return count;
+}
+
+describe('Sharing', () => {
+  test('is the rule, until an answer was too long', () => {
+    const sharing = new Sharing();
+    expect([alone(sharing), alone(sharing)]).toEqual([0, 0]);
+    sharing.gaveWay();
+    expect([alone(sharing), alone(sharing)]).toEqual([16, 0]);
+  });
+
+  test('where all answers are long it is hardly ever tried', () => {
+    const sharing = new Sharing();
+    const counts = Array.from({ length: 8 }, () => {
+      sharing.gaveWay();
+      return alone(sharing);
+    });
+    expect(counts).toEqual([16, 32, 64, 128, 256, 512, 1024, 1024]);
+  });
+
+  test('each answer with others behind it that comes in time halves the caution', () => {
+    const sharing = new Sharing();
+    for (let i = 0; i < 10; i++) sharing.gaveWay();
+    for (let i = 0; i < 3; i++) sharing.passed();
+    sharing.gaveWay();
+    expect(alone(sharing)).toBe(256);
+    for (let i = 0; i < 20; i++) sharing.passed();
+    sharing.gaveWay();
+    expect(alone(sharing)).toBe(16);
+  });
+});
