@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Sharing } from './sharing.ts';
+import { Sharing, shortAnswer } from './sharing.ts';
 
 /** Requests that go alone until one may share again. */
 function alone(sharing: Sharing): number {
@@ -14,6 +14,12 @@ describe('Sharing', () => {
     expect([alone(sharing), alone(sharing)]).toEqual([16, 0]);
   });
 
+  test('a long answer counts, though it came at once', () => {
+    const sharing = new Sharing();
+    sharing.passed(shortAnswer + 1);
+    expect(alone(sharing)).toBe(16);
+  });
+
   test('where all answers are long it is hardly ever tried', () => {
     const sharing = new Sharing();
     const counts = Array.from({ length: 8 }, () => {
@@ -23,13 +29,13 @@ describe('Sharing', () => {
     expect(counts).toEqual([16, 32, 64, 128, 256, 512, 1024, 1024]);
   });
 
-  test('each answer with others behind it that comes in time halves the caution', () => {
+  test('each short answer with others behind it halves the caution', () => {
     const sharing = new Sharing();
     for (let i = 0; i < 10; i++) sharing.gaveWay();
-    for (let i = 0; i < 3; i++) sharing.passed();
+    for (let i = 0; i < 3; i++) sharing.passed(shortAnswer);
     sharing.gaveWay();
     expect(alone(sharing)).toBe(256);
-    for (let i = 0; i < 20; i++) sharing.passed();
+    for (let i = 0; i < 20; i++) sharing.passed(shortAnswer);
     sharing.gaveWay();
     expect(alone(sharing)).toBe(16);
   });

@@ -1,9 +1,12 @@
 /**
- * Whether the safe requests of one loop turn to a server share a connection. Those behind a long or slow answer are sent
- * twice, and the server has answered some of them in vain: after that so many requests go alone, twice as many each time that
- * it happens again, and half of that for each answer with others behind it that came in time.
+ * Whether the safe requests of one loop turn to a server share a connection. Those behind a long or slow answer wait for it,
+ * or are sent twice, and the server has answered some of them in vain. After that so many requests go alone, twice as many
+ * each time that it happens again, and half of that for each short answer with others behind it.
  */
 import type { Upstream } from './upstream.ts';
+
+/** Bytes of body: an answer up to this size may have others behind it. */
+export const shortAnswer = 64 * 1024;
 
 const leastAlone = 16;
 const mostAlone = 1024;
@@ -21,9 +24,10 @@ export class Sharing {
     return false;
   }
 
-  /** An answer with others behind it came in time. */
-  passed(): void {
-    this.caution >>= 1;
+  /** Others are behind an answer of so many bytes, and it is the turn of the next. */
+  passed(bytes: number): void {
+    if (bytes > shortAnswer) this.gaveWay();
+    else this.caution >>= 1;
   }
 
   /** Those behind are sent once more. */

@@ -27,14 +27,13 @@ import { Deadline, type DeadlineOwner } from '../time/wheel.ts';
 import type { Pool } from './pool.ts';
 import { Nobody, type Recipient } from './recipient.ts';
 import type { RequestBody } from './request-body.ts';
+import { shortAnswer } from './sharing.ts';
 import type { Work } from './work.ts';
 
 /** A server that sends more interim responses than this before its answer is refused. */
 const maxInterim = 16;
 /** A piece of body up to this size leaves in one write with what comes before it. */
 const joinBytes = 32 * 1024;
-/** Answers up to this size may have others behind them. */
-const shortAnswer = 64 * 1024;
 /** Those behind wait for the first answer this long (ms). */
 const turnTime = 200;
 const gatherBytes = 8 * 1024;
@@ -61,6 +60,8 @@ export class Upstream implements SocketHandler, DeadlineOwner {
   private inBody = false;
   private partial: Buffer | null = null;
   private interim = 0;
+  /** Of the answer's body, so far. */
+  private answerBytes = 0;
   private closed = false;
   /** The server will take another request after this response. */
   private keepAlive = false;
@@ -94,6 +95,7 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     this.answered = false;
     this.inBody = false;
     this.interim = 0;
+    this.answerBytes = 0;
     this.held = 'nothing';
     this.heldEnd = this.heldClose = false;
   }
@@ -215,8 +217,8 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     this.resume();
     if (!this.closed && reusable) {
       if (this.behind.length > 0) {
+        this.pool.sharingOf(this.server).passed(this.answerBytes);
         this.turnTo(this.behind.shift()!);
-        this.pool.sharingOf(this.server).passed();
         this.work.wheel.set(this.deadline, this.behind.length > 0 ? turnTime : 0);
         return;
       }
@@ -409,6 +411,7 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     let after = from;
     if (!body.done) {
       after = body.read(bytes, from);
+      this.answerBytes += body.dataEnd - body.dataStart;
       if (body.dataEnd > body.dataStart && after >= 0) exchange.onResponseData(bytes, body.dataStart, body.dataEnd);
       if (this.exchange !== exchange) return -1;
       if (after < 0) {
