@@ -1,7 +1,6 @@
-import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { run } from '../../test/support/peers.ts';
 import { needProgram } from '../../test/support/programs.ts';
 import { projectRoot } from './processes.ts';
 
@@ -9,8 +8,10 @@ import { projectRoot } from './processes.ts';
 test('the benchmark works', { timeout: 120_000 }, async (context) => {
   needProgram(context, 'cc');
   needProgram(context, 'nginx');
-  const args = ['bench/macro/run.ts', '--smoke'];
-  const { stdout } = await promisify(execFile)(join(projectRoot, 'node_modules/.bin/node'), args, { cwd: projectRoot });
+  const node = join(projectRoot, 'node_modules/.bin/node');
+  const options = { cwd: projectRoot, timeout: 110_000 };
+  const { code, stdout, stderr } = await run(node, ['bench/macro/run.ts', '--smoke'], options);
+  expect(code, `${stdout}\n${stderr}`).toBe(0);
   expect(stdout).not.toContain('wrong:');
   expect(stdout.match(/^Limpet on Node +\d+/gm)).toHaveLength(4);
 });

@@ -10,7 +10,8 @@ import { join } from 'node:path';
 import type { LimpetOptions, ListenerOptions } from '../config/options.ts';
 import { UsageError } from '../errors.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
-import type { Net } from '../net/socket.ts';
+import { type Address, formatAddress, type Net } from '../net/socket.ts';
+import { isTaken } from '../net/taken.ts';
 import { attach, closeGauges, countersOf, createShared, type SharedBuffers, sumCounters } from '../shared/memory.ts';
 import { listenerName, type Numbers, numberAll } from '../shared/roster.ts';
 import type { Sabotage } from '../store/sabotage.ts';
@@ -370,10 +371,12 @@ export class Supervisor {
     return i < 0 ? 0 : (ports[i] ?? 0);
   }
 
-  /** With SO_REUSEPORT a port that another program has looks free: asked for alone, it does not. */
-  private async probe(address: ListenerOptions['address']): Promise<void> {
-    const listener = await this.deps.net.listen({ address, backlog: 1, reusePort: false, accept: () => null });
-    listener.close();
+  /** Rejects as the kernel would if the workers did not share the port. */
+  private async probe(address: Address & { kind: 'tcp' }): Promise<void> {
+    if (!(await isTaken(this.deps.net, address, this.timers))) return;
+    const { host, port } = address;
+    const message = `listen EADDRINUSE: address already in use ${formatAddress(address)}`;
+    throw Object.assign(new Error(message), { code: 'EADDRINUSE', address: host, port });
   }
 
   /** The answer; undefined when it takes longer than `limit` ms. */

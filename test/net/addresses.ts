@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Address, Net } from '../../src/net/socket.ts';
+import { isTaken } from '../../src/net/taken.ts';
+import { systemTimers } from '../../src/time/clock.ts';
 import { type Case, connectTo, listenAt, loopback, moment, ok, Peer, pairOf, same, until } from './peer.ts';
 
 async function failureOf(promise: Promise<unknown>): Promise<string> {
@@ -153,6 +155,19 @@ export const addresses: Record<string, Case> = {
       'code for all interfaces',
     );
     listener.close();
+  },
+
+  async 'isTaken finds who listens, also one that would share its port'(net) {
+    const listener = await listenAt(net, loopback, [], true);
+    const { port } = listener;
+    for (const host of ['127.0.0.1', '0.0.0.0', '']) {
+      ok(await isTaken(net, { kind: 'tcp', host, port }, systemTimers), `'${host}' is taken`);
+    }
+    ok(!(await isTaken(net, { kind: 'tcp', host: '203.0.113.1', port }, systemTimers)), 'an address that is not ours');
+    listener.close();
+    for (const host of ['127.0.0.1', '0.0.0.0', '']) {
+      ok(!(await isTaken(net, { kind: 'tcp', host, port }, systemTimers)), `'${host}' is free again`);
+    }
   },
 
   async 'two listeners share a port with reusePort'(net) {

@@ -219,12 +219,14 @@ export interface RunOptions {
   readonly input?: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
+  /** Milliseconds; default 20,000. */
+  readonly timeout?: number;
 }
 
-/** Runs a program to its end; kills it after 20 s and fails. */
+/** Runs a program to its end; kills it after the time-out and fails. */
 export async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Finished> {
-  const { input = '', env, cwd } = options;
-  const child = spawn(program, args, { env, cwd, timeout: 20_000, killSignal: 'SIGKILL' });
+  const { input = '', env, cwd, timeout = 20_000 } = options;
+  const child = spawn(program, args, { env, cwd, timeout, killSignal: 'SIGKILL' });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
