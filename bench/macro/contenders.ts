@@ -1,9 +1,8 @@
-/** Starts every rival at a stage, checks it and warms it up; one that cannot take part gets its row at once. */
+/** Starts every rival at a stage and checks it; one that cannot take part gets its row at once. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { backend, body } from './backend.ts';
+import { backend } from './backend.ts';
 import { check } from './check.ts';
-import { headOf, runLoad } from './load.ts';
 import type { Cores } from './machine.ts';
 import { endBelow, freePorts, temporaryDirectory } from './processes.ts';
 import type { Outcome, Row } from './report.ts';
@@ -23,12 +22,7 @@ export interface Contest {
   close(): Promise<void>;
 }
 
-export async function openContest(
-  rivals: ReadonlyMap<string, Rival>,
-  stage: Stage,
-  cores: Cores,
-  warmup: number,
-): Promise<Contest> {
+export async function openContest(rivals: ReadonlyMap<string, Rival>, stage: Stage, cores: Cores): Promise<Contest> {
   const directory = temporaryDirectory();
   const ports = await backend(stage.backend, cores.load);
   const servers = addressesOf(stage.servers, ports);
@@ -48,10 +42,8 @@ export async function openContest(
       const own = stage.workers === 1 ? [cores.proxy] : [cores.proxy, cores.load];
       const started = await rival.start({ port, servers, cores: own, workers: stage.workers, dir });
       const wrong = await check(port, started, stage.servers);
-      if (wrong === null) {
-        contenders.push({ key, port, started });
-        if (warmup > 0) await warm(port, started, cores.load, warmup);
-      } else leaveOut({ state: 'wrong', reason: wrong });
+      if (wrong === null) contenders.push({ key, port, started });
+      else leaveOut({ state: 'wrong', reason: wrong });
     } catch (error) {
       leaveOut({ state: 'wrong', reason: messageOf(error) });
     }
@@ -65,13 +57,6 @@ export function addressesOf(servers: number, ports: readonly number[]): string[]
     const host = 1 + Math.floor(index / ports.length);
     return `127.0.${host >> 8}.${host & 255}:${ports[index % ports.length]}`;
   });
-}
-
-/** What is compiled while it runs is not fast at once. */
-function warm(port: number, { cookies }: Started, core: number, seconds: number): Promise<unknown> {
-  const heads = cookies.map((cookie) => headOf({ cookie }));
-  const options = ['-t', String(seconds * 1000), '-l', String(Buffer.byteLength(body))];
-  return runLoad({ source: 'load/http.c', core, port, heads, options });
 }
 
 /** In one line, with what is behind it: fetch itself says no more than that it failed. */

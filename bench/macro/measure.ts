@@ -8,7 +8,7 @@ export interface Conditions {
   readonly rounds: number;
   readonly seconds: number;
   readonly connections: number;
-  /** Seconds of a round before the first that does not count; 0: none. */
+  /** Seconds of the round before the first, which does not count, for rivals that compile themselves; 0: no such round. */
   readonly warming: number;
   /** The core of the load. */
   readonly core: number;
@@ -38,9 +38,9 @@ export async function measure(
     for (const [key, row] of contest.outOfTheRace) leave(key, row);
     for (const contender of turned(contest.contenders, round)) {
       const { key } = contender;
-      if (out.has(key)) continue;
+      if (out.has(key) || (round === 0 && !rivals.get(key)!.compilesItself)) continue;
       try {
-        const seconds = round > 0 ? conditions.seconds : conditions.warming;
+        const seconds = round === 0 ? conditions.warming : conditions.seconds;
         const result = await workload.run({ ...loadOn(contender, workload, conditions), seconds });
         if (round > 0) rounds.set(key, [...(rounds.get(key) ?? []), result]);
       } catch (error) {

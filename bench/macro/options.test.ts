@@ -12,6 +12,7 @@ describe('parseOptions', () => {
     expect(parse()).toEqual({
       rounds: 5,
       seconds: 0.4,
+      warming: 1,
       connections: 64,
       only: ['relay', 'haproxy'],
       workloads: ['get'],
@@ -23,8 +24,14 @@ describe('parseOptions', () => {
   });
 
   test('--full has more of everything, --smoke a moment of little', () => {
-    expect(parse('--full')).toMatchObject({ seconds: 2, only: ['nginx'], workloads: ['get', 'post'] });
-    expect(parse('--smoke')).toMatchObject({ rounds: 1, seconds: 0.2, only: ['relay'], workloads: ['post'] });
+    expect(parse('--full')).toMatchObject({ seconds: 2, warming: 2, only: ['nginx'], workloads: ['get', 'post'] });
+    expect(parse('--smoke')).toMatchObject({
+      rounds: 1,
+      seconds: 0.2,
+      warming: 0,
+      only: ['relay'],
+      workloads: ['post'],
+    });
   });
 
   test('--only and --workloads keep the order of the report', () => {

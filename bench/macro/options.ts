@@ -5,6 +5,8 @@ export interface BenchOptions {
   readonly rounds: number;
   /** Load of each round, per rival. */
   readonly seconds: number;
+  /** Load before the first round of each workload, for rivals that compile themselves; 0: none. */
+  readonly warming: number;
   readonly connections: number;
   /** Keys of the rivals that take part. */
   readonly only: readonly string[];
@@ -59,10 +61,13 @@ export function parseOptions(args: readonly string[], rivals: Choice, workloads:
   });
   const { full, smoke, write } = values;
   if (smoke && write) throw new Error('--write with --smoke: a moment says nothing about speed');
+  const seconds = numberOf('--seconds', values.seconds ?? (smoke ? '0.2' : full ? '2' : '0.4'), 0.1, 3600);
   const usual = (choice: Choice) => (smoke ? choice.smoke : full ? choice.full : choice.short);
   return {
     rounds: numberOf('--rounds', values.rounds ?? (smoke ? '1' : '5'), 1, 1000),
-    seconds: numberOf('--seconds', values.seconds ?? (smoke ? '0.2' : full ? '2' : '0.4'), 0.1, 3600),
+    seconds,
+    // Below five minutes in all, one second has to do.
+    warming: smoke ? 0 : Math.max(full ? 2 : 1, seconds),
     connections: numberOf('--connections', values.connections, 1, 10_000),
     only: chosen('--only', 'rivals', values.only, rivals.all) ?? usual(rivals),
     workloads: chosen('--workloads', 'workloads', values.workloads, workloads.all) ?? usual(workloads),

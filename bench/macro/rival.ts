@@ -37,6 +37,8 @@ export interface Started {
 
 export interface Rival {
   readonly name: string;
+  /** Compiles itself while it runs: it takes seconds of each kind of load until it is as fast as it gets. */
+  readonly compilesItself: boolean;
   /** Why it cannot run here, or null. */
   available(): string | null;
   /** Why it cannot take part at this stage; null, or no such method, when it can. */

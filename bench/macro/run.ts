@@ -19,9 +19,6 @@ import { mainRivals, rivals } from './rivals/index.ts';
 import type { Workload } from './workload.ts';
 import { smokeWorkloads, workloads } from './workloads/index.ts';
 
-/** Seconds of load before the first round of a rival that has just been started, and of each workload: what is compiled while it runs is not fast at once. */
-const warmup = 2;
-
 async function main(options: BenchOptions, args: readonly string[]): Promise<number> {
   const machine = describeMachine();
   const cores = chooseCores();
@@ -43,18 +40,11 @@ async function main(options: BenchOptions, args: readonly string[]): Promise<num
     return rate;
   };
 
-  const stages = new Stages(({ stage, fresh }) =>
-    openContest(chosen, stage, cores, fresh || options.smoke ? 0 : warmup),
-  );
+  const stages = new Stages(({ stage }) => openContest(chosen, stage, cores));
   for (const workload of workloads.filter(({ name }) => options.workloads.includes(name))) {
     const { name, title, kind } = workload;
     console.log(`\n${title} (${name})`);
-    const conditions = {
-      ...options,
-      warming: options.smoke ? 0 : Math.max(warmup, options.seconds),
-      core: cores.load,
-      saturation,
-    };
+    const conditions = { ...options, core: cores.load, saturation };
     const rows = await measure(workload, chosen, conditions, () => stages.open(workload));
     console.log(renderText(tableOf(kind, rows)));
     results.push({ workload: name, title, kind, rows });

@@ -27,6 +27,7 @@ function moduleFolder(): string | null {
 
 export const apache: Rival = {
   name: 'Apache',
+  compilesItself: false,
   available() {
     if (program() === null) return 'apache2 is not installed (or BENCH_APACHE is not a program)';
     return moduleFolder() === null ? 'its modules are not where they are looked for' : null;

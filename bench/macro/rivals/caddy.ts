@@ -9,6 +9,7 @@ const program = () => findProgram('caddy', 'BENCH_CADDY');
 
 export const caddy: Rival = {
   name: 'Caddy',
+  compilesItself: false,
   available: () => (program() === null ? 'caddy is not installed (or BENCH_CADDY is not a program)' : null),
   version: () => `${/\d+\.\d+\.\d+/.exec(capture(program()!, ['version']))?.[0] ?? 'unknown'} (lb_policy cookie)`,
   async start(place) {

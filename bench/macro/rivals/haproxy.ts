@@ -9,6 +9,7 @@ const program = () => findProgram('haproxy', 'BENCH_HAPROXY');
 
 export const haproxy: Rival = {
   name: 'HAProxy',
+  compilesItself: false,
   available: () => (program() === null ? 'haproxy is not installed (or BENCH_HAPROXY is not a program)' : null),
   version: () => `${/version (\d[\d.]*\d)/.exec(capture(program()!, ['-v']))?.[1] ?? 'unknown'} (cookie insert)`,
   async start({ port, servers, cores, workers, dir }) {

@@ -21,6 +21,7 @@ export function limpet({ runtime, label, pool = '', sessions = false, root = pro
   const program = join(root, 'bin/limpet');
   return {
     name: `Limpet on ${runtime === 'bun' ? 'Bun' : 'Node'}${label === undefined ? '' : `, ${label}`}`,
+    compilesItself: true,
     available() {
       if (!isExecutable(program)) return 'bin/limpet is not there';
       return findProgram(runtime) === null ? `${runtime} is not installed (npm install brings it)` : null;

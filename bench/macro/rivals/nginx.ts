@@ -16,6 +16,7 @@ export function hasSticky(version: string): boolean {
 
 export const nginx: Rival = {
   name: 'nginx',
+  compilesItself: false,
   available: () => (program() === null ? 'nginx is not installed (or BENCH_NGINX is not a program)' : null),
   version: () => `${release()} (${hasSticky(release()) ? 'sticky cookie' : 'hash of the cookie'})`,
   async start({ port, servers, cores, workers, dir }) {

@@ -41,6 +41,7 @@ function npmInstall(): string | null {
 export function npmRival(name: string, script: string): Rival {
   return {
     name,
+    compilesItself: true,
     available: () => (findProgram('node') === null ? 'node is not installed' : install()),
     lacks: onlyOneThread,
     version() {

@@ -5,6 +5,7 @@ import { cookieName, onlyOneThread, type Rival } from '../rival.ts';
 
 export const relay: Rival = {
   name: 'C relay (floor)',
+  compilesItself: false,
   available: () => (findProgram('cc') === null ? 'no C compiler (cc)' : null),
   lacks: (stage) => (stage.idle ? 'what it keeps of a connection is in the kernel' : onlyOneThread(stage)),
   version: () => 'parses nothing, one server',

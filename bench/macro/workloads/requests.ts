@@ -72,6 +72,7 @@ export const smallGets: readonly Workload[] = [
     title: 'GET of 100 KB',
     request: { path: '/files/100k' },
     responseBytes: files['/files/100k'],
+    when: 'full',
   }),
   requestsOf({ name: 'headers-50', title: 'GET with 50 headers', request: { headers: manyHeaders }, when: 'full' }),
   requestsOf({
