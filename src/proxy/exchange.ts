@@ -86,8 +86,8 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
   private clientSlow = false;
   /** The app may name the session in the body of its response. */
   private reading = false;
-  /** May share a connection with others of this loop turn: never when it is sent once more. */
-  private pipelined = false;
+  /** A safe request without a body leaves with others when this loop turn is over: never when it is sent once more. */
+  private gathers = false;
   /** Bytes that the slow client had not taken when we last looked. */
   private clientPending = 0;
 
@@ -132,7 +132,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
     this.affinity = route.affinity;
     this.record.optedOut = !route.affinity;
     this.body.bufferBody = route.pool.settings.retry.bufferBody;
-    this.pipelined = route.pool.settings.pipelining > 1 && isSafe(head.method) && head.length === 0 && !mayUpgrade;
+    this.gathers = isSafe(head.method) && head.length === 0 && !mayUpgrade;
     this.identify(head, this.session);
   }
 
@@ -209,8 +209,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
     this.server = server;
     this.record.server = server.name;
     if (this.attempts++ > 0) this.record.retried(this.work);
-    this.pipelined &&= this.pool!.sharingOf(server).allows();
-    const upstream = this.pipelined ? this.pool!.takeGathering(server) : this.pool!.takeIdle(server);
+    const upstream = this.gathers ? this.pool!.takeGathering(server) : this.pool!.takeIdle(server);
     if (upstream === undefined) this.connect(server);
     else {
       this.work.counters.add(counter.upstream_reused);
@@ -244,7 +243,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
     this.sent = true;
     const { copies } = this.pool!;
     const line = copies !== null && this.session.isOffered ? copies.writeLine(this.session, this.server!) : null;
-    if (this.pipelined && upstream.reused) {
+    if (this.gathers && upstream.reused) {
       writeRequest(head, work.requestEdit, this.client, this.server!, false, line, upstream.gather(this));
       this.enter('answering', this.pool!.settings.timeouts.response);
       return;
@@ -426,7 +425,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
     const server = this.server!;
     const reused = this.upstream?.reused ?? false;
     const decision = this.decide(fault, reused, this.upstream?.answered ?? false);
-    this.pipelined = false;
+    this.gathers = false;
     this.connecting?.cancel();
     this.connecting = null;
     this.upstream?.breakOff(this);

@@ -209,9 +209,11 @@ export class Pool {
     return this.sharing[server.number]!;
   }
 
-  /** For a request that may share a connection with others. */
+  /** For a request that may share a connection with others of this loop turn, where the pool pipelines. */
   takeGathering(server: Server): Upstream | undefined {
+    if (this.settings.pipelining === 1) return this.takeIdle(server);
     const sharing = this.sharingOf(server);
+    if (!sharing.allows()) return this.takeIdle(server);
     const open = sharing.gathering;
     if (open?.gathering && open.depth < this.settings.pipelining) return open;
     sharing.gathering = this.takeIdle(server);

@@ -5,7 +5,9 @@
  *                             │ anything else                        │ time-out, FIN, a single byte
  *                             └──────────────> closed <──────────────┘
  *
- * In a pool that pipelines, the safe requests of one loop turn share a connection and a write (RFC 9112 section 9.3.2):
+ * Safe requests without a body are gathered and leave when the loop turn is over: a server that is woken by the first of them
+ * is still awake for the others, and to wake it is what a write costs most. In a pool that pipelines, those to one server
+ * share a connection and a write (RFC 9112 section 9.3.2):
  *
  *      gather, gather, gather ──> one write ──> answers in order: the first is read, the others are `behind`
  *
@@ -20,7 +22,7 @@ import { serverFaults } from '../errors.ts';
 import type { Server } from '../fleet/server.ts';
 import { BodyReader } from '../http/body.ts';
 import { LF } from '../http/bytes.ts';
-import { HeadWriter } from '../http/writer.ts';
+import type { HeadWriter } from '../http/writer.ts';
 import { counter } from '../metrics/counters.ts';
 import type { Socket, SocketHandler } from '../net/socket.ts';
 import { Deadline, type DeadlineOwner } from '../time/wheel.ts';
@@ -36,7 +38,6 @@ const maxInterim = 16;
 const joinBytes = 32 * 1024;
 /** Those behind wait for the first answer this long (ms). */
 const turnTime = 200;
-const gatherBytes = 8 * 1024;
 
 export class Upstream implements SocketHandler, DeadlineOwner {
   readonly server: Server;
@@ -113,19 +114,21 @@ export class Upstream implements SocketHandler, DeadlineOwner {
       this.behind.push(exchange);
       this.work.counters.add(counter.upstream_pipelined);
     }
-    this.gathered ??= new HeadWriter(gatherBytes);
     if (!this.gathering) {
       this.gathering = true;
-      this.gathered.clear();
+      this.gathered ??= this.work.takeWriter();
       this.work.gather(this);
     }
-    return this.gathered;
+    return this.gathered!;
   }
 
   /** The loop turn is over. */
   writeGathered(): void {
+    const requests = this.gathered!;
     this.gathering = false;
-    if (!this.closed) this.socket.writeCopy(this.gathered!.bytes, this.gathered!.length);
+    this.gathered = null;
+    if (!this.closed) this.socket.writeCopy(requests.bytes, requests.length);
+    this.work.returnWriter(requests);
   }
 
   /** Writes the head that `out` holds, and what has come of the body, in as few writes as can be. False: wait for `onServerDrain`. */

@@ -33,8 +33,12 @@ export interface Route {
 
 /** Room for a head and a small body in one write. */
 const writerBytes = 64 * 1024;
-/** Exchanges kept for reuse. */
+/** Room for the heads that leave on one connection when a loop turn is over; one that has grown beyond the second is not kept. */
+const gatherBytes = 2 * 1024;
+const maxGatherBytes = 16 * 1024;
+/** Exchanges, and writers of that kind, kept for reuse. */
 const maxSpare = 1024;
+const maxSpareWriters = 256;
 
 export class Work {
   readonly net: Net;
@@ -60,6 +64,7 @@ export class Work {
   stopping = false;
 
   private readonly spare: Exchange[] = [];
+  private readonly spareWriters: HeadWriter[] = [];
   /** Connections with requests that are written when this loop turn is over. */
   private gathered: Upstream[] = [];
   private dateSecond = -1;
@@ -87,6 +92,16 @@ export class Work {
     for (let i = 0; i < gathered.length; i++) gathered[i]!.writeGathered();
     gathered.length = 0;
   };
+
+  takeWriter(): HeadWriter {
+    return this.spareWriters.pop() ?? new HeadWriter(gatherBytes);
+  }
+
+  returnWriter(writer: HeadWriter): void {
+    writer.clear();
+    const { spareWriters } = this;
+    if (spareWriters.length < maxSpareWriters && writer.bytes.length <= maxGatherBytes) spareWriters.push(writer);
+  }
 
   /** The time as HTTP writes it (RFC 9110 section 5.6.7); made anew once a second. */
   date(): string {
