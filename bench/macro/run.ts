@@ -14,7 +14,7 @@ import { measure } from './measure.ts';
 import { type BenchOptions, parseOptions, usage } from './options.ts';
 import { endWithThisProcess, findProgram, projectRoot } from './processes.ts';
 import { medianOf, renderText, replaceSection, tableOf } from './report.ts';
-import type { Rival } from './rival.ts';
+import type { Rival, Stage } from './rival.ts';
 import { mainRivals, rivals } from './rivals/index.ts';
 import type { Workload } from './workload.ts';
 import { smokeWorkloads, workloads } from './workloads/index.ts';
@@ -40,7 +40,7 @@ async function main(options: BenchOptions, args: readonly string[]): Promise<num
     return rate;
   };
 
-  const stages = new Stages(({ stage }) => openContest(chosen, stage, cores));
+  const stages = new Stages((stage) => openContest(chosen, stage, cores));
   for (const workload of workloads.filter(({ name }) => options.workloads.includes(name))) {
     const { name, title, kind } = workload;
     console.log(`\n${title} (${name})`);
@@ -62,19 +62,18 @@ async function main(options: BenchOptions, args: readonly string[]): Promise<num
 
 /** One contest at a time, kept for as long as workloads ask for the same stage. */
 class Stages {
-  readonly #start: (workload: Workload) => Promise<Contest>;
+  readonly #start: (stage: Stage) => Promise<Contest>;
   #now: { readonly key: string; readonly contest: Contest } | null = null;
 
-  constructor(start: (workload: Workload) => Promise<Contest>) {
+  constructor(start: (stage: Stage) => Promise<Contest>) {
     this.#start = start;
   }
 
-  async open(workload: Workload): Promise<Contest> {
-    const { stage, fresh } = workload;
+  async open({ stage, fresh }: Workload): Promise<Contest> {
     const key = JSON.stringify(stage);
     if (this.#now?.key === key && !fresh) return this.#now.contest;
     await this.close();
-    const contest = await this.#start(workload);
+    const contest = await this.#start(stage);
     if (!fresh) this.#now = { key, contest };
     return contest;
   }

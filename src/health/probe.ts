@@ -28,6 +28,8 @@ export interface ProbeDependencies {
 /** null: healthy. A text: what is wrong. undefined: more bytes are needed to tell. */
 type Verdict = string | null | undefined;
 
+type Options = Pick<ActiveOptions, 'http' | 'timeout'>;
+
 const maxHeadBytes = 16 * 1024;
 const maxBodyBytes = 64 * 1024;
 const statusLine = /^HTTP\/1\.\d ([1-9]\d\d)(?: |$)/;
@@ -38,7 +40,7 @@ export class Probe implements ConnectHandler, SocketHandler {
   private stage: 'connecting' | 'head' | 'body' | 'done' = 'connecting';
   private readonly deps: ProbeDependencies;
   private readonly address: Address;
-  private readonly options: ActiveOptions;
+  private readonly options: Options;
   private readonly done: (problem: string | null) => void;
   private readonly wanted: Buffer;
   private connecting: Connecting | null = null;
@@ -49,12 +51,7 @@ export class Probe implements ConnectHandler, SocketHandler {
   private bodyBytes = 0;
 
   /** `done` is called once, with null for a healthy server, else with what is wrong; never after `cancel`. */
-  constructor(
-    deps: ProbeDependencies,
-    address: Address,
-    options: ActiveOptions,
-    done: (problem: string | null) => void,
-  ) {
+  constructor(deps: ProbeDependencies, address: Address, options: Options, done: (problem: string | null) => void) {
     this.deps = deps;
     this.address = address;
     this.options = options;

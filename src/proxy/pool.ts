@@ -211,9 +211,8 @@ export class Pool {
 
   /** For a request that may share a connection with others of this loop turn, where the pool pipelines. */
   takeGathering(server: Server): Upstream | undefined {
-    if (this.settings.pipelining === 1) return this.takeIdle(server);
     const sharing = this.sharingOf(server);
-    if (!sharing.allows()) return this.takeIdle(server);
+    if (this.settings.pipelining === 1 || !sharing.allows()) return this.takeIdle(server);
     const open = sharing.gathering;
     if (open?.gathering && open.depth < this.settings.pipelining) return open;
     sharing.gathering = this.takeIdle(server);

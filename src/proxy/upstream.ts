@@ -55,8 +55,6 @@ export class Upstream implements SocketHandler, DeadlineOwner {
   private behind: Recipient[] = [];
   /** Requests of this loop turn, not written yet. */
   private gathered: HeadWriter | null = null;
-  /** More of them may come. */
-  gathering = false;
   private readonly body = new BodyReader();
   private inBody = false;
   private partial: Buffer | null = null;
@@ -101,6 +99,11 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     this.heldEnd = this.heldClose = false;
   }
 
+  /** More of them may come. */
+  get gathering(): boolean {
+    return this.gathered !== null && !this.closed;
+  }
+
   /** Requests under way on this connection. */
   get depth(): number {
     return this.exchange === null ? 0 : 1 + this.behind.length;
@@ -114,18 +117,16 @@ export class Upstream implements SocketHandler, DeadlineOwner {
       this.behind.push(exchange);
       this.work.counters.add(counter.upstream_pipelined);
     }
-    if (!this.gathering) {
-      this.gathering = true;
-      this.gathered ??= this.work.takeWriter();
+    if (this.gathered === null) {
+      this.gathered = this.work.takeWriter();
       this.work.gather(this);
     }
-    return this.gathered!;
+    return this.gathered;
   }
 
   /** The loop turn is over. */
   writeGathered(): void {
     const requests = this.gathered!;
-    this.gathering = false;
     this.gathered = null;
     if (!this.closed) this.socket.writeCopy(requests.bytes, requests.length);
     this.work.returnWriter(requests);
@@ -273,7 +274,6 @@ export class Upstream implements SocketHandler, DeadlineOwner {
   private leave(): boolean {
     if (this.closed) return false;
     this.closed = true;
-    this.gathering = false;
     this.exchange = null;
     this.work.wheel.cancel(this.deadline);
     return true;

@@ -10,8 +10,7 @@ import { join } from 'node:path';
 import type { LimpetOptions, ListenerOptions } from '../config/options.ts';
 import { UsageError } from '../errors.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
-import { type Address, formatAddress, type Net } from '../net/socket.ts';
-import { isTaken } from '../net/taken.ts';
+import { formatAddress, type Net } from '../net/socket.ts';
 import { attach, closeGauges, countersOf, createShared, type SharedBuffers, sumCounters } from '../shared/memory.ts';
 import { listenerName, type Numbers, numberAll } from '../shared/roster.ts';
 import type { Sabotage } from '../store/sabotage.ts';
@@ -24,6 +23,7 @@ import { Keeper } from './keeper.ts';
 import type { FromWorker, Plan, ToWorker } from './messages.ts';
 import { Office } from './office.ts';
 import { Storage } from './storage.ts';
+import { isTaken } from './taken.ts';
 import { asError, Thread } from './thread.ts';
 import { Watch } from './watch.ts';
 
@@ -154,9 +154,7 @@ export class Supervisor {
     this.watch.follow(this.options, this.numbers);
     this.drainAgain();
     try {
-      for (const { address, reusePort } of this.options.listeners) {
-        if (!reusePort && address.kind === 'tcp' && address.port !== 0) await this.probe(address);
-      }
+      for (const listener of this.options.listeners) await this.refuseTaken(listener);
       // The first one alone: a port that the system chooses is the same for all.
       await this.spawn(0);
       await Promise.all(this.threads.slice(1).map((_, i) => this.spawn(i + 1)));
@@ -257,9 +255,9 @@ export class Supervisor {
     // What the process is built on stays as it was at the start.
     const next: LimpetOptions = { ...withKeys(options, this.deps), workers, table, stateDir, log, sessions, admin };
     for (const listener of next.listeners) {
-      const { address, reusePort } = listener;
-      const ours = this.options.listeners.some((one) => listenerName(one.address) === listenerName(address));
-      if (!ours && !reusePort && address.kind === 'tcp' && address.port !== 0) await this.probe(address);
+      const name = listenerName(listener.address);
+      const ours = this.options.listeners.some((one) => listenerName(one.address) === name);
+      if (!ours) await this.refuseTaken(listener);
     }
     const before = { options: this.options, numbers: this.numbers, ports: this.ports };
     try {
@@ -371,8 +369,9 @@ export class Supervisor {
     return i < 0 ? 0 : (ports[i] ?? 0);
   }
 
-  /** Rejects as the kernel would if the workers did not share the port. */
-  private async probe(address: Address & { kind: 'tcp' }): Promise<void> {
+  /** Rejects as the kernel would if the workers did not share the port, unless they are to share it with others, too. */
+  private async refuseTaken({ address, reusePort }: ListenerOptions): Promise<void> {
+    if (reusePort || address.kind === 'unix' || address.port === 0) return;
     if (!(await isTaken(this.deps.net, address, this.timers))) return;
     const { host, port } = address;
     const message = `listen EADDRINUSE: address already in use ${formatAddress(address)}`;

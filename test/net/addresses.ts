@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Address, Net } from '../../src/net/socket.ts';
-import { isTaken } from '../../src/net/taken.ts';
 import { systemTimers } from '../../src/time/clock.ts';
+import { isTaken } from '../../src/workers/taken.ts';
 import { type Case, connectTo, listenAt, loopback, moment, ok, Peer, pairOf, same, until } from './peer.ts';
 
 async function failureOf(promise: Promise<unknown>): Promise<string> {

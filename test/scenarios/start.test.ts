@@ -1,28 +1,22 @@
 /** Clients that call before the balancer listens: refused, as long as it does not, and answered from the first one that is not. */
 import { createServer as createHttpServer } from 'node:http';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { startLimpet } from '../support/limpet.ts';
-import { configFor, listen } from '../support/peers.ts';
+import { configFor, listen, until } from '../support/peers.ts';
+import { RawClient } from '../support/raw.ts';
 import { runtimes } from '../support/runtimes.ts';
 
-/** `refused`, `reset`, or the first line of what came. */
-function call(port: number): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () =>
-      socket.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'),
-    );
-    let text = '';
-    let failure = '';
-    socket.on('data', (piece) => {
-      text += piece.toString('latin1');
-    });
-    socket.on('error', (error) => {
-      failure = 'code' in error ? String(error.code) : error.message;
-    });
-    socket.on('close', () => resolve(failure || (text.split('\r\n', 1)[0] ?? '')));
-  });
+/** The first line of the answer, or what went wrong. */
+async function call(port: number): Promise<string> {
+  try {
+    await using client = await RawClient.connect(port);
+    await client.send('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+    return (await client.response()).line;
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  }
 }
 
 describe.each(runtimes)('a start on %s', (runtime) => {
@@ -47,7 +41,7 @@ describe.each(runtimes)('a start on %s', (runtime) => {
     const config = { ...configFor([origin]), workers, listeners: [{ address: `127.0.0.1:${port}` }] };
     {
       await using limpet = await startLimpet(runtime, { config });
-      while (!answers.has('HTTP/1.1 200 OK')) await sleep(10);
+      await until('an answer', () => answers.has('HTTP/1.1 200 OK'));
       expect(limpet.port).toBe(port);
       over = true;
       await Promise.all(callers);

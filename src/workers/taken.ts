@@ -1,7 +1,8 @@
 /** Whether a program listens where we are about to. */
 import { networkInterfaces } from 'node:os';
+import { Probe } from '../health/probe.ts';
+import type { Address, Net } from '../net/socket.ts';
 import type { Timers } from '../time/clock.ts';
-import type { Address, Net } from './socket.ts';
 
 /** A call within this machine that has no answer after this long (ms) gets none: a firewall took it. */
 const patience = 1000;
@@ -33,21 +34,7 @@ function hostsOf(host: string): readonly string[] {
 
 function answers(net: Net, address: Address, timers: Timers): Promise<boolean> {
   return new Promise((resolve) => {
-    const done = (answer: boolean) => {
-      cancel();
-      resolve(answer);
-    };
-    const connecting = net.connect(address, {
-      onOpen(socket) {
-        socket.close();
-        done(true);
-        return { onData() {}, onDrain() {}, onEnd() {}, onClose() {} };
-      },
-      onFail: () => done(false),
-    });
-    const cancel = timers.after(patience, () => {
-      connecting.cancel();
-      resolve(false);
-    });
+    const check = { http: null, timeout: patience };
+    new Probe({ net, timers }, address, check, (problem) => resolve(problem === null)).start();
   });
 }
