@@ -121,11 +121,9 @@ export class Limpet {
     }
   }
 
-  /** What the watch knows of the servers of a pool has changed. */
+  /** What the watch knows of the servers of a pool of this config has changed. */
   follow(pool: string, standings: readonly Standing[]): void {
-    const fleet = this.pools.get(pool)?.parts.fleet;
-    // Of another config than ours: the next reload brings them again.
-    if (fleet?.servers.length === standings.length) fleet.follow(standings, this.clock.now());
+    this.pools.get(pool)?.parts.fleet.follow(standings, this.clock.now());
   }
 
   /** Another worker says that a pool has room. */

@@ -79,6 +79,7 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
     borrow: (key, tried) => borrower.choose(key, tried),
     health: healthOf(options, around),
     tellRoom: () => around.tellRoom(name),
+    news: shared.news,
     random,
   };
   const pool = new Pool(work, { ...options, identify }, around.observe(parts, options));

@@ -39,6 +39,11 @@ const table = [
   ['tokens_invalid', 'counter', 'Tokens that did not verify, and counted as absent.'],
   ['tokens_expired', 'counter', 'Tokens beyond their idle or absolute time.'],
   ['queued', 'counter', 'Requests that had to wait for a server with room.'],
+  [
+    'news_awaited',
+    'counter',
+    'Requests of a session whose owner seemed lost, until their worker had heard all that was told of servers.',
+  ],
   ['queue_depth', 'gauge', 'Requests waiting now.'],
   ['upstream_connects', 'counter', 'Connections made to servers.'],
   ['upstream_reused', 'counter', 'Requests sent over a pooled connection.'],

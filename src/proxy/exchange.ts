@@ -3,7 +3,7 @@
  *
  *      begin ─> identify ─> place ─> admit ─> connect ─> send ─> (keep) ─> relay ─> complete
  *                           │   │      │         │         │                │
- *                       ask ┘   └ wait ┘ <────── failed <──┴────────────────┘      (retry, rebind or refuse)
+ *                hear, ask ┘   └ wait ┘ <────── failed <──┴────────────────┘      (retry, rebind or refuse)
  *
  * Where sessions have copies, the store is asked twice at most: of the owner, when that is about to change (ask), and to
  * keep what the server has changed, before the client hears of it (keep).
@@ -38,6 +38,7 @@ import type { Work } from './work.ts';
 /** What the exchange waits for; `onDeadline` says what it means when that does not come. */
 type Phase =
   | 'idle'
+  | 'behind'
   | 'claiming'
   | 'waiting'
   | 'connecting'
@@ -121,19 +122,24 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
     this.clientSecure = client.secure || (client.trusted && isForwardedSecure(head));
     work.counters.add(counter.requests);
     this.record.begin(this.clientAddress, client, head, work);
+    this.gathers = isSafe(head.method) && head.length === 0 && !mayUpgrade;
+    this.route(head);
+  }
 
-    const route = work.route(head);
+  /** False: it is refused, and over. */
+  private route(head: RequestHead): boolean {
+    const route = this.work.route(head);
     if (route === null) {
       this.pool = null;
       this.refuse(balancerFaults.noRoute);
-      return;
+      return false;
     }
     this.pool = route.pool;
     this.affinity = route.affinity;
     this.record.optedOut = !route.affinity;
     this.body.bufferBody = route.pool.settings.retry.bufferBody;
-    this.gathers = isSafe(head.method) && head.length === 0 && !mayUpgrade;
     this.identify(head, this.session);
+    return true;
   }
 
   /** 2. Who is this? The first affinity that recognises wins; what the server must not see is noted on the way. */
@@ -162,6 +168,10 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
     if (placement.ownerFailed) this.record.ownerFailed = true;
     if (placement.claimed) this.work.counters.add(counter.rebinds);
     if (placement.moved) this.work.counters.add(counter.sessions_moved);
+    if (placement.behind) {
+      this.hear();
+      return;
+    }
     if (placement.asks !== 'nothing') {
       const copies = this.pool!.copies!;
       this.enter('claiming', copies.settings.timeout);
@@ -174,6 +184,24 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
       this.refuse(placement.fault === balancerFaults.noServer ? (this.lastFault ?? placement.fault) : placement.fault);
     else if (placement.server?.hasRoom && this.pool!.take(placement.server)) this.admit(placement.server);
     else this.wait(placement.server);
+  }
+
+  /** The owner seems to be lost, and news is on its way to this worker: it may be that the owner is back. */
+  private hear(): void {
+    this.work.counters.add(counter.news_awaited);
+    this.enter('behind', this.pool!.settings.queue.timeout);
+    this.body.pause();
+    this.pool!.parts.news.await(this);
+  }
+
+  /** It may be another config: from the beginning. */
+  onNews(): void {
+    this.enter('idle', 0);
+    const { session } = this;
+    this.pool!.owners.leave(session, this.seconds());
+    session.clear();
+    session.reader = null;
+    if (this.route(this.rereadHead())) this.start();
   }
 
   /** The store has said what it knows. */
@@ -498,7 +526,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
   }
 
   onDeadline(): void {
-    if (this.phase === 'waiting') this.refuse(balancerFaults.queueTimeout);
+    if (this.phase === 'waiting' || this.phase === 'behind') this.refuse(balancerFaults.queueTimeout);
     else if (this.phase === 'claiming') this.dialog.onAnswer(false, this.pool!.copies!);
     else if (this.phase === 'storing') this.dialog.onLate(this.pool!.copies!);
     else if (this.phase === 'connecting') this.failed(serverFaults.connectTimeout);
@@ -527,7 +555,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
     if (this.phase === 'waiting') {
       pool!.stopWaiting(this);
       this.record.unqueued(work);
-    }
+    } else if (this.phase === 'behind') pool!.parts.news.forget(this);
     this.leave();
     if (this.session.entered) pool!.owners.leave(this.session, this.seconds());
     this.phase = 'idle';

@@ -5,6 +5,7 @@ import { Fleet } from '../fleet/fleet.ts';
 import { Load } from '../fleet/load.ts';
 import { Server } from '../fleet/server.ts';
 import { Counters } from '../metrics/counters.ts';
+import { News } from '../shared/news.ts';
 import { SessionTable } from '../table/table.ts';
 import { Placement } from './placement.ts';
 import { Pool, type PoolParts, type PoolSettings } from './pool.ts';
@@ -21,6 +22,7 @@ function stage(whenOwnerFull: PoolSettings['whenOwnerFull'], secondFull = false)
   }) as [Server, Server];
   const fleet = new Fleet([a, b], { panicThreshold: 0, slowStart: 0 }, load, 3);
   const withRoom = () => [a, b].find((server) => server.hasRoom);
+  const news = new News(News.create());
   const parts: PoolParts = {
     fleet,
     affinities: [],
@@ -35,19 +37,21 @@ function stage(whenOwnerFull: PoolSettings['whenOwnerFull'], secondFull = false)
     home: () => a,
     health: null,
     tellRoom() {},
+    news,
     random: () => 0,
   };
   const settings = { whenOwnerFull, whenOwnerFails: { action: 'rebind' } } as PoolSettings;
   const pool = new Pool({ counters: new Counters() } as Work, settings, parts);
   pool.take(a);
   if (secondFull) pool.take(b);
-  const place = (change: Partial<Session>) => {
+  const place = (change: Partial<Session>, tried: readonly Server[] | null = null) => {
     const session = Object.assign(new Session(), { recognised: true, owner: a.id, sid0: 7, epoch: 3, ...change });
     const placement = new Placement();
-    placement.find(pool, session, null, now);
-    return { session, server: placement.server, fault: placement.fault, claimed: placement.claimed };
+    placement.find(pool, session, tried, now);
+    const { server, fault, claimed, behind } = placement;
+    return { session, server, fault, claimed, behind };
   };
-  return { a, b, pool, place };
+  return { a, b, fleet, news, pool, place };
 }
 
 describe('a full owner', () => {
@@ -87,4 +91,30 @@ test('an owner with room has its session, whatever is to happen when it is full'
     const { b, place } = stage(whenOwnerFull);
     expect(place({ owner: b.id })).toMatchObject({ server: b, fault: null, claimed: false });
   }
+});
+
+describe('a worker that has not heard all that was told', () => {
+  test('takes no session from an owner that seems lost, and does when it has heard', () => {
+    const { a, b, fleet, news, place } = stage('queue');
+    fleet.setActive(a, false, now);
+    news.publish('standings');
+    const still = { behind: true, server: null, fault: null, claimed: false };
+    expect(place({})).toMatchObject({ ...still, session: { owner: a.id, epoch: 3, changed: false } });
+    // A server that this worker does not know at all.
+    expect(place({ owner: 999, sid0: 8 })).toMatchObject({ ...still, session: { owner: 999, epoch: 3 } });
+    news.hear(news.edition);
+    expect(place({})).toMatchObject({ behind: false, server: b, claimed: true, session: { owner: b.id, epoch: 4 } });
+  });
+
+  test('goes by what it has seen itself', () => {
+    const { a, b, news, place } = stage('queue');
+    news.publish('standings');
+    expect(place({}, [a])).toMatchObject({ behind: false, server: b, claimed: true });
+  });
+
+  test('goes on serving those whose owner is well', () => {
+    const { b, news, place } = stage('queue');
+    news.publish('configs');
+    expect(place({ owner: b.id })).toMatchObject({ behind: false, server: b });
+  });
 });

@@ -22,6 +22,8 @@ export class Placement {
   claimed = false;
   /** It left an owner that lives. */
   moved = false;
+  /** The owner seems to be lost, and this worker has not heard all that was told: not before it has. */
+  behind = false;
   /** The store first: what it knows of the session, or that `server` owns it now. */
   asks: 'nothing' | 'session' | 'owner' = 'nothing';
   /** Servers that have their share of sessions: none that leaves another one goes there. */
@@ -32,7 +34,7 @@ export class Placement {
     this.server = null;
     this.fault = null;
     this.asks = 'nothing';
-    this.ownerFailed = this.claimed = this.moved = false;
+    this.ownerFailed = this.claimed = this.moved = this.behind = false;
     const known = session.recognised;
     const owner = known ? pool.locate(session, now) : null;
     if (!session.recognised) {
@@ -66,7 +68,7 @@ export class Placement {
     now: number,
   ): void {
     if (!this.isUsable(pool, owner, tried)) {
-      this.replaceOwner(pool, session, tried, now);
+      if (!this.mustHear(pool, owner)) this.replaceOwner(pool, session, tried, now);
       return;
     }
     this.server = owner!;
@@ -77,8 +79,11 @@ export class Placement {
 
   /** The owner is to be emptied, or has too many sessions while others have not. */
   private shouldLeave(pool: Pool, owner: Server): boolean {
-    this.full = owner.state === 'draining' ? null : pool.parts.sheds(owner);
-    return owner.state === 'draining' || this.full !== null;
+    this.full = null;
+    // It may be ready again, and another worker may know.
+    if (owner.state === 'draining') return !pool.parts.news.behind;
+    this.full = pool.parts.sheds(owner);
+    return this.full !== null;
   }
 
   /** The owner lives, and the session can live elsewhere: it goes if it can, and stays if not. */
@@ -94,7 +99,7 @@ export class Placement {
     if (this.isUsable(pool, owner, tried)) {
       this.server = owner!;
       this.announce(session);
-    } else this.replaceOwner(pool, session, tried, now);
+    } else if (!this.mustHear(pool, owner)) this.replaceOwner(pool, session, tried, now);
   }
 
   /** The store hears of a new owner before that one gets a request. */
@@ -157,12 +162,23 @@ export class Placement {
       // Another exchange has found a new owner before us: there it lives now, if that one can serve.
       if (owner !== undefined) this.server = owner;
       if (this.claimed) session.reason = 'rebind';
-      else if (!this.isUsable(pool, owner, tried)) continue;
+      else if (!this.isUsable(pool, owner, tried)) {
+        if (this.mustHear(pool, owner)) return;
+        continue;
+      }
       this.announce(session);
       return;
     }
     this.server = null;
     this.fault = balancerFaults.noServer;
+  }
+
+  /** The owner cannot be used, as far as this worker has heard. True: it has not heard all, and the exchange waits until it has. */
+  private mustHear(pool: Pool, owner: Server | undefined): boolean {
+    if (!pool.parts.news.behind || (owner !== undefined && pool.isUsable(owner))) return false;
+    this.server = null;
+    this.behind = true;
+    return true;
   }
 
   private isUsable(pool: Pool, server: Server | undefined, tried: readonly Server[] | null): boolean {

@@ -65,6 +65,13 @@ export interface PoolParts {
   } | null;
   /** There is room at a server, and exchanges of other workers wait for it. */
   readonly tellRoom: () => void;
+  /** What all workers are told of servers. One that is behind may take a server for lost that another has seen come back. */
+  readonly news: {
+    readonly behind: boolean;
+    /** Calls back when all has been heard: never at once. */
+    await(exchange: Exchange): void;
+    forget(exchange: Exchange): void;
+  };
   /** Uniform in [0, 1). */
   readonly random: () => number;
 }

@@ -1,7 +1,8 @@
-/** The memory that all threads of a balancer share: the session table, the load, and the counters of each worker. */
+/** The memory that all threads of a balancer share: the session table, the load, the counters of each worker, and the news. */
 import { Load } from '../fleet/load.ts';
 import { Counters, counterRows } from '../metrics/counters.ts';
 import { SessionTable } from '../table/table.ts';
+import { News } from './news.ts';
 
 /** Servers, pools and listeners that can have a number at one time. */
 const slots = 16_384;
@@ -11,6 +12,7 @@ export interface SharedBuffers {
   readonly table: SharedArrayBuffer;
   readonly load: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
+  readonly news: SharedArrayBuffer;
 }
 
 /** The same as one worker sees it. */
@@ -18,6 +20,7 @@ export interface Shared {
   readonly table: SessionTable;
   readonly load: Load;
   readonly counters: Counters;
+  readonly news: News;
 }
 
 /** `capacity`: sessions that the table must hold. `tombstoneTime`: seconds for which an ended one stays dead; left out: a minute. */
@@ -26,6 +29,7 @@ export function createShared(capacity: number, workers: number, tombstoneTime?: 
     table: SessionTable.create({ capacity, servers: slots - 1, tombstoneTime }).buffer,
     load: Load.create(slots, workers),
     counters: new SharedArrayBuffer(workers * counterRows.length * 8),
+    news: News.create(),
   };
 }
 
@@ -35,6 +39,7 @@ export function attach(buffers: SharedBuffers, worker: number): Shared {
     table: SessionTable.attach(buffers.table, worker + 1),
     load: new Load(buffers.load, slots, worker),
     counters: countersOf(buffers, worker),
+    news: new News(buffers.news),
   };
 }
 

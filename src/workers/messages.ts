@@ -5,6 +5,7 @@ import type { Standing } from '../fleet/fleet.ts';
 import type { Sighting } from '../health/passive.ts';
 import type { Sockets } from '../limpet.ts';
 import type { SharedBuffers } from '../shared/memory.ts';
+import type { Edition } from '../shared/news.ts';
 import type { Numbers } from '../shared/roster.ts';
 
 /** All that a worker needs to know of a config. */
@@ -17,6 +18,8 @@ export interface Plan {
   readonly secret: Uint8Array;
   /** By pool, for each server in order, what is known of its health. */
   readonly standings: Standings;
+  /** Up to here it holds all that workers have been told. */
+  readonly edition: Edition;
 }
 
 export type Standings = ReadonlyMap<string, readonly Standing[]>;
@@ -41,7 +44,13 @@ export interface CopiesBirth {
 }
 
 export type ToWorker =
-  | { readonly kind: 'standings'; readonly pool: string; readonly standings: readonly Standing[] }
+  /** Of the servers of the config that `edition` names. */
+  | {
+      readonly kind: 'standings';
+      readonly pool: string;
+      readonly standings: readonly Standing[];
+      readonly edition: Edition;
+    }
   /** Someone waits, and there is room. */
   | { readonly kind: 'room'; readonly pool: string }
   | { readonly kind: 'reload'; readonly plan: Plan }

@@ -12,6 +12,7 @@ import { UsageError } from '../errors.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
 import { formatAddress, type Net } from '../net/socket.ts';
 import { attach, closeGauges, countersOf, createShared, type SharedBuffers, sumCounters } from '../shared/memory.ts';
+import { News } from '../shared/news.ts';
 import { listenerName, type Numbers, numberAll } from '../shared/roster.ts';
 import type { Sabotage } from '../store/sabotage.ts';
 import { Lifetimes } from '../table/lifetimes.ts';
@@ -20,7 +21,7 @@ import { SessionTable } from '../table/table.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
 import { readDrained, writeDrained } from './drained.ts';
 import { Keeper } from './keeper.ts';
-import type { FromWorker, Plan, ToWorker } from './messages.ts';
+import type { FromWorker, Plan } from './messages.ts';
 import { Office } from './office.ts';
 import { Storage } from './storage.ts';
 import { isTaken } from './taken.ts';
@@ -70,6 +71,7 @@ export class Supervisor {
   private readonly counters: Counters;
   private readonly servers: ServerNumbers;
   private readonly lifetimes: Lifetimes;
+  private readonly news: News;
   private readonly watch: Watch;
   private readonly keeper: Keeper;
   private readonly office: Office;
@@ -95,6 +97,7 @@ export class Supervisor {
     this.buffers = createShared(table.capacity, workers + 1, tombstoneTime);
     this.table = SessionTable.attach(this.buffers.table, 0);
     this.counters = countersOf(this.buffers, workers);
+    this.news = new News(this.buffers.news);
     this.servers = new ServerNumbers(this.table);
     this.lifetimes = new Lifetimes(this.table);
     this.numbers = numberAll(options, this.servers, this.lifetimes, this.seconds());
@@ -112,7 +115,11 @@ export class Supervisor {
       random,
       load,
       counters: this.counters,
-      tell: (pool, standings) => this.tellAll({ kind: 'standings', pool, standings }),
+      tell: (pool, standings) => {
+        this.news.publish('standings');
+        const { edition } = this.news;
+        for (const thread of this.threads) thread?.tell({ kind: 'standings', pool, standings, edition });
+      },
     });
     this.keeper = new Keeper({
       file: deps.tableFile,
@@ -264,6 +271,7 @@ export class Supervisor {
       const numbers = numberAll(next, this.servers, this.lifetimes, this.seconds());
       const ports = next.listeners.map(({ address }) => this.portOf(before.options, before.ports, address));
       Object.assign(this, { options: next, numbers, ports });
+      this.news.publish('configs');
       this.watch.follow(next, this.numbers);
       this.storage?.follow(next, this.numbers);
       await this.reloadThreads();
@@ -271,27 +279,27 @@ export class Supervisor {
     } catch (error) {
       // Those that had taken it over go back.
       Object.assign(this, before);
+      this.news.publish('configs');
       this.numbers = numberAll(before.options, this.servers, this.lifetimes, this.seconds());
       this.watch.follow(before.options, this.numbers);
       this.storage?.follow(before.options, this.numbers);
-      await this.reloadThreads().catch(() => undefined);
+      await this.reloadThreads(true);
       throw error;
     }
   }
 
-  /** The first one alone, for the ports that the system chooses, then the others. */
-  private async reloadThreads(): Promise<void> {
+  /** The first one alone, for the ports that the system chooses, then the others. `back`: to the config before. */
+  private async reloadThreads(back = false): Promise<void> {
     const reload = async (worker: number) => {
       const thread = this.threads[worker];
       // One that is being replaced starts with the new config.
       if (thread == null) return;
       const plan = this.planFor(worker);
       const answer = await this.within(patience, thread.ask({ kind: 'reload', plan }, 'reloaded'));
-      // One that is lost is replaced, and starts with the new config.
-      if (answer === undefined) await thread.end();
-      if (answer === undefined) return;
-      if (answer.error !== null) throw asError(answer.error);
-      if (worker === 0) this.listensAt(answer.addresses, answer.ports);
+      if (answer?.error != null && !back) throw asError(answer.error);
+      // One that is lost, or cannot go back, is replaced, and starts with the config.
+      if (answer === undefined || answer.error !== null) await thread.end();
+      else if (worker === 0) this.listensAt(answer.addresses, answer.ports);
     };
     await reload(0);
     const results = await Promise.allSettled(this.threads.slice(1).map((_, i) => reload(i + 1)));
@@ -356,7 +364,7 @@ export class Supervisor {
       return ports[i] || address.port;
     });
     const standings = this.watch.standings;
-    return { options, numbers, sockets, secret: this.deps.tableSecret, standings };
+    return { options, numbers, sockets, secret: this.deps.tableSecret, standings, edition: this.news.edition };
   }
 
   private listensAt(addresses: readonly string[], ports: readonly number[]): void {
@@ -384,10 +392,6 @@ export class Supervisor {
       const cancel = this.timers.after(limit, () => resolve(undefined));
       answer.then(resolve, reject).finally(cancel);
     });
-  }
-
-  private tellAll(message: ToWorker): void {
-    for (const thread of this.threads) thread?.tell(message);
   }
 
   private seconds(): number {

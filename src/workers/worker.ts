@@ -1,5 +1,6 @@
 /** The life of one worker thread: it runs a balancer on its own event loop, and does what the supervisor says. */
 import { parentPort, workerData } from 'node:worker_threads';
+import type { Standing } from '../fleet/fleet.ts';
 import { Limpet } from '../limpet.ts';
 import type { Net } from '../net/socket.ts';
 import type { CopySource } from '../pools.ts';
@@ -12,33 +13,44 @@ if (port === null) throw new Error('a worker is started by the supervisor');
 const { worker, buffers, plan, copies } = workerData as Birth;
 const say = (message: FromWorker): void => port.postMessage(message);
 
+const shared = attach(buffers, worker);
 const limpet = new Limpet(revive(plan), {
   net: await loadNet(),
   writeAccess: (lines) => say({ kind: 'access', lines }),
-  shared: attach(buffers, worker),
+  shared,
   numbers: plan.numbers,
   secret: Buffer.from(plan.secret),
   copies: copies === null ? undefined : copySource(copies),
   see: (pool, server, sighting) => say({ kind: 'sighting', pool, server, sighting }),
   tellRoom: (pool) => say({ kind: 'room', pool }),
 });
-follow(plan);
+/** Number of the config that it goes by. */
+let config = 0;
+/** By pool, of the config that it was last told of: that one may not have been taken over yet. */
+let standings: Map<string, readonly Standing[]> = new Map(plan.standings);
+takeOver(plan);
 
 port.on('message', (message: ToWorker) => {
   switch (message.kind) {
     case 'standings':
-      limpet.follow(message.pool, message.standings);
+      standings.set(message.pool, message.standings);
+      if (message.edition.configs === config) limpet.follow(message.pool, message.standings);
+      shared.news.hear({ ...message.edition, configs: config });
       return;
     case 'room':
       limpet.offerRoom(message.pool);
       return;
     case 'reload':
+      standings = new Map(message.plan.standings);
       limpet.reload(revive(message.plan), message.plan.numbers, message.plan.sockets).then(
         () => {
-          follow(message.plan);
+          takeOver(message.plan);
           say({ kind: 'reloaded', error: null, ...listening() });
         },
-        (error: unknown) => say({ kind: 'reloaded', error: plainError(error), ...listening() }),
+        (error: unknown) => {
+          shared.news.hear(message.plan.edition);
+          say({ kind: 'reloaded', error: plainError(error), ...listening() });
+        },
       );
       return;
     case 'mark':
@@ -56,8 +68,11 @@ try {
   say({ kind: 'failed', error: plainError(error) });
 }
 
-function follow({ standings }: Plan): void {
+/** The plan's config is the worker's from now on. */
+function takeOver({ edition }: Plan): void {
+  config = edition.configs;
   for (const [pool, words] of standings) limpet.follow(pool, words);
+  shared.news.hear(edition);
 }
 
 function listening(): { addresses: readonly string[]; ports: readonly number[] } {

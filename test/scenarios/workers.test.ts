@@ -3,11 +3,11 @@ import type { ServerResponse } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { startLimpet } from '../support/limpet.ts';
-import { startCrashing } from '../support/mixed/crashing.ts';
 import { httpOrigin } from '../support/origin.ts';
-import { ask, configFor, together, until } from '../support/peers.ts';
+import { ask, configFor, together, until, Visitor } from '../support/peers.ts';
 import { RawClient } from '../support/raw.ts';
 import { runtimes } from '../support/runtimes.ts';
+import { startStaged } from '../support/staged.ts';
 
 const hello = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
 
@@ -153,7 +153,7 @@ describe.each(runtimes)('two workers on %s', (runtime) => {
   test('one that fails is replaced, and the table has not noticed', { timeout: 40_000 }, async () => {
     await using origins = await together(['a', 'b', 'c'].map(holder));
     const affinity = [{ header: 'X-Key' }];
-    await using limpet = await startCrashing(runtime, { ...configFor(origins, { affinity }), workers: 2 });
+    await using limpet = await startStaged(runtime, { ...configFor(origins, { affinity }), workers: 2 });
     const keys = Array.from({ length: 40 }, (_, i) => `key-${i}`);
     const visit = () =>
       Promise.all(keys.map(async (key) => (await ask(limpet.url, { headers: { 'x-key': key } })).body));
@@ -171,5 +171,29 @@ describe.each(runtimes)('two workers on %s', (runtime) => {
     await Promise.all(idle.map((client) => client.closed()));
     await until('none is counted', async () => (await limpet.counters()).connections_open === 0);
     expect((await limpet.counters()).workers_replaced).toBe(2);
+  });
+
+  test('one that has not heard yet that a server is back takes no session away from it', {
+    timeout: 40_000,
+  }, async () => {
+    await using origins = await together(['a', 'b'].map(holder));
+    const all = { ...configFor(origins), workers: 2 };
+    await using limpet = await startStaged(runtime, all);
+    const visitors = Array.from({ length: 40 }, () => new Visitor(limpet.url));
+    const visit = () => Promise.all(visitors.map(async (visitor) => (await visitor.ask()).body));
+    const homes = await visit();
+    expect(new Set(homes).size).toBe(2);
+    // Server a is taken out, and is back before any of its sessions has asked for it.
+    await limpet.reload({ ...configFor(origins.slice(1)), workers: 2 });
+    limpet.deafen(1, true);
+    const reloaded = limpet.reload(all);
+    await until('the other one has heard', async () => (await ask(limpet.url)).body === 'a');
+    const homesNow = visit();
+    await until('requests wait for the news', async () => ((await limpet.counters()).news_awaited ?? 0) > 0);
+    limpet.deafen(1, false);
+    expect(await homesNow).toEqual(homes);
+    await reloaded;
+    expect(await visit()).toEqual(homes);
+    expect((await limpet.counters()).rebinds).toBe(0);
   });
 });

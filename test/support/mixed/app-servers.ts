@@ -68,8 +68,9 @@ export class AppServers implements AsyncDisposable {
 
   async kill(name: string): Promise<void> {
     this.say('kill', name);
-    this.begin(name, 'killed');
+    const from = microseconds();
     await this.processes.get(name)?.kill('SIGKILL');
+    this.begin(name, 'killed', from);
   }
 
   async add(name: string): Promise<void> {
@@ -84,9 +85,10 @@ export class AppServers implements AsyncDisposable {
   /** The process goes on: a request that still comes to it shows in its log. */
   async remove(name: string): Promise<void> {
     this.say('remove', name);
-    this.begin(name, 'removed');
+    const from = microseconds();
     this.configured.delete(name);
     await this.reload();
+    this.begin(name, 'removed', from);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -97,8 +99,8 @@ export class AppServers implements AsyncDisposable {
     await this.limpet?.reload(this.config());
   }
 
-  private begin(server: string, cause: Outage['cause']): void {
-    this.outages.push({ server, cause, from: microseconds(), until: Infinity, back: Infinity });
+  private begin(server: string, cause: Outage['cause'], from: number): void {
+    this.outages.push({ server, cause, from, gone: microseconds(), until: Infinity, back: Infinity });
   }
 
   private end(server: string, cause: Outage['cause'], until: number): void {

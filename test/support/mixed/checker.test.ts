@@ -6,10 +6,10 @@ import { type Arrival, arrivalLine, type Outcome, outcomeLine, readArrivals, rea
 const second = 1_000_000;
 const margins = { late: second / 2, recovery: second };
 
-/** Server a is killed at 10 s and back at 12 s; b is removed at 20 s and back at 30 s. */
+/** Server a is killed at 10 s and back at 12 s; b is removed from 20 s to 20.5 s and back at 30 s. */
 const outages: readonly Outage[] = [
-  { server: 'a', cause: 'killed', from: 10 * second, until: 11 * second, back: 12 * second },
-  { server: 'b', cause: 'removed', from: 20 * second, until: 29 * second, back: 30 * second },
+  { server: 'a', cause: 'killed', from: 10 * second, gone: 10.0002 * second, until: 11 * second, back: 12 * second },
+  { server: 'b', cause: 'removed', from: 20 * second, gone: 20.5 * second, until: 29 * second, back: 30 * second },
 ];
 
 interface Step {
@@ -67,13 +67,13 @@ describe('what is right', () => {
     expect(judgement.violations).toEqual([]);
   });
 
-  test('a move of one that was served by its server while that came back', () => {
+  test('a move of one that was served by its killed server while that came back', () => {
     const judgement = judged([
-      { at: 19, servers: 'b' },
-      { at: 29.5, servers: 'b' },
-      { at: 29.6, servers: 'c' },
+      { at: 9, servers: 'a' },
+      { at: 11.5, servers: 'a' },
+      { at: 11.6, servers: 'c' },
     ]);
-    expect(judgement).toMatchObject({ moves: { removed: 1 }, violations: [] });
+    expect(judgement).toMatchObject({ moves: { killed: 1 }, violations: [] });
   });
 
   test('one that slept and finds its server back', () => {
@@ -167,7 +167,24 @@ const planted: readonly [string, readonly Step[], RegExp][] = [
     /arrived at c although its owner a is usable/,
   ],
   ['a move before the kill', [9, 9.9].map((at, n) => ({ at, servers: n === 0 ? 'a' : 'c' })), /owner a is usable$/],
-  ['a request at a removed server', [{ at: 25, servers: 'b' }], /arrived at b 5000 ms after b was removed$/],
+  ['a request at a removed server', [{ at: 25, servers: 'b' }], /arrived at b, sent 4499 ms after b was removed$/],
+  [
+    'a move of one that was served by its removed server while that came back',
+    [
+      { at: 19, servers: 'b' },
+      { at: 29.5, servers: 'b' },
+      { at: 29.6, servers: 'c' },
+    ],
+    /arrived at c although its owner b is usable/,
+  ],
+  [
+    'a move after the removed server is back',
+    [
+      { at: 19, servers: 'b' },
+      { at: 30.1, servers: 'c' },
+    ],
+    /arrived at c although its owner b is usable/,
+  ],
   ['a GET that failed', [{ at: 10.0001, servers: 'a', status: 502 }], /GET 1 failed with 502/],
   ['a broken connection', [{ at: 3, servers: 'c', status: 0 }], /GET 1 failed with 0/],
   [

@@ -8,17 +8,18 @@ import { type Arrival, kindOf, type Outcome } from './record.ts';
 export interface Outage {
   readonly server: string;
   readonly cause: 'killed' | 'removed';
-  /** Before it was killed or taken out of the config. */
+  /** Before it was killed or taken out of the config, and when that was done. */
   readonly from: number;
+  readonly gone: number;
   /** Before it was started or put in again, and when that was done. Infinity: never. */
   readonly until: number;
   readonly back: number;
 }
 
 export interface Margins {
-  /** After `from` a request that was on its way may still arrive. */
+  /** After a kill the balancer may need so long to find out. */
   readonly late: number;
-  /** After `back` the balancer may need so long to find out. */
+  /** The same after one that was killed is `back`. */
   readonly recovery: number;
 }
 
@@ -35,7 +36,7 @@ export interface Judgement {
   readonly sessions: number;
   /** Changes of owner that an outage explains. */
   readonly moves: { readonly killed: number; readonly removed: number };
-  /** Requests that reached the old owner just after it was removed: they had been on their way. */
+  /** Requests that reached the old owner when others had left it: they were sent before it had been removed. */
   readonly late: number;
   /** Requests without an answer of an app, by method and status; `excused`: not idempotent, and the server was killed meanwhile. */
   readonly failures: Readonly<Record<string, number>>;
@@ -54,7 +55,8 @@ const idempotent = new Set(['GET', 'DELETE']);
 export function judge(evidence: Evidence): Judgement {
   const found: Findings = { violations: [], moves: { killed: 0, removed: 0 }, late: 0, owners: new Map() };
   const bySession = Map.groupBy(evidence.arrivals, (arrival) => arrival.session);
-  for (const arrivals of bySession.values()) followSession(arrivals, evidence, found);
+  const sent = new Map(evidence.outcomes.map((outcome) => [outcome.seq, outcome.sent]));
+  for (const arrivals of bySession.values()) followSession(arrivals, (seq) => sent.get(seq) ?? 0, evidence, found);
   const failed = judgeOutcomes(evidence, found.violations);
   const epochs = judgeEpochs(evidence.outcomes, found.violations);
   for (const { part, status, session } of evidence.outcomes) {
@@ -77,49 +79,58 @@ interface Findings {
   readonly owners: Map<string, string>;
 }
 
-/** One session from server to server, in the order in which the servers saw it. */
-function followSession(unordered: readonly Arrival[], { outages, margins }: Evidence, found: Findings): void {
+/** One session from server to server, in the order in which the servers saw it. `sentAt`: when a request left its client. */
+function followSession(
+  unordered: readonly Arrival[],
+  sentAt: (seq: number) => number,
+  { outages, margins }: Evidence,
+  found: Findings,
+): void {
   const arrivals = unordered.toSorted((a, b) => a.at - b.at);
   const [first] = arrivals;
   if (first === undefined) return;
   let owner = first.server;
-  /** Last time at which the owner saw it. */
-  let seen = first.at;
+  /** The last arrival at the owner. */
+  let last = first;
   /** Owners before, which were left for an outage. */
   const left: Outage[] = [];
   for (const arrival of arrivals) {
-    const { at, server, session } = arrival;
+    const { at, server, session, seq } = arrival;
+    const sent = sentAt(seq);
     const gone = outages.find((one) => {
-      return one.server === server && one.cause === 'removed' && at > one.from + margins.late && at < one.until;
+      return one.server === server && one.cause === 'removed' && sent > one.gone && at < one.until;
     });
     if (gone !== undefined) {
-      found.violations.push(`${session}: ${tell(arrival)} ${ms(at - gone.from)} ms after ${server} was removed`);
+      found.violations.push(
+        `${session}: ${tell(arrival)}, sent ${ms(sent - gone.gone)} ms after ${server} was removed`,
+      );
     }
     if (server === owner) {
-      seen = at;
+      last = arrival;
       continue;
     }
-    if (left.some((one) => one.server === server && one.cause === 'removed' && at <= one.from + margins.late)) {
+    if (left.some((one) => one.server === server && one.cause === 'removed' && sent <= one.gone)) {
       found.late++;
       continue;
     }
     const why = outages.find((one) => {
-      const inTime = one.from <= at && at <= one.back + margins.recovery;
-      // While it comes back, one worker may know of it and the next one not yet. Who was served there after it was back has
-      // no reason to leave.
-      const whileComing = seen >= one.until && seen <= one.back;
-      return one.server === owner && inTime && (seen <= one.from + margins.late || whileComing);
+      if (one.server !== owner || at < one.from) return false;
+      const lastSent = sentAt(last.seq);
+      if (one.cause === 'removed') return sent <= one.back && lastSent <= one.gone;
+      // While it comes back it may be found out again. Who was served there when it was back has no reason to leave.
+      const whileComing = last.at >= one.until && last.at <= one.back;
+      return sent <= one.back + margins.recovery && (lastSent <= one.gone || whileComing);
     });
     if (why === undefined) {
-      const last = outages.findLast((one) => one.server === owner && one.from <= at);
-      const since = last === undefined ? '' : ` (last ${last.cause} ${ms(at - last.from)} ms before)`;
+      const before = outages.findLast((one) => one.server === owner && one.from <= at);
+      const since = before === undefined ? '' : ` (last ${before.cause} ${ms(at - before.from)} ms before)`;
       found.violations.push(`${session}: ${tell(arrival)} although its owner ${owner} is usable${since}`);
     } else {
       found.moves[why.cause]++;
       left.push(why);
     }
     owner = server;
-    seen = at;
+    last = arrival;
   }
   found.owners.set(first.session, owner);
 }
@@ -148,7 +159,7 @@ function judgeOutcomes({ arrivals, outcomes, outages, margins }: Evidence, viola
     const what = `${method} ${status}`;
     failures[what] = (failures[what] ?? 0) + 1;
     const hit = outages.some((one) => {
-      return one.cause === 'killed' && one.from >= sent - margins.late && one.from <= received;
+      return one.cause === 'killed' && one.gone >= sent - margins.late && one.from <= received;
     });
     if (hit && !idempotent.has(method) && status !== -1) excused++;
     else violations.push(`${outcome.session}: ${method} ${seq} failed with ${status}, answered by ${server}`);

@@ -1,38 +1,35 @@
-/** Starts the balancer with workers that fail on demand, as a process of its own on the runtime that is asked for. */
+/** Starts the balancer with workers that do what a test says, as a process of its own on the runtime that is asked for. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { stringify } from 'yaml';
-import { until } from '../peers.ts';
-import type { Runtime } from '../runtimes.ts';
+import { until } from './peers.ts';
+import type { Runtime } from './runtimes.ts';
 
-export interface CrashingLimpet extends AsyncDisposable {
+export interface StagedLimpet extends AsyncDisposable {
   readonly port: number;
   readonly url: string;
   /** Makes a worker fail, from 0; resolves when the one in its place listens. */
   crash(worker: number): Promise<void>;
+  /** From now on, or no longer, a worker hears nothing of what the supervisor tells all of them. */
+  deafen(worker: number, deaf: boolean): void;
+  /** Resolves when all workers have taken the config over. */
+  reload(config: Readonly<Record<string, unknown>>): Promise<void>;
   counters(): Promise<Readonly<Record<string, number>>>;
 }
 
-export async function startCrashing(
-  runtime: Runtime,
-  config: Readonly<Record<string, unknown>>,
-): Promise<CrashingLimpet> {
-  const root = resolve(import.meta.dirname, '../../..');
-  const folder = mkdtempSync(join(tmpdir(), 'limpet-crash-'));
+export async function startStaged(runtime: Runtime, config: Readonly<Record<string, unknown>>): Promise<StagedLimpet> {
+  const root = resolve(import.meta.dirname, '../..');
+  const folder = mkdtempSync(join(tmpdir(), 'limpet-stage-'));
   const file = join(folder, 'limpet.yaml');
   writeFileSync(file, stringify(config));
-  const child = spawn(
-    join(root, 'node_modules/.bin', runtime),
-    [join(import.meta.dirname, 'crashing-limpet.ts'), file],
-    {
-      cwd: folder,
-      stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, LIMPET_CRASH: folder, LIMPET_STATE: join(folder, 'state') },
-    },
-  );
+  const child = spawn(join(root, 'node_modules/.bin', runtime), [join(import.meta.dirname, 'staged-limpet.ts'), file], {
+    cwd: folder,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, LIMPET_STAGE: folder, LIMPET_STATE: join(folder, 'state') },
+  });
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     said += text;
@@ -67,6 +64,17 @@ export async function startCrashing(
         writeFileSync(join(folder, `crash-${worker}`), '');
         await until(`worker ${worker} is replaced`, () => started(worker) > before);
         await waitFor(new RegExp(`worker (${worker + 1}) failed and is replaced`));
+      },
+      deafen: (worker, deaf) => {
+        const path = join(folder, `deaf-${worker}`);
+        if (deaf) writeFileSync(path, '');
+        else rmSync(path);
+      },
+      reload: async (next) => {
+        const from = said.length;
+        writeFileSync(file, stringify(next));
+        child.kill('SIGHUP');
+        await waitFor(/(config reloaded)/, from);
       },
       counters: async () => {
         const from = said.length;
