@@ -11,6 +11,7 @@ import { MemoryStore } from '../../src/store/memory.ts';
 import { RedisStore } from '../../src/store/redis.ts';
 import { RemoteStore, serveStore } from '../../src/store/remote.ts';
 import type { Put, SessionKey, Store } from '../../src/store/store.ts';
+import { systemTimers } from '../../src/time/clock.ts';
 import { findProgram } from '../../test/support/programs.ts';
 import { RedisServer } from '../../test/support/redis.ts';
 
@@ -90,7 +91,7 @@ async function main(): Promise<void> {
 
   if (findProgram('redis') === undefined) return console.log('\nredis-server is not installed');
   const server = await RedisServer.start();
-  const store = await RedisStore.open(server.url, { ...options, timeout: 5000 }, now);
+  const store = await RedisStore.open(server.url, { ...options, timeout: 5000 }, now, systemTimers);
   await row('redis', store, 300);
   await store.close();
   await server.kill();

@@ -26,7 +26,13 @@ export async function startLimpet(options: LimpetOptions, { log }: { readonly lo
     tableFile: join(stateDir, tableFile),
     sabotage: readSabotage(process.env),
   });
-  await supervisor.start();
+  // A store that never answers holds no socket: without this Node would end, and not say why.
+  const alive = setInterval(() => {}, 2 ** 30);
+  try {
+    await supervisor.start();
+  } finally {
+    clearInterval(alive);
+  }
   return supervisor;
 }
 

@@ -59,11 +59,12 @@ async function openShared(options: FilledOptions): Promise<SharedStore> {
 }
 
 /** What it needs (lmdb, a client of Redis) is loaded only now. */
-async function openAt(url: string, { limits, clock }: FilledOptions): Promise<Store> {
+async function openAt(url: string, { limits, clock, timers }: FilledOptions): Promise<Store> {
   const { openStore } = await import('../store/index.ts');
   // Beside the data stands the time of the session's birth.
   const stateBytes = limits.bytes + bornBytes;
-  return openStore(url, { secret: null, tombstoneTime, stateBytes, timeout: limits.storeTimeout, sync: true, clock });
+  const common = { tombstoneTime, stateBytes, timeout: limits.storeTimeout, clock, timers };
+  return openStore(url, { ...common, secret: null, sync: true });
 }
 
 /** A store as sessions see it: their data with the time of their birth, and errors of the session library. */

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { HandTime } from '../../test/support/hand-time.ts';
 import { newKey, putOf } from '../../test/support/store-contract.ts';
+import { systemTimers } from '../time/clock.ts';
 import { openStore } from './index.ts';
 
 const options = {
@@ -13,6 +14,7 @@ const options = {
   timeout: 500,
   sync: false,
   clock: new HandTime(),
+  timers: systemTimers,
 };
 
 test.each([

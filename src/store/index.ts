@@ -1,5 +1,5 @@
 /** Opens the store that a config names: `memory`, `memory:256mb`, `lmdb:./data`, or the address of a Redis. */
-import type { Clock } from '../time/clock.ts';
+import type { Clock, Timers } from '../time/clock.ts';
 import { withoutSecrets } from './check.ts';
 import { EncryptedStore, sealBytes } from './encrypted.ts';
 import { LmdbStore } from './lmdb.ts';
@@ -14,6 +14,7 @@ export interface OpenOptions extends StoreOptions {
   /** lmdb: an answer means that the change is on the disk. */
   readonly sync: boolean;
   readonly clock: Clock;
+  readonly timers: Timers;
 }
 
 /** Of `memory` without a size: 1 GiB. */
@@ -36,7 +37,7 @@ export async function openStore(url: string, options: OpenOptions): Promise<Stor
 }
 
 async function openPlain(url: string, options: OpenOptions): Promise<SteppedStore> {
-  const { tombstoneTime, stateBytes, timeout, sync, clock } = options;
+  const { tombstoneTime, stateBytes, timeout, sync, clock, timers } = options;
   const common = { tombstoneTime, stateBytes };
   const now = () => clock.now();
   const [kind = '', rest = ''] = /^([^:]*):?(.*)$/s.exec(url)?.slice(1) ?? [];
@@ -50,7 +51,7 @@ async function openPlain(url: string, options: OpenOptions): Promise<SteppedStor
     case 'rediss':
     case 'redis+sentinel':
     case 'redis+cluster':
-      return RedisStore.open(url, { ...common, timeout }, now);
+      return RedisStore.open(url, { ...common, timeout }, now, timers);
     default:
       throw new RangeError(`store: found ${JSON.stringify(withoutSecrets(url))}, ${expected}`);
   }

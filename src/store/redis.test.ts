@@ -5,9 +5,11 @@ import { RedisServer } from '../../test/support/redis.ts';
 import { openRedisStage } from '../../test/support/redis-stage.ts';
 import { caseOptions, newKey, putOf, shown } from '../../test/support/store-contract.ts';
 import { testCases } from '../../test/support/store-suite.ts';
+import { systemTimers, type Timers } from '../time/clock.ts';
 import { RedisStore } from './redis.ts';
 
-const open = (url: string) => RedisStore.open(url, { ...caseOptions, timeout: 2000 }, () => Date.now());
+const open = (url: string, timers: Timers = systemTimers) =>
+  RedisStore.open(url, { ...caseOptions, timeout: 2000 }, () => Date.now(), timers);
 
 describe.skipIf(findProgram('redis') === undefined && !onContinuousIntegration())('with redis-server', () => {
   let server: RedisServer;
@@ -74,4 +76,26 @@ test('redis that is not there cannot be opened', async () => {
   });
   await refused('redis+cluster://127.0.0.1:1').toMatchObject({ code: 'unavailable' });
   await refused('redis+sentinel://127.0.0.1:1/shop').toMatchObject({ code: 'unavailable' });
+});
+
+test('a cluster that is never ready is told after four times the timeout, by the clock that is handed in', async (context) => {
+  needProgram(context, 'redis');
+  // Nobody has given its slots to anyone.
+  const server = await RedisServer.start('--cluster-enabled', 'yes');
+  const delays: number[] = [];
+  const timers: Timers = {
+    after(delay, run) {
+      delays.push(delay);
+      setImmediate(run);
+      return () => {};
+    },
+  };
+  try {
+    await expect(open(`redis+cluster://127.0.0.1:${server.port}`, timers)).rejects.toThrow(
+      /^redis: not ready within 8000 ms: does each node announce an address/,
+    );
+    expect(delays).toEqual([8000]);
+  } finally {
+    await server.kill();
+  }
 });

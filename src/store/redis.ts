@@ -4,6 +4,7 @@
  */
 import { createHash, randomUUID } from 'node:crypto';
 import type { Cluster, Redis } from 'ioredis';
+import type { Timers } from '../time/clock.ts';
 import { checkKey, checkPut, checkRotate, checkTime } from './check.ts';
 import { scripts } from './redis-scripts.ts';
 import { rotateLatest, type SteppedStore } from './rules.ts';
@@ -32,6 +33,8 @@ type ScriptName = keyof typeof scripts;
 const prefix = 'limpet:';
 const incarnationKey = 'limpet-incarnation';
 const pageSize = 200;
+/** Times `timeout` that opening may take: several servers may be asked, one after the other. */
+const openingSteps = 4;
 const hashes = new Map(
   Object.entries(scripts).map(([name, text]) => [name, createHash('sha1').update(text).digest('hex')]),
 );
@@ -48,8 +51,8 @@ export class RedisStore implements SteppedStore {
     this.now = now;
   }
 
-  /** Throws a StoreError when the package `ioredis` is missing or Redis does not answer. */
-  static async open(url: string, options: RedisOptions, now: () => number): Promise<RedisStore> {
+  /** Throws a StoreError when the package `ioredis` is missing or Redis does not answer, at the latest after four times `timeout`. */
+  static async open(url: string, options: RedisOptions, now: () => number, timers: Timers): Promise<RedisStore> {
     let isOpen = false;
     const store = new RedisStore(await connect(url, options.timeout, () => isOpen), options, now);
     const { redis } = store;
@@ -59,13 +62,19 @@ export class RedisStore implements SteppedStore {
       why = error;
     });
     redis.on('ready', () => void store.learnLife().catch(() => undefined));
+    // A cluster may never be ready, and never say why.
+    const limit = options.timeout * openingSteps;
+    const late = Promise.withResolvers<never>();
+    const cancel = timers.after(limit, () => late.reject(new Error(`not ready within ${limit} ms${hintFor(url)}`)));
     try {
-      await redis.connect();
+      await Promise.race([late.promise, redis.connect()]);
       await store.learnLife();
       isOpen = true;
     } catch (error) {
       redis.disconnect();
       throw unavailable(why ?? error);
+    } finally {
+      cancel();
     }
     return store;
   }
@@ -230,6 +239,12 @@ async function connect(url: string, timeout: number, isOpen: () => boolean): Pro
     clusterRetryStrategy: askAgain,
     redisOptions: { ...redisOptions, ...credentials },
   });
+}
+
+function hintFor(url: string): string {
+  return url.startsWith('redis+cluster:')
+    ? ': does each node announce an address that can be reached from here (cluster-announce-ip)?'
+    : '';
 }
 
 /** Without what has a meaning in a hash tag or a pattern. */

@@ -51,7 +51,7 @@ export class Storage {
 
   /** Throws UsageError when the store cannot be used, and the system's error when the interface cannot listen. */
   static async open(options: SessionsOptions, deps: StorageDependencies): Promise<Storage> {
-    const storage = new Storage(options, await openFor(options, deps.clock), deps);
+    const storage = new Storage(options, await openFor(options, deps), deps);
     try {
       await storage.listen();
     } catch (error) {
@@ -143,11 +143,12 @@ export class Storage {
   }
 }
 
-async function openFor(options: SessionsOptions, clock: Clock): Promise<Store> {
+async function openFor(options: SessionsOptions, { clock, timers }: StorageDependencies): Promise<Store> {
   const { store, tombstone, stateBytes, encrypt, timeout, replication } = options;
   const sync = replication === 'sync';
+  const common = { tombstoneTime: tombstone, stateBytes, timeout, clock, timers };
   try {
-    return await openStore(store, { tombstoneTime: tombstone, stateBytes, secret: encrypt, timeout, sync, clock });
+    return await openStore(store, { ...common, secret: encrypt, sync });
   } catch (error) {
     if (!(error instanceof StoreError || error instanceof RangeError)) throw error;
     throw new UsageError(`sessions.store cannot be used: ${error.message}`, { cause: error });

@@ -1,4 +1,4 @@
-/** Copies in Redis, shared by two balancers; Redis goes away, and comes back empty. */
+/** Copies in Redis, shared by two balancers; Redis goes away, and comes back empty; a cluster that is never ready. */
 import { describe, expect, test } from 'vitest';
 import { startLimpet } from '../support/limpet.ts';
 import { until } from '../support/peers.ts';
@@ -53,6 +53,21 @@ describe.each(runtimes)('copies in Redis on %s', (runtime) => {
         return reply.status === 200 && reply.headers['limpet-degraded'] === undefined;
       });
       expect((await limpet.counters()).copies_failed).toBeGreaterThan(0);
+    } finally {
+      await redis.kill();
+    }
+  });
+
+  test('a cluster that is never ready ends the start, and says why', { timeout: 30_000 }, async (context) => {
+    needProgram(context, 'redis');
+    // Nobody has given its slots to anyone.
+    const redis = await RedisServer.start('--cluster-enabled', 'yes');
+    try {
+      const sessions = { store: redis.url.replace('redis:', 'redis+cluster:'), timeout: '500ms' };
+      const config = { pools: { shop: { servers: ['127.0.0.1:1'] } }, sessions };
+      await expect(startLimpet(runtime, { config })).rejects.toThrow(
+        /sessions\.store cannot be used: redis: not ready within 2000 ms: does each node announce an address/,
+      );
     } finally {
       await redis.kill();
     }

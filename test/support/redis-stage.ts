@@ -1,6 +1,7 @@
 /** An empty Redis as a stage for the contract of stores: time passes for its keys by taking it off what they have left. */
 import { Redis } from 'ioredis';
 import { RedisStore } from '../../src/store/redis.ts';
+import { systemTimers } from '../../src/time/clock.ts';
 import { HandTime } from './hand-time.ts';
 import { caseOptions, type Stage } from './store-contract.ts';
 
@@ -16,7 +17,7 @@ export async function openRedisStage(url: string): Promise<Stage> {
   await admin.connect();
   await admin.flushall();
   admin.disconnect();
-  const store = await RedisStore.open(url, { ...caseOptions, timeout: 5000 }, () => time.now());
+  const store = await RedisStore.open(url, { ...caseOptions, timeout: 5000 }, () => time.now(), systemTimers);
   const age = async (ms: number) => {
     const other = new Redis(url);
     await other.eval(ageScript, 0, ms);
