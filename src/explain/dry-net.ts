@@ -10,6 +10,7 @@ import {
   type Listener,
   type ListenOptions,
   type Net,
+  nobody,
   type Socket,
   type SocketHandler,
 } from '../net/socket.ts';
@@ -19,7 +20,7 @@ const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
 
 /** Keeps what is written to it. */
 export class DrySocket implements Socket {
-  handler: SocketHandler = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} };
+  handler: SocketHandler = nobody;
   readonly remoteAddress: string;
   readonly remotePort = 0;
   readonly pending = 0;

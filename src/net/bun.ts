@@ -9,6 +9,7 @@ import {
   type Listener,
   type ListenOptions,
   type Net,
+  nobody,
   plainAddress,
   type Socket,
   type SocketHandler,
@@ -191,7 +192,7 @@ async function listen(options: ListenOptions): Promise<Listener> {
   const socket = {
     ...forward,
     open(raw: Raw): void {
-      const made = new BunSocket(raw, refused);
+      const made = new BunSocket(raw, nobody);
       raw.data = made;
       const handler = options.accept(made);
       if (handler === null) made.destroy();
@@ -238,7 +239,7 @@ function connect(address: Address, handler: ConnectHandler): Connecting {
         return;
       }
       settled = true;
-      const made = new BunSocket(raw, refused);
+      const made = new BunSocket(raw, nobody);
       raw.data = made;
       made.handler = handler.onOpen(made);
     },
@@ -259,8 +260,5 @@ function connect(address: Address, handler: ConnectHandler): Connecting {
     },
   };
 }
-
-/** Until its owner is known, and after it was refused, a socket tells nobody. */
-const refused: SocketHandler = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} };
 
 export const bunNet: Net = { runtime: 'bun', listen, connect, afterTurn: (run) => void setImmediate(run) };

@@ -7,6 +7,7 @@ import {
   type Listener,
   type ListenOptions,
   type Net,
+  nobody,
   plainAddress,
   type Socket,
   type SocketHandler,
@@ -92,9 +93,6 @@ class NodeSocket implements Socket {
 }
 
 const noBytes = Buffer.alloc(0);
-
-/** Until its owner is known, a socket tells nobody. */
-const nobody: SocketHandler = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} };
 
 function listen(options: ListenOptions): Promise<Listener> {
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (raw) => {

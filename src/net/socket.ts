@@ -20,6 +20,9 @@ export interface SocketHandler {
   onClose(error: Error | null): void;
 }
 
+/** Of a socket whose owner is not known yet, or that was refused. */
+export const nobody: SocketHandler = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} };
+
 export interface Socket {
   /** Who is told. May be swapped between callbacks (a connection becomes a tunnel). */
   handler: SocketHandler;

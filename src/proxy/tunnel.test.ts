@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import type { Socket, SocketHandler } from '../net/socket.ts';
+import { nobody, type Socket, type SocketHandler } from '../net/socket.ts';
 import { Wheel } from '../time/wheel.ts';
 import { Tunnel } from './tunnel.ts';
 
 /** A socket that says what was done to it. */
 class Fake implements Socket {
-  handler: SocketHandler = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} };
+  handler: SocketHandler = nobody;
   readonly remoteAddress = '127.0.0.1';
   readonly remotePort = 1;
   readonly secure = false;

@@ -1,12 +1,13 @@
 /** A network without a kernel: the test plays the servers, one `FakePeer` per connection that is made. */
-import type {
-  Address,
-  ConnectHandler,
-  Connecting,
-  Listener,
-  Net,
-  Socket,
-  SocketHandler,
+import {
+  type Address,
+  type ConnectHandler,
+  type Connecting,
+  type Listener,
+  type Net,
+  nobody,
+  type Socket,
+  type SocketHandler,
 } from '../../src/net/socket.ts';
 
 /** The server's end of one connection, or of one that is being made. */
@@ -19,7 +20,7 @@ export class FakePeer implements Socket, Connecting {
   state: 'connecting' | 'cancelled' | 'failed' | 'open' | 'closed' | 'reset' = 'connecting';
   /** Everything the other side wrote. */
   received = '';
-  handler: SocketHandler = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} };
+  handler: SocketHandler = nobody;
   private readonly connectHandler: ConnectHandler;
 
   constructor(address: Address, connectHandler: ConnectHandler) {

@@ -2,9 +2,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { freePort } from '../free-port.ts';
 import { ask, type PoolMember, until } from '../peers.ts';
 
 const page = resolve(import.meta.dirname, 'session.php');
@@ -28,12 +28,4 @@ export async function phpServer(php: string, name: string): Promise<PoolMember> 
     await rm(folder, { recursive: true });
   };
   return { name, address, [Symbol.asyncDispose]: close };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
