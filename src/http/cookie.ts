@@ -5,6 +5,7 @@
 import { EQUALS, equalsBytes, SEMICOLON, SP, TAB } from './bytes.ts';
 import type { Headers } from './headers.ts';
 import { Name } from './names.ts';
+import { find } from './scan.ts';
 import type { Splice } from './splice.ts';
 
 /** Walks the cookies of one name through all Cookie headers of a request. Reused: `begin`, then `next` until false. */
@@ -60,7 +61,10 @@ export class CookieScan {
     for (; p < end; p++) {
       const byte = bytes[p];
       if (byte === SEMICOLON) break;
-      if (byte === EQUALS && equals < 0) equals = p;
+      if (byte !== EQUALS) continue;
+      equals = p;
+      p = find(bytes, p, end, SEMICOLON);
+      break;
     }
     const pairEnd = p;
     if (p < end) p++;

@@ -10,8 +10,9 @@
  * folding, no control bytes.
  */
 import { type Fault, requestFaults as faults } from '../errors.ts';
-import { COLON, COMMA, CR, equalsIgnoreCase, foldName, isFieldByte, LF, SP, TAB } from './bytes.ts';
+import { COLON, COMMA, CR, equalsIgnoreCase, foldName, LF, SP, TAB } from './bytes.ts';
 import { hashStep, Name, nameCount, nameOf } from './names.ts';
+import { fieldEnd } from './scan.ts';
 
 /** Positions kept per header. */
 const stride = 4;
@@ -81,7 +82,7 @@ export class Headers {
       const nameEnd = p++;
       while (p < end && ((byte = bytes[p]!) === SP || byte === TAB)) p++;
       const valueStart = p;
-      while (p < end && isFieldByte[bytes[p]!] === 1) p++;
+      p = fieldEnd(bytes, p, end);
       if (p + 1 >= end) {
         if (p < end && bytes[p] !== CR)
           return this.refuse(bytes[p] === LF ? faults.bareLineFeed : faults.badHeaderValue);
