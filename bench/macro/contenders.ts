@@ -1,5 +1,5 @@
 /** Starts every rival at a stage and checks it; one that cannot take part gets its row at once. */
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { backend } from './backend.ts';
 import { check } from './check.ts';
@@ -13,6 +13,8 @@ export interface Contender {
   readonly key: string;
   readonly port: number;
   readonly started: Started;
+  /** Its own, with the log of what it says. */
+  readonly dir: string;
 }
 
 export interface Contest {
@@ -42,7 +44,7 @@ export async function openContest(rivals: ReadonlyMap<string, Rival>, stage: Sta
       const own = stage.workers === 1 ? [cores.proxy] : [cores.proxy, cores.load];
       const started = await rival.start({ port, servers, cores: own, workers: stage.workers, dir });
       const wrong = await check(port, started, stage.servers);
-      if (wrong === null) contenders.push({ key, port, started });
+      if (wrong === null) contenders.push({ key, port, started, dir });
       else leaveOut({ state: 'wrong', reason: wrong });
     } catch (error) {
       leaveOut({ state: 'wrong', reason: messageOf(error) });
@@ -57,6 +59,13 @@ export function addressesOf(servers: number, ports: readonly number[]): string[]
     const host = 1 + Math.floor(index / ports.length);
     return `127.0.${host >> 8}.${host & 255}:${ports[index % ports.length]}`;
   });
+}
+
+/** How the log in a rival's directory ends; '' when there is none, or nothing in it. */
+export function lastWords(dir: string): string {
+  const logs = readdirSync(dir).filter((name) => name.endsWith('.log'));
+  const said = logs.flatMap((name) => readFileSync(join(dir, name), 'utf8').trim().split('\n').slice(-3));
+  return said.filter((line) => line !== '').join(' | ');
 }
 
 /** In one line, with what is behind it: fetch itself says no more than that it failed. */
