@@ -22,12 +22,12 @@ function expected(failure: Failure): Verdict {
   if (failure.stage === 'relayed') return 'refuse';
   if (failure.timeLeft <= 0) return 'refuse';
   const attemptsLeft = failure.attempts < failure.maxAttempts;
-  // "Nothing sent: always retriable, on another server."
-  if (failure.stage === 'unsent') return attemptsLeft ? 'other' : 'refuse';
+  const closed = failure.fault === serverFaults.closedEarly;
   // RFC 9110 section 9.2.2: automatically only idempotent methods, and only what can be sent again, after a lost connection.
-  if (!failure.idempotent || !failure.replayable || failure.fault !== serverFaults.closedEarly) return 'refuse';
-  // RFC 9112 section 9.3.1: an idle connection may have been closed as we wrote; the server itself has not failed.
-  if (failure.reused && !failure.answered) return 'same';
+  if (failure.stage === 'sent' && !(closed && failure.idempotent && failure.replayable)) return 'refuse';
+  // RFC 9112 section 9.3.1: an idle connection may have been closed as we wrote, or before; the server itself has not failed.
+  if (closed && failure.reused && !failure.answered) return 'same';
+  // "Nothing sent: always retriable, on another server."
   return attemptsLeft ? 'other' : 'refuse';
 }
 
@@ -78,6 +78,11 @@ describe('verdict', () => {
       'a POST that was never sent is',
       { idempotent: false, stage: 'unsent', fault: serverFaults.connectRefused },
       'other',
+    ],
+    [
+      'and one whose idle connection closed before it went out goes to the same server',
+      { idempotent: false, reused: true, stage: 'unsent' },
+      'same',
     ],
     ['a GET on a stale connection goes to the same server', { reused: true }, 'same'],
     ['also when all attempts are used up', { reused: true, attempts: 3 }, 'same'],

@@ -29,7 +29,7 @@ export interface Failure {
 export type Verdict = 'same' | 'other' | 'refuse';
 
 /**
- * Nothing sent: always repeatable. Sent: only an idempotent request whose body is still here, and only when the
+ * Nothing sent: always repeatable, at the same server when only an idle connection was lost. Sent: only an idempotent request whose body is still here, and only when the
  * connection was lost before an answer (RFC 9110 section 9.2.2); a slow or garbled answer is not made better by
  * asking twice. Relayed: never.
  */
@@ -37,9 +37,8 @@ export function verdict(failure: Failure): Verdict {
   const { fault, stage } = failure;
   if (fault.side !== 'server' || stage === 'relayed') return 'refuse';
   if (failure.timeLeft <= 0) return 'refuse';
-  if (stage === 'sent') {
-    if (fault !== serverFaults.closedEarly || !failure.idempotent || !failure.replayable) return 'refuse';
-    if (failure.reused && !failure.answered) return 'same';
-  }
+  const lost = fault === serverFaults.closedEarly;
+  if (stage === 'sent' && !(lost && failure.idempotent && failure.replayable)) return 'refuse';
+  if (lost && failure.reused && !failure.answered) return 'same';
   return failure.attempts < failure.maxAttempts ? 'other' : 'refuse';
 }

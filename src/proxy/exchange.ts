@@ -87,8 +87,10 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
   private clientSlow = false;
   /** The app may name the session in the body of its response. */
   private reading = false;
-  /** A safe request without a body leaves with others when this loop turn is over: never when it is sent once more. */
+  /** The request may leave when this loop turn is over: not one that is sent once more, or asks for an upgrade. */
   private gathers = false;
+  /** A safe one without a body may share a connection with others. */
+  private shares = false;
   /** Bytes that the slow client had not taken when we last looked. */
   private clientPending = 0;
 
@@ -122,7 +124,8 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
     this.clientSecure = client.secure || (client.trusted && isForwardedSecure(head));
     work.counters.add(counter.requests);
     this.record.begin(this.clientAddress, client, head, work);
-    this.gathers = isSafe(head.method) && head.length === 0 && !mayUpgrade;
+    this.gathers = !mayUpgrade;
+    this.shares = this.gathers && isSafe(head.method) && head.length === 0;
     this.route(head);
   }
 
@@ -237,7 +240,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
     this.server = server;
     this.record.server = server.name;
     if (this.attempts++ > 0) this.record.retried(this.work);
-    const upstream = this.gathers ? this.pool!.takeGathering(server) : this.pool!.takeIdle(server);
+    const upstream = this.shares ? this.pool!.takeGathering(server) : this.pool!.takeIdle(server);
     if (upstream === undefined) this.connect(server);
     else {
       this.work.counters.add(counter.upstream_reused);
@@ -271,8 +274,11 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
     this.sent = true;
     const { copies } = this.pool!;
     const line = copies !== null && this.session.isOffered ? copies.writeLine(this.session, this.server!) : null;
-    if (this.gathers && upstream.reused) {
-      writeRequest(head, work.requestEdit, this.client, this.server!, false, line, upstream.gather(this));
+    if (this.gathers && upstream.reused && body.isWithin(smallBody)) {
+      const out = upstream.gather(this, head.chunked, this.shares);
+      writeRequest(head, work.requestEdit, this.client, this.server!, false, line, out);
+      upstream.putBody(body, out);
+      body.resume();
       this.enter('answering', this.pool!.settings.timeouts.response);
       return;
     }
@@ -453,7 +459,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
     const server = this.server!;
     const reused = this.upstream?.reused ?? false;
     const decision = this.decide(fault, reused, this.upstream?.answered ?? false);
-    this.gathers = false;
+    this.gathers = this.shares = false;
     this.connecting?.cancel();
     this.connecting = null;
     this.upstream?.breakOff(this);
@@ -480,7 +486,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
     const { retry } = this.pool!.settings;
     return verdict({
       fault,
-      stage: this.relayed ? 'relayed' : this.sent ? 'sent' : 'unsent',
+      stage: this.relayed ? 'relayed' : this.sent && this.upstream?.unwritten !== true ? 'sent' : 'unsent',
       reused,
       answered,
       idempotent: isIdempotent(this.method),
@@ -618,6 +624,9 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
     return Math.floor(this.work.clock.now() / 1000);
   }
 }
+
+/** A request with a body up to this size leaves with others of its loop turn. */
+const smallBody = 8 * 1024;
 
 /** Seconds after which a client may try again when there was no room or no server. */
 const retryAfter = 2;

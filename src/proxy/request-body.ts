@@ -39,6 +39,11 @@ export class RequestBody {
     this.limit = bytes;
   }
 
+  /** It has come whole, and is no longer than this. */
+  isWithin(bytes: number): boolean {
+    return this.ended && this.size <= bytes;
+  }
+
   /** What is held, in order. */
   get held(): readonly Buffer[] {
     return this.pieces;

@@ -5,9 +5,9 @@
  *                             │ anything else                        │ time-out, FIN, a single byte
  *                             └──────────────> closed <──────────────┘
  *
- * Safe requests without a body are gathered and leave when the loop turn is over: a server that is woken by the first of them
- * is still awake for the others, and to wake it is what a write costs most. In a pool that pipelines, those to one server
- * share a connection and a write (RFC 9112 section 9.3.2):
+ * Requests that have come whole, and are small, leave when the loop turn is over: a server that is woken by the first of them
+ * is still awake for the others, and to wake it is what a write costs most. In a pool that pipelines, safe ones without a
+ * body to one server share a connection and a write (RFC 9112 section 9.3.2):
  *
  *      gather, gather, gather ──> one write ──> answers in order: the first is read, the others are `behind`
  *
@@ -53,8 +53,9 @@ export class Upstream implements SocketHandler, DeadlineOwner {
   private exchange: Recipient | null = null;
   /** Requests that have gone out behind it, in order. */
   private behind: Recipient[] = [];
-  /** Requests of this loop turn, not written yet. */
+  /** Requests of this loop turn, not written yet; `shares`: others may come behind them. */
   private gathered: HeadWriter | null = null;
+  private shares = false;
   private readonly body = new BodyReader();
   private inBody = false;
   private partial: Buffer | null = null;
@@ -101,7 +102,12 @@ export class Upstream implements SocketHandler, DeadlineOwner {
 
   /** More of them may come. */
   get gathering(): boolean {
-    return this.gathered !== null && !this.closed;
+    return this.gathered !== null && this.shares && !this.closed;
+  }
+
+  /** Nothing has gone out yet of the requests that it has. */
+  get unwritten(): boolean {
+    return this.gathered !== null;
   }
 
   /** Requests under way on this connection. */
@@ -109,10 +115,15 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     return this.exchange === null ? 0 : 1 + this.behind.length;
   }
 
-  /** Takes the exchange, perhaps behind others: its request, a head alone, is to be written into the answer at once. */
-  gather(exchange: Recipient): HeadWriter {
-    if (this.exchange === null) this.serve(exchange, false);
-    else {
+  /**
+   * Takes the exchange: its whole request is to be written into the answer at once. `shares`: its request is safe and has no
+   * body, so that it may go behind others like it, and they behind it.
+   */
+  gather(exchange: Recipient, chunked: boolean, shares: boolean): HeadWriter {
+    if (this.exchange === null) {
+      this.serve(exchange, chunked);
+      this.shares = shares;
+    } else {
       if (this.behind.length === 0) this.work.wheel.set(this.deadline, turnTime);
       this.behind.push(exchange);
       this.work.counters.add(counter.upstream_pipelined);
@@ -134,9 +145,14 @@ export class Upstream implements SocketHandler, DeadlineOwner {
 
   /** Writes the head that `out` holds, and what has come of the body, in as few writes as can be. False: wait for `onServerDrain`. */
   send(out: HeadWriter, body: RequestBody): boolean {
+    this.putBody(body, out);
+    return this.socket.writeCopy(out.bytes, out.length);
+  }
+
+  /** What has come of the body, behind the head that `out` holds. */
+  putBody(body: RequestBody, out: HeadWriter): void {
     for (const piece of body.held) this.put(piece, out);
     if (body.ended && this.chunked) this.putEnd(body.trailers, out);
-    return this.socket.writeCopy(out.bytes, out.length);
   }
 
   /** A piece of the request's body. False: wait for `exchange.onServerDrain`. */
@@ -300,6 +316,11 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     if (this.exchange === null) {
       // Nobody asked: these bytes would become the answer to the next client (I7).
       this.forget();
+      return;
+    }
+    if (this.gathered !== null) {
+      // Nor is it the answer to what has not gone out yet.
+      this.lost();
       return;
     }
     if (this.held !== 'nothing') {
