@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Session } from './affinity.ts';
@@ -53,6 +54,17 @@ const fieldsOf = ({ owner, sid0, sid1, sid2, sid3, epoch, born, seen }: Session)
 });
 
 describe('a token', () => {
+  test('ends with 128 bits of the HMAC-SHA-256 of what stands before them', () => {
+    fc.assert(
+      fc.property(session, fc.uint8Array({ minLength: 32, maxLength: 80 }), (made, bytes) => {
+        const secret = Buffer.from(bytes);
+        const token = Buffer.from(new TokenRing([secret], 'shop', noLimit).sign(made), 'base64url');
+        const sum = createHmac('sha256', derive(secret, 'limpet token')).update(token.subarray(0, 38)).digest();
+        expect(token.subarray(38)).toEqual(sum.subarray(0, 16));
+      }),
+    );
+  });
+
   test('says what was signed: read anew, from the cache, and by another node', () => {
     const ring = new TokenRing([keyA], 'shop', noLimit);
     const node = new TokenRing([keyA], 'shop', noLimit);

@@ -8,13 +8,16 @@
  * 54 bytes, 72 characters of base64url. Times are Unix seconds. The MAC is HMAC-SHA-256 over bytes 0..37, cut
  * to 128 bits. Pool and server id are keyed hashes of the names, the same on every node that has the keys.
  */
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, hash } from 'node:crypto';
 import type { Session, Verdict } from './affinity.ts';
 
 export const tokenChars = 72;
 const tokenBytes = 54;
 const signedBytes = 38;
 const format = 0x10;
+/** Of SHA-256. */
+const blockBytes = 64;
+const hashBytes = 32;
 
 /** Clocks of balancer nodes may differ by this much (seconds); a date further in the future is refused. */
 const skew = 60;
@@ -77,9 +80,32 @@ class VerifiedTokens {
   }
 }
 
-interface Key {
+/**
+ * HMAC-SHA-256 (RFC 2104) as two one-shot hashes that answer in text: an Hmac object or a Buffer for each token costs more
+ * than the hashing (docs/benchmarks.md).
+ */
+class Key {
   readonly id: number;
-  readonly secret: Buffer;
+  /** The secret's block, then what is to be hashed. */
+  private readonly inner = Buffer.alloc(blockBytes + signedBytes, 0x36);
+  private readonly outer = Buffer.alloc(blockBytes + hashBytes, 0x5c);
+
+  constructor(secret: Buffer) {
+    this.id = derive(secret, 'limpet key id')[0]!;
+    for (const [i, byte] of derive(secret, 'limpet token').entries()) {
+      this.inner[i]! ^= byte;
+      this.outer[i]! ^= byte;
+    }
+  }
+
+  /** Of the `signedBytes` first bytes; a character for each byte of the sum. */
+  mac(bytes: Uint8Array): string {
+    const { inner, outer } = this;
+    for (let i = 0; i < signedBytes; i++) inner[blockBytes + i] = bytes[i]!;
+    const sum = hash('sha256', inner, 'binary');
+    for (let i = 0; i < hashBytes; i++) outer[blockBytes + i] = sum.charCodeAt(i);
+    return hash('sha256', outer, 'binary');
+  }
 }
 
 /** Signs and verifies the tokens of one pool. The first key signs; every key of the ring verifies. */
@@ -89,16 +115,11 @@ export class TokenRing {
   private readonly times: TokenTimes;
   private readonly verified = new VerifiedTokens();
   private readonly decoded = Buffer.alloc(tokenBytes);
-  private readonly toVerify = this.decoded.subarray(0, signedBytes);
   private readonly signed = Buffer.alloc(tokenBytes);
-  private readonly toSign = this.signed.subarray(0, signedBytes);
 
   /** `keys` are secrets of at least 32 bytes, at least one. */
   constructor(keys: readonly Buffer[], pool: string, times: TokenTimes) {
-    this.keys = keys.map((secret) => ({
-      id: derive(secret, 'limpet key id')[0]!,
-      secret: derive(secret, 'limpet token'),
-    }));
+    this.keys = keys.map((secret) => new Key(secret));
     // The first key may change by rotation and pools may not: the pool's hash only keeps them apart, unkeyed.
     this.pool = createHmac('sha256', 'limpet pool').update(pool).digest().readUInt16BE(0);
     this.times = times;
@@ -139,8 +160,8 @@ export class TokenRing {
     writeWord(bytes, 26, session.epoch);
     writeWord(bytes, 30, session.born);
     writeWord(bytes, 34, session.seen);
-    const sum = mac(key, this.toSign);
-    for (let i = signedBytes; i < tokenBytes; i++) bytes[i] = sum[i - signedBytes]!;
+    const sum = key.mac(bytes);
+    for (let i = signedBytes; i < tokenBytes; i++) bytes[i] = sum.charCodeAt(i - signedBytes);
     return bytes.toString('base64url');
   }
 
@@ -163,11 +184,7 @@ export class TokenRing {
   private authentic(): boolean {
     const bytes = this.decoded;
     if (bytes[0] !== format || bytes.readUInt16BE(2) !== this.pool) return false;
-    const given = bytes.subarray(signedBytes);
-    for (const key of this.keys) {
-      if (key.id === bytes[1] && timingSafeEqual(mac(key, this.toVerify).subarray(0, given.length), given)) return true;
-    }
-    return false;
+    return this.keys.some((key) => key.id === bytes[1] && isSum(key.mac(bytes), bytes));
   }
 
   private read(session: Session): void {
@@ -183,8 +200,11 @@ export class TokenRing {
   }
 }
 
-function mac(key: Key, bytes: Buffer): Buffer {
-  return createHmac('sha256', key.secret).update(bytes).digest();
+/** Without an early exit: how long it takes must not tell how many bytes were right. */
+function isSum(sum: string, token: Uint8Array): boolean {
+  let difference = 0;
+  for (let i = signedBytes; i < tokenBytes; i++) difference |= sum.charCodeAt(i - signedBytes) ^ token[i]!;
+  return difference === 0;
 }
 
 /** Big-endian; a store into a byte takes the low eight bits. */
