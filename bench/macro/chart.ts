@@ -9,8 +9,8 @@ import { medianOf } from './report.ts';
  * | name         |=========      value |  |   two panels a row
  * | name         |===============> ... |  |   (>: cut off, it would squash the others)
  */
-const panelWidth = 464;
-const labelWidth = 172;
+const panelWidth = 512;
+const labelWidth = 220;
 const valueWidth = 62;
 const barWidth = panelWidth - labelWidth - valueWidth - 20;
 const headHeight = 40;
