@@ -38,7 +38,7 @@ const bodyOf: Readonly<Record<string, (id: string) => string>> = {
 };
 
 describe.each(runtimes)('pipelining to servers on %s', (runtime) => {
-  test('a storm of all kinds: nobody gets what is not his', async () => {
+  test('a storm of all kinds: nobody gets what is not his', { timeout: 40_000 }, async () => {
     await using origin = await httpOrigin('a', (request, response) => {
       const [, name, id = ''] = (request.url ?? '').split('/');
       kinds.find((kind) => kind.name === name)!.answer(response, id);
@@ -46,9 +46,10 @@ describe.each(runtimes)('pipelining to servers on %s', (runtime) => {
     await using limpet = await startLimpet(runtime, { config: configFor([origin], pool) });
     const agent = new Agent({ keepAlive: true });
     let gone = 0;
+    let storms = 0;
     const client = async (number: number) => {
       for (let i = 0; i < 40; i++) {
-        const id = `${number}-${i}`;
+        const id = `${storms}-${number}-${i}`;
         const turn = (number * 7 + i * 3) % 23;
         const { name } = kinds[turn < kinds.length ? turn : 0]!;
         if (turn === 10) {
@@ -67,12 +68,15 @@ describe.each(runtimes)('pipelining to servers on %s', (runtime) => {
         else expect([reply.status, reply.body], `${name} ${id}`).toEqual([200, bodyOf[name]!(id)]);
       }
     };
-    await Promise.all(Array.from({ length: 48 }, (_, number) => client(number)));
+    // How many come within one turn of the balancer's loop is chance.
+    await until('enough of them have shared connections, and some were sent once more', async () => {
+      storms++;
+      await Promise.all(Array.from({ length: 48 }, (_, number) => client(number)));
+      const { upstream_pipelined: pipelined = 0, upstream_gave_way: gaveWay = 0 } = await limpet.counters();
+      return pipelined > 50 && gaveWay > 0;
+    });
     agent.destroy();
     expect(gone).toBeGreaterThan(20);
-    const { upstream_pipelined: pipelined, upstream_gave_way: gaveWay } = await limpet.counters();
-    expect(pipelined).toBeGreaterThan(50);
-    expect(gaveWay).toBeGreaterThan(0);
   });
 
   test('what changes something is never sent behind others, nor they behind it', async () => {
