@@ -1,10 +1,10 @@
 /** Starts every rival at a stage and checks it; one that cannot take part gets its row at once. */
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { backend } from './backend.ts';
 import { check } from './check.ts';
 import type { Cores } from './machine.ts';
-import { endBelow, freePorts, temporaryDirectory } from './processes.ts';
+import { endBelow, freePorts, lastWords, temporaryDirectory } from './processes.ts';
 import type { Outcome, Row } from './report.ts';
 import type { Rival, Stage, Started } from './rival.ts';
 
@@ -61,11 +61,13 @@ export function addressesOf(servers: number, ports: readonly number[]): string[]
   });
 }
 
-/** How the log in a rival's directory ends; '' when there is none, or nothing in it. */
-export function lastWords(dir: string): string {
+/** How the logs in a rival's directory end; '' when there are none, or nothing in them. */
+export function lastWordsIn(dir: string): string {
   const logs = readdirSync(dir).filter((name) => name.endsWith('.log'));
-  const said = logs.flatMap((name) => readFileSync(join(dir, name), 'utf8').trim().split('\n').slice(-3));
-  return said.filter((line) => line !== '').join(' | ');
+  return logs
+    .map((name) => lastWords(join(dir, name)))
+    .filter((said) => said !== '')
+    .join(' | ');
 }
 
 /** In one line, with what is behind it: fetch itself says no more than that it failed. */

@@ -1,5 +1,5 @@
 /** All rounds of one workload: rivals take turns, each round beginning with another one. */
-import { type Contender, type Contest, lastWords, messageOf } from './contenders.ts';
+import { type Contender, type Contest, lastWordsIn, messageOf } from './contenders.ts';
 import type { Row } from './report.ts';
 import type { Rival } from './rival.ts';
 import type { Load, Round, Workload } from './workload.ts';
@@ -44,9 +44,9 @@ export async function measure(
         const result = await workload.run({ ...loadOn(contender, workload, conditions), seconds });
         if (round > 0) rounds.set(key, [...(rounds.get(key) ?? []), result]);
       } catch (error) {
-        const said = lastWords(contender.dir);
-        process.stderr.write(` ${key}: ${messageOf(error)}; its log ends: ${said}\n`);
-        leave(key, { key, name: rivals.get(key)!.name, outcome: { state: 'failed', reason: messageOf(error) } });
+        const reason = messageOf(error);
+        process.stderr.write(` ${key}: ${reason}; its log ends: ${lastWordsIn(contender.dir)}\n`);
+        leave(key, { key, name: rivals.get(key)!.name, outcome: { state: 'failed', reason } });
       }
     }
     if (workload.fresh) await contest.close();

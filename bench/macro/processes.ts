@@ -128,7 +128,7 @@ export async function waitUntilListening(one: Running, ports: readonly number[])
     for (let attempt = 1; !(await accepts(port)); attempt += 1) {
       const ended = one.child.exitCode !== null || one.child.signalCode !== null;
       if (ended || attempt === attempts) {
-        const said = readFileSync(one.log, 'utf8').trim().split('\n').slice(-5).join(' | ');
+        const said = lastWords(one.log);
         throw new Error(
           `${ended ? 'ended at start' : `does not listen on port ${port}`}: ${said || 'it said nothing'}`,
         );
@@ -136,6 +136,11 @@ export async function waitUntilListening(one: Running, ports: readonly number[])
       await sleep(50);
     }
   }
+}
+
+/** How a log ends, in one line; '' when there is nothing in it. */
+export function lastWords(log: string): string {
+  return readFileSync(log, 'utf8').trim().split('\n').slice(-5).join(' | ');
 }
 
 function accepts(port: number): Promise<boolean> {

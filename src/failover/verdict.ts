@@ -29,9 +29,9 @@ export interface Failure {
 export type Verdict = 'same' | 'other' | 'refuse';
 
 /**
- * Nothing sent: always repeatable, at the same server when only an idle connection was lost. Sent: only an idempotent request whose body is still here, and only when the
- * connection was lost before an answer (RFC 9110 section 9.2.2); a slow or garbled answer is not made better by
- * asking twice. Relayed: never.
+ * Nothing sent: always repeatable, at the same server when only an idle connection was lost. Sent: only an idempotent
+ * request whose body is still here, and only when the connection was lost before an answer (RFC 9110 section 9.2.2); a slow
+ * or garbled answer is not made better by asking twice. Relayed: never.
  */
 export function verdict(failure: Failure): Verdict {
   const { fault, stage } = failure;

@@ -68,7 +68,7 @@ export class Placement {
     now: number,
   ): void {
     if (!this.isUsable(pool, owner, tried)) {
-      if (!this.mustHear(pool, owner)) this.replaceOwner(pool, session, tried, now);
+      this.replaceOwner(pool, session, owner, tried, now);
       return;
     }
     this.server = owner!;
@@ -99,7 +99,7 @@ export class Placement {
     if (this.isUsable(pool, owner, tried)) {
       this.server = owner!;
       this.announce(session);
-    } else if (!this.mustHear(pool, owner)) this.replaceOwner(pool, session, tried, now);
+    } else this.replaceOwner(pool, session, owner, tried, now);
   }
 
   /** The store hears of a new owner before that one gets a request. */
@@ -140,7 +140,14 @@ export class Placement {
   }
 
   /** The owner is gone, down, or has just failed: borrow another server, make it the owner, or say so. */
-  private replaceOwner(pool: Pool, session: Session, tried: readonly Server[] | null, now: number): void {
+  private replaceOwner(
+    pool: Pool,
+    session: Session,
+    lost: Server | undefined,
+    tried: readonly Server[] | null,
+    now: number,
+  ): void {
+    if (this.mustHear(pool, lost)) return;
     // One that was given its first owner a moment ago has nothing there to lose.
     const { action, fault } = session.fresh ? pool.rebinding : pool.ownerFailure(session);
     this.ownerFailed = true;

@@ -100,14 +100,14 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     this.heldEnd = this.heldClose = false;
   }
 
-  /** More of them may come. */
-  get gathering(): boolean {
-    return this.gathered !== null && this.shares && !this.closed;
-  }
-
   /** Nothing has gone out yet of the requests that it has. */
   get unwritten(): boolean {
     return this.gathered !== null;
+  }
+
+  /** And more of them may come. */
+  get gathering(): boolean {
+    return this.unwritten && this.shares && !this.closed;
   }
 
   /** Requests under way on this connection. */
@@ -318,7 +318,7 @@ export class Upstream implements SocketHandler, DeadlineOwner {
       this.forget();
       return;
     }
-    if (this.gathered !== null) {
+    if (this.unwritten) {
       // Nor is it the answer to what has not gone out yet.
       this.lost();
       return;

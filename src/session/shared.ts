@@ -63,8 +63,8 @@ async function openAt(url: string, { limits, clock, timers }: FilledOptions): Pr
   const { openStore } = await import('../store/index.ts');
   // Beside the data stands the time of the session's birth.
   const stateBytes = limits.bytes + bornBytes;
-  const common = { tombstoneTime, stateBytes, timeout: limits.storeTimeout, clock, timers };
-  return openStore(url, { ...common, secret: null, sync: true });
+  const timeout = limits.storeTimeout;
+  return openStore(url, { secret: null, tombstoneTime, stateBytes, timeout, sync: true, clock, timers });
 }
 
 /** A store as sessions see it: their data with the time of their birth, and errors of the session library. */

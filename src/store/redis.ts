@@ -5,6 +5,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { Cluster, Redis } from 'ioredis';
 import type { Timers } from '../time/clock.ts';
+import { within } from '../time/within.ts';
 import { checkKey, checkPut, checkRotate, checkTime } from './check.ts';
 import { scripts } from './redis-scripts.ts';
 import { rotateLatest, type SteppedStore } from './rules.ts';
@@ -64,17 +65,18 @@ export class RedisStore implements SteppedStore {
     redis.on('ready', () => void store.learnLife().catch(() => undefined));
     // A cluster may never be ready, and never say why.
     const limit = options.timeout * openingSteps;
-    const late = Promise.withResolvers<never>();
-    const cancel = timers.after(limit, () => late.reject(new Error(`not ready within ${limit} ms${hintFor(url)}`)));
     try {
-      await Promise.race([late.promise, redis.connect()]);
+      const ready = await within(
+        timers,
+        limit,
+        redis.connect().then(() => true),
+      );
+      if (ready === undefined) throw new Error(`not ready within ${limit} ms${hintFor(url)}`);
       await store.learnLife();
       isOpen = true;
     } catch (error) {
       redis.disconnect();
       throw unavailable(why ?? error);
-    } finally {
-      cancel();
     }
     return store;
   }

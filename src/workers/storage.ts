@@ -144,11 +144,10 @@ export class Storage {
 }
 
 async function openFor(options: SessionsOptions, { clock, timers }: StorageDependencies): Promise<Store> {
-  const { store, tombstone, stateBytes, encrypt, timeout, replication } = options;
+  const { store, tombstone: tombstoneTime, stateBytes, encrypt: secret, timeout, replication } = options;
   const sync = replication === 'sync';
-  const common = { tombstoneTime: tombstone, stateBytes, timeout, clock, timers };
   try {
-    return await openStore(store, { ...common, secret: encrypt, sync });
+    return await openStore(store, { tombstoneTime, stateBytes, secret, timeout, sync, clock, timers });
   } catch (error) {
     if (!(error instanceof StoreError || error instanceof RangeError)) throw error;
     throw new UsageError(`sessions.store cannot be used: ${error.message}`, { cause: error });

@@ -12,13 +12,14 @@ import { UsageError } from '../errors.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
 import { formatAddress, type Net } from '../net/socket.ts';
 import { attach, closeGauges, countersOf, createShared, type SharedBuffers, sumCounters } from '../shared/memory.ts';
-import { News } from '../shared/news.ts';
+import type { News } from '../shared/news.ts';
 import { listenerName, type Numbers, numberAll } from '../shared/roster.ts';
 import type { Sabotage } from '../store/sabotage.ts';
 import { Lifetimes } from '../table/lifetimes.ts';
 import { ServerNumbers } from '../table/numbers.ts';
 import { SessionTable } from '../table/table.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
+import { within } from '../time/within.ts';
 import { readDrained, writeDrained } from './drained.ts';
 import { Keeper } from './keeper.ts';
 import type { FromWorker, Plan } from './messages.ts';
@@ -97,14 +98,14 @@ export class Supervisor {
     this.buffers = createShared(table.capacity, workers + 1, tombstoneTime);
     this.table = SessionTable.attach(this.buffers.table, 0);
     this.counters = countersOf(this.buffers, workers);
-    this.news = new News(this.buffers.news);
     this.servers = new ServerNumbers(this.table);
     this.lifetimes = new Lifetimes(this.table);
     this.numbers = numberAll(options, this.servers, this.lifetimes, this.seconds());
     this.threads = new Array<Thread | null>(workers).fill(null);
     this.pauses = new Array<number>(workers).fill(0);
     const { net, log, random = Math.random } = deps;
-    const { load } = attach(this.buffers, workers);
+    const { load, news } = attach(this.buffers, workers);
+    this.news = news;
     // Balancers that start together do not all begin with the first server.
     for (const slot of this.numbers.slots.values()) load.passTurn(slot, 0, Math.floor(random() * 0x10000));
     this.watch = new Watch({
@@ -116,8 +117,8 @@ export class Supervisor {
       load,
       counters: this.counters,
       tell: (pool, standings) => {
-        this.news.publish('standings');
-        const { edition } = this.news;
+        news.publish('standings');
+        const { edition } = news;
         for (const thread of this.threads) thread?.tell({ kind: 'standings', pool, standings, edition });
       },
     });
@@ -193,7 +194,7 @@ export class Supervisor {
       this.threads.map(async (thread) => {
         if (thread === null) return true;
         const limit = this.options.shutdown.timeout + patience;
-        const answer = await this.within(limit, thread.ask({ kind: 'stop' }, 'stopped'));
+        const answer = await within(this.timers, limit, thread.ask({ kind: 'stop' }, 'stopped'));
         return answer?.finished ?? false;
       }),
     );
@@ -221,7 +222,7 @@ export class Supervisor {
   private async drain(pool: string, server: string, drained: boolean): Promise<boolean> {
     if (!this.watch.drain(pool, server, drained)) return false;
     this.orWarn(() => writeDrained(this.drainedFile, this.watch.drained));
-    await this.within(patience, Promise.all(this.threads.map((thread) => thread?.done())));
+    await within(this.timers, patience, Promise.all(this.threads.map((thread) => thread?.done())));
     return true;
   }
 
@@ -295,7 +296,7 @@ export class Supervisor {
       // One that is being replaced starts with the new config.
       if (thread == null) return;
       const plan = this.planFor(worker);
-      const answer = await this.within(patience, thread.ask({ kind: 'reload', plan }, 'reloaded'));
+      const answer = await within(this.timers, patience, thread.ask({ kind: 'reload', plan }, 'reloaded'));
       if (answer?.error != null && !back) throw asError(answer.error);
       // One that is lost, or cannot go back, is replaced, and starts with the config.
       if (answer === undefined || answer.error !== null) await thread.end();
@@ -384,14 +385,6 @@ export class Supervisor {
     const { host, port } = address;
     const message = `listen EADDRINUSE: address already in use ${formatAddress(address)}`;
     throw Object.assign(new Error(message), { code: 'EADDRINUSE', address: host, port });
-  }
-
-  /** The answer; undefined when it takes longer than `limit` ms. */
-  private within<T>(limit: number, answer: Promise<T | undefined>): Promise<T | undefined> {
-    return new Promise((resolve, reject) => {
-      const cancel = this.timers.after(limit, () => resolve(undefined));
-      answer.then(resolve, reject).finally(cancel);
-    });
   }
 
   private seconds(): number {
