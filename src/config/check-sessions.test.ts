@@ -51,18 +51,19 @@ test('sessions: what holds when nothing more is said, and pools that have them b
 });
 
 test.each([
-  'mongodb://x',
-  'lmdb:',
-  'redis',
-  '',
-  'memory:',
-  'memory:0mb',
-  'redis+sentinel://a:26379',
-  'redis+cluster://',
-])('a store that is none: %j', (store) => {
+  ['mongodb://x', 'mongodb://***'],
+  ['lmdb:'],
+  ['redis'],
+  [''],
+  ['memory:'],
+  ['memory:0mb'],
+  ['redis+sentinel://a:26379', 'redis+sentinel://***'],
+  ['redis+cluster://', 'redis+cluster://***'],
+  ['redis://user:p@ss/word@host', 'redis://***'],
+])('a store that is none: %j', (store, shown = store) => {
   const problems = found({ sessions: { store } });
   expect(problems).toHaveLength(1);
-  expect(problems[0]).toContain(`E: sessions.store: found ${JSON.stringify(store)}, expected memory or memory:256mb, `);
+  expect(problems[0]).toContain(`E: sessions.store: found ${JSON.stringify(shown)}, expected memory or memory:256mb, `);
 });
 
 test.each([

@@ -1,6 +1,7 @@
 /** What a person may write about the copies of sessions and about the admin listener, and how it becomes the filled options. */
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { parseRedis } from '../store/redis-address.ts';
 import { isHostName, listenerForm, parseListener } from './address.ts';
 import { defaults } from './defaults.ts';
 import { field, map, open, size, text, time, whole, word } from './fields.ts';
@@ -11,14 +12,13 @@ import { formatDuration, formatSize } from './units.ts';
 const { sessions, admin } = defaults;
 
 export const storeForm =
-  'memory or memory:256mb, lmdb: with a folder such as lmdb:./data, redis://host:port, rediss://..., redis+sentinel://host:port,host:port/name or redis+cluster://host:port,host:port';
+  'memory or memory:256mb, lmdb: with a folder such as lmdb:./data, redis://host:port, rediss://..., redis+sentinel://host:port,host:port/name or redis+cluster://host:port,host:port; user:password@ goes before the host, with what is not a letter or digit in them percent-encoded';
 
-const storePattern =
-  /^(?:memory(?::[1-9]\d{0,5}(?:kb|mb|gb))?|lmdb:[^\0]+|rediss?:\/\/[^\s]+|redis\+sentinel:\/\/[^\s/]+\/[^\s/]+|redis\+cluster:\/\/[^\s/]+)$/i;
+const storePattern = /^(?:memory(?::[1-9]\d{0,5}(?:kb|mb|gb))?|lmdb:[^\0]+)$/i;
 
 /** The address itself; null when it is none. */
 export function parseStore(written: string): string | null {
-  return storePattern.test(written) ? written : null;
+  return storePattern.test(written) || parseRedis(written) !== null ? written : null;
 }
 
 const store = text('store', storeForm, parseStore);

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { sessionSecretFile } from '../secrets/session-secret.ts';
 import { withoutSecrets } from '../store/check.ts';
+import { parseRedis, redisForm } from '../store/redis-address.ts';
 import type { Store } from '../store/store.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
 import { type Codec, jsonCodec, type SessionData } from './codec.ts';
@@ -114,9 +115,9 @@ export interface FilledOptions extends Required<Omit<SessionOptions, 'idle' | 'a
 const defaultLimits: Limits = { bytes: 1 << 20, warnBytes: 1 << 16, sessions: 100_000, storeTimeout: 5000 };
 
 function checkStore(store: SessionOptions['store'] | null): void {
-  const expected = 'expected redis://host:port, lmdb:./folder, or a store, for strategy shared';
+  const expected = `expected ${redisForm}, lmdb:./folder, or a store, for strategy shared`;
   if (store === null || store === undefined) throw new TypeError(`store: found none, ${expected}`);
-  if (typeof store === 'string' && !/^(?:rediss?|redis\+sentinel|redis\+cluster):\/\/.|^lmdb:./.test(store)) {
+  if (typeof store === 'string' && !/^lmdb:./.test(store) && parseRedis(store) === null) {
     throw new TypeError(`store: found ${JSON.stringify(withoutSecrets(store))}, ${expected}`);
   }
 }

@@ -19,9 +19,9 @@ const options = {
 
 test.each([
   ['', 'found "", expected memory'],
-  ['mysql://localhost', 'found "mysql://localhost", expected memory'],
+  ['mysql://localhost', 'found "mysql://***", expected memory'],
   ['REDIS', 'expected memory'],
-  ['amqp://user:password@host', 'found "amqp://***@host"'],
+  ['amqp://user:password@host', 'found "amqp://***"'],
   ['memory:', null],
   ['memory:0mb', 'expected a size such as memory:256mb'],
   ['memory:lots', 'found "memory:lots", expected a size'],
