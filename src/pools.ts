@@ -13,6 +13,7 @@ import type { Sighting } from './health/passive.ts';
 import { counter } from './metrics/counters.ts';
 import { Pool, type PoolParts } from './proxy/pool.ts';
 import { Rebalance } from './proxy/rebalance.ts';
+import { RotationProofs } from './proxy/rotation-proof.ts';
 import type { Work } from './proxy/work.ts';
 import type { Shared } from './shared/memory.ts';
 import { kindName, type Numbers, poolName, serverName } from './shared/roster.ts';
@@ -135,7 +136,8 @@ export function copiesOf(
     shared,
     copies,
     clock,
-  }: Pick<PoolSurroundings, 'copies'> & {
+    keys,
+  }: Pick<PoolSurroundings, 'copies' | 'keys'> & {
     readonly shared: Pick<Shared, 'table' | 'counters'>;
     readonly clock: Clock;
   },
@@ -155,6 +157,7 @@ export function copiesOf(
     table: shared.table,
     fleet,
     counters: shared.counters,
+    proofs: new RotationProofs(keys, name),
     storeOf: (slot) => `${url}/${slot}`,
     now: () => Math.floor(clock.now() / 1000),
   };

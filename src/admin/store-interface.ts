@@ -107,7 +107,11 @@ export class StoreInterface {
   /** As if it had come with a response: the table learns of it, too. */
   private async tell({ pool, server, key }: Place, word: SessionWord, response: ServerResponse): Promise<void> {
     const { verdict, epoch } = await pool.copies.tell(key.id, pool.lifetime, server, word);
-    if (verdict === 'kept') answer(response, 204);
+    const { put, rotate } = word;
+    if (verdict === 'kept' && put !== null && rotate !== '') {
+      const proof = pool.copies.proofOf(server, key.id, rotate);
+      answer(response, 204, { 'limpet-session-rotate': `epoch=${put.epoch}; id=${rotate}; proof=${proof}` });
+    } else if (verdict === 'kept') answer(response, 204);
     else if (verdict === 'failed') answer(response, 503);
     else if (verdict === 'ended') answer(response, 410);
     else answer(response, 409, epoch > 0 ? { 'limpet-session': `epoch=${epoch}` } : {});

@@ -19,6 +19,7 @@ import {
 } from '../store/store.ts';
 import { Entry, type Look, type SessionTable } from '../table/table.ts';
 import { lateTime } from './owners.ts';
+import type { RotationProofs } from './rotation-proof.ts';
 import { idOf, SessionLine } from './session-line.ts';
 
 export interface CopySettings {
@@ -42,6 +43,7 @@ export interface CopyParts {
   readonly table: SessionTable;
   readonly fleet: Pick<Fleet, 'find' | 'slot'>;
   readonly counters: Counters;
+  readonly proofs: RotationProofs;
   /** Where the server of that slot finds the store interface. */
   readonly storeOf: (slot: number) => string;
   /** Unix seconds. */
@@ -119,9 +121,14 @@ export class Copies {
       return 'fenced';
     }
     const asked = this.ask(session);
-    if (word.put === null && word.rotate !== '') return this.follows(asked, word.rotate, done);
-    // An id that is taken, by the session itself.
-    if (word.rotate === asked.key.id) return 'refused';
+    if (word.put === null && word.rotate !== '') return this.follows(asked, server, word, done);
+    if (!this.isFresh(word.rotate)) return 'refused';
+    const given = epochOf(word) <= session.epoch || this.hasGiven(asked, server, epochOf(word));
+    if (given === false || (given === null && !this.kept)) return 'refused';
+    if (given === null) {
+      this.storeIfGiven(asked, server, word).then(({ verdict }) => done(verdict === 'ended' ? 'fenced' : verdict));
+      return null;
+    }
     if (replication === 'none') {
       if (word.put !== null) counters.add(counter.copies_dropped);
       this.settle(asked, server, word, null);
@@ -140,8 +147,15 @@ export class Copies {
   }
 
   /** The session has gone on under another id already, through the store interface; else there is none to give to the client. */
-  private follows(asked: Asked, id: string, done: (verdict: Verdict) => void): Verdict | null {
-    const { store, table, now } = this.parts;
+  private follows(
+    asked: Asked,
+    server: Server,
+    { rotate: id, proof = '' }: SessionWord,
+    done: (verdict: Verdict) => void,
+  ): Verdict | null {
+    const { store, table, now, proofs } = this.parts;
+    // It would be any session's else.
+    if (!proofs.verify(proof, server.id, asked.key.id, id)) return 'refused';
     if (table.find(keyOf(id), now(), this.entry) === 'live' || !this.kept) return 'kept';
     this.try(store.read({ ...asked.key, id })).then((found) =>
       done(found === null ? 'failed' : found.state === 'live' ? 'kept' : 'refused'),
@@ -152,10 +166,52 @@ export class Copies {
   /** What `server` says of a session outside of any response. `lifetime`: the table's number for it, if it begins now. */
   async tell(id: string, lifetime: number, server: Server, word: SessionWord): Promise<Told> {
     const asked = { key: { pool: this.settings.pool, id }, ...keyOf(id), lifetime };
+    const given = this.isFresh(word.rotate) && (this.hasGiven(asked, server, epochOf(word)) ?? (this.kept && null));
+    const told = given === null ? await this.storeIfGiven(asked, server, word) : given ? null : refused;
+    if (told?.verdict === 'refused') this.parts.counters.add(counter.copies_refused);
+    if (told !== null) return told;
     if (this.kept) return this.store(asked, server, word);
     if (word.put !== null) this.parts.counters.add(counter.copies_dropped);
     this.settle(asked, server, word, null);
     return kept;
+  }
+
+  /** What shows, with a response, that the session has gone on under another id by what `server` told here. */
+  proofOf(server: Server, from: string, to: string): string {
+    return this.parts.proofs.prove(server.id, from, to);
+  }
+
+  /** Nobody has that id, as far as the table knows; the store is asked when it is told. '' is no id. */
+  private isFresh(id: string): boolean {
+    return id === '' || this.parts.table.find(keyOf(id), this.parts.now(), this.entry) === 'none';
+  }
+
+  /**
+   * Whether this server was given the session with that epoch, or it is one that the session is beyond (the store says by whom it
+   * is fenced). null: not known here; a session that nobody knows begins with 1.
+   */
+  private hasGiven(asked: Asked, server: Server, epoch: number): boolean | null {
+    const { table, fleet, now } = this.parts;
+    const { entry } = this;
+    const known = table.find(asked, now(), entry) === 'live' && entry.epoch >= epoch && entry.server !== fleet.slot;
+    return known ? entry.epoch > epoch || entry.server === server.slot : null;
+  }
+
+  /** As `store`, of an epoch that only the store may know: another node may have given it. */
+  private async storeIfGiven(asked: Asked, server: Server, word: SessionWord): Promise<Told> {
+    const { store, fleet, counters } = this.parts;
+    const epoch = epochOf(word);
+    const found = await this.try(store.read(asked.key));
+    if (found === null) {
+      counters.add(counter.copies_failed);
+      return { verdict: 'failed', epoch: 0 };
+    }
+    // Of what nobody knows there is nothing to take over, and an end must not be lost.
+    const begins = found.state === 'none' && (epoch === 1 || word.put === null);
+    const given =
+      found.state === 'live' &&
+      (found.copy.epoch > epoch || (found.copy.epoch === epoch && fleet.find(found.copy.owner) === server));
+    return found.state === 'ended' || begins || given ? this.store(asked, server, word) : refused;
   }
 
   /** After 'kept': the session is what the server has made of it. */
@@ -365,6 +421,11 @@ export class Copies {
   }
 }
 
+/** The epoch that a server says the session has. */
+function epochOf({ put, ended }: SessionWord): number {
+  return put?.epoch ?? ended;
+}
+
 function putOf({ epoch, version, ttl, by, data }: SessionPut, owner: number): Put {
   return { owner, epoch, version, by, data: data ?? noData, ttl: ttl * 1000 };
 }
@@ -373,6 +434,7 @@ function putOf({ epoch, version, ttl, by, data }: SessionPut, owner: number): Pu
 const mostCarried = 3072;
 const noData = Buffer.alloc(0);
 const kept: Told = { verdict: 'kept', epoch: 0 };
+const refused: Told = { verdict: 'refused', epoch: 0 };
 
 /** By what the table knows an id: its first half. */
 export function keyOf(id: string): { hi: number; lo: number } {

@@ -8,6 +8,7 @@ import {
   putHeader,
   readFields,
   readNumber,
+  requestHeader,
   rotateHeader,
   type Word,
   writePut,
@@ -30,6 +31,7 @@ export type Restored =
 interface Answer {
   readonly status: number;
   readonly word: ReadonlyMap<string, string>;
+  readonly rotated: ReadonlyMap<string, string>;
   readonly body: Buffer;
 }
 
@@ -64,11 +66,16 @@ export class StoreClient {
     return { state: 'live', text: body.toString(), epoch, version, ttl: readNumber(word.get('ttl')) * 1000 };
   }
 
-  /** Resolves when it is kept; `rotate` is the id under which it goes on, '' the same. */
-  async put(place: Place, word: PutWord, text: string, rotate: string): Promise<void> {
+  /**
+   * Resolves when it is kept; `rotate` is the id under which it goes on, '' the same. Answers the proof of that, which the response
+   * has to show; '' none.
+   */
+  async put(place: Place, word: PutWord, text: string, rotate: string): Promise<string> {
     const headers: Record<string, string> = { [putHeader]: writePut(word, null) };
     if (rotate !== '') headers[rotateHeader] = `epoch=${word.epoch}; id=${rotate}`;
-    this.judge(await this.ask('PUT', place, headers, Buffer.from(text)), 'keeping a session');
+    const answer = await this.ask('PUT', place, headers, Buffer.from(text));
+    this.judge(answer, 'keeping a session');
+    return answer.rotated.get('proof') ?? '';
   }
 
   async end(place: Place, epoch: number): Promise<void> {
@@ -140,9 +147,12 @@ async function readAnswer(response: IncomingMessage, largest: number): Promise<A
     if (size > largest) throw new Error(`a state of more than ${largest} bytes`);
     pieces.push(bytes);
   }
-  const word = response.headers['limpet-session'];
-  const fields = readFields(typeof word === 'string' ? word : '');
-  return { status: response.statusCode ?? 0, word: fields, body: Buffer.concat(pieces) };
+  const fields = (name: string) => {
+    const value = response.headers[name];
+    return readFields(typeof value === 'string' ? value : '');
+  };
+  const rotated = fields(rotateHeader.toLowerCase());
+  return { status: response.statusCode ?? 0, word: fields(requestHeader), rotated, body: Buffer.concat(pieces) };
 }
 
 /** `http://127.0.0.1:port/v1` or `unix:/path:/v1`: of a header that was signed. */

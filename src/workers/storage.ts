@@ -121,7 +121,7 @@ export class Storage {
     const { table, load, counters, clock } = this.deps;
     const fleet = createFleet(options, { shared: { load }, numbers, keys });
     const source: CopySource = { options: this.options, store: this.store, url: this.url };
-    const parts = copiesOf(options, fleet, { shared: { table, counters }, clock, copies: source });
+    const parts = copiesOf(options, fleet, { shared: { table, counters }, clock, keys, copies: source });
     if (parts === null) return null;
     const cookie = options.affinity.find(({ type }) => type === 'cookie');
     return {

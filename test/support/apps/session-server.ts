@@ -7,6 +7,8 @@
  *      /delete      ends the session                                   /rotate   goes on under another id
  *      /late        answers only when /go came, with its put           /bad      says what nobody can understand
  *      /headers     tells the request's headers                        ?pad=n    makes the state so much larger
+ *      /rotate-big  goes on under another id through the store interface, and shows the proof of it unless ?proof= has another
+ *      /take?id=x   claims to have gone on under that id               ?epoch=n  puts it with an epoch of its own
  */
 import { createHmac, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -46,7 +48,7 @@ function ask(
   method: string,
   headers: Record<string, string> = {},
   body?: string,
-): Promise<{ status: number; body: string; session: Record<string, string> }> {
+): Promise<{ status: number; body: string; session: Record<string, string>; proof: string }> {
   const bearer = createHmac('sha256', secret()).update('limpet store interface').digest('hex');
   const authorization = { authorization: `Bearer ${bearer}` };
   const base = told.store ?? '';
@@ -63,6 +65,7 @@ function ask(
           status: response.statusCode ?? 0,
           body: text,
           session: fieldsOf(String(response.headers['limpet-session'] ?? '')),
+          proof: fieldsOf(String(response.headers['limpet-session-rotate'] ?? '')).proof ?? '',
         }),
       );
     });
@@ -151,6 +154,20 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
       sessions.set(to, live);
       break;
     }
+    case '/rotate-big': {
+      const to = randomBytes(16).toString('hex');
+      const rotate = `epoch=${live.epoch}; id=${to}`;
+      const headers = { 'limpet-session-put': putOf(live), 'limpet-session-rotate': rotate };
+      const { proof } = await ask(told, 'PUT', headers, JSON.stringify({ count: live.count }));
+      const shown = url.searchParams.get('proof') ?? proof;
+      response.setHeader('Limpet-Session-Rotate', `${rotate}; proof=${shown}`);
+      sessions.delete(id);
+      sessions.set(to, live);
+      break;
+    }
+    case '/take':
+      response.setHeader('Limpet-Session-Rotate', `epoch=${live.epoch}; id=${url.searchParams.get('id')}`);
+      break;
     case '/big': {
       const { status } = await ask(
         told,
@@ -168,7 +185,10 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
       response.end();
       return;
     default:
-      response.setHeader('Limpet-Session-Put', `${putOf(live)}; data=${dataOf(live, pad)}`);
+      response.setHeader(
+        'Limpet-Session-Put',
+        `${putOf({ ...live, epoch: Number(url.searchParams.get('epoch') ?? live.epoch) })}; data=${dataOf(live, pad)}`,
+      );
   }
   response.end(answer);
 }
