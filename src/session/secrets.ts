@@ -3,7 +3,8 @@
  * balancer of the same user on the same machine has made. What is not signed is not believed, wherever it comes from: any
  * program of this machine can connect to a server, and any other proxy on it may pass on what its clients send.
  */
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { timingSafeEqual } from 'node:crypto';
+import { Mac } from '../secrets/mac.ts';
 import { readSessionSecret } from '../secrets/session-secret.ts';
 import { readNumber, type Signatures } from './protocol.ts';
 
@@ -22,6 +23,7 @@ interface Verified {
 export class Secrets implements Signatures {
   private readonly file: string | null;
   private found: readonly string[];
+  private macs: readonly Mac[];
   /** Why the file gives none. */
   private problem = '';
   private lookedAt = Number.NEGATIVE_INFINITY;
@@ -30,6 +32,7 @@ export class Secrets implements Signatures {
   /** `file`: read when there are no `given` ones; null: none is. */
   constructor(given: readonly string[], file: string | null) {
     this.found = given;
+    this.macs = given.map((secret) => new Mac(secret));
     this.file = given.length > 0 ? null : file;
   }
 
@@ -66,6 +69,7 @@ export class Secrets implements Signatures {
       this.found = [];
     }
     if (this.first === before) return false;
+    this.macs = this.found.map((one) => new Mac(one));
     this.verified.clear();
     return this.found.length > 0;
   }
@@ -80,10 +84,10 @@ export class Secrets implements Signatures {
     const id = signed.slice(3, 35);
     const before = this.verified.get(id);
     if (before?.line === signed && timingSafeEqual(signature, before.signature)) return true;
-    const right = this.found.some((secret) => {
-      const digits = createHmac('sha256', secret).update(signed).digest('hex').slice(0, 32);
-      return timingSafeEqual(signature, Buffer.from(digits));
-    });
+    const bytes = Buffer.from(signed);
+    const right = this.macs.some((mac) =>
+      timingSafeEqual(signature, Buffer.from(mac.digits(bytes, 0, bytes.length).slice(0, 32))),
+    );
     if (!right) return false;
     if (this.verified.size >= keptLines) this.verified.clear();
     // A state goes out once.
