@@ -57,8 +57,6 @@ export class Limpet {
   private readonly wheel: Wheel;
   private readonly accessLog: AccessLog | null;
   private pools = new Map<string, Pool>();
-  /** Pools of former configs, as long as an exchange waits in one. */
-  private readonly retired = new Set<Pool>();
   private fronts: Front[] = [];
   /** Those of former configs whose connections go on. */
   private readonly closing = new Set<Front>();
@@ -114,11 +112,7 @@ export class Limpet {
     // On an address that is no longer listened on, old connections go by the new routes too.
     const route = this.createRoute();
     for (const front of [...fronts, ...this.closing]) front.reroute(route);
-    for (const [name, pool] of old) {
-      if (pools.get(name) === pool) continue;
-      pool.retire();
-      this.retired.add(pool);
-    }
+    for (const [name, pool] of old) if (pools.get(name) !== pool) pool.replace();
   }
 
   /** What the watch knows of the servers of a pool of this config has changed. */
@@ -161,10 +155,6 @@ export class Limpet {
     this.wheel.turn(this.clock.monotonic());
     const now = this.clock.now();
     for (const pool of this.pools.values()) pool.lookForRoom();
-    for (const pool of this.retired) {
-      pool.lookForRoom();
-      if (!pool.isWaitedFor) this.retired.delete(pool);
-    }
     const second = Math.floor(now / 1000);
     const { table } = this.deps.shared;
     const ticks = ((sweepSeconds * 1000) / Wheel.tickMs) * this.options.workers;

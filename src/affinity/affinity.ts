@@ -57,6 +57,11 @@ export class Session {
   fresh = false;
   /** The table counts this exchange among those of the session that run now. */
   entered = false;
+  /**
+   * The table's number of the former owner, who gets the session back if the present one takes no request of it; 0: the
+   * present one has taken one.
+   */
+  former = 0;
 
   // In pools whose servers speak the session protocol:
   /** Why it comes to its server: it is new there, lives there, its owner failed, or it left its owner. */
@@ -95,7 +100,7 @@ export class Session {
     this.fresh = false;
     this.entered = false;
     this.reason = 'new';
-    this.version = 0;
+    this.version = this.former = 0;
     this.carried = null;
     this.claiming = this.unknown = this.asked = this.alone = this.owed = this.lent = this.late = false;
   }

@@ -261,3 +261,46 @@ describe('slow start', () => {
     expect(fleet.snapshot.version).toBe(version);
   });
 });
+
+describe('after a panic', () => {
+  const ends = (fleet: Fleet) => {
+    for (const server of fleet.servers) fleet.setPassive(server, false, 1);
+    expect(fleet.snapshot.panic).toBe(true);
+    fleet.setPassive(at(fleet, 0), true, 2);
+    fleet.setPassive(at(fleet, 1), true, 2);
+    expect(fleet.snapshot.panic).toBe(false);
+  };
+
+  test('a server that is still down may be asked for what it holds, and gets nothing new', () => {
+    const fleet = fleetOf(equal(3), { panicThreshold: 0.5 });
+    expect(fleet.isUsable(at(fleet, 2))).toBe(true);
+    ends(fleet);
+    expect(fleet.servers.map((server) => fleet.isUsable(server))).toEqual([true, true, true]);
+    expect(upOf(fleet)).toEqual(['s0', 's1']);
+  });
+
+  test('until it has been tried in vain, or has come back', () => {
+    const fleet = fleetOf(equal(3), { panicThreshold: 0.5 });
+    ends(fleet);
+    fleet.confirmDown(at(fleet, 2));
+    expect(fleet.isUsable(at(fleet, 2))).toBe(false);
+    ends(fleet);
+    fleet.setPassive(at(fleet, 2), true, 3);
+    fleet.setPassive(at(fleet, 2), false, 4);
+    expect(fleet.isUsable(at(fleet, 2))).toBe(false);
+  });
+
+  test('and one that goes down without a panic is not believed to be well', () => {
+    const fleet = fleetOf(equal(3), { panicThreshold: 0.5 });
+    fleet.setActive(at(fleet, 2), false, 1);
+    expect(fleet.isUsable(at(fleet, 2))).toBe(false);
+  });
+});
+
+test('finds the servers of another config that it has too, by name and address', () => {
+  const fleet = fleetOf(equal(3));
+  const other = fleetOf(equal(2));
+  expect(fleet.same(other.servers)).toEqual([at(fleet, 0), at(fleet, 1)]);
+  const moved = Object.assign(Object.create(at(other, 0)) as Server, { address: { kind: 'unix', path: '/elsewhere' } });
+  expect(fleet.same([moved, at(other, 1)])).toEqual([at(fleet, 1)]);
+});

@@ -3,6 +3,7 @@
  * what they saw; `Fleet` alone turns that into states and publishes a new snapshot. Readers hold a snapshot
  * for the length of one decision, so they never see a half-made change.
  */
+import { formatAddress } from '../net/socket.ts';
 import { Load } from './load.ts';
 import type { Server, ServerState } from './server.ts';
 
@@ -43,6 +44,8 @@ export class Fleet {
   private readonly standings: Standing[];
   private readonly byId = new Map<number, Server>();
   private readonly bySlot = new Map<number, Server>();
+  /** Down when a panic ended, and neither seen well since nor tried in vain: see `isUsable`. */
+  private readonly doubtful = new Set<Server>();
   private readonly options: FleetOptions;
   readonly load: Load;
   /** The pool's own slot of the load: what runs at all its servers, and what waits for them. */
@@ -70,9 +73,30 @@ export class Fleet {
     return this.byId.get(id);
   }
 
+  /** Those of these servers, of another config, that this one has too: by name and address. */
+  same(servers: readonly Server[]): Server[] {
+    return this.servers.filter(({ name, address }) =>
+      servers.some((one) => one.name === name && formatAddress(one.address) === formatAddress(address)),
+    );
+  }
+
   /** The server that the session table names; undefined when it is of this pool no more. */
   at(slot: number): Server | undefined {
     return this.bySlot.get(slot);
+  }
+
+  /**
+   * The server may be asked for what it holds. One that is down may be in a panic; and after it, until it has been tried: when
+   * all servers were out of reach, they come back one after the other, and those that are seen last must not lose their
+   * sessions to those that are seen first.
+   */
+  isUsable(server: Server): boolean {
+    return server.state !== 'down' || this.snapshot.panic || (this.doubtful.size > 0 && this.doubtful.has(server));
+  }
+
+  /** It was tried, and no connection came about: it is down, as was said. */
+  confirmDown(server: Server): void {
+    this.doubtful.delete(server);
   }
 
   /** Exchanges in flight to all servers. */
@@ -159,7 +183,13 @@ export class Fleet {
   }
 
   private publish(now: number): void {
+    const wasPanic = this.snapshot.panic;
     this.snapshot = this.take(this.snapshot.version + 1, now);
+    const { panic } = this.snapshot;
+    for (const server of this.servers) {
+      if (server.state !== 'down' || panic) this.doubtful.delete(server);
+      else if (wasPanic) this.doubtful.add(server);
+    }
   }
 
   private take(version: number, now: number): Snapshot {

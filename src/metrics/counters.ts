@@ -22,6 +22,11 @@ const table = [
   ['responses_5xx', 'counter', 'Server errors sent to clients, those made by the balancer included.'],
   ['retries', 'counter', 'Requests sent once more: to another server, or over a fresh connection.'],
   ['rebinds', 'counter', 'Sessions that got another owner because theirs had failed.'],
+  [
+    'claims_returned',
+    'counter',
+    'Sessions that stayed with their former owner, because the server that was to have them took no request.',
+  ],
   ['sessions_new', 'counter', 'Sessions begun by a cookie of ours.'],
   ['sessions_learned', 'counter', 'Sessions that a response of the app named.'],
   ['sessions_adopted', 'counter', 'Names that the table did not know, bound to a server at their first request.'],

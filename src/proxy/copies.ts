@@ -209,6 +209,14 @@ export class Copies {
     });
   }
 
+  /**
+   * The session is `former`'s again, whose table says so from its epoch on: the store, which was told of a server that never
+   * took a request, hears of it now. When it cannot, the session's next request tells it.
+   */
+  giveBack(session: Session, former: Server): void {
+    this.claim(session, former, () => {});
+  }
+
   /** What the store knows of a session that the table does not know. `done` as for `claim`. */
   look(session: Session, done: (answered: boolean) => void): void {
     const { store, fleet, table, counters, now } = this.parts;
@@ -239,10 +247,10 @@ export class Copies {
     if (result.state === 'ended') table.bury(asked, now());
     else if (result.state === 'claimed') {
       counters.add(counter.claims);
-      table.confirm(asked, epoch, result.copy.version, now());
+      table.confirm(asked, epoch, server.slot, result.copy.version, now());
     } else if (result.epoch === epoch && fleet.find(result.owner) === server) {
       // Another worker has told it of the same owner.
-      table.confirm(asked, epoch, -1, now());
+      table.confirm(asked, epoch, server.slot, -1, now());
     } else {
       counters.add(counter.claims_lost);
       this.learnOwner(asked, result.epoch, result.owner);

@@ -167,10 +167,12 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
   /** 3. Where do they live, or who takes them? */
   start(): void {
     const { placement } = this;
+    if (this.pool!.replaced) {
+      this.startAnew();
+      return;
+    }
     placement.find(this.pool!, this.session, this.tried, this.seconds());
     if (placement.ownerFailed) this.record.ownerFailed = true;
-    if (placement.claimed) this.work.counters.add(counter.rebinds);
-    if (placement.moved) this.work.counters.add(counter.sessions_moved);
     if (placement.behind) {
       this.hear();
       return;
@@ -200,11 +202,18 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
   /** It may be another config: from the beginning. */
   onNews(): void {
     this.enter('idle', 0);
-    const { session } = this;
-    this.pool!.owners.leave(session, this.seconds());
+    this.startAnew();
+  }
+
+  /** By the config that holds now, with what remains of its attempts: not at a server that has left, nor at one that failed. */
+  private startAnew(): void {
+    const { session, tried } = this;
+    this.pool!.leave(session, this.seconds());
     session.clear();
     session.reader = null;
-    if (this.route(this.rereadHead())) this.start();
+    if (!this.route(this.rereadHead())) return;
+    if (tried !== null) this.tried = this.pool!.parts.fleet.same(tried);
+    this.start();
   }
 
   /** The store has said what it knows. */
@@ -367,6 +376,8 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
   private bind(head: ResponseHead): void {
     const { work, session } = this;
     const edit = work.responseEdit;
+    // Not before: a session belongs to nobody who has not taken a request of it (I10).
+    if (session.former !== 0) this.pool!.owners.accept(session, this.server!, this.seconds());
     this.pool!.parts.health?.answered(this.server!, head.status);
     this.record.responded(head.status, work);
     edit.clear();
@@ -467,7 +478,11 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
     if (decision === 'same') {
       this.work.counters.add(counter.upstream_stale);
       this.sent = false;
-      this.connect(server);
+      if (!this.pool!.replaced) this.connect(server);
+      else {
+        this.leave();
+        this.start();
+      }
       return;
     }
     this.reportHealth(server, fault, reused);
@@ -499,8 +514,9 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
 
   /** A fresh connection that breaks before an answer is no connection: a proxy before a dead server accepts, too. */
   private reportHealth(server: Server, fault: Fault, reused: boolean): void {
-    const { health } = this.pool!.parts;
+    const { health, fleet } = this.pool!.parts;
     const noConnection = fault === serverFaults.connectRefused || fault === serverFaults.connectTimeout;
+    if (fault !== serverFaults.bodyCut) fleet.confirmDown(server);
     if (noConnection || (fault === serverFaults.closedEarly && !reused)) health?.connectFailed(server);
     else if (fault !== serverFaults.bodyCut) health?.answered(server, fault.status);
   }
@@ -563,7 +579,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
       this.record.unqueued(work);
     } else if (this.phase === 'behind') pool!.parts.news.forget(this);
     this.leave();
-    if (this.session.entered) pool!.owners.leave(this.session, this.seconds());
+    if (this.session.entered) pool!.leave(this.session, this.seconds());
     this.phase = 'idle';
     this.dialog.end();
     work.wheel.cancel(this.deadline);

@@ -90,6 +90,8 @@ export class Pool {
   readonly binder: Affinity | null;
   readonly owners: Owners;
   readonly copies: Copies | null;
+  /** The config has another pool in its place, or none: what has to find a server anew does so there. */
+  replaced = false;
   /** What becomes of a session that has nothing to lose. */
   readonly rebinding = ownerFailure({ action: 'rebind' });
   private readonly failure: OwnerFailure;
@@ -133,7 +135,13 @@ export class Pool {
   }
 
   isUsable(server: Server): boolean {
-    return server.state !== 'down' || this.parts.fleet.snapshot.panic;
+    return this.parts.fleet.isUsable(server);
+  }
+
+  /** An exchange of the session is over: one whose new owner took no request is its former owner's again. */
+  leave(session: Session, now: number): void {
+    const former = this.owners.leave(session, now);
+    if (former !== null) this.copies?.giveBack(session, former);
   }
 
   /** A place on the server; false when another worker took the last one. */
@@ -195,10 +203,6 @@ export class Pool {
     for (let left = this.waiting.length; left > 0; left--) this.unwait(0).onRoom();
   }
 
-  get isWaitedFor(): boolean {
-    return this.waiting.length > 0;
-  }
-
   private unwait(i: number): Exchange {
     const [entry] = this.waiting.splice(i, 1);
     const { load, slot } = this.parts.fleet;
@@ -252,10 +256,17 @@ export class Pool {
     });
   }
 
-  /** No exchange begins here any more: the config has another pool in its place. Those under way finish. */
+  /** No exchange begins here any more. Those under way finish. */
   retire(): void {
     this.work.stopping = true;
     this.closeIdle();
+  }
+
+  /** The same, because the config has another pool in its place: those that wait go by the new config. */
+  replace(): void {
+    this.retire();
+    this.replaced = true;
+    this.wake();
   }
 
   closeIdle(): void {

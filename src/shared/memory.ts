@@ -1,11 +1,12 @@
 /** The memory that all threads of a balancer share: the session table, the load, the counters of each worker, and the news. */
 import { Load } from '../fleet/load.ts';
 import { Counters, counterRows } from '../metrics/counters.ts';
+import { maxServers } from '../table/layout.ts';
 import { SessionTable } from '../table/table.ts';
 import { News } from './news.ts';
 
-/** Servers, pools and listeners that can have a number at one time. */
-const slots = 16_384;
+/** Servers, pools and listeners that can have a number at one time, and 0. */
+const slots = maxServers + 1;
 
 /** What is handed to a thread. */
 export interface SharedBuffers {
@@ -26,7 +27,7 @@ export interface Shared {
 /** `capacity`: sessions that the table must hold. `tombstoneTime`: seconds for which an ended one stays dead; left out: a minute. */
 export function createShared(capacity: number, workers: number, tombstoneTime?: number): SharedBuffers {
   return {
-    table: SessionTable.create({ capacity, servers: slots - 1, tombstoneTime }).buffer,
+    table: SessionTable.create({ capacity, servers: maxServers, tombstoneTime }).buffer,
     load: Load.create(slots, workers),
     counters: new SharedArrayBuffer(workers * counterRows.length * 8),
     news: News.create(),

@@ -3,7 +3,16 @@
  * of invented ids displaces mostly itself: of a page's sessions that came back, the flood forgets none while fewer than
  * a pageful are there, and one when they fill it. (What is in flight stays longest: exchanges have limits of their own.)
  */
-import { header, proved, record, recordsPerPage, recordWords, tombstone, tombstonesPerPage } from './layout.ts';
+import {
+  header,
+  inflightMask,
+  proved,
+  record,
+  recordsPerPage,
+  recordWords,
+  tombstone,
+  tombstonesPerPage,
+} from './layout.ts';
 import type { Records } from './records.ts';
 
 /** Ranks above every time. */
@@ -30,7 +39,7 @@ export function makeRoom(records: Records, page: number, now: number): void {
 
 /** Never came back, came back, in flight; within each when it was last seen. */
 function rankOf({ pages }: Records, at: number): number {
-  const inflight = pages.get(at, record.inflight) !== 0 ? busy : 0;
+  const inflight = (pages.get(at, record.activity) & inflightMask) !== 0 ? busy : 0;
   const back = (pages.get(at, record.state) & proved) !== 0 ? came : 0;
   return Math.max(inflight, back) + pages.get(at, record.seen);
 }

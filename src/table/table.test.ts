@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { sweep } from './expiry.ts';
-import { record, recordsPerPage, tombstonesPerPage } from './layout.ts';
-import { Entry, SessionTable } from './table.ts';
+import { nobody, record, recordsPerPage, tombstonesPerPage } from './layout.ts';
+import { Entry, SessionTable, settledClaim } from './table.ts';
 
 const idle = 100;
 const absolute = 1000;
@@ -31,9 +31,24 @@ interface Model {
   copied: boolean;
   version: number;
   claiming: boolean;
+  former: number;
+  steps: number;
+  moving: boolean;
 }
 
-const plain = { expires: 0, inflight: 0, proved: false, copied: false, version: 0, claiming: false, unsure: false };
+const plain = {
+  expires: 0,
+  inflight: 0,
+  proved: false,
+  copied: false,
+  version: 0,
+  claiming: false,
+  unsure: false,
+  former: 0,
+  steps: 0,
+  moving: false,
+};
+const accepted = { former: 0, steps: 0, moving: false };
 
 function lookOf(model: Model | undefined, now: number): string {
   if (model === undefined) return 'none';
@@ -54,6 +69,19 @@ const step = fc.oneof(
     weight: 3,
     arbitrary: fc.record({ kind: fc.constantFrom('claim', 'announce', 'move'), session, server, epoch: fc.nat(4) }),
   },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('offer', 'accept'),
+      session,
+      server: fc.integer({ min: 1, max: 3 }),
+      epoch: fc.nat(6),
+      flag: fc.boolean(),
+      entered: fc.boolean(),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('settle' as const), session, server }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('return' as const), session, flag: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('adopt' as const), session, server, epoch: fc.nat(4) }) },
   {
     weight: 4,
@@ -108,7 +136,16 @@ describe('any sequence of calls', () => {
   function perform(
     table: SessionTable,
     model: Map<number, Model>,
-    one: { kind: string; session: number; server?: number; epoch?: number; after?: number; version?: number },
+    one: {
+      kind: string;
+      session: number;
+      server?: number;
+      epoch?: number;
+      after?: number;
+      version?: number;
+      flag?: boolean;
+      entered?: boolean;
+    },
     now: number,
   ): void {
     const key = keyOf(one.session);
@@ -125,20 +162,83 @@ describe('any sequence of calls', () => {
       const expected = look !== 'live' ? look : lost ? 'lost' : busy ? 'busy' : 'claimed';
       const most = one.kind === 'move' ? 1 : Number.POSITIVE_INFINITY;
       const announce = one.kind !== 'claim';
-      expect(table.claim(key, one.epoch!, one.server!, now, out, announce, most)).toBe(expected);
+      const how = { ...settledClaim, announce, most };
+      expect(table.claim(key, one.epoch!, one.server!, now, out, how)).toBe(expected);
       if (expected !== 'claimed') return;
-      Object.assign(known!, { server: one.server, epoch: one.epoch! + 1, seen: now, claiming: announce });
+      Object.assign(known!, accepted, { server: one.server, epoch: one.epoch! + 1, seen: now, claiming: announce });
+    } else if (one.kind === 'offer') {
+      const expected = look !== 'live' ? look : known!.epoch > one.epoch! ? 'lost' : 'claimed';
+      const how = { ...settledClaim, provisional: true, entered: one.entered!, moving: one.flag!, announce: one.flag! };
+      expect(table.claim(key, one.epoch!, one.server!, now, out, how)).toBe(expected);
+      if (expected !== 'claimed') return;
+      const { former, server, steps, moving, epoch, inflight } = known!;
+      const back = former === 0 ? server : former;
+      const away = {
+        former: back,
+        steps: former === 0 ? 1 : Math.min(7, steps + 1),
+        moving: former === 0 ? one.flag! : moving,
+      };
+      Object.assign(known!, accepted, epoch === one.epoch ? away : {});
+      const claim = { server: one.server, epoch: one.epoch! + 1, seen: now, claiming: one.flag! };
+      Object.assign(known!, claim, { inflight: inflight + (one.entered! ? 0 : 1) });
+    } else if (one.kind === 'accept') {
+      const { epoch, server, former, moving } = known ?? { epoch: 0, server: 0, former: 0, moving: false };
+      const ours = epoch === one.epoch && server === one.server;
+      const late = look === 'live' && !ours && (epoch < one.epoch! || (one.flag! && former !== 0));
+      const first = late || (ours && former !== 0 && former !== nobody);
+      const expected = look !== 'live' ? 'gone' : first ? 'accepted' : ours ? 'held' : 'lost';
+      expect(table.accept(key, one.epoch!, one.server!, now, out, one.flag!)).toBe(expected);
+      if (expected === 'accepted') expect(out.moving).toBe(moving);
+      if (late)
+        Object.assign(known!, {
+          server: one.server,
+          epoch: Math.max(one.epoch!, epoch + 1),
+          seen: now,
+          claiming: false,
+        });
+      if (look === 'live' && (late || ours)) Object.assign(known!, accepted);
+    } else if (one.kind === 'settle') {
+      const expected = look === 'live' ? 'held' : look === 'ended' ? 'ended' : 'bound';
+      expect(table.bind(key, one.server!, now, out, 0, 1, true)).toBe(expected);
+      const away = { former: nobody, steps: 1, moving: false, inflight: 1 };
+      const fresh = { ...plain, ...away, server: one.server!, born: now, seen: now, ended: false };
+      if (expected === 'bound') model.set(one.session, { ...fresh, epoch: (known?.epoch ?? 0) + 1 });
+    } else if (one.kind === 'return') {
+      const tell = table.leave(key, now, out, one.flag!);
+      if (look !== 'live') {
+        expect(tell).toBe(false);
+        return;
+      }
+      Object.assign(known!, { seen: now, inflight: Math.max(0, known!.inflight - 1) });
+      const { former, steps, epoch } = known!;
+      if (former === 0 || known!.inflight > 0) {
+        expect(tell).toBe(false);
+        return;
+      }
+      const unheard = !one.flag! && steps < 7;
+      expect(tell).toBe(former !== nobody && one.flag!);
+      if (former === nobody && unheard) model.delete(one.session);
+      else if (former === nobody) Object.assign(known!, accepted);
+      else {
+        const back = { server: former, epoch: unheard ? epoch - steps : epoch + 1, claiming: tell };
+        Object.assign(known!, accepted, back);
+      }
     } else if (one.kind === 'adopt') {
       const right = look === 'live' && (known!.epoch < one.epoch! || (known!.epoch === one.epoch && known!.claiming));
       expect(table.adopt(key, one.epoch!, one.server!, now, out)).toBe(right);
-      if (right) Object.assign(known!, { server: one.server, epoch: one.epoch, seen: now, claiming: false });
+      const same = right && known!.epoch === one.epoch && known!.server === one.server;
+      if (same) known!.claiming = false;
+      else if (right)
+        Object.assign(known!, accepted, { server: one.server, epoch: one.epoch, seen: now, claiming: false });
     } else if (one.kind === 'copy') {
       const current = look === 'live' && known!.epoch === one.epoch;
       expect(table.copy(key, one.epoch!, one.version!, now)).toBe(current);
       if (current && one.version! > known!.version) copyOf(known!, one.version!);
     } else if (one.kind === 'confirm') {
+      const server = known?.server ?? 1;
+      expect(table.confirm(key, one.epoch!, (server % 9) + 1, one.version!, now)).toBe(false);
       const current = look === 'live' && known!.epoch === one.epoch;
-      expect(table.confirm(key, one.epoch!, one.version!, now)).toBe(current);
+      expect(table.confirm(key, one.epoch!, server, one.version!, now)).toBe(current);
       if (!current) return;
       if (one.version! > 0 && (known!.claiming || !known!.copied)) copyOf(known!, one.version!);
       if (one.version === 0 && known!.claiming) Object.assign(known!, { copied: false, version: 0, expires: 0 });
@@ -169,8 +269,7 @@ describe('any sequence of calls', () => {
       expect(table.acquire(key, now)).toBe(look === 'live');
       if (look === 'live') Object.assign(known!, { seen: now, inflight: known!.inflight + 1 });
     } else if (one.kind === 'leave') {
-      table.leave(key, now);
-      if (look === 'live') Object.assign(known!, { seen: now, inflight: Math.max(0, known!.inflight - 1) });
+      perform(table, model, { ...one, kind: 'return', flag: false }, now);
     } else if (one.kind === 'expire') {
       const expires = one.after === 0 ? 0 : now + one.after! - 10;
       expect(table.setExpires(key, expires, now)).toBe(look === 'live');
@@ -184,7 +283,7 @@ describe('any sequence of calls', () => {
 
   /** A time of the client's stays in the tombstone, unread; a version does not. */
   function bury(known: Model, now: number): void {
-    Object.assign(known, { server: 0, seen: now, inflight: 0, ended: true });
+    Object.assign(known, accepted, { server: 0, seen: now, inflight: 0, ended: true });
     Object.assign(known, { copied: false, version: 0, claiming: false });
   }
 });
@@ -287,7 +386,7 @@ describe('a full page', () => {
   test('forgets the session seen longest ago, and counts it', () => {
     const table = overfull((full) => {
       full.acquire(keyOf(0), 2099);
-      full.leave(keyOf(0), 2099);
+      full.leave(keyOf(0), 2099, out);
     });
     // Sessions 0 and 99 were seen at 2000, but 0 was seen again.
     expect(table.find(keyOf(99), 2099, out)).toBe('none');

@@ -16,10 +16,12 @@ import {
   maxLifetimes,
   maxServers,
   maxWriters,
+  nobody,
   plannedPerPage,
   proved,
   record,
   serverMask,
+  stepsMask,
   tableBytes,
   tombstone,
   unsure,
@@ -58,7 +60,34 @@ export interface TableCounters {
   readonly expired: number;
   /** Live sessions forgotten because their page was full. */
   readonly evicted: number;
+  /** Claims taken back, because the server took no request. */
+  readonly returned: number;
 }
+
+/** How a claim is made. */
+export interface Claim {
+  /**
+   * The server has not taken a request of the session yet: until `accept`, the session may go back to its former owner.
+   * The exchange that claims is counted, unless it was (`entered`), so that `leave` can tell when nobody is left to be accepted.
+   */
+  readonly provisional: boolean;
+  readonly entered: boolean;
+  /** The former owner lives. */
+  readonly moving: boolean;
+  /** The store has to hear of it too: the session is `claiming` until `confirm`. */
+  readonly announce: boolean;
+  /** 'busy', and nothing has changed, when more exchanges of it than that run. */
+  readonly most: number;
+}
+
+/** By word of another node, or of a token that knows more than the table: the server has the session. */
+export const settledClaim: Claim = {
+  provisional: false,
+  entered: false,
+  moving: false,
+  announce: false,
+  most: Number.POSITIVE_INFINITY,
+};
 
 const unlimited: readonly Lifetime[] = Array.from({ length: maxLifetimes }, () => ({ idle: 0, absolute: 0 }));
 
@@ -128,9 +157,18 @@ export class SessionTable {
   /**
    * Makes `server` the owner unless the session has one. Of several threads that bind a session at the same time one
    * gets 'bound'; the others get 'held' and the winner in `out`. 'ended': the session was ended a moment ago. The epoch
-   * is `epoch` (of a token that knows more than the table), or one more than that of an expired record.
+   * is `epoch` (of a token that knows more than the table), or one more than that of an expired record. `provisional`:
+   * until `accept` the session may be nobody's again, as after a provisional claim; the exchange is counted.
    */
-  bind(key: Fingerprint, server: number, now: number, out: Entry, lifetime = 0, epoch = 1): 'bound' | 'held' | 'ended' {
+  bind(
+    key: Fingerprint,
+    server: number,
+    now: number,
+    out: Entry,
+    lifetime = 0,
+    epoch = 1,
+    provisional = false,
+  ): 'bound' | 'held' | 'ended' {
     this.check(server, lifetime);
     const seen = this.find(key, now, out);
     if (seen === 'live') return 'held';
@@ -154,6 +192,10 @@ export class SessionTable {
       at = pages.probe(page, key);
     }
     records.write(-at, key, (lifetime << lifetimeShift) | server, epoch, now, now, 0);
+    if (provisional) {
+      records.setFormer(-at, nobody, 1, false);
+      records.use(-at, now, 1);
+    }
     records.read(-at, now, out);
     pages.unlock(page);
     Atomics.add(this.words, header.bound, 1);
@@ -164,8 +206,6 @@ export class SessionTable {
    * Makes `server` the owner with epoch + 1, if nobody did so since `epoch`: a session that is already beyond it is
    * 'lost' to the owner in `out`. A record older than `epoch` gives way: the higher epoch is right. Any other answer
    * is what `find` says; of a session that is not live nothing changes, and `bind` with epoch + 1 makes it.
-   * `announce`: the store has to hear of it too, the session is `claiming` until `confirm`. 'busy': nothing has changed,
-   * because more than `most` exchanges of it run.
    */
   claim(
     key: Fingerprint,
@@ -173,8 +213,7 @@ export class SessionTable {
     server: number,
     now: number,
     out: Entry,
-    announce = false,
-    most = Number.POSITIVE_INFINITY,
+    how: Claim = settledClaim,
   ): 'claimed' | 'lost' | 'busy' | Look {
     this.check(server, 0);
     const { pages, records } = this;
@@ -186,13 +225,60 @@ export class SessionTable {
       pages.unlock(page);
       return look === 'live' ? 'lost' : look;
     }
-    if (out.inflight > most) {
+    if (out.inflight > how.most) {
       pages.unlock(page);
       return 'busy';
     }
-    this.handOver(at, epoch + 1, server, now, out, announce);
+    const former = out.former === 0 ? out.server : out.former;
+    const steps = out.former === 0 ? 1 : Math.min(stepsMask, out.steps + 1);
+    const moved = out.former === 0 ? how.moving : out.moving;
+    // Of an older epoch than the claimant's the record does not know whose the session was.
+    const known = out.epoch === epoch;
+    this.handOver(at, epoch + 1, server, now, out, how.announce);
+    if (how.provisional) {
+      if (known) records.setFormer(at, former, steps, moved);
+      if (!how.entered) records.use(at, now, 1);
+      records.read(at, now, out);
+    }
     pages.unlock(page);
     return 'claimed';
+  }
+
+  /**
+   * The server has taken a request of the session, by the claim of that epoch: the session is its own from now on. 'accepted':
+   * this was the first one, the session has left its former owner, and `out.moving` says how. 'held': it was its own already,
+   * or nobody's. 'lost': the session is somebody else's by now, see `out`. 'gone': it is not live. `takeover`: the session
+   * becomes its own also when others have claimed it for a server that has not taken a request of it yet.
+   */
+  accept(
+    key: Fingerprint,
+    epoch: number,
+    server: number,
+    now: number,
+    out: Entry,
+    takeover: boolean,
+  ): 'accepted' | 'held' | 'lost' | 'gone' {
+    this.check(server, 0);
+    const { pages, records } = this;
+    const page = pages.pageOf(key);
+    pages.lock(page);
+    const at = pages.probe(page, key);
+    const live = records.read(at, now, out) === 'live';
+    const ours = live && out.epoch === epoch && out.server === server;
+    const before = out.former;
+    const wasMoving = out.moving;
+    // It went back already, or others have given up this server meanwhile, and their next one has not answered.
+    const late = live && !ours && (out.epoch < epoch || (takeover && before !== 0));
+    if (late) this.handOver(at, Math.max(epoch, out.epoch + 1), server, now, out, false);
+    else if (ours && before !== 0) {
+      records.setFormer(at, 0, 0, false);
+      records.read(at, now, out);
+    }
+    pages.unlock(page);
+    if (!live) return 'gone';
+    out.moving = wasMoving;
+    if (late || (ours && before !== 0 && before !== nobody)) return 'accepted';
+    return ours ? 'held' : 'lost';
   }
 
   /** Under the lock: from here on `server` has the session. */
@@ -205,23 +291,25 @@ export class SessionTable {
     const state = pages.get(at, record.state) & ~(serverMask | claiming);
     pages.set(at, record.state, state | server | (announce ? claiming : 0));
     pages.set(at, record.seen, Math.max(out.seen, now));
+    records.setFormer(at, 0, 0, false);
     Atomics.sub(this.words, records.counter(before), 1);
     records.read(at, now, out);
     Atomics.add(this.words, header.claimed, 1);
   }
 
   /**
-   * The store knows the owner of that epoch, and keeps this version of the session; 0: nothing; -1: what it keeps was not
-   * said. False: another epoch has come, or it is not live.
+   * The store knows that `server` is the owner of that epoch, and keeps this version of the session; 0: nothing; -1: what it
+   * keeps was not said. False: another owner or epoch has come, or it is not live.
    */
-  confirm(key: Fingerprint, epoch: number, version: number, now: number): boolean {
+  confirm(key: Fingerprint, epoch: number, server: number, version: number, now: number): boolean {
     const { pages, records } = this;
     const page = pages.pageOf(key);
     pages.lock(page);
     const at = pages.probe(page, key);
-    const current = records.look(at, now) === 'live' && pages.get(at, record.epoch) === epoch;
+    const state = at > 0 ? pages.get(at, record.state) : 0;
+    const owned = (state & serverMask) === server && records.look(at, now) === 'live';
+    const current = owned && pages.get(at, record.epoch) === epoch;
     if (current) {
-      const state = pages.get(at, record.state);
       // Once another thread has confirmed it, the new owner may have put a later version than the claim found.
       if (version > 0 && ((state & claiming) !== 0 || (state & copied) === 0)) records.copy(at, version);
       else if (version === 0 && (state & claiming) !== 0) records.uncopy(at);
@@ -267,7 +355,10 @@ export class SessionTable {
     pages.lock(page);
     const at = pages.probe(page, key);
     const right = records.read(at, now, out) === 'live' && (out.epoch < epoch || (out.epoch === epoch && out.claiming));
-    if (right) this.handOver(at, epoch, server, now, out, false);
+    if (right && out.epoch === epoch && out.server === server) {
+      pages.set(at, record.state, pages.get(at, record.state) & ~claiming);
+      records.read(at, now, out);
+    } else if (right) this.handOver(at, epoch, server, now, out, false);
     pages.unlock(page);
     return right;
   }
@@ -318,9 +409,40 @@ export class SessionTable {
     return this.use(key, now, 1, 0);
   }
 
-  /** An exchange that entered is over, and the session was seen. Nothing happens when it has gone meanwhile. */
-  leave(key: Fingerprint, now: number): void {
-    this.use(key, now, -1, 0);
+  /**
+   * An exchange that entered is over, and the session was seen. Nothing happens when it has gone meanwhile. If it was the last,
+   * and the owner never took a request, the session goes back to its former owner: under that one's own epoch when nobody else
+   * has heard of the claim, so that nothing has changed; under a further epoch when the store was told (`announced`). Then the
+   * answer is true, the store has to hear of it, and `out` says who has the session.
+   */
+  leave(key: Fingerprint, now: number, out: Entry, announced = false): boolean {
+    const { pages, records } = this;
+    const page = pages.pageOf(key);
+    pages.lock(page);
+    const at = pages.probe(page, key);
+    let tell = false;
+    if (records.look(at, now) === 'live') {
+      records.use(at, now, -1);
+      records.read(at, now, out);
+      if (out.former !== 0 && out.inflight === 0) tell = this.giveBack(page, at, now, out, announced);
+    }
+    pages.unlock(page);
+    return tell;
+  }
+
+  /** Under the lock: nobody is left who could be accepted. */
+  private giveBack(page: number, at: number, now: number, out: Entry, announced: boolean): boolean {
+    const { records } = this;
+    const { former, steps } = out;
+    const unheard = !announced && steps < stepsMask;
+    if (former === nobody) {
+      if (unheard) records.forget(page, at, header.returned);
+      else records.setFormer(at, 0, 0, false);
+      return false;
+    }
+    Atomics.add(this.words, header.returned, 1);
+    this.handOver(at, unheard ? out.epoch - steps : out.epoch + 1, former, now, out, announced);
+    return announced;
   }
 
   /**
@@ -367,7 +489,7 @@ export class SessionTable {
       pages.set(at, record.state, (state & ~(serverMask | claiming | unsure)) | tombstone);
       if ((state & copied) !== 0) records.uncopy(at);
       pages.set(at, record.seen, now);
-      pages.set(at, record.inflight, 0);
+      pages.set(at, record.activity, 0);
       Atomics.sub(words, records.counter(state & serverMask), 1);
       boundTombstones(records, page);
     }
@@ -398,13 +520,14 @@ export class SessionTable {
 
   get counters(): TableCounters {
     const read = (field: number) => Atomics.load(this.words, field) >>> 0;
-    const { bound, claimed, ended, expired, evicted } = header;
+    const { bound, claimed, ended, expired, evicted, returned } = header;
     return {
       bound: read(bound),
       claimed: read(claimed),
       ended: read(ended),
       expired: read(expired),
       evicted: read(evicted),
+      returned: read(returned),
     };
   }
 

@@ -207,7 +207,8 @@ export class Supervisor {
   /** All workers' counters together, by name. */
   countersNow(): Record<string, number> {
     const sum = sumCounters(this.buffers, this.options.workers + 1);
-    return { ...sum, sessions_evicted: this.table.counters.evicted };
+    const { evicted, returned } = this.table.counters;
+    return { ...sum, sessions_evicted: evicted, claims_returned: returned };
   }
 
   /** Sessions in the table, by `pool/server`. */
