@@ -185,8 +185,10 @@ describe('any sequence of calls', () => {
       const { epoch, server, former, moving } = known ?? { epoch: 0, server: 0, former: 0, moving: false };
       const ours = epoch === one.epoch && server === one.server;
       const late = look === 'live' && !ours && (epoch < one.epoch! || (one.flag! && former !== 0));
-      const first = late || (ours && former !== 0 && former !== nobody);
-      const expected = look !== 'live' ? 'gone' : first ? 'accepted' : ours ? 'held' : 'lost';
+      const provisional = former !== 0;
+      const from = provisional ? former : server;
+      const first = (late || (ours && provisional)) && from !== nobody && from !== one.server;
+      const expected = look !== 'live' ? 'gone' : !late && !ours ? 'lost' : first ? 'accepted' : 'held';
       expect(table.accept(key, one.epoch!, one.server!, now, out, one.flag!)).toBe(expected);
       if (expected === 'accepted') expect(out.moving).toBe(moving);
       if (late)

@@ -247,7 +247,7 @@ export class SessionTable {
   /**
    * The server has taken a request of the session, by the claim of that epoch: the session is its own from now on. 'accepted':
    * this was the first one, the session has left its former owner, and `out.moving` says how. 'held': it was its own already,
-   * or nobody's. 'lost': the session is somebody else's by now, see `out`. 'gone': it is not live. `takeover`: the session
+   * or is again, or nobody's. 'lost': the session is somebody else's by now, see `out`. 'gone': it is not live. `takeover`: the session
    * becomes its own also when others have claimed it for a server that has not taken a request of it yet.
    */
   accept(
@@ -265,20 +265,21 @@ export class SessionTable {
     const at = pages.probe(page, key);
     const live = records.read(at, now, out) === 'live';
     const ours = live && out.epoch === epoch && out.server === server;
-    const before = out.former;
+    const provisional = out.former !== 0;
+    const former = provisional ? out.former : out.server;
     const wasMoving = out.moving;
     // It went back already, or others have given up this server meanwhile, and their next one has not answered.
-    const late = live && !ours && (out.epoch < epoch || (takeover && before !== 0));
+    const late = live && !ours && (out.epoch < epoch || (takeover && provisional));
     if (late) this.handOver(at, Math.max(epoch, out.epoch + 1), server, now, out, false);
-    else if (ours && before !== 0) {
+    else if (ours && provisional) {
       records.setFormer(at, 0, 0, false);
       records.read(at, now, out);
     }
     pages.unlock(page);
     if (!live) return 'gone';
     out.moving = wasMoving;
-    if (late || (ours && before !== 0 && before !== nobody)) return 'accepted';
-    return ours ? 'held' : 'lost';
+    if (!late && !ours) return 'lost';
+    return (late || provisional) && former !== nobody && former !== server ? 'accepted' : 'held';
   }
 
   /** Under the lock: from here on `server` has the session. */

@@ -3,11 +3,21 @@
  * reached do not answer, clients get errors and nothing moves. When the servers are back, everyone is at home, and finds there
  * what the server has held all the time.
  */
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Gate, gateBefore } from '../support/gate.ts';
 import { type Limpet, startLimpet } from '../support/limpet.ts';
 import { httpOrigin } from '../support/origin.ts';
-import { configFor, type PoolMember, readToken, startServer, together, Visitor } from '../support/peers.ts';
+import {
+  configFor,
+  type PoolMember,
+  readToken,
+  startServer,
+  tellServer,
+  together,
+  until,
+  Visitor,
+} from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
 
 const names = ['a', 'b', 'c'];
@@ -190,5 +200,50 @@ describe.each(runtimes)('an outage of all servers on %s', (runtime) => {
         expect(moved).toBeGreaterThan(0);
         expect(await limpet.counters()).toMatchObject({ rebinds: moved, sessions_moved: 0 });
       }),
+  );
+
+  test.each(['cookie', 'learn', 'the session library'] as const)(
+    'of the owner, and a client that leaves before another server has answered, moves nobody known by %s',
+    { timeout: 90_000 },
+    (kind) =>
+      withStage(runtime, kind, 1, { timeouts: { response: '30s' } }, async (stage) => {
+        const { gates, limpet, visitors } = stage;
+        const [visitor] = visitors as [Client];
+        const others = gates.filter(({ name }) => name !== visitor.page.server);
+        await gates.find(({ name }) => name === visitor.page.server)!.set('refuse');
+        for (const gate of others) await gate.set('swallow');
+        const leaving = new AbortController();
+        const before = (await limpet.counters()).retries!;
+        const asked = visitor
+          .ask('/', { headers: { 'x-user': visitor.name }, signal: leaving.signal })
+          .catch(() => null);
+        await until('another server has the request', async () => (await limpet.counters()).retries! > before);
+        leaving.abort();
+        await asked;
+        await until('the exchange is over', async () => (await limpet.counters()).aborted_by_client! > 0);
+        await setAll(gates, 'open');
+        await everyoneIsAtHome(stage, kind === 'cookie');
+      }),
+  );
+
+  test('to which the sessions of a draining server should go leaves them there', { timeout: 90_000 }, () =>
+    withStage(runtime, 'the session library', 1, {}, async ({ gates, limpet, visitors }) => {
+      await Promise.all(gates.slice(1).map((gate) => gate.set('refuse')));
+      expect(await tellServer(join(limpet.folder, 'state'), 'a', 'drain', {}, 'app')).toBe(204);
+      const atA = visitors.filter(({ page }) => page.server === 'a');
+      expect(atA.length).toBeGreaterThan(0);
+      for (const count of [3, 4]) {
+        for (const visitor of atA) {
+          expect(await visitor.visit()).toBe(200);
+          expect(visitor.page).toMatchObject({ server: 'a', count });
+        }
+      }
+      await setAll(gates, 'open');
+      await until('they leave', async () => {
+        for (const visitor of atA) await visitor.visit();
+        return atA.every(({ page }) => page.server !== 'a');
+      });
+      expect(await limpet.counters()).toMatchObject({ sessions_moved: atA.length, rebinds: 0 });
+    }),
   );
 });
