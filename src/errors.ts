@@ -41,6 +41,12 @@ export const requestFaults = {
   foldedHeader: fault('folded-header', 'client', 400, 'A header value is folded over several lines.'),
   headTooLarge: fault('head-too-large', 'client', 431, 'The request head is too large.'),
   tooManyHeaders: fault('too-many-headers', 'client', 431, 'The request has too many headers.'),
+  tooManyConnectionOptions: fault(
+    'too-many-connection-options',
+    'client',
+    400,
+    'The Connection header has too many options.',
+  ),
   hostMissing: fault('host-missing', 'client', 400, 'An HTTP/1.1 request needs a Host header.'),
   hostRepeated: fault('host-repeated', 'client', 400, 'The Host header is given more than once.'),
   badHost: fault('bad-host', 'client', 400, 'The Host header is not a host with an optional port.'),

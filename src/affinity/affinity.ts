@@ -15,6 +15,9 @@ export type Verdict = 'none' | 'valid' | 'invalid' | 'idle' | 'old';
  */
 export type SessionKind = 'token' | 'key' | 'hash' | 'fixed';
 
+/** Values of one cookie that are verified, each at the price of a hash for every key; what stands behind them is not tried. */
+export const maxTried = 8;
+
 /** A session's state as the store has it. */
 export interface Carried {
   readonly epoch: number;
@@ -51,6 +54,8 @@ export class Session {
   seen = 0;
   /** The response has to tell the client something new: first binding, new owner, later date. */
   changed = false;
+  /** The request brought more than is tried: too many values of one cookie, or a path that is too long to be searched. */
+  beyondLimit = false;
   /** Wants to see how the body of the response begins: the app names the session there. Outlives `clear` of one affinity. */
   reader: Affinity | null = null;
   /** This exchange gave it its first owner: nothing of it lives there yet. */
@@ -97,6 +102,7 @@ export class Session {
     this.born = 0;
     this.seen = 0;
     this.changed = false;
+    this.beyondLimit = false;
     this.fresh = false;
     this.entered = false;
     this.reason = 'new';

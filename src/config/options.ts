@@ -11,6 +11,8 @@ export interface LimpetOptions {
   readonly routes: readonly RouteOptions[];
   /** Worker threads, each with its own event loop and listening sockets. */
   readonly workers: number;
+  /** A worker whose event loop has not turned for this long is ended and replaced; 0: never. */
+  readonly workerTimeout: number;
   readonly table: TableOptions;
   /** Ring of token keys, at least 32 bytes each: the first signs, all verify. Empty: a generated key, kept in `stateDir`. */
   readonly keys: readonly Buffer[];

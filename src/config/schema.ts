@@ -165,6 +165,9 @@ const logSchema = map({
   level: field(word(['debug', 'info', 'warn', 'error']), defaults.log.level, 'What is logged beside that.'),
 }).transform((filled): LogOptions => filled);
 
+/** Milliseconds. */
+const longestWorkerTimeout = 3_600_000;
+
 const workersForm = `a whole number from 1 to ${mostWorkers}, or auto`;
 
 const tableSchema = map({
@@ -214,6 +217,11 @@ export const configSchema = map(
       z.union([z.literal('auto'), whole(1, mostWorkers, workersForm)], { error: workersForm }),
       defaults.workers,
       'Worker threads, each with its own event loop and listening sockets. `auto`: one for each core.',
+    ),
+    workerTimeout: field(
+      timeOrNone(longestWorkerTimeout, 1000),
+      formatDuration(defaults.workerTimeout),
+      'A worker whose event loop has not turned for this long is ended and replaced. `off`: never (for a debugger).',
     ),
     table: field(tableSchema, {}, 'The table of sessions, which all workers share.'),
     stateDir: field(

@@ -43,6 +43,12 @@ const table = [
   ['sessions_valid', 'counter', 'Requests that carried a valid session.'],
   ['tokens_invalid', 'counter', 'Tokens that did not verify, and counted as absent.'],
   ['tokens_expired', 'counter', 'Tokens beyond their idle or absolute time.'],
+  [
+    'keys_beyond_limit',
+    'counter',
+    'Requests that brought more for their session than is tried: many values of its cookie, or a path too long to be searched.',
+  ],
+  ['workers_hung', 'counter', 'Worker threads that had stopped turning, and were ended and started anew.'],
   ['queued', 'counter', 'Requests that had to wait for a server with room.'],
   [
     'news_awaited',

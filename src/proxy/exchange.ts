@@ -158,6 +158,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
       affinities[i]!.recognise(head, this, now, session.recognised ? ignoredSession : session, edit);
     }
     this.record.requestVerdict = session.verdict;
+    this.record.beyondLimit ||= session.beyondLimit;
     if (!this.affinity) session.clear();
     else if (!session.recognised) this.pool!.binder?.begin(now, session);
     // Nothing is known of the client but where it calls from: that is what hashing policies go by.

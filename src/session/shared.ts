@@ -3,7 +3,7 @@
  * owns it, so two requests may change it at once: a write counts only when it follows what was read (compare-and-set).
  */
 import { type PutResult, type Store, StoreError } from '../store/store.ts';
-import { isSecure, readCookies } from './cookie.ts';
+import { idShape, isSecure, readCookies } from './cookie.ts';
 import { SessionError } from './error.ts';
 import { Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
@@ -27,8 +27,7 @@ export class SharedSessions implements Opener {
     const { options } = this;
     const store = await this.store();
     const how = { options, store, secure: isSecure(incoming), hasResponse };
-    for (const id of readCookies(incoming, options.cookie.name)) {
-      if (!/^[0-9a-f]{32}$/.test(id)) continue;
+    for (const id of readCookies(incoming, options.cookie.name, idShape)) {
       const live = await store.read(id);
       if (live !== null) return new SharedSession(live, { ...how, isNew: false });
     }

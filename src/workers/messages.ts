@@ -30,6 +30,8 @@ export interface Birth {
   readonly worker: number;
   readonly buffers: SharedBuffers;
   readonly plan: Plan;
+  /** Where it shows that its loop turns (heartbeat.ts). */
+  readonly beats: SharedArrayBuffer;
   /** null: no copies of sessions are kept. */
   readonly copies: CopiesBirth | null;
 }

@@ -21,6 +21,7 @@ import { SessionTable } from '../table/table.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
 import { within } from '../time/within.ts';
 import { readDrained, writeDrained } from './drained.ts';
+import { createBeats, HangWatch } from './heartbeat.ts';
 import { Keeper } from './keeper.ts';
 import type { FromWorker, Plan } from './messages.ts';
 import { Office } from './office.ts';
@@ -56,6 +57,8 @@ export interface SupervisorDependencies {
 
 /** A worker that has not answered after this long (ms) is lost. */
 const patience = 5000;
+/** A thread that hangs and has not ended this long (ms) after it was told to never will. */
+const endPatience = 30_000;
 /** A worker that fails again and again is started anew after ever longer times (ms). */
 const shortestPause = 100;
 const longestPause = 10_000;
@@ -80,6 +83,8 @@ export class Supervisor {
   private storage: Storage | null = null;
   private readonly threads: (Thread | null)[];
   private readonly pauses: number[];
+  private readonly beats: SharedArrayBuffer;
+  private readonly hangs: HangWatch;
   private numbers: Numbers;
   /** Ports in fact bound, by listener: the first worker finds them for all. */
   private ports: readonly number[] = [];
@@ -103,6 +108,14 @@ export class Supervisor {
     this.numbers = numberAll(options, this.servers, this.lifetimes, this.seconds());
     this.threads = new Array<Thread | null>(workers).fill(null);
     this.pauses = new Array<number>(workers).fill(0);
+    this.beats = createBeats(workers);
+    this.hangs = new HangWatch({
+      beats: this.beats,
+      clock: this.clock,
+      timers: this.timers,
+      timeout: () => this.options.workerTimeout,
+      onHung: (worker) => this.endHung(worker),
+    });
     const { net, log, random = Math.random } = deps;
     const { load, news } = attach(this.buffers, workers);
     this.news = news;
@@ -170,6 +183,7 @@ export class Supervisor {
     } catch (error) {
       this.stopping = true;
       this.watch.stop();
+      this.hangs.stop();
       await Promise.all(this.threads.map((thread) => thread?.end()));
       await this.storage?.stop();
       throw error;
@@ -190,6 +204,7 @@ export class Supervisor {
     await this.reloading;
     await this.office.close();
     this.watch.stop();
+    this.hangs.stop();
     const finished = await Promise.all(
       this.threads.map(async (thread) => {
         if (thread === null) return true;
@@ -312,12 +327,13 @@ export class Supervisor {
   private async spawn(worker: number): Promise<void> {
     const since = this.clock.monotonic();
     const copies = this.storage?.birth() ?? null;
-    const birth = { worker, buffers: this.buffers, plan: this.planFor(worker), copies };
+    const birth = { worker, buffers: this.buffers, plan: this.planFor(worker), beats: this.beats, copies };
     let why: unknown;
     const thread = new Thread(this.deps.entry ?? ownEntry, birth, {
       onNews: (message, from) => this.hear(message, from),
       onExit: (failure, gone) => {
         why = failure;
+        this.hangs.end(worker);
         if (this.threads[worker] === gone) this.threads[worker] = null;
         if (!this.stopping) this.replace(worker, since, failure);
       },
@@ -329,6 +345,7 @@ export class Supervisor {
       throw asError(answer.error);
     }
     if (answer?.kind !== 'listening') throw asError(why ?? 'the worker ended');
+    if (!this.stopping) this.hangs.begin(worker);
     if (worker === 0) this.listensAt(answer.addresses, answer.ports);
   }
 
@@ -338,6 +355,18 @@ export class Supervisor {
     else if (message.kind === 'room') {
       for (const thread of this.threads) if (thread !== from) thread?.tell(message);
     }
+  }
+
+  /** Its loop has stopped turning: it is ended, and another one takes its place. */
+  private endHung(worker: number): void {
+    this.counters.add(counter.workers_hung);
+    const seconds = this.options.workerTimeout / 1000;
+    const reason = `its event loop has not turned for ${seconds} s (workerTimeout)`;
+    // Both runtimes end a loop of JavaScript. What hangs in the system cannot be ended, and still has its part of the connections.
+    const cancel = this.timers.after(endPatience, () => {
+      throw new Error(`worker ${worker + 1} cannot be ended: ${reason}; so the balancer ends`);
+    });
+    void this.threads[worker]?.end(new Error(reason)).then(cancel);
   }
 
   /** The exchanges of a worker that died are lost, and nothing else is. */

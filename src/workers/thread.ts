@@ -13,6 +13,7 @@ const answers: readonly FromWorker['kind'][] = ['listening', 'failed', 'reloaded
 
 export class Thread {
   private readonly worker: Worker;
+  private failure: unknown;
   /** Asked last; one question at a time. undefined: the thread ended before it answered. */
   private onAnswer: (message: FromWorker | undefined) => void = () => {};
   /** Who waits until the thread has done what it was told, oldest first. */
@@ -20,7 +21,6 @@ export class Thread {
 
   /** `entry` runs a worker. */
   constructor(entry: URL, birth: Birth, events: ThreadEvents) {
-    let failure: unknown;
     const transferList = birth.copies === null ? [] : [birth.copies.port];
     this.worker = new Worker(entry, { workerData: birth, transferList });
     this.worker.on('message', (message: FromWorker) => {
@@ -29,10 +29,10 @@ export class Thread {
       else events.onNews(message, this);
     });
     this.worker.on('error', (error: unknown) => {
-      failure = error;
+      this.failure = error;
     });
     this.worker.on('exit', () => {
-      events.onExit(failure, this);
+      events.onExit(this.failure, this);
       this.answer(undefined);
       for (const done of this.marks.splice(0)) done();
     });
@@ -68,7 +68,9 @@ export class Thread {
     });
   }
 
-  async end(): Promise<void> {
+  /** `failure`: what `onExit` is told; left out: nothing went wrong. Also a loop that never turns again is ended. */
+  async end(failure?: Error): Promise<void> {
+    this.failure ??= failure;
     await this.worker.terminate();
   }
 

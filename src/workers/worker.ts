@@ -6,11 +6,13 @@ import type { Net } from '../net/socket.ts';
 import type { CopySource } from '../pools.ts';
 import { attach } from '../shared/memory.ts';
 import { RemoteStore } from '../store/remote.ts';
+import { beat } from './heartbeat.ts';
 import type { Birth, CopiesBirth, FromWorker, Plan, ToWorker } from './messages.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('a worker is started by the supervisor');
-const { worker, buffers, plan, copies } = workerData as Birth;
+const { worker, buffers, plan, beats, copies } = workerData as Birth;
+beat(beats, worker);
 const say = (message: FromWorker): void => port.postMessage(message);
 
 const shared = attach(buffers, worker);
