@@ -78,6 +78,7 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
     place: (key, tried) => placer.choose(key, tried),
     borrow: (key, tried) => borrower.choose(key, tried),
     health: healthOf(options, around),
+    misframed: ({ number }, how) => around.see(name, number, { what: 'misframed', how }),
     tellRoom: () => around.tellRoom(name),
     news: shared.news,
     random,

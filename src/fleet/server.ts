@@ -58,6 +58,16 @@ export class Server {
     this.load.setFailures(this.slot, failures);
   }
 
+  /** It has broken the framing of HTTP: known to all workers, as long as it is in the config. */
+  get misframed(): boolean {
+    return this.load.misframed(this.slot);
+  }
+
+  /** False: that was known. */
+  setMisframed(misframed: boolean): boolean {
+    return this.load.setMisframed(this.slot, misframed);
+  }
+
   /** May take one more exchange now. */
   get hasRoom(): boolean {
     return this.maxRequests === 0 || this.inflight < this.maxRequests;

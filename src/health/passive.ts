@@ -27,7 +27,9 @@ export interface PassiveDependencies {
 export type Sighting =
   | { readonly what: 'connect-failed' }
   /** It answered with this status, or with a fault that has it. */
-  | { readonly what: 'answered'; readonly status: number };
+  | { readonly what: 'answered'; readonly status: number }
+  /** It has broken the framing of HTTP, for the first time: what it did. */
+  | { readonly what: 'misframed'; readonly how: string };
 
 type State = 'closed' | 'open' | 'probation';
 

@@ -12,6 +12,13 @@ import type { HeadWriter } from './writer.ts';
 /** Proxies of our own that a request may have come through. Each is looked up among the trusted networks. */
 export const maxHops = 32;
 
+const ofProxies = (1 << Name.via) | (1 << Name.forwarded) | (1 << Name.xForwardedFor);
+
+/** The peer says that it is a proxy, which may have many clients: believed where it only makes us careful. */
+export function seemsProxied({ headers }: RequestHead): boolean {
+  return (headers.seen & ofProxies) !== 0;
+}
+
 /** The lines that are the same for every request of a connection; `Forwarded` is left open for the host. */
 export function forwardedLines(address: string, secure: boolean): string {
   const proto = secure ? 'https' : 'http';

@@ -29,11 +29,6 @@ export function isIdempotent(method: number): boolean {
   return method !== Method.post && method !== Method.patch && method !== Method.other;
 }
 
-/** RFC 9110 section 9.2.1. */
-export function isSafe(method: number): boolean {
-  return method === Method.get || method === Method.head || method === Method.options;
-}
-
 export interface HeadLimits {
   /** Whole head, request line and empty line included. */
   readonly headBytes: number;

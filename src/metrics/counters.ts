@@ -65,6 +65,11 @@ const table = [
     'counter',
     'Pipelined requests sent once more because the answer before theirs did not come quickly.',
   ],
+  [
+    'upstream_misframed',
+    'counter',
+    'Times that a server broke the framing of HTTP: bytes that answer nothing, or that are no response.',
+  ],
   ['aborted_by_client', 'counter', 'Exchanges that ended because the client went away.'],
   ['tunnels_open', 'gauge', 'Upgraded connections (WebSocket) open now.'],
   ['tunnels', 'counter', 'Upgraded connections made.'],

@@ -20,6 +20,8 @@ export interface Client {
   readonly writeTimeout: number;
   /** Bytes sent that the client has not taken yet. */
   readonly pending: number;
+  /** Of the connection, from 1: no other one of this worker has it. */
+  readonly number: number;
   /** Where the client connected, for the log. */
   readonly listener: string;
 

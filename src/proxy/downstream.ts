@@ -47,6 +47,9 @@ const lingerTime = 2000;
 /** Pipelined bytes held before the socket is paused. */
 const maxHeld = 16 * 1024;
 
+/** Of all listeners, so far. */
+let connections = 0;
+
 type State = 'head' | 'exchange' | 'draining' | 'tunnel' | 'linger' | 'closed';
 
 export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged {
@@ -56,6 +59,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged 
   readonly peer: string;
   readonly trusted: boolean;
   readonly secure: boolean;
+  readonly number = ++connections;
   private readonly settings: ListenerSettings;
   private readonly socket: Socket;
   private readonly deadline = new Deadline(this);

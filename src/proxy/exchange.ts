@@ -14,8 +14,8 @@ import { type Affinity, Session } from '../affinity/affinity.ts';
 import { balancerFaults, type Fault, requestFaults, serverFaults } from '../errors.ts';
 import { type Verdict, verdict } from '../failover/verdict.ts';
 import type { Server } from '../fleet/server.ts';
-import { clientAddress, isForwardedSecure } from '../http/forwarded.ts';
-import { isIdempotent, isSafe, Method, type RequestHead, type ResponseHead } from '../http/head.ts';
+import { clientAddress, isForwardedSecure, seemsProxied } from '../http/forwarded.ts';
+import { isIdempotent, Method, type RequestHead, type ResponseHead } from '../http/head.ts';
 import { cutFromResponse, cutTrailerNames } from '../http/hop-headers.ts';
 import { Name } from '../http/names.ts';
 import type { SessionWord } from '../http/session-headers.ts';
@@ -30,6 +30,7 @@ import type { Recipient } from './recipient.ts';
 import { Record } from './record.ts';
 import { RequestBody } from './request-body.ts';
 import { editRequest, writeRequest } from './request-head.ts';
+import { mayShare } from './sharing.ts';
 import { type Asker, StoreDialog } from './store-dialog.ts';
 import { openTunnel } from './tunnel.ts';
 import type { Upstream } from './upstream.ts';
@@ -52,6 +53,8 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
   method: number = Method.get;
   /** The client asked for an upgrade that we pass on. */
   mayUpgrade = false;
+  /** See `Recipient`. */
+  user = 0;
   clientAddress = '';
   clientSecure = false;
   readonly session = new Session();
@@ -89,7 +92,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
   private reading = false;
   /** The request may leave when this loop turn is over: not one that is sent once more, or asks for an upgrade. */
   private gathers = false;
-  /** A safe one without a body may share a connection with others. */
+  /** It may share a connection with others (sharing.ts). */
   private shares = false;
   /** Bytes that the slow client had not taken when we last looked. */
   private clientPending = 0;
@@ -125,7 +128,8 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
     work.counters.add(counter.requests);
     this.record.begin(this.clientAddress, client, head, work);
     this.gathers = !mayUpgrade;
-    this.shares = this.gathers && isSafe(head.method) && head.length === 0;
+    this.shares = this.gathers && mayShare(head);
+    this.user = client.trusted || seemsProxied(head) ? 0 : client.number;
     this.route(head);
   }
 
@@ -250,7 +254,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
     this.server = server;
     this.record.server = server.name;
     if (this.attempts++ > 0) this.record.retried(this.work);
-    const upstream = this.shares ? this.pool!.takeGathering(server) : this.pool!.takeIdle(server);
+    const upstream = this.shares ? this.pool!.takeGathering(server, this.user) : this.pool!.takeIdle(server, this.user);
     if (upstream === undefined) this.connect(server);
     else {
       this.work.counters.add(counter.upstream_reused);
@@ -496,6 +500,14 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
     this.sent = false;
     this.tried = [...(this.tried ?? []), server];
     this.start();
+  }
+
+  /** It went out behind another request, whose answer gives no hold for its own: once more, alone. Nothing has failed. */
+  repeat(): void {
+    this.gathers = this.shares = false;
+    this.upstream = null;
+    this.sent = false;
+    this.connect(this.server!);
   }
 
   private decide(fault: Fault, reused: boolean, answered: boolean): Verdict {

@@ -3,10 +3,12 @@ import type { Affinity, Session } from '../affinity/affinity.ts';
 import { balancerFaults, type Fault } from '../errors.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
+import { counter } from '../metrics/counters.ts';
 import type { Connecting, Socket } from '../net/socket.ts';
 import type { SessionTable } from '../table/table.ts';
 import { Copies, type CopyParts, type CopySettings } from './copies.ts';
 import type { Exchange } from './exchange.ts';
+import { IdleConnections, restTime } from './idle.ts';
 import { Owners } from './owners.ts';
 import { Sharing } from './sharing.ts';
 import { Upstream } from './upstream.ts';
@@ -63,6 +65,8 @@ export interface PoolParts {
     connectFailed(server: Server): void;
     answered(server: Server, status: number): void;
   } | null;
+  /** Told of each server once: it has broken the framing of HTTP, and how. */
+  readonly misframed: (server: Server, how: string) => void;
   /** There is room at a server, and exchanges of other workers wait for it. */
   readonly tellRoom: () => void;
   /** What all workers are told of servers. One that is behind may take a server for lost that another has seen come back. */
@@ -98,8 +102,8 @@ export class Pool {
   /** Of affinities that have their own. */
   private readonly failures = new Map<Affinity, OwnerFailure>();
   private readonly work: Work;
-  /** Idle connections by server number; the last one used is the first to be used again. */
-  private readonly idle: Upstream[][];
+  /** By server number. */
+  private readonly idle: IdleConnections[];
   /** By server number. */
   private readonly sharing: Sharing[];
   /** Exchanges that wait for room, in order; `server` null: any. */
@@ -110,7 +114,7 @@ export class Pool {
     this.settings = settings;
     this.parts = parts;
     this.binder = parts.affinities.find((affinity) => affinity.binds !== false) ?? null;
-    this.idle = parts.fleet.servers.map(() => []);
+    this.idle = parts.fleet.servers.map(() => new IdleConnections(settings.maxIdle));
     this.sharing = parts.fleet.servers.map(() => new Sharing());
     this.copies = parts.copies === null ? null : new Copies(parts.copies, parts.copies);
     this.owners = new Owners(parts.table, parts.fleet, work.counters, this.copies?.kept);
@@ -210,8 +214,9 @@ export class Pool {
     return entry!.exchange;
   }
 
-  takeIdle(server: Server): Upstream | undefined {
-    const upstream = this.idle[server.number]!.pop();
+  /** `user`: number of the client, 0 when it may be several. */
+  takeIdle(server: Server, user: number): Upstream | undefined {
+    const upstream = this.idle[server.number]!.take(user);
     if (upstream !== undefined) this.work.wheel.set(upstream.deadline, 0);
     return upstream;
   }
@@ -221,28 +226,32 @@ export class Pool {
   }
 
   /** For a request that may share a connection with others of this loop turn, where the pool pipelines. */
-  takeGathering(server: Server): Upstream | undefined {
+  takeGathering(server: Server, user: number): Upstream | undefined {
     const sharing = this.sharingOf(server);
-    if (this.settings.pipelining === 1 || !sharing.allows()) return this.takeIdle(server);
+    if (this.settings.pipelining === 1 || server.misframed || !sharing.allows()) return this.takeIdle(server, user);
     const open = sharing.gathering;
     if (open?.gathering && open.depth < this.settings.pipelining) return open;
-    sharing.gathering = this.takeIdle(server);
-    return sharing.gathering;
+    const upstream = this.takeIdle(server, user);
+    // What still rests is for one client alone.
+    sharing.gathering = upstream?.rests ? undefined : upstream;
+    return upstream;
   }
 
-  /** Keeps a connection for the next exchange; false when there are enough. */
+  /** Keeps a connection for the next exchange, when it has rested if it has to; false when there are enough. */
   keep(upstream: Upstream): boolean {
-    const idle = this.idle[upstream.server.number]!;
-    if (idle.length >= this.settings.maxIdle || this.work.stopping) return false;
-    idle.push(upstream);
-    this.work.wheel.set(upstream.deadline, this.settings.timeouts.keepAlive);
+    if (this.work.stopping || !this.idle[upstream.server.number]!.keep(upstream)) return false;
+    this.work.wheel.set(upstream.deadline, upstream.rests ? restTime : this.settings.timeouts.keepAlive);
     return true;
   }
 
   forget(upstream: Upstream): void {
-    const idle = this.idle[upstream.server.number]!;
-    const i = idle.indexOf(upstream);
-    if (i >= 0) idle.splice(i, 1);
+    this.idle[upstream.server.number]!.forget(upstream);
+  }
+
+  /** A server has sent what HTTP does not allow, and from where the next answer could not be told. */
+  misframed({ server }: Upstream, how: string): void {
+    this.work.counters.add(counter.upstream_misframed);
+    if (server.setMisframed(true)) this.parts.misframed(server, how);
   }
 
   connect(server: Server, onOpen: (upstream: Upstream) => void, onFail: (error: Error) => void): Connecting {
@@ -270,7 +279,7 @@ export class Pool {
   }
 
   closeIdle(): void {
-    for (const idle of this.idle) for (const upstream of idle.splice(0)) upstream.close();
+    for (const idle of this.idle) for (const upstream of idle.empty()) upstream.close();
   }
 }
 

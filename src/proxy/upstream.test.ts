@@ -15,12 +15,13 @@ import { Upstream } from './upstream.ts';
 import { Work } from './work.ts';
 
 const address = { kind: 'tcp', host: '127.0.0.1', port: 1 } as const;
-const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
+const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
 /** Writes down what it is told. */
 class Teller implements Recipient {
   readonly method = Method.get;
   readonly mayUpgrade = false;
+  readonly user = 0;
   readonly told: string[] = [];
   private readonly upstream: Upstream;
 
@@ -50,6 +51,10 @@ class Teller implements Recipient {
     this.upstream.release(reusable);
   }
 
+  repeat(): void {
+    this.told.push(`to repeat, ${this.upstream.unwritten ? 'nothing of it written' : 'written'}`);
+  }
+
   failed({ code }: Fault): void {
     this.told.push(`${code}, ${this.upstream.unwritten ? 'nothing of it written' : 'written'}`);
     this.upstream.breakOff(this);
@@ -73,7 +78,7 @@ function stage({ shares = true } = {}) {
   });
   const server = new Server({ name: 'a', address, weight: 1, maxRequests: 0 }, 0, 1);
   const sharing = new Sharing();
-  const pool = { forget() {}, keep: () => true, sharingOf: () => sharing } as unknown as Pool;
+  const pool = { forget() {}, misframed() {}, keep: () => true, sharingOf: () => sharing } as unknown as Pool;
   let upstream!: Upstream;
   net.connect(address, {
     onOpen(socket) {
@@ -114,8 +119,7 @@ test.each([
 ])('%s', (_name, happen) => {
   const { peer, endTurn, told } = stage();
   happen(peer);
-  const lost = ['closed-early, nothing of it written'];
-  expect(told()).toEqual([lost, lost]);
+  expect(told()).toEqual([['closed-early, nothing of it written'], ['to repeat, nothing of it written']]);
   endTurn();
   expect([peer.received, peer.state]).toEqual(['', 'reset']);
 });

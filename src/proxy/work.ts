@@ -7,6 +7,7 @@ import type { Counters } from '../metrics/counters.ts';
 import type { Net } from '../net/socket.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Wheel } from '../time/wheel.ts';
+import { AnswerWriter } from './answer-writer.ts';
 import { Bag } from './bag.ts';
 import { Exchange } from './exchange.ts';
 import type { Pool } from './pool.ts';
@@ -54,7 +55,7 @@ export class Work {
   readonly requestEdit = new Splice();
   readonly responseEdit = new Splice();
   readonly toServer = new HeadWriter(writerBytes);
-  readonly toClient = new HeadWriter(writerBytes);
+  readonly toClient = new AnswerWriter(writerBytes);
   /** Whose head and edits `request` and `requestEdit` hold now. */
   current: Exchange | null = null;
   readonly tunnels = new Bag<Tunnel>();

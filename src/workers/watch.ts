@@ -67,7 +67,10 @@ export class Watch {
     const watched = this.pools.get(pool);
     const server = watched?.fleet.servers[number];
     if (server === undefined) return;
-    if (sighting.what === 'connect-failed') watched?.passive?.connectFailed(server);
+    if (sighting.what === 'misframed') {
+      const then = 'Requests to it are not pipelined any more, and its connections are reused with caution';
+      this.deps.log.warn(`server ${pool}/${server.name} breaks HTTP: ${sighting.how}. ${then}`);
+    } else if (sighting.what === 'connect-failed') watched?.passive?.connectFailed(server);
     else watched?.passive?.answered(server, sighting.status);
   }
 
