@@ -7,7 +7,7 @@ import { createPolicy } from './balance/index.ts';
 import { Rendezvous } from './balance/rendezvous.ts';
 import type { PoolAffinity, PoolOptions, SessionsOptions } from './config/options.ts';
 import { Fleet } from './fleet/fleet.ts';
-import { serverIds } from './fleet/id.ts';
+import { idSecret, serverIds } from './fleet/id.ts';
 import { Server } from './fleet/server.ts';
 import type { Sighting } from './health/passive.ts';
 import { counter } from './metrics/counters.ts';
@@ -98,7 +98,7 @@ export function createFleet(
   }: Pick<PoolSurroundings, 'numbers' | 'keys'> & { readonly shared: Pick<Shared, 'load'> },
 ): Fleet {
   const names = options.servers.map((server) => server.name);
-  const [ids = [], ...older] = keys.map((key) => serverIds(names, key));
+  const [ids = [], ...older] = keys.map((key) => serverIds(names, idSecret(options.name, key)));
   const servers = options.servers.map(
     (server, i) => new Server(server, i, ids[i]!, load, numbers.slots.get(serverName(options.name, server.name))),
   );

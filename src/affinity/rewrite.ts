@@ -42,7 +42,7 @@ export interface RewriteDependencies {
 /** What a verified value says. */
 interface Known {
   readonly owner: number;
-  /** Keyed hash of the app's value: the session id. */
+  /** Keyed hash of pool and app's value: the session id. */
   readonly sid: readonly [number, number, number, number];
 }
 
@@ -144,7 +144,10 @@ export class RewriteAffinity implements Affinity {
     const value = text.slice(tagChars + 1);
     if (!this.secrets.some((secret) => timingSafeEqual(this.mac(secret, owner, value), tag.subarray(idBytes))))
       return undefined;
-    const digest = createHmac('sha256', this.secrets[0]!).update('session ').update(value, 'latin1').digest();
+    const digest = createHmac('sha256', this.secrets[0]!)
+      .update(`session ${this.pool} `)
+      .update(value, 'latin1')
+      .digest();
     const known: Known = {
       owner,
       sid: [digest.readUInt32BE(0), digest.readUInt32BE(4), digest.readUInt32BE(8), digest.readUInt32BE(12)],

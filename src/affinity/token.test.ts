@@ -59,7 +59,7 @@ describe('a token', () => {
       fc.property(session, fc.uint8Array({ minLength: 32, maxLength: 80 }), (made, bytes) => {
         const secret = Buffer.from(bytes);
         const token = Buffer.from(new TokenRing([secret], 'shop', noLimit).sign(made), 'base64url');
-        const sum = createHmac('sha256', derive(secret, 'limpet token')).update(token.subarray(0, 38)).digest();
+        const sum = createHmac('sha256', derive(secret, 'limpet token shop')).update(token.subarray(0, 38)).digest();
         expect(token.subarray(38)).toEqual(sum.subarray(0, 16));
       }),
     );
@@ -130,6 +130,24 @@ describe('a token', () => {
     expect(verifyText(new TokenRing([keyA], 'shop', noLimit), text)).toBe('valid');
     expect(verifyText(new TokenRing([keyA], 'shop2', noLimit), text)).toBe('invalid');
     expect(verifyText(new TokenRing([keyB], 'shop', noLimit), text)).toBe('invalid');
+  });
+});
+
+describe('pools', () => {
+  const bytesOf = (text: string) => Buffer.from(text, 'base64url');
+
+  test('a token does not count in a pool whose name happens to share its two bytes, nor when these are changed', () => {
+    const [shop] = [new TokenRing([keyA], 'shop', noLimit)];
+    const text = shop.sign(sessionOf());
+    const twoBytes = (pool: string) => bytesOf(new TokenRing([keyA], pool, noLimit).sign(sessionOf())).readUInt16BE(2);
+    const wanted = twoBytes('shop');
+    let twin = 0;
+    while (twoBytes(`pool-${twin}`) !== wanted) twin++;
+    expect(verifyText(new TokenRing([keyA], `pool-${twin}`, noLimit), text)).toBe('invalid');
+    const other = bytesOf(text);
+    bytesOf(new TokenRing([keyA], 'bank', noLimit).sign(sessionOf())).copy(other, 2, 2, 4);
+    expect(verifyText(new TokenRing([keyA], 'bank', noLimit), other.toString('base64url'))).toBe('invalid');
+    expect(verifyText(shop, text)).toBe('valid');
   });
 });
 

@@ -6,7 +6,8 @@
  *            format   key id  pool   server id   session id   epoch   born    seen    MAC
  *
  * 54 bytes, 72 characters of base64url. Times are Unix seconds. The MAC is HMAC-SHA-256 over bytes 0..37, cut
- * to 128 bits. Pool and server id are keyed hashes of the names, the same on every node that has the keys.
+ * to 128 bits, under a key that is derived for the pool by its whole name: the two bytes of the pool only save work. The
+ * server id is a keyed hash of its name, the same on every node that has the keys.
  */
 import { createHmac, hash } from 'node:crypto';
 import type { Session, Verdict } from './affinity.ts';
@@ -90,9 +91,9 @@ class Key {
   private readonly inner = Buffer.alloc(blockBytes + signedBytes, 0x36);
   private readonly outer = Buffer.alloc(blockBytes + hashBytes, 0x5c);
 
-  constructor(secret: Buffer) {
+  constructor(secret: Buffer, pool: string) {
     this.id = derive(secret, 'limpet key id')[0]!;
-    for (const [i, byte] of derive(secret, 'limpet token').entries()) {
+    for (const [i, byte] of derive(secret, `limpet token ${pool}`).entries()) {
       this.inner[i]! ^= byte;
       this.outer[i]! ^= byte;
     }
@@ -119,8 +120,8 @@ export class TokenRing {
 
   /** `keys` are secrets of at least 32 bytes, at least one. */
   constructor(keys: readonly Buffer[], pool: string, times: TokenTimes) {
-    this.keys = keys.map((secret) => new Key(secret));
-    // The first key may change by rotation and pools may not: the pool's hash only keeps them apart, unkeyed.
+    this.keys = keys.map((secret) => new Key(secret, pool));
+    // Unkeyed, and two pools may share it: what keeps them apart is the key of the MAC.
     this.pool = createHmac('sha256', 'limpet pool').update(pool).digest().readUInt16BE(0);
     this.times = times;
   }

@@ -232,14 +232,26 @@ describe('token force', () => {
     const { code, seen } = program('token force 127.0.0.1:3001 --for 10m', { files: { 'limpet.yaml': config } });
     expect(await code).toBe(0);
     const [, expires = ''] = /^127\.0\.0\.1:3001:(\d+):[\w-]{22}\n$/.exec(seen.out) ?? [];
-    expect(seen.out).toBe(`${forceToken('127.0.0.1:3001', Number(expires), Buffer.alloc(32, 'k'))}\n`);
+    expect(seen.out).toBe(`${forceToken('a', '127.0.0.1:3001', Number(expires), Buffer.alloc(32, 'k'))}\n`);
     expect(Number(expires)).toBeGreaterThan(Date.now() / 1000);
+  });
+
+  test('of a name that several pools have, the pool has to be named, and it counts there alone', async () => {
+    const pools = 'pools: { b: { servers: ["3001"] },';
+    const two = `${config.replace('pools: {', pools)}routes: [{ pool: a }]\n`;
+    const either = program('token force 127.0.0.1:3001', { files: { 'limpet.yaml': two } });
+    expect(await either.code).toBe(3);
+    expect(either.seen.err).toContain('several pools have a server "127.0.0.1:3001": name one of b/127.0.0.1:3001, a/');
+    const { code, seen } = program('token force b/127.0.0.1:3001', { files: { 'limpet.yaml': two } });
+    expect(await code).toBe(0);
+    const [, expires = ''] = /^127\.0\.0\.1:3001:(\d+):/.exec(seen.out) ?? [];
+    expect(seen.out).toBe(`${forceToken('b', '127.0.0.1:3001', Number(expires), Buffer.alloc(32, 'k'))}\n`);
   });
 
   test('refuses a server that is not there, a time that is none, and no config', async () => {
     const unknown = program('token force s9', { files: { 'limpet.yaml': config } });
     expect(await unknown.code).toBe(3);
-    expect(unknown.seen.err).toBe('limpet: there is no server "s9", expected one of 127.0.0.1:3001\n');
+    expect(unknown.seen.err).toBe('limpet: there is no server "s9", expected one of a/127.0.0.1:3001\n');
     const time = program('token force s9 --for ever');
     expect([await time.code, time.seen.err]).toEqual([2, expect.stringContaining('Expected a time such as 30m')]);
     const none = program('token force s9');

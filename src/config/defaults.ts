@@ -89,11 +89,12 @@ export const defaults = deepFreeze({
     whenStoreFails: 'fail',
     timeout: 2 * second,
     lag: 1024,
-    listen: '127.0.0.1:0',
+    /** With a secret that a person has named; else `store.sock` in the state folder. */
+    listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
     stateBytes: 1024 * KiB,
     tombstone: 24 * hour,
   },
-  admin: { listen: 'state' },
+  admin: { listen: 'state', hosts: [] },
 });
 
 /** Where `limpet 3001 3002` listens. */

@@ -38,22 +38,24 @@ export interface SessionsOptions {
   readonly timeout: number;
   /** Copies of one worker that may be under way in `async`. */
   readonly lag: number;
-  /** Shared with the servers; '' none. */
+  /** Shared with the servers; '' none was named: cli/share-secret.ts finds one. */
   readonly secret: string;
-  /** Of the store interface. */
-  readonly listen: Address;
+  /** Of the store interface; 'state': a unix-domain socket in `stateDir`. */
+  readonly listen: Address | 'state';
   readonly stateBytes: number;
   /** An ended session stays dead for this long. */
   readonly tombstone: number;
-  /** Encrypts copies at rest; null: they are kept as they are. */
+  /** Encrypts copies at rest; null: lmdb finds a key by itself, the others keep them as they are. */
   readonly encrypt: Buffer | null;
 }
 
 export interface AdminOptions {
   /** 'state': a unix-domain socket in `stateDir`. null: nowhere. */
   readonly listen: Address | 'state' | null;
-  /** '' none. */
+  /** '' none: then it listens on a unix-domain socket. */
   readonly token: string;
+  /** Names of this machine, lower case, beside localhost and the address itself, that a request on TCP may be for. */
+  readonly hosts: readonly string[];
 }
 
 /** The table of sessions that all workers share. */

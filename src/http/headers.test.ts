@@ -106,6 +106,15 @@ describe('hop-by-hop headers', () => {
     'Limpet_Session: id=1',
     'Content_Length: 3',
     'Transfer_Encoding: chunked',
+    'X.Forwarded.For: 1.2.3.4',
+    'x-forwarded.proto: https',
+    'X.Real-IP: 1.2.3.4',
+    'x~forwarded~server: evil',
+    'LIMPET.Session: id=1',
+    'limpet.: x',
+    'Content.Length: 3',
+    'Transfer.Encoding: chunked',
+    "Transfer'Encoding: chunked",
   ])('%s does not reach the server', (line) => {
     expect(cutRequest('A: 1', line, 'B: 2')).toBe('Host: a\r\nA: 1\r\nB: 2\r\n');
   });
@@ -115,6 +124,7 @@ describe('hop-by-hop headers', () => {
     'Trailer: x',
     'Cookie: a=b',
     'X_Other: 1',
+    'X.Other: 1',
     'Expect: 100-continue',
     'Proxy-Authorization: x',
     'Limpets: x',

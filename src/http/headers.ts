@@ -10,7 +10,7 @@
  * folding, no control bytes.
  */
 import { type Fault, requestFaults as faults } from '../errors.ts';
-import { COLON, COMMA, CR, equalsIgnoreCase, foldName, LF, SP, TAB } from './bytes.ts';
+import { COLON, COMMA, CR, equalsIgnoreCase, foldName, HYPHEN, LF, SP, TAB } from './bytes.ts';
 import { hashStep, Name, nameCount, nameOf } from './names.ts';
 import { fieldEnd } from './scan.ts';
 
@@ -31,7 +31,7 @@ export class Headers {
   private readonly max: number;
   private readonly at: Int32Array;
   private readonly ids: Uint8Array;
-  /** 1: named by Connection, or spelled with `_` to pass for a header that we look at. Not forwarded. */
+  /** 1: named by Connection, or spelled with `_`, `.` and the like to pass for a header that we look at. Not forwarded. */
   private readonly dropped: Uint8Array;
   private readonly firstOf = new Uint16Array(nameCount);
 
@@ -67,11 +67,11 @@ export class Headers {
 
       const nameStart = p;
       let hash = 0;
-      let underscore = 0;
+      let disguised = 0;
       for (;;) {
         const folded = foldName[byte]!;
         if (folded === 0) break;
-        if (byte === 95) underscore = 1;
+        if (folded === HYPHEN && byte !== HYPHEN) disguised = 1;
         hash = hashStep(hash, folded);
         if (++p >= end) return 0;
         byte = bytes[p]!;
@@ -103,7 +103,7 @@ export class Headers {
       this.ids[n] = id;
       this.dropped[n] = 0;
       if (id !== Name.other) {
-        if (underscore === 1) {
+        if (disguised === 1) {
           this.dropped[n] = 1;
           this.hasDropped = true;
           this.ids[n] = Name.other;

@@ -95,7 +95,7 @@ for (let id = 1; id < Name.xForwardedOther; id++) {
   table[slotOf(hash)] = id;
 }
 
-/** The number of the name in `bytes[start..end)`, whose folded hash is `hash`; `_` counts as `-`. */
+/** The number of the name in `bytes[start..end)`, whose folded hash is `hash`; `_`, `.` and the like count as `-`. */
 export function nameOf(bytes: Uint8Array, start: number, end: number, hash: number): number {
   const id = table[slotOf(hash)]!;
   if (id !== 0 && end - start === spelled[id]!.length && startsWith(bytes, start, spelled[id]!)) return id;

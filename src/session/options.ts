@@ -1,5 +1,6 @@
 /** The options of the session library, filled and checked at the door: past it nothing is optional. */
 import { randomBytes } from 'node:crypto';
+import { sessionSecretFile } from '../secrets/session-secret.ts';
 import { withoutSecrets } from '../store/check.ts';
 import type { Store } from '../store/store.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
@@ -52,7 +53,9 @@ export interface SessionOptions {
   readonly idle?: Duration;
   /** Longest life whatever happens; 0: no limit. Default 0. (sticky: it is the balancer's.) */
   readonly absolute?: Duration;
-  /** sticky: shared with the balancer. stateless: encrypts the cookie, required; several: the first writes, all read. */
+  /**
+   * sticky: shared with the balancer; left out, the one that a balancer of the same user on this machine has made. stateless: encrypts the cookie, required; several: the first writes, all read.
+   */
   readonly secret?: string | readonly string[];
   /** Of local, shared and stateless. The cookie of sticky is the balancer's. */
   readonly cookie?: CookieOptions;
@@ -101,6 +104,8 @@ export interface FilledOptions extends Required<Omit<SessionOptions, 'idle' | 'a
   readonly idle: number;
   readonly absolute: number;
   readonly secrets: readonly string[];
+  /** Where sticky looks for one when there are none. */
+  readonly secretFile: string;
   readonly store: string | Store | (() => Promise<Store>) | null;
   readonly cookie: FilledCookie;
   readonly limits: Limits;
@@ -136,6 +141,7 @@ export function fillOptions(options: SessionOptions): FilledOptions {
     idle: milliseconds('idle', options.idle ?? '30m', 1000),
     absolute: milliseconds('absolute', options.absolute ?? 0, 0),
     secrets,
+    secretFile: sessionSecretFile(process.env),
     store,
     cookie: {
       name: token('cookie.name', cookie.name ?? (strategy === 'stateless' ? 'session' : 'sid')),

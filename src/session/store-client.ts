@@ -12,6 +12,7 @@ import {
   type Word,
   writePut,
 } from './protocol.ts';
+import type { Secrets } from './secrets.ts';
 
 /** Where a session's copy is. */
 export type Place = Pick<Word, 'id' | 'pool' | 'store'>;
@@ -34,14 +35,21 @@ interface Answer {
 
 export class StoreClient {
   private readonly agent = new Agent({ keepAlive: true, maxSockets: 64 });
-  private readonly authorization: string | null;
+  private readonly secrets: Pick<Secrets, 'first'>;
   private readonly timeout: number;
   private readonly largest: number;
 
   /** `timeout`: milliseconds for one answer. `largest`: bytes of a state. */
-  constructor({ secrets, timeout, largest }: { secrets: readonly string[]; timeout: number; largest: number }) {
-    const [secret] = secrets;
-    this.authorization = secret === undefined ? null : `Bearer ${bearerOf(secret)}`;
+  constructor({
+    secrets,
+    timeout,
+    largest,
+  }: {
+    secrets: Pick<Secrets, 'first'>;
+    timeout: number;
+    largest: number;
+  }) {
+    this.secrets = secrets;
     this.timeout = timeout;
     this.largest = largest;
   }
@@ -52,7 +60,7 @@ export class StoreClient {
     if (status === 410) return { state: 'ended' };
     const epoch = readNumber(word.get('epoch'));
     const version = readNumber(word.get('version'));
-    if (status !== 200 || epoch < 1 || version < 0) throw failed(`reading a session answered ${status}`);
+    if (status !== 200 || epoch < 1 || version < 0) throw failed(`reading a session answered ${meaning(status)}`);
     return { state: 'live', text: body.toString(), epoch, version, ttl: readNumber(word.get('ttl')) * 1000 };
   }
 
@@ -81,7 +89,7 @@ export class StoreClient {
     if (status === 410) throw new SessionError('session-ended', `${what} was refused: it has ended`);
     if (status === 413)
       throw new SessionError('state-too-large', `${what} was refused: its state is too large for the store`);
-    throw failed(`${what} answered ${status}`);
+    throw failed(`${what} answered ${meaning(status)}`);
   }
 
   private async ask(
@@ -102,10 +110,11 @@ export class StoreClient {
   }
 
   private once(method: string, place: Place, headers: Record<string, string>, body: Buffer | null): Promise<Answer> {
-    const { base, ...address } = addressOf(place.store, this.authorization !== null);
+    const { base, ...address } = addressOf(place.store);
+    const { first } = this.secrets;
     const path = `${base}/${place.pool}/${place.id}`;
     const all: Record<string, string> = { ...headers };
-    if (this.authorization !== null) all.authorization = this.authorization;
+    if (first !== undefined) all.authorization = `Bearer ${bearerOf(first)}`;
     if (body !== null) all['content-length'] = String(body.length);
     return new Promise((done, fail) => {
       const options = { ...address, path, method, headers: all, agent: this.agent, timeout: this.timeout };
@@ -136,19 +145,20 @@ async function readAnswer(response: IncomingMessage, largest: number): Promise<A
   return { status: response.statusCode ?? 0, word: fields, body: Buffer.concat(pieces) };
 }
 
-/** `http://127.0.0.1:port/v1` or `unix:/path:/v1`. Another machine is asked only when the header was signed. */
-function addressOf(
-  store: string,
-  signed: boolean,
-): { base: string; host?: string; port?: number; socketPath?: string } {
+/** `http://127.0.0.1:port/v1` or `unix:/path:/v1`: of a header that was signed. */
+function addressOf(store: string): { base: string; host?: string; port?: number; socketPath?: string } {
   const unix = /^unix:(\/[^:]+):(\/.*)$/.exec(store);
   if (unix !== null) return { socketPath: unix[1] ?? '', base: unix[2] ?? '' };
   const http = /^http:\/\/([\w.-]+|\[[\da-fA-F:.]+\]):(\d{1,5})(\/.*)$/.exec(store);
   const host = (http?.[1] ?? '').replace(/^\[|\]$/g, '');
-  if (http === null || !(signed || /^(127\.\d+\.\d+\.\d+|localhost|::1)$/.test(host))) {
-    throw new SessionError('session-store', `store: found ${store}, expected http:// on loopback, or unix:/path:/v1`);
+  if (http === null) {
+    throw new SessionError('session-store', `store: found ${store}, expected http://host:port/v1 or unix:/path:/v1`);
   }
   return { host, port: Number(http[2]), base: http[3] ?? '' };
+}
+
+function meaning(status: number): string {
+  return status === 401 ? '401: it has another secret' : String(status);
 }
 
 function failed(message: string, cause?: unknown): SessionError {

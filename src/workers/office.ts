@@ -48,7 +48,7 @@ export class Office {
     });
     try {
       if (address === null) throw new Error(`the path of ${stateDir} is too long for a socket`);
-      this.listener = await listenHttp(address, (request, response) => handler.handle(request, response));
+      this.listener = await listenHttp(address, (request, response) => handler.handle(request, response), admin.hosts);
       if (admin.listen !== 'state') log.info(`admin on ${this.listener.url}`);
     } catch (error) {
       if (admin.listen !== 'state') throw error;

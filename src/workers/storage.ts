@@ -2,14 +2,16 @@
  * The store as the supervisor has it: opened once, reached by the workers over a port each, by servers over the store
  * interface, and swept of what has expired.
  */
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
-import { type HttpListener, listenHttp } from '../admin/listen.ts';
+import { type Handler, type HttpListener, listenHttp } from '../admin/listen.ts';
 import { type InterfacePool, StoreInterface } from '../admin/store-interface.ts';
+import { longestPath } from '../config/address.ts';
 import type { LimpetOptions, PoolOptions, SessionsOptions } from '../config/options.ts';
-import { UsageError } from '../errors.ts';
+import { codeOf, UsageError } from '../errors.ts';
 import type { Load } from '../fleet/load.ts';
 import type { Counters } from '../metrics/counters.ts';
+import type { Address } from '../net/socket.ts';
 import { type CopySource, copiesOf, createFleet } from '../pools.ts';
 import { Copies } from '../proxy/copies.ts';
 import { kindName, type Numbers } from '../shared/roster.ts';
@@ -27,6 +29,9 @@ export interface StorageDependencies {
   readonly load: Load;
   readonly counters: Counters;
   readonly sabotage: Sabotage | null;
+  readonly stateDir: string;
+  /** Left out: an lmdb store without `encrypt` keeps a key of its own in its folder. */
+  readonly storeKey?: (() => Buffer) | undefined;
   readonly log: { info(message: string): void; warn(message: string): void };
 }
 
@@ -97,7 +102,7 @@ export class Storage {
   }
 
   private async listen(): Promise<void> {
-    const { clock, log } = this.deps;
+    const { clock, log, stateDir } = this.deps;
     const { secret, stateBytes, listen } = this.options;
     const handler = new StoreInterface({
       store: this.store,
@@ -106,9 +111,9 @@ export class Storage {
       stateBytes,
       now: () => clock.now(),
     });
-    // Servers have another current folder.
-    const address = listen.kind === 'unix' ? { ...listen, path: resolve(listen.path) } : listen;
-    this.listener = await listenHttp(address, (request, response) => handler.handle(request, response));
+    const handle: Handler = (request, response) => handler.handle(request, response);
+    this.listener =
+      listen === 'state' ? await listenInState(stateDir, handle, log) : await listenHttp(absolute(listen), handle);
     log.info(`store interface on ${this.listener.url}`);
   }
 
@@ -143,9 +148,40 @@ export class Storage {
   }
 }
 
-async function openFor(options: SessionsOptions, { clock, timers }: StorageDependencies): Promise<Store> {
-  const { store, tombstone: tombstoneTime, stateBytes, encrypt: secret, timeout, replication } = options;
+/**
+ * A unix-domain socket in the state folder, which only this user can reach; where there can be none (its path is too long, another
+ * balancer has the folder too) on loopback: the secret keeps others out.
+ */
+async function listenInState(
+  stateDir: string,
+  handle: Handler,
+  log: StorageDependencies['log'],
+): Promise<HttpListener> {
+  const address = absolute({ kind: 'unix', path: join(stateDir, 'store.sock') });
+  try {
+    if (Buffer.byteLength(address.path) > longestPath)
+      throw new Error(`the path of ${stateDir} is too long for a socket`);
+    return await listenHttp(address, handle);
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    log.warn(`no socket for the store interface in ${stateDir} (${whyNot(error)}): it listens on loopback`);
+    return listenHttp({ kind: 'tcp', host: '127.0.0.1', port: 0 }, handle);
+  }
+}
+
+/** Servers have another current folder. */
+function absolute<A extends Address>(address: A): A {
+  return address.kind === 'unix' ? { ...address, path: resolve(address.path) } : address;
+}
+
+function whyNot(error: unknown): string {
+  return error instanceof Error && !('code' in error) ? error.message : codeOf(error);
+}
+
+async function openFor(options: SessionsOptions, { clock, timers, storeKey }: StorageDependencies): Promise<Store> {
+  const { store, tombstone: tombstoneTime, stateBytes, encrypt, timeout, replication } = options;
   const sync = replication === 'sync';
+  const secret = encrypt ?? (/^lmdb:/i.test(store) ? (storeKey?.() ?? null) : null);
   try {
     return await openStore(store, { tombstoneTime, stateBytes, secret, timeout, sync, clock, timers });
   } catch (error) {

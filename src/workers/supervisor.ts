@@ -46,6 +46,8 @@ export interface SupervisorDependencies {
   readonly tableSecret: Buffer;
   /** File of the session table. */
   readonly tableFile: string;
+  /** Encrypts an lmdb store when the config names no key. Left out: the store keeps a key of its own in its folder. */
+  readonly storeKey?: () => Buffer;
   /** For tests of tests: breaks one promise of the store. Left out: none. */
   readonly sabotage?: Sabotage | null;
   /** Runs a worker; default: worker.ts beside this file. */
@@ -265,10 +267,12 @@ export class Supervisor {
   private async openStorage(): Promise<void> {
     const { sessions } = this.options;
     if (sessions === null) return;
-    const { log, sabotage = null } = this.deps;
+    const { log, sabotage = null, storeKey } = this.deps;
     const { clock, timers, table, counters } = this;
+    const { stateDir } = this.options;
     const { load } = attach(this.buffers, this.options.workers);
-    this.storage = await Storage.open(sessions, { clock, timers, table, load, counters, sabotage, log });
+    const deps = { clock, timers, table, load, counters, sabotage, log, stateDir, storeKey };
+    this.storage = await Storage.open(sessions, deps);
     this.storage.follow(this.options, this.numbers);
     if (sabotage !== null) log.warn(`LIMPET_SABOTAGE: ${sabotage} is broken on purpose`);
   }

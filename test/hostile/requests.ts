@@ -434,6 +434,16 @@ const trust: RequestCase[] = [
     ...got,
     lacks: ['Limpet_Session', 'limpet_Session-put'],
   }),
+  served(
+    'names that PHP cannot tell from ours',
+    'PHP folding of dots',
+    get('Limpet.Session: evil', 'X.Forwarded.For: evil', 'x-forwarded.host: evil', 'X.Real_IP: evil'),
+    {
+      ...got,
+      lacks: ['Limpet.Session', 'X.Forwarded.For', 'x-forwarded.host', 'X.Real_IP'],
+      has: { 'X-Forwarded-For': '127.0.0.1', 'X-Forwarded-Host': 'a' },
+    },
+  ),
   served('forged token', 'I8', get('Cookie: a=b; limpet=evil; c=d'), { ...got, has: { Cookie: 'a=b; c=d' } }),
   served('several forged tokens', 'I8', get('Cookie: limpet=evil; limpet=evil', 'Cookie: x=y; limpet="evil"'), {
     ...got,

@@ -5,10 +5,11 @@
 import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { EncryptedStore, sealBytes } from '../../src/store/encrypted.ts';
-import { LmdbStore } from '../../src/store/lmdb.ts';
+import { openStore as openAt } from '../../src/store/index.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { RemoteStore, serveStore } from '../../src/store/remote.ts';
 import type { Store } from '../../src/store/store.ts';
+import { systemTimers } from '../../src/time/clock.ts';
 import { HandTime } from './hand-time.ts';
 import { openRedisStage } from './redis-stage.ts';
 import { caseOptions, cases, type Stage } from './store-contract.ts';
@@ -36,7 +37,10 @@ async function openStore(now: () => number): Promise<Store> {
     serveStore(store, port1);
     return new RemoteStore(port2, store.incarnation);
   }
-  if (kind === 'lmdb') return LmdbStore.open({ ...caseOptions, path: join(place, `${++opened}`), sync: false }, now);
+  if (kind === 'lmdb') {
+    const more = { secret: null, timeout: 1000, sync: false, clock: { now, monotonic: now }, timers: systemTimers };
+    return openAt(`lmdb:${join(place, `${++opened}`)}`, { ...caseOptions, ...more });
+  }
   throw new Error(`found the store "${kind}", expected memory, encrypted, remote, lmdb or redis`);
 }
 

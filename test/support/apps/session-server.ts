@@ -9,12 +9,17 @@
  *      /headers     tells the request's headers                        ?pad=n    makes the state so much larger
  */
 import { createHmac, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, request as makeRequest, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 
 const [name = 'app', port = '0'] = process.argv.slice(2);
 const by = randomBytes(8).toString('hex');
-const secret = process.env.LIMPET_SECRET ?? '';
+/** As the balancer of this user has made it, when none is given. It may be started later than we are. */
+const secret = () =>
+  process.env.LIMPET_SECRET ?? readFileSync(join(homedir(), '.local/state/limpet/session.secret'), 'utf8').trim();
 
 interface Live {
   epoch: number;
@@ -42,8 +47,8 @@ function ask(
   headers: Record<string, string> = {},
   body?: string,
 ): Promise<{ status: number; body: string; session: Record<string, string> }> {
-  const bearer = createHmac('sha256', secret).update('limpet store interface').digest('hex');
-  const authorization = secret === '' ? {} : { authorization: `Bearer ${bearer}` };
+  const bearer = createHmac('sha256', secret()).update('limpet store interface').digest('hex');
+  const authorization = { authorization: `Bearer ${bearer}` };
   const base = told.store ?? '';
   const path = `${base.replace(/^unix:[^:]*:|^http:\/\/[^/]*/, '')}/${told.pool}/${told.id}`;
   const where = base.startsWith('unix:')
