@@ -1,7 +1,7 @@
 /** What the supervisor and its workers tell each other. Plain data. */
 import type { MessagePort } from 'node:worker_threads';
 import type { LimpetOptions } from '../config/options.ts';
-import type { Standing } from '../fleet/fleet.ts';
+import type { NamedStanding } from '../fleet/fleet.ts';
 import type { Sighting } from '../health/passive.ts';
 import type { Sockets } from '../limpet.ts';
 import type { SharedBuffers } from '../shared/memory.ts';
@@ -16,13 +16,13 @@ export interface Plan {
   readonly sockets: Sockets;
   /** From which the names of sessions are hashed: the same as long as the table lives. */
   readonly secret: Uint8Array;
-  /** By pool, for each server in order, what is known of its health. */
+  /** By pool, what is known of the health of each server. */
   readonly standings: Standings;
   /** Up to here it holds all that workers have been told. */
   readonly edition: Edition;
 }
 
-export type Standings = ReadonlyMap<string, readonly Standing[]>;
+export type Standings = ReadonlyMap<string, readonly NamedStanding[]>;
 
 /** Handed over when the thread starts. */
 export interface Birth {
@@ -44,11 +44,10 @@ export interface CopiesBirth {
 }
 
 export type ToWorker =
-  /** Of the servers of the config that `edition` names. */
   | {
       readonly kind: 'standings';
       readonly pool: string;
-      readonly standings: readonly Standing[];
+      readonly standings: readonly NamedStanding[];
       readonly edition: Edition;
     }
   /** Someone waits, and there is room. */
@@ -71,6 +70,7 @@ export type FromWorker =
     }
   | { readonly kind: 'marked' }
   | { readonly kind: 'stopped'; readonly finished: boolean }
-  | { readonly kind: 'sighting'; readonly pool: string; readonly server: number; readonly sighting: Sighting }
+  /** `server`: its `identity`. */
+  | { readonly kind: 'sighting'; readonly pool: string; readonly server: string; readonly sighting: Sighting }
   | { readonly kind: 'room'; readonly pool: string }
   | { readonly kind: 'access'; readonly lines: string };

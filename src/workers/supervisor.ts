@@ -98,13 +98,13 @@ export class Supervisor {
     this.buffers = createShared(table.capacity, workers + 1, tombstoneTime);
     this.table = SessionTable.attach(this.buffers.table, 0);
     this.counters = countersOf(this.buffers, workers);
-    this.servers = new ServerNumbers(this.table);
+    const { load, news } = attach(this.buffers, workers);
+    this.servers = new ServerNumbers(this.table, (slot) => load.running(slot) !== 0 || load.waiting(slot) !== 0);
     this.lifetimes = new Lifetimes(this.table);
     this.numbers = numberAll(options, this.servers, this.lifetimes, this.seconds());
     this.threads = new Array<Thread | null>(workers).fill(null);
     this.pauses = new Array<number>(workers).fill(0);
     const { net, log, random = Math.random } = deps;
-    const { load, news } = attach(this.buffers, workers);
     this.news = news;
     // Balancers that start together do not all begin with the first server.
     for (const slot of this.numbers.slots.values()) load.passTurn(slot, 0, Math.floor(random() * 0x10000));
