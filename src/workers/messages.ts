@@ -52,24 +52,40 @@ export type ToWorker =
     }
   /** Someone waits, and there is room. */
   | { readonly kind: 'room'; readonly pool: string }
-  | { readonly kind: 'reload'; readonly plan: Plan }
+  /** The three questions; `id` stands in the answer. */
+  | { readonly kind: 'reload'; readonly id: number; readonly plan: Plan }
   /** Answered by `marked`: all that was said before has been done. */
-  | { readonly kind: 'mark' }
-  | { readonly kind: 'stop' };
+  | { readonly kind: 'mark'; readonly id: number }
+  | { readonly kind: 'stop'; readonly id: number };
 
-export type FromWorker =
+/** Said once, without being asked. */
+export type Started =
   | { readonly kind: 'listening'; readonly addresses: readonly string[]; readonly ports: readonly number[] }
   /** It could not start. `error` has the system's code. */
-  | { readonly kind: 'failed'; readonly error: unknown }
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+export type Answer =
   /** `error` null: it did. Else nothing of the plan was taken over. */
   | {
       readonly kind: 'reloaded';
+      readonly id: number;
       readonly error: unknown;
       readonly addresses: readonly string[];
       readonly ports: readonly number[];
     }
-  | { readonly kind: 'marked' }
-  | { readonly kind: 'stopped'; readonly finished: boolean }
+  | { readonly kind: 'marked'; readonly id: number }
+  | { readonly kind: 'stopped'; readonly id: number; readonly finished: boolean };
+
+/** The question that has an answer of that kind, without its number. */
+export type Question<Kind extends Answer['kind']> = {
+  readonly reloaded: { readonly kind: 'reload'; readonly plan: Plan };
+  readonly marked: { readonly kind: 'mark' };
+  readonly stopped: { readonly kind: 'stop' };
+}[Kind];
+
+export type FromWorker =
+  | Started
+  | Answer
   /** `server`: its `identity`. */
   | { readonly kind: 'sighting'; readonly pool: string; readonly server: string; readonly sighting: Sighting }
   | { readonly kind: 'room'; readonly pool: string }

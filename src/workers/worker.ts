@@ -45,19 +45,19 @@ port.on('message', (message: ToWorker) => {
       limpet.reload(revive(message.plan), message.plan.numbers, message.plan.sockets).then(
         () => {
           takeOver(message.plan);
-          say({ kind: 'reloaded', error: null, ...listening() });
+          say({ kind: 'reloaded', id: message.id, error: null, ...listening() });
         },
         (error: unknown) => {
           shared.news.hear(message.plan.edition);
-          say({ kind: 'reloaded', error: plainError(error), ...listening() });
+          say({ kind: 'reloaded', id: message.id, error: plainError(error), ...listening() });
         },
       );
       return;
     case 'mark':
-      say({ kind: 'marked' });
+      say({ kind: 'marked', id: message.id });
       return;
     case 'stop':
-      limpet.stop().then((finished) => say({ kind: 'stopped', finished }));
+      limpet.stop().then((finished) => say({ kind: 'stopped', id: message.id, finished }));
   }
 });
 
