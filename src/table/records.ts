@@ -92,7 +92,10 @@ export class Records {
     out.expires = out.copied ? 0 : expires;
     out.version = out.copied ? expires : 0;
     out.inflight = pages.load(at, record.inflight);
-    return this.judge(state, out.born, out.seen, out.expires, out.inflight, now);
+    const look = this.judge(state, out.born, out.seen, out.expires, out.inflight, now);
+    // A tombstone whose time is over: the same is said as when it has been swept.
+    if (look === 'none') out.clear();
+    return look;
   }
 
   look(at: number, now: number): Look {
