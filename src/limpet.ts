@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { LimpetOptions, ListenerOptions, PoolOptions } from './config/options.ts';
-import type { Standing } from './fleet/fleet.ts';
+import type { NamedStanding } from './fleet/fleet.ts';
 import { Front } from './front.ts';
 import type { HeadLimits, RequestHead } from './http/head.ts';
 import { AccessLog } from './metrics/access-log.ts';
@@ -115,8 +115,8 @@ export class Limpet {
     for (const [name, pool] of old) if (pools.get(name) !== pool) pool.replace();
   }
 
-  /** What the watch knows of the servers of a pool of this config has changed. */
-  follow(pool: string, standings: readonly Standing[]): void {
+  /** What the watch knows of the servers of a pool has changed. Those that this config has not are passed over. */
+  follow(pool: string, standings: readonly NamedStanding[]): void {
     this.pools.get(pool)?.parts.fleet.follow(standings, this.clock.now());
   }
 

@@ -20,8 +20,11 @@ import type { Store } from './store/store.ts';
 import { Fingerprints } from './table/fingerprint.ts';
 import type { Clock } from './time/clock.ts';
 
-/** Told what traffic saw of a server, named by pool and position in it. */
-export type SightServer = (pool: string, server: number, sighting: Sighting) => void;
+/**
+ * Told what traffic saw of a server, named by pool and `Server.identity`: positions change from config to config, and an
+ * exchange of the config before may go on.
+ */
+export type SightServer = (pool: string, server: string, sighting: Sighting) => void;
 
 /** Where the copies of sessions are, for pools that have them. */
 export interface CopySource {
@@ -78,7 +81,7 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
     place: (key, tried) => placer.choose(key, tried),
     borrow: (key, tried) => borrower.choose(key, tried),
     health: healthOf(options, around),
-    misframed: ({ number }, how) => around.see(name, number, { what: 'misframed', how }),
+    misframed: ({ identity }, how) => around.see(name, identity, { what: 'misframed', how }),
     tellRoom: () => around.tellRoom(name),
     news: shared.news,
     random,
@@ -166,10 +169,10 @@ function healthOf({ name, health }: PoolOptions, { see }: PoolSurroundings): Poo
   const { passive } = health;
   if (passive === null) return null;
   return {
-    connectFailed: ({ number }) => see(name, number, { what: 'connect-failed' }),
-    answered: ({ number, failures }, status) => {
+    connectFailed: ({ identity }) => see(name, identity, { what: 'connect-failed' }),
+    answered: ({ identity, failures }, status) => {
       if (failures === 0 && (status < 500 || passive.serverErrors === 0)) return;
-      see(name, number, { what: 'answered', status });
+      see(name, identity, { what: 'answered', status });
     },
   };
 }

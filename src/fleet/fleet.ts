@@ -3,7 +3,6 @@
  * what they saw; `Fleet` alone turns that into states and publishes a new snapshot. Readers hold a snapshot
  * for the length of one decision, so they never see a half-made change.
  */
-import { formatAddress } from '../net/socket.ts';
 import { Load } from './load.ts';
 import type { Server, ServerState } from './server.ts';
 
@@ -27,13 +26,19 @@ export interface FleetOptions {
   readonly slowStart: number;
 }
 
-/** What each of the three watchers says of one server. Plain data: one thread hands it to another. */
+/** What each of the three watchers says of one server. Plain data. */
 export interface Standing {
   active: boolean;
   passive: boolean;
   drained: boolean;
   /** When the server last came back (ms), null when it never left or has its full weight. */
   since: number | null;
+}
+
+/** The same with the server that it is said of, for fleets on other threads, which may have another config. */
+export interface NamedStanding extends Standing {
+  /** `Server.identity`. */
+  readonly server: string;
 }
 
 /** Share of its weight that a server gets the moment it returns; it grows linearly to 1. */
@@ -46,6 +51,7 @@ export class Fleet {
   private readonly bySlot = new Map<number, Server>();
   /** Down when a panic ended, and neither seen well since nor tried in vain: see `isUsable`. */
   private readonly doubtful = new Set<Server>();
+  private readonly byIdentity = new Map<string, Server>();
   private readonly options: FleetOptions;
   readonly load: Load;
   /** The pool's own slot of the load: what runs at all its servers, and what waits for them. */
@@ -64,6 +70,7 @@ export class Fleet {
     for (const server of servers) {
       this.byId.set(server.id, server);
       this.bySlot.set(server.slot, server);
+      this.byIdentity.set(server.identity, server);
     }
     this.snapshot = this.take(0, 0);
   }
@@ -75,9 +82,7 @@ export class Fleet {
 
   /** Those of these servers, of another config, that this one has too: by name and address. */
   same(servers: readonly Server[]): Server[] {
-    return this.servers.filter(({ name, address }) =>
-      servers.some((one) => one.name === name && formatAddress(one.address) === formatAddress(address)),
-    );
+    return servers.flatMap(({ identity }) => this.named(identity) ?? []);
   }
 
   /** The server that the session table names; undefined when it is of this pool no more. */
@@ -99,23 +104,33 @@ export class Fleet {
     this.doubtful.delete(server);
   }
 
+  /** The server that another thread names; undefined when this config has it no more, or not yet. */
+  named(identity: string): Server | undefined {
+    return this.byIdentity.get(identity);
+  }
+
   /** Exchanges in flight to all servers. */
   get inflight(): number {
     return this.load.running(this.slot);
   }
 
-  /** What all watchers have said, in the order of `servers`: for a fleet of the same servers on another thread. */
+  /** What all watchers have said, in the order of `servers`. */
   get words(): readonly Standing[] {
     return this.standings;
   }
 
-  /** Takes over what was said to another fleet of the same servers, as one change: one snapshot. */
-  follow(words: readonly Standing[], now: number): void {
+  /** The same for a fleet on another thread: a copy, since standings go on changing here while they are on their way. */
+  get namedWords(): NamedStanding[] {
+    return this.servers.map(({ identity }, number) => ({ ...this.standings[number]!, server: identity }));
+  }
+
+  /** Takes over what was said to another fleet of the servers that both have, as one change: one snapshot. */
+  follow(words: readonly NamedStanding[], now: number): void {
     const changed: { server: Server; from: ServerState }[] = [];
-    for (const [number, word] of words.entries()) {
-      const server = this.servers[number];
-      if (server === undefined) throw new Error(`${words.length} standings for ${this.servers.length} servers`);
-      Object.assign(this.standings[number]!, word);
+    for (const { server: identity, ...word } of words) {
+      const server = this.byIdentity.get(identity);
+      if (server === undefined) continue;
+      Object.assign(this.standings[server.number]!, word);
       const to = stateOf(word);
       if (to !== server.state) changed.push({ server, from: server.state });
       server.state = to;

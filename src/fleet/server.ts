@@ -1,5 +1,5 @@
 /** One backend address with a stable name, and what this worker knows of it now. */
-import type { Address } from '../net/socket.ts';
+import { type Address, formatAddress } from '../net/socket.ts';
 import { Load } from './load.ts';
 
 /**
@@ -22,10 +22,16 @@ export class Server {
   readonly address: Address;
   readonly weight: number;
   readonly maxRequests: number;
-  /** Position in its pool's list: stable for the life of the process. */
+  /** Position in its pool's list: in this config, and in no other. */
   readonly number: number;
   /** 48-bit keyed hash of the name: the same on every node and after every restart, and it tells no address. */
   readonly id: number;
+
+  /**
+   * Name and address: the same in every config and on every thread that knows this server. One that has another address under
+   * the same name is another server.
+   */
+  readonly identity: string;
 
   /** Its number in the session table, and its slot of the load that all workers share. */
   readonly slot: number;
@@ -39,6 +45,7 @@ export class Server {
     this.weight = options.weight;
     this.maxRequests = options.maxRequests;
     this.number = number;
+    this.identity = `${options.name} ${formatAddress(options.address)}`;
     this.id = id;
     this.load = load;
     this.slot = slot;

@@ -54,8 +54,10 @@ export class PassiveHealth {
   private readonly deps: PassiveDependencies;
   private readonly breakers: readonly Breaker[];
 
+  /** All breakers are closed: failures that another config has counted do not count here. */
   constructor(deps: PassiveDependencies) {
     this.deps = deps;
+    for (const server of deps.fleet.servers) server.failures = 0;
     this.breakers = deps.fleet.servers.map((server) => ({
       server,
       state: 'closed',

@@ -225,7 +225,7 @@ export class Copies {
     counters.add(counter.sessions_asked);
     this.try(store.read(asked.key)).then((found) => {
       // When it ended is not said: long ago, as a client has it that keeps a dead cookie, and may begin anew.
-      if (found?.state === 'ended') table.bury(asked, now() - lateTime);
+      if (found?.state === 'ended') table.bury(asked, now(), now() - lateTime);
       else if (found?.state === 'live' && found.copy.epoch >= epoch) {
         const { copy } = found;
         // The owner of an epoch that the client has not heard of is the store's; of its own epoch it is the token's.

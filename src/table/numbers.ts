@@ -16,7 +16,11 @@ export class ServerNumbers {
   /** When the number was given back, oldest first. */
   private readonly givenBack = new Map<number, number>();
 
-  constructor(table: SessionTable) {
+  private readonly isBusy: (number: number) => boolean;
+
+  /** `isBusy`: something still runs under the number, such as a tunnel of a former config; left out: nothing does. */
+  constructor(table: SessionTable, isBusy: (number: number) => boolean = () => false) {
+    this.isBusy = isBusy;
     this.table = table;
   }
 
@@ -61,7 +65,7 @@ export class ServerNumbers {
     if (this.numbers.size < this.table.servers) return this.numbers.size + 1;
     for (const [number, since] of this.givenBack) {
       if (now - since < grace) return undefined;
-      if (this.table.count(number) !== 0) continue;
+      if (this.table.count(number) !== 0 || this.isBusy(number)) continue;
       this.givenBack.delete(number);
       this.numbers.delete(this.names[number]!);
       return number;

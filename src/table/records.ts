@@ -110,7 +110,10 @@ export class Records {
     out.former = activity >>> formerShift;
     out.moving = (activity & moving) !== 0;
     out.steps = (activity >>> stepsShift) & stepsMask;
-    return this.judge(state, out.born, out.seen, out.expires, out.inflight, now);
+    const look = this.judge(state, out.born, out.seen, out.expires, out.inflight, now);
+    // A tombstone whose time is over: the same is said as when it has been swept.
+    if (look === 'none') out.clear();
+    return look;
   }
 
   look(at: number, now: number): Look {

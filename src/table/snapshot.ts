@@ -103,20 +103,22 @@ export async function saveTable(file: string, { table, servers, lifetimes, copie
  * a file that cannot be read, is not whole, or was made with another secret; then nothing of it is in the table.
  */
 export async function loadTable(file: string, into: Saved, now: number): Promise<number | null> {
-  let handle: FileHandle;
   try {
-    handle = await open(file, 'r');
+    const handle = await open(file, 'r');
+    try {
+      const { start, end, names } = await verify(handle, file, into.secret);
+      return await restore(handle, start, end, names, into, now);
+    } finally {
+      await handle.close();
+    }
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     if (codeOf(error) === 'ENOENT') return null;
-    throw new UsageError(`the session table ${file} cannot be read: ${codeOf(error)}`, { cause: error });
-  }
-  try {
-    const { start, end, names } = await verify(handle, file, into.secret);
-    return await restore(handle, start, end, names, into, now);
-  } finally {
-    await handle.close();
+    throw new UsageError(`the session table ${file} cannot be read: ${codeOf(error)}. ${unused}`, { cause: error });
   }
 }
+
+const unused = 'It is not used, and learned sessions start anew. Move it away';
 
 function headOf(names: Names, secret: Buffer): Buffer {
   const text = Buffer.from(JSON.stringify(names));
@@ -126,8 +128,7 @@ function headOf(names: Names, secret: Buffer): Buffer {
 
 /** Reads all of it before any of it is believed. Answers where the sessions begin and end, and the names. */
 async function verify(handle: FileHandle, file: string, secret: Buffer): Promise<Place> {
-  const refuse = (why: string) =>
-    new UsageError(`the session table ${file} ${why}: it is not used, and learned sessions start anew. Move it away`);
+  const refuse = (why: string) => new UsageError(`the session table ${file} ${why}. ${unused}`);
   const { size } = await handle.stat();
   const head = await readAt(handle, 0, headBytes);
   if (!head.subarray(0, magic.length).equals(magic)) throw refuse('is no session table');

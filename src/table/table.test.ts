@@ -110,11 +110,15 @@ describe('any sequence of calls', () => {
         const model = new Map<number, Model>();
         let now = 1_000_000;
         for (const one of steps) {
-          if (one.kind === 'wait') now += one.seconds;
-          else if (one.kind === 'sweep') {
+          if (one.kind === 'wait') {
+            now += one.seconds;
+            // Swept or not: of a tombstone whose time is over nothing is left.
+            for (const [n, entry] of model) if (lookOf(entry, now) === 'none') model.delete(n);
+          }
+          if (one.kind === 'sweep') {
             sweep(table, 1000, now);
             for (const [n, entry] of model) if (!['live', 'ended'].includes(lookOf(entry, now))) model.delete(n);
-          } else perform(table, model, one, now);
+          } else if (one.kind !== 'wait') perform(table, model, one, now);
           for (let n = 0; n < sessions; n++) {
             const expected = model.get(n);
             expect(table.find(keyOf(n), now, out)).toBe(lookOf(expected, now));
@@ -251,8 +255,8 @@ describe('any sequence of calls', () => {
     } else if (one.kind === 'bury') {
       table.bury(key, now);
       if (look === 'live') bury(known!, now);
-      // A record that nobody needs any more is in the way until it is swept.
-      else if (known === undefined) {
+      // A record that nobody needs any more is not in the way.
+      else if (look !== 'ended') {
         model.set(one.session, { ...plain, server: 0, epoch: 0, born: 0, seen: now, ended: true });
       }
     } else if (one.kind === 'end') {
@@ -455,7 +459,7 @@ describe('a full page', () => {
 });
 
 describe('tombstones', () => {
-  test('stop late binds until their time is over, and then the epoch goes on', () => {
+  test('stop late binds until their time is over, and then nothing is left of them, swept or not', () => {
     const table = small();
     table.bind(keyOf(1), 1, 1000, out);
     expect(table.end(keyOf(1), 1000)).toBe(true);
@@ -465,7 +469,41 @@ describe('tombstones', () => {
     expect(table.claim(keyOf(1), 1, 2, 1000 + tombstoneTime - 1, out)).toBe('ended');
     expect(table.acquire(keyOf(1), 1000 + tombstoneTime - 1)).toBe(false);
     expect(table.bind(keyOf(1), 2, 1000 + tombstoneTime, out)).toBe('bound');
-    expect(out.epoch).toBe(2);
+    expect(out.epoch).toBe(1);
+  });
+
+  test.each([true, false])("whose time is over are in nobody's way (swept: %s)", (swept) => {
+    const at = 1000 + tombstoneTime;
+    const left = (): SessionTable => {
+      const table = small();
+      table.bind(keyOf(1), 1, 1000, out);
+      table.end(keyOf(1), 1000);
+      if (swept) sweep(table, 1000, at);
+      return table;
+    };
+    const live = Object.assign(new Entry(), { server: 3, epoch: 7, born: at - 5, seen: at });
+    const answers = [
+      left().find(keyOf(1), at, out),
+      { ...out },
+      left().enter(keyOf(1), at, out),
+      left().claim(keyOf(1), 1, 2, at, out),
+      { ...out },
+      left().bind(keyOf(1), 2, at, out, 0, 5),
+      { ...out },
+      left().end(keyOf(1), at),
+    ];
+    const buried = left();
+    buried.bury(keyOf(1), at);
+    answers.push(buried.find(keyOf(1), at + tombstoneTime - 1, out), buried.find(keyOf(1), at + tombstoneTime, out));
+    const restored = left();
+    answers.push(restored.restore(keyOf(1), live, at), restored.find(keyOf(1), at, out), { ...out });
+    const nothing = { ...new Entry() };
+    expect(answers).toEqual([
+      ...['none', nothing, 'none', 'none', nothing],
+      ...['bound', { ...nothing, server: 2, epoch: 5, born: at, seen: at }, false],
+      ...['ended', 'none'],
+      ...[true, 'live', { ...live }],
+    ]);
   });
 
   test('are bounded: the oldest of a page goes first', () => {

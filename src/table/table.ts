@@ -478,8 +478,8 @@ export class SessionTable {
     return live;
   }
 
-  /** Ends the session: dead stays dead for the tombstone's time. False: it was not live. */
-  end(key: Fingerprint, now: number): boolean {
+  /** Ends the session: dead stays dead for the tombstone's time, from `ended` on. False: it was not live. */
+  end(key: Fingerprint, now: number, ended = now): boolean {
     const { pages, records, words } = this;
     const page = pages.pageOf(key);
     pages.lock(page);
@@ -489,7 +489,7 @@ export class SessionTable {
       const state = pages.get(at, record.state);
       pages.set(at, record.state, (state & ~(serverMask | claiming | unsure)) | tombstone);
       if ((state & copied) !== 0) records.uncopy(at);
-      pages.set(at, record.seen, now);
+      pages.set(at, record.seen, ended);
       pages.set(at, record.activity, 0);
       Atomics.sub(words, records.counter(state & serverMask), 1);
       boundTombstones(records, page);
@@ -499,11 +499,11 @@ export class SessionTable {
     return live;
   }
 
-  /** `end`, also of a session that is not here: the store says that it is over. */
-  bury(key: Fingerprint, now: number): void {
-    if (this.end(key, now)) return;
+  /** `end`, also of a session that is not here: the store says that it is over, since `ended`. */
+  bury(key: Fingerprint, now: number, ended = now): void {
+    if (this.end(key, now, ended)) return;
     const stone = new Entry();
-    stone.seen = now;
+    stone.seen = ended;
     this.restore(key, stone, now);
   }
 
@@ -551,8 +551,13 @@ export class SessionTable {
     pages.lock(page);
     let at = pages.probe(page, key);
     if (at > 0) {
-      pages.unlock(page);
-      return false;
+      if (!records.isExpired(at, now)) {
+        pages.unlock(page);
+        return false;
+      }
+      // Not swept yet, and as good as swept.
+      records.forget(page, at, header.expired);
+      at = pages.probe(page, key);
     }
     if (at === 0) {
       makeRoom(records, page, now);

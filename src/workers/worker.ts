@@ -1,6 +1,6 @@
 /** The life of one worker thread: it runs a balancer on its own event loop, and does what the supervisor says. */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Standing } from '../fleet/fleet.ts';
+import type { NamedStanding } from '../fleet/fleet.ts';
 import { Limpet } from '../limpet.ts';
 import type { Net } from '../net/socket.ts';
 import type { CopySource } from '../pools.ts';
@@ -28,15 +28,15 @@ const limpet = new Limpet(revive(plan), {
 });
 /** Number of the config that it goes by. */
 let config = 0;
-/** By pool, of the config that it was last told of: that one may not have been taken over yet. */
-let standings: Map<string, readonly Standing[]> = new Map(plan.standings);
+/** By pool, what was told last: the config that it belongs to may not have been taken over yet. */
+let standings: Map<string, readonly NamedStanding[]> = new Map(plan.standings);
 takeOver(plan);
 
 port.on('message', (message: ToWorker) => {
   switch (message.kind) {
     case 'standings':
       standings.set(message.pool, message.standings);
-      if (message.edition.configs === config) limpet.follow(message.pool, message.standings);
+      limpet.follow(message.pool, message.standings);
       shared.news.hear({ ...message.edition, configs: config });
       return;
     case 'room':
@@ -47,19 +47,19 @@ port.on('message', (message: ToWorker) => {
       limpet.reload(revive(message.plan), message.plan.numbers, message.plan.sockets).then(
         () => {
           takeOver(message.plan);
-          say({ kind: 'reloaded', error: null, ...listening() });
+          say({ kind: 'reloaded', id: message.id, error: null, ...listening() });
         },
         (error: unknown) => {
           shared.news.hear(message.plan.edition);
-          say({ kind: 'reloaded', error: plainError(error), ...listening() });
+          say({ kind: 'reloaded', id: message.id, error: plainError(error), ...listening() });
         },
       );
       return;
     case 'mark':
-      say({ kind: 'marked' });
+      say({ kind: 'marked', id: message.id });
       return;
     case 'stop':
-      limpet.stop().then((finished) => say({ kind: 'stopped', finished }));
+      limpet.stop().then((finished) => say({ kind: 'stopped', id: message.id, finished }));
   }
 });
 

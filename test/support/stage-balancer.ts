@@ -53,7 +53,7 @@ export function stageBalancer(pool: Readonly<Record<string, unknown>>, servers =
     identify: false,
     copies: null,
     see: (_pool, server, sighting) => {
-      if (sighting.what === 'misframed') misframed.push(`${names[server]}: ${sighting.how}`);
+      if (sighting.what === 'misframed') misframed.push(`${server.split(' ', 1)[0]}: ${sighting.how}`);
     },
     tellRoom() {},
     random: () => 0,
