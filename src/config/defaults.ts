@@ -77,6 +77,7 @@ export const defaults = deepFreeze({
   passive: { connectErrors: 3, serverErrors: 0, ejection: second, maxEjection: 60 * second },
   match: { host: '', path: '/', methods: [], extensions: [] },
   workers: 'auto',
+  limits: { keptBytes: 64 * 1024 * KiB },
   table: { capacity: 1_000_000, save: minute },
   log: { access: 'off', level: 'info' },
   shutdown: { timeout: 30 * second },

@@ -57,6 +57,12 @@ const table = [
   ['aborted_by_client', 'counter', 'Exchanges that ended because the client went away.'],
   ['tunnels_open', 'gauge', 'Upgraded connections (WebSocket) open now.'],
   ['tunnels', 'counter', 'Upgraded connections made.'],
+  [
+    'kept_bytes',
+    'gauge',
+    'Bytes kept in memory for slow clients and servers, and for repeats: limits.keptBytes bounds them.',
+  ],
+  ['kept_bytes_exceeded', 'counter', 'Times that limits.keptBytes was reached, and connections were ended for it.'],
   ['bytes_in', 'counter', 'Bytes received from clients.'],
   ['bytes_out', 'counter', 'Bytes sent to clients.'],
   ['copies_stored', 'counter', 'States of sessions that the store has taken.'],

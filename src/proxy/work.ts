@@ -9,6 +9,7 @@ import type { Clock } from '../time/clock.ts';
 import type { Wheel } from '../time/wheel.ts';
 import { Bag } from './bag.ts';
 import { Exchange } from './exchange.ts';
+import type { KeptBytes } from './kept-bytes.ts';
 import type { Pool } from './pool.ts';
 import type { Tunnel } from './tunnel.ts';
 import type { Upstream } from './upstream.ts';
@@ -18,6 +19,8 @@ export interface WorkOptions {
   readonly clock: Clock;
   readonly wheel: Wheel;
   readonly counters: Counters;
+  /** The worker's. */
+  readonly kept: KeptBytes;
   /** null: no access log. */
   readonly accessLog: AccessLog | null;
   readonly limits: HeadLimits;
@@ -45,6 +48,7 @@ export class Work {
   readonly clock: Clock;
   readonly wheel: Wheel;
   readonly counters: Counters;
+  readonly kept: KeptBytes;
   readonly accessLog: AccessLog | null;
   /** Another config brings another one. */
   route: (head: RequestHead) => Route | null;
@@ -75,6 +79,7 @@ export class Work {
     this.clock = options.clock;
     this.wheel = options.wheel;
     this.counters = options.counters;
+    this.kept = options.kept;
     this.accessLog = options.accessLog;
     this.route = options.route;
     this.headBytes = options.limits.headBytes;

@@ -70,6 +70,7 @@ export class FakePeer implements Socket, Connecting {
 
   pause(): void {}
   resume(): void {}
+  charge(): void {}
 
   private leave(state: 'closed' | 'reset'): void {
     if (this.state !== 'open') throw new Error(`${state} while ${this.state}`);
