@@ -8,7 +8,7 @@ import { EncryptedStore, sealBytes } from '../../src/store/encrypted.ts';
 import { LmdbStore } from '../../src/store/lmdb.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { RemoteStore, serveStore } from '../../src/store/remote.ts';
-import type { Store } from '../../src/store/store.ts';
+import { type Store, silentEviction } from '../../src/store/store.ts';
 import { HandTime } from './hand-time.ts';
 import { openRedisStage } from './redis-stage.ts';
 import { caseOptions, cases, type Stage } from './store-contract.ts';
@@ -25,7 +25,10 @@ async function openStage(): Promise<Stage> {
 
 async function openStore(now: () => number): Promise<Store> {
   const memory = (more: number) =>
-    new MemoryStore({ ...caseOptions, stateBytes: caseOptions.stateBytes + more, maxBytes: 2 ** 30 }, now);
+    new MemoryStore(
+      { ...caseOptions, stateBytes: caseOptions.stateBytes + more, maxBytes: 2 ** 30, eviction: silentEviction },
+      now,
+    );
   if (kind === 'memory') return memory(0);
   if (kind === 'encrypted') {
     return new EncryptedStore(memory(sealBytes), Buffer.alloc(32, 's'), caseOptions.stateBytes);
