@@ -76,7 +76,11 @@ const table = [
     'counter',
     'Answers that waited for the store although replication is async: too many copies were under way.',
   ],
-  ['copies_evicted', 'counter', 'Copies of sessions that never came back, forgotten because the memory store was full.'],
+  [
+    'copies_evicted',
+    'counter',
+    'Copies of sessions that never came back, forgotten because the memory store was full.',
+  ],
   ['copies_lag', 'gauge', 'Copies under way for answers that have left already.'],
   ['copies_refused', 'counter', 'Responses refused because what they said of a session cannot be understood.'],
   ['claims', 'counter', 'Ownerships that the store has confirmed.'],

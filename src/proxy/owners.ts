@@ -67,7 +67,8 @@ export class Owners {
   private findCopied(session: Session, now: number): Server | undefined | null {
     const { entry, table } = this;
     const key = this.keyOf(session);
-    const look = session.entered ? table.find(key, now, entry) : table.enter(key, now, entry);
+    const ours = session.kind === 'token';
+    const look = session.entered ? table.find(key, now, entry) : table.enter(key, now, entry, ours);
     session.entered = look === 'live';
     session.unknown = false;
     if (look === 'ended') {
@@ -149,7 +150,16 @@ export class Owners {
       // Nothing is kept of a session that has ended: this exchange goes there, the next one anywhere.
       if (result === 'ended') return server;
       // One that has to be announced is nobody's until it is.
-      if (announce) table.bind(key, this.fleet.slot, now, entry, session.affinity?.lifetime, session.epoch);
+      if (announce)
+        table.bind(
+          key,
+          this.fleet.slot,
+          now,
+          entry,
+          session.affinity?.lifetime,
+          session.epoch,
+          session.kind === 'token',
+        );
       else if (this.record(session, server, session.epoch + 1, now)) break;
     }
     session.claiming = entry.claiming;
@@ -195,7 +205,7 @@ export class Owners {
     }
     key.hi = lesson.sid0;
     key.lo = lesson.sid1;
-    const result = table.bind(key, server.slot, now, entry, affinity.lifetime);
+    const result = table.bind(key, server.slot, now, entry, affinity.lifetime, 1, true);
     if (result === 'ended') return;
     if (result === 'bound') this.counters.add(counter.sessions_learned);
     if (lesson.expires !== entry.expires) table.setExpires(key, lesson.expires, now);
@@ -204,7 +214,8 @@ export class Owners {
   /** True: the table has an owner of the session, in `entry`. False: it was ended a moment ago. */
   private record(session: Session, server: Server, epoch: number, now: number): boolean {
     const lifetime = session.affinity?.lifetime ?? 0;
-    return this.table.bind(this.keyOf(session), server.slot, now, this.entry, lifetime, epoch) !== 'ended';
+    const given = session.kind === 'token';
+    return this.table.bind(this.keyOf(session), server.slot, now, this.entry, lifetime, epoch, given) !== 'ended';
   }
 
   /** The session goes by what the table says. */

@@ -8,6 +8,7 @@
 import {
   claiming,
   copied,
+  given,
   header,
   lifetimeMask,
   lifetimeShift,
@@ -42,6 +43,8 @@ export class Entry {
   lifetime = 0;
   /** It came back after it was bound. */
   proved = false;
+  /** The app or we gave the client its name. */
+  given = false;
   /** The store has a copy, of this version; `expires` is 0 then. */
   copied = false;
   version = 0;
@@ -53,7 +56,7 @@ export class Entry {
   clear(): void {
     this.server = this.epoch = this.born = this.seen = this.expires = this.inflight = this.lifetime = 0;
     this.version = 0;
-    this.proved = this.copied = this.claiming = this.unsure = false;
+    this.proved = this.given = this.copied = this.claiming = this.unsure = false;
   }
 }
 
@@ -82,6 +85,7 @@ export class Records {
     out.server = state & serverMask;
     out.lifetime = (state >>> lifetimeShift) & lifetimeMask;
     out.proved = (state & proved) !== 0;
+    out.given = (state & given) !== 0;
     out.epoch = pages.load(at, record.epoch);
     out.born = pages.load(at, record.born);
     out.seen = pages.load(at, record.seen);

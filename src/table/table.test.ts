@@ -27,13 +27,23 @@ interface Model {
   expires: number;
   inflight: number;
   proved: boolean;
+  given: boolean;
   ended: boolean;
   copied: boolean;
   version: number;
   claiming: boolean;
 }
 
-const plain = { expires: 0, inflight: 0, proved: false, copied: false, version: 0, claiming: false, unsure: false };
+const plain = {
+  given: false,
+  expires: 0,
+  inflight: 0,
+  proved: false,
+  copied: false,
+  version: 0,
+  claiming: false,
+  unsure: false,
+};
 
 function lookOf(model: Model | undefined, now: number): string {
   if (model === undefined) return 'none';
@@ -151,7 +161,7 @@ describe('any sequence of calls', () => {
       if (look === 'live') bury(known!, now);
       // A record that nobody needs any more is in the way until it is swept.
       else if (known === undefined) {
-        model.set(one.session, { ...plain, server: 0, epoch: 0, born: 0, seen: now, ended: true });
+        model.set(one.session, { ...plain, given: true, server: 0, epoch: 0, born: 0, seen: now, ended: true });
       }
     } else if (one.kind === 'end') {
       expect(table.end(key, now)).toBe(look === 'live');

@@ -10,6 +10,7 @@ import {
   claiming,
   copied,
   firstPageWord,
+  given,
   header,
   lifetimeShift,
   magic,
@@ -128,12 +129,21 @@ export class SessionTable {
   /**
    * Makes `server` the owner unless the session has one. Of several threads that bind a session at the same time one
    * gets 'bound'; the others get 'held' and the winner in `out`. 'ended': the session was ended a moment ago. The epoch
-   * is `epoch` (of a token that knows more than the table), or one more than that of an expired record.
+   * is `epoch` (of a token that knows more than the table), or one more than that of an expired record. `isGiven`: the app or
+   * we gave the client its name, now or before; a session that is held already becomes such a one.
    */
-  bind(key: Fingerprint, server: number, now: number, out: Entry, lifetime = 0, epoch = 1): 'bound' | 'held' | 'ended' {
+  bind(
+    key: Fingerprint,
+    server: number,
+    now: number,
+    out: Entry,
+    lifetime = 0,
+    epoch = 1,
+    isGiven = false,
+  ): 'bound' | 'held' | 'ended' {
     this.check(server, lifetime);
     const seen = this.find(key, now, out);
-    if (seen === 'live') return 'held';
+    if (seen === 'live' && (out.given || !isGiven)) return 'held';
     if (seen === 'ended') return 'ended';
     const { pages, records } = this;
     const page = pages.pageOf(key);
@@ -141,6 +151,10 @@ export class SessionTable {
     let at = pages.probe(page, key);
     const look = records.read(at, now, out);
     if (look === 'live' || look === 'ended') {
+      if (look === 'live' && isGiven) {
+        pages.set(at, record.state, pages.get(at, record.state) | given);
+        out.given = true;
+      }
       pages.unlock(page);
       return look === 'live' ? 'held' : 'ended';
     }
@@ -150,10 +164,11 @@ export class SessionTable {
       records.forget(page, at, header.expired);
       at = pages.probe(page, key);
     } else if (at === 0) {
-      makeRoom(records, page, now);
+      makeRoom(records, page, now, isGiven);
       at = pages.probe(page, key);
     }
-    records.write(-at, key, (lifetime << lifetimeShift) | server, epoch, now, now, 0);
+    const state = (isGiven ? given : 0) | (lifetime << lifetimeShift) | server;
+    records.write(-at, key, state, epoch, now, now, 0);
     records.read(-at, now, out);
     pages.unlock(page);
     Atomics.add(this.words, header.bound, 1);
@@ -295,15 +310,16 @@ export class SessionTable {
   /**
    * `find` for an exchange that begins: if the session is live, it was seen, it has come back, and one more exchange of
    * it runs, as `out` says then; `leave` when that is over. Not live: nothing has changed, and there is nothing to leave.
+   * `isGiven` as for `bind`.
    */
-  enter(key: Fingerprint, now: number, out: Entry): Look {
+  enter(key: Fingerprint, now: number, out: Entry, isGiven = false): Look {
     const { pages, records } = this;
     const page = pages.pageOf(key);
     pages.lock(page);
     const at = pages.probe(page, key);
     let look = records.read(at, now, out);
     if (look === 'live') {
-      records.use(at, now, 1, proved);
+      records.use(at, now, 1, isGiven ? proved | given : proved);
       look = records.read(at, now, out);
     }
     pages.unlock(page);
@@ -381,6 +397,7 @@ export class SessionTable {
     if (this.end(key, now)) return;
     const stone = new Entry();
     stone.seen = now;
+    stone.given = true;
     this.restore(key, stone, now);
   }
 
@@ -431,12 +448,13 @@ export class SessionTable {
       return false;
     }
     if (at === 0) {
-      makeRoom(records, page, now);
+      makeRoom(records, page, now, entry.given);
       at = pages.probe(page, key);
     }
     const owner = entry.server === 0 ? tombstone : entry.server;
     const state =
       (entry.proved ? proved : 0) |
+      (entry.given ? given : 0) |
       (entry.copied ? copied : 0) |
       (entry.claiming ? claiming : 0) |
       (entry.unsure ? unsure : 0) |
