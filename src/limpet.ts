@@ -10,6 +10,7 @@ import type { HeadLimits, RequestHead } from './http/head.ts';
 import { AccessLog } from './metrics/access-log.ts';
 import { formatAddress, type Net } from './net/socket.ts';
 import { type CopySource, createPool, type PoolSurroundings, type SightServer } from './pools.ts';
+import { KeptBytes } from './proxy/kept-bytes.ts';
 import type { Pool, PoolParts } from './proxy/pool.ts';
 import { createRouter } from './proxy/router.ts';
 import { type Route, Work } from './proxy/work.ts';
@@ -55,6 +56,7 @@ export class Limpet {
   private readonly random: () => number;
   private readonly randomWords = randomWords();
   private readonly wheel: Wheel;
+  private readonly kept: KeptBytes;
   private readonly accessLog: AccessLog | null;
   private pools = new Map<string, Pool>();
   private fronts: Front[] = [];
@@ -70,6 +72,8 @@ export class Limpet {
     this.clock = deps.clock ?? systemClock;
     this.random = deps.random ?? Math.random;
     this.wheel = new Wheel(this.clock.monotonic());
+    const { net, shared } = deps;
+    this.kept = new KeptBytes(options.limits.keptBytes, this.wheel, shared.counters, (run) => net.afterTurn(run));
     const { access } = options.log;
     this.accessLog = access === 'off' ? null : new AccessLog(access, deps.writeAccess, deps.timers ?? systemTimers);
     this.pools = this.createPools(options, deps.numbers);
@@ -102,6 +106,7 @@ export class Limpet {
     // From here on nothing can fail.
     const { pools: old } = this;
     this.options = options;
+    this.kept.limit = options.limits.keptBytes;
     this.pools = pools;
     this.fronts = fronts;
     for (const front of before) if (!fronts.includes(front)) this.close(front);
@@ -171,6 +176,7 @@ export class Limpet {
       clock: this.clock,
       wheel: this.wheel,
       counters: shared.counters,
+      kept: this.kept,
       accessLog: this.accessLog,
       limits,
       route,

@@ -78,6 +78,7 @@ export const defaults = deepFreeze({
   match: { host: '', path: '/', methods: [], extensions: [] },
   workers: 'auto',
   workerTimeout: 10 * second,
+  limits: { keptBytes: 64 * 1024 * KiB },
   table: { capacity: 1_000_000, save: minute },
   log: { access: 'off', level: 'info' },
   shutdown: { timeout: 30 * second },

@@ -18,6 +18,10 @@ export interface LimpetOptions {
   readonly keys: readonly Buffer[];
   readonly log: LogOptions;
   readonly shutdown: { readonly timeout: number };
+  readonly limits: {
+    /** Bytes that one worker keeps for slow clients and servers, and for repeats, at most. */
+    readonly keptBytes: number;
+  };
   /** Folder for what outlives the process, such as a generated key. */
   readonly stateDir: string;
   /** Responses say which server gave them: `Limpet-Server: NAME; epoch=N`. For demos and debugging. */

@@ -213,6 +213,17 @@ export const configSchema = map(
       {},
       'SIGTERM and SIGINT: nothing new is accepted, and open exchanges are finished.',
     ),
+    limits: field(
+      map({
+        keptBytes: field(
+          size(1024 ** 2, 64 * 1024 ** 3),
+          formatSize(defaults.limits.keptBytes),
+          'Bytes that one worker keeps at most for clients and servers that are slow, for requests that wait, and for repeats. Beyond it the connections that keep most and take least are ended, or refused with 503 (`buffers-full`).',
+        ),
+      }),
+      {},
+      'What the balancer may use.',
+    ),
     workers: field(
       z.union([z.literal('auto'), whole(1, mostWorkers, workersForm)], { error: workersForm }),
       defaults.workers,

@@ -3,12 +3,15 @@
  * Its close callback may run inside `end` or `terminate`; ours never does (see `SocketHandler`).
  */
 import {
+  type Account,
   type Address,
   type ConnectHandler,
   type Connecting,
+  keepable,
   type Listener,
   type ListenOptions,
   type Net,
+  noAccount,
   nobody,
   plainAddress,
   type Socket,
@@ -31,6 +34,7 @@ class BunSocket implements Socket {
   private after: number = After.nothing;
   private closed = false;
   readonly secure = false;
+  private account: Account = noAccount;
   private kept: Uint8Array[] = nothing;
   /** The peer's FIN has been told. */
   private ended = false;
@@ -55,12 +59,12 @@ class BunSocket implements Socket {
   write(chunk: Uint8Array): boolean {
     if (this.closed || this.after !== After.nothing) return true;
     if (this.pending > 0) {
-      this.keep(chunk);
+      this.keep(keepable(chunk));
       return false;
     }
     const taken = Math.max(0, this.raw.write(chunk));
     if (taken === chunk.length) return true;
-    this.keep(chunk.subarray(taken));
+    this.keep(keepable(chunk.subarray(taken)));
     return false;
   }
 
@@ -69,7 +73,9 @@ class BunSocket implements Socket {
     if (length === 0) return this.pending === 0;
     const taken = this.pending > 0 ? 0 : Math.max(0, this.raw.write(bytes, 0, length));
     if (taken === length) return true;
-    this.keep(Buffer.from(bytes.subarray(taken, length)));
+    const rest = Buffer.allocUnsafeSlow(length - taken);
+    bytes.copy(rest, 0, taken, length);
+    this.keep(rest);
     return false;
   }
 
@@ -87,8 +93,7 @@ class BunSocket implements Socket {
 
   destroy(): void {
     if (this.closed) return;
-    this.kept = nothing;
-    this.pending = 0;
+    this.drop();
     this.busy = true;
     this.raw.terminate();
     this.busy = false;
@@ -102,13 +107,22 @@ class BunSocket implements Socket {
     if (!this.closed) this.raw.resume();
   }
 
+  charge(account: Account): void {
+    const { account: before, pending } = this;
+    this.account = account;
+    if (pending === 0) return;
+    before.keep(-pending);
+    account.keep(pending);
+  }
+
   onDrain(): void {
     while (this.kept.length > 0) {
       const chunk = this.kept[0]!;
       const taken = Math.max(0, this.raw.write(chunk));
       this.pending -= taken;
+      this.account.keep(-taken);
       if (taken < chunk.length) {
-        this.kept[0] = chunk.subarray(taken);
+        this.kept[0] = keepable(chunk.subarray(taken));
         return;
       }
       this.kept.shift();
@@ -126,8 +140,7 @@ class BunSocket implements Socket {
   onClose(error: Error | null): void {
     if (this.closed) return;
     this.closed = true;
-    this.kept = nothing;
-    this.pending = 0;
+    this.drop();
     // When our FIN was first, Bun answers the peer's with the close alone.
     if (error === null && this.after === After.end && !this.ended && !this.busy) this.onEnd();
     if (this.busy) queueMicrotask(() => this.handler.onClose(error));
@@ -138,6 +151,14 @@ class BunSocket implements Socket {
     if (this.kept === nothing) this.kept = [];
     this.kept.push(chunk);
     this.pending += chunk.length;
+    this.account.keep(chunk.length);
+  }
+
+  private drop(): void {
+    if (this.pending === 0) return;
+    this.account.keep(-this.pending);
+    this.kept = nothing;
+    this.pending = 0;
   }
 
   private closeNow(): void {

@@ -1,12 +1,14 @@
 /** Sockets of Node: node:net, whose streams keep what the kernel does not take. */
 import net from 'node:net';
 import {
+  type Account,
   type Address,
   type ConnectHandler,
   type Connecting,
   type Listener,
   type ListenOptions,
   type Net,
+  noAccount,
   nobody,
   plainAddress,
   type Socket,
@@ -18,7 +20,11 @@ class NodeSocket implements Socket {
   readonly secure = false;
   readonly remoteAddress: string;
   private readonly raw: net.Socket;
+  private readonly handle: ReadHandle | null;
   private readonly canReset: boolean;
+  private account: Account = noAccount;
+  /** Of `pending`, what the account was told of. */
+  private told = 0;
   private error: Error | null = null;
   /** A write that tells of the drain is under way. */
   private draining = false;
@@ -28,6 +34,7 @@ class NodeSocket implements Socket {
     this.raw = raw;
     this.handler = nobody;
     this.canReset = canReset;
+    this.handle = handleOf(raw);
     // Kept now: node:net forgets it when the peer has gone.
     this.remoteAddress = plainAddress(raw.remoteAddress);
     raw.on('data', (chunk: Buffer) => this.handler.onData(chunk));
@@ -35,7 +42,10 @@ class NodeSocket implements Socket {
     raw.on('error', (error) => {
       this.error = error;
     });
-    raw.on('close', () => this.handler.onClose(this.error));
+    raw.on('close', () => {
+      this.tell(0);
+      this.handler.onClose(this.error);
+    });
   }
 
   get remotePort(): number {
@@ -49,7 +59,9 @@ class NodeSocket implements Socket {
   write(chunk: Uint8Array): boolean {
     if (this.raw.destroyed || this.raw.writableEnded) return true;
     if (chunk.length > 0) this.raw.write(chunk);
-    if (this.raw.writableLength === 0) return true;
+    const kept = this.raw.writableLength;
+    if (kept === 0) return true;
+    this.tell(kept);
     this.tellDrain();
     return false;
   }
@@ -69,14 +81,39 @@ class NodeSocket implements Socket {
   destroy(): void {
     if (this.canReset) this.raw.resetAndDestroy();
     else this.raw.destroy();
+    this.tell(0);
   }
 
   pause(): void {
-    this.raw.pause();
+    const { raw, handle } = this;
+    // Also of a socket whose handle does not read yet.
+    raw.pause();
+    if (handle === null || raw.destroyed || !handle.reading) return;
+    handle.reading = false;
+    handle.readStop();
   }
 
   resume(): void {
-    this.raw.resume();
+    const { raw, handle } = this;
+    raw.resume();
+    if (handle === null || raw.destroyed || handle.reading) return;
+    handle.reading = true;
+    handle.readStart();
+  }
+
+  charge(account: Account): void {
+    const { account: before, told } = this;
+    this.account = account;
+    if (told === 0) return;
+    before.keep(-told);
+    account.keep(told);
+  }
+
+  private tell(pending: number): void {
+    if (pending === this.told) return;
+    const before = this.told;
+    this.told = pending;
+    this.account.keep(pending - before);
   }
 
   /** The stream's own 'drain' comes only for what is above its mark: an empty write behind the kept bytes tells of all. */
@@ -86,6 +123,7 @@ class NodeSocket implements Socket {
     this.raw.write(noBytes, () => {
       this.draining = false;
       if (this.raw.destroyed) return;
+      this.tell(this.raw.writableLength);
       if (this.raw.writableLength > 0) this.tellDrain();
       else this.handler.onDrain();
     });
@@ -93,6 +131,32 @@ class NodeSocket implements Socket {
 }
 
 const noBytes = Buffer.alloc(0);
+
+/** What node:net reads from. */
+interface ReadHandle {
+  reading: boolean;
+  readStop(): void;
+  readStart(): void;
+}
+
+/**
+ * node:net's own pause leaves the kernel's bytes coming until its queue of 64 KB is full, for each socket that waits. It stops the
+ * handle itself only where the reader brings its buffers (`onread`), which those of a listener cannot. null: this Node has none.
+ */
+function handleOf(raw: net.Socket): ReadHandle | null {
+  const handle: unknown = '_handle' in raw ? raw._handle : null;
+  return isReadHandle(handle) ? handle : null;
+}
+
+function isReadHandle(handle: unknown): handle is ReadHandle {
+  return (
+    typeof handle === 'object' &&
+    handle !== null &&
+    'reading' in handle &&
+    'readStop' in handle &&
+    'readStart' in handle
+  );
+}
 
 function listen(options: ListenOptions): Promise<Listener> {
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (raw) => {

@@ -20,6 +20,15 @@ export interface SocketHandler {
   onClose(error: Error | null): void;
 }
 
+/** Told of each change of a socket's `pending`, which one budget of all connections bounds (proxy/kept-bytes.ts). */
+export interface Account {
+  /** So many bytes more are kept; negative: fewer. */
+  keep(bytes: number): void;
+}
+
+/** Of a socket whose owner is not known yet. */
+export const noAccount: Account = { keep() {} };
+
 /** Of a socket whose owner is not known yet, or that was refused. */
 export const nobody: SocketHandler = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} };
 
@@ -47,6 +56,8 @@ export interface Socket {
   /** Stops reading: the kernel's window fills and the peer has to wait. */
   pause(): void;
   resume(): void;
+  /** Tells this account of what is kept from here on, beginning with what is kept now. */
+  charge(account: Account): void;
 }
 
 export interface ListenOptions {
@@ -85,6 +96,19 @@ export interface Net {
   connect(address: Address, handler: ConnectHandler): Connecting;
   /** Calls `run` once, when the callbacks of all sockets that are ready now have been called. */
   afterTurn(run: () => void): void;
+}
+
+/**
+ * What of a chunk has to be kept, without the rest of the chunk: a view keeps all of its buffer alive, and runtimes hand out up to
+ * 512 KB at once. A view of half its buffer or more stays one: then at most twice the bytes are kept, and each is copied a
+ * few times at most however slowly a chunk shrinks.
+ */
+export function keepable<T extends Uint8Array>(rest: T): T | Buffer {
+  if (2 * rest.length >= rest.buffer.byteLength) return rest;
+  // Not from the pool, whose pieces keep each other alive.
+  const copy = Buffer.allocUnsafeSlow(rest.length);
+  copy.set(rest);
+  return copy;
 }
 
 /** An address as the runtimes give it, without the IPv6 spelling of IPv4; '' when there is none. */

@@ -6,6 +6,7 @@ import { Load } from '../fleet/load.ts';
 import { Server } from '../fleet/server.ts';
 import { Counters } from '../metrics/counters.ts';
 import { MemoryStore } from '../store/memory.ts';
+import { silentEviction } from '../store/store.ts';
 import { sweep } from '../table/expiry.ts';
 import { SessionTable } from '../table/table.ts';
 import { Copies } from './copies.ts';
@@ -18,7 +19,7 @@ function stage() {
   let seconds = begin;
   const now = () => seconds;
   const table = SessionTable.create({ capacity: 1000 });
-  const memory = { tombstoneTime: 24 * 3_600_000, stateBytes: 5000, maxBytes: 2 ** 20 };
+  const memory = { tombstoneTime: 24 * 3_600_000, stateBytes: 5000, maxBytes: 2 ** 20, eviction: silentEviction };
   const store = new MemoryStore(memory, () => seconds * 1000);
   const load = new Load(Load.create(4, 1), 4, 0);
   const address = { kind: 'tcp', host: '127.0.0.1', port: 1 } as const;

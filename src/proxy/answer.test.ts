@@ -10,6 +10,7 @@ import { Counters } from '../metrics/counters.ts';
 import { systemClock } from '../time/clock.ts';
 import { Wheel } from '../time/wheel.ts';
 import { Answer } from './answer.ts';
+import { KeptBytes } from './kept-bytes.ts';
 import { Work } from './work.ts';
 
 function createWork(): Work {
@@ -19,6 +20,7 @@ function createWork(): Work {
     clock: systemClock,
     wheel,
     counters,
+    kept: new KeptBytes(2 ** 20, wheel, counters, (run) => net.afterTurn(run)),
     accessLog: null,
     limits: wideLimits,
     route: () => null,

@@ -6,7 +6,7 @@ import { Server } from '../fleet/server.ts';
 import type { SessionWord } from '../http/session-headers.ts';
 import { Counters } from '../metrics/counters.ts';
 import { MemoryStore } from '../store/memory.ts';
-import { type Store, StoreError } from '../store/store.ts';
+import { type Store, StoreError, silentEviction } from '../store/store.ts';
 import { Entry, SessionTable } from '../table/table.ts';
 import { Copies, type CopySettings, type Verdict } from './copies.ts';
 import { Owners } from './owners.ts';
@@ -20,7 +20,10 @@ const nothing: SessionWord = { put: null, ended: 0, rotate: '' };
 function stage(change: Partial<CopySettings> = {}, failing = false) {
   const table = SessionTable.create({ capacity: 1000 });
   table.setLifetime(1, { idle: 600, absolute: 0 });
-  const store = new MemoryStore({ tombstoneTime: 1000, stateBytes: 5000, maxBytes: 2 ** 20 }, () => seconds * 1000);
+  const store = new MemoryStore(
+    { tombstoneTime: 1000, stateBytes: 5000, maxBytes: 2 ** 20, eviction: silentEviction },
+    () => seconds * 1000,
+  );
   const broken = () => Promise.reject(new StoreError('unavailable', 'down'));
   const counters = new Counters();
   const load = new Load(Load.create(4, 1), 4, 0);

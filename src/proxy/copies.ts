@@ -63,6 +63,8 @@ interface Asked {
   readonly hi: number;
   readonly lo: number;
   readonly lifetime: number;
+  /** Its name is ours, not one that a client made. */
+  readonly given: boolean;
 }
 
 export class Copies {
@@ -151,7 +153,7 @@ export class Copies {
 
   /** What `server` says of a session outside of any response. `lifetime`: the table's number for it, if it begins now. */
   async tell(id: string, lifetime: number, server: Server, word: SessionWord): Promise<Told> {
-    const asked = { key: { pool: this.settings.pool, id }, ...keyOf(id), lifetime };
+    const asked = { key: { pool: this.settings.pool, id }, ...keyOf(id), lifetime, given: false };
     if (this.kept) return this.store(asked, server, word);
     if (word.put !== null) this.parts.counters.add(counter.copies_dropped);
     this.settle(asked, server, word, null);
@@ -262,7 +264,7 @@ export class Copies {
     const { fleet, table, now } = this.parts;
     const slot = fleet.find(owner)?.slot ?? fleet.slot;
     if (table.adopt(asked, epoch, slot, now(), this.entry)) return;
-    table.bind(asked, slot, now(), this.entry, asked.lifetime, epoch);
+    table.bind(asked, slot, now(), this.entry, asked.lifetime, epoch, asked.given);
   }
 
   private async store(asked: Asked, server: Server, word: SessionWord): Promise<Told> {
@@ -346,7 +348,7 @@ export class Copies {
   private record(asked: Asked, slot: number, epoch: number, version: number): void {
     const { table, now } = this.parts;
     if (version > 0 && table.copy(asked, epoch, version, now())) return;
-    if (table.bind(asked, slot, now(), this.entry, asked.lifetime, epoch) === 'ended') return;
+    if (table.bind(asked, slot, now(), this.entry, asked.lifetime, epoch, asked.given) === 'ended') return;
     if (this.entry.epoch < epoch) table.adopt(asked, epoch, slot, now(), this.entry);
     if (version > 0) table.copy(asked, epoch, version, now());
   }
@@ -357,6 +359,7 @@ export class Copies {
       hi: session.sid0,
       lo: session.sid1,
       lifetime: session.affinity?.lifetime ?? 0,
+      given: session.kind === 'token',
     };
   }
 

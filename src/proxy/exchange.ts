@@ -65,7 +65,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
   private readonly work: Work;
   private readonly deadline = new Deadline(this);
   private readonly placement = new Placement();
-  private readonly body = new RequestBody();
+  private readonly body: RequestBody;
   private readonly bodyReader = new BodyReader();
   private readonly dialog: StoreDialog;
   private client!: Client;
@@ -99,6 +99,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
 
   constructor(work: Work) {
     this.work = work;
+    this.body = new RequestBody(work.kept);
     this.dialog = new StoreDialog(this, work.counters);
   }
 
@@ -472,6 +473,11 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
 
   /** Something went wrong on the server's side: retry, rebind or refuse. */
   failed(fault: Fault): void {
+    if (fault.side === 'balancer') {
+      // No server has done anything wrong.
+      this.onRequestFault(fault);
+      return;
+    }
     const server = this.server!;
     const reused = this.upstream?.reused ?? false;
     const decision = this.decide(fault, reused, this.upstream?.answered ?? false);
@@ -546,7 +552,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
     this.complete();
   }
 
-  /** The request turned out to be wrong, or too slow, while its body came. */
+  /** The request turned out to be wrong, or too slow, while its body came; or there is no room for what is kept for it. */
   onRequestFault(fault: Fault): void {
     this.abandon();
     this.refuse(fault);

@@ -75,7 +75,8 @@ export class Owners {
   private findCopied(session: Session, now: number): Server | undefined | null {
     const { entry, table } = this;
     const key = this.keyOf(session);
-    const look = session.entered ? table.find(key, now, entry) : table.enter(key, now, entry);
+    const ours = session.kind === 'token';
+    const look = session.entered ? table.find(key, now, entry) : table.enter(key, now, entry, ours);
     session.entered = look === 'live';
     session.unknown = false;
     session.former = 0;
@@ -143,7 +144,7 @@ export class Owners {
   settle(session: Session, server: Server, now: number): Server | undefined {
     const { entry, table } = this;
     const lifetime = session.affinity?.lifetime ?? 0;
-    const result = table.bind(this.keyOf(session), server.slot, now, entry, lifetime, 1, true);
+    const result = table.bind(this.keyOf(session), server.slot, now, entry, lifetime, 1, false, true);
     if (result === 'ended') return server;
     session.entered = result === 'bound' || table.enter(this.key, now, entry) === 'live';
     session.claiming = entry.claiming;
@@ -170,7 +171,7 @@ export class Owners {
       if (result === 'ended') return server;
       // Recorded as its token has it; one whose owner is of this pool no more is nobody's.
       const owner = this.fleet.find(session.owner)?.slot ?? this.fleet.slot;
-      table.bind(key, owner, now, entry, session.affinity?.lifetime, session.epoch);
+      table.bind(key, owner, now, entry, session.affinity?.lifetime, session.epoch, session.kind === 'token');
     }
     session.claiming = entry.claiming;
     session.changed = true;
@@ -249,7 +250,7 @@ export class Owners {
     }
     key.hi = lesson.sid0;
     key.lo = lesson.sid1;
-    const result = table.bind(key, server.slot, now, entry, affinity.lifetime);
+    const result = table.bind(key, server.slot, now, entry, affinity.lifetime, 1, true);
     if (result === 'ended') return;
     if (result === 'bound') this.counters.add(counter.sessions_learned);
     if (lesson.expires !== entry.expires) table.setExpires(key, lesson.expires, now);
@@ -258,7 +259,8 @@ export class Owners {
   /** True: the table has an owner of the session, in `entry`. False: it was ended a moment ago. */
   private record(session: Session, server: Server, epoch: number, now: number): boolean {
     const lifetime = session.affinity?.lifetime ?? 0;
-    return this.table.bind(this.keyOf(session), server.slot, now, this.entry, lifetime, epoch) !== 'ended';
+    const given = session.kind === 'token';
+    return this.table.bind(this.keyOf(session), server.slot, now, this.entry, lifetime, epoch, given) !== 'ended';
   }
 
   /** The session goes by what the table says. */

@@ -8,6 +8,7 @@ import { Method, type ResponseHead } from '../http/head.ts';
 import { Counters } from '../metrics/counters.ts';
 import { systemClock } from '../time/clock.ts';
 import { Wheel } from '../time/wheel.ts';
+import { KeptBytes } from './kept-bytes.ts';
 import type { Pool } from './pool.ts';
 import type { Recipient } from './recipient.ts';
 import { Sharing } from './sharing.ts';
@@ -72,6 +73,7 @@ function stage({ shares = true } = {}) {
     clock: systemClock,
     wheel,
     counters,
+    kept: new KeptBytes(2 ** 20, wheel, counters, net.afterTurn),
     accessLog: null,
     limits: wideLimits,
     route: () => null,

@@ -21,14 +21,15 @@
  * busy, held: the exchange has to ask somebody before the response, or its end, may go on. Nothing is read meanwhile; what
  * comes all the same waits, and so does the end of the connection.
  */
-import { serverFaults } from '../errors.ts';
+import { balancerFaults, serverFaults } from '../errors.ts';
 import type { Server } from '../fleet/server.ts';
 import { BodyLength, BodyReader } from '../http/body.ts';
 import { LF } from '../http/bytes.ts';
 import type { HeadWriter } from '../http/writer.ts';
 import { counter } from '../metrics/counters.ts';
-import type { Socket, SocketHandler } from '../net/socket.ts';
+import { keepable, type Socket, type SocketHandler } from '../net/socket.ts';
 import { Deadline, type DeadlineOwner } from '../time/wheel.ts';
+import { type Keeper, Keeping } from './kept-bytes.ts';
 import type { Pool } from './pool.ts';
 import { Nobody, type Recipient } from './recipient.ts';
 import type { RequestBody } from './request-body.ts';
@@ -43,7 +44,7 @@ const joinBytes = 32 * 1024;
 const turnTime = 200;
 const noBytes = Buffer.alloc(0);
 
-export class Upstream implements SocketHandler, DeadlineOwner {
+export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
   readonly server: Server;
   readonly socket: Socket;
   /** It has served a request before this one. */
@@ -58,6 +59,7 @@ export class Upstream implements SocketHandler, DeadlineOwner {
 
   private readonly work: Work;
   private readonly pool: Pool;
+  private readonly keeping: Keeping;
   private exchange: Recipient | null = null;
   /** Requests that have gone out behind it, in order. */
   private behind: Recipient[] = [];
@@ -91,6 +93,20 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     this.pool = pool;
     this.server = server;
     this.socket = socket;
+    this.keeping = new Keeping(work.kept, this);
+    socket.charge(this.keeping);
+  }
+
+  /** There is no room for what is kept on this connection (kept-bytes.ts). */
+  giveUp(): void {
+    if (this.exchange === null) this.forget();
+    else this.exchange.failed(balancerFaults.buffersFull);
+    if (!this.closed) this.discard();
+  }
+
+  private keepPartial(bytes: Buffer | null): void {
+    this.keeping.keep((bytes?.length ?? 0) - (this.partial?.length ?? 0));
+    this.partial = bytes === null ? null : keepable(bytes);
   }
 
   /** Takes the exchange; its request follows by `send`, `data` and `finish`. */
@@ -216,7 +232,7 @@ export class Upstream implements SocketHandler, DeadlineOwner {
   proceed(): void {
     const { held, heldEnd, heldClose, partial } = this;
     this.held = 'nothing';
-    this.partial = null;
+    if (partial !== null) this.keepPartial(null);
     this.resume();
     if (held === 'end') this.endAnswer(this.exchange!, partial ?? noBytes, 0, !heldEnd && !heldClose);
     if (partial !== null && this.exchange !== null) this.consume(partial);
@@ -229,7 +245,7 @@ export class Upstream implements SocketHandler, DeadlineOwner {
 
   private hold(what: 'head' | 'end', bytes: Buffer | null): void {
     this.held = what;
-    this.partial = bytes;
+    this.keepPartial(bytes);
     // Those behind wait, too: it is not for long, and what they have asked may be answered already.
     this.paused = true;
     this.socket.pause();
@@ -240,7 +256,7 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     this.user = this.exchange?.user ?? 0;
     this.exchange = null;
     this.reused = true;
-    this.partial = null;
+    if (this.partial !== null) this.keepPartial(null);
     // The next exchange must not find it paused: it would wait for an answer that nobody reads.
     this.resume();
     if (!this.closed && reusable) {
@@ -306,6 +322,7 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     if (this.closed) return false;
     this.closed = true;
     this.exchange = null;
+    if (this.partial !== null) this.keepPartial(null);
     this.work.wheel.cancel(this.deadline);
     return true;
   }
@@ -332,7 +349,7 @@ export class Upstream implements SocketHandler, DeadlineOwner {
       return;
     }
     if (this.held !== 'nothing') {
-      this.partial = this.partial === null ? chunk : Buffer.concat([this.partial, chunk]);
+      this.keepPartial(this.partial === null ? chunk : Buffer.concat([this.partial, chunk]));
       return;
     }
     let bytes = chunk;
@@ -340,10 +357,10 @@ export class Upstream implements SocketHandler, DeadlineOwner {
       bytes = Buffer.concat([this.partial, chunk]);
       // Nothing new can be read before another line has ended.
       if (!chunk.includes(LF) && bytes.length < this.work.headBytes) {
-        this.partial = bytes;
+        this.keepPartial(bytes);
         return;
       }
-      this.partial = null;
+      this.keepPartial(null);
     }
     this.consume(bytes);
   }
@@ -385,6 +402,7 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     }
     this.lost();
     this.closed = true;
+    if (this.partial !== null) this.keepPartial(null);
   }
 
   /** Idle for long enough, or too long; or the first answer is, and others wait behind it. */
@@ -408,7 +426,7 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     for (;;) {
       const after = head.read(bytes, p, bytes.length);
       if (after === 0) {
-        this.partial = bytes.subarray(p);
+        this.keepPartial(bytes.subarray(p));
         exchange.flush();
         return -1;
       }

@@ -10,6 +10,7 @@ import type { Wheel } from '../time/wheel.ts';
 import { AnswerWriter } from './answer-writer.ts';
 import { Bag } from './bag.ts';
 import { Exchange } from './exchange.ts';
+import type { KeptBytes } from './kept-bytes.ts';
 import type { Pool } from './pool.ts';
 import type { Tunnel } from './tunnel.ts';
 import type { Upstream } from './upstream.ts';
@@ -19,6 +20,8 @@ export interface WorkOptions {
   readonly clock: Clock;
   readonly wheel: Wheel;
   readonly counters: Counters;
+  /** The worker's. */
+  readonly kept: KeptBytes;
   /** null: no access log. */
   readonly accessLog: AccessLog | null;
   readonly limits: HeadLimits;
@@ -46,6 +49,7 @@ export class Work {
   readonly clock: Clock;
   readonly wheel: Wheel;
   readonly counters: Counters;
+  readonly kept: KeptBytes;
   readonly accessLog: AccessLog | null;
   /** Another config brings another one. */
   route: (head: RequestHead) => Route | null;
@@ -76,6 +80,7 @@ export class Work {
     this.clock = options.clock;
     this.wheel = options.wheel;
     this.counters = options.counters;
+    this.kept = options.kept;
     this.accessLog = options.accessLog;
     this.route = options.route;
     this.headBytes = options.limits.headBytes;

@@ -19,7 +19,7 @@
  *      record  word 0          1               2      3      4     5     6        7
  *              fingerprint hi  fingerprint lo  state  epoch  born  seen  expires  activity
  *
- *      state   bit 29: unsure   bit 28: claiming   bit 27: copied   bit 26: proved   bit 25: tombstone   bit 24: used
+ *      state   bit 30: given   bit 29: unsure   bit 28: claiming   bit 27: copied   bit 26: proved   bit 25: tombstone   bit 24: used
  *              bit 23..16: lifetime   bit 15..0: server number (0 in a tombstone)
  *
  *      activity   bit 31..18: the former owner, who gets the session back if the present one never takes a request of it;
@@ -85,6 +85,8 @@ export const copied = 1 << 27;
 export const claiming = 1 << 28;
 /** It was read from a file: the store may know better, and is asked before anybody goes by it. */
 export const unsure = 1 << 29;
+/** The app or we gave the client its name. Not so, only clients have ever named it, and anybody can invent such names. */
+export const given = 1 << 30;
 /** Of the word `activity`. A count at its end stays there. */
 export const inflightMask = 0x3fff;
 export const stepsShift = 14;

@@ -9,6 +9,7 @@ import {
   claiming,
   copied,
   formerShift,
+  given,
   header,
   inflightMask,
   lifetimeMask,
@@ -56,6 +57,8 @@ export class Entry {
   lifetime = 0;
   /** It came back after it was bound. */
   proved = false;
+  /** The app or we gave the client its name. */
+  given = false;
   /** The store has a copy, of this version; `expires` is 0 then. */
   copied = false;
   version = 0;
@@ -67,7 +70,7 @@ export class Entry {
   clear(): void {
     this.server = this.epoch = this.born = this.seen = this.expires = this.inflight = this.lifetime = 0;
     this.version = this.former = this.steps = 0;
-    this.moving = this.proved = this.copied = this.claiming = this.unsure = false;
+    this.moving = this.proved = this.given = this.copied = this.claiming = this.unsure = false;
   }
 }
 
@@ -96,6 +99,7 @@ export class Records {
     out.server = state & serverMask;
     out.lifetime = (state >>> lifetimeShift) & lifetimeMask;
     out.proved = (state & proved) !== 0;
+    out.given = (state & given) !== 0;
     out.epoch = pages.load(at, record.epoch);
     out.born = pages.load(at, record.born);
     out.seen = pages.load(at, record.seen);

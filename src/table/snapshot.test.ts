@@ -51,6 +51,19 @@ function filled(size: number): Saved {
   return saved;
 }
 
+test('who gave a session its name is saved', async () => {
+  const before = filled(20);
+  const [{ table }, key] = [before, { hi: 1, lo: 2 }];
+  table.bind(key, 1, now, out, 0, 1, true);
+  await saveTable(file, before);
+  const after = place();
+  await loadTable(file, after, now + 60);
+  after.table.find(key, now + 60, out);
+  expect(out.given).toBe(true);
+  after.table.find(keyOf(1), now + 60, out);
+  expect(out.given).toBe(false);
+});
+
 test('copies are copies only in the life of the store in which they were made; an announced owner stays announced', async () => {
   const before = filled(20);
   before.table.copy(keyOf(1), 1, 7, now + 60);

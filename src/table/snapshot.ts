@@ -15,7 +15,17 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { codeOf, UsageError } from '../errors.ts';
-import { claiming, copied, lifetimeMask, lifetimeShift, proved, record, recordsPerPage, serverMask } from './layout.ts';
+import {
+  claiming,
+  copied,
+  given,
+  lifetimeMask,
+  lifetimeShift,
+  proved,
+  record,
+  recordsPerPage,
+  serverMask,
+} from './layout.ts';
 import type { ServerNumbers } from './numbers.ts';
 import { Entry, type SessionTable } from './table.ts';
 
@@ -198,6 +208,8 @@ async function restore(handle: FileHandle, start: number, end: number, names: Na
       entry.version = entry.copied ? expires : 0;
       entry.expires = hasVersion ? 0 : expires;
       entry.proved = (state & proved) !== 0;
+      // Older files do not say: theirs are as if clients had named them.
+      entry.given = (state & given) !== 0;
       entry.claiming = (state & claiming) !== 0;
       entry.unsure = mayBeOld && entry.server !== 0;
       if (table.restore(key, entry, now)) restored++;

@@ -27,6 +27,7 @@ interface Model {
   expires: number;
   inflight: number;
   proved: boolean;
+  given: boolean;
   ended: boolean;
   copied: boolean;
   version: number;
@@ -37,6 +38,7 @@ interface Model {
 }
 
 const plain = {
+  given: false,
   expires: 0,
   inflight: 0,
   proved: false,
@@ -205,7 +207,7 @@ describe('any sequence of calls', () => {
       if (look === 'live' && (late || ours)) Object.assign(known!, accepted);
     } else if (one.kind === 'settle') {
       const expected = look === 'live' ? 'held' : look === 'ended' ? 'ended' : 'bound';
-      expect(table.bind(key, one.server!, now, out, 0, 1, true)).toBe(expected);
+      expect(table.bind(key, one.server!, now, out, 0, 1, false, true)).toBe(expected);
       const away = { former: nobody, steps: 1, moving: false, inflight: 1 };
       const fresh = { ...plain, ...away, server: one.server!, born: now, seen: now, ended: false };
       if (expected === 'bound') model.set(one.session, { ...fresh, epoch: (known?.epoch ?? 0) + 1 });
@@ -257,7 +259,7 @@ describe('any sequence of calls', () => {
       if (look === 'live') bury(known!, now);
       // A record that nobody needs any more is not in the way.
       else if (look !== 'ended') {
-        model.set(one.session, { ...plain, server: 0, epoch: 0, born: 0, seen: now, ended: true });
+        model.set(one.session, { ...plain, given: true, server: 0, epoch: 0, born: 0, seen: now, ended: true });
       }
     } else if (one.kind === 'end') {
       expect(table.end(key, now)).toBe(look === 'live');

@@ -10,6 +10,7 @@ import {
   claiming,
   copied,
   firstPageWord,
+  given,
   header,
   lifetimeShift,
   magic,
@@ -157,7 +158,8 @@ export class SessionTable {
   /**
    * Makes `server` the owner unless the session has one. Of several threads that bind a session at the same time one
    * gets 'bound'; the others get 'held' and the winner in `out`. 'ended': the session was ended a moment ago. The epoch
-   * is `epoch` (of a token that knows more than the table), or one more than that of an expired record. `provisional`:
+   * is `epoch` (of a token that knows more than the table), or one more than that of an expired record. `isGiven`: the app or
+   * we gave the client its name, now or before; a session that is held already becomes such a one. `provisional`:
    * until `accept` the session may be nobody's again, as after a provisional claim; the exchange is counted.
    */
   bind(
@@ -167,11 +169,12 @@ export class SessionTable {
     out: Entry,
     lifetime = 0,
     epoch = 1,
+    isGiven = false,
     provisional = false,
   ): 'bound' | 'held' | 'ended' {
     this.check(server, lifetime);
     const seen = this.find(key, now, out);
-    if (seen === 'live') return 'held';
+    if (seen === 'live' && (out.given || !isGiven)) return 'held';
     if (seen === 'ended') return 'ended';
     const { pages, records } = this;
     const page = pages.pageOf(key);
@@ -179,6 +182,10 @@ export class SessionTable {
     let at = pages.probe(page, key);
     const look = records.read(at, now, out);
     if (look === 'live' || look === 'ended') {
+      if (look === 'live' && isGiven) {
+        pages.set(at, record.state, pages.get(at, record.state) | given);
+        out.given = true;
+      }
       pages.unlock(page);
       return look === 'live' ? 'held' : 'ended';
     }
@@ -188,10 +195,11 @@ export class SessionTable {
       records.forget(page, at, header.expired);
       at = pages.probe(page, key);
     } else if (at === 0) {
-      makeRoom(records, page, now);
+      makeRoom(records, page, now, isGiven);
       at = pages.probe(page, key);
     }
-    records.write(-at, key, (lifetime << lifetimeShift) | server, epoch, now, now, 0);
+    const state = (isGiven ? given : 0) | (lifetime << lifetimeShift) | server;
+    records.write(-at, key, state, epoch, now, now, 0);
     if (provisional) {
       records.setFormer(-at, nobody, 1, false);
       records.use(-at, now, 1);
@@ -387,15 +395,16 @@ export class SessionTable {
   /**
    * `find` for an exchange that begins: if the session is live, it was seen, it has come back, and one more exchange of
    * it runs, as `out` says then; `leave` when that is over. Not live: nothing has changed, and there is nothing to leave.
+   * `isGiven` as for `bind`.
    */
-  enter(key: Fingerprint, now: number, out: Entry): Look {
+  enter(key: Fingerprint, now: number, out: Entry, isGiven = false): Look {
     const { pages, records } = this;
     const page = pages.pageOf(key);
     pages.lock(page);
     const at = pages.probe(page, key);
     let look = records.read(at, now, out);
     if (look === 'live') {
-      records.use(at, now, 1, proved);
+      records.use(at, now, 1, isGiven ? proved | given : proved);
       look = records.read(at, now, out);
     }
     pages.unlock(page);
@@ -504,6 +513,7 @@ export class SessionTable {
     if (this.end(key, now, ended)) return;
     const stone = new Entry();
     stone.seen = ended;
+    stone.given = true;
     this.restore(key, stone, now);
   }
 
@@ -560,12 +570,13 @@ export class SessionTable {
       at = pages.probe(page, key);
     }
     if (at === 0) {
-      makeRoom(records, page, now);
+      makeRoom(records, page, now, entry.given);
       at = pages.probe(page, key);
     }
     const owner = entry.server === 0 ? tombstone : entry.server;
     const state =
       (entry.proved ? proved : 0) |
+      (entry.given ? given : 0) |
       (entry.copied ? copied : 0) |
       (entry.claiming ? claiming : 0) |
       (entry.unsure ? unsure : 0) |

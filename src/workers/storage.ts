@@ -11,14 +11,15 @@ import type { LimpetOptions, PoolOptions, SessionsOptions } from '../config/opti
 import { codeOf, UsageError } from '../errors.ts';
 import type { Load } from '../fleet/load.ts';
 import type { Counters } from '../metrics/counters.ts';
+import { counter } from '../metrics/counters.ts';
 import type { Address } from '../net/socket.ts';
 import { type CopySource, copiesOf, createFleet } from '../pools.ts';
-import { Copies } from '../proxy/copies.ts';
+import { Copies, keyOf } from '../proxy/copies.ts';
 import { kindName, type Numbers } from '../shared/roster.ts';
 import { openStore, serveStore } from '../store/index.ts';
 import { type Sabotage, sabotage } from '../store/sabotage.ts';
-import { type Store, StoreError } from '../store/store.ts';
-import type { SessionTable } from '../table/table.ts';
+import { type Eviction, type Store, StoreError } from '../store/store.ts';
+import { Entry, type SessionTable } from '../table/table.ts';
 import type { Clock, Timers } from '../time/clock.ts';
 import type { CopiesBirth } from './messages.ts';
 
@@ -56,7 +57,7 @@ export class Storage {
 
   /** Throws UsageError when the store cannot be used, and the system's error when the interface cannot listen. */
   static async open(options: SessionsOptions, deps: StorageDependencies): Promise<Storage> {
-    const storage = new Storage(options, await openFor(options, deps), deps);
+    const storage = new Storage(options, await openFor(options, deps, evictionOf(deps)), deps);
     try {
       await storage.listen();
     } catch (error) {
@@ -178,12 +179,42 @@ function whyNot(error: unknown): string {
   return error instanceof Error && !('code' in error) ? error.message : codeOf(error);
 }
 
-async function openFor(options: SessionsOptions, { clock, timers, storeKey }: StorageDependencies): Promise<Store> {
+/** Milliseconds without an eviction after which the next one is news. */
+const evictionPause = 60_000;
+
+/** What follows when a full store forgets a session that never came back. */
+function evictionOf({ clock, counters, table, log }: StorageDependencies): Eviction {
+  const entry = new Entry();
+  const seconds = (): number => Math.floor(clock.now() / 1000);
+  let last = Number.NEGATIVE_INFINITY;
+  return {
+    // A request that changes nothing is not told to the store, but the table has seen it.
+    hasReturned: ({ id }) => table.find(keyOf(id), seconds(), entry) === 'live' && entry.proved,
+    onEvicted({ id }) {
+      counters.add(counter.copies_evicted);
+      // Its server may have it still: from here on nobody reckons with a copy.
+      table.uncopy(keyOf(id), seconds());
+      const now = clock.monotonic();
+      if (now - last > evictionPause) {
+        log.warn(
+          'the memory store is full: copies of sessions that never came back are forgotten (copies_evicted), the oldest first',
+        );
+      }
+      last = now;
+    },
+  };
+}
+
+async function openFor(
+  options: SessionsOptions,
+  { clock, timers, storeKey }: StorageDependencies,
+  eviction: Eviction,
+): Promise<Store> {
   const { store, tombstone: tombstoneTime, stateBytes, encrypt, timeout, replication } = options;
   const sync = replication === 'sync';
   const secret = encrypt ?? (/^lmdb:/i.test(store) ? (storeKey?.() ?? null) : null);
   try {
-    return await openStore(store, { tombstoneTime, stateBytes, secret, timeout, sync, clock, timers });
+    return await openStore(store, { tombstoneTime, stateBytes, secret, timeout, sync, eviction, clock, timers });
   } catch (error) {
     if (!(error instanceof StoreError || error instanceof RangeError)) throw error;
     throw new UsageError(`sessions.store cannot be used: ${error.message}`, { cause: error });

@@ -104,6 +104,8 @@ export class FakePeer implements Socket, Connecting {
     this.paused = true;
   }
 
+  charge(): void {}
+
   resume(): void {
     this.paused = false;
   }

@@ -6,6 +6,7 @@ import { readConfig } from '../../src/config/read.ts';
 import { trustOf } from '../../src/net/trust.ts';
 import { createPool } from '../../src/pools.ts';
 import { Downstream } from '../../src/proxy/downstream.ts';
+import { KeptBytes } from '../../src/proxy/kept-bytes.ts';
 import { Work } from '../../src/proxy/work.ts';
 import { shareAlone } from '../../src/shared/alone.ts';
 import { Wheel } from '../../src/time/wheel.ts';
@@ -42,8 +43,10 @@ export function stageBalancer(pool: Readonly<Record<string, unknown>>, servers =
   const turns: (() => void)[] = [];
   net.afterTurn = (run) => void turns.push(run);
   const misframed: string[] = [];
+  const { counters } = shared;
+  const kept = new KeptBytes(2 ** 24, wheel, counters, (run) => net.afterTurn(run));
   const createWork = (route: Work['route']): Work =>
-    new Work({ net, clock: time, wheel, counters: shared.counters, accessLog: null, limits: wideLimits, route });
+    new Work({ net, clock: time, wheel, counters, kept, accessLog: null, limits: wideLimits, route });
   const made = createPool(options.pools[0]!, {
     work: createWork(() => null),
     shared,
