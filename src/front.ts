@@ -63,7 +63,7 @@ export class Front {
     const shared = address.kind === 'tcp';
     const at = shared ? { ...address, port } : address;
     const accept = (socket: Socket): Downstream | null => this.accept(socket);
-    this.listener = await this.deps.net.listen({ address: at, backlog, reusePort: shared, accept });
+    this.listener = await this.deps.net.listen({ address: at, backlog, reusePort: shared, accept, onError: () => {} });
   }
 
   /** Another config has the same address: `options` and `work` are for connections from now on. */

@@ -1,5 +1,6 @@
 /** Sockets of Node: node:net, whose streams keep what the kernel does not take. */
 import net from 'node:net';
+import { trueCause } from './shortage.ts';
 import {
   type Address,
   type ConnectHandler,
@@ -10,7 +11,9 @@ import {
   nobody,
   plainAddress,
   type Socket,
+  type SocketGauge,
   type SocketHandler,
+  uncounted,
 } from './socket.ts';
 
 class NodeSocket implements Socket {
@@ -23,8 +26,8 @@ class NodeSocket implements Socket {
   /** A write that tells of the drain is under way. */
   private draining = false;
 
-  /** A unix-domain socket knows no reset. */
-  constructor(raw: net.Socket, canReset: boolean) {
+  /** A unix-domain socket knows no reset. Its descriptor has been counted. */
+  constructor(raw: net.Socket, canReset: boolean, gauge: SocketGauge) {
     this.raw = raw;
     this.handler = nobody;
     this.canReset = canReset;
@@ -35,7 +38,10 @@ class NodeSocket implements Socket {
     raw.on('error', (error) => {
       this.error = error;
     });
-    raw.on('close', () => this.handler.onClose(this.error));
+    raw.on('close', () => {
+      gauge.add(-1);
+      this.handler.onClose(this.error);
+    });
   }
 
   get remotePort(): number {
@@ -94,9 +100,10 @@ class NodeSocket implements Socket {
 
 const noBytes = Buffer.alloc(0);
 
-function listen(options: ListenOptions): Promise<Listener> {
+function listen(options: ListenOptions, gauge: SocketGauge): Promise<Listener> {
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (raw) => {
-    const made = new NodeSocket(raw, options.address.kind === 'tcp');
+    gauge.add(1);
+    const made = new NodeSocket(raw, options.address.kind === 'tcp', gauge);
     const handler = options.accept(made);
     if (handler === null) made.destroy();
     else made.handler = handler;
@@ -111,28 +118,38 @@ function listen(options: ListenOptions): Promise<Listener> {
     server.listen(where, () => {
       server.off('error', reject);
       // EMFILE on accept and the like: the listener lives on.
-      server.on('error', () => {});
+      server.on('error', options.onError);
       const bound = server.address();
       resolve({ port: typeof bound === 'object' && bound !== null ? bound.port : 0, close: () => server.close() });
     });
   });
 }
 
-function connect(address: Address, handler: ConnectHandler): Connecting {
+function connect(address: Address, handler: ConnectHandler, gauge: SocketGauge): Connecting {
   const raw = net.connect({
     allowHalfOpen: true,
     noDelay: true,
     ...(address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port }),
   });
-  const fail = (error: Error): void => handler.onFail(error);
+  gauge.add(1);
+  let settled = false;
+  const fail = (error: Error): void => {
+    settled = true;
+    gauge.add(-1);
+    handler.onFail(trueCause(error));
+  };
   raw.once('error', fail);
   raw.once('connect', () => {
-    const made = new NodeSocket(raw, address.kind === 'tcp');
+    settled = true;
+    const made = new NodeSocket(raw, address.kind === 'tcp', gauge);
     raw.off('error', fail);
     made.handler = handler.onOpen(made);
   });
   return {
     cancel() {
+      if (settled) return;
+      settled = true;
+      gauge.add(-1);
       raw.removeAllListeners();
       raw.on('error', () => {});
       raw.destroy();
@@ -140,4 +157,14 @@ function connect(address: Address, handler: ConnectHandler): Connecting {
   };
 }
 
-export const nodeNet: Net = { runtime: 'node', listen, connect, afterTurn: (run) => void setImmediate(run) };
+/** Counts its sockets into `gauge`. */
+export function createNodeNet(gauge: SocketGauge): Net {
+  return {
+    runtime: 'node',
+    listen: (options) => listen(options, gauge),
+    connect: (address, handler) => connect(address, handler, gauge),
+    afterTurn: (run) => void setImmediate(run),
+  };
+}
+
+export const nodeNet: Net = createNodeNet(uncounted);
