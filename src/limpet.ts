@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { LimpetOptions, ListenerOptions, PoolOptions } from './config/options.ts';
+import { Connects } from './fleet/connects.ts';
 import type { Standing } from './fleet/fleet.ts';
 import { Front } from './front.ts';
 import type { HeadLimits, RequestHead } from './http/head.ts';
@@ -12,7 +13,7 @@ import { formatAddress, type Net } from './net/socket.ts';
 import { type CopySource, createPool, type PoolSurroundings, type SightServer } from './pools.ts';
 import type { Pool, PoolParts } from './proxy/pool.ts';
 import { createRouter } from './proxy/router.ts';
-import { type Route, Work } from './proxy/work.ts';
+import { type Route, type TellShortage, Work } from './proxy/work.ts';
 import type { Shared } from './shared/memory.ts';
 import { randomWords } from './shared/random-words.ts';
 import { listenerName, type Numbers } from './shared/roster.ts';
@@ -35,6 +36,8 @@ export interface LimpetDependencies {
   readonly see: SightServer;
   /** Told that a pool has room for which exchanges of other workers wait. */
   readonly tellRoom: (pool: string) => void;
+  /** Told when this machine, not a server, is why a connection did not come about. */
+  readonly tellShortage: TellShortage;
   readonly clock?: Clock;
   readonly timers?: Timers;
   readonly random?: () => number;
@@ -56,6 +59,7 @@ export class Limpet {
   private readonly randomWords = randomWords();
   private readonly wheel: Wheel;
   private readonly accessLog: AccessLog | null;
+  private readonly connects: Connects;
   private pools = new Map<string, Pool>();
   /** Pools of former configs, as long as an exchange waits in one. */
   private readonly retired = new Set<Pool>();
@@ -73,6 +77,7 @@ export class Limpet {
     this.random = deps.random ?? Math.random;
     this.wheel = new Wheel(this.clock.monotonic());
     const { access } = options.log;
+    this.connects = new Connects(options.limits.connecting, null);
     this.accessLog = access === 'off' ? null : new AccessLog(access, deps.writeAccess, deps.timers ?? systemTimers);
     this.pools = this.createPools(options, deps.numbers);
   }
@@ -104,6 +109,7 @@ export class Limpet {
     // From here on nothing can fail.
     const { pools: old } = this;
     this.options = options;
+    this.connects.max = options.limits.connecting;
     this.pools = pools;
     this.fronts = fronts;
     for (const front of before) if (!fronts.includes(front)) this.close(front);
@@ -160,7 +166,10 @@ export class Limpet {
   private tick(): void {
     this.wheel.turn(this.clock.monotonic());
     const now = this.clock.now();
-    for (const pool of this.pools.values()) pool.lookForRoom();
+    for (const pool of this.pools.values()) {
+      pool.makeRoom();
+      pool.lookForRoom();
+    }
     for (const pool of this.retired) {
       pool.lookForRoom();
       if (!pool.isWaitedFor) this.retired.delete(pool);
@@ -175,9 +184,11 @@ export class Limpet {
   }
 
   private createWork(limits: HeadLimits, route: (head: RequestHead) => Route | null): Work {
-    const { net, shared } = this.deps;
+    const { net, shared, tellShortage } = this.deps;
     return new Work({
       net,
+      descriptors: shared.descriptors,
+      tellShortage,
       clock: this.clock,
       wheel: this.wheel,
       counters: shared.counters,
@@ -262,6 +273,7 @@ export class Limpet {
       keys,
       identify,
       copies,
+      connects: this.connects,
       see,
       tellRoom,
       random: this.random,

@@ -18,6 +18,10 @@ export interface LimpetOptions {
   readonly shutdown: { readonly timeout: number };
   /** Folder for what outlives the process, such as a generated key. */
   readonly stateDir: string;
+  readonly limits: {
+    /** Connections that one worker makes to servers at one time; beyond it requests queue. */
+    readonly connecting: number;
+  };
   /** Responses say which server gave them: `Limpet-Server: NAME; epoch=N`. For demos and debugging. */
   readonly identify: boolean;
   /** Copies of sessions; null: none are kept. */
@@ -133,7 +137,12 @@ export interface PoolOptions {
   /** Most safe requests at a time on one connection to a server; 1: off. */
   readonly pipelining: number;
   /** Of a response's head; a larger one is refused with 502. */
-  readonly limits: { readonly headBytes: number; readonly headers: number };
+  readonly limits: {
+    readonly headBytes: number;
+    readonly headers: number;
+    /** Connections that one worker makes to one server at one time; beyond it requests queue. */
+    readonly connecting: number;
+  };
   /** Its servers speak the session protocol. */
   readonly sessions: boolean;
   readonly rebalance: {

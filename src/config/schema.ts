@@ -215,6 +215,17 @@ export const configSchema = map(
       defaults.workers,
       'Worker threads, each with its own event loop and listening sockets. `auto`: one for each core.',
     ),
+    limits: field(
+      map({
+        connecting: field(
+          whole(1, 10_000_000),
+          defaults.limits.connecting,
+          'Connections that one worker makes to servers at one time; beyond it requests wait in the queue of their pool.',
+        ),
+      }),
+      {},
+      'What all pools share.',
+    ),
     table: field(tableSchema, {}, 'The table of sessions, which all workers share.'),
     stateDir: field(
       text('folder', 'the path of a folder', (path) => (path !== '' && !path.includes('\0') ? path : null)),

@@ -25,12 +25,15 @@ class NodeSocket implements Socket {
   private error: Error | null = null;
   /** A write that tells of the drain is under way. */
   private draining = false;
+  /** Its descriptor is in the gauge. */
+  counted: boolean;
 
-  /** A unix-domain socket knows no reset. Its descriptor has been counted. */
-  constructor(raw: net.Socket, canReset: boolean, gauge: SocketGauge) {
+  /** A unix-domain socket knows no reset. `counted`: a connection that was made by us has been counted since then. */
+  constructor(raw: net.Socket, canReset: boolean, gauge: SocketGauge, counted: boolean) {
     this.raw = raw;
     this.handler = nobody;
     this.canReset = canReset;
+    this.counted = counted;
     // Kept now: node:net forgets it when the peer has gone.
     this.remoteAddress = plainAddress(raw.remoteAddress);
     raw.on('data', (chunk: Buffer) => this.handler.onData(chunk));
@@ -39,7 +42,7 @@ class NodeSocket implements Socket {
       this.error = error;
     });
     raw.on('close', () => {
-      gauge.add(-1);
+      if (this.counted) gauge.add(-1);
       this.handler.onClose(this.error);
     });
   }
@@ -102,11 +105,16 @@ const noBytes = Buffer.alloc(0);
 
 function listen(options: ListenOptions, gauge: SocketGauge): Promise<Listener> {
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (raw) => {
-    gauge.add(1);
-    const made = new NodeSocket(raw, options.address.kind === 'tcp', gauge);
+    const made = new NodeSocket(raw, options.address.kind === 'tcp', gauge, false);
     const handler = options.accept(made);
-    if (handler === null) made.destroy();
-    else made.handler = handler;
+    if (handler === null) {
+      // Its descriptor is free at once, though its `close` comes later.
+      made.destroy();
+      return;
+    }
+    made.counted = true;
+    gauge.add(1);
+    made.handler = handler;
   });
   const { address, backlog, reusePort } = options;
   const where =
@@ -141,7 +149,7 @@ function connect(address: Address, handler: ConnectHandler, gauge: SocketGauge):
   raw.once('error', fail);
   raw.once('connect', () => {
     settled = true;
-    const made = new NodeSocket(raw, address.kind === 'tcp', gauge);
+    const made = new NodeSocket(raw, address.kind === 'tcp', gauge, true);
     raw.off('error', fail);
     made.handler = handler.onOpen(made);
   });

@@ -3,13 +3,14 @@ import type { Affinity, Session } from '../affinity/affinity.ts';
 import { balancerFaults, type Fault } from '../errors.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
-import type { Connecting, Socket } from '../net/socket.ts';
+import type { Connecting } from '../net/socket.ts';
 import type { SessionTable } from '../table/table.ts';
 import { Copies, type CopyParts, type CopySettings } from './copies.ts';
+import { Dial, type Dialler } from './dial.ts';
 import type { Exchange } from './exchange.ts';
 import { Owners } from './owners.ts';
 import { Sharing } from './sharing.ts';
-import { Upstream } from './upstream.ts';
+import type { Upstream } from './upstream.ts';
 import type { Work } from './work.ts';
 
 export type WhenOwnerFails =
@@ -208,7 +209,9 @@ export class Pool {
 
   takeIdle(server: Server): Upstream | undefined {
     const upstream = this.idle[server.number]!.pop();
-    if (upstream !== undefined) this.work.wheel.set(upstream.deadline, 0);
+    if (upstream === undefined) return undefined;
+    server.idle--;
+    this.work.wheel.set(upstream.deadline, 0);
     return upstream;
   }
 
@@ -229,8 +232,9 @@ export class Pool {
   /** Keeps a connection for the next exchange; false when there are enough. */
   keep(upstream: Upstream): boolean {
     const idle = this.idle[upstream.server.number]!;
-    if (idle.length >= this.settings.maxIdle || this.work.stopping) return false;
+    if (idle.length >= this.settings.maxIdle || this.work.stopping || this.work.descriptors.isTight) return false;
     idle.push(upstream);
+    upstream.server.idle++;
     this.work.wheel.set(upstream.deadline, this.settings.timeouts.keepAlive);
     return true;
   }
@@ -238,18 +242,18 @@ export class Pool {
   forget(upstream: Upstream): void {
     const idle = this.idle[upstream.server.number]!;
     const i = idle.indexOf(upstream);
-    if (i >= 0) idle.splice(i, 1);
+    if (i < 0) return;
+    idle.splice(i, 1);
+    upstream.server.idle--;
   }
 
-  connect(server: Server, onOpen: (upstream: Upstream) => void, onFail: (error: Error) => void): Connecting {
-    return this.work.net.connect(server.address, {
-      onOpen: (socket: Socket) => {
-        const upstream = new Upstream(this.work, this, server, socket);
-        onOpen(upstream);
-        return upstream;
-      },
-      onFail,
-    });
+  connect(server: Server, dialler: Dialler): Connecting {
+    return new Dial(this.work, this, server, dialler);
+  }
+
+  /** Descriptors run short: what is kept for later goes. */
+  makeRoom(): void {
+    if (this.work.descriptors.isTight) this.closeIdle();
   }
 
   /** No exchange begins here any more: the config has another pool in its place. Those under way finish. */
@@ -259,7 +263,10 @@ export class Pool {
   }
 
   closeIdle(): void {
-    for (const idle of this.idle) for (const upstream of idle.splice(0)) upstream.close();
+    for (const [number, idle] of this.idle.entries()) {
+      this.parts.fleet.servers[number]!.idle = 0;
+      for (const upstream of idle.splice(0)) upstream.close();
+    }
   }
 }
 

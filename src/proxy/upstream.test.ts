@@ -6,6 +6,7 @@ import type { Fault } from '../errors.ts';
 import { Server } from '../fleet/server.ts';
 import { Method, type ResponseHead } from '../http/head.ts';
 import { Counters } from '../metrics/counters.ts';
+import { Descriptors } from '../net/descriptors.ts';
 import { systemClock } from '../time/clock.ts';
 import { Wheel } from '../time/wheel.ts';
 import type { Pool } from './pool.ts';
@@ -67,6 +68,8 @@ function stage({ shares = true } = {}) {
     clock: systemClock,
     wheel,
     counters,
+    descriptors: Descriptors.alone(),
+    tellShortage: () => {},
     accessLog: null,
     limits: wideLimits,
     route: () => null,

@@ -20,10 +20,12 @@ import { ServerNumbers } from '../table/numbers.ts';
 import { SessionTable } from '../table/table.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
 import { within } from '../time/within.ts';
+import { DescriptorRoom, systemLimits } from './descriptor-room.ts';
 import { readDrained, writeDrained } from './drained.ts';
 import { Keeper } from './keeper.ts';
 import type { FromWorker, Plan } from './messages.ts';
 import { Office } from './office.ts';
+import { Shortages, sayShortage } from './shortages.ts';
 import { Storage } from './storage.ts';
 import { isTaken } from './taken.ts';
 import { asError, Thread } from './thread.ts';
@@ -76,6 +78,8 @@ export class Supervisor {
   private readonly watch: Watch;
   private readonly keeper: Keeper;
   private readonly office: Office;
+  private readonly room: DescriptorRoom;
+  private readonly shortages: Shortages;
   /** null: no copies of sessions are kept; and until it is open. */
   private storage: Storage | null = null;
   private readonly threads: (Thread | null)[];
@@ -104,8 +108,10 @@ export class Supervisor {
     this.threads = new Array<Thread | null>(workers).fill(null);
     this.pauses = new Array<number>(workers).fill(0);
     const { net, log, random = Math.random } = deps;
-    const { load, news } = attach(this.buffers, workers);
+    const { load, news, descriptors } = attach(this.buffers, workers);
     this.news = news;
+    this.shortages = new Shortages(this.clock, (what, reason, at) => log.warn(sayShortage(what, reason, at)));
+    this.room = new DescriptorRoom({ descriptors, limits: systemLimits, timers: this.timers, log });
     // Balancers that start together do not all begin with the first server.
     for (const slot of this.numbers.slots.values()) load.passTurn(slot, 0, Math.floor(random() * 0x10000));
     this.watch = new Watch({
@@ -116,6 +122,7 @@ export class Supervisor {
       random,
       load,
       counters: this.counters,
+      tellShortage: (reason, at) => this.shortages.tell('connect', reason, at),
       tell: (pool, standings) => {
         news.publish('standings');
         const { edition } = news;
@@ -161,6 +168,8 @@ export class Supervisor {
     await this.keeper.load();
     this.watch.follow(this.options, this.numbers);
     this.drainAgain();
+    this.room.follow(this.options);
+    this.room.start();
     try {
       for (const listener of this.options.listeners) await this.refuseTaken(listener);
       // The first one alone: a port that the system chooses is the same for all.
@@ -170,6 +179,7 @@ export class Supervisor {
     } catch (error) {
       this.stopping = true;
       this.watch.stop();
+      this.room.stop();
       await Promise.all(this.threads.map((thread) => thread?.end()));
       await this.storage?.stop();
       throw error;
@@ -190,6 +200,7 @@ export class Supervisor {
     await this.reloading;
     await this.office.close();
     this.watch.stop();
+    this.room.stop();
     const finished = await Promise.all(
       this.threads.map(async (thread) => {
         if (thread === null) return true;
@@ -276,6 +287,7 @@ export class Supervisor {
       this.watch.follow(next, this.numbers);
       this.storage?.follow(next, this.numbers);
       await this.reloadThreads();
+      this.room.follow(next);
       this.counters.add(counter.reloads);
     } catch (error) {
       // Those that had taken it over go back.
@@ -333,6 +345,7 @@ export class Supervisor {
 
   private hear(message: FromWorker, from: Thread): void {
     if (message.kind === 'sighting') this.watch.see(message.pool, message.server, message.sighting);
+    else if (message.kind === 'shortage') this.shortages.tell(message.what, message.reason, message.at);
     else if (message.kind === 'access') this.deps.writeAccess(message.lines);
     else if (message.kind === 'room') {
       for (const thread of this.threads) if (thread !== from) thread?.tell(message);
@@ -346,7 +359,9 @@ export class Supervisor {
     log.warn(`worker ${worker + 1} failed and is replaced: ${reason}`);
     this.counters.add(counter.workers_replaced);
     this.table.recover(worker + 1);
-    attach(this.buffers, worker).load.forget(worker);
+    const { load, descriptors } = attach(this.buffers, worker);
+    load.forget(worker);
+    descriptors.forget(worker);
     closeGauges(this.buffers, worker);
     const well = this.clock.monotonic() - since >= wellAfter;
     const pause = well ? 0 : (this.pauses[worker] ?? 0);

@@ -33,6 +33,7 @@ function stage() {
     load: new Load(Load.create(16_384, 1), 16_384, 0),
     counters,
     log: { info() {}, warn() {} },
+    tellShortage: (reason) => told.push(reason),
     tell: (pool, words) => told.push(`${pool}: ${upOf(words).join(' ')}`),
   });
   const follow = (options: LimpetOptions) => watch.follow(options, shareAlone(options, 0).numbers);
