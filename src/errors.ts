@@ -98,6 +98,7 @@ export const balancerFaults = {
   sessionFenced: fault('session-fenced', 'balancer', 503, 'Your session has moved to another server. Try again.'),
   sessionStore: fault('session-store', 'balancer', 503, 'Your session could not be kept safe. Try again.'),
   buffersFull: fault('buffers-full', 'balancer', 503, 'Too much is waiting for slow connections.'),
+  outOfResources: fault('out-of-resources', 'balancer', 503, 'The balancer is short of resources at the moment.'),
   tooManyConnections: fault('too-many-connections', 'balancer', 503, 'There are too many connections.'),
 } as const;
 

@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { LimpetOptions, ListenerOptions, PoolOptions } from './config/options.ts';
+import { Connects } from './fleet/connects.ts';
 import type { NamedStanding } from './fleet/fleet.ts';
 import { Front } from './front.ts';
 import type { HeadLimits, RequestHead } from './http/head.ts';
@@ -13,7 +14,7 @@ import { type CopySource, createPool, type PoolSurroundings, type SightServer } 
 import { KeptBytes } from './proxy/kept-bytes.ts';
 import type { Pool, PoolParts } from './proxy/pool.ts';
 import { createRouter } from './proxy/router.ts';
-import { type Route, Work } from './proxy/work.ts';
+import { type Route, type TellShortage, Work } from './proxy/work.ts';
 import type { Shared } from './shared/memory.ts';
 import { randomWords } from './shared/random-words.ts';
 import { listenerName, type Numbers } from './shared/roster.ts';
@@ -36,6 +37,8 @@ export interface LimpetDependencies {
   readonly see: SightServer;
   /** Told that a pool has room for which exchanges of other workers wait. */
   readonly tellRoom: (pool: string) => void;
+  /** Told when this machine, not a server, is why a connection did not come about. */
+  readonly tellShortage: TellShortage;
   readonly clock?: Clock;
   readonly timers?: Timers;
   readonly random?: () => number;
@@ -58,6 +61,7 @@ export class Limpet {
   private readonly wheel: Wheel;
   private readonly kept: KeptBytes;
   private readonly accessLog: AccessLog | null;
+  private readonly connects: Connects;
   private pools = new Map<string, Pool>();
   private fronts: Front[] = [];
   /** Those of former configs whose connections go on. */
@@ -75,6 +79,7 @@ export class Limpet {
     const { net, shared } = deps;
     this.kept = new KeptBytes(options.limits.keptBytes, this.wheel, shared.counters, (run) => net.afterTurn(run));
     const { access } = options.log;
+    this.connects = new Connects(options.limits.connecting, null);
     this.accessLog = access === 'off' ? null : new AccessLog(access, deps.writeAccess, deps.timers ?? systemTimers);
     this.pools = this.createPools(options, deps.numbers);
   }
@@ -107,6 +112,7 @@ export class Limpet {
     const { pools: old } = this;
     this.options = options;
     this.kept.limit = options.limits.keptBytes;
+    this.connects.max = options.limits.connecting;
     this.pools = pools;
     this.fronts = fronts;
     for (const front of before) if (!fronts.includes(front)) this.close(front);
@@ -159,7 +165,10 @@ export class Limpet {
   private tick(): void {
     this.wheel.turn(this.clock.monotonic());
     const now = this.clock.now();
-    for (const pool of this.pools.values()) pool.lookForRoom();
+    for (const pool of this.pools.values()) {
+      pool.makeRoom();
+      pool.lookForRoom();
+    }
     const second = Math.floor(now / 1000);
     const { table } = this.deps.shared;
     const ticks = ((sweepSeconds * 1000) / Wheel.tickMs) * this.options.workers;
@@ -170,9 +179,11 @@ export class Limpet {
   }
 
   private createWork(limits: HeadLimits, route: (head: RequestHead) => Route | null): Work {
-    const { net, shared } = this.deps;
+    const { net, shared, tellShortage } = this.deps;
     return new Work({
       net,
+      descriptors: shared.descriptors,
+      tellShortage,
       clock: this.clock,
       wheel: this.wheel,
       counters: shared.counters,
@@ -258,6 +269,7 @@ export class Limpet {
       keys,
       identify,
       copies,
+      connects: this.connects,
       see,
       tellRoom,
       random: this.random,

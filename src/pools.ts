@@ -6,6 +6,7 @@ import { Homes } from './balance/home.ts';
 import { createPolicy } from './balance/index.ts';
 import { Rendezvous } from './balance/rendezvous.ts';
 import type { PoolAffinity, PoolOptions, SessionsOptions } from './config/options.ts';
+import { Connects } from './fleet/connects.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { idSecret, serverIds } from './fleet/id.ts';
 import { Server } from './fleet/server.ts';
@@ -44,6 +45,8 @@ export interface PoolSurroundings {
   readonly identify: boolean;
   /** null: none are kept. */
   readonly copies: CopySource | null;
+  /** Connections being made by this worker, to whatever server. */
+  readonly connects: Connects;
   readonly see: SightServer;
   readonly tellRoom: (pool: string) => void;
   readonly random: () => number;
@@ -55,6 +58,7 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
   const { work, shared, random, identify } = around;
   const { name } = options;
   const fleet = createFleet(options, around);
+  for (const server of fleet.servers) server.connects = new Connects(options.limits.connecting, around.connects);
   const turns = {
     last: () => shared.load.lastTurn(fleet.slot),
     pass: (from: number, to: number) => shared.load.passTurn(fleet.slot, from, to),

@@ -35,7 +35,7 @@ export const defaults = deepFreeze({
     maxIdle: 256,
     pipelining: 1,
     // Servers are less hostile than clients and send more: policies, links, cookies.
-    limits: { headBytes: 64 * KiB, headers: 256 },
+    limits: { headBytes: 64 * KiB, headers: 256, connecting: 1024 },
     rebalance: { skew: 0, rate: 10 },
   },
   server: { weight: 1, maxRequests: 0 },
@@ -78,7 +78,7 @@ export const defaults = deepFreeze({
   match: { host: '', path: '/', methods: [], extensions: [] },
   workers: 'auto',
   workerTimeout: 10 * second,
-  limits: { keptBytes: 64 * 1024 * KiB },
+  limits: { keptBytes: 64 * 1024 * KiB, connecting: 4096 },
   table: { capacity: 1_000_000, save: minute },
   log: { access: 'off', level: 'info' },
   shutdown: { timeout: 30 * second },

@@ -21,6 +21,8 @@ export interface LimpetOptions {
   readonly limits: {
     /** Bytes that one worker keeps for slow clients and servers, and for repeats, at most. */
     readonly keptBytes: number;
+    /** Connections that one worker makes to servers at one time; beyond it requests queue. */
+    readonly connecting: number;
   };
   /** Folder for what outlives the process, such as a generated key. */
   readonly stateDir: string;
@@ -141,7 +143,12 @@ export interface PoolOptions {
   /** Most safe requests at a time on one connection to a server; 1: off. */
   readonly pipelining: number;
   /** Of a response's head; a larger one is refused with 502. */
-  readonly limits: { readonly headBytes: number; readonly headers: number };
+  readonly limits: {
+    readonly headBytes: number;
+    readonly headers: number;
+    /** Connections that one worker makes to one server at one time; beyond it requests queue. */
+    readonly connecting: number;
+  };
   /** Its servers speak the session protocol. */
   readonly sessions: boolean;
   readonly rebalance: {

@@ -220,6 +220,11 @@ export const configSchema = map(
           formatSize(defaults.limits.keptBytes),
           'Bytes that one worker keeps at most for clients and servers that are slow, for requests that wait, and for repeats. Beyond it the connections that keep most and take least are ended, or refused with 503 (`buffers-full`).',
         ),
+        connecting: field(
+          whole(1, 10_000_000),
+          defaults.limits.connecting,
+          'Connections that one worker makes to servers at one time; beyond it requests wait in the queue of their pool.',
+        ),
       }),
       {},
       'What the balancer may use.',

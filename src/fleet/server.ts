@@ -1,5 +1,6 @@
 /** One backend address with a stable name, and what this worker knows of it now. */
 import { type Address, formatAddress } from '../net/socket.ts';
+import { Connects } from './connects.ts';
 import { Load } from './load.ts';
 
 /**
@@ -37,6 +38,9 @@ export class Server {
   readonly slot: number;
 
   state: ServerState = 'up';
+  /** Connections to it that this worker is making, and those that it keeps for the next request. */
+  connects = new Connects(Number.POSITIVE_INFINITY, null);
+  idle = 0;
   private readonly load: Load;
 
   constructor(options: ServerOptions, number: number, id: number, load: Load = Load.alone(), slot = 0) {
@@ -75,9 +79,9 @@ export class Server {
     return this.load.setMisframed(this.slot, misframed);
   }
 
-  /** May take one more exchange now. */
+  /** May take one more exchange now, and there is a way to it. */
   get hasRoom(): boolean {
-    return this.maxRequests === 0 || this.inflight < this.maxRequests;
+    return (this.maxRequests === 0 || this.inflight < this.maxRequests) && (this.idle > 0 || this.connects.hasRoom);
   }
 
   /** Takes a place; false when all are taken: `hasRoom` was true a moment ago, and another worker was faster. */

@@ -16,7 +16,14 @@ describe('the table', () => {
 
   test('says which are gauges', () => {
     const gauges = counterRows.filter(({ kind }) => kind === 'gauge').map(({ name }) => name);
-    expect(gauges).toEqual(['connections_open', 'queue_depth', 'tunnels_open', 'kept_bytes', 'copies_lag']);
+    expect(gauges).toEqual([
+      'connections_open',
+      'queue_depth',
+      'connecting',
+      'tunnels_open',
+      'kept_bytes',
+      'copies_lag',
+    ]);
   });
 
   test('has a counter for every fault, at the place that the fault names', () => {

@@ -1,5 +1,6 @@
 /** Sockets of Node: node:net, whose streams keep what the kernel does not take. */
 import net from 'node:net';
+import { trueCause } from './shortage.ts';
 import {
   type Account,
   type Address,
@@ -12,7 +13,9 @@ import {
   nobody,
   plainAddress,
   type Socket,
+  type SocketGauge,
   type SocketHandler,
+  uncounted,
 } from './socket.ts';
 
 class NodeSocket implements Socket {
@@ -28,13 +31,16 @@ class NodeSocket implements Socket {
   private error: Error | null = null;
   /** A write that tells of the drain is under way. */
   private draining = false;
+  /** Its descriptor is in the gauge. */
+  counted: boolean;
 
-  /** A unix-domain socket knows no reset. */
-  constructor(raw: net.Socket, canReset: boolean) {
+  /** A unix-domain socket knows no reset. `counted`: a connection that was made by us has been counted since then. */
+  constructor(raw: net.Socket, canReset: boolean, gauge: SocketGauge, counted: boolean) {
     this.raw = raw;
     this.handler = nobody;
     this.canReset = canReset;
     this.handle = handleOf(raw);
+    this.counted = counted;
     // Kept now: node:net forgets it when the peer has gone.
     this.remoteAddress = plainAddress(raw.remoteAddress);
     raw.on('data', (chunk: Buffer) => this.handler.onData(chunk));
@@ -43,6 +49,7 @@ class NodeSocket implements Socket {
       this.error = error;
     });
     raw.on('close', () => {
+      if (this.counted) gauge.add(-1);
       this.tell(0);
       this.handler.onClose(this.error);
     });
@@ -158,12 +165,18 @@ function isReadHandle(handle: unknown): handle is ReadHandle {
   );
 }
 
-function listen(options: ListenOptions): Promise<Listener> {
+function listen(options: ListenOptions, gauge: SocketGauge): Promise<Listener> {
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (raw) => {
-    const made = new NodeSocket(raw, options.address.kind === 'tcp');
+    const made = new NodeSocket(raw, options.address.kind === 'tcp', gauge, false);
     const handler = options.accept(made);
-    if (handler === null) made.destroy();
-    else made.handler = handler;
+    if (handler === null) {
+      // Its descriptor is free at once, though its `close` comes later.
+      made.destroy();
+      return;
+    }
+    made.counted = true;
+    gauge.add(1);
+    made.handler = handler;
   });
   const { address, backlog, reusePort } = options;
   const where =
@@ -175,28 +188,38 @@ function listen(options: ListenOptions): Promise<Listener> {
     server.listen(where, () => {
       server.off('error', reject);
       // EMFILE on accept and the like: the listener lives on.
-      server.on('error', () => {});
+      server.on('error', options.onError);
       const bound = server.address();
       resolve({ port: typeof bound === 'object' && bound !== null ? bound.port : 0, close: () => server.close() });
     });
   });
 }
 
-function connect(address: Address, handler: ConnectHandler): Connecting {
+function connect(address: Address, handler: ConnectHandler, gauge: SocketGauge): Connecting {
   const raw = net.connect({
     allowHalfOpen: true,
     noDelay: true,
     ...(address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port }),
   });
-  const fail = (error: Error): void => handler.onFail(error);
+  gauge.add(1);
+  let settled = false;
+  const fail = (error: Error): void => {
+    settled = true;
+    gauge.add(-1);
+    handler.onFail(trueCause(error));
+  };
   raw.once('error', fail);
   raw.once('connect', () => {
-    const made = new NodeSocket(raw, address.kind === 'tcp');
+    settled = true;
+    const made = new NodeSocket(raw, address.kind === 'tcp', gauge, true);
     raw.off('error', fail);
     made.handler = handler.onOpen(made);
   });
   return {
     cancel() {
+      if (settled) return;
+      settled = true;
+      gauge.add(-1);
       raw.removeAllListeners();
       raw.on('error', () => {});
       raw.destroy();
@@ -204,4 +227,14 @@ function connect(address: Address, handler: ConnectHandler): Connecting {
   };
 }
 
-export const nodeNet: Net = { runtime: 'node', listen, connect, afterTurn: (run) => void setImmediate(run) };
+/** Counts its sockets into `gauge`. */
+export function createNodeNet(gauge: SocketGauge): Net {
+  return {
+    runtime: 'node',
+    listen: (options) => listen(options, gauge),
+    connect: (address, handler) => connect(address, handler, gauge),
+    afterTurn: (run) => void setImmediate(run),
+  };
+}
+
+export const nodeNet: Net = createNodeNet(uncounted);

@@ -68,6 +68,8 @@ export interface ListenOptions {
   readonly backlog: number;
   /** Gives each new connection its handler; null refuses it: the socket is reset. */
   readonly accept: (socket: Socket) => SocketHandler | null;
+  /** A connection could not be accepted (EMFILE); listening goes on. Bun does not tell. */
+  readonly onError: (error: Error) => void;
 }
 
 export interface Listener {
@@ -80,19 +82,28 @@ export interface Listener {
 export interface ConnectHandler {
   /** Connected; answers the handler from here on. */
   onOpen(socket: Socket): SocketHandler;
-  /** Refused, unreachable or cancelled. Never after `onOpen`. */
+  /** Refused or unreachable, or this machine could not (`shortageOf`). Never after `onOpen`. */
   onFail(error: Error): void;
 }
 
-/** A connection being made; `cancel` gives up, and neither callback comes after it. */
+/** A connection being made; `cancel` gives up, frees its descriptor at once, and neither callback comes after it. */
 export interface Connecting {
   cancel(): void;
 }
+
+/** Told of each descriptor that a socket takes (1) or gives back (-1); connections being made have theirs already. */
+export interface SocketGauge {
+  add(by: number): void;
+}
+
+/** For sockets that nobody counts. */
+export const uncounted: SocketGauge = { add() {} };
 
 export interface Net {
   readonly runtime: 'bun' | 'node';
   /** Rejects with the system's error (EADDRINUSE, EACCES) when the address cannot be bound. */
   listen(options: ListenOptions): Promise<Listener>;
+  /** Calls back later, never from inside `connect`. */
   connect(address: Address, handler: ConnectHandler): Connecting;
   /** Calls `run` once, when the callbacks of all sockets that are ready now have been called. */
   afterTurn(run: () => void): void;

@@ -7,6 +7,7 @@ import { serverFaults } from '../errors.ts';
 import { Method, ResponseHead } from '../http/head.ts';
 import { Splice } from '../http/splice.ts';
 import { Counters } from '../metrics/counters.ts';
+import { Descriptors } from '../net/descriptors.ts';
 import { systemClock } from '../time/clock.ts';
 import { Wheel } from '../time/wheel.ts';
 import { Answer } from './answer.ts';
@@ -21,6 +22,8 @@ function createWork(): Work {
     wheel,
     counters,
     kept: new KeptBytes(2 ** 20, wheel, counters, (run) => net.afterTurn(run)),
+    descriptors: Descriptors.alone(),
+    tellShortage() {},
     accessLog: null,
     limits: wideLimits,
     route: () => null,

@@ -89,6 +89,8 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
   private forwarded: string | null = null;
   /** Bytes that the client had not taken when we last looked. */
   private lastPending = 0;
+  /** Wheel time since when nothing has been asked. */
+  private idleSince: number;
 
   constructor(work: Work, settings: ListenerSettings, socket: Socket) {
     this.work = work;
@@ -100,6 +102,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
     this.peer = socket.remoteAddress;
     this.trusted = settings.isTrusted(this.peer);
     this.secure = socket.secure;
+    this.idleSince = work.wheel.now;
     work.wheel.set(this.deadline, settings.timeouts.requestHead);
   }
 
@@ -180,6 +183,13 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
   stop(): void {
     this.answer.keepAlive = false;
     if (this.state === 'head' && this.partial === null) this.closeSocket();
+  }
+
+  /** Ends it when nothing has been asked for so long (ms); false: something is under way. */
+  evict(idle: number): boolean {
+    if (this.state !== 'head' || this.headBegun || this.work.wheel.now - this.idleSince < idle) return false;
+    this.closeSocket();
+    return true;
   }
 
   /** Ends it now. */
@@ -423,6 +433,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
   /** Reads the next request, or what has come of it. */
   private ready(): void {
     this.enter('head');
+    this.idleSince = this.work.wheel.now;
     this.work.wheel.set(this.deadline, this.settings.timeouts.keepAlive);
     this.resumeBody();
     const held = this.held;

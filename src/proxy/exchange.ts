@@ -23,6 +23,7 @@ import { counter } from '../metrics/counters.ts';
 import type { Connecting } from '../net/socket.ts';
 import { Deadline, type DeadlineOwner } from '../time/wheel.ts';
 import type { Client } from './client.ts';
+import type { Dialler } from './dial.ts';
 import { BodyReader, learnFromHead } from './learning.ts';
 import { Placement } from './placement.ts';
 import type { Pool } from './pool.ts';
@@ -49,7 +50,7 @@ type Phase =
   | 'relaying'
   | 'tunnel';
 
-export class Exchange implements DeadlineOwner, Recipient, Asker {
+export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
   method: number = Method.get;
   /** The client asked for an upgrade that we pass on. */
   mayUpgrade = false;
@@ -238,6 +239,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
       this.refuse(balancerFaults.queueFull);
       return;
     }
+    if (server !== null && !server.connects.hasRoom) this.work.counters.add(counter.connecting_full);
     this.record.queued(this.work);
     this.enter('waiting', Math.max(1, this.waitUntil - now));
     this.body.pause();
@@ -267,18 +269,18 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
     const pool = this.pool!;
     this.enter('connecting', pool.settings.timeouts.connect);
     this.record.connecting(this.work);
-    this.connecting = pool.connect(
-      server,
-      (upstream) => {
-        this.connecting = null;
-        this.record.connected(this.work);
-        this.send(upstream);
-      },
-      () => {
-        this.connecting = null;
-        this.failed(serverFaults.connectRefused);
-      },
-    );
+    this.connecting = pool.connect(server, this);
+  }
+
+  onConnected(upstream: Upstream): void {
+    this.connecting = null;
+    this.record.connected(this.work);
+    this.send(upstream);
+  }
+
+  onConnectFailed(fault: Fault): void {
+    this.connecting = null;
+    this.failed(fault);
   }
 
   /** 5. The request goes out: one write for the head, and for the body that has come so far. */
@@ -489,11 +491,13 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
     if (decision === 'same') {
       this.work.counters.add(counter.upstream_stale);
       this.sent = false;
-      if (!this.pool!.replaced) this.connect(server);
-      else {
-        this.leave();
-        this.start();
+      if (server.connects.hasRoom && !this.pool!.replaced) {
+        this.connect(server);
+        return;
       }
+      this.leave();
+      this.attempts--;
+      this.start();
       return;
     }
     this.reportHealth(server, fault, reused);
@@ -533,6 +537,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
 
   /** A fresh connection that breaks before an answer is no connection: a proxy before a dead server accepts, too. */
   private reportHealth(server: Server, fault: Fault, reused: boolean): void {
+    if (fault.side !== 'server') return;
     const { health, fleet } = this.pool!.parts;
     const noConnection = fault === serverFaults.connectRefused || fault === serverFaults.connectTimeout;
     if (fault !== serverFaults.bodyCut) fleet.confirmDown(server);

@@ -18,7 +18,7 @@ const leastResting = 64;
 const lastResting = 16;
 
 export class IdleConnections {
-  private readonly ready: Upstream[] = [];
+  private readonly rested: Upstream[] = [];
   /** In the order in which they began. */
   private readonly resting: Upstream[] = [];
   private readonly max: number;
@@ -30,13 +30,18 @@ export class IdleConnections {
     this.maxResting = max === 0 ? 0 : Math.max(max, leastResting);
   }
 
+  /** Connections that any client may have. */
+  get ready(): number {
+    return this.rested.length;
+  }
+
   /**
    * For the client of this number; 0: it may be several. One that still rests (`Upstream.rests`) is not for others beside it.
    * Where as many rest as may, the first of them need not go on: more connections would be worse.
    */
   take(user: number): Upstream | undefined {
     const { resting } = this;
-    const upstream = this.ready.pop();
+    const upstream = this.rested.pop();
     if (upstream !== undefined || resting.length === 0) return upstream;
     for (let i = resting.length - 1, left = lastResting; user !== 0 && i >= 0 && left > 0; i--, left--) {
       if (resting[i]!.user === user) return resting.splice(i, 1)[0];
@@ -46,20 +51,20 @@ export class IdleConnections {
 
   /** False when there are enough. */
   keep(upstream: Upstream): boolean {
-    const list = upstream.rests ? this.resting : this.ready;
+    const list = upstream.rests ? this.resting : this.rested;
     if (list.length >= (upstream.rests ? this.maxResting : this.max)) return false;
     list.push(upstream);
     return true;
   }
 
   forget(upstream: Upstream): void {
-    const list = upstream.rests ? this.resting : this.ready;
+    const list = upstream.rests ? this.resting : this.rested;
     const i = list.indexOf(upstream);
     if (i >= 0) list.splice(i, 1);
   }
 
   /** All of them, which are nobody's any more. */
   empty(): Upstream[] {
-    return [...this.ready.splice(0), ...this.resting.splice(0)];
+    return [...this.rested.splice(0), ...this.resting.splice(0)];
   }
 }

@@ -4,14 +4,15 @@ import { balancerFaults, type Fault } from '../errors.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
 import { counter } from '../metrics/counters.ts';
-import type { Connecting, Socket } from '../net/socket.ts';
+import type { Connecting } from '../net/socket.ts';
 import type { SessionTable } from '../table/table.ts';
 import { Copies, type CopyParts, type CopySettings } from './copies.ts';
+import { Dial, type Dialler } from './dial.ts';
 import type { Exchange } from './exchange.ts';
 import { IdleConnections, restTime } from './idle.ts';
 import { Owners } from './owners.ts';
 import { Sharing } from './sharing.ts';
-import { Upstream } from './upstream.ts';
+import type { Upstream } from './upstream.ts';
 import type { Work } from './work.ts';
 
 export type WhenOwnerFails =
@@ -216,7 +217,9 @@ export class Pool {
 
   /** `user`: number of the client, 0 when it may be several. */
   takeIdle(server: Server, user: number): Upstream | undefined {
-    const upstream = this.idle[server.number]!.take(user);
+    const idle = this.idle[server.number]!;
+    const upstream = idle.take(user);
+    server.idle = idle.ready;
     if (upstream !== undefined) this.work.wheel.set(upstream.deadline, 0);
     return upstream;
   }
@@ -239,13 +242,19 @@ export class Pool {
 
   /** Keeps a connection for the next exchange, when it has rested if it has to; false when there are enough. */
   keep(upstream: Upstream): boolean {
-    if (this.work.stopping || !this.idle[upstream.server.number]!.keep(upstream)) return false;
+    const { server } = upstream;
+    const idle = this.idle[server.number]!;
+    if (this.work.stopping || this.work.descriptors.isTight || !idle.keep(upstream)) return false;
+    server.idle = idle.ready;
     this.work.wheel.set(upstream.deadline, upstream.rests ? restTime : this.settings.timeouts.keepAlive);
     return true;
   }
 
   forget(upstream: Upstream): void {
-    this.idle[upstream.server.number]!.forget(upstream);
+    const { server } = upstream;
+    const idle = this.idle[server.number]!;
+    idle.forget(upstream);
+    server.idle = idle.ready;
   }
 
   /** A server has sent what HTTP does not allow, and from where the next answer could not be told. */
@@ -254,15 +263,13 @@ export class Pool {
     if (server.setMisframed(true)) this.parts.misframed(server, how);
   }
 
-  connect(server: Server, onOpen: (upstream: Upstream) => void, onFail: (error: Error) => void): Connecting {
-    return this.work.net.connect(server.address, {
-      onOpen: (socket: Socket) => {
-        const upstream = new Upstream(this.work, this, server, socket);
-        onOpen(upstream);
-        return upstream;
-      },
-      onFail,
-    });
+  connect(server: Server, dialler: Dialler): Connecting {
+    return new Dial(this.work, this, server, dialler);
+  }
+
+  /** Descriptors run short: what is kept for later goes. */
+  makeRoom(): void {
+    if (this.work.descriptors.isTight) this.closeIdle();
   }
 
   /** No exchange begins here any more. Those under way finish. */
@@ -279,7 +286,10 @@ export class Pool {
   }
 
   closeIdle(): void {
-    for (const idle of this.idle) for (const upstream of idle.empty()) upstream.close();
+    for (const [number, idle] of this.idle.entries()) {
+      this.parts.fleet.servers[number]!.idle = 0;
+      for (const upstream of idle.empty()) upstream.close();
+    }
   }
 }
 

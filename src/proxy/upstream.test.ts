@@ -6,6 +6,7 @@ import type { Fault } from '../errors.ts';
 import { Server } from '../fleet/server.ts';
 import { Method, type ResponseHead } from '../http/head.ts';
 import { Counters } from '../metrics/counters.ts';
+import { Descriptors } from '../net/descriptors.ts';
 import { systemClock } from '../time/clock.ts';
 import { Wheel } from '../time/wheel.ts';
 import { KeptBytes } from './kept-bytes.ts';
@@ -74,6 +75,8 @@ function stage({ shares = true } = {}) {
     wheel,
     counters,
     kept: new KeptBytes(2 ** 20, wheel, counters, net.afterTurn),
+    descriptors: Descriptors.alone(),
+    tellShortage: () => {},
     accessLog: null,
     limits: wideLimits,
     route: () => null,

@@ -4,6 +4,7 @@ import { Splice } from '../http/splice.ts';
 import { HeadWriter } from '../http/writer.ts';
 import type { AccessLog } from '../metrics/access-log.ts';
 import type { Counters } from '../metrics/counters.ts';
+import type { Descriptors } from '../net/descriptors.ts';
 import type { Net } from '../net/socket.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Wheel } from '../time/wheel.ts';
@@ -22,12 +23,18 @@ export interface WorkOptions {
   readonly counters: Counters;
   /** The worker's. */
   readonly kept: KeptBytes;
+  readonly descriptors: Descriptors;
+  /** Told why this machine could not make a connection to a server, or accept one of a client. */
+  readonly tellShortage: TellShortage;
   /** null: no access log. */
   readonly accessLog: AccessLog | null;
   readonly limits: HeadLimits;
   /** Finds the pool of a request; null: no route matches. */
   readonly route: (head: RequestHead) => Route | null;
 }
+
+/** `reason` is for a person; `at` the address. */
+export type TellShortage = (what: 'connect' | 'accept', reason: string, at: string) => void;
 
 export interface Route {
   readonly pool: Pool;
@@ -50,6 +57,8 @@ export class Work {
   readonly wheel: Wheel;
   readonly counters: Counters;
   readonly kept: KeptBytes;
+  readonly descriptors: Descriptors;
+  readonly tellShortage: TellShortage;
   readonly accessLog: AccessLog | null;
   /** Another config brings another one. */
   route: (head: RequestHead) => Route | null;
@@ -81,6 +90,8 @@ export class Work {
     this.wheel = options.wheel;
     this.counters = options.counters;
     this.kept = options.kept;
+    this.descriptors = options.descriptors;
+    this.tellShortage = options.tellShortage;
     this.accessLog = options.accessLog;
     this.route = options.route;
     this.headBytes = options.limits.headBytes;

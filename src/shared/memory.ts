@@ -1,6 +1,7 @@
 /** The memory that all threads of a balancer share: the session table, the load, the counters of each worker, and the news. */
 import { Load } from '../fleet/load.ts';
 import { Counters, counterRows } from '../metrics/counters.ts';
+import { Descriptors } from '../net/descriptors.ts';
 import { maxServers } from '../table/layout.ts';
 import { SessionTable } from '../table/table.ts';
 import { News } from './news.ts';
@@ -14,6 +15,7 @@ export interface SharedBuffers {
   readonly load: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
   readonly news: SharedArrayBuffer;
+  readonly descriptors: SharedArrayBuffer;
 }
 
 /** The same as one worker sees it. */
@@ -22,6 +24,7 @@ export interface Shared {
   readonly load: Load;
   readonly counters: Counters;
   readonly news: News;
+  readonly descriptors: Descriptors;
 }
 
 /** `capacity`: sessions that the table must hold. `tombstoneTime`: seconds for which an ended one stays dead; left out: a minute. */
@@ -31,6 +34,7 @@ export function createShared(capacity: number, workers: number, tombstoneTime?: 
     load: Load.create(slots, workers),
     counters: new SharedArrayBuffer(workers * counterRows.length * 8),
     news: News.create(),
+    descriptors: Descriptors.create(workers),
   };
 }
 
@@ -41,6 +45,7 @@ export function attach(buffers: SharedBuffers, worker: number): Shared {
     load: new Load(buffers.load, slots, worker),
     counters: countersOf(buffers, worker),
     news: new News(buffers.news),
+    descriptors: new Descriptors(buffers.descriptors, worker),
   };
 }
 

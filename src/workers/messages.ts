@@ -7,6 +7,7 @@ import type { Sockets } from '../limpet.ts';
 import type { SharedBuffers } from '../shared/memory.ts';
 import type { Edition } from '../shared/news.ts';
 import type { Numbers } from '../shared/roster.ts';
+import type { Lacking } from './shortages.ts';
 
 /** All that a worker needs to know of a config. */
 export interface Plan {
@@ -91,4 +92,6 @@ export type FromWorker =
   /** `server`: its `identity`. */
   | { readonly kind: 'sighting'; readonly pool: string; readonly server: string; readonly sighting: Sighting }
   | { readonly kind: 'room'; readonly pool: string }
+  /** This machine, not a server, is why a connection did not come about. */
+  | { readonly kind: 'shortage'; readonly what: Lacking; readonly reason: string; readonly at: string }
   | { readonly kind: 'access'; readonly lines: string };

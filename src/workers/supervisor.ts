@@ -19,11 +19,13 @@ import { Lifetimes } from '../table/lifetimes.ts';
 import { ServerNumbers } from '../table/numbers.ts';
 import { SessionTable } from '../table/table.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
+import { DescriptorRoom, systemLimits } from './descriptor-room.ts';
 import { readDrained, writeDrained } from './drained.ts';
 import { createBeats, HangWatch } from './heartbeat.ts';
 import { Keeper } from './keeper.ts';
 import type { Plan } from './messages.ts';
 import { Office } from './office.ts';
+import { Shortages, sayShortage } from './shortages.ts';
 import { Storage } from './storage.ts';
 import { isTaken } from './taken.ts';
 import { Threads } from './threads.ts';
@@ -73,6 +75,8 @@ export class Supervisor {
   private readonly watch: Watch;
   private readonly keeper: Keeper;
   private readonly office: Office;
+  private readonly room: DescriptorRoom;
+  private readonly shortages: Shortages;
   /** null: no copies of sessions are kept; and until it is open. */
   private storage: Storage | null = null;
   private readonly threads: Threads;
@@ -96,7 +100,7 @@ export class Supervisor {
     this.buffers = createShared(table.capacity, workers + 1, tombstoneTime);
     this.table = SessionTable.attach(this.buffers.table, 0);
     this.counters = countersOf(this.buffers, workers);
-    const { load, news } = attach(this.buffers, workers);
+    const { load, news, descriptors } = attach(this.buffers, workers);
     this.servers = new ServerNumbers(this.table, (slot) => load.running(slot) !== 0 || load.waiting(slot) !== 0);
     this.lifetimes = new Lifetimes(this.table);
     this.numbers = numberAll(options, this.servers, this.lifetimes, this.seconds());
@@ -110,6 +114,8 @@ export class Supervisor {
     });
     const { net, log, random = Math.random } = deps;
     this.news = news;
+    this.shortages = new Shortages(this.clock, (what, reason, at) => log.warn(sayShortage(what, reason, at)));
+    this.room = new DescriptorRoom({ descriptors, limits: systemLimits, timers: this.timers, log });
     // Balancers that start together do not all begin with the first server.
     for (const slot of this.numbers.slots.values()) load.passTurn(slot, 0, Math.floor(random() * 0x10000));
     this.watch = new Watch({
@@ -120,6 +126,7 @@ export class Supervisor {
       random,
       load,
       counters: this.counters,
+      tellShortage: (reason, at) => this.shortages.tell('connect', reason, at),
       tell: (pool, standings) => {
         news.publish('standings');
         const { edition } = news;
@@ -147,6 +154,7 @@ export class Supervisor {
       },
       onNews: (message, worker) => {
         if (message.kind === 'sighting') this.watch.see(message.pool, message.server, message.sighting);
+        else if (message.kind === 'shortage') this.shortages.tell(message.what, message.reason, message.at);
         else if (message.kind === 'access') deps.writeAccess(message.lines);
         else this.threads.tell(message, worker);
       },
@@ -191,6 +199,8 @@ export class Supervisor {
     await this.keeper.load();
     this.watch.follow(this.options, this.numbers);
     this.drainAgain();
+    this.room.follow(this.options);
+    this.room.start();
     try {
       for (const listener of this.options.listeners) await this.refuseTaken(listener);
       await this.threads.start();
@@ -198,6 +208,7 @@ export class Supervisor {
     } catch (error) {
       this.stopping = true;
       this.watch.stop();
+      this.room.stop();
       this.hangs.stop();
       await this.threads.end();
       await this.storage?.stop();
@@ -219,6 +230,7 @@ export class Supervisor {
     await this.reloading;
     await this.office.close();
     this.watch.stop();
+    this.room.stop();
     this.hangs.stop();
     const finished = await this.threads.stop(this.options.shutdown.timeout);
     await this.keeper.stop();
@@ -302,6 +314,7 @@ export class Supervisor {
       this.watch.follow(next, this.numbers);
       this.storage?.follow(next, this.numbers);
       await this.threads.reload();
+      this.room.follow(next);
       this.counters.add(counter.reloads);
     } catch (error) {
       // Those that had taken it over go back.
@@ -332,7 +345,9 @@ export class Supervisor {
     this.hangs.end(worker);
     this.counters.add(counter.workers_replaced);
     this.table.recover(worker + 1);
-    attach(this.buffers, worker).load.forget(worker);
+    const { load, descriptors } = attach(this.buffers, worker);
+    load.forget(worker);
+    descriptors.forget(worker);
     closeGauges(this.buffers, worker);
   }
 

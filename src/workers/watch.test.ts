@@ -34,6 +34,7 @@ function stage() {
     load,
     counters,
     log: { info() {}, warn() {} },
+    tellShortage: (reason) => told.push(reason),
     tell: (pool, words) => told.push(`${pool}: ${upOf(words).join(' ')}`),
   });
   const follow = (options: LimpetOptions) => watch.follow(options, shareAlone(options, 0).numbers);

@@ -10,7 +10,7 @@ import { Server, type ServerState } from '../fleet/server.ts';
 import { ActiveChecks } from '../health/active.ts';
 import { PassiveHealth, type Sighting } from '../health/passive.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
-import type { Net } from '../net/socket.ts';
+import { formatAddress, type Net } from '../net/socket.ts';
 import { type Numbers, poolName, serverName } from '../shared/roster.ts';
 import type { Clock, Timers } from '../time/clock.ts';
 import type { DrainedServer } from './drained.ts';
@@ -23,6 +23,8 @@ export interface WatchDependencies {
   readonly random: () => number;
   readonly load: Load;
   readonly counters: Counters;
+  /** Told when this machine could not ask a server how it is, and why. */
+  readonly tellShortage: (reason: string, at: string) => void;
   readonly log: {
     info(message: string): void;
     warn(message: string): void;
@@ -105,7 +107,7 @@ export class Watch {
   }
 
   private watch(options: PoolOptions, { slots }: Numbers, before: Watched | undefined): Watched {
-    const { net, clock, timers, random, load, counters, log, tell } = this.deps;
+    const { net, clock, timers, random, load, counters, log, tell, tellShortage } = this.deps;
     const { name } = options;
     const slotOf = (of: string) => slots.get(of) ?? 0;
     const servers = options.servers.map(
@@ -121,8 +123,14 @@ export class Watch {
     };
 
     const { active, passive } = options.health;
+    const onShortage = (server: Server, reason: string): void => {
+      counters.add(counter.shortages_connect);
+      tellShortage(reason, formatAddress(server.address));
+    };
     const checks =
-      active === null ? null : new ActiveChecks({ fleet, options: active, net, clock, timers, random, log: say });
+      active === null
+        ? null
+        : new ActiveChecks({ fleet, options: active, net, clock, timers, random, log: say, onShortage });
     checks?.start();
     const ejected = (server: Server, up: boolean, reason: string): void => {
       if (!up) counters.add(counter.ejections);

@@ -2,12 +2,14 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { NamedStanding } from '../fleet/fleet.ts';
 import { Limpet } from '../limpet.ts';
-import type { Net } from '../net/socket.ts';
+import type { Net, SocketGauge } from '../net/socket.ts';
 import type { CopySource } from '../pools.ts';
 import { attach } from '../shared/memory.ts';
 import { RemoteStore } from '../store/remote.ts';
+import { systemClock } from '../time/clock.ts';
 import { beat } from './heartbeat.ts';
 import type { Birth, CopiesBirth, FromWorker, Plan, ToWorker } from './messages.ts';
+import { Shortages } from './shortages.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('a worker is started by the supervisor');
@@ -16,8 +18,10 @@ beat(beats, worker);
 const say = (message: FromWorker): void => port.postMessage(message);
 
 const shared = attach(buffers, worker);
+// What a flood of failures says again and again stays here.
+const shortages = new Shortages(systemClock, (what, reason, at) => say({ kind: 'shortage', what, reason, at }));
 const limpet = new Limpet(revive(plan), {
-  net: await loadNet(),
+  net: await loadNet(shared.descriptors),
   writeAccess: (lines) => say({ kind: 'access', lines }),
   shared,
   numbers: plan.numbers,
@@ -25,6 +29,7 @@ const limpet = new Limpet(revive(plan), {
   copies: copies === null ? undefined : copySource(copies),
   see: (pool, server, sighting) => say({ kind: 'sighting', pool, server, sighting }),
   tellRoom: (pool) => say({ kind: 'room', pool }),
+  tellShortage: (what, reason, at) => shortages.tell(what, reason, at),
 });
 /** Number of the config that it goes by. */
 let config = 0;
@@ -97,8 +102,8 @@ function plainError(error: unknown): unknown {
 }
 
 /** Only the file of this runtime: the other's would not load. */
-async function loadNet(): Promise<Net> {
+async function loadNet(gauge: SocketGauge): Promise<Net> {
   return process.versions.bun === undefined
-    ? (await import('../net/node.ts')).nodeNet
-    : (await import('../net/bun.ts')).bunNet;
+    ? (await import('../net/node.ts')).createNodeNet(gauge)
+    : (await import('../net/bun.ts')).createBunNet(gauge);
 }

@@ -48,9 +48,10 @@ export class FakePeer implements Socket, Connecting {
     this.handler = this.connectHandler.onOpen(this);
   }
 
-  fail(message: string): void {
+  /** `code`: the system's, if it is to have one. */
+  fail(message: string, code?: string): void {
     this.state = 'failed';
-    this.connectHandler.onFail(new Error(message));
+    this.connectHandler.onFail(Object.assign(new Error(message), code !== undefined && { code }));
   }
 
   send(text: string): void {

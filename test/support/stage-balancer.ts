@@ -3,6 +3,8 @@
  * ends each turn of the event loop, and moves the time. Nothing happens but what the test does next.
  */
 import { readConfig } from '../../src/config/read.ts';
+import { Connects } from '../../src/fleet/connects.ts';
+import { Descriptors } from '../../src/net/descriptors.ts';
 import { trustOf } from '../../src/net/trust.ts';
 import { createPool } from '../../src/pools.ts';
 import { Downstream } from '../../src/proxy/downstream.ts';
@@ -46,13 +48,25 @@ export function stageBalancer(pool: Readonly<Record<string, unknown>>, servers =
   const { counters } = shared;
   const kept = new KeptBytes(2 ** 24, wheel, counters, (run) => net.afterTurn(run));
   const createWork = (route: Work['route']): Work =>
-    new Work({ net, clock: time, wheel, counters, kept, accessLog: null, limits: wideLimits, route });
+    new Work({
+      net,
+      clock: time,
+      wheel,
+      counters,
+      kept,
+      descriptors: Descriptors.alone(),
+      tellShortage() {},
+      accessLog: null,
+      limits: wideLimits,
+      route,
+    });
   const made = createPool(options.pools[0]!, {
     work: createWork(() => null),
     shared,
     numbers,
     secret: Buffer.alloc(32),
     keys: [Buffer.alloc(32, 1)],
+    connects: new Connects(4096, null),
     identify: false,
     copies: null,
     see: (_pool, server, sighting) => {
