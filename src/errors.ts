@@ -91,6 +91,8 @@ export const balancerFaults = {
   queueTimeout: fault('queue-timeout', 'balancer', 503, 'All servers are busy.'),
   sessionFenced: fault('session-fenced', 'balancer', 503, 'Your session has moved to another server. Try again.'),
   sessionStore: fault('session-store', 'balancer', 503, 'Your session could not be kept safe. Try again.'),
+  sessionEnding: fault('session-ending', 'balancer', 503, 'Your session is being ended. Try again in a moment.'),
+  sessionLost: fault('session-lost', 'balancer', 503, 'Your session is lost. Try again to begin anew.'),
   tooManyConnections: fault('too-many-connections', 'balancer', 503, 'There are too many connections.'),
 } as const;
 

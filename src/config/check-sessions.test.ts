@@ -37,6 +37,7 @@ test('sessions: what holds when nothing more is said, and pools that have them b
     whenStoreFails: 'fail',
     timeout: 2000,
     lag: 1024,
+    endings: 100_000,
     secret: '',
     listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
     stateBytes: 1_048_576,

@@ -90,6 +90,7 @@ export const defaults = deepFreeze({
     lag: 1024,
     listen: '127.0.0.1:0',
     stateBytes: 1024 * KiB,
+    endings: 100_000,
     tombstone: 24 * hour,
   },
   admin: { listen: 'state' },

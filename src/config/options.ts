@@ -41,6 +41,8 @@ export interface SessionsOptions {
   /** Of the store interface. */
   readonly listen: Address;
   readonly stateBytes: number;
+  /** Ended sessions that may wait until the store can be told. */
+  readonly endings: number;
   /** An ended session stays dead for this long. */
   readonly tombstone: number;
   /** Encrypts copies at rest; null: they are kept as they are. */

@@ -70,6 +70,8 @@ export class Owners {
     const look = session.entered ? table.find(key, now, entry) : table.enter(key, now, entry);
     session.entered = look === 'live';
     session.unknown = false;
+    session.ending = look === 'ended' && entry.ending;
+    if (session.ending) return null;
     if (look === 'ended') {
       this.estrange(session);
       session.late = now - entry.seen < lateTime;

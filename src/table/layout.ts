@@ -19,7 +19,7 @@
  *      record  word 0          1               2      3      4     5     6        7
  *              fingerprint hi  fingerprint lo  state  epoch  born  seen  expires  in flight
  *
- *      state   bit 29: unsure   bit 28: claiming   bit 27: copied   bit 26: proved   bit 25: tombstone   bit 24: used
+ *      state   bit 30: ending   bit 29: unsure   bit 28: claiming   bit 27: copied   bit 26: proved   bit 25: tombstone   bit 24: used
  *              bit 23..16: lifetime   bit 15..0: server number (0 in a tombstone)
  *
  * Times are Unix seconds, unsigned; expires 0: never. While `copied` is set, `expires` holds the version of the copy. The page is the unit of everything: of locking, of probing (from a home
@@ -78,6 +78,8 @@ export const copied = 1 << 27;
 export const claiming = 1 << 28;
 /** It was read from a file: the store may know better, and is asked before anybody goes by it. */
 export const unsure = 1 << 29;
+/** Of a tombstone: the store does not know yet that the session is over, and until it does no time ends this. */
+export const ending = 1 << 30;
 /** Most tombstones in a page: beyond it the oldest is forgotten before its time. */
 export const tombstonesPerPage = 16;
 

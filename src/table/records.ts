@@ -8,6 +8,7 @@
 import {
   claiming,
   copied,
+  ending,
   header,
   lifetimeMask,
   lifetimeShift,
@@ -47,13 +48,15 @@ export class Entry {
   version = 0;
   /** The store may not know its owner yet. */
   claiming = false;
-  /** It was read from a file, and the store has not been asked since. */
+  /** What is known of it is in doubt (it was read from a file, say), and the store has not been asked since. */
   unsure = false;
+  /** Of one that has ended: the store does not know yet. */
+  ending = false;
 
   clear(): void {
     this.server = this.epoch = this.born = this.seen = this.expires = this.inflight = this.lifetime = 0;
     this.version = 0;
-    this.proved = this.copied = this.claiming = this.unsure = false;
+    this.proved = this.copied = this.claiming = this.unsure = this.ending = false;
   }
 }
 
@@ -88,6 +91,7 @@ export class Records {
     out.copied = (state & copied) !== 0;
     out.claiming = (state & claiming) !== 0;
     out.unsure = (state & unsure) !== 0;
+    out.ending = (state & ending) !== 0;
     const expires = pages.load(at, record.expires);
     out.expires = out.copied ? 0 : expires;
     out.version = out.copied ? expires : 0;
@@ -111,6 +115,7 @@ export class Records {
   /** A tombstone whose time is over is as good as none. */
   private judge(state: number, born: number, seen: number, expires: number, inflight: number, now: number): Look {
     const { words } = this;
+    if ((state & ending) !== 0) return 'ended';
     if ((state & tombstone) !== 0) return now - seen < words[header.tombstoneTime]! ? 'ended' : 'none';
     if (expires > 0 && now >= expires && (state & copied) === 0) return 'old';
     const at = header.lifetime + 2 * ((state >>> lifetimeShift) & lifetimeMask);

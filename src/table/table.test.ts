@@ -33,7 +33,8 @@ interface Model {
   claiming: boolean;
 }
 
-const plain = { expires: 0, inflight: 0, proved: false, copied: false, version: 0, claiming: false, unsure: false };
+const flags = { proved: false, copied: false, claiming: false, unsure: false, ending: false };
+const plain = { expires: 0, inflight: 0, version: 0, ...flags };
 
 function lookOf(model: Model | undefined, now: number): string {
   if (model === undefined) return 'none';

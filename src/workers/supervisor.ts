@@ -98,13 +98,14 @@ export class Supervisor {
     this.buffers = createShared(table.capacity, workers + 1, tombstoneTime);
     this.table = SessionTable.attach(this.buffers.table, 0);
     this.counters = countersOf(this.buffers, workers);
-    this.servers = new ServerNumbers(this.table);
+    const { load, news } = attach(this.buffers, workers);
+    const isBusy = (slot: number) => load.running(slot) > 0 || this.storage?.expects(slot) === true;
+    this.servers = new ServerNumbers(this.table, isBusy);
     this.lifetimes = new Lifetimes(this.table);
     this.numbers = numberAll(options, this.servers, this.lifetimes, this.seconds());
     this.threads = new Array<Thread | null>(workers).fill(null);
     this.pauses = new Array<number>(workers).fill(0);
     const { net, log, random = Math.random } = deps;
-    const { load, news } = attach(this.buffers, workers);
     this.news = news;
     // Balancers that start together do not all begin with the first server.
     for (const slot of this.numbers.slots.values()) load.passTurn(slot, 0, Math.floor(random() * 0x10000));
@@ -247,12 +248,12 @@ export class Supervisor {
   }
 
   private async openStorage(): Promise<void> {
-    const { sessions } = this.options;
+    const { sessions, stateDir } = this.options;
     if (sessions === null) return;
     const { log, sabotage = null } = this.deps;
     const { clock, timers, table, counters } = this;
     const { load } = attach(this.buffers, this.options.workers);
-    this.storage = await Storage.open(sessions, { clock, timers, table, load, counters, sabotage, log });
+    this.storage = await Storage.open(sessions, { clock, timers, table, load, counters, sabotage, stateDir, log });
     this.storage.follow(this.options, this.numbers);
     if (sabotage !== null) log.warn(`LIMPET_SABOTAGE: ${sabotage} is broken on purpose`);
   }
