@@ -22,8 +22,13 @@ const endPauses = [0, 50, 250];
 const repeatPauses = [250, 1000, 4000, 15_000, 30_000];
 
 /** It is over, or is to be. */
-function isEnd({ code }: SessionError): boolean {
-  return code === 'session-ended' || code === 'session-ending';
+function isEnd(error: unknown): boolean {
+  return error instanceof SessionError && (error.code === 'session-ended' || error.code === 'session-ending');
+}
+
+/** The store interface has not answered, or its store has failed. */
+function isUndecided(error: unknown): boolean {
+  return error instanceof SessionError && error.code === 'session-store';
 }
 
 export class StickySession extends OpenSession {
@@ -84,7 +89,14 @@ export class StickySession extends OpenSession {
     this.live.assertLive();
     this.end(this.live, true);
     this.destroyed = true;
-    if (this.phase !== 'open') await this.parts.client.end(this.place(), this.live.epoch);
+    if (this.phase === 'open') return;
+    try {
+      await this.parts.client.end(this.place(), this.live.epoch);
+    } catch (error) {
+      // Nobody may take it for done yet; but it has been asked for, and here the session is over.
+      if (isUndecided(error)) this.endAgain(0, repeatPauses[0]);
+      throw error;
+    }
   }
 
   async save(): Promise<void> {
@@ -119,13 +131,16 @@ export class StickySession extends OpenSession {
   }
 
   /** Until the balancer has it, or says that it will keep it, or that the session is somebody else's by now. */
-  private endAgain(tries: number): void {
+  private endAgain(tries: number, after = 0): void {
     const { client, options } = this.parts;
+    if (after > 0) {
+      options.timers.after(after, () => this.endAgain(tries + 1));
+      return;
+    }
     client.end(this.place(), this.live.epoch).catch((error: unknown) => {
       const pause = repeatPauses[tries];
-      const undecided = error instanceof SessionError && error.code === 'session-store';
-      if (undecided && pause !== undefined) options.timers.after(pause, () => this.endAgain(tries + 1));
-      else if (!(error instanceof SessionError && isEnd(error))) options.onError(asError(error));
+      if (isUndecided(error) && pause !== undefined) this.endAgain(tries, pause);
+      else if (!isEnd(error)) options.onError(asError(error));
     });
   }
 
