@@ -99,6 +99,8 @@ export const balancerFaults = {
   sessionStore: fault('session-store', 'balancer', 503, 'Your session could not be kept safe. Try again.'),
   buffersFull: fault('buffers-full', 'balancer', 503, 'Too much is waiting for slow connections.'),
   outOfResources: fault('out-of-resources', 'balancer', 503, 'The balancer is short of resources at the moment.'),
+  sessionEnding: fault('session-ending', 'balancer', 503, 'Your session is being ended. Try again in a moment.'),
+  sessionLost: fault('session-lost', 'balancer', 503, 'Your session is lost. Try again to begin anew.'),
   tooManyConnections: fault('too-many-connections', 'balancer', 503, 'There are too many connections.'),
 } as const;
 

@@ -86,6 +86,8 @@ export class Session {
   owed = false;
   /** The session that it came with has ended a moment ago, or goes on under an id that the client may be about to hear of. */
   late = false;
+  /** It is over, and the store does not know yet: nobody may serve it, or begin anew in its place. */
+  ending = false;
   /** At a server that is not its owner, which must not take it for its own. */
   lent = false;
 
@@ -108,7 +110,7 @@ export class Session {
     this.reason = 'new';
     this.version = this.former = 0;
     this.carried = null;
-    this.claiming = this.unknown = this.asked = this.alone = this.owed = this.lent = this.late = false;
+    this.claiming = this.unknown = this.asked = this.alone = this.owed = this.lent = this.late = this.ending = false;
   }
 
   /** It can have a copy: it has a whole id, and not one that several clients may share (source-ip). */

@@ -93,6 +93,7 @@ export const defaults = deepFreeze({
     /** With a secret that a person has named; else `store.sock` in the state folder. */
     listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
     stateBytes: 1024 * KiB,
+    endings: 100_000,
     tombstone: 24 * hour,
   },
   admin: { listen: 'state', hosts: [] },

@@ -49,6 +49,8 @@ export interface SessionsOptions {
   /** Of the store interface; 'state': a unix-domain socket in `stateDir`. */
   readonly listen: Address | 'state';
   readonly stateBytes: number;
+  /** Ended sessions that may wait until the store can be told. */
+  readonly endings: number;
   /** An ended session stays dead for this long. */
   readonly tombstone: number;
   /** Encrypts copies at rest; null: lmdb finds a key by itself, the others keep them as they are. */

@@ -23,6 +23,7 @@ describe('the table', () => {
       'tunnels_open',
       'kept_bytes',
       'copies_lag',
+      'endings_pending',
     ]);
   });
 

@@ -11,6 +11,7 @@ import { type Counters, counter } from '../metrics/counters.ts';
 import {
   type ClaimResult,
   type EndResult,
+  type Found,
   type Put,
   type PutResult,
   type SessionKey,
@@ -48,14 +49,23 @@ export interface CopyParts {
   readonly now: () => number;
 }
 
-/** What became of what a server said. kept: pass the answer. refused: the server breaks the protocol. */
-export type Verdict = 'kept' | 'fenced' | 'failed' | 'refused';
+/**
+ * What became of what a server said. kept: pass the answer. refused: the server breaks the protocol. ending: the session is over, and
+ * the store has yet to be told: until it is nobody may believe it, and nothing else can be done with the session.
+ */
+export type Verdict = 'kept' | 'fenced' | 'failed' | 'refused' | 'ending';
 
 /** The same, told to whoever asks for one session alone: `epoch` is the one that it was fenced by, 0 else. */
 export interface Told {
   readonly verdict: Verdict | 'ended';
   readonly epoch: number;
 }
+
+/** What a question to the store has come to. known: the table has its answer. lost: it does not have the copy that it had. */
+export type Answered = 'known' | 'failed' | 'lost' | 'ending';
+
+/** What the store keeps for a server that asks by itself. ending: as above. failed: it could not say. */
+export type Recalled = Found | { readonly state: 'ending' | 'failed' };
 
 /** A session as it was when the store was asked: exchanges and their sessions are used again. */
 interface Asked {
@@ -129,7 +139,8 @@ export class Copies {
       this.settle(asked, server, word, null);
       return 'kept';
     }
-    if (replication === 'async') {
+    // An end, of a session or of its id, is not undone: who hears of it must be able to rely on it.
+    if (replication === 'async' && word.ended === 0 && word.rotate === '') {
       if (this.lag < lag) {
         this.settle(asked, server, word, null);
         this.follow(asked, server, word);
@@ -146,7 +157,9 @@ export class Copies {
     const { store, table, now } = this.parts;
     if (table.find(keyOf(id), now(), this.entry) === 'live' || !this.kept) return 'kept';
     this.try(store.read({ ...asked.key, id })).then((found) =>
-      done(found === null ? 'failed' : found.state === 'live' ? 'kept' : 'refused'),
+      done(
+        found === null ? 'failed' : found.state === 'live' ? 'kept' : found.state === 'ending' ? 'ending' : 'refused',
+      ),
     );
     return null;
   }
@@ -158,6 +171,23 @@ export class Copies {
     if (word.put !== null) this.parts.counters.add(counter.copies_dropped);
     this.settle(asked, server, word, null);
     return kept;
+  }
+
+  /** What the store keeps of a session, for `server`, which asks outside of any response; the table learns it. */
+  async recall(id: string, server: Server): Promise<Recalled> {
+    const { store, table, now } = this.parts;
+    const asked = { key: { pool: this.settings.pool, id }, ...keyOf(id), lifetime: 0, given: false };
+    const found = await this.try(store.read(asked.key));
+    if (found === null) return { state: 'failed' };
+    if (found.state === 'ending') return found;
+    // When it ended is not said, as in `look`.
+    if (found.state === 'ended') table.bury(asked, now() - lateTime);
+    if (found.state === 'ended' || (found.state === 'live' && found.copy.version > 0)) return found;
+    const { entry } = this;
+    const known = table.find(asked, now(), entry) === 'live' && entry.copied && entry.server === server.slot;
+    // The server refuses this request; the next one asks again, and begins anew when there is nothing.
+    if (known) this.lose(asked);
+    return none;
   }
 
   /** After 'kept': the session is what the server has made of it. */
@@ -197,17 +227,29 @@ export class Copies {
 
   /**
    * The store is told that `server` owns the session from its epoch on. `done`: the table knows what came of it, look again;
-   * false: the store has failed. With its copy, when that is small enough to go along with the request.
+   * else why it does not. With its copy, when that is small enough to go along with the request.
    */
-  claim(session: Session, server: Server, done: (answered: boolean, carried: Carried | null) => void): void {
+  claim(session: Session, server: Server, done: (answered: Answered, carried: Carried | null) => void): void {
     const { store, counters } = this.parts;
     const asked = this.ask(session);
-    const { epoch } = session;
+    const { epoch, version } = session;
     this.try(store.claim(asked.key, epoch - 1, server.id, this.settings.claimTime)).then((result) => {
       if (result === null) counters.add(counter.claims_failed);
-      else this.learnClaim(asked, server, epoch, result);
+      else if (result.state === 'claimed' && result.copy.version === 0 && version > 0) {
+        // Its new owner would begin with nothing, and nobody would be told.
+        this.learnClaim(asked, server, epoch, result);
+        this.lose(asked);
+        done('lost', null);
+        return;
+      } else if (result.state === 'ending') {
+        done('ending', null);
+        return;
+      } else this.learnClaim(asked, server, epoch, result);
       const copy = result?.state === 'claimed' ? result.copy : null;
-      done(result !== null, copy !== null && copy.version > 0 && copy.data.length <= mostCarried ? copy : null);
+      done(
+        result === null ? 'failed' : 'known',
+        copy !== null && copy.version > 0 && copy.data.length <= mostCarried ? copy : null,
+      );
     });
   }
 
@@ -220,7 +262,7 @@ export class Copies {
   }
 
   /** What the store knows of a session that the table does not know. `done` as for `claim`. */
-  look(session: Session, done: (answered: boolean) => void): void {
+  look(session: Session, done: (answered: Answered) => void): void {
     const { store, fleet, table, counters, now } = this.parts;
     const asked = this.ask(session);
     const { epoch, owner } = session;
@@ -234,14 +276,21 @@ export class Copies {
         const server = fleet.find(copy.epoch === epoch && owner !== 0 ? owner : copy.owner);
         table.vouch(asked, copy.epoch, server?.slot ?? fleet.slot, copy.version, now(), this.entry);
         this.record(asked, server?.slot ?? fleet.slot, copy.epoch, copy.version);
-      } else if (found !== null) {
+      } else if (found !== null && found.state !== 'ending') {
         // Of a token that has seen more than the store: nothing there counts.
         table.vouch(asked, epoch, 0, 0, now(), this.entry);
         const server = fleet.find(owner);
         if (server !== undefined) this.record(asked, server.slot, epoch, 0);
       }
-      done(found !== null);
+      done(found === null ? 'failed' : found.state === 'ending' ? 'ending' : 'known');
     });
+  }
+
+  /** The store does not have what the table says that it keeps: what the table says is in doubt. */
+  private lose(asked: Asked): void {
+    const { table, counters, now } = this.parts;
+    counters.add(counter.copies_lost);
+    table.doubt(asked, now());
   }
 
   private learnClaim(asked: Asked, server: Server, epoch: number, result: ClaimResult): void {
@@ -272,9 +321,9 @@ export class Copies {
     const result = await this.try<PutResult | EndResult | { readonly state: 'taken' }>(this.send(asked, server, word));
     if (result === null) {
       counters.add(counter.copies_failed);
-      // What is there is older than what the client may come to see. (One that is over is over here, at least.)
-      if (word.put === null) this.settle(asked, server, word, null);
-      else this.parts.table.uncopy(asked, this.parts.now());
+      // What is there is older than what the client may come to see; or it has gone on under another id, as the store alone knows.
+      if (word.rotate !== '') this.parts.table.doubt(asked, this.parts.now());
+      else if (word.put !== null) this.parts.table.uncopy(asked, this.parts.now());
       return { verdict: 'failed', epoch: 0 };
     }
     switch (result.state) {
@@ -284,6 +333,9 @@ export class Copies {
         return { verdict: 'fenced', epoch: result.epoch };
       case 'taken':
         return { verdict: 'refused', epoch: 0 };
+      case 'ending':
+        if (word.put !== null) counters.add(counter.copies_fenced);
+        return { verdict: 'ending', epoch: 0 };
       case 'ended':
         if (word.put !== null) {
           counters.add(counter.copies_fenced);
@@ -364,12 +416,13 @@ export class Copies {
   }
 
   /** null: the store has failed. */
-  private async try<T>(answer: Promise<T>): Promise<T | null> {
+  private async try<T>(answer: Promise<T>): Promise<T | typeof ending | null> {
     try {
       const result = await answer;
       this.well = true;
       return result;
     } catch (error) {
+      if (error instanceof StoreError && error.code === 'ending') return ending;
       this.well = error instanceof StoreError && error.code === 'state-too-large';
       return null;
     }
@@ -384,6 +437,8 @@ function putOf({ epoch, version, ttl, by, data }: SessionPut, owner: number): Pu
 const mostCarried = 3072;
 const noData = Buffer.alloc(0);
 const kept: Told = { verdict: 'kept', epoch: 0 };
+const ending = { state: 'ending' } as const;
+const none = { state: 'none' } as const;
 
 /** By what the table knows an id: its first half. */
 export function keyOf(id: string): { hi: number; lo: number } {

@@ -573,7 +573,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
 
   onDeadline(): void {
     if (this.phase === 'waiting' || this.phase === 'behind') this.refuse(balancerFaults.queueTimeout);
-    else if (this.phase === 'claiming') this.dialog.onAnswer(false, this.pool!.copies!);
+    else if (this.phase === 'claiming') this.dialog.onAnswer('failed', this.pool!.copies!);
     else if (this.phase === 'storing') this.dialog.onLate(this.pool!.copies!);
     else if (this.phase === 'connecting') this.failed(serverFaults.connectTimeout);
     else if (this.phase === 'answering') this.failed(serverFaults.responseTimeout);

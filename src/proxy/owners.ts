@@ -80,6 +80,8 @@ export class Owners {
     session.entered = look === 'live';
     session.unknown = false;
     session.former = 0;
+    session.ending = look === 'ended' && entry.ending;
+    if (session.ending) return null;
     if (look === 'ended') {
       this.estrange(session);
       session.late = now - entry.seen < lateTime;

@@ -37,6 +37,10 @@ export class Placement {
     this.ownerFailed = this.claimed = this.moved = this.behind = false;
     const known = session.recognised;
     const owner = known ? pool.locate(session, now) : null;
+    if (session.ending) {
+      this.fault = balancerFaults.sessionEnding;
+      return;
+    }
     if (!session.recognised) {
       // One that has ended, or whose server may have begun it before it failed: its id is not used again.
       if (pool.copies !== null && (known || (tried !== null && session.affinity !== null))) pool.rename(session, now);

@@ -130,7 +130,9 @@ export class SharedStore {
 
   async end({ id, epoch }: Live): Promise<void> {
     const { pool } = this.options;
-    await this.ask(this.store.destroy({ pool, id }, epoch));
+    const { state } = await this.ask(this.store.destroy({ pool, id }, epoch));
+    if (state !== 'ended')
+      throw new SessionError('session-fenced', 'ending a session was refused: another epoch has it');
   }
 
   close(): Promise<void> {

@@ -217,6 +217,8 @@ async function connect(url: string, timeout: number, isOpen: () => boolean): Pro
     connectTimeout: timeout,
     maxRetriesPerRequest: 0,
     retryStrategy: (attempt: number) => Math.min(50 * attempt, 1000),
+    // After a failover the address is another server's by now, while this connection is still to the former master.
+    reconnectOnError: (error: Error) => error.message.includes('READONLY'),
   };
   const match = /^redis\+(sentinel|cluster):\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^/]+)(?:\/(.*))?$/.exec(url);
   if (match === null) return new Redis(url, common);

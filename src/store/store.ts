@@ -138,10 +138,13 @@ export interface Eviction {
 /** Nobody knows more than the store does. */
 export const silentEviction: Eviction = { hasReturned: () => false, onEvicted() {} };
 
-/** The store could not do it; whether it was done is unknown unless `code` says it cannot be. */
+/**
+ * The store could not do it; whether it was done is unknown unless `code` says it cannot be. `ending`: the session is over, and the
+ * store is told as soon as it can be (endings.ts); until then nothing else can be done with it.
+ */
 export class StoreError extends Error {
   override readonly name = 'StoreError';
-  readonly code: 'unavailable' | 'state-too-large' | 'damaged';
+  readonly code: 'unavailable' | 'state-too-large' | 'damaged' | 'ending';
 
   constructor(code: StoreError['code'], message: string, options?: ErrorOptions) {
     super(message, options);

@@ -13,6 +13,7 @@
  * longest among its like: exchanges have limits of their own.)
  */
 import {
+  ending,
   given,
   header,
   inflightMask,
@@ -28,6 +29,8 @@ import type { Records } from './records.ts';
 /** By 4 (given) + 2 (in flight) + 1 (came back). */
 const ranksForInvented = [0, 1, 2, 2, 3, 4, 5, 5];
 const ranksForGiven = [0, 2, 3, 3, 1, 4, 5, 5];
+/** One that has ended without the store's knowing: only the record says so. */
+const rankOfEnding = 6;
 
 /**
  * Makes room for one record in a full page, under its lock: the first that has expired, else the one of lowest rank. `forGiven`:
@@ -58,7 +61,8 @@ function rankOf({ pages }: Records, at: number, ranks: readonly number[]): numbe
     ((state & given) !== 0 ? 4 : 0) +
     ((pages.get(at, record.activity) & inflightMask) !== 0 ? 2 : 0) +
     ((state & proved) !== 0 ? 1 : 0);
-  return ranks[kind]! * 2 ** 32 + pages.get(at, record.seen);
+  const rank = (state & ending) !== 0 ? rankOfEnding : ranks[kind]!;
+  return rank * 2 ** 32 + pages.get(at, record.seen);
 }
 
 /** After one more in a page, under its lock: beyond the bound the oldest goes before its time. */
@@ -67,7 +71,7 @@ export function boundTombstones({ pages }: Records, page: number): void {
   let oldest = 0;
   for (let slot = 1; slot <= recordsPerPage; slot++) {
     const at = page + slot * recordWords;
-    if ((pages.get(at, record.state) & tombstone) === 0) continue;
+    if ((pages.get(at, record.state) & (tombstone | ending)) !== tombstone) continue;
     tombstones++;
     if (oldest === 0 || pages.get(at, record.seen) < pages.get(oldest, record.seen)) oldest = at;
   }

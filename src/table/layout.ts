@@ -20,7 +20,7 @@
  *              fingerprint hi  fingerprint lo  state  epoch  born  seen  expires  activity
  *
  *      state   bit 30: given   bit 29: unsure   bit 28: claiming   bit 27: copied   bit 26: proved   bit 25: tombstone   bit 24: used
- *              bit 23..16: lifetime   bit 15..0: server number (0 in a tombstone)
+ *              bit 23..16: lifetime   bit 15: ending   bit 13..0: server number (0 in a tombstone)
  *
  *      activity   bit 31..18: the former owner, who gets the session back if the present one never takes a request of it;
  *                 0: the present one has   bit 17: it was moved, the former owner lives   bit 16..14: claims since that
@@ -72,7 +72,7 @@ export const versionStep = 0x100;
 
 export const record = { hi: 0, lo: 1, state: 2, epoch: 3, born: 4, seen: 5, expires: 6, activity: 7 } as const;
 
-export const serverMask = 0xffff;
+export const serverMask = 0x3fff;
 export const lifetimeShift = 16;
 export const lifetimeMask = 0xff;
 export const used = 1 << 24;
@@ -93,6 +93,8 @@ export const stepsShift = 14;
 export const stepsMask = 7;
 export const moving = 1 << 17;
 export const formerShift = 18;
+/** Of a tombstone: the store does not know yet that the session is over, and until it does no time ends this. */
+export const ending = 1 << 15;
 /** Most tombstones in a page: beyond it the oldest is forgotten before its time. */
 export const tombstonesPerPage = 16;
 

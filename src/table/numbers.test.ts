@@ -62,4 +62,15 @@ describe('when all numbers were given', () => {
     table.end(key, 60);
     expect(numbers.numberOf('shop/d', 60)).toBe(1);
   });
+
+  test('one under which an exchange runs is not given again', () => {
+    const busy = new Set([1]);
+    const { table } = make(2);
+    const numbers = new ServerNumbers(table, (number) => busy.has(number));
+    for (const name of ['shop/a', 'shop/b']) numbers.numberOf(name, 0);
+    numbers.giveBack('shop/a', 0);
+    expect(() => numbers.numberOf('shop/c', 1000)).toThrow('no server number is free');
+    busy.clear();
+    expect(numbers.numberOf('shop/c', 1000)).toBe(1);
+  });
 });

@@ -8,6 +8,7 @@
 import {
   claiming,
   copied,
+  ending,
   formerShift,
   given,
   header,
@@ -64,13 +65,15 @@ export class Entry {
   version = 0;
   /** The store may not know its owner yet. */
   claiming = false;
-  /** It was read from a file, and the store has not been asked since. */
+  /** What is known of it is in doubt (it was read from a file, say), and the store has not been asked since. */
   unsure = false;
+  /** Of one that has ended: the store does not know yet. */
+  ending = false;
 
   clear(): void {
     this.server = this.epoch = this.born = this.seen = this.expires = this.inflight = this.lifetime = 0;
     this.version = this.former = this.steps = 0;
-    this.moving = this.proved = this.given = this.copied = this.claiming = this.unsure = false;
+    this.moving = this.proved = this.given = this.ending = this.copied = this.claiming = this.unsure = false;
   }
 }
 
@@ -106,6 +109,7 @@ export class Records {
     out.copied = (state & copied) !== 0;
     out.claiming = (state & claiming) !== 0;
     out.unsure = (state & unsure) !== 0;
+    out.ending = (state & ending) !== 0;
     const expires = pages.load(at, record.expires);
     out.expires = out.copied ? 0 : expires;
     out.version = out.copied ? expires : 0;
@@ -136,6 +140,7 @@ export class Records {
   /** A tombstone whose time is over is as good as none. */
   private judge(state: number, born: number, seen: number, expires: number, inflight: number, now: number): Look {
     const { words } = this;
+    if ((state & ending) !== 0) return 'ended';
     if ((state & tombstone) !== 0) return now - seen < words[header.tombstoneTime]! ? 'ended' : 'none';
     if (expires > 0 && now >= expires && (state & copied) === 0) return 'old';
     const at = header.lifetime + 2 * ((state >>> lifetimeShift) & lifetimeMask);

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { sweep } from './expiry.ts';
 import { nobody, record, recordsPerPage, tombstonesPerPage } from './layout.ts';
+import type { Fingerprint } from './pages.ts';
 import { Entry, SessionTable, settledClaim } from './table.ts';
 
 const idle = 100;
@@ -46,6 +47,7 @@ const plain = {
   version: 0,
   claiming: false,
   unsure: false,
+  ending: false,
   former: 0,
   steps: 0,
   moving: false,
@@ -594,4 +596,26 @@ test('what was read from a file is unsure until the store has been asked', () =>
   expect(look(1)).toEqual({ server: 2, epoch: 4, version: 9, unsure: false });
   expect(table.end({ hi: 3, lo: 3 }, now)).toBe(true);
   expect(table.find({ hi: 3, lo: 3 }, now, out)).toBe('ended');
+});
+
+test('an end of which the store does not know lasts until it does, in a full page, too', () => {
+  const table = SessionTable.create({ capacity: 80, lifetimes: [{ idle: 10, absolute: 0 }], tombstoneTime: 60 });
+  const out = new Entry();
+  const ofPage = (n: number) => ({ hi: n, lo: n });
+  // One that is live, one that nobody knows, one that has been idle for long.
+  const [live, unknown, idle] = [1, 2, 3].map(ofPage) as [Fingerprint, Fingerprint, Fingerprint];
+  table.bind(live, 1, 1000, out);
+  table.bind(idle, 1, 900, out);
+  for (const one of [live, unknown, idle]) table.beginEnding(one, 1000);
+  for (let n = 10; n < 3000; n++) {
+    table.bind(ofPage(n), 1, 1000 + n, out);
+    if (n % 3 === 0) table.end(ofPage(n), 1000 + n);
+  }
+  for (const one of [live, unknown, idle]) {
+    expect([table.find(one, 1_000_000, out), out.ending]).toEqual(['ended', true]);
+    expect(table.bind(one, 1, 1_000_000, out)).toBe('ended');
+    table.endKept(one, 1_000_000);
+    expect([table.find(one, 1_000_059, out), out.ending]).toEqual(['ended', false]);
+    expect(table.find(one, 1_000_060, out)).toBe('none');
+  }
 });

@@ -9,6 +9,7 @@ import { boundTombstones, makeRoom } from './evict.ts';
 import {
   claiming,
   copied,
+  ending,
   firstPageWord,
   given,
   header,
@@ -515,6 +516,53 @@ export class SessionTable {
     stone.seen = ended;
     stone.given = true;
     this.restore(key, stone, now);
+  }
+
+  /** Takes out a record that nobody needs any more: it would stand in the way of another one. */
+  private forgetOver(key: Fingerprint, now: number): void {
+    const { pages, records } = this;
+    const page = pages.pageOf(key);
+    pages.lock(page);
+    const at = pages.probe(page, key);
+    if (at > 0 && records.isExpired(at, now)) records.forget(page, at, header.expired);
+    pages.unlock(page);
+  }
+
+  /** `bury`, when the store could not be told: no time ends it, until `endKept`. */
+  beginEnding(key: Fingerprint, now: number): void {
+    this.forgetOver(key, now);
+    this.bury(key, now);
+    this.markEnding(key, ending, now);
+  }
+
+  /** The store knows that the session is over: an ordinary tombstone from now on. */
+  endKept(key: Fingerprint, now: number): void {
+    this.forgetOver(key, now);
+    this.bury(key, now);
+    this.markEnding(key, 0, now);
+  }
+
+  private markEnding(key: Fingerprint, mark: number, now: number): void {
+    const { pages } = this;
+    const page = pages.pageOf(key);
+    pages.lock(page);
+    const at = pages.probe(page, key);
+    const state = at > 0 ? pages.get(at, record.state) : 0;
+    if ((state & tombstone) !== 0) {
+      pages.set(at, record.seen, now);
+      pages.set(at, record.state, (state & ~ending) | mark);
+    }
+    pages.unlock(page);
+  }
+
+  /** What the record says is in doubt: the store is asked before anybody goes by it (`vouch`). Nothing happens when it is not live. */
+  doubt(key: Fingerprint, now: number): void {
+    const { pages, records } = this;
+    const page = pages.pageOf(key);
+    pages.lock(page);
+    const at = pages.probe(page, key);
+    if (records.look(at, now) === 'live') pages.set(at, record.state, pages.get(at, record.state) | unsure);
+    pages.unlock(page);
   }
 
   /** Sessions of that server, those included that have expired and are not yet swept. */

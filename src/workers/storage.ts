@@ -1,6 +1,6 @@
 /**
  * The store as the supervisor has it: opened once, reached by the workers over a port each, by servers over the store
- * interface, and swept of what has expired.
+ * interface, and swept of what has expired. Ends survive it: those that it cannot take are kept and told again.
  */
 import { join, resolve } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
@@ -16,11 +16,14 @@ import type { Address } from '../net/socket.ts';
 import { type CopySource, copiesOf, createFleet } from '../pools.ts';
 import { Copies, keyOf } from '../proxy/copies.ts';
 import { kindName, type Numbers } from '../shared/roster.ts';
+import { EndingStore } from '../store/endings.ts';
+import { EndingsJournal } from '../store/endings-journal.ts';
 import { openStore, serveStore } from '../store/index.ts';
 import { type Sabotage, sabotage } from '../store/sabotage.ts';
 import { type Eviction, type Store, StoreError } from '../store/store.ts';
 import { Entry, type SessionTable } from '../table/table.ts';
 import type { Clock, Timers } from '../time/clock.ts';
+import { InterfacePools } from './interface-pools.ts';
 import type { CopiesBirth } from './messages.ts';
 
 export interface StorageDependencies {
@@ -30,6 +33,7 @@ export interface StorageDependencies {
   readonly load: Load;
   readonly counters: Counters;
   readonly sabotage: Sabotage | null;
+  /** Folder for what outlives the process. */
   readonly stateDir: string;
   /** Left out: an lmdb store without `encrypt` keeps a key of its own in its folder. */
   readonly storeKey?: (() => Buffer) | undefined;
@@ -39,35 +43,41 @@ export interface StorageDependencies {
 /** Milliseconds between two sweeps, and between two steps of one. */
 const restTime = 1000;
 const stepTime = 10;
+/** Share of the time that a worker waits, after which an end that is not answered is taken for one that the store has not. */
+const endShare = 0.75;
 
 export class Storage {
   private readonly options: SessionsOptions;
   private readonly deps: StorageDependencies;
   private readonly store: Store;
   private listener: HttpListener | null = null;
-  private pools: ReadonlyMap<string, InterfacePool> = new Map();
+  private readonly pools: InterfacePools;
   private cancelTimer: () => void = () => {};
   private failing = false;
 
   private constructor(options: SessionsOptions, store: Store, deps: StorageDependencies) {
     this.options = options;
     this.deps = deps;
-    this.store = deps.sabotage === null ? store : sabotage(store, deps.sabotage, deps.timers);
+    this.store = store;
+    this.pools = new InterfacePools(deps.load, () => deps.clock.monotonic() / 1000);
   }
 
   /** Throws UsageError when the store cannot be used, and the system's error when the interface cannot listen. */
   static async open(options: SessionsOptions, deps: StorageDependencies): Promise<Storage> {
-    const storage = new Storage(options, await openFor(options, deps, evictionOf(deps)), deps);
+    const opened = await openFor(options, deps, evictionOf(deps));
+    const store = deps.sabotage === null ? opened : sabotage(opened, deps.sabotage, deps.timers);
+    let used = store;
     try {
+      used = await EndingStore.open(store, endingsOf(options, deps));
+      const storage = new Storage(options, used, deps);
       await storage.listen();
+      storage.sweep(restTime);
+      return storage;
     } catch (error) {
-      await storage.store.close();
+      await used.close();
       throw error;
     }
-    storage.sweep(restTime);
-    return storage;
   }
-
   /** Names the present life of the copies. */
   get incarnation(): string {
     return this.store.incarnation;
@@ -88,7 +98,12 @@ export class Storage {
       const made = this.poolOf(pool, keys, numbers);
       if (made !== null) found.set(pool.name, made);
     }
-    this.pools = found;
+    this.pools.follow(found);
+  }
+
+  /** As `InterfacePools.expects`. */
+  expects(slot: number): boolean {
+    return this.pools.expects(slot);
   }
 
   async stop(): Promise<void> {
@@ -107,7 +122,7 @@ export class Storage {
     const { secret, stateBytes, listen } = this.options;
     const handler = new StoreInterface({
       store: this.store,
-      pools: () => this.pools,
+      find: (pool, slot) => this.pools.find(pool, slot),
       secret,
       stateBytes,
       now: () => clock.now(),
@@ -134,6 +149,7 @@ export class Storage {
 
   private sweep(after: number): void {
     this.cancelTimer = this.deps.timers.after(after, () => {
+      this.pools.forget();
       this.store.expire().then(
         (expired) => {
           this.failing = false;
@@ -147,6 +163,24 @@ export class Storage {
       );
     });
   }
+}
+
+/** What the ends of sessions need; the table shows them to all workers. */
+function endingsOf({ endings, timeout }: SessionsOptions, deps: StorageDependencies) {
+  const { stateDir, timers, counters, table, clock, log } = deps;
+  const seconds = () => Math.floor(clock.now() / 1000);
+  const entry = new Entry();
+  return {
+    journal: new EndingsJournal(join(stateDir, 'endings')),
+    most: endings,
+    patience: timeout * endShare,
+    timers,
+    counters,
+    epochOf: (id: string) => (table.find(keyOf(id), seconds(), entry) === 'live' ? entry.epoch : 0),
+    onEnding: (id: string) => table.beginEnding(keyOf(id), seconds()),
+    onEnded: (id: string) => table.endKept(keyOf(id), seconds()),
+    log,
+  };
 }
 
 /**

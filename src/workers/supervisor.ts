@@ -101,7 +101,9 @@ export class Supervisor {
     this.table = SessionTable.attach(this.buffers.table, 0);
     this.counters = countersOf(this.buffers, workers);
     const { load, news, descriptors } = attach(this.buffers, workers);
-    this.servers = new ServerNumbers(this.table, (slot) => load.running(slot) !== 0 || load.waiting(slot) !== 0);
+    const isBusy = (slot: number) =>
+      load.running(slot) !== 0 || load.waiting(slot) !== 0 || this.storage?.expects(slot) === true;
+    this.servers = new ServerNumbers(this.table, isBusy);
     this.lifetimes = new Lifetimes(this.table);
     this.numbers = numberAll(options, this.servers, this.lifetimes, this.seconds());
     this.beats = createBeats(workers);
@@ -283,11 +285,10 @@ export class Supervisor {
   }
 
   private async openStorage(): Promise<void> {
-    const { sessions } = this.options;
+    const { sessions, stateDir } = this.options;
     if (sessions === null) return;
     const { log, sabotage = null, storeKey } = this.deps;
     const { clock, timers, table, counters } = this;
-    const { stateDir } = this.options;
     const { load } = attach(this.buffers, this.options.workers);
     const deps = { clock, timers, table, load, counters, sabotage, log, stateDir, storeKey };
     this.storage = await Storage.open(sessions, deps);
