@@ -41,6 +41,12 @@ export const requestFaults = {
   foldedHeader: fault('folded-header', 'client', 400, 'A header value is folded over several lines.'),
   headTooLarge: fault('head-too-large', 'client', 431, 'The request head is too large.'),
   tooManyHeaders: fault('too-many-headers', 'client', 431, 'The request has too many headers.'),
+  tooManyConnectionOptions: fault(
+    'too-many-connection-options',
+    'client',
+    400,
+    'The Connection header has too many options.',
+  ),
   hostMissing: fault('host-missing', 'client', 400, 'An HTTP/1.1 request needs a Host header.'),
   hostRepeated: fault('host-repeated', 'client', 400, 'The Host header is given more than once.'),
   badHost: fault('bad-host', 'client', 400, 'The Host header is not a host with an optional port.'),
@@ -91,6 +97,10 @@ export const balancerFaults = {
   queueTimeout: fault('queue-timeout', 'balancer', 503, 'All servers are busy.'),
   sessionFenced: fault('session-fenced', 'balancer', 503, 'Your session has moved to another server. Try again.'),
   sessionStore: fault('session-store', 'balancer', 503, 'Your session could not be kept safe. Try again.'),
+  buffersFull: fault('buffers-full', 'balancer', 503, 'Too much is waiting for slow connections.'),
+  outOfResources: fault('out-of-resources', 'balancer', 503, 'The balancer is short of resources at the moment.'),
+  sessionEnding: fault('session-ending', 'balancer', 503, 'Your session is being ended. Try again in a moment.'),
+  sessionLost: fault('session-lost', 'balancer', 503, 'Your session is lost. Try again to begin anew.'),
   tooManyConnections: fault('too-many-connections', 'balancer', 503, 'There are too many connections.'),
 } as const;
 

@@ -6,6 +6,7 @@ import { Homes } from './balance/home.ts';
 import { createPolicy } from './balance/index.ts';
 import { Rendezvous } from './balance/rendezvous.ts';
 import type { PoolAffinity, PoolOptions, SessionsOptions } from './config/options.ts';
+import { Connects } from './fleet/connects.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { idSecret, serverIds } from './fleet/id.ts';
 import { Server } from './fleet/server.ts';
@@ -21,8 +22,11 @@ import type { Store } from './store/store.ts';
 import { Fingerprints } from './table/fingerprint.ts';
 import type { Clock } from './time/clock.ts';
 
-/** Told what traffic saw of a server, named by pool and position in it. */
-export type SightServer = (pool: string, server: number, sighting: Sighting) => void;
+/**
+ * Told what traffic saw of a server, named by pool and `Server.identity`: positions change from config to config, and an
+ * exchange of the config before may go on.
+ */
+export type SightServer = (pool: string, server: string, sighting: Sighting) => void;
 
 /** Where the copies of sessions are, for pools that have them. */
 export interface CopySource {
@@ -42,6 +46,8 @@ export interface PoolSurroundings {
   readonly identify: boolean;
   /** null: none are kept. */
   readonly copies: CopySource | null;
+  /** Connections being made by this worker, to whatever server. */
+  readonly connects: Connects;
   readonly see: SightServer;
   readonly tellRoom: (pool: string) => void;
   readonly random: () => number;
@@ -53,6 +59,7 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
   const { work, shared, random, identify } = around;
   const { name } = options;
   const fleet = createFleet(options, around);
+  for (const server of fleet.servers) server.connects = new Connects(options.limits.connecting, around.connects);
   const turns = {
     last: () => shared.load.lastTurn(fleet.slot),
     pass: (from: number, to: number) => shared.load.passTurn(fleet.slot, from, to),
@@ -79,6 +86,7 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
     place: (key, tried) => placer.choose(key, tried),
     borrow: (key, tried) => borrower.choose(key, tried),
     health: healthOf(options, around),
+    misframed: ({ identity }, how) => around.see(name, identity, { what: 'misframed', how }),
     tellRoom: () => around.tellRoom(name),
     news: shared.news,
     random,
@@ -168,10 +176,10 @@ function healthOf({ name, health }: PoolOptions, { see }: PoolSurroundings): Poo
   const { passive } = health;
   if (passive === null) return null;
   return {
-    connectFailed: ({ number }) => see(name, number, { what: 'connect-failed' }),
-    answered: ({ number, failures }, status) => {
+    connectFailed: ({ identity }) => see(name, identity, { what: 'connect-failed' }),
+    answered: ({ identity, failures }, status) => {
       if (failures === 0 && (status < 500 || passive.serverErrors === 0)) return;
-      see(name, number, { what: 'answered', status });
+      see(name, identity, { what: 'answered', status });
     },
   };
 }

@@ -112,7 +112,7 @@ function tableStep(): Step {
     run(turn) {
       const key = keys[turn & 511]!;
       expect(table.enter(key, now, entry) === 'live');
-      table.leave(key, now);
+      table.leave(key, now, entry);
     },
   };
 }

@@ -82,27 +82,26 @@ class LimpetSession:
             if changed or held.by != self.by:
                 held.version, held.text, held.by = held.version + 1, text, self.by
             held.copy, held.put_at = word.get("copy"), time.time()
-            fields = "epoch=%d; version=%d; ttl=%d; by=%s" % (held.epoch, held.version, self.idle, self.by)
+            fields = "epoch=%d; version=%d; ttl=%d; by=%s" % (held.epoch, held.version, self.idle * 1.25, self.by)
         data = base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
         if len(data) <= 16384:
             return [("Limpet-Session-Put", "%s; data=%s" % (fields, data))]
-        status, _, _ = self.ask("PUT", word, text.encode(), {"Limpet-Session-Put": fields})
-        if status != 204:
-            raise RuntimeError("the session was not kept: %d" % status)  # becomes an error page, not a success
+        said, _, _ = self.ask("PUT", word, text.encode(), {"Limpet-Session-Put": fields})
+        if said != (204, "kept"):
+            raise RuntimeError("the session was not kept: %d %s" % said)  # becomes an error page, not a success
         return []
 
     def restore(self, word, epoch):
-        status, answer, body = self.ask("GET", word)
+        said, answer, body = self.ask("GET", word)
         held = Held(epoch)
-        if status == 200:
+        if said == (200, "live"):
             fields = dict(part.split("=", 1) for part in answer.split("; "))
             held.text, held.data = body.decode(), json.loads(body)
             held.version = held.kept = int(fields["version"])
-            held.put_at = time.time() - self.idle + int(fields["ttl"])
-        elif status == 404:
-            held.version = held.kept = int(word["version"])
-        else:
-            raise RuntimeError("the session could not be read: %d" % status)
+            held.put_at = time.time() - max(0, self.idle - int(fields["ttl"]))
+        elif said != (404, "none") or int(word["version"]) > 0:
+            # An empty session in place of one that is only not to be had would be kept as its next change.
+            raise RuntimeError("the session could not be read: %d %s" % said)
         held.copy = word.get("copy")
         return held
 
@@ -119,7 +118,9 @@ class LimpetSession:
         try:
             connection.request(method, "%s/%s/%s" % (path, word["pool"], word["id"]), body, headers)
             answer = connection.getresponse()
-            return answer.status, answer.headers.get("Limpet-Session", ""), answer.read()
+            # A status counts only with the word that the store interface itself gives it.
+            said = answer.status, answer.headers.get("Limpet-Store", "")
+            return said, answer.headers.get("Limpet-Session", ""), answer.read()
         finally:
             connection.close()
 

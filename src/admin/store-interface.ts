@@ -4,13 +4,16 @@
  * session a put makes it:
  *
  *      GET, PUT, DELETE  <url>/v1/<slot>/<pool>/<id>
+ *
+ * Each answer says by `Limpet-Store` what it means, so that a status of somebody else (a proxy in between, another program on
+ * this port) is never taken for one of ours.
  */
 import { createHmac } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Server } from '../fleet/server.ts';
 import { isSessionId, readEpoch, readPut, readRotate, type SessionWord } from '../http/session-headers.ts';
 import type { Copies } from '../proxy/copies.ts';
-import { type SessionKey, type Store, StoreError } from '../store/store.ts';
+import type { SessionKey, Store } from '../store/store.ts';
 import { Bearer } from './bearer.ts';
 import { answer, readBody } from './listen.ts';
 
@@ -23,20 +26,39 @@ export interface InterfacePool {
   readonly lifetime: number;
 }
 
+/** Who asks, and in which pool. */
+export interface InterfacePlace {
+  readonly pool: InterfacePool;
+  readonly server: Server;
+}
+
 export interface StoreInterfaceDependencies {
   readonly store: Store;
-  readonly pools: () => ReadonlyMap<string, InterfacePool>;
+  /** undefined: no such server may come here. */
+  readonly find: (pool: string, slot: number) => InterfacePlace | undefined;
   /** '' none: then it listens where nobody else can come. */
   readonly secret: string;
   readonly stateBytes: number;
   readonly now: () => number;
 }
 
-interface Place {
-  readonly pool: InterfacePool;
-  readonly server: Server;
+interface Place extends InterfacePlace {
   readonly key: SessionKey;
 }
+
+/** What an answer means, beside its status. */
+type Meaning =
+  | 'live'
+  | 'none'
+  | 'kept'
+  | 'fenced'
+  | 'ended'
+  | 'ending'
+  | 'failed'
+  | 'refused'
+  | 'too-large'
+  | 'malformed'
+  | 'unknown-server';
 
 export class StoreInterface {
   private readonly deps: StoreInterfaceDependencies;
@@ -50,57 +72,51 @@ export class StoreInterface {
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (!this.bearer.admits(request, response)) return;
     const place = this.placeOf(request.url ?? '');
-    if (place === null) answer(response, 404);
+    if (typeof place === 'string') say(response, place === 'malformed' ? 400 : 421, place);
     else if (request.method === 'GET' || request.method === 'HEAD') await this.read(place, response);
     else if (request.method === 'PUT') await this.put(place, request, response);
     else if (request.method === 'DELETE') await this.end(place, request, response);
-    else answer(response, 405, { allow: 'GET, HEAD, PUT, DELETE' });
+    else say(response, 405, 'malformed', { allow: 'GET, HEAD, PUT, DELETE' });
   }
 
-  private placeOf(url: string): Place | null {
+  /** 'unknown-server': it has left the config, or another program was asked. Never the same as a session that is not kept. */
+  private placeOf(url: string): Place | 'malformed' | 'unknown-server' {
     const [, version, slot = '', name = '', id = '', ...more] = url.split('?', 1)[0]!.split('/');
-    const pool = this.deps.pools().get(decode(name));
-    const server = pool?.servers.get(Number(slot));
-    if (version !== 'v1' || more.length > 0 || pool === undefined || server === undefined) return null;
-    return isSessionId(id) ? { pool, server, key: { pool: decode(name), id } } : null;
+    if (version !== 'v1' || more.length > 0 || !/^\d{1,5}$/.test(slot) || !isSessionId(id)) return 'malformed';
+    const pool = decode(name);
+    const place = this.deps.find(pool, Number(slot));
+    return place === undefined ? 'unknown-server' : { ...place, key: { pool, id } };
   }
 
-  private async read({ key }: Place, response: ServerResponse): Promise<void> {
+  private async read({ pool, server, key }: Place, response: ServerResponse): Promise<void> {
     const { store, now } = this.deps;
-    try {
-      const found = await store.read(key);
-      if (found.state !== 'live') answer(response, found.state === 'ended' ? 410 : 404);
-      else if (found.copy.version === 0) answer(response, 404);
-      else {
-        const { epoch, version, expires, data } = found.copy;
-        const ttl = Math.max(1, Math.ceil((expires - now()) / 1000));
-        const words = `epoch=${epoch}; version=${version}; ttl=${ttl}; copy=${store.incarnation}`;
-        const headers = { 'limpet-session': words, 'content-type': 'application/octet-stream' };
-        answer(response, 200, headers, data);
-      }
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      answer(response, 503);
+    const found = await pool.copies.recall(key.id, server);
+    if (found.state !== 'live') say(response, statusOf[found.state], found.state);
+    else {
+      const { epoch, version, expires, data } = found.copy;
+      const ttl = Math.max(1, Math.ceil((expires - now()) / 1000));
+      const words = `epoch=${epoch}; version=${version}; ttl=${ttl}; copy=${store.incarnation}`;
+      say(response, 200, 'live', { 'limpet-session': words, 'content-type': 'application/octet-stream' }, data);
     }
   }
 
   private async put(place: Place, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const data = await readBody(request, this.deps.stateBytes);
     if (data === null) {
-      answer(response, 413, { connection: 'close' });
+      say(response, 413, 'too-large', { connection: 'close' });
       return;
     }
     const put = readPut(textOf(request.headers['limpet-session-put']));
     const written = request.headers['limpet-session-rotate'];
     const rotate = written === undefined ? null : readRotate(textOf(written));
     const wrong = put === null || put.data !== null || (written !== undefined && rotate?.epoch !== put.epoch);
-    if (wrong) answer(response, 400);
+    if (wrong) say(response, 400, 'malformed');
     else await this.tell(place, { put: { ...put, data }, ended: 0, rotate: rotate?.id ?? '' }, response);
   }
 
   private async end(place: Place, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const ended = readEpoch(textOf(request.headers['limpet-session-delete']));
-    if (ended === 0) answer(response, 400);
+    if (ended === 0) say(response, 400, 'malformed');
     else await this.tell(place, { put: null, ended, rotate: '' }, response);
   }
 
@@ -108,14 +124,26 @@ export class StoreInterface {
   private async tell({ pool, server, key }: Place, word: SessionWord, response: ServerResponse): Promise<void> {
     const { verdict, epoch } = await pool.copies.tell(key.id, pool.lifetime, server, word);
     const { put, rotate } = word;
+    const headers: Record<string, string> = {};
+    if (epoch > 0) headers['limpet-session'] = `epoch=${epoch}`;
     if (verdict === 'kept' && put !== null && rotate !== '') {
       const proof = pool.copies.proofOf(server, key.id, rotate);
-      answer(response, 204, { 'limpet-session-rotate': `epoch=${put.epoch}; id=${rotate}; proof=${proof}` });
-    } else if (verdict === 'kept') answer(response, 204);
-    else if (verdict === 'failed') answer(response, 503);
-    else if (verdict === 'ended') answer(response, 410);
-    else answer(response, 409, epoch > 0 ? { 'limpet-session': `epoch=${epoch}` } : {});
+      headers['limpet-session-rotate'] = `epoch=${put.epoch}; id=${rotate}; proof=${proof}`;
+    }
+    say(response, statusOf[verdict], verdict, headers);
   }
+}
+
+const statusOf = { none: 404, kept: 204, fenced: 409, ended: 410, ending: 503, failed: 503, refused: 422 } as const;
+
+function say(
+  response: ServerResponse,
+  status: number,
+  meaning: Meaning,
+  headers: Readonly<Record<string, string>> = {},
+  body?: Uint8Array,
+): void {
+  answer(response, status, { 'limpet-store': meaning, 'cache-control': 'no-store', ...headers }, body);
 }
 
 /** What a server shows that has the secret. */

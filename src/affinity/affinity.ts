@@ -15,6 +15,9 @@ export type Verdict = 'none' | 'valid' | 'invalid' | 'idle' | 'old';
  */
 export type SessionKind = 'token' | 'key' | 'hash' | 'fixed';
 
+/** Values of one cookie that are verified, each at the price of a hash for every key; what stands behind them is not tried. */
+export const maxTried = 8;
+
 /** A session's state as the store has it. */
 export interface Carried {
   readonly epoch: number;
@@ -51,12 +54,19 @@ export class Session {
   seen = 0;
   /** The response has to tell the client something new: first binding, new owner, later date. */
   changed = false;
+  /** The request brought more than is tried: too many values of one cookie, or a path that is too long to be searched. */
+  beyondLimit = false;
   /** Wants to see how the body of the response begins: the app names the session there. Outlives `clear` of one affinity. */
   reader: Affinity | null = null;
   /** This exchange gave it its first owner: nothing of it lives there yet. */
   fresh = false;
   /** The table counts this exchange among those of the session that run now. */
   entered = false;
+  /**
+   * The table's number of the former owner, who gets the session back if the present one takes no request of it; 0: the
+   * present one has taken one.
+   */
+  former = 0;
 
   // In pools whose servers speak the session protocol:
   /** Why it comes to its server: it is new there, lives there, its owner failed, or it left its owner. */
@@ -76,6 +86,8 @@ export class Session {
   owed = false;
   /** The session that it came with has ended a moment ago, or goes on under an id that the client may be about to hear of. */
   late = false;
+  /** It is over, and the store does not know yet: nobody may serve it, or begin anew in its place. */
+  ending = false;
   /** At a server that is not its owner, which must not take it for its own. */
   lent = false;
 
@@ -92,12 +104,13 @@ export class Session {
     this.born = 0;
     this.seen = 0;
     this.changed = false;
+    this.beyondLimit = false;
     this.fresh = false;
     this.entered = false;
     this.reason = 'new';
-    this.version = 0;
+    this.version = this.former = 0;
     this.carried = null;
-    this.claiming = this.unknown = this.asked = this.alone = this.owed = this.lent = this.late = false;
+    this.claiming = this.unknown = this.asked = this.alone = this.owed = this.lent = this.late = this.ending = false;
   }
 
   /** It can have a copy: it has a whole id, and not one that several clients may share (source-ip). */

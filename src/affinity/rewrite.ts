@@ -18,7 +18,7 @@ import type { RequestHead, ResponseHead } from '../http/head.ts';
 import { Name } from '../http/names.ts';
 import { SetCookie } from '../http/set-cookie.ts';
 import type { Splice } from '../http/splice.ts';
-import type { Affinity, ClientFacts, Session, Verdict } from './affinity.ts';
+import { type Affinity, type ClientFacts, maxTried, type Session, type Verdict } from './affinity.ts';
 import { derive } from './token.ts';
 
 const idBytes = 6;
@@ -68,14 +68,22 @@ export class RewriteAffinity implements Affinity {
     this.randomWords = randomWords;
   }
 
-  /** Every value with a prefix of ours loses it; the first of them is the session. All other values stay as they came. */
+  /**
+   * Every value with a prefix of ours loses it; the first of them is the session. All other values stay as they came, and so do
+   * those behind `maxTried` that may have a prefix.
+   */
   recognise(request: RequestHead, _client: ClientFacts, now: number, session: Session, edit: Splice): boolean {
     const { scan } = this;
     let verdict: Verdict = 'none';
+    let tried = 0;
     scan.begin(request.headers, this.cookieName, null);
     while (scan.next()) {
       const { valueStart, valueEnd } = scan;
       if (valueEnd - valueStart <= tagChars || request.bytes[valueStart + tagChars] !== this.separator) continue;
+      if (++tried > maxTried) {
+        session.beyondLimit = true;
+        break;
+      }
       const known = this.verify(request.bytes.toString('latin1', valueStart, valueEnd));
       if (known === undefined) {
         if (verdict === 'none') verdict = 'invalid';

@@ -137,13 +137,12 @@ describe('pools', () => {
   const bytesOf = (text: string) => Buffer.from(text, 'base64url');
 
   test('a token does not count in a pool whose name happens to share its two bytes, nor when these are changed', () => {
-    const [shop] = [new TokenRing([keyA], 'shop', noLimit)];
+    const shop = new TokenRing([keyA], 'shop', noLimit);
     const text = shop.sign(sessionOf());
     const twoBytes = (pool: string) => bytesOf(new TokenRing([keyA], pool, noLimit).sign(sessionOf())).readUInt16BE(2);
-    const wanted = twoBytes('shop');
-    let twin = 0;
-    while (twoBytes(`pool-${twin}`) !== wanted) twin++;
-    expect(verifyText(new TokenRing([keyA], `pool-${twin}`, noLimit), text)).toBe('invalid');
+    const twin = 'pool-95709';
+    expect(twoBytes(twin)).toBe(twoBytes('shop'));
+    expect(verifyText(new TokenRing([keyA], twin, noLimit), text)).toBe('invalid');
     const other = bytesOf(text);
     bytesOf(new TokenRing([keyA], 'bank', noLimit).sign(sessionOf())).copy(other, 2, 2, 4);
     expect(verifyText(new TokenRing([keyA], 'bank', noLimit), other.toString('base64url'))).toBe('invalid');

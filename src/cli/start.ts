@@ -29,13 +29,7 @@ export async function startLimpet(options: LimpetOptions, { log }: { readonly lo
     storeKey: () => storeKey(stateDir, log),
     sabotage: readSabotage(process.env),
   });
-  // A store that never answers holds no socket: without this Node would end, and not say why.
-  const alive = setInterval(() => {}, 2 ** 30);
-  try {
-    await supervisor.start();
-  } finally {
-    clearInterval(alive);
-  }
+  await supervisor.start();
   return supervisor;
 }
 

@@ -37,6 +37,7 @@ test('sessions: what holds when nothing more is said, and pools that have them b
     whenStoreFails: 'fail',
     timeout: 2000,
     lag: 1024,
+    endings: 100_000,
     secret: '',
     listen: 'state',
     stateBytes: 1_048_576,

@@ -35,7 +35,7 @@ export const defaults = deepFreeze({
     maxIdle: 256,
     pipelining: 1,
     // Servers are less hostile than clients and send more: policies, links, cookies.
-    limits: { headBytes: 64 * KiB, headers: 256 },
+    limits: { headBytes: 64 * KiB, headers: 256, connecting: 1024 },
     rebalance: { skew: 0, rate: 10 },
   },
   server: { weight: 1, maxRequests: 0 },
@@ -77,6 +77,8 @@ export const defaults = deepFreeze({
   passive: { connectErrors: 3, serverErrors: 0, ejection: second, maxEjection: 60 * second },
   match: { host: '', path: '/', methods: [], extensions: [] },
   workers: 'auto',
+  workerTimeout: 10 * second,
+  limits: { keptBytes: 64 * 1024 * KiB, connecting: 4096 },
   table: { capacity: 1_000_000, save: minute },
   log: { access: 'off', level: 'info' },
   shutdown: { timeout: 30 * second },
@@ -91,6 +93,7 @@ export const defaults = deepFreeze({
     /** With a secret that a person has named; else `store.sock` in the state folder. */
     listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
     stateBytes: 1024 * KiB,
+    endings: 100_000,
     tombstone: 24 * hour,
   },
   admin: { listen: 'state', hosts: [] },

@@ -61,6 +61,11 @@ export const sessionsSchema = map({
     'Where servers reach the store interface. Other than on loopback or a unix-domain socket it needs `secret`.',
   ),
   stateBytes: field(size(64, 64 * 1024 ** 2), formatSize(sessions.stateBytes), 'Largest state of a session.'),
+  endings: field(
+    whole(1, 10_000_000),
+    sessions.endings,
+    'Ended sessions that may wait until the store can be told; they are kept in `stateDir`, and nobody can use them meanwhile. One more is refused with 503, and lives on.',
+  ),
   tombstone: field(
     time(),
     formatDuration(sessions.tombstone),

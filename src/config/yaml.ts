@@ -45,9 +45,9 @@ function plain(message: string, text: string, code = ''): string {
   return message.slice(0, at).replace(/\.?$/, '');
 }
 
-/** Whether that stands in the file, as it is or as JSON writes it. */
+/** Whether that begins with something that stands in the file, as it is or as JSON writes it. */
 function isQuoted(part: string, text: string): boolean {
-  return part.startsWith('"') || text.includes(part.trim());
+  return part.startsWith('"') || text.includes(part.split(': ', 1)[0]!.trim());
 }
 
 /** Between [ ] and { } YAML takes the brace of `${NAME}` for a map of its own. */

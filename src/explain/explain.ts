@@ -68,6 +68,7 @@ export async function explain(options: LimpetOptions, question: Question): Promi
       secret: question.tableSecret,
       see() {},
       tellRoom() {},
+      tellShortage() {},
       writeAccess: (text) => {
         line = text;
       },

@@ -9,6 +9,7 @@
  * of the body. Chunked framing is not undone, so a text that the server cuts over two chunks is not found.
  */
 import type { ActiveOptions } from '../config/options.ts';
+import { shortageOf } from '../net/shortage.ts';
 import {
   type Address,
   type ConnectHandler,
@@ -30,6 +31,9 @@ type Verdict = string | null | undefined;
 
 type Options = Pick<ActiveOptions, 'http' | 'timeout'>;
 
+/** `problem`: null for a healthy server, else what is wrong. `shortage`: why this machine could not ask; null when it could. */
+type Done = (problem: string | null, shortage: string | null) => void;
+
 const maxHeadBytes = 16 * 1024;
 const maxBodyBytes = 64 * 1024;
 const statusLine = /^HTTP\/1\.\d ([1-9]\d\d)(?: |$)/;
@@ -41,7 +45,7 @@ export class Probe implements ConnectHandler, SocketHandler {
   private readonly deps: ProbeDependencies;
   private readonly address: Address;
   private readonly options: Options;
-  private readonly done: (problem: string | null) => void;
+  private readonly done: Done;
   private readonly wanted: Buffer;
   private connecting: Connecting | null = null;
   private socket: Socket | null = null;
@@ -50,8 +54,8 @@ export class Probe implements ConnectHandler, SocketHandler {
   private kept = noBytes;
   private bodyBytes = 0;
 
-  /** `done` is called once, with null for a healthy server, else with what is wrong; never after `cancel`. */
-  constructor(deps: ProbeDependencies, address: Address, options: Options, done: (problem: string | null) => void) {
+  /** `done` is called once; never after `cancel`. */
+  constructor(deps: ProbeDependencies, address: Address, options: Options, done: Done) {
     this.deps = deps;
     this.address = address;
     this.options = options;
@@ -88,7 +92,7 @@ export class Probe implements ConnectHandler, SocketHandler {
 
   onFail(error: Error): void {
     this.connecting = null;
-    this.finish(`no connection: ${error.message}`);
+    this.finish(`no connection: ${error.message}`, shortageOf(error, this.address.kind));
   }
 
   onData(chunk: Buffer): void {
@@ -155,10 +159,10 @@ export class Probe implements ConnectHandler, SocketHandler {
     return this.stage === 'head' ? 'no answer' : 'the wanted text did not come';
   }
 
-  private finish(problem: string | null): void {
+  private finish(problem: string | null, shortage: string | null = null): void {
     if (this.stage === 'done') return;
     this.release(problem === null);
-    this.done(problem);
+    this.done(problem, shortage);
   }
 
   /** A healthy server sees a regular end; any other connection is reset, so that no socket waits for its peer. */

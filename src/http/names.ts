@@ -29,6 +29,8 @@ const names = [
   'cdn-cache-control',
   'surrogate-control',
   'x-real-ip',
+  'if-none-match',
+  'if-modified-since',
   'x-forwarded-', // any other name with this prefix
   'limpet-', // any name with this prefix
 ] as const;
@@ -63,8 +65,10 @@ export const Name = {
   surrogateControl: 25,
   /** What the client claims to be in ways that we do not write ourselves: believed from our own proxies only. */
   xRealIp: 26,
-  xForwardedOther: 27,
-  limpet: 28,
+  ifNoneMatch: 27,
+  ifModifiedSince: 28,
+  xForwardedOther: 29,
+  limpet: 30,
 } as const;
 
 export const nameCount = names.length;

@@ -6,7 +6,7 @@ import { Server } from '../fleet/server.ts';
 import type { SessionWord } from '../http/session-headers.ts';
 import { Counters } from '../metrics/counters.ts';
 import { MemoryStore } from '../store/memory.ts';
-import { type Store, StoreError } from '../store/store.ts';
+import { type Store, StoreError, silentEviction } from '../store/store.ts';
 import { Entry, SessionTable } from '../table/table.ts';
 import { Copies, type CopySettings, type Verdict } from './copies.ts';
 import { Owners } from './owners.ts';
@@ -21,7 +21,10 @@ const nothing: SessionWord = { put: null, ended: 0, rotate: '' };
 function stage(change: Partial<CopySettings> = {}, failing = false) {
   const table = SessionTable.create({ capacity: 1000 });
   table.setLifetime(1, { idle: 600, absolute: 0 });
-  const store = new MemoryStore({ tombstoneTime: 1000, stateBytes: 5000, maxBytes: 2 ** 20 }, () => seconds * 1000);
+  const store = new MemoryStore(
+    { tombstoneTime: 1000, stateBytes: 5000, maxBytes: 2 ** 20, eviction: silentEviction },
+    () => seconds * 1000,
+  );
   const broken = () => Promise.reject(new StoreError('unavailable', 'down'));
   const counters = new Counters();
   const load = new Load(Load.create(4, 1), 4, 0);
@@ -72,8 +75,9 @@ const keep = (copies: Copies, session: Session, server: Server, word: SessionWor
     if (verdict !== null) done(verdict);
   });
 const claim = (copies: Copies, session: Session, server: Server) =>
-  new Promise<boolean>((done) => copies.claim(session, server, done));
-const lookUp = (copies: Copies, session: Session) => new Promise<boolean>((done) => copies.look(session, done));
+  new Promise<boolean>((done) => copies.claim(session, server, (answered) => done(answered === 'known')));
+const lookUp = (copies: Copies, session: Session) =>
+  new Promise<boolean>((done) => copies.look(session, (answered) => done(answered === 'known')));
 
 describe('what a server puts', () => {
   test('begins the session: the table knows it, and the client is to be told', async () => {
@@ -363,4 +367,113 @@ describe('a session that the table does not know', () => {
     expect(await lookUp(broken.worker().copies, session)).toBe(false);
     expect(broken.look(session)).toBe('none');
   });
+});
+
+describe('a copy that the store has lost', () => {
+  const forget = (store: Store) =>
+    Object.assign(store, {
+      read: () => Promise.resolve({ state: 'none' }),
+      claim: (_: unknown, epoch: number, owner: number) =>
+        Promise.resolve({
+          state: 'claimed',
+          copy: { owner, epoch: epoch + 1, version: 0, by: '', data: new Uint8Array(0), expires: 1 },
+        }),
+    });
+
+  test('is told to its owner once; then the table says that there is none', async () => {
+    const { worker, a, b, look, store, counters, table } = stage();
+    const { copies, owners } = worker();
+    await keep(copies, sessionOf(), a, putOf(3));
+    forget(store);
+    // Another server knows nothing of it.
+    expect(await copies.recall(idOf(sessionOf()), b)).toEqual({ state: 'none' });
+    expect(counters.snapshot().copies_lost).toBe(0);
+    expect(await copies.recall(idOf(sessionOf()), a)).toEqual({ state: 'none' });
+    expect(counters.snapshot().copies_lost).toBe(1);
+    const session = sessionOf({ recognised: true, owner: a.id });
+    owners.find(session, seconds);
+    expect(session.unknown).toBe(true);
+    await lookUp(copies, session);
+    expect(look(session)).toMatchObject({ server: 1, version: 0 });
+    expect(owners.find(session, seconds)).toBe(a);
+    expect(session).toMatchObject({ unknown: false, version: 0 });
+    expect(table.count(1)).toBe(1);
+  });
+
+  test('is told when another server becomes the owner, who would begin with nothing', async () => {
+    const { worker, a, b, store, counters } = stage();
+    const { copies, owners } = worker();
+    await keep(copies, sessionOf(), a, putOf(3));
+    forget(store);
+    const session = sessionOf({ recognised: true, owner: a.id });
+    owners.find(session, seconds);
+    owners.claim(session, b, seconds);
+    const answered = await new Promise((done) => copies.claim(session, b, done));
+    expect(answered).toBe('lost');
+    expect(counters.snapshot().copies_lost).toBe(1);
+  });
+});
+
+describe('an end that the store cannot take', () => {
+  const ending = () => Promise.reject(new StoreError('ending', 'waits'));
+
+  test('is not told as done, with async neither; nor is what comes after it', async () => {
+    for (const replication of ['sync', 'async'] as const) {
+      const { worker, a, b, store, look, counters } = stage({ replication });
+      const { copies, owners } = worker();
+      const session = sessionOf({ recognised: true, owner: a.id });
+      await store.put({ pool: 'shop', id: idOf(session) }, { ...putOf(1).put!, owner: a.id, ttl: 60_000 } as never);
+      await lookUp(copies, session);
+      Object.assign(store, { destroy: ending, put: ending, rotate: ending, read: ending, claim: ending });
+      expect(await keep(copies, session, a, { ...nothing, ended: 1 })).toBe('ending');
+      // The table is told by whoever keeps the end.
+      expect(look(session)).toMatchObject({ server: 1 });
+      expect(await keep(copies, session, a, putOf(2, 1, 'ab'.repeat(16)))).toBe('ending');
+      expect(await copies.recall(idOf(session), a)).toEqual({ state: 'ending' });
+      expect((await copies.tell(idOf(session), 1, a, putOf(2))).verdict).toBe('ending');
+      owners.find(session, seconds);
+      owners.claim(session, b, seconds);
+      expect(await new Promise((done) => copies.claim(session, b, done))).toBe('ending');
+      expect(await new Promise((done) => copies.look(session, done))).toBe('ending');
+      expect(counters.snapshot().sessions_ended).toBe(0);
+    }
+  });
+
+  test('has no owner in the table, and no time ends that', () => {
+    const { worker, a, table } = stage();
+    const { owners } = worker();
+    const key = { hi: 7, lo: 8 };
+    table.bind(key, 1, seconds, new Entry(), 1);
+    table.beginEnding(key, seconds);
+    for (const later of [seconds, seconds + 1_000_000]) {
+      const session = sessionOf({ recognised: true, owner: a.id });
+      expect(owners.find(session, later)).toBeNull();
+      expect(session).toMatchObject({ ending: true, recognised: true });
+    }
+    table.endKept(key, seconds + 1_000_000);
+    const session = sessionOf({ recognised: true, owner: a.id });
+    expect(owners.find(session, seconds + 1_000_000)).toBeNull();
+    expect(session).toMatchObject({ ending: false, recognised: false });
+  });
+});
+
+test('a rotation that failed leaves the old id in doubt: the store is asked what became of it', async () => {
+  const { worker, a, look, store } = stage();
+  const { copies, owners } = worker();
+  await keep(copies, sessionOf(), a, putOf(1));
+  const { rotate } = store;
+  const to = 'ab'.repeat(16);
+  // It was done, and the answer was lost.
+  Object.assign(store, {
+    rotate: async (...args: Parameters<Store['rotate']>) => {
+      await rotate.apply(store, args);
+      throw new StoreError('unavailable', 'no answer');
+    },
+  });
+  expect(await keep(copies, sessionOf(), a, putOf(2, 1, to))).toBe('failed');
+  const session = sessionOf({ recognised: true, owner: a.id });
+  owners.find(session, seconds);
+  expect(session.unknown).toBe(true);
+  await lookUp(copies, session);
+  expect(look(session)).toBe('ended');
 });

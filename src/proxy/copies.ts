@@ -11,6 +11,7 @@ import { type Counters, counter } from '../metrics/counters.ts';
 import {
   type ClaimResult,
   type EndResult,
+  type Found,
   type Put,
   type PutResult,
   type SessionKey,
@@ -50,8 +51,11 @@ export interface CopyParts {
   readonly now: () => number;
 }
 
-/** What became of what a server said. kept: pass the answer. refused: the server breaks the protocol. */
-export type Verdict = 'kept' | 'fenced' | 'failed' | 'refused';
+/**
+ * What became of what a server said. kept: pass the answer. refused: the server breaks the protocol. ending: the session is over, and
+ * the store has yet to be told: until it is nobody may believe it, and nothing else can be done with the session.
+ */
+export type Verdict = 'kept' | 'fenced' | 'failed' | 'refused' | 'ending';
 
 /** The same, told to whoever asks for one session alone: `epoch` is the one that it was fenced by, 0 else. */
 export interface Told {
@@ -59,12 +63,20 @@ export interface Told {
   readonly epoch: number;
 }
 
+/** What a question to the store has come to. known: the table has its answer. lost: it does not have the copy that it had. */
+export type Answered = 'known' | 'failed' | 'lost' | 'ending';
+
+/** What the store keeps for a server that asks by itself. ending: as above. failed: it could not say. */
+export type Recalled = Found | { readonly state: 'ending' | 'failed' };
+
 /** A session as it was when the store was asked: exchanges and their sessions are used again. */
 interface Asked {
   readonly key: SessionKey;
   readonly hi: number;
   readonly lo: number;
   readonly lifetime: number;
+  /** Its name is ours, not one that a client made. */
+  readonly given: boolean;
 }
 
 export class Copies {
@@ -134,7 +146,8 @@ export class Copies {
       this.settle(asked, server, word, null);
       return 'kept';
     }
-    if (replication === 'async') {
+    // An end, of a session or of its id, is not undone: who hears of it must be able to rely on it.
+    if (replication === 'async' && word.ended === 0 && word.rotate === '') {
       if (this.lag < lag) {
         this.settle(asked, server, word, null);
         this.follow(asked, server, word);
@@ -158,14 +171,16 @@ export class Copies {
     if (!proofs.verify(proof, server.id, asked.key.id, id)) return 'refused';
     if (table.find(keyOf(id), now(), this.entry) === 'live' || !this.kept) return 'kept';
     this.try(store.read({ ...asked.key, id })).then((found) =>
-      done(found === null ? 'failed' : found.state === 'live' ? 'kept' : 'refused'),
+      done(
+        found === null ? 'failed' : found.state === 'live' ? 'kept' : found.state === 'ending' ? 'ending' : 'refused',
+      ),
     );
     return null;
   }
 
   /** What `server` says of a session outside of any response. `lifetime`: the table's number for it, if it begins now. */
   async tell(id: string, lifetime: number, server: Server, word: SessionWord): Promise<Told> {
-    const asked = { key: { pool: this.settings.pool, id }, ...keyOf(id), lifetime };
+    const asked = { key: { pool: this.settings.pool, id }, ...keyOf(id), lifetime, given: false };
     const given = this.isFresh(word.rotate) && (this.hasGiven(asked, server, epochOf(word)) ?? (this.kept && null));
     const told = given === null ? await this.storeIfGiven(asked, server, word) : given ? null : refused;
     if (told?.verdict === 'refused') this.parts.counters.add(counter.copies_refused);
@@ -206,12 +221,30 @@ export class Copies {
       counters.add(counter.copies_failed);
       return { verdict: 'failed', epoch: 0 };
     }
+    if (found.state === 'ending') return { verdict: 'ending', epoch: 0 };
     // Of what nobody knows there is nothing to take over, and an end must not be lost.
     const begins = found.state === 'none' && (epoch === 1 || word.put === null);
     const given =
       found.state === 'live' &&
       (found.copy.epoch > epoch || (found.copy.epoch === epoch && fleet.find(found.copy.owner) === server));
     return found.state === 'ended' || begins || given ? this.store(asked, server, word) : refused;
+  }
+
+  /** What the store keeps of a session, for `server`, which asks outside of any response; the table learns it. */
+  async recall(id: string, server: Server): Promise<Recalled> {
+    const { store, table, now } = this.parts;
+    const asked = { key: { pool: this.settings.pool, id }, ...keyOf(id), lifetime: 0, given: false };
+    const found = await this.try(store.read(asked.key));
+    if (found === null) return { state: 'failed' };
+    if (found.state === 'ending') return found;
+    // When it ended is not said, as in `look`.
+    if (found.state === 'ended') table.bury(asked, now() - lateTime);
+    if (found.state === 'ended' || (found.state === 'live' && found.copy.version > 0)) return found;
+    const { entry } = this;
+    const known = table.find(asked, now(), entry) === 'live' && entry.copied && entry.server === server.slot;
+    // The server refuses this request; the next one asks again, and begins anew when there is nothing.
+    if (known) this.lose(asked);
+    return none;
   }
 
   /** After 'kept': the session is what the server has made of it. */
@@ -251,43 +284,70 @@ export class Copies {
 
   /**
    * The store is told that `server` owns the session from its epoch on. `done`: the table knows what came of it, look again;
-   * false: the store has failed. With its copy, when that is small enough to go along with the request.
+   * else why it does not. With its copy, when that is small enough to go along with the request.
    */
-  claim(session: Session, server: Server, done: (answered: boolean, carried: Carried | null) => void): void {
+  claim(session: Session, server: Server, done: (answered: Answered, carried: Carried | null) => void): void {
     const { store, counters } = this.parts;
     const asked = this.ask(session);
-    const { epoch } = session;
+    const { epoch, version } = session;
     this.try(store.claim(asked.key, epoch - 1, server.id, this.settings.claimTime)).then((result) => {
       if (result === null) counters.add(counter.claims_failed);
-      else this.learnClaim(asked, server, epoch, result);
+      else if (result.state === 'claimed' && result.copy.version === 0 && version > 0) {
+        // Its new owner would begin with nothing, and nobody would be told.
+        this.learnClaim(asked, server, epoch, result);
+        this.lose(asked);
+        done('lost', null);
+        return;
+      } else if (result.state === 'ending') {
+        done('ending', null);
+        return;
+      } else this.learnClaim(asked, server, epoch, result);
       const copy = result?.state === 'claimed' ? result.copy : null;
-      done(result !== null, copy !== null && copy.version > 0 && copy.data.length <= mostCarried ? copy : null);
+      done(
+        result === null ? 'failed' : 'known',
+        copy !== null && copy.version > 0 && copy.data.length <= mostCarried ? copy : null,
+      );
     });
   }
 
+  /**
+   * The session is `former`'s again, whose table says so from its epoch on: the store, which was told of a server that never
+   * took a request, hears of it now. When it cannot, the session's next request tells it.
+   */
+  giveBack(session: Session, former: Server): void {
+    this.claim(session, former, () => {});
+  }
+
   /** What the store knows of a session that the table does not know. `done` as for `claim`. */
-  look(session: Session, done: (answered: boolean) => void): void {
+  look(session: Session, done: (answered: Answered) => void): void {
     const { store, fleet, table, counters, now } = this.parts;
     const asked = this.ask(session);
     const { epoch, owner } = session;
     counters.add(counter.sessions_asked);
     this.try(store.read(asked.key)).then((found) => {
       // When it ended is not said: long ago, as a client has it that keeps a dead cookie, and may begin anew.
-      if (found?.state === 'ended') table.bury(asked, now() - lateTime);
+      if (found?.state === 'ended') table.bury(asked, now(), now() - lateTime);
       else if (found?.state === 'live' && found.copy.epoch >= epoch) {
         const { copy } = found;
         // The owner of an epoch that the client has not heard of is the store's; of its own epoch it is the token's.
         const server = fleet.find(copy.epoch === epoch && owner !== 0 ? owner : copy.owner);
         table.vouch(asked, copy.epoch, server?.slot ?? fleet.slot, copy.version, now(), this.entry);
         this.record(asked, server?.slot ?? fleet.slot, copy.epoch, copy.version);
-      } else if (found !== null) {
+      } else if (found !== null && found.state !== 'ending') {
         // Of a token that has seen more than the store: nothing there counts.
         table.vouch(asked, epoch, 0, 0, now(), this.entry);
         const server = fleet.find(owner);
         if (server !== undefined) this.record(asked, server.slot, epoch, 0);
       }
-      done(found !== null);
+      done(found === null ? 'failed' : found.state === 'ending' ? 'ending' : 'known');
     });
+  }
+
+  /** The store does not have what the table says that it keeps: what the table says is in doubt. */
+  private lose(asked: Asked): void {
+    const { table, counters, now } = this.parts;
+    counters.add(counter.copies_lost);
+    table.doubt(asked, now());
   }
 
   private learnClaim(asked: Asked, server: Server, epoch: number, result: ClaimResult): void {
@@ -295,10 +355,10 @@ export class Copies {
     if (result.state === 'ended') table.bury(asked, now());
     else if (result.state === 'claimed') {
       counters.add(counter.claims);
-      table.confirm(asked, epoch, result.copy.version, now());
+      table.confirm(asked, epoch, server.slot, result.copy.version, now());
     } else if (result.epoch === epoch && fleet.find(result.owner) === server) {
       // Another worker has told it of the same owner.
-      table.confirm(asked, epoch, -1, now());
+      table.confirm(asked, epoch, server.slot, -1, now());
     } else {
       counters.add(counter.claims_lost);
       this.learnOwner(asked, result.epoch, result.owner);
@@ -310,7 +370,7 @@ export class Copies {
     const { fleet, table, now } = this.parts;
     const slot = fleet.find(owner)?.slot ?? fleet.slot;
     if (table.adopt(asked, epoch, slot, now(), this.entry)) return;
-    table.bind(asked, slot, now(), this.entry, asked.lifetime, epoch);
+    table.bind(asked, slot, now(), this.entry, asked.lifetime, epoch, asked.given);
   }
 
   private async store(asked: Asked, server: Server, word: SessionWord): Promise<Told> {
@@ -318,9 +378,9 @@ export class Copies {
     const result = await this.try<PutResult | EndResult | { readonly state: 'taken' }>(this.send(asked, server, word));
     if (result === null) {
       counters.add(counter.copies_failed);
-      // What is there is older than what the client may come to see. (One that is over is over here, at least.)
-      if (word.put === null) this.settle(asked, server, word, null);
-      else this.parts.table.uncopy(asked, this.parts.now());
+      // What is there is older than what the client may come to see; or it has gone on under another id, as the store alone knows.
+      if (word.rotate !== '') this.parts.table.doubt(asked, this.parts.now());
+      else if (word.put !== null) this.parts.table.uncopy(asked, this.parts.now());
       return { verdict: 'failed', epoch: 0 };
     }
     switch (result.state) {
@@ -330,6 +390,9 @@ export class Copies {
         return { verdict: 'fenced', epoch: result.epoch };
       case 'taken':
         return { verdict: 'refused', epoch: 0 };
+      case 'ending':
+        if (word.put !== null) counters.add(counter.copies_fenced);
+        return { verdict: 'ending', epoch: 0 };
       case 'ended':
         if (word.put !== null) {
           counters.add(counter.copies_fenced);
@@ -394,7 +457,7 @@ export class Copies {
   private record(asked: Asked, slot: number, epoch: number, version: number): void {
     const { table, now } = this.parts;
     if (version > 0 && table.copy(asked, epoch, version, now())) return;
-    if (table.bind(asked, slot, now(), this.entry, asked.lifetime, epoch) === 'ended') return;
+    if (table.bind(asked, slot, now(), this.entry, asked.lifetime, epoch, asked.given) === 'ended') return;
     if (this.entry.epoch < epoch) table.adopt(asked, epoch, slot, now(), this.entry);
     if (version > 0) table.copy(asked, epoch, version, now());
   }
@@ -405,16 +468,18 @@ export class Copies {
       hi: session.sid0,
       lo: session.sid1,
       lifetime: session.affinity?.lifetime ?? 0,
+      given: session.kind === 'token',
     };
   }
 
   /** null: the store has failed. */
-  private async try<T>(answer: Promise<T>): Promise<T | null> {
+  private async try<T>(answer: Promise<T>): Promise<T | typeof ending | null> {
     try {
       const result = await answer;
       this.well = true;
       return result;
     } catch (error) {
+      if (error instanceof StoreError && error.code === 'ending') return ending;
       this.well = error instanceof StoreError && error.code === 'state-too-large';
       return null;
     }
@@ -435,6 +500,8 @@ const mostCarried = 3072;
 const noData = Buffer.alloc(0);
 const kept: Told = { verdict: 'kept', epoch: 0 };
 const refused: Told = { verdict: 'refused', epoch: 0 };
+const ending = { state: 'ending' } as const;
+const none = { state: 'none' } as const;
 
 /** By what the table knows an id: its first half. */
 export function keyOf(id: string): { hi: number; lo: number } {

@@ -44,6 +44,8 @@ export class Record implements ExchangeRecord {
   /** The route asks for no affinity. */
   optedOut = false;
   requestVerdict: Verdict = 'none';
+  /** It brought more for its session than is tried. */
+  beyondLimit = false;
   /** The session was recognised, and its owner could not serve it. */
   ownerFailed = false;
   /** The response told the client of its session. */
@@ -57,7 +59,7 @@ export class Record implements ExchangeRecord {
   begin(clientAddress: string, client: Client, head: RequestHead, work: Work): void {
     this.status = this.bytesIn = this.bytesOut = this.retries = 0;
     this.requestVerdict = 'none';
-    this.optedOut = this.ownerFailed = this.bound = false;
+    this.optedOut = this.beyondLimit = this.ownerFailed = this.bound = false;
     this.failure = null;
     if (work.accessLog === null) return;
     this.time = work.clock.now();
@@ -129,6 +131,7 @@ export class Record implements ExchangeRecord {
   private countSession(session: Session, work: Work): void {
     if (session.recognised) work.counters.add(counter.sessions_valid);
     else if (this.bound) work.counters.add(counter.sessions_new);
+    if (this.beyondLimit) work.counters.add(counter.keys_beyond_limit);
     if (this.requestVerdict === 'invalid') work.counters.add(counter.tokens_invalid);
     else if (this.requestVerdict === 'idle' || this.requestVerdict === 'old') work.counters.add(counter.tokens_expired);
   }

@@ -10,7 +10,7 @@ import type { ResponseHead } from '../http/head.ts';
 import { Name } from '../http/names.ts';
 import { readSessionWord, type SessionWord, saysDegraded } from '../http/session-headers.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
-import type { Copies, Verdict } from './copies.ts';
+import type { Answered, Copies, Verdict } from './copies.ts';
 
 /** The exchange. */
 export interface Asker {
@@ -34,7 +34,15 @@ const maxQuestions = 8;
 const faultOf = {
   fenced: balancerFaults.sessionFenced,
   failed: balancerFaults.sessionStore,
+  ending: balancerFaults.sessionEnding,
   refused: serverFaults.badResponse,
+} as const;
+
+/** The same when it could not be found out where to go. */
+const unanswered = {
+  failed: balancerFaults.sessionStore,
+  lost: balancerFaults.sessionLost,
+  ending: balancerFaults.sessionEnding,
 } as const;
 
 export class StoreDialog {
@@ -71,7 +79,7 @@ export class StoreDialog {
       return;
     }
     const turn = ++this.turn;
-    const done = (answered: boolean, carried: Carried | null = null): void => {
+    const done = (answered: Answered, carried: Carried | null = null): void => {
       if (this.turn !== turn) return;
       session.carried = carried;
       this.onAnswer(answered, copies);
@@ -80,16 +88,16 @@ export class StoreDialog {
     else copies.claim(session, owner!, done);
   }
 
-  /** `answered` false: the store has failed, or takes too long. */
-  onAnswer(answered: boolean, copies: Copies): void {
+  /** 'failed': the store has, or takes too long. */
+  onAnswer(answered: Answered, copies: Copies): void {
     const { session } = this.asker;
     this.turn++;
-    if (!answered && !copies.settings.degrade) {
-      this.asker.onUnsafe(balancerFaults.sessionStore);
+    if (answered !== 'known' && (answered !== 'failed' || !copies.settings.degrade)) {
+      this.asker.onUnsafe(unanswered[answered]);
       return;
     }
     session.asked = true;
-    if (!answered) {
+    if (answered === 'failed') {
       this.counters.add(counter.copies_degraded);
       session.alone = this.degraded = true;
     }
@@ -117,7 +125,7 @@ export class StoreDialog {
   /** Nothing has come from the store: what becomes of the copy is not known. */
   onLate(copies: Copies): void {
     this.counters.add(counter.copies_failed);
-    this.onVerdict('failed', copies);
+    this.onVerdict(this.word !== null && this.word.ended !== 0 ? 'ending' : 'failed', copies);
   }
 
   private keep(word: SessionWord | 'bad', copies: Copies): boolean {
@@ -140,7 +148,9 @@ export class StoreDialog {
 
   /** True when the response may go on. */
   private passes(verdict: Verdict, copies: Copies): boolean {
-    const degraded = verdict === 'failed' && copies.settings.degrade;
+    // An end that the store does not know of comes undone: no success is told of it, whatever the policy.
+    const mayDegrade = this.word !== null && this.word.ended === 0 && this.word.rotate === '';
+    const degraded = verdict === 'failed' && mayDegrade && copies.settings.degrade;
     if (verdict === 'kept' || degraded) {
       if (degraded) this.counters.add(counter.copies_degraded);
       this.degraded ||= degraded;

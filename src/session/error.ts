@@ -10,6 +10,8 @@ const statuses = {
   'session-ended': 503,
   'session-fenced': 503,
   'session-conflict': 503,
+  'session-ending': 503,
+  'session-lost': 503,
   'session-store': 503,
 } as const;
 
@@ -18,8 +20,9 @@ export type SessionErrorCode = keyof typeof statuses;
 /**
  * no-balancer: no believable Limpet-Session header. not-serialisable, state-too-large, cookie-too-large: the state cannot be
  * kept. head-left: the client can no longer be told. session-ended: used after logout or under an id that was replaced.
- * session-fenced: another server owns it now. session-conflict: somebody else changed it first. session-store: the store
- * could not be asked.
+ * session-fenced: another server owns it now. session-conflict: somebody else changed it first. session-ending: it is over, and the
+ * balancer has yet to tell its store. session-lost: the balancer had a copy, and its store does not have it any more; never an empty
+ * session in its place. session-store: the store could not be asked.
  */
 export class SessionError extends Error {
   override readonly name = 'SessionError';

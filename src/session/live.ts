@@ -14,14 +14,17 @@ import { SessionError } from './error.ts';
 export class Ending {
   /** Changes were under way when it ended: whoever made or saw them depends on it. */
   readonly isOpen: boolean;
+  /** At which the app has ended the session; 0: it goes on under another id. */
+  readonly epoch: number;
   /** The store knows of it. */
   confirmed = false;
   /** Unix ms at which that response was over; 0: not yet. */
   closedAt = 0;
   private readonly over = Promise.withResolvers<void>();
 
-  constructor(isOpen: boolean) {
+  constructor(isOpen: boolean, epoch = 0) {
     this.isOpen = isOpen;
+    this.epoch = epoch;
   }
 
   get closed(): Promise<void> {

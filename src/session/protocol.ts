@@ -80,6 +80,11 @@ export function bearerOf(secret: string): string {
   return createHmac('sha256', secret).update('limpet store interface').digest('hex');
 }
 
+/** Milliseconds for which a copy is kept: it is put again only after a quarter of the idle time, and has to last from then on, too. */
+export function ttlOf(idle: number): number {
+  return (idle * 5) / 4;
+}
+
 export interface PutWord {
   readonly epoch: number;
   readonly version: number;

@@ -1,13 +1,35 @@
 /** One request's use of a sticky session: what of it has to be put, and by which way. */
-import { SessionError } from './error.ts';
+import { asError, SessionError } from './error.ts';
 import { Ending, Live } from './live.ts';
-import { deleteHeader, headerChars, type PutWord, putHeader, rotateHeader, type Word, writePut } from './protocol.ts';
+import {
+  deleteHeader,
+  headerChars,
+  type PutWord,
+  putHeader,
+  rotateHeader,
+  ttlOf,
+  type Word,
+  writePut,
+} from './protocol.ts';
 import { encode, type Lines, noLines, OpenSession, type Reason } from './session.ts';
 import type { StickyParts } from './sticky.ts';
 import type { Place } from './store-client.ts';
 
 /** Milliseconds: the response that ended a session is with the balancer, and its store has to answer still. */
 const endPauses = [0, 50, 250];
+
+/** The same for an end whose response did not get through; the balancer may be starting anew. */
+const repeatPauses = [250, 1000, 4000, 15_000, 30_000];
+
+/** It is over, or is to be. */
+function isEnd(error: unknown): boolean {
+  return error instanceof SessionError && (error.code === 'session-ended' || error.code === 'session-ending');
+}
+
+/** The store interface has not answered, or its store has failed. */
+function isUndecided(error: unknown): boolean {
+  return error instanceof SessionError && error.code === 'session-store';
+}
 
 export class StickySession extends OpenSession {
   readonly strategy = 'sticky';
@@ -67,9 +89,16 @@ export class StickySession extends OpenSession {
 
   async destroy(): Promise<void> {
     this.live.assertLive();
-    this.end(this.live);
+    this.end(this.live, true);
     this.destroyed = true;
-    if (this.phase !== 'open') await this.parts.client.end(this.place(), this.live.epoch);
+    if (this.phase === 'open') return;
+    try {
+      await this.parts.client.end(this.place(), this.live.epoch);
+    } catch (error) {
+      // Nobody may take it for done yet; but it has been asked for, and here the session is over.
+      if (isUndecided(error)) this.endAgain(0, repeatPauses[0]);
+      throw error;
+    }
   }
 
   async save(): Promise<void> {
@@ -90,17 +119,31 @@ export class StickySession extends OpenSession {
 
   close(sent: boolean): void {
     this.phase = 'over';
-    const { registry, client, options } = this.parts;
+    const { registry, options } = this.parts;
     const gone = this.destroyed ? this.live : this.former;
     gone?.ending?.close(options.clock.now());
     if (sent) return;
     // The head may never have reached the balancer. A logout must: the client may have seen nothing, but it has asked.
-    if (this.destroyed) client.end(this.place(), this.live.epoch).catch(options.onError);
+    if (this.destroyed) this.endAgain(0);
     else if (this.former !== null) {
       // Whether it goes on under the old id or the new one, the store knows.
       registry.unbury(this.former.id);
       registry.replace(this.live);
     }
+  }
+
+  /** Until the balancer has it, or says that it will keep it, or that the session is somebody else's by now. */
+  private endAgain(tries: number, after = 0): void {
+    const { client, options } = this.parts;
+    if (after > 0) {
+      options.timers.after(after, () => this.endAgain(tries + 1));
+      return;
+    }
+    client.end(this.place(), this.live.epoch).catch((error: unknown) => {
+      const pause = repeatPauses[tries];
+      if (isUndecided(error) && pause !== undefined) this.endAgain(tries, pause);
+      else if (!isEnd(error)) options.onError(asError(error));
+    });
   }
 
   private put(byHeader: boolean): Lines | Promise<Lines> {
@@ -181,7 +224,7 @@ export class StickySession extends OpenSession {
 
   private putWord(): PutWord {
     const { live, parts } = this;
-    return { epoch: live.epoch, version: live.version, ttl: parts.options.idle, by: parts.by };
+    return { epoch: live.epoch, version: live.version, ttl: ttlOf(parts.options.idle), by: parts.by };
   }
 
   /** Numbers the state if it has changed; the text to put, null when there is nothing to put. */
@@ -225,10 +268,11 @@ export class StickySession extends OpenSession {
     }
   }
 
-  private end(live: Live): Ending {
+  /** `whole`: the session, and not only its id. */
+  private end(live: Live, whole = false): Ending {
     const { options, registry } = this.parts;
     const text = options.codec.encode(live.data);
-    const ending = new Ending(text !== live.written || live.version > live.kept);
+    const ending = new Ending(text !== live.written || live.version > live.kept, whole ? live.epoch : 0);
     live.ending = ending;
     // From here on whatever differs was written too late.
     live.written = text;

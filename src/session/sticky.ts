@@ -99,8 +99,9 @@ export class StickySessions implements Opener {
    */
   private async openDoubtful(word: Word, ending: Ending, hasResponse: boolean): Promise<Exchange> {
     const { options, registry, client } = this.parts;
-    const found = await client.read(word);
-    if (found.state === 'ended') {
+    // The app has asked for its end, whatever became of the response: that is not given up.
+    const isOver = ending.epoch > 0 && (await isEnded(client, word, ending.epoch));
+    if (isOver || (await client.read(word)).state === 'ended') {
       ending.confirmed = true;
       return this.hold(null, word, hasResponse);
     }
@@ -157,9 +158,12 @@ export class StickySessions implements Opener {
       live.written = found.text;
       live.version = live.kept = found.version;
       live.putAt = now - Math.max(0, options.idle - found.ttl);
-    } else {
-      // Lost, or never put. Numbers go on all the same: they never go down.
-      live.version = live.kept = word.version;
+    } else if (word.version > 0) {
+      // An empty session in its place would be kept as if it were the next change of the one that is lost.
+      throw new SessionError(
+        'session-lost',
+        `the balancer has told of version ${word.version} of the session, and its store has none; expected the copy`,
+      );
     }
     registry.add(live, now);
     return live;
@@ -177,6 +181,17 @@ export class StickySessions implements Opener {
     const how = { reason: word.reason, isNew: held.version === 0 || live === null, hasResponse };
     return new StickySession(this.parts, word, held, { ...how, dead: live === null });
   }
+}
+
+/** The end is told once more. False: the session has gone on under a later epoch. */
+async function isEnded(client: StoreClient, word: Word, epoch: number): Promise<boolean> {
+  try {
+    await client.end(word, epoch);
+  } catch (error) {
+    if (error instanceof SessionError && error.code === 'session-fenced') return false;
+    throw error;
+  }
+  return true;
 }
 
 /**

@@ -30,6 +30,8 @@ export type Restored =
 
 interface Answer {
   readonly status: number;
+  /** What the store interface itself says that its status means; '' when somebody else has answered. */
+  readonly meaning: string;
   readonly word: ReadonlyMap<string, string>;
   readonly rotated: ReadonlyMap<string, string>;
   readonly body: Buffer;
@@ -57,12 +59,13 @@ export class StoreClient {
   }
 
   async read(place: Place): Promise<Restored> {
-    const { status, word, body } = await this.ask('GET', place, {}, null);
-    if (status === 404) return { state: 'none' };
-    if (status === 410) return { state: 'ended' };
+    const answer = await this.ask('GET', place, {}, null);
+    if (isOf(answer, 404, 'none')) return { state: 'none' };
+    if (isOf(answer, 410, 'ended')) return { state: 'ended' };
+    const { word, body } = answer;
     const epoch = readNumber(word.get('epoch'));
     const version = readNumber(word.get('version'));
-    if (status !== 200 || epoch < 1 || version < 0) throw failed(`reading a session answered ${meaning(status)}`);
+    if (!isOf(answer, 200, 'live') || epoch < 1 || version < 1) throw refusal(answer, 'reading a session');
     return { state: 'live', text: body.toString(), epoch, version, ttl: readNumber(word.get('ttl')) * 1000 };
   }
 
@@ -86,17 +89,8 @@ export class StoreClient {
     this.agent.destroy();
   }
 
-  private judge({ status, word }: Answer, what: string): void {
-    if (status === 204) return;
-    if (status === 409) {
-      const epoch = word.get('epoch');
-      const by = epoch === undefined ? 'somebody else' : `epoch ${epoch}`;
-      throw new SessionError('session-fenced', `${what} was refused: ${by} owns it now`);
-    }
-    if (status === 410) throw new SessionError('session-ended', `${what} was refused: it has ended`);
-    if (status === 413)
-      throw new SessionError('state-too-large', `${what} was refused: its state is too large for the store`);
-    throw failed(`${what} answered ${meaning(status)}`);
+  private judge(answer: Answer, what: string): void {
+    if (!isOf(answer, 204, 'kept')) throw refusal(answer, what);
   }
 
   private async ask(
@@ -133,6 +127,33 @@ export class StoreClient {
   }
 }
 
+/**
+ * A status counts only with the word that the store interface gives it: 404 of a proxy in between, or of another program on that port,
+ * does not say that nothing is kept.
+ */
+function isOf({ status, meaning }: Answer, wanted: number, word: string): boolean {
+  return status === wanted && meaning === word;
+}
+
+function refusal(answer: Answer, what: string): SessionError {
+  const { status, meaning, word } = answer;
+  if (isOf(answer, 409, 'fenced')) {
+    const epoch = word.get('epoch');
+    const by = epoch === undefined ? 'somebody else' : `epoch ${epoch}`;
+    return new SessionError('session-fenced', `${what} was refused: ${by} owns it now`);
+  }
+  if (isOf(answer, 410, 'ended')) return new SessionError('session-ended', `${what} was refused: it has ended`);
+  if (isOf(answer, 413, 'too-large'))
+    return new SessionError('state-too-large', `${what} was refused: its state is too large for the store`);
+  if (isOf(answer, 503, 'ending'))
+    return new SessionError('session-ending', `${what} was refused: it is over, and the store has yet to be told`);
+  if (isOf(answer, 421, 'unknown-server')) return failed(`${what}: this server has left the balancer's config`);
+  if (status === 401) return failed(`${what} answered 401: it has another secret`);
+  if (meaning === '')
+    return failed(`${what} answered ${status} without Limpet-Store: found something else than the store interface`);
+  return failed(`${what} answered ${status} (${meaning})`);
+}
+
 /** The connection ended under the request. */
 function isBroken(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
@@ -147,12 +168,17 @@ async function readAnswer(response: IncomingMessage, largest: number): Promise<A
     if (size > largest) throw new Error(`a state of more than ${largest} bytes`);
     pieces.push(bytes);
   }
-  const fields = (name: string) => {
+  const text = (name: string) => {
     const value = response.headers[name];
-    return readFields(typeof value === 'string' ? value : '');
+    return typeof value === 'string' ? value : '';
   };
-  const rotated = fields(rotateHeader.toLowerCase());
-  return { status: response.statusCode ?? 0, word: fields(requestHeader), rotated, body: Buffer.concat(pieces) };
+  return {
+    status: response.statusCode ?? 0,
+    meaning: text('limpet-store'),
+    word: readFields(text(requestHeader)),
+    rotated: readFields(text(rotateHeader.toLowerCase())),
+    body: Buffer.concat(pieces),
+  };
 }
 
 /** `http://127.0.0.1:port/v1` or `unix:/path:/v1`: of a header that was signed. */
@@ -165,10 +191,6 @@ function addressOf(store: string): { base: string; host?: string; port?: number;
     throw new SessionError('session-store', `store: found ${store}, expected http://host:port/v1 or unix:/path:/v1`);
   }
   return { host, port: Number(http[2]), base: http[3] ?? '' };
-}
-
-function meaning(status: number): string {
-  return status === 401 ? '401: it has another secret' : String(status);
 }
 
 function failed(message: string, cause?: unknown): SessionError {

@@ -4,13 +4,17 @@ import { caseOptions, newKey, putOf } from '../../test/support/store-contract.ts
 import { testCases } from '../../test/support/store-suite.ts';
 import { EncryptedStore, sealBytes } from './encrypted.ts';
 import { MemoryStore } from './memory.ts';
+import { silentEviction } from './store.ts';
 
 const secret = Buffer.alloc(32, 's');
 
 function open(hideIds = false) {
   const time = new HandTime();
   const stateBytes = caseOptions.stateBytes + sealBytes;
-  const inner = new MemoryStore({ ...caseOptions, stateBytes, maxBytes: Number.POSITIVE_INFINITY }, () => time.now());
+  const inner = new MemoryStore(
+    { ...caseOptions, stateBytes, maxBytes: Number.POSITIVE_INFINITY, eviction: silentEviction },
+    () => time.now(),
+  );
   const store = new EncryptedStore(inner, secret, caseOptions.stateBytes, { hideIds });
   return { inner, store, age: async (ms: number) => time.advance(ms), now: () => time.now() };
 }

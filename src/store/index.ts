@@ -7,13 +7,15 @@ import { folderKey, prepareFolder } from './lmdb-folder.ts';
 import { MemoryStore } from './memory.ts';
 import { RedisStore } from './redis.ts';
 import type { SteppedStore } from './rules.ts';
-import { type Store, StoreError, type StoreOptions } from './store.ts';
+import { type Eviction, type Store, StoreError, type StoreOptions } from './store.ts';
 
 export interface OpenOptions extends StoreOptions {
   /** Longest wait for a store on another machine, milliseconds. */
   readonly timeout: number;
   /** lmdb: an answer means that the change is on the disk. */
   readonly sync: boolean;
+  /** memory: how it makes room. */
+  readonly eviction: Eviction;
   readonly clock: Clock;
   readonly timers: Timers;
 }
@@ -58,13 +60,13 @@ function partsOf(url: string): string[] {
 }
 
 async function openPlain(url: string, options: OpenOptions): Promise<SteppedStore> {
-  const { tombstoneTime, stateBytes, timeout, sync, clock, timers, secret } = options;
+  const { tombstoneTime, stateBytes, timeout, sync, eviction, clock, timers, secret } = options;
   const common = { tombstoneTime, stateBytes };
   const now = () => clock.now();
   const [kind = '', rest = ''] = partsOf(url);
   switch (kind) {
     case 'memory':
-      return new MemoryStore({ ...common, maxBytes: rest === '' ? usualMaxBytes : readSize(url, rest) }, now);
+      return new MemoryStore({ ...common, maxBytes: rest === '' ? usualMaxBytes : readSize(url, rest), eviction }, now);
     case 'lmdb':
       if (rest === '') throw new RangeError(`store: found ${JSON.stringify(url)}, expected a folder as in lmdb:./data`);
       return LmdbStore.open({ ...common, path: rest, sync, check: secret === null ? 'plain' : keyCheck(secret) }, now);

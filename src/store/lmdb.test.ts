@@ -23,6 +23,7 @@ import { testCases } from '../../test/support/store-suite.ts';
 import { systemTimers } from '../time/clock.ts';
 import { openStore } from './index.ts';
 import { LmdbStore } from './lmdb.ts';
+import { silentEviction } from './store.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'limpet-lmdb-'));
 let folders = 0;
@@ -113,6 +114,7 @@ const options = {
   sync: false,
   clock: new HandTime(),
   timers: systemTimers,
+  eviction: silentEviction,
 };
 const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
 

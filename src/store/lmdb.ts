@@ -8,7 +8,7 @@
  */
 import { randomInt, randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { RootDatabase } from 'lmdb';
+import type { RootDatabase, Transaction } from 'lmdb';
 import { checkKey, checkPut, checkRotate, checkTime } from './check.ts';
 import { checkLmdbFile } from './lmdb-file.ts';
 import { closeFiles, prepareFolder } from './lmdb-folder.ts';
@@ -76,6 +76,8 @@ export class LmdbStore implements SteppedStore {
   private readonly now: () => number;
   private number = randomInt(2 ** 48 - 1);
   private closed = false;
+  /** Somebody listens to the commit that this turn begins. */
+  private hears = false;
 
   private constructor(db: Database, incarnation: string, options: LmdbOptions, now: () => number) {
     this.db = db;
@@ -180,8 +182,8 @@ export class LmdbStore implements SteppedStore {
   async expire(): Promise<number> {
     this.refuseClosed();
     const now = this.now();
-    this.db.resetReadTxn();
-    const due = [...this.db.getKeys({ start: Buffer.from('x'), end: dueKey(now, Buffer.of(0, 255)), limit: stepSize })];
+    const range = { start: Buffer.from('x'), end: dueKey(now, Buffer.of(0, 255)), limit: stepSize };
+    const due = this.range((transaction) => [...this.db.getKeys({ ...range, transaction })]);
     await Promise.all(due.map((key) => this.pass(key, now)));
     return due.length;
   }
@@ -198,11 +200,13 @@ export class LmdbStore implements SteppedStore {
       this.refuseClosed();
       // A piece at a time: an open cursor would keep all pages that change meanwhile.
       const range = { start: from, end, exclusiveStart: !first, limit: stepSize };
-      const entries = [...this.db.getRange(range)].map(({ key, value }) => ({ key, value }));
+      const entries = this.range((transaction) =>
+        [...this.db.getRange({ ...range, transaction })].map(({ key, value }) => ({ key, value })),
+      );
       const now = this.now();
       for (const { key, value } of entries) {
-        const { copy, expires } = decodeRecord(value);
-        if (copy !== null && expires > now) yield { key: sessionOf(key), copy };
+        const record = decodeOrNull(value);
+        if (record?.copy != null && record.expires > now) yield { key: sessionOf(key), copy: record.copy };
       }
       if (entries.length < stepSize) return;
       from = entries.at(-1)!.key;
@@ -213,7 +217,11 @@ export class LmdbStore implements SteppedStore {
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
-    await this.db.close();
+    try {
+      await this.db.close();
+    } catch {
+      // It has waited for a last commit, and that one failed: whoever asked for it was told.
+    }
   }
 
   private refuseClosed(): void {
@@ -222,9 +230,11 @@ export class LmdbStore implements SteppedStore {
 
   private see(key: Buffer, now: number): Seen {
     this.refuseClosed();
-    // Else it would see what was there at the beginning of this turn, and not what another thread has claimed since.
-    this.db.resetReadTxn();
-    const entry = this.db.getEntry(key);
+    const entry = this.look(() => {
+      // Else it would see what was there at the beginning of this turn, and not what another thread has claimed since.
+      this.db.resetReadTxn();
+      return this.db.getEntry(key);
+    });
     if (entry === undefined) return { key, number: null, record: null, found: { state: 'none' } };
     const record = decodeRecord(entry.value);
     return { key, number: entry.version ?? null, record, found: foundOf(record, now) };
@@ -245,51 +255,127 @@ export class LmdbStore implements SteppedStore {
   private async write(seen: Seen, change: (also: Promise<boolean>[]) => void): Promise<boolean> {
     const also: Promise<boolean>[] = [];
     try {
-      const done = await this.ifSame(seen, () => change(also));
-      return (await Promise.all(also)).every(Boolean) && done;
+      const done = this.ifSame(seen, () => change(also));
+      // Heard all at once: when a commit fails, each of them does.
+      return (await Promise.all([done, ...also])).every(Boolean);
     } catch (error) {
-      throw new StoreError('unavailable', `the store ${this.options.path} failed: ${textOf(error)}`, { cause: error });
+      throw await failed(error, this.options.path);
+    }
+  }
+
+  /** What LMDB throws when it reads (pages that were damaged) is a failure of the store, like one of a write. */
+  private look<T>(read: () => T): T {
+    try {
+      return read();
+    } catch (error) {
+      const code = isDamage(error) ? 'damaged' : 'unavailable';
+      throw new StoreError(code, `the store ${this.options.path} cannot be read: ${textOf(error)}`, { cause: error });
+    }
+  }
+
+  /** As `look`, of many keys: with a cursor. */
+  private range<T>(read: (transaction: Transaction) => T): T {
+    this.db.resetReadTxn();
+    const transaction = this.db.useReadTransaction();
+    try {
+      return this.look(() => read(transaction));
+    } catch (error) {
+      // A cursor that fails keeps its hold of the transaction, and all later reads would get the broken one (MDB_BAD_TXN).
+      transaction.done();
+      throw error;
+    } finally {
+      transaction.done();
     }
   }
 
   private ifSame({ key, number }: Seen, change: () => void): Promise<boolean> {
-    return number === null ? this.db.ifNoExists(key, change) : this.db.ifVersion(key, number, change);
+    const done = number === null ? this.db.ifNoExists(key, change) : this.db.ifVersion(key, number, change);
+    this.hearCommit();
+    return done;
+  }
+
+  /**
+   * At the end of the turn lmdb-js begins the commit with a promise that nobody gets (write.js, `writeBatchStart`). It is rejected
+   * when the commit fails, and would end the process. Its own immediate is the one just before this one.
+   */
+  private hearCommit(): void {
+    if (this.hears) return;
+    this.hears = true;
+    setImmediate(() => {
+      this.hears = false;
+      this.db.committed.then(noop, noop);
+    });
   }
 
   private set({ key, record }: Seen, copy: Copy | null, now: number): void {
     const expires = copy === null ? now + this.options.tombstoneTime : copy.expires;
     const due = record === null ? expires : Math.min(record.due, expires);
-    if (record !== null && due !== record.due) this.db.remove(dueKey(record.due, key));
-    if (due !== record?.due) this.db.put(dueKey(due, key), Buffer.alloc(0), 1);
-    this.db.put(key, encodeRecord({ copy, expires, due }), ++this.number);
+    if (record !== null && due !== record.due) unheard(this.db.remove(dueKey(record.due, key)));
+    if (due !== record?.due) unheard(this.db.put(dueKey(due, key), Buffer.alloc(0), 1));
+    unheard(this.db.put(key, encodeRecord({ copy, expires, due }), ++this.number));
   }
 
   /** The time has come to look at one: it is forgotten, or waits for its new time. */
   private async pass(due: Buffer, now: number): Promise<void> {
     const key = recordKeyOf(due);
-    const entry = this.db.getEntry(key);
+    const entry = this.look(() => this.db.getEntry(key));
     const record = entry === undefined ? null : decodeOrNull(entry.value);
     if (record === null) {
-      await this.db.remove(due);
-      if (entry !== undefined) await this.db.remove(key);
+      try {
+        const gone = [this.db.remove(due), ...(entry === undefined ? [] : [this.db.remove(key)])];
+        this.hearCommit();
+        await Promise.all(gone);
+      } catch (error) {
+        throw await failed(error, this.options.path);
+      }
       return;
     }
     await this.write({ key, number: entry?.version ?? null, record, found: { state: 'none' } }, () => {
-      this.db.remove(due);
-      if (record.expires <= now) this.db.remove(key);
+      unheard(this.db.remove(due));
+      if (record.expires <= now) unheard(this.db.remove(key));
       else {
-        this.db.put(dueKey(record.expires, key), Buffer.alloc(0), 1);
-        this.db.put(key, encodeRecord({ ...record, due: record.expires }), ++this.number);
+        unheard(this.db.put(dueKey(record.expires, key), Buffer.alloc(0), 1));
+        unheard(this.db.put(key, encodeRecord({ ...record, due: record.expires }), ++this.number));
       }
     });
   }
 }
 
+/** Part of a conditional write, whose own promise says whether all of it was done. */
+function unheard(part: Promise<boolean>): void {
+  // When the commit fails this one is rejected, too: without a listener that would end the process.
+  part.then(noop, noop);
+}
+
+function noop(): void {}
+
+/**
+ * What a write has failed with, and why. lmdb-js tells the reason of a failed commit in a promise of its own (`commitError`), which
+ * is rejected within the same turn of the loop: without a listener that would end the process.
+ */
+async function failed(error: unknown, path: string): Promise<StoreError> {
+  let why = error;
+  if (error instanceof Error && 'commitError' in error && error.commitError instanceof Promise) {
+    const told = error.commitError.then(
+      () => error,
+      (reason: unknown) => reason,
+    );
+    why = await Promise.race([told, nextTurn(error)]);
+  }
+  return new StoreError('unavailable', `the store ${path} cannot be written: ${textOf(why)}`, { cause: why });
+}
+
 /** Answers the incarnation; the first who opens the folder makes it, and says which key it has. */
 async function readMeta(db: Database, path: string, check: string): Promise<string> {
-  await db.ifNoExists(metaKey, () => {
-    db.put(metaKey, Buffer.from(`${format} ${randomUUID()} ${check}`), 1);
-  });
+  try {
+    const made = db.ifNoExists(metaKey, () =>
+      unheard(db.put(metaKey, Buffer.from(`${format} ${randomUUID()} ${check}`), 1)),
+    );
+    setImmediate(() => void db.committed.then(noop, noop));
+    await made;
+  } catch (error) {
+    throw await failed(error, path);
+  }
   db.resetReadTxn();
   const meta = db.get(metaKey)?.toString() ?? '';
   const [incarnation = '', found] = meta.startsWith(`${format} `) ? meta.slice(format.length + 1).split(' ') : [];
@@ -312,7 +398,7 @@ function foundOf({ copy, expires }: LmdbRecord, now: number): Found {
   return copy === null ? { state: 'ended' } : { state: 'live', copy };
 }
 
-/** null: damaged. Its time has come, and nobody could ever have read it. */
+/** null: damaged, and nobody could ever have read it: whoever goes through all passes it over. */
 function decodeOrNull(bytes: Buffer): LmdbRecord | null {
   try {
     return decodeRecord(bytes);
@@ -323,6 +409,11 @@ function decodeOrNull(bytes: Buffer): LmdbRecord | null {
 
 function copyOf({ owner, epoch, version, by, data, ttl }: Put, now: number): Copy {
   return { owner, epoch, version, by, data: new Uint8Array(data), expires: now + ttl };
+}
+
+/** By the message, which begins with the name of lmdb.h: cursors leave the code out. */
+function isDamage(error: unknown): boolean {
+  return /^MDB_(?:PAGE_NOTFOUND|CORRUPTED|PANIC|INVALID)\b/.test(textOf(error));
 }
 
 function textOf(error: unknown): string {

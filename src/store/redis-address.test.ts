@@ -9,6 +9,7 @@ import { systemTimers } from '../time/clock.ts';
 import { withoutSecrets } from './check.ts';
 import { openStore } from './index.ts';
 import { parseRedis } from './redis-address.ts';
+import { silentEviction } from './store.ts';
 
 const one = { kind: 'one', tls: false, username: '', password: '', db: 0, family: 0, name: '' };
 const local = [{ host: '127.0.0.1', port: 6379 }];
@@ -81,6 +82,7 @@ describe('a password is never told, wherever the mistake is', () => {
     sync: false,
     clock: time,
     timers: systemTimers,
+    eviction: silentEviction,
   };
   /** No two characters in a row of a password are to be found in a text of ours by chance. */
   const strange = [...'äöüßñéΩ漢§¶', ...'@:/?#%&=+!$*()[]{}<>|"\'`^~,; ', ...'QXZJqxzj'];

@@ -7,9 +7,12 @@ import { caseOptions, newKey, putOf, shown } from '../../test/support/store-cont
 import { testCases } from '../../test/support/store-suite.ts';
 import { systemTimers, type Timers } from '../time/clock.ts';
 import { RedisStore } from './redis.ts';
+import type { SessionKey } from './store.ts';
 
 const open = (url: string, timers: Timers = systemTimers) =>
   RedisStore.open(url, { ...caseOptions, timeout: 2000 }, () => Date.now(), timers);
+
+const nameOf = ({ pool, id }: SessionKey) => `limpet:{${pool}}:${id}`;
 
 describe.skipIf(findProgram('redis') === undefined && !onContinuousIntegration())('with redis-server', () => {
   let server: RedisServer;
@@ -34,6 +37,33 @@ test('redis that is down is unavailable; after its restart it is another life', 
     await expect.poll(() => store.incarnation, { timeout: 10_000 }).not.toBe(before);
     expect(await store.read(key)).toEqual({ state: 'none' });
   } finally {
+    await store.close();
+    await server.kill();
+  }
+});
+
+test('a full Redis refuses what is new and says so; reads go on, and a session can be ended', async (context) => {
+  needProgram(context, 'redis');
+  const server = await RedisServer.start('--maxmemory-policy', 'noeviction');
+  const admin = new Redis(server.port, '127.0.0.1');
+  const store = await open(server.url);
+  const [key, to] = [newKey(), newKey()];
+  try {
+    await store.put(key, putOf());
+    await admin.config('SET', 'maxmemory', '1');
+    const full = { name: 'StoreError', code: 'unavailable', message: expect.stringContaining("'maxmemory'") };
+    await expect(store.put(newKey(), putOf())).rejects.toMatchObject(full);
+    await expect(store.put(key, putOf({ version: 2 }))).rejects.toMatchObject(full);
+    await expect(store.rotate(key, to.id, putOf({ version: 2 }))).rejects.toMatchObject(full);
+    await expect(store.claim(newKey(), 1, 7, 60_000)).rejects.toMatchObject(full);
+    // Nothing of that is half done.
+    expect(shown(await store.read(key))).toMatchObject({ state: 'live', version: 1, data: 'state' });
+    expect(await store.read(to)).toEqual({ state: 'none' });
+    expect(await store.destroy(key, 1)).toEqual({ state: 'ended' });
+    await admin.config('SET', 'maxmemory', '0');
+    expect(await store.put(key, putOf({ version: 2 }))).toEqual({ state: 'ended' });
+  } finally {
+    admin.disconnect();
     await store.close();
     await server.kill();
   }
@@ -65,6 +95,46 @@ test('a password opens one server and a cluster; a wrong one is named, and not t
     await expect(refused).rejects.not.toThrow('hush');
   } finally {
     await server.kill();
+  }
+});
+
+test('what Redis refuses is unavailable, with its reason; reads go on, and everything does when it is over', async (context) => {
+  needProgram(context, 'redis');
+  const server = await RedisServer.start();
+  const store = await open(server.url);
+  const admin = new Redis(server.url);
+  const kept = newKey();
+  const ended = { state: 'ended' };
+  try {
+    await store.put(kept, putOf());
+    const refusals: [RegExp, () => Promise<unknown>, () => Promise<unknown>][] = [
+      [/OOM/, () => admin.config('SET', 'maxmemory', '1'), () => admin.config('SET', 'maxmemory', '0')],
+      [/NOREPLICAS/, () => minReplicas(1), () => minReplicas(0)],
+      [/READONLY|writeable/, () => admin.replicaof('127.0.0.1', 1), () => admin.replicaof('NO', 'ONE')],
+      [/WRONGTYPE/, () => admin.set(nameOf(kept), 'not a hash'), () => admin.del(nameOf(kept))],
+    ];
+    for (const [reason, begin, end] of refusals) {
+      const key = newKey();
+      await begin();
+      const refused = { code: 'unavailable', message: expect.stringMatching(reason) };
+      await expect(store.put(reason.test('WRONGTYPE') ? kept : key, putOf({ version: 2 }))).rejects.toMatchObject(
+        refused,
+      );
+      await expect.poll(() => store.read(key).catch(() => null), { timeout: 10_000 }).toEqual({ state: 'none' });
+      await end();
+      await expect.poll(() => store.destroy(key, 1).catch(() => null), { timeout: 10_000 }).toEqual(ended);
+    }
+    // Scripts that are not there any more are sent again.
+    await admin.script('FLUSH');
+    expect((await store.put(newKey(), putOf())).state).toBe('stored');
+  } finally {
+    admin.disconnect();
+    await store.close();
+    await server.kill();
+  }
+
+  function minReplicas(count: number) {
+    return admin.config('SET', 'min-replicas-to-write', String(count));
   }
 });
 

@@ -223,6 +223,8 @@ async function connect(
     connectTimeout: timeout,
     maxRetriesPerRequest: 0,
     retryStrategy: (attempt: number) => Math.min(50 * attempt, 1000),
+    // After a failover the address is another server's by now, while this connection is still to the former master.
+    reconnectOnError: (error: Error) => error.message.includes('READONLY'),
   };
   const credentials = { ...(username !== '' && { username }), ...(password !== '' && { password }) };
   // None of them is there: at the start an error, later a reason to ask again.

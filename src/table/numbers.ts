@@ -1,6 +1,6 @@
 /**
  * The numbers by which the table names servers. A name keeps its number for the life of the process, through reloads;
- * a number that was given back goes to another name only when no session can name it any more. One thread gives
+ * a number that was given back goes to another name only when no session can name it any more, and no exchange runs there. One thread gives
  * numbers (the supervisor); the workers get them with the fleet.
  */
 import { UsageError } from '../errors.ts';
@@ -11,13 +11,16 @@ const grace = 60;
 
 export class ServerNumbers {
   private readonly table: SessionTable;
+  private readonly isBusy: (number: number) => boolean;
   private readonly numbers = new Map<string, number>();
   private readonly names: (string | undefined)[] = [];
   /** When the number was given back, oldest first. */
   private readonly givenBack = new Map<number, number>();
 
-  constructor(table: SessionTable) {
+  /** `isBusy`: something still runs under that number, such as an exchange or a tunnel of a former config. Default: never. */
+  constructor(table: SessionTable, isBusy: (number: number) => boolean = () => false) {
     this.table = table;
+    this.isBusy = isBusy;
   }
 
   /** The server's number, 1 or more. `name` is unique in the process (pool and server). Throws UsageError when none is free. */
@@ -61,7 +64,8 @@ export class ServerNumbers {
     if (this.numbers.size < this.table.servers) return this.numbers.size + 1;
     for (const [number, since] of this.givenBack) {
       if (now - since < grace) return undefined;
-      if (this.table.count(number) !== 0) continue;
+      // An exchange that began before still speaks to the server of that number, and to the store in its name.
+      if (this.table.count(number) !== 0 || this.isBusy(number)) continue;
       this.givenBack.delete(number);
       this.numbers.delete(this.names[number]!);
       return number;

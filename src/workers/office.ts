@@ -79,10 +79,10 @@ export class Office {
     const counts = await census(table, now());
     const { slots } = numbers();
     return options().pools.flatMap(({ name: pool, servers }) =>
-      servers.map(({ name, address }, i): ServerStatus => {
+      servers.map(({ name, address }): ServerStatus => {
         const slot = slots.get(serverName(pool, name)) ?? 0;
         const { live, copied } = counts.get(slot) ?? { live: 0, copied: 0 };
-        const { state, drained } = watch.stateOf(pool, i);
+        const { state, drained } = watch.stateOf(pool, name);
         return {
           pool,
           name,

@@ -1,6 +1,6 @@
 /**
  * The store as the supervisor has it: opened once, reached by the workers over a port each, by servers over the store
- * interface, and swept of what has expired.
+ * interface, and swept of what has expired. Ends survive it: those that it cannot take are kept and told again.
  */
 import { join, resolve } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
@@ -11,15 +11,19 @@ import type { LimpetOptions, PoolOptions, SessionsOptions } from '../config/opti
 import { codeOf, UsageError } from '../errors.ts';
 import type { Load } from '../fleet/load.ts';
 import type { Counters } from '../metrics/counters.ts';
+import { counter } from '../metrics/counters.ts';
 import type { Address } from '../net/socket.ts';
 import { type CopySource, copiesOf, createFleet } from '../pools.ts';
-import { Copies } from '../proxy/copies.ts';
+import { Copies, keyOf } from '../proxy/copies.ts';
 import { kindName, type Numbers } from '../shared/roster.ts';
+import { EndingStore } from '../store/endings.ts';
+import { EndingsJournal } from '../store/endings-journal.ts';
 import { openStore, serveStore } from '../store/index.ts';
 import { type Sabotage, sabotage } from '../store/sabotage.ts';
-import { type Store, StoreError } from '../store/store.ts';
-import type { SessionTable } from '../table/table.ts';
+import { type Eviction, type Store, StoreError } from '../store/store.ts';
+import { Entry, type SessionTable } from '../table/table.ts';
 import type { Clock, Timers } from '../time/clock.ts';
+import { InterfacePools } from './interface-pools.ts';
 import type { CopiesBirth } from './messages.ts';
 
 export interface StorageDependencies {
@@ -29,6 +33,7 @@ export interface StorageDependencies {
   readonly load: Load;
   readonly counters: Counters;
   readonly sabotage: Sabotage | null;
+  /** Folder for what outlives the process. */
   readonly stateDir: string;
   /** Left out: an lmdb store without `encrypt` keeps a key of its own in its folder. */
   readonly storeKey?: (() => Buffer) | undefined;
@@ -38,35 +43,41 @@ export interface StorageDependencies {
 /** Milliseconds between two sweeps, and between two steps of one. */
 const restTime = 1000;
 const stepTime = 10;
+/** Share of the time that a worker waits, after which an end that is not answered is taken for one that the store has not. */
+const endShare = 0.75;
 
 export class Storage {
   private readonly options: SessionsOptions;
   private readonly deps: StorageDependencies;
   private readonly store: Store;
   private listener: HttpListener | null = null;
-  private pools: ReadonlyMap<string, InterfacePool> = new Map();
+  private readonly pools: InterfacePools;
   private cancelTimer: () => void = () => {};
   private failing = false;
 
   private constructor(options: SessionsOptions, store: Store, deps: StorageDependencies) {
     this.options = options;
     this.deps = deps;
-    this.store = deps.sabotage === null ? store : sabotage(store, deps.sabotage, deps.timers);
+    this.store = store;
+    this.pools = new InterfacePools(deps.load, () => deps.clock.monotonic() / 1000);
   }
 
   /** Throws UsageError when the store cannot be used, and the system's error when the interface cannot listen. */
   static async open(options: SessionsOptions, deps: StorageDependencies): Promise<Storage> {
-    const storage = new Storage(options, await openFor(options, deps), deps);
+    const opened = await openFor(options, deps, evictionOf(deps));
+    const store = deps.sabotage === null ? opened : sabotage(opened, deps.sabotage, deps.timers);
+    let used = store;
     try {
+      used = await EndingStore.open(store, endingsOf(options, deps));
+      const storage = new Storage(options, used, deps);
       await storage.listen();
+      storage.sweep(restTime);
+      return storage;
     } catch (error) {
-      await storage.store.close();
+      await used.close();
       throw error;
     }
-    storage.sweep(restTime);
-    return storage;
   }
-
   /** Names the present life of the copies. */
   get incarnation(): string {
     return this.store.incarnation;
@@ -87,7 +98,12 @@ export class Storage {
       const made = this.poolOf(pool, keys, numbers);
       if (made !== null) found.set(pool.name, made);
     }
-    this.pools = found;
+    this.pools.follow(found);
+  }
+
+  /** As `InterfacePools.expects`. */
+  expects(slot: number): boolean {
+    return this.pools.expects(slot);
   }
 
   async stop(): Promise<void> {
@@ -106,7 +122,7 @@ export class Storage {
     const { secret, stateBytes, listen } = this.options;
     const handler = new StoreInterface({
       store: this.store,
-      pools: () => this.pools,
+      find: (pool, slot) => this.pools.find(pool, slot),
       secret,
       stateBytes,
       now: () => clock.now(),
@@ -133,6 +149,7 @@ export class Storage {
 
   private sweep(after: number): void {
     this.cancelTimer = this.deps.timers.after(after, () => {
+      this.pools.forget();
       this.store.expire().then(
         (expired) => {
           this.failing = false;
@@ -146,6 +163,24 @@ export class Storage {
       );
     });
   }
+}
+
+/** What the ends of sessions need; the table shows them to all workers. */
+function endingsOf({ endings, timeout }: SessionsOptions, deps: StorageDependencies) {
+  const { stateDir, timers, counters, table, clock, log } = deps;
+  const seconds = () => Math.floor(clock.now() / 1000);
+  const entry = new Entry();
+  return {
+    journal: new EndingsJournal(join(stateDir, 'endings')),
+    most: endings,
+    patience: timeout * endShare,
+    timers,
+    counters,
+    epochOf: (id: string) => (table.find(keyOf(id), seconds(), entry) === 'live' ? entry.epoch : 0),
+    onEnding: (id: string) => table.beginEnding(keyOf(id), seconds()),
+    onEnded: (id: string) => table.endKept(keyOf(id), seconds()),
+    log,
+  };
 }
 
 /**
@@ -178,12 +213,42 @@ function whyNot(error: unknown): string {
   return error instanceof Error && !('code' in error) ? error.message : codeOf(error);
 }
 
-async function openFor(options: SessionsOptions, { clock, timers, storeKey }: StorageDependencies): Promise<Store> {
+/** Milliseconds without an eviction after which the next one is news. */
+const evictionPause = 60_000;
+
+/** What follows when a full store forgets a session that never came back. */
+function evictionOf({ clock, counters, table, log }: StorageDependencies): Eviction {
+  const entry = new Entry();
+  const seconds = (): number => Math.floor(clock.now() / 1000);
+  let last = Number.NEGATIVE_INFINITY;
+  return {
+    // A request that changes nothing is not told to the store, but the table has seen it.
+    hasReturned: ({ id }) => table.find(keyOf(id), seconds(), entry) === 'live' && entry.proved,
+    onEvicted({ id }) {
+      counters.add(counter.copies_evicted);
+      // Its server may have it still: from here on nobody reckons with a copy.
+      table.uncopy(keyOf(id), seconds());
+      const now = clock.monotonic();
+      if (now - last > evictionPause) {
+        log.warn(
+          'the memory store is full: copies of sessions that never came back are forgotten (copies_evicted), the oldest first',
+        );
+      }
+      last = now;
+    },
+  };
+}
+
+async function openFor(
+  options: SessionsOptions,
+  { clock, timers, storeKey }: StorageDependencies,
+  eviction: Eviction,
+): Promise<Store> {
   const { store, tombstone: tombstoneTime, stateBytes, encrypt, timeout, replication } = options;
   const sync = replication === 'sync';
   const secret = encrypt ?? (/^lmdb:/i.test(store) ? (storeKey?.() ?? null) : null);
   try {
-    return await openStore(store, { tombstoneTime, stateBytes, secret, timeout, sync, clock, timers });
+    return await openStore(store, { tombstoneTime, stateBytes, secret, timeout, sync, eviction, clock, timers });
   } catch (error) {
     if (!(error instanceof StoreError || error instanceof RangeError)) throw error;
     throw new UsageError(`sessions.store cannot be used: ${error.message}`, { cause: error });

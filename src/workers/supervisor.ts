@@ -19,14 +19,16 @@ import { Lifetimes } from '../table/lifetimes.ts';
 import { ServerNumbers } from '../table/numbers.ts';
 import { SessionTable } from '../table/table.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
-import { within } from '../time/within.ts';
+import { DescriptorRoom, systemLimits } from './descriptor-room.ts';
 import { readDrained, writeDrained } from './drained.ts';
+import { createBeats, HangWatch } from './heartbeat.ts';
 import { Keeper } from './keeper.ts';
-import type { FromWorker, Plan } from './messages.ts';
+import type { Plan } from './messages.ts';
 import { Office } from './office.ts';
+import { Shortages, sayShortage } from './shortages.ts';
 import { Storage } from './storage.ts';
 import { isTaken } from './taken.ts';
-import { asError, Thread } from './thread.ts';
+import { Threads } from './threads.ts';
 import { Watch } from './watch.ts';
 
 export interface Log {
@@ -56,13 +58,8 @@ export interface SupervisorDependencies {
   readonly random?: () => number;
 }
 
-/** A worker that has not answered after this long (ms) is lost. */
-const patience = 5000;
-/** A worker that fails again and again is started anew after ever longer times (ms). */
-const shortestPause = 100;
-const longestPause = 10_000;
-/** One that has run for this long (ms) is as good as new. */
-const wellAfter = 60_000;
+/** A thread that hangs and has not ended this long (ms) after it was told to never will. */
+const endPatience = 30_000;
 
 export class Supervisor {
   private options: LimpetOptions;
@@ -78,10 +75,13 @@ export class Supervisor {
   private readonly watch: Watch;
   private readonly keeper: Keeper;
   private readonly office: Office;
+  private readonly room: DescriptorRoom;
+  private readonly shortages: Shortages;
   /** null: no copies of sessions are kept; and until it is open. */
   private storage: Storage | null = null;
-  private readonly threads: (Thread | null)[];
-  private readonly pauses: number[];
+  private readonly threads: Threads;
+  private readonly beats: SharedArrayBuffer;
+  private readonly hangs: HangWatch;
   private numbers: Numbers;
   /** Ports in fact bound, by listener: the first worker finds them for all. */
   private ports: readonly number[] = [];
@@ -100,14 +100,24 @@ export class Supervisor {
     this.buffers = createShared(table.capacity, workers + 1, tombstoneTime);
     this.table = SessionTable.attach(this.buffers.table, 0);
     this.counters = countersOf(this.buffers, workers);
-    this.servers = new ServerNumbers(this.table);
+    const { load, news, descriptors } = attach(this.buffers, workers);
+    const isBusy = (slot: number) =>
+      load.running(slot) !== 0 || load.waiting(slot) !== 0 || this.storage?.expects(slot) === true;
+    this.servers = new ServerNumbers(this.table, isBusy);
     this.lifetimes = new Lifetimes(this.table);
     this.numbers = numberAll(options, this.servers, this.lifetimes, this.seconds());
-    this.threads = new Array<Thread | null>(workers).fill(null);
-    this.pauses = new Array<number>(workers).fill(0);
+    this.beats = createBeats(workers);
+    this.hangs = new HangWatch({
+      beats: this.beats,
+      clock: this.clock,
+      timers: this.timers,
+      timeout: () => this.options.workerTimeout,
+      onHung: (worker) => this.endHung(worker),
+    });
     const { net, log, random = Math.random } = deps;
-    const { load, news } = attach(this.buffers, workers);
     this.news = news;
+    this.shortages = new Shortages(this.clock, (what, reason, at) => log.warn(sayShortage(what, reason, at)));
+    this.room = new DescriptorRoom({ descriptors, limits: systemLimits, timers: this.timers, log });
     // Balancers that start together do not all begin with the first server.
     for (const slot of this.numbers.slots.values()) load.passTurn(slot, 0, Math.floor(random() * 0x10000));
     this.watch = new Watch({
@@ -118,11 +128,39 @@ export class Supervisor {
       random,
       load,
       counters: this.counters,
+      tellShortage: (reason, at) => this.shortages.tell('connect', reason, at),
       tell: (pool, standings) => {
         news.publish('standings');
         const { edition } = news;
-        for (const thread of this.threads) thread?.tell({ kind: 'standings', pool, standings, edition });
+        this.threads.tell({ kind: 'standings', pool, standings, edition });
       },
+    });
+    this.threads = new Threads({
+      entry: deps.entry ?? ownEntry,
+      count: workers,
+      clock: this.clock,
+      timers: this.timers,
+      log,
+      birth: (worker) => ({
+        worker,
+        buffers: this.buffers,
+        plan: this.planFor(worker),
+        beats: this.beats,
+        copies: this.storage?.birth() ?? null,
+      }),
+      plan: (worker) => this.planFor(worker),
+      configs: () => news.edition.configs,
+      onListening: (worker, addresses, ports) => {
+        if (!this.stopping) this.hangs.begin(worker);
+        if (worker === 0) this.listensAt(addresses, ports);
+      },
+      onNews: (message, worker) => {
+        if (message.kind === 'sighting') this.watch.see(message.pool, message.server, message.sighting);
+        else if (message.kind === 'shortage') this.shortages.tell(message.what, message.reason, message.at);
+        else if (message.kind === 'access') deps.writeAccess(message.lines);
+        else this.threads.tell(message, worker);
+      },
+      onLost: (worker) => this.forget(worker),
     });
     this.keeper = new Keeper({
       file: deps.tableFile,
@@ -163,16 +201,18 @@ export class Supervisor {
     await this.keeper.load();
     this.watch.follow(this.options, this.numbers);
     this.drainAgain();
+    this.room.follow(this.options);
+    this.room.start();
     try {
       for (const listener of this.options.listeners) await this.refuseTaken(listener);
-      // The first one alone: a port that the system chooses is the same for all.
-      await this.spawn(0);
-      await Promise.all(this.threads.slice(1).map((_, i) => this.spawn(i + 1)));
+      await this.threads.start();
       await this.office.open();
     } catch (error) {
       this.stopping = true;
       this.watch.stop();
-      await Promise.all(this.threads.map((thread) => thread?.end()));
+      this.room.stop();
+      this.hangs.stop();
+      await this.threads.end();
       await this.storage?.stop();
       throw error;
     }
@@ -192,24 +232,20 @@ export class Supervisor {
     await this.reloading;
     await this.office.close();
     this.watch.stop();
-    const finished = await Promise.all(
-      this.threads.map(async (thread) => {
-        if (thread === null) return true;
-        const limit = this.options.shutdown.timeout + patience;
-        const answer = await within(this.timers, limit, thread.ask({ kind: 'stop' }, 'stopped'));
-        return answer?.finished ?? false;
-      }),
-    );
+    this.room.stop();
+    this.hangs.stop();
+    const finished = await this.threads.stop(this.options.shutdown.timeout);
     await this.keeper.stop();
-    await Promise.all(this.threads.map((thread) => thread?.end()));
+    await this.threads.end();
     await this.storage?.stop();
-    return finished.every((one) => one);
+    return finished;
   }
 
   /** All workers' counters together, by name. */
   countersNow(): Record<string, number> {
     const sum = sumCounters(this.buffers, this.options.workers + 1);
-    return { ...sum, sessions_evicted: this.table.counters.evicted };
+    const { evicted, returned } = this.table.counters;
+    return { ...sum, sessions_evicted: evicted, claims_returned: returned };
   }
 
   /** Sessions in the table, by `pool/server`. */
@@ -224,7 +260,7 @@ export class Supervisor {
   private async drain(pool: string, server: string, drained: boolean): Promise<boolean> {
     if (!this.watch.drain(pool, server, drained)) return false;
     this.orWarn(() => writeDrained(this.drainedFile, this.watch.drained));
-    await within(this.timers, patience, Promise.all(this.threads.map((thread) => thread?.done())));
+    await this.threads.done();
     return true;
   }
 
@@ -249,11 +285,10 @@ export class Supervisor {
   }
 
   private async openStorage(): Promise<void> {
-    const { sessions } = this.options;
+    const { sessions, stateDir } = this.options;
     if (sessions === null) return;
     const { log, sabotage = null, storeKey } = this.deps;
     const { clock, timers, table, counters } = this;
-    const { stateDir } = this.options;
     const { load } = attach(this.buffers, this.options.workers);
     const deps = { clock, timers, table, load, counters, sabotage, log, stateDir, storeKey };
     this.storage = await Storage.open(sessions, deps);
@@ -279,7 +314,8 @@ export class Supervisor {
       this.news.publish('configs');
       this.watch.follow(next, this.numbers);
       this.storage?.follow(next, this.numbers);
-      await this.reloadThreads();
+      await this.threads.reload();
+      this.room.follow(next);
       this.counters.add(counter.reloads);
     } catch (error) {
       // Those that had taken it over go back.
@@ -288,77 +324,32 @@ export class Supervisor {
       this.numbers = numberAll(before.options, this.servers, this.lifetimes, this.seconds());
       this.watch.follow(before.options, this.numbers);
       this.storage?.follow(before.options, this.numbers);
-      await this.reloadThreads(true);
+      await this.threads.reload(true);
       throw error;
     }
   }
 
-  /** The first one alone, for the ports that the system chooses, then the others. `back`: to the config before. */
-  private async reloadThreads(back = false): Promise<void> {
-    const reload = async (worker: number) => {
-      const thread = this.threads[worker];
-      // One that is being replaced starts with the new config.
-      if (thread == null) return;
-      const plan = this.planFor(worker);
-      const answer = await within(this.timers, patience, thread.ask({ kind: 'reload', plan }, 'reloaded'));
-      if (answer?.error != null && !back) throw asError(answer.error);
-      // One that is lost, or cannot go back, is replaced, and starts with the config.
-      if (answer === undefined || answer.error !== null) await thread.end();
-      else if (worker === 0) this.listensAt(answer.addresses, answer.ports);
-    };
-    await reload(0);
-    const results = await Promise.allSettled(this.threads.slice(1).map((_, i) => reload(i + 1)));
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
-  }
-
-  /** Resolves when the worker listens, rejects when it cannot. */
-  private async spawn(worker: number): Promise<void> {
-    const since = this.clock.monotonic();
-    const copies = this.storage?.birth() ?? null;
-    const birth = { worker, buffers: this.buffers, plan: this.planFor(worker), copies };
-    let why: unknown;
-    const thread = new Thread(this.deps.entry ?? ownEntry, birth, {
-      onNews: (message, from) => this.hear(message, from),
-      onExit: (failure, gone) => {
-        why = failure;
-        if (this.threads[worker] === gone) this.threads[worker] = null;
-        if (!this.stopping) this.replace(worker, since, failure);
-      },
+  /** Its loop has stopped turning: it is ended, and another one takes its place. */
+  private endHung(worker: number): void {
+    this.counters.add(counter.workers_hung);
+    const seconds = this.options.workerTimeout / 1000;
+    const reason = `its event loop has not turned for ${seconds} s (workerTimeout)`;
+    // Both runtimes end a loop of JavaScript. What hangs in the system cannot be ended, and still has its part of the connections.
+    const cancel = this.timers.after(endPatience, () => {
+      throw new Error(`worker ${worker + 1} cannot be ended: ${reason}; so the balancer ends`);
     });
-    this.threads[worker] = thread;
-    const answer = await thread.answered();
-    if (answer?.kind === 'failed') {
-      await thread.end();
-      throw asError(answer.error);
-    }
-    if (answer?.kind !== 'listening') throw asError(why ?? 'the worker ended');
-    if (worker === 0) this.listensAt(answer.addresses, answer.ports);
+    void this.threads.fail(worker, new Error(reason)).then(cancel);
   }
 
-  private hear(message: FromWorker, from: Thread): void {
-    if (message.kind === 'sighting') this.watch.see(message.pool, message.server, message.sighting);
-    else if (message.kind === 'access') this.deps.writeAccess(message.lines);
-    else if (message.kind === 'room') {
-      for (const thread of this.threads) if (thread !== from) thread?.tell(message);
-    }
-  }
-
-  /** The exchanges of a worker that died are lost, and nothing else is. */
-  private replace(worker: number, since: number, failure: unknown): void {
-    const { log } = this.deps;
-    const reason = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure ?? 'it ended');
-    log.warn(`worker ${worker + 1} failed and is replaced: ${reason}`);
+  /** A worker has died: what it had open and counted as running is over. */
+  private forget(worker: number): void {
+    this.hangs.end(worker);
     this.counters.add(counter.workers_replaced);
     this.table.recover(worker + 1);
-    attach(this.buffers, worker).load.forget(worker);
+    const { load, descriptors } = attach(this.buffers, worker);
+    load.forget(worker);
+    descriptors.forget(worker);
     closeGauges(this.buffers, worker);
-    const well = this.clock.monotonic() - since >= wellAfter;
-    const pause = well ? 0 : (this.pauses[worker] ?? 0);
-    this.pauses[worker] = Math.min(longestPause, Math.max(shortestPause, pause * 2));
-    this.timers.after(pause, () => {
-      if (this.stopping) return;
-      this.spawn(worker).catch((error: unknown) => log.warn(`worker ${worker + 1} did not start: ${String(error)}`));
-    });
   }
 
   private planFor(worker: number): Plan {

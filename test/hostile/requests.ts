@@ -262,6 +262,12 @@ const headers: RequestCase[] = [
   ),
   refused('431 head-too-large', 'one header beyond the limit', 'RFC 6585 5', get(`X: ${'y'.repeat(limits.headBytes)}`)),
   refused(
+    '400 too-many-connection-options',
+    'more connection options than 32',
+    'I9: each of them is compared with each header',
+    get(`Connection: ${'x,'.repeat(33)}`),
+  ),
+  refused(
     '431 too-many-headers',
     'headers beyond the limit',
     'RFC 6585 5',

@@ -79,9 +79,9 @@ describe.each(runtimes)('the store interface on %s', (runtime) => {
     expect(await end(1)).toBe(204);
 
     const strange: [string, AskOptions, number][] = [
-      [`${store}/other/${id}`, {}, 404],
-      [`${store}/shop/nothing`, {}, 404],
-      [`${store.replace(/\d+$/, '99')}/shop/${id}`, {}, 404],
+      [`${store}/other/${id}`, {}, 421],
+      [`${store}/shop/nothing`, {}, 400],
+      [`${store.replace(/\d+$/, '99')}/shop/${id}`, {}, 421],
       [at, { method: 'POST' }, 405],
       [at, { method: 'DELETE' }, 400],
     ];

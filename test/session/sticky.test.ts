@@ -262,6 +262,47 @@ for (const { runtime, app } of apps) {
       expect(since(mark)).toEqual([]);
     });
 
+    test('what somebody else answers in place of the store interface says nothing of a session', async () => {
+      const client = await begin();
+      const strange: [number, Record<string, string>, string][] = [
+        [404, {}, 'session-store'],
+        [404, { server: 'nginx' }, 'session-store'],
+        [410, {}, 'session-store'],
+        [200, { 'limpet-session': 'epoch=1; version=1; ttl=60' }, 'session-store'],
+        [204, {}, 'session-store'],
+        [200, { 'limpet-store': 'none' }, 'session-store'],
+        [421, { 'limpet-store': 'unknown-server' }, 'session-store'],
+        [400, { 'limpet-store': 'malformed' }, 'session-store'],
+        [503, { 'limpet-store': 'failed' }, 'session-store'],
+        [503, { 'limpet-store': 'ending' }, 'session-ending'],
+        // The balancer has told of version 1: without it there is no session to go on with.
+        [404, { 'limpet-store': 'none' }, 'session-lost'],
+      ];
+      for (const [at, [status, headers, reason]] of strange.entries()) {
+        balancer.claim(client.id, at % 2 === 0 ? two.port : one.port);
+        balancer.storeAnswer = [status, headers];
+        for (const path of ['/all', '/set?name=name&value=Eve']) {
+          const reply = await client.get(path);
+          expect([reply.status, reply.headers.get('limpet-reason')]).toEqual([503, reason]);
+        }
+        balancer.storeAnswer = null;
+        expect(await all(client)).toEqual({ name: 'Ada' });
+      }
+    });
+
+    test('an end that the balancer could not take is told again, and nothing is read meanwhile', async () => {
+      const client = await begin();
+      balancer.endsFail = true;
+      expect((await client.get('/logout')).status).toBe(503);
+      balancer.endsFail = false;
+      balancer.storeFails = true;
+      expect((await client.get('/all')).status).toBe(503);
+      expect(balancer.kept.get(client.id)?.ended).toBe(false);
+      balancer.storeFails = false;
+      expect(await all(client)).toEqual({});
+      expect(balancer.kept.get(client.id)?.ended).toBe(true);
+    });
+
     test('a change after the head is kept before the last byte', async () => {
       const client = await begin();
       expect((await client.get('/late?name=late&value=1')).body).toBe('first last');

@@ -69,15 +69,16 @@ export function storeBearer(): { readonly authorization: string } {
   return { authorization: `Bearer ${createHmac('sha256', secret).update('limpet store interface').digest('hex')}` };
 }
 
-/** An operator's word on a server of the pool `shop`, at the admin socket in that state folder; answers the status. */
+/** An operator's word on a server of a pool, at the admin socket in that state folder; answers the status. */
 export async function tellServer(
   state: string,
   server: string,
   word: 'drain' | 'ready',
   options: AskOptions = {},
+  pool = 'shop',
 ): Promise<number> {
   const socketPath = join(state, 'admin.sock');
-  const { status } = await ask(`http://admin/servers/shop/${server}/${word}`, {
+  const { status } = await ask(`http://admin/servers/${pool}/${server}/${word}`, {
     ...options,
     method: 'POST',
     socketPath,

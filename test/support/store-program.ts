@@ -8,7 +8,7 @@ import { EncryptedStore, sealBytes } from '../../src/store/encrypted.ts';
 import { openStore as openAt } from '../../src/store/index.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { RemoteStore, serveStore } from '../../src/store/remote.ts';
-import type { Store } from '../../src/store/store.ts';
+import { type Store, silentEviction } from '../../src/store/store.ts';
 import { systemTimers } from '../../src/time/clock.ts';
 import { HandTime } from './hand-time.ts';
 import { openRedisStage } from './redis-stage.ts';
@@ -26,7 +26,10 @@ async function openStage(): Promise<Stage> {
 
 async function openStore(now: () => number): Promise<Store> {
   const memory = (more: number) =>
-    new MemoryStore({ ...caseOptions, stateBytes: caseOptions.stateBytes + more, maxBytes: 2 ** 30 }, now);
+    new MemoryStore(
+      { ...caseOptions, stateBytes: caseOptions.stateBytes + more, maxBytes: 2 ** 30, eviction: silentEviction },
+      now,
+    );
   if (kind === 'memory') return memory(0);
   if (kind === 'encrypted') {
     return new EncryptedStore(memory(sealBytes), Buffer.alloc(32, 's'), caseOptions.stateBytes);
@@ -39,7 +42,7 @@ async function openStore(now: () => number): Promise<Store> {
   }
   if (kind === 'lmdb') {
     const more = { secret: null, timeout: 1000, sync: false, clock: { now, monotonic: now }, timers: systemTimers };
-    return openAt(`lmdb:${join(place, `${++opened}`)}`, { ...caseOptions, ...more });
+    return openAt(`lmdb:${join(place, `${++opened}`)}`, { ...caseOptions, ...more, eviction: silentEviction });
   }
   throw new Error(`found the store "${kind}", expected memory, encrypted, remote, lmdb or redis`);
 }

@@ -39,6 +39,10 @@ export class TestBalancer implements AsyncDisposable {
   beforeStore: (method: string, id: string) => Promise<void> | void = () => {};
   /** The store interface answers 503. */
   storeFails = false;
+  /** Status and headers of something else than the store interface, which answers at its address. */
+  storeAnswer: [status: number, headers: Readonly<Record<string, string>>] | null = null;
+  /** Ends that come with a response cannot be kept. */
+  endsFail = false;
   /** What comes with a response cannot be kept. */
   putsFail = false;
   readonly reads: string[] = [];
@@ -159,6 +163,7 @@ export class TestBalancer implements AsyncDisposable {
     const put = headers['limpet-session-put'];
     const rotate = headers['limpet-session-rotate'];
     const gone = headers['limpet-session-delete'];
+    if (typeof gone === 'string' && this.endsFail) return 'store';
     if (typeof gone === 'string') this.end(id, readFields(gone));
     if (typeof put !== 'string') return 'kept';
     if (this.putsFail) return 'store';
@@ -211,26 +216,39 @@ export class TestBalancer implements AsyncDisposable {
     await this.beforeStore(method, id);
     const bearer = `Bearer ${createHmac('sha256', this.secret).update('limpet store interface').digest('hex')}`;
     if (incoming.headers.authorization !== bearer) response.writeHead(401).end();
-    else if (this.storeFails || pool !== 'shop') response.writeHead(503).end();
+    else if (this.storeAnswer !== null) response.writeHead(...this.storeAnswer).end();
+    else if (this.storeFails || pool !== 'shop') answer(response, 503);
     else if (method === 'GET') this.answerRead(id, response);
-    else if (method === 'DELETE') response.writeHead(this.end(id, fieldsOf(incoming, 'delete'))).end();
+    else if (method === 'DELETE') answer(response, this.end(id, fieldsOf(incoming, 'delete')));
     else {
       const to = fieldsOf(incoming, 'rotate').get('id') ?? '';
       const text = Buffer.concat(pieces).toString();
       const port = this.owners.get(id)?.port ?? 0;
-      response.writeHead(this.put(id, port, fieldsOf(incoming, 'put'), text, to, 'put-by-store')).end();
+      answer(response, this.put(id, port, fieldsOf(incoming, 'put'), text, to, 'put-by-store'));
     }
   }
 
   private answerRead(id: string, response: ServerResponse): void {
     this.reads.push(id);
     const kept = this.kept.get(id);
-    if (kept === undefined || kept.ended) response.writeHead(kept === undefined ? 404 : 410).end();
+    if (kept === undefined || kept.ended) answer(response, kept === undefined ? 404 : 410);
     else {
       const word = `epoch=${kept.epoch}; version=${kept.version}; ttl=1800; copy=${this.copy}`;
-      response.writeHead(200, { 'limpet-session': word }).end(kept.text);
+      response.writeHead(200, { 'limpet-session': word, 'limpet-store': 'live' }).end(kept.text);
     }
   }
+}
+
+const meanings: Readonly<Record<number, string>> = {
+  204: 'kept',
+  404: 'none',
+  409: 'fenced',
+  410: 'ended',
+  503: 'failed',
+};
+
+function answer(response: ServerResponse, status: number): void {
+  response.writeHead(status, { 'limpet-store': meanings[status] ?? 'malformed' }).end();
 }
 
 function fieldsOf(incoming: IncomingMessage, what: string): Fields {

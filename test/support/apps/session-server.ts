@@ -48,7 +48,7 @@ function ask(
   method: string,
   headers: Record<string, string> = {},
   body?: string,
-): Promise<{ status: number; body: string; session: Record<string, string>; proof: string }> {
+): Promise<{ status: number; meaning: string; body: string; session: Record<string, string>; proof: string }> {
   const bearer = createHmac('sha256', secret()).update('limpet store interface').digest('hex');
   const authorization = { authorization: `Bearer ${bearer}` };
   const base = told.store ?? '';
@@ -63,6 +63,7 @@ function ask(
       response.on('end', () =>
         resolve({
           status: response.statusCode ?? 0,
+          meaning: String(response.headers['limpet-store'] ?? ''),
           body: text,
           session: fieldsOf(String(response.headers['limpet-session'] ?? '')),
           proof: fieldsOf(String(response.headers['limpet-session-rotate'] ?? '')).proof ?? '',
@@ -93,11 +94,13 @@ async function restore(told: Record<string, string>, epoch: number): Promise<{ l
   const live: Live = { epoch, version: 0, count: 0 };
   let restored = false;
   if (told.reason !== 'new') {
-    const { status, body, session } = await ask(told, 'GET');
-    if (status === 200) {
+    const { status, meaning, body, session } = await ask(told, 'GET');
+    if (status === 200 && meaning === 'live') {
       restored = true;
       live.version = Number(session.version);
       live.count = (JSON.parse(body) as { count: number }).count;
+    } else if (status !== 404 || meaning !== 'none' || Number(told.version) > 0) {
+      throw new Error(`the session cannot be read: ${status} ${meaning}`);
     }
   }
   sessions.set(told.id ?? '', live);
@@ -195,7 +198,7 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
 
 const server = createServer((request, response) => {
   serve(request, response).catch((error: unknown) => {
-    response.statusCode = 500;
+    response.statusCode = 503;
     response.end(String(error));
   });
 });
