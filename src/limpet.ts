@@ -241,8 +241,9 @@ export class Limpet {
 
   /** A pool that both configs have alike goes on as it is. */
   private createPools(options: LimpetOptions, numbers: Numbers): Map<string, Pool> {
-    const { keys, identify } = this.options;
-    const same = isDeepStrictEqual(keys, options.keys) && identify === options.identify;
+    const { keys, identify, clock } = this.options;
+    const same =
+      isDeepStrictEqual(keys, options.keys) && identify === options.identify && clock.skew === options.clock.skew;
     const pools = new Map<string, Pool>();
     for (const pool of options.pools) {
       const before = this.options.pools.find(({ name }) => name === pool.name);
@@ -252,7 +253,11 @@ export class Limpet {
     return pools;
   }
 
-  private surroundings({ keys, identify }: LimpetOptions, numbers: Numbers, pool: PoolOptions): PoolSurroundings {
+  private surroundings(
+    { keys, identify, clock }: LimpetOptions,
+    numbers: Numbers,
+    pool: PoolOptions,
+  ): PoolSurroundings {
     const { shared, secret, copies = null, see, tellRoom, observe = (parts: PoolParts) => parts } = this.deps;
     return {
       work: this.createWork({ ...pool.limits, uriBytes: 0 }, () => null),
@@ -261,6 +266,7 @@ export class Limpet {
       secret,
       keys,
       identify,
+      skew: clock.skew,
       copies,
       see,
       tellRoom,

@@ -42,6 +42,8 @@ export interface PoolSurroundings {
   /** Token keys, at least one: the first signs, all verify. */
   readonly keys: readonly Buffer[];
   readonly identify: boolean;
+  /** Milliseconds by which the clocks of other nodes may be ahead of ours. */
+  readonly skew: number;
   /** null: none are kept. */
   readonly copies: CopySource | null;
   readonly see: SightServer;
@@ -113,7 +115,7 @@ function affinityOf(
   options: PoolAffinity,
   { name: pool, sessions }: PoolOptions,
   { servers }: Fleet,
-  { keys, secret, numbers, randomWords }: PoolSurroundings,
+  { keys, secret, numbers, randomWords, skew, shared }: PoolSurroundings,
 ): Affinity {
   const kind = kindName(pool, options);
   return createAffinity(options, {
@@ -123,6 +125,8 @@ function affinityOf(
     ids: sessions ? Fingerprints.of(secret, `id ${kind}`) : undefined,
     sessions,
     lifetime: numbers.lifetimes.get(kind) ?? 0,
+    skew: skew / 1000,
+    onAhead: () => shared.counters.add(counter.clock_ahead),
     idOf: (name) => servers.find((server) => server.name === name)?.id,
     randomWords,
   });
@@ -160,6 +164,7 @@ export function copiesOf(
     counters: shared.counters,
     storeOf: (slot) => `${url}/${slot}`,
     now: () => Math.floor(clock.now() / 1000),
+    wall: () => Math.floor(clock.wall() / 1000),
   };
 }
 

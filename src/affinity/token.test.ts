@@ -175,13 +175,37 @@ describe('times', () => {
     [-1000, 0, 'old'],
     [-1000, -100, 'old'],
     [60, 60, 'valid'],
-    [61, 0, 'invalid'],
-    [0, 61, 'invalid'],
+    [61, 0, 'ahead'],
+    [0, 61, 'ahead'],
   ])('born %i s and seen %i s from now: %s', (born, seen, verdict) => {
     expect(at(born, seen)).toBe(verdict);
     // From the cache too.
     expect(at(born, seen)).toBe(verdict);
   });
+
+  test.each([
+    // Of nodes whose clocks differ a little: as they are.
+    [60, 60, 'valid', false, 60, 60],
+    [61, 0, 'valid', true, 0, 0],
+    [0, 61, 'valid', true, 0, 0],
+    [600, 600, 'valid', true, 0, 0],
+    [-50, 600, 'valid', true, -50, 0],
+    [-1000, 600, 'old', true, -1000, 0],
+    [601, 0, 'ahead', true, 601, 0],
+    [0, 601, 'ahead', true, 0, 601],
+  ] as const)(
+    'within a skew of 600 s, born %i s and seen %i s from now: %s',
+    (born, seen, verdict, ahead, asBorn, asSeen) => {
+      const wide = new TokenRing([keyA], 'shop', { idle: 100, absolute: 1000 }, 600);
+      const text = wide.sign(sessionOf({ born: now + born, seen: now + seen }));
+      // From the cache too.
+      for (let n = 0; n < 2; n++) {
+        const session = new Session();
+        expect(wide.verify(Buffer.from(text), 0, text.length, now, session)).toBe(verdict);
+        expect([session.ahead, session.born - now, session.seen - now]).toEqual([ahead, asBorn, asSeen]);
+      }
+    },
+  );
 
   test('a kept token grows old like any other', () => {
     const text = ring.sign(sessionOf());

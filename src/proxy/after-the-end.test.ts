@@ -33,7 +33,7 @@ function stage() {
     claimTime: 60_000,
   } as const;
   const counters = new Counters();
-  const parts = { store, table, fleet, counters, storeOf: String, now };
+  const parts = { store, table, fleet, counters, storeOf: String, now, wall: now };
   const copies = new Copies({ pool: 'shop', ...settings }, parts);
   const owners = new Owners(table, fleet, counters, true);
   const session = (): Session => {

@@ -42,7 +42,7 @@ function stage(change: Partial<CopySettings> = {}, failing = false) {
   const used: Store = failing
     ? Object.assign(store, { put: broken, claim: broken, read: broken, destroy: broken })
     : store;
-  const parts = { store: used, table, fleet, counters, storeOf: String, now: () => seconds };
+  const parts = { store: used, table, fleet, counters, storeOf: String, now: () => seconds, wall: () => seconds };
   const worker = () => ({ copies: new Copies(settings, parts), owners: new Owners(table, fleet, counters, true) });
   const out = new Entry();
   const look = (session: Session) => {

@@ -80,9 +80,9 @@ export class SessionLine {
 
   /**
    * Writes the line for that session at the server of that slot, with the state that it carries. `copy` names the life of the
-   * copies, `now` is Unix seconds.
+   * copies, `now` is Unix seconds, `wall` the same by the machine's clock: servers compare the signature's time with theirs.
    */
-  fill(session: Session, slot: number, copy: string, now: number): void {
+  fill(session: Session, slot: number, copy: string, now: number, wall = now): void {
     if (copy !== this.copy) {
       this.copy = copy;
       this.ends.length = 0;
@@ -103,7 +103,7 @@ export class SessionLine {
     at += bytes.write(session.reason, at, 'latin1');
     at += bytes.write(end, at, 'latin1');
     if (session.carried !== null) at = this.carry(session.carried, now, at);
-    if (this.secret !== '') at = this.sign(session, slot, now, at);
+    if (this.secret !== '') at = this.sign(session, slot, wall, at);
     // A longer line may have moved.
     this.bytes[at++] = 13;
     this.bytes[at++] = 10;
@@ -120,9 +120,9 @@ export class SessionLine {
     return at + bytes.write(text, at, 'latin1');
   }
 
-  private sign(session: Session, slot: number, now: number, start: number): number {
+  private sign(session: Session, slot: number, wall: number, start: number): number {
     const { bytes, signatures } = this;
-    const time = now - (now % signFor);
+    const time = wall - (wall % signFor);
     const what = slot * 4 + reasons[session.reason];
     let at = start + bytes.write('; t=', start, 'latin1');
     at = writeNumber(bytes, at, time);

@@ -105,7 +105,7 @@ export class Work {
 
   /** The time as HTTP writes it (RFC 9110 section 5.6.7); made anew once a second. */
   date(): string {
-    const second = Math.floor(this.clock.now() / 1000);
+    const second = Math.floor(this.clock.wall() / 1000);
     if (second !== this.dateSecond) {
       this.dateSecond = second;
       this.dateText = new Date(second * 1000).toUTCString();

@@ -2,6 +2,7 @@
 import { Load } from '../fleet/load.ts';
 import { Counters, counterRows } from '../metrics/counters.ts';
 import { SessionTable } from '../table/table.ts';
+import { SteadyClock } from '../time/steady.ts';
 import { News } from './news.ts';
 
 /** Servers, pools and listeners that can have a number at one time. */
@@ -13,6 +14,8 @@ export interface SharedBuffers {
   readonly load: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
   readonly news: SharedArrayBuffer;
+  /** The time that all threads have together. */
+  readonly clock: SharedArrayBuffer;
 }
 
 /** The same as one worker sees it. */
@@ -30,6 +33,7 @@ export function createShared(capacity: number, workers: number, tombstoneTime?: 
     load: Load.create(slots, workers),
     counters: new SharedArrayBuffer(workers * counterRows.length * 8),
     news: News.create(),
+    clock: SteadyClock.share(),
   };
 }
 

@@ -18,7 +18,7 @@ import type { Sabotage } from '../store/sabotage.ts';
 import { Lifetimes } from '../table/lifetimes.ts';
 import { ServerNumbers } from '../table/numbers.ts';
 import { SessionTable } from '../table/table.ts';
-import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
+import { type Clock, systemTimers, type Timers } from '../time/clock.ts';
 import { readDrained, writeDrained } from './drained.ts';
 import { Keeper } from './keeper.ts';
 import type { Plan } from './messages.ts';
@@ -26,6 +26,7 @@ import { Office } from './office.ts';
 import { Storage } from './storage.ts';
 import { isTaken } from './taken.ts';
 import { Threads } from './threads.ts';
+import { Timekeeper } from './timekeeper.ts';
 import { Watch } from './watch.ts';
 
 export interface Log {
@@ -48,7 +49,6 @@ export interface SupervisorDependencies {
   readonly sabotage?: Sabotage | null;
   /** Runs a worker; default: worker.ts beside this file. */
   readonly entry?: URL;
-  readonly clock?: Clock;
   readonly timers?: Timers;
   readonly random?: () => number;
 }
@@ -70,6 +70,7 @@ export class Supervisor {
   /** null: no copies of sessions are kept; and until it is open. */
   private storage: Storage | null = null;
   private readonly threads: Threads;
+  private readonly timekeeper: Timekeeper;
   private numbers: Numbers;
   /** Ports in fact bound, by listener: the first worker finds them for all. */
   private ports: readonly number[] = [];
@@ -81,13 +82,20 @@ export class Supervisor {
     const { workers, table } = options;
     this.options = withKeys(options, deps);
     this.deps = deps;
-    this.clock = deps.clock ?? systemClock;
     this.timers = deps.timers ?? systemTimers;
     // One row of counters more than there are workers: the supervisor counts, too.
     const tombstoneTime = deps.sabotage === 'tombstones' ? 0 : undefined;
     this.buffers = createShared(table.capacity, workers + 1, tombstoneTime);
     this.table = SessionTable.attach(this.buffers.table, 0);
     this.counters = countersOf(this.buffers, workers);
+    this.timekeeper = new Timekeeper({
+      shared: this.buffers.clock,
+      file: join(options.stateDir, 'clock'),
+      timers: this.timers,
+      counters: this.counters,
+      log: deps.log,
+    });
+    this.clock = this.timekeeper.clock;
     const { load, news } = attach(this.buffers, workers);
     this.servers = new ServerNumbers(this.table, (slot) => load.running(slot) !== 0 || load.waiting(slot) !== 0);
     this.lifetimes = new Lifetimes(this.table);
@@ -171,6 +179,7 @@ export class Supervisor {
   async start(): Promise<void> {
     await this.openStorage();
     await this.keeper.load();
+    this.timekeeper.start();
     this.watch.follow(this.options, this.numbers);
     this.drainAgain();
     try {
@@ -179,6 +188,7 @@ export class Supervisor {
       await this.office.open();
     } catch (error) {
       this.stopping = true;
+      this.timekeeper.stop();
       this.watch.stop();
       await this.threads.end();
       await this.storage?.stop();
@@ -202,6 +212,7 @@ export class Supervisor {
     this.watch.stop();
     const finished = await this.threads.stop(this.options.shutdown.timeout);
     await this.keeper.stop();
+    this.timekeeper.stop();
     await this.threads.end();
     await this.storage?.stop();
     return finished;

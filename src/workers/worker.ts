@@ -6,6 +6,7 @@ import type { Net } from '../net/socket.ts';
 import type { CopySource } from '../pools.ts';
 import { attach } from '../shared/memory.ts';
 import { RemoteStore } from '../store/remote.ts';
+import { SteadyClock } from '../time/steady.ts';
 import type { Birth, CopiesBirth, FromWorker, Plan, ToWorker } from './messages.ts';
 
 const port = parentPort;
@@ -16,6 +17,7 @@ const say = (message: FromWorker): void => port.postMessage(message);
 const shared = attach(buffers, worker);
 const limpet = new Limpet(revive(plan), {
   net: await loadNet(),
+  clock: SteadyClock.follow(buffers.clock),
   writeAccess: (lines) => say({ kind: 'access', lines }),
   shared,
   numbers: plan.numbers,
