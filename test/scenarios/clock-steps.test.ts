@@ -78,23 +78,27 @@ describe.each(runtimes)('on %s', (runtime) => {
     const state = mkdtempSync(join(tmpdir(), 'limpet-clock-state-'));
     try {
       await using origins = await together(['a', 'b', 'c'].map(app));
-      const config = { ...configFor(origins), workers: 2 };
+      const affinity = [{ cookie: { name: 'limpet', idle: '15m', absolute: '1h' } }];
+      const config = { ...configFor(origins, { affinity }), workers: 2 };
       const env = { ...clock.env, LIMPET_STATE: state };
       const visitors = Array.from({ length: 12 }, () => new Visitor('http://replaced'));
-      const visit = ({ url }: Limpet) => Promise.all(visitors.map(async (visitor) => (await visitor.ask(url)).body));
-      let homes: string[];
+      const visit = async ({ url }: Limpet) => {
+        await Promise.all(visitors.map((visitor) => visitor.ask(url)));
+        return visitors.map(({ cookies }) => readToken(cookies.get('limpet')!).session);
+      };
+      let sessions: string[];
       {
         await using limpet = await startLimpet(runtime, { config, env });
-        homes = await visit(limpet);
+        sessions = await visit(limpet);
         clock.set(by);
         await until('it is noticed', async () => (await limpet.counters()).clock_steps === 1);
-        expect(await visit(limpet)).toEqual(homes);
+        expect(await visit(limpet)).toEqual(sessions);
         // As a crash: nothing is saved on the way out.
         await limpet.stop('SIGKILL');
       }
       expect(existsSync(join(state, 'clock'))).toBe(true);
       await using limpet = await startLimpet(runtime, { config, env });
-      expect(await visit(limpet)).toEqual(homes);
+      expect(await visit(limpet)).toEqual(sessions);
       const { tokens_invalid, tokens_expired, sessions_new } = await limpet.counters();
       expect([tokens_invalid, tokens_expired, sessions_new]).toEqual([0, 0, 0]);
     } finally {
