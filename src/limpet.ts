@@ -3,6 +3,7 @@
  * `workers/` runs several of them over shared memory.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { TokenRings } from './affinity/token.ts';
 import type { LimpetOptions, ListenerOptions, PoolOptions } from './config/options.ts';
 import type { NamedStanding } from './fleet/fleet.ts';
 import { Front } from './front.ts';
@@ -54,6 +55,7 @@ export class Limpet {
   private readonly clock: Clock;
   private readonly random: () => number;
   private readonly randomWords = randomWords();
+  private readonly rings = new TokenRings();
   private readonly wheel: Wheel;
   private readonly accessLog: AccessLog | null;
   private pools = new Map<string, Pool>();
@@ -174,7 +176,7 @@ export class Limpet {
     for (const { parts } of this.pools.values()) parts.fleet.tick(now);
   }
 
-  private createWork(limits: HeadLimits, route: (head: RequestHead) => Route | null): Work {
+  private createWork(limits: HeadLimits, route: ((head: RequestHead) => Route | null) | null): Work {
     const { net, shared } = this.deps;
     return new Work({
       net,
@@ -183,7 +185,8 @@ export class Limpet {
       counters: shared.counters,
       accessLog: this.accessLog,
       limits,
-      route,
+      hasExchanges: route !== null,
+      route: route ?? (() => null),
     });
   }
 
@@ -260,7 +263,7 @@ export class Limpet {
   ): PoolSurroundings {
     const { shared, secret, copies = null, see, tellRoom, observe = (parts: PoolParts) => parts } = this.deps;
     return {
-      work: this.createWork({ ...pool.limits, uriBytes: 0 }, () => null),
+      work: this.createWork({ ...pool.limits, uriBytes: 0 }, null),
       shared,
       numbers,
       secret,
@@ -272,6 +275,7 @@ export class Limpet {
       tellRoom,
       random: this.random,
       randomWords: this.randomWords,
+      rings: this.rings,
       observe,
     };
   }

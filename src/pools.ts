@@ -1,6 +1,7 @@
 /** Makes the pools of a config: servers with their numbers, the affinities, the policies, and what holds them together. */
 import type { Affinity } from './affinity/affinity.ts';
 import { createAffinity } from './affinity/index.ts';
+import type { TokenRings } from './affinity/token.ts';
 import { Chooser } from './balance/chooser.ts';
 import { Homes } from './balance/home.ts';
 import { createPolicy } from './balance/index.ts';
@@ -50,6 +51,7 @@ export interface PoolSurroundings {
   readonly tellRoom: (pool: string) => void;
   readonly random: () => number;
   readonly randomWords: (words: Uint32Array) => void;
+  readonly rings: TokenRings;
   readonly observe: (parts: PoolParts, pool: PoolOptions) => PoolParts;
 }
 
@@ -115,7 +117,7 @@ function affinityOf(
   options: PoolAffinity,
   { name: pool, sessions }: PoolOptions,
   { servers }: Fleet,
-  { keys, secret, numbers, randomWords, skew, shared }: PoolSurroundings,
+  { keys, secret, numbers, randomWords, rings, skew, shared }: PoolSurroundings,
 ): Affinity {
   const kind = kindName(pool, options);
   return createAffinity(options, {
@@ -129,6 +131,7 @@ function affinityOf(
     onAhead: () => shared.counters.add(counter.clock_ahead),
     idOf: (name) => servers.find((server) => server.name === name)?.id,
     randomWords,
+    rings,
   });
 }
 

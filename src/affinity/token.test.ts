@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Session } from './affinity.ts';
-import { derive, TokenRing, tokenChars } from './token.ts';
+import { derive, TokenRing, TokenRings, tokenChars } from './token.ts';
 
 const keyA = Buffer.alloc(32, 'a');
 const keyB = Buffer.alloc(32, 'b');
@@ -227,4 +227,21 @@ test('many tokens that share slots of the cache are never taken for each other',
     expect(verifyText(ring, text, now, read)).toBe('valid');
     if (read.sid0 !== i || read.owner !== i + 1) expect.fail(`token ${i} was read as ${read.sid0}`);
   }
+});
+
+test('rings are kept while keys, pool, times and skew are the same, and somebody has them', () => {
+  const rings = new TokenRings();
+  const ring = rings.of([keyA], 'shop', noLimit, 600);
+  expect(rings.of([Buffer.from(keyA)], 'shop', { ...noLimit }, 600)).toBe(ring);
+  const others = [
+    rings.of([keyA], 'admin', noLimit, 600),
+    rings.of([keyA], 'shop', { idle: 1, absolute: 0 }, 600),
+    rings.of([keyA], 'shop', { idle: 0, absolute: 1 }, 600),
+    rings.of([keyA], 'shop', noLimit, 601),
+    rings.of([keyB], 'shop', noLimit, 600),
+    rings.of([keyB, keyA], 'shop', noLimit, 600),
+  ];
+  expect(new Set([ring, ...others]).size).toBe(7);
+  expect(verifyText(others[5]!, ring.sign(sessionOf()))).toBe('valid');
+  expect(verifyText(others[4]!, ring.sign(sessionOf()))).toBe('invalid');
 });

@@ -212,6 +212,26 @@ export class TokenRing {
   }
 }
 
+/**
+ * The rings of one worker, for as long as a pool has them: a config that leaves keys and times as they are keeps what was
+ * verified, and needs no memory for it again.
+ */
+export class TokenRings {
+  private readonly known = new Map<string, { readonly keys: readonly Buffer[]; readonly ring: WeakRef<TokenRing> }>();
+
+  of(keys: readonly Buffer[], pool: string, times: TokenTimes, skew: number): TokenRing {
+    for (const [name, { ring }] of this.known) if (ring.deref() === undefined) this.known.delete(name);
+    const name = `${pool} ${times.idle} ${times.absolute} ${skew}`;
+    const known = this.known.get(name);
+    const sameKeys = known?.keys.length === keys.length && known.keys.every((key, i) => key.equals(keys[i]!));
+    const there = sameKeys ? known.ring.deref() : undefined;
+    if (there !== undefined) return there;
+    const ring = new TokenRing(keys, pool, times, skew);
+    this.known.set(name, { keys, ring: new WeakRef(ring) });
+    return ring;
+  }
+}
+
 /** Without an early exit: how long it takes must not tell how many bytes were right. */
 function isSum(sum: string, token: Uint8Array): boolean {
   let difference = 0;

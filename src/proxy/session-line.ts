@@ -65,7 +65,8 @@ export class SessionLine {
   private readonly pool: string;
   private readonly storeOf: (server: number) => string;
   private readonly secret: string;
-  private readonly signatures = new Signatures();
+  /** Made when there is something to sign. */
+  private signatures: Signatures | null = null;
   /** `; pool=...; copy=...` for each server by number, as of the present life of the copies. */
   private readonly ends: string[] = [];
   private copy = '';
@@ -86,7 +87,7 @@ export class SessionLine {
     if (copy !== this.copy) {
       this.copy = copy;
       this.ends.length = 0;
-      this.signatures.clear();
+      this.signatures?.clear();
     }
     const end = this.endOf(slot);
     const { bytes } = this;
@@ -121,6 +122,7 @@ export class SessionLine {
   }
 
   private sign(session: Session, slot: number, wall: number, start: number): number {
+    this.signatures ??= new Signatures();
     const { bytes, signatures } = this;
     const time = wall - (wall % signFor);
     const what = slot * 4 + reasons[session.reason];

@@ -69,6 +69,7 @@ function stage({ shares = true } = {}) {
     counters,
     accessLog: null,
     limits: wideLimits,
+    hasExchanges: true,
     route: () => null,
   });
   const server = new Server({ name: 'a', address, weight: 1, maxRequests: 0 }, 0, 1);

@@ -21,6 +21,8 @@ export interface WorkOptions {
   /** null: no access log. */
   readonly accessLog: AccessLog | null;
   readonly limits: HeadLimits;
+  /** Exchanges run in it. Not in a pool's, which only reads answers: it needs no room to write. */
+  readonly hasExchanges: boolean;
   /** Finds the pool of a request; null: no route matches. */
   readonly route: (head: RequestHead) => Route | null;
 }
@@ -53,8 +55,8 @@ export class Work {
   readonly response: ResponseHead;
   readonly requestEdit = new Splice();
   readonly responseEdit = new Splice();
-  readonly toServer = new HeadWriter(writerBytes);
-  readonly toClient = new HeadWriter(writerBytes);
+  readonly toServer: HeadWriter;
+  readonly toClient: HeadWriter;
   /** Whose head and edits `request` and `requestEdit` hold now. */
   current: Exchange | null = null;
   readonly tunnels = new Bag<Tunnel>();
@@ -80,6 +82,9 @@ export class Work {
     this.headBytes = options.limits.headBytes;
     this.request = new RequestHead(options.limits);
     this.response = new ResponseHead(options.limits);
+    const room = options.hasExchanges ? writerBytes : 0;
+    this.toServer = new HeadWriter(room);
+    this.toClient = new HeadWriter(room);
   }
 
   /** Has the connection write what it gathered at the end of this loop turn. */
