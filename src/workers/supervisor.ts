@@ -9,6 +9,7 @@
 import { join } from 'node:path';
 import type { LimpetOptions, ListenerOptions } from '../config/options.ts';
 import { UsageError } from '../errors.ts';
+import type { NamedStanding } from '../fleet/fleet.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
 import { formatAddress, type Net } from '../net/socket.ts';
 import { attach, closeGauges, countersOf, createShared, type SharedBuffers, sumCounters } from '../shared/memory.ts';
@@ -112,11 +113,7 @@ export class Supervisor {
       random,
       load,
       counters: this.counters,
-      tell: (pool, standings) => {
-        news.publish('standings');
-        const { edition } = news;
-        this.threads.tell({ kind: 'standings', pool, standings, edition });
-      },
+      tell: (pool, standings) => this.tellStandings(pool, standings),
     });
     this.threads = new Threads({
       entry: deps.entry ?? ownEntry,
@@ -287,20 +284,26 @@ export class Supervisor {
       const ports = next.listeners.map(({ address }) => this.portOf(before.options, before.ports, address));
       Object.assign(this, { options: next, numbers, ports });
       this.news.publish('configs');
-      this.watch.follow(next, this.numbers);
       this.storage?.follow(next, this.numbers);
       await this.threads.reload();
+      // Only now: what is known of the servers before is not lost when a worker cannot take the config over.
+      this.watch.follow(next, this.numbers);
+      for (const [pool, standings] of this.watch.standings) this.tellStandings(pool, standings);
       this.counters.add(counter.reloads);
     } catch (error) {
       // Those that had taken it over go back.
       Object.assign(this, before);
       this.news.publish('configs');
       this.numbers = numberAll(before.options, this.servers, this.lifetimes, this.seconds());
-      this.watch.follow(before.options, this.numbers);
       this.storage?.follow(before.options, this.numbers);
       await this.threads.reload(true);
       throw error;
     }
+  }
+
+  private tellStandings(pool: string, standings: readonly NamedStanding[]): void {
+    this.news.publish('standings');
+    this.threads.tell({ kind: 'standings', pool, standings, edition: this.news.edition });
   }
 
   /** A worker has died: what it had open and counted as running is over. */
@@ -318,7 +321,7 @@ export class Supervisor {
       if (address.kind === 'unix') return worker === 0 ? 0 : null;
       return ports[i] || address.port;
     });
-    const standings = this.watch.standings;
+    const standings = this.watch.preview(options);
     return { options, numbers, sockets, secret: this.deps.tableSecret, standings, edition: this.news.edition };
   }
 
