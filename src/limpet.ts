@@ -3,6 +3,7 @@
  * `workers/` runs several of them over shared memory.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { TokenRings } from './affinity/token.ts';
 import type { LimpetOptions, ListenerOptions, PoolOptions } from './config/options.ts';
 import { Connects } from './fleet/connects.ts';
 import type { NamedStanding } from './fleet/fleet.ts';
@@ -58,6 +59,7 @@ export class Limpet {
   private readonly clock: Clock;
   private readonly random: () => number;
   private readonly randomWords = randomWords();
+  private readonly rings = new TokenRings();
   private readonly wheel: Wheel;
   private readonly kept: KeptBytes;
   private readonly accessLog: AccessLog | null;
@@ -178,7 +180,7 @@ export class Limpet {
     for (const { parts } of this.pools.values()) parts.fleet.tick(now);
   }
 
-  private createWork(limits: HeadLimits, route: (head: RequestHead) => Route | null): Work {
+  private createWork(limits: HeadLimits, route: ((head: RequestHead) => Route | null) | null): Work {
     const { net, shared, tellShortage } = this.deps;
     return new Work({
       net,
@@ -190,7 +192,8 @@ export class Limpet {
       kept: this.kept,
       accessLog: this.accessLog,
       limits,
-      route,
+      hasExchanges: route !== null,
+      route: route ?? (() => null),
     });
   }
 
@@ -248,8 +251,9 @@ export class Limpet {
 
   /** A pool that both configs have alike goes on as it is. */
   private createPools(options: LimpetOptions, numbers: Numbers): Map<string, Pool> {
-    const { keys, identify } = this.options;
-    const same = isDeepStrictEqual(keys, options.keys) && identify === options.identify;
+    const { keys, identify, clock } = this.options;
+    const same =
+      isDeepStrictEqual(keys, options.keys) && identify === options.identify && clock.skew === options.clock.skew;
     const pools = new Map<string, Pool>();
     for (const pool of options.pools) {
       const before = this.options.pools.find(({ name }) => name === pool.name);
@@ -259,21 +263,27 @@ export class Limpet {
     return pools;
   }
 
-  private surroundings({ keys, identify }: LimpetOptions, numbers: Numbers, pool: PoolOptions): PoolSurroundings {
+  private surroundings(
+    { keys, identify, clock }: LimpetOptions,
+    numbers: Numbers,
+    pool: PoolOptions,
+  ): PoolSurroundings {
     const { shared, secret, copies = null, see, tellRoom, observe = (parts: PoolParts) => parts } = this.deps;
     return {
-      work: this.createWork({ ...pool.limits, uriBytes: 0 }, () => null),
+      work: this.createWork({ ...pool.limits, uriBytes: 0 }, null),
       shared,
       numbers,
       secret,
       keys,
       identify,
+      skew: clock.skew,
       copies,
       connects: this.connects,
       see,
       tellRoom,
       random: this.random,
       randomWords: this.randomWords,
+      rings: this.rings,
       observe,
     };
   }

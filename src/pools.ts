@@ -1,6 +1,7 @@
 /** Makes the pools of a config: servers with their numbers, the affinities, the policies, and what holds them together. */
 import type { Affinity } from './affinity/affinity.ts';
 import { createAffinity } from './affinity/index.ts';
+import type { TokenRings } from './affinity/token.ts';
 import { Chooser } from './balance/chooser.ts';
 import { Homes } from './balance/home.ts';
 import { createPolicy } from './balance/index.ts';
@@ -44,6 +45,8 @@ export interface PoolSurroundings {
   /** Token keys, at least one: the first signs, all verify. */
   readonly keys: readonly Buffer[];
   readonly identify: boolean;
+  /** Milliseconds by which the clocks of other nodes may be ahead of ours. */
+  readonly skew: number;
   /** null: none are kept. */
   readonly copies: CopySource | null;
   /** Connections being made by this worker, to whatever server. */
@@ -52,6 +55,7 @@ export interface PoolSurroundings {
   readonly tellRoom: (pool: string) => void;
   readonly random: () => number;
   readonly randomWords: (words: Uint32Array) => void;
+  readonly rings: TokenRings;
   readonly observe: (parts: PoolParts, pool: PoolOptions) => PoolParts;
 }
 
@@ -119,7 +123,7 @@ function affinityOf(
   options: PoolAffinity,
   { name: pool, sessions }: PoolOptions,
   { servers }: Fleet,
-  { keys, secret, numbers, randomWords }: PoolSurroundings,
+  { keys, secret, numbers, randomWords, rings, skew, shared }: PoolSurroundings,
 ): Affinity {
   const kind = kindName(pool, options);
   return createAffinity(options, {
@@ -129,8 +133,11 @@ function affinityOf(
     ids: sessions ? Fingerprints.of(secret, `id ${kind}`) : undefined,
     sessions,
     lifetime: numbers.lifetimes.get(kind) ?? 0,
+    skew: skew / 1000,
+    onAhead: () => shared.counters.add(counter.clock_ahead),
     idOf: (name) => servers.find((server) => server.name === name)?.id,
     randomWords,
+    rings,
   });
 }
 
@@ -168,6 +175,7 @@ export function copiesOf(
     proofs: new RotationProofs(keys, name),
     storeOf: (slot) => `${url}/${slot}`,
     now: () => Math.floor(clock.now() / 1000),
+    wall: () => Math.floor(clock.wall() / 1000),
   };
 }
 

@@ -5,8 +5,11 @@
 import type { RequestHead, ResponseHead } from '../http/head.ts';
 import type { Splice } from '../http/splice.ts';
 
-/** What became of a session's proof in the request: none was sent, it holds, it is forged or garbled, it came too late, it is too old. */
-export type Verdict = 'none' | 'valid' | 'invalid' | 'idle' | 'old';
+/**
+ * What became of a session's proof in the request: none was sent, it holds, it is forged or garbled, it came too late, it is too
+ * old, or it was dated by a clock that is too far ahead.
+ */
+export type Verdict = 'none' | 'valid' | 'invalid' | 'idle' | 'old' | 'ahead';
 
 /**
  * How a session's owner is found. token: what the request carries names owner and epoch, and the table may know better.
@@ -52,6 +55,8 @@ export class Session {
   /** Unix seconds at which the session began, and at which its token was last dated. */
   born = 0;
   seen = 0;
+  /** Its token was dated by a clock that is ahead, and has to be dated anew. */
+  ahead = false;
   /** The response has to tell the client something new: first binding, new owner, later date. */
   changed = false;
   /** The request brought more than is tried: too many values of one cookie, or a path that is too long to be searched. */
@@ -103,6 +108,7 @@ export class Session {
     this.epoch = 0;
     this.born = 0;
     this.seen = 0;
+    this.ahead = false;
     this.changed = false;
     this.beyondLimit = false;
     this.fresh = false;

@@ -15,6 +15,8 @@ export interface CookieDependencies {
   readonly randomWords: (words: Uint32Array) => void;
   /** The table's number for how long the sessions live. */
   readonly lifetime?: number;
+  /** Told of each token that a clock which is ahead has dated, and that is dated anew. Left out: nobody is. */
+  readonly onAhead?: () => void;
   /** The servers begin sessions, and the balancer hears of it. Left out: they do not. */
   readonly sessions?: boolean;
 }
@@ -81,7 +83,8 @@ export class CookieAffinity implements Affinity {
     session.kind = 'token';
     session.affinity = this;
     session.key = session.sid0;
-    session.changed = now - session.seen >= this.redateAfter;
+    session.changed = session.ahead || now - session.seen >= this.redateAfter;
+    if (session.ahead) this.deps.onAhead?.();
     return true;
   }
 

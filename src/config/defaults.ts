@@ -82,6 +82,7 @@ export const defaults = deepFreeze({
   table: { capacity: 1_000_000, save: minute },
   log: { access: 'off', level: 'info' },
   shutdown: { timeout: 30 * second },
+  clock: { skew: 10 * minute },
   stateDir: '.limpet',
   identify: false,
   sessions: {

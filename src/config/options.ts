@@ -24,6 +24,8 @@ export interface LimpetOptions {
     /** Connections that one worker makes to servers at one time; beyond it requests queue. */
     readonly connecting: number;
   };
+  /** Tokens dated by a clock that is ahead by up to `skew` ms are dated anew; beyond it they are refused. */
+  readonly clock: { readonly skew: number };
   /** Folder for what outlives the process, such as a generated key. */
   readonly stateDir: string;
   /** Responses say which server gave them: `Limpet-Server: NAME; epoch=N`. For demos and debugging. */

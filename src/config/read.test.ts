@@ -267,6 +267,7 @@ describe('what is written becomes', () => {
       keys: [],
       log: { access: 'off', level: 'info' },
       shutdown: { timeout: 30_000 },
+      clock: { skew: 600_000 },
       stateDir: '.limpet',
       identify: false,
       routes: [{ match: { host: '', path: '/', methods: [], extensions: [] }, pool: 'a', affinity: true }],

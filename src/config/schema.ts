@@ -229,6 +229,17 @@ export const configSchema = map(
       {},
       'What the balancer may use.',
     ),
+    clock: field(
+      map({
+        skew: field(
+          time(),
+          formatDuration(defaults.clock.skew),
+          'A token from a clock that is ahead of ours by up to this long is dated anew (counter `clock_ahead`); beyond it the session is refused. At least a minute is always granted.',
+        ),
+      }),
+      {},
+      'Nodes that share sessions have clocks of their own.',
+    ),
     workers: field(
       z.union([z.literal('auto'), whole(1, mostWorkers, workersForm)], { error: workersForm }),
       defaults.workers,

@@ -72,7 +72,7 @@ export async function explain(options: LimpetOptions, question: Question): Promi
       writeAccess: (text) => {
         line = text;
       },
-      clock: { now: () => now, monotonic: () => 0 },
+      clock: { now: () => now, wall: () => now, monotonic: () => 0 },
       timers: { after: () => () => {} },
       random: question.random,
       observe: witness.observe,

@@ -66,7 +66,7 @@ export class Fleet {
     this.options = options;
     this.load = load;
     this.slot = slot;
-    this.standings = servers.map(() => ({ active: true, passive: true, drained: false, since: null }));
+    this.standings = servers.map(() => newStanding());
     for (const server of servers) {
       this.byId.set(server.id, server);
       this.bySlot.set(server.slot, server);
@@ -230,6 +230,11 @@ export class Fleet {
     const share = (now - standing.since) / this.options.slowStart;
     return server.weight * Math.min(1, Math.max(slowStartFloor, share));
   }
+}
+
+/** Of a server of which nobody has said anything. */
+export function newStanding(): Standing {
+  return { active: true, passive: true, drained: false, since: null };
 }
 
 function stateOf({ active, passive, drained }: Standing): ServerState {

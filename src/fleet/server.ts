@@ -49,7 +49,7 @@ export class Server {
     this.weight = options.weight;
     this.maxRequests = options.maxRequests;
     this.number = number;
-    this.identity = `${options.name} ${formatAddress(options.address)}`;
+    this.identity = identityOf(options);
     this.id = id;
     this.load = load;
     this.slot = slot;
@@ -94,4 +94,10 @@ export class Server {
   leave(): void {
     this.load.run(this.slot, -1);
   }
+}
+
+/** What `Server.identity` is. */
+export function identityOf({ name, address }: Pick<ServerOptions, 'name' | 'address'>): string {
+  // A name has no space.
+  return `${name} ${formatAddress(address)}`;
 }

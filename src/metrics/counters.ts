@@ -42,6 +42,8 @@ const table = [
   ['sessions_evicted', 'counter', 'Sessions forgotten before their time because the table was full.'],
   ['workers_replaced', 'counter', 'Worker threads that failed, and were started anew.'],
   ['reloads', 'counter', 'Configs taken over while running.'],
+  ['clock_steps', 'counter', "Steps of the machine's clock. Sessions are timed by a clock that does not step."],
+  ['clock_ahead', 'counter', 'Tokens dated by a clock that is ahead by more than a minute, and dated anew.'],
   ['sessions_valid', 'counter', 'Requests that carried a valid session.'],
   ['tokens_invalid', 'counter', 'Tokens that did not verify, and counted as absent.'],
   ['tokens_expired', 'counter', 'Tokens beyond their idle or absolute time.'],

@@ -36,7 +36,7 @@ function stage() {
   } as const;
   const counters = new Counters();
   const proofs = new RotationProofs([Buffer.alloc(32, 'k')], 'shop');
-  const parts = { store, table, fleet, counters, proofs, storeOf: String, now };
+  const parts = { store, table, fleet, counters, proofs, storeOf: String, now, wall: now };
   const copies = new Copies({ pool: 'shop', ...settings }, parts);
   const owners = new Owners(table, fleet, counters, true);
   const session = (): Session => {

@@ -24,6 +24,7 @@ function createWork(): Work {
     kept: new KeptBytes(2 ** 20, wheel, counters, (run) => net.afterTurn(run)),
     descriptors: Descriptors.alone(),
     tellShortage() {},
+    hasExchanges: true,
     accessLog: null,
     limits: wideLimits,
     route: () => null,

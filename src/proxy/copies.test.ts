@@ -47,7 +47,16 @@ function stage(change: Partial<CopySettings> = {}, failing = false) {
     ? Object.assign(store, { put: broken, claim: broken, read: broken, destroy: broken })
     : store;
   const proofs = new RotationProofs([Buffer.alloc(32, 'k')], 'shop');
-  const parts = { store: used, table, fleet, counters, proofs, storeOf: String, now: () => seconds };
+  const parts = {
+    store: used,
+    table,
+    fleet,
+    counters,
+    proofs,
+    storeOf: String,
+    now: () => seconds,
+    wall: () => seconds,
+  };
   const worker = () => ({ copies: new Copies(settings, parts), owners: new Owners(table, fleet, counters, true) });
   const out = new Entry();
   const look = (session: Session) => {

@@ -47,8 +47,9 @@ export interface CopyParts {
   readonly proofs: RotationProofs;
   /** Where the server of that slot finds the store interface. */
   readonly storeOf: (slot: number) => string;
-  /** Unix seconds. */
+  /** Unix seconds; `wall`: as the machine has it, for what its servers are told. */
   readonly now: () => number;
+  readonly wall: () => number;
 }
 
 /**
@@ -102,7 +103,8 @@ export class Copies {
   writeLine(session: Session, server: Server): SessionLine {
     if (session.reason === 'new' && session.recognised && !session.fresh) session.reason = 'held';
     if (session.carried !== null && !this.isLatest(session, session.carried)) session.carried = null;
-    this.line.fill(session, server.slot, this.parts.store.incarnation, this.parts.now());
+    const { store, now, wall } = this.parts;
+    this.line.fill(session, server.slot, store.incarnation, now(), wall());
     return this.line;
   }
 

@@ -14,6 +14,7 @@ const requestFlags: Readonly<{ [verdict in Verdict]: RequestFlag }> = {
   valid: 'V',
   idle: 'E',
   old: 'O',
+  ahead: 'I',
 };
 
 export class Record implements ExchangeRecord {
@@ -62,7 +63,7 @@ export class Record implements ExchangeRecord {
     this.optedOut = this.beyondLimit = this.ownerFailed = this.bound = false;
     this.failure = null;
     if (work.accessLog === null) return;
-    this.time = work.clock.now();
+    this.time = work.clock.wall();
     this.startedAt = work.clock.monotonic();
     this.queueMs = this.connectMs = this.responseMs = -1;
     this.server = this.pool = '';
@@ -132,7 +133,7 @@ export class Record implements ExchangeRecord {
     if (session.recognised) work.counters.add(counter.sessions_valid);
     else if (this.bound) work.counters.add(counter.sessions_new);
     if (this.beyondLimit) work.counters.add(counter.keys_beyond_limit);
-    if (this.requestVerdict === 'invalid') work.counters.add(counter.tokens_invalid);
+    if (this.requestVerdict === 'invalid' || this.requestVerdict === 'ahead') work.counters.add(counter.tokens_invalid);
     else if (this.requestVerdict === 'idle' || this.requestVerdict === 'old') work.counters.add(counter.tokens_expired);
   }
 }

@@ -66,7 +66,8 @@ export class SessionLine {
   private readonly storeOf: (server: number) => string;
   /** null: nothing is signed. */
   private readonly mac: Mac | null;
-  private readonly signatures = new Signatures();
+  /** Made when there is something to sign. */
+  private signatures: Signatures | null = null;
   /** `; pool=...; copy=...` for each server by number, as of the present life of the copies. */
   private readonly ends: string[] = [];
   private copy = '';
@@ -81,13 +82,13 @@ export class SessionLine {
 
   /**
    * Writes the line for that session at the server of that slot, with the state that it carries. `copy` names the life of the
-   * copies, `now` is Unix seconds.
+   * copies, `now` is Unix seconds, `wall` the same by the machine's clock: servers compare the signature's time with theirs.
    */
-  fill(session: Session, slot: number, copy: string, now: number): void {
+  fill(session: Session, slot: number, copy: string, now: number, wall = now): void {
     if (copy !== this.copy) {
       this.copy = copy;
       this.ends.length = 0;
-      this.signatures.clear();
+      this.signatures?.clear();
     }
     const end = this.endOf(slot);
     const { bytes } = this;
@@ -104,7 +105,7 @@ export class SessionLine {
     at += bytes.write(session.reason, at, 'latin1');
     at += bytes.write(end, at, 'latin1');
     if (session.carried !== null) at = this.carry(session.carried, now, at);
-    if (this.mac !== null) at = this.sign(this.mac, session, slot, now, at);
+    if (this.mac !== null) at = this.sign(this.mac, session, slot, wall, at);
     // A longer line may have moved.
     this.bytes[at++] = 13;
     this.bytes[at++] = 10;
@@ -121,9 +122,10 @@ export class SessionLine {
     return at + bytes.write(text, at, 'latin1');
   }
 
-  private sign(mac: Mac, session: Session, slot: number, now: number, start: number): number {
+  private sign(mac: Mac, session: Session, slot: number, wall: number, start: number): number {
+    this.signatures ??= new Signatures();
     const { bytes, signatures } = this;
-    const time = now - (now % signFor);
+    const time = wall - (wall % signFor);
     const what = slot * 4 + reasons[session.reason];
     let at = start + bytes.write('; t=', start, 'latin1');
     at = writeNumber(bytes, at, time);

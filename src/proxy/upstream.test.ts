@@ -79,6 +79,7 @@ function stage({ shares = true } = {}) {
     tellShortage: () => {},
     accessLog: null,
     limits: wideLimits,
+    hasExchanges: true,
     route: () => null,
   });
   const server = new Server({ name: 'a', address, weight: 1, maxRequests: 0 }, 0, 1);

@@ -29,6 +29,8 @@ export interface WorkOptions {
   /** null: no access log. */
   readonly accessLog: AccessLog | null;
   readonly limits: HeadLimits;
+  /** Exchanges run in it. Not in a pool's, which only reads answers: it needs no room to write. */
+  readonly hasExchanges: boolean;
   /** Finds the pool of a request; null: no route matches. */
   readonly route: (head: RequestHead) => Route | null;
 }
@@ -67,8 +69,8 @@ export class Work {
   readonly response: ResponseHead;
   readonly requestEdit = new Splice();
   readonly responseEdit = new Splice();
-  readonly toServer = new HeadWriter(writerBytes);
-  readonly toClient = new AnswerWriter(writerBytes);
+  readonly toServer: HeadWriter;
+  readonly toClient: AnswerWriter;
   /** Whose head and edits `request` and `requestEdit` hold now. */
   current: Exchange | null = null;
   readonly tunnels = new Bag<Tunnel>();
@@ -97,6 +99,9 @@ export class Work {
     this.headBytes = options.limits.headBytes;
     this.request = new RequestHead(options.limits);
     this.response = new ResponseHead(options.limits);
+    const room = options.hasExchanges ? writerBytes : 0;
+    this.toServer = new HeadWriter(room);
+    this.toClient = new AnswerWriter(room);
   }
 
   /** Has the connection write what it gathered at the end of this loop turn. */
@@ -122,7 +127,7 @@ export class Work {
 
   /** The time as HTTP writes it (RFC 9110 section 5.6.7); made anew once a second. */
   date(): string {
-    const second = Math.floor(this.clock.now() / 1000);
+    const second = Math.floor(this.clock.wall() / 1000);
     if (second !== this.dateSecond) {
       this.dateSecond = second;
       this.dateText = new Date(second * 1000).toUTCString();

@@ -51,7 +51,7 @@ export class StickySessions implements Opener {
   open(incoming: Incoming, hasResponse: boolean): Exchange | Promise<Exchange> {
     const { options, registry } = this.parts;
     const now = options.clock.now();
-    const word = readWord(incoming, this.secrets, now);
+    const word = readWord(incoming, this.secrets, options.clock.wall());
     if (typeof word === 'string') return this.openWithout(word, incoming, hasResponse);
     const ending = registry.endingOf(word.id, now);
     if (ending !== undefined) {

@@ -4,6 +4,7 @@ import { Counters, counterRows } from '../metrics/counters.ts';
 import { Descriptors } from '../net/descriptors.ts';
 import { maxServers } from '../table/layout.ts';
 import { SessionTable } from '../table/table.ts';
+import { SteadyClock } from '../time/steady.ts';
 import { News } from './news.ts';
 
 /** Servers, pools and listeners that can have a number at one time, and 0. */
@@ -16,6 +17,8 @@ export interface SharedBuffers {
   readonly counters: SharedArrayBuffer;
   readonly news: SharedArrayBuffer;
   readonly descriptors: SharedArrayBuffer;
+  /** The time that all threads have together. */
+  readonly clock: SharedArrayBuffer;
 }
 
 /** The same as one worker sees it. */
@@ -35,6 +38,7 @@ export function createShared(capacity: number, workers: number, tombstoneTime?: 
     counters: new SharedArrayBuffer(workers * counterRows.length * 8),
     news: News.create(),
     descriptors: Descriptors.create(workers),
+    clock: SteadyClock.share(),
   };
 }
 

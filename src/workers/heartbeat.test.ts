@@ -12,7 +12,7 @@ function staged(timeout: number) {
   const watch = new HangWatch({
     beats,
     timers: time,
-    clock: { now: () => time.now(), monotonic: () => time.monotonic() + asleep },
+    clock: { now: () => time.now(), monotonic: () => time.monotonic() + asleep, wall: () => time.monotonic() + asleep },
     timeout: () => set.timeout,
     onHung: (worker) => hung.push(worker),
   });

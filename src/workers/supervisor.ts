@@ -9,6 +9,7 @@
 import { join } from 'node:path';
 import type { LimpetOptions, ListenerOptions } from '../config/options.ts';
 import { UsageError } from '../errors.ts';
+import type { NamedStanding } from '../fleet/fleet.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
 import { formatAddress, type Net } from '../net/socket.ts';
 import { attach, closeGauges, countersOf, createShared, type SharedBuffers, sumCounters } from '../shared/memory.ts';
@@ -18,7 +19,7 @@ import type { Sabotage } from '../store/sabotage.ts';
 import { Lifetimes } from '../table/lifetimes.ts';
 import { ServerNumbers } from '../table/numbers.ts';
 import { SessionTable } from '../table/table.ts';
-import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
+import { type Clock, systemTimers, type Timers } from '../time/clock.ts';
 import { DescriptorRoom, systemLimits } from './descriptor-room.ts';
 import { readDrained, writeDrained } from './drained.ts';
 import { createBeats, HangWatch } from './heartbeat.ts';
@@ -29,6 +30,7 @@ import { Shortages, sayShortage } from './shortages.ts';
 import { Storage } from './storage.ts';
 import { isTaken } from './taken.ts';
 import { Threads } from './threads.ts';
+import { Timekeeper } from './timekeeper.ts';
 import { Watch } from './watch.ts';
 
 export interface Log {
@@ -53,7 +55,6 @@ export interface SupervisorDependencies {
   readonly sabotage?: Sabotage | null;
   /** Runs a worker; default: worker.ts beside this file. */
   readonly entry?: URL;
-  readonly clock?: Clock;
   readonly timers?: Timers;
   readonly random?: () => number;
 }
@@ -80,6 +81,7 @@ export class Supervisor {
   /** null: no copies of sessions are kept; and until it is open. */
   private storage: Storage | null = null;
   private readonly threads: Threads;
+  private readonly timekeeper: Timekeeper;
   private readonly beats: SharedArrayBuffer;
   private readonly hangs: HangWatch;
   private numbers: Numbers;
@@ -93,13 +95,20 @@ export class Supervisor {
     const { workers, table } = options;
     this.options = withKeys(options, deps);
     this.deps = deps;
-    this.clock = deps.clock ?? systemClock;
     this.timers = deps.timers ?? systemTimers;
     // One row of counters more than there are workers: the supervisor counts, too.
     const tombstoneTime = deps.sabotage === 'tombstones' ? 0 : undefined;
     this.buffers = createShared(table.capacity, workers + 1, tombstoneTime);
     this.table = SessionTable.attach(this.buffers.table, 0);
     this.counters = countersOf(this.buffers, workers);
+    this.timekeeper = new Timekeeper({
+      shared: this.buffers.clock,
+      file: join(options.stateDir, 'clock'),
+      timers: this.timers,
+      counters: this.counters,
+      log: deps.log,
+    });
+    this.clock = this.timekeeper.clock;
     const { load, news, descriptors } = attach(this.buffers, workers);
     const isBusy = (slot: number) =>
       load.running(slot) !== 0 || load.waiting(slot) !== 0 || this.storage?.expects(slot) === true;
@@ -129,11 +138,7 @@ export class Supervisor {
       load,
       counters: this.counters,
       tellShortage: (reason, at) => this.shortages.tell('connect', reason, at),
-      tell: (pool, standings) => {
-        news.publish('standings');
-        const { edition } = news;
-        this.threads.tell({ kind: 'standings', pool, standings, edition });
-      },
+      tell: (pool, standings) => this.tellStandings(pool, standings),
     });
     this.threads = new Threads({
       entry: deps.entry ?? ownEntry,
@@ -199,6 +204,7 @@ export class Supervisor {
   async start(): Promise<void> {
     await this.openStorage();
     await this.keeper.load();
+    this.timekeeper.start();
     this.watch.follow(this.options, this.numbers);
     this.drainAgain();
     this.room.follow(this.options);
@@ -209,6 +215,7 @@ export class Supervisor {
       await this.office.open();
     } catch (error) {
       this.stopping = true;
+      this.timekeeper.stop();
       this.watch.stop();
       this.room.stop();
       this.hangs.stop();
@@ -236,6 +243,7 @@ export class Supervisor {
     this.hangs.stop();
     const finished = await this.threads.stop(this.options.shutdown.timeout);
     await this.keeper.stop();
+    this.timekeeper.stop();
     await this.threads.end();
     await this.storage?.stop();
     return finished;
@@ -312,9 +320,11 @@ export class Supervisor {
       const ports = next.listeners.map(({ address }) => this.portOf(before.options, before.ports, address));
       Object.assign(this, { options: next, numbers, ports });
       this.news.publish('configs');
-      this.watch.follow(next, this.numbers);
       this.storage?.follow(next, this.numbers);
       await this.threads.reload();
+      // Only now: what is known of the servers before is not lost when a worker cannot take the config over.
+      this.watch.follow(next, this.numbers);
+      for (const [pool, standings] of this.watch.standings) this.tellStandings(pool, standings);
       this.room.follow(next);
       this.counters.add(counter.reloads);
     } catch (error) {
@@ -322,7 +332,6 @@ export class Supervisor {
       Object.assign(this, before);
       this.news.publish('configs');
       this.numbers = numberAll(before.options, this.servers, this.lifetimes, this.seconds());
-      this.watch.follow(before.options, this.numbers);
       this.storage?.follow(before.options, this.numbers);
       await this.threads.reload(true);
       throw error;
@@ -339,6 +348,11 @@ export class Supervisor {
       throw new Error(`worker ${worker + 1} cannot be ended: ${reason}; so the balancer ends`);
     });
     void this.threads.fail(worker, new Error(reason)).then(cancel);
+  }
+
+  private tellStandings(pool: string, standings: readonly NamedStanding[]): void {
+    this.news.publish('standings');
+    this.threads.tell({ kind: 'standings', pool, standings, edition: this.news.edition });
   }
 
   /** A worker has died: what it had open and counted as running is over. */
@@ -359,7 +373,7 @@ export class Supervisor {
       if (address.kind === 'unix') return worker === 0 ? 0 : null;
       return ports[i] || address.port;
     });
-    const standings = this.watch.standings;
+    const standings = this.watch.preview(options);
     return { options, numbers, sockets, secret: this.deps.tableSecret, standings, edition: this.news.edition };
   }
 

@@ -122,6 +122,27 @@ describe('another config', () => {
     expect(standings()).toEqual(['up', 'up']);
   });
 
+  test('that has yet to be taken over by the workers changes nothing here, and they are told what it would be', () => {
+    const { told, watch, follow, standings } = stage();
+    const config = configOf(checked);
+    follow(config);
+    watch.drain('shop', 'b', true);
+    for (let n = 0; n < 3; n++) watch.see('shop', 'a 127.0.0.1:1', { what: 'connect-failed' });
+    const before = told.length;
+    const next = configOf({
+      ...checked,
+      servers: [{ name: 'b', address: '127.0.0.1:9' }, two[0], { name: 'c', address: '127.0.0.1:3' }],
+    });
+    const words = { active: true, passive: true, drained: false, since: null };
+    expect(watch.preview(next).get('shop')).toEqual([
+      { ...words, drained: true, server: 'b 127.0.0.1:9' },
+      { ...words, server: 'a 127.0.0.1:1' },
+      { ...words, server: 'c 127.0.0.1:3' },
+    ]);
+    expect([told.length, standings()]).toEqual([before, ['down', 'up']]);
+    expect(watch.preview(config)).toEqual(watch.standings);
+  });
+
   test('that is alike in a pool leaves its ejections and checks alone', () => {
     const { watch, follow, standings } = stage();
     follow(configOf({ servers: two }));

@@ -4,9 +4,9 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { LimpetOptions, PoolOptions } from '../config/options.ts';
-import { Fleet, type NamedStanding } from '../fleet/fleet.ts';
+import { Fleet, type NamedStanding, newStanding } from '../fleet/fleet.ts';
 import type { Load } from '../fleet/load.ts';
-import { Server, type ServerState } from '../fleet/server.ts';
+import { identityOf, Server, type ServerState } from '../fleet/server.ts';
 import { ActiveChecks } from '../health/active.ts';
 import { PassiveHealth, type Sighting } from '../health/passive.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
@@ -64,6 +64,17 @@ export class Watch {
     return new Map([...this.pools].map(([name, { fleet }]) => [name, fleet.namedWords]));
   }
 
+  /** What the standings would be if this config were followed: it may yet be refused, and then nothing is to have changed. */
+  preview({ pools }: LimpetOptions): Standings {
+    return new Map(
+      pools.map((pool) => {
+        const known = this.pools.get(pool.name);
+        const same = known !== undefined && isDeepStrictEqual(known.options, pool);
+        return [pool.name, same ? known.fleet.namedWords : inherit(pool, known)];
+      }),
+    );
+  }
+
   /** Traffic has seen something of a server, named by its `identity`. Nothing happens when it is in the config no more. */
   see(pool: string, identity: string, sighting: Sighting): void {
     const watched = this.pools.get(pool);
@@ -114,7 +125,7 @@ export class Watch {
       (server, i) => new Server(server, i, i + 1, load, slotOf(serverName(name, server.name))),
     );
     const fleet = new Fleet(servers, options.health, load, slotOf(poolName(name)));
-    if (before !== undefined) fleet.follow(inherit(fleet, options, before), clock.now());
+    fleet.follow(inherit(options, before), clock.now());
     const say = (server: Server, up: boolean, reason: string): void =>
       log[up ? 'info' : 'warn'](`server ${name}/${server.name} ${up ? 'is back' : 'is out'}: ${reason}`);
     fleet.onChange = (server, from, to) => {
@@ -150,14 +161,13 @@ export class Watch {
  * A server that is still there with the same name and address is as well as it was by its checks. An ejection ends with
  * the breaker that had made it: the next failures make another one. An operator's word is for the name, whatever its address.
  */
-function inherit(fleet: Fleet, options: PoolOptions, before: Watched): NamedStanding[] {
-  return fleet.namedWords.map((words, i) => {
-    const { name } = options.servers[i]!;
-    const old = before.fleet.servers.find((server) => server.name === name);
-    if (old === undefined) return words;
+function inherit({ servers, health }: PoolOptions, before: Watched | undefined): NamedStanding[] {
+  return servers.map((server) => {
+    const words: NamedStanding = { ...newStanding(), server: identityOf(server) };
+    const old = before?.fleet.servers.find(({ name }) => name === server.name);
+    if (before === undefined || old === undefined) return words;
     const was = before.fleet.words[old.number]!;
     if (old.identity !== words.server) return { ...words, drained: was.drained };
-    const active = options.health.active === null ? true : was.active;
-    return { ...words, ...was, active, passive: true };
+    return { ...words, ...was, active: health.active === null ? true : was.active, passive: true };
   });
 }

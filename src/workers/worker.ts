@@ -7,6 +7,7 @@ import type { CopySource } from '../pools.ts';
 import { attach } from '../shared/memory.ts';
 import { RemoteStore } from '../store/remote.ts';
 import { systemClock } from '../time/clock.ts';
+import { SteadyClock } from '../time/steady.ts';
 import { beat } from './heartbeat.ts';
 import type { Birth, CopiesBirth, FromWorker, Plan, ToWorker } from './messages.ts';
 import { Shortages } from './shortages.ts';
@@ -22,6 +23,7 @@ const shared = attach(buffers, worker);
 const shortages = new Shortages(systemClock, (what, reason, at) => say({ kind: 'shortage', what, reason, at }));
 const limpet = new Limpet(revive(plan), {
   net: await loadNet(shared.descriptors),
+  clock: SteadyClock.follow(buffers.clock),
   writeAccess: (lines) => say({ kind: 'access', lines }),
   shared,
   numbers: plan.numbers,

@@ -60,6 +60,33 @@ const expected = {
 } as const;
 
 describe.each(runtimes)('on %s', (runtime) => {
+  test.each(['SIGHUP', 'SIGTERM', 'SIGINT'] as const)(
+    'a command that waits for its input is ended by %s',
+    async (signal) => {
+      const folder = mkdtempSync(join(tmpdir(), 'limpet-signals-'));
+      const file = join(folder, 'limpet.yaml');
+      writeFileSync(file, stringify({ ...configFor([{ name: 'a', address: '127.0.0.1:1' }]), keys: ['k'.repeat(40)] }));
+      const command = limpetCommand(runtime, join(folder, 'state'), ['explain', '--config', file, '--request', '-']);
+      const child = spawn(command.file, command.args, {
+        cwd: folder,
+        env: command.env,
+        stdio: ['pipe', 'ignore', 'ignore'],
+      });
+      const closed = once(child, 'close');
+      try {
+        // Held first, then let go: it is past the start when it has no handler of its own any more.
+        while (!holdsSignals(child)) expect(child.exitCode ?? child.signalCode).toBeNull();
+        await until('it has let the signals go', () => !holdsSignals(child));
+        child.kill(signal);
+        expect(await closed).toEqual([null, signal]);
+      } finally {
+        child.kill('SIGKILL');
+        await closed;
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  );
+
   describe.each(['as soon as it is handled', 'right after the first answer'] as const)('%s', (moment) => {
     test.each(['SIGHUP', 'SIGUSR2', 'SIGTERM'] as const)('%s does what it says', async (signal) => {
       await using limpet = await starting(runtime);

@@ -2,6 +2,8 @@
  * The balancer's own connections, exchanges and pool on a network without a kernel: the test plays the clients and the servers,
  * ends each turn of the event loop, and moves the time. Nothing happens but what the test does next.
  */
+
+import { TokenRings } from '../../src/affinity/token.ts';
 import { readConfig } from '../../src/config/read.ts';
 import { Connects } from '../../src/fleet/connects.ts';
 import { Descriptors } from '../../src/net/descriptors.ts';
@@ -56,6 +58,7 @@ export function stageBalancer(pool: Readonly<Record<string, unknown>>, servers =
       kept,
       descriptors: Descriptors.alone(),
       tellShortage() {},
+      hasExchanges: true,
       accessLog: null,
       limits: wideLimits,
       route,
@@ -67,6 +70,8 @@ export function stageBalancer(pool: Readonly<Record<string, unknown>>, servers =
     secret: Buffer.alloc(32),
     keys: [Buffer.alloc(32, 1)],
     connects: new Connects(4096, null),
+    skew: 60,
+    rings: new TokenRings(),
     identify: false,
     copies: null,
     see: (_pool, server, sighting) => {

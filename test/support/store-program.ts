@@ -41,7 +41,13 @@ async function openStore(now: () => number): Promise<Store> {
     return new RemoteStore(port2, store.incarnation);
   }
   if (kind === 'lmdb') {
-    const more = { secret: null, timeout: 1000, sync: false, clock: { now, monotonic: now }, timers: systemTimers };
+    const more = {
+      secret: null,
+      timeout: 1000,
+      sync: false,
+      clock: { now, monotonic: now, wall: now },
+      timers: systemTimers,
+    };
     return openAt(`lmdb:${join(place, `${++opened}`)}`, { ...caseOptions, ...more, eviction: silentEviction });
   }
   throw new Error(`found the store "${kind}", expected memory, encrypted, remote, lmdb or redis`);
