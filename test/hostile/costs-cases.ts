@@ -103,6 +103,10 @@ export const costCases: readonly CostCase[] = [
   ),
   ...targets.map(([name, of, dear]): CostCase => ({ name, dear, request: (size) => head('', of(size)) })),
   {
+    name: 'connection: options times headers',
+    request: (size) => head(`Connection: ${many(size / 2, (n) => `x${n},`)}\r\n${'y: z\r\n'.repeat(size / 12)}`),
+  },
+  {
     name: 'as many options as there may be, and headers',
     request: (size) => head(`Connection: ${options(32)}\r\n${lines(size)}`),
   },
@@ -139,6 +143,14 @@ export const costCases: readonly CostCase[] = [
     name: 'chunk extensions',
     request: (size) => post(`${`10;${'x'.repeat(16)}\r\n${'y'.repeat(16)}\r\n`.repeat(size / 40)}0\r\n\r\n`),
     until: '0\r\n\r\n',
+  },
+  {
+    name: 'trailers in small reads',
+    dear: smallReads,
+    // No more than 8 KB of them are read.
+    request: (size) => post(`0\r\nX: ${'y'.repeat(size / 10)}\r\n${'a: b\r\n'.repeat(40)}\r\n`),
+    piece: 1,
+    until: '0\r\n',
   },
   {
     name: 'a body in small reads',
