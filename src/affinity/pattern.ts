@@ -9,7 +9,7 @@ import { RE2JS, RE2JSSyntaxException } from 're2js';
 const longestPattern = 1024;
 const mostSteps = 2048;
 /** Steps times bytes of a path, each about 20 ns at worst: a longer path is not searched. */
-const mostWork = 1 << 20;
+const mostWork = 1 << 19;
 
 /**
  * A pattern that both engines read alike, and in which one thing at most may be repeated: `^`, then letters and classes, one

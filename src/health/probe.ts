@@ -9,6 +9,7 @@
  * of the body. Chunked framing is not undone, so a text that the server cuts over two chunks is not found.
  */
 import type { ActiveOptions } from '../config/options.ts';
+import { append, isWorthReading } from '../http/pieces.ts';
 import { shortageOf } from '../net/shortage.ts';
 import {
   type Address,
@@ -36,6 +37,8 @@ type Done = (problem: string | null, shortage: string | null) => void;
 
 const maxHeadBytes = 16 * 1024;
 const maxBodyBytes = 64 * 1024;
+/** Up to here the head is read with each piece: what does not speak HTTP need not end a line. */
+const statusLineBytes = 64;
 const statusLine = /^HTTP\/1\.\d ([1-9]\d\d)(?: |$)/;
 const statusLineStart = 'HTTP/1.';
 const noBytes: Buffer = Buffer.alloc(0);
@@ -52,6 +55,8 @@ export class Probe implements ConnectHandler, SocketHandler {
   private cancelTimer: () => void = () => {};
   /** Of the head: all so far. Of the body: the end of it, in which the wanted text may have begun. */
   private kept = noBytes;
+  /** Bytes of the head when it was read last. */
+  private keptRead = 0;
   private bodyBytes = 0;
 
   /** `done` is called once; never after `cancel`. */
@@ -97,7 +102,7 @@ export class Probe implements ConnectHandler, SocketHandler {
 
   onData(chunk: Buffer): void {
     if (this.stage !== 'head' && this.stage !== 'body') return;
-    const verdict = this.stage === 'head' ? this.readHead(Buffer.concat([this.kept, chunk])) : this.readBody(chunk);
+    const verdict = this.stage === 'head' ? this.readHeadPiece(chunk) : this.readBody(chunk);
     if (verdict !== undefined) this.finish(verdict);
   }
 
@@ -110,6 +115,21 @@ export class Probe implements ConnectHandler, SocketHandler {
   onClose(error: Error | null): void {
     this.socket = null;
     this.finish(`${this.missing()} before the connection ${error === null ? 'closed' : `broke: ${error.message}`}`);
+  }
+
+  private readHeadPiece(chunk: Buffer): Verdict {
+    const before = this.kept.length;
+    const received = append(this.kept, chunk);
+    if (
+      before >= statusLineBytes &&
+      received.length <= maxHeadBytes &&
+      !isWorthReading(received, before, this.keptRead)
+    ) {
+      this.kept = received;
+      return undefined;
+    }
+    this.keptRead = received.length;
+    return this.readHead(received);
   }
 
   private readHead(received: Buffer): Verdict {

@@ -37,6 +37,8 @@ describe('the client behind trusted proxies', () => {
     ['"1.2.3.4"', '10.0.0.1'],
     ['[1.2.3.4', '10.0.0.1'],
     ['01.2.3.4', '10.0.0.1'],
+    ['fe80::1%eth0', 'fe80::1%eth0'],
+    [`fe80::1%${'x'.repeat(100)}`, '10.0.0.1'],
   ])('X-Forwarded-For: %s', (value, client) => {
     const head = value === '' ? requestWith() : requestWith(`X-Forwarded-For: ${value}`);
     expect(clientAddress(head, '10.0.0.1', trusted)).toBe(client);

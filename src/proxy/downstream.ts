@@ -9,10 +9,10 @@
  */
 import { balancerFaults, type Fault, requestFaults } from '../errors.ts';
 import { BodyReader } from '../http/body.ts';
-import { LF } from '../http/bytes.ts';
 import { forwardedLines, headerSays, writeForwarded, writeForwardedFor } from '../http/forwarded.ts';
 import { Method, type RequestHead, type ResponseHead } from '../http/head.ts';
 import { Name } from '../http/names.ts';
+import { append, isWorthReading } from '../http/pieces.ts';
 import type { Splice } from '../http/splice.ts';
 import type { HeadWriter } from '../http/writer.ts';
 import { counter } from '../metrics/counters.ts';
@@ -72,6 +72,8 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
   private exchange: Exchange | null = null;
   /** The beginning of a head; its time runs from the first byte. */
   private partial: Buffer | null = null;
+  /** Bytes of it when it was read last. */
+  private partialRead = 0;
   private headBegun = false;
   /** Bytes of requests that are not due yet. */
   private held: Buffer | null = null;
@@ -206,9 +208,9 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
     while (p < bytes.length) {
       if (this.state === 'head') {
         if (this.partial !== null) {
-          // Nothing new can be read before another line has ended.
-          const whole = Buffer.concat([this.partial, bytes]);
-          if (!bytes.includes(LF) && whole.length < this.work.headBytes) {
+          const before = this.partial.length;
+          const whole = append(this.partial, bytes);
+          if (whole.length < this.work.headBytes && !isWorthReading(whole, before, this.partialRead)) {
             this.keepPartial(whole);
             break;
           }
@@ -240,6 +242,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
       if (!this.headBegun) work.wheel.set(this.deadline, settings.timeouts.requestHead);
       this.headBegun = true;
       this.keepPartial(start === 0 ? bytes : bytes.subarray(start));
+      this.partialRead = bytes.length - start;
       return -1;
     }
     if (after < 0) {
@@ -296,7 +299,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
   }
 
   private hold(bytes: Buffer): void {
-    const held = this.held === null ? bytes : Buffer.concat([this.held, bytes]);
+    const held = this.held === null ? bytes : append(this.held, bytes);
     this.keepHeld(held);
     if (held.length > maxHeld || this.work.kept.scarce) this.pauseBody();
   }

@@ -24,7 +24,7 @@
 import { balancerFaults, serverFaults } from '../errors.ts';
 import type { Server } from '../fleet/server.ts';
 import { BodyLength, BodyReader } from '../http/body.ts';
-import { LF } from '../http/bytes.ts';
+import { append, isWorthReading } from '../http/pieces.ts';
 import type { HeadWriter } from '../http/writer.ts';
 import { counter } from '../metrics/counters.ts';
 import { keepable, type Socket, type SocketHandler } from '../net/socket.ts';
@@ -69,6 +69,8 @@ export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
   private readonly body = new BodyReader();
   private inBody = false;
   private partial: Buffer | null = null;
+  /** Bytes of it when it was read last. */
+  private partialRead = 0;
   private interim = 0;
   /** Of the answer's body, so far. */
   private answerBytes = 0;
@@ -349,14 +351,14 @@ export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
       return;
     }
     if (this.held !== 'nothing') {
-      this.keepPartial(this.partial === null ? chunk : Buffer.concat([this.partial, chunk]));
+      this.keepPartial(this.partial === null ? chunk : append(this.partial, chunk));
       return;
     }
     let bytes = chunk;
     if (this.partial !== null) {
-      bytes = Buffer.concat([this.partial, chunk]);
-      // Nothing new can be read before another line has ended.
-      if (!chunk.includes(LF) && bytes.length < this.work.headBytes) {
+      const before = this.partial.length;
+      bytes = append(this.partial, chunk);
+      if (bytes.length < this.work.headBytes && !isWorthReading(bytes, before, this.partialRead)) {
         this.keepPartial(bytes);
         return;
       }
@@ -427,6 +429,7 @@ export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
       const after = head.read(bytes, p, bytes.length);
       if (after === 0) {
         this.keepPartial(bytes.subarray(p));
+        this.partialRead = bytes.length - p;
         exchange.flush();
         return -1;
       }

@@ -240,8 +240,8 @@ export class Supervisor {
     await this.office.close();
     this.watch.stop();
     this.room.stop();
-    this.hangs.stop();
     const finished = await this.threads.stop(this.options.shutdown.timeout);
+    this.hangs.stop();
     await this.keeper.stop();
     this.timekeeper.stop();
     await this.threads.end();
