@@ -3,6 +3,8 @@
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, request as makeRequest, type ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
+import { codeOf } from '../errors.ts';
+import { shortageOf, trueCause } from '../net/shortage.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
 
 export interface HttpListener {
@@ -13,8 +15,15 @@ export interface HttpListener {
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
-/** Rejects with the system's error when the address cannot be bound. Port 0 takes any free one. A socket that nobody listens on any more is replaced. */
-export async function listenHttp(address: Address, handle: Handler): Promise<HttpListener> {
+/**
+ * Rejects with the system's error when the address cannot be bound. Port 0 takes any free one. A socket that nobody listens on
+ * any more is replaced. `onError` is told of connections that could not be accepted (EMFILE); listening goes on.
+ */
+export async function listenHttp(
+  address: Address,
+  handle: Handler,
+  onError: (error: Error) => void,
+): Promise<HttpListener> {
   const server = createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
     handle(request, response).catch(() => answer(response, 500));
   });
@@ -22,11 +31,15 @@ export async function listenHttp(address: Address, handle: Handler): Promise<Htt
     await mkdir(dirname(address.path), { recursive: true, mode: 0o700 });
     if (!(await isListenedOn(address.path))) await rm(address.path, { force: true });
   }
+  let failed: (error: Error) => void = () => {};
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    failed = reject;
+    server.once('error', failed);
     if (address.kind === 'unix') server.listen(address.path, resolve);
     else server.listen(address.port, address.host === '' ? undefined : address.host, resolve);
   });
+  server.off('error', failed);
+  server.on('error', onError);
   if (address.kind === 'unix') await chmod(address.path, 0o600);
   const bound = server.address();
   const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
@@ -53,9 +66,14 @@ function isListenedOn(path: string): Promise<boolean> {
       resolve(true);
     });
     request.once('timeout', () => request.destroy());
-    request.once('error', () => resolve(false));
+    request.once('error', (error) => resolve(cannotTell(error)));
     request.end();
   });
+}
+
+/** Its backlog is full, or this machine could not ask: somebody may well listen there. */
+function cannotTell(error: Error): boolean {
+  return codeOf(error) === 'EAGAIN' || shortageOf(trueCause(error, [codeOf(error)]), 'unix') !== null;
 }
 
 export function answer(

@@ -10,6 +10,7 @@ import type { LimpetOptions, PoolOptions, SessionsOptions } from '../config/opti
 import { UsageError } from '../errors.ts';
 import type { Load } from '../fleet/load.ts';
 import type { Counters } from '../metrics/counters.ts';
+import type { Address } from '../net/socket.ts';
 import { type CopySource, copiesOf, createFleet } from '../pools.ts';
 import { Copies } from '../proxy/copies.ts';
 import { kindName, type Numbers } from '../shared/roster.ts';
@@ -27,6 +28,8 @@ export interface StorageDependencies {
   readonly load: Load;
   readonly counters: Counters;
   readonly sabotage: Sabotage | null;
+  /** A connection to the store interface could not be accepted. */
+  readonly acceptFailed: (error: Error, at: Address) => void;
   readonly log: { info(message: string): void; warn(message: string): void };
 }
 
@@ -108,7 +111,11 @@ export class Storage {
     });
     // Servers have another current folder.
     const address = listen.kind === 'unix' ? { ...listen, path: resolve(listen.path) } : listen;
-    this.listener = await listenHttp(address, (request, response) => handler.handle(request, response));
+    this.listener = await listenHttp(
+      address,
+      (request, response) => handler.handle(request, response),
+      (error) => this.deps.acceptFailed(error, address),
+    );
     log.info(`store interface on ${this.listener.url}`);
   }
 

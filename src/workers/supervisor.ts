@@ -10,7 +10,8 @@ import { join } from 'node:path';
 import type { LimpetOptions, ListenerOptions } from '../config/options.ts';
 import { UsageError } from '../errors.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
-import { formatAddress, type Net } from '../net/socket.ts';
+import { shortageOf } from '../net/shortage.ts';
+import { type Address, formatAddress, type Net } from '../net/socket.ts';
 import { attach, closeGauges, countersOf, createShared, type SharedBuffers, sumCounters } from '../shared/memory.ts';
 import type { News } from '../shared/news.ts';
 import { listenerName, type Numbers, numberAll } from '../shared/roster.ts';
@@ -152,6 +153,7 @@ export class Supervisor {
       load,
       counters: () => this.countersNow(),
       incarnation: () => this.storage?.incarnation ?? '',
+      acceptFailed: (error, at) => this.acceptFailed(error, at),
       now: () => this.seconds(),
       log,
     });
@@ -263,7 +265,16 @@ export class Supervisor {
     const { log, sabotage = null } = this.deps;
     const { clock, timers, table, counters } = this;
     const { load } = attach(this.buffers, this.options.workers);
-    this.storage = await Storage.open(sessions, { clock, timers, table, load, counters, sabotage, log });
+    this.storage = await Storage.open(sessions, {
+      clock,
+      timers,
+      table,
+      load,
+      counters,
+      sabotage,
+      acceptFailed: (error, at) => this.acceptFailed(error, at),
+      log,
+    });
     this.storage.follow(this.options, this.numbers);
     if (sabotage !== null) log.warn(`LIMPET_SABOTAGE: ${sabotage} is broken on purpose`);
   }
@@ -341,6 +352,12 @@ export class Supervisor {
     }
     if (answer?.kind !== 'listening') throw asError(why ?? 'the worker ended');
     if (worker === 0) this.listensAt(answer.addresses, answer.ports);
+  }
+
+  /** At a listener of the supervisor's own. */
+  private acceptFailed(error: Error, at: Address): void {
+    this.counters.add(counter.shortages_accept);
+    this.shortages.tell('accept', shortageOf(error, at.kind) ?? error.message, formatAddress(at));
   }
 
   private hear(message: FromWorker, from: Thread): void {

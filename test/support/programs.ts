@@ -33,6 +33,7 @@ export const programs = {
   haproxy: { apt: 'haproxy', commands: ['haproxy'], usedFor: 'a rival in the benches' },
   redis: { apt: 'redis-server', commands: ['redis-server'], usedFor: 'a store of sessions' },
   cc: { apt: 'build-essential', commands: ['cc'], usedFor: 'the load programs of the benches' },
+  prlimit: { apt: 'util-linux', commands: ['prlimit'], usedFor: 'a limit that changes while the balancer runs' },
   nginx: { apt: 'nginx', commands: ['nginx'], usedFor: 'a rival in the benches' },
 } as const satisfies Record<string, Program>;
 
