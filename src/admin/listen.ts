@@ -5,6 +5,8 @@ import { createServer, type IncomingMessage, request as makeRequest, type Server
 import { isIP } from 'node:net';
 import { dirname } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
+import { codeOf } from '../errors.ts';
+import { shortageOf, trueCause } from '../net/shortage.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
 import { checkFolder } from '../secrets/private-file.ts';
 
@@ -19,11 +21,13 @@ export type Handler = (request: IncomingMessage, response: ServerResponse) => Pr
 /**
  * Rejects with the system's error when the address cannot be bound, with UsageError when others may write to the folder of a
  * socket. Port 0 takes any free one. A socket that nobody listens on any more is replaced. On TCP a request that names another
- * host than this one, or one of `hosts`, is answered with 421.
+ * host than this one, or one of `hosts`, is answered with 421. `onError` is told of connections
+ * that could not be accepted (EMFILE); listening goes on.
  */
 export async function listenHttp(
   address: Address,
   handle: Handler,
+  onError: (error: Error, at: Address) => void,
   hosts: readonly string[] = [],
 ): Promise<HttpListener> {
   const server = createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
@@ -36,11 +40,15 @@ export async function listenHttp(
     checkFolder(folder, { sticky: true });
     if (!(await isListenedOn(address.path))) await rm(address.path, { force: true });
   }
+  let failed: (error: Error) => void = () => {};
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    failed = reject;
+    server.once('error', failed);
     if (address.kind === 'unix') masked(() => server.listen(address.path, resolve));
     else server.listen(address.port, address.host === '' ? undefined : address.host, resolve);
   });
+  server.off('error', failed);
+  server.on('error', (error) => onError(error, address));
   if (address.kind === 'unix') await chmod(address.path, 0o600);
   const bound = server.address();
   const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
@@ -102,9 +110,14 @@ function isListenedOn(path: string): Promise<boolean> {
       resolve(true);
     });
     request.once('timeout', () => request.destroy());
-    request.once('error', () => resolve(false));
+    request.once('error', (error) => resolve(cannotTell(error)));
     request.end();
   });
+}
+
+/** Its backlog is full, or this machine could not ask: somebody may well listen there. */
+function cannotTell(error: Error): boolean {
+  return codeOf(error) === 'EAGAIN' || shortageOf(trueCause(error, [codeOf(error)]), 'unix') !== null;
 }
 
 export function answer(

@@ -239,7 +239,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
       this.refuse(balancerFaults.queueFull);
       return;
     }
-    if (server !== null && !server.connects.hasRoom) this.work.counters.add(counter.connecting_full);
+    if (pool.isConnecting(server)) this.work.counters.add(counter.connecting_full);
     this.record.queued(this.work);
     this.enter('waiting', Math.max(1, this.waitUntil - now));
     this.body.pause();

@@ -198,6 +198,12 @@ export class Pool {
     return true;
   }
 
+  /** What it waits for is that connections to the server, or to some (null), have been made: more may not be begun. */
+  isConnecting(server: Server | null): boolean {
+    if (server !== null) return !server.connects.hasRoom;
+    return this.parts.fleet.servers.some(({ connects }) => !connects.hasRoom);
+  }
+
   stopWaiting(exchange: Exchange): void {
     const i = this.waiting.findIndex((entry) => entry.exchange === exchange);
     if (i >= 0) this.unwait(i);

@@ -22,6 +22,8 @@ export interface OfficeDependencies {
   readonly counters: () => Record<string, number>;
   /** Names the present life of the copies; '' without a store. */
   readonly incarnation: () => string;
+  /** A connection to the admin listener could not be accepted. */
+  readonly acceptFailed: (error: Error, at: Address) => void;
   /** Unix seconds. */
   readonly now: () => number;
   readonly log: { info(message: string): void; warn(message: string): void };
@@ -48,7 +50,12 @@ export class Office {
     });
     try {
       if (address === null) throw new Error(`the path of ${stateDir} is too long for a socket`);
-      this.listener = await listenHttp(address, (request, response) => handler.handle(request, response), admin.hosts);
+      this.listener = await listenHttp(
+        address,
+        (request, response) => handler.handle(request, response),
+        this.deps.acceptFailed,
+        admin.hosts,
+      );
       if (admin.listen !== 'state') log.info(`admin on ${this.listener.url}`);
     } catch (error) {
       if (admin.listen !== 'state') throw error;

@@ -37,6 +37,8 @@ export interface StorageDependencies {
   readonly stateDir: string;
   /** Left out: an lmdb store without `encrypt` keeps a key of its own in its folder. */
   readonly storeKey?: (() => Buffer) | undefined;
+  /** A connection to the store interface could not be accepted. */
+  readonly acceptFailed: (error: Error, at: Address) => void;
   readonly log: { info(message: string): void; warn(message: string): void };
 }
 
@@ -128,8 +130,11 @@ export class Storage {
       now: () => clock.now(),
     });
     const handle: Handler = (request, response) => handler.handle(request, response);
+    const { acceptFailed } = this.deps;
     this.listener =
-      listen === 'state' ? await listenInState(stateDir, handle, log) : await listenHttp(absolute(listen), handle);
+      listen === 'state'
+        ? await listenInState(stateDir, handle, acceptFailed, log)
+        : await listenHttp(absolute(listen), handle, acceptFailed);
     log.info(`store interface on ${this.listener.url}`);
   }
 
@@ -190,17 +195,18 @@ function endingsOf({ endings, timeout }: SessionsOptions, deps: StorageDependenc
 async function listenInState(
   stateDir: string,
   handle: Handler,
+  acceptFailed: StorageDependencies['acceptFailed'],
   log: StorageDependencies['log'],
 ): Promise<HttpListener> {
   const address = absolute({ kind: 'unix', path: join(stateDir, 'store.sock') });
   try {
     if (Buffer.byteLength(address.path) > longestPath)
       throw new Error(`the path of ${stateDir} is too long for a socket`);
-    return await listenHttp(address, handle);
+    return await listenHttp(address, handle, acceptFailed);
   } catch (error) {
     if (error instanceof UsageError) throw error;
     log.warn(`no socket for the store interface in ${stateDir} (${whyNot(error)}): it listens on loopback`);
-    return listenHttp({ kind: 'tcp', host: '127.0.0.1', port: 0 }, handle);
+    return listenHttp({ kind: 'tcp', host: '127.0.0.1', port: 0 }, handle, acceptFailed);
   }
 }
 

@@ -11,7 +11,8 @@ import type { LimpetOptions, ListenerOptions } from '../config/options.ts';
 import { UsageError } from '../errors.ts';
 import type { NamedStanding } from '../fleet/fleet.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
-import { formatAddress, type Net } from '../net/socket.ts';
+import { shortageOf } from '../net/shortage.ts';
+import { type Address, formatAddress, type Net } from '../net/socket.ts';
 import { attach, closeGauges, countersOf, createShared, type SharedBuffers, sumCounters } from '../shared/memory.ts';
 import type { News } from '../shared/news.ts';
 import { listenerName, type Numbers, numberAll } from '../shared/roster.ts';
@@ -190,6 +191,7 @@ export class Supervisor {
       load,
       counters: () => this.countersNow(),
       incarnation: () => this.storage?.incarnation ?? '',
+      acceptFailed: (error, at) => this.acceptFailed(error, at),
       now: () => this.seconds(),
       log,
     });
@@ -298,7 +300,8 @@ export class Supervisor {
     const { log, sabotage = null, storeKey } = this.deps;
     const { clock, timers, table, counters } = this;
     const { load } = attach(this.buffers, this.options.workers);
-    const deps = { clock, timers, table, load, counters, sabotage, log, stateDir, storeKey };
+    const acceptFailed = (error: Error, at: Address): void => this.acceptFailed(error, at);
+    const deps = { clock, timers, table, load, counters, sabotage, log, stateDir, storeKey, acceptFailed };
     this.storage = await Storage.open(sessions, deps);
     this.storage.follow(this.options, this.numbers);
     if (sabotage !== null) log.warn(`LIMPET_SABOTAGE: ${sabotage} is broken on purpose`);
@@ -353,6 +356,12 @@ export class Supervisor {
   private tellStandings(pool: string, standings: readonly NamedStanding[]): void {
     this.news.publish('standings');
     this.threads.tell({ kind: 'standings', pool, standings, edition: this.news.edition });
+  }
+
+  /** At a listener of the supervisor's own. */
+  private acceptFailed(error: Error, at: Address): void {
+    this.counters.add(counter.shortages_accept);
+    this.shortages.tell('accept', shortageOf(error, at.kind) ?? error.message, formatAddress(at));
   }
 
   /** A worker has died: what it had open and counted as running is over. */

@@ -7,6 +7,7 @@ import { type Limpet, startLimpet } from '../support/limpet.ts';
 import { httpOrigin } from '../support/origin.ts';
 import { ask, configFor, until } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
+import { startStaged } from '../support/staged.ts';
 
 const limit = 256;
 const crowd = 1000;
@@ -142,5 +143,26 @@ describe.each(cases)(`${limit} descriptors and ${crowd} clients on %s, %i worker
     });
     expect((await limpet.counters()).connections_evicted).toBeGreaterThan(0);
     for (const holder of idle) holder.leave();
+  });
+});
+
+describe.each(runtimes)(`a worker that fails while all ${limit} descriptors are asked for, on %s`, (runtime) => {
+  test('is replaced', async () => {
+    await using a = await httpOrigin('a');
+    const config = { listeners: [{ address: '127.0.0.1:0' }], ...configOf([a], 2) };
+    await using limpet = await startStaged(runtime, config, limit);
+    const heldOpen = 'GET / HTTP/1.1\r\nHost';
+    const first = Array.from({ length: crowd }, () => new Holder(limpet.port, heldOpen));
+    const shed = async () => (await limpet.counters()).connections_shed ?? 0;
+    await until('the room is full', async () => (await shed()) > crowd / 2);
+    // Its clients are gone with it: others take their place while the next worker loads.
+    const second = Array.from({ length: crowd }, () => new Holder(limpet.port, heldOpen));
+    await limpet.crash(0);
+    await until('the room is full again', async () => (await shed()) > crowd);
+    for (const holder of [...first, ...second]) holder.leave();
+    await until('all have left', async () => (await limpet.counters()).connections_open === 0);
+    const replies = await Promise.all(Array.from({ length: 20 }, () => ask(limpet.url)));
+    expect(replies.map(({ status }) => status)).toEqual(new Array(20).fill(200));
+    expect((await limpet.counters()).workers_replaced).toBe(1);
   });
 });

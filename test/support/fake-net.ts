@@ -4,6 +4,7 @@ import {
   type ConnectHandler,
   type Connecting,
   type Listener,
+  type ListenOptions,
   type Net,
   nobody,
   type Socket,
@@ -131,7 +132,7 @@ export class FakeNet implements Net {
     return peer;
   }
 
-  listen(): Promise<Listener> {
+  listen(_options: ListenOptions): Promise<Listener> {
     return Promise.reject(new Error('nobody listens here'));
   }
 

@@ -32,8 +32,8 @@ export const programs = {
   },
   haproxy: { apt: 'haproxy', commands: ['haproxy'], usedFor: 'a rival in the benches' },
   redis: { apt: 'redis-server', commands: ['redis-server'], usedFor: 'a store of sessions' },
-  prlimit: { apt: 'util-linux', commands: ['prlimit'], usedFor: 'a disk that is full' },
   cc: { apt: 'build-essential', commands: ['cc'], usedFor: 'the load programs of the benches' },
+  prlimit: { apt: 'util-linux', commands: ['prlimit'], usedFor: 'descriptors that run short, and a disk that is full' },
   nginx: { apt: 'nginx', commands: ['nginx'], usedFor: 'a rival in the benches' },
 } as const satisfies Record<string, Program>;
 

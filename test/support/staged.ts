@@ -22,12 +22,19 @@ export interface StagedLimpet extends AsyncDisposable {
   counters(): Promise<Readonly<Record<string, number>>>;
 }
 
-export async function startStaged(runtime: Runtime, config: Readonly<Record<string, unknown>>): Promise<StagedLimpet> {
+/** `descriptors`: most of the process (`ulimit -n`); 0: as many as this one may have. */
+export async function startStaged(
+  runtime: Runtime,
+  config: Readonly<Record<string, unknown>>,
+  descriptors = 0,
+): Promise<StagedLimpet> {
   const root = resolve(import.meta.dirname, '../..');
   const folder = mkdtempSync(join(tmpdir(), 'limpet-stage-'));
   const file = join(folder, 'limpet.yaml');
   writeFileSync(file, stringify(config));
-  const child = spawn(join(root, 'node_modules/.bin', runtime), [join(import.meta.dirname, 'staged-limpet.ts'), file], {
+  const limited = descriptors === 0 ? 'exec "$0" "$@"' : `ulimit -n ${descriptors} && exec "$0" "$@"`;
+  const program = [join(root, 'node_modules/.bin', runtime), join(import.meta.dirname, 'staged-limpet.ts'), file];
+  const child = spawn('sh', ['-c', limited, ...program], {
     cwd: folder,
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, LIMPET_STAGE: folder, LIMPET_STATE: join(folder, 'state') },
