@@ -4,6 +4,7 @@
  */
 import type { ListenerOptions } from './config/options.ts';
 import { counter } from './metrics/counters.ts';
+import { shortageOf } from './net/shortage.ts';
 import { formatAddress, type Listener, type Net, type Socket } from './net/socket.ts';
 import { trustOf } from './net/trust.ts';
 import { Bag } from './proxy/bag.ts';
@@ -11,8 +12,11 @@ import { Downstream, type ListenerSettings } from './proxy/downstream.ts';
 import type { Work } from './proxy/work.ts';
 import type { Shared } from './shared/memory.ts';
 
-/** Connections beyond the limit that are told so at one time; more are reset. */
+/** Connections beyond the limit that are told so at one time; more are reset. Fewer where descriptors run short. */
 const maxRefusing = 256;
+/** Only a connection that has been idle for so long (ms) gives way to a new one, and so many are looked at to find one. */
+const idleEnough = 1000;
+const evictionSample = 32;
 
 export interface FrontDependencies {
   readonly net: Net;
@@ -32,6 +36,8 @@ export class Front {
   private readonly connections = new Bag<Downstream>();
   /** This config's, and those of former ones that still have a connection or a tunnel. */
   private works: Work[];
+  /** Where the search for an idle connection goes on. */
+  private turn = 0;
 
   constructor(options: ListenerOptions, work: Work, deps: FrontDependencies) {
     this.options = options;
@@ -63,7 +69,8 @@ export class Front {
     const shared = address.kind === 'tcp';
     const at = shared ? { ...address, port } : address;
     const accept = (socket: Socket): Downstream | null => this.accept(socket);
-    this.listener = await this.deps.net.listen({ address: at, backlog, reusePort: shared, accept });
+    const onError = (error: Error): void => this.acceptFailed(error);
+    this.listener = await this.deps.net.listen({ address: at, backlog, reusePort: shared, accept, onError });
   }
 
   /** Another config has the same address: `options` and `work` are for connections from now on. */
@@ -102,25 +109,48 @@ export class Front {
   private accept(socket: Socket): Downstream | null {
     const { work, settings, connections } = this;
     const { shared, slot } = this.deps;
-    const { counters, load } = shared;
+    const { counters, load, descriptors } = shared;
+    const shedding = descriptors.clientsOver >= 0 && !this.evict();
     const over = load.running(slot) - this.options.limits.connections;
-    if (over >= 0) counters.add(counter.connections_refused);
+    const refused = over >= 0 || shedding;
+    if (refused) counters.add(counter.connections_refused);
+    if (shedding) counters.add(counter.connections_shed);
     // A TCP client that reset at once has no address any more; '' stands for a unix-domain socket, which may be trusted.
     const lost = socket.remoteAddress === '' && this.options.address.kind === 'tcp';
-    if (over >= maxRefusing || work.stopping || lost) return null;
+    if (over >= maxRefusing || (shedding && descriptors.cannotRefuse) || work.stopping || lost) return null;
     counters.add(counter.connections_accepted);
     counters.add(counter.connections_open);
     const connection = new Downstream(work, settings, socket);
     load.run(slot, 1);
+    descriptors.addClient(1);
     connections.add(connection);
-    if (over >= 0) connection.refuseConnection();
+    if (refused) connection.refuseConnection();
     return connection;
+  }
+
+  /** Descriptors run short: a connection on which nobody asks for anything gives way to the one that has come. */
+  private evict(): boolean {
+    for (let looked = 0; looked < evictionSample; looked++) {
+      const connection = this.connections.at(this.turn++);
+      if (connection === undefined || !connection.evict(idleEnough)) continue;
+      this.deps.shared.counters.add(counter.connections_evicted);
+      return true;
+    }
+    return false;
+  }
+
+  /** Listening goes on: the runtime tries again when the next client comes. */
+  private acceptFailed(error: Error): void {
+    const { address } = this.options;
+    this.deps.shared.counters.add(counter.shortages_accept);
+    this.work.tellShortage('accept', shortageOf(error, address.kind) ?? error.message, formatAddress(address));
   }
 
   private closed(connection: Downstream): void {
     if (!this.connections.remove(connection)) return;
     const { onEmpty, shared, slot } = this.deps;
     shared.load.run(slot, -1);
+    shared.descriptors.addClient(-1);
     shared.counters.add(counter.connections_open, -1);
     if (this.isEmpty) onEmpty();
   }

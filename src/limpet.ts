@@ -3,16 +3,19 @@
  * `workers/` runs several of them over shared memory.
  */
 import { isDeepStrictEqual } from 'node:util';
+import { TokenRings } from './affinity/token.ts';
 import type { LimpetOptions, ListenerOptions, PoolOptions } from './config/options.ts';
-import type { Standing } from './fleet/fleet.ts';
+import { Connects } from './fleet/connects.ts';
+import type { NamedStanding } from './fleet/fleet.ts';
 import { Front } from './front.ts';
 import type { HeadLimits, RequestHead } from './http/head.ts';
 import { AccessLog } from './metrics/access-log.ts';
 import { formatAddress, type Net } from './net/socket.ts';
 import { type CopySource, createPool, type PoolSurroundings, type SightServer } from './pools.ts';
+import { KeptBytes } from './proxy/kept-bytes.ts';
 import type { Pool, PoolParts } from './proxy/pool.ts';
 import { createRouter } from './proxy/router.ts';
-import { type Route, Work } from './proxy/work.ts';
+import { type Route, type TellShortage, Work } from './proxy/work.ts';
 import type { Shared } from './shared/memory.ts';
 import { randomWords } from './shared/random-words.ts';
 import { listenerName, type Numbers } from './shared/roster.ts';
@@ -35,6 +38,8 @@ export interface LimpetDependencies {
   readonly see: SightServer;
   /** Told that a pool has room for which exchanges of other workers wait. */
   readonly tellRoom: (pool: string) => void;
+  /** Told when this machine, not a server, is why a connection did not come about. */
+  readonly tellShortage: TellShortage;
   readonly clock?: Clock;
   readonly timers?: Timers;
   readonly random?: () => number;
@@ -54,11 +59,12 @@ export class Limpet {
   private readonly clock: Clock;
   private readonly random: () => number;
   private readonly randomWords = randomWords();
+  private readonly rings = new TokenRings();
   private readonly wheel: Wheel;
+  private readonly kept: KeptBytes;
   private readonly accessLog: AccessLog | null;
+  private readonly connects: Connects;
   private pools = new Map<string, Pool>();
-  /** Pools of former configs, as long as an exchange waits in one. */
-  private readonly retired = new Set<Pool>();
   private fronts: Front[] = [];
   /** Those of former configs whose connections go on. */
   private readonly closing = new Set<Front>();
@@ -72,7 +78,10 @@ export class Limpet {
     this.clock = deps.clock ?? systemClock;
     this.random = deps.random ?? Math.random;
     this.wheel = new Wheel(this.clock.monotonic());
+    const { net, shared } = deps;
+    this.kept = new KeptBytes(options.limits.keptBytes, this.wheel, shared.counters, (run) => net.afterTurn(run));
     const { access } = options.log;
+    this.connects = new Connects(options.limits.connecting, null);
     this.accessLog = access === 'off' ? null : new AccessLog(access, deps.writeAccess, deps.timers ?? systemTimers);
     this.pools = this.createPools(options, deps.numbers);
   }
@@ -104,6 +113,8 @@ export class Limpet {
     // From here on nothing can fail.
     const { pools: old } = this;
     this.options = options;
+    this.kept.limit = options.limits.keptBytes;
+    this.connects.max = options.limits.connecting;
     this.pools = pools;
     this.fronts = fronts;
     for (const front of before) if (!fronts.includes(front)) this.close(front);
@@ -114,15 +125,11 @@ export class Limpet {
     // On an address that is no longer listened on, old connections go by the new routes too.
     const route = this.createRoute();
     for (const front of [...fronts, ...this.closing]) front.reroute(route);
-    for (const [name, pool] of old) {
-      if (pools.get(name) === pool) continue;
-      pool.retire();
-      this.retired.add(pool);
-    }
+    for (const [name, pool] of old) if (pools.get(name) !== pool) pool.replace();
   }
 
-  /** What the watch knows of the servers of a pool of this config has changed. */
-  follow(pool: string, standings: readonly Standing[]): void {
+  /** What the watch knows of the servers of a pool has changed. Those that this config has not are passed over. */
+  follow(pool: string, standings: readonly NamedStanding[]): void {
     this.pools.get(pool)?.parts.fleet.follow(standings, this.clock.now());
   }
 
@@ -160,10 +167,9 @@ export class Limpet {
   private tick(): void {
     this.wheel.turn(this.clock.monotonic());
     const now = this.clock.now();
-    for (const pool of this.pools.values()) pool.lookForRoom();
-    for (const pool of this.retired) {
+    for (const pool of this.pools.values()) {
+      pool.makeRoom();
       pool.lookForRoom();
-      if (!pool.isWaitedFor) this.retired.delete(pool);
     }
     const second = Math.floor(now / 1000);
     const { table } = this.deps.shared;
@@ -174,16 +180,20 @@ export class Limpet {
     for (const { parts } of this.pools.values()) parts.fleet.tick(now);
   }
 
-  private createWork(limits: HeadLimits, route: (head: RequestHead) => Route | null): Work {
-    const { net, shared } = this.deps;
+  private createWork(limits: HeadLimits, route: ((head: RequestHead) => Route | null) | null): Work {
+    const { net, shared, tellShortage } = this.deps;
     return new Work({
       net,
+      descriptors: shared.descriptors,
+      tellShortage,
       clock: this.clock,
       wheel: this.wheel,
       counters: shared.counters,
+      kept: this.kept,
       accessLog: this.accessLog,
       limits,
-      route,
+      hasExchanges: route !== null,
+      route: route ?? (() => null),
     });
   }
 
@@ -241,8 +251,9 @@ export class Limpet {
 
   /** A pool that both configs have alike goes on as it is. */
   private createPools(options: LimpetOptions, numbers: Numbers): Map<string, Pool> {
-    const { keys, identify } = this.options;
-    const same = isDeepStrictEqual(keys, options.keys) && identify === options.identify;
+    const { keys, identify, clock } = this.options;
+    const same =
+      isDeepStrictEqual(keys, options.keys) && identify === options.identify && clock.skew === options.clock.skew;
     const pools = new Map<string, Pool>();
     for (const pool of options.pools) {
       const before = this.options.pools.find(({ name }) => name === pool.name);
@@ -252,20 +263,27 @@ export class Limpet {
     return pools;
   }
 
-  private surroundings({ keys, identify }: LimpetOptions, numbers: Numbers, pool: PoolOptions): PoolSurroundings {
+  private surroundings(
+    { keys, identify, clock }: LimpetOptions,
+    numbers: Numbers,
+    pool: PoolOptions,
+  ): PoolSurroundings {
     const { shared, secret, copies = null, see, tellRoom, observe = (parts: PoolParts) => parts } = this.deps;
     return {
-      work: this.createWork({ ...pool.limits, uriBytes: 0 }, () => null),
+      work: this.createWork({ ...pool.limits, uriBytes: 0 }, null),
       shared,
       numbers,
       secret,
       keys,
       identify,
+      skew: clock.skew,
       copies,
+      connects: this.connects,
       see,
       tellRoom,
       random: this.random,
       randomWords: this.randomWords,
+      rings: this.rings,
       observe,
     };
   }

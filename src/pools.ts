@@ -1,18 +1,21 @@
 /** Makes the pools of a config: servers with their numbers, the affinities, the policies, and what holds them together. */
 import type { Affinity } from './affinity/affinity.ts';
 import { createAffinity } from './affinity/index.ts';
+import type { TokenRings } from './affinity/token.ts';
 import { Chooser } from './balance/chooser.ts';
 import { Homes } from './balance/home.ts';
 import { createPolicy } from './balance/index.ts';
 import { Rendezvous } from './balance/rendezvous.ts';
 import type { PoolAffinity, PoolOptions, SessionsOptions } from './config/options.ts';
+import { Connects } from './fleet/connects.ts';
 import { Fleet } from './fleet/fleet.ts';
-import { serverIds } from './fleet/id.ts';
+import { idSecret, serverIds } from './fleet/id.ts';
 import { Server } from './fleet/server.ts';
 import type { Sighting } from './health/passive.ts';
 import { counter } from './metrics/counters.ts';
 import { Pool, type PoolParts } from './proxy/pool.ts';
 import { Rebalance } from './proxy/rebalance.ts';
+import { RotationProofs } from './proxy/rotation-proof.ts';
 import type { Work } from './proxy/work.ts';
 import type { Shared } from './shared/memory.ts';
 import { kindName, type Numbers, poolName, serverName } from './shared/roster.ts';
@@ -20,8 +23,11 @@ import type { Store } from './store/store.ts';
 import { Fingerprints } from './table/fingerprint.ts';
 import type { Clock } from './time/clock.ts';
 
-/** Told what traffic saw of a server, named by pool and position in it. */
-export type SightServer = (pool: string, server: number, sighting: Sighting) => void;
+/**
+ * Told what traffic saw of a server, named by pool and `Server.identity`: positions change from config to config, and an
+ * exchange of the config before may go on.
+ */
+export type SightServer = (pool: string, server: string, sighting: Sighting) => void;
 
 /** Where the copies of sessions are, for pools that have them. */
 export interface CopySource {
@@ -39,12 +45,17 @@ export interface PoolSurroundings {
   /** Token keys, at least one: the first signs, all verify. */
   readonly keys: readonly Buffer[];
   readonly identify: boolean;
+  /** Milliseconds by which the clocks of other nodes may be ahead of ours. */
+  readonly skew: number;
   /** null: none are kept. */
   readonly copies: CopySource | null;
+  /** Connections being made by this worker, to whatever server. */
+  readonly connects: Connects;
   readonly see: SightServer;
   readonly tellRoom: (pool: string) => void;
   readonly random: () => number;
   readonly randomWords: (words: Uint32Array) => void;
+  readonly rings: TokenRings;
   readonly observe: (parts: PoolParts, pool: PoolOptions) => PoolParts;
 }
 
@@ -52,6 +63,7 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
   const { work, shared, random, identify } = around;
   const { name } = options;
   const fleet = createFleet(options, around);
+  for (const server of fleet.servers) server.connects = new Connects(options.limits.connecting, around.connects);
   const turns = {
     last: () => shared.load.lastTurn(fleet.slot),
     pass: (from: number, to: number) => shared.load.passTurn(fleet.slot, from, to),
@@ -78,6 +90,7 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
     place: (key, tried) => placer.choose(key, tried),
     borrow: (key, tried) => borrower.choose(key, tried),
     health: healthOf(options, around),
+    misframed: ({ identity }, how) => around.see(name, identity, { what: 'misframed', how }),
     tellRoom: () => around.tellRoom(name),
     news: shared.news,
     random,
@@ -97,7 +110,7 @@ export function createFleet(
   }: Pick<PoolSurroundings, 'numbers' | 'keys'> & { readonly shared: Pick<Shared, 'load'> },
 ): Fleet {
   const names = options.servers.map((server) => server.name);
-  const [ids = [], ...older] = keys.map((key) => serverIds(names, key));
+  const [ids = [], ...older] = keys.map((key) => serverIds(names, idSecret(options.name, key)));
   const servers = options.servers.map(
     (server, i) => new Server(server, i, ids[i]!, load, numbers.slots.get(serverName(options.name, server.name))),
   );
@@ -110,7 +123,7 @@ function affinityOf(
   options: PoolAffinity,
   { name: pool, sessions }: PoolOptions,
   { servers }: Fleet,
-  { keys, secret, numbers, randomWords }: PoolSurroundings,
+  { keys, secret, numbers, randomWords, rings, skew, shared }: PoolSurroundings,
 ): Affinity {
   const kind = kindName(pool, options);
   return createAffinity(options, {
@@ -120,8 +133,11 @@ function affinityOf(
     ids: sessions ? Fingerprints.of(secret, `id ${kind}`) : undefined,
     sessions,
     lifetime: numbers.lifetimes.get(kind) ?? 0,
+    skew: skew / 1000,
+    onAhead: () => shared.counters.add(counter.clock_ahead),
     idOf: (name) => servers.find((server) => server.name === name)?.id,
     randomWords,
+    rings,
   });
 }
 
@@ -135,7 +151,8 @@ export function copiesOf(
     shared,
     copies,
     clock,
-  }: Pick<PoolSurroundings, 'copies'> & {
+    keys,
+  }: Pick<PoolSurroundings, 'copies' | 'keys'> & {
     readonly shared: Pick<Shared, 'table' | 'counters'>;
     readonly clock: Clock;
   },
@@ -155,8 +172,10 @@ export function copiesOf(
     table: shared.table,
     fleet,
     counters: shared.counters,
+    proofs: new RotationProofs(keys, name),
     storeOf: (slot) => `${url}/${slot}`,
     now: () => Math.floor(clock.now() / 1000),
+    wall: () => Math.floor(clock.wall() / 1000),
   };
 }
 
@@ -165,10 +184,10 @@ function healthOf({ name, health }: PoolOptions, { see }: PoolSurroundings): Poo
   const { passive } = health;
   if (passive === null) return null;
   return {
-    connectFailed: ({ number }) => see(name, number, { what: 'connect-failed' }),
-    answered: ({ number, failures }, status) => {
+    connectFailed: ({ identity }) => see(name, identity, { what: 'connect-failed' }),
+    answered: ({ identity, failures }, status) => {
       if (failures === 0 && (status < 500 || passive.serverErrors === 0)) return;
-      see(name, number, { what: 'answered', status });
+      see(name, identity, { what: 'answered', status });
     },
   };
 }

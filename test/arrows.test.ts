@@ -31,6 +31,7 @@ describe('the check catches', () => {
     ['src/errors.ts', "import { x } from './http/head.ts';"],
     ['src/time/clock.ts', "import type { Net } from '../net/socket.ts';"],
     ['src/metrics/counters.ts', "import { Fleet } from '../fleet/fleet.ts';"],
+    ['src/secrets/private-file.ts', "import { limpet } from '../config/keys.ts';"],
     ['src/http/head.ts', "import type { Socket } from '../net/socket.ts';"],
     ['src/net/socket.ts', "export * from '../http/head.ts';"],
     ['src/balance/maglev.ts', "import type { RequestHead } from '../http/head.ts';"],

@@ -5,6 +5,7 @@
 import { randomFillSync } from 'node:crypto';
 import { type ClientFacts, Session } from '../../src/affinity/affinity.ts';
 import { CookieAffinity } from '../../src/affinity/cookie.ts';
+import { PathAffinity } from '../../src/affinity/path.ts';
 import { TokenRing } from '../../src/affinity/token.ts';
 import { defaults } from '../../src/config/defaults.ts';
 import { RequestHead, ResponseHead } from '../../src/http/head.ts';
@@ -12,7 +13,7 @@ import { cutFromRequest, cutFromResponse } from '../../src/http/hop-headers.ts';
 import { Splice } from '../../src/http/splice.ts';
 import { HeadWriter } from '../../src/http/writer.ts';
 import { Entry, SessionTable } from '../../src/table/table.ts';
-import { requestWith, responseWith, wideLimits } from '../../test/support/heads.ts';
+import { readRequest, requestWith, responseWith, wideLimits } from '../../test/support/heads.ts';
 import { measure, print, type Step } from './harness.ts';
 
 const now = 1_800_000_000;
@@ -74,6 +75,21 @@ function cookieStep(name: string, head: RequestHead): Step {
   };
 }
 
+const names = { hash: () => undefined };
+
+/** In a path of an ordinary length. */
+function pathStep(name: string, pattern: string): Step {
+  const path = new PathAffinity({ type: 'path', pattern, idle: 0, absolute: 0 }, { names, lifetime: 0 });
+  const head = readRequest('GET /rooms/5f2c8a1e/members?page=2 HTTP/1.1\r\nHost: a\r\n\r\n');
+  return {
+    name,
+    run() {
+      session.clear();
+      expect(path.recognise(head, client, now, session));
+    },
+  };
+}
+
 function verifyStep(name: string, count: number): Step {
   const bytes = tokens(count);
   return {
@@ -112,7 +128,7 @@ function tableStep(): Step {
     run(turn) {
       const key = keys[turn & 511]!;
       expect(table.enter(key, now, entry) === 'live');
-      table.leave(key, now);
+      table.leave(key, now, entry);
     },
   };
 }
@@ -128,6 +144,8 @@ print(
     verifyStep('verify a token, first seen', 100_000),
     cookieStep('recognise, cut the cookie, write the small head', heads.small),
     cookieStep('recognise, cut the cookie, write the larger head', heads.browser),
+    pathStep('find the key in a path, plain pattern', '^/rooms/([^/]+)'),
+    pathStep('find the key in a path, another pattern', '^/(?:rooms|docs)/([^/]+)'),
     tableStep(),
     bindStep('read and write a response head', false),
     bindStep('the same, and bind a new session', true),

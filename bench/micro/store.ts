@@ -10,7 +10,7 @@ import { LmdbStore } from '../../src/store/lmdb.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { RedisStore } from '../../src/store/redis.ts';
 import { RemoteStore, serveStore } from '../../src/store/remote.ts';
-import type { Put, SessionKey, Store } from '../../src/store/store.ts';
+import { type Put, type SessionKey, type Store, silentEviction } from '../../src/store/store.ts';
 import { systemTimers } from '../../src/time/clock.ts';
 import { findProgram } from '../../test/support/programs.ts';
 import { RedisServer } from '../../test/support/redis.ts';
@@ -23,7 +23,7 @@ const sessions = 1000;
 
 const keyOf = (n: number): SessionKey => ({ pool: 'bench', id: n.toString(16).padStart(32, '0') });
 const putOf = (version: number): Put => ({ owner: 1, epoch: 1, version, by: 'bench', data, ttl: 3_600_000 });
-const memory = () => new MemoryStore({ ...options, maxBytes: 2 ** 32 }, now);
+const memory = () => new MemoryStore({ ...options, maxBytes: 2 ** 32, eviction: silentEviction }, now);
 
 let version = 0;
 let claims = 0;

@@ -111,7 +111,7 @@ async function limpet(sessions: number, orders: readonly Uint32Array[]): Promise
   const use = median((round) =>
     costOf(orders[round]!.length, (n) => {
       keyOf(orders[round]![n]!, key);
-      if (table.enter(key, now, out) === 'live') table.leave(key, now);
+      if (table.enter(key, now, out) === 'live') table.leave(key, now, out);
     }),
   );
   const bytes = (table.buffer.byteLength / sessions).toFixed(1);

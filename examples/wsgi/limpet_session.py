@@ -8,7 +8,10 @@ import hashlib
 import hmac
 import http.client
 import json
+import os
 import secrets
+import socket
+import stat
 import threading
 import time
 import urllib.parse
@@ -17,7 +20,7 @@ import urllib.parse
 class LimpetSession:
     def __init__(self, app, secret="", idle=1800):
         self.app = app
-        self.secret = secret.encode()
+        self.given = secret.encode()
         self.idle = idle
         self.by = secrets.token_urlsafe(9)  # names this process
         self.held = {}  # id -> Held. Bound it in earnest: what is dropped is read again from the balancer.
@@ -48,10 +51,11 @@ class LimpetSession:
         word = dict(part.split("=", 1) for part in text.split("; ") if "=" in part)
         if not {"id", "epoch", "version", "reason", "pool", "store"} <= word.keys():
             return None
-        if not self.secret:
-            return word if environ.get("REMOTE_ADDR", "").startswith("127.") else None
+        secret = self.given or shared_secret()
+        if not secret:
+            return None
         signed, _, signature = text.rpartition("; sig=")
-        right = hmac.new(self.secret, signed.encode(), hashlib.sha256).hexdigest()[:32]
+        right = hmac.new(secret, signed.encode(), hashlib.sha256).hexdigest()[:32]
         fresh = abs(time.time() - int(word.get("t", "0"))) <= 120
         return word if fresh and hmac.compare_digest(right, signature) else None
 
@@ -102,20 +106,48 @@ class LimpetSession:
         return held
 
     def ask(self, method, word, body=None, headers=None):
-        url = urllib.parse.urlsplit(word["store"])
-        headers = dict(headers or {})
-        if self.secret:
-            bearer = hmac.new(self.secret, b"limpet store interface", hashlib.sha256).hexdigest()
-            headers["Authorization"] = "Bearer " + bearer
-        connection = http.client.HTTPConnection(url.hostname, url.port, timeout=5)
+        bearer = hmac.new(self.given or shared_secret(), b"limpet store interface", hashlib.sha256).hexdigest()
+        headers = dict(headers or {}, Authorization="Bearer " + bearer)
+        if word["store"].startswith("unix:"):
+            _, where, path = word["store"].split(":", 2)
+            connection = UnixConnection(where)
+        else:
+            url = urllib.parse.urlsplit(word["store"])
+            path = url.path
+            connection = http.client.HTTPConnection(url.hostname, url.port, timeout=5)
         try:
-            connection.request(method, "%s/%s/%s" % (url.path, word["pool"], word["id"]), body, headers)
+            connection.request(method, "%s/%s/%s" % (path, word["pool"], word["id"]), body, headers)
             answer = connection.getresponse()
             # A status counts only with the word that the store interface itself gives it.
             said = answer.status, answer.headers.get("Limpet-Store", "")
             return said, answer.headers.get("Limpet-Session", ""), answer.read()
         finally:
             connection.close()
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP over a unix-domain socket."""
+
+    def __init__(self, where):
+        super().__init__("localhost", timeout=5)
+        self.where = where
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.where)
+
+
+def shared_secret():
+    """The one that a balancer of this user on this machine has made; empty when there is none that only this user can read."""
+    path = os.environ.get("LIMPET_SECRET_FILE") or os.path.expanduser("~/.local/state/limpet/session.secret")
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW)) as file:
+            found = os.fstat(file.fileno())
+            trusted = found.st_uid in (0, os.geteuid()) and stat.S_ISREG(found.st_mode) and not found.st_mode & 0o077
+            return file.read().strip().encode() if trusted else b""
+    except OSError:
+        return b""
 
 
 class Held:

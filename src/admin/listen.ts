@@ -2,8 +2,11 @@
 
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, request as makeRequest, type ServerResponse } from 'node:http';
+import { isIP } from 'node:net';
 import { dirname } from 'node:path';
+import { isMainThread } from 'node:worker_threads';
 import { type Address, formatAddress } from '../net/socket.ts';
+import { checkFolder } from '../secrets/private-file.ts';
 
 export interface HttpListener {
   /** `http://host:port`, or `unix:` and the path. */
@@ -13,18 +16,29 @@ export interface HttpListener {
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
-/** Rejects with the system's error when the address cannot be bound. Port 0 takes any free one. A socket that nobody listens on any more is replaced. */
-export async function listenHttp(address: Address, handle: Handler): Promise<HttpListener> {
+/**
+ * Rejects with the system's error when the address cannot be bound, with UsageError when others may write to the folder of a
+ * socket. Port 0 takes any free one. A socket that nobody listens on any more is replaced. On TCP a request that names another
+ * host than this one, or one of `hosts`, is answered with 421.
+ */
+export async function listenHttp(
+  address: Address,
+  handle: Handler,
+  hosts: readonly string[] = [],
+): Promise<HttpListener> {
   const server = createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
-    handle(request, response).catch(() => answer(response, 500));
+    if (address.kind === 'tcp' && !isNamed(request, [address.host, ...hosts])) answer(response, 421);
+    else handle(request, response).catch(() => answer(response, 500));
   });
   if (address.kind === 'unix') {
-    await mkdir(dirname(address.path), { recursive: true, mode: 0o700 });
+    const folder = dirname(address.path);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    checkFolder(folder, { sticky: true });
     if (!(await isListenedOn(address.path))) await rm(address.path, { force: true });
   }
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    if (address.kind === 'unix') server.listen(address.path, resolve);
+    if (address.kind === 'unix') masked(() => server.listen(address.path, resolve));
     else server.listen(address.port, address.host === '' ? undefined : address.host, resolve);
   });
   if (address.kind === 'unix') await chmod(address.path, 0o600);
@@ -43,6 +57,41 @@ export async function listenHttp(address: Address, handle: Handler): Promise<Htt
       if (address.kind === 'unix') await rm(address.path, { force: true });
     },
   };
+}
+
+/** The socket is closed to others from its first moment on. A thread that is not the main one cannot set the mask: chmod follows. */
+function masked(listen: () => void): void {
+  if (!isMainThread) {
+    listen();
+    return;
+  }
+  const before = process.umask(0o177);
+  try {
+    listen();
+  } finally {
+    process.umask(before);
+  }
+}
+
+/**
+ * Whether the request means this machine. A page of the web can have its own name lead to 127.0.0.1 (DNS rebinding), but then
+ * Host has that name: an address cannot be made to lead elsewhere, and is believed when it is the one that was connected to.
+ */
+export function isNamed(
+  { headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>,
+  names: readonly string[],
+): boolean {
+  const [, name = ''] = /^(\[[\da-f:.]+\]|[^:[\]]+)(?::\d{1,5})?$/i.exec(headers.host ?? '') ?? [];
+  const host = name.replace(/^\[|\]$/g, '').toLowerCase();
+  if (host === '') return false;
+  const local = socket.localAddress?.replace(/^::ffff:/, '').toLowerCase();
+  return (
+    host === 'localhost' ||
+    host === '::1' ||
+    (isIP(host) === 4 && host.startsWith('127.')) ||
+    host === local ||
+    names.some((known) => known.toLowerCase() === host)
+  );
 }
 
 /** After a crash the file of the socket stays behind. */

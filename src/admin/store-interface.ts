@@ -123,7 +123,14 @@ export class StoreInterface {
   /** As if it had come with a response: the table learns of it, too. */
   private async tell({ pool, server, key }: Place, word: SessionWord, response: ServerResponse): Promise<void> {
     const { verdict, epoch } = await pool.copies.tell(key.id, pool.lifetime, server, word);
-    say(response, statusOf[verdict], verdict, epoch > 0 ? { 'limpet-session': `epoch=${epoch}` } : {});
+    const { put, rotate } = word;
+    const headers: Record<string, string> = {};
+    if (epoch > 0) headers['limpet-session'] = `epoch=${epoch}`;
+    if (verdict === 'kept' && put !== null && rotate !== '') {
+      const proof = pool.copies.proofOf(server, key.id, rotate);
+      headers['limpet-session-rotate'] = `epoch=${put.epoch}; id=${rotate}; proof=${proof}`;
+    }
+    say(response, statusOf[verdict], verdict, headers);
   }
 }
 

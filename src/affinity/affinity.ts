@@ -5,8 +5,11 @@
 import type { RequestHead, ResponseHead } from '../http/head.ts';
 import type { Splice } from '../http/splice.ts';
 
-/** What became of a session's proof in the request: none was sent, it holds, it is forged or garbled, it came too late, it is too old. */
-export type Verdict = 'none' | 'valid' | 'invalid' | 'idle' | 'old';
+/**
+ * What became of a session's proof in the request: none was sent, it holds, it is forged or garbled, it came too late, it is too
+ * old, or it was dated by a clock that is too far ahead.
+ */
+export type Verdict = 'none' | 'valid' | 'invalid' | 'idle' | 'old' | 'ahead';
 
 /**
  * How a session's owner is found. token: what the request carries names owner and epoch, and the table may know better.
@@ -14,6 +17,9 @@ export type Verdict = 'none' | 'valid' | 'invalid' | 'idle' | 'old';
  * stored. fixed: a person chose the server.
  */
 export type SessionKind = 'token' | 'key' | 'hash' | 'fixed';
+
+/** Values of one cookie that are verified, each at the price of a hash for every key; what stands behind them is not tried. */
+export const maxTried = 8;
 
 /** A session's state as the store has it. */
 export interface Carried {
@@ -49,14 +55,23 @@ export class Session {
   /** Unix seconds at which the session began, and at which its token was last dated. */
   born = 0;
   seen = 0;
+  /** Its token was dated by a clock that is ahead, and has to be dated anew. */
+  ahead = false;
   /** The response has to tell the client something new: first binding, new owner, later date. */
   changed = false;
+  /** The request brought more than is tried: too many values of one cookie, or a path that is too long to be searched. */
+  beyondLimit = false;
   /** Wants to see how the body of the response begins: the app names the session there. Outlives `clear` of one affinity. */
   reader: Affinity | null = null;
   /** This exchange gave it its first owner: nothing of it lives there yet. */
   fresh = false;
   /** The table counts this exchange among those of the session that run now. */
   entered = false;
+  /**
+   * The table's number of the former owner, who gets the session back if the present one takes no request of it; 0: the
+   * present one has taken one.
+   */
+  former = 0;
 
   // In pools whose servers speak the session protocol:
   /** Why it comes to its server: it is new there, lives there, its owner failed, or it left its owner. */
@@ -93,11 +108,13 @@ export class Session {
     this.epoch = 0;
     this.born = 0;
     this.seen = 0;
+    this.ahead = false;
     this.changed = false;
+    this.beyondLimit = false;
     this.fresh = false;
     this.entered = false;
     this.reason = 'new';
-    this.version = 0;
+    this.version = this.former = 0;
     this.carried = null;
     this.claiming = this.unknown = this.asked = this.alone = this.owed = this.lent = this.late = this.ending = false;
   }

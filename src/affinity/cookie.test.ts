@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { edited, requestWith, responseWith } from '../../test/support/heads.ts';
 import type { CookieOptions } from '../config/options.ts';
 import { Splice } from '../http/splice.ts';
-import { type ClientFacts, Session } from './affinity.ts';
+import { type ClientFacts, maxTried, Session } from './affinity.ts';
 import { CookieAffinity } from './cookie.ts';
 import { TokenRing } from './token.ts';
 
@@ -145,6 +145,24 @@ describe('recognise', () => {
       expect(session.owner).toBe(5);
       expect(session.sid0).toBe(9);
       expect(left).toBe('Cookie: z=1\r\n');
+    }
+  });
+
+  test('of many that may be tokens no more than the limit are verified, and all are hidden', () => {
+    const forged = Array.from({ length: 200 }, (_, i) => `limpet=${token.slice(0, -3)}${100 + i}`);
+    const cookies = (count: number) =>
+      `Cookie: limpet=x; ${[...forged.slice(0, count), `limpet=${token}`, 'a=1'].join('; ')}`;
+    const within = recognise(affinity, cookies(maxTried - 1));
+    expect([within.found, within.session.owner, within.session.beyondLimit, within.left]).toEqual([
+      true,
+      5,
+      false,
+      'Cookie: a=1\r\n',
+    ]);
+    for (const count of [maxTried, 200]) {
+      const beyond = recognise(affinity, cookies(count));
+      expect([beyond.found, beyond.session.verdict, beyond.session.beyondLimit]).toEqual([false, 'invalid', true]);
+      expect(beyond.left).toBe('Cookie: a=1\r\n');
     }
   });
 

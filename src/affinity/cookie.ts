@@ -6,8 +6,8 @@ import { CookieScan, setCookieValue } from '../http/cookie.ts';
 import type { RequestHead, ResponseHead } from '../http/head.ts';
 import { Name } from '../http/names.ts';
 import type { Splice } from '../http/splice.ts';
-import type { Affinity, ClientFacts, Session, Verdict } from './affinity.ts';
-import type { TokenRing } from './token.ts';
+import { type Affinity, type ClientFacts, maxTried, type Session, type Verdict } from './affinity.ts';
+import { type TokenRing, tokenChars } from './token.ts';
 
 export interface CookieDependencies {
   readonly ring: TokenRing;
@@ -15,6 +15,8 @@ export interface CookieDependencies {
   readonly randomWords: (words: Uint32Array) => void;
   /** The table's number for how long the sessions live. */
   readonly lifetime?: number;
+  /** Told of each token that a clock which is ahead has dated, and that is dated anew. Left out: nobody is. */
+  readonly onAhead?: () => void;
   /** The servers begin sessions, and the balancer hears of it. Left out: they do not. */
   readonly sessions?: boolean;
 }
@@ -52,14 +54,20 @@ export class CookieAffinity implements Affinity {
     this.attributes = `${this.scope}; SameSite=${settings.sameSite}${settings.partitioned ? '; Partitioned' : ''}`;
   }
 
-  /** Same-named cookies are tried in turn (another path, domain or partition may have left one); all are hidden from the server. */
+  /**
+   * Same-named cookies are tried in turn (another path, domain or partition may have left one), `maxTried` of those that may be
+   * tokens; all are hidden from the server.
+   */
   recognise(request: RequestHead, _client: ClientFacts, now: number, session: Session, edit: Splice): boolean {
     const scan = this.scan;
     let verdict: Verdict = 'none';
+    let tried = 0;
+    const { beyondLimit } = session;
     for (const name of this.cookieNames) {
       scan.begin(request.headers, name, edit);
       while (scan.next()) {
-        if (verdict === 'valid') continue;
+        if (verdict === 'valid' || tried > maxTried) continue;
+        if (scan.valueEnd - scan.valueStart === tokenChars && ++tried > maxTried) continue;
         const found = this.deps.ring.verify(request.bytes, scan.valueStart, scan.valueEnd, now, session);
         if (verdict === 'none' || found !== 'invalid') verdict = found;
       }
@@ -67,6 +75,7 @@ export class CookieAffinity implements Affinity {
     if (verdict !== 'valid') {
       session.clear();
       session.verdict = verdict;
+      session.beyondLimit = beyondLimit || tried > maxTried;
       return false;
     }
     session.verdict = verdict;
@@ -74,7 +83,8 @@ export class CookieAffinity implements Affinity {
     session.kind = 'token';
     session.affinity = this;
     session.key = session.sid0;
-    session.changed = now - session.seen >= this.redateAfter;
+    session.changed = session.ahead || now - session.seen >= this.redateAfter;
+    if (session.ahead) this.deps.onAhead?.();
     return true;
   }
 

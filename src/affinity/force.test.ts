@@ -16,7 +16,7 @@ const ids = new Map([
 ]);
 
 function recognise(source: KeyOptions, target: string, lines: string[], { keys = [key], peerTrusted = true } = {}) {
-  const affinity = new ForceAffinity(source, { keys, idOf: (name) => ids.get(name) });
+  const affinity = new ForceAffinity(source, { keys, pool: 'shop', idOf: (name) => ids.get(name) });
   const head = readRequest([`GET ${target} HTTP/1.1`, 'Host: a', ...lines, '', ''].join('\r\n'));
   const client = { clientAddress: '1.2.3.4', clientSecure: false, peerTrusted };
   const [session, edit, out] = [new Session(), new Splice(), new HeadWriter(16)];
@@ -26,21 +26,22 @@ function recognise(source: KeyOptions, target: string, lines: string[], { keys =
   return { owner: found ? session.owner : null, session, line, left };
 }
 
-const token = forceToken('s1', now + 10, key);
+const token = forceToken('shop', 's1', now + 10, key);
 const ownerOf = (text: string, settings = {}) => recognise(header, '/', [`X-Force: ${text}`], settings).owner;
 
 test('a signed server is picked, also one that is named by its address; nothing can be bound', () => {
   expect(token).toMatch(/^s1:1800000010:[\w-]{22}$/);
-  expect(ownerOf(forceToken('127.0.0.1:80', now + 1, key))).toBe(22);
+  expect(ownerOf(forceToken('shop', '127.0.0.1:80', now + 1, key))).toBe(22);
   const { session } = recognise(header, '/', [`X-Force: ${token}`]);
   expect(session).toMatchObject({ recognised: true, owner: 11, epoch: 0, sid0: 0, changed: false });
 });
 
 describe('nobody is picked by', () => {
   test.each<[string, string]>([
-    ['one that has ended', forceToken('s1', now, key)],
-    ['a server that is not there', forceToken('s9', now + 10, key)],
-    ['another key', forceToken('s1', now + 10, Buffer.alloc(32, 'x'))],
+    ['one that has ended', forceToken('shop', 's1', now, key)],
+    ['a server that is not there', forceToken('shop', 's9', now + 10, key)],
+    ['another key', forceToken('shop', 's1', now + 10, Buffer.alloc(32, 'x'))],
+    ['another pool', forceToken('bank', 's1', now + 10, key)],
     ['another server', token.replace('s1', '127.0.0.1:80')],
     ['a later end', token.replace(':18', ':19')],
     ['a shorter MAC', token.slice(0, -2)],

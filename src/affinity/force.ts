@@ -3,7 +3,7 @@
  * peers only, ends by itself, is hidden from the servers, and never binds a session.
  *
  *      Limpet-Force: app-2:1800003600:Zm9yY2UgaXMgbm90IHBvd
- *                    server, Unix seconds of its end, HMAC-SHA-256 over both, cut to 128 bits
+ *                    server, Unix seconds of its end, HMAC-SHA-256 over the pool and both, cut to 128 bits
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { KeyOptions } from '../config/options.ts';
@@ -19,6 +19,8 @@ const macBytes = 16;
 export interface ForceDependencies {
   /** Secrets of at least 32 bytes, at least one: any of them may have signed. */
   readonly keys: readonly Buffer[];
+  /** Name of the pool: what is signed for another one does not count. */
+  readonly pool: string;
   /** Id of a server of the pool by name; undefined when it has none of that name. */
   readonly idOf: (server: string) => number | undefined;
 }
@@ -59,17 +61,18 @@ export class ForceAffinity implements Affinity {
     if (server === undefined || expires === undefined || mac === undefined || now >= Number(expires)) return undefined;
     const given = Buffer.from(mac, 'base64url');
     if (given.length !== macBytes) return undefined;
-    const signed = this.deps.keys.some((key) => timingSafeEqual(macOf(key, server, expires), given));
+    const signed = this.deps.keys.some((key) => timingSafeEqual(macOf(key, this.deps.pool, server, expires), given));
     return signed ? this.deps.idOf(server) : undefined;
   }
 }
 
-/** What `force` accepts for that server until `expires` (Unix seconds). `key`: one of the ring. */
-export function forceToken(server: string, expires: number, key: Buffer): string {
-  return `${server}:${expires}:${macOf(key, server, String(expires)).toString('base64url')}`;
+/** What `force` of that pool accepts for that server until `expires` (Unix seconds). `key`: one of the ring. */
+export function forceToken(pool: string, server: string, expires: number, key: Buffer): string {
+  return `${server}:${expires}:${macOf(key, pool, server, String(expires)).toString('base64url')}`;
 }
 
-function macOf(key: Buffer, server: string, expires: string): Buffer {
-  const hmac = createHmac('sha256', derive(key, 'limpet force')).update(`${server}:${expires}`);
+/** A pool's name has no slash: the parts cannot be read in another way. */
+function macOf(key: Buffer, pool: string, server: string, expires: string): Buffer {
+  const hmac = createHmac('sha256', derive(key, 'limpet force')).update(`${pool}/${server}:${expires}`);
   return hmac.digest().subarray(0, macBytes);
 }

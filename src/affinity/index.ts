@@ -11,7 +11,7 @@ import { RewriteAffinity } from './rewrite.ts';
 import { RouteAffinity } from './route.ts';
 import { SocketIoAffinity } from './socket-io.ts';
 import { SourceIpAffinity } from './source-ip.ts';
-import { derive, TokenRing } from './token.ts';
+import { derive, type TokenRings } from './token.ts';
 
 export interface AffinityDependencies {
   /** Name of the pool. */
@@ -26,8 +26,13 @@ export interface AffinityDependencies {
   readonly sessions: boolean;
   /** The table's number for how long the sessions live. */
   readonly lifetime: number;
+  /** Seconds by which the clocks of other nodes may be ahead of ours. */
+  readonly skew: number;
+  /** Told of each token that such a clock has dated. */
+  readonly onAhead: () => void;
   /** Id of a server of the pool. */
   readonly idOf: (server: string) => number | undefined;
+  readonly rings: TokenRings;
   /** Fills the words with random bits, cryptographically strong. */
   readonly randomWords: (words: Uint32Array) => void;
 }
@@ -36,7 +41,7 @@ export function createAffinity(options: AffinityOptions, deps: AffinityDependenc
   switch (options.type) {
     case 'cookie': {
       const times = { idle: options.idle / 1000, absolute: options.absolute / 1000 };
-      return new CookieAffinity(options, { ...deps, ring: new TokenRing(deps.keys, deps.pool, times) });
+      return new CookieAffinity(options, { ...deps, ring: deps.rings.of(deps.keys, deps.pool, times, deps.skew) });
     }
     case 'rewrite':
       return new RewriteAffinity(options, deps);

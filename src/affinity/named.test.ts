@@ -7,6 +7,7 @@ import { Fingerprints } from '../table/fingerprint.ts';
 import { type Affinity, Lesson, Session } from './affinity.ts';
 import { HeaderAffinity } from './header.ts';
 import { PathAffinity } from './path.ts';
+import { PathPattern } from './pattern.ts';
 import { QueryAffinity } from './query.ts';
 
 const now = 1_800_000_000;
@@ -107,6 +108,15 @@ test.each<[string, string, string | null]>([
 ])('path %s of %s', (pattern, target, name) => {
   const affinity = new PathAffinity({ type: 'path', pattern, ...times }, deps);
   expectName(affinity, recognise(affinity, target), name);
+});
+
+test('a path that is too long for its pattern is not searched', () => {
+  const pattern = '^/(?:a|b)*(?:x{400})?/([^/]+)';
+  const affinity = new PathAffinity({ type: 'path', pattern, ...times }, deps);
+  const { longest } = new PathPattern(pattern);
+  const path = (size: number) => `/${'ab'.repeat(size)}`.slice(0, size - 2).concat('/x');
+  expectName(affinity, recognise(affinity, path(longest)), 'x');
+  expectName(affinity, recognise(affinity, path(longest + 1)), null);
 });
 
 test('a whole id, where one is needed: the other half is another hash of the same name', () => {

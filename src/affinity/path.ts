@@ -4,20 +4,21 @@ import { QUESTION } from '../http/bytes.ts';
 import type { RequestHead } from '../http/head.ts';
 import type { Affinity, ClientFacts, Session } from './affinity.ts';
 import { longestName, type NamedDependencies, Naming } from './named.ts';
+import { PathPattern } from './pattern.ts';
 
 export class PathAffinity implements Affinity {
   readonly name = 'path';
   readonly binds = false;
   readonly lifetime: number;
   private readonly naming: Naming;
-  private readonly pattern: RegExp;
+  private readonly pattern: PathPattern;
   /** One byte more than counts, so that what did not fit shows. */
   private readonly group = Buffer.alloc(longestName + 1);
 
   constructor({ pattern }: PathOptions, deps: NamedDependencies) {
     this.lifetime = deps.lifetime;
     this.naming = new Naming(deps);
-    this.pattern = new RegExp(pattern);
+    this.pattern = new PathPattern(pattern);
   }
 
   /** The path counts as it was received, without the query. */
@@ -25,8 +26,12 @@ export class PathAffinity implements Affinity {
     const { bytes, pathStart, pathEnd } = request;
     let end = pathStart;
     while (end < pathEnd && bytes[end] !== QUESTION) end++;
-    const key = this.pattern.exec(bytes.toString('latin1', pathStart, end))?.[1];
-    if (key === undefined) return false;
+    if (end - pathStart > this.pattern.longest) {
+      session.beyondLimit = true;
+      return false;
+    }
+    const key = this.pattern.find(bytes.toString('latin1', pathStart, end));
+    if (key === null) return false;
     const length = this.group.write(key, 'latin1');
     return this.naming.recognise(this.group, 0, length, this, now, session);
   }

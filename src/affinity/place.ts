@@ -3,7 +3,7 @@ import { EQUALS, equalsIgnoreCase, hexValue, QUESTION, SEMICOLON, SLASH, SP } fr
 import type { Headers } from '../http/headers.ts';
 import { longestName } from './named.ts';
 
-const AMPERSAND = 38;
+export const AMPERSAND = 38;
 const PERCENT = 37;
 const PLUS = 43;
 const HASH = 35;
@@ -55,14 +55,8 @@ export class QueryParameter {
 
   /** Where the value begins when a pair of that name begins at `p`, else -1. */
   private behindName(bytes: Uint8Array, start: number, end: number): number {
-    let p = start;
-    for (const want of this.name) {
-      if (p >= end || bytes[p] === AMPERSAND || bytes[p] === EQUALS) return -1;
-      const unit = unitAt(bytes, p, end);
-      if ((unit & 255) !== want) return -1;
-      p += unit >> 8;
-    }
-    return p < end && bytes[p] === EQUALS ? p + 1 : -1;
+    const p = behindName(bytes, start, end, this.name);
+    return p >= 0 && p < end && bytes[p] === EQUALS ? p + 1 : -1;
   }
 
   private decode(bytes: Uint8Array, start: number, end: number): void {
@@ -77,6 +71,24 @@ export class QueryParameter {
     this.start = 0;
     this.end = n;
   }
+}
+
+/** True when the parameter `bytes[start..end)` of a query has the name (UTF-8), with a value or without. */
+export function isParameter(bytes: Uint8Array, start: number, end: number, name: Uint8Array): boolean {
+  const p = behindName(bytes, start, end, name);
+  return p === end || (p >= 0 && bytes[p] === EQUALS);
+}
+
+/** Where a name ends that begins at `start`, however it is encoded; -1 when another one does. */
+function behindName(bytes: Uint8Array, start: number, end: number, name: Uint8Array): number {
+  let p = start;
+  for (const want of name) {
+    if (p >= end || bytes[p] === AMPERSAND || bytes[p] === EQUALS) return -1;
+    const unit = unitAt(bytes, p, end);
+    if ((unit & 255) !== want) return -1;
+    p += unit >> 8;
+  }
+  return p;
 }
 
 /** The byte that stands at `p`, decoded, and above it how many bytes it takes. A `%` without two hex digits is itself. */

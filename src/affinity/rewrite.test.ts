@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { edited, requestWith, responseWith } from '../../test/support/heads.ts';
 import { Splice } from '../http/splice.ts';
-import { type ClientFacts, Session } from './affinity.ts';
+import { type ClientFacts, maxTried, Session } from './affinity.ts';
 import { RewriteAffinity } from './rewrite.ts';
 
 const now = 1_800_000_000;
@@ -79,6 +79,17 @@ describe('on the way in', () => {
     const [one, two] = [valueFrom(affinity, 1, 'one'), valueFrom(affinity, 2, 'two')];
     const { session, left } = recognise(affinity, `Cookie: SID=bare; SID=${one}`, `Cookie: SID=${two}`);
     expect([session.owner, left]).toEqual([1, 'Cookie: SID=bare; SID=one\r\nCookie: SID=two\r\n']);
+  });
+
+  test('of many with a prefix no more than the limit are verified, and those behind stay as they came', () => {
+    const affinity = affinityOf();
+    const ours = valueFrom(affinity, 1, 'one');
+    const forged = `SID=${'A'.repeat(16)}~x; `;
+    const within = recognise(affinity, `Cookie: ${forged.repeat(maxTried - 1)}SID=${ours}`);
+    expect([within.session.owner, within.session.beyondLimit]).toEqual([1, false]);
+    const line = `Cookie: ${forged.repeat(maxTried)}SID=${ours}`;
+    const beyond = recognise(affinity, line);
+    expect([beyond.found, beyond.session.beyondLimit, beyond.left]).toEqual([false, true, `${line}\r\n`]);
   });
 
   test('any value comes back as it went, with any owner', () => {

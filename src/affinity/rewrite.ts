@@ -18,7 +18,7 @@ import type { RequestHead, ResponseHead } from '../http/head.ts';
 import { Name } from '../http/names.ts';
 import { SetCookie } from '../http/set-cookie.ts';
 import type { Splice } from '../http/splice.ts';
-import type { Affinity, ClientFacts, Session, Verdict } from './affinity.ts';
+import { type Affinity, type ClientFacts, maxTried, type Session, type Verdict } from './affinity.ts';
 import { derive } from './token.ts';
 
 const idBytes = 6;
@@ -42,7 +42,7 @@ export interface RewriteDependencies {
 /** What a verified value says. */
 interface Known {
   readonly owner: number;
-  /** Keyed hash of the app's value: the session id. */
+  /** Keyed hash of pool and app's value: the session id. */
   readonly sid: readonly [number, number, number, number];
 }
 
@@ -68,14 +68,22 @@ export class RewriteAffinity implements Affinity {
     this.randomWords = randomWords;
   }
 
-  /** Every value with a prefix of ours loses it; the first of them is the session. All other values stay as they came. */
+  /**
+   * Every value with a prefix of ours loses it; the first of them is the session. All other values stay as they came, and so do
+   * those behind `maxTried` that may have a prefix.
+   */
   recognise(request: RequestHead, _client: ClientFacts, now: number, session: Session, edit: Splice): boolean {
     const { scan } = this;
     let verdict: Verdict = 'none';
+    let tried = 0;
     scan.begin(request.headers, this.cookieName, null);
     while (scan.next()) {
       const { valueStart, valueEnd } = scan;
       if (valueEnd - valueStart <= tagChars || request.bytes[valueStart + tagChars] !== this.separator) continue;
+      if (++tried > maxTried) {
+        session.beyondLimit = true;
+        break;
+      }
       const known = this.verify(request.bytes.toString('latin1', valueStart, valueEnd));
       if (known === undefined) {
         if (verdict === 'none') verdict = 'invalid';
@@ -136,7 +144,10 @@ export class RewriteAffinity implements Affinity {
     const value = text.slice(tagChars + 1);
     if (!this.secrets.some((secret) => timingSafeEqual(this.mac(secret, owner, value), tag.subarray(idBytes))))
       return undefined;
-    const digest = createHmac('sha256', this.secrets[0]!).update('session ').update(value, 'latin1').digest();
+    const digest = createHmac('sha256', this.secrets[0]!)
+      .update(`session ${this.pool} `)
+      .update(value, 'latin1')
+      .digest();
     const known: Known = {
       owner,
       sid: [digest.readUInt32BE(0), digest.readUInt32BE(4), digest.readUInt32BE(8), digest.readUInt32BE(12)],

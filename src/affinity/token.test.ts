@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Session } from './affinity.ts';
-import { derive, TokenRing, tokenChars } from './token.ts';
+import { derive, TokenRing, TokenRings, tokenChars } from './token.ts';
 
 const keyA = Buffer.alloc(32, 'a');
 const keyB = Buffer.alloc(32, 'b');
@@ -59,7 +59,7 @@ describe('a token', () => {
       fc.property(session, fc.uint8Array({ minLength: 32, maxLength: 80 }), (made, bytes) => {
         const secret = Buffer.from(bytes);
         const token = Buffer.from(new TokenRing([secret], 'shop', noLimit).sign(made), 'base64url');
-        const sum = createHmac('sha256', derive(secret, 'limpet token')).update(token.subarray(0, 38)).digest();
+        const sum = createHmac('sha256', derive(secret, 'limpet token shop')).update(token.subarray(0, 38)).digest();
         expect(token.subarray(38)).toEqual(sum.subarray(0, 16));
       }),
     );
@@ -133,6 +133,23 @@ describe('a token', () => {
   });
 });
 
+describe('pools', () => {
+  const bytesOf = (text: string) => Buffer.from(text, 'base64url');
+
+  test('a token does not count in a pool whose name happens to share its two bytes, nor when these are changed', () => {
+    const shop = new TokenRing([keyA], 'shop', noLimit);
+    const text = shop.sign(sessionOf());
+    const twoBytes = (pool: string) => bytesOf(new TokenRing([keyA], pool, noLimit).sign(sessionOf())).readUInt16BE(2);
+    const twin = 'pool-95709';
+    expect(twoBytes(twin)).toBe(twoBytes('shop'));
+    expect(verifyText(new TokenRing([keyA], twin, noLimit), text)).toBe('invalid');
+    const other = bytesOf(text);
+    bytesOf(new TokenRing([keyA], 'bank', noLimit).sign(sessionOf())).copy(other, 2, 2, 4);
+    expect(verifyText(new TokenRing([keyA], 'bank', noLimit), other.toString('base64url'))).toBe('invalid');
+    expect(verifyText(shop, text)).toBe('valid');
+  });
+});
+
 describe('keys rotate', () => {
   const before = new TokenRing([keyA], 'shop', noLimit);
   const during = new TokenRing([keyB, keyA], 'shop', noLimit);
@@ -175,13 +192,37 @@ describe('times', () => {
     [-1000, 0, 'old'],
     [-1000, -100, 'old'],
     [60, 60, 'valid'],
-    [61, 0, 'invalid'],
-    [0, 61, 'invalid'],
+    [61, 0, 'ahead'],
+    [0, 61, 'ahead'],
   ])('born %i s and seen %i s from now: %s', (born, seen, verdict) => {
     expect(at(born, seen)).toBe(verdict);
     // From the cache too.
     expect(at(born, seen)).toBe(verdict);
   });
+
+  test.each([
+    // Of nodes whose clocks differ a little: as they are.
+    [60, 60, 'valid', false, 60, 60],
+    [61, 0, 'valid', true, 0, 0],
+    [0, 61, 'valid', true, 0, 0],
+    [600, 600, 'valid', true, 0, 0],
+    [-50, 600, 'valid', true, -50, 0],
+    [-1000, 600, 'old', true, -1000, 0],
+    [601, 0, 'ahead', true, 601, 0],
+    [0, 601, 'ahead', true, 0, 601],
+  ] as const)(
+    'within a skew of 600 s, born %i s and seen %i s from now: %s',
+    (born, seen, verdict, ahead, asBorn, asSeen) => {
+      const wide = new TokenRing([keyA], 'shop', { idle: 100, absolute: 1000 }, 600);
+      const text = wide.sign(sessionOf({ born: now + born, seen: now + seen }));
+      // From the cache too.
+      for (let n = 0; n < 2; n++) {
+        const session = new Session();
+        expect(wide.verify(Buffer.from(text), 0, text.length, now, session)).toBe(verdict);
+        expect([session.ahead, session.born - now, session.seen - now]).toEqual([ahead, asBorn, asSeen]);
+      }
+    },
+  );
 
   test('a kept token grows old like any other', () => {
     const text = ring.sign(sessionOf());
@@ -203,4 +244,21 @@ test('many tokens that share slots of the cache are never taken for each other',
     expect(verifyText(ring, text, now, read)).toBe('valid');
     if (read.sid0 !== i || read.owner !== i + 1) expect.fail(`token ${i} was read as ${read.sid0}`);
   }
+});
+
+test('rings are kept while keys, pool, times and skew are the same, and somebody has them', () => {
+  const rings = new TokenRings();
+  const ring = rings.of([keyA], 'shop', noLimit, 600);
+  expect(rings.of([Buffer.from(keyA)], 'shop', { ...noLimit }, 600)).toBe(ring);
+  const others = [
+    rings.of([keyA], 'admin', noLimit, 600),
+    rings.of([keyA], 'shop', { idle: 1, absolute: 0 }, 600),
+    rings.of([keyA], 'shop', { idle: 0, absolute: 1 }, 600),
+    rings.of([keyA], 'shop', noLimit, 601),
+    rings.of([keyB], 'shop', noLimit, 600),
+    rings.of([keyB, keyA], 'shop', noLimit, 600),
+  ];
+  expect(new Set([ring, ...others]).size).toBe(7);
+  expect(verifyText(others[5]!, ring.sign(sessionOf()))).toBe('valid');
+  expect(verifyText(others[4]!, ring.sign(sessionOf()))).toBe('invalid');
 });

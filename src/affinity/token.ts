@@ -6,7 +6,8 @@
  *            format   key id  pool   server id   session id   epoch   born    seen    MAC
  *
  * 54 bytes, 72 characters of base64url. Times are Unix seconds. The MAC is HMAC-SHA-256 over bytes 0..37, cut
- * to 128 bits. Pool and server id are keyed hashes of the names, the same on every node that has the keys.
+ * to 128 bits, under a key that is derived for the pool by its whole name: the two bytes of the pool only save work. The
+ * server id is a keyed hash of its name, the same on every node that has the keys.
  */
 import { createHmac, hash } from 'node:crypto';
 import type { Session, Verdict } from './affinity.ts';
@@ -19,8 +20,8 @@ const format = 0x10;
 const blockBytes = 64;
 const hashBytes = 32;
 
-/** Clocks of balancer nodes may differ by this much (seconds); a date further in the future is refused. */
-const skew = 60;
+/** Clocks of balancer nodes always differ a little: up to here (seconds) a date in the future is left as it is. */
+const near = 60;
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 const sextet = Uint8Array.from({ length: 256 }, (_, byte) => {
@@ -90,9 +91,9 @@ class Key {
   private readonly inner = Buffer.alloc(blockBytes + signedBytes, 0x36);
   private readonly outer = Buffer.alloc(blockBytes + hashBytes, 0x5c);
 
-  constructor(secret: Buffer) {
+  constructor(secret: Buffer, pool: string) {
     this.id = derive(secret, 'limpet key id')[0]!;
-    for (const [i, byte] of derive(secret, 'limpet token').entries()) {
+    for (const [i, byte] of derive(secret, `limpet token ${pool}`).entries()) {
       this.inner[i]! ^= byte;
       this.outer[i]! ^= byte;
     }
@@ -113,21 +114,27 @@ export class TokenRing {
   private readonly keys: readonly Key[];
   private readonly pool: number;
   private readonly times: TokenTimes;
+  private readonly skew: number;
   private readonly verified = new VerifiedTokens();
   private readonly decoded = Buffer.alloc(tokenBytes);
   private readonly signed = Buffer.alloc(tokenBytes);
 
-  /** `keys` are secrets of at least 32 bytes, at least one. */
-  constructor(keys: readonly Buffer[], pool: string, times: TokenTimes) {
-    this.keys = keys.map((secret) => new Key(secret));
-    // The first key may change by rotation and pools may not: the pool's hash only keeps them apart, unkeyed.
+  /**
+   * `keys` are secrets of at least 32 bytes, at least one. `skew`: seconds by which the clock of a node that signs may be ahead
+   * of ours; a token from further ahead is refused.
+   */
+  constructor(keys: readonly Buffer[], pool: string, times: TokenTimes, skew = near) {
+    this.keys = keys.map((secret) => new Key(secret, pool));
+    // Unkeyed, and two pools may share it: what keeps them apart is the key of the MAC.
     this.pool = createHmac('sha256', 'limpet pool').update(pool).digest().readUInt16BE(0);
     this.times = times;
+    this.skew = Math.max(near, skew);
   }
 
   /**
    * Reads the token in `bytes[start..end)` into `session` (owner, session id, epoch, times). Only 'valid' may
-   * be acted upon; 'idle' and 'old' are authentic tokens beyond their time. `now` is Unix seconds.
+   * be acted upon; 'idle' and 'old' are authentic tokens beyond their time, 'ahead' is one dated beyond the skew. One that is dated
+   * within it counts as of `now` (Unix seconds), and `session.ahead` says so.
    */
   verify(bytes: Buffer, start: number, end: number, now: number, session: Session): Verdict {
     if (end - start !== tokenChars) return 'invalid';
@@ -136,7 +143,13 @@ export class TokenRing {
       this.read(session);
       this.verified.keep(bytes, start, session);
     }
-    if (session.born > now + skew || session.seen > now + skew) return 'invalid';
+    const ahead = Math.max(session.born, session.seen) - now;
+    session.ahead = ahead > near;
+    if (session.ahead) {
+      if (ahead > this.skew) return 'ahead';
+      session.born = Math.min(session.born, now);
+      session.seen = Math.min(session.seen, now);
+    }
     if (this.times.absolute > 0 && now - session.born >= this.times.absolute) return 'old';
     if (this.times.idle > 0 && now - session.seen >= this.times.idle) return 'idle';
     return 'valid';
@@ -197,6 +210,26 @@ export class TokenRing {
     session.epoch = bytes.readUInt32BE(26);
     session.born = bytes.readUInt32BE(30);
     session.seen = bytes.readUInt32BE(34);
+  }
+}
+
+/**
+ * The rings of one worker, for as long as a pool has them: a config that leaves keys and times as they are keeps what was
+ * verified, and needs no memory for it again.
+ */
+export class TokenRings {
+  private readonly known = new Map<string, { readonly keys: readonly Buffer[]; readonly ring: WeakRef<TokenRing> }>();
+
+  of(keys: readonly Buffer[], pool: string, times: TokenTimes, skew: number): TokenRing {
+    for (const [name, { ring }] of this.known) if (ring.deref() === undefined) this.known.delete(name);
+    const name = `${pool} ${times.idle} ${times.absolute} ${skew}`;
+    const known = this.known.get(name);
+    const sameKeys = known?.keys.length === keys.length && known.keys.every((key, i) => key.equals(keys[i]!));
+    const there = sameKeys ? known.ring.deref() : undefined;
+    if (there !== undefined) return there;
+    const ring = new TokenRing(keys, pool, times, skew);
+    this.known.set(name, { keys, ring: new WeakRef(ring) });
+    return ring;
   }
 }
 

@@ -16,14 +16,16 @@ interface Fake {
   readonly stop?: () => Promise<boolean>;
   /** What `start` fails with. */
   readonly fails?: Error;
+  /** The start is not over before. */
+  readonly opened?: Promise<void>;
 }
 
 /** Runs the program against a balancer that is none. */
-function program(line: string, { files = {}, input = '', stop = async () => true, fails }: Fake = {}) {
+function program(line: string, { files = {}, input = '', stop = async () => true, fails, opened }: Fake = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'limpet-cli-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
-  const signals = new EventEmitter();
+  const signals = Object.assign(new EventEmitter(), { release: () => {} });
   const seen = { out: '', err: '', options: undefined as LimpetOptions | undefined };
   let begun = () => {};
   const started = new Promise<void>((resolve) => {
@@ -32,8 +34,9 @@ function program(line: string, { files = {}, input = '', stop = async () => true
   const start = async (options: LimpetOptions): Promise<Running> => {
     seen.options = options;
     if (fails !== undefined) throw fails;
-    // The signals are listened to in the turn after the start.
+    // What it listens on is told in the turn after the start.
     setImmediate(begun);
+    await opened;
     return {
       addresses: ['http://127.0.0.1:8080', 'unix:/s'],
       stop,
@@ -153,7 +156,48 @@ describe('a run', () => {
   });
 
   test('fails when the balancer does', async () => {
-    await expect(program('3001', { fails: new Error('boom') }).code).rejects.toThrow('boom');
+    const { code, seen } = program('3001', { fails: new Error('boom') });
+    expect(await code).toBe(1);
+    expect(seen.err).toMatch(/unexpected failure: Error: boom\n\s+at /);
+  });
+
+  describe('that still starts', () => {
+    const starting = (files: Readonly<Record<string, string>> = {}) => {
+      let open = () => {};
+      const opened = new Promise<void>((resolve) => {
+        open = resolve;
+      });
+      return { ...program('-c limpet.yaml', { files: { 'limpet.yaml': yaml, ...files }, opened }), open };
+    };
+
+    test('reloads and prints when the start is over, once for all that asked', async () => {
+      const { code, signals, seen, started, open } = starting();
+      await started;
+      for (const signal of ['SIGHUP', 'SIGUSR2', 'SIGHUP', 'SIGUSR2']) signals.emit(signal);
+      expect(seen.err).toBe('');
+      open();
+      await vi.waitFor(() => expect(seen.err).toContain('config reloaded'));
+      expect(seen.err.match(/listening on|"counters"|config reloaded/g)).toEqual([
+        'listening on',
+        'listening on',
+        '"counters"',
+        'config reloaded',
+      ]);
+      signals.emit('SIGTERM');
+      expect(await code).toBe(0);
+    });
+
+    test('stops cleanly when the start is over, and at once at the second signal', async () => {
+      for (const second of [false, true]) {
+        const { code, signals, seen, started, open } = starting();
+        await started;
+        signals.emit('SIGTERM');
+        if (second) signals.emit('SIGTERM');
+        else open();
+        expect(await code).toBe(second ? 5 : 0);
+        expect(seen.err).toContain('SIGTERM: stopping when the start is over');
+      }
+    });
   });
 });
 
@@ -232,14 +276,26 @@ describe('token force', () => {
     const { code, seen } = program('token force 127.0.0.1:3001 --for 10m', { files: { 'limpet.yaml': config } });
     expect(await code).toBe(0);
     const [, expires = ''] = /^127\.0\.0\.1:3001:(\d+):[\w-]{22}\n$/.exec(seen.out) ?? [];
-    expect(seen.out).toBe(`${forceToken('127.0.0.1:3001', Number(expires), Buffer.alloc(32, 'k'))}\n`);
+    expect(seen.out).toBe(`${forceToken('a', '127.0.0.1:3001', Number(expires), Buffer.alloc(32, 'k'))}\n`);
     expect(Number(expires)).toBeGreaterThan(Date.now() / 1000);
+  });
+
+  test('of a name that several pools have, the pool has to be named, and it counts there alone', async () => {
+    const pools = 'pools: { b: { servers: ["3001"] },';
+    const two = `${config.replace('pools: {', pools)}routes: [{ pool: a }]\n`;
+    const either = program('token force 127.0.0.1:3001', { files: { 'limpet.yaml': two } });
+    expect(await either.code).toBe(3);
+    expect(either.seen.err).toContain('several pools have a server "127.0.0.1:3001": name one of b/127.0.0.1:3001, a/');
+    const { code, seen } = program('token force b/127.0.0.1:3001', { files: { 'limpet.yaml': two } });
+    expect(await code).toBe(0);
+    const [, expires = ''] = /^127\.0\.0\.1:3001:(\d+):/.exec(seen.out) ?? [];
+    expect(seen.out).toBe(`${forceToken('b', '127.0.0.1:3001', Number(expires), Buffer.alloc(32, 'k'))}\n`);
   });
 
   test('refuses a server that is not there, a time that is none, and no config', async () => {
     const unknown = program('token force s9', { files: { 'limpet.yaml': config } });
     expect(await unknown.code).toBe(3);
-    expect(unknown.seen.err).toBe('limpet: there is no server "s9", expected one of 127.0.0.1:3001\n');
+    expect(unknown.seen.err).toBe('limpet: there is no server "s9", expected one of a/127.0.0.1:3001\n');
     const time = program('token force s9 --for ever');
     expect([await time.code, time.seen.err]).toEqual([2, expect.stringContaining('Expected a time such as 30m')]);
     const none = program('token force s9');

@@ -10,7 +10,8 @@ import { systemClock } from '../time/clock.ts';
 import { type Asked, type ExplainFlags, type Overrides, parseArguments } from './arguments.ts';
 import { exitCodes } from './exit-codes.ts';
 import { createLogger } from './log.ts';
-import { run, type Signals, type Start } from './run.ts';
+import { run, type Start } from './run.ts';
+import type { HeldSignals } from './signals.ts';
 import { signForce } from './token.ts';
 
 /** The surroundings of the program; the tests give their own. */
@@ -20,7 +21,7 @@ export interface Surroundings {
   /** The current folder. */
   readonly folder: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly signals: Signals;
+  readonly signals: Pick<HeldSignals, 'on' | 'release'>;
   /** All of standard input. */
   readonly readInput: () => Promise<Buffer>;
   readonly write: (text: string) => void;
@@ -32,6 +33,8 @@ export interface Surroundings {
 /** Answers the exit code. */
 export async function execute(args: readonly string[], around: Surroundings): Promise<number> {
   const asked = parseArguments(args, around.version);
+  // Only a balancer goes on after a signal.
+  if (asked.kind !== 'servers' && asked.kind !== 'config') around.signals.release();
   switch (asked.kind) {
     case 'print':
       around.write(asked.text);

@@ -1,17 +1,22 @@
 /** The entry of the program: hands the real process to `execute`. `bin/limpet` starts it. */
 import { buffer } from 'node:stream/consumers';
 import packageJson from '../../package.json' with { type: 'json' };
-import { execute } from './command.ts';
+import { HeldSignals } from './signals.ts';
+
+const signals = new HeldSignals(process);
 
 // Whoever read our output may go away (EPIPE): that ends no exchange, and there is nobody to tell.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
+// Loaded late: it takes longer than a service manager may wait with its first signal.
+const { execute } = await import('./command.ts');
 
 const code = await execute(process.argv.slice(2), {
   version: packageJson.version,
   runtime: process.versions.bun === undefined ? 'node' : 'bun',
   folder: process.cwd(),
   env: process.env,
-  signals: process,
+  signals,
   readInput: () => buffer(process.stdin),
   write: (text) => void process.stdout.write(text),
   writeError: (text) => void process.stderr.write(text),

@@ -4,8 +4,10 @@ import type { LimpetOptions } from '../config/options.ts';
 import { ConfigError } from '../config/problem.ts';
 import { UsageError } from '../errors.ts';
 import { formatAddress } from '../net/socket.ts';
+import { systemTimers } from '../time/clock.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Logger } from './log.ts';
+import type { Signals } from './signals.ts';
 
 /** What is needed of a balancer that runs. */
 export interface Running {
@@ -22,11 +24,6 @@ export interface Running {
 
 export type Start = (options: LimpetOptions, deps: { readonly log: Logger }) => Promise<Running>;
 
-/** The part of `process` that is needed. */
-export interface Signals {
-  on(event: string, listener: (...args: unknown[]) => void): unknown;
-}
-
 export interface RunDependencies {
   readonly start: Start;
   readonly log: Logger;
@@ -39,71 +36,147 @@ export interface RunDependencies {
   readonly writeError: (text: string) => void;
 }
 
-/** Answers the exit code, once all is over. */
-export async function run(options: LimpetOptions, deps: RunDependencies): Promise<number> {
-  const { log, signals } = deps;
-  let limpet: Running;
-  try {
-    limpet = await deps.start(options, { log });
-  } catch (error) {
-    if (error instanceof UsageError) {
-      log.error(error.message);
-      return exitCodes.config;
-    }
-    const reason = whyNotListening(error, options);
-    if (reason === undefined) throw error;
-    log.error(reason);
-    return exitCodes.listen;
+/** Once told to stop, a start that has not ended after this long (ms) is given up. */
+const patience = 5000;
+
+/**
+ * Answers the exit code, once all is over. Signals are heard from the beginning; what they ask for during the start is done
+ * when it is over.
+ */
+export function run(options: LimpetOptions, deps: RunDependencies): Promise<number> {
+  // A worker that waits to be started anew holds no socket, nor does a store that never answers: without this Node would end.
+  const alive = setInterval(() => {}, 2 ** 30);
+  return new Promise<number>((done) => new Run(options, deps, done).begin()).finally(() => clearInterval(alive));
+}
+
+class Run {
+  private readonly options: LimpetOptions;
+  private readonly deps: RunDependencies;
+  private readonly done: (code: number) => void;
+  /** null: it starts. */
+  private limpet: Running | null = null;
+  /** The first signal that asked for the end. */
+  private stopping: string | null = null;
+  /** What the start has put off. */
+  private asked = { reload: false, print: false };
+  private current: LimpetOptions;
+  private reloading = false;
+
+  constructor(options: LimpetOptions, deps: RunDependencies, done: (code: number) => void) {
+    this.options = options;
+    this.current = options;
+    this.deps = deps;
+    this.done = done;
   }
-  return new Promise((done) => {
-    let stopping = false;
-    const stop = (signal: string) => {
-      if (stopping) {
-        log.warn(`${signal} again: ending at once`);
-        done(exitCodes.cut);
-        return;
-      }
-      stopping = true;
-      log.info(`${signal}: finishing open exchanges`);
-      limpet.stop().then(
-        (finished) => {
-          if (!finished) log.warn(`shutdown.timeout (${options.shutdown.timeout} ms) is over: open exchanges were cut`);
-          done(finished ? exitCodes.ok : exitCodes.cut);
-        },
-        (error: unknown) => {
-          log.error(`shutdown failed: ${stackOf(error)}`);
-          done(exitCodes.unexpected);
-        },
-      );
-    };
-    signals.on('SIGTERM', () => stop('SIGTERM'));
-    signals.on('SIGINT', () => stop('SIGINT'));
-    signals.on('SIGUSR2', () =>
-      deps.writeError(`${JSON.stringify({ counters: limpet.countersNow(), sessions: limpet.sessionsNow() })}\n`),
-    );
-    let current = options;
-    signals.on('SIGHUP', async () => {
-      try {
-        if (deps.reread === null)
-          throw new UsageError('the servers stand on the command line: there is no file to read');
-        const next = await deps.reread();
-        await limpet.reload(next);
-        for (const what of keptTillRestart(current, next)) log.warn(`${what} changes with a restart only`);
-        current = next;
-        log.info('config reloaded');
-      } catch (error) {
-        log.error(`reload refused, everything stays as it was: ${whyNotReloaded(error, deps)}`);
-      }
-    });
+
+  begin(): void {
+    const { signals, log } = this.deps;
+    for (const signal of ['SIGTERM', 'SIGINT']) signals.on(signal, () => this.stop(signal));
+    signals.on('SIGUSR2', () => this.print());
+    signals.on('SIGHUP', () => this.reload());
     for (const event of ['uncaughtException', 'unhandledRejection']) {
       signals.on(event, (error) => {
         log.error(`unexpected failure: ${stackOf(error)}`);
-        done(exitCodes.unexpected);
+        this.done(exitCodes.unexpected);
       });
     }
-    // Last: who reads this line may send a signal at once.
-    for (const address of limpet.addresses) log.info(`listening on ${address} (${deps.runtime})`);
-  });
+    this.deps.start(this.options, { log }).then(
+      (limpet) => this.started(limpet),
+      (error: unknown) => this.notStarted(error),
+    );
+  }
+
+  private started(limpet: Running): void {
+    const { log, runtime } = this.deps;
+    this.limpet = limpet;
+    for (const address of limpet.addresses) log.info(`listening on ${address} (${runtime})`);
+    if (this.asked.print) this.print();
+    if (this.stopping !== null) this.finish(limpet, this.stopping);
+    else if (this.asked.reload) this.reload();
+  }
+
+  private notStarted(error: unknown): void {
+    const { log } = this.deps;
+    if (error instanceof UsageError) {
+      log.error(error.message);
+      this.done(exitCodes.config);
+      return;
+    }
+    const reason = whyNotListening(error, this.options);
+    log.error(reason ?? `unexpected failure: ${stackOf(error)}`);
+    this.done(reason === undefined ? exitCodes.unexpected : exitCodes.listen);
+  }
+
+  private stop(signal: string): void {
+    const { log } = this.deps;
+    if (this.stopping !== null) {
+      log.warn(`${signal} again: ending at once`);
+      this.done(exitCodes.cut);
+      return;
+    }
+    this.stopping = signal;
+    if (this.limpet !== null) {
+      this.finish(this.limpet, signal);
+      return;
+    }
+    log.info(`${signal}: stopping when the start is over`);
+    systemTimers.after(patience, () => {
+      if (this.limpet !== null) return;
+      log.warn(`the start is not over after ${patience} ms: ending at once`);
+      this.done(exitCodes.cut);
+    });
+  }
+
+  private finish(limpet: Running, signal: string): void {
+    const { log } = this.deps;
+    log.info(`${signal}: finishing open exchanges`);
+    limpet.stop().then(
+      (finished) => {
+        const limit = this.options.shutdown.timeout;
+        if (!finished) log.warn(`shutdown.timeout (${limit} ms) is over: open exchanges were cut`);
+        this.done(finished ? exitCodes.ok : exitCodes.cut);
+      },
+      (error: unknown) => {
+        log.error(`shutdown failed: ${stackOf(error)}`);
+        this.done(exitCodes.unexpected);
+      },
+    );
+  }
+
+  private print(): void {
+    const { limpet } = this;
+    if (limpet === null) this.asked.print = true;
+    else {
+      const now = { counters: limpet.countersNow(), sessions: limpet.sessionsNow() };
+      this.deps.writeError(`${JSON.stringify(now)}\n`);
+    }
+  }
+
+  /** One after the other, so that what was read last is what holds; of several that wait one does for all. */
+  private reload(): void {
+    this.asked.reload = true;
+    if (this.limpet === null || this.reloading) return;
+    this.reloading = true;
+    this.reloadNow(this.limpet).finally(() => {
+      this.reloading = false;
+      if (this.asked.reload) this.reload();
+    });
+  }
+
+  private async reloadNow(limpet: Running): Promise<void> {
+    const { log, reread } = this.deps;
+    this.asked.reload = false;
+    try {
+      if (reread === null) throw new UsageError('the servers stand on the command line: there is no file to read');
+      const next = await reread();
+      await limpet.reload(next);
+      for (const what of keptTillRestart(this.current, next)) log.warn(`${what} changes with a restart only`);
+      this.current = next;
+      log.info('config reloaded');
+    } catch (error) {
+      log.error(`reload refused, everything stays as it was: ${whyNotReloaded(error, this.deps)}`);
+    }
+  }
 }
 
 /** Fields that a reload leaves as they were at the start. */

@@ -5,7 +5,8 @@ import type { Net } from '../net/socket.ts';
 import { readSabotage } from '../store/sabotage.ts';
 import { Supervisor } from '../workers/supervisor.ts';
 import type { Logger } from './log.ts';
-import { stateKey } from './state-key.ts';
+import { shareSecret } from './share-secret.ts';
+import { checkState, stateKey, storeKey } from './state-key.ts';
 
 /** `bun` or `node`. */
 export const runtime = process.versions.bun === undefined ? 'node' : 'bun';
@@ -16,7 +17,8 @@ const tableFile = 'sessions.table';
 /** Rejects with the system's error when an address cannot be listened on, with UsageError for a config that cannot be used. */
 export async function startLimpet(options: LimpetOptions, { log }: { readonly log: Logger }): Promise<Supervisor> {
   const { stateDir } = options;
-  const supervisor = new Supervisor(options, {
+  checkState(stateDir);
+  const supervisor = new Supervisor(shareSecret(options, process.env, log), {
     net: await loadNet(),
     log,
     writeAccess: (lines) => void process.stdout.write(lines),
@@ -24,15 +26,10 @@ export async function startLimpet(options: LimpetOptions, { log }: { readonly lo
     // Not one of the token keys: those rotate, and what the table has saved must still be found.
     tableSecret: stateKey(stateDir, 'table', log),
     tableFile: join(stateDir, tableFile),
+    storeKey: () => storeKey(stateDir, log),
     sabotage: readSabotage(process.env),
   });
-  // A store that never answers holds no socket: without this Node would end, and not say why.
-  const alive = setInterval(() => {}, 2 ** 30);
-  try {
-    await supervisor.start();
-  } finally {
-    clearInterval(alive);
-  }
+  await supervisor.start();
   return supervisor;
 }
 

@@ -39,6 +39,6 @@ test('lives as long as the process where nothing can be written', () => {
 
 test('a file that holds none is refused, and left as it is', () => {
   const { folder, log } = stage();
-  writeFileSync(join(folder, 'token.key'), 'short');
+  writeFileSync(join(folder, 'token.key'), 'short', { mode: 0o600 });
   expect(() => stateKey(folder, 'token', log)).toThrow('holds no key of 32 bytes');
 });

@@ -5,16 +5,26 @@ import { UsageError } from '../errors.ts';
 import type { Logger } from './log.ts';
 import { stateKey } from './state-key.ts';
 
-/** Valid for `lifetime` milliseconds from `now` (the same) on. Throws UsageError when no pool has the server. */
+/**
+ * Valid for `lifetime` milliseconds from `now` (the same) on. `wanted` is a server's name, or `pool/name`. Throws UsageError
+ * when no pool has it, or when it is not said which of several.
+ */
 export function signForce(
   { pools, keys, stateDir }: LimpetOptions,
-  server: string,
+  wanted: string,
   lifetime: number,
   now: number,
   log: Logger,
 ): string {
-  const names = pools.flatMap((pool) => pool.servers.map(({ name }) => name));
-  if (!names.includes(server))
-    throw new UsageError(`there is no server "${server}", expected one of ${names.join(', ')}`);
-  return forceToken(server, Math.ceil((now + lifetime) / 1000), keys[0] ?? stateKey(stateDir, 'token', log));
+  const all = pools.flatMap(({ name: pool, servers }) => servers.map(({ name }) => ({ pool, name })));
+  const [found, second] = all.filter(({ pool, name }) => wanted === name || wanted === `${pool}/${name}`);
+  const names = all.map(({ pool, name }) => `${pool}/${name}`).join(', ');
+  if (found === undefined) throw new UsageError(`there is no server "${wanted}", expected one of ${names}`);
+  if (second !== undefined) throw new UsageError(`several pools have a server "${wanted}": name one of ${names}`);
+  return forceToken(
+    found.pool,
+    found.name,
+    Math.ceil((now + lifetime) / 1000),
+    keys[0] ?? stateKey(stateDir, 'token', log),
+  );
 }

@@ -1,5 +1,6 @@
 /** What a person may write about sessions that the app or the client names, and that the table keeps. */
 import { z } from 'zod';
+import { flawOf } from '../affinity/pattern.ts';
 import { cookieName, fillTimes, headerName, queryName, storedTimes } from './affinity-names.ts';
 import { defaults } from './defaults.ts';
 import { field, flag, map, open, text } from './fields.ts';
@@ -83,23 +84,8 @@ export const querySchema = z.union([queryName.transform((name) => queryFields.pa
 
 const patternForm = 'a regular expression with exactly one group, such as ^/rooms/([^/]+)';
 
-/** What is wrong with the pattern of a path; null: nothing. */
-function flawOf(pattern: string): string | null {
-  if (pattern.length > 1024) return 'this one is longer than 1024 characters';
-  try {
-    // By itself first: with a | behind it a pattern that ends in a backslash would do.
-    new RegExp(pattern);
-    // An empty alternative matches the empty text, and the answer has a place for each group.
-    const groups = (new RegExp(`${pattern}|`).exec('')?.length ?? 1) - 1;
-    return groups === 1 ? null : `this one has ${groups === 0 ? 'none' : groups}`;
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    return `this one does not compile: ${message.replace(/^Invalid regular expression: /, '')}`;
-  }
-}
-
 const pathForm = `${patternForm}, or a map with pattern`;
-const pattern = z.string({ error: patternForm }).meta({ title: 'regular expression' });
+const pattern = z.string({ error: patternForm }).meta({ title: 'regular expression (RE2)' });
 
 /** The pattern is judged behind the union, so that its flaw is told for the short form too. */
 export const pathSchema = z

@@ -88,6 +88,10 @@ test.each([
   ['[{ path: { pattern: (a)(b) } }]', `${at}.path.pattern: found "(a)(b)", expected ${group}: this one has 2`],
   ['[{ path: "(a" }]', `${at}.path: found "(a", expected ${group}: this one does not compile: `],
   ["[{ path: '(a)\\' }]", 'this one does not compile: '],
+  [
+    '[{ path: "^/(?!x)(.+)" }]',
+    `${group}: this one does not compile: it has a negative lookahead (?!...), which cannot be searched in linear time`,
+  ],
   ['[{ socket.io: { path: io } }]', 'expected a path that begins with / and has no space, ? or #'],
   [
     '[{ source-ip: { idle: 1h } }]',

@@ -27,7 +27,7 @@ const optionsOf = (config: Partial<Config>) =>
 test('sessions: what holds when nothing more is said, and pools that have them by it', () => {
   expect(optionsOf({})).toMatchObject({
     sessions: null,
-    admin: { listen: 'state', token: '' },
+    admin: { listen: 'state', token: '', hosts: [] },
     pools: [{ sessions: false }],
   });
   const { sessions, pools } = optionsOf({ sessions: {} });
@@ -39,28 +39,32 @@ test('sessions: what holds when nothing more is said, and pools that have them b
     lag: 1024,
     endings: 100_000,
     secret: '',
-    listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
+    listen: 'state',
     stateBytes: 1_048_576,
     tombstone: 86_400_000,
     encrypt: null,
   });
   expect(pools[0]!.sessions).toBe(true);
+  // Who names a secret has servers that may not reach a socket of this user.
+  const loopback = { kind: 'tcp', host: '127.0.0.1', port: 0 };
+  expect(optionsOf({ sessions: { secret: 'x'.repeat(32) } }).sessions?.listen).toEqual(loopback);
   expect(optionsOf({ sessions: {}, pools: { a: { servers: ['1'], sessions: false } } }).pools[0]!.sessions).toBe(false);
 });
 
 test.each([
-  'mongodb://x',
-  'lmdb:',
-  'redis',
-  '',
-  'memory:',
-  'memory:0mb',
-  'redis+sentinel://a:26379',
-  'redis+cluster://',
-])('a store that is none: %j', (store) => {
+  ['mongodb://x', 'mongodb://***'],
+  ['lmdb:'],
+  ['redis'],
+  [''],
+  ['memory:'],
+  ['memory:0mb'],
+  ['redis+sentinel://a:26379', 'redis+sentinel://***'],
+  ['redis+cluster://', 'redis+cluster://***'],
+  ['redis://user:p@ss/word@host', 'redis://***'],
+])('a store that is none: %j', (store, shown = store) => {
   const problems = found({ sessions: { store } });
   expect(problems).toHaveLength(1);
-  expect(problems[0]).toContain(`E: sessions.store: found ${JSON.stringify(store)}, expected memory or memory:256mb, `);
+  expect(problems[0]).toContain(`E: sessions.store: found ${JSON.stringify(shown)}, expected memory or memory:256mb, `);
 });
 
 test.each([
@@ -88,11 +92,13 @@ test('beyond loopback only with a secret', () => {
     'E: sessions.listen: 0.0.0.0:4000 is not on loopback: expected sessions.secret, or 127.0.0.1, [::1] or unix:',
   ]);
   expect(found({ admin: open })).toEqual([
-    'E: admin.listen: 0.0.0.0:4000 is not on loopback: expected admin.token, or 127.0.0.1, [::1] or unix:',
+    'E: admin.listen: 0.0.0.0:4000 can be reached by every program of this machine: expected admin.token (openssl rand -hex 32), or unix:',
   ]);
   expect(found({ sessions: { ...open, secret }, admin: { ...open, token: secret } })).toEqual([]);
   for (const listen of ['127.0.0.1:0', '[::1]:4000', 'localhost:1', 'unix:/run/a.sock']) {
-    expect(found({ sessions: { listen }, admin: { listen } })).toEqual([]);
+    expect(found({ sessions: { listen } })).toEqual([]);
+    expect(found({ admin: { listen, token: secret } })).toEqual([]);
+    expect(found({ admin: { listen } })).toHaveLength(listen.startsWith('unix:') ? 0 : 1);
   }
   expect(found({ admin: { listen: 'off' } })).toEqual([]);
 });
@@ -124,4 +130,25 @@ test('affinities that sessions cannot go by', () => {
   expect(found({ sessions: { replication: 'none', store: 'lmdb:./data' } })).toEqual([
     'W: sessions.store: never written to: replication is none',
   ]);
+});
+
+test('servers of other machines need a secret that a person has named', () => {
+  const pools = { a: { servers: ['3001', 'app1:8080', '10.0.0.1:80', 'unix:/run/app.sock'] } };
+  const text = 'expected sessions.secret, given to the server too, or it believes nothing it is told';
+  expect(found({ pools, sessions: {} })).toEqual([
+    `W: pools.a.servers[1].address: app1:8080 is not on loopback: ${text}`,
+    `W: pools.a.servers[2].address: 10.0.0.1:80 is not on loopback: ${text}`,
+  ]);
+  expect(found({ pools, sessions: { secret: 'x'.repeat(32) } })).toEqual([]);
+  expect(found({ pools })).toEqual([]);
+});
+
+test('names under which the admin listener may be asked', () => {
+  const token = 'x'.repeat(32);
+  expect(optionsOf({ admin: { token, hosts: ['Admin.Example.org', '10.0.0.1', '::1'] } }).admin.hosts).toEqual([
+    'admin.example.org',
+    '10.0.0.1',
+    '::1',
+  ]);
+  expect(found({ admin: { token, hosts: ['a:80'] } })[0]).toContain('expected a host name without port');
 });

@@ -5,18 +5,21 @@ import { error, type Problem, warning } from './problem.ts';
 
 export function checkSessions({ pools, sessions, admin }: LimpetOptions): Problem[] {
   const found: Problem[] = [];
-  if (sessions !== null && sessions.secret === '' && !isLocal(sessions.listen)) {
+  if (sessions !== null && sessions.secret === '' && sessions.listen !== 'state' && !isLocal(sessions.listen)) {
     const text = `${formatAddress(sessions.listen)} is not on loopback: expected sessions.secret, or 127.0.0.1, [::1] or unix:`;
     found.push(error(['sessions', 'listen'], text));
   }
   if (sessions?.replication === 'none' && sessions.store !== 'memory') {
     found.push(warning(['sessions', 'store'], 'never written to: replication is none'));
   }
-  if (admin.listen !== null && admin.listen !== 'state' && admin.token === '' && !isLocal(admin.listen)) {
-    const text = `${formatAddress(admin.listen)} is not on loopback: expected admin.token, or 127.0.0.1, [::1] or unix:`;
+  if (admin.listen !== null && admin.listen !== 'state' && admin.token === '' && admin.listen.kind === 'tcp') {
+    const text = `${formatAddress(admin.listen)} can be reached by every program of this machine: expected admin.token (openssl rand -hex 32), or unix:`;
     found.push(error(['admin', 'listen'], text));
   }
-  for (const pool of pools) found.push(...checkPoolSessions(pool, sessions !== null));
+  for (const pool of pools) {
+    found.push(...checkPoolSessions(pool, sessions !== null));
+    if (sessions?.secret === '') found.push(...checkShared(pool));
+  }
   return found;
 }
 
@@ -52,6 +55,16 @@ function checkPoolSessions({ name, sessions, affinity, rebalance }: PoolOptions,
     found.push(warning([...path, 'affinity', cookie], text));
   }
   return found;
+}
+
+/** Servers of other machines cannot read the secret that is made here. */
+function checkShared({ name, sessions, servers }: PoolOptions): Problem[] {
+  if (!sessions) return [];
+  return servers.flatMap(({ address }, index) => {
+    if (isLocal(address)) return [];
+    const text = `${formatAddress(address)} is not on loopback: expected sessions.secret, given to the server too, or it believes nothing it is told`;
+    return [warning(['pools', name, 'servers', index, 'address'], text)];
+  });
 }
 
 /** Nobody on another machine can connect. */

@@ -35,7 +35,7 @@ export const defaults = deepFreeze({
     maxIdle: 256,
     pipelining: 1,
     // Servers are less hostile than clients and send more: policies, links, cookies.
-    limits: { headBytes: 64 * KiB, headers: 256 },
+    limits: { headBytes: 64 * KiB, headers: 256, connecting: 1024 },
     rebalance: { skew: 0, rate: 10 },
   },
   server: { weight: 1, maxRequests: 0 },
@@ -77,9 +77,12 @@ export const defaults = deepFreeze({
   passive: { connectErrors: 3, serverErrors: 0, ejection: second, maxEjection: 60 * second },
   match: { host: '', path: '/', methods: [], extensions: [] },
   workers: 'auto',
+  workerTimeout: 10 * second,
+  limits: { keptBytes: 64 * 1024 * KiB, connecting: 4096 },
   table: { capacity: 1_000_000, save: minute },
   log: { access: 'off', level: 'info' },
   shutdown: { timeout: 30 * second },
+  clock: { skew: 10 * minute },
   stateDir: '.limpet',
   identify: false,
   sessions: {
@@ -88,12 +91,13 @@ export const defaults = deepFreeze({
     whenStoreFails: 'fail',
     timeout: 2 * second,
     lag: 1024,
-    listen: '127.0.0.1:0',
+    /** With a secret that a person has named; else `store.sock` in the state folder. */
+    listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
     stateBytes: 1024 * KiB,
     endings: 100_000,
     tombstone: 24 * hour,
   },
-  admin: { listen: 'state' },
+  admin: { listen: 'state', hosts: [] },
 });
 
 /** Where `limpet 3001 3002` listens. */

@@ -1,5 +1,6 @@
 /** Turns what zod found into problems for people: the field, what was found there, what is expected. */
 import type { z } from 'zod';
+import { withoutSecrets } from '../store/check.ts';
 import { type Path, type Problem, pathText, suggest } from './problem.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -83,6 +84,9 @@ function wordsOf(issue: Issue): string[] {
 function describe(path: Path, value: unknown, templates: ReadonlyMap<string, string>): string {
   const found = valueAt(value, path);
   const template = templates.get(pathText(path));
+  if (path.join('.') === 'sessions.store' && typeof found === 'string' && template === undefined) {
+    return JSON.stringify(withoutSecrets(found));
+  }
   if (isSecret(path) && typeof found !== 'object' && found !== undefined) {
     return `a text of ${Buffer.byteLength(String(found))} bytes`;
   }
@@ -99,7 +103,9 @@ function isSecret(path: Path): boolean {
   return path[0] === 'keys' || secretFields.includes(path.join('.'));
 }
 
-function quote(text: string): string {
+/** An address of something that asks for a password may have it anywhere when it is wrong, and stand in any field. */
+function quote(written: string): string {
+  const text = /:\/\/|@/.test(written) || /^redi/i.test(written) ? withoutSecrets(written) : written;
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);
 }
 

@@ -11,11 +11,21 @@ export interface LimpetOptions {
   readonly routes: readonly RouteOptions[];
   /** Worker threads, each with its own event loop and listening sockets. */
   readonly workers: number;
+  /** A worker whose event loop has not turned for this long is ended and replaced; 0: never. */
+  readonly workerTimeout: number;
   readonly table: TableOptions;
   /** Ring of token keys, at least 32 bytes each: the first signs, all verify. Empty: a generated key, kept in `stateDir`. */
   readonly keys: readonly Buffer[];
   readonly log: LogOptions;
   readonly shutdown: { readonly timeout: number };
+  readonly limits: {
+    /** Bytes that one worker keeps for slow clients and servers, and for repeats, at most. */
+    readonly keptBytes: number;
+    /** Connections that one worker makes to servers at one time; beyond it requests queue. */
+    readonly connecting: number;
+  };
+  /** Tokens dated by a clock that is ahead by up to `skew` ms are dated anew; beyond it they are refused. */
+  readonly clock: { readonly skew: number };
   /** Folder for what outlives the process, such as a generated key. */
   readonly stateDir: string;
   /** Responses say which server gave them: `Limpet-Server: NAME; epoch=N`. For demos and debugging. */
@@ -36,24 +46,26 @@ export interface SessionsOptions {
   readonly timeout: number;
   /** Copies of one worker that may be under way in `async`. */
   readonly lag: number;
-  /** Shared with the servers; '' none. */
+  /** Shared with the servers; '' none was named: cli/share-secret.ts finds one. */
   readonly secret: string;
-  /** Of the store interface. */
-  readonly listen: Address;
+  /** Of the store interface; 'state': a unix-domain socket in `stateDir`. */
+  readonly listen: Address | 'state';
   readonly stateBytes: number;
   /** Ended sessions that may wait until the store can be told. */
   readonly endings: number;
   /** An ended session stays dead for this long. */
   readonly tombstone: number;
-  /** Encrypts copies at rest; null: they are kept as they are. */
+  /** Encrypts copies at rest; null: lmdb finds a key by itself, the others keep them as they are. */
   readonly encrypt: Buffer | null;
 }
 
 export interface AdminOptions {
   /** 'state': a unix-domain socket in `stateDir`. null: nowhere. */
   readonly listen: Address | 'state' | null;
-  /** '' none. */
+  /** '' none: then it listens on a unix-domain socket. */
   readonly token: string;
+  /** Names of this machine, lower case, beside localhost and the address itself, that a request on TCP may be for. */
+  readonly hosts: readonly string[];
 }
 
 /** The table of sessions that all workers share. */
@@ -135,7 +147,12 @@ export interface PoolOptions {
   /** Most safe requests at a time on one connection to a server; 1: off. */
   readonly pipelining: number;
   /** Of a response's head; a larger one is refused with 502. */
-  readonly limits: { readonly headBytes: number; readonly headers: number };
+  readonly limits: {
+    readonly headBytes: number;
+    readonly headers: number;
+    /** Connections that one worker makes to one server at one time; beyond it requests queue. */
+    readonly connecting: number;
+  };
   /** Its servers speak the session protocol. */
   readonly sessions: boolean;
   readonly rebalance: {

@@ -91,6 +91,11 @@ const limitsSchema = map({
     'Status line and headers of a response together; else 502.',
   ),
   headers: field(whole(1, 10_000), pool.limits.headers, 'Headers of a response; else 502.'),
+  connecting: field(
+    whole(1, 1_000_000),
+    pool.limits.connecting,
+    'Connections that one worker makes to one server at one time; beyond it requests wait in the queue.',
+  ),
 });
 
 const skewForm = 'off, or a number above 1, to 100';
@@ -143,7 +148,7 @@ export const poolSchema = map({
     pool.pipelining,
     'Safe requests (GET, HEAD, OPTIONS without a body) of one moment to one server share a connection, at most so many. For servers that read pipelined requests strictly and answer quickly. 1: off.',
   ),
-  limits: field(limitsSchema, {}, 'What a server may send.'),
+  limits: field(limitsSchema, {}, 'What a server may send, and cost before it has accepted.'),
   sessions: open(
     flag(),
     '`true` with a top-level `sessions`',

@@ -226,7 +226,7 @@ describe('mistakes, each with its place', () => {
     [
       'an alias without anchor',
       withTop('keys: *none'),
-      '1:1  not valid YAML: Unresolved alias (the anchor must be set before the alias): none',
+      '1:1  not valid YAML: Unresolved alias (the anchor must be set before the alias)',
     ],
   ])('%s', (_, yaml, problem) => {
     expect(problemsOf(yaml)).toEqual([`E: limpet.yaml:${problem}`]);
@@ -267,6 +267,7 @@ describe('what is written becomes', () => {
       keys: [],
       log: { access: 'off', level: 'info' },
       shutdown: { timeout: 30_000 },
+      clock: { skew: 600_000 },
       stateDir: '.limpet',
       identify: false,
       routes: [{ match: { host: '', path: '/', methods: [], extensions: [] }, pool: 'a', affinity: true }],
@@ -319,7 +320,7 @@ describe('what is written becomes', () => {
       timeouts: { connect: 2000, response: 60_000, responseBody: 60_000, keepAlive: 4000, tunnel: 3_600_000 },
       maxIdle: 256,
       pipelining: 1,
-      limits: { headBytes: 65_536, headers: 256 },
+      limits: { headBytes: 65_536, headers: 256, connecting: 1024 },
     });
   });
 

@@ -165,6 +165,9 @@ const logSchema = map({
   level: field(word(['debug', 'info', 'warn', 'error']), defaults.log.level, 'What is logged beside that.'),
 }).transform((filled): LogOptions => filled);
 
+/** Milliseconds. */
+const longestWorkerTimeout = 3_600_000;
+
 const workersForm = `a whole number from 1 to ${mostWorkers}, or auto`;
 
 const tableSchema = map({
@@ -210,10 +213,42 @@ export const configSchema = map(
       {},
       'SIGTERM and SIGINT: nothing new is accepted, and open exchanges are finished.',
     ),
+    limits: field(
+      map({
+        keptBytes: field(
+          size(1024 ** 2, 64 * 1024 ** 3),
+          formatSize(defaults.limits.keptBytes),
+          'Bytes that one worker keeps at most for clients and servers that are slow, for requests that wait, and for repeats. Beyond it the connections that keep most and take least are ended, or refused with 503 (`buffers-full`).',
+        ),
+        connecting: field(
+          whole(1, 10_000_000),
+          defaults.limits.connecting,
+          'Connections that one worker makes to servers at one time; beyond it requests wait in the queue of their pool.',
+        ),
+      }),
+      {},
+      'What the balancer may use.',
+    ),
+    clock: field(
+      map({
+        skew: field(
+          time(),
+          formatDuration(defaults.clock.skew),
+          'A token from a clock that is ahead of ours by up to this long is dated anew (counter `clock_ahead`); beyond it the session is refused. At least a minute is always granted.',
+        ),
+      }),
+      {},
+      'Nodes that share sessions have clocks of their own.',
+    ),
     workers: field(
       z.union([z.literal('auto'), whole(1, mostWorkers, workersForm)], { error: workersForm }),
       defaults.workers,
       'Worker threads, each with its own event loop and listening sockets. `auto`: one for each core.',
+    ),
+    workerTimeout: field(
+      timeOrNone(longestWorkerTimeout, 1000),
+      formatDuration(defaults.workerTimeout),
+      'A worker whose event loop has not turned for this long is ended and replaced. `off`: never (for a debugger).',
     ),
     table: field(tableSchema, {}, 'The table of sessions, which all workers share.'),
     stateDir: field(

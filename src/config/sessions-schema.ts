@@ -1,6 +1,8 @@
 /** What a person may write about the copies of sessions and about the admin listener, and how it becomes the filled options. */
+import { isIP } from 'node:net';
 import { z } from 'zod';
-import { listenerForm, parseListener } from './address.ts';
+import { parseRedis } from '../store/redis-address.ts';
+import { isHostName, listenerForm, parseListener } from './address.ts';
 import { defaults } from './defaults.ts';
 import { field, map, open, size, text, time, whole, word } from './fields.ts';
 import { keyForm, parseKey } from './keys.ts';
@@ -10,14 +12,13 @@ import { formatDuration, formatSize } from './units.ts';
 const { sessions, admin } = defaults;
 
 export const storeForm =
-  'memory or memory:256mb, lmdb: with a folder such as lmdb:./data, redis://host:port, rediss://..., redis+sentinel://host:port,host:port/name or redis+cluster://host:port,host:port';
+  'memory or memory:256mb, lmdb: with a folder such as lmdb:./data, redis://host:port, rediss://..., redis+sentinel://host:port,host:port/name or redis+cluster://host:port,host:port; user:password@ goes before the host, with what is not a letter or digit in them percent-encoded';
 
-const storePattern =
-  /^(?:memory(?::[1-9]\d{0,5}(?:kb|mb|gb))?|lmdb:[^\0]+|rediss?:\/\/[^\s]+|redis\+sentinel:\/\/[^\s/]+\/[^\s/]+|redis\+cluster:\/\/[^\s/]+)$/i;
+const storePattern = /^(?:memory(?::[1-9]\d{0,5}(?:kb|mb|gb))?|lmdb:[^\0]+)$/i;
 
 /** The address itself; null when it is none. */
 export function parseStore(written: string): string | null {
-  return storePattern.test(written) ? written : null;
+  return storePattern.test(written) || parseRedis(written) !== null ? written : null;
 }
 
 const store = text('store', storeForm, parseStore);
@@ -51,12 +52,12 @@ export const sessionsSchema = map({
   ),
   secret: open(
     secret,
-    'none',
-    `Shared with the servers: signs what they are told of sessions, and opens the store interface to them; ${secretForm}. Take it from the environment.`,
+    'made, for servers of this user',
+    `Shared with the servers: signs what they are told of sessions, and opens the store interface to them; ${secretForm}. Take it from the environment. None: one is made, in a file that servers of the same user on this machine read by themselves; others need it.`,
   ),
-  listen: field(
+  listen: open(
     text('address', listenerForm, parseListener),
-    sessions.listen,
+    '`store.sock` in `stateDir`; with `secret` 127.0.0.1:0',
     'Where servers reach the store interface. Other than on loopback or a unix-domain socket it needs `secret`.',
   ),
   stateBytes: field(size(64, 64 * 1024 ** 2), formatSize(sessions.stateBytes), 'Largest state of a session.'),
@@ -72,27 +73,43 @@ export const sessionsSchema = map({
   ),
   encrypt: open(
     text('key', keyForm, parseKey),
-    'off',
-    'Encrypts the copies at rest (AES-256-GCM) with this key. Take it from the environment.',
+    '`lmdb`: a key that is made, `store.key` in `stateDir`; others: off',
+    'Encrypts the copies at rest (AES-256-GCM) with this key. Take it from the environment. With `redis` all balancers need the same.',
   ),
 }).transform(
-  ({ secret, encrypt, ...rest }): SessionsOptions => ({ ...rest, secret: secret ?? '', encrypt: encrypt ?? null }),
+  ({ secret = '', encrypt, listen, ...rest }): SessionsOptions => ({
+    ...rest,
+    secret,
+    // Who shares a secret by hand has servers that may not reach a socket of this user.
+    listen: listen ?? (secret === '' ? 'state' : sessions.listen),
+    encrypt: encrypt ?? null,
+  }),
+);
+
+const hostName = text('host', 'a host name without port, such as admin.example.org', (written) =>
+  isHostName(written) || isIP(written) > 0 ? written.toLowerCase() : null,
 );
 
 export const adminSchema = map({
   listen: open(
     z.union([z.literal('off'), text('address', listenerForm, parseListener)], { error: `${listenerForm}, or off` }),
     '`admin.sock` in `stateDir`',
-    'Where `limpet drain`, `ready` and `sessions` reach the balancer. Other than on loopback or a unix-domain socket it needs `token`. `off`: nowhere.',
+    'Where `limpet drain`, `ready` and `sessions` reach the balancer. On TCP it needs `token`. `off`: nowhere.',
   ),
   token: open(
     secret,
     'none',
     `Asked for with \`Authorization: Bearer TOKEN\`; ${secretForm}. The command takes it from \`LIMPET_ADMIN_TOKEN\`.`,
   ),
+  hosts: field(
+    z.array(hostName, { error: 'a list of host names' }),
+    [...admin.hosts],
+    'Names of this machine under which it is asked on TCP, beside `localhost` and its address: a request with another `Host` is refused with 421, as one that a web page has sent by a name of its own.',
+  ),
 }).transform(
-  ({ listen = admin.listen, token }): AdminOptions => ({
+  ({ listen = admin.listen, token, hosts }): AdminOptions => ({
     listen: listen === 'off' ? null : listen,
     token: token ?? '',
+    hosts,
   }),
 );

@@ -23,7 +23,7 @@ export function readYaml(text: string): YamlConfig {
   const problems = document.errors.map((error) => ({
     level: 'error' as const,
     path: [],
-    text: `not valid YAML: ${error.message.replace(/\.?$/, '')}${hintFor(text, error.pos[0])}`,
+    text: `not valid YAML: ${plain(error.message, text, error.code)}${hintFor(text, error.pos[0])}`,
     at: positionOf(error.pos[0]),
   }));
   if (problems.length > 0) return { value: undefined, locate, problems };
@@ -32,8 +32,22 @@ export function readYaml(text: string): YamlConfig {
   } catch (error) {
     // ReferenceError: an alias without its anchor, or a bomb of aliases.
     const what = error instanceof Error ? error.message : String(error);
-    return { value: undefined, locate, problems: [{ level: 'error', path: [], text: `not valid YAML: ${what}` }] };
+    const told = `not valid YAML: ${plain(what, text)}`;
+    return { value: undefined, locate, problems: [{ level: 'error', path: [], text: told }] };
   }
+}
+
+/** Without what it quotes of the file, behind a colon: to YAML a password may be a tag, an alias, or no token at all. */
+function plain(message: string, text: string, code = ''): string {
+  if (code === 'TAG_RESOLVE_FAILED') return 'a tag that is not known; quote a text that begins with !';
+  if (code === 'BAD_DQ_ESCAPE') return 'Invalid escape sequence';
+  const at = [...message.matchAll(/: /g)].find(({ index }) => isQuoted(message.slice(index + 2), text))?.index;
+  return message.slice(0, at).replace(/\.?$/, '');
+}
+
+/** Whether that begins with something that stands in the file, as it is or as JSON writes it. */
+function isQuoted(part: string, text: string): boolean {
+  return part.startsWith('"') || text.includes(part.split(': ', 1)[0]!.trim());
 }
 
 /** Between [ ] and { } YAML takes the brace of `${NAME}` for a map of its own. */

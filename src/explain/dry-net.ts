@@ -49,6 +49,7 @@ export class DrySocket implements Socket {
   destroy(): void {}
   pause(): void {}
   resume(): void {}
+  charge(): void {}
 }
 
 interface Dialling {

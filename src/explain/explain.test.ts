@@ -4,7 +4,7 @@ import { Session } from '../affinity/affinity.ts';
 import { TokenRing } from '../affinity/token.ts';
 import { readConfig } from '../config/read.ts';
 import type { Config } from '../config/schema.ts';
-import { serverIds } from '../fleet/id.ts';
+import { idSecret, serverIds } from '../fleet/id.ts';
 import { explain, type Question } from './explain.ts';
 import { inWords } from './words.ts';
 
@@ -68,7 +68,7 @@ function ask(request: string, question: Partial<Question> = {}, how = options) {
 
 /** A cookie of that pool: owned by s2, in its third epoch. Times are seconds before now. */
 function token(pool: string, { born = 2 * hour, seen = 60 } = {}): string {
-  const owner = serverIds(['s1', 's2', 's3'], key)[1];
+  const owner = serverIds(['s1', 's2', 's3'], idSecret(pool, key))[1];
   const session = Object.assign(new Session(), { owner, sid0: 7, sid3: 0xbeef, epoch: 3 });
   session.born = seconds - born;
   session.seen = seconds - seen;
@@ -91,6 +91,20 @@ describe('the affinity says', () => {
     ],
     ['one of another pool', withCookie('/', token('admin')), 'invalid', 'belongs to the pool admin', 'admin'],
     ['one unused for too long', withCookie('/', token('shop', { seen: hour })), 'idle', 'idle time (1h)', null],
+    [
+      'one from a clock that is ahead',
+      withCookie('/', token('shop', { seen: -300 })),
+      'recognised',
+      'from a clock that is ahead: it is dated anew',
+      null,
+    ],
+    [
+      'one from a clock that is far ahead',
+      withCookie('/', token('shop', { seen: -hour })),
+      'ahead',
+      'ahead of this one by more than clock.skew',
+      null,
+    ],
     ['one too old', withCookie('/', token('shop', { born: 12 * hour })), 'old', 'absolute time (12h)', null],
     ['a good one', withCookie('/', token('shop')), 'recognised', 'authentic and in time', null],
     ['a bare app cookie', get('/own', 'Cookie: PHPSESSID=x'), 'none', 'no cookie PHPSESSID with a prefix', null],

@@ -68,10 +68,11 @@ export async function explain(options: LimpetOptions, question: Question): Promi
       secret: question.tableSecret,
       see() {},
       tellRoom() {},
+      tellShortage() {},
       writeAccess: (text) => {
         line = text;
       },
-      clock: { now: () => now, monotonic: () => 0 },
+      clock: { now: () => now, wall: () => now, monotonic: () => 0 },
       timers: { after: () => () => {} },
       random: question.random,
       observe: witness.observe,

@@ -5,7 +5,7 @@ import { Session } from '../affinity/affinity.ts';
 import { derive, TokenRing } from '../affinity/token.ts';
 import { readConfig } from '../config/read.ts';
 import type { Config } from '../config/schema.ts';
-import { serverIds } from '../fleet/id.ts';
+import { idSecret, serverIds } from '../fleet/id.ts';
 import type { Alone } from '../shared/alone.ts';
 import { kindName, serverName } from '../shared/roster.ts';
 import { Fingerprints } from '../table/fingerprint.ts';
@@ -253,7 +253,8 @@ describe('the app ends a session', () => {
 });
 
 describe('the table and a token', () => {
-  const owner = serverIds(['s1', 's2', 's3'], key)[1]!;
+  const ownerIn = (pool: string) => serverIds(['s1', 's2', 's3'], idSecret(pool, key))[1]!;
+  const owner = ownerIn('shop');
   const sid = [7, 9] as const;
   const token = Object.assign(new Session(), {
     owner,
@@ -291,10 +292,11 @@ describe('the table and a token', () => {
     const derived = derive(key, 'limpet rewrite');
     const mac = (text: string) => createHmac('sha256', derived).update(text).digest();
     const tag = Buffer.alloc(6);
+    const owner = ownerIn('own');
     tag.writeUIntBE(owner, 0, 6);
     const prefix = Buffer.concat([tag, mac(`owner own ${owner} v`).subarray(0, 6)]).toString('base64url');
     const asked = get('/own', `Cookie: PHPSESSID=${prefix}~v`);
-    const id = mac('session v');
+    const id = mac('session own v');
     const moved: Kept = { pool: 'own', name: [id.readUInt32BE(0), id.readUInt32BE(4)], server: 's3', epoch: 2 };
     expect((await ask(asked, null)).decision).toMatchObject({ kind: 'owner', server: 's2', certain: false });
     expect((await ask(asked, [])).decision).toMatchObject({ kind: 'owner', server: 's2', certain: true });

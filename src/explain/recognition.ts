@@ -21,18 +21,20 @@ function resultOf({ asked, recognised, verdict }: Heard, over: boolean): Affinit
   return verdict === 'valid' ? 'none' : verdict;
 }
 
-function reasonOf({ options, peerTrusted }: Heard, result: AffinityResult, request: RequestHead): string {
+function reasonOf({ options, peerTrusted, ahead }: Heard, result: AffinityResult, request: RequestHead): string {
   switch (result) {
     case 'not-asked':
       return 'another one has recognised the session before; it only hides from the server what is its own';
     case 'recognised':
-      return recognisedBy(options, request);
+      return `${recognisedBy(options, request)}${ahead ? ', from a clock that is ahead: it is dated anew' : ''}`;
     case 'invalid':
       return 'its token was not signed for this pool with a key that is known here: forged, garbled, or of other keys';
     case 'idle':
       return `no request came for longer than the idle time${options.type === 'cookie' ? ` (${duration(options.idle)})` : ''}`;
     case 'old':
       return `the session is past its absolute time${options.type === 'cookie' ? ` (${duration(options.absolute)})` : ''}`;
+    case 'ahead':
+      return 'it was dated by a clock that is ahead of this one by more than clock.skew';
     case 'ended':
       return `the app has ended the session that it names a moment ago: ${recognisedBy(options, request)}`;
     case 'none':

@@ -17,6 +17,8 @@ export interface Heard {
   /** False: another one had recognised before, and this one only took out what is its own. */
   readonly asked: boolean;
   readonly verdict: Verdict;
+  /** Its token was dated by a clock that is ahead. */
+  readonly ahead: boolean;
   /** The pool that would take what this one does not. */
   readonly otherPool: string | null;
   readonly peerTrusted: boolean;
@@ -123,7 +125,16 @@ export class Witness {
         const asked = this.recognised === null;
         const otherPool = verdict === 'invalid' ? this.ownerOf(options, pool, request, client, now) : null;
         const peerTrusted = client.peerTrusted === true;
-        this.heard.push({ options, name: affinity.name, recognised, asked, verdict, otherPool, peerTrusted });
+        this.heard.push({
+          options,
+          name: affinity.name,
+          recognised,
+          asked,
+          verdict,
+          ahead: session.ahead,
+          otherPool,
+          peerTrusted,
+        });
         this.session ??= session;
         if (recognised && asked) this.recognised = Object.assign(new Session(), session);
         return recognised;

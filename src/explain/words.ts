@@ -40,6 +40,7 @@ const results = {
   invalid: 'invalid',
   idle: 'idle too long',
   old: 'too old',
+  ahead: 'from a clock that is ahead',
   ended: 'ended',
   'not-asked': 'not asked',
 } as const;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { equal, fleetOf, serverOf } from '../../test/support/servers.ts';
 import { Fleet } from './fleet.ts';
-import type { Server } from './server.ts';
+import { Server } from './server.ts';
 
 const upOf = (fleet: Fleet) => fleet.snapshot.up.map((server) => server.name);
 const at = (fleet: Fleet, number: number): Server => fleet.servers[number]!;
@@ -21,6 +21,28 @@ test('a fleet begins with every server up, but for those of weight 0', () => {
   expect([...fleet.snapshot.weights]).toEqual([1, 3]);
   expect(fleet.snapshot).toMatchObject({ version: 0, totalWeight: 4, panic: false });
 });
+
+test('takes over what was said of the servers that it has, by name and address, and passes over the others', () => {
+  const from = fleetOf([1, 1, 1]);
+  const to = new Fleet(
+    [serverOf(2), serverOf(0), serverOf(4)].map((one, number) => moved(one, number)),
+    {
+      panicThreshold: 0,
+      slowStart: 0,
+    },
+  );
+  const changes = changesOf(to);
+  from.setPassive(at(from, 2), false, 0);
+  from.setDrained(at(from, 1), true, 0);
+  to.follow(from.namedWords, 0);
+  expect(changes).toEqual(['s2: up -> down']);
+  expect(upOf(to)).toEqual(['s0', 's4']);
+});
+
+/** The same server at another position. */
+function moved({ name, address, weight, maxRequests, id }: Server, number: number): Server {
+  return new Server({ name, address, weight, maxRequests }, number, id);
+}
 
 test('an empty fleet has a snapshot too', () => {
   expect(fleetOf([], { panicThreshold: 0.5 }).snapshot).toMatchObject({ up: [], totalWeight: 0, panic: false });
@@ -260,4 +282,47 @@ describe('slow start', () => {
     fleet.tick(3000);
     expect(fleet.snapshot.version).toBe(version);
   });
+});
+
+describe('after a panic', () => {
+  const ends = (fleet: Fleet) => {
+    for (const server of fleet.servers) fleet.setPassive(server, false, 1);
+    expect(fleet.snapshot.panic).toBe(true);
+    fleet.setPassive(at(fleet, 0), true, 2);
+    fleet.setPassive(at(fleet, 1), true, 2);
+    expect(fleet.snapshot.panic).toBe(false);
+  };
+
+  test('a server that is still down may be asked for what it holds, and gets nothing new', () => {
+    const fleet = fleetOf(equal(3), { panicThreshold: 0.5 });
+    expect(fleet.isUsable(at(fleet, 2))).toBe(true);
+    ends(fleet);
+    expect(fleet.servers.map((server) => fleet.isUsable(server))).toEqual([true, true, true]);
+    expect(upOf(fleet)).toEqual(['s0', 's1']);
+  });
+
+  test('until it has been tried in vain, or has come back', () => {
+    const fleet = fleetOf(equal(3), { panicThreshold: 0.5 });
+    ends(fleet);
+    fleet.confirmDown(at(fleet, 2));
+    expect(fleet.isUsable(at(fleet, 2))).toBe(false);
+    ends(fleet);
+    fleet.setPassive(at(fleet, 2), true, 3);
+    fleet.setPassive(at(fleet, 2), false, 4);
+    expect(fleet.isUsable(at(fleet, 2))).toBe(false);
+  });
+
+  test('and one that goes down without a panic is not believed to be well', () => {
+    const fleet = fleetOf(equal(3), { panicThreshold: 0.5 });
+    fleet.setActive(at(fleet, 2), false, 1);
+    expect(fleet.isUsable(at(fleet, 2))).toBe(false);
+  });
+});
+
+test('finds the servers of another config that it has too, by name and address', () => {
+  const fleet = fleetOf(equal(3));
+  const other = fleetOf(equal(2));
+  expect(fleet.same(other.servers)).toEqual([at(fleet, 0), at(fleet, 1)]);
+  const moved = Object.assign(Object.create(at(other, 0)) as Server, { identity: 's0 unix:/elsewhere' });
+  expect(fleet.same([moved, at(other, 1)])).toEqual([at(fleet, 1)]);
 });

@@ -26,13 +26,19 @@ export interface FleetOptions {
   readonly slowStart: number;
 }
 
-/** What each of the three watchers says of one server. Plain data: one thread hands it to another. */
+/** What each of the three watchers says of one server. Plain data. */
 export interface Standing {
   active: boolean;
   passive: boolean;
   drained: boolean;
   /** When the server last came back (ms), null when it never left or has its full weight. */
   since: number | null;
+}
+
+/** The same with the server that it is said of, for fleets on other threads, which may have another config. */
+export interface NamedStanding extends Standing {
+  /** `Server.identity`. */
+  readonly server: string;
 }
 
 /** Share of its weight that a server gets the moment it returns; it grows linearly to 1. */
@@ -43,6 +49,9 @@ export class Fleet {
   private readonly standings: Standing[];
   private readonly byId = new Map<number, Server>();
   private readonly bySlot = new Map<number, Server>();
+  /** Down when a panic ended, and neither seen well since nor tried in vain: see `isUsable`. */
+  private readonly doubtful = new Set<Server>();
+  private readonly byIdentity = new Map<string, Server>();
   private readonly options: FleetOptions;
   readonly load: Load;
   /** The pool's own slot of the load: what runs at all its servers, and what waits for them. */
@@ -57,10 +66,11 @@ export class Fleet {
     this.options = options;
     this.load = load;
     this.slot = slot;
-    this.standings = servers.map(() => ({ active: true, passive: true, drained: false, since: null }));
+    this.standings = servers.map(() => newStanding());
     for (const server of servers) {
       this.byId.set(server.id, server);
       this.bySlot.set(server.slot, server);
+      this.byIdentity.set(server.identity, server);
     }
     this.snapshot = this.take(0, 0);
   }
@@ -70,9 +80,33 @@ export class Fleet {
     return this.byId.get(id);
   }
 
+  /** Those of these servers, of another config, that this one has too: by name and address. */
+  same(servers: readonly Server[]): Server[] {
+    return servers.flatMap(({ identity }) => this.named(identity) ?? []);
+  }
+
   /** The server that the session table names; undefined when it is of this pool no more. */
   at(slot: number): Server | undefined {
     return this.bySlot.get(slot);
+  }
+
+  /**
+   * The server may be asked for what it holds. One that is down may be in a panic; and after it, until it has been tried: when
+   * all servers were out of reach, they come back one after the other, and those that are seen last must not lose their
+   * sessions to those that are seen first.
+   */
+  isUsable(server: Server): boolean {
+    return server.state !== 'down' || this.snapshot.panic || (this.doubtful.size > 0 && this.doubtful.has(server));
+  }
+
+  /** It was tried, and no connection came about: it is down, as was said. */
+  confirmDown(server: Server): void {
+    this.doubtful.delete(server);
+  }
+
+  /** The server that another thread names; undefined when this config has it no more, or not yet. */
+  named(identity: string): Server | undefined {
+    return this.byIdentity.get(identity);
   }
 
   /** Exchanges in flight to all servers. */
@@ -80,18 +114,23 @@ export class Fleet {
     return this.load.running(this.slot);
   }
 
-  /** What all watchers have said, in the order of `servers`: for a fleet of the same servers on another thread. */
+  /** What all watchers have said, in the order of `servers`. */
   get words(): readonly Standing[] {
     return this.standings;
   }
 
-  /** Takes over what was said to another fleet of the same servers, as one change: one snapshot. */
-  follow(words: readonly Standing[], now: number): void {
+  /** The same for a fleet on another thread: a copy, since standings go on changing here while they are on their way. */
+  get namedWords(): NamedStanding[] {
+    return this.servers.map(({ identity }, number) => ({ ...this.standings[number]!, server: identity }));
+  }
+
+  /** Takes over what was said to another fleet of the servers that both have, as one change: one snapshot. */
+  follow(words: readonly NamedStanding[], now: number): void {
     const changed: { server: Server; from: ServerState }[] = [];
-    for (const [number, word] of words.entries()) {
-      const server = this.servers[number];
-      if (server === undefined) throw new Error(`${words.length} standings for ${this.servers.length} servers`);
-      Object.assign(this.standings[number]!, word);
+    for (const { server: identity, ...word } of words) {
+      const server = this.byIdentity.get(identity);
+      if (server === undefined) continue;
+      Object.assign(this.standings[server.number]!, word);
       const to = stateOf(word);
       if (to !== server.state) changed.push({ server, from: server.state });
       server.state = to;
@@ -159,7 +198,13 @@ export class Fleet {
   }
 
   private publish(now: number): void {
+    const wasPanic = this.snapshot.panic;
     this.snapshot = this.take(this.snapshot.version + 1, now);
+    const { panic } = this.snapshot;
+    for (const server of this.servers) {
+      if (server.state !== 'down' || panic) this.doubtful.delete(server);
+      else if (wasPanic) this.doubtful.add(server);
+    }
   }
 
   private take(version: number, now: number): Snapshot {
@@ -185,6 +230,11 @@ export class Fleet {
     const share = (now - standing.since) / this.options.slowStart;
     return server.weight * Math.min(1, Math.max(slowStartFloor, share));
   }
+}
+
+/** Of a server of which nobody has said anything. */
+export function newStanding(): Standing {
+  return { active: true, passive: true, drained: false, since: null };
 }
 
 function stateOf({ active, passive, drained }: Standing): ServerState {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { UsageError } from '../errors.ts';
-import { serverIds } from './id.ts';
+import { idSecret, serverIds } from './id.ts';
 
 const secret = Buffer.alloc(32, 8);
 
@@ -8,6 +8,12 @@ test('an id depends on the name and the secret, and on nothing else', () => {
   const [a, b] = serverIds(['s1', 's2'], secret);
   expect(serverIds(['s2', 's1', 's3'], secret).slice(0, 2)).toEqual([b, a]);
   expect(serverIds(['s1'], Buffer.alloc(32, 9))).not.toEqual([a]);
+});
+
+test('a server of the same name in another pool has another id', () => {
+  const idIn = (pool: string, key = secret) => serverIds(['s1'], idSecret(pool, key))[0];
+  expect(new Set([idIn('a'), idIn('b'), idIn('a', Buffer.alloc(32, 9))]).size).toBe(3);
+  expect(idIn('a')).toBe(idIn('a'));
 });
 
 test('ids stay the same from release to release: they stand in cookies', () => {

@@ -2,6 +2,11 @@
 import { createHmac } from 'node:crypto';
 import { UsageError } from '../errors.ts';
 
+/** From which the ids of a pool's servers are made: servers of the same name in two pools are two servers. */
+export function idSecret(pool: string, key: Buffer): Buffer {
+  return createHmac('sha256', key).update(`limpet servers ${pool}`).digest();
+}
+
 /**
  * One id for each name, same order: HMAC-SHA-256 cut to its first 48 bits, never 0 (that is "no server").
  * Throws UsageError when a name is given twice, or when two names have the same id (one pool of

@@ -2,14 +2,14 @@
  * How much goes on at each server, pool and listener, over all workers: words of shared memory, so that least-requests,
  * caps and limits count what the others do too. Every worker also notes its own share: when it dies, that is taken off.
  *
- *      slot 0                              slot 1            worker 0                   worker 1
- *      running waiting failures lastTurn | running ...  ...  | its share of each slot | its share ...
+ *      slot 0                                        slot 1      worker 0                   worker 1
+ *      running waiting failures lastTurn misframed | ...  ...  | its share of each slot | its share ...
  *
  * A slot is one number of the table's (table/numbers.ts).
  */
 
-const slotWords = 4;
-const field = { running: 0, waiting: 1, failures: 2, lastTurn: 3 } as const;
+const slotWords = 5;
+const field = { running: 0, waiting: 1, failures: 2, lastTurn: 3, misframed: 4 } as const;
 const shareWords = 2;
 
 export class Load {
@@ -75,6 +75,17 @@ export class Load {
   /** One thread writes it: the one that judges health. */
   setFailures(slot: number, failures: number): void {
     Atomics.store(this.words, slot * slotWords + field.failures, failures);
+  }
+
+  /** The server has broken the framing of HTTP. */
+  misframed(slot: number): boolean {
+    return this.words[slot * slotWords + field.misframed] !== 0;
+  }
+
+  /** It has, or it is another server now. False: that was known. */
+  setMisframed(slot: number, misframed: boolean): boolean {
+    const now = misframed ? 1 : 0;
+    return Atomics.exchange(this.words, slot * slotWords + field.misframed, now) !== now;
   }
 
   /** Number of the server of this pool whose turn was last, whichever worker gave it. */

@@ -1,5 +1,6 @@
 /** One backend address with a stable name, and what this worker knows of it now. */
-import type { Address } from '../net/socket.ts';
+import { type Address, formatAddress } from '../net/socket.ts';
+import { Connects } from './connects.ts';
 import { Load } from './load.ts';
 
 /**
@@ -22,15 +23,24 @@ export class Server {
   readonly address: Address;
   readonly weight: number;
   readonly maxRequests: number;
-  /** Position in its pool's list: stable for the life of the process. */
+  /** Position in its pool's list: in this config, and in no other. */
   readonly number: number;
   /** 48-bit keyed hash of the name: the same on every node and after every restart, and it tells no address. */
   readonly id: number;
+
+  /**
+   * Name and address: the same in every config and on every thread that knows this server. One that has another address under
+   * the same name is another server.
+   */
+  readonly identity: string;
 
   /** Its number in the session table, and its slot of the load that all workers share. */
   readonly slot: number;
 
   state: ServerState = 'up';
+  /** Connections to it that this worker is making, and those that it keeps for the next request. */
+  connects = new Connects(Number.POSITIVE_INFINITY, null);
+  idle = 0;
   private readonly load: Load;
 
   constructor(options: ServerOptions, number: number, id: number, load: Load = Load.alone(), slot = 0) {
@@ -39,6 +49,7 @@ export class Server {
     this.weight = options.weight;
     this.maxRequests = options.maxRequests;
     this.number = number;
+    this.identity = identityOf(options);
     this.id = id;
     this.load = load;
     this.slot = slot;
@@ -58,9 +69,19 @@ export class Server {
     this.load.setFailures(this.slot, failures);
   }
 
-  /** May take one more exchange now. */
+  /** It has broken the framing of HTTP: known to all workers, as long as it is in the config. */
+  get misframed(): boolean {
+    return this.load.misframed(this.slot);
+  }
+
+  /** False: that was known. */
+  setMisframed(misframed: boolean): boolean {
+    return this.load.setMisframed(this.slot, misframed);
+  }
+
+  /** May take one more exchange now, and there is a way to it. */
   get hasRoom(): boolean {
-    return this.maxRequests === 0 || this.inflight < this.maxRequests;
+    return (this.maxRequests === 0 || this.inflight < this.maxRequests) && (this.idle > 0 || this.connects.hasRoom);
   }
 
   /** Takes a place; false when all are taken: `hasRoom` was true a moment ago, and another worker was faster. */
@@ -73,4 +94,10 @@ export class Server {
   leave(): void {
     this.load.run(this.slot, -1);
   }
+}
+
+/** What `Server.identity` is. */
+export function identityOf({ name, address }: Pick<ServerOptions, 'name' | 'address'>): string {
+  // A name has no space.
+  return `${name} ${formatAddress(address)}`;
 }

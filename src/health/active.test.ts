@@ -30,9 +30,33 @@ function setUp(count: number, changed: Partial<ActiveOptions> = {}, random = () 
     timers: time,
     random,
     log: (server, up, reason) => said.push(`${server.name} ${up ? 'up' : 'down'}: ${reason}`),
+    onShortage: (server, reason) => said.push(`${server.name} not asked: ${reason}`),
   });
   return { net, time, fleet, servers, said, checks };
 }
+
+test('a check that this machine could not make says nothing of the server', () => {
+  const { net, time, servers, said, checks } = setUp(1);
+  checks.start();
+  time.advance(500);
+  for (const code of ['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM', 'EAGAIN']) {
+    for (let i = 0; i < 3; i++) {
+      net.last.fail(code, code);
+      time.advance(1000);
+    }
+  }
+  expect(servers[0]?.state).toBe('up');
+  expect(said).toHaveLength(18);
+  // Nor is it a good one: the streak goes on where it was.
+  sick(net.last);
+  time.advance(1000);
+  net.last.fail('EMFILE', 'EMFILE');
+  time.advance(1000);
+  sick(net.last);
+  time.advance(1000);
+  sick(net.last);
+  expect(servers[0]?.state).toBe('down');
+});
 
 const well = (peer: FakePeer) => peer.open();
 const sick = (peer: FakePeer) => peer.fail('refused');

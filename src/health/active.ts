@@ -21,6 +21,8 @@ export interface ActiveDependencies {
   readonly random: () => number;
   /** Told when a server goes down or comes up by these checks, and why. */
   readonly log?: (server: Server, up: boolean, reason: string) => void;
+  /** Told why this machine could not ask a server: that says nothing of the server, and counts neither way (I12). */
+  readonly onShortage: (server: Server, reason: string) => void;
 }
 
 /** What the checks know of one server. */
@@ -74,12 +76,13 @@ export class ActiveChecks {
   private check(watch: Watch): void {
     const { options, clock, random } = this.deps;
     const started = clock.monotonic();
-    watch.probe = new Probe(this.deps, watch.server.address, options, (problem) => {
+    watch.probe = new Probe(this.deps, watch.server.address, options, (problem, shortage) => {
       watch.probe = null;
       const spread = 1 + options.jitter * (2 * random() - 1);
       // Set before anybody is told: whoever stops the checks on hearing the news stops this timer too.
       this.wait(watch, Math.max(0, started + options.interval * spread - clock.monotonic()));
-      this.count(watch, problem);
+      if (shortage === null) this.count(watch, problem);
+      else this.deps.onShortage(watch.server, shortage);
     });
     watch.probe.start();
   }

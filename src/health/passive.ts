@@ -27,7 +27,9 @@ export interface PassiveDependencies {
 export type Sighting =
   | { readonly what: 'connect-failed' }
   /** It answered with this status, or with a fault that has it. */
-  | { readonly what: 'answered'; readonly status: number };
+  | { readonly what: 'answered'; readonly status: number }
+  /** It has broken the framing of HTTP, for the first time: what it did. */
+  | { readonly what: 'misframed'; readonly how: string };
 
 type State = 'closed' | 'open' | 'probation';
 
@@ -52,8 +54,10 @@ export class PassiveHealth {
   private readonly deps: PassiveDependencies;
   private readonly breakers: readonly Breaker[];
 
+  /** All breakers are closed: failures that another config has counted do not count here. */
   constructor(deps: PassiveDependencies) {
     this.deps = deps;
+    for (const server of deps.fleet.servers) server.failures = 0;
     this.breakers = deps.fleet.servers.map((server) => ({
       server,
       state: 'closed',

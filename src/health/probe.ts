@@ -9,6 +9,8 @@
  * of the body. Chunked framing is not undone, so a text that the server cuts over two chunks is not found.
  */
 import type { ActiveOptions } from '../config/options.ts';
+import { append, isWorthReading } from '../http/pieces.ts';
+import { shortageOf } from '../net/shortage.ts';
 import {
   type Address,
   type ConnectHandler,
@@ -30,8 +32,13 @@ type Verdict = string | null | undefined;
 
 type Options = Pick<ActiveOptions, 'http' | 'timeout'>;
 
+/** `problem`: null for a healthy server, else what is wrong. `shortage`: why this machine could not ask; null when it could. */
+type Done = (problem: string | null, shortage: string | null) => void;
+
 const maxHeadBytes = 16 * 1024;
 const maxBodyBytes = 64 * 1024;
+/** Up to here the head is read with each piece: what does not speak HTTP need not end a line. */
+const statusLineBytes = 64;
 const statusLine = /^HTTP\/1\.\d ([1-9]\d\d)(?: |$)/;
 const statusLineStart = 'HTTP/1.';
 const noBytes: Buffer = Buffer.alloc(0);
@@ -41,17 +48,19 @@ export class Probe implements ConnectHandler, SocketHandler {
   private readonly deps: ProbeDependencies;
   private readonly address: Address;
   private readonly options: Options;
-  private readonly done: (problem: string | null) => void;
+  private readonly done: Done;
   private readonly wanted: Buffer;
   private connecting: Connecting | null = null;
   private socket: Socket | null = null;
   private cancelTimer: () => void = () => {};
   /** Of the head: all so far. Of the body: the end of it, in which the wanted text may have begun. */
   private kept = noBytes;
+  /** Bytes of the head when it was read last. */
+  private keptRead = 0;
   private bodyBytes = 0;
 
-  /** `done` is called once, with null for a healthy server, else with what is wrong; never after `cancel`. */
-  constructor(deps: ProbeDependencies, address: Address, options: Options, done: (problem: string | null) => void) {
+  /** `done` is called once; never after `cancel`. */
+  constructor(deps: ProbeDependencies, address: Address, options: Options, done: Done) {
     this.deps = deps;
     this.address = address;
     this.options = options;
@@ -88,12 +97,12 @@ export class Probe implements ConnectHandler, SocketHandler {
 
   onFail(error: Error): void {
     this.connecting = null;
-    this.finish(`no connection: ${error.message}`);
+    this.finish(`no connection: ${error.message}`, shortageOf(error, this.address.kind));
   }
 
   onData(chunk: Buffer): void {
     if (this.stage !== 'head' && this.stage !== 'body') return;
-    const verdict = this.stage === 'head' ? this.readHead(Buffer.concat([this.kept, chunk])) : this.readBody(chunk);
+    const verdict = this.stage === 'head' ? this.readHeadPiece(chunk) : this.readBody(chunk);
     if (verdict !== undefined) this.finish(verdict);
   }
 
@@ -106,6 +115,21 @@ export class Probe implements ConnectHandler, SocketHandler {
   onClose(error: Error | null): void {
     this.socket = null;
     this.finish(`${this.missing()} before the connection ${error === null ? 'closed' : `broke: ${error.message}`}`);
+  }
+
+  private readHeadPiece(chunk: Buffer): Verdict {
+    const before = this.kept.length;
+    const received = append(this.kept, chunk);
+    if (
+      before >= statusLineBytes &&
+      received.length <= maxHeadBytes &&
+      !isWorthReading(received, before, this.keptRead)
+    ) {
+      this.kept = received;
+      return undefined;
+    }
+    this.keptRead = received.length;
+    return this.readHead(received);
   }
 
   private readHead(received: Buffer): Verdict {
@@ -155,10 +179,10 @@ export class Probe implements ConnectHandler, SocketHandler {
     return this.stage === 'head' ? 'no answer' : 'the wanted text did not come';
   }
 
-  private finish(problem: string | null): void {
+  private finish(problem: string | null, shortage: string | null = null): void {
     if (this.stage === 'done') return;
     this.release(problem === null);
-    this.done(problem);
+    this.done(problem, shortage);
   }
 
   /** A healthy server sees a regular end; any other connection is reset, so that no socket waits for its peer. */

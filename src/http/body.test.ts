@@ -202,6 +202,8 @@ describe('trailers', () => {
     'Set-Cookie: a=b',
     'Limpet-Session-Put: x',
     'Limpet_Session_Put: x',
+    'Limpet.Session.Put: x',
+    'Content.Length: 5',
     'Content_Length: 5',
     'Authorization: x',
     'CONTENT-TYPE: x',

@@ -9,6 +9,7 @@ import { type Fault, requestFaults as faults } from '../errors.ts';
 import { CR, hexValue, isFieldByte, LF, SEMICOLON } from './bytes.ts';
 import { Headers } from './headers.ts';
 import { Name } from './names.ts';
+import { append, isWorthReading } from './pieces.ts';
 import { readSessionWord, type SessionWord } from './session-headers.ts';
 
 /** How a body says where it ends: a count of bytes, or one of these. */
@@ -19,6 +20,8 @@ const State = { size: 0, extension: 1, sizeLf: 2, data: 3, dataCr: 4, dataLf: 5,
 /** Chunk extensions are read and ignored; without a bound they would be a way to send for ever (CVE-2023-39326). */
 const maxExtensionBytes = 16 * 1024;
 const maxTrailerBytes = 8 * 1024;
+/** A section up to this size is read anew with each of its pieces, so that what is wrong with it is told at once. */
+const smallTrailerBytes = 1024;
 const maxTrailers = 64;
 
 export class BodyReader {
@@ -41,6 +44,8 @@ export class BodyReader {
   private digits = 0;
   private extensionBytes = 0;
   private held: Buffer | null = null;
+  /** Bytes of it when it was read last. */
+  private heldRead = 0;
 
   /** A body of `length` bytes, or one of `BodyLength`. */
   begin(length: number): void {
@@ -148,11 +153,20 @@ export class BodyReader {
   /** Trailers are seldom and short: they are gathered until the section is whole. */
   private readTrailer(bytes: Buffer, start: number): number {
     const before = this.held?.length ?? 0;
-    const section = this.held === null ? bytes.subarray(start) : Buffer.concat([this.held, bytes.subarray(start)]);
+    const section = this.held === null ? bytes.subarray(start) : append(this.held, bytes.subarray(start));
+    if (
+      before > smallTrailerBytes &&
+      section.length < maxTrailerBytes &&
+      !isWorthReading(section, before, this.heldRead)
+    ) {
+      this.held = section;
+      return bytes.length;
+    }
     const read = trailerHeaders.read(section, 0, Math.min(section.length, maxTrailerBytes));
     if (read < 0 || (read === 0 && section.length >= maxTrailerBytes)) return this.refuse(faults.badTrailer);
     if (read === 0) {
-      this.held = Buffer.from(section);
+      this.held = before > 0 ? section : Buffer.from(section);
+      this.heldRead = section.length;
       return bytes.length;
     }
     this.held = null;

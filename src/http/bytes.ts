@@ -7,6 +7,7 @@ export const TAB = 9;
 export const COLON = 58;
 export const SEMICOLON = 59;
 export const COMMA = 44;
+export const HYPHEN = 45;
 export const EQUALS = 61;
 export const SLASH = 47;
 export const QUESTION = 63;
@@ -23,13 +24,14 @@ const tokenBytes = new Set(
 export const isToken = table((byte) => (tokenBytes.has(byte) ? 1 : 0));
 
 /**
- * Header names folded for comparing: lower case, and `_` as `-`, because CGI-style servers cannot tell
- * X_Forwarded_For from X-Forwarded-For; 0 for bytes that no token has.
+ * Header names folded for comparing: lower case, and whatever is neither letter nor digit as `-`, because servers that turn
+ * names into variables (CGI, WSGI, PHP) cannot tell X_Forwarded_For or X.Forwarded.For from X-Forwarded-For; 0 for bytes
+ * that no token has.
  */
 export const foldName = table((byte) => {
   if (!tokenBytes.has(byte)) return 0;
   if (byte >= 65 && byte <= 90) return byte + 32;
-  return byte === 95 ? 45 : byte;
+  return (byte >= 48 && byte <= 57) || (byte >= 97 && byte <= 122) ? byte : HYPHEN;
 });
 
 /** 1 for what a header value or a reason phrase may hold: HTAB, SP, VCHAR, obs-text. */

@@ -5,6 +5,7 @@ import {
   forwardedLines,
   headerSays,
   isForwardedSecure,
+  maxHops,
   writeForwarded,
   writeForwardedFor,
 } from './forwarded.ts';
@@ -36,6 +37,8 @@ describe('the client behind trusted proxies', () => {
     ['"1.2.3.4"', '10.0.0.1'],
     ['[1.2.3.4', '10.0.0.1'],
     ['01.2.3.4', '10.0.0.1'],
+    ['fe80::1%eth0', 'fe80::1%eth0'],
+    [`fe80::1%${'x'.repeat(100)}`, '10.0.0.1'],
   ])('X-Forwarded-For: %s', (value, client) => {
     const head = value === '' ? requestWith() : requestWith(`X-Forwarded-For: ${value}`);
     expect(clientAddress(head, '10.0.0.1', trusted)).toBe(client);
@@ -50,6 +53,16 @@ describe('the client behind trusted proxies', () => {
     );
     expect(clientAddress(head, '', trusted)).toBe('1.2.3.4');
   });
+});
+
+test('no more hops are followed than there may be', () => {
+  const list = (hops: number) => `X-Forwarded-For: 6.6.6.6, 10.1.0.1, ${Array(hops).fill('10.0.0.9').join(', ')}`;
+  expect(clientAddress(requestWith(list(maxHops - 2)), '10.0.0.1', trusted)).toBe('6.6.6.6');
+  expect(clientAddress(requestWith(list(maxHops - 1)), '10.0.0.1', trusted)).toBe('10.1.0.1');
+  let asked = 0;
+  const counting = (address: string) => ++asked > 0 && trusted(address);
+  expect(clientAddress(requestWith(list(2000)), '10.0.0.1', counting)).toBe('10.0.0.9');
+  expect(asked).toBe(maxHops);
 });
 
 test.each([

@@ -9,6 +9,16 @@ import { addressOf } from './ip.ts';
 import { Name } from './names.ts';
 import type { HeadWriter } from './writer.ts';
 
+/** Proxies of our own that a request may have come through. Each is looked up among the trusted networks. */
+export const maxHops = 32;
+
+const ofProxies = (1 << Name.via) | (1 << Name.forwarded) | (1 << Name.xForwardedFor);
+
+/** The peer says that it is a proxy, which may have many clients: believed where it only makes us careful. */
+export function seemsProxied({ headers }: RequestHead): boolean {
+  return (headers.seen & ofProxies) !== 0;
+}
+
 /** The lines that are the same for every request of a connection; `Forwarded` is left open for the host. */
 export function forwardedLines(address: string, secure: boolean): string {
   const proto = secure ? 'https' : 'http';
@@ -54,17 +64,20 @@ export function writeForwardedFor(head: RequestHead, peer: string, secure: boole
 }
 
 /**
- * The client's address behind trusted proxies: X-Forwarded-For from right to left, past those that are trusted.
- * What is no address ends the walk: everything to its left was written by somebody unknown.
+ * The client's address behind trusted proxies: X-Forwarded-For from right to left, past those that are trusted, of which
+ * there may be `maxHops`. What is no address ends the walk: everything to its left was written by somebody unknown.
  */
 export function clientAddress(head: RequestHead, peer: string, isTrusted: (address: string) => boolean): string {
-  const hops = joined(head.headers, Name.xForwardedFor).split(',');
+  const hops = joined(head.headers, Name.xForwardedFor);
   let client = peer;
-  for (let i = hops.length - 1; i >= 0; i--) {
-    const address = addressOf(hops[i]!.trim());
+  let end = hops.length;
+  for (let hop = 0; hop < maxHops && end >= 0; hop++) {
+    const comma = end === 0 ? -1 : hops.lastIndexOf(',', end - 1);
+    const address = addressOf(hops.slice(comma + 1, end).trim());
     if (address === '') return client;
     client = address;
     if (!isTrusted(address)) return client;
+    end = comma;
   }
   return client;
 }
@@ -73,10 +86,13 @@ export function clientAddress(head: RequestHead, peer: string, isTrusted: (addre
 export function isForwardedSecure(head: RequestHead): boolean {
   const headers = head.headers;
   if (headers.has(Name.xForwardedProto)) {
-    const last = joined(headers, Name.xForwardedProto).split(',').at(-1)!.trim();
-    return last.toLowerCase() === 'https';
+    return lastElement(joined(headers, Name.xForwardedProto)).trim().toLowerCase() === 'https';
   }
-  return /(?:^|[;,\s])proto="?https"?\s*(?:$|[;,])/i.test(joined(headers, Name.forwarded).split(',').at(-1)!);
+  return /(?:^|[;,\s])proto="?https"?\s*(?:$|[;,])/i.test(lastElement(joined(headers, Name.forwarded)));
+}
+
+function lastElement(list: string): string {
+  return list.slice(list.lastIndexOf(',') + 1);
 }
 
 /** True when the value of that header says exactly this, without regard to case. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { edited, requestWith } from '../../test/support/heads.ts';
+import { edited, requestWith, responseWith } from '../../test/support/heads.ts';
 import { foldName } from './bytes.ts';
-import { ConnectionOption } from './headers.ts';
+import { ConnectionOption, maxConnectionOptions } from './headers.ts';
 import { cutContentLength, cutFromRequest, cutFromResponse, cutHost } from './hop-headers.ts';
 import { hashStep, Name, nameOf } from './names.ts';
 import { Splice } from './splice.ts';
@@ -60,6 +60,19 @@ describe('Connection', () => {
     expect(headers.isDropped(2)).toBe(removed);
   });
 
+  test('as many options as there may be, over several lines, and one more', () => {
+    const names = Array.from({ length: maxConnectionOptions }, (_, i) => `x-${i}`);
+    const [first, ...others] = names;
+    const lines = [`Connection: ,, ${first}`, `Connection: ${others.join(',')},,`];
+    const fields = ['X-0: 1', 'X-32: 1', `X-${maxConnectionOptions - 1}: 1`, 'x-0: 2'];
+    const { headers } = requestWith(...lines, ...fields);
+    expect(fields.map((_, i) => headers.isDropped(i + 3))).toEqual([true, false, true, true]);
+    expect(headers.readConnection()).toBe(0);
+    for (const more of ['x-32', 'close', 'x-0'])
+      expect(() => requestWith(...lines, ...fields, `Connection: ${more}`)).toThrow('too-many-connection-options');
+    expect(() => responseWith(200, ...lines, 'Connection: close')).toThrow('too-many-connection-options');
+  });
+
   test('cannot name Host away', () => {
     expect(requestWith('Connection: host').headers.isDropped(0)).toBe(false);
   });
@@ -93,6 +106,15 @@ describe('hop-by-hop headers', () => {
     'Limpet_Session: id=1',
     'Content_Length: 3',
     'Transfer_Encoding: chunked',
+    'X.Forwarded.For: 1.2.3.4',
+    'x-forwarded.proto: https',
+    'X.Real-IP: 1.2.3.4',
+    'x~forwarded~server: evil',
+    'LIMPET.Session: id=1',
+    'limpet.: x',
+    'Content.Length: 3',
+    'Transfer.Encoding: chunked',
+    "Transfer'Encoding: chunked",
   ])('%s does not reach the server', (line) => {
     expect(cutRequest('A: 1', line, 'B: 2')).toBe('Host: a\r\nA: 1\r\nB: 2\r\n');
   });
@@ -102,6 +124,7 @@ describe('hop-by-hop headers', () => {
     'Trailer: x',
     'Cookie: a=b',
     'X_Other: 1',
+    'X.Other: 1',
     'Expect: 100-continue',
     'Proxy-Authorization: x',
     'Limpets: x',

@@ -10,7 +10,7 @@
  * folding, no control bytes.
  */
 import { type Fault, requestFaults as faults } from '../errors.ts';
-import { COLON, COMMA, CR, equalsIgnoreCase, foldName, LF, SP, TAB } from './bytes.ts';
+import { COLON, COMMA, CR, equalsIgnoreCase, foldName, HYPHEN, LF, SP, TAB } from './bytes.ts';
 import { hashStep, Name, nameCount, nameOf } from './names.ts';
 import { fieldEnd } from './scan.ts';
 
@@ -31,7 +31,7 @@ export class Headers {
   private readonly max: number;
   private readonly at: Int32Array;
   private readonly ids: Uint8Array;
-  /** 1: named by Connection, or spelled with `_` to pass for a header that we look at. Not forwarded. */
+  /** 1: named by Connection, or spelled with `_`, `.` and the like to pass for a header that we look at. Not forwarded. */
   private readonly dropped: Uint8Array;
   private readonly firstOf = new Uint16Array(nameCount);
 
@@ -67,11 +67,11 @@ export class Headers {
 
       const nameStart = p;
       let hash = 0;
-      let underscore = 0;
+      let disguised = 0;
       for (;;) {
         const folded = foldName[byte]!;
         if (folded === 0) break;
-        if (byte === 95) underscore = 1;
+        if (folded === HYPHEN && byte !== HYPHEN) disguised = 1;
         hash = hashStep(hash, folded);
         if (++p >= end) return 0;
         byte = bytes[p]!;
@@ -103,7 +103,7 @@ export class Headers {
       this.ids[n] = id;
       this.dropped[n] = 0;
       if (id !== Name.other) {
-        if (underscore === 1) {
+        if (disguised === 1) {
           this.dropped[n] = 1;
           this.hasDropped = true;
           this.ids[n] = Name.other;
@@ -179,43 +179,59 @@ export class Headers {
 
   /**
    * Reads the Connection headers (RFC 9110 section 7.6.1): answers the bits of `ConnectionOption` and marks
-   * the headers that they name as dropped, except those that a client must not be able to name away.
+   * the headers that they name as dropped, except those that a client must not be able to name away. -1 when there are
+   * more than `maxConnectionOptions` (`fault`): each of them is compared with each header.
    */
   readConnection(): number {
+    const { bytes } = this;
     let options = 0;
+    let count = 0;
+    let named = 0;
     for (let i = this.first(Name.connection); i < this.count; i++) {
       if (this.ids[i] !== Name.connection) continue;
-      const end = this.valueEnd(i);
-      let p = this.valueStart(i);
-      while (p < end) {
-        const start = p;
-        while (p < end && this.bytes[p] !== COMMA) p++;
-        options |= this.connectionOption(start, p);
-        p++;
+      const valueEnd = this.valueEnd(i);
+      for (let p = this.valueStart(i); p < valueEnd; p++) {
+        let start = p;
+        while (p < valueEnd && bytes[p] !== COMMA) p++;
+        let end = p;
+        while (start < end && (bytes[start] === SP || bytes[start] === TAB)) start++;
+        while (end > start && (bytes[end - 1] === SP || bytes[end - 1] === TAB)) end--;
+        // An empty element of a list says nothing (RFC 9110 section 5.6.1.2).
+        if (start === end) continue;
+        if (++count > maxConnectionOptions) return this.refuse(faults.tooManyConnectionOptions);
+        if (equalsIgnoreCase(bytes, start, end, 'keep-alive')) options |= ConnectionOption.keepAlive;
+        else if (equalsIgnoreCase(bytes, start, end, 'close')) options |= ConnectionOption.close;
+        else if (equalsIgnoreCase(bytes, start, end, 'upgrade')) options |= ConnectionOption.upgrade;
+        else {
+          nameStarts[named] = start;
+          nameEnds[named++] = end;
+        }
       }
     }
+    if (named > 0) this.dropNamed(named);
     return options;
   }
 
-  private connectionOption(from: number, to: number): number {
-    const bytes = this.bytes;
-    let start = from;
-    let end = to;
-    while (start < end && (bytes[start] === SP || bytes[start] === TAB)) start++;
-    while (end > start && (bytes[end - 1] === SP || bytes[end - 1] === TAB)) end--;
-    if (start === end) return 0;
-    if (equalsIgnoreCase(bytes, start, end, 'keep-alive')) return ConnectionOption.keepAlive;
-    if (equalsIgnoreCase(bytes, start, end, 'close')) return ConnectionOption.close;
-    if (equalsIgnoreCase(bytes, start, end, 'upgrade')) return ConnectionOption.upgrade;
-    const named = bytes.toString('latin1', start, end).toLowerCase();
+  /** Marks the headers that have one of the first `named` names which `readConnection` has found: one pass over the headers. */
+  private dropNamed(named: number): void {
+    const { bytes } = this;
+    const names: string[] = [];
+    for (let n = 0; n < named; n++) {
+      const name = bytes.toString('latin1', nameStarts[n], nameEnds[n]).toLowerCase();
+      if (!endToEnd.has(name) && !names.includes(name)) names.push(name);
+    }
     for (let i = 0; i < this.count; i++) {
-      const removable = this.ids[i] === Name.other || this.ids[i] === Name.te || this.ids[i] === Name.keepAlive;
-      if (removable && !endToEnd.has(named) && equalsIgnoreCase(bytes, this.lineStart(i), this.nameEnd(i), named)) {
+      const id = this.ids[i];
+      if (id !== Name.other && id !== Name.te && id !== Name.keepAlive) continue;
+      const start = this.lineStart(i);
+      const end = this.nameEnd(i);
+      for (const name of names) {
+        if (!equalsIgnoreCase(bytes, start, end, name)) continue;
         this.dropped[i] = 1;
         this.hasDropped = true;
+        break;
       }
     }
-    return 0;
   }
 
   private refuse(fault: Fault): number {
@@ -223,6 +239,12 @@ export class Headers {
     return -1;
   }
 }
+
+/** Real messages have three at most. */
+export const maxConnectionOptions = 32;
+/** Where the options stand that are names of headers; used within one call only. */
+const nameStarts = new Int32Array(maxConnectionOptions);
+const nameEnds = new Int32Array(maxConnectionOptions);
 
 export const ConnectionOption = { close: 1, keepAlive: 2, upgrade: 4 } as const;
 

@@ -51,7 +51,7 @@ export function cutTrailerNames(headers: Headers, edit: Splice): void {
       .value(i)
       .split(',')
       .map((name) => name.trim());
-    const kept = names.filter((name) => !/^limpet[-_]/i.test(name));
+    const kept = names.filter((name) => !/^limpet[^a-z0-9]/i.test(name));
     if (kept.length === names.length) continue;
     edit.cutLine(headers, i);
     if (kept.length > 0) edit.add(`Trailer: ${kept.join(', ')}`);

@@ -25,8 +25,13 @@ function pair(high: string | undefined, low: string | undefined): string {
   return ((Number(high) << 8) | Number(low)).toString(16);
 }
 
+/** An IPv6 address with the longest name of a zone (its interface), in brackets and with a port. */
+const longestAddress = 72;
+
 /** The address in an element of X-Forwarded-For, without port and brackets; '' when there is none. */
 export function addressOf(text: string): string {
+  // A zone may be as long as somebody likes, and addresses are kept.
+  if (text.length > longestAddress) return '';
   if (isIP(text) !== 0) return text;
   const bare = /^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1] ?? /^([^:]+):\d+$/.exec(text)?.[1] ?? '';
   return isIP(bare) === 0 ? '' : bare;

@@ -29,6 +29,8 @@ const names = [
   'cdn-cache-control',
   'surrogate-control',
   'x-real-ip',
+  'if-none-match',
+  'if-modified-since',
   'x-forwarded-', // any other name with this prefix
   'limpet-', // any name with this prefix
 ] as const;
@@ -63,8 +65,10 @@ export const Name = {
   surrogateControl: 25,
   /** What the client claims to be in ways that we do not write ourselves: believed from our own proxies only. */
   xRealIp: 26,
-  xForwardedOther: 27,
-  limpet: 28,
+  ifNoneMatch: 27,
+  ifModifiedSince: 28,
+  xForwardedOther: 29,
+  limpet: 30,
 } as const;
 
 export const nameCount = names.length;
@@ -91,7 +95,7 @@ for (let id = 1; id < Name.xForwardedOther; id++) {
   table[slotOf(hash)] = id;
 }
 
-/** The number of the name in `bytes[start..end)`, whose folded hash is `hash`; `_` counts as `-`. */
+/** The number of the name in `bytes[start..end)`, whose folded hash is `hash`; `_`, `.` and the like count as `-`. */
 export function nameOf(bytes: Uint8Array, start: number, end: number, hash: number): number {
   const id = table[slotOf(hash)]!;
   if (id !== 0 && end - start === spelled[id]!.length && startsWith(bytes, start, spelled[id]!)) return id;

@@ -63,6 +63,7 @@ test('the same words at the store interface', () => {
   expect(readPut('epoch=1; version=2; ttl=3; by=p; data=')).toMatchObject({ data: Buffer.alloc(0) });
   expect(readPut('')).toBeNull();
   expect([readEpoch('epoch=12'), readEpoch('epoch=1e3'), readEpoch('')]).toEqual([12, 0, 0]);
-  expect(readRotate(`epoch=1; id=${id}`)).toEqual({ epoch: 1, id });
+  expect(readRotate(`epoch=1; id=${id}`)).toEqual({ epoch: 1, id, proof: '' });
+  expect(readRotate(`epoch=1; id=${id}; proof=a-_9`)).toEqual({ epoch: 1, id, proof: 'a-_9' });
   expect(readRotate('epoch=1; id=abc')).toBeNull();
 });

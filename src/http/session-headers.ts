@@ -3,7 +3,7 @@
  *
  *      Limpet-Session-Put: epoch=<n>; version=<n>; ttl=<s>; by=<process>; data=<base64url>
  *      Limpet-Session-Delete: epoch=<n>
- *      Limpet-Session-Rotate: epoch=<n>; id=<32 hex digits>
+ *      Limpet-Session-Rotate: epoch=<n>; id=<32 hex digits>[; proof=<base64url>]
  *      Limpet-Degraded: session-store
  *
  * Bytes in, values out; whoever cannot be understood is refused as a whole, so that nothing is kept by half.
@@ -28,6 +28,8 @@ export interface SessionWord {
   readonly ended: number;
   /** The id under which what is put goes on, or, without a put, has been put through the store interface; '' the same. */
   readonly rotate: string;
+  /** Of a rotate without a put: what the store interface answered to it. */
+  readonly proof?: string;
 }
 
 /** What fits into the words of the table, and what timers and dates can hold. */
@@ -58,7 +60,8 @@ export function readSessionWord(headers: Headers): SessionWord | 'bad' | null {
   if (put === null && ended === 0 && rotate === null) return null;
   if (ended !== 0 && (put !== null || rotate !== null)) return 'bad';
   if (rotate !== null && put !== null && rotate.epoch !== put.epoch) return 'bad';
-  return { put, ended, rotate: rotate?.id ?? '' };
+  const word = { put, ended, rotate: rotate?.id ?? '' };
+  return rotate === null || rotate.proof === '' ? word : { ...word, proof: rotate.proof };
 }
 
 /** The server could not keep its session through the store interface, and lets the answer pass all the same. */
@@ -94,13 +97,15 @@ export function readEpoch(value: string): number {
 export interface Rotate {
   readonly epoch: number;
   readonly id: string;
+  /** '' none. */
+  readonly proof: string;
 }
 
 export function readRotate(value: string): Rotate | null {
   const fields = fieldsOf(value);
   const epoch = whole(fields.get('epoch'), largest);
   const id = fields.get('id') ?? '';
-  return epoch === 0 || !isSessionId(id) ? null : { epoch, id };
+  return epoch === 0 || !isSessionId(id) ? null : { epoch, id, proof: fields.get('proof') ?? '' };
 }
 
 export function isSessionId(text: string): boolean {

@@ -5,16 +5,22 @@
 import type { Headers } from './headers.ts';
 import type { HeadWriter } from './writer.ts';
 
+/** A range finds its place among so many of the last ones at once; one that belongs before them makes `write` sort first. */
+const nearCuts = 16;
+
 export class Splice {
   private starts = new Int32Array(64);
   private ends = new Int32Array(64);
   private texts: (string | null)[] = [];
   private count = 0;
+  /** The ranges stand in the order of their starts. */
+  private sorted = true;
   /** Lines to add, each with its CR LF. */
   private added = '';
 
   clear(): void {
     this.count = 0;
+    this.sorted = true;
     this.added = '';
   }
 
@@ -26,11 +32,13 @@ export class Splice {
   cut(start: number, end: number, text: string | null = null): void {
     if (this.count === this.starts.length) this.grow();
     let i = this.count++;
-    for (; i > 0 && this.starts[i - 1]! > start; i--) {
+    const first = Math.max(0, i - nearCuts);
+    for (; i > first && this.starts[i - 1]! > start; i--) {
       this.starts[i] = this.starts[i - 1]!;
       this.ends[i] = this.ends[i - 1]!;
       this.texts[i] = this.texts[i - 1]!;
     }
+    if (i > 0 && this.starts[i - 1]! > start) this.sorted = false;
     this.starts[i] = start;
     this.ends[i] = end;
     this.texts[i] = text;
@@ -48,6 +56,7 @@ export class Splice {
 
   /** Writes `[start, end)` of the head with the edits that fall into it. */
   write(bytes: Buffer, start: number, end: number, out: HeadWriter): void {
+    if (!this.sorted) this.sort();
     let p = start;
     for (let i = 0; i < this.count; i++) {
       const from = this.starts[i]!;
@@ -64,6 +73,19 @@ export class Splice {
   /** Writes the added lines. */
   writeAdded(out: HeadWriter): void {
     if (this.added !== '') out.text(this.added);
+  }
+
+  /** By start; those with one start stay as they came. */
+  private sort(): void {
+    const { starts, ends, texts } = this;
+    const cuts = Array.from({ length: this.count }, (_, i) => ({ start: starts[i]!, end: ends[i]!, text: texts[i]! }));
+    cuts.sort((a, b) => a.start - b.start);
+    for (const [i, { start, end, text }] of cuts.entries()) {
+      starts[i] = start;
+      ends[i] = end;
+      texts[i] = text;
+    }
+    this.sorted = true;
   }
 
   private grow(): void {

@@ -59,6 +59,9 @@ export function readBalance(directives: Directives, kept: boolean): Balance {
 
 type Key = { readonly place: Place; readonly changes: readonly string[] } | { readonly why: string };
 
+/** Beyond this a pattern would be too large for the config. */
+const mostCounted = 250;
+
 function keyOf(base: string, argument: string, words: readonly string[]): Key {
   const by = (sample: string, ignored: readonly string[] = []): Key => {
     const place = placeOf(sample);
@@ -74,7 +77,7 @@ function keyOf(base: string, argument: string, words: readonly string[]): Key {
   const ignored: string[] = [];
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? '';
-    const count = word === 'len' || word === 'depth' ? parseWhole(words[++at], 1, 1000) : null;
+    const count = word === 'len' || word === 'depth' ? parseWhole(words[++at], 1, mostCounted) : null;
     // HAProxy counts the slash before the first segment as well.
     if (count !== null) pattern = word === 'len' ? `^(.{1,${count}})` : `^((?:/[^/]*){1,${count}})`;
     else ignored.push(word);

@@ -16,7 +16,15 @@ describe('the table', () => {
 
   test('says which are gauges', () => {
     const gauges = counterRows.filter(({ kind }) => kind === 'gauge').map(({ name }) => name);
-    expect(gauges).toEqual(['connections_open', 'queue_depth', 'tunnels_open', 'copies_lag', 'endings_pending']);
+    expect(gauges).toEqual([
+      'connections_open',
+      'queue_depth',
+      'connecting',
+      'tunnels_open',
+      'kept_bytes',
+      'copies_lag',
+      'endings_pending',
+    ]);
   });
 
   test('has a counter for every fault, at the place that the fault names', () => {

@@ -2,17 +2,25 @@
  * Sockets of Bun. Bun keeps nothing for us: what the kernel does not take at once waits here until `drain`.
  * Its close callback may run inside `end` or `terminate`; ours never does (see `SocketHandler`).
  */
+import net from 'node:net';
+import { codeOf } from '../errors.ts';
+import { trueCause } from './shortage.ts';
 import {
+  type Account,
   type Address,
   type ConnectHandler,
   type Connecting,
+  keepable,
   type Listener,
   type ListenOptions,
   type Net,
+  noAccount,
   nobody,
   plainAddress,
   type Socket,
+  type SocketGauge,
   type SocketHandler,
+  uncounted,
 } from './socket.ts';
 
 type Raw = Bun.Socket<BunSocket | null>;
@@ -28,9 +36,11 @@ class BunSocket implements Socket {
   handler: SocketHandler;
   pending = 0;
   private readonly raw: Raw;
+  private readonly gauge: SocketGauge;
   private after: number = After.nothing;
   private closed = false;
   readonly secure = false;
+  private account: Account = noAccount;
   private kept: Uint8Array[] = nothing;
   /** The peer's FIN has been told. */
   private ended = false;
@@ -38,9 +48,11 @@ class BunSocket implements Socket {
   private busy = false;
   private address: string | null = null;
 
-  constructor(raw: Raw, handler: SocketHandler) {
+  /** Its descriptor has been counted. */
+  constructor(raw: Raw, gauge: SocketGauge) {
     this.raw = raw;
-    this.handler = handler;
+    this.gauge = gauge;
+    this.handler = nobody;
   }
 
   get remoteAddress(): string {
@@ -55,12 +67,12 @@ class BunSocket implements Socket {
   write(chunk: Uint8Array): boolean {
     if (this.closed || this.after !== After.nothing) return true;
     if (this.pending > 0) {
-      this.keep(chunk);
+      this.keep(keepable(chunk));
       return false;
     }
     const taken = Math.max(0, this.raw.write(chunk));
     if (taken === chunk.length) return true;
-    this.keep(chunk.subarray(taken));
+    this.keep(keepable(chunk.subarray(taken)));
     return false;
   }
 
@@ -69,7 +81,9 @@ class BunSocket implements Socket {
     if (length === 0) return this.pending === 0;
     const taken = this.pending > 0 ? 0 : Math.max(0, this.raw.write(bytes, 0, length));
     if (taken === length) return true;
-    this.keep(Buffer.from(bytes.subarray(taken, length)));
+    const rest = Buffer.allocUnsafeSlow(length - taken);
+    bytes.copy(rest, 0, taken, length);
+    this.keep(rest);
     return false;
   }
 
@@ -87,8 +101,7 @@ class BunSocket implements Socket {
 
   destroy(): void {
     if (this.closed) return;
-    this.kept = nothing;
-    this.pending = 0;
+    this.drop();
     this.busy = true;
     this.raw.terminate();
     this.busy = false;
@@ -102,13 +115,22 @@ class BunSocket implements Socket {
     if (!this.closed) this.raw.resume();
   }
 
+  charge(account: Account): void {
+    const { account: before, pending } = this;
+    this.account = account;
+    if (pending === 0) return;
+    before.keep(-pending);
+    account.keep(pending);
+  }
+
   onDrain(): void {
     while (this.kept.length > 0) {
       const chunk = this.kept[0]!;
       const taken = Math.max(0, this.raw.write(chunk));
       this.pending -= taken;
+      this.account.keep(-taken);
       if (taken < chunk.length) {
-        this.kept[0] = chunk.subarray(taken);
+        this.kept[0] = keepable(chunk.subarray(taken));
         return;
       }
       this.kept.shift();
@@ -126,8 +148,8 @@ class BunSocket implements Socket {
   onClose(error: Error | null): void {
     if (this.closed) return;
     this.closed = true;
-    this.kept = nothing;
-    this.pending = 0;
+    this.gauge.add(-1);
+    this.drop();
     // When our FIN was first, Bun answers the peer's with the close alone.
     if (error === null && this.after === After.end && !this.ended && !this.busy) this.onEnd();
     if (this.busy) queueMicrotask(() => this.handler.onClose(error));
@@ -138,6 +160,14 @@ class BunSocket implements Socket {
     if (this.kept === nothing) this.kept = [];
     this.kept.push(chunk);
     this.pending += chunk.length;
+    this.account.keep(chunk.length);
+  }
+
+  private drop(): void {
+    if (this.pending === 0) return;
+    this.account.keep(-this.pending);
+    this.kept = nothing;
+    this.pending = 0;
   }
 
   private closeNow(): void {
@@ -188,11 +218,12 @@ const forward = {
   },
 } as const;
 
-async function listen(options: ListenOptions): Promise<Listener> {
+async function listen(options: ListenOptions, gauge: SocketGauge): Promise<Listener> {
   const socket = {
     ...forward,
     open(raw: Raw): void {
-      const made = new BunSocket(raw, nobody);
+      const made = new BunSocket(raw, gauge);
+      gauge.add(1);
       raw.data = made;
       const handler = options.accept(made);
       if (handler === null) made.destroy();
@@ -201,17 +232,22 @@ async function listen(options: ListenOptions): Promise<Listener> {
   };
   const common = { socket, data: null, allowHalfOpen: true };
   const address = options.address;
-  if (address.kind === 'unix') {
-    const server = Bun.listen<BunSocket | null>({ ...common, unix: address.path });
-    return { port: 0, close: () => server.stop() };
+  try {
+    if (address.kind === 'unix') {
+      const server = Bun.listen<BunSocket | null>({ ...common, unix: address.path });
+      return { port: 0, close: () => server.stop() };
+    }
+    const bind = (hostname: string) => {
+      // Bun takes reusePort here too, though its types name it for connections only.
+      const where = { ...common, hostname, port: address.port, reusePort: options.reusePort };
+      return Bun.listen<BunSocket | null>(where);
+    };
+    const server = address.host === '' ? bindAny(bind) : bind(address.host);
+    return { port: server.port, close: () => server.stop() };
+  } catch (error) {
+    // Without a descriptor for the socket, Bun's error has no code.
+    throw error instanceof Error ? trueCause(error, [codeOf(error)]) : error;
   }
-  const bind = (hostname: string) => {
-    // Bun takes reusePort here too, though its types name it for connections only.
-    const where = { ...common, hostname, port: address.port, reusePort: options.reusePort };
-    return Bun.listen<BunSocket | null>(where);
-  };
-  const server = address.host === '' ? bindAny(bind) : bind(address.host);
-  return { port: server.port, close: () => server.stop() };
 }
 
 /** All interfaces, both families; IPv4 alone where the kernel has no IPv6. */
@@ -224,41 +260,78 @@ function bindAny<T>(bind: (hostname: string) => T): T {
   }
 }
 
-function connect(address: Address, handler: ConnectHandler): Connecting {
-  let settled = false;
-  const fail = (error: Error): void => {
-    if (settled) return;
-    settled = true;
-    handler.onFail(error);
-  };
-  const socket = {
-    ...forward,
-    open(raw: Raw): void {
-      if (settled) {
-        raw.terminate();
-        return;
-      }
-      settled = true;
-      const made = new BunSocket(raw, nobody);
-      raw.data = made;
-      made.handler = handler.onOpen(made);
-    },
-    connectError(_raw: Raw, error: Error): void {
-      fail(error);
-    },
-  };
-  const common = { socket, data: null, allowHalfOpen: true };
-  const made =
-    address.kind === 'unix'
-      ? Bun.connect<BunSocket | null>({ ...common, unix: address.path })
-      : Bun.connect<BunSocket | null>({ ...common, hostname: address.host, port: address.port });
-  // A refusal is told twice, to connectError and here; `fail` takes the first.
-  made.catch(fail);
+/**
+ * One connection being made. Of two ways to make one only node:net can give a descriptor back before the kernel has given up,
+ * which takes minutes when a host drops what we send (`Bun.connect` has nothing to close before it is open). Once the
+ * connection stands, the native socket below node:net goes on as every other one here, and nothing of node:net is left.
+ */
+class Dial implements Connecting {
+  private readonly handler: ConnectHandler;
+  private readonly gauge: SocketGauge;
+  private readonly stream = new net.Socket({ allowHalfOpen: true });
+  private settled = false;
+
+  constructor(address: Address, handler: ConnectHandler, gauge: SocketGauge) {
+    this.handler = handler;
+    this.gauge = gauge;
+    gauge.add(1);
+    this.stream.once('connect', () => this.open());
+    this.stream.on('error', (error) => this.fail(error));
+    this.stream.connect(address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port });
+  }
+
+  cancel(): void {
+    if (this.settled) return;
+    this.settle();
+    this.gauge.add(-1);
+    this.stream.destroy();
+  }
+
+  private open(): void {
+    if (this.settled) return;
+    this.settle();
+    const raw = takeHandle(this.stream);
+    raw.reload({ socket: forward });
+    const made = new BunSocket(raw, this.gauge);
+    raw.data = made;
+    made.handler = this.handler.onOpen(made);
+  }
+
+  private fail(error: Error): void {
+    if (this.settled) return;
+    this.settle();
+    this.gauge.add(-1);
+    this.handler.onFail(trueCause(error, refusals));
+  }
+
+  private settle(): void {
+    this.settled = true;
+  }
+}
+
+/** Errors by which Bun also tells that it got no descriptor. */
+const refusals = ['ECONNREFUSED'];
+
+/** The native socket of a stream, which forgets it. */
+function takeHandle(stream: net.Socket & { _handle?: unknown }): Raw {
+  const handle = stream._handle;
+  if (!isRaw(handle)) throw new Error(`Bun ${process.versions.bun}: a socket of node:net has no native one`);
+  stream._handle = null;
+  return handle;
+}
+
+function isRaw(handle: unknown): handle is Raw {
+  return typeof handle === 'object' && handle !== null && 'reload' in handle && 'terminate' in handle;
+}
+
+/** Counts its sockets into `gauge`. */
+export function createBunNet(gauge: SocketGauge): Net {
   return {
-    cancel() {
-      settled = true;
-    },
+    runtime: 'bun',
+    listen: (options) => listen(options, gauge),
+    connect: (address, handler) => new Dial(address, handler, gauge),
+    afterTurn: (run) => void setImmediate(run),
   };
 }
 
-export const bunNet: Net = { runtime: 'bun', listen, connect, afterTurn: (run) => void setImmediate(run) };
+export const bunNet: Net = createBunNet(uncounted);

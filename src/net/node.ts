@@ -1,16 +1,21 @@
 /** Sockets of Node: node:net, whose streams keep what the kernel does not take. */
 import net from 'node:net';
+import { trueCause } from './shortage.ts';
 import {
+  type Account,
   type Address,
   type ConnectHandler,
   type Connecting,
   type Listener,
   type ListenOptions,
   type Net,
+  noAccount,
   nobody,
   plainAddress,
   type Socket,
+  type SocketGauge,
   type SocketHandler,
+  uncounted,
 } from './socket.ts';
 
 class NodeSocket implements Socket {
@@ -18,16 +23,24 @@ class NodeSocket implements Socket {
   readonly secure = false;
   readonly remoteAddress: string;
   private readonly raw: net.Socket;
+  private readonly handle: ReadHandle | null;
   private readonly canReset: boolean;
+  private account: Account = noAccount;
+  /** Of `pending`, what the account was told of. */
+  private told = 0;
   private error: Error | null = null;
   /** A write that tells of the drain is under way. */
   private draining = false;
+  /** Its descriptor is in the gauge. */
+  counted: boolean;
 
-  /** A unix-domain socket knows no reset. */
-  constructor(raw: net.Socket, canReset: boolean) {
+  /** A unix-domain socket knows no reset. `counted`: a connection that was made by us has been counted since then. */
+  constructor(raw: net.Socket, canReset: boolean, gauge: SocketGauge, counted: boolean) {
     this.raw = raw;
     this.handler = nobody;
     this.canReset = canReset;
+    this.handle = handleOf(raw);
+    this.counted = counted;
     // Kept now: node:net forgets it when the peer has gone.
     this.remoteAddress = plainAddress(raw.remoteAddress);
     raw.on('data', (chunk: Buffer) => this.handler.onData(chunk));
@@ -35,7 +48,11 @@ class NodeSocket implements Socket {
     raw.on('error', (error) => {
       this.error = error;
     });
-    raw.on('close', () => this.handler.onClose(this.error));
+    raw.on('close', () => {
+      if (this.counted) gauge.add(-1);
+      this.tell(0);
+      this.handler.onClose(this.error);
+    });
   }
 
   get remotePort(): number {
@@ -49,7 +66,9 @@ class NodeSocket implements Socket {
   write(chunk: Uint8Array): boolean {
     if (this.raw.destroyed || this.raw.writableEnded) return true;
     if (chunk.length > 0) this.raw.write(chunk);
-    if (this.raw.writableLength === 0) return true;
+    const kept = this.raw.writableLength;
+    if (kept === 0) return true;
+    this.tell(kept);
     this.tellDrain();
     return false;
   }
@@ -69,14 +88,39 @@ class NodeSocket implements Socket {
   destroy(): void {
     if (this.canReset) this.raw.resetAndDestroy();
     else this.raw.destroy();
+    this.tell(0);
   }
 
   pause(): void {
-    this.raw.pause();
+    const { raw, handle } = this;
+    // Also of a socket whose handle does not read yet.
+    raw.pause();
+    if (handle === null || raw.destroyed || !handle.reading) return;
+    handle.reading = false;
+    handle.readStop();
   }
 
   resume(): void {
-    this.raw.resume();
+    const { raw, handle } = this;
+    raw.resume();
+    if (handle === null || raw.destroyed || handle.reading) return;
+    handle.reading = true;
+    handle.readStart();
+  }
+
+  charge(account: Account): void {
+    const { account: before, told } = this;
+    this.account = account;
+    if (told === 0) return;
+    before.keep(-told);
+    account.keep(told);
+  }
+
+  private tell(pending: number): void {
+    if (pending === this.told) return;
+    const before = this.told;
+    this.told = pending;
+    this.account.keep(pending - before);
   }
 
   /** The stream's own 'drain' comes only for what is above its mark: an empty write behind the kept bytes tells of all. */
@@ -86,6 +130,7 @@ class NodeSocket implements Socket {
     this.raw.write(noBytes, () => {
       this.draining = false;
       if (this.raw.destroyed) return;
+      this.tell(this.raw.writableLength);
       if (this.raw.writableLength > 0) this.tellDrain();
       else this.handler.onDrain();
     });
@@ -94,12 +139,44 @@ class NodeSocket implements Socket {
 
 const noBytes = Buffer.alloc(0);
 
-function listen(options: ListenOptions): Promise<Listener> {
+/** What node:net reads from. */
+interface ReadHandle {
+  reading: boolean;
+  readStop(): void;
+  readStart(): void;
+}
+
+/**
+ * node:net's own pause leaves the kernel's bytes coming until its queue of 64 KB is full, for each socket that waits. It stops the
+ * handle itself only where the reader brings its buffers (`onread`), which those of a listener cannot. null: this Node has none.
+ */
+function handleOf(raw: net.Socket): ReadHandle | null {
+  const handle: unknown = '_handle' in raw ? raw._handle : null;
+  return isReadHandle(handle) ? handle : null;
+}
+
+function isReadHandle(handle: unknown): handle is ReadHandle {
+  return (
+    typeof handle === 'object' &&
+    handle !== null &&
+    'reading' in handle &&
+    'readStop' in handle &&
+    'readStart' in handle
+  );
+}
+
+function listen(options: ListenOptions, gauge: SocketGauge): Promise<Listener> {
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (raw) => {
-    const made = new NodeSocket(raw, options.address.kind === 'tcp');
+    const made = new NodeSocket(raw, options.address.kind === 'tcp', gauge, false);
     const handler = options.accept(made);
-    if (handler === null) made.destroy();
-    else made.handler = handler;
+    if (handler === null) {
+      // Its descriptor is free at once, though its `close` comes later.
+      made.destroy();
+      return;
+    }
+    made.counted = true;
+    gauge.add(1);
+    made.handler = handler;
   });
   const { address, backlog, reusePort } = options;
   const where =
@@ -111,28 +188,38 @@ function listen(options: ListenOptions): Promise<Listener> {
     server.listen(where, () => {
       server.off('error', reject);
       // EMFILE on accept and the like: the listener lives on.
-      server.on('error', () => {});
+      server.on('error', options.onError);
       const bound = server.address();
       resolve({ port: typeof bound === 'object' && bound !== null ? bound.port : 0, close: () => server.close() });
     });
   });
 }
 
-function connect(address: Address, handler: ConnectHandler): Connecting {
+function connect(address: Address, handler: ConnectHandler, gauge: SocketGauge): Connecting {
   const raw = net.connect({
     allowHalfOpen: true,
     noDelay: true,
     ...(address.kind === 'unix' ? { path: address.path } : { host: address.host, port: address.port }),
   });
-  const fail = (error: Error): void => handler.onFail(error);
+  gauge.add(1);
+  let settled = false;
+  const fail = (error: Error): void => {
+    settled = true;
+    gauge.add(-1);
+    handler.onFail(trueCause(error));
+  };
   raw.once('error', fail);
   raw.once('connect', () => {
-    const made = new NodeSocket(raw, address.kind === 'tcp');
+    settled = true;
+    const made = new NodeSocket(raw, address.kind === 'tcp', gauge, true);
     raw.off('error', fail);
     made.handler = handler.onOpen(made);
   });
   return {
     cancel() {
+      if (settled) return;
+      settled = true;
+      gauge.add(-1);
       raw.removeAllListeners();
       raw.on('error', () => {});
       raw.destroy();
@@ -140,4 +227,14 @@ function connect(address: Address, handler: ConnectHandler): Connecting {
   };
 }
 
-export const nodeNet: Net = { runtime: 'node', listen, connect, afterTurn: (run) => void setImmediate(run) };
+/** Counts its sockets into `gauge`. */
+export function createNodeNet(gauge: SocketGauge): Net {
+  return {
+    runtime: 'node',
+    listen: (options) => listen(options, gauge),
+    connect: (address, handler) => connect(address, handler, gauge),
+    afterTurn: (run) => void setImmediate(run),
+  };
+}
+
+export const nodeNet: Net = createNodeNet(uncounted);

@@ -20,6 +20,15 @@ export interface SocketHandler {
   onClose(error: Error | null): void;
 }
 
+/** Told of each change of a socket's `pending`, which one budget of all connections bounds (proxy/kept-bytes.ts). */
+export interface Account {
+  /** So many bytes more are kept; negative: fewer. */
+  keep(bytes: number): void;
+}
+
+/** Of a socket whose owner is not known yet. */
+export const noAccount: Account = { keep() {} };
+
 /** Of a socket whose owner is not known yet, or that was refused. */
 export const nobody: SocketHandler = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} };
 
@@ -47,6 +56,8 @@ export interface Socket {
   /** Stops reading: the kernel's window fills and the peer has to wait. */
   pause(): void;
   resume(): void;
+  /** Tells this account of what is kept from here on, beginning with what is kept now. */
+  charge(account: Account): void;
 }
 
 export interface ListenOptions {
@@ -57,6 +68,8 @@ export interface ListenOptions {
   readonly backlog: number;
   /** Gives each new connection its handler; null refuses it: the socket is reset. */
   readonly accept: (socket: Socket) => SocketHandler | null;
+  /** A connection could not be accepted (EMFILE); listening goes on. Bun does not tell. */
+  readonly onError: (error: Error) => void;
 }
 
 export interface Listener {
@@ -69,22 +82,44 @@ export interface Listener {
 export interface ConnectHandler {
   /** Connected; answers the handler from here on. */
   onOpen(socket: Socket): SocketHandler;
-  /** Refused, unreachable or cancelled. Never after `onOpen`. */
+  /** Refused or unreachable, or this machine could not (`shortageOf`). Never after `onOpen`. */
   onFail(error: Error): void;
 }
 
-/** A connection being made; `cancel` gives up, and neither callback comes after it. */
+/** A connection being made; `cancel` gives up, frees its descriptor at once, and neither callback comes after it. */
 export interface Connecting {
   cancel(): void;
 }
+
+/** Told of each descriptor that a socket takes (1) or gives back (-1); connections being made have theirs already. */
+export interface SocketGauge {
+  add(by: number): void;
+}
+
+/** For sockets that nobody counts. */
+export const uncounted: SocketGauge = { add() {} };
 
 export interface Net {
   readonly runtime: 'bun' | 'node';
   /** Rejects with the system's error (EADDRINUSE, EACCES) when the address cannot be bound. */
   listen(options: ListenOptions): Promise<Listener>;
+  /** Calls back later, never from inside `connect`. */
   connect(address: Address, handler: ConnectHandler): Connecting;
   /** Calls `run` once, when the callbacks of all sockets that are ready now have been called. */
   afterTurn(run: () => void): void;
+}
+
+/**
+ * What of a chunk has to be kept, without the rest of the chunk: a view keeps all of its buffer alive, and runtimes hand out up to
+ * 512 KB at once. A view of half its buffer or more stays one: then at most twice the bytes are kept, and each is copied a
+ * few times at most however slowly a chunk shrinks.
+ */
+export function keepable<T extends Uint8Array>(rest: T): T | Buffer {
+  if (2 * rest.length >= rest.buffer.byteLength) return rest;
+  // Not from the pool, whose pieces keep each other alive.
+  const copy = Buffer.allocUnsafeSlow(rest.length);
+  copy.set(rest);
+  return copy;
 }
 
 /** An address as the runtimes give it, without the IPv6 spelling of IPv4; '' when there is none. */

@@ -47,8 +47,7 @@ export class Answer {
   /** An interim response; HTTP/1.0 has none (RFC 9110 section 15.2). */
   inform(head: ResponseHead, edit: Splice): void {
     if (this.minor === 0) return;
-    const out = this.work.toClient;
-    out.clear();
+    const out = this.work.toClient.of(this.socket);
     cutContentLength(head.headers, edit);
     this.writeHead(head, edit, out);
     out.text('\r\n');
@@ -57,8 +56,7 @@ export class Answer {
 
   /** The head of the final response. `length`: bytes of the body, or negative when they are not known before its end. */
   respond(head: ResponseHead, edit: Splice, length: number): void {
-    const out = this.work.toClient;
-    out.clear();
+    const out = this.work.toClient.of(this.socket);
     const hasBody = this.method !== Method.head && head.status !== 204 && head.status !== 304;
     if (head.status === 204) cutContentLength(head.headers, edit);
     this.writeHead(head, edit, out);
@@ -79,9 +77,9 @@ export class Answer {
 
   /** Data of the body, by reference. False: bytes are kept, wait for the socket's drain. */
   data(bytes: Buffer, start: number, end: number): boolean {
-    const out = this.work.toClient;
+    const out = this.work.toClient.of(this.socket);
     const size = end - start;
-    if (!this.chunked && size >= longBody && this.putBack(bytes, start)) {
+    if (!this.chunked && size >= longBody && this.putBack(bytes, start, out)) {
       const from = start - out.length;
       out.clear();
       return this.socket.write(bytes.subarray(from, end));
@@ -100,8 +98,7 @@ export class Answer {
   }
 
   /** What waits to be written now stands directly before the body, over the server's head; or there was no room for it. */
-  private putBack(bytes: Buffer, start: number): boolean {
-    const out = this.work.toClient;
+  private putBack(bytes: Buffer, start: number, out: HeadWriter): boolean {
     if (out.length === 0) return true;
     if (bytes !== this.headBytes || start !== this.headEnd || out.length > start - this.headStart) return false;
     out.bytes.copy(bytes, start - out.length, 0, out.length);
@@ -109,7 +106,7 @@ export class Answer {
   }
 
   finish(trailers: Buffer | null): void {
-    const out = this.work.toClient;
+    const out = this.work.toClient.of(this.socket);
     if (this.chunked) {
       out.text('0\r\n');
       if (trailers !== null) out.copy(trailers, 0, trailers.length);
@@ -121,8 +118,7 @@ export class Answer {
   /** An answer of our own, in the form that `accept` prefers. `retryAfter` in seconds; 0 says nothing of it. */
   fault(fault: Fault, accept: string | null, retryAfter: number): void {
     const { type, body } = errorBody(fault, accept);
-    const out = this.work.toClient;
-    out.clear();
+    const out = this.work.toClient.of(this.socket);
     out.text(`HTTP/1.1 ${fault.status} ${STATUS_CODES[fault.status] ?? ''}\r\nContent-Type: ${type}\r\n`);
     out.text(`Content-Length: ${body.length}\r\nDate: ${this.work.date()}\r\n`);
     out.text(`Cache-Control: no-store\r\nLimpet-Reason: ${fault.code}\r\n`);
@@ -136,16 +132,13 @@ export class Answer {
   /** Forgets what has not been written, and the connection with it. */
   drop(): void {
     this.keepAlive = false;
-    this.work.toClient.clear();
+    this.work.toClient.drop(this.socket);
   }
 
   /** Writes what has gathered. False: bytes are kept. */
   flush(): boolean {
-    const out = this.work.toClient;
-    const room = out.length === 0 ? this.socket.pending === 0 : this.socket.writeCopy(out.bytes, out.length);
-    out.clear();
     this.headBytes = null;
-    return room;
+    return this.work.toClient.flush(this.socket);
   }
 
   private writeHead(head: ResponseHead, edit: Splice, out: HeadWriter): void {

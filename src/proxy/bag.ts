@@ -15,6 +15,11 @@ export class Bag<T extends Bagged> {
     return this.items.length;
   }
 
+  /** Any of them: the numbers go round. */
+  at(number: number): T | undefined {
+    return this.items[number % this.items.length];
+  }
+
   add(item: T): void {
     item.place = this.items.length;
     this.items.push(item);

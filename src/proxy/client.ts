@@ -20,6 +20,8 @@ export interface Client {
   readonly writeTimeout: number;
   /** Bytes sent that the client has not taken yet. */
   readonly pending: number;
+  /** Of the connection, from 1: no other one of this worker has it. */
+  readonly number: number;
   /** Where the client connected, for the log. */
   readonly listener: string;
 
@@ -42,6 +44,8 @@ export interface Client {
   /** The request's body may wait, or come on. */
   pauseBody(): void;
   resumeBody(): void;
+  /** So many bytes more are kept for its exchange; negative: fewer (kept-bytes.ts). */
+  keep(bytes: number): void;
   /** The exchange is over: the connection goes on with the next, or ends. */
   next(): void;
   /** After 101: the bare connection, and bytes that came early. */

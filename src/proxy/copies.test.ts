@@ -6,10 +6,11 @@ import { Server } from '../fleet/server.ts';
 import type { SessionWord } from '../http/session-headers.ts';
 import { Counters } from '../metrics/counters.ts';
 import { MemoryStore } from '../store/memory.ts';
-import { type Store, StoreError } from '../store/store.ts';
+import { type Store, StoreError, silentEviction } from '../store/store.ts';
 import { Entry, SessionTable } from '../table/table.ts';
 import { Copies, type CopySettings, type Verdict } from './copies.ts';
 import { Owners } from './owners.ts';
+import { RotationProofs } from './rotation-proof.ts';
 import { idOf } from './session-line.ts';
 
 const seconds = 1_800_000_000;
@@ -20,7 +21,10 @@ const nothing: SessionWord = { put: null, ended: 0, rotate: '' };
 function stage(change: Partial<CopySettings> = {}, failing = false) {
   const table = SessionTable.create({ capacity: 1000 });
   table.setLifetime(1, { idle: 600, absolute: 0 });
-  const store = new MemoryStore({ tombstoneTime: 1000, stateBytes: 5000, maxBytes: 2 ** 20 }, () => seconds * 1000);
+  const store = new MemoryStore(
+    { tombstoneTime: 1000, stateBytes: 5000, maxBytes: 2 ** 20, eviction: silentEviction },
+    () => seconds * 1000,
+  );
   const broken = () => Promise.reject(new StoreError('unavailable', 'down'));
   const counters = new Counters();
   const load = new Load(Load.create(4, 1), 4, 0);
@@ -42,7 +46,17 @@ function stage(change: Partial<CopySettings> = {}, failing = false) {
   const used: Store = failing
     ? Object.assign(store, { put: broken, claim: broken, read: broken, destroy: broken })
     : store;
-  const parts = { store: used, table, fleet, counters, storeOf: String, now: () => seconds };
+  const proofs = new RotationProofs([Buffer.alloc(32, 'k')], 'shop');
+  const parts = {
+    store: used,
+    table,
+    fleet,
+    counters,
+    proofs,
+    storeOf: String,
+    now: () => seconds,
+    wall: () => seconds,
+  };
   const worker = () => ({ copies: new Copies(settings, parts), owners: new Owners(table, fleet, counters, true) });
   const out = new Entry();
   const look = (session: Session) => {
@@ -121,7 +135,69 @@ describe('what a server puts', () => {
     expect(await keep(copies, session, a, putOf(3, 1, to))).toBe('refused');
     expect(await keep(copies, sessionOf({ kind: 'key' }), a, putOf(1, 1, to))).toBe('refused');
     expect(await keep(copies, session, a, { ...nothing, rotate: 'ab'.repeat(16) })).toBe('refused');
-    expect(await keep(copies, session, a, { ...nothing, rotate: to })).toBe('kept');
+    const proof = copies.proofOf(a, 'ff'.repeat(16), to);
+    expect(await keep(copies, session, a, { ...nothing, rotate: to })).toBe('refused');
+    expect(await keep(copies, session, a, { ...nothing, rotate: to, proof })).toBe('refused');
+  });
+
+  test('through the store interface goes on under another id, and the response has to prove that', async () => {
+    const { worker, a, b } = stage();
+    const { copies } = worker();
+    const [session, other] = [sessionOf(), sessionOf({ sid0: 5 })];
+    for (const one of [session, other]) await keep(copies, one, a, putOf(1));
+    const to = '0000000100000002000000030000000a';
+    expect(await copies.tell(idOf(session), 1, a, putOf(2, 1, to))).toMatchObject({ verdict: 'kept' });
+    const proof = copies.proofOf(a, idOf(session), to);
+    const follow = (of: Session, server: Server, shown: string) =>
+      keep(copies, of, server, { ...nothing, rotate: to, proof: shown });
+    expect(await follow(session, a, '')).toBe('refused');
+    expect(await follow(session, a, proof.slice(1))).toBe('refused');
+    expect(await follow(other, a, proof)).toBe('refused');
+    expect(await follow(session, b, proof)).toBe('refused');
+    expect(await follow(session, a, proof)).toBe('kept');
+    await copies.tell(to, 1, a, { ...nothing, ended: 1 });
+    expect(await follow(session, a, proof)).toBe('refused');
+  });
+
+  test.each(['sync', 'async', 'none'] as const)(
+    'with an epoch that nobody gave it is refused (%s)',
+    async (replication) => {
+      const { worker, a, b, look, store } = stage({ replication });
+      const { copies } = worker();
+      const session = sessionOf({ epoch: 2 });
+      expect(await keep(copies, session, a, putOf(1, 2))).toBe('kept');
+      for (const epoch of [3, 4_294_967_295]) {
+        expect(await keep(copies, session, a, putOf(9, epoch))).toBe('refused');
+        expect(await keep(copies, session, a, { ...nothing, ended: epoch })).toBe('refused');
+        expect(await copies.tell(idOf(session), 1, a, putOf(9, epoch))).toMatchObject({ verdict: 'refused' });
+        expect(await copies.tell(idOf(session), 1, a, { ...nothing, ended: epoch })).toMatchObject({
+          verdict: 'refused',
+        });
+      }
+      // The epoch is right, and another server's.
+      expect(await copies.tell(idOf(session), 1, b, putOf(9, 2))).toMatchObject({ verdict: 'refused' });
+      // Of a session that nobody knows only the first can be.
+      expect(await copies.tell('ab'.repeat(16), 1, a, putOf(1, 2))).toMatchObject({ verdict: 'refused' });
+      expect(look(session)).toMatchObject({ server: 1, epoch: 2 });
+      if (replication === 'sync') {
+        expect(await store.read({ pool: 'shop', id: idOf(session) })).toMatchObject({ copy: { epoch: 2, version: 1 } });
+        expect(await copies.tell('cd'.repeat(16), 1, a, putOf(1, 1))).toMatchObject({ verdict: 'kept' });
+      }
+    },
+  );
+
+  test('with a later epoch than its request had counts when the table or the store knows that it was given', async () => {
+    const { worker, a, b, store } = stage();
+    const { copies } = worker();
+    const session = sessionOf();
+    await keep(copies, session, a, putOf(1));
+    // Another node has moved it away and back.
+    await store.claim({ pool: 'shop', id: idOf(session) }, 1, b.id, 60_000);
+    await store.claim({ pool: 'shop', id: idOf(session) }, 2, a.id, 60_000);
+    expect(await keep(copies, session, b, putOf(2, 3))).toBe('refused');
+    expect(await keep(copies, session, a, putOf(2, 3))).toBe('kept');
+    expect(await keep(copies, sessionOf(), a, putOf(3, 3))).toBe('kept');
+    expect(await keep(copies, sessionOf(), a, putOf(4, 4))).toBe('refused');
   });
 
   test('is refused of a session that the server was not told of', async () => {

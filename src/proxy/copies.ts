@@ -20,6 +20,7 @@ import {
 } from '../store/store.ts';
 import { Entry, type Look, type SessionTable } from '../table/table.ts';
 import { lateTime } from './owners.ts';
+import type { RotationProofs } from './rotation-proof.ts';
 import { idOf, SessionLine } from './session-line.ts';
 
 export interface CopySettings {
@@ -43,10 +44,12 @@ export interface CopyParts {
   readonly table: SessionTable;
   readonly fleet: Pick<Fleet, 'find' | 'slot'>;
   readonly counters: Counters;
+  readonly proofs: RotationProofs;
   /** Where the server of that slot finds the store interface. */
   readonly storeOf: (slot: number) => string;
-  /** Unix seconds. */
+  /** Unix seconds; `wall`: as the machine has it, for what its servers are told. */
   readonly now: () => number;
+  readonly wall: () => number;
 }
 
 /**
@@ -73,6 +76,8 @@ interface Asked {
   readonly hi: number;
   readonly lo: number;
   readonly lifetime: number;
+  /** Its name is ours, not one that a client made. */
+  readonly given: boolean;
 }
 
 export class Copies {
@@ -98,7 +103,8 @@ export class Copies {
   writeLine(session: Session, server: Server): SessionLine {
     if (session.reason === 'new' && session.recognised && !session.fresh) session.reason = 'held';
     if (session.carried !== null && !this.isLatest(session, session.carried)) session.carried = null;
-    this.line.fill(session, server.slot, this.parts.store.incarnation, this.parts.now());
+    const { store, now, wall } = this.parts;
+    this.line.fill(session, server.slot, store.incarnation, now(), wall());
     return this.line;
   }
 
@@ -129,9 +135,14 @@ export class Copies {
       return 'fenced';
     }
     const asked = this.ask(session);
-    if (word.put === null && word.rotate !== '') return this.follows(asked, word.rotate, done);
-    // An id that is taken, by the session itself.
-    if (word.rotate === asked.key.id) return 'refused';
+    if (word.put === null && word.rotate !== '') return this.follows(asked, server, word, done);
+    if (!this.isFresh(word.rotate)) return 'refused';
+    const given = epochOf(word) <= session.epoch || this.hasGiven(asked, server, epochOf(word));
+    if (given === false || (given === null && !this.kept)) return 'refused';
+    if (given === null) {
+      this.storeIfGiven(asked, server, word).then(({ verdict }) => done(verdict === 'ended' ? 'fenced' : verdict));
+      return null;
+    }
     if (replication === 'none') {
       if (word.put !== null) counters.add(counter.copies_dropped);
       this.settle(asked, server, word, null);
@@ -151,8 +162,15 @@ export class Copies {
   }
 
   /** The session has gone on under another id already, through the store interface; else there is none to give to the client. */
-  private follows(asked: Asked, id: string, done: (verdict: Verdict) => void): Verdict | null {
-    const { store, table, now } = this.parts;
+  private follows(
+    asked: Asked,
+    server: Server,
+    { rotate: id, proof = '' }: SessionWord,
+    done: (verdict: Verdict) => void,
+  ): Verdict | null {
+    const { store, table, now, proofs } = this.parts;
+    // It would be any session's else.
+    if (!proofs.verify(proof, server.id, asked.key.id, id)) return 'refused';
     if (table.find(keyOf(id), now(), this.entry) === 'live' || !this.kept) return 'kept';
     this.try(store.read({ ...asked.key, id })).then((found) =>
       done(
@@ -164,17 +182,60 @@ export class Copies {
 
   /** What `server` says of a session outside of any response. `lifetime`: the table's number for it, if it begins now. */
   async tell(id: string, lifetime: number, server: Server, word: SessionWord): Promise<Told> {
-    const asked = { key: { pool: this.settings.pool, id }, ...keyOf(id), lifetime };
+    const asked = { key: { pool: this.settings.pool, id }, ...keyOf(id), lifetime, given: false };
+    const given = this.isFresh(word.rotate) && (this.hasGiven(asked, server, epochOf(word)) ?? (this.kept && null));
+    const told = given === null ? await this.storeIfGiven(asked, server, word) : given ? null : refused;
+    if (told?.verdict === 'refused') this.parts.counters.add(counter.copies_refused);
+    if (told !== null) return told;
     if (this.kept) return this.store(asked, server, word);
     if (word.put !== null) this.parts.counters.add(counter.copies_dropped);
     this.settle(asked, server, word, null);
     return kept;
   }
 
+  /** What shows, with a response, that the session has gone on under another id by what `server` told here. */
+  proofOf(server: Server, from: string, to: string): string {
+    return this.parts.proofs.prove(server.id, from, to);
+  }
+
+  /** Nobody has that id, as far as the table knows; the store is asked when it is told. '' is no id. */
+  private isFresh(id: string): boolean {
+    return id === '' || this.parts.table.find(keyOf(id), this.parts.now(), this.entry) === 'none';
+  }
+
+  /**
+   * Whether this server was given the session with that epoch, or it is one that the session is beyond (the store says by whom it
+   * is fenced). null: not known here; a session that nobody knows begins with 1.
+   */
+  private hasGiven(asked: Asked, server: Server, epoch: number): boolean | null {
+    const { table, fleet, now } = this.parts;
+    const { entry } = this;
+    const known = table.find(asked, now(), entry) === 'live' && entry.epoch >= epoch && entry.server !== fleet.slot;
+    return known ? entry.epoch > epoch || entry.server === server.slot : null;
+  }
+
+  /** As `store`, of an epoch that only the store may know: another node may have given it. */
+  private async storeIfGiven(asked: Asked, server: Server, word: SessionWord): Promise<Told> {
+    const { store, fleet, counters } = this.parts;
+    const epoch = epochOf(word);
+    const found = await this.try(store.read(asked.key));
+    if (found === null) {
+      counters.add(counter.copies_failed);
+      return { verdict: 'failed', epoch: 0 };
+    }
+    if (found.state === 'ending') return { verdict: 'ending', epoch: 0 };
+    // Of what nobody knows there is nothing to take over, and an end must not be lost.
+    const begins = found.state === 'none' && (epoch === 1 || word.put === null);
+    const given =
+      found.state === 'live' &&
+      (found.copy.epoch > epoch || (found.copy.epoch === epoch && fleet.find(found.copy.owner) === server));
+    return found.state === 'ended' || begins || given ? this.store(asked, server, word) : refused;
+  }
+
   /** What the store keeps of a session, for `server`, which asks outside of any response; the table learns it. */
   async recall(id: string, server: Server): Promise<Recalled> {
     const { store, table, now } = this.parts;
-    const asked = { key: { pool: this.settings.pool, id }, ...keyOf(id), lifetime: 0 };
+    const asked = { key: { pool: this.settings.pool, id }, ...keyOf(id), lifetime: 0, given: false };
     const found = await this.try(store.read(asked.key));
     if (found === null) return { state: 'failed' };
     if (found.state === 'ending') return found;
@@ -251,6 +312,14 @@ export class Copies {
     });
   }
 
+  /**
+   * The session is `former`'s again, whose table says so from its epoch on: the store, which was told of a server that never
+   * took a request, hears of it now. When it cannot, the session's next request tells it.
+   */
+  giveBack(session: Session, former: Server): void {
+    this.claim(session, former, () => {});
+  }
+
   /** What the store knows of a session that the table does not know. `done` as for `claim`. */
   look(session: Session, done: (answered: Answered) => void): void {
     const { store, fleet, table, counters, now } = this.parts;
@@ -259,7 +328,7 @@ export class Copies {
     counters.add(counter.sessions_asked);
     this.try(store.read(asked.key)).then((found) => {
       // When it ended is not said: long ago, as a client has it that keeps a dead cookie, and may begin anew.
-      if (found?.state === 'ended') table.bury(asked, now() - lateTime);
+      if (found?.state === 'ended') table.bury(asked, now(), now() - lateTime);
       else if (found?.state === 'live' && found.copy.epoch >= epoch) {
         const { copy } = found;
         // The owner of an epoch that the client has not heard of is the store's; of its own epoch it is the token's.
@@ -288,10 +357,10 @@ export class Copies {
     if (result.state === 'ended') table.bury(asked, now());
     else if (result.state === 'claimed') {
       counters.add(counter.claims);
-      table.confirm(asked, epoch, result.copy.version, now());
+      table.confirm(asked, epoch, server.slot, result.copy.version, now());
     } else if (result.epoch === epoch && fleet.find(result.owner) === server) {
       // Another worker has told it of the same owner.
-      table.confirm(asked, epoch, -1, now());
+      table.confirm(asked, epoch, server.slot, -1, now());
     } else {
       counters.add(counter.claims_lost);
       this.learnOwner(asked, result.epoch, result.owner);
@@ -303,7 +372,7 @@ export class Copies {
     const { fleet, table, now } = this.parts;
     const slot = fleet.find(owner)?.slot ?? fleet.slot;
     if (table.adopt(asked, epoch, slot, now(), this.entry)) return;
-    table.bind(asked, slot, now(), this.entry, asked.lifetime, epoch);
+    table.bind(asked, slot, now(), this.entry, asked.lifetime, epoch, asked.given);
   }
 
   private async store(asked: Asked, server: Server, word: SessionWord): Promise<Told> {
@@ -390,7 +459,7 @@ export class Copies {
   private record(asked: Asked, slot: number, epoch: number, version: number): void {
     const { table, now } = this.parts;
     if (version > 0 && table.copy(asked, epoch, version, now())) return;
-    if (table.bind(asked, slot, now(), this.entry, asked.lifetime, epoch) === 'ended') return;
+    if (table.bind(asked, slot, now(), this.entry, asked.lifetime, epoch, asked.given) === 'ended') return;
     if (this.entry.epoch < epoch) table.adopt(asked, epoch, slot, now(), this.entry);
     if (version > 0) table.copy(asked, epoch, version, now());
   }
@@ -401,6 +470,7 @@ export class Copies {
       hi: session.sid0,
       lo: session.sid1,
       lifetime: session.affinity?.lifetime ?? 0,
+      given: session.kind === 'token',
     };
   }
 
@@ -418,6 +488,11 @@ export class Copies {
   }
 }
 
+/** The epoch that a server says the session has. */
+function epochOf({ put, ended }: SessionWord): number {
+  return put?.epoch ?? ended;
+}
+
 function putOf({ epoch, version, ttl, by, data }: SessionPut, owner: number): Put {
   return { owner, epoch, version, by, data: data ?? noData, ttl: ttl * 1000 };
 }
@@ -426,6 +501,7 @@ function putOf({ epoch, version, ttl, by, data }: SessionPut, owner: number): Pu
 const mostCarried = 3072;
 const noData = Buffer.alloc(0);
 const kept: Told = { verdict: 'kept', epoch: 0 };
+const refused: Told = { verdict: 'refused', epoch: 0 };
 const ending = { state: 'ending' } as const;
 const none = { state: 'none' } as const;
 

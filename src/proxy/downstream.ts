@@ -9,19 +9,20 @@
  */
 import { balancerFaults, type Fault, requestFaults } from '../errors.ts';
 import { BodyReader } from '../http/body.ts';
-import { LF } from '../http/bytes.ts';
 import { forwardedLines, headerSays, writeForwarded, writeForwardedFor } from '../http/forwarded.ts';
 import { Method, type RequestHead, type ResponseHead } from '../http/head.ts';
 import { Name } from '../http/names.ts';
+import { append, isWorthReading } from '../http/pieces.ts';
 import type { Splice } from '../http/splice.ts';
 import type { HeadWriter } from '../http/writer.ts';
 import { counter } from '../metrics/counters.ts';
-import type { Socket, SocketHandler } from '../net/socket.ts';
+import { keepable, type Socket, type SocketHandler } from '../net/socket.ts';
 import { Deadline, type DeadlineOwner } from '../time/wheel.ts';
 import { Answer } from './answer.ts';
 import type { Bagged } from './bag.ts';
 import type { Client } from './client.ts';
 import type { Exchange } from './exchange.ts';
+import { type Keeper, Keeping } from './kept-bytes.ts';
 import type { Work } from './work.ts';
 
 /** What all connections of a listener share. Times are milliseconds. */
@@ -44,26 +45,35 @@ export interface ListenerSettings {
 
 /** A client that goes on sending after our FIN is listened to for this long: closing at once would lose the answer (RFC 9112 section 9.6). */
 const lingerTime = 2000;
-/** Pipelined bytes held before the socket is paused. */
+/** Pipelined bytes held before the socket is paused. What one read brings may be more, and cannot be given back. */
 const maxHeld = 16 * 1024;
+/** A head does not keep a chunk alive that is larger by more than this. */
+const maxBehindHead = 16 * 1024;
+
+/** Of all listeners, so far. */
+let connections = 0;
 
 type State = 'head' | 'exchange' | 'draining' | 'tunnel' | 'linger' | 'closed';
 
-export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged {
+export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged, Keeper {
   place = -1;
   /** The config's that held when it came. */
   readonly work: Work;
   readonly peer: string;
   readonly trusted: boolean;
   readonly secure: boolean;
+  readonly number = ++connections;
   private readonly settings: ListenerSettings;
   private readonly socket: Socket;
   private readonly deadline = new Deadline(this);
   private readonly answer: Answer;
+  private readonly keeping: Keeping;
   private state: State = 'head';
   private exchange: Exchange | null = null;
   /** The beginning of a head; its time runs from the first byte. */
   private partial: Buffer | null = null;
+  /** Bytes of it when it was read last. */
+  private partialRead = 0;
   private headBegun = false;
   /** Bytes of requests that are not due yet. */
   private held: Buffer | null = null;
@@ -81,15 +91,20 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged 
   private forwarded: string | null = null;
   /** Bytes that the client had not taken when we last looked. */
   private lastPending = 0;
+  /** Wheel time since when nothing has been asked. */
+  private idleSince: number;
 
   constructor(work: Work, settings: ListenerSettings, socket: Socket) {
     this.work = work;
     this.settings = settings;
     this.socket = socket;
     this.answer = new Answer(work, socket);
+    this.keeping = new Keeping(work.kept, this);
+    socket.charge(this.keeping);
     this.peer = socket.remoteAddress;
     this.trusted = settings.isTrusted(this.peer);
     this.secure = socket.secure;
+    this.idleSince = work.wheel.now;
     work.wheel.set(this.deadline, settings.timeouts.requestHead);
   }
 
@@ -145,7 +160,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged 
     if (this.state === 'closed') return;
     this.enter('closed');
     this.work.wheel.cancel(this.deadline);
-    this.held = this.partial = null;
+    this.dropRead();
     this.exchange?.onClientGone();
     this.settings.onClose(this);
   }
@@ -172,6 +187,13 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged 
     if (this.state === 'head' && this.partial === null) this.closeSocket();
   }
 
+  /** Ends it when nothing has been asked for so long (ms); false: something is under way. */
+  evict(idle: number): boolean {
+    if (this.state !== 'head' || this.headBegun || this.work.wheel.now - this.idleSince < idle) return false;
+    this.closeSocket();
+    return true;
+  }
+
   /** Ends it now. */
   destroy(): void {
     this.socket.destroy();
@@ -186,14 +208,14 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged 
     while (p < bytes.length) {
       if (this.state === 'head') {
         if (this.partial !== null) {
-          // Nothing new can be read before another line has ended.
-          const whole = Buffer.concat([this.partial, bytes]);
-          if (!bytes.includes(LF) && whole.length < this.work.headBytes) {
-            this.partial = whole;
+          const before = this.partial.length;
+          const whole = append(this.partial, bytes);
+          if (whole.length < this.work.headBytes && !isWorthReading(whole, before, this.partialRead)) {
+            this.keepPartial(whole);
             break;
           }
           bytes = whole;
-          this.partial = null;
+          this.keepPartial(null);
         }
         p = this.readHead(bytes, p);
         if (p < 0) break;
@@ -219,7 +241,8 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged 
       // From the first byte of a head on, the client has so long for all of it.
       if (!this.headBegun) work.wheel.set(this.deadline, settings.timeouts.requestHead);
       this.headBegun = true;
-      this.partial = start === 0 ? bytes : bytes.subarray(start);
+      this.keepPartial(start === 0 ? bytes : bytes.subarray(start));
+      this.partialRead = bytes.length - start;
       return -1;
     }
     if (after < 0) {
@@ -241,7 +264,9 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged 
     const upgrade = head.upgrade && settings.upgrades.some((name) => headerSays(head.headers, Name.upgrade, name));
     const exchange = work.takeExchange();
     this.exchange = exchange;
-    exchange.begin(this, head, bytes, start, upgrade);
+    // The exchange keeps the head as long as it lasts, but not a body, or other requests, that have come with it.
+    if (bytes.length - (after - start) <= maxBehindHead) exchange.begin(this, head, bytes, start, upgrade);
+    else exchange.begin(this, head, Buffer.from(bytes.subarray(start, after)), 0, upgrade);
     let p = after;
     if (!this.requestWhole && this.exchange !== null) {
       this.bodyBytes = 0;
@@ -274,13 +299,41 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged 
   }
 
   private hold(bytes: Buffer): void {
-    this.held = this.held === null ? bytes : Buffer.concat([this.held, bytes]);
-    if (this.held.length > maxHeld) this.pauseBody();
+    const held = this.held === null ? bytes : append(this.held, bytes);
+    this.keepHeld(held);
+    if (held.length > maxHeld || this.work.kept.scarce) this.pauseBody();
+  }
+
+  private keepHeld(bytes: Buffer | null): void {
+    this.keeping.keep((bytes?.length ?? 0) - (this.held?.length ?? 0));
+    this.held = bytes === null ? null : keepable(bytes);
+  }
+
+  private keepPartial(bytes: Buffer | null): void {
+    this.keeping.keep((bytes?.length ?? 0) - (this.partial?.length ?? 0));
+    this.partial = bytes === null ? null : keepable(bytes);
+  }
+
+  /** Nothing more is read of what has come. */
+  private dropRead(): void {
+    if (this.held !== null) this.keepHeld(null);
+    if (this.partial !== null) this.keepPartial(null);
+  }
+
+  /** There is no room for what is kept for it (kept-bytes.ts). */
+  giveUp(): void {
+    const { exchange } = this;
+    this.answer.keepAlive = false;
+    if (exchange !== null) exchange.onRequestFault(balancerFaults.buffersFull);
+    else {
+      this.work.counters.refused(balancerFaults.buffersFull);
+      this.socket.destroy();
+    }
   }
 
   /** A head that no exchange can be made of: answered, and the connection ends, because what follows cannot be trusted. */
   private refuseHead(fault: Fault): void {
-    this.partial = null;
+    this.dropRead();
     this.requestWhole = false;
     this.work.counters.refused(fault);
     this.work.counters.responded(fault.status);
@@ -327,9 +380,13 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged 
   }
 
   cut(): void {
-    this.held = null;
+    this.dropRead();
     this.answer.drop();
     this.socket.destroy();
+  }
+
+  keep(bytes: number): void {
+    this.keeping.keep(bytes);
   }
 
   pauseBody(): void {
@@ -346,7 +403,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged 
 
   takeSocket(): { socket: Socket; early: Buffer | null } {
     const early = this.held;
-    this.held = null;
+    this.dropRead();
     this.resumeBody();
     this.enter('tunnel');
     return { socket: this.socket, early };
@@ -379,17 +436,18 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged 
   /** Reads the next request, or what has come of it. */
   private ready(): void {
     this.enter('head');
+    this.idleSince = this.work.wheel.now;
     this.work.wheel.set(this.deadline, this.settings.timeouts.keepAlive);
     this.resumeBody();
     const held = this.held;
     if (held === null || this.consuming) return;
-    this.held = null;
+    this.keepHeld(null);
     this.consume(held);
   }
 
   /** FIN, then wait for the client's: what it still sends is read and thrown away. */
   private linger(): void {
-    this.held = this.partial = null;
+    this.dropRead();
     if (this.ended) {
       this.closeSocket();
       return;

@@ -41,6 +41,13 @@ describe('the form follows Accept', () => {
     expect(kindFor(accept)).toBe(type);
   });
 
+  test('what stands behind 32 ranges, or behind seven parameters, does not count', () => {
+    expect(kindFor(`${'image/png, '.repeat(31)}text/html`)).toBe('text/html');
+    expect(kindFor(`${'image/png, '.repeat(32)}text/html`)).toBe('text/plain');
+    expect(kindFor(`text/html${';a=b'.repeat(6)};q=0, */*`)).toBe('text/plain');
+    expect(kindFor(`text/html${';a=b'.repeat(7)};q=0, */*;q=0.5`)).toBe('text/html');
+  });
+
   test('any other text is answered too', () => {
     const piece = fc.constantFrom('text/', '*', '/', 'html', 'application/json', ';', 'q=', '0.', '1', ',', ' ', '"');
     fc.assert(

@@ -49,6 +49,9 @@ function build(form: Form, fault: Fault, requestId: string): ErrorBody {
   return { type: form.type, body: Buffer.from(form.write(fault, requestId)) };
 }
 
+/** Elements of Accept that count; what stands behind them does not. Browsers send eight. */
+const maxRanges = 32;
+
 /** One element of Accept. */
 interface Range {
   readonly media: string;
@@ -62,7 +65,7 @@ interface Range {
  * be told all the same.
  */
 function preferredForm(accept: string | null): Form {
-  const ranges = accept === null ? [] : accept.split(',').map(readRange);
+  const ranges = accept === null ? [] : accept.split(',', maxRanges).map(readRange);
   let best = forms[0]!;
   let bestRank: readonly number[] = [0, 0, 0];
   for (const form of forms) {
@@ -99,10 +102,12 @@ function isHigher(rank: readonly number[], than: readonly number[]): boolean {
 }
 
 const qualityValue = /^(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/;
+/** Parts of an element that count: the media type and its parameters. */
+const maxParts = 8;
 
 /** `text/html;level=1;q=0.4`; a quality that is not well formed makes the range count for nothing. */
 function readRange(element: string, position: number): Range {
-  const [media = '', ...parameters] = element.split(';').map((part) => part.trim().toLowerCase());
+  const [media = '', ...parameters] = element.split(';', maxParts).map((part) => part.trim().toLowerCase());
   const quality = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2) ?? '1';
   return { media, quality: qualityValue.test(quality) ? Number(quality) : 0, position };
 }

@@ -14,8 +14,8 @@ import { type Affinity, Session } from '../affinity/affinity.ts';
 import { balancerFaults, type Fault, requestFaults, serverFaults } from '../errors.ts';
 import { type Verdict, verdict } from '../failover/verdict.ts';
 import type { Server } from '../fleet/server.ts';
-import { clientAddress, isForwardedSecure } from '../http/forwarded.ts';
-import { isIdempotent, isSafe, Method, type RequestHead, type ResponseHead } from '../http/head.ts';
+import { clientAddress, isForwardedSecure, seemsProxied } from '../http/forwarded.ts';
+import { isIdempotent, Method, type RequestHead, type ResponseHead } from '../http/head.ts';
 import { cutFromResponse, cutTrailerNames } from '../http/hop-headers.ts';
 import { Name } from '../http/names.ts';
 import type { SessionWord } from '../http/session-headers.ts';
@@ -23,6 +23,7 @@ import { counter } from '../metrics/counters.ts';
 import type { Connecting } from '../net/socket.ts';
 import { Deadline, type DeadlineOwner } from '../time/wheel.ts';
 import type { Client } from './client.ts';
+import type { Dialler } from './dial.ts';
 import { BodyReader, learnFromHead } from './learning.ts';
 import { Placement } from './placement.ts';
 import type { Pool } from './pool.ts';
@@ -30,6 +31,7 @@ import type { Recipient } from './recipient.ts';
 import { Record } from './record.ts';
 import { RequestBody } from './request-body.ts';
 import { editRequest, writeRequest } from './request-head.ts';
+import { mayShare } from './sharing.ts';
 import { type Asker, StoreDialog } from './store-dialog.ts';
 import { openTunnel } from './tunnel.ts';
 import type { Upstream } from './upstream.ts';
@@ -48,10 +50,12 @@ type Phase =
   | 'relaying'
   | 'tunnel';
 
-export class Exchange implements DeadlineOwner, Recipient, Asker {
+export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
   method: number = Method.get;
   /** The client asked for an upgrade that we pass on. */
   mayUpgrade = false;
+  /** See `Recipient`. */
+  user = 0;
   clientAddress = '';
   clientSecure = false;
   readonly session = new Session();
@@ -62,7 +66,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
   private readonly work: Work;
   private readonly deadline = new Deadline(this);
   private readonly placement = new Placement();
-  private readonly body = new RequestBody();
+  private readonly body: RequestBody;
   private readonly bodyReader = new BodyReader();
   private readonly dialog: StoreDialog;
   private client!: Client;
@@ -89,13 +93,14 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
   private reading = false;
   /** The request may leave when this loop turn is over: not one that is sent once more, or asks for an upgrade. */
   private gathers = false;
-  /** A safe one without a body may share a connection with others. */
+  /** It may share a connection with others (sharing.ts). */
   private shares = false;
   /** Bytes that the slow client had not taken when we last looked. */
   private clientPending = 0;
 
   constructor(work: Work) {
     this.work = work;
+    this.body = new RequestBody(work.kept);
     this.dialog = new StoreDialog(this, work.counters);
   }
 
@@ -125,7 +130,8 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
     work.counters.add(counter.requests);
     this.record.begin(this.clientAddress, client, head, work);
     this.gathers = !mayUpgrade;
-    this.shares = this.gathers && isSafe(head.method) && head.length === 0;
+    this.shares = this.gathers && mayShare(head);
+    this.user = client.trusted || seemsProxied(head) ? 0 : client.number;
     this.route(head);
   }
 
@@ -158,6 +164,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
       affinities[i]!.recognise(head, this, now, session.recognised ? ignoredSession : session, edit);
     }
     this.record.requestVerdict = session.verdict;
+    this.record.beyondLimit ||= session.beyondLimit;
     if (!this.affinity) session.clear();
     else if (!session.recognised) this.pool!.binder?.begin(now, session);
     // Nothing is known of the client but where it calls from: that is what hashing policies go by.
@@ -167,10 +174,12 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
   /** 3. Where do they live, or who takes them? */
   start(): void {
     const { placement } = this;
+    if (this.pool!.replaced) {
+      this.startAnew();
+      return;
+    }
     placement.find(this.pool!, this.session, this.tried, this.seconds());
     if (placement.ownerFailed) this.record.ownerFailed = true;
-    if (placement.claimed) this.work.counters.add(counter.rebinds);
-    if (placement.moved) this.work.counters.add(counter.sessions_moved);
     if (placement.behind) {
       this.hear();
       return;
@@ -200,11 +209,18 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
   /** It may be another config: from the beginning. */
   onNews(): void {
     this.enter('idle', 0);
-    const { session } = this;
-    this.pool!.owners.leave(session, this.seconds());
+    this.startAnew();
+  }
+
+  /** By the config that holds now, with what remains of its attempts: not at a server that has left, nor at one that failed. */
+  private startAnew(): void {
+    const { session, tried } = this;
+    this.pool!.leave(session, this.seconds());
     session.clear();
     session.reader = null;
-    if (this.route(this.rereadHead())) this.start();
+    if (!this.route(this.rereadHead())) return;
+    if (tried !== null) this.tried = this.pool!.parts.fleet.same(tried);
+    this.start();
   }
 
   /** The store has said what it knows. */
@@ -223,6 +239,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
       this.refuse(balancerFaults.queueFull);
       return;
     }
+    if (server !== null && !server.connects.hasRoom) this.work.counters.add(counter.connecting_full);
     this.record.queued(this.work);
     this.enter('waiting', Math.max(1, this.waitUntil - now));
     this.body.pause();
@@ -240,7 +257,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
     this.server = server;
     this.record.server = server.name;
     if (this.attempts++ > 0) this.record.retried(this.work);
-    const upstream = this.shares ? this.pool!.takeGathering(server) : this.pool!.takeIdle(server);
+    const upstream = this.shares ? this.pool!.takeGathering(server, this.user) : this.pool!.takeIdle(server, this.user);
     if (upstream === undefined) this.connect(server);
     else {
       this.work.counters.add(counter.upstream_reused);
@@ -252,18 +269,18 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
     const pool = this.pool!;
     this.enter('connecting', pool.settings.timeouts.connect);
     this.record.connecting(this.work);
-    this.connecting = pool.connect(
-      server,
-      (upstream) => {
-        this.connecting = null;
-        this.record.connected(this.work);
-        this.send(upstream);
-      },
-      () => {
-        this.connecting = null;
-        this.failed(serverFaults.connectRefused);
-      },
-    );
+    this.connecting = pool.connect(server, this);
+  }
+
+  onConnected(upstream: Upstream): void {
+    this.connecting = null;
+    this.record.connected(this.work);
+    this.send(upstream);
+  }
+
+  onConnectFailed(fault: Fault): void {
+    this.connecting = null;
+    this.failed(fault);
   }
 
   /** 5. The request goes out: one write for the head, and for the body that has come so far. */
@@ -367,6 +384,8 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
   private bind(head: ResponseHead): void {
     const { work, session } = this;
     const edit = work.responseEdit;
+    // Not before: a session belongs to nobody who has not taken a request of it (I10).
+    if (session.former !== 0) this.pool!.owners.accept(session, this.server!, this.seconds());
     this.pool!.parts.health?.answered(this.server!, head.status);
     this.record.responded(head.status, work);
     edit.clear();
@@ -456,6 +475,11 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
 
   /** Something went wrong on the server's side: retry, rebind or refuse. */
   failed(fault: Fault): void {
+    if (fault.side === 'balancer') {
+      // No server has done anything wrong.
+      this.onRequestFault(fault);
+      return;
+    }
     const server = this.server!;
     const reused = this.upstream?.reused ?? false;
     const decision = this.decide(fault, reused, this.upstream?.answered ?? false);
@@ -467,7 +491,13 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
     if (decision === 'same') {
       this.work.counters.add(counter.upstream_stale);
       this.sent = false;
-      this.connect(server);
+      if (server.connects.hasRoom && !this.pool!.replaced) {
+        this.connect(server);
+        return;
+      }
+      this.leave();
+      this.attempts--;
+      this.start();
       return;
     }
     this.reportHealth(server, fault, reused);
@@ -480,6 +510,14 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
     this.sent = false;
     this.tried = [...(this.tried ?? []), server];
     this.start();
+  }
+
+  /** It went out behind another request, whose answer gives no hold for its own: once more, alone. Nothing has failed. */
+  repeat(): void {
+    this.gathers = this.shares = false;
+    this.upstream = null;
+    this.sent = false;
+    this.connect(this.server!);
   }
 
   private decide(fault: Fault, reused: boolean, answered: boolean): Verdict {
@@ -499,8 +537,10 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
 
   /** A fresh connection that breaks before an answer is no connection: a proxy before a dead server accepts, too. */
   private reportHealth(server: Server, fault: Fault, reused: boolean): void {
-    const { health } = this.pool!.parts;
+    if (fault.side !== 'server') return;
+    const { health, fleet } = this.pool!.parts;
     const noConnection = fault === serverFaults.connectRefused || fault === serverFaults.connectTimeout;
+    if (fault !== serverFaults.bodyCut) fleet.confirmDown(server);
     if (noConnection || (fault === serverFaults.closedEarly && !reused)) health?.connectFailed(server);
     else if (fault !== serverFaults.bodyCut) health?.answered(server, fault.status);
   }
@@ -517,7 +557,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
     this.complete();
   }
 
-  /** The request turned out to be wrong, or too slow, while its body came. */
+  /** The request turned out to be wrong, or too slow, while its body came; or there is no room for what is kept for it. */
   onRequestFault(fault: Fault): void {
     this.abandon();
     this.refuse(fault);
@@ -563,7 +603,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker {
       this.record.unqueued(work);
     } else if (this.phase === 'behind') pool!.parts.news.forget(this);
     this.leave();
-    if (this.session.entered) pool!.owners.leave(this.session, this.seconds());
+    if (this.session.entered) pool!.leave(this.session, this.seconds());
     this.phase = 'idle';
     this.dialog.end();
     work.wheel.cancel(this.deadline);

@@ -2,6 +2,7 @@
 import { type Affinity, type ClientFacts, Lesson, type Session } from '../affinity/affinity.ts';
 import type { Server } from '../fleet/server.ts';
 import type { ResponseHead } from '../http/head.ts';
+import { append } from '../http/pieces.ts';
 import type { Pool } from './pool.ts';
 
 const lesson = new Lesson();
@@ -40,7 +41,7 @@ export class BodyReader {
     const { affinity } = this;
     if (affinity === null) return false;
     const piece = bytes.subarray(start, end);
-    this.text = this.text.length === 0 ? Buffer.from(piece) : Buffer.concat([this.text, piece]);
+    this.text = append(this.text, piece);
     lesson.clear();
     if (affinity.learnBody?.(this.text, now, lesson) === false) return true;
     if (lesson.verdict === 'named') pool.owners.learn(lesson, affinity, session, server, now);

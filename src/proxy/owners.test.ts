@@ -143,6 +143,101 @@ describe('a session with a token', () => {
   });
 });
 
+describe('a claim', () => {
+  const recordOf = (table: SessionTable) => {
+    const entry = new Entry();
+    table.find({ hi: 7, lo: 9 }, now, entry);
+    return entry;
+  };
+
+  test('is taken back when the server takes no request, and then nothing has changed', () => {
+    for (const kind of ['token', 'key'] as const) {
+      const { a, b, counters, table, worker } = stage();
+      const owners = worker();
+      const session = () => (kind === 'key' ? named() : token(a, 3));
+      const lesson = Object.assign(new Lesson(), { verdict: 'named', sid0: 7, sid1: 9 });
+      if (kind === 'key') owners.learn(lesson, affinity, new Session(), a, now);
+      const first = session();
+      expect(owners.find(first, now)).toBe(a);
+      const { epoch } = first;
+      expect(owners.claim(first, b, now)).toBe(b);
+      expect(first).toMatchObject({ epoch: epoch + 1, owner: b.id, entered: true, former: a.slot });
+      expect(owners.leave(first, now)).toBeNull();
+      expect(recordOf(table)).toMatchObject({ server: a.slot, epoch, former: 0, inflight: 0 });
+      expect([table.count(1), table.count(2)]).toEqual([1, 0]);
+      expect(counters.snapshot().rebinds).toBe(0);
+      const later = session();
+      expect(owners.find(later, now)).toBe(a);
+      expect(later).toMatchObject({ epoch, changed: false });
+    }
+  });
+
+  test('stands when the server has taken a request, and counts once', () => {
+    const { a, b, counters, table, worker } = stage();
+    const [one, two] = [worker(), worker()];
+    const [first, second] = [token(a, 3), token(a, 3)];
+    one.find(first, now);
+    one.claim(first, b, now);
+    // Another worker’s request follows, and is counted, so that the first one’s end takes nothing away from it.
+    expect(two.find(second, now)).toBe(b);
+    expect(second).toMatchObject({ epoch: 4, entered: true, former: a.slot });
+    one.leave(first, now);
+    expect(recordOf(table)).toMatchObject({ server: b.slot, epoch: 4, former: a.slot, inflight: 1 });
+    two.accept(second, b, now);
+    two.leave(second, now);
+    expect(recordOf(table)).toMatchObject({ server: b.slot, epoch: 4, former: 0 });
+    expect(second).toMatchObject({ epoch: 4, owner: b.id, changed: true });
+    expect(counters.snapshot().rebinds).toBe(1);
+  });
+
+  test('goes on to the next server, and is taken back from there to where the session was', () => {
+    const { a, b, table, worker } = stage();
+    const owners = worker();
+    const session = token(a, 3);
+    owners.find(session, now);
+    owners.claim(session, b, now);
+    owners.claim(session, a, now);
+    owners.claim(session, b, now);
+    expect(recordOf(table)).toMatchObject({ server: b.slot, epoch: 6, former: a.slot, inflight: 1 });
+    owners.leave(session, now);
+    expect(recordOf(table)).toMatchObject({ server: a.slot, epoch: 3, former: 0 });
+  });
+
+  test('of a server that answers after others have given it up is the one that counts', () => {
+    const { a, b, table, worker } = stage();
+    const owners = worker();
+    const [slow, quick] = [token(a, 3), token(a, 3)];
+    owners.find(slow, now);
+    owners.claim(slow, b, now);
+    owners.find(quick, now);
+    owners.claim(quick, a, now);
+    owners.accept(slow, b, now);
+    expect(slow).toMatchObject({ owner: b.id, epoch: 6 });
+    owners.accept(quick, a, now);
+    expect(quick).toMatchObject({ owner: b.id, epoch: 6, changed: true });
+    owners.leave(slow, now);
+    owners.leave(quick, now);
+    expect(recordOf(table)).toMatchObject({ server: b.slot, epoch: 6, former: 0 });
+  });
+
+  test('of a name that nobody had leaves nothing behind when it is taken back', () => {
+    const { a, counters, table, worker } = stage();
+    const owners = worker();
+    const session = named();
+    expect(owners.find(session, now)).toBeNull();
+    expect(owners.settle(session, a, now)).toBe(a);
+    owners.leave(session, now);
+    expect(table.size).toBe(0);
+    expect(owners.find(named(), now)).toBeNull();
+    const again = named();
+    owners.settle(again, a, now);
+    owners.accept(again, a, now);
+    owners.leave(again, now);
+    expect(table.count(1)).toBe(1);
+    expect(counters.snapshot().rebinds).toBe(0);
+  });
+});
+
 test('a fixed place is looked up nowhere', () => {
   const { b, table, worker } = stage();
   expect(worker().find(sessionOf({ kind: 'fixed', owner: b.id, epoch: 0 }), now)).toBe(b);

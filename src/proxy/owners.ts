@@ -8,6 +8,14 @@
  *      hash    never looked up: hashing among all servers of the pool
  *      fixed   never looked up: a person has said it
  *
+ * A new owner is provisional until it has taken a request (`accept`). Concurrent requests of the session go there too, but
+ * when none of them is taken, the session is its former owner's again as soon as the last of them is over (`leave`): so an
+ * outage in which no server answers moves nothing.
+ *
+ *      owner A ── claim, move ──> B, provisional ── accept ──> owner B
+ *         ^                         │    └ claim ──> C, provisional ...
+ *         └──────── leave ──────────┘
+ *
  * In pools whose sessions have copies, the store has a word in it: of a session that the table does not know it is asked
  * first (`session.unknown`), and of a new owner it is told first (`session.claiming`); copies.ts does both.
  */
@@ -15,7 +23,7 @@ import type { Affinity, Lesson, Session } from '../affinity/affinity.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
-import { Entry, type SessionTable } from '../table/table.ts';
+import { type Claim, Entry, type SessionTable } from '../table/table.ts';
 
 /** Times that another worker may claim a session between our look and our claim before we go where it is now. */
 const maxClaims = 4;
@@ -67,9 +75,11 @@ export class Owners {
   private findCopied(session: Session, now: number): Server | undefined | null {
     const { entry, table } = this;
     const key = this.keyOf(session);
-    const look = session.entered ? table.find(key, now, entry) : table.enter(key, now, entry);
+    const ours = session.kind === 'token';
+    const look = session.entered ? table.find(key, now, entry) : table.enter(key, now, entry, ours);
     session.entered = look === 'live';
     session.unknown = false;
+    session.former = 0;
     session.ending = look === 'ended' && entry.ending;
     if (session.ending) return null;
     if (look === 'ended') {
@@ -85,6 +95,7 @@ export class Owners {
     }
     session.version = entry.version;
     session.claiming = entry.claiming && entry.epoch >= session.epoch;
+    session.former = entry.epoch >= session.epoch ? entry.former : 0;
     if (entry.epoch < session.epoch) {
       // The token has seen more than the table: another node's claim, or a table that was saved before it.
       if (named != null) table.claim(key, session.epoch - 1, named.slot, now, entry);
@@ -107,7 +118,13 @@ export class Owners {
     const { entry, table } = this;
     const key = this.keyOf(session);
     const named = this.fleet.find(session.owner);
-    const look = table.find(key, now, entry);
+    let look = session.entered ? 'none' : table.find(key, now, entry);
+    // Whoever goes to an owner that has not taken a request yet has to be counted.
+    if (session.entered || (look === 'live' && entry.former !== 0)) {
+      look = session.entered ? table.find(key, now, entry) : table.enter(key, now, entry);
+      session.entered = look === 'live';
+    }
+    session.former = 0;
     if (look !== 'live') {
       // It came back: from now on it counts among its server's sessions.
       if (look !== 'ended' && named !== undefined) this.record(session, named, session.epoch, now);
@@ -119,6 +136,7 @@ export class Owners {
       return named;
     }
     if (entry.seen !== now) table.touch(key, now);
+    session.former = entry.former;
     if (entry.epoch === session.epoch && entry.server === named?.slot) return named;
     session.changed = true;
     return this.believe(session);
@@ -126,9 +144,11 @@ export class Owners {
 
   /** Gives a session that is nobody's to `server`; answers who has it now: of concurrent first requests one decides for all. */
   settle(session: Session, server: Server, now: number): Server | undefined {
-    const { entry } = this;
-    if (!this.record(session, server, 1, now)) return server;
-    session.entered = this.table.acquire(this.key, now);
+    const { entry, table } = this;
+    const lifetime = session.affinity?.lifetime ?? 0;
+    const result = table.bind(this.keyOf(session), server.slot, now, entry, lifetime, 1, false, true);
+    if (result === 'ended') return server;
+    session.entered = result === 'bound' || table.enter(this.key, now, entry) === 'live';
     session.claiming = entry.claiming;
     if (entry.server === server.slot) {
       session.fresh = true;
@@ -146,17 +166,46 @@ export class Owners {
     const key = this.keyOf(session);
     const announce = this.copied && session.hasId;
     for (let tries = 0; tries < maxClaims; tries++) {
-      const result = table.claim(key, session.epoch, server.slot, now, entry, announce);
+      const result = table.claim(key, session.epoch, server.slot, now, entry, this.claimOf(session, announce));
+      if (result === 'claimed') session.entered = true;
       if (result === 'claimed' || result === 'lost') break;
       // Nothing is kept of a session that has ended: this exchange goes there, the next one anywhere.
       if (result === 'ended') return server;
-      // One that has to be announced is nobody's until it is.
-      if (announce) table.bind(key, this.fleet.slot, now, entry, session.affinity?.lifetime, session.epoch);
-      else if (this.record(session, server, session.epoch + 1, now)) break;
+      // Recorded as its token has it; one whose owner is of this pool no more is nobody's.
+      const owner = this.fleet.find(session.owner)?.slot ?? this.fleet.slot;
+      table.bind(key, owner, now, entry, session.affinity?.lifetime, session.epoch, session.kind === 'token');
     }
     session.claiming = entry.claiming;
     session.changed = true;
+    return this.follow(session, now);
+  }
+
+  /** `most`: exchanges of the session that may run when it leaves an owner that lives. */
+  private claimOf({ entered }: Session, announce: boolean, most = Number.POSITIVE_INFINITY): Claim {
+    return { provisional: true, entered, moving: most !== Number.POSITIVE_INFINITY, announce, most };
+  }
+
+  /** Goes by what the table says after a claim, counted there if that owner is provisional. */
+  private follow(session: Session, now: number): Server | undefined {
+    if (this.entry.former !== 0 && !session.entered) {
+      session.entered = this.table.enter(this.keyOf(session), now, this.entry) === 'live';
+    }
     return this.believe(session);
+  }
+
+  /**
+   * `server` has taken a request of the session, whose owner it was to become: it is, from now on. Unless others have given
+   * it up meanwhile: then the client is told of no owner, or of the one that they have found.
+   */
+  accept(session: Session, server: Server, now: number): void {
+    const { entry, table, counters } = this;
+    const takeover = !(this.copied && session.hasId);
+    const result = table.accept(this.keyOf(session), session.epoch, server.slot, now, entry, takeover);
+    session.former = 0;
+    if (result === 'accepted') counters.add(entry.moving ? counter.sessions_moved : counter.rebinds);
+    if (result === 'gone') return;
+    if (result === 'lost' && entry.former !== 0) session.changed = false;
+    else this.believe(session);
   }
 
   /**
@@ -165,20 +214,26 @@ export class Owners {
    */
   move(session: Session, server: Server, now: number): Server | undefined | null {
     const { entry, table } = this;
-    const most = session.entered ? 1 : 0;
-    const result = table.claim(this.keyOf(session), session.epoch, server.slot, now, entry, true, most);
+    const how = this.claimOf(session, true, session.entered ? 1 : 0);
+    const result = table.claim(this.keyOf(session), session.epoch, server.slot, now, entry, how);
     if (result !== 'claimed' && result !== 'lost') return null;
+    if (result === 'claimed') session.entered = true;
     session.version = entry.version;
     session.claiming = entry.claiming;
     session.changed = true;
-    return this.believe(session);
+    return this.follow(session, now);
   }
 
-  /** The exchange is over. */
-  leave(session: Session, now: number): void {
-    if (!session.entered) return;
+  /**
+   * The exchange is over. Answers the former owner, when the session is that one's again and the store, which had been told of
+   * another one, has to hear of it: `session` is as the table has it then.
+   */
+  leave(session: Session, now: number): Server | null {
+    if (!session.entered) return null;
     session.entered = false;
-    this.table.leave(this.keyOf(session), now);
+    const { entry } = this;
+    if (!this.table.leave(this.keyOf(session), now, entry, this.copied && session.hasId)) return null;
+    return this.believe(session) ?? null;
   }
 
   /** For what outlasts the times in a token: a session with an open tunnel is not idle. */
@@ -197,7 +252,7 @@ export class Owners {
     }
     key.hi = lesson.sid0;
     key.lo = lesson.sid1;
-    const result = table.bind(key, server.slot, now, entry, affinity.lifetime);
+    const result = table.bind(key, server.slot, now, entry, affinity.lifetime, 1, true);
     if (result === 'ended') return;
     if (result === 'bound') this.counters.add(counter.sessions_learned);
     if (lesson.expires !== entry.expires) table.setExpires(key, lesson.expires, now);
@@ -206,13 +261,15 @@ export class Owners {
   /** True: the table has an owner of the session, in `entry`. False: it was ended a moment ago. */
   private record(session: Session, server: Server, epoch: number, now: number): boolean {
     const lifetime = session.affinity?.lifetime ?? 0;
-    return this.table.bind(this.keyOf(session), server.slot, now, this.entry, lifetime, epoch) !== 'ended';
+    const given = session.kind === 'token';
+    return this.table.bind(this.keyOf(session), server.slot, now, this.entry, lifetime, epoch, given) !== 'ended';
   }
 
   /** The session goes by what the table says. */
   private believe(session: Session): Server | undefined {
     const server = this.fleet.at(this.entry.server);
     session.epoch = this.entry.epoch;
+    session.former = this.entry.former;
     session.owner = server?.id ?? 0;
     return server;
   }

@@ -36,6 +36,7 @@ function stage(whenOwnerFull: PoolSettings['whenOwnerFull'], secondFull = false)
     busy: () => true,
     home: () => a,
     health: null,
+    misframed() {},
     tellRoom() {},
     news,
     random: () => 0,

@@ -162,11 +162,16 @@ export class Placement {
     // Placed by a hash or by a fixed map there is no ownership to change: it falls to the next server, and returns.
     if (isFixed(session) || (action === 'temporary' && !hasCopy(pool, session))) {
       session.lent = session.hasId;
+      session.former = 0;
       this.take(pool, pool.parts.borrow(session.key, tried), tried);
       return;
     }
     for (let owners = 0; owners < maxOwners; owners++) {
-      const server = this.take(pool, pool.parts.choose(session.key, tried), tried);
+      const server = this.take(
+        pool,
+        this.formerOwner(pool, session, tried) ?? pool.parts.choose(session.key, tried),
+        tried,
+      );
       if (server === null) return;
       const owner = pool.owners.claim(session, server, now);
       this.claimed = owner === server;
@@ -182,6 +187,12 @@ export class Placement {
     }
     this.server = null;
     this.fault = balancerFaults.noServer;
+  }
+
+  /** One that was to leave its owner, and has not arrived anywhere yet, stays there if it can. */
+  private formerOwner(pool: Pool, { former }: Session, tried: readonly Server[] | null): Server | undefined {
+    const server = former === 0 ? undefined : pool.parts.fleet.at(former);
+    return this.isUsable(pool, server, tried) ? server : undefined;
   }
 
   /** The owner cannot be used, as far as this worker has heard. True: it has not heard all, and the exchange waits until it has. */

@@ -3,13 +3,16 @@ import type { Affinity, Session } from '../affinity/affinity.ts';
 import { balancerFaults, type Fault } from '../errors.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
-import type { Connecting, Socket } from '../net/socket.ts';
+import { counter } from '../metrics/counters.ts';
+import type { Connecting } from '../net/socket.ts';
 import type { SessionTable } from '../table/table.ts';
 import { Copies, type CopyParts, type CopySettings } from './copies.ts';
+import { Dial, type Dialler } from './dial.ts';
 import type { Exchange } from './exchange.ts';
+import { IdleConnections, restTime } from './idle.ts';
 import { Owners } from './owners.ts';
 import { Sharing } from './sharing.ts';
-import { Upstream } from './upstream.ts';
+import type { Upstream } from './upstream.ts';
 import type { Work } from './work.ts';
 
 export type WhenOwnerFails =
@@ -63,6 +66,8 @@ export interface PoolParts {
     connectFailed(server: Server): void;
     answered(server: Server, status: number): void;
   } | null;
+  /** Told of each server once: it has broken the framing of HTTP, and how. */
+  readonly misframed: (server: Server, how: string) => void;
   /** There is room at a server, and exchanges of other workers wait for it. */
   readonly tellRoom: () => void;
   /** What all workers are told of servers. One that is behind may take a server for lost that another has seen come back. */
@@ -90,14 +95,16 @@ export class Pool {
   readonly binder: Affinity | null;
   readonly owners: Owners;
   readonly copies: Copies | null;
+  /** The config has another pool in its place, or none: what has to find a server anew does so there. */
+  replaced = false;
   /** What becomes of a session that has nothing to lose. */
   readonly rebinding = ownerFailure({ action: 'rebind' });
   private readonly failure: OwnerFailure;
   /** Of affinities that have their own. */
   private readonly failures = new Map<Affinity, OwnerFailure>();
   private readonly work: Work;
-  /** Idle connections by server number; the last one used is the first to be used again. */
-  private readonly idle: Upstream[][];
+  /** By server number. */
+  private readonly idle: IdleConnections[];
   /** By server number. */
   private readonly sharing: Sharing[];
   /** Exchanges that wait for room, in order; `server` null: any. */
@@ -108,7 +115,7 @@ export class Pool {
     this.settings = settings;
     this.parts = parts;
     this.binder = parts.affinities.find((affinity) => affinity.binds !== false) ?? null;
-    this.idle = parts.fleet.servers.map(() => []);
+    this.idle = parts.fleet.servers.map(() => new IdleConnections(settings.maxIdle));
     this.sharing = parts.fleet.servers.map(() => new Sharing());
     this.copies = parts.copies === null ? null : new Copies(parts.copies, parts.copies);
     this.owners = new Owners(parts.table, parts.fleet, work.counters, this.copies?.kept);
@@ -133,7 +140,13 @@ export class Pool {
   }
 
   isUsable(server: Server): boolean {
-    return server.state !== 'down' || this.parts.fleet.snapshot.panic;
+    return this.parts.fleet.isUsable(server);
+  }
+
+  /** An exchange of the session is over: one whose new owner took no request is its former owner's again. */
+  leave(session: Session, now: number): void {
+    const former = this.owners.leave(session, now);
+    if (former !== null) this.copies?.giveBack(session, former);
   }
 
   /** A place on the server; false when another worker took the last one. */
@@ -195,10 +208,6 @@ export class Pool {
     for (let left = this.waiting.length; left > 0; left--) this.unwait(0).onRoom();
   }
 
-  get isWaitedFor(): boolean {
-    return this.waiting.length > 0;
-  }
-
   private unwait(i: number): Exchange {
     const [entry] = this.waiting.splice(i, 1);
     const { load, slot } = this.parts.fleet;
@@ -206,8 +215,11 @@ export class Pool {
     return entry!.exchange;
   }
 
-  takeIdle(server: Server): Upstream | undefined {
-    const upstream = this.idle[server.number]!.pop();
+  /** `user`: number of the client, 0 when it may be several. */
+  takeIdle(server: Server, user: number): Upstream | undefined {
+    const idle = this.idle[server.number]!;
+    const upstream = idle.take(user);
+    server.idle = idle.ready;
     if (upstream !== undefined) this.work.wheel.set(upstream.deadline, 0);
     return upstream;
   }
@@ -217,49 +229,67 @@ export class Pool {
   }
 
   /** For a request that may share a connection with others of this loop turn, where the pool pipelines. */
-  takeGathering(server: Server): Upstream | undefined {
+  takeGathering(server: Server, user: number): Upstream | undefined {
     const sharing = this.sharingOf(server);
-    if (this.settings.pipelining === 1 || !sharing.allows()) return this.takeIdle(server);
+    if (this.settings.pipelining === 1 || server.misframed || !sharing.allows()) return this.takeIdle(server, user);
     const open = sharing.gathering;
     if (open?.gathering && open.depth < this.settings.pipelining) return open;
-    sharing.gathering = this.takeIdle(server);
-    return sharing.gathering;
+    const upstream = this.takeIdle(server, user);
+    // What still rests is for one client alone.
+    sharing.gathering = upstream?.rests ? undefined : upstream;
+    return upstream;
   }
 
-  /** Keeps a connection for the next exchange; false when there are enough. */
+  /** Keeps a connection for the next exchange, when it has rested if it has to; false when there are enough. */
   keep(upstream: Upstream): boolean {
-    const idle = this.idle[upstream.server.number]!;
-    if (idle.length >= this.settings.maxIdle || this.work.stopping) return false;
-    idle.push(upstream);
-    this.work.wheel.set(upstream.deadline, this.settings.timeouts.keepAlive);
+    const { server } = upstream;
+    const idle = this.idle[server.number]!;
+    if (this.work.stopping || this.work.descriptors.isTight || !idle.keep(upstream)) return false;
+    server.idle = idle.ready;
+    this.work.wheel.set(upstream.deadline, upstream.rests ? restTime : this.settings.timeouts.keepAlive);
     return true;
   }
 
   forget(upstream: Upstream): void {
-    const idle = this.idle[upstream.server.number]!;
-    const i = idle.indexOf(upstream);
-    if (i >= 0) idle.splice(i, 1);
+    const { server } = upstream;
+    const idle = this.idle[server.number]!;
+    idle.forget(upstream);
+    server.idle = idle.ready;
   }
 
-  connect(server: Server, onOpen: (upstream: Upstream) => void, onFail: (error: Error) => void): Connecting {
-    return this.work.net.connect(server.address, {
-      onOpen: (socket: Socket) => {
-        const upstream = new Upstream(this.work, this, server, socket);
-        onOpen(upstream);
-        return upstream;
-      },
-      onFail,
-    });
+  /** A server has sent what HTTP does not allow, and from where the next answer could not be told. */
+  misframed({ server }: Upstream, how: string): void {
+    this.work.counters.add(counter.upstream_misframed);
+    if (server.setMisframed(true)) this.parts.misframed(server, how);
   }
 
-  /** No exchange begins here any more: the config has another pool in its place. Those under way finish. */
+  connect(server: Server, dialler: Dialler): Connecting {
+    return new Dial(this.work, this, server, dialler);
+  }
+
+  /** Descriptors run short: what is kept for later goes. */
+  makeRoom(): void {
+    if (this.work.descriptors.isTight) this.closeIdle();
+  }
+
+  /** No exchange begins here any more. Those under way finish. */
   retire(): void {
     this.work.stopping = true;
     this.closeIdle();
   }
 
+  /** The same, because the config has another pool in its place: those that wait go by the new config. */
+  replace(): void {
+    this.retire();
+    this.replaced = true;
+    this.wake();
+  }
+
   closeIdle(): void {
-    for (const idle of this.idle) for (const upstream of idle.splice(0)) upstream.close();
+    for (const [number, idle] of this.idle.entries()) {
+      this.parts.fleet.servers[number]!.idle = 0;
+      for (const upstream of idle.empty()) upstream.close();
+    }
   }
 }
 

@@ -9,6 +9,8 @@ export interface Recipient {
   /** Of the request, one of `Method` (http/head.ts): whether the answer has a body depends on it. */
   readonly method: number;
   readonly mayUpgrade: boolean;
+  /** Number of the connection of its client; 0: a proxy seems to be there, with several clients. */
+  readonly user: number;
   onInterim(head: ResponseHead): void;
   /** True: the final response has to wait for `proceed` before it may go on, or it has been refused. */
   mustHold(head: ResponseHead): boolean;
@@ -23,6 +25,8 @@ export interface Recipient {
   /** All that this read has brought has been told. */
   flush(): void;
   failed(fault: Fault): void;
+  /** It was behind another on the connection that it has no more: to be sent once more. */
+  repeat(): void;
 }
 
 /** An answer that nobody waits for is read for at most so many bytes of body, for the sake of those behind it. */
@@ -32,6 +36,7 @@ const patience = 64 * 1024;
 export class Nobody implements Recipient {
   readonly method: number;
   readonly mayUpgrade = false;
+  readonly user = 0;
   private readonly upstream: Upstream;
   private bytes = 0;
 
@@ -44,6 +49,7 @@ export class Nobody implements Recipient {
   onResponse(): void {}
   onServerDrain(): void {}
   flush(): void {}
+  repeat(): void {}
 
   mustHold(): boolean {
     return false;

@@ -14,6 +14,7 @@ const requestFlags: Readonly<{ [verdict in Verdict]: RequestFlag }> = {
   valid: 'V',
   idle: 'E',
   old: 'O',
+  ahead: 'I',
 };
 
 export class Record implements ExchangeRecord {
@@ -44,6 +45,8 @@ export class Record implements ExchangeRecord {
   /** The route asks for no affinity. */
   optedOut = false;
   requestVerdict: Verdict = 'none';
+  /** It brought more for its session than is tried. */
+  beyondLimit = false;
   /** The session was recognised, and its owner could not serve it. */
   ownerFailed = false;
   /** The response told the client of its session. */
@@ -57,10 +60,10 @@ export class Record implements ExchangeRecord {
   begin(clientAddress: string, client: Client, head: RequestHead, work: Work): void {
     this.status = this.bytesIn = this.bytesOut = this.retries = 0;
     this.requestVerdict = 'none';
-    this.optedOut = this.ownerFailed = this.bound = false;
+    this.optedOut = this.beyondLimit = this.ownerFailed = this.bound = false;
     this.failure = null;
     if (work.accessLog === null) return;
-    this.time = work.clock.now();
+    this.time = work.clock.wall();
     this.startedAt = work.clock.monotonic();
     this.queueMs = this.connectMs = this.responseMs = -1;
     this.server = this.pool = '';
@@ -129,7 +132,8 @@ export class Record implements ExchangeRecord {
   private countSession(session: Session, work: Work): void {
     if (session.recognised) work.counters.add(counter.sessions_valid);
     else if (this.bound) work.counters.add(counter.sessions_new);
-    if (this.requestVerdict === 'invalid') work.counters.add(counter.tokens_invalid);
+    if (this.beyondLimit) work.counters.add(counter.keys_beyond_limit);
+    if (this.requestVerdict === 'invalid' || this.requestVerdict === 'ahead') work.counters.add(counter.tokens_invalid);
     else if (this.requestVerdict === 'idle' || this.requestVerdict === 'old') work.counters.add(counter.tokens_expired);
   }
 }

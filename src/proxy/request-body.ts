@@ -3,7 +3,9 @@
  * it is small. The client is told to wait when a server is slow or there is none yet.
  */
 import type { HeadWriter } from '../http/writer.ts';
+import { keepable } from '../net/socket.ts';
 import type { Client } from './client.ts';
+import type { KeptBytes } from './kept-bytes.ts';
 import type { Upstream } from './upstream.ts';
 
 export class RequestBody {
@@ -17,13 +19,19 @@ export class RequestBody {
   /** The client was told to wait. */
   paused = false;
 
+  private readonly kept: KeptBytes;
   private client!: Client;
   private limit = 0;
   private pieces: Buffer[] = [];
   private size = 0;
 
+  constructor(kept: KeptBytes) {
+    this.kept = kept;
+  }
+
   /** `limit`: bytes kept for a repeat. */
   begin(client: Client, exists: boolean): void {
+    this.clear();
     this.client = client;
     this.exists = exists;
     this.ended = !exists;
@@ -31,7 +39,6 @@ export class RequestBody {
     this.complete = true;
     this.paused = false;
     this.limit = 0;
-    this.clear();
   }
 
   /** Bytes kept for a repeat, and held while there is no server. */
@@ -51,15 +58,20 @@ export class RequestBody {
 
   /** A piece has come. `repeatable`: keep it also when it has been passed on. */
   add(piece: Buffer, upstream: Upstream | null, repeatable: boolean, out: HeadWriter): void {
-    if (upstream === null || (repeatable && this.complete)) {
-      this.pieces.push(piece);
-      this.size += piece.length;
-      if (this.size > this.limit) {
-        if (upstream === null) this.pause();
-        else this.drop();
-      }
+    if (upstream === null) {
+      this.keep(piece);
+      if (this.size > this.limit || this.kept.scarce) this.pause();
+    } else if (repeatable && this.complete) {
+      if (this.size + piece.length > this.limit || this.kept.scarce) this.drop();
+      else this.keep(piece);
     }
     if (upstream !== null && !upstream.data(piece, out)) this.pause();
+  }
+
+  private keep(piece: Buffer): void {
+    this.pieces.push(keepable(piece));
+    this.size += piece.length;
+    this.client.keep(piece.length);
   }
 
   end(trailers: Buffer | null, upstream: Upstream | null, out: HeadWriter): void {
@@ -88,7 +100,9 @@ export class RequestBody {
   }
 
   clear(): void {
-    if (this.size > 0) this.pieces = [];
+    if (this.size === 0) return;
+    this.pieces = [];
+    this.client.keep(-this.size);
     this.size = 0;
   }
 }

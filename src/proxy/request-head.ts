@@ -1,6 +1,7 @@
 /** The request's head as the server gets it: our edits, hop-by-hop rules, who the client is, and one framing. */
 
 import type { Server } from '../fleet/server.ts';
+import { SLASH } from '../http/bytes.ts';
 import type { RequestHead } from '../http/head.ts';
 import { Method } from '../http/head.ts';
 import { cutFromRequest, cutHost } from '../http/hop-headers.ts';
@@ -23,9 +24,11 @@ export function editRequest(head: RequestHead, edit: Splice, trusted: boolean): 
 
 /** Absolute-form becomes origin-form, and its authority the Host (RFC 9112 section 3.2.2). */
 function toOriginForm(head: RequestHead, edit: Splice): void {
-  const path = head.bytes.toString('latin1', head.pathStart, head.pathEnd);
-  const origin = path.startsWith('/') ? path : path === '' && head.method === Method.options ? '*' : `/${path}`;
-  edit.cut(head.targetStart, head.targetEnd, origin);
+  const { bytes, pathStart, pathEnd } = head;
+  // Scheme and authority alone: what is to be hidden in the path and its query has cuts of its own.
+  const isEmpty = pathStart === pathEnd;
+  const begin = isEmpty && head.method === Method.options ? '*' : isEmpty || bytes[pathStart] !== SLASH ? '/' : null;
+  edit.cut(head.targetStart, pathStart, begin);
   cutHost(head.headers, edit);
   edit.add(`Host: ${head.bytes.toString('latin1', head.authorityStart, head.authorityEnd)}`);
 }

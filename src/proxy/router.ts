@@ -67,10 +67,11 @@ function pathOf(head: RequestHead): string {
   if (!/[%;\\]|\/\.|\/\//.test(path)) return path === '' ? '/' : path;
   const decoded = path.replace(/%[0-9a-f]{2}/gi, (code) => String.fromCharCode(Number.parseInt(code.slice(1), 16)));
   const segments: string[] = [];
-  const parts = decoded.replaceAll('\\', '/').split('/').slice(1);
-  for (const [i, written] of parts.entries()) {
+  const parts = decoded.replaceAll('\\', '/').split('/');
+  for (let i = 1; i < parts.length; i++) {
     // Parameters of a segment are no part of its name: Tomcat reads `..;x` as `..`.
-    const part = written.split(';', 1)[0]!;
+    const semicolon = parts[i]!.indexOf(';');
+    const part = semicolon < 0 ? parts[i]! : parts[i]!.slice(0, semicolon);
     const last = i === parts.length - 1;
     if (part === '..') segments.pop();
     if (part === '.' || part === '..') {

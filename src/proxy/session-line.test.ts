@@ -28,6 +28,13 @@ test('says what there is, digit by digit', () => {
   );
 });
 
+test('says how long a state lives by our time, and is signed at the time of the machine', () => {
+  const line = new SessionLine('shop', String, 'x'.repeat(32));
+  const carried = { epoch: 1, version: 1, data: Buffer.from('state'), expires: 9_000_000 };
+  line.fill(Object.assign(new Session(), { sid0: 1, carried }), 1, 'a', 6000, 60_000);
+  expect(textOf(line)).toMatch(/; ttl=3000; data=\S+; t=60000; sig=/);
+});
+
 test('is signed over all before it, anew when anything has changed', () => {
   const secret = 'x'.repeat(32);
   const line = new SessionLine('p'.repeat(64), (slot) => `unix:/${'s'.repeat(300)}:/v1/${slot}`, secret);

@@ -7,8 +7,8 @@
  * It goes out with every request of a session, so it is written digit by digit into one buffer, and a signature is made
  * once a minute for a session that does not change.
  */
-import { createHmac } from 'node:crypto';
 import type { Carried, Session } from '../affinity/affinity.ts';
+import { Mac } from '../secrets/mac.ts';
 
 const name = 'Limpet-Session: ';
 const begin = `${name}id=`;
@@ -20,7 +20,7 @@ const reasons: Readonly<Record<Session['reason'], number>> = { new: 0, held: 1, 
 /** Signatures made before. One slot for each, a newer session takes that of an older one. */
 class Signatures {
   /** A power of two. */
-  private static readonly size = 2048;
+  private static readonly size = 8192;
   /** sid0..sid3, epoch, version, reason and server, time. */
   private readonly words = new Uint32Array(Signatures.size * 8);
   private readonly texts = Buffer.alloc(Signatures.size * 32);
@@ -64,8 +64,10 @@ export class SessionLine {
   length = 0;
   private readonly pool: string;
   private readonly storeOf: (server: number) => string;
-  private readonly secret: string;
-  private readonly signatures = new Signatures();
+  /** null: nothing is signed. */
+  private readonly mac: Mac | null;
+  /** Made when there is something to sign. */
+  private signatures: Signatures | null = null;
   /** `; pool=...; copy=...` for each server by number, as of the present life of the copies. */
   private readonly ends: string[] = [];
   private copy = '';
@@ -74,19 +76,19 @@ export class SessionLine {
   constructor(pool: string, storeOf: (slot: number) => string, secret: string) {
     this.pool = pool;
     this.storeOf = storeOf;
-    this.secret = secret;
+    this.mac = secret === '' ? null : new Mac(secret);
     this.bytes.write(begin, 0, 'latin1');
   }
 
   /**
    * Writes the line for that session at the server of that slot, with the state that it carries. `copy` names the life of the
-   * copies, `now` is Unix seconds.
+   * copies, `now` is Unix seconds, `wall` the same by the machine's clock: servers compare the signature's time with theirs.
    */
-  fill(session: Session, slot: number, copy: string, now: number): void {
+  fill(session: Session, slot: number, copy: string, now: number, wall = now): void {
     if (copy !== this.copy) {
       this.copy = copy;
       this.ends.length = 0;
-      this.signatures.clear();
+      this.signatures?.clear();
     }
     const end = this.endOf(slot);
     const { bytes } = this;
@@ -103,7 +105,7 @@ export class SessionLine {
     at += bytes.write(session.reason, at, 'latin1');
     at += bytes.write(end, at, 'latin1');
     if (session.carried !== null) at = this.carry(session.carried, now, at);
-    if (this.secret !== '') at = this.sign(session, slot, now, at);
+    if (this.mac !== null) at = this.sign(this.mac, session, slot, wall, at);
     // A longer line may have moved.
     this.bytes[at++] = 13;
     this.bytes[at++] = 10;
@@ -120,23 +122,24 @@ export class SessionLine {
     return at + bytes.write(text, at, 'latin1');
   }
 
-  private sign(session: Session, slot: number, now: number, start: number): number {
+  private sign(mac: Mac, session: Session, slot: number, wall: number, start: number): number {
+    this.signatures ??= new Signatures();
     const { bytes, signatures } = this;
-    const time = now - (now % signFor);
+    const time = wall - (wall % signFor);
     const what = slot * 4 + reasons[session.reason];
     let at = start + bytes.write('; t=', start, 'latin1');
     at = writeNumber(bytes, at, time);
     // A state goes out once.
-    if (session.carried !== null) return at + bytes.write(`; sig=${this.digitsOf(at)}`, at, 'latin1');
+    if (session.carried !== null) return at + bytes.write(`; sig=${this.digitsOf(mac, at)}`, at, 'latin1');
     let found = signatures.find(session, what, time);
-    if (found < 0) found = signatures.keep(session, what, time, this.digitsOf(at));
+    if (found < 0) found = signatures.keep(session, what, time, this.digitsOf(mac, at));
     at += bytes.write('; sig=', at, 'latin1');
     return at + signatures.bytes.copy(bytes, at, found, found + 32);
   }
 
   /** The signature of what has been written up to there. */
-  private digitsOf(end: number): string {
-    return createHmac('sha256', this.secret).update(this.bytes.subarray(name.length, end)).digest('hex').slice(0, 32);
+  private digitsOf(mac: Mac, end: number): string {
+    return mac.digits(this.bytes, name.length, end).slice(0, 32);
   }
 
   private endOf(slot: number): string {

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { Counters } from '../metrics/counters.ts';
 import { nobody, type Socket, type SocketHandler } from '../net/socket.ts';
 import { Wheel } from '../time/wheel.ts';
+import { KeptBytes } from './kept-bytes.ts';
 import { Tunnel } from './tunnel.ts';
 
 /** A socket that says what was done to it. */
@@ -36,13 +38,16 @@ class Fake implements Socket {
   resume(): void {
     this.calls.push('resume');
   }
+  charge(): void {}
 }
 
 function open(idle: number) {
   const [client, server] = [new Fake(), new Fake()];
   const wheel = new Wheel(1000);
   const closed: [number, number][] = [];
-  const tunnel = new Tunnel(client, server, wheel, idle, (bytesIn, bytesOut) => closed.push([bytesIn, bytesOut]));
+  const kept = new KeptBytes(2 ** 20, wheel, new Counters(), (run) => run());
+  const onClose = (bytesIn: number, bytesOut: number) => void closed.push([bytesIn, bytesOut]);
+  const tunnel = new Tunnel(client, server, wheel, kept, idle, onClose, () => {});
   tunnel.start(Buffer.from('early'), null);
   client.calls = [];
   server.calls = [];

@@ -1,8 +1,10 @@
 /** After 101 Switching Protocols: bytes both ways, with backpressure, half-close, and an end when nothing moves. */
+import { balancerFaults } from '../errors.ts';
 import { counter } from '../metrics/counters.ts';
 import type { Socket, SocketHandler } from '../net/socket.ts';
 import { Deadline, type DeadlineOwner, type Wheel } from '../time/wheel.ts';
 import type { Bagged } from './bag.ts';
+import { type Keeper, Keeping, type KeptBytes } from './kept-bytes.ts';
 import type { Work } from './work.ts';
 
 /** A bare connection, and the bytes that came on it before the tunnel stood. */
@@ -22,11 +24,13 @@ export function openTunnel(
   const { counters, tunnels } = work;
   counters.add(counter.tunnels);
   counters.add(counter.tunnels_open);
-  const tunnel: Tunnel = new Tunnel(client.socket, server.socket, work.wheel, idle, (bytesIn, bytesOut) => {
+  const over = (bytesIn: number, bytesOut: number): void => {
     counters.add(counter.tunnels_open, -1);
     tunnels.remove(tunnel);
     onClose(bytesIn, bytesOut);
-  });
+  };
+  const refuse = (): void => counters.refused(balancerFaults.buffersFull);
+  const tunnel: Tunnel = new Tunnel(client.socket, server.socket, work.wheel, work.kept, idle, over, refuse);
   tunnels.add(tunnel);
   tunnel.start(client.early, server.early);
 }
@@ -34,12 +38,14 @@ export function openTunnel(
 /** What one side has not taken this long (ms) after both said their last is lost. */
 const closingTime = 30_000;
 
-export class Tunnel implements DeadlineOwner, Bagged {
+export class Tunnel implements DeadlineOwner, Bagged, Keeper {
   place = -1;
   private readonly deadline = new Deadline(this);
   private readonly wheel: Wheel;
   private readonly idle: number;
   private readonly onClose: (bytesIn: number, bytesOut: number) => void;
+  private readonly onGiveUp: () => void;
+  private readonly keeping: Keeping;
   private readonly client: Side;
   private readonly server: Side;
   private closed = false;
@@ -48,18 +54,25 @@ export class Tunnel implements DeadlineOwner, Bagged {
     client: Socket,
     server: Socket,
     wheel: Wheel,
+    kept: KeptBytes,
     idle: number,
     onClose: (bytesIn: number, bytesOut: number) => void,
+    onGiveUp: () => void,
   ) {
     this.wheel = wheel;
     this.idle = idle;
     this.onClose = onClose;
+    this.onGiveUp = onGiveUp;
+    this.keeping = new Keeping(kept, this);
     this.client = new Side(this, client, server, wheel);
     this.server = new Side(this, server, client, wheel);
   }
 
   start(fromClient: Buffer | null, fromServer: Buffer | null): void {
-    for (const { socket } of [this.client, this.server]) socket.resume();
+    for (const { socket } of [this.client, this.server]) {
+      socket.charge(this.keeping);
+      socket.resume();
+    }
     this.client.socket.handler = this.client;
     this.server.socket.handler = this.server;
     this.wheel.set(this.deadline, this.idle);
@@ -71,6 +84,11 @@ export class Tunnel implements DeadlineOwner, Bagged {
   close(): void {
     for (const { socket } of [this.client, this.server]) socket.destroy();
     this.over();
+  }
+
+  giveUp(): void {
+    this.onGiveUp();
+    this.close();
   }
 
   /** Nothing has moved for `idle`; or one side does not take the last bytes. */

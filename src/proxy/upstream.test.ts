@@ -6,8 +6,10 @@ import type { Fault } from '../errors.ts';
 import { Server } from '../fleet/server.ts';
 import { Method, type ResponseHead } from '../http/head.ts';
 import { Counters } from '../metrics/counters.ts';
+import { Descriptors } from '../net/descriptors.ts';
 import { systemClock } from '../time/clock.ts';
 import { Wheel } from '../time/wheel.ts';
+import { KeptBytes } from './kept-bytes.ts';
 import type { Pool } from './pool.ts';
 import type { Recipient } from './recipient.ts';
 import { Sharing } from './sharing.ts';
@@ -15,12 +17,13 @@ import { Upstream } from './upstream.ts';
 import { Work } from './work.ts';
 
 const address = { kind: 'tcp', host: '127.0.0.1', port: 1 } as const;
-const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
+const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 
 /** Writes down what it is told. */
 class Teller implements Recipient {
   readonly method = Method.get;
   readonly mayUpgrade = false;
+  readonly user = 0;
   readonly told: string[] = [];
   private readonly upstream: Upstream;
 
@@ -50,6 +53,10 @@ class Teller implements Recipient {
     this.upstream.release(reusable);
   }
 
+  repeat(): void {
+    this.told.push(`to repeat, ${this.upstream.unwritten ? 'nothing of it written' : 'written'}`);
+  }
+
   failed({ code }: Fault): void {
     this.told.push(`${code}, ${this.upstream.unwritten ? 'nothing of it written' : 'written'}`);
     this.upstream.breakOff(this);
@@ -67,13 +74,17 @@ function stage({ shares = true } = {}) {
     clock: systemClock,
     wheel,
     counters,
+    kept: new KeptBytes(2 ** 20, wheel, counters, net.afterTurn),
+    descriptors: Descriptors.alone(),
+    tellShortage: () => {},
     accessLog: null,
     limits: wideLimits,
+    hasExchanges: true,
     route: () => null,
   });
   const server = new Server({ name: 'a', address, weight: 1, maxRequests: 0 }, 0, 1);
   const sharing = new Sharing();
-  const pool = { forget() {}, keep: () => true, sharingOf: () => sharing } as unknown as Pool;
+  const pool = { forget() {}, misframed() {}, keep: () => true, sharingOf: () => sharing } as unknown as Pool;
   let upstream!: Upstream;
   net.connect(address, {
     onOpen(socket) {
@@ -114,8 +125,7 @@ test.each([
 ])('%s', (_name, happen) => {
   const { peer, endTurn, told } = stage();
   happen(peer);
-  const lost = ['closed-early, nothing of it written'];
-  expect(told()).toEqual([lost, lost]);
+  expect(told()).toEqual([['closed-early, nothing of it written'], ['to repeat, nothing of it written']]);
   endTurn();
   expect([peer.received, peer.state]).toEqual(['', 'reset']);
 });

@@ -2,12 +2,12 @@
  * One HTTP/1.1 connection to a server: reads responses strictly and gives them to the exchange it serves.
  *
  *      connected ── send ──> busy ── response and request whole ──> idle ── send ──> busy ...
- *                             │ anything else                        │ time-out, FIN, a single byte
+ *                             │ anything else              (idle.ts) │ time-out, FIN, a single byte
  *                             └──────────────> closed <──────────────┘
  *
  * Requests that have come whole, and are small, leave when the loop turn is over: a server that is woken by the first of them
- * is still awake for the others, and to wake it is what a write costs most. In a pool that pipelines, safe ones without a
- * body to one server share a connection and a write (RFC 9112 section 9.3.2):
+ * is still awake for the others, and to wake it is what a write costs most. In a pool that pipelines, those that may (sharing.ts)
+ * share a connection to one server and a write (RFC 9112 section 9.3.2):
  *
  *      gather, gather, gather ──> one write ──> answers in order: the first is read, the others are `behind`
  *
@@ -15,17 +15,21 @@
  * client is, or the connection breaks, they are repeated at once on connections of their own, and others go alone for a
  * while (sharing.ts).
  *
+ * What comes before a request has been written answers nothing, whatever it looks like. Where an answer has no body, or does not
+ * tell how long it is, what comes behind it may be its own although it may not be there: those behind are repeated (I7).
+ *
  * busy, held: the exchange has to ask somebody before the response, or its end, may go on. Nothing is read meanwhile; what
  * comes all the same waits, and so does the end of the connection.
  */
-import { serverFaults } from '../errors.ts';
+import { balancerFaults, serverFaults } from '../errors.ts';
 import type { Server } from '../fleet/server.ts';
-import { BodyReader } from '../http/body.ts';
-import { LF } from '../http/bytes.ts';
+import { BodyLength, BodyReader } from '../http/body.ts';
+import { append, isWorthReading } from '../http/pieces.ts';
 import type { HeadWriter } from '../http/writer.ts';
 import { counter } from '../metrics/counters.ts';
-import type { Socket, SocketHandler } from '../net/socket.ts';
+import { keepable, type Socket, type SocketHandler } from '../net/socket.ts';
 import { Deadline, type DeadlineOwner } from '../time/wheel.ts';
+import { type Keeper, Keeping } from './kept-bytes.ts';
 import type { Pool } from './pool.ts';
 import { Nobody, type Recipient } from './recipient.ts';
 import type { RequestBody } from './request-body.ts';
@@ -38,18 +42,24 @@ const maxInterim = 16;
 const joinBytes = 32 * 1024;
 /** Those behind wait for the first answer this long (ms). */
 const turnTime = 200;
+const noBytes = Buffer.alloc(0);
 
-export class Upstream implements SocketHandler, DeadlineOwner {
+export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
   readonly server: Server;
   readonly socket: Socket;
   /** It has served a request before this one. */
   reused = false;
+  /** It waits in `IdleConnections` for the end of its rest, or has not waited for that. */
+  rests = false;
+  /** Of the last exchange, see `Recipient`. */
+  user = 0;
   /** Bytes of an answer have come for the exchange it serves. */
   answered = false;
   readonly deadline = new Deadline(this);
 
   private readonly work: Work;
   private readonly pool: Pool;
+  private readonly keeping: Keeping;
   private exchange: Recipient | null = null;
   /** Requests that have gone out behind it, in order. */
   private behind: Recipient[] = [];
@@ -59,9 +69,13 @@ export class Upstream implements SocketHandler, DeadlineOwner {
   private readonly body = new BodyReader();
   private inBody = false;
   private partial: Buffer | null = null;
+  /** Bytes of it when it was read last. */
+  private partialRead = 0;
   private interim = 0;
   /** Of the answer's body, so far. */
   private answerBytes = 0;
+  /** The answer, or an interim one, has no body: only the rules of HTTP say that nothing of it is still to come. */
+  private bodiless = false;
   private closed = false;
   /** The server will take another request after this response. */
   private keepAlive = false;
@@ -81,6 +95,20 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     this.pool = pool;
     this.server = server;
     this.socket = socket;
+    this.keeping = new Keeping(work.kept, this);
+    socket.charge(this.keeping);
+  }
+
+  /** There is no room for what is kept on this connection (kept-bytes.ts). */
+  giveUp(): void {
+    if (this.exchange === null) this.forget();
+    else this.exchange.failed(balancerFaults.buffersFull);
+    if (!this.closed) this.discard();
+  }
+
+  private keepPartial(bytes: Buffer | null): void {
+    this.keeping.keep((bytes?.length ?? 0) - (this.partial?.length ?? 0));
+    this.partial = bytes === null ? null : keepable(bytes);
   }
 
   /** Takes the exchange; its request follows by `send`, `data` and `finish`. */
@@ -96,6 +124,7 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     this.inBody = false;
     this.interim = 0;
     this.answerBytes = 0;
+    this.bodiless = false;
     this.held = 'nothing';
     this.heldEnd = this.heldClose = false;
   }
@@ -205,13 +234,9 @@ export class Upstream implements SocketHandler, DeadlineOwner {
   proceed(): void {
     const { held, heldEnd, heldClose, partial } = this;
     this.held = 'nothing';
-    this.partial = null;
+    if (partial !== null) this.keepPartial(null);
     this.resume();
-    if (held === 'end') {
-      const inStep = partial === null || this.behind.length > 0;
-      const reusable = this.keepAlive && inStep && !this.last && !heldEnd && !heldClose;
-      this.exchange!.onResponseEnd(this.body.trailers, reusable);
-    }
+    if (held === 'end') this.endAnswer(this.exchange!, partial ?? noBytes, 0, !heldEnd && !heldClose);
     if (partial !== null && this.exchange !== null) this.consume(partial);
     // Whoever has the connection now hears how it ended: the response may have been whole before that, or it was not.
     const { handler } = this.socket;
@@ -222,7 +247,7 @@ export class Upstream implements SocketHandler, DeadlineOwner {
 
   private hold(what: 'head' | 'end', bytes: Buffer | null): void {
     this.held = what;
-    this.partial = bytes;
+    this.keepPartial(bytes);
     // Those behind wait, too: it is not for long, and what they have asked may be answered already.
     this.paused = true;
     this.socket.pause();
@@ -230,9 +255,10 @@ export class Upstream implements SocketHandler, DeadlineOwner {
 
   /** Lets the exchange go. `reusable`: request and response are whole, so the next one may come. */
   release(reusable: boolean): void {
+    this.user = this.exchange?.user ?? 0;
     this.exchange = null;
     this.reused = true;
-    this.partial = null;
+    if (this.partial !== null) this.keepPartial(null);
     // The next exchange must not find it paused: it would wait for an answer that nobody reads.
     this.resume();
     if (!this.closed && reusable) {
@@ -242,6 +268,13 @@ export class Upstream implements SocketHandler, DeadlineOwner {
         this.work.wheel.set(this.deadline, this.behind.length > 0 ? turnTime : 0);
         return;
       }
+      const { misframed } = this.server;
+      if (misframed && this.bodiless) {
+        // Broken off, because ports are few when every such answer costs a connection.
+        this.discard();
+        return;
+      }
+      this.rests = misframed || this.bodiless;
       if (this.pool.keep(this)) return;
     }
     this.close();
@@ -291,6 +324,7 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     if (this.closed) return false;
     this.closed = true;
     this.exchange = null;
+    if (this.partial !== null) this.keepPartial(null);
     this.work.wheel.cancel(this.deadline);
     return true;
   }
@@ -298,44 +332,37 @@ export class Upstream implements SocketHandler, DeadlineOwner {
   /** Those behind are repeated elsewhere; what the server still sends for them is not read. */
   private giveWay(): void {
     if (this.behind.length === 0) return;
-    const { behind, answered } = this;
+    const { behind } = this;
     this.behind = [];
     this.pool.sharingOf(this.server).gaveWay();
     this.last = true;
-    // What has been read for the first one is in the buffer that theirs may need.
-    this.exchange?.flush();
-    this.answered = false;
     this.work.counters.add(counter.upstream_gave_way, behind.length);
-    for (const exchange of behind) exchange.failed(serverFaults.closedEarly);
-    this.answered = answered;
+    for (const exchange of behind) exchange.repeat();
     // Not even the first one waits for its answer.
     if (this.exchange instanceof Nobody) this.discard();
   }
 
   onData(chunk: Buffer): void {
-    if (this.exchange === null) {
-      // Nobody asked: these bytes would become the answer to the next client (I7).
-      this.forget();
-      return;
-    }
-    if (this.unwritten) {
-      // Nor is it the answer to what has not gone out yet.
+    if (this.closed) return;
+    if (this.exchange === null || this.unwritten) {
+      // Nobody has asked, or what has been asked has not gone out yet: these bytes answer nothing (I7).
+      this.strays(chunk, 0);
       this.lost();
       return;
     }
     if (this.held !== 'nothing') {
-      this.partial = this.partial === null ? chunk : Buffer.concat([this.partial, chunk]);
+      this.keepPartial(this.partial === null ? chunk : append(this.partial, chunk));
       return;
     }
     let bytes = chunk;
     if (this.partial !== null) {
-      bytes = Buffer.concat([this.partial, chunk]);
-      // Nothing new can be read before another line has ended.
-      if (!chunk.includes(LF) && bytes.length < this.work.headBytes) {
-        this.partial = bytes;
+      const before = this.partial.length;
+      bytes = append(this.partial, chunk);
+      if (bytes.length < this.work.headBytes && !isWorthReading(bytes, before, this.partialRead)) {
+        this.keepPartial(bytes);
         return;
       }
-      this.partial = null;
+      this.keepPartial(null);
     }
     this.consume(bytes);
   }
@@ -377,12 +404,21 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     }
     this.lost();
     this.closed = true;
+    if (this.partial !== null) this.keepPartial(null);
   }
 
-  /** Idle for too long; or the first answer is, and others wait behind it. */
+  /** Idle for long enough, or too long; or the first answer is, and others wait behind it. */
   onDeadline(): void {
-    if (this.exchange === null) this.forget();
-    else this.giveWay();
+    if (this.exchange !== null) this.giveWay();
+    else if (this.rests) this.wake();
+    else this.forget();
+  }
+
+  /** It has rested without a byte, and is as good as any. */
+  private wake(): void {
+    this.pool.forget(this);
+    this.rests = false;
+    if (!this.pool.keep(this)) this.close();
   }
 
   /** Offset of the body, or -1 when there is nothing more to do with these bytes. */
@@ -392,12 +428,14 @@ export class Upstream implements SocketHandler, DeadlineOwner {
     for (;;) {
       const after = head.read(bytes, p, bytes.length);
       if (after === 0) {
-        this.partial = bytes.subarray(p);
+        this.keepPartial(bytes.subarray(p));
+        this.partialRead = bytes.length - p;
         exchange.flush();
         return -1;
       }
       if (after < 0) {
         const tooLarge = head.fault?.status === 431;
+        if (!tooLarge) this.pool.misframed(this, 'a response that is not HTTP');
         exchange.failed(tooLarge ? serverFaults.responseHeadTooLarge : serverFaults.badResponse);
         return -1;
       }
@@ -410,16 +448,27 @@ export class Upstream implements SocketHandler, DeadlineOwner {
         this.inBody = true;
         // A 204 that claims a body may well send one: what follows is not the next answer.
         this.keepAlive = head.keepAlive && !(head.status === 204 && (head.length > 0 || head.length === -1));
-        this.body.begin(head.bodyLength(exchange.method));
+        const length = head.bodyLength(exchange.method);
+        if (length === BodyLength.untilClose && this.behind.length > 0) {
+          // A server that does not close after it would give the answers behind it to the wrong client.
+          this.repeatAll(exchange);
+          return -1;
+        }
+        if (length === 0) this.bodiless = true;
+        this.body.begin(length);
         exchange.onResponse(head);
         return this.exchange === exchange ? after : -1;
       }
       if (head.status === 101) {
         if (exchange.mayUpgrade && head.upgrade)
           exchange.onUpgrade(head, after < bytes.length ? bytes.subarray(after) : null);
-        else exchange.failed(serverFaults.badResponse);
+        else {
+          this.pool.misframed(this, 'an upgrade that was not asked for');
+          exchange.failed(serverFaults.badResponse);
+        }
         return -1;
       }
+      this.bodiless = true;
       if (++this.interim > maxInterim) {
         exchange.failed(serverFaults.badResponse);
         return -1;
@@ -439,6 +488,7 @@ export class Upstream implements SocketHandler, DeadlineOwner {
       if (body.dataEnd > body.dataStart && after >= 0) exchange.onResponseData(bytes, body.dataStart, body.dataEnd);
       if (this.exchange !== exchange) return -1;
       if (after < 0) {
+        this.pool.misframed(this, 'a body that is not HTTP');
         exchange.failed(serverFaults.badResponseBody);
         return -1;
       }
@@ -454,10 +504,29 @@ export class Upstream implements SocketHandler, DeadlineOwner {
       exchange.flush();
       return -1;
     }
-    // Bytes beyond the response belong to one behind, or to nobody: then this connection is not used again.
-    const inStep = after === bytes.length || this.behind.length > 0;
-    exchange.onResponseEnd(body.trailers, this.keepAlive && inStep && !this.last && !this.heldEnd && !this.heldClose);
+    this.endAnswer(exchange, bytes, after, !this.heldEnd && !this.heldClose);
     return after;
+  }
+
+  /** The answer is whole, and ends at `after`. `open`: the server has not ended the connection. */
+  private endAnswer(exchange: Recipient, bytes: Buffer, after: number, open: boolean): void {
+    // What comes behind it is for the one behind, if there can be no doubt of that; or it is nobody's.
+    const more = after < bytes.length;
+    const shared = this.behind.length > 0;
+    if (more && !shared && !this.last) this.strays(bytes, after);
+    const inStep = shared ? !this.bodiless : !more;
+    exchange.onResponseEnd(this.body.trailers, this.keepAlive && inStep && !this.last && open);
+  }
+
+  /** Bytes that answer nothing. Some servers say 408 before they close an idle connection (RFC 9110 section 15.5.9). */
+  private strays(bytes: Buffer, from: number): void {
+    if (!this.bodiless && /^HTTP\/1\.[01] 408/.test(bytes.toString('latin1', from, from + 12))) return;
+    this.pool.misframed(this, 'bytes that answer nothing');
+  }
+
+  private repeatAll(exchange: Recipient): void {
+    this.discard();
+    exchange.repeat();
   }
 
   private lost(): void {

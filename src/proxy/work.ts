@@ -4,11 +4,14 @@ import { Splice } from '../http/splice.ts';
 import { HeadWriter } from '../http/writer.ts';
 import type { AccessLog } from '../metrics/access-log.ts';
 import type { Counters } from '../metrics/counters.ts';
+import type { Descriptors } from '../net/descriptors.ts';
 import type { Net } from '../net/socket.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Wheel } from '../time/wheel.ts';
+import { AnswerWriter } from './answer-writer.ts';
 import { Bag } from './bag.ts';
 import { Exchange } from './exchange.ts';
+import type { KeptBytes } from './kept-bytes.ts';
 import type { Pool } from './pool.ts';
 import type { Tunnel } from './tunnel.ts';
 import type { Upstream } from './upstream.ts';
@@ -18,12 +21,22 @@ export interface WorkOptions {
   readonly clock: Clock;
   readonly wheel: Wheel;
   readonly counters: Counters;
+  /** The worker's. */
+  readonly kept: KeptBytes;
+  readonly descriptors: Descriptors;
+  /** Told why this machine could not make a connection to a server, or accept one of a client. */
+  readonly tellShortage: TellShortage;
   /** null: no access log. */
   readonly accessLog: AccessLog | null;
   readonly limits: HeadLimits;
+  /** Exchanges run in it. Not in a pool's, which only reads answers: it needs no room to write. */
+  readonly hasExchanges: boolean;
   /** Finds the pool of a request; null: no route matches. */
   readonly route: (head: RequestHead) => Route | null;
 }
+
+/** `reason` is for a person; `at` the address. */
+export type TellShortage = (what: 'connect' | 'accept', reason: string, at: string) => void;
 
 export interface Route {
   readonly pool: Pool;
@@ -45,6 +58,9 @@ export class Work {
   readonly clock: Clock;
   readonly wheel: Wheel;
   readonly counters: Counters;
+  readonly kept: KeptBytes;
+  readonly descriptors: Descriptors;
+  readonly tellShortage: TellShortage;
   readonly accessLog: AccessLog | null;
   /** Another config brings another one. */
   route: (head: RequestHead) => Route | null;
@@ -53,8 +69,8 @@ export class Work {
   readonly response: ResponseHead;
   readonly requestEdit = new Splice();
   readonly responseEdit = new Splice();
-  readonly toServer = new HeadWriter(writerBytes);
-  readonly toClient = new HeadWriter(writerBytes);
+  readonly toServer: HeadWriter;
+  readonly toClient: AnswerWriter;
   /** Whose head and edits `request` and `requestEdit` hold now. */
   current: Exchange | null = null;
   readonly tunnels = new Bag<Tunnel>();
@@ -75,11 +91,17 @@ export class Work {
     this.clock = options.clock;
     this.wheel = options.wheel;
     this.counters = options.counters;
+    this.kept = options.kept;
+    this.descriptors = options.descriptors;
+    this.tellShortage = options.tellShortage;
     this.accessLog = options.accessLog;
     this.route = options.route;
     this.headBytes = options.limits.headBytes;
     this.request = new RequestHead(options.limits);
     this.response = new ResponseHead(options.limits);
+    const room = options.hasExchanges ? writerBytes : 0;
+    this.toServer = new HeadWriter(room);
+    this.toClient = new AnswerWriter(room);
   }
 
   /** Has the connection write what it gathered at the end of this loop turn. */
@@ -105,7 +127,7 @@ export class Work {
 
   /** The time as HTTP writes it (RFC 9110 section 5.6.7); made anew once a second. */
   date(): string {
-    const second = Math.floor(this.clock.now() / 1000);
+    const second = Math.floor(this.clock.wall() / 1000);
     if (second !== this.dateSecond) {
       this.dateSecond = second;
       this.dateText = new Date(second * 1000).toUTCString();

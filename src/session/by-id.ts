@@ -52,7 +52,7 @@ export class RequestContext {
   read(id: string): Plain | null {
     const { session, known } = this.current;
     const found = this.idsOf(session)[id];
-    if (found === undefined || isOver(found, this.clock.now())) return null;
+    if (found === undefined || isOver(found, this.clock.wall())) return null;
     known.set(id, structuredClone(found));
     return structuredClone(found);
   }

@@ -2,12 +2,24 @@
 import type { FilledOptions } from './options.ts';
 import type { Incoming, Lines } from './session.ts';
 
-/** Every value of that name: a browser may send several, set for other paths or domains. */
-export function readCookies(incoming: Incoming, name: string): string[] {
+/**
+ * Values that are tried, each at the price of a look into the store or of a decryption. A browser sends several when it holds
+ * them for other paths or domains, and never so many.
+ */
+export const mostTried = 8;
+
+/** An id as the strategies give them out. */
+export const idShape = /^[0-9a-f]{32}$/;
+
+/** The first values of that name that have the shape, `mostTried` of them. */
+export function readCookies(incoming: Incoming, name: string, shape: RegExp): string[] {
   const found: string[] = [];
   for (const pair of (incoming.header('cookie') ?? '').split(';')) {
     const equals = pair.indexOf('=');
-    if (equals > 0 && pair.slice(0, equals).trim() === name) found.push(pair.slice(equals + 1).trim());
+    if (equals <= 0 || pair.slice(0, equals).trim() !== name) continue;
+    const value = pair.slice(equals + 1).trim();
+    if (!shape.test(value)) continue;
+    if (found.push(value) === mostTried) break;
   }
   return found;
 }

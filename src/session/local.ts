@@ -2,7 +2,7 @@
  * Strategy local: the session lives in this process's memory and nowhere else, as with the classic sticky session.
  * When the process ends, or the memory is full, it is gone; `survivesCrash` says so.
  */
-import { isSecure, readCookies, writeCookie } from './cookie.ts';
+import { idShape, isSecure, readCookies, writeCookie } from './cookie.ts';
 import { beganLate } from './error.ts';
 import { Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
@@ -22,7 +22,7 @@ export class LocalSessions implements Opener {
     const { options, registry } = this;
     const now = options.clock.now();
     const secure = isSecure(incoming);
-    for (const id of readCookies(incoming, options.cookie.name)) {
+    for (const id of readCookies(incoming, options.cookie.name, idShape)) {
       const live = registry.find(id, now, this.isOver);
       if (live === undefined) continue;
       return new LocalSession(live, { options, registry, secure, isNew: false, hasResponse });

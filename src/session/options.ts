@@ -1,6 +1,8 @@
 /** The options of the session library, filled and checked at the door: past it nothing is optional. */
 import { randomBytes } from 'node:crypto';
+import { sessionSecretFile } from '../secrets/session-secret.ts';
 import { withoutSecrets } from '../store/check.ts';
+import { parseRedis, redisForm } from '../store/redis-address.ts';
 import type { Store } from '../store/store.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
 import { type Codec, jsonCodec, type SessionData } from './codec.ts';
@@ -52,7 +54,9 @@ export interface SessionOptions {
   readonly idle?: Duration;
   /** Longest life whatever happens; 0: no limit. Default 0. (sticky: it is the balancer's.) */
   readonly absolute?: Duration;
-  /** sticky: shared with the balancer. stateless: encrypts the cookie, required; several: the first writes, all read. */
+  /**
+   * sticky: shared with the balancer; left out, the one that a balancer of the same user on this machine has made. stateless: encrypts the cookie, required; several: the first writes, all read.
+   */
   readonly secret?: string | readonly string[];
   /** Of local, shared and stateless. The cookie of sticky is the balancer's. */
   readonly cookie?: CookieOptions;
@@ -101,6 +105,8 @@ export interface FilledOptions extends Required<Omit<SessionOptions, 'idle' | 'a
   readonly idle: number;
   readonly absolute: number;
   readonly secrets: readonly string[];
+  /** Where sticky looks for one when there are none. */
+  readonly secretFile: string;
   readonly store: string | Store | (() => Promise<Store>) | null;
   readonly cookie: FilledCookie;
   readonly limits: Limits;
@@ -109,9 +115,9 @@ export interface FilledOptions extends Required<Omit<SessionOptions, 'idle' | 'a
 const defaultLimits: Limits = { bytes: 1 << 20, warnBytes: 1 << 16, sessions: 100_000, storeTimeout: 5000 };
 
 function checkStore(store: SessionOptions['store'] | null): void {
-  const expected = 'expected redis://host:port, lmdb:./folder, or a store, for strategy shared';
+  const expected = `expected ${redisForm}, lmdb:./folder, or a store, for strategy shared`;
   if (store === null || store === undefined) throw new TypeError(`store: found none, ${expected}`);
-  if (typeof store === 'string' && !/^(?:rediss?|redis\+sentinel|redis\+cluster):\/\/.|^lmdb:./.test(store)) {
+  if (typeof store === 'string' && !/^lmdb:./.test(store) && parseRedis(store) === null) {
     throw new TypeError(`store: found ${JSON.stringify(withoutSecrets(store))}, ${expected}`);
   }
 }
@@ -136,6 +142,7 @@ export function fillOptions(options: SessionOptions): FilledOptions {
     idle: milliseconds('idle', options.idle ?? '30m', 1000),
     absolute: milliseconds('absolute', options.absolute ?? 0, 0),
     secrets,
+    secretFile: sessionSecretFile(process.env),
     store,
     cookie: {
       name: token('cookie.name', cookie.name ?? (strategy === 'stateless' ? 'session' : 'sid')),

@@ -1,5 +1,5 @@
 /** The session protocol's headers, read and written on the server's side (docs/reference/session-protocol.md). */
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import type { Incoming, Reason } from './session.ts';
 
 export const requestHeader = 'limpet-session';
@@ -9,9 +9,6 @@ export const rotateHeader = 'Limpet-Session-Rotate';
 
 /** Characters of base64url up to which a state may travel in a header. */
 export const headerChars = 16_384;
-
-/** Seconds that a signature counts, and that clocks may differ. */
-const signatureAge = 120;
 
 export interface Word {
   readonly id: string;
@@ -49,21 +46,18 @@ export function readNumber(text: string | undefined): number {
   return text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : -1;
 }
 
-/**
- * The header of a request, when it can be believed; else a sentence that says why not. Without `secrets` it is believed
- * from loopback and unix-domain peers, with them when one has signed it. `now`: Unix ms.
- */
-export function readWord(incoming: Incoming, secrets: readonly string[], now: number): Word | string {
+/** Who has signed what a balancer says. */
+export interface Signatures {
+  /** null: the line is signed by the balancer; else a sentence that says why it is not believed. `now`: Unix ms. */
+  refuse(line: string, now: number): string | null;
+}
+
+/** The header of a request, when it can be believed; else a sentence that says why not. `now`: Unix ms. */
+export function readWord(incoming: Incoming, signatures: Signatures, now: number): Word | string {
   const text = incoming.header(requestHeader);
   if (text === undefined) return 'found no Limpet-Session header';
-  if (secrets.length === 0) {
-    const { peer } = incoming;
-    if (peer === null) return 'found a Limpet-Session header from an unknown address, and no secret is set';
-    if (!isLocal(peer))
-      return `found a Limpet-Session header from ${peer}, which is not loopback, and no secret is set`;
-  } else if (!isSigned(text, secrets, now)) {
-    return 'found a Limpet-Session header without a right and recent signature';
-  }
+  const refused = signatures.refuse(text, now);
+  if (refused !== null) return refused;
   const fields = readFields(text);
   const id = fields.get('id') ?? '';
   const epoch = readNumber(fields.get('epoch'));
@@ -81,24 +75,7 @@ export function readWord(incoming: Incoming, secrets: readonly string[], now: nu
   return { id, epoch, version, reason, pool, store, copy: fields.get('copy') ?? '', state };
 }
 
-/** 127.0.0.0/8 and ::1, also as an IPv6 socket sees the former; '' is a unix-domain socket. */
-function isLocal(peer: string): boolean {
-  return peer === '' || peer === '::1' || /^(::ffff:)?127\.\d+\.\d+\.\d+$/.test(peer);
-}
-
-function isSigned(text: string, secrets: readonly string[], now: number): boolean {
-  const end = text.lastIndexOf('; sig=');
-  if (end < 0) return false;
-  const signature = Buffer.from(text.slice(end + 6));
-  const time = readNumber(readFields(text.slice(0, end)).get('t'));
-  if (Math.abs(now / 1000 - time) > signatureAge) return false;
-  return secrets.some((secret) => {
-    const right = createHmac('sha256', secret).update(text.slice(0, end)).digest('hex').slice(0, 32);
-    return signature.length === 32 && timingSafeEqual(signature, Buffer.from(right));
-  });
-}
-
-/** What a server shows at the store interface when there is a secret. */
+/** What a server shows at the store interface that has the secret. */
 export function bearerOf(secret: string): string {
   return createHmac('sha256', secret).update('limpet store interface').digest('hex');
 }

@@ -2,8 +2,8 @@
  * Strategy shared: the session lives in a store, and each request reads it and writes it back if it has changed. No server
  * owns it, so two requests may change it at once: a write counts only when it follows what was read (compare-and-set).
  */
-import { type PutResult, type Store, StoreError } from '../store/store.ts';
-import { isSecure, readCookies } from './cookie.ts';
+import { type PutResult, type Store, StoreError, silentEviction } from '../store/store.ts';
+import { idShape, isSecure, readCookies } from './cookie.ts';
 import { SessionError } from './error.ts';
 import { Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
@@ -27,8 +27,7 @@ export class SharedSessions implements Opener {
     const { options } = this;
     const store = await this.store();
     const how = { options, store, secure: isSecure(incoming), hasResponse };
-    for (const id of readCookies(incoming, options.cookie.name)) {
-      if (!/^[0-9a-f]{32}$/.test(id)) continue;
+    for (const id of readCookies(incoming, options.cookie.name, idShape)) {
       const live = await store.read(id);
       if (live !== null) return new SharedSession(live, { ...how, isNew: false });
     }
@@ -64,7 +63,16 @@ async function openAt(url: string, { limits, clock, timers }: FilledOptions): Pr
   // Beside the data stands the time of the session's birth.
   const stateBytes = limits.bytes + bornBytes;
   const timeout = limits.storeTimeout;
-  return openStore(url, { secret: null, tombstoneTime, stateBytes, timeout, sync: true, clock, timers });
+  return openStore(url, {
+    secret: null,
+    tombstoneTime,
+    stateBytes,
+    timeout,
+    sync: true,
+    eviction: silentEviction,
+    clock,
+    timers,
+  });
 }
 
 /** A store as sessions see it: their data with the time of their birth, and errors of the session library. */

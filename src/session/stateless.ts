@@ -12,6 +12,9 @@ import type { FilledOptions } from './options.ts';
 import type { Exchange, Incoming, Opener } from './session.ts';
 import { StatelessSession } from './stateless-session.ts';
 
+/** A JWE in compact form whose key is not in it (`dir`). */
+const tokenShape = /^[\w-]+\.\.[\w-]+\.[\w-]+\.[\w-]+$/;
+
 interface Key {
   /** Names the key in the token's head. */
   readonly id: string;
@@ -40,7 +43,7 @@ export class StatelessSessions implements Opener {
   async open(incoming: Incoming, hasResponse: boolean): Promise<Exchange> {
     const { options, ring } = this;
     const how = { options, ring, secure: isSecure(incoming), hasResponse };
-    for (const token of readCookies(incoming, options.cookie.name)) {
+    for (const token of readCookies(incoming, options.cookie.name, tokenShape)) {
       const live = await this.read(token);
       if (live !== null) return new StatelessSession(live, { ...how, isNew: false });
     }

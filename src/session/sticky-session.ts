@@ -44,6 +44,8 @@ export class StickySession extends OpenSession {
   private former: Live | null = null;
   /** due: with the next put. kept: the store knows, the balancer has to give the client the new id. */
   private rotation: 'none' | 'due' | 'kept' | 'told' = 'none';
+  /** That the store interface has kept it under its new id; '' when that goes with the response. */
+  private proof = '';
   private destroyed = false;
 
   constructor(
@@ -196,7 +198,8 @@ export class StickySession extends OpenSession {
     const { live, rotation } = this;
     const word = this.putWord();
     try {
-      await this.parts.client.put(this.place(), word, text, rotation === 'due' ? live.id : '');
+      const proof = await this.parts.client.put(this.place(), word, text, rotation === 'due' ? live.id : '');
+      if (rotation === 'due') this.proof = proof;
     } catch (error) {
       if (error instanceof SessionError && error.code === 'session-fenced') this.parts.registry.replace(live);
       if (error instanceof SessionError && error.code === 'session-ended') this.end(live).confirmed = true;
@@ -209,7 +212,8 @@ export class StickySession extends OpenSession {
   private rotationLines(): Lines {
     if (this.rotation !== 'kept') return noLines;
     this.rotation = 'told';
-    return [[rotateHeader, `epoch=${this.live.epoch}; id=${this.live.id}`]];
+    const proof = this.proof === '' ? '' : `; proof=${this.proof}`;
+    return [[rotateHeader, `epoch=${this.live.epoch}; id=${this.live.id}${proof}`]];
   }
 
   /** Where the store has it: under the old id until it has heard of the new one. */

@@ -7,6 +7,7 @@ import { type Ending, Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
 import { readWord, type Word } from './protocol.ts';
 import { Registry } from './registry.ts';
+import { Secrets } from './secrets.ts';
 import type { Exchange, Incoming, Opener } from './session.ts';
 import { StickySession } from './sticky-session.ts';
 import { StoreClient } from './store-client.ts';
@@ -31,16 +32,18 @@ export class StickySessions implements Opener {
   /** Restores under way: one for a session, however many requests wait. */
   private readonly pending = new Map<string, Pending>();
   private readonly fallback: Opener | null;
+  private readonly secrets: Secrets;
   private warned = false;
 
   /** `fallback`: opens what comes without a believable header; null: that is an error. */
   constructor(options: FilledOptions, fallback: Opener | null) {
-    const { limits, secrets, idle, random } = options;
+    const { limits, idle, random } = options;
+    this.secrets = new Secrets(options.secrets, options.secretFile);
     this.fallback = fallback;
     this.parts = {
       options,
       registry: new Registry(limits.sessions, idle),
-      client: new StoreClient({ secrets, timeout: limits.storeTimeout, largest: limits.bytes }),
+      client: new StoreClient({ secrets: this.secrets, timeout: limits.storeTimeout, largest: limits.bytes }),
       by: Buffer.from(random(9)).toString('base64url'),
     };
   }
@@ -48,7 +51,7 @@ export class StickySessions implements Opener {
   open(incoming: Incoming, hasResponse: boolean): Exchange | Promise<Exchange> {
     const { options, registry } = this.parts;
     const now = options.clock.now();
-    const word = readWord(incoming, options.secrets, now);
+    const word = readWord(incoming, this.secrets, options.clock.wall());
     if (typeof word === 'string') return this.openWithout(word, incoming, hasResponse);
     const ending = registry.endingOf(word.id, now);
     if (ending !== undefined) {

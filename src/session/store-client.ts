@@ -8,10 +8,12 @@ import {
   putHeader,
   readFields,
   readNumber,
+  requestHeader,
   rotateHeader,
   type Word,
   writePut,
 } from './protocol.ts';
+import type { Secrets } from './secrets.ts';
 
 /** Where a session's copy is. */
 export type Place = Pick<Word, 'id' | 'pool' | 'store'>;
@@ -31,19 +33,27 @@ interface Answer {
   /** What the store interface itself says that its status means; '' when somebody else has answered. */
   readonly meaning: string;
   readonly word: ReadonlyMap<string, string>;
+  readonly rotated: ReadonlyMap<string, string>;
   readonly body: Buffer;
 }
 
 export class StoreClient {
   private readonly agent = new Agent({ keepAlive: true, maxSockets: 64 });
-  private readonly authorization: string | null;
+  private readonly secrets: Pick<Secrets, 'first'>;
   private readonly timeout: number;
   private readonly largest: number;
 
   /** `timeout`: milliseconds for one answer. `largest`: bytes of a state. */
-  constructor({ secrets, timeout, largest }: { secrets: readonly string[]; timeout: number; largest: number }) {
-    const [secret] = secrets;
-    this.authorization = secret === undefined ? null : `Bearer ${bearerOf(secret)}`;
+  constructor({
+    secrets,
+    timeout,
+    largest,
+  }: {
+    secrets: Pick<Secrets, 'first'>;
+    timeout: number;
+    largest: number;
+  }) {
+    this.secrets = secrets;
     this.timeout = timeout;
     this.largest = largest;
   }
@@ -59,11 +69,16 @@ export class StoreClient {
     return { state: 'live', text: body.toString(), epoch, version, ttl: readNumber(word.get('ttl')) * 1000 };
   }
 
-  /** Resolves when it is kept; `rotate` is the id under which it goes on, '' the same. */
-  async put(place: Place, word: PutWord, text: string, rotate: string): Promise<void> {
+  /**
+   * Resolves when it is kept; `rotate` is the id under which it goes on, '' the same. Answers the proof of that, which the response
+   * has to show; '' none.
+   */
+  async put(place: Place, word: PutWord, text: string, rotate: string): Promise<string> {
     const headers: Record<string, string> = { [putHeader]: writePut(word, null) };
     if (rotate !== '') headers[rotateHeader] = `epoch=${word.epoch}; id=${rotate}`;
-    this.judge(await this.ask('PUT', place, headers, Buffer.from(text)), 'keeping a session');
+    const answer = await this.ask('PUT', place, headers, Buffer.from(text));
+    this.judge(answer, 'keeping a session');
+    return answer.rotated.get('proof') ?? '';
   }
 
   async end(place: Place, epoch: number): Promise<void> {
@@ -96,10 +111,11 @@ export class StoreClient {
   }
 
   private once(method: string, place: Place, headers: Record<string, string>, body: Buffer | null): Promise<Answer> {
-    const { base, ...address } = addressOf(place.store, this.authorization !== null);
+    const { base, ...address } = addressOf(place.store);
+    const { first } = this.secrets;
     const path = `${base}/${place.pool}/${place.id}`;
     const all: Record<string, string> = { ...headers };
-    if (this.authorization !== null) all.authorization = this.authorization;
+    if (first !== undefined) all.authorization = `Bearer ${bearerOf(first)}`;
     if (body !== null) all['content-length'] = String(body.length);
     return new Promise((done, fail) => {
       const options = { ...address, path, method, headers: all, agent: this.agent, timeout: this.timeout };
@@ -132,6 +148,7 @@ function refusal(answer: Answer, what: string): SessionError {
   if (isOf(answer, 503, 'ending'))
     return new SessionError('session-ending', `${what} was refused: it is over, and the store has yet to be told`);
   if (isOf(answer, 421, 'unknown-server')) return failed(`${what}: this server has left the balancer's config`);
+  if (status === 401) return failed(`${what} answered 401: it has another secret`);
   if (meaning === '')
     return failed(`${what} answered ${status} without Limpet-Store: found something else than the store interface`);
   return failed(`${what} answered ${status} (${meaning})`);
@@ -151,23 +168,27 @@ async function readAnswer(response: IncomingMessage, largest: number): Promise<A
     if (size > largest) throw new Error(`a state of more than ${largest} bytes`);
     pieces.push(bytes);
   }
-  const { 'limpet-session': word, 'limpet-store': meaning } = response.headers;
-  const fields = readFields(typeof word === 'string' ? word : '');
-  const said = typeof meaning === 'string' ? meaning : '';
-  return { status: response.statusCode ?? 0, meaning: said, word: fields, body: Buffer.concat(pieces) };
+  const text = (name: string) => {
+    const value = response.headers[name];
+    return typeof value === 'string' ? value : '';
+  };
+  return {
+    status: response.statusCode ?? 0,
+    meaning: text('limpet-store'),
+    word: readFields(text(requestHeader)),
+    rotated: readFields(text(rotateHeader.toLowerCase())),
+    body: Buffer.concat(pieces),
+  };
 }
 
-/** `http://127.0.0.1:port/v1` or `unix:/path:/v1`. Another machine is asked only when the header was signed. */
-function addressOf(
-  store: string,
-  signed: boolean,
-): { base: string; host?: string; port?: number; socketPath?: string } {
+/** `http://127.0.0.1:port/v1` or `unix:/path:/v1`: of a header that was signed. */
+function addressOf(store: string): { base: string; host?: string; port?: number; socketPath?: string } {
   const unix = /^unix:(\/[^:]+):(\/.*)$/.exec(store);
   if (unix !== null) return { socketPath: unix[1] ?? '', base: unix[2] ?? '' };
   const http = /^http:\/\/([\w.-]+|\[[\da-fA-F:.]+\]):(\d{1,5})(\/.*)$/.exec(store);
   const host = (http?.[1] ?? '').replace(/^\[|\]$/g, '');
-  if (http === null || !(signed || /^(127\.\d+\.\d+\.\d+|localhost|::1)$/.test(host))) {
-    throw new SessionError('session-store', `store: found ${store}, expected http:// on loopback, or unix:/path:/v1`);
+  if (http === null) {
+    throw new SessionError('session-store', `store: found ${store}, expected http://host:port/v1 or unix:/path:/v1`);
   }
   return { host, port: Number(http[2]), base: http[3] ?? '' };
 }

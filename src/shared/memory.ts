@@ -1,11 +1,14 @@
 /** The memory that all threads of a balancer share: the session table, the load, the counters of each worker, and the news. */
 import { Load } from '../fleet/load.ts';
 import { Counters, counterRows } from '../metrics/counters.ts';
+import { Descriptors } from '../net/descriptors.ts';
+import { maxServers } from '../table/layout.ts';
 import { SessionTable } from '../table/table.ts';
+import { SteadyClock } from '../time/steady.ts';
 import { News } from './news.ts';
 
-/** Servers, pools and listeners that can have a number at one time. */
-const slots = 16_384;
+/** Servers, pools and listeners that can have a number at one time, and 0. */
+const slots = maxServers + 1;
 
 /** What is handed to a thread. */
 export interface SharedBuffers {
@@ -13,6 +16,9 @@ export interface SharedBuffers {
   readonly load: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
   readonly news: SharedArrayBuffer;
+  readonly descriptors: SharedArrayBuffer;
+  /** The time that all threads have together. */
+  readonly clock: SharedArrayBuffer;
 }
 
 /** The same as one worker sees it. */
@@ -21,15 +27,18 @@ export interface Shared {
   readonly load: Load;
   readonly counters: Counters;
   readonly news: News;
+  readonly descriptors: Descriptors;
 }
 
 /** `capacity`: sessions that the table must hold. `tombstoneTime`: seconds for which an ended one stays dead; left out: a minute. */
 export function createShared(capacity: number, workers: number, tombstoneTime?: number): SharedBuffers {
   return {
-    table: SessionTable.create({ capacity, servers: slots - 1, tombstoneTime }).buffer,
+    table: SessionTable.create({ capacity, servers: maxServers, tombstoneTime }).buffer,
     load: Load.create(slots, workers),
     counters: new SharedArrayBuffer(workers * counterRows.length * 8),
     news: News.create(),
+    descriptors: Descriptors.create(workers),
+    clock: SteadyClock.share(),
   };
 }
 
@@ -40,6 +49,7 @@ export function attach(buffers: SharedBuffers, worker: number): Shared {
     load: new Load(buffers.load, slots, worker),
     counters: countersOf(buffers, worker),
     news: new News(buffers.news),
+    descriptors: new Descriptors(buffers.descriptors, worker),
   };
 }
 

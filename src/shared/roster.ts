@@ -42,10 +42,11 @@ export function numberAll(options: LimpetOptions, servers: ServerNumbers, lifeti
       const times = timesOf(affinity);
       if (times === null) continue;
       const kind = kindName(pool.name, affinity);
-      kinds.set(kind, lifetimes.numberOf(kind, times));
+      kinds.set(kind, lifetimes.numberOf(kind, times, now));
     }
   }
   for (const [name] of servers.entries()) if (!slots.has(name)) servers.giveBack(name, now);
+  lifetimes.keep(kinds, now);
   return { slots, lifetimes: kinds };
 }
 

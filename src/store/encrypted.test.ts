@@ -4,18 +4,37 @@ import { caseOptions, newKey, putOf } from '../../test/support/store-contract.ts
 import { testCases } from '../../test/support/store-suite.ts';
 import { EncryptedStore, sealBytes } from './encrypted.ts';
 import { MemoryStore } from './memory.ts';
+import { silentEviction } from './store.ts';
 
 const secret = Buffer.alloc(32, 's');
 
-function open() {
+function open(hideIds = false) {
   const time = new HandTime();
   const stateBytes = caseOptions.stateBytes + sealBytes;
-  const inner = new MemoryStore({ ...caseOptions, stateBytes, maxBytes: Number.POSITIVE_INFINITY }, () => time.now());
-  const store = new EncryptedStore(inner, secret, caseOptions.stateBytes);
+  const inner = new MemoryStore(
+    { ...caseOptions, stateBytes, maxBytes: Number.POSITIVE_INFINITY, eviction: silentEviction },
+    () => time.now(),
+  );
+  const store = new EncryptedStore(inner, secret, caseOptions.stateBytes, { hideIds });
   return { inner, store, age: async (ms: number) => time.advance(ms), now: () => time.now() };
 }
 
 testCases('encrypted memory', { open: async () => open(), modelRuns: 200 });
+testCases('encrypted memory that hides ids', { open: async () => open(true), modelRuns: 200 });
+
+test('hidden: the store beneath knows no id, in each pool by another one, and the same after a restart', async () => {
+  const { inner, store } = open(true);
+  const { id } = newKey();
+  const keys = ['a', 'b', 'ü'.repeat(255)].map((pool) => ({ pool, id }));
+  for (const key of keys) await store.put(key, putOf());
+  const beneath: string[] = [];
+  for await (const { key } of inner.scan()) beneath.push(key.id);
+  expect(new Set([id, ...beneath]).size).toBe(4);
+  const again = new EncryptedStore(inner, secret, caseOptions.stateBytes, { hideIds: true });
+  for (const key of keys) expect((await again.read(key)).state).toBe('live');
+  const other = new EncryptedStore(inner, Buffer.alloc(32, 't'), caseOptions.stateBytes, { hideIds: true });
+  for (const key of keys) expect((await other.read(key)).state).toBe('none');
+});
 
 async function sealed(inner: MemoryStore, key: ReturnType<typeof newKey>): Promise<Uint8Array> {
   const found = await inner.read(key);

@@ -3,9 +3,12 @@
  * nobody who can write to the store can give the state of one session to another.
  *
  *      format 1 | nonce 12 | tag 16 | the state, encrypted
+ *
+ * It also hides the ids, which are secrets (whoever knows one can be the session): the store beneath knows each by another one, a
+ * permutation of 128 bits (AES-256 of the one block) under a key of its pool, so that a scan can say what they were.
  */
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
-import { checkPut, checkRotate } from './check.ts';
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import { checkKey, checkPut, checkRotate } from './check.ts';
 import { rotateLatest, type SteppedStore } from './rules.ts';
 import {
   type ClaimResult,
@@ -21,6 +24,9 @@ import {
 } from './store.ts';
 
 const cipher = 'aes-256-gcm';
+const idCipher = 'aes-256-ecb';
+/** Keys of pools that are kept. */
+const mostPools = 1024;
 const format = 1;
 const nonceSize = 12;
 const tagSize = 16;
@@ -35,14 +41,19 @@ export class EncryptedStore implements SteppedStore {
   private readonly store: SteppedStore;
   private readonly stateBytes: number;
   private readonly key: Buffer;
+  /** By pool, what its ids are hidden with; null: they are not. */
+  private readonly idKeys: Map<string, Buffer> | null;
+  private readonly secret: Uint8Array;
 
   /** `stateBytes`: of a state as it is handed in; `store` must take `sealBytes` more. Throws a RangeError: the secret is short. */
-  constructor(store: SteppedStore, secret: Uint8Array, stateBytes: number) {
+  constructor(store: SteppedStore, secret: Uint8Array, stateBytes: number, { hideIds = false } = {}) {
     if (secret.length < shortestSecret) {
       throw new RangeError(`secret: found ${secret.length} bytes, expected at least ${shortestSecret}`);
     }
     this.store = store;
     this.stateBytes = stateBytes;
+    this.secret = secret;
+    this.idKeys = hideIds ? new Map() : null;
     this.key = Buffer.from(hkdfSync('sha256', secret, '', 'limpet store aes-256-gcm', 32));
   }
 
@@ -51,22 +62,22 @@ export class EncryptedStore implements SteppedStore {
   }
 
   async read(key: SessionKey): Promise<Found> {
-    const found = await this.store.read(key);
+    const found = await this.store.read(this.hidden(key));
     return found.state === 'live' ? { state: 'live', copy: this.open(key, found.copy) } : found;
   }
 
   async put(key: SessionKey, put: Put): Promise<PutResult> {
     checkPut(put, this.stateBytes);
-    return this.store.put(key, this.seal(key, put));
+    return this.store.put(this.hidden(key), this.seal(key, put));
   }
 
   async claim(key: SessionKey, epoch: number, owner: number, ttl: number): Promise<ClaimResult> {
-    const result = await this.store.claim(key, epoch, owner, ttl);
+    const result = await this.store.claim(this.hidden(key), epoch, owner, ttl);
     return result.state === 'claimed' ? { state: 'claimed', copy: this.open(key, result.copy) } : result;
   }
 
-  destroy(key: SessionKey, epoch: number): Promise<EndResult> {
-    return this.store.destroy(key, epoch);
+  async destroy(key: SessionKey, epoch: number): Promise<EndResult> {
+    return this.store.destroy(this.hidden(key), epoch);
   }
 
   rotate(key: SessionKey, to: SessionId, put: Put): Promise<RotateResult> {
@@ -75,11 +86,12 @@ export class EncryptedStore implements SteppedStore {
 
   async rotateOnce(key: SessionKey, to: SessionId, put: Put): ReturnType<SteppedStore['rotateOnce']> {
     checkRotate(key, to, put, this.stateBytes);
-    return this.store.rotateOnce(key, to, this.seal({ pool: key.pool, id: to }, put));
+    const next = { pool: key.pool, id: to };
+    return this.store.rotateOnce(this.hidden(key), this.hidden(next).id, this.seal(next, put));
   }
 
-  touch(key: SessionKey, epoch: number, ttl: number): Promise<boolean> {
-    return this.store.touch(key, epoch, ttl);
+  async touch(key: SessionKey, epoch: number, ttl: number): Promise<boolean> {
+    return this.store.touch(this.hidden(key), epoch, ttl);
   }
 
   expire(): Promise<number> {
@@ -91,11 +103,34 @@ export class EncryptedStore implements SteppedStore {
   }
 
   async *scan(pool?: string): AsyncGenerator<{ readonly key: SessionKey; readonly copy: Copy }> {
-    for await (const { key, copy } of this.store.scan(pool)) yield { key, copy: this.open(key, copy) };
+    for await (const found of this.store.scan(pool)) {
+      const key = this.shown(found.key);
+      yield { key, copy: this.open(key, found.copy) };
+    }
   }
 
   close(): Promise<void> {
     return this.store.close();
+  }
+
+  private hidden(key: SessionKey): SessionKey {
+    if (this.idKeys === null) return key;
+    // What is no id has no block of its own.
+    checkKey(key);
+    return { pool: key.pool, id: turn(createCipheriv(idCipher, this.idKey(key.pool), null), key.id) };
+  }
+
+  private shown(key: SessionKey): SessionKey {
+    if (this.idKeys === null) return key;
+    return { pool: key.pool, id: turn(createDecipheriv(idCipher, this.idKey(key.pool), null), key.id) };
+  }
+
+  private idKey(pool: string): Buffer {
+    const known = this.idKeys?.get(pool);
+    if (known !== undefined) return known;
+    const made = createHmac('sha256', this.secret).update(`limpet store ids ${pool}`).digest();
+    if (this.idKeys !== null && this.idKeys.size < mostPools) this.idKeys.set(pool, made);
+    return made;
   }
 
   private seal(key: SessionKey, put: Put): Put {
@@ -120,6 +155,17 @@ export class EncryptedStore implements SteppedStore {
       throw new StoreError('damaged', message, { cause: error });
     }
   }
+}
+
+/** One block, so that it is the same for the same id. */
+function turn(cipher: ReturnType<typeof createCipheriv>, id: SessionId): SessionId {
+  cipher.setAutoPadding(false);
+  return cipher.update(id, 'hex', 'hex') + cipher.final('hex');
+}
+
+/** Shows whether two secrets are the same, and tells nothing else of them: for a store that has to refuse the wrong one. */
+export function keyCheck(secret: Uint8Array): string {
+  return Buffer.from(hkdfSync('sha256', secret, '', 'limpet store check', 16)).toString('hex');
 }
 
 /** The id has a fixed length, so no two keys make the same bytes. */

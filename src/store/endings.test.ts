@@ -10,7 +10,7 @@ import { Counters } from '../metrics/counters.ts';
 import { EndingStore } from './endings.ts';
 import { EndingsJournal } from './endings-journal.ts';
 import { MemoryStore } from './memory.ts';
-import { type SessionKey, type Store, StoreError } from './store.ts';
+import { type SessionKey, type Store, StoreError, silentEviction } from './store.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'limpet-endings-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -20,7 +20,7 @@ const newFile = () => join(root, `${++files}`, 'endings');
 /** A store whose ends fail, or never answer, as the test says. */
 async function stage({ file = newFile(), most = 100, memory = new HandTime() } = {}) {
   const time = memory;
-  const kept = new MemoryStore({ ...caseOptions, maxBytes: 2 ** 30 }, () => time.now());
+  const kept = new MemoryStore({ ...caseOptions, maxBytes: 2 ** 30, eviction: silentEviction }, () => time.now());
   return { ...(await over(kept, time, file, most)), kept };
 }
 
@@ -173,7 +173,7 @@ describe('an end that the store cannot take', () => {
   test('is kept in memory when the state folder cannot be written, and that is told once', async () => {
     const file = newFile();
     writeFileSync(join(root, `${files}`), 'a file where the folder should be');
-    const kept = new MemoryStore({ ...caseOptions, maxBytes: 2 ** 30 }, () => 0);
+    const kept = new MemoryStore({ ...caseOptions, maxBytes: 2 ** 30, eviction: silentEviction }, () => 0);
     const journal = new EndingsJournal(file);
     await expect(journal.add({ key: newKey(), epoch: 1 })).rejects.toThrow();
     rmSync(join(root, `${files}`));

@@ -1,11 +1,29 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { fileURLToPath } from 'node:url';
+import { open as lmdb } from 'lmdb';
+import { afterAll, describe, expect, test } from 'vitest';
 import { HandTime } from '../../test/support/hand-time.ts';
 import { caseOptions, newKey, putOf } from '../../test/support/store-contract.ts';
 import { testCases } from '../../test/support/store-suite.ts';
+import { systemTimers } from '../time/clock.ts';
+import { openStore } from './index.ts';
 import { LmdbStore } from './lmdb.ts';
+import { silentEviction } from './store.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'limpet-lmdb-'));
 let folders = 0;
@@ -87,4 +105,108 @@ test('a folder that cannot be one is refused', async () => {
   mkdirSync(root, { recursive: true });
   writeFileSync(path, 'x');
   await expect(open(path)).rejects.toMatchObject({ code: 'unavailable', message: expect.stringContaining(path) });
+});
+
+const options = {
+  ...caseOptions,
+  secret: null,
+  timeout: 500,
+  sync: false,
+  clock: new HandTime(),
+  timers: systemTimers,
+  eviction: silentEviction,
+};
+const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8);
+
+describe('at rest', () => {
+  const key = { pool: 'shop', id: 'abcdef0123456789'.repeat(2) };
+  const change = putOf({ data: Buffer.from('a state that nobody reads') });
+
+  /** Every byte of the folder. */
+  const bytesOf = (path: string) => Buffer.concat(readdirSync(path).map((name) => readFileSync(join(path, name))));
+
+  test('neither ids nor states can be read, with a key that was made or a given one, and another key is refused', async () => {
+    const path = join(root, `${++folders}`);
+    for (const [secret, other] of [
+      [null, Buffer.alloc(32, 'o')],
+      [Buffer.alloc(32, 's'), null],
+      [Buffer.alloc(32, 's'), Buffer.alloc(32, 'o')],
+    ]) {
+      rmSync(path, { recursive: true, force: true });
+      const store = await openStore(`lmdb:${path}`, { ...options, secret: secret! });
+      await store.put(key, change);
+      await store.close();
+      const bytes = bytesOf(path);
+      for (const text of [Buffer.from(key.id), Buffer.from(key.id, 'hex'), Buffer.from('a state that')])
+        expect(bytes.includes(text)).toBe(false);
+      const refused = openStore(`lmdb:${path}`, { ...options, secret: other! });
+      await expect(refused).rejects.toThrow(other === null ? /store.key is missing: bring it back/ : /another key/);
+      const again = await openStore(`lmdb:${path}`, { ...options, secret: secret! });
+      expect(await again.read(key)).toMatchObject({ state: 'live' });
+      await again.close();
+    }
+  });
+
+  test('folder and files are for this user alone, whatever the mask, also those that were not', async () => {
+    const program = fileURLToPath(new URL('../../test/support/store-program.ts', import.meta.url));
+    const path = join(root, 'masked');
+    const { status, stdout } = spawnSync('/bin/sh', [
+      '-c',
+      'umask 0; exec "$0" "$@"',
+      process.execPath,
+      program,
+      'lmdb',
+      path,
+    ]);
+    expect([status, String(stdout)]).toEqual([0, expect.stringContaining(', 0 failed')]);
+    for (const name of readdirSync(path)) {
+      expect(modeOf(join(path, name))).toBe('700');
+      for (const file of readdirSync(join(path, name))) expect(modeOf(join(path, name, file))).toBe('600');
+    }
+    const one = join(path, '1');
+    chmodSync(one, 0o755);
+    for (const file of ['data.mdb', 'lock.mdb']) chmodSync(join(one, file), 0o644);
+    await (await openStore(`lmdb:${one}`, options)).close();
+    expect([one, join(one, 'data.mdb'), join(one, 'lock.mdb')].map(modeOf)).toEqual(['700', '600', '600']);
+    chmodSync(join(one, 'store.key'), 0o640);
+    await expect(openStore(`lmdb:${one}`, options)).rejects.toThrow(`chmod 600 ${one}/store.key`);
+  });
+
+  test('a folder with other things in it stays as it is, and is refused with the command that mends it', async () => {
+    const path = join(root, `${++folders}`);
+    mkdirSync(path);
+    chmodSync(path, 0o755);
+    writeFileSync(join(path, 'notes.txt'), '');
+    await expect(openStore(`lmdb:${path}`, options)).rejects.toThrow(
+      `others may open the folder ${path} (mode 755), which holds more than a store (notes.txt): chmod 700 ${path}, or name`,
+    );
+    expect(modeOf(path)).toBe('755');
+    chmodSync(path, 0o700);
+    await (await openStore(`lmdb:${path}`, options)).close();
+  });
+
+  test('files that are links are refused', async () => {
+    const path = join(root, `${++folders}`);
+    mkdirSync(path, { mode: 0o700 });
+    symlinkSync('/dev/null', join(path, 'data.mdb'));
+    await expect(openStore(`lmdb:${path}`, options)).rejects.toThrow('data.mdb is a symbolic link');
+  });
+
+  test.runIf(process.geteuid?.() === 0)('files of another user are refused', async () => {
+    const path = join(root, `${++folders}`);
+    await (await openStore(`lmdb:${path}`, options)).close();
+    chownSync(join(path, 'data.mdb'), 4321, 4321);
+    await expect(openStore(`lmdb:${path}`, options)).rejects.toThrow(`chown 0 ${path}/data.mdb`);
+  });
+
+  test('what an older version has kept is refused, and it is said what to do', async () => {
+    const { store, path } = await open();
+    await store.close();
+    const db = lmdb({ path, noSubdir: false, encoding: 'binary', keyEncoding: 'binary', useVersions: true });
+    await db.put(Buffer.from('m'), Buffer.from('limpet sessions 1 0f0f'), 1);
+    await db.close();
+    await expect(open(path)).rejects.toThrow(
+      `the store ${path} is of an older version, which did not encrypt it: remove the folder to begin with an empty store`,
+    );
+  });
 });

@@ -7,11 +7,11 @@
  * on Bun 1.4 alike.
  */
 import { randomInt, randomUUID } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RootDatabase, Transaction } from 'lmdb';
 import { checkKey, checkPut, checkRotate, checkTime } from './check.ts';
 import { checkLmdbFile } from './lmdb-file.ts';
+import { closeFiles, prepareFolder } from './lmdb-folder.ts';
 import {
   decodeRecord,
   dueKey,
@@ -42,6 +42,8 @@ export interface LmdbOptions extends Pick<StoreOptions, 'tombstoneTime' | 'state
   readonly path: string;
   /** Answers come when a change is on the disk. False: when it is written, which outlives the process but not the machine. */
   readonly sync: boolean;
+  /** Shows which key the copies are encrypted with, and not the key (encrypted.ts, `keyCheck`). Left out: they are not. */
+  readonly check?: string;
 }
 
 type Database = RootDatabase<Buffer, Buffer>;
@@ -60,7 +62,9 @@ interface Decision<T> {
   readonly copy?: Copy | null;
 }
 
-const format = 'limpet sessions 1';
+const format = 'limpet sessions 2';
+/** Of versions that kept ids and states as they are. */
+const plainFormat = 'limpet sessions 1';
 const metaKey = Buffer.from('m');
 const stepSize = 200;
 const stored = { state: 'stored' } as const;
@@ -89,9 +93,9 @@ export class LmdbStore implements SteppedStore {
         cause: error,
       });
     });
-    const { path, sync } = options;
+    const { path, sync, check = 'plain' } = options;
     try {
-      await mkdir(path, { recursive: true });
+      prepareFolder(path);
       await checkLmdbFile(path);
       const settings = {
         path,
@@ -102,7 +106,8 @@ export class LmdbStore implements SteppedStore {
         overlappingSync: false,
       };
       const db: Database = open({ ...settings, encoding: 'binary', keyEncoding: 'binary' });
-      return new LmdbStore(db, await readMeta(db, path), options, now);
+      closeFiles(path);
+      return new LmdbStore(db, await readMeta(db, path, check), options, now);
     } catch (error) {
       if (error instanceof StoreError) throw error;
       throw new StoreError('unavailable', `the store ${path} cannot be opened: ${textOf(error)}`, { cause: error });
@@ -360,10 +365,12 @@ async function failed(error: unknown, path: string): Promise<StoreError> {
   return new StoreError('unavailable', `the store ${path} cannot be written: ${textOf(why)}`, { cause: why });
 }
 
-/** Answers the incarnation; the first who opens the folder makes it. */
-async function readMeta(db: Database, path: string): Promise<string> {
+/** Answers the incarnation; the first who opens the folder makes it, and says which key it has. */
+async function readMeta(db: Database, path: string, check: string): Promise<string> {
   try {
-    const made = db.ifNoExists(metaKey, () => unheard(db.put(metaKey, Buffer.from(`${format} ${randomUUID()}`), 1)));
+    const made = db.ifNoExists(metaKey, () =>
+      unheard(db.put(metaKey, Buffer.from(`${format} ${randomUUID()} ${check}`), 1)),
+    );
     setImmediate(() => void db.committed.then(noop, noop));
     await made;
   } catch (error) {
@@ -371,8 +378,18 @@ async function readMeta(db: Database, path: string): Promise<string> {
   }
   db.resetReadTxn();
   const meta = db.get(metaKey)?.toString() ?? '';
-  if (meta.startsWith(`${format} `)) return meta.slice(format.length + 1);
+  const [incarnation = '', found] = meta.startsWith(`${format} `) ? meta.slice(format.length + 1).split(' ') : [];
+  if (found === check) return incarnation;
   await db.close();
+  const anew = `remove the folder to begin with an empty store (its sessions begin anew)`;
+  if (found !== undefined) {
+    const text =
+      'is encrypted with another key: bring that one back (sessions.encrypt, or store.key of its stateDir), or';
+    throw new StoreError('damaged', `the store ${path} ${text} ${anew}`);
+  }
+  if (meta.startsWith(`${plainFormat} `)) {
+    throw new StoreError('damaged', `the store ${path} is of an older version, which did not encrypt it: ${anew}`);
+  }
   throw new StoreError('damaged', `the store ${path}: found the format "${meta.slice(0, 40)}", expected "${format}"`);
 }
 

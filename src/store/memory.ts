@@ -1,20 +1,32 @@
 /**
- * Copies in the memory of this process: as fast as a Map, gone with the process, and bounded: what is new is refused when
- * they are too many, and nothing that was kept is dropped.
+ * Copies in the memory of this process: as fast as a Map, gone with the process, and bounded.
  *
  *      pools:  name -> id -> Kept { copy | null (a tombstone), expires }
- *      due:    a heap of (time, Kept): when to look whether it has expired. Renewing a session leaves it where it is;
+ *      due:    a heap of Kept: when to look whether it has expired. Renewing a session leaves it where it is;
  *              it is moved when its time has come and it lives on. So a put of a known session costs no heap.
+ *      strays: sessions that were put once and have not come back since, the oldest first
+ *      stones: tombstones, the oldest first
+ *
+ * Room for what is new in a full store is made in this order, each step O(log n), and nothing else ever goes before its time:
+ *
+ *      1. what has expired
+ *      2. beyond half of the store: tombstones, as far as they are older than any request (`stoneFloor`)
+ *      3. strays: a flood of clients that never come back displaces itself
+ *
+ * A session has come back with its second put, or a first of version 2 or more, with a read, a claim, a touch or a rotate of it, and
+ * when `eviction.hasReturned` says so.
  */
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Aged, AgeList } from './age-list.ts';
 import { checkKey, checkPut, checkRotate, checkTime } from './check.ts';
-import { DueHeap } from './due-heap.ts';
+import { type Due, DueHeap } from './due-heap.ts';
 import { claimed, refuseEnd, refusePut, refuseRotate, rotateLatest, type SteppedStore } from './rules.ts';
 import {
   type ClaimResult,
   type Copy,
   type EndResult,
+  type Eviction,
   type Found,
   type Put,
   type PutResult,
@@ -28,18 +40,22 @@ import {
 export interface MemoryOptions extends Pick<StoreOptions, 'tombstoneTime' | 'stateBytes'> {
   /** All copies together, as counted: the states, and `recordBytes` for each session or tombstone. */
   readonly maxBytes: number;
+  readonly eviction: Eviction;
 }
 
-interface Kept {
+interface Kept extends Due, Aged<Kept> {
   readonly pool: Map<SessionId, Kept>;
   readonly key: SessionKey;
   /** null: it has ended. */
   copy: Copy | null;
   /** Unix milliseconds, of the copy or of the tombstone. */
   expires: number;
-  /** Time of its one place in the heap that counts. */
-  due: number;
+  /** The list that it is in. */
+  list: AgeList<Kept> | null;
 }
+
+/** A tombstone younger than this (ms) stays whatever happens: some request of its session may still be under way. */
+export const stoneFloor = 10 * 60_000;
 
 /** What a record costs beside its state, measured with a million of them on both runtimes and rounded up. */
 export const recordBytes = 1024;
@@ -60,8 +76,11 @@ export class MemoryStore implements SteppedStore {
   private readonly now: () => number;
   private readonly pools = new Map<string, Map<SessionId, Kept>>();
   private readonly due = new DueHeap<Kept>();
-  /** Counted as `maxBytes` is. */
+  private readonly strays = new AgeList<Kept>();
+  private readonly stones = new AgeList<Kept>();
+  /** Counted as `maxBytes` is; of the strays, too. */
   private bytes = 0;
+  private strayBytes = 0;
   private closed = false;
 
   /** `now`: Unix milliseconds. */
@@ -72,16 +91,17 @@ export class MemoryStore implements SteppedStore {
 
   async read(key: SessionKey): Promise<Found> {
     checkKey(key);
-    return this.find(key, this.now());
+    return this.meet(key, this.now());
   }
 
   async put(key: SessionKey, put: Put): Promise<PutResult> {
     checkKey(key);
     checkPut(put, this.options.stateBytes);
     const now = this.now();
-    const refused = refusePut(this.find(key, now), put);
+    const found = this.meet(key, now);
+    const refused = refusePut(found, put);
     if (refused !== null) return refused;
-    this.keep(key, copyOf(put, now), now);
+    this.keep(key, copyOf(put, now), now, found.state === 'none' && put.version <= 1);
     return stored;
   }
 
@@ -89,7 +109,7 @@ export class MemoryStore implements SteppedStore {
     checkKey(key);
     checkTime(ttl);
     const now = this.now();
-    const result = claimed(this.find(key, now), epoch, owner, now + ttl);
+    const result = claimed(this.meet(key, now), epoch, owner, now + ttl);
     if (result.state === 'claimed') this.keep(key, result.copy, now);
     return result;
   }
@@ -112,11 +132,12 @@ export class MemoryStore implements SteppedStore {
     const now = this.now();
     const target = { pool: key.pool, id: to };
     if (this.find(target, now).state !== 'none') return { state: 'taken' };
-    const refused = refuseRotate(this.find(key, now), put);
+    const found = this.meet(key, now);
+    const refused = refuseRotate(found, put);
     if (refused !== null) return refused;
     const copy = copyOf(put, now);
     this.makeRoom(this.growth(target, copy) + this.growth(key, null), now);
-    this.set(target, copy, now);
+    this.set(target, copy, now, found.state === 'none' && put.version <= 1);
     this.set(key, null, now);
     return stored;
   }
@@ -125,7 +146,7 @@ export class MemoryStore implements SteppedStore {
     checkKey(key);
     checkTime(ttl);
     const now = this.now();
-    const found = this.find(key, now);
+    const found = this.meet(key, now);
     if (found.state !== 'live' || found.copy.epoch > epoch) return false;
     this.keep(key, { ...found.copy, expires: now + ttl }, now);
     return true;
@@ -173,10 +194,27 @@ export class MemoryStore implements SteppedStore {
     return none;
   }
 
-  /** After `find`. `copy` null: a tombstone. Throws before anything has changed. */
-  private keep(key: SessionKey, copy: Copy | null, now: number): void {
+  /** As `find`, of a session that somebody asks for: it has come back. */
+  private meet(key: SessionKey, now: number): Found {
+    const found = this.find(key, now);
+    if (this.strays.size > 0 && found.state === 'live') this.enlist(this.pools.get(key.pool)!.get(key.id)!, null);
+    return found;
+  }
+
+  private enlist(kept: Kept, list: AgeList<Kept> | null): void {
+    const { list: before } = kept;
+    if (before === list) return;
+    if (before === this.strays) this.strayBytes -= sizeOf(kept);
+    before?.remove(kept);
+    kept.list = list;
+    list?.add(kept);
+    if (list === this.strays) this.strayBytes += sizeOf(kept);
+  }
+
+  /** After `meet`. `copy` null: a tombstone. `stray`: it has yet to come back. Throws before anything has changed. */
+  private keep(key: SessionKey, copy: Copy | null, now: number, stray = false): void {
     this.makeRoom(this.growth(key, copy), now);
-    this.set(key, copy, now);
+    this.set(key, copy, now, stray);
   }
 
   private growth({ pool, id }: SessionKey, copy: Copy | null): number {
@@ -186,9 +224,24 @@ export class MemoryStore implements SteppedStore {
 
   /** What shrinks always fits: ending a session must be possible in a full store. */
   private makeRoom(more: number, now: number): void {
-    const { maxBytes } = this.options;
+    const { maxBytes, eviction } = this.options;
     while (more > 0 && this.bytes + more > maxBytes) {
       if (this.sweep(now) > 0) continue;
+      const stone = this.stones.size * recordBytes > maxBytes / 2 ? this.stones.oldest : null;
+      if (stone !== null && now - (stone.expires - this.options.tombstoneTime) >= stoneFloor) {
+        this.forget(stone);
+        continue;
+      }
+      const stray = this.strays.oldest;
+      // None goes for what would not fit anyway.
+      if (stray !== null && this.bytes - this.strayBytes + more <= maxBytes) {
+        if (eviction.hasReturned(stray.key)) this.enlist(stray, null);
+        else {
+          this.forget(stray);
+          eviction.onEvicted(stray.key);
+        }
+        continue;
+      }
       throw new StoreError(
         'unavailable',
         `the memory store is full: ${this.bytes} of ${maxBytes} bytes are taken, and ${more} more are needed`,
@@ -196,43 +249,48 @@ export class MemoryStore implements SteppedStore {
     }
   }
 
-  private set(key: SessionKey, copy: Copy | null, now: number): void {
+  private set(key: SessionKey, copy: Copy | null, now: number, stray = false): void {
     this.bytes += this.growth(key, copy);
     const expires = copy === null ? now + this.options.tombstoneTime : copy.expires;
     let pool = this.pools.get(key.pool);
     if (pool === undefined) this.pools.set(key.pool, (pool = new Map<SessionId, Kept>()));
     let kept = pool.get(key.id);
     if (kept === undefined) {
-      pool.set(key.id, (kept = { pool, key: { pool: key.pool, id: key.id }, copy, expires, due: Infinity }));
+      const itsKey = { pool: key.pool, id: key.id };
+      kept = { pool, key: itsKey, copy, expires, due: Infinity, place: -1, list: null, older: null, newer: null };
+      pool.set(key.id, kept);
     }
+    this.enlist(kept, null);
     kept.copy = copy;
     kept.expires = expires;
-    if (expires < kept.due) this.enqueue(kept);
-  }
-
-  private enqueue(kept: Kept): void {
-    kept.due = kept.expires;
-    this.due.push(kept.due, kept);
+    this.enlist(kept, copy === null ? this.stones : stray ? this.strays : null);
+    if (expires < kept.due) this.due.set(expires, kept);
   }
 
   /** One step; answers how many records it had to look at. */
   private sweep(now: number): number {
     for (let n = 0; n < stepSize; n++) {
-      const kept = this.due.pop(now);
+      const kept = this.due.peek(now);
       if (kept === null) return n;
-      // Forgotten already when it was met; or it lives on, or has a later place in the heap, too.
-      if (kept.pool.get(kept.key.id) !== kept) continue;
       if (kept.expires <= now) this.forget(kept);
-      else if (kept.due <= now) this.enqueue(kept);
+      else this.due.set(kept.expires, kept);
     }
     return stepSize;
   }
 
-  private forget({ pool, key, copy }: Kept): void {
+  private forget(kept: Kept): void {
+    const { pool, key } = kept;
+    this.enlist(kept, null);
+    this.due.remove(kept);
     pool.delete(key.id);
     if (pool.size === 0) this.pools.delete(key.pool);
-    this.bytes -= recordBytes + (copy?.data.length ?? 0);
+    this.bytes -= sizeOf(kept);
   }
+}
+
+/** As counted. */
+function sizeOf({ copy }: Kept): number {
+  return recordBytes + (copy?.data.length ?? 0);
 }
 
 function copyOf({ owner, epoch, version, by, data, ttl }: Put, now: number): Copy {

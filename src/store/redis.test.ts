@@ -42,6 +42,33 @@ test('redis that is down is unavailable; after its restart it is another life', 
   }
 });
 
+test('a full Redis refuses what is new and says so; reads go on, and a session can be ended', async (context) => {
+  needProgram(context, 'redis');
+  const server = await RedisServer.start('--maxmemory-policy', 'noeviction');
+  const admin = new Redis(server.port, '127.0.0.1');
+  const store = await open(server.url);
+  const [key, to] = [newKey(), newKey()];
+  try {
+    await store.put(key, putOf());
+    await admin.config('SET', 'maxmemory', '1');
+    const full = { name: 'StoreError', code: 'unavailable', message: expect.stringContaining("'maxmemory'") };
+    await expect(store.put(newKey(), putOf())).rejects.toMatchObject(full);
+    await expect(store.put(key, putOf({ version: 2 }))).rejects.toMatchObject(full);
+    await expect(store.rotate(key, to.id, putOf({ version: 2 }))).rejects.toMatchObject(full);
+    await expect(store.claim(newKey(), 1, 7, 60_000)).rejects.toMatchObject(full);
+    // Nothing of that is half done.
+    expect(shown(await store.read(key))).toMatchObject({ state: 'live', version: 1, data: 'state' });
+    expect(await store.read(to)).toEqual({ state: 'none' });
+    expect(await store.destroy(key, 1)).toEqual({ state: 'ended' });
+    await admin.config('SET', 'maxmemory', '0');
+    expect(await store.put(key, putOf({ version: 2 }))).toEqual({ state: 'ended' });
+  } finally {
+    admin.disconnect();
+    await store.close();
+    await server.kill();
+  }
+});
+
 test('a password opens one server and a cluster; a wrong one is named, and not told', async (context) => {
   needProgram(context, 'redis');
   const password = 'a:b/c@d';

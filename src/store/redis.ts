@@ -6,7 +6,8 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { Cluster, Redis } from 'ioredis';
 import type { Timers } from '../time/clock.ts';
 import { within } from '../time/within.ts';
-import { checkKey, checkPut, checkRotate, checkTime } from './check.ts';
+import { checkKey, checkPut, checkRotate, checkTime, withoutSecrets } from './check.ts';
+import { parseRedis, type RedisAddress, redisForm } from './redis-address.ts';
 import { scripts } from './redis-scripts.ts';
 import { rotateLatest, type SteppedStore } from './rules.ts';
 import {
@@ -52,10 +53,15 @@ export class RedisStore implements SteppedStore {
     this.now = now;
   }
 
-  /** Throws a StoreError when the package `ioredis` is missing or Redis does not answer, at the latest after four times `timeout`. */
+  /**
+   * Throws a RangeError for an address that is none, and a StoreError when the package `ioredis` is missing or Redis does not
+   * answer, at the latest after four times `timeout`.
+   */
   static async open(url: string, options: RedisOptions, now: () => number, timers: Timers): Promise<RedisStore> {
+    const address = parseRedis(url);
+    if (address === null) throw new RangeError(`store: found ${withoutSecrets(url)}, expected ${redisForm}`);
     let isOpen = false;
-    const store = new RedisStore(await connect(url, options.timeout, () => isOpen), options, now);
+    const store = new RedisStore(await connect(address, options.timeout, () => isOpen), options, now);
     const { redis } = store;
     // Told by each command that fails as well, but not why; without a listener it would be printed.
     let why: unknown = null;
@@ -71,7 +77,7 @@ export class RedisStore implements SteppedStore {
         limit,
         redis.connect().then(() => true),
       );
-      if (ready === undefined) throw new Error(`not ready within ${limit} ms${hintFor(url)}`);
+      if (ready === undefined) throw new Error(`not ready within ${limit} ms${hintFor(address)}`);
       await store.learnLife();
       isOpen = true;
     } catch (error) {
@@ -201,11 +207,11 @@ export class RedisStore implements SteppedStore {
   }
 }
 
-/**
- * redis:// and rediss://; redis+cluster://host:port,host:port; redis+sentinel://host:port,host:port/name-of-the-master. Before
- * the hosts may stand user:password@, of the servers that have the data.
- */
-async function connect(url: string, timeout: number, isOpen: () => boolean): Promise<Redis | Cluster> {
+async function connect(
+  { kind, tls, username, password, nodes, db, family, name }: RedisAddress,
+  timeout: number,
+  isOpen: () => boolean,
+): Promise<Redis | Cluster> {
   const { Redis, Cluster } = await import('ioredis').catch((error: unknown) => {
     throw new StoreError('unavailable', 'the package ioredis is missing: npm install ioredis', { cause: error });
   });
@@ -220,24 +226,19 @@ async function connect(url: string, timeout: number, isOpen: () => boolean): Pro
     // After a failover the address is another server's by now, while this connection is still to the former master.
     reconnectOnError: (error: Error) => error.message.includes('READONLY'),
   };
-  const match = /^redis\+(sentinel|cluster):\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^/]+)(?:\/(.*))?$/.exec(url);
-  if (match === null) return new Redis(url, common);
-  const [, kind, user = '', password = '', hosts = '', name = ''] = match;
-  const credentials = {
-    ...(user !== '' && { username: decodeURIComponent(user) }),
-    ...(password !== '' && { password: decodeURIComponent(password) }),
-  };
-  const nodes = hosts.split(',').map((written) => {
-    const { hostname, port } = new URL(`redis://${written}`);
-    return { host: hostname, port: Number(port === '' ? (kind === 'cluster' ? 6379 : 26379) : port) };
-  });
+  const credentials = { ...(username !== '' && { username }), ...(password !== '' && { password }) };
   // None of them is there: at the start an error, later a reason to ask again.
   const askAgain = (attempt: number) => (isOpen() ? common.retryStrategy(attempt) : null);
+  if (kind === 'one') {
+    const [node] = nodes;
+    return new Redis({ ...common, ...credentials, ...node!, db, family, ...(tls && { tls: {} }) });
+  }
   if (kind === 'sentinel') {
-    return new Redis({ ...common, ...credentials, sentinels: nodes, name, sentinelRetryStrategy: askAgain });
+    const sentinels = [...nodes];
+    return new Redis({ ...common, ...credentials, sentinels, name, sentinelRetryStrategy: askAgain });
   }
   const { retryStrategy: _, ...redisOptions } = common;
-  return new Cluster(nodes, {
+  return new Cluster([...nodes], {
     lazyConnect: true,
     enableOfflineQueue: false,
     clusterRetryStrategy: askAgain,
@@ -245,8 +246,8 @@ async function connect(url: string, timeout: number, isOpen: () => boolean): Pro
   });
 }
 
-function hintFor(url: string): string {
-  return url.startsWith('redis+cluster:')
+function hintFor({ kind }: RedisAddress): string {
+  return kind === 'cluster'
     ? ': does each node announce an address that can be reached from here (cluster-announce-ip)?'
     : '';
 }
@@ -280,8 +281,9 @@ function numberAt(reply: Reply, at: number): number {
   return Number(textAt(reply, at));
 }
 
+/** Errors of ioredis hold the command that failed, and that of a login has the password: what is told is the text alone. */
 function unavailable(error: unknown): StoreError {
-  return new StoreError('unavailable', `redis: ${error instanceof Error ? error.message : String(error)}`, {
-    cause: error,
-  });
+  const text = error instanceof Error ? error.message : String(error);
+  const cause = new Error(text);
+  return new StoreError('unavailable', `redis: ${text}`, { cause });
 }

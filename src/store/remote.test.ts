@@ -5,11 +5,11 @@ import { caseOptions, newKey, putOf } from '../../test/support/store-contract.ts
 import { testCases } from '../../test/support/store-suite.ts';
 import { MemoryStore } from './memory.ts';
 import { RemoteStore, serveStore } from './remote.ts';
-import type { Store } from './store.ts';
+import { type Store, silentEviction } from './store.ts';
 
 function open() {
   const time = new HandTime();
-  const memory = new MemoryStore({ ...caseOptions, maxBytes: 2 ** 30 }, () => time.now());
+  const memory = new MemoryStore({ ...caseOptions, maxBytes: 2 ** 30, eviction: silentEviction }, () => time.now());
   const { port1, port2 } = new MessageChannel();
   serveStore(memory, port1);
   const store = new RemoteStore(port2, memory.incarnation);
@@ -30,7 +30,7 @@ test('what is asked in one turn goes in one message, and so do its answers', asy
 });
 
 test('a full store is told as such through the port', async () => {
-  const memory = new MemoryStore({ ...caseOptions, maxBytes: 100 }, () => 0);
+  const memory = new MemoryStore({ ...caseOptions, maxBytes: 100, eviction: silentEviction }, () => 0);
   const { port1, port2 } = new MessageChannel();
   serveStore(memory, port1);
   const store: Store = new RemoteStore(port2, memory.incarnation);

@@ -12,7 +12,12 @@
  *   the one live object is written down, so the stored one holds its changes. By another process it is fenced: there
  *   are two live objects, and neither holds the other's changes.
  * - Ended stays ended: no put, touch or claim revives it, as long as the tombstone lasts.
- * - Nothing that was acknowledged is dropped before its time: a store that is full refuses what is new (`unavailable`).
+ * - Nothing that was acknowledged of a session that has come back is dropped before its time: a store that is full refuses what
+ *   is new (`unavailable`). Where the bound is the store's own (memory), sessions that were put once and never came back make
+ *   room first, the oldest first: 'none' from then on, as if nothing had been put. A session has come back with a second put, or
+ *   a first of version 2 or more, and with a read, claim, touch or rotate that finds it. Beyond half of a memory store tombstones
+ *   may go after ten minutes.
+ * - Full or not: reads go on, a session can be ended, and a refused change has changed nothing.
  *
  * A key or a put that cannot be (an id of another form, a ttl of 0) is a mistake of ours and throws a RangeError.
  */
@@ -121,6 +126,17 @@ export interface StoreOptions {
   /** Encrypts `data` at rest (AES-256-GCM, bound to the key of its session); null: kept as it is. */
   readonly secret: Uint8Array | null;
 }
+
+/** What a store with a bound of its own asks and tells when it makes room. */
+export interface Eviction {
+  /** Asked before a session is forgotten that was put once: whether it has come back without the store hearing of it. */
+  readonly hasReturned: (key: SessionKey) => boolean;
+  /** It is forgotten. */
+  readonly onEvicted: (key: SessionKey) => void;
+}
+
+/** Nobody knows more than the store does. */
+export const silentEviction: Eviction = { hasReturned: () => false, onEvicted() {} };
 
 /**
  * The store could not do it; whether it was done is unknown unless `code` says it cannot be. `ending`: the session is over, and the

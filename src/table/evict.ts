@@ -1,18 +1,43 @@
 /**
- * What goes when a page is full. Ids that came once and never again go before any session that came back, so a flood
- * of invented ids displaces mostly itself: of a page's sessions that came back, the flood forgets none while fewer than
- * a pageful are there, and one when they fill it. (What is in flight stays longest: exchanges have limits of their own.)
+ * What goes when a page is full: who is forgotten depends on who comes. Names that only clients have ever said cost nothing to
+ * invent and to say twice, so such a one displaces no session whose name was given by the app or by us, while there is another
+ * in the page. One with a given name, of which an app gives any number too, displaces those first that never came back.
+ *
+ *      to go first                                                                        to stay longest
+ *      comes a name that
+ *      clients say    never back   back         in flight   │  given, never back   given, back   given, in flight
+ *      was given      never back   given, never back   back   in flight   │   given, back   given, in flight
+ *
+ * Within each the one that was last seen longest ago. So a flood displaces mostly itself: of a page's sessions with a given name
+ * a flood of invented ones forgets none while fewer than a pageful are there, and one when they fill it. (What is in flight stays
+ * longest among its like: exchanges have limits of their own.)
  */
-import { ending, header, proved, record, recordsPerPage, recordWords, tombstone, tombstonesPerPage } from './layout.ts';
+import {
+  ending,
+  given,
+  header,
+  inflightMask,
+  proved,
+  record,
+  recordsPerPage,
+  recordWords,
+  tombstone,
+  tombstonesPerPage,
+} from './layout.ts';
 import type { Records } from './records.ts';
 
-/** Ranks above every time. */
-const came = 2 ** 32;
-const busy = 2 ** 33;
-const kept = 2 ** 34;
+/** By 4 (given) + 2 (in flight) + 1 (came back). */
+const ranksForInvented = [0, 1, 2, 2, 3, 4, 5, 5];
+const ranksForGiven = [0, 2, 3, 3, 1, 4, 5, 5];
+/** One that has ended without the store's knowing: only the record says so. */
+const rankOfEnding = 6;
 
-/** Makes room for one record in a full page, under its lock: the first that has expired, else the one of lowest rank. */
-export function makeRoom(records: Records, page: number, now: number): void {
+/**
+ * Makes room for one record in a full page, under its lock: the first that has expired, else the one of lowest rank. `forGiven`:
+ * the name of the one that comes was given.
+ */
+export function makeRoom(records: Records, page: number, now: number, forGiven: boolean): void {
+  const ranks = forGiven ? ranksForGiven : ranksForInvented;
   let victim = 0;
   let least = Number.POSITIVE_INFINITY;
   for (let slot = 1; slot <= recordsPerPage; slot++) {
@@ -21,7 +46,7 @@ export function makeRoom(records: Records, page: number, now: number): void {
       records.forget(page, at, header.expired);
       return;
     }
-    const rank = rankOf(records, at);
+    const rank = rankOf(records, at, ranks);
     if (rank >= least) continue;
     least = rank;
     victim = at;
@@ -29,12 +54,15 @@ export function makeRoom(records: Records, page: number, now: number): void {
   records.forget(page, victim, header.evicted);
 }
 
-/** Never came back, came back, in flight, ended without the store's knowing; within each when it was last seen. */
-function rankOf({ pages }: Records, at: number): number {
+/** Above all times of lower ranks. */
+function rankOf({ pages }: Records, at: number, ranks: readonly number[]): number {
   const state = pages.get(at, record.state);
-  const inflight = pages.get(at, record.inflight) !== 0 ? busy : 0;
-  const back = (state & proved) !== 0 ? came : 0;
-  return Math.max((state & ending) !== 0 ? kept : 0, inflight, back) + pages.get(at, record.seen);
+  const kind =
+    ((state & given) !== 0 ? 4 : 0) +
+    ((pages.get(at, record.activity) & inflightMask) !== 0 ? 2 : 0) +
+    ((state & proved) !== 0 ? 1 : 0);
+  const rank = (state & ending) !== 0 ? rankOfEnding : ranks[kind]!;
+  return rank * 2 ** 32 + pages.get(at, record.seen);
 }
 
 /** After one more in a page, under its lock: beyond the bound the oldest goes before its time. */

@@ -6,7 +6,7 @@
  *      next pages       records; a session's fingerprint says in which page it lives, for ever
  *      the end          one bit a page of records: somebody has written it
  *
- *      header  word 0      1        2      3        4          5      6           8..12     32..
+ *      header  word 0      1        2      3        4          5      6           8..13     32..
  *              magic    version  pages  servers  lifetimes   hand  tombstones  counters  idle, absolute of each lifetime
  *
  *      a page of records, 4096 bytes
@@ -17,10 +17,14 @@
  *      lock    bit 31..8: version, one up at each change             bit 7..0: who is writing, 0 nobody
  *
  *      record  word 0          1               2      3      4     5     6        7
- *              fingerprint hi  fingerprint lo  state  epoch  born  seen  expires  in flight
+ *              fingerprint hi  fingerprint lo  state  epoch  born  seen  expires  activity
  *
- *      state   bit 30: ending   bit 29: unsure   bit 28: claiming   bit 27: copied   bit 26: proved   bit 25: tombstone   bit 24: used
- *              bit 23..16: lifetime   bit 15..0: server number (0 in a tombstone)
+ *      state   bit 30: given   bit 29: unsure   bit 28: claiming   bit 27: copied   bit 26: proved   bit 25: tombstone   bit 24: used
+ *              bit 23..16: lifetime   bit 15: ending   bit 13..0: server number (0 in a tombstone)
+ *
+ *      activity   bit 31..18: the former owner, who gets the session back if the present one never takes a request of it;
+ *                 0: the present one has   bit 17: it was moved, the former owner lives   bit 16..14: claims since that
+ *                 one had it, 7 or more   bit 13..0: exchanges in flight
  *
  * Times are Unix seconds, unsigned; expires 0: never. While `copied` is set, `expires` holds the version of the copy. The page is the unit of everything: of locking, of probing (from a home
  * record onward, round the page), of eviction, and of the processor's address cache: a look-up touches one.
@@ -53,19 +57,22 @@ export const header = {
   ended: 10,
   expired: 11,
   evicted: 12,
+  returned: 13,
   lifetime: 32,
 } as const;
 
 export const maxLifetimes = 256;
-export const maxServers = 0xffff;
+export const maxServers = 0x3ffe;
+/** As a former owner: nobody had the session before. */
+export const nobody = 0x3fff;
 export const maxWriters = 255;
 
 export const writerMask = 0xff;
 export const versionStep = 0x100;
 
-export const record = { hi: 0, lo: 1, state: 2, epoch: 3, born: 4, seen: 5, expires: 6, inflight: 7 } as const;
+export const record = { hi: 0, lo: 1, state: 2, epoch: 3, born: 4, seen: 5, expires: 6, activity: 7 } as const;
 
-export const serverMask = 0xffff;
+export const serverMask = 0x3fff;
 export const lifetimeShift = 16;
 export const lifetimeMask = 0xff;
 export const used = 1 << 24;
@@ -78,8 +85,16 @@ export const copied = 1 << 27;
 export const claiming = 1 << 28;
 /** It was read from a file: the store may know better, and is asked before anybody goes by it. */
 export const unsure = 1 << 29;
+/** The app or we gave the client its name. Not so, only clients have ever named it, and anybody can invent such names. */
+export const given = 1 << 30;
+/** Of the word `activity`. A count at its end stays there. */
+export const inflightMask = 0x3fff;
+export const stepsShift = 14;
+export const stepsMask = 7;
+export const moving = 1 << 17;
+export const formerShift = 18;
 /** Of a tombstone: the store does not know yet that the session is over, and until it does no time ends this. */
-export const ending = 1 << 30;
+export const ending = 1 << 15;
 /** Most tombstones in a page: beyond it the oldest is forgotten before its time. */
 export const tombstonesPerPage = 16;
 

@@ -1,14 +1,27 @@
 /**
- * The numbers by which the table names lifetimes: one for each way to recognise sessions that it keeps. A name has its
- * number for the life of the process, through reloads, for its sessions have it. Number 0 has no limit and is for
- * sessions of which nobody has said how long they live. One thread gives numbers (the supervisor).
+ * The numbers by which the table names lifetimes: one for each way to recognise sessions that it keeps. A name keeps its
+ * number through reloads, for its sessions have it. One that is configured no more gives its number to another name only when
+ * all numbers are used, and its sessions are beyond their time by then. Number 0 has no limit and is for sessions of which
+ * nobody has said how long they live. One thread gives numbers (the supervisor).
  */
 import { UsageError } from '../errors.ts';
 import type { Lifetime, SessionTable } from './table.ts';
 
+/** Seconds for which a worker may still bind by an old config. */
+const grace = 60;
+
+interface GivenBack {
+  readonly number: number;
+  /** Unix seconds; from then on no session that has it is live. */
+  readonly free: number;
+}
+
 export class Lifetimes {
   private readonly table: SessionTable;
   private readonly known: string[] = [''];
+  private readonly times = new Map<string, Lifetime>();
+  /** Configured no more. */
+  private readonly givenBack = new Map<string, GivenBack>();
 
   /** Of a table that was made without a list of its own. */
   constructor(table: SessionTable) {
@@ -17,26 +30,50 @@ export class Lifetimes {
 
   /**
    * The number of that name, 1 to 255; its sessions live that long from now on, those too that are there. `name` is
-   * unique in the process (pool and affinity), and not empty. Throws UsageError when all numbers are used.
+   * unique in the process (pool and affinity), and not empty; `now` is Unix seconds. Throws UsageError when all numbers are used.
    */
-  numberOf(name: string, { idle, absolute }: Lifetime): number {
+  numberOf(name: string, { idle, absolute }: Lifetime, now = 0): number {
     let number = this.known.indexOf(name, 1);
     if (number < 0) {
-      number = this.known.length;
-      if (number >= this.table.lifetimes) {
+      number = this.free(now);
+      if (number < 0) {
         throw new UsageError(
-          `no number is free for the sessions of ${name}: all ${number - 1} were used since the start; restart, or ` +
-            'let fewer affinities keep sessions',
+          `no number is free for the sessions of ${name}: all ${this.table.lifetimes - 1} are in use, or named by sessions that ` +
+            'may live; restart, or let fewer affinities keep sessions',
         );
       }
-      this.known.push(name);
+      this.known[number] = name;
     }
+    this.givenBack.delete(name);
+    this.times.set(name, { idle, absolute });
     this.table.setLifetime(number, { idle, absolute });
     return number;
+  }
+
+  /** Those names are configured, and no others. */
+  keep(names: ReadonlyMap<string, unknown>, now: number): void {
+    for (const [number, name] of this.known.entries()) {
+      if (number === 0 || names.has(name) || this.givenBack.has(name)) continue;
+      const { idle, absolute } = this.times.get(name)!;
+      const longest = Math.min(idle || Number.POSITIVE_INFINITY, absolute || Number.POSITIVE_INFINITY);
+      this.givenBack.set(name, { number, free: now + grace + longest });
+    }
   }
 
   /** In the order of their numbers; '' stands for number 0. */
   names(): readonly string[] {
     return this.known;
+  }
+
+  /** A number never used before, else one that no living session has; -1: there is none. */
+  private free(now: number): number {
+    if (this.known.length < this.table.lifetimes) return this.known.length;
+    for (const [name, { number, free }] of this.givenBack) {
+      if (now < free) continue;
+      this.givenBack.delete(name);
+      this.times.delete(name);
+      return number;
+    }
+    return -1;
   }
 }

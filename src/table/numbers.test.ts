@@ -40,6 +40,17 @@ describe('when all numbers were given', () => {
     expect(numbers.has('shop/a')).toBe(false);
   });
 
+  test('one under which something still runs is not given again', () => {
+    const running = new Set<number>();
+    const table = SessionTable.create({ capacity: 80, lifetimes: [{ idle: 0, absolute: 0 }], servers: 1 });
+    const numbers = new ServerNumbers(table, (number) => running.has(number));
+    running.add(numbers.numberOf('shop/a', 0));
+    numbers.giveBack('shop/a', 0);
+    expect(() => numbers.numberOf('shop/b', 100)).toThrow('no server number is free');
+    running.clear();
+    expect(numbers.numberOf('shop/b', 100)).toBe(1);
+  });
+
   test('one that a session names is not given again, another one is', () => {
     const { table, numbers } = make(2);
     table.bind(key, numbers.numberOf('shop/a', 0), 0, out);

@@ -17,7 +17,7 @@ export class ServerNumbers {
   /** When the number was given back, oldest first. */
   private readonly givenBack = new Map<number, number>();
 
-  /** `isBusy`: exchanges run under that number. Default: never. */
+  /** `isBusy`: something still runs under that number, such as an exchange or a tunnel of a former config. Default: never. */
   constructor(table: SessionTable, isBusy: (number: number) => boolean = () => false) {
     this.table = table;
     this.isBusy = isBusy;

@@ -9,13 +9,19 @@ import {
   claiming,
   copied,
   ending,
+  formerShift,
+  given,
   header,
+  inflightMask,
   lifetimeMask,
   lifetimeShift,
+  moving,
   pageWords,
   proved,
   record,
   serverMask,
+  stepsMask,
+  stepsShift,
   tombstone,
   unsure,
   used,
@@ -40,9 +46,20 @@ export class Entry {
   expires = 0;
   /** Exchanges of the session that run now. */
   inflight = 0;
+  /**
+   * Server number of its former owner, or `nobody`, who gets it back if the present one never takes a request of it; 0: the
+   * present one has.
+   */
+  former = 0;
+  /** It was moved from a former owner that lives. */
+  moving = false;
+  /** Claims since its former owner had it; 7: that many or more. */
+  steps = 0;
   lifetime = 0;
   /** It came back after it was bound. */
   proved = false;
+  /** The app or we gave the client its name. */
+  given = false;
   /** The store has a copy, of this version; `expires` is 0 then. */
   copied = false;
   version = 0;
@@ -55,8 +72,8 @@ export class Entry {
 
   clear(): void {
     this.server = this.epoch = this.born = this.seen = this.expires = this.inflight = this.lifetime = 0;
-    this.version = 0;
-    this.proved = this.copied = this.claiming = this.unsure = this.ending = false;
+    this.version = this.former = this.steps = 0;
+    this.moving = this.proved = this.given = this.ending = this.copied = this.claiming = this.unsure = false;
   }
 }
 
@@ -85,6 +102,7 @@ export class Records {
     out.server = state & serverMask;
     out.lifetime = (state >>> lifetimeShift) & lifetimeMask;
     out.proved = (state & proved) !== 0;
+    out.given = (state & given) !== 0;
     out.epoch = pages.load(at, record.epoch);
     out.born = pages.load(at, record.born);
     out.seen = pages.load(at, record.seen);
@@ -95,8 +113,15 @@ export class Records {
     const expires = pages.load(at, record.expires);
     out.expires = out.copied ? 0 : expires;
     out.version = out.copied ? expires : 0;
-    out.inflight = pages.load(at, record.inflight);
-    return this.judge(state, out.born, out.seen, out.expires, out.inflight, now);
+    const activity = pages.load(at, record.activity);
+    out.inflight = activity & inflightMask;
+    out.former = activity >>> formerShift;
+    out.moving = (activity & moving) !== 0;
+    out.steps = (activity >>> stepsShift) & stepsMask;
+    const look = this.judge(state, out.born, out.seen, out.expires, out.inflight, now);
+    // A tombstone whose time is over: the same is said as when it has been swept.
+    if (look === 'none') out.clear();
+    return look;
   }
 
   look(at: number, now: number): Look {
@@ -107,7 +132,7 @@ export class Records {
       pages.get(at, record.born),
       pages.get(at, record.seen),
       pages.get(at, record.expires),
-      pages.get(at, record.inflight),
+      pages.get(at, record.activity) & inflightMask,
       now,
     );
   }
@@ -144,7 +169,7 @@ export class Records {
     pages.set(at, record.born, born);
     pages.set(at, record.seen, seen);
     pages.set(at, record.expires, expires);
-    pages.set(at, record.inflight, 0);
+    pages.set(at, record.activity, 0);
     pages.set(at, record.state, state | used);
   }
 
@@ -154,7 +179,19 @@ export class Records {
     const before = pages.get(at, record.state);
     if ((before | state) >>> 0 !== before) pages.set(at, record.state, before | state);
     if (now > pages.get(at, record.seen)) pages.set(at, record.seen, now);
-    if (inflight !== 0) pages.set(at, record.inflight, Math.max(0, pages.get(at, record.inflight) + inflight));
+    if (inflight !== 0) {
+      const activity = pages.get(at, record.activity);
+      const count = Math.min(inflightMask, Math.max(0, (activity & inflightMask) + inflight));
+      pages.set(at, record.activity, (activity & ~inflightMask) | count);
+    }
+  }
+
+  /** Its owner has not taken a request of it yet: until it does, the session may go back to `former`. 0: it has. */
+  setFormer(at: number, former: number, steps: number, moved: boolean): void {
+    const { pages } = this;
+    const inflight = pages.get(at, record.activity) & inflightMask;
+    const away = former === 0 ? 0 : (former << formerShift) | (steps << stepsShift) | (moved ? moving : 0);
+    pages.set(at, record.activity, away | inflight);
   }
 
   /** The store has a copy of this version. */

@@ -4,7 +4,7 @@
  * it for ever.) All other words of a record stand alone: what was half changed is the old or the new state of the
  * session, of an exchange that its client never heard of. Only a server's count may be one too high.
  */
-import { record, recordsPerPage, recordWords } from './layout.ts';
+import { inflightMask, record, recordsPerPage, recordWords } from './layout.ts';
 import type { Pages } from './pages.ts';
 
 /** Tries for the lock of a page, the later ones a millisecond apart. */
@@ -17,7 +17,10 @@ export function recover(pages: Pages, writer: number): void {
     if (page === 0) continue;
     pages.repair(page, writer);
     if (!hasInflight(pages, page) || !lock(pages, page)) continue;
-    for (let slot = 1; slot <= recordsPerPage; slot++) pages.set(page + slot * recordWords, record.inflight, 0);
+    for (let slot = 1; slot <= recordsPerPage; slot++) {
+      const at = page + slot * recordWords;
+      pages.set(at, record.activity, pages.get(at, record.activity) & ~inflightMask);
+    }
     pages.unlock(page);
   }
 }
@@ -33,7 +36,7 @@ function lock(pages: Pages, page: number): boolean {
 
 function hasInflight(pages: Pages, page: number): boolean {
   for (let slot = 1; slot <= recordsPerPage; slot++) {
-    if (pages.get(page + slot * recordWords, record.inflight) !== 0) return true;
+    if ((pages.get(page + slot * recordWords, record.activity) & inflightMask) !== 0) return true;
   }
   return false;
 }

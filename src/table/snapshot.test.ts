@@ -7,7 +7,7 @@ import { UsageError } from '../errors.ts';
 import { Fingerprints } from './fingerprint.ts';
 import { ServerNumbers } from './numbers.ts';
 import { loadTable, type Saved, saveTable } from './snapshot.ts';
-import { Entry, SessionTable } from './table.ts';
+import { Entry, SessionTable, settledClaim } from './table.ts';
 
 const secret = Buffer.alloc(32, 7);
 const fingerprints = Fingerprints.of(secret, 'shop learn JSESSIONID');
@@ -51,10 +51,23 @@ function filled(size: number): Saved {
   return saved;
 }
 
+test('who gave a session its name is saved', async () => {
+  const before = filled(20);
+  const [{ table }, key] = [before, { hi: 1, lo: 2 }];
+  table.bind(key, 1, now, out, 0, 1, true);
+  await saveTable(file, before);
+  const after = place();
+  await loadTable(file, after, now + 60);
+  after.table.find(key, now + 60, out);
+  expect(out.given).toBe(true);
+  after.table.find(keyOf(1), now + 60, out);
+  expect(out.given).toBe(false);
+});
+
 test('copies are copies only in the life of the store in which they were made; an announced owner stays announced', async () => {
   const before = filled(20);
   before.table.copy(keyOf(1), 1, 7, now + 60);
-  before.table.claim(keyOf(2), 1, 3, now + 60, out, true);
+  before.table.claim(keyOf(2), 1, 3, now + 60, out, { ...settledClaim, announce: true });
   await saveTable(file, before);
   for (const [copies, version] of [
     ['first', 7],

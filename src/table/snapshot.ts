@@ -15,7 +15,17 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { codeOf, UsageError } from '../errors.ts';
-import { claiming, copied, lifetimeMask, lifetimeShift, proved, record, recordsPerPage, serverMask } from './layout.ts';
+import {
+  claiming,
+  copied,
+  given,
+  lifetimeMask,
+  lifetimeShift,
+  proved,
+  record,
+  recordsPerPage,
+  serverMask,
+} from './layout.ts';
 import type { ServerNumbers } from './numbers.ts';
 import { Entry, type SessionTable } from './table.ts';
 
@@ -103,20 +113,22 @@ export async function saveTable(file: string, { table, servers, lifetimes, copie
  * a file that cannot be read, is not whole, or was made with another secret; then nothing of it is in the table.
  */
 export async function loadTable(file: string, into: Saved, now: number): Promise<number | null> {
-  let handle: FileHandle;
   try {
-    handle = await open(file, 'r');
+    const handle = await open(file, 'r');
+    try {
+      const { start, end, names } = await verify(handle, file, into.secret);
+      return await restore(handle, start, end, names, into, now);
+    } finally {
+      await handle.close();
+    }
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     if (codeOf(error) === 'ENOENT') return null;
-    throw new UsageError(`the session table ${file} cannot be read: ${codeOf(error)}`, { cause: error });
-  }
-  try {
-    const { start, end, names } = await verify(handle, file, into.secret);
-    return await restore(handle, start, end, names, into, now);
-  } finally {
-    await handle.close();
+    throw new UsageError(`the session table ${file} cannot be read: ${codeOf(error)}. ${unused}`, { cause: error });
   }
 }
+
+const unused = 'It is not used, and learned sessions start anew. Move it away';
 
 function headOf(names: Names, secret: Buffer): Buffer {
   const text = Buffer.from(JSON.stringify(names));
@@ -126,8 +138,7 @@ function headOf(names: Names, secret: Buffer): Buffer {
 
 /** Reads all of it before any of it is believed. Answers where the sessions begin and end, and the names. */
 async function verify(handle: FileHandle, file: string, secret: Buffer): Promise<Place> {
-  const refuse = (why: string) =>
-    new UsageError(`the session table ${file} ${why}: it is not used, and learned sessions start anew. Move it away`);
+  const refuse = (why: string) => new UsageError(`the session table ${file} ${why}. ${unused}`);
   const { size } = await handle.stat();
   const head = await readAt(handle, 0, headBytes);
   if (!head.subarray(0, magic.length).equals(magic)) throw refuse('is no session table');
@@ -197,6 +208,8 @@ async function restore(handle: FileHandle, start: number, end: number, names: Na
       entry.version = entry.copied ? expires : 0;
       entry.expires = hasVersion ? 0 : expires;
       entry.proved = (state & proved) !== 0;
+      // Older files do not say: theirs are as if clients had named them.
+      entry.given = (state & given) !== 0;
       entry.claiming = (state & claiming) !== 0;
       entry.unsure = mayBeOld && entry.server !== 0;
       if (table.restore(key, entry, now)) restored++;

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { sweep } from './expiry.ts';
-import { record, recordsPerPage, tombstonesPerPage } from './layout.ts';
+import { nobody, record, recordsPerPage, tombstonesPerPage } from './layout.ts';
 import type { Fingerprint } from './pages.ts';
-import { Entry, SessionTable } from './table.ts';
+import { Entry, SessionTable, settledClaim } from './table.ts';
 
 const idle = 100;
 const absolute = 1000;
@@ -28,14 +28,31 @@ interface Model {
   expires: number;
   inflight: number;
   proved: boolean;
+  given: boolean;
   ended: boolean;
   copied: boolean;
   version: number;
   claiming: boolean;
+  former: number;
+  steps: number;
+  moving: boolean;
 }
 
-const flags = { proved: false, copied: false, claiming: false, unsure: false, ending: false };
-const plain = { expires: 0, inflight: 0, version: 0, ...flags };
+const plain = {
+  given: false,
+  expires: 0,
+  inflight: 0,
+  proved: false,
+  copied: false,
+  version: 0,
+  claiming: false,
+  unsure: false,
+  ending: false,
+  former: 0,
+  steps: 0,
+  moving: false,
+};
+const accepted = { former: 0, steps: 0, moving: false };
 
 function lookOf(model: Model | undefined, now: number): string {
   if (model === undefined) return 'none';
@@ -56,6 +73,19 @@ const step = fc.oneof(
     weight: 3,
     arbitrary: fc.record({ kind: fc.constantFrom('claim', 'announce', 'move'), session, server, epoch: fc.nat(4) }),
   },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      kind: fc.constantFrom('offer', 'accept'),
+      session,
+      server: fc.integer({ min: 1, max: 3 }),
+      epoch: fc.nat(6),
+      flag: fc.boolean(),
+      entered: fc.boolean(),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('settle' as const), session, server }) },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('return' as const), session, flag: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('adopt' as const), session, server, epoch: fc.nat(4) }) },
   {
     weight: 4,
@@ -84,11 +114,15 @@ describe('any sequence of calls', () => {
         const model = new Map<number, Model>();
         let now = 1_000_000;
         for (const one of steps) {
-          if (one.kind === 'wait') now += one.seconds;
-          else if (one.kind === 'sweep') {
+          if (one.kind === 'wait') {
+            now += one.seconds;
+            // Swept or not: of a tombstone whose time is over nothing is left.
+            for (const [n, entry] of model) if (lookOf(entry, now) === 'none') model.delete(n);
+          }
+          if (one.kind === 'sweep') {
             sweep(table, 1000, now);
             for (const [n, entry] of model) if (!['live', 'ended'].includes(lookOf(entry, now))) model.delete(n);
-          } else perform(table, model, one, now);
+          } else if (one.kind !== 'wait') perform(table, model, one, now);
           for (let n = 0; n < sessions; n++) {
             const expected = model.get(n);
             expect(table.find(keyOf(n), now, out)).toBe(lookOf(expected, now));
@@ -110,7 +144,16 @@ describe('any sequence of calls', () => {
   function perform(
     table: SessionTable,
     model: Map<number, Model>,
-    one: { kind: string; session: number; server?: number; epoch?: number; after?: number; version?: number },
+    one: {
+      kind: string;
+      session: number;
+      server?: number;
+      epoch?: number;
+      after?: number;
+      version?: number;
+      flag?: boolean;
+      entered?: boolean;
+    },
     now: number,
   ): void {
     const key = keyOf(one.session);
@@ -127,20 +170,85 @@ describe('any sequence of calls', () => {
       const expected = look !== 'live' ? look : lost ? 'lost' : busy ? 'busy' : 'claimed';
       const most = one.kind === 'move' ? 1 : Number.POSITIVE_INFINITY;
       const announce = one.kind !== 'claim';
-      expect(table.claim(key, one.epoch!, one.server!, now, out, announce, most)).toBe(expected);
+      const how = { ...settledClaim, announce, most };
+      expect(table.claim(key, one.epoch!, one.server!, now, out, how)).toBe(expected);
       if (expected !== 'claimed') return;
-      Object.assign(known!, { server: one.server, epoch: one.epoch! + 1, seen: now, claiming: announce });
+      Object.assign(known!, accepted, { server: one.server, epoch: one.epoch! + 1, seen: now, claiming: announce });
+    } else if (one.kind === 'offer') {
+      const expected = look !== 'live' ? look : known!.epoch > one.epoch! ? 'lost' : 'claimed';
+      const how = { ...settledClaim, provisional: true, entered: one.entered!, moving: one.flag!, announce: one.flag! };
+      expect(table.claim(key, one.epoch!, one.server!, now, out, how)).toBe(expected);
+      if (expected !== 'claimed') return;
+      const { former, server, steps, moving, epoch, inflight } = known!;
+      const back = former === 0 ? server : former;
+      const away = {
+        former: back,
+        steps: former === 0 ? 1 : Math.min(7, steps + 1),
+        moving: former === 0 ? one.flag! : moving,
+      };
+      Object.assign(known!, accepted, epoch === one.epoch ? away : {});
+      const claim = { server: one.server, epoch: one.epoch! + 1, seen: now, claiming: one.flag! };
+      Object.assign(known!, claim, { inflight: inflight + (one.entered! ? 0 : 1) });
+    } else if (one.kind === 'accept') {
+      const { epoch, server, former, moving } = known ?? { epoch: 0, server: 0, former: 0, moving: false };
+      const ours = epoch === one.epoch && server === one.server;
+      const late = look === 'live' && !ours && (epoch < one.epoch! || (one.flag! && former !== 0));
+      const provisional = former !== 0;
+      const from = provisional ? former : server;
+      const first = (late || (ours && provisional)) && from !== nobody && from !== one.server;
+      const expected = look !== 'live' ? 'gone' : !late && !ours ? 'lost' : first ? 'accepted' : 'held';
+      expect(table.accept(key, one.epoch!, one.server!, now, out, one.flag!)).toBe(expected);
+      if (expected === 'accepted') expect(out.moving).toBe(moving);
+      if (late)
+        Object.assign(known!, {
+          server: one.server,
+          epoch: Math.max(one.epoch!, epoch + 1),
+          seen: now,
+          claiming: false,
+        });
+      if (look === 'live' && (late || ours)) Object.assign(known!, accepted);
+    } else if (one.kind === 'settle') {
+      const expected = look === 'live' ? 'held' : look === 'ended' ? 'ended' : 'bound';
+      expect(table.bind(key, one.server!, now, out, 0, 1, false, true)).toBe(expected);
+      const away = { former: nobody, steps: 1, moving: false, inflight: 1 };
+      const fresh = { ...plain, ...away, server: one.server!, born: now, seen: now, ended: false };
+      if (expected === 'bound') model.set(one.session, { ...fresh, epoch: (known?.epoch ?? 0) + 1 });
+    } else if (one.kind === 'return') {
+      const tell = table.leave(key, now, out, one.flag!);
+      if (look !== 'live') {
+        expect(tell).toBe(false);
+        return;
+      }
+      Object.assign(known!, { seen: now, inflight: Math.max(0, known!.inflight - 1) });
+      const { former, steps, epoch } = known!;
+      if (former === 0 || known!.inflight > 0) {
+        expect(tell).toBe(false);
+        return;
+      }
+      const unheard = !one.flag! && steps < 7;
+      expect(tell).toBe(former !== nobody && one.flag!);
+      if (former === nobody && unheard) model.delete(one.session);
+      else if (former === nobody) Object.assign(known!, accepted);
+      else {
+        const back = { server: former, epoch: unheard ? epoch - steps : epoch + 1, claiming: tell };
+        Object.assign(known!, accepted, back);
+      }
     } else if (one.kind === 'adopt') {
       const right = look === 'live' && (known!.epoch < one.epoch! || (known!.epoch === one.epoch && known!.claiming));
       expect(table.adopt(key, one.epoch!, one.server!, now, out)).toBe(right);
-      if (right) Object.assign(known!, { server: one.server, epoch: one.epoch, seen: now, claiming: false });
+      const same = right && known!.epoch === one.epoch && known!.server === one.server;
+      if (same) known!.claiming = false;
+      else if (right)
+        Object.assign(known!, accepted, { server: one.server, epoch: one.epoch, seen: now, claiming: false });
     } else if (one.kind === 'copy') {
       const current = look === 'live' && known!.epoch === one.epoch;
       expect(table.copy(key, one.epoch!, one.version!, now)).toBe(current);
       if (current && one.version! > known!.version) copyOf(known!, one.version!);
     } else if (one.kind === 'confirm') {
+      const server = known?.server ?? 1;
+      expect(table.confirm(key, one.epoch!, (server % 9) + 1, one.version!, now)).toBe(false);
       const current = look === 'live' && known!.epoch === one.epoch;
-      expect(table.confirm(key, one.epoch!, one.version!, now)).toBe(current);
+      expect(table.confirm(key, one.epoch!, server, one.version!, now)).toBe(current);
       if (!current) return;
       if (one.version! > 0 && (known!.claiming || !known!.copied)) copyOf(known!, one.version!);
       if (one.version === 0 && known!.claiming) Object.assign(known!, { copied: false, version: 0, expires: 0 });
@@ -151,9 +259,9 @@ describe('any sequence of calls', () => {
     } else if (one.kind === 'bury') {
       table.bury(key, now);
       if (look === 'live') bury(known!, now);
-      // A record that nobody needs any more is in the way until it is swept.
-      else if (known === undefined) {
-        model.set(one.session, { ...plain, server: 0, epoch: 0, born: 0, seen: now, ended: true });
+      // A record that nobody needs any more is not in the way.
+      else if (look !== 'ended') {
+        model.set(one.session, { ...plain, given: true, server: 0, epoch: 0, born: 0, seen: now, ended: true });
       }
     } else if (one.kind === 'end') {
       expect(table.end(key, now)).toBe(look === 'live');
@@ -171,8 +279,7 @@ describe('any sequence of calls', () => {
       expect(table.acquire(key, now)).toBe(look === 'live');
       if (look === 'live') Object.assign(known!, { seen: now, inflight: known!.inflight + 1 });
     } else if (one.kind === 'leave') {
-      table.leave(key, now);
-      if (look === 'live') Object.assign(known!, { seen: now, inflight: Math.max(0, known!.inflight - 1) });
+      perform(table, model, { ...one, kind: 'return', flag: false }, now);
     } else if (one.kind === 'expire') {
       const expires = one.after === 0 ? 0 : now + one.after! - 10;
       expect(table.setExpires(key, expires, now)).toBe(look === 'live');
@@ -186,7 +293,7 @@ describe('any sequence of calls', () => {
 
   /** A time of the client's stays in the tombstone, unread; a version does not. */
   function bury(known: Model, now: number): void {
-    Object.assign(known, { server: 0, seen: now, inflight: 0, ended: true });
+    Object.assign(known, accepted, { server: 0, seen: now, inflight: 0, ended: true });
     Object.assign(known, { copied: false, version: 0, claiming: false });
   }
 });
@@ -289,7 +396,7 @@ describe('a full page', () => {
   test('forgets the session seen longest ago, and counts it', () => {
     const table = overfull((full) => {
       full.acquire(keyOf(0), 2099);
-      full.leave(keyOf(0), 2099);
+      full.leave(keyOf(0), 2099, out);
     });
     // Sessions 0 and 99 were seen at 2000, but 0 was seen again.
     expect(table.find(keyOf(99), 2099, out)).toBe('none');
@@ -356,7 +463,7 @@ describe('a full page', () => {
 });
 
 describe('tombstones', () => {
-  test('stop late binds until their time is over, and then the epoch goes on', () => {
+  test('stop late binds until their time is over, and then nothing is left of them, swept or not', () => {
     const table = small();
     table.bind(keyOf(1), 1, 1000, out);
     expect(table.end(keyOf(1), 1000)).toBe(true);
@@ -366,7 +473,41 @@ describe('tombstones', () => {
     expect(table.claim(keyOf(1), 1, 2, 1000 + tombstoneTime - 1, out)).toBe('ended');
     expect(table.acquire(keyOf(1), 1000 + tombstoneTime - 1)).toBe(false);
     expect(table.bind(keyOf(1), 2, 1000 + tombstoneTime, out)).toBe('bound');
-    expect(out.epoch).toBe(2);
+    expect(out.epoch).toBe(1);
+  });
+
+  test.each([true, false])("whose time is over are in nobody's way (swept: %s)", (swept) => {
+    const at = 1000 + tombstoneTime;
+    const left = (): SessionTable => {
+      const table = small();
+      table.bind(keyOf(1), 1, 1000, out);
+      table.end(keyOf(1), 1000);
+      if (swept) sweep(table, 1000, at);
+      return table;
+    };
+    const live = Object.assign(new Entry(), { server: 3, epoch: 7, born: at - 5, seen: at });
+    const answers = [
+      left().find(keyOf(1), at, out),
+      { ...out },
+      left().enter(keyOf(1), at, out),
+      left().claim(keyOf(1), 1, 2, at, out),
+      { ...out },
+      left().bind(keyOf(1), 2, at, out, 0, 5),
+      { ...out },
+      left().end(keyOf(1), at),
+    ];
+    const buried = left();
+    buried.bury(keyOf(1), at);
+    answers.push(buried.find(keyOf(1), at + tombstoneTime - 1, out), buried.find(keyOf(1), at + tombstoneTime, out));
+    const restored = left();
+    answers.push(restored.restore(keyOf(1), live, at), restored.find(keyOf(1), at, out), { ...out });
+    const nothing = { ...new Entry() };
+    expect(answers).toEqual([
+      ...['none', nothing, 'none', 'none', nothing],
+      ...['bound', { ...nothing, server: 2, epoch: 5, born: at, seen: at }, false],
+      ...['ended', 'none'],
+      ...[true, 'live', { ...live }],
+    ]);
   });
 
   test('are bounded: the oldest of a page goes first', () => {

@@ -11,16 +11,19 @@ import {
   copied,
   ending,
   firstPageWord,
+  given,
   header,
   lifetimeShift,
   magic,
   maxLifetimes,
   maxServers,
   maxWriters,
+  nobody,
   plannedPerPage,
   proved,
   record,
   serverMask,
+  stepsMask,
   tableBytes,
   tombstone,
   unsure,
@@ -59,7 +62,34 @@ export interface TableCounters {
   readonly expired: number;
   /** Live sessions forgotten because their page was full. */
   readonly evicted: number;
+  /** Claims taken back, because the server took no request. */
+  readonly returned: number;
 }
+
+/** How a claim is made. */
+export interface Claim {
+  /**
+   * The server has not taken a request of the session yet: until `accept`, the session may go back to its former owner.
+   * The exchange that claims is counted, unless it was (`entered`), so that `leave` can tell when nobody is left to be accepted.
+   */
+  readonly provisional: boolean;
+  readonly entered: boolean;
+  /** The former owner lives. */
+  readonly moving: boolean;
+  /** The store has to hear of it too: the session is `claiming` until `confirm`. */
+  readonly announce: boolean;
+  /** 'busy', and nothing has changed, when more exchanges of it than that run. */
+  readonly most: number;
+}
+
+/** By word of another node, or of a token that knows more than the table: the server has the session. */
+export const settledClaim: Claim = {
+  provisional: false,
+  entered: false,
+  moving: false,
+  announce: false,
+  most: Number.POSITIVE_INFINITY,
+};
 
 const unlimited: readonly Lifetime[] = Array.from({ length: maxLifetimes }, () => ({ idle: 0, absolute: 0 }));
 
@@ -129,12 +159,23 @@ export class SessionTable {
   /**
    * Makes `server` the owner unless the session has one. Of several threads that bind a session at the same time one
    * gets 'bound'; the others get 'held' and the winner in `out`. 'ended': the session was ended a moment ago. The epoch
-   * is `epoch` (of a token that knows more than the table), or one more than that of an expired record.
+   * is `epoch` (of a token that knows more than the table), or one more than that of an expired record. `isGiven`: the app or
+   * we gave the client its name, now or before; a session that is held already becomes such a one. `provisional`:
+   * until `accept` the session may be nobody's again, as after a provisional claim; the exchange is counted.
    */
-  bind(key: Fingerprint, server: number, now: number, out: Entry, lifetime = 0, epoch = 1): 'bound' | 'held' | 'ended' {
+  bind(
+    key: Fingerprint,
+    server: number,
+    now: number,
+    out: Entry,
+    lifetime = 0,
+    epoch = 1,
+    isGiven = false,
+    provisional = false,
+  ): 'bound' | 'held' | 'ended' {
     this.check(server, lifetime);
     const seen = this.find(key, now, out);
-    if (seen === 'live') return 'held';
+    if (seen === 'live' && (out.given || !isGiven)) return 'held';
     if (seen === 'ended') return 'ended';
     const { pages, records } = this;
     const page = pages.pageOf(key);
@@ -142,6 +183,10 @@ export class SessionTable {
     let at = pages.probe(page, key);
     const look = records.read(at, now, out);
     if (look === 'live' || look === 'ended') {
+      if (look === 'live' && isGiven) {
+        pages.set(at, record.state, pages.get(at, record.state) | given);
+        out.given = true;
+      }
       pages.unlock(page);
       return look === 'live' ? 'held' : 'ended';
     }
@@ -151,10 +196,15 @@ export class SessionTable {
       records.forget(page, at, header.expired);
       at = pages.probe(page, key);
     } else if (at === 0) {
-      makeRoom(records, page, now);
+      makeRoom(records, page, now, isGiven);
       at = pages.probe(page, key);
     }
-    records.write(-at, key, (lifetime << lifetimeShift) | server, epoch, now, now, 0);
+    const state = (isGiven ? given : 0) | (lifetime << lifetimeShift) | server;
+    records.write(-at, key, state, epoch, now, now, 0);
+    if (provisional) {
+      records.setFormer(-at, nobody, 1, false);
+      records.use(-at, now, 1);
+    }
     records.read(-at, now, out);
     pages.unlock(page);
     Atomics.add(this.words, header.bound, 1);
@@ -165,8 +215,6 @@ export class SessionTable {
    * Makes `server` the owner with epoch + 1, if nobody did so since `epoch`: a session that is already beyond it is
    * 'lost' to the owner in `out`. A record older than `epoch` gives way: the higher epoch is right. Any other answer
    * is what `find` says; of a session that is not live nothing changes, and `bind` with epoch + 1 makes it.
-   * `announce`: the store has to hear of it too, the session is `claiming` until `confirm`. 'busy': nothing has changed,
-   * because more than `most` exchanges of it run.
    */
   claim(
     key: Fingerprint,
@@ -174,8 +222,7 @@ export class SessionTable {
     server: number,
     now: number,
     out: Entry,
-    announce = false,
-    most = Number.POSITIVE_INFINITY,
+    how: Claim = settledClaim,
   ): 'claimed' | 'lost' | 'busy' | Look {
     this.check(server, 0);
     const { pages, records } = this;
@@ -187,13 +234,61 @@ export class SessionTable {
       pages.unlock(page);
       return look === 'live' ? 'lost' : look;
     }
-    if (out.inflight > most) {
+    if (out.inflight > how.most) {
       pages.unlock(page);
       return 'busy';
     }
-    this.handOver(at, epoch + 1, server, now, out, announce);
+    const former = out.former === 0 ? out.server : out.former;
+    const steps = out.former === 0 ? 1 : Math.min(stepsMask, out.steps + 1);
+    const moved = out.former === 0 ? how.moving : out.moving;
+    // Of an older epoch than the claimant's the record does not know whose the session was.
+    const known = out.epoch === epoch;
+    this.handOver(at, epoch + 1, server, now, out, how.announce);
+    if (how.provisional) {
+      if (known) records.setFormer(at, former, steps, moved);
+      if (!how.entered) records.use(at, now, 1);
+      records.read(at, now, out);
+    }
     pages.unlock(page);
     return 'claimed';
+  }
+
+  /**
+   * The server has taken a request of the session, by the claim of that epoch: the session is its own from now on. 'accepted':
+   * this was the first one, the session has left its former owner, and `out.moving` says how. 'held': it was its own already,
+   * or is again, or nobody's. 'lost': the session is somebody else's by now, see `out`. 'gone': it is not live. `takeover`: the session
+   * becomes its own also when others have claimed it for a server that has not taken a request of it yet.
+   */
+  accept(
+    key: Fingerprint,
+    epoch: number,
+    server: number,
+    now: number,
+    out: Entry,
+    takeover: boolean,
+  ): 'accepted' | 'held' | 'lost' | 'gone' {
+    this.check(server, 0);
+    const { pages, records } = this;
+    const page = pages.pageOf(key);
+    pages.lock(page);
+    const at = pages.probe(page, key);
+    const live = records.read(at, now, out) === 'live';
+    const ours = live && out.epoch === epoch && out.server === server;
+    const provisional = out.former !== 0;
+    const former = provisional ? out.former : out.server;
+    const wasMoving = out.moving;
+    // It went back already, or others have given up this server meanwhile, and their next one has not answered.
+    const late = live && !ours && (out.epoch < epoch || (takeover && provisional));
+    if (late) this.handOver(at, Math.max(epoch, out.epoch + 1), server, now, out, false);
+    else if (ours && provisional) {
+      records.setFormer(at, 0, 0, false);
+      records.read(at, now, out);
+    }
+    pages.unlock(page);
+    if (!live) return 'gone';
+    out.moving = wasMoving;
+    if (!late && !ours) return 'lost';
+    return (late || provisional) && former !== nobody && former !== server ? 'accepted' : 'held';
   }
 
   /** Under the lock: from here on `server` has the session. */
@@ -206,23 +301,25 @@ export class SessionTable {
     const state = pages.get(at, record.state) & ~(serverMask | claiming);
     pages.set(at, record.state, state | server | (announce ? claiming : 0));
     pages.set(at, record.seen, Math.max(out.seen, now));
+    records.setFormer(at, 0, 0, false);
     Atomics.sub(this.words, records.counter(before), 1);
     records.read(at, now, out);
     Atomics.add(this.words, header.claimed, 1);
   }
 
   /**
-   * The store knows the owner of that epoch, and keeps this version of the session; 0: nothing; -1: what it keeps was not
-   * said. False: another epoch has come, or it is not live.
+   * The store knows that `server` is the owner of that epoch, and keeps this version of the session; 0: nothing; -1: what it
+   * keeps was not said. False: another owner or epoch has come, or it is not live.
    */
-  confirm(key: Fingerprint, epoch: number, version: number, now: number): boolean {
+  confirm(key: Fingerprint, epoch: number, server: number, version: number, now: number): boolean {
     const { pages, records } = this;
     const page = pages.pageOf(key);
     pages.lock(page);
     const at = pages.probe(page, key);
-    const current = records.look(at, now) === 'live' && pages.get(at, record.epoch) === epoch;
+    const state = at > 0 ? pages.get(at, record.state) : 0;
+    const owned = (state & serverMask) === server && records.look(at, now) === 'live';
+    const current = owned && pages.get(at, record.epoch) === epoch;
     if (current) {
-      const state = pages.get(at, record.state);
       // Once another thread has confirmed it, the new owner may have put a later version than the claim found.
       if (version > 0 && ((state & claiming) !== 0 || (state & copied) === 0)) records.copy(at, version);
       else if (version === 0 && (state & claiming) !== 0) records.uncopy(at);
@@ -268,7 +365,10 @@ export class SessionTable {
     pages.lock(page);
     const at = pages.probe(page, key);
     const right = records.read(at, now, out) === 'live' && (out.epoch < epoch || (out.epoch === epoch && out.claiming));
-    if (right) this.handOver(at, epoch, server, now, out, false);
+    if (right && out.epoch === epoch && out.server === server) {
+      pages.set(at, record.state, pages.get(at, record.state) & ~claiming);
+      records.read(at, now, out);
+    } else if (right) this.handOver(at, epoch, server, now, out, false);
     pages.unlock(page);
     return right;
   }
@@ -296,15 +396,16 @@ export class SessionTable {
   /**
    * `find` for an exchange that begins: if the session is live, it was seen, it has come back, and one more exchange of
    * it runs, as `out` says then; `leave` when that is over. Not live: nothing has changed, and there is nothing to leave.
+   * `isGiven` as for `bind`.
    */
-  enter(key: Fingerprint, now: number, out: Entry): Look {
+  enter(key: Fingerprint, now: number, out: Entry, isGiven = false): Look {
     const { pages, records } = this;
     const page = pages.pageOf(key);
     pages.lock(page);
     const at = pages.probe(page, key);
     let look = records.read(at, now, out);
     if (look === 'live') {
-      records.use(at, now, 1, proved);
+      records.use(at, now, 1, isGiven ? proved | given : proved);
       look = records.read(at, now, out);
     }
     pages.unlock(page);
@@ -319,9 +420,40 @@ export class SessionTable {
     return this.use(key, now, 1, 0);
   }
 
-  /** An exchange that entered is over, and the session was seen. Nothing happens when it has gone meanwhile. */
-  leave(key: Fingerprint, now: number): void {
-    this.use(key, now, -1, 0);
+  /**
+   * An exchange that entered is over, and the session was seen. Nothing happens when it has gone meanwhile. If it was the last,
+   * and the owner never took a request, the session goes back to its former owner: under that one's own epoch when nobody else
+   * has heard of the claim, so that nothing has changed; under a further epoch when the store was told (`announced`). Then the
+   * answer is true, the store has to hear of it, and `out` says who has the session.
+   */
+  leave(key: Fingerprint, now: number, out: Entry, announced = false): boolean {
+    const { pages, records } = this;
+    const page = pages.pageOf(key);
+    pages.lock(page);
+    const at = pages.probe(page, key);
+    let tell = false;
+    if (records.look(at, now) === 'live') {
+      records.use(at, now, -1);
+      records.read(at, now, out);
+      if (out.former !== 0 && out.inflight === 0) tell = this.giveBack(page, at, now, out, announced);
+    }
+    pages.unlock(page);
+    return tell;
+  }
+
+  /** Under the lock: nobody is left who could be accepted. */
+  private giveBack(page: number, at: number, now: number, out: Entry, announced: boolean): boolean {
+    const { records } = this;
+    const { former, steps } = out;
+    const unheard = !announced && steps < stepsMask;
+    if (former === nobody) {
+      if (unheard) records.forget(page, at, header.returned);
+      else records.setFormer(at, 0, 0, false);
+      return false;
+    }
+    Atomics.add(this.words, header.returned, 1);
+    this.handOver(at, unheard ? out.epoch - steps : out.epoch + 1, former, now, out, announced);
+    return announced;
   }
 
   /**
@@ -356,8 +488,8 @@ export class SessionTable {
     return live;
   }
 
-  /** Ends the session: dead stays dead for the tombstone's time. False: it was not live. */
-  end(key: Fingerprint, now: number): boolean {
+  /** Ends the session: dead stays dead for the tombstone's time, from `ended` on. False: it was not live. */
+  end(key: Fingerprint, now: number, ended = now): boolean {
     const { pages, records, words } = this;
     const page = pages.pageOf(key);
     pages.lock(page);
@@ -367,8 +499,8 @@ export class SessionTable {
       const state = pages.get(at, record.state);
       pages.set(at, record.state, (state & ~(serverMask | claiming | unsure)) | tombstone);
       if ((state & copied) !== 0) records.uncopy(at);
-      pages.set(at, record.seen, now);
-      pages.set(at, record.inflight, 0);
+      pages.set(at, record.seen, ended);
+      pages.set(at, record.activity, 0);
       Atomics.sub(words, records.counter(state & serverMask), 1);
       boundTombstones(records, page);
     }
@@ -377,11 +509,12 @@ export class SessionTable {
     return live;
   }
 
-  /** `end`, also of a session that is not here: the store says that it is over. */
-  bury(key: Fingerprint, now: number): void {
-    if (this.end(key, now)) return;
+  /** `end`, also of a session that is not here: the store says that it is over, since `ended`. */
+  bury(key: Fingerprint, now: number, ended = now): void {
+    if (this.end(key, now, ended)) return;
     const stone = new Entry();
-    stone.seen = now;
+    stone.seen = ended;
+    stone.given = true;
     this.restore(key, stone, now);
   }
 
@@ -446,13 +579,14 @@ export class SessionTable {
 
   get counters(): TableCounters {
     const read = (field: number) => Atomics.load(this.words, field) >>> 0;
-    const { bound, claimed, ended, expired, evicted } = header;
+    const { bound, claimed, ended, expired, evicted, returned } = header;
     return {
       bound: read(bound),
       claimed: read(claimed),
       ended: read(ended),
       expired: read(expired),
       evicted: read(evicted),
+      returned: read(returned),
     };
   }
 
@@ -475,16 +609,22 @@ export class SessionTable {
     pages.lock(page);
     let at = pages.probe(page, key);
     if (at > 0) {
-      pages.unlock(page);
-      return false;
+      if (!records.isExpired(at, now)) {
+        pages.unlock(page);
+        return false;
+      }
+      // Not swept yet, and as good as swept.
+      records.forget(page, at, header.expired);
+      at = pages.probe(page, key);
     }
     if (at === 0) {
-      makeRoom(records, page, now);
+      makeRoom(records, page, now, entry.given);
       at = pages.probe(page, key);
     }
     const owner = entry.server === 0 ? tombstone : entry.server;
     const state =
       (entry.proved ? proved : 0) |
+      (entry.given ? given : 0) |
       (entry.copied ? copied : 0) |
       (entry.claiming ? claiming : 0) |
       (entry.unsure ? unsure : 0) |

@@ -1,10 +1,16 @@
 /**
  * Time is handed in: the balancer, its tests and the simulator run the same code on different clocks.
  */
+import { SteadyClock } from './steady.ts';
 
 export interface Clock {
-  /** Milliseconds since the Unix epoch: what tokens and logs carry; all nodes agree on it. */
+  /**
+   * Milliseconds since the Unix epoch by which is decided how old something is: what tokens, tables and stores carry. It
+   * follows the machine's clock and does not step with it (steady.ts).
+   */
   now(): number;
+  /** What the machine's clock says, for what leaves the process: it may step. */
+  wall(): number;
   /** Milliseconds that never go back: what time-outs and durations use. */
   monotonic(): number;
 }
@@ -15,7 +21,8 @@ export interface Timers {
   after(delay: number, run: () => void): () => void;
 }
 
-export const systemClock: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
+/** For a process of one thread; the threads of a balancer have one time together (`SteadyClock.lead` and `follow`). */
+export const systemClock: Clock = new SteadyClock();
 
 export const systemTimers: Timers = {
   after(delay, run) {

@@ -1,12 +1,13 @@
 /** What the supervisor and its workers tell each other. Plain data. */
 import type { MessagePort } from 'node:worker_threads';
 import type { LimpetOptions } from '../config/options.ts';
-import type { Standing } from '../fleet/fleet.ts';
+import type { NamedStanding } from '../fleet/fleet.ts';
 import type { Sighting } from '../health/passive.ts';
 import type { Sockets } from '../limpet.ts';
 import type { SharedBuffers } from '../shared/memory.ts';
 import type { Edition } from '../shared/news.ts';
 import type { Numbers } from '../shared/roster.ts';
+import type { Lacking } from './shortages.ts';
 
 /** All that a worker needs to know of a config. */
 export interface Plan {
@@ -16,13 +17,13 @@ export interface Plan {
   readonly sockets: Sockets;
   /** From which the names of sessions are hashed: the same as long as the table lives. */
   readonly secret: Uint8Array;
-  /** By pool, for each server in order, what is known of its health. */
+  /** By pool, what is known of the health of each server. */
   readonly standings: Standings;
   /** Up to here it holds all that workers have been told. */
   readonly edition: Edition;
 }
 
-export type Standings = ReadonlyMap<string, readonly Standing[]>;
+export type Standings = ReadonlyMap<string, readonly NamedStanding[]>;
 
 /** Handed over when the thread starts. */
 export interface Birth {
@@ -30,6 +31,8 @@ export interface Birth {
   readonly worker: number;
   readonly buffers: SharedBuffers;
   readonly plan: Plan;
+  /** Where it shows that its loop turns (heartbeat.ts). */
+  readonly beats: SharedArrayBuffer;
   /** null: no copies of sessions are kept. */
   readonly copies: CopiesBirth | null;
 }
@@ -44,33 +47,51 @@ export interface CopiesBirth {
 }
 
 export type ToWorker =
-  /** Of the servers of the config that `edition` names. */
   | {
       readonly kind: 'standings';
       readonly pool: string;
-      readonly standings: readonly Standing[];
+      readonly standings: readonly NamedStanding[];
       readonly edition: Edition;
     }
   /** Someone waits, and there is room. */
   | { readonly kind: 'room'; readonly pool: string }
-  | { readonly kind: 'reload'; readonly plan: Plan }
+  /** The three questions; `id` stands in the answer. */
+  | { readonly kind: 'reload'; readonly id: number; readonly plan: Plan }
   /** Answered by `marked`: all that was said before has been done. */
-  | { readonly kind: 'mark' }
-  | { readonly kind: 'stop' };
+  | { readonly kind: 'mark'; readonly id: number }
+  | { readonly kind: 'stop'; readonly id: number };
 
-export type FromWorker =
+/** Said once, without being asked. */
+export type Started =
   | { readonly kind: 'listening'; readonly addresses: readonly string[]; readonly ports: readonly number[] }
   /** It could not start. `error` has the system's code. */
-  | { readonly kind: 'failed'; readonly error: unknown }
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+export type Answer =
   /** `error` null: it did. Else nothing of the plan was taken over. */
   | {
       readonly kind: 'reloaded';
+      readonly id: number;
       readonly error: unknown;
       readonly addresses: readonly string[];
       readonly ports: readonly number[];
     }
-  | { readonly kind: 'marked' }
-  | { readonly kind: 'stopped'; readonly finished: boolean }
-  | { readonly kind: 'sighting'; readonly pool: string; readonly server: number; readonly sighting: Sighting }
+  | { readonly kind: 'marked'; readonly id: number }
+  | { readonly kind: 'stopped'; readonly id: number; readonly finished: boolean };
+
+/** The question that has an answer of that kind, without its number. */
+export type Question<Kind extends Answer['kind']> = {
+  readonly reloaded: { readonly kind: 'reload'; readonly plan: Plan };
+  readonly marked: { readonly kind: 'mark' };
+  readonly stopped: { readonly kind: 'stop' };
+}[Kind];
+
+export type FromWorker =
+  | Started
+  | Answer
+  /** `server`: its `identity`. */
+  | { readonly kind: 'sighting'; readonly pool: string; readonly server: string; readonly sighting: Sighting }
   | { readonly kind: 'room'; readonly pool: string }
+  /** This machine, not a server, is why a connection did not come about. */
+  | { readonly kind: 'shortage'; readonly what: Lacking; readonly reason: string; readonly at: string }
   | { readonly kind: 'access'; readonly lines: string };

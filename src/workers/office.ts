@@ -48,7 +48,7 @@ export class Office {
     });
     try {
       if (address === null) throw new Error(`the path of ${stateDir} is too long for a socket`);
-      this.listener = await listenHttp(address, (request, response) => handler.handle(request, response));
+      this.listener = await listenHttp(address, (request, response) => handler.handle(request, response), admin.hosts);
       if (admin.listen !== 'state') log.info(`admin on ${this.listener.url}`);
     } catch (error) {
       if (admin.listen !== 'state') throw error;
@@ -79,10 +79,10 @@ export class Office {
     const counts = await census(table, now());
     const { slots } = numbers();
     return options().pools.flatMap(({ name: pool, servers }) =>
-      servers.map(({ name, address }, i): ServerStatus => {
+      servers.map(({ name, address }): ServerStatus => {
         const slot = slots.get(serverName(pool, name)) ?? 0;
         const { live, copied } = counts.get(slot) ?? { live: 0, copied: 0 };
-        const { state, drained } = watch.stateOf(pool, i);
+        const { state, drained } = watch.stateOf(pool, name);
         return {
           pool,
           name,

@@ -4,12 +4,15 @@
  */
 import { join, resolve } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
-import { type HttpListener, listenHttp } from '../admin/listen.ts';
+import { type Handler, type HttpListener, listenHttp } from '../admin/listen.ts';
 import { type InterfacePool, StoreInterface } from '../admin/store-interface.ts';
+import { longestPath } from '../config/address.ts';
 import type { LimpetOptions, PoolOptions, SessionsOptions } from '../config/options.ts';
-import { UsageError } from '../errors.ts';
+import { codeOf, UsageError } from '../errors.ts';
 import type { Load } from '../fleet/load.ts';
 import type { Counters } from '../metrics/counters.ts';
+import { counter } from '../metrics/counters.ts';
+import type { Address } from '../net/socket.ts';
 import { type CopySource, copiesOf, createFleet } from '../pools.ts';
 import { Copies, keyOf } from '../proxy/copies.ts';
 import { kindName, type Numbers } from '../shared/roster.ts';
@@ -17,7 +20,7 @@ import { EndingStore } from '../store/endings.ts';
 import { EndingsJournal } from '../store/endings-journal.ts';
 import { openStore, serveStore } from '../store/index.ts';
 import { type Sabotage, sabotage } from '../store/sabotage.ts';
-import { type Store, StoreError } from '../store/store.ts';
+import { type Eviction, type Store, StoreError } from '../store/store.ts';
 import { Entry, type SessionTable } from '../table/table.ts';
 import type { Clock, Timers } from '../time/clock.ts';
 import { InterfacePools } from './interface-pools.ts';
@@ -32,6 +35,8 @@ export interface StorageDependencies {
   readonly sabotage: Sabotage | null;
   /** Folder for what outlives the process. */
   readonly stateDir: string;
+  /** Left out: an lmdb store without `encrypt` keeps a key of its own in its folder. */
+  readonly storeKey?: (() => Buffer) | undefined;
   readonly log: { info(message: string): void; warn(message: string): void };
 }
 
@@ -59,7 +64,7 @@ export class Storage {
 
   /** Throws UsageError when the store cannot be used, and the system's error when the interface cannot listen. */
   static async open(options: SessionsOptions, deps: StorageDependencies): Promise<Storage> {
-    const opened = await openFor(options, deps);
+    const opened = await openFor(options, deps, evictionOf(deps));
     const store = deps.sabotage === null ? opened : sabotage(opened, deps.sabotage, deps.timers);
     let used = store;
     try {
@@ -113,7 +118,7 @@ export class Storage {
   }
 
   private async listen(): Promise<void> {
-    const { clock, log } = this.deps;
+    const { clock, log, stateDir } = this.deps;
     const { secret, stateBytes, listen } = this.options;
     const handler = new StoreInterface({
       store: this.store,
@@ -122,9 +127,9 @@ export class Storage {
       stateBytes,
       now: () => clock.now(),
     });
-    // Servers have another current folder.
-    const address = listen.kind === 'unix' ? { ...listen, path: resolve(listen.path) } : listen;
-    this.listener = await listenHttp(address, (request, response) => handler.handle(request, response));
+    const handle: Handler = (request, response) => handler.handle(request, response);
+    this.listener =
+      listen === 'state' ? await listenInState(stateDir, handle, log) : await listenHttp(absolute(listen), handle);
     log.info(`store interface on ${this.listener.url}`);
   }
 
@@ -132,7 +137,7 @@ export class Storage {
     const { table, load, counters, clock } = this.deps;
     const fleet = createFleet(options, { shared: { load }, numbers, keys });
     const source: CopySource = { options: this.options, store: this.store, url: this.url };
-    const parts = copiesOf(options, fleet, { shared: { table, counters }, clock, copies: source });
+    const parts = copiesOf(options, fleet, { shared: { table, counters }, clock, keys, copies: source });
     if (parts === null) return null;
     const cookie = options.affinity.find(({ type }) => type === 'cookie');
     return {
@@ -178,11 +183,72 @@ function endingsOf({ endings, timeout }: SessionsOptions, deps: StorageDependenc
   };
 }
 
-async function openFor(options: SessionsOptions, { clock, timers }: StorageDependencies): Promise<Store> {
-  const { store, tombstone: tombstoneTime, stateBytes, encrypt: secret, timeout, replication } = options;
-  const sync = replication === 'sync';
+/**
+ * A unix-domain socket in the state folder, which only this user can reach; where there can be none (its path is too long, another
+ * balancer has the folder too) on loopback: the secret keeps others out.
+ */
+async function listenInState(
+  stateDir: string,
+  handle: Handler,
+  log: StorageDependencies['log'],
+): Promise<HttpListener> {
+  const address = absolute({ kind: 'unix', path: join(stateDir, 'store.sock') });
   try {
-    return await openStore(store, { tombstoneTime, stateBytes, secret, timeout, sync, clock, timers });
+    if (Buffer.byteLength(address.path) > longestPath)
+      throw new Error(`the path of ${stateDir} is too long for a socket`);
+    return await listenHttp(address, handle);
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    log.warn(`no socket for the store interface in ${stateDir} (${whyNot(error)}): it listens on loopback`);
+    return listenHttp({ kind: 'tcp', host: '127.0.0.1', port: 0 }, handle);
+  }
+}
+
+/** Servers have another current folder. */
+function absolute<A extends Address>(address: A): A {
+  return address.kind === 'unix' ? { ...address, path: resolve(address.path) } : address;
+}
+
+function whyNot(error: unknown): string {
+  return error instanceof Error && !('code' in error) ? error.message : codeOf(error);
+}
+
+/** Milliseconds without an eviction after which the next one is news. */
+const evictionPause = 60_000;
+
+/** What follows when a full store forgets a session that never came back. */
+function evictionOf({ clock, counters, table, log }: StorageDependencies): Eviction {
+  const entry = new Entry();
+  const seconds = (): number => Math.floor(clock.now() / 1000);
+  let last = Number.NEGATIVE_INFINITY;
+  return {
+    // A request that changes nothing is not told to the store, but the table has seen it.
+    hasReturned: ({ id }) => table.find(keyOf(id), seconds(), entry) === 'live' && entry.proved,
+    onEvicted({ id }) {
+      counters.add(counter.copies_evicted);
+      // Its server may have it still: from here on nobody reckons with a copy.
+      table.uncopy(keyOf(id), seconds());
+      const now = clock.monotonic();
+      if (now - last > evictionPause) {
+        log.warn(
+          'the memory store is full: copies of sessions that never came back are forgotten (copies_evicted), the oldest first',
+        );
+      }
+      last = now;
+    },
+  };
+}
+
+async function openFor(
+  options: SessionsOptions,
+  { clock, timers, storeKey }: StorageDependencies,
+  eviction: Eviction,
+): Promise<Store> {
+  const { store, tombstone: tombstoneTime, stateBytes, encrypt, timeout, replication } = options;
+  const sync = replication === 'sync';
+  const secret = encrypt ?? (/^lmdb:/i.test(store) ? (storeKey?.() ?? null) : null);
+  try {
+    return await openStore(store, { tombstoneTime, stateBytes, secret, timeout, sync, eviction, clock, timers });
   } catch (error) {
     if (!(error instanceof StoreError || error instanceof RangeError)) throw error;
     throw new UsageError(`sessions.store cannot be used: ${error.message}`, { cause: error });

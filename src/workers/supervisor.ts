@@ -9,6 +9,7 @@
 import { join } from 'node:path';
 import type { LimpetOptions, ListenerOptions } from '../config/options.ts';
 import { UsageError } from '../errors.ts';
+import type { NamedStanding } from '../fleet/fleet.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
 import { formatAddress, type Net } from '../net/socket.ts';
 import { attach, closeGauges, countersOf, createShared, type SharedBuffers, sumCounters } from '../shared/memory.ts';
@@ -18,15 +19,18 @@ import type { Sabotage } from '../store/sabotage.ts';
 import { Lifetimes } from '../table/lifetimes.ts';
 import { ServerNumbers } from '../table/numbers.ts';
 import { SessionTable } from '../table/table.ts';
-import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
-import { within } from '../time/within.ts';
+import { type Clock, systemTimers, type Timers } from '../time/clock.ts';
+import { DescriptorRoom, systemLimits } from './descriptor-room.ts';
 import { readDrained, writeDrained } from './drained.ts';
+import { createBeats, HangWatch } from './heartbeat.ts';
 import { Keeper } from './keeper.ts';
-import type { FromWorker, Plan } from './messages.ts';
+import type { Plan } from './messages.ts';
 import { Office } from './office.ts';
+import { Shortages, sayShortage } from './shortages.ts';
 import { Storage } from './storage.ts';
 import { isTaken } from './taken.ts';
-import { asError, Thread } from './thread.ts';
+import { Threads } from './threads.ts';
+import { Timekeeper } from './timekeeper.ts';
 import { Watch } from './watch.ts';
 
 export interface Log {
@@ -45,22 +49,18 @@ export interface SupervisorDependencies {
   readonly tableSecret: Buffer;
   /** File of the session table. */
   readonly tableFile: string;
+  /** Encrypts an lmdb store when the config names no key. Left out: the store keeps a key of its own in its folder. */
+  readonly storeKey?: () => Buffer;
   /** For tests of tests: breaks one promise of the store. Left out: none. */
   readonly sabotage?: Sabotage | null;
   /** Runs a worker; default: worker.ts beside this file. */
   readonly entry?: URL;
-  readonly clock?: Clock;
   readonly timers?: Timers;
   readonly random?: () => number;
 }
 
-/** A worker that has not answered after this long (ms) is lost. */
-const patience = 5000;
-/** A worker that fails again and again is started anew after ever longer times (ms). */
-const shortestPause = 100;
-const longestPause = 10_000;
-/** One that has run for this long (ms) is as good as new. */
-const wellAfter = 60_000;
+/** A thread that hangs and has not ended this long (ms) after it was told to never will. */
+const endPatience = 30_000;
 
 export class Supervisor {
   private options: LimpetOptions;
@@ -76,10 +76,14 @@ export class Supervisor {
   private readonly watch: Watch;
   private readonly keeper: Keeper;
   private readonly office: Office;
+  private readonly room: DescriptorRoom;
+  private readonly shortages: Shortages;
   /** null: no copies of sessions are kept; and until it is open. */
   private storage: Storage | null = null;
-  private readonly threads: (Thread | null)[];
-  private readonly pauses: number[];
+  private readonly threads: Threads;
+  private readonly timekeeper: Timekeeper;
+  private readonly beats: SharedArrayBuffer;
+  private readonly hangs: HangWatch;
   private numbers: Numbers;
   /** Ports in fact bound, by listener: the first worker finds them for all. */
   private ports: readonly number[] = [];
@@ -91,22 +95,38 @@ export class Supervisor {
     const { workers, table } = options;
     this.options = withKeys(options, deps);
     this.deps = deps;
-    this.clock = deps.clock ?? systemClock;
     this.timers = deps.timers ?? systemTimers;
     // One row of counters more than there are workers: the supervisor counts, too.
     const tombstoneTime = deps.sabotage === 'tombstones' ? 0 : undefined;
     this.buffers = createShared(table.capacity, workers + 1, tombstoneTime);
     this.table = SessionTable.attach(this.buffers.table, 0);
     this.counters = countersOf(this.buffers, workers);
-    const { load, news } = attach(this.buffers, workers);
-    const isBusy = (slot: number) => load.running(slot) > 0 || this.storage?.expects(slot) === true;
+    this.timekeeper = new Timekeeper({
+      shared: this.buffers.clock,
+      file: join(options.stateDir, 'clock'),
+      timers: this.timers,
+      counters: this.counters,
+      log: deps.log,
+    });
+    this.clock = this.timekeeper.clock;
+    const { load, news, descriptors } = attach(this.buffers, workers);
+    const isBusy = (slot: number) =>
+      load.running(slot) !== 0 || load.waiting(slot) !== 0 || this.storage?.expects(slot) === true;
     this.servers = new ServerNumbers(this.table, isBusy);
     this.lifetimes = new Lifetimes(this.table);
     this.numbers = numberAll(options, this.servers, this.lifetimes, this.seconds());
-    this.threads = new Array<Thread | null>(workers).fill(null);
-    this.pauses = new Array<number>(workers).fill(0);
+    this.beats = createBeats(workers);
+    this.hangs = new HangWatch({
+      beats: this.beats,
+      clock: this.clock,
+      timers: this.timers,
+      timeout: () => this.options.workerTimeout,
+      onHung: (worker) => this.endHung(worker),
+    });
     const { net, log, random = Math.random } = deps;
     this.news = news;
+    this.shortages = new Shortages(this.clock, (what, reason, at) => log.warn(sayShortage(what, reason, at)));
+    this.room = new DescriptorRoom({ descriptors, limits: systemLimits, timers: this.timers, log });
     // Balancers that start together do not all begin with the first server.
     for (const slot of this.numbers.slots.values()) load.passTurn(slot, 0, Math.floor(random() * 0x10000));
     this.watch = new Watch({
@@ -117,11 +137,35 @@ export class Supervisor {
       random,
       load,
       counters: this.counters,
-      tell: (pool, standings) => {
-        news.publish('standings');
-        const { edition } = news;
-        for (const thread of this.threads) thread?.tell({ kind: 'standings', pool, standings, edition });
+      tellShortage: (reason, at) => this.shortages.tell('connect', reason, at),
+      tell: (pool, standings) => this.tellStandings(pool, standings),
+    });
+    this.threads = new Threads({
+      entry: deps.entry ?? ownEntry,
+      count: workers,
+      clock: this.clock,
+      timers: this.timers,
+      log,
+      birth: (worker) => ({
+        worker,
+        buffers: this.buffers,
+        plan: this.planFor(worker),
+        beats: this.beats,
+        copies: this.storage?.birth() ?? null,
+      }),
+      plan: (worker) => this.planFor(worker),
+      configs: () => news.edition.configs,
+      onListening: (worker, addresses, ports) => {
+        if (!this.stopping) this.hangs.begin(worker);
+        if (worker === 0) this.listensAt(addresses, ports);
       },
+      onNews: (message, worker) => {
+        if (message.kind === 'sighting') this.watch.see(message.pool, message.server, message.sighting);
+        else if (message.kind === 'shortage') this.shortages.tell(message.what, message.reason, message.at);
+        else if (message.kind === 'access') deps.writeAccess(message.lines);
+        else this.threads.tell(message, worker);
+      },
+      onLost: (worker) => this.forget(worker),
     });
     this.keeper = new Keeper({
       file: deps.tableFile,
@@ -160,18 +204,22 @@ export class Supervisor {
   async start(): Promise<void> {
     await this.openStorage();
     await this.keeper.load();
+    this.timekeeper.start();
     this.watch.follow(this.options, this.numbers);
     this.drainAgain();
+    this.room.follow(this.options);
+    this.room.start();
     try {
       for (const listener of this.options.listeners) await this.refuseTaken(listener);
-      // The first one alone: a port that the system chooses is the same for all.
-      await this.spawn(0);
-      await Promise.all(this.threads.slice(1).map((_, i) => this.spawn(i + 1)));
+      await this.threads.start();
       await this.office.open();
     } catch (error) {
       this.stopping = true;
+      this.timekeeper.stop();
       this.watch.stop();
-      await Promise.all(this.threads.map((thread) => thread?.end()));
+      this.room.stop();
+      this.hangs.stop();
+      await this.threads.end();
       await this.storage?.stop();
       throw error;
     }
@@ -191,24 +239,21 @@ export class Supervisor {
     await this.reloading;
     await this.office.close();
     this.watch.stop();
-    const finished = await Promise.all(
-      this.threads.map(async (thread) => {
-        if (thread === null) return true;
-        const limit = this.options.shutdown.timeout + patience;
-        const answer = await within(this.timers, limit, thread.ask({ kind: 'stop' }, 'stopped'));
-        return answer?.finished ?? false;
-      }),
-    );
+    this.room.stop();
+    const finished = await this.threads.stop(this.options.shutdown.timeout);
+    this.hangs.stop();
     await this.keeper.stop();
-    await Promise.all(this.threads.map((thread) => thread?.end()));
+    this.timekeeper.stop();
+    await this.threads.end();
     await this.storage?.stop();
-    return finished.every((one) => one);
+    return finished;
   }
 
   /** All workers' counters together, by name. */
   countersNow(): Record<string, number> {
     const sum = sumCounters(this.buffers, this.options.workers + 1);
-    return { ...sum, sessions_evicted: this.table.counters.evicted };
+    const { evicted, returned } = this.table.counters;
+    return { ...sum, sessions_evicted: evicted, claims_returned: returned };
   }
 
   /** Sessions in the table, by `pool/server`. */
@@ -223,7 +268,7 @@ export class Supervisor {
   private async drain(pool: string, server: string, drained: boolean): Promise<boolean> {
     if (!this.watch.drain(pool, server, drained)) return false;
     this.orWarn(() => writeDrained(this.drainedFile, this.watch.drained));
-    await within(this.timers, patience, Promise.all(this.threads.map((thread) => thread?.done())));
+    await this.threads.done();
     return true;
   }
 
@@ -250,10 +295,11 @@ export class Supervisor {
   private async openStorage(): Promise<void> {
     const { sessions, stateDir } = this.options;
     if (sessions === null) return;
-    const { log, sabotage = null } = this.deps;
+    const { log, sabotage = null, storeKey } = this.deps;
     const { clock, timers, table, counters } = this;
     const { load } = attach(this.buffers, this.options.workers);
-    this.storage = await Storage.open(sessions, { clock, timers, table, load, counters, sabotage, stateDir, log });
+    const deps = { clock, timers, table, load, counters, sabotage, log, stateDir, storeKey };
+    this.storage = await Storage.open(sessions, deps);
     this.storage.follow(this.options, this.numbers);
     if (sabotage !== null) log.warn(`LIMPET_SABOTAGE: ${sabotage} is broken on purpose`);
   }
@@ -274,88 +320,50 @@ export class Supervisor {
       const ports = next.listeners.map(({ address }) => this.portOf(before.options, before.ports, address));
       Object.assign(this, { options: next, numbers, ports });
       this.news.publish('configs');
-      this.watch.follow(next, this.numbers);
       this.storage?.follow(next, this.numbers);
-      await this.reloadThreads();
+      await this.threads.reload();
+      // Only now: what is known of the servers before is not lost when a worker cannot take the config over.
+      this.watch.follow(next, this.numbers);
+      for (const [pool, standings] of this.watch.standings) this.tellStandings(pool, standings);
+      this.room.follow(next);
       this.counters.add(counter.reloads);
     } catch (error) {
       // Those that had taken it over go back.
       Object.assign(this, before);
       this.news.publish('configs');
       this.numbers = numberAll(before.options, this.servers, this.lifetimes, this.seconds());
-      this.watch.follow(before.options, this.numbers);
       this.storage?.follow(before.options, this.numbers);
-      await this.reloadThreads(true);
+      await this.threads.reload(true);
       throw error;
     }
   }
 
-  /** The first one alone, for the ports that the system chooses, then the others. `back`: to the config before. */
-  private async reloadThreads(back = false): Promise<void> {
-    const reload = async (worker: number) => {
-      const thread = this.threads[worker];
-      // One that is being replaced starts with the new config.
-      if (thread == null) return;
-      const plan = this.planFor(worker);
-      const answer = await within(this.timers, patience, thread.ask({ kind: 'reload', plan }, 'reloaded'));
-      if (answer?.error != null && !back) throw asError(answer.error);
-      // One that is lost, or cannot go back, is replaced, and starts with the config.
-      if (answer === undefined || answer.error !== null) await thread.end();
-      else if (worker === 0) this.listensAt(answer.addresses, answer.ports);
-    };
-    await reload(0);
-    const results = await Promise.allSettled(this.threads.slice(1).map((_, i) => reload(i + 1)));
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
-  }
-
-  /** Resolves when the worker listens, rejects when it cannot. */
-  private async spawn(worker: number): Promise<void> {
-    const since = this.clock.monotonic();
-    const copies = this.storage?.birth() ?? null;
-    const birth = { worker, buffers: this.buffers, plan: this.planFor(worker), copies };
-    let why: unknown;
-    const thread = new Thread(this.deps.entry ?? ownEntry, birth, {
-      onNews: (message, from) => this.hear(message, from),
-      onExit: (failure, gone) => {
-        why = failure;
-        if (this.threads[worker] === gone) this.threads[worker] = null;
-        if (!this.stopping) this.replace(worker, since, failure);
-      },
+  /** Its loop has stopped turning: it is ended, and another one takes its place. */
+  private endHung(worker: number): void {
+    this.counters.add(counter.workers_hung);
+    const seconds = this.options.workerTimeout / 1000;
+    const reason = `its event loop has not turned for ${seconds} s (workerTimeout)`;
+    // Both runtimes end a loop of JavaScript. What hangs in the system cannot be ended, and still has its part of the connections.
+    const cancel = this.timers.after(endPatience, () => {
+      throw new Error(`worker ${worker + 1} cannot be ended: ${reason}; so the balancer ends`);
     });
-    this.threads[worker] = thread;
-    const answer = await thread.answered();
-    if (answer?.kind === 'failed') {
-      await thread.end();
-      throw asError(answer.error);
-    }
-    if (answer?.kind !== 'listening') throw asError(why ?? 'the worker ended');
-    if (worker === 0) this.listensAt(answer.addresses, answer.ports);
+    void this.threads.fail(worker, new Error(reason)).then(cancel);
   }
 
-  private hear(message: FromWorker, from: Thread): void {
-    if (message.kind === 'sighting') this.watch.see(message.pool, message.server, message.sighting);
-    else if (message.kind === 'access') this.deps.writeAccess(message.lines);
-    else if (message.kind === 'room') {
-      for (const thread of this.threads) if (thread !== from) thread?.tell(message);
-    }
+  private tellStandings(pool: string, standings: readonly NamedStanding[]): void {
+    this.news.publish('standings');
+    this.threads.tell({ kind: 'standings', pool, standings, edition: this.news.edition });
   }
 
-  /** The exchanges of a worker that died are lost, and nothing else is. */
-  private replace(worker: number, since: number, failure: unknown): void {
-    const { log } = this.deps;
-    const reason = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure ?? 'it ended');
-    log.warn(`worker ${worker + 1} failed and is replaced: ${reason}`);
+  /** A worker has died: what it had open and counted as running is over. */
+  private forget(worker: number): void {
+    this.hangs.end(worker);
     this.counters.add(counter.workers_replaced);
     this.table.recover(worker + 1);
-    attach(this.buffers, worker).load.forget(worker);
+    const { load, descriptors } = attach(this.buffers, worker);
+    load.forget(worker);
+    descriptors.forget(worker);
     closeGauges(this.buffers, worker);
-    const well = this.clock.monotonic() - since >= wellAfter;
-    const pause = well ? 0 : (this.pauses[worker] ?? 0);
-    this.pauses[worker] = Math.min(longestPause, Math.max(shortestPause, pause * 2));
-    this.timers.after(pause, () => {
-      if (this.stopping) return;
-      this.spawn(worker).catch((error: unknown) => log.warn(`worker ${worker + 1} did not start: ${String(error)}`));
-    });
   }
 
   private planFor(worker: number): Plan {
@@ -365,7 +373,7 @@ export class Supervisor {
       if (address.kind === 'unix') return worker === 0 ? 0 : null;
       return ports[i] || address.port;
     });
-    const standings = this.watch.standings;
+    const standings = this.watch.preview(options);
     return { options, numbers, sockets, secret: this.deps.tableSecret, standings, edition: this.news.edition };
   }
 

@@ -1,7 +1,7 @@
 /** Whether a program listens where we are about to. */
 import { networkInterfaces } from 'node:os';
 import { Probe } from '../health/probe.ts';
-import type { Address, Net } from '../net/socket.ts';
+import { type Address, formatAddress, type Net } from '../net/socket.ts';
 import type { Timers } from '../time/clock.ts';
 
 /** A call within this machine that has no answer after this long (ms) gets none: a firewall took it. */
@@ -9,7 +9,7 @@ const patience = 1000;
 
 /**
  * Workers share their ports (SO_REUSEPORT), and so the kernel would let us share with another program too, each with a part
- * of the clients. This tells, by calling there. (To listen for a moment without sharing would tell as well, but clients that
+ * of the clients. This tells, by calling there, and rejects when this machine cannot call. (To listen for a moment without sharing would tell as well, but clients that
  * wait for us to start would be accepted, and then reset.)
  */
 export async function isTaken(net: Net, address: Address & { kind: 'tcp' }, timers: Timers): Promise<boolean> {
@@ -33,8 +33,11 @@ function hostsOf(host: string): readonly string[] {
 }
 
 function answers(net: Net, address: Address, timers: Timers): Promise<boolean> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const check = { http: null, timeout: patience };
-    new Probe({ net, timers }, address, check, (problem) => resolve(problem === null)).start();
+    new Probe({ net, timers }, address, check, (problem, shortage) => {
+      if (shortage === null) resolve(problem === null);
+      else reject(new Error(`cannot ask who listens on ${formatAddress(address)}: ${shortage}`));
+    }).start();
   });
 }

@@ -1,40 +1,55 @@
-/** One worker thread as the supervisor sees it: questions and answers, news in between, and how it ended. */
+/** One worker thread as the supervisor sees it: questions and their answers, news in between, and how it ended. */
 import { Worker } from 'node:worker_threads';
-import type { Birth, FromWorker, ToWorker } from './messages.ts';
+import type { Answer, Birth, FromWorker, Question, Started, ToWorker } from './messages.ts';
 
 export interface ThreadEvents {
   /** What it says without being asked. */
-  onNews(message: FromWorker, thread: Thread): void;
-  /** The thread is gone. `failure`: what was thrown; undefined when it was told to end. */
+  onNews(message: Exclude<FromWorker, Answer | Started>, thread: Thread): void;
+  /** The thread is gone. `failure`: what was thrown; undefined when it was told to end. Told once, before `started` and answers. */
   onExit(failure: unknown, thread: Thread): void;
 }
 
-const answers: readonly FromWorker['kind'][] = ['listening', 'failed', 'reloaded', 'stopped'];
-
 export class Thread {
+  /** It listens, or could not start; undefined: it has ended before it said so. */
+  readonly started: Promise<Started | undefined>;
   private readonly worker: Worker;
-  /** Asked last; one question at a time. undefined: the thread ended before it answered. */
-  private onAnswer: (message: FromWorker | undefined) => void = () => {};
-  /** Who waits until the thread has done what it was told, oldest first. */
-  private readonly marks: (() => void)[] = [];
+  private failure: unknown;
+  /** Who waits for an answer, by the number of the question. undefined: the thread has ended. */
+  private readonly asked = new Map<number, (answer: Answer | undefined) => void>();
+  private questions = 0;
 
-  /** `entry` runs a worker. */
+  /** `entry` runs a worker. Throws the system's error when there can be no other thread. */
   constructor(entry: URL, birth: Birth, events: ThreadEvents) {
-    let failure: unknown;
+    let start: (answer: Started | undefined) => void = () => {};
+    this.started = new Promise((resolve) => {
+      start = resolve;
+    });
     const transferList = birth.copies === null ? [] : [birth.copies.port];
     this.worker = new Worker(entry, { workerData: birth, transferList });
     this.worker.on('message', (message: FromWorker) => {
-      if (answers.includes(message.kind)) this.answer(message);
-      else if (message.kind === 'marked') this.marks.shift()?.();
-      else events.onNews(message, this);
+      switch (message.kind) {
+        case 'listening':
+        case 'failed':
+          start(message);
+          return;
+        case 'reloaded':
+        case 'marked':
+        case 'stopped':
+          this.asked.get(message.id)?.(message);
+          this.asked.delete(message.id);
+          return;
+        default:
+          events.onNews(message, this);
+      }
     });
     this.worker.on('error', (error: unknown) => {
-      failure = error;
+      this.failure = error;
     });
     this.worker.on('exit', () => {
-      events.onExit(failure, this);
-      this.answer(undefined);
-      for (const done of this.marks.splice(0)) done();
+      events.onExit(this.failure, this);
+      start(undefined);
+      for (const tell of this.asked.values()) tell(undefined);
+      this.asked.clear();
     });
   }
 
@@ -42,40 +57,21 @@ export class Thread {
     this.worker.postMessage(message);
   }
 
-  /** Resolves when all that it was told has been done, or the thread has ended. */
-  done(): Promise<void> {
+  /** Several may be asked at one time. undefined: the thread has ended. One that starts hears it, and may not act on it yet. */
+  ask<Kind extends Answer['kind']>(
+    question: Question<Kind>,
+  ): Promise<Extract<Answer, { readonly kind: Kind }> | undefined> {
+    const id = this.questions++;
     return new Promise((resolve) => {
-      this.marks.push(resolve);
-      this.tell({ kind: 'mark' });
+      this.asked.set(id, (answer) => resolve(answer as Extract<Answer, { readonly kind: Kind }> | undefined));
+      this.tell({ ...question, id } as ToWorker);
     });
   }
 
-  /** Its next answer when it is of that kind; undefined when it is not, or the thread has ended. */
-  async ask<Kind extends FromWorker['kind']>(
-    question: ToWorker,
-    kind: Kind,
-  ): Promise<Extract<FromWorker, { kind: Kind }> | undefined> {
-    const answered = this.answered();
-    this.tell(question);
-    const message = await answered;
-    return message?.kind === kind ? (message as Extract<FromWorker, { kind: Kind }>) : undefined;
-  }
-
-  /** Its next answer; the first one comes by itself, when it listens or has failed to. */
-  answered(): Promise<FromWorker | undefined> {
-    return new Promise((resolve) => {
-      this.onAnswer = resolve;
-    });
-  }
-
-  async end(): Promise<void> {
+  /** `failure`: what `onExit` is told; left out: nothing went wrong. Also a loop that never turns again is ended. */
+  async end(failure?: Error): Promise<void> {
+    this.failure ??= failure;
     await this.worker.terminate();
-  }
-
-  private answer(message: FromWorker | undefined): void {
-    const told = this.onAnswer;
-    this.onAnswer = () => {};
-    told(message);
   }
 }
 

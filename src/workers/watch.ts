@@ -4,13 +4,13 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { LimpetOptions, PoolOptions } from '../config/options.ts';
-import { Fleet, type Standing } from '../fleet/fleet.ts';
+import { Fleet, type NamedStanding, newStanding } from '../fleet/fleet.ts';
 import type { Load } from '../fleet/load.ts';
-import { Server, type ServerState } from '../fleet/server.ts';
+import { identityOf, Server, type ServerState } from '../fleet/server.ts';
 import { ActiveChecks } from '../health/active.ts';
 import { PassiveHealth, type Sighting } from '../health/passive.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
-import type { Net } from '../net/socket.ts';
+import { formatAddress, type Net } from '../net/socket.ts';
 import { type Numbers, poolName, serverName } from '../shared/roster.ts';
 import type { Clock, Timers } from '../time/clock.ts';
 import type { DrainedServer } from './drained.ts';
@@ -23,12 +23,14 @@ export interface WatchDependencies {
   readonly random: () => number;
   readonly load: Load;
   readonly counters: Counters;
+  /** Told when this machine could not ask a server how it is, and why. */
+  readonly tellShortage: (reason: string, at: string) => void;
   readonly log: {
     info(message: string): void;
     warn(message: string): void;
   };
   /** After each change. */
-  readonly tell: (pool: string, standings: readonly Standing[]) => void;
+  readonly tell: (pool: string, standings: readonly NamedStanding[]) => void;
 }
 
 interface Watched {
@@ -59,15 +61,29 @@ export class Watch {
   }
 
   get standings(): Standings {
-    return new Map([...this.pools].map(([name, { fleet }]) => [name, wordsOf(fleet)]));
+    return new Map([...this.pools].map(([name, { fleet }]) => [name, fleet.namedWords]));
   }
 
-  /** Traffic has seen something of a server, by its position in the pool. Nothing happens when the pool is gone. */
-  see(pool: string, number: number, sighting: Sighting): void {
+  /** What the standings would be if this config were followed: it may yet be refused, and then nothing is to have changed. */
+  preview({ pools }: LimpetOptions): Standings {
+    return new Map(
+      pools.map((pool) => {
+        const known = this.pools.get(pool.name);
+        const same = known !== undefined && isDeepStrictEqual(known.options, pool);
+        return [pool.name, same ? known.fleet.namedWords : inherit(pool, known)];
+      }),
+    );
+  }
+
+  /** Traffic has seen something of a server, named by its `identity`. Nothing happens when it is in the config no more. */
+  see(pool: string, identity: string, sighting: Sighting): void {
     const watched = this.pools.get(pool);
-    const server = watched?.fleet.servers[number];
+    const server = watched?.fleet.named(identity);
     if (server === undefined) return;
-    if (sighting.what === 'connect-failed') watched?.passive?.connectFailed(server);
+    if (sighting.what === 'misframed') {
+      const then = 'Requests to it are not pipelined any more, and its connections are reused with caution';
+      this.deps.log.warn(`server ${pool}/${server.name} breaks HTTP: ${sighting.how}. ${then}`);
+    } else if (sighting.what === 'connect-failed') watched?.passive?.connectFailed(server);
     else watched?.passive?.answered(server, sighting.status);
   }
 
@@ -79,7 +95,7 @@ export class Watch {
     fleet.setDrained(server, drained, this.deps.clock.now());
     this.deps.log.info(`server ${pool}/${name} is ${drained ? 'drained' : 'ready'}`);
     // Its state may be the same as before (one that is down stays down), and the workers have to know all the same.
-    this.deps.tell(pool, wordsOf(fleet));
+    this.deps.tell(pool, fleet.namedWords);
     return true;
   }
 
@@ -90,11 +106,11 @@ export class Watch {
     );
   }
 
-  /** Of a server by its position in the pool. */
-  stateOf(pool: string, number: number): { readonly state: ServerState; readonly drained: boolean } {
+  stateOf(pool: string, name: string): { readonly state: ServerState; readonly drained: boolean } {
     const fleet = this.pools.get(pool)?.fleet;
-    const state = fleet?.servers[number]?.state ?? 'down';
-    return { state, drained: fleet?.words[number]?.drained ?? false };
+    const server = fleet?.servers.find((one) => one.name === name);
+    if (fleet === undefined || server === undefined) return { state: 'down', drained: false };
+    return { state: server.state, drained: fleet.words[server.number]!.drained };
   }
 
   stop(): void {
@@ -102,24 +118,30 @@ export class Watch {
   }
 
   private watch(options: PoolOptions, { slots }: Numbers, before: Watched | undefined): Watched {
-    const { net, clock, timers, random, load, counters, log, tell } = this.deps;
+    const { net, clock, timers, random, load, counters, log, tell, tellShortage } = this.deps;
     const { name } = options;
     const slotOf = (of: string) => slots.get(of) ?? 0;
     const servers = options.servers.map(
       (server, i) => new Server(server, i, i + 1, load, slotOf(serverName(name, server.name))),
     );
     const fleet = new Fleet(servers, options.health, load, slotOf(poolName(name)));
-    if (before !== undefined) fleet.follow(inherit(fleet, options, before), clock.now());
+    fleet.follow(inherit(options, before), clock.now());
     const say = (server: Server, up: boolean, reason: string): void =>
       log[up ? 'info' : 'warn'](`server ${name}/${server.name} ${up ? 'is back' : 'is out'}: ${reason}`);
     fleet.onChange = (server, from, to) => {
       log.info(`server ${name}/${server.name}: ${from} -> ${to}`);
-      tell(name, wordsOf(fleet));
+      tell(name, fleet.namedWords);
     };
 
     const { active, passive } = options.health;
+    const onShortage = (server: Server, reason: string): void => {
+      counters.add(counter.shortages_connect);
+      tellShortage(reason, formatAddress(server.address));
+    };
     const checks =
-      active === null ? null : new ActiveChecks({ fleet, options: active, net, clock, timers, random, log: say });
+      active === null
+        ? null
+        : new ActiveChecks({ fleet, options: active, net, clock, timers, random, log: say, onShortage });
     checks?.start();
     const ejected = (server: Server, up: boolean, reason: string): void => {
       if (!up) counters.add(counter.ejections);
@@ -135,21 +157,17 @@ export class Watch {
   }
 }
 
-/** A copy: standings go on changing here while they are on their way. */
-function wordsOf(fleet: Fleet): Standing[] {
-  return fleet.words.map((words) => ({ ...words }));
-}
-
 /**
  * A server that is still there with the same name and address is as well as it was by its checks. An ejection ends with
- * the breaker that had made it: the next failures make another one.
+ * the breaker that had made it: the next failures make another one. An operator's word is for the name, whatever its address.
  */
-function inherit(fleet: Fleet, options: PoolOptions, before: Watched): Standing[] {
-  return fleet.words.map((words, i) => {
-    const { name, address } = options.servers[i]!;
-    const old = before.options.servers.findIndex((server) => server.name === name);
-    if (old < 0 || !isDeepStrictEqual(before.options.servers[old]!.address, address)) return { ...words };
-    const active = options.health.active === null ? true : before.fleet.words[old]!.active;
-    return { ...before.fleet.words[old]!, active, passive: true };
+function inherit({ servers, health }: PoolOptions, before: Watched | undefined): NamedStanding[] {
+  return servers.map((server) => {
+    const words: NamedStanding = { ...newStanding(), server: identityOf(server) };
+    const old = before?.fleet.servers.find(({ name }) => name === server.name);
+    if (before === undefined || old === undefined) return words;
+    const was = before.fleet.words[old.number]!;
+    if (old.identity !== words.server) return { ...words, drained: was.drained };
+    return { ...words, ...was, active: health.active === null ? true : was.active, passive: true };
   });
 }

@@ -1,21 +1,29 @@
 /** The life of one worker thread: it runs a balancer on its own event loop, and does what the supervisor says. */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Standing } from '../fleet/fleet.ts';
+import type { NamedStanding } from '../fleet/fleet.ts';
 import { Limpet } from '../limpet.ts';
-import type { Net } from '../net/socket.ts';
+import type { Net, SocketGauge } from '../net/socket.ts';
 import type { CopySource } from '../pools.ts';
 import { attach } from '../shared/memory.ts';
 import { RemoteStore } from '../store/remote.ts';
+import { systemClock } from '../time/clock.ts';
+import { SteadyClock } from '../time/steady.ts';
+import { beat } from './heartbeat.ts';
 import type { Birth, CopiesBirth, FromWorker, Plan, ToWorker } from './messages.ts';
+import { Shortages } from './shortages.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('a worker is started by the supervisor');
-const { worker, buffers, plan, copies } = workerData as Birth;
+const { worker, buffers, plan, beats, copies } = workerData as Birth;
+beat(beats, worker);
 const say = (message: FromWorker): void => port.postMessage(message);
 
 const shared = attach(buffers, worker);
+// What a flood of failures says again and again stays here.
+const shortages = new Shortages(systemClock, (what, reason, at) => say({ kind: 'shortage', what, reason, at }));
 const limpet = new Limpet(revive(plan), {
-  net: await loadNet(),
+  net: await loadNet(shared.descriptors),
+  clock: SteadyClock.follow(buffers.clock),
   writeAccess: (lines) => say({ kind: 'access', lines }),
   shared,
   numbers: plan.numbers,
@@ -23,18 +31,19 @@ const limpet = new Limpet(revive(plan), {
   copies: copies === null ? undefined : copySource(copies),
   see: (pool, server, sighting) => say({ kind: 'sighting', pool, server, sighting }),
   tellRoom: (pool) => say({ kind: 'room', pool }),
+  tellShortage: (what, reason, at) => shortages.tell(what, reason, at),
 });
 /** Number of the config that it goes by. */
 let config = 0;
-/** By pool, of the config that it was last told of: that one may not have been taken over yet. */
-let standings: Map<string, readonly Standing[]> = new Map(plan.standings);
+/** By pool, what was told last: the config that it belongs to may not have been taken over yet. */
+let standings: Map<string, readonly NamedStanding[]> = new Map(plan.standings);
 takeOver(plan);
 
 port.on('message', (message: ToWorker) => {
   switch (message.kind) {
     case 'standings':
       standings.set(message.pool, message.standings);
-      if (message.edition.configs === config) limpet.follow(message.pool, message.standings);
+      limpet.follow(message.pool, message.standings);
       shared.news.hear({ ...message.edition, configs: config });
       return;
     case 'room':
@@ -45,19 +54,19 @@ port.on('message', (message: ToWorker) => {
       limpet.reload(revive(message.plan), message.plan.numbers, message.plan.sockets).then(
         () => {
           takeOver(message.plan);
-          say({ kind: 'reloaded', error: null, ...listening() });
+          say({ kind: 'reloaded', id: message.id, error: null, ...listening() });
         },
         (error: unknown) => {
           shared.news.hear(message.plan.edition);
-          say({ kind: 'reloaded', error: plainError(error), ...listening() });
+          say({ kind: 'reloaded', id: message.id, error: plainError(error), ...listening() });
         },
       );
       return;
     case 'mark':
-      say({ kind: 'marked' });
+      say({ kind: 'marked', id: message.id });
       return;
     case 'stop':
-      limpet.stop().then((finished) => say({ kind: 'stopped', finished }));
+      limpet.stop().then((finished) => say({ kind: 'stopped', id: message.id, finished }));
   }
 });
 
@@ -95,8 +104,8 @@ function plainError(error: unknown): unknown {
 }
 
 /** Only the file of this runtime: the other's would not load. */
-async function loadNet(): Promise<Net> {
+async function loadNet(gauge: SocketGauge): Promise<Net> {
   return process.versions.bun === undefined
-    ? (await import('../net/node.ts')).nodeNet
-    : (await import('../net/bun.ts')).bunNet;
+    ? (await import('../net/node.ts')).createNodeNet(gauge)
+    : (await import('../net/bun.ts')).createBunNet(gauge);
 }

@@ -8,9 +8,11 @@
  *      POST /count           one up                       GET  /            changes nothing
  *      ?wait=ms              answers so much later        POST /unwell?ms=  not a session's: ill for so long
  */
+import { createHmac } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { makeSessionSecret, sessionSecretFile } from '../../src/secrets/session-secret.ts';
 import { type Session, sessions } from '../../src/session/index.ts';
 import type { Seen } from './history.ts';
 
@@ -78,13 +80,21 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
     return;
   }
   const told = request.headers['limpet-session'];
-  if (typeof told === 'string') request.headers['limpet-session'] = told.replace(`:${from}/`, `:${to}/`);
+  if (typeof told === 'string') request.headers['limpet-session'] = detoured(told);
   const session = await app.open(request, response);
   const seen = await act(pathname, searchParams, session);
   const wait = Number(searchParams.get('wait') ?? 0);
   if (wait > 0) await sleep(wait);
   if (seen === null) response.statusCode = 404;
   response.end(JSON.stringify(seen));
+}
+
+/** The header with the other port of the store interface, signed again: else the library would not believe it. */
+function detoured(told: string): string {
+  if (from === '') return told;
+  const secret = makeSessionSecret(sessionSecretFile(process.env));
+  const word = told.replace(/; sig=[0-9a-f]*$/, '').replace(`:${from}/`, `:${to}/`);
+  return `${word}; sig=${createHmac('sha256', secret).update(word).digest('hex').slice(0, 32)}`;
 }
 
 const server = createServer((request, response) => {

@@ -262,6 +262,12 @@ const headers: RequestCase[] = [
   ),
   refused('431 head-too-large', 'one header beyond the limit', 'RFC 6585 5', get(`X: ${'y'.repeat(limits.headBytes)}`)),
   refused(
+    '400 too-many-connection-options',
+    'more connection options than 32',
+    'I9: each of them is compared with each header',
+    get(`Connection: ${'x,'.repeat(33)}`),
+  ),
+  refused(
     '431 too-many-headers',
     'headers beyond the limit',
     'RFC 6585 5',
@@ -428,6 +434,16 @@ const trust: RequestCase[] = [
     ...got,
     lacks: ['Limpet_Session', 'limpet_Session-put'],
   }),
+  served(
+    'names that PHP cannot tell from ours',
+    'PHP folding of dots',
+    get('Limpet.Session: evil', 'X.Forwarded.For: evil', 'x-forwarded.host: evil', 'X.Real_IP: evil'),
+    {
+      ...got,
+      lacks: ['Limpet.Session', 'X.Forwarded.For', 'x-forwarded.host', 'X.Real_IP'],
+      has: { 'X-Forwarded-For': '127.0.0.1', 'X-Forwarded-Host': 'a' },
+    },
+  ),
   served('forged token', 'I8', get('Cookie: a=b; limpet=evil; c=d'), { ...got, has: { Cookie: 'a=b; c=d' } }),
   served('several forged tokens', 'I8', get('Cookie: limpet=evil; limpet=evil', 'Cookie: x=y; limpet="evil"'), {
     ...got,

@@ -363,6 +363,7 @@ const queue: ResponseCase[] = [
 ];
 
 const headers: ResponseCase[] = [
+  bad('headers: more connection options than 32', 'I9', hello(`Connection: ${'x,'.repeat(33)}`)),
   served(
     'headers: named in Connection',
     'RFC 9110 7.6.1',

@@ -185,7 +185,13 @@ export const addresses: Record<string, Case> = {
   },
 
   async 'a connection that accept refuses is reset'(net) {
-    const listener = await net.listen({ address: loopback, reusePort: false, backlog: 16, accept: () => null });
+    const listener = await net.listen({
+      address: loopback,
+      reusePort: false,
+      backlog: 16,
+      accept: () => null,
+      onError: () => {},
+    });
     let told = '';
     const client = new Peer();
     net.connect(

@@ -1,10 +1,11 @@
 /** The contract of src/net/socket.ts as cases, the same for every runtime. */
 import { addresses } from './addresses.ts';
+import { connecting } from './connecting.ts';
 import { endings } from './endings.ts';
 import { flow } from './flow.ts';
 import type { Case } from './peer.ts';
 
-export const cases: Readonly<Record<string, Case>> = { ...flow, ...endings, ...addresses };
+export const cases: Readonly<Record<string, Case>> = { ...flow, ...endings, ...addresses, ...connecting };
 
 /** What the program says of a case, one JSON line each. `error` '' when the contract held. */
 export interface CaseResult {

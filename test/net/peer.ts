@@ -186,6 +186,7 @@ export async function listenAt(net: Net, address: Address, peers: Peer[], reuseP
       peers.push(peer);
       return peer;
     },
+    onError: (error) => violations.push(`the listener failed: ${error.message}`),
   });
 }
 

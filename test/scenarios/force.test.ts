@@ -22,13 +22,15 @@ describe.each(runtimes)('force on %s', (runtime) => {
     const home = echoOf(await visitor.ask()).server;
     const cookie = visitor.cookies.get('limpet');
     for (const name of ['a', 'b', 'c']) {
-      const token = forceToken(name, inAnHour(), key);
+      const token = forceToken('app', name, inAnHour(), key);
       const byHeader = echoOf(await visitor.ask('/x', { headers: { 'limpet-force': token } }));
       const byQuery = echoOf(await visitor.ask(`/x?y=1&force=${token}`));
       expect([byHeader.server, byQuery.server]).toEqual(obeyed ? [name, name] : [home, home]);
+      const absolute = echoOf(await visitor.ask('/', { path: `http://other/x?y=1&force=${token}` }));
+      expect([absolute.server, absolute.url]).toEqual([obeyed ? name : home, '/x?y=1']);
       expect([byHeader.headers.join().includes(token), byQuery.url]).toEqual([false, '/x?y=1']);
     }
-    const ended = forceToken(home === 'a' ? 'b' : 'a', inAnHour() - 7200, key);
+    const ended = forceToken('app', home === 'a' ? 'b' : 'a', inAnHour() - 7200, key);
     expect(echoOf(await visitor.ask('/', { headers: { 'limpet-force': ended } })).server).toBe(home);
     expect(visitor.cookies.get('limpet')).toBe(cookie);
     expect(echoOf(await visitor.ask()).server).toBe(home);

@@ -18,6 +18,18 @@ describe.each(runtimes)('path key on %s', (runtime) => {
       }),
     }));
 
+  test('a repetition inside a repetition holds nobody up', async () => {
+    await using origins = await together(['a', 'b'].map((name) => httpOrigin(name)));
+    const config = { ...configFor(origins, { affinity: [{ path: '^/((?:\\w+\\.?)+)$' }] }), workers: 1 };
+    await using limpet = await startLimpet(runtime, { config });
+    const word = 'a'.repeat(64);
+    // One worker, which the first request would keep for ever.
+    for (const path of [`/${word}!`, `/${`${word}.`.repeat(100)}!`]) echoOf(await ask(limpet.url + path));
+    const home = echoOf(await ask(`${limpet.url}/${word}`)).server;
+    for (let i = 0; i < 5; i++) expect(echoOf(await ask(`${limpet.url}/${word}`)).server).toBe(home);
+    expect((await limpet.counters()).keys_beyond_limit).toBe(0);
+  });
+
   test('a path that does not match goes to any server', async () => {
     await using origins = await together(['a', 'b', 'c'].map((name) => httpOrigin(name)));
     const config = configFor(origins, { affinity, balance: 'round-robin' });

@@ -1,8 +1,9 @@
 /** The store interface by hand: who may ask, what each answer is, and that a put there counts like one with a response. */
 import { createHmac } from 'node:crypto';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { startLimpet } from '../support/limpet.ts';
-import { type AskOptions, ask } from '../support/peers.ts';
+import { type AskOptions, ask, tellServer } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
 import { poolOf, Shopper, startShops } from '../support/shop.ts';
 
@@ -48,21 +49,32 @@ describe.each(runtimes)('the store interface on %s', (runtime) => {
       );
 
     expect((await ask(at)).status).toBe(404);
-    expect(await put(2, 1, 'p')).toEqual([204, undefined]);
-    expect(await put(2, 1, 'p')).toEqual([204, undefined]);
-    expect(await put(2, 1, 'q')).toEqual([409, 'epoch=2']);
-    expect(await put(1, 9, 'p')).toEqual([409, 'epoch=2']);
-    expect(await put(2, 2, 'p', 'x'.repeat(1025))).toEqual([413, undefined]);
+    // A session that nobody knows begins with the first epoch; no other was given to anyone.
+    expect(await put(2, 1, 'p')).toEqual([409, undefined]);
+    expect(await put(1, 1, 'p')).toEqual([204, undefined]);
+    expect(await put(1, 1, 'p')).toEqual([204, undefined]);
+    expect(await put(1, 1, 'q')).toEqual([409, 'epoch=1']);
+    expect(await put(2, 9, 'p')).toEqual([409, undefined]);
+    expect(await put(1, 2, 'p', 'x'.repeat(1025))).toEqual([413, undefined]);
     expect(await put(0, 2, 'p')).toEqual([400, undefined]);
+    expect(await end(2)).toBe(409);
+    expect((await limpet.counters()).copies_refused).toBe(3);
     const found = await ask(at);
     expect([found.status, found.body]).toEqual([200, 'state']);
-    expect(found.headers['limpet-session']).toMatch(/^epoch=2; version=1; ttl=(60|59); copy=\S+$/);
+    expect(found.headers['limpet-session']).toMatch(/^epoch=1; version=1; ttl=(60|59); copy=\S+$/);
     expect(await limpet.sessions()).toMatchObject({ 'shop/a': 1 });
 
     const to = 'ef'.repeat(16);
-    expect(await put(2, 2, 'p', 'new', { 'limpet-session-rotate': `epoch=2; id=${to}` })).toEqual([204, undefined]);
+    const rotate = { 'limpet-session-rotate': `epoch=1; id=${to}` };
+    const other = `${store}/shop/${'99'.repeat(16)}`;
+    const headers = { 'limpet-session-put': 'epoch=1; version=1; ttl=60; by=p' };
+    expect((await ask(other, { method: 'PUT', body: 'other', headers })).status).toBe(204);
+    expect(await put(1, 2, 'p', 'new', rotate)).toEqual([204, undefined]);
+    // An id that is another session's is not fresh.
+    const taken = { ...headers, 'limpet-session-put': 'epoch=1; version=2; ttl=60; by=p', ...rotate };
+    expect((await ask(other, { method: 'PUT', body: 'taken', headers: taken })).status).toBe(409);
     expect((await ask(at)).status).toBe(410);
-    expect(await put(3, 3, 'p')).toEqual([410, undefined]);
+    expect(await put(1, 3, 'p')).toEqual([410, undefined]);
     expect((await ask(`${store}/shop/${to}`)).body).toBe('new');
     expect(await end(1)).toBe(204);
 
@@ -74,6 +86,58 @@ describe.each(runtimes)('the store interface on %s', (runtime) => {
       [at, { method: 'DELETE' }, 400],
     ];
     for (const [url, options, status] of strange) expect((await ask(url, options)).status).toBe(status);
+  });
+
+  test('an epoch that nobody gave a server is refused, and counted; the session stays what it is', async () => {
+    await using servers = await startShops('a', 'b');
+    await using limpet = await startLimpet(runtime, {
+      config: { pools: { shop: { servers: poolOf(servers) } }, sessions: {} },
+    });
+    const shopper = new Shopper(limpet.url);
+    const { id, server } = await shopper.count();
+    const invented = await shopper.ask('/?epoch=9');
+    expect([invented.status, invented.headers['limpet-reason']]).toEqual([502, 'bad-response']);
+    expect((await limpet.counters()).copies_refused).toBe(1);
+    expect(await shopper.count('/read')).toMatchObject({ id, server, epoch: 1, reason: 'held' });
+    // Once it has moved, the former owner cannot put itself into its place.
+    await tellServer(join(limpet.folder, 'state'), server, 'drain');
+    const moved = await shopper.count();
+    expect(moved).toMatchObject({ id, epoch: 2, reason: 'move' });
+    const seen = JSON.parse((await shopper.ask('/headers')).body) as Record<string, string>;
+    const store = /store=(\S+);/.exec(seen['limpet-session']!)![1]!;
+    const slots = [1, 2, 3, 4, 5, 6]
+      .map((slot) => store.replace(/\d+$/, String(slot)))
+      .filter((base) => base !== store);
+    for (const base of slots) {
+      for (const epoch of [2, 3, 4_294_967_295]) {
+        const headers = { 'limpet-session-put': `epoch=${epoch}; version=99; ttl=60; by=p` };
+        expect([404, 409]).toContain((await ask(`${base}/shop/${id}`, { method: 'PUT', body: 'x', headers })).status);
+      }
+    }
+    expect((await limpet.counters()).copies_refused).toBeGreaterThanOrEqual(4);
+    expect(await shopper.count()).toMatchObject({ server: moved.server, id, epoch: 2, reason: 'held' });
+  });
+
+  test('a new id without a put is given to the client only with the proof that this session got it', async () => {
+    await using servers = await startShops('a');
+    await using limpet = await startLimpet(runtime, {
+      config: { pools: { shop: { servers: poolOf(servers) } }, sessions: {} },
+    });
+    const [victim, thief] = [new Shopper(limpet.url), new Shopper(limpet.url)];
+    const { id } = await victim.count();
+    const own = (await thief.count()).id;
+    for (const path of [`/take?id=${id}`, '/rotate-big?proof=', '/rotate-big?proof=AAAAAAAAAAAAAAAAAAAAAA']) {
+      const stranger = path.startsWith('/take') ? thief : new Shopper(limpet.url);
+      if (stranger !== thief) await stranger.count();
+      const taken = await stranger.ask(path);
+      expect([path, taken.status, taken.headers['limpet-reason']]).toEqual([path, 502, 'bad-response']);
+      expect(taken.setCookies).toEqual([]);
+    }
+    expect(await thief.count('/read')).toMatchObject({ id: own });
+    const rotated = await thief.count('/rotate-big');
+    const next = await thief.count();
+    expect(next).toMatchObject({ reason: 'held', restored: false, count: rotated.count + 1 });
+    expect(new Set([id, own, next.id]).size).toBe(3);
   });
 
   test('an end there is an end', async () => {

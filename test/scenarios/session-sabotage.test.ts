@@ -1,7 +1,8 @@
 /** The switch by which tests of tests break one promise: it does what it says, and nobody can set it by mistake. */
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { startLimpet } from '../support/limpet.ts';
-import { ask } from '../support/peers.ts';
+import { ask, tellServer } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
 import { poolOf, Shopper, startShops } from '../support/shop.ts';
 
@@ -20,21 +21,28 @@ describe.each(runtimes)('LIMPET_SABOTAGE on %s', (runtime) => {
 
   test('fencing: a put of an older epoch is kept; tombstones: an ended session can be put again', async () => {
     for (const what of ['fencing', 'tombstones']) {
-      await using servers = await startShops('a');
+      await using servers = await startShops('a', 'b');
       await using limpet = await start(servers, what);
       expect(limpet.stderr()).toContain(`${what} is broken on purpose`);
-      const seen = JSON.parse((await ask(`${limpet.url}/headers`)).body) as Record<string, string>;
-      const at = `${/store=(\S+);/.exec(seen['limpet-session']!)![1]!}/shop/${'cd'.repeat(16)}`;
+      const shopper = new Shopper(limpet.url);
+      const { id, server } = await shopper.count();
+      const seen = JSON.parse((await shopper.ask('/headers')).body) as Record<string, string>;
+      const at = `${/store=(\S+);/.exec(seen['limpet-session']!)![1]!}/shop/${id}`;
       const put = (epoch: number, version: number) => ({
         method: 'PUT',
         body: `v${version}`,
         headers: { 'limpet-session-put': `epoch=${epoch}; version=${version}; ttl=60; by=p` },
       });
-      expect((await ask(at, put(2, 1))).status).toBe(204);
-      const end = { method: 'DELETE', headers: { 'limpet-session-delete': 'epoch=2' } };
-      if (what === 'tombstones') expect((await ask(at, end)).status).toBe(204);
-      expect((await ask(at, put(1, 2))).status).toBe(204);
-      expect((await ask(at)).body).toBe('v2');
+      if (what === 'tombstones') {
+        const end = { method: 'DELETE', headers: { 'limpet-session-delete': 'epoch=1' } };
+        expect((await ask(at, end)).status).toBe(204);
+      } else {
+        const state = join(limpet.folder, 'state');
+        await tellServer(state, server, 'drain');
+        expect(await shopper.count()).toMatchObject({ epoch: 2 });
+      }
+      expect((await ask(at, put(1, 9))).status).toBe(204);
+      expect((await ask(at)).body).toBe('v9');
     }
   });
 

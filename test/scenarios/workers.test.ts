@@ -173,6 +173,45 @@ describe.each(runtimes)('two workers on %s', (runtime) => {
     expect((await limpet.counters()).workers_replaced).toBe(2);
   });
 
+  test('one that hangs is ended and replaced, and the table has not noticed', { timeout: 60_000 }, async () => {
+    await using origins = await together(['a', 'b', 'c'].map(holder));
+    const affinity = [{ header: 'X-Key' }];
+    const config = { ...configFor(origins, { affinity }), workers: 2, workerTimeout: '2s' };
+    await using limpet = await startStaged(runtime, config);
+    const keys = Array.from({ length: 40 }, (_, i) => `key-${i}`);
+    const visit = () =>
+      Promise.all(keys.map(async (key) => (await ask(limpet.url, { headers: { 'x-key': key } })).body));
+    const homes = await visit();
+    await using idle = await connections(limpet.port, 12);
+    for (const worker of [0, 1]) {
+      expect(await limpet.hang(worker)).toContain('its event loop has not turned for 2 s (workerTimeout)');
+      await using clients = await connections(limpet.port, 20);
+      expect(clients).toHaveLength(20);
+      expect(await visit()).toEqual(homes);
+    }
+    await Promise.all(idle.map((client) => client.closed()));
+    await until('none is counted', async () => (await limpet.counters()).connections_open === 0);
+    const { workers_hung, workers_replaced } = await limpet.counters();
+    expect([workers_hung, workers_replaced]).toEqual([2, 2]);
+  });
+
+  test('one that starts while configs change is not lost, and goes by the newest', { timeout: 60_000 }, async () => {
+    await using origins = await together(['a', 'b'].map(holder));
+    const config = (origin: number) => ({ ...configFor([origins[origin]!]), workers: 2 });
+    await using limpet = await startStaged(runtime, config(0));
+    for (const worker of [0, 1, 1, 0]) {
+      const before = (await limpet.counters()).workers_replaced!;
+      const replaced = limpet.crash(worker);
+      await until('it has failed', async () => (await limpet.counters()).workers_replaced === before + 1);
+      for (let n = 0; n < 5; n++) await limpet.reload(config((n + 1) % 2));
+      await replaced;
+      // Over connections of their own: both workers have some.
+      const answers = await Promise.all(Array.from({ length: 40 }, async () => (await ask(limpet.url)).body));
+      expect(new Set(answers)).toEqual(new Set(['b']));
+    }
+    expect((await limpet.counters()).workers_replaced).toBe(4);
+  });
+
   test('one that has not heard yet that a server is back takes no session away from it', {
     timeout: 40_000,
   }, async () => {

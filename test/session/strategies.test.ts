@@ -105,7 +105,7 @@ describe('local', () => {
 
   test('ends when it was idle for too long, and after its longest life', async () => {
     let now = 1_000_000;
-    const clock = { now: () => now, monotonic: () => now };
+    const clock = { now: () => now, wall: () => now, monotonic: () => now };
     await using app = await run({ strategy: 'local', idle: '10s', absolute: '25s', clock });
     const client = app.client();
     await client.get('/set?value=1');

@@ -42,6 +42,7 @@ export const arrows: readonly Arrow[] = [
   { from: ['src/errors.ts'], only: [], why: 'everyone imports the registry of faults' },
   { from: ['src/time'], only: ['src/errors.ts'], why: 'a clock knows nobody who looks at it' },
   { from: ['src/metrics/counters.ts'], only: ['src/errors.ts'], why: 'a counter knows nobody who counts' },
+  { from: ['src/secrets'], only: ['src/errors.ts'], why: 'a file of ours is the same for balancer, store and library' },
   { from: ['src/http'], only: base, why: 'bytes in, values out: no sockets, no features' },
   { from: ['src/net'], only: base, why: 'a socket does not know what is said over it' },
   {
@@ -64,8 +65,8 @@ export const arrows: readonly Arrow[] = [
   { from: ['src/failover/verdict.ts'], only: ['src/errors.ts'], why: 'the verdict is a pure function' },
   {
     from: ['src/session'],
-    only: ['src/http/cookie.ts', 'src/affinity/token.ts', 'src/store', 'src/errors.ts', 'src/time'],
-    why: 'the session library runs inside the app: of the balancer it shares cookie, token and store',
+    only: ['src/http/cookie.ts', 'src/affinity/token.ts', 'src/store', 'src/secrets', 'src/errors.ts', 'src/time'],
+    why: 'the session library runs inside the app: of the balancer it shares cookie, token, store and secret',
   },
   {
     from: ['src'],
@@ -105,9 +106,9 @@ export const arrows: readonly Arrow[] = [
   },
   {
     from: ['src'],
-    notFrom: ['src/net/node.ts'],
+    notFrom: ['src/net/node.ts', 'src/net/bun.ts'],
     never: ['node:net', 'node:tls'],
-    why: "one file knows Node's sockets, so that all else runs on both (isIP and BlockList: import them by name)",
+    why: "two files know the runtimes' sockets, so that all else runs on both (isIP and BlockList: import them by name)",
   },
   {
     from: ['src'],

@@ -10,14 +10,20 @@ import {
   type SocketHandler,
 } from '../../src/net/socket.ts';
 
-/** The server's end of one connection, or of one that is being made. */
+/** The other end of one connection, or of one that is being made: as a rule that of a server. */
 export class FakePeer implements Socket, Connecting {
   readonly address: Address;
   readonly remoteAddress = '127.0.0.1';
   readonly remotePort = 0;
   readonly secure = false;
   pending = 0;
-  state: 'connecting' | 'cancelled' | 'failed' | 'open' | 'closed' | 'reset' = 'connecting';
+  /** It takes nothing: what is written counts as kept until `drain`. */
+  slow = false;
+  /** The code under test reads nothing. */
+  paused = false;
+  /** The code under test has sent its FIN. */
+  ended = false;
+  state: 'connecting' | 'cancelled' | 'failed' | 'open' | 'closed' | 'reset' | 'gone' = 'connecting';
   /** Everything the other side wrote. */
   received = '';
   handler: SocketHandler = nobody;
@@ -28,19 +34,42 @@ export class FakePeer implements Socket, Connecting {
     this.connectHandler = connectHandler;
   }
 
+  /** A client's, that has connected. */
+  static connected(): FakePeer {
+    const handler = { onOpen: () => nobody, onFail() {} };
+    const peer = new FakePeer({ kind: 'tcp', host: '127.0.0.1', port: 0 }, handler);
+    peer.state = 'open';
+    return peer;
+  }
+
   /** The test's side. */
   open(): void {
     this.state = 'open';
     this.handler = this.connectHandler.onOpen(this);
   }
 
-  fail(message: string): void {
+  /** `code`: the system's, if it is to have one. */
+  fail(message: string, code?: string): void {
     this.state = 'failed';
-    this.connectHandler.onFail(new Error(message));
+    this.connectHandler.onFail(Object.assign(new Error(message), code !== undefined && { code }));
   }
 
   send(text: string): void {
     this.handler.onData(Buffer.from(text));
+  }
+
+  /** The connection is gone at this end. */
+  leave(error: Error | null): void {
+    this.state = 'gone';
+    this.handler.onClose(error);
+  }
+
+  /** It takes what was kept. */
+  drain(): void {
+    this.slow = false;
+    if (this.pending === 0) return;
+    this.pending = 0;
+    this.handler.onDrain();
   }
 
   /** What the code under test calls. */
@@ -50,28 +79,40 @@ export class FakePeer implements Socket, Connecting {
   }
 
   write(chunk: Uint8Array): boolean {
+    if (this.state !== 'open') return true;
     this.received += Buffer.from(chunk).toString('latin1');
-    return true;
+    if (this.slow) this.pending += chunk.length;
+    return this.pending === 0;
   }
 
   writeCopy(bytes: Buffer, length: number): boolean {
     return this.write(bytes.subarray(0, length));
   }
 
-  end(): void {}
+  end(): void {
+    this.ended = true;
+  }
 
   close(): void {
-    this.leave('closed');
+    this.shut('closed');
   }
 
   destroy(): void {
-    this.leave('reset');
+    this.shut('reset');
   }
 
-  pause(): void {}
-  resume(): void {}
+  pause(): void {
+    this.paused = true;
+  }
 
-  private leave(state: 'closed' | 'reset'): void {
+  charge(): void {}
+
+  resume(): void {
+    this.paused = false;
+  }
+
+  private shut(state: 'closed' | 'reset'): void {
+    if (this.state === 'gone') return;
     if (this.state !== 'open') throw new Error(`${state} while ${this.state}`);
     this.state = state;
   }

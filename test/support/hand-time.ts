@@ -18,6 +18,10 @@ export class HandTime implements Clock, Timers {
     return this.time;
   }
 
+  wall(): number {
+    return this.time;
+  }
+
   monotonic(): number {
     return this.time;
   }

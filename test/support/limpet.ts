@@ -16,6 +16,8 @@ export interface LimpetSetup {
   /** After `--config`, when there is one. Without config and `--listen`: listens on 127.0.0.1, any free port. */
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Most descriptors of the process (`ulimit -n`). Left out: as many as this one may have. */
+  readonly descriptors?: number;
 }
 
 export interface Exit {
@@ -65,7 +67,9 @@ export async function startLimpet(runtime: Runtime, setup: LimpetSetup): Promise
   } else if (!args.includes('--listen')) args.unshift('--listen', '127.0.0.1:0');
 
   const command = limpetCommand(runtime, join(folder, 'state'), args);
-  const child = spawn(command.file, command.args, {
+  const { descriptors = 0 } = setup;
+  const limited = ['-c', `ulimit -n ${descriptors} && exec "$0" "$@"`, command.file, ...command.args];
+  const child = spawn(descriptors > 0 ? 'sh' : command.file, descriptors > 0 ? limited : command.args, {
     cwd: folder,
     // A process group of its own: whatever it starts can be ended with it.
     detached: true,

@@ -3,6 +3,7 @@
  * one with a cookie jar, and app servers in processes of their own, so that a test can kill one for real.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import * as http from 'node:http';
 import type { ListenOptions, Server as NetServer, Socket } from 'node:net';
@@ -10,6 +11,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { makeSessionSecret, sessionSecretFile } from '../../src/secrets/session-secret.ts';
 import type { Echo, Origin } from './origin.ts';
 
 export interface Reply {
@@ -27,40 +29,56 @@ export interface AskOptions extends Omit<http.RequestOptions, 'headers'> {
   readonly body?: string | Uint8Array | Readable;
 }
 
-/** One request with node:http; a connection of its own unless an `agent` is given. Rejects when it breaks. */
+/**
+ * One request with node:http; a connection of its own unless an `agent` is given. Rejects when it breaks. A `url` of the form
+ * `unix:/path:/target` is the store interface's, which gets the secret of this user unless `options` have another.
+ */
 export function ask(url: string, options: AskOptions = {}): Promise<Reply> {
   const { body, ...rest } = options;
+  const [, socketPath, target] = /^unix:([^:]+):(.*)$/.exec(url) ?? [];
+  const own = socketPath === undefined ? {} : { socketPath, headers: { ...storeBearer(), ...rest.headers } };
   return new Promise((resolve, reject) => {
-    const request = http.request(url, { agent: false, ...rest }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
-      response.on('end', () =>
-        resolve({
-          status: response.statusCode ?? 0,
-          headers: response.headers,
-          rawHeaders: response.rawHeaders,
-          setCookies: response.headers['set-cookie'] ?? [],
-          body: Buffer.concat(chunks).toString(),
-          trailers: response.trailers,
-        }),
-      );
-    });
+    const request = http.request(
+      target === undefined ? url : `http://localhost${target}`,
+      { agent: false, ...rest, ...own },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            rawHeaders: response.rawHeaders,
+            setCookies: response.headers['set-cookie'] ?? [],
+            body: Buffer.concat(chunks).toString(),
+            trailers: response.trailers,
+          }),
+        );
+      },
+    );
     request.on('error', reject);
     if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) request.end(body);
     else body.pipe(request);
   });
 }
 
-/** An operator's word on a server of the pool `shop`, at the admin socket in that state folder; answers the status. */
+/** What a server of this user shows at the store interface when nobody has named a secret. */
+export function storeBearer(): { readonly authorization: string } {
+  const secret = makeSessionSecret(sessionSecretFile(process.env));
+  return { authorization: `Bearer ${createHmac('sha256', secret).update('limpet store interface').digest('hex')}` };
+}
+
+/** An operator's word on a server of a pool, at the admin socket in that state folder; answers the status. */
 export async function tellServer(
   state: string,
   server: string,
   word: 'drain' | 'ready',
   options: AskOptions = {},
+  pool = 'shop',
 ): Promise<number> {
   const socketPath = join(state, 'admin.sock');
-  const { status } = await ask(`http://admin/servers/shop/${server}/${word}`, {
+  const { status } = await ask(`http://admin/servers/${pool}/${server}/${word}`, {
     ...options,
     method: 'POST',
     socketPath,

@@ -1,6 +1,6 @@
 /**
  * A worker that does what a test says, by files in the folder LIMPET_STAGE: the real one, that says in `started-<worker>`
- * that it listens, fails when there is `crash-<worker>`, and hears nothing of the supervisor while there is `deaf-<worker>`.
+ * that it listens, fails when there is `crash-<worker>`, hangs when there is `hang-<worker>`, and hears nothing of the supervisor while there is `deaf-<worker>`.
  */
 import { appendFileSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,7 +8,11 @@ import { parentPort, workerData } from 'node:worker_threads';
 
 const { worker } = workerData as { readonly worker: number };
 const folder = process.env.LIMPET_STAGE ?? '';
-const orders = { crash: join(folder, `crash-${worker}`), deaf: join(folder, `deaf-${worker}`) };
+const orders = {
+  crash: join(folder, `crash-${worker}`),
+  hang: join(folder, `hang-${worker}`),
+  deaf: join(folder, `deaf-${worker}`),
+};
 
 /** What it has not heard yet, in order. */
 const unheard: (() => void)[] = [];
@@ -31,6 +35,11 @@ await import('../../src/workers/worker.ts');
 appendFileSync(join(folder, `started-${worker}`), '.');
 setInterval(() => {
   listen();
+  if (existsSync(orders.hang)) {
+    rmSync(orders.hang);
+    // It turns no more.
+    for (;;);
+  }
   if (!existsSync(orders.crash)) return;
   // Once: the one that takes its place is to live.
   rmSync(orders.crash);

@@ -13,6 +13,8 @@ export interface StagedLimpet extends AsyncDisposable {
   readonly url: string;
   /** Makes a worker fail, from 0; resolves when the one in its place listens. */
   crash(worker: number): Promise<void>;
+  /** The same with one whose event loop does not turn any more; resolves to what the log says of it. */
+  hang(worker: number): Promise<string>;
   /** From now on, or no longer, a worker hears nothing of what the supervisor tells all of them. */
   deafen(worker: number, deaf: boolean): void;
   /** Resolves when all workers have taken the config over. */
@@ -64,6 +66,13 @@ export async function startStaged(runtime: Runtime, config: Readonly<Record<stri
         writeFileSync(join(folder, `crash-${worker}`), '');
         await until(`worker ${worker} is replaced`, () => started(worker) > before);
         await waitFor(new RegExp(`worker (${worker + 1}) failed and is replaced`));
+      },
+      hang: async (worker) => {
+        const before = started(worker);
+        const from = said.length;
+        writeFileSync(join(folder, `hang-${worker}`), '');
+        await until(`worker ${worker} is replaced`, () => started(worker) > before);
+        return waitFor(new RegExp(`(worker ${worker + 1} failed and is replaced: [^\n]*)`), from);
       },
       deafen: (worker, deaf) => {
         const path = join(folder, `deaf-${worker}`);

@@ -5,10 +5,11 @@
 import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { EncryptedStore, sealBytes } from '../../src/store/encrypted.ts';
-import { LmdbStore } from '../../src/store/lmdb.ts';
+import { openStore as openAt } from '../../src/store/index.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { RemoteStore, serveStore } from '../../src/store/remote.ts';
-import type { Store } from '../../src/store/store.ts';
+import { type Store, silentEviction } from '../../src/store/store.ts';
+import { systemTimers } from '../../src/time/clock.ts';
 import { HandTime } from './hand-time.ts';
 import { openRedisStage } from './redis-stage.ts';
 import { caseOptions, cases, type Stage } from './store-contract.ts';
@@ -25,7 +26,10 @@ async function openStage(): Promise<Stage> {
 
 async function openStore(now: () => number): Promise<Store> {
   const memory = (more: number) =>
-    new MemoryStore({ ...caseOptions, stateBytes: caseOptions.stateBytes + more, maxBytes: 2 ** 30 }, now);
+    new MemoryStore(
+      { ...caseOptions, stateBytes: caseOptions.stateBytes + more, maxBytes: 2 ** 30, eviction: silentEviction },
+      now,
+    );
   if (kind === 'memory') return memory(0);
   if (kind === 'encrypted') {
     return new EncryptedStore(memory(sealBytes), Buffer.alloc(32, 's'), caseOptions.stateBytes);
@@ -36,7 +40,16 @@ async function openStore(now: () => number): Promise<Store> {
     serveStore(store, port1);
     return new RemoteStore(port2, store.incarnation);
   }
-  if (kind === 'lmdb') return LmdbStore.open({ ...caseOptions, path: join(place, `${++opened}`), sync: false }, now);
+  if (kind === 'lmdb') {
+    const more = {
+      secret: null,
+      timeout: 1000,
+      sync: false,
+      clock: { now, monotonic: now, wall: now },
+      timers: systemTimers,
+    };
+    return openAt(`lmdb:${join(place, `${++opened}`)}`, { ...caseOptions, ...more, eviction: silentEviction });
+  }
   throw new Error(`found the store "${kind}", expected memory, encrypted, remote, lmdb or redis`);
 }
 

@@ -143,7 +143,7 @@ class Hammer {
     if (table.enter(key, base + mortal, out) !== 'live') return;
     if (!out.proved || out.inflight < 1) this.problems.push(`mortal ${mortal} entered as ${JSON.stringify(out)}`);
     this.checkMortal(mortal);
-    table.leave(key, base + mortal);
+    table.leave(key, base + mortal, out);
   }
 
   private checkMortal(mortal: number): void {

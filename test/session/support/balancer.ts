@@ -6,6 +6,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { makeSessionSecret, sessionSecretFile } from '../../../src/secrets/session-secret.ts';
 
 export interface Kept {
   epoch: number;
@@ -18,6 +19,7 @@ export interface Kept {
 export interface BalancerOptions {
   /** Ports of the app servers; a session begins at the first. */
   readonly servers: readonly number[];
+  /** Default: the one that a real balancer shares with the servers of its user. */
   readonly secret?: string;
 }
 
@@ -50,7 +52,7 @@ export class TestBalancer implements AsyncDisposable {
   private readonly front: Server;
   private readonly store: Server;
 
-  private constructor({ servers, secret = '' }: BalancerOptions) {
+  private constructor({ servers, secret = makeSessionSecret(sessionSecretFile(process.env)) }: BalancerOptions) {
     this.servers = [...servers];
     this.secret = secret;
     this.front = createServer((incoming, response) => void this.forward(incoming, response));
@@ -100,7 +102,6 @@ export class TestBalancer implements AsyncDisposable {
     const store = `http://127.0.0.1:${portOf(this.store)}/v1`;
     const state = carry ? `; ttl=1800; data=${Buffer.from(this.kept.get(id)?.text ?? '').toString('base64url')}` : '';
     const word = `id=${id}; epoch=${epoch}; version=${version}; reason=${reason}; pool=shop; store=${store}; copy=${this.copy}${state}`;
-    if (this.secret === '') return word;
     const signed = `${word}; t=${Math.floor(Date.now() / 1000)}`;
     return `${signed}; sig=${createHmac('sha256', this.secret).update(signed).digest('hex').slice(0, 32)}`;
   }
@@ -214,7 +215,7 @@ export class TestBalancer implements AsyncDisposable {
     const method = incoming.method ?? '';
     await this.beforeStore(method, id);
     const bearer = `Bearer ${createHmac('sha256', this.secret).update('limpet store interface').digest('hex')}`;
-    if (this.secret !== '' && incoming.headers.authorization !== bearer) response.writeHead(401).end();
+    if (incoming.headers.authorization !== bearer) response.writeHead(401).end();
     else if (this.storeAnswer !== null) response.writeHead(...this.storeAnswer).end();
     else if (this.storeFails || pool !== 'shop') answer(response, 503);
     else if (method === 'GET') this.answerRead(id, response);

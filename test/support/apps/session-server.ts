@@ -7,14 +7,21 @@
  *      /delete      ends the session                                   /rotate   goes on under another id
  *      /late        answers only when /go came, with its put           /bad      says what nobody can understand
  *      /headers     tells the request's headers                        ?pad=n    makes the state so much larger
+ *      /rotate-big  goes on under another id through the store interface, and shows the proof of it unless ?proof= has another
+ *      /take?id=x   claims to have gone on under that id               ?epoch=n  puts it with an epoch of its own
  */
 import { createHmac, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, request as makeRequest, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 
 const [name = 'app', port = '0'] = process.argv.slice(2);
 const by = randomBytes(8).toString('hex');
-const secret = process.env.LIMPET_SECRET ?? '';
+/** As the balancer of this user has made it, when none is given. It may be started later than we are. */
+const secret = () =>
+  process.env.LIMPET_SECRET ?? readFileSync(join(homedir(), '.local/state/limpet/session.secret'), 'utf8').trim();
 
 interface Live {
   epoch: number;
@@ -41,9 +48,9 @@ function ask(
   method: string,
   headers: Record<string, string> = {},
   body?: string,
-): Promise<{ status: number; meaning: string; body: string; session: Record<string, string> }> {
-  const bearer = createHmac('sha256', secret).update('limpet store interface').digest('hex');
-  const authorization = secret === '' ? {} : { authorization: `Bearer ${bearer}` };
+): Promise<{ status: number; meaning: string; body: string; session: Record<string, string>; proof: string }> {
+  const bearer = createHmac('sha256', secret()).update('limpet store interface').digest('hex');
+  const authorization = { authorization: `Bearer ${bearer}` };
   const base = told.store ?? '';
   const path = `${base.replace(/^unix:[^:]*:|^http:\/\/[^/]*/, '')}/${told.pool}/${told.id}`;
   const where = base.startsWith('unix:')
@@ -59,6 +66,7 @@ function ask(
           meaning: String(response.headers['limpet-store'] ?? ''),
           body: text,
           session: fieldsOf(String(response.headers['limpet-session'] ?? '')),
+          proof: fieldsOf(String(response.headers['limpet-session-rotate'] ?? '')).proof ?? '',
         }),
       );
     });
@@ -149,6 +157,20 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
       sessions.set(to, live);
       break;
     }
+    case '/rotate-big': {
+      const to = randomBytes(16).toString('hex');
+      const rotate = `epoch=${live.epoch}; id=${to}`;
+      const headers = { 'limpet-session-put': putOf(live), 'limpet-session-rotate': rotate };
+      const { proof } = await ask(told, 'PUT', headers, JSON.stringify({ count: live.count }));
+      const shown = url.searchParams.get('proof') ?? proof;
+      response.setHeader('Limpet-Session-Rotate', `${rotate}; proof=${shown}`);
+      sessions.delete(id);
+      sessions.set(to, live);
+      break;
+    }
+    case '/take':
+      response.setHeader('Limpet-Session-Rotate', `epoch=${live.epoch}; id=${url.searchParams.get('id')}`);
+      break;
     case '/big': {
       const { status } = await ask(
         told,
@@ -166,7 +188,10 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
       response.end();
       return;
     default:
-      response.setHeader('Limpet-Session-Put', `${putOf(live)}; data=${dataOf(live, pad)}`);
+      response.setHeader(
+        'Limpet-Session-Put',
+        `${putOf({ ...live, epoch: Number(url.searchParams.get('epoch') ?? live.epoch) })}; data=${dataOf(live, pad)}`,
+      );
   }
   response.end(answer);
 }

@@ -1,0 +1,31 @@
+/**
+ * How many connections to servers this worker is making at this moment, and the most that it may: to one server, and to all
+ * of them. A host that answers nothing would otherwise take a descriptor for every request until `timeouts.connect` ends it.
+ */
+export class Connects {
+  /** Most at one time; another config may change it. */
+  max: number;
+  /** Being made now. */
+  now = 0;
+  private readonly all: Connects | null;
+
+  /** `all`: of which these are a part. */
+  constructor(max: number, all: Connects | null) {
+    this.max = max;
+    this.all = all;
+  }
+
+  get hasRoom(): boolean {
+    return this.now < this.max && (this.all === null || this.all.hasRoom);
+  }
+
+  begin(): void {
+    this.now++;
+    this.all?.begin();
+  }
+
+  end(): void {
+    this.now--;
+    this.all?.end();
+  }
+}

@@ -1,0 +1,98 @@
+/**
+ * The one budget of a worker for the bytes that wait in its memory: answers that clients do not take, requests that are not due
+ * yet, bodies kept for a repeat, what servers do not take, tunnels. Each connection has a `Keeping`, which is told when it keeps
+ * more or fewer; nothing is counted of what the kernel takes at once.
+ *
+ *      bytes      0 ──────────────── scarce at 3/4 ──────────────── limit
+ *                 │ whoever keeps    │ no body is kept for a repeat; │ when the loop turn is over, those that keep
+ *                 │ is not read from │ nothing is read ahead         │ most and take least are ended, down to 7/8
+ *
+ * Memory may be twice what is counted: a view keeps all of its buffer alive (`keepable` in net/socket.ts).
+ */
+import { type Counters, counter } from '../metrics/counters.ts';
+import type { Account } from '../net/socket.ts';
+import type { Wheel } from '../time/wheel.ts';
+import { Bag, type Bagged } from './bag.ts';
+
+/** Whose bytes they are. */
+export interface Keeper {
+  /** There is no room for what it keeps: it ends, and keeps nothing. May be called again when it did not. */
+  giveUp(): void;
+}
+
+/** What one connection keeps. */
+export class Keeping implements Account, Bagged {
+  place = -1;
+  bytes = 0;
+  /** Wheel time (ms) at which it last got rid of something, or began to keep. */
+  movedAt = 0;
+  readonly keeper: Keeper;
+  private readonly kept: KeptBytes;
+
+  constructor(kept: KeptBytes, keeper: Keeper) {
+    this.kept = kept;
+    this.keeper = keeper;
+  }
+
+  keep(bytes: number): void {
+    this.kept.add(this, bytes);
+  }
+}
+
+export class KeptBytes {
+  /** Bytes; another config may change it. */
+  limit: number;
+  private bytes = 0;
+  private readonly wheel: Wheel;
+  private readonly counters: Counters;
+  private readonly afterTurn: (run: () => void) => void;
+  /** Those that keep something. */
+  private readonly keeping = new Bag<Keeping>();
+  private relieving = false;
+
+  /** `afterTurn` as in `Net`: nobody is ended inside of a call of its own. */
+  constructor(limit: number, wheel: Wheel, counters: Counters, afterTurn: (run: () => void) => void) {
+    this.limit = limit;
+    this.wheel = wheel;
+    this.counters = counters;
+    this.afterTurn = afterTurn;
+  }
+
+  /** What need not be kept is not. */
+  get scarce(): boolean {
+    return this.bytes > 0.75 * this.limit;
+  }
+
+  /** `bytes` negative: fewer. */
+  add(keeping: Keeping, bytes: number): void {
+    if (bytes === 0) return;
+    if (bytes < 0 || keeping.bytes === 0) keeping.movedAt = this.wheel.now;
+    keeping.bytes += bytes;
+    this.bytes += bytes;
+    this.counters.add(counter.kept_bytes, bytes);
+    if (keeping.bytes === 0) this.keeping.remove(keeping);
+    else if (keeping.place < 0) this.keeping.add(keeping);
+    if (this.bytes <= this.limit || this.relieving) return;
+    this.relieving = true;
+    this.counters.add(counter.kept_bytes_exceeded);
+    this.afterTurn(this.relieve);
+  }
+
+  /** A look at all that keep frees an eighth of the budget: its cost for each byte that is kept has a bound. */
+  private readonly relieve = (): void => {
+    const { now } = this.wheel;
+    const weigh = ({ bytes, movedAt }: Keeping): number => bytes * (1 + now - movedAt);
+    let excess = this.bytes - 0.875 * this.limit;
+    if (this.bytes > this.limit) {
+      for (const keeping of this.keeping.all().sort((a, b) => weigh(b) - weigh(a))) {
+        if (excess <= 0) break;
+        // Another one's end may have been its own.
+        if (keeping.bytes === 0) continue;
+        excess -= keeping.bytes;
+        keeping.keeper.giveUp();
+      }
+    }
+    // Only now: those that end may write a last word, which is kept.
+    this.relieving = false;
+  };
+}

@@ -1,0 +1,127 @@
+/**
+ * Files and folders that only this user may change, and files that only it may read. What stands in them decides whom the
+ * balancer believes, so one that somebody else could have written is refused, with the command that mends it.
+ */
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  type Stats,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { codeOf, UsageError } from '../errors.ts';
+
+const others = 0o077;
+const otherWriters = 0o022;
+const stickyBit = 0o1000;
+
+/**
+ * The text of a file of ours, null when there is none. Not behind a symbolic link: whoever may write to the folder could lay
+ * one. Throws UsageError: it is no file, somebody else owns it or may read it, or it cannot be read.
+ */
+export function readPrivate(file: string): string | null {
+  let descriptor: number;
+  try {
+    // Without waiting: a pipe in its place must not hold us up.
+    descriptor = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
+    // FreeBSD says EMLINK.
+    if (code === 'ELOOP' || code === 'EMLINK') throw linked(file);
+    throw new UsageError(`${file} cannot be read: ${code}`, { cause: error });
+  }
+  try {
+    checkFile(file, fstatSync(descriptor));
+    return readFileSync(descriptor, 'utf8');
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Throws UsageError as `readPrivate` does, and reads nothing. One that is not there is fine. */
+export function checkPrivate(file: string): void {
+  const found = look(() => lstatSync(file), file);
+  if (found === null) return;
+  if (found.isSymbolicLink()) throw linked(file);
+  checkFile(file, found);
+}
+
+/**
+ * Makes the file for this user alone, and its folder where there is none. It appears whole or not at all: of several processes
+ * that make it at once one wins, and the others get EEXIST. Throws the system's error.
+ */
+export function makePrivate(file: string, text: string): void {
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  // Not named by the process: in two containers that share the folder both may be number 1.
+  const draft = `${file}.${randomBytes(6).toString('hex')}`;
+  try {
+    writeFileSync(draft, text, { mode: 0o600, flag: 'wx' });
+    linkSync(draft, file);
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+/**
+ * A folder whose files nobody else can exchange. One that is not there is fine. `sticky`: one as /tmp is will do, in which
+ * everybody may make files but take away only their own. Throws UsageError.
+ */
+export function checkFolder(folder: string, { sticky = false } = {}): void {
+  const found = look(() => statSync(folder), folder);
+  if (found === null) return;
+  if (!found.isDirectory()) throw new UsageError(`${folder} is no folder, expected one: remove it, or name another`);
+  checkOwner(folder, found);
+  if ((found.mode & otherWriters) === 0 || (sticky && (found.mode & stickyBit) !== 0)) return;
+  throw new UsageError(
+    `others may write to the folder ${folder} (mode ${modeOf(found)}): chmod go-w ${quoted(folder)}, or name a folder of its own in it`,
+  );
+}
+
+/** For a command that a person copies into a shell. */
+export function quoted(path: string): string {
+  return /^[\w./@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
+}
+
+/** Only the last three digits are of interest, and the sticky bit. */
+export function modeOf({ mode }: Pick<Stats, 'mode'>): string {
+  return (mode & 0o1777).toString(8);
+}
+
+/** Throws UsageError: it belongs to somebody else. What root has put there counts as ours: root may do so anyway. */
+export function checkOwner(path: string, { uid }: Pick<Stats, 'uid'>): void {
+  // Windows has no owners of this kind.
+  const own = process.geteuid?.();
+  if (own === undefined || uid === own || uid === 0) return;
+  throw new UsageError(`${path} belongs to another user (${uid}): chown ${own} ${quoted(path)}`);
+}
+
+function checkFile(file: string, found: Stats): void {
+  if (!found.isFile()) throw new UsageError(`${file} is no file, expected one: remove it`);
+  checkOwner(file, found);
+  if (process.geteuid === undefined || (found.mode & others) === 0) return;
+  throw new UsageError(`others may open ${file} (mode ${modeOf(found)}): chmod 600 ${quoted(file)}`);
+}
+
+function linked(file: string): UsageError {
+  return new UsageError(`${file} is a symbolic link, expected the file itself: move it there`);
+}
+
+function look(stat: () => Stats, path: string): Stats | null {
+  try {
+    return stat();
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
+    throw new UsageError(`${path} cannot be looked at: ${code}`, { cause: error });
+  }
+}

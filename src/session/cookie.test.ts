@@ -1,0 +1,43 @@
+import { expect, test } from 'vitest';
+import { MapStore } from '../../test/session/support/map-store.ts';
+import { idShape, mostTried, readCookies } from './cookie.ts';
+import { fillOptions } from './options.ts';
+import type { Incoming } from './session.ts';
+import { SharedSessions } from './shared.ts';
+
+const incoming = (cookie: string): Incoming => ({
+  header: (name) => (name === 'cookie' ? cookie : undefined),
+  peer: '127.0.0.1',
+  tls: false,
+});
+
+const ids = (count: number) => Array.from({ length: count }, (_, i) => i.toString(16).padStart(32, '0'));
+
+test('the first values of the name that have the shape, and no more than are tried', () => {
+  const cookies = ['other=x', 'sid=garbage', ...ids(3).map((id) => `sid=${id}`), 'sidx=y', ` sid = ${'f'.repeat(32)} `];
+  expect(readCookies(incoming(cookies.join(';')), 'sid', idShape)).toEqual([...ids(3), 'f'.repeat(32)]);
+  const many = `${'sid=x; '.repeat(50)}${ids(400)
+    .map((id) => `sid=${id}`)
+    .join('; ')}`;
+  expect(readCookies(incoming(many), 'sid', idShape)).toEqual(ids(mostTried));
+});
+
+test('a request full of ids asks the store no more often than one with a few', async () => {
+  let asked = 0;
+  const store = new MapStore();
+  const read = store.read.bind(store);
+  store.read = (key) => {
+    asked++;
+    return read(key);
+  };
+  const sessions = new SharedSessions(fillOptions({ strategy: 'shared', store }));
+  await sessions.open(
+    incoming(
+      ids(400)
+        .map((id) => `sid=${id}`)
+        .join('; '),
+    ),
+    true,
+  );
+  expect(asked).toBe(mostTried);
+});

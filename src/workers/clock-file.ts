@@ -1,0 +1,66 @@
+/**
+ * How far our time is ahead of the machine's clock, through a restart: after a step of that clock the sessions that stand in
+ * cookies, table and store are dated by our time. Written only while the two differ; good only until the machine boots.
+ */
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { uptime } from 'node:os';
+import { dirname } from 'node:path';
+import { codeOf, UsageError } from '../errors.ts';
+
+/** Differences (ms) below which there is nothing to keep, and beyond which the machine's clock is believed. */
+const least = 1500;
+const most = 24 * 3_600_000;
+
+export interface Machine {
+  /** Names the time since the machine was started; '' where that has no name. */
+  readonly boot: string;
+  /** Milliseconds since then, good to a second. */
+  readonly uptime: number;
+}
+
+/** By Linux; elsewhere nothing is kept. */
+export function thisMachine(): Machine {
+  let boot = '';
+  try {
+    boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    // No Linux.
+  }
+  return { boot, uptime: uptime() * 1000 };
+}
+
+/** ms; 0 when nothing was kept, or it does not count any more. Throws UsageError for a file that cannot be read. */
+export function readAhead(file: string, wall: number, machine = thisMachine()): number {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return 0;
+    throw new UsageError(
+      `${file}, which tells how our time differs from the machine's, cannot be read: ${codeOf(error)}`,
+    );
+  }
+  const [boot, started] = text.trim().split(' ');
+  // Our time when the machine was started.
+  const ahead = Number(started) + machine.uptime - wall;
+  if (machine.boot === '' || boot !== machine.boot || !(Math.abs(ahead) >= least && Math.abs(ahead) <= most)) return 0;
+  return ahead;
+}
+
+/** True: there is something in the file now. Throws UsageError when it cannot be written. */
+export function writeAhead(file: string, ahead: number, wall: number, machine = thisMachine()): boolean {
+  if (machine.boot === '') return false;
+  try {
+    if (Math.abs(ahead) < least) {
+      rmSync(file, { force: true });
+      return false;
+    }
+    const draft = `${file}.${process.pid}`;
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    writeFileSync(draft, `${machine.boot} ${Math.round(wall + ahead - machine.uptime)}\n`, { mode: 0o600 });
+    renameSync(draft, file);
+    return true;
+  } catch (error) {
+    throw new UsageError(`how our time differs from the machine's cannot be written to ${file}: ${codeOf(error)}`);
+  }
+}

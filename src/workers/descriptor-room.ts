@@ -1,0 +1,109 @@
+/**
+ * How many sockets the workers may have open: the limit of the process, less what else is open in it and a reserve for what
+ * must always work (checks of servers, admin, the store interface, files, the start of a worker). Measured again and again,
+ * because what else is open changes.
+ */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import type { LimpetOptions } from '../config/options.ts';
+import { clientRoom, type Descriptors } from '../net/descriptors.ts';
+import type { Timers } from '../time/clock.ts';
+
+/** What the system says of this process. */
+export interface ProcessLimits {
+  /** Most descriptors at one time (`ulimit -n`, the soft limit: both runtimes raise it to the hard one); null: not known. */
+  limit(): number | null;
+  /** Open now. */
+  open(): number;
+}
+
+export interface DescriptorRoomDependencies {
+  readonly descriptors: Descriptors;
+  readonly limits: ProcessLimits;
+  readonly timers: Timers;
+  readonly log: { info(message: string): void; warn(message: string): void };
+}
+
+/** Between two measurements (ms). */
+const interval = 1000;
+/** For files, admin, the store interface and names; for a worker that starts; for a check of a server. */
+const baseReserve = 24;
+const perWorker = 6;
+/** However low the limit is, so many sockets are tried. */
+const leastRoom = 8;
+
+export class DescriptorRoom {
+  private readonly deps: DescriptorRoomDependencies;
+  private reserve = 0;
+  /** A reload does not say the same again. */
+  private said = '';
+  private cancelTimer: () => void = () => {};
+
+  constructor(deps: DescriptorRoomDependencies) {
+    this.deps = deps;
+  }
+
+  /** Before the first client can come, and with each config: says so when the limit is less than the config asks for. */
+  follow({ workers, listeners, pools }: LimpetOptions): void {
+    const { limits, log } = this.deps;
+    const limit = limits.limit();
+    if (limit === null) return;
+    const servers = pools.reduce((sum, pool) => sum + pool.servers.length, 0);
+    // Of a low limit the reserve would leave nothing.
+    this.reserve = Math.min(limit >> 2, baseReserve + perWorker * workers + Math.min(servers, 256));
+    const room = this.measure(limit);
+    const wanted = listeners.reduce((sum, { limits }) => sum + limits.connections, 0);
+    const clients = clientRoom(room);
+    if (clients >= wanted) return;
+    const enough = limit + 2 * (wanted - clients);
+    const message =
+      `ulimit -n is ${limit}: room for ${clients} client connections, each with one to a server; limits.connections allows ${wanted}, and ` +
+      `more are refused with 503. For all of them: ulimit -n ${enough}, or LimitNOFILE=${enough} for systemd`;
+    if (message === this.said) return;
+    this.said = message;
+    log[clients < fewClients ? 'warn' : 'info'](message);
+  }
+
+  start(): void {
+    this.cancelTimer = this.deps.timers.after(interval, () => {
+      const limit = this.deps.limits.limit();
+      if (limit !== null) this.measure(limit);
+      this.start();
+    });
+  }
+
+  stop(): void {
+    this.cancelTimer();
+  }
+
+  private measure(limit: number): number {
+    const { descriptors, limits } = this.deps;
+    const others = Math.max(0, limits.open() - descriptors.sockets);
+    const room = Math.max(leastRoom, limit - this.reserve - others);
+    descriptors.room = room;
+    return room;
+  }
+}
+
+/** So few are worth a warning. */
+const fewClients = 1000;
+
+/** Of Linux; elsewhere the limit is not known. */
+export const systemLimits: ProcessLimits = {
+  limit() {
+    try {
+      const line = /^Max open files +(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'latin1'));
+      const limit = Number(line?.[1]);
+      return Number.isSafeInteger(limit) ? limit : null;
+    } catch {
+      return null;
+    }
+  },
+  open() {
+    try {
+      // Linux 6.2 and later say it as the size of the folder.
+      return statSync('/proc/self/fd').size || readdirSync('/proc/self/fd').length;
+    } catch {
+      return 0;
+    }
+  },
+};

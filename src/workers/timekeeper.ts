@@ -1,0 +1,88 @@
+/** Leads the time that all threads have together: looks at the machine's clock once a second, and tells of its steps. */
+import { UsageError } from '../errors.ts';
+import { type Counters, counter } from '../metrics/counters.ts';
+import type { Timers } from '../time/clock.ts';
+import { type ClockSources, SteadyClock, systemSources } from '../time/steady.ts';
+import { readAhead, writeAhead } from './clock-file.ts';
+
+export interface TimekeeperDependencies {
+  readonly shared: SharedArrayBuffer;
+  /** Keeps what the two clocks differ by. */
+  readonly file: string;
+  readonly timers: Timers;
+  readonly counters: Counters;
+  readonly log: { warn(message: string): void };
+  /** Default: the machine's. */
+  readonly sources?: ClockSources;
+}
+
+/** Milliseconds between two looks, and looks between two savings of what the clocks differ by. */
+const lookEvery = 1000;
+const saveEvery = 10;
+
+export class Timekeeper {
+  readonly clock: SteadyClock;
+  private readonly deps: TimekeeperDependencies;
+  private cancelTimer: () => void = () => {};
+  private looks = 0;
+  /** Something was saved, and may have to be taken back. */
+  private saved: boolean;
+  /** The last saving failed: said once. */
+  private failing = false;
+
+  constructor(deps: TimekeeperDependencies) {
+    const { shared, file, log, sources = systemSources } = deps;
+    this.deps = deps;
+    let ahead = 0;
+    try {
+      ahead = readAhead(file, sources.wall());
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      log.warn(error.message);
+    }
+    this.saved = ahead !== 0;
+    this.clock = SteadyClock.lead(shared, (by) => this.stepped(by), ahead, sources);
+    if (ahead !== 0) log.warn(`the machine's clock was set before this start: ${this.difference}`);
+  }
+
+  start(): void {
+    this.cancelTimer = this.deps.timers.after(lookEvery, () => {
+      this.clock.now();
+      if (++this.looks % saveEvery === 0) this.save();
+      this.start();
+    });
+  }
+
+  stop(): void {
+    this.cancelTimer();
+    this.save();
+  }
+
+  private stepped(by: number): void {
+    const { counters, log } = this.deps;
+    counters.add(counter.clock_steps);
+    const way = by < 0 ? 'back' : 'forward';
+    log.warn(`the machine's clock was set ${way} by ${Math.abs(by / 1000).toFixed(1)} s: ${this.difference}`);
+    this.save();
+  }
+
+  private get difference(): string {
+    const seconds = this.clock.isAhead / 1000;
+    const how = `${Math.abs(seconds).toFixed(1)} s ${seconds < 0 ? 'behind' : 'ahead of'} it`;
+    return `sessions are timed by a clock that is ${how}, and approaches it by 0.1 s a second`;
+  }
+
+  private save(): void {
+    const { file, log } = this.deps;
+    const { clock } = this;
+    if (!this.saved && Math.abs(clock.isAhead) < 1000) return;
+    try {
+      this.saved = writeAhead(file, clock.isAhead, clock.wall());
+      this.failing = false;
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      if (!this.failing) log.warn(error.message);
+      this.failing = true;
+    }
+  }
+}

@@ -1,0 +1,112 @@
+/** Signals that come while the balancer starts do what they say, when the start is over; none of them ends the process. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { stringify } from 'yaml';
+import { limpetCommand } from '../support/command.ts';
+import { freePort } from '../support/free-port.ts';
+import { httpOrigin } from '../support/origin.ts';
+import { ask, configFor, until } from '../support/peers.ts';
+import { type Runtime, runtimes } from '../support/runtimes.ts';
+
+/** SIGHUP has a handler: the last of those that are held, and unlike SIGTERM none that Node has by itself. */
+function holdsSignals({ pid }: ChildProcess): boolean {
+  const caught = /^SigCgt:\s*(\S+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0';
+  return (BigInt(`0x${caught}`) & 1n) !== 0n;
+}
+
+async function starting(runtime: Runtime) {
+  const folder = mkdtempSync(join(tmpdir(), 'limpet-signals-'));
+  const origin = await httpOrigin('a', (_, response) => response.end('a'));
+  const port = await freePort();
+  const file = join(folder, 'limpet.yaml');
+  writeFileSync(file, stringify({ ...configFor([origin], {}, { address: `127.0.0.1:${port}` }), workers: 2 }));
+  const command = limpetCommand(runtime, join(folder, 'state'), ['--config', file]);
+  const child = spawn(command.file, command.args, {
+    cwd: folder,
+    env: command.env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  const closed = once(child, 'close');
+  return {
+    child,
+    said: () => said,
+    answers: () =>
+      ask(`http://127.0.0.1:${port}`).then(
+        ({ status }) => status === 200,
+        () => false,
+      ),
+    closed,
+    [Symbol.asyncDispose]: async () => {
+      child.kill('SIGKILL');
+      await closed;
+      await origin[Symbol.asyncDispose]();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+const expected = {
+  SIGHUP: /config reloaded/,
+  SIGUSR2: /^\{"counters":/m,
+  SIGTERM: /finishing open exchanges/,
+} as const;
+
+describe.each(runtimes)('on %s', (runtime) => {
+  test.each(['SIGHUP', 'SIGTERM', 'SIGINT'] as const)(
+    'a command that waits for its input is ended by %s',
+    async (signal) => {
+      const folder = mkdtempSync(join(tmpdir(), 'limpet-signals-'));
+      const file = join(folder, 'limpet.yaml');
+      writeFileSync(file, stringify({ ...configFor([{ name: 'a', address: '127.0.0.1:1' }]), keys: ['k'.repeat(40)] }));
+      const command = limpetCommand(runtime, join(folder, 'state'), ['explain', '--config', file, '--request', '-']);
+      const child = spawn(command.file, command.args, {
+        cwd: folder,
+        env: command.env,
+        stdio: ['pipe', 'ignore', 'ignore'],
+      });
+      const closed = once(child, 'close');
+      try {
+        // Held first, then let go: it is past the start when it has no handler of its own any more.
+        while (!holdsSignals(child)) expect(child.exitCode ?? child.signalCode).toBeNull();
+        await until('it has let the signals go', () => !holdsSignals(child));
+        child.kill(signal);
+        expect(await closed).toEqual([null, signal]);
+      } finally {
+        child.kill('SIGKILL');
+        await closed;
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  );
+
+  describe.each(['as soon as it is handled', 'right after the first answer'] as const)('%s', (moment) => {
+    test.each(['SIGHUP', 'SIGUSR2', 'SIGTERM'] as const)('%s does what it says', async (signal) => {
+      await using limpet = await starting(runtime);
+      const { child } = limpet;
+      // Without a pause between two looks: the moment is short.
+      if (moment === 'right after the first answer') await until('an answer', limpet.answers);
+      else while (!holdsSignals(child)) expect(child.exitCode ?? child.signalCode).toBeNull();
+      const early = limpet.said();
+      child.kill(signal);
+      await until(
+        'it is done',
+        () => expected[signal].test(limpet.said()) || (child.exitCode ?? child.signalCode) !== null,
+      );
+      if (moment === 'as soon as it is handled') expect(early).not.toContain('listening on');
+      expect(limpet.said()).toMatch(expected[signal]);
+      if (signal !== 'SIGTERM') {
+        expect(await limpet.answers()).toBe(true);
+        child.kill('SIGTERM');
+      }
+      expect(await limpet.closed).toEqual([0, null]);
+    });
+  });
+});

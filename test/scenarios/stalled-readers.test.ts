@@ -1,0 +1,142 @@
+/** Whoever takes nothing is kept little for: each kind of kept bytes shows in the gauge, has a bound, and is gone with the connection. */
+import { createServer, type Socket } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import { type Limpet, startLimpet } from '../support/limpet.ts';
+import { httpOrigin } from '../support/origin.ts';
+import { ask, configFor, listen, until } from '../support/peers.ts';
+import { RawClient } from '../support/raw.ts';
+import { type Runtime, runtimes } from '../support/runtimes.ts';
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+/** The most that one read of a runtime brings, which cannot be given back once the other side takes no more. */
+const chunk: Readonly<Record<Runtime, number>> = { bun: 512 * KiB, node: 64 * KiB };
+const get = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+
+const keptBy = async (limpet: Limpet): Promise<number> => (await limpet.counters()).kept_bytes!;
+
+/** The gauge, once it is above 0 and has stood still for two looks. */
+async function settled(limpet: Limpet): Promise<number> {
+  let before = -1;
+  let kept = 0;
+  await until('kept bytes that stand still', async () => {
+    before = kept;
+    kept = await keptBy(limpet);
+    return kept > 0 && kept === before;
+  });
+  return kept;
+}
+
+const nothingKept = (limpet: Limpet) => until('nothing is kept', async () => (await keptBy(limpet)) === 0);
+
+describe.each(runtimes)('stalled readers on %s', (runtime) => {
+  const big = (size: number) =>
+    httpOrigin('big', (_, response) => {
+      response.writeHead(200, { 'Content-Length': size }).end(Buffer.alloc(size, 'x'));
+    });
+
+  test('a client that reads nothing of a long answer: one read at most is kept, and all of it arrives later', async () => {
+    const size = 16 * MiB;
+    await using origin = await big(size);
+    await using limpet = await startLimpet(runtime, { config: { workers: 1, ...configFor([origin]) } });
+    await using client = await RawClient.connect(limpet.port);
+    client.pause();
+    await client.send(get);
+    expect(await settled(limpet)).toBeLessThanOrEqual(chunk[runtime]);
+    client.resume();
+    expect((await client.response()).body.length).toBe(size);
+    await nothingKept(limpet);
+  });
+
+  test('a client that leaves takes what was kept for it along', async () => {
+    await using origin = await big(16 * MiB);
+    await using limpet = await startLimpet(runtime, { config: { workers: 1, ...configFor([origin]) } });
+    const clients = await Promise.all(Array.from({ length: 8 }, () => RawClient.connect(limpet.port)));
+    for (const client of clients) {
+      client.pause();
+      await client.send(get);
+    }
+    expect(await settled(limpet)).toBeLessThanOrEqual(8 * chunk[runtime]);
+    await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()));
+    await nothingKept(limpet);
+  });
+
+  test('pipelined requests behind a slow one: no more than two reads are kept, and all are answered', async () => {
+    const waiting: (() => void)[] = [];
+    let served = 0;
+    await using origin = await httpOrigin('slow', (_, response) => {
+      served++;
+      if (served === 1) waiting.push(() => response.end('first'));
+      else response.end('next');
+    });
+    await using limpet = await startLimpet(runtime, { config: { workers: 1, ...configFor([origin]) } });
+    await using client = await RawClient.connect(limpet.port);
+    const behind = 4000;
+    await client.send(get.repeat(1 + behind));
+    expect(await settled(limpet)).toBeLessThanOrEqual(chunk[runtime] + 16 * KiB);
+    for (const answer of waiting) answer();
+    for (let i = 0; i <= behind; i++) expect((await client.response()).status).toBe(200);
+    await nothingKept(limpet);
+  });
+
+  test('a body that waits for a server, or is kept for a repeat, is counted, and gone with its answer', async () => {
+    let answer = (): void => {};
+    await using origin = await httpOrigin('a', (request, response) => {
+      request.resume();
+      request.on('end', () => {
+        answer = () => response.end('done');
+      });
+    });
+    await using limpet = await startLimpet(runtime, { config: { workers: 1, ...configFor([origin]) } });
+    const body = 'x'.repeat(40 * KiB);
+    const reply = ask(limpet.url, { method: 'PUT', body });
+    await until('the body is kept', async () => (await keptBy(limpet)) === body.length);
+    answer();
+    expect((await reply).status).toBe(200);
+    await nothingKept(limpet);
+  });
+
+  test('a tunnel whose far end reads nothing keeps one read at most', async () => {
+    let far: Socket | null = null;
+    const server = createServer((socket) => {
+      far = socket;
+      socket.on('error', () => {});
+      socket.once('data', () => {
+        socket.pause();
+        socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+      });
+    });
+    await using address = await listen('far', server);
+    await using limpet = await startLimpet(runtime, {
+      config: { workers: 1, ...configFor([address]) },
+    });
+    await using client = await RawClient.connect(limpet.port);
+    await client.send('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    await client.wait('the upgrade', 5000, () => client.received.includes('\r\n\r\n'));
+    await client.send(Buffer.alloc(16 * MiB));
+    expect(await settled(limpet)).toBeLessThanOrEqual(chunk[runtime]);
+    far!.destroy();
+    await nothingKept(limpet);
+  });
+
+  test('beyond limits.keptBytes those that take nothing are ended, and whoever reads is served', async () => {
+    const size = 8 * MiB;
+    await using origin = await big(size);
+    const config = { workers: 1, limits: { keptBytes: '1M' }, ...configFor([origin]) };
+    await using limpet = await startLimpet(runtime, { config });
+    const clients = await Promise.all(Array.from({ length: 40 }, () => RawClient.connect(limpet.port)));
+    for (const client of clients) {
+      client.pause();
+      await client.send(get);
+    }
+    await until('some are ended', async () => {
+      const counters = await limpet.counters();
+      return counters.kept_bytes_exceeded! > 0 && counters.requests_refused_buffers_full! > 0;
+    });
+    expect((await ask(limpet.url)).body.length).toBe(size);
+    const counters = await limpet.counters();
+    expect(counters.kept_bytes).toBeLessThanOrEqual(MiB);
+    await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()));
+    await nothingKept(limpet);
+  });
+});

@@ -1,0 +1,52 @@
+/**
+ * A way to a server that a test can close and open again while the server lives on, with all that it holds: `refuse` closes
+ * the port and breaks what is open; `swallow` accepts, as a stopped process does through its kernel, and answers nothing.
+ */
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+
+export interface Gate extends AsyncDisposable {
+  readonly name: string;
+  /** Where the server is reached, as a config names it. */
+  readonly address: string;
+  set(state: 'open' | 'refuse' | 'swallow'): Promise<void>;
+}
+
+/** A gate before the server that listens on `port` of 127.0.0.1. */
+export async function gateBefore({ name, port }: { readonly name: string; readonly port: number }): Promise<Gate> {
+  const sockets = new Set<Socket>();
+  let state: 'open' | 'refuse' | 'swallow' = 'open';
+  const server = createServer({ allowHalfOpen: true }, (client) => {
+    sockets.add(client);
+    client.on('close', () => sockets.delete(client));
+    client.on('error', () => {});
+    if (state !== 'open') return;
+    const inner = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    inner.on('error', () => client.destroy());
+    client.on('close', () => inner.destroy());
+    client.pipe(inner).pipe(client);
+  });
+  const listen = async (at: number): Promise<number> => {
+    server.listen(at, '127.0.0.1');
+    await once(server, 'listening');
+    return (server.address() as AddressInfo).port;
+  };
+  const close = async (): Promise<void> => {
+    if (!server.listening) return;
+    const closed = once(server, 'close');
+    server.close();
+    for (const socket of sockets) socket.resetAndDestroy();
+    await closed;
+  };
+  const bound = await listen(0);
+  return {
+    name,
+    address: `127.0.0.1:${bound}`,
+    set: async (next) => {
+      await close();
+      state = next;
+      if (next !== 'refuse') await listen(bound);
+    },
+    [Symbol.asyncDispose]: close,
+  };
+}

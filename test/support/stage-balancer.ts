@@ -1,0 +1,113 @@
+/**
+ * The balancer's own connections, exchanges and pool on a network without a kernel: the test plays the clients and the servers,
+ * ends each turn of the event loop, and moves the time. Nothing happens but what the test does next.
+ */
+
+import { TokenRings } from '../../src/affinity/token.ts';
+import { readConfig } from '../../src/config/read.ts';
+import { Connects } from '../../src/fleet/connects.ts';
+import { Descriptors } from '../../src/net/descriptors.ts';
+import { trustOf } from '../../src/net/trust.ts';
+import { createPool } from '../../src/pools.ts';
+import { Downstream } from '../../src/proxy/downstream.ts';
+import { KeptBytes } from '../../src/proxy/kept-bytes.ts';
+import { Work } from '../../src/proxy/work.ts';
+import { shareAlone } from '../../src/shared/alone.ts';
+import { Wheel } from '../../src/time/wheel.ts';
+import { FakeNet, FakePeer } from './fake-net.ts';
+import { HandTime } from './hand-time.ts';
+import { wideLimits } from './heads.ts';
+
+export interface StagedBalancer {
+  /** Connections to servers are its `peers`. */
+  readonly net: FakeNet;
+  readonly counters: () => Record<string, number>;
+  /** What the pool has told of servers that break HTTP. */
+  readonly misframed: readonly string[];
+  /** A client has connected. */
+  connect(): FakePeer;
+  /** The callbacks of all sockets that are ready have been called. */
+  endTurn(): void;
+  advance(ms: number): void;
+}
+
+/** `pool` as in a config; its servers are `a`, `b` and so on, as many as are asked for. */
+export function stageBalancer(pool: Readonly<Record<string, unknown>>, servers = 1): StagedBalancer {
+  const names = Array.from({ length: servers }, (_, i) => String.fromCharCode(97 + i));
+  const written = {
+    listeners: [{ address: '127.0.0.1:1' }],
+    pools: { app: { servers: names.map((name, i) => ({ name, address: `127.0.0.1:${i + 2}` })), ...pool } },
+  };
+  const source = { name: 'test', locate: () => null };
+  const { options } = readConfig(written, { source, env: {}, variables: false });
+  const time = new HandTime();
+  const wheel = new Wheel(time.monotonic());
+  const { shared, numbers } = shareAlone(options, 1000);
+  const net = new FakeNet();
+  const turns: (() => void)[] = [];
+  net.afterTurn = (run) => void turns.push(run);
+  const misframed: string[] = [];
+  const { counters } = shared;
+  const kept = new KeptBytes(2 ** 24, wheel, counters, (run) => net.afterTurn(run));
+  const createWork = (route: Work['route']): Work =>
+    new Work({
+      net,
+      clock: time,
+      wheel,
+      counters,
+      kept,
+      descriptors: Descriptors.alone(),
+      tellShortage() {},
+      hasExchanges: true,
+      accessLog: null,
+      limits: wideLimits,
+      route,
+    });
+  const made = createPool(options.pools[0]!, {
+    work: createWork(() => null),
+    shared,
+    numbers,
+    secret: Buffer.alloc(32),
+    keys: [Buffer.alloc(32, 1)],
+    connects: new Connects(4096, null),
+    skew: 60,
+    rings: new TokenRings(),
+    identify: false,
+    copies: null,
+    see: (_pool, server, sighting) => {
+      if (sighting.what === 'misframed') misframed.push(`${server.split(' ', 1)[0]}: ${sighting.how}`);
+    },
+    tellRoom() {},
+    random: () => 0,
+    randomWords: (words) => void words.fill(1),
+    observe: (parts) => parts,
+  });
+  const work = createWork(() => ({ pool: made, affinity: true }));
+  const [listener] = options.listeners;
+  const settings = {
+    name: 'test',
+    isTrusted: trustOf([]),
+    upgrades: listener!.upgrades,
+    halfClose: false,
+    bodyBytes: 0,
+    timeouts: listener!.timeouts,
+    onClose() {},
+  };
+  return {
+    net,
+    misframed,
+    counters: () => shared.counters.snapshot(),
+    connect: () => {
+      const peer = FakePeer.connected();
+      peer.handler = new Downstream(work, settings, peer);
+      return peer;
+    },
+    endTurn: () => {
+      for (const run of turns.splice(0)) run();
+    },
+    advance: (ms) => {
+      time.advance(ms);
+      wheel.turn(time.monotonic());
+    },
+  };
+}

@@ -1,0 +1,33 @@
+/**
+ * A worker thread that does what a test says by the first word of `buffers.table`, read when it starts: it listens, throws,
+ * says that it cannot start, or says nothing. To `reload` it answers with the number of its config as port; the error of a
+ * plan whose config is the second word. The third word makes it throw when it is set and something is told.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Birth, FromWorker, ToWorker } from '../../src/workers/messages.ts';
+
+const { buffers, plan } = workerData as Birth;
+const orders = new Int32Array(buffers.table);
+const say = (message: FromWorker): void => parentPort!.postMessage(message);
+const listening = (configs: number) => ({ addresses: [], ports: [configs] });
+
+parentPort!.on('message', (message: ToWorker) => {
+  if (Atomics.load(orders, 2) !== 0) throw new Error('it fails when it is told something');
+  if (message.kind === 'mark') say({ kind: 'marked', id: message.id });
+  else if (message.kind === 'stop') say({ kind: 'stopped', id: message.id, finished: true });
+  else if (message.kind === 'reload') {
+    const { configs } = message.plan.edition;
+    const error = configs === Atomics.load(orders, 1) ? { message: 'not this one', code: 'ENOT' } : null;
+    say({ kind: 'reloaded', id: message.id, error, ...listening(configs) });
+  }
+});
+
+switch (Atomics.load(orders, 0)) {
+  case 0:
+    say({ kind: 'listening', ...listening(plan.edition.configs) });
+    break;
+  case 1:
+    throw new Error('it fails at once');
+  case 2:
+    say({ kind: 'failed', error: { message: 'it cannot listen', code: 'EADDRINUSE' } });
+}
