@@ -56,11 +56,10 @@ export class EndingsJournal {
     return this.inTurn(() => this.append([1, key.pool, key.id, epoch], true));
   }
 
-  /** The store knows of it. `waiting`: those that are left. A line that is lost costs one question more after a restart. */
-  remove({ key }: Ending, waiting: () => readonly Ending[]): Promise<void> {
+  /** The store knows of it. `left`: those that wait, when its turn comes. A line that is lost costs one question more after a restart. */
+  remove({ key }: Ending, left: Pick<ReadonlyMap<string, Ending>, 'size' | 'values'>): Promise<void> {
     return this.inTurn(async () => {
-      const left = waiting();
-      if (left.length === 0 || this.lines > left.length + mostSpare) await this.rewrite(left);
+      if (left.size === 0 || this.lines > left.size + mostSpare) await this.rewrite([...left.values()]);
       else await this.append([0, key.pool, key.id, 0], false);
     });
   }

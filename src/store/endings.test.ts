@@ -204,9 +204,24 @@ test('a journal is written anew before it grows without a bound', async () => {
   for (let n = 0; n < 1200; n++) {
     const one = { key: newKey(), epoch: 1 };
     await journal.add(one);
-    await journal.remove(one, () => [stays]);
+    await journal.remove(one, new Map([['stays', stays]]));
   }
   await journal.close();
   expect(readFileSync(file, 'utf8').split('\n').length).toBeLessThan(5000);
   expect(await new EndingsJournal(file).read()).toEqual([stays]);
+});
+
+test('many that wait are told once each, step by step', async () => {
+  const { endings, state, time, file, kept } = await stage({ most: 5000 });
+  const keys = Array.from({ length: 300 }, () => newKey());
+  state.away = true;
+  const refused = await Promise.allSettled(keys.map((key) => endings.destroy(key, 1)));
+  expect(refused.every(({ status }) => status === 'rejected')).toBe(true);
+  state.away = false;
+  state.asked = 0;
+  time.advance(200);
+  await settled(() => !existsSync(file));
+  expect(endings.pending).toBe(0);
+  expect(state.asked).toBe(keys.length);
+  expect((await kept.read(keys.at(-1)!)).state).toBe('ended');
 });

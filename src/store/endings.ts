@@ -217,7 +217,7 @@ export class EndingStore implements Store {
     if (!this.waiting.delete(nameOf(ending.key))) return;
     counters.add(counter.endings_pending, -1);
     onEnded(ending.key.id);
-    journal.remove(ending, () => [...this.waiting.values()]).catch(() => undefined);
+    journal.remove(ending, this.waiting).catch(() => undefined);
   }
 
   private soon(): void {
@@ -230,12 +230,19 @@ export class EndingStore implements Store {
   private async tellAll(): Promise<void> {
     let well = true;
     while (well && this.waiting.size > 0 && !this.closed) {
-      const [first, ...others] = [...this.waiting.values()].slice(0, step);
+      const [first, ...others] = this.next();
       well = await this.tell(first!);
       if (well) well = (await Promise.all(others.map((ending) => this.tell(ending)))).every(Boolean);
     }
     this.pause = well ? shortestPause : Math.min(longestPause, this.pause * 2);
     if (this.waiting.size > 0) this.soon();
+  }
+
+  /** Those that have waited longest. */
+  private next(): Ending[] {
+    const found: Ending[] = [];
+    for (const ending of this.waiting.values()) if (found.push(ending) === step) break;
+    return found;
   }
 
   /** False: the store has failed, or does not answer; others go first the next time. */
