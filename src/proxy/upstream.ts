@@ -48,7 +48,7 @@ export class Upstream implements SocketHandler, DeadlineOwner {
   readonly socket: Socket;
   /** It has served a request before this one. */
   reused = false;
-  /** It waits in `IdleConnections` for the end of its rest, or has not waited for that. */
+  /** It has to rest before another client may have it (idle.ts), and has not done so. */
   rests = false;
   /** Of the last exchange, see `Recipient`. */
   user = 0;
@@ -256,7 +256,8 @@ export class Upstream implements SocketHandler, DeadlineOwner {
         this.discard();
         return;
       }
-      this.rests = misframed || this.bodiless;
+      // One that has not rested yet has proved nothing: what was there for its last answer may still come.
+      if (misframed || this.bodiless) this.rests = true;
       if (this.pool.keep(this)) return;
     }
     this.close();
