@@ -58,4 +58,6 @@ function numberOf(name: string, text: string | undefined, usual: number): number
   return value;
 }
 
+// The balancers are ended with this process.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 process.exitCode = await main();
