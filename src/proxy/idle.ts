@@ -8,14 +8,10 @@
  * come with the head or soon after it, so such a connection rests first; meanwhile only the client that it has served may have
  * it, who would get what it has brought about itself (I7).
  */
-import { Wheel } from '../time/wheel.ts';
 import type { Upstream } from './upstream.ts';
 
-/**
- * Milliseconds of rest: 100, longer than the 40 for which Linux holds back a small piece while it waits for an acknowledgement,
- * and a tick of the wheel, whose time may be as much behind.
- */
-export const restTime = 100 + Wheel.tickMs;
+/** Milliseconds of rest: longer than the 40 for which Linux holds back a small piece while it waits for an acknowledgement. */
+export const restTime = 100;
 /** As many may rest, where fewer idle connections are kept. */
 const leastResting = 64;
 

@@ -236,6 +236,7 @@ export class Pool {
   /** Keeps a connection for the next exchange, when it has rested if it has to; false when there are enough. */
   keep(upstream: Upstream): boolean {
     if (this.work.stopping || !this.idle[upstream.server.number]!.keep(upstream)) return false;
+    if (upstream.rests) upstream.restsUntil = this.work.clock.monotonic() + restTime;
     this.work.wheel.set(upstream.deadline, upstream.rests ? restTime : this.settings.timeouts.keepAlive);
     return true;
   }

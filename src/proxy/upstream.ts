@@ -50,6 +50,8 @@ export class Upstream implements SocketHandler, DeadlineOwner {
   reused = false;
   /** It has to rest before another client may have it (idle.ts), and has not done so. */
   rests = false;
+  /** Milliseconds, monotonic: the wheel's time is behind by as much as the event loop is. */
+  restsUntil = 0;
   /** Of the last exchange, see `Recipient`. */
   user = 0;
   /** Bytes of an answer have come for the exchange it serves. */
@@ -397,6 +399,11 @@ export class Upstream implements SocketHandler, DeadlineOwner {
 
   /** It has rested without a byte, and is as good as any. */
   private wake(): void {
+    const left = this.restsUntil - this.work.clock.monotonic();
+    if (left > 0) {
+      this.work.wheel.set(this.deadline, left);
+      return;
+    }
     this.pool.forget(this);
     this.rests = false;
     if (!this.pool.keep(this)) this.close();

@@ -20,6 +20,8 @@ const faultRate = 15;
 const mostQuiet = 25;
 /** A body that may not be there comes this long (ms) after its head at the latest, else it is left out: SECURITY.md. */
 const promptTime = 60;
+/** What is assumed there (ms). */
+const assumedTime = 100;
 
 const reset = Symbol('reset');
 const close = Symbol('close');
@@ -63,6 +65,12 @@ export class BrokenServer {
   readonly theme: Theme;
   /** Of its answers, by what was wrong with them. */
   readonly faults = new Map<string, number>();
+  /** Of those bodies, that came later than is assumed: the machine was too busy. */
+  get late(): number {
+    return this.lateness.times;
+  }
+
+  private readonly lateness = { times: 0 };
   private readonly random: Random;
   private readonly events: Events;
   private quiet: number;
@@ -91,7 +99,9 @@ export class BrokenServer {
   private accept(socket: Socket): void {
     this.sockets.add(socket);
     socket.once('close', () => this.sockets.delete(socket));
-    const connection = new Connection(socket, this.random, this.events, (request) => this.answer(request));
+    const connection = new Connection(socket, this.random, this.events, this.lateness, (request) =>
+      this.answer(request),
+    );
     if (this.theme !== 'unasked' || !this.random.chance(10)) return;
     this.count('new');
     connection.say([unasked]);
@@ -216,14 +226,22 @@ class Connection {
   private readonly socket: Socket;
   private readonly random: Random;
   private readonly events: Events;
+  private readonly lateness: { times: number };
   private received = Buffer.alloc(0);
   private steps: Step[] = [];
   private waiting = false;
-  /** Of the last bytes. */
+  /** Before the write of the last bytes. */
   private saidAt = 0;
 
-  constructor(socket: Socket, random: Random, events: Events, answer: (request: Message) => Step[]) {
+  constructor(
+    socket: Socket,
+    random: Random,
+    events: Events,
+    lateness: { times: number },
+    answer: (request: Message) => Step[],
+  ) {
     this.socket = socket;
+    this.lateness = lateness;
     this.random = random;
     this.events = events;
     socket.on('data', (chunk: Buffer) => {
@@ -247,9 +265,13 @@ class Connection {
 
   private pump(): void {
     let joined = '';
+    let isLate = false;
     const write = (): void => {
-      if (joined !== '' && this.socket.writable) this.socket.write(Buffer.from(joined, 'latin1'));
+      const before = this.saidAt;
       if (joined !== '') this.saidAt = performance.now();
+      if (joined !== '' && this.socket.writable) this.socket.write(Buffer.from(joined, 'latin1'));
+      if (isLate && performance.now() - before > assumedTime) this.lateness.times++;
+      isLate = false;
       joined = '';
     };
     while (this.steps.length > 0 && !this.socket.destroyed) {
@@ -271,7 +293,10 @@ class Connection {
         else this.socket.resetAndDestroy();
         return;
       } else if ('late' in step) {
-        if (joined !== '' || performance.now() - this.saidAt < promptTime) joined += step.late;
+        const alone = joined === '';
+        if (alone && performance.now() - this.saidAt > promptTime) continue;
+        joined += step.late;
+        isLate = alone;
       } else {
         write();
         this.pause(step);
