@@ -144,7 +144,7 @@ export interface PoolOptions {
   };
   /** Idle connections kept to one server. */
   readonly maxIdle: number;
-  /** Most safe requests at a time on one connection to a server; 1: off. */
+  /** Most requests at a time on one connection to a server; 1: off. */
   readonly pipelining: number;
   /** Of a response's head; a larger one is refused with 502. */
   readonly limits: {

@@ -146,7 +146,7 @@ export const poolSchema = map({
   pipelining: field(
     whole(1, 64),
     pool.pipelining,
-    'Safe requests (GET, HEAD, OPTIONS without a body) of one moment to one server share a connection, at most so many. For servers that read pipelined requests strictly and answer quickly. 1: off.',
+    'GET requests without a body or a condition, of one moment to one server, share a connection, at most so many. For servers that read and answer pipelined requests strictly, and quickly (SECURITY.md). 1: off.',
   ),
   limits: field(limitsSchema, {}, 'What a server may send, and cost before it has accepted.'),
   sessions: open(

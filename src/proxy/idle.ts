@@ -10,17 +10,16 @@
  */
 import type { Upstream } from './upstream.ts';
 
-/** Milliseconds of rest: longer than the 40 ms for which a kernel may hold back a small piece (RFC 1122 section 4.2.3.2). */
+/** Milliseconds of rest: longer than the 40 for which Linux holds back a small piece while it waits for an acknowledgement. */
 export const restTime = 100;
 /** As many may rest, where fewer idle connections are kept. */
 const leastResting = 64;
-/** A client is looked for among so many that have begun to rest last. */
-const lastResting = 16;
 
 export class IdleConnections {
   private readonly rested: Upstream[] = [];
-  /** In the order in which they began. */
-  private readonly resting: Upstream[] = [];
+  /** In the order in which they began, and by the client that they have served last. */
+  private readonly resting = new Set<Upstream>();
+  private readonly restingOf = new Map<number, Upstream>();
   private readonly max: number;
   private readonly maxResting: number;
 
@@ -42,29 +41,38 @@ export class IdleConnections {
   take(user: number): Upstream | undefined {
     const { resting } = this;
     const upstream = this.rested.pop();
-    if (upstream !== undefined || resting.length === 0) return upstream;
-    for (let i = resting.length - 1, left = lastResting; user !== 0 && i >= 0 && left > 0; i--, left--) {
-      if (resting[i]!.user === user) return resting.splice(i, 1)[0];
-    }
-    return resting.length >= this.maxResting ? resting.shift() : undefined;
+    if (upstream !== undefined || resting.size === 0) return upstream;
+    const full = resting.size >= this.maxResting;
+    const taken = this.restingOf.get(user) ?? (full ? resting.values().next().value : undefined);
+    if (taken !== undefined) this.forget(taken);
+    return taken;
   }
 
   /** False when there are enough. */
   keep(upstream: Upstream): boolean {
-    const list = upstream.rests ? this.resting : this.rested;
-    if (list.length >= (upstream.rests ? this.maxResting : this.max)) return false;
-    list.push(upstream);
+    const { rested, resting } = this;
+    if (upstream.rests ? resting.size >= this.maxResting : rested.length >= this.max) return false;
+    if (upstream.rests) {
+      resting.add(upstream);
+      if (upstream.user !== 0) this.restingOf.set(upstream.user, upstream);
+    } else rested.push(upstream);
     return true;
   }
 
   forget(upstream: Upstream): void {
-    const list = upstream.rests ? this.resting : this.rested;
-    const i = list.indexOf(upstream);
-    if (i >= 0) list.splice(i, 1);
+    if (this.resting.delete(upstream)) {
+      if (this.restingOf.get(upstream.user) === upstream) this.restingOf.delete(upstream.user);
+      return;
+    }
+    const i = this.rested.indexOf(upstream);
+    if (i >= 0) this.rested.splice(i, 1);
   }
 
   /** All of them, which are nobody's any more. */
   empty(): Upstream[] {
-    return [...this.rested.splice(0), ...this.resting.splice(0)];
+    const all = [...this.rested.splice(0), ...this.resting];
+    this.resting.clear();
+    this.restingOf.clear();
+    return all;
   }
 }

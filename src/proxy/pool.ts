@@ -252,6 +252,7 @@ export class Pool {
     const idle = this.idle[server.number]!;
     if (this.work.stopping || this.work.descriptors.isTight || !idle.keep(upstream)) return false;
     server.idle = idle.ready;
+    if (upstream.rests) upstream.restsUntil = this.work.clock.monotonic() + restTime;
     this.work.wheel.set(upstream.deadline, upstream.rests ? restTime : this.settings.timeouts.keepAlive);
     return true;
   }

@@ -49,8 +49,10 @@ export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
   readonly socket: Socket;
   /** It has served a request before this one. */
   reused = false;
-  /** It waits in `IdleConnections` for the end of its rest, or has not waited for that. */
+  /** It has to rest before another client may have it (idle.ts), and has not done so. */
   rests = false;
+  /** Milliseconds, monotonic: the wheel's time is behind by as much as the event loop is. */
+  restsUntil = 0;
   /** Of the last exchange, see `Recipient`. */
   user = 0;
   /** Bytes of an answer have come for the exchange it serves. */
@@ -274,7 +276,8 @@ export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
         this.discard();
         return;
       }
-      this.rests = misframed || this.bodiless;
+      // One that has not rested yet has proved nothing: what was there for its last answer may still come.
+      if (misframed || this.bodiless) this.rests = true;
       if (this.pool.keep(this)) return;
     }
     this.close();
@@ -416,6 +419,11 @@ export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
 
   /** It has rested without a byte, and is as good as any. */
   private wake(): void {
+    const left = this.restsUntil - this.work.clock.monotonic();
+    if (left > 0) {
+      this.work.wheel.set(this.deadline, left);
+      return;
+    }
     this.pool.forget(this);
     this.rests = false;
     if (!this.pool.keep(this)) this.close();

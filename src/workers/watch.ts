@@ -3,7 +3,7 @@
  * workers, and each change goes to all of them as one new set of standings.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { LimpetOptions, PoolOptions } from '../config/options.ts';
+import type { LimpetOptions, PoolOptions, PoolServer } from '../config/options.ts';
 import { Fleet, type NamedStanding, newStanding } from '../fleet/fleet.ts';
 import type { Load } from '../fleet/load.ts';
 import { identityOf, Server, type ServerState } from '../fleet/server.ts';
@@ -124,6 +124,7 @@ export class Watch {
     const servers = options.servers.map(
       (server, i) => new Server(server, i, i + 1, load, slotOf(serverName(name, server.name))),
     );
+    for (const [i, server] of servers.entries()) if (isNew(options.servers[i]!, before)) server.setMisframed(false);
     const fleet = new Fleet(servers, options.health, load, slotOf(poolName(name)));
     fleet.follow(inherit(options, before), clock.now());
     const say = (server: Server, up: boolean, reason: string): void =>
@@ -155,6 +156,12 @@ export class Watch {
     };
     return { options, fleet, passive: breakers, stop };
   }
+}
+
+/** No server of this name and address was in the pool: what one before it did with the same number in the table is not its fault. */
+function isNew({ name, address }: PoolServer, before: Watched | undefined): boolean {
+  const old = before?.options.servers.find((server) => server.name === name);
+  return old === undefined || !isDeepStrictEqual(old.address, address);
 }
 
 /**

@@ -291,7 +291,7 @@ test.each(pools)('each client gets its own answers, with %j', (pool) => {
       pipelined += play.counters().upstream_pipelined ?? 0;
       gaveWay += play.counters().upstream_gave_way ?? 0;
     }),
-    { numRuns: Number(process.env.FUZZ_CASES ?? 400) },
+    { numRuns: Number(process.env.FUZZ_CASES ?? 250) },
   );
   // Else nothing has been shown.
   if (pool.pipelining > 1) expect([pipelined > 100, gaveWay > 20]).toEqual([true, true]);

@@ -90,8 +90,24 @@ describe('after an answer without a body', () => {
     const balancer = stage();
     const peer = send(balancer, balancer.connect(), method, '/one');
     peer.send(answer);
-    balancer.advance(200);
+    balancer.advance(99);
+    expect(send(balancer, balancer.connect(), 'GET', '/early')).not.toBe(peer);
+    balancer.advance(101);
     expect(send(balancer, balancer.connect(), 'GET', '/two')).toBe(peer);
+  });
+
+  test.each(bodiless)('what the client has got of it meanwhile does not make it anybody’s: %s', (_, method, answer) => {
+    const balancer = stage();
+    const attacker = balancer.connect();
+    const peer = send(balancer, attacker, method, '/one');
+    peer.send(answer);
+    expect(send(balancer, attacker, 'GET', '/two')).toBe(peer);
+    // Its own poison is the answer, and that to its second request is still to come.
+    peer.send(poison);
+    const victim = balancer.connect();
+    expect(send(balancer, victim, 'GET', '/victim')).not.toBe(peer);
+    peer.send(ok('two'));
+    expect([victim.received, balancer.misframed.length]).toEqual(['', 1]);
   });
 
   test('a client behind a proxy is not one client', () => {
