@@ -2,6 +2,7 @@
  * Sockets of Bun. Bun keeps nothing for us: what the kernel does not take at once waits here until `drain`.
  * Its close callback may run inside `end` or `terminate`; ours never does (see `SocketHandler`).
  */
+import { readSync } from 'node:fs';
 import {
   type Account,
   type Address,
@@ -31,6 +32,11 @@ class BunSocket implements Socket {
   handler: SocketHandler;
   pending = 0;
   private readonly raw: Raw;
+  /** The owner wants no bytes now. */
+  private paused = false;
+  /** Bun does not read: we do, piece by piece (`readPieces`). */
+  private piecemeal = false;
+  private scheduled = false;
   private after: number = After.nothing;
   private closed = false;
   readonly secure = false;
@@ -59,12 +65,12 @@ class BunSocket implements Socket {
   write(chunk: Uint8Array): boolean {
     if (this.closed || this.after !== After.nothing) return true;
     if (this.pending > 0) {
-      this.keep(keepable(chunk));
+      this.keep(chunk);
       return false;
     }
     const taken = Math.max(0, this.raw.write(chunk));
     if (taken === chunk.length) return true;
-    this.keep(keepable(chunk.subarray(taken)));
+    this.keep(chunk.subarray(taken));
     return false;
   }
 
@@ -100,11 +106,55 @@ class BunSocket implements Socket {
   }
 
   pause(): void {
-    if (!this.closed) this.raw.pause();
+    if (this.closed || this.paused) return;
+    this.paused = true;
+    if (!this.piecemeal) this.raw.pause();
   }
 
   resume(): void {
-    if (!this.closed) this.raw.resume();
+    if (this.closed || !this.paused) return;
+    this.paused = false;
+    if (this.account.crowded) this.piecemeal = true;
+    if (this.piecemeal) this.scheduleRead();
+    else this.raw.resume();
+  }
+
+  onData(chunk: Buffer): void {
+    this.handler.onData(chunk);
+    // It may have come to an end.
+    if (chunk.length < bulkBytes || this.closed || !this.account.crowded) return;
+    this.piecemeal = true;
+    // Paused by its owner it is that for Bun already.
+    if (this.paused) return;
+    this.raw.pause();
+    this.scheduleRead();
+  }
+
+  private scheduleRead(): void {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    setImmediate(() => {
+      this.scheduled = false;
+      this.readPieces();
+    });
+  }
+
+  /**
+   * Bun reads up to 512 KB at once, and what the other side does not take of that is kept. With many such connections reads are
+   * small instead: nearly twice the processor time for each byte, and a sixteenth of the memory.
+   */
+  private readPieces(): void {
+    for (let n = 0; n < piecesAtOnce; n++) {
+      if (this.closed || this.paused || !this.piecemeal) return;
+      const size = readPiece(this.raw);
+      // All that was there, its end, or an error: Bun sees to that.
+      if (size < pieceBytes || !this.account.crowded) {
+        this.piecemeal = false;
+        this.raw.resume();
+      }
+      if (size > 0) this.handler.onData(takePiece(size));
+    }
+    if (!this.closed && !this.paused && this.piecemeal) this.scheduleRead();
   }
 
   charge(account: Account): void {
@@ -122,7 +172,7 @@ class BunSocket implements Socket {
       this.pending -= taken;
       this.account.keep(-taken);
       if (taken < chunk.length) {
-        this.kept[0] = keepable(chunk.subarray(taken));
+        this.kept[0] = keepable(chunk.subarray(taken), this.account.crowded ? 2 : 8);
         return;
       }
       this.kept.shift();
@@ -149,7 +199,7 @@ class BunSocket implements Socket {
 
   private keep(chunk: Uint8Array): void {
     if (this.kept === nothing) this.kept = [];
-    this.kept.push(chunk);
+    this.kept.push(keepable(chunk, this.account.crowded ? 2 : 8));
     this.pending += chunk.length;
     this.account.keep(chunk.length);
   }
@@ -168,6 +218,29 @@ class BunSocket implements Socket {
   }
 }
 
+/** From this size on a chunk is part of a large body. */
+const bulkBytes = 64 * 1024;
+const pieceBytes = 32 * 1024;
+const piecesAtOnce = 8;
+const piece = Buffer.allocUnsafeSlow(pieceBytes);
+
+/** Bytes that stand in `piece` now; 0: none, whyever. */
+function readPiece(raw: Raw): number {
+  try {
+    // Bun's types do not tell of it.
+    return 'fd' in raw && typeof raw.fd === 'number' ? readSync(raw.fd, piece, 0, pieceBytes, null) : 0;
+  } catch {
+    return 0;
+  }
+}
+
+function takePiece(size: number): Buffer {
+  const chunk = Buffer.allocUnsafeSlow(size);
+  piece.copy(chunk, 0, 0, size);
+  countGarbage(size);
+  return chunk;
+}
+
 /**
  * Bytes read since the last collection, and what comes with each chunk: its object and those of the request. Bun's own timing
  * does not see the chunks' memory in a worker thread: without a hint a large body leaves 60 MB of garbage behind, and small
@@ -177,16 +250,19 @@ let garbage = 0;
 const chunkOverhead = 1024;
 const collectAfter = 16 * 1024 * 1024;
 
+function countGarbage(bytes: number): void {
+  garbage += bytes + chunkOverhead;
+  if (garbage <= collectAfter) return;
+  garbage = 0;
+  Bun.gc(false);
+}
+
 /** Bun's callbacks once a socket has its `BunSocket`. */
 const forward = {
   binaryType: 'buffer',
   data(raw: Raw, chunk: Buffer): void {
-    garbage += chunk.length + chunkOverhead;
-    if (garbage > collectAfter) {
-      garbage = 0;
-      Bun.gc(false);
-    }
-    raw.data!.handler.onData(chunk);
+    countGarbage(chunk.length);
+    raw.data!.onData(chunk);
   },
   drain(raw: Raw): void {
     raw.data?.onDrain();

@@ -28,10 +28,14 @@ function stage(limit: number) {
 }
 
 describe('the budget of kept bytes', () => {
-  test('counts what is kept now, and is scarce from three quarters on', () => {
+  test('counts what is kept now, is crowded from a sixteenth and scarce from three quarters on', () => {
     const { kept, open, gauge } = stage(1000);
     const [a, b] = [open('a'), open('b')];
-    a.keep(500);
+    a.keep(62);
+    expect([a.crowded, b.crowded]).toEqual([false, false]);
+    a.keep(1);
+    expect([a.crowded, b.crowded]).toEqual([true, true]);
+    a.keep(437);
     b.keep(250);
     expect([gauge(), kept.scarce]).toEqual([750, false]);
     b.keep(1);

@@ -3,9 +3,10 @@
  * yet, bodies kept for a repeat, what servers do not take, tunnels. Each connection has a `Keeping`, which is told when it keeps
  * more or fewer; nothing is counted of what the kernel takes at once.
  *
- *      bytes      0 ──────────────── scarce at 3/4 ──────────────── limit
- *                 │ whoever keeps    │ no body is kept for a repeat; │ when the loop turn is over, those that keep
- *                 │ is not read from │ nothing is read ahead         │ most and take least are ended, down to 7/8
+ *      bytes 0 ─────────── crowded at 1/16 ──── scarce at 3/4 ──────────── limit
+ *            │ whoever keeps   │ large bodies are   │ no body is kept for a    │ when the loop turn is over, those that
+ *            │ is not read     │ read in small      │ repeat, nothing is read  │ keep most and take least are ended,
+ *            │ from            │ pieces (net/bun)   │ ahead                    │ down to 7/8
  *
  * Memory may be twice what is counted: a view keeps all of its buffer alive (`keepable` in net/socket.ts).
  */
@@ -37,6 +38,10 @@ export class Keeping implements Account, Bagged {
   keep(bytes: number): void {
     this.kept.add(this, bytes);
   }
+
+  get crowded(): boolean {
+    return this.kept.crowded;
+  }
 }
 
 export class KeptBytes {
@@ -56,6 +61,11 @@ export class KeptBytes {
     this.wheel = wheel;
     this.counters = counters;
     this.afterTurn = afterTurn;
+  }
+
+  /** Those that are read from now may be as slow as those for whom all of this is kept. */
+  get crowded(): boolean {
+    return this.bytes > this.limit / 16;
   }
 
   /** What need not be kept is not. */

@@ -71,8 +71,9 @@ describe.each(runtimes)('stalled readers on %s', (runtime) => {
     });
     await using limpet = await startLimpet(runtime, { config: { workers: 1, ...configFor([origin]) } });
     await using client = await RawClient.connect(limpet.port);
-    const behind = 4000;
-    await client.send(get.repeat(1 + behind));
+    const behind = 500;
+    const padded = get.replace('Host', `X-Padding: ${'x'.repeat(300)}\r\nHost`);
+    await client.send(padded.repeat(1 + behind));
     expect(await settled(limpet)).toBeLessThanOrEqual(chunk[runtime] + 16 * KiB);
     for (const answer of waiting) answer();
     for (let i = 0; i <= behind; i++) expect((await client.response()).status).toBe(200);
@@ -116,6 +117,28 @@ describe.each(runtimes)('stalled readers on %s', (runtime) => {
     await client.send(Buffer.alloc(16 * MiB));
     expect(await settled(limpet)).toBeLessThanOrEqual(chunk[runtime]);
     far!.destroy();
+    await nothingKept(limpet);
+  });
+
+  test('of many that read nothing, each further one costs little, and all get everything later', async () => {
+    const [size, many] = [6 * MiB, 24];
+    await using origin = await big(size);
+    const config = { workers: 1, limits: { keptBytes: '8M' }, ...configFor([origin]) };
+    await using limpet = await startLimpet(runtime, { config });
+    const clients: RawClient[] = [];
+    for (let n = 0; n < many; n++) {
+      const client = await RawClient.connect(limpet.port);
+      clients.push(client);
+      client.pause();
+      await client.send(get);
+      if (n < 4) await settled(limpet);
+    }
+    // A sixteenth is 512 KiB: what came before it, and the small rests of the others.
+    expect(await settled(limpet)).toBeLessThanOrEqual(4 * chunk[runtime] + many * 64 * KiB);
+    for (const client of clients) client.resume();
+    for (const client of clients) expect((await client.response()).body.length).toBe(size);
+    expect(await limpet.counters()).toMatchObject({ kept_bytes_exceeded: 0, requests_refused_buffers_full: 0 });
+    await Promise.all(clients.map((client) => client[Symbol.asyncDispose]()));
     await nothingKept(limpet);
   });
 
