@@ -68,8 +68,9 @@ export async function explain(options: LimpetOptions, question: Question): Promi
       secret: question.tableSecret,
       see() {},
       tellRoom() {},
-      writeAccess: (text) => {
+      writeAccess: (text, done) => {
         line = text;
+        done();
       },
       clock: { now: () => now, monotonic: () => 0 },
       timers: { after: () => () => {} },

@@ -54,6 +54,8 @@ export type ToWorker =
   /** Someone waits, and there is room. */
   | { readonly kind: 'room'; readonly pool: string }
   | { readonly kind: 'reload'; readonly plan: Plan }
+  /** The oldest lines of the access log that it has given have been written. */
+  | { readonly kind: 'written' }
   /** Answered by `marked`: all that was said before has been done. */
   | { readonly kind: 'mark' }
   | { readonly kind: 'stop' };

@@ -9,6 +9,7 @@
 import { join } from 'node:path';
 import type { LimpetOptions, ListenerOptions } from '../config/options.ts';
 import { UsageError } from '../errors.ts';
+import type { WriteLines } from '../metrics/access-log.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
 import { formatAddress, type Net } from '../net/socket.ts';
 import { attach, closeGauges, countersOf, createShared, type SharedBuffers, sumCounters } from '../shared/memory.ts';
@@ -38,7 +39,7 @@ export interface SupervisorDependencies {
   readonly net: Net;
   readonly log: Log;
   /** Takes whole lines of the access log. */
-  readonly writeAccess: (lines: string) => void;
+  readonly writeAccess: WriteLines;
   /** Signs the tokens when the config names no keys. */
   readonly tokenKey: () => Buffer;
   /** Secret behind the names in the session table and its file. */
@@ -333,7 +334,7 @@ export class Supervisor {
 
   private hear(message: FromWorker, from: Thread): void {
     if (message.kind === 'sighting') this.watch.see(message.pool, message.server, message.sighting);
-    else if (message.kind === 'access') this.deps.writeAccess(message.lines);
+    else if (message.kind === 'access') this.deps.writeAccess(message.lines, () => from.tell({ kind: 'written' }));
     else if (message.kind === 'room') {
       for (const thread of this.threads) if (thread !== from) thread?.tell(message);
     }

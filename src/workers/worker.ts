@@ -14,9 +14,14 @@ const { worker, buffers, plan, copies } = workerData as Birth;
 const say = (message: FromWorker): void => port.postMessage(message);
 
 const shared = attach(buffers, worker);
+/** Batches of the access log that the supervisor has not written yet, oldest first. */
+const unwritten: (() => void)[] = [];
 const limpet = new Limpet(revive(plan), {
   net: await loadNet(),
-  writeAccess: (lines) => say({ kind: 'access', lines }),
+  writeAccess: (lines, done) => {
+    unwritten.push(done);
+    say({ kind: 'access', lines });
+  },
   shared,
   numbers: plan.numbers,
   secret: Buffer.from(plan.secret),
@@ -52,6 +57,9 @@ port.on('message', (message: ToWorker) => {
           say({ kind: 'reloaded', error: plainError(error), ...listening() });
         },
       );
+      return;
+    case 'written':
+      unwritten.shift()?.();
       return;
     case 'mark':
       say({ kind: 'marked' });
