@@ -24,6 +24,9 @@ type Raw = Bun.Socket<BunSocket | null>;
 /** What happens once the kept bytes are gone. */
 const After = { nothing: 0, end: 1, close: 2 } as const;
 
+/** paused: the owner wants no bytes now. piecemeal: Bun does not read, we do (`readPieces`). scheduled: the next time that we do. */
+const Reading = { paused: 1, piecemeal: 2, scheduled: 4 } as const;
+
 /** Most sockets never keep a byte: they share it, and nobody writes to it. */
 const nothing: Uint8Array[] = [];
 
@@ -32,11 +35,10 @@ class BunSocket implements Socket {
   handler: SocketHandler;
   pending = 0;
   private readonly raw: Raw;
-  /** The owner wants no bytes now. */
-  private paused = false;
-  /** Bun does not read: we do, piece by piece (`readPieces`). */
-  private piecemeal = false;
-  private scheduled = false;
+  /** Of `Reading`. One word: a socket that is idle should cost little. */
+  private reading = 0;
+  /** In a row that found nothing. */
+  private idleReads = 0;
   private after: number = After.nothing;
   private closed = false;
   readonly secure = false;
@@ -106,16 +108,16 @@ class BunSocket implements Socket {
   }
 
   pause(): void {
-    if (this.closed || this.paused) return;
-    this.paused = true;
-    if (!this.piecemeal) this.raw.pause();
+    if (this.closed || this.is(Reading.paused)) return;
+    this.reading |= Reading.paused;
+    if (!this.is(Reading.piecemeal)) this.raw.pause();
   }
 
   resume(): void {
-    if (this.closed || !this.paused) return;
-    this.paused = false;
-    if (this.account.crowded) this.piecemeal = true;
-    if (this.piecemeal) this.scheduleRead();
+    if (this.closed || !this.is(Reading.paused)) return;
+    this.reading &= ~Reading.paused;
+    if (this.account.crowded) this.reading |= Reading.piecemeal;
+    if (this.is(Reading.piecemeal)) this.scheduleRead();
     else this.raw.resume();
   }
 
@@ -123,20 +125,27 @@ class BunSocket implements Socket {
     this.handler.onData(chunk);
     // It may have come to an end.
     if (chunk.length < bulkBytes || this.closed || !this.account.crowded) return;
-    this.piecemeal = true;
+    this.reading |= Reading.piecemeal;
     // Paused by its owner it is that for Bun already.
-    if (this.paused) return;
+    if (this.is(Reading.paused)) return;
     this.raw.pause();
     this.scheduleRead();
   }
 
-  private scheduleRead(): void {
-    if (this.scheduled) return;
-    this.scheduled = true;
-    setImmediate(() => {
-      this.scheduled = false;
+  private is(state: number): boolean {
+    return (this.reading & state) !== 0;
+  }
+
+  /** `wait` in ms; 0: with the next turn of the loop. */
+  private scheduleRead(wait = 0): void {
+    if (this.is(Reading.scheduled)) return;
+    this.reading |= Reading.scheduled;
+    const read = (): void => {
+      this.reading &= ~Reading.scheduled;
       this.readPieces();
-    });
+    };
+    if (wait === 0) setImmediate(read);
+    else setTimeout(read, wait);
   }
 
   /**
@@ -145,16 +154,31 @@ class BunSocket implements Socket {
    */
   private readPieces(): void {
     for (let n = 0; n < piecesAtOnce; n++) {
-      if (this.closed || this.paused || !this.piecemeal) return;
+      if (this.closed || this.reading !== Reading.piecemeal) return;
       const size = readPiece(this.raw);
-      // All that was there, its end, or an error: Bun sees to that.
-      if (size < pieceBytes || !this.account.crowded) {
-        this.piecemeal = false;
-        this.raw.resume();
+      if (size > 0) {
+        this.idleReads = 0;
+        this.handler.onData(takePiece(size));
+      } else if (this.account.crowded && this.idleReads < mostIdleReads) {
+        // A sender that is only slower than we are: what comes next would be 512 KB at once again.
+        this.idleReads++;
+        this.scheduleRead(idleReadTime * this.idleReads);
+        return;
       }
-      if (size > 0) this.handler.onData(takePiece(size));
+      // Nothing for a while, its end, or an error: Bun sees to that.
+      if (size === 0 || !this.account.crowded) {
+        this.leavePieces();
+        return;
+      }
     }
-    if (!this.closed && !this.paused && this.piecemeal) this.scheduleRead();
+    if (!this.closed && this.reading === Reading.piecemeal) this.scheduleRead();
+  }
+
+  private leavePieces(): void {
+    if (this.closed) return;
+    this.idleReads = 0;
+    this.reading &= ~Reading.piecemeal;
+    if (!this.is(Reading.paused)) this.raw.resume();
   }
 
   charge(account: Account): void {
@@ -222,6 +246,9 @@ class BunSocket implements Socket {
 const bulkBytes = 64 * 1024;
 const pieceBytes = 32 * 1024;
 const piecesAtOnce = 8;
+/** Looks for more, each so many ms later than the one before, until Bun waits for it. */
+const mostIdleReads = 5;
+const idleReadTime = 1;
 const piece = Buffer.allocUnsafeSlow(pieceBytes);
 
 /** Bytes that stand in `piece` now; 0: none, whyever. */
