@@ -9,7 +9,8 @@ import { Connects } from './fleet/connects.ts';
 import type { NamedStanding } from './fleet/fleet.ts';
 import { Front } from './front.ts';
 import type { HeadLimits, RequestHead } from './http/head.ts';
-import { AccessLog } from './metrics/access-log.ts';
+import { AccessLog, type WriteLines } from './metrics/access-log.ts';
+import { counter } from './metrics/counters.ts';
 import { formatAddress, type Net } from './net/socket.ts';
 import { type CopySource, createPool, type PoolSurroundings, type SightServer } from './pools.ts';
 import { KeptBytes } from './proxy/kept-bytes.ts';
@@ -27,7 +28,7 @@ import { Wheel } from './time/wheel.ts';
 export interface LimpetDependencies {
   readonly net: Net;
   /** Takes whole lines of the access log. */
-  readonly writeAccess: (lines: string) => void;
+  readonly writeAccess: WriteLines;
   readonly shared: Shared;
   readonly numbers: Numbers;
   /** From which the names of sessions are hashed for the table. */
@@ -82,7 +83,9 @@ export class Limpet {
     this.kept = new KeptBytes(options.limits.keptBytes, this.wheel, shared.counters, (run) => net.afterTurn(run));
     const { access } = options.log;
     this.connects = new Connects(options.limits.connecting, null);
-    this.accessLog = access === 'off' ? null : new AccessLog(access, deps.writeAccess, deps.timers ?? systemTimers);
+    const onDropped = (lines: number): void => shared.counters.add(counter.access_lines_dropped, lines);
+    this.accessLog =
+      access === 'off' ? null : new AccessLog(access, deps.writeAccess, deps.timers ?? systemTimers, onDropped);
     this.pools = this.createPools(options, deps.numbers);
   }
 

@@ -21,7 +21,7 @@ export async function startLimpet(options: LimpetOptions, { log }: { readonly lo
   const supervisor = new Supervisor(shareSecret(options, process.env, log), {
     net: await loadNet(),
     log,
-    writeAccess: (lines) => void process.stdout.write(lines),
+    writeAccess: (lines, done) => void process.stdout.write(lines, () => done()),
     tokenKey: () => stateKey(stateDir, 'token', log),
     // Not one of the token keys: those rotate, and what the table has saved must still be found.
     tableSecret: stateKey(stateDir, 'table', log),

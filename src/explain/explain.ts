@@ -69,8 +69,9 @@ export async function explain(options: LimpetOptions, question: Question): Promi
       see() {},
       tellRoom() {},
       tellShortage() {},
-      writeAccess: (text) => {
+      writeAccess: (text, done) => {
         line = text;
+        done();
       },
       clock: { now: () => now, wall: () => now, monotonic: () => 0 },
       timers: { after: () => () => {} },

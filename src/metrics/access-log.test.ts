@@ -148,7 +148,13 @@ describe('batches', () => {
   function open() {
     const time = new HandTime();
     const written: string[] = [];
-    return { time, written, log: new AccessLog('text', (lines) => written.push(lines), time) };
+    const unread: (() => void)[] = [];
+    const dropped: number[] = [];
+    const write = (lines: string, done: () => void) => {
+      written.push(lines);
+      unread.push(done);
+    };
+    return { time, written, unread, dropped, log: new AccessLog('text', write, time, (lines) => dropped.push(lines)) };
   }
 
   test('one write for all lines of 100 ms', () => {
@@ -181,6 +187,24 @@ describe('batches', () => {
     expect(written).toHaveLength(1);
     time.advance(1);
     expect(written).toHaveLength(2);
+  });
+
+  test('when nobody reads, 4 MiB wait, and lines beyond are dropped and counted; then it goes on', () => {
+    const { written, unread, dropped, log } = open();
+    const most = 4 * 1024 * 1024;
+    const line = formatText(record).length + 1;
+    const lines = Math.ceil((2 * most) / line);
+    for (let n = 0; n < lines; n++) log.record(record);
+    log.flush();
+    const kept = written.join('').length;
+    expect(kept).toBeLessThanOrEqual(most);
+    expect(kept).toBeGreaterThan(most - 32 * 1024);
+    expect(dropped.reduce((sum, count) => sum + count, 0)).toBe(lines - kept / line);
+    for (const done of unread.splice(0)) done();
+    const before = [written.length, dropped.length];
+    log.record(record);
+    log.flush();
+    expect([written.length, dropped.length]).toEqual([before[0]! + 1, before[1]]);
   });
 
   test('flush writes at once, and nothing when there is nothing', () => {

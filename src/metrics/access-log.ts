@@ -60,23 +60,33 @@ export type AccessLogFormat = 'text' | 'json';
 /** A batch is written when it has this many bytes, or is this old (ms). */
 const batchBytes = 16 * 1024;
 const batchAge = 100;
+/** Characters on their way to a reader that does not read, beyond which lines are dropped: nothing may wait for a log, or grow with it. */
+const mostUnwritten = 4 * 1024 * 1024;
+
+/** Takes whole lines, and calls back when they have left this process. */
+export type WriteLines = (lines: string, done: () => void) => void;
 
 export class AccessLog {
   private readonly format: (record: ExchangeRecord) => string;
-  private readonly write: (lines: string) => void;
+  private readonly write: WriteLines;
+  private readonly onDropped: (lines: number) => void;
   private readonly timers: Timers;
   private batch = '';
+  private lines = 0;
+  private unwritten = 0;
   private cancelTimer: (() => void) | null = null;
 
-  /** `write` gets one or more whole lines, each with its line feed; in what order they came. */
-  constructor(format: AccessLogFormat, write: (lines: string) => void, timers: Timers) {
+  /** `write` gets one or more whole lines, each with its line feed; in what order they came. `onDropped`: so many are lost. */
+  constructor(format: AccessLogFormat, write: WriteLines, timers: Timers, onDropped: (lines: number) => void) {
     this.format = format === 'json' ? formatJson : formatText;
     this.write = write;
+    this.onDropped = onDropped;
     this.timers = timers;
   }
 
   record(record: ExchangeRecord): void {
     this.batch += `${this.format(record)}\n`;
+    this.lines++;
     if (this.batch.length >= batchBytes) this.flush();
     else this.cancelTimer ??= this.timers.after(batchAge, () => this.flush());
   }
@@ -86,9 +96,17 @@ export class AccessLog {
     this.cancelTimer?.();
     this.cancelTimer = null;
     if (this.batch === '') return;
-    const lines = this.batch;
+    const { batch, lines } = this;
     this.batch = '';
-    this.write(lines);
+    this.lines = 0;
+    if (this.unwritten + batch.length > mostUnwritten) {
+      this.onDropped(lines);
+      return;
+    }
+    this.unwritten += batch.length;
+    this.write(batch, () => {
+      this.unwritten -= batch.length;
+    });
   }
 }
 

@@ -2,6 +2,7 @@
  * Sockets of Bun. Bun keeps nothing for us: what the kernel does not take at once waits here until `drain`.
  * Its close callback may run inside `end` or `terminate`; ours never does (see `SocketHandler`).
  */
+import { readSync } from 'node:fs';
 import net from 'node:net';
 import { codeOf } from '../errors.ts';
 import { trueCause } from './shortage.ts';
@@ -28,6 +29,9 @@ type Raw = Bun.Socket<BunSocket | null>;
 /** What happens once the kept bytes are gone. */
 const After = { nothing: 0, end: 1, close: 2 } as const;
 
+/** paused: the owner wants no bytes now. piecemeal: Bun does not read, we do (`readPieces`). scheduled: the next time that we do. */
+const Reading = { paused: 1, piecemeal: 2, scheduled: 4 } as const;
+
 /** Most sockets never keep a byte: they share it, and nobody writes to it. */
 const nothing: Uint8Array[] = [];
 
@@ -37,6 +41,10 @@ class BunSocket implements Socket {
   pending = 0;
   private readonly raw: Raw;
   private readonly gauge: SocketGauge;
+  /** Of `Reading`. One word: a socket that is idle should cost little. */
+  private reading = 0;
+  /** In a row that found nothing. */
+  private idleReads = 0;
   private after: number = After.nothing;
   private closed = false;
   readonly secure = false;
@@ -67,12 +75,12 @@ class BunSocket implements Socket {
   write(chunk: Uint8Array): boolean {
     if (this.closed || this.after !== After.nothing) return true;
     if (this.pending > 0) {
-      this.keep(keepable(chunk));
+      this.keep(chunk);
       return false;
     }
     const taken = Math.max(0, this.raw.write(chunk));
     if (taken === chunk.length) return true;
-    this.keep(keepable(chunk.subarray(taken)));
+    this.keep(chunk.subarray(taken));
     return false;
   }
 
@@ -108,11 +116,77 @@ class BunSocket implements Socket {
   }
 
   pause(): void {
-    if (!this.closed) this.raw.pause();
+    if (this.closed || this.is(Reading.paused)) return;
+    this.reading |= Reading.paused;
+    if (!this.is(Reading.piecemeal)) this.raw.pause();
   }
 
   resume(): void {
-    if (!this.closed) this.raw.resume();
+    if (this.closed || !this.is(Reading.paused)) return;
+    this.reading &= ~Reading.paused;
+    if (this.account.crowded) this.reading |= Reading.piecemeal;
+    if (this.is(Reading.piecemeal)) this.scheduleRead();
+    else this.raw.resume();
+  }
+
+  onData(chunk: Buffer): void {
+    this.handler.onData(chunk);
+    // It may have come to an end.
+    if (chunk.length < bulkBytes || this.closed || !this.account.crowded) return;
+    this.reading |= Reading.piecemeal;
+    // Paused by its owner it is that for Bun already.
+    if (this.is(Reading.paused)) return;
+    this.raw.pause();
+    this.scheduleRead();
+  }
+
+  private is(state: number): boolean {
+    return (this.reading & state) !== 0;
+  }
+
+  /** `wait` in ms; 0: with the next turn of the loop. */
+  private scheduleRead(wait = 0): void {
+    if (this.is(Reading.scheduled)) return;
+    this.reading |= Reading.scheduled;
+    const read = (): void => {
+      this.reading &= ~Reading.scheduled;
+      this.readPieces();
+    };
+    if (wait === 0) setImmediate(read);
+    else setTimeout(read, wait);
+  }
+
+  /**
+   * Bun reads up to 512 KB at once, and what the other side does not take of that is kept. With many such connections reads are
+   * small instead: nearly twice the processor time for each byte, and a sixteenth of the memory.
+   */
+  private readPieces(): void {
+    for (let n = 0; n < piecesAtOnce; n++) {
+      if (this.closed || this.reading !== Reading.piecemeal) return;
+      const size = readPiece(this.raw);
+      if (size > 0) {
+        this.idleReads = 0;
+        this.handler.onData(takePiece(size));
+      } else if (this.account.crowded && this.idleReads < mostIdleReads) {
+        // A sender that is only slower than we are: what comes next would be 512 KB at once again.
+        this.idleReads++;
+        this.scheduleRead(idleReadTime * this.idleReads);
+        return;
+      }
+      // Nothing for a while, its end, or an error: Bun sees to that.
+      if (size === 0 || !this.account.crowded) {
+        this.leavePieces();
+        return;
+      }
+    }
+    if (!this.closed && this.reading === Reading.piecemeal) this.scheduleRead();
+  }
+
+  private leavePieces(): void {
+    if (this.closed) return;
+    this.idleReads = 0;
+    this.reading &= ~Reading.piecemeal;
+    if (!this.is(Reading.paused)) this.raw.resume();
   }
 
   charge(account: Account): void {
@@ -130,7 +204,7 @@ class BunSocket implements Socket {
       this.pending -= taken;
       this.account.keep(-taken);
       if (taken < chunk.length) {
-        this.kept[0] = keepable(chunk.subarray(taken));
+        this.kept[0] = keepable(chunk.subarray(taken), this.account.crowded ? 2 : 8);
         return;
       }
       this.kept.shift();
@@ -158,7 +232,7 @@ class BunSocket implements Socket {
 
   private keep(chunk: Uint8Array): void {
     if (this.kept === nothing) this.kept = [];
-    this.kept.push(chunk);
+    this.kept.push(keepable(chunk, this.account.crowded ? 2 : 8));
     this.pending += chunk.length;
     this.account.keep(chunk.length);
   }
@@ -177,6 +251,32 @@ class BunSocket implements Socket {
   }
 }
 
+/** From this size on a chunk is part of a large body. */
+const bulkBytes = 64 * 1024;
+const pieceBytes = 32 * 1024;
+const piecesAtOnce = 8;
+/** Looks for more, each so many ms later than the one before, until Bun waits for it. */
+const mostIdleReads = 5;
+const idleReadTime = 1;
+const piece = Buffer.allocUnsafeSlow(pieceBytes);
+
+/** Bytes that stand in `piece` now; 0: none, whyever. */
+function readPiece(raw: Raw): number {
+  try {
+    // Bun's types do not tell of it.
+    return 'fd' in raw && typeof raw.fd === 'number' ? readSync(raw.fd, piece, 0, pieceBytes, null) : 0;
+  } catch {
+    return 0;
+  }
+}
+
+function takePiece(size: number): Buffer {
+  const chunk = Buffer.allocUnsafeSlow(size);
+  piece.copy(chunk, 0, 0, size);
+  countGarbage(size);
+  return chunk;
+}
+
 /**
  * Bytes read since the last collection, and what comes with each chunk: its object and those of the request. Bun's own timing
  * does not see the chunks' memory in a worker thread: without a hint a large body leaves 60 MB of garbage behind, and small
@@ -186,16 +286,19 @@ let garbage = 0;
 const chunkOverhead = 1024;
 const collectAfter = 16 * 1024 * 1024;
 
+function countGarbage(bytes: number): void {
+  garbage += bytes + chunkOverhead;
+  if (garbage <= collectAfter) return;
+  garbage = 0;
+  Bun.gc(false);
+}
+
 /** Bun's callbacks once a socket has its `BunSocket`. */
 const forward = {
   binaryType: 'buffer',
   data(raw: Raw, chunk: Buffer): void {
-    garbage += chunk.length + chunkOverhead;
-    if (garbage > collectAfter) {
-      garbage = 0;
-      Bun.gc(false);
-    }
-    raw.data!.handler.onData(chunk);
+    countGarbage(chunk.length);
+    raw.data!.onData(chunk);
   },
   drain(raw: Raw): void {
     raw.data?.onDrain();

@@ -24,10 +24,12 @@ export interface SocketHandler {
 export interface Account {
   /** So many bytes more are kept; negative: fewer. */
   keep(bytes: number): void;
+  /** Much is kept already: a read should bring no more than can be kept for each connection. */
+  readonly crowded: boolean;
 }
 
 /** Of a socket whose owner is not known yet. */
-export const noAccount: Account = { keep() {} };
+export const noAccount: Account = { keep() {}, crowded: false };
 
 /** Of a socket whose owner is not known yet, or that was refused. */
 export const nobody: SocketHandler = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} };
@@ -112,10 +114,10 @@ export interface Net {
 /**
  * What of a chunk has to be kept, without the rest of the chunk: a view keeps all of its buffer alive, and runtimes hand out up to
  * 512 KB at once. A view of half its buffer or more stays one: then at most twice the bytes are kept, and each is copied a
- * few times at most however slowly a chunk shrinks.
+ * few times at most however slowly a chunk shrinks. For what will probably be gone in a moment: `share` 8 of an eighth or more.
  */
-export function keepable<T extends Uint8Array>(rest: T): T | Buffer {
-  if (2 * rest.length >= rest.buffer.byteLength) return rest;
+export function keepable<T extends Uint8Array>(rest: T, share: 2 | 8 = 2): T | Buffer {
+  if (share * rest.length >= rest.buffer.byteLength) return rest;
   // Not from the pool, whose pieces keep each other alive.
   const copy = Buffer.allocUnsafeSlow(rest.length);
   copy.set(rest);

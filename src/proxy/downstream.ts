@@ -16,7 +16,7 @@ import { append, isWorthReading } from '../http/pieces.ts';
 import type { Splice } from '../http/splice.ts';
 import type { HeadWriter } from '../http/writer.ts';
 import { counter } from '../metrics/counters.ts';
-import { keepable, type Socket, type SocketHandler } from '../net/socket.ts';
+import { type Account, keepable, type Socket, type SocketHandler } from '../net/socket.ts';
 import { Deadline, type DeadlineOwner } from '../time/wheel.ts';
 import { Answer } from './answer.ts';
 import type { Bagged } from './bag.ts';
@@ -55,7 +55,7 @@ let connections = 0;
 
 type State = 'head' | 'exchange' | 'draining' | 'tunnel' | 'linger' | 'closed';
 
-export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged, Keeper {
+export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged, Account, Keeper {
   place = -1;
   /** The config's that held when it came. */
   readonly work: Work;
@@ -67,7 +67,8 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
   private readonly socket: Socket;
   private readonly deadline = new Deadline(this);
   private readonly answer: Answer;
-  private readonly keeping: Keeping;
+  /** Made with the first byte that is kept: most connections never keep one. */
+  private keeping: Keeping | null = null;
   private state: State = 'head';
   private exchange: Exchange | null = null;
   /** The beginning of a head; its time runs from the first byte. */
@@ -99,8 +100,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
     this.settings = settings;
     this.socket = socket;
     this.answer = new Answer(work, socket);
-    this.keeping = new Keeping(work.kept, this);
-    socket.charge(this.keeping);
+    socket.charge(this);
     this.peer = socket.remoteAddress;
     this.trusted = settings.isTrusted(this.peer);
     this.secure = socket.secure;
@@ -305,12 +305,12 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
   }
 
   private keepHeld(bytes: Buffer | null): void {
-    this.keeping.keep((bytes?.length ?? 0) - (this.held?.length ?? 0));
+    this.keep((bytes?.length ?? 0) - (this.held?.length ?? 0));
     this.held = bytes === null ? null : keepable(bytes);
   }
 
   private keepPartial(bytes: Buffer | null): void {
-    this.keeping.keep((bytes?.length ?? 0) - (this.partial?.length ?? 0));
+    this.keep((bytes?.length ?? 0) - (this.partial?.length ?? 0));
     this.partial = bytes === null ? null : keepable(bytes);
   }
 
@@ -386,7 +386,12 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
   }
 
   keep(bytes: number): void {
+    this.keeping ??= new Keeping(this.work.kept, this);
     this.keeping.keep(bytes);
+  }
+
+  get crowded(): boolean {
+    return this.work.kept.crowded;
   }
 
   pauseBody(): void {

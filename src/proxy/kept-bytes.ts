@@ -3,9 +3,11 @@
  * yet, bodies kept for a repeat, what servers do not take, tunnels. Each connection has a `Keeping`, which is told when it keeps
  * more or fewer; nothing is counted of what the kernel takes at once.
  *
- *      bytes      0 ──────────────── scarce at 3/4 ──────────────── limit
- *                 │ whoever keeps    │ no body is kept for a repeat; │ when the loop turn is over, those that keep
- *                 │ is not read from │ nothing is read ahead         │ most and take least are ended, down to 7/8
+ *      bytes 0 ─────────── crowded at 1/16 ──── scarce at 3/4 ──────────── limit
+ *            │ whoever keeps   │ large bodies are   │ no body is kept for a    │ when the loop turn is over, those that
+ *            │ is not read     │ read in small      │ repeat, nothing is read  │ keep most and take least are ended,
+ *            │ from            │ pieces (net/bun)   │ ahead                    │ down to 7/8: who has taken nothing for a
+ *            │                 │                    │                          │ second, and beyond 3/2 all
  *
  * Memory may be twice what is counted: a view keeps all of its buffer alive (`keepable` in net/socket.ts).
  */
@@ -13,6 +15,13 @@ import { type Counters, counter } from '../metrics/counters.ts';
 import type { Account } from '../net/socket.ts';
 import type { Wheel } from '../time/wheel.ts';
 import { Bag, type Bagged } from './bag.ts';
+
+/** A client that has taken nothing for this long (ms) is stalled; one that reads takes something within it. */
+const stallTime = 1000;
+/** Of the limit: so much may be kept while nobody is stalled yet. Beyond it they are ended all the same. */
+const overshoot = 1.5;
+/** Of the limit: so much is free when some have been ended. */
+const spareShare = 1 / 8;
 
 /** Whose bytes they are. */
 export interface Keeper {
@@ -37,6 +46,10 @@ export class Keeping implements Account, Bagged {
   keep(bytes: number): void {
     this.kept.add(this, bytes);
   }
+
+  get crowded(): boolean {
+    return this.kept.crowded;
+  }
 }
 
 export class KeptBytes {
@@ -49,6 +62,8 @@ export class KeptBytes {
   /** Those that keep something. */
   private readonly keeping = new Bag<Keeping>();
   private relieving = false;
+  /** Wheel time of the last look for somebody to end. */
+  private lookedAt = -1;
 
   /** `afterTurn` as in `Net`: nobody is ended inside of a call of its own. */
   constructor(limit: number, wheel: Wheel, counters: Counters, afterTurn: (run: () => void) => void) {
@@ -56,6 +71,11 @@ export class KeptBytes {
     this.wheel = wheel;
     this.counters = counters;
     this.afterTurn = afterTurn;
+  }
+
+  /** Those that are read from now may be as slow as those for whom all of this is kept. */
+  get crowded(): boolean {
+    return this.bytes > this.limit / 16;
   }
 
   /** What need not be kept is not. */
@@ -73,26 +93,36 @@ export class KeptBytes {
     if (keeping.bytes === 0) this.keeping.remove(keeping);
     else if (keeping.place < 0) this.keeping.add(keeping);
     if (this.bytes <= this.limit || this.relieving) return;
+    // Looked at in this tick of the wheel already, and there was nobody to end yet.
+    if (this.lookedAt === this.wheel.now && this.bytes <= overshoot * this.limit) return;
     this.relieving = true;
-    this.counters.add(counter.kept_bytes_exceeded);
     this.afterTurn(this.relieve);
   }
 
-  /** A look at all that keep frees an eighth of the budget: its cost for each byte that is kept has a bound. */
+  /** A look at all that keep frees an eighth of the budget, or is the last one for a tick. */
   private readonly relieve = (): void => {
     const { now } = this.wheel;
     const weigh = ({ bytes, movedAt }: Keeping): number => bytes * (1 + now - movedAt);
-    let excess = this.bytes - 0.875 * this.limit;
+    const isStalled = ({ movedAt }: Keeping): boolean => now - movedAt >= stallTime;
+    this.lookedAt = now;
     if (this.bytes > this.limit) {
-      for (const keeping of this.keeping.all().sort((a, b) => weigh(b) - weigh(a))) {
-        if (excess <= 0) break;
-        // Another one's end may have been its own.
-        if (keeping.bytes === 0) continue;
-        excess -= keeping.bytes;
-        keeping.keeper.giveUp();
-      }
+      const all = this.keeping.all().sort((a, b) => weigh(b) - weigh(a));
+      this.end(all.filter(isStalled), this.limit - spareShare * this.limit);
+      if (this.bytes > overshoot * this.limit) this.end(all, this.limit - spareShare * this.limit);
     }
     // Only now: those that end may write a last word, which is kept.
     this.relieving = false;
   };
+
+  private end(candidates: readonly Keeping[], target: number): void {
+    let any = false;
+    for (const keeping of candidates) {
+      if (this.bytes <= target) break;
+      // Another one's end may have been its own.
+      if (keeping.bytes === 0) continue;
+      keeping.keeper.giveUp();
+      any = true;
+    }
+    if (any) this.counters.add(counter.kept_bytes_exceeded);
+  }
 }

@@ -57,6 +57,8 @@ export type ToWorker =
   | { readonly kind: 'room'; readonly pool: string }
   /** The three questions; `id` stands in the answer. */
   | { readonly kind: 'reload'; readonly id: number; readonly plan: Plan }
+  /** The oldest lines of the access log that it has given have been written. */
+  | { readonly kind: 'written' }
   /** Answered by `marked`: all that was said before has been done. */
   | { readonly kind: 'mark'; readonly id: number }
   | { readonly kind: 'stop'; readonly id: number };

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import type { LimpetOptions, ListenerOptions } from '../config/options.ts';
 import { UsageError } from '../errors.ts';
 import type { NamedStanding } from '../fleet/fleet.ts';
+import type { WriteLines } from '../metrics/access-log.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
 import { shortageOf } from '../net/shortage.ts';
 import { type Address, formatAddress, type Net } from '../net/socket.ts';
@@ -43,7 +44,7 @@ export interface SupervisorDependencies {
   readonly net: Net;
   readonly log: Log;
   /** Takes whole lines of the access log. */
-  readonly writeAccess: (lines: string) => void;
+  readonly writeAccess: WriteLines;
   /** Signs the tokens when the config names no keys. */
   readonly tokenKey: () => Buffer;
   /** Secret behind the names in the session table and its file. */
@@ -160,10 +161,10 @@ export class Supervisor {
         if (!this.stopping) this.hangs.begin(worker);
         if (worker === 0) this.listensAt(addresses, ports);
       },
-      onNews: (message, worker) => {
+      onNews: (message, worker, reply) => {
         if (message.kind === 'sighting') this.watch.see(message.pool, message.server, message.sighting);
         else if (message.kind === 'shortage') this.shortages.tell(message.what, message.reason, message.at);
-        else if (message.kind === 'access') deps.writeAccess(message.lines);
+        else if (message.kind === 'access') deps.writeAccess(message.lines, () => reply({ kind: 'written' }));
         else this.threads.tell(message, worker);
       },
       onLost: (worker) => this.forget(worker),

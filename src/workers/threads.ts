@@ -27,7 +27,12 @@ export interface ThreadsDependencies {
   readonly configs: () => number;
   /** It listens, at these addresses. */
   readonly onListening: (worker: number, addresses: readonly string[], ports: readonly number[]) => void;
-  readonly onNews: (message: Exclude<FromWorker, Answer | Started>, worker: number) => void;
+  /** `reply` tells that very thread something, if it is still there. */
+  readonly onNews: (
+    message: Exclude<FromWorker, Answer | Started>,
+    worker: number,
+    reply: (message: ToWorker) => void,
+  ) => void;
   /** A worker has died: before another one takes its number. */
   readonly onLost: (worker: number) => void;
 }
@@ -162,7 +167,7 @@ export class Threads {
       const born = birth(post.worker);
       post.configs = born.plan.edition.configs;
       thread = new Thread(entry, born, {
-        onNews: (message) => this.deps.onNews(message, post.worker),
+        onNews: (message, from) => this.deps.onNews(message, post.worker, (reply) => from.tell(reply)),
         onExit: (failure) => {
           // What it could not start with says more than that it was ended for it.
           why ??= failure;

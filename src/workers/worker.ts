@@ -19,12 +19,17 @@ beat(beats, worker);
 const say = (message: FromWorker): void => port.postMessage(message);
 
 const shared = attach(buffers, worker);
+/** Batches of the access log that the supervisor has not written yet, oldest first. */
+const unwritten: (() => void)[] = [];
 // What a flood of failures says again and again stays here.
 const shortages = new Shortages(systemClock, (what, reason, at) => say({ kind: 'shortage', what, reason, at }));
 const limpet = new Limpet(revive(plan), {
   net: await loadNet(shared.descriptors),
   clock: SteadyClock.follow(buffers.clock),
-  writeAccess: (lines) => say({ kind: 'access', lines }),
+  writeAccess: (lines, done) => {
+    unwritten.push(done);
+    say({ kind: 'access', lines });
+  },
   shared,
   numbers: plan.numbers,
   secret: Buffer.from(plan.secret),
@@ -61,6 +66,9 @@ port.on('message', (message: ToWorker) => {
           say({ kind: 'reloaded', id: message.id, error: plainError(error), ...listening() });
         },
       );
+      return;
+    case 'written':
+      unwritten.shift()?.();
       return;
     case 'mark':
       say({ kind: 'marked', id: message.id });

@@ -147,6 +147,64 @@ export const flow: Record<string, Case> = {
     await until('all bytes', () => server.bytes === written);
   },
 
+  async 'reads in small pieces where much is kept already; all arrive, in order, and the end'(net) {
+    await using pair = await pairOf(net);
+    const { client, server } = pair;
+    const { check, wrong } = checker();
+    let largest = 0;
+    server.on = (event, chunk) => {
+      if (chunk === null) return;
+      check(chunk);
+      largest = Math.max(largest, chunk.length);
+      // A reader that is told to wait again and again, and now and then at once told to go on.
+      if (event === 'data' && server.bytes % 3 === 0) {
+        server.pause();
+        if (server.bytes % 2 === 0) server.resume();
+        else setTimeout(() => server.resume(), 1);
+      }
+    };
+    server.socket.charge({ keep() {}, crowded: true });
+    server.pause();
+    const written = await client.fill(piece);
+    client.end();
+    server.resume();
+    await until('all bytes', () => server.bytes === written);
+    ok(largest <= 64 * KB, `a read brought ${largest} bytes`);
+    same(wrong(), 0, 'wrong pieces');
+    await until('the end', () => server.events.includes('end'));
+  },
+
+  async 'goes on as always when less is kept'(net) {
+    await using pair = await pairOf(net);
+    const { client, server } = pair;
+    const { check, wrong } = checker();
+    const account = { keep() {}, crowded: true };
+    server.on = (_event, chunk) => {
+      if (chunk !== null) check(chunk);
+      account.crowded = server.bytes % 5 === 0;
+    };
+    server.socket.charge(account);
+    const total = 64 * MB;
+    for (let sent = 0; sent < total; sent += piece.length) {
+      if (!client.write(Buffer.from(piece))) await until('room', () => client.socket.pending === 0);
+    }
+    await until('all bytes', () => server.bytes === total);
+    same(wrong(), 0, 'wrong pieces');
+    server.write('back');
+    await until('the answer', () => client.text === 'back');
+  },
+
+  async 'a reset is told while reads are small'(net) {
+    await using pair = await pairOf(net);
+    const { client, server } = pair;
+    server.socket.charge({ keep() {}, crowded: true });
+    server.pause();
+    await client.fill(piece);
+    server.resume();
+    client.destroy();
+    await until('the reset', () => server.events.includes('reset') || server.events.includes('close'));
+  },
+
   async 'pause before the first byte'(net) {
     await using pair = await pairOf(net);
     const { client, server } = pair;

@@ -24,7 +24,7 @@ process.exitCode = await run(options, {
     const supervisor = new Supervisor(options, {
       net,
       log,
-      writeAccess: () => {},
+      writeAccess: (_lines, done) => done(),
       tokenKey: () => stateKey(stateDir, 'token', log),
       tableSecret: stateKey(stateDir, 'table', log),
       tableFile: `${stateDir}/sessions.table`,
