@@ -4,6 +4,7 @@ import type { LimpetOptions } from '../config/options.ts';
 import type { Net } from '../net/socket.ts';
 import { readSabotage } from '../store/sabotage.ts';
 import { Supervisor } from '../workers/supervisor.ts';
+import { testTombstoneTime } from '../workers/test-hooks.ts';
 import type { Logger } from './log.ts';
 import { stateKey } from './state-key.ts';
 
@@ -25,6 +26,7 @@ export async function startLimpet(options: LimpetOptions, { log }: { readonly lo
     tableSecret: stateKey(stateDir, 'table', log),
     tableFile: join(stateDir, tableFile),
     sabotage: readSabotage(process.env),
+    tombstoneTime: testTombstoneTime(process.env),
   });
   // A store that never answers holds no socket: without this Node would end, and not say why.
   const alive = setInterval(() => {}, 2 ** 30);

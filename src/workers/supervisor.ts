@@ -47,6 +47,8 @@ export interface SupervisorDependencies {
   readonly tableFile: string;
   /** For tests of tests: breaks one promise of the store. Left out: none. */
   readonly sabotage?: Sabotage | null;
+  /** For tests: seconds for which the table keeps an ended session dead. Left out: a minute. */
+  readonly tombstoneTime?: number | undefined;
   /** Runs a worker; default: worker.ts beside this file. */
   readonly entry?: URL;
   readonly clock?: Clock;
@@ -94,7 +96,7 @@ export class Supervisor {
     this.clock = deps.clock ?? systemClock;
     this.timers = deps.timers ?? systemTimers;
     // One row of counters more than there are workers: the supervisor counts, too.
-    const tombstoneTime = deps.sabotage === 'tombstones' ? 0 : undefined;
+    const tombstoneTime = deps.sabotage === 'tombstones' ? 0 : deps.tombstoneTime;
     this.buffers = createShared(table.capacity, workers + 1, tombstoneTime);
     this.table = SessionTable.attach(this.buffers.table, 0);
     this.counters = countersOf(this.buffers, workers);

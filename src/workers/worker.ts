@@ -7,6 +7,7 @@ import type { CopySource } from '../pools.ts';
 import { attach } from '../shared/memory.ts';
 import { RemoteStore } from '../store/remote.ts';
 import type { Birth, CopiesBirth, FromWorker, Plan, ToWorker } from './messages.ts';
+import { crashWhenTold } from './test-hooks.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('a worker is started by the supervisor');
@@ -29,6 +30,7 @@ let config = 0;
 /** By pool, of the config that it was last told of: that one may not have been taken over yet. */
 let standings: Map<string, readonly Standing[]> = new Map(plan.standings);
 takeOver(plan);
+crashWhenTold(worker, process.env);
 
 port.on('message', (message: ToWorker) => {
   switch (message.kind) {
