@@ -163,11 +163,17 @@ export const faults = {
   }),
 
   'redis killed': fault<Program>(2, redis, (program, { wait }) => again(program, 'SIGKILL', () => wait(0, 1500))),
-  /** While clients sign out. */
-  'redis away': fault<Program>(2, redis, async (program, { stage, wait }) => {
-    program.signal('SIGSTOP');
-    await signOuts(stage, () => wait(1000, 4000));
-    program.signal('SIGCONT');
+  /** While clients sign out: it does not answer, or cannot be reached, so that what was asked is lost. */
+  'redis away': fault<Program>(2, redis, async (program, { stage, random, wait }) => {
+    const wire = stage.parts.redisWire;
+    const isReachable = random.next() < 0.3;
+    if (isReachable) program.signal('SIGSTOP');
+    else wire?.refuse();
+    await signOuts(stage, () => wait(2000, 5000));
+    if (isReachable) program.signal('SIGCONT');
+    else await wire?.accept();
+    // Else it would be away most of the time, and no session came about.
+    await wait(3000, 6000);
   }),
   'disk full': fault<Disk>(3, disk, async (disk, { stage, wait }) => {
     const { pid } = stage.parts.balancer;
@@ -175,6 +181,7 @@ export const faults = {
     await signOuts(stage, () => wait(1000, 4000));
     // It may be another process by now.
     for (const one of new Set([pid, stage.parts.balancer.pid])) disk.free(one);
+    await wait(3000, 6000);
   }),
 } satisfies Record<string, Fault>;
 

@@ -66,7 +66,7 @@ export const oldFaults: readonly OldFault[] = [
     sabotage: 'forgotten-signout',
     store: 'redis',
     runtime: 'bun',
-    faults: ['redis away', 'server killed'],
+    faults: ['redis away'],
     violates: ['revived'],
     seconds: 120,
   },
