@@ -14,5 +14,6 @@ test('every attack runs and is reported', { timeout: 180_000 }, async () => {
   expect([0, 1], `${stdout}\n${stderr}`).toContain(code);
   expect(stdout).not.toContain('failed:');
   for (const { name } of attacks) expect(stdout).toContain(`(${name})\n`);
-  expect(stdout.match(/^Limpet on Bun +\d+ +\d+\.\d+ +\d+\.\d+/gm)).toHaveLength(attacks.length);
+  // Errors, and two times: NaN where nobody was answered within the moment.
+  expect(stdout.match(/^Limpet on Bun +\d+ +[\d.NaN]+ +[\d.NaN]+ /gm)).toHaveLength(attacks.length);
 });

@@ -62,11 +62,16 @@ export const faults = {
     await wait(300, 4000);
     await include(stage, server);
   }),
-  /** While its failures are on their way from the workers. */
-  'dead server removed': ofServer(3, removable, async (server, { stage, wait }) => {
+  /** It dies while the reload is under way that takes it out: some workers fail at it, and others have forgotten it. */
+  'dead server removed': ofServer(3, removable, async (server, { stage, random, wait }) => {
+    const removed = without(stage, server);
+    await sleep(random.between(0, 60));
     server.wire.refuse();
-    await wait(20, 400);
-    await without(stage, server);
+    for (let n = 0; n < 15; n++) {
+      stage.knock(10);
+      await sleep(8);
+    }
+    await removed;
     await wait(300, 2000);
     await server.wire.accept();
     await include(stage, server);

@@ -15,7 +15,7 @@ export interface ProgramSetup {
   readonly onEnd?: (how: string) => void;
 }
 
-const startLimit = 20_000;
+const startLimit = 60_000;
 const stopLimit = 15_000;
 
 export class Program implements AsyncDisposable {

@@ -181,6 +181,12 @@ export class Stage implements AsyncDisposable {
     await ask(`http://127.0.0.1:${port}/unwell?ms=${Math.round(ms)}`, { method: 'POST', ...soon() });
   }
 
+  /** So many requests of nobody's session at once; what becomes of them does not matter. */
+  knock(count: number): void {
+    const url = `http://127.0.0.1:${this.ports.front}/`;
+    for (let n = 0; n < count; n++) ask(url, soon()).catch(() => undefined);
+  }
+
   /** A second way to the same server. */
   wireTo({ name, port }: AppServer): Promise<Wire> {
     return Wire.open(name, port);
