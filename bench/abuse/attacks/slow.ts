@@ -36,11 +36,11 @@ export const slowBodies: Attack = {
 
 export const tinyChunks: Attack = {
   name: 'tiny-chunks',
-  title: '20 bodies in chunks of one byte',
+  title: '200 bodies in chunks of one byte',
   async run(target) {
-    const all = several(20, target.port);
+    const all = several(200, target.port);
     for (const one of all) one.send('POST / HTTP/1.1\r\nHost: abuse.example\r\nTransfer-Encoding: chunked\r\n\r\n');
-    const piece = '1\r\nx\r\n'.repeat(100);
+    const piece = '1\r\nx\r\n'.repeat(10);
     await dribble(all, target, () => piece, 20);
     return { attackers: all.length };
   },
