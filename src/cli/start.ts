@@ -4,6 +4,7 @@ import type { LimpetOptions } from '../config/options.ts';
 import type { Net } from '../net/socket.ts';
 import { readSabotage } from '../store/sabotage.ts';
 import { Supervisor } from '../workers/supervisor.ts';
+import { testTombstoneTime } from '../workers/test-hooks.ts';
 import type { Logger } from './log.ts';
 import { shareSecret } from './share-secret.ts';
 import { checkState, stateKey, storeKey } from './state-key.ts';
@@ -28,6 +29,7 @@ export async function startLimpet(options: LimpetOptions, { log }: { readonly lo
     tableFile: join(stateDir, tableFile),
     storeKey: () => storeKey(stateDir, log),
     sabotage: readSabotage(process.env),
+    tombstoneTime: testTombstoneTime(process.env),
   });
   await supervisor.start();
   return supervisor;

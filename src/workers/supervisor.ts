@@ -55,6 +55,8 @@ export interface SupervisorDependencies {
   readonly storeKey?: () => Buffer;
   /** For tests of tests: breaks one promise of the store. Left out: none. */
   readonly sabotage?: Sabotage | null;
+  /** For tests: seconds for which the table keeps an ended session dead. Left out: a minute. */
+  readonly tombstoneTime?: number | undefined;
   /** Runs a worker; default: worker.ts beside this file. */
   readonly entry?: URL;
   readonly timers?: Timers;
@@ -99,7 +101,7 @@ export class Supervisor {
     this.deps = deps;
     this.timers = deps.timers ?? systemTimers;
     // One row of counters more than there are workers: the supervisor counts, too.
-    const tombstoneTime = deps.sabotage === 'tombstones' ? 0 : undefined;
+    const tombstoneTime = deps.sabotage === 'tombstones' ? 0 : deps.tombstoneTime;
     this.buffers = createShared(table.capacity, workers + 1, tombstoneTime);
     this.table = SessionTable.attach(this.buffers.table, 0);
     this.counters = countersOf(this.buffers, workers);

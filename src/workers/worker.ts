@@ -11,6 +11,7 @@ import { SteadyClock } from '../time/steady.ts';
 import { beat } from './heartbeat.ts';
 import type { Birth, CopiesBirth, FromWorker, Plan, ToWorker } from './messages.ts';
 import { Shortages } from './shortages.ts';
+import { crashWhenTold } from './test-hooks.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('a worker is started by the supervisor');
@@ -43,6 +44,7 @@ let config = 0;
 /** By pool, what was told last: the config that it belongs to may not have been taken over yet. */
 let standings: Map<string, readonly NamedStanding[]> = new Map(plan.standings);
 takeOver(plan);
+crashWhenTold(worker, process.env);
 
 port.on('message', (message: ToWorker) => {
   switch (message.kind) {

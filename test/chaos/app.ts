@@ -1,18 +1,17 @@
 /**
  * The app under test, `app.ts NAME PORT`: a cart and a counter a session, kept by the session library as any app would.
- * Every answer tells all of the session that it is about. CHAOS_STORE=FROM:TO: asks for the store interface at port TO
- * where the balancer names FROM, so that the way there can be broken.
+ * Every answer tells all of the session that it is about. CHAOS_STORE=FROM:TO: connects to port TO where the balancer names
+ * FROM as its store interface, so that the way there can be broken.
  *
  *      POST /sign-in?user=   a name under a new id        POST /rotate      a new id
  *      POST /add?op=         into the cart                POST /sign-out    the end
  *      POST /count           one up                       GET  /            changes nothing
+ *      POST /fill?size=      a state of that many bytes   POST /throw?op=   into the cart, and then it throws
  *      ?wait=ms              answers so much later        POST /unwell?ms=  not a session's: ill for so long
  */
-import { createHmac } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { makeSessionSecret, sessionSecretFile } from '../../src/secrets/session-secret.ts';
 import { type Session, sessions } from '../../src/session/index.ts';
 import type { Seen } from './history.ts';
 
@@ -20,20 +19,23 @@ interface Data {
   user?: string;
   cart?: string[];
   count?: number;
+  filling?: string;
 }
 
 const [name = 'app', port = '0'] = process.argv.slice(2);
-const [from = '', to = ''] = (process.env.CHAOS_STORE ?? '').split(':');
-const app = sessions({ strategy: 'sticky', idle: '10m', limits: { storeTimeout: 1500 }, onError: () => {} });
+const limits = { storeTimeout: 1500, bytes: 64 * 1024 };
+const app = sessions({ strategy: 'sticky', idle: '10m', limits, onError: () => {} });
 let unwellUntil = 0;
 
-function seenIn(session: Session): Seen {
-  const { user = '', cart = [], count = 0 } = session.data as Data;
-  return { server: name, epoch: session.epoch, user, cart: [...cart], count };
+function seenIn(session: Session, echo: string): Seen {
+  const { user = '', cart = [], count = 0, filling = '' } = session.data as Data;
+  const { epoch, reason } = session;
+  return { server: name, epoch, reason, user, cart: [...cart], count, size: filling.length, echo };
 }
 
 async function act(path: string, query: URLSearchParams, session: Session): Promise<Seen | null> {
   const data = session.data as Data;
+  const op = query.get('op') ?? '';
   switch (path) {
     case '/':
       break;
@@ -46,7 +48,15 @@ async function act(path: string, query: URLSearchParams, session: Session): Prom
       break;
     case '/add':
       data.cart ??= [];
-      data.cart.push(query.get('op') ?? '');
+      data.cart.push(op);
+      break;
+    case '/throw':
+      data.cart ??= [];
+      data.cart.push(op);
+      throw new Error('as it was asked');
+    case '/fill':
+    case '/overfill':
+      data.filling = 'x'.repeat(Number(query.get('size')));
       break;
     case '/count':
       await session.update(async (data: Data) => {
@@ -56,14 +66,14 @@ async function act(path: string, query: URLSearchParams, session: Session): Prom
       });
       break;
     case '/sign-out': {
-      const seen = seenIn(session);
+      const seen = seenIn(session, op);
       await session.destroy();
       return seen;
     }
     default:
       return null;
   }
-  return seenIn(session);
+  return seenIn(session, op);
 }
 
 async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -79,8 +89,6 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
     response.end();
     return;
   }
-  const told = request.headers['limpet-session'];
-  if (typeof told === 'string') request.headers['limpet-session'] = detoured(told);
   const session = await app.open(request, response);
   const seen = await act(pathname, searchParams, session);
   const wait = Number(searchParams.get('wait') ?? 0);
@@ -89,13 +97,21 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   response.end(JSON.stringify(seen));
 }
 
-/** The header with the other port of the store interface, signed again: else the library would not believe it. */
-function detoured(told: string): string {
-  if (from === '') return told;
-  const secret = makeSessionSecret(sessionSecretFile(process.env));
-  const word = told.replace(/; sig=[0-9a-f]*$/, '').replace(`:${from}/`, `:${to}/`);
-  return `${word}; sig=${createHmac('sha256', secret).update(word).digest('hex').slice(0, 32)}`;
+/** Not by the header that names the store: that one may be signed. */
+function detour(from: number, to: number): void {
+  const { connect } = Socket.prototype;
+  Socket.prototype.connect = function (this: Socket, ...args: unknown[]) {
+    // What net.connect and an Agent hand on: the options, alone or with a callback in one list. The Agent keeps its own.
+    const changed = args.flat().map((one) => {
+      const isIt = typeof one === 'object' && one !== null && 'port' in one && Number(one.port) === from;
+      return isIt ? { ...one, port: to } : one;
+    });
+    return Reflect.apply(connect, this, changed);
+  };
 }
+
+const [from = 0, to = 0] = (process.env.CHAOS_STORE ?? '').split(':').map(Number);
+if (from > 0) detour(from, to);
 
 const server = createServer((request, response) => {
   serve(request, response).catch((error: unknown) => app.guard(request, response).refuse(error));

@@ -1,15 +1,22 @@
 /** One run: clients and faults for so long, then everything is mended, and every history is judged. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, judge, type Violation } from './checker.ts';
-import { Client } from './client.ts';
-import { type FaultName, Nemesis } from './nemesis.ts';
+import { describe, judge, judgeBalancer, type Violation } from './checker.ts';
+import { Client, type StepName } from './client.ts';
+import { type FaultName, insist } from './faults.ts';
+import { Nemesis } from './nemesis.ts';
 import { Random } from './random.ts';
 import { Stage, type StageSetup } from './stage.ts';
 
 export interface ChaosSetup extends StageSetup {
   readonly clients: number;
   readonly faults: readonly FaultName[];
+  /** What clients do not do. */
+  readonly without: readonly StepName[];
+  /** Rules whose violations do not count. */
+  readonly ignore: readonly Violation['what'][];
   readonly seconds: number;
+  /** Ends at the first violation. */
+  readonly untilFound: boolean;
   /** Of all choices; what the processes do with them is up to the machine. */
   readonly seed: number;
   readonly say: (line: string) => void;
@@ -33,7 +40,7 @@ export interface Report {
 const recovery = 20_000;
 
 export async function chaos(setup: ChaosSetup): Promise<Report> {
-  const { clients: size, seconds, seed, say, sabotage } = setup;
+  const { clients: size, seconds, seed, say, untilFound } = setup;
   await using stage = await Stage.open(setup);
   const random = new Random(seed);
   const violations: Violation[] = [];
@@ -42,6 +49,29 @@ export async function chaos(setup: ChaosSetup): Promise<Report> {
   const stop = new AbortController();
   setup.stopped?.addEventListener('abort', () => stop.abort(), { once: true });
   const begun = performance.now();
+  const find = (found: readonly Violation[], details: () => readonly string[]) => {
+    const counted = found.filter(({ what }) => !setup.ignore.includes(what));
+    if (counted.length === 0) return;
+    violations.push(...counted);
+    for (const { what, text } of counted) say(`VIOLATION ${what}: ${text}`);
+    for (const line of details()) say(`    ${line}`);
+    if (untilFound) stop.abort();
+  };
+  /** How much of the journal has been judged. */
+  let judged = { ejections: 0, ends: 0 };
+  const judgeNews = () => {
+    const { troubles, ejections, ends } = stage.journal;
+    const news = { ejections: ejections.slice(judged.ejections), ends: ends.slice(judged.ends) };
+    judged = { ejections: ejections.length, ends: ends.length };
+    find(judgeBalancer({ ...stage.journal, troubles, ...news }), () => []);
+  };
+  stage.onEnd = () => {
+    judgeNews();
+    // Copies in its own memory are gone: what follows would only be the sequel.
+    if (stage.parts.store === 'memory') stop.abort();
+    else restarting = insist(30, () => stage.parts.balancer.start());
+  };
+  let restarting = Promise.resolve();
   const clients = Array.from(
     { length: size },
     (_, n) =>
@@ -49,13 +79,12 @@ export async function chaos(setup: ChaosSetup): Promise<Report> {
         name: `c${n}`,
         port: stage.port,
         random: random.fork(),
+        traffic: stage.traffic,
+        without: setup.without,
         onHistory(history) {
           sessions++;
-          const found = judge(history);
-          violations.push(...found);
-          for (const { what, text } of found) say(`VIOLATION ${what}: ${text}`);
-          if (found.length > 0) for (const one of history.operations) say(`    ${describe(one)}`);
-          if (found.length > 0 && sabotage !== null) stop.abort();
+          judgeNews();
+          find(judge(history, stage.journal), () => history.operations.map(describe));
         },
         onOperation({ seen, why }) {
           operations++;
@@ -72,12 +101,14 @@ export async function chaos(setup: ChaosSetup): Promise<Report> {
     .then(() => stop.abort());
   const faults = nemesis.run(stop.signal).finally(() => stop.abort());
   await Promise.all([ended, faults, ...clients.map((client) => client.run(stop.signal))]);
+  await restarting;
   const deadline = performance.now() + recovery;
   const reached = await Promise.all(clients.map((client) => client.finish(deadline)));
-  for (const [n, answered] of reached.entries()) {
-    if (!answered)
-      violations.push({ what: 'unreachable', user: `c${n}`, text: `no answer ${recovery} ms after the last fault` });
+  for (const [n, why] of reached.entries()) {
+    const text = `c${n} is not served ${recovery} ms after the last fault: ${why}`;
+    if (why !== '') find([{ what: 'unreachable', user: `c${n}`, text }], () => []);
   }
+  judgeNews();
   const took = (performance.now() - begun) / 1000;
   return { seed, seconds: took, operations, acknowledged, sessions, faults: nemesis.counts, unknown, violations };
 }

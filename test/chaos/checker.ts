@@ -1,32 +1,47 @@
 /**
  * Judges the history of one session. The cart is a list to which every add appends an id of its own, so an answer shows
  * the exact order of all changes before it (as list-append of Elle does: Kingsbury and Alvaro, "Elle", VLDB 2020). With the
- * real time of each operation that decides whether the session behaved as one object on one server: linearisable.
+ * real time of each operation that decides whether the session behaved as one object on one server: linearisable. Where it
+ * lived is judged by what was wrong with its servers meanwhile.
  */
 import type { History, Operation, Seen } from './history.ts';
+import { calm, type Records, type Trouble } from './journal.ts';
+
+export const rules = [
+  'of another session',
+  'of another request',
+  'lost session',
+  'forked',
+  'went back',
+  'lost write',
+  'written twice',
+  'never written',
+  'wrong count',
+  'wrong size',
+  'not undone',
+  'epoch went back',
+  'two owners',
+  'moved for nothing',
+  'not at home',
+  'revived',
+  'unreachable',
+  'ejected while healthy',
+  'process ended',
+] as const;
 
 export interface Violation {
-  readonly what:
-    | 'of another session'
-    | 'lost session'
-    | 'forked'
-    | 'went back'
-    | 'lost write'
-    | 'written twice'
-    | 'never written'
-    | 'wrong count'
-    | 'epoch went back'
-    | 'revived'
-    | 'unreachable';
+  readonly what: (typeof rules)[number];
+  /** Whose session; '' none. */
   readonly user: string;
   readonly text: string;
 }
 
-type Acknowledged = Operation & { readonly seen: Seen };
+export type Acknowledged = Operation & { readonly seen: Seen };
+export type Report = (what: Violation['what'], at: Operation, text: string) => void;
 
-export function judge({ user, operations }: History): Violation[] {
+export function judge({ user, operations }: History, records: Records = calm): Violation[] {
   const found: Violation[] = [];
-  const report = (what: Violation['what'], at: Operation, text: string) =>
+  const report: Report = (what, at, text) =>
     void found.push({ what, user, text: `${at.id} (${at.kind}, ${timeOf(at)}): ${text}` });
   const known = operations.filter((one): one is Acknowledged => one.seen !== null);
   const own = known.filter(({ isGhost }) => !isGhost);
@@ -37,6 +52,7 @@ export function judge({ user, operations }: History): Violation[] {
     if (seen.user !== '' && seen.user !== user) report('of another session', one, `it is of ${seen.user}`);
     const foreign = seen.cart.find((id) => !id.startsWith(`${user}.`));
     if (foreign !== undefined) report('of another session', one, `its cart holds ${foreign}`);
+    if (seen.echo !== one.id) report('of another request', one, `it answers ${seen.echo}`);
     if (one.isGhost && seen.user !== '') report('revived', one, 'its id had been dead, and shows a session');
   }
 
@@ -57,6 +73,24 @@ export function judge({ user, operations }: History): Violation[] {
     if (later !== undefined) report('revived', later, `${end.id} had ended the session`);
   }
 
+  judgeOrder(lives, report);
+  judgeWrites(user, operations, lives, report);
+  judgeSizes(operations, lives, report);
+  judgeOwners(lives, report);
+  judgeMoves(lives, records, report);
+  judgeOutages(own, records, report);
+  return firsts(found);
+}
+
+/** Of each rule the first one: the others are mostly the same once more. */
+function firsts(found: readonly Violation[]): Violation[] {
+  const first = new Map<Violation['what'], Violation>();
+  for (const one of found) if (!first.has(one.what)) first.set(one.what, one);
+  return [...first.values()];
+}
+
+/** All answers are of one line of changes. */
+function judgeOrder(lives: readonly Acknowledged[], report: Report): void {
   const bySize = lives.toSorted((a, b) => a.seen.cart.length - b.seen.cart.length);
   for (const [n, one] of bySize.entries()) {
     const before = bySize[n - 1];
@@ -65,7 +99,6 @@ export function judge({ user, operations }: History): Violation[] {
     const [theirs, ours] = [before!.seen.cart[differs], one.seen.cart[differs]];
     report('forked', one, `thing ${differs + 1} is ${ours}, and ${theirs} for ${before!.id} (${timeOf(before!)})`);
   }
-
   for (const [first, second] of inOrder(lives)) {
     const [before, after] = [first.seen, second.seen];
     if (after.cart.length < before.cart.length) {
@@ -76,20 +109,121 @@ export function judge({ user, operations }: History): Violation[] {
     if (after.epoch < before.epoch)
       report('epoch went back', second, `${after.epoch}, ${before.epoch} for ${first.id}`);
   }
+}
 
+/** What was written is there once, and nothing else is. */
+function judgeWrites(
+  user: string,
+  operations: readonly Operation[],
+  lives: readonly Acknowledged[],
+  report: Report,
+): void {
   const adds = new Map(operations.filter(({ kind }) => kind === 'add').map((one) => [one.id, one]));
+  // One with nothing else under way: what runs beside it shares its live object, and may have kept it.
+  const thrown = operations.filter(
+    (one) => one.kind === 'throw' && !operations.some((other) => other !== one && overlaps(one, other)),
+  );
   const counts = operations.filter(({ kind, isGhost }) => kind === 'count' && !isGhost);
   for (const one of lives) {
     const { cart, count } = one.seen;
     if (one.kind === 'add' && !cart.includes(one.id)) report('lost write', one, 'its own answer does not show it');
     if (new Set(cart).size < cart.length) report('written twice', one, `its cart is ${cart.join(' ')}`);
+    const undone = thrown.find(({ id }) => cart.includes(id));
+    if (undone !== undefined) report('not undone', one, `its cart holds ${undone.id}, whose handler threw`);
     const early = cart.find((id) => (adds.get(id)?.start ?? Number.POSITIVE_INFINITY) > one.end);
-    if (early?.startsWith(`${user}.`)) report('never written', one, `its cart holds ${early}`);
+    const isThrown = operations.some(({ id, kind }) => id === early && kind === 'throw');
+    if (early?.startsWith(`${user}.`) && !isThrown) report('never written', one, `its cart holds ${early}`);
     const earlier = counts.filter(({ seen, end }) => seen !== null && end < one.start).length;
     const least = earlier + (one.kind === 'count' ? 1 : 0);
     const most = counts.filter(({ start }) => start < one.end).length;
     if (count < least || count > most) report('wrong count', one, `${count} where ${least} to ${most} were counted`);
   }
+}
+
+/** The size is a register: each answer shows what some fill has written, and none that was replaced before it began. */
+function judgeSizes(operations: readonly Operation[], lives: readonly Acknowledged[], report: Report): void {
+  const fills = operations.filter(({ kind, isGhost }) => kind === 'fill' && !isGhost);
+  const refused = operations.filter(({ kind }) => kind === 'overfill');
+  for (const one of lives) {
+    const { size } = one.seen;
+    if (refused.some((fill) => fill.size === size)) {
+      report('not undone', one, `its size is ${size}, which was refused`);
+      continue;
+    }
+    const by = fills.find((fill) => fill.size === size && fill.start < one.end);
+    if (by === undefined && size !== 0) {
+      report('wrong size', one, `${size}, which nobody had written`);
+      continue;
+    }
+    const later = fills.find(
+      (fill) => fill !== by && fill.seen !== null && fill.end < one.start && fill.start > (by?.end ?? -1),
+    );
+    // One whose answer did not come may have happened at any time since.
+    if (later !== undefined && (by === undefined || by.seen !== null)) {
+      report('wrong size', one, `${size}, but ${later.id} had made it ${later.size} (${timeOf(later)})`);
+    }
+  }
+}
+
+/** I2: an epoch has one owner. */
+function judgeOwners(lives: readonly Acknowledged[], report: Report): void {
+  const owners = new Map<number, Acknowledged>();
+  for (const one of lives) {
+    const { epoch, server } = one.seen;
+    const first = owners.get(epoch);
+    if (first === undefined) owners.set(epoch, one);
+    else if (first.seen.server !== server)
+      report('two owners', one, `epoch ${epoch} was ${first.seen.server}'s, by ${first.id} (${timeOf(first)})`);
+  }
+}
+
+/** After its trouble is over a server may be out for so long (ms): time-outs, what was held, checks, an ejection. */
+const aftermath = 4000;
+
+/** I1: a session leaves a server that nothing is wrong with only when it is moved by a drain or a rebalance. */
+function judgeMoves(lives: readonly Acknowledged[], { troubles, notUp }: Records, report: Report): void {
+  for (const after of lives) {
+    if (after.seen.reason === 'move') continue;
+    const before = highest(
+      lives.filter(({ end }) => end < after.start),
+      ({ epoch }) => epoch,
+    );
+    if (before === undefined || before.seen.server === after.seen.server) continue;
+    if (after.seen.epoch <= before.seen.epoch) continue;
+    const excused = (one: Trouble) =>
+      (one.server === before.seen.server || one.server === '*') &&
+      one.from < after.end &&
+      one.to > before.start - aftermath;
+    if (troubles.some(excused) || notUp.some(excused)) continue;
+    report('moved for nothing', after, `nothing was wrong with ${before.seen.server}, its owner (${timeOf(before)})`);
+  }
+}
+
+/** I10: an outage in which nobody accepted leaves every session at home. */
+function judgeOutages(own: readonly Acknowledged[], { outages }: Records, report: Report): void {
+  for (const { from, to } of outages) {
+    const before = own.findLast(({ end }) => end <= from);
+    const after = own.find(({ start }) => start >= to);
+    if (before === undefined || after === undefined || after.seen.reason === 'move') continue;
+    if (before.seen.user === '' || after.seen.user === '' || before.seen.server === after.seen.server) continue;
+    if (own.some((one) => one.start < to && one.end > from)) continue;
+    const lasted = `${from.toFixed(0)} to ${to.toFixed(0)} ms`;
+    report('not at home', after, `before the outage (${lasted}) it was ${before.id}: ${timeOf(before)}`);
+  }
+}
+
+/** What is no session's: I12, a server of which nothing is known but good is not ejected; and no process ends by itself. */
+export function judgeBalancer({ troubles, ejections, ends }: Records): Violation[] {
+  const found: Violation[] = [];
+  const report = (what: Violation['what'], at: number, text: string) =>
+    void found.push({ what, user: '', text: `${at.toFixed(0)} ms: ${text}` });
+  for (const { server, at, reason } of ejections) {
+    const excused = troubles.some(
+      (one) => (one.server === server || one.server === '*') && one.from < at && one.to > at - aftermath,
+    );
+    if (!excused) report('ejected while healthy', at, `${server}: ${reason}`);
+  }
+  for (const { at, how } of ends) report('process ended', at, how);
   return found;
 }
 
@@ -107,6 +241,10 @@ function* inOrder(lives: readonly Acknowledged[]): Generator<[Acknowledged, Ackn
   }
 }
 
+function overlaps(one: Operation, other: Operation): boolean {
+  return one.start < other.end && one.end > other.start;
+}
+
 function highest(all: readonly Acknowledged[], of: (seen: Seen) => number): Acknowledged | undefined {
   let most: Acknowledged | undefined;
   for (const one of all) if (most === undefined || of(one.seen) > of(most.seen)) most = one;
@@ -116,8 +254,10 @@ function highest(all: readonly Acknowledged[], of: (seen: Seen) => number): Ackn
 /** All that is known of it, on one line. */
 export function describe(one: Operation): string {
   const { id, kind, isGhost, seen, why } = one;
-  const told = seen === null ? why : `"${seen.user}" ${seen.count} [${seen.cart.join(' ')}]`;
-  return `${id} ${isGhost ? 'ghost ' : ''}${kind}, ${timeOf(one)}: ${told}`;
+  const told =
+    seen === null ? why : `${seen.reason} "${seen.user}" ${seen.count} ${seen.size} [${seen.cart.join(' ')}]`;
+  const size = one.size > 0 ? ` ${one.size}` : '';
+  return `${id} ${isGhost ? 'ghost ' : ''}${kind}${size}, ${timeOf(one)}: ${told}`;
 }
 
 function timeOf({ start, end, seen }: Operation): string {

@@ -3,17 +3,35 @@
  * the client's process, in milliseconds.
  */
 
-export type Kind = 'sign-in' | 'add' | 'count' | 'read' | 'rotate' | 'sign-out';
+export type Kind =
+  | 'sign-in'
+  | 'add'
+  | 'count'
+  | 'read'
+  | 'rotate'
+  | 'sign-out'
+  /** Gives the state another size. */
+  | 'fill'
+  /** The same beyond the largest: it has to be refused. */
+  | 'overfill'
+  /** Puts something into the cart, and then its handler throws. */
+  | 'throw';
 
 /** What an answer showed of its session. */
 export interface Seen {
   readonly server: string;
   readonly epoch: number;
+  /** Why the server had it, by the balancer: new, held, rebind or move. */
+  readonly reason: string;
   /** '' in a session that nobody has signed in to. */
   readonly user: string;
   /** Ids of the operations that put something in, in that order. */
   readonly cart: readonly string[];
   readonly count: number;
+  /** Bytes that `fill` has put in. */
+  readonly size: number;
+  /** The id of the operation that the server has answered. */
+  readonly echo: string;
 }
 
 export interface Operation {
@@ -28,6 +46,8 @@ export interface Operation {
   readonly why: string;
   /** Done with the cookie of an id that had been signed out, or replaced, before it began. */
   readonly isGhost: boolean;
+  /** Bytes that a fill has asked for; no two of a session the same. */
+  readonly size: number;
 }
 
 /** One session from its sign-in to its end, under all its ids. */

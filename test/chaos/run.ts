@@ -3,10 +3,14 @@
  * Exit code 0: nobody lost anything. See `--help`.
  */
 import { parseArgs } from 'node:util';
-import type { Sabotage } from '../../src/store/sabotage.ts';
+import { sabotages } from '../../src/store/sabotage.ts';
 import { type Runtime, runtimes } from '../support/runtimes.ts';
 import { chaos, type Report } from './chaos.ts';
-import { faultNames } from './nemesis.ts';
+import { rules } from './checker.ts';
+import { stepNames } from './client.ts';
+import { faultNames } from './faults.ts';
+import { oldFaults } from './old-faults.ts';
+import { notYet } from './present.ts';
 import { type StoreKind, storeKinds } from './stage.ts';
 
 const help = `npm run chaos [-- options]
@@ -15,13 +19,18 @@ const help = `npm run chaos [-- options]
   --seconds N       the same in seconds
   --store NAME      memory, lmdb or redis (default: each in turn, as long)
   --runtime NAME    of the balancer: bun (default) or node
+  --workers N       of the balancer: 1 or 2 (default)
   --clients N       default 40
   --seed N          repeats a run's operations and faults (default: by chance)
-  --sabotage NAME   breaks fencing, gate or tombstones on purpose; ends at the first violation, which must come
+  --sabotage NAME   breaks a promise on purpose, with the store, the runtime and the faults that show it soonest unless
+                    they are named; ends at the first violation, which must come:
+                    ${sabotages.join(', ')}
   --faults NAMES    only these, with commas between them: ${faultNames.join(', ')}
+  --without NAMES   clients do not do this: ${stepNames.join(', ')}
+  --ignore RULES    violations that do not count: ${rules.join(', ')}
+  --mended          nothing of which test/chaos/present.ts says that this code does not do it yet
+  --until-found     ends at the first violation
   --verbose         tells every fault`;
-
-const sabotages: readonly Sabotage[] = ['fencing', 'gate', 'tombstones'];
 
 async function main(): Promise<number> {
   const text = { type: 'string' } as const;
@@ -35,6 +44,11 @@ async function main(): Promise<number> {
       seed: text,
       sabotage: text,
       faults: text,
+      workers: text,
+      without: text,
+      ignore: text,
+      mended: { type: 'boolean' },
+      'until-found': { type: 'boolean' },
       verbose: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -45,11 +59,22 @@ async function main(): Promise<number> {
   }
   const seconds =
     values.seconds === undefined ? 60 * count('minutes', values.minutes ?? '1') : count('seconds', values.seconds);
+  const sabotage = values.sabotage === undefined ? null : word('sabotage', values.sabotage, sabotages);
+  const old = oldFaults.find((one) => one.sabotage === sabotage);
+  if (old !== undefined) {
+    values.store ??= old.store;
+    values.runtime ??= old.runtime;
+    values.faults ??= old.faults.join();
+    values.ignore ??= rules.filter((rule) => !old.violates.includes(rule)).join();
+  }
   const stores = values.store === undefined ? storeKinds : [word<StoreKind>('store', values.store, storeKinds)];
   const runtime = word<Runtime>('runtime', values.runtime ?? 'bun', runtimes);
   const clients = count('clients', values.clients ?? '40');
-  const sabotage = values.sabotage === undefined ? null : word<Sabotage>('sabotage', values.sabotage, sabotages);
-  const faults = values.faults?.split(',').map((name) => word('faults', name, faultNames)) ?? faultNames;
+  const workers = Number(word('workers', values.workers ?? '2', ['1', '2']));
+  const but = values.mended ? notYet : { faults: [], steps: [], rules: [] };
+  const faults = words('faults', values.faults, faultNames) ?? faultNames.filter((name) => !but.faults.includes(name));
+  const without = [...but.steps, ...(words('without', values.without, stepNames) ?? [])];
+  const ignore = [...but.rules, ...(words('ignore', values.ignore, rules) ?? [])];
   const seed = values.seed === undefined ? Math.floor(Math.random() * 1e9) : count('seed', values.seed);
   const say = values.verbose ? (line: string) => console.log(line) : () => undefined;
   const interrupted = new AbortController();
@@ -59,10 +84,14 @@ async function main(): Promise<number> {
     const report = await chaos({
       runtime,
       store,
+      workers,
       sabotage,
       clients,
       faults,
+      without,
+      ignore,
       seconds,
+      untilFound: values['until-found'] === true || sabotage !== null,
       seed,
       say,
       stopped: interrupted.signal,
@@ -88,9 +117,15 @@ function format(
     `acknowledged    ${acknowledged}`,
     `indeterminate   ${operations - acknowledged}: ${list(unknown)}`,
     `faults          ${list(faults)}`,
-    `violations      ${violations.length}`,
+    `violations      ${violations.length}: ${list(tally(violations.map(({ what }) => what)))}`,
     ...violations.slice(0, 20).map(({ what, text }) => `  ${what}: ${text}`),
   ].join('\n');
+}
+
+function tally(names: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const name of names) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
 }
 
 function count(name: string, found: string): number {
@@ -98,6 +133,14 @@ function count(name: string, found: string): number {
   if (found === '' || !(value > 0) || value > 1e9)
     throw new Error(`--${name}: found "${found}", expected a number above 0`);
   return value;
+}
+
+function words<Word extends string>(
+  name: string,
+  found: string | undefined,
+  known: readonly Word[],
+): readonly Word[] | undefined {
+  return found?.split(',').map((one) => word(name, one, known));
 }
 
 function word<Word extends string>(name: string, found: string, words: readonly Word[]): Word {

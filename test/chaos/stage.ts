@@ -4,17 +4,22 @@
  *      clients ──wire── balancer ──wires── servers ──wire── the balancer's store interface
  *                          └──wire── Redis
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
+import type { Status } from '../../src/admin/admin.ts';
 import type { Sabotage } from '../../src/store/sabotage.ts';
 import { limpetCommand } from '../support/command.ts';
 import { ask, tellServer } from '../support/peers.ts';
 import { findProgram } from '../support/programs.ts';
 import type { Runtime } from '../support/runtimes.ts';
+import { type Disk, diskAt } from './disk.ts';
+import { Journal } from './journal.ts';
 import { Program } from './program.ts';
+import { Traffic } from './traffic.ts';
 import { Wire } from './wire.ts';
 
 export const storeKinds = ['memory', 'lmdb', 'redis'] as const;
@@ -25,9 +30,13 @@ export interface StageSetup {
   readonly store: StoreKind;
   /** null: everything is as it should be. */
   readonly sabotage: Sabotage | null;
+  readonly workers: number;
 }
 
-const serverNames = ['gull', 'kelp', 'crab', 'tern'];
+/** The last one is not in the config at first. */
+const serverNames = ['gull', 'kelp', 'crab', 'tern', 'wren'];
+/** Seconds for which the table keeps an ended session dead: less than the usual minute, so that a run sees its end. */
+export const tombstoneSeconds = 10;
 const app = new URL('./app.ts', import.meta.url).pathname;
 
 export interface AppServer {
@@ -35,69 +44,118 @@ export interface AppServer {
   readonly port: number;
   readonly program: Program;
   /** Between the balancer and it. */
-  readonly wire: Wire;
+  wire: Wire;
 }
 
-export class Stage implements AsyncDisposable {
+/** What a reload may change. */
+interface Shape {
+  readonly servers: readonly AppServer[];
+  readonly rebalance: boolean;
+}
+
+interface Parts {
   readonly store: StoreKind;
   readonly servers: readonly AppServer[];
   readonly balancer: Program;
   /** null: the store needs none. */
   readonly redis: Program | null;
-  readonly wires: readonly Wire[];
+  readonly disk: Disk | null;
+  readonly clientWire: Wire;
+  readonly storeWire: Wire;
+  readonly redisWire: Wire | null;
+  readonly journal: Journal;
+}
+
+interface Ports {
+  readonly front: number;
+  readonly store: number;
+}
+
+export class Stage implements AsyncDisposable {
+  readonly parts: Parts;
+  readonly servers: readonly AppServer[];
+  readonly journal: Journal;
+  readonly traffic = new Traffic();
+  readonly workers: number;
   /** Where clients connect. */
   readonly port: number;
+  /** The balancer ended, and nobody had ended it. */
+  onEnd: () => void = () => {};
+  /** Those of the config, in its order. */
+  shape: Shape;
   private readonly folder: string;
+  private readonly ports: Ports;
+  private reloading: Promise<unknown> = Promise.resolve();
+  private onReloaded: (line: string) => void = () => {};
 
-  private constructor(
-    fields: Pick<Stage, 'store' | 'servers' | 'balancer' | 'redis' | 'wires' | 'port'>,
-    folder: string,
-  ) {
-    this.store = fields.store;
-    this.servers = fields.servers;
-    this.balancer = fields.balancer;
-    this.redis = fields.redis;
-    this.wires = fields.wires;
-    this.port = fields.port;
+  private constructor(parts: Parts, { folder, ports, workers }: { folder: string; ports: Ports; workers: number }) {
+    this.parts = parts;
+    this.servers = parts.servers;
+    this.journal = parts.journal;
+    this.port = parts.clientWire.port;
     this.folder = folder;
+    this.ports = ports;
+    this.workers = workers;
+    this.shape = { servers: parts.servers.slice(0, -1), rebalance: false };
   }
 
-  static async open({ runtime, store, sabotage }: StageSetup): Promise<Stage> {
+  static async open({ runtime, store, sabotage, workers }: StageSetup): Promise<Stage> {
     const folder = mkdtempSync(join(tmpdir(), 'limpet-chaos-'));
-    const [front, storePort, redisPort, ...appPorts] = await ownPorts(3 + serverNames.length);
-    const clientWire = await Wire.open('clients', front!);
-    const storeWire = await Wire.open('store interface', storePort!);
-    const redisWire = store === 'redis' ? await Wire.open('redis', redisPort!) : null;
-    const env = { ...process.env, CHAOS_STORE: `${storePort}:${storeWire.port}` };
+    const journal = new Journal(() => performance.now());
+    const [front = 0, storePort = 0, redisPort = 0, ...appPorts] = await ownPorts(3 + serverNames.length);
+    const clientWire = await Wire.open('clients', front);
+    const storeWire = await Wire.open('store interface', storePort);
+    const redisWire = store === 'redis' ? await Wire.open('redis', redisPort) : null;
+    const env = { ...process.env, CHAOS_STORE: `${storePort}:${storeWire.port}`, LIMPET_SABOTAGE: sabotage ?? '' };
     const servers = await Promise.all(
       serverNames.map(async (name, n): Promise<AppServer> => {
         const port = appPorts[n]!;
         const args = [app, name, String(port)];
-        const program = new Program({ name, file: process.execPath, args, env, ready: /^listening/m });
+        const serverEnv = { ...env, NODE_ENV: 'test' };
+        const onEnd = (how: string) => journal.ended(`${name} ${how}`);
+        const program = new Program({
+          name,
+          file: process.execPath,
+          args,
+          env: serverEnv,
+          ready: /^listening/m,
+          onEnd,
+        });
         return { name, port, program, wire: await Wire.open(name, port) };
       }),
     );
     const config = join(folder, 'limpet.yaml');
-    const url =
-      store === 'memory' ? 'memory' : store === 'lmdb' ? 'lmdb:./copies' : `redis://127.0.0.1:${redisWire!.port}`;
-    writeFileSync(config, stringify(configOf(front!, storePort!, url, servers)));
     const { file, args, env: balancerEnv } = limpetCommand(runtime, join(folder, 'state'), ['--config', config]);
+    const testEnv = {
+      NODE_ENV: 'test',
+      LIMPET_SABOTAGE: sabotage ?? '',
+      LIMPET_TEST_CRASH: join(folder, 'crash'),
+      LIMPET_TEST_CLOCK: join(folder, 'clock'),
+      LIMPET_TEST_TOMBSTONE: String(tombstoneSeconds),
+    };
     const balancer = new Program({
       name: 'the balancer',
       file,
       args,
       cwd: folder,
-      env: { ...balancerEnv, NODE_ENV: 'test', LIMPET_SABOTAGE: sabotage ?? '' },
+      env: { ...balancerEnv, ...testEnv },
       ready: /listening on .*\n/,
+      onLine: (line) => {
+        journal.read(line);
+        stage.onReloaded(line);
+      },
+      onEnd: (how) => {
+        journal.ended(`the balancer ${how}`);
+        stage.onEnd();
+      },
     });
-    const redis = store === 'redis' ? redisAt(redisPort!, folder) : null;
-    const wires = [
-      clientWire,
-      storeWire,
-      ...servers.map(({ wire }) => wire),
-      ...(redisWire === null ? [] : [redisWire]),
-    ];
-    const stage = new Stage({ store, servers, balancer, redis, wires, port: clientWire.port }, folder);
+    const redis = store === 'redis' ? redisAt(redisPort, folder) : null;
+    const disk = store === 'lmdb' ? diskAt(join(folder, 'copies')) : null;
+    const ports = { front, store: storePort };
+    const parts = { store, servers, balancer, redis, disk, clientWire, storeWire, redisWire, journal };
+    const stage = new Stage(parts, { folder, ports, workers });
+    stage.setClock(0);
+    stage.write();
     try {
       await Promise.all([redis?.start(), ...servers.map(({ program }) => program.start())]);
       await balancer.start();
@@ -106,6 +164,11 @@ export class Stage implements AsyncDisposable {
       await stage[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  get wires(): readonly Wire[] {
+    const { clientWire, storeWire, redisWire } = this.parts;
+    return [clientWire, storeWire, ...this.servers.map(({ wire }) => wire), ...(redisWire === null ? [] : [redisWire])];
   }
 
   /** Asks the admin listener for `drain` or `ready`; rejects when the balancer is not there. */
@@ -118,24 +181,91 @@ export class Stage implements AsyncDisposable {
     await ask(`http://127.0.0.1:${port}/unwell?ms=${Math.round(ms)}`, { method: 'POST', ...soon() });
   }
 
+  /** So many requests of nobody's session at once; what becomes of them does not matter. */
+  knock(count: number): void {
+    const url = `http://127.0.0.1:${this.ports.front}/`;
+    for (let n = 0; n < count; n++) ask(url, soon()).catch(() => undefined);
+  }
+
+  /** A second way to the same server. */
+  wireTo({ name, port }: AppServer): Promise<Wire> {
+    return Wire.open(name, port);
+  }
+
+  /** Another config by SIGHUP; one after the other. Resolves when the balancer has taken it over, or is not there. */
+  reconfigure(change: (shape: Shape) => Partial<Shape>): Promise<void> {
+    const done = this.reloading.then(async () => {
+      this.shape = { ...this.shape, ...change(this.shape) };
+      this.write();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.onReloaded = (line) => {
+        if (/config reloaded|reload refused/.test(line)) resolve();
+      };
+      this.parts.balancer.signal('SIGHUP');
+      await Promise.race([promise, sleep(reloadLimit)]);
+    });
+    this.reloading = done;
+    return done;
+  }
+
+  /** Resolves when the balancer says of every server of its config that it is up; false: it does not for so long (ms). */
+  async allUp(limit: number): Promise<boolean> {
+    const socketPath = join(this.folder, 'state', 'admin.sock');
+    for (const end = performance.now() + limit; performance.now() < end; await sleep(50)) {
+      const reply = await ask('http://admin/status', { socketPath, ...soon() }).catch(() => null);
+      const { servers } = JSON.parse(reply?.body || '{"servers":[]}') as Status;
+      if (servers.length > 0 && servers.every(({ state }) => state === 'up')) return true;
+    }
+    return false;
+  }
+
+  /** The worker, from 0, dies of an exception. */
+  crashWorker(worker: number): void {
+    writeFileSync(join(this.folder, `crash.${worker}`), '');
+  }
+
+  /** So many milliseconds are added to the balancer's wall clock. */
+  setClock(offset: number): void {
+    const file = join(this.folder, 'clock');
+    writeFileSync(`${file}.draft`, String(Math.round(offset)));
+    renameSync(`${file}.draft`, file);
+  }
+
+  /** Resolves when the balancer takes connections, or has ended, or does neither for a while. */
+  async takesConnections(): Promise<void> {
+    for (const end = performance.now() + reloadLimit; performance.now() < end; await sleep(2)) {
+      if (!this.parts.balancer.isRunning || (await canConnect(this.ports.front))) return;
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    const programs = [
-      this.balancer,
-      ...this.servers.map(({ program }) => program),
-      ...(this.redis ? [this.redis] : []),
-    ];
+    const { balancer, redis, disk } = this.parts;
+    const programs = [balancer, ...this.servers.map(({ program }) => program), ...(redis ? [redis] : [])];
     // One that is stopped does not die of its end of input.
     await Promise.all(programs.map((program) => program[Symbol.asyncDispose]()));
     await Promise.all(this.wires.map((wire) => wire.close()));
+    disk?.close();
     rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  private write(): void {
+    const { store, redisWire } = this.parts;
+    const url =
+      store === 'memory' ? 'memory' : store === 'lmdb' ? 'lmdb:./copies' : `redis://127.0.0.1:${redisWire!.port}`;
+    const file = join(this.folder, 'limpet.yaml');
+    writeFileSync(`${file}.draft`, stringify(configOf(this.ports, url, this.workers, this.shape)));
+    renameSync(`${file}.draft`, file);
   }
 }
 
-function configOf(port: number, storePort: number, store: string, servers: readonly AppServer[]) {
+/** Milliseconds until a reload that nothing was heard of is over. */
+const reloadLimit = 10_000;
+
+function configOf(ports: Ports, store: string, workers: number, { servers, rebalance }: Shape) {
   return {
-    listeners: [{ address: `127.0.0.1:${port}` }],
-    workers: 2,
-    sessions: { store, listen: `127.0.0.1:${storePort}`, timeout: '1s' },
+    listeners: [{ address: `127.0.0.1:${ports.front}` }],
+    workers,
+    sessions: { store, listen: `127.0.0.1:${ports.store}`, timeout: '1s' },
     // Often: what a kill -9 leaves is then a table of a moment ago.
     table: { save: '1s' },
     shutdown: { timeout: '2s' },
@@ -144,7 +274,7 @@ function configOf(port: number, storePort: number, store: string, servers: reado
         servers: servers.map(({ name, wire }) => ({ name, address: `127.0.0.1:${wire.port}` })),
         affinity: [{ cookie: { idle: '1h' } }],
         whenOwnerFails: 'rebind',
-        rebalance: { skew: 1.2, rate: 10 },
+        ...(rebalance ? { rebalance: { skew: 1.2, rate: 10 } } : {}),
         timeouts: { connect: '500ms', response: '3s' },
         health: {
           path: '/healthz',
@@ -198,4 +328,12 @@ function isFree(port: number): Promise<boolean> {
     server.once('error', () => resolve(false));
     server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
+}
+
+function canConnect(port: number): Promise<boolean> {
+  const socket = connect({ port, host: '127.0.0.1' });
+  return new Promise((resolve) => {
+    socket.once('connect', () => resolve(true));
+    socket.once('error', () => resolve(false));
+  }).finally(() => socket.destroy()) as Promise<boolean>;
 }

@@ -7,30 +7,25 @@ type State = 'fine' | 'slow' | 'held';
 export class Wire {
   readonly name: string;
   readonly port: number;
-  private readonly server: Server;
+  private server: Server;
+  private readonly target: number;
   private readonly pairs = new Set<readonly [Socket, Socket]>();
   private state: State = 'fine';
   private delay = 0;
   /** Told when the wire is fine again. */
   private waiting: (() => void)[] = [];
 
-  private constructor(name: string, port: number, server: Server) {
+  private constructor(name: string, target: number, { server, port }: { server: Server; port: number }) {
     this.name = name;
+    this.target = target;
     this.port = port;
     this.server = server;
+    this.take(server);
   }
 
   /** Takes connections for `target` at a port of its own. */
   static async open(name: string, target: number): Promise<Wire> {
-    const server = createServer({ noDelay: true, allowHalfOpen: true });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    const wire = new Wire(name, typeof address === 'object' && address !== null ? address.port : 0, server);
-    server.on('connection', (near) => {
-      wire.join(near, connect({ host: '127.0.0.1', port: target, noDelay: true, allowHalfOpen: true }));
-    });
-    return wire;
+    return new Wire(name, target, await listen(0));
   }
 
   /** Breaks every connection, by RST; new ones are taken. */
@@ -49,6 +44,19 @@ export class Wire {
     this.state = 'held';
   }
 
+  /** Breaks every connection, and refuses new ones until `accept`: as if no program listened. */
+  refuse(): void {
+    if (this.server.listening) this.server.close();
+    this.cut();
+  }
+
+  async accept(): Promise<void> {
+    if (this.server.listening) return;
+    const { server } = await listen(this.port);
+    this.server = server;
+    this.take(server);
+  }
+
   heal(): void {
     this.state = 'fine';
     for (const go of this.waiting.splice(0)) go();
@@ -56,9 +64,16 @@ export class Wire {
 
   async close(): Promise<void> {
     this.heal();
-    this.server.close();
+    const closed = this.server.listening ? once(this.server, 'close') : null;
+    if (closed !== null) this.server.close();
     for (const pair of this.pairs) for (const socket of pair) socket.destroy();
-    await once(this.server, 'close');
+    await closed;
+  }
+
+  private take(server: Server): void {
+    server.on('connection', (near) => {
+      this.join(near, connect({ host: '127.0.0.1', port: this.target, noDelay: true, allowHalfOpen: true }));
+    });
   }
 
   private join(near: Socket, far: Socket): void {
@@ -87,4 +102,13 @@ export class Wire {
     if (this.state === 'slow') await new Promise((go) => setTimeout(go, this.delay));
     while (this.state === 'held') await new Promise<void>((go) => this.waiting.push(go));
   }
+}
+
+/** 0: a port that the system chooses. */
+async function listen(wanted: number): Promise<{ server: Server; port: number }> {
+  const server = createServer({ noDelay: true, allowHalfOpen: true });
+  server.listen(wanted, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  return { server, port: typeof address === 'object' && address !== null ? address.port : 0 };
 }

@@ -16,7 +16,7 @@ describe.each(runtimes)('LIMPET_SABOTAGE on %s', (runtime) => {
   test('is refused where nobody tests, and for a word that is none', async () => {
     await using servers = await startShops('a');
     await expect(start(servers, 'fencing', 'production')).rejects.toThrow('only with NODE_ENV=test');
-    await expect(start(servers, 'everything')).rejects.toThrow('expected fencing, gate or tombstones');
+    await expect(start(servers, 'everything')).rejects.toThrow('expected fencing, gate, tombstones');
   });
 
   test('fencing: a put of an older epoch is kept; tombstones: an ended session can be put again', async () => {

@@ -1,0 +1,113 @@
+/**
+ * Normal clients, in a thread of their own so that attackers do not slow them down in the same loop: each keeps a connection
+ * and its cookies, asks, reads, thinks for some milliseconds, and asks again.
+ */
+import { Agent, request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+
+export interface NormalSetup {
+  readonly port: number;
+  readonly path: string;
+  readonly clients: number;
+}
+
+export interface Window {
+  readonly answers: number;
+  /** Milliseconds. */
+  readonly p99: number;
+  /** By what went wrong, how often. */
+  readonly errors: Readonly<Record<string, number>>;
+}
+
+/** What a request may take (ms). */
+const patience = 5000;
+const thinkTime = 8;
+
+/** Handles the thread from outside. */
+export class Normals implements AsyncDisposable {
+  private readonly worker: Worker;
+
+  constructor(setup: NormalSetup) {
+    this.worker = new Worker(new URL(import.meta.url), { workerData: setup });
+  }
+
+  /** All of them, for so long (ms). */
+  window(length: number): Promise<Window> {
+    return new Promise((resolve, reject) => {
+      this.worker.once('message', resolve).once('error', reject);
+      this.worker.postMessage(length);
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.worker.terminate();
+  }
+}
+
+/** Full sets, so that nothing is averaged away; NaN of none. */
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
+class Client {
+  cookies = new Map<string, string>();
+  private readonly agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  private readonly setup: NormalSetup;
+
+  constructor(setup: NormalSetup) {
+    this.setup = setup;
+  }
+
+  /** Milliseconds. Rejects with what went wrong. */
+  ask(): Promise<number> {
+    const { port, path } = this.setup;
+    const { agent } = this;
+    const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const headers = cookie === '' ? {} : { cookie };
+    const begun = performance.now();
+    return new Promise((done, fail) => {
+      const signal = AbortSignal.timeout(patience);
+      const asked = request({ port, path, host: '127.0.0.1', agent, headers, signal }, (response) => {
+        for (const line of response.headers['set-cookie'] ?? []) {
+          const [pair = ''] = line.split(';', 1);
+          this.cookies.set(pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1));
+        }
+        response.resume().on('error', fail);
+        response.on('end', () => {
+          if (response.statusCode === 200) done(performance.now() - begun);
+          else fail(new Error(`${response.statusCode} ${response.headers['limpet-reason'] ?? ''}`.trim()));
+        });
+      });
+      asked.on('error', (error: NodeJS.ErrnoException) => fail(new Error(error.code ?? error.message)));
+      asked.end();
+    });
+  }
+}
+
+if (!isMainThread && parentPort !== null) {
+  const port = parentPort;
+  const setup = workerData as NormalSetup;
+  const clients = Array.from({ length: setup.clients }, () => new Client(setup));
+  port.on('message', async (length: number) => {
+    const took: number[] = [];
+    const errors: Record<string, number> = {};
+    const until = performance.now() + length;
+    await Promise.all(
+      clients.map(async (client, n) => {
+        await sleep((n * thinkTime) / clients.length);
+        while (performance.now() < until) {
+          try {
+            took.push(await client.ask());
+          } catch (error) {
+            const why = error instanceof Error ? error.message : String(error);
+            errors[why] = (errors[why] ?? 0) + 1;
+          }
+          await sleep(thinkTime);
+        }
+      }),
+    );
+    port.postMessage({ answers: took.length, p99: percentile(took, 0.99), errors } satisfies Window);
+  });
+}

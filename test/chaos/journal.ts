@@ -1,0 +1,92 @@
+/**
+ * What happened to servers and balancer, and what the balancer said of them: the checker's other half. It tells for each
+ * server and moment whether a session had a reason to leave. Times as in the histories.
+ */
+
+export interface Span {
+  readonly from: number;
+  /** Infinity: it goes on. */
+  to: number;
+}
+
+/** A server that was not as it should be, or was about to be taken from the config; '*' all of them. */
+export interface Trouble extends Span {
+  readonly server: string;
+  readonly what: string;
+}
+
+export interface Ejection {
+  readonly server: string;
+  readonly at: number;
+  readonly reason: string;
+}
+
+/** The balancer, or a server, ended, and nobody had ended it. */
+export interface UnexpectedEnd {
+  readonly at: number;
+  readonly how: string;
+}
+
+export interface Records {
+  readonly troubles: readonly Trouble[];
+  /** By the balancer's own word: not up. */
+  readonly notUp: readonly Trouble[];
+  /**
+   * No server could be reached, from the first moment to the last; nothing was under way when one began, nor when it ended,
+   * and all servers were up before it and after it.
+   */
+  readonly outages: readonly Span[];
+  readonly ejections: readonly Ejection[];
+  readonly ends: readonly UnexpectedEnd[];
+}
+
+/** Nothing has happened. */
+export const calm: Records = { troubles: [], notUp: [], outages: [], ejections: [], ends: [] };
+
+/** `server shop/gull: up -> down` */
+const changed = /server shop\/(\w+): (\w+) -> (\w+)/;
+/** `server shop/gull is out: 2 connection errors in a row: ejected for 1000 ms` */
+const ejected = /server shop\/(\w+) is out: (.*connection errors.*)/;
+
+export class Journal implements Records {
+  readonly troubles: Trouble[] = [];
+  readonly notUp: Trouble[] = [];
+  readonly outages: Span[] = [];
+  readonly ejections: Ejection[] = [];
+  readonly ends: UnexpectedEnd[] = [];
+  private readonly now: () => number;
+
+  constructor(now: () => number) {
+    this.now = now;
+  }
+
+  /** From now on; the answer ends it. */
+  trouble(server: string, what: string): () => void {
+    const one = { server, what, from: this.now(), to: Number.POSITIVE_INFINITY };
+    this.troubles.push(one);
+    return () => {
+      one.to = this.now();
+    };
+  }
+
+  ended(how: string): void {
+    this.ends.push({ at: this.now(), how });
+  }
+
+  /** A line of the balancer's log. */
+  read(line: string): void {
+    const at = this.now();
+    const [, server = '', , to = ''] = changed.exec(line) ?? [];
+    if (server !== '') {
+      for (const one of this.notUp) if (one.server === server && one.to === Number.POSITIVE_INFINITY) one.to = at;
+      if (to !== 'up') this.notUp.push({ server, what: to, from: at, to: Number.POSITIVE_INFINITY });
+    }
+    const [, out = '', reason = ''] = ejected.exec(line) ?? [];
+    if (out !== '') this.ejections.push({ server: out, at, reason });
+  }
+
+  /** The balancer begins anew: all servers are up until it says otherwise. */
+  forget(): void {
+    for (const one of this.notUp) one.to = Math.min(one.to, this.now());
+  }
+}
