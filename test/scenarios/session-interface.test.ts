@@ -50,14 +50,14 @@ describe.each(runtimes)('the store interface on %s', (runtime) => {
 
     expect((await ask(at)).status).toBe(404);
     // A session that nobody knows begins with the first epoch; no other was given to anyone.
-    expect(await put(2, 1, 'p')).toEqual([409, undefined]);
+    expect(await put(2, 1, 'p')).toEqual([422, undefined]);
     expect(await put(1, 1, 'p')).toEqual([204, undefined]);
     expect(await put(1, 1, 'p')).toEqual([204, undefined]);
     expect(await put(1, 1, 'q')).toEqual([409, 'epoch=1']);
-    expect(await put(2, 9, 'p')).toEqual([409, undefined]);
+    expect(await put(2, 9, 'p')).toEqual([422, undefined]);
     expect(await put(1, 2, 'p', 'x'.repeat(1025))).toEqual([413, undefined]);
     expect(await put(0, 2, 'p')).toEqual([400, undefined]);
-    expect(await end(2)).toBe(409);
+    expect(await end(2)).toBe(422);
     expect((await limpet.counters()).copies_refused).toBe(3);
     const found = await ask(at);
     expect([found.status, found.body]).toEqual([200, 'state']);
@@ -72,7 +72,7 @@ describe.each(runtimes)('the store interface on %s', (runtime) => {
     expect(await put(1, 2, 'p', 'new', rotate)).toEqual([204, undefined]);
     // An id that is another session's is not fresh.
     const taken = { ...headers, 'limpet-session-put': 'epoch=1; version=2; ttl=60; by=p', ...rotate };
-    expect((await ask(other, { method: 'PUT', body: 'taken', headers: taken })).status).toBe(409);
+    expect((await ask(other, { method: 'PUT', body: 'taken', headers: taken })).status).toBe(422);
     expect((await ask(at)).status).toBe(410);
     expect(await put(1, 3, 'p')).toEqual([410, undefined]);
     expect((await ask(`${store}/shop/${to}`)).body).toBe('new');
@@ -111,7 +111,7 @@ describe.each(runtimes)('the store interface on %s', (runtime) => {
     for (const base of slots) {
       for (const epoch of [2, 3, 4_294_967_295]) {
         const headers = { 'limpet-session-put': `epoch=${epoch}; version=99; ttl=60; by=p` };
-        expect([404, 409]).toContain((await ask(`${base}/shop/${id}`, { method: 'PUT', body: 'x', headers })).status);
+        expect([421, 422]).toContain((await ask(`${base}/shop/${id}`, { method: 'PUT', body: 'x', headers })).status);
       }
     }
     expect((await limpet.counters()).copies_refused).toBeGreaterThanOrEqual(4);
