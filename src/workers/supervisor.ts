@@ -310,6 +310,8 @@ export class Supervisor {
   private forget(worker: number): void {
     this.counters.add(counter.workers_replaced);
     this.table.recover(worker + 1);
+    // Else a session that was in flight there would never be idle, and never leave a server that drains.
+    if (this.threads.areGone) this.table.leaveAll();
     attach(this.buffers, worker).load.forget(worker);
     closeGauges(this.buffers, worker);
   }
