@@ -462,6 +462,20 @@ describe('a full page', () => {
   });
 });
 
+test('exchanges of threads that are gone count no more', () => {
+  const table = small(2000);
+  for (let n = 0; n < 300; n++) {
+    table.bind(keyOf(n), 1, now, out);
+    for (let running = 0; running < n % 3; running++) table.acquire(keyOf(n), now);
+  }
+  table.leaveAll();
+  for (let n = 0; n < 300; n++) {
+    expect(table.find(keyOf(n), now, out)).toBe('live');
+    expect(out).toMatchObject({ server: 1, epoch: 1, inflight: 0 });
+    expect(table.find(keyOf(n), now + idle, out)).toBe('idle');
+  }
+});
+
 describe('tombstones', () => {
   test('stop late binds until their time is over, and then nothing is left of them, swept or not', () => {
     const table = small();

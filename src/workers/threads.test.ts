@@ -10,11 +10,12 @@ function stage(count: number) {
   const orders = new Int32Array(new SharedArrayBuffer(12));
   const said: string[] = [];
   const lost: number[] = [];
+  const gone: boolean[] = [];
   const listening: string[] = [];
   /** Births that fail before there is a thread. */
   const stillborn = { left: 0, births: 0 };
   let configs = 1;
-  const threads = new Threads({
+  const threads: Threads = new Threads({
     entry,
     count,
     clock: time,
@@ -29,7 +30,10 @@ function stage(count: number) {
     configs: () => configs,
     onListening: (worker, _, ports) => void listening.push(`${worker}: ${ports[0]}`),
     onNews: () => {},
-    onLost: (worker) => void lost.push(worker),
+    onLost: (worker) => {
+      lost.push(worker);
+      gone.push(threads.areGone);
+    },
   });
   function plan(): Birth['plan'] {
     return { edition: { configs, standings: 0 } } as unknown as Birth['plan'];
@@ -41,7 +45,7 @@ function stage(count: number) {
     time.advance(ms);
     await vi.waitFor(what, { timeout: 10_000, interval: 2 });
   };
-  return { threads, time, orders, said, lost, listening, stillborn, publish, next };
+  return { threads, time, orders, said, lost, gone, listening, stillborn, publish, next };
 }
 
 describe('a worker that fails', () => {
@@ -170,6 +174,14 @@ describe('another config', () => {
     const [reloaded, , stopped] = await Promise.all([threads.reload(), threads.done(), threads.stop(1000)]);
     expect([reloaded, stopped]).toEqual([undefined, true]);
   });
+});
+
+test('with the last one that dies all are gone, and not before', async () => {
+  const { threads, orders, gone } = stage(2);
+  await threads.start();
+  orders[2] = 1;
+  threads.tell({ kind: 'room', pool: 'shop' });
+  await vi.waitFor(() => expect(gone).toEqual([false, true]), { timeout: 10_000 });
 });
 
 test('a stop while a worker pauses or starts waits for nothing', async () => {
