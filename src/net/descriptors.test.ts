@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { clientRoom, Descriptors, refusingRoom } from './descriptors.ts';
+import { clientRoom, Descriptors, refusingRoom, roomFor, serverRoom } from './descriptors.ts';
 
 describe('descriptors', () => {
   test('all workers count in one number, and the share of one that dies is taken off', () => {
@@ -26,11 +26,18 @@ describe('descriptors', () => {
     expect([free.isFull, free.isTight, free.clientsOver]).toEqual([false, false, -1]);
   });
 
-  test('every client that is let in can have a connection to a server', () => {
-    for (let room = 8; room < 5000; room++) {
+  test('every client that is let in can have a connection to a server, up to 4096 at a time', () => {
+    for (let room = 8; room < 30_000; room++) {
       const clients = clientRoom(room);
       expect(clients).toBeGreaterThan(0);
-      expect(2 * clients + refusingRoom(room)).toBeLessThanOrEqual(room);
+      expect(clients + Math.min(clients, 4096) + refusingRoom(room)).toBeLessThanOrEqual(room);
+      expect(serverRoom(room)).toBeGreaterThanOrEqual(Math.min(clients, 4096));
+    }
+  });
+
+  test('the room for so many clients is enough for them', () => {
+    for (const clients of [1, 16, 100, 1000, 4000, 4096, 4097, 10_000, 100_000]) {
+      expect(clientRoom(roomFor(clients))).toBeGreaterThanOrEqual(clients);
     }
   });
 });

@@ -4,8 +4,9 @@
  *
  *      sockets clients room | worker 0: sockets clients | worker 1: sockets clients ...
  *
- * Clients get half of the room, less those that are being refused, and as much for connections that are just being closed:
- * each may need a connection to a server for its request. Every worker notes its own share as well: when it dies, that is taken off.
+ * Servers have half of the room, 4096 at most: each client may need a connection to one for its request, and of many clients
+ * most are idle. Clients get the rest, less those that are being refused, and as much for connections that are just being closed.
+ * Every worker notes its own share as well: when it dies, that is taken off.
  */
 import type { SocketGauge } from './socket.ts';
 
@@ -77,7 +78,7 @@ export class Descriptors implements SocketGauge {
   /** What is only kept for later should be closed. */
   get isTight(): boolean {
     const { room } = this;
-    return room > 0 && this.sockets * 4 >= room * 3;
+    return room > 0 && (room - this.sockets) * 2 <= serverRoom(room);
   }
 
   /** A worker has died, and the system has closed what it had. Before another one takes its number. */
@@ -93,10 +94,23 @@ export class Descriptors implements SocketGauge {
 const mostRefusing = 16;
 
 export function refusingRoom(room: number): number {
-  return Math.min(mostRefusing, room >> 3);
+  return Math.min(mostRefusing, room >> 4);
+}
+
+/** Of so many sockets, those that clients never take. */
+const mostForServers = 4096;
+
+export function serverRoom(room: number): number {
+  return Math.min((room + 1) >> 1, mostForServers);
 }
 
 /** Client connections that so many sockets allow, those that are being refused not counted. */
 export function clientRoom(room: number): number {
-  return (room - 2 * refusingRoom(room)) >> 1;
+  const refusing = refusingRoom(room);
+  return room - serverRoom(room) - 2 * refusing;
+}
+
+/** Sockets that so many clients need: the opposite of `clientRoom`. */
+export function roomFor(clients: number): number {
+  return clients + Math.min(clients + 2 * mostRefusing, mostForServers) + 2 * mostRefusing;
 }

@@ -5,7 +5,7 @@
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import type { LimpetOptions } from '../config/options.ts';
-import { clientRoom, type Descriptors } from '../net/descriptors.ts';
+import { clientRoom, type Descriptors, roomFor, serverRoom } from '../net/descriptors.ts';
 import type { Timers } from '../time/clock.ts';
 
 /** What the system says of this process. */
@@ -54,9 +54,9 @@ export class DescriptorRoom {
     const wanted = listeners.reduce((sum, { limits }) => sum + limits.connections, 0);
     const clients = clientRoom(room);
     if (clients >= wanted) return;
-    const enough = limit + 2 * (wanted - clients);
+    const enough = limit - room + roomFor(wanted);
     const message =
-      `ulimit -n is ${limit}: room for ${clients} client connections, each with one to a server; limits.connections allows ${wanted}, and ` +
+      `ulimit -n is ${limit}: room for ${clients} client connections beside ${serverRoom(room)} to servers; limits.connections allows ${wanted}, and ` +
       `more are refused with 503. For all of them: ulimit -n ${enough}, or LimitNOFILE=${enough} for systemd`;
     if (message === this.said) return;
     this.said = message;
