@@ -13,18 +13,15 @@ import {
   firstPageWord,
   given,
   header,
-  inflightMask,
   lifetimeShift,
   magic,
   maxLifetimes,
   maxServers,
   maxWriters,
   nobody,
-  pageWords,
   plannedPerPage,
   proved,
   record,
-  recordWords,
   serverMask,
   stepsMask,
   tableBytes,
@@ -645,21 +642,6 @@ export class SessionTable {
   /** After the thread with that number was killed, and before a new one takes the number (recover.ts). */
   recover(writer: number): void {
     recover(this.pages, writer);
-  }
-
-  /** No exchange of any session runs: the last thread that had some is gone, and could not say that they are over. */
-  leaveAll(): void {
-    const { pages } = this;
-    for (let n = 0; n < pages.count; n++) {
-      const page = pages.at(n);
-      if (page === 0) continue;
-      pages.lock(page);
-      for (let at = page + recordWords; at < page + pageWords; at += recordWords) {
-        const activity = pages.get(at, record.activity);
-        if ((activity & inflightMask) !== 0) pages.set(at, record.activity, activity & ~inflightMask);
-      }
-      pages.unlock(page);
-    }
   }
 
   /** Errors of the program, thrown before any lock is taken. */

@@ -372,8 +372,6 @@ export class Supervisor {
     this.hangs.end(worker);
     this.counters.add(counter.workers_replaced);
     this.table.recover(worker + 1);
-    // Else a session that was in flight there would never be idle, and never leave a server that drains.
-    if (this.threads.areGone) this.table.leaveAll();
     const { load, descriptors } = attach(this.buffers, worker);
     load.forget(worker);
     descriptors.forget(worker);

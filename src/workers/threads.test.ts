@@ -10,7 +10,6 @@ function stage(count: number) {
   const orders = new Int32Array(new SharedArrayBuffer(12));
   const said: string[] = [];
   const lost: number[] = [];
-  const gone: boolean[] = [];
   const listening: string[] = [];
   /** Births that fail before there is a thread. */
   const stillborn = { left: 0, births: 0 };
@@ -30,10 +29,7 @@ function stage(count: number) {
     configs: () => configs,
     onListening: (worker, _, ports) => void listening.push(`${worker}: ${ports[0]}`),
     onNews: () => {},
-    onLost: (worker) => {
-      lost.push(worker);
-      gone.push(threads.areGone);
-    },
+    onLost: (worker) => void lost.push(worker),
   });
   function plan(): Birth['plan'] {
     return { edition: { configs, standings: 0 } } as unknown as Birth['plan'];
@@ -45,7 +41,7 @@ function stage(count: number) {
     time.advance(ms);
     await vi.waitFor(what, { timeout: 10_000, interval: 2 });
   };
-  return { threads, time, orders, said, lost, gone, listening, stillborn, publish, next };
+  return { threads, time, orders, said, lost, listening, stillborn, publish, next };
 }
 
 describe('a worker that fails', () => {
@@ -175,12 +171,6 @@ describe('another config', () => {
     expect([reloaded, stopped]).toEqual([undefined, true]);
   });
 });
-
-test('with the last one that dies all are gone, and not before', async () => {
-  const { threads, orders, gone } = stage(2);
-  await threads.start();
-  orders[2] = 1;
-  threads.tell({ kind: 'room', pool: 'shop' });
   await vi.waitFor(() => expect(gone).toEqual([false, true]), { timeout: 10_000 });
 });
 

@@ -96,11 +96,6 @@ export class Threads {
     }
   }
 
-  /** None has an exchange. */
-  get areGone(): boolean {
-    return this.posts.every(({ thread }) => thread === null);
-  }
-
   tell(message: ToWorker, except = -1): void {
     for (const { worker, thread } of this.posts) if (worker !== except) thread?.tell(message);
   }
