@@ -457,7 +457,7 @@ export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
         // A 204 that claims a body may well send one: what follows is not the next answer.
         this.keepAlive = head.keepAlive && !(head.status === 204 && (head.length > 0 || head.length === -1));
         const length = head.bodyLength(exchange.method);
-        if (length === BodyLength.untilClose && this.behind.length > 0) {
+        if (length === BodyLength.untilClose && this.hasOthers) {
           // A server that does not close after it would give the answers behind it to the wrong client.
           this.repeatAll(exchange);
           return -1;
@@ -474,6 +474,11 @@ export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
           this.pool.misframed(this, 'an upgrade that was not asked for');
           exchange.failed(serverFaults.badResponse);
         }
+        return -1;
+      }
+      if (this.hasOthers) {
+        // What a server adds to an interim response would be the answer, and could hold those behind it.
+        this.repeatAll(exchange);
         return -1;
       }
       this.bodiless = true;
@@ -530,6 +535,11 @@ export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
   private strays(bytes: Buffer, from: number): void {
     if (!this.bodiless && /^HTTP\/1\.[01] 408/.test(bytes.toString('latin1', from, from + 12))) return;
     this.pool.misframed(this, 'bytes that answer nothing');
+  }
+
+  /** Answers of others may come behind this one, also of those that have given way. */
+  private get hasOthers(): boolean {
+    return this.behind.length > 0 || this.last;
   }
 
   private repeatAll(exchange: Recipient): void {

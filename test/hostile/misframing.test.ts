@@ -132,28 +132,41 @@ describe('after an answer without a body', () => {
 });
 
 describe('where others are behind', () => {
-  test.each(bodiless.filter(([, method]) => method === 'GET'))(
-    'they are repeated elsewhere: %s',
-    (_, _method, answer) => {
-      const balancer = stage({ pipelining: 16 });
-      const [attacker, victim] = together(balancer, '/attack', '/victim') as [FakePeer, FakePeer];
-      const peer = balancer.net.last;
-      expect(peer.received).toContain('/victim');
-      peer.send(answer + poison);
-      expect([attacker.received.includes('POISON'), victim.received]).toEqual([false, '']);
-      expect(balancer.net.last).not.toBe(peer);
-      balancer.net.last.open();
-      balancer.net.last.send(ok('mine'));
-      expect(victim.received).toMatch(/mine$/);
-      expect(balancer.counters().upstream_gave_way).toBe(1);
-    },
-  );
+  const final = bodiless.filter(([name, method]) => method === 'GET' && name !== 'an interim response');
+  test.each(final)('they are repeated elsewhere: %s', (_, _method, answer) => {
+    const balancer = stage({ pipelining: 16 });
+    const [attacker, victim] = together(balancer, '/attack', '/victim') as [FakePeer, FakePeer];
+    const peer = balancer.net.last;
+    expect(peer.received).toContain('/victim');
+    peer.send(answer + poison);
+    expect([attacker.received.includes('POISON'), victim.received]).toEqual([false, '']);
+    expect(balancer.net.last).not.toBe(peer);
+    balancer.net.last.open();
+    balancer.net.last.send(ok('mine'));
+    expect(victim.received).toMatch(/mine$/);
+    expect(balancer.counters().upstream_gave_way).toBe(1);
+  });
 
-  test('an answer that does not tell its length is believed only without them', () => {
+  test.each(
+    [
+      // The server neither says how long it is, nor ends the connection.
+      ['an answer that does not tell its length', `HTTP/1.1 200 OK\r\n\r\none${ok('two')}`],
+      // What it adds says that it is long enough for all that follows.
+      [
+        'an interim response',
+        `HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n${ok('one')}${ok('two')}`,
+      ],
+    ].flatMap(([name, said]) => [
+      { name, said, late: false },
+      { name, said, late: true },
+    ]),
+  )('$name is believed only without them, late: $late', ({ said, late }) => {
     const balancer = stage({ pipelining: 16 });
     const [first, second] = together(balancer, '/one', '/two') as [FakePeer, FakePeer];
-    // The server neither says how long it is, nor ends the connection.
-    balancer.net.last.send(`HTTP/1.1 200 OK\r\n\r\none${ok('two')}`);
+    const shared = balancer.net.last;
+    // Too late for the second one, which is asked elsewhere by then; the server answers it here too.
+    if (late) balancer.advance(300);
+    shared.send(said!);
     expect([first.received, second.received]).toEqual(['', '']);
     const fresh = balancer.net.peers.filter(({ state }) => state === 'connecting');
     expect(fresh).toHaveLength(2);
