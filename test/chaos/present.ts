@@ -30,7 +30,8 @@ export const notYet: NotYet = {
     'disk full',
   ],
   steps: ['throw', 'overfill'],
-  rules: [],
+  // Failures that are reported by position fall on a neighbour when servers are reordered.
+  rules: ['ejected while healthy'],
 };
 
 /** What `LIMPET_SABOTAGE` can break in this code. */

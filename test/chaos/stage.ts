@@ -275,7 +275,7 @@ function configOf(ports: Ports, store: string, workers: number, { servers, rebal
         affinity: [{ cookie: { idle: '1h' } }],
         whenOwnerFails: 'rebind',
         ...(rebalance ? { rebalance: { skew: 1.2, rate: 10 } } : {}),
-        timeouts: { connect: '500ms', response: '3s' },
+        timeouts: { connect: '1s', response: '3s' },
         health: {
           path: '/healthz',
           interval: '200ms',
