@@ -29,7 +29,7 @@ describe.each(runtimes)('a former owner on %s', (runtime) => {
     const cookie = [...shopper.cookies].map(([name, value]) => `${name}=${value}`).join();
     // A request is with the owner, its change made, its answer not yet sent.
     const late = ask(`${limpet.url}/late`, { headers: { cookie } });
-    await new Promise((soon) => setTimeout(soon, 300));
+    await until('the owner has it', async () => (await ask(`http://${owner.address}/waiting`)).body === '1');
     process.kill(owner.pid, 'SIGSTOP');
     await until('the owner is out', () => limpet.stderr().includes(`${server}: up -> down`));
     const moved = await shopper.count();

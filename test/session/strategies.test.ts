@@ -156,7 +156,7 @@ describe('shared', () => {
     const open = (store?: string) => () => sessions({ strategy: 'shared', ...(store !== undefined && { store }) });
     expect(open()).toThrow('store: found none, expected redis://host:port');
     expect(open('memory')).toThrow('store: found "memory", expected redis://host:port');
-    expect(open('rediss//me:secret@there')).toThrow('store: found "rediss//***@there"');
+    expect(open('rediss//me:secret@there')).toThrow('store: found "***", expected redis://user:password@host:port/db');
   });
 
   test('any server has it', async () => {

@@ -7,6 +7,7 @@
  *      /delete      ends the session                                   /rotate   goes on under another id
  *      /late        answers only when /go came, with its put           /bad      says what nobody can understand
  *      /headers     tells the request's headers                        ?pad=n    makes the state so much larger
+ *      /waiting     tells how many answers wait for /go
  *      /rotate-big  goes on under another id through the store interface, and shows the proof of it unless ?proof= has another
  *      /take?id=x   claims to have gone on under that id               ?epoch=n  puts it with an epoch of its own
  */
@@ -117,6 +118,10 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   const header = request.headers['limpet-session'];
   if (url.pathname === '/headers') {
     response.end(JSON.stringify(request.headers));
+    return;
+  }
+  if (url.pathname === '/waiting') {
+    response.end(String(waiting.length));
     return;
   }
   if (url.pathname === '/go') {
