@@ -154,8 +154,8 @@ describe('shared', () => {
 
   test('a store that is none is refused at the door, without its password', () => {
     const open = (store?: string) => () => sessions({ strategy: 'shared', ...(store !== undefined && { store }) });
-    expect(open()).toThrow('store: found none, expected redis://host:port');
-    expect(open('memory')).toThrow('store: found "memory", expected redis://host:port');
+    expect(open()).toThrow('store: found none, expected redis://user:password@host:port/db');
+    expect(open('memory')).toThrow('store: found "memory", expected redis://user:password@host:port/db');
     expect(open('rediss//me:secret@there')).toThrow('store: found "***", expected redis://user:password@host:port/db');
   });
 
