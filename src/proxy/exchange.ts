@@ -490,14 +490,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
     this.upstream = null;
     if (decision === 'same') {
       this.work.counters.add(counter.upstream_stale);
-      this.sent = false;
-      if (server.connects.hasRoom && !this.pool!.replaced) {
-        this.connect(server);
-        return;
-      }
-      this.leave();
-      this.attempts--;
-      this.start();
+      this.sendAgain(server);
       return;
     }
     this.reportHealth(server, fault, reused);
@@ -516,8 +509,19 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
   repeat(): void {
     this.gathers = this.shares = false;
     this.upstream = null;
+    this.sendAgain(this.server!);
+  }
+
+  /** To the same server over a fresh connection, which is no other attempt; in its turn where too many are being made. */
+  private sendAgain(server: Server): void {
     this.sent = false;
-    this.connect(this.server!);
+    if (server.connects.hasRoom && !this.pool!.replaced) {
+      this.connect(server);
+      return;
+    }
+    this.leave();
+    this.attempts--;
+    this.start();
   }
 
   private decide(fault: Fault, reused: boolean, answered: boolean): Verdict {
