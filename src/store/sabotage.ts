@@ -5,13 +5,14 @@
 import { createHash } from 'node:crypto';
 import { UsageError } from '../errors.ts';
 import type { Timers } from '../time/clock.ts';
-import type { Put, PutResult, SessionKey, Store } from './store.ts';
+import { type Put, type PutResult, type SessionKey, type Store, StoreError } from './store.ts';
 
 /**
  * fencing: a put of an older epoch is kept. gate: a put is called kept before it is, and is a moment later. tombstones:
  * an ended session can be put again.
  *
- * The others put a fault back that there was once (issue 12); the place that has mended it asks `isSabotaged`.
+ * The others put a fault back that there was once (issue 12), each around the part that has mended it: commit-exit here, the
+ * others in workers/sabotages.ts and workers/storage.ts, and the library's half of unknown-server-404 in test/chaos/app.ts.
  * outage-claims: a server becomes the owner before it has accepted the request. unknown-server-404: the store interface
  * answers a server that has left the config as if nothing were kept. forgotten-signout: an end that the store has missed is
  * not repeated. commit-exit: a failed commit of LMDB ends the process. sightings-by-position: workers report failures by the
@@ -47,11 +48,6 @@ export function readSabotage({
   );
 }
 
-/** Whether this process breaks that promise; workers have the environment of their process, too. */
-export function isSabotaged(what: Sabotage): boolean {
-  return process.env.LIMPET_SABOTAGE === what && readSabotage(process.env) === what;
-}
-
 /** The store with that promise broken. */
 export function sabotage(store: Store, what: Sabotage, timers: Timers): Store {
   switch (what) {
@@ -66,6 +62,8 @@ export function sabotage(store: Store, what: Sabotage, timers: Timers): Store {
       });
     case 'tombstones':
       return Object.assign(honest(store), forgetful(store));
+    case 'commit-exit':
+      return Object.assign(honest(store), fatal(store));
     default:
       return store;
   }
@@ -93,6 +91,26 @@ async function putAnyway(store: Store, key: SessionKey, put: Put): Promise<PutRe
   const found = await store.read(key);
   if (found.state !== 'live' || found.copy.epoch <= put.epoch) return store.put(key, put);
   return store.put(key, { ...put, epoch: found.copy.epoch, version: found.copy.version + 1 });
+}
+
+/** A change that could not be written also fails where nobody listens, which ends the process. */
+function fatal(store: Store): Pick<Store, 'put' | 'claim' | 'touch' | 'destroy' | 'rotate' | 'expire'> {
+  const orEnd = async <T>(change: Promise<T>): Promise<T> => {
+    try {
+      return await change;
+    } catch (error) {
+      if (error instanceof StoreError && error.message.includes('cannot be written')) void Promise.reject(error);
+      throw error;
+    }
+  };
+  return {
+    put: (key, put) => orEnd(store.put(key, put)),
+    claim: (key, epoch, owner, ttl) => orEnd(store.claim(key, epoch, owner, ttl)),
+    touch: (key, epoch, ttl) => orEnd(store.touch(key, epoch, ttl)),
+    destroy: (key, epoch) => orEnd(store.destroy(key, epoch)),
+    rotate: (key, to, put) => orEnd(store.rotate(key, to, put)),
+    expire: () => orEnd(store.expire()),
+  };
 }
 
 /** After the end of a session its id stands for another one, which nobody has ended. */

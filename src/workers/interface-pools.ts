@@ -65,7 +65,7 @@ export class InterfacePools {
     return this.now() - gone.busy >= grace;
   }
 
-  private isConfigured(name: string, slot: number): boolean {
+  isConfigured(name: string, slot: number): boolean {
     return this.pools.get(name)?.servers.has(slot) === true;
   }
 }

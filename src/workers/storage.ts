@@ -25,6 +25,7 @@ import { Entry, type SessionTable } from '../table/table.ts';
 import type { Clock, Timers } from '../time/clock.ts';
 import { InterfacePools } from './interface-pools.ts';
 import type { CopiesBirth } from './messages.ts';
+import { onlyConfigured } from './sabotages.ts';
 
 export interface StorageDependencies {
   readonly clock: Clock;
@@ -70,7 +71,7 @@ export class Storage {
     const store = deps.sabotage === null ? opened : sabotage(opened, deps.sabotage, deps.timers);
     let used = store;
     try {
-      used = await EndingStore.open(store, endingsOf(options, deps));
+      if (deps.sabotage !== 'forgotten-signout') used = await EndingStore.open(store, endingsOf(options, deps));
       const storage = new Storage(options, used, deps);
       await storage.listen();
       storage.sweep(restTime);
@@ -120,7 +121,7 @@ export class Storage {
   }
 
   private async listen(): Promise<void> {
-    const { clock, log, stateDir } = this.deps;
+    const { clock, log, stateDir, sabotage } = this.deps;
     const { secret, stateBytes, listen } = this.options;
     const handler = new StoreInterface({
       store: this.store,
@@ -129,7 +130,11 @@ export class Storage {
       stateBytes,
       now: () => clock.now(),
     });
-    const handle: Handler = (request, response) => handler.handle(request, response);
+    const handle = onlyConfigured(
+      (request, response) => handler.handle(request, response),
+      (pool, slot) => this.pools.isConfigured(pool, slot),
+      sabotage,
+    );
     const { acceptFailed } = this.deps;
     this.listener =
       listen === 'state'

@@ -26,8 +26,9 @@ import { DescriptorRoom, systemLimits } from './descriptor-room.ts';
 import { readDrained, writeDrained } from './drained.ts';
 import { createBeats, HangWatch } from './heartbeat.ts';
 import { Keeper } from './keeper.ts';
-import type { Plan } from './messages.ts';
+import type { Plan, SightingWord } from './messages.ts';
 import { Office } from './office.ts';
+import { deciding, seenServer } from './sabotages.ts';
 import { Shortages, sayShortage } from './shortages.ts';
 import { Storage } from './storage.ts';
 import { isTaken } from './taken.ts';
@@ -112,7 +113,7 @@ export class Supervisor {
       counters: this.counters,
       log: deps.log,
     });
-    this.clock = this.timekeeper.clock;
+    this.clock = deciding(this.timekeeper.clock, deps.sabotage ?? null);
     const { load, news, descriptors } = attach(this.buffers, workers);
     const isBusy = (slot: number) =>
       load.running(slot) !== 0 || load.waiting(slot) !== 0 || this.storage?.expects(slot) === true;
@@ -164,7 +165,7 @@ export class Supervisor {
         if (worker === 0) this.listensAt(addresses, ports);
       },
       onNews: (message, worker, reply) => {
-        if (message.kind === 'sighting') this.watch.see(message.pool, message.server, message.sighting);
+        if (message.kind === 'sighting') this.see(message);
         else if (message.kind === 'shortage') this.shortages.tell(message.what, message.reason, message.at);
         else if (message.kind === 'access') deps.writeAccess(message.lines, () => reply({ kind: 'written' }));
         else this.threads.tell(message, worker);
@@ -268,6 +269,10 @@ export class Supervisor {
       if (/^[^ ]+\/./.test(name)) sessions[name] = this.table.count(number);
     }
     return sessions;
+  }
+
+  private see({ pool, server, sighting }: SightingWord): void {
+    this.watch.see(pool, seenServer(this.options.pools, pool, server, this.deps.sabotage ?? null), sighting);
   }
 
   private async drain(pool: string, server: string, drained: boolean): Promise<boolean> {

@@ -3,13 +3,15 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { NamedStanding } from '../fleet/fleet.ts';
 import { Limpet } from '../limpet.ts';
 import type { Net, SocketGauge } from '../net/socket.ts';
-import type { CopySource } from '../pools.ts';
+import type { CopySource, SightServer } from '../pools.ts';
 import { attach } from '../shared/memory.ts';
 import { RemoteStore } from '../store/remote.ts';
+import { readSabotage } from '../store/sabotage.ts';
 import { systemClock } from '../time/clock.ts';
 import { SteadyClock } from '../time/steady.ts';
 import { beat } from './heartbeat.ts';
 import type { Birth, CopiesBirth, FromWorker, Plan, ToWorker } from './messages.ts';
+import { deciding, keepClaims, seeByPosition } from './sabotages.ts';
 import { Shortages } from './shortages.ts';
 import { crashWhenTold } from './test-hooks.ts';
 
@@ -20,13 +22,17 @@ beat(beats, worker);
 const say = (message: FromWorker): void => port.postMessage(message);
 
 const shared = attach(buffers, worker);
+/** null, unless a test puts an old fault back. */
+const broken = readSabotage(process.env);
+keepClaims(shared.table, broken);
+const see: SightServer = (pool, server, sighting) => say({ kind: 'sighting', pool, server, sighting });
 /** Batches of the access log that the supervisor has not written yet, oldest first. */
 const unwritten: (() => void)[] = [];
 // What a flood of failures says again and again stays here.
 const shortages = new Shortages(systemClock, (what, reason, at) => say({ kind: 'shortage', what, reason, at }));
 const limpet = new Limpet(revive(plan), {
   net: await loadNet(shared.descriptors),
-  clock: SteadyClock.follow(buffers.clock),
+  clock: deciding(SteadyClock.follow(buffers.clock), broken),
   writeAccess: (lines, done) => {
     unwritten.push(done);
     say({ kind: 'access', lines });
@@ -35,7 +41,8 @@ const limpet = new Limpet(revive(plan), {
   numbers: plan.numbers,
   secret: Buffer.from(plan.secret),
   copies: copies === null ? undefined : copySource(copies),
-  see: (pool, server, sighting) => say({ kind: 'sighting', pool, server, sighting }),
+  see,
+  observe: seeByPosition(see, broken),
   tellRoom: (pool) => say({ kind: 'room', pool }),
   tellShortage: (what, reason, at) => shortages.tell(what, reason, at),
 });

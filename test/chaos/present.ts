@@ -17,22 +17,22 @@ interface NotYet {
 }
 
 export const notYet: NotYet = {
-  faults: [
-    'server removed',
-    'dead server removed',
-    'server added',
-    'all servers unreachable',
-    'all servers stopped',
-    'all servers killed',
-    'balancer signalled at its start',
-    'clock stepped',
-    'redis away',
-    'disk full',
-  ],
+  faults: [],
+  // A change that a handler has made before it threw, or that is too large to be kept, stays in the server's memory, and the next
+  // request shows it. That is the session library's to mend, and belongs to issue 13.
   steps: ['throw', 'overfill'],
-  // Failures that are reported by position fall on a neighbour when servers are reordered.
-  rules: ['ejected while healthy'],
+  rules: [],
 };
 
 /** What `LIMPET_SABOTAGE` can break in this code. */
-export const switches: readonly Sabotage[] = ['fencing', 'gate', 'tombstones'];
+export const switches: readonly Sabotage[] = [
+  'fencing',
+  'gate',
+  'tombstones',
+  'outage-claims',
+  'unknown-server-404',
+  'forgotten-signout',
+  'commit-exit',
+  'sightings-by-position',
+  'clock-steps',
+];

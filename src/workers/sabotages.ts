@@ -1,0 +1,76 @@
+/**
+ * For the tests that look for old faults (test/chaos): each function puts one back that there once was (issue 12), around a
+ * part that is right. Where nobody tests (`readSabotage`) each of them answers the part as it is.
+ */
+import { answer, type Handler } from '../admin/listen.ts';
+import type { PoolOptions } from '../config/options.ts';
+import { identityOf } from '../fleet/server.ts';
+import type { SightServer } from '../pools.ts';
+import type { PoolParts } from '../proxy/pool.ts';
+import type { Sabotage } from '../store/sabotage.ts';
+import { type Entry, SessionTable } from '../table/table.ts';
+import type { Clock } from '../time/clock.ts';
+
+/** clock-steps: what decides is the machine's clock, with its steps. */
+export function deciding(clock: Clock, sabotage: Sabotage | null): Clock {
+  if (sabotage !== 'clock-steps') return clock;
+  return {
+    now: () => Math.floor(clock.wall()),
+    wall: () => clock.wall(),
+    monotonic: () => clock.monotonic(),
+  };
+}
+
+/** outage-claims: an exchange that is over leaves the session with whoever was claimed last, also if nobody took its request. */
+export function keepClaims(table: SessionTable, sabotage: Sabotage | null): void {
+  if (sabotage !== 'outage-claims') return;
+  const { leave } = SessionTable.prototype;
+  table.leave = (key, now, out: Entry, announced) => {
+    if (table.find(key, now, out) === 'live' && out.former !== 0) {
+      table.accept(key, out.epoch, out.server, now, out, false);
+    }
+    return leave.call(table, key, now, out, announced);
+  };
+}
+
+/** sightings-by-position, the worker's half: a server is named by its position in the worker's own config. */
+export function seeByPosition(
+  see: SightServer,
+  sabotage: Sabotage | null,
+): ((parts: PoolParts, pool: PoolOptions) => PoolParts) | undefined {
+  if (sabotage !== 'sightings-by-position') return undefined;
+  return (parts, { name }) => {
+    const health: PoolParts['health'] = parts.health && {
+      connectFailed: ({ number }) => see(name, String(number), { what: 'connect-failed' }),
+      answered: ({ number }, status) => see(name, String(number), { what: 'answered', status }),
+    };
+    return { ...parts, health };
+  };
+}
+
+/** The supervisor's half: it takes the position for one in its config. */
+export function seenServer(
+  pools: readonly PoolOptions[],
+  pool: string,
+  server: string,
+  sabotage: Sabotage | null,
+): string {
+  if (sabotage !== 'sightings-by-position') return server;
+  const there = pools.find(({ name }) => name === pool)?.servers[Number(server)];
+  return there === undefined ? server : identityOf(there);
+}
+
+/** unknown-server-404: the store interface tells a server that is not in the config that nothing is kept. */
+export function onlyConfigured(
+  handle: Handler,
+  isConfigured: (pool: string, slot: number) => boolean,
+  sabotage: Sabotage | null,
+): Handler {
+  if (sabotage !== 'unknown-server-404') return handle;
+  return async (request, response) => {
+    const [, , slot = '', pool = ''] = (request.url ?? '').split('/');
+    if (isConfigured(decodeURIComponent(pool), Number(slot))) return handle(request, response);
+    request.resume();
+    answer(response, 404, { 'limpet-store': 'none' });
+  };
+}
