@@ -52,8 +52,7 @@ export const faults = {
   'server drained': ofServer(3, servers, async (server, { stage, wait }) => {
     await stage.tell(server, 'drain').catch(() => undefined);
     await wait(500, 3000);
-    // The balancer may be away, too.
-    await insist(100, () => stage.tell(server, 'ready'));
+    await stage.tellSurely(server, 'ready');
   }),
 
   /** It lives on with all it holds, and comes back. */
