@@ -83,6 +83,8 @@ export class Session {
   /** The table does not know it, so the store has to be asked; `asked`: it was. */
   unknown = false;
   asked = false;
+  /** The store has said that it has ended. The table may have no room or no time for that, so this exchange knows it by itself. */
+  over = false;
   /** The store failed, and this exchange goes on without it. */
   alone = false;
   /** The copy that came with the claim: its new owner gets it with this request, and need not ask for it. */
@@ -116,7 +118,8 @@ export class Session {
     this.reason = 'new';
     this.version = this.former = 0;
     this.carried = null;
-    this.claiming = this.unknown = this.asked = this.alone = this.owed = this.lent = this.late = this.ending = false;
+    this.claiming = this.unknown = this.asked = this.over = this.alone = false;
+    this.owed = this.lent = this.late = this.ending = false;
   }
 
   /** It can have a copy: it has a whole id, and not one that several clients may share (source-ip). */

@@ -16,10 +16,10 @@ import { RotationProofs } from './rotation-proof.ts';
 const begin = 1_800_000_000;
 const affinity = { name: 'cookie', lifetime: 1 } as Affinity;
 
-function stage() {
+function stage(tombstoneTime = 60) {
   let seconds = begin;
   const now = () => seconds;
-  const table = SessionTable.create({ capacity: 1000 });
+  const table = SessionTable.create({ capacity: 1000, tombstoneTime });
   const memory = { tombstoneTime: 24 * 3_600_000, stateBytes: 5000, maxBytes: 2 ** 20, eviction: silentEviction };
   const store = new MemoryStore(memory, () => seconds * 1000);
   const load = new Load(Load.create(4, 1), 4, 0);
@@ -53,7 +53,8 @@ function stage() {
     const visitor = session();
     let owner = owners.find(visitor, now());
     for (let asked = 0; visitor.recognised && visitor.unknown && asked < 2; asked++) {
-      await new Promise((done) => copies.look(visitor, done));
+      const answered = await new Promise((done) => copies.look(visitor, done));
+      visitor.over = answered === 'ended';
       visitor.asked = true;
       owner = owners.find(visitor, now());
     }
@@ -93,6 +94,18 @@ test('one who comes for the first time long after the end is a stranger, too', a
     const { say, visit, at } = stage();
     await say({ put: { epoch: 1, version: 1, ttl: 3600, by: 'p', data: Buffer.from('state') } });
     await say({ ended: 1 });
+    at(after, false);
+    const { session, nobodys } = await visit();
+    expect([after, nobodys, session.recognised, session.late]).toEqual([after, true, false, false]);
+  }
+});
+
+test('one whose end the table cannot keep is a stranger by the word of the store alone', async () => {
+  // What the store says is dated so far back that the tombstone is over at once.
+  const { say, visit, at } = stage(lateTime);
+  await say({ put: { epoch: 1, version: 1, ttl: 3600, by: 'p', data: Buffer.from('state') } });
+  await say({ ended: 1 });
+  for (const after of [lateTime, lateTime + 1, 3600]) {
     at(after, false);
     const { session, nobodys } = await visit();
     expect([after, nobodys, session.recognised, session.late]).toEqual([after, true, false, false]);

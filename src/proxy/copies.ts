@@ -64,8 +64,11 @@ export interface Told {
   readonly epoch: number;
 }
 
-/** What a question to the store has come to. known: the table has its answer. lost: it does not have the copy that it had. */
-export type Answered = 'known' | 'failed' | 'lost' | 'ending';
+/**
+ * What a question to the store has come to. known: the table has its answer. ended: it had ended before it was asked for, and the
+ * table need not know that any more. lost: it does not have the copy that it had.
+ */
+export type Answered = 'known' | 'ended' | 'failed' | 'lost' | 'ending';
 
 /** What the store keeps for a server that asks by itself. ending: as above. failed: it could not say. */
 export type Recalled = Found | { readonly state: 'ending' | 'failed' };
@@ -341,7 +344,8 @@ export class Copies {
         const server = fleet.find(owner);
         if (server !== undefined) this.record(asked, server.slot, epoch, 0);
       }
-      done(found === null ? 'failed' : found.state === 'ending' ? 'ending' : 'known');
+      if (found === null) done('failed');
+      else done(found.state === 'ending' || found.state === 'ended' ? found.state : 'known');
     });
   }
 

@@ -74,6 +74,7 @@ export class Owners {
   /** One that has a copy, or can have: its exchanges count, so that it can leave its server when none runs. */
   private findCopied(session: Session, now: number): Server | undefined | null {
     const { entry, table } = this;
+    if (session.over) return this.estrange(session);
     const key = this.keyOf(session);
     const ours = session.kind === 'token';
     const look = session.entered ? table.find(key, now, entry) : table.enter(key, now, entry, ours);

@@ -92,7 +92,8 @@ export class StoreDialog {
   onAnswer(answered: Answered, copies: Copies): void {
     const { session } = this.asker;
     this.turn++;
-    if (answered !== 'known' && (answered !== 'failed' || !copies.settings.degrade)) {
+    if (answered === 'ended') session.over = true;
+    else if (answered !== 'known' && (answered !== 'failed' || !copies.settings.degrade)) {
       this.asker.onUnsafe(unanswered[answered]);
       return;
     }

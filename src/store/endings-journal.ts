@@ -22,6 +22,7 @@ export class EndingsJournal {
   private handle: FileHandle | null = null;
   private lines = 0;
   private tail: Promise<void> = Promise.resolve();
+  private closed = false;
 
   constructor(file: string) {
     this.file = file;
@@ -51,7 +52,7 @@ export class EndingsJournal {
     return [...waiting.values()];
   }
 
-  /** Rejects with the system's error: it is not kept. */
+  /** Rejects with the system's error, or after `close`: it is not kept. */
   add({ key, epoch }: Ending): Promise<void> {
     return this.inTurn(() => this.append([1, key.pool, key.id, epoch], true));
   }
@@ -64,14 +65,16 @@ export class EndingsJournal {
     });
   }
 
+  /** After what was asked for; what is asked for later rejects. */
   async close(): Promise<void> {
+    this.closed = true;
     await this.tail;
     await this.handle?.close();
     this.handle = null;
   }
 
   private inTurn(act: () => Promise<void>): Promise<void> {
-    const done = this.tail.then(act);
+    const done = this.closed ? Promise.reject(new Error(`${this.file} is closed`)) : this.tail.then(act);
     this.tail = done.catch(() => undefined);
     return done;
   }

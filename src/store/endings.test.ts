@@ -13,7 +13,12 @@ import { MemoryStore } from './memory.ts';
 import { type SessionKey, type Store, StoreError, silentEviction } from './store.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'limpet-endings-'));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
+const opened: EndingStore[] = [];
+afterAll(async () => {
+  // A journal's file that nobody closes is closed by the garbage collector, at any time and with an error.
+  for (const endings of opened) await endings.close();
+  rmSync(root, { recursive: true, force: true });
+});
 let files = 0;
 const newFile = () => join(root, `${++files}`, 'endings');
 
@@ -47,6 +52,7 @@ async function over(kept: MemoryStore, time: HandTime, file: string, most = 100)
     onEnded: (id) => told.push(`ended ${id}`),
     log: { info: () => {}, warn: (message) => warnings.push(message) },
   });
+  opened.push(endings);
   return { endings, state, told, warnings, counters, time, file };
 }
 
@@ -194,6 +200,17 @@ test('a journal that cannot be read ends the start with a sentence', async () =>
   const file = newFile();
   mkdirSync(file, { recursive: true });
   await expect(stage({ file })).rejects.toMatchObject({ name: 'UsageError', message: expect.stringContaining(file) });
+});
+
+test('a journal that is closed opens its file no more', async () => {
+  const file = newFile();
+  const journal = new EndingsJournal(file);
+  const one = { key: newKey(), epoch: 1 };
+  await journal.add(one);
+  await journal.close();
+  await expect(journal.add({ key: newKey(), epoch: 1 })).rejects.toThrow('closed');
+  await expect(journal.remove(one, new Map())).rejects.toThrow('closed');
+  expect(await new EndingsJournal(file).read()).toEqual([one]);
 });
 
 test('a journal is written anew before it grows without a bound', async () => {

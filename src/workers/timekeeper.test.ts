@@ -54,6 +54,26 @@ test('a step is told and counted, and a process that is started anew goes on wit
   expect(life(2 * 3_600_000).differs()).toBe(0);
 });
 
+test('a step between the last look and the end of the process loses no time', () => {
+  const { life } = stage();
+  const hour = 3_600_000;
+  const first = life();
+  first.keeper.start();
+  first.time.advance(5000);
+  first.machine.shift = 2 * hour;
+  first.time.advance(500);
+  first.keeper.stop();
+  const second = life(2 * hour);
+  expect(second.differs()).toBe(-120);
+  second.keeper.start();
+  second.time.advance(5000);
+  // Put right, and the process ends before it has looked.
+  second.machine.shift = 0;
+  second.time.advance(500);
+  second.keeper.stop();
+  expect(life().differs()).toBe(0);
+});
+
 test('what was kept holds for as long as the machine is up, and not beyond a day', () => {
   const { folder, file, life } = stage();
   const hour = 3_600_000;

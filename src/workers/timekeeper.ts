@@ -75,9 +75,12 @@ export class Timekeeper {
   private save(): void {
     const { file, log } = this.deps;
     const { clock } = this;
-    if (!this.saved && Math.abs(clock.isAhead) < 1000) return;
+    // Both of this moment: the machine's clock may have stepped since the last look, and `isAhead` is of that one.
+    const now = clock.now();
+    const wall = clock.wall();
+    if (!this.saved && Math.abs(now - wall) < 1000) return;
     try {
-      this.saved = writeAhead(file, clock.isAhead, clock.wall());
+      this.saved = writeAhead(file, now - wall, wall);
       this.failing = false;
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;

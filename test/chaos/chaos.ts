@@ -84,7 +84,7 @@ export async function chaos(setup: ChaosSetup): Promise<Report> {
         onHistory(history) {
           sessions++;
           judgeNews();
-          find(judge(history, stage.journal), () => history.operations.map(describe));
+          find(judge(history, stage.journal), () => [...(history.earlier ?? []), ...history.operations].map(describe));
         },
         onOperation({ seen, why }) {
           operations++;

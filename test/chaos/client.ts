@@ -60,6 +60,8 @@ const mostGraves = 30;
 interface Grave {
   readonly user: string;
   readonly cookie: string;
+  /** All that its session had been asked. */
+  readonly earlier: readonly Operation[];
   /** When it is tried next. */
   due: number;
   tried: number;
@@ -186,10 +188,10 @@ export class Client {
     for (let tries = 0; tries < 50 && !isDead; tries++) isDead = (await this.ask('sign-out', cookie)).seen !== null;
     await late;
     if (isDead) this.ghosts.push(cookie);
-    const { user } = this.history;
+    const { user, operations: earlier } = this.history;
     for (const ghost of this.ghosts) {
       await this.ask(random.of(['read', 'add'] as const), ghost, { isGhost: true });
-      this.graves.push({ user, cookie: ghost, due: performance.now() + graveAges[0], tried: 0 });
+      this.graves.push({ user, cookie: ghost, earlier, due: performance.now() + graveAges[0], tried: 0 });
     }
     this.graves.splice(0, this.graves.length - mostGraves);
     this.close();
@@ -200,8 +202,8 @@ export class Client {
     const at = this.graves.findIndex(({ due }) => due <= now);
     const grave = this.graves[at];
     if (grave === undefined) return;
-    const { user, cookie } = grave;
-    const history: History = { user, operations: [] };
+    const { user, cookie, earlier } = grave;
+    const history: History = { user, operations: [], earlier };
     const { seen } = await this.ask('read', cookie, { isGhost: true, history });
     this.setup.onHistory(history);
     // Again until it is answered, and then once more later.

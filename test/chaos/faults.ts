@@ -52,8 +52,7 @@ export const faults = {
   'server drained': ofServer(3, servers, async (server, { stage, wait }) => {
     await stage.tell(server, 'drain').catch(() => undefined);
     await wait(500, 3000);
-    // The balancer may be away, too.
-    await insist(100, () => stage.tell(server, 'ready'));
+    await stage.tellSurely(server, 'ready');
   }),
 
   /** It lives on with all it holds, and comes back. */
@@ -149,9 +148,11 @@ export const faults = {
     restart(program, around, async () => {
       const { stage } = around;
       await program.end('SIGTERM');
-      const served = stage.takesConnections().then(() => program.signal('SIGHUP'));
-      await program.start().catch((error: Error) => stage.journal.ended(`at its start: ${error.message}`));
-      await served;
+      // In this order: one that does not run yet takes no connections, and no process can handle what comes before it has begun.
+      const started = program.start().catch((error: Error) => stage.journal.ended(`at its start: ${error.message}`));
+      await stage.takesConnections();
+      program.signal('SIGHUP');
+      await started;
       await sleep(1000);
       if (!program.isRunning) await insist(30, () => program.start());
     }),

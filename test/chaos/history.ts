@@ -54,4 +54,6 @@ export interface Operation {
 export interface History {
   readonly user: string;
   readonly operations: Operation[];
+  /** Of what is asked with a dead id after its session has been judged: what had been asked before, to be told with it. */
+  readonly earlier?: readonly Operation[];
 }

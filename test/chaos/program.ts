@@ -25,6 +25,9 @@ export class Program implements AsyncDisposable {
   private child: ChildProcess | null = null;
   private rest = '';
   private isEnding = false;
+  private isReady = false;
+  /** Who waits until it is ready. */
+  private waiting: (() => void)[] = [];
   private started: Promise<void> = Promise.resolve();
 
   constructor(setup: ProgramSetup) {
@@ -47,12 +50,17 @@ export class Program implements AsyncDisposable {
     return this.started;
   }
 
+  /** Resolves when it is ready, now or in a later life. */
+  async untilReady(): Promise<void> {
+    while (!this.isReady || !this.isRunning) await new Promise<void>((go) => this.waiting.push(go));
+  }
+
   private async startNow(): Promise<void> {
     const { name, file, args, env, cwd, ready, onLine, onEnd } = this.setup;
     const child = spawn(file, args, { env, cwd, stdio: ['pipe', 'pipe', 'pipe'] });
     this.child = child;
     this.output = '';
-    this.isEnding = false;
+    this.isEnding = this.isReady = false;
     // The pipe that tells a server of its end may be gone before the server is.
     child.stdin.on('error', () => {});
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -68,6 +76,8 @@ export class Program implements AsyncDisposable {
     child.once('exit', (code, signal) => fail(`ended (${code ?? signal})`));
     const timer = setTimeout(() => fail('did not start in time'), startLimit);
     await promise.finally(() => clearTimeout(timer));
+    this.isReady = true;
+    for (const go of this.waiting.splice(0)) go();
     const tell = () => {
       const { exitCode, signalCode } = child;
       if (!this.isEnding) onEnd?.(`ended by itself (${exitCode ?? signalCode}): ${this.output.slice(-300)}`);

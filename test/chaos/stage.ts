@@ -176,6 +176,26 @@ export class Stage implements AsyncDisposable {
     await tellServer(join(this.folder, 'state'), name, word, soon());
   }
 
+  /**
+   * The same, however long the balancer needs to come back when it is away; rejects when one that runs does not take it. One
+   * whose copies are gone with it does not come back: then nothing is told.
+   */
+  async tellSurely(server: AppServer, word: 'drain' | 'ready'): Promise<void> {
+    const { balancer, store } = this.parts;
+    for (let pid = 0, tries = 0; ; await sleep(200)) {
+      if (store === 'memory' && !balancer.isRunning) return;
+      await balancer.untilReady();
+      tries = balancer.pid === pid ? tries + 1 : 1;
+      pid = balancer.pid;
+      try {
+        await this.tell(server, word);
+        return;
+      } catch (error) {
+        if (tries === mostTries && balancer.pid === pid && balancer.isRunning) throw error;
+      }
+    }
+  }
+
   /** The server answers its health checks with 503 for so long (ms). Rejects when it is not there. */
   async makeUnwell({ port }: AppServer, ms: number): Promise<void> {
     await ask(`http://127.0.0.1:${port}/unwell?ms=${Math.round(ms)}`, { method: 'POST', ...soon() });
@@ -257,6 +277,9 @@ export class Stage implements AsyncDisposable {
     renameSync(`${file}.draft`, file);
   }
 }
+
+/** Times that a running balancer may fail to take what it is told: its socket may be a moment behind, or the machine slow. */
+const mostTries = 50;
 
 /** Milliseconds until a reload that nothing was heard of is over. */
 const reloadLimit = 10_000;
