@@ -484,6 +484,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
     const reused = this.upstream?.reused ?? false;
     const decision = this.decide(fault, reused, this.upstream?.answered ?? false);
     this.gathers = this.shares = false;
+    this.dialog.again();
     this.connecting?.cancel();
     this.connecting = null;
     this.upstream?.breakOff(this);
@@ -508,6 +509,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
   /** It went out behind another request, whose answer gives no hold for its own: once more, alone. Nothing has failed. */
   repeat(): void {
     this.gathers = this.shares = false;
+    this.dialog.again();
     this.upstream = null;
     this.sendAgain(this.server!);
   }

@@ -71,6 +71,13 @@ export class StoreDialog {
     this.turn++;
   }
 
+  /** The request goes out once more: what was said with the answer that is dropped is not said with the next one. */
+  again(): void {
+    this.turn++;
+    this.word = null;
+    this.degraded = this.asker.session.alone;
+  }
+
   /** The store may know the session better than we do, or has to know its new owner before that one does. */
   ask(what: 'session' | 'owner', owner: Server | null, copies: Copies): void {
     const { session } = this.asker;

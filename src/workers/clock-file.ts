@@ -1,13 +1,14 @@
 /**
  * How far our time is ahead of the machine's clock, through a restart: after a step of that clock the sessions that stand in
- * cookies, table and store are dated by our time. Written only while the two differ; good only until the machine boots.
+ * cookies, table and store are dated by our time. Kept also while the two agree, because the machine's clock may step while no
+ * process of ours runs; good only until the machine boots.
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { dirname } from 'node:path';
 import { codeOf, UsageError } from '../errors.ts';
 
-/** Differences (ms) below which there is nothing to keep, and beyond which the machine's clock is believed. */
+/** Differences (ms) below which the two agree, and beyond which the machine's clock is believed. */
 const least = 1500;
 const most = 24 * 3_600_000;
 
@@ -47,19 +48,14 @@ export function readAhead(file: string, wall: number, machine = thisMachine()): 
   return ahead;
 }
 
-/** True: there is something in the file now. Throws UsageError when it cannot be written. */
-export function writeAhead(file: string, ahead: number, wall: number, machine = thisMachine()): boolean {
-  if (machine.boot === '') return false;
+/** Throws UsageError when it cannot be written. */
+export function writeAhead(file: string, ahead: number, wall: number, machine = thisMachine()): void {
+  if (machine.boot === '') return;
   try {
-    if (Math.abs(ahead) < least) {
-      rmSync(file, { force: true });
-      return false;
-    }
     const draft = `${file}.${process.pid}`;
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     writeFileSync(draft, `${machine.boot} ${Math.round(wall + ahead - machine.uptime)}\n`, { mode: 0o600 });
     renameSync(draft, file);
-    return true;
   } catch (error) {
     throw new UsageError(`how our time differs from the machine's cannot be written to ${file}: ${codeOf(error)}`);
   }

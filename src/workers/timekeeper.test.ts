@@ -38,7 +38,7 @@ test('a step is told and counted, and a process that is started anew goes on wit
   const first = life();
   first.keeper.start();
   first.time.advance(5000);
-  expect([said, existsSync(file)]).toEqual([[], false]);
+  expect([said, existsSync(file)]).toEqual([[], true]);
   first.machine.shift = 2 * 3_600_000;
   first.time.advance(1000);
   expect(first.counters.values[counter.clock_steps]).toBe(1);
@@ -74,12 +74,22 @@ test('a step between the last look and the end of the process loses no time', ()
   expect(life().differs()).toBe(0);
 });
 
+test('a step while no process runs loses no time', () => {
+  const { life } = stage();
+  const first = life();
+  first.keeper.start();
+  // Killed: nothing more is saved.
+  expect(life(2 * 3_600_000).differs()).toBe(-120);
+  expect(life(-20 * 60_000).differs()).toBe(20);
+  expect(life().differs()).toBe(0);
+});
+
 test('what was kept holds for as long as the machine is up, and not beyond a day', () => {
   const { folder, file, life } = stage();
   const hour = 3_600_000;
   const machine = { boot: 'b', uptime: 5 * hour };
   expect(readAhead(file, 0, machine)).toBe(0);
-  expect(writeAhead(file, -2 * hour, 100 * hour, machine)).toBe(true);
+  writeAhead(file, -2 * hour, 100 * hour, machine);
   // An hour later, the machine's clock as it was, put right, and put wrong by days.
   const later = { boot: 'b', uptime: 6 * hour };
   expect(readAhead(file, 101 * hour, later)).toBe(-2 * hour);
@@ -87,8 +97,13 @@ test('what was kept holds for as long as the machine is up, and not beyond a day
   expect(readAhead(file, 500 * hour, later)).toBe(0);
   expect(readAhead(file, 101 * hour, { boot: 'c', uptime: hour })).toBe(0);
   expect(readAhead(file, 101 * hour, { boot: '', uptime: 6 * hour })).toBe(0);
-  // Nothing to keep: nothing is kept.
-  expect(writeAhead(file, 100, 100 * hour, machine)).toBe(false);
+  // The two agree: a step that comes is one against that.
+  writeAhead(file, 100, 100 * hour, machine);
+  expect(readAhead(file, 101 * hour, later)).toBe(0);
+  expect(readAhead(file, 103 * hour, later)).toBe(100 - 2 * hour);
+  // Without a name for the time since the machine was started nothing is kept.
+  rmSync(file);
+  writeAhead(file, -2 * hour, 100 * hour, { boot: '', uptime: 5 * hour });
   expect(existsSync(file)).toBe(false);
   mkdirSync(file);
   expect(() => readAhead(file, 0, machine)).toThrow(`${folder}/state/clock, which tells how our time differs`);

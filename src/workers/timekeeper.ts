@@ -19,14 +19,16 @@ export interface TimekeeperDependencies {
 /** Milliseconds between two looks, and looks between two savings of what the clocks differ by. */
 const lookEvery = 1000;
 const saveEvery = 10;
+/** By so much (ms) the difference has to have changed to be saved again. */
+const saveFrom = 100;
 
 export class Timekeeper {
   readonly clock: SteadyClock;
   private readonly deps: TimekeeperDependencies;
   private cancelTimer: () => void = () => {};
   private looks = 0;
-  /** Something was saved, and may have to be taken back. */
-  private saved: boolean;
+  /** The difference (ms) that the file holds; NaN: none of this process. */
+  private saved = Number.NaN;
   /** The last saving failed: said once. */
   private failing = false;
 
@@ -40,16 +42,20 @@ export class Timekeeper {
       if (!(error instanceof UsageError)) throw error;
       log.warn(error.message);
     }
-    this.saved = ahead !== 0;
     this.clock = SteadyClock.lead(shared, (by) => this.stepped(by), ahead, sources);
     if (ahead !== 0) log.warn(`the machine's clock was set before this start: ${this.difference}`);
   }
 
   start(): void {
+    this.save();
+    this.goOn();
+  }
+
+  private goOn(): void {
     this.cancelTimer = this.deps.timers.after(lookEvery, () => {
       this.clock.now();
       if (++this.looks % saveEvery === 0) this.save();
-      this.start();
+      this.goOn();
     });
   }
 
@@ -78,9 +84,10 @@ export class Timekeeper {
     // Both of this moment: the machine's clock may have stepped since the last look, and `isAhead` is of that one.
     const now = clock.now();
     const wall = clock.wall();
-    if (!this.saved && Math.abs(now - wall) < 1000) return;
+    if (Math.abs(now - wall - this.saved) < saveFrom) return;
     try {
-      this.saved = writeAhead(file, now - wall, wall);
+      writeAhead(file, now - wall, wall);
+      this.saved = now - wall;
       this.failing = false;
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;

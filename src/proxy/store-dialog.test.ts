@@ -1,0 +1,64 @@
+import { expect, test } from 'vitest';
+import { Session } from '../affinity/affinity.ts';
+import { ResponseHead } from '../http/head.ts';
+import type { SessionWord } from '../http/session-headers.ts';
+import { Counters } from '../metrics/counters.ts';
+import type { Copies, Verdict } from './copies.ts';
+import { StoreDialog } from './store-dialog.ts';
+
+/** An exchange, and a store that answers when the test says so. */
+function stage() {
+  const told: string[] = [];
+  const kept: { readonly word: SessionWord; readonly done: (verdict: Verdict) => void }[] = [];
+  const dialog = new StoreDialog(
+    {
+      session: new Session(),
+      server: null,
+      onAnswered: () => told.push('answered'),
+      waitForCopy: () => told.push('wait'),
+      proceed: () => told.push('proceed'),
+      onUnsafe: ({ code }) => told.push(code),
+    },
+    new Counters(),
+  );
+  const copies = {
+    settings: { timeout: 1000, degrade: false },
+    keep: (_session: Session, _server: unknown, word: SessionWord, done: (verdict: Verdict) => void) => {
+      kept.push({ word, done });
+      return null;
+    },
+    apply: () => {},
+  } as unknown as Copies;
+  const hold = (version: number) => {
+    const bytes = Buffer.from(
+      `HTTP/1.1 200 OK\r\nLimpet-Session-Put: epoch=1; version=${version}; ttl=60; by=p; data=e30\r\nContent-Length: 0\r\n\r\n`,
+    );
+    const head = new ResponseHead({ headBytes: 4096, headers: 20, uriBytes: 0 });
+    expect(head.read(bytes, 0, bytes.length)).toBe(bytes.length);
+    return dialog.mustHold(head, copies);
+  };
+  dialog.begin();
+  return { dialog, told, kept, hold };
+}
+
+test('an answer is held once: read again when the store has it, it passes', () => {
+  const { told, kept, hold } = stage();
+  expect(hold(1)).toBe(true);
+  kept[0]!.done('kept');
+  expect(told).toEqual(['wait', 'proceed']);
+  expect(hold(1)).toBe(false);
+});
+
+test('the answer to a request that went out once more is held for itself', () => {
+  const { dialog, told, kept, hold } = stage();
+  expect(hold(1)).toBe(true);
+  kept[0]!.done('kept');
+  dialog.again();
+  expect(hold(2)).toBe(true);
+  expect(kept.map(({ word }) => word.put?.version)).toEqual([1, 2]);
+  // What comes of the first answer now is not about the second.
+  kept[0]!.done('fenced');
+  expect(told).toEqual(['wait', 'proceed', 'wait']);
+  kept[1]!.done('kept');
+  expect(told).toEqual(['wait', 'proceed', 'wait', 'proceed']);
+});
