@@ -388,7 +388,9 @@ export class SessionTable {
         this.handOver(at, epoch, server, now, out, false);
       if (version > 0) records.copy(at, version);
       else if (out.copied) records.uncopy(at);
-      pages.set(at, record.state, pages.get(at, record.state) & ~(unsure | claiming));
+      // A store that knows nothing of the session has not heard of an owner that it has still to be told of either.
+      const known = server === 0 ? unsure : unsure | claiming;
+      pages.set(at, record.state, pages.get(at, record.state) & ~known);
     }
     pages.unlock(page);
   }
