@@ -106,7 +106,14 @@ export class Stage implements AsyncDisposable {
     const clientWire = await Wire.open('clients', front);
     const storeWire = await Wire.open('store interface', storePort);
     const redisWire = store === 'redis' ? await Wire.open('redis', redisPort) : null;
-    const env = { ...process.env, CHAOS_STORE: `${storePort}:${storeWire.port}`, LIMPET_SABOTAGE: sabotage ?? '' };
+    // One machine has one clock: what is stepped for the balancer is for its servers, too.
+    const clock = { LIMPET_TEST_CLOCK: join(folder, 'clock') };
+    const env = {
+      ...process.env,
+      ...clock,
+      CHAOS_STORE: `${storePort}:${storeWire.port}`,
+      LIMPET_SABOTAGE: sabotage ?? '',
+    };
     const servers = await Promise.all(
       serverNames.map(async (name, n): Promise<AppServer> => {
         const port = appPorts[n]!;
@@ -130,7 +137,7 @@ export class Stage implements AsyncDisposable {
       NODE_ENV: 'test',
       LIMPET_SABOTAGE: sabotage ?? '',
       LIMPET_TEST_CRASH: join(folder, 'crash'),
-      LIMPET_TEST_CLOCK: join(folder, 'clock'),
+      ...clock,
       LIMPET_TEST_TOMBSTONE: String(tombstoneSeconds),
     };
     const balancer = new Program({
