@@ -88,18 +88,11 @@ export type Question<Kind extends Answer['kind']> = {
   readonly stopped: { readonly kind: 'stop' };
 }[Kind];
 
-/** `server`: its `identity`. */
-export interface SightingWord {
-  readonly kind: 'sighting';
-  readonly pool: string;
-  readonly server: string;
-  readonly sighting: Sighting;
-}
-
 export type FromWorker =
   | Started
   | Answer
-  | SightingWord
+  /** `server`: its `identity`. */
+  | { readonly kind: 'sighting'; readonly pool: string; readonly server: string; readonly sighting: Sighting }
   | { readonly kind: 'room'; readonly pool: string }
   /** This machine, not a server, is why a connection did not come about. */
   | { readonly kind: 'shortage'; readonly what: Lacking; readonly reason: string; readonly at: string }

@@ -5,8 +5,6 @@
 import { answer, type Handler } from '../admin/listen.ts';
 import type { PoolOptions } from '../config/options.ts';
 import { identityOf } from '../fleet/server.ts';
-import type { SightServer } from '../pools.ts';
-import type { PoolParts } from '../proxy/pool.ts';
 import type { Sabotage } from '../store/sabotage.ts';
 import { type Entry, SessionTable } from '../table/table.ts';
 import type { Clock } from '../time/clock.ts';
@@ -33,31 +31,26 @@ export function keepClaims(table: SessionTable, sabotage: Sabotage | null): void
   };
 }
 
-/** sightings-by-position, the worker's half: a server is named by its position in the worker's own config. */
-export function seeByPosition(
-  see: SightServer,
-  sabotage: Sabotage | null,
-): ((parts: PoolParts, pool: PoolOptions) => PoolParts) | undefined {
-  if (sabotage !== 'sightings-by-position') return undefined;
-  return (parts, { name }) => {
-    const health: PoolParts['health'] = parts.health && {
-      connectFailed: ({ number }) => see(name, String(number), { what: 'connect-failed' }),
-      answered: ({ number }, status) => see(name, String(number), { what: 'answered', status }),
-    };
-    return { ...parts, health };
+/**
+ * sightings-by-position: workers report a server by its position, as if they all had the config before still, and the answer is the
+ * server that has that position now.
+ */
+export function namedInReports(sabotage: Sabotage | null): (pools: Pools, pool: string, server: string) => string {
+  if (sabotage !== 'sightings-by-position') return (_, _pool, server) => server;
+  let now: Pools = [];
+  let before: Pools = [];
+  return (pools, pool, server) => {
+    if (pools !== now) [before, now] = [now, pools];
+    const position = serversOf(before, pool).findIndex((one) => identityOf(one) === server);
+    const there = serversOf(now, pool)[position];
+    return there === undefined ? server : identityOf(there);
   };
 }
 
-/** The supervisor's half: it takes the position for one in its config. */
-export function seenServer(
-  pools: readonly PoolOptions[],
-  pool: string,
-  server: string,
-  sabotage: Sabotage | null,
-): string {
-  if (sabotage !== 'sightings-by-position') return server;
-  const there = pools.find(({ name }) => name === pool)?.servers[Number(server)];
-  return there === undefined ? server : identityOf(there);
+type Pools = readonly PoolOptions[];
+
+function serversOf(pools: Pools, pool: string): PoolOptions['servers'] {
+  return pools.find(({ name }) => name === pool)?.servers ?? [];
 }
 
 /** unknown-server-404: the store interface tells a server that is not in the config that nothing is kept. */

@@ -26,9 +26,9 @@ import { DescriptorRoom, systemLimits } from './descriptor-room.ts';
 import { readDrained, writeDrained } from './drained.ts';
 import { createBeats, HangWatch } from './heartbeat.ts';
 import { Keeper } from './keeper.ts';
-import type { Plan, SightingWord } from './messages.ts';
+import type { Plan } from './messages.ts';
 import { Office } from './office.ts';
-import { deciding, seenServer } from './sabotages.ts';
+import { deciding, namedInReports } from './sabotages.ts';
 import { Shortages, sayShortage } from './shortages.ts';
 import { Storage } from './storage.ts';
 import { isTaken } from './taken.ts';
@@ -145,6 +145,7 @@ export class Supervisor {
       tellShortage: (reason, at) => this.shortages.tell('connect', reason, at),
       tell: (pool, standings) => this.tellStandings(pool, standings),
     });
+    const named = namedInReports(deps.sabotage ?? null);
     this.threads = new Threads({
       entry: deps.entry ?? ownEntry,
       count: workers,
@@ -165,8 +166,10 @@ export class Supervisor {
         if (worker === 0) this.listensAt(addresses, ports);
       },
       onNews: (message, worker, reply) => {
-        if (message.kind === 'sighting') this.see(message);
-        else if (message.kind === 'shortage') this.shortages.tell(message.what, message.reason, message.at);
+        if (message.kind === 'sighting') {
+          const { pool, server, sighting } = message;
+          this.watch.see(pool, named(this.options.pools, pool, server), sighting);
+        } else if (message.kind === 'shortage') this.shortages.tell(message.what, message.reason, message.at);
         else if (message.kind === 'access') deps.writeAccess(message.lines, () => reply({ kind: 'written' }));
         else this.threads.tell(message, worker);
       },
@@ -269,10 +272,6 @@ export class Supervisor {
       if (/^[^ ]+\/./.test(name)) sessions[name] = this.table.count(number);
     }
     return sessions;
-  }
-
-  private see({ pool, server, sighting }: SightingWord): void {
-    this.watch.see(pool, seenServer(this.options.pools, pool, server, this.deps.sabotage ?? null), sighting);
   }
 
   private async drain(pool: string, server: string, drained: boolean): Promise<boolean> {

@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { NamedStanding } from '../fleet/fleet.ts';
 import { Limpet } from '../limpet.ts';
 import type { Net, SocketGauge } from '../net/socket.ts';
-import type { CopySource, SightServer } from '../pools.ts';
+import type { CopySource } from '../pools.ts';
 import { attach } from '../shared/memory.ts';
 import { RemoteStore } from '../store/remote.ts';
 import { readSabotage } from '../store/sabotage.ts';
@@ -11,7 +11,7 @@ import { systemClock } from '../time/clock.ts';
 import { SteadyClock } from '../time/steady.ts';
 import { beat } from './heartbeat.ts';
 import type { Birth, CopiesBirth, FromWorker, Plan, ToWorker } from './messages.ts';
-import { deciding, keepClaims, seeByPosition } from './sabotages.ts';
+import { deciding, keepClaims } from './sabotages.ts';
 import { Shortages } from './shortages.ts';
 import { crashWhenTold } from './test-hooks.ts';
 
@@ -25,7 +25,6 @@ const shared = attach(buffers, worker);
 /** null, unless a test puts an old fault back. */
 const broken = readSabotage(process.env);
 keepClaims(shared.table, broken);
-const see: SightServer = (pool, server, sighting) => say({ kind: 'sighting', pool, server, sighting });
 /** Batches of the access log that the supervisor has not written yet, oldest first. */
 const unwritten: (() => void)[] = [];
 // What a flood of failures says again and again stays here.
@@ -41,8 +40,7 @@ const limpet = new Limpet(revive(plan), {
   numbers: plan.numbers,
   secret: Buffer.from(plan.secret),
   copies: copies === null ? undefined : copySource(copies),
-  see,
-  observe: seeByPosition(see, broken),
+  see: (pool, server, sighting) => say({ kind: 'sighting', pool, server, sighting }),
   tellRoom: (pool) => say({ kind: 'room', pool }),
   tellShortage: (what, reason, at) => shortages.tell(what, reason, at),
 });

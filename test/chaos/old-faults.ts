@@ -82,7 +82,7 @@ export const oldFaults: readonly OldFault[] = [
     sabotage: 'sightings-by-position',
     store: 'memory',
     runtime: 'bun',
-    faults: ['dead server removed'],
+    faults: ['dead server removed', 'servers reordered', 'server killed'],
     violates: ['ejected while healthy', 'moved for nothing'],
     seconds: 120,
   },
