@@ -47,6 +47,8 @@ export class StickySession extends OpenSession {
   /** That the store interface has kept it under its new id; '' when that goes with the response. */
   private proof = '';
   private destroyed = false;
+  /** The version when this request came: whatever is later it may have made or seen. */
+  private readonly opened: number;
 
   constructor(
     parts: StickyParts,
@@ -58,6 +60,7 @@ export class StickySession extends OpenSession {
     this.parts = parts;
     this.word = word;
     this.dead = how.dead;
+    this.opened = live.version;
   }
 
   override get ended(): boolean {
@@ -201,7 +204,10 @@ export class StickySession extends OpenSession {
       const proof = await this.parts.client.put(this.place(), word, text, rotation === 'due' ? live.id : '');
       if (rotation === 'due') this.proof = proof;
     } catch (error) {
-      if (error instanceof SessionError && error.code === 'session-fenced') this.parts.registry.replace(live);
+      if (error instanceof SessionError && error.code === 'session-fenced') {
+        live.refused = Math.max(live.refused, word.version);
+        this.parts.registry.replace(live);
+      }
       if (error instanceof SessionError && error.code === 'session-ended') this.end(live).confirmed = true;
       throw error;
     }
@@ -260,6 +266,8 @@ export class StickySession extends OpenSession {
       throw new SessionError('session-ended', 'the session was over before this request wrote to it');
     }
     if (live.state !== 'live' && codec.encode(live.data) !== live.written) live.assertLive();
+    // Another request has put what this one has changed together with its own, and was refused: nobody keeps it.
+    if (live.state === 'replaced' && live.refused > Math.max(this.opened, this.told)) live.assertLive();
     if (former !== null && codec.encode(former.data) !== former.written) {
       throw new SessionError(
         'session-ended',

@@ -7,6 +7,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { uptime } from 'node:os';
 import { dirname } from 'node:path';
 import { codeOf, UsageError } from '../errors.ts';
+import { readPrivate } from '../secrets/private-file.ts';
 
 /** Differences (ms) below which the two agree, and beyond which the machine's clock is believed. */
 const least = 1500;
@@ -30,17 +31,10 @@ export function thisMachine(): Machine {
   return { boot, uptime: uptime() * 1000 };
 }
 
-/** ms; 0 when nothing was kept, or it does not count any more. Throws UsageError for a file that cannot be read. */
+/** ms; 0 when nothing was kept, or it does not count any more. Throws UsageError for a file that cannot be read, or that others could have written. */
 export function readAhead(file: string, wall: number, machine = thisMachine()): number {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    if (codeOf(error) === 'ENOENT') return 0;
-    throw new UsageError(
-      `${file}, which tells how our time differs from the machine's, cannot be read: ${codeOf(error)}`,
-    );
-  }
+  const text = readPrivate(file);
+  if (text === null) return 0;
   const [boot, started] = text.trim().split(' ');
   // Our time when the machine was started.
   const ahead = Number(started) + machine.uptime - wall;

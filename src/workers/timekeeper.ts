@@ -32,16 +32,11 @@ export class Timekeeper {
   /** The last saving failed: said once. */
   private failing = false;
 
+  /** Throws UsageError for a file that cannot be read, or that others could have written: it decides when sessions end. */
   constructor(deps: TimekeeperDependencies) {
     const { shared, file, log, sources = systemSources } = deps;
     this.deps = deps;
-    let ahead = 0;
-    try {
-      ahead = readAhead(file, sources.wall());
-    } catch (error) {
-      if (!(error instanceof UsageError)) throw error;
-      log.warn(error.message);
-    }
+    const ahead = readAhead(file, sources.wall());
     this.clock = SteadyClock.lead(shared, (by) => this.stepped(by), ahead, sources);
     if (ahead !== 0) log.warn(`the machine's clock was set before this start: ${this.difference}`);
   }

@@ -348,6 +348,18 @@ for (const { runtime, app } of apps) {
       expect(await all(client)).toEqual({ name: 'Eve' });
     });
 
+    test('a change that another request has put with its own, and that was fenced, is no success either', async () => {
+      const client = await begin();
+      const headers = { 'limpet-session': balancer.word(client.id).replace('reason=new', 'reason=held') };
+      const at = (path: string) => fetch(`http://127.0.0.1:${one.port}${path}`, { headers });
+      const held = at('/set-held?name=cart&value=mine&signal=fenced');
+      await at('/arrived?signal=fenced');
+      balancer.claim(client.id, two.port);
+      expect((await at('/large?value=100000')).status).toBe(503);
+      await at('/fire?signal=fenced');
+      expect([(await held).status, (await held).headers.get('limpet-reason')]).toEqual([503, 'session-fenced']);
+    });
+
     test('a large state whose store fails is 503, and is put as soon as it can be', async () => {
       const client = await begin();
       balancer.storeFails = true;
