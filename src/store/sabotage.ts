@@ -12,7 +12,8 @@ import { type Put, type PutResult, type SessionKey, type Store, StoreError } fro
  * an ended session can be put again.
  *
  * The others put a fault back that there was once (issue 12), each around the part that has mended it: commit-exit here, the
- * others in workers/sabotages.ts and workers/storage.ts, and the library's half of unknown-server-404 in test/chaos/app.ts.
+ * others in workers/sabotages.ts and workers/storage.ts, and the library's half of unknown-server-404 and
+ * forgotten-signout in test/chaos/app.ts.
  * outage-claims: a server becomes the owner before it has accepted the request. unknown-server-404: the store interface
  * answers a server that has left the config as if nothing were kept. forgotten-signout: an end that the store has missed is
  * not repeated. commit-exit: a failed commit of LMDB ends the process. sightings-by-position: workers report failures by the
@@ -69,7 +70,8 @@ export function sabotage(store: Store, what: Sabotage, timers: Timers): Store {
   }
 }
 
-function honest(store: Store): Store {
+/** The store as it is, to be changed in part. */
+export function honest(store: Store): Store {
   return {
     get incarnation() {
       return store.incarnation;

@@ -5,7 +5,9 @@
 import { answer, type Handler } from '../admin/listen.ts';
 import type { PoolOptions } from '../config/options.ts';
 import { identityOf } from '../fleet/server.ts';
-import type { Sabotage } from '../store/sabotage.ts';
+import { keyOf } from '../proxy/copies.ts';
+import { honest, type Sabotage } from '../store/sabotage.ts';
+import type { Store } from '../store/store.ts';
 import { type Entry, SessionTable } from '../table/table.ts';
 import type { Clock } from '../time/clock.ts';
 
@@ -66,4 +68,14 @@ export function onlyConfigured(
     request.resume();
     answer(response, 404, { 'limpet-store': 'none' });
   };
+}
+
+/** forgotten-signout: an end that the store could not take is known to the table alone, and the store is not told again. */
+export function forgettingEnds(store: Store, table: SessionTable, seconds: () => number): Store {
+  const destroy: Store['destroy'] = (key, epoch) =>
+    store.destroy(key, epoch).catch((error: unknown) => {
+      table.bury(keyOf(key.id), seconds());
+      throw error;
+    });
+  return Object.assign(honest(store), { destroy });
 }

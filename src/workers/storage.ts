@@ -25,7 +25,7 @@ import { Entry, type SessionTable } from '../table/table.ts';
 import type { Clock, Timers } from '../time/clock.ts';
 import { InterfacePools } from './interface-pools.ts';
 import type { CopiesBirth } from './messages.ts';
-import { onlyConfigured } from './sabotages.ts';
+import { forgettingEnds, onlyConfigured } from './sabotages.ts';
 
 export interface StorageDependencies {
   readonly clock: Clock;
@@ -71,7 +71,7 @@ export class Storage {
     const store = deps.sabotage === null ? opened : sabotage(opened, deps.sabotage, deps.timers);
     let used = store;
     try {
-      if (deps.sabotage !== 'forgotten-signout') used = await EndingStore.open(store, endingsOf(options, deps));
+      used = await withEndings(store, options, deps);
       const storage = new Storage(options, used, deps);
       await storage.listen();
       storage.sweep(restTime);
@@ -173,6 +173,12 @@ export class Storage {
       );
     });
   }
+}
+
+function withEndings(store: Store, options: SessionsOptions, deps: StorageDependencies): Promise<Store> {
+  const { sabotage, table, clock } = deps;
+  if (sabotage !== 'forgotten-signout') return EndingStore.open(store, endingsOf(options, deps));
+  return Promise.resolve(forgettingEnds(store, table, () => Math.floor(clock.now() / 1000)));
 }
 
 /** What the ends of sessions need; the table shows them to all workers. */

@@ -12,6 +12,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { SessionError } from '../../src/session/error.ts';
 import { type Session, sessions } from '../../src/session/index.ts';
 import type { Word } from '../../src/session/protocol.ts';
 import { type Place, StoreClient } from '../../src/session/store-client.ts';
@@ -127,7 +128,22 @@ function beginEmpty(): void {
   };
 }
 
-if (readSabotage(process.env) === 'unknown-server-404') beginEmpty();
+/** As it once was: an end is told once, with its response or when that is over, and never again. */
+function endOnce(): void {
+  const { end } = StoreClient.prototype;
+  const told = new Set<string>();
+  StoreClient.prototype.end = async function (place: Place, epoch: number) {
+    // What asks with all of a request's word is a later request, which tells the end of an earlier one once more.
+    const isRepeated = 'reason' in place || told.has(place.id);
+    told.add(place.id);
+    if (isRepeated) throw new SessionError('session-fenced', 'an end is not told again');
+    await Reflect.apply(end, this, [place, epoch]);
+  };
+}
+
+const sabotage = readSabotage(process.env);
+if (sabotage === 'unknown-server-404') beginEmpty();
+if (sabotage === 'forgotten-signout') endOnce();
 
 const server = createServer((request, response) => {
   serve(request, response).catch((error: unknown) => app.guard(request, response).refuse(error));

@@ -57,10 +57,10 @@ export const oldFaults: readonly OldFault[] = [
   {
     sabotage: 'unknown-server-404',
     store: 'memory',
-    runtime: 'bun',
+    runtime: 'node',
     faults: ['server removed', 'server killed'],
     violates: ['lost session', 'went back', 'wrong count', 'wrong size', 'revived'],
-    seconds: 60,
+    seconds: 180,
   },
   {
     sabotage: 'forgotten-signout',

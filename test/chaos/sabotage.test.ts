@@ -1,14 +1,19 @@
 /** Each promise broken on purpose, and each old fault put back: a checker that does not see it proves nothing. */
 import { expect, test } from 'vitest';
 import { needProgram } from '../support/programs.ts';
+import { runtimes } from '../support/runtimes.ts';
 import { chaos } from './chaos.ts';
 import { rules } from './checker.ts';
 import { oldFaults } from './old-faults.ts';
 import { notYet, switches } from './present.ts';
 
 const seed = Math.floor(Math.random() * 1e9);
+/** Each on its own runtime; with LIMPET_CHAOS=all on both, which takes some minutes. */
+const everywhere = process.env.LIMPET_CHAOS === 'all';
 
-for (const { violates, ...how } of oldFaults) {
+const runs = oldFaults.flatMap((old) => (everywhere ? runtimes.map((runtime) => ({ ...old, runtime })) : [old]));
+
+for (const { violates, ...how } of runs) {
   const { sabotage, store, runtime } = how;
   if (!switches.includes(sabotage)) continue;
   test(`${sabotage} on ${runtime} with ${store} is found, seed ${seed}`, { timeout: 240_000 }, async (context) => {

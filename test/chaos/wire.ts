@@ -81,7 +81,10 @@ export class Wire {
     this.pairs.add(pair);
     void this.pass(near, far);
     void this.pass(far, near);
-    far.once('close', () => this.pairs.delete(pair));
+    // One half that is left open would keep the run from its end.
+    const closed = () => void (near.closed && far.closed && this.pairs.delete(pair));
+    near.once('close', closed);
+    far.once('close', closed);
   }
 
   private async pass(from: Socket, to: Socket): Promise<void> {
