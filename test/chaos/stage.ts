@@ -258,11 +258,13 @@ export class Stage implements AsyncDisposable {
     renameSync(`${file}.draft`, file);
   }
 
-  /** Resolves when the balancer takes connections, or has ended, or does neither for a while. */
-  async takesConnections(): Promise<void> {
-    for (const end = performance.now() + reloadLimit; performance.now() < end; await sleep(2)) {
-      if (!this.parts.balancer.isRunning || (await canConnect(this.ports.front))) return;
+  /** True as soon as the balancer takes connections; false: it has ended, or takes none for a while. */
+  async takesConnections(): Promise<boolean> {
+    const { balancer } = this.parts;
+    for (const end = performance.now() + reloadLimit; balancer.isRunning && performance.now() < end; await sleep(2)) {
+      if (await canConnect(this.ports.front)) return balancer.isRunning;
     }
+    return false;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
