@@ -1,9 +1,7 @@
 /**
  * The one place that says what the code of today cannot do yet, although issue 12 asks for it: the tests leave it out, and
- * `npm run chaos` does not, unless it is told `--mended`. A name leaves `notYet` when its fault is mended, and the switch that
- * puts the fault back joins `switches`.
+ * `npm run chaos` does not, unless it is told `--mended`. A name leaves `notYet` when its fault is mended.
  */
-import type { Sabotage } from '../../src/store/sabotage.ts';
 import type { Violation } from './checker.ts';
 import type { StepName } from './client.ts';
 import type { FaultName } from './faults.ts';
@@ -23,16 +21,3 @@ export const notYet: NotYet = {
   steps: ['throw', 'overfill'],
   rules: [],
 };
-
-/** What `LIMPET_SABOTAGE` can break in this code. */
-export const switches: readonly Sabotage[] = [
-  'fencing',
-  'gate',
-  'tombstones',
-  'outage-claims',
-  'unknown-server-404',
-  'forgotten-signout',
-  'commit-exit',
-  'sightings-by-position',
-  'clock-steps',
-];

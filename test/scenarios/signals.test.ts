@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
-import { limpetCommand } from '../support/command.ts';
+import { limpetCommand, spawnCommand } from '../support/command.ts';
 import { freePort } from '../support/free-port.ts';
 import { httpOrigin } from '../support/origin.ts';
 import { ask, configFor, until } from '../support/peers.ts';
@@ -25,19 +25,10 @@ async function starting(runtime: Runtime) {
   const file = join(folder, 'limpet.yaml');
   writeFileSync(file, stringify({ ...configFor([origin], {}, { address: `127.0.0.1:${port}` }), workers: 2 }));
   const command = limpetCommand(runtime, join(folder, 'state'), ['--config', file]);
-  const child = spawn(command.file, command.args, {
-    cwd: folder,
-    env: command.env,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let said = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    said += text;
-  });
-  const closed = once(child, 'close');
+  const { child, said, closed } = spawnCommand(command, folder);
   return {
     child,
-    said: () => said,
+    said,
     answers: () =>
       ask(`http://127.0.0.1:${port}`).then(
         ({ status }) => status === 200,

@@ -1,11 +1,9 @@
 /** What stands in the state folder and is not what belongs there is told by its name, in one line: never with a stack. */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { limpetCommand } from '../support/command.ts';
+import { limpetCommand, spawnCommand } from '../support/command.ts';
 import { until } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
 
@@ -39,25 +37,18 @@ describe.each(runtimes)('on %s', (runtime) => {
     chmodSync(state, 0o700);
     make(join(state, file));
     const command = limpetCommand(runtime, state, ['3001', '--listen', '127.0.0.1:0']);
-    const child = spawn(command.file, command.args, {
-      cwd: state,
-      env: command.env,
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    let said = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      said += text;
-    });
-    const closed = once(child, 'close');
+    const { child, said, closed } = spawnCommand(command, state);
     try {
-      await until('it listens or ends', () => said.includes('listening on') || child.exitCode !== null);
+      await until('it listens or ends', () => said().includes('listening on') || child.exitCode !== null);
       child.kill('SIGTERM');
       expect(await closed).toEqual([code ?? 0, null]);
-      const about = said.split('\n').filter((line) => line.includes(join(state, file)) && !line.includes('made a'));
+      const about = said()
+        .split('\n')
+        .filter((line) => line.includes(join(state, file)) && !line.includes('made a'));
       expect(about.length).toBeGreaterThan(0);
       for (const line of about) expect(line).toMatch(code === null ? /^limpet: warning: / : /^limpet: error: /);
-      expect(said).not.toMatch(/^\s+at /m);
-      expect(said.includes('listening on')).toBe(code === null);
+      expect(said()).not.toMatch(/^\s+at /m);
+      expect(said().includes('listening on')).toBe(code === null);
     } finally {
       child.kill('SIGKILL');
       await closed;

@@ -1,4 +1,6 @@
 /** How the black-box suites start the program. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { delimiter, join, resolve } from 'node:path';
 import type { Runtime } from './runtimes.ts';
 
@@ -24,4 +26,17 @@ export function limpetCommand(runtime: Runtime, state: string, args: readonly st
   };
   if (built === undefined) return { file: join(root, 'bin/limpet'), args: [...args], env };
   return { file: join(programs, runtime), args: [built, ...args], env };
+}
+
+/**
+ * Starts a command in that folder and collects what it writes to its standard error. `closed` fulfils with its exit code and the
+ * signal that ended it. For tests of the start itself: startLimpet waits until it is over.
+ */
+export function spawnCommand({ file, args, env }: Command, folder: string) {
+  const child = spawn(file, args, { cwd: folder, env, stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    said += text;
+  });
+  return { child, said: () => said, closed: once(child, 'close') };
 }
