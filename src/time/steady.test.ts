@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { SteadyClock } from './steady.ts';
 
 const start = 1_800_000_000_000;
+/** How long the machine had run (ms). */
+const boot = 123_456;
 
 /** A machine whose clock is set by hand, and threads of it that begin at different times. */
 function stage() {
@@ -14,7 +16,8 @@ function stage() {
   /** Of a thread that counts from its own beginning, as Bun's do. */
   const sources = () => {
     const begun = time;
-    return { wall, monotonic: () => time - begun };
+    // As coarse as Linux tells it.
+    return { wall, monotonic: () => time - begun, uptime: () => Math.floor((boot + time) / 10) * 10 };
   };
   const leader = SteadyClock.lead(shared, (by) => steps.push(by), 0, sources());
   return {
@@ -25,6 +28,9 @@ function stage() {
     wall,
     step: (by: number) => {
       shift += by;
+    },
+    pass: (ms: number) => {
+      time += ms;
     },
     /** Seconds, one look in each. */
     run: (seconds: number, ...clocks: readonly SteadyClock[]) => {
@@ -69,9 +75,12 @@ describe.each([
     // The leader has not looked yet.
     clocks[1]!.now();
     expect(differ()).toBeLessThanOrEqual(300);
-    const misled = follower();
-    run(5, ...clocks, misled);
-    clocks.push(misled, follower());
+    // Nor has it when another thread begins.
+    clocks.push(follower());
+    expect(differ()).toBeLessThanOrEqual(300);
+    run(5, ...clocks);
+    clocks.push(follower());
+    expect(differ()).toBeLessThanOrEqual(300);
     for (let n = 0; n < 50; n++) {
       run(1, ...clocks);
       expect(differ()).toBeLessThanOrEqual(300);
@@ -112,13 +121,20 @@ test("whatever the machine's clock does, time never goes back, and an hour stays
   const act = fc.record({ by: fc.integer({ min: -10_000_000, max: 10_000_000 }), seconds: fc.nat(30) });
   fc.assert(
     fc.property(fc.array(act, { maxLength: 40 }), (acts) => {
-      const { leader, follower, step, run, elapsed } = stage();
+      const { leader, follower, step, pass, run, elapsed } = stage();
       const clocks = [leader, follower()];
       let last = clocks.map((clock) => clock.now());
       for (const { by, seconds } of acts) {
         step(by);
         for (let n = 0; n <= seconds; n++) {
           run(1, ...clocks);
+          // The moments before a look and at it, too.
+          for (const ms of n % 2 === 0 ? [] : [999, 1]) {
+            pass(ms);
+            const at = clocks.map((clock) => clock.now());
+            for (const [i, time] of at.entries()) expect(time).toBeGreaterThanOrEqual(last[i]!);
+            last = at;
+          }
           const now = clocks.map((clock) => clock.now());
           for (const [i, time] of now.entries()) expect(time).toBeGreaterThanOrEqual(last[i]!);
           last = now;

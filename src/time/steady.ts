@@ -7,10 +7,11 @@
  * machine that was asleep) is told and counted, and arrives little by little; all that is kept by time goes on meanwhile, up to a
  * tenth faster or slower. docs/design/2026-11-28-clock.md says why.
  *
- * One thread leads; the others follow what it has written into shared memory:
+ * One thread leads and looks at the machine's clock; the others follow what it has written into shared memory, and never look:
  *
- *      Float64 0: how far the leader's time is ahead of the machine's clock (ms)      Int32 2: looks that it has taken
+ *      Float64 0: the leader's time when the machine was started (Unix ms)
  */
+import { uptimeReader } from './uptime.ts';
 import { wallClock } from './wall.ts';
 
 export interface ClockSources {
@@ -18,6 +19,8 @@ export interface ClockSources {
   wall(): number;
   /** Of this thread, ms. */
   monotonic(): number;
+  /** How long the machine has run, ms: the same for all threads, but for some hundredths of a second; no step changes it. */
+  uptime(): number;
 }
 
 /** Told of a step of the machine's clock, by so many ms; negative: back. */
@@ -30,24 +33,26 @@ const rate = 0.1;
 /** From here on (ms, and share of the time between two looks, for clocks that drift) it is a step. */
 const stepFrom = 1000;
 const drift = 0.001;
-/** A follower that differs by more (ms) believes its leader only after as many looks of that. */
-const nearby = 2000;
-const doubtful = 3;
+/** Differences (ms) that are no more than how coarse `uptime` is. */
+const coarse = 30;
 
-export const systemSources: ClockSources = { wall: wallClock(process.env), monotonic: () => performance.now() };
+export const systemSources: ClockSources = {
+  wall: wallClock(process.env),
+  monotonic: () => performance.now(),
+  uptime: uptimeReader(),
+};
 
 export class SteadyClock {
   private readonly sources: ClockSources;
   private readonly onStep: OnStep;
-  private readonly ahead: Float64Array | null;
-  private readonly looks: Int32Array | null;
+  private readonly shared: Float64Array | null;
   private readonly follows: boolean;
   private offset: number;
   /** Monotonic time of the last look, and the machine's clock less the monotonic time then. */
   private lookedAt: number;
   private base: number;
-  /** A follower's first look that did not fit: the leader's number of looks then; -1: it fits. */
-  private doubtSince = -1;
+  /** The last answer: what moves the offset back must not be seen. */
+  private last = 0;
 
   constructor(
     sources: ClockSources = systemSources,
@@ -58,18 +63,17 @@ export class SteadyClock {
   ) {
     this.sources = sources;
     this.onStep = onStep;
-    this.ahead = shared === null ? null : new Float64Array(shared, 0, 1);
-    this.looks = shared === null ? null : new Int32Array(shared, 8, 1);
+    this.shared = shared === null ? null : new Float64Array(shared, 0, 1);
     this.follows = follows;
     this.lookedAt = sources.monotonic();
     this.base = sources.wall() - this.lookedAt;
-    this.offset = this.base + (follows ? this.leaderIsAhead() : isAhead);
-    this.publish();
+    this.offset = follows ? this.leaderOffset(this.lookedAt) : this.base + isAhead;
+    this.publish(this.lookedAt);
   }
 
   /** Memory for the time that threads have together. */
   static share(): SharedArrayBuffer {
-    return new SharedArrayBuffer(16);
+    return new SharedArrayBuffer(8);
   }
 
   /**
@@ -93,7 +97,9 @@ export class SteadyClock {
   now(): number {
     const monotonic = this.sources.monotonic();
     if (monotonic - this.lookedAt >= lookEvery) this.look(monotonic);
-    return Math.floor(monotonic + this.offset);
+    const now = Math.floor(monotonic + this.offset);
+    if (now > this.last) this.last = now;
+    return this.last;
   }
 
   /** How far this clock was ahead of the machine's at the last look (ms); negative: behind. */
@@ -111,46 +117,32 @@ export class SteadyClock {
 
   private look(monotonic: number): void {
     const elapsed = monotonic - this.lookedAt;
+    this.lookedAt = monotonic;
+    if (this.follows) {
+      const target = this.leaderOffset(monotonic);
+      // A follower may move faster than its leader, or it would never reach it.
+      if (Math.abs(target - this.offset) > coarse) this.approach(target, 2 * elapsed * rate);
+      return;
+    }
     const base = this.sources.wall() - monotonic;
     const step = base - this.base;
-    this.lookedAt = monotonic;
     this.base = base;
-    this.approach(base + this.leaderIsAhead(), elapsed);
-    this.publish();
+    this.approach(base, elapsed * rate);
+    this.publish(monotonic);
     if (Math.abs(step) >= stepFrom + elapsed * drift) this.onStep(Math.round(step));
   }
 
-  /** A follower may move faster than its leader, or it would never reach it. */
-  private approach(target: number, elapsed: number): void {
-    const gap = target - this.offset;
-    if (this.follows && Math.abs(gap) > nearby) {
-      this.doubt(target);
-      return;
-    }
-    this.doubtSince = -1;
-    const most = elapsed * (this.follows ? 2 * rate : rate);
-    this.offset += Math.max(-most, Math.min(most, gap));
+  private approach(target: number, most: number): void {
+    this.offset += Math.max(-most, Math.min(most, target - this.offset));
   }
 
-  /**
-   * The machine's clock has stepped, and the leader has not looked since: what it wrote is of the time before, and does not
-   * count. When it has looked again and again, this thread began with such a value, at the moment of a step.
-   */
-  private doubt(target: number): void {
-    const looks = Atomics.load(this.looks!, 0);
-    if (this.doubtSince < 0) this.doubtSince = looks;
-    if (((looks - this.doubtSince) | 0) < doubtful) return;
-    this.offset = target;
-    this.doubtSince = -1;
+  /** The offset with which this thread has its leader's time. */
+  private leaderOffset(monotonic: number): number {
+    return this.shared![0]! + this.sources.uptime() - monotonic;
   }
 
-  private leaderIsAhead(): number {
-    return this.follows ? this.ahead![0]! : 0;
-  }
-
-  private publish(): void {
-    if (this.follows || this.ahead === null) return;
-    this.ahead[0] = this.isAhead;
-    Atomics.add(this.looks!, 0, 1);
+  private publish(monotonic: number): void {
+    if (this.follows || this.shared === null) return;
+    this.shared[0] = monotonic + this.offset - this.sources.uptime();
   }
 }

@@ -4,19 +4,21 @@
  * process of ours runs; good only until the machine boots.
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { uptime } from 'node:os';
 import { dirname } from 'node:path';
 import { codeOf, UsageError } from '../errors.ts';
 import { readPrivate } from '../secrets/private-file.ts';
+import { uptimeReader } from '../time/uptime.ts';
 
 /** Differences (ms) below which the two agree, and beyond which the machine's clock is believed. */
 const least = 1500;
 const most = 24 * 3_600_000;
 
+const uptime = uptimeReader();
+
 export interface Machine {
   /** Names the time since the machine was started; '' where that has no name. */
   readonly boot: string;
-  /** Milliseconds since then, good to a second. */
+  /** Milliseconds since then. */
   readonly uptime: number;
 }
 
@@ -28,7 +30,7 @@ export function thisMachine(): Machine {
   } catch {
     // No Linux.
   }
-  return { boot, uptime: uptime() * 1000 };
+  return { boot, uptime: uptime() };
 }
 
 /** ms; 0 when nothing was kept, or it does not count any more. Throws UsageError for a file that cannot be read, or that others could have written. */

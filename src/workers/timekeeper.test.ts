@@ -25,7 +25,11 @@ function stage() {
       timers: time,
       counters,
       log: { warn: (text) => said.push(text) },
-      sources: { wall: () => begun + time.now() + machine.shift, monotonic: () => time.now() },
+      sources: {
+        wall: () => begun + time.now() + machine.shift,
+        monotonic: () => time.now(),
+        uptime: () => time.now(),
+      },
     });
     const differs = () => Math.round((keeper.clock.now() - keeper.clock.wall()) / 60_000);
     return { time, machine, counters, keeper, differs };
