@@ -35,6 +35,8 @@ type ScriptName = keyof typeof scripts;
 const prefix = 'limpet:';
 const incarnationKey = 'limpet-incarnation';
 const pageSize = 200;
+/** Milliseconds between two connections that are made anew because the server takes no writes. */
+const reconnectEvery = 1000;
 /** Times `timeout` that opening may take: several servers may be asked, one after the other. */
 const openingSteps = 4;
 const hashes = new Map(
@@ -61,7 +63,7 @@ export class RedisStore implements SteppedStore {
     const address = parseRedis(url);
     if (address === null) throw new RangeError(`store: found ${withoutSecrets(url)}, expected ${redisForm}`);
     let isOpen = false;
-    const store = new RedisStore(await connect(address, options.timeout, () => isOpen), options, now);
+    const store = new RedisStore(await connect(address, options.timeout, now, () => isOpen), options, now);
     const { redis } = store;
     // Told by each command that fails as well, but not why; without a listener it would be printed.
     let why: unknown = null;
@@ -172,8 +174,10 @@ export class RedisStore implements SteppedStore {
   }
 
   private async learnLife(): Promise<void> {
-    await this.redis.set(incarnationKey, randomUUID(), 'NX');
-    this.life = (await this.redis.get(incarnationKey)) ?? this.life;
+    const known = await this.redis.get(incarnationKey);
+    // Writes only where nobody has: a replica refuses writes, and could not be read from after each new connection.
+    if (known === null) await this.redis.set(incarnationKey, randomUUID(), 'NX');
+    this.life = known ?? (await this.redis.get(incarnationKey)) ?? this.life;
   }
 
   private async run(
@@ -210,11 +214,13 @@ export class RedisStore implements SteppedStore {
 async function connect(
   { kind, tls, username, password, nodes, db, family, name }: RedisAddress,
   timeout: number,
+  now: () => number,
   isOpen: () => boolean,
 ): Promise<Redis | Cluster> {
   const { Redis, Cluster } = await import('ioredis').catch((error: unknown) => {
     throw new StoreError('unavailable', 'the package ioredis is missing: npm install ioredis', { cause: error });
   });
+  let reconnected = Number.NEGATIVE_INFINITY;
   // What cannot be sent now fails now: the balancer has its own answer for a store that is down.
   const common = {
     lazyConnect: true,
@@ -224,7 +230,12 @@ async function connect(
     maxRetriesPerRequest: 0,
     retryStrategy: (attempt: number) => Math.min(50 * attempt, 1000),
     // After a failover the address is another server's by now, while this connection is still to the former master.
-    reconnectOnError: (error: Error) => error.message.includes('READONLY'),
+    // Once in a while: a server that stays a replica can be read from meanwhile.
+    reconnectOnError({ message }: Error) {
+      if (!message.includes('READONLY') || now() - reconnected < reconnectEvery) return false;
+      reconnected = now();
+      return true;
+    },
   };
   const credentials = { ...(username !== '' && { username }), ...(password !== '' && { password }) };
   // None of them is there: at the start an error, later a reason to ask again.
