@@ -93,9 +93,13 @@ function talkOf(one: CostCase, size: number): Talk {
   };
 }
 
-/** Milliseconds for which this thread has run. (Bun tells those of the process, which has no other that works.) */
+/**
+ * Milliseconds for which this thread has run. (Bun tells those of the process, which has no other that works.) Linux brings a
+ * thread's time up to date when the process is asked for its own; else it is as old as the last tick of the timer, some ms.
+ */
 function cpuTime(): number {
-  const { user, system } = process.versions.bun === undefined ? process.threadCpuUsage() : process.cpuUsage();
+  const ofProcess = process.cpuUsage();
+  const { user, system } = process.versions.bun === undefined ? process.threadCpuUsage() : ofProcess;
   return (user + system) / 1000;
 }
 
