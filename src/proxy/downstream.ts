@@ -265,20 +265,22 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
     const exchange = work.takeExchange();
     this.exchange = exchange;
     // The exchange keeps the head as long as it lasts, but not a body, or other requests, that have come with it.
-    if (bytes.length - (after - start) <= maxBehindHead) exchange.begin(this, head, bytes, start, upgrade);
+    const keepsAll = bytes.length - (after - start) <= maxBehindHead;
+    if (keepsAll) exchange.begin(this, head, bytes, start, upgrade);
     else exchange.begin(this, head, Buffer.from(bytes.subarray(start, after)), 0, upgrade);
     let p = after;
     if (!this.requestWhole && this.exchange !== null) {
       this.bodyBytes = 0;
       this.body ??= new BodyReader();
       this.body.begin(head.length);
-      if (p < bytes.length) p = this.readBody(bytes, p);
+      if (p < bytes.length) p = this.readBody(bytes, p, keepsAll);
     }
     if (this.exchange === exchange) exchange.start();
     return p;
   }
 
-  private readBody(bytes: Buffer, start: number): number {
+  /** `isKept`: the exchange keeps these bytes anyway. */
+  private readBody(bytes: Buffer, start: number, isKept = false): number {
     const exchange = this.exchange!;
     const body = this.body!;
     const after = body.read(bytes, start);
@@ -293,7 +295,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
       return -1;
     }
     if (body.done) this.requestWhole = true;
-    if (size > 0) exchange.onRequestData(bytes.subarray(body.dataStart, body.dataEnd));
+    if (size > 0) exchange.onRequestData(bytes.subarray(body.dataStart, body.dataEnd), isKept);
     if (body.done && this.exchange === exchange) exchange.onRequestEnd(body.trailers);
     return after;
   }

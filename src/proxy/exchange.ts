@@ -154,7 +154,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
   /** 2. Who is this? The first affinity that recognises wins; what the server must not see is noted on the way. */
   private identify(head: RequestHead, session: Session): void {
     const edit = this.work.requestEdit;
-    const now = this.seconds();
+    const now = this.work.seconds();
     const { affinities } = this.pool!.parts;
     this.work.current = this;
     edit.clear();
@@ -178,7 +178,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
       this.startAnew();
       return;
     }
-    placement.find(this.pool!, this.session, this.tried, this.seconds());
+    placement.find(this.pool!, this.session, this.tried, this.work.seconds());
     if (placement.ownerFailed) this.record.ownerFailed = true;
     if (placement.behind) {
       this.hear();
@@ -215,7 +215,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
   /** By the config that holds now, with what remains of its attempts: not at a server that has left, nor at one that failed. */
   private startAnew(): void {
     const { session, tried } = this;
-    this.pool!.leave(session, this.seconds());
+    this.pool!.leave(session, this.work.seconds());
     session.clear();
     session.reader = null;
     if (!this.route(this.rereadHead())) return;
@@ -311,10 +311,11 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
     else this.enter('sending', this.sendingTimeout());
   }
 
-  /** A piece of the request's body has come. */
-  onRequestData(piece: Buffer): void {
+  /** A piece of the request's body has come. `isKept`: it came with the head, and stays with it. */
+  onRequestData(piece: Buffer, isKept: boolean): void {
     this.record.bytesIn += piece.length;
-    this.body.add(piece, this.upstream, isIdempotent(this.method), this.work.toServer);
+    if (isKept) this.body.addKept(piece);
+    else this.body.add(piece, this.upstream, isIdempotent(this.method), this.work.toServer);
     if (this.phase === 'sending') this.enter('sending', this.sendingTimeout());
   }
 
@@ -385,7 +386,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
     const { work, session } = this;
     const edit = work.responseEdit;
     // Not before: a session belongs to nobody who has not taken a request of it (I10).
-    if (session.former !== 0) this.pool!.owners.accept(session, this.server!, this.seconds());
+    if (session.former !== 0) this.pool!.owners.accept(session, this.server!, this.work.seconds());
     this.pool!.parts.health?.answered(this.server!, head.status);
     this.record.responded(head.status, work);
     edit.clear();
@@ -400,20 +401,28 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
       if (named && !session.recognised && !session.owed) session.changed = false;
       if (affinity !== session.affinity) continue;
       if (ended) affinity.unbind?.(head, this, edit);
-      else if (affinity.bind(session, head, this, this.seconds(), edit)) this.record.bound = true;
+      else if (affinity.bind(session, head, this, this.work.seconds(), edit)) this.record.bound = true;
     }
     this.reading = session.reader !== null && this.bodyReader.begin(session.reader, head);
   }
 
   private learn(affinity: Affinity, head: ResponseHead): boolean {
     if (affinity.learn === undefined) return false;
-    return learnFromHead(affinity, this.pool!, this.session, this.server!, head, this, this.seconds());
+    return learnFromHead(affinity, this.pool!, this.session, this.server!, head, this, this.work.seconds());
   }
 
   onResponseData(bytes: Buffer, start: number, end: number): void {
     this.record.bytesOut += end - start;
     if (this.reading)
-      this.reading = this.bodyReader.read(bytes, start, end, this.pool!, this.session, this.server!, this.seconds());
+      this.reading = this.bodyReader.read(
+        bytes,
+        start,
+        end,
+        this.pool!,
+        this.session,
+        this.server!,
+        this.work.seconds(),
+      );
     this.work.wheel.set(this.deadline, this.pool!.settings.timeouts.responseBody);
     if (this.client.data(bytes, start, end)) return;
     this.clientSlow = true;
@@ -458,7 +467,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
     const client = this.client.takeSocket();
     const server = this.upstream!.takeSocket();
     this.upstream = null;
-    if (this.session.recognised) this.pool!.owners.hold(this.session, this.seconds());
+    if (this.session.recognised) this.pool!.owners.hold(this.session, this.work.seconds());
     this.enter('tunnel', 0);
     openTunnel(
       this.work,
@@ -609,7 +618,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
       this.record.unqueued(work);
     } else if (this.phase === 'behind') pool!.parts.news.forget(this);
     this.leave();
-    if (this.session.entered) pool!.leave(this.session, this.seconds());
+    if (this.session.entered) pool!.leave(this.session, this.work.seconds());
     this.phase = 'idle';
     this.dialog.end();
     work.wheel.cancel(this.deadline);
@@ -663,11 +672,6 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
       work.request.read(this.raw, this.rawStart, this.raw.length);
     }
     return work.request;
-  }
-
-  /** Unix seconds. */
-  private seconds(): number {
-    return Math.floor(this.work.clock.now() / 1000);
   }
 }
 

@@ -24,6 +24,8 @@ export class RequestBody {
   private limit = 0;
   private pieces: Buffer[] = [];
   private size = 0;
+  /** Of it, what the client's budget was told of. */
+  private charged = 0;
 
   constructor(kept: KeptBytes) {
     this.kept = kept;
@@ -68,9 +70,17 @@ export class RequestBody {
     if (upstream !== null && !upstream.data(piece, out)) this.pause();
   }
 
+  /** The first piece, before there is a server; it is kept with the head that it came with, so it costs nothing more. */
+  addKept(piece: Buffer): void {
+    this.pieces.push(piece);
+    this.size += piece.length;
+    if (this.size > this.limit) this.pause();
+  }
+
   private keep(piece: Buffer): void {
     this.pieces.push(keepable(piece));
     this.size += piece.length;
+    this.charged += piece.length;
     this.client.keep(piece.length);
   }
 
@@ -102,7 +112,9 @@ export class RequestBody {
   clear(): void {
     if (this.size === 0) return;
     this.pieces = [];
-    this.client.keep(-this.size);
     this.size = 0;
+    if (this.charged === 0) return;
+    this.client.keep(-this.charged);
+    this.charged = 0;
   }
 }

@@ -83,6 +83,9 @@ export class Work {
   private readonly spareWriters: HeadWriter[] = [];
   /** Connections with requests that are written when this loop turn is over. */
   private gathered: Upstream[] = [];
+  /** Wheel time of the last look at the clock, and what it said (Unix seconds). */
+  private lookedAt = -1;
+  private second = 0;
   private dateSecond = -1;
   private dateText = '';
 
@@ -123,6 +126,16 @@ export class Work {
     writer.clear();
     const { spareWriters } = this;
     if (spareWriters.length < maxSpareWriters && writer.bytes.length <= maxGatherBytes) spareWriters.push(writer);
+  }
+
+  /** Unix seconds, as sessions are timed; as good as a tick of the wheel, because a look at the clock costs more than what asks. */
+  seconds(): number {
+    const { now } = this.wheel;
+    if (now !== this.lookedAt) {
+      this.lookedAt = now;
+      this.second = Math.floor(this.clock.now() / 1000);
+    }
+    return this.second;
   }
 
   /** The time as HTTP writes it (RFC 9110 section 5.6.7); made anew once a second. */

@@ -50,8 +50,6 @@ export class Live {
   by = '';
   /** Last version that is known to be kept. */
   kept = 0;
-  /** The last version that was refused, because somebody else owns the session: its changes are kept by nobody. */
-  refused = 0;
   /** Life of the copies that the last put went to. */
   copy: string;
   /** When the copy was last put, Unix ms. */

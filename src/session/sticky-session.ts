@@ -204,10 +204,7 @@ export class StickySession extends OpenSession {
       const proof = await this.parts.client.put(this.place(), word, text, rotation === 'due' ? live.id : '');
       if (rotation === 'due') this.proof = proof;
     } catch (error) {
-      if (error instanceof SessionError && error.code === 'session-fenced') {
-        live.refused = Math.max(live.refused, word.version);
-        this.parts.registry.replace(live);
-      }
+      if (error instanceof SessionError && error.code === 'session-fenced') this.parts.registry.replace(live);
       if (error instanceof SessionError && error.code === 'session-ended') this.end(live).confirmed = true;
       throw error;
     }
@@ -266,8 +263,9 @@ export class StickySession extends OpenSession {
       throw new SessionError('session-ended', 'the session was over before this request wrote to it');
     }
     if (live.state !== 'live' && codec.encode(live.data) !== live.written) live.assertLive();
-    // Another request has put what this one has changed together with its own, and was refused: nobody keeps it.
-    if (live.state === 'replaced' && live.refused > Math.max(this.opened, this.told)) live.assertLive();
+    // Another request has put what this one has made or seen together with its own. Whether that was refused, this process need not
+    // have been told: what is not known to be kept, nobody keeps.
+    if (live.state === 'replaced' && live.version > Math.max(live.kept, this.opened, this.told)) live.assertLive();
     if (former !== null && codec.encode(former.data) !== former.written) {
       throw new SessionError(
         'session-ended',

@@ -58,7 +58,7 @@ async function over(kept: MemoryStore, time: HandTime, file: string, most = 100)
 
 /** Until the promises that a timer has set off are through, the file's included. */
 async function settled(check: () => boolean): Promise<void> {
-  for (let turns = 0; !check() && turns < 5000; turns++) await turn();
+  while (!check()) await turn();
 }
 
 const ending = { name: 'StoreError', code: 'ending' };

@@ -228,7 +228,8 @@ export class Stage implements AsyncDisposable {
       this.onReloaded = (line) => {
         if (/config reloaded|reload refused/.test(line)) resolve();
       };
-      this.parts.balancer.signal('SIGHUP');
+      // No process can handle what comes before it has begun; one that begins now may have read the former config.
+      if (await this.takesConnections()) this.parts.balancer.signal('SIGHUP');
       await Promise.race([promise, sleep(reloadLimit)]);
     });
     this.reloading = done;

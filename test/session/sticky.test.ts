@@ -217,6 +217,24 @@ for (const { runtime, app } of apps) {
       expect(await all(client)).toEqual({ name: 'Ada', kept: '1' });
     });
 
+    test('what was refused with the put of another request is not acknowledged, also when the session is back here', async () => {
+      const client = await begin();
+      const held = client.twin().get('/set-held?name=lost&value=1&signal=first');
+      await to(one.port, '/arrived?signal=first');
+      const other = client.twin().get('/hold?name=refused&value=1&signal=second');
+      await to(one.port, '/arrived?signal=second');
+      balancer.claim(client.id, two.port, 'rebind');
+      expect((await client.get('/set?name=kept&value=1')).status).toBe(200);
+      // It puts both changes.
+      await to(one.port, '/fire?signal=second');
+      expect(await other).toMatchObject({ status: 503 });
+      balancer.claim(client.id, one.port, 'rebind');
+      expect((await client.get('/set?name=more&value=1')).status).toBe(200);
+      await to(one.port, '/fire?signal=first');
+      expect(await held).toMatchObject({ status: 503 });
+      expect(await all(client)).toEqual({ name: 'Ada', kept: '1', more: '1' });
+    });
+
     test('the owner is killed: the next one has every acknowledged change', async () => {
       const gone = await launch({ runtime, app });
       await using other = await TestBalancer.start({ servers: [gone.port] });
