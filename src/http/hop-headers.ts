@@ -33,10 +33,41 @@ export function cutFromRequest(headers: Headers, edit: Splice, trusted: boolean)
   cut(headers, fromClient | forwarded | (trusted ? 0 : claims), edit);
 }
 
-/** Cuts what a client must not get from a server. */
+/** Cuts what a client must not get from a server. Why the session library refused is for the client. */
 export function cutFromResponse(headers: Headers, edit: Splice): void {
-  cut(headers, hop, edit);
+  if ((headers.seen & (1 << Name.limpet)) === 0) {
+    cut(headers, hop, edit);
+    return;
+  }
+  for (let i = 0; i < headers.count; i++) {
+    const isHop = ((1 << headers.id(i)) & hop) !== 0;
+    if (headers.isDropped(i) || (isHop && !isForClient(headers, i))) edit.cutLine(headers, i);
+  }
 }
+
+/** One of the two headers of ours that a server may send to the client, with a word of the session library. */
+function isForClient(headers: Headers, i: number): boolean {
+  if (headers.id(i) !== Name.limpet) return false;
+  const name = headers.bytes.toString('latin1', headers.lineStart(i), headers.nameEnd(i)).toLowerCase();
+  if (name === 'limpet-degraded') return headers.value(i) === 'session-store';
+  return name === 'limpet-reason' && sessionReasons.has(headers.value(i));
+}
+
+/** What the session library answers with: the codes of session/error.ts, and session-error for what is none of them. */
+const sessionReasons = new Set([
+  'no-balancer',
+  'not-serialisable',
+  'state-too-large',
+  'cookie-too-large',
+  'head-left',
+  'session-ended',
+  'session-fenced',
+  'session-conflict',
+  'session-ending',
+  'session-lost',
+  'session-store',
+  'session-error',
+]);
 
 /** A 204 or 1xx has no body and may not pretend to (RFC 9110 section 8.6): its Content-Length goes. */
 export function cutContentLength(headers: Headers, edit: Splice): void {

@@ -149,7 +149,10 @@ export const faults = {
       const { stage } = around;
       await program.end('SIGTERM');
       // In this order: one that does not run yet takes no connections, and no process can handle what comes before it has begun.
-      const started = program.start().catch((error: Error) => stage.journal.ended(`at its start: ${error.message}`));
+      const started = program.start().catch(({ message }: Error) => {
+        // Without its Redis it does not start; whoever looks after it starts it again.
+        if (!message.includes('sessions.store cannot be used')) stage.journal.ended(`at its start: ${message}`);
+      });
       // On a busy machine it may be so slow that this process has not begun to handle signals.
       if (await stage.takesConnections()) program.signal('SIGHUP');
       await started;

@@ -149,7 +149,9 @@ function word<Word extends string>(name: string, found: string, words: readonly 
   return known;
 }
 
-process.exitCode = await main().catch((error: unknown) => {
+const code = await main().catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error);
   return 2;
 });
+// Node 26 may wait for ever, and busily, until handles are closed that it has lost count of (Environment::CleanupHandles).
+process.exit(code);
