@@ -26,7 +26,7 @@ export class NodeSessions extends Sessions {
     const before = this.opened.get(request);
     if (before !== undefined) return before;
     // Before anything is asked: a head that leaves meanwhile must be known.
-    const gate = response === undefined ? null : this.guard(request, response);
+    const gate = response === undefined || !isResponse(response) ? null : this.guard(request, response);
     const exchange = this.exchange(incomingOf(request), gate !== null);
     this.opened.set(request, exchange);
     if (!(exchange instanceof Promise)) {
@@ -63,6 +63,11 @@ export class NodeSessions extends Sessions {
       }
     };
   }
+}
+
+/** False for what handlers of a WebSocket's handshake give to a middleware in its place: it can carry nothing. */
+export function isResponse(response: object): response is ServerResponse {
+  return 'flushHeaders' in response && 'appendHeader' in response && 'on' in response;
 }
 
 /** Sessions for node:http: `const app = sessions({ strategy: 'sticky' })`, then `await app.open(request, response)`. */
