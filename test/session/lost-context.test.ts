@@ -162,6 +162,18 @@ for (const runtime of runtimes) {
         expect(JSON.parse((await client.get('/store')).body)).toEqual({ error: null, found: null });
       });
 
+      test.each([
+        ...['stream', 'head', 'flush', 'regenerated'].map((path) => ['/visitors', path] as const),
+        ['', 'regenerated'] as const,
+      ])('a new visitor whose session is saved gets its cookie in time: %s/%s', async (folder, path) => {
+        const client = new Client(balancer?.url ?? direct());
+        const [id, last] = (await client.get(`${folder}/${path}`)).body.split(' ');
+        expect(last).toBe('last');
+        expect(client.jar.size).toBe(2);
+        expect((await client.get(`${folder}/id`)).body).toBe(id);
+        expect((await client.get(`${folder}/id`)).body).toBe(id);
+      });
+
       test('and the server has written no error', () => expect(app.errors()).toBe(''));
     });
   }

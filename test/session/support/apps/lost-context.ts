@@ -37,15 +37,43 @@ const native = (done: () => void) => {
 const pool = new EventEmitter();
 
 const given = JSON.parse(process.argv[4] ?? '{}');
-const middleware = expressSession({
-  secret: 'a secret of this test',
-  resave: false,
-  saveUninitialized: false,
-  ...given,
-  limpet: optionsOf(),
-});
+const secret = 'a secret of this test';
+const limpet = optionsOf();
+const middleware = expressSession({ secret, resave: false, saveUninitialized: false, ...given, limpet });
 const asking = new AsyncLocalStorage<Request>();
 const app = express();
+
+/** With express-session's defaults each visitor's session is saved. */
+const visitors = express.Router();
+visitors.use(expressSession({ secret, resave: false, saveUninitialized: true, limpet }));
+visitors.get('/id', (request, response) => void response.send(request.sessionID));
+visitors.get('/stream', (request, response) => {
+  response.write(`${request.sessionID} `);
+  native(() => response.end('last'));
+});
+visitors.get('/head', (request, response) => {
+  response.writeHead(200, { 'content-type': 'text/plain' });
+  response.end(`${request.sessionID} last`);
+});
+visitors.get('/flush', (request, response) => {
+  response.flushHeaders();
+  native(() => response.end(`${request.sessionID} last`));
+});
+visitors.get('/regenerated', (request, response) => {
+  request.session.regenerate(() => {
+    response.write(`${request.sessionID} `);
+    native(() => response.end('last'));
+  });
+});
+app.use('/visitors', visitors);
+// Regenerated, and not written to: saved as well, whatever is said of visitors.
+app.get('/regenerated', middleware, (request, response) => {
+  request.session.regenerate(() => {
+    response.write(`${request.sessionID} `);
+    native(() => response.end('last'));
+  });
+});
+app.get('/id', middleware, (request, response) => void response.send(request.sessionID));
 
 app.get('/emit', middleware, (request, response) => {
   asking.run(request, () => pool.emit(String(request.query.signal)));
