@@ -13,6 +13,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../time/clock.ts';
 import type { Gate } from './gate.ts';
+import { isHandshake } from './node.ts';
 import type { FilledOptions } from './options.ts';
 import type { Exchange, Session } from './session.ts';
 import {
@@ -71,7 +72,7 @@ export class RequestContexts {
   ): Context {
     const { gate, headersSent, beforeHead } = how;
     const { session } = exchange;
-    const headLeft = gate === null || headersSent;
+    const headLeft = gate === null || headersSent || isHandshake(request);
     const context: Context = { request, session, exchange, gate, known: new Map(), headLeft, lost: undefined };
     exchange.mergeBy(this.place, mergeIds);
     gate?.beforeHead(() => {

@@ -133,9 +133,12 @@ for (const runtime of runtimes) {
         }
       });
 
-      test('a WebSocket upgrade whose handler calls the middleware with a bare object', async () => {
+      test.each([
+        ['a bare object', '/ws'],
+        ['a response that sends nothing', '/ws-response'],
+      ])('a WebSocket upgrade whose handler calls the middleware with %s', async (_what, path) => {
         const client = await begin();
-        const socket = new WebSocket(`${direct().replace('http', 'ws')}/ws`, { headers: handshake(client) });
+        const socket = new WebSocket(`${direct().replace('http', 'ws')}${path}`, { headers: handshake(client) });
         const messages: string[] = [];
         const next = () =>
           new Promise<string>((done, fail) => {

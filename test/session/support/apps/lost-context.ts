@@ -5,7 +5,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
-import { createServer } from 'node:http';
+import { createServer, ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
 import { MessageChannel } from 'node:worker_threads';
 import express, { type NextFunction, type Request, type Response } from 'express';
@@ -200,9 +200,9 @@ io.on('connection', (socket) => {
 
 const sockets = new WebSocketServer({ noServer: true });
 server.on('upgrade', (request, socket, head) => {
-  if (request.url !== '/ws') return;
-  // As the guides of ws and express-session have it: there is no response here.
-  const none = {} as Response;
+  if (!request.url?.startsWith('/ws')) return;
+  // As the guides of ws and express-session have it: there is no response here. Others make one, through which nothing is sent.
+  const none = request.url === '/ws' ? ({} as Response) : new ServerResponse(request);
   middleware(request, none, (error) => {
     if (error) return socket.destroy();
     sockets.handleUpgrade(request, socket, head, (client) => {
