@@ -11,6 +11,8 @@ import type { SessionOptions } from './options.ts';
 // By another name: inside of the declaration below `Session` is what @fastify/session has added to Fastify.
 import type { Exchange, Session as LimpetSession } from './session.ts';
 
+export type { LimpetStore } from './fastify-store.ts';
+
 declare module 'fastify' {
   interface FastifyRequest {
     /** The session of this request. */

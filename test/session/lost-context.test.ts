@@ -123,6 +123,7 @@ for (const runtime of runtimes) {
           if (strategy === 'stateless') expect(said).toMatch(/^error: .*after the head/);
           else {
             expect(said).toBe('saved');
+            expect(JSON.stringify(balancer?.state(client.id) ?? 'hello')).toContain('hello');
             expect(await all(client)).toEqual({ who: 'first', said: 'hello' });
             await client.get('/by/native/set?name=later&value=1');
             const found = await socket.timeout(10_000).emitWithAck('reload');
@@ -154,6 +155,8 @@ for (const runtime of runtimes) {
         if (strategy === 'stateless') expect(messages[1]).toMatch(/^error: /);
         else {
           expect(messages).toEqual(['{"who":"first"}', 'saved']);
+          // Not with the next response: now.
+          expect(JSON.stringify(balancer?.state(client.id) ?? 'hello')).toContain('hello');
           expect(await all(client)).toEqual({ who: 'first', said: 'hello' });
         }
       });
