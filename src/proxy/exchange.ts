@@ -344,6 +344,10 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
     return copies !== null && this.dialog.mustHold(head, copies);
   }
 
+  get isTold(): boolean {
+    return this.session.recognised || this.record.bound;
+  }
+
   /** The same in the trailers: the end of the response has to wait. */
   mustHoldEnd(word: SessionWord | 'bad'): boolean {
     const copies = this.pool!.copies;

@@ -14,6 +14,7 @@ function stage() {
     {
       session: new Session(),
       server: null,
+      isTold: true,
       onAnswered: () => told.push('answered'),
       waitForCopy: () => told.push('wait'),
       proceed: () => told.push('proceed'),

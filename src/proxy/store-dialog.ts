@@ -17,6 +17,8 @@ export interface Asker {
   readonly session: Session;
   /** That has the request, or is to have it. */
   readonly server: Server | null;
+  /** The client has the session's name: it came with it, or got it with the head of the response. */
+  readonly isTold: boolean;
   /** The table has the store's answer: place again. */
   onAnswered(): void;
   /** The response has to wait for the store, so many ms at most. */
@@ -127,7 +129,10 @@ export class StoreDialog {
 
   /** The same in the trailers: the end of the response has to wait. */
   mustHoldEnd(word: SessionWord | 'bad', copies: Copies): boolean {
-    return this.word !== word && this.keep(word, copies);
+    if (this.word === word) return false;
+    // It would be kept, and its client never come back to it: the cookie went with the head, or not at all.
+    const isBegun = word !== 'bad' && word.ended === 0 && !this.asker.isTold;
+    return isBegun ? !this.passes('refused', copies) : this.keep(word, copies);
   }
 
   /** Nothing has come from the store: what becomes of the copy is not known. */

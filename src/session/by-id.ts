@@ -1,86 +1,109 @@
 /**
  * What stands behind the stores for express-session and @fastify/session: their data is one name of the Limpet session, by
- * the ids that they give out.
+ * the ids that they give out (session-ids.ts).
+ *
+ * They ask a store by id alone, and by whatever callback the app has come through: an `end` event, a database's client, a
+ * socket's handler. AsyncLocalStorage would know the wrong request there, or none. So a request is found by what cannot be
+ * lost: the request object, and the ids that it came with or was given.
  *
  * They copy a session for each request and write back the whole of it. So writing merges name by name what this request
  * has changed (twenty writers of different names all survive), and an id that was destroyed meanwhile is not written
  * again (express/session#632, and @fastify/session where even a read would).
  */
-import { AsyncLocalStorage } from 'node:async_hooks';
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../time/clock.ts';
-import { SessionError } from './error.ts';
 import type { Gate } from './gate.ts';
+import { isHandshake } from './node.ts';
 import type { FilledOptions } from './options.ts';
-import type { Session } from './session.ts';
+import type { Exchange, Session } from './session.ts';
+import {
+  changedNames,
+  endedMeanwhile,
+  type Ids,
+  idsIn,
+  isLoss,
+  isOver,
+  isPlain,
+  mergeIds,
+  type Plain,
+  plainOf,
+  withNames,
+} from './session-ids.ts';
 
 /** Ids in one Limpet session: more than one only when a client has lost its cookie. */
 const mostIds = 8;
 
-export type Plain = Record<string, unknown>;
+/** One request, as a store sees it. */
 export interface Context {
   readonly request: IncomingMessage & { session?: unknown; sessionID?: unknown };
   readonly session: Session;
-  readonly gate: Gate;
+  readonly exchange: Exchange;
+  /** null: no response will carry anything (the handshake of a WebSocket). */
+  readonly gate: Gate | null;
   /** What this request knows, by id: what it has read or written last. */
   readonly known: Map<string, Plain>;
+  /** Nothing can go with the head any more: it has left, or there is none. */
+  headLeft: boolean;
+  /** The app was told by its callback that a change is lost, and has not changed it back since. */
+  lost: unknown;
 }
 
-/** Tells the store whose request it is: it is asked by id alone. */
-export class RequestContext {
+/** The requests of one app, and what each of them does to its ids. */
+export class RequestContexts {
   private readonly clock: Clock;
   /** Name in the Limpet session's data. */
   private readonly place: string;
-  private readonly storage = new AsyncLocalStorage<Context>();
+  private readonly contexts = new WeakMap<object, Context>();
 
   constructor({ clock }: FilledOptions, place: string) {
     this.clock = clock;
     this.place = place;
   }
 
-  run(request: IncomingMessage, session: Session, gate: Gate, go: (context: Context) => void): void {
-    const context: Context = { request, session, gate, known: new Map() };
-    this.storage.run(context, () => go(context));
+  of(request: object): Context | undefined {
+    return this.contexts.get(request);
   }
 
-  get current(): Context {
-    const context = this.storage.getStore();
-    if (context === undefined) throw new Error('session store: found no request, expected to be asked within one');
+  /** `beforeHead` runs while the head can still carry something. */
+  begin(
+    request: IncomingMessage,
+    exchange: Exchange,
+    how: { gate: Gate | null; headersSent: boolean; beforeHead?: (context: Context) => void },
+  ): Context {
+    const { gate, headersSent, beforeHead } = how;
+    const { session } = exchange;
+    const headLeft = gate === null || headersSent || isHandshake(request);
+    const context: Context = { request, session, exchange, gate, known: new Map(), headLeft, lost: undefined };
+    exchange.mergeBy(this.place, mergeIds);
+    gate?.beforeHead(() => {
+      beforeHead?.(context);
+      context.headLeft = true;
+    });
+    this.contexts.set(request, context);
     return context;
   }
 
-  read(id: string): Plain | null {
-    const { session, known } = this.current;
-    const found = this.idsOf(session)[id];
-    if (found === undefined || isOver(found, this.clock.wall())) return null;
-    known.set(id, structuredClone(found));
-    return structuredClone(found);
+  /** A promise when the request has read it before: what others have kept since is asked for. */
+  read(context: Context, id: string): Plain | null | Promise<Plain | null> {
+    const fresh = context.known.has(id) ? context.exchange.refresh() : undefined;
+    return fresh === undefined ? this.readNow(context, id) : fresh.then(() => this.readNow(context, id));
   }
 
   /** Writes what this request has changed. Throws SessionError when the id was destroyed meanwhile. */
   write({ session, known }: Context, id: string, value: unknown): void {
-    const mine: Plain = JSON.parse(JSON.stringify(value));
+    const mine = plainOf(value);
     const before = known.get(id);
     const stored = this.idsOf(session)[id];
     const changed = changedNames(before ?? {}, mine);
     if (stored === undefined && before !== undefined) {
-      if (changed.length === 0) return;
-      throw new SessionError(
-        'session-ended',
-        'the session was destroyed while this request worked; its change is lost',
-      );
+      if (!isLoss(changed)) return;
+      throw endedMeanwhile();
     }
-    const now: Plain = { ...stored };
-    for (const name of changed) {
-      if (name in mine) now[name] = mine[name];
-      else delete now[name];
-    }
-    if (changed.length > 0 || stored === undefined) this.keepId(session, id, now);
+    if (changed.length > 0 || stored === undefined) this.keepId(session, id, withNames(stored ?? {}, mine, changed));
     known.set(id, mine);
   }
 
-  destroy(id: string): void {
-    const { session } = this.current;
+  destroy({ session }: Context, id: string): void {
     const ids = this.idsOf(session);
     if (!(id in ids)) return;
     const { [id]: _gone, ...rest } = ids;
@@ -94,19 +117,39 @@ export class RequestContext {
     if (before !== undefined) this.write(context, id, { ...before, cookie });
   }
 
-  /** express-session saves after the head; what has changed by then goes with the head, and its own save finds it done. */
-  takeEarly(context: Context): void {
-    const { request, known } = context;
-    const { session: value, sessionID: id } = request;
-    if (typeof id !== 'string' || typeof value !== 'object' || value === null) return;
-    const mine: Plain = JSON.parse(JSON.stringify(value));
-    // A session nobody has written to is kept or not as saveUninitialized says: express-session's business.
-    if (changedNames(known.get(id) ?? { cookie: mine.cookie }, mine).length > 0) this.write(context, id, mine);
+  /**
+   * The app has asked for its change to be kept, and waits. Where the head will carry it nothing is to be done; a store
+   * is told at once, which costs nothing: it has to be told anyway.
+   */
+  keep({ session, headLeft }: Context): undefined | Promise<void> {
+    return headLeft || session.strategy === 'shared' ? session.save() : undefined;
   }
 
-  private idsOf(session: Session): Record<string, Plain> {
-    const found = session.get(this.place);
-    return isIds(found) ? found : {};
+  /**
+   * express-session saves after the head; what has changed by then goes with the head, and its own save finds it done.
+   * `isSaved` answers whether it is going to save a session that nobody has written to.
+   */
+  takeEarly(context: Context, isSaved: (id: string) => boolean): void {
+    const { request, known, session } = context;
+    const { session: value, sessionID: id } = request;
+    if (typeof id !== 'string' || !isPlain(value)) return;
+    const before = known.get(id);
+    const mine = plainOf(value);
+    const changed = changedNames(before ?? { cookie: mine.cookie }, mine);
+    const begins = before === undefined && this.idsOf(session)[id] === undefined && isSaved(id);
+    if (changed.length > 0 || begins) this.write(context, id, mine);
+  }
+
+  private readNow({ session, known }: Context, id: string): Plain | null {
+    const found = this.idsOf(session)[id];
+    // What has no cookie was not written by a session library; it would stumble over it.
+    if (found === undefined || !isPlain(found.cookie) || isOver(found, this.clock.wall())) return null;
+    known.set(id, structuredClone(found));
+    return structuredClone(found);
+  }
+
+  private idsOf(session: Session): Ids {
+    return idsIn(session.get(this.place));
   }
 
   private keepId(session: Session, id: string, value: Plain): void {
@@ -115,42 +158,17 @@ export class RequestContext {
   }
 }
 
-function isIds(value: unknown): value is Record<string, Plain> {
-  return typeof value === 'object' && value !== null && Object.values(value).every((one) => typeof one === 'object');
-}
+type Callback<T> = (error: unknown, value?: T) => void;
 
-/** Names whose values differ. Of the cookie an expiry that has moved by less than a quarter of its time does not count. */
-function changedNames(before: Plain, mine: Plain): string[] {
-  const names = new Set([...Object.keys(before), ...Object.keys(mine)]);
-  return [...names].filter((name) =>
-    name === 'cookie'
-      ? isCookieChanged(before.cookie, mine.cookie)
-      : JSON.stringify(before[name]) !== JSON.stringify(mine[name]),
-  );
-}
-
-function isCookieChanged(before: unknown, mine: unknown): boolean {
-  const without = (cookie: unknown) =>
-    JSON.stringify({ ...Object(cookie), expires: undefined, originalMaxAge: undefined });
-  if (without(before) !== without(mine)) return true;
-  // express-session computes the second from the first, a millisecond off at times.
-  const moved = Math.abs(expiryOf(mine) - expiryOf(before));
-  const lengthened = Math.abs(slackOf(mine) - slackOf(before)) * 4;
-  return Math.max(moved, lengthened) > slackOf(mine);
-}
-
-/** Unix ms; 0: it has none. */
-function expiryOf(cookie: unknown): number {
-  const { expires } = Object(cookie);
-  return typeof expires === 'string' ? Date.parse(expires) : 0;
-}
-
-function slackOf(cookie: unknown): number {
-  const { originalMaxAge } = Object(cookie);
-  return typeof originalMaxAge === 'number' ? originalMaxAge / 4 : 0;
-}
-
-function isOver({ cookie }: Plain, now: number): boolean {
-  const expires = expiryOf(cookie);
-  return expires > 0 && expires + slackOf(cookie) < now;
+/** Runs `work` and tells `done` of its end, at once where nothing has to be awaited. Never throws but what `done` throws. */
+export function settle<T>(work: () => T | Promise<T>, done: Callback<T>): void {
+  let value: T | Promise<T>;
+  try {
+    value = work();
+  } catch (error) {
+    done(error);
+    return;
+  }
+  if (value instanceof Promise) value.then((found) => done(null, found), done);
+  else done(null, value);
 }

@@ -1,48 +1,104 @@
-/** The store that express-session gets (by-id.ts has what it does). */
-import type session from 'express-session';
-import type { Plain, RequestContext } from './by-id.ts';
+/** The store that express-session gets, as a view of each request (by-id.ts has what it does). */
+import { type Context, type RequestContexts, settle } from './by-id.ts';
+import type { Plain } from './session-ids.ts';
 
-type Done = (error?: unknown) => void;
+type Done<T = unknown> = (error?: unknown, found?: T) => void;
 
-/** A store for express-session, of its own class so that `regenerate` and the like are its own. */
-export function storeOf(Store: typeof session.Store, context: RequestContext): session.Store {
-  const attempt = (work: () => void, done: Done | undefined) => {
-    try {
-      work();
-    } catch (error) {
-      // express-session would send the response as a success. The client gets its 503 here; with the error it would go to
-      // next() as well, and Express break the connection, with whatever the balancer has sent on it by then.
-      context.current.gate.refuse(error);
-    }
-    done?.();
-  };
-  return new (class LimpetStore extends Store {
-    override get(id: string, done: (error: unknown, found?: session.SessionData | null) => void): void {
-      let found: session.SessionData | null;
-      try {
-        const plain = context.read(id);
-        found = plain !== null && hasCookie(plain) ? plain : null;
-      } catch (error) {
-        done(error);
-        return;
-      }
-      done(null, found);
-    }
+/** express-session's base class of stores: an EventEmitter with `regenerate`, `load` and `createSession`. */
+export type StoreBase = new () => object;
 
-    override set(id: string, value: session.SessionData, done?: Done): void {
-      attempt(() => context.write(context.current, id, value), done);
-    }
-
-    override touch(id: string, value: session.SessionData, done?: () => void): void {
-      attempt(() => context.touch(context.current, id, value.cookie), done);
-    }
-
-    override destroy(id: string, done?: Done): void {
-      attempt(() => context.destroy(id), done);
-    }
-  })();
+/** What express-session and apps call. Nothing here throws: whoever asks is told by its callback. */
+export interface ExpressStore {
+  get(id: string, done: Done<Plain | null>): void;
+  set(id: string, value: object, done?: Done): void;
+  touch(id: string, value: object, done?: Done): void;
+  destroy(id: string, done?: Done): void;
+  /** The same store, as one request asks it: what `request.sessionStore` is. */
+  boundTo(context: Context): ExpressStore;
+  /** express-session itself asks the one store for all; whatever it asks while `work` runs is for that request. */
+  during<T>(context: Context | null, work: () => T): T;
+  /** The same while it ends the response: it saves by itself then. */
+  whileEnding<T>(context: Context, work: () => T): T;
 }
 
-function hasCookie(plain: Plain): plain is Plain & session.SessionData {
-  return typeof plain.cookie === 'object' && plain.cookie !== null;
+/** A store for express-session, of its own class so that `regenerate` and the like are its own. */
+export function storeOf(Base: StoreBase, contexts: RequestContexts): ExpressStore {
+  const state: { current: Context | null; isEnding: boolean } = { current: null, isEnding: false };
+  const withState = <T>(current: Context | null, isEnding: boolean, work: () => T): T => {
+    const before = { ...state };
+    Object.assign(state, { current, isEnding });
+    try {
+      return work();
+    } finally {
+      Object.assign(state, before);
+    }
+  };
+
+  class LimpetStore extends Base implements ExpressStore {
+    protected bound: Context | null = null;
+
+    get(id: string, done: Done<Plain | null>): void {
+      settle(() => contexts.read(this.contextOf(), id), done);
+    }
+
+    set(id: string, value: object, done?: Done): void {
+      this.change(value, (context) => contexts.write(context, id, value), done);
+    }
+
+    touch(id: string, value: object, done?: Done): void {
+      this.change(value, (context) => contexts.touch(context, id, 'cookie' in value ? value.cookie : undefined), done);
+    }
+
+    destroy(id: string, done?: Done): void {
+      this.change(undefined, (context) => contexts.destroy(context, id), done);
+    }
+
+    boundTo(context: Context): ExpressStore {
+      const bound: LimpetStore = Object.create(this);
+      bound.bound = context;
+      return bound;
+    }
+
+    during<T>(context: Context | null, work: () => T): T {
+      return withState(context, false, work);
+    }
+
+    whileEnding<T>(context: Context, work: () => T): T {
+      return withState(context, true, work);
+    }
+
+    private change(value: object | undefined, work: (context: Context) => void, done: Done = () => {}): void {
+      let context: Context | undefined;
+      const isOwn = state.isEnding;
+      const changed = () => {
+        context = this.contextOf(value);
+        work(context);
+        context.lost = undefined;
+        // Its own change as it ends the response goes with that.
+        return isOwn ? undefined : contexts.keep(context);
+      };
+      settle(changed, (error) => {
+        if (error === null || context === undefined) done(error ?? undefined);
+        else if (isOwn) {
+          // express-session would send the response as a success. The client gets its 503 here; with the error it would go
+          // to next() as well, and Express break the connection, with whatever the balancer has sent on it by then.
+          context.gate?.refuse(error);
+          done();
+        } else {
+          // express-session takes it for saved now, whatever the callback is told.
+          context.lost = error;
+          done(error);
+        }
+      });
+    }
+
+    /** A session knows its request, whichever way it came here. */
+    private contextOf(value: object = {}): Context {
+      const request = 'req' in value && typeof value.req === 'object' ? value.req : null;
+      const context = (request && contexts.of(request)) ?? this.bound ?? state.current;
+      if (context !== null) return context;
+      throw new Error('session store: found no request, expected to be asked by request.sessionStore');
+    }
+  }
+  return new LimpetStore();
 }

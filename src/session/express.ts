@@ -6,10 +6,9 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
-import type session from 'express-session';
-import { RequestContext } from './by-id.ts';
-import { storeOf } from './express-store.ts';
-import { NodeSessions } from './node.ts';
+import { type Context, RequestContexts } from './by-id.ts';
+import { type ExpressStore, type StoreBase, storeOf } from './express-store.ts';
+import { isResponse, NodeSessions } from './node.ts';
 import type { SessionOptions } from './options.ts';
 import type { Exchange, Session } from './session.ts';
 
@@ -36,10 +35,39 @@ export function limpet(options: SessionOptions | NodeSessions): ExpressMiddlewar
   };
 }
 
-export interface ExpressSessionOptions extends Omit<session.SessionOptions, 'store'> {
+/** The cookie options of express-session. */
+export interface ExpressCookieOptions {
+  readonly maxAge?: number | null;
+  readonly expires?: Date | null;
+  readonly path?: string;
+  readonly domain?: string;
+  readonly httpOnly?: boolean;
+  readonly secure?: boolean | 'auto';
+  readonly sameSite?: boolean | 'lax' | 'strict' | 'none' | 'auto';
+  readonly partitioned?: boolean;
+  readonly priority?: 'low' | 'medium' | 'high';
+  readonly signed?: boolean;
+  encode?(value: string): string;
+}
+
+/** Those of express-session, but for its store; declared here, so that an app without its types compiles. */
+export interface ExpressSessionOptions {
+  readonly secret: string | readonly string[];
+  readonly name?: string;
+  readonly resave?: boolean;
+  readonly saveUninitialized?: boolean;
+  readonly rolling?: boolean;
+  readonly proxy?: boolean;
+  readonly unset?: 'destroy' | 'keep';
+  readonly cookie?: ExpressCookieOptions | ((request: IncomingMessage) => ExpressCookieOptions);
+  // A method, so that a function of Express's own Request is one too.
+  genid?(request: IncomingMessage): string;
   /** Of the Limpet session that holds the data. Default: strategy sticky. */
   readonly limpet?: SessionOptions | NodeSessions;
 }
+
+/** The package, as far as it matters here. */
+type ExpressSession = ((options: object) => unknown) & { readonly Store: StoreBase };
 
 /**
  * express-session with its documented behaviour, whose data lives in the Limpet session of the request. Its own cookie
@@ -49,20 +77,43 @@ export function expressSession(options: ExpressSessionOptions): ExpressMiddlewar
   const { limpet: given = { strategy: 'sticky' }, ...rest } = options;
   if ('store' in rest) throw new TypeError('store: found one, expected none: the data lives in the Limpet session');
   const app = given instanceof NodeSessions ? given : new NodeSessions(given);
-  const expressSessionOf: typeof session = createRequire(import.meta.url)('express-session');
-  const context = new RequestContext(app.options, 'express');
-  const inner: unknown = expressSessionOf({ ...rest, store: storeOf(expressSessionOf.Store, context) });
+  const expressSessionOf: ExpressSession = createRequire(import.meta.url)('express-session');
+  const contexts = new RequestContexts(app.options, 'express');
+  const store = storeOf(expressSessionOf.Store, contexts);
+  const inner: unknown = expressSessionOf({ ...rest, store });
   if (!isMiddleware(inner)) throw new TypeError('express-session: found something else than a middleware');
+  // Its default, and with it every visitor's session is saved.
+  const { saveUninitialized = true } = options;
   return (request, response, next) => {
     opened(app, request, response, next, (exchange) => {
       Object.assign(request, { limpet: exchange.session });
-      const gate = app.guard(request, response);
-      context.run(request, exchange.session, gate, (current) => {
-        gate.beforeHead(() => context.takeEarly(current));
-        inner(request, response, next);
-      });
+      let firstId: unknown;
+      const begin = () => {
+        const gate = isResponse(response) ? app.guard(request, response) : null;
+        const beforeHead = (of: Context) => contexts.takeEarly(of, (id) => saveUninitialized || id !== firstId);
+        return contexts.begin(request, exchange, { gate, headersSent: response.headersSent, beforeHead });
+      };
+      const context = contexts.of(request) ?? begin();
+      store.during(context, () =>
+        inner(request, response, (error) => {
+          firstId = context.request.sessionID;
+          Object.assign(request, { sessionStore: store.boundTo(context) });
+          if (context.gate !== null) watchEnd(response, context, store);
+          store.during(null, () => next(error));
+        }),
+      );
     });
   };
+}
+
+/** express-session has put its own `end` there, in which it saves. */
+function watchEnd(response: ServerResponse, context: Context, store: ExpressStore): void {
+  const { end } = response;
+  response.end = (...args: unknown[]) =>
+    store.whileEnding(context, () => {
+      if (context.lost !== undefined) context.gate?.refuse(context.lost);
+      return Reflect.apply(end, response, args);
+    });
 }
 
 function isMiddleware(value: unknown): value is ExpressMiddleware {

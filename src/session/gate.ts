@@ -72,7 +72,11 @@ export class Gate {
     if (this.state === 'open') this.begin(headers, (merged) => this.call('writeHead', merged ? plain() : args));
     else if (this.state === 'sent' || this.state === 'over') this.call('writeHead', args);
     // Our own page of an error has a head, what the app sends after it has none; nor has a held one a second.
-    else if (this.state === 'failed' && !this.response.headersSent) this.call('writeHead', args);
+    else if (this.state === 'failed' && !this.response.headersSent) {
+      // express-session would tell the client of an id that is not kept.
+      this.response.removeHeader('Set-Cookie');
+      this.call('writeHead', args);
+    }
     return this.response;
   }
 

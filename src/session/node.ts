@@ -26,8 +26,8 @@ export class NodeSessions extends Sessions {
     const before = this.opened.get(request);
     if (before !== undefined) return before;
     // Before anything is asked: a head that leaves meanwhile must be known.
-    const gate = response === undefined ? null : this.guard(request, response);
-    const exchange = this.exchange(incomingOf(request), gate !== null);
+    const gate = response === undefined || !isResponse(response) ? null : this.guard(request, response);
+    const exchange = this.exchange(incomingOf(request), gate !== null && !isHandshake(request));
     this.opened.set(request, exchange);
     if (!(exchange instanceof Promise)) {
       gate?.use(exchange);
@@ -63,6 +63,16 @@ export class NodeSessions extends Sessions {
       }
     };
   }
+}
+
+/** False for what handlers of a WebSocket's handshake give to a middleware in its place: it can carry nothing. */
+export function isResponse(response: object): response is ServerResponse {
+  return 'flushHeaders' in response && 'appendHeader' in response && 'on' in response;
+}
+
+/** Of a WebSocket: its response may be one in name, and no head ever leave through it. */
+export function isHandshake({ headers }: IncomingMessage): boolean {
+  return headers.upgrade !== undefined && /websocket/i.test(headers.upgrade);
 }
 
 /** Sessions for node:http: `const app = sessions({ strategy: 'sticky' })`, then `await app.open(request, response)`. */

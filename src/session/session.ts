@@ -42,6 +42,9 @@ export type Lines = readonly (readonly [name: string, value: string])[];
 
 export const noLines: Lines = [];
 
+/** What becomes of this request's change to one name (`mine`, since `before`) and what others have kept. Throws SessionError when it is lost. */
+export type Merge = (before: unknown, mine: unknown, theirs: unknown) => unknown;
+
 /** One request's use of its session, as an adapter drives it. Whatever throws here must reach the client as an error. */
 export interface Exchange {
   readonly session: Session;
@@ -49,6 +52,10 @@ export interface Exchange {
   head(): Lines | Promise<Lines>;
   /** The last byte is about to leave, after the head. `trailers`: whether there can be any. */
   last(trailers: boolean): Lines | Promise<Lines>;
+  /** Brings what others have kept since the session was opened; undefined where it is at hand anyway. */
+  refresh(): undefined | Promise<void>;
+  /** Where two requests' changes have to be merged, those to `name` are by `merge`; undefined is none. */
+  mergeBy(name: string, merge: Merge): void;
   /** The head had left already when the session was opened. */
   late(): void;
   /** The response is over; `sent`: wholly handed to the network. */
@@ -137,6 +144,12 @@ export abstract class OpenSession implements Session, Exchange {
   abstract head(): Lines | Promise<Lines>;
   abstract last(trailers: boolean): Lines | Promise<Lines>;
   abstract close(sent: boolean): void;
+
+  refresh(): undefined | Promise<void> {
+    return undefined;
+  }
+
+  mergeBy(_name: string, _merge: Merge): void {}
 
   late(): void {
     this.phase = 'sent';

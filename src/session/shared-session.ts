@@ -4,7 +4,7 @@ import { writeCookie } from './cookie.ts';
 import { beganLate, SessionError } from './error.ts';
 import type { Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
-import { encode, type Lines, noLines, OpenSession } from './session.ts';
+import { encode, type Lines, type Merge, noLines, OpenSession } from './session.ts';
 import type { SharedStore } from './shared.ts';
 
 /** Each round somebody else has won, so this many writers at once can all get through. */
@@ -26,12 +26,26 @@ export class SharedSession extends OpenSession {
   /** The id under which the session goes on after `regenerate`; '' the same. */
   private next = '';
   private cookie: 'none' | 'when-kept' | 'delete';
+  private readonly merges = new Map<string, Merge>();
+  /** What of it asks the store, one after the other: each counts versions from what the one before has left. */
+  private tail: Promise<unknown> = Promise.resolve();
 
   constructor(live: Live, how: SharedHow) {
     super(live, how.options, { reason: how.isNew ? 'new' : 'held', isNew: how.isNew, hasResponse: how.hasResponse });
     this.store = how.store;
     this.secure = how.secure;
     this.cookie = how.isNew || how.options.cookie.permanent ? 'when-kept' : 'none';
+  }
+
+  override mergeBy(name: string, merge: Merge): void {
+    this.merges.set(name, merge);
+  }
+
+  override refresh(): Promise<void> {
+    return this.alone(async () => {
+      this.live.assertLive();
+      if (this.live.version > 0) await this.merge();
+    });
   }
 
   override get id(): string {
@@ -46,9 +60,9 @@ export class SharedSession extends OpenSession {
       for (let round = 0; round < rounds; round++) {
         const before = this.options.codec.encode(live.data);
         const answer = await fn(live.data);
-        if (await this.tryPut()) return answer;
+        if (await this.alone(() => this.tryPut())) return answer;
         replace(live.data, this.options.codec.decode(before));
-        await this.merge();
+        await this.alone(() => this.merge());
       }
       throw this.conflict();
     });
@@ -93,7 +107,17 @@ export class SharedSession extends OpenSession {
     this.phase = 'over';
   }
 
-  private async keep(): Promise<void> {
+  private keep(): Promise<void> {
+    return this.alone(() => this.keepNow());
+  }
+
+  private alone<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.tail.then(work);
+    this.tail = turn.catch(() => {});
+    return turn;
+  }
+
+  private async keepNow(): Promise<void> {
     const { live, options } = this;
     if (live.state !== 'live') {
       if (options.codec.encode(live.data) !== live.written) live.assertLive();
@@ -147,7 +171,9 @@ export class SharedSession extends OpenSession {
     const part = (data: SessionData, name: string) => (name in data ? codec.encode({ [name]: data[name] }) : '');
     for (const name of new Set([...Object.keys(before), ...Object.keys(live.data)])) {
       if (part(before, name) === part(live.data, name)) continue;
-      if (name in live.data) merged[name] = live.data[name];
+      const merge = this.merges.get(name);
+      const value = merge === undefined ? live.data[name] : merge(before[name], live.data[name], theirs.data[name]);
+      if (value !== undefined || (merge === undefined && name in live.data)) merged[name] = value;
       else delete merged[name];
     }
     replace(live.data, merged);

@@ -156,13 +156,20 @@ export class SharedStore {
     return state === 'stored';
   }
 
-  private async ask<T>(answer: Promise<T>): Promise<T> {
+  private async ask<T extends { readonly state: string } | boolean>(answer: Promise<T>): Promise<T> {
+    let found: T;
     try {
-      return await answer;
+      found = await answer;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       const code = error.code === 'state-too-large' ? 'state-too-large' : 'session-store';
       throw new SessionError(code, `the store failed: ${error.message}`, { cause: error });
     }
+    // A store of the app's own is not checked by a compiler everywhere.
+    if (typeof found === 'boolean' || typeof found?.state === 'string') return found;
+    throw new SessionError(
+      'session-store',
+      `the store answered ${JSON.stringify(found)}; expected an object with a state`,
+    );
   }
 }

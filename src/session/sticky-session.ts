@@ -1,5 +1,5 @@
 /** One request's use of a sticky session: what of it has to be put, and by which way. */
-import { asError, SessionError } from './error.ts';
+import { asError, beganLate, SessionError } from './error.ts';
 import { Ending, Live } from './live.ts';
 import {
   deleteHeader,
@@ -117,7 +117,10 @@ export class StickySession extends OpenSession {
   }
 
   last(trailers: boolean): Lines | Promise<Lines> {
-    return this.destroyed ? noLines : this.put(trailers);
+    if (this.destroyed) return noLines;
+    // Its cookie goes with the head. In trailers the balancer sees that it has not, and breaks the response.
+    if (!trailers && this.reason === 'new' && this.live.version === 0 && this.isWritten()) throw beganLate();
+    return this.put(trailers);
   }
 
   close(sent: boolean): void {
@@ -217,6 +220,10 @@ export class StickySession extends OpenSession {
     this.rotation = 'told';
     const proof = this.proof === '' ? '' : `; proof=${this.proof}`;
     return [[rotateHeader, `epoch=${this.live.epoch}; id=${this.live.id}${proof}`]];
+  }
+
+  private isWritten(): boolean {
+    return this.parts.options.codec.encode(this.live.data) !== this.live.written;
   }
 
   /** Where the store has it: under the old id until it has heard of the new one. */

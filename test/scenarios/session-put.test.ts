@@ -56,6 +56,24 @@ describe.each(runtimes)('copies of sessions on %s', (runtime) => {
     expect(Object.values(sessions).reduce((sum, one) => sum + one, 0)).toBe(1);
   });
 
+  test('a session that begins after the head is no success without its cookie', async () => {
+    await using servers = await startShops('a');
+    const stage = (bind: string) => {
+      const affinity = [{ cookie: { name: 'limpet', bind } }];
+      return startLimpet(runtime, {
+        config: { pools: { shop: { servers: poolOf(servers), affinity } }, sessions: {} },
+      });
+    };
+    await using limpet = await stage('on-session');
+    await expect(new Shopper(limpet.url).count('/trailer')).rejects.toThrow();
+    expect(await limpet.counters()).toMatchObject({ copies_stored: 0, copies_refused: 1 });
+    // Where each client gets a cookie at once it is kept.
+    await using always = await stage('always');
+    const shopper = new Shopper(always.url);
+    expect(await shopper.count('/trailer')).toMatchObject({ reason: 'new', count: 1 });
+    expect(await shopper.count('/trailer')).toMatchObject({ reason: 'held', count: 2 });
+  });
+
   test('what a client says in our name never arrives', async () => {
     await using servers = await startShops('a');
     await using limpet = await startLimpet(runtime, {

@@ -7,6 +7,7 @@ import { type SessionOptions, sessions } from '../../src/session/index.ts';
 import { needProgram } from '../support/programs.ts';
 import { RedisServer } from '../support/redis.ts';
 import { act, control } from './support/acts.ts';
+import { TestBalancer } from './support/balancer.ts';
 import { Client, serve } from './support/client.ts';
 import { MapStore } from './support/map-store.ts';
 import { sendNode } from './support/program.ts';
@@ -30,6 +31,7 @@ async function run(options: SessionOptions) {
   const at = (n: number) => `http://127.0.0.1:${servers[n]?.port}`;
   return {
     errors,
+    port: servers[0]?.port ?? 0,
     client: (n = 0) => new Client(at(n)),
     /** The same cookies, at another server. */
     move(client: Client, n: number): Client {
@@ -93,6 +95,18 @@ for (const [name, options] of Object.entries(strategies)) {
     });
   });
 }
+
+test('sticky: a new session that begins after the head, where no trailers are, is an error, not a loss', async () => {
+  await using app = await run({ strategy: 'sticky' });
+  await using balancer = await TestBalancer.start({ servers: [app.port] });
+  const client = new Client(balancer.url);
+  await expect(client.get('/late-length?value=1')).rejects.toThrow();
+  expect(app.errors).toEqual(['a new session began after the head; expected before it: the cookie is part of it']);
+  expect(balancer.log).toEqual([]);
+  await client.get('/set?value=1');
+  expect((await client.get('/late-length?name=late&value=1')).body).toBe('first last');
+  expect(await all(client)).toEqual({ value: '1', late: '1' });
+});
 
 describe('local', () => {
   test('says that it does not survive, and does not', async () => {

@@ -32,11 +32,17 @@ export class Client {
     return this.send('GET', path);
   }
 
-  async send(method: string, path: string, headers: Record<string, string> = {}): Promise<Answer> {
+  /** The Cookie header of its requests. */
+  get cookie(): string {
+    return [...this.jar].map(([name, value]) => `${name}=${value}`).join('; ');
+  }
+
+  async send(method: string, path: string, headers: Record<string, string> = {}, body?: string): Promise<Answer> {
     const response = await fetch(this.base + path, {
       method,
       redirect: 'manual',
-      headers: { cookie: [...this.jar].map(([name, value]) => `${name}=${value}`).join('; '), ...headers },
+      headers: { cookie: this.cookie, ...headers },
+      ...(body !== undefined && { body }),
     });
     this.keep(response.headers);
     return { status: response.status, body: await response.text(), headers: response.headers };

@@ -23,6 +23,8 @@ app.use(session({ ...defaults, ...given, limpet }));
 
 const name = (request: Request) => String(request.query.name ?? 'value');
 const hold = (request: Request) => wait(String(request.query.signal));
+/** Only where the test asks for it. */
+const holdIf = async (request: Request) => (request.query.signal === undefined ? undefined : hold(request));
 
 app.get('/all', (request, response) => {
   const { cookie: _cookie, ...data } = request.session;
@@ -60,8 +62,9 @@ app.get('/hold-read', async (request, response) => {
 });
 app.get('/login', (request, response, next) => {
   const before = request.session.before;
-  request.session.regenerate((error) => {
+  request.session.regenerate(async (error) => {
     if (error) return next(error);
+    await holdIf(request);
     request.session.user = String(request.query.value);
     if (before !== undefined) request.session.before = before;
     request.session.save((failed) => (failed ? next(failed) : response.send('in')));
@@ -70,7 +73,39 @@ app.get('/login', (request, response, next) => {
 app.get('/logout', (request, response, next) => {
   request.session.destroy((error) => (error ? next(error) : response.send('out')));
 });
-app.get('/reload', (request, response, next) => {
+app.get('/save', (request, response, next) => {
+  request.session[name(request)] = request.query.value;
+  request.session.save(async (error) => {
+    await holdIf(request);
+    if (error) next(error);
+    else response.send('saved');
+  });
+});
+/** What callbacks of `save` were told. */
+const told: string[] = [];
+const tell = (error: unknown) => void told.push(error instanceof Error ? error.message : 'kept');
+app.get('/told', (_request, response) => void response.json(told.splice(0)));
+app.get('/hold-save', async (request, response, next) => {
+  await hold(request);
+  request.session[name(request)] = request.query.value;
+  request.session.save((error) => {
+    tell(error);
+    if (error) next(error);
+    else response.send('saved');
+  });
+});
+/** It does not look at what it is told. */
+app.get('/late-save', async (request, response) => {
+  response.write('first ');
+  await hold(request);
+  request.session[name(request)] = request.query.value;
+  request.session.save((error) => {
+    tell(error);
+    response.end('last');
+  });
+});
+app.get('/reload', async (request, response, next) => {
+  await holdIf(request);
   request.session.value = 'not saved';
   request.session.reload((error) => (error ? next(error) : response.json({ value: request.session.value })));
 });
