@@ -3,7 +3,7 @@
  * word (a Date becomes text, undefined vanishes, a Map becomes `{}`) is refused by name, because the live object and its
  * copy would differ from then on.
  */
-import { SessionError } from './error.ts';
+import { asError, SessionError } from './error.ts';
 
 /** The app's data. Add to it to give your names types: `declare module 'limpet/session' { interface SessionData { ... } }`. */
 export interface SessionData {
@@ -23,7 +23,7 @@ export const jsonCodec: Codec = {
     try {
       return JSON.stringify(data);
     } catch (error) {
-      // A cycle or a bigint: the walk knows where.
+      // A cycle, a bigint, or a getter that throws: the walk knows where.
       checkValue(data, 'session.data', new Set());
       throw new SessionError('not-serialisable', `session.data cannot be written as JSON: ${error}`, { cause: error });
     }
@@ -57,9 +57,21 @@ function checkValue(value: unknown, path: string, above: Set<object>): void {
   } else {
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype !== null && prototype !== Object.prototype) refuse(path, value);
-    for (const [name, inner] of Object.entries(value)) checkValue(inner, join(path, name), above);
+    for (const name of Object.keys(value)) checkValue(valueOf(value, name, path), join(path, name), above);
+    const [symbol] = Object.getOwnPropertySymbols(value);
+    if (symbol !== undefined) refuse(`${path}[${String(symbol)}]`, symbol);
   }
   above.delete(value);
+}
+
+function valueOf(holder: object, name: string, path: string): unknown {
+  try {
+    return Reflect.get(holder, name);
+  } catch (error) {
+    throw new SessionError('not-serialisable', `${join(path, name)} has a getter that throws: ${asError(error).message}`, {
+      cause: error,
+    });
+  }
 }
 
 function join(path: string, name: string): string {
