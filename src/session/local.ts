@@ -35,6 +35,11 @@ export class LocalSessions implements Opener {
 
   async close(): Promise<void> {}
 
+  /** Sessions in memory. */
+  get size(): number {
+    return this.registry.size;
+  }
+
   private readonly isOver = (live: Live, now: number): boolean => {
     const { idle, absolute } = this.options;
     return now - live.usedAt > idle || (absolute > 0 && now - live.born > absolute);
