@@ -10,11 +10,14 @@ export interface SessionData {
   [name: string]: unknown;
 }
 
+/** Codecs by name. */
+export type CodecName = 'json' | 'devalue';
+
 /** `encode` of equal data gives equal text: it is how changes are found. Throws SessionError `not-serialisable`. */
 export interface Codec {
   encode(data: SessionData): string;
   decode(text: string): SessionData;
-  /** Throws when `data`, whose text has changed, would not come back as it is. */
+  /** Throws when `data`, which `encode` has taken or is to take, would not come back as it is. */
   check(data: SessionData): void;
 }
 
@@ -29,15 +32,18 @@ export const jsonCodec: Codec = {
     }
   },
   decode(text) {
-    const value: unknown = JSON.parse(text);
-    if (!isData(value))
-      throw new SessionError('not-serialisable', `a session's copy is not an object: ${kindOf(value)}`);
-    return value;
+    return readData(JSON.parse(text));
   },
   check(data) {
     checkValue(data, 'session.data', new Set());
   },
 };
+
+/** Throws when what a copy was decoded to is no session's data. */
+export function readData(value: unknown): SessionData {
+  if (isData(value)) return value;
+  throw new SessionError('not-serialisable', `a session's copy is not an object: ${kindOf(value)}`);
+}
 
 function isData(value: unknown): value is SessionData {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -57,20 +63,24 @@ function checkValue(value: unknown, path: string, above: Set<object>): void {
   } else {
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype !== null && prototype !== Object.prototype) refuse(path, value);
-    for (const name of Object.keys(value)) checkValue(valueOf(value, name, path), join(path, name), above);
+    for (const name of Object.keys(value)) checkValue(propertyOf(value, name, path), join(path, name), above);
     const [symbol] = Object.getOwnPropertySymbols(value);
     if (symbol !== undefined) refuse(`${path}[${String(symbol)}]`, symbol);
   }
   above.delete(value);
 }
 
-function valueOf(holder: object, name: string, path: string): unknown {
+function propertyOf(holder: object, name: string, path: string): unknown {
   try {
     return Reflect.get(holder, name);
   } catch (error) {
-    throw new SessionError('not-serialisable', `${join(path, name)} has a getter that throws: ${asError(error).message}`, {
-      cause: error,
-    });
+    throw new SessionError(
+      'not-serialisable',
+      `${join(path, name)} has a getter that throws: ${asError(error).message}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -75,6 +75,11 @@ export async function act(url: URL, session: Session): Promise<Reply> {
         data.count = before + 1;
       });
       return text('counted');
+    case '/raise':
+      await wait(signal);
+      await session.regenerate();
+      session.set(name, value);
+      return text('raised');
     case '/redirect':
       session.set(name, value);
       return { status: 302, headers: { location: '/all' }, body: 'go' };
@@ -141,6 +146,8 @@ export async function act(url: URL, session: Session): Promise<Reply> {
       session.set(name, value);
       await wait(signal);
       throw new Error('as it was asked');
+    case '/late-held':
+      return lateHeld(session, name, value, signal);
     case '/throw-late':
       return throwing(session, name, value);
     case '/login-throw':
@@ -189,6 +196,16 @@ function throwing(session: Session, name: string, value: string): Reply {
     session.set(name, value);
     await new Promise((done) => setImmediate(done));
     throw new Error('as it was asked');
+  }
+  return { status: 200, headers: {}, body: pieces() };
+}
+
+function lateHeld(session: Session, name: string, value: string, signal: string): Reply {
+  async function* pieces() {
+    yield 'first ';
+    session.set(name, value);
+    await wait(signal);
+    yield 'last';
   }
   return { status: 200, headers: {}, body: pieces() };
 }
