@@ -125,7 +125,7 @@ export abstract class OpenSession implements Session, Exchange {
     live.assertLive();
     const value = Object.hasOwn(live.data, name) ? live.data[name] : undefined;
     // An object can be changed by whoever has it, anything else cannot.
-    if (typeof value === 'object') this.touch();
+    if (typeof value === 'object' && value !== null) this.touch();
     return value;
   }
 
