@@ -154,6 +154,7 @@ export async function act(url: URL, session: Session): Promise<Reply> {
       session.set(name, value);
       await session.regenerate();
       session.set('user', value);
+      if (signal !== '') await wait(signal);
       throw new Error('as it was asked');
     case '/update-throw':
       session.set('before', '1');
