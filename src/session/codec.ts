@@ -3,18 +3,21 @@
  * word (a Date becomes text, undefined vanishes, a Map becomes `{}`) is refused by name, because the live object and its
  * copy would differ from then on.
  */
-import { SessionError } from './error.ts';
+import { asError, SessionError } from './error.ts';
 
 /** The app's data. Add to it to give your names types: `declare module 'limpet/session' { interface SessionData { ... } }`. */
 export interface SessionData {
   [name: string]: unknown;
 }
 
+/** Codecs by name. */
+export type CodecName = 'json' | 'devalue';
+
 /** `encode` of equal data gives equal text: it is how changes are found. Throws SessionError `not-serialisable`. */
 export interface Codec {
   encode(data: SessionData): string;
   decode(text: string): SessionData;
-  /** Throws when `data`, whose text has changed, would not come back as it is. */
+  /** Throws when `data`, which `encode` has taken or is to take, would not come back as it is. */
   check(data: SessionData): void;
 }
 
@@ -23,21 +26,24 @@ export const jsonCodec: Codec = {
     try {
       return JSON.stringify(data);
     } catch (error) {
-      // A cycle or a bigint: the walk knows where.
+      // A cycle, a bigint, or a getter that throws: the walk knows where.
       checkValue(data, 'session.data', new Set());
       throw new SessionError('not-serialisable', `session.data cannot be written as JSON: ${error}`, { cause: error });
     }
   },
   decode(text) {
-    const value: unknown = JSON.parse(text);
-    if (!isData(value))
-      throw new SessionError('not-serialisable', `a session's copy is not an object: ${kindOf(value)}`);
-    return value;
+    return readData(JSON.parse(text));
   },
   check(data) {
     checkValue(data, 'session.data', new Set());
   },
 };
+
+/** Throws when what a copy was decoded to is no session's data. */
+export function readData(value: unknown): SessionData {
+  if (isData(value)) return value;
+  throw new SessionError('not-serialisable', `a session's copy is not an object: ${kindOf(value)}`);
+}
 
 function isData(value: unknown): value is SessionData {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -57,9 +63,25 @@ function checkValue(value: unknown, path: string, above: Set<object>): void {
   } else {
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype !== null && prototype !== Object.prototype) refuse(path, value);
-    for (const [name, inner] of Object.entries(value)) checkValue(inner, join(path, name), above);
+    for (const name of Object.keys(value)) checkValue(propertyOf(value, name, path), join(path, name), above);
+    const [symbol] = Object.getOwnPropertySymbols(value);
+    if (symbol !== undefined) refuse(`${path}[${String(symbol)}]`, symbol);
   }
   above.delete(value);
+}
+
+function propertyOf(holder: object, name: string, path: string): unknown {
+  try {
+    return Reflect.get(holder, name);
+  } catch (error) {
+    throw new SessionError(
+      'not-serialisable',
+      `${join(path, name)} has a getter that throws: ${asError(error).message}`,
+      {
+        cause: error,
+      },
+    );
+  }
 }
 
 function join(path: string, name: string): string {

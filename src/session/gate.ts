@@ -10,7 +10,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { asError, SessionError } from './error.ts';
-import { setAll, sizeOf, statedLength } from './response.ts';
+import { isBrokenOff, setAll, sizeOf, statedLength } from './response.ts';
 import { type Exchange, type Lines, noLines } from './session.ts';
 
 type Arguments = readonly unknown[];
@@ -18,6 +18,8 @@ type Arguments = readonly unknown[];
 export class Gate {
   private state: 'open' | 'holding' | 'sent' | 'closing' | 'over' | 'failed' = 'open';
   private exchange: Exchange | null = null;
+  /** The same, also after the response is over: its handler may still throw. */
+  private used: Exchange | null = null;
   private readonly request: IncomingMessage;
   private readonly response: ServerResponse;
   private readonly onError: (error: Error) => void;
@@ -25,6 +27,8 @@ export class Gate {
   /** What the app has sent meanwhile. */
   private waiting: (() => unknown)[] = [];
   private lastWork: () => void = () => {};
+  /** As given to writeHead; 0: it is that of the response. */
+  private status = 0;
   private owesDrain = false;
   /** Bytes of the body still to come when its length is known, else -1. */
   private rest = -1;
@@ -39,13 +43,16 @@ export class Gate {
     response.write = (...args: unknown[]) => this.write(args);
     response.end = (...args: unknown[]) => this.end(args);
     response.flushHeaders = () => this.flushHeaders();
-    response.on('close', () => this.close(response.writableFinished));
+    response.on('close', () => {
+      if (isBrokenOff(request, response)) this.used?.fail();
+      this.close(response.writableFinished);
+    });
     if (response.headersSent) this.state = 'sent';
   }
 
   /** From here on the response answers for that session. */
   use(exchange: Exchange): void {
-    this.exchange = exchange;
+    this.exchange = this.used = exchange;
     if (this.state !== 'open') exchange.late();
     if (this.response.destroyed) this.close(this.response.writableFinished);
   }
@@ -57,6 +64,7 @@ export class Gate {
 
   /** Instead of what the app would have sent: the session could not be opened, or its handler has failed. */
   refuse(error: unknown): void {
+    this.used?.fail();
     if (this.state === 'failed' || this.response.writableEnded) return;
     this.fail(error);
   }
@@ -69,6 +77,7 @@ export class Gate {
   private writeHead(args: Arguments): ServerResponse {
     const headers = args.find((one): one is object => typeof one === 'object' && one !== null);
     const plain = () => args.filter((one) => one !== headers);
+    if (typeof args[0] === 'number') this.status = args[0];
     if (this.state === 'open') this.begin(headers, (merged) => this.call('writeHead', merged ? plain() : args));
     else if (this.state === 'sent' || this.state === 'over') this.call('writeHead', args);
     // Our own page of an error has a head, what the app sends after it has none; nor has a held one a second.
@@ -131,6 +140,7 @@ export class Gate {
     this.ask(
       () => {
         this.lastWork();
+        if ((this.status || this.response.statusCode) >= 500) this.exchange?.fail();
         return this.exchange?.head() ?? noLines;
       },
       'holding',
@@ -210,6 +220,7 @@ export class Gate {
     const { response } = this;
     const error = asError(thrown);
     this.onError(error);
+    this.used?.fail();
     this.close(false);
     this.state = 'failed';
     this.waiting = [];

@@ -14,11 +14,19 @@ export function limpet(options: SessionOptions | WebSessions): MiddlewareHandler
   return async (context, next) => {
     const exchange = await app.exchange(incomingOf(context.req.raw, peerOf(context.env, context.req.raw)), true);
     context.set('limpet', exchange.session);
-    await next();
+    try {
+      await next();
+    } catch (error) {
+      // Nothing that Hono makes an answer of: only what is no Error comes out here.
+      exchange.fail();
+      exchange.close(false);
+      throw error;
+    }
     let response: Response;
     try {
       response = await app.finish(exchange, context.res);
     } catch (error) {
+      exchange.fail();
       exchange.close(false);
       response = app.refuse(error);
     }

@@ -7,7 +7,8 @@
  * Both ends are final: a request that still holds the object may not write it any more. Else a late answer would revive
  * a session after its logout, or bring changes under a number that another object has used (and be taken for kept).
  */
-import type { SessionData } from './codec.ts';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Codec, SessionData } from './codec.ts';
 import { SessionError } from './error.ts';
 
 /** The end of a session, or of its id, as a response has said it: whether it came through shows only later. */
@@ -37,6 +38,18 @@ export class Ending {
   }
 }
 
+/** An `update` whose function runs: what it calls can be told from what has to wait for it. */
+interface Turn {
+  readonly live: Live;
+  /** In whose function this one was called; null: none. */
+  readonly outer: Turn | null;
+  isRunning: boolean;
+  /** Updates of the same session that were called within: they are a part of this one. */
+  readonly nested: Promise<unknown>[];
+}
+
+const turns = new AsyncLocalStorage<Turn>();
+
 export class Live {
   state: 'live' | 'ended' | 'replaced' = 'live';
   readonly id: string;
@@ -58,6 +71,11 @@ export class Live {
   readonly born: number;
   usedAt: number;
   warned = false;
+  /** Requests in flight that may have changed the data since it was last written. */
+  writers = 0;
+  /** How often changes were taken back that such a request may have made, and what it is told. */
+  undone = 0;
+  undoneBy: SessionError | null = null;
   /** How it ended in this process. */
   ending: Ending | null = null;
   private tail: Promise<unknown> = Promise.resolve();
@@ -81,10 +99,58 @@ export class Live {
     }
   }
 
-  /** Runs `fn` when all that came before are through, whether they failed or not. */
+  /** The data is what `text` says, and so it is for whoever holds the object. */
+  undo(text: string, codec: Codec, why: SessionError): void {
+    const before = codec.decode(text);
+    try {
+      for (const name of Reflect.ownKeys(this.data)) Reflect.deleteProperty(this.data, name);
+      Object.setPrototypeOf(this.data, Object.prototype);
+      Object.assign(this.data, before);
+      if (codec.encode(this.data) !== text) this.data = before;
+    } catch {
+      // Frozen, or with a property that cannot be removed.
+      this.data = before;
+    }
+    this.undone++;
+    this.undoneBy = why;
+  }
+
+  /** Called within the function of an `inTurn` of this session. */
+  get isInTurn(): boolean {
+    return this.runningTurn() !== null;
+  }
+
+  /**
+   * Runs `fn` when all that came before are through, whether they failed or not. Within another of this session it runs at
+   * once, as a part of that: to wait for it would be to wait for ever.
+   */
   inTurn<T>(fn: () => T | Promise<T>): Promise<T> {
-    const turn = this.tail.then(fn);
+    const within = this.runningTurn();
+    if (within !== null) {
+      const part = (async () => fn())();
+      within.nested.push(part.catch(() => {}));
+      return part;
+    }
+    const outer = turns.getStore() ?? null;
+    const turn = this.tail.then(() => {
+      const running: Turn = { live: this, outer, isRunning: true, nested: [] };
+      return turns.run(running, async () => {
+        try {
+          return await fn();
+        } finally {
+          await Promise.all(running.nested);
+          running.isRunning = false;
+        }
+      });
+    });
     this.tail = turn.catch(() => {});
     return turn;
+  }
+
+  private runningTurn(): Turn | null {
+    for (let turn = turns.getStore() ?? null; turn !== null; turn = turn.outer) {
+      if (turn.live === this && turn.isRunning) return turn;
+    }
+    return null;
   }
 }

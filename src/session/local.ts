@@ -7,7 +7,7 @@ import { beganLate } from './error.ts';
 import { Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
 import { Registry } from './registry.ts';
-import { type Exchange, encode, type Incoming, type Lines, noLines, type Opener, OpenSession } from './session.ts';
+import { type Exchange, type Incoming, type Lines, noLines, type Opener, OpenSession } from './session.ts';
 
 export class LocalSessions implements Opener {
   private readonly options: FilledOptions;
@@ -22,6 +22,8 @@ export class LocalSessions implements Opener {
     const { options, registry } = this;
     const now = options.clock.now();
     const secure = isSecure(incoming);
+    // Also for clients without a cookie: they may be all that come.
+    registry.sweep(now);
     for (const id of readCookies(incoming, options.cookie.name, idShape)) {
       const live = registry.find(id, now, this.isOver);
       if (live === undefined) continue;
@@ -32,6 +34,11 @@ export class LocalSessions implements Opener {
   }
 
   async close(): Promise<void> {}
+
+  /** Sessions in memory. */
+  get size(): number {
+    return this.registry.size;
+  }
 
   private readonly isOver = (live: Live, now: number): boolean => {
     const { idle, absolute } = this.options;
@@ -61,19 +68,21 @@ class LocalSession extends OpenSession {
   /** What the client has to be told: a new id, or that there is none any more. */
   private cookie: 'none' | 'when-used' | 'due' | 'delete';
   private former: Live | null = null;
+  /** What of it was written before. */
+  private formerText = '';
 
   constructor(live: Live, how: LocalHow) {
     super(live, how.options, { reason: how.isNew ? 'new' : 'held', isNew: how.isNew, hasResponse: how.hasResponse });
     this.registry = how.registry;
     this.secure = how.secure;
-    this.cookie = how.isNew ? 'when-used' : 'none';
-    if (how.options.cookie.permanent && !how.isNew) this.cookie = 'due';
+    this.cookie = this.firstCookie();
   }
 
   async regenerate(): Promise<void> {
     this.assertHeadHere('session.regenerate');
     const { live: old, options } = this;
-    const text = encode(old, options);
+    const before = old.written;
+    const text = this.text();
     const fresh = newLive(options);
     // A copy, not the same object: a request that came with the old id must not see what is written after signing in.
     fresh.data = options.codec.decode(text);
@@ -81,7 +90,10 @@ class LocalSession extends OpenSession {
     fresh.version = old.version;
     this.endNow(old);
     this.registry.add(fresh, options.clock.now());
-    this.former = old;
+    if (this.former === null) {
+      this.former = old;
+      this.formerText = before;
+    }
     this.live = fresh;
     this.cookie = 'due';
   }
@@ -90,6 +102,22 @@ class LocalSession extends OpenSession {
     this.live.assertLive();
     this.endNow(this.live);
     this.cookie = 'delete';
+  }
+
+  /** A change of id that the client has not heard of is undone, too: it must not be half signed in. */
+  override fail(): void {
+    super.fail();
+    const { former, registry, live: fresh, options } = this;
+    if (former === null || this.cookie !== 'due') return;
+    registry.replace(fresh);
+    registry.revive(former, options.clock.now());
+    // Nobody has been told of it.
+    if (former.version === 0) registry.forget(former);
+    former.written = this.formerText;
+    this.live = former;
+    this.former = null;
+    this.cookie = this.firstCookie();
+    this.takeBack(former, former.written, 'another request of the session failed');
   }
 
   async save(): Promise<void> {
@@ -117,7 +145,7 @@ class LocalSession extends OpenSession {
   }
 
   close(): void {
-    this.phase = 'over';
+    this.leave();
   }
 
   /** Nothing is copied anywhere, but what another strategy would refuse is refused here too. */
@@ -128,15 +156,20 @@ class LocalSession extends OpenSession {
       if (options.codec.encode(live.data) !== live.written) live.assertLive();
       return;
     }
-    const text = encode(live, options);
+    const text = this.text();
     if (text === live.written) return;
     live.written = text;
     live.version++;
     registry.add(live, options.clock.now());
   }
 
+  private firstCookie(): 'none' | 'when-used' | 'due' {
+    if (this.isNew) return 'when-used';
+    return this.options.cookie.permanent ? 'due' : 'none';
+  }
+
   private endNow(live: Live): void {
-    live.written = this.options.codec.encode(live.data);
+    live.written = this.lastText(live);
     this.registry.end(live, this.options.clock.now());
   }
 }

@@ -5,7 +5,8 @@ import { withoutSecrets } from '../store/check.ts';
 import { parseRedis, redisForm } from '../store/redis-address.ts';
 import type { Store } from '../store/store.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
-import { type Codec, jsonCodec, type SessionData } from './codec.ts';
+import { type Codec, type CodecName, jsonCodec, type SessionData } from './codec.ts';
+import { DevalueCodec } from './devalue-codec.ts';
 import type { Session } from './session.ts';
 
 export const strategies = ['sticky', 'local', 'shared', 'stateless'] as const;
@@ -76,7 +77,11 @@ export interface SessionOptions {
   /** Of stateless: whose session it is, and from which number on sessions of that user count; raise it to log them out. */
   readonly user?: (data: Readonly<SessionData>) => string | undefined;
   readonly minimumVersion?: (user: string) => number | Promise<number>;
-  readonly codec?: Codec;
+  /**
+   * How the data is written. Default `json`. `devalue` keeps Date, Map, Set, BigInt, Buffer and cycles too, and needs that package;
+   * or one of your own. Sessions that were kept in one format cannot be read in another.
+   */
+  readonly codec?: CodecName | Codec;
   readonly limits?: Partial<Limits>;
   /** The session came here from another server (`session.reason` is rebind or move). Before the handler runs. */
   readonly onMove?: (session: Session) => void;
@@ -100,7 +105,8 @@ export interface FilledCookie {
   readonly permanent: boolean;
 }
 
-export interface FilledOptions extends Required<Omit<SessionOptions, 'idle' | 'absolute' | 'secret' | 'store'>> {
+export interface FilledOptions
+  extends Required<Omit<SessionOptions, 'idle' | 'absolute' | 'secret' | 'store' | 'codec'>> {
   /** Milliseconds. */
   readonly idle: number;
   readonly absolute: number;
@@ -109,6 +115,7 @@ export interface FilledOptions extends Required<Omit<SessionOptions, 'idle' | 'a
   readonly secretFile: string;
   readonly store: string | Store | (() => Promise<Store>) | null;
   readonly cookie: FilledCookie;
+  readonly codec: Codec;
   readonly limits: Limits;
 }
 
@@ -160,7 +167,7 @@ export function fillOptions(options: SessionOptions): FilledOptions {
     onConflict: options.onConflict ?? 'merge',
     user: options.user ?? (() => undefined),
     minimumVersion: options.minimumVersion ?? (() => 0),
-    codec: options.codec ?? jsonCodec,
+    codec: codecOf(options.codec ?? 'json'),
     limits: { ...defaultLimits, ...limits },
     onMove: options.onMove ?? (() => {}),
     onWarning:
@@ -170,6 +177,15 @@ export function fillOptions(options: SessionOptions): FilledOptions {
     timers: options.timers ?? systemTimers,
     random: options.random ?? randomBytes,
   };
+}
+
+function codecOf(codec: CodecName | Codec): Codec {
+  if (codec === 'json') return jsonCodec;
+  if (codec === 'devalue') return new DevalueCodec();
+  if (typeof codec === 'object' && codec !== null) return codec;
+  throw new TypeError(
+    `codec: found ${JSON.stringify(codec)}, expected json, devalue, or an object with encode, decode, check`,
+  );
 }
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };

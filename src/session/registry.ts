@@ -8,7 +8,7 @@ import type { Ending, Live } from './live.ts';
 
 /** Milliseconds that this process remembers an ended id: longer than a response needs to reach the balancer. */
 const tombstoneTime = 60_000;
-/** Of idle sessions, looked at with each find: more than one, so that they go faster than new ones come. */
+/** Of idle sessions, looked at with each request: more than one, so that they go faster than new ones come. */
 const sweep = 2;
 
 export class Registry {
@@ -70,6 +70,14 @@ export class Registry {
     this.forget(live);
   }
 
+  /** Its end was taken back before anybody outside had heard of it. */
+  revive(live: Live, now: number): void {
+    live.state = 'live';
+    live.ending = null;
+    this.unbury(live.id);
+    this.add(live, now);
+  }
+
   /** `ending` null: the store has said it. */
   bury(id: string, now: number, ending: Ending | null = null): void {
     this.tombstones.delete(id);
@@ -93,7 +101,8 @@ export class Registry {
     if (this.evicted.get(live.id)?.deref() === live) this.evicted.delete(live.id);
   }
 
-  private sweep(now: number): void {
+  /** Lets go of some that were idle for too long. */
+  sweep(now: number): void {
     for (let i = 0; i < sweep; i++) {
       const oldest = this.lives.values().next().value;
       if (oldest === undefined || oldest.usedAt + this.idle > now) break;

@@ -1,5 +1,5 @@
 /** Small questions about a node:http response that is about to be sent. */
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /** Sets the headers that writeHead was given, in either of the forms it takes: an object, or names and values in turn. */
 export function setAll(response: ServerResponse, headers: object): void {
@@ -26,6 +26,15 @@ export function statedLength(response: ServerResponse, headers: object | undefin
     headers === undefined ? undefined : pairsOf(headers).find(([name]) => /^content-length$/i.test(name))?.[1];
   const length = Number(given ?? response.getHeader('content-length') ?? -1);
   return Number.isInteger(length) ? length : -1;
+}
+
+/**
+ * A response that is over was broken off by this side after its head: what frameworks do when a handler throws then. When the
+ * client has gone its end, or an error, was read from the socket before; its handler may go on, and be right.
+ */
+export function isBrokenOff({ socket }: IncomingMessage, response: ServerResponse): boolean {
+  if (response.writableFinished || !response.headersSent) return false;
+  return !socket.readableEnded && !socket.errored;
 }
 
 /** Bytes of a call of `write`. */

@@ -1,6 +1,6 @@
 /** What an app sees of a session, and what an adapter needs of it: the same for all strategies. */
 import type { Codec, SessionData } from './codec.ts';
-import { SessionError } from './error.ts';
+import { asError, SessionError } from './error.ts';
 import type { Live } from './live.ts';
 import type { FilledOptions, Strategy } from './options.ts';
 
@@ -25,8 +25,9 @@ export interface Session {
   set<Name extends keyof SessionData>(name: Name, value: SessionData[Name]): void;
   delete(name: keyof SessionData): void;
   /**
-   * Runs `fn` alone: no other update of this session runs meanwhile, `fn` may wait. With strategy shared it may be run
-   * again on newer data when another server was faster. Answers what `fn` answers.
+   * Runs `fn` alone: no other update of this session runs meanwhile, `fn` may wait. When it throws, or leaves what cannot be
+   * kept, its changes are undone. An update called within `fn` is a part of it. With strategy shared it may be run again on
+   * newer data when another server was faster. Answers what `fn` answers.
    */
   update<T>(fn: (data: SessionData) => T | Promise<T>): Promise<T>;
   /** A fresh id for the same state, for signing in: whoever knew the old one has nothing. Read `data` again after it. */
@@ -56,6 +57,11 @@ export interface Exchange {
   refresh(): undefined | Promise<void>;
   /** Where two requests' changes have to be merged, those to `name` are by `merge`; undefined is none. */
   mergeBy(name: string, merge: Merge): void;
+  /**
+   * The request has failed: its handler threw, or answers with a status of 500 or above. What it has changed and not yet
+   * told is undone, unless other requests that run at the same time share it. More than once is as good as once.
+   */
+  fail(): void;
   /** The head had left already when the session was opened. */
   late(): void;
   /** The response is over; `sent`: wholly handed to the network. */
@@ -86,6 +92,10 @@ export abstract class OpenSession implements Session, Exchange {
   protected readonly options: FilledOptions;
   /** open: the head has not left. sent: it has. none: there is no response. over: nothing more can be sent. */
   protected phase: 'open' | 'sent' | 'none' | 'over';
+  /** `live.undone` when this request could first have changed the data since it was last written; -1: it cannot have. */
+  private touchedAt = -1;
+  /** It is among `live.writers`. */
+  private isWriter = false;
 
   constructor(live: Live, options: FilledOptions, how: { reason: Reason; isNew: boolean; hasResponse: boolean }) {
     this.live = live;
@@ -113,16 +123,24 @@ export abstract class OpenSession implements Session, Exchange {
 
   get data(): SessionData {
     this.live.assertLive();
+    this.touch();
     return this.live.data;
   }
 
   get<Name extends keyof SessionData>(name: Name): SessionData[Name] | undefined {
-    const { data } = this;
-    return Object.hasOwn(data, name) ? data[name] : undefined;
+    const { live } = this;
+    live.assertLive();
+    const value = Object.hasOwn(live.data, name) ? live.data[name] : undefined;
+    // An object can be changed by whoever has it, anything else cannot.
+    if (typeof value === 'object' && value !== null) this.touch();
+    return value;
   }
 
   set<Name extends keyof SessionData>(name: Name, value: SessionData[Name]): void {
     if (name === '__proto__') throw new TypeError('session.set: found the name __proto__, expected another');
+    this.live.assertLive();
+    // Here the app still knows which line it was.
+    this.options.codec.check({ [name]: value });
     this.data[name] = value;
   }
 
@@ -132,9 +150,17 @@ export abstract class OpenSession implements Session, Exchange {
 
   update<T>(fn: (data: SessionData) => T | Promise<T>): Promise<T> {
     const { live } = this;
-    return live.inTurn(() => {
+    return live.inTurn(async () => {
       live.assertLive();
-      return fn(live.data);
+      const before = this.text();
+      try {
+        const answer = await fn(this.data);
+        if (live.state === 'live' && live === this.live) encode(live, this.options, true);
+        return answer;
+      } catch (error) {
+        this.takeBack(live, before, 'an update of the session failed');
+        throw error;
+      }
     });
   }
 
@@ -151,8 +177,87 @@ export abstract class OpenSession implements Session, Exchange {
 
   mergeBy(_name: string, _merge: Merge): void {}
 
+  fail(): void {
+    const isTouched = this.touchedAt >= 0;
+    this.settle();
+    if (isTouched) this.takeBack(this.live, this.live.written, 'another request of the session failed');
+  }
+
   late(): void {
     this.phase = 'sent';
+  }
+
+  /**
+   * The text of the data, to be written. What cannot be kept is undone first: else it would be in the way of every later
+   * request. Throws SessionError, and also when what this request has changed was undone with what another one did.
+   */
+  protected text(): string {
+    const { live, options, touchedAt } = this;
+    const { undoneBy } = live;
+    if (touchedAt >= 0 && touchedAt !== live.undone && undoneBy !== null) {
+      this.fail();
+      throw undoneBy;
+    }
+    this.settle();
+    try {
+      return encode(live, options, touchedAt >= 0);
+    } catch (error) {
+      const why = asSessionError(error);
+      live.undo(live.written, options.codec, why);
+      // Who made it is told; this one cannot have.
+      if (touchedAt < 0) return live.written;
+      throw why;
+    }
+  }
+
+  /** The same of a session that is over: what of it cannot be kept does not matter any more. */
+  protected lastText(live: Live): string {
+    try {
+      return this.options.codec.encode(live.data);
+    } catch (error) {
+      live.undo(live.written, this.options.codec, asSessionError(error));
+      return live.written;
+    }
+  }
+
+  /** The response is over: this request does not hold others up any more. What it has changed may still be undone. */
+  protected leave(): void {
+    this.phase = 'over';
+    if (this.isWriter) this.live.writers--;
+    this.isWriter = false;
+  }
+
+  /** Back to `text`. What other requests in flight may have changed as well stays, as long as it can be kept. */
+  protected takeBack(live: Live, text: string, why: string): void {
+    if (live.state !== 'live') return;
+    const { codec } = this.options;
+    let isKeepable = true;
+    try {
+      if (encode(live, this.options, true) === text) return;
+    } catch {
+      isKeepable = false;
+    }
+    if (isKeepable && live.writers > (this.isWriter && live === this.live ? 1 : 0)) return;
+    const message = `${why}, and what was not kept yet was undone with it; try again`;
+    live.undo(text, codec, new SessionError('session-conflict', message));
+    if (this.touchedAt >= 0) this.touchedAt = live.undone;
+  }
+
+  /** From now on this request may have changed the data. */
+  private touch(): void {
+    if (this.touchedAt >= 0) return;
+    const { live } = this;
+    this.touchedAt = live.undone;
+    // One without a response has no end at which it would be through.
+    this.isWriter = this.phase === 'open' || this.phase === 'sent';
+    if (this.isWriter) live.writers++;
+  }
+
+  /** What this request has changed so far is written, or undone. */
+  private settle(): void {
+    this.touchedAt = -1;
+    if (this.isWriter) this.live.writers--;
+    this.isWriter = false;
   }
 
   /** Only before the head can the client be told of a new id. */
@@ -170,11 +275,22 @@ export abstract class OpenSession implements Session, Exchange {
   }
 }
 
-/** The text of the data; its size and its values are checked when it has changed. */
-export function encode(live: Live, { codec, limits, onWarning }: FilledOptions): string {
+function asSessionError(thrown: unknown): SessionError {
+  if (thrown instanceof SessionError) return thrown;
+  return new SessionError('not-serialisable', `session.data cannot be written: ${asError(thrown).message}`, {
+    cause: thrown,
+  });
+}
+
+/**
+ * The text of the data; its size and its values are checked when it has changed. `isTouched`: the values in any case, for
+ * some change nothing in the text (undefined).
+ */
+function encode(live: Live, { codec, limits, onWarning }: FilledOptions, isTouched: boolean): string {
   const text = codec.encode(live.data);
-  if (text === live.written) return text;
-  codec.check(live.data);
+  const isChanged = text !== live.written;
+  if (isChanged || isTouched) codec.check(live.data);
+  if (!isChanged) return text;
   const size = Buffer.byteLength(text);
   if (size > limits.bytes) {
     throw new SessionError(

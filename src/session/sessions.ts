@@ -1,4 +1,5 @@
 /** Sessions of one app, whatever the strategy: what `sessions(options)` gives, and what all adapters open sessions with. */
+import { DevalueCodec } from './devalue-codec.ts';
 import { LocalSessions } from './local.ts';
 import { type FilledOptions, fillOptions, type SessionOptions, type Strategy } from './options.ts';
 import type { Exchange, Incoming, Opener } from './session.ts';
@@ -9,10 +10,17 @@ import { StickySessions } from './sticky.ts';
 export class Sessions {
   readonly options: FilledOptions;
   private readonly opener: Opener;
+  /** Until what the codec needs is loaded; null: it is. */
+  private loading: Promise<void> | null = null;
 
   constructor(options: SessionOptions) {
     this.options = fillOptions(options);
     this.opener = openerOf(this.options);
+    const { codec } = this.options;
+    if (!(codec instanceof DevalueCodec)) return;
+    this.loading = codec.load().then(() => void (this.loading = null));
+    // Whoever opens a session is told.
+    this.loading.catch(() => {});
   }
 
   get strategy(): Strategy {
@@ -21,6 +29,7 @@ export class Sessions {
 
   /** At once where nothing has to be asked. Throws, or rejects with, SessionError. */
   exchange(incoming: Incoming, hasResponse: boolean): Exchange | Promise<Exchange> {
+    if (this.loading !== null) return this.loading.then(() => this.opener.open(incoming, hasResponse));
     return this.opener.open(incoming, hasResponse);
   }
 

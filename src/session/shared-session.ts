@@ -4,7 +4,7 @@ import { writeCookie } from './cookie.ts';
 import { beganLate, SessionError } from './error.ts';
 import type { Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
-import { encode, type Lines, type Merge, noLines, OpenSession } from './session.ts';
+import { type Lines, type Merge, noLines, OpenSession } from './session.ts';
 import type { SharedStore } from './shared.ts';
 
 /** Each round somebody else has won, so this many writers at once can all get through. */
@@ -55,17 +55,33 @@ export class SharedSession extends OpenSession {
   /** The others see what `fn` did as soon as it is through: it is stored at once, on top of what they did. */
   override update<T>(fn: (data: SessionData) => T | Promise<T>): Promise<T> {
     const { live } = this;
+    // The outer one stores what this one did.
+    if (live.isInTurn) return super.update(fn);
     return live.inTurn(async () => {
       live.assertLive();
       for (let round = 0; round < rounds; round++) {
-        const before = this.options.codec.encode(live.data);
-        const answer = await fn(live.data);
-        if (await this.alone(() => this.tryPut())) return answer;
+        const before = this.text();
+        try {
+          const answer = await fn(this.data);
+          if (await this.alone(() => this.tryPut())) return answer;
+        } catch (error) {
+          this.takeBack(live, before, 'an update of the session failed');
+          throw error;
+        }
         replace(live.data, this.options.codec.decode(before));
         await this.alone(() => this.merge());
       }
       throw this.conflict();
     });
+  }
+
+  /** A change of id that the store has not heard of is undone, too: a client must not be half signed in. */
+  override fail(): void {
+    super.fail();
+    const { cookie, next, options, isNew } = this;
+    if (cookie === 'delete' || next === '' || this.live.id === next) return;
+    this.next = '';
+    this.cookie = isNew || options.cookie.permanent ? 'when-kept' : 'none';
   }
 
   async regenerate(): Promise<void> {
@@ -77,7 +93,7 @@ export class SharedSession extends OpenSession {
   async destroy(): Promise<void> {
     this.live.assertLive();
     await this.store.end(this.live);
-    this.live.written = this.options.codec.encode(this.live.data);
+    this.live.written = this.lastText(this.live);
     this.live.state = 'ended';
     this.cookie = 'delete';
   }
@@ -104,7 +120,7 @@ export class SharedSession extends OpenSession {
   }
 
   close(): void {
-    this.phase = 'over';
+    this.leave();
   }
 
   private keep(): Promise<void> {
@@ -134,7 +150,7 @@ export class SharedSession extends OpenSession {
   /** False: somebody else was faster. */
   private async tryPut(): Promise<boolean> {
     const { live, options, store } = this;
-    const text = encode(live, options);
+    const text = this.text();
     if (text === live.written) {
       const due = live.version > 0 && options.clock.now() - live.putAt > options.idle / 4;
       if (due) await store.touch(live);

@@ -3,7 +3,7 @@ import { writeCookie } from './cookie.ts';
 import { SessionError } from './error.ts';
 import type { Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
-import { encode, type Lines, noLines, OpenSession } from './session.ts';
+import { type Lines, noLines, OpenSession } from './session.ts';
 import type { KeyRing } from './stateless.ts';
 
 /** Browsers drop a cookie above this size, name, value and attributes together, without a word (RFC 6265 section 6.1). */
@@ -23,55 +23,67 @@ export class StatelessSession extends OpenSession {
   private readonly ring: KeyRing;
   private readonly secure: boolean;
   private destroyed = false;
+  /** Whose session it was when it was read; undefined nobody's. */
+  private readonly userRead: string | undefined;
+  /** Of its user, when somebody signed in anew; -1: nobody did. */
+  private signedIn = -1;
 
   constructor(live: Live, how: StatelessHow) {
     super(live, how.options, { reason: how.isNew ? 'new' : 'held', isNew: how.isNew, hasResponse: how.hasResponse });
     this.ring = how.ring;
     this.secure = how.secure;
+    this.userRead = how.isNew ? undefined : how.options.user(live.data);
   }
 
-  /** There is no id that could be fixed beforehand: each token is a new secret. */
+  /** There is no id that could be fixed beforehand: each token is a new secret. But its user's minimum version counts anew. */
   async regenerate(): Promise<void> {
     this.assertHeadHere('session.regenerate');
+    const name = this.options.user(this.live.data);
+    if (name !== undefined) this.signedIn = await this.options.minimumVersion(name);
   }
 
   /** The client forgets its token. Whoever has copied it still has it: raise the user's `minimumVersion`. */
   async destroy(): Promise<void> {
     this.assertHeadHere('session.destroy');
     this.destroyed = true;
-    this.live.written = this.options.codec.encode(this.live.data);
+    this.live.written = this.lastText(this.live);
     this.live.state = 'ended';
   }
 
   async save(): Promise<void> {
-    if (encode(this.live, this.options) !== this.live.written && this.phase !== 'open') throw this.tooLate();
+    const text = this.text();
+    if (this.phase !== 'open' && text !== this.live.written) throw this.tooLate();
   }
 
   head(): Lines | Promise<Lines> {
     this.phase = 'sent';
     const { live, options, secure } = this;
     if (this.destroyed) return writeCookie(options, '', secure);
-    const text = encode(live, options);
+    const text = this.text();
     const due = !this.isNew && options.clock.now() - live.putAt > options.idle / 4;
     return text === live.written && !due ? noLines : this.seal(text);
   }
 
+  override fail(): void {
+    super.fail();
+    // Also what save() has looked at: until the head nothing is kept.
+    this.takeBack(this.live, this.live.written, 'the request failed');
+  }
+
   last(): Lines {
-    if (this.options.codec.encode(this.live.data) !== this.live.written) throw this.tooLate();
+    if (!this.destroyed && this.text() !== this.live.written) throw this.tooLate();
+    if (this.destroyed && this.lastText(this.live) !== this.live.written) throw this.tooLate();
     return noLines;
   }
 
   close(): void {
-    this.phase = 'over';
+    this.leave();
   }
 
   private async seal(text: string): Promise<Lines> {
     const { live, options, ring, secure } = this;
-    const name = options.user(live.data);
-    const changed = text !== live.written;
     live.written = text;
-    // A renewed token stays as old as it was; signing in makes a new one.
-    const version = name === undefined || !changed ? live.version : await options.minimumVersion(name);
+    const version = await this.version();
     const token = await ring.seal({ data: text, born: live.born, seen: options.clock.now(), version });
     const lines = writeCookie(options, token, secure);
     const size = Buffer.byteLength(lines[0]?.[1] ?? '');
@@ -80,6 +92,17 @@ export class StatelessSession extends OpenSession {
       'cookie-too-large',
       `the session's cookie has ${size} bytes; expected at most ${cookieBytes}, which is what browsers keep. The state has ${Buffer.byteLength(text)}`,
     );
+  }
+
+  /**
+   * The one that was read, whatever else has changed: a request in flight while its user is logged out everywhere must not
+   * come out with a token that is valid again. Only signing in makes a new one.
+   */
+  private async version(): Promise<number> {
+    const { live, options, userRead, signedIn } = this;
+    const name = options.user(live.data);
+    if (name !== undefined && name !== userRead) return options.minimumVersion(name);
+    return signedIn >= 0 && name !== undefined ? signedIn : live.version;
   }
 
   private tooLate(): SessionError {

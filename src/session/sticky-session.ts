@@ -11,7 +11,7 @@ import {
   type Word,
   writePut,
 } from './protocol.ts';
-import { encode, type Lines, noLines, OpenSession, type Reason } from './session.ts';
+import { type Lines, noLines, OpenSession, type Reason } from './session.ts';
 import type { StickyParts } from './sticky.ts';
 import type { Place } from './store-client.ts';
 
@@ -40,10 +40,16 @@ export class StickySession extends OpenSession {
   private readonly dead: boolean;
   /** Last version that this request has put. */
   private told = 0;
+  /** What was written before the text that this request has put. */
+  private textBefore = '';
   /** The object under the former id, after `regenerate`. */
   private former: Live | null = null;
+  /** What of it was written before that. */
+  private formerText = '';
   /** due: with the next put. kept: the store knows, the balancer has to give the client the new id. */
   private rotation: 'none' | 'due' | 'kept' | 'told' = 'none';
+  /** The store has been asked for it: whatever it answers, it may have done it. */
+  private isRotationAsked = false;
   /** That the store interface has kept it under its new id; '' when that goes with the response. */
   private proof = '';
   private destroyed = false;
@@ -71,21 +77,24 @@ export class StickySession extends OpenSession {
     this.assertHeadHere('session.regenerate');
     const { options, registry } = this.parts;
     const old = this.live;
-    const text = encode(old, options);
+    const before = old.written;
+    const text = this.text();
     // A copy, not the same object: a request that came with the old id must not see what is written after signing in.
     const fresh = new Live({
       id: this.newId(),
       epoch: old.epoch,
       copy: this.word.copy,
       data: options.codec.decode(text),
-      written: '',
+      written: text,
       now: options.clock.now(),
     });
     fresh.version = old.version;
     this.end(old);
     registry.add(fresh, options.clock.now());
-    this.former ??= old;
-    if (this.former !== old) registry.forget(old);
+    if (this.former === null) {
+      this.former = old;
+      this.formerText = before;
+    } else registry.forget(old);
     this.rotation = 'due';
     this.live = fresh;
   }
@@ -123,8 +132,28 @@ export class StickySession extends OpenSession {
     return this.put(trailers);
   }
 
+  /** A change of id that nobody has heard of is undone, too: a client must not be half signed in. */
+  override fail(): void {
+    const { former, live: fresh, rotation, isRotationAsked, destroyed, phase } = this;
+    if (former === null || rotation !== 'due' || isRotationAsked || destroyed || phase === 'over') {
+      super.fail();
+      return;
+    }
+    const { registry, options } = this.parts;
+    const { ending } = former;
+    super.fail();
+    registry.replace(fresh);
+    registry.revive(former, options.clock.now());
+    former.written = this.formerText;
+    this.live = former;
+    this.former = null;
+    this.rotation = 'none';
+    this.takeBack(former, former.written, 'another request of the session failed');
+    ending?.close(options.clock.now());
+  }
+
   close(sent: boolean): void {
-    this.phase = 'over';
+    this.leave();
     const { registry, options } = this.parts;
     const gone = this.destroyed ? this.live : this.former;
     gone?.ending?.close(options.clock.now());
@@ -154,7 +183,7 @@ export class StickySession extends OpenSession {
 
   private put(byHeader: boolean): Lines | Promise<Lines> {
     const { state, ending } = this.live;
-    if (state === 'ended' && ending?.isOpen === true && !ending.confirmed) return this.confirmEnd(ending);
+    if (state === 'ended' && ending?.isOpen === true && !ending.confirmed) return this.confirmEnd(ending, byHeader);
     const text = this.nextPut();
     if (text === null) return this.rotationLines();
     const data = byHeader && text.length <= headerChars ? Buffer.from(text).toString('base64url') : null;
@@ -169,11 +198,13 @@ export class StickySession extends OpenSession {
    * Another request has ended the session, or changed its id, while changes were under way that this one has made or seen:
    * they are kept if that end is.
    */
-  private async confirmEnd(ending: Ending): Promise<Lines> {
+  private async confirmEnd(ending: Ending, byHeader: boolean): Promise<Lines> {
     const { client, options } = this.parts;
     const { timers } = options;
     this.assertWritesCount();
     await ending.closed;
+    // Whoever had ended it has failed, and it goes on.
+    if (this.live.state === 'live') return this.put(byHeader);
     for (const pause of endPauses) {
       if (pause > 0) await new Promise<void>((soon) => void timers.after(pause, soon));
       const { state } = await client.read(this.place());
@@ -203,16 +234,31 @@ export class StickySession extends OpenSession {
   private async putByStore(text: string): Promise<void> {
     const { live, rotation } = this;
     const word = this.putWord();
+    const { textBefore } = this;
+    this.isRotationAsked ||= rotation === 'due';
     try {
       const proof = await this.parts.client.put(this.place(), word, text, rotation === 'due' ? live.id : '');
       if (rotation === 'due') this.proof = proof;
     } catch (error) {
       if (error instanceof SessionError && error.code === 'session-fenced') this.parts.registry.replace(live);
       if (error instanceof SessionError && error.code === 'session-ended') this.end(live).confirmed = true;
+      if (error instanceof SessionError && error.code === 'state-too-large') this.giveUp(live, text, textBefore, error);
       throw error;
     }
     live.kept = Math.max(live.kept, word.version);
     if (rotation === 'due') this.rotation = 'kept';
+  }
+
+  /** The store will never take that text: with it, no later response could be kept either. */
+  private giveUp(live: Live, text: string, before: string, error: SessionError): void {
+    if (live.state !== 'live' || live.written !== text) return;
+    if (before === '') {
+      // What the store has is read with the next request.
+      this.parts.registry.replace(live);
+      return;
+    }
+    live.written = before;
+    live.undo(before, this.options.codec, error);
   }
 
   private rotationLines(): Lines {
@@ -243,8 +289,8 @@ export class StickySession extends OpenSession {
     const { options, by } = this.parts;
     this.assertWritesCount();
     if (this.dead || live.state !== 'live') return null;
-    const text = encode(live, options);
-    const changed = text !== live.written;
+    const text = this.text();
+    const changed = text !== live.written || this.rotation === 'due';
     const now = options.clock.now();
     // Not known to be kept: another response carries it, and may fail while this one claims success for the same change.
     const open = live.version > Math.max(live.kept, this.told);
@@ -253,6 +299,7 @@ export class StickySession extends OpenSession {
     // The same number again only by who has written it: of another process it would look like a second live object.
     if (changed || live.by !== by) {
       live.version++;
+      this.textBefore = live.written;
       live.written = text;
       live.by = by;
     }
@@ -284,7 +331,7 @@ export class StickySession extends OpenSession {
   /** `whole`: the session, and not only its id. */
   private end(live: Live, whole = false): Ending {
     const { options, registry } = this.parts;
-    const text = options.codec.encode(live.data);
+    const text = this.lastText(live);
     const ending = new Ending(text !== live.written || live.version > live.kept, whole ? live.epoch : 0);
     live.ending = ending;
     // From here on whatever differs was written too late.

@@ -38,6 +38,7 @@ export class WebSessions extends Sessions {
       exchange = await this.exchange(incomingOf(request, peer), true);
       return await this.finish(exchange, await work(exchange.session));
     } catch (error) {
+      exchange?.fail();
       exchange?.close(false);
       return this.refuse(error);
     }
@@ -45,6 +46,7 @@ export class WebSessions extends Sessions {
 
   /** `response` with what the session adds to it. Throws when the session cannot be kept. */
   async finish(exchange: Exchange, response: Response): Promise<Response> {
+    if (response.status >= 500) exchange.fail();
     const lines = await exchange.head();
     // There are no trailers here: what changes while the body runs is stored before the body ends.
     const length = Number(response.headers.get('content-length') ?? Number.NaN);
@@ -112,6 +114,7 @@ function guarded(
         controller.close();
       } catch (error) {
         onError(asError(error));
+        exchange.fail();
         exchange.close(false);
         controller.error(error);
       }

@@ -10,7 +10,6 @@ import { rules } from './checker.ts';
 import { stepNames } from './client.ts';
 import { faultNames } from './faults.ts';
 import { oldFaults } from './old-faults.ts';
-import { notYet } from './present.ts';
 import { type StoreKind, storeKinds } from './stage.ts';
 
 const help = `npm run chaos [-- options]
@@ -28,7 +27,6 @@ const help = `npm run chaos [-- options]
   --faults NAMES    only these, with commas between them: ${faultNames.join(', ')}
   --without NAMES   clients do not do this: ${stepNames.join(', ')}
   --ignore RULES    violations that do not count: ${rules.join(', ')}
-  --mended          nothing of which test/chaos/present.ts says that this code does not do it yet
   --until-found     ends at the first violation
   --verbose         tells every fault`;
 
@@ -47,7 +45,6 @@ async function main(): Promise<number> {
       workers: text,
       without: text,
       ignore: text,
-      mended: { type: 'boolean' },
       'until-found': { type: 'boolean' },
       verbose: { type: 'boolean' },
       help: { type: 'boolean', short: 'h' },
@@ -71,10 +68,9 @@ async function main(): Promise<number> {
   const runtime = word<Runtime>('runtime', values.runtime ?? 'bun', runtimes);
   const clients = count('clients', values.clients ?? '40');
   const workers = Number(word('workers', values.workers ?? '2', ['1', '2']));
-  const but = values.mended ? notYet : { faults: [], steps: [], rules: [] };
-  const faults = words('faults', values.faults, faultNames) ?? faultNames.filter((name) => !but.faults.includes(name));
-  const without = [...but.steps, ...(words('without', values.without, stepNames) ?? [])];
-  const ignore = [...but.rules, ...(words('ignore', values.ignore, rules) ?? [])];
+  const faults = words('faults', values.faults, faultNames) ?? faultNames;
+  const without = words('without', values.without, stepNames) ?? [];
+  const ignore = words('ignore', values.ignore, rules) ?? [];
   const seed = values.seed === undefined ? Math.floor(Math.random() * 1e9) : count('seed', values.seed);
   const say = values.verbose ? (line: string) => console.log(line) : () => undefined;
   const interrupted = new AbortController();

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type SessionOptions, sessions } from '../../src/session/index.ts';
+import { LocalSessions } from '../../src/session/local.ts';
+import { fillOptions } from '../../src/session/options.ts';
 import { needProgram } from '../support/programs.ts';
 import { RedisServer } from '../support/redis.ts';
 import { act, control } from './support/acts.ts';
@@ -125,6 +127,23 @@ describe('local', () => {
     await client.get('/set?value=1');
     for (now += 9000; now < 1_025_000; now += 9000) expect(await all(client)).toEqual({ value: '1' });
     expect(await all(client)).toEqual({});
+  });
+
+  test('sessions that were idle for too long are let go, though nobody who comes has a cookie', async () => {
+    let now = 1_000_000;
+    const clock = { now: () => now, wall: () => now, monotonic: () => now };
+    const sizes: number[] = [];
+    const options = fillOptions({ strategy: 'local', idle: '10s', clock });
+    const opener = new LocalSessions(options);
+    for (let n = 0; n < 100; n++) {
+      now += 1000;
+      const exchange = opener.open({ header: () => undefined, peer: '', tls: false }, true);
+      exchange.session.set('n', n);
+      exchange.head();
+      exchange.close(true);
+      sizes.push(opener.size);
+    }
+    expect(Math.max(...sizes)).toBe(10);
   });
 
   test('a logout cannot be undone, and an old id does not see the new session', async () => {
@@ -262,5 +281,36 @@ describe('stateless', () => {
     expect(await all(client.twin())).toEqual({});
     await client.get('/login?value=ada');
     expect(await all(client)).toEqual({ user: 'ada' });
+  });
+
+  test('a request in flight meanwhile does not come out with a token that counts again', async () => {
+    let minimum = 1;
+    const user = (data: Readonly<Record<string, unknown>>) => (typeof data.user === 'string' ? data.user : undefined);
+    await using app = await run({ strategy: 'stateless', secret, user, minimumVersion: () => minimum });
+    const client = app.client();
+    await client.get('/login?value=ada');
+    const thief = client.twin();
+    const held = thief.get('/hold?name=cart&value=1&signal=stolen');
+    await client.get('/arrived?signal=stolen');
+    minimum = 2;
+    await client.get('/fire?signal=stolen');
+    expect((await held).status).toBe(200);
+    expect(await all(thief)).toEqual({});
+  });
+
+  test('who raises it and then takes a fresh id stays, alone', async () => {
+    let minimum = 1;
+    const user = (data: Readonly<Record<string, unknown>>) => (typeof data.user === 'string' ? data.user : undefined);
+    await using app = await run({ strategy: 'stateless', secret, user, minimumVersion: () => minimum });
+    const client = app.client();
+    await client.get('/login?value=ada');
+    const before = client.twin();
+    const raised = client.get('/raise?name=password&value=new&signal=raised');
+    await client.get('/arrived?signal=raised');
+    minimum = 2;
+    await client.get('/fire?signal=raised');
+    expect((await raised).status).toBe(200);
+    expect(await all(client)).toEqual({ user: 'ada', password: 'new' });
+    expect(await all(before)).toEqual({});
   });
 });

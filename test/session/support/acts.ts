@@ -75,6 +75,11 @@ export async function act(url: URL, session: Session): Promise<Reply> {
         data.count = before + 1;
       });
       return text('counted');
+    case '/raise':
+      await wait(signal);
+      await session.regenerate();
+      session.set(name, value);
+      return text('raised');
     case '/redirect':
       session.set(name, value);
       return { status: 302, headers: { location: '/all' }, body: 'go' };
@@ -113,6 +118,64 @@ export async function act(url: URL, session: Session): Promise<Reply> {
       await session.save();
       await wait(signal);
       return text('saved');
+    case '/status':
+      session.set(name, value);
+      return { status: Number(value), headers: {}, body: 'as it was asked' };
+    case '/refused':
+      session.set('before', '1');
+      if (url.searchParams.get('by') === 'set') session.set(name, refused(value));
+      else session.data[name] = refused(value);
+      return text('not refused');
+    case '/refused-held':
+      session.data[name] = new Date(0);
+      await wait(signal);
+      return text('not refused');
+    case '/refused-caught':
+      session.set('before', '1');
+      session.data[name] = refused(value);
+      return text(await session.save().then(() => 'no error', codeOf));
+    case '/logout-refused':
+      session.data[name] = refused(value);
+      await session.destroy();
+      return text('bye');
+    case '/throw':
+      session.data.list = [...listOf(session.data.list), value];
+      session.set(name, value);
+      throw new Error('as it was asked');
+    case '/throw-held':
+      session.set(name, value);
+      await wait(signal);
+      throw new Error('as it was asked');
+    case '/late-held':
+      return lateHeld(session, name, value, signal);
+    case '/throw-late':
+      return throwing(session, name, value);
+    case '/login-throw':
+      session.set(name, value);
+      await session.regenerate();
+      session.set('user', value);
+      if (signal !== '') await wait(signal);
+      throw new Error('as it was asked');
+    case '/update-throw':
+      session.set('before', '1');
+      return text(
+        await session
+          .update(async (data) => {
+            data[name] = value;
+            await new Promise((done) => setImmediate(done));
+            throw new Error('as it was asked');
+          })
+          .catch(String),
+      );
+    case '/update-refused':
+      return text(await session.update((data) => void (data[name] = refused(value))).then(() => 'no error', codeOf));
+    case '/update-nested':
+      await session.update(async (data) => {
+        data.outer = value;
+        await session.update((inner) => void (inner.inner = inner.outer));
+        await session.update(() => Promise.reject(new Error('the inner one alone'))).catch(() => {});
+      });
+      return text('updated');
     default:
       return { status: 404, headers: {}, body: 'nothing here' };
   }
@@ -126,6 +189,63 @@ function stream(session: Session, name: string, value: string, headers: Record<s
     yield 'last';
   }
   return { status: 200, headers, body: pieces() };
+}
+
+function throwing(session: Session, name: string, value: string): Reply {
+  async function* pieces() {
+    yield 'first ';
+    session.set(name, value);
+    await new Promise((done) => setImmediate(done));
+    throw new Error('as it was asked');
+  }
+  return { status: 200, headers: {}, body: pieces() };
+}
+
+function lateHeld(session: Session, name: string, value: string, signal: string): Reply {
+  async function* pieces() {
+    yield 'first ';
+    session.set(name, value);
+    await wait(signal);
+    yield 'last';
+  }
+  return { status: 200, headers: {}, body: pieces() };
+}
+
+/** What cannot be kept, by name. */
+export const refusedNames = ['date', 'map', 'bigint', 'cycle', 'getter', 'undefined', 'function', 'symbol'] as const;
+
+function refused(what: string): unknown {
+  const cycle: Record<string, unknown> = {};
+  cycle.self = cycle;
+  const getter = {
+    get value(): never {
+      throw new Error('as it was asked');
+    },
+  };
+  switch (what) {
+    case 'date':
+      return new Date(0);
+    case 'map':
+      return new Map();
+    case 'bigint':
+      return 1n;
+    case 'cycle':
+      return cycle;
+    case 'getter':
+      return getter;
+    case 'function':
+      return () => what;
+    case 'symbol':
+      return Symbol(what);
+    case 'large':
+      return 'x'.repeat(2 << 20);
+    default:
+      return undefined;
+  }
+}
+
+function codeOf(error: unknown): string {
+  return String(Object(error).code);
 }
 
 function listOf(value: unknown): unknown[] {
