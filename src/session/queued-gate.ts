@@ -1,0 +1,333 @@
+/**
+ * Holds a response of another kind than Node's own (Bun, HTTP/2, the `inject` of Fastify) by its documented interface
+ * alone: what the app sends meanwhile is queued and sent afterwards, and until then what the response says of itself is
+ * said here.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Gate } from './gate.ts';
+import { callbackOf, setAll, sizeOf, statedLength } from './response.ts';
+import type { Lines } from './session.ts';
+
+type Arguments = readonly unknown[];
+
+interface Call {
+  readonly name: 'write' | 'end' | 'flushHeaders';
+  readonly args: Arguments;
+}
+
+export class QueuedGate extends Gate {
+  private readonly original: Pick<ServerResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders'>;
+  /** What the app has sent meanwhile. */
+  private waiting: Call[] = [];
+  private bytes = 0;
+  private owesDrain = false;
+  /** The app has called end(). */
+  private isEnded = false;
+  /** What the lock stands before. */
+  private locked: PropertyDescriptorMap | null = null;
+  private headLeft: boolean;
+
+  constructor(request: IncomingMessage, response: ServerResponse, onError: (error: Error) => void) {
+    super(request, response, onError);
+    this.headLeft = response.headersSent;
+    const { writeHead, write, end, flushHeaders } = response;
+    this.original = { writeHead, write, end, flushHeaders };
+    response.writeHead = (...args: unknown[]) => this.writeHead(args);
+    response.write = (...args: unknown[]) => this.write(args);
+    response.end = (...args: unknown[]) => this.end(args);
+    response.flushHeaders = () => this.flushHeaders();
+  }
+
+  private writeHead(args: Arguments): ServerResponse {
+    const { response } = this;
+    const headers = args.find((one): one is object => typeof one === 'object' && one !== null);
+    const [status] = args;
+    const isStatus = typeof status === 'number' && status >= 100 && status <= 999;
+    if (this.state !== 'open' || response.headersSent || !isStatus) {
+      this.call('writeHead', args);
+      return response;
+    }
+    const [, message] = args;
+    this.begin(headers, (merged) => {
+      if (merged) this.call('writeHead', typeof message === 'string' ? [status, message] : [status]);
+      else this.call('writeHead', args);
+    });
+    // As writeHead leaves them, although it is yet to be called.
+    if (this.locked !== null) response.statusCode = Math.trunc(status);
+    return response;
+  }
+
+  private flushHeaders(): void {
+    if (this.state === 'open') this.begin(undefined, () => this.call('flushHeaders', []));
+    else if (this.locked !== null) this.waiting.push({ name: 'flushHeaders', args: [] });
+    else if (this.state !== 'failed') this.call('flushHeaders', []);
+  }
+
+  private write(args: Arguments): boolean {
+    if (this.state === 'failed') {
+      const callback = callbackOf(args);
+      if (callback !== undefined) process.nextTick(callback);
+      return true;
+    }
+    if (this.mayNotBeWritten()) return this.call('write', args);
+    assertChunk(args[0]);
+    if (this.state === 'open') {
+      let more = true;
+      this.begin(undefined, () => (more = this.write(args)), () => {});
+      return this.locked === null ? more : this.queue({ name: 'write', args });
+    }
+    if (this.locked !== null) return this.queue({ name: 'write', args });
+    if (this.state === 'sent' && this.rest > 0) {
+      this.rest -= sizeOf(args);
+      // By its length the client has the whole body now, whether end() comes or not.
+      if (this.rest <= 0) {
+        let more = true;
+        this.finish(() => (more = this.call('write', args)));
+        return this.locked === null ? more : this.count(args);
+      }
+    }
+    return this.call('write', args);
+  }
+
+  private end(args: Arguments): ServerResponse {
+    const { response } = this;
+    const chunk = typeof args[0] === 'function' ? undefined : args[0];
+    if (this.state === 'failed') return response;
+    if (this.mayNotBeWritten()) {
+      this.call('end', args);
+      return response;
+    }
+    if (chunk !== undefined && chunk !== null && chunk !== '') assertChunk(chunk);
+    if (this.state === 'open') {
+      // Head and body leave together: nothing can change between them. After a wait it can.
+      const together = () => {
+        this.state = 'over';
+        this.call('end', args);
+      };
+      this.begin(undefined, together, () => {});
+      if (this.locked !== null) this.queueEnd(args);
+    } else if (this.locked !== null) this.queueEnd(args);
+    else if (this.state === 'sent') {
+      this.finish(() => this.call('end', args));
+      if (this.locked !== null) this.isEnded = true;
+    } else this.call('end', args);
+    return response;
+  }
+
+  /** The response itself knows what to answer then. */
+  private mayNotBeWritten(): boolean {
+    return this.response.destroyed || (this.locked === null && this.response.writableEnded);
+  }
+
+  private queue(call: Call): boolean {
+    const { statusCode } = this.response;
+    if (!this.isEnded && (this.request.method === 'HEAD' || statusCode === 204 || statusCode === 304)) {
+      const callback = callbackOf(call.args);
+      if (callback !== undefined) process.nextTick(callback);
+      return true;
+    }
+    this.waiting.push(call);
+    return this.count(call.args) && !this.isEnded;
+  }
+
+  private queueEnd(args: Arguments): void {
+    this.waiting.push({ name: 'end', args });
+    this.isEnded = true;
+    this.bytes += sizeOf(args);
+  }
+
+  private count(args: Arguments): boolean {
+    const size = sizeOf(args);
+    const { response } = this;
+    const framing = response.hasHeader('content-length') || size === 0 ? 0 : size.toString(16).length + 4;
+    this.bytes += size + framing;
+    if (this.bytes < response.writableHighWaterMark) return true;
+    this.owesDrain = true;
+    return false;
+  }
+
+  /**
+   * The head is to leave, with the `headers` of writeHead. `go` sends what wanted it: `merged` when these are set already.
+   * `later` the same after a wait.
+   */
+  private begin(headers: object | undefined, go: (merged: boolean) => void, later = go): void {
+    const { response } = this;
+    let merged = false;
+    const merge = () => {
+      // What writeHead is given counts over what was set before: our cookie must not be lost to one of the app's.
+      if (headers !== undefined && !merged) setAll(response, headers);
+      merged ||= headers !== undefined;
+    };
+    this.ask(
+      () => this.askHead(),
+      'holding',
+      (lines, waited) => {
+        if (lines.length > 0) merge();
+        for (const [name, value] of lines) response.appendHeader(name, value);
+        this.rest = statedLength(response, headers);
+        this.state = 'sent';
+        this.headLeft = true;
+        (waited ? later : go)(merged);
+      },
+      merge,
+    );
+  }
+
+  /** The last byte is to leave: `go` sends it. */
+  private finish(go: () => void): void {
+    this.ask(
+      () => this.askLast(this.canTrail()),
+      'closing',
+      (lines) => {
+        if (lines.length > 0) this.response.addTrailers(Object.fromEntries(lines));
+        this.state = 'over';
+        go();
+      },
+    );
+  }
+
+  private ask(
+    question: () => Lines | Promise<Lines>,
+    meanwhile: 'holding' | 'closing',
+    go: (lines: Lines, waited: boolean) => void,
+    beforeWait: () => void = () => {},
+  ): void {
+    let lines: Lines | Promise<Lines>;
+    try {
+      lines = question();
+    } catch (error) {
+      this.fail(error);
+      return;
+    }
+    if (!(lines instanceof Promise)) {
+      go(lines, false);
+      return;
+    }
+    this.state = meanwhile;
+    try {
+      beforeWait();
+    } finally {
+      this.lock();
+    }
+    lines.then(
+      (found) => {
+        if (this.response.destroyed) return;
+        this.unlock();
+        go(found, true);
+        this.resume();
+      },
+      (error: unknown) => this.fail(error),
+    );
+  }
+
+  /** What was sent meanwhile, in order; some of it may wait again. */
+  private resume(): void {
+    const { waiting, owesDrain } = this;
+    this.waiting = [];
+    this.bytes = 0;
+    let more = true;
+    for (const { name, args } of waiting) {
+      if (name === 'write') more = this.write(args) && more;
+      else if (name === 'end') this.end(args);
+      else this.flushHeaders();
+    }
+    // What the response itself has no room for it will tell of.
+    if (!owesDrain || this.locked !== null) return;
+    this.owesDrain = false;
+    if (more && !this.response.writableEnded) this.response.emit('drain');
+  }
+
+  /** From here on the response says what it would say if everything had been sent. */
+  private lock(): void {
+    if (this.locked !== null) return;
+    const { response } = this;
+    const says = {
+      headersSent: () => true,
+      finished: () => this.isEnded,
+      writableEnded: () => this.isEnded,
+      writableFinished: () => false,
+      writableLength: () => this.bytes,
+      writableNeedDrain: () => this.owesDrain && !this.isEnded && !response.destroyed,
+    };
+    const refuses = { setHeader: 'set', setHeaders: 'set', appendHeader: 'append', removeHeader: 'remove' };
+    const overlay: PropertyDescriptorMap = {};
+    for (const [name, get] of Object.entries(says)) overlay[name] = { configurable: true, get, set: () => {} };
+    for (const [name, what] of Object.entries(refuses)) overlay[name] = refusal(what);
+    for (const name of ['writeHead', 'writeContinue', 'writeProcessing', 'writeEarlyHints', 'writeInformation']) {
+      overlay[name] = refusal('write');
+    }
+    this.locked = Object.getOwnPropertyDescriptors(response);
+    Object.defineProperties(response, overlay);
+    for (const name of Object.keys(this.locked)) if (!(name in overlay)) delete this.locked[name];
+    for (const name of Object.keys(overlay)) this.locked[name] ??= {};
+  }
+
+  private unlock(): void {
+    for (const [name, before] of Object.entries(this.locked ?? {})) {
+      Reflect.deleteProperty(this.response, name);
+      if (Object.keys(before).length > 0) Object.defineProperty(this.response, name, before);
+    }
+    this.locked = null;
+    this.isEnded = false;
+  }
+
+  protected override hasLeft(): boolean {
+    return this.headLeft || (this.locked === null && this.response.headersSent);
+  }
+
+  protected override drop(): void {
+    const error = Object.assign(new Error('Cannot call write after a stream was destroyed'), {
+      code: 'ERR_STREAM_DESTROYED',
+    });
+    const { waiting } = this;
+    this.waiting = [];
+    for (const { args } of waiting) {
+      const callback = callbackOf(args);
+      if (callback !== undefined) process.nextTick(callback, error);
+    }
+  }
+
+  protected override replace(error: Error): void {
+    const { response, waiting, owesDrain } = this;
+    this.waiting = [];
+    this.unlock();
+    for (const { name, args } of waiting) {
+      const callback = callbackOf(args);
+      if (callback !== undefined && name === 'end') response.once('finish', callback);
+      else if (callback !== undefined) process.nextTick(callback);
+    }
+    this.call('end', [this.describe(error)]);
+    // A stream that pipes into us waits for it, and has to find its end.
+    if (owesDrain) response.emit('drain');
+  }
+
+  /** Trailers: only of a chunked body. (Bun does not say that it is one.) */
+  private canTrail(): boolean {
+    const { request, response, rest } = this;
+    if (request.httpVersion !== '1.1' || request.method === 'HEAD') return false;
+    if (process.versions.bun === undefined) return response.chunkedEncoding;
+    return rest < 0 && response.statusCode !== 204 && response.statusCode !== 304;
+  }
+
+  private call(name: keyof QueuedGate['original'], args: Arguments) {
+    return Reflect.apply(this.original[name], this.response, args);
+  }
+}
+
+function refusal(what: string): PropertyDescriptor {
+  return { configurable: true, writable: true, value: () => throwHeadersSent(what) };
+}
+
+function throwHeadersSent(what: string): never {
+  throw Object.assign(new Error(`Cannot ${what} headers after they are sent to the client`), {
+    code: 'ERR_HTTP_HEADERS_SENT',
+  });
+}
+
+function assertChunk(chunk: unknown): void {
+  if (typeof chunk === 'string' || chunk instanceof Uint8Array) return;
+  const code = chunk === null ? 'ERR_STREAM_NULL_VALUES' : 'ERR_INVALID_ARG_TYPE';
+  throw Object.assign(new TypeError('The "chunk" argument must be of type string or an instance of Uint8Array'), {
+    code,
+  });
+}

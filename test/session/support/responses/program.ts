@@ -1,0 +1,147 @@
+/**
+ * Runs the sequences against a plain server and against the same server with a session of each strategy, in this process, and
+ * writes the differences to stdout as JSON.
+ */
+import { randomBytes } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { type SessionOptions, sessions } from '../../../../src/session/index.ts';
+import { TestBalancer } from '../balancer.ts';
+import { MapStore } from '../map-store.ts';
+import { sequences } from './sequences.ts';
+import { type Sequence, Stage } from './sequence.ts';
+
+interface Variant {
+  readonly options: SessionOptions;
+  /** Characters of the session's change. */
+  readonly size: number;
+}
+
+const small = 10;
+const large = 20_000;
+const variants: Readonly<Record<string, Variant>> = {
+  local: { options: { strategy: 'local' }, size: small },
+  'sticky, in a header': { options: { strategy: 'sticky' }, size: small },
+  'sticky, by the store': { options: { strategy: 'sticky' }, size: large },
+  'shared, changed': { options: { strategy: 'shared', store: new MapStore() }, size: small },
+  'shared, unchanged': { options: { strategy: 'shared', store: new MapStore() }, size: 0 },
+  stateless: { options: { strategy: 'stateless', secret: 'a secret of this test only' }, size: small },
+};
+
+interface Transcript {
+  readonly notes: readonly string[];
+  readonly bytes: string;
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => unknown;
+
+/** Milliseconds after which a response that does not end is one that hangs. */
+const patience = 5000;
+
+/** One request of a sequence on a connection of its own. */
+async function play(sequence: Sequence, around: (work: Handler) => Handler, word: string): Promise<Transcript> {
+  let bytes = '';
+  const waiting: { text: string; done: () => void }[] = [];
+  const wake = () => {
+    for (const one of waiting) if (bytes.includes(one.text)) one.done();
+  };
+  const received = (text: string) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    waiting.push({ text, done: resolve });
+    wake();
+    return promise;
+  };
+  let notes: readonly string[] = [];
+  const over = Promise.withResolvers<void>();
+  const handle = around(async (request, response) => {
+    const stage = new Stage(request, response, received);
+    notes = stage.notes;
+    const closed = new Promise<void>((done) => response.once('close', done));
+    try {
+      await sequence.run(stage);
+    } catch (error) {
+      stage.note('sequence threw', String(error));
+      response.destroy();
+    }
+    await closed;
+    over.resolve();
+  });
+  const server = createServer((request, response) => {
+    if (request.url === '/next') response.end('next');
+    else void handle(request, response);
+  });
+  server.on('checkContinue', (request, response) => void handle(request, response));
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  const gone = new Promise<void>((done) => socket.on('close', () => done()));
+  socket.on('error', () => {});
+  socket.setEncoding('latin1');
+  socket.on('data', (piece: string) => {
+    bytes += piece;
+    wake();
+    if (sequence.leaveAfter !== undefined && bytes.includes(sequence.leaveAfter)) socket.destroy();
+  });
+  socket.write(requestOf(sequence, word));
+  if (sequence.leaveAfter === '') void stageReached(() => notes.length > 0).then(() => socket.destroy());
+  const timer = setTimeout(() => {
+    notes = [...notes, 'hangs'];
+    over.resolve();
+    socket.destroy();
+  }, patience);
+  await Promise.all([over.promise, gone]);
+  clearTimeout(timer);
+  server.closeAllConnections();
+  await new Promise((done) => server.close(done));
+  return { notes, bytes: withoutOurs(bytes) };
+}
+
+async function stageReached(isReached: () => boolean): Promise<void> {
+  while (!isReached()) await new Promise((done) => setImmediate(done));
+}
+
+function requestOf({ method = 'GET', version = '1.1', headers = [], pipelined = false }: Sequence, word: string): string {
+  const lines = ['Host: app', ...headers, ...(word === '' ? [] : [`Limpet-Session: ${word}`])];
+  const close = 'Connection: close\r\n\r\n';
+  const first = `${method} / HTTP/${version}\r\n${lines.join('\r\n')}\r\n`;
+  return pipelined ? `${first}\r\nGET /next HTTP/1.1\r\nHost: app\r\n${close}` : first + close;
+}
+
+/** The date is another each time, and the lines of a session are what a session adds. */
+function withoutOurs(bytes: string): string {
+  return bytes
+    .replace(/^date: .*\r\n/gim, '')
+    .replace(/^set-cookie: (?:sid|session)=.*\r\n/gim, '')
+    .replace(/^cache-control: private\r\n/gim, '')
+    .replace(/^limpet-session-\w+: .*\r\n/gim, '');
+}
+
+async function main(): Promise<void> {
+  const only = process.argv[2] ?? '';
+  const chosen = sequences.filter(({ name }) => name.includes(only));
+  const differences: object[] = [];
+  const balancer = await TestBalancer.start({ servers: [1] });
+  const apps = Object.entries(variants).map(([name, { options, size }]) => {
+    return { name, size, app: sessions({ onError: (error) => console.error(error), ...options }) };
+  });
+  for (const sequence of chosen) {
+    const plain = await play(sequence, (work) => work, '');
+    if (only !== '') console.error(sequence.name, plain);
+    if (plain.notes.includes('hangs')) differences.push({ sequence: sequence.name, variant: 'plain', plain });
+    for (const { name, size, app } of apps) {
+      const around = (work: Handler) =>
+        app.handle(async (request, response, session) => {
+          if (size > 0) session.set('value', 'x'.repeat(size));
+          await work(request, response);
+        });
+      const word = app.strategy === 'sticky' ? balancer.word(randomBytes(16).toString('hex')) : '';
+      const held = await play(sequence, around, word);
+      if (JSON.stringify(held) !== JSON.stringify(plain)) {
+        differences.push({ sequence: sequence.name, variant: name, plain, held });
+      }
+    }
+  }
+  console.log(JSON.stringify({ sequences: chosen.length, variants: apps.length, differences }));
+  process.exit();
+}
+
+void main();
