@@ -68,7 +68,11 @@ export class NodeGate extends Gate<NodeResponse> {
     this.call('writeHead', args);
     if (this.state !== 'open') return this.response;
     this.rest = statedLength(this.response, args.find(isObject));
-    this.ask(() => this.askHead(), 'holding', (lines) => this.addHeaders(lines));
+    this.ask(
+      () => this.askHead(),
+      'holding',
+      (lines) => this.addHeaders(lines),
+    );
     return this.response;
   }
 
@@ -104,7 +108,11 @@ export class NodeGate extends Gate<NodeResponse> {
   private askToClose(): void {
     const { request, response } = this;
     const canTrail = request.httpVersion === '1.1' && request.method !== 'HEAD' && response.chunkedEncoding;
-    this.ask(() => this.askLast(canTrail), 'closing', (lines) => this.addTrailers(lines));
+    this.ask(
+      () => this.askLast(canTrail),
+      'closing',
+      (lines) => this.addTrailers(lines),
+    );
   }
 
   /** An end whose only sign is that the connection ends, or nothing at all: Node would not wait for what is buffered. */
@@ -137,9 +145,12 @@ export class NodeGate extends Gate<NodeResponse> {
     this.hold();
     answer.then(
       (lines) => {
-        if (this.response.destroyed) return;
-        go(lines);
-        this.proceed();
+        // In the next turn: Node puts the writes of one turn together, and does so at its end.
+        process.nextTick(() => {
+          if (this.state !== meanwhile || this.response.destroyed) return;
+          go(lines);
+          this.proceed();
+        });
       },
       (error: unknown) => this.fail(error),
     );

@@ -3,10 +3,12 @@
  * alone: what the app sends meanwhile is queued and sent afterwards, and until then what the response says of itself is
  * said here.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, type OutgoingHttpHeaders, OutgoingMessage, type ServerResponse } from 'node:http';
 import { Gate } from './gate.ts';
 import { callbackOf, setAll, sizeOf, statedLength } from './response.ts';
 import type { Lines } from './session.ts';
+
+const isBun = process.versions.bun !== undefined;
 
 type Arguments = readonly unknown[];
 
@@ -25,14 +27,17 @@ export class QueuedGate extends Gate {
   private isEnded = false;
   /** What the lock stands before. */
   private locked: PropertyDescriptorMap | null = null;
+  /** What the head says that waits, whatever the app sets meanwhile. */
+  private status: Pick<ServerResponse, 'statusCode' | 'statusMessage'> | null = null;
   private headLeft: boolean;
+  private readonly ownWriteHead: ServerResponse['writeHead'];
 
   constructor(request: IncomingMessage, response: ServerResponse, onError: (error: Error) => void) {
     super(request, response, onError);
     this.headLeft = response.headersSent;
     const { writeHead, write, end, flushHeaders } = response;
     this.original = { writeHead, write, end, flushHeaders };
-    response.writeHead = (...args: unknown[]) => this.writeHead(args);
+    response.writeHead = this.ownWriteHead = (...args: unknown[]) => this.writeHead(args);
     response.write = (...args: unknown[]) => this.write(args);
     response.end = (...args: unknown[]) => this.end(args);
     response.flushHeaders = () => this.flushHeaders();
@@ -41,23 +46,25 @@ export class QueuedGate extends Gate {
   private writeHead(args: Arguments): ServerResponse {
     const { response } = this;
     const headers = args.find((one): one is object => typeof one === 'object' && one !== null);
-    const [status] = args;
-    const isStatus = typeof status === 'number' && status >= 100 && status <= 999;
-    if (this.state !== 'open' || response.headersSent || !isStatus) {
+    if (this.state !== 'open' || response.headersSent) this.call('writeHead', args);
+    else if (isBun) {
+      // Sends nothing yet. What Bun refuses has not been asked of the session.
       this.call('writeHead', args);
-      return response;
+      this.begin(headers, () => {});
+    } else {
+      const [status, message] = args;
+      this.begin(headers, (merged) => {
+        if (merged) this.call('writeHead', typeof message === 'string' ? [status, message] : [status]);
+        else this.call('writeHead', args);
+      });
+      // As writeHead leaves it, although it is yet to be called.
+      if (this.locked !== null && typeof status === 'number') response.statusCode = status;
     }
-    const [, message] = args;
-    this.begin(headers, (merged) => {
-      if (merged) this.call('writeHead', typeof message === 'string' ? [status, message] : [status]);
-      else this.call('writeHead', args);
-    });
-    // As writeHead leaves them, although it is yet to be called.
-    if (this.locked !== null) response.statusCode = Math.trunc(status);
     return response;
   }
 
   private flushHeaders(): void {
+    if (this.state === 'open' && isBun) this.response.writeHead(this.response.statusCode);
     if (this.state === 'open') this.begin(undefined, () => this.call('flushHeaders', []));
     else if (this.locked !== null) this.waiting.push({ name: 'flushHeaders', args: [] });
     else if (this.state !== 'failed') this.call('flushHeaders', []);
@@ -70,10 +77,14 @@ export class QueuedGate extends Gate {
       return true;
     }
     if (this.mayNotBeWritten()) return this.call('write', args);
-    assertChunk(args[0]);
+    if (!this.isEnded) assertChunk(args[0]);
     if (this.state === 'open') {
       let more = true;
-      this.begin(undefined, () => (more = this.write(args)), () => {});
+      this.begin(
+        undefined,
+        () => (more = this.write(args)),
+        () => {},
+      );
       return this.locked === null ? more : this.queue({ name: 'write', args });
     }
     if (this.locked !== null) return this.queue({ name: 'write', args });
@@ -97,7 +108,7 @@ export class QueuedGate extends Gate {
       this.call('end', args);
       return response;
     }
-    if (chunk !== undefined && chunk !== null && chunk !== '') assertChunk(chunk);
+    if (!this.isEnded && chunk !== undefined && chunk !== null && chunk !== '') assertChunk(chunk);
     if (this.state === 'open') {
       // Head and body leave together: nothing can change between them. After a wait it can.
       const together = () => {
@@ -154,6 +165,7 @@ export class QueuedGate extends Gate {
     const { response } = this;
     let merged = false;
     const merge = () => {
+      if (isBun) return;
       // What writeHead is given counts over what was set before: our cookie must not be lost to one of the app's.
       if (headers !== undefined && !merged) setAll(response, headers);
       merged ||= headers !== undefined;
@@ -163,7 +175,7 @@ export class QueuedGate extends Gate {
       'holding',
       (lines, waited) => {
         if (lines.length > 0) merge();
-        for (const [name, value] of lines) response.appendHeader(name, value);
+        for (const [name, value] of lines) append(response, name, value);
         this.rest = statedLength(response, headers);
         this.state = 'sent';
         this.headLeft = true;
@@ -209,12 +221,18 @@ export class QueuedGate extends Gate {
     } finally {
       this.lock();
     }
+    const { response } = this;
+    if (meanwhile === 'holding') this.status ??= pick(response);
     lines.then(
       (found) => {
-        if (this.response.destroyed) return;
+        if (response.destroyed || this.request.socket?.destroyed === true) return;
         this.unlock();
+        const now = pick(response);
+        Object.assign(response, this.status);
         go(found, true);
         this.resume();
+        if (this.locked === null) this.status = null;
+        Object.assign(response, now);
       },
       (error: unknown) => this.fail(error),
     );
@@ -256,6 +274,9 @@ export class QueuedGate extends Gate {
     for (const name of ['writeHead', 'writeContinue', 'writeProcessing', 'writeEarlyHints', 'writeInformation']) {
       overlay[name] = refusal('write');
     }
+    const { addTrailers } = response;
+    const trail = (trailers: OutgoingHttpHeaders) => (this.isEnded ? undefined : addTrailers.call(response, trailers));
+    overlay.addTrailers = { configurable: true, writable: true, value: trail };
     this.locked = Object.getOwnPropertyDescriptors(response);
     Object.defineProperties(response, overlay);
     for (const name of Object.keys(this.locked)) if (!(name in overlay)) delete this.locked[name];
@@ -272,7 +293,7 @@ export class QueuedGate extends Gate {
   }
 
   protected override hasLeft(): boolean {
-    return this.headLeft || (this.locked === null && this.response.headersSent);
+    return this.headLeft;
   }
 
   protected override drop(): void {
@@ -296,7 +317,11 @@ export class QueuedGate extends Gate {
       if (callback !== undefined && name === 'end') response.once('finish', callback);
       else if (callback !== undefined) process.nextTick(callback);
     }
-    this.call('end', [this.describe(error)]);
+    // Of what was set by writeHead, which has not left.
+    if (isBun) Reflect.set(response, 'headersSent', false);
+    const text = this.describe(error);
+    if (isBun) this.call('writeHead', [response.statusCode]);
+    this.call('end', [text]);
     // A stream that pipes into us waits for it, and has to find its end.
     if (owesDrain) response.emit('drain');
   }
@@ -305,13 +330,35 @@ export class QueuedGate extends Gate {
   private canTrail(): boolean {
     const { request, response, rest } = this;
     if (request.httpVersion !== '1.1' || request.method === 'HEAD') return false;
-    if (process.versions.bun === undefined) return response.chunkedEncoding;
+    if (!isBun) return response.chunkedEncoding;
     return rest < 0 && response.statusCode !== 204 && response.statusCode !== 304;
   }
 
   private call(name: keyof QueuedGate['original'], args: Arguments) {
-    return Reflect.apply(this.original[name], this.response, args);
+    const { response, original, ownWriteHead } = this;
+    // Bun sends a head by another way when somebody stands before writeHead; we need not, by now.
+    const isOwn = response.writeHead === ownWriteHead;
+    if (isOwn) response.writeHead = original.writeHead;
+    try {
+      return Reflect.apply(original[name], response, args);
+    } finally {
+      if (isOwn) response.writeHead = ownWriteHead;
+    }
   }
+}
+
+function append(response: ServerResponse, name: string, value: string): void {
+  if (!isBun) {
+    response.appendHeader(name, value);
+    return;
+  }
+  // Its writeHead closes the head to the app, long before it is sent; the method of its parent does not ask.
+  const before = [response.getHeader(name) ?? []].flat().map(String);
+  OutgoingMessage.prototype.setHeader.call(response, name, before.length === 0 ? value : [...before, value]);
+}
+
+function pick({ statusCode, statusMessage }: ServerResponse): Pick<ServerResponse, 'statusCode' | 'statusMessage'> {
+  return { statusCode, statusMessage };
 }
 
 function refusal(what: string): PropertyDescriptor {
@@ -326,6 +373,8 @@ function throwHeadersSent(what: string): never {
 
 function assertChunk(chunk: unknown): void {
   if (typeof chunk === 'string' || chunk instanceof Uint8Array) return;
+  // To Bun it is an empty one.
+  if (isBun && (chunk === null || chunk === undefined)) return;
   const code = chunk === null ? 'ERR_STREAM_NULL_VALUES' : 'ERR_INVALID_ARG_TYPE';
   throw Object.assign(new TypeError('The "chunk" argument must be of type string or an instance of Uint8Array'), {
     code,

@@ -11,6 +11,11 @@ export interface Sequence {
   readonly pipelined?: boolean;
   /** The client goes away when it has seen this text, or at once with ''. */
   readonly leaveAfter?: string;
+  /**
+   * The app breaks the connection in the very turn in which it has written: how much the client has by then depends on time
+   * with any response. It may have less while a store is asked, and nothing else.
+   */
+  readonly abrupt?: boolean;
   readonly run: (stage: Stage) => unknown;
 }
 
@@ -19,6 +24,11 @@ export class Stage {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly notes: string[] = [];
+  /**
+   * What is over: writes, the end, the response, in order. Apart from the notes: when it comes depends on the network with
+   * any response.
+   */
+  readonly progress: string[] = [];
   private readonly received: (text: string) => Promise<void>;
 
   /** `received`: resolves when the client has got that text. */
@@ -26,11 +36,13 @@ export class Stage {
     this.request = request;
     this.response = response;
     this.received = received;
-    for (const name of ['finish', 'close', 'error', 'pipe', 'unpipe']) {
-      response.on(name, (error: unknown) => {
-        const { writableFinished, writableEnded, destroyed, headersSent } = response;
-        const flags = { writableFinished, writableEnded, destroyed, headersSent };
-        this.note(name, name === 'error' ? codeOf(error) : name === 'finish' ? { ...flags, destroyed: '' } : flags);
+    response.on('error', (error) => this.note('error', codeOf(error)));
+    response.on('pipe', () => this.note('pipe'));
+    response.on('unpipe', () => this.note('unpipe'));
+    for (const name of ['finish', 'close']) {
+      response.on(name, () => {
+        const { writableFinished, writableEnded, headersSent } = response;
+        this.passed(name, { writableFinished, writableEnded, headersSent });
       });
     }
   }
@@ -39,14 +51,17 @@ export class Stage {
     this.notes.push(`${label} ${JSON.stringify(value)}`);
   }
 
+  private passed(label: string, value: unknown = ''): void {
+    this.progress.push(`${label} ${JSON.stringify(value)}`);
+  }
+
   /** What the response says of itself now. */
   flags(): void {
     const { response } = this;
     const { headersSent, finished, writableEnded, destroyed, statusCode, statusMessage } = response;
     const { writableNeedDrain, writableCorked, writableHighWaterMark, writable, sendDate } = response;
-    const isFinished = response.writableFinished && response.writableLength === 0 ? 'finished' : '';
     this.note('flags', { headersSent, finished, writableEnded, destroyed, statusCode, statusMessage });
-    this.note('more', { writableNeedDrain, writableCorked, writableHighWaterMark, writable, sendDate, isFinished });
+    this.note('more', { writableNeedDrain, writableCorked, writableHighWaterMark, writable, sendDate });
     this.note('headers', withoutOurs(response.getHeaders()));
   }
 
@@ -63,8 +78,10 @@ export class Stage {
   /** A callback that notes that it was called. */
   readonly done =
     (label: string) =>
-    (error?: unknown): void =>
-      this.note(label, error === undefined || error === null ? '' : codeOf(error));
+    (error?: unknown): void => {
+      if (error === undefined || error === null) this.passed(label);
+      else this.note(`${label} failed`, codeOf(error));
+    };
 
   event(name: string): Promise<void> {
     return new Promise((done) => this.response.once(name, () => done()));
@@ -82,12 +99,13 @@ export function codeOf(error: unknown): string {
 
 /** What a session adds. */
 function withoutOurs(headers: OutgoingHttpHeaders): object {
-  const isOurs = ([name, value]: [string, unknown]) =>
-    name.startsWith('limpet-session') || (name === 'cache-control' && value === 'private');
-  const left = Object.entries(headers).filter((header) => !isOurs(header));
-  return Object.fromEntries(left.map(([name, value]) => [name, name === 'set-cookie' ? foreign(value) : value]));
+  const entries = Object.entries(headers).map(([name, value]) => [name, foreign(name, value)] as const);
+  return Object.fromEntries(entries.filter(([, value]) => value !== null));
 }
 
-function foreign(cookies: unknown): unknown {
-  return Array.isArray(cookies) ? cookies.filter((cookie) => !/^(?:sid|session)=/.test(String(cookie))) : cookies;
+function foreign(name: string, value: unknown): unknown {
+  if (name.startsWith('limpet-session') || (name === 'cache-control' && value === 'private')) return null;
+  if (name !== 'set-cookie') return value;
+  const cookies = [value].flat().filter((cookie) => !/^(?:sid|session)=/.test(String(cookie)));
+  return cookies.length === 0 ? null : cookies;
 }
