@@ -50,6 +50,8 @@ export class NodeGate extends Gate<NodeResponse> {
   private isHeld = false;
   /** The app has called end(). */
   private isEnded = false;
+  /** What Node buffered last at end(): the end of the body, whose callback tells that the response is finished. */
+  private lastOutput: Output | undefined;
   private headLeft: boolean;
 
   constructor(request: IncomingMessage, response: NodeResponse, onError: (error: Error) => void) {
@@ -94,6 +96,7 @@ export class NodeGate extends Gate<NodeResponse> {
     const together = this.state === 'open';
     if (this.state === 'sent' && !response.writableEnded) this.askToClose();
     this.call('end', this.isHeld && this.hasNothingToSend(args) ? [Buffer.alloc(0), ...args.filter(isFunction)] : args);
+    if (!this.isEnded && response.writableEnded && this.isHeld) this.lastOutput = response.outputData.at(-1);
     this.isEnded = response.writableEnded;
     if (together) this.closeIfWhole();
     return response;
@@ -214,8 +217,8 @@ export class NodeGate extends Gate<NodeResponse> {
     const { response } = this;
     const text = textOf(lines);
     response._trailer += text;
-    const last = response.outputData.at(-1);
-    if (!this.isEnded || last === undefined || typeof last.data !== 'string') return;
+    const { lastOutput: last } = this;
+    if (last === undefined || typeof last.data !== 'string') return;
     // The end of a chunked body is buffered already: `0`, the trailers, an empty line.
     last.data = `${last.data.slice(0, -2)}${text}\r\n`;
     this.account(text.length);
@@ -235,14 +238,12 @@ export class NodeGate extends Gate<NodeResponse> {
   }
 
   protected override replace(error: Error): void {
-    const { response, isEnded } = this;
+    const { response, lastOutput } = this;
     const needsDrain = response.writableNeedDrain;
     this.hold();
     // What was collected under cork() is thrown away as well.
     while (response.writableCorked > 0) response.uncork();
-    const buffered = this.takeBuffered();
-    // The last one of an ended response is Node's own and says that it is finished.
-    if (isEnded) buffered.pop();
+    const buffered = this.takeBuffered().filter((output) => output !== lastOutput);
     this.letThrough();
     // As if nothing had been sent yet.
     Object.assign(response, { _header: null, _headerSent: false, _contentLength: null, _trailer: '' });

@@ -103,7 +103,13 @@ export class QueuedGate extends Gate {
   private end(args: Arguments): ServerResponse {
     const { response } = this;
     const chunk = typeof args[0] === 'function' ? undefined : args[0];
-    if (this.state === 'failed') return response;
+    if (this.state === 'failed') {
+      this.call(
+        'end',
+        args.filter((one) => typeof one === 'function'),
+      );
+      return response;
+    }
     if (this.mayNotBeWritten()) {
       this.call('end', args);
       return response;
@@ -317,8 +323,11 @@ export class QueuedGate extends Gate {
       if (callback !== undefined && name === 'end') response.once('finish', callback);
       else if (callback !== undefined) process.nextTick(callback);
     }
-    // Of what was set by writeHead, which has not left.
-    if (isBun) Reflect.set(response, 'headersSent', false);
+    // Bun is to forget the head and the trailers of the app, which have not left.
+    if (isBun) {
+      Object.assign(response, { headersSent: false, _hasBody: this.request.method !== 'HEAD' });
+      response.addTrailers({});
+    }
     const text = this.describe(error);
     if (isBun) this.call('writeHead', [response.statusCode]);
     this.call('end', [text]);

@@ -11,13 +11,14 @@ import { runtimes } from '../support/runtimes.ts';
 const folder = import.meta.dirname;
 
 describe.each(runtimes)('%s', (runtime) => {
-  test('each sequence of calls, with and without a session', async () => {
+  test('each sequence of calls, with and without a session; and when no change can be kept', async () => {
     const command = join(folder, '../../node_modules/.bin', runtime);
     const program = join(folder, 'support/responses/program.ts');
     const { stdout } = await promisify(execFile)(command, [program], { maxBuffer: 1 << 28 });
-    const { sequences, variants, differences } = JSON.parse(stdout);
+    const { sequences, variants, differences, successes } = JSON.parse(stdout);
     expect(differences).toEqual([]);
+    expect(successes).toEqual([]);
     expect(sequences).toBeGreaterThanOrEqual(120);
-    expect(variants).toBe(6);
+    expect(variants).toBe(7);
   });
 });

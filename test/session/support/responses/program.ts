@@ -1,9 +1,10 @@
 /**
  * Runs the sequences against a plain server and against the same server with a session of each strategy, in this process, and
- * writes the differences to stdout as JSON.
+ * writes the differences to stdout as JSON; and what a client got that it must not get when no change can be kept. A
+ * first argument chooses the sequences whose name has it.
  */
 import { randomBytes } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { type SessionOptions, sessions } from '../../../../src/session/index.ts';
 import { TestBalancer } from '../balancer.ts';
@@ -17,6 +18,14 @@ interface Variant {
   readonly size: number;
 }
 
+/** Answers many turns of the loop later: all that an app does at once, and in some turns after, it does meanwhile. */
+class SlowStore extends MapStore {
+  override async put(...args: Parameters<MapStore['put']>): ReturnType<MapStore['put']> {
+    for (let turns = 0; turns < 20; turns++) await super.touch(args[0]);
+    return super.put(...args);
+  }
+}
+
 const small = 10;
 const large = 20_000;
 const variants: Readonly<Record<string, Variant>> = {
@@ -24,6 +33,7 @@ const variants: Readonly<Record<string, Variant>> = {
   'sticky, in a header': { options: { strategy: 'sticky' }, size: small },
   'sticky, by the store': { options: { strategy: 'sticky' }, size: large },
   'shared, changed': { options: { strategy: 'shared', store: new MapStore() }, size: small },
+  'shared, slow': { options: { strategy: 'shared', store: new SlowStore() }, size: small },
   'shared, unchanged': { options: { strategy: 'shared', store: new MapStore() }, size: 0 },
   stateless: { options: { strategy: 'stateless', secret: 'a secret of this test only' }, size: small },
 };
@@ -46,7 +56,10 @@ async function play(sequence: Sequence, around: (work: Handler) => Handler, word
   const wake = () => {
     for (const one of waiting) if (bytes.includes(one.text)) one.done();
   };
+  // Whoever waits for more when the connection is gone would wait for ever.
+  let isGone = false;
   const received = (text: string) => {
+    if (isGone) return Promise.resolve();
     const { promise, resolve } = Promise.withResolvers<void>();
     waiting.push({ text, done: resolve });
     wake();
@@ -75,7 +88,13 @@ async function play(sequence: Sequence, around: (work: Handler) => Handler, word
   server.on('checkContinue', (request, response) => void handle(request, response));
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
   const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
-  const gone = new Promise<void>((done) => socket.on('close', () => done()));
+  const gone = new Promise<void>((done) => {
+    socket.on('close', () => {
+      isGone = true;
+      for (const one of waiting) one.done();
+      done();
+    });
+  });
   socket.on('error', () => {});
   socket.setEncoding('latin1');
   socket.on('data', (piece: string) => {
@@ -94,7 +113,12 @@ async function play(sequence: Sequence, around: (work: Handler) => Handler, word
   clearTimeout(timer);
   server.closeAllConnections();
   await new Promise((done) => server.close(done));
-  return { notes, progress, bytes: withoutOurs(bytes) };
+  const compared = withoutOurs(bytes);
+  return {
+    notes,
+    progress,
+    bytes: sequence.anyPieces === true && /chunked/.test(compared) ? inOnePiece(compared) : compared,
+  };
 }
 
 async function stageReached(isReached: () => boolean): Promise<void> {
@@ -120,37 +144,83 @@ function withoutOurs(bytes: string): string {
     .replace(/^limpet-session-\w+: .*\r\n/gim, '');
 }
 
+/** A chunked body without the chunks. */
+function inOnePiece(bytes: string): string {
+  let at = bytes.indexOf('\r\n\r\n') + 4;
+  let whole = bytes.slice(0, at);
+  for (let size = 1; size > 0; ) {
+    const start = bytes.indexOf('\r\n', at) + 2;
+    size = Number.parseInt(bytes.slice(at, start), 16) || 0;
+    whole += bytes.slice(start, start + size);
+    at = start + size + 2;
+  }
+  return whole;
+}
+
 function isSame({ abrupt = false }: Sequence, plain: Transcript, held: Transcript): boolean {
   const bytes = abrupt && plain.bytes.startsWith(held.bytes) ? plain.bytes : held.bytes;
   return JSON.stringify({ ...held, bytes }) === JSON.stringify(plain);
 }
 
-async function main(): Promise<void> {
-  const only = process.argv[2] ?? '';
-  const chosen = sequences.filter(({ name }) => name.includes(only));
+type App = ReturnType<typeof sessions>;
+
+/** A handler whose session has changed by so many characters. */
+function around(app: App, size: number): (work: Handler) => Handler {
+  return (work) =>
+    app.handle(async (request, response, session) => {
+      if (size > 0) session.set('value', 'x'.repeat(size));
+      await work(request, response);
+    });
+}
+
+async function differencesOf(chosen: readonly Sequence[], balancer: TestBalancer): Promise<object[]> {
   const differences: object[] = [];
-  const balancer = await TestBalancer.start({ servers: [1] });
   const apps = Object.entries(variants).map(([name, { options, size }]) => {
     return { name, size, app: sessions({ onError: (error) => console.error(error), ...options }) };
   });
   for (const sequence of chosen) {
     const plain = await play(sequence, (work) => work, '');
-    if (only !== '') console.error(sequence.name, plain);
     if (plain.notes.includes('hangs')) differences.push({ sequence: sequence.name, variant: 'plain', plain });
     for (const { name, size, app } of apps) {
-      const around = (work: Handler) =>
-        app.handle(async (request, response, session) => {
-          if (size > 0) session.set('value', 'x'.repeat(size));
-          await work(request, response);
-        });
       const word = app.strategy === 'sticky' ? balancer.word(randomBytes(16).toString('hex')) : '';
-      const held = await play(sequence, around, word);
-      if (!isSame(sequence, plain, held)) {
-        differences.push({ sequence: sequence.name, variant: name, plain, held });
-      }
+      const held = await play(sequence, around(app, size), word);
+      if (!isSame(sequence, plain, held)) differences.push({ sequence: sequence.name, variant: name, plain, held });
     }
   }
-  console.log(JSON.stringify({ sequences: chosen.length, variants: apps.length, differences }));
+  return differences;
+}
+
+/** Nothing can be kept: the client gets a whole 503 or a broken connection, and no sequence hangs. */
+async function successesOf(chosen: readonly Sequence[], balancer: TestBalancer): Promise<object[]> {
+  const successes: object[] = [];
+  balancer.storeFails = true;
+  const app = sessions({ strategy: 'sticky', onError: () => {} });
+  for (const sequence of chosen) {
+    const got = await play(sequence, around(app, large), balancer.word(randomBytes(16).toString('hex')));
+    const answer = got.bytes.replace(/^(?:HTTP\/1\.1 1\d\d .*\r\n(?:.+\r\n)*\r\n)+/, '');
+    if (got.notes.includes('hangs') || !(answer === '' || isRefusal(sequence, answer)))
+      successes.push({ ...got, sequence });
+  }
+  return successes;
+}
+
+function isRefusal({ method, pipelined = false }: Sequence, answer: string): boolean {
+  const end = answer.indexOf('\r\n\r\n') + 4;
+  const head = answer.slice(0, end);
+  const length = method === 'HEAD' ? 0 : Number(/^content-length: (\d+)\r$/im.exec(head)?.[1]);
+  const isOurs = head.startsWith('HTTP/1.1 503 ') && /^limpet-reason: session-store\r$/im.test(head);
+  const rest = answer.slice(end + length);
+  const isWhole = answer.length >= end + length && !Number.isNaN(length);
+  return isOurs && isWhole && !/^transfer-encoding/im.test(head) && (pipelined ? rest.endsWith('next') : rest === '');
+}
+
+async function main(): Promise<void> {
+  const chosen = sequences.filter(({ name }) => name.includes(process.argv[2] ?? ''));
+  const balancer = await TestBalancer.start({ servers: [1] });
+  const differences = await differencesOf(chosen, balancer);
+  const successes = await successesOf(chosen, balancer);
+  const ways = Object.keys(variants).length;
+  console.log(JSON.stringify({ sequences: chosen.length, variants: ways, differences, successes }));
   process.exit();
 }
 

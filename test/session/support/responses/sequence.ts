@@ -16,6 +16,8 @@ export interface Sequence {
    * with any response. It may have less while a store is asked, and nothing else.
    */
   readonly abrupt?: boolean;
+  /** How the body comes in pieces depends on another thread. */
+  readonly anyPieces?: boolean;
   readonly run: (stage: Stage) => unknown;
 }
 

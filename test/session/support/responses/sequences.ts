@@ -81,7 +81,7 @@ const streams: Sequence[] = [
       const { response } = stage;
       stage.attempt('write', () => response.write(big));
       stage.note('needs drain', response.writableNeedDrain);
-      await stage.event('drain');
+      if (response.writableNeedDrain) await stage.event('drain');
       stage.note('needs drain', response.writableNeedDrain);
       response.end('end');
     },
@@ -90,8 +90,9 @@ const streams: Sequence[] = [
     name: 'three times false, and drain after each',
     run: async (stage) => {
       for (const piece of pieces(3, 300_000)) {
-        stage.attempt('write', () => stage.response.write(piece));
-        await stage.event('drain');
+        const more = stage.response.write(piece);
+        stage.note('write', more);
+        if (!more) await stage.event('drain');
       }
       stage.response.end();
     },
@@ -123,6 +124,7 @@ const streams: Sequence[] = [
   },
   {
     name: 'pipeline through gzip',
+    anyPieces: true,
     run: ({ response }) => pipeline(Readable.from(pieces(50, 20_000)), createGzip({ level: 0 }), response),
   },
   {
@@ -222,7 +224,13 @@ const streams: Sequence[] = [
       stage.flags();
     },
   },
-  { name: 'an empty write, then end', run: ({ response }) => void (response.write(''), response.end()) },
+  {
+    name: 'an empty write, then end',
+    run: ({ response }) => {
+      response.write('');
+      response.end();
+    },
+  },
   {
     name: 'end with an empty text and a callback',
     run: (stage) => void stage.response.end('', stage.done('ended')),
