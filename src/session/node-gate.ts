@@ -5,9 +5,8 @@
  * nothing of Node's has to be imitated.
  */
 import { type IncomingMessage, ServerResponse } from 'node:http';
-import { Socket } from 'node:net';
 import { Gate } from './gate.ts';
-import { callbackOf, sizeOf, statedLength } from './response.ts';
+import { callbackOf, destroyedError, sizeOf, statedLength } from './response.ts';
 import type { Lines } from './session.ts';
 
 type Callback = (error?: Error | null) => void;
@@ -42,7 +41,7 @@ export function isNodeResponse(request: IncomingMessage, response: ServerRespons
   if (process.versions.bun !== undefined || !(response instanceof ServerResponse)) return false;
   const { outputData, _writeRaw, _flush, _onPendingData }: Partial<NodeResponse> = Object(response);
   const methods = [_writeRaw, _flush, _onPendingData];
-  return request.socket instanceof Socket && Array.isArray(outputData) && methods.every(isFunction);
+  return '_handle' in request.socket && Array.isArray(outputData) && methods.every(isFunction);
 }
 
 export class NodeGate extends Gate<NodeResponse> {
@@ -225,14 +224,12 @@ export class NodeGate extends Gate<NodeResponse> {
   }
 
   protected override hasLeft(): boolean {
-    return this.headLeft;
+    return this.headLeft && this.response._headerSent;
   }
 
   protected override drop(): void {
     if (!this.isHeld) return;
-    const error = Object.assign(new Error('Cannot call write after a stream was destroyed'), {
-      code: 'ERR_STREAM_DESTROYED',
-    });
+    const error = destroyedError();
     for (const { callback } of this.takeBuffered()) if (isFunction(callback)) process.nextTick(callback, error);
     this.letThrough();
   }

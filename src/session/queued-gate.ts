@@ -3,9 +3,10 @@
  * alone: what the app sends meanwhile is queued and sent afterwards, and until then what the response says of itself is
  * said here.
  */
-import { type IncomingMessage, type OutgoingHttpHeaders, OutgoingMessage, type ServerResponse } from 'node:http';
+import { type IncomingMessage, OutgoingMessage, type ServerResponse } from 'node:http';
 import { Gate } from './gate.ts';
-import { callbackOf, setAll, sizeOf, statedLength } from './response.ts';
+import { callbackOf, destroyedError, setAll, sizeOf, statedLength } from './response.ts';
+import { lockResponse, type Pending } from './response-lock.ts';
 import type { Lines } from './session.ts';
 
 const isBun = process.versions.bun !== undefined;
@@ -17,16 +18,16 @@ interface Call {
   readonly args: Arguments;
 }
 
-export class QueuedGate extends Gate {
+export class QueuedGate extends Gate implements Pending {
   private readonly original: Pick<ServerResponse, 'writeHead' | 'write' | 'end' | 'flushHeaders'>;
   /** What the app has sent meanwhile. */
   private waiting: Call[] = [];
-  private bytes = 0;
-  private owesDrain = false;
+  bytes = 0;
+  owesDrain = false;
   /** The app has called end(). */
-  private isEnded = false;
-  /** What the lock stands before. */
-  private locked: PropertyDescriptorMap | null = null;
+  isEnded = false;
+  /** While something waits. */
+  private endLock: (() => void) | null = null;
   /** What the head says that waits, whatever the app sets meanwhile. */
   private status: Pick<ServerResponse, 'statusCode' | 'statusMessage'> | null = null;
   private headLeft: boolean;
@@ -58,7 +59,7 @@ export class QueuedGate extends Gate {
         else this.call('writeHead', args);
       });
       // As writeHead leaves it, although it is yet to be called.
-      if (this.locked !== null && typeof status === 'number') response.statusCode = status;
+      if (this.endLock !== null && typeof status === 'number') response.statusCode = status;
     }
     return response;
   }
@@ -66,7 +67,7 @@ export class QueuedGate extends Gate {
   private flushHeaders(): void {
     if (this.state === 'open' && isBun) this.response.writeHead(this.response.statusCode);
     if (this.state === 'open') this.begin(undefined, () => this.call('flushHeaders', []));
-    else if (this.locked !== null) this.waiting.push({ name: 'flushHeaders', args: [] });
+    else if (this.endLock !== null) this.waiting.push({ name: 'flushHeaders', args: [] });
     else if (this.state !== 'failed') this.call('flushHeaders', []);
   }
 
@@ -85,16 +86,16 @@ export class QueuedGate extends Gate {
         () => (more = this.write(args)),
         () => {},
       );
-      return this.locked === null ? more : this.queue({ name: 'write', args });
+      return this.endLock === null ? more : this.queue({ name: 'write', args });
     }
-    if (this.locked !== null) return this.queue({ name: 'write', args });
+    if (this.endLock !== null) return this.queue({ name: 'write', args });
     if (this.state === 'sent' && this.rest > 0) {
       this.rest -= sizeOf(args);
       // By its length the client has the whole body now, whether end() comes or not.
       if (this.rest <= 0) {
         let more = true;
         this.finish(() => (more = this.call('write', args)));
-        return this.locked === null ? more : this.count(args);
+        return this.endLock === null ? more : this.count(args);
       }
     }
     return this.call('write', args);
@@ -122,18 +123,18 @@ export class QueuedGate extends Gate {
         this.call('end', args);
       };
       this.begin(undefined, together, () => {});
-      if (this.locked !== null) this.queueEnd(args);
-    } else if (this.locked !== null) this.queueEnd(args);
+      if (this.endLock !== null) this.queueEnd(args);
+    } else if (this.endLock !== null) this.queueEnd(args);
     else if (this.state === 'sent') {
       this.finish(() => this.call('end', args));
-      if (this.locked !== null) this.isEnded = true;
+      if (this.endLock !== null) this.isEnded = true;
     } else this.call('end', args);
     return response;
   }
 
   /** The response itself knows what to answer then. */
   private mayNotBeWritten(): boolean {
-    return this.response.destroyed || (this.locked === null && this.response.writableEnded);
+    return this.response.destroyed || (this.endLock === null && this.response.writableEnded);
   }
 
   private queue(call: Call): boolean {
@@ -184,7 +185,6 @@ export class QueuedGate extends Gate {
         for (const [name, value] of lines) append(response, name, value);
         this.rest = statedLength(response, headers);
         this.state = 'sent';
-        this.headLeft = true;
         (waited ? later : go)(merged);
       },
       merge,
@@ -237,7 +237,7 @@ export class QueuedGate extends Gate {
         Object.assign(response, this.status);
         go(found, true);
         this.resume();
-        if (this.locked === null) this.status = null;
+        if (this.endLock === null) this.status = null;
         Object.assign(response, now);
       },
       (error: unknown) => this.fail(error),
@@ -256,45 +256,18 @@ export class QueuedGate extends Gate {
       else this.flushHeaders();
     }
     // What the response itself has no room for it will tell of.
-    if (!owesDrain || this.locked !== null) return;
+    if (!owesDrain || this.endLock !== null) return;
     this.owesDrain = false;
     if (more && !this.response.writableEnded) this.response.emit('drain');
   }
 
-  /** From here on the response says what it would say if everything had been sent. */
   private lock(): void {
-    if (this.locked !== null) return;
-    const { response } = this;
-    const says = {
-      headersSent: () => true,
-      finished: () => this.isEnded,
-      writableEnded: () => this.isEnded,
-      writableFinished: () => false,
-      writableLength: () => this.bytes,
-      writableNeedDrain: () => this.owesDrain && !this.isEnded && !response.destroyed,
-    };
-    const refuses = { setHeader: 'set', setHeaders: 'set', appendHeader: 'append', removeHeader: 'remove' };
-    const overlay: PropertyDescriptorMap = {};
-    for (const [name, get] of Object.entries(says)) overlay[name] = { configurable: true, get, set: () => {} };
-    for (const [name, what] of Object.entries(refuses)) overlay[name] = refusal(what);
-    for (const name of ['writeHead', 'writeContinue', 'writeProcessing', 'writeEarlyHints', 'writeInformation']) {
-      overlay[name] = refusal('write');
-    }
-    const { addTrailers } = response;
-    const trail = (trailers: OutgoingHttpHeaders) => (this.isEnded ? undefined : addTrailers.call(response, trailers));
-    overlay.addTrailers = { configurable: true, writable: true, value: trail };
-    this.locked = Object.getOwnPropertyDescriptors(response);
-    Object.defineProperties(response, overlay);
-    for (const name of Object.keys(this.locked)) if (!(name in overlay)) delete this.locked[name];
-    for (const name of Object.keys(overlay)) this.locked[name] ??= {};
+    this.endLock ??= lockResponse(this.response, this);
   }
 
   private unlock(): void {
-    for (const [name, before] of Object.entries(this.locked ?? {})) {
-      Reflect.deleteProperty(this.response, name);
-      if (Object.keys(before).length > 0) Object.defineProperty(this.response, name, before);
-    }
-    this.locked = null;
+    this.endLock?.();
+    this.endLock = null;
     this.isEnded = false;
   }
 
@@ -303,9 +276,7 @@ export class QueuedGate extends Gate {
   }
 
   protected override drop(): void {
-    const error = Object.assign(new Error('Cannot call write after a stream was destroyed'), {
-      code: 'ERR_STREAM_DESTROYED',
-    });
+    const error = destroyedError();
     const { waiting } = this;
     this.waiting = [];
     for (const { args } of waiting) {
@@ -346,6 +317,7 @@ export class QueuedGate extends Gate {
   private call(name: keyof QueuedGate['original'], args: Arguments) {
     const { response, original, ownWriteHead } = this;
     // Bun sends a head by another way when somebody stands before writeHead; we need not, by now.
+    if (name !== 'writeHead') this.headLeft = true;
     const isOwn = response.writeHead === ownWriteHead;
     if (isOwn) response.writeHead = original.writeHead;
     try {
@@ -368,16 +340,6 @@ function append(response: ServerResponse, name: string, value: string): void {
 
 function pick({ statusCode, statusMessage }: ServerResponse): Pick<ServerResponse, 'statusCode' | 'statusMessage'> {
   return { statusCode, statusMessage };
-}
-
-function refusal(what: string): PropertyDescriptor {
-  return { configurable: true, writable: true, value: () => throwHeadersSent(what) };
-}
-
-function throwHeadersSent(what: string): never {
-  throw Object.assign(new Error(`Cannot ${what} headers after they are sent to the client`), {
-    code: 'ERR_HTTP_HEADERS_SENT',
-  });
 }
 
 function assertChunk(chunk: unknown): void {

@@ -39,3 +39,8 @@ export function sizeOf([chunk, encoding]: readonly unknown[]): number {
 export function callbackOf(args: readonly unknown[]): ((error?: Error) => void) | undefined {
   return args.find((one): one is () => void => typeof one === 'function');
 }
+
+/** What callbacks of writes get that will never be sent. */
+export function destroyedError(): Error {
+  return Object.assign(new Error('Cannot call write after a stream was destroyed'), { code: 'ERR_STREAM_DESTROYED' });
+}
