@@ -88,7 +88,8 @@ export abstract class Gate<Response extends ServerResponse = ServerResponse> {
     const text = 'Your session could not be kept. What you did has not been done; please try again.\n';
     for (const name of response.getHeaderNames()) response.removeHeader(name);
     response.statusCode = known ? error.status : 500;
-    response.statusMessage = '';
+    // HTTP/2 has none, and warns of whoever sets one.
+    if (!('stream' in response)) response.statusMessage = '';
     response.setHeader('Limpet-Reason', known ? error.code : 'session-error');
     response.setHeader('Cache-Control', 'no-store');
     response.setHeader('Content-Type', 'text/plain; charset=utf-8');

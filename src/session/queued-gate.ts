@@ -29,7 +29,7 @@ export class QueuedGate extends Gate implements Pending {
   /** While something waits. */
   private endLock: (() => void) | null = null;
   /** What the head says that waits, whatever the app sets meanwhile. */
-  private status: Pick<ServerResponse, 'statusCode' | 'statusMessage'> | null = null;
+  private status: ReturnType<typeof statusOf> | null = null;
   private headLeft: boolean;
   private readonly ownWriteHead: ServerResponse['writeHead'];
 
@@ -227,21 +227,21 @@ export class QueuedGate extends Gate implements Pending {
     } finally {
       this.lock();
     }
-    const { response } = this;
-    if (meanwhile === 'holding') this.status ??= pick(response);
-    lines.then(
-      (found) => {
-        if (response.destroyed || this.request.socket?.destroyed === true) return;
-        this.unlock();
-        const now = pick(response);
-        Object.assign(response, this.status);
-        go(found, true);
-        this.resume();
-        if (this.endLock === null) this.status = null;
-        Object.assign(response, now);
-      },
-      (error: unknown) => this.fail(error),
-    );
+    if (meanwhile === 'holding') this.status ??= statusOf(this.response);
+    lines.then((found) => this.proceed(() => go(found, true))).catch((error: unknown) => this.fail(error));
+  }
+
+  private proceed(go: () => void): void {
+    const { response, request } = this;
+    if (response.destroyed || request.socket?.destroyed === true) return;
+    this.unlock();
+    const now = statusOf(response);
+    const isSame = this.status === null || now.statusCode === this.status.statusCode;
+    if (!isSame) Object.assign(response, this.status);
+    go();
+    this.resume();
+    if (this.endLock === null) this.status = null;
+    if (!isSame) Object.assign(response, now);
   }
 
   /** What was sent meanwhile, in order; some of it may wait again. */
@@ -258,7 +258,7 @@ export class QueuedGate extends Gate implements Pending {
     // What the response itself has no room for it will tell of.
     if (!owesDrain || this.endLock !== null) return;
     this.owesDrain = false;
-    if (more && !this.response.writableEnded) this.response.emit('drain');
+    if (more && !this.response.writableEnded) process.nextTick(() => this.response.emit('drain'));
   }
 
   private lock(): void {
@@ -338,8 +338,10 @@ function append(response: ServerResponse, name: string, value: string): void {
   OutgoingMessage.prototype.setHeader.call(response, name, before.length === 0 ? value : [...before, value]);
 }
 
-function pick({ statusCode, statusMessage }: ServerResponse): Pick<ServerResponse, 'statusCode' | 'statusMessage'> {
-  return { statusCode, statusMessage };
+function statusOf(response: ServerResponse): Partial<Pick<ServerResponse, 'statusCode' | 'statusMessage'>> {
+  const { statusCode } = response;
+  // HTTP/2 has no message, and warns of whoever asks for one.
+  return isBun ? { statusCode, statusMessage: response.statusMessage } : { statusCode };
 }
 
 function assertChunk(chunk: unknown): void {
