@@ -49,8 +49,8 @@ export class NodeGate extends Gate<NodeResponse> {
   private isHeld = false;
   /** The app has called end(). */
   private isEnded = false;
-  /** What Node buffered last at end(): the end of the body, whose callback tells that the response is finished. */
-  private lastOutput: Output | undefined;
+  /** What Node has buffered at end(): the end of the body, whose callback tells that the response is finished. */
+  private lastOutputs: readonly Output[] = [];
   private headLeft: boolean;
 
   constructor(request: IncomingMessage, response: NodeResponse, onError: (error: Error) => void) {
@@ -92,10 +92,13 @@ export class NodeGate extends Gate<NodeResponse> {
   private end(args: Arguments): NodeResponse {
     const { response } = this;
     if (this.state === 'failed') return this.call('end', args.filter(isFunction));
+    const before = new Set(response.outputData);
     const together = this.state === 'open';
     if (this.state === 'sent' && !response.writableEnded) this.askToClose();
     this.call('end', this.isHeld && this.hasNothingToSend(args) ? [Buffer.alloc(0), ...args.filter(isFunction)] : args);
-    if (!this.isEnded && response.writableEnded && this.isHeld) this.lastOutput = response.outputData.at(-1);
+    if (!this.isEnded && response.writableEnded && this.isHeld) {
+      this.lastOutputs = response.outputData.filter((output) => !before.has(output));
+    }
     this.isEnded = response.writableEnded;
     if (together) this.closeIfWhole();
     return response;
@@ -215,12 +218,14 @@ export class NodeGate extends Gate<NodeResponse> {
     if (lines.length === 0) return;
     const { response } = this;
     const text = textOf(lines);
+    const end = `0\r\n${response._trailer}\r\n`;
     response._trailer += text;
-    const { lastOutput: last } = this;
-    if (last === undefined || typeof last.data !== 'string') return;
     // The end of a chunked body is buffered already: `0`, the trailers, an empty line.
-    last.data = `${last.data.slice(0, -2)}${text}\r\n`;
-    this.account(text.length);
+    for (const last of this.lastOutputs) {
+      if (typeof last.data !== 'string' || !last.data.endsWith(end)) continue;
+      last.data = `${last.data.slice(0, -2)}${text}\r\n`;
+      this.account(text.length);
+    }
   }
 
   protected override hasLeft(): boolean {
@@ -235,12 +240,12 @@ export class NodeGate extends Gate<NodeResponse> {
   }
 
   protected override replace(error: Error): void {
-    const { response, lastOutput } = this;
+    const { response, lastOutputs } = this;
     const needsDrain = response.writableNeedDrain;
     this.hold();
     // What was collected under cork() is thrown away as well.
     while (response.writableCorked > 0) response.uncork();
-    const buffered = this.takeBuffered().filter((output) => output !== lastOutput);
+    const buffered = this.takeBuffered().filter((output) => !lastOutputs.includes(output));
     this.letThrough();
     // As if nothing had been sent yet.
     Object.assign(response, { _header: null, _headerSent: false, _contentLength: null, _trailer: '' });
