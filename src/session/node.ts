@@ -1,7 +1,9 @@
 /** The adapter for node:http, on which those of Express and Fastify stand. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Gate } from './gate.ts';
+import type { Gate } from './gate.ts';
+import { isNodeResponse, NodeGate } from './node-gate.ts';
 import type { SessionOptions } from './options.ts';
+import { QueuedGate } from './queued-gate.ts';
 import type { Exchange, Incoming, Session } from './session.ts';
 import { Sessions } from './sessions.ts';
 
@@ -48,7 +50,10 @@ export class NodeSessions extends Sessions {
   guard(request: IncomingMessage, response: ServerResponse): Gate {
     const before = this.gates.get(response);
     if (before !== undefined) return before;
-    const gate = new Gate(request, response, this.options.onError);
+    const { onError } = this.options;
+    const gate = isNodeResponse(request, response)
+      ? new NodeGate(request, response, onError)
+      : new QueuedGate(request, response, onError);
     this.gates.set(response, gate);
     return gate;
   }

@@ -43,3 +43,13 @@ export function sizeOf([chunk, encoding]: readonly unknown[]): number {
   const known = typeof encoding === 'string' && Buffer.isEncoding(encoding) ? encoding : 'utf8';
   return typeof chunk === 'string' ? Buffer.byteLength(chunk, known) : 0;
 }
+
+/** The callback of a call of `write` or `end`. */
+export function callbackOf(args: readonly unknown[]): ((error?: Error) => void) | undefined {
+  return args.find((one): one is () => void => typeof one === 'function');
+}
+
+/** What callbacks of writes get that will never be sent. */
+export function destroyedError(): Error {
+  return Object.assign(new Error('Cannot call write after a stream was destroyed'), { code: 'ERR_STREAM_DESTROYED' });
+}

@@ -1,0 +1,24 @@
+/**
+ * A response with a session behaves as one without: what apps do with a response, in order (support/responses), gives the same
+ * bytes, events, flags and errors, whatever the strategy, while the head waits for a store and afterwards.
+ */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { runtimes } from '../support/runtimes.ts';
+
+const folder = import.meta.dirname;
+
+describe.each(runtimes)('%s', (runtime) => {
+  test('each sequence of calls, with and without a session; and when no change can be kept', async () => {
+    const command = join(folder, '../../node_modules/.bin', runtime);
+    const program = join(folder, 'support/responses/program.ts');
+    const { stdout } = await promisify(execFile)(command, [program], { maxBuffer: 1 << 28 });
+    const { sequences, variants, differences, successes } = JSON.parse(stdout);
+    expect(differences).toEqual([]);
+    expect(successes).toEqual([]);
+    expect(sequences).toBeGreaterThanOrEqual(120);
+    expect(variants).toBe(7);
+  });
+});
