@@ -47,8 +47,23 @@ export class CookieScan {
         this.cutFrom = -1;
         continue;
       }
-      if (this.nextPair()) return true;
+      if (this.headers!.bytes[this.p] === SEMICOLON) this.skipEmpty();
+      else if (this.nextPair()) return true;
     }
+  }
+
+  /** Pairs without a character, which stay; all that follow one another at once, because a client can send many. */
+  private skipEmpty(): void {
+    const { bytes } = this.headers!;
+    const { end } = this;
+    let { p } = this;
+    this.flushCut(p);
+    for (; p < end; p++) {
+      const byte = bytes[p];
+      if (byte === SEMICOLON) this.keptEnd = p;
+      else if (byte !== SP && byte !== TAB) break;
+    }
+    this.p = p;
   }
 
   /** Reads one pair and steps over its separator; true when it has the name. */

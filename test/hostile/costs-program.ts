@@ -13,7 +13,7 @@ import { CostNet, type Talk } from './costs-net.ts';
 
 const KiB = 1024;
 const sizes = [8 * KiB, 16 * KiB, 32 * KiB, 64 * KiB];
-const rounds = 4;
+const rounds = 6;
 /** Milliseconds. */
 const measurable = 1;
 

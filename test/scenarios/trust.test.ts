@@ -131,7 +131,7 @@ describe.each(runtimes)('trust on %s', (runtime) => {
     await using limpet = await startLimpet(runtime, { args: [String(app.port), '--sessions', 'memory'], env });
     expect(limpet.stderr()).toContain(`find the secret in ${env.LIMPET_SECRET_FILE}; others need sessions.secret`);
     const { status, headers } = await ask(`${limpet.url}/all`);
-    expect([status, headers['limpet-reason']]).toEqual([500, undefined]);
+    expect([status, headers['limpet-reason']]).toEqual([500, 'no-balancer']);
     expect(app.errors()).toMatch(
       /without a right and recent signature by the secret in \S+session.secret; expected a balancer of this user/,
     );
