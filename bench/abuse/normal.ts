@@ -2,6 +2,7 @@
  * Normal clients, in a thread of their own so that attackers do not slow them down in the same loop: each keeps a connection
  * and its cookies, asks, reads, thinks for some milliseconds, and asks again.
  */
+import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
@@ -33,11 +34,12 @@ export class Normals implements AsyncDisposable {
   }
 
   /** All of them, for so long (ms). */
-  window(length: number): Promise<Window> {
-    return new Promise((resolve, reject) => {
-      this.worker.once('message', resolve).once('error', reject);
-      this.worker.postMessage(length);
-    });
+  async window(length: number): Promise<Window> {
+    // Also rejects with what ends the worker.
+    const told = once(this.worker, 'message');
+    this.worker.postMessage(length);
+    const [window] = await told;
+    return window as Window;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
