@@ -14,7 +14,7 @@ const second = 1_000_000;
 
 const run: MixedRun = {
   workers: 4,
-  clients: full ? 10_000 : 2_000,
+  clients: full ? 10_000 : 1_000,
   seconds: full ? 60 : 12,
   connections: 256,
   pause: full ? 2_000 : 700,
