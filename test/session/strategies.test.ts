@@ -48,6 +48,9 @@ async function run(options: SessionOptions) {
   };
 }
 
+/** Of the option `user`: whoever is signed in. */
+const user = (data: Readonly<Record<string, unknown>>) => (typeof data.user === 'string' ? data.user : undefined);
+
 const all = async (client: Client): Promise<unknown> => JSON.parse((await client.get('/all')).body);
 const secret = 'a secret for these tests only';
 const strategies = {
@@ -272,7 +275,6 @@ describe('stateless', () => {
 
   test('a user whose minimum version is raised is logged out, whoever has the cookie', async () => {
     let minimum = 1;
-    const user = (data: Readonly<Record<string, unknown>>) => (typeof data.user === 'string' ? data.user : undefined);
     await using app = await run({ strategy: 'stateless', secret, user, minimumVersion: () => minimum });
     const client = app.client();
     await client.get('/login?value=ada');
@@ -285,7 +287,6 @@ describe('stateless', () => {
 
   test('a request in flight meanwhile does not come out with a token that counts again', async () => {
     let minimum = 1;
-    const user = (data: Readonly<Record<string, unknown>>) => (typeof data.user === 'string' ? data.user : undefined);
     await using app = await run({ strategy: 'stateless', secret, user, minimumVersion: () => minimum });
     const client = app.client();
     await client.get('/login?value=ada');
@@ -300,7 +301,6 @@ describe('stateless', () => {
 
   test('who raises it and then takes a fresh id stays, alone', async () => {
     let minimum = 1;
-    const user = (data: Readonly<Record<string, unknown>>) => (typeof data.user === 'string' ? data.user : undefined);
     await using app = await run({ strategy: 'stateless', secret, user, minimumVersion: () => minimum });
     const client = app.client();
     await client.get('/login?value=ada');
