@@ -17,6 +17,9 @@ const statuses = {
 
 export type SessionErrorCode = keyof typeof statuses;
 
+/** All codes. The balancer has its own list of those that it lets pass to the client (http/hop-headers.ts). */
+export const sessionErrorCodes = Object.keys(statuses) as readonly SessionErrorCode[];
+
 /**
  * no-balancer: no believable Limpet-Session header. not-serialisable, state-too-large, cookie-too-large: the state cannot be
  * kept. head-left: the client can no longer be told. session-ended: used after logout or under an id that was replaced.

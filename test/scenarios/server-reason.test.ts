@@ -1,12 +1,13 @@
 /** Why the session library refused a request reaches the client; what else servers say in our name does not. */
 import { createServer } from 'node:http';
 import { describe, expect, test } from 'vitest';
+import { sessionErrorCodes } from '../../src/session/error.ts';
 import { startLimpet } from '../support/limpet.ts';
 import { configFor, listen, Visitor } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
 
 const said: readonly [name: string, value: string, reaches: boolean][] = [
-  ['Limpet-Reason', 'session-fenced', true],
+  ...sessionErrorCodes.map((code): [string, string, boolean] => ['Limpet-Reason', code, true]),
   ['limpet-reason', 'not-serialisable', true],
   ['Limpet-Degraded', 'session-store', true],
   ['Limpet-Reason', 'session-error', true],
