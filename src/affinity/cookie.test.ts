@@ -23,6 +23,7 @@ const settings: CookieOptions = {
   idle: 8 * hour * 1000,
   absolute: 0,
   onCacheable: 'private',
+  app: { maxAge: 30 * 24 * hour * 1000, sameSite: 'Lax', secure: 'auto', httpOnly: true, domain: '', path: '/' },
 };
 const client: ClientFacts = { clientAddress: '1.2.3.4', clientSecure: false };
 
@@ -374,7 +375,7 @@ describe('a session that a server begins', () => {
     const { affinity } = affinityOf({ twin: 'limpet-x', secure: 'always' }, true);
     const response = responseWith(200, 'Set-Cookie: limpet=forged', 'Set-Cookie: app=1');
     const edit = new Splice();
-    affinity.unbind(response, client, edit);
+    affinity.unbind(new Session(), response, client, edit);
     const text = edited(response, edit);
     expect(text).toContain('Set-Cookie: limpet=; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=0');
     expect(text).toContain('Set-Cookie: limpet-x=; Path=/; HttpOnly; SameSite=None; Partitioned; Secure; Max-Age=0');
