@@ -22,6 +22,7 @@ export class CookiePolicy {
     this.isHostOnly = /^__Host-/i.test(name);
     this.longestIdle = idle === 0 ? longestCookie : Math.max(idle, app.maxAge) / 1000;
     const items = [`idle:${Math.floor(this.longestIdle)}`];
+    if (idle > 0) items.push(`usual:${Math.floor(idle / 1000)}`);
     if (app.sameSite !== 'Lax') items.push(`same-site:${app.sameSite.toLowerCase()}`);
     if (app.secure === 'never') items.push('insecure');
     if (!app.httpOnly) items.push('scripts');

@@ -36,7 +36,11 @@ export const longestScope = 255;
 /** Seconds; browsers keep no cookie for longer (RFC 6265bis section 5.5). */
 export const longestCookie = 400 * 86_400;
 
-const sites: Readonly<Record<string, SameSite>> = { strict: 'Strict', lax: 'Lax', none: 'None' };
+const sites: ReadonlyMap<string, SameSite> = new Map([
+  ['strict', 'Strict'],
+  ['lax', 'Lax'],
+  ['none', 'None'],
+]);
 
 /** null: nothing is said. 'bad': something that is not in the protocol. 'configured': all as the balancer has it. */
 export function readSessionCookie(headers: Headers): CookieAttributes | 'configured' | 'bad' | null {
@@ -55,7 +59,7 @@ export function readAttributes(value: string): CookieAttributes | 'configured' |
   const tag = fields.get('tag') ?? '';
   const idle = fields.has('idle') ? whole(fields.get('idle'), longestCookie) : null;
   const persistent = flag(fields.get('persistent'));
-  const sameSite = fields.has('same-site') ? sites[fields.get('same-site')!] : null;
+  const sameSite = fields.has('same-site') ? sites.get(fields.get('same-site')!) : null;
   const secure = flag(fields.get('secure'));
   const httpOnly = flag(fields.get('http-only'));
   const partitioned = flag(fields.get('partitioned'));

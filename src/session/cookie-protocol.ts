@@ -39,6 +39,8 @@ export function tagOf(said: string, allowed: string): string {
 export interface Allowed {
   /** Seconds without a request. */
   readonly idle: number;
+  /** The same of a session of which nothing is said; 0: no limit. */
+  readonly usual: number;
   readonly sameSite: 'strict' | 'lax' | 'none';
   readonly insecure: boolean;
   readonly scripts: boolean;
@@ -64,6 +66,7 @@ function parseAllowed(text: string): Allowed {
   const sameSite = items.get('same-site');
   return {
     idle: items.has('idle') ? Number(items.get('idle')) : Number.POSITIVE_INFINITY,
+    usual: Number(items.get('usual') ?? 0),
     sameSite: sameSite === 'strict' || sameSite === 'none' ? sameSite : 'lax',
     insecure: items.has('insecure'),
     scripts: items.has('scripts'),

@@ -37,6 +37,16 @@ export function idleOf({ cookie, idle }: FilledOptions, { data }: Live): number 
   return maxAge === null ? idle : maxAge * 1000;
 }
 
+/**
+ * The same for what is kept of it: what is dated anew only after a quarter of a time that was promised has to last for the whole of it
+ * from then on, too.
+ */
+export function keptFor(options: FilledOptions, live: Live): number {
+  const idle = idleOf(options, live);
+  const { maxAge = options.cookie.maxAge } = cookieOf(live.data);
+  return maxAge === null ? idle : (idle * 5) / 4;
+}
+
 /** The cookie outlives the browser, and so has to be given out anew as long as the session is used. */
 export function isPersistent({ maxAge }: CookieSettings): boolean {
   return typeof maxAge === 'number';

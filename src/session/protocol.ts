@@ -97,10 +97,10 @@ export function bearerOf(secret: string): string {
 
 /**
  * Milliseconds for which a copy is kept: it is put again only after a quarter of the idle time, and has to last from then on, too.
- * `isPromised`: the app has named the time, and the cookie may last a quarter longer for the same reason.
+ * So has the cookie, which is dated anew as seldom.
  */
-export function ttlOf(idle: number, isPromised = false): number {
-  return (idle * (isPromised ? 6 : 5)) / 4;
+export function ttlOf(idle: number): number {
+  return (idle * 3) / 2;
 }
 
 export interface PutWord {

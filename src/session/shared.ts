@@ -3,7 +3,7 @@
  * owns it, so two requests may change it at once: a write counts only when it follows what was read (compare-and-set).
  */
 import { type PutResult, type Store, StoreError, silentEviction } from '../store/store.ts';
-import { idleOf, idShape, isSecure, readCookies } from './cookie.ts';
+import { idShape, isSecure, keptFor, readCookies } from './cookie.ts';
 import { SessionError } from './error.ts';
 import { Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
@@ -104,7 +104,7 @@ export class SharedStore {
     live.written = text.slice(space + 1);
     live.data = codec.decode(live.written);
     live.version = live.kept = copy.version;
-    live.putAt = copy.expires - idleOf(this.options, live);
+    live.putAt = copy.expires - keptFor(this.options, live);
     return live;
   }
 
@@ -125,7 +125,7 @@ export class SharedStore {
 
   async touch(live: Live): Promise<void> {
     const { pool } = this.options;
-    await this.ask(this.store.touch({ pool, id: live.id }, live.epoch, idleOf(this.options, live)));
+    await this.ask(this.store.touch({ pool, id: live.id }, live.epoch, keptFor(this.options, live)));
   }
 
   async end({ id, epoch }: Live): Promise<void> {
@@ -148,7 +148,7 @@ export class SharedStore {
   private putOf(live: Live, version: number, text: string) {
     const { epoch, born } = live;
     const by = Buffer.from(this.options.random(9)).toString('base64url');
-    return { owner: 0, epoch, version, by, data: Buffer.from(`${born} ${text}`), ttl: idleOf(this.options, live) };
+    return { owner: 0, epoch, version, by, data: Buffer.from(`${born} ${text}`), ttl: keptFor(this.options, live) };
   }
 
   private judge(state: PutResult['state']): boolean {

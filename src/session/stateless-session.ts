@@ -1,5 +1,5 @@
 /** One request's use of a stateless session: what has changed goes back to the client as a new token, with the head. */
-import { idleOf, writeCookie } from './cookie.ts';
+import { idleOf, keptFor, writeCookie } from './cookie.ts';
 import type { CookieSettings } from './cookie-settings.ts';
 import { SessionError } from './error.ts';
 import type { Live } from './live.ts';
@@ -89,7 +89,7 @@ export class StatelessSession extends OpenSession {
     live.written = text;
     const version = await this.version();
     const token = await ring.seal({ data: text, born: live.born, seen: options.clock.now(), version });
-    const slack = Math.ceil(idleOf(options, live) / 4000);
+    const slack = Math.ceil((keptFor(options, live) - idleOf(options, live)) / 1000);
     const lines = writeCookie(options, token, { secure, settings, former: told, slack });
     const size = Math.max(...lines.map(([, value]) => Buffer.byteLength(value)));
     if (size <= cookieBytes) return lines;

@@ -6,8 +6,7 @@
 import { createHash } from 'node:crypto';
 import type * as jose from 'jose';
 import { derive } from '../affinity/token.ts';
-import { idleOf, isSecure, readCookies } from './cookie.ts';
-import { cookieOf } from './cookie-settings.ts';
+import { isSecure, keptFor, readCookies } from './cookie.ts';
 import { Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
 import type { Exchange, Incoming, Opener } from './session.ts';
@@ -61,10 +60,7 @@ export class StatelessSessions implements Opener {
     if (claims === null || (absolute > 0 && now - claims.born > absolute)) return null;
     const live = this.made(claims.born);
     live.data = codec.decode(claims.data);
-    // What is only read is not dated anew before a quarter of the time: a token that was promised a time has it from then on.
-    const idle = idleOf(this.options, live);
-    const { maxAge = this.options.cookie.maxAge } = cookieOf(live.data);
-    if (now - claims.seen > (maxAge !== null ? (idle * 5) / 4 : idle)) return null;
+    if (now - claims.seen > keptFor(this.options, live)) return null;
     live.written = claims.data;
     live.version = claims.version;
     live.putAt = claims.seen;

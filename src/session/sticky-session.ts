@@ -132,10 +132,14 @@ export class StickySession extends OpenSession {
   private withCookie(lines: Lines): Lines {
     const { live, options, parts, settings, word } = this;
     if (word.allow === '' || this.dead || live.state !== 'live' || live.version === 0) return lines;
-    const said = writeCookieWord(settings, options.idleSaid);
+    const allowed = readAllowed(word.allow);
+    // The copy of a session lasts no longer than its idle time: its cookie must not either.
+    const isShorter = allowed.usual === 0 || options.idle < allowed.usual * 1000;
+    const idle = options.idleSaid || (isShorter ? Math.ceil(options.idle / 1000) : 0);
+    const said = writeCookieWord(settings, idle);
     const tag = tagOf(said, word.allow);
     if (tag === word.cookie) return lines;
-    for (const one of beyond(settings, options.idleSaid, readAllowed(word.allow))) {
+    for (const one of beyond(settings, idle, allowed)) {
       parts.warnOnce(`${one} in cookie.app of the cookie affinity of pool ${decodeURIComponent(word.pool)}`);
     }
     return [...lines, [cookieHeader, said === '' ? `tag=${tag}` : `tag=${tag}; ${said}`]];
@@ -302,9 +306,8 @@ export class StickySession extends OpenSession {
   }
 
   private putWord(): PutWord {
-    const { live, options, parts, settings } = this;
-    const isPromised = options.idleSaid > 0 || typeof settings.maxAge === 'number';
-    return { epoch: live.epoch, version: live.version, ttl: ttlOf(this.idle, isPromised), by: parts.by };
+    const { live, parts } = this;
+    return { epoch: live.epoch, version: live.version, ttl: ttlOf(this.idle), by: parts.by };
   }
 
   /** Numbers the state if it has changed; the text to put, null when there is nothing to put. */
