@@ -90,7 +90,13 @@ describe('the affinity says', () => {
       null,
     ],
     ['one of another pool', withCookie('/', token('admin')), 'invalid', 'belongs to the pool admin', 'admin'],
-    ['one unused for too long', withCookie('/', token('shop', { seen: hour })), 'idle', 'idle time (1h)', null],
+    [
+      'one unused for too long',
+      withCookie('/', token('shop', { seen: hour })),
+      'idle',
+      'idle time (1h, unless its server has named another)',
+      null,
+    ],
     [
       'one from a clock that is ahead',
       withCookie('/', token('shop', { seen: -300 })),

@@ -30,7 +30,7 @@ function reasonOf({ options, peerTrusted, ahead }: Heard, result: AffinityResult
     case 'invalid':
       return 'its token was not signed for this pool with a key that is known here: forged, garbled, or of other keys';
     case 'idle':
-      return `no request came for longer than the idle time${options.type === 'cookie' ? ` (${duration(options.idle)})` : ''}`;
+      return `no request came for longer than the idle time${options.type === 'cookie' ? ` (${duration(options.idle)}, unless its server has named another)` : ''}`;
     case 'old':
       return `the session is past its absolute time${options.type === 'cookie' ? ` (${duration(options.absolute)})` : ''}`;
     case 'ahead':

@@ -9,7 +9,29 @@ export const cookieHeader = 'Limpet-Session-Cookie';
 /** The tag of a cookie that is as the balancer is configured. */
 const asConfigured = '00000000';
 
-/** The value of the header, '' when nothing is said. `idle`: seconds where the app has named them, else 0. */
+export interface CookieWord {
+  /** The value of the header but for its tag, '' when nothing is said. */
+  readonly said: string;
+  readonly tag: string;
+}
+
+/** Most sessions of an app say the same, each time. */
+let lastWord: {
+  readonly settings: CookieSettings;
+  readonly idle: number;
+  readonly allow: string;
+  word: CookieWord;
+} | null = null;
+
+/** `idle`: seconds where they are to be named, else 0. `allow`: as the balancer tells it. */
+export function cookieWord(settings: CookieSettings, idle: number, allow: string): CookieWord {
+  if (lastWord?.settings === settings && lastWord.idle === idle && lastWord.allow === allow) return lastWord.word;
+  const said = writeCookieWord(settings, idle);
+  const word = { said, tag: tagOf(said, allow) };
+  lastWord = { settings, idle, allow, word };
+  return word;
+}
+
 export function writeCookieWord(settings: CookieSettings, idle: number): string {
   const { maxAge, sameSite, secure, httpOnly, partitioned, path, domain } = settings;
   const life = maxAge ?? idle;

@@ -110,7 +110,8 @@ export function milliseconds(name: string, value: Duration, least: number): numb
 function defined(
   settings: { readonly [Name in keyof CookieSettings]: CookieSettings[Name] | undefined },
 ): CookieSettings {
-  return Object.freeze(Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined)));
+  const said = Object.entries(settings).filter(([, value]) => value !== undefined);
+  return said.length === 0 ? noSettings : Object.freeze(Object.fromEntries(said));
 }
 
 export function isSame(one: CookieSettings, other: CookieSettings | null): boolean {

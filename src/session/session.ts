@@ -4,6 +4,7 @@ import {
   type CookieSettings,
   checkCookie,
   cookieOf,
+  noSettings,
   type SessionCookieOptions,
   setCookieOf,
 } from './cookie-settings.ts';
@@ -295,7 +296,8 @@ export abstract class OpenSession implements Session, Exchange {
   protected get settings(): CookieSettings {
     const own = cookieOf(this.live.data);
     const { cookieSaid } = this.options;
-    return Object.keys(own).length === 0 ? cookieSaid : { ...cookieSaid, ...own };
+    if (own === noSettings) return cookieSaid;
+    return cookieSaid === noSettings ? own : { ...cookieSaid, ...own };
   }
 
   /** Only before the head can the client be told of a new id. */

@@ -1,6 +1,6 @@
 /** One request's use of a sticky session: what of it has to be put, and by which way. */
 import { idleOf } from './cookie.ts';
-import { beyond, cookieHeader, readAllowed, tagOf, writeCookieWord } from './cookie-protocol.ts';
+import { beyond, cookieHeader, cookieWord, readAllowed } from './cookie-protocol.ts';
 import { asError, beganLate, SessionError } from './error.ts';
 import { Ending, Live } from './live.ts';
 import {
@@ -136,8 +136,7 @@ export class StickySession extends OpenSession {
     // The copy of a session lasts no longer than its idle time: its cookie must not either.
     const isShorter = allowed.usual === 0 || options.idle < allowed.usual * 1000;
     const idle = options.idleSaid || (isShorter ? Math.ceil(options.idle / 1000) : 0);
-    const said = writeCookieWord(settings, idle);
-    const tag = tagOf(said, word.allow);
+    const { said, tag } = cookieWord(settings, idle, word.allow);
     if (tag === word.cookie) return lines;
     for (const one of beyond(settings, idle, allowed)) {
       parts.warnOnce(`${one} in cookie.app of the cookie affinity of pool ${decodeURIComponent(word.pool)}`);

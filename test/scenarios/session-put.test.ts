@@ -132,6 +132,20 @@ describe.each(runtimes)('copies of sessions on %s', (runtime) => {
     });
     const { status, headers } = await ask(`${limpet.url}/bad`);
     expect([status, headers['limpet-reason']]).toEqual([502, 'bad-response']);
-    expect(await limpet.counters()).toMatchObject({ copies_refused: 1, copies_stored: 0 });
+    // Nothing of it, also where only the cookie is wrong.
+    for (const cookie of [
+      'tag=1',
+      'tag=00000001; path=%2F%0D%0ASet-Cookie: a',
+      'tag=00000001; domain=a;domain=b; same-site=x',
+    ]) {
+      const reply = await ask(`${limpet.url}/?cookie=${encodeURIComponent(cookie)}`);
+      expect([reply.status, reply.headers['limpet-reason'], reply.setCookies]).toEqual([502, 'bad-response', []]);
+    }
+    expect(await limpet.counters()).toMatchObject({ copies_refused: 4, copies_stored: 0 });
+    const right = await ask(`${limpet.url}/?cookie=${encodeURIComponent('tag=00000001; persistent=1; idle=60')}`);
+    expect(right.setCookies).toEqual([
+      expect.stringMatching(/^limpet=\S+; Path=\/; HttpOnly; SameSite=Lax; Max-Age=75$/),
+    ]);
+    expect(right.rawHeaders.join().toLowerCase()).not.toContain('limpet-session');
   });
 });

@@ -1,7 +1,7 @@
 /** Whom balancer and servers believe on one machine: files and folders of this user, what is signed, and who asks as he must. */
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { mkdtempDisposable } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest';
 import { launch } from '../session/support/launch.ts';
 import { host } from '../support/host.ts';
 import { startLimpet } from '../support/limpet.ts';
-import { ask, storeBearer } from '../support/peers.ts';
+import { ask, storeBearer, Visitor } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
 import { poolOf, Shopper, startShops } from '../support/shop.ts';
 
@@ -121,6 +121,38 @@ describe.each(runtimes)('trust on %s', (runtime) => {
       expect(asked).toBe(0);
     } finally {
       store.close();
+    }
+  });
+
+  test('another proxy that passes on what its clients send lets them choose no session', async () => {
+    const line = forged('http://127.0.0.1:9/v1/1');
+    for (const app of ['express', runtime === 'bun' ? 'web' : 'fastify']) {
+      await using server = await launch({ runtime, app, options: { fallback: 'local' } });
+      const other = createServer((incoming, response) => {
+        const { method, url: path, headers } = incoming;
+        const onward = request({ host, port: server.port, method, path, headers }, (answer) => {
+          response.writeHead(answer.statusCode ?? 502, answer.headers);
+          answer.pipe(response);
+        });
+        onward.on('error', () => response.destroy());
+        incoming.pipe(onward);
+      });
+      await new Promise<void>((done) => other.listen(0, '127.0.0.1', done));
+      try {
+        const url = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+        const [victim, thief] = [new Visitor(url), new Visitor(url)];
+        const headers = { 'limpet-session': line };
+        const begun = await victim.ask('/set?name=user&value=victim', { headers });
+        expect(Object.keys(begun.headers).filter((name) => name.startsWith('limpet'))).toEqual([]);
+        expect(victim.cookies.get('sid')).toMatch(/^[0-9a-f]{32}$/);
+        expect(victim.cookies.get('sid')).not.toBe('ab'.repeat(16));
+        expect((await victim.ask('/all', { headers })).body).toBe('{"user":"victim"}');
+        thief.cookies.set('sid', 'ab'.repeat(16));
+        expect((await thief.ask('/all', { headers })).body).toBe('{}');
+      } finally {
+        other.closeAllConnections();
+        other.close();
+      }
     }
   });
 

@@ -6,6 +6,7 @@
  *      /trailer     puts it in the trailers                            /big      puts it through the store interface
  *      /delete      ends the session                                   /rotate   goes on under another id
  *      /late        answers only when /go came, with its put           /bad      says what nobody can understand
+ *      ?cookie=     how the session's cookie is to be
  *      /headers     tells the request's headers                        ?pad=n    makes the state so much larger
  *      /waiting     tells how many answers wait for /go
  *      /rotate-big  goes on under another id through the store interface, and shows the proof of it unless ?proof= has another
@@ -145,6 +146,8 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   const answer = JSON.stringify({ server: name, id, epoch: Number(epoch), reason, count: live.count, restored });
   if (url.pathname === '/late') await new Promise<void>((go) => waiting.push(go));
   const pad = Number(url.searchParams.get('pad') ?? 0);
+  const cookie = url.searchParams.get('cookie');
+  if (cookie !== null) response.setHeader('Limpet-Session-Cookie', cookie);
   switch (url.pathname) {
     case '/read':
       break;
