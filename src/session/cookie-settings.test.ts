@@ -14,6 +14,7 @@ import {
 } from './cookie-settings.ts';
 import { Live } from './live.ts';
 import { fillOptions } from './options.ts';
+import { changedNames } from './session-ids.ts';
 
 const path = fc.stringMatching(/^\/[\x21-\x3a\x3c-\x7e]{0,40}$/);
 const domain = fc.stringMatching(/^(?:[a-z0-9]{1,8}\.){0,3}[a-z0-9]{1,8}$/);
@@ -211,5 +212,17 @@ describe('of the cookies that other libraries keep', () => {
     ['text', false, {}],
   ])('%j, %s', (cookie, isNullSaid, expected) => {
     expect(settingsOf(cookie, isNullSaid, 1000)).toEqual(expected);
+  });
+
+  test('a time that was changed counts, one that was only computed anew does not', () => {
+    const at = (age: number | null, now: number) => ({
+      cookie: { ...usual, originalMaxAge: age, expires: age === null ? null : new Date(now + age).toISOString() },
+    });
+    const changed = (one: object, other: object) => changedNames({ ...one }, { ...other }).length > 0;
+    expect(changed(at(400_000, 1000), at(399_999, 2000))).toBe(false);
+    expect(changed(at(400_000, 1000), at(399_999, 102_000))).toBe(true);
+    expect(changed(at(400_000, 1000), at(420_000, 1000))).toBe(true);
+    expect(changed(at(400_000, 1000), at(null, 1000))).toBe(true);
+    expect(changed(at(null, 1000), at(1500, 1000))).toBe(true);
   });
 });

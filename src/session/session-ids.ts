@@ -92,10 +92,9 @@ function isCookieChanged(before: unknown, mine: unknown): boolean {
   const without = (cookie: unknown) =>
     JSON.stringify({ ...Object(cookie), expires: undefined, originalMaxAge: undefined });
   if (without(before) !== without(mine)) return true;
-  // express-session computes the second from the first, a millisecond off at times.
-  const moved = Math.abs(expiryOf(mine) - expiryOf(before));
-  const lengthened = Math.abs(slackOf(mine) - slackOf(before)) * 4;
-  return Math.max(moved, lengthened) > slackOf(mine);
+  // express-session computes the time from the expiry, a millisecond off at times.
+  if (Math.abs(ageOf(mine) - ageOf(before)) > 1000) return true;
+  return Math.abs(expiryOf(mine) - expiryOf(before)) > slackOf(mine);
 }
 
 /** Unix ms; 0: it has none. */
@@ -105,6 +104,11 @@ function expiryOf(cookie: unknown): number {
 }
 
 function slackOf(cookie: unknown): number {
+  return ageOf(cookie) / 4;
+}
+
+/** Milliseconds; 0: it has none. */
+function ageOf(cookie: unknown): number {
   const { originalMaxAge } = Object(cookie);
-  return typeof originalMaxAge === 'number' ? originalMaxAge / 4 : 0;
+  return typeof originalMaxAge === 'number' ? originalMaxAge : 0;
 }

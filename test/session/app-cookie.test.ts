@@ -239,6 +239,14 @@ describe.each(runtimes)('session.setCookie behind the balancer on %s', (runtime)
     expect(attributesIn(browser)).toEqual(long);
     expect((await browser.get('/all')).setCookies).toEqual([]);
 
+    const many = at('shop');
+    await many.get('/set?value=1');
+    const writers = Array.from({ length: 10 }, (_, n) => many.get(`/set?name=n${n}&value=1`));
+    writers.splice(5, 0, many.get(`/cookie?value=${said({ maxAge: '14d', sameSite: 'strict' })}`));
+    expect((await Promise.all(writers)).map(({ status }) => status)).toEqual(Array(11).fill(200));
+    await many.get('/all');
+    expect(attributesIn(many)).toEqual(long);
+
     // The former cookie once more, as if the answer that set it had overtaken the other: it does not stay.
     const late = at('shop');
     late.jar.set('late', before);
