@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { judge, judgeBalancer } from './checker.ts';
 import type { Kind, Operation, Seen } from './history.ts';
-import { calm, Journal, type Records } from './journal.ts';
+import { calm, Journal, type Records, type Trouble } from './journal.ts';
 
 /** `what` shows a cart of these numbers of operations; null: not acknowledged. */
 function operation(
@@ -146,6 +146,13 @@ describe('where a session lived', () => {
     expect(judged(outage, [left[0]!, operation(2, [9000, 9001], 'read', [])])).toEqual([]);
     // With a later epoch, by which it was handed back.
     expect(judged(outage, [left[0]!, operation(2, [9000, 9001], 'read', [], { epoch: 3 })])).toEqual([]);
+  });
+
+  test('its home failed once more before anybody was served', () => {
+    const withTroubles = (...troubles: Trouble[]) =>
+      judged({ ...outage, troubles: [...outage.troubles, ...troubles] }, left);
+    expect(withTroubles(trouble('a', 8500, 8600))).toEqual([]);
+    expect(withTroubles(trouble('b', 8500, 8600), trouble('a', 9500, 9600))).toEqual(['not at home']);
   });
 
   test('what had moved before the outage, or was served meanwhile, or had ended', () => {

@@ -200,13 +200,17 @@ function judgeMoves(lives: readonly Acknowledged[], { troubles, notUp }: Records
 }
 
 /** I10: an outage in which nobody accepted leaves every session at home. */
-function judgeOutages(own: readonly Acknowledged[], { outages }: Records, report: Report): void {
+function judgeOutages(own: readonly Acknowledged[], { outages, troubles }: Records, report: Report): void {
   for (const { from, to } of outages) {
     const before = own.findLast(({ end }) => end <= from);
     const after = own.find(({ start }) => start >= to);
     if (before === undefined || after === undefined || after.seen.reason === 'move') continue;
     if (before.seen.user === '' || after.seen.user === '' || before.seen.server === after.seen.server) continue;
     if (own.some((one) => one.start < to && one.end > from)) continue;
+    // It may have been at home, and was not answered before the next fault took it away.
+    const { server } = before.seen;
+    const isNext = (one: Trouble) => one.from >= to && one.from < after.end;
+    if (troubles.some((one) => isNext(one) && (one.server === server || one.server === '*'))) continue;
     const lasted = `${from.toFixed(0)} to ${to.toFixed(0)} ms`;
     report('not at home', after, `before the outage (${lasted}) it was ${before.id}: ${timeOf(before)}`);
   }
