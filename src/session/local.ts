@@ -78,7 +78,7 @@ class LocalSession extends OpenSession {
     this.cookie = this.firstCookie();
   }
 
-  async regenerate(): Promise<void> {
+  renew(): undefined {
     this.assertHeadHere('session.regenerate');
     const { live: old, options } = this;
     const before = old.written;

@@ -55,6 +55,8 @@ export interface Exchange {
   last(trailers: boolean): Lines | Promise<Lines>;
   /** Brings what others have kept since the session was opened; undefined where it is at hand anyway. */
   refresh(): undefined | Promise<void>;
+  /** What `session.regenerate` does; undefined where it is done at once. Throws, or rejects with, SessionError. */
+  renew(): undefined | Promise<void>;
   /** Where two requests' changes have to be merged, those to `name` are by `merge`; undefined is none. */
   mergeBy(name: string, merge: Merge): void;
   /**
@@ -164,12 +166,16 @@ export abstract class OpenSession implements Session, Exchange {
     });
   }
 
-  abstract regenerate(): Promise<void>;
+  abstract renew(): undefined | Promise<void>;
   abstract destroy(): Promise<void>;
   abstract save(): Promise<void>;
   abstract head(): Lines | Promise<Lines>;
   abstract last(trailers: boolean): Lines | Promise<Lines>;
   abstract close(sent: boolean): void;
+
+  async regenerate(): Promise<void> {
+    await this.renew();
+  }
 
   refresh(): undefined | Promise<void> {
     return undefined;

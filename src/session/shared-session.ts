@@ -84,7 +84,7 @@ export class SharedSession extends OpenSession {
     this.cookie = isNew || options.cookie.permanent ? 'when-kept' : 'none';
   }
 
-  async regenerate(): Promise<void> {
+  renew(): undefined {
     this.assertHeadHere('session.regenerate');
     this.next = this.newId();
     this.cookie = 'when-kept';

@@ -73,7 +73,7 @@ export class StickySession extends OpenSession {
     return this.dead || super.ended;
   }
 
-  async regenerate(): Promise<void> {
+  renew(): undefined {
     this.assertHeadHere('session.regenerate');
     const { options, registry } = this.parts;
     const old = this.live;
