@@ -121,7 +121,7 @@ function judgeWrites(
   const adds = new Map(operations.filter(({ kind }) => kind === 'add').map((one) => [one.id, one]));
   // One with nothing else under way: what runs beside it shares its live object, and may have kept it.
   const thrown = operations.filter(
-    (one) => one.kind === 'throw' && !operations.some((other) => other !== one && overlaps(one, other)),
+    (one) => one.kind === 'throw' && !operations.some((other) => other !== one && mayOverlap(one, other)),
   );
   const counts = operations.filter(({ kind, isGhost }) => kind === 'count' && !isGhost);
   for (const one of lives) {
@@ -245,8 +245,17 @@ function* inOrder(lives: readonly Acknowledged[]): Generator<[Acknowledged, Ackn
   }
 }
 
-function overlaps(one: Operation, other: Operation): boolean {
-  return one.start < other.end && one.end > other.start;
+/** A server that was stopped, or a connection that was held, may do for so long (ms) what its client has given up. */
+const givenUp = 10_000;
+
+/** At the server: what the app has not answered may run there still. */
+function mayOverlap(one: Operation, other: Operation): boolean {
+  return one.start < lastOf(other) && lastOf(one) > other.start;
+}
+
+function lastOf({ end, seen, why }: Operation): number {
+  const isAnswered = seen !== null || /^(?:500|503 session)/.test(why);
+  return isAnswered ? end : end + givenUp;
 }
 
 function highest(all: readonly Acknowledged[], of: (seen: Seen) => number): Acknowledged | undefined {
