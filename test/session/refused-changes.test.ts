@@ -54,8 +54,8 @@ const stages: Record<string, { readonly start: () => Promise<Stage>; readonly is
   'sticky: web on bun': launched('bun', 'web'),
   'sticky: hono on node': launched('node', 'hono'),
   'sticky: hono on bun': launched('bun', 'hono'),
-  'sticky: koa on bun': launched('bun', 'koa'),
-  'sticky: h3 on node': launched('node', 'h3'),
+  'sticky: koa on node': launched('node', 'koa'),
+  'sticky: h3 on bun': launched('bun', 'h3'),
   local: { start: () => alone({ strategy: 'local' }), isShared: true },
   shared: { start: () => alone({ strategy: 'shared', store: new MapStore() }), isShared: false },
   stateless: { start: () => alone({ strategy: 'stateless', secret }), isShared: false },
@@ -118,7 +118,7 @@ for (const [name, { start, isShared }] of Object.entries(stages)) {
     });
 
     test('and one that breaks the response off after its head', async (context) => {
-      const isLate = /^sticky: (?:express|fastify|koa) on bun$/.test(name);
+      const isLate = name === 'sticky: express on bun' || name === 'sticky: fastify on bun';
       context.skip(isLate, 'on Bun the close event of a broken response may come after the next request of its client');
       const client = await begin();
       await expect(client.get('/throw-late?name=name&value=Eve')).rejects.toThrow();

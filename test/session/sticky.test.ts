@@ -14,8 +14,8 @@ const apps = [
   { runtime: 'bun', app: 'web' },
   { runtime: 'node', app: 'hono' },
   { runtime: 'bun', app: 'hono' },
-  { runtime: 'node', app: 'koa' },
-  { runtime: 'bun', app: 'h3' },
+  { runtime: 'bun', app: 'koa' },
+  { runtime: 'node', app: 'h3' },
 ] as const;
 
 for (const { runtime, app } of apps) {
