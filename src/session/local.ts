@@ -78,7 +78,7 @@ class LocalSession extends OpenSession {
     this.cookie = this.firstCookie();
   }
 
-  renew(): undefined {
+  protected changeId(): undefined {
     this.assertHeadHere('session.regenerate');
     const { live: old, options } = this;
     const before = old.written;

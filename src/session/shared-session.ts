@@ -1,7 +1,9 @@
 /** One request's use of a shared session: read before, merged with what others wrote meanwhile, written after. */
 import type { SessionData } from './codec.ts';
 import { writeCookie } from './cookie.ts';
+import { csrfName, dropCsrfSecrets, mergeCsrfSecrets } from './csrf.ts';
 import { beganLate, SessionError } from './error.ts';
+import { flashName, mergeFlashes } from './flash.ts';
 import type { Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
 import { type Lines, type Merge, noLines, OpenSession } from './session.ts';
@@ -26,7 +28,10 @@ export class SharedSession extends OpenSession {
   /** The id under which the session goes on after `regenerate`; '' the same. */
   private next = '';
   private cookie: 'none' | 'when-kept' | 'delete';
-  private readonly merges = new Map<string, Merge>();
+  private readonly merges = new Map<string, Merge>([
+    [flashName, mergeFlashes],
+    [csrfName, (_before, mine, theirs) => mergeCsrfSecrets(mine, theirs)],
+  ]);
   /** What of it asks the store, one after the other: each counts versions from what the one before has left. */
   private tail: Promise<unknown> = Promise.resolve();
 
@@ -84,7 +89,7 @@ export class SharedSession extends OpenSession {
     this.cookie = isNew || options.cookie.permanent ? 'when-kept' : 'none';
   }
 
-  renew(): undefined {
+  protected changeId(): undefined {
     this.assertHeadHere('session.regenerate');
     this.next = this.newId();
     this.cookie = 'when-kept';
@@ -191,6 +196,11 @@ export class SharedSession extends OpenSession {
       const value = merge === undefined ? live.data[name] : merge(before[name], live.data[name], theirs.data[name]);
       if (value !== undefined || (merge === undefined && name in live.data)) merged[name] = value;
       else delete merged[name];
+    }
+    // What others have made under the former id is nothing under the fresh one.
+    if (this.next !== '') {
+      dropCsrfSecrets(merged);
+      if (csrfName in live.data) merged[csrfName] = live.data[csrfName];
     }
     replace(live.data, merged);
     live.written = theirs.written;

@@ -73,7 +73,7 @@ export class StickySession extends OpenSession {
     return this.dead || super.ended;
   }
 
-  renew(): undefined {
+  protected changeId(): undefined {
     this.assertHeadHere('session.regenerate');
     const { options, registry } = this.parts;
     const old = this.live;

@@ -7,6 +7,7 @@ import { limpet as h3Limpet } from '../../src/session/h3.ts';
 import { limpet as koaLimpet } from '../../src/session/koa.ts';
 import { limpet as nextLimpet } from '../../src/session/next.ts';
 import { limpet as kitLimpet, type RequestEvent } from '../../src/session/sveltekit.ts';
+import { host } from '../support/host.ts';
 import { Client, serve } from './support/client.ts';
 import { MapStore } from './support/map-store.ts';
 
@@ -30,7 +31,7 @@ describe('Koa', () => {
 
   test('what is thrown with 401 keeps its change, with 500 it does not', async () => {
     await using app = await start(local);
-    const client = new Client(`http://127.0.0.1:${app.port}`);
+    const client = new Client(`http://${host}:${app.port}`);
     expect(await client.get('/refuse')).toMatchObject({ status: 401, body: 'counted' });
     expect(client.jar.size).toBe(1);
     expect((await client.get('/fail')).status).toBe(500);
@@ -39,7 +40,7 @@ describe('Koa', () => {
 
   test('a session that cannot be opened: Koa’s own answer names the reason', async () => {
     await using app = await start(alone);
-    const { status, headers } = await new Client(`http://127.0.0.1:${app.port}`).get('/');
+    const { status, headers } = await new Client(`http://${host}:${app.port}`).get('/');
     expect([status, headers.get('limpet-reason')]).toEqual([500, 'no-balancer']);
   });
 });
@@ -76,7 +77,7 @@ describe('h3', () => {
 
   test('values, prepared headers, and hooks of the config, which run once', async () => {
     await using app = await start(local);
-    const client = new Client(`http://127.0.0.1:${app.port}`);
+    const client = new Client(`http://${host}:${app.port}`);
     const { body, headers } = await client.get('/json');
     expect(body).toBe('{"path":"/json"}');
     expect(Object.fromEntries(headers)).toMatchObject({
@@ -90,7 +91,7 @@ describe('h3', () => {
 
   test('what is thrown with 401 keeps its change, with 500 it does not; nor does a route that is none change anything by itself', async () => {
     await using app = await start(local);
-    const client = new Client(`http://127.0.0.1:${app.port}`);
+    const client = new Client(`http://${host}:${app.port}`);
     const { status, headers } = await client.get('/refuse');
     expect([status, headers.get('www-authenticate')]).toEqual([401, 'Basic']);
     expect(client.jar.size).toBe(1);
@@ -110,7 +111,7 @@ describe('h3', () => {
       return result;
     };
     await using app = await start({ strategy: 'shared', store, onError: failed.resolve });
-    const client = new Client(`http://127.0.0.1:${app.port}`);
+    const client = new Client(`http://${host}:${app.port}`);
     expect((await client.get('/by-node')).body).toBe('by node');
     expect(await failed.promise).toMatchObject({ code: 'head-left' });
     await client.get('/json');
@@ -122,7 +123,7 @@ describe('h3', () => {
 
   test('a session that cannot be opened', async () => {
     await using app = await start(alone);
-    const { status, headers } = await new Client(`http://127.0.0.1:${app.port}`).get('/json');
+    const { status, headers } = await new Client(`http://${host}:${app.port}`).get('/json');
     expect([status, headers.get('limpet-reason')]).toEqual([500, 'no-balancer']);
   });
 });

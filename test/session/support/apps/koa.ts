@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import Koa from 'koa';
 import { limpet } from '../../../../src/session/koa.ts';
+import { host } from '../../../support/host.ts';
 import { act, control, type Reply } from '../acts.ts';
 import { optionsOf, ready } from '../program.ts';
 
@@ -19,4 +20,4 @@ app.use(async (context, next) => {
 });
 app.use(limpet(optionsOf()));
 app.use(async (context) => send(context, await act(context.URL, context.limpet)));
-const server = app.listen(Number(process.argv[3] ?? 0), '127.0.0.1', () => ready(server));
+const server = app.listen(Number(process.argv[3] ?? 0), host, () => ready(server));
