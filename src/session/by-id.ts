@@ -102,8 +102,10 @@ export class RequestContexts {
     const { session, known } = context;
     const mine = plainOf(value);
     const before = known.get(id);
-    const stored = this.idsOf(session)[id];
     const changed = changedNames(before ?? {}, mine);
+    // The Limpet session itself may be over, or go on under another id: that is no error to who has only read.
+    if (before !== undefined && session.ended && !isLoss(changed)) return;
+    const stored = this.idsOf(session)[id];
     if (stored === undefined && before !== undefined) {
       if (!isLoss(changed)) return;
       throw endedMeanwhile();
@@ -125,6 +127,14 @@ export class RequestContexts {
       session.delete(this.place);
       exchange.shapeCookie(noSettings);
     }
+  }
+
+  /**
+   * The session begins anew under another id. So does the Limpet session, as long as the client can be told: whoever knew
+   * the old cookies has neither, and what arrives late with them cannot put a cookie of its own over the new one.
+   */
+  renew({ exchange, headLeft }: Context): undefined | Promise<void> {
+    return headLeft ? undefined : exchange.renew();
   }
 
   /** Expiry alone: the rest of the object is not to be written by a touch. */

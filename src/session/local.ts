@@ -82,7 +82,7 @@ class LocalSession extends OpenSession {
     this.told = how.isNew ? null : this.settings;
   }
 
-  async regenerate(): Promise<void> {
+  protected changeId(): undefined {
     this.assertHeadHere('session.regenerate');
     const { live: old, options } = this;
     const before = old.written;

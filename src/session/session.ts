@@ -8,7 +8,9 @@ import {
   type SessionCookieOptions,
   setCookieOf,
 } from './cookie-settings.ts';
+import { dropCsrfSecrets, isCsrfToken, makeCsrfToken } from './csrf.ts';
 import { asError, SessionError } from './error.ts';
+import { addFlash, flashName, hasFlash, takeFlashes } from './flash.ts';
 import type { Live } from './live.ts';
 import type { FilledOptions, Strategy } from './options.ts';
 
@@ -51,6 +53,22 @@ export interface Session {
   setCookie(options: SessionCookieOptions): void;
   /** Keeps the state now, apart from any response: for WebSocket handlers and work after the response. */
   save(): Promise<void>;
+  /**
+   * Leaves a value to be read once, by this request or a later one; of more than 64 the oldest go. Throws SessionError
+   * `not-serialisable` for what the codec cannot write.
+   *
+   *     session.flash('info', 'Saved');
+   */
+  flash(type: string, value: unknown): void;
+  /**
+   * The values of that type in the order in which they were left, and takes them away: by an `update`, so that of requests at
+   * the same time one gets them. When the request fails they are there again, as all that it has changed.
+   */
+  flash(type: string): Promise<unknown[]>;
+  /** A token for a form or a header, against forged requests (CSRF); another text each time, all right until `regenerate`. */
+  csrfToken(): string;
+  /** Whether that is a token of this session. Compares in constant time; whatever is no token is none. */
+  isCsrfToken(token: unknown): boolean;
 }
 
 /** Header fields to send. */
@@ -70,6 +88,8 @@ export interface Exchange {
   last(trailers: boolean): Lines | Promise<Lines>;
   /** Brings what others have kept since the session was opened; undefined where it is at hand anyway. */
   refresh(): undefined | Promise<void>;
+  /** What `session.regenerate` does; undefined where it is done at once. Throws, or rejects with, SessionError. */
+  renew(): undefined | Promise<void>;
   /** Where two requests' changes have to be merged, those to `name` are by `merge`; undefined is none. */
   mergeBy(name: string, merge: Merge): void;
   /**
@@ -196,12 +216,44 @@ export abstract class OpenSession implements Session, Exchange {
     if (JSON.stringify(settings) !== JSON.stringify(cookieOf(this.live.data))) setCookieOf(this.data, settings);
   }
 
-  abstract regenerate(): Promise<void>;
+  protected abstract changeId(): undefined | Promise<void>;
   abstract destroy(): Promise<void>;
   abstract save(): Promise<void>;
   abstract head(): Lines | Promise<Lines>;
   abstract last(trailers: boolean): Lines | Promise<Lines>;
   abstract close(sent: boolean): void;
+
+  async regenerate(): Promise<void> {
+    await this.renew();
+  }
+
+  renew(): undefined | Promise<void> {
+    const changing = this.changeId();
+    dropCsrfSecrets(this.data);
+    return changing;
+  }
+
+  flash(type: string, value: unknown): void;
+  flash(type: string): Promise<unknown[]>;
+  flash(type: string, ...values: unknown[]): undefined | Promise<unknown[]> {
+    const { live } = this;
+    live.assertLive();
+    if (values.length === 0) {
+      return hasFlash(live.data, type) ? this.update((data) => takeFlashes(data, type)) : Promise.resolve([]);
+    }
+    this.options.codec.check({ [flashName]: values });
+    addFlash(this.data, type, values[0]);
+    return undefined;
+  }
+
+  csrfToken(): string {
+    return makeCsrfToken(this.data, this.options.random);
+  }
+
+  isCsrfToken(token: unknown): boolean {
+    this.live.assertLive();
+    return isCsrfToken(this.live.data, token);
+  }
 
   refresh(): undefined | Promise<void> {
     return undefined;

@@ -2,7 +2,9 @@
 import type { SessionData } from './codec.ts';
 import { idleOf, isPersistent, writeCookie } from './cookie.ts';
 import { type CookieSettings, cookieOf, isSame, setCookieOf } from './cookie-settings.ts';
+import { csrfName, dropCsrfSecrets, mergeCsrfSecrets } from './csrf.ts';
 import { beganLate, SessionError } from './error.ts';
+import { flashName, mergeFlashes } from './flash.ts';
 import type { Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
 import { type Lines, type Merge, noLines, OpenSession } from './session.ts';
@@ -29,7 +31,10 @@ export class SharedSession extends OpenSession {
   private telling: 'none' | 'when-kept' | 'delete';
   /** What was said of the cookie that the client came with; null: it came with none. */
   private readonly told: CookieSettings | null;
-  private readonly merges = new Map<string, Merge>();
+  private readonly merges = new Map<string, Merge>([
+    [flashName, mergeFlashes],
+    [csrfName, (_before, mine, theirs) => mergeCsrfSecrets(mine, theirs)],
+  ]);
   /** What of it asks the store, one after the other: each counts versions from what the one before has left. */
   private tail: Promise<unknown> = Promise.resolve();
 
@@ -88,7 +93,7 @@ export class SharedSession extends OpenSession {
     this.telling = isNew ? 'when-kept' : 'none';
   }
 
-  async regenerate(): Promise<void> {
+  protected changeId(): undefined {
     this.assertHeadHere('session.regenerate');
     this.next = this.newId();
     this.telling = 'when-kept';
@@ -200,6 +205,11 @@ export class SharedSession extends OpenSession {
     }
     const [was, mine] = [cookieOf(before), cookieOf(live.data)];
     setCookieOf(merged, isSame(was, mine) ? cookieOf(theirs.data) : mine);
+    // What others have made under the former id is nothing under the fresh one.
+    if (this.next !== '') {
+      dropCsrfSecrets(merged);
+      if (csrfName in live.data) merged[csrfName] = live.data[csrfName];
+    }
     replace(live.data, merged);
     live.written = theirs.written;
     live.version = theirs.version;

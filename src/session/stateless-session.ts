@@ -40,7 +40,7 @@ export class StatelessSession extends OpenSession {
   }
 
   /** There is no id that could be fixed beforehand: each token is a new secret. But its user's minimum version counts anew. */
-  async regenerate(): Promise<void> {
+  protected async changeId(): Promise<void> {
     this.assertHeadHere('session.regenerate');
     const name = this.options.user(this.live.data);
     if (name !== undefined) this.signedIn = await this.options.minimumVersion(name);

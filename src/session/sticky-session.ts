@@ -75,7 +75,7 @@ export class StickySession extends OpenSession {
     return this.dead || super.ended;
   }
 
-  async regenerate(): Promise<void> {
+  protected changeId(): undefined {
     this.assertHeadHere('session.regenerate');
     const { options, registry } = this.parts;
     const old = this.live;

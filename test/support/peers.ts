@@ -125,7 +125,7 @@ export function parseSetCookie(line: string): SetCookie {
 }
 
 /** RFC 6265 section 5.2: Max-Age goes before Expires, and a time that has passed deletes the cookie. */
-function isDeletion(attributes: ReadonlyMap<string, string>): boolean {
+export function isDeletion(attributes: ReadonlyMap<string, string>): boolean {
   const maxAge = attributes.get('max-age');
   if (maxAge !== undefined) return Number(maxAge) <= 0;
   return Date.parse(attributes.get('expires') ?? '') <= Date.now();

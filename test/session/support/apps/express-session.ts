@@ -84,6 +84,12 @@ app.get('/login', (request, response, next) => {
     request.session.save((failed) => (failed ? next(failed) : response.send('in')));
   });
 });
+/** The Limpet session is ended, or gets another id, as well. */
+app.get('/limpet/:act', async (request, response) => {
+  if (request.params.act === 'destroy') await request.limpet.destroy();
+  else await request.limpet.regenerate();
+  response.send('done');
+});
 app.get('/logout', (request, response, next) => {
   request.session.destroy((error) => (error ? next(error) : response.send('out')));
 });
