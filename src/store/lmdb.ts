@@ -9,18 +9,22 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RootDatabase, Transaction } from 'lmdb';
-import { checkKey, checkPut, checkRotate, checkTime } from './check.ts';
+import { checkKey, checkPut, checkRotate, checkTime, checkUser } from './check.ts';
 import { checkLmdbFile } from './lmdb-file.ts';
 import { closeFiles, prepareFolder } from './lmdb-folder.ts';
 import {
   decodeRecord,
   dueKey,
   encodeRecord,
+  idOfKey,
   type LmdbRecord,
   poolRange,
   recordKey,
   recordKeyOf,
+  recordKeyOfUser,
   sessionOf,
+  userKey,
+  userRange,
 } from './lmdb-record.ts';
 import { claimed, refuseEnd, refusePut, refuseRotate, rotateLatest, type SteppedStore } from './rules.ts';
 import {
@@ -28,6 +32,7 @@ import {
   type Copy,
   type EndResult,
   type Found,
+  mostOfUser,
   type Put,
   type PutResult,
   type RotateResult,
@@ -35,6 +40,7 @@ import {
   type SessionKey,
   StoreError,
   type StoreOptions,
+  type UserHash,
 } from './store.ts';
 
 export interface LmdbOptions extends Pick<StoreOptions, 'tombstoneTime' | 'stateBytes'> {
@@ -179,6 +185,16 @@ export class LmdbStore implements SteppedStore {
     });
   }
 
+  async ofUser(pool: string, user: UserHash): Promise<readonly SessionId[]> {
+    checkUser(pool, user);
+    const ids: SessionId[] = [];
+    for await (const key of this.keysOf(pool, user)) {
+      const { found } = this.see(recordKeyOfUser(key), this.now());
+      if (found.state === 'live' && found.copy.user === user && ids.push(idOfKey(key)) === mostOfUser) break;
+    }
+    return ids;
+  }
+
   async expire(): Promise<number> {
     this.refuseClosed();
     const now = this.now();
@@ -210,6 +226,20 @@ export class LmdbStore implements SteppedStore {
       }
       if (entries.length < stepSize) return;
       from = entries.at(-1)!.key;
+      await nextTurn();
+    }
+  }
+
+  /** Of the index by user. */
+  private async *keysOf(pool: string, user: UserHash): AsyncGenerator<Buffer> {
+    const { start, end } = userRange(pool, user);
+    for (let from = start, first = true; ; first = false) {
+      this.refuseClosed();
+      const range = { start: from, end, exclusiveStart: !first, limit: stepSize };
+      const keys = this.range((transaction) => [...this.db.getKeys({ ...range, transaction })]);
+      yield* keys;
+      if (keys.length < stepSize) return;
+      from = keys.at(-1)!;
       await nextTurn();
     }
   }
@@ -312,7 +342,15 @@ export class LmdbStore implements SteppedStore {
     const due = record === null ? expires : Math.min(record.due, expires);
     if (record !== null && due !== record.due) unheard(this.db.remove(dueKey(record.due, key)));
     if (due !== record?.due) unheard(this.db.put(dueKey(due, key), Buffer.alloc(0), 1));
+    this.index(key, record?.copy?.user, copy?.user);
     unheard(this.db.put(key, encodeRecord({ copy, expires, due }), ++this.number));
+  }
+
+  /** Within the write of the record. */
+  private index(key: Buffer, before: UserHash | undefined, user: UserHash | undefined): void {
+    if (before === user) return;
+    if (before !== undefined) unheard(this.db.remove(userKey(before, key)));
+    if (user !== undefined) unheard(this.db.put(userKey(user, key), Buffer.alloc(0), 1));
   }
 
   /** The time has come to look at one: it is forgotten, or waits for its new time. */
@@ -332,8 +370,10 @@ export class LmdbStore implements SteppedStore {
     }
     await this.write({ key, number: entry?.version ?? null, record, found: { state: 'none' } }, () => {
       unheard(this.db.remove(due));
-      if (record.expires <= now) unheard(this.db.remove(key));
-      else {
+      if (record.expires <= now) {
+        this.index(key, record.copy?.user, undefined);
+        unheard(this.db.remove(key));
+      } else {
         unheard(this.db.put(dueKey(record.expires, key), Buffer.alloc(0), 1));
         unheard(this.db.put(key, encodeRecord({ ...record, due: record.expires }), ++this.number));
       }
@@ -407,8 +447,9 @@ function decodeOrNull(bytes: Buffer): LmdbRecord | null {
   }
 }
 
-function copyOf({ owner, epoch, version, by, data, ttl }: Put, now: number): Copy {
-  return { owner, epoch, version, by, data: new Uint8Array(data), expires: now + ttl };
+function copyOf({ owner, epoch, version, by, data, user, ttl }: Put, now: number): Copy {
+  const copy = { owner, epoch, version, by, data: new Uint8Array(data), expires: now + ttl };
+  return user === undefined ? copy : { ...copy, user };
 }
 
 /** By the message, which begins with the name of lmdb.h: cursors leave the code out. */
