@@ -4,6 +4,7 @@
  * session a put makes it:
  *
  *      GET, PUT, DELETE  <url>/v1/<slot>/<pool>/<id>
+ *      GET               <url>/v1/<slot>/<pool>/users/<hash>
  *
  * Each answer says by `Limpet-Store` what it means, so that a status of somebody else (a proxy in between, another program on
  * this port) is never taken for one of ours.
@@ -11,9 +12,9 @@
 import { createHmac } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Server } from '../fleet/server.ts';
-import { isSessionId, readEpoch, readPut, readRotate, type SessionWord } from '../http/session-headers.ts';
+import { isHash, isSessionId, readEpoch, readPut, readRotate, type SessionWord } from '../http/session-headers.ts';
 import type { Copies } from '../proxy/copies.ts';
-import type { SessionKey, Store } from '../store/store.ts';
+import type { SessionKey, Store, UserHash } from '../store/store.ts';
 import { Bearer } from './bearer.ts';
 import { answer, readBody } from './listen.ts';
 
@@ -46,6 +47,10 @@ interface Place extends InterfacePlace {
   readonly key: SessionKey;
 }
 
+interface UserPlace extends InterfacePlace {
+  readonly user: UserHash;
+}
+
 /** What an answer means, beside its status. */
 type Meaning =
   | 'live'
@@ -58,6 +63,8 @@ type Meaning =
   | 'refused'
   | 'too-large'
   | 'malformed'
+  | 'users'
+  | 'no-copies'
   | 'unknown-server';
 
 export class StoreInterface {
@@ -73,6 +80,7 @@ export class StoreInterface {
     if (!this.bearer.admits(request, response)) return;
     const place = this.placeOf(request.url ?? '');
     if (typeof place === 'string') say(response, place === 'malformed' ? 400 : 421, place);
+    else if ('user' in place) await this.list(place, request, response);
     else if (request.method === 'GET' || request.method === 'HEAD') await this.read(place, response);
     else if (request.method === 'PUT') await this.put(place, request, response);
     else if (request.method === 'DELETE') await this.end(place, request, response);
@@ -80,12 +88,26 @@ export class StoreInterface {
   }
 
   /** 'unknown-server': it has left the config, or another program was asked. Never the same as a session that is not kept. */
-  private placeOf(url: string): Place | 'malformed' | 'unknown-server' {
-    const [, version, slot = '', name = '', id = '', ...more] = url.split('?', 1)[0]!.split('/');
-    if (version !== 'v1' || more.length > 0 || !/^\d{1,5}$/.test(slot) || !isSessionId(id)) return 'malformed';
+  private placeOf(url: string): Place | UserPlace | 'malformed' | 'unknown-server' {
+    const [, version, slot = '', name = '', id = '', user, ...more] = url.split('?', 1)[0]!.split('/');
+    const isRight = user === undefined ? isSessionId(id) : id === 'users' && isHash(user);
+    if (version !== 'v1' || more.length > 0 || !/^\d{1,5}$/.test(slot) || !isRight) return 'malformed';
     const pool = decode(name);
     const place = this.deps.find(pool, Number(slot));
-    return place === undefined ? 'unknown-server' : { ...place, key: { pool, id } };
+    if (place === undefined) return 'unknown-server';
+    return user === undefined ? { ...place, key: { pool, id } } : { ...place, user };
+  }
+
+  /** Ids, one a line. */
+  private async list({ pool, user }: UserPlace, { method }: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (method !== 'GET') {
+      say(response, 405, 'malformed', { allow: 'GET' });
+      return;
+    }
+    const ids = pool.copies.kept ? await pool.copies.ofUser(user) : [];
+    if (ids === null) say(response, 503, 'failed');
+    else if (!pool.copies.kept) say(response, 501, 'no-copies');
+    else say(response, 200, 'users', { 'content-type': 'text/plain' }, Buffer.from(ids.join('\n')));
   }
 
   private async read({ pool, server, key }: Place, response: ServerResponse): Promise<void> {
@@ -115,8 +137,13 @@ export class StoreInterface {
   }
 
   private async end(place: Place, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const ended = readEpoch(textOf(request.headers['limpet-session-delete']));
-    if (ended === 0) say(response, 400, 'malformed');
+    const written = textOf(request.headers['limpet-session-delete']);
+    const ended = readEpoch(written);
+    if (written === 'epoch=*') {
+      const { pool, server, key } = place;
+      const { verdict } = await pool.copies.end(key.id, pool.lifetime, server);
+      say(response, statusOf[verdict], verdict);
+    } else if (ended === 0) say(response, 400, 'malformed');
     else await this.tell(place, { put: null, ended, rotate: '' }, response);
   }
 

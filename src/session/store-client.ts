@@ -1,5 +1,6 @@
 /** The store interface from the server's side: a session read after it moved, and put where headers are too small or gone. */
 import { Agent, type IncomingMessage, request } from 'node:http';
+import type { UserHash } from '../store/store.ts';
 import { asError, SessionError } from './error.ts';
 import {
   bearerOf,
@@ -37,6 +38,9 @@ interface Answer {
   readonly body: Buffer;
 }
 
+/** Bytes that a list of ids may have. */
+const listBytes = 1 << 16;
+
 export class StoreClient {
   private readonly agent = new Agent({ keepAlive: true, maxSockets: 64 });
   private readonly secrets: Pick<Secrets, 'first'>;
@@ -55,7 +59,7 @@ export class StoreClient {
   }) {
     this.secrets = secrets;
     this.timeout = timeout;
-    this.largest = largest;
+    this.largest = Math.max(largest, listBytes);
   }
 
   async read(place: Place): Promise<Restored> {
@@ -83,6 +87,24 @@ export class StoreClient {
 
   async end(place: Place, epoch: number): Promise<void> {
     this.judge(await this.ask('DELETE', place, { [deleteHeader]: `epoch=${epoch}` }, null), 'ending a session');
+  }
+
+  /** It is over, whoever owns it. */
+  async endAnyway(place: Place): Promise<void> {
+    this.judge(await this.ask('DELETE', place, { [deleteHeader]: 'epoch=*' }, null), 'ending a session');
+  }
+
+  /** Ids of the live sessions of a user. */
+  async ofUser({ pool, store }: Omit<Place, 'id'>, user: UserHash): Promise<readonly string[]> {
+    const answer = await this.ask('GET', { id: `users/${user}`, pool, store }, {}, null);
+    if (isOf(answer, 501, 'no-copies')) {
+      throw failed(
+        'the balancer keeps no copies of sessions (sessions.replication: none), so it has none to look through',
+      );
+    }
+    if (!isOf(answer, 200, 'users')) throw refusal(answer, 'listing the sessions of a user');
+    const text = answer.body.toString();
+    return text === '' ? [] : text.split('\n');
   }
 
   close(): void {
