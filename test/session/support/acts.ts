@@ -106,6 +106,12 @@ export async function act(url: URL, session: Session, app?: Outside): Promise<Re
       session.user = value;
       session.set('user', value);
       return text(await session.save().then(() => 'kept', codeOf));
+    case '/sign-in-throw':
+      session.user = value;
+      session.set('user', value);
+      throw new Error('as it was asked');
+    case '/whose':
+      return text(JSON.stringify([session.user ?? null, session.label]));
     case '/sign-out':
       session.user = null;
       session.delete('user');
