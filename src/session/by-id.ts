@@ -107,8 +107,18 @@ export class RequestContexts {
     const ids = this.idsOf(session);
     if (!(id in ids)) return;
     const { [id]: _gone, ...rest } = ids;
-    if (Object.keys(rest).length === 0) session.delete(this.place);
-    else session.set(this.place, rest);
+    if (Object.keys(rest).length > 0) {
+      session.set(this.place, rest);
+      return;
+    }
+    session.delete(this.place);
+    // To the app that was the whole session.
+    session.user = null;
+  }
+
+  /** Whether it is a session of this request. */
+  has({ request, session, known }: Context, id: string): boolean {
+    return request.sessionID === id || known.has(id) || this.idsOf(session)[id] !== undefined;
   }
 
   /** Expiry alone: the rest of the object is not to be written by a touch. */

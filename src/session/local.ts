@@ -78,6 +78,9 @@ export class LocalSessions implements Opener {
         for (const { id, user: its } of registry.all()) if (its === user && find(id) !== undefined) ids.push(id);
         return ids;
       },
+      async *all() {
+        for (const { id, version } of [...registry.all()]) if (version > 0 && find(id) !== undefined) yield id;
+      },
     };
   }
 

@@ -65,6 +65,24 @@ export class Sessions {
     return this.users.end(user, { except: except === undefined ? [] : idsOf(except), only: only ?? '' });
   }
 
+  /**
+   * All live sessions, in no order, one opened at a time; those that begin or end meanwhile may be missing. Strategies local (of this
+   * process) and shared; throws TypeError with the others, where no server knows them.
+   */
+  async *all(): AsyncGenerator<Session> {
+    await this.ready();
+    const ids = this.opener.directory.all?.();
+    if (ids === undefined) {
+      throw new TypeError(
+        `strategy ${this.strategy}: found a question for all sessions, which no server has; expected strategy local or shared, or listSessions(user)`,
+      );
+    }
+    for await (const id of ids) {
+      const session = await this.opener.find(id);
+      if (session !== null) yield session;
+    }
+  }
+
   private get users(): UserSessions {
     return new UserSessions(this.opener.directory, this.options);
   }

@@ -32,6 +32,7 @@ export class SharedSessions implements Opener {
       },
       end: async (id) => (await this.store()).end(id, anyEpoch),
       ofUser: async (user) => (await this.store()).ofUser(user),
+      all: () => this.all(),
     };
     this.users = new UserSessions(this.directory, options);
   }
@@ -53,6 +54,10 @@ export class SharedSessions implements Opener {
     const store = await this.store();
     const live = await store.read(id);
     return live && new SharedSession(live, { options, store, users, secure: false, hasResponse: false, isNew: false });
+  }
+
+  private async *all(): AsyncGenerator<string> {
+    yield* (await this.store()).all();
   }
 
   async close(): Promise<void> {
@@ -160,6 +165,14 @@ export class SharedStore {
     return this.tried(store.ofUser(this.options.pool, user));
   }
 
+  async *all(): AsyncGenerator<string> {
+    try {
+      for await (const { key } of this.store.scan(this.options.pool)) yield key.id;
+    } catch (error) {
+      throw errorOf(error);
+    }
+  }
+
   async end(id: string, epoch: number): Promise<void> {
     const { pool } = this.options;
     const { state } = await this.ask(this.store.destroy({ pool, id }, epoch));
@@ -203,9 +216,13 @@ export class SharedStore {
     try {
       return await answer;
     } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      const code = error.code === 'state-too-large' ? 'state-too-large' : 'session-store';
-      throw new SessionError(code, `the store failed: ${error.message}`, { cause: error });
+      throw errorOf(error);
     }
   }
+}
+
+function errorOf(error: unknown): unknown {
+  if (!(error instanceof StoreError)) return error;
+  const code = error.code === 'state-too-large' ? 'state-too-large' : 'session-store';
+  return new SessionError(code, `the store failed: ${error.message}`, { cause: error });
 }

@@ -69,7 +69,11 @@ export class MapStore implements Store {
     return [...this.kept.values()].filter(({ state }) => state === 'live').length;
   }
 
-  async *scan(): AsyncGenerator<never> {}
+  async *scan(pool = ''): ReturnType<Store['scan']> {
+    for (const [name, found] of this.kept) {
+      if (found.state === 'live') yield { key: { pool, id: name.slice(pool.length + 1) }, copy: found.copy };
+    }
+  }
 
   async close(): Promise<void> {}
 
