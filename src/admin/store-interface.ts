@@ -104,9 +104,8 @@ export class StoreInterface {
       say(response, 405, 'malformed', { allow: 'GET' });
       return;
     }
-    const ids = pool.copies.kept ? await pool.copies.ofUser(user) : [];
-    if (ids === null) say(response, 503, 'failed');
-    else if (!pool.copies.kept) say(response, 501, 'no-copies');
+    const ids = await pool.copies.ofUser(user);
+    if (typeof ids === 'string') say(response, statusOf[ids], ids);
     else say(response, 200, 'users', { 'content-type': 'text/plain' }, Buffer.from(ids.join('\n')));
   }
 
@@ -141,7 +140,7 @@ export class StoreInterface {
     const ended = readEpoch(written);
     if (written === 'epoch=*') {
       const { pool, server, key } = place;
-      const { verdict } = await pool.copies.end(key.id, pool.lifetime, server);
+      const verdict = await pool.copies.end(key.id, pool.lifetime, server);
       say(response, statusOf[verdict], verdict);
     } else if (ended === 0) say(response, 400, 'malformed');
     else await this.tell(place, { put: null, ended, rotate: '' }, response);
@@ -161,7 +160,16 @@ export class StoreInterface {
   }
 }
 
-const statusOf = { none: 404, kept: 204, fenced: 409, ended: 410, ending: 503, failed: 503, refused: 422 } as const;
+const statusOf = {
+  none: 404,
+  kept: 204,
+  fenced: 409,
+  ended: 410,
+  ending: 503,
+  failed: 503,
+  refused: 422,
+  'no-copies': 501,
+} as const;
 
 function say(
   response: ServerResponse,

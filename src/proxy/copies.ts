@@ -199,19 +199,22 @@ export class Copies {
     return kept;
   }
 
-  /** The session is over, whoever owns it: what `server` says of a session that need not be its own, outside of any response. */
-  async end(id: string, lifetime: number, server: Server): Promise<Told> {
+  /**
+   * The session is over, whoever owns it: what `server` says of a session that need not be its own, outside of any response. Its owner is
+   * not told, so where no copies are kept it would go on there: 'no-copies'.
+   */
+  async end(id: string, lifetime: number, server: Server): Promise<Told['verdict'] | 'no-copies'> {
+    if (!this.kept) return 'no-copies';
     const asked = { key: { pool: this.settings.pool, id }, ...keyOf(id), lifetime, given: false };
-    const word = { put: null, ended: anyEpoch, rotate: '' };
-    if (this.kept) return this.store(asked, server, word);
-    this.settle(asked, server, word, null);
-    return kept;
+    const { verdict } = await this.store(asked, server, { put: null, ended: anyEpoch, rotate: '' });
+    return verdict;
   }
 
-  /** The live sessions of a user; null: the store could not say. */
-  async ofUser(user: UserHash): Promise<readonly SessionId[] | null> {
+  /** The live sessions of a user; else why it cannot be said. */
+  async ofUser(user: UserHash): Promise<readonly SessionId[] | 'failed' | 'no-copies'> {
+    if (!this.kept) return 'no-copies';
     const found = await this.try(this.parts.store.ofUser(this.settings.pool, user));
-    return found !== null && 'state' in found ? null : found;
+    return found === null || 'state' in found ? 'failed' : found;
   }
 
   /** What shows, with a response, that the session has gone on under another id by what `server` told here. */

@@ -97,11 +97,6 @@ export class StoreClient {
   /** Ids of the live sessions of a user. */
   async ofUser({ pool, store }: Omit<Place, 'id'>, user: UserHash): Promise<readonly string[]> {
     const answer = await this.ask('GET', { id: `users/${user}`, pool, store }, {}, null);
-    if (isOf(answer, 501, 'no-copies')) {
-      throw failed(
-        'the balancer keeps no copies of sessions (sessions.replication: none), so it has none to look through',
-      );
-    }
     if (!isOf(answer, 200, 'users')) throw refusal(answer, 'listing the sessions of a user');
     const text = answer.body.toString();
     return text === '' ? [] : text.split('\n');
@@ -169,6 +164,10 @@ function refusal(answer: Answer, what: string): SessionError {
     return new SessionError('state-too-large', `${what} was refused: its state is too large for the store`);
   if (isOf(answer, 503, 'ending'))
     return new SessionError('session-ending', `${what} was refused: it is over, and the store has yet to be told`);
+  if (isOf(answer, 501, 'no-copies'))
+    return failed(
+      `${what}: the balancer keeps no copies of sessions (sessions.replication: none); expected sync or async`,
+    );
   if (isOf(answer, 421, 'unknown-server')) return failed(`${what}: this server has left the balancer's config`);
   if (status === 401) return failed(`${what} answered 401: it has another secret`);
   if (meaning === '')
