@@ -73,7 +73,8 @@ describe.skipIf(findProgram('redis') === undefined && !onContinuousIntegration()
     const there = devices.map(({ client }) => client.twin(second.url));
     for (const client of there) expect(await userOf(client)).toBe('ada');
     const flights = devices.flatMap(({ client, owner }, n) =>
-      ['/hold?name=back', '/raise?name=back', '/hold-read?name=user'].map((path, m) => {
+      // With another id half of them would be over in their owner anyway.
+      ['/hold?name=back', '/hold-read?name=user', ...(n % 2 === 0 ? ['/raise?name=back'] : [])].map((path, m) => {
         const signal = `all-${n}-${m}`;
         return { path, signal, owner, answer: client.twin().get(`${path}&value=1&signal=${signal}`) };
       }),

@@ -207,6 +207,19 @@ describe.each(Object.entries(strategies))('%s, a limit of sessions', (_, options
   });
 });
 
+test('a session that gets another id after it was listed, and before it is ended, is over', async () => {
+  await using all = await stage({ strategy: 'sticky', secret });
+  const client = new Client(all.url);
+  await client.get('/sign-in?value=ada');
+  const first = client.id;
+  all.balancer!.beforeStore = async (method, id) => {
+    if (method === 'DELETE' && id === first) await client.get('/login?value=ada');
+  };
+  expect(await all.job('end?user=ada')).toBe(2);
+  expect(client.id).not.toBe(first);
+  expect([await userOf(client), await all.job('list?user=ada')]).toEqual([undefined, []]);
+});
+
 test('sticky: a sign-in is with the store before its answer, later changes go with theirs', async () => {
   await using all = await stage({ strategy: 'sticky', secret });
   const client = new Client(all.url);
