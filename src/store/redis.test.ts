@@ -93,7 +93,7 @@ test('a password opens one server and a cluster; a wrong one is named, and not t
       const [user, to] = ['ad'.repeat(16), newKey()];
       expect(await store.rotate(key, to.id, putOf({ version: 2, user }))).toEqual({ state: 'stored' });
       expect(await store.ofUser(to.pool, user)).toEqual([to.id]);
-      const nodes = new Redis(server.port, '127.0.0.1', { password });
+      const nodes = new Redis(server.port, host, { password });
       const names = await nodes.keys(`*{${to.pool}}:*`);
       expect(names).toContain(`limpet-user:{${to.pool}}:${user}`);
       expect(new Set(await Promise.all(names.map((name) => nodes.cluster('KEYSLOT', name)))).size).toBe(1);

@@ -7,6 +7,7 @@ import { expect, test } from 'vitest';
 import { expressSession } from '../../src/session/express.ts';
 import { limpet, limpetId, limpetStore } from '../../src/session/fastify.ts';
 import { type SessionOptions, sessions } from '../../src/session/index.ts';
+import { host } from '../support/host.ts';
 import { TestBalancer } from './support/balancer.ts';
 import { Client, serve } from './support/client.ts';
 import { hashOf } from './support/jobs.ts';
@@ -52,7 +53,7 @@ async function startExpress(options: SessionOptions, more: object = {}) {
     app,
     store: session.store,
     port: running.port,
-    url: `http://127.0.0.1:${running.port}`,
+    url: `http://${host}:${running.port}`,
     async [Symbol.asyncDispose]() {
       await running[Symbol.asyncDispose]();
       await app.close();
@@ -176,7 +177,7 @@ async function startFastify(options: SessionOptions) {
     return request.session.encryptedSessionId;
   });
   app.get('/all', async (request) => ({ name: request.session.get('name' as never) ?? null }));
-  await app.listen({ host: '127.0.0.1', port: 0 });
+  await app.listen({ host, port: 0 });
   const port = Number(Object(app.server.address()).port);
   return { app, port, [Symbol.asyncDispose]: () => app.close() };
 }
@@ -186,7 +187,7 @@ test.each(Object.entries(strategies))(
   async (name, of) => {
     await using running = await startFastify(of());
     await using balancer = await TestBalancer.start({ servers: [running.port], secret });
-    const client = new Client(name === 'sticky' ? balancer.url : `http://127.0.0.1:${running.port}`);
+    const client = new Client(name === 'sticky' ? balancer.url : `http://${host}:${running.port}`);
     const cookieValue = (await client.get('/set?name=Ada')).body;
     // What a handler of a socket has: an object of its own.
     const decrypted = async () => {

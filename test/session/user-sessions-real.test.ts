@@ -2,7 +2,11 @@
  * Sessions of a user, and sessions by id, behind two real balancers with one Redis, on both runtimes: against requests in flight, and
  * servers and a balancer that are killed. All tests of a runtime are of the same servers, so the last ones have fewer of them.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { host } from '../support/host.ts';
 import { type Limpet, startLimpet } from '../support/limpet.ts';
 import { findProgram, onContinuousIntegration } from '../support/programs.ts';
 import { RedisServer } from '../support/redis.ts';
@@ -24,7 +28,8 @@ interface Listed {
 
 const userOf = async (client: Client): Promise<unknown> => JSON.parse((await client.get('/all')).body).user;
 const idOf = async (client: Client): Promise<string> => JSON.parse((await client.get('/info')).body).id;
-const call = (of: LaunchedApp, path: string) => fetch(`http://127.0.0.1:${of.port}${path}`).then((all) => all.text());
+const at = ({ port }: LaunchedApp) => `http://${host}:${port}`;
+const call = (of: LaunchedApp, path: string) => fetch(at(of) + path).then((all) => all.text());
 /** Asked of one server, past the balancer. */
 const job = async (of: LaunchedApp, path: string) => JSON.parse(await call(of, `/job/${path}`));
 const list = (of: LaunchedApp, user: string): Promise<Listed[]> => job(of, `list?user=${user}`);
@@ -39,7 +44,7 @@ describe.skipIf(findProgram('redis') === undefined && !onContinuousIntegration()
     redis = await RedisServer.start();
     const app = runtime === 'bun' ? 'web' : 'node';
     apps = await Promise.all([1, 2, 3].map(() => launch({ runtime, app, options: { secret } })));
-    const servers = apps.map(({ port }, n) => ({ name: `s${n}`, address: `127.0.0.1:${port}` }));
+    const servers = apps.map(({ port }, n) => ({ name: `s${n}`, address: `${host}:${port}` }));
     const config = {
       pools: { shop: { servers, balance: 'round-robin' } },
       sessions: { store: redis.url, secret },
@@ -173,4 +178,36 @@ describe.skipIf(findProgram('redis') === undefined && !onContinuousIntegration()
     expect(await list(left, 'dora')).toEqual([]);
     expect(await userOf(bob.client)).toBe('bob');
   });
+});
+
+test('shared: processes of both runtimes with one lmdb; a request in flight, one that is killed, and one that changes it', async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'limpet-users-'));
+  context.onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const options = { strategy: 'shared', store: `lmdb:${folder}/copies` } as const;
+  await using one = await launch({ runtime: 'node', app: 'node', options });
+  await using two = await launch({ runtime: 'bun', app: 'web', options });
+  const clients = [one, one, two].map((app) => new Client(at(app)));
+  for (const [n, client] of clients.entries()) {
+    expect((await client.get(`/sign-in?value=ada&name=d${n}&fresh`)).status).toBe(200);
+  }
+  const [first, second, third] = clients as [Client, Client, Client];
+  for (const app of [one, two])
+    expect((await list(app, 'ada')).map(({ label }) => label).sort()).toEqual(['d0', 'd1', 'd2']);
+  const id = await idOf(third);
+  expect(await job(one, `change?id=${id}&name=by&value=one`)).toBe('kept');
+  expect(await job(two, `update?id=${id}`)).toBe('updated');
+  expect(await job(one, `open?id=${id}`)).toMatchObject({ label: 'd2', data: { by: 'one', updated: true } });
+
+  const held = first.twin().get('/hold?name=back&value=1&signal=shared');
+  const dropped = second.get('/set-held?name=back&value=1&signal=never').catch(() => null);
+  for (const name of ['shared', 'never']) await call(one, `/arrived?signal=${name}`);
+  expect(await job(two, `end?user=ada&except=${id}`)).toBe(2);
+  await call(one, '/fire?signal=shared');
+  expect((await held).status).toBe(503);
+  await one.kill();
+  await dropped;
+  for (const client of [first, second]) expect(await userOf(client.twin(at(two)))).toBeUndefined();
+  expect(await userOf(third)).toBe('ada');
+  expect(await job(two, `destroy?id=${id}`)).toBe(null);
+  expect([await userOf(third), await list(two, 'ada')]).toEqual([undefined, []]);
 });

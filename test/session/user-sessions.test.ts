@@ -1,6 +1,7 @@
 /** Sessions by user and by id, whatever the strategy: what an app sees, the limit of sessions of a user, and what is refused. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type NodeSessions, type SessionOptions, sessions, webSessions } from '../../src/session/index.ts';
+import { host } from '../support/host.ts';
 import { act, control } from './support/acts.ts';
 import { TestBalancer } from './support/balancer.ts';
 import { Client, serve } from './support/client.ts';
@@ -32,7 +33,7 @@ async function stage(options: SessionOptions): Promise<Stage> {
   });
   const isSticky = options.strategy === 'sticky' && options.fallback !== 'local';
   const balancer = isSticky ? await TestBalancer.start({ servers: [server.port], secret }) : null;
-  const own = `http://127.0.0.1:${server.port}`;
+  const own = `http://${host}:${server.port}`;
   return {
     app,
     url: balancer?.url ?? own,
