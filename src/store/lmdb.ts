@@ -10,6 +10,7 @@ import { randomInt, randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RootDatabase, Transaction } from 'lmdb';
 import { checkKey, checkPut, checkRotate, checkTime, checkUser } from './check.ts';
+import { failed, isDamage, noop, textOf, unheard } from './lmdb-errors.ts';
 import { checkLmdbFile } from './lmdb-file.ts';
 import { closeFiles, prepareFolder } from './lmdb-folder.ts';
 import {
@@ -381,30 +382,6 @@ export class LmdbStore implements SteppedStore {
   }
 }
 
-/** Part of a conditional write, whose own promise says whether all of it was done. */
-function unheard(part: Promise<boolean>): void {
-  // When the commit fails this one is rejected, too: without a listener that would end the process.
-  part.then(noop, noop);
-}
-
-function noop(): void {}
-
-/**
- * What a write has failed with, and why. lmdb-js tells the reason of a failed commit in a promise of its own (`commitError`), which
- * is rejected within the same turn of the loop: without a listener that would end the process.
- */
-async function failed(error: unknown, path: string): Promise<StoreError> {
-  let why = error;
-  if (error instanceof Error && 'commitError' in error && error.commitError instanceof Promise) {
-    const told = error.commitError.then(
-      () => error,
-      (reason: unknown) => reason,
-    );
-    why = await Promise.race([told, nextTurn(error)]);
-  }
-  return new StoreError('unavailable', `the store ${path} cannot be written: ${textOf(why)}`, { cause: why });
-}
-
 /** Answers the incarnation; the first who opens the folder makes it, and says which key it has. */
 async function readMeta(db: Database, path: string, check: string): Promise<string> {
   try {
@@ -450,13 +427,4 @@ function decodeOrNull(bytes: Buffer): LmdbRecord | null {
 function copyOf({ owner, epoch, version, by, data, user, ttl }: Put, now: number): Copy {
   const copy = { owner, epoch, version, by, data: new Uint8Array(data), expires: now + ttl };
   return user === undefined ? copy : { ...copy, user };
-}
-
-/** By the message, which begins with the name of lmdb.h: cursors leave the code out. */
-function isDamage(error: unknown): boolean {
-  return /^MDB_(?:PAGE_NOTFOUND|CORRUPTED|PANIC|INVALID)\b/.test(textOf(error));
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
