@@ -66,18 +66,12 @@ export class Sessions {
   }
 
   /**
-   * All live sessions, in no order, one opened at a time; those that begin or end meanwhile may be missing. Strategies local (of this
-   * process) and shared; throws TypeError with the others, where no server knows them.
+   * All live sessions, in no order, one opened at a time; those that begin or end meanwhile may be missing. Strategy local: of this
+   * process. Sticky: one question to the store for each. Throws TypeError with stateless, where no server has them.
    */
   async *all(): AsyncGenerator<Session> {
     await this.ready();
-    const ids = this.opener.directory.all?.();
-    if (ids === undefined) {
-      throw new TypeError(
-        `strategy ${this.strategy}: found a question for all sessions, which no server has; expected strategy local or shared, or listSessions(user)`,
-      );
-    }
-    for await (const id of ids) {
+    for await (const id of this.opener.directory.all()) {
       const session = await this.opener.find(id);
       if (session !== null) yield session;
     }

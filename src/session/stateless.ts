@@ -33,7 +33,7 @@ interface Claims {
 }
 
 export class StatelessSessions implements Opener {
-  readonly directory: Directory = { read: keepsNothing, end: keepsNothing, ofUser: keepsNothing };
+  readonly directory: Directory = { read: keepsNothing, end: keepsNothing, ofUser: keepsNothing, all: keepsNone };
   /** Of an id alone there is nothing. */
   readonly find = keepsNothing;
   private readonly options: FilledOptions;
@@ -82,6 +82,10 @@ async function keepsNothing(): Promise<never> {
   throw new TypeError(
     'strategy stateless: found a question for sessions outside of their requests, which no server has; expected another strategy, or the options user and minimumVersion to log a user out everywhere',
   );
+}
+
+async function* keepsNone(): AsyncGenerator<never> {
+  yield await keepsNothing();
 }
 
 /** Encrypts with the first key, decrypts with any: so secrets rotate without logging anybody out. */

@@ -93,6 +93,17 @@ export class StickyDirectory implements Directory {
     return [...new Set(lists.flat())];
   }
 
+  /** By what the stores have: one at a time is asked for, when it is its turn. */
+  async *all(): AsyncGenerator<string> {
+    const { client } = this.parts;
+    const lists = await this.everywhere((at) => client.all(at));
+    const [first = [], ...others] = lists;
+    yield* first;
+    if (others.length === 0) return;
+    const seen = new Set(first);
+    for (const id of others.flat()) if (!seen.has(id) && seen.add(id)) yield id;
+  }
+
   private ask(place: Place): Promise<Restored> {
     return this.parts.client.read(place);
   }

@@ -41,6 +41,9 @@ interface Answer {
 /** Bytes that a list of ids may have. */
 const listBytes = 1 << 16;
 
+/** The same of all ids of a pool: two millions. */
+const allBytes = 1 << 26;
+
 export class StoreClient {
   private readonly agent = new Agent({ keepAlive: true, maxSockets: 64 });
   private readonly secrets: Pick<Secrets, 'first'>;
@@ -102,6 +105,15 @@ export class StoreClient {
     return text === '' ? [] : text.split('\n');
   }
 
+  /** Ids of all live sessions of the pool, in no order. */
+  async all({ pool, store }: Omit<Place, 'id'>): Promise<readonly string[]> {
+    const answer = await this.ask('GET', { id: 'sessions', pool, store }, {}, null, allBytes);
+    if (!isOf(answer, 200, 'sessions')) throw refusal(answer, 'listing all sessions');
+    const lines = answer.body.toString().split('\n');
+    if (lines.pop() !== '' || lines.pop() !== '') throw failed('listing all sessions was broken off');
+    return lines;
+  }
+
   close(): void {
     this.agent.destroy();
   }
@@ -115,8 +127,9 @@ export class StoreClient {
     place: Place,
     headers: Record<string, string>,
     body: Buffer | null,
+    largest = this.largest,
   ): Promise<Answer> {
-    const ask = () => this.once(method, place, headers, body);
+    const ask = () => this.once(method, place, headers, body, largest);
     try {
       // Each of these may be repeated: puts are numbered. So a pooled connection that was closed under us is no failure.
       return await ask().catch((error: unknown) => (isBroken(error) ? ask() : Promise.reject(error)));
@@ -127,7 +140,13 @@ export class StoreClient {
     }
   }
 
-  private once(method: string, place: Place, headers: Record<string, string>, body: Buffer | null): Promise<Answer> {
+  private once(
+    method: string,
+    place: Place,
+    headers: Record<string, string>,
+    body: Buffer | null,
+    largest: number,
+  ): Promise<Answer> {
     const { base, ...address } = addressOf(place.store);
     const { first } = this.secrets;
     const path = `${base}/${place.pool}/${place.id}`;
@@ -136,7 +155,7 @@ export class StoreClient {
     if (body !== null) all['content-length'] = String(body.length);
     return new Promise((done, fail) => {
       const options = { ...address, path, method, headers: all, agent: this.agent, timeout: this.timeout };
-      const asked = request(options, (response) => readAnswer(response, this.largest).then(done, fail));
+      const asked = request(options, (response) => readAnswer(response, largest).then(done, fail));
       asked.on('timeout', () => asked.destroy(new Error(`no answer within ${this.timeout} ms`)));
       asked.on('error', fail);
       asked.end(body ?? undefined);
@@ -186,7 +205,7 @@ async function readAnswer(response: IncomingMessage, largest: number): Promise<A
   for await (const piece of response) {
     const bytes = Buffer.from(piece);
     size += bytes.length;
-    if (size > largest) throw new Error(`a state of more than ${largest} bytes`);
+    if (size > largest) throw new Error(`an answer of more than ${largest} bytes`);
     pieces.push(bytes);
   }
   const text = (name: string) => {

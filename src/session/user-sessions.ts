@@ -22,8 +22,8 @@ export interface Directory {
   end(id: string): Promise<void>;
   /** Ids of live sessions; of very many only some. */
   ofUser(user: UserHash): Promise<readonly string[]>;
-  /** Ids of all live sessions, in no order. Left out: nobody here knows them. */
-  all?(): AsyncIterable<string>;
+  /** Ids of all live sessions, in no order. */
+  all(): AsyncIterable<string>;
 }
 
 /** One session of a user, as `listSessions` tells of it. */

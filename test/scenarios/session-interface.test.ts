@@ -168,6 +168,10 @@ describe.each(runtimes)('the store interface on %s', (runtime) => {
       return answers[0]!.body.split('\n').filter(Boolean).sort();
     };
     expect(await listed()).toEqual([...ids].sort());
+    const all = await ask(`${places[0]}/shop/sessions`);
+    expect([all.status, all.headers['limpet-store']]).toEqual([200, 'sessions']);
+    expect(all.body.split('\n').slice(0, -2).sort()).toEqual([...ids].sort());
+    expect(all.body.endsWith('\n\n')).toBe(true);
     const end = (epoch: string) =>
       ask(`${places[1]}/shop/${ids[0]}`, { method: 'DELETE', headers: { 'limpet-session-delete': `epoch=${epoch}` } });
     // As its owner it may not: that is for the other server.
@@ -185,6 +189,8 @@ describe.each(runtimes)('the store interface on %s', (runtime) => {
       [`other/${user}`, 'GET', 400],
       [`users/${user}`, 'DELETE', 405],
       [`users/${user}`, 'HEAD', 405],
+      ['sessions', 'DELETE', 405],
+      ['sessions/', 'GET', 400],
     ];
     for (const [path, method, status] of strange) {
       expect([path, (await ask(`${places[0]}/shop/${path}`, { method })).status]).toEqual([path, status]);
@@ -203,6 +209,7 @@ describe.each(runtimes)('the store interface on %s', (runtime) => {
     const store = /store=(\S+);/.exec(seen['limpet-session']!)![1]!;
     for (const [path, method] of [
       [`users/${'ad'.repeat(16)}`, 'GET'],
+      ['sessions', 'GET'],
       [id, 'DELETE'],
     ] as const) {
       const more = { method, headers: { 'limpet-session-delete': 'epoch=*' } };

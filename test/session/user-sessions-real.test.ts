@@ -171,6 +171,9 @@ describe.skipIf(findProgram('redis') === undefined && !onContinuousIntegration()
     for (const one of [before, phone.client]) expect(await userOf(one)).toBeUndefined();
     expect((await list(left, 'dora')).map(({ label }) => label)).toEqual(['laptop']);
 
+    const everybody = (await job(left, 'all')) as string[];
+    expect(everybody).toEqual(expect.arrayContaining([await idOf(laptop.client), await idOf(bob.client)]));
+    expect(everybody).not.toContain(lists[0]!.find(({ label }) => label === 'tablet')!.id);
     const again = await signIn('dora', 'again');
     expect((await laptop.client.get('/end-all?value=dora&too')).status).toBe(200);
     expect(laptop.client.jar.size).toBe(0);

@@ -269,6 +269,9 @@ test('sticky: a sign-in that the store cannot be told of is no success, with deg
   balancer!.storeFails = false;
   balancer!.storeAnswer = [501, { 'limpet-store': 'no-copies' }];
   await expect(all.app.listSessions('ada')).rejects.toThrow('(sessions.replication: none)');
+  balancer!.storeAnswer = null;
+  balancer!.isCut = true;
+  await expect(all.app.all().next()).rejects.toThrow('listing all sessions was broken off');
   balancer!.storeAnswer = [200, {}];
   await expect(all.app.listSessions('ada')).rejects.toThrow('found something else than the store interface');
 });
@@ -296,6 +299,7 @@ test('stateless: what it cannot do, and what to do instead', async () => {
     () => app.destroySessions('ada'),
     () => app.destroy('ab'.repeat(16)),
     () => app.open('ab'.repeat(16)),
+    () => app.all().next(),
   ];
   for (const ask of asked)
     await expect(ask()).rejects.toThrow(/expected another strategy, or the options user and minimumVersion/);

@@ -42,6 +42,8 @@ export class TestBalancer implements AsyncDisposable {
   beforeStore: (method: string, id: string) => Promise<void> | void = () => {};
   /** The store interface answers 503. */
   storeFails = false;
+  /** Lists of all sessions are broken off. */
+  isCut = false;
   /** Status and headers of something else than the store interface, which answers at its address. */
   storeAnswer: [status: number, headers: Readonly<Record<string, string>>] | null = null;
   /** Ends that come with a response cannot be kept. */
@@ -223,7 +225,10 @@ export class TestBalancer implements AsyncDisposable {
     else if (this.storeAnswer !== null) response.writeHead(...this.storeAnswer).end();
     else if (this.storeFails || pool !== 'shop') answer(response, 503);
     else if (id === 'users') this.answerList(user, response);
-    else if (method === 'GET') this.answerRead(id, response);
+    else if (id === 'sessions') {
+      const ids = [...this.kept].filter(([, kept]) => !kept.ended).map(([key]) => `${key}\n`);
+      response.writeHead(200, { 'limpet-store': 'sessions' }).end(`${ids.join('')}${this.isCut ? '' : '\n'}`);
+    } else if (method === 'GET') this.answerRead(id, response);
     else if (method === 'DELETE') answer(response, this.end(id, fieldsOf(incoming, 'delete')));
     else {
       const to = fieldsOf(incoming, 'rotate').get('id') ?? '';

@@ -7,6 +7,7 @@ import type { Reply } from './acts.ts';
 export interface Outside {
   open(id: string): Promise<Session | null>;
   destroy(id: string): Promise<void>;
+  all(): AsyncIterable<Session>;
   listSessions(user: string): Promise<readonly UserSession[]>;
   destroySessions(user: string, which?: { except?: Session | string; only?: string }): Promise<number>;
 }
@@ -28,6 +29,11 @@ async function run(what: string, ask: (name: string) => string, app: Outside): P
     case 'end': {
       const [except, only] = [ask('except'), ask('only')];
       return app.destroySessions(ask('user'), { ...(except !== '' && { except }), ...(only !== '' && { only }) });
+    }
+    case 'all': {
+      const found: unknown[] = [];
+      for await (const { id } of app.all()) found.push(id);
+      return found;
     }
     case 'destroy':
       return app.destroy(ask('id'));
