@@ -6,7 +6,15 @@ import type { Plain } from './session-ids.ts';
 type Done<T = unknown> = (error?: unknown, found?: T) => void;
 
 /** express-session's base class of stores: an EventEmitter with `regenerate`, `load` and `createSession`. */
-export type StoreBase = new () => object;
+export type StoreBase = new () => {
+  regenerate(request: Asking, done: Done): void;
+  /** express-session's: a fresh id and an empty session for the request. */
+  generate(request: Asking): void;
+};
+
+interface Asking {
+  readonly sessionID?: unknown;
+}
 
 /** What express-session and apps call. Nothing here throws: whoever asks is told by its callback. */
 export interface ExpressStore {
@@ -75,6 +83,23 @@ export function storeOf(Base: StoreBase, contexts: RequestContexts, detached: De
 
     clear(done: Done = () => {}): void {
       settle(() => detached.clear(), done);
+    }
+
+    override regenerate(request: Asking, done: Done): void {
+      super.regenerate(request, (failed) => {
+        const context = contexts.of(request);
+        if (failed || context === undefined) return done(failed);
+        settle(
+          () => contexts.renew(context),
+          (error) => {
+            if (error !== null) return done(error);
+            // Its id was made before the Limpet session had another one.
+            const limpetId = limpetIdOf(String(request.sessionID));
+            if (limpetId !== undefined && limpetId !== context.session.id) this.generate(request);
+            done();
+          },
+        );
+      });
     }
 
     boundTo(context: Context): ExpressStore {

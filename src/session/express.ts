@@ -84,7 +84,9 @@ export function expressSession(options: ExpressSessionOptions): ExpressSessionMi
   if ('store' in rest) throw new TypeError('store: found one, expected none: the data lives in the Limpet session');
   const app = given instanceof NodeSessions ? given : new NodeSessions(given);
   const expressSessionOf: ExpressSession = createRequire(import.meta.url)('express-session');
-  const contexts = new RequestContexts(app.options, 'express');
+  const { cookie } = options;
+  const hasMaxAge = typeof cookie === 'function' || cookie?.maxAge !== undefined || cookie?.expires !== undefined;
+  const contexts = new RequestContexts(app.options, 'express', hasMaxAge);
   const store = storeOf(expressSessionOf.Store, contexts, new DetachedStore(app, 'express'));
   // So that a session can be found by its id alone.
   const genid = (request: IncomingMessage) => newStoreId(contexts.of(request)?.session.id);

@@ -20,7 +20,7 @@ export class ForeignSession extends OpenSession {
     throw notOurs();
   }
 
-  async regenerate(): Promise<void> {
+  protected changeId(): undefined {
     this.assertHeadHere('session.regenerate');
   }
 

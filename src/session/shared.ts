@@ -3,7 +3,7 @@
  * owns it, so two requests may change it at once: a write counts only when it follows what was read (compare-and-set).
  */
 import { anyEpoch, type PutResult, type Store, StoreError, silentEviction, type UserHash } from '../store/store.ts';
-import { idShape, isSecure, readCookies } from './cookie.ts';
+import { idleOf, idShape, isSecure, keptFor, readCookies } from './cookie.ts';
 import { SessionError } from './error.ts';
 import { Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
@@ -28,7 +28,9 @@ export class SharedSessions implements Opener {
     this.directory = {
       read: async (id) => {
         const live = await (await this.store()).read(id);
-        return live === null ? null : { data: live.data, seen: live.putAt, expires: live.putAt + options.idle };
+        return live === null
+          ? null
+          : { data: live.data, seen: live.putAt, expires: live.putAt + idleOf(options, live) };
       },
       end: async (id) => (await this.store()).end(id, anyEpoch),
       ofUser: async (user) => (await this.store()).ofUser(user),
@@ -116,7 +118,7 @@ export class SharedStore {
 
   /** null: there is none (any more). */
   async read(id: string): Promise<Live | null> {
-    const { clock, codec, idle, absolute, pool } = this.options;
+    const { clock, codec, absolute, pool } = this.options;
     const found = await this.ask(this.store.read({ pool, id }));
     if (found.state !== 'live' || found.copy.version === 0) return null;
     const { copy } = found;
@@ -129,7 +131,7 @@ export class SharedStore {
     live.written = text.slice(space + 1);
     live.data = codec.decode(live.written);
     live.version = live.kept = copy.version;
-    live.putAt = copy.expires - idle;
+    live.putAt = copy.expires - keptFor(this.options, live);
     live.user = userOf(live.data);
     return live;
   }
@@ -151,9 +153,9 @@ export class SharedStore {
     return this.judge(result.state);
   }
 
-  async touch({ id, epoch }: Live): Promise<void> {
-    const { pool, idle } = this.options;
-    await this.ask(this.store.touch({ pool, id }, epoch, idle));
+  async touch(live: Live): Promise<void> {
+    const { pool } = this.options;
+    await this.ask(this.store.touch({ pool, id: live.id }, live.epoch, keptFor(this.options, live)));
   }
 
   async ofUser(user: UserHash): Promise<readonly string[]> {
@@ -190,9 +192,11 @@ export class SharedStore {
   }
 
   /** Each put names itself as another process: so one that does not follow what was read is refused, not passed over. */
-  private putOf({ epoch, born }: Live, version: number, text: string, user: UserHash | undefined) {
+  private putOf(live: Live, version: number, text: string, user: UserHash | undefined) {
+    const { epoch, born } = live;
     const by = Buffer.from(this.options.random(9)).toString('base64url');
-    const put = { owner: 0, epoch, version, by, data: Buffer.from(`${born} ${text}`), ttl: this.options.idle };
+    const data = Buffer.from(`${born} ${text}`);
+    const put = { owner: 0, epoch, version, by, data, ttl: keptFor(this.options, live) };
     return user === undefined ? put : { ...put, user };
   }
 

@@ -3,6 +3,7 @@
  * interface of its balancer. Of several balancers each is told of an end, so that none of them goes on by its own table.
  */
 import type { UserHash } from '../store/store.ts';
+import { idleOf } from './cookie.ts';
 import { SessionError } from './error.ts';
 import { Ending } from './live.ts';
 import { ttlOf, type Word } from './protocol.ts';
@@ -11,14 +12,14 @@ import type { Place, Restored } from './store-client.ts';
 import type { Directory, KeptSession } from './user-sessions.ts';
 
 /** The store interface of one balancer, for one pool that this process is a server of. */
-interface Known extends Omit<Place, 'id'> {
+interface Known extends Pick<Word, 'pool' | 'store' | 'allow'> {
   /** When a request last named it, ms. */
   at: number;
 }
 
 /** A session as the store has it, and where. */
 export interface Looked {
-  readonly place: Place;
+  readonly place: Place & Pick<Word, 'allow'>;
   readonly found: Restored & { readonly state: 'live' };
 }
 
@@ -42,22 +43,23 @@ export class StickyDirectory implements Directory {
   }
 
   /** A request has named a store. */
-  learn({ pool, store }: Word, now: number): void {
+  learn({ pool, store, allow }: Word, now: number): void {
     const first = this.known[0];
     if (first !== undefined && first.store === store && first.pool === pool) {
       first.at = now;
       return;
     }
     const others = this.known.filter((one) => one.store !== store || one.pool !== pool);
-    this.known = [{ pool, store, at: now }, ...others].slice(0, mostKnown);
+    this.known = [{ pool, store, allow, at: now }, ...others].slice(0, mostKnown);
   }
 
   /** null: no store has it, or one says that it has ended. */
   async look(id: string): Promise<Looked | null> {
-    const answers = await this.everywhere(async (at) => ({
-      place: { ...at, id },
-      found: await this.ask({ ...at, id }),
-    }));
+    const { client } = this.parts;
+    const answers = await this.everywhere(async ({ pool, store, allow }) => {
+      const place = { id, pool, store, allow };
+      return { place, found: await client.read(place) };
+    });
     let looked: Looked | null = null;
     for (const { place, found } of answers) {
       if (found.state === 'ended') return null;
@@ -71,9 +73,11 @@ export class StickyDirectory implements Directory {
     if (looked === null) return null;
     const { options } = this.parts;
     const { text, ttl } = looked.found;
+    const data = options.codec.decode(text);
+    const idle = idleOf(options, { data });
     const now = options.clock.now();
-    const expires = now + ttl;
-    return { data: options.codec.decode(text), expires, seen: Math.min(now, expires - ttlOf(options.idle)) };
+    const seen = Math.min(now, now + ttl - ttlOf(idle));
+    return { data, seen, expires: seen + idle };
   }
 
   async end(id: string): Promise<void> {
@@ -104,10 +108,6 @@ export class StickyDirectory implements Directory {
     for (const id of others.flat()) if (!seen.has(id) && seen.add(id)) yield id;
   }
 
-  private ask(place: Place): Promise<Restored> {
-    return this.parts.client.read(place);
-  }
-
   /** Requests in flight lose what they have not kept yet. */
   private endHere(id: string): void {
     const { registry, options } = this.parts;
@@ -125,7 +125,7 @@ export class StickyDirectory implements Directory {
   }
 
   /** The answers of all places. One whose balancer is gone need not answer when another of its pool does. */
-  private async everywhere<T>(ask: (at: Omit<Place, 'id'>) => Promise<T>): Promise<T[]> {
+  private async everywhere<T>(ask: (at: Known) => Promise<T>): Promise<T[]> {
     const places = this.places();
     const results = await Promise.allSettled(places.map(ask));
     const answers: T[] = [];

@@ -2,6 +2,7 @@
  * Strategy sticky: the session lives in this process's memory, and every change leaves with the response that carries it
  * (docs/reference/session-protocol.md). The balancer says who owns a session; this file believes its epoch, never its own.
  */
+import { idleOf } from './cookie.ts';
 import { SessionError } from './error.ts';
 import { ForeignSession } from './foreign-session.ts';
 import { type Ending, Live } from './live.ts';
@@ -16,6 +17,9 @@ import { StoreClient } from './store-client.ts';
 import { userOf } from './user.ts';
 import { type Directory, UserSessions } from './user-sessions.ts';
 
+/** Different warnings of cookies. */
+const mostWarnings = 16;
+
 /** What all sticky sessions of a process share. */
 export interface StickyParts {
   readonly options: FilledOptions;
@@ -24,6 +28,8 @@ export interface StickyParts {
   readonly users: UserSessions;
   /** Names this process in its puts. */
   readonly by: string;
+  /** Warns of what the balancer does not allow, once of each. */
+  readonly warnOnce: (message: string) => void;
 }
 
 interface Pending {
@@ -40,17 +46,20 @@ export class StickySessions implements Opener {
   private readonly fallback: Opener | null;
   private readonly secrets: Secrets;
   private warned = false;
+  /** Of cookies. Bounded: a path or a time may be made from what a client sends. */
+  private readonly warnings = new Set<string>();
 
   /** `fallback`: opens what comes without a believable header; null: that is an error. */
   constructor(options: FilledOptions, fallback: Opener | null) {
     const { limits, idle, random } = options;
     this.secrets = new Secrets(options.secrets, options.secretFile);
     this.fallback = fallback;
-    const parts = {
+    const parts: Omit<StickyParts, 'users'> = {
       options,
-      registry: new Registry(limits.sessions, idle),
+      registry: new Registry(limits.sessions, () => idle),
       client: new StoreClient({ secrets: this.secrets, timeout: limits.storeTimeout, largest: limits.bytes }),
       by: Buffer.from(random(9)).toString('base64url'),
+      warnOnce: (message) => this.warnOnce(message),
     };
     this.sticky = new StickyDirectory(parts);
     this.parts = { ...parts, users: new UserSessions(this.sticky, options) };
@@ -94,7 +103,16 @@ export class StickySessions implements Opener {
     const { epoch, version, text } = found;
     const own = registry.peek(id);
     if (own !== undefined && isCurrent(own, found)) {
-      const word: Word = { ...place, epoch, version, reason: 'held', copy: own.copy, state: null };
+      const word: Word = {
+        ...place,
+        epoch,
+        version,
+        reason: 'held',
+        copy: own.copy,
+        allow: '',
+        cookie: '',
+        state: null,
+      };
       const how = { reason: word.reason, isNew: false, hasResponse: false, dead: false };
       return new StickySession(this.parts, word, own, how);
     }
@@ -128,6 +146,12 @@ export class StickySessions implements Opener {
       });
     }
     return this.fallback.open(incoming, hasResponse);
+  }
+
+  private warnOnce(message: string): void {
+    if (this.warnings.has(message) || this.warnings.size >= mostWarnings) return;
+    this.warnings.add(message);
+    this.parts.options.onWarning({ code: 'cookie-limited', message });
   }
 
   /**
@@ -195,7 +219,7 @@ export class StickySessions implements Opener {
       live.written = found.text;
       live.version = live.kept = found.version;
       live.user = userOf(live.data);
-      live.putAt = now - Math.max(0, options.idle - found.ttl);
+      live.putAt = now - Math.max(0, idleOf(options, live) - found.ttl);
     } else if (word.version > 0) {
       // An empty session in its place would be kept as if it were the next change of the one that is lost.
       throw new SessionError(

@@ -7,7 +7,7 @@ import type { UserHash } from '../store/store.ts';
 import type { SessionData } from './codec.ts';
 
 /** Name in the data. */
-const markName = 'limpet:user';
+const markName = 'limpet.user';
 const longestId = 1024;
 const longestLabel = 200;
 

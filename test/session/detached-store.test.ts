@@ -94,10 +94,15 @@ test.each(Object.entries(strategies))(
     expect(JSON.parse((await admin.get(`/other?id=${id}`)).body)).toMatchObject({ name: 'Ada' });
     expect(await all(admin)).toEqual({ name: 'admin' });
 
-    await told((done) => store.destroy(id, done));
-    await told((done) => store.destroy(id, done));
+    // The id of after a login begins with that which the Limpet session has then.
+    const signedIn = (await client.get('/login?user=ada')).body;
+    expect(Object(await told((done) => store.get(signedIn, done)))).toMatchObject({ user: 'ada' });
     expect(await told((done) => store.get(id, done))).toBeNull();
-    await expect(told((done) => store.set(id, found, done))).rejects.toMatchObject({ code: 'session-ended' });
+
+    await told((done) => store.destroy(signedIn, done));
+    await told((done) => store.destroy(signedIn, done));
+    expect(await told((done) => store.get(signedIn, done))).toBeNull();
+    await expect(told((done) => store.set(signedIn, found, done))).rejects.toMatchObject({ code: 'session-ended' });
     expect(await all(client)).toEqual({});
     expect(await all(admin)).toEqual({ name: 'admin' });
   },
