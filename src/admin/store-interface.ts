@@ -4,16 +4,20 @@
  * session a put makes it:
  *
  *      GET, PUT, DELETE  <url>/v1/<slot>/<pool>/<id>
+ *      GET               <url>/v1/<slot>/<pool>/users/<hash>
+ *      GET               <url>/v1/<slot>/<pool>/sessions
  *
  * Each answer says by `Limpet-Store` what it means, so that a status of somebody else (a proxy in between, another program on
  * this port) is never taken for one of ours.
  */
 import { createHmac } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { Server } from '../fleet/server.ts';
-import { isSessionId, readEpoch, readPut, readRotate, type SessionWord } from '../http/session-headers.ts';
+import { isHash, isSessionId, readEpoch, readPut, readRotate, type SessionWord } from '../http/session-headers.ts';
 import type { Copies } from '../proxy/copies.ts';
-import type { SessionKey, Store } from '../store/store.ts';
+import type { SessionKey, Store, UserHash } from '../store/store.ts';
 import { Bearer } from './bearer.ts';
 import { answer, readBody } from './listen.ts';
 
@@ -46,6 +50,12 @@ interface Place extends InterfacePlace {
   readonly key: SessionKey;
 }
 
+/** Where many sessions are asked for: those of a user, or all of a pool. */
+interface ListPlace extends InterfacePlace {
+  readonly name: string;
+  readonly user: UserHash | null;
+}
+
 /** What an answer means, beside its status. */
 type Meaning =
   | 'live'
@@ -58,6 +68,9 @@ type Meaning =
   | 'refused'
   | 'too-large'
   | 'malformed'
+  | 'users'
+  | 'sessions'
+  | 'no-copies'
   | 'unknown-server';
 
 export class StoreInterface {
@@ -73,6 +86,7 @@ export class StoreInterface {
     if (!this.bearer.admits(request, response)) return;
     const place = this.placeOf(request.url ?? '');
     if (typeof place === 'string') say(response, place === 'malformed' ? 400 : 421, place);
+    else if ('name' in place) await this.list(place, request, response);
     else if (request.method === 'GET' || request.method === 'HEAD') await this.read(place, response);
     else if (request.method === 'PUT') await this.put(place, request, response);
     else if (request.method === 'DELETE') await this.end(place, request, response);
@@ -80,12 +94,45 @@ export class StoreInterface {
   }
 
   /** 'unknown-server': it has left the config, or another program was asked. Never the same as a session that is not kept. */
-  private placeOf(url: string): Place | 'malformed' | 'unknown-server' {
-    const [, version, slot = '', name = '', id = '', ...more] = url.split('?', 1)[0]!.split('/');
-    if (version !== 'v1' || more.length > 0 || !/^\d{1,5}$/.test(slot) || !isSessionId(id)) return 'malformed';
+  private placeOf(url: string): Place | ListPlace | 'malformed' | 'unknown-server' {
+    const [, version, slot = '', name = '', id = '', user, ...more] = url.split('?', 1)[0]!.split('/');
+    const isAll = id === 'sessions' && user === undefined;
+    const isRight = user === undefined ? isAll || isSessionId(id) : id === 'users' && isHash(user);
+    if (version !== 'v1' || more.length > 0 || !/^\d{1,5}$/.test(slot) || !isRight) return 'malformed';
     const pool = decode(name);
     const place = this.deps.find(pool, Number(slot));
-    return place === undefined ? 'unknown-server' : { ...place, key: { pool, id } };
+    if (place === undefined) return 'unknown-server';
+    if (isAll || user !== undefined) return { ...place, name: pool, user: user ?? null };
+    return { ...place, key: { pool, id } };
+  }
+
+  /** Ids, one a line. */
+  private async list(place: ListPlace, { method }: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pool, name, user } = place;
+    if (method !== 'GET') {
+      say(response, 405, 'malformed', { allow: 'GET' });
+      return;
+    }
+    if (user === null) {
+      if (pool.copies.kept) await this.stream(name, response);
+      else say(response, 501, 'no-copies');
+      return;
+    }
+    const ids = await pool.copies.ofUser(user);
+    if (typeof ids === 'string') say(response, statusOf[ids], ids);
+    else say(response, 200, 'users', { 'content-type': 'text/plain' }, Buffer.from(ids.join('\n')));
+  }
+
+  /** As they come, however many there are. An empty line is the last: without it the answer was broken off. */
+  private async stream(pool: string, response: ServerResponse): Promise<void> {
+    const { store } = this.deps;
+    async function* lines() {
+      for await (const { key, copy } of store.scan(pool)) if (copy.version > 0) yield `${key.id}\n`;
+      yield '\n';
+    }
+    response.writeHead(200, { 'limpet-store': 'sessions', 'cache-control': 'no-store', 'content-type': 'text/plain' });
+    // What goes wrong from here on the response shows: it is destroyed.
+    await pipeline(Readable.from(lines()), response).catch(() => undefined);
   }
 
   private async read({ pool, server, key }: Place, response: ServerResponse): Promise<void> {
@@ -115,8 +162,13 @@ export class StoreInterface {
   }
 
   private async end(place: Place, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const ended = readEpoch(textOf(request.headers['limpet-session-delete']));
-    if (ended === 0) say(response, 400, 'malformed');
+    const written = textOf(request.headers['limpet-session-delete']);
+    const ended = readEpoch(written);
+    if (written === 'epoch=*') {
+      const { pool, server, key } = place;
+      const verdict = await pool.copies.end(key.id, pool.lifetime, server);
+      say(response, statusOf[verdict], verdict);
+    } else if (ended === 0) say(response, 400, 'malformed');
     else await this.tell(place, { put: null, ended, rotate: '' }, response);
   }
 
@@ -134,7 +186,16 @@ export class StoreInterface {
   }
 }
 
-const statusOf = { none: 404, kept: 204, fenced: 409, ended: 410, ending: 503, failed: 503, refused: 422 } as const;
+const statusOf = {
+  none: 404,
+  kept: 204,
+  fenced: 409,
+  ended: 410,
+  ending: 503,
+  failed: 503,
+  refused: 422,
+  'no-copies': 501,
+} as const;
 
 function say(
   response: ServerResponse,

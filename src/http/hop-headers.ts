@@ -63,6 +63,7 @@ const sessionReasons = new Set([
   'session-ended',
   'session-fenced',
   'session-conflict',
+  'session-limit',
   'session-ending',
   'session-lost',
   'session-store',

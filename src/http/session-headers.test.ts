@@ -28,6 +28,11 @@ describe('what a response says of its session', () => {
     expect(readSessionWord(headersOf(other))).toEqual(word);
   });
 
+  test('a put of a user', () => {
+    const user = 'ad'.repeat(16);
+    expect(readSessionWord(headersOf(`${put}; user=${user}`))).toMatchObject({ put: { version: 7, user } });
+  });
+
   test('an end, and another id with or without a put', () => {
     expect(readSessionWord(headersOf('Limpet-Session-Delete: epoch=4'))).toEqual({ put: null, ended: 4, rotate: '' });
     const rotate = `Limpet-Session-Rotate: epoch=3; id=${id}`;
@@ -42,6 +47,10 @@ describe('what a response says of its session', () => {
     [[`Limpet-Session-Rotate: epoch=3; id=${id.toUpperCase()}`, put]],
     [[`Limpet-Session-Rotate: epoch=3; id=${'0'.repeat(32)}`, put]],
     [['Limpet-Session-Delete: epoch=0']],
+    [['Limpet-Session-Delete: epoch=*']],
+    [[`${put}; user=ada`]],
+    [[`${put}; user=`]],
+    [[`${put}; user=${'AD'.repeat(16)}`]],
     [['Limpet-Session-Delete: now']],
     [['Limpet-Session-Put:']],
     [['Limpet-Session-Put: epoch=1; version=1; ttl=60; by=x']],

@@ -1,7 +1,7 @@
 /**
  * What a server says of its session on a response, in the head or in the trailers (docs/reference/session-protocol.md):
  *
- *      Limpet-Session-Put: epoch=<n>; version=<n>; ttl=<s>; by=<process>; data=<base64url>
+ *      Limpet-Session-Put: epoch=<n>; version=<n>; ttl=<s>; by=<process>[; user=<32 hex digits>]; data=<base64url>
  *      Limpet-Session-Delete: epoch=<n>
  *      Limpet-Session-Rotate: epoch=<n>; id=<32 hex digits>[; proof=<base64url>]
  *      Limpet-Degraded: session-store
@@ -18,6 +18,8 @@ export interface SessionPut {
   /** Seconds. */
   readonly ttl: number;
   readonly by: string;
+  /** A hash of whose session it is. Left out: nobody's. */
+  readonly user?: string;
   /** null: the state comes by another way. */
   readonly data: Buffer | null;
 }
@@ -83,10 +85,13 @@ export function readPut(value: string): SessionPut | null {
   const version = whole(fields.get('version'), largest);
   const ttl = whole(fields.get('ttl'), longestTtl);
   const by = fields.get('by') ?? '';
+  const user = fields.get('user');
   const text = fields.get('data');
   if (epoch === 0 || version === 0 || ttl === 0 || !/^[\w.~-]{1,64}$/.test(by)) return null;
+  if (user !== undefined && !isHash(user)) return null;
   if (text !== undefined && !/^[A-Za-z0-9_-]*$/.test(text)) return null;
-  return { epoch, version, ttl, by, data: text === undefined ? null : Buffer.from(text, 'base64url') };
+  const data = text === undefined ? null : Buffer.from(text, 'base64url');
+  return { epoch, version, ttl, by, data, ...(user !== undefined && { user }) };
 }
 
 /** The epoch of a Delete; 0 when there is none. */
@@ -106,6 +111,11 @@ export function readRotate(value: string): Rotate | null {
   const epoch = whole(fields.get('epoch'), largest);
   const id = fields.get('id') ?? '';
   return epoch === 0 || !isSessionId(id) ? null : { epoch, id, proof: fields.get('proof') ?? '' };
+}
+
+/** Of a user. */
+export function isHash(text: string): boolean {
+  return /^[0-9a-f]{32}$/.test(text);
 }
 
 export function isSessionId(text: string): boolean {

@@ -9,14 +9,17 @@ import type { Server } from '../fleet/server.ts';
 import type { SessionPut, SessionWord } from '../http/session-headers.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
 import {
+  anyEpoch,
   type ClaimResult,
   type EndResult,
   type Found,
   type Put,
   type PutResult,
+  type SessionId,
   type SessionKey,
   type Store,
   StoreError,
+  type UserHash,
 } from '../store/store.ts';
 import { Entry, type Look, type SessionTable } from '../table/table.ts';
 import { lateTime } from './owners.ts';
@@ -194,6 +197,24 @@ export class Copies {
     if (word.put !== null) this.parts.counters.add(counter.copies_dropped);
     this.settle(asked, server, word, null);
     return kept;
+  }
+
+  /**
+   * The session is over, whoever owns it: what `server` says of a session that need not be its own, outside of any response. Its owner is
+   * not told, so where no copies are kept it would go on there: 'no-copies'.
+   */
+  async end(id: string, lifetime: number, server: Server): Promise<Told['verdict'] | 'no-copies'> {
+    if (!this.kept) return 'no-copies';
+    const asked = { key: { pool: this.settings.pool, id }, ...keyOf(id), lifetime, given: false };
+    const { verdict } = await this.store(asked, server, { put: null, ended: anyEpoch, rotate: '' });
+    return verdict;
+  }
+
+  /** The live sessions of a user; else why it cannot be said. */
+  async ofUser(user: UserHash): Promise<readonly SessionId[] | 'failed' | 'no-copies'> {
+    if (!this.kept) return 'no-copies';
+    const found = await this.try(this.parts.store.ofUser(this.settings.pool, user));
+    return found === null || 'state' in found ? 'failed' : found;
   }
 
   /** What shows, with a response, that the session has gone on under another id by what `server` told here. */
@@ -447,8 +468,10 @@ export class Copies {
   private settle(asked: Asked, server: Server, { put, ended, rotate }: SessionWord, version: number | null): void {
     const { table, counters, now } = this.parts;
     if (ended !== 0) {
-      if (table.end(asked, now())) counters.add(counter.sessions_ended);
-      else table.bury(asked, now());
+      // Of an end by somebody else its client gets no word: whoever comes with the dead cookie may begin anew at once.
+      const since = ended === anyEpoch ? now() - lateTime : now();
+      if (table.end(asked, now(), since)) counters.add(counter.sessions_ended);
+      else table.bury(asked, now(), since);
     }
     if (put === null) return;
     if (rotate === '') this.record(asked, server.slot, put.epoch, version ?? 0);
@@ -497,8 +520,9 @@ function epochOf({ put, ended }: SessionWord): number {
   return put?.epoch ?? ended;
 }
 
-function putOf({ epoch, version, ttl, by, data }: SessionPut, owner: number): Put {
-  return { owner, epoch, version, by, data: data ?? noData, ttl: ttl * 1000 };
+function putOf({ epoch, version, ttl, by, user, data }: SessionPut, owner: number): Put {
+  const put = { owner, epoch, version, by, data: data ?? noData, ttl: ttl * 1000 };
+  return user === undefined ? put : { ...put, user };
 }
 
 /** Bytes of a state that may go along with a request: some servers take no header above 8 KiB. */

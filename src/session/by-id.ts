@@ -126,6 +126,8 @@ export class RequestContexts {
     else {
       session.delete(this.place);
       exchange.shapeCookie(noSettings);
+      // To the app that was the whole session.
+      session.user = null;
     }
   }
 
@@ -135,6 +137,11 @@ export class RequestContexts {
    */
   renew({ exchange, headLeft }: Context): undefined | Promise<void> {
     return headLeft ? undefined : exchange.renew();
+  }
+
+  /** Whether it is a session of this request. */
+  has({ request, session, known }: Context, id: string): boolean {
+    return request.sessionID === id || known.has(id) || this.idsOf(session)[id] !== undefined;
   }
 
   /** Expiry alone: the rest of the object is not to be written by a touch. */

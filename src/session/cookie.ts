@@ -32,7 +32,7 @@ export function isSecure(incoming: Incoming): boolean {
 }
 
 /** Milliseconds that a session lives without a request. */
-export function idleOf({ cookie, idle }: FilledOptions, { data }: Live): number {
+export function idleOf({ cookie, idle }: FilledOptions, { data }: Pick<Live, 'data'>): number {
   const { maxAge = cookie.maxAge } = cookieOf(data);
   return maxAge === null ? idle : maxAge * 1000;
 }

@@ -1,6 +1,6 @@
 /** What can go wrong with a session: a stable code, the status for the client, and a sentence for whoever mends it. */
 
-/** Status that the client gets while the head has not left: 500 is the app's mistake, 503 is worth another try. */
+/** Status that the client gets while the head has not left: 500 is the app's mistake, 503 is worth another try, 403 is not. */
 const statuses = {
   'no-balancer': 500,
   'not-serialisable': 500,
@@ -10,6 +10,7 @@ const statuses = {
   'session-ended': 503,
   'session-fenced': 503,
   'session-conflict': 503,
+  'session-limit': 403,
   'session-ending': 503,
   'session-lost': 503,
   'session-store': 503,
@@ -23,7 +24,8 @@ export const sessionErrorCodes = Object.keys(statuses) as readonly SessionErrorC
 /**
  * no-balancer: no believable Limpet-Session header. not-serialisable, state-too-large, cookie-too-large: the state cannot be
  * kept. head-left: the client can no longer be told. session-ended: used after logout or under an id that was replaced.
- * session-fenced: another server owns it now. session-conflict: somebody else changed it first. session-ending: it is over, and the
+ * session-fenced: another server owns it now. session-conflict: somebody else changed it first. session-limit: the user may not have
+ * another one. session-ending: it is over, and the
  * balancer has yet to tell its store. session-lost: the balancer had a copy, and its store does not have it any more; never an empty
  * session in its place. session-store: the store could not be asked.
  */

@@ -1,11 +1,20 @@
 /** The store that express-session gets, as a view of each request (by-id.ts has what it does). */
 import { type Context, type RequestContexts, settle } from './by-id.ts';
+import { type DetachedStore, limpetIdOf } from './detached-store.ts';
 import type { Plain } from './session-ids.ts';
 
 type Done<T = unknown> = (error?: unknown, found?: T) => void;
 
 /** express-session's base class of stores: an EventEmitter with `regenerate`, `load` and `createSession`. */
-export type StoreBase = new () => { regenerate(request: object, done: Done): void };
+export type StoreBase = new () => {
+  regenerate(request: Asking, done: Done): void;
+  /** express-session's: a fresh id and an empty session for the request. */
+  generate(request: Asking): void;
+};
+
+interface Asking {
+  readonly sessionID?: unknown;
+}
 
 /** What express-session and apps call. Nothing here throws: whoever asks is told by its callback. */
 export interface ExpressStore {
@@ -13,6 +22,10 @@ export interface ExpressStore {
   set(id: string, value: object, done?: Done): void;
   touch(id: string, value: object, done?: Done): void;
   destroy(id: string, done?: Done): void;
+  /** All sessions, with their ids; strategies local and shared. */
+  all(done: Done<readonly Plain[]>): void;
+  length(done: Done<number>): void;
+  clear(done?: Done): void;
   /** The same store, as one request asks it: what `request.sessionStore` is. */
   boundTo(context: Context): ExpressStore;
   /** express-session itself asks the one store for all; whatever it asks while `work` runs is for that request. */
@@ -22,7 +35,7 @@ export interface ExpressStore {
 }
 
 /** A store for express-session, of its own class so that `regenerate` and the like are its own. */
-export function storeOf(Base: StoreBase, contexts: RequestContexts): ExpressStore {
+export function storeOf(Base: StoreBase, contexts: RequestContexts, detached: DetachedStore): ExpressStore {
   const state: { current: Context | null; isEnding: boolean } = { current: null, isEnding: false };
   const withState = <T>(current: Context | null, isEnding: boolean, work: () => T): T => {
     const before = { ...state };
@@ -38,27 +51,53 @@ export function storeOf(Base: StoreBase, contexts: RequestContexts): ExpressStor
     protected bound: Context | null = null;
 
     get(id: string, done: Done<Plain | null>): void {
-      settle(() => contexts.read(this.contextOf(), id), done);
+      settle(() => {
+        const context = this.contextFor(id);
+        return context === null ? detached.read(id) : contexts.read(context, id);
+      }, done);
     }
 
     set(id: string, value: object, done?: Done): void {
-      this.change(value, (context) => contexts.write(context, id, value), done);
+      const change = (context: Context) => contexts.write(context, id, value);
+      this.change({ id, value, change, apart: () => detached.write(id, value) }, done);
     }
 
     touch(id: string, value: object, done?: Done): void {
-      this.change(value, (context) => contexts.touch(context, id, 'cookie' in value ? value.cookie : undefined), done);
+      const cookie = 'cookie' in value ? value.cookie : undefined;
+      const change = (context: Context) => contexts.touch(context, id, cookie);
+      this.change({ id, value, change, apart: () => detached.touch(id, cookie) }, done);
     }
 
     destroy(id: string, done?: Done): void {
-      this.change(undefined, (context) => contexts.destroy(context, id), done);
+      const change = (context: Context) => contexts.destroy(context, id);
+      this.change({ id, value: {}, change, apart: () => detached.destroy(id) }, done);
     }
 
-    override regenerate(request: object, done: Done): void {
+    all(done: Done<readonly Plain[]>): void {
+      settle(() => detached.all(), done);
+    }
+
+    length(done: Done<number>): void {
+      settle(() => detached.length(), done);
+    }
+
+    clear(done: Done = () => {}): void {
+      settle(() => detached.clear(), done);
+    }
+
+    override regenerate(request: Asking, done: Done): void {
       super.regenerate(request, (failed) => {
-        if (failed) return done(failed);
+        const context = contexts.of(request);
+        if (failed || context === undefined) return done(failed);
         settle(
-          () => contexts.renew(this.contextOf({ req: request })),
-          (error) => done(error ?? undefined),
+          () => contexts.renew(context),
+          (error) => {
+            if (error !== null) return done(error);
+            // Its id was made before the Limpet session had another one.
+            const limpetId = limpetIdOf(String(request.sessionID));
+            if (limpetId !== undefined && limpetId !== context.session.id) this.generate(request);
+            done();
+          },
         );
       });
     }
@@ -77,12 +116,23 @@ export function storeOf(Base: StoreBase, contexts: RequestContexts): ExpressStor
       return withState(context, true, work);
     }
 
-    private change(value: object | undefined, work: (context: Context) => void, done: Done = () => {}): void {
+    /** `apart`: when no request of that session asks. */
+    private change(
+      {
+        id,
+        value,
+        change,
+        apart,
+      }: { id: string; value: object; change: (of: Context) => void; apart: () => Promise<void> },
+      done: Done = () => {},
+    ): void {
       let context: Context | undefined;
       const isOwn = state.isEnding;
       const changed = () => {
-        context = this.contextOf(value);
-        work(context);
+        const found = this.contextFor(id, value);
+        if (found === null) return apart();
+        context = found;
+        change(context);
         context.lost = undefined;
         // Its own change as it ends the response goes with that.
         return isOwn ? undefined : contexts.keep(context);
@@ -102,12 +152,14 @@ export function storeOf(Base: StoreBase, contexts: RequestContexts): ExpressStor
       });
     }
 
-    /** A session knows its request, whichever way it came here. */
-    private contextOf(value: object = {}): Context {
+    /** A session knows its request, whichever way it came here. null: no request of that session asks. */
+    private contextFor(id: string, value: object = {}): Context | null {
       const request = 'req' in value && typeof value.req === 'object' ? value.req : null;
-      const context = (request && contexts.of(request)) ?? this.bound ?? state.current;
-      if (context !== null) return context;
-      throw new Error('session store: found no request, expected to be asked by request.sessionStore');
+      const own = request === null ? undefined : contexts.of(request);
+      if (own !== undefined) return own;
+      // express-session itself asks the one store, for ids that come in cookies: of this request's session, or of none.
+      if (this.bound === null) return state.current;
+      return contexts.has(this.bound, id) || limpetIdOf(id) === undefined ? this.bound : null;
     }
   }
   return new LimpetStore();

@@ -7,6 +7,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
 import { type Context, RequestContexts } from './by-id.ts';
+import { DetachedStore, newStoreId } from './detached-store.ts';
 import { type ExpressStore, type StoreBase, storeOf } from './express-store.ts';
 import { isResponse, NodeSessions } from './node.ts';
 import type { SessionOptions } from './options.ts';
@@ -66,6 +67,11 @@ export interface ExpressSessionOptions {
   readonly limpet?: SessionOptions | NodeSessions;
 }
 
+/** The middleware, and its store: by `store.get(id, callback)` and the others sessions are used apart from their requests. */
+export type ExpressSessionMiddleware = ExpressMiddleware & {
+  readonly store: Pick<ExpressStore, 'get' | 'set' | 'touch' | 'destroy' | 'all' | 'length' | 'clear'>;
+};
+
 /** The package, as far as it matters here. */
 type ExpressSession = ((options: object) => unknown) & { readonly Store: StoreBase };
 
@@ -73,7 +79,7 @@ type ExpressSession = ((options: object) => unknown) & { readonly Store: StoreBa
  * express-session with its documented behaviour, whose data lives in the Limpet session of the request. Its own cookie
  * stays as it is; there is no store to name. Needs the package express-session.
  */
-export function expressSession(options: ExpressSessionOptions): ExpressMiddleware {
+export function expressSession(options: ExpressSessionOptions): ExpressSessionMiddleware {
   const { limpet: given = { strategy: 'sticky' }, ...rest } = options;
   if ('store' in rest) throw new TypeError('store: found one, expected none: the data lives in the Limpet session');
   const app = given instanceof NodeSessions ? given : new NodeSessions(given);
@@ -81,12 +87,14 @@ export function expressSession(options: ExpressSessionOptions): ExpressMiddlewar
   const { cookie } = options;
   const hasMaxAge = typeof cookie === 'function' || cookie?.maxAge !== undefined || cookie?.expires !== undefined;
   const contexts = new RequestContexts(app.options, 'express', hasMaxAge);
-  const store = storeOf(expressSessionOf.Store, contexts);
-  const inner: unknown = expressSessionOf({ ...rest, store });
+  const store = storeOf(expressSessionOf.Store, contexts, new DetachedStore(app, 'express'));
+  // So that a session can be found by its id alone.
+  const genid = (request: IncomingMessage) => newStoreId(contexts.of(request)?.session.id);
+  const inner: unknown = expressSessionOf({ genid, ...rest, store });
   if (!isMiddleware(inner)) throw new TypeError('express-session: found something else than a middleware');
   // Its default, and with it every visitor's session is saved.
   const { saveUninitialized = true } = options;
-  return (request, response, next) => {
+  const middleware: ExpressMiddleware = (request, response, next) => {
     opened(app, request, response, next, (exchange) => {
       Object.assign(request, { limpet: exchange.session });
       let firstId: unknown;
@@ -106,6 +114,7 @@ export function expressSession(options: ExpressSessionOptions): ExpressMiddlewar
       );
     });
   };
+  return Object.assign(middleware, { store });
 }
 
 /** express-session has put its own `end` there, in which it saves. */

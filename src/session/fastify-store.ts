@@ -2,6 +2,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Context, RequestContexts, settle } from './by-id.ts';
+import { type DetachedStore, limpetIdOf } from './detached-store.ts';
 import { asError } from './error.ts';
 import type { Gate } from './gate.ts';
 import type { FilledOptions } from './options.ts';
@@ -10,7 +11,7 @@ import type { Plain } from './session-ids.ts';
 
 type Done = (error?: unknown) => void;
 
-/** What @fastify/session asks of a store. */
+/** What @fastify/session asks of a store: in a request, and with `app.decryptSession` apart from any. */
 export interface LimpetStore {
   get(id: string, done: (error: unknown, found?: Plain & { cookie: { originalMaxAge: number | null } }) => void): void;
   set(id: string, value: object, done: Done): void;
@@ -43,12 +44,14 @@ export class FastifyContexts {
     return typeof raw === 'object' && raw !== null ? this.requests.of(raw) : undefined;
   }
 
-  /** A request that came with this id, or was given it; else the one that seems to ask. */
+  /** A request that came with this id, or was given it; else the one that seems to ask. null: none that could have. */
   ofId(id: string): Context | null {
     const guess = this.storage.getStore();
     if (guess !== undefined && hasId(guess, id)) return guess;
     for (const context of this.open) if (hasId(context, id)) return context;
-    return guess ?? null;
+    // A new one has been given an id that begins with that of its Limpet session.
+    const limpetId = limpetIdOf(id);
+    return limpetId === undefined || guess?.session.id === limpetId ? (guess ?? null) : null;
   }
 }
 
@@ -58,14 +61,16 @@ function hasId({ request, known }: Context, id: string): boolean {
 }
 
 /** Nothing here throws: whoever asks is told by its callback. */
-export function storeFor(contexts: FastifyContexts): LimpetStore {
+export function storeFor(contexts: FastifyContexts, detached: DetachedStore): LimpetStore {
   const { requests } = contexts;
   const told = (done: Done) => (error: unknown) => (error === null ? done() : done(asError(error)));
   return {
     get(id, done) {
       const read = () => {
         const context = contexts.ofId(id);
-        return context === null ? null : requests.read(context, id);
+        if (context !== null) return requests.read(context, id);
+        // A cookie of somebody else's making asks for what is not there.
+        return limpetIdOf(id) === undefined ? null : detached.read(id);
       };
       settle<Plain | null>(read, (error, found) => {
         if (error !== null) done(asError(error));
@@ -77,8 +82,7 @@ export function storeFor(contexts: FastifyContexts): LimpetStore {
     set(id, value, done) {
       const write = () => {
         const context = contexts.ofSession(value) ?? contexts.ofId(id);
-        if (context === null)
-          throw new Error('session store: found no request, expected a session that belongs to one');
+        if (context === null) return detached.write(id, value);
         requests.write(context, id, value);
         return requests.keep(context);
       };
@@ -88,7 +92,7 @@ export function storeFor(contexts: FastifyContexts): LimpetStore {
     destroy(id, done) {
       const end = () => {
         const context = contexts.ofId(id);
-        if (context === null) throw new Error(`session store: found no request with the session, expected one`);
+        if (context === null) return detached.destroy(id);
         requests.destroy(context, id);
         return requests.keep(context);
       };

@@ -4,6 +4,7 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
 import { settle } from './by-id.ts';
+import { DetachedStore, newStoreId } from './detached-store.ts';
 import { asError } from './error.ts';
 import { FastifyContexts, type LimpetStore, storeFor } from './fastify-store.ts';
 import { NodeSessions } from './node.ts';
@@ -23,13 +24,16 @@ declare module 'fastify' {
 /** The options, or sessions that were made before, to be shared with a WebSocket. */
 export type LimpetPluginOptions = SessionOptions | { readonly sessions: NodeSessions };
 
-const contextsOf = new WeakMap<FastifyInstance, FastifyContexts>();
+const placesOf = new WeakMap<
+  FastifyInstance,
+  { readonly contexts: FastifyContexts; readonly detached: DetachedStore }
+>();
 
 /** Opens the session before the handler runs; an error of it goes the way of all errors of the app. */
 export function limpet(app: FastifyInstance, options: LimpetPluginOptions, done: (error?: Error) => void): void {
   const sessions = 'sessions' in options ? options.sessions : new NodeSessions(options);
   const contexts = new FastifyContexts(sessions.options);
-  contextsOf.set(app, contexts);
+  placesOf.set(app, { contexts, detached: new DetachedStore(sessions, 'fastify') });
   app.decorateRequest('limpet');
   app.addHook('onRequest', (request: FastifyRequest, reply: FastifyReply, next: HookHandlerDoneFunction) => {
     const begin = (exchange: Exchange) => {
@@ -54,7 +58,18 @@ Object.assign(limpet, {
 
 /** A store for @fastify/session whose data lives in the Limpet session of the request. */
 export function limpetStore(app: FastifyInstance): LimpetStore {
-  const contexts = contextsOf.get(app);
-  if (contexts === undefined) throw new TypeError('limpetStore: found no limpet, expected it to be registered before');
-  return storeFor(contexts);
+  const place = placesOf.get(app);
+  if (place === undefined) throw new TypeError('limpetStore: found no limpet, expected it to be registered before');
+  return storeFor(place.contexts, place.detached);
+}
+
+/**
+ * For @fastify/session, so that its sessions can be found by their ids alone (`app.decryptSession` with a socket's request):
+ *
+ *     app.register(fastifySession, { secret, store: limpetStore(app), idGenerator: limpetId });
+ */
+export function limpetId(request?: object): string {
+  const { limpet: session } = Object(request);
+  const { id } = Object(session);
+  return newStoreId(typeof id === 'string' ? id : undefined);
 }

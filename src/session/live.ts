@@ -8,6 +8,7 @@
  * a session after its logout, or bring changes under a number that another object has used (and be taken for kept).
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { UserHash } from '../store/store.ts';
 import type { Codec, SessionData } from './codec.ts';
 import { cookieOf, setCookieOf } from './cookie-settings.ts';
 import { SessionError } from './error.ts';
@@ -64,6 +65,8 @@ export class Live {
   by = '';
   /** Last version that is known to be kept. */
   kept = 0;
+  /** Whose session the store knows it to be. */
+  user: UserHash | undefined;
   /** Life of the copies that the last put went to. */
   copy: string;
   /** When the copy was last put, Unix ms. */

@@ -4,23 +4,37 @@
  */
 import { idleOf, idShape, isPersistent, isSecure, readCookies, writeCookie } from './cookie.ts';
 import { type CookieSettings, isSame } from './cookie-settings.ts';
-import { beganLate } from './error.ts';
+import { beganLate, type SessionError } from './error.ts';
 import { Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
 import { Registry } from './registry.ts';
-import { type Exchange, type Incoming, type Lines, noLines, type Opener, OpenSession } from './session.ts';
+import {
+  type Exchange,
+  type Incoming,
+  type Lines,
+  noLines,
+  type Opener,
+  OpenSession,
+  type Session,
+} from './session.ts';
+import { userOf } from './user.ts';
+import { type Directory, UserSessions } from './user-sessions.ts';
 
 export class LocalSessions implements Opener {
+  readonly directory: Directory;
   private readonly options: FilledOptions;
   private readonly registry: Registry;
+  private readonly users: UserSessions;
 
   constructor(options: FilledOptions) {
     this.options = options;
     this.registry = new Registry(options.limits.sessions, (live) => idleOf(options, live));
+    this.directory = this.directoryOf(options);
+    this.users = new UserSessions(this.directory, options);
   }
 
   open(incoming: Incoming, hasResponse: boolean): Exchange {
-    const { options, registry } = this;
+    const { options, registry, users } = this;
     const now = options.clock.now();
     const secure = isSecure(incoming);
     // Also for clients without a cookie: they may be all that come.
@@ -28,13 +42,49 @@ export class LocalSessions implements Opener {
     for (const id of readCookies(incoming, options.cookie.name, idShape)) {
       const live = registry.find(id, now, this.isOver);
       if (live === undefined) continue;
-      return new LocalSession(live, { options, registry, secure, isNew: false, hasResponse });
+      return new LocalSession(live, { options, registry, users, secure, isNew: false, hasResponse });
     }
     // An id that we did not give out is never adopted (fixation).
-    return new LocalSession(newLive(options), { options, registry, secure, isNew: true, hasResponse });
+    return new LocalSession(newLive(options), { options, registry, users, secure, isNew: true, hasResponse });
+  }
+
+  async find(id: string): Promise<Session | null> {
+    const { options, registry, users } = this;
+    const live = registry.find(id, options.clock.now(), this.isOver);
+    if (live === undefined) return null;
+    return new LocalSession(live, { options, registry, users, secure: false, isNew: false, hasResponse: false });
   }
 
   async close(): Promise<void> {}
+
+  /** It has no index: to go through the memory of one process is fast, and signing in is rare. */
+  private directoryOf(options: FilledOptions): Directory {
+    const { registry } = this;
+    const { clock, codec } = options;
+    const find = (id: string) => {
+      const live = registry.peek(id);
+      return live === undefined || this.isOver(live, clock.now()) ? undefined : live;
+    };
+    return {
+      async read(id) {
+        const live = find(id);
+        if (live === undefined) return null;
+        return { data: codec.decode(live.written), seen: live.usedAt, expires: live.usedAt + idleOf(options, live) };
+      },
+      async end(id) {
+        const live = registry.peek(id);
+        if (live !== undefined) registry.end(live, clock.now());
+      },
+      async ofUser(user) {
+        const ids: string[] = [];
+        for (const { id, user: its } of registry.all()) if (its === user && find(id) !== undefined) ids.push(id);
+        return ids;
+      },
+      async *all() {
+        for (const { id, version } of [...registry.all()]) if (version > 0 && find(id) !== undefined) yield id;
+      },
+    };
+  }
 
   /** Sessions in memory. */
   get size(): number {
@@ -56,6 +106,7 @@ function newLive({ clock, codec, random }: FilledOptions): Live {
 interface LocalHow {
   readonly options: FilledOptions;
   readonly registry: Registry;
+  readonly users: UserSessions;
   readonly secure: boolean;
   readonly isNew: boolean;
   readonly hasResponse: boolean;
@@ -65,6 +116,7 @@ class LocalSession extends OpenSession {
   readonly strategy = 'local';
   readonly survivesCrash = false;
   private readonly registry: Registry;
+  private readonly users: UserSessions;
   private readonly secure: boolean;
   /** What the client has to be told: a new id, or that there is none any more. */
   private telling: 'none' | 'when-used' | 'due' | 'delete';
@@ -77,6 +129,7 @@ class LocalSession extends OpenSession {
   constructor(live: Live, how: LocalHow) {
     super(live, how.options, { reason: how.isNew ? 'new' : 'held', isNew: how.isNew, hasResponse: how.hasResponse });
     this.registry = how.registry;
+    this.users = how.users;
     this.secure = how.secure;
     this.telling = this.firstCookie();
     this.told = how.isNew ? null : this.settings;
@@ -92,6 +145,7 @@ class LocalSession extends OpenSession {
     fresh.data = options.codec.decode(text);
     fresh.written = text;
     fresh.version = old.version;
+    fresh.user = old.user;
     this.endNow(old);
     this.registry.add(fresh, options.clock.now());
     if (this.former === null) {
@@ -126,12 +180,16 @@ class LocalSession extends OpenSession {
 
   async save(): Promise<void> {
     this.live.assertLive();
-    this.keep();
+    await this.keep();
   }
 
-  head(): Lines {
+  head(): Lines | Promise<Lines> {
     this.phase = 'sent';
-    this.keep();
+    const waiting = this.keep();
+    return waiting === undefined ? this.cookieLines() : waiting.then(() => this.cookieLines());
+  }
+
+  private cookieLines(): Lines {
     const { telling, live, options, secure, settings, told } = this;
     const change = { secure, settings, former: told };
     this.telling = 'none';
@@ -146,8 +204,12 @@ class LocalSession extends OpenSession {
     return noLines;
   }
 
-  last(): Lines {
-    this.keep();
+  last(): Lines | Promise<Lines> {
+    const waiting = this.keep();
+    return waiting === undefined ? this.lastLines() : waiting.then(() => this.lastLines());
+  }
+
+  private lastLines(): Lines {
     if (this.telling === 'when-used' && this.live.version > 0) throw beganLate();
     return noLines;
   }
@@ -157,18 +219,43 @@ class LocalSession extends OpenSession {
   }
 
   /** Nothing is copied anywhere, but what another strategy would refuse is refused here too. */
-  private keep(): void {
-    const { live, former, options, registry } = this;
+  private keep(): undefined | Promise<void> {
+    const { live, former, options, users } = this;
     if (former !== null && options.codec.encode(former.data) !== former.written) former.assertLive();
     if (live.state !== 'live') {
       if (options.codec.encode(live.data) !== live.written) live.assertLive();
-      return;
+      return undefined;
     }
+    const user = userOf(live.data);
+    if (user !== undefined && user !== live.user && options.limits.userSessions > 0) {
+      return users.admit(user, this.ids).then(
+        () => {
+          this.keepNow(live);
+          return users.settle(user, live.id);
+        },
+        (error) => this.refuseUser(error),
+      );
+    }
+    this.keepNow(live);
+    return undefined;
+  }
+
+  private keepNow(live: Live): void {
+    const { options, registry } = this;
     const text = this.text();
     if (text === live.written) return;
+    live.user = userOf(live.data);
     live.written = text;
     live.version++;
     registry.add(live, options.clock.now());
+  }
+
+  private refuseUser(error: SessionError): never {
+    const { codec } = this.options;
+    this.live.undo(this.live.written, codec, error);
+    this.fail();
+    this.live.undo(this.live.written, codec, error);
+    throw error;
   }
 
   private firstCookie(): 'none' | 'when-used' {

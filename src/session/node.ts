@@ -18,7 +18,15 @@ export class NodeSessions extends Sessions {
    * The session of a request. With its response the changes are kept before the client hears of success; without (the
    * handshake of a WebSocket) call `session.save()`. Throws SessionError.
    */
-  async open(request: IncomingMessage, response?: ServerResponse): Promise<Session> {
+  async open(request: IncomingMessage, response?: ServerResponse): Promise<Session>;
+  /**
+   * The session of that id, apart from any request (jobs, admin pages), or null when there is none. Call `session.save()` for what you
+   * change. Strategy sticky: only the server that owns a session can change it; elsewhere it can be read and destroyed, and
+   * `save` and `update` throw SessionError `session-fenced`. Strategy stateless: TypeError, for no server has the session.
+   */
+  async open(id: string): Promise<Session | null>;
+  async open(request: IncomingMessage | string, response?: ServerResponse): Promise<Session | null> {
+    if (typeof request === 'string') return this.find(request);
     const { session } = await this.openNow(request, response);
     return session;
   }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { sessionSecretFile } from '../secrets/session-secret.ts';
 import { withoutSecrets } from '../store/check.ts';
 import { parseRedis, redisForm } from '../store/redis-address.ts';
-import type { Store } from '../store/store.ts';
+import { mostOfUser, type Store } from '../store/store.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
 import { type Codec, type CodecName, jsonCodec, type SessionData } from './codec.ts';
 import {
@@ -54,6 +54,8 @@ export interface Limits {
   readonly sessions: number;
   /** Longest wait for one answer of the store interface, milliseconds. Default 5,000. */
   readonly storeTimeout: number;
+  /** Sessions of one user (`session.user`) at a time, at most 1,000; 0: no limit. Default 0. `whenUserFull` says what follows. */
+  readonly userSessions: number;
 }
 
 export interface Warning {
@@ -87,6 +89,11 @@ export interface SessionOptions {
   readonly whenStoreFails?: 'fail' | 'degrade';
   /** Of shared, when somebody else changed the session first. Default `merge`: top-level names one by one. */
   readonly onConflict?: 'merge' | 'fail';
+  /**
+   * When a user signs in who has `limits.userSessions` already. Default `end-oldest`: those go that signed in first. `refuse`: the new one
+   * is refused, with SessionError `session-limit`.
+   */
+  readonly whenUserFull?: 'end-oldest' | 'refuse';
   /** Of stateless: whose session it is, and from which number on sessions of that user count; raise it to log them out. */
   readonly user?: (data: Readonly<SessionData>) => string | undefined;
   readonly minimumVersion?: (user: string) => number | Promise<number>;
@@ -137,7 +144,13 @@ export interface FilledOptions
   readonly limits: Limits;
 }
 
-const defaultLimits: Limits = { bytes: 1 << 20, warnBytes: 1 << 16, sessions: 100_000, storeTimeout: 5000 };
+const defaultLimits: Limits = {
+  bytes: 1 << 20,
+  warnBytes: 1 << 16,
+  sessions: 100_000,
+  storeTimeout: 5000,
+  userSessions: 0,
+};
 
 function checkStore(store: SessionOptions['store'] | null): void {
   const expected = `expected ${redisForm}, lmdb:./folder, or a store, for strategy shared`;
@@ -187,10 +200,11 @@ export function fillOptions(options: SessionOptions): FilledOptions {
     fallback: options.fallback ?? 'fail',
     whenStoreFails: options.whenStoreFails ?? 'fail',
     onConflict: options.onConflict ?? 'merge',
+    whenUserFull: oneOf('whenUserFull', options.whenUserFull ?? 'end-oldest', ['end-oldest', 'refuse']),
     user: options.user ?? (() => undefined),
     minimumVersion: options.minimumVersion ?? (() => 0),
     codec: new StateCodec(codecOf(options.codec ?? 'json')),
-    limits: { ...defaultLimits, ...limits },
+    limits: checkLimits({ ...defaultLimits, ...limits }),
     onMove: options.onMove ?? (() => {}),
     onWarning:
       options.onWarning ?? (({ code, message }) => process.emitWarning(message, { type: 'LimpetWarning', code })),
@@ -199,6 +213,17 @@ export function fillOptions(options: SessionOptions): FilledOptions {
     timers: options.timers ?? systemTimers,
     random: options.random ?? randomBytes,
   };
+}
+
+function checkLimits(limits: Limits): Limits {
+  const { userSessions } = limits;
+  if (Number.isSafeInteger(userSessions) && userSessions >= 0 && userSessions <= mostOfUser) return limits;
+  throw new TypeError(`limits.userSessions: found ${userSessions}, expected a whole number from 0 to ${mostOfUser}`);
+}
+
+function oneOf<T extends string>(name: string, value: T, expected: readonly T[]): T {
+  if (expected.includes(value)) return value;
+  throw new TypeError(`${name}: found ${JSON.stringify(value)}, expected ${expected.join(' or ')}`);
 }
 
 function saidOf(cookie: CookieOptions, idle: number, clock: Clock): CookieSettings {

@@ -46,5 +46,7 @@ describe('readWord', () => {
 test('writePut counts time in seconds and never in none', () => {
   const put = { epoch: 1, version: 2, ttl: 1_800_000, by: 'me' };
   expect(writePut(put, 'e30')).toBe('epoch=1; version=2; ttl=1800; by=me; data=e30');
+  const user = 'ad'.repeat(16);
+  expect(writePut({ ...put, user }, 'e30')).toBe(`epoch=1; version=2; ttl=1800; by=me; user=${user}; data=e30`);
   expect(writePut({ ...put, ttl: 200 }, null)).toBe('epoch=1; version=2; ttl=1; by=me');
 });

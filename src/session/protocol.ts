@@ -109,10 +109,13 @@ export interface PutWord {
   /** Milliseconds. */
   readonly ttl: number;
   readonly by: string;
+  /** A hash; undefined: nobody's. */
+  readonly user?: string | undefined;
 }
 
 /** The value of a Put; `data` is left out when the state comes in a body. */
-export function writePut({ epoch, version, ttl, by }: PutWord, data: string | null): string {
-  const head = `epoch=${epoch}; version=${version}; ttl=${Math.max(1, Math.round(ttl / 1000))}; by=${by}`;
+export function writePut({ epoch, version, ttl, by, user }: PutWord, data: string | null): string {
+  const numbers = `epoch=${epoch}; version=${version}; ttl=${Math.max(1, Math.round(ttl / 1000))}; by=${by}`;
+  const head = user === undefined ? numbers : `${numbers}; user=${user}`;
   return data === null ? head : `${head}; data=${data}`;
 }

@@ -49,6 +49,20 @@ export class Registry {
     return live;
   }
 
+  /** The same, of whom nobody uses it by that. */
+  peek(id: string): Live | undefined {
+    return this.lives.get(id) ?? this.evicted.get(id)?.deref();
+  }
+
+  /** All that are in memory. */
+  *all(): Generator<Live> {
+    yield* this.lives.values();
+    for (const evicted of this.evicted.values()) {
+      const live = evicted.deref();
+      if (live !== undefined) yield live;
+    }
+  }
+
   /** The object that counts from now on for its id; one that was there before is replaced. */
   add(live: Live, now: number): void {
     const { id } = live;

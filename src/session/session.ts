@@ -13,6 +13,8 @@ import { asError, SessionError } from './error.ts';
 import { addFlash, flashName, hasFlash, takeFlashes } from './flash.ts';
 import type { Live } from './live.ts';
 import type { FilledOptions, Strategy } from './options.ts';
+import { markOf, setLabel, signIn, userOf } from './user.ts';
+import type { Directory } from './user-sessions.ts';
 
 /** new: just begun. held: as before. rebind: its former server failed. move: it was moved here. */
 export type Reason = 'new' | 'held' | 'rebind' | 'move';
@@ -29,6 +31,15 @@ export interface Session {
   readonly ended: boolean;
   /** False: when this process ends the session is gone. */
   readonly survivesCrash: boolean;
+  /**
+   * Whose session it is: set it to the id of the user who has signed in, and to null when nobody is any more. By that
+   * `app.listSessions(id)` finds it. It reads as a hash of that id, undefined when it is nobody's: what a user is called is not kept.
+   * Throws TypeError for what is no text of 1 to 1,024 characters.
+   */
+  get user(): string | undefined;
+  set user(id: string | null | undefined);
+  /** What tells the session from others of its user in a list, such as the name of a device; at most 200 characters. After `user`. */
+  label: string;
   /** The state as a plain object. Change it as you like, deep changes count; do not keep it beyond the request. */
   readonly data: SessionData;
   get<Name extends keyof SessionData>(name: Name): SessionData[Name] | undefined;
@@ -116,6 +127,9 @@ export interface Incoming {
 /** Opens the session of a request; at once where nothing has to be asked. */
 export interface Opener {
   open(incoming: Incoming, hasResponse: boolean): Exchange | Promise<Exchange>;
+  /** Apart from any request. null: there is none. Whoever may not change it gets one whose `save` says so. */
+  find(id: string): Promise<Session | null>;
+  readonly directory: Directory;
   close(): Promise<void>;
 }
 
@@ -162,6 +176,29 @@ export abstract class OpenSession implements Session, Exchange {
     this.live.assertLive();
     this.touch();
     return this.live.data;
+  }
+
+  get user(): string | undefined {
+    this.live.assertLive();
+    return userOf(this.live.data);
+  }
+
+  set user(id: string | null | undefined) {
+    signIn(this.data, id, this.options.clock.now());
+  }
+
+  get label(): string {
+    this.live.assertLive();
+    return markOf(this.live.data)?.label ?? '';
+  }
+
+  set label(label: string) {
+    setLabel(this.data, label);
+  }
+
+  /** All ids under which a store may know it: more than one between `regenerate` and the response that tells of it. */
+  get ids(): readonly string[] {
+    return [this.id];
   }
 
   get<Name extends keyof SessionData>(name: Name): SessionData[Name] | undefined {

@@ -1,11 +1,13 @@
 /** Sessions of one app, whatever the strategy: what `sessions(options)` gives, and what all adapters open sessions with. */
+import { idShape } from './cookie.ts';
 import { DevalueCodec } from './devalue-codec.ts';
 import { LocalSessions } from './local.ts';
 import { type FilledOptions, fillOptions, type SessionOptions, type Strategy } from './options.ts';
-import type { Exchange, Incoming, Opener } from './session.ts';
+import { type Exchange, type Incoming, type Opener, OpenSession, type Session } from './session.ts';
 import { SharedSessions } from './shared.ts';
 import { StatelessSessions } from './stateless.ts';
 import { StickySessions } from './sticky.ts';
+import { type UserSession, UserSessions } from './user-sessions.ts';
 
 export class Sessions {
   readonly options: FilledOptions;
@@ -33,10 +35,71 @@ export class Sessions {
     return this.opener.open(incoming, hasResponse);
   }
 
+  /**
+   * Ends the session of that id, also one that another server owns, and one that is not there: nothing revives it. Throws
+   * SessionError when that is not known to be kept.
+   */
+  async destroy(id: string): Promise<void> {
+    await this.ready();
+    if (idShape.test(id)) await this.opener.directory.end(id);
+  }
+
+  /** The sessions whose `user` was set to that id, those that were seen last first. Of more than 1,000 some. Throws SessionError. */
+  async listSessions(user: string): Promise<readonly UserSession[]> {
+    await this.ready();
+    return this.users.list(user);
+  }
+
+  /**
+   * Ends the sessions of a user, and answers how many: all ("log out everywhere"), all `except` one (a session, or an id), or
+   * `only` the one with that key (of `listSessions`; another user's is not found). None that was there when it was called outlives it, and
+   * no request in flight revives one. Throws SessionError when that is not known to be kept: call it again.
+   *
+   *     await app.destroySessions('ada', { except: session });
+   */
+  async destroySessions(
+    user: string,
+    { except, only }: { readonly except?: Session | string; readonly only?: string } = {},
+  ): Promise<number> {
+    await this.ready();
+    return this.users.end(user, { except: except === undefined ? [] : idsOf(except), only: only ?? '' });
+  }
+
+  /**
+   * All live sessions, in no order, one opened at a time; those that begin or end meanwhile may be missing. Strategy local: of this
+   * process. Sticky: one question to the store for each. Throws TypeError with stateless, where no server has them.
+   */
+  async *all(): AsyncGenerator<Session> {
+    await this.ready();
+    for await (const id of this.opener.directory.all()) {
+      const session = await this.opener.find(id);
+      if (session !== null) yield session;
+    }
+  }
+
+  private get users(): UserSessions {
+    return new UserSessions(this.opener.directory, this.options);
+  }
+
+  /** Of that id, apart from any request; null: there is none (any more). */
+  protected async find(id: string): Promise<Session | null> {
+    await this.ready();
+    return idShape.test(id) ? this.opener.find(id) : null;
+  }
+
+  private async ready(): Promise<void> {
+    await this.loading;
+  }
+
   /** Ends connections to stores. Sessions that are kept somewhere stay there. */
   close(): Promise<void> {
     return this.opener.close();
   }
+}
+
+function idsOf(session: Session | string): readonly string[] {
+  if (typeof session === 'string') return [session];
+  return session instanceof OpenSession ? session.ids : [session.id];
 }
 
 function openerOf(options: FilledOptions): Opener {

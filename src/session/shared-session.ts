@@ -9,6 +9,8 @@ import type { Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
 import { type Lines, type Merge, noLines, OpenSession } from './session.ts';
 import type { SharedStore } from './shared.ts';
+import { userOf } from './user.ts';
+import type { UserSessions } from './user-sessions.ts';
 
 /** Each round somebody else has won, so this many writers at once can all get through. */
 const rounds = 256;
@@ -16,6 +18,7 @@ const rounds = 256;
 interface SharedHow {
   readonly options: FilledOptions;
   readonly store: SharedStore;
+  readonly users: UserSessions;
   readonly secure: boolean;
   readonly isNew: boolean;
   readonly hasResponse: boolean;
@@ -25,6 +28,7 @@ export class SharedSession extends OpenSession {
   readonly strategy = 'shared';
   readonly survivesCrash = true;
   private readonly store: SharedStore;
+  private readonly users: UserSessions;
   private readonly secure: boolean;
   /** The id under which the session goes on after `regenerate`; '' the same. */
   private next = '';
@@ -41,6 +45,7 @@ export class SharedSession extends OpenSession {
   constructor(live: Live, how: SharedHow) {
     super(live, how.options, { reason: how.isNew ? 'new' : 'held', isNew: how.isNew, hasResponse: how.hasResponse });
     this.store = how.store;
+    this.users = how.users;
     this.secure = how.secure;
     this.telling = how.isNew ? 'when-kept' : 'none';
     this.told = how.isNew ? null : this.settings;
@@ -59,6 +64,10 @@ export class SharedSession extends OpenSession {
 
   override get id(): string {
     return this.next === '' ? super.id : this.next;
+  }
+
+  override get ids(): readonly string[] {
+    return this.next === '' ? [this.live.id] : [this.live.id, this.next];
   }
 
   /** The others see what `fn` did as soon as it is through: it is stored at once, on top of what they did. */
@@ -101,7 +110,7 @@ export class SharedSession extends OpenSession {
 
   async destroy(): Promise<void> {
     this.live.assertLive();
-    await this.store.end(this.live);
+    await this.store.end(this.live.id, this.live.epoch);
     this.live.written = this.lastText(this.live);
     this.live.state = 'ended';
     this.telling = 'delete';
@@ -168,11 +177,25 @@ export class SharedSession extends OpenSession {
       if (due) live.putAt = options.clock.now();
       return true;
     }
-    if (!(await store.put(live, live.version + 1, text))) return false;
+    const user = userOf(live.data);
+    const newUser = user === live.user ? undefined : user;
+    if (newUser !== undefined) await this.users.admit(newUser, this.ids).catch((error) => this.refuseUser(error));
+    if (!(await store.put(live, live.version + 1, text, user))) return false;
     live.version++;
+    live.user = user;
     live.written = text;
     live.putAt = options.clock.now();
+    if (newUser !== undefined) await this.users.settle(newUser, live.id);
     return true;
+  }
+
+  /** Before the store has heard of it: nobody is signed in. */
+  private refuseUser(error: SessionError): never {
+    if (error.code === 'session-limit') {
+      this.live.undo(this.live.written, this.options.codec, error);
+      this.fail();
+    }
+    throw error;
   }
 
   /** The old id is over when the store says so, before the client hears of the new one. False: somebody else was faster. */
@@ -213,6 +236,7 @@ export class SharedSession extends OpenSession {
     replace(live.data, merged);
     live.written = theirs.written;
     live.version = theirs.version;
+    live.user = theirs.user;
     live.putAt = theirs.putAt;
   }
 

@@ -2,13 +2,15 @@
  * Strategy shared: the session lives in a store, and each request reads it and writes it back if it has changed. No server
  * owns it, so two requests may change it at once: a write counts only when it follows what was read (compare-and-set).
  */
-import { type PutResult, type Store, StoreError, silentEviction } from '../store/store.ts';
-import { idShape, isSecure, keptFor, readCookies } from './cookie.ts';
+import { anyEpoch, type PutResult, type Store, StoreError, silentEviction, type UserHash } from '../store/store.ts';
+import { idleOf, idShape, isSecure, keptFor, readCookies } from './cookie.ts';
 import { SessionError } from './error.ts';
 import { Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
-import type { Exchange, Incoming, Opener } from './session.ts';
+import type { Exchange, Incoming, Opener, Session } from './session.ts';
 import { SharedSession } from './shared-session.ts';
+import { userOf } from './user.ts';
+import { type Directory, UserSessions } from './user-sessions.ts';
 
 /** An ended session stays dead for a day (ms), whatever still arrives of it. */
 const tombstoneTime = 24 * 3600 * 1000;
@@ -16,23 +18,48 @@ const tombstoneTime = 24 * 3600 * 1000;
 const bornBytes = 20;
 
 export class SharedSessions implements Opener {
+  readonly directory: Directory;
   private readonly options: FilledOptions;
+  private readonly users: UserSessions;
   private opened: Promise<SharedStore> | null = null;
 
   constructor(options: FilledOptions) {
     this.options = options;
+    this.directory = {
+      read: async (id) => {
+        const live = await (await this.store()).read(id);
+        return live === null
+          ? null
+          : { data: live.data, seen: live.putAt, expires: live.putAt + idleOf(options, live) };
+      },
+      end: async (id) => (await this.store()).end(id, anyEpoch),
+      ofUser: async (user) => (await this.store()).ofUser(user),
+      all: () => this.all(),
+    };
+    this.users = new UserSessions(this.directory, options);
   }
 
   async open(incoming: Incoming, hasResponse: boolean): Promise<Exchange> {
-    const { options } = this;
+    const { options, users } = this;
     const store = await this.store();
-    const how = { options, store, secure: isSecure(incoming), hasResponse };
+    const how = { options, store, users, secure: isSecure(incoming), hasResponse };
     for (const id of readCookies(incoming, options.cookie.name, idShape)) {
       const live = await store.read(id);
       if (live !== null) return new SharedSession(live, { ...how, isNew: false });
     }
     // An id that we did not give out is never adopted (fixation).
     return new SharedSession(store.begin(), { ...how, isNew: true });
+  }
+
+  async find(id: string): Promise<Session | null> {
+    const { options, users } = this;
+    const store = await this.store();
+    const live = await store.read(id);
+    return live && new SharedSession(live, { options, store, users, secure: false, hasResponse: false, isNew: false });
+  }
+
+  private async *all(): AsyncGenerator<string> {
+    yield* (await this.store()).all();
   }
 
   async close(): Promise<void> {
@@ -105,19 +132,22 @@ export class SharedStore {
     live.data = codec.decode(live.written);
     live.version = live.kept = copy.version;
     live.putAt = copy.expires - keptFor(this.options, live);
+    live.user = userOf(live.data);
     return live;
   }
 
   /** False: somebody else has changed it since `version - 1` was read. Throws when it has ended. */
-  async put(live: Live, version: number, text: string): Promise<boolean> {
+  async put(live: Live, version: number, text: string, user: UserHash | undefined): Promise<boolean> {
     const { pool } = this.options;
-    const result = await this.ask(this.store.put({ pool, id: live.id }, this.putOf(live, version, text)));
+    const result = await this.ask(this.store.put({ pool, id: live.id }, this.putOf(live, version, text, user)));
     return this.judge(result.state);
   }
 
   async rotate(live: Live, to: string, version: number, text: string): Promise<boolean> {
     const { pool } = this.options;
-    const result = await this.ask(this.store.rotate({ pool, id: live.id }, to, this.putOf(live, version, text)));
+    const result = await this.ask(
+      this.store.rotate({ pool, id: live.id }, to, this.putOf(live, version, text, live.user)),
+    );
     if (result.state === 'taken')
       throw new SessionError('session-store', 'the fresh id of a session was taken already');
     return this.judge(result.state);
@@ -128,7 +158,24 @@ export class SharedStore {
     await this.ask(this.store.touch({ pool, id: live.id }, live.epoch, keptFor(this.options, live)));
   }
 
-  async end({ id, epoch }: Live): Promise<void> {
+  async ofUser(user: UserHash): Promise<readonly string[]> {
+    const { store } = this;
+    // A store of the app's own may have been written before there was an index.
+    if (typeof store.ofUser !== 'function') {
+      throw new SessionError('session-store', 'the store has no ofUser(); expected it, to find the sessions of a user');
+    }
+    return this.tried(store.ofUser(this.options.pool, user));
+  }
+
+  async *all(): AsyncGenerator<string> {
+    try {
+      for await (const { key } of this.store.scan(this.options.pool)) yield key.id;
+    } catch (error) {
+      throw errorOf(error);
+    }
+  }
+
+  async end(id: string, epoch: number): Promise<void> {
     const { pool } = this.options;
     const { state } = await this.ask(this.store.destroy({ pool, id }, epoch));
     if (state !== 'ended')
@@ -145,10 +192,12 @@ export class SharedStore {
   }
 
   /** Each put names itself as another process: so one that does not follow what was read is refused, not passed over. */
-  private putOf(live: Live, version: number, text: string) {
+  private putOf(live: Live, version: number, text: string, user: UserHash | undefined) {
     const { epoch, born } = live;
     const by = Buffer.from(this.options.random(9)).toString('base64url');
-    return { owner: 0, epoch, version, by, data: Buffer.from(`${born} ${text}`), ttl: keptFor(this.options, live) };
+    const data = Buffer.from(`${born} ${text}`);
+    const put = { owner: 0, epoch, version, by, data, ttl: keptFor(this.options, live) };
+    return user === undefined ? put : { ...put, user };
   }
 
   private judge(state: PutResult['state']): boolean {
@@ -158,14 +207,7 @@ export class SharedStore {
   }
 
   private async ask<T extends { readonly state: string } | boolean>(answer: Promise<T>): Promise<T> {
-    let found: T;
-    try {
-      found = await answer;
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      const code = error.code === 'state-too-large' ? 'state-too-large' : 'session-store';
-      throw new SessionError(code, `the store failed: ${error.message}`, { cause: error });
-    }
+    const found = await this.tried(answer);
     // A store of the app's own is not checked by a compiler everywhere.
     if (typeof found === 'boolean' || typeof found?.state === 'string') return found;
     throw new SessionError(
@@ -173,4 +215,18 @@ export class SharedStore {
       `the store answered ${JSON.stringify(found)}; expected an object with a state`,
     );
   }
+
+  private async tried<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (error) {
+      throw errorOf(error);
+    }
+  }
+}
+
+function errorOf(error: unknown): unknown {
+  if (!(error instanceof StoreError)) return error;
+  const code = error.code === 'state-too-large' ? 'state-too-large' : 'session-store';
+  return new SessionError(code, `the store failed: ${error.message}`, { cause: error });
 }

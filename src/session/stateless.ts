@@ -11,6 +11,7 @@ import { Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
 import type { Exchange, Incoming, Opener } from './session.ts';
 import { StatelessSession } from './stateless-session.ts';
+import type { Directory } from './user-sessions.ts';
 
 /** A JWE in compact form whose key is not in it (`dir`). */
 const tokenShape = /^[\w-]+\.\.[\w-]+\.[\w-]+\.[\w-]+$/;
@@ -32,6 +33,9 @@ interface Claims {
 }
 
 export class StatelessSessions implements Opener {
+  readonly directory: Directory = { read: keepsNothing, end: keepsNothing, ofUser: keepsNothing, all: keepsNone };
+  /** Of an id alone there is nothing. */
+  readonly find = keepsNothing;
   private readonly options: FilledOptions;
   private readonly ring: KeyRing;
 
@@ -73,6 +77,16 @@ export class StatelessSessions implements Opener {
     const id = Buffer.from(this.options.random(16)).toString('hex');
     return new Live({ id, epoch: 1, copy: '', data, written: this.options.codec.encode(data), now: born });
   }
+}
+
+async function keepsNothing(): Promise<never> {
+  throw new TypeError(
+    'strategy stateless: found a question for sessions outside of their requests, which no server has; expected another strategy, or the options user and minimumVersion to log a user out everywhere',
+  );
+}
+
+async function* keepsNone(): AsyncGenerator<never> {
+  yield await keepsNothing();
 }
 
 /** Encrypts with the first key, decrypts with any: so secrets rotate without logging anybody out. */

@@ -16,6 +16,7 @@ import {
 import { type Lines, noLines, OpenSession, type Reason } from './session.ts';
 import type { StickyParts } from './sticky.ts';
 import type { Place } from './store-client.ts';
+import { userOf } from './user.ts';
 
 /** Milliseconds: the response that ended a session is with the balancer, and its store has to answer still. */
 const endPauses = [0, 50, 250];
@@ -71,6 +72,11 @@ export class StickySession extends OpenSession {
     this.opened = live.version;
   }
 
+  override get ids(): readonly string[] {
+    const { former, word } = this;
+    return [...new Set([this.live.id, word.id, ...(former === null ? [] : [former.id])])];
+  }
+
   override get ended(): boolean {
     return this.dead || super.ended;
   }
@@ -91,6 +97,7 @@ export class StickySession extends OpenSession {
       now: options.clock.now(),
     });
     fresh.version = old.version;
+    fresh.user = old.user;
     this.end(old);
     registry.add(fresh, options.clock.now());
     if (this.former === null) {
@@ -102,8 +109,12 @@ export class StickySession extends OpenSession {
   }
 
   async destroy(): Promise<void> {
-    this.live.assertLive();
-    this.end(this.live, true);
+    const { live } = this;
+    // Over already, with the others of its user: its client has yet to be told.
+    if (live.state !== 'ended' || live.ending?.confirmed !== true) {
+      live.assertLive();
+      this.end(live, true);
+    }
     this.destroyed = true;
     if (this.phase === 'open') return;
     try {
@@ -205,6 +216,8 @@ export class StickySession extends OpenSession {
     if (state === 'ended' && ending?.isOpen === true && !ending.confirmed) return this.confirmEnd(ending, byHeader);
     const text = this.nextPut();
     if (text === null) return this.rotationLines();
+    // Whose it is, the store has to know before the client does, whatever the replication.
+    if (userOf(this.live.data) !== this.live.user) return this.putInstead(text);
     const data = byHeader && text.length <= headerChars ? Buffer.from(text).toString('base64url') : null;
     if (data === null || data.length > headerChars) return this.putInstead(text);
     const put: Lines = [[putHeader, writePut(this.putWord(), data)]];
@@ -242,7 +255,8 @@ export class StickySession extends OpenSession {
     try {
       await this.putByStore(text);
     } catch (error) {
-      const degrade = whenStoreFails === 'degrade' && this.rotation !== 'due';
+      const isSignIn = userOf(this.live.data) !== this.live.user;
+      const degrade = whenStoreFails === 'degrade' && this.rotation !== 'due' && !isSignIn;
       if (!(degrade && error instanceof SessionError && error.code === 'session-store')) throw error;
       onError(error);
       return [['Limpet-Degraded', 'session-store']];
@@ -254,6 +268,10 @@ export class StickySession extends OpenSession {
     const { live, rotation } = this;
     const word = this.putWord();
     const { textBefore } = this;
+    const { users } = this.parts;
+    const newUser = word.user === live.user ? undefined : word.user;
+    if (newUser !== undefined)
+      await users.admit(newUser, this.ids).catch((error) => this.refuseUser(textBefore, error));
     this.isRotationAsked ||= rotation === 'due';
     try {
       const proof = await this.parts.client.put(this.place(), word, text, rotation === 'due' ? live.id : '');
@@ -265,7 +283,23 @@ export class StickySession extends OpenSession {
       throw error;
     }
     live.kept = Math.max(live.kept, word.version);
+    live.user = word.user;
     if (rotation === 'due') this.rotation = 'kept';
+    if (newUser !== undefined) await users.settle(newUser, live.id);
+  }
+
+  /** Before the store has heard of it: nobody is signed in, here either. What was kept before is read with the next request. */
+  private refuseUser(before: string, error: unknown): never {
+    if (error instanceof SessionError && error.code === 'session-limit') {
+      const { registry, options } = this.parts;
+      if (before !== '') this.live.written = before;
+      this.live.undo(this.live.written, options.codec, error);
+      // A change of id is undone, too; then it is the object under the former one that nobody may go on with.
+      this.fail();
+      this.live.undo(this.live.written, options.codec, error);
+      registry.replace(this.live);
+    }
+    throw error;
   }
 
   /** The store will never take that text: with it, no later response could be kept either. */
@@ -306,7 +340,8 @@ export class StickySession extends OpenSession {
 
   private putWord(): PutWord {
     const { live, parts } = this;
-    return { epoch: live.epoch, version: live.version, ttl: ttlOf(this.idle), by: parts.by };
+    const { epoch, version, data } = live;
+    return { epoch, version, ttl: ttlOf(this.idle), by: parts.by, user: userOf(data) };
   }
 
   /** Numbers the state if it has changed; the text to put, null when there is nothing to put. */

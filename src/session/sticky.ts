@@ -4,14 +4,18 @@
  */
 import { idleOf } from './cookie.ts';
 import { SessionError } from './error.ts';
+import { ForeignSession } from './foreign-session.ts';
 import { type Ending, Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
 import { readWord, type Word } from './protocol.ts';
 import { Registry } from './registry.ts';
 import { Secrets } from './secrets.ts';
-import type { Exchange, Incoming, Opener } from './session.ts';
+import type { Exchange, Incoming, Opener, Session } from './session.ts';
+import { StickyDirectory } from './sticky-directory.ts';
 import { StickySession } from './sticky-session.ts';
 import { StoreClient } from './store-client.ts';
+import { userOf } from './user.ts';
+import { type Directory, UserSessions } from './user-sessions.ts';
 
 /** Different warnings of cookies. */
 const mostWarnings = 16;
@@ -21,6 +25,7 @@ export interface StickyParts {
   readonly options: FilledOptions;
   readonly registry: Registry;
   readonly client: StoreClient;
+  readonly users: UserSessions;
   /** Names this process in its puts. */
   readonly by: string;
   /** Warns of what the balancer does not allow, once of each. */
@@ -34,6 +39,7 @@ interface Pending {
 }
 
 export class StickySessions implements Opener {
+  private readonly sticky: StickyDirectory;
   private readonly parts: StickyParts;
   /** Restores under way: one for a session, however many requests wait. */
   private readonly pending = new Map<string, Pending>();
@@ -48,13 +54,15 @@ export class StickySessions implements Opener {
     const { limits, idle, random } = options;
     this.secrets = new Secrets(options.secrets, options.secretFile);
     this.fallback = fallback;
-    this.parts = {
+    const parts: Omit<StickyParts, 'users'> = {
       options,
       registry: new Registry(limits.sessions, () => idle),
       client: new StoreClient({ secrets: this.secrets, timeout: limits.storeTimeout, largest: limits.bytes }),
       by: Buffer.from(random(9)).toString('base64url'),
       warnOnce: (message) => this.warnOnce(message),
     };
+    this.sticky = new StickyDirectory(parts);
+    this.parts = { ...parts, users: new UserSessions(this.sticky, options) };
   }
 
   open(incoming: Incoming, hasResponse: boolean): Exchange | Promise<Exchange> {
@@ -62,6 +70,7 @@ export class StickySessions implements Opener {
     const now = options.clock.now();
     const word = readWord(incoming, this.secrets, options.clock.wall());
     if (typeof word === 'string') return this.openWithout(word, incoming, hasResponse);
+    this.sticky.learn(word, now);
     const ending = registry.endingOf(word.id, now);
     if (ending !== undefined) {
       const isDecided = ending === null || ending.confirmed || ending.closedAt === 0;
@@ -81,9 +90,46 @@ export class StickySessions implements Opener {
     return this.openRestored(word, hasResponse);
   }
 
+  get directory(): Directory {
+    return this.alone?.directory ?? this.sticky;
+  }
+
+  async find(id: string): Promise<Session | null> {
+    if (this.alone !== null) return this.alone.find(id);
+    const { options, registry } = this.parts;
+    const looked = await this.sticky.look(id);
+    if (looked === null) return null;
+    const { place, found } = looked;
+    const { epoch, version, text } = found;
+    const own = registry.peek(id);
+    if (own !== undefined && isCurrent(own, found)) {
+      const word: Word = {
+        ...place,
+        epoch,
+        version,
+        reason: 'held',
+        copy: own.copy,
+        allow: '',
+        cookie: '',
+        state: null,
+      };
+      const how = { reason: word.reason, isNew: false, hasResponse: false, dead: false };
+      return new StickySession(this.parts, word, own, how);
+    }
+    const now = options.clock.now();
+    const live = new Live({ id, epoch, copy: '', data: options.codec.decode(text), written: text, now });
+    live.version = live.kept = version;
+    return new ForeignSession(live, options, this.sticky);
+  }
+
   async close(): Promise<void> {
     this.parts.client.close();
     await this.fallback?.close();
+  }
+
+  /** What has all sessions as long as no balancer has sent a request; null: this has. */
+  private get alone(): Opener | null {
+    return this.sticky.isEmpty ? this.fallback : null;
   }
 
   private openWithout(found: string, incoming: Incoming, hasResponse: boolean): Exchange | Promise<Exchange> {
@@ -172,6 +218,7 @@ export class StickySessions implements Opener {
       live.data = options.codec.decode(found.text);
       live.written = found.text;
       live.version = live.kept = found.version;
+      live.user = userOf(live.data);
       live.putAt = now - Math.max(0, idleOf(options, live) - found.ttl);
     } else if (word.version > 0) {
       // An empty session in its place would be kept as if it were the next change of the one that is lost.
@@ -213,6 +260,6 @@ async function isEnded(client: StoreClient, word: Word, epoch: number): Promise<
  * The same ownership, and no change is missing. A higher epoch than the request's is ours too: the request was overtaken
  * by one that told of it, and an epoch has one owner.
  */
-function isCurrent(live: Live, word: Word): boolean {
+function isCurrent(live: Live, word: Pick<Word, 'epoch' | 'version'>): boolean {
   return live.epoch > word.epoch || (live.epoch === word.epoch && live.version >= word.version);
 }

@@ -1,5 +1,6 @@
 /** The store interface from the server's side: a session read after it moved, and put where headers are too small or gone. */
 import { Agent, type IncomingMessage, request } from 'node:http';
+import type { UserHash } from '../store/store.ts';
 import { asError, SessionError } from './error.ts';
 import {
   bearerOf,
@@ -37,6 +38,12 @@ interface Answer {
   readonly body: Buffer;
 }
 
+/** Bytes that a list of ids may have. */
+const listBytes = 1 << 16;
+
+/** The same of all ids of a pool: two millions. */
+const allBytes = 1 << 26;
+
 export class StoreClient {
   private readonly agent = new Agent({ keepAlive: true, maxSockets: 64 });
   private readonly secrets: Pick<Secrets, 'first'>;
@@ -55,7 +62,7 @@ export class StoreClient {
   }) {
     this.secrets = secrets;
     this.timeout = timeout;
-    this.largest = largest;
+    this.largest = Math.max(largest, listBytes);
   }
 
   async read(place: Place): Promise<Restored> {
@@ -85,6 +92,28 @@ export class StoreClient {
     this.judge(await this.ask('DELETE', place, { [deleteHeader]: `epoch=${epoch}` }, null), 'ending a session');
   }
 
+  /** It is over, whoever owns it. */
+  async endAnyway(place: Place): Promise<void> {
+    this.judge(await this.ask('DELETE', place, { [deleteHeader]: 'epoch=*' }, null), 'ending a session');
+  }
+
+  /** Ids of the live sessions of a user. */
+  async ofUser({ pool, store }: Omit<Place, 'id'>, user: UserHash): Promise<readonly string[]> {
+    const answer = await this.ask('GET', { id: `users/${user}`, pool, store }, {}, null);
+    if (!isOf(answer, 200, 'users')) throw refusal(answer, 'listing the sessions of a user');
+    const text = answer.body.toString();
+    return text === '' ? [] : text.split('\n');
+  }
+
+  /** Ids of all live sessions of the pool, in no order. */
+  async all({ pool, store }: Omit<Place, 'id'>): Promise<readonly string[]> {
+    const answer = await this.ask('GET', { id: 'sessions', pool, store }, {}, null, allBytes);
+    if (!isOf(answer, 200, 'sessions')) throw refusal(answer, 'listing all sessions');
+    const lines = answer.body.toString().split('\n');
+    if (lines.pop() !== '' || lines.pop() !== '') throw failed('listing all sessions was broken off');
+    return lines;
+  }
+
   close(): void {
     this.agent.destroy();
   }
@@ -98,8 +127,9 @@ export class StoreClient {
     place: Place,
     headers: Record<string, string>,
     body: Buffer | null,
+    largest = this.largest,
   ): Promise<Answer> {
-    const ask = () => this.once(method, place, headers, body);
+    const ask = () => this.once(method, place, headers, body, largest);
     try {
       // Each of these may be repeated: puts are numbered. So a pooled connection that was closed under us is no failure.
       return await ask().catch((error: unknown) => (isBroken(error) ? ask() : Promise.reject(error)));
@@ -110,7 +140,13 @@ export class StoreClient {
     }
   }
 
-  private once(method: string, place: Place, headers: Record<string, string>, body: Buffer | null): Promise<Answer> {
+  private once(
+    method: string,
+    place: Place,
+    headers: Record<string, string>,
+    body: Buffer | null,
+    largest: number,
+  ): Promise<Answer> {
     const { base, ...address } = addressOf(place.store);
     const { first } = this.secrets;
     const path = `${base}/${place.pool}/${place.id}`;
@@ -119,7 +155,7 @@ export class StoreClient {
     if (body !== null) all['content-length'] = String(body.length);
     return new Promise((done, fail) => {
       const options = { ...address, path, method, headers: all, agent: this.agent, timeout: this.timeout };
-      const asked = request(options, (response) => readAnswer(response, this.largest).then(done, fail));
+      const asked = request(options, (response) => readAnswer(response, largest).then(done, fail));
       asked.on('timeout', () => asked.destroy(new Error(`no answer within ${this.timeout} ms`)));
       asked.on('error', fail);
       asked.end(body ?? undefined);
@@ -147,6 +183,10 @@ function refusal(answer: Answer, what: string): SessionError {
     return new SessionError('state-too-large', `${what} was refused: its state is too large for the store`);
   if (isOf(answer, 503, 'ending'))
     return new SessionError('session-ending', `${what} was refused: it is over, and the store has yet to be told`);
+  if (isOf(answer, 501, 'no-copies'))
+    return failed(
+      `${what}: the balancer keeps no copies of sessions (sessions.replication: none); expected sync or async`,
+    );
   if (isOf(answer, 421, 'unknown-server')) return failed(`${what}: this server has left the balancer's config`);
   if (status === 401) return failed(`${what} answered 401: it has another secret`);
   if (meaning === '')
@@ -165,7 +205,7 @@ async function readAnswer(response: IncomingMessage, largest: number): Promise<A
   for await (const piece of response) {
     const bytes = Buffer.from(piece);
     size += bytes.length;
-    if (size > largest) throw new Error(`a state of more than ${largest} bytes`);
+    if (size > largest) throw new Error(`an answer of more than ${largest} bytes`);
     pieces.push(bytes);
   }
   const text = (name: string) => {

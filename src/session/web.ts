@@ -25,7 +25,11 @@ export class WebSessions extends Sessions {
   }
 
   /** The session of a request that gets no response here (the handshake of a WebSocket): call `session.save()`. */
-  async open(request: Request, source?: AddressSource): Promise<Session> {
+  async open(request: Request, source?: AddressSource): Promise<Session>;
+  /** As that of NodeSessions: the session of that id, apart from any request. */
+  async open(id: string): Promise<Session | null>;
+  async open(request: Request | string, source?: AddressSource): Promise<Session | null> {
+    if (typeof request === 'string') return this.find(request);
     const { session } = await this.exchange(incomingOf(request, peerOf(request, source)), false);
     return session;
   }

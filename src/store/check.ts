@@ -1,5 +1,5 @@
 /** What every store refuses before it does anything: keys and puts that cannot be, and states that are too large. */
-import { type Put, type SessionId, type SessionKey, StoreError } from './store.ts';
+import { type Put, type SessionId, type SessionKey, StoreError, type UserHash } from './store.ts';
 
 const idForm = /^[0-9a-f]{32}$/;
 const longestPool = 255;
@@ -11,6 +11,15 @@ export function checkId(id: SessionId): void {
 
 export function checkKey({ pool, id }: SessionKey): void {
   checkId(id);
+  checkPool(pool);
+}
+
+export function checkUser(pool: string, user: UserHash): void {
+  checkPool(pool);
+  if (!idForm.test(user)) throw new RangeError(`user: found ${shown(user)}, expected a hash of 32 hex digits`);
+}
+
+function checkPool(pool: string): void {
   // Half of a surrogate pair has no bytes of its own: two such names would be one and the same in most stores.
   if (pool.length === 0 || pool.length > longestPool || !pool.isWellFormed()) {
     throw new RangeError(`pool: found ${shown(pool)}, expected 1 to ${longestPool} characters of well-formed text`);
@@ -24,11 +33,14 @@ export function checkTime(ttl: number): void {
 }
 
 /** Throws a StoreError when the state is larger than `stateBytes`, a RangeError for what cannot be. */
-export function checkPut({ epoch, version, ttl, data }: Put, stateBytes: number): void {
+export function checkPut({ epoch, version, ttl, data, user }: Put, stateBytes: number): void {
   if (!(Number.isSafeInteger(epoch) && epoch > 0 && Number.isSafeInteger(version) && version > 0)) {
     throw new RangeError(`put: found epoch ${epoch} and version ${version}, expected whole numbers above 0`);
   }
   checkTime(ttl);
+  if (user !== undefined && !idForm.test(user)) {
+    throw new RangeError(`put: found the user ${shown(user)}, expected a hash of 32 hex digits`);
+  }
   if (data.length > stateBytes) {
     throw new StoreError('state-too-large', `found a state of ${data.length} bytes, expected at most ${stateBytes}`);
   }

@@ -36,6 +36,18 @@ test('hidden: the store beneath knows no id, in each pool by another one, and th
   for (const key of keys) expect((await other.read(key)).state).toBe('none');
 });
 
+test('the store beneath knows no hash of a user that could be found by a list of names', async () => {
+  const { inner, store } = open();
+  const key = newKey();
+  const user = 'ad'.repeat(16);
+  await store.put(key, putOf({ user }));
+  const found = await inner.read(key);
+  const beneath = found.state === 'live' ? (found.copy.user ?? '') : '';
+  expect(beneath).toMatch(/^[0-9a-f]{32}$/);
+  expect(beneath).not.toBe(user);
+  expect([await inner.ofUser('shop', user), await inner.ofUser('shop', beneath)]).toEqual([[], [key.id]]);
+});
+
 async function sealed(inner: MemoryStore, key: ReturnType<typeof newKey>): Promise<Uint8Array> {
   const found = await inner.read(key);
   return found.state === 'live' ? found.copy.data : new Uint8Array(0);

@@ -5,10 +5,11 @@
  *      format 1 | nonce 12 | tag 16 | the state, encrypted
  *
  * It also hides the ids, which are secrets (whoever knows one can be the session): the store beneath knows each by another one, a
- * permutation of 128 bits (AES-256 of the one block) under a key of its pool, so that a scan can say what they were.
+ * permutation of 128 bits (AES-256 of the one block) under a key of its pool, so that a scan can say what they were. The hashes of
+ * users are always hidden like that: whoever has a list of names could find each of them by an unkeyed hash.
  */
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
-import { checkKey, checkPut, checkRotate } from './check.ts';
+import { checkKey, checkPut, checkRotate, checkUser } from './check.ts';
 import { rotateLatest, type SteppedStore } from './rules.ts';
 import {
   type ClaimResult,
@@ -21,6 +22,7 @@ import {
   type SessionId,
   type SessionKey,
   StoreError,
+  type UserHash,
 } from './store.ts';
 
 const cipher = 'aes-256-gcm';
@@ -41,8 +43,9 @@ export class EncryptedStore implements SteppedStore {
   private readonly store: SteppedStore;
   private readonly stateBytes: number;
   private readonly key: Buffer;
-  /** By pool, what its ids are hidden with; null: they are not. */
-  private readonly idKeys: Map<string, Buffer> | null;
+  private readonly hideIds: boolean;
+  /** By pool, what its ids and users are hidden with. */
+  private readonly idKeys = new Map<string, Buffer>();
   private readonly secret: Uint8Array;
 
   /** `stateBytes`: of a state as it is handed in; `store` must take `sealBytes` more. Throws a RangeError: the secret is short. */
@@ -53,7 +56,7 @@ export class EncryptedStore implements SteppedStore {
     this.store = store;
     this.stateBytes = stateBytes;
     this.secret = secret;
-    this.idKeys = hideIds ? new Map() : null;
+    this.hideIds = hideIds;
     this.key = Buffer.from(hkdfSync('sha256', secret, '', 'limpet store aes-256-gcm', 32));
   }
 
@@ -94,6 +97,12 @@ export class EncryptedStore implements SteppedStore {
     return this.store.touch(this.hidden(key), epoch, ttl);
   }
 
+  async ofUser(pool: string, user: UserHash): Promise<readonly SessionId[]> {
+    checkUser(pool, user);
+    const ids = await this.store.ofUser(pool, this.turned(pool, user));
+    return ids.map((id) => this.shown({ pool, id }).id);
+  }
+
   expire(): Promise<number> {
     return this.store.expire();
   }
@@ -114,22 +123,29 @@ export class EncryptedStore implements SteppedStore {
   }
 
   private hidden(key: SessionKey): SessionKey {
-    if (this.idKeys === null) return key;
+    if (!this.hideIds) return key;
     // What is no id has no block of its own.
     checkKey(key);
-    return { pool: key.pool, id: turn(createCipheriv(idCipher, this.idKey(key.pool), null), key.id) };
+    return { pool: key.pool, id: this.turned(key.pool, key.id) };
   }
 
   private shown(key: SessionKey): SessionKey {
-    if (this.idKeys === null) return key;
-    return { pool: key.pool, id: turn(createDecipheriv(idCipher, this.idKey(key.pool), null), key.id) };
+    return this.hideIds ? { pool: key.pool, id: this.turnedBack(key.pool, key.id) } : key;
+  }
+
+  private turned(pool: string, digits: string): string {
+    return turn(createCipheriv(idCipher, this.idKey(pool), null), digits);
+  }
+
+  private turnedBack(pool: string, digits: string): string {
+    return turn(createDecipheriv(idCipher, this.idKey(pool), null), digits);
   }
 
   private idKey(pool: string): Buffer {
-    const known = this.idKeys?.get(pool);
+    const known = this.idKeys.get(pool);
     if (known !== undefined) return known;
     const made = createHmac('sha256', this.secret).update(`limpet store ids ${pool}`).digest();
-    if (this.idKeys !== null && this.idKeys.size < mostPools) this.idKeys.set(pool, made);
+    if (this.idKeys.size < mostPools) this.idKeys.set(pool, made);
     return made;
   }
 
@@ -137,7 +153,8 @@ export class EncryptedStore implements SteppedStore {
     const nonce = randomBytes(nonceSize);
     const sealing = createCipheriv(cipher, this.key, nonce).setAAD(boundTo(key));
     const body = Buffer.concat([sealing.update(put.data), sealing.final()]);
-    return { ...put, data: Buffer.concat([Buffer.of(format), nonce, sealing.getAuthTag(), body]) };
+    const sealed = { ...put, data: Buffer.concat([Buffer.of(format), nonce, sealing.getAuthTag(), body]) };
+    return put.user === undefined ? sealed : { ...sealed, user: this.turned(key.pool, put.user) };
   }
 
   private open(key: SessionKey, copy: Copy): Copy {
@@ -149,7 +166,8 @@ export class EncryptedStore implements SteppedStore {
       const opening = createDecipheriv(cipher, this.key, data.subarray(1, 1 + nonceSize), { authTagLength: tagSize });
       opening.setAAD(boundTo(key)).setAuthTag(data.subarray(1 + nonceSize, sealBytes));
       const state = Buffer.concat([opening.update(data.subarray(sealBytes)), opening.final()]);
-      return { ...copy, data: new Uint8Array(state) };
+      const opened = { ...copy, data: new Uint8Array(state) };
+      return copy.user === undefined ? opened : { ...opened, user: this.turnedBack(key.pool, copy.user) };
     } catch (error) {
       const message = `a copy in pool ${JSON.stringify(key.pool)} does not decrypt: another secret, or it was changed`;
       throw new StoreError('damaged', message, { cause: error });
@@ -158,9 +176,9 @@ export class EncryptedStore implements SteppedStore {
 }
 
 /** One block, so that it is the same for the same id. */
-function turn(cipher: ReturnType<typeof createCipheriv>, id: SessionId): SessionId {
+function turn(cipher: ReturnType<typeof createCipheriv>, digits: string): string {
   cipher.setAutoPadding(false);
-  return cipher.update(id, 'hex', 'hex') + cipher.final('hex');
+  return cipher.update(digits, 'hex', 'hex') + cipher.final('hex');
 }
 
 /** Shows whether two secrets are the same, and tells nothing else of them: for a store that has to refuse the wrong one. */

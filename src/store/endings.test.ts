@@ -10,7 +10,7 @@ import { Counters } from '../metrics/counters.ts';
 import { EndingStore } from './endings.ts';
 import { EndingsJournal } from './endings-journal.ts';
 import { MemoryStore } from './memory.ts';
-import { type SessionKey, type Store, StoreError, silentEviction } from './store.ts';
+import { anyEpoch, type SessionKey, type Store, StoreError, silentEviction } from './store.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'limpet-endings-'));
 const opened: EndingStore[] = [];
@@ -106,6 +106,27 @@ describe('an end that the store cannot take', () => {
     expect(await endings.destroy(key, 1)).toEqual({ state: 'ended' });
     expect(counters.snapshot()).toMatchObject({ endings: 1, endings_pending: 0, endings_refused: 0 });
     await endings.close();
+  });
+
+  test('is not among the sessions of its user any more; one of whatever epoch is told as such, after a restart too', async () => {
+    const { endings, state, time, kept, file } = await stage();
+    const [key, other] = [newKey(), newKey()];
+    const user = 'ad'.repeat(16);
+    for (const one of [key, other]) await endings.put(one, putOf({ epoch: 7, user }));
+    state.away = true;
+    await expect(endings.destroy(key, anyEpoch)).rejects.toMatchObject(ending);
+    expect(await endings.ofUser('shop', user)).toEqual([other.id]);
+    expect(await kept.ofUser('shop', user)).toHaveLength(2);
+    await endings.close();
+    // Another node has claimed and changed it meanwhile.
+    const again = new MemoryStore({ ...caseOptions, maxBytes: 2 ** 30, eviction: silentEviction }, () => time.now());
+    await again.put(key, putOf({ epoch: 9, version: 2, user }));
+    const next = await over(again, time, file);
+    expect(await next.endings.ofUser('shop', user)).toEqual([]);
+    time.advance(200);
+    await settled(() => next.endings.pending === 0);
+    expect((await again.read(key)).state).toBe('ended');
+    await next.endings.close();
   });
 
   test('because it does not answer waits too', async () => {

@@ -20,6 +20,7 @@ import {
   type SessionKey,
   type Store,
   StoreError,
+  type UserHash,
 } from './store.ts';
 
 export interface EndingsDependencies {
@@ -132,6 +133,12 @@ export class EndingStore implements Store {
     await this.save(ending);
     if (!this.waiting.has(nameOf(key))) return { state: 'ended' };
     throw endingError();
+  }
+
+  /** Without those that are to end. */
+  async ofUser(pool: string, user: UserHash): Promise<readonly SessionId[]> {
+    const ids = await this.hear(this.store.ofUser(pool, user));
+    return this.waiting.size === 0 ? ids : ids.filter((id) => !this.waiting.has(nameOf({ pool, id })));
   }
 
   expire(): Promise<number> {

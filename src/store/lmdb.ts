@@ -9,18 +9,23 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RootDatabase, Transaction } from 'lmdb';
-import { checkKey, checkPut, checkRotate, checkTime } from './check.ts';
+import { checkKey, checkPut, checkRotate, checkTime, checkUser } from './check.ts';
+import { failed, isDamage, noop, textOf, unheard } from './lmdb-errors.ts';
 import { checkLmdbFile } from './lmdb-file.ts';
 import { closeFiles, prepareFolder } from './lmdb-folder.ts';
 import {
   decodeRecord,
   dueKey,
   encodeRecord,
+  idOfKey,
   type LmdbRecord,
   poolRange,
   recordKey,
   recordKeyOf,
+  recordKeyOfUser,
   sessionOf,
+  userKey,
+  userRange,
 } from './lmdb-record.ts';
 import { claimed, refuseEnd, refusePut, refuseRotate, rotateLatest, type SteppedStore } from './rules.ts';
 import {
@@ -28,6 +33,7 @@ import {
   type Copy,
   type EndResult,
   type Found,
+  mostOfUser,
   type Put,
   type PutResult,
   type RotateResult,
@@ -35,6 +41,7 @@ import {
   type SessionKey,
   StoreError,
   type StoreOptions,
+  type UserHash,
 } from './store.ts';
 
 export interface LmdbOptions extends Pick<StoreOptions, 'tombstoneTime' | 'stateBytes'> {
@@ -179,6 +186,16 @@ export class LmdbStore implements SteppedStore {
     });
   }
 
+  async ofUser(pool: string, user: UserHash): Promise<readonly SessionId[]> {
+    checkUser(pool, user);
+    const ids: SessionId[] = [];
+    for await (const key of this.keysOf(pool, user)) {
+      const { found } = this.see(recordKeyOfUser(key), this.now());
+      if (found.state === 'live' && found.copy.user === user && ids.push(idOfKey(key)) === mostOfUser) break;
+    }
+    return ids;
+  }
+
   async expire(): Promise<number> {
     this.refuseClosed();
     const now = this.now();
@@ -210,6 +227,20 @@ export class LmdbStore implements SteppedStore {
       }
       if (entries.length < stepSize) return;
       from = entries.at(-1)!.key;
+      await nextTurn();
+    }
+  }
+
+  /** Of the index by user. */
+  private async *keysOf(pool: string, user: UserHash): AsyncGenerator<Buffer> {
+    const { start, end } = userRange(pool, user);
+    for (let from = start, first = true; ; first = false) {
+      this.refuseClosed();
+      const range = { start: from, end, exclusiveStart: !first, limit: stepSize };
+      const keys = this.range((transaction) => [...this.db.getKeys({ ...range, transaction })]);
+      yield* keys;
+      if (keys.length < stepSize) return;
+      from = keys.at(-1)!;
       await nextTurn();
     }
   }
@@ -312,7 +343,15 @@ export class LmdbStore implements SteppedStore {
     const due = record === null ? expires : Math.min(record.due, expires);
     if (record !== null && due !== record.due) unheard(this.db.remove(dueKey(record.due, key)));
     if (due !== record?.due) unheard(this.db.put(dueKey(due, key), Buffer.alloc(0), 1));
+    this.index(key, record?.copy?.user, copy?.user);
     unheard(this.db.put(key, encodeRecord({ copy, expires, due }), ++this.number));
+  }
+
+  /** Within the write of the record. */
+  private index(key: Buffer, before: UserHash | undefined, user: UserHash | undefined): void {
+    if (before === user) return;
+    if (before !== undefined) unheard(this.db.remove(userKey(before, key)));
+    if (user !== undefined) unheard(this.db.put(userKey(user, key), Buffer.alloc(0), 1));
   }
 
   /** The time has come to look at one: it is forgotten, or waits for its new time. */
@@ -332,37 +371,15 @@ export class LmdbStore implements SteppedStore {
     }
     await this.write({ key, number: entry?.version ?? null, record, found: { state: 'none' } }, () => {
       unheard(this.db.remove(due));
-      if (record.expires <= now) unheard(this.db.remove(key));
-      else {
+      if (record.expires <= now) {
+        this.index(key, record.copy?.user, undefined);
+        unheard(this.db.remove(key));
+      } else {
         unheard(this.db.put(dueKey(record.expires, key), Buffer.alloc(0), 1));
         unheard(this.db.put(key, encodeRecord({ ...record, due: record.expires }), ++this.number));
       }
     });
   }
-}
-
-/** Part of a conditional write, whose own promise says whether all of it was done. */
-function unheard(part: Promise<boolean>): void {
-  // When the commit fails this one is rejected, too: without a listener that would end the process.
-  part.then(noop, noop);
-}
-
-function noop(): void {}
-
-/**
- * What a write has failed with, and why. lmdb-js tells the reason of a failed commit in a promise of its own (`commitError`), which
- * is rejected within the same turn of the loop: without a listener that would end the process.
- */
-async function failed(error: unknown, path: string): Promise<StoreError> {
-  let why = error;
-  if (error instanceof Error && 'commitError' in error && error.commitError instanceof Promise) {
-    const told = error.commitError.then(
-      () => error,
-      (reason: unknown) => reason,
-    );
-    why = await Promise.race([told, nextTurn(error)]);
-  }
-  return new StoreError('unavailable', `the store ${path} cannot be written: ${textOf(why)}`, { cause: why });
 }
 
 /** Answers the incarnation; the first who opens the folder makes it, and says which key it has. */
@@ -407,15 +424,7 @@ function decodeOrNull(bytes: Buffer): LmdbRecord | null {
   }
 }
 
-function copyOf({ owner, epoch, version, by, data, ttl }: Put, now: number): Copy {
-  return { owner, epoch, version, by, data: new Uint8Array(data), expires: now + ttl };
-}
-
-/** By the message, which begins with the name of lmdb.h: cursors leave the code out. */
-function isDamage(error: unknown): boolean {
-  return /^MDB_(?:PAGE_NOTFOUND|CORRUPTED|PANIC|INVALID)\b/.test(textOf(error));
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+function copyOf({ owner, epoch, version, by, data, user, ttl }: Put, now: number): Copy {
+  const copy = { owner, epoch, version, by, data: new Uint8Array(data), expires: now + ttl };
+  return user === undefined ? copy : { ...copy, user };
 }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { HandTime } from '../../test/support/hand-time.ts';
 import { caseOptions, newKey, putOf } from '../../test/support/store-contract.ts';
 import { testCases } from '../../test/support/store-suite.ts';
-import { MemoryStore, recordBytes, stoneFloor } from './memory.ts';
+import { MemoryStore, recordBytes, stoneFloor, userBytes } from './memory.ts';
 import { type SessionKey, silentEviction } from './store.ts';
 
 function open(maxBytes = Number.POSITIVE_INFINITY, eviction = silentEviction) {
@@ -39,10 +39,13 @@ test('a full store refuses what is new and names its limit; what it has is kept 
 });
 
 test('what is forgotten is counted no more', async () => {
-  const { store, age } = open(3 * (recordBytes + 5));
+  const { store, age } = open(3 * (recordBytes + userBytes + 5));
+  const user = 'ad'.repeat(16);
   for (let n = 0; n < 50; n++) {
     const [one, two, three] = [newKey(`${n % 3}`), newKey(`${n % 3}`), newKey()];
-    for (const key of [one, two, three]) await store.put(key, putOf());
+    for (const key of [one, two, three]) await store.put(key, putOf({ user }));
+    await store.put(one, putOf({ version: 2 }));
+    await store.put(one, putOf({ version: 3, user }));
     await store.touch(two, 1, 60_000);
     await store.touch(two, 1, 3_600_000);
     await store.destroy(three, 1);

@@ -6,6 +6,7 @@
  *              it is moved when its time has come and it lives on. So a put of a known session costs no heap.
  *      strays: sessions that were put once and have not come back since, the oldest first
  *      stones: tombstones, the oldest first
+ *      users:  user and pool -> those of its sessions that are kept (also expired ones, until they are forgotten)
  *
  * Room for what is new in a full store is made in this order, each step O(log n), and nothing else ever goes before its time:
  *
@@ -19,7 +20,7 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Aged, AgeList } from './age-list.ts';
-import { checkKey, checkPut, checkRotate, checkTime } from './check.ts';
+import { checkKey, checkPut, checkRotate, checkTime, checkUser } from './check.ts';
 import { type Due, DueHeap } from './due-heap.ts';
 import { claimed, refuseEnd, refusePut, refuseRotate, rotateLatest, type SteppedStore } from './rules.ts';
 import {
@@ -28,6 +29,7 @@ import {
   type EndResult,
   type Eviction,
   type Found,
+  mostOfUser,
   type Put,
   type PutResult,
   type RotateResult,
@@ -35,10 +37,12 @@ import {
   type SessionKey,
   StoreError,
   type StoreOptions,
+  type UserHash,
 } from './store.ts';
+import { UserIndex } from './user-index.ts';
 
 export interface MemoryOptions extends Pick<StoreOptions, 'tombstoneTime' | 'stateBytes'> {
-  /** All copies together, as counted: the states, and `recordBytes` for each session or tombstone. */
+  /** All copies together, as counted: the states, `recordBytes` for each session or tombstone, `userBytes` for each of a user. */
   readonly maxBytes: number;
   readonly eviction: Eviction;
 }
@@ -60,6 +64,9 @@ export const stoneFloor = 10 * 60_000;
 /** What a record costs beside its state, measured with a million of them on both runtimes and rounded up. */
 export const recordBytes = 1024;
 
+/** What a place in the index by user costs, likewise. */
+export const userBytes = 512;
+
 /** Records looked at in one step of `expire`: well under a millisecond. */
 const stepSize = 500;
 
@@ -78,6 +85,7 @@ export class MemoryStore implements SteppedStore {
   private readonly due = new DueHeap<Kept>();
   private readonly strays = new AgeList<Kept>();
   private readonly stones = new AgeList<Kept>();
+  private readonly users = new UserIndex<Kept>();
   /** Counted as `maxBytes` is; of the strays, too. */
   private bytes = 0;
   private strayBytes = 0;
@@ -152,6 +160,17 @@ export class MemoryStore implements SteppedStore {
     return true;
   }
 
+  async ofUser(pool: string, user: UserHash): Promise<readonly SessionId[]> {
+    checkUser(pool, user);
+    this.refuseClosed();
+    const now = this.now();
+    const ids: SessionId[] = [];
+    for (const { key, expires } of this.users.of(pool, user)) {
+      if (expires > now && ids.push(key.id) === mostOfUser) break;
+    }
+    return ids;
+  }
+
   async expire(): Promise<number> {
     return this.sweep(this.now());
   }
@@ -177,6 +196,7 @@ export class MemoryStore implements SteppedStore {
   async close(): Promise<void> {
     this.closed = true;
     this.pools.clear();
+    this.users.clear();
   }
 
   private *records(pool?: string): Generator<Kept> {
@@ -186,12 +206,16 @@ export class MemoryStore implements SteppedStore {
 
   /** What has expired is forgotten when it is met: then no rule has to think of it. */
   private find({ pool, id }: SessionKey, now: number): Found {
-    if (this.closed) throw new StoreError('unavailable', 'the memory store is closed');
+    this.refuseClosed();
     const kept = this.pools.get(pool)?.get(id);
     if (kept === undefined) return none;
     if (kept.expires > now) return kept.copy === null ? ended : { state: 'live', copy: kept.copy };
     this.forget(kept);
     return none;
+  }
+
+  private refuseClosed(): void {
+    if (this.closed) throw new StoreError('unavailable', 'the memory store is closed');
   }
 
   /** As `find`, of a session that somebody asks for: it has come back. */
@@ -219,7 +243,7 @@ export class MemoryStore implements SteppedStore {
 
   private growth({ pool, id }: SessionKey, copy: Copy | null): number {
     const kept = this.pools.get(pool)?.get(id);
-    return (copy?.data.length ?? 0) + (kept === undefined ? recordBytes : -(kept.copy?.data.length ?? 0));
+    return copyBytes(copy) + (kept === undefined ? recordBytes : -copyBytes(kept.copy));
   }
 
   /** What shrinks always fits: ending a session must be possible in a full store. */
@@ -257,10 +281,11 @@ export class MemoryStore implements SteppedStore {
     let kept = pool.get(key.id);
     if (kept === undefined) {
       const itsKey = { pool: key.pool, id: key.id };
-      kept = { pool, key: itsKey, copy, expires, due: Infinity, place: -1, list: null, older: null, newer: null };
+      kept = { pool, key: itsKey, copy: null, expires, due: Infinity, place: -1, list: null, older: null, newer: null };
       pool.set(key.id, kept);
     }
     this.enlist(kept, null);
+    this.users.move(kept, key.pool, kept.copy?.user, copy?.user);
     kept.copy = copy;
     kept.expires = expires;
     this.enlist(kept, copy === null ? this.stones : stray ? this.strays : null);
@@ -281,6 +306,7 @@ export class MemoryStore implements SteppedStore {
   private forget(kept: Kept): void {
     const { pool, key } = kept;
     this.enlist(kept, null);
+    this.users.move(kept, key.pool, kept.copy?.user, undefined);
     this.due.remove(kept);
     pool.delete(key.id);
     if (pool.size === 0) this.pools.delete(key.pool);
@@ -290,10 +316,15 @@ export class MemoryStore implements SteppedStore {
 
 /** As counted. */
 function sizeOf({ copy }: Kept): number {
-  return recordBytes + (copy?.data.length ?? 0);
+  return recordBytes + copyBytes(copy);
 }
 
-function copyOf({ owner, epoch, version, by, data, ttl }: Put, now: number): Copy {
+function copyBytes(copy: Copy | null): number {
+  return copy === null ? 0 : copy.data.length + (copy.user === undefined ? 0 : userBytes);
+}
+
+function copyOf({ owner, epoch, version, by, data, user, ttl }: Put, now: number): Copy {
   // A view may stand in a much larger buffer, which it would keep alive.
-  return { owner, epoch, version, by, data: new Uint8Array(data), expires: now + ttl };
+  const copy = { owner, epoch, version, by, data: new Uint8Array(data), expires: now + ttl };
+  return user === undefined ? copy : { ...copy, user };
 }

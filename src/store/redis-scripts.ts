@@ -1,27 +1,53 @@
 /**
  * The operations of the Redis store as Lua, one script each: Redis runs a script as one step. A session is a hash that expires
- * by itself (o owner, e epoch, v version, b by, d data); a tombstone is one with `x` alone. Numbers up to 2^53 pass exactly.
+ * by itself (o owner, e epoch, v version, b by, d data, u user); a tombstone is one with `x` alone. Numbers up to 2^53 pass exactly.
+ *
+ * The sessions of a user are a sorted set of their ids by the time at which they expire, `limpet-user:{pool}:user`: in the slot of
+ * its pool, whose scripts alone touch it. Whoever puts a session first takes out what has expired, so it does not grow.
  */
 
-/** A put that may go on returns nothing; else what it met. `same` 1: the change that is kept may move on. */
-const refuse = `
+/** `index`: the session is `user`'s from now on, for `ttl` ms, and not `was`'s any more; '' or false: nobody's. `key`: of the session. */
+const index = `
+local function nameOf(key, user)
+  return 'limpet-user:' .. string.sub(key, 8, -33) .. user
+end
+local function clock()
+  local t = redis.call('TIME')
+  return string.format('%.0f', t[1] * 1000 + math.floor(t[2] / 1000))
+end
+local function index(key, was, user, ttl)
+  local id = string.sub(key, -32)
+  if was and was ~= user then redis.call('ZREM', nameOf(key, was), id) end
+  if not user or user == '' then return end
+  local name, now = nameOf(key, user), clock()
+  redis.call('ZREMRANGEBYSCORE', name, '-inf', now)
+  redis.call('ZADD', name, now + ttl, id)
+  if redis.call('PTTL', name) < tonumber(ttl) then redis.call('PEXPIRE', name, ttl) end
+end
+`;
+
+/** Of a put that may go on: nothing, and whose session it was; else what it met. `same`: the change that is kept may move on. */
+const refuse = `${index}
 local function refuse(key, e, v, b, same)
-  local k = redis.call('HMGET', key, 'x', 'e', 'v', 'b', 'o')
+  local k = redis.call('HMGET', key, 'x', 'e', 'v', 'b', 'o', 'u')
   if k[1] then return {'ended'} end
-  if not k[2] then return nil end
+  if not k[2] then return nil, false end
   local ke, kv = tonumber(k[2]), tonumber(k[3])
-  if e > ke then return nil end
+  if e > ke then return nil, k[6] end
   if e < ke then return {'fenced', k[2], k[5]} end
-  if v > kv then return nil end
+  if v > kv then return nil, k[6] end
   if b ~= k[4] then return {'fenced', k[2], k[5]} end
-  if same and v == kv then return nil end
+  if same and v == kv then return nil, k[6] end
   return {'superseded'}
 end
-local function keep(key, o, e, v, b, d, ttl)
+local function keep(key, was, o, e, v, b, d, ttl, u)
   redis.call('HSET', key, 'o', o, 'e', e, 'v', v, 'b', b, 'd', d)
   redis.call('PEXPIRE', key, ttl)
+  if u ~= '' then redis.call('HSET', key, 'u', u) elseif was then redis.call('HDEL', key, 'u') end
+  if was or u ~= '' then index(key, was, u, ttl) end
 end
-local function finish(key, ttl)
+local function finish(key, was, ttl)
+  index(key, was, '', 0)
   redis.call('DEL', key)
   redis.call('HSET', key, 'x', '1')
   redis.call('PEXPIRE', key, ttl)
@@ -30,45 +56,60 @@ end
 
 export const scripts = {
   read: `
-    local k = redis.call('HMGET', KEYS[1], 'x', 'o', 'e', 'v', 'b', 'd')
+    local k = redis.call('HMGET', KEYS[1], 'x', 'o', 'e', 'v', 'b', 'd', 'u')
     if k[1] then return {'ended'} end
     if not k[3] then return {'none'} end
-    return {'live', k[2], k[3], k[4], k[5], k[6], tostring(redis.call('PTTL', KEYS[1]))}`,
-  /** o e v b d ttl */
+    return {'live', k[2], k[3], k[4], k[5], k[6], tostring(redis.call('PTTL', KEYS[1])), k[7] or ''}`,
+  /** o e v b d ttl u */
   put: `${refuse}
-    local r = refuse(KEYS[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], false)
+    local r, was = refuse(KEYS[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], false)
     if r then return r end
-    keep(KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6])
+    keep(KEYS[1], was, ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7])
     return {'stored'}`,
   /** epoch owner ttl next */
   claim: `${refuse}
-    local k = redis.call('HMGET', KEYS[1], 'x', 'e', 'o', 'v', 'b', 'd')
+    local k = redis.call('HMGET', KEYS[1], 'x', 'e', 'o', 'v', 'b', 'd', 'u')
     if k[1] then return {'ended'} end
     if not k[2] then
-      keep(KEYS[1], ARGV[2], ARGV[4], '0', '', '', ARGV[3])
-      return {'claimed', ARGV[2], ARGV[4], '0', '', '', ARGV[3]}
+      keep(KEYS[1], false, ARGV[2], ARGV[4], '0', '', '', ARGV[3], '')
+      return {'claimed', ARGV[2], ARGV[4], '0', '', '', ARGV[3], ''}
     end
     if tonumber(k[2]) > tonumber(ARGV[1]) then return {'lost', k[2], k[3]} end
     redis.call('HSET', KEYS[1], 'o', ARGV[2], 'e', ARGV[4])
-    return {'claimed', ARGV[2], ARGV[4], k[4], k[5], k[6], tostring(redis.call('PTTL', KEYS[1]))}`,
+    return {'claimed', ARGV[2], ARGV[4], k[4], k[5], k[6], tostring(redis.call('PTTL', KEYS[1])), k[7] or ''}`,
   /** epoch tombstone */
   destroy: `${refuse}
-    local k = redis.call('HMGET', KEYS[1], 'e', 'o')
+    local k = redis.call('HMGET', KEYS[1], 'e', 'o', 'u')
     if k[1] and tonumber(ARGV[1]) < tonumber(k[1]) then return {'fenced', k[1], k[2]} end
-    finish(KEYS[1], ARGV[2])
+    finish(KEYS[1], k[3], ARGV[2])
     return {'ended'}`,
-  /** o e v b d ttl tombstone */
+  /** o e v b d ttl u tombstone */
   rotate: `${refuse}
     if redis.call('EXISTS', KEYS[2]) == 1 then return {'taken'} end
-    local r = refuse(KEYS[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], true)
+    local r, was = refuse(KEYS[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], true)
     if r then return r end
-    keep(KEYS[2], ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6])
-    finish(KEYS[1], ARGV[7])
+    keep(KEYS[2], false, ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7])
+    finish(KEYS[1], was, ARGV[8])
     return {'stored'}`,
   /** epoch ttl */
-  touch: `
-    local e = redis.call('HGET', KEYS[1], 'e')
-    if not e or tonumber(e) > tonumber(ARGV[1]) then return {'no'} end
+  touch: `${index}
+    local k = redis.call('HMGET', KEYS[1], 'e', 'u')
+    if not k[1] or tonumber(k[1]) > tonumber(ARGV[1]) then return {'no'} end
     redis.call('PEXPIRE', KEYS[1], ARGV[2])
+    index(KEYS[1], k[2], k[2], ARGV[2])
     return {'yes'}`,
+  /** user most. KEYS[1] is any key of the pool. Writes nothing, so that a replica answers it, too. */
+  ofUser: `${index}
+    local user, most = ARGV[1], tonumber(ARGV[2])
+    local name, ids, from, after = nameOf(KEYS[1], user), {}, 0, '(' .. clock()
+    while true do
+      local some = redis.call('ZRANGEBYSCORE', name, after, '+inf', 'LIMIT', from, most)
+      for _, id in ipairs(some) do
+        if #ids == most then return ids end
+        local is = redis.call('HGET', string.sub(KEYS[1], 1, -33) .. id, 'u') == user
+        if is then ids[#ids + 1] = id end
+      end
+      if #some < most then return ids end
+      from = from + most
+    end`,
 } as const;

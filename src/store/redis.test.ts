@@ -89,6 +89,17 @@ test('a password opens one server and a cluster; a wrong one is named, and not t
       const key = newKey();
       expect(await store.put(key, putOf())).toEqual({ state: 'stored' });
       expect(shown(await store.read(key))).toMatchObject({ state: 'live', data: 'state' });
+      // The index is in the slot of its pool.
+      const [user, to] = ['ad'.repeat(16), newKey()];
+      expect(await store.rotate(key, to.id, putOf({ version: 2, user }))).toEqual({ state: 'stored' });
+      expect(await store.ofUser(to.pool, user)).toEqual([to.id]);
+      const nodes = new Redis(server.port, host, { password });
+      const names = await nodes.keys(`*{${to.pool}}:*`);
+      expect(names).toContain(`limpet-user:{${to.pool}}:${user}`);
+      expect(new Set(await Promise.all(names.map((name) => nodes.cluster('KEYSLOT', name)))).size).toBe(1);
+      nodes.disconnect();
+      expect(await store.destroy(to, 1)).toEqual({ state: 'ended' });
+      expect(await store.ofUser(to.pool, user)).toEqual([]);
       await store.close();
     }
     const refused = open(`redis://:hush@${host}:${server.port}`);
@@ -198,6 +209,28 @@ test('a cluster that is never ready is told after four times the timeout, by the
     );
     expect(delays).toEqual([8000]);
   } finally {
+    await server.kill();
+  }
+});
+
+test('the index of a user who never signs out does not grow with what has expired, and goes with the last session', async (context) => {
+  needProgram(context, 'redis');
+  const server = await RedisServer.start();
+  const stage = await openRedisStage(server.url);
+  const admin = new Redis(server.url);
+  const user = 'ad'.repeat(16);
+  const name = `limpet-user:{shop}:${user}`;
+  try {
+    for (let day = 0; day < 5; day++) {
+      for (let n = 0; n < 10; n++) await stage.store.put(newKey(), putOf({ user }));
+      expect(await admin.zcard(name)).toBe(10);
+      await stage.age(86_400_000);
+    }
+    expect(await admin.keys('*')).toEqual(['limpet-incarnation']);
+    expect(await stage.store.ofUser('shop', user)).toEqual([]);
+  } finally {
+    admin.disconnect();
+    await stage.store.close();
     await server.kill();
   }
 });

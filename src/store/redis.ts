@@ -1,12 +1,12 @@
 /**
  * Copies in Redis, shared by several balancers and by Redis's own clock. A session is one key, `limpet:{pool}:id`: the hash
- * tag keeps a pool in one slot of a cluster, so that a rotate is one step there, too.
+ * tag keeps a pool in one slot of a cluster, so that a rotate is one step there, too, and so is what a put does to the index by user.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import type { Cluster, Redis } from 'ioredis';
 import type { Timers } from '../time/clock.ts';
 import { within } from '../time/within.ts';
-import { checkKey, checkPut, checkRotate, checkTime, withoutSecrets } from './check.ts';
+import { checkKey, checkPut, checkRotate, checkTime, checkUser, withoutSecrets } from './check.ts';
 import { parseRedis, type RedisAddress, redisForm } from './redis-address.ts';
 import { scripts } from './redis-scripts.ts';
 import { rotateLatest, type SteppedStore } from './rules.ts';
@@ -15,6 +15,7 @@ import {
   type Copy,
   type EndResult,
   type Found,
+  mostOfUser,
   type Put,
   type PutResult,
   type RotateResult,
@@ -22,6 +23,7 @@ import {
   type SessionKey,
   StoreError,
   type StoreOptions,
+  type UserHash,
 } from './store.ts';
 
 export interface RedisOptions extends Pick<StoreOptions, 'tombstoneTime' | 'stateBytes'> {
@@ -33,6 +35,8 @@ type Reply = readonly Buffer[];
 type ScriptName = keyof typeof scripts;
 
 const prefix = 'limpet:';
+/** For a script that needs the slot of a pool and no session of it. */
+const noId = '0'.repeat(32);
 const incarnationKey = 'limpet-incarnation';
 const pageSize = 200;
 /** Milliseconds between two connections that are made anew because the server takes no writes. */
@@ -135,6 +139,12 @@ export class RedisStore implements SteppedStore {
     return textAt(await this.run('touch', [key], [epoch, Math.ceil(ttl)]), 0) === 'yes';
   }
 
+  async ofUser(pool: string, user: UserHash): Promise<readonly SessionId[]> {
+    checkUser(pool, user);
+    const ids = await this.run('ofUser', [{ pool, id: noId }], [user, mostOfUser]);
+    return ids.map(String);
+  }
+
   /** Redis forgets by itself; whether it was emptied shows here. */
   async expire(): Promise<number> {
     await this.learnLife().catch((error: unknown) => {
@@ -206,6 +216,7 @@ export class RedisStore implements SteppedStore {
       version: numberAt(reply, 3),
       by: textAt(reply, 4),
       data: new Uint8Array(reply[5]!),
+      ...(textAt(reply, 7) !== '' && { user: textAt(reply, 7) }),
       expires: this.now() + numberAt(reply, 6),
     };
   }
@@ -273,9 +284,9 @@ function keyOf(name: string): SessionKey {
   return { pool: decodeURIComponent(name.slice(prefix.length + 1, end)), id: name.slice(end + 2) };
 }
 
-function wordsOf({ owner, epoch, version, by, data, ttl }: Put): (string | number | Buffer)[] {
+function wordsOf({ owner, epoch, version, by, data, user = '', ttl }: Put): (string | number | Buffer)[] {
   // A command waits for its turn, and the caller may write to its data meanwhile.
-  return [owner, epoch, version, by, Buffer.from(data), Math.ceil(ttl)];
+  return [owner, epoch, version, by, Buffer.from(data), Math.ceil(ttl), user];
 }
 
 function putResult(reply: Reply): PutResult {

@@ -15,6 +15,7 @@ import {
   type SessionKey,
   type Store,
   StoreError,
+  type UserHash,
 } from './store.ts';
 
 interface Entry {
@@ -23,7 +24,9 @@ interface Entry {
 }
 
 /** What may be asked; `page` stands for scan: the next entries of one, by its number. */
-interface Asked extends Pick<Store, 'read' | 'put' | 'claim' | 'destroy' | 'rotate' | 'touch' | 'expire' | 'count'> {
+type Passed = 'read' | 'put' | 'claim' | 'destroy' | 'rotate' | 'touch' | 'ofUser' | 'expire' | 'count';
+
+interface Asked extends Pick<Store, Passed> {
   page(scan: number, pool?: string): Promise<readonly Entry[]>;
   leave(scan: number): Promise<void>;
 }
@@ -73,6 +76,7 @@ export function serveStore(store: Store, port: MessagePort): void {
     destroy: (key, epoch) => store.destroy(key, epoch),
     rotate: (key, to, put) => store.rotate(key, to, put),
     touch: (key, epoch, ttl) => store.touch(key, epoch, ttl),
+    ofUser: (pool, user) => store.ofUser(pool, user),
     expire: () => store.expire(),
     count: (pool) => store.count(pool),
     page: async (scan, pool) => {
@@ -149,6 +153,10 @@ export class RemoteStore implements Store {
 
   touch(key: SessionKey, epoch: number, ttl: number): Promise<boolean> {
     return this.ask('touch', key, epoch, ttl);
+  }
+
+  ofUser(pool: string, user: UserHash): Promise<readonly SessionId[]> {
+    return this.ask('ofUser', pool, user);
   }
 
   expire(): Promise<number> {

@@ -70,7 +70,9 @@ export async function rotateLatest(
     const found = await store.read(key);
     if (found.state !== 'live') continue;
     // Of another process or a later epoch it is not: the next turn says so.
-    const { version, data } = found.copy;
-    if (found.copy.epoch === put.epoch && found.copy.by === put.by) latest = { ...put, version, data };
+    const { version, data, user } = found.copy;
+    if (found.copy.epoch !== put.epoch || found.copy.by !== put.by) continue;
+    const { user: _, ...rest } = put;
+    latest = { ...rest, version, data, ...(user !== undefined && { user }) };
   }
 }

@@ -8,6 +8,7 @@ import { needProgram } from '../../test/support/programs.ts';
 import { RedisServer } from '../../test/support/redis.ts';
 import { runtimes } from '../../test/support/runtimes.ts';
 import { cases } from '../../test/support/store-contract.ts';
+import { userCases } from '../../test/support/store-user-cases.ts';
 
 const root = join(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'limpet-stores-'));
@@ -18,7 +19,7 @@ async function keepsContract(runtime: string, kind: string, place: string): Prom
   const { stdout } = await promisify(execFile)(join(root, 'node_modules/.bin', runtime), args).catch(
     (error: { stdout: string }) => error,
   );
-  expect(stdout).toBe(`${cases.length + 1} passed, 0 failed\n`);
+  expect(stdout).toBe(`${cases.length + userCases.length + 1} passed, 0 failed\n`);
 }
 
 describe.each(runtimes)('stores on %s', { timeout: 120_000 }, (runtime) => {

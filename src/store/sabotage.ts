@@ -82,6 +82,7 @@ export function honest(store: Store): Store {
     destroy: (key, epoch) => store.destroy(key, epoch),
     rotate: (key, to, put) => store.rotate(key, to, put),
     touch: (key, epoch, ttl) => store.touch(key, epoch, ttl),
+    ofUser: (pool, user) => store.ofUser(pool, user),
     expire: () => store.expire(),
     count: (pool) => store.count(pool),
     scan: (pool) => store.scan(pool),

@@ -18,12 +18,17 @@
  *   a first of version 2 or more, and with a read, claim, touch or rotate that finds it. Beyond half of a memory store tombstones
  *   may go after ten minutes.
  * - Full or not: reads go on, a session can be ended, and a refused change has changed nothing.
+ * - What is put may name a user. Until the session ends, expires, or a later put names somebody else or nobody, `ofUser` finds it
+ *   by that: the index and the session change in one step, a refused put changes neither.
  *
  * A key or a put that cannot be (an id of another form, a ttl of 0) is a mistake of ours and throws a RangeError.
  */
 
 /** Names one session: 32 hex digits, lower case (128 bits), unique within its pool. */
 export type SessionId = string;
+
+/** Names a user: 32 hex digits, lower case, a hash (session/user.ts). What the user is called no store ever hears. */
+export type UserHash = string;
 
 /** A pool's name (1 to 255 characters, any) and the id: what a store knows a session by. */
 export interface SessionKey {
@@ -43,6 +48,8 @@ export interface Copy {
   readonly by: string;
   /** The state as the session library wrote it down. Opaque here; the store's own, so never to be written to. */
   readonly data: Uint8Array;
+  /** Whose session it is. Left out: nobody's. */
+  readonly user?: UserHash;
   /** Unix milliseconds, by the clock of the process that reads it, from which on it has expired. */
   readonly expires: number;
 }
@@ -56,6 +63,8 @@ export interface Put {
   readonly by: string;
   /** Copied: the caller may write to it again at once. */
   readonly data: Uint8Array;
+  /** Whose session it is from now on. Left out: nobody's. */
+  readonly user?: UserHash;
   /** Milliseconds from now, above 0. */
   readonly ttl: number;
 }
@@ -83,6 +92,12 @@ export type RotateResult =
   | { readonly state: 'stored' | 'ended' | 'taken' }
   | { readonly state: 'fenced'; readonly epoch: number; readonly owner: number };
 
+/** Ids that `ofUser` answers at most. */
+export const mostOfUser = 1000;
+
+/** The epoch of an end that does not depend on who owns the session: no session ever has a higher one. */
+export const anyEpoch = Number.MAX_SAFE_INTEGER;
+
 /** Times are handed in as Unix milliseconds where the store has no clock of its own (memory, lmdb); redis uses its own. */
 export interface Store {
   /** Names this life of the copies: another one when they were lost (restart of `memory`, a flushed Redis). */
@@ -95,7 +110,10 @@ export interface Store {
    * A live copy keeps its own expiry. A session that is already beyond `epoch` is lost.
    */
   claim(key: SessionKey, epoch: number, owner: number, ttl: number): Promise<ClaimResult>;
-  /** Ends the session: a tombstone for `tombstoneTime`. Of one that is unknown, too. Fenced when `epoch` is lower than its own. */
+  /**
+   * Ends the session: a tombstone for `tombstoneTime`. Of one that is unknown, too. Fenced when `epoch` is lower than its own;
+   * with `anyEpoch` never.
+   */
   destroy(key: SessionKey, epoch: number): Promise<EndResult>;
   /**
    * The session goes on under `to` with all that `put` says, and `key` is ended: one step. 'fenced' as in `put`, except that
@@ -105,6 +123,8 @@ export interface Store {
   rotate(key: SessionKey, to: SessionId, put: Put): Promise<RotateResult>;
   /** Sets a live session's expiry to `ttl` milliseconds from now. False: not live, or its epoch is higher: nothing changed. */
   touch(key: SessionKey, epoch: number, ttl: number): Promise<boolean>;
+  /** Ids of live sessions of that user, in no order: of more than `mostOfUser`, some `mostOfUser` of them. */
+  ofUser(pool: string, user: UserHash): Promise<readonly SessionId[]>;
   /**
    * Forgets what has expired, as much as fits into one short step. Answers how many it had to look at; 0: nothing is
    * left to do now. A store that forgets by itself looks after its `incarnation` here: to be called every second or so.

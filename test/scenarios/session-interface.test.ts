@@ -140,6 +140,85 @@ describe.each(runtimes)('the store interface on %s', (runtime) => {
     expect(new Set([id, own, next.id]).size).toBe(3);
   });
 
+  test('the sessions of a user are listed to any server of the pool, and any of them may end one of another’s', async () => {
+    await using servers = await startShops('a', 'b');
+    await using limpet = await startLimpet(runtime, {
+      config: { pools: { shop: { servers: poolOf(servers), balance: 'round-robin' } }, sessions: {} },
+    });
+    const shoppers = [new Shopper(limpet.url), new Shopper(limpet.url)];
+    const user = 'ad'.repeat(16);
+    const places: string[] = [];
+    const ids: string[] = [];
+    for (const shopper of shoppers) {
+      const { id } = await shopper.count();
+      const seen = JSON.parse((await shopper.ask('/headers')).body) as Record<string, string>;
+      const store = /store=(\S+);/.exec(seen['limpet-session']!)![1]!;
+      const headers = { 'limpet-session-put': `epoch=1; version=9; ttl=60; by=p; user=${user}` };
+      expect((await ask(`${store}/shop/${id}`, { method: 'PUT', body: '{}', headers })).status).toBe(204);
+      places.push(store);
+      ids.push(id);
+    }
+    expect(new Set(places).size).toBe(2);
+    const listed = async () => {
+      const answers = await Promise.all(places.map((store) => ask(`${store}/shop/users/${user}`)));
+      expect(answers.map(({ status, headers }) => [status, headers['limpet-store']])).toEqual(
+        Array(2).fill([200, 'users']),
+      );
+      expect(new Set(answers.map(({ body }) => body.split('\n').sort().join(' '))).size).toBe(1);
+      return answers[0]!.body.split('\n').filter(Boolean).sort();
+    };
+    expect(await listed()).toEqual([...ids].sort());
+    const all = await ask(`${places[0]}/shop/sessions`);
+    expect([all.status, all.headers['limpet-store']]).toEqual([200, 'sessions']);
+    expect(all.body.split('\n').slice(0, -2).sort()).toEqual([...ids].sort());
+    expect(all.body.endsWith('\n\n')).toBe(true);
+    const end = (epoch: string) =>
+      ask(`${places[1]}/shop/${ids[0]}`, { method: 'DELETE', headers: { 'limpet-session-delete': `epoch=${epoch}` } });
+    // As its owner it may not: that is for the other server.
+    expect((await end('1')).status).toBe(422);
+    expect((await end('*')).status).toBe(204);
+    expect((await end('*')).status).toBe(204);
+    expect(await listed()).toEqual([ids[1]]);
+    // At once a new one, for nobody tells the client of its end.
+    expect(await shoppers[0]!.count()).toMatchObject({ reason: 'new', count: 1 });
+    expect(await shoppers[1]!.count('/read')).toMatchObject({ id: ids[1], reason: 'held' });
+    const strange: [string, string, number][] = [
+      [`users/${user.toUpperCase()}`, 'GET', 400],
+      [`users/${user}/`, 'GET', 400],
+      ['users/', 'GET', 400],
+      [`other/${user}`, 'GET', 400],
+      [`users/${user}`, 'DELETE', 405],
+      [`users/${user}`, 'HEAD', 405],
+      ['sessions', 'DELETE', 405],
+      ['sessions/', 'GET', 400],
+    ];
+    for (const [path, method, status] of strange) {
+      expect([path, (await ask(`${places[0]}/shop/${path}`, { method })).status]).toEqual([path, status]);
+    }
+    expect((await ask(`${places[0]}/none/users/${user}`)).status).toBe(421);
+  });
+
+  test('without copies there is no index, and it says so', async () => {
+    await using servers = await startShops('a');
+    await using limpet = await startLimpet(runtime, {
+      config: { pools: { shop: { servers: poolOf(servers) } }, sessions: { replication: 'none' } },
+    });
+    const shopper = new Shopper(limpet.url);
+    const { id } = await shopper.count();
+    const seen = JSON.parse((await shopper.ask('/headers')).body) as Record<string, string>;
+    const store = /store=(\S+);/.exec(seen['limpet-session']!)![1]!;
+    for (const [path, method] of [
+      [`users/${'ad'.repeat(16)}`, 'GET'],
+      ['sessions', 'GET'],
+      [id, 'DELETE'],
+    ] as const) {
+      const more = { method, headers: { 'limpet-session-delete': 'epoch=*' } };
+      const { status, headers } = await ask(`${store}/shop/${path}`, more);
+      expect([status, headers['limpet-store']]).toEqual([501, 'no-copies']);
+    }
+    expect(await shopper.count('/read')).toMatchObject({ reason: 'held', count: 1 });
+  });
+
   test('an end there is an end', async () => {
     await using servers = await startShops('a');
     await using limpet = await startLimpet(runtime, {

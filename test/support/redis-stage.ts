@@ -9,6 +9,9 @@ const ageScript = `
   for _, key in ipairs(redis.call('KEYS', '*')) do
     local left = redis.call('PTTL', key)
     if left >= 0 then redis.call('PEXPIRE', key, left - ARGV[1]) end
+    if redis.call('TYPE', key).ok == 'zset' then
+      for _, id in ipairs(redis.call('ZRANGE', key, 0, -1)) do redis.call('ZINCRBY', key, -ARGV[1], id) end
+    end
   end`;
 
 export async function openRedisStage(url: string): Promise<Stage> {

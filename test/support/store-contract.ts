@@ -40,8 +40,9 @@ export function shown(found: Found): unknown {
   return found.state === 'live' ? { state: 'live', ...shownCopy(found.copy) } : { state: found.state };
 }
 
-export function shownCopy({ owner, epoch, version, by, data }: Copy | Put): object {
-  return { owner, epoch, version, by, data: Buffer.from(data).toString('latin1') };
+export function shownCopy({ owner, epoch, version, by, data, user }: Copy | Put): object {
+  const state = Buffer.from(data).toString('latin1');
+  return { owner, epoch, version, by, data: state, ...(user !== undefined && { user }) };
 }
 
 async function is(store: Store, key: SessionKey, expected: Partial<Put> | 'none' | 'ended'): Promise<void> {

@@ -12,10 +12,12 @@ type Step =
   | { readonly what: 'claim' | 'touch'; readonly who: number; readonly epoch: number; readonly ttl: number }
   | { readonly what: 'destroy' | 'read'; readonly who: number; readonly epoch: number }
   | { readonly what: 'age'; readonly ms: number }
+  | { readonly what: 'ofUser'; readonly user: string }
   | { readonly what: 'expire' | 'count' };
 
 const minute = 60_000;
 const sessions = 4;
+const users = ['ad'.repeat(16), 'b0'.repeat(16)];
 
 /** Written down once more, in the order of the sentences of store.ts and with nothing shared. */
 class Model {
@@ -60,7 +62,9 @@ class Model {
         const refused = this.refuse(step.who, step.put);
         if (refused !== null && 'state' in refused && refused.state !== 'superseded') return refused;
         const later = refused !== null && kept !== undefined && 'data' in kept && kept.version > step.put.version;
-        this.write(step.to, later ? { ...step.put, version: kept.version, data: kept.data } : step.put);
+        const { user: _, ...put } = step.put;
+        const whose = later && kept.user !== undefined ? { user: kept.user } : {};
+        this.write(step.to, later ? { ...put, version: kept.version, data: kept.data, ...whose } : step.put);
         this.end(step.who);
         return { state: 'stored' };
       }
@@ -93,6 +97,11 @@ class Model {
         if (kept === undefined) return { state: 'none' };
         return 'endedUntil' in kept ? { state: 'ended' } : shown({ state: 'live', copy: kept });
       }
+      case 'ofUser':
+        return Array.from({ length: sessions }, (_, who) => who).filter((who) => {
+          const kept = this.get(who);
+          return kept !== undefined && 'data' in kept && kept.user === step.user;
+        });
       case 'count':
         return Array.from({ length: sessions }, (_, who) => this.get(who)).filter((kept) => kept && 'data' in kept)
           .length;
@@ -122,6 +131,12 @@ async function ask(stage: Stage, keyOf: (who: number) => SessionKey, step: Step)
       return store.touch(keyOf(step.who), step.epoch, step.ttl);
     case 'read':
       return shown(await store.read(keyOf(step.who)));
+    case 'ofUser': {
+      const ids = await store.ofUser(keyOf(0).pool, step.user);
+      const all = Array.from({ length: sessions }, (_, who) => who);
+      assert.ok(ids.every((id) => all.some((who) => keyOf(who).id === id)));
+      return all.filter((who) => ids.includes(keyOf(who).id));
+    }
     case 'count':
       return countOf(store, keyOf(0).pool);
     case 'age':
@@ -145,14 +160,18 @@ function steps(): fc.Arbitrary<Step[]> {
   const epoch = fc.integer({ min: 1, max: 4 });
   // Never due at the very moment of a look: a store with a clock of its own is a little ahead.
   const ttl = fc.constantFrom(5, 25, 90).map((minutes) => (minutes + 0.5) * minute);
-  const put = fc.record({
-    owner: fc.integer({ min: 1, max: 3 }),
-    epoch,
-    version: fc.integer({ min: 1, max: 4 }),
-    by: fc.constantFrom('p1', 'p2'),
-    data: fc.uint8Array({ maxLength: 40 }),
-    ttl,
-  });
+  const put = fc.record(
+    {
+      owner: fc.integer({ min: 1, max: 3 }),
+      epoch,
+      version: fc.integer({ min: 1, max: 4 }),
+      by: fc.constantFrom('p1', 'p2'),
+      data: fc.uint8Array({ maxLength: 40 }),
+      user: fc.constantFrom(...users),
+      ttl,
+    },
+    { requiredKeys: ['owner', 'epoch', 'version', 'by', 'data', 'ttl'] },
+  );
   const step: fc.Arbitrary<Step> = fc.oneof(
     { weight: 6, arbitrary: fc.record({ what: fc.constant('put'), who, put }) },
     { weight: 3, arbitrary: fc.record({ what: fc.constant('rotate'), who, to: who, put }) },
@@ -162,6 +181,7 @@ function steps(): fc.Arbitrary<Step[]> {
       weight: 2,
       arbitrary: fc.record({ what: fc.constant('age'), ms: fc.constantFrom(4, 10, 40).map((n) => n * minute) }),
     },
+    { weight: 3, arbitrary: fc.record({ what: fc.constant('ofUser'), user: fc.constantFrom(...users) }) },
     { weight: 1, arbitrary: fc.record({ what: fc.constantFrom('expire', 'count') }) },
   );
   return fc

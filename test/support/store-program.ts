@@ -14,6 +14,7 @@ import { HandTime } from './hand-time.ts';
 import { openRedisStage } from './redis-stage.ts';
 import { caseOptions, cases, type Stage } from './store-contract.ts';
 import { checkAgainstModel } from './store-model.ts';
+import { userCases } from './store-user-cases.ts';
 
 const [kind = '', place = ''] = process.argv.slice(2);
 let opened = 0;
@@ -69,7 +70,7 @@ async function run(name: string, check: (stage: Stage) => Promise<void>): Promis
 const results = [
   await run('model', (stage) => checkAgainstModel(stage, kind === 'lmdb' || kind === 'redis' ? 20 : 100)),
 ];
-for (const one of cases) results.push(await run(one.name, one.run));
+for (const one of [...cases, ...userCases]) results.push(await run(one.name, one.run));
 const failed = results.filter((passed) => !passed).length;
 console.log(`${results.length - failed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);

@@ -2,6 +2,7 @@
 import { afterAll, describe, test } from 'vitest';
 import { cases, type Stage } from './store-contract.ts';
 import { checkAgainstModel } from './store-model.ts';
+import { userCases } from './store-user-cases.ts';
 
 export interface StoreUnderTest {
   /** An empty store. What it leaves behind is the caller's to remove. */
@@ -14,7 +15,7 @@ export interface StoreUnderTest {
 export function testCases(name: string, { open, modelRuns, close }: StoreUnderTest): void {
   describe(name, () => {
     if (close !== undefined) afterAll(close);
-    for (const one of cases) {
+    for (const one of [...cases, ...userCases]) {
       test(one.name, async () => {
         const stage = await open();
         try {

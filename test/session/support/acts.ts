@@ -3,6 +3,7 @@
  * handler until another request fires its signal, so that a race happens the same way each time.
  */
 import type { Session } from '../../../src/session/index.ts';
+import type { Outside } from './jobs.ts';
 
 export interface Reply {
   readonly status: number;
@@ -40,7 +41,8 @@ export async function control(url: URL): Promise<Reply | null> {
   return text('ok');
 }
 
-export async function act(url: URL, session: Session): Promise<Reply> {
+/** `app`: where there is something to do with other sessions than this one. */
+export async function act(url: URL, session: Session, app?: Outside): Promise<Reply> {
   const name = url.searchParams.get('name') ?? 'value';
   const value = url.searchParams.get('value') ?? '';
   const signal = url.searchParams.get('signal') ?? '';
@@ -92,6 +94,36 @@ export async function act(url: URL, session: Session): Promise<Reply> {
       session.set('user', value);
       await wait(signal);
       return text(session.id);
+    case '/sign-in':
+      if (url.searchParams.has('fresh')) await session.regenerate();
+      session.user = value;
+      if (name !== 'value') session.label = name;
+      session.set('user', value);
+      if (signal !== '') await wait(signal);
+      return text(session.id);
+    case '/sign-in-caught':
+      await session.regenerate();
+      session.user = value;
+      session.set('user', value);
+      return text(await session.save().then(() => 'kept', codeOf));
+    case '/sign-in-throw':
+      session.user = value;
+      session.set('user', value);
+      throw new Error('as it was asked');
+    case '/whose':
+      return text(JSON.stringify([session.user ?? null, session.label]));
+    case '/sign-out':
+      session.user = null;
+      session.delete('user');
+      return text('out');
+    /** A new password: a fresh id, and all others are over. */
+    case '/end-others':
+      await session.regenerate();
+      return text(String(await app?.destroySessions(value, { except: session })));
+    case '/end-all':
+      await app?.destroySessions(value);
+      if (url.searchParams.has('too')) await session.destroy();
+      return text('all');
     case '/cookie':
       if (value !== '') session.setCookie(JSON.parse(value));
       return text(JSON.stringify(session.cookie));

@@ -15,6 +15,8 @@ export interface Kept {
   by: string;
   text: string;
   ended: boolean;
+  /** A hash; left out: nobody's. */
+  user?: string;
 }
 
 export interface BalancerOptions {
@@ -40,6 +42,8 @@ export class TestBalancer implements AsyncDisposable {
   beforeStore: (method: string, id: string) => Promise<void> | void = () => {};
   /** The store interface answers 503. */
   storeFails = false;
+  /** Lists of all sessions are broken off. */
+  isCut = false;
   /** Status and headers of something else than the store interface, which answers at its address. */
   storeAnswer: [status: number, headers: Readonly<Record<string, string>>] | null = null;
   /** Ends that come with a response cannot be kept. */
@@ -190,11 +194,12 @@ export class TestBalancer implements AsyncDisposable {
     if (kept !== undefined && epoch === kept.epoch && version <= kept.version) {
       return kept.by === by ? refuse(204, 'superseded') : refuse(409, 'fenced');
     }
-    const now: Kept = { epoch, version, by, text, ended: false };
+    const user = fields.get('user');
+    const now: Kept = { epoch, version, by, text, ended: false, ...(user !== undefined && { user }) };
     this.kept.set(to === '' ? id : to, now);
     this.log.push(`${what} ${epoch} v${version}`);
     if (to !== '') {
-      this.kept.set(id, { ...now, text: '', ended: true });
+      this.kept.set(id, { epoch, version, by, text: '', ended: true });
       this.owners.set(to, { port, epoch, reason: 'held' });
       this.log.push('rotate');
     }
@@ -202,7 +207,7 @@ export class TestBalancer implements AsyncDisposable {
   }
 
   private end(id: string, fields: Fields): number {
-    const epoch = Number(fields.get('epoch'));
+    const epoch = fields.get('epoch') === '*' ? Number.MAX_SAFE_INTEGER : Number(fields.get('epoch'));
     if (epoch < (this.owners.get(id)?.epoch ?? 1)) return 409;
     this.kept.set(id, { epoch, version: 0, by: '', text: '', ended: true });
     this.log.push(`delete ${epoch}`);
@@ -212,14 +217,18 @@ export class TestBalancer implements AsyncDisposable {
   private async answerStore(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const pieces: Buffer[] = [];
     for await (const piece of incoming) pieces.push(Buffer.from(piece));
-    const [, , pool, id = ''] = (incoming.url ?? '').split('/');
+    const [, , pool, id = '', user = ''] = (incoming.url ?? '').split('/');
     const method = incoming.method ?? '';
     await this.beforeStore(method, id);
     const bearer = `Bearer ${createHmac('sha256', this.secret).update('limpet store interface').digest('hex')}`;
     if (incoming.headers.authorization !== bearer) response.writeHead(401).end();
     else if (this.storeAnswer !== null) response.writeHead(...this.storeAnswer).end();
     else if (this.storeFails || pool !== 'shop') answer(response, 503);
-    else if (method === 'GET') this.answerRead(id, response);
+    else if (id === 'users') this.answerList(user, response);
+    else if (id === 'sessions') {
+      const ids = [...this.kept].filter(([, kept]) => !kept.ended).map(([key]) => `${key}\n`);
+      response.writeHead(200, { 'limpet-store': 'sessions' }).end(`${ids.join('')}${this.isCut ? '' : '\n'}`);
+    } else if (method === 'GET') this.answerRead(id, response);
     else if (method === 'DELETE') answer(response, this.end(id, fieldsOf(incoming, 'delete')));
     else {
       const to = fieldsOf(incoming, 'rotate').get('id') ?? '';
@@ -227,6 +236,11 @@ export class TestBalancer implements AsyncDisposable {
       const port = this.owners.get(id)?.port ?? 0;
       answer(response, this.put(id, port, fieldsOf(incoming, 'put'), text, to, 'put-by-store'));
     }
+  }
+
+  private answerList(user: string, response: ServerResponse): void {
+    const ids = [...this.kept].filter(([, kept]) => kept.user === user && !kept.ended).map(([id]) => id);
+    response.writeHead(200, { 'limpet-store': 'users' }).end(ids.join('\n'));
   }
 
   private answerRead(id: string, response: ServerResponse): void {

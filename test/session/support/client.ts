@@ -22,9 +22,9 @@ export class Client {
     return this.jar.get('limpet') ?? '';
   }
 
-  /** Another client with the same cookies, as a second tab. */
-  twin(): Client {
-    const twin = new Client(this.base);
+  /** Another client with the same cookies, as a second tab; perhaps at another address. */
+  twin(base = this.base): Client {
+    const twin = new Client(base);
     for (const [name, value] of this.jar) twin.jar.set(name, value);
     return twin;
   }

@@ -55,6 +55,12 @@ export class MapStore implements Store {
     throw new Error('nobody owns a shared session');
   }
 
+  async ofUser(pool: string, user: string): Promise<readonly string[]> {
+    await turn();
+    const names = [...this.kept].filter(([, found]) => found.state === 'live' && found.copy.user === user);
+    return names.map(([name]) => name.slice(pool.length + 1));
+  }
+
   async expire(): Promise<number> {
     return 0;
   }
@@ -63,7 +69,11 @@ export class MapStore implements Store {
     return [...this.kept.values()].filter(({ state }) => state === 'live').length;
   }
 
-  async *scan(): AsyncGenerator<never> {}
+  async *scan(pool = ''): ReturnType<Store['scan']> {
+    for (const [name, found] of this.kept) {
+      if (found.state === 'live') yield { key: { pool, id: name.slice(pool.length + 1) }, copy: found.copy };
+    }
+  }
 
   async close(): Promise<void> {}
 

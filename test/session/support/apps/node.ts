@@ -3,14 +3,16 @@ import { createServer } from 'node:http';
 import { sessions } from '../../../../src/session/index.ts';
 import { host } from '../../../support/host.ts';
 import { act, control } from '../acts.ts';
+import { job } from '../jobs.ts';
 import { optionsOf, ready, sendNode } from '../program.ts';
 
 const app = sessions(optionsOf());
 const handle = app.handle(async (request, response, session) => {
-  await sendNode(response, await act(new URL(request.url ?? '/', 'http://app'), session));
+  await sendNode(response, await act(new URL(request.url ?? '/', 'http://app'), session, app));
 });
 const server = createServer(async (request, response) => {
-  const reply = await control(new URL(request.url ?? '/', 'http://app'));
+  const url = new URL(request.url ?? '/', 'http://app');
+  const reply = (await control(url)) ?? (await job(url, app));
   if (reply === null) await handle(request, response);
   else await sendNode(response, reply);
 });
