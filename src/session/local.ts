@@ -6,7 +6,7 @@ import { idShape, isSecure, readCookies, writeCookie } from './cookie.ts';
 import { beganLate } from './error.ts';
 import { Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
-import { Registry } from './registry.ts';
+import { type Gone, Registry } from './registry.ts';
 import { type Exchange, type Incoming, type Lines, noLines, type Opener, OpenSession } from './session.ts';
 
 export class LocalSessions implements Opener {
@@ -15,7 +15,7 @@ export class LocalSessions implements Opener {
 
   constructor(options: FilledOptions) {
     this.options = options;
-    this.registry = new Registry(options.limits.sessions, options.idle);
+    this.registry = new Registry(options.limits.sessions, options.idle, (live, why) => this.tellGone(live, why));
   }
 
   open(incoming: Incoming, hasResponse: boolean): Exchange {
@@ -33,11 +33,23 @@ export class LocalSessions implements Opener {
     return new LocalSession(newLive(options), { options, registry, secure, isNew: true, hasResponse });
   }
 
+  sweep(now: number): void {
+    this.registry.sweep(now, this.registry.size);
+  }
+
   async close(): Promise<void> {}
 
   /** Sessions in memory. */
   get size(): number {
     return this.registry.size;
+  }
+
+  private tellGone(live: Live, why: Gone): void {
+    const { events, clock, absolute } = this.options;
+    const { id, data, version, born } = live;
+    const isTooOld = absolute > 0 && clock.now() - born > absolute;
+    const reason = why === 'memory' ? why : isTooOld ? 'absolute' : 'idle';
+    if (version > 0) events.emitOnce(live, 'expired', { id, data, reason });
   }
 
   private readonly isOver = (live: Live, now: number): boolean => {
@@ -102,6 +114,7 @@ class LocalSession extends OpenSession {
     this.live.assertLive();
     this.endNow(this.live);
     this.cookie = 'delete';
+    this.tellEnd();
   }
 
   /** A change of id that the client has not heard of is undone, too: it must not be half signed in. */
@@ -123,6 +136,7 @@ class LocalSession extends OpenSession {
   async save(): Promise<void> {
     this.live.assertLive();
     this.keep();
+    this.tellKept();
   }
 
   head(): Lines {
@@ -144,8 +158,8 @@ class LocalSession extends OpenSession {
     return noLines;
   }
 
-  close(): void {
-    this.leave();
+  close(sent: boolean): void {
+    this.leave(sent);
   }
 
   /** Nothing is copied anywhere, but what another strategy would refuse is refused here too. */

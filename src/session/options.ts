@@ -7,6 +7,7 @@ import type { Store } from '../store/store.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
 import { type Codec, type CodecName, jsonCodec, type SessionData } from './codec.ts';
 import { DevalueCodec } from './devalue-codec.ts';
+import { SessionEmitter } from './events.ts';
 import type { Session } from './session.ts';
 
 export const strategies = ['sticky', 'local', 'shared', 'stateless'] as const;
@@ -117,6 +118,8 @@ export interface FilledOptions
   readonly cookie: FilledCookie;
   readonly codec: Codec;
   readonly limits: Limits;
+  /** Of the app that these are the options of. */
+  readonly events: SessionEmitter;
 }
 
 const defaultLimits: Limits = { bytes: 1 << 20, warnBytes: 1 << 16, sessions: 100_000, storeTimeout: 5000 };
@@ -143,6 +146,7 @@ export function fillOptions(options: SessionOptions): FilledOptions {
     throw new TypeError('secret: found none, expected one: strategy stateless encrypts the cookie with it');
   }
   if (strategy === 'shared') checkStore(store);
+  const onError = options.onError ?? ((error: Error) => process.emitWarning(error));
   const { sameSite = 'lax', secure = sameSite === 'none' ? true : 'auto' } = cookie;
   return {
     strategy,
@@ -172,7 +176,8 @@ export function fillOptions(options: SessionOptions): FilledOptions {
     onMove: options.onMove ?? (() => {}),
     onWarning:
       options.onWarning ?? (({ code, message }) => process.emitWarning(message, { type: 'LimpetWarning', code })),
-    onError: options.onError ?? ((error) => process.emitWarning(error)),
+    onError,
+    events: new SessionEmitter(onError),
     clock: options.clock ?? systemClock,
     timers: options.timers ?? systemTimers,
     random: options.random ?? randomBytes,

@@ -11,6 +11,9 @@ const tombstoneTime = 60_000;
 /** Of idle sessions, looked at with each request: more than one, so that they go faster than new ones come. */
 const sweep = 2;
 
+/** idle: nobody asked for it for so long. memory: there were too many. over: whoever asked for it had said that it is. */
+export type Gone = 'idle' | 'memory' | 'over';
+
 export class Registry {
   /** In order of use, the last at the end. */
   private readonly lives = new Map<string, Live>();
@@ -21,11 +24,13 @@ export class Registry {
   });
   private readonly limit: number;
   private readonly idle: number;
+  private readonly onGone: (live: Live, why: Gone) => void;
 
   /** `limit`: sessions. `idle`: milliseconds after which an unused one is let go. */
-  constructor(limit: number, idle: number) {
+  constructor(limit: number, idle: number, onGone: (live: Live, why: Gone) => void = nobodyListens) {
     this.limit = limit;
     this.idle = idle;
+    this.onGone = onGone;
   }
 
   get size(): number {
@@ -39,6 +44,7 @@ export class Registry {
     if (live === undefined) return undefined;
     if (isOver(live, now)) {
       this.end(live, now);
+      this.onGone(live, 'over');
       return undefined;
     }
     this.add(live, now);
@@ -54,7 +60,7 @@ export class Registry {
     this.evicted.delete(id);
     live.usedAt = now;
     this.lives.set(id, live);
-    if (this.lives.size > this.limit) this.evictOldest();
+    if (this.lives.size > this.limit) this.evictOldest('memory');
   }
 
   /** The session is over: its object is dead for all who hold it, and its id for who comes late. */
@@ -101,25 +107,28 @@ export class Registry {
     if (this.evicted.get(live.id)?.deref() === live) this.evicted.delete(live.id);
   }
 
-  /** Lets go of some that were idle for too long. */
-  sweep(now: number): void {
-    for (let i = 0; i < sweep; i++) {
+  /** Lets go of some that were idle for too long, `most` at a time. */
+  sweep(now: number, most = sweep): void {
+    for (let i = 0; i < most; i++) {
       const oldest = this.lives.values().next().value;
       if (oldest === undefined || oldest.usedAt + this.idle > now) break;
-      this.evictOldest();
+      this.evictOldest('idle');
     }
     const [tombstone] = this.tombstones;
     if (tombstone !== undefined && tombstone[1].until <= now) this.tombstones.delete(tombstone[0]);
   }
 
-  private evictOldest(): void {
+  private evictOldest(why: Gone): void {
     const oldest = this.lives.values().next().value;
     if (oldest === undefined) return;
     this.lives.delete(oldest.id);
     this.evicted.set(oldest.id, new WeakRef(oldest));
     this.gone.register(oldest, oldest.id);
+    this.onGone(oldest, why);
   }
 }
+
+function nobodyListens(): void {}
 
 function never(): boolean {
   return false;

@@ -99,6 +99,8 @@ export interface Incoming {
 /** Opens the session of a request; at once where nothing has to be asked. */
 export interface Opener {
   open(incoming: Incoming, hasResponse: boolean): Exchange | Promise<Exchange>;
+  /** Lets go of all in memory that were idle for too long. */
+  sweep?(now: number): void;
   close(): Promise<void>;
 }
 
@@ -116,10 +118,13 @@ export abstract class OpenSession implements Session, Exchange {
   private touchedAt = -1;
   /** It is among `live.writers`. */
   private isWriter = false;
+  /** With which this request has come; whoever listens is told when it changes. */
+  private idTold: string;
 
   constructor(live: Live, options: FilledOptions, how: { reason: Reason; isNew: boolean; hasResponse: boolean }) {
     this.live = live;
     this.options = options;
+    this.idTold = live.id;
     this.reason = how.reason;
     this.isNew = how.isNew;
     this.phase = how.hasResponse ? 'open' : 'none';
@@ -272,11 +277,35 @@ export abstract class OpenSession implements Session, Exchange {
     }
   }
 
-  /** The response is over: this request does not hold others up any more. What it has changed may still be undone. */
-  protected leave(): void {
+  /**
+   * The response is over: this request does not hold others up any more. What it has changed may still be undone. `sent`: as
+   * for `close`.
+   */
+  protected leave(sent: boolean): void {
+    if (sent) this.tellKept();
     this.phase = 'over';
     if (this.isWriter) this.live.writers--;
     this.isWriter = false;
+  }
+
+  /** What the client has now been told of it, or the store where there is no client: that it began, or has another id. */
+  protected tellKept(): void {
+    const { live, id, isNew, idTold, options } = this;
+    const { data, state } = live;
+    if (state !== 'live' || !this.isKept) return;
+    if (isNew) options.events.emitOnce(live, 'created', { id, data, reason: 'new' });
+    else if (id !== idTold) options.events.emit('renewed', { id, former: idTold, data, reason: 'regenerated' });
+    this.idTold = id;
+  }
+
+  /** It is more than an id that nobody knows. */
+  protected get isKept(): boolean {
+    return this.live.version > 0;
+  }
+
+  protected tellEnd(): void {
+    const { id, live, options } = this;
+    options.events.emit('destroyed', { id, data: live.data, reason: 'destroyed' });
   }
 
   /** Back to `text`. What other requests in flight may have changed as well stays, as long as it can be kept. */

@@ -1,5 +1,6 @@
 /** Sessions of one app, whatever the strategy: what `sessions(options)` gives, and what all adapters open sessions with. */
 import { DevalueCodec } from './devalue-codec.ts';
+import type { SessionEventName, SessionListener } from './events.ts';
 import { LocalSessions } from './local.ts';
 import { type FilledOptions, fillOptions, type SessionOptions, type Strategy } from './options.ts';
 import type { Exchange, Incoming, Opener } from './session.ts';
@@ -7,9 +8,14 @@ import { SharedSessions } from './shared.ts';
 import { StatelessSessions } from './stateless.ts';
 import { StickySessions } from './sticky.ts';
 
+/** Milliseconds between two looks for idle sessions. */
+const longestSweep = 60_000;
+
 export class Sessions {
   readonly options: FilledOptions;
   private readonly opener: Opener;
+  /** Ends looking for idle sessions; null: nobody listens. */
+  private watch: (() => void) | null = null;
   /** Until what the codec needs is loaded; null: it is. */
   private loading: Promise<void> | null = null;
 
@@ -33,8 +39,35 @@ export class Sessions {
     return this.opener.open(incoming, hasResponse);
   }
 
+  /**
+   * Calls `listener` whenever that happens in this process, until `off`. What it throws goes to `onError`. Throws TypeError for a name
+   * that is none.
+   *
+   *     app.on('expired', ({ id, reason }) => documents.close(id));
+   */
+  on<Name extends SessionEventName>(name: Name, listener: SessionListener<Name>): this {
+    this.options.events.on(name, listener);
+    if (name === 'expired') this.watch ??= this.watchIdle();
+    return this;
+  }
+
+  off<Name extends SessionEventName>(name: Name, listener: SessionListener<Name>): this {
+    this.options.events.off(name, listener);
+    return this;
+  }
+
+  /** Without requests, too, whoever listens hears of sessions that were idle for too long. Answers what ends it. */
+  private watchIdle(): () => void {
+    const { idle, timers, clock } = this.options;
+    return timers.after(Math.min(idle / 4, longestSweep), () => {
+      this.opener.sweep?.(clock.now());
+      this.watch = this.watchIdle();
+    });
+  }
+
   /** Ends connections to stores. Sessions that are kept somewhere stay there. */
   close(): Promise<void> {
+    this.watch?.();
     return this.opener.close();
   }
 }

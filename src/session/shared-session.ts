@@ -101,11 +101,13 @@ export class SharedSession extends OpenSession {
     this.live.written = this.lastText(this.live);
     this.live.state = 'ended';
     this.cookie = 'delete';
+    this.tellEnd();
   }
 
   async save(): Promise<void> {
     this.live.assertLive();
     await this.keep();
+    this.tellKept();
   }
 
   async head(): Promise<Lines> {
@@ -124,8 +126,8 @@ export class SharedSession extends OpenSession {
     return noLines;
   }
 
-  close(): void {
-    this.leave();
+  close(sent: boolean): void {
+    this.leave(sent);
   }
 
   private keep(): Promise<void> {

@@ -23,6 +23,8 @@ export class StatelessSession extends OpenSession {
   private readonly ring: KeyRing;
   private readonly secure: boolean;
   private destroyed = false;
+  /** Its client gets a token of it. */
+  private isSealed = false;
   /** Whose session it was when it was read; undefined nobody's. */
   private readonly userRead: string | undefined;
   /** Of its user, when somebody signed in anew; -1: nobody did. */
@@ -58,7 +60,10 @@ export class StatelessSession extends OpenSession {
   head(): Lines | Promise<Lines> {
     this.phase = 'sent';
     const { live, options, secure } = this;
-    if (this.destroyed) return writeCookie(options, '', secure);
+    if (this.destroyed) {
+      this.tellEnd();
+      return writeCookie(options, '', secure);
+    }
     const text = this.text();
     const due = !this.isNew && options.clock.now() - live.putAt > options.idle / 4;
     return text === live.written && !due ? noLines : this.seal(text);
@@ -76,13 +81,18 @@ export class StatelessSession extends OpenSession {
     return noLines;
   }
 
-  close(): void {
-    this.leave();
+  close(sent: boolean): void {
+    this.leave(sent);
+  }
+
+  protected override get isKept(): boolean {
+    return this.isSealed;
   }
 
   private async seal(text: string): Promise<Lines> {
     const { live, options, ring, secure } = this;
     live.written = text;
+    this.isSealed = true;
     const version = await this.version();
     const token = await ring.seal({ data: text, born: live.born, seen: options.clock.now(), version });
     const lines = writeCookie(options, token, secure);
