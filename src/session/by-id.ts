@@ -12,6 +12,9 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../time/clock.ts';
+import { settingsOf } from './adapter-cookie.ts';
+import { noSettings } from './cookie-settings.ts';
+import { asError } from './error.ts';
 import type { Gate } from './gate.ts';
 import { isHandshake } from './node.ts';
 import type { FilledOptions } from './options.ts';
@@ -54,10 +57,15 @@ export class RequestContexts {
   /** Name in the Limpet session's data. */
   private readonly place: string;
   private readonly contexts = new WeakMap<object, Context>();
+  private readonly onWarning: FilledOptions['onWarning'];
+  private readonly isNullSaid: boolean;
 
-  constructor({ clock }: FilledOptions, place: string) {
+  /** `isNullSaid`: the app names a maxAge for its sessions, so that to have none says something. */
+  constructor({ clock, onWarning }: FilledOptions, place: string, isNullSaid = false) {
     this.clock = clock;
     this.place = place;
+    this.onWarning = onWarning;
+    this.isNullSaid = isNullSaid;
   }
 
   of(request: object): Context | undefined {
@@ -90,7 +98,8 @@ export class RequestContexts {
   }
 
   /** Writes what this request has changed. Throws SessionError when the id was destroyed meanwhile. */
-  write({ session, known }: Context, id: string, value: unknown): void {
+  write(context: Context, id: string, value: unknown): void {
+    const { session, known } = context;
     const mine = plainOf(value);
     const before = known.get(id);
     const changed = changedNames(before ?? {}, mine);
@@ -101,16 +110,23 @@ export class RequestContexts {
       if (!isLoss(changed)) return;
       throw endedMeanwhile();
     }
-    if (changed.length > 0 || stored === undefined) this.keepId(session, id, withNames(stored ?? {}, mine, changed));
+    if (changed.length > 0 || stored === undefined) {
+      const kept = withNames(stored ?? {}, mine, changed);
+      this.keepId(session, id, kept);
+      this.shapeCookie(context, kept.cookie);
+    }
     known.set(id, mine);
   }
 
-  destroy({ session }: Context, id: string): void {
+  destroy({ session, exchange }: Context, id: string): void {
     const ids = this.idsOf(session);
     if (!(id in ids)) return;
     const { [id]: _gone, ...rest } = ids;
-    if (Object.keys(rest).length === 0) session.delete(this.place);
-    else session.set(this.place, rest);
+    if (Object.keys(rest).length > 0) session.set(this.place, rest);
+    else {
+      session.delete(this.place);
+      exchange.shapeCookie(noSettings);
+    }
   }
 
   /**
@@ -156,6 +172,16 @@ export class RequestContexts {
     if (found === undefined || !isPlain(found.cookie) || isOver(found, this.clock.wall())) return null;
     known.set(id, structuredClone(found));
     return structuredClone(found);
+  }
+
+  /** The cookie of the Limpet session lasts as long as theirs, and goes where that one goes: one is nothing without the other. */
+  private shapeCookie({ exchange }: Context, cookie: unknown): void {
+    try {
+      exchange.shapeCookie(settingsOf(cookie, this.isNullSaid, this.clock.wall()));
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      this.onWarning({ code: 'cookie-limited', message: `the cookie of a session: ${asError(error).message}` });
+    }
   }
 
   private idsOf(session: Session): Ids {

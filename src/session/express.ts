@@ -78,7 +78,9 @@ export function expressSession(options: ExpressSessionOptions): ExpressMiddlewar
   if ('store' in rest) throw new TypeError('store: found one, expected none: the data lives in the Limpet session');
   const app = given instanceof NodeSessions ? given : new NodeSessions(given);
   const expressSessionOf: ExpressSession = createRequire(import.meta.url)('express-session');
-  const contexts = new RequestContexts(app.options, 'express');
+  const { cookie } = options;
+  const hasMaxAge = typeof cookie === 'function' || cookie?.maxAge !== undefined || cookie?.expires !== undefined;
+  const contexts = new RequestContexts(app.options, 'express', hasMaxAge);
   const store = storeOf(expressSessionOf.Store, contexts);
   const inner: unknown = expressSessionOf({ ...rest, store });
   if (!isMiddleware(inner)) throw new TypeError('express-session: found something else than a middleware');

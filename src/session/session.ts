@@ -1,5 +1,12 @@
 /** What an app sees of a session, and what an adapter needs of it: the same for all strategies. */
 import type { Codec, SessionData } from './codec.ts';
+import {
+  type CookieSettings,
+  checkCookie,
+  cookieOf,
+  type SessionCookieOptions,
+  setCookieOf,
+} from './cookie-settings.ts';
 import { dropCsrfSecrets, isCsrfToken, makeCsrfToken } from './csrf.ts';
 import { asError, SessionError } from './error.ts';
 import { addFlash, flashName, hasFlash, takeFlashes } from './flash.ts';
@@ -36,6 +43,13 @@ export interface Session {
   regenerate(): Promise<void>;
   /** The session is over; nothing revives it. */
   destroy(): Promise<void>;
+  /** What was said of its cookie, by the options and for this session; `maxAge` in seconds. */
+  readonly cookie: SessionCookieOptions;
+  /**
+   * Says how long the session's cookie and the session last, and who gets the cookie: from now on, also after `regenerate` and on another
+   * server. Before the head of the response: SessionError `head-left` after it. TypeError for what no cookie can have.
+   */
+  setCookie(options: SessionCookieOptions): void;
   /** Keeps the state now, apart from any response: for WebSocket handlers and work after the response. */
   save(): Promise<void>;
   /**
@@ -82,6 +96,8 @@ export interface Exchange {
    * told is undone, unless other requests that run at the same time share it. More than once is as good as once.
    */
   fail(): void;
+  /** An adapter's own cookie has these attributes, and nothing else counts. Also after the head: then from the next one on. */
+  shapeCookie(settings: CookieSettings): void;
   /** The head had left already when the session was opened. */
   late(): void;
   /** The response is over; `sent`: wholly handed to the network. */
@@ -187,6 +203,21 @@ export abstract class OpenSession implements Session, Exchange {
         throw error;
       }
     });
+  }
+
+  get cookie(): SessionCookieOptions {
+    return this.settings;
+  }
+
+  setCookie(options: SessionCookieOptions): void {
+    this.assertHeadHere('session.setCookie');
+    const settings = checkCookie(options, this.options.clock.wall());
+    const { data } = this;
+    setCookieOf(data, Object.freeze({ ...cookieOf(data), ...settings }));
+  }
+
+  shapeCookie(settings: CookieSettings): void {
+    if (JSON.stringify(settings) !== JSON.stringify(cookieOf(this.live.data))) setCookieOf(this.data, settings);
   }
 
   protected abstract changeId(): undefined | Promise<void>;
@@ -339,6 +370,13 @@ export abstract class OpenSession implements Session, Exchange {
     this.touchedAt = -1;
     if (this.isWriter) this.live.writers--;
     this.isWriter = false;
+  }
+
+  /** What holds for its cookie. */
+  protected get settings(): CookieSettings {
+    const own = cookieOf(this.live.data);
+    const { cookieSaid } = this.options;
+    return Object.keys(own).length === 0 ? cookieSaid : { ...cookieSaid, ...own };
   }
 
   /** Only before the head can the client be told of a new id. */

@@ -22,7 +22,7 @@ export class Sessions {
   constructor(options: SessionOptions) {
     this.options = fillOptions(options);
     this.opener = openerOf(this.options);
-    const { codec } = this.options;
+    const codec = this.options.codec.inner;
     if (!(codec instanceof DevalueCodec)) return;
     this.loading = codec.load().then(() => void (this.loading = null));
     // Whoever opens a session is told.

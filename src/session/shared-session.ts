@@ -1,6 +1,7 @@
 /** One request's use of a shared session: read before, merged with what others wrote meanwhile, written after. */
 import type { SessionData } from './codec.ts';
-import { writeCookie } from './cookie.ts';
+import { idleOf, isPersistent, writeCookie } from './cookie.ts';
+import { type CookieSettings, cookieOf, isSame, setCookieOf } from './cookie-settings.ts';
 import { csrfName, dropCsrfSecrets, mergeCsrfSecrets } from './csrf.ts';
 import { beganLate, SessionError } from './error.ts';
 import { flashName, mergeFlashes } from './flash.ts';
@@ -27,7 +28,9 @@ export class SharedSession extends OpenSession {
   private readonly secure: boolean;
   /** The id under which the session goes on after `regenerate`; '' the same. */
   private next = '';
-  private cookie: 'none' | 'when-kept' | 'delete';
+  private telling: 'none' | 'when-kept' | 'delete';
+  /** What was said of the cookie that the client came with; null: it came with none. */
+  private readonly told: CookieSettings | null;
   private readonly merges = new Map<string, Merge>([
     [flashName, mergeFlashes],
     [csrfName, (_before, mine, theirs) => mergeCsrfSecrets(mine, theirs)],
@@ -39,7 +42,8 @@ export class SharedSession extends OpenSession {
     super(live, how.options, { reason: how.isNew ? 'new' : 'held', isNew: how.isNew, hasResponse: how.hasResponse });
     this.store = how.store;
     this.secure = how.secure;
-    this.cookie = how.isNew || how.options.cookie.permanent ? 'when-kept' : 'none';
+    this.telling = how.isNew ? 'when-kept' : 'none';
+    this.told = how.isNew ? null : this.settings;
   }
 
   override mergeBy(name: string, merge: Merge): void {
@@ -83,16 +87,16 @@ export class SharedSession extends OpenSession {
   /** A change of id that the store has not heard of is undone, too: a client must not be half signed in. */
   override fail(): void {
     super.fail();
-    const { cookie, next, options, isNew } = this;
-    if (cookie === 'delete' || next === '' || this.live.id === next) return;
+    const { telling, next, isNew } = this;
+    if (telling === 'delete' || next === '' || this.live.id === next) return;
     this.next = '';
-    this.cookie = isNew || options.cookie.permanent ? 'when-kept' : 'none';
+    this.telling = isNew ? 'when-kept' : 'none';
   }
 
   protected changeId(): undefined {
     this.assertHeadHere('session.regenerate');
     this.next = this.newId();
-    this.cookie = 'when-kept';
+    this.telling = 'when-kept';
   }
 
   async destroy(): Promise<void> {
@@ -100,7 +104,7 @@ export class SharedSession extends OpenSession {
     await this.store.end(this.live);
     this.live.written = this.lastText(this.live);
     this.live.state = 'ended';
-    this.cookie = 'delete';
+    this.telling = 'delete';
     this.tellEnd();
   }
 
@@ -113,16 +117,18 @@ export class SharedSession extends OpenSession {
   async head(): Promise<Lines> {
     this.phase = 'sent';
     await this.keep();
-    const { cookie, live, options, secure } = this;
-    if (cookie === 'delete') return writeCookie(options, '', secure);
-    if (cookie === 'none' || live.version === 0) return noLines;
-    this.cookie = 'none';
-    return writeCookie(options, this.id, secure);
+    const { telling, live, options, secure, settings, told } = this;
+    const change = { secure, settings, former: told };
+    if (telling === 'delete') return writeCookie(options, '', change);
+    const isDue = telling === 'when-kept' || isPersistent(settings) || !isSame(settings, told);
+    if (!isDue || live.state !== 'live' || live.version === 0) return noLines;
+    this.telling = 'none';
+    return writeCookie(options, this.id, change);
   }
 
   async last(): Promise<Lines> {
     await this.keep();
-    if (this.cookie === 'when-kept' && this.live.version > 0) throw beganLate();
+    if (this.telling === 'when-kept' && this.live.version > 0) throw beganLate();
     return noLines;
   }
 
@@ -159,7 +165,7 @@ export class SharedSession extends OpenSession {
     const { live, options, store } = this;
     const text = this.text();
     if (text === live.written) {
-      const due = live.version > 0 && options.clock.now() - live.putAt > options.idle / 4;
+      const due = live.version > 0 && options.clock.now() - live.putAt > idleOf(options, live) / 4;
       if (due) await store.touch(live);
       if (due) live.putAt = options.clock.now();
       return true;
@@ -199,6 +205,8 @@ export class SharedSession extends OpenSession {
       if (value !== undefined || (merge === undefined && name in live.data)) merged[name] = value;
       else delete merged[name];
     }
+    const [was, mine] = [cookieOf(before), cookieOf(live.data)];
+    setCookieOf(merged, isSame(was, mine) ? cookieOf(theirs.data) : mine);
     // What others have made under the former id is nothing under the fresh one.
     if (this.next !== '') {
       dropCsrfSecrets(merged);
@@ -222,4 +230,5 @@ export class SharedSession extends OpenSession {
 function replace(data: SessionData, by: SessionData): void {
   for (const name of Object.keys(data)) if (!(name in by)) delete data[name];
   Object.assign(data, by);
+  setCookieOf(data, cookieOf(by));
 }

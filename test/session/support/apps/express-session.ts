@@ -37,6 +37,19 @@ app.get('/set', (request, response) => {
   request.session[name(request)] = request.query.value;
   response.send('set');
 });
+/** What the app says of the cookie of this session. */
+app.get('/say', (request, response) => {
+  Object.assign(request.session.cookie, JSON.parse(String(request.query.value)));
+  response.json(request.session.cookie);
+});
+app.get('/remember', (request, response, next) => {
+  request.session.regenerate((error) => {
+    if (error) return next(error);
+    request.session.user = String(request.query.value);
+    request.session.cookie.maxAge = 14 * 24 * 3600 * 1000;
+    response.send('in');
+  });
+});
 app.get('/redirect', (request, response) => {
   request.session.went = true;
   response.redirect('/all');
