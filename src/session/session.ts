@@ -1,5 +1,5 @@
 /** What an app sees of a session, and what an adapter needs of it: the same for all strategies. */
-import type { Codec, SessionData } from './codec.ts';
+import type { SessionData } from './codec.ts';
 import {
   type CookieSettings,
   checkCookie,
@@ -8,10 +8,11 @@ import {
   setCookieOf,
 } from './cookie-settings.ts';
 import { dropCsrfSecrets, isCsrfToken, makeCsrfToken } from './csrf.ts';
-import { asError, SessionError } from './error.ts';
+import { SessionError } from './error.ts';
 import { addFlash, flashName, hasFlash, takeFlashes } from './flash.ts';
 import type { Live } from './live.ts';
 import type { FilledOptions, Strategy } from './options.ts';
+import { asSessionError, encode } from './state-text.ts';
 
 /** new: just begun. held: as before. rebind: its former server failed. move: it was moved here. */
 export type Reason = 'new' | 'held' | 'rebind' | 'move';
@@ -392,40 +393,4 @@ export abstract class OpenSession implements Session, Exchange {
   protected newId(): string {
     return Buffer.from(this.options.random(16)).toString('hex');
   }
-}
-
-function asSessionError(thrown: unknown): SessionError {
-  if (thrown instanceof SessionError) return thrown;
-  return new SessionError('not-serialisable', `session.data cannot be written: ${asError(thrown).message}`, {
-    cause: thrown,
-  });
-}
-
-/**
- * The text of the data; its size and its values are checked when it has changed. `isTouched`: the values in any case, for
- * some change nothing in the text (undefined).
- */
-function encode(live: Live, { codec, limits, onWarning }: FilledOptions, isTouched: boolean): string {
-  const text = codec.encode(live.data);
-  const isChanged = text !== live.written;
-  if (isChanged || isTouched) codec.check(live.data);
-  if (!isChanged) return text;
-  const size = Buffer.byteLength(text);
-  if (size > limits.bytes) {
-    throw new SessionError(
-      'state-too-large',
-      `the session's state has ${size} bytes; expected at most ${limits.bytes}. ${largest(live.data, codec)}`,
-    );
-  }
-  if (size >= limits.warnBytes && !live.warned) {
-    live.warned = true;
-    onWarning({ code: 'state-large', message: `a session's state has ${size} bytes. ${largest(live.data, codec)}` });
-  }
-  return text;
-}
-
-function largest(data: SessionData, codec: Codec): string {
-  const sizes = Object.keys(data).map((name) => [name, codec.encode({ [name]: data[name] }).length] as const);
-  const [most] = sizes.sort((a, b) => b[1] - a[1]);
-  return most === undefined ? '' : `The largest part is ${JSON.stringify(most[0])} with ${most[1]} characters.`;
 }
