@@ -49,7 +49,7 @@ export class ForeignSession extends OpenSession {
   }
 
   close(): void {
-    this.leave();
+    this.leave(false);
   }
 }
 

@@ -7,7 +7,7 @@ import { type CookieSettings, isSame } from './cookie-settings.ts';
 import { beganLate, type SessionError } from './error.ts';
 import { Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
-import { Registry } from './registry.ts';
+import { type Gone, Registry } from './registry.ts';
 import {
   type Exchange,
   type Incoming,
@@ -28,7 +28,11 @@ export class LocalSessions implements Opener {
 
   constructor(options: FilledOptions) {
     this.options = options;
-    this.registry = new Registry(options.limits.sessions, (live) => idleOf(options, live));
+    this.registry = new Registry(
+      options.limits.sessions,
+      (live) => idleOf(options, live),
+      (live, why) => this.tellGone(live, why),
+    );
     this.directory = this.directoryOf(options);
     this.users = new UserSessions(this.directory, options);
   }
@@ -53,6 +57,10 @@ export class LocalSessions implements Opener {
     const live = registry.find(id, options.clock.now(), this.isOver);
     if (live === undefined) return null;
     return new LocalSession(live, { options, registry, users, secure: false, isNew: false, hasResponse: false });
+  }
+
+  sweep(now: number): void {
+    this.registry.sweep(now, this.registry.size);
   }
 
   async close(): Promise<void> {}
@@ -89,6 +97,14 @@ export class LocalSessions implements Opener {
   /** Sessions in memory. */
   get size(): number {
     return this.registry.size;
+  }
+
+  private tellGone(live: Live, why: Gone): void {
+    const { events, clock, absolute } = this.options;
+    const { id, data, version, born } = live;
+    const isTooOld = absolute > 0 && clock.now() - born > absolute;
+    const reason = why === 'memory' ? why : isTooOld ? 'absolute' : 'idle';
+    if (version > 0) events.emitOnce(live, 'expired', { id, data, reason });
   }
 
   private readonly isOver = (live: Live, now: number): boolean => {
@@ -160,6 +176,7 @@ class LocalSession extends OpenSession {
     this.live.assertLive();
     this.endNow(this.live);
     this.telling = 'delete';
+    this.tellEnd();
   }
 
   /** A change of id that the client has not heard of is undone, too: it must not be half signed in. */
@@ -181,6 +198,7 @@ class LocalSession extends OpenSession {
   async save(): Promise<void> {
     this.live.assertLive();
     await this.keep();
+    this.tellKept();
   }
 
   head(): Lines | Promise<Lines> {
@@ -214,8 +232,8 @@ class LocalSession extends OpenSession {
     return noLines;
   }
 
-  close(): void {
-    this.leave();
+  close(sent: boolean): void {
+    this.leave(sent);
   }
 
   /** Nothing is copied anywhere, but what another strategy would refuse is refused here too. */

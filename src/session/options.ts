@@ -15,6 +15,7 @@ import {
   StateCodec,
 } from './cookie-settings.ts';
 import { DevalueCodec } from './devalue-codec.ts';
+import { SessionEmitter } from './events.ts';
 import type { Session } from './session.ts';
 
 export type { Duration } from './cookie-settings.ts';
@@ -142,6 +143,8 @@ export interface FilledOptions
   readonly idleSaid: number;
   readonly codec: StateCodec;
   readonly limits: Limits;
+  /** Of the app that these are the options of. */
+  readonly events: SessionEmitter;
 }
 
 const defaultLimits: Limits = {
@@ -174,6 +177,7 @@ export function fillOptions(options: SessionOptions): FilledOptions {
     throw new TypeError('secret: found none, expected one: strategy stateless encrypts the cookie with it');
   }
   if (strategy === 'shared') checkStore(store);
+  const onError = options.onError ?? ((error: Error) => process.emitWarning(error));
   const { sameSite = 'lax', secure = sameSite === 'none' ? true : 'auto' } = cookie;
   const idle = milliseconds('idle', options.idle ?? '30m', 1000);
   const cookieSaid = saidOf(cookie, idle, options.clock ?? systemClock);
@@ -208,7 +212,8 @@ export function fillOptions(options: SessionOptions): FilledOptions {
     onMove: options.onMove ?? (() => {}),
     onWarning:
       options.onWarning ?? (({ code, message }) => process.emitWarning(message, { type: 'LimpetWarning', code })),
-    onError: options.onError ?? ((error) => process.emitWarning(error)),
+    onError,
+    events: new SessionEmitter(onError),
     clock: options.clock ?? systemClock,
     timers: options.timers ?? systemTimers,
     random: options.random ?? randomBytes,

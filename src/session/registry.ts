@@ -11,6 +11,9 @@ const tombstoneTime = 60_000;
 /** Of idle sessions, looked at with each request: more than one, so that they go faster than new ones come. */
 const sweep = 2;
 
+/** idle: nobody asked for it for so long. memory: there were too many. over: whoever asked for it had said that it is. */
+export type Gone = 'idle' | 'memory' | 'over';
+
 export class Registry {
   /** In order of use, the last at the end. */
   private readonly lives = new Map<string, Live>();
@@ -21,15 +24,17 @@ export class Registry {
   });
   private readonly limit: number;
   private readonly idleOf: (live: Live) => number;
+  private readonly onGone: (live: Live, why: Gone) => void;
   /** The shortest and the longest time that any of them had. */
   private idles = { shortest: Number.POSITIVE_INFINITY, longest: 0 };
   /** Goes round all of them, where those used least recently are not the first to go. */
   private walk = this.lives.values();
 
   /** `limit`: sessions. `idleOf`: milliseconds after which an unused one is let go. */
-  constructor(limit: number, idleOf: (live: Live) => number) {
+  constructor(limit: number, idleOf: (live: Live) => number, onGone: (live: Live, why: Gone) => void = nobodyListens) {
     this.limit = limit;
     this.idleOf = idleOf;
+    this.onGone = onGone;
   }
 
   get size(): number {
@@ -43,6 +48,7 @@ export class Registry {
     if (live === undefined) return undefined;
     if (isOver(live, now)) {
       this.end(live, now);
+      this.onGone(live, 'over');
       return undefined;
     }
     this.add(live, now);
@@ -78,7 +84,7 @@ export class Registry {
       this.idles = { shortest: Math.min(shortest, idle), longest: Math.max(longest, idle) };
     }
     const [oldest] = this.lives.values();
-    if (this.lives.size > this.limit && oldest !== undefined) this.evict(oldest);
+    if (this.lives.size > this.limit && oldest !== undefined) this.evict(oldest, 'memory');
   }
 
   /** The session is over: its object is dead for all who hold it, and its id for who comes late. */
@@ -125,12 +131,12 @@ export class Registry {
     if (this.evicted.get(live.id)?.deref() === live) this.evicted.delete(live.id);
   }
 
-  /** Lets go of some that were idle for too long. */
-  sweep(now: number): void {
-    for (let i = 0; i < sweep; i++) {
+  /** Lets go of some that were idle for too long: looks at `most`. */
+  sweep(now: number, most = sweep): void {
+    for (let i = 0; i < most; i++) {
       const one = this.sweepable();
       if (one === undefined || one.usedAt + this.idleOf(one) > now) continue;
-      this.evict(one);
+      this.evict(one, 'idle');
     }
     const [tombstone] = this.tombstones;
     if (tombstone !== undefined && tombstone[1].until <= now) this.tombstones.delete(tombstone[0]);
@@ -146,12 +152,15 @@ export class Registry {
     return this.lives.values().next().value;
   }
 
-  private evict(oldest: Live): void {
+  private evict(oldest: Live, why: Gone): void {
     this.lives.delete(oldest.id);
     this.evicted.set(oldest.id, new WeakRef(oldest));
     this.gone.register(oldest, oldest.id);
+    this.onGone(oldest, why);
   }
 }
+
+function nobodyListens(): void {}
 
 function never(): boolean {
   return false;

@@ -1,5 +1,5 @@
 /** What an app sees of a session, and what an adapter needs of it: the same for all strategies. */
-import type { Codec, SessionData } from './codec.ts';
+import type { SessionData } from './codec.ts';
 import {
   type CookieSettings,
   checkCookie,
@@ -9,10 +9,11 @@ import {
   setCookieOf,
 } from './cookie-settings.ts';
 import { dropCsrfSecrets, isCsrfToken, makeCsrfToken } from './csrf.ts';
-import { asError, SessionError } from './error.ts';
+import { SessionError } from './error.ts';
 import { addFlash, flashName, hasFlash, takeFlashes } from './flash.ts';
 import type { Live } from './live.ts';
 import type { FilledOptions, Strategy } from './options.ts';
+import { asSessionError, encode } from './state-text.ts';
 import { markOf, setLabel, signIn, userOf } from './user.ts';
 import type { Directory } from './user-sessions.ts';
 
@@ -130,6 +131,8 @@ export interface Opener {
   /** Apart from any request. null: there is none. Whoever may not change it gets one whose `save` says so. */
   find(id: string): Promise<Session | null>;
   readonly directory: Directory;
+  /** Lets go of all in memory that were idle for too long. */
+  sweep?(now: number): void;
   close(): Promise<void>;
 }
 
@@ -147,10 +150,13 @@ export abstract class OpenSession implements Session, Exchange {
   private touchedAt = -1;
   /** It is among `live.writers`. */
   private isWriter = false;
+  /** With which this request has come; whoever listens is told when it changes. */
+  private idTold: string;
 
   constructor(live: Live, options: FilledOptions, how: { reason: Reason; isNew: boolean; hasResponse: boolean }) {
     this.live = live;
     this.options = options;
+    this.idTold = live.id;
     this.reason = how.reason;
     this.isNew = how.isNew;
     this.phase = how.hasResponse ? 'open' : 'none';
@@ -341,11 +347,35 @@ export abstract class OpenSession implements Session, Exchange {
     }
   }
 
-  /** The response is over: this request does not hold others up any more. What it has changed may still be undone. */
-  protected leave(): void {
+  /**
+   * The response is over: this request does not hold others up any more. What it has changed may still be undone. `sent`: as
+   * for `close`.
+   */
+  protected leave(sent: boolean): void {
+    if (sent) this.tellKept();
     this.phase = 'over';
     if (this.isWriter) this.live.writers--;
     this.isWriter = false;
+  }
+
+  /** What the client has now been told of it, or the store where there is no client: that it began, or has another id. */
+  protected tellKept(): void {
+    const { live, id, isNew, idTold, options } = this;
+    const { data, state } = live;
+    if (state !== 'live' || !this.isKept) return;
+    if (isNew) options.events.emitOnce(live, 'created', { id, data, reason: 'new' });
+    else if (id !== idTold) options.events.emit('renewed', { id, former: idTold, data, reason: 'regenerated' });
+    this.idTold = id;
+  }
+
+  /** It is more than an id that nobody knows. */
+  protected get isKept(): boolean {
+    return this.live.version > 0;
+  }
+
+  protected tellEnd(): void {
+    const { id, live, options } = this;
+    options.events.emit('destroyed', { id, data: live.data, reason: 'destroyed' });
   }
 
   /** Back to `text`. What other requests in flight may have changed as well stays, as long as it can be kept. */
@@ -402,40 +432,4 @@ export abstract class OpenSession implements Session, Exchange {
   protected newId(): string {
     return Buffer.from(this.options.random(16)).toString('hex');
   }
-}
-
-function asSessionError(thrown: unknown): SessionError {
-  if (thrown instanceof SessionError) return thrown;
-  return new SessionError('not-serialisable', `session.data cannot be written: ${asError(thrown).message}`, {
-    cause: thrown,
-  });
-}
-
-/**
- * The text of the data; its size and its values are checked when it has changed. `isTouched`: the values in any case, for
- * some change nothing in the text (undefined).
- */
-function encode(live: Live, { codec, limits, onWarning }: FilledOptions, isTouched: boolean): string {
-  const text = codec.encode(live.data);
-  const isChanged = text !== live.written;
-  if (isChanged || isTouched) codec.check(live.data);
-  if (!isChanged) return text;
-  const size = Buffer.byteLength(text);
-  if (size > limits.bytes) {
-    throw new SessionError(
-      'state-too-large',
-      `the session's state has ${size} bytes; expected at most ${limits.bytes}. ${largest(live.data, codec)}`,
-    );
-  }
-  if (size >= limits.warnBytes && !live.warned) {
-    live.warned = true;
-    onWarning({ code: 'state-large', message: `a session's state has ${size} bytes. ${largest(live.data, codec)}` });
-  }
-  return text;
-}
-
-function largest(data: SessionData, codec: Codec): string {
-  const sizes = Object.keys(data).map((name) => [name, codec.encode({ [name]: data[name] }).length] as const);
-  const [most] = sizes.sort((a, b) => b[1] - a[1]);
-  return most === undefined ? '' : `The largest part is ${JSON.stringify(most[0])} with ${most[1]} characters.`;
 }

@@ -1,6 +1,7 @@
 /** Sessions of one app, whatever the strategy: what `sessions(options)` gives, and what all adapters open sessions with. */
 import { idShape } from './cookie.ts';
 import { DevalueCodec } from './devalue-codec.ts';
+import type { SessionEventName, SessionListener } from './events.ts';
 import { LocalSessions } from './local.ts';
 import { type FilledOptions, fillOptions, type SessionOptions, type Strategy } from './options.ts';
 import { type Exchange, type Incoming, type Opener, OpenSession, type Session } from './session.ts';
@@ -9,9 +10,14 @@ import { StatelessSessions } from './stateless.ts';
 import { StickySessions } from './sticky.ts';
 import { type UserSession, UserSessions } from './user-sessions.ts';
 
+/** Milliseconds between two looks for idle sessions. */
+const longestSweep = 60_000;
+
 export class Sessions {
   readonly options: FilledOptions;
   private readonly opener: Opener;
+  /** Ends looking for idle sessions; null: nobody listens. */
+  private watch: (() => void) | null = null;
   /** Until what the codec needs is loaded; null: it is. */
   private loading: Promise<void> | null = null;
 
@@ -91,8 +97,35 @@ export class Sessions {
     await this.loading;
   }
 
+  /**
+   * Calls `listener` whenever that happens in this process, until `off`. What it throws goes to `onError`. Throws TypeError for a name
+   * that is none.
+   *
+   *     app.on('expired', ({ id, reason }) => documents.close(id));
+   */
+  on<Name extends SessionEventName>(name: Name, listener: SessionListener<Name>): this {
+    this.options.events.on(name, listener);
+    if (name === 'expired') this.watch ??= this.watchIdle();
+    return this;
+  }
+
+  off<Name extends SessionEventName>(name: Name, listener: SessionListener<Name>): this {
+    this.options.events.off(name, listener);
+    return this;
+  }
+
+  /** Without requests, too, whoever listens hears of sessions that were idle for too long. Answers what ends it. */
+  private watchIdle(): () => void {
+    const { idle, timers, clock } = this.options;
+    return timers.after(Math.min(idle / 4, longestSweep), () => {
+      this.opener.sweep?.(clock.now());
+      this.watch = this.watchIdle();
+    });
+  }
+
   /** Ends connections to stores. Sessions that are kept somewhere stay there. */
   close(): Promise<void> {
+    this.watch?.();
     return this.opener.close();
   }
 }

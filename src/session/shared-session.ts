@@ -114,11 +114,13 @@ export class SharedSession extends OpenSession {
     this.live.written = this.lastText(this.live);
     this.live.state = 'ended';
     this.telling = 'delete';
+    this.tellEnd();
   }
 
   async save(): Promise<void> {
     this.live.assertLive();
     await this.keep();
+    this.tellKept();
   }
 
   async head(): Promise<Lines> {
@@ -139,8 +141,8 @@ export class SharedSession extends OpenSession {
     return noLines;
   }
 
-  close(): void {
-    this.leave();
+  close(sent: boolean): void {
+    this.leave(sent);
   }
 
   private keep(): Promise<void> {

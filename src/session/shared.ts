@@ -126,14 +126,15 @@ export class SharedStore {
     const space = text.indexOf(' ');
     const born = Number(text.slice(0, space));
     const now = clock.now();
-    if (absolute > 0 && now - born > absolute) return null;
     const live = this.made(id, born, copy.epoch);
     live.written = text.slice(space + 1);
     live.data = codec.decode(live.written);
     live.version = live.kept = copy.version;
     live.putAt = copy.expires - keptFor(this.options, live);
     live.user = userOf(live.data);
-    return live;
+    if (absolute === 0 || now - born <= absolute) return live;
+    this.options.events.emit('expired', { id, data: live.data, reason: 'absolute' });
+    return null;
   }
 
   /** False: somebody else has changed it since `version - 1` was read. Throws when it has ended. */

@@ -24,6 +24,8 @@ export class StatelessSession extends OpenSession {
   private readonly ring: KeyRing;
   private readonly secure: boolean;
   private destroyed = false;
+  /** Its client gets a token of it. */
+  private isSealed = false;
   /** What was said of the cookie that the client came with; null: it came with none. */
   private readonly told: CookieSettings | null;
   /** Whose session it was when it was read; undefined nobody's. */
@@ -62,7 +64,10 @@ export class StatelessSession extends OpenSession {
   head(): Lines | Promise<Lines> {
     this.phase = 'sent';
     const { live, options, secure, settings, told } = this;
-    if (this.destroyed) return writeCookie(options, '', { secure, settings, former: told });
+    if (this.destroyed) {
+      this.tellEnd();
+      return writeCookie(options, '', { secure, settings, former: told });
+    }
     const text = this.text();
     const due = !this.isNew && options.clock.now() - live.putAt > idleOf(options, live) / 4;
     return text === live.written && !due ? noLines : this.seal(text);
@@ -80,13 +85,18 @@ export class StatelessSession extends OpenSession {
     return noLines;
   }
 
-  close(): void {
-    this.leave();
+  close(sent: boolean): void {
+    this.leave(sent);
+  }
+
+  protected override get isKept(): boolean {
+    return this.isSealed;
   }
 
   private async seal(text: string): Promise<Lines> {
     const { live, options, ring, secure, settings, told } = this;
     live.written = text;
+    this.isSealed = true;
     const version = await this.version();
     const token = await ring.seal({ data: text, born: live.born, seen: options.clock.now(), version });
     const slack = Math.ceil((keptFor(options, live) - idleOf(options, live)) / 1000);

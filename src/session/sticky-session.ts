@@ -116,6 +116,7 @@ export class StickySession extends OpenSession {
       this.end(live, true);
     }
     this.destroyed = true;
+    this.tellEnd();
     if (this.phase === 'open') return;
     try {
       await this.parts.client.end(this.place(), this.live.epoch);
@@ -130,6 +131,7 @@ export class StickySession extends OpenSession {
     this.live.assertLive();
     const text = this.nextPut();
     if (text !== null) await this.putByStore(text);
+    this.tellKept();
   }
 
   head(): Lines | Promise<Lines> {
@@ -183,7 +185,7 @@ export class StickySession extends OpenSession {
   }
 
   close(sent: boolean): void {
-    this.leave();
+    this.leave(sent);
     const { registry, options } = this.parts;
     const gone = this.destroyed ? this.live : this.former;
     gone?.ending?.close(options.clock.now());

@@ -8,7 +8,7 @@ import { ForeignSession } from './foreign-session.ts';
 import { type Ending, Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
 import { readWord, type Word } from './protocol.ts';
-import { Registry } from './registry.ts';
+import { type Gone, Registry } from './registry.ts';
 import { Secrets } from './secrets.ts';
 import type { Exchange, Incoming, Opener, Session } from './session.ts';
 import { StickyDirectory } from './sticky-directory.ts';
@@ -56,7 +56,11 @@ export class StickySessions implements Opener {
     this.fallback = fallback;
     const parts: Omit<StickyParts, 'users'> = {
       options,
-      registry: new Registry(limits.sessions, () => idle),
+      registry: new Registry(
+        limits.sessions,
+        () => idle,
+        (live, why) => this.tellGone(live, why),
+      ),
       client: new StoreClient({ secrets: this.secrets, timeout: limits.storeTimeout, largest: limits.bytes }),
       by: Buffer.from(random(9)).toString('base64url'),
       warnOnce: (message) => this.warnOnce(message),
@@ -122,6 +126,12 @@ export class StickySessions implements Opener {
     return new ForeignSession(live, options, this.sticky);
   }
 
+  sweep(now: number): void {
+    const { registry } = this.parts;
+    registry.sweep(now, registry.size);
+    this.fallback?.sweep?.(now);
+  }
+
   async close(): Promise<void> {
     this.parts.client.close();
     await this.fallback?.close();
@@ -130,6 +140,12 @@ export class StickySessions implements Opener {
   /** What has all sessions as long as no balancer has sent a request; null: this has. */
   private get alone(): Opener | null {
     return this.sticky.isEmpty ? this.fallback : null;
+  }
+
+  /** One that went because the memory was full is read again when it is asked for. */
+  private tellGone(live: Live, why: Gone): void {
+    const { id, data, version } = live;
+    if (why === 'idle' && version > 0) this.parts.options.events.emitOnce(live, 'expired', { id, data, reason: why });
   }
 
   private openWithout(found: string, incoming: Incoming, hasResponse: boolean): Exchange | Promise<Exchange> {
@@ -187,7 +203,11 @@ export class StickySessions implements Opener {
       const live = await pending.live;
       const exchange = this.hold(live, word, hasResponse);
       const moved = word.reason === 'rebind' || word.reason === 'move';
-      if (moved && live !== null) this.parts.options.onMove(exchange.session);
+      if (moved && live !== null) {
+        const { events, onMove } = this.parts.options;
+        onMove(exchange.session);
+        events.emit('moved', { id: live.id, data: live.data, reason: word.reason });
+      }
       return exchange;
     } finally {
       if (this.pending.get(word.id) === pending) this.pending.delete(word.id);
