@@ -12,6 +12,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../time/clock.ts';
+import { beganLate } from './error.ts';
 import type { Gate } from './gate.ts';
 import { isHandshake } from './node.ts';
 import type { FilledOptions } from './options.ts';
@@ -25,6 +26,7 @@ import {
   isOver,
   isPlain,
   mergeIds,
+  ownOf,
   type Plain,
   plainOf,
   withNames,
@@ -90,22 +92,25 @@ export class RequestContexts {
   }
 
   /** Writes what this request has changed. Throws SessionError when the id was destroyed meanwhile. */
-  write({ session, known }: Context, id: string, value: unknown): void {
+  write(context: Context, id: string, value: unknown): void {
+    const { session, known } = context;
     const mine = plainOf(value);
     const before = known.get(id);
-    const stored = this.idsOf(session)[id];
+    const stored = ownOf(this.idsOf(session), id);
     const changed = changedNames(before ?? {}, mine);
     if (stored === undefined && before !== undefined) {
       if (!isLoss(changed)) return;
       throw endedMeanwhile();
     }
+    // Its cookie would have been a part of the head.
+    if (stored === undefined && context.headLeft && hasHead(context)) throw beganLate();
     if (changed.length > 0 || stored === undefined) this.keepId(session, id, withNames(stored ?? {}, mine, changed));
     known.set(id, mine);
   }
 
   destroy({ session }: Context, id: string): void {
     const ids = this.idsOf(session);
-    if (!(id in ids)) return;
+    if (!Object.hasOwn(ids, id)) return;
     const { [id]: _gone, ...rest } = ids;
     if (Object.keys(rest).length === 0) session.delete(this.place);
     else session.set(this.place, rest);
@@ -119,10 +124,12 @@ export class RequestContexts {
 
   /**
    * The app has asked for its change to be kept, and waits. Where the head will carry it nothing is to be done; a store
-   * is told at once, which costs nothing: it has to be told anyway.
+   * is told at once, which costs nothing: it has to be told anyway. Not when the request is about to fail: @fastify/session saves by
+   * itself then, too.
    */
-  keep({ session, headLeft }: Context): undefined | Promise<void> {
-    return headLeft || session.strategy === 'shared' ? session.save() : undefined;
+  keep({ session, headLeft, gate }: Context): undefined | Promise<void> {
+    if (headLeft) return session.save();
+    return session.strategy === 'shared' && gate?.isFailing !== true ? session.save() : undefined;
   }
 
   /**
@@ -136,12 +143,12 @@ export class RequestContexts {
     const before = known.get(id);
     const mine = plainOf(value);
     const changed = changedNames(before ?? { cookie: mine.cookie }, mine);
-    const begins = before === undefined && this.idsOf(session)[id] === undefined && isSaved(id);
+    const begins = before === undefined && ownOf(this.idsOf(session), id) === undefined && isSaved(id);
     if (changed.length > 0 || begins) this.write(context, id, mine);
   }
 
   private readNow({ session, known }: Context, id: string): Plain | null {
-    const found = this.idsOf(session)[id];
+    const found = ownOf(this.idsOf(session), id);
     // What has no cookie was not written by a session library; it would stumble over it.
     if (found === undefined || !isPlain(found.cookie) || isOver(found, this.clock.wall())) return null;
     known.set(id, structuredClone(found));
@@ -156,6 +163,11 @@ export class RequestContexts {
     const all = Object.entries({ ...this.idsOf(session), [id]: value });
     session.set(this.place, Object.fromEntries(all.slice(-mostIds)));
   }
+}
+
+/** Its response has a head, by which the client is told of an id. */
+function hasHead({ gate, request }: Context): boolean {
+  return gate !== null && !isHandshake(request);
 }
 
 type Callback<T> = (error: unknown, value?: T) => void;

@@ -38,7 +38,7 @@ export function storeOf(Base: StoreBase, contexts: RequestContexts): ExpressStor
     protected bound: Context | null = null;
 
     get(id: string, done: Done<Plain | null>): void {
-      settle(() => contexts.read(this.contextOf(), id), done);
+      settle(() => contexts.read(this.contextOf(), id), this.bound === null ? done : later(done));
     }
 
     set(id: string, value: object, done?: Done): void {
@@ -67,9 +67,10 @@ export function storeOf(Base: StoreBase, contexts: RequestContexts): ExpressStor
       return withState(context, true, work);
     }
 
-    private change(value: object | undefined, work: (context: Context) => void, done: Done = () => {}): void {
+    private change(value: object | undefined, work: (context: Context) => void, given: Done = () => {}): void {
       let context: Context | undefined;
       const isOwn = state.isEnding;
+      const done = isOwn ? given : later(given);
       const changed = () => {
         context = this.contextOf(value);
         work(context);
@@ -101,4 +102,9 @@ export function storeOf(Base: StoreBase, contexts: RequestContexts): ExpressStor
     }
   }
   return new LimpetStore();
+}
+
+/** An app is never called back before its call has come back: it may use what that answers. */
+function later<T>(done: Done<T>): Done<T> {
+  return (error, found) => process.nextTick(done, error, found);
 }

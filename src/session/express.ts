@@ -7,6 +7,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
 import { type Context, RequestContexts } from './by-id.ts';
+import { asError, SessionError } from './error.ts';
 import { type ExpressStore, type StoreBase, storeOf } from './express-store.ts';
 import { isResponse, NodeSessions } from './node.ts';
 import type { SessionOptions } from './options.ts';
@@ -97,7 +98,8 @@ export function expressSession(options: ExpressSessionOptions): ExpressMiddlewar
       store.during(context, () =>
         inner(request, response, (error) => {
           firstId = context.request.sessionID;
-          Object.assign(request, { sessionStore: store.boundTo(context) });
+          // It is not there for a request without a session: of another path, or while the store is away.
+          if ('sessionStore' in request) Object.assign(request, { sessionStore: store.boundTo(context) });
           if (context.gate !== null) watchEnd(response, context, store);
           store.during(null, () => next(error));
         }),
@@ -106,14 +108,30 @@ export function expressSession(options: ExpressSessionOptions): ExpressMiddlewar
   };
 }
 
-/** express-session has put its own `end` there, in which it saves. */
+/**
+ * express-session has put its own `end` there, in which it saves. What JSON cannot write makes it throw there each time, also when
+ * the app answers that it has failed: the client would wait for ever.
+ */
 function watchEnd(response: ServerResponse, context: Context, store: ExpressStore): void {
   const { end } = response;
   response.end = (...args: unknown[]) =>
     store.whileEnding(context, () => {
       if (context.lost !== undefined) context.gate?.refuse(context.lost);
-      return Reflect.apply(end, response, args);
+      try {
+        return Reflect.apply(end, response, args);
+      } catch (error) {
+        // Node's own, for arguments that are none, have a code.
+        if ('code' in Object(error)) throw error;
+        context.gate?.refuse(unwritable(error));
+        return response;
+      }
     });
+}
+
+function unwritable(thrown: unknown): SessionError {
+  return new SessionError('not-serialisable', `request.session cannot be written: ${asError(thrown).message}`, {
+    cause: thrown,
+  });
 }
 
 function isMiddleware(value: unknown): value is ExpressMiddleware {
@@ -135,6 +153,7 @@ function opened(
     next(error);
     return;
   }
-  if (exchange instanceof Promise) exchange.then(then, next);
+  // What `then` throws (a `genid` of the app that does) is an error of this request, as it is where nothing is awaited.
+  if (exchange instanceof Promise) exchange.then(then).catch(next);
   else then(exchange);
 }
