@@ -27,7 +27,9 @@ function runTests(args: readonly string[], isBuilt: boolean): Totals {
     const file = join(folder, 'totals.json');
     // The black-box suites run what was built (test/support/command.ts).
     const main = isBuilt ? { LIMPET_TEST_MAIN: join(root, 'dist/main.js') } : {};
-    const ok = run('tests', 'vitest', ['run', ...args], { [totalsVariable]: file, ...main });
+    // The suites start hundreds of programs: Node need not translate the same sources for each.
+    const compiled = { NODE_COMPILE_CACHE: join(folder, 'compiled') };
+    const ok = run('tests', 'vitest', ['run', ...args], { [totalsVariable]: file, ...compiled, ...main });
     const totals = readTotals(file);
     // vitest can also fail without a failed test: no file matched, or it crashed before its report.
     return ok || totals.failed > 0 ? totals : { ...totals, failed: 1 };

@@ -1,5 +1,6 @@
-"""A counter per visitor: python3 app.py [port] [secret]. Two of them behind Limpet keep counting when one is killed."""
+"""A counter per visitor: python3 app.py [port] [secret], on 127.0.0.1 or $HOST. Two of them behind Limpet keep counting when one is killed."""
 import json
+import os
 import sys
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
@@ -25,7 +26,8 @@ class Quiet(WSGIRequestHandler):
 
 
 if __name__ == "__main__":
+    host = os.environ.get("HOST", "127.0.0.1")
     port, secret = (sys.argv[1:] + ["0", ""])[:2]
-    server = make_server("127.0.0.1", int(port), LimpetSession(app, secret), handler_class=Quiet)
+    server = make_server(host, int(port), LimpetSession(app, secret), handler_class=Quiet)
     print("listening %d" % server.server_port, flush=True)
     server.serve_forever()

@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { host } from '../../test/support/host.ts';
 import { findProgram, needProgram, onContinuousIntegration } from '../../test/support/programs.ts';
 import { RedisServer } from '../../test/support/redis.ts';
 import { openRedisStage } from '../../test/support/redis-stage.ts';
@@ -45,7 +46,7 @@ test('redis that is down is unavailable; after its restart it is another life', 
 test('a full Redis refuses what is new and says so; reads go on, and a session can be ended', async (context) => {
   needProgram(context, 'redis');
   const server = await RedisServer.start('--maxmemory-policy', 'noeviction');
-  const admin = new Redis(server.port, '127.0.0.1');
+  const admin = new Redis(server.port, host);
   const store = await open(server.url);
   const [key, to] = [newKey(), newKey()];
   try {
@@ -73,16 +74,16 @@ test('a password opens one server and a cluster; a wrong one is named, and not t
   needProgram(context, 'redis');
   const password = 'a:b/c@d';
   const written = encodeURIComponent(password);
-  const cluster = ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1'];
+  const cluster = ['--cluster-enabled', 'yes', '--cluster-announce-ip', host];
   const server = await RedisServer.start(...cluster, '--requirepass', password);
   try {
-    const admin = new Redis(server.port, '127.0.0.1', { password });
+    const admin = new Redis(server.port, host, { password });
     await admin.cluster('ADDSLOTSRANGE', 0, 16_383);
     await expect.poll(async () => admin.cluster('INFO'), { timeout: 10_000 }).toContain('cluster_state:ok');
     admin.disconnect();
     for (const url of [
-      `redis://:${written}@127.0.0.1:${server.port}`,
-      `redis+cluster://:${written}@127.0.0.1:${server.port}`,
+      `redis://:${written}@${host}:${server.port}`,
+      `redis+cluster://:${written}@${host}:${server.port}`,
     ]) {
       const store = await open(url);
       const key = newKey();
@@ -90,7 +91,7 @@ test('a password opens one server and a cluster; a wrong one is named, and not t
       expect(shown(await store.read(key))).toMatchObject({ state: 'live', data: 'state' });
       await store.close();
     }
-    const refused = open(`redis://:hush@127.0.0.1:${server.port}`);
+    const refused = open(`redis://:hush@${host}:${server.port}`);
     await expect(refused).rejects.toThrow(/^redis: .*(WRONGPASS|NOAUTH)/);
     await expect(refused).rejects.not.toThrow('hush');
   } finally {
@@ -109,7 +110,7 @@ test('a server that stays a replica is read from, beside writes that it refuses'
   const connections = async () => Number(/total_connections_received:(\d+)/.exec(await admin.info('stats'))?.[1]);
   try {
     await store.put(key, putOf());
-    await admin.replicaof('127.0.0.1', 1);
+    await admin.replicaof(host, 1);
     for (let round = 1; round <= 3; round++) {
       // The address may be another server's by now: that is looked after, once a second.
       const before = await connections();
@@ -141,7 +142,7 @@ test('what Redis refuses is unavailable, with its reason; reads go on, and every
     const refusals: [RegExp, () => Promise<unknown>, () => Promise<unknown>][] = [
       [/OOM/, () => admin.config('SET', 'maxmemory', '1'), () => admin.config('SET', 'maxmemory', '0')],
       [/NOREPLICAS/, () => minReplicas(1), () => minReplicas(0)],
-      [/READONLY|writeable/, () => admin.replicaof('127.0.0.1', 1), () => admin.replicaof('NO', 'ONE')],
+      [/READONLY|writeable/, () => admin.replicaof(host, 1), () => admin.replicaof('NO', 'ONE')],
       [/WRONGTYPE/, () => admin.set(nameOf(kept), 'not a hash'), () => admin.del(nameOf(kept))],
     ];
     for (const [reason, begin, end] of refusals) {
@@ -192,7 +193,7 @@ test('a cluster that is never ready is told after four times the timeout, by the
     },
   };
   try {
-    await expect(open(`redis+cluster://127.0.0.1:${server.port}`, timers)).rejects.toThrow(
+    await expect(open(`redis+cluster://${host}:${server.port}`, timers)).rejects.toThrow(
       /^redis: not ready within 8000 ms: does each node announce an address/,
     );
     expect(delays).toEqual([8000]);

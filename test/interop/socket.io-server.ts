@@ -2,6 +2,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Server } from 'socket.io';
+import { host } from '../support/host.ts';
 
 const [name = 'app', port = '0'] = process.argv.slice(2);
 
@@ -16,6 +17,6 @@ io.on('connection', (socket) => {
   });
   socket.on('say', (room: string, text: string) => io.to(room).emit('said', room, text));
 });
-server.listen(Number(port), '127.0.0.1', () => console.log(`listening ${(server.address() as AddressInfo).port}`));
+server.listen(Number(port), host, () => console.log(`listening ${(server.address() as AddressInfo).port}`));
 
 process.stdin.resume().on('end', () => process.exit());

@@ -5,6 +5,7 @@ import { closeSync, openSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { shortageOf } from '../../src/net/shortage.ts';
 import type { Address, Connecting, Net, Socket } from '../../src/net/socket.ts';
+import { host } from '../support/host.ts';
 import { type Case, connectTo, listenAt, loopback, ok, Peer, same, until } from './peer.ts';
 
 /** Connections that the deaf server's queue takes before the kernel drops what else comes: one more than its backlog. */
@@ -34,7 +35,7 @@ class Dropping implements AsyncDisposable {
     const [said] = (await once(child.stdout, 'data')) as [Buffer];
     // It does so by itself, but a moment later.
     child.kill('SIGSTOP');
-    const address: Address = { ...loopback, port: Number(/\d+/.exec(String(said))?.[0]) };
+    const address: Address = { ...loopback, host, port: Number(/\d+/.exec(String(said))?.[0]) };
     const fill: Peer[] = [];
     for (let i = 0; i < queue; i++) fill.push(await connectTo(net, address));
     return new Dropping(child, fill, address);

@@ -1,12 +1,12 @@
 /** The command line: what it says when something is wrong, and with which code it ends. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { limpetCommand } from '../support/command.ts';
 import { startLimpet } from '../support/limpet.ts';
-import { httpOrigin } from '../support/origin.ts';
 import { ask, listen, run } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
 
@@ -107,8 +107,14 @@ describe.each(runtimes)('the command line on %s', (runtime) => {
   });
 
   test('servers by port alone, and options by name', async () => {
-    await using a = await httpOrigin('a');
-    await using b = await httpOrigin('b');
+    const shop = (name: string) =>
+      listen(
+        name,
+        createHttpServer((_, response) => response.setHeader('X-Server', name).end()),
+        { host: '127.0.0.1' },
+      );
+    await using a = await shop('a');
+    await using b = await shop('b');
     const args = ['--affinity', 'none', '--balance', 'round-robin', String(a.port), String(b.port)];
     await using started = await startLimpet(runtime, { args });
     const used: (string | undefined)[] = [];

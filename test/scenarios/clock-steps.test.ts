@@ -35,7 +35,8 @@ const app = (name: string) =>
     }),
   );
 
-describe.each(runtimes)('on %s', (runtime) => {
+// Each waits a second or two for the next look at the clock, so they run together.
+describe.concurrent.each(runtimes)('on %s', (runtime) => {
   describe.each([1, 2])('%i workers', (workers) => {
     test.each(steps)('a step %s', { timeout: 60_000 }, async (_, by) => {
       using clock = handClock();

@@ -5,6 +5,7 @@ import { readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { host } from '../support/host.ts';
 import { type Limpet, startLimpet } from '../support/limpet.ts';
 import { httpOrigin } from '../support/origin.ts';
 import { ask, configFor, until } from '../support/peers.ts';
@@ -22,7 +23,7 @@ class Dropping implements AsyncDisposable {
 
   private constructor(child: ChildProcess, port: number, fill: Socket[]) {
     this.child = child;
-    this.address = `127.0.0.1:${port}`;
+    this.address = `${host}:${port}`;
     this.fill = fill;
   }
 
@@ -34,7 +35,7 @@ class Dropping implements AsyncDisposable {
     const port = Number(/\d+/.exec(String(said))?.[0]);
     const fill: Socket[] = [];
     for (let i = 0; i < queue; i++) {
-      const socket = connect(port, '127.0.0.1').on('error', () => {});
+      const socket = connect(port, host).on('error', () => {});
       await once(socket, 'connect');
       fill.push(socket);
     }

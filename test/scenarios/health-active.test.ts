@@ -1,6 +1,7 @@
 /** Active checks take a server out when it says it is ill, and back when it is well. Its sessions come with it. */
 import { createServer } from 'node:http';
 import { describe, expect, test } from 'vitest';
+import { host } from '../support/host.ts';
 import { startLimpet } from '../support/limpet.ts';
 import { httpOrigin } from '../support/origin.ts';
 import { ask, configFor, listen, together, until } from '../support/peers.ts';
@@ -53,7 +54,7 @@ describe.each(runtimes)('active checks on %s', (runtime) => {
     await until('both serve', async () => (await ask(limpet.url)).body === 'b');
     await a.close();
     for (let i = 0; i < 6; i++) expect((await ask(limpet.url)).body).toBe('b');
-    await using back = await listen('a', answer('a'), { port: a.port, host: '127.0.0.1' });
+    await using back = await listen('a', answer('a'), { port: a.port, host });
     await until('a serves again', async () => (await ask(limpet.url)).body === 'a');
     expect(back.port).toBe(a.port);
   });

@@ -22,6 +22,8 @@ import { runtimes } from '../support/runtimes.ts';
 
 const names = ['a', 'b', 'c'];
 const clients = 40;
+/** Where it is told below what matters: no more than it takes for every server to have some of them. */
+const fewClients = 12;
 const sessionServer = new URL('../support/apps/session-server.ts', import.meta.url);
 const libraryServer = new URL('../support/apps/library-server.ts', import.meta.url);
 
@@ -84,29 +86,37 @@ class Client extends Visitor {
   }
 }
 
+interface Stage {
+  readonly limpet: Limpet;
+  readonly gates: readonly Gate[];
+  readonly visitors: readonly Client[];
+  /** Another setting of the pool from now on. */
+  readonly change: (pool: Readonly<Record<string, unknown>>) => Promise<unknown>;
+}
+
 async function withStage(
   runtime: (typeof runtimes)[number],
   kind: Kind,
   workers: number,
-  pool: Readonly<Record<string, unknown>>,
-  story: (stage: { limpet: Limpet; gates: readonly Gate[]; visitors: readonly Client[] }) => Promise<void>,
+  { visitors: count = fewClients, ...pool }: Readonly<Record<string, unknown>> & { visitors?: number },
+  story: (stage: Stage) => Promise<void>,
 ): Promise<void> {
   const { affinity, start, sessions } = kinds[kind];
   await using servers = await together(names.map((name): Promise<PoolMember & { port: number }> => start(name)));
   await using gates = await together(servers.map(gateBefore));
-  const config = {
-    ...configFor(gates, { affinity, ...pool }),
+  const configOf = (more: Readonly<Record<string, unknown>>) => ({
+    ...configFor(gates, { affinity, ...pool, ...more }),
     workers,
     ...(sessions && { sessions: { store: 'memory' } }),
-  };
-  await using limpet = await startLimpet(runtime, { config });
-  const visitors = Array.from({ length: clients }, (_, i) => new Client(limpet.url, i));
+  });
+  await using limpet = await startLimpet(runtime, { config: configOf({}) });
+  const visitors = Array.from({ length: count }, (_, i) => new Client(limpet.url, i));
   // The second visit makes the session known to the table, as it would be of one that is under way.
   for (const round of [1, 2]) {
-    for (const visitor of visitors) expect(await visitor.visit()).toBe(200);
+    expect(new Set(await comeTogether(visitors, 1))).toEqual(new Set([200]));
     for (const { page } of visitors) expect(page.count).toBe(round);
   }
-  await story({ limpet, gates, visitors });
+  await story({ limpet, gates, visitors, change: (more) => limpet.reload(configOf(more)) });
 }
 
 const setAll = (gates: readonly Gate[], state: 'open' | 'refuse' | 'swallow') =>
@@ -123,10 +133,7 @@ async function comeTogether(visitors: readonly Client[], times: number): Promise
 }
 
 /** Everyone is where they were, and so is what their server knows of them. */
-async function everyoneIsAtHome(
-  { limpet, visitors }: { limpet: Limpet; visitors: readonly Client[] },
-  epochs: boolean,
-) {
+async function everyoneIsAtHome({ limpet, visitors }: Pick<Stage, 'limpet' | 'visitors'>, epochs: boolean) {
   const homes = visitors.map(({ page }) => page);
   for (const visits of [1, 2]) {
     for (const [i, visitor] of visitors.entries()) {
@@ -148,7 +155,7 @@ describe.each(runtimes)('an outage of all servers on %s', (runtime) => {
     [2, all],
   ] as const)('with %i workers', (workers, known) => {
     test.each(known)('moves nobody who is known by %s', { timeout: 90_000 }, (kind) =>
-      withStage(runtime, kind, workers, {}, async (stage) => {
+      withStage(runtime, kind, workers, { visitors: clients }, async (stage) => {
         await setAll(stage.gates, 'refuse');
         expect(new Set(await comeTogether(stage.visitors, 1))).toEqual(new Set([503]));
         await setAll(stage.gates, 'open');
@@ -175,10 +182,12 @@ describe.each(runtimes)('an outage of all servers on %s', (runtime) => {
     'in which they are reached and do not answer moves nobody who is known by %s',
     { timeout: 90_000 },
     (kind) =>
-      withStage(runtime, kind, 1, { timeouts: { response: '300ms' } }, async (stage) => {
+      withStage(runtime, kind, 1, {}, async (stage) => {
+        await stage.change({ timeouts: { response: '300ms' } });
         await setAll(stage.gates, 'swallow');
         for (const status of await comeTogether(stage.visitors, 2)) expect([503, 504]).toContain(status);
         await setAll(stage.gates, 'open');
+        await stage.change({});
         await everyoneIsAtHome(stage, kind === 'cookie');
       }),
   );

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Client } from '../session/support/client.ts';
 import { type LaunchedApp, launch } from '../session/support/launch.ts';
+import { host } from '../support/host.ts';
 import { type Limpet, startLimpet } from '../support/limpet.ts';
 import { ask, tellServer } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
@@ -13,7 +14,7 @@ describe.each(runtimes)('races of sessions on %s', (runtime) => {
 
   beforeAll(async () => {
     apps = await Promise.all([launch({ runtime, app: 'node' }), launch({ runtime, app: 'node' })]);
-    const servers = apps.map(({ port }, n) => ({ name: `s${n}`, address: `127.0.0.1:${port}` }));
+    const servers = apps.map(({ port }, n) => ({ name: `s${n}`, address: `${host}:${port}` }));
     limpet = await startLimpet(runtime, { config: { pools: { shop: { servers } }, sessions: {}, identify: true } });
   });
 
@@ -38,7 +39,7 @@ describe.each(runtimes)('races of sessions on %s', (runtime) => {
     }
   };
   /** By a signal, at whichever server somebody waits for it. */
-  const control = (server: number, path: string) => ask(`http://127.0.0.1:${apps[server]!.port}${path}`);
+  const control = (server: number, path: string) => ask(`http://${host}:${apps[server]!.port}${path}`);
 
   test('msm#153: a session that comes back to its first server does not find its old copy there', async () => {
     const client = await begin('step', '0');

@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { limpetCommand, spawnCommand } from '../support/command.ts';
 import { freePort } from '../support/free-port.ts';
+import { host } from '../support/host.ts';
 import { httpOrigin } from '../support/origin.ts';
 import { ask, configFor, until } from '../support/peers.ts';
 import { type Runtime, runtimes } from '../support/runtimes.ts';
@@ -23,14 +24,14 @@ async function starting(runtime: Runtime) {
   const origin = await httpOrigin('a', (_, response) => response.end('a'));
   const port = await freePort();
   const file = join(folder, 'limpet.yaml');
-  writeFileSync(file, stringify({ ...configFor([origin], {}, { address: `127.0.0.1:${port}` }), workers: 2 }));
+  writeFileSync(file, stringify({ ...configFor([origin], {}, { address: `${host}:${port}` }), workers: 2 }));
   const command = limpetCommand(runtime, join(folder, 'state'), ['--config', file]);
   const { child, said, closed } = spawnCommand(command, folder);
   return {
     child,
     said,
     answers: () =>
-      ask(`http://127.0.0.1:${port}`).then(
+      ask(`http://${host}:${port}`).then(
         ({ status }) => status === 200,
         () => false,
       ),

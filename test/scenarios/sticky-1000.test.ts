@@ -1,6 +1,7 @@
 /** A thousand clients with their cookies, fifty requests each, in any order: none on a wrong server. */
 import { Pool } from 'undici';
 import { expect, test } from 'vitest';
+import { host } from '../support/host.ts';
 import { startLimpet } from '../support/limpet.ts';
 import { ask, parseSetCookie, startServer, together } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
@@ -48,7 +49,7 @@ test.each(runtimes)('1,000 clients stay with their server on %s', { timeout: 60_
 
   const homes = new Map<string, number>();
   for (const { port } of servers) {
-    const report = JSON.parse((await ask(`http://127.0.0.1:${port}/report`)).body) as Record<string, number>;
+    const report = JSON.parse((await ask(`http://${host}:${port}/report`)).body) as Record<string, number>;
     // Every client that this server saw at all came here each time.
     expect(Object.values(report).every((count) => count === visits)).toBe(true);
     for (const client of Object.keys(report)) homes.set(client, (homes.get(client) ?? 0) + 1);

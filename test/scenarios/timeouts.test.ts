@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { host } from '../support/host.ts';
 import { startLimpet } from '../support/limpet.ts';
 import { httpOrigin, rawOrigin } from '../support/origin.ts';
 import { ask, configFor, echoOf, startServer, until } from '../support/peers.ts';
@@ -60,7 +61,7 @@ describe.each(runtimes)('time-outs on %s', (runtime) => {
     await until('its process has stopped', () => readFileSync(`/proc/${stuck.pid}/stat`, 'utf8').includes(') T '));
     // Its queue holds a few connections; when it is full, further ones get no answer at all.
     const queued: Socket[] = [];
-    for (let i = 0; i < 8; i++) queued.push(connect(stuck.port, '127.0.0.1').on('error', () => {}));
+    for (let i = 0; i < 8; i++) queued.push(connect(stuck.port, host).on('error', () => {}));
     await using up = await httpOrigin('up');
     const pool = {
       affinity: 'none',

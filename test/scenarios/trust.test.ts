@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { launch } from '../session/support/launch.ts';
+import { host } from '../support/host.ts';
 import { startLimpet } from '../support/limpet.ts';
 import { ask, storeBearer } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
@@ -73,7 +74,7 @@ describe.each(runtimes)('trust on %s', (runtime) => {
   test('without any config the store interface is a socket of this user, and asks for the secret', async () => {
     await using servers = await startShops('a');
     await using limpet = await startLimpet(runtime, {
-      args: [servers[0]!.address.split(':').at(-1)!, '--sessions', 'memory'],
+      args: [servers[0]!.address, '--sessions', 'memory'],
     });
     const socket = join(limpet.folder, 'state/store.sock');
     expect([modeOf(socket), modeOf(join(limpet.folder, 'state'))]).toEqual(['600', '700']);
@@ -84,7 +85,7 @@ describe.each(runtimes)('trust on %s', (runtime) => {
     expect((await ask(`unix:${socket}:${at}`)).status).toBe(404);
     // A second one in the same folder: its interface is on loopback, and asks for the same.
     await using second = await startLimpet(runtime, {
-      args: [servers[0]!.address.split(':').at(-1)!, '--sessions', 'memory'],
+      args: [servers[0]!.address, '--sessions', 'memory'],
       env: { LIMPET_STATE: join(limpet.folder, 'state') },
     });
     const url = /store interface on (http:\S+)/.exec(second.stderr())![1]!;
@@ -109,7 +110,7 @@ describe.each(runtimes)('trust on %s', (runtime) => {
           line.replace(/; ttl=.*/, ''),
           `${line}; t=${Math.floor(Date.now() / 1000)}; sig=${'0'.repeat(32)}`,
         ]) {
-          const { status, headers, body } = await ask(`http://127.0.0.1:${app.port}/all`, {
+          const { status, headers, body } = await ask(`http://${host}:${app.port}/all`, {
             headers: { 'limpet-session': text },
           });
           if (fallback === 'fail') expect([status, headers['limpet-reason']]).toEqual([500, 'no-balancer']);
@@ -128,7 +129,7 @@ describe.each(runtimes)('trust on %s', (runtime) => {
     // As another user has it: there is no secret where this one looks.
     const env = { LIMPET_SECRET_FILE: join(folder.path, 'state/session.secret') };
     await using app = await launch({ runtime, app: 'node' });
-    await using limpet = await startLimpet(runtime, { args: [String(app.port), '--sessions', 'memory'], env });
+    await using limpet = await startLimpet(runtime, { args: [`${host}:${app.port}`, '--sessions', 'memory'], env });
     expect(limpet.stderr()).toContain(`find the secret in ${env.LIMPET_SECRET_FILE}; others need sessions.secret`);
     const { status, headers } = await ask(`${limpet.url}/all`);
     expect([status, headers['limpet-reason']]).toEqual([500, 'no-balancer']);
@@ -167,9 +168,9 @@ describe.each(runtimes)('trust on %s', (runtime) => {
     expect(await status({ authorization: `${authorization}x` })).toBe(401);
     expect(await status({ authorization })).toBe(200);
     const { port } = new URL(url);
-    for (const host of ['localhost', `localhost:${port}`, '127.0.0.1', '127.9.9.9:1', '[::1]', 'Admin.Example:80'])
-      expect([host, await status({ authorization, host })]).toEqual([host, 200]);
-    for (const host of [
+    for (const name of ['localhost', `localhost:${port}`, '127.0.0.1', '127.9.9.9:1', '[::1]', 'Admin.Example:80'])
+      expect([name, await status({ authorization, host: name })]).toEqual([name, 200]);
+    for (const name of [
       'evil.example',
       `evil.example:${port}`,
       'localhost.evil',
@@ -178,7 +179,7 @@ describe.each(runtimes)('trust on %s', (runtime) => {
       'x:y',
       '127.evil',
     ])
-      expect([host, await status({ authorization, host })]).toEqual([host, 421]);
+      expect([name, await status({ authorization, host: name })]).toEqual([name, 421]);
   });
 
   test('a socket in a folder that others may write to is refused', async () => {

@@ -1,6 +1,7 @@
 /** `codec: 'devalue'` on each strategy: what JSON cannot write is there again with the next request, wherever that goes. */
 import { describe, expect, test } from 'vitest';
 import { type Session, type SessionOptions, sessions } from '../../src/session/index.ts';
+import { host } from '../support/host.ts';
 import { TestBalancer } from './support/balancer.ts';
 import { Client, serve } from './support/client.ts';
 import { MapStore } from './support/map-store.ts';
@@ -64,7 +65,7 @@ describe('devalue', () => {
     test(`with ${name}`, async () => {
       const { handle, close } = app(options);
       await using server = await serve(handle);
-      await follow(new Client(`http://127.0.0.1:${server.port}`), () => {});
+      await follow(new Client(`http://${host}:${server.port}`), () => {});
       await close();
     });
   }

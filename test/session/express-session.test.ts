@@ -1,5 +1,6 @@
 /** An app written for express-session, with one line changed: its documented behaviour, and what its users lose elsewhere. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { host } from '../support/host.ts';
 import { runtimes } from '../support/runtimes.ts';
 import { TestBalancer } from './support/balancer.ts';
 import { Client } from './support/client.ts';
@@ -30,8 +31,8 @@ for (const runtime of runtimes) {
     };
     const all = async (client: Client): Promise<unknown> => JSON.parse((await client.get('/all')).body);
     const since = () => balancer.log.slice(mark);
-    const fire = (signal: string) => fetch(`http://127.0.0.1:${one.port}/fire?signal=${signal}`);
-    const arrived = (signal: string) => fetch(`http://127.0.0.1:${one.port}/arrived?signal=${signal}`);
+    const fire = (signal: string) => fetch(`http://${host}:${one.port}/fire?signal=${signal}`);
+    const arrived = (signal: string) => fetch(`http://${host}:${one.port}/arrived?signal=${signal}`);
 
     test('a change travels with its response, reads put nothing, the session survives its server', async () => {
       const client = await begin();
@@ -82,7 +83,7 @@ for (const runtime of runtimes) {
     test('resave, rolling and a read in flight cannot either', async () => {
       await using app = await launchWith({ resave: true, rolling: true });
       await using other = await TestBalancer.start({ servers: [app.port] });
-      const at = (path: string) => fetch(`http://127.0.0.1:${app.port}${path}`);
+      const at = (path: string) => fetch(`http://${host}:${app.port}${path}`);
       const client = new Client(other.url);
       await client.get('/set?value=1');
       const reader = client.twin().get('/hold-read?signal=r');

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { expressSession } from '../../src/session/express.ts';
 import { type SessionOptions, sessions } from '../../src/session/index.ts';
 import { type Found, type Put, type PutResult, type SessionKey, StoreError } from '../../src/store/store.ts';
+import { host } from '../support/host.ts';
 import { Client, serve } from './support/client.ts';
 import { MapStore } from './support/map-store.ts';
 
@@ -19,7 +20,7 @@ async function run(options: SessionOptions, acts: Record<string, Act>) {
   const server = await serve(app);
   return {
     errors,
-    client: new Client(`http://127.0.0.1:${server.port}`),
+    client: new Client(`http://${host}:${server.port}`),
     async [Symbol.asyncDispose]() {
       await server[Symbol.asyncDispose]();
       await limpet.close();

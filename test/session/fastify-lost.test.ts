@@ -1,6 +1,7 @@
 /** A Fastify app that goes on in callbacks without the context of their request, or within another's. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { SessionOptions } from '../../src/session/index.ts';
+import { host } from '../support/host.ts';
 import { type FastifyApp, startFastify } from './support/apps/fastify-session.ts';
 import { TestBalancer } from './support/balancer.ts';
 import { Client } from './support/client.ts';
@@ -27,7 +28,7 @@ describe.each(strategies)('strategy $strategy', (options) => {
   });
 
   const begin = async (value = 'first') => {
-    const client = new Client(balancer?.url ?? `http://127.0.0.1:${app.port}`);
+    const client = new Client(balancer?.url ?? `http://${host}:${app.port}`);
     await client.get(`/by/native/set?name=who&value=${value}`);
     return client;
   };

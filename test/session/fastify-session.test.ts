@@ -1,5 +1,6 @@
 /** An app of @fastify/session, whose store is the Limpet session of the request. */
 import { expect, test } from 'vitest';
+import { host } from '../support/host.ts';
 import { startFastify } from './support/apps/fastify-session.ts';
 import { TestBalancer } from './support/balancer.ts';
 import { Client } from './support/client.ts';
@@ -15,7 +16,7 @@ async function stage() {
     balancer,
     client,
     other: apps[1]?.port ?? 0,
-    at: (path: string) => fetch(`http://127.0.0.1:${apps[0]?.port}${path}`),
+    at: (path: string) => fetch(`http://${host}:${apps[0]?.port}${path}`),
     all: async (who: Client): Promise<unknown> => JSON.parse((await who.get('/all')).body),
     async [Symbol.asyncDispose]() {
       await balancer[Symbol.asyncDispose]();

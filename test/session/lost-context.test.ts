@@ -6,6 +6,7 @@ import { io } from 'socket.io-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import type { SessionOptions } from '../../src/session/index.ts';
+import { host } from '../support/host.ts';
 import { runtimes } from '../support/runtimes.ts';
 import { TestBalancer } from './support/balancer.ts';
 import { Client } from './support/client.ts';
@@ -37,7 +38,7 @@ for (const runtime of runtimes) {
         rmSync(folder, { recursive: true, force: true });
       });
 
-      const direct = () => `http://127.0.0.1:${app.port}`;
+      const direct = () => `http://${host}:${app.port}`;
       const begin = async (value = 'first') => {
         const client = new Client(balancer?.url ?? direct());
         await client.send('POST', `/by/end/set?name=who&value=${value}`);

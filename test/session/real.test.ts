@@ -1,5 +1,6 @@
 /** The library behind the real balancer: begin, sign in, be killed, be drained of nothing, sign out. */
 import { expect, test } from 'vitest';
+import { host } from '../support/host.ts';
 import { startLimpet } from '../support/limpet.ts';
 import { runtimes } from '../support/runtimes.ts';
 import { Client } from './support/client.ts';
@@ -10,7 +11,7 @@ const secret = 'shared by the balancer and its servers, for tests';
 async function stage(runtime: (typeof runtimes)[number], app: string) {
   const options = { secret };
   const apps = await Promise.all([launch({ runtime, app, options }), launch({ runtime, app, options })]);
-  const servers = apps.map(({ port }, n) => ({ name: `s${n}`, address: `127.0.0.1:${port}` }));
+  const servers = apps.map(({ port }, n) => ({ name: `s${n}`, address: `${host}:${port}` }));
   const config = { pools: { shop: { servers } }, sessions: { store: 'memory', secret }, identify: true };
   const limpet = await startLimpet(runtime, { config });
   return {

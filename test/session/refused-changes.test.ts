@@ -1,6 +1,7 @@
 /** I11: a change that cannot be kept, or whose handler threw, leaves nothing behind: on each framework and each strategy. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type SessionOptions, sessions } from '../../src/session/index.ts';
+import { host } from '../support/host.ts';
 import { act, control, refusedNames } from './support/acts.ts';
 import { TestBalancer } from './support/balancer.ts';
 import { Client, serve } from './support/client.ts';
@@ -22,7 +23,7 @@ async function behindBalancer(app: LaunchedApp): Promise<Stage> {
     await balancer[Symbol.asyncDispose]();
     await app.kill();
   };
-  return { url: balancer.url, app: `http://127.0.0.1:${app.port}`, balancer, end };
+  return { url: balancer.url, app: `http://${host}:${app.port}`, balancer, end };
 }
 
 async function alone(options: SessionOptions): Promise<Stage> {
@@ -35,7 +36,7 @@ async function alone(options: SessionOptions): Promise<Stage> {
     if (reply === null) await handle(request, response);
     else await sendNode(response, reply);
   });
-  const url = `http://127.0.0.1:${server.port}`;
+  const url = `http://${host}:${server.port}`;
   const end = async () => {
     await server[Symbol.asyncDispose]();
     await app.close();

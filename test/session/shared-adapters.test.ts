@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { host } from '../support/host.ts';
 import { runtimes } from '../support/runtimes.ts';
 import { startFastify } from './support/apps/fastify-session.ts';
 import { Client } from './support/client.ts';
@@ -28,7 +29,7 @@ function suite(name: string, start: (folder: string) => Promise<Running[]>): voi
       rmSync(folder, { recursive: true, force: true });
     });
 
-    const at = (n: number) => `http://127.0.0.1:${servers[n]?.port}`;
+    const at = (n: number) => `http://${host}:${servers[n]?.port}`;
     const begin = async () => {
       const client = new Client(at(0));
       await client.get('/set?name=before&value=1');

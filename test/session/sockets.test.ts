@@ -6,6 +6,7 @@ import { io } from 'socket.io-client';
 import { expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { sessions } from '../../src/session/index.ts';
+import { host } from '../support/host.ts';
 import { TestBalancer } from './support/balancer.ts';
 import { Client, serve } from './support/client.ts';
 
@@ -55,7 +56,7 @@ test('a WebSocket handler saves the session of its handshake; requests see it, a
     });
     socket.send('open');
   });
-  const socket = new WebSocket(`ws://127.0.0.1:${server.port}/`, { headers });
+  const socket = new WebSocket(`ws://${host}:${server.port}/`, { headers });
   const next = () => new Promise<string>((done) => socket.once('message', (data) => done(String(data))));
   expect(await next()).toBe('open');
 
@@ -88,9 +89,9 @@ test('a Socket.IO handler does the same', async () => {
       done('kept');
     });
   });
-  await new Promise<void>((done) => http.listen(0, '127.0.0.1', done));
+  await new Promise<void>((done) => http.listen(0, host, done));
   const { port } = http.address() as AddressInfo;
-  const socket = io(`http://127.0.0.1:${port}`, { transports: ['websocket'], extraHeaders: headers });
+  const socket = io(`http://${host}:${port}`, { transports: ['websocket'], extraHeaders: headers });
   expect(await socket.timeout(5000).emitWithAck('say', 'hello')).toBe('kept');
   expect(balancer.state(client.id)).toEqual({ visits: 1, said: 'hello' });
   socket.close();
@@ -100,7 +101,7 @@ test('a Socket.IO handler does the same', async () => {
 test('a header that is not signed counts as absent', async () => {
   await using all = await stage();
   const { server, headers } = all;
-  const send = (word: string) => fetch(`http://127.0.0.1:${server.port}/`, { headers: { 'limpet-session': word } });
+  const send = (word: string) => fetch(`http://${host}:${server.port}/`, { headers: { 'limpet-session': word } });
   const right = headers['limpet-session'];
   expect((await send(right)).status).toBe(200);
   for (const wrong of [

@@ -1,5 +1,6 @@
 /** Sticky sessions of real servers behind a balancer: every race that users report of session layers, on each framework. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { host } from '../support/host.ts';
 import { TestBalancer } from './support/balancer.ts';
 import { Client } from './support/client.ts';
 import { type LaunchedApp, launch } from './support/launch.ts';
@@ -39,7 +40,7 @@ for (const { runtime, app } of apps) {
     const all = async (client: Client): Promise<unknown> => JSON.parse((await client.get('/all')).body);
     const info = async (client: Client) => JSON.parse((await client.get('/info')).body);
     const since = (mark: number) => balancer.log.slice(mark);
-    const to = (port: number, path: string) => fetch(`http://127.0.0.1:${port}${path}`).then((answer) => answer.text());
+    const to = (port: number, path: string) => fetch(`http://${host}:${port}${path}`).then((answer) => answer.text());
 
     test('a change is with the balancer before the client hears of it, and reads put nothing', async () => {
       const mark = balancer.log.length;
@@ -357,7 +358,7 @@ for (const { runtime, app } of apps) {
       const old = balancer.word(client.id);
       balancer.claim(client.id, two.port);
       await client.get('/set?name=name&value=Eve');
-      const answer = await fetch(`http://127.0.0.1:${one.port}/large?value=100000`, {
+      const answer = await fetch(`http://${host}:${one.port}/large?value=100000`, {
         headers: { 'limpet-session': old.replace('reason=new', 'reason=held') },
       });
       expect(answer.status).toBe(503);
@@ -369,7 +370,7 @@ for (const { runtime, app } of apps) {
     test('a change that another request has put with its own, and that was fenced, is no success either', async () => {
       const client = await begin();
       const headers = { 'limpet-session': balancer.word(client.id).replace('reason=new', 'reason=held') };
-      const at = (path: string) => fetch(`http://127.0.0.1:${one.port}${path}`, { headers });
+      const at = (path: string) => fetch(`http://${host}:${one.port}${path}`, { headers });
       const held = at('/set-held?name=cart&value=mine&signal=fenced');
       await at('/arrived?signal=fenced');
       balancer.claim(client.id, two.port);
@@ -413,7 +414,7 @@ for (const { runtime, app } of apps) {
     });
 
     test('a request that did not come through a balancer is told so', async () => {
-      const answer = await fetch(`http://127.0.0.1:${one.port}/all`);
+      const answer = await fetch(`http://${host}:${one.port}/all`);
       expect(answer.status).toBe(500);
       expect(answer.headers.get('limpet-reason')).toBe('no-balancer');
       expect(one.errors()).toContain('found no Limpet-Session header; expected one from a Limpet balancer');

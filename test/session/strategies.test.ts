@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { type SessionOptions, sessions } from '../../src/session/index.ts';
 import { LocalSessions } from '../../src/session/local.ts';
 import { fillOptions } from '../../src/session/options.ts';
+import { host } from '../support/host.ts';
 import { needProgram } from '../support/programs.ts';
 import { RedisServer } from '../support/redis.ts';
 import { act, control } from './support/acts.ts';
@@ -30,7 +31,7 @@ async function run(options: SessionOptions) {
       });
     }),
   );
-  const at = (n: number) => `http://127.0.0.1:${servers[n]?.port}`;
+  const at = (n: number) => `http://${host}:${servers[n]?.port}`;
   return {
     errors,
     port: servers[0]?.port ?? 0,

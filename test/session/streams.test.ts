@@ -9,6 +9,7 @@ import fastify from 'fastify';
 import { afterAll, describe, expect, test } from 'vitest';
 import { limpet } from '../../src/session/fastify.ts';
 import { type SessionOptions, sessions } from '../../src/session/index.ts';
+import { host } from '../support/host.ts';
 import { runtimes } from '../support/runtimes.ts';
 import { TestBalancer } from './support/balancer.ts';
 import { launch } from './support/launch.ts';
@@ -30,7 +31,7 @@ describe.each(runtimes)('%s', (runtime) => {
   test.each(Object.entries(strategies))('%s', async (_name, { options, size }) => {
     await using app = await launch({ runtime, app: 'streaming', options, more: { file, size } });
     await using balancer = await TestBalancer.start({ servers: [app.port] });
-    const base = options.strategy === 'sticky' ? balancer.url : `http://127.0.0.1:${app.port}`;
+    const base = options.strategy === 'sticky' ? balancer.url : `http://${host}:${app.port}`;
     const get = (path: string) => fetch(base + path, { redirect: 'manual' });
     const whole = ['/file', '/download', '/pipe', '/pipeline', '/fastify/file', '/fastify/web', '/fastify/response'];
     for (const path of whole) {
@@ -81,8 +82,8 @@ describe('responses that are none of Node’s own', () => {
         Readable.from([content, content]).pipe(response);
       }) as Parameters<typeof createServer>[0] & object,
     );
-    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-    const client = connect(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    await new Promise<void>((done) => server.listen(0, host, done));
+    const client = connect(`http://${host}:${(server.address() as AddressInfo).port}`);
     const stream = client.request({ ':path': '/' });
     const [head] = await new Promise<[Record<string, unknown>]>((done) => stream.on('response', (got) => done([got])));
     const pieces = await stream.toArray();

@@ -2,6 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { host } from '../support/host.ts';
 import { startLimpet } from '../support/limpet.ts';
 import { Visitor } from '../support/peers.ts';
 import { TestBalancer } from './support/balancer.ts';
@@ -9,7 +10,8 @@ import { Client } from './support/client.ts';
 import { started } from './support/launch.ts';
 
 const file = join(import.meta.dirname, '../../examples/wsgi/app.py');
-const start = (secret: string) => started(spawn('python3', ['-B', file, '0', secret], { stdio: 'pipe' }));
+const env = { ...process.env, HOST: host };
+const start = (secret: string) => started(spawn('python3', ['-B', file, '0', secret], { env, stdio: 'pipe' }));
 const missing = spawnSync('python3', ['--version']).status !== 0;
 
 for (const secret of ['', 'shared with the balancer']) {
@@ -57,7 +59,7 @@ test.skipIf(missing)(
   'python3 behind a real balancer, without any config: large states go over its socket',
   async () => {
     await using app = await start('');
-    await using limpet = await startLimpet('bun', { args: [String(app.port), '--sessions', 'memory'] });
+    await using limpet = await startLimpet('bun', { args: [`${host}:${app.port}`, '--sessions', 'memory'] });
     const visitor = new Visitor(limpet.url);
     const get = async (path: string): Promise<unknown> => JSON.parse((await visitor.ask(path)).body);
     expect(await get('/count')).toEqual({ count: 1, large: 0 });

@@ -4,6 +4,7 @@
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { host } from './host.ts';
 
 const [name = 'app', port = '0'] = process.argv.slice(2);
 const visits = new Map<string, number>();
@@ -25,7 +26,7 @@ const server = createServer((request, response) => {
     else answer();
   });
 });
-server.listen(Number(port), '127.0.0.1', () => console.log(`listening ${(server.address() as AddressInfo).port}`));
+server.listen(Number(port), host, () => console.log(`listening ${(server.address() as AddressInfo).port}`));
 
 // Goes with the test that started it, however that ends.
 process.stdin.resume().on('end', () => process.exit());

@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { host } from './host.ts';
 
 export interface Gate extends AsyncDisposable {
   readonly name: string;
@@ -12,7 +13,7 @@ export interface Gate extends AsyncDisposable {
   set(state: 'open' | 'refuse' | 'swallow'): Promise<void>;
 }
 
-/** A gate before the server that listens on `port` of 127.0.0.1. */
+/** A gate before the server that listens on `port` of `host`. */
 export async function gateBefore({ name, port }: { readonly name: string; readonly port: number }): Promise<Gate> {
   const sockets = new Set<Socket>();
   let state: 'open' | 'refuse' | 'swallow' = 'open';
@@ -21,13 +22,13 @@ export async function gateBefore({ name, port }: { readonly name: string; readon
     client.on('close', () => sockets.delete(client));
     client.on('error', () => {});
     if (state !== 'open') return;
-    const inner = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    const inner = connect({ port, host, allowHalfOpen: true });
     inner.on('error', () => client.destroy());
     client.on('close', () => inner.destroy());
     client.pipe(inner).pipe(client);
   });
   const listen = async (at: number): Promise<number> => {
-    server.listen(at, '127.0.0.1');
+    server.listen(at, host);
     await once(server, 'listening');
     return (server.address() as AddressInfo).port;
   };
@@ -41,7 +42,7 @@ export async function gateBefore({ name, port }: { readonly name: string; readon
   const bound = await listen(0);
   return {
     name,
-    address: `127.0.0.1:${bound}`,
+    address: `${host}:${bound}`,
     set: async (next) => {
       await close();
       state = next;

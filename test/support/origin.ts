@@ -11,11 +11,12 @@ import {
 } from 'node:http';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { host } from './host.ts';
 
 export interface Origin extends AsyncDisposable {
   readonly name: string;
   readonly port: number;
-  /** `127.0.0.1:port`, as the config wants it. */
+  /** `<host>:port`, as the config wants it. */
   readonly address: string;
   close(): Promise<void>;
 }
@@ -156,7 +157,7 @@ async function open(name: string, server: Server): Promise<Origin> {
   });
   await new Promise<void>((done, fail) => {
     server.once('error', fail);
-    server.listen(0, '127.0.0.1', () => done());
+    server.listen(0, host, () => done());
   });
   const { port } = server.address() as AddressInfo;
   const close = () =>
@@ -164,5 +165,5 @@ async function open(name: string, server: Server): Promise<Origin> {
       server.close(() => done());
       for (const socket of sockets) socket.destroy();
     });
-  return { name, port, address: `127.0.0.1:${port}`, close, [Symbol.asyncDispose]: close };
+  return { name, port, address: `${host}:${port}`, close, [Symbol.asyncDispose]: close };
 }

@@ -12,6 +12,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeSessionSecret, sessionSecretFile } from '../../src/secrets/session-secret.ts';
+import { host } from './host.ts';
 import type { Echo, Origin } from './origin.ts';
 
 export interface Reply {
@@ -145,7 +146,7 @@ export interface PoolMember extends AsyncDisposable {
 export interface ServerProcess extends AsyncDisposable {
   readonly name: string;
   readonly port: number;
-  /** `127.0.0.1:<port>`, as a config names it. */
+  /** `<host>:<port>`, as a config names it. */
   readonly address: string;
   readonly pid: number;
   /** Ends it at once, as a crash would; resolves when it is gone. */
@@ -163,7 +164,7 @@ export async function startServer(script: string | URL, name: string, port = 0):
     child.kill(signal);
     await exit;
   };
-  const address = `127.0.0.1:${bound}`;
+  const address = `${host}:${bound}`;
   return { name, port: bound, address, pid: child.pid ?? 0, kill, [Symbol.asyncDispose]: () => kill() };
 }
 
@@ -193,18 +194,18 @@ export async function until(what: string, check: () => boolean | Promise<boolean
   }
 }
 
-/** Makes any server of the test an origin: on a free port of 127.0.0.1, or where it is told. */
+/** Makes any server of the test an origin: on a free port of `host`, or where it is told. */
 export async function listen(name: string, server: NetServer, where: ListenOptions = {}): Promise<Origin> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
   });
-  server.listen(where.path === undefined ? { host: '127.0.0.1', port: 0, ...where } : where);
+  server.listen(where.path === undefined ? { host, port: 0, ...where } : where);
   await once(server, 'listening');
   const bound = server.address();
   const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
-  const address = where.path === undefined ? `127.0.0.1:${port}` : `unix:${where.path}`;
+  const address = where.path === undefined ? `${where.host ?? host}:${port}` : `unix:${where.path}`;
   const close = () =>
     new Promise<void>((done) => {
       server.close(() => done());

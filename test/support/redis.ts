@@ -5,6 +5,7 @@ import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './free-port.ts';
+import { host } from './host.ts';
 import { findProgram } from './programs.ts';
 
 export class RedisServer {
@@ -25,11 +26,11 @@ export class RedisServer {
   }
 
   get url(): string {
-    return `redis://127.0.0.1:${this.port}`;
+    return `redis://${host}:${this.port}`;
   }
 
   async start(): Promise<void> {
-    const usual = ['--bind', '127.0.0.1', '--port', String(this.port), '--save', '', '--appendonly', 'no'];
+    const usual = ['--bind', host, '--port', String(this.port), '--save', '', '--appendonly', 'no'];
     const args = [...usual, '--dir', tmpdir(), '--cluster-config-file', `nodes-${this.port}.conf`, ...this.options];
     const child = spawn(findProgram('redis')!, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     this.child = child;

@@ -7,6 +7,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, request, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { makeSessionSecret, sessionSecretFile } from '../../../src/secrets/session-secret.ts';
+import { host } from '../../support/host.ts';
 
 export interface Kept {
   epoch: number;
@@ -67,7 +68,7 @@ export class TestBalancer implements AsyncDisposable {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${portOf(this.front)}`;
+    return `http://${host}:${portOf(this.front)}`;
   }
 
   /** The session goes to another server with its next request; `carry`: its state goes with it. */
@@ -99,7 +100,7 @@ export class TestBalancer implements AsyncDisposable {
   word(id: string): string {
     const { epoch, reason, carry = false } = this.owners.get(id) ?? { epoch: 1, reason: 'new' };
     const version = this.kept.get(id)?.version ?? 0;
-    const store = `http://127.0.0.1:${portOf(this.store)}/v1`;
+    const store = `http://${host}:${portOf(this.store)}/v1`;
     const state = carry ? `; ttl=1800; data=${Buffer.from(this.kept.get(id)?.text ?? '').toString('base64url')}` : '';
     const word = `id=${id}; epoch=${epoch}; version=${version}; reason=${reason}; pool=shop; store=${store}; copy=${this.copy}${state}`;
     const signed = `${word}; t=${Math.floor(Date.now() / 1000)}`;
@@ -122,7 +123,7 @@ export class TestBalancer implements AsyncDisposable {
     const headers = { ...incoming.headers, 'limpet-session': this.word(id) };
     owner.reason = 'held';
     owner.carry = false;
-    const options = { host: '127.0.0.1', port: owner.port, method: incoming.method, path: incoming.url, headers };
+    const options = { host, port: owner.port, method: incoming.method, path: incoming.url, headers };
     const upstream = request(options, (answer) => void this.relay(id, owner.port, answer, response));
     upstream.on('error', () => (response.headersSent ? response.destroy() : response.writeHead(502).end()));
     response.on('close', () => upstream.destroy());
@@ -260,7 +261,7 @@ function readFields(text: string): Fields {
 }
 
 function listen(server: Server): Promise<void> {
-  return new Promise((done) => server.listen(0, '127.0.0.1', done));
+  return new Promise((done) => server.listen(0, host, done));
 }
 
 function portOf(server: Server): number {

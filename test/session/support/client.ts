@@ -1,6 +1,7 @@
 /** A client with a cookie jar, and a way to start an app server in the test's own process. */
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { host } from '../../support/host.ts';
 
 export interface Answer {
   readonly status: number;
@@ -64,7 +65,7 @@ export interface RunningApp extends AsyncDisposable {
 
 export async function serve(listener: RequestListener): Promise<RunningApp> {
   const server = createServer(listener);
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  await new Promise<void>((done) => server.listen(0, host, done));
   return {
     port: (server.address() as AddressInfo).port,
     server,

@@ -5,6 +5,7 @@
 import type { AddressInfo } from 'node:net';
 import express from 'express';
 import session from 'express-session';
+import { host } from '../host.ts';
 
 declare module 'express-session' {
   interface SessionData {
@@ -39,7 +40,7 @@ app.post('/logout', (request, response, next) => {
   });
 });
 
-const server = app.listen(Number(port), '127.0.0.1', () => {
+const server = app.listen(Number(port), host, () => {
   console.log(`listening ${(server.address() as AddressInfo).port}`);
 });
 

@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { sessions } from '../../../src/session/index.ts';
+import { host } from '../host.ts';
 
 const [name = 'app', port = '0'] = process.argv.slice(2);
 const app = sessions({ strategy: 'sticky', onError: (error) => console.error(error) });
@@ -16,7 +17,7 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
 const server = createServer((request, response) => {
   serve(request, response).catch((error: unknown) => app.guard(request, response).refuse(error));
 });
-server.listen(Number(port), '127.0.0.1', () => console.log(`listening ${(server.address() as AddressInfo).port}`));
+server.listen(Number(port), host, () => console.log(`listening ${(server.address() as AddressInfo).port}`));
 
 // Goes with the test that started it, however that ends.
 process.stdin.resume().on('end', () => process.exit());

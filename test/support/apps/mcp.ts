@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
+import { host } from '../host.ts';
 
 const [name = 'app', port = '0'] = process.argv.slice(2);
 const sessions = new Map<string, StreamableHTTPServerTransport>();
@@ -54,6 +55,6 @@ const server = createServer((request, response) => {
     response.destroy();
   });
 });
-server.listen(Number(port), '127.0.0.1', () => console.log(`listening ${(server.address() as AddressInfo).port}`));
+server.listen(Number(port), host, () => console.log(`listening ${(server.address() as AddressInfo).port}`));
 
 process.stdin.resume().on('end', () => process.exit());

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { freePort } from '../free-port.ts';
+import { host } from '../host.ts';
 import { ask, type PoolMember, until } from '../peers.ts';
 
 const page = resolve(import.meta.dirname, 'session.php');
@@ -12,7 +13,7 @@ const page = resolve(import.meta.dirname, 'session.php');
 /** `php` is the path of the program. */
 export async function phpServer(php: string, name: string): Promise<PoolMember> {
   const folder = await mkdtemp(join(tmpdir(), 'limpet-php-'));
-  const address = `127.0.0.1:${await freePort()}`;
+  const address = `${host}:${await freePort()}`;
   const args = ['-d', `session.save_path=${folder}`, '-d', 'session.use_strict_mode=1', '-S', address, page];
   const child = spawn(php, args, { stdio: 'ignore', env: { ...process.env, NAME: name } });
   await until('php listens', () =>

@@ -17,6 +17,7 @@ import { createServer, type IncomingMessage, request as makeRequest, type Server
 import type { AddressInfo } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { host } from '../host.ts';
 
 const [name = 'app', port = '0'] = process.argv.slice(2);
 const by = randomBytes(8).toString('hex');
@@ -207,7 +208,7 @@ const server = createServer((request, response) => {
     response.end(String(error));
   });
 });
-server.listen(Number(port), '127.0.0.1', () => console.log(`listening ${(server.address() as AddressInfo).port}`));
+server.listen(Number(port), host, () => console.log(`listening ${(server.address() as AddressInfo).port}`));
 
 // Goes with the test that started it, however that ends.
 process.stdin.resume().on('end', () => process.exit());

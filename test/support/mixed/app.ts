@@ -9,6 +9,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { basename } from 'node:path';
 import { WebSocketServer } from 'ws';
+import { host } from '../host.ts';
 import { arrivalLine, microseconds } from './record.ts';
 
 const [place, port = '0'] = process.argv.slice(2);
@@ -67,7 +68,7 @@ function headerOf(request: IncomingMessage, key: string): string {
   return typeof value === 'string' ? value : '';
 }
 
-server.listen(Number(port), '127.0.0.1', () => console.log(`listening ${(server.address() as AddressInfo).port}`));
+server.listen(Number(port), host, () => console.log(`listening ${(server.address() as AddressInfo).port}`));
 
 // Goes with the program that started it, however that ends.
 process.stdin.resume().on('end', () => process.exit());

@@ -1,6 +1,7 @@
 /** An app written for express-session, of which one line was changed; its own options are the third argument. */
 import express, { type Request } from 'express';
 import { expressSession as session } from '../../../../src/session/express.ts';
+import { host } from '../../../support/host.ts';
 import { control, wait } from '../acts.ts';
 import { optionsOf, ready, sendNode } from '../program.ts';
 
@@ -109,4 +110,4 @@ app.get('/reload', async (request, response, next) => {
   request.session.value = 'not saved';
   request.session.reload((error) => (error ? next(error) : response.json({ value: request.session.value })));
 });
-const server = app.listen(Number(process.argv[3] ?? 0), '127.0.0.1', () => ready(server));
+const server = app.listen(Number(process.argv[3] ?? 0), host, () => ready(server));

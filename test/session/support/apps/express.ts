@@ -1,6 +1,7 @@
 /** The test app on Express, with the middleware. */
 import express, { type NextFunction, type Request, type Response } from 'express';
 import { limpet } from '../../../../src/session/express.ts';
+import { host } from '../../../support/host.ts';
 import { act, control } from '../acts.ts';
 import { optionsOf, ready, sendNode } from '../program.ts';
 
@@ -25,4 +26,4 @@ app.use(
       .send(error.message);
   },
 );
-const server = app.listen(Number(process.argv[3] ?? 0), '127.0.0.1', () => ready(server));
+const server = app.listen(Number(process.argv[3] ?? 0), host, () => ready(server));

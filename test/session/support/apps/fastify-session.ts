@@ -6,6 +6,7 @@ import fastifySession from '@fastify/session';
 import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import { limpet, limpetStore } from '../../../../src/session/fastify.ts';
 import type { SessionOptions } from '../../../../src/session/index.ts';
+import { host } from '../../../support/host.ts';
 import { control, wait } from '../acts.ts';
 
 declare module 'fastify' {
@@ -141,7 +142,7 @@ export async function startFastify(options: SessionOptions, more: object = {}): 
     await request.session.reload();
     return dataOf(request);
   });
-  await app.listen({ host: '127.0.0.1', port: 0 });
+  await app.listen({ host, port: 0 });
   const address = app.server.address();
   const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
   return { port, [Symbol.asyncDispose]: () => app.close() };

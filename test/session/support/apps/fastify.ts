@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import fastify from 'fastify';
 import { limpet } from '../../../../src/session/fastify.ts';
+import { host } from '../../../support/host.ts';
 import { act, control } from '../acts.ts';
 import { optionsOf, ready } from '../program.ts';
 
@@ -25,5 +26,5 @@ app.get('/*', async (request, reply) => {
     .headers(headers)
     .send(typeof body === 'string' ? body : Readable.from(body));
 });
-await app.listen({ port: Number(process.argv[3] ?? 0), host: '127.0.0.1' });
+await app.listen({ port: Number(process.argv[3] ?? 0), host });
 ready(app.server);

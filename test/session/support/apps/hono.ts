@@ -3,6 +3,7 @@ import { serve } from '@hono/node-server';
 import { Hono } from 'hono';
 import { type LimpetEnv, limpet } from '../../../../src/session/hono.ts';
 import { SessionError } from '../../../../src/session/index.ts';
+import { host } from '../../../support/host.ts';
 import { act, control } from '../acts.ts';
 import { optionsOf, ready, webResponse } from '../program.ts';
 
@@ -22,8 +23,8 @@ app.get('/*', async (context) => webResponse(await act(new URL(context.req.url),
 
 const port = Number(process.argv[3] ?? 0);
 if (process.versions.bun === undefined) {
-  serve({ fetch: app.fetch, port, hostname: '127.0.0.1' }, (address) => ready(address.port));
+  serve({ fetch: app.fetch, port, hostname: host }, (address) => ready(address.port));
 } else {
-  const server = Bun.serve({ port, hostname: '127.0.0.1', fetch: app.fetch });
+  const server = Bun.serve({ port, hostname: host, fetch: app.fetch });
   ready(server.port ?? 0);
 }

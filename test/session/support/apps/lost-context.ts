@@ -12,6 +12,7 @@ import express, { type NextFunction, type Request, type Response } from 'express
 import { Server as SocketServer } from 'socket.io';
 import { WebSocketServer } from 'ws';
 import { expressSession } from '../../../../src/session/express.ts';
+import { host } from '../../../support/host.ts';
 import { optionsOf, ready } from '../program.ts';
 
 // Not ours: connect-flash uses util.isArray.
@@ -215,4 +216,4 @@ server.on('upgrade', (request, socket, head) => {
     });
   });
 });
-server.listen(Number(process.argv[3] ?? 0), '127.0.0.1', () => ready(server));
+server.listen(Number(process.argv[3] ?? 0), host, () => ready(server));

@@ -1,6 +1,7 @@
 /** The test app on node:http. */
 import { createServer } from 'node:http';
 import { sessions } from '../../../../src/session/index.ts';
+import { host } from '../../../support/host.ts';
 import { act, control } from '../acts.ts';
 import { optionsOf, ready, sendNode } from '../program.ts';
 
@@ -13,4 +14,4 @@ const server = createServer(async (request, response) => {
   if (reply === null) await handle(request, response);
   else await sendNode(response, reply);
 });
-server.listen(Number(process.argv[3] ?? 0), '127.0.0.1', () => ready(server));
+server.listen(Number(process.argv[3] ?? 0), host, () => ready(server));

@@ -6,6 +6,7 @@ import express, { type ErrorRequestHandler } from 'express';
 import fastify from 'fastify';
 import { limpet } from '../../../../src/session/express.ts';
 import { limpet as limpetPlugin } from '../../../../src/session/fastify.ts';
+import { host } from '../../../support/host.ts';
 import { optionsOf, ready } from '../program.ts';
 
 const options = optionsOf();
@@ -57,7 +58,7 @@ other.get('/fastify/json', async () => ({ sent: true }));
 await other.ready();
 app.set('env', 'test');
 
-const server = app.listen(Number(process.argv[3] ?? 0), '127.0.0.1', () => ready(server));
+const server = app.listen(Number(process.argv[3] ?? 0), host, () => ready(server));
 // One port for both.
 const [toExpress] = server.listeners('request');
 server.removeAllListeners('request');

@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { type SessionOptions, sessions } from '../../../../src/session/index.ts';
+import { host } from '../../../support/host.ts';
 import { TestBalancer } from '../balancer.ts';
 import { MapStore } from '../map-store.ts';
 import { type Sequence, Stage } from './sequence.ts';
@@ -86,8 +87,8 @@ async function play(sequence: Sequence, around: (work: Handler) => Handler, word
     else void handle(request, response);
   });
   server.on('checkContinue', (request, response) => void handle(request, response));
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  await new Promise<void>((done) => server.listen(0, host, done));
+  const socket = connect((server.address() as AddressInfo).port, host);
   const gone = new Promise<void>((done) => {
     socket.on('close', () => {
       isGone = true;
