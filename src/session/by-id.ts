@@ -13,6 +13,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../time/clock.ts';
 import { beganLate } from './error.ts';
+import { type ForeignStore, isForeignStore } from './foreign-store.ts';
+import { FormerStore } from './former-store.ts';
 import type { Gate } from './gate.ts';
 import { isHandshake } from './node.ts';
 import type { FilledOptions } from './options.ts';
@@ -56,10 +58,19 @@ export class RequestContexts {
   /** Name in the Limpet session's data. */
   private readonly place: string;
   private readonly contexts = new WeakMap<object, Context>();
+  private readonly options: FilledOptions;
+  private former: FormerStore | null = null;
 
-  constructor({ clock }: FilledOptions, place: string) {
-    this.clock = clock;
+  constructor(options: FilledOptions, place: string) {
+    this.options = options;
+    this.clock = options.clock;
     this.place = place;
+  }
+
+  /** Sessions that are not here are looked for in that store, by the same id, and moved. */
+  lookIn(store: ForeignStore): void {
+    if (!isForeignStore(store)) throw new TypeError('from: found no store, expected get, set and destroy');
+    this.former = new FormerStore(store, this.options);
   }
 
   of(request: object): Context | undefined {
@@ -87,7 +98,8 @@ export class RequestContexts {
 
   /** A promise when the request has read it before: what others have kept since is asked for. */
   read(context: Context, id: string): Plain | null | Promise<Plain | null> {
-    const fresh = context.known.has(id) ? context.exchange.refresh() : undefined;
+    if (!context.known.has(id)) return this.readNow(context, id) ?? this.bring(context, id);
+    const fresh = context.exchange.refresh();
     return fresh === undefined ? this.readNow(context, id) : fresh.then(() => this.readNow(context, id));
   }
 
@@ -114,6 +126,11 @@ export class RequestContexts {
     const { [id]: _gone, ...rest } = ids;
     if (Object.keys(rest).length === 0) session.delete(this.place);
     else session.set(this.place, rest);
+  }
+
+  /** Where it was before, it is over as well: who comes with its cookie must not bring it back. */
+  endFormer(id: string): undefined | Promise<void> {
+    return this.former?.destroy(id);
   }
 
   /** Expiry alone: the rest of the object is not to be written by a touch. */
@@ -145,6 +162,25 @@ export class RequestContexts {
     const changed = changedNames(before ?? { cookie: mine.cookie }, mine);
     const begins = before === undefined && ownOf(this.idsOf(session), id) === undefined && isSaved(id);
     if (changed.length > 0 || begins) this.write(context, id, mine);
+  }
+
+  private bring(context: Context, id: string): null | Promise<Plain | null> {
+    const { former } = this;
+    return former === null ? null : this.moveFrom(former, context, id);
+  }
+
+  private async moveFrom(former: FormerStore, context: Context, id: string): Promise<Plain | null> {
+    const found = await former.read(id);
+    if (found === null) return null;
+    if (context.headLeft) {
+      // The client cannot be told of the Limpet session: this one is only read, and moves with the next request.
+      context.known.set(id, structuredClone(found));
+      return found;
+    }
+    this.keepId(context.session, id, found);
+    await context.session.save();
+    await former.retire(id, found);
+    return this.readNow(context, id);
   }
 
   private readNow({ session, known }: Context, id: string): Plain | null {

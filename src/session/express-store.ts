@@ -42,15 +42,23 @@ export function storeOf(Base: StoreBase, contexts: RequestContexts): ExpressStor
     }
 
     set(id: string, value: object, done?: Done): void {
-      this.change(value, (context) => contexts.write(context, id, value), done);
+      this.change(value, (context) => void contexts.write(context, id, value), done);
     }
 
     touch(id: string, value: object, done?: Done): void {
-      this.change(value, (context) => contexts.touch(context, id, 'cookie' in value ? value.cookie : undefined), done);
+      this.change(
+        value,
+        (context) => void contexts.touch(context, id, 'cookie' in value ? value.cookie : undefined),
+        done,
+      );
     }
 
     destroy(id: string, done?: Done): void {
-      this.change(undefined, (context) => contexts.destroy(context, id), done);
+      const end = (context: Context) => {
+        contexts.destroy(context, id);
+        return contexts.endFormer(id);
+      };
+      this.change(undefined, end, done);
     }
 
     boundTo(context: Context): ExpressStore {
@@ -67,16 +75,22 @@ export function storeOf(Base: StoreBase, contexts: RequestContexts): ExpressStor
       return withState(context, true, work);
     }
 
-    private change(value: object | undefined, work: (context: Context) => void, given: Done = () => {}): void {
+    private change(
+      value: object | undefined,
+      work: (context: Context) => undefined | Promise<void>,
+      given: Done = () => {},
+    ): void {
       let context: Context | undefined;
       const isOwn = state.isEnding;
       const done = isOwn ? given : later(given);
       const changed = () => {
-        context = this.contextOf(value);
-        work(context);
-        context.lost = undefined;
+        const found = this.contextOf(value);
+        context = found;
+        const working = work(found);
+        found.lost = undefined;
         // Its own change as it ends the response goes with that.
-        return isOwn ? undefined : contexts.keep(context);
+        if (isOwn) return working;
+        return working === undefined ? contexts.keep(found) : working.then(() => contexts.keep(found));
       };
       settle(changed, (error) => {
         if (error === null || context === undefined) done(error ?? undefined);

@@ -9,6 +9,7 @@ import { createRequire } from 'node:module';
 import { type Context, RequestContexts } from './by-id.ts';
 import { asError, SessionError } from './error.ts';
 import { type ExpressStore, type StoreBase, storeOf } from './express-store.ts';
+import type { ForeignStore } from './foreign-store.ts';
 import { isResponse, NodeSessions } from './node.ts';
 import type { SessionOptions } from './options.ts';
 import type { Exchange, Session } from './session.ts';
@@ -63,6 +64,8 @@ export interface ExpressSessionOptions {
   readonly cookie?: ExpressCookieOptions | ((request: IncomingMessage) => ExpressCookieOptions);
   // A method, so that a function of Express's own Request is one too.
   genid?(request: IncomingMessage): string;
+  /** The store that the app had before: its sessions are moved, each with the first request that brings its cookie. */
+  readonly from?: ForeignStore;
   /** Of the Limpet session that holds the data. Default: strategy sticky. */
   readonly limpet?: SessionOptions | NodeSessions;
 }
@@ -75,11 +78,15 @@ type ExpressSession = ((options: object) => unknown) & { readonly Store: StoreBa
  * stays as it is; there is no store to name. Needs the package express-session.
  */
 export function expressSession(options: ExpressSessionOptions): ExpressMiddleware {
-  const { limpet: given = { strategy: 'sticky' }, ...rest } = options;
-  if ('store' in rest) throw new TypeError('store: found one, expected none: the data lives in the Limpet session');
+  const { limpet: given = { strategy: 'sticky' }, from, ...rest } = options;
+  if ('store' in rest) {
+    const instead = "limpet: { strategy: 'shared', store } to go on in it, or from: store to move its sessions";
+    throw new TypeError(`store: found one, expected none: the data lives in the Limpet session; ${instead}`);
+  }
   const app = given instanceof NodeSessions ? given : new NodeSessions(given);
   const expressSessionOf: ExpressSession = createRequire(import.meta.url)('express-session');
   const contexts = new RequestContexts(app.options, 'express');
+  if (from !== undefined) contexts.lookIn(from);
   const store = storeOf(expressSessionOf.Store, contexts);
   const inner: unknown = expressSessionOf({ ...rest, store });
   if (!isMiddleware(inner)) throw new TypeError('express-session: found something else than a middleware');

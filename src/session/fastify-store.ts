@@ -90,7 +90,8 @@ export function storeFor(contexts: FastifyContexts): LimpetStore {
         const context = contexts.ofId(id);
         if (context === null) throw new Error(`session store: found no request with the session, expected one`);
         requests.destroy(context, id);
-        return requests.keep(context);
+        const ended = requests.endFormer(id);
+        return ended === undefined ? requests.keep(context) : ended.then(() => requests.keep(context));
       };
       settle(end, told(done));
     },

@@ -1,5 +1,6 @@
 /** Sessions of one app, whatever the strategy: what `sessions(options)` gives, and what all adapters open sessions with. */
 import { DevalueCodec } from './devalue-codec.ts';
+import { bringOver, type Former, formerExpress, formerStrategy } from './former.ts';
 import { LocalSessions } from './local.ts';
 import { type FilledOptions, fillOptions, type SessionOptions, type Strategy } from './options.ts';
 import type { Exchange, Incoming, Opener } from './session.ts';
@@ -10,12 +11,14 @@ import { StickySessions } from './sticky.ts';
 export class Sessions {
   readonly options: FilledOptions;
   private readonly opener: Opener;
+  private readonly former: Former | null;
   /** Until what the codec needs is loaded; null: it is. */
   private loading: Promise<void> | null = null;
 
   constructor(options: SessionOptions) {
     this.options = fillOptions(options);
     this.opener = openerOf(this.options);
+    this.former = options.from === undefined ? null : formerOf(options.from, this.options);
     const { codec } = this.options;
     if (!(codec instanceof DevalueCodec)) return;
     this.loading = codec.load().then(() => void (this.loading = null));
@@ -29,14 +32,32 @@ export class Sessions {
 
   /** At once where nothing has to be asked. Throws, or rejects with, SessionError. */
   exchange(incoming: Incoming, hasResponse: boolean): Exchange | Promise<Exchange> {
-    if (this.loading !== null) return this.loading.then(() => this.opener.open(incoming, hasResponse));
-    return this.opener.open(incoming, hasResponse);
+    if (this.loading !== null) return this.loading.then(() => this.openHere(incoming, hasResponse));
+    return this.openHere(incoming, hasResponse);
   }
 
   /** Ends connections to stores. Sessions that are kept somewhere stay there. */
-  close(): Promise<void> {
-    return this.opener.close();
+  async close(): Promise<void> {
+    await this.opener.close();
+    await this.former?.close();
   }
+
+  private openHere(incoming: Incoming, hasResponse: boolean): Exchange | Promise<Exchange> {
+    const { former, options } = this;
+    const opened = this.opener.open(incoming, hasResponse);
+    if (former === null) return opened;
+    const how = { incoming, hasResponse, options };
+    return opened instanceof Promise
+      ? opened.then((exchange) => bringOver(exchange, former, how))
+      : bringOver(opened, former, how);
+  }
+}
+
+function formerOf(from: Exclude<SessionOptions['from'], undefined>, options: FilledOptions): Former {
+  if (!('strategy' in from)) return formerExpress(from, options);
+  const { clock, timers, random, onWarning, onError } = options;
+  const filled = fillOptions({ clock, timers, random, onWarning, onError, ...from });
+  return formerStrategy(openerOf(filled), filled, options);
 }
 
 function openerOf(options: FilledOptions): Opener {

@@ -20,7 +20,7 @@ interface SharedHow {
 
 export class SharedSession extends OpenSession {
   readonly strategy = 'shared';
-  readonly survivesCrash = true;
+  readonly survivesCrash: boolean;
   private readonly store: SharedStore;
   private readonly secure: boolean;
   /** The id under which the session goes on after `regenerate`; '' the same. */
@@ -33,6 +33,7 @@ export class SharedSession extends OpenSession {
   constructor(live: Live, how: SharedHow) {
     super(live, how.options, { reason: how.isNew ? 'new' : 'held', isNew: how.isNew, hasResponse: how.hasResponse });
     this.store = how.store;
+    this.survivesCrash = how.store.survivesCrash;
     this.secure = how.secure;
     this.cookie = how.isNew || how.options.cookie.permanent ? 'when-kept' : 'none';
   }

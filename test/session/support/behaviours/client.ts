@@ -1,6 +1,7 @@
 /** The browser in these stories. */
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 import { setImmediate as turn } from 'node:timers/promises';
+import { host } from '../../../support/host.ts';
 import type { Transcript } from './transcript.ts';
 
 export interface Seen {
@@ -78,10 +79,10 @@ export class Client {
 
   /** The Cookie header for a path. */
   cookies(path = '/', isCrossSite = false): string {
-    const host = this.host;
+    const { host: name } = this;
     const sent = [...this.jar].filter(
       ([, kept]) =>
-        (kept.isExact ? kept.domain === host : `.${host}`.endsWith(`.${kept.domain}`)) &&
+        (kept.isExact ? kept.domain === name : `.${name}`.endsWith(`.${kept.domain}`)) &&
         isUnder(path, kept.path) &&
         !(isCrossSite && kept.sameSite !== 'none'),
     );
@@ -106,7 +107,7 @@ export class Client {
     if (cookie !== '') all.cookie = cookie;
     return new Promise((done) => {
       const broken = () => done({ status: 0, body: 'broken', headers: {} });
-      const asked = request({ host: '127.0.0.1', port: this.port, path, method, headers: all, agent }, (response) => {
+      const asked = request({ host, port: this.port, path, method, headers: all, agent }, (response) => {
         const pieces: Buffer[] = [];
         response.on('data', (piece) => pieces.push(piece));
         response.on('error', broken);

@@ -6,6 +6,7 @@ import { type NodeSessions, type SessionOptions, sessions } from '../../../../sr
 import { openStore } from '../../../../src/store/index.ts';
 import { type Store, StoreError, silentEviction } from '../../../../src/store/store.ts';
 import { systemClock, systemTimers } from '../../../../src/time/clock.ts';
+import { host } from '../../../support/host.ts';
 import { startLimpet } from '../../../support/limpet.ts';
 import { RedisServer } from '../../../support/redis.ts';
 import type { Runtime } from '../../../support/runtimes.ts';
@@ -127,9 +128,9 @@ export const sides: Readonly<Record<SideName, (runtime: Runtime) => Promise<Side
   async sticky(runtime) {
     const server = await listening();
     const secret = 'shared by the balancer and its servers, for tests';
-    const servers = [{ name: 's0', address: `127.0.0.1:${portOf(server)}` }];
+    const servers = [{ name: 's0', address: `${host}:${portOf(server)}` }];
     // As behind a proxy that ends TLS; of nobody else the header is believed.
-    const listeners = [{ address: '127.0.0.1:0', trustedProxies: ['127.0.0.1'] }];
+    const listeners = [{ address: `${host}:0`, trustedProxies: ['127.0.0.0/8'] }];
     const config = { listeners, pools: { app: { servers } }, sessions: { store: 'memory', secret } };
     const balancer = await startLimpet(runtime, { config });
     const limpet = sessions({ strategy: 'sticky', secret, ...quiet });
@@ -139,7 +140,7 @@ export const sides: Readonly<Record<SideName, (runtime: Runtime) => Promise<Side
 
 async function listening(): Promise<Server> {
   const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  await new Promise<void>((done) => server.listen(0, host, done));
   return server;
 }
 

@@ -1,0 +1,169 @@
+/**
+ * Moving house: a client whose session is not here yet may have one where the app kept them before, in a store of express-session or
+ * by another strategy. Its data is taken over and kept, and then the old session goes.
+ */
+import { writeCookie } from './cookie.ts';
+import { asError, SessionError } from './error.ts';
+import { type ForeignStore, isForeignStore } from './foreign-store.ts';
+import { readSignedId } from './former-cookie.ts';
+import { FormerStore, graceTime } from './former-store.ts';
+import type { FilledOptions } from './options.ts';
+import type { Exchange, Incoming, Lines, Merge, Opener, Session } from './session.ts';
+
+/** Sessions of express-session, for an app that does not use it any more. */
+export interface FormerExpressSession {
+  readonly store: ForeignStore;
+  /** With which its cookies were signed. */
+  readonly secret: string | readonly string[];
+  /** Of its cookie. Default `connect.sid`. */
+  readonly name?: string;
+}
+
+/** A session where it was. */
+interface Found {
+  readonly data: object;
+  /** It is kept elsewhere now. */
+  readonly retire: () => Promise<void>;
+  /** The client forgets the old cookie. */
+  readonly clear: Lines;
+}
+
+export interface Former {
+  /** null: none, at once where the request does not speak of one. */
+  find(incoming: Incoming): null | Promise<Found | null>;
+  close(): Promise<void>;
+}
+
+export function formerExpress(
+  { store, secret, name = 'connect.sid' }: FormerExpressSession,
+  options: FilledOptions,
+): Former {
+  const secrets = typeof secret === 'string' ? [secret] : (secret ?? []);
+  if (!isForeignStore(Object(store)) || secrets.length === 0 || secrets.includes('')) {
+    throw new TypeError(
+      'from: found neither a strategy, nor a store of express-session with the secret of its cookies',
+    );
+  }
+  const former = new FormerStore(store, options);
+  return {
+    find(incoming) {
+      const id = readSignedId(incoming, name, secrets);
+      if (id === null) return null;
+      return former.read(id).then((found) => {
+        if (found === null) return null;
+        const { cookie: _cookie, ...data } = found;
+        const clear: Lines = [['Set-Cookie', `${name}=; Path=/; Max-Age=0`]];
+        return { data, retire: () => former.retire(id, found), clear };
+      });
+    },
+    async close() {},
+  };
+}
+
+/** `former`: the options by which `opener` was made. */
+export function formerStrategy(opener: Opener, former: FilledOptions, options: FilledOptions): Former {
+  const isSticky = former.strategy === 'sticky';
+  const { name } = former.cookie;
+  return {
+    find(incoming) {
+      const isThere = isSticky
+        ? incoming.header('limpet-session') !== undefined
+        : (incoming.header('cookie') ?? '').includes(`${name}=`);
+      return isThere ? find(incoming) : null;
+    },
+    close: () => opener.close(),
+  };
+
+  async function find(incoming: Incoming): Promise<Found | null> {
+    const exchange = await openIfThere(opener, incoming);
+    if (exchange === null || exchange.session.isNew || exchange.session.ended) return null;
+    const { session } = exchange;
+    // The cookie of `sticky` is the balancer's.
+    const isOther = !isSticky && (options.strategy === 'sticky' || name !== options.cookie.name);
+    return {
+      data: session.data,
+      retire: async () => {
+        // A token cannot be taken back: the client forgets it, and copies of it end with their time.
+        if (former.strategy === 'stateless') return;
+        options.timers.after(graceTime, () => void session.destroy().catch((error) => options.onError(asError(error))));
+      },
+      clear: isOther ? writeCookie(former, '', false).slice(0, 1) : [],
+    };
+  }
+}
+
+/** null: there is no balancer in front any more, or not yet. */
+async function openIfThere(opener: Opener, incoming: Incoming): Promise<Exchange | null> {
+  try {
+    return await opener.open(incoming, false);
+  } catch (error) {
+    if (error instanceof SessionError && error.code === 'no-balancer') return null;
+    throw error;
+  }
+}
+
+/** The session of the request, with the data of the former one when this is its first request here. */
+export function bringOver(
+  exchange: Exchange,
+  former: Former,
+  { incoming, hasResponse, options }: { incoming: Incoming; hasResponse: boolean; options: FilledOptions },
+): Exchange | Promise<Exchange> {
+  const { session } = exchange;
+  if (!session.isNew || session.ended) return exchange;
+  const looked = former.find(incoming);
+  if (looked === null) return exchange;
+  return looked.then(async (found) => {
+    if (found === null) return exchange;
+    // A copy, of what this codec can keep.
+    const { codec } = options;
+    codec.check({ ...found.data });
+    Object.assign(session.data, codec.decode(codec.encode({ ...found.data })));
+    // Without a response the client cannot be told: it is only read, and moves with the next request.
+    if (!hasResponse) return exchange;
+    await session.save();
+    await found.retire();
+    return found.clear.length === 0 ? exchange : new ClearingExchange(exchange, found.clear);
+  });
+}
+
+/** Its head carries some lines more. */
+class ClearingExchange implements Exchange {
+  readonly session: Session;
+  private readonly inner: Exchange;
+  private readonly lines: Lines;
+
+  constructor(inner: Exchange, lines: Lines) {
+    this.session = inner.session;
+    this.inner = inner;
+    this.lines = lines;
+  }
+
+  head(): Lines | Promise<Lines> {
+    const lines = this.inner.head();
+    return lines instanceof Promise ? lines.then((more) => [...this.lines, ...more]) : [...this.lines, ...lines];
+  }
+
+  last(trailers: boolean): Lines | Promise<Lines> {
+    return this.inner.last(trailers);
+  }
+
+  refresh(): undefined | Promise<void> {
+    return this.inner.refresh();
+  }
+
+  mergeBy(name: string, merge: Merge): void {
+    this.inner.mergeBy(name, merge);
+  }
+
+  fail(): void {
+    this.inner.fail();
+  }
+
+  late(): void {
+    this.inner.late();
+  }
+
+  close(sent: boolean): void {
+    this.inner.close(sent);
+  }
+}
