@@ -7,9 +7,10 @@ const testFiles = (folder: string) => `${folder}/**/*.test.ts`;
 
 export default defineConfig({
   test: {
-    // The black-box suites start servers, balancers and clients as processes of their own: more files at
-    // once only make them wait for each other on a small machine.
-    maxWorkers: 2,
+    // The black-box suites start servers, balancers and clients as processes of their own, and wait a good part of their time
+    // (for an outage, a time-out, the next look of a health check): more files at once than that only make them wait for each other
+    // on a small machine.
+    maxWorkers: 3,
     teardownTimeout: 10_000,
     reporters: ['default', new TestReporter()],
     projects: [

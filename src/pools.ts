@@ -135,6 +135,7 @@ function affinityOf(
     lifetime: numbers.lifetimes.get(kind) ?? 0,
     skew: skew / 1000,
     onAhead: () => shared.counters.add(counter.clock_ahead),
+    onLimited: () => shared.counters.add(counter.cookies_limited),
     idOf: (name) => servers.find((server) => server.name === name)?.id,
     randomWords,
     rings,

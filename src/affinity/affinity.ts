@@ -3,6 +3,7 @@
  * it says who the client is, and the token or the table says where that session lives.
  */
 import type { RequestHead, ResponseHead } from '../http/head.ts';
+import type { CookieAttributes } from '../http/session-cookie.ts';
 import type { Splice } from '../http/splice.ts';
 
 /**
@@ -97,6 +98,10 @@ export class Session {
   ending = false;
   /** At a server that is not its owner, which must not take it for its own. */
   lent = false;
+  /** How its cookie is, where its server has said so; null: as configured. */
+  cookie: CookieAttributes | null = null;
+  /** How the cookie is that the client came with, when it is to get another one; undefined: no other. */
+  formerCookie: CookieAttributes | null | undefined = undefined;
 
   /** Forgets all but the reader: what one affinity may do on failing, so that the next finds a clean sheet. */
   clear(): void {
@@ -120,6 +125,8 @@ export class Session {
     this.carried = null;
     this.claiming = this.unknown = this.asked = this.over = this.alone = false;
     this.owed = this.lent = this.late = this.ending = false;
+    this.cookie = null;
+    this.formerCookie = undefined;
   }
 
   /** It can have a copy: it has a whole id, and not one that several clients may share (source-ip). */
@@ -181,7 +188,14 @@ export interface Affinity {
    */
   bind(session: Session, response: ResponseHead, client: ClientFacts, now: number, edit: Splice): boolean;
   /** The session is over: tells the client to forget what `bind` told it. */
-  unbind?(response: ResponseHead, client: ClientFacts, edit: Splice): void;
+  unbind?(session: Session, response: ResponseHead, client: ClientFacts, edit: Splice): void;
+  /**
+   * What its servers may decide of the cookie of their session, as they are told it (`; allow=...`). Left out: there is no cookie of
+   * ours.
+   */
+  readonly allowed?: string;
+  /** The server says how the cookie of its session is to be; the `bind` that follows goes by it, within what is allowed. */
+  shape?(session: Session, cookie: CookieAttributes | null): void;
   /**
    * For names that the app gives: reads them in each final response of a server, whoever recognised the request. `session`
    * is what the request carried; `lesson` is clear. An app that names a session again says so each time.

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { edited, requestWith, responseWith } from '../../test/support/heads.ts';
 import type { CookieOptions } from '../config/options.ts';
+import { type CookieAttributes, readAttributes } from '../http/session-cookie.ts';
 import { Splice } from '../http/splice.ts';
 import { type ClientFacts, maxTried, Session } from './affinity.ts';
 import { CookieAffinity } from './cookie.ts';
+import { CookiePolicy } from './cookie-policy.ts';
 import { TokenRing } from './token.ts';
 
 const now = 1_800_000_000;
@@ -23,6 +25,7 @@ const settings: CookieOptions = {
   idle: 8 * hour * 1000,
   absolute: 0,
   onCacheable: 'private',
+  app: { maxAge: 30 * 24 * hour * 1000, sameSite: 'Lax', secure: 'auto', httpOnly: true, domain: '', path: '/' },
 };
 const client: ClientFacts = { clientAddress: '1.2.3.4', clientSecure: false };
 
@@ -34,6 +37,7 @@ function affinityOf(
   const ring = new TokenRing([Buffer.alloc(32, 'k')], 'shop', {
     idle: filled.idle / 1000,
     absolute: filled.absolute / 1000,
+    longestIdle: new CookiePolicy(filled).longestIdle,
   });
   let next = 1;
   const randomWords = (words: Uint32Array) => {
@@ -374,11 +378,107 @@ describe('a session that a server begins', () => {
     const { affinity } = affinityOf({ twin: 'limpet-x', secure: 'always' }, true);
     const response = responseWith(200, 'Set-Cookie: limpet=forged', 'Set-Cookie: app=1');
     const edit = new Splice();
-    affinity.unbind(response, client, edit);
+    affinity.unbind(new Session(), response, client, edit);
     const text = edited(response, edit);
     expect(text).toContain('Set-Cookie: limpet=; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=0');
     expect(text).toContain('Set-Cookie: limpet-x=; Path=/; HttpOnly; SameSite=None; Partitioned; Secure; Max-Age=0');
     expect(text).toContain('Set-Cookie: app=1');
     expect(text).not.toContain('forged');
+  });
+});
+
+describe('a cookie whose server has a say in it', () => {
+  const wish = (text: string): CookieAttributes => {
+    const found = readAttributes(`tag=00000007; ${text}`);
+    if (typeof found === 'string') throw new Error(text);
+    return found;
+  };
+  const held = (affinity: CookieAffinity, ring: TokenRing, fields: Partial<Session> = {}): Session =>
+    recognise(affinity, `Cookie: limpet=${tokenOf(ring, fields)}`).session;
+  const lines = (left: string) =>
+    left
+      .replaceAll(/=[\w-]{72,}/g, '=T')
+      .trim()
+      .split('\r\n');
+
+  test.each<[Partial<CookieOptions>, string, string]>([
+    [{}, 'idle=60', 'Path=/; HttpOnly; SameSite=Lax'],
+    [{}, 'idle=60; persistent=1', 'Path=/; HttpOnly; SameSite=Lax; Max-Age=75'],
+    [{}, 'persistent=1', `Path=/; HttpOnly; SameSite=Lax; Max-Age=${8 * hour}`],
+    [{ idle: 0 }, 'persistent=1', `Path=/; HttpOnly; SameSite=Lax; Max-Age=${400 * 24 * hour}`],
+    [{ lifetime: 'permanent', absolute: 2 * hour * 1000 }, 'idle=60', 'Path=/; HttpOnly; SameSite=Lax; Max-Age=75'],
+    [{ lifetime: 'permanent', absolute: 2 * hour * 1000 }, 'persistent=0', 'Path=/; HttpOnly; SameSite=Lax'],
+    [{ absolute: 2 * hour * 1000 }, 'idle=86400; persistent=1', `Path=/; HttpOnly; SameSite=Lax; Max-Age=${2 * hour}`],
+    [{}, 'same-site=strict; path=/a; partitioned=1', 'Path=/a; HttpOnly; SameSite=Strict; Partitioned; Secure'],
+    [{ domain: 'example.org', httpOnly: false }, 'domain=; http-only=1', 'Path=/; HttpOnly; SameSite=Lax'],
+    [{ secure: 'never' }, 'secure=1', 'Path=/; HttpOnly; SameSite=Lax; Secure'],
+  ])('%j, %s: %s', (change, asked, expected) => {
+    const { affinity, ring } = affinityOf(change);
+    const session = held(affinity, ring);
+    expect(session.changed).toBe(false);
+    affinity.shape(session, wish(asked));
+    const told = lines(bind(affinity, session).left);
+    expect(told.at(-1)).toBe(`Set-Cookie: limpet=T; ${expected}`);
+    // That with another Path, Domain or HttpOnly took the place of the former one.
+    expect(told.length).toBe(/path=\/a|domain|http/.test(asked) ? 2 : 1);
+  });
+
+  test('says nothing of what it has said before; what is as configured again is told, too', () => {
+    const { affinity, ring } = affinityOf();
+    const session = held(affinity, ring, { cookie: wish('idle=60; path=/a') });
+    affinity.shape(session, wish('idle=60; path=/a'));
+    expect([session.changed, bind(affinity, session).told]).toEqual([false, false]);
+    affinity.shape(session, null);
+    expect(lines(bind(affinity, session).left)).toEqual([
+      'Set-Cookie: limpet=; Path=/a; HttpOnly; SameSite=Lax; Max-Age=0',
+      'Set-Cookie: limpet=T; Path=/; HttpOnly; SameSite=Lax',
+    ]);
+  });
+
+  test('is dated anew within an hour, or a quarter of a shorter time, and tells the same again', () => {
+    const { affinity, ring } = affinityOf();
+    const dated = (idle: number, ago: number) =>
+      held(affinity, ring, { cookie: wish(`idle=${idle}; persistent=1`), seen: now - ago }).changed;
+    expect([dated(1_209_600, hour - 1), dated(1_209_600, hour), dated(60, 14), dated(60, 15)]).toEqual([
+      false,
+      true,
+      false,
+      true,
+    ]);
+  });
+
+  test('of a session that has not begun tells nobody; of a new one at once', () => {
+    const { affinity } = affinityOf({}, true);
+    const session = begun(affinity);
+    affinity.shape(session, wish('idle=60; persistent=1'));
+    expect(bind(affinity, session).told).toBe(false);
+    session.changed = session.owed = true;
+    expect(lines(bind(affinity, session).left)).toEqual([
+      'Set-Cookie: limpet=T; Path=/; HttpOnly; SameSite=Lax; Max-Age=75',
+    ]);
+  });
+
+  test('its twin lasts as long, and both are forgotten where they are', () => {
+    const { affinity, ring } = affinityOf({ twin: 'limpet-x', secure: 'always' });
+    const session = held(affinity, ring);
+    affinity.shape(session, wish('idle=60; persistent=1; path=/a'));
+    const told = lines(bind(affinity, session).left);
+    expect(told.slice(2)).toEqual([
+      'Set-Cookie: limpet=T; Path=/a; HttpOnly; SameSite=Lax; Secure; Max-Age=75',
+      'Set-Cookie: limpet-x=T; Path=/a; HttpOnly; SameSite=None; Partitioned; Secure; Max-Age=75',
+    ]);
+    expect(told.slice(0, 2).every((line) => line.includes('; Path=/;') && line.endsWith('Max-Age=0'))).toBe(true);
+    const response = responseWith(200);
+    const edit = new Splice();
+    affinity.unbind(session, response, client, edit);
+    expect(lines(edited(response, edit)).filter((line) => line.includes('Path=/a'))).toHaveLength(2);
+  });
+
+  test('goes by the config that holds now', () => {
+    const { ring } = affinityOf();
+    const cookie = wish('idle=1209600; same-site=none; domain=example.org');
+    const { affinity } = affinityOf({ idle: hour * 1000, app: { ...settings.app, maxAge: hour * 1000 } });
+    const session = held(affinity, ring, { cookie, seen: now - hour });
+    expect(lines(bind(affinity, session).left)).toEqual(['Set-Cookie: limpet=T; Path=/; HttpOnly; SameSite=Lax']);
   });
 });

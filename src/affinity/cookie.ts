@@ -5,9 +5,11 @@ import { makePrivate } from '../http/cache.ts';
 import { CookieScan, setCookieValue } from '../http/cookie.ts';
 import type { RequestHead, ResponseHead } from '../http/head.ts';
 import { Name } from '../http/names.ts';
+import { type CookieAttributes, longestCookie } from '../http/session-cookie.ts';
 import type { Splice } from '../http/splice.ts';
 import { type Affinity, type ClientFacts, maxTried, type Session, type Verdict } from './affinity.ts';
-import { type TokenRing, tokenChars } from './token.ts';
+import { CookiePolicy } from './cookie-policy.ts';
+import { isTokenLength, redateAfter, type TokenRing } from './token.ts';
 
 export interface CookieDependencies {
   readonly ring: TokenRing;
@@ -19,21 +21,33 @@ export interface CookieDependencies {
   readonly onAhead?: () => void;
   /** The servers begin sessions, and the balancer hears of it. Left out: they do not. */
   readonly sessions?: boolean;
+  /** Told of each cookie for which a server has asked for more than is allowed. Left out: nobody is. */
+  readonly onLimited?: () => void;
+}
+
+/** A cookie's attributes, but for its life. */
+interface Written {
+  /** Path, Domain and HttpOnly. */
+  readonly scope: string;
+  /** The same, SameSite and Partitioned. */
+  readonly attributes: string;
+  readonly secure: CookieOptions['secure'];
 }
 
 export class CookieAffinity implements Affinity {
   readonly name = 'cookie';
   readonly lifetime: number | undefined;
+  readonly allowed: string;
   private readonly settings: CookieOptions;
   private readonly deps: CookieDependencies;
   /** Ours, and its twin for pages of other sites if there is one. */
   private readonly cookieNames: readonly Uint8Array[];
   private readonly scan = new CookieScan();
   private readonly words = new Uint32Array(4);
-  /** A token is dated anew after this many seconds: a quarter of the idle time, so most responses carry no cookie. */
+  private readonly policy: CookiePolicy;
+  /** A token is dated anew after this many seconds. */
   private readonly redateAfter: number;
-  private readonly scope: string;
-  private readonly attributes: string;
+  private readonly configured: Written;
   /** A client gets its cookie before any server has begun a session for it. */
   private readonly always: boolean;
 
@@ -45,13 +59,11 @@ export class CookieAffinity implements Affinity {
     this.cookieNames = names.map((name) => Uint8Array.from(name, (char) => char.charCodeAt(0)));
     if (!this.cookieNames[0]!.every((byte) => isToken[byte] === 1))
       throw new Error(`cookie name ${settings.name} is not a token`);
-    this.redateAfter = settings.idle === 0 ? Number.POSITIVE_INFINITY : Math.max(1, Math.floor(settings.idle / 4000));
-    this.scope =
-      `; Path=${settings.path}` +
-      (settings.domain === '' ? '' : `; Domain=${settings.domain}`) +
-      (settings.httpOnly ? '; HttpOnly' : '');
+    this.policy = new CookiePolicy(settings);
+    this.allowed = this.policy.allowed;
+    this.redateAfter = redateAfter(settings.idle / 1000, false);
+    this.configured = this.written(null);
     this.always = settings.bind === 'always' || (settings.bind === 'auto' && deps.sessions !== true);
-    this.attributes = `${this.scope}; SameSite=${settings.sameSite}${settings.partitioned ? '; Partitioned' : ''}`;
   }
 
   /**
@@ -67,7 +79,7 @@ export class CookieAffinity implements Affinity {
       scan.begin(request.headers, name, edit);
       while (scan.next()) {
         if (verdict === 'valid' || tried > maxTried) continue;
-        if (scan.valueEnd - scan.valueStart === tokenChars && ++tried > maxTried) continue;
+        if (isTokenLength(scan.valueEnd - scan.valueStart) && ++tried > maxTried) continue;
         const found = this.deps.ring.verify(request.bytes, scan.valueStart, scan.valueEnd, now, session);
         if (verdict === 'none' || found !== 'invalid') verdict = found;
       }
@@ -83,7 +95,7 @@ export class CookieAffinity implements Affinity {
     session.kind = 'token';
     session.affinity = this;
     session.key = session.sid0;
-    session.changed = session.ahead || now - session.seen >= this.redateAfter;
+    session.changed = session.ahead || now - session.seen >= this.redateOf(session);
     if (session.ahead) this.deps.onAhead?.();
     return true;
   }
@@ -101,29 +113,71 @@ export class CookieAffinity implements Affinity {
     session.changed = this.always;
   }
 
+  shape(session: Session, cookie: CookieAttributes | null): void {
+    const before = session.cookie;
+    // What it has said before needs not be told again.
+    if (before?.tag === cookie?.tag) return;
+    const limited = cookie === null ? null : this.policy.limit(cookie);
+    if (limited?.isLimited) this.deps.onLimited?.();
+    session.cookie = limited?.cookie ?? null;
+    if (!session.recognised) return;
+    session.formerCookie = before;
+    session.changed = true;
+  }
+
   bind(session: Session, response: ResponseHead, client: ClientFacts, now: number, edit: Splice): boolean {
     if (response.headers.has(Name.setCookie)) this.hideForeign(response, edit);
     if (!session.changed || !this.mayTell(session, response, edit)) return false;
     session.seen = now;
-    const { settings } = this;
-    const secure = settings.secure === 'always' || (settings.secure === 'auto' && client.clientSecure);
-    const token = this.deps.ring.sign(session);
-    const maxAge = settings.lifetime === 'permanent' ? `; Max-Age=${this.remaining(session, now)}` : '';
-    edit.add(`Set-Cookie: ${settings.name}=${token}${this.attributes}${secure ? '; Secure' : ''}${maxAge}`);
-    if (settings.twin !== '' && secure)
-      edit.add(`Set-Cookie: ${settings.twin}=${token}${this.scope}; SameSite=None; Partitioned; Secure${maxAge}`);
+    const how = this.writtenOf(session.cookie);
+    const former = session.formerCookie === undefined ? how : this.writtenOf(session.formerCookie);
+    // Where a client holds both, the former one may be what it sends first.
+    if (former.scope !== how.scope) this.forget(former, client, edit);
+    this.tell(how, this.deps.ring.sign(session), this.maxAgeOf(session, now), client, edit);
     return true;
   }
 
-  unbind(response: ResponseHead, client: ClientFacts, edit: Splice): void {
+  unbind(session: Session, response: ResponseHead, client: ClientFacts, edit: Splice): void {
     if (response.headers.has(Name.setCookie)) this.hideForeign(response, edit);
-    const { settings } = this;
     // Whatever caches might do with it: the client must forget.
     makePrivate(response, true, edit);
-    const secure = settings.secure === 'always' || (settings.secure === 'auto' && client.clientSecure);
-    edit.add(`Set-Cookie: ${settings.name}=${this.attributes}${secure ? '; Secure' : ''}; Max-Age=0`);
-    if (settings.twin !== '' && secure)
-      edit.add(`Set-Cookie: ${settings.twin}=${this.scope}; SameSite=None; Partitioned; Secure; Max-Age=0`);
+    this.forget(this.writtenOf(session.cookie), client, edit);
+  }
+
+  private forget(how: Written, client: ClientFacts, edit: Splice): void {
+    this.tell(how, '', '; Max-Age=0', client, edit);
+  }
+
+  private tell(how: Written, token: string, maxAge: string, client: ClientFacts, edit: Splice): void {
+    const { name, twin } = this.settings;
+    const secure = how.secure === 'always' || (how.secure === 'auto' && client.clientSecure);
+    edit.add(`Set-Cookie: ${name}=${token}${how.attributes}${secure ? '; Secure' : ''}${maxAge}`);
+    if (twin !== '' && secure)
+      edit.add(`Set-Cookie: ${twin}=${token}${how.scope}; SameSite=None; Partitioned; Secure${maxAge}`);
+  }
+
+  private writtenOf(cookie: CookieAttributes | null): Written {
+    // The config may be another one than when it was signed.
+    return cookie === null ? this.configured : this.written(this.policy.limit(cookie).cookie);
+  }
+
+  private written(cookie: CookieAttributes | null): Written {
+    const { settings } = this;
+    const domain = cookie?.domain ?? settings.domain;
+    const sameSite = cookie?.sameSite ?? settings.sameSite;
+    const isPartitioned = settings.partitioned || cookie?.partitioned === true;
+    const scope =
+      `; Path=${cookie?.path || settings.path}` +
+      (domain === '' ? '' : `; Domain=${domain}`) +
+      ((cookie?.httpOnly ?? settings.httpOnly) ? '; HttpOnly' : '');
+    const asked = cookie?.secure == null ? settings.secure : cookie.secure ? 'always' : 'never';
+    // Browsers drop either without Secure.
+    const isOwn = cookie !== null && (cookie.sameSite === 'None' || cookie.partitioned);
+    return {
+      scope,
+      attributes: `${scope}; SameSite=${sameSite}${isPartitioned ? '; Partitioned' : ''}`,
+      secure: isOwn ? 'always' : asked,
+    };
   }
 
   private mayTell({ owed }: Session, response: ResponseHead, edit: Splice): boolean {
@@ -139,8 +193,20 @@ export class CookieAffinity implements Affinity {
     }
   }
 
-  /** Seconds of life left: never beyond the absolute time. */
-  private remaining(session: Session, now: number): number {
-    return Math.max(1, Math.floor(this.settings.absolute / 1000) - (now - session.born));
+  private redateOf({ cookie }: Session): number {
+    if (cookie === null || cookie.idle === 0) return this.redateAfter;
+    return redateAfter(Math.min(cookie.idle, this.policy.longestIdle), true);
+  }
+
+  /** As long as the token counts: never beyond the absolute time. */
+  private maxAgeOf(session: Session, now: number): string {
+    const { settings } = this;
+    const { cookie } = session;
+    if (!(cookie?.persistent ?? settings.lifetime === 'permanent')) return '';
+    const absolute =
+      settings.absolute === 0 ? longestCookie : Math.floor(settings.absolute / 1000) - (now - session.born);
+    const asked = cookie === null || cookie.idle === 0 ? 0 : Math.min(cookie.idle, this.policy.longestIdle);
+    const idle = asked > 0 ? asked + redateAfter(asked, true) : cookie?.persistent ? settings.idle / 1000 : 0;
+    return `; Max-Age=${Math.max(1, Math.floor(Math.min(absolute, idle || absolute)))}`;
   }
 }

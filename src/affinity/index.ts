@@ -2,6 +2,7 @@
 import type { AffinityOptions } from '../config/options.ts';
 import type { Affinity, NameHash } from './affinity.ts';
 import { CookieAffinity } from './cookie.ts';
+import { CookiePolicy } from './cookie-policy.ts';
 import { ForceAffinity } from './force.ts';
 import { HeaderAffinity } from './header.ts';
 import { LearnAffinity } from './learn.ts';
@@ -30,6 +31,8 @@ export interface AffinityDependencies {
   readonly skew: number;
   /** Told of each token that such a clock has dated. */
   readonly onAhead: () => void;
+  /** Told of each cookie for which a server has asked for more than is allowed. */
+  readonly onLimited: () => void;
   /** Id of a server of the pool. */
   readonly idOf: (server: string) => number | undefined;
   readonly rings: TokenRings;
@@ -40,7 +43,8 @@ export interface AffinityDependencies {
 export function createAffinity(options: AffinityOptions, deps: AffinityDependencies): Affinity {
   switch (options.type) {
     case 'cookie': {
-      const times = { idle: options.idle / 1000, absolute: options.absolute / 1000 };
+      const { longestIdle } = new CookiePolicy(options);
+      const times = { idle: options.idle / 1000, absolute: options.absolute / 1000, longestIdle };
       return new CookieAffinity(options, { ...deps, ring: deps.rings.of(deps.keys, deps.pool, times, deps.skew) });
     }
     case 'rewrite':

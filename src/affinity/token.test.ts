@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Session } from './affinity.ts';
-import { derive, TokenRing, TokenRings, tokenChars } from './token.ts';
+import { derive, isTokenLength, TokenRing, TokenRings, tokenChars } from './token.ts';
 
 const keyA = Buffer.alloc(32, 'a');
 const keyB = Buffer.alloc(32, 'b');
@@ -261,4 +261,72 @@ test('rings are kept while keys, pool, times and skew are the same, and somebody
   expect(new Set([ring, ...others]).size).toBe(7);
   expect(verifyText(others[5]!, ring.sign(sessionOf()))).toBe('valid');
   expect(verifyText(others[4]!, ring.sign(sessionOf()))).toBe('invalid');
+});
+
+describe('a token that says how its cookie is', () => {
+  const flag = fc.option(fc.boolean());
+  const cookie = fc.record({
+    tag: word,
+    idle: fc.nat(34_560_000),
+    persistent: flag,
+    sameSite: fc.option(fc.constantFrom('Strict' as const, 'Lax' as const, 'None' as const)),
+    secure: flag,
+    httpOnly: flag,
+    partitioned: fc.boolean(),
+    path: fc.stringMatching(/^(?:\/[a-z]{0,100})?$/),
+    domain: fc.option(fc.stringMatching(/^[a-z.]{0,150}$/)),
+  });
+  const plain = {
+    tag: 1,
+    persistent: null,
+    sameSite: null,
+    secure: null,
+    httpOnly: null,
+    partitioned: false,
+    path: '',
+    domain: null,
+  };
+
+  test('says all of it: read anew, from the cache, and by another node; and no other character will do', () => {
+    const ring = new TokenRing([keyA], 'shop', noLimit);
+    fc.assert(
+      fc.property(session, cookie, fc.nat(), (made, said, at) => {
+        const text = ring.sign(Object.assign(made, { cookie: said, born: now, seen: now }));
+        expect(isTokenLength(text.length)).toBe(true);
+        for (const reader of [ring, ring, new TokenRing([keyA], 'shop', noLimit)]) {
+          const read = new Session();
+          expect(verifyText(reader, text, now, read)).toBe('valid');
+          expect(fieldsOf(read)).toEqual(fieldsOf(made));
+          expect(read.cookie).toEqual(said);
+        }
+        const place = at % text.length;
+        const other = text[place] === 'A' ? 'B' : 'A';
+        const read = new Session();
+        const changed = text.slice(0, place) + other + text.slice(place + 1);
+        for (const forged of [changed, text.slice(0, tokenChars), `${text}AAAA`, text.slice(0, -1)])
+          expect(verifyText(ring, forged, now, read)).toBe('invalid');
+        // And the other way round: what was signed without cannot get any.
+        const bare = ring.sign(Object.assign(made, { cookie: null }));
+        expect(verifyText(ring, bare, now, read)).toBe('valid');
+        expect(read.cookie).toBeNull();
+        expect(verifyText(ring, bare + text.slice(tokenChars), now, read)).toBe('invalid');
+      }),
+    );
+  });
+
+  test.each([
+    // What the app has asked for counts from when the token could have been dated anew: it is the least.
+    [{ idle: 1000, absolute: 0, longestIdle: 100_000 }, 4000, 4999, 5000],
+    [{ idle: 1000, absolute: 0, longestIdle: 10_000_000 }, 1_209_600, 1_213_199, 1_213_200],
+    [{ idle: 1000, absolute: 0, longestIdle: 2000 }, 4000, 2499, 2500],
+    [{ idle: 1000, absolute: 0 }, 4000, 1249, 1250],
+    [{ idle: 0, absolute: 0, longestIdle: 10_000 }, 4000, 4999, 5000],
+    [{ idle: 1000, absolute: 0, longestIdle: 2000 }, 0, 999, 1000],
+    [{ idle: 1000, absolute: 3000, longestIdle: 10_000 }, 4000, 2999, null],
+  ])('%j: %i seconds are good for %i', (times, idle, last, over) => {
+    const ring = new TokenRing([keyA], 'shop', times);
+    const text = ring.sign(sessionOf({ cookie: { ...plain, idle } }));
+    expect(verifyText(ring, text, now + last)).toBe('valid');
+    expect(verifyText(ring, text, now + (over ?? last + 1))).toBe(over === null ? 'old' : 'idle');
+  });
 });

@@ -5,17 +5,22 @@
  *      byte  0        1       2..3   4..9        10..25       26..29  30..33  34..37  38..53
  *            format   key id  pool   server id   session id   epoch   born    seen    MAC
  *
- * 54 bytes, 72 characters of base64url. Times are Unix seconds. The MAC is HMAC-SHA-256 over bytes 0..37, cut
- * to 128 bits, under a key that is derived for the pool by its whole name: the two bytes of the pool only save work. The
+ * 54 bytes, 72 characters of base64url. Times are Unix seconds. Where the session's server has said how its cookie is to be, the
+ * format is another one, and what it has said follows (token-attributes.ts). The MAC is HMAC-SHA-256 over bytes 0..37 and what
+ * follows, cut to 128 bits, under a key that is derived for the pool by its whole name: the two bytes of the pool only save work. The
  * server id is a keyed hash of its name, the same on every node that has the keys.
  */
 import { createHmac, hash } from 'node:crypto';
+import type { CookieAttributes } from '../http/session-cookie.ts';
 import type { Session, Verdict } from './affinity.ts';
+import { longestAttributes, readAttributes, writeAttributes } from './token-attributes.ts';
 
 export const tokenChars = 72;
+const longestToken = tokenChars + Math.ceil((longestAttributes * 4) / 3);
 const tokenBytes = 54;
 const signedBytes = 38;
 const format = 0x10;
+const formatWithAttributes = 0x11;
 /** Of SHA-256. */
 const blockBytes = 64;
 const hashBytes = 32;
@@ -33,6 +38,29 @@ export interface TokenTimes {
   /** Seconds; 0 for no limit. */
   readonly idle: number;
   readonly absolute: number;
+  /** What a server may make of `idle` for its session. Left out: no more. */
+  readonly longestIdle?: number;
+}
+
+/** A value of that many characters may be a token. */
+export function isTokenLength(chars: number): boolean {
+  return chars === tokenChars || (chars > tokenChars && chars <= longestToken);
+}
+
+/**
+ * Seconds after which a token is dated anew: a quarter of the idle time, so most responses carry no cookie. Of a time that its server
+ * has asked for an hour at most.
+ */
+export function redateAfter(idle: number, isOwn: boolean): number {
+  if (idle === 0) return Number.POSITIVE_INFINITY;
+  const quarter = Math.max(1, Math.floor(idle / 4));
+  return isOwn ? Math.min(quarter, 3600) : quarter;
+}
+
+/** Seconds that a session lives without a request: what its server has asked for, as far as it may. 0: no limit. */
+export function idleOf({ idle, longestIdle = idle }: TokenTimes, cookie: CookieAttributes | null): number {
+  if (cookie === null || cookie.idle === 0) return idle;
+  return longestIdle === 0 ? cookie.idle : Math.min(cookie.idle, longestIdle);
 }
 
 /** What the ring keeps of a verified token. Slots of typed arrays: a hit allocates nothing. */
@@ -43,6 +71,9 @@ class VerifiedTokens {
   private readonly owners = new Float64Array(VerifiedTokens.size);
   /** sid0..sid3, epoch, born, seen. */
   private readonly words = new Uint32Array(VerifiedTokens.size * 7);
+  /** What follows the first 72 characters, as it was signed, and what it says. */
+  private readonly tails: (Buffer | undefined)[] = [];
+  private readonly cookies: (CookieAttributes | undefined)[] = [];
 
   /** The end of the MAC is uniform: 12 bits of its last characters choose the slot. */
   private slot(bytes: Uint8Array, start: number): number {
@@ -50,7 +81,7 @@ class VerifiedTokens {
     return ((sextet[bytes[last]!]! << 6) | sextet[bytes[last - 1]!]!) & (VerifiedTokens.size - 1);
   }
 
-  find(bytes: Uint8Array, start: number, session: Session): boolean {
+  find(bytes: Buffer, start: number, end: number, session: Session): boolean {
     const slot = this.slot(bytes, start);
     const at = slot * tokenChars;
     // An empty slot is all zeros and is no token.
@@ -58,7 +89,10 @@ class VerifiedTokens {
     // Without an early exit: how long it takes must not tell how many characters were right.
     let difference = 0;
     for (let i = 0; i < tokenChars; i++) difference |= bytes[start + i]! ^ this.chars[at + i]!;
-    if (difference !== 0) return false;
+    const tail = this.tails[slot];
+    if (difference !== 0 || end - start - tokenChars !== (tail?.length ?? 0)) return false;
+    if (tail !== undefined && tail.compare(bytes, start + tokenChars, end) !== 0) return false;
+    session.cookie = this.cookies[slot] ?? null;
     const words = this.words;
     const w = slot * 7;
     session.owner = this.owners[slot]!;
@@ -72,8 +106,10 @@ class VerifiedTokens {
     return true;
   }
 
-  keep(bytes: Uint8Array, start: number, session: Session): void {
+  keep(bytes: Uint8Array, start: number, end: number, session: Session): void {
     const slot = this.slot(bytes, start);
+    this.tails[slot] = end - start === tokenChars ? undefined : Buffer.from(bytes.subarray(start + tokenChars, end));
+    this.cookies[slot] = session.cookie ?? undefined;
     this.chars.set(bytes.subarray(start, start + tokenChars), slot * tokenChars);
     this.owners[slot] = session.owner;
     const { sid0, sid1, sid2, sid3, epoch, born, seen } = session;
@@ -99,11 +135,11 @@ class Key {
     }
   }
 
-  /** Of the `signedBytes` first bytes; a character for each byte of the sum. */
-  mac(bytes: Uint8Array): string {
+  /** Of the `signedBytes` first bytes, and of `tail`; a character for each byte of the sum. */
+  mac(bytes: Uint8Array, tail: Buffer | null): string {
     const { inner, outer } = this;
     for (let i = 0; i < signedBytes; i++) inner[blockBytes + i] = bytes[i]!;
-    const sum = hash('sha256', inner, 'binary');
+    const sum = hash('sha256', tail === null ? inner : Buffer.concat([inner, tail]), 'binary');
     for (let i = 0; i < hashBytes; i++) outer[blockBytes + i] = sum.charCodeAt(i);
     return hash('sha256', outer, 'binary');
   }
@@ -117,6 +153,7 @@ export class TokenRing {
   private readonly skew: number;
   private readonly verified = new VerifiedTokens();
   private readonly decoded = Buffer.alloc(tokenBytes);
+  private decodedTail: Buffer | null = null;
   private readonly signed = Buffer.alloc(tokenBytes);
 
   /**
@@ -137,11 +174,10 @@ export class TokenRing {
    * within it counts as of `now` (Unix seconds), and `session.ahead` says so.
    */
   verify(bytes: Buffer, start: number, end: number, now: number, session: Session): Verdict {
-    if (end - start !== tokenChars) return 'invalid';
-    if (!this.verified.find(bytes, start, session)) {
-      if (!this.decode(bytes, start) || !this.authentic()) return 'invalid';
-      this.read(session);
-      this.verified.keep(bytes, start, session);
+    if (!isTokenLength(end - start)) return 'invalid';
+    if (!this.verified.find(bytes, start, end, session)) {
+      if (!this.decode(bytes, start, end) || !this.authentic() || !this.read(session)) return 'invalid';
+      this.verified.keep(bytes, start, end, session);
     }
     const ahead = Math.max(session.born, session.seen) - now;
     session.ahead = ahead > near;
@@ -151,14 +187,22 @@ export class TokenRing {
       session.seen = Math.min(session.seen, now);
     }
     if (this.times.absolute > 0 && now - session.born >= this.times.absolute) return 'old';
-    if (this.times.idle > 0 && now - session.seen >= this.times.idle) return 'idle';
-    return 'valid';
+    return this.isIdle(session, now) ? 'idle' : 'valid';
+  }
+
+  /** A time that the server has asked for is the least that a session lives, so it counts from when the token may be dated anew. */
+  private isIdle({ cookie, seen }: Session, now: number): boolean {
+    const idle = idleOf(this.times, cookie);
+    if (idle === 0) return false;
+    const isOwn = cookie !== null && cookie.idle > 0;
+    return now - seen >= (isOwn ? idle + redateAfter(idle, true) : idle);
   }
 
   sign(session: Session): string {
     const bytes = this.signed;
     const key = this.keys[0]!;
-    bytes[0] = format;
+    const tail = session.cookie === null ? null : writeAttributes(session.cookie);
+    bytes[0] = tail === null ? format : formatWithAttributes;
     bytes[1] = key.id;
     bytes[2] = this.pool >> 8;
     bytes[3] = this.pool;
@@ -173,13 +217,14 @@ export class TokenRing {
     writeWord(bytes, 26, session.epoch);
     writeWord(bytes, 30, session.born);
     writeWord(bytes, 34, session.seen);
-    const sum = key.mac(bytes);
+    const sum = key.mac(bytes, tail);
     for (let i = signedBytes; i < tokenBytes; i++) bytes[i] = sum.charCodeAt(i - signedBytes);
-    return bytes.toString('base64url');
+    const text = bytes.toString('base64url');
+    return tail === null ? text : text + tail.toString('base64url');
   }
 
   /** Strict: exactly the alphabet, so that one token has one spelling. */
-  private decode(bytes: Uint8Array, start: number): boolean {
+  private decode(bytes: Buffer, start: number, end: number): boolean {
     const out = this.decoded;
     for (let i = start, o = 0; o < tokenBytes; i += 4, o += 3) {
       const a = sextet[bytes[i]!]!;
@@ -191,17 +236,24 @@ export class TokenRing {
       out[o + 1] = (b << 4) | (c >> 2);
       out[o + 2] = (c << 6) | d;
     }
-    return true;
+    this.decodedTail = null;
+    if (end - start === tokenChars) return true;
+    const tail = bytes.toString('latin1', start + tokenChars, end);
+    this.decodedTail = Buffer.from(tail, 'base64url');
+    return this.decodedTail.toString('base64url') === tail;
   }
 
   private authentic(): boolean {
     const bytes = this.decoded;
-    if (bytes[0] !== format || bytes.readUInt16BE(2) !== this.pool) return false;
-    return this.keys.some((key) => key.id === bytes[1] && isSum(key.mac(bytes), bytes));
+    const tail = this.decodedTail;
+    if (bytes[0] !== (tail === null ? format : formatWithAttributes)) return false;
+    if (bytes.readUInt16BE(2) !== this.pool) return false;
+    return this.keys.some((key) => key.id === bytes[1] && isSum(key.mac(bytes, tail), bytes));
   }
 
-  private read(session: Session): void {
+  private read(session: Session): boolean {
     const bytes = this.decoded;
+    session.cookie = this.decodedTail === null ? null : readAttributes(this.decodedTail);
     session.owner = bytes.readUIntBE(4, 6);
     session.sid0 = bytes.readUInt32BE(10);
     session.sid1 = bytes.readUInt32BE(14);
@@ -210,6 +262,7 @@ export class TokenRing {
     session.epoch = bytes.readUInt32BE(26);
     session.born = bytes.readUInt32BE(30);
     session.seen = bytes.readUInt32BE(34);
+    return this.decodedTail === null || session.cookie !== null;
   }
 }
 
@@ -222,7 +275,7 @@ export class TokenRings {
 
   of(keys: readonly Buffer[], pool: string, times: TokenTimes, skew: number): TokenRing {
     for (const [name, { ring }] of this.known) if (ring.deref() === undefined) this.known.delete(name);
-    const name = `${pool} ${times.idle} ${times.absolute} ${skew}`;
+    const name = `${pool} ${times.idle} ${times.absolute} ${times.longestIdle ?? times.idle} ${skew}`;
     const known = this.known.get(name);
     const sameKeys = known?.keys.length === keys.length && known.keys.every((key, i) => key.equals(keys[i]!));
     const there = sameKeys ? known.ring.deref() : undefined;

@@ -6,12 +6,12 @@ import { forceSchema, routeSchema } from './affinity-fixed.ts';
 import { headerSchema, learnSchema, pathSchema, querySchema, socketIoSchema } from './affinity-learned.ts';
 import { cookieName, storedTime } from './affinity-names.ts';
 import { defaults } from './defaults.ts';
-import { field, flag, longestTime, map, oneOf, open, text, timeOrNone, whole, word } from './fields.ts';
+import { field, flag, longestTime, map, oneOf, open, text, time, timeOrNone, whole, word } from './fields.ts';
 import type { CookieOptions, PoolAffinity, SourceIpOptions } from './options.ts';
 import { whenOwnerFailsSchema } from './owner-fails-schema.ts';
 import { formatDuration } from './units.ts';
 
-const { cookie, rewrite, sourceIp } = defaults;
+const { cookie, appCookie, rewrite, sourceIp } = defaults;
 
 /** RFC 6265 section 4.1.1 path-value: no control character and no semicolon, which would begin an attribute. */
 const cookiePath = text('path', 'a path that begins with / and has no space or ;', (path) =>
@@ -24,6 +24,30 @@ const cookieDomain = text('domain', 'a domain such as example.org', (written) =>
   return written === '' || isHostName(domain) ? domain : null;
 });
 
+const sameSite = word(['Strict', 'Lax', 'None']);
+
+/** What is left out is as the cookie itself has it. */
+const appSchema = map({
+  maxAge: open(
+    time(longestTime),
+    '`idle` where that is written, else 720h',
+    'Longest that a session may live without a request, and its cookie: `maxAge` of the app ("remember me").',
+  ),
+  sameSite: open(
+    sameSite,
+    "the cookie's own",
+    'Widest `SameSite`: `None` is wider than `Lax`, and that than `Strict`.',
+  ),
+  secure: open(word(['auto', 'always', 'never']), "the cookie's own", '`never`: the app may leave `Secure` out.'),
+  httpOnly: open(flag(), "the cookie's own", '`false`: the app may leave `HttpOnly` out.'),
+  domain: open(
+    cookieDomain,
+    "the cookie's own",
+    'Widest `Domain`; the app may choose one below it, or the host alone.',
+  ),
+  path: open(cookiePath, "the cookie's own", 'Widest `Path`; the app may choose one below it.'),
+});
+
 const cookieSchema = map({
   name: field(cookieName, cookie.name, 'Name of the cookie.'),
   path: field(cookiePath, cookie.path, 'Its `Path`: below it the client sends the cookie.'),
@@ -33,7 +57,7 @@ const cookieSchema = map({
     'Its `Domain`, for subdomains too. Empty: left out, and the cookie stays with its host.',
   ),
   sameSite: field(
-    word(['Strict', 'Lax', 'None']),
+    sameSite,
     cookie.sameSite,
     'Its `SameSite`. `None` lets other sites embed yours, and needs `Secure`.',
   ),
@@ -74,9 +98,30 @@ const cookieSchema = map({
     cookie.onCacheable,
     'A response that caches may store and that needs a new cookie: made `Cache-Control: private`, or sent without the cookie.',
   ),
-}).transform(({ idle, absolute, twin, ...rest }): CookieOptions => {
+  app: field(
+    appSchema,
+    {},
+    'What apps with the session library may decide of the cookie of one session: the widest of each. What is narrower than the cookie itself they may always choose.',
+  ),
+}).transform(({ idle, absolute, twin, app, ...rest }): CookieOptions => {
   const longest = absolute === 0 ? cookie.idle : Math.min(cookie.idle, absolute);
-  return { type: 'cookie', ...rest, twin: twin ? `${rest.name}-x` : '', idle: idle ?? longest, absolute };
+  const { sameSite, secure, httpOnly, domain, path } = rest;
+  const maxAge = app.maxAge ?? idle ?? appCookie.maxAge;
+  return {
+    type: 'cookie',
+    ...rest,
+    twin: twin ? `${rest.name}-x` : '',
+    idle: idle ?? longest,
+    absolute,
+    app: {
+      maxAge,
+      sameSite: app.sameSite ?? sameSite,
+      secure: app.secure ?? secure,
+      httpOnly: app.httpOnly ?? httpOnly,
+      domain: app.domain ?? domain,
+      path: app.path ?? path,
+    },
+  };
 });
 
 const sourceIpSchema = map({

@@ -27,8 +27,30 @@ export function checkCookie(cookie: CookieOptions, path: Path): Problem[] {
   if (cookie.lifetime === 'permanent' && cookie.absolute === 0) {
     add('error', 'absolute', 'found nothing, expected a time, because lifetime is permanent');
   }
+  found.push(...checkApp(cookie, [...path, 'app']));
   if (cookie.absolute > 0 && cookie.idle > cookie.absolute) {
     add('error', 'idle', 'longer than absolute: a session would never be idle that long');
+  }
+  return found;
+}
+
+/** What an app may choose is never less than what the cookie has anyway. */
+function checkApp({ app, name, sameSite, domain, path: own }: CookieOptions, path: Path): Problem[] {
+  const found: Problem[] = [];
+  const add = (field: string, text: string) => found.push({ level: 'error', path: [...path, field], text });
+  const sites = ['Strict', 'Lax', 'None'];
+  if (sites.indexOf(app.sameSite) < sites.indexOf(sameSite)) {
+    add('sameSite', `found ${app.sameSite}, expected ${sameSite} as the cookie has it, or wider`);
+  }
+  if (app.domain !== domain && domain !== '' && !domain.endsWith(`.${app.domain}`)) {
+    add('domain', `found ${JSON.stringify(app.domain)}, expected ${domain} as the cookie has it, or a domain above it`);
+  }
+  if (app.domain !== domain && /^__Host-/i.test(name)) add('domain', `expected none with the name ${name}`);
+  if (app.path !== own && !own.startsWith(app.path.endsWith('/') ? app.path : `${app.path}/`)) {
+    add(
+      'path',
+      `found ${JSON.stringify(app.path)}, expected ${JSON.stringify(own)} as the cookie has it, or a path above it`,
+    );
   }
   return found;
 }

@@ -54,6 +54,8 @@ export const defaults = deepFreeze({
     bind: 'auto',
     onCacheable: 'private',
   },
+  /** How long an app may have the cookie of a session last, where nobody has said how long sessions may be idle. */
+  appCookie: { maxAge: 30 * 24 * hour },
   rewrite: { separator: '~', idle: 8 * hour },
   sourceIp: { ipv4Prefix: 32, ipv6Prefix: 64, mode: 'hash', idle: 30 * minute },
   /** How long the table keeps a session that goes by somebody else's name. */

@@ -221,6 +221,22 @@ export interface CookieOptions {
   readonly bind: 'auto' | 'always' | 'on-session';
   /** A response that caches may store and that must carry a new cookie: made private, or sent without the cookie. */
   readonly onCacheable: 'private' | 'skip';
+  /** The widest that the app may choose for the cookie of one session: at least as wide as what holds above. */
+  readonly app: CookieLimits;
+}
+
+/** What an app may choose at most for the cookie of one session. */
+export interface CookieLimits {
+  readonly maxAge: number;
+  readonly sameSite: CookieOptions['sameSite'];
+  /** never: it may leave `Secure` out. */
+  readonly secure: CookieOptions['secure'];
+  /** False: it may leave `HttpOnly` out. */
+  readonly httpOnly: boolean;
+  /** Or one below it; '' only the host. */
+  readonly domain: string;
+  /** Or one below it. */
+  readonly path: string;
 }
 
 export interface SourceIpOptions {

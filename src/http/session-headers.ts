@@ -72,7 +72,7 @@ export function saysDegraded(headers: Headers): boolean {
   return false;
 }
 
-function isNamed(headers: Headers, i: number, name: string): boolean {
+export function isNamed(headers: Headers, i: number, name: string): boolean {
   return equalsIgnoreCase(headers.bytes, headers.lineStart(i), headers.nameEnd(i), name);
 }
 
@@ -113,7 +113,7 @@ export function isSessionId(text: string): boolean {
 }
 
 /** `name=value; name=value`: the first of a name counts, what is not known is passed over. */
-function fieldsOf(value: string): Map<string, string> {
+export function fieldsOf(value: string): Map<string, string> {
   const fields = new Map<string, string>();
   for (const part of value.split(';')) {
     const equals = part.indexOf('=');
@@ -125,7 +125,7 @@ function fieldsOf(value: string): Map<string, string> {
 }
 
 /** 0 for what is not a whole number from 1 to `most`. */
-function whole(text: string | undefined, most: number): number {
+export function whole(text: string | undefined, most: number): number {
   if (text === undefined || !/^[0-9]{1,10}$/.test(text)) return 0;
   const found = Number(text);
   return found <= most ? found : 0;

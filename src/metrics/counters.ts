@@ -52,6 +52,7 @@ const table = [
     'counter',
     'Requests that brought more for their session than is tried: many values of its cookie, or a path too long to be searched.',
   ],
+  ['cookies_limited', 'counter', 'Cookies for which a server has asked for more than cookie.app allows.'],
   ['workers_hung', 'counter', 'Worker threads that had stopped turning, and were ended and started anew.'],
   ['queued', 'counter', 'Requests that had to wait for a server with room.'],
   [

@@ -109,9 +109,11 @@ export class Owners {
 
   /** It has ended: a stranger from now on, whom hashing policies still spread by the name. */
   private estrange(session: Session): null {
-    const { key } = session;
+    const { key, cookie } = session;
     session.clear();
     session.key = key;
+    // A cookie with a Path of its own would be sent before that of the session which begins now.
+    if (cookie !== null) session.formerCookie = cookie;
     return null;
   }
 

@@ -1,7 +1,8 @@
 import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Session } from '../affinity/affinity.ts';
+import { type Affinity, Session } from '../affinity/affinity.ts';
+import type { CookieAttributes } from '../http/session-cookie.ts';
 import { idOf, SessionLine } from './session-line.ts';
 
 const storeOf = (slot: number) => `http://127.0.0.1:4000/v1/${slot}`;
@@ -88,4 +89,21 @@ test('carries a state once, whatever its size, and the next line is without it',
       expect(textOf(line)).toBe(plain);
     }
   }
+});
+
+test('says what the app may decide of the cookie, and what was said, under the signature', () => {
+  const secret = 'x'.repeat(32);
+  const line = new SessionLine('shop', storeOf, secret);
+  const affinity = { allowed: `; allow=idle:60,path:${'p'.repeat(700)}` } as Affinity;
+  const session = Object.assign(new Session(), { sid0: 1, epoch: 5, affinity });
+  const signatures = [0, 1, 1, 2].map((tag) => {
+    session.cookie = tag === 0 ? null : ({ tag } as CookieAttributes);
+    line.fill(session, 1, 'a', 6000);
+    const [, value = '', signature] = /^Limpet-Session: (.*); sig=([0-9a-f]{32})\r\n$/.exec(textOf(line)) ?? [];
+    const said = tag === 0 ? '' : `; cookie=0000000${tag}`;
+    expect(value.endsWith(`; copy=a${affinity.allowed}${said}; t=6000`)).toBe(true);
+    expect(signature).toBe(createHmac('sha256', secret).update(value).digest('hex').slice(0, 32));
+    return signature;
+  });
+  expect(new Set(signatures).size).toBe(3);
 });

@@ -2,7 +2,7 @@
  * The line that tells a server of the session of a request (docs/reference/session-protocol.md):
  *
  *      Limpet-Session: id=<sid>; epoch=<n>; version=<n>; reason=<word>; pool=<name>; store=<url>; copy=<word>
- *                      [; ttl=<s>; data=<base64url>][; t=<s>; sig=<hex>]
+ *                      [; allow=<list>][; cookie=<8 hex digits>][; ttl=<s>; data=<base64url>][; t=<s>; sig=<hex>]
  *
  * It goes out with every request of a session, so it is written digit by digit into one buffer, and a signature is made
  * once a minute for a session that does not change.
@@ -17,19 +17,21 @@ const signFor = 60;
 const hexDigits = Buffer.from('0123456789abcdef');
 const reasons: Readonly<Record<Session['reason'], number>> = { new: 0, held: 1, rebind: 2, move: 3 };
 
+const signedWords = 9;
+
 /** Signatures made before. One slot for each, a newer session takes that of an older one. */
 class Signatures {
   /** A power of two. */
   private static readonly size = 8192;
-  /** sid0..sid3, epoch, version, reason and server, time. */
-  private readonly words = new Uint32Array(Signatures.size * 8);
+  /** sid0..sid3, epoch, version, reason and server, time, tag of the cookie. */
+  private readonly words = new Uint32Array(Signatures.size * signedWords);
   private readonly texts = Buffer.alloc(Signatures.size * 32);
 
   /** Offset of the 32 digits in `bytes`; -1: there is none. */
   find(session: Session, what: number, time: number): number {
     const slot = session.sid3 & (Signatures.size - 1);
     const { words } = this;
-    const w = slot * 8;
+    const w = slot * signedWords;
     const same =
       words[w] === session.sid0 &&
       words[w + 1] === session.sid1 &&
@@ -38,14 +40,15 @@ class Signatures {
       words[w + 4] === session.epoch &&
       words[w + 5] === session.version &&
       words[w + 6] === what &&
-      words[w + 7] === time;
+      words[w + 7] === time &&
+      words[w + 8] === (session.cookie?.tag ?? 0);
     return same ? slot * 32 : -1;
   }
 
   keep(session: Session, what: number, time: number, digits: string): number {
     const slot = session.sid3 & (Signatures.size - 1);
     const { sid0, sid1, sid2, sid3, epoch, version } = session;
-    this.words.set([sid0, sid1, sid2, sid3, epoch, version, what, time], slot * 8);
+    this.words.set([sid0, sid1, sid2, sid3, epoch, version, what, time, session.cookie?.tag ?? 0], slot * signedWords);
     this.texts.write(digits, slot * 32, 'latin1');
     return slot * 32;
   }
@@ -91,6 +94,8 @@ export class SessionLine {
       this.signatures?.clear();
     }
     const end = this.endOf(slot);
+    // What is written by digits, and the signature, fit into 256 bytes.
+    this.reserve(end.length + (session.affinity?.allowed?.length ?? 0) + 256);
     const { bytes } = this;
     let at = begin.length;
     at = writeHex(bytes, at, session.sid0);
@@ -104,6 +109,12 @@ export class SessionLine {
     at += bytes.write('; reason=', at, 'latin1');
     at += bytes.write(session.reason, at, 'latin1');
     at += bytes.write(end, at, 'latin1');
+    const { affinity, cookie } = session;
+    if (affinity?.allowed !== undefined) at += bytes.write(affinity.allowed, at, 'latin1');
+    if (cookie !== null) {
+      at += bytes.write('; cookie=', at, 'latin1');
+      at = writeHex(bytes, at, cookie.tag);
+    }
     if (session.carried !== null) at = this.carry(session.carried, now, at);
     if (this.mac !== null) at = this.sign(this.mac, session, slot, wall, at);
     // A longer line may have moved.
@@ -147,8 +158,6 @@ export class SessionLine {
     if (known !== undefined) return known;
     const end = `; pool=${encodeURIComponent(this.pool)}; store=${this.storeOf(slot)}; copy=${this.copy}`;
     this.ends[slot] = end;
-    // What is written by digits, and the signature, fit into 256 bytes.
-    this.reserve(end.length + 256);
     return end;
   }
 

@@ -30,9 +30,9 @@ function stage() {
     },
     apply: () => {},
   } as unknown as Copies;
-  const hold = (version: number) => {
+  const hold = (version: number, more = '') => {
     const bytes = Buffer.from(
-      `HTTP/1.1 200 OK\r\nLimpet-Session-Put: epoch=1; version=${version}; ttl=60; by=p; data=e30\r\nContent-Length: 0\r\n\r\n`,
+      `HTTP/1.1 200 OK\r\n${more}Limpet-Session-Put: epoch=1; version=${version}; ttl=60; by=p; data=e30\r\nContent-Length: 0\r\n\r\n`,
     );
     const head = new ResponseHead({ headBytes: 4096, headers: 20, uriBytes: 0 });
     expect(head.read(bytes, 0, bytes.length)).toBe(bytes.length);
@@ -62,4 +62,17 @@ test('the answer to a request that went out once more is held for itself', () =>
   expect(told).toEqual(['wait', 'proceed', 'wait']);
   kept[1]!.done('kept');
   expect(told).toEqual(['wait', 'proceed', 'wait', 'proceed']);
+});
+
+test('how the cookie is to be goes with its own answer, and one that cannot be understood is refused before anything is kept', () => {
+  const { dialog, told, kept, hold } = stage();
+  expect(hold(1, 'Limpet-Session-Cookie: tag=00000007; idle=60\r\n')).toBe(true);
+  expect(dialog.cookie).toMatchObject({ tag: 7, idle: 60 });
+  dialog.again();
+  expect(dialog.cookie).toBeUndefined();
+  expect(hold(1, 'Limpet-Session-Cookie: tag=00000000\r\n')).toBe(true);
+  expect(dialog.cookie).toBeNull();
+  dialog.again();
+  expect(hold(1, 'Limpet-Session-Cookie: tag=00000007; path=%2F%0Ax\r\n')).toBe(true);
+  expect([told.at(-1), kept.length]).toEqual(['bad-response', 2]);
 });

@@ -8,6 +8,7 @@ import { balancerFaults, type Fault, serverFaults } from '../errors.ts';
 import type { Server } from '../fleet/server.ts';
 import type { ResponseHead } from '../http/head.ts';
 import { Name } from '../http/names.ts';
+import { type CookieAttributes, readSessionCookie } from '../http/session-cookie.ts';
 import { readSessionWord, type SessionWord, saysDegraded } from '../http/session-headers.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
 import type { Answered, Copies, Verdict } from './copies.ts';
@@ -50,6 +51,8 @@ const unanswered = {
 export class StoreDialog {
   /** What the server has said of its session with this response; it has been kept, or the answer goes without. */
   word: SessionWord | null = null;
+  /** How the server wants its session's cookie to be; null as configured, undefined: it has not said. */
+  cookie: CookieAttributes | null | undefined = undefined;
   /** The answer has to tell that its session is not safe. */
   degraded = false;
   private readonly asker: Asker;
@@ -64,6 +67,7 @@ export class StoreDialog {
 
   begin(): void {
     this.word = null;
+    this.cookie = undefined;
     this.degraded = false;
     this.questions = 0;
   }
@@ -77,6 +81,7 @@ export class StoreDialog {
   again(): void {
     this.turn++;
     this.word = null;
+    this.cookie = undefined;
     this.degraded = this.asker.session.alone;
   }
 
@@ -119,6 +124,9 @@ export class StoreDialog {
     if (this.word !== null) return false;
     if (head.headers.has(Name.limpet)) {
       if (saysDegraded(head.headers)) this.degraded = true;
+      const cookie = readSessionCookie(head.headers);
+      if (cookie === 'bad') return !this.passes('refused', copies);
+      if (cookie !== null) this.cookie = cookie === 'configured' ? null : cookie;
       const word = readSessionWord(head.headers);
       if (word !== null) return this.keep(word, copies);
     }

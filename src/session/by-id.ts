@@ -12,7 +12,9 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../time/clock.ts';
-import { beganLate } from './error.ts';
+import { settingsOf } from './adapter-cookie.ts';
+import { noSettings } from './cookie-settings.ts';
+import { asError, beganLate } from './error.ts';
 import { type ForeignStore, isForeignStore } from './foreign-store.ts';
 import { FormerStore } from './former-store.ts';
 import type { Gate } from './gate.ts';
@@ -59,12 +61,15 @@ export class RequestContexts {
   private readonly place: string;
   private readonly contexts = new WeakMap<object, Context>();
   private readonly options: FilledOptions;
+  private readonly isNullSaid: boolean;
   private former: FormerStore | null = null;
 
-  constructor(options: FilledOptions, place: string) {
+  /** `isNullSaid`: the app names a maxAge for its sessions, so that to have none says something. */
+  constructor(options: FilledOptions, place: string, isNullSaid = false) {
     this.options = options;
     this.clock = options.clock;
     this.place = place;
+    this.isNullSaid = isNullSaid;
   }
 
   /** Sessions that are not here are looked for in that store, by the same id, and moved. */
@@ -108,24 +113,41 @@ export class RequestContexts {
     const { session, known } = context;
     const mine = plainOf(value);
     const before = known.get(id);
-    const stored = ownOf(this.idsOf(session), id);
     const changed = changedNames(before ?? {}, mine);
+    // The Limpet session itself may be over, or go on under another id: that is no error to who has only read.
+    if (before !== undefined && session.ended && !isLoss(changed)) return;
+    const stored = ownOf(this.idsOf(session), id);
     if (stored === undefined && before !== undefined) {
       if (!isLoss(changed)) return;
       throw endedMeanwhile();
     }
     // Its cookie would have been a part of the head.
     if (stored === undefined && context.headLeft && hasHead(context)) throw beganLate();
-    if (changed.length > 0 || stored === undefined) this.keepId(session, id, withNames(stored ?? {}, mine, changed));
+    if (changed.length > 0 || stored === undefined) {
+      const kept = withNames(stored ?? {}, mine, changed);
+      this.keepId(session, id, kept);
+      this.shapeCookie(context, kept.cookie);
+    }
     known.set(id, mine);
   }
 
-  destroy({ session }: Context, id: string): void {
+  destroy({ session, exchange }: Context, id: string): void {
     const ids = this.idsOf(session);
     if (!Object.hasOwn(ids, id)) return;
     const { [id]: _gone, ...rest } = ids;
-    if (Object.keys(rest).length === 0) session.delete(this.place);
-    else session.set(this.place, rest);
+    if (Object.keys(rest).length > 0) session.set(this.place, rest);
+    else {
+      session.delete(this.place);
+      exchange.shapeCookie(noSettings);
+    }
+  }
+
+  /**
+   * The session begins anew under another id. So does the Limpet session, as long as the client can be told: whoever knew
+   * the old cookies has neither, and what arrives late with them cannot put a cookie of its own over the new one.
+   */
+  renew({ exchange, headLeft }: Context): undefined | Promise<void> {
+    return headLeft ? undefined : exchange.renew();
   }
 
   /** Where it was before, it is over as well: who comes with its cookie must not bring it back. */
@@ -178,6 +200,7 @@ export class RequestContexts {
       return found;
     }
     this.keepId(context.session, id, found);
+    this.shapeCookie(context, found.cookie);
     await context.session.save();
     await former.retire(id, found);
     return this.readNow(context, id);
@@ -189,6 +212,16 @@ export class RequestContexts {
     if (found === undefined || !isPlain(found.cookie) || isOver(found, this.clock.wall())) return null;
     known.set(id, structuredClone(found));
     return structuredClone(found);
+  }
+
+  /** The cookie of the Limpet session lasts as long as theirs, and goes where that one goes: one is nothing without the other. */
+  private shapeCookie({ exchange }: Context, cookie: unknown): void {
+    try {
+      exchange.shapeCookie(settingsOf(cookie, this.isNullSaid, this.clock.wall()));
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      this.options.onWarning({ code: 'cookie-limited', message: `the cookie of a session: ${asError(error).message}` });
+    }
   }
 
   private idsOf(session: Session): Ids {

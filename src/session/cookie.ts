@@ -1,4 +1,6 @@
 /** The session cookie of the strategies that have one of their own: found in a request, written into a response. */
+import { type CookieSettings, cookieOf } from './cookie-settings.ts';
+import type { Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
 import type { Incoming, Lines } from './session.ts';
 
@@ -29,19 +31,73 @@ export function isSecure(incoming: Incoming): boolean {
   return incoming.tls || /^https\b/i.test(incoming.header('x-forwarded-proto') ?? '');
 }
 
-/** The Set-Cookie line; an empty value deletes the cookie. `secure`: the client speaks TLS. */
-export function writeCookie({ cookie, idle }: FilledOptions, value: string, secure: boolean): Lines {
-  const parts = [`${cookie.name}=${value}`, `Path=${cookie.path}`];
-  if (cookie.domain !== '') parts.push(`Domain=${cookie.domain}`);
+/** Milliseconds that a session lives without a request. */
+export function idleOf({ cookie, idle }: FilledOptions, { data }: Live): number {
+  const { maxAge = cookie.maxAge } = cookieOf(data);
+  return maxAge === null ? idle : maxAge * 1000;
+}
+
+/**
+ * The same for what is kept of it: what is dated anew only after a quarter of a time that was promised has to last for the whole of it
+ * from then on, too.
+ */
+export function keptFor(options: FilledOptions, live: Live): number {
+  const idle = idleOf(options, live);
+  const { maxAge = options.cookie.maxAge } = cookieOf(live.data);
+  return maxAge === null ? idle : (idle * 5) / 4;
+}
+
+/** The cookie outlives the browser, and so has to be given out anew as long as the session is used. */
+export function isPersistent({ maxAge }: CookieSettings): boolean {
+  return typeof maxAge === 'number';
+}
+
+/** What the client has of a session's cookie, and what it is to get. */
+export interface CookieChange {
+  /** The client speaks TLS. */
+  readonly secure: boolean;
+  readonly settings: CookieSettings;
+  /** Those of the cookie that the client came with; null: it came with none. */
+  readonly former: CookieSettings | null;
+  /** Seconds by which the cookie may outlast its `maxAge`, because it is not given out with each response. Default 0. */
+  readonly slack?: number;
+}
+
+/** The Set-Cookie lines; an empty value deletes the cookie that the client came with. */
+export function writeCookie(options: FilledOptions, value: string, change: CookieChange): Lines {
+  const { secure, settings, former, slack = 0 } = change;
+  const own = setCookie(options, value, secure, value === '' ? (former ?? settings) : settings, slack);
+  const lines: [string, string][] = [['Set-Cookie', own]];
+  // Where a client holds both, the former one may be what it sends first.
+  if (value !== '' && former !== null && scopeOf(options, former) !== scopeOf(options, settings)) {
+    lines.unshift(['Set-Cookie', setCookie(options, '', secure, former, 0)]);
+  }
+  // Else a cache may give one user's cookie to all.
+  return [...lines, ['Cache-Control', 'private']];
+}
+
+function scopeOf({ cookie }: FilledOptions, { path = cookie.path, domain = cookie.domain }: CookieSettings): string {
+  return `Path=${path}${domain === '' ? '' : `; Domain=${domain}`}`;
+}
+
+function setCookie(
+  options: FilledOptions,
+  value: string,
+  isTls: boolean,
+  settings: CookieSettings,
+  slack: number,
+): string {
+  const { cookie } = options;
+  const { maxAge = cookie.maxAge, sameSite = cookie.sameSite, httpOnly = cookie.httpOnly } = settings;
+  const { partitioned = cookie.partitioned } = settings;
+  // Browsers drop either without Secure.
+  const asked = settings.secure ?? (settings.sameSite === 'none' || settings.partitioned ? true : cookie.secure);
+  const parts = [`${cookie.name}=${value}`, scopeOf(options, settings)];
   if (value === '') parts.push('Max-Age=0');
-  else if (cookie.permanent) parts.push(`Max-Age=${Math.ceil(idle / 1000)}`);
-  if (cookie.httpOnly) parts.push('HttpOnly');
-  if (cookie.secure === true || (cookie.secure === 'auto' && secure)) parts.push('Secure');
-  parts.push(`SameSite=${{ lax: 'Lax', strict: 'Strict', none: 'None' }[cookie.sameSite]}`);
-  if (cookie.partitioned) parts.push('Partitioned');
-  return [
-    ['Set-Cookie', parts.join('; ')],
-    // Else a cache may give one user's cookie to all.
-    ['Cache-Control', 'private'],
-  ];
+  else if (maxAge !== null) parts.push(`Max-Age=${maxAge + slack}`);
+  if (httpOnly) parts.push('HttpOnly');
+  if (asked === true || (asked === 'auto' && isTls)) parts.push('Secure');
+  parts.push(`SameSite=${{ lax: 'Lax', strict: 'Strict', none: 'None' }[sameSite]}`);
+  if (partitioned) parts.push('Partitioned');
+  return parts.join('; ');
 }

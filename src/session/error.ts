@@ -33,11 +33,14 @@ export class SessionError extends Error {
   readonly status: number;
   /** The same, as Fastify reads it. */
   readonly statusCode: number;
+  /** Of the answer that a framework makes of it: Express, Koa and Fastify set them. */
+  readonly headers: Readonly<Record<string, string>>;
 
   constructor(code: SessionErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
     this.status = this.statusCode = statuses[code];
+    this.headers = { 'Limpet-Reason': code };
   }
 }
 

@@ -5,7 +5,7 @@ import type { Plain } from './session-ids.ts';
 type Done<T = unknown> = (error?: unknown, found?: T) => void;
 
 /** express-session's base class of stores: an EventEmitter with `regenerate`, `load` and `createSession`. */
-export type StoreBase = new () => object;
+export type StoreBase = new () => { regenerate(request: object, done: Done): void };
 
 /** What express-session and apps call. Nothing here throws: whoever asks is told by its callback. */
 export interface ExpressStore {
@@ -59,6 +59,16 @@ export function storeOf(Base: StoreBase, contexts: RequestContexts): ExpressStor
         return contexts.endFormer(id);
       };
       this.change(undefined, end, done);
+    }
+
+    override regenerate(request: object, done: Done): void {
+      super.regenerate(request, (failed) => {
+        if (failed) return done(failed);
+        settle(
+          () => contexts.renew(this.contextOf({ req: request })),
+          (error) => done(error ?? undefined),
+        );
+      });
     }
 
     boundTo(context: Context): ExpressStore {

@@ -85,7 +85,9 @@ export function expressSession(options: ExpressSessionOptions): ExpressMiddlewar
   }
   const app = given instanceof NodeSessions ? given : new NodeSessions(given);
   const expressSessionOf: ExpressSession = createRequire(import.meta.url)('express-session');
-  const contexts = new RequestContexts(app.options, 'express');
+  const { cookie } = options;
+  const hasMaxAge = typeof cookie === 'function' || cookie?.maxAge !== undefined || cookie?.expires !== undefined;
+  const contexts = new RequestContexts(app.options, 'express', hasMaxAge);
   if (from !== undefined) contexts.lookIn(from);
   const store = storeOf(expressSessionOf.Store, contexts);
   const inner: unknown = expressSessionOf({ ...rest, store });

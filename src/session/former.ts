@@ -2,13 +2,15 @@
  * Moving house: a client whose session is not here yet may have one where the app kept them before, in a store of express-session or
  * by another strategy. Its data is taken over and kept, and then the old session goes.
  */
+import { settingsOf } from './adapter-cookie.ts';
 import { writeCookie } from './cookie.ts';
+import { type CookieSettings, cookieOf, noSettings } from './cookie-settings.ts';
 import { asError, SessionError } from './error.ts';
 import { type ForeignStore, isForeignStore } from './foreign-store.ts';
 import { readSignedId } from './former-cookie.ts';
 import { FormerStore, graceTime } from './former-store.ts';
 import type { FilledOptions } from './options.ts';
-import type { Exchange, Incoming, Lines, Merge, Opener, Session } from './session.ts';
+import type { Exchange, Incoming, Lines, Opener } from './session.ts';
 
 /** Sessions of express-session, for an app that does not use it any more. */
 export interface FormerExpressSession {
@@ -22,6 +24,8 @@ export interface FormerExpressSession {
 /** A session where it was. */
 interface Found {
   readonly data: object;
+  /** What was said of its cookie. */
+  readonly settings: CookieSettings;
   /** It is kept elsewhere now. */
   readonly retire: () => Promise<void>;
   /** The client forgets the old cookie. */
@@ -51,9 +55,12 @@ export function formerExpress(
       if (id === null) return null;
       return former.read(id).then((found) => {
         if (found === null) return null;
-        const { cookie: _cookie, ...data } = found;
+        const { cookie, ...data } = found;
+        // Its attributes are the new cookie's to say; how long the session lasts goes with it.
+        const { maxAge } = settingsOf(cookie, false, options.clock.wall());
+        const settings = maxAge === undefined ? noSettings : { maxAge };
         const clear: Lines = [['Set-Cookie', `${name}=; Path=/; Max-Age=0`]];
-        return { data, retire: () => former.retire(id, found), clear };
+        return { data, settings, retire: () => former.retire(id, found), clear };
       });
     },
     async close() {},
@@ -78,16 +85,18 @@ export function formerStrategy(opener: Opener, former: FilledOptions, options: F
     const exchange = await openIfThere(opener, incoming);
     if (exchange === null || exchange.session.isNew || exchange.session.ended) return null;
     const { session } = exchange;
+    const settings = cookieOf(session.data);
     // The cookie of `sticky` is the balancer's.
     const isOther = !isSticky && (options.strategy === 'sticky' || name !== options.cookie.name);
     return {
       data: session.data,
+      settings,
       retire: async () => {
         // A token cannot be taken back: the client forgets it, and copies of it end with their time.
         if (former.strategy === 'stateless') return;
         options.timers.after(graceTime, () => void session.destroy().catch((error) => options.onError(asError(error))));
       },
-      clear: isOther ? writeCookie(former, '', false).slice(0, 1) : [],
+      clear: isOther ? writeCookie(former, '', { secure: false, settings, former: settings }).slice(0, 1) : [],
     };
   }
 }
@@ -115,55 +124,20 @@ export function bringOver(
   return looked.then(async (found) => {
     if (found === null) return exchange;
     // A copy, of what this codec can keep.
-    const { codec } = options;
-    codec.check({ ...found.data });
-    Object.assign(session.data, codec.decode(codec.encode({ ...found.data })));
+    const { inner } = options.codec;
+    inner.check({ ...found.data });
+    Object.assign(session.data, inner.decode(inner.encode({ ...found.data })));
+    if (Object.keys(found.settings).length > 0) exchange.shapeCookie(found.settings);
     // Without a response the client cannot be told: it is only read, and moves with the next request.
     if (!hasResponse) return exchange;
     await session.save();
     await found.retire();
-    return found.clear.length === 0 ? exchange : new ClearingExchange(exchange, found.clear);
+    const head = exchange.head.bind(exchange);
+    exchange.head = () => concat(found.clear, head());
+    return exchange;
   });
 }
 
-/** Its head carries some lines more. */
-class ClearingExchange implements Exchange {
-  readonly session: Session;
-  private readonly inner: Exchange;
-  private readonly lines: Lines;
-
-  constructor(inner: Exchange, lines: Lines) {
-    this.session = inner.session;
-    this.inner = inner;
-    this.lines = lines;
-  }
-
-  head(): Lines | Promise<Lines> {
-    const lines = this.inner.head();
-    return lines instanceof Promise ? lines.then((more) => [...this.lines, ...more]) : [...this.lines, ...lines];
-  }
-
-  last(trailers: boolean): Lines | Promise<Lines> {
-    return this.inner.last(trailers);
-  }
-
-  refresh(): undefined | Promise<void> {
-    return this.inner.refresh();
-  }
-
-  mergeBy(name: string, merge: Merge): void {
-    this.inner.mergeBy(name, merge);
-  }
-
-  fail(): void {
-    this.inner.fail();
-  }
-
-  late(): void {
-    this.inner.late();
-  }
-
-  close(sent: boolean): void {
-    this.inner.close(sent);
-  }
+function concat(lines: Lines, more: Lines | Promise<Lines>): Lines | Promise<Lines> {
+  return more instanceof Promise ? more.then((later) => [...lines, ...later]) : [...lines, ...more];
 }

@@ -1,5 +1,6 @@
 /** What `import ... from 'limpet/session'` gives. */
 export { type Codec, type CodecName, jsonCodec, type SessionData } from './codec.ts';
+export type { SessionCookieOptions } from './cookie-settings.ts';
 export { SessionError, type SessionErrorCode } from './error.ts';
 export type { ForeignStore } from './foreign-store.ts';
 export type { FormerExpressSession } from './former.ts';

@@ -9,6 +9,7 @@
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Codec, SessionData } from './codec.ts';
+import { cookieOf, setCookieOf } from './cookie-settings.ts';
 import { SessionError } from './error.ts';
 
 /** The end of a session, or of its id, as a response has said it: whether it came through shows only later. */
@@ -106,6 +107,7 @@ export class Live {
       for (const name of Reflect.ownKeys(this.data)) Reflect.deleteProperty(this.data, name);
       Object.setPrototypeOf(this.data, Object.prototype);
       Object.assign(this.data, before);
+      setCookieOf(this.data, cookieOf(before));
       if (codec.encode(this.data) !== text) this.data = before;
     } catch {
       // Frozen, or with a property that cannot be removed.

@@ -2,7 +2,8 @@
  * Strategy local: the session lives in this process's memory and nowhere else, as with the classic sticky session.
  * When the process ends, or the memory is full, it is gone; `survivesCrash` says so.
  */
-import { idShape, isSecure, readCookies, writeCookie } from './cookie.ts';
+import { idleOf, idShape, isPersistent, isSecure, readCookies, writeCookie } from './cookie.ts';
+import { type CookieSettings, isSame } from './cookie-settings.ts';
 import { beganLate } from './error.ts';
 import { Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
@@ -15,7 +16,7 @@ export class LocalSessions implements Opener {
 
   constructor(options: FilledOptions) {
     this.options = options;
-    this.registry = new Registry(options.limits.sessions, options.idle);
+    this.registry = new Registry(options.limits.sessions, (live) => idleOf(options, live));
   }
 
   open(incoming: Incoming, hasResponse: boolean): Exchange {
@@ -41,8 +42,8 @@ export class LocalSessions implements Opener {
   }
 
   private readonly isOver = (live: Live, now: number): boolean => {
-    const { idle, absolute } = this.options;
-    return now - live.usedAt > idle || (absolute > 0 && now - live.born > absolute);
+    const { absolute } = this.options;
+    return now - live.usedAt > idleOf(this.options, live) || (absolute > 0 && now - live.born > absolute);
   };
 }
 
@@ -66,7 +67,9 @@ class LocalSession extends OpenSession {
   private readonly registry: Registry;
   private readonly secure: boolean;
   /** What the client has to be told: a new id, or that there is none any more. */
-  private cookie: 'none' | 'when-used' | 'due' | 'delete';
+  private telling: 'none' | 'when-used' | 'due' | 'delete';
+  /** What was said of the cookie that the client came with; null: it came with none. */
+  private readonly told: CookieSettings | null;
   private former: Live | null = null;
   /** What of it was written before. */
   private formerText = '';
@@ -75,10 +78,11 @@ class LocalSession extends OpenSession {
     super(live, how.options, { reason: how.isNew ? 'new' : 'held', isNew: how.isNew, hasResponse: how.hasResponse });
     this.registry = how.registry;
     this.secure = how.secure;
-    this.cookie = this.firstCookie();
+    this.telling = this.firstCookie();
+    this.told = how.isNew ? null : this.settings;
   }
 
-  async regenerate(): Promise<void> {
+  protected changeId(): undefined {
     this.assertHeadHere('session.regenerate');
     const { live: old, options } = this;
     const before = old.written;
@@ -95,20 +99,20 @@ class LocalSession extends OpenSession {
       this.formerText = before;
     }
     this.live = fresh;
-    this.cookie = 'due';
+    this.telling = 'due';
   }
 
   async destroy(): Promise<void> {
     this.live.assertLive();
     this.endNow(this.live);
-    this.cookie = 'delete';
+    this.telling = 'delete';
   }
 
   /** A change of id that the client has not heard of is undone, too: it must not be half signed in. */
   override fail(): void {
     super.fail();
     const { former, registry, live: fresh, options } = this;
-    if (former === null || this.cookie !== 'due') return;
+    if (former === null || this.telling !== 'due') return;
     registry.replace(fresh);
     registry.revive(former, options.clock.now());
     // Nobody has been told of it.
@@ -116,7 +120,7 @@ class LocalSession extends OpenSession {
     former.written = this.formerText;
     this.live = former;
     this.former = null;
-    this.cookie = this.firstCookie();
+    this.telling = this.firstCookie();
     this.takeBack(former, former.written, 'another request of the session failed');
   }
 
@@ -128,19 +132,23 @@ class LocalSession extends OpenSession {
   head(): Lines {
     this.phase = 'sent';
     this.keep();
-    const { cookie, live, options, secure } = this;
-    this.cookie = 'none';
-    if (cookie === 'delete') return writeCookie(options, '', secure);
-    if (cookie === 'due') return writeCookie(options, live.id, secure);
-    if (cookie === 'none') return noLines;
-    if (live.version > 0) return writeCookie(options, live.id, secure);
-    this.cookie = 'when-used';
+    const { telling, live, options, secure, settings, told } = this;
+    const change = { secure, settings, former: told };
+    this.telling = 'none';
+    if (telling === 'delete') return writeCookie(options, '', change);
+    if (telling === 'due') return writeCookie(options, live.id, change);
+    if (telling === 'none') {
+      const isDue = live.state === 'live' && (isPersistent(settings) || !isSame(settings, told));
+      return isDue ? writeCookie(options, live.id, change) : noLines;
+    }
+    if (live.version > 0) return writeCookie(options, live.id, change);
+    this.telling = 'when-used';
     return noLines;
   }
 
   last(): Lines {
     this.keep();
-    if (this.cookie === 'when-used' && this.live.version > 0) throw beganLate();
+    if (this.telling === 'when-used' && this.live.version > 0) throw beganLate();
     return noLines;
   }
 
@@ -163,9 +171,8 @@ class LocalSession extends OpenSession {
     registry.add(live, options.clock.now());
   }
 
-  private firstCookie(): 'none' | 'when-used' | 'due' {
-    if (this.isNew) return 'when-used';
-    return this.options.cookie.permanent ? 'due' : 'none';
+  private firstCookie(): 'none' | 'when-used' {
+    return this.isNew ? 'when-used' : 'none';
   }
 
   private endNow(live: Live): void {

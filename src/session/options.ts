@@ -6,20 +6,33 @@ import { parseRedis, redisForm } from '../store/redis-address.ts';
 import type { Store } from '../store/store.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
 import { type Codec, type CodecName, jsonCodec, type SessionData } from './codec.ts';
+import {
+  type CookieSettings,
+  checkCookie,
+  type Duration,
+  longestAge,
+  milliseconds,
+  StateCodec,
+} from './cookie-settings.ts';
 import { DevalueCodec } from './devalue-codec.ts';
 import { type ForeignStore, isForeignStore } from './foreign-store.ts';
 import type { FormerExpressSession } from './former.ts';
 import type { Session } from './session.ts';
 
+export type { Duration } from './cookie-settings.ts';
+
 export const strategies = ['sticky', 'local', 'shared', 'stateless'] as const;
 export type Strategy = (typeof strategies)[number];
 
-/** Seconds, or digits with a unit: `30m`, `8h`, `90s`, `7d`. */
-export type Duration = number | string;
-
+/** Of the cookies of all sessions; `session.setCookie` says it of one. */
 export interface CookieOptions {
-  /** Default `sid`; `session` for stateless. */
+  /** Default `sid`; `session` for stateless. Not of sticky: there the balancer gives the name. */
   readonly name?: string;
+  /**
+   * The cookie outlives the browser, and the session lives so long without a request, instead of `idle`. null: the cookie goes with
+   * the browser. Default null; with sticky what the balancer's config says.
+   */
+  readonly maxAge?: Duration | null;
   /** Default `/`. */
   readonly path?: string;
   readonly domain?: string;
@@ -30,7 +43,7 @@ export interface CookieOptions {
   /** Default true. */
   readonly httpOnly?: boolean;
   readonly partitioned?: boolean;
-  /** Default false: the cookie goes with the browser. True: it lasts as long as the session may be idle. */
+  /** The same as `maxAge` of `idle`. */
   readonly permanent?: boolean;
 }
 
@@ -46,7 +59,7 @@ export interface Limits {
 }
 
 export interface Warning {
-  readonly code: 'state-large' | 'no-balancer' | 'store-without-fencing';
+  readonly code: 'state-large' | 'no-balancer' | 'cookie-limited' | 'store-without-fencing';
   readonly message: string;
 }
 
@@ -55,7 +68,7 @@ type SomeStore = Store | ForeignStore;
 export interface SessionOptions {
   /** Where sessions live. The same app runs on all four. */
   readonly strategy: Strategy;
-  /** A session unused for so long is over. Default 30 minutes. (sticky: also set it at the balancer's cookie.) */
+  /** A session unused for so long is over, unless its cookie has a `maxAge`. Default 30 minutes. */
   readonly idle?: Duration;
   /** Longest life whatever happens; 0: no limit. Default 0. (sticky: it is the balancer's.) */
   readonly absolute?: Duration;
@@ -63,7 +76,7 @@ export interface SessionOptions {
    * sticky: shared with the balancer; left out, the one that a balancer of the same user on this machine has made. stateless: encrypts the cookie, required; several: the first writes, all read.
    */
   readonly secret?: string | readonly string[];
-  /** Of local, shared and stateless. The cookie of sticky is the balancer's. */
+  /** With sticky the cookie is the balancer's: what is said here counts as far as its config lets apps decide (`cookie.app`). */
   readonly cookie?: CookieOptions;
   /**
    * Of shared: `redis://host:port` (rediss, redis+sentinel and redis+cluster too), `lmdb:./folder` for the processes of one
@@ -112,7 +125,8 @@ export interface FilledCookie {
   readonly secure: boolean | 'auto';
   readonly httpOnly: boolean;
   readonly partitioned: boolean;
-  readonly permanent: boolean;
+  /** Seconds; null: with the browser. */
+  readonly maxAge: number | null;
 }
 
 export interface FilledOptions
@@ -125,7 +139,11 @@ export interface FilledOptions
   readonly secretFile: string;
   readonly store: string | SomeStore | (() => Promise<SomeStore>) | null;
   readonly cookie: FilledCookie;
-  readonly codec: Codec;
+  /** What of it was said, for the balancer's cookie. */
+  readonly cookieSaid: CookieSettings;
+  /** Seconds, where `idle` was said; else 0. */
+  readonly idleSaid: number;
+  readonly codec: StateCodec;
   readonly limits: Limits;
 }
 
@@ -165,9 +183,13 @@ export function fillOptions(options: SessionOptions): FilledOptions {
   }
   if (strategy === 'shared') checkStore(store);
   const { sameSite = 'lax', secure = sameSite === 'none' ? true : 'auto' } = cookie;
+  const idle = milliseconds('idle', options.idle ?? '30m', 1000);
+  const cookieSaid = saidOf(cookie, idle, options.clock ?? systemClock);
   return {
     strategy,
-    idle: milliseconds('idle', options.idle ?? '30m', 1000),
+    idle,
+    idleSaid: options.idle === undefined ? 0 : Math.min(longestAge, Math.ceil(idle / 1000)),
+    cookieSaid,
     absolute: milliseconds('absolute', options.absolute ?? 0, 0),
     secrets,
     secretFile: sessionSecretFile(process.env),
@@ -180,7 +202,7 @@ export function fillOptions(options: SessionOptions): FilledOptions {
       secure,
       httpOnly: cookie.httpOnly ?? true,
       partitioned: cookie.partitioned ?? false,
-      permanent: cookie.permanent ?? false,
+      maxAge: cookieSaid.maxAge ?? null,
     },
     pool: options.pool ?? 'app',
     fallback: options.fallback ?? 'fail',
@@ -188,7 +210,7 @@ export function fillOptions(options: SessionOptions): FilledOptions {
     onConflict: options.onConflict ?? 'merge',
     user: options.user ?? (() => undefined),
     minimumVersion: options.minimumVersion ?? (() => 0),
-    codec: codecOf(options.codec ?? 'json'),
+    codec: new StateCodec(codecOf(options.codec ?? 'json')),
     limits: { ...defaultLimits, ...limits },
     onMove: options.onMove ?? (() => {}),
     onWarning:
@@ -200,6 +222,18 @@ export function fillOptions(options: SessionOptions): FilledOptions {
   };
 }
 
+function saidOf(cookie: CookieOptions, idle: number, clock: Clock): CookieSettings {
+  const { name: _name, permanent = false, secure, partitioned, maxAge, ...rest } = cookie;
+  const age = maxAge === undefined && permanent ? idle / 1000 : maxAge;
+  const said = {
+    ...rest,
+    ...(age !== undefined && { maxAge: age }),
+    ...(typeof secure === 'boolean' && { secure }),
+    ...(partitioned === true && { partitioned }),
+  };
+  return checkCookie(said, clock.wall());
+}
+
 function codecOf(codec: CodecName | Codec): Codec {
   if (codec === 'json') return jsonCodec;
   if (codec === 'devalue') return new DevalueCodec();
@@ -207,15 +241,6 @@ function codecOf(codec: CodecName | Codec): Codec {
   throw new TypeError(
     `codec: found ${JSON.stringify(codec)}, expected json, devalue, or an object with encode, decode, check`,
   );
-}
-
-const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-function milliseconds(name: string, value: Duration, least: number): number {
-  const match = typeof value === 'string' ? /^(\d{1,9})(ms|s|m|h|d)$/.exec(value) : null;
-  const found = typeof value === 'number' ? value * 1000 : Number(match?.[1]) * (units[match?.[2] ?? ''] ?? Number.NaN);
-  if (found >= least && found < 1e14) return found;
-  throw new TypeError(`${name}: found ${JSON.stringify(value)}, expected seconds, or a duration such as 30m`);
 }
 
 function token(name: string, value: string): string {

@@ -8,7 +8,16 @@ const read = (text: string | undefined, refused: string | null = null) =>
 
 describe('readWord', () => {
   test('reads all fields, and passes over those of a later protocol', () => {
-    const found = { id: 'ab'.repeat(16), epoch: 3, version: 7, reason: 'move', pool: 'shop', copy: 'c1' };
+    const found = {
+      id: 'ab'.repeat(16),
+      epoch: 3,
+      version: 7,
+      reason: 'move',
+      pool: 'shop',
+      copy: 'c1',
+      allow: '',
+      cookie: '00000000',
+    };
     expect(read(`${word}; later=1`)).toEqual({ ...found, store: 'http://127.0.0.1:1/v1', state: null });
   });
 

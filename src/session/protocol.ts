@@ -19,6 +19,10 @@ export interface Word {
   readonly pool: string;
   readonly store: string;
   readonly copy: string;
+  /** What the app may decide of the cookie; '' there is no cookie of the balancer's. */
+  readonly allow: string;
+  /** Tag of what was said of the client's cookie; all zeros: it is as the balancer is configured. */
+  readonly cookie: string;
   /** The state itself, when it came along; `ttl` in milliseconds. */
   readonly state: { readonly text: string; readonly ttl: number } | null;
 }
@@ -72,7 +76,18 @@ export function readWord(incoming: Incoming, signatures: Signatures, now: number
   const ttl = readNumber(fields.get('ttl'));
   const state =
     data === undefined || ttl < 1 ? null : { text: Buffer.from(data, 'base64url').toString(), ttl: ttl * 1000 };
-  return { id, epoch, version, reason, pool, store, copy: fields.get('copy') ?? '', state };
+  return {
+    id,
+    epoch,
+    version,
+    reason,
+    pool,
+    store,
+    copy: fields.get('copy') ?? '',
+    allow: fields.get('allow') ?? '',
+    cookie: fields.get('cookie') ?? '00000000',
+    state,
+  };
 }
 
 /** What a server shows at the store interface that has the secret. */
@@ -80,9 +95,12 @@ export function bearerOf(secret: string): string {
   return createHmac('sha256', secret).update('limpet store interface').digest('hex');
 }
 
-/** Milliseconds for which a copy is kept: it is put again only after a quarter of the idle time, and has to last from then on, too. */
+/**
+ * Milliseconds for which a copy is kept: it is put again only after a quarter of the idle time, and has to last from then on, too.
+ * So has the cookie, which is dated anew as seldom.
+ */
 export function ttlOf(idle: number): number {
-  return (idle * 5) / 4;
+  return (idle * 3) / 2;
 }
 
 export interface PutWord {

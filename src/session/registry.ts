@@ -20,12 +20,16 @@ export class Registry {
     if (this.evicted.get(id)?.deref() === undefined) this.evicted.delete(id);
   });
   private readonly limit: number;
-  private readonly idle: number;
+  private readonly idleOf: (live: Live) => number;
+  /** The shortest and the longest time that any of them had. */
+  private idles = { shortest: Number.POSITIVE_INFINITY, longest: 0 };
+  /** Goes round all of them, where those used least recently are not the first to go. */
+  private walk = this.lives.values();
 
-  /** `limit`: sessions. `idle`: milliseconds after which an unused one is let go. */
-  constructor(limit: number, idle: number) {
+  /** `limit`: sessions. `idleOf`: milliseconds after which an unused one is let go. */
+  constructor(limit: number, idleOf: (live: Live) => number) {
     this.limit = limit;
-    this.idle = idle;
+    this.idleOf = idleOf;
   }
 
   get size(): number {
@@ -54,7 +58,13 @@ export class Registry {
     this.evicted.delete(id);
     live.usedAt = now;
     this.lives.set(id, live);
-    if (this.lives.size > this.limit) this.evictOldest();
+    const idle = this.idleOf(live);
+    const { shortest, longest } = this.idles;
+    if (idle < shortest || idle > longest) {
+      this.idles = { shortest: Math.min(shortest, idle), longest: Math.max(longest, idle) };
+    }
+    const [oldest] = this.lives.values();
+    if (this.lives.size > this.limit && oldest !== undefined) this.evict(oldest);
   }
 
   /** The session is over: its object is dead for all who hold it, and its id for who comes late. */
@@ -104,17 +114,25 @@ export class Registry {
   /** Lets go of some that were idle for too long. */
   sweep(now: number): void {
     for (let i = 0; i < sweep; i++) {
-      const oldest = this.lives.values().next().value;
-      if (oldest === undefined || oldest.usedAt + this.idle > now) break;
-      this.evictOldest();
+      const one = this.sweepable();
+      if (one === undefined || one.usedAt + this.idleOf(one) > now) continue;
+      this.evict(one);
     }
     const [tombstone] = this.tombstones;
     if (tombstone !== undefined && tombstone[1].until <= now) this.tombstones.delete(tombstone[0]);
   }
 
-  private evictOldest(): void {
-    const oldest = this.lives.values().next().value;
-    if (oldest === undefined) return;
+  /** The one that is the first to go; with different times any. */
+  private sweepable(): Live | undefined {
+    if (this.idles.shortest < this.idles.longest) {
+      const next = this.walk.next();
+      if (!next.done) return next.value;
+      this.walk = this.lives.values();
+    }
+    return this.lives.values().next().value;
+  }
+
+  private evict(oldest: Live): void {
     this.lives.delete(oldest.id);
     this.evicted.set(oldest.id, new WeakRef(oldest));
     this.gone.register(oldest, oldest.id);

@@ -33,8 +33,9 @@ export function statedLength(response: ServerResponse, headers: object | undefin
  * client has gone its end, or an error, was read from the socket before; its handler may go on, and be right.
  */
 export function isBrokenOff({ socket }: IncomingMessage, response: ServerResponse): boolean {
-  if (response.writableFinished || !response.headersSent) return false;
-  return !socket.readableEnded && !socket.errored;
+  if (response.writableFinished || !response.headersSent || socket.readableEnded) return false;
+  // `pipeline` destroys a response with the error of its source, and so the socket; what was read from that is not the response's.
+  return Boolean(response.errored) || !socket.errored;
 }
 
 /** Bytes of a call of `write`. */

@@ -1,6 +1,15 @@
 /** What an app sees of a session, and what an adapter needs of it: the same for all strategies. */
 import type { Codec, SessionData } from './codec.ts';
+import {
+  type CookieSettings,
+  checkCookie,
+  cookieOf,
+  type SessionCookieOptions,
+  setCookieOf,
+} from './cookie-settings.ts';
+import { dropCsrfSecrets, isCsrfToken, makeCsrfToken } from './csrf.ts';
 import { asError, SessionError } from './error.ts';
+import { addFlash, flashName, hasFlash, takeFlashes } from './flash.ts';
 import type { Live } from './live.ts';
 import type { FilledOptions, Strategy } from './options.ts';
 
@@ -34,8 +43,31 @@ export interface Session {
   regenerate(): Promise<void>;
   /** The session is over; nothing revives it. */
   destroy(): Promise<void>;
+  /** What was said of its cookie, by the options and for this session; `maxAge` in seconds. */
+  readonly cookie: SessionCookieOptions;
+  /**
+   * Says how long the session's cookie and the session last, and who gets the cookie: from now on, also after `regenerate` and on another
+   * server. Before the head of the response: SessionError `head-left` after it. TypeError for what no cookie can have.
+   */
+  setCookie(options: SessionCookieOptions): void;
   /** Keeps the state now, apart from any response: for WebSocket handlers and work after the response. */
   save(): Promise<void>;
+  /**
+   * Leaves a value to be read once, by this request or a later one; of more than 64 the oldest go. Throws SessionError
+   * `not-serialisable` for what the codec cannot write.
+   *
+   *     session.flash('info', 'Saved');
+   */
+  flash(type: string, value: unknown): void;
+  /**
+   * The values of that type in the order in which they were left, and takes them away: by an `update`, so that of requests at
+   * the same time one gets them. When the request fails they are there again, as all that it has changed.
+   */
+  flash(type: string): Promise<unknown[]>;
+  /** A token for a form or a header, against forged requests (CSRF); another text each time, all right until `regenerate`. */
+  csrfToken(): string;
+  /** Whether that is a token of this session. Compares in constant time; whatever is no token is none. */
+  isCsrfToken(token: unknown): boolean;
 }
 
 /** Header fields to send. */
@@ -55,6 +87,8 @@ export interface Exchange {
   last(trailers: boolean): Lines | Promise<Lines>;
   /** Brings what others have kept since the session was opened; undefined where it is at hand anyway. */
   refresh(): undefined | Promise<void>;
+  /** What `session.regenerate` does; undefined where it is done at once. Throws, or rejects with, SessionError. */
+  renew(): undefined | Promise<void>;
   /** Where two requests' changes have to be merged, those to `name` are by `merge`; undefined is none. */
   mergeBy(name: string, merge: Merge): void;
   /**
@@ -62,6 +96,8 @@ export interface Exchange {
    * told is undone, unless other requests that run at the same time share it. More than once is as good as once.
    */
   fail(): void;
+  /** An adapter's own cookie has these attributes, and nothing else counts. Also after the head: then from the next one on. */
+  shapeCookie(settings: CookieSettings): void;
   /** The head had left already when the session was opened. */
   late(): void;
   /** The response is over; `sent`: wholly handed to the network. */
@@ -164,12 +200,59 @@ export abstract class OpenSession implements Session, Exchange {
     });
   }
 
-  abstract regenerate(): Promise<void>;
+  get cookie(): SessionCookieOptions {
+    return this.settings;
+  }
+
+  setCookie(options: SessionCookieOptions): void {
+    this.assertHeadHere('session.setCookie');
+    const settings = checkCookie(options, this.options.clock.wall());
+    const { data } = this;
+    setCookieOf(data, Object.freeze({ ...cookieOf(data), ...settings }));
+  }
+
+  shapeCookie(settings: CookieSettings): void {
+    if (JSON.stringify(settings) !== JSON.stringify(cookieOf(this.live.data))) setCookieOf(this.data, settings);
+  }
+
+  protected abstract changeId(): undefined | Promise<void>;
   abstract destroy(): Promise<void>;
   abstract save(): Promise<void>;
   abstract head(): Lines | Promise<Lines>;
   abstract last(trailers: boolean): Lines | Promise<Lines>;
   abstract close(sent: boolean): void;
+
+  async regenerate(): Promise<void> {
+    await this.renew();
+  }
+
+  renew(): undefined | Promise<void> {
+    const changing = this.changeId();
+    dropCsrfSecrets(this.data);
+    return changing;
+  }
+
+  flash(type: string, value: unknown): void;
+  flash(type: string): Promise<unknown[]>;
+  flash(type: string, ...values: unknown[]): undefined | Promise<unknown[]> {
+    const { live } = this;
+    live.assertLive();
+    if (values.length === 0) {
+      return hasFlash(live.data, type) ? this.update((data) => takeFlashes(data, type)) : Promise.resolve([]);
+    }
+    this.options.codec.check({ [flashName]: values });
+    addFlash(this.data, type, values[0]);
+    return undefined;
+  }
+
+  csrfToken(): string {
+    return makeCsrfToken(this.data, this.options.random);
+  }
+
+  isCsrfToken(token: unknown): boolean {
+    this.live.assertLive();
+    return isCsrfToken(this.live.data, token);
+  }
 
   refresh(): undefined | Promise<void> {
     return undefined;
@@ -258,6 +341,13 @@ export abstract class OpenSession implements Session, Exchange {
     this.touchedAt = -1;
     if (this.isWriter) this.live.writers--;
     this.isWriter = false;
+  }
+
+  /** What holds for its cookie. */
+  protected get settings(): CookieSettings {
+    const own = cookieOf(this.live.data);
+    const { cookieSaid } = this.options;
+    return Object.keys(own).length === 0 ? cookieSaid : { ...cookieSaid, ...own };
   }
 
   /** Only before the head can the client be told of a new id. */

@@ -19,7 +19,7 @@ export class Sessions {
     this.options = fillOptions(options);
     this.opener = openerOf(this.options);
     this.former = options.from === undefined ? null : formerOf(options.from, this.options);
-    const { codec } = this.options;
+    const codec = this.options.codec.inner;
     if (!(codec instanceof DevalueCodec)) return;
     this.loading = codec.load().then(() => void (this.loading = null));
     // Whoever opens a session is told.

@@ -1,7 +1,10 @@
 /** One request's use of a shared session: read before, merged with what others wrote meanwhile, written after. */
 import type { SessionData } from './codec.ts';
-import { writeCookie } from './cookie.ts';
+import { idleOf, isPersistent, writeCookie } from './cookie.ts';
+import { type CookieSettings, cookieOf, isSame, setCookieOf } from './cookie-settings.ts';
+import { csrfName, dropCsrfSecrets, mergeCsrfSecrets } from './csrf.ts';
 import { beganLate, SessionError } from './error.ts';
+import { flashName, mergeFlashes } from './flash.ts';
 import type { Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
 import { type Lines, type Merge, noLines, OpenSession } from './session.ts';
@@ -25,8 +28,13 @@ export class SharedSession extends OpenSession {
   private readonly secure: boolean;
   /** The id under which the session goes on after `regenerate`; '' the same. */
   private next = '';
-  private cookie: 'none' | 'when-kept' | 'delete';
-  private readonly merges = new Map<string, Merge>();
+  private telling: 'none' | 'when-kept' | 'delete';
+  /** What was said of the cookie that the client came with; null: it came with none. */
+  private readonly told: CookieSettings | null;
+  private readonly merges = new Map<string, Merge>([
+    [flashName, mergeFlashes],
+    [csrfName, (_before, mine, theirs) => mergeCsrfSecrets(mine, theirs)],
+  ]);
   /** What of it asks the store, one after the other: each counts versions from what the one before has left. */
   private tail: Promise<unknown> = Promise.resolve();
 
@@ -35,7 +43,8 @@ export class SharedSession extends OpenSession {
     this.store = how.store;
     this.survivesCrash = how.store.survivesCrash;
     this.secure = how.secure;
-    this.cookie = how.isNew || how.options.cookie.permanent ? 'when-kept' : 'none';
+    this.telling = how.isNew ? 'when-kept' : 'none';
+    this.told = how.isNew ? null : this.settings;
   }
 
   override mergeBy(name: string, merge: Merge): void {
@@ -79,16 +88,16 @@ export class SharedSession extends OpenSession {
   /** A change of id that the store has not heard of is undone, too: a client must not be half signed in. */
   override fail(): void {
     super.fail();
-    const { cookie, next, options, isNew } = this;
-    if (cookie === 'delete' || next === '' || this.live.id === next) return;
+    const { telling, next, isNew } = this;
+    if (telling === 'delete' || next === '' || this.live.id === next) return;
     this.next = '';
-    this.cookie = isNew || options.cookie.permanent ? 'when-kept' : 'none';
+    this.telling = isNew ? 'when-kept' : 'none';
   }
 
-  async regenerate(): Promise<void> {
+  protected changeId(): undefined {
     this.assertHeadHere('session.regenerate');
     this.next = this.newId();
-    this.cookie = 'when-kept';
+    this.telling = 'when-kept';
   }
 
   async destroy(): Promise<void> {
@@ -96,7 +105,7 @@ export class SharedSession extends OpenSession {
     await this.store.end(this.live);
     this.live.written = this.lastText(this.live);
     this.live.state = 'ended';
-    this.cookie = 'delete';
+    this.telling = 'delete';
   }
 
   async save(): Promise<void> {
@@ -107,16 +116,18 @@ export class SharedSession extends OpenSession {
   async head(): Promise<Lines> {
     this.phase = 'sent';
     await this.keep();
-    const { cookie, live, options, secure } = this;
-    if (cookie === 'delete') return writeCookie(options, '', secure);
-    if (cookie === 'none' || live.version === 0) return noLines;
-    this.cookie = 'none';
-    return writeCookie(options, this.id, secure);
+    const { telling, live, options, secure, settings, told } = this;
+    const change = { secure, settings, former: told };
+    if (telling === 'delete') return writeCookie(options, '', change);
+    const isDue = telling === 'when-kept' || isPersistent(settings) || !isSame(settings, told);
+    if (!isDue || live.state !== 'live' || live.version === 0) return noLines;
+    this.telling = 'none';
+    return writeCookie(options, this.id, change);
   }
 
   async last(): Promise<Lines> {
     await this.keep();
-    if (this.cookie === 'when-kept' && this.live.version > 0) throw beganLate();
+    if (this.telling === 'when-kept' && this.live.version > 0) throw beganLate();
     return noLines;
   }
 
@@ -153,7 +164,7 @@ export class SharedSession extends OpenSession {
     const { live, options, store } = this;
     const text = this.text();
     if (text === live.written) {
-      const due = live.version > 0 && options.clock.now() - live.putAt > options.idle / 4;
+      const due = live.version > 0 && options.clock.now() - live.putAt > idleOf(options, live) / 4;
       if (due) await store.touch(live);
       if (due) live.putAt = options.clock.now();
       return true;
@@ -193,6 +204,13 @@ export class SharedSession extends OpenSession {
       if (value !== undefined || (merge === undefined && name in live.data)) merged[name] = value;
       else delete merged[name];
     }
+    const [was, mine] = [cookieOf(before), cookieOf(live.data)];
+    setCookieOf(merged, isSame(was, mine) ? cookieOf(theirs.data) : mine);
+    // What others have made under the former id is nothing under the fresh one.
+    if (this.next !== '') {
+      dropCsrfSecrets(merged);
+      if (csrfName in live.data) merged[csrfName] = live.data[csrfName];
+    }
     replace(live.data, merged);
     live.written = theirs.written;
     live.version = theirs.version;
@@ -211,4 +229,5 @@ export class SharedSession extends OpenSession {
 function replace(data: SessionData, by: SessionData): void {
   for (const name of Object.keys(data)) if (!(name in by)) delete data[name];
   Object.assign(data, by);
+  setCookieOf(data, cookieOf(by));
 }

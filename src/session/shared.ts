@@ -3,7 +3,7 @@
  * owns it, so two requests may change it at once: a write counts only when it follows what was read (compare-and-set).
  */
 import { type PutResult, type Store, StoreError, silentEviction } from '../store/store.ts';
-import { idShape, isSecure, readCookies } from './cookie.ts';
+import { idShape, isSecure, keptFor, readCookies } from './cookie.ts';
 import { SessionError } from './error.ts';
 import { ForeignClient, ForeignStoreAdapter, isForeignStore } from './foreign-store.ts';
 import { Live } from './live.ts';
@@ -110,7 +110,7 @@ export class SharedStore {
 
   /** null: there is none (any more). */
   async read(id: string): Promise<Live | null> {
-    const { clock, codec, idle, absolute, pool } = this.options;
+    const { clock, codec, absolute, pool } = this.options;
     const found = await this.ask(this.store.read({ pool, id }));
     if (found.state !== 'live' || found.copy.version === 0) return null;
     const { copy } = found;
@@ -123,7 +123,7 @@ export class SharedStore {
     live.written = text.slice(space + 1);
     live.data = codec.decode(live.written);
     live.version = live.kept = copy.version;
-    live.putAt = copy.expires - idle;
+    live.putAt = copy.expires - keptFor(this.options, live);
     return live;
   }
 
@@ -142,9 +142,9 @@ export class SharedStore {
     return this.judge(result.state);
   }
 
-  async touch({ id, epoch }: Live): Promise<void> {
-    const { pool, idle } = this.options;
-    await this.ask(this.store.touch({ pool, id }, epoch, idle));
+  async touch(live: Live): Promise<void> {
+    const { pool } = this.options;
+    await this.ask(this.store.touch({ pool, id: live.id }, live.epoch, keptFor(this.options, live)));
   }
 
   async end({ id, epoch }: Live): Promise<void> {
@@ -164,9 +164,10 @@ export class SharedStore {
   }
 
   /** Each put names itself as another process: so one that does not follow what was read is refused, not passed over. */
-  private putOf({ epoch, born }: Live, version: number, text: string) {
+  private putOf(live: Live, version: number, text: string) {
+    const { epoch, born } = live;
     const by = Buffer.from(this.options.random(9)).toString('base64url');
-    return { owner: 0, epoch, version, by, data: Buffer.from(`${born} ${text}`), ttl: this.options.idle };
+    return { owner: 0, epoch, version, by, data: Buffer.from(`${born} ${text}`), ttl: keptFor(this.options, live) };
   }
 
   private judge(state: PutResult['state']): boolean {

@@ -1,5 +1,6 @@
 /** One request's use of a stateless session: what has changed goes back to the client as a new token, with the head. */
-import { writeCookie } from './cookie.ts';
+import { idleOf, keptFor, writeCookie } from './cookie.ts';
+import type { CookieSettings } from './cookie-settings.ts';
 import { SessionError } from './error.ts';
 import type { Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
@@ -23,6 +24,8 @@ export class StatelessSession extends OpenSession {
   private readonly ring: KeyRing;
   private readonly secure: boolean;
   private destroyed = false;
+  /** What was said of the cookie that the client came with; null: it came with none. */
+  private readonly told: CookieSettings | null;
   /** Whose session it was when it was read; undefined nobody's. */
   private readonly userRead: string | undefined;
   /** Of its user, when somebody signed in anew; -1: nobody did. */
@@ -32,11 +35,12 @@ export class StatelessSession extends OpenSession {
     super(live, how.options, { reason: how.isNew ? 'new' : 'held', isNew: how.isNew, hasResponse: how.hasResponse });
     this.ring = how.ring;
     this.secure = how.secure;
+    this.told = how.isNew ? null : this.settings;
     this.userRead = how.isNew ? undefined : how.options.user(live.data);
   }
 
   /** There is no id that could be fixed beforehand: each token is a new secret. But its user's minimum version counts anew. */
-  async regenerate(): Promise<void> {
+  protected async changeId(): Promise<void> {
     this.assertHeadHere('session.regenerate');
     const name = this.options.user(this.live.data);
     if (name !== undefined) this.signedIn = await this.options.minimumVersion(name);
@@ -57,10 +61,10 @@ export class StatelessSession extends OpenSession {
 
   head(): Lines | Promise<Lines> {
     this.phase = 'sent';
-    const { live, options, secure } = this;
-    if (this.destroyed) return writeCookie(options, '', secure);
+    const { live, options, secure, settings, told } = this;
+    if (this.destroyed) return writeCookie(options, '', { secure, settings, former: told });
     const text = this.text();
-    const due = !this.isNew && options.clock.now() - live.putAt > options.idle / 4;
+    const due = !this.isNew && options.clock.now() - live.putAt > idleOf(options, live) / 4;
     return text === live.written && !due ? noLines : this.seal(text);
   }
 
@@ -81,12 +85,13 @@ export class StatelessSession extends OpenSession {
   }
 
   private async seal(text: string): Promise<Lines> {
-    const { live, options, ring, secure } = this;
+    const { live, options, ring, secure, settings, told } = this;
     live.written = text;
     const version = await this.version();
     const token = await ring.seal({ data: text, born: live.born, seen: options.clock.now(), version });
-    const lines = writeCookie(options, token, secure);
-    const size = Buffer.byteLength(lines[0]?.[1] ?? '');
+    const slack = Math.ceil((keptFor(options, live) - idleOf(options, live)) / 1000);
+    const lines = writeCookie(options, token, { secure, settings, former: told, slack });
+    const size = Math.max(...lines.map(([, value]) => Buffer.byteLength(value)));
     if (size <= cookieBytes) return lines;
     throw new SessionError(
       'cookie-too-large',

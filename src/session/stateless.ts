@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import type * as jose from 'jose';
 import { derive } from '../affinity/token.ts';
-import { isSecure, readCookies } from './cookie.ts';
+import { isSecure, keptFor, readCookies } from './cookie.ts';
 import { Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
 import type { Exchange, Incoming, Opener } from './session.ts';
@@ -54,12 +54,13 @@ export class StatelessSessions implements Opener {
 
   /** null: no token of ours, expired, or its user was logged out. */
   private async read(token: string): Promise<Live | null> {
-    const { clock, idle, absolute, codec, user, minimumVersion } = this.options;
+    const { clock, absolute, codec, user, minimumVersion } = this.options;
     const claims = await this.ring.open(token);
     const now = clock.now();
-    if (claims === null || now - claims.seen > idle || (absolute > 0 && now - claims.born > absolute)) return null;
+    if (claims === null || (absolute > 0 && now - claims.born > absolute)) return null;
     const live = this.made(claims.born);
     live.data = codec.decode(claims.data);
+    if (now - claims.seen > keptFor(this.options, live)) return null;
     live.written = claims.data;
     live.version = claims.version;
     live.putAt = claims.seen;

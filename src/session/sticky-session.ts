@@ -1,4 +1,6 @@
 /** One request's use of a sticky session: what of it has to be put, and by which way. */
+import { idleOf } from './cookie.ts';
+import { beyond, cookieHeader, readAllowed, tagOf, writeCookieWord } from './cookie-protocol.ts';
 import { asError, beganLate, SessionError } from './error.ts';
 import { Ending, Live } from './live.ts';
 import {
@@ -73,7 +75,7 @@ export class StickySession extends OpenSession {
     return this.dead || super.ended;
   }
 
-  async regenerate(): Promise<void> {
+  protected changeId(): undefined {
     this.assertHeadHere('session.regenerate');
     const { options, registry } = this.parts;
     const old = this.live;
@@ -122,7 +124,25 @@ export class StickySession extends OpenSession {
   head(): Lines | Promise<Lines> {
     this.phase = 'sent';
     if (this.destroyed) return [[deleteHeader, `epoch=${this.live.epoch}`]];
-    return this.put(true);
+    const lines = this.put(true);
+    return lines instanceof Promise ? lines.then((kept) => this.withCookie(kept)) : this.withCookie(lines);
+  }
+
+  /** The client's cookie is not as the app has said: the balancer hears of it, and sets it with this head. */
+  private withCookie(lines: Lines): Lines {
+    const { live, options, parts, settings, word } = this;
+    if (word.allow === '' || this.dead || live.state !== 'live' || live.version === 0) return lines;
+    const allowed = readAllowed(word.allow);
+    // The copy of a session lasts no longer than its idle time: its cookie must not either.
+    const isShorter = allowed.usual === 0 || options.idle < allowed.usual * 1000;
+    const idle = options.idleSaid || (isShorter ? Math.ceil(options.idle / 1000) : 0);
+    const said = writeCookieWord(settings, idle);
+    const tag = tagOf(said, word.allow);
+    if (tag === word.cookie) return lines;
+    for (const one of beyond(settings, idle, allowed)) {
+      parts.warnOnce(`${one} in cookie.app of the cookie affinity of pool ${decodeURIComponent(word.pool)}`);
+    }
+    return [...lines, [cookieHeader, said === '' ? `tag=${tag}` : `tag=${tag}; ${said}`]];
   }
 
   last(trailers: boolean): Lines | Promise<Lines> {
@@ -268,6 +288,13 @@ export class StickySession extends OpenSession {
     return [[rotateHeader, `epoch=${this.live.epoch}; id=${this.live.id}${proof}`]];
   }
 
+  /** Milliseconds that the session lives without a request: no copy is kept for longer than the balancer lets a cookie count. */
+  private get idle(): number {
+    const { live, options, word } = this;
+    const asked = idleOf(options, live);
+    return word.allow === '' ? asked : Math.min(asked, readAllowed(word.allow).idle * 1000);
+  }
+
   private isWritten(): boolean {
     return this.parts.options.codec.encode(this.live.data) !== this.live.written;
   }
@@ -280,7 +307,7 @@ export class StickySession extends OpenSession {
 
   private putWord(): PutWord {
     const { live, parts } = this;
-    return { epoch: live.epoch, version: live.version, ttl: ttlOf(parts.options.idle), by: parts.by };
+    return { epoch: live.epoch, version: live.version, ttl: ttlOf(this.idle), by: parts.by };
   }
 
   /** Numbers the state if it has changed; the text to put, null when there is nothing to put. */
@@ -294,7 +321,7 @@ export class StickySession extends OpenSession {
     const now = options.clock.now();
     // Not known to be kept: another response carries it, and may fail while this one claims success for the same change.
     const open = live.version > Math.max(live.kept, this.told);
-    const due = open || live.copy !== word.copy || now - live.putAt > options.idle / 4;
+    const due = open || live.copy !== word.copy || now - live.putAt > this.idle / 4;
     if (!changed && (live.version === 0 || !due)) return null;
     // The same number again only by who has written it: of another process it would look like a second live object.
     if (changed || live.by !== by) {

@@ -2,6 +2,7 @@
  * Strategy sticky: the session lives in this process's memory, and every change leaves with the response that carries it
  * (docs/reference/session-protocol.md). The balancer says who owns a session; this file believes its epoch, never its own.
  */
+import { idleOf } from './cookie.ts';
 import { SessionError } from './error.ts';
 import { type Ending, Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
@@ -12,6 +13,9 @@ import type { Exchange, Incoming, Opener } from './session.ts';
 import { StickySession } from './sticky-session.ts';
 import { StoreClient } from './store-client.ts';
 
+/** Different warnings of cookies. */
+const mostWarnings = 16;
+
 /** What all sticky sessions of a process share. */
 export interface StickyParts {
   readonly options: FilledOptions;
@@ -19,6 +23,8 @@ export interface StickyParts {
   readonly client: StoreClient;
   /** Names this process in its puts. */
   readonly by: string;
+  /** Warns of what the balancer does not allow, once of each. */
+  readonly warnOnce: (message: string) => void;
 }
 
 interface Pending {
@@ -34,6 +40,8 @@ export class StickySessions implements Opener {
   private readonly fallback: Opener | null;
   private readonly secrets: Secrets;
   private warned = false;
+  /** Of cookies. Bounded: a path or a time may be made from what a client sends. */
+  private readonly warnings = new Set<string>();
 
   /** `fallback`: opens what comes without a believable header; null: that is an error. */
   constructor(options: FilledOptions, fallback: Opener | null) {
@@ -42,9 +50,10 @@ export class StickySessions implements Opener {
     this.fallback = fallback;
     this.parts = {
       options,
-      registry: new Registry(limits.sessions, idle),
+      registry: new Registry(limits.sessions, () => idle),
       client: new StoreClient({ secrets: this.secrets, timeout: limits.storeTimeout, largest: limits.bytes }),
       by: Buffer.from(random(9)).toString('base64url'),
+      warnOnce: (message) => this.warnOnce(message),
     };
   }
 
@@ -91,6 +100,12 @@ export class StickySessions implements Opener {
       });
     }
     return this.fallback.open(incoming, hasResponse);
+  }
+
+  private warnOnce(message: string): void {
+    if (this.warnings.has(message) || this.warnings.size >= mostWarnings) return;
+    this.warnings.add(message);
+    this.parts.options.onWarning({ code: 'cookie-limited', message });
   }
 
   /**
@@ -157,7 +172,7 @@ export class StickySessions implements Opener {
       live.data = options.codec.decode(found.text);
       live.written = found.text;
       live.version = live.kept = found.version;
-      live.putAt = now - Math.max(0, options.idle - found.ttl);
+      live.putAt = now - Math.max(0, idleOf(options, live) - found.ttl);
     } else if (word.version > 0) {
       // An empty session in its place would be kept as if it were the next change of the one that is lost.
       throw new SessionError(

@@ -13,6 +13,9 @@ export interface AddressSource {
   requestIP(request: Request): { readonly address: string } | null;
 }
 
+/** The response with the session's lines in its head. */
+export type Join = (response: Response, lines: Lines) => Response;
+
 export type WebHandler = (request: Request, session: Session) => Response | Promise<Response>;
 
 export class WebSessions extends Sessions {
@@ -44,17 +47,63 @@ export class WebSessions extends Sessions {
     }
   }
 
+  /**
+   * The same for adapters of frameworks: what `work` throws is the framework's, which makes an answer of it, but for errors of the
+   * session.
+   */
+  async within(
+    request: Request,
+    work: (exchange: Exchange) => Response | Promise<Response>,
+    join: Join = withLines,
+  ): Promise<Response> {
+    let exchange: Exchange;
+    try {
+      exchange = await this.exchange(incomingOf(request, null), true);
+    } catch (error) {
+      return this.refuse(error);
+    }
+    const fail = (): void => {
+      exchange.fail();
+      exchange.close(false);
+    };
+    let response: Response;
+    try {
+      response = await work(exchange);
+    } catch (error) {
+      fail();
+      if (error instanceof SessionError) return this.refuse(error);
+      throw error;
+    }
+    try {
+      return await this.finish(exchange, response, join);
+    } catch (error) {
+      fail();
+      return this.refuse(error);
+    }
+  }
+
   /** `response` with what the session adds to it. Throws when the session cannot be kept. */
-  async finish(exchange: Exchange, response: Response): Promise<Response> {
+  async finish(exchange: Exchange, response: Response, join: Join = withLines): Promise<Response> {
     if (response.status >= 500) exchange.fail();
-    const lines = await exchange.head();
+    const joined = join(response, await exchange.head());
     // There are no trailers here: what changes while the body runs is stored before the body ends.
-    const length = Number(response.headers.get('content-length') ?? Number.NaN);
+    const length = Number(joined.headers.get('content-length') ?? Number.NaN);
     const { onError } = this.options;
-    const body = response.body === null ? null : guarded(response.body, exchange, { length, onError });
+    const body = joined.body === null ? null : guarded(joined.body, exchange, { length, onError });
     if (body === null) exchange.close(true);
-    const { status, statusText } = response;
-    return new Response(body, { status, statusText, headers: withLines(response.headers, lines) });
+    const { status, statusText, headers } = joined;
+    return new Response(body, { status, statusText, headers });
+  }
+
+  /** The response goes, or has gone, without the session's lines. Throws SessionError when the client would have to be told of something. */
+  async finishApart(exchange: Exchange): Promise<void> {
+    exchange.late();
+    const lines = await exchange.last(false);
+    if (lines.length === 0) return;
+    throw new SessionError(
+      'head-left',
+      'the client has to be told of a new id of its session; expected a response that can be given headers',
+    );
   }
 
   refuse(thrown: unknown): Response {
@@ -84,10 +133,10 @@ export function incomingOf(request: Request, peer: string | null): Incoming {
   };
 }
 
-function withLines(headers: Headers, lines: Lines): Headers {
+export function withLines({ body, status, statusText, headers }: Response, lines: Lines): Response {
   const all = new Headers(headers);
   for (const [name, value] of lines) all.append(name, value);
-  return all;
+  return new Response(body, { status, statusText, headers: all });
 }
 
 /** The body; its end waits until a late change is kept, and it breaks when that fails. */

@@ -13,7 +13,7 @@ import { type Put, type PutResult, type SessionKey, type Store, StoreError } fro
  *
  * The others put a fault back that there was once (issue 12), each around the part that has mended it: commit-exit here, the
  * others in workers/sabotages.ts and workers/storage.ts, and the library's half of unknown-server-404 and
- * forgotten-signout in test/chaos/app.ts.
+ * forgotten-signout in test/chaos/apps/program.ts.
  * outage-claims: a server becomes the owner before it has accepted the request. unknown-server-404: the store interface
  * answers a server that has left the config as if nothing were kept. forgotten-signout: an end that the store has missed is
  * not repeated. commit-exit: a failed commit of LMDB ends the process. sightings-by-position: workers report failures by the

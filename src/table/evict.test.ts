@@ -86,6 +86,7 @@ describe('who named it decides who goes', () => {
           expect(liveOf(table, 0, app)).toHaveLength(app);
         },
       ),
+      { numRuns: 40 },
     );
   });
 

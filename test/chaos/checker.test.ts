@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { judge, judgeBalancer } from './checker.ts';
 import type { Kind, Operation, Seen } from './history.ts';
-import { calm, Journal, type Records } from './journal.ts';
+import { calm, Journal, type Records, type Trouble } from './journal.ts';
 
 /** `what` shows a cart of these numbers of operations; null: not acknowledged. */
 function operation(
@@ -11,7 +11,7 @@ function operation(
   kind: Kind,
   cart: readonly number[] | null,
   more: Partial<Seen> = {},
-  { isGhost = false, size = 0 } = {},
+  { isGhost = false, size = 0, why = '' } = {},
 ): Operation {
   const seen = cart && {
     server: 'a',
@@ -24,11 +24,12 @@ function operation(
     ...more,
     cart: cart.map((one) => `${more.user || 'u'}.${one}`),
   };
-  return { id: `u.${number}`, kind, start, end, seen, why: '', isGhost, size };
+  return { id: `u.${number}`, kind, start, end, seen, why, isGhost, size };
 }
 
 const empty = { user: '' };
 const ghost = { isGhost: true };
+const failed = { why: '500' };
 const b2 = { server: 'b', epoch: 2 };
 const judged = (records: Records, operations: readonly Operation[]) =>
   judge({ user: 'u', operations: [...operations] }, records).map(({ what }) => what);
@@ -81,7 +82,7 @@ describe.each<[string, Operation[]]>([
   ],
   ['revived', [operation(1, [0, 1], 'rotate', []), operation(2, [2, 3], 'read', [], {}, ghost)]],
   ['of another request', [operation(1, [0, 1], 'read', [], { echo: 'u.2' })]],
-  ['not undone', [operation(1, [0, 1], 'throw', null), operation(2, [2, 3], 'read', [1])]],
+  ['not undone', [operation(1, [0, 1], 'throw', null, {}, failed), operation(2, [2, 3], 'read', [1])]],
   [
     'not undone',
     [operation(1, [0, 1], 'overfill', null, {}, { size: 99 }), operation(2, [2, 3], 'read', [], { size: 99 })],
@@ -109,7 +110,15 @@ describe('what is right', () => {
   test.each<[string, Operation[]]>([
     [
       'a throw beside others, which share its object',
-      [operation(1, [0, 5], 'throw', null), operation(2, [2, 3], 'count', [1], { count: 1 })],
+      [operation(1, [0, 5], 'throw', null, {}, failed), operation(2, [2, 3], 'count', [1], { count: 1 })],
+    ],
+    [
+      'a throw beside what its client had given up, on a server that was stopped',
+      [
+        operation(1, [0, 3000], 'count', null, {}, { why: '504 response-timeout' }),
+        operation(2, [3100, 3200], 'throw', null, {}, failed),
+        operation(3, [3300, 3301], 'read', [2], { count: 1 }),
+      ],
     ],
     [
       'sizes one after the other, and one whose answer did not come',
@@ -146,6 +155,13 @@ describe('where a session lived', () => {
     expect(judged(outage, [left[0]!, operation(2, [9000, 9001], 'read', [])])).toEqual([]);
     // With a later epoch, by which it was handed back.
     expect(judged(outage, [left[0]!, operation(2, [9000, 9001], 'read', [], { epoch: 3 })])).toEqual([]);
+  });
+
+  test('its home failed once more before anybody was served', () => {
+    const withTroubles = (...troubles: Trouble[]) =>
+      judged({ ...outage, troubles: [...outage.troubles, ...troubles] }, left);
+    expect(withTroubles(trouble('a', 8500, 8600))).toEqual([]);
+    expect(withTroubles(trouble('b', 8500, 8600), trouble('a', 9500, 9600))).toEqual(['not at home']);
   });
 
   test('what had moved before the outage, or was served meanwhile, or had ended', () => {

@@ -121,7 +121,7 @@ function judgeWrites(
   const adds = new Map(operations.filter(({ kind }) => kind === 'add').map((one) => [one.id, one]));
   // One with nothing else under way: what runs beside it shares its live object, and may have kept it.
   const thrown = operations.filter(
-    (one) => one.kind === 'throw' && !operations.some((other) => other !== one && overlaps(one, other)),
+    (one) => one.kind === 'throw' && !operations.some((other) => other !== one && mayOverlap(one, other)),
   );
   const counts = operations.filter(({ kind, isGhost }) => kind === 'count' && !isGhost);
   for (const one of lives) {
@@ -200,13 +200,17 @@ function judgeMoves(lives: readonly Acknowledged[], { troubles, notUp }: Records
 }
 
 /** I10: an outage in which nobody accepted leaves every session at home. */
-function judgeOutages(own: readonly Acknowledged[], { outages }: Records, report: Report): void {
+function judgeOutages(own: readonly Acknowledged[], { outages, troubles }: Records, report: Report): void {
   for (const { from, to } of outages) {
     const before = own.findLast(({ end }) => end <= from);
     const after = own.find(({ start }) => start >= to);
     if (before === undefined || after === undefined || after.seen.reason === 'move') continue;
     if (before.seen.user === '' || after.seen.user === '' || before.seen.server === after.seen.server) continue;
     if (own.some((one) => one.start < to && one.end > from)) continue;
+    // It may have been at home, and was not answered before the next fault took it away.
+    const { server } = before.seen;
+    const isNext = (one: Trouble) => one.from >= to && one.from < after.end;
+    if (troubles.some((one) => isNext(one) && (one.server === server || one.server === '*'))) continue;
     const lasted = `${from.toFixed(0)} to ${to.toFixed(0)} ms`;
     report('not at home', after, `before the outage (${lasted}) it was ${before.id}: ${timeOf(before)}`);
   }
@@ -241,8 +245,17 @@ function* inOrder(lives: readonly Acknowledged[]): Generator<[Acknowledged, Ackn
   }
 }
 
-function overlaps(one: Operation, other: Operation): boolean {
-  return one.start < other.end && one.end > other.start;
+/** A server that was stopped, or a connection that was held, may do for so long (ms) what its client has given up. */
+const givenUp = 10_000;
+
+/** At the server: what the app has not answered may run there still. */
+function mayOverlap(one: Operation, other: Operation): boolean {
+  return one.start < lastOf(other) && lastOf(one) > other.start;
+}
+
+function lastOf({ end, seen, why }: Operation): number {
+  const isAnswered = seen !== null || /^(?:500|503 session)/.test(why);
+  return isAnswered ? end : end + givenUp;
 }
 
 function highest(all: readonly Acknowledged[], of: (seen: Seen) => number): Acknowledged | undefined {

@@ -1,11 +1,11 @@
 /**
  * One client: signs in, adds to its cart, counts, reads, fills its state, changes its id, signs out, begins anew; often
- * several requests at once, some of which the server answers late. Keeps its cookie as a browser does, and the cookies of
+ * several requests at once, some of which the server answers late. Keeps its cookies as a browser does, and the cookies of
  * dead ids as a thief, who tries them once more when the balancer may have forgotten that they are dead.
  */
 import { Agent } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ask, parseSetCookie, type Reply } from '../support/peers.ts';
+import { ask, isDeletion, parseSetCookie, type Reply, type SetCookie } from '../support/peers.ts';
 import { describe } from './checker.ts';
 import type { History, Kind, Operation, Seen } from './history.ts';
 import type { Random } from './random.ts';
@@ -56,9 +56,10 @@ const graveAges = [(tombstoneSeconds + 2) * 1000, 65_000] as const;
 /** Beyond it the oldest are forgotten. */
 const mostGraves = 30;
 
-/** The cookie of a dead id. */
+/** The cookies of a dead id. */
 interface Grave {
   readonly user: string;
+  /** As they are sent. */
   readonly cookie: string;
   /** All that its session had been asked. */
   readonly earlier: readonly Operation[];
@@ -71,7 +72,7 @@ export class Client {
   private readonly setup: ClientSetup;
   private readonly agent = new Agent({ keepAlive: true, maxSockets: 8 });
   private history: History = { user: '', operations: [] };
-  private cookie = '';
+  private readonly jar = new Map<string, string>();
   /** The session was found empty: nothing more can be done with it. */
   private isOver = false;
   /** Of ids that are dead. */
@@ -89,6 +90,11 @@ export class Client {
     setup.traffic.onProbe(async () => {
       if (this.cookie !== '' && !this.isOver) await this.ask('read', this.cookie, { isProbe: true });
     });
+  }
+
+  /** The present cookies, as they are sent; '' none. */
+  private get cookie(): string {
+    return [...this.jar].map(([name, value]) => `${name}=${value}`).join('; ');
   }
 
   async run(stopped: AbortSignal): Promise<void> {
@@ -216,11 +222,11 @@ export class Client {
   private close(): void {
     if (this.history.operations.length > 0) this.setup.onHistory(this.history);
     this.history = { user: '', operations: [] };
-    this.cookie = '';
+    this.jar.clear();
     this.isOver = false;
   }
 
-  /** With the present cookie. */
+  /** With the present cookies. */
   private do(kind: Kind, how: How = {}): Promise<Operation> {
     return this.ask(kind, this.cookie, how);
   }
@@ -235,15 +241,22 @@ export class Client {
     const operation = { kind, id, start, end: performance.now(), isGhost, size, seen: answer.seen, why: answer.why };
     history.operations.push(operation);
     this.setup.onOperation(operation);
-    // What was asked with a cookie that is not the present one any more says nothing of the session.
+    // What was asked with cookies that are not the present ones any more says nothing of the session.
     const isPresent = cookie === this.cookie;
     // As a browser: the cookie that came last. An id that is dead is not a browser's.
     const isOurs = !isGhost && kind !== 'sign-out' && history === this.history;
-    if (isOurs && answer.cookie !== undefined) this.cookie = answer.cookie;
+    if (isOurs) this.keep(answer.cookies);
     if (isOurs && isPresent && answer.seen?.user === '') this.isOver = true;
     if (!isProbe) traffic.leave();
     if (answer.seen === null) await sleep(this.setup.random.between(0, failurePause));
     return operation;
+  }
+
+  private keep(cookies: readonly SetCookie[]): void {
+    for (const { name, value, attributes } of cookies) {
+      if (isDeletion(attributes)) this.jar.delete(name);
+      else this.jar.set(name, value);
+    }
   }
 
   private async send(kind: Kind, op: string, user: string, cookie: string, how: How): Promise<Answer> {
@@ -254,17 +267,17 @@ export class Client {
       reply = await ask(`http://127.0.0.1:${this.setup.port}/${path}`, {
         method: kind === 'read' ? 'GET' : 'POST',
         agent: this.agent,
-        headers: cookie === '' ? {} : { cookie: `limpet=${cookie}` },
+        headers: cookie === '' ? {} : { cookie },
         signal: AbortSignal.timeout(patience),
       });
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
-      return { seen: null, why: code ?? message };
+      return { seen: null, why: code ?? message, cookies: [] };
     }
     const { status, headers, body, setCookies } = reply;
-    if (status !== 200) return { seen: null, why: `${status} ${headers['limpet-reason'] ?? ''}`.trim() };
-    const set = setCookies.map(parseSetCookie).find(({ name }) => name === 'limpet');
-    return { seen: JSON.parse(body) as Seen, why: '', cookie: set?.value };
+    const cookies = setCookies.map(parseSetCookie);
+    if (status !== 200) return { seen: null, why: `${status} ${headers['limpet-reason'] ?? ''}`.trim(), cookies };
+    return { seen: JSON.parse(body) as Seen, why: '', cookies };
   }
 }
 
@@ -282,5 +295,5 @@ interface How {
 interface Answer {
   readonly seen: Seen | null;
   readonly why: string;
-  readonly cookie?: string | undefined;
+  readonly cookies: readonly SetCookie[];
 }

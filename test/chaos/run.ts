@@ -10,7 +10,7 @@ import { rules } from './checker.ts';
 import { stepNames } from './client.ts';
 import { faultNames } from './faults.ts';
 import { oldFaults } from './old-faults.ts';
-import { type StoreKind, storeKinds } from './stage.ts';
+import { type AppName, appNames, type StoreKind, storeKinds } from './stage.ts';
 
 const help = `npm run chaos [-- options]
 
@@ -18,6 +18,8 @@ const help = `npm run chaos [-- options]
   --seconds N       the same in seconds
   --store NAME      memory, lmdb or redis (default: each in turn, as long)
   --runtime NAME    of the balancer: bun (default) or node
+  --app NAME        what the servers run: core, on the library's own API (default), or express, on express-session's
+  --app-runtime NAME  of the servers: node (default) or bun
   --workers N       of the balancer: 1 or 2 (default)
   --clients N       default 40
   --seed N          repeats a run's operations and faults (default: by chance)
@@ -38,6 +40,8 @@ async function main(): Promise<number> {
       seconds: text,
       store: text,
       runtime: text,
+      app: text,
+      'app-runtime': text,
       clients: text,
       seed: text,
       sabotage: text,
@@ -66,6 +70,8 @@ async function main(): Promise<number> {
   }
   const stores = values.store === undefined ? storeKinds : [word<StoreKind>('store', values.store, storeKinds)];
   const runtime = word<Runtime>('runtime', values.runtime ?? 'bun', runtimes);
+  const app = word<AppName>('app', values.app ?? 'core', appNames);
+  const appRuntime = word<Runtime>('app-runtime', values['app-runtime'] ?? 'node', runtimes);
   const clients = count('clients', values.clients ?? '40');
   const workers = Number(word('workers', values.workers ?? '2', ['1', '2']));
   const faults = words('faults', values.faults, faultNames) ?? faultNames;
@@ -78,6 +84,8 @@ async function main(): Promise<number> {
   let good = true;
   for (const store of stores) {
     const report = await chaos({
+      app,
+      appRuntime,
       runtime,
       store,
       workers,

@@ -12,7 +12,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import type { Status } from '../../src/admin/admin.ts';
 import type { Sabotage } from '../../src/store/sabotage.ts';
-import { limpetCommand } from '../support/command.ts';
+import { limpetCommand, programOf } from '../support/command.ts';
 import { ask, tellServer } from '../support/peers.ts';
 import { findProgram } from '../support/programs.ts';
 import type { Runtime } from '../support/runtimes.ts';
@@ -25,7 +25,15 @@ import { Wire } from './wire.ts';
 export const storeKinds = ['memory', 'lmdb', 'redis'] as const;
 export type StoreKind = (typeof storeKinds)[number];
 
+/** What the servers run: on the library's own API, or on express-session's. */
+export const appNames = ['core', 'express'] as const;
+export type AppName = (typeof appNames)[number];
+
 export interface StageSetup {
+  readonly app: AppName;
+  /** Of the servers. */
+  readonly appRuntime: Runtime;
+  /** Of the balancer. */
   readonly runtime: Runtime;
   readonly store: StoreKind;
   /** null: everything is as it should be. */
@@ -37,7 +45,6 @@ export interface StageSetup {
 const serverNames = ['gull', 'kelp', 'crab', 'tern', 'wren'];
 /** Seconds for which the table keeps an ended session dead: less than the usual minute, so that a run sees its end. */
 export const tombstoneSeconds = 10;
-const app = new URL('./app.ts', import.meta.url).pathname;
 
 export interface AppServer {
   readonly name: string;
@@ -99,7 +106,7 @@ export class Stage implements AsyncDisposable {
     this.shape = { servers: parts.servers.slice(0, -1), rebalance: false };
   }
 
-  static async open({ runtime, store, sabotage, workers }: StageSetup): Promise<Stage> {
+  static async open({ app, appRuntime, runtime, store, sabotage, workers }: StageSetup): Promise<Stage> {
     const folder = mkdtempSync(join(tmpdir(), 'limpet-chaos-'));
     const journal = new Journal(() => performance.now());
     const [front = 0, storePort = 0, redisPort = 0, ...appPorts] = await ownPorts(3 + serverNames.length);
@@ -117,12 +124,12 @@ export class Stage implements AsyncDisposable {
     const servers = await Promise.all(
       serverNames.map(async (name, n): Promise<AppServer> => {
         const port = appPorts[n]!;
-        const args = [app, name, String(port)];
+        const args = [new URL(`./apps/${app}.ts`, import.meta.url).pathname, name, String(port)];
         const serverEnv = { ...env, NODE_ENV: 'test' };
         const onEnd = (how: string) => journal.ended(`${name} ${how}`);
         const program = new Program({
           name,
-          file: process.execPath,
+          file: programOf(appRuntime),
           args,
           env: serverEnv,
           ready: /^listening/m,

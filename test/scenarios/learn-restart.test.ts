@@ -10,7 +10,7 @@ import { ask, configFor, parseSetCookie, together, until } from '../support/peer
 import { type Runtime, runtimes } from '../support/runtimes.ts';
 
 /** LIMPET_RESTART says another number, such as 100000 (about a minute). */
-const many = Number(process.env.LIMPET_RESTART ?? 2000);
+const many = Number(process.env.LIMPET_RESTART ?? 500);
 
 /** Begins a session at /login; says at any other path which one it was asked with. */
 function app(name: string): Promise<HttpOrigin> {

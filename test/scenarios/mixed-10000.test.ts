@@ -2,7 +2,7 @@
  * Clients of every kind on four workers while servers are added, removed and killed: no request on a wrong server while its
  * owner is usable, no failed request that could be repeated, and the table's counts are those of the servers' logs.
  *
- * 2,000 clients for 12 s by default; LIMPET_MIXED=full (`npm run mixed`): 10,000 clients for 60 s.
+ * 500 clients for 12 s by default; LIMPET_MIXED=full (`npm run mixed`): 10,000 clients for 60 s.
  */
 import { expect, test } from 'vitest';
 import { type MixedResult, type MixedRun, runMixed } from '../support/mixed/stage.ts';
@@ -14,7 +14,7 @@ const second = 1_000_000;
 
 const run: MixedRun = {
   workers: 4,
-  clients: full ? 10_000 : 1_000,
+  clients: full ? 10_000 : 500,
   seconds: full ? 60 : 12,
   connections: 256,
   pause: full ? 2_000 : 700,

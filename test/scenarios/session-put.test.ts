@@ -88,7 +88,7 @@ describe.each(runtimes)('copies of sessions on %s', (runtime) => {
     const seen = JSON.parse(body) as Record<string, string>;
     expect(Object.keys(seen).filter((header) => /limpet/i.test(header))).toEqual(['limpet-session']);
     expect(seen['limpet-session']).toMatch(
-      /^id=[0-9a-f]{32}; epoch=1; version=0; reason=new; pool=shop; store=unix:\/\S+\/state\/store\.sock:\/v1\/\d+; copy=\S+; t=\d+; sig=[0-9a-f]{32}$/,
+      /^id=[0-9a-f]{32}; epoch=1; version=0; reason=new; pool=shop; store=unix:\/\S+\/state\/store\.sock:\/v1\/\d+; copy=\S+; allow=idle:2592000,usual:28800; t=\d+; sig=[0-9a-f]{32}$/,
     );
     expect(seen['limpet-session']).not.toContain('fffffff');
   });

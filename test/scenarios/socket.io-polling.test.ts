@@ -70,11 +70,11 @@ describe.each(runtimes)('Socket.IO without cookies on %s', (runtime) => {
     ['polling', ['polling']],
     ['polling, then an upgrade', ['polling', 'websocket']],
     ['websocket', ['websocket']],
-  ])('30 clients by %s: echoes and rooms', async (_, transports) => {
+  ])('12 clients by %s: echoes and rooms', async (_, transports) => {
     await using servers = await together(names.map((name) => startServer(script, name)));
     const config = { ...configFor(servers, { affinity: ['socket.io'], balance: 'round-robin' }), workers: 2 };
     await using limpet = await startLimpet(runtime, { config });
-    const starting = Array.from({ length: 30 }, async (_, index) => new Player(limpet.url, transports, index));
+    const starting = Array.from({ length: 12 }, async (_, index) => new Player(limpet.url, transports, index));
     await using players = await together(starting);
     await Promise.all(
       players.map(async (player) => {

@@ -1,13 +1,14 @@
-/** A thousand clients with their cookies, fifty requests each, in any order: none on a wrong server. */
+/** A thousand clients with their cookies, twelve requests each (LIMPET_LONG=1: fifty), in any order: none on a wrong server. */
 import { Pool } from 'undici';
 import { expect, test } from 'vitest';
 import { host } from '../support/host.ts';
 import { startLimpet } from '../support/limpet.ts';
+import { long } from '../support/long.ts';
 import { ask, parseSetCookie, startServer, together } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
 
 const clients = 1000;
-const visits = 50;
+const visits = long ? 50 : 12;
 const connections = 64;
 const app = new URL('../support/app-server.ts', import.meta.url);
 

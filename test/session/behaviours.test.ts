@@ -9,11 +9,11 @@ import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Runtime, runtimes } from '../support/runtimes.ts';
 import { behaviours } from './support/behaviours/behaviours.ts';
-import { differences, pending } from './support/behaviours/differences.ts';
+import { differences } from './support/behaviours/differences.ts';
 import { type SideName, sideNames } from './support/behaviours/sides.ts';
 
 const root = join(import.meta.dirname, '../..');
-const decided = [...differences.map(({ behaviours: of }) => of), pending];
+const decided = differences.map(({ behaviours: of }) => of);
 /** Sides on which it is to differ. */
 const expectedOf = (name: string) => decided.flatMap((of) => of[name] ?? []).sort();
 

@@ -113,6 +113,28 @@ for (const runtime of runtimes) {
       expect(await all(old)).toEqual({});
     });
 
+    test('regenerate gives the Limpet session a fresh id, too: what arrives late with the old one cannot put its cookie over the new one', async () => {
+      const client = await begin();
+      const old = client.twin();
+      await client.get('/login?value=ada');
+      expect(client.id).not.toBe(old.id);
+      expect(balancer.kept.get(old.id)?.ended).toBe(true);
+    });
+
+    test.each(['destroy', 'regenerate'])(
+      'a read in flight goes through when the Limpet session is over: %s',
+      async (act) => {
+        const client = await begin();
+        const reader = client.twin().get(`/hold-read?signal=${act}`);
+        const writer = client.twin().get(`/hold?name=lost&value=1&signal=${act}-w`);
+        await Promise.all([arrived(act), arrived(`${act}-w`)]);
+        await client.get(`/limpet/${act}`);
+        await Promise.all([fire(act), fire(`${act}-w`)]);
+        expect((await reader).status).toBe(200);
+        expect((await writer).status).toBe(503);
+      },
+    );
+
     test('reload brings back what is kept', async () => {
       const client = await begin();
       await client.get('/set?value=kept');

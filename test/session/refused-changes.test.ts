@@ -55,6 +55,8 @@ const stages: Record<string, { readonly start: () => Promise<Stage>; readonly is
   'sticky: web on bun': launched('bun', 'web'),
   'sticky: hono on node': launched('node', 'hono'),
   'sticky: hono on bun': launched('bun', 'hono'),
+  'sticky: koa on node': launched('node', 'koa'),
+  'sticky: h3 on bun': launched('bun', 'h3'),
   local: { start: () => alone({ strategy: 'local' }), isShared: true },
   shared: { start: () => alone({ strategy: 'shared', store: new MapStore() }), isShared: false },
   stateless: { start: () => alone({ strategy: 'stateless', secret }), isShared: false },

@@ -15,6 +15,8 @@ const apps = [
   { runtime: 'bun', app: 'web' },
   { runtime: 'node', app: 'hono' },
   { runtime: 'bun', app: 'hono' },
+  { runtime: 'bun', app: 'koa' },
+  { runtime: 'node', app: 'h3' },
 ] as const;
 
 for (const { runtime, app } of apps) {

@@ -10,6 +10,11 @@ const programs = join(root, 'node_modules/.bin');
 /** Of `npm test`: what it has built, as a package has it. Without it, as when one suite is run by hand: the source. */
 const built = process.env.LIMPET_TEST_MAIN;
 
+/** The runtime's own program. */
+export function programOf(runtime: Runtime): string {
+  return join(programs, runtime);
+}
+
 export interface Command {
   readonly file: string;
   readonly args: string[];
@@ -25,7 +30,7 @@ export function limpetCommand(runtime: Runtime, state: string, args: readonly st
     LIMPET_STATE: state,
   };
   if (built === undefined) return { file: join(root, 'bin/limpet'), args: [...args], env };
-  return { file: join(programs, runtime), args: [built, ...args], env };
+  return { file: programOf(runtime), args: [built, ...args], env };
 }
 
 /**

@@ -125,7 +125,7 @@ export function parseSetCookie(line: string): SetCookie {
 }
 
 /** RFC 6265 section 5.2: Max-Age goes before Expires, and a time that has passed deletes the cookie. */
-function isDeletion(attributes: ReadonlyMap<string, string>): boolean {
+export function isDeletion(attributes: ReadonlyMap<string, string>): boolean {
   const maxAge = attributes.get('max-age');
   if (maxAge !== undefined) return Number(maxAge) <= 0;
   return Date.parse(attributes.get('expires') ?? '') <= Date.now();
@@ -295,7 +295,7 @@ export interface Token {
 /** Reads the balancer's cookie by the drawing at the head of affinity/token.ts, without verifying it. */
 export function readToken(value: string): Token {
   const bytes = Buffer.from(value, 'base64url');
-  if (bytes.length !== 54) throw new Error(`not a token: ${value}`);
+  if (bytes.length < 54) throw new Error(`not a token: ${value}`);
   return {
     owner: bytes.readUIntBE(4, 6),
     session: bytes.toString('hex', 10, 26),

@@ -92,6 +92,22 @@ export async function act(url: URL, session: Session): Promise<Reply> {
       session.set('user', value);
       await wait(signal);
       return text(session.id);
+    case '/cookie':
+      if (value !== '') session.setCookie(JSON.parse(value));
+      return text(JSON.stringify(session.cookie));
+    case '/cookie-held':
+      session.setCookie(JSON.parse(value));
+      await wait(signal);
+      return text('set');
+    case '/cookie-throw':
+      session.setCookie(JSON.parse(value));
+      throw new Error('as it was asked');
+    case '/cookie-late':
+      return cookieLate(session, value);
+    case '/login-cookie':
+      await session.regenerate();
+      session.setCookie(JSON.parse(value));
+      return text(session.id);
     case '/logout':
       await session.destroy();
       return text('bye');
@@ -246,6 +262,19 @@ function refused(what: string): unknown {
 
 function codeOf(error: unknown): string {
   return String(Object(error).code);
+}
+
+function cookieLate(session: Session, value: string): Reply {
+  async function* pieces() {
+    yield 'first ';
+    await new Promise((done) => setImmediate(done));
+    try {
+      session.setCookie(JSON.parse(value));
+    } catch (error) {
+      yield codeOf(error);
+    }
+  }
+  return { status: 200, headers: {}, body: pieces() };
 }
 
 function listOf(value: unknown): unknown[] {

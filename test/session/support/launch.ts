@@ -22,13 +22,19 @@ export interface LaunchOptions {
   readonly port?: number;
   /** Told as JSON. */
   readonly more?: object;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
-export function launch({ runtime, app, options, port = 0, more = {} }: LaunchOptions): Promise<LaunchedApp> {
+export function launch({ runtime, app, options, port = 0, more = {}, env = {} }: LaunchOptions): Promise<LaunchedApp> {
   const command = join(root, 'node_modules/.bin', runtime);
   const file = join(import.meta.dirname, 'apps', `${app}.ts`);
   const given = JSON.stringify({ strategy: 'sticky', ...options });
-  return started(spawn(command, [file, given, String(port), JSON.stringify(more)], { stdio: 'pipe' }));
+  return started(
+    spawn(command, [file, given, String(port), JSON.stringify(more)], {
+      stdio: 'pipe',
+      env: { ...process.env, ...env },
+    }),
+  );
 }
 
 /** Resolves when the program has written `listening <port>`. */

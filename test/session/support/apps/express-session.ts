@@ -37,6 +37,19 @@ app.get('/set', (request, response) => {
   request.session[name(request)] = request.query.value;
   response.send('set');
 });
+/** What the app says of the cookie of this session. */
+app.get('/say', (request, response) => {
+  Object.assign(request.session.cookie, JSON.parse(String(request.query.value)));
+  response.json(request.session.cookie);
+});
+app.get('/remember', (request, response, next) => {
+  request.session.regenerate((error) => {
+    if (error) return next(error);
+    request.session.user = String(request.query.value);
+    request.session.cookie.maxAge = 14 * 24 * 3600 * 1000;
+    response.send('in');
+  });
+});
 app.get('/redirect', (request, response) => {
   request.session.went = true;
   response.redirect('/all');
@@ -70,6 +83,12 @@ app.get('/login', (request, response, next) => {
     if (before !== undefined) request.session.before = before;
     request.session.save((failed) => (failed ? next(failed) : response.send('in')));
   });
+});
+/** The Limpet session is ended, or gets another id, as well. */
+app.get('/limpet/:act', async (request, response) => {
+  if (request.params.act === 'destroy') await request.limpet.destroy();
+  else await request.limpet.regenerate();
+  response.send('done');
 });
 app.get('/logout', (request, response, next) => {
   request.session.destroy((error) => (error ? next(error) : response.send('out')));

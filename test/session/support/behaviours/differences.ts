@@ -100,6 +100,15 @@ part of it that is express-session's. A client has to send both: one of them alo
     ),
   },
   {
+    title: 'The balancer has a say in the cookie',
+    text: `What the options and \`request.session.cookie\` say of maxAge, domain, path, sameSite, secure and partitioned goes for both cookies.
+With \`sticky\` the second one is the balancer's: what is wider than its config is cut to what its operator allows, by \`app\` of
+the cookie affinity, and \`onWarning\` says so once. \`X-Forwarded-Proto\` is the balancer's word, too: a client's own counts only behind a proxy
+that \`trustedProxies\` names.`,
+    // With an operator who allows all that these apps ask for: no difference. What is not allowed: test/session/app-cookie.test.ts.
+    behaviours: {},
+  },
+  {
     title: 'The store knows the session of its request',
     text: `\`request.sessionStore\` reads, writes and ends the session of its request. Of another one it finds nothing, and \`all\`, \`length\`
 and \`clear\` are not there: a session lives with the server that owns it. The same goes for \`decryptSession\` of @fastify/session.`,
@@ -110,15 +119,3 @@ and \`clear\` are not there: a session lives with the server that owns it. The s
     ),
   },
 ];
-
-/**
- * Pending: the options of express-session's cookie do not reach the cookie of the Limpet session yet (issue 13, kind 6). Whoever
- * builds it deletes the lines that then hold, and at last the whole of it.
- */
-export const pending: Difference['behaviours'] = onAll(
-  'the browser is closed: maxAge keeps the session',
-  'the browser is closed: "remember me", by maxAge of this session',
-  'domain: the session is seen under the other names of it',
-  'domain of this session',
-  'sameSite none: seen by pages of other sites',
-);

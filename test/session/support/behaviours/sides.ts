@@ -131,7 +131,10 @@ export const sides: Readonly<Record<SideName, (runtime: Runtime) => Promise<Side
     const servers = [{ name: 's0', address: `${host}:${portOf(server)}` }];
     // As behind a proxy that ends TLS; of nobody else the header is believed.
     const listeners = [{ address: `${host}:0`, trustedProxies: ['127.0.0.0/8'] }];
-    const config = { listeners, pools: { app: { servers } }, sessions: { store: 'memory', secret } };
+    // What the apps of these stories say of their cookies is allowed.
+    const cookie = { app: { maxAge: '2160h', sameSite: 'None', domain: 'example.org' } };
+    const pools = { app: { servers, affinity: [{ cookie }] } };
+    const config = { listeners, pools, sessions: { store: 'memory', secret } };
     const balancer = await startLimpet(runtime, { config });
     const limpet = sessions({ strategy: 'sticky', secret, ...quiet });
     return new Side({ limpet, server, front: balancer.port, end: async () => balancer[Symbol.asyncDispose]() });

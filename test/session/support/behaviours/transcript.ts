@@ -59,7 +59,8 @@ export function minutes(date: Date | number): string {
 
 function dateless(attribute: string): string {
   const date = /^Expires=(.*)$/.exec(attribute)?.[1];
-  return date === undefined ? attribute : `Expires in ${minutes(new Date(date))}`;
+  if (date === undefined) return attribute;
+  return Date.parse(date) < Date.now() ? 'Expires in the past' : `Expires in ${minutes(new Date(date))}`;
 }
 
 function textOf(value: unknown): string {

@@ -1,0 +1,69 @@
+/**
+ * What a server may decide of the cookie of its session: what is narrower than the config's own always, what is wider as far as
+ * `app` of the config goes. What is wider still becomes what is allowed, or stays as configured.
+ */
+import type { CookieOptions } from '../config/options.ts';
+import { type CookieAttributes, longestCookie, type SameSite } from '../http/session-cookie.ts';
+
+const width: Readonly<Record<SameSite, number>> = { Strict: 0, Lax: 1, None: 2 };
+
+export class CookiePolicy {
+  /** Seconds that a session may live without a request. */
+  readonly longestIdle: number;
+  /** The same as servers are told it; they can warn of what is refused. */
+  readonly allowed: string;
+  private readonly settings: CookieOptions;
+  /** The name demands `Path=/` and no Domain (RFC 6265bis section 4.1.3.2). */
+  private readonly isHostOnly: boolean;
+
+  constructor(settings: CookieOptions) {
+    const { app, idle, name } = settings;
+    this.settings = settings;
+    this.isHostOnly = /^__Host-/i.test(name);
+    this.longestIdle = idle === 0 ? longestCookie : Math.max(idle, app.maxAge) / 1000;
+    const items = [`idle:${Math.floor(this.longestIdle)}`];
+    if (idle > 0) items.push(`usual:${Math.floor(idle / 1000)}`);
+    if (app.sameSite !== 'Lax') items.push(`same-site:${app.sameSite.toLowerCase()}`);
+    if (app.secure === 'never') items.push('insecure');
+    if (!app.httpOnly) items.push('scripts');
+    if (app.domain !== '') items.push(`domain:${app.domain}`);
+    if (app.path !== '/') items.push(`path:${encodeURIComponent(app.path)}`);
+    if (this.isHostOnly) items.push('fixed');
+    this.allowed = `; allow=${items.join(',')}`;
+  }
+
+  /** `isLimited`: it asks for more than is allowed. */
+  limit(asked: CookieAttributes): { readonly cookie: CookieAttributes; readonly isLimited: boolean } {
+    const { app } = this.settings;
+    const { sameSite, domain, path } = asked;
+    const fits = {
+      idle: asked.idle <= this.longestIdle,
+      sameSite: sameSite === null || width[sameSite] <= width[app.sameSite],
+      secure: asked.secure !== false || app.secure === 'never',
+      httpOnly: asked.httpOnly !== false || !app.httpOnly,
+      domain: domain === null || (this.isHostOnly ? domain === '' : isWithinDomain(domain, app.domain)),
+      path: path === '' || (this.isHostOnly ? path === '/' : isWithinPath(path, app.path)),
+    };
+    if (Object.values(fits).every(Boolean)) return { cookie: asked, isLimited: false };
+    const cookie = {
+      ...asked,
+      idle: Math.min(asked.idle, Math.floor(this.longestIdle)),
+      sameSite: fits.sameSite ? sameSite : app.sameSite,
+      secure: fits.secure ? asked.secure : null,
+      httpOnly: fits.httpOnly ? asked.httpOnly : null,
+      domain: fits.domain ? domain : null,
+      path: fits.path ? path : '',
+    };
+    return { cookie, isLimited: true };
+  }
+}
+
+/** Whoever gets a cookie of `domain` gets one of `widest` too. '' is one host alone. */
+function isWithinDomain(domain: string, widest: string): boolean {
+  return domain === '' || domain === widest || (widest !== '' && domain.endsWith(`.${widest}`));
+}
+
+/** RFC 6265 section 5.1.4. */
+export function isWithinPath(path: string, widest: string): boolean {
+  return path === widest || path.startsWith(widest.endsWith('/') ? widest : `${widest}/`);
+}
