@@ -3,7 +3,7 @@
  * it shares in chunks beside it: Node starts twice as fast from 20 files as from 150. Declarations go to dist/types.
  */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
 
@@ -21,14 +21,24 @@ for (const entry of Object.values(exports)) {
 }
 
 rmSync(join(root, 'dist'), { recursive: true, force: true });
-// Flat: the supervisor finds worker.js beside its own chunk. Packages stay outside.
-const bundle = await rolldown({ cwd: root, input, platform: 'node', external: /^[^./]/ });
+/** Packages that every start reads: as a part of the bundle they are a quarter of the processor time of a start cheaper. */
+const inside = ['commander', 're2js', 'yaml', 'zod'];
+const isInside = (id: string) => inside.some((name) => id === name || id.startsWith(`${name}/`));
+const external = (id: string) => /^[^./]/.test(id) && !isInside(id);
+// Flat: the supervisor finds worker.js beside its own chunk. All other packages stay outside.
+const bundle = await rolldown({ cwd: root, input, platform: 'node', external });
 await bundle.write({
   dir: join(root, 'dist'),
   format: 'esm',
   entryFileNames: '[name].js',
   chunkFileNames: '[name]-[hash].js',
 });
+
+// Their licences ask for it.
+const licenses = inside.map(
+  (name) => `${name}\n\n${readFileSync(join(root, 'node_modules', name, 'LICENSE'), 'utf8')}`,
+);
+writeFileSync(join(root, 'dist/third-party-licenses.txt'), licenses.join(`\n${'-'.repeat(80)}\n\n`));
 
 const { status } = spawnSync('tsc', ['-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
 process.exit(status ?? 1);
