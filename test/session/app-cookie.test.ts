@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { host } from '../support/host.ts';
 import { type Limpet, startLimpet } from '../support/limpet.ts';
 import { until } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
@@ -35,7 +36,7 @@ class Stage implements AsyncDisposable {
     const options = { secret, ...what.options };
     const started = await Promise.all(Array.from({ length: count }, () => launch({ ...what, options, env: this.env })));
     this.apps.push(...started);
-    return started.map(({ port }) => `127.0.0.1:${port}`);
+    return started.map(({ port }) => `${host}:${port}`);
   }
 
   async open(runtime: LaunchOptions['runtime'], pools: object, routes?: object[]): Promise<void> {

@@ -6,6 +6,7 @@ import { fillOptions } from '../../src/session/options.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { silentEviction } from '../../src/store/store.ts';
 import { HandTime } from '../support/hand-time.ts';
+import { host } from '../support/host.ts';
 import { act } from './support/acts.ts';
 import { startFastify } from './support/apps/fastify-session.ts';
 import { Browser } from './support/browser.ts';
@@ -25,7 +26,7 @@ async function run(strategy: (time: HandTime) => SessionOptions, more: Partial<S
     ),
   );
   const name = options.strategy === 'stateless' ? 'session' : 'sid';
-  const browser = new Browser(`http://127.0.0.1:${server.port}`);
+  const browser = new Browser(`http://${host}:${server.port}`);
   return {
     time,
     browser,
@@ -155,7 +156,7 @@ test('@fastify/session: its maxAge is that of the session which carries its data
     { strategy: 'local' },
     { cookie: { secure: false, maxAge: 14 * day * 1000, sameSite: 'strict' } },
   );
-  const browser = new Browser(`http://127.0.0.1:${app.port}`);
+  const browser = new Browser(`http://${host}:${app.port}`);
   await browser.get('/set?value=1');
   const attributes = Object.fromEntries(browser.cookie('sid')?.attributes ?? []);
   expect(attributes).toEqual({ ...usual, samesite: 'Strict', 'max-age': String(14 * day) });

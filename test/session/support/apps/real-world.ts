@@ -91,6 +91,11 @@ app.get('/me', (request, response) => {
   const { user = null, flash: messages } = request as unknown as { user?: object; flash: () => object };
   response.json({ user, messages: messages.call(request) });
 });
+// `flash` takes messages out, which writes; this one only reads.
+app.get('/who', (request, response) => {
+  const { user = null } = request as unknown as { user?: object };
+  response.json({ user });
+});
 app.get('/all', (request, response) => {
   const { cookie: _cookie, passport: _passport, flash: _flash, ...data } = request.session;
   response.json(data);

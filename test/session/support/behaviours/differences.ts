@@ -49,13 +49,18 @@ whole session, and the other's names are lost.`,
   {
     title: 'A logout is final',
     text: `After \`destroy\` or \`regenerate\` a request in flight that writes under the old id is answered with 503 and keeps nothing;
-one that only reads goes through, with \`resave\` and \`rolling\` as well. In the original it brings the session back to life.`,
-    behaviours: onAll(
-      'at the same time: a logout, and a request that writes afterwards',
-      'at the same time: a logout, and a request with resave that only reads',
-      'at the same time: regenerate, and a request under the old id',
-      ...fastify('at the same time: a logout, and a request that writes afterwards'),
-    ),
+one that only reads goes through, with \`resave\` and \`rolling\` as well. In the original it brings the session back to life. With
+\`sticky\` that goes for whatever comes with the old cookies within ten seconds of \`regenerate\`, too: the cookie of a session
+that began there could take the place of the right one.`,
+    behaviours: {
+      'after regenerate, a write with the old cookies': ['sticky'],
+      ...onAll(
+        'at the same time: a logout, and a request that writes afterwards',
+        'at the same time: a logout, and a request with resave that only reads',
+        'at the same time: regenerate, and a request under the old id',
+        ...fastify('at the same time: a logout, and a request that writes afterwards'),
+      ),
+    },
   },
   {
     title: 'A change that is not kept is never a success',

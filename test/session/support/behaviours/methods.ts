@@ -233,6 +233,13 @@ export const methods: readonly Behaviour[] = [
     await before.get('/all');
     client.note('another id', client.sid() !== before.sid());
   }),
+  behaviour('after regenerate, a write with the old cookies', { acts }, async (client) => {
+    await begin(client);
+    const before = client.twin();
+    await client.get('/login-plain');
+    await before.get('/set?who=eve');
+    await client.get('/all');
+  }),
   behaviour('regenerate of a visitor', { acts }, async (client) => {
     await client.get('/login-plain');
     await client.get('/all');
