@@ -19,7 +19,12 @@ import { measure, print, type Step } from './harness.ts';
 const now = 1_800_000_000;
 const client: ClientFacts = { clientAddress: '127.0.0.1', clientSecure: false };
 const ring = new TokenRing([Buffer.alloc(32, 'k')], 'bench', { idle: 8 * 3600, absolute: 0 });
-const settings = { ...defaults.cookie, type: 'cookie', twin: '', app: { ...defaults.cookie, ...defaults.appCookie } } as const;
+const settings = {
+  ...defaults.cookie,
+  type: 'cookie',
+  twin: '',
+  app: { ...defaults.cookie, ...defaults.appCookie },
+} as const;
 const affinity = new CookieAffinity(settings, { ring, randomWords: (words) => randomFillSync(words) });
 
 function expect(right: boolean): void {
