@@ -28,6 +28,8 @@ interface Found {
   readonly settings: CookieSettings;
   /** It is kept elsewhere now. */
   readonly retire: () => Promise<void>;
+  /** At once, in place of a minute later. */
+  readonly end: () => Promise<void>;
   /** The client forgets the old cookie. */
   readonly clear: Lines;
 }
@@ -60,7 +62,7 @@ export function formerExpress(
         const { maxAge } = settingsOf(cookie, false, options.clock.wall());
         const settings = maxAge === undefined ? noSettings : { maxAge };
         const clear: Lines = [['Set-Cookie', `${name}=; Path=/; Max-Age=0`]];
-        return { data, settings, retire: () => former.retire(id, found), clear };
+        return { data, settings, retire: () => former.retire(id, found), end: () => former.destroy(id), clear };
       });
     },
     async close() {},
@@ -88,14 +90,17 @@ export function formerStrategy(opener: Opener, former: FilledOptions, options: F
     const settings = cookieOf(session.data);
     // The cookie of `sticky` is the balancer's.
     const isOther = !isSticky && (options.strategy === 'sticky' || name !== options.cookie.name);
+    // A token cannot be taken back: the client forgets it, and copies of it end with their time.
+    const end = async () => {
+      if (former.strategy !== 'stateless' && !session.ended) await session.destroy();
+    };
     return {
       data: session.data,
       settings,
       retire: async () => {
-        // A token cannot be taken back: the client forgets it, and copies of it end with their time.
-        if (former.strategy === 'stateless') return;
-        options.timers.after(graceTime, () => void session.destroy().catch((error) => options.onError(asError(error))));
+        options.timers.after(graceTime, () => void end().catch((error) => options.onError(asError(error))));
       },
+      end,
       clear: isOther ? writeCookie(former, '', { secure: false, settings, former: settings }).slice(0, 1) : [],
     };
   }
@@ -111,20 +116,37 @@ async function openIfThere(opener: Opener, incoming: Incoming): Promise<Exchange
   }
 }
 
-/** The session of the request, with the data of the former one when this is its first request here. */
-export function bringOver(
-  exchange: Exchange,
-  former: Former,
-  { incoming, hasResponse, options }: { incoming: Incoming; hasResponse: boolean; options: FilledOptions },
-): Exchange | Promise<Exchange> {
-  const { session } = exchange;
-  if (!session.isNew || session.ended) return exchange;
-  const looked = former.find(incoming);
-  if (looked === null) return exchange;
-  return looked.then(async (found) => {
+/** Brings sessions over, and knows which ones for as long as they are to be found where they were. */
+export class Move {
+  private readonly former: Former;
+  private readonly options: FilledOptions;
+  /** By the ids that they have now. */
+  private readonly recent = new Map<string, Found>();
+
+  constructor(former: Former, options: FilledOptions) {
+    this.former = former;
+    this.options = options;
+  }
+
+  /** The session of the request, with the data of the former one when this is its first request here. */
+  bring(exchange: Exchange, incoming: Incoming, hasResponse: boolean): Exchange | Promise<Exchange> {
+    const { session } = exchange;
+    const before = this.recent.get(session.id);
+    if (before !== undefined) this.endTogether(exchange, before);
+    if (!session.isNew || session.ended) return exchange;
+    const looked = this.former.find(incoming);
+    return looked === null ? exchange : looked.then((found) => this.take(exchange, found, hasResponse));
+  }
+
+  close(): Promise<void> {
+    return this.former.close();
+  }
+
+  private async take(exchange: Exchange, found: Found | null, hasResponse: boolean): Promise<Exchange> {
     if (found === null) return exchange;
+    const { session } = exchange;
     // A copy, of what this codec can keep.
-    const { inner } = options.codec;
+    const { inner } = this.options.codec;
     inner.check({ ...found.data });
     Object.assign(session.data, inner.decode(inner.encode({ ...found.data })));
     if (Object.keys(found.settings).length > 0) exchange.shapeCookie(found.settings);
@@ -132,10 +154,23 @@ export function bringOver(
     if (!hasResponse) return exchange;
     await session.save();
     await found.retire();
+    const { id } = session;
+    this.recent.set(id, found);
+    this.options.timers.after(graceTime, () => void this.recent.delete(id));
+    this.endTogether(exchange, found);
     const head = exchange.head.bind(exchange);
     exchange.head = () => concat(found.clear, head());
     return exchange;
-  });
+  }
+
+  /** Who signs out, or gets a fresh id, is not to be found under the old cookie any more. */
+  private endTogether(exchange: Exchange, found: Found): void {
+    const { session } = exchange;
+    const [destroy, renew] = [session.destroy.bind(session), exchange.renew.bind(exchange)];
+    session.destroy = () => found.end().then(destroy);
+    // What `regenerate` does, too.
+    exchange.renew = () => found.end().then(renew);
+  }
 }
 
 function concat(lines: Lines, more: Lines | Promise<Lines>): Lines | Promise<Lines> {

@@ -1,6 +1,6 @@
 /** Sessions of one app, whatever the strategy: what `sessions(options)` gives, and what all adapters open sessions with. */
 import { DevalueCodec } from './devalue-codec.ts';
-import { bringOver, type Former, formerExpress, formerStrategy } from './former.ts';
+import { type Former, formerExpress, formerStrategy, Move } from './former.ts';
 import { LocalSessions } from './local.ts';
 import { type FilledOptions, fillOptions, type SessionOptions, type Strategy } from './options.ts';
 import type { Exchange, Incoming, Opener } from './session.ts';
@@ -11,14 +11,15 @@ import { StickySessions } from './sticky.ts';
 export class Sessions {
   readonly options: FilledOptions;
   private readonly opener: Opener;
-  private readonly former: Former | null;
+  private readonly move: Move | null;
   /** Until what the codec needs is loaded; null: it is. */
   private loading: Promise<void> | null = null;
 
   constructor(options: SessionOptions) {
     this.options = fillOptions(options);
     this.opener = openerOf(this.options);
-    this.former = options.from === undefined ? null : formerOf(options.from, this.options);
+    const { from } = options;
+    this.move = from === undefined ? null : new Move(formerOf(from, this.options), this.options);
     const codec = this.options.codec.inner;
     if (!(codec instanceof DevalueCodec)) return;
     this.loading = codec.load().then(() => void (this.loading = null));
@@ -39,17 +40,16 @@ export class Sessions {
   /** Ends connections to stores. Sessions that are kept somewhere stay there. */
   async close(): Promise<void> {
     await this.opener.close();
-    await this.former?.close();
+    await this.move?.close();
   }
 
   private openHere(incoming: Incoming, hasResponse: boolean): Exchange | Promise<Exchange> {
-    const { former, options } = this;
+    const { move } = this;
     const opened = this.opener.open(incoming, hasResponse);
-    if (former === null) return opened;
-    const how = { incoming, hasResponse, options };
+    if (move === null) return opened;
     return opened instanceof Promise
-      ? opened.then((exchange) => bringOver(exchange, former, how))
-      : bringOver(opened, former, how);
+      ? opened.then((exchange) => move.bring(exchange, incoming, hasResponse))
+      : move.bring(opened, incoming, hasResponse);
   }
 }
 

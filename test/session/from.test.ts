@@ -316,6 +316,7 @@ describe('from one strategy to another', () => {
       own.handle(async (request, response, session) => {
         if (request.url === '/set') session.set('user', 'ada');
         if (request.url === '/logout') await session.destroy();
+        if (request.url === '/login') await session.regenerate();
         response.end(session.ended ? 'out' : JSON.stringify(session.data));
       }),
     );
@@ -370,6 +371,25 @@ describe('from one strategy to another', () => {
       await client.get('/logout');
       expect(await all(client)).toEqual({});
       expect(await all(new Client(after.url))).toEqual({});
+    },
+  );
+
+  test.each(['/logout', '/login'])(
+    'within that minute %s ends the old one as well, at the first request or later',
+    async (path) => {
+      const from: SessionOptions = { strategy: 'shared', store: new MapStore() };
+      for (const isFirst of [true, false]) {
+        await using before = await start(from);
+        await using after = await start({ strategy: 'local', timers: new HandTime(Date.now()), from });
+        const former = new Client(before.url);
+        await former.get('/set');
+        const client = carry(former, after.url);
+        if (!isFirst) expect(await all(client)).toEqual({ user: 'ada' });
+        await client.get(path);
+        expect(await all(former)).toEqual({});
+        expect(await all(carry(former, after.url))).toEqual({});
+        expect(await all(client)).toEqual(path === '/login' ? { user: 'ada' } : {});
+      }
     },
   );
 

@@ -143,6 +143,8 @@ export const sides: Readonly<Record<SideName, (runtime: Runtime) => Promise<Side
 
 async function listening(): Promise<Server> {
   const server = createServer();
+  // A connection that the server closes in the moment in which the browser asks would look like an answer.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((done) => server.listen(0, host, done));
   return server;
 }
