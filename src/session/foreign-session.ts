@@ -29,6 +29,7 @@ export class ForeignSession extends OpenSession {
     await this.directory.end(this.live.id);
     this.live.written = this.lastText(this.live);
     this.live.state = 'ended';
+    this.tellEnd();
   }
 
   async save(): Promise<void> {

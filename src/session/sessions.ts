@@ -47,7 +47,7 @@ export class Sessions {
    */
   async destroy(id: string): Promise<void> {
     await this.ready();
-    if (idShape.test(id)) await this.opener.directory.end(id);
+    if (idShape.test(id)) await this.users.endOne(id, 'by-id');
   }
 
   /** The sessions whose `user` was set to that id, those that were seen last first. Of more than 1,000 some. Throws SessionError. */

@@ -114,9 +114,9 @@ export class StickySession extends OpenSession {
     if (live.state !== 'ended' || live.ending?.confirmed !== true) {
       live.assertLive();
       this.end(live, true);
+      this.tellEnd();
     }
     this.destroyed = true;
-    this.tellEnd();
     if (this.phase === 'open') return;
     try {
       await this.parts.client.end(this.place(), this.live.epoch);
