@@ -14,7 +14,9 @@ import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../time/clock.ts';
 import { settingsOf } from './adapter-cookie.ts';
 import { noSettings } from './cookie-settings.ts';
-import { asError } from './error.ts';
+import { asError, beganLate } from './error.ts';
+import { type ForeignStore, isForeignStore } from './foreign-store.ts';
+import { FormerStore } from './former-store.ts';
 import type { Gate } from './gate.ts';
 import { isHandshake } from './node.ts';
 import type { FilledOptions } from './options.ts';
@@ -28,6 +30,7 @@ import {
   isOver,
   isPlain,
   mergeIds,
+  ownOf,
   type Plain,
   plainOf,
   withNames,
@@ -57,15 +60,22 @@ export class RequestContexts {
   /** Name in the Limpet session's data. */
   private readonly place: string;
   private readonly contexts = new WeakMap<object, Context>();
-  private readonly onWarning: FilledOptions['onWarning'];
+  private readonly options: FilledOptions;
   private readonly isNullSaid: boolean;
+  private former: FormerStore | null = null;
 
   /** `isNullSaid`: the app names a maxAge for its sessions, so that to have none says something. */
-  constructor({ clock, onWarning }: FilledOptions, place: string, isNullSaid = false) {
-    this.clock = clock;
+  constructor(options: FilledOptions, place: string, isNullSaid = false) {
+    this.options = options;
+    this.clock = options.clock;
     this.place = place;
-    this.onWarning = onWarning;
     this.isNullSaid = isNullSaid;
+  }
+
+  /** Sessions that are not here are looked for in that store, by the same id, and moved. */
+  lookIn(store: ForeignStore): void {
+    if (!isForeignStore(store)) throw new TypeError('from: found no store, expected get, set and destroy');
+    this.former = new FormerStore(store, this.options);
   }
 
   of(request: object): Context | undefined {
@@ -93,7 +103,8 @@ export class RequestContexts {
 
   /** A promise when the request has read it before: what others have kept since is asked for. */
   read(context: Context, id: string): Plain | null | Promise<Plain | null> {
-    const fresh = context.known.has(id) ? context.exchange.refresh() : undefined;
+    if (!context.known.has(id)) return this.readNow(context, id) ?? this.bring(context, id);
+    const fresh = context.exchange.refresh();
     return fresh === undefined ? this.readNow(context, id) : fresh.then(() => this.readNow(context, id));
   }
 
@@ -105,11 +116,13 @@ export class RequestContexts {
     const changed = changedNames(before ?? {}, mine);
     // The Limpet session itself may be over, or go on under another id: that is no error to who has only read.
     if (before !== undefined && session.ended && !isLoss(changed)) return;
-    const stored = this.idsOf(session)[id];
+    const stored = ownOf(this.idsOf(session), id);
     if (stored === undefined && before !== undefined) {
       if (!isLoss(changed)) return;
       throw endedMeanwhile();
     }
+    // Its cookie would have been a part of the head.
+    if (stored === undefined && context.headLeft && hasHead(context)) throw beganLate();
     if (changed.length > 0 || stored === undefined) {
       const kept = withNames(stored ?? {}, mine, changed);
       this.keepId(session, id, kept);
@@ -120,7 +133,7 @@ export class RequestContexts {
 
   destroy({ session, exchange }: Context, id: string): void {
     const ids = this.idsOf(session);
-    if (!(id in ids)) return;
+    if (!Object.hasOwn(ids, id)) return;
     const { [id]: _gone, ...rest } = ids;
     if (Object.keys(rest).length > 0) session.set(this.place, rest);
     else {
@@ -144,6 +157,11 @@ export class RequestContexts {
     return request.sessionID === id || known.has(id) || this.idsOf(session)[id] !== undefined;
   }
 
+  /** Where it was before, it is over as well: who comes with its cookie must not bring it back. */
+  endFormer(id: string): undefined | Promise<void> {
+    return this.former?.destroy(id);
+  }
+
   /** Expiry alone: the rest of the object is not to be written by a touch. */
   touch(context: Context, id: string, cookie: unknown): void {
     const before = context.known.get(id);
@@ -152,10 +170,12 @@ export class RequestContexts {
 
   /**
    * The app has asked for its change to be kept, and waits. Where the head will carry it nothing is to be done; a store
-   * is told at once, which costs nothing: it has to be told anyway.
+   * is told at once, which costs nothing: it has to be told anyway. Not when the request is about to fail: @fastify/session saves by
+   * itself then, too.
    */
-  keep({ session, headLeft }: Context): undefined | Promise<void> {
-    return headLeft || session.strategy === 'shared' ? session.save() : undefined;
+  keep({ session, headLeft, gate }: Context): undefined | Promise<void> {
+    if (headLeft) return session.save();
+    return session.strategy === 'shared' && gate?.isFailing !== true ? session.save() : undefined;
   }
 
   /**
@@ -169,12 +189,32 @@ export class RequestContexts {
     const before = known.get(id);
     const mine = plainOf(value);
     const changed = changedNames(before ?? { cookie: mine.cookie }, mine);
-    const begins = before === undefined && this.idsOf(session)[id] === undefined && isSaved(id);
+    const begins = before === undefined && ownOf(this.idsOf(session), id) === undefined && isSaved(id);
     if (changed.length > 0 || begins) this.write(context, id, mine);
   }
 
+  private bring(context: Context, id: string): null | Promise<Plain | null> {
+    const { former } = this;
+    return former === null ? null : this.moveFrom(former, context, id);
+  }
+
+  private async moveFrom(former: FormerStore, context: Context, id: string): Promise<Plain | null> {
+    const found = await former.read(id);
+    if (found === null) return null;
+    if (context.headLeft) {
+      // The client cannot be told of the Limpet session: this one is only read, and moves with the next request.
+      context.known.set(id, structuredClone(found));
+      return found;
+    }
+    this.keepId(context.session, id, found);
+    this.shapeCookie(context, found.cookie);
+    await context.session.save();
+    await former.retire(id, found);
+    return this.readNow(context, id);
+  }
+
   private readNow({ session, known }: Context, id: string): Plain | null {
-    const found = this.idsOf(session)[id];
+    const found = ownOf(this.idsOf(session), id);
     // What has no cookie was not written by a session library; it would stumble over it.
     if (found === undefined || !isPlain(found.cookie) || isOver(found, this.clock.wall())) return null;
     known.set(id, structuredClone(found));
@@ -187,7 +227,7 @@ export class RequestContexts {
       exchange.shapeCookie(settingsOf(cookie, this.isNullSaid, this.clock.wall()));
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
-      this.onWarning({ code: 'cookie-limited', message: `the cookie of a session: ${asError(error).message}` });
+      this.options.onWarning({ code: 'cookie-limited', message: `the cookie of a session: ${asError(error).message}` });
     }
   }
 
@@ -199,6 +239,11 @@ export class RequestContexts {
     const all = Object.entries({ ...this.idsOf(session), [id]: value });
     session.set(this.place, Object.fromEntries(all.slice(-mostIds)));
   }
+}
+
+/** Its response has a head, by which the client is told of an id. */
+function hasHead({ gate, request }: Context): boolean {
+  return gate !== null && !isHandshake(request);
 }
 
 type Callback<T> = (error: unknown, value?: T) => void;

@@ -51,26 +51,32 @@ export function storeOf(Base: StoreBase, contexts: RequestContexts, detached: De
     protected bound: Context | null = null;
 
     get(id: string, done: Done<Plain | null>): void {
-      settle(() => {
-        const context = this.contextFor(id);
-        return context === null ? detached.read(id) : contexts.read(context, id);
-      }, done);
+      settle(
+        () => {
+          const context = this.contextFor(id);
+          return context === null ? detached.read(id) : contexts.read(context, id);
+        },
+        this.bound === null ? done : later(done),
+      );
     }
 
     set(id: string, value: object, done?: Done): void {
-      const change = (context: Context) => contexts.write(context, id, value);
+      const change = (context: Context) => void contexts.write(context, id, value);
       this.change({ id, value, change, apart: () => detached.write(id, value) }, done);
     }
 
     touch(id: string, value: object, done?: Done): void {
       const cookie = 'cookie' in value ? value.cookie : undefined;
-      const change = (context: Context) => contexts.touch(context, id, cookie);
+      const change = (context: Context) => void contexts.touch(context, id, cookie);
       this.change({ id, value, change, apart: () => detached.touch(id, cookie) }, done);
     }
 
     destroy(id: string, done?: Done): void {
-      const change = (context: Context) => contexts.destroy(context, id);
-      this.change({ id, value: {}, change, apart: () => detached.destroy(id) }, done);
+      const change = (context: Context) => {
+        contexts.destroy(context, id);
+        return contexts.endFormer(id);
+      };
+      this.change({ id, change, apart: () => detached.destroy(id) }, done);
     }
 
     all(done: Done<readonly Plain[]>): void {
@@ -123,19 +129,26 @@ export function storeOf(Base: StoreBase, contexts: RequestContexts, detached: De
         value,
         change,
         apart,
-      }: { id: string; value: object; change: (of: Context) => void; apart: () => Promise<void> },
-      done: Done = () => {},
+      }: {
+        id: string;
+        value?: object;
+        change: (of: Context) => undefined | Promise<void>;
+        apart: () => Promise<void>;
+      },
+      given: Done = () => {},
     ): void {
       let context: Context | undefined;
       const isOwn = state.isEnding;
+      const done = isOwn ? given : later(given);
       const changed = () => {
         const found = this.contextFor(id, value);
         if (found === null) return apart();
         context = found;
-        change(context);
-        context.lost = undefined;
+        const working = change(found);
+        found.lost = undefined;
         // Its own change as it ends the response goes with that.
-        return isOwn ? undefined : contexts.keep(context);
+        if (isOwn) return working;
+        return working === undefined ? contexts.keep(found) : working.then(() => contexts.keep(found));
       };
       settle(changed, (error) => {
         if (error === null || context === undefined) done(error ?? undefined);
@@ -163,4 +176,9 @@ export function storeOf(Base: StoreBase, contexts: RequestContexts, detached: De
     }
   }
   return new LimpetStore();
+}
+
+/** An app is never called back before its call has come back: it may use what that answers. */
+function later<T>(done: Done<T>): Done<T> {
+  return (error, found) => process.nextTick(done, error, found);
 }

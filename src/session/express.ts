@@ -8,7 +8,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
 import { type Context, RequestContexts } from './by-id.ts';
 import { DetachedStore, newStoreId } from './detached-store.ts';
+import { asError, SessionError } from './error.ts';
 import { type ExpressStore, type StoreBase, storeOf } from './express-store.ts';
+import type { ForeignStore } from './foreign-store.ts';
 import { isResponse, NodeSessions } from './node.ts';
 import type { SessionOptions } from './options.ts';
 import type { Exchange, Session } from './session.ts';
@@ -63,6 +65,8 @@ export interface ExpressSessionOptions {
   readonly cookie?: ExpressCookieOptions | ((request: IncomingMessage) => ExpressCookieOptions);
   // A method, so that a function of Express's own Request is one too.
   genid?(request: IncomingMessage): string;
+  /** The store that the app had before: its sessions are moved, each with the first request that brings its cookie. */
+  readonly from?: ForeignStore;
   /** Of the Limpet session that holds the data. Default: strategy sticky. */
   readonly limpet?: SessionOptions | NodeSessions;
 }
@@ -80,13 +84,17 @@ type ExpressSession = ((options: object) => unknown) & { readonly Store: StoreBa
  * stays as it is; there is no store to name. Needs the package express-session.
  */
 export function expressSession(options: ExpressSessionOptions): ExpressSessionMiddleware {
-  const { limpet: given = { strategy: 'sticky' }, ...rest } = options;
-  if ('store' in rest) throw new TypeError('store: found one, expected none: the data lives in the Limpet session');
+  const { limpet: given = { strategy: 'sticky' }, from, ...rest } = options;
+  if ('store' in rest) {
+    const instead = "limpet: { strategy: 'shared', store } to go on in it, or from: store to move its sessions";
+    throw new TypeError(`store: found one, expected none: the data lives in the Limpet session; ${instead}`);
+  }
   const app = given instanceof NodeSessions ? given : new NodeSessions(given);
   const expressSessionOf: ExpressSession = createRequire(import.meta.url)('express-session');
   const { cookie } = options;
   const hasMaxAge = typeof cookie === 'function' || cookie?.maxAge !== undefined || cookie?.expires !== undefined;
   const contexts = new RequestContexts(app.options, 'express', hasMaxAge);
+  if (from !== undefined) contexts.lookIn(from);
   const store = storeOf(expressSessionOf.Store, contexts, new DetachedStore(app, 'express'));
   // So that a session can be found by its id alone.
   const genid = (request: IncomingMessage) => newStoreId(contexts.of(request)?.session.id);
@@ -107,7 +115,8 @@ export function expressSession(options: ExpressSessionOptions): ExpressSessionMi
       store.during(context, () =>
         inner(request, response, (error) => {
           firstId = context.request.sessionID;
-          Object.assign(request, { sessionStore: store.boundTo(context) });
+          // It is not there for a request without a session: of another path, or while the store is away.
+          if ('sessionStore' in request) Object.assign(request, { sessionStore: store.boundTo(context) });
           if (context.gate !== null) watchEnd(response, context, store);
           store.during(null, () => next(error));
         }),
@@ -117,14 +126,30 @@ export function expressSession(options: ExpressSessionOptions): ExpressSessionMi
   return Object.assign(middleware, { store });
 }
 
-/** express-session has put its own `end` there, in which it saves. */
+/**
+ * express-session has put its own `end` there, in which it saves. What JSON cannot write makes it throw there each time, also when
+ * the app answers that it has failed: the client would wait for ever.
+ */
 function watchEnd(response: ServerResponse, context: Context, store: ExpressStore): void {
   const { end } = response;
   response.end = (...args: unknown[]) =>
     store.whileEnding(context, () => {
       if (context.lost !== undefined) context.gate?.refuse(context.lost);
-      return Reflect.apply(end, response, args);
+      try {
+        return Reflect.apply(end, response, args);
+      } catch (error) {
+        // Node's own, for arguments that are none, have a code.
+        if ('code' in Object(error)) throw error;
+        context.gate?.refuse(unwritable(error));
+        return response;
+      }
     });
+}
+
+function unwritable(thrown: unknown): SessionError {
+  return new SessionError('not-serialisable', `request.session cannot be written: ${asError(thrown).message}`, {
+    cause: thrown,
+  });
 }
 
 function isMiddleware(value: unknown): value is ExpressMiddleware {
@@ -146,6 +171,7 @@ function opened(
     next(error);
     return;
   }
-  if (exchange instanceof Promise) exchange.then(then, next);
+  // What `then` throws (a `genid` of the app that does) is an error of this request, as it is where nothing is awaited.
+  if (exchange instanceof Promise) exchange.then(then).catch(next);
   else then(exchange);
 }

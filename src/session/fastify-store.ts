@@ -94,7 +94,8 @@ export function storeFor(contexts: FastifyContexts, detached: DetachedStore): Li
         const context = contexts.ofId(id);
         if (context === null) return detached.destroy(id);
         requests.destroy(context, id);
-        return requests.keep(context);
+        const ended = requests.endFormer(id);
+        return ended === undefined ? requests.keep(context) : ended.then(() => requests.keep(context));
       };
       settle(end, told(done));
     },

@@ -7,6 +7,7 @@ import { settle } from './by-id.ts';
 import { DetachedStore, newStoreId } from './detached-store.ts';
 import { asError } from './error.ts';
 import { FastifyContexts, type LimpetStore, storeFor } from './fastify-store.ts';
+import type { ForeignStore } from './foreign-store.ts';
 import { NodeSessions } from './node.ts';
 import type { SessionOptions } from './options.ts';
 // By another name: inside of the declaration below `Session` is what @fastify/session has added to Fastify.
@@ -56,10 +57,16 @@ Object.assign(limpet, {
   [Symbol.for('plugin-meta')]: { name: 'limpet', fastify: '5.x' },
 });
 
+export interface LimpetStoreOptions {
+  /** The store that @fastify/session had before: its sessions are moved, each with the first request that brings its cookie. */
+  readonly from?: ForeignStore;
+}
+
 /** A store for @fastify/session whose data lives in the Limpet session of the request. */
-export function limpetStore(app: FastifyInstance): LimpetStore {
+export function limpetStore(app: FastifyInstance, { from }: LimpetStoreOptions = {}): LimpetStore {
   const place = placesOf.get(app);
   if (place === undefined) throw new TypeError('limpetStore: found no limpet, expected it to be registered before');
+  if (from !== undefined) place.contexts.requests.lookIn(from);
   return storeFor(place.contexts, place.detached);
 }
 

@@ -56,6 +56,11 @@ export abstract class Gate<Response extends ServerResponse = ServerResponse> {
     else this.fail(error);
   }
 
+  /** As it stands now: what this request changes is going to be undone. */
+  get isFailing(): boolean {
+    return this.response.statusCode >= 500;
+  }
+
   /** `last` runs just before the session is asked what has to go with the head; it may still change it, or throw. */
   beforeHead(last: () => void): void {
     this.lastWork = last;

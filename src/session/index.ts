@@ -3,6 +3,8 @@ export { type Codec, type CodecName, jsonCodec, type SessionData } from './codec
 export type { SessionCookieOptions } from './cookie-settings.ts';
 export { SessionError, type SessionErrorCode } from './error.ts';
 export type { SessionEventName, SessionEvents, SessionListener } from './events.ts';
+export type { ForeignStore } from './foreign-store.ts';
+export type { FormerExpressSession } from './former.ts';
 export { type NodeHandler, NodeSessions, sessions } from './node.ts';
 export type { CookieOptions, Duration, Limits, SessionOptions, Strategy, Warning } from './options.ts';
 export type { Reason, Session } from './session.ts';

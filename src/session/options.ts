@@ -16,6 +16,8 @@ import {
 } from './cookie-settings.ts';
 import { DevalueCodec } from './devalue-codec.ts';
 import { SessionEmitter } from './events.ts';
+import { type ForeignStore, isForeignStore } from './foreign-store.ts';
+import type { FormerExpressSession } from './former.ts';
 import type { Session } from './session.ts';
 
 export type { Duration } from './cookie-settings.ts';
@@ -60,9 +62,11 @@ export interface Limits {
 }
 
 export interface Warning {
-  readonly code: 'state-large' | 'no-balancer' | 'cookie-limited';
+  readonly code: 'state-large' | 'no-balancer' | 'cookie-limited' | 'store-without-fencing';
   readonly message: string;
 }
+
+type SomeStore = Store | ForeignStore;
 
 export interface SessionOptions {
   /** Where sessions live. The same app runs on all four. */
@@ -79,9 +83,15 @@ export interface SessionOptions {
   readonly cookie?: CookieOptions;
   /**
    * Of shared: `redis://host:port` (rediss, redis+sentinel and redis+cluster too), `lmdb:./folder` for the processes of one
-   * machine, or a store of your own, which the library closes only when it is given as a function.
+   * machine, or a store of your own, which the library closes only when it is given as a function. One that was made for
+   * express-session (connect-pg-simple, connect-mongo, ...) will do, with less to promise: a warning says what.
    */
-  readonly store?: string | Store | (() => Promise<Store>);
+  readonly store?: string | SomeStore | (() => Promise<SomeStore>);
+  /**
+   * Where the app kept its sessions before: another strategy with its options, or the store of express-session with the secret of its
+   * cookies. A client that comes with its old cookie goes on with its session, which is moved; the old one is gone a minute later.
+   */
+  readonly from?: SessionOptions | FormerExpressSession;
   /** Name under which shared keeps its sessions. Default `app`. */
   readonly pool?: string;
   /** Of sticky, for a request without a believable Limpet-Session header. Default `fail`: a loud error. */
@@ -128,14 +138,14 @@ export interface FilledCookie {
 }
 
 export interface FilledOptions
-  extends Required<Omit<SessionOptions, 'idle' | 'absolute' | 'secret' | 'store' | 'codec'>> {
+  extends Required<Omit<SessionOptions, 'idle' | 'absolute' | 'secret' | 'store' | 'codec' | 'from'>> {
   /** Milliseconds. */
   readonly idle: number;
   readonly absolute: number;
   readonly secrets: readonly string[];
   /** Where sticky looks for one when there are none. */
   readonly secretFile: string;
-  readonly store: string | Store | (() => Promise<Store>) | null;
+  readonly store: string | SomeStore | (() => Promise<SomeStore>) | null;
   readonly cookie: FilledCookie;
   /** What of it was said, for the balancer's cookie. */
   readonly cookieSaid: CookieSettings;
@@ -161,6 +171,17 @@ function checkStore(store: SessionOptions['store'] | null): void {
   if (typeof store === 'string' && !/^lmdb:./.test(store) && parseRedis(store) === null) {
     throw new TypeError(`store: found ${JSON.stringify(withoutSecrets(store))}, ${expected}`);
   }
+  if (typeof store === 'object') assertStore(store);
+}
+
+/** One of ours, or of express-session. Throws TypeError. */
+export function assertStore(store: unknown): asserts store is SomeStore {
+  const methods = ['read', 'put', 'rotate', 'destroy', 'touch'];
+  const isOurs = methods.every((name) => typeof Object(store)[name] === 'function');
+  if (isOurs || (typeof store === 'object' && store !== null && isForeignStore(store))) return;
+  throw new TypeError(
+    `store: found ${store === null ? 'null' : typeof store} without ${methods.join(', ')}; expected these, or get, set and destroy as express-session has them`,
+  );
 }
 
 /** Throws TypeError, naming the option, what was found and what is expected. */

@@ -41,14 +41,15 @@ export function mergeIds(before: unknown, mine: unknown, theirs: unknown): Ids |
   const [was, now, there] = [idsIn(before), idsIn(mine), idsIn(theirs)];
   const merged: Record<string, Plain> = { ...there };
   for (const id of new Set([...Object.keys(was), ...Object.keys(now)])) {
-    const value = now[id];
+    const value = ownOf(now, id);
     if (value === undefined) {
       delete merged[id];
       continue;
     }
-    const changed = changedNames(was[id] ?? {}, value);
+    const [mineBefore, others] = [ownOf(was, id), ownOf(there, id)];
+    const changed = changedNames(mineBefore ?? {}, value);
     if (changed.length === 0) continue;
-    if (was[id] === undefined || there[id] !== undefined) merged[id] = withNames(there[id] ?? {}, value, changed);
+    if (mineBefore === undefined || others !== undefined) merged[id] = withNames(others ?? {}, value, changed);
     else if (isLoss(changed)) throw endedMeanwhile();
   }
   return Object.keys(merged).length === 0 ? undefined : merged;
@@ -56,12 +57,18 @@ export function mergeIds(before: unknown, mine: unknown, theirs: unknown): Ids |
 
 /** `mine` counts for the `names`, `base` for all others. */
 export function withNames(base: Plain, mine: Plain, names: readonly string[]): Plain {
-  const now = { ...base };
+  const now = new Map(Object.entries(base));
   for (const name of names) {
-    if (name in mine) now[name] = mine[name];
-    else delete now[name];
+    // Its own: every object has a `constructor`.
+    if (Object.hasOwn(mine, name)) now.set(name, mine[name]);
+    else now.delete(name);
   }
-  return now;
+  return Object.fromEntries(now);
+}
+
+/** Undefined for what only every object has. */
+export function ownOf<T>(holder: Readonly<Record<string, T>>, name: string): T | undefined {
+  return Object.hasOwn(holder, name) ? holder[name] : undefined;
 }
 
 /** To lose a later expiry of what is over is no loss: a read may not fail because of a logout. */
@@ -79,7 +86,7 @@ export function changedNames(before: Plain, mine: Plain): string[] {
   return [...names].filter((name) =>
     name === 'cookie'
       ? isCookieChanged(before.cookie, mine.cookie)
-      : JSON.stringify(before[name]) !== JSON.stringify(mine[name]),
+      : JSON.stringify(ownOf(before, name)) !== JSON.stringify(ownOf(mine, name)),
   );
 }
 

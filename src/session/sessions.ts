@@ -2,6 +2,7 @@
 import { idShape } from './cookie.ts';
 import { DevalueCodec } from './devalue-codec.ts';
 import type { SessionEventName, SessionListener } from './events.ts';
+import { type Former, formerExpress, formerStrategy, Move } from './former.ts';
 import { LocalSessions } from './local.ts';
 import { type FilledOptions, fillOptions, type SessionOptions, type Strategy } from './options.ts';
 import { type Exchange, type Incoming, type Opener, OpenSession, type Session } from './session.ts';
@@ -18,12 +19,15 @@ export class Sessions {
   private readonly opener: Opener;
   /** Ends looking for idle sessions; null: nobody listens. */
   private watch: (() => void) | null = null;
+  private readonly move: Move | null;
   /** Until what the codec needs is loaded; null: it is. */
   private loading: Promise<void> | null = null;
 
   constructor(options: SessionOptions) {
     this.options = fillOptions(options);
     this.opener = openerOf(this.options);
+    const { from } = options;
+    this.move = from === undefined ? null : new Move(formerOf(from, this.options), this.options);
     const codec = this.options.codec.inner;
     if (!(codec instanceof DevalueCodec)) return;
     this.loading = codec.load().then(() => void (this.loading = null));
@@ -37,8 +41,8 @@ export class Sessions {
 
   /** At once where nothing has to be asked. Throws, or rejects with, SessionError. */
   exchange(incoming: Incoming, hasResponse: boolean): Exchange | Promise<Exchange> {
-    if (this.loading !== null) return this.loading.then(() => this.opener.open(incoming, hasResponse));
-    return this.opener.open(incoming, hasResponse);
+    if (this.loading !== null) return this.loading.then(() => this.openHere(incoming, hasResponse));
+    return this.openHere(incoming, hasResponse);
   }
 
   /**
@@ -124,10 +128,27 @@ export class Sessions {
   }
 
   /** Ends connections to stores. Sessions that are kept somewhere stay there. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.watch?.();
-    return this.opener.close();
+    await this.opener.close();
+    await this.move?.close();
   }
+
+  private openHere(incoming: Incoming, hasResponse: boolean): Exchange | Promise<Exchange> {
+    const { move } = this;
+    const opened = this.opener.open(incoming, hasResponse);
+    if (move === null) return opened;
+    return opened instanceof Promise
+      ? opened.then((exchange) => move.bring(exchange, incoming, hasResponse))
+      : move.bring(opened, incoming, hasResponse);
+  }
+}
+
+function formerOf(from: Exclude<SessionOptions['from'], undefined>, options: FilledOptions): Former {
+  if (!('strategy' in from)) return formerExpress(from, options);
+  const { clock, timers, random, onWarning, onError } = options;
+  const filled = fillOptions({ clock, timers, random, onWarning, onError, ...from });
+  return formerStrategy(openerOf(filled), filled, options);
 }
 
 function idsOf(session: Session | string): readonly string[] {

@@ -26,7 +26,7 @@ interface SharedHow {
 
 export class SharedSession extends OpenSession {
   readonly strategy = 'shared';
-  readonly survivesCrash = true;
+  readonly survivesCrash: boolean;
   private readonly store: SharedStore;
   private readonly users: UserSessions;
   private readonly secure: boolean;
@@ -46,6 +46,7 @@ export class SharedSession extends OpenSession {
     super(live, how.options, { reason: how.isNew ? 'new' : 'held', isNew: how.isNew, hasResponse: how.hasResponse });
     this.store = how.store;
     this.users = how.users;
+    this.survivesCrash = how.store.survivesCrash;
     this.secure = how.secure;
     this.telling = how.isNew ? 'when-kept' : 'none';
     this.told = how.isNew ? null : this.settings;

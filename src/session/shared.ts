@@ -5,8 +5,9 @@
 import { anyEpoch, type PutResult, type Store, StoreError, silentEviction, type UserHash } from '../store/store.ts';
 import { idleOf, idShape, isSecure, keptFor, readCookies } from './cookie.ts';
 import { SessionError } from './error.ts';
+import { ForeignClient, ForeignStoreAdapter, isForeignStore } from './foreign-store.ts';
 import { Live } from './live.ts';
-import type { FilledOptions } from './options.ts';
+import { assertStore, type FilledOptions } from './options.ts';
 import type { Exchange, Incoming, Opener, Session } from './session.ts';
 import { SharedSession } from './shared-session.ts';
 import { userOf } from './user.ts';
@@ -81,7 +82,22 @@ async function openShared(options: FilledOptions): Promise<SharedStore> {
   const { store } = options;
   if (store === null) throw new TypeError('store: found none, expected one for strategy shared');
   if (typeof store === 'string') return new SharedStore(await openAt(store, options), options);
-  return new SharedStore(typeof store === 'function' ? await store() : store, options);
+  const given: unknown = typeof store === 'function' ? await store() : store;
+  assertStore(given);
+  if (!isForeignStore(given)) return new SharedStore(given, options);
+  const { timers, limits, clock, onWarning } = options;
+  const client = new ForeignClient(given, { timers, timeout: limits.storeTimeout });
+  const name = given.constructor.name;
+  // express-session's own, and `memorystore`.
+  const isInMemory = name === 'MemoryStore';
+  onWarning({
+    code: 'store-without-fencing',
+    message:
+      `store: ${name} is a store of express-session, and those cannot compare and set. Of two servers that change a session in the same ` +
+      `moment the later one wins, and a session that ends just then may come back; redis://... and lmdb:... keep both promises` +
+      (isInMemory ? '. Its sessions end with this process' : ''),
+  });
+  return new SharedStore(new ForeignStoreAdapter(client, () => clock.wall()), options, !isInMemory);
 }
 
 /** What it needs (lmdb, a client of Redis) is loaded only now. */
@@ -106,10 +122,13 @@ async function openAt(url: string, { limits, clock, timers }: FilledOptions): Pr
 export class SharedStore {
   private readonly store: Store;
   private readonly options: FilledOptions;
+  /** False: it is in this process's memory. */
+  readonly survivesCrash: boolean;
 
-  constructor(store: Store, options: FilledOptions) {
+  constructor(store: Store, options: FilledOptions, survivesCrash = true) {
     this.store = store;
     this.options = options;
+    this.survivesCrash = survivesCrash;
   }
 
   begin(): Live {

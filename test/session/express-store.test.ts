@@ -63,6 +63,30 @@ test.each([
   expect(app.errors).toEqual([]);
 });
 
+test.each([
+  ['a BigInt', () => 1n],
+  ['a cycle', (session: object) => session],
+  ['a getter that throws', () => Object.defineProperty({}, 'x', { enumerable: true, get: () => fail('thrown') })],
+])('%s in the session is a named 500, and leaves nothing behind', async (_what, made) => {
+  const bad: Act = (request, response) => {
+    request.session.value = made(request.session);
+    // Each of these would hang on express-session: writing the head, and answering the error of it.
+    if (request.query.by === 'head') response.writeHead(200).end('head');
+    else response.send('sent');
+  };
+  await using app = await run({ strategy: 'local' }, { '/set': set, '/all': all, '/bad': bad });
+  await app.client.get('/set?value=1');
+  for (const by of ['send', 'head']) {
+    const { status, headers } = await app.client.get(`/bad?by=${by}`);
+    expect([status, headers.get('limpet-reason')]).toEqual([500, 'not-serialisable']);
+    expect((await app.client.get('/all')).body).toBe('"1"');
+  }
+});
+
+function fail(message: string): never {
+  throw new Error(message);
+}
+
 test('disconnect of the store: requests go on without a session, until it connects', async () => {
   let store: Request['sessionStore'] | undefined;
   await using app = await run(

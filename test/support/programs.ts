@@ -3,7 +3,7 @@
  * `scripts/programs.ts` installs what is missing; a test that still lacks one skips and says so, except
  * with CI=true, where a missing program is a failure: a green run there has run everything.
  */
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { TestContext } from 'vitest';
 
@@ -32,6 +32,7 @@ export const programs = {
   },
   haproxy: { apt: 'haproxy', commands: ['haproxy'], usedFor: 'a rival in the benches' },
   redis: { apt: 'redis-server', commands: ['redis-server'], usedFor: 'a store of sessions' },
+  postgres: { apt: 'postgresql', commands: ['initdb'], usedFor: 'a database in which apps keep their sessions' },
   cc: { apt: 'build-essential', commands: ['cc'], usedFor: 'the load programs of the benches' },
   prlimit: { apt: 'util-linux', commands: ['prlimit'], usedFor: 'descriptors that run short, and a disk that is full' },
   nginx: { apt: 'nginx', commands: ['nginx'], usedFor: 'a rival in the benches' },
@@ -44,7 +45,13 @@ export const programNames = Object.keys(programs) as ProgramName[];
 /** Absolute path of the program, or undefined when this machine has none. */
 export function findProgram(name: ProgramName): string | undefined {
   // Daemons live in sbin, which the PATH of an ordinary user often leaves out.
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'];
+  const folders = [
+    ...(process.env.PATH ?? '').split(delimiter),
+    '/usr/local/sbin',
+    '/usr/sbin',
+    '/sbin',
+    ...postgresFolders(),
+  ];
   for (const command of programs[name].commands) {
     for (const folder of folders) {
       const path = join(folder, command);
@@ -69,6 +76,12 @@ export function needProgram(context: TestContext, name: ProgramName): string {
 
 export function onContinuousIntegration(): boolean {
   return process.env.CI === 'true' || process.env.CI === '1';
+}
+
+/** Debian has each version in a folder of its own, which is on no PATH. */
+function postgresFolders(): string[] {
+  const all = '/usr/lib/postgresql';
+  return existsSync(all) ? readdirSync(all).map((version) => join(all, version, 'bin')) : [];
 }
 
 function isExecutable(path: string): boolean {
