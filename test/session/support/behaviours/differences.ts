@@ -114,13 +114,10 @@ that \`trustedProxies\` names.`,
     behaviours: {},
   },
   {
-    title: 'The store knows the session of its request',
-    text: `\`request.sessionStore\` reads, writes and ends the session of its request. Of another one it finds nothing, and \`all\`, \`length\`
-and \`clear\` are not there: a session lives with the server that owns it. The same goes for \`decryptSession\` of @fastify/session.`,
-    behaviours: onAll(
-      'the store: all, length, clear',
-      'the store: get of another client’s session by its id',
-      ...fastify('decryptSession of another client’s cookie'),
-    ),
+    title: 'An id says where its session is',
+    text: `\`request.sessionID\` has 65 characters, not 32: it begins with the id of the Limpet session, and by that \`get\`, \`set\`, \`destroy\` and
+\`touch\` of the store find a session outside of its own requests, too. Ids of a \`genid\` of yours stay as you make them, and are
+found by their own requests alone; so are those of @fastify/session without \`idGenerator: limpetId\`.`,
+    behaviours: onAll('id', ...fastify('decryptSession of another client’s cookie')),
   },
 ];
