@@ -12,6 +12,8 @@ interface Told<Reason extends string> {
   readonly data: Readonly<SessionData>;
 }
 
+export type Ended = 'destroyed' | 'by-id' | 'by-user' | 'limit';
+
 /** What listeners get, by event. */
 export interface SessionEvents {
   /** The first answer that its client has of it has left this process. */
@@ -20,8 +22,11 @@ export interface SessionEvents {
   readonly moved: Told<'rebind' | 'move'>;
   /** It goes on under another id; the answer that tells its client so has left this process. */
   readonly renewed: Told<'regenerated'> & { readonly former: string };
-  /** The app has ended it, here. */
-  readonly destroyed: Told<'destroyed'>;
+  /**
+   * The app has ended it, here: by the session's own `destroy` (`destroyed`), by its id (`by-id`), with others of its user
+   * (`by-user`), or because its user had too many (`limit`).
+   */
+  readonly destroyed: Told<Ended>;
   /**
    * It was not used for so long (`idle`), is too old (`absolute`), or the memory was full (`memory`, strategy local). With sticky
    * that it was not used here: what this process has of it can go.
@@ -57,6 +62,11 @@ export class SessionEmitter {
     this.of(name).delete(listener);
   }
 
+  /** Whether anybody listens. */
+  hears(name: SessionEventName): boolean {
+    return this.listeners[name].size > 0;
+  }
+
   emit<Name extends SessionEventName>(name: Name, event: SessionEvents[Name]): void {
     for (const listener of this.listeners[name]) {
       try {
@@ -70,7 +80,7 @@ export class SessionEmitter {
 
   /** The same, once for this object: several requests may share it. */
   emitOnce<Name extends SessionEventName>(of: object, name: Name, event: SessionEvents[Name]): void {
-    if (this.listeners[name].size === 0) return;
+    if (!this.hears(name)) return;
     const told = this.told.get(of) ?? new Set();
     if (told.has(name)) return;
     this.told.set(of, told.add(name));

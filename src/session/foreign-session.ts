@@ -1,8 +1,9 @@
 /** A sticky session that another server owns, as it was last kept: to be read, or to be ended. A second live object would lose changes. */
 import { SessionError } from './error.ts';
 import type { Live } from './live.ts';
+import { OpenSession } from './open-session.ts';
 import type { FilledOptions } from './options.ts';
-import { type Lines, noLines, OpenSession } from './session.ts';
+import { type Lines, noLines } from './session.ts';
 import type { Directory } from './user-sessions.ts';
 
 export class ForeignSession extends OpenSession {
@@ -29,6 +30,7 @@ export class ForeignSession extends OpenSession {
     await this.directory.end(this.live.id);
     this.live.written = this.lastText(this.live);
     this.live.state = 'ended';
+    this.tellEnd();
   }
 
   async save(): Promise<void> {

@@ -6,17 +6,10 @@ import { idleOf, idShape, isPersistent, isSecure, readCookies, writeCookie } fro
 import { type CookieSettings, isSame } from './cookie-settings.ts';
 import { beganLate, type SessionError } from './error.ts';
 import { Live } from './live.ts';
+import { OpenSession } from './open-session.ts';
 import type { FilledOptions } from './options.ts';
 import { type Gone, Registry } from './registry.ts';
-import {
-  type Exchange,
-  type Incoming,
-  type Lines,
-  noLines,
-  type Opener,
-  OpenSession,
-  type Session,
-} from './session.ts';
+import { type Exchange, type Incoming, type Lines, noLines, type Opener, type Session } from './session.ts';
 import { userOf } from './user.ts';
 import { type Directory, UserSessions } from './user-sessions.ts';
 

@@ -4,8 +4,9 @@ import { DevalueCodec } from './devalue-codec.ts';
 import type { SessionEventName, SessionListener } from './events.ts';
 import { type Former, formerExpress, formerStrategy, Move } from './former.ts';
 import { LocalSessions } from './local.ts';
+import { OpenSession } from './open-session.ts';
 import { type FilledOptions, fillOptions, type SessionOptions, type Strategy } from './options.ts';
-import { type Exchange, type Incoming, type Opener, OpenSession, type Session } from './session.ts';
+import type { Exchange, Incoming, Opener, Session } from './session.ts';
 import { SharedSessions } from './shared.ts';
 import { StatelessSessions } from './stateless.ts';
 import { StickySessions } from './sticky.ts';
@@ -51,7 +52,7 @@ export class Sessions {
    */
   async destroy(id: string): Promise<void> {
     await this.ready();
-    if (idShape.test(id)) await this.opener.directory.end(id);
+    if (idShape.test(id)) await this.users.endOne(id, 'by-id');
   }
 
   /** The sessions whose `user` was set to that id, those that were seen last first. Of more than 1,000 some. Throws SessionError. */

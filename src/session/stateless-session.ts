@@ -3,8 +3,9 @@ import { idleOf, keptFor, writeCookie } from './cookie.ts';
 import type { CookieSettings } from './cookie-settings.ts';
 import { SessionError } from './error.ts';
 import type { Live } from './live.ts';
+import { OpenSession } from './open-session.ts';
 import type { FilledOptions } from './options.ts';
-import { type Lines, noLines, OpenSession } from './session.ts';
+import { type Lines, noLines } from './session.ts';
 import type { KeyRing } from './stateless.ts';
 
 /** Browsers drop a cookie above this size, name, value and attributes together, without a word (RFC 6265 section 6.1). */

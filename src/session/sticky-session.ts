@@ -3,6 +3,7 @@ import { idleOf } from './cookie.ts';
 import { beyond, cookieHeader, cookieWord, readAllowed } from './cookie-protocol.ts';
 import { asError, beganLate, SessionError } from './error.ts';
 import { Ending, Live } from './live.ts';
+import { OpenSession } from './open-session.ts';
 import {
   deleteHeader,
   headerChars,
@@ -13,7 +14,7 @@ import {
   type Word,
   writePut,
 } from './protocol.ts';
-import { type Lines, noLines, OpenSession, type Reason } from './session.ts';
+import { type Lines, noLines, type Reason } from './session.ts';
 import type { StickyParts } from './sticky.ts';
 import type { Place } from './store-client.ts';
 import { userOf } from './user.ts';
@@ -114,9 +115,9 @@ export class StickySession extends OpenSession {
     if (live.state !== 'ended' || live.ending?.confirmed !== true) {
       live.assertLive();
       this.end(live, true);
+      this.tellEnd();
     }
     this.destroyed = true;
-    this.tellEnd();
     if (this.phase === 'open') return;
     try {
       await this.parts.client.end(this.place(), this.live.epoch);

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import type { UserHash } from '../store/store.ts';
 import type { SessionData } from './codec.ts';
 import { SessionError } from './error.ts';
+import type { Ended, SessionEmitter } from './events.ts';
 import type { FilledOptions } from './options.ts';
 import { hashUser, markOf, type UserMark } from './user.ts';
 
@@ -57,11 +58,13 @@ export class UserSessions {
   private readonly directory: Directory;
   private readonly limit: number;
   private readonly refuses: boolean;
+  private readonly events: SessionEmitter;
 
-  constructor(directory: Directory, { limits, whenUserFull }: FilledOptions) {
+  constructor(directory: Directory, { limits, whenUserFull, events }: FilledOptions) {
     this.directory = directory;
     this.limit = limits.userSessions;
     this.refuses = whenUserFull === 'refuse';
+    this.events = events;
   }
 
   /** Those that were seen last come first. */
@@ -90,7 +93,7 @@ export class UserSessions {
       const listed = await this.directory.ofUser(hash);
       const ids = listed.filter((id) => !spared.has(id) && (only === '' || keyOf(id) === only));
       if (ids.length === 0) return ended;
-      await each(ids, (id) => this.directory.end(id));
+      await each(ids, (id) => this.endOne(id, 'by-user'));
       for (const id of ids) spared.add(id);
       ended += ids.length;
     }
@@ -118,8 +121,16 @@ export class UserSessions {
       found.sort((a, b) => a.mark.since - b.mark.since || (a.id < b.id ? -1 : 1));
       surplus = found.slice(0, Math.max(0, found.length - this.limit)).map(({ id }) => id);
     }
-    await each(surplus, (id) => this.directory.end(id));
+    await each(surplus, (id) => this.endOne(id, 'limit'));
     if (surplus.includes(own)) throw this.full();
+  }
+
+  /** Tells whoever listens what it was. Throws SessionError. */
+  async endOne(id: string, reason: Ended): Promise<void> {
+    const { directory, events } = this;
+    const kept = events.hears('destroyed') ? await directory.read(id) : null;
+    await directory.end(id);
+    if (kept !== null) events.emit('destroyed', { id, data: kept.data, reason });
   }
 
   private async marks(user: UserHash): Promise<{ id: string; mark: UserMark; kept: KeptSession }[]> {

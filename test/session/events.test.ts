@@ -100,6 +100,30 @@ describe.each(Object.entries(kinds))('%s', (name, options) => {
     expect(told).toEqual(['created new 1', ...ended]);
   });
 
+  test('an end by id, by user, and by the limit of a user', async () => {
+    if (name === 'stateless') return;
+    const own = name === 'shared' ? { store: new MapStore() } : {};
+    const { app, told, ids } = start({ ...options, ...own, limits: { userSessions: 1 } });
+    /** Of another client each time. */
+    const signIn = async (value: number) => {
+      const session = await app.open(new Request('http://app/'));
+      session.set('value', value);
+      session.user = 'ada';
+      await session.save();
+      return session.id;
+    };
+    const first = await signIn(1);
+    const second = await signIn(2);
+    expect(told.slice(0, 3)).toEqual(['created new 1', 'destroyed limit 1', 'created new 2']);
+    expect(ids[1]).toBe(first);
+    await app.destroy(second);
+    await app.destroy(second);
+    expect(told.slice(3)).toEqual(['destroyed by-id 2']);
+    await signIn(3);
+    expect(await app.destroySessions('ada')).toBe(1);
+    expect(told.slice(4)).toEqual(['created new 3', 'destroyed by-user 3']);
+  });
+
   test('without a response it is told when it is saved', async () => {
     if (name === 'stateless') return;
     const { app, told } = start(options);
