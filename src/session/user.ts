@@ -15,7 +15,7 @@ const longestLabel = 200;
 export interface UserMark {
   readonly user: UserHash;
   readonly label: string;
-  /** Unix ms: when the user signed in. */
+  /** Unix ms, and parts of one: when the user signed in. */
   readonly since: number;
 }
 
@@ -47,7 +47,17 @@ export function signIn(data: SessionData, id: string | null | undefined, now: nu
     return;
   }
   const user = hashUser(id);
-  if (userOf(data) !== user) data[markName] = { user, label: '', since: now } satisfies UserMark;
+  if (userOf(data) !== user) data[markName] = { user, label: '', since: laterThan(now) } satisfies UserMark;
+}
+
+let lastMs = 0;
+let withinMs = 0;
+
+/** Of sign-ins in the same millisecond the later one is the later one: a limit of sessions ends the oldest. */
+function laterThan(now: number): number {
+  withinMs = now === lastMs ? Math.min(withinMs + 1, 999) : 0;
+  lastMs = now;
+  return now + withinMs / 1000;
 }
 
 /** Throws TypeError. */

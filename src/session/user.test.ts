@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { markOf, setLabel, signIn } from './user.ts';
+
+test('sign-ins in the same millisecond are told apart, in their order', () => {
+  const now = 1_800_000_000_000;
+  const marks = Array.from({ length: 5 }, () => {
+    const data = {};
+    signIn(data, 'ada', now);
+    return markOf(data)?.since ?? 0;
+  });
+  expect(marks.toSorted((a, b) => a - b)).toEqual(marks);
+  expect(new Set(marks).size).toBe(5);
+  expect(marks.map(Math.trunc)).toEqual(new Array(5).fill(now));
+});
+
+test('the same user again, or a label, is no other sign-in; nobody is', () => {
+  const data = {};
+  signIn(data, 'ada', 1000);
+  const before = markOf(data);
+  signIn(data, 'ada', 2000);
+  expect(markOf(data)).toEqual(before);
+  setLabel(data, 'Firefox');
+  expect(markOf(data)).toEqual({ ...before, label: 'Firefox' });
+  signIn(data, null, 3000);
+  expect(markOf(data)).toBeNull();
+});
