@@ -567,7 +567,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
 
   /** The client is told, or, when part of a response has gone, cut off. */
   private refuse(fault: Fault): void {
-    this.record.failure = fault;
+    this.record.failed(fault, this.work);
     if (this.relayed) this.client.cut();
     else {
       this.record.responded(fault.status, this.work);
@@ -586,7 +586,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
   /** The client went away: nobody is left to answer to. */
   onClientGone(): void {
     this.work.counters.add(counter.aborted_by_client);
-    this.record.failure = requestFaults.clientGone;
+    this.record.failed(requestFaults.clientGone, this.work);
     this.abandon();
     this.complete();
   }

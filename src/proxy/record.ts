@@ -100,6 +100,12 @@ export class Record implements ExchangeRecord {
     this.retries++;
   }
 
+  /** Counted before the client is told: whoever has heard of a failure finds it in the counters. */
+  failed(fault: Fault, work: Work): void {
+    this.failure = fault;
+    work.counters.refused(fault);
+  }
+
   responded(status: number, work: Work): void {
     this.status = status;
     work.counters.responded(status);
@@ -111,7 +117,6 @@ export class Record implements ExchangeRecord {
     counters.add(counter.bytes_in, this.bytesIn);
     counters.add(counter.bytes_out, this.bytesOut);
     this.countSession(session, work);
-    if (this.failure !== null) counters.refused(this.failure);
     if (accessLog === null) return;
     this.pool = pool;
     this.session = session.sid0 === 0 && session.sid1 === 0 ? '' : tag(session);

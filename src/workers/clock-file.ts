@@ -22,14 +22,19 @@ export interface Machine {
   readonly uptime: number;
 }
 
+/** Read once: later there may be no descriptor for it. */
+const boot = readBoot();
+
+function readBoot(): string {
+  try {
+    return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+  } catch {
+    return '';
+  }
+}
+
 /** By Linux; elsewhere nothing is kept. */
 export function thisMachine(): Machine {
-  let boot = '';
-  try {
-    boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  } catch {
-    // No Linux.
-  }
   return { boot, uptime: uptime() };
 }
 
