@@ -25,21 +25,28 @@ declare module 'fastify' {
 /** The options, or sessions that were made before, to be shared with a WebSocket. */
 export type LimpetPluginOptions = SessionOptions | { readonly sessions: NodeSessions };
 
-const placesOf = new WeakMap<
-  FastifyInstance,
-  { readonly contexts: FastifyContexts; readonly detached: DetachedStore }
->();
+interface Place {
+  readonly contexts: FastifyContexts;
+  readonly detached: DetachedStore;
+  /** @fastify/session has a store here: it asks by ids, so requests have to be found by them. */
+  hasStore: boolean;
+}
+
+const placesOf = new WeakMap<FastifyInstance, Place>();
 
 /** Opens the session before the handler runs; an error of it goes the way of all errors of the app. */
 export function limpet(app: FastifyInstance, options: LimpetPluginOptions, done: (error?: Error) => void): void {
   const sessions = 'sessions' in options ? options.sessions : new NodeSessions(options);
   const contexts = new FastifyContexts(sessions.options);
-  placesOf.set(app, { contexts, detached: new DetachedStore(sessions, 'fastify') });
+  const place: Place = { contexts, detached: new DetachedStore(sessions, 'fastify'), hasStore: false };
+  placesOf.set(app, place);
   app.decorateRequest('limpet');
   app.addHook('onRequest', (request: FastifyRequest, reply: FastifyReply, next: HookHandlerDoneFunction) => {
     const begin = (exchange: Exchange) => {
       request.limpet = exchange.session;
-      contexts.enter(request.raw, reply.raw, exchange, sessions.guard(request.raw, reply.raw), () => next());
+      const gate = sessions.guard(request.raw, reply.raw);
+      if (place.hasStore) contexts.enter(request.raw, reply.raw, exchange, gate, () => next());
+      else next();
     };
     settle(
       () => sessions.openNow(request.raw, reply.raw),
@@ -67,6 +74,7 @@ export function limpetStore(app: FastifyInstance, { from }: LimpetStoreOptions =
   const place = placesOf.get(app);
   if (place === undefined) throw new TypeError('limpetStore: found no limpet, expected it to be registered before');
   if (from !== undefined) place.contexts.requests.lookIn(from);
+  place.hasStore = true;
   return storeFor(place.contexts, place.detached);
 }
 
