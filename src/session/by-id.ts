@@ -13,6 +13,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../time/clock.ts';
 import { settingsOf } from './adapter-cookie.ts';
+import { isPlain } from './codec.ts';
 import { noSettings } from './cookie-settings.ts';
 import { asError, beganLate } from './error.ts';
 import { type ForeignStore, isForeignStore } from './foreign-store.ts';
@@ -27,8 +28,7 @@ import {
   type Ids,
   idsIn,
   isLoss,
-  isOver,
-  isPlain,
+  isReadable,
   mergeIds,
   ownOf,
   type Plain,
@@ -131,7 +131,13 @@ export class RequestContexts {
     known.set(id, mine);
   }
 
-  destroy({ session, exchange }: Context, id: string): void {
+  /** Where it was before, it is over as well: who comes with its cookie must not bring it back. */
+  destroy(context: Context, id: string): undefined | Promise<void> {
+    this.remove(context, id);
+    return this.former?.destroy(id);
+  }
+
+  private remove({ session, exchange }: Context, id: string): void {
     const ids = this.idsOf(session);
     if (!Object.hasOwn(ids, id)) return;
     const { [id]: _gone, ...rest } = ids;
@@ -154,12 +160,7 @@ export class RequestContexts {
 
   /** Whether it is a session of this request. */
   has({ request, session, known }: Context, id: string): boolean {
-    return request.sessionID === id || known.has(id) || this.idsOf(session)[id] !== undefined;
-  }
-
-  /** Where it was before, it is over as well: who comes with its cookie must not bring it back. */
-  endFormer(id: string): undefined | Promise<void> {
-    return this.former?.destroy(id);
+    return request.sessionID === id || known.has(id) || ownOf(this.idsOf(session), id) !== undefined;
   }
 
   /** Expiry alone: the rest of the object is not to be written by a touch. */
@@ -215,8 +216,7 @@ export class RequestContexts {
 
   private readNow({ session, known }: Context, id: string): Plain | null {
     const found = ownOf(this.idsOf(session), id);
-    // What has no cookie was not written by a session library; it would stumble over it.
-    if (found === undefined || !isPlain(found.cookie) || isOver(found, this.clock.wall())) return null;
+    if (found === undefined || !isReadable(found, this.clock.wall())) return null;
     known.set(id, structuredClone(found));
     return structuredClone(found);
   }

@@ -46,6 +46,10 @@ export function readData(value: unknown): SessionData {
 }
 
 function isData(value: unknown): value is SessionData {
+  return isPlain(value);
+}
+
+export function isPlain(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

@@ -37,14 +37,8 @@ export interface SessionCookieOptions {
 }
 
 /** The same, checked; `maxAge` in seconds. */
-export interface CookieSettings {
+export interface CookieSettings extends Omit<SessionCookieOptions, 'maxAge' | 'expires'> {
   readonly maxAge?: number | null;
-  readonly path?: string;
-  readonly domain?: string;
-  readonly sameSite?: SameSite;
-  readonly secure?: boolean;
-  readonly httpOnly?: boolean;
-  readonly partitioned?: true;
 }
 
 /** Nothing is said. */

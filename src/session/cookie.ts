@@ -13,15 +13,15 @@ export const mostTried = 8;
 /** An id as the strategies give them out. */
 export const idShape = /^[0-9a-f]{32}$/;
 
-/** The first values of that name that have the shape, `mostTried` of them. */
-export function readCookies(incoming: Incoming, name: string, shape: RegExp): string[] {
+/** The first values of that name that have the shape, as they are written: `most` of them. */
+export function readCookies(incoming: Incoming, name: string, shape: RegExp, most = mostTried): string[] {
   const found: string[] = [];
   for (const pair of (incoming.header('cookie') ?? '').split(';')) {
     const equals = pair.indexOf('=');
     if (equals <= 0 || pair.slice(0, equals).trim() !== name) continue;
     const value = pair.slice(equals + 1).trim();
     if (!shape.test(value)) continue;
-    if (found.push(value) === mostTried) break;
+    if (found.push(value) === most) break;
   }
   return found;
 }

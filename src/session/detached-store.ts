@@ -7,7 +7,16 @@ import type { Clock } from '../time/clock.ts';
 import { SessionError } from './error.ts';
 import type { NodeSessions } from './node.ts';
 import type { Session } from './session.ts';
-import { changedNames, endedMeanwhile, idsIn, isOver, isPlain, type Plain, plainOf, withNames } from './session-ids.ts';
+import {
+  changedNames,
+  endedMeanwhile,
+  idsIn,
+  isReadable,
+  ownOf,
+  type Plain,
+  plainOf,
+  withNames,
+} from './session-ids.ts';
 
 /** `limpetId`: undefined when it is not known; then the id is one that only requests of its session find. */
 export function newStoreId(limpetId: string | undefined): string {
@@ -36,8 +45,8 @@ export class DetachedStore {
 
   async read(id: string): Promise<Plain | null> {
     const session = await this.open(id);
-    const found = session === null ? undefined : idsIn(session.get(this.place))[id];
-    return found !== undefined && this.isGood(found) ? this.given(found) : null;
+    const found = session === null ? undefined : ownOf(idsIn(session.get(this.place)), id);
+    return found !== undefined && isReadable(found, this.clock.wall()) ? this.given(found) : null;
   }
 
   /** Throws SessionError: `session-ended` when there is no session of that id, `session-fenced` when another server owns it. */
@@ -77,7 +86,7 @@ export class DetachedStore {
     const found: Plain[] = [];
     for await (const session of this.sessions.all()) {
       for (const [id, value] of Object.entries(idsIn(session.get(this.place)))) {
-        if (this.isGood(value)) found.push({ ...this.given(value), id });
+        if (isReadable(value, this.clock.wall())) found.push({ ...this.given(value), id });
       }
     }
     return found;
@@ -108,16 +117,11 @@ export class DetachedStore {
     if (session === null) throw endedMeanwhile();
     await session.update((data) => {
       const ids = idsIn(data[this.place]);
-      const stored = ids[id];
+      const stored = ownOf(ids, id);
       if (stored === undefined) throw endedMeanwhile();
       data[this.place] = { ...ids, [id]: work(stored) };
     });
     await session.save();
-  }
-
-  /** As it is read: with a cookie, which has not expired. */
-  private isGood(value: Plain): boolean {
-    return isPlain(value.cookie) && !isOver(value, this.clock.wall());
   }
 
   private given(stored: Plain): Plain {

@@ -72,10 +72,7 @@ export function storeOf(Base: StoreBase, contexts: RequestContexts, detached: De
     }
 
     destroy(id: string, done?: Done): void {
-      const change = (context: Context) => {
-        contexts.destroy(context, id);
-        return contexts.endFormer(id);
-      };
+      const change = (context: Context) => contexts.destroy(context, id);
       this.change({ id, change, apart: () => detached.destroy(id) }, done);
     }
 

@@ -93,8 +93,7 @@ export function storeFor(contexts: FastifyContexts, detached: DetachedStore): Li
       const end = () => {
         const context = contexts.ofId(id);
         if (context === null) return detached.destroy(id);
-        requests.destroy(context, id);
-        const ended = requests.endFormer(id);
+        const ended = requests.destroy(context, id);
         return ended === undefined ? requests.keep(context) : ended.then(() => requests.keep(context));
       };
       settle(end, told(done));

@@ -2,6 +2,7 @@
  * Stores that were made for express-session (connect-pg-simple, connect-mongo, session-file-store, ...): by promises, and as a `store`
  * of strategy shared.
  */
+
 import { refusePut, refuseRotate } from '../store/rules.ts';
 import {
   type ClaimResult,
@@ -15,8 +16,9 @@ import {
   StoreError,
 } from '../store/store.ts';
 import type { Timers } from '../time/clock.ts';
+import { isPlain } from './codec.ts';
 import { asError } from './error.ts';
-import { isPlain, type Plain } from './session-ids.ts';
+import type { Plain } from './session-ids.ts';
 
 type Done = (error?: unknown) => void;
 

@@ -1,11 +1,15 @@
 /** The ids of express-session in a request: rightly signed ones, as it checks them itself. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { readCookies } from './cookie.ts';
 import type { Incoming } from './session.ts';
+
+const anything = /^/;
 
 /** Of the first cookie of that name; null: none, or its signature is not by one of `secrets`. */
 export function readSignedId(incoming: Incoming, name: string, secrets: readonly string[]): string | null {
-  const value = cookieOf(incoming.header('cookie') ?? '', name);
-  if (value === null || !value.startsWith('s:')) return null;
+  const [text] = readCookies(incoming, name, anything, 1);
+  const value = text === undefined ? '' : decoded(text);
+  if (!value.startsWith('s:')) return null;
   const signed = value.slice(2);
   const dot = signed.lastIndexOf('.');
   if (dot <= 0) return null;
@@ -18,17 +22,11 @@ export function readSignedId(incoming: Incoming, name: string, secrets: readonly
   return isRight ? id : null;
 }
 
-function cookieOf(header: string, name: string): string | null {
-  for (const pair of header.split(';')) {
-    const equals = pair.indexOf('=');
-    if (equals <= 0 || pair.slice(0, equals).trim() !== name) continue;
-    const text = pair.slice(equals + 1).trim();
-    const value = text.startsWith('"') && text.endsWith('"') && text.length > 1 ? text.slice(1, -1) : text;
-    try {
-      return decodeURIComponent(value);
-    } catch {
-      return value;
-    }
+function decoded(text: string): string {
+  const value = text.startsWith('"') && text.endsWith('"') && text.length > 1 ? text.slice(1, -1) : text;
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
   }
-  return null;
 }

@@ -3,11 +3,13 @@
  * a browser has sent at the same time bring the old cookie as well; so the old session is there for a minute more, and then gone,
  * whatever becomes of this process: its time is shortened first.
  */
+
 import type { Clock, Timers } from '../time/clock.ts';
+import { isPlain } from './codec.ts';
 import { asError, SessionError } from './error.ts';
 import { cookieFor, ForeignClient, type ForeignStore } from './foreign-store.ts';
 import type { FilledOptions } from './options.ts';
-import { isPlain, type Plain } from './session-ids.ts';
+import type { Plain } from './session-ids.ts';
 
 /** Milliseconds that a session can still be read where it was, after it has been moved. */
 export const graceTime = 60_000;

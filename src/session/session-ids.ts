@@ -2,6 +2,7 @@
  * The data that express-session and @fastify/session keep in one name of the Limpet session: by the ids that they give out, plain
  * objects with a `cookie`. Pure functions: what differs, what is over, and what becomes of two requests' changes.
  */
+import { isPlain } from './codec.ts';
 import { SessionError } from './error.ts';
 
 export type Plain = Record<string, unknown>;
@@ -21,10 +22,6 @@ function isIds(value: Plain): value is Record<string, Plain> {
 
 function isEntry(entry: [string, unknown]): entry is [string, Plain] {
   return isPlain(entry[1]);
-}
-
-export function isPlain(value: unknown): value is Plain {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** As it will be read again: without methods, dates as text. */
@@ -90,7 +87,12 @@ export function changedNames(before: Plain, mine: Plain): string[] {
   );
 }
 
-export function isOver({ cookie }: Plain, now: number): boolean {
+/** As it may be read: with a cookie, which has not expired. What has none was not written by a session library; it would stumble over it. */
+export function isReadable(value: Plain, now: number): boolean {
+  return isPlain(value.cookie) && !isOver(value, now);
+}
+
+function isOver({ cookie }: Plain, now: number): boolean {
   const expires = expiryOf(cookie);
   return expires > 0 && expires + slackOf(cookie) < now;
 }

@@ -27,7 +27,7 @@ import {
   userKey,
   userRange,
 } from './lmdb-record.ts';
-import { claimed, refuseEnd, refusePut, refuseRotate, rotateLatest, type SteppedStore } from './rules.ts';
+import { claimed, copyOf, refuseEnd, refusePut, refuseRotate, rotateLatest, type SteppedStore } from './rules.ts';
 import {
   type ClaimResult,
   type Copy,
@@ -422,9 +422,4 @@ function decodeOrNull(bytes: Buffer): LmdbRecord | null {
   } catch {
     return null;
   }
-}
-
-function copyOf({ owner, epoch, version, by, data, user, ttl }: Put, now: number): Copy {
-  const copy = { owner, epoch, version, by, data: new Uint8Array(data), expires: now + ttl };
-  return user === undefined ? copy : { ...copy, user };
 }

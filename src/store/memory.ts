@@ -22,7 +22,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type Aged, AgeList } from './age-list.ts';
 import { checkKey, checkPut, checkRotate, checkTime, checkUser } from './check.ts';
 import { type Due, DueHeap } from './due-heap.ts';
-import { claimed, refuseEnd, refusePut, refuseRotate, rotateLatest, type SteppedStore } from './rules.ts';
+import { claimed, copyOf, refuseEnd, refusePut, refuseRotate, rotateLatest, type SteppedStore } from './rules.ts';
 import {
   type ClaimResult,
   type Copy,
@@ -321,10 +321,4 @@ function sizeOf({ copy }: Kept): number {
 
 function copyBytes(copy: Copy | null): number {
   return copy === null ? 0 : copy.data.length + (copy.user === undefined ? 0 : userBytes);
-}
-
-function copyOf({ owner, epoch, version, by, data, user, ttl }: Put, now: number): Copy {
-  // A view may stand in a much larger buffer, which it would keep alive.
-  const copy = { owner, epoch, version, by, data: new Uint8Array(data), expires: now + ttl };
-  return user === undefined ? copy : { ...copy, user };
 }

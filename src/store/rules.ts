@@ -11,6 +11,12 @@ interface Fence {
 const ended = { state: 'ended' } as const;
 const superseded = { state: 'superseded' } as const;
 
+/** What is kept of a put. A view may stand in a much larger buffer, which it would keep alive. */
+export function copyOf({ owner, epoch, version, by, data, user, ttl }: Put, now: number): Copy {
+  const copy = { owner, epoch, version, by, data: new Uint8Array(data), expires: now + ttl };
+  return user === undefined ? copy : { ...copy, user };
+}
+
 /** null: it may be stored. */
 export function refusePut(found: Found, { epoch, version, by }: Put): Fence | typeof ended | typeof superseded | null {
   if (found.state !== 'live') return found.state === 'ended' ? ended : null;
