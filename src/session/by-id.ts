@@ -35,6 +35,7 @@ import {
   plainOf,
   withNames,
 } from './session-ids.ts';
+import { Slot } from './slot.ts';
 
 /** Ids in one Limpet session: more than one only when a client has lost its cookie. */
 const mostIds = 8;
@@ -59,7 +60,7 @@ export class RequestContexts {
   private readonly clock: Clock;
   /** Name in the Limpet session's data. */
   private readonly place: string;
-  private readonly contexts = new WeakMap<object, Context>();
+  private readonly contexts = new Slot<object, Context>('limpet.context');
   private readonly options: FilledOptions;
   private readonly isNullSaid: boolean;
   private former: FormerStore | null = null;

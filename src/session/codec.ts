@@ -35,9 +35,49 @@ export const jsonCodec: Codec = {
     return readData(JSON.parse(text));
   },
   check(data) {
-    checkValue(data, 'session.data', new Set());
+    // The names of a path are put together only where one has to be told.
+    if (!isSurelyWritable(data)) checkValue(data, 'session.data', new Set());
   },
 };
+
+function isSurelyWritable(data: SessionData): boolean {
+  try {
+    return isWritable(data, 0);
+  } catch {
+    // A getter that throws.
+    return false;
+  }
+}
+
+/** Levels of nesting up to which it is not asked whether an object is part of itself. */
+const deepest = 100;
+
+/** JSON gives it back as it is. False: it does not, or whether it does is not known. */
+function isWritable(value: unknown, depth: number): boolean {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return true;
+    case 'number':
+      return Number.isFinite(value);
+    case 'object':
+      break;
+    default:
+      return false;
+  }
+  if (value === null) return true;
+  if (depth === deepest) return false;
+  if (Array.isArray(value)) {
+    // By index: a hole of a sparse array is undefined too.
+    for (let i = 0; i < value.length; i++) if (!isWritable(value[i], depth + 1)) return false;
+    return true;
+  }
+  if (!isPlain(value)) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== null && prototype !== Object.prototype) return false;
+  for (const name of Object.keys(value)) if (!isWritable(value[name], depth + 1)) return false;
+  return Object.getOwnPropertySymbols(value).length === 0;
+}
 
 /** Throws when what a copy was decoded to is no session's data. */
 export function readData(value: unknown): SessionData {

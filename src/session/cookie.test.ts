@@ -7,7 +7,6 @@ import { SharedSessions } from './shared.ts';
 
 const incoming = (cookie: string): Incoming => ({
   header: (name) => (name === 'cookie' ? cookie : undefined),
-  peer: '127.0.0.1',
   tls: false,
 });
 

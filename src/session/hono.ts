@@ -12,7 +12,7 @@ export interface LimpetEnv {
 export function limpet(options: SessionOptions | WebSessions): MiddlewareHandler<LimpetEnv> {
   const app = options instanceof WebSessions ? options : new WebSessions(options);
   return async (context, next) => {
-    const exchange = await app.exchange(incomingOf(context.req.raw, peerOf(context.env, context.req.raw)), true);
+    const exchange = await app.exchange(incomingOf(context.req.raw), true);
     context.set('limpet', exchange.session);
     try {
       await next();
@@ -34,20 +34,4 @@ export function limpet(options: SessionOptions | WebSessions): MiddlewareHandler
     context.res = undefined;
     context.res = response;
   };
-}
-
-/** Bun.serve hands Hono its server as `env`, the adapter for Node the request of node:http. */
-function peerOf(env: unknown, request: Request): string | null {
-  if (typeof env !== 'object' || env === null) return null;
-  if ('requestIP' in env && typeof env.requestIP === 'function') {
-    const found: unknown = env.requestIP(request);
-    return addressIn(found, 'address');
-  }
-  if (!('incoming' in env) || typeof env.incoming !== 'object' || env.incoming === null) return null;
-  return 'socket' in env.incoming ? addressIn(env.incoming.socket, 'remoteAddress') : null;
-}
-
-function addressIn(value: unknown, name: 'address' | 'remoteAddress'): string | null {
-  const { [name]: address } = Object(value);
-  return typeof address === 'string' ? address : null;
 }

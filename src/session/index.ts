@@ -9,4 +9,4 @@ export { type NodeHandler, NodeSessions, sessions } from './node.ts';
 export type { CookieOptions, Duration, Limits, SessionOptions, Strategy, Warning } from './options.ts';
 export type { Reason, Session } from './session.ts';
 export type { UserSession } from './user-sessions.ts';
-export { type AddressSource, type WebHandler, WebSessions, webSessions } from './web.ts';
+export { type WebHandler, WebSessions, webSessions } from './web.ts';

@@ -6,7 +6,7 @@
  */
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import { Gate } from './gate.ts';
-import { callbackOf, destroyedError, sizeOf, statedLength } from './response.ts';
+import { callbackOf, destroyedError, sizeOf } from './response.ts';
 import type { Lines } from './session.ts';
 
 type Callback = (error?: Error | null) => void;
@@ -38,11 +38,14 @@ export interface NodeResponse extends ServerResponse {
 
 /** False for all that is no response of Node's own to a socket: Bun, HTTP/2, the `inject` of Fastify. */
 export function isNodeResponse(request: IncomingMessage, response: ServerResponse): response is NodeResponse {
-  if (process.versions.bun !== undefined || !(response instanceof ServerResponse)) return false;
-  const { outputData, _writeRaw, _flush, _onPendingData }: Partial<NodeResponse> = Object(response);
-  const methods = [_writeRaw, _flush, _onPendingData];
-  return '_handle' in request.socket && Array.isArray(outputData) && methods.every(isFunction);
+  if (isBun || !(response instanceof ServerResponse)) return false;
+  const { outputData, _contentLength, _writeRaw, _flush, _onPendingData }: Partial<NodeResponse> = Object(response);
+  const hasParts = Array.isArray(outputData) && _contentLength !== undefined;
+  return '_handle' in request.socket && hasParts && [_writeRaw, _flush, _onPendingData].every(isFunction);
 }
+
+const isBun = process.versions.bun !== undefined;
+const noOutputs: ReadonlySet<Output> = new Set();
 
 export class NodeGate extends Gate<NodeResponse> {
   private readonly original: Pick<NodeResponse, 'writeHead' | 'write' | 'end' | '_writeRaw' | '_flush'>;
@@ -69,7 +72,7 @@ export class NodeGate extends Gate<NodeResponse> {
     // What Node refuses has not been asked of the session.
     this.call('writeHead', args);
     if (this.state !== 'open') return this.response;
-    this.rest = statedLength(this.response, args.find(isObject));
+    this.rest = this.response._contentLength ?? -1;
     this.ask(
       () => this.askHead(this.response.statusCode),
       'holding',
@@ -93,7 +96,7 @@ export class NodeGate extends Gate<NodeResponse> {
   private end(args: Arguments): NodeResponse {
     const { response } = this;
     if (this.state === 'failed') return this.call('end', args.filter(isFunction));
-    const before = new Set(response.outputData);
+    const before = response.outputData.length === 0 ? noOutputs : new Set(response.outputData);
     const together = this.state === 'open';
     if (this.state === 'sent' && !response.writableEnded) this.askToClose();
     this.call('end', this.isHeld && this.hasNothingToSend(args) ? [Buffer.alloc(0), ...args.filter(isFunction)] : args);
@@ -280,10 +283,6 @@ function pretendToWrite(args: Arguments): true {
 
 function textOf(lines: Lines): string {
   return lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
 }
 
 function isFunction(value: unknown): value is Callback {

@@ -6,13 +6,14 @@ import type { SessionOptions } from './options.ts';
 import { QueuedGate } from './queued-gate.ts';
 import type { Exchange, Incoming, Session } from './session.ts';
 import { Sessions } from './sessions.ts';
+import { Slot } from './slot.ts';
 
 export type NodeHandler = (request: IncomingMessage, response: ServerResponse, session: Session) => unknown;
 
 export class NodeSessions extends Sessions {
   /** By request: whoever opens first, all get the same session. */
-  private readonly opened = new WeakMap<IncomingMessage, Exchange | Promise<Exchange>>();
-  private readonly gates = new WeakMap<ServerResponse, Gate>();
+  private readonly opened = new Slot<IncomingMessage, Exchange | Promise<Exchange>>('limpet.session');
+  private readonly gates = new Slot<ServerResponse, Gate>('limpet.gate');
 
   /**
    * The session of a request. With its response the changes are kept before the client hears of success; without (the
@@ -37,7 +38,7 @@ export class NodeSessions extends Sessions {
     if (before !== undefined) return before;
     // Before anything is asked: a head that leaves meanwhile must be known.
     const gate = response === undefined || !isResponse(response) ? null : this.guard(request, response);
-    const exchange = this.exchange(incomingOf(request), gate !== null && !isHandshake(request));
+    const exchange = this.exchange(new NodeIncoming(request), gate !== null && !isHandshake(request));
     this.opened.set(request, exchange);
     if (!(exchange instanceof Promise)) {
       gate?.use(exchange);
@@ -50,7 +51,7 @@ export class NodeSessions extends Sessions {
     });
     this.opened.set(request, ready);
     // Whoever opens once more may have better luck.
-    ready.catch(() => this.opened.delete(request));
+    ready.catch(() => this.opened.set(request, undefined));
     return ready;
   }
 
@@ -93,15 +94,20 @@ export function sessions(options: SessionOptions): NodeSessions {
   return new NodeSessions(options);
 }
 
-export function incomingOf(request: IncomingMessage): Incoming {
-  const { headers, socket } = request;
-  return {
-    header(name) {
-      const value = headers[name];
-      return typeof value === 'string' ? value : undefined;
-    },
-    // A unix-domain socket has no address; nor has one that is gone, which is not to be believed.
-    peer: socket.remoteAddress ?? (socket.destroyed ? null : ''),
-    tls: 'encrypted' in socket && socket.encrypted === true,
-  };
+class NodeIncoming implements Incoming {
+  private readonly request: IncomingMessage;
+
+  constructor(request: IncomingMessage) {
+    this.request = request;
+  }
+
+  header(name: string): string | undefined {
+    const value = this.request.headers[name];
+    return typeof value === 'string' ? value : undefined;
+  }
+
+  get tls(): boolean {
+    const { socket } = this.request;
+    return 'encrypted' in socket && socket.encrypted === true;
+  }
 }

@@ -1,6 +1,6 @@
 /** The session protocol's headers, read and written on the server's side (docs/reference/session-protocol.md). */
 import { createHmac } from 'node:crypto';
-import type { Incoming, Reason } from './session.ts';
+import type { Reason } from './session.ts';
 
 export const requestHeader = 'limpet-session';
 export const putHeader = 'Limpet-Session-Put';
@@ -36,11 +36,14 @@ function isReason(text: string): text is Reason {
 /** `a=1; b=2`. The first of a name counts; unknown ones are passed over, so that the protocol can grow. */
 export function readFields(text: string): ReadonlyMap<string, string> {
   const fields = new Map<string, string>();
-  for (const part of text.split(';')) {
-    const equals = part.indexOf('=');
-    if (equals < 0) continue;
-    const name = part.slice(0, equals).trim();
-    if (!fields.has(name)) fields.set(name, part.slice(equals + 1).trim());
+  for (let start = 0, end: number; start <= text.length; start = end + 1) {
+    end = text.indexOf(';', start);
+    if (end < 0) end = text.length;
+    const equals = text.indexOf('=', start);
+    if (equals < 0) break;
+    if (equals > end) continue;
+    const name = text.slice(start, equals).trim();
+    if (!fields.has(name)) fields.set(name, text.slice(equals + 1, end).trim());
   }
   return fields;
 }
@@ -50,18 +53,8 @@ export function readNumber(text: string | undefined): number {
   return text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : -1;
 }
 
-/** Who has signed what a balancer says. */
-export interface Signatures {
-  /** null: the line is signed by the balancer; else a sentence that says why it is not believed. `now`: Unix ms. */
-  refuse(line: string, now: number): string | null;
-}
-
-/** The header of a request, when it can be believed; else a sentence that says why not. `now`: Unix ms. */
-export function readWord(incoming: Incoming, signatures: Signatures, now: number): Word | string {
-  const text = incoming.header(requestHeader);
-  if (text === undefined) return 'found no Limpet-Session header';
-  const refused = signatures.refuse(text, now);
-  if (refused !== null) return refused;
+/** What a header says that is believed; else a sentence that says what is wrong with it. */
+export function readWord(text: string): Word | string {
   const fields = readFields(text);
   const id = fields.get('id') ?? '';
   const epoch = readNumber(fields.get('epoch'));

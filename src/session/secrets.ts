@@ -6,28 +6,25 @@
 import { timingSafeEqual } from 'node:crypto';
 import { Mac } from '../secrets/mac.ts';
 import { readSessionSecret } from '../secrets/session-secret.ts';
-import { readNumber, type Signatures } from './protocol.ts';
+import { readNumber } from './protocol.ts';
 
 /** Seconds that a signature counts, and that clocks may differ. */
 const signatureAge = 120;
 /** Milliseconds between two looks for a secret that was not there, or was another one. */
 const lookAgain = 1000;
-/** Lines whose signature was right: the balancer says the same of a session for a minute. */
-const keptLines = 8192;
+/** Hex digits of a signature, with which a line ends. */
+export const signatureDigits = 32;
+const signatureStart = '; sig=';
 
-interface Verified {
-  readonly line: string;
-  readonly signature: Buffer;
-}
-
-export class Secrets implements Signatures {
+export class Secrets {
+  /** Goes up whenever other secrets count. */
+  generation = 0;
   private readonly file: string | null;
   private found: readonly string[];
   private macs: readonly Mac[];
   /** Why the file gives none. */
   private problem = '';
   private lookedAt = Number.NEGATIVE_INFINITY;
-  private readonly verified = new Map<string, Verified>();
 
   /** `file`: read when there are no `given` ones; null: none is. */
   constructor(given: readonly string[], file: string | null) {
@@ -41,6 +38,7 @@ export class Secrets implements Signatures {
     return this.found[0];
   }
 
+  /** null: the line is signed by the balancer; else a sentence that says why it is not believed. `now`: Unix ms. */
   refuse(line: string, now: number): string | null {
     if (this.found.length === 0) this.look(now);
     if (this.isSigned(line, now)) return null;
@@ -50,7 +48,8 @@ export class Secrets implements Signatures {
       'expected a balancer of this user on this machine, or the same secret here and in sessions.secret there';
     if (this.problem !== '')
       return `found a Limpet-Session header, and no secret to check it with: ${this.problem}; ${both}`;
-    if (!line.includes('; sig=')) return 'found a Limpet-Session header without a signature, which anybody could send';
+    if (!line.includes(signatureStart))
+      return 'found a Limpet-Session header without a signature, which anybody could send';
     const which = this.file === null ? '' : ` by the secret in ${this.file}; ${both}`;
     return `found a Limpet-Session header without a right and recent signature${which}`;
   }
@@ -70,28 +69,34 @@ export class Secrets implements Signatures {
     }
     if (this.first === before) return false;
     this.macs = this.found.map((one) => new Mac(one));
-    this.verified.clear();
+    this.generation++;
     return this.found.length > 0;
   }
 
   private isSigned(line: string, now: number): boolean {
-    const end = line.lastIndexOf('; sig=');
-    if (end < 0) return false;
-    const signature = Buffer.from(line.slice(end + 6));
-    const signed = line.slice(0, end);
-    const time = readNumber(/; t=(\d{1,10})$/.exec(signed)?.[1]);
-    if (signature.length !== 32 || !(Math.abs(now / 1000 - time) <= signatureAge)) return false;
-    const id = signed.slice(3, 35);
-    const before = this.verified.get(id);
-    if (before?.line === signed && timingSafeEqual(signature, before.signature)) return true;
-    const bytes = Buffer.from(signed);
-    const right = this.macs.some((mac) =>
-      timingSafeEqual(signature, Buffer.from(mac.digits(bytes, 0, bytes.length).slice(0, 32))),
+    const end = line.length - signatureDigits;
+    if (!line.startsWith(signatureStart, end - signatureStart.length) || !isRecent(timeOf(line), now)) return false;
+    const bytes = Buffer.from(line);
+    // Digits are not all that a client may send.
+    if (bytes.length !== line.length) return false;
+    const signature = bytes.subarray(end);
+    return this.macs.some((mac) =>
+      timingSafeEqual(
+        signature,
+        Buffer.from(mac.digits(bytes, 0, end - signatureStart.length).slice(0, signatureDigits), 'latin1'),
+      ),
     );
-    if (!right) return false;
-    if (this.verified.size >= keptLines) this.verified.clear();
-    // A state goes out once.
-    if (!signed.includes('; data=')) this.verified.set(id, { line: signed, signature });
-    return true;
   }
+}
+
+/** Unix seconds at which a line was signed, which stand before its signature; -1: it does not say. */
+export function timeOf(line: string): number {
+  const end = line.length - signatureDigits - signatureStart.length;
+  const start = line.lastIndexOf('; t=', end);
+  return start < 0 ? -1 : readNumber(line.slice(start + '; t='.length, end));
+}
+
+/** `time`: Unix seconds; `now`: Unix ms. */
+export function isRecent(time: number, now: number): boolean {
+  return Math.abs(now / 1000 - time) <= signatureAge;
 }

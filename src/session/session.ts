@@ -107,8 +107,6 @@ export interface Exchange {
 /** What a request tells of itself; each adapter fills it in. */
 export interface Incoming {
   header(name: string): string | undefined;
-  /** Address of the peer; '' for a unix-domain socket; null when it is not known. */
-  readonly peer: string | null;
   readonly tls: boolean;
 }
 

@@ -7,7 +7,7 @@ import { SessionError } from './error.ts';
 import { ForeignSession } from './foreign-session.ts';
 import { type Ending, Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
-import { readWord, type Word } from './protocol.ts';
+import type { Word } from './protocol.ts';
 import { type Gone, Registry } from './registry.ts';
 import { Secrets } from './secrets.ts';
 import type { Exchange, Incoming, Opener, Session } from './session.ts';
@@ -16,6 +16,7 @@ import { StickySession } from './sticky-session.ts';
 import { StoreClient } from './store-client.ts';
 import { userOf } from './user.ts';
 import { type Directory, UserSessions } from './user-sessions.ts';
+import { Words } from './words.ts';
 
 /** Different warnings of cookies. */
 const mostWarnings = 16;
@@ -44,7 +45,7 @@ export class StickySessions implements Opener {
   /** Restores under way: one for a session, however many requests wait. */
   private readonly pending = new Map<string, Pending>();
   private readonly fallback: Opener | null;
-  private readonly secrets: Secrets;
+  private readonly words: Words;
   private warned = false;
   /** Of cookies. Bounded: a path or a time may be made from what a client sends. */
   private readonly warnings = new Set<string>();
@@ -52,7 +53,8 @@ export class StickySessions implements Opener {
   /** `fallback`: opens what comes without a believable header; null: that is an error. */
   constructor(options: FilledOptions, fallback: Opener | null) {
     const { limits, idle, random } = options;
-    this.secrets = new Secrets(options.secrets, options.secretFile);
+    const secrets = new Secrets(options.secrets, options.secretFile);
+    this.words = new Words(secrets);
     this.fallback = fallback;
     const parts: Omit<StickyParts, 'users'> = {
       options,
@@ -61,7 +63,7 @@ export class StickySessions implements Opener {
         () => idle,
         (live, why) => this.tellGone(live, why),
       ),
-      client: new StoreClient({ secrets: this.secrets, timeout: limits.storeTimeout, largest: limits.bytes }),
+      client: new StoreClient({ secrets, timeout: limits.storeTimeout, largest: limits.bytes }),
       by: Buffer.from(random(9)).toString('base64url'),
       warnOnce: (message) => this.warnOnce(message),
     };
@@ -72,7 +74,7 @@ export class StickySessions implements Opener {
   open(incoming: Incoming, hasResponse: boolean): Exchange | Promise<Exchange> {
     const { options, registry } = this.parts;
     const now = options.clock.now();
-    const word = readWord(incoming, this.secrets, options.clock.wall());
+    const word = this.words.read(incoming, options.clock.wall());
     if (typeof word === 'string') return this.openWithout(word, incoming, hasResponse);
     this.sticky.learn(word, now);
     const ending = registry.endingOf(word.id, now);
@@ -260,8 +262,9 @@ export class StickySessions implements Opener {
   private hold(live: Live | null, word: Word, hasResponse: boolean): Exchange {
     const { options } = this.parts;
     const held = live ?? this.empty(word, options.clock.now());
-    const how = { reason: word.reason, isNew: held.version === 0 || live === null, hasResponse };
-    return new StickySession(this.parts, word, held, { ...how, dead: live === null });
+    const dead = live === null;
+    const how = { reason: word.reason, isNew: dead || held.version === 0, hasResponse, dead };
+    return new StickySession(this.parts, word, held, how);
   }
 }
 

@@ -8,41 +8,31 @@ import type { SessionOptions } from './options.ts';
 import type { Exchange, Incoming, Lines, Session } from './session.ts';
 import { Sessions } from './sessions.ts';
 
-/** What Bun.serve hands its handler as second argument, as far as it matters here. */
-export interface AddressSource {
-  requestIP(request: Request): { readonly address: string } | null;
-}
-
 /** The response with the session's lines in its head. */
 export type Join = (response: Response, lines: Lines) => Response;
 
 export type WebHandler = (request: Request, session: Session) => Response | Promise<Response>;
 
 export class WebSessions extends Sessions {
-  /** A fetch handler. `source`: Bun's server, which knows the address that the request came from. */
-  handle(handler: WebHandler): (request: Request, source?: AddressSource) => Promise<Response> {
-    return (request, source) => this.around(request, peerOf(request, source), (session) => handler(request, session));
+  /** A fetch handler. */
+  handle(handler: WebHandler): (request: Request) => Promise<Response> {
+    return (request) => this.around(request, (session) => handler(request, session));
   }
 
   /** The session of a request that gets no response here (the handshake of a WebSocket): call `session.save()`. */
-  async open(request: Request, source?: AddressSource): Promise<Session>;
+  async open(request: Request): Promise<Session>;
   /** As that of NodeSessions: the session of that id, apart from any request. */
   async open(id: string): Promise<Session | null>;
-  async open(request: Request | string, source?: AddressSource): Promise<Session | null> {
+  async open(request: Request | string): Promise<Session | null> {
     if (typeof request === 'string') return this.find(request);
-    const { session } = await this.exchange(incomingOf(request, peerOf(request, source)), false);
+    const { session } = await this.exchange(incomingOf(request), false);
     return session;
   }
 
-  /** `peer`: the address that the request came from; '' a unix-domain socket, null unknown. */
-  async around(
-    request: Request,
-    peer: string | null,
-    work: (session: Session) => Response | Promise<Response>,
-  ): Promise<Response> {
+  async around(request: Request, work: (session: Session) => Response | Promise<Response>): Promise<Response> {
     let exchange: Exchange | null = null;
     try {
-      exchange = await this.exchange(incomingOf(request, peer), true);
+      exchange = await this.exchange(incomingOf(request), true);
       return await this.finish(exchange, await work(exchange.session));
     } catch (error) {
       exchange?.fail();
@@ -62,7 +52,7 @@ export class WebSessions extends Sessions {
   ): Promise<Response> {
     let exchange: Exchange;
     try {
-      exchange = await this.exchange(incomingOf(request, null), true);
+      exchange = await this.exchange(incomingOf(request), true);
     } catch (error) {
       return this.refuse(error);
     }
@@ -125,14 +115,9 @@ export function webSessions(options: SessionOptions): WebSessions {
   return new WebSessions(options);
 }
 
-function peerOf(request: Request, source: AddressSource | undefined): string | null {
-  return source?.requestIP(request)?.address ?? null;
-}
-
-export function incomingOf(request: Request, peer: string | null): Incoming {
+export function incomingOf(request: Request): Incoming {
   return {
     header: (name) => request.headers.get(name) ?? undefined,
-    peer,
     tls: request.url.startsWith('https:'),
   };
 }

@@ -138,7 +138,7 @@ test('shared: of two requests at once each keeps what it has said of the cookie,
 test('local: those that live longer are kept, the others are let go', () => {
   const time = new HandTime();
   const all = new LocalSessions(fillOptions({ strategy: 'local', clock: time }));
-  const visit = () => all.open({ header: () => undefined, peer: '127.0.0.1', tls: false }, true);
+  const visit = () => all.open({ header: () => undefined, tls: false }, true);
   for (let n = 0; n < 100; n++) {
     const exchange = visit();
     if (n < 5) exchange.session.setCookie({ maxAge: '14d' });

@@ -141,7 +141,7 @@ describe('local', () => {
     const opener = new LocalSessions(options);
     for (let n = 0; n < 100; n++) {
       now += 1000;
-      const exchange = opener.open({ header: () => undefined, peer: '', tls: false }, true);
+      const exchange = opener.open({ header: () => undefined, tls: false }, true);
       exchange.session.set('n', n);
       exchange.head();
       exchange.close(true);

@@ -10,10 +10,10 @@ const handle = app.handle(async (request, session) => webResponse(await act(new 
 const server = Bun.serve({
   port: Number(process.argv[3] ?? 0),
   hostname: host,
-  async fetch(request, self) {
+  async fetch(request) {
     const url = new URL(request.url);
     const reply = (await control(url)) ?? (await job(url, app));
-    return reply === null ? handle(request, self) : webResponse(reply);
+    return reply === null ? handle(request) : webResponse(reply);
   },
 });
 ready(server.port ?? 0);
