@@ -67,11 +67,9 @@ export class Headers {
 
       const nameStart = p;
       let hash = 0;
-      let disguised = 0;
       for (;;) {
         const folded = foldName[byte]!;
         if (folded === 0) break;
-        if (folded === HYPHEN && byte !== HYPHEN) disguised = 1;
         hash = hashStep(hash, folded);
         if (++p >= end) return 0;
         byte = bytes[p]!;
@@ -103,7 +101,7 @@ export class Headers {
       this.ids[n] = id;
       this.dropped[n] = 0;
       if (id !== Name.other) {
-        if (disguised === 1) {
+        if (isDisguised(bytes, nameStart, nameEnd)) {
           this.dropped[n] = 1;
           this.hasDropped = true;
           this.ids[n] = Name.other;
@@ -245,6 +243,12 @@ export const maxConnectionOptions = 32;
 /** Where the options stand that are names of headers; used within one call only. */
 const nameStarts = new Int32Array(maxConnectionOptions);
 const nameEnds = new Int32Array(maxConnectionOptions);
+
+/** Spelled with `_`, `.` and the like for a hyphen. Asked of the names that we look at alone: of others it does not matter. */
+function isDisguised(bytes: Buffer, start: number, end: number): boolean {
+  for (let p = start; p < end; p++) if (bytes[p] !== HYPHEN && foldName[bytes[p]!] === HYPHEN) return true;
+  return false;
+}
 
 export const ConnectionOption = { close: 1, keepAlive: 2, upgrade: 4 } as const;
 
