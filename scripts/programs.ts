@@ -1,11 +1,19 @@
 /**
  * Installs the programs that the tests run against and this machine lacks, where that is possible without
- * asking: as root on Debian or Ubuntu. Elsewhere it names them and goes on. With CI=true anything still
- * missing at the end is a failure.
+ * asking: those of Debian as root on Debian or Ubuntu, those of npm beside the other packages. Elsewhere it names them and
+ * goes on. With CI=true anything still missing at the end is a failure.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
-import { missingPrograms, onContinuousIntegration, type ProgramName, programs } from '../test/support/programs.ts';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  folderOf,
+  installationOf,
+  missingPrograms,
+  onContinuousIntegration,
+  type Program,
+  type ProgramName,
+  programs,
+} from '../test/support/programs.ts';
 
 /** Asked by Debian's package scripts before they start a daemon; 101 forbids it. */
 const policy = '/usr/sbin/policy-rc.d';
@@ -24,8 +32,7 @@ function aptGet(...args: string[]): boolean {
   return status === 0;
 }
 
-function install(names: readonly ProgramName[]): void {
-  const packages = names.map((name) => programs[name].apt);
+function installByApt(packages: readonly string[]): void {
   console.log(`programs: installing ${packages.join(', ')}`);
   // The tests start their own haproxy and nginx on free ports; the packages' must not take port 80.
   const quiet = !existsSync(policy);
@@ -41,14 +48,28 @@ function install(names: readonly ProgramName[]): void {
   }
 }
 
-const wanted = missingPrograms();
-if (wanted.length > 0 && canInstall()) install(wanted);
+/** Into a folder of its own: the programs of one must not hide those of another. */
+function installByNpm(name: ProgramName, spec: string): void {
+  console.log(`programs: installing ${spec}`);
+  const folder = folderOf(name);
+  mkdirSync(folder, { recursive: true });
+  const options = ['--prefix', folder, '--no-audit', '--no-fund', '--no-package-lock', '--loglevel=error'];
+  spawnSync('npm', ['install', ...options, spec], { stdio: ['ignore', 'ignore', 'inherit'], timeout: 2 * 60_000 });
+}
+
+const byApt: string[] = [];
+for (const name of missingPrograms()) {
+  const { from }: Program = programs[name];
+  if ('apt' in from) byApt.push(from.apt);
+  else installByNpm(name, from.npm);
+}
+if (byApt.length > 0 && canInstall()) installByApt(byApt);
 
 const missing = missingPrograms();
 for (const name of missing) {
-  const { apt, usedFor } = programs[name];
+  const { usedFor } = programs[name];
   console.log(
-    `programs: ${name} is missing (${usedFor}); tests that need it are skipped. Debian: apt-get install ${apt}`,
+    `programs: ${name} is missing (${usedFor}); tests that need it are skipped. To install it: ${installationOf(name)}`,
   );
 }
 if (missing.length === 0) console.log('programs: all are here');

@@ -96,6 +96,7 @@ export class NodeGate extends Gate<NodeResponse> {
   private end(args: Arguments): NodeResponse {
     const { response } = this;
     if (this.state === 'failed') return this.call('end', args.filter(isFunction));
+    if (this.isHeld && this.isEnded) return this.endAgain(args);
     const before = response.outputData.length === 0 ? noOutputs : new Set(response.outputData);
     const together = this.state === 'open';
     if (this.state === 'sent' && !response.writableEnded) this.askToClose();
@@ -106,6 +107,17 @@ export class NodeGate extends Gate<NodeResponse> {
     this.isEnded = response.writableEnded;
     if (together) this.closeIfWhole();
     return response;
+  }
+
+  /** To the app all of it has been sent: Node 22 would have the callback wait for what is buffered. */
+  private endAgain(args: Arguments): NodeResponse {
+    const { response } = this;
+    Object.defineProperty(response, 'writableFinished', { value: true, configurable: true });
+    try {
+      return this.call('end', args);
+    } finally {
+      Reflect.deleteProperty(response, 'writableFinished');
+    }
   }
 
   /** Head and body have left together: nothing can have changed between them. */

@@ -4,48 +4,73 @@
  * with CI=true, where a missing program is a failure: a green run there has run everything.
  */
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import type { TestContext } from 'vitest';
 
 export interface Program {
-  /** Debian package that brings it. */
-  readonly apt: string;
+  /** Debian package that brings it, or else one of npm, which is installed for the tests alone. */
+  readonly from: { readonly apt: string } | { readonly npm: string };
   /** Names it goes by, the preferred one first. */
   readonly commands: readonly string[];
   readonly usedFor: string;
 }
 
 export const programs = {
-  curl: { apt: 'curl', commands: ['curl'], usedFor: 'a client of another make' },
-  wrk: { apt: 'wrk', commands: ['wrk'], usedFor: 'load' },
+  curl: { from: { apt: 'curl' }, commands: ['curl'], usedFor: 'a client of another make' },
+  wrk: { from: { apt: 'wrk' }, commands: ['wrk'], usedFor: 'load' },
   chromium: {
-    apt: 'chromium',
+    from: { apt: 'chromium' },
     commands: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
     usedFor: 'a real browser with a real cookie jar',
   },
-  php: { apt: 'php-cli', commands: ['php'], usedFor: 'an app server with sessions of its own' },
+  php: { from: { apt: 'php-cli' }, commands: ['php'], usedFor: 'an app server with sessions of its own' },
   tomcat: {
     // A command of its own by which it is found; with it come Java and all of Tomcat, and no daemon.
-    apt: 'tomcat10-user',
+    from: { apt: 'tomcat10-user' },
     commands: ['tomcat10-instance-create'],
     usedFor: 'an app server with sessions of its own',
   },
-  haproxy: { apt: 'haproxy', commands: ['haproxy'], usedFor: 'a rival in the benches' },
-  redis: { apt: 'redis-server', commands: ['redis-server'], usedFor: 'a store of sessions' },
-  postgres: { apt: 'postgresql', commands: ['initdb'], usedFor: 'a database in which apps keep their sessions' },
-  cc: { apt: 'build-essential', commands: ['cc'], usedFor: 'the load programs of the benches' },
-  prlimit: { apt: 'util-linux', commands: ['prlimit'], usedFor: 'descriptors that run short, and a disk that is full' },
-  nginx: { apt: 'nginx', commands: ['nginx'], usedFor: 'a rival in the benches' },
+  haproxy: { from: { apt: 'haproxy' }, commands: ['haproxy'], usedFor: 'a rival in the benches' },
+  redis: { from: { apt: 'redis-server' }, commands: ['redis-server'], usedFor: 'a store of sessions' },
+  postgres: {
+    from: { apt: 'postgresql' },
+    commands: ['initdb'],
+    usedFor: 'a database in which apps keep their sessions',
+  },
+  cc: { from: { apt: 'build-essential' }, commands: ['cc'], usedFor: 'the load programs of the benches' },
+  prlimit: {
+    from: { apt: 'util-linux' },
+    commands: ['prlimit'],
+    usedFor: 'descriptors that run short, and a disk that is full',
+  },
+  node22: {
+    from: { npm: 'node@22.12' },
+    commands: ['node_modules/node/bin/node'],
+    usedFor: 'the oldest Node that the session library runs on',
+  },
+  nginx: { from: { apt: 'nginx' }, commands: ['nginx'], usedFor: 'a rival in the benches' },
 } as const satisfies Record<string, Program>;
 
 export type ProgramName = keyof typeof programs;
 
 export const programNames = Object.keys(programs) as ProgramName[];
 
+/** Where the npm packages of a program are installed. */
+export function folderOf(name: ProgramName): string {
+  return resolve(import.meta.dirname, '../../node_modules/.cache/programs', name);
+}
+
+/** How the program is installed. */
+export function installationOf(name: ProgramName): string {
+  const { from }: Program = programs[name];
+  return 'apt' in from ? `apt-get install ${from.apt}` : `npm install --prefix ${folderOf(name)} ${from.npm}`;
+}
+
 /** Absolute path of the program, or undefined when this machine has none. */
 export function findProgram(name: ProgramName): string | undefined {
   // Daemons live in sbin, which the PATH of an ordinary user often leaves out.
   const folders = [
+    folderOf(name),
     ...(process.env.PATH ?? '').split(delimiter),
     '/usr/local/sbin',
     '/usr/sbin',
@@ -69,7 +94,7 @@ export function missingPrograms(): ProgramName[] {
 export function needProgram(context: TestContext, name: ProgramName): string {
   const path = findProgram(name);
   if (path !== undefined) return path;
-  const reason = `${name} is not installed (apt-get install ${programs[name].apt})`;
+  const reason = `${name} is not installed (${installationOf(name)})`;
   if (onContinuousIntegration()) throw new Error(reason);
   return context.skip(reason);
 }
