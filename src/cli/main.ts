@@ -1,9 +1,9 @@
 /** The entry of the program: hands the real process to `execute`. `bin/limpet` starts it. */
-import { buffer } from 'node:stream/consumers';
 import packageJson from '../../package.json' with { type: 'json' };
-import { HeldSignals } from './signals.ts';
+import { earlySignals, HeldSignals } from './signals.ts';
 
-const signals = new HeldSignals(process);
+// Before everything else, and with as little loaded as can be: until here Node ends with the first signal that comes.
+const signals = new HeldSignals(process, earlySignals);
 
 // Whoever read our output may go away (EPIPE): that ends no exchange, and there is nobody to tell.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
@@ -17,7 +17,7 @@ const code = await execute(process.argv.slice(2), {
   folder: process.cwd(),
   env: process.env,
   signals,
-  readInput: () => buffer(process.stdin),
+  readInput: async () => (await import('node:stream/consumers')).buffer(process.stdin),
   write: (text) => void process.stdout.write(text),
   writeError: (text) => void process.stderr.write(text),
   loadStart: async () => (await import('./start.ts')).startLimpet,

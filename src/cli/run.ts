@@ -72,6 +72,7 @@ class Run {
   begin(): void {
     const { signals, log } = this.deps;
     for (const signal of ['SIGTERM', 'SIGINT']) signals.on(signal, () => this.stop(signal));
+    signals.on('SIGUSR1', () => {});
     signals.on('SIGUSR2', () => this.print());
     signals.on('SIGHUP', () => this.reload());
     for (const event of ['uncaughtException', 'unhandledRejection']) {

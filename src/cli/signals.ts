@@ -15,21 +15,26 @@ export interface SignalledProcess extends Signals {
   kill(pid: number, signal: string): unknown;
 }
 
-const held = ['SIGTERM', 'SIGINT', 'SIGUSR2', 'SIGHUP'] as const;
+/** SIGUSR1 means nothing to a balancer: unhandled it ends the process, and has Node open a port for a debugger. */
+const held = ['SIGTERM', 'SIGINT', 'SIGUSR1', 'SIGUSR2', 'SIGHUP'] as const;
+
+/** Names those that came before this file could be loaded, and ends the listening to them there. Left by bin/checkout.js. */
+type EarlySignals = () => readonly string[];
 
 export class HeldSignals implements Signals {
   private readonly process: SignalledProcess;
   private readonly arrived: string[] = [];
   private readonly holders = new Map<string, () => void>();
 
-  /** Holds SIGHUP, SIGUSR2, SIGINT and SIGTERM from now on. */
-  constructor(process: SignalledProcess) {
+  /** Holds SIGHUP, SIGUSR1, SIGUSR2, SIGINT and SIGTERM from now on. `early`: who has held them up to now. */
+  constructor(process: SignalledProcess, early: EarlySignals = () => []) {
     this.process = process;
     for (const signal of held) {
       const hold = (): void => void this.arrived.push(signal);
       this.holders.set(signal, hold);
       process.on(signal, hold);
     }
+    this.arrived.push(...early());
   }
 
   /** As of `process`. Of a signal that has come already `listener` is told before this returns, once for each time. */
@@ -49,4 +54,8 @@ export class HeldSignals implements Signals {
     for (const signal of arrived) if (this.holders.has(signal)) process.kill(process.pid, signal);
     this.holders.clear();
   }
+}
+
+export function earlySignals(): readonly string[] {
+  return (globalThis as { limpetEarlySignals?: EarlySignals }).limpetEarlySignals?.() ?? [];
 }

@@ -2,8 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { limpetCommand, spawnCommand } from '../support/command.ts';
@@ -14,9 +15,22 @@ import { ask, configFor, until } from '../support/peers.ts';
 import { type Runtime, runtimes } from '../support/runtimes.ts';
 
 /** SIGHUP has a handler: the last of those that are held, and unlike SIGTERM none that Node has by itself. */
-function holdsSignals({ pid }: ChildProcess): boolean {
-  const caught = /^SigCgt:\s*(\S+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0';
-  return (BigInt(`0x${caught}`) & 1n) !== 0n;
+function holdsSignals(child: ChildProcess): boolean {
+  return isOf('SigCgt', child, constants.signals.SIGHUP);
+}
+
+/** The signal is one of those that the kernel lists for the process in that line. */
+function isOf(line: 'SigCgt' | 'SigIgn' | 'SigBlk', { pid }: ChildProcess, signal: number): boolean {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  const listed = new RegExp(`^${line}:\\s*(\\S+)$`, 'm').exec(status)?.[1] ?? '0';
+  return ((BigInt(`0x${listed}`) >> BigInt(signal - 1)) & 1n) !== 0n;
+}
+
+/** The signal cannot end the process, and that stays so. Node takes back what the shell has had ignored, until it listens. */
+function isSafe(runtime: Runtime, child: ChildProcess, signal: 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2'): boolean {
+  const number = constants.signals[signal];
+  if (isOf('SigCgt', child, number)) return true;
+  return runtime === 'bun' && isOf('SigIgn', child, number);
 }
 
 async function starting(runtime: Runtime) {
@@ -78,6 +92,29 @@ describe.each(runtimes)('on %s', (runtime) => {
       }
     },
   );
+
+  test('signals at every moment of the start end nothing, and the config is read once more', async () => {
+    await using limpet = await starting(runtime);
+    const { child } = limpet;
+    const sent = { SIGHUP: 0, SIGUSR1: 0, SIGUSR2: 0 };
+    let answered = false;
+    const answer = until('an answer', limpet.answers).finally(() => (answered = true));
+    while (!answered && (child.exitCode ?? child.signalCode) === null) {
+      for (const signal of ['SIGHUP', 'SIGUSR1', 'SIGUSR2'] as const) {
+        if (isSafe(runtime, child, signal) && child.kill(signal)) sent[signal]++;
+      }
+      await nextTurn();
+    }
+    expect([child.exitCode, child.signalCode]).toEqual([null, null]);
+    await answer;
+    expect(Math.min(...Object.values(sent))).toBeGreaterThan(10);
+    await until('the config has been read again', () => expected.SIGHUP.test(limpet.said()));
+    expect(limpet.said()).not.toMatch(/Debugger listening/i);
+    expect(limpet.said()).toMatch(expected.SIGUSR2);
+    await until('it answers', limpet.answers);
+    child.kill('SIGTERM');
+    expect(await limpet.closed).toEqual([0, null]);
+  });
 
   describe.each(['as soon as it is handled', 'right after the first answer'] as const)('%s', (moment) => {
     test.each(['SIGHUP', 'SIGUSR2', 'SIGTERM'] as const)('%s does what it says', async (signal) => {
