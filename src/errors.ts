@@ -34,7 +34,7 @@ export const requestFaults = {
   methodRefused: fault('method-refused', 'client', 501, 'CONNECT and TRACE are not served here.'),
   badTarget: fault('bad-target', 'client', 400, 'The request target is not valid.'),
   uriTooLong: fault('uri-too-long', 'client', 414, 'The request target is too long.'),
-  badVersion: fault('bad-version', 'client', 505, 'Only HTTP/1.1 and HTTP/1.0 are spoken here.'),
+  badVersion: fault('bad-version', 'client', 505, 'Only HTTP/1 is spoken here.'),
   bareLineFeed: fault('bare-line-feed', 'client', 400, 'A line ends without CR LF.'),
   badHeaderName: fault('bad-header-name', 'client', 400, 'A header name is not a token directly before its colon.'),
   badHeaderValue: fault('bad-header-value', 'client', 400, 'A header value holds a control byte.'),

@@ -9,14 +9,14 @@ const { active, health, passive } = defaults;
 
 type Range = readonly [number, number];
 
-const statusForm = 'statuses from 100 to 599, such as 200, 200-399 or 200-299,404';
+const statusForm = 'statuses from 100 to 999, such as 200, 200-399 or 200-299,404';
 
 /** `200-299,404` as inclusive ranges. */
 const statusSchema = textOrNumber('statuses', statusForm, parseStatuses);
 
 function parseStatuses(written: string): readonly Range[] | null {
   const ranges = written.split(',').map((piece): Range => {
-    const [, from = '', to = from] = /^\s*([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?\s*$/.exec(piece) ?? [];
+    const [, from = '', to = from] = /^\s*([1-9][0-9]{2})(?:-([1-9][0-9]{2}))?\s*$/.exec(piece) ?? [];
     return [Number(from), Number(to)];
   });
   return ranges.every(([from, to]) => from > 0 && from <= to) ? ranges : null;

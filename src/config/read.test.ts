@@ -167,7 +167,7 @@ describe('mistakes, each with its place', () => {
     [
       'statuses',
       withPool('health: { path: /, status: 2xx }'),
-      '5:32  pools.a.health.status: found "2xx", expected statuses from 100 to 599, such as 200, 200-399 or 200-299,404',
+      '5:32  pools.a.health.status: found "2xx", expected statuses from 100 to 999, such as 200, 200-399 or 200-299,404',
     ],
     [
       'passive',

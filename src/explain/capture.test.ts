@@ -13,6 +13,7 @@ describe('a capture', () => {
     ['without its empty line', 'GET / HTTP/1.1\r\nHost: a\r\n', 'GET / HTTP/1.1\r\nHost: a\r\n\r\n', 1],
     ['with a body', 'GET / HTTP/1.1\r\n\r\nbody', 'GET / HTTP/1.1\r\n\r\n', 1],
     ['after an empty line', '\r\nGET / HTTP/1.1\r\n\r\n', '\r\nGET / HTTP/1.1\r\n\r\n', 0],
+    ['after three of them', '\r\n\r\n\r\nGET / HTTP/1.1\r\n\r\n', '\r\n\r\n\r\nGET / HTTP/1.1\r\n\r\n', 0],
     ['with one bare LF', 'GET / HTTP/1.1\nHost: a\r\n\r\n', 'GET / HTTP/1.1\nHost: a\r\n\r\n', 0],
   ])('%s', (_, raw, head, notes) => {
     const capture = readCapture(Buffer.from(raw));

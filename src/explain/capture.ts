@@ -26,8 +26,10 @@ export function readCapture(raw: Buffer): Capture {
     head = Buffer.from(raw.toString('latin1').replaceAll('\n', '\r\n'), 'latin1');
     notes.push('its lines end in LF: they are read as CR LF');
   }
-  // An empty line before the request line is not the one that ends the head.
-  const end = head.indexOf('\r\n\r\n', head.indexOf('\r\n') === 0 ? 2 : 0);
+  // Empty lines before the request line are not the one that ends the head.
+  let begin = 0;
+  while (head.indexOf('\r\n', begin) === begin) begin += 2;
+  const end = head.indexOf('\r\n\r\n', begin);
   if (end < 0) {
     const missing = head.subarray(-2).toString('latin1') === '\r\n' ? '\r\n' : '\r\n\r\n';
     notes.push('the empty line at its end was missing: it is added');

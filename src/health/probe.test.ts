@@ -81,6 +81,7 @@ describe('over HTTP', () => {
     ['HTTP/1.1 101 Switching Protocols\r\n\r\n', 'status 101'],
     ['HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\nHTTP/1.1 200 OK\r\n\r\n', null],
     ['HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 500 No\r\n\r\n', 'status 500'],
+    ['HTTP/1.2 600 No\r\n', 'status 600'],
     ['HTTP/1.1 2000 OK\r\n', 'the status line is malformed'],
     ['HTTP/1.1  200 OK\r\n', 'the status line is malformed'],
     ['HTTP/2 200\r\n', 'the answer is not HTTP/1'],

@@ -36,11 +36,20 @@ export interface HeadLimits {
   readonly uriBytes: number;
 }
 
+/**
+ * Empty lines that may come before a request line. RFC 9112 section 2.2 asks for one at least; some clients end a body with one
+ * that its length does not count, and scripts with several.
+ */
+const maxEmptyLines = 16;
+
 export class RequestHead {
   readonly headers: Headers;
   /** Why `read` refused. */
   fault: Fault | null = null;
   bytes: Buffer = Buffer.alloc(0);
+  /** Empty lines before it, so far, and where it begins behind them: known even when bytes are missing. */
+  emptyLines = 0;
+  begin = 0;
 
   method: number = Method.other;
   methodStart = 0;
@@ -54,7 +63,7 @@ export class RequestHead {
   /** Authority of an absolute-form target, which replaces Host (RFC 9112 section 3.2.2); else both 0. */
   authorityStart = 0;
   authorityEnd = 0;
-  /** 1 or 0: the minor version of HTTP/1. */
+  /** 1 or 0: the minor version of HTTP/1. A later one is read as 1, the latest that we speak (RFC 9110 section 2.5). */
   minor = 1;
   /** The client wants this connection to go on after the response. */
   keepAlive = true;
@@ -78,20 +87,22 @@ export class RequestHead {
 
   /**
    * Offset after the head, 0 when bytes are missing (call again with all of them), -1 when refused (`fault`).
-   * One empty line before the request line is skipped (RFC 9112 section 2.2).
+   * Empty lines before the request line are skipped; `emptyBefore` of them have come before these bytes.
    */
-  read(bytes: Buffer, start: number, end: number): number {
+  read(bytes: Buffer, start: number, end: number, emptyBefore = 0): number {
     this.bytes = bytes;
     this.fault = null;
-    // Nothing past the largest head is looked at, so that the answer does not depend on how bytes arrived.
-    const limit = Math.min(end, start + this.limits.headBytes);
-    let p = start;
-    if (p < limit && bytes[p] === CR) {
-      if (p + 1 >= limit) return 0;
-      if (bytes[p + 1] !== LF) return this.refuse(faults.bareLineFeed);
-      p += 2;
+    this.emptyLines = emptyBefore;
+    this.begin = start;
+    while (this.begin < end && bytes[this.begin] === CR) {
+      if (this.begin + 1 >= end) return 0;
+      if (bytes[this.begin + 1] !== LF) return this.refuse(faults.bareLineFeed);
+      if (++this.emptyLines > maxEmptyLines) return this.refuse(faults.badRequestLine);
+      this.begin += 2;
     }
-    p = this.readRequestLine(bytes, p, limit);
+    // Nothing past the largest head is looked at, so that the answer does not depend on how bytes arrived.
+    const limit = Math.min(end, this.begin + this.limits.headBytes);
+    let p = this.readRequestLine(bytes, this.begin, limit);
     if (p > 0) {
       const after = this.headers.read(bytes, p, limit);
       if (after < 0) return this.refuse(this.headers.fault!);
@@ -135,8 +146,8 @@ export class RequestHead {
       const byte = bytes[p + i]!;
       if (i === 1 ? byte !== 46 : byte < 48 || byte > 57) return this.refuse(faults.badRequestLine);
     }
-    this.minor = bytes[p + 2]! - 48;
-    if (bytes[p] !== 49 || this.minor > 1) return this.refuse(faults.badVersion);
+    if (bytes[p] !== 49) return this.refuse(faults.badVersion);
+    this.minor = bytes[p + 2] === 48 ? 0 : 1;
     p += 3;
     if (p >= end) return 0;
     if (bytes[p] !== CR) return this.refuse(bytes[p] === LF ? faults.bareLineFeed : faults.badRequestLine);
@@ -233,7 +244,9 @@ export class ResponseHead {
   fault: Fault | null = null;
   bytes: Buffer = Buffer.alloc(0);
 
+  /** 100 to 999: what it means beyond 599 is for the client to say (RFC 9110 section 15). */
   status = 0;
+  /** As of a request. */
   minor = 1;
   /** From the status code to the end of the status line, without CR LF: `200 OK`. */
   statusStart = 0;
@@ -288,12 +301,12 @@ export class ResponseHead {
       const byte = bytes[start + i]!;
       if (want === 48 ? byte < 48 || byte > 57 : byte !== want) return this.refuse(faults.badRequestLine);
     }
-    this.minor = bytes[start + 7]! - 48;
-    if (bytes[start + 5] !== 49 || this.minor > 1) return this.refuse(faults.badVersion);
+    if (bytes[start + 5] !== 49) return this.refuse(faults.badVersion);
+    this.minor = bytes[start + 7] === 48 ? 0 : 1;
     let p = start + 9;
     this.statusStart = p;
     this.status = (bytes[p]! - 48) * 100 + (bytes[p + 1]! - 48) * 10 + bytes[p + 2]! - 48;
-    if (this.status < 100 || this.status > 599) return this.refuse(faults.badRequestLine);
+    if (this.status < 100) return this.refuse(faults.badRequestLine);
     p += 3;
     if (p >= end) return 0;
     if (bytes[p] !== SP && bytes[p] !== CR) return this.refuse(faults.badRequestLine);

@@ -165,7 +165,7 @@ function readExpected(directives: Directives): Record<string, unknown> {
 
 function isStatuses(text: string): boolean {
   return text.split(',').every((piece) => {
-    const [, from = '', to = from] = /^([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?$/.exec(piece) ?? [];
+    const [, from = '', to = from] = /^([1-9][0-9]{2})(?:-([1-9][0-9]{2}))?$/.exec(piece) ?? [];
     return from !== '' && from <= to;
   });
 }

@@ -76,6 +76,8 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
   /** Bytes of it when it was read last. */
   private partialRead = 0;
   private headBegun = false;
+  /** Empty lines that have come before the request line, and are dropped already. */
+  private emptyLines = 0;
   /** Bytes of requests that are not due yet. */
   private held: Buffer | null = null;
   private paused = false;
@@ -236,13 +238,13 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
     const { work, settings } = this;
     const head = work.request;
     work.current = null;
-    const after = head.read(bytes, start, bytes.length);
+    const after = head.read(bytes, start, bytes.length, this.emptyLines);
+    const { begin } = head;
+    this.emptyLines = after === 0 ? head.emptyLines : 0;
     if (after === 0) {
-      // From the first byte of a head on, the client has so long for all of it.
-      if (!this.headBegun) work.wheel.set(this.deadline, settings.timeouts.requestHead);
-      this.headBegun = true;
-      this.keepPartial(start === 0 ? bytes : bytes.subarray(start));
-      this.partialRead = bytes.length - start;
+      this.awaitHead(begin < bytes.length);
+      if (begin < bytes.length) this.keepPartial(begin === 0 ? bytes : bytes.subarray(begin));
+      this.partialRead = bytes.length - begin;
       return -1;
     }
     if (after < 0) {
@@ -265,9 +267,9 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
     const exchange = work.takeExchange();
     this.exchange = exchange;
     // The exchange keeps the head as long as it lasts, but not a body, or other requests, that have come with it.
-    const keepsAll = bytes.length - (after - start) <= maxBehindHead;
-    if (keepsAll) exchange.begin(this, head, bytes, start, upgrade);
-    else exchange.begin(this, head, Buffer.from(bytes.subarray(start, after)), 0, upgrade);
+    const keepsAll = bytes.length - (after - begin) <= maxBehindHead;
+    if (keepsAll) exchange.begin(this, head, bytes, begin, upgrade);
+    else exchange.begin(this, head, Buffer.from(bytes.subarray(begin, after)), 0, upgrade);
     let p = after;
     if (!this.requestWhole && this.exchange !== null) {
       this.bodyBytes = 0;
@@ -277,6 +279,14 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
     }
     if (this.exchange === exchange) exchange.start();
     return p;
+  }
+
+  /** From the first byte of a head on, the client has so long for all of it. An empty line alone begins none. */
+  private awaitHead(hasBegun: boolean): void {
+    if (hasBegun === this.headBegun) return;
+    this.headBegun = hasBegun;
+    const { requestHead, keepAlive } = this.settings.timeouts;
+    this.work.wheel.set(this.deadline, hasBegun ? requestHead : keepAlive);
   }
 
   /** `isKept`: the exchange keeps these bytes anyway. */

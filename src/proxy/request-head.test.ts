@@ -31,7 +31,7 @@ test.each([
 ])(
   '%s %s: what is hidden in the target stays hidden when absolute-form becomes origin-form',
   (method, target, left) => {
-    for (const minor of [0, 1])
+    for (const minor of [0, 1, 2, 9])
       for (const first of [true, false])
         expect(lineOf(method, target, minor, first)).toBe(`${method} ${left} HTTP/1.1`);
   },

@@ -12,14 +12,17 @@ import { formatAddress } from '../net/socket.ts';
 import type { Client } from './client.ts';
 import type { SessionLine } from './session-line.ts';
 
+/** The digit of HTTP/1.1. */
+const one = 49;
+
 /** Notes in `edit` what no server sees, whichever it will be. */
 export function editRequest(head: RequestHead, edit: Splice, trusted: boolean): void {
   cutFromRequest(head.headers, edit, trusted);
   if (head.pathStart !== head.targetStart) toOriginForm(head, edit);
-  if (head.minor === 0) {
-    edit.cut(head.targetEnd + 1, head.targetEnd + 9, 'HTTP/1.1');
-    if (head.headers.has(Name.expect)) edit.cutLine(head.headers, head.headers.first(Name.expect));
-  }
+  // The version is ours, whatever the client's is (RFC 9110 section 2.5).
+  const versionEnd = head.targetEnd + 9;
+  if (head.bytes[versionEnd - 1] !== one) edit.cut(head.targetEnd + 1, versionEnd, 'HTTP/1.1');
+  if (head.minor === 0 && head.headers.has(Name.expect)) edit.cutLine(head.headers, head.headers.first(Name.expect));
 }
 
 /** Absolute-form becomes origin-form, and its authority the Host (RFC 9112 section 3.2.2). */

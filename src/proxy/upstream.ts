@@ -533,7 +533,7 @@ export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
 
   /** Bytes that answer nothing. Some servers say 408 before they close an idle connection (RFC 9110 section 15.5.9). */
   private strays(bytes: Buffer, from: number): void {
-    if (!this.bodiless && /^HTTP\/1\.[01] 408/.test(bytes.toString('latin1', from, from + 12))) return;
+    if (!this.bodiless && /^HTTP\/1\.[0-9] 408/.test(bytes.toString('latin1', from, from + 12))) return;
     this.pool.misframed(this, 'bytes that answer nothing');
   }
 

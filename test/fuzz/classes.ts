@@ -28,7 +28,7 @@ const lenient = /^(?:accepts|waits)$/;
 
 /** Values of all headers of a name. */
 function values(text: string, name: string): string[] {
-  const head = text.replace(/^\r\n/, '').split('\r\n\r\n', 1)[0] ?? '';
+  const head = text.replace(/^(?:\r\n)+/, '').split('\r\n\r\n', 1)[0] ?? '';
   return head.split('\r\n').flatMap((line, i) => {
     const colon = line.indexOf(':');
     if (i === 0 || line.slice(0, colon).toLowerCase() !== name) return [];
@@ -38,7 +38,7 @@ function values(text: string, name: string): string[] {
 
 /** Method, target and version, parted by single spaces; undefined when the first line is not that. */
 function firstLine(text: string): { method: string; target: string; version: string } | undefined {
-  const match = /^(?:\r\n)?([^ \r\n]+) ([^ \r\n]+) (HTTP\/\d\.\d)\r\n/.exec(text);
+  const match = /^(?:\r\n)*([^ \r\n]+) ([^ \r\n]+) (HTTP\/\d\.\d)\r\n/.exec(text);
   return match === null ? undefined : { method: match[1] ?? '', target: match[2] ?? '', version: match[3] ?? '' };
 }
 
@@ -132,7 +132,7 @@ export const classes: readonly DisagreementClass[] = [
     ours: /^bad-target$/,
     node: lenient,
     holds: (text) => {
-      const match = /^(?:\r\n)?([^ ]+) ([^ ]*)/.exec(text);
+      const match = /^(?:\r\n)*([^ ]+) ([^ ]*)/.exec(text);
       return match !== null && !isTarget(match[1] ?? '', match[2] ?? '');
     },
   },
@@ -141,7 +141,7 @@ export const classes: readonly DisagreementClass[] = [
     why: 'node has them; RFC 9110 sections 9.3.6 and 9.3.8: a gateway need not',
     ours: /^method-refused$/,
     node: lenient,
-    holds: (text) => /^(?:\r\n)?(?:CONNECT|TRACE) /.test(text),
+    holds: (text) => /^(?:\r\n)*(?:CONNECT|TRACE) /.test(text),
   },
   {
     name: 'version',
@@ -149,6 +149,13 @@ export const classes: readonly DisagreementClass[] = [
     ours: /^bad-version$/,
     node: lenient,
     holds: (text) => /^[^\n]* HTTP\/(?:0\.9|2\.0)(?:\r|$)/m.test(text),
+  },
+  {
+    name: 'later minor versions',
+    why: 'node refuses HTTP/1.2 and later; RFC 9110 section 2.5: they are read as the latest that is known',
+    ours: lenient,
+    node: /^HPE_INVALID_VERSION/,
+    holds: (text) => /^[^\n]* HTTP\/1\.[2-9](?:\r|$)/m.test(text),
   },
   {
     name: 'HTTP/0.9',
@@ -162,21 +169,21 @@ export const classes: readonly DisagreementClass[] = [
     why: 'node reads RTSP and Icecast too; RFC 9112 section 2.3: HTTP-name',
     ours: /^bad-request-line$/,
     node: lenient,
-    holds: (text) => /^(?:\r\n)?[A-Z-]+ +[^ \r\n]+ +(?:RT?S?P?\b|IC?E?\b)/.test(text),
+    holds: (text) => /^(?:\r\n)*[A-Z-]+ +[^ \r\n]+ +(?:RT?S?P?\b|IC?E?\b)/.test(text),
   },
   {
     name: 'empty lines before the request',
-    why: 'node skips any CR and LF; RFC 9112 section 2.2 asks for one CR LF',
+    why: 'node skips any CR and LF; RFC 9112 section 2.2 asks for one CR LF, and a bare one is refused',
     ours: /^(?:bad-request-line|bare-line-feed)$/,
     node: lenient,
-    holds: (text) => /^(?:\n|\r[^\n]|\r\n[\r\n])/.test(text),
+    holds: (text) => /^(?:\r\n)*(?:\n|\r[^\n])/.test(text),
   },
   {
     name: 'several spaces in the request line',
     why: 'node skips them; RFC 9112 section 3: single SP',
     ours: /^bad-request-line$/,
     node: lenient,
-    holds: (text) => /^(?:\r\n)?[A-Z-]+(?: {2,}| \S+ {2,})/.test(text),
+    holds: (text) => /^(?:\r\n)*[A-Z-]+(?: {2,}| \S+ {2,})/.test(text),
   },
   {
     name: 'Content-Length of more than 16 digits',
@@ -191,7 +198,7 @@ export const classes: readonly DisagreementClass[] = [
     ours: /^accepts$/,
     node: /^(?:HPE_INVALID_(?:METHOD|CONSTANT|VERSION)|waits$)/,
     holds: (text) => {
-      const method = /^(?:\r\n)?([!#$%&'*+.^_`|~\w-]+) /.exec(text)?.[1];
+      const method = /^(?:\r\n)*([!#$%&'*+.^_`|~\w-]+) /.exec(text)?.[1];
       return method !== undefined && !isNodeMethod(method);
     },
   },

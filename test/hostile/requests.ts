@@ -77,7 +77,6 @@ function abandoned(name: string, source: string, data: string): RequestCase {
 const requestLine: RequestCase[] = [
   refused('400 bad-request-line', 'HTTP/0.9 request', 'RFC 9112 3', 'GET /TTTTTTTT\r\n\r\n'),
   refused('400 bad-request-line', 'lower-case http/1.1', 'RFC 9112 2.3', line('GET /TTTTTTTT http/1.1')),
-  refused('505 bad-version', 'HTTP/1.2', 'issue: 505', line('GET /TTTTTTTT HTTP/1.2')),
   refused('505 bad-version', 'HTTP/2.0 in the request line', 'RFC 9110 15.6.6', line('GET /TTTTTTTT HTTP/2.0')),
   refused('505 bad-version', 'HTTP/2 preface', 'RFC 9113 3.4', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
   refused('400 bad-request-line', 'HTTP/11', 'RFC 9112 2.3', line('GET /TTTTTTTT HTTP/11')),
@@ -110,11 +109,23 @@ const requestLine: RequestCase[] = [
   refused('400 bare-line-feed', 'CR before the request line', 'RFC 9112 2.2', `\r${get()}`),
   refused(
     '400 bad-request-line',
-    'two empty lines before the request line',
+    '17 empty lines before the request line',
     'RFC 9112 2.2: at least one',
-    `\r\n\r\n${get()}`,
+    `${CRLF.repeat(17)}${get()}`,
   ),
+  refused('400 bad-request-line', 'LF behind an empty line', 'RFC 9112 2.2', `\r\n\n${get()}`),
   served('one empty line before the request line', 'RFC 9112 2.2', `\r\n${get()}`, got),
+  served('two empty lines before the request line', 'RFC 9112 2.2', `\r\n\r\n${get()}`, got),
+  served('16 empty lines before the request line', 'RFC 9112 2.2', `${CRLF.repeat(16)}${get()}`, got),
+  served(
+    'empty lines before each of two requests',
+    'RFC 9112 2.2',
+    `\r\n\r\n${post('hello', 'Content-Length: 5')}${CRLF.repeat(16)}${get()}\r\n`,
+    posted,
+    got,
+  ),
+  served('HTTP/1.2', 'RFC 9110 2.5', line('GET /TTTTTTTT HTTP/1.2'), got),
+  served('HTTP/1.9', 'RFC 9110 2.5', line('GET /TTTTTTTT HTTP/1.9'), got),
   served('method in lower case is another method', 'RFC 9110 9.1', line('get /TTTTTTTT HTTP/1.1'), {
     line: 'get /TTTTTTTT HTTP/1.1',
   }),

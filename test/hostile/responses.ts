@@ -87,13 +87,11 @@ const statusLines: ResponseCase[] = (
     ['no HTTP at all', 'hello'],
     ['HTTP/0.9: a body without a head', '<html>hello</html>\r\n\r\n'],
     ['HTTP/2', hello().replace('HTTP/1.1', 'HTTP/2.0')],
-    ['HTTP/1.2', hello().replace('HTTP/1.1', 'HTTP/1.2')],
     ['http/1.1 in lower case', hello().replace('HTTP', 'http')],
     ['ICY', hello().replace('HTTP/1.1', 'ICY')],
     ['TLS alert', '\x15\x03\x01\x00\x02\x02\x16'],
     ['status 99', hello().replace('200', '99')],
     ['status 099', hello().replace('200', '099')],
-    ['status 600', hello().replace('200', '600')],
     ['status 1000', hello().replace('200', '1000')],
     ['status abc', hello().replace('200', 'abc')],
     ['status -20', hello().replace('200', '-20')],
@@ -110,6 +108,17 @@ const statusLines: ResponseCase[] = (
 ).map(([name, data]) =>
   bad(`status line: ${name}`, 'RFC 9112 4', data, { ending: data.includes('\r\n\r\n') ? 'keep' : 'close' }),
 );
+
+const oddStatusLines: ResponseCase[] = [
+  ...[1.2, 1.9].map((version) =>
+    served(`HTTP/${version} is read as HTTP/1.1`, 'RFC 9110 2.5', hello().replace('1.1', String(version))),
+  ),
+  ...[600, 777, 999].map((status) =>
+    served(`status ${status}`, 'RFC 9110 15: the client knows what it means', hello().replace('200', String(status)), {
+      status,
+    }),
+  ),
+];
 
 const heads: ResponseCase[] = [
   ...(
@@ -437,6 +446,7 @@ export const responseCases: readonly ResponseCase[] = [
   ...statusLines,
   ...heads,
   ...framing,
+  ...oddStatusLines,
   ...interim,
   ...bodies,
   ...noBody,
