@@ -15,7 +15,7 @@ import { formatAddress, type Net } from './net/socket.ts';
 import { type CopySource, createPool, type PoolSurroundings, type SightServer } from './pools.ts';
 import { KeptBytes } from './proxy/kept-bytes.ts';
 import type { Pool, PoolParts } from './proxy/pool.ts';
-import { createRouter } from './proxy/router.ts';
+import { createRouter, isForListener } from './proxy/router.ts';
 import { type Route, type TellShortage, Work } from './proxy/work.ts';
 import type { Shared } from './shared/memory.ts';
 import { randomWords } from './shared/random-words.ts';
@@ -123,11 +123,10 @@ export class Limpet {
     for (const front of before) if (!fronts.includes(front)) this.close(front);
     for (const front of fronts) {
       const now = options.listeners.find((one) => isSameAddress(one, front.options))!;
-      if (!isDeepStrictEqual(now, front.options)) front.change(now, this.createWork(now.limits, this.createRoute()));
+      if (!isDeepStrictEqual(now, front.options)) front.change(now, this.createWork(now.limits, this.createRoute(now)));
     }
     // On an address that is no longer listened on, old connections go by the new routes too.
-    const route = this.createRoute();
-    for (const front of [...fronts, ...this.closing]) front.reroute(route);
+    for (const front of [...fronts, ...this.closing]) front.reroute(this.createRoute(front.options));
     for (const [name, pool] of old) if (pools.get(name) !== pool) pool.replace();
   }
 
@@ -200,12 +199,12 @@ export class Limpet {
     });
   }
 
-  private createRoute(): (head: RequestHead) => Route | null {
+  /** Each listener has a router of its own, so that `match.listeners` costs a request nothing. */
+  private createRoute(listener: ListenerOptions): (head: RequestHead) => Route | null {
     return createRouter(
-      this.options.routes.map(({ match, pool, affinity }) => ({
-        ...match,
-        route: { pool: this.pools.get(pool)!, affinity },
-      })),
+      this.options.routes
+        .filter(({ match }) => isForListener(match.listeners, formatAddress(listener.address)))
+        .map(({ match, pool, affinity }) => ({ ...match, route: { pool: this.pools.get(pool)!, affinity } })),
     );
   }
 
@@ -235,7 +234,7 @@ export class Limpet {
   private createFront(options: ListenerOptions, { slots }: Numbers): Front {
     const { net, shared } = this.deps;
     const slot = slots.get(listenerName(options.address))!;
-    const front: Front = new Front(options, this.createWork(options.limits, this.createRoute()), {
+    const front: Front = new Front(options, this.createWork(options.limits, this.createRoute(options)), {
       net,
       shared,
       slot,

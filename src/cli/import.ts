@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { readConfig } from '../config/read.ts';
 import { readYaml } from '../config/yaml.ts';
 import { UsageError } from '../errors.ts';
-import { countLines, importText, writeImported } from '../import/import.ts';
+import { importText, summarise, writeImported } from '../import/import.ts';
 import type { ImportKind } from '../import/imported.ts';
 
 export interface ImportFlags {
@@ -28,8 +28,7 @@ export function importFile(file: string, { from, output }: ImportFlags, around: 
   checkWritten(yaml, file);
   if (output === undefined) around.write(yaml);
   else writeNew(yaml, output, around.folder);
-  const { carried, changed, leftOut } = countLines(text, imported.notes);
-  around.writeError(`limpet: ${carried} lines carried over, ${changed} changed, ${leftOut} left out\n`);
+  around.writeError(summarise(imported, text, file));
   if (output !== undefined)
     around.writeError(`limpet: wrote ${output}; its head tells each line that is not the same\n`);
 }

@@ -93,7 +93,7 @@ function shared(a: CookieOptions, b: CookieOptions): string | undefined {
   return [a.name, a.twin].find((name) => name !== '' && (name === b.name || name === b.twin));
 }
 
-/** One client can hold only one of the two. All routes are on every listener, so only hosts keep them apart. */
+/** One client can hold only one of the two. Only hosts keep them apart: cookies know no ports (RFC 6265 section 8.5). */
 function meet(a: Writer, b: Writer): boolean {
   if (a.cookie.path !== b.cookie.path || a.cookie.domain !== b.cookie.domain) return false;
   if (a.pool === b.pool) return true;

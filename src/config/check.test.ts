@@ -249,6 +249,26 @@ describe('routes', () => {
     ]);
   });
 
+  test('name listeners that exist, as they are written there or otherwise', () => {
+    const two = [{ address: ':8080' }, { address: '[::1]:8081' }];
+    const on = (...names: string[]) => [
+      { match: { listeners: names }, pool: 'shop' },
+      { match: { listeners: ['[::1]:8081'] }, pool: 'api' },
+    ];
+    expect(found({ listeners: two, pools, routes: on(':8080') })).toEqual([]);
+    expect(found({ listeners: two, pools, routes: on(':808') })).toEqual([
+      'E: routes[0].match.listeners[0]: there is no listener ":808", did you mean ":8080"?',
+      'W: listeners[0]: no route is for this listener: each request there gets 404',
+    ]);
+    expect(found({ listeners: two, pools, routes: on('8080') })).toEqual([
+      'E: routes[0].match.listeners[0]: found "8080", expected an address such as 127.0.0.1:8080, [::1]:8080, :8080 (all interfaces) or unix:/run/limpet.sock',
+    ]);
+    expect(found({ listeners: two, pools, routes: [{ pool: 'api' }, ...on(':8080')] })).toEqual([
+      'W: routes[1]: never asked: routes[0] matches all that it does',
+      'W: routes[2]: never asked: routes[0] matches all that it does',
+    ]);
+  });
+
   test('may be left out with one pool only', () => {
     expect(found({ pools })).toEqual([
       'E: routes: found nothing, expected a list of routes, because there are 2 pools',

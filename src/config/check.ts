@@ -82,14 +82,19 @@ function checkServers({ servers }: PoolOptions, pool: Path): Problem[] {
   return found;
 }
 
-function checkRoutes({ routes, pools }: LimpetOptions, leftOut: boolean): Problem[] {
+function checkRoutes({ listeners, routes, pools }: LimpetOptions, leftOut: boolean): Problem[] {
   const names = pools.map(({ name }) => name);
   if (names.length === 0) return [error(['pools'], 'found no pool, expected at least one')];
   if (leftOut && names.length > 1) {
     return [error(['routes'], `found nothing, expected a list of routes, because there are ${names.length} pools`)];
   }
   const found: Problem[] = [];
+  const addresses = listeners.map(({ address }) => formatAddress(address));
   for (const [index, route] of routes.entries()) {
+    for (const [at, named] of route.match.listeners.entries()) {
+      if (addresses.includes(named)) continue;
+      found.push(error(['routes', index, 'match', 'listeners', at], unknownName('listener', named, addresses)));
+    }
     if (!names.includes(route.pool)) {
       found.push(error(['routes', index, 'pool'], unknownName('pool', route.pool, names)));
     }
@@ -99,6 +104,10 @@ function checkRoutes({ routes, pools }: LimpetOptions, leftOut: boolean): Proble
   for (const name of names) {
     if (!routes.some(({ pool }) => pool === name)) found.push(warning(['pools', name], 'no route leads to this pool'));
   }
+  for (const [index, address] of addresses.entries()) {
+    if (!routes.some(({ match }) => match.listeners.length === 0 || match.listeners.includes(address)))
+      found.push(warning(['listeners', index], 'no route is for this listener: each request there gets 404'));
+  }
   return found;
 }
 
@@ -106,7 +115,13 @@ function checkRoutes({ routes, pools }: LimpetOptions, leftOut: boolean): Proble
 function covers({ match: a }: RouteOptions, { match: b }: RouteOptions): boolean {
   const host = a.host === '' || a.host === b.host || (a.host.startsWith('*.') && b.host.endsWith(a.host.slice(1)));
   const path = a.path === '/' || b.path === a.path || b.path.startsWith(`${a.path}/`);
-  return host && path && includesAll(a.methods, b.methods) && includesAll(a.extensions, b.extensions);
+  return (
+    host &&
+    path &&
+    includesAll(a.methods, b.methods) &&
+    includesAll(a.extensions, b.extensions) &&
+    includesAll(a.listeners, b.listeners)
+  );
 }
 
 /** An empty list stands for everything. */

@@ -77,7 +77,7 @@ export const defaults = deepFreeze({
     jitter: 0.1,
   },
   passive: { connectErrors: 3, serverErrors: 0, ejection: second, maxEjection: 60 * second },
-  match: { host: '', path: '/', methods: [], extensions: [] },
+  match: { host: '', path: '/', methods: [], extensions: [], listeners: [] },
   workers: 'auto',
   workerTimeout: 10 * second,
   limits: { keptBytes: 64 * 1024 * KiB, connecting: 4096 },

@@ -368,6 +368,8 @@ export interface RouteOptions {
     readonly methods: readonly string[];
     /** What the path ends in: one of these, lower case without the dot; empty: anything. */
     readonly extensions: readonly string[];
+    /** Addresses as `formatAddress` writes them: connections to one of these; empty: every listener. */
+    readonly listeners: readonly string[];
   };
   /** Name of the pool. */
   readonly pool: string;

@@ -270,7 +270,9 @@ describe('what is written becomes', () => {
       clock: { skew: 600_000 },
       stateDir: '.limpet',
       identify: false,
-      routes: [{ match: { host: '', path: '/', methods: [], extensions: [] }, pool: 'a', affinity: true }],
+      routes: [
+        { match: { host: '', path: '/', methods: [], extensions: [], listeners: [] }, pool: 'a', affinity: true },
+      ],
     });
     expect(options.listeners[0]).toMatchObject({
       address: { kind: 'tcp', host: '', port: 8080 },
@@ -395,8 +397,8 @@ describe('what is written becomes', () => {
       withTop('routes: [{ match: { path: /assets/ }, pool: a, affinity: none }, { pool: a }]'),
     ).options;
     expect(routes).toEqual([
-      { match: { host: '', path: '/assets', methods: [], extensions: [] }, pool: 'a', affinity: false },
-      { match: { host: '', path: '/', methods: [], extensions: [] }, pool: 'a', affinity: true },
+      { match: { host: '', path: '/assets', methods: [], extensions: [], listeners: [] }, pool: 'a', affinity: false },
+      { match: { host: '', path: '/', methods: [], extensions: [], listeners: [] }, pool: 'a', affinity: true },
     ]);
   });
 

@@ -1,6 +1,7 @@
 /** The config as a person writes it: every field, its kind, its default and its meaning. Editors and docs are made from this. */
 import { z } from 'zod';
 import { isToken } from '../http/bytes.ts';
+import { formatAddress } from '../net/socket.ts';
 import { trustOf } from '../net/trust.ts';
 import { isHostName, listenerForm, parseListener } from './address.ts';
 import { defaults } from './defaults.ts';
@@ -116,6 +117,11 @@ const extension = text('extension', 'an extension such as css', (written) => {
   return /^[\w-]{1,32}$/.test(name) ? name : null;
 });
 
+const listenerRef = text('listener', listenerForm, (written) => {
+  const address = parseListener(written);
+  return address === null ? null : formatAddress(address);
+});
+
 const routeSchema = map({
   match: field(
     map({
@@ -138,6 +144,11 @@ const routeSchema = map({
         z.array(extension, { error: 'a list of extensions' }),
         [...defaults.match.extensions],
         'What the path ends in, any of these: `[css, js, png]`. None: anything.',
+      ),
+      listeners: field(
+        z.array(listenerRef, { error: 'a list of addresses of listeners' }),
+        [...defaults.match.listeners],
+        'Where the client connected, any of these listeners by `address`, as it stands there: `[":8080"]`. None: every listener.',
       ),
     }),
     {},

@@ -8,7 +8,7 @@ import { RequestHead } from '../http/head.ts';
 import { Limpet } from '../limpet.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
 import { trustOf } from '../net/trust.ts';
-import { createRouter } from '../proxy/router.ts';
+import { createRouter, isForListener } from '../proxy/router.ts';
 import { type Alone, shareAlone } from '../shared/alone.ts';
 import { readAnswer } from './answer.ts';
 import { readCapture, refusedAt } from './capture.ts';
@@ -83,7 +83,7 @@ export async function explain(options: LimpetOptions, question: Question): Promi
 
   const head = new RequestHead(listener.limits);
   const readable = head.read(bytes, 0, bytes.length) > 0;
-  const route = readable ? createRouter(markers(options.routes))(head) : null;
+  const route = readable ? createRouter(markers(options.routes, listener))(head) : null;
   const parts = witness.pools.find((pool) => pool.options.name === route?.pool)?.parts ?? null;
   const servers = parts?.fleet.servers.map(({ name, state }) => ({ name, state })) ?? [];
   const panic = parts?.fleet.snapshot.panic ?? false;
@@ -162,11 +162,13 @@ export async function explain(options: LimpetOptions, question: Question): Promi
 
 type FoundRoute = NonNullable<Explanation['route']>;
 
-function markers(routes: readonly RouteOptions[]) {
-  return routes.map(({ match, pool, affinity }, index) => {
-    const route: FoundRoute = { index, match, pool, affinity };
-    return { ...match, route };
-  });
+function markers(routes: readonly RouteOptions[], { address }: ListenerOptions) {
+  return routes
+    .map(({ match, pool, affinity }, index) => {
+      const route: FoundRoute = { index, match, pool, affinity };
+      return { ...match, route };
+    })
+    .filter(({ listeners }) => isForListener(listeners, formatAddress(address)));
 }
 
 /** Tells the fleets what the question supposes. Answers the addresses that refuse connections. */

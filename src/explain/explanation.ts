@@ -48,6 +48,7 @@ export interface Explanation {
       readonly path: string;
       readonly methods: readonly string[];
       readonly extensions: readonly string[];
+      readonly listeners: readonly string[];
     };
     readonly pool: string;
     readonly affinity: boolean;

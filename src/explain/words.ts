@@ -55,10 +55,11 @@ function client({ client: { address, peer, trusted } }: Explanation): string {
 
 function route({ route: found, request }: Explanation): string {
   if (found === null) return request.line === null ? 'not asked' : 'none matches';
-  const { host, path, methods, extensions } = found.match;
+  const { host, path, methods, extensions, listeners } = found.match;
   const parts = [`host ${host || 'any'}`, `path ${path}`];
   if (methods.length > 0) parts.push(`method ${methods.join(' or ')}`);
   if (extensions.length > 0) parts.push(`extension ${extensions.join(' or ')}`);
+  if (listeners.length > 0) parts.push(`listener ${listeners.join(' or ')}`);
   return `routes[${found.index}] (${parts.join(', ')}): pool ${found.pool}${found.affinity ? '' : ', affinity: none'}`;
 }
 

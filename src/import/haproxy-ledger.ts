@@ -1,11 +1,12 @@
 /** What became of each line: carried over, changed, or left out with a reason. A line of `defaults` may serve many sections. */
 import type { Line } from './haproxy-lines.ts';
-import type { Note } from './imported.ts';
+import type { Concern, Note } from './imported.ts';
 
 export class Ledger {
   private readonly carried = new Set<Line>();
   private readonly changes = new Map<Line, Set<string>>();
   private readonly reasons = new Map<Line, string>();
+  private readonly warnings = new Map<Line, Map<string, Concern>>();
 
   /** The config says what the line says, or it says what holds here anyway. */
   carry(line: Line): void {
@@ -24,9 +25,15 @@ export class Ledger {
     if (!this.reasons.has(line)) this.reasons.set(line, why);
   }
 
+  /** Told whatever becomes of the line: what a person has to know first. */
+  warn(line: Line, concern: Concern, why: string): void {
+    const whys = this.warnings.get(line) ?? new Map<string, Concern>();
+    this.warnings.set(line, whys.set(why, concern));
+  }
+
   /** Nobody has said anything of it yet. */
   isOpen(line: Line): boolean {
-    return !this.carried.has(line) && !this.reasons.has(line);
+    return !this.carried.has(line) && !this.reasons.has(line) && !this.warnings.has(line);
   }
 
   isCarried(line: Line): boolean {
@@ -37,7 +44,9 @@ export class Ledger {
     return lines.flatMap((line): Note[] => {
       const note = (kind: Note['kind'], why: string): Note => ({ line: line.number, text: line.text, why, kind });
       const changes = Array.from(this.changes.get(line) ?? [], (why) => note('changed', why));
-      if (changes.length > 0 || this.carried.has(line)) return changes;
+      const kind = this.carried.has(line) ? 'changed' : 'left-out';
+      const warnings = Array.from(this.warnings.get(line) ?? [], ([why, concern]) => ({ ...note(kind, why), concern }));
+      if (warnings.length > 0 || this.carried.has(line)) return [...warnings, ...changes];
       const why = this.reasons.get(line);
       return why === undefined ? [] : [note('left-out', why)];
     });

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { type families, importFixtures } from '../../test/support/import-fixtures.ts';
-import { countLines, guessKind, importText, writeImported } from './import.ts';
+import { importFixtures } from '../../test/support/import-fixtures.ts';
+import { countLines, guessKind, importText, summarise, writeImported } from './import.ts';
+import type { Note } from './imported.ts';
 
 describe('whose config it is', () => {
   test.each([
@@ -19,8 +20,7 @@ describe('whose config it is', () => {
   ])('%j in %s', (text, file, kind) => expect(guessKind(text, file)).toBe(kind));
 
   test('of every fixture', () => {
-    const guessed = (family: (typeof families)[number]) =>
-      new Set(importFixtures(family).map(({ text, name }) => guessKind(text, name)));
+    const guessed = (family: string) => new Set(importFixtures(family).map(({ text, name }) => guessKind(text, name)));
     expect(guessed('nginx')).toEqual(new Set(['nginx']));
     expect(guessed('haproxy')).toEqual(new Set(['haproxy']));
     for (const kind of guessed('kubernetes')) expect(['ingress', 'gateway']).toContain(kind);
@@ -44,4 +44,27 @@ test('lines are counted once each, those that say something', () => {
   const note = (line: number, kind: 'changed' | 'left-out') => ({ line, text: '', why: '', kind });
   const notes = [note(2, 'changed'), note(2, 'changed'), note(4, 'left-out')];
   expect(countLines('# c\na\n\nb\n---\n  # d\n c', notes)).toEqual({ carried: 1, changed: 1, leftOut: 1 });
+});
+
+test('what nobody may miss is told first, in the head and in the summary', () => {
+  const note = (line: number, concern?: Note['concern']): Note => {
+    return { line, text: `text ${line}`, why: `why ${line}`, kind: 'left-out', ...(concern && { concern }) };
+  };
+  const notes = [note(1), note(2, 'not-sticky'), note(3, 'open'), note(4, 'not-working'), note(5, 'open')];
+  const imported = { config: {}, notes };
+  const head = writeImported(imported, 'f').match(/^# line.*$/gm);
+  expect(head).toEqual([
+    '# line 3, OPEN NOW: text 3',
+    '# line 5, OPEN NOW: text 5',
+    '# line 4, NOT WORKING: text 4',
+    '# line 2, NOT STICKY: text 2',
+    '# line 1, left out: text 1',
+  ]);
+  expect(summarise(imported, 'a\nb\nc\nd\ne\nf', 'f')).toBe(`\
+limpet: OPEN NOW: f:3: text 3 -- why 3
+limpet: OPEN NOW: f:5: text 5 -- why 5
+limpet: NOT WORKING: f:4: text 4 -- why 4
+limpet: NOT STICKY: f:2: text 2 -- why 2
+limpet: 1 lines carried over, 0 changed, 5 left out
+`);
 });

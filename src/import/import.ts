@@ -2,7 +2,15 @@
 import { stringify } from 'yaml';
 import { UsageError } from '../errors.ts';
 import { importHaproxy } from './haproxy.ts';
-import { type Imported, type Importer, type ImportKind, importKinds, type Note } from './imported.ts';
+import {
+  concerns,
+  concernTitles,
+  type Imported,
+  type Importer,
+  type ImportKind,
+  importKinds,
+  type Note,
+} from './imported.ts';
 import { importKubernetes } from './kubernetes.ts';
 import { importNginx } from './nginx.ts';
 
@@ -41,13 +49,29 @@ export function importText(text: string, file: string, from?: ImportKind): Impor
 
 /** The limpet.yaml, with all that was not carried over as comments at its head. */
 export function writeImported({ config, notes }: Imported, file: string): string {
-  const told = notes.map(({ line, text, why, kind }) => {
-    const what = kind === 'changed' ? 'changed' : 'left out';
+  const told = byConcern(notes).map(({ line, text, why, kind, concern }) => {
+    const what = concern === undefined ? (kind === 'changed' ? 'changed' : 'left out') : concernTitles[concern];
     return `# line ${line}, ${what}: ${oneLine(text, 120)}\n#     ${oneLine(why, 500)}\n`;
   });
   const head = [`# Imported from ${oneLine(file, 300)}`];
   head.push(told.length === 0 ? '. All of it is carried over.\n' : '. Not carried over, or not exactly:\n#\n');
   return `${head.join('')}${told.join('')}\n${stringify(config, { lineWidth: 0, aliasDuplicateObjects: false })}`;
+}
+
+/** For standard error: first what nobody may miss, then the sum. */
+export function summarise({ notes }: Imported, text: string, file: string): string {
+  const grave = byConcern(notes).filter(({ concern }) => concern !== undefined);
+  const lines = grave.map(({ line, text: source, why, concern = 'open' }) => {
+    return `limpet: ${concernTitles[concern]}: ${oneLine(file, 300)}:${line}: ${oneLine(source, 120)} -- ${oneLine(why, 500)}\n`;
+  });
+  const { carried, changed, leftOut } = countLines(text, notes);
+  return `${lines.join('')}limpet: ${carried} lines carried over, ${changed} changed, ${leftOut} left out\n`;
+}
+
+/** Those with a concern first, the gravest before the others; within one as they stand in the file. */
+function byConcern(notes: readonly Note[]): Note[] {
+  const rank = ({ concern }: Note) => (concern === undefined ? concerns.length : concerns.indexOf(concern));
+  return notes.toSorted((a, b) => rank(a) - rank(b) || a.line - b.line);
 }
 
 /** A comment ends with its line, and no byte of the file shall steer a terminal. */

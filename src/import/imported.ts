@@ -16,6 +16,28 @@ export interface Note {
   readonly why: string;
   /** left-out: nothing of it is in the config. changed: it is, but not exactly. */
   readonly kind: 'left-out' | 'changed';
+  /** What a person has to know before anything else; left out: the service is what it was. */
+  readonly concern?: Concern;
+}
+
+/**
+ * In the order in which they are told:
+ * - open: who was refused or asked for a password before is let through now.
+ * - not-working: requests that were served are not, or reach another application.
+ * - not-sticky: clients that stayed with one server do not, or not yet.
+ */
+export const concerns = ['open', 'not-working', 'not-sticky'] as const;
+export type Concern = (typeof concerns)[number];
+
+export const concernTitles: Readonly<Record<Concern, string>> = {
+  open: 'OPEN NOW',
+  'not-working': 'NOT WORKING',
+  'not-sticky': 'NOT STICKY',
+};
+
+/** The one that is told first. */
+export function worse(a: Concern | undefined, b: Concern | undefined): Concern | undefined {
+  return concerns.find((concern) => concern === a || concern === b);
 }
 
 /** Throws UsageError, with the line, for a text that is no config of that program at all. */

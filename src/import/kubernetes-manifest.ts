@@ -1,6 +1,6 @@
 /** A manifest as a tree of parts, and what is said of its lines in the end: each with a word in it is carried over or gets a note. */
 import { type Document, isAlias, isMap, isScalar, isSeq, type LineCounter, type Node } from 'yaml';
-import type { Note } from './imported.ts';
+import type { Concern, Note } from './imported.ts';
 import { Part } from './kubernetes-part.ts';
 
 /** What stands in the file, by line, and what is said of it. */
@@ -12,6 +12,7 @@ export class Manifest {
   private readonly parts = new Map<Node, Part>();
   /** By line: what is said, and how. */
   private readonly said = new Map<number, Map<string, Note['kind']>>();
+  private readonly warnings = new Map<number, Map<string, Concern>>();
   private readonly carried = new Set<number>();
 
   constructor(text: string, counter: LineCounter) {
@@ -41,14 +42,27 @@ export class Manifest {
     if (!whys.has(why)) whys.set(why, kind);
   }
 
+  /** Told whatever becomes of the line: what a person has to know first. */
+  warn(line: number, concern: Concern, why: string): void {
+    const whys = this.warnings.get(line) ?? new Map<string, Concern>();
+    this.warnings.set(line, whys.set(why, concern));
+  }
+
   /** Every line with a word in it is carried over or gets a note. */
   notes(): Note[] {
     for (const root of this.roots) root.sweep('nothing here corresponds to it');
     this.explainPunctuation();
-    const lines = [...this.said.keys()].sort((a, b) => a - b);
-    return lines.flatMap((line) =>
-      [...(this.said.get(line) ?? [])].map(([why, kind]) => ({ line, text: this.lines[line - 1] ?? '', why, kind })),
-    );
+    const lines = [...new Set([...this.said.keys(), ...this.warnings.keys()])].sort((a, b) => a - b);
+    return lines.flatMap((line): Note[] => {
+      const text = this.lines[line - 1] ?? '';
+      const kept = this.carried.has(line) ? 'changed' : 'left-out';
+      const warnings = this.warnings.get(line) ?? new Map<string, Concern>();
+      const said = [...(this.said.get(line) ?? [])].filter(([why]) => !warnings.has(why));
+      return [
+        ...Array.from(warnings, ([why, concern]) => ({ line, text, why, kind: kept, concern }) as const),
+        ...said.map(([why, kind]) => ({ line, text, why, kind })),
+      ];
+    });
   }
 
   /** A line of dashes and brackets alone opens what comes after it, or closes what came before. */

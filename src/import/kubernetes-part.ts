@@ -3,6 +3,7 @@
  * what nobody carried over is left out, with the reason of the nearest part around it.
  */
 import { isMap, isScalar, isSeq, type Node } from 'yaml';
+import type { Concern } from './imported.ts';
 import type { Manifest } from './kubernetes-manifest.ts';
 
 export class Part {
@@ -114,6 +115,12 @@ export class Part {
   change(why: string): this {
     this.carry();
     this.manifest.say(this.from, 'changed', why);
+    return this;
+  }
+
+  /** Told whatever becomes of it: what a person has to know first. */
+  warn(concern: Concern, why: string): this {
+    this.manifest.warn(this.from, concern, why);
     return this;
   }
 

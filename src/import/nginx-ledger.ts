@@ -1,5 +1,5 @@
 /** What became of each directive, and from that of each line: carried over, changed, or left out with a reason. */
-import type { Note } from './imported.ts';
+import type { Concern, Note } from './imported.ts';
 import type { Directive } from './nginx-syntax.ts';
 
 interface Fate {
@@ -8,6 +8,8 @@ interface Fate {
   readonly changes: Set<string>;
   /** Why nothing of it is in the config; the first reason stays. */
   reason: string;
+  /** Told whatever becomes of it. */
+  readonly warnings: Map<string, Concern>;
 }
 
 export class Ledger {
@@ -32,6 +34,11 @@ export class Ledger {
     for (const inner of directive.block ?? []) this.leaveOut(inner, why);
   }
 
+  /** Told whatever becomes of the directive: what a person has to know first. */
+  warn(directive: Directive, concern: Concern, why: string): void {
+    this.fateOf(directive).warnings.set(why, concern);
+  }
+
   isCarried(directive: Directive): boolean {
     return this.fates.get(directive)?.carried ?? false;
   }
@@ -40,12 +47,15 @@ export class Ledger {
   notes(directives: readonly Directive[], text: string): Note[] {
     const rows = text.split('\n');
     const byLine = new Map<number, { kept: boolean; readonly whys: Set<string> }>();
+    const warnings: { readonly line: number; readonly why: string; readonly concern: Concern }[] = [];
     const visit = (directive: Directive): void => {
       const fate = this.fates.get(directive);
-      if (fate === undefined || (!fate.carried && fate.reason === '')) {
+      if (fate === undefined || (!fate.carried && fate.reason === '' && fate.warnings.size === 0)) {
         throw new Error(`nothing was decided about "${directive.name}" of line ${directive.line}`);
       }
-      const whys = fate.carried ? fate.changes : [fate.reason];
+      const told = fate.reason === '' || fate.warnings.size > 0 ? [] : [fate.reason];
+      const whys = fate.carried ? fate.changes : told;
+      for (const [why, concern] of fate.warnings) warnings.push({ line: directive.line, why, concern });
       for (const number of directive.lines) {
         const row = byLine.get(number) ?? { kept: false, whys: new Set<string>() };
         byLine.set(number, row);
@@ -56,21 +66,22 @@ export class Ledger {
       directive.block?.forEach(visit);
     };
     directives.forEach(visit);
-    return Array.from(byLine)
+    const textOf = (line: number) => (rows[line - 1] ?? '').trim();
+    const rest = Array.from(byLine)
       .filter(([, { whys }]) => whys.size > 0)
-      .sort(([a], [b]) => a - b)
-      .map(([line, { kept, whys }]) => ({
-        line,
-        text: (rows[line - 1] ?? '').trim(),
-        why: Array.from(whys).join('; '),
-        kind: kept ? 'changed' : 'left-out',
-      }));
+      .map(([line, { kept, whys }]): Note => {
+        return { line, text: textOf(line), why: Array.from(whys).join('; '), kind: kept ? 'changed' : 'left-out' };
+      });
+    const first = warnings.map(({ line, why, concern }): Note => {
+      return { line, text: textOf(line), why, kind: byLine.get(line)?.kept ? 'changed' : 'left-out', concern };
+    });
+    return [...first, ...rest].sort((a, b) => a.line - b.line);
   }
 
   private fateOf(directive: Directive): Fate {
     const known = this.fates.get(directive);
     if (known !== undefined) return known;
-    const fate: Fate = { carried: false, changes: new Set(), reason: '' };
+    const fate: Fate = { carried: false, changes: new Set(), reason: '', warnings: new Map() };
     this.fates.set(directive, fate);
     return fate;
   }

@@ -31,6 +31,11 @@ export function createRouter<R = Route>(rules: readonly RouteRule<R>[]): (head: 
   };
 }
 
+/** Of a route's `match.listeners`; none: every listener. */
+export function isForListener(listeners: readonly string[], address: string): boolean {
+  return listeners.length === 0 || listeners.includes(address);
+}
+
 function isCatchAll({ host, path, methods = [], extensions = [] }: RouteRule<unknown>): boolean {
   return host === '' && path === '/' && methods.length === 0 && extensions.length === 0;
 }

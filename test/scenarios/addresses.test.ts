@@ -68,4 +68,30 @@ describe.each(runtimes)('addresses on %s', (runtime) => {
     two!.cookies.set('limpet', one!.cookies.get('limpet')!);
     for (let i = 0; i < 4; i++) expect(echoOf(await two!.ask()).server).toBe(home);
   });
+
+  test('each listener has routes of its own, and others that are for all', async () => {
+    await using a = await httpOrigin('a');
+    await using b = await httpOrigin('b');
+    await using c = await httpOrigin('c');
+    const listeners = ['127.0.0.1:0', '127.0.0.2:0', '127.0.0.3:0'].map((address) => ({ address }));
+    const pools = Object.fromEntries(
+      [a, b, c].map((origin) => [origin.name, { servers: [origin.address], affinity: 'none' }]),
+    );
+    const on = (address: string, pool: string) => ({ match: { listeners: [address] }, pool });
+    const all = { match: { path: '/all' }, pool: 'c' };
+    const config = { listeners, pools, routes: [all, on('127.0.0.1:0', 'a'), on('127.0.0.2:0', 'b')] };
+    await using limpet = await startLimpet(runtime, { config });
+    const met = (path: string) =>
+      Promise.all(
+        limpet.addresses.map(async (address) => {
+          const reply = await ask(`http://${address}${path}`);
+          return reply.status === 200 ? echoOf(reply).server : reply.status;
+        }),
+      );
+    expect(await met('/')).toEqual(['a', 'b', 404]);
+    expect(await met('/all')).toEqual(['c', 'c', 'c']);
+    // Another config gives the listeners that stay other routes.
+    await limpet.reload({ ...config, routes: [on('127.0.0.1:0', 'b'), on('127.0.0.3:0', 'a'), { pool: 'c' }] });
+    expect(await met('/')).toEqual(['b', 'c', 'a']);
+  });
 });

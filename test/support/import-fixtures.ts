@@ -1,6 +1,6 @@
 /**
- * The configs of other balancers under test/fixtures/import/{nginx,haproxy,kubernetes}/, and what is known of their
- * stickiness. Beside each fixture NAME.conf (.cfg, .yaml) stands NAME.sticky.yaml, a list of checks:
+ * The configs of other balancers under test/fixtures/import/, a folder for each family, and what is known of their
+ * stickiness. Beside a fixture NAME.conf (.cfg, .yaml) may stand NAME.sticky.yaml, a list of checks:
  *
  *     - client: cookie-jar         # keeps every cookie that it is given; or one of
  *                                  #   address            each client comes from an address of its own, in another /24
@@ -19,13 +19,10 @@
  *       routes: { s1: a, s2: b }   # with app-cookie and app-header: a server named s1 ends its session ids in `.a`
  *       servers: { a-1: s1 }       # with header, query, cookie: the values to send, and the server that each must meet
  */
-import { globSync, readFileSync } from 'node:fs';
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
-
-export const families = ['nginx', 'haproxy', 'kubernetes'] as const;
-export type Family = (typeof families)[number];
 
 const name = z.string().min(1);
 
@@ -60,17 +57,21 @@ export interface ImportFixture {
   /** The whole path. */
   readonly file: string;
   readonly text: string;
-  /** Throws when the file beside it is missing or wrong. */
+  /** None without a file beside it. Throws when that is wrong. */
   checks(): StickyCheck[];
 }
 
 export const fixturesFolder = join(import.meta.dirname, '../fixtures/import');
 
+/** The names of its folders. */
+export type Family = string;
+export const families: readonly Family[] = readdirSync(fixturesFolder).sort();
+
 /** Every fixture of a family, by name. */
 export function importFixtures(family: Family): ImportFixture[] {
   const folder = join(fixturesFolder, family);
-  return globSync('*.{conf,cfg,yaml,yml}', { cwd: folder })
-    .filter((file) => !file.endsWith('.sticky.yaml'))
+  return globSync('*.{conf,cfg,yaml,yml,toml,json,caddy,Caddyfile}', { cwd: folder })
+    .filter((file) => !/\.(?:sticky|expected)\.yaml$/.test(file))
     .sort()
     .map((found) => {
       const file = join(folder, found);
@@ -80,6 +81,7 @@ export function importFixtures(family: Family): ImportFixture[] {
 
 function checksOf(file: string): StickyCheck[] {
   const beside = join(dirname(file), `${basename(file).replace(/\.[^.]*$/, '')}.sticky.yaml`);
+  if (!existsSync(beside)) return [];
   return z
     .array(checkSchema)
     .min(1)
