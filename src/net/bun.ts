@@ -52,6 +52,8 @@ class BunSocket implements Socket {
   private kept: Uint8Array[] = nothing;
   /** The peer's FIN has been told. */
   private ended = false;
+  /** The kernel takes no more bytes; what has come may still be read. */
+  private broken = false;
   /** Inside one of our own calls, where Bun may call back. */
   private busy = false;
   private address: string | null = null;
@@ -73,22 +75,24 @@ class BunSocket implements Socket {
   }
 
   write(chunk: Uint8Array): boolean {
-    if (this.closed || this.after !== After.nothing) return true;
+    if (this.closed || this.broken || this.after !== After.nothing) return true;
     if (this.pending > 0) {
       this.keep(chunk);
       return false;
     }
-    const taken = Math.max(0, this.raw.write(chunk));
+    const taken = this.raw.write(chunk);
     if (taken === chunk.length) return true;
+    if (taken < 0) return this.breakWriting();
     this.keep(chunk.subarray(taken));
     return false;
   }
 
   writeCopy(bytes: Buffer, length: number): boolean {
-    if (this.closed || this.after !== After.nothing) return true;
+    if (this.closed || this.broken || this.after !== After.nothing) return true;
     if (length === 0) return this.pending === 0;
-    const taken = this.pending > 0 ? 0 : Math.max(0, this.raw.write(bytes, 0, length));
+    const taken = this.pending > 0 ? 0 : this.raw.write(bytes, 0, length);
     if (taken === length) return true;
+    if (taken < 0) return this.breakWriting();
     const rest = Buffer.allocUnsafeSlow(length - taken);
     bytes.copy(rest, 0, taken, length);
     this.keep(rest);
@@ -200,7 +204,11 @@ class BunSocket implements Socket {
   onDrain(): void {
     while (this.kept.length > 0) {
       const chunk = this.kept[0]!;
-      const taken = Math.max(0, this.raw.write(chunk));
+      const taken = this.raw.write(chunk);
+      if (taken < 0) {
+        this.breakWriting();
+        break;
+      }
       this.pending -= taken;
       this.account.keep(-taken);
       if (taken < chunk.length) {
@@ -215,15 +223,22 @@ class BunSocket implements Socket {
   }
 
   onEnd(): void {
+    if (this.broken) {
+      // Bun does not say why a write failed, and after a reset that it has told by that the end reads as a regular one.
+      this.onClose(brokenPipe());
+      this.raw.terminate();
+      return;
+    }
     this.ended = true;
     this.handler.onEnd();
   }
 
-  onClose(error: Error | null): void {
+  onClose(reason: Error | null): void {
     if (this.closed) return;
     this.closed = true;
     this.gauge.add(-1);
     this.drop();
+    const error = reason === null && this.broken && !this.ended ? brokenPipe() : reason;
     // When our FIN was first, Bun answers the peer's with the close alone.
     if (error === null && this.after === After.end && !this.ended && !this.busy) this.onEnd();
     if (this.busy) queueMicrotask(() => this.handler.onClose(error));
@@ -235,6 +250,13 @@ class BunSocket implements Socket {
     this.kept.push(keepable(chunk, this.account.crowded ? 2 : 8));
     this.pending += chunk.length;
     this.account.keep(chunk.length);
+  }
+
+  /** What has come is read on, up to its end. True: nothing is kept. */
+  private breakWriting(): true {
+    this.broken = true;
+    this.drop();
+    return true;
   }
 
   private drop(): void {
@@ -249,6 +271,10 @@ class BunSocket implements Socket {
     this.raw.close();
     this.busy = false;
   }
+}
+
+function brokenPipe(): Error {
+  return Object.assign(new Error('the connection broke while it was written to'), { code: 'EPIPE' });
 }
 
 /** From this size on a chunk is part of a large body. */

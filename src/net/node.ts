@@ -29,6 +29,8 @@ class NodeSocket implements Socket {
   /** Of `pending`, what the account was told of. */
   private told = 0;
   private error: Error | null = null;
+  /** Why the kernel takes no more bytes; what has come may still be read. */
+  private writeError: NodeJS.ErrnoException | null = null;
   /** A write that tells of the drain is under way. */
   private draining = false;
   /** Its descriptor is in the gauge. */
@@ -44,15 +46,44 @@ class NodeSocket implements Socket {
     // Kept now: node:net forgets it when the peer has gone.
     this.remoteAddress = plainAddress(raw.remoteAddress);
     raw.on('data', (chunk: Buffer) => this.handler.onData(chunk));
-    raw.on('end', () => this.handler.onEnd());
+    raw.on('end', () => this.onEnd());
     raw.on('error', (error) => {
       this.error = error;
     });
     raw.on('close', () => {
       if (this.counted) gauge.add(-1);
       this.tell(0);
-      this.handler.onClose(this.error);
+      this.handler.onClose(this.error ?? this.writeError);
     });
+    this.readOnAfterWriteErrors();
+  }
+
+  /**
+   * node:net destroys a stream whose write has failed, and with it what has come and has not been read: the answer of a server
+   * that closes without reading the whole request. Here the stream does not learn of it, and its end comes by reading.
+   */
+  private readOnAfterWriteErrors(): void {
+    const { raw } = this;
+    let told: WriteCallback | null = null;
+    let tell: WriteCallback = () => {};
+    // The stream gives the same one to all its writes.
+    const tolerant = (callback: WriteCallback): WriteCallback => {
+      if (told === callback) return tell;
+      told = callback;
+      tell = (error) => {
+        if (error != null) this.writeError ??= error;
+        callback(null);
+      };
+      return tell;
+    };
+    raw._write = (chunk, encoding, callback) => write.call(raw, chunk, encoding, tolerant(callback));
+    raw._writev = (chunks, callback) => writev?.call(raw, chunks, tolerant(callback));
+  }
+
+  /** EPIPE: the peer's FIN came before its reset. Of another reset the failed write has taken the error, and only the end is left to read. */
+  private onEnd(): void {
+    if (this.writeError === null || this.writeError.code === 'EPIPE') this.handler.onEnd();
+    else this.raw.destroy();
   }
 
   get remotePort(): number {
@@ -60,11 +91,11 @@ class NodeSocket implements Socket {
   }
 
   get pending(): number {
-    return this.raw.destroyed ? 0 : this.raw.writableLength;
+    return this.raw.destroyed || this.writeError !== null ? 0 : this.raw.writableLength;
   }
 
   write(chunk: Uint8Array): boolean {
-    if (this.raw.destroyed || this.raw.writableEnded) return true;
+    if (this.raw.destroyed || this.raw.writableEnded || this.writeError !== null) return true;
     if (chunk.length > 0) this.raw.write(chunk);
     const kept = this.raw.writableLength;
     if (kept === 0) return true;
@@ -138,6 +169,11 @@ class NodeSocket implements Socket {
 }
 
 const noBytes = Buffer.alloc(0);
+
+type WriteCallback = (error?: Error | null) => void;
+
+/** What a stream calls to write, one chunk or several. */
+const { _write: write, _writev: writev } = net.Socket.prototype;
 
 /** What node:net reads from. */
 interface ReadHandle {

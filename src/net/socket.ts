@@ -8,7 +8,10 @@ export type Address =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 
-/** Called by a socket. Callbacks arrive one at a time and never from inside `write`, `end`, `pause` or `resume`. */
+/**
+ * Called by a socket. Callbacks arrive one at a time and never from inside `write`, `end`, `pause` or `resume`. A connection that
+ * breaks, also by a write that fails, gives all that has come before it says so, on Bun even while it is paused.
+ */
 export interface SocketHandler {
   /** Bytes from the peer. The chunk is the receiver's to keep and to change. */
   onData(chunk: Buffer): void;

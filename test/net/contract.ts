@@ -4,8 +4,9 @@ import { connecting } from './connecting.ts';
 import { endings } from './endings.ts';
 import { flow } from './flow.ts';
 import type { Case } from './peer.ts';
+import { resets } from './resets.ts';
 
-export const cases: Readonly<Record<string, Case>> = { ...flow, ...endings, ...addresses, ...connecting };
+export const cases: Readonly<Record<string, Case>> = { ...flow, ...endings, ...resets, ...addresses, ...connecting };
 
 /** What the program says of a case, one JSON line each. `error` '' when the contract held. */
 export interface CaseResult {
