@@ -2,6 +2,7 @@
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { blocksOf, documents, withoutKind } from './docs/blocks.ts';
 
 const root = resolve(import.meta.dirname, '..');
 /** What .gitignore keeps out of the repository. */
@@ -51,6 +52,10 @@ describe('paths of a machine', () => {
     expect(machinePaths(planted.join('\n'))).toHaveLength(6);
     expect(machinePaths(`https://example.org/${'home/ann'} GET ${'/'}homepage`)).toEqual([]);
   });
+});
+
+test('code blocks in Markdown have a kind, by which test/docs checks them', () => {
+  expect(withoutKind(documents().flatMap(blocksOf)).join('\n')).toBe('');
 });
 
 describe('links in Markdown', () => {

@@ -82,26 +82,30 @@ const introduction = `# Config
 \`limpet --config limpet.yaml\`, or without a flag the \`limpet.yaml\` or \`limpet.config.ts\` of the current folder.
 \`limpet check\` tells what is wrong with it, each mistake with file, line, field, what was found and what is expected.
 
-    # yaml-language-server: $schema=node_modules/limpet/docs/reference/limpet.schema.json
-    listeners: [{ address: ":8080" }]
-    pools:
-      shop:
-        servers: ["app1:3000", "app2:3000"]
-        affinity:
-          - cookie: { name: shop, idle: 30m, absolute: 8h }
-        health: { path: /healthz }
-    keys:
-      - \${LIMPET_KEY}
+\`\`\`yaml
+# yaml-language-server: $schema=node_modules/limpet/docs/reference/limpet.schema.json
+listeners: [{ address: ":8080" }]
+pools:
+  shop:
+    servers: ["app1:3000", "app2:3000"]
+    affinity:
+      - cookie: { name: shop, idle: 30m, absolute: 8h }
+    health: { path: /healthz }
+keys:
+  - \${LIMPET_KEY}
+\`\`\`
 
 The same as a module; its default export is the config:
 
-    import { defineConfig } from 'limpet';
+\`\`\`ts
+import { defineConfig } from 'limpet';
 
-    export default defineConfig({
-      listeners: [{ address: ':8080' }],
-      pools: { shop: { servers: ['app1:3000', 'app2:3000'], health: { path: '/healthz' } } },
-      keys: [process.env.LIMPET_KEY ?? ''],
-    });
+export default defineConfig({
+  listeners: [{ address: ':8080' }],
+  pools: { shop: { servers: ['app1:3000', 'app2:3000'], health: { path: '/healthz' } } },
+  keys: [process.env.LIMPET_KEY ?? ''],
+});
+\`\`\`
 
 **Times** are those of the Gateway API: up to four numbers with \`h\`, \`m\`, \`s\` or \`ms\`, such as \`500ms\` or \`1h30m\`. Where
 none is allowed, \`off\` or \`0\` says so. **Sizes** are bytes, or carry \`k\`, \`M\` or \`G\` (units of 1,024; \`KiB\`, \`MiB\`, \`GiB\` too).
