@@ -4,7 +4,7 @@ import { checkAffinities } from './check-affinities.ts';
 import { checkSharedCookies } from './check-cookies.ts';
 import { checkSessions } from './check-sessions.ts';
 import type { LimpetOptions, PoolOptions, RouteOptions } from './options.ts';
-import { error, type Path, type Problem, unknownName, warning } from './problem.ts';
+import { error, type Path, type Problem, reservedName, unknownName, warning } from './problem.ts';
 
 /** `routesLeftOut`: the file has none, so a single pool serves all. */
 export function checkConfig(options: LimpetOptions, routesLeftOut: boolean): Problem[] {
@@ -73,6 +73,8 @@ function checkServers({ servers }: PoolOptions, pool: Path): Problem[] {
         error([...path, 'name'], `servers[${sameName}] is named "${name}" already: sessions are kept by name`),
       );
     }
+    const reserved = reservedName(name);
+    if (reserved !== null) found.push(error([...path, 'name'], reserved));
     if (sameName === undefined) names.set(name, index);
     if (sameAddress === undefined) addresses.set(text, index);
   }

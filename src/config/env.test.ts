@@ -31,6 +31,23 @@ describe('variables', () => {
     ]);
   });
 
+  test.each([
+    ['$HOST', 'HOST'],
+    ['$(HOST):80', 'HOST'],
+    ['app2:$PORT', 'PORT'],
+    ['%HOST%', 'HOST'],
+    // It may be a secret.
+    ['$hunter2', 'NAME'],
+  ])('%s is a variable of other programs', (text, name) => {
+    expect(substitute({ a: text }, env).problems).toEqual([
+      {
+        level: 'error',
+        path: ['a'],
+        text: `found a variable as other programs write it, expected \${${name}}; write $$ for a dollar sign`,
+      },
+    ]);
+  });
+
   test.each([`\${}`, `\${1A}`, `\${HOST`, `\${HOST:+x}`])('%s is none', (text) => {
     expect(substitute({ a: text }, env).problems).toMatchObject([{ path: ['a'] }]);
   });

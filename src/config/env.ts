@@ -13,6 +13,9 @@ export interface Substituted {
 /** `$$`, `${NAME}`, `${NAME:-default}`, or a `${` that is none of them. */
 const pattern = /\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{/g;
 
+/** What other programs take for a variable, where it is all of a text: `$NAME`, `$(NAME)`, `%NAME%`, `$HOST:80`, `app1:$PORT`. */
+const foreign = /^(?:[\w.-]*:)?(?:\$([A-Za-z_]\w*)|\$\(([A-Za-z_]\w*)\)|%([A-Za-z_]\w*)%)(?::[0-9]+)?$/;
+
 /**
  * Replaces in every text value, at any depth, and never in a key. An empty variable counts as missing where a
  * default is given, as in a shell; `$$` is one dollar sign. What a variable holds is not looked into again.
@@ -22,6 +25,21 @@ export function substitute(value: unknown, env: Environment): Substituted {
   const problems: Problem[] = [];
 
   const fill = (text: string, path: Path): string => {
+    const bare = foreign
+      .exec(text)
+      ?.slice(1)
+      .find((name) => name !== undefined);
+    if (bare !== undefined) {
+      // What is no name of a variable may be a secret.
+      const name = /^[A-Z_][A-Z0-9_]*$/.test(bare) || env[bare] !== undefined ? bare : 'NAME';
+      templates.set(pathText(path), text);
+      problems.push({
+        level: 'error',
+        path,
+        text: `found a variable as other programs write it, expected \${${name}}; write $$ for a dollar sign`,
+      });
+      return text;
+    }
     if (!text.includes('$')) return text;
     return text.replace(pattern, (whole, name: string | undefined, fallback: string | undefined) => {
       if (whole === '$$') return '$';

@@ -42,7 +42,7 @@ describe('a config', () => {
       'the config limpet.config.mjs has no default export: write export default',
     ],
     ['limpet.config.mjs', 'throw new Error("boom");', 'cannot load the config limpet.config.mjs: boom'],
-    ['limpet.yaml', 'listeners: [', '    E: limpet.yaml:1:13  not valid YAML:'],
+    ['limpet.yaml', 'listeners: [', '    E: limpet.yaml:1:12  not valid YAML: this [ is not closed'],
     [
       'limpet.config.mjs',
       'export default { listeners: [] };',

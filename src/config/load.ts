@@ -1,11 +1,12 @@
 /** Finds and loads a config file: YAML, or a TypeScript or JavaScript module whose default export is the config. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { UsageError } from '../errors.ts';
 import type { Environment } from './env.ts';
 import { ConfigError, type Source } from './problem.ts';
 import { type ReadConfig, readConfig } from './read.ts';
+import { checkFile, readTextFile } from './text-file.ts';
 import { readYaml } from './yaml.ts';
 
 /** Looked for in this order when no file is named. */
@@ -34,22 +35,18 @@ export async function loadConfig(file: string, folder: string, env: Environment)
     const source: Source = { name: file, locate: () => null };
     return { ...readConfig(await loadModule(file, path), { source, env, variables: false }), source };
   }
-  const { value, locate, problems } = readYaml(readText(file, path));
+  const { text, flaw } = readTextFile(file, path);
+  if (flaw !== null) {
+    throw new ConfigError({ name: file, locate: () => null }, [{ level: 'error', path: [], ...flaw }]);
+  }
+  const { value, locate, problems } = readYaml(text);
   const source: Source = { name: file, locate };
   if (problems.length > 0) throw new ConfigError(source, problems);
   return { ...readConfig(value, { source, env, variables: true }), source };
 }
 
-function readText(file: string, path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new UsageError(`cannot read the config ${file}: ${codeOf(error)}`);
-  }
-}
-
 async function loadModule(file: string, path: string): Promise<unknown> {
-  if (!existsSync(path)) throw new UsageError(`cannot read the config ${file}: there is no such file`);
+  checkFile(file, path);
   let loaded: { readonly default?: unknown };
   try {
     loaded = await import(pathToFileURL(path).href);
@@ -63,12 +60,4 @@ async function loadModule(file: string, path: string): Promise<unknown> {
   const config = await loaded.default;
   if (typeof config === 'object' && config !== null) return config;
   throw new UsageError(`the config ${file} has no default export: write export default defineConfig({ ... })`);
-}
-
-function codeOf(error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  if (code === 'ENOENT') return 'there is no such file';
-  if (code === 'EACCES') return 'no permission to read it';
-  if (code === 'EISDIR') return 'it is a folder';
-  return error instanceof Error ? error.message : String(error);
 }

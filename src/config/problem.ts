@@ -70,6 +70,12 @@ export function warning(path: Path, text: string): Problem {
   return { level: 'warning', path, text };
 }
 
+/** What JavaScript finds in every object: as the name of something it would be found where there is none. null: another name. */
+export function reservedName(name: string): string | null {
+  if (name !== '__proto__' && name !== 'constructor' && name !== 'prototype') return null;
+  return `found the name ${name}, which JavaScript keeps for itself, expected another one`;
+}
+
 /** A name that should be one of `names`. */
 export function unknownName(what: string, name: string, names: readonly string[]): string {
   const near = suggest(name, names);

@@ -111,8 +111,12 @@ export default defineConfig({
 none is allowed, \`off\` or \`0\` says so. **Sizes** are bytes, or carry \`k\`, \`M\` or \`G\` (units of 1,024; \`KiB\`, \`MiB\`, \`GiB\` too).
 
 **Variables**: in any text value of YAML \`\${NAME}\` becomes the environment variable, \`\${NAME:-default}\` the default when it
-is missing or empty, \`$$\` a dollar sign. Between \`[ ]\` or \`{ }\` quote it: \`["\${LIMPET_KEY}"]\`. A missing variable is an error.
+is missing or empty, \`$$\` a dollar sign; \`$NAME\` and \`$(NAME)\` are refused. Between \`[ ]\` or \`{ }\` quote it: \`["\${LIMPET_KEY}"]\`. A missing variable is an error.
 Numbers, \`true\` and \`false\` may come from a variable. Errors never show what a variable or a key holds.
+
+**YAML** is that of version 1.2, one document of at most 16 MiB in UTF-8, in a file (no pipe, which could be read once only). An
+alias (\`NAME: *ANCHOR\`) stands for a whole value; merge keys (\`<<\`), tags, and \`__proto__\`, \`constructor\` or \`prototype\` as a
+name are refused, and so is a field that stands twice. JSON is YAML too.
 `;
 
 /** The reference page: one table for each part, a row for each field. */

@@ -1,60 +1,49 @@
 /** Reads a YAML config and remembers where each field stands. JSON is YAML too. */
 import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument } from 'yaml';
 import type { Path, Position, Problem } from './problem.ts';
+import { nodeMistakes } from './yaml-nodes.ts';
+import { syntaxMistakes } from './yaml-syntax.ts';
 
 export interface YamlConfig {
   readonly value: unknown;
   /** Of the field, or of the nearest thing around it that stands in the file. */
   readonly locate: (path: Path, part: 'name' | 'value') => Position | null;
-  /** With syntax errors there is no value worth checking. */
+  /** With errors of these kinds there is no value worth checking. */
   readonly problems: readonly Problem[];
 }
 
-/** Syntax errors, repeated keys and aliases that would grow without end (yaml's own limit) are problems. */
+/**
+ * Syntax errors, fields that stand twice, tags, merge keys, names that JavaScript keeps for itself, and aliases that lead into
+ * themselves or grow without end (yaml's own limit) are problems.
+ */
 export function readYaml(text: string): YamlConfig {
   const lineCounter = new LineCounter();
-  // Pretty errors quote the lines around the mistake, which may hold a secret.
-  const document = parseDocument(text, { lineCounter, prettyErrors: false, stringKeys: true });
+  // Pretty errors quote the lines around the mistake, which may hold a secret. What stands twice we tell ourselves, with both places.
+  const document = parseDocument(text, { lineCounter, prettyErrors: false, stringKeys: true, uniqueKeys: false });
   const positionOf = (offset: number): Position => {
     const { line, col } = lineCounter.linePos(offset);
     return { line, column: col };
   };
   const locate: YamlConfig['locate'] = (path, part) => positionOf(offsetOf(document, path, part));
-  const problems = document.errors.map((error) => ({
-    level: 'error' as const,
-    path: [],
-    text: `not valid YAML: ${plain(error.message, text, error.code)}${hintFor(text, error.pos[0])}`,
-    at: positionOf(error.pos[0]),
-  }));
-  if (problems.length > 0) return { value: undefined, locate, problems };
+  const refuse = (problems: readonly Problem[]): YamlConfig => ({ value: undefined, locate, problems });
+  // An unknown tag or directive is only a warning to yaml, and its value another one than was meant.
+  const errors = [...document.errors, ...document.warnings];
+  const syntax = syntaxMistakes(text, errors, (offset) => positionOf(offset).line);
+  if (syntax.length > 0) {
+    return refuse(syntax.map((one) => problem([], `not valid YAML: ${one.text}`, positionOf(one.offset))));
+  }
+  const nodes = nodeMistakes(document, positionOf);
+  if (nodes.length > 0) return refuse(nodes.map((one) => problem(one.path, one.text, positionOf(one.offset))));
   try {
-    return { value: document.toJS(), locate, problems };
-  } catch (error) {
-    // ReferenceError: an alias without its anchor, or a bomb of aliases.
-    const what = error instanceof Error ? error.message : String(error);
-    const told = `not valid YAML: ${plain(what, text)}`;
-    return { value: undefined, locate, problems: [{ level: 'error', path: [], text: told }] };
+    return { value: document.toJS(), locate, problems: [] };
+  } catch {
+    // A ReferenceError: what is left is a bomb of aliases.
+    return refuse([problem([], 'not valid YAML: its aliases stand for too much, expected fewer of them')]);
   }
 }
 
-/** Without what it quotes of the file, behind a colon: to YAML a password may be a tag, an alias, or no token at all. */
-function plain(message: string, text: string, code = ''): string {
-  if (code === 'TAG_RESOLVE_FAILED') return 'a tag that is not known; quote a text that begins with !';
-  if (code === 'BAD_DQ_ESCAPE') return 'Invalid escape sequence';
-  const at = [...message.matchAll(/: /g)].find(({ index }) => isQuoted(message.slice(index + 2), text))?.index;
-  return message.slice(0, at).replace(/\.?$/, '');
-}
-
-/** Whether that begins with something that stands in the file, as it is or as JSON writes it. */
-function isQuoted(part: string, text: string): boolean {
-  return part.startsWith('"') || text.includes(part.split(': ', 1)[0]!.trim());
-}
-
-/** Between [ ] and { } YAML takes the brace of `${NAME}` for a map of its own. */
-function hintFor(text: string, offset: number): string {
-  const from = text.lastIndexOf('\n', offset - 1) + 1;
-  const line = text.slice(from, text.indexOf('\n', offset) + 1 || undefined);
-  return /[[{,]\s*\$\{/.test(line) ? `; quote "\${NAME}" between [ ] or { }` : '';
+function problem(path: Path, text: string, at?: Position): Problem {
+  return { level: 'error', path, text, at };
 }
 
 function offsetOf(document: Document.Parsed, path: Path, wanted: 'name' | 'value'): number {
