@@ -39,7 +39,8 @@ export function wholeConfig(value: unknown): Fields {
   const ofPool = Object.fromEntries(Object.entries(given).filter(([name]) => !topFields.includes(name)));
   const pools = (top.pools ?? { shop: ofPool }) as Readonly<Record<string, Fields>>;
   const named = Array.isArray(top.routes) ? (top.routes as Fields[]).map(({ pool }) => String(pool)) : [];
-  const all = { ...Object.fromEntries(named.map((name) => [name, {}])), ...pools };
+  // Two pools of nothing but a name would set the same cookie.
+  const all = { ...Object.fromEntries(named.map((name) => [name, { affinity: 'source-ip' }])), ...pools };
   return {
     ...top,
     listeners: top.listeners ?? [{ address: ':8080' }],
