@@ -81,6 +81,7 @@ export const serverFaults = {
   badResponse: fault('bad-response', 'server', 502, 'The server sent a response that is not valid HTTP.'),
   responseHeadTooLarge: fault('response-head-too-large', 'server', 502, 'The response head is too large.'),
   badResponseBody: fault('bad-response-body', 'server', 502, 'The server sent a malformed body.'),
+  tooManyInterim: fault('too-many-interim', 'server', 502, 'The server sent too many interim responses.'),
   closedEarly: fault('closed-early', 'server', 502, 'The server closed the connection before it had answered.'),
   bodyCut: fault('body-cut', 'server', 502, 'The server closed the connection in the middle of its answer.'),
   responseTimeout: fault('response-timeout', 'server', 504, 'The server did not answer in time.'),

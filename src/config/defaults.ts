@@ -35,7 +35,7 @@ export const defaults = deepFreeze({
     maxIdle: 256,
     pipelining: 1,
     // Servers are less hostile than clients and send more: policies, links, cookies.
-    limits: { headBytes: 64 * KiB, headers: 256, connecting: 1024 },
+    limits: { headBytes: 64 * KiB, headers: 256, interim: 1000, connecting: 1024 },
     rebalance: { skew: 0, rate: 10 },
   },
   server: { weight: 1, maxRequests: 0 },

@@ -150,6 +150,8 @@ export interface PoolOptions {
   readonly limits: {
     readonly headBytes: number;
     readonly headers: number;
+    /** Interim responses (1xx) to one request in a second; more are refused with 502. */
+    readonly interim: number;
     /** Connections that one worker makes to one server at one time; beyond it requests queue. */
     readonly connecting: number;
   };

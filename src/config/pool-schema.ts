@@ -65,7 +65,7 @@ const timeoutsSchema = map({
   response: field(
     timeOrNone(),
     formatDuration(pool.timeouts.response),
-    'From the last byte of the request to the first of the response.',
+    'From the last byte of the request to the first of the response. Each interim response (1xx) begins it anew.',
   ),
   responseBody: field(
     timeOrNone(),
@@ -91,6 +91,11 @@ const limitsSchema = map({
     'Status line and headers of a response together; else 502.',
   ),
   headers: field(whole(1, 10_000), pool.limits.headers, 'Headers of a response; else 502.'),
+  interim: field(
+    whole(1, 1_000_000),
+    pool.limits.interim,
+    'Interim responses (1xx) to one request in a second; more are refused with 502 (`too-many-interim`).',
+  ),
   connecting: field(
     whole(1, 1_000_000),
     pool.limits.connecting,

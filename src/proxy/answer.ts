@@ -44,14 +44,15 @@ export class Answer {
     this.chunked = false;
   }
 
-  /** An interim response; HTTP/1.0 has none (RFC 9110 section 15.2). */
-  inform(head: ResponseHead, edit: Splice): void {
-    if (this.minor === 0) return;
+  /** An interim response; false: none is sent to HTTP/1.0 (RFC 9110 section 15.2). */
+  inform(head: ResponseHead, edit: Splice): boolean {
+    if (this.minor === 0) return false;
     const out = this.work.toClient.of(this.socket);
     cutContentLength(head.headers, edit);
     this.writeHead(head, edit, out);
     out.text('\r\n');
     this.flush();
+    return true;
   }
 
   /** The head of the final response. `length`: bytes of the body, or negative when they are not known before its end. */

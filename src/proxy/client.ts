@@ -27,8 +27,8 @@ export interface Client {
 
   /** Writes the lines that tell the server who the client is. */
   writeForwarded(head: RequestHead, out: HeadWriter): void;
-  /** Passes an interim response on (1xx). */
-  inform(head: ResponseHead, edit: Splice): void;
+  /** Passes an interim response on (1xx). False: its client is not to have one. */
+  inform(head: ResponseHead, edit: Splice): boolean;
   /** Begins the response. `length`: bytes of the body, or negative when they are not known before its end. */
   respond(head: ResponseHead, edit: Splice, length: number): void;
   /** Data of the body, by reference. False: the client is slow, wait for `exchange.onClientDrain`. */

@@ -364,8 +364,8 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
     }
   }
 
-  inform(head: ResponseHead, edit: Splice): void {
-    this.answer.inform(head, edit);
+  inform(head: ResponseHead, edit: Splice): boolean {
+    return this.answer.inform(head, edit);
   }
 
   respond(head: ResponseHead, edit: Splice, length: number): void {

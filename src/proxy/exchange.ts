@@ -332,10 +332,13 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
   }
 
   onInterim(head: ResponseHead): void {
+    // The server is at work on it; or it has asked for the body that the client has waited with.
+    if (this.phase === 'answering') this.enter('answering', this.pool!.settings.timeouts.response);
+    else if (this.phase === 'sending') this.enter('sending', this.sendingTimeout());
     const edit = this.work.responseEdit;
     edit.clear();
     cutFromResponse(head.headers, edit);
-    this.client.inform(head, edit);
+    if (this.client.inform(head, edit)) this.work.counters.responded(head.status);
   }
 
   /** 6. What the server says of its session is kept first. True: the response has to wait, or has been refused. */

@@ -37,6 +37,8 @@ export interface PoolSettings {
   readonly maxIdle: number;
   /** Most requests at a time on one connection; 1: each waits for the answer to the one before. */
   readonly pipelining: number;
+  /** `interim`: responses of 1xx to one request in a second. */
+  readonly limits: { readonly interim: number };
   /** Tell clients who served them: `Limpet-Server: name; epoch=n`. */
   readonly identify: boolean;
 }

@@ -84,7 +84,8 @@ function stage({ shares = true } = {}) {
   });
   const server = new Server({ name: 'a', address, weight: 1, maxRequests: 0 }, 0, 1);
   const sharing = new Sharing();
-  const pool = { forget() {}, misframed() {}, keep: () => true, sharingOf: () => sharing } as unknown as Pool;
+  const settings = { limits: { interim: 1000 } };
+  const pool = { settings, forget() {}, misframed() {}, keep: () => true, sharingOf: () => sharing } as unknown as Pool;
   let upstream!: Upstream;
   net.connect(address, {
     onOpen(socket) {

@@ -36,8 +36,8 @@ import type { RequestBody } from './request-body.ts';
 import { shortAnswer } from './sharing.ts';
 import type { Work } from './work.ts';
 
-/** A server that sends more interim responses than this before its answer is refused. */
-const maxInterim = 16;
+/** `limits.interim` holds for this long (ms). */
+const interimTime = 1000;
 /** A piece of body up to this size leaves in one write with what comes before it. */
 const joinBytes = 32 * 1024;
 /** Those behind wait for the first answer this long (ms). */
@@ -73,7 +73,9 @@ export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
   private partial: Buffer | null = null;
   /** Bytes of it when it was read last. */
   private partialRead = 0;
+  /** Interim responses since `interimSince`, a time of the wheel. */
   private interim = 0;
+  private interimSince = 0;
   /** Of the answer's body, so far. */
   private answerBytes = 0;
   /** The answer, or an interim one, has no body: only the rules of HTTP say that nothing of it is still to come. */
@@ -482,13 +484,23 @@ export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
         return -1;
       }
       this.bodiless = true;
-      if (++this.interim > maxInterim) {
-        exchange.failed(serverFaults.badResponse);
+      if (this.isInterimFlood()) {
+        exchange.failed(serverFaults.tooManyInterim);
         return -1;
       }
       exchange.onInterim(head);
       p = after;
     }
+  }
+
+  /** An interim response has come: any number may, if they take their time. */
+  private isInterimFlood(): boolean {
+    const { now } = this.work.wheel;
+    if (this.interim === 0 || now - this.interimSince >= interimTime) {
+      this.interim = 0;
+      this.interimSince = now;
+    }
+    return ++this.interim > this.pool.settings.limits.interim;
   }
 
   /** Offset after the answer; -1 when it is not whole, or the connection is not the exchange's any more. */

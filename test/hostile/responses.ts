@@ -189,7 +189,8 @@ const interim: ResponseCase[] = [
     'RFC 9110 15.2.2',
     'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nPOISON',
   ),
-  bad('interim: 1000 of them', 'I9', 'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(1000)),
+  bad('interim: 5000 at once', 'I9', 'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(5000), {}, '502 too-many-interim'),
+  served('interim: 500 at once', 'RFC 9110 15.2', 'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(500) + hello()),
   bad('interim: 100 with a body', 'RFC 9110 15.2', `HTTP/1.1 100 Continue\r\nContent-Length: 5\r\n\r\nhello${hello()}`),
   bad(
     'interim: 102 and then the end',
