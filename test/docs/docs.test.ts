@@ -7,7 +7,9 @@ import { type Block, blocksOf, documents, findBlocks, placeOf, root, withoutKind
 import { flawOfLimpet, flawOfShell, flawOfUsage } from './commands.ts';
 import { alternatives, flawOfConfig } from './configs.ts';
 import { type Kind, kinds } from './kinds.ts';
+import { flawOfJson, flawOfLog, realLogs } from './logs.ts';
 import { flawOfHttp, flawOfSyntax } from './messages.ts';
+import { flawOfConsole } from './program.ts';
 import { compile, moduleOf } from './programs.ts';
 import { surroundings } from './surroundings.ts';
 
@@ -133,6 +135,29 @@ describe('a tree of folders', () => {
     expect(trees).toHaveLength(1);
     expect(flawsOf(trees, ({ text }) => flawOfTree(text))).toEqual([]);
     expect(flawOfTree('src/   x\n  net nett  y\ndocs/')).toBe('there is no src/nett');
+  });
+});
+
+describe('what Limpet prints', () => {
+  test('is what it prints', async () => {
+    const flaws = of('console').map(async (block) => {
+      const config = of('yaml').find(
+        ({ path, text }) => path === block.path && /^pools:/m.test(text) && /^listeners:/m.test(text),
+      );
+      const flaw = await flawOfConsole(block, config?.text);
+      return flawsOf([block], () => flaw);
+    });
+    expect((await Promise.all(flaws)).flat()).toEqual([]);
+    const real = await realLogs();
+    expect(flawsOf(of('log'), ({ text }) => flawOfLog(text, real))).toEqual([]);
+    expect(flawsOf(of('json'), ({ text }) => flawOfJson(text))).toEqual([]);
+  });
+
+  test('would be refused', async () => {
+    expect(await flawOfConsole({ text: '$ limpet sessions\nserver  state' }, undefined)).toContain('no such line');
+    expect(flawOfLog('limpet: hello ... 7', ['limpet: hello world 0'])).toBe('');
+    expect(flawOfLog('limpet: hello ... 7 more', ['limpet: hello world 0'])).toContain('nothing');
+    expect(flawOfJson('{"counters":{"requests":1,"wishes":2,...}}')).toBe('no counters: wishes');
   });
 });
 
