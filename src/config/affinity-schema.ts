@@ -96,7 +96,7 @@ const cookieSchema = map({
   onCacheable: field(
     word(['private', 'skip']),
     cookie.onCacheable,
-    'A response that caches may store and that needs a new cookie: made `Cache-Control: private`, or sent without the cookie.',
+    'A response that caches may store, or by which they may update one (304), and that needs a new cookie: made `Cache-Control: private`, or sent without the cookie.',
   ),
   app: field(
     appSchema,

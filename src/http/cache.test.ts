@@ -41,7 +41,7 @@ describe('a response that may be stored by a shared cache', () => {
     });
   });
 
-  test.each([200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501])(
+  test.each([200, 203, 204, 206, 300, 301, 304, 308, 404, 405, 410, 414, 451, 501])(
     'status %i may be without a word',
     (status) => {
       expect(privateOf(status, false).done).toBe(false);
@@ -55,6 +55,38 @@ describe('a response that may be stored by a shared cache', () => {
     expect(privateOf(status, false).done).toBe(true);
     expect(privateOf(status, false, line).done).toBe(false);
     expect(privateOf(status, true, line).left).toContain('Cache-Control: private');
+  });
+
+  test.each([
+    ['', 'private'],
+    ['public, max-age=60', 'private, max-age=60'],
+    ['no-cache', 'private, no-cache'],
+  ])('a 304 gives the stored response its fields: Cache-Control: %s', (value, expected) => {
+    expect(privateOf(304, true, ...lineOf(value)).left).toBe(`Cache-Control: ${expected}\r\n`);
+    expect(privateOf(304, false, ...lineOf(value)).done).toBe(false);
+  });
+
+  test('no-store counts for nothing beside must-understand (RFC 9111 section 5.2.2.3)', () => {
+    expect(privateOf(200, true, 'Cache-Control: no-store, must-understand').left).toBe(
+      'Cache-Control: private, no-store, must-understand\r\n',
+    );
+    expect(privateOf(200, false, 'Cache-Control: Must-Understand', 'Cache-Control: no-store').done).toBe(false);
+  });
+
+  test.each(['Cloudflare-CDN-Cache-Control: max-age=60', 'netlify-cache-control: public', 'X-Accel-Expires: 60'])(
+    '%s goes, whatever Cache-Control says',
+    (line) => {
+      expect(privateOf(302, true, line, 'Cache-Control: private', 'A: b').left).toBe(
+        'A: b\r\nCache-Control: private\r\n',
+      );
+      expect(privateOf(302, false, line, 'Cache-Control: private').done).toBe(false);
+    },
+  );
+
+  test('a name that only looks like one of theirs says nothing', () => {
+    expect(privateOf(302, true, '-Cache-Control: max-age=60', 'X-Cache: hit', 'B: c').left).toBe(
+      '-Cache-Control: max-age=60\r\nX-Cache: hit\r\nB: c\r\n',
+    );
   });
 
   test('caches that obey a header of their own are told, too (RFC 9213)', () => {

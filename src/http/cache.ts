@@ -2,29 +2,55 @@
  * What caches may do with a response (RFC 9111). A cache that stores a response together with one user's
  * cookie hands that user's session to everyone.
  */
+import { equalsIgnoreCase } from './bytes.ts';
 import type { ResponseHead } from './head.ts';
 import type { Headers } from './headers.ts';
 import { Name } from './names.ts';
 import type { Splice } from './splice.ts';
 
-/** Statuses that a cache may store without being told (RFC 9110 section 15.1). */
-const heuristic = new Set([200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501]);
+/**
+ * Statuses that a cache may store without being told (RFC 9110 section 15.1, RFC 7725 section 3). A 304 is not stored itself: its
+ * fields, the cookie among them, become those of the response that is (RFC 9111 sections 3.2 and 4.3.4).
+ */
+const stored = new Set([200, 203, 204, 206, 300, 301, 304, 308, 404, 405, 410, 414, 451, 501]);
 
-/** Directives by which a response is not for shared caches. */
-function isPrivate(directive: string): boolean {
-  const name = directive.split('=', 1)[0]!.trim().toLowerCase();
-  // `private="field"` limits one field only; the rest of the response stays cacheable.
-  return name === 'no-store' || (name === 'private' && !directive.includes('='));
+/** Not for shared caches. `private="field"` limits one field only; the rest of the response stays cacheable. */
+function isPrivate(directives: readonly string[]): boolean {
+  // Who understands the status passes over `no-store` beside `must-understand` (RFC 9111 section 5.2.2.3).
+  const mayStore = directives.some((directive) => nameOf(directive) === 'must-understand');
+  return directives.some((directive) => {
+    const name = nameOf(directive);
+    return (name === 'no-store' && !mayStore) || (name === 'private' && !directive.includes('='));
+  });
 }
 
 function isShared(directive: string): boolean {
-  const name = directive.split('=', 1)[0]!.trim().toLowerCase();
+  const name = nameOf(directive);
   return name === 'public' || name === 's-maxage' || name === 'private' || name === 'proxy-revalidate';
 }
 
-/** Caches that have a header of their own (RFC 9213, Edge Architecture) believe it over Cache-Control. */
-function isTargeted(id: number): boolean {
-  return id === Name.cdnCacheControl || id === Name.surrogateControl;
+function nameOf(directive: string): string {
+  return directive.split('=', 1)[0]!.trim().toLowerCase();
+}
+
+const targets = '-cache-control';
+
+/**
+ * Caches that have a header of their own believe it over Cache-Control: `CDN-Cache-Control` and others of that form (RFC 9213),
+ * Surrogate-Control (Edge Architecture), X-Accel-Expires (nginx).
+ */
+function isTargeted(headers: Headers, i: number): boolean {
+  const id = headers.id(i);
+  if (id !== Name.other) return id === Name.cdnCacheControl || id === Name.surrogateControl;
+  const [start, end] = [headers.lineStart(i), headers.nameEnd(i)];
+  if (equalsIgnoreCase(headers.bytes, start, end, 'x-accel-expires')) return true;
+  const suffix = end - targets.length;
+  return suffix > start && equalsIgnoreCase(headers.bytes, suffix, end, targets);
+}
+
+function hasTargeted(headers: Headers): boolean {
+  for (let i = 0; i < headers.count; i++) if (isTargeted(headers, i)) return true;
+  return false;
 }
 
 /** The directives of all Cache-Control headers; a comma within quotes parts nothing. */
@@ -40,18 +66,18 @@ function directivesOf(headers: Headers): string[] {
 
 /**
  * Makes room for a Set-Cookie: true when the response is not for shared caches, or has been made so. With
- * `change` false a cacheable response is left alone, and the answer is false: no cookie on it.
+ * `change` false a response that may be stored, or may update one that is, is left alone, and the answer is false: no cookie on it.
  */
 export function makePrivate(response: ResponseHead, change: boolean, edit: Splice): boolean {
   const headers = response.headers;
   const directives = directivesOf(headers);
-  const targeted = headers.has(Name.cdnCacheControl) || headers.has(Name.surrogateControl);
-  if (!targeted && directives.some(isPrivate)) return true;
-  const cacheable = targeted || heuristic.has(response.status) || directives.length > 0 || headers.has(Name.expires);
+  const targeted = hasTargeted(headers);
+  if (!targeted && isPrivate(directives)) return true;
+  const cacheable = targeted || stored.has(response.status) || directives.length > 0 || headers.has(Name.expires);
   if (!cacheable) return true;
   if (!change) return false;
   for (let i = 0; i < headers.count; i++) {
-    if (headers.id(i) === Name.cacheControl || isTargeted(headers.id(i))) edit.cutLine(headers, i);
+    if (headers.id(i) === Name.cacheControl || isTargeted(headers, i)) edit.cutLine(headers, i);
   }
   const kept = directives.filter((directive) => directive !== '' && !isShared(directive));
   edit.add(`Cache-Control: ${['private', ...kept].join(', ')}`);

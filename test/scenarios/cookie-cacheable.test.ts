@@ -31,6 +31,22 @@ describe.each(runtimes)('cacheable responses on %s', (runtime) => {
     }
   });
 
+  test('a 304 and an answer to HEAD, which may update what is stored, become private too', async () => {
+    await using origin = await httpOrigin('a', (request, response) => {
+      response.statusCode = request.headers['if-none-match'] === undefined ? 200 : 304;
+      response.setHeader('etag', '"1"').end();
+    });
+    await using limpet = await startLimpet(runtime, { config: configFor([origin]) });
+    for (const options of [{ headers: { 'if-none-match': '"1"' } }, { method: 'HEAD' }]) {
+      const { setCookies, headers } = await ask(limpet.url, options);
+      expect([setCookies.length, headers['cache-control']]).toEqual([1, 'private']);
+    }
+    const affinity = [{ cookie: { onCacheable: 'skip' } }];
+    await using skips = await startLimpet(runtime, { config: configFor([origin], { affinity }) });
+    const { status, setCookies, headers } = await ask(skips.url, { headers: { 'if-none-match': '"1"' } });
+    expect([status, setCookies.length, headers['cache-control']]).toEqual([304, 0, undefined]);
+  });
+
   test('onCacheable: skip leaves them alone and binds with the next response that may', async () => {
     await using origin = await httpOrigin('a', (request, response) => {
       response.setHeader('cache-control', request.url === '/asset' ? 'public, max-age=60' : 'no-store').end('body');
