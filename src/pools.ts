@@ -1,6 +1,7 @@
 /** Makes the pools of a config: servers with their numbers, the affinities, the policies, and what holds them together. */
 import type { Affinity } from './affinity/affinity.ts';
 import { createAffinity } from './affinity/index.ts';
+import { Standing } from './affinity/named.ts';
 import type { TokenRings } from './affinity/token.ts';
 import { Chooser } from './balance/chooser.ts';
 import { Homes } from './balance/home.ts';
@@ -21,6 +22,7 @@ import type { Shared } from './shared/memory.ts';
 import { kindName, type Numbers, poolName, serverName } from './shared/roster.ts';
 import type { Store } from './store/store.ts';
 import { Fingerprints } from './table/fingerprint.ts';
+import { Entry, type SessionTable } from './table/table.ts';
 import type { Clock } from './time/clock.ts';
 
 /**
@@ -131,6 +133,7 @@ function affinityOf(
     keys,
     names: Fingerprints.of(secret, kind),
     ids: sessions ? Fingerprints.of(secret, `id ${kind}`) : undefined,
+    standing: standingIn(shared.table),
     sessions,
     lifetime: numbers.lifetimes.get(kind) ?? 0,
     skew: skew / 1000,
@@ -140,6 +143,19 @@ function affinityOf(
     randomWords,
     rings,
   });
+}
+
+function standingIn(table: SessionTable): (hi: number, lo: number, now: number) => Standing {
+  const key = { hi: 0, lo: 0 };
+  const entry = new Entry();
+  return (hi, lo, now) => {
+    key.hi = hi;
+    key.lo = lo;
+    const look = table.find(key, now, entry);
+    if (look === 'ended') return Standing.ended;
+    if (look !== 'live') return Standing.unknown;
+    return entry.given ? Standing.given : Standing.adopted;
+  };
 }
 
 /** A session whose times have no limit: its owner is remembered this long by a store that keeps nothing else of it. */

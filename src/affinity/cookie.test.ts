@@ -62,6 +62,13 @@ function tokenOf(ring: TokenRing, fields: Partial<Session> = {}): string {
   );
 }
 
+/** A cookie with Max-Age alone comes back from Java's clients in quotes. */
+function lifeOf(seconds: number): string {
+  return `Max-Age=${seconds}; Expires=${new Date((now + seconds) * 1000).toUTCString()}`;
+}
+
+const gone = 'Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT';
+
 function recognise(affinity: CookieAffinity, ...lines: string[]): { found: boolean; session: Session; left: string } {
   const head = requestWith(...lines);
   const session = new Session();
@@ -120,7 +127,8 @@ describe('recognise', () => {
     ['none', ['Cookie: limpet2=x; a=limpet']],
     ['invalid', ['Cookie: limpet=']],
     ['invalid', ['Cookie: limpet=forged']],
-    ['invalid', [`Cookie: limpet="${token}"`]],
+    ['invalid', [`Cookie: limpet="${token}`]],
+    ['invalid', ['Cookie: limpet=""']],
     ['idle', [`Cookie: limpet=${tokenOf(ring, { seen: now - 8 * hour })}`]],
   ])('says %s of %j and leaves an empty session', (verdict, lines) => {
     const { found, session, left } = recognise(affinity, ...lines);
@@ -251,20 +259,20 @@ describe('bind', () => {
       false,
       '; Path=/; HttpOnly; SameSite=None; Partitioned; Secure',
     ],
-    [{ lifetime: 'permanent', absolute: hour * 1000 }, false, '; Path=/; HttpOnly; SameSite=Lax; Max-Age=3600'],
+    [{ lifetime: 'permanent', absolute: hour * 1000 }, false, `; Path=/; HttpOnly; SameSite=Lax; ${lifeOf(hour)}`],
   ])('%j on TLS %s: %s', (change, clientSecure, attributes) => {
     const { affinity } = affinityOf(change);
     const { left } = bind(affinity, begun(affinity), [], { ...client, clientSecure });
     expect(left.replace(/^Set-Cookie: limpet=[\w-]{72}/, '')).toBe(`${attributes}\r\n`);
   });
 
-  test('Max-Age never goes beyond the absolute time', () => {
+  test('Max-Age and Expires never go beyond the absolute time', () => {
     const { affinity, ring } = affinityOf({ lifetime: 'permanent', absolute: 10 * hour * 1000 });
     const { session } = recognise(
       affinity,
       `Cookie: limpet=${tokenOf(ring, { born: now - 9 * hour, seen: now - 7 * hour })}`,
     );
-    expect(bind(affinity, session).left).toContain(`; Max-Age=${hour}\r\n`);
+    expect(bind(affinity, session).left).toContain(`; ${lifeOf(hour)}\r\n`);
   });
 
   test("takes a server's cookie of our name out, whether or not we set one", () => {
@@ -380,8 +388,8 @@ describe('a session that a server begins', () => {
     const edit = new Splice();
     affinity.unbind(new Session(), response, client, edit);
     const text = edited(response, edit);
-    expect(text).toContain('Set-Cookie: limpet=; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=0');
-    expect(text).toContain('Set-Cookie: limpet-x=; Path=/; HttpOnly; SameSite=None; Partitioned; Secure; Max-Age=0');
+    expect(text).toContain(`Set-Cookie: limpet=; Path=/; HttpOnly; SameSite=Lax; Secure; ${gone}`);
+    expect(text).toContain(`Set-Cookie: limpet-x=; Path=/; HttpOnly; SameSite=None; Partitioned; Secure; ${gone}`);
     expect(text).toContain('Set-Cookie: app=1');
     expect(text).not.toContain('forged');
   });
@@ -403,12 +411,12 @@ describe('a cookie whose server has a say in it', () => {
 
   test.each<[Partial<CookieOptions>, string, string]>([
     [{}, 'idle=60', 'Path=/; HttpOnly; SameSite=Lax'],
-    [{}, 'idle=60; persistent=1', 'Path=/; HttpOnly; SameSite=Lax; Max-Age=75'],
-    [{}, 'persistent=1', `Path=/; HttpOnly; SameSite=Lax; Max-Age=${8 * hour}`],
-    [{ idle: 0 }, 'persistent=1', `Path=/; HttpOnly; SameSite=Lax; Max-Age=${400 * 24 * hour}`],
-    [{ lifetime: 'permanent', absolute: 2 * hour * 1000 }, 'idle=60', 'Path=/; HttpOnly; SameSite=Lax; Max-Age=75'],
+    [{}, 'idle=60; persistent=1', `Path=/; HttpOnly; SameSite=Lax; ${lifeOf(75)}`],
+    [{}, 'persistent=1', `Path=/; HttpOnly; SameSite=Lax; ${lifeOf(8 * hour)}`],
+    [{ idle: 0 }, 'persistent=1', `Path=/; HttpOnly; SameSite=Lax; ${lifeOf(400 * 24 * hour)}`],
+    [{ lifetime: 'permanent', absolute: 2 * hour * 1000 }, 'idle=60', `Path=/; HttpOnly; SameSite=Lax; ${lifeOf(75)}`],
     [{ lifetime: 'permanent', absolute: 2 * hour * 1000 }, 'persistent=0', 'Path=/; HttpOnly; SameSite=Lax'],
-    [{ absolute: 2 * hour * 1000 }, 'idle=86400; persistent=1', `Path=/; HttpOnly; SameSite=Lax; Max-Age=${2 * hour}`],
+    [{ absolute: 2 * hour * 1000 }, 'idle=86400; persistent=1', `Path=/; HttpOnly; SameSite=Lax; ${lifeOf(2 * hour)}`],
     [{}, 'same-site=strict; path=/a; partitioned=1', 'Path=/a; HttpOnly; SameSite=Strict; Partitioned; Secure'],
     [{ domain: 'example.org', httpOnly: false }, 'domain=; http-only=1', 'Path=/; HttpOnly; SameSite=Lax'],
     [{ secure: 'never' }, 'secure=1', 'Path=/; HttpOnly; SameSite=Lax; Secure'],
@@ -430,7 +438,7 @@ describe('a cookie whose server has a say in it', () => {
     expect([session.changed, bind(affinity, session).told]).toEqual([false, false]);
     affinity.shape(session, null);
     expect(lines(bind(affinity, session).left)).toEqual([
-      'Set-Cookie: limpet=; Path=/a; HttpOnly; SameSite=Lax; Max-Age=0',
+      `Set-Cookie: limpet=; Path=/a; HttpOnly; SameSite=Lax; ${gone}`,
       'Set-Cookie: limpet=T; Path=/; HttpOnly; SameSite=Lax',
     ]);
   });
@@ -454,7 +462,7 @@ describe('a cookie whose server has a say in it', () => {
     expect(bind(affinity, session).told).toBe(false);
     session.changed = session.owed = true;
     expect(lines(bind(affinity, session).left)).toEqual([
-      'Set-Cookie: limpet=T; Path=/; HttpOnly; SameSite=Lax; Max-Age=75',
+      `Set-Cookie: limpet=T; Path=/; HttpOnly; SameSite=Lax; ${lifeOf(75)}`,
     ]);
   });
 
@@ -464,10 +472,10 @@ describe('a cookie whose server has a say in it', () => {
     affinity.shape(session, wish('idle=60; persistent=1; path=/a'));
     const told = lines(bind(affinity, session).left);
     expect(told.slice(2)).toEqual([
-      'Set-Cookie: limpet=T; Path=/a; HttpOnly; SameSite=Lax; Secure; Max-Age=75',
-      'Set-Cookie: limpet-x=T; Path=/a; HttpOnly; SameSite=None; Partitioned; Secure; Max-Age=75',
+      `Set-Cookie: limpet=T; Path=/a; HttpOnly; SameSite=Lax; Secure; ${lifeOf(75)}`,
+      `Set-Cookie: limpet-x=T; Path=/a; HttpOnly; SameSite=None; Partitioned; Secure; ${lifeOf(75)}`,
     ]);
-    expect(told.slice(0, 2).every((line) => line.includes('; Path=/;') && line.endsWith('Max-Age=0'))).toBe(true);
+    expect(told.slice(0, 2).every((line) => line.includes('; Path=/;') && line.endsWith(gone))).toBe(true);
     const response = responseWith(200);
     const edit = new Splice();
     affinity.unbind(session, response, client, edit);

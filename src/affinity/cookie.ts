@@ -7,6 +7,7 @@ import type { RequestHead, ResponseHead } from '../http/head.ts';
 import { Name } from '../http/names.ts';
 import { type CookieAttributes, longestCookie } from '../http/session-cookie.ts';
 import type { Splice } from '../http/splice.ts';
+import { httpDate, longAgo } from '../time/http-date.ts';
 import { type Affinity, type ClientFacts, maxTried, type Session, type Verdict } from './affinity.ts';
 import { CookiePolicy } from './cookie-policy.ts';
 import { isTokenLength, redateAfter, type TokenRing } from './token.ts';
@@ -133,7 +134,7 @@ export class CookieAffinity implements Affinity {
     const former = session.formerCookie === undefined ? how : this.writtenOf(session.formerCookie);
     // Where a client holds both, the former one may be what it sends first.
     if (former.scope !== how.scope) this.forget(former, client, edit);
-    this.tell(how, this.deps.ring.sign(session), this.maxAgeOf(session, now), client, edit);
+    this.tell(how, this.deps.ring.sign(session), this.lifeOf(session, now), client, edit);
     return true;
   }
 
@@ -145,15 +146,15 @@ export class CookieAffinity implements Affinity {
   }
 
   private forget(how: Written, client: ClientFacts, edit: Splice): void {
-    this.tell(how, '', '; Max-Age=0', client, edit);
+    this.tell(how, '', `; Max-Age=0; Expires=${longAgo}`, client, edit);
   }
 
-  private tell(how: Written, token: string, maxAge: string, client: ClientFacts, edit: Splice): void {
+  private tell(how: Written, token: string, life: string, client: ClientFacts, edit: Splice): void {
     const { name, twin } = this.settings;
     const secure = how.secure === 'always' || (how.secure === 'auto' && client.clientSecure);
-    edit.add(`Set-Cookie: ${name}=${token}${how.attributes}${secure ? '; Secure' : ''}${maxAge}`);
+    edit.add(`Set-Cookie: ${name}=${token}${how.attributes}${secure ? '; Secure' : ''}${life}`);
     if (twin !== '' && secure)
-      edit.add(`Set-Cookie: ${twin}=${token}${how.scope}; SameSite=None; Partitioned; Secure${maxAge}`);
+      edit.add(`Set-Cookie: ${twin}=${token}${how.scope}; SameSite=None; Partitioned; Secure${life}`);
   }
 
   private writtenOf(cookie: CookieAttributes | null): Written {
@@ -198,8 +199,11 @@ export class CookieAffinity implements Affinity {
     return redateAfter(Math.min(cookie.idle, this.policy.longestIdle), true);
   }
 
-  /** As long as the token counts: never beyond the absolute time. */
-  private maxAgeOf(session: Session, now: number): string {
+  /**
+   * As long as the token counts: never beyond the absolute time. Max-Age alone makes Java's client take the cookie for one of
+   * RFC 2965, and send it back in quotes.
+   */
+  private lifeOf(session: Session, now: number): string {
     const { settings } = this;
     const { cookie } = session;
     if (!(cookie?.persistent ?? settings.lifetime === 'permanent')) return '';
@@ -207,6 +211,7 @@ export class CookieAffinity implements Affinity {
       settings.absolute === 0 ? longestCookie : Math.floor(settings.absolute / 1000) - (now - session.born);
     const asked = cookie === null || cookie.idle === 0 ? 0 : Math.min(cookie.idle, this.policy.longestIdle);
     const idle = asked > 0 ? asked + redateAfter(asked, true) : cookie?.persistent ? settings.idle / 1000 : 0;
-    return `; Max-Age=${Math.max(1, Math.floor(Math.min(absolute, idle || absolute)))}`;
+    const maxAge = Math.max(1, Math.floor(Math.min(absolute, idle || absolute)));
+    return `; Max-Age=${maxAge}; Expires=${httpDate(now + maxAge)}`;
   }
 }

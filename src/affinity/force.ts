@@ -11,7 +11,7 @@ import type { RequestHead } from '../http/head.ts';
 import type { Splice } from '../http/splice.ts';
 import type { Affinity, ClientFacts, Session } from './affinity.ts';
 import { fixTo } from './fixed.ts';
-import { hideKey, keyReader } from './key.ts';
+import { hideKey, KeyScan } from './key.ts';
 import { derive } from './token.ts';
 
 const macBytes = 16;
@@ -29,23 +29,29 @@ export class ForceAffinity implements Affinity {
   readonly name = 'force';
   readonly binds = false;
   private readonly key: KeyOptions;
-  private readonly read: (request: RequestHead) => string | null;
+  private readonly keys: KeyScan;
   private readonly deps: ForceDependencies;
 
   constructor(key: KeyOptions, deps: ForceDependencies) {
     this.key = key;
-    this.read = keyReader(key);
+    this.keys = new KeyScan(key);
     this.deps = deps;
   }
 
   recognise(request: RequestHead, client: ClientFacts, now: number, session: Session, edit: Splice): boolean {
-    const text = this.read(request);
+    const { keys } = this;
+    keys.begin(request);
+    let text = keys.next();
     if (text === null) return false;
     hideKey(request, this.key, edit);
-    const owner = client.peerTrusted === true ? this.ownerOf(text, now) : undefined;
-    if (owner === undefined) return false;
-    fixTo(owner, this, now, session);
-    return true;
+    if (client.peerTrusted !== true) return false;
+    for (; text !== null; text = keys.next()) {
+      const owner = this.ownerOf(text, now);
+      if (owner === undefined) continue;
+      fixTo(owner, this, now, session);
+      return true;
+    }
+    return false;
   }
 
   /** Never asked: force has no new sessions. */

@@ -21,9 +21,11 @@ export class HeaderAffinity implements Affinity {
   }
 
   recognise({ headers }: RequestHead, _client: ClientFacts, now: number, session: Session): boolean {
-    const i = nextHeader(headers, this.header, 0);
-    if (i < 0) return false;
-    return this.naming.recognise(headers.bytes, headers.valueStart(i), headers.valueEnd(i), this, now, session);
+    const { naming, header } = this;
+    naming.begin();
+    for (let i = -1; (i = nextHeader(headers, header, i + 1)) >= 0; )
+      if (naming.offer(headers.bytes, headers.valueStart(i), headers.valueEnd(i), now, session)) break;
+    return naming.recognise(this, now, session);
   }
 
   /** Never asked: client and app name the sessions. */

@@ -6,6 +6,7 @@ import { CookiePolicy } from './cookie-policy.ts';
 import { ForceAffinity } from './force.ts';
 import { HeaderAffinity } from './header.ts';
 import { LearnAffinity } from './learn.ts';
+import type { NamedDependencies } from './named.ts';
 import { PathAffinity } from './path.ts';
 import { QueryAffinity } from './query.ts';
 import { RewriteAffinity } from './rewrite.ts';
@@ -23,6 +24,8 @@ export interface AffinityDependencies {
   readonly names: NameHash;
   /** Hashes them once more, for the other half of a session id; left out: no one needs it. */
   readonly ids?: NameHash;
+  /** What the table knows of a hash by `names`. */
+  readonly standing: NonNullable<NamedDependencies['standing']>;
   /** The servers of the pool speak the session protocol. */
   readonly sessions: boolean;
   /** The table's number for how long the sessions live. */

@@ -5,27 +5,57 @@ import { CookieScan } from '../http/cookie.ts';
 import type { RequestHead } from '../http/head.ts';
 import { find } from '../http/scan.ts';
 import type { Splice } from '../http/splice.ts';
+import { maxTried } from './affinity.ts';
 import { AMPERSAND, isParameter, nextHeader } from './place.ts';
 
-/** Makes the function that reads the first such text of a request, null when there is none. */
-export function keyReader({ from, name }: KeyOptions): (request: RequestHead) => string | null {
-  if (from === 'query') {
-    const wanted = Buffer.from(name);
-    return (request) => queryValue(request, wanted);
+/** Walks the texts of a request that may be the key, `maxTried` of them. Reused: `begin`, then `next` until null. */
+export class KeyScan {
+  private readonly from: KeyOptions['from'];
+  private readonly lower: string;
+  private readonly name: Uint8Array;
+  private readonly cookies = new CookieScan();
+  private request: RequestHead | null = null;
+  private tried = 0;
+  /** Header that was read last, or where in the query to go on. */
+  private at = 0;
+
+  constructor({ from, name }: KeyOptions) {
+    this.from = from;
+    this.lower = name.toLowerCase();
+    this.name = Buffer.from(name, from === 'query' ? 'utf8' : 'latin1');
   }
-  if (from === 'header') {
-    const lower = name.toLowerCase();
-    return ({ headers }) => {
-      const i = nextHeader(headers, lower, 0);
-      return i < 0 ? null : headers.value(i);
-    };
+
+  begin(request: RequestHead): void {
+    const { headers, bytes, pathStart, pathEnd } = request;
+    this.request = request;
+    this.tried = 0;
+    this.at = this.from === 'query' ? queryOf(bytes, pathStart, pathEnd) : -1;
+    if (this.from === 'cookie') this.cookies.begin(headers, this.name, null);
   }
-  const scan = new CookieScan();
-  const cookieName = Buffer.from(name, 'latin1');
-  return (request) => {
-    scan.begin(request.headers, cookieName, null);
-    return scan.next() ? request.bytes.toString('latin1', scan.valueStart, scan.valueEnd) : null;
-  };
+
+  next(): string | null {
+    const { from, cookies, request } = this;
+    if (++this.tried > maxTried) return null;
+    if (from === 'query') return this.nextParameter(request!);
+    const { bytes, headers } = request!;
+    if (from === 'cookie')
+      return cookies.next() ? bytes.toString('latin1', cookies.valueStart, cookies.valueEnd) : null;
+    this.at = nextHeader(headers, this.lower, this.at + 1);
+    return this.at < 0 ? null : headers.value(this.at);
+  }
+
+  /** Percent-decoded, `+` as a space, as forms write it. */
+  private nextParameter({ bytes, pathEnd }: RequestHead): string | null {
+    while (this.at < pathEnd) {
+      const start = this.at;
+      const end = find(bytes, start, pathEnd, AMPERSAND);
+      this.at = end + 1;
+      // One pair is read as forms are; to read them all would make objects of everything that a client can write there.
+      if (isParameter(bytes, start, end, this.name))
+        return [...new URLSearchParams(bytes.toString('latin1', start, end)).values()][0] ?? null;
+    }
+    return null;
+  }
 }
 
 /** Takes every such text out of what the server gets. */
@@ -41,18 +71,6 @@ export function hideKey(request: RequestHead, { from, name }: KeyOptions, edit: 
     scan.begin(headers, Buffer.from(name, 'latin1'), edit);
     while (scan.next());
   }
-}
-
-/** Percent-decoded, `+` as a space, as forms write it. */
-function queryValue({ bytes, pathStart, pathEnd }: RequestHead, name: Uint8Array): string | null {
-  for (let start = queryOf(bytes, pathStart, pathEnd); start < pathEnd; ) {
-    const end = find(bytes, start, pathEnd, AMPERSAND);
-    // One pair is read as forms are; to read them all would make objects of everything that a client can write there.
-    if (isParameter(bytes, start, end, name))
-      return [...new URLSearchParams(bytes.toString('latin1', start, end)).values()][0] ?? null;
-    start = end + 1;
-  }
-  return null;
 }
 
 /** Cuts that put nothing in their place: they may overlap with those of others. */

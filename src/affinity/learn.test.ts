@@ -38,7 +38,9 @@ describe('a request', () => {
   test.each<[string, string[], string | null]>([
     ['/', ['Cookie: a=1; SID=one; SID=two'], 'one'],
     ['/', ['Cookie: SID=; SID=two'], 'two'],
-    ['/', ['Cookie: SID="one"'], '"one"'],
+    ['/', ['Cookie: SID="one"'], 'one'],
+    ['/', ['Cookie: $Version="1"; SID="one.node1";$Path="/";$Domain="a"'], 'one.node1'],
+    ['/', ['Cookie: SID=""; SID="two"'], 'two'],
     ['/', ['x-session: one'], 'one'],
     ['/?sid=three;jsessionid=four', ['X-Session: two', 'Cookie: SID=one'], 'one'],
     ['/?sid=three', ['X-Session: two', 'Cookie: sid=one'], 'two'],

@@ -34,25 +34,25 @@ export class LearnAffinity implements Affinity {
   }
 
   recognise(request: RequestHead, _client: ClientFacts, now: number, session: Session): boolean {
+    this.naming.begin();
+    this.offerNames(request, now, session);
+    return this.naming.recognise(this, now, session);
+  }
+
+  private offerNames({ headers, bytes, pathStart, pathEnd }: RequestHead, now: number, session: Session): void {
     const { naming, scan, query, parameter } = this;
-    const { headers, bytes, pathStart, pathEnd } = request;
     if (this.cookie !== null) {
       scan.begin(headers, this.cookie, null);
-      while (scan.next()) if (naming.recognise(bytes, scan.valueStart, scan.valueEnd, this, now, session)) return true;
+      while (scan.next()) if (naming.offer(bytes, scan.valueStart, scan.valueEnd, now, session)) return;
     }
     if (this.header !== '') {
       for (let i = -1; (i = nextHeader(headers, this.header, i + 1)) >= 0; )
-        if (naming.recognise(bytes, headers.valueStart(i), headers.valueEnd(i), this, now, session)) return true;
+        if (naming.offer(bytes, headers.valueStart(i), headers.valueEnd(i), now, session)) return;
     }
-    if (
-      query?.find(bytes, pathStart, pathEnd) &&
-      naming.recognise(query.bytes, query.start, query.end, this, now, session)
-    )
-      return true;
-    return (
-      parameter?.find(bytes, pathStart, pathEnd) === true &&
-      naming.recognise(bytes, parameter.start, parameter.end, this, now, session)
-    );
+    for (let found = query?.find(bytes, pathStart, pathEnd); found; found = query!.next())
+      if (naming.offer(query!.bytes, query!.start, query!.end, now, session)) return;
+    for (let found = parameter?.find(bytes, pathStart, pathEnd); found; found = parameter!.next())
+      if (naming.offer(bytes, parameter!.start, parameter!.end, now, session)) return;
   }
 
   /** Never asked: the app names its sessions. */

@@ -1,5 +1,5 @@
 /** What affinities have in common whose sessions have a name: it is known by its keyed hash, and the table knows the owner. */
-import type { Affinity, Lesson, NameHash, Session } from './affinity.ts';
+import { type Affinity, type Lesson, maxTried, type NameHash, type Session } from './affinity.ts';
 
 /** Bytes. What is longer names nothing. */
 export const longestName = 4096;
@@ -9,35 +9,88 @@ export interface NamedDependencies {
   readonly names: NameHash;
   /** Another hash, for the rest of the session id; left out: nobody needs a whole one. */
   readonly ids?: NameHash;
+  /** What the table knows of that hash. Left out: it is not asked, and the first name of a request counts. */
+  readonly standing?: (hi: number, lo: number, now: number) => Standing;
   /** The table's number for how long the sessions live. */
   readonly lifetime: number;
 }
 
-/** Fills sessions and lessons from the bytes of names. An empty name, or one that is too long, is none. */
+/** Of several names of a request the one that stands highest is the session's. */
+export const Standing = {
+  /** The app has ended it a moment ago. */
+  ended: 0,
+  unknown: 1,
+  /** The client came with it, and it got a server. */
+  adopted: 2,
+  /** The app has given it to the client. */
+  given: 3,
+} as const;
+export type Standing = (typeof Standing)[keyof typeof Standing];
+
+/**
+ * Fills sessions and lessons from the bytes of names. An empty name, or one that is too long, is none.
+ *
+ * A request may bring several: a cookie of another path or domain, of a session that was over long ago, a header that a proxy
+ * has added to. Of those that stand equally high the first counts.
+ */
 export class Naming {
   private readonly names: NameHash;
   private readonly ids: NameHash | undefined;
+  private readonly standing: NamedDependencies['standing'];
   private readonly out = { hi: 0, lo: 0 };
+  /** Names offered since `begin`. */
+  private tried = 0;
+  /** Of the one that `session` has; -1: the table was not asked yet. */
+  private highest: Standing | -1 = -1;
+  /** No later one is looked at. */
+  private settled = false;
 
-  constructor({ names, ids }: Pick<NamedDependencies, 'names' | 'ids'>) {
+  constructor({ names, ids, standing }: Pick<NamedDependencies, 'names' | 'ids' | 'standing'>) {
     this.names = names;
     this.ids = ids;
+    this.standing = standing;
   }
 
-  /** True when `bytes[start..end)` is a name: `session`, which is cleared, has it now. */
-  recognise(bytes: Uint8Array, start: number, end: number, affinity: Affinity, now: number, session: Session): boolean {
-    if (!this.hash(bytes, start, end)) return false;
+  /** Before the names of a request are offered. */
+  begin(): void {
+    this.tried = 0;
+    this.highest = -1;
+    this.settled = false;
+  }
+
+  /** Offers `bytes[start..end)`, if it is a name, for `session`, which is cleared before the first. True: look no further. */
+  offer(bytes: Uint8Array, start: number, end: number, now: number, session: Session): boolean {
+    const { out, standing } = this;
+    if (this.settled || !this.hash(bytes, start, end)) return this.settled;
+    this.tried++;
+    if (standing === undefined) {
+      this.take(bytes, start, end, session);
+      this.settled = true;
+    } else if (this.tried > maxTried) {
+      session.beyondLimit = true;
+      this.settled = true;
+    } else if (this.tried === 1) {
+      // One alone needs no look into the table.
+      this.take(bytes, start, end, session);
+    } else {
+      if (this.highest < 0) this.highest = standing(session.sid0, session.sid1, now);
+      const its = this.highest === Standing.given ? Standing.ended : standing(out.hi, out.lo, now);
+      if (its > this.highest) {
+        this.take(bytes, start, end, session);
+        this.highest = its;
+      }
+      this.settled = this.highest === Standing.given;
+    }
+    return this.settled;
+  }
+
+  /** True when a name was offered: `session` has it now. */
+  recognise(affinity: Affinity, now: number, session: Session): boolean {
+    if (this.tried === 0) return false;
     session.affinity = affinity;
     session.recognised = true;
     session.kind = 'key';
     session.verdict = 'valid';
-    session.sid0 = this.out.hi;
-    session.sid1 = this.out.lo;
-    if (this.ids !== undefined) {
-      this.ids.hash(bytes, start, end, this.out);
-      session.sid2 = this.out.hi;
-      session.sid3 = this.out.lo;
-    }
     session.key = session.sid0;
     session.born = now;
     return true;
@@ -51,6 +104,16 @@ export class Naming {
     lesson.sid1 = this.out.lo;
     lesson.expires = expires;
     return true;
+  }
+
+  /** Of what was hashed last. */
+  private take(bytes: Uint8Array, start: number, end: number, session: Session): void {
+    session.sid0 = this.out.hi;
+    session.sid1 = this.out.lo;
+    if (this.ids === undefined) return;
+    this.ids.hash(bytes, start, end, this.out);
+    session.sid2 = this.out.hi;
+    session.sid3 = this.out.lo;
   }
 
   private hash(bytes: Uint8Array, start: number, end: number): boolean {

@@ -33,7 +33,9 @@ export class PathAffinity implements Affinity {
     const key = this.pattern.find(bytes.toString('latin1', pathStart, end));
     if (key === null) return false;
     const length = this.group.write(key, 'latin1');
-    return this.naming.recognise(this.group, 0, length, this, now, session);
+    this.naming.begin();
+    this.naming.offer(this.group, 0, length, now, session);
+    return this.naming.recognise(this, now, session);
   }
 
   /** Never asked: the path names the sessions. */

@@ -21,6 +21,9 @@ export class QueryParameter {
   start = 0;
   end = 0;
   private readonly name: Uint8Array;
+  private target: Uint8Array = this.bytes;
+  private p = 0;
+  private targetEnd = 0;
   /** One byte more than counts, so that what did not fit shows. */
   private readonly decoded = new Uint8Array(longestName + 1);
 
@@ -28,13 +31,20 @@ export class QueryParameter {
     this.name = Buffer.from(name);
   }
 
-  /**
-   * Finds the first parameter of the name with a value in a target. A value with `%` or `+` is decoded, as forms write
-   * it; any other stays where it is.
-   */
+  /** Finds the first parameter of the name with a value in a target; `next` finds those after it. */
   find(bytes: Uint8Array, start: number, end: number): boolean {
     let p = start;
     while (p < end && bytes[p] !== QUESTION) p++;
+    this.target = bytes;
+    this.p = p;
+    this.targetEnd = end;
+    return this.next();
+  }
+
+  /** A value with `%` or `+` is decoded, as forms write it; any other stays where it is. */
+  next(): boolean {
+    const { target: bytes, targetEnd: end } = this;
+    let { p } = this;
     while (p < end) {
       p++;
       const value = this.behindName(bytes, p, end);
@@ -48,8 +58,10 @@ export class QueryParameter {
         this.start = value;
         this.end = p;
       }
+      this.p = p;
       return true;
     }
+    this.p = p;
     return false;
   }
 
@@ -106,15 +118,24 @@ export class PathParameter {
   start = 0;
   end = 0;
   private readonly lower: string;
+  private target: Uint8Array = new Uint8Array(0);
+  private targetEnd = 0;
 
   constructor(name: string) {
     this.lower = name.toLowerCase();
   }
 
-  /** Finds the first of the name with a value in a target or URL. */
+  /** Finds the first of the name with a value in a target or URL; `next` finds those after it. */
   find(bytes: Uint8Array, start: number, end: number): boolean {
-    const { lower } = this;
-    for (let p = start; p < end; p++) {
+    this.target = bytes;
+    this.end = start;
+    this.targetEnd = end;
+    return this.next();
+  }
+
+  next(): boolean {
+    const { lower, target: bytes, targetEnd: end } = this;
+    for (let p = this.end; p < end; p++) {
       const byte = bytes[p];
       if (byte === QUESTION || byte === HASH) return false;
       if (byte !== SEMICOLON) continue;

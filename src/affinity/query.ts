@@ -19,9 +19,12 @@ export class QueryAffinity implements Affinity {
   }
 
   recognise(request: RequestHead, _client: ClientFacts, now: number, session: Session): boolean {
-    const { parameter } = this;
-    if (!parameter.find(request.bytes, request.pathStart, request.pathEnd)) return false;
-    return this.naming.recognise(parameter.bytes, parameter.start, parameter.end, this, now, session);
+    const { naming, parameter } = this;
+    naming.begin();
+    let found = parameter.find(request.bytes, request.pathStart, request.pathEnd);
+    while (found && !naming.offer(parameter.bytes, parameter.start, parameter.end, now, session))
+      found = parameter.next();
+    return naming.recognise(this, now, session);
   }
 
   /** Never asked: the client names the sessions. */

@@ -6,18 +6,18 @@ import type { RouteAffinityOptions } from '../config/options.ts';
 import type { RequestHead } from '../http/head.ts';
 import type { Affinity, ClientFacts, Session } from './affinity.ts';
 import { fixTo } from './fixed.ts';
-import { keyReader } from './key.ts';
+import { KeyScan } from './key.ts';
 
 export class RouteAffinity implements Affinity {
   readonly name = 'route';
   readonly binds = false;
-  private readonly read: (request: RequestHead) => string | null;
+  private readonly keys: KeyScan;
   private readonly exact = new Map<string, number>();
   private readonly patterns: { readonly parts: readonly string[]; readonly owner: number }[] = [];
 
   /** `idOf` answers the id of a server of the pool. Keys without `*` are asked first, then patterns as written. */
   constructor({ key, map }: RouteAffinityOptions, idOf: (server: string) => number) {
-    this.read = keyReader(key);
+    this.keys = new KeyScan(key);
     for (const { pattern, server } of map) {
       if (pattern.includes('*')) this.patterns.push({ parts: pattern.split('*'), owner: idOf(server) });
       else this.exact.set(pattern, idOf(server));
@@ -25,12 +25,19 @@ export class RouteAffinity implements Affinity {
   }
 
   recognise(request: RequestHead, _client: ClientFacts, now: number, session: Session): boolean {
-    const key = this.read(request);
-    if (key === null) return false;
-    const owner = this.exact.get(key) ?? this.patterns.find(({ parts }) => matches(parts, key))?.owner;
-    if (owner === undefined) return false;
-    fixTo(owner, this, now, session);
-    return true;
+    const { keys } = this;
+    keys.begin(request);
+    for (let key = keys.next(); key !== null; key = keys.next()) {
+      const owner = this.ownerOf(key);
+      if (owner === undefined) continue;
+      fixTo(owner, this, now, session);
+      return true;
+    }
+    return false;
+  }
+
+  private ownerOf(key: string): number | undefined {
+    return this.exact.get(key) ?? this.patterns.find(({ parts }) => matches(parts, key))?.owner;
   }
 
   /** Never asked: a map has no new sessions. */

@@ -41,9 +41,12 @@ export class SocketIoAffinity implements Affinity {
   recognise(request: RequestHead, _client: ClientFacts, now: number, session: Session): boolean {
     const { bytes, pathStart, pathEnd } = request;
     if (!this.isBelow(bytes, pathStart, pathEnd)) return false;
-    const { sid, transport } = this;
-    if (sid.find(bytes, pathStart, pathEnd))
-      return this.naming.recognise(sid.bytes, sid.start, sid.end, this, now, session);
+    const { naming, sid, transport } = this;
+    if (sid.find(bytes, pathStart, pathEnd)) {
+      naming.begin();
+      while (!naming.offer(sid.bytes, sid.start, sid.end, now, session) && sid.next());
+      return naming.recognise(this, now, session);
+    }
     if (
       request.method === Method.get &&
       this.version.find(bytes, pathStart, pathEnd) &&

@@ -8,12 +8,18 @@ import { formatDuration } from './units.ts';
 /** RFC 6265 section 4.1.1: a cookie's name is a token. */
 export const cookieName = text(
   'cookie name',
-  'a cookie name: letters, digits and the like, no space or ; or =',
+  'a cookie name: letters, digits and the like, no space or ; or =, and not $Version, $Path, $Domain or $Port',
   (name) =>
-    name !== '' && name.length <= 256 && Array.from(name).every((char) => isToken[char.charCodeAt(0)] === 1)
+    name !== '' &&
+    name.length <= 256 &&
+    Array.from(name).every((char) => isToken[char.charCodeAt(0)] === 1) &&
+    !ofCookies.test(name)
       ? name
       : null,
 );
+
+/** What RFC 2965 has clients write about a cookie, in the same header. */
+const ofCookies = /^\$(?:version|path|domain|port)$/i;
 
 export const headerName = text('header name', 'a header name such as X-User', (name) =>
   /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/.test(name) ? name : null,

@@ -80,7 +80,7 @@ const cookieSchema = map({
   lifetime: field(
     word(['session', 'permanent']),
     cookie.lifetime,
-    '`session`: no `Max-Age`, the balancer alone keeps the times. `permanent`: `Max-Age` too; needs `absolute`.',
+    '`session`: no `Max-Age`, the balancer alone keeps the times. `permanent`: `Max-Age` and `Expires` too; needs `absolute`.',
   ),
   idle: open(
     timeOrNone(longestTime),

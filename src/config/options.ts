@@ -213,7 +213,7 @@ export interface CookieOptions {
   readonly partitioned: boolean;
   /** Name of a second cookie that secure clients get, for pages of other sites that embed ours; '' none. */
   readonly twin: string;
-  /** session: no Max-Age, the balancer alone keeps the times. permanent: Max-Age too. */
+  /** session: no Max-Age, the balancer alone keeps the times. permanent: Max-Age and Expires too. */
   readonly lifetime: 'session' | 'permanent';
   /** A session ends after this long without a request; 0 never. */
   readonly idle: number;

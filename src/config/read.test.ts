@@ -132,7 +132,12 @@ describe('mistakes, each with its place', () => {
     [
       'a cookie name',
       withCookie('name: "a b"'),
-      '5:34  pools.a.affinity[0].cookie.name: found "a b", expected a cookie name: letters, digits and the like, no space or ; or =',
+      '5:34  pools.a.affinity[0].cookie.name: found "a b", expected a cookie name: letters, digits and the like, no space or ; or =, and not $Version, $Path, $Domain or $Port',
+    ],
+    [
+      'a cookie name of RFC 2965',
+      withCookie('name: $Path'),
+      '5:34  pools.a.affinity[0].cookie.name: found "$Path", expected a cookie name: letters, digits and the like, no space or ; or =, and not $Version, $Path, $Domain or $Port',
     ],
     [
       'a cookie path that adds an attribute',

@@ -1,5 +1,5 @@
 /** What each affinity said of a request, and why, in words. */
-import { keyReader } from '../affinity/key.ts';
+import { KeyScan } from '../affinity/key.ts';
 import type { AffinityOptions } from '../config/options.ts';
 import type { RequestHead } from '../http/head.ts';
 import { duration } from './duration.ts';
@@ -56,7 +56,9 @@ function missing(options: AffinityOptions, peerTrusted: boolean, request: Reques
   if (options.type === 'rewrite') return `no cookie ${options.cookie} with a prefix of ours`;
   if (options.type === 'source-ip') return 'a client on a unix-domain socket has no address';
   if (options.type !== 'route' && options.type !== 'force') return `no name in the ${placesOf(options).join(' or ')}`;
-  if (keyReader(options.key)(request) === null) return `no ${place(options.key)}`;
+  const keys = new KeyScan(options.key);
+  keys.begin(request);
+  if (keys.next() === null) return `no ${place(options.key)}`;
   if (options.type === 'route') return `${place(options.key)} is not in the map`;
   return peerTrusted
     ? `${place(options.key)} is out of date, not signed with a key of ours, or for a server of another pool`

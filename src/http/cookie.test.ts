@@ -30,7 +30,16 @@ describe('CookieScan', () => {
     ['x=1; limpet=a; limpet=b; y=2; limpet=c', ['a', 'b', 'c'], 'x=1; y=2'],
     ['x=1; limpet=a;', ['a'], 'x=1'],
     ['x="a b"; limpet=a; y=""', ['a'], 'x="a b"; y=""'],
-    ['limpet="a"', ['"a"'], ''],
+    ['limpet="a"', ['a'], ''],
+    ['limpet=""', [''], ''],
+    ['limpet="', ['"'], ''],
+    ['limpet="a', ['"a'], ''],
+    ['limpet= "a" ;x="1"', ['a'], 'x="1"'],
+    ['$Version="1"; limpet="a"; $Path="/"; $Domain="b"', ['a'], ''],
+    ['$Version="1"; limpet="a";$Path="/";$Port="80"; x="1"; $Path="/"', ['a'], '$Version="1"; x="1"; $Path="/"'],
+    ['$Version=1; x="1"; $Path="/"; limpet="a"; $path="/"; limpet="b"', ['a', 'b'], '$Version=1; x="1"; $Path="/"'],
+    ['limpet=a; $Version=1; $Pathx=2', ['a'], '$Pathx=2'],
+    ['$Version=1; $Path=limpet=a', [], '$Version=1; $Path=limpet=a'],
     ['limpet=a=b', ['a=b'], ''],
     ['limpet2=a; xlimpet=b; Limpet=c; limpe=d', [], 'limpet2=a; xlimpet=b; Limpet=c; limpe=d'],
     ['limpet', [], 'limpet'],
@@ -57,15 +66,19 @@ describe('CookieScan', () => {
   test('does what a naive split does: the others keep order and spelling, and no separator is left over', () => {
     const pair = fc.oneof(
       fc.stringMatching(/^limpet=[a-z0-9"= ]{0,6}[a-z0-9"=]$/),
+      fc.stringMatching(/^limpet="[a-z0-9= ]{0,3}"$/),
       fc.constantFrom('limpet=', 'limpet2=x', 'limpe=t', 'a', 'LIMPET=x', 'b=""', '=limpet=c', 'q="a b"'),
       fc.stringMatching(/^[a-z]{1,3}=[a-z0-9"]{0,5}$/),
     );
     const line = fc.tuple(fc.array(pair, { minLength: 1, maxLength: 7 }), fc.constantFrom('; ', ';', ';  ', ';\t'));
     fc.assert(
       fc.property(fc.array(line, { minLength: 1, maxLength: 3 }), (lines) => {
+        const bare = (text: string) => (text.length > 1 ? text.replace(/^"(.*)"$/, '$1') : text);
         const isOurs = (text: string) => text.startsWith('limpet=');
         const { values, rest } = find(true, ...lines.map(([pairs, separator]) => `Cookie: ${pairs.join(separator)}`));
-        expect(values).toEqual(lines.flatMap(([pairs]) => pairs.filter(isOurs).map((text) => text.slice(7).trim())));
+        expect(values).toEqual(
+          lines.flatMap(([pairs]) => pairs.filter(isOurs).map((text) => bare(text.slice(7).trim()))),
+        );
         const kept = lines.map(([pairs, separator]) => ({ pairs: pairs.filter((text) => !isOurs(text)), separator }));
         const left = kept
           .filter(({ pairs }) => pairs.length > 0)

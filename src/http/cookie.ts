@@ -1,8 +1,10 @@
 /**
  * Finds cookies in Cookie headers (RFC 6265 section 4.2) by position, and takes some out so that order and
- * spelling of the others stay as they were.
+ * spelling of the others stay as they were. Java's clients write some of theirs as RFC 2965 has it, and the value is the same:
+ *
+ *      Cookie: $Version="1"; name="value";$Path="/";$Domain="example.org"
  */
-import { EQUALS, equalsBytes, SEMICOLON, SP, TAB } from './bytes.ts';
+import { DOLLAR, EQUALS, equalsBytes, equalsIgnoreCase, QUOTE, SEMICOLON, SP, TAB } from './bytes.ts';
 import type { Headers } from './headers.ts';
 import { Name } from './names.ts';
 import { find } from './scan.ts';
@@ -10,7 +12,7 @@ import type { Splice } from './splice.ts';
 
 /** Walks the cookies of one name through all Cookie headers of a request. Reused: `begin`, then `next` until false. */
 export class CookieScan {
-  /** Value of the cookie found by the last `next`, without white space around it. */
+  /** Value of the cookie found by the last `next`, without white space and without quotes around it. */
   valueStart = 0;
   valueEnd = 0;
 
@@ -88,6 +90,7 @@ export class CookieScan {
 
     let nameEnd = equals;
     while (nameEnd > start && (bytes[nameEnd - 1] === SP || bytes[nameEnd - 1] === TAB)) nameEnd--;
+    if (bytes[start] === DOLLAR && equals >= 0 && this.passAttribute(start, nameEnd, pairEnd)) return false;
     if (equals < 0 || !equalsBytes(bytes, start, nameEnd, this.name)) {
       this.flushCut(start);
       this.keptEnd = pairEnd;
@@ -98,8 +101,21 @@ export class CookieScan {
     let to = pairEnd;
     while (from < to && (bytes[from] === SP || bytes[from] === TAB)) from++;
     while (to > from && (bytes[to - 1] === SP || bytes[to - 1] === TAB)) to--;
-    this.valueStart = from;
-    this.valueEnd = to;
+    const quotes = quotesAround(bytes, from, to);
+    this.valueStart = from + quotes;
+    this.valueEnd = to - quotes;
+    return true;
+  }
+
+  /**
+   * True when the pair is an attribute of RFC 2965. It stays or goes with the cookie before it; `$Version`, before the first
+   * cookie, says nothing where no cookie stays.
+   */
+  private passAttribute(start: number, nameEnd: number, pairEnd: number): boolean {
+    const { bytes } = this.headers!;
+    if (!isCookieAttribute(bytes, start, nameEnd)) return false;
+    const isFirstVersion = this.keptEnd < 0 && equalsIgnoreCase(bytes, start, nameEnd, version);
+    if (this.cutFrom < 0 && !isFirstVersion) this.keptEnd = pairEnd;
     return true;
   }
 
@@ -117,6 +133,20 @@ export class CookieScan {
     else this.edit?.cut(this.keptEnd, this.end);
     this.cutFrom = -1;
   }
+}
+
+const version = '$version';
+const attributes = [version, '$path', '$domain', '$port'];
+
+/** True for the names that RFC 2965 has given to attributes: no cookie has one of them. */
+function isCookieAttribute(bytes: Uint8Array, start: number, end: number): boolean {
+  for (const name of attributes) if (equalsIgnoreCase(bytes, start, end, name)) return true;
+  return false;
+}
+
+/** How many quotes stand at either end of `bytes[start..end)`: 1 where they stand around it, else 0. */
+export function quotesAround(bytes: Uint8Array, start: number, end: number): 0 | 1 {
+  return end - start > 1 && bytes[start] === QUOTE && bytes[end - 1] === QUOTE ? 1 : 0;
 }
 
 /**

@@ -17,7 +17,11 @@ function read(line: string): [string, number] | null {
 test.each<[string, [string, number] | null]>([
   ['SID=abc', ['abc', 0]],
   ['SID = abc ; Path=/', ['abc', 0]],
-  ['SID="abc"; Path=/', ['"abc"', 0]],
+  ['SID="abc"; Path=/', ['abc', 0]],
+  ['SID = "abc" ; Version=1; Max-Age=60', ['abc', now + 60]],
+  ['SID="abc', ['"abc', 0]],
+  ['SID="', ['"', 0]],
+  ['SID=""; Path=/', ['', -1]],
   ['SID=a=b', ['a=b', 0]],
   ['SID=abc; Max-Age=60', ['abc', now + 60]],
   ['SID=abc; MAX-AGE = 60 ;x', ['abc', now + 60]],

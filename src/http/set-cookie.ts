@@ -1,6 +1,6 @@
 /** Reads one Set-Cookie line as browsers do (RFC 6265 section 5.2): where its value lies, and when the cookie ends. */
 import { SEMICOLON, SP, TAB } from './bytes.ts';
-import { setCookieValue } from './cookie.ts';
+import { quotesAround, setCookieValue } from './cookie.ts';
 import type { Headers } from './headers.ts';
 
 /** Browsers keep no cookie for longer (RFC 6265bis section 5.5). */
@@ -8,7 +8,7 @@ const longestLife = 400 * 86_400;
 
 /** Reused: `read`, and after true the value and `expiry`. */
 export class SetCookie {
-  /** The value as clients send it back: quotes belong to it, white space around it does not. */
+  /** The value without white space and without quotes around it, which some clients send back and some do not. */
   valueStart = 0;
   valueEnd = 0;
   private headers: Headers | null = null;
@@ -25,8 +25,9 @@ export class SetCookie {
     this.line = i;
     while (start < end && (bytes[start] === SP || bytes[start] === TAB)) start++;
     while (end > start && (bytes[end - 1] === SP || bytes[end - 1] === TAB)) end--;
-    this.valueStart = start;
-    this.valueEnd = end;
+    const quotes = quotesAround(bytes, start, end);
+    this.valueStart = start + quotes;
+    this.valueEnd = end - quotes;
     return true;
   }
 

@@ -21,6 +21,12 @@ test('the first values of the name that have the shape, and no more than are tri
   expect(readCookies(incoming(many), 'sid', idShape)).toEqual(ids(mostTried));
 });
 
+test('quotes around a value do not belong to it, and the attributes of RFC 2965 are no cookies', () => {
+  const [one, two, three] = ids(3);
+  const line = `$Version="1"; sid="${one}"; $Path="/"; sid=${two};$Domain="a"; sid = "${three}" ; $sid="x"; sid="${one}`;
+  expect(readCookies(incoming(line), 'sid', idShape)).toEqual([one, two, three]);
+});
+
 test('a request full of ids asks the store no more often than one with a few', async () => {
   let asked = 0;
   const store = new MapStore();

@@ -1,4 +1,5 @@
 /** The session cookie of the strategies that have one of their own: found in a request, written into a response. */
+import { httpDate, longAgo } from '../time/http-date.ts';
 import { type CookieSettings, cookieOf } from './cookie-settings.ts';
 import type { Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
@@ -13,18 +14,25 @@ export const mostTried = 8;
 /** An id as the strategies give them out. */
 export const idShape = /^[0-9a-f]{32}$/;
 
-/** The first values of that name that have the shape, as they are written: `most` of them. */
+/** The first values of that name that have the shape, without the quotes that a client may have put around them: `most` of them. */
 export function readCookies(incoming: Incoming, name: string, shape: RegExp, most = mostTried): string[] {
   const found: string[] = [];
   for (const pair of (incoming.header('cookie') ?? '').split(';')) {
     const equals = pair.indexOf('=');
     if (equals <= 0 || pair.slice(0, equals).trim() !== name) continue;
-    const value = pair.slice(equals + 1).trim();
+    const value = unquoted(pair.slice(equals + 1).trim());
     if (!shape.test(value)) continue;
     if (found.push(value) === most) break;
   }
   return found;
 }
+
+function unquoted(text: string): string {
+  return text.length > 1 && text.startsWith('"') && text.endsWith('"') ? text.slice(1, -1) : text;
+}
+
+/** For the end of a Set-Cookie line that deletes its cookie. */
+export const deletion = `Max-Age=0; Expires=${longAgo}`;
 
 /** Whether the client speaks TLS. A false X-Forwarded-Proto only makes the liar's own cookie Secure. */
 export function isSecure(incoming: Incoming): boolean {
@@ -93,11 +101,16 @@ function setCookie(
   // Browsers drop either without Secure.
   const asked = settings.secure ?? (settings.sameSite === 'none' || settings.partitioned ? true : cookie.secure);
   const parts = [`${cookie.name}=${value}`, scopeOf(options, settings)];
-  if (value === '') parts.push('Max-Age=0');
-  else if (maxAge !== null) parts.push(`Max-Age=${maxAge + slack}`);
+  if (value === '') parts.push(deletion);
+  else if (maxAge !== null) parts.push(lifeOf(maxAge + slack, options.clock.wall()));
   if (httpOnly) parts.push('HttpOnly');
   if (asked === true || (asked === 'auto' && isTls)) parts.push('Secure');
   parts.push(`SameSite=${{ lax: 'Lax', strict: 'Strict', none: 'None' }[sameSite]}`);
   if (partitioned) parts.push('Partitioned');
   return parts.join('; ');
+}
+
+/** Max-Age alone makes Java's client take the cookie for one of RFC 2965, and send it back in quotes. `now`: Unix ms. */
+function lifeOf(seconds: number, now: number): string {
+  return `Max-Age=${seconds}; Expires=${httpDate(Math.ceil(now / 1000) + seconds)}`;
 }

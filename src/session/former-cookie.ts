@@ -1,14 +1,19 @@
-/** The ids of express-session in a request: rightly signed ones, as it checks them itself. */
+/** The ids of express-session in a request: rightly signed ones, as it checks them itself, `mostTried` of them. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { readCookies } from './cookie.ts';
 import type { Incoming } from './session.ts';
 
-const anything = /^/;
+/** Of a value that may be one, percent-encoded or not. */
+const signedShape = /^s(?::|%3A)/i;
 
-/** Of the first cookie of that name; null: none, or its signature is not by one of `secrets`. */
-export function readSignedId(incoming: Incoming, name: string, secrets: readonly string[]): string | null {
-  const [text] = readCookies(incoming, name, anything, 1);
-  const value = text === undefined ? '' : decoded(text);
+/** Of the cookies of that name those whose signature is by one of `secrets`. */
+export function readSignedIds(incoming: Incoming, name: string, secrets: readonly string[]): string[] {
+  return readCookies(incoming, name, signedShape)
+    .map((text) => idOf(decoded(text), secrets))
+    .filter((id) => id !== null);
+}
+
+function idOf(value: string, secrets: readonly string[]): string | null {
   if (!value.startsWith('s:')) return null;
   const signed = value.slice(2);
   const dot = signed.lastIndexOf('.');
@@ -23,10 +28,9 @@ export function readSignedId(incoming: Incoming, name: string, secrets: readonly
 }
 
 function decoded(text: string): string {
-  const value = text.startsWith('"') && text.endsWith('"') && text.length > 1 ? text.slice(1, -1) : text;
   try {
-    return decodeURIComponent(value);
+    return decodeURIComponent(text);
   } catch {
-    return value;
+    return text;
   }
 }

@@ -3,11 +3,11 @@
  * by another strategy. Its data is taken over and kept, and then the old session goes.
  */
 import { settingsOf } from './adapter-cookie.ts';
-import { writeCookie } from './cookie.ts';
+import { deletion, writeCookie } from './cookie.ts';
 import { type CookieSettings, cookieOf, noSettings } from './cookie-settings.ts';
 import { asError, SessionError } from './error.ts';
 import { type ForeignStore, isForeignStore } from './foreign-store.ts';
-import { readSignedId } from './former-cookie.ts';
+import { readSignedIds } from './former-cookie.ts';
 import { FormerStore, graceTime } from './former-store.ts';
 import type { FilledOptions } from './options.ts';
 import type { Exchange, Incoming, Lines, Opener } from './session.ts';
@@ -53,20 +53,25 @@ export function formerExpress(
   const former = new FormerStore(store, options);
   return {
     find(incoming) {
-      const id = readSignedId(incoming, name, secrets);
-      if (id === null) return null;
-      return former.read(id).then((found) => {
-        if (found === null) return null;
-        const { cookie, ...data } = found;
-        // Its attributes are the new cookie's to say; how long the session lasts goes with it.
-        const { maxAge } = settingsOf(cookie, false, options.clock.wall());
-        const settings = maxAge === undefined ? noSettings : { maxAge };
-        const clear: Lines = [['Set-Cookie', `${name}=; Path=/; Max-Age=0`]];
-        return { data, settings, retire: () => former.retire(id, found), end: () => former.destroy(id), clear };
-      });
+      const ids = readSignedIds(incoming, name, secrets);
+      return ids.length === 0 ? null : findAny(ids);
     },
     async close() {},
   };
+
+  async function findAny(ids: readonly string[]): Promise<Found | null> {
+    for (const id of ids) {
+      const found = await former.read(id);
+      if (found === null) continue;
+      const { cookie, ...data } = found;
+      // Its attributes are the new cookie's to say; how long the session lasts goes with it.
+      const { maxAge } = settingsOf(cookie, false, options.clock.wall());
+      const settings = maxAge === undefined ? noSettings : { maxAge };
+      const clear: Lines = [['Set-Cookie', `${name}=; Path=/; ${deletion}`]];
+      return { data, settings, retire: () => former.retire(id, found), end: () => former.destroy(id), clear };
+    }
+    return null;
+  }
 }
 
 /** `former`: the options by which `opener` was made. */

@@ -1,0 +1,160 @@
+/**
+ * A cookie in quotes, as Java's clients send it back that take it for one of RFC 2965, is the same cookie: to every affinity that
+ * reads cookies, whether the server set it in quotes or not.
+ */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { edited, requestWith, responseWith } from '../../test/support/heads.ts';
+import { defaults } from '../config/defaults.ts';
+import { Splice } from '../http/splice.ts';
+import { Fingerprints } from '../table/fingerprint.ts';
+import { type Affinity, type ClientFacts, Lesson, Session } from './affinity.ts';
+import { forceToken } from './force.ts';
+import { createAffinity } from './index.ts';
+import { Standing } from './named.ts';
+import { TokenRings } from './token.ts';
+
+const now = 1_800_000_000;
+const client: ClientFacts = { clientAddress: '1.2.3.4', clientSecure: false, peerTrusted: true };
+const key = Buffer.alloc(32, 'k');
+const times = { idle: 0, absolute: 0 };
+const byCookie = { from: 'cookie', name: 'SID' } as const;
+
+function made(options: Parameters<typeof createAffinity>[0]): Affinity {
+  return createAffinity(options, {
+    pool: 'shop',
+    keys: [key],
+    names: new Fingerprints(Buffer.alloc(16, 'n')),
+    standing: () => Standing.unknown,
+    sessions: false,
+    lifetime: 1,
+    skew: 60,
+    onAhead() {},
+    onLimited() {},
+    idOf: (name) => ({ s1: 11, s2: 22 })[name],
+    rings: new TokenRings(),
+    randomWords: (words) => void words.set([1, 2, 3, 4]),
+  });
+}
+
+const cookie = made({
+  ...defaults.cookie,
+  type: 'cookie',
+  name: 'SID',
+  twin: '',
+  sameSite: 'Lax',
+  secure: 'auto',
+  lifetime: 'session',
+  onCacheable: 'private',
+  bind: 'always',
+  app: { maxAge: 0, sameSite: 'Lax', secure: 'auto', httpOnly: true, domain: '', path: '/' },
+});
+const learn = made({ type: 'learn', cookie: 'SID', header: '', query: '', parameter: '', ...times });
+const rewrite = made({ type: 'rewrite', cookie: 'SID', separator: '~', idle: 0 });
+const map = [
+  { pattern: '*.node1', server: 's1' },
+  { pattern: 'tester', server: 's2' },
+];
+const route = made({ type: 'route', key: byCookie, map });
+const force = made({ type: 'force', key: byCookie });
+
+/** As clients write the cookie `SID=value`. */
+const plain = (value: string) => `Cookie: a=1; SID=${value}; b="2"`;
+const quoted: Readonly<Record<string, (value: string) => string>> = {
+  quotes: (value) => `Cookie: a=1; SID="${value}"; b="2"`,
+  'RFC 2965': (value) =>
+    `Cookie: $Version="1"; a="1"; $Path="/"; SID="${value}";$Path="/";$Domain="example.org"; b="2"`,
+  alone: (value) => `Cookie: $Version=1; SID = "${value}" ;$Port="80"`,
+};
+
+function recognise(affinity: Affinity, line: string) {
+  const head = requestWith(line);
+  const session = new Session();
+  const edit = new Splice();
+  const found = affinity.recognise(head, client, now, session, edit);
+  return { found, session, left: edited(head, edit).replace('Host: a\r\n', '').trimEnd() };
+}
+
+/** The value of SID that a client gets when the server with that id sets `written`. */
+function cookieFrom(affinity: Affinity, owner: number, written: string): string {
+  const head = responseWith(200, ...(written === '' ? [] : [`Set-Cookie: SID=${written}; Path=/`]));
+  const edit = new Splice();
+  const session = Object.assign(new Session(), { owner });
+  affinity.begin(now, session);
+  session.owner = owner;
+  affinity.bind(session, head, client, now, edit);
+  return /SID=([^;]*)/.exec(edited(head, edit))?.[1] ?? '';
+}
+
+const octets = fc.constantFrom(...'abcXYZ0189~!#$%&*+-./:<=>?@[]^_{|}"'.split(''));
+const ids = fc
+  .string({ unit: octets, minLength: 1, maxLength: 60 })
+  .filter((id) => !(id.length > 1 && id.startsWith('"') && id.endsWith('"')));
+const values: Readonly<Record<string, { affinity: Affinity; values: fc.Arbitrary<string> }>> = {
+  cookie: {
+    affinity: cookie,
+    values: fc.integer({ min: 1, max: 2 ** 48 - 1 }).map((id) => cookieFrom(cookie, id, '')),
+  },
+  learn: { affinity: learn, values: ids },
+  rewrite: {
+    affinity: rewrite,
+    values: fc
+      .tuple(fc.integer({ min: 1, max: 2 ** 48 - 1 }), ids)
+      .map(([id, value]) => cookieFrom(rewrite, id, value)),
+  },
+  route: {
+    affinity: route,
+    values: fc.oneof(
+      ids.map((id) => `${id}.node1`),
+      fc.constant('tester'),
+      ids,
+    ),
+  },
+  force: { affinity: force, values: fc.constantFrom('s1', 's2').map((name) => forceToken('shop', name, now + 9, key)) },
+};
+
+describe.each(Object.keys(values))('%s', (name) => {
+  const { affinity, values: all } = values[name]!;
+
+  test.each(Object.keys(quoted))('recognises the same in %s', (form) => {
+    fc.assert(
+      fc.property(all, (value) => {
+        const expected = recognise(affinity, plain(value));
+        const { found, session } = recognise(affinity, quoted[form]!(value));
+        expect([found, session]).toEqual([expected.found, expected.session]);
+        if (name !== 'route') expect(found).toBe(true);
+      }),
+    );
+  });
+});
+
+test('its attributes leave with our own cookie', () => {
+  const value = cookieFrom(cookie, 7, '');
+  const left = (form: string) => recognise(cookie, quoted[form]!(value)).left;
+  expect([left('quotes'), left('RFC 2965'), left('alone')]).toEqual([
+    'Cookie: a=1; b="2"',
+    'Cookie: $Version="1"; a="1"; $Path="/"; b="2"',
+    '',
+  ]);
+});
+
+test('the server of a rewritten cookie gets it in the quotes in which the client has it', () => {
+  expect(cookieFrom(rewrite, 7, '"abc.node1"')).toMatch(/^"[\w-]{16}~abc\.node1"$/);
+  const value = cookieFrom(rewrite, 7, '"abc.node1"').slice(1, -1);
+  expect(cookieFrom(rewrite, 7, 'abc.node1')).toBe(value);
+  expect(recognise(rewrite, plain(value)).left).toBe('Cookie: a=1; SID=abc.node1; b="2"');
+  expect(recognise(rewrite, quoted.alone!(value)).left).toBe('Cookie: $Version=1; SID = "abc.node1" ;$Port="80"');
+});
+
+test('what a server sets in quotes is learned without them', () => {
+  const lessonOf = (line: string) => {
+    const lesson = new Lesson();
+    learn.learn?.(new Session(), responseWith(200, `Set-Cookie: SID=${line}`), client, now, lesson);
+    return lesson;
+  };
+  const lesson = lessonOf('"abc.node1"; Version=1; Path=/');
+  expect(lesson.verdict).toBe('named');
+  expect(lessonOf('abc.node1')).toEqual(lesson);
+  const { session } = recognise(learn, plain('abc.node1'));
+  expect([session.sid0, session.sid1]).toEqual([lesson.sid0, lesson.sid1]);
+});

@@ -1,0 +1,30 @@
+/** The date as HTTP and cookies write it (RFC 9110 section 5.6.7). Most that is asked for is of one second, or of one day. */
+
+/** A date long ago: what ends then has ended. */
+export const longAgo = 'Thu, 01 Jan 1970 00:00:00 GMT';
+
+const daySeconds = 86_400;
+
+let lastSecond = 0;
+let lastText = longAgo;
+let lastDay = 0;
+let lastDayText = 'Thu, 01 Jan 1970 ';
+
+/** `seconds`: Unix seconds, whole. */
+export function httpDate(seconds: number): string {
+  if (seconds === lastSecond) return lastText;
+  const day = Math.floor(seconds / daySeconds);
+  if (day !== lastDay) {
+    lastDay = day;
+    lastDayText = new Date(day * daySeconds * 1000).toUTCString().slice(0, -'00:00:00 GMT'.length);
+  }
+  const time = seconds - day * daySeconds;
+  lastSecond = seconds;
+  lastText = `${lastDayText}${two(time / 3600)}:${two((time / 60) % 60)}:${two(time % 60)} GMT`;
+  return lastText;
+}
+
+function two(number: number): string {
+  const whole = Math.floor(number);
+  return whole < 10 ? `0${whole}` : `${whole}`;
+}
