@@ -24,6 +24,7 @@ export class DrySocket implements Socket {
   readonly remoteAddress: string;
   readonly remotePort = 0;
   readonly pending = 0;
+  readonly descriptor = -1;
   readonly secure = false;
   private readonly chunks: Buffer[] = [];
 

@@ -74,6 +74,10 @@ class BunSocket implements Socket {
     return this.raw.remotePort ?? 0;
   }
 
+  get descriptor(): number {
+    return this.closed ? -1 : descriptorOf(this.raw);
+  }
+
   write(chunk: Uint8Array): boolean {
     if (this.closed || this.broken || this.after !== After.nothing) return true;
     if (this.pending > 0) {
@@ -286,11 +290,15 @@ const mostIdleReads = 5;
 const idleReadTime = 1;
 const piece = Buffer.allocUnsafeSlow(pieceBytes);
 
+/** Bun's types do not tell of it. */
+function descriptorOf(raw: Raw): number {
+  return 'fd' in raw && typeof raw.fd === 'number' ? raw.fd : -1;
+}
+
 /** Bytes that stand in `piece` now; 0: none, whyever. */
 function readPiece(raw: Raw): number {
   try {
-    // Bun's types do not tell of it.
-    return 'fd' in raw && typeof raw.fd === 'number' ? readSync(raw.fd, piece, 0, pieceBytes, null) : 0;
+    return readSync(descriptorOf(raw), piece, 0, pieceBytes, null);
   } catch {
     return 0;
   }

@@ -90,6 +90,10 @@ class NodeSocket implements Socket {
     return this.raw.remotePort ?? 0;
   }
 
+  get descriptor(): number {
+    return this.raw.destroyed ? -1 : (this.handle?.fd ?? -1);
+  }
+
   get pending(): number {
     return this.raw.destroyed || this.writeError !== null ? 0 : this.raw.writableLength;
   }
@@ -178,6 +182,8 @@ const { _write: write, _writev: writev } = net.Socket.prototype;
 /** What node:net reads from. */
 interface ReadHandle {
   reading: boolean;
+  /** Not on Windows. */
+  readonly fd?: number;
   readStop(): void;
   readStart(): void;
 }

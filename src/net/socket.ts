@@ -45,6 +45,8 @@ export interface Socket {
   readonly remotePort: number;
   /** Bytes kept by `write` that the kernel has not taken yet. */
   readonly pending: number;
+  /** The system's number of it while it is open; -1: not known. */
+  readonly descriptor: number;
   /** TLS ends in net/: true when the peer's side of this socket is encrypted. */
   readonly secure: boolean;
 

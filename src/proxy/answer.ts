@@ -26,6 +26,8 @@ export class Answer {
   private method: number = Method.get;
   private minor = 1;
   private chunked = false;
+  /** The body ends with the connection: only that tells whether it is whole. */
+  private untilClose = false;
   /** Where the server's own head stands, while ours waits for the body: ours may take its place. */
   private headBytes: Buffer | null = null;
   private headStart = 0;
@@ -41,7 +43,7 @@ export class Answer {
     this.method = method;
     this.minor = minor;
     this.keepAlive = keepAlive;
-    this.chunked = false;
+    this.chunked = this.untilClose = false;
   }
 
   /** An interim response; false: none is sent to HTTP/1.0 (RFC 9110 section 15.2). */
@@ -67,7 +69,10 @@ export class Answer {
       this.chunked = this.minor === 1;
       if (this.chunked) out.text('Transfer-Encoding: chunked\r\n');
       // To HTTP/1.0 only the end of the connection can tell.
-      else this.keepAlive = false;
+      else {
+        this.keepAlive = false;
+        this.untilClose = true;
+      }
     }
     this.writeConnection(out);
     out.text('\r\n');
@@ -128,6 +133,13 @@ export class Answer {
     out.text('\r\n');
     if (this.method !== Method.head) out.copy(body, 0, body.length);
     this.flush();
+  }
+
+  /** No more of the answer will come: what has gathered is sent. False: the end of the connection would pass for the answer's. */
+  cut(): boolean {
+    this.keepAlive = false;
+    this.flush();
+    return !this.untilClose;
   }
 
   /** Forgets what has not been written, and the connection with it. */

@@ -39,8 +39,10 @@ export interface Client {
   flush(): void;
   /** Answers the fault instead of a server, when no response has begun, in the form that `accept` prefers. */
   refuse(fault: Fault, accept: string | null, retryAfter: number): void;
-  /** The response cannot be completed: ends it so that nobody can take it for complete. */
+  /** The response cannot be completed: all of it that came is sent, and its end is such that nobody can take it for complete. */
   cut(): void;
+  /** The same for a client that takes nothing, or for whom nothing more can be kept: what it has not taken is dropped. */
+  drop(): void;
   /** The request's body may wait, or come on. */
   pauseBody(): void;
   resumeBody(): void;

@@ -23,6 +23,7 @@ import type { Bagged } from './bag.ts';
 import type { Client } from './client.ts';
 import type { Exchange } from './exchange.ts';
 import { type Keeper, Keeping } from './kept-bytes.ts';
+import { LateReset } from './late-reset.ts';
 import type { Work } from './work.ts';
 
 /** What all connections of a listener share. Times are milliseconds. */
@@ -91,6 +92,8 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
   private consuming = false;
   /** The client's FIN has come. */
   private ended = false;
+  /** Only a reset can tell that the answer was cut. */
+  private resets = false;
   private forwarded: string | null = null;
   /** Bytes that the client had not taken when we last looked. */
   private lastPending = 0;
@@ -393,6 +396,11 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
 
   cut(): void {
     this.dropRead();
+    if (!this.answer.cut()) this.resets = true;
+  }
+
+  drop(): void {
+    this.dropRead();
     this.answer.drop();
     this.socket.destroy();
   }
@@ -436,6 +444,12 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
       return;
     }
     if (this.state !== 'exchange') return;
+    if (this.resets) {
+      this.enter('linger');
+      this.work.wheel.cancel(this.deadline);
+      new LateReset(this.work, this.socket, this.settings.timeouts.write, () => this.onClose());
+      return;
+    }
     if (!this.answer.keepAlive || !this.requestWhole || this.work.stopping) {
       // A client that asked for the end after this request sends nothing more that our closing could answer with a reset.
       if (this.lastRequest && this.requestWhole && this.held === null) this.closeSocket();

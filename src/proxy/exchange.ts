@@ -571,7 +571,9 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
   /** The client is told, or, when part of a response has gone, cut off. */
   private refuse(fault: Fault): void {
     this.record.failed(fault, this.work);
-    if (this.relayed) this.client.cut();
+    if (this.relayed && (fault === requestFaults.clientGone || fault === balancerFaults.buffersFull))
+      this.client.drop();
+    else if (this.relayed) this.client.cut();
     else {
       this.record.responded(fault.status, this.work);
       const accept = this.rereadHead().headers.valueOf(Name.accept);

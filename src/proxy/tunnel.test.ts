@@ -10,6 +10,7 @@ class Fake implements Socket {
   handler: SocketHandler = nobody;
   readonly remoteAddress = '127.0.0.1';
   readonly remotePort = 1;
+  readonly descriptor = -1;
   readonly secure = false;
   pending = 0;
   full = false;

@@ -5,6 +5,7 @@ import { HeadWriter } from '../http/writer.ts';
 import type { AccessLog } from '../metrics/access-log.ts';
 import type { Counters } from '../metrics/counters.ts';
 import type { Descriptors } from '../net/descriptors.ts';
+import { SendQueues } from '../net/send-queue.ts';
 import type { Net } from '../net/socket.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Wheel } from '../time/wheel.ts';
@@ -74,6 +75,7 @@ export class Work {
   /** Whose head and edits `request` and `requestEdit` hold now. */
   current: Exchange | null = null;
   readonly tunnels = new Bag<Tunnel>();
+  readonly sendQueues: SendQueues;
   /** Largest head, in bytes. */
   readonly headBytes: number;
   /** No new exchange is to follow on any connection. */
@@ -92,6 +94,7 @@ export class Work {
   constructor(options: WorkOptions) {
     this.net = options.net;
     this.clock = options.clock;
+    this.sendQueues = new SendQueues(() => options.clock.monotonic());
     this.wheel = options.wheel;
     this.counters = options.counters;
     this.kept = options.kept;

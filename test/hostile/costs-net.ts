@@ -17,6 +17,7 @@ class End implements Socket {
   readonly remoteAddress: string;
   readonly remotePort = 0;
   readonly pending = 0;
+  readonly descriptor = -1;
   readonly secure = true;
   written = 0;
   open = true;
