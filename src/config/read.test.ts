@@ -136,7 +136,7 @@ describe('mistakes, each with its place', () => {
     ],
     [
       'a cookie name of RFC 2965',
-      withCookie('name: $Path'),
+      withCookie('name: $$Path'),
       '5:34  pools.a.affinity[0].cookie.name: found "$Path", expected a cookie name: letters, digits and the like, no space or ; or =, and not $Version, $Path, $Domain or $Port',
     ],
     [
