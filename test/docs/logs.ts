@@ -58,6 +58,7 @@ function lowLimit(): string {
 }
 
 function clockSetBack(): string {
+  using program = new Program();
   return logging((log) => {
     const time = new HandTime();
     const machine = { shift: 0 };
@@ -66,7 +67,7 @@ function clockSetBack(): string {
       monotonic: () => time.now(),
       uptime: () => time.now(),
     };
-    const file = join('no', 'such', 'folder', 'clock');
+    const file = join(program.folder, 'clock');
     const shared = SteadyClock.share();
     new Timekeeper({ shared, file, timers: time, counters: new Counters(), log, sources }).start();
     time.advance(5000);
