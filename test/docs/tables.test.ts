@@ -1,0 +1,88 @@
+/** Tables of the documentation against the code: a row too many, too few or of another name fails. */
+import { describe, expect, test } from 'vitest';
+import { parseArguments } from '../../src/cli/arguments.ts';
+import { exitCodes } from '../../src/cli/exit-codes.ts';
+import { stateFiles } from '../../src/cli/state-key.ts';
+import { balancerFaults, type Fault } from '../../src/errors.ts';
+import { sessionErrorCodes } from '../../src/session/error.ts';
+import { Program } from './program.ts';
+import { checkReasons, codesIn, plain, read, rowsBelow, trafficReasons } from './tables.ts';
+
+const cli = read('docs/reference/cli.md');
+const health = read('docs/guide/health.md');
+
+test('a table is read', () => {
+  const page = '# a\n\n## b\n\ntext\n\n| x | y |\n| --- | --- |\n| `c` | d \\| e |\n\n| z |\n';
+  expect(rowsBelow(page, 'b')).toEqual([['`c`', 'd \\| e']]);
+  expect(codesIn('`c`, then `d`')).toEqual(['c', 'd']);
+});
+
+describe('the command line', () => {
+  test('exit codes', () => {
+    expect(rowsBelow(cli, 'Exit codes').map(([code]) => Number(code))).toEqual(Object.values(exitCodes));
+  });
+
+  test.each([
+    ['Command line', []],
+    ['import', ['import']],
+    ['drain, ready, sessions', ['drain', 'ready', 'sessions']],
+  ])('options of "%s"', (heading, commands) => {
+    const help = (commands.length === 0 ? [''] : commands).map((command) => {
+      const asked = parseArguments(command === '' ? ['--help'] : [command, '--help'], '0.0.0');
+      return asked.kind === 'print' ? asked.text : '';
+    });
+    const real = help.flatMap((text) => Array.from(text.matchAll(/^ {2}(?:-\w, )?(--[a-z-]+)/gm), ([, name]) => name));
+    const written = rowsBelow(cli, heading).flatMap(([names = '']) => names.match(/--[a-z-]+/g) ?? []);
+    // Said once, at the top.
+    const elsewhere = commands.length === 0 ? [] : ['--help', '--config'];
+    expect(new Set([...written, ...elsewhere])).toEqual(new Set([...real, ...elsewhere]));
+  });
+});
+
+describe('what stands in stateDir', () => {
+  test('each file that has to be private, and the clock', () => {
+    const rows = rowsBelow(read('docs/guide/running.md'), 'Whom it believes on its machine');
+    expect(rows.flatMap(([names = '']) => codesIn(names)).sort()).toEqual([...stateFiles, 'clock'].sort());
+  });
+});
+
+test('no balancer answers: the exit code that the table has for it', async () => {
+  using program = new Program();
+  expect(await program.run(['sessions'])).toBe(exitCodes.config);
+  expect(program.output).toContain('no balancer answers at');
+  expect(rowsBelow(cli, 'Exit codes')[exitCodes.config]?.[1]).toContain('no balancer answers');
+});
+
+describe('health', () => {
+  test('reasons of the checks', () => {
+    const written = rowsBelow(health, 'Reasons').flatMap(([reason = '']) => codesIn(reason));
+    const real = [...checkReasons(), ...trafficReasons(), 'health check passed'];
+    expect(new Set(written.map(plain))).toEqual(new Set(real.map(plain)));
+  });
+
+  test('no reason stands in the code that the table does not have', () => {
+    const lines = ['src/health/probe.ts', 'src/health/passive.ts'].flatMap((file) => read(file).split('\n'));
+    const code = lines.filter((line) => !/^ *(\/?\*|\/\/|import )/.test(line));
+    const texts = code.flatMap((line) => Array.from(line.matchAll(/'([^']+)'|`([^`]+)`/g), ([, a, b]) => a ?? b ?? ''));
+    const pieces = texts.flatMap((text) => text.split(/\$\{[^}]*(?:\}|$)|'/)).map((text) => text.trim());
+    // The second is part of the request, and of the third nobody is told.
+    const others = (text: string) => text.startsWith('HTTP/1.') || text.includes('\\r\\n') || text === 'answers well';
+    const spoken = pieces.filter((text) => / /.test(text) && !others(text));
+    expect(spoken.length).toBeGreaterThan(5);
+    expect(spoken.filter((text) => !health.includes(plain(text)) && !health.includes(text))).toEqual([]);
+  });
+});
+
+describe('what the client gets', () => {
+  test('503 with Retry-After: each reason of the balancer', () => {
+    const rows = rowsBelow(read('docs/guide/failover.md'), 'What the client sees');
+    const isSaidLater = (fault: Fault) => fault.status === 503 && fault !== balancerFaults.tooManyConnections;
+    const real = Object.values(balancerFaults).filter(isSaidLater);
+    expect(rows.flatMap(([names = '']) => codesIn(names)).sort()).toEqual(real.map(({ code }) => code).sort());
+  });
+
+  test('errors of the session library', () => {
+    const rows = rowsBelow(read('docs/guide/sessions.md'), 'Errors');
+    expect(rows.flatMap(([names = '']) => codesIn(names)).sort()).toEqual([...sessionErrorCodes].sort());
+  });
+});
