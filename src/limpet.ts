@@ -51,6 +51,9 @@ export interface LimpetDependencies {
 /** The sweep comes by every record of the table in about this many seconds, whatever the number of workers. */
 const sweepSeconds = 60;
 
+/** Connections that were destroyed at the end say so within this time (ms). */
+const cutPatience = 1000;
+
 /** For each listener the port to bind: the config's, or the one that the system chose for all workers; null: leave it out. */
 export type Sockets = readonly (number | null)[];
 
@@ -151,6 +154,8 @@ export class Limpet {
     for (const front of fronts) front.stop();
     const finished = this.closing.size === 0 || (await this.idle(this.options.shutdown.timeout));
     for (const front of fronts) front.destroy();
+    // Exchanges that are cut have their lines, too: they are over when their connections say so.
+    if (!finished && this.closing.size > 0) await this.idle(cutPatience);
     this.accessLog?.flush();
     if (this.ticking !== null) clearInterval(this.ticking);
     return finished;

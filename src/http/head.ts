@@ -57,6 +57,8 @@ export class RequestHead {
   /** The target as it was sent. */
   targetStart = 0;
   targetEnd = 0;
+  /** After the request line. It, and the two ends before, are 0 in a head that was not read so far. */
+  lineEnd = 0;
   /** Path and query of the target: where origin-form begins. Empty when an absolute-form target has no path. */
   pathStart = 0;
   pathEnd = 0;
@@ -92,6 +94,7 @@ export class RequestHead {
   read(bytes: Buffer, start: number, end: number, emptyBefore = 0): number {
     this.bytes = bytes;
     this.fault = null;
+    this.methodEnd = this.targetEnd = this.lineEnd = 0;
     this.emptyLines = emptyBefore;
     this.begin = start;
     while (this.begin < end && bytes[this.begin] === CR) {
@@ -104,6 +107,7 @@ export class RequestHead {
     const limit = Math.min(end, this.begin + this.limits.headBytes);
     let p = this.readRequestLine(bytes, this.begin, limit);
     if (p > 0) {
+      this.lineEnd = p;
       const after = this.headers.read(bytes, p, limit);
       if (after < 0) return this.refuse(this.headers.fault!);
       if (after > 0) return this.understand() ? after : -1;

@@ -33,8 +33,11 @@ export class AnswerWriter {
     return room;
   }
 
-  /** Forgets what has gathered for this connection. */
-  drop(socket: Socket): void {
-    if (this.owner === socket) this.out.clear();
+  /** Forgets what has gathered for this connection: so many bytes. */
+  drop(socket: Socket): number {
+    if (this.owner !== socket) return 0;
+    const { length } = this.out;
+    this.out.clear();
+    return length;
   }
 }

@@ -21,6 +21,8 @@ const longBody = 2 * 1024;
 export class Answer {
   /** The connection goes on after this answer. Told to the client by `respond` and `fault`; may still turn false after. */
   keepAlive = true;
+  /** Sent of this answer, interim ones included. */
+  bytes = 0;
   private readonly work: Work;
   private readonly socket: Socket;
   private method: number = Method.get;
@@ -44,15 +46,18 @@ export class Answer {
     this.minor = minor;
     this.keepAlive = keepAlive;
     this.chunked = this.untilClose = false;
+    this.bytes = 0;
   }
 
   /** An interim response; false: none is sent to HTTP/1.0 (RFC 9110 section 15.2). */
   inform(head: ResponseHead, edit: Splice): boolean {
     if (this.minor === 0) return false;
     const out = this.work.toClient.of(this.socket);
+    const before = out.length;
     cutContentLength(head.headers, edit);
     this.writeHead(head, edit, out);
     out.text('\r\n');
+    this.bytes += out.length - before;
     this.flush();
     return true;
   }
@@ -60,6 +65,7 @@ export class Answer {
   /** The head of the final response. `length`: bytes of the body, or negative when they are not known before its end. */
   respond(head: ResponseHead, edit: Splice, length: number): void {
     const out = this.work.toClient.of(this.socket);
+    const before = out.length;
     const hasBody = this.method !== Method.head && head.status !== 204 && head.status !== 304;
     if (head.status === 204) cutContentLength(head.headers, edit);
     this.writeHead(head, edit, out);
@@ -76,6 +82,7 @@ export class Answer {
     }
     this.writeConnection(out);
     out.text('\r\n');
+    this.bytes += out.length - before;
     this.headBytes = head.bytes;
     this.headStart = head.statusStart;
     this.headEnd = head.end;
@@ -85,12 +92,17 @@ export class Answer {
   data(bytes: Buffer, start: number, end: number): boolean {
     const out = this.work.toClient.of(this.socket);
     const size = end - start;
+    this.bytes += size;
     if (!this.chunked && size >= longBody && this.putBack(bytes, start, out)) {
       const from = start - out.length;
       out.clear();
       return this.socket.write(bytes.subarray(from, end));
     }
-    if (this.chunked) out.text(`${size.toString(16)}\r\n`);
+    if (this.chunked) {
+      const line = `${size.toString(16)}\r\n`;
+      out.text(line);
+      this.bytes += line.length + 2;
+    }
     if (size <= joinBytes) {
       out.copy(bytes, start, end);
       if (this.chunked) out.text('\r\n');
@@ -114,9 +126,11 @@ export class Answer {
   finish(trailers: Buffer | null): void {
     const out = this.work.toClient.of(this.socket);
     if (this.chunked) {
+      const before = out.length;
       out.text('0\r\n');
       if (trailers !== null) out.copy(trailers, 0, trailers.length);
       out.text('\r\n');
+      this.bytes += out.length - before;
     }
     this.flush();
   }
@@ -125,6 +139,7 @@ export class Answer {
   fault(fault: Fault, accept: string | null, retryAfter: number): void {
     const { type, body } = errorBody(fault, accept);
     const out = this.work.toClient.of(this.socket);
+    const before = out.length;
     out.text(`HTTP/1.1 ${fault.status} ${STATUS_CODES[fault.status] ?? ''}\r\nContent-Type: ${type}\r\n`);
     out.text(`Content-Length: ${body.length}\r\nDate: ${this.work.date()}\r\n`);
     out.text(`Cache-Control: no-store\r\nLimpet-Reason: ${fault.code}\r\n`);
@@ -132,6 +147,7 @@ export class Answer {
     this.writeConnection(out);
     out.text('\r\n');
     if (this.method !== Method.head) out.copy(body, 0, body.length);
+    this.bytes += out.length - before;
     this.flush();
   }
 
@@ -142,10 +158,10 @@ export class Answer {
     return !this.untilClose;
   }
 
-  /** Forgets what has not been written, and the connection with it. */
+  /** Forgets what has not been written, or taken by the kernel, and the connection with it. */
   drop(): void {
     this.keepAlive = false;
-    this.work.toClient.drop(this.socket);
+    this.bytes -= this.work.toClient.drop(this.socket) + this.socket.pending;
   }
 
   /** Writes what has gathered. False: bytes are kept. */

@@ -20,6 +20,11 @@ export interface Client {
   readonly writeTimeout: number;
   /** Bytes sent that the client has not taken yet. */
   readonly pending: number;
+  /** Of the request that is being read or answered, and of its answer: received and sent up to now, heads and framing included. */
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** When its first byte came (monotonic ms), with an access log only; negative: the whole head has come at once. */
+  readonly begunAt: number;
   /** Of the connection, from 1: no other one of this worker has it. */
   readonly number: number;
   /** Where the client connected, for the log. */

@@ -24,6 +24,7 @@ import type { Client } from './client.ts';
 import type { Exchange } from './exchange.ts';
 import { type Keeper, Keeping } from './kept-bytes.ts';
 import { LateReset } from './late-reset.ts';
+import { logRefusal } from './refusal.ts';
 import type { Work } from './work.ts';
 
 /** What all connections of a listener share. Times are milliseconds. */
@@ -64,6 +65,8 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
   readonly trusted: boolean;
   readonly secure: boolean;
   readonly number = ++connections;
+  bytesIn = 0;
+  begunAt = -1;
   private readonly settings: ListenerSettings;
   private readonly socket: Socket;
   private readonly deadline = new Deadline(this);
@@ -115,6 +118,10 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
 
   get listener(): string {
     return this.settings.name;
+  }
+
+  get bytesOut(): number {
+    return this.answer.bytes;
   }
 
   get isTrusted(): (address: string) => boolean {
@@ -177,13 +184,13 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
       this.lastPending = pending;
       this.work.wheel.set(this.deadline, this.settings.timeouts.write);
     } else if (pending > 0) this.socket.destroy();
-    else if (this.partial !== null) this.refuseHead(requestFaults.requestTimeout);
+    else if (this.partial !== null) this.refuseHead(requestFaults.requestTimeout, this.readPartial(this.partial));
     else this.closeSocket();
   }
 
   /** One connection too many: told so, as long as there is time for that. */
   refuseConnection(): void {
-    this.refuseHead(balancerFaults.tooManyConnections);
+    this.refuseHead(balancerFaults.tooManyConnections, null);
   }
 
   /** Ends the connection as soon as nothing is under way. */
@@ -252,12 +259,14 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
     }
     if (after < 0) {
       work.counters.add(counter.requests);
-      this.refuseHead(head.fault!);
+      this.bytesIn = bytes.length - begin;
+      this.refuseHead(head.fault!, head);
       return -1;
     }
     if (settings.bodyBytes > 0 && head.length > settings.bodyBytes) {
       work.counters.add(counter.requests);
-      this.refuseHead(requestFaults.bodyTooLarge);
+      this.bytesIn = bytes.length - begin;
+      this.refuseHead(requestFaults.bodyTooLarge, head, true);
       return -1;
     }
     work.wheel.set(this.deadline, 0);
@@ -266,6 +275,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
     this.lastRequest = !head.keepAlive;
     this.answer.begin(head.method, head.minor, head.keepAlive && !work.stopping);
     this.requestWhole = head.length === 0;
+    this.bytesIn = after - begin;
     const upgrade = head.upgrade && settings.upgrades.some((name) => headerSays(head.headers, Name.upgrade, name));
     const exchange = work.takeExchange();
     this.exchange = exchange;
@@ -273,6 +283,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
     const keepsAll = bytes.length - (after - begin) <= maxBehindHead;
     if (keepsAll) exchange.begin(this, head, bytes, begin, upgrade);
     else exchange.begin(this, head, Buffer.from(bytes.subarray(begin, after)), 0, upgrade);
+    this.begunAt = -1;
     let p = after;
     if (!this.requestWhole && this.exchange !== null) {
       this.bodyBytes = 0;
@@ -290,6 +301,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
     this.headBegun = hasBegun;
     const { requestHead, keepAlive } = this.settings.timeouts;
     this.work.wheel.set(this.deadline, hasBegun ? requestHead : keepAlive);
+    this.begunAt = hasBegun && this.work.accessLog !== null ? this.work.clock.monotonic() : -1;
   }
 
   /** `isKept`: the exchange keeps these bytes anyway. */
@@ -297,6 +309,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
     const exchange = this.exchange!;
     const body = this.body!;
     const after = body.read(bytes, start);
+    this.bytesIn += (after < 0 ? bytes.length : after) - start;
     if (after < 0) {
       exchange.onRequestFault(body.fault!);
       return -1;
@@ -342,19 +355,40 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
     if (exchange !== null) exchange.onRequestFault(balancerFaults.buffersFull);
     else {
       this.work.counters.refused(balancerFaults.buffersFull);
+      this.logGivenUp();
       this.socket.destroy();
     }
   }
 
   /** A head that no exchange can be made of: answered, and the connection ends, because what follows cannot be trusted. */
-  private refuseHead(fault: Fault): void {
+  private refuseHead(fault: Fault, head: RequestHead | null, isWhole = false): void {
     this.dropRead();
     this.requestWhole = false;
     this.work.counters.refused(fault);
     this.work.counters.responded(fault.status);
     this.answer.begin(Method.get, 1, false);
     this.answer.fault(fault, null, 0);
+    logRefusal(this.work, this, fault, fault.status, head, isWhole);
     this.linger();
+  }
+
+  /** Of the next request something has come already. The last one has its line. */
+  private logGivenUp(): void {
+    const { partial, held } = this;
+    if (partial === null && held === null) return;
+    this.answer.begin(Method.get, 1, false);
+    this.bytesIn = held?.length ?? 0;
+    const head = partial === null ? null : this.readPartial(partial);
+    logRefusal(this.work, this, balancerFaults.buffersFull, 0, head, false);
+  }
+
+  /** What has come of a head, for the log. */
+  private readPartial(partial: Buffer): RequestHead {
+    const { work } = this;
+    this.bytesIn = partial.length;
+    work.current = null;
+    work.request.read(partial, 0, partial.length);
+    return work.request;
   }
 
   // What the exchange says (`Client`).

@@ -313,7 +313,6 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
 
   /** A piece of the request's body has come. `isKept`: it came with the head, and stays with it. */
   onRequestData(piece: Buffer, isKept: boolean): void {
-    this.record.bytesIn += piece.length;
     if (isKept) this.body.addKept(piece);
     else this.body.add(piece, this.upstream, isIdempotent(this.method), this.work.toServer);
     if (this.phase === 'sending') this.enter('sending', this.sendingTimeout());
@@ -420,7 +419,6 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
   }
 
   onResponseData(bytes: Buffer, start: number, end: number): void {
-    this.record.bytesOut += end - start;
     if (this.reading)
       this.reading = this.bodyReader.read(
         bytes,
@@ -632,7 +630,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
     this.phase = 'idle';
     this.dialog.end();
     work.wheel.cancel(this.deadline);
-    this.record.complete(pool?.settings.name ?? '', this.session, work);
+    this.record.complete(pool?.settings.name ?? '', this.session, client, work);
     this.body.clear();
     this.raw = noBytes;
     if (work.current === this) work.current = null;

@@ -63,8 +63,9 @@ export class Record implements ExchangeRecord {
     this.optedOut = this.beyondLimit = this.ownerFailed = this.bound = false;
     this.failure = null;
     if (work.accessLog === null) return;
-    this.time = work.clock.wall();
-    this.startedAt = work.clock.monotonic();
+    const now = work.clock.monotonic();
+    this.startedAt = client.begunAt < 0 ? now : client.begunAt;
+    this.time = work.clock.wall() - (now - this.startedAt);
     this.queueMs = this.connectMs = this.responseMs = -1;
     this.server = this.pool = '';
     this.client = clientAddress;
@@ -112,8 +113,11 @@ export class Record implements ExchangeRecord {
     if (work.accessLog !== null) this.responseMs = work.clock.monotonic() - this.startedAt;
   }
 
-  complete(pool: string, session: Session, work: Work): void {
+  /** What a tunnel has moved is in `bytesIn` and `bytesOut` already. */
+  complete(pool: string, session: Session, client: Client, work: Work): void {
     const { counters, accessLog } = work;
+    this.bytesIn += client.bytesIn;
+    this.bytesOut += client.bytesOut;
     counters.add(counter.bytes_in, this.bytesIn);
     counters.add(counter.bytes_out, this.bytesOut);
     this.countSession(session, work);

@@ -1,7 +1,9 @@
 /** The access log as JSON: one line an exchange, with who owned it, how it was found, and how long it took. */
 import { describe, expect, test } from 'vitest';
 import { startLimpet } from '../support/limpet.ts';
+import { httpOrigin } from '../support/origin.ts';
 import { configFor, startServer, together, until, Visitor } from '../support/peers.ts';
+import { RawClient } from '../support/raw.ts';
 import { runtimes } from '../support/runtimes.ts';
 
 const app = new URL('../support/app-server.ts', import.meta.url);
@@ -50,5 +52,46 @@ describe.each(runtimes)('the access log on %s', (runtime) => {
     for (const line of lines()) expect(Number(line.totalMs)).toBeGreaterThanOrEqual(Number(line.responseMs));
     // The cookie itself is a secret.
     expect(limpet.stdout()).not.toContain(visitor.cookies.get('limpet'));
+  });
+
+  test('has a line for what no server has seen, and counts every byte of it', async () => {
+    await using origin = await httpOrigin('a', (_, response) => response.write('never ends'));
+    const config = {
+      ...configFor([origin], {}, { timeouts: { requestHead: '1s' }, limits: { connections: 2, headBytes: '2k' } }),
+      workers: 1,
+      log: { access: 'json' },
+      shutdown: { timeout: '100ms' },
+    };
+    await using limpet = await startLimpet(runtime, { config });
+    const told = [
+      { sent: 'GET /a HTTP/1.1\r\n\r\n', status: 400, fault: 'host-missing' },
+      { sent: 'TRACE /a HTTP/1.1\r\nHost: x\r\n\r\n', status: 501, fault: 'method-refused' },
+      { sent: `GET /a HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(3000)}`, status: 431, fault: 'head-too-large' },
+      { sent: 'GET /a HTTP/1.1\r\nHost:', status: 408, fault: 'request-timeout' },
+    ];
+    const expected: Record<string, unknown>[] = [];
+    for (const { sent, status, fault } of told) {
+      await using client = await RawClient.connect(limpet.port);
+      await client.send(sent);
+      await client.closed();
+      expected.push({ status, fault, target: '/a', bytesIn: sent.length, bytesOut: client.received.length });
+    }
+    await using busy = await RawClient.connect(limpet.port);
+    const sent = 'GET /busy HTTP/1.1\r\nHost: x\r\n\r\n';
+    await busy.send(sent);
+    await busy.wait('the first bytes', 5000, () => busy.rest.includes('never ends'));
+    await using _idle = await RawClient.connect(limpet.port);
+    await using third = await RawClient.connect(limpet.port);
+    await third.closed();
+    const one = { status: 503, fault: 'too-many-connections', target: null, bytesIn: 0 };
+    expected.push({ ...one, bytesOut: third.received.length });
+    // What the end of the balancer cuts is told before it.
+    await limpet.stop();
+    expected.push({ status: 200, fault: 'client-gone', target: '/busy', bytesIn: sent.length });
+    const lines = limpet
+      .stdout()
+      .split('\n')
+      .filter((line) => line.startsWith('{'));
+    expect(lines.map((line): unknown => JSON.parse(line))).toMatchObject(expected);
   });
 });

@@ -6,6 +6,8 @@
 import { TokenRings } from '../../src/affinity/token.ts';
 import { readConfig } from '../../src/config/read.ts';
 import { Connects } from '../../src/fleet/connects.ts';
+import type { HeadLimits } from '../../src/http/head.ts';
+import { AccessLog } from '../../src/metrics/access-log.ts';
 import { Descriptors } from '../../src/net/descriptors.ts';
 import { trustOf } from '../../src/net/trust.ts';
 import { createPool } from '../../src/pools.ts';
@@ -22,17 +24,30 @@ export interface StagedBalancer {
   /** Connections to servers are its `peers`. */
   readonly net: FakeNet;
   readonly counters: () => Record<string, number>;
+  /** Of the access log, up to now. */
+  readonly accessLines: () => Record<string, unknown>[];
   /** What the pool has told of servers that break HTTP. */
   readonly misframed: readonly string[];
-  /** A client has connected. */
-  connect(): FakePeer;
+  /** A client has connected; `refused`: it is one too many. */
+  connect(refused?: boolean): FakePeer;
   /** The callbacks of all sockets that are ready have been called. */
   endTurn(): void;
   advance(ms: number): void;
 }
 
+/** Of the listener. */
+export interface StageOptions {
+  readonly trusted?: readonly string[];
+  readonly bodyBytes?: number;
+  readonly limits?: Partial<HeadLimits>;
+}
+
 /** `pool` as in a config; its servers are `a`, `b` and so on, as many as are asked for. */
-export function stageBalancer(pool: Readonly<Record<string, unknown>>, servers = 1): StagedBalancer {
+export function stageBalancer(
+  pool: Readonly<Record<string, unknown>>,
+  servers = 1,
+  { trusted = [], bodyBytes = 0, limits = {} }: StageOptions = {},
+): StagedBalancer {
   const names = Array.from({ length: servers }, (_, i) => String.fromCharCode(97 + i));
   const written = {
     listeners: [{ address: '127.0.0.1:1' }],
@@ -49,6 +64,13 @@ export function stageBalancer(pool: Readonly<Record<string, unknown>>, servers =
   const misframed: string[] = [];
   const { counters } = shared;
   const kept = new KeptBytes(2 ** 24, wheel, counters, (run) => net.afterTurn(run));
+  const logged: string[] = [];
+  const accessLog = new AccessLog(
+    'json',
+    (lines) => void logged.push(lines),
+    time,
+    () => {},
+  );
   const createWork = (route: Work['route']): Work =>
     new Work({
       net,
@@ -59,8 +81,8 @@ export function stageBalancer(pool: Readonly<Record<string, unknown>>, servers =
       descriptors: Descriptors.alone(),
       tellShortage() {},
       hasExchanges: true,
-      accessLog: null,
-      limits: wideLimits,
+      accessLog,
+      limits: { ...wideLimits, ...limits },
       route,
     });
   const made = createPool(options.pools[0]!, {
@@ -86,10 +108,10 @@ export function stageBalancer(pool: Readonly<Record<string, unknown>>, servers =
   const [listener] = options.listeners;
   const settings = {
     name: 'test',
-    isTrusted: trustOf([]),
+    isTrusted: trustOf(trusted),
     upgrades: listener!.upgrades,
     halfClose: false,
-    bodyBytes: 0,
+    bodyBytes,
     timeouts: listener!.timeouts,
     onClose() {},
   };
@@ -97,9 +119,16 @@ export function stageBalancer(pool: Readonly<Record<string, unknown>>, servers =
     net,
     misframed,
     counters: () => shared.counters.snapshot(),
-    connect: () => {
+    accessLines: () => {
+      accessLog.flush();
+      const lines = logged.join('').split('\n').slice(0, -1);
+      return lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+    },
+    connect: (refused = false) => {
       const peer = FakePeer.connected();
-      peer.handler = new Downstream(work, settings, peer);
+      const connection = new Downstream(work, settings, peer);
+      peer.handler = connection;
+      if (refused) connection.refuseConnection();
       return peer;
     },
     endTurn: () => {
