@@ -12,6 +12,8 @@ interface Faults {
   server?(cookie: string): string;
   setAlways?: boolean;
   setNever?: boolean;
+  /** The cookie that a client with one is given. */
+  setOther?: string;
   forwardedFor?: string;
 }
 
@@ -24,7 +26,8 @@ async function balancer(faults: Faults = {}): Promise<number> {
     const brought = request.headers.cookie;
     const cookie = brought ?? `SRV=s${1 + (clients++ % 4)}`;
     if ((brought === undefined && !faults.setNever) || faults.setAlways) {
-      response.setHeader('Set-Cookie', ['other=1', `${cookie}; Path=/; HttpOnly`]);
+      const given = brought === undefined ? cookie : (faults.setOther ?? cookie);
+      response.setHeader('Set-Cookie', ['other=1', `${given}; Path=/; HttpOnly`]);
     }
     response.setHeader(serverHeader, faults.server?.(cookie) ?? cookie.slice(4));
     response.statusCode = faults.status ?? 200;
@@ -34,7 +37,7 @@ async function balancer(faults: Faults = {}): Promise<number> {
   return (open.address() as AddressInfo).port;
 }
 
-const started: Omit<Started, 'pid'> = { cookies: ['SRV=s1', 'SRV=s2'], setsCookie: true, addsForwardedFor: true };
+const started: Omit<Started, 'pid'> = { cookies: ['SRV=s1', 'SRV=s2'], setsCookie: 'once', addsForwardedFor: true };
 
 describe('check', () => {
   test('finds nothing wrong with a right one, and takes its cookies', async () => {
@@ -55,6 +58,18 @@ describe('check', () => {
     ['no X-Forwarded-For', { forwardedFor: '' }, "X-Forwarded-For is '' instead of '127.0.0.1'"],
   ])('%s is found', async (_, faults, expected) => {
     expect(await check(await balancer(faults), started, 4)).toContain(expected);
+  });
+
+  test.each<[string, Faults, Started['setsCookie'], string | null]>([
+    ['nginx sets its cookie with every response', { setAlways: true }, 'always', null],
+    ['one said to do so does not', {}, 'always', 'a valid cookie is not set again'],
+    ['another cookie each time', { setAlways: true, setOther: 'SRV=s9' }, 'always', 'SRV=s9 in place of SRV=s1'],
+    ['no cookie at all', { setNever: true }, 'never', null],
+    ['a cookie where none is to be', {}, 'never', 'a new client gets a cookie'],
+  ])('%s', async (_, faults, setsCookie, expected) => {
+    const found = await check(await balancer(faults), { ...started, setsCookie }, 4);
+    if (expected === null) expect(found).toBeNull();
+    else expect(found).toContain(expected);
   });
 
   test('a rival said to insert cookies that does not', async () => {

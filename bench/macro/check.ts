@@ -1,6 +1,6 @@
 /** Correctness before speed: a rival whose answers are wrong is reported, never timed. */
 import { body, forwardedPath, serverHeader } from './backend.ts';
-import { clients, cookieName, type Started } from './rival.ts';
+import { clients, cookieName, type SetsCookie, type Started } from './rival.ts';
 
 const requestsPerClient = 20;
 
@@ -43,7 +43,7 @@ export async function check(port: number, started: Omit<Started, 'pid'>, servers
   const fresh = await ask(port, null);
   const wrong = wrongAnswer(fresh);
   if (wrong !== null) return `without a cookie: ${wrong}`;
-  if (started.setsCookie !== (fresh.cookie !== null)) {
+  if ((started.setsCookie !== 'never') !== (fresh.cookie !== null)) {
     return fresh.cookie === null ? 'a new client gets no cookie' : 'a new client gets a cookie';
   }
 
@@ -54,7 +54,8 @@ export async function check(port: number, started: Omit<Started, 'pid'>, servers
       const answer = await ask(port, cookie);
       const wrong = wrongAnswer(answer);
       if (wrong !== null) return `with its cookie: ${wrong}`;
-      if (answer.cookie !== null) return 'a valid cookie is set again';
+      const again = againWrong(started.setsCookie, cookie, answer.cookie);
+      if (again !== null) return again;
       seen.add(answer.server!);
     }
     if (seen.size !== 1) return `one client was served by ${[...seen].join(', ')}`;
@@ -68,6 +69,13 @@ export async function check(port: number, started: Omit<Started, 'pid'>, servers
   const expected = started.addsForwardedFor ? '127.0.0.1' : '';
   if (forwarded.body !== expected) return `X-Forwarded-For is '${forwarded.body}' instead of '${expected}'`;
   return null;
+}
+
+/** What is wrong with the cookie that a client with a valid one is given, or with none. */
+function againWrong(sets: SetsCookie, brought: string, given: string | null): string | null {
+  if (sets !== 'always') return given === null ? null : 'a valid cookie is set again';
+  if (given === null) return 'a valid cookie is not set again';
+  return given === brought ? null : `a valid cookie is set again as another one: ${given} in place of ${brought}`;
 }
 
 function wrongAnswer(answer: Answer): string | null {

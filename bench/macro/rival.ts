@@ -24,13 +24,18 @@ export interface Place {
   readonly dir: string;
 }
 
+/**
+ * never: the rival only hashes what the client brings. once: a client without a cookie gets one, and one with a valid cookie none.
+ * always: the client gets its cookie with every response, the same one as long as it is valid.
+ */
+export type SetsCookie = 'never' | 'once' | 'always';
+
 export interface Started {
   /** Root of the process tree whose CPU time and memory count. */
   readonly pid: number;
   /** `Cookie` values that are valid sticky cookies here, each of another client. */
   readonly cookies: readonly string[];
-  /** A client without a cookie gets one. False: the rival only hashes what the client brings. */
-  readonly setsCookie: boolean;
+  readonly setsCookie: SetsCookie;
   /** X-Forwarded-For is added, as every real balancer does. False only for the floor. */
   readonly addsForwardedFor: boolean;
 }

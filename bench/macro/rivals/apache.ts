@@ -42,7 +42,7 @@ export const apache: Rival = {
     const args = ['-D', 'FOREGROUND', '-d', dir, '-f', config];
     const running = startPinned({ name: 'apache', cores, dir, command: program()!, args });
     await waitUntilListening(running, [port]);
-    return { pid: running.pid, cookies: await takeCookies(port), setsCookie: true, addsForwardedFor: true };
+    return { pid: running.pid, cookies: await takeCookies(port), setsCookie: 'once', addsForwardedFor: true };
   },
 };
 

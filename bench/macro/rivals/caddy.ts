@@ -20,7 +20,7 @@ export const caddy: Rival = {
     const env = { GOMAXPROCS: String(workers), HOME: dir, XDG_DATA_HOME: dir, XDG_CONFIG_HOME: dir };
     const running = startPinned({ name: 'caddy', cores, dir, command: program()!, args, env });
     await waitUntilListening(running, [port]);
-    return { pid: running.pid, cookies: await takeCookies(port), setsCookie: true, addsForwardedFor: true };
+    return { pid: running.pid, cookies: await takeCookies(port), setsCookie: 'once', addsForwardedFor: true };
   },
 };
 

@@ -19,7 +19,7 @@ export const haproxy: Rival = {
     const args = ['-db', '-f', config];
     const running = startPinned({ name: 'haproxy', cores, dir, command: program()!, args });
     await waitUntilListening(running, [port]);
-    return { pid: running.pid, cookies: await takeCookies(port), setsCookie: true, addsForwardedFor: true };
+    return { pid: running.pid, cookies: await takeCookies(port), setsCookie: 'once', addsForwardedFor: true };
   },
 };
 

@@ -38,7 +38,7 @@ export function limpet({ runtime, label, pool = '', sessions = false, root = pro
       const env = { LIMPET_RUNTIME: runtime, LIMPET_STATE: join(dir, 'state') };
       const running = startPinned({ name: `limpet-${runtime}`, cores, dir, command: program, args, env });
       await waitUntilListening(running, [port]);
-      return { pid: running.pid, cookies: await takeCookies(port), setsCookie: true, addsForwardedFor: true };
+      return { pid: running.pid, cookies: await takeCookies(port), setsCookie: 'once', addsForwardedFor: true };
     },
   };
 }

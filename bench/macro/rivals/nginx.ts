@@ -1,4 +1,7 @@
-/** nginx: `sticky cookie` where it is free (1.29.6), a hash of the cookie before. Another binary: BENCH_NGINX. */
+/**
+ * nginx: `sticky cookie` where it is free (1.29.6), which sets the cookie with every response, so that its `expires` counts from the
+ * last one; a hash of the cookie before. Another binary: BENCH_NGINX.
+ */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { nginxBase, nginxTemporaryPaths } from '../backend.ts';
@@ -29,7 +32,7 @@ export const nginx: Rival = {
     // A hash sticks to whatever the client brings; no cookie is ever set.
     const brought = Array.from({ length: clients }, (_, client) => `${cookieName}=client-${client}`);
     const cookies = sticky ? await takeCookies(port) : brought;
-    return { pid: running.pid, cookies, setsCookie: sticky, addsForwardedFor: true };
+    return { pid: running.pid, cookies, setsCookie: sticky ? 'always' : 'never', addsForwardedFor: true };
   },
 };
 

@@ -55,7 +55,7 @@ export function npmRival(name: string, script: string): Rival {
       const env = { NODE_ENV: 'production' };
       const running = startPinned({ name: 'node', cores, dir, command: findProgram('node')!, args, env });
       await waitUntilListening(running, [port]);
-      return { pid: running.pid, cookies: await takeCookies(port), setsCookie: true, addsForwardedFor: true };
+      return { pid: running.pid, cookies: await takeCookies(port), setsCookie: 'once', addsForwardedFor: true };
     },
   };
 }

@@ -14,6 +14,6 @@ export const relay: Rival = {
     const args = [String(port), servers[0]!.split(':')[1]!];
     const running = startPinned({ name: 'relay', cores, dir, command, args });
     await waitUntilListening(running, [port]);
-    return { pid: running.pid, cookies: [`${cookieName}=s1`], setsCookie: false, addsForwardedFor: false };
+    return { pid: running.pid, cookies: [`${cookieName}=s1`], setsCookie: 'never', addsForwardedFor: false };
   },
 };
