@@ -172,17 +172,34 @@ function buildProgram(version: string, found: (asked: Asked) => void): Command {
       found({ kind: 'force-token', file: flags.config, server, lifetime: flags.for ?? 3_600_000 }),
     );
   program
-    .command('import <file>')
-    .description('write a limpet.yaml for the config of another balancer')
+    .command('import [kind-and-file...]')
+    .usage('[options] [kind] <file>')
+    .description('write a limpet.yaml for the config of another balancer; - is standard input')
     .helpOption('-h, --help', 'print this help')
     .addOption(new Option('--from <kind>', 'whose it is (default: by name and content)').choices([...importKinds]))
     .option('-o, --output <file>', 'write there, never over a file (default: standard output)')
-    .action((file: string, { from, output }: { readonly from?: ImportKind; readonly output?: string }) =>
-      found({ kind: 'import', file, from, output }),
-    );
+    .action((words: string[], { from, output }: { readonly from?: ImportKind; readonly output?: string }) => {
+      const [file, named] = [words.at(-1), words.length === 2 ? words[0] : undefined];
+      const kind = importKinds.find((one) => one === named);
+      const flaw = importFlaw(words, kind, from);
+      if (file === undefined || flaw !== '') found({ kind: 'mistake', text: `limpet: ${flaw}\n` });
+      else found({ kind: 'import', file, from: kind ?? from, output });
+    });
   addExplain(program, found);
   addAdmin(program, found);
   return program;
+}
+
+/** '' when the words are a file, or a kind and a file. */
+function importFlaw(words: readonly string[], kind: ImportKind | undefined, from: ImportKind | undefined): string {
+  const [first = ''] = words;
+  if (words.length === 0) return "error: missing required argument 'file'";
+  if (words.length > 2) return `error: found ${words.length} words, expected a file, or a kind and a file`;
+  if (words.length === 2 && kind === undefined)
+    return `error: "${first}" is no kind of config, expected one of ${importKinds.join(', ')}`;
+  if (kind !== undefined && from !== undefined && kind !== from)
+    return `error: ${kind} and --from ${from} are two kinds, expected one`;
+  return '';
 }
 
 const explainExamples = `

@@ -143,7 +143,7 @@ async function importConfig(
 ): Promise<number> {
   try {
     const { importFile } = await import('./import.ts');
-    importFile(file, { from, output }, around);
+    await importFile(file, { from, output }, around);
     return exitCodes.ok;
   } catch (error) {
     return tellMistake(error, file, exitCodes.config, around);

@@ -16,34 +16,45 @@ function stage() {
     folder,
     write: (text: string) => void (said.out += text),
     writeError: (text: string) => void (said.err += text),
+    readInput: async () => Buffer.from('listen l\n mode http\n bind :80\n server a 10.0.0.1:80\n'),
   };
   writeFileSync(join(folder, 'nginx.conf'), 'upstream a { ip_hash; server b; }\ngzip on;\n');
   return { folder, said, around };
 }
 
-test('goes to standard output, and the summary to standard error', () => {
+test('goes to standard output, and the summary to standard error', async () => {
   const { said, around } = stage();
-  importFile('nginx.conf', {}, around);
+  await importFile('nginx.conf', {}, around);
   expect(said.out).toMatch(/^# Imported from nginx.conf\. Not carried over/);
   expect(said.out).toContain('# line 2, left out: gzip on;');
   expect(said.err).toBe('limpet: 0 lines carried over, 1 changed, 1 left out\n');
 });
 
-test('goes to a file, but never over one', () => {
+test('standard input is read for -', async () => {
+  const { said, around } = stage();
+  await importFile('-', { from: 'haproxy' }, around);
+  expect(said.out).toContain('# Imported from standard input. All of it is carried over.\n');
+  expect(said.err).toBe('limpet: 4 lines carried over, 0 changed, 0 left out\n');
+  await expect(importFile('-', { from: 'nginx' }, around)).rejects.toThrow('standard input:');
+});
+
+test('goes to a file, but never over one', async () => {
   const { folder, said, around } = stage();
-  importFile('nginx.conf', { output: 'limpet.yaml' }, around);
+  await importFile('nginx.conf', { output: 'limpet.yaml' }, around);
   expect(said.out).toBe('');
   expect(readFileSync(join(folder, 'limpet.yaml'), 'utf8')).toContain('source-ip');
   writeFileSync(join(folder, 'limpet.yaml'), 'mine');
-  expect(() => importFile('nginx.conf', { output: 'limpet.yaml' }, around)).toThrow('it is there already');
+  await expect(importFile('nginx.conf', { output: 'limpet.yaml' }, around)).rejects.toThrow('it is there already');
   expect(readFileSync(join(folder, 'limpet.yaml'), 'utf8')).toBe('mine');
 });
 
-test('mistakes are told', () => {
+test('mistakes are told', async () => {
   const { around } = stage();
-  expect(() => importFile('none.conf', {}, around)).toThrow('cannot read none.conf: there is no such file');
-  expect(() => importFile('nginx.conf', { output: 'no/limpet.yaml' }, around)).toThrow('cannot write no/limpet.yaml');
-  expect(() => importFile('nginx.conf', { from: 'haproxy' }, around)).toThrow(UsageError);
+  await expect(importFile('none.conf', {}, around)).rejects.toThrow('cannot read none.conf: there is no such file');
+  await expect(importFile('nginx.conf', { output: 'no/limpet.yaml' }, around)).rejects.toThrow(
+    'cannot write no/limpet.yaml',
+  );
+  await expect(importFile('nginx.conf', { from: 'haproxy' }, around)).rejects.toThrow(UsageError);
 });
 
 /** What `limpet import` and then `limpet check` would make of it; false: refused with a line. Throws for all else. */

@@ -18,11 +18,18 @@ export interface ImportSurroundings {
   readonly folder: string;
   readonly write: (text: string) => void;
   readonly writeError: (text: string) => void;
+  /** All of standard input. */
+  readonly readInput: () => Promise<Buffer>;
 }
 
-/** Throws UsageError for a file that cannot be read, is no config, or an output that is there already. */
-export function importFile(file: string, { from, output }: ImportFlags, around: ImportSurroundings): void {
-  const text = readText(file, around.folder);
+/** `named`: a file, or `-` for standard input. Rejects with UsageError for a file that cannot be read, is no config, or an output that is there already. */
+export async function importFile(
+  named: string,
+  { from, output }: ImportFlags,
+  around: ImportSurroundings,
+): Promise<void> {
+  const text = named === '-' ? (await around.readInput()).toString() : readText(named, around.folder);
+  const file = named === '-' ? 'standard input' : named;
   const imported = importText(text, file, from);
   const yaml = writeImported(imported, file);
   checkWritten(yaml, file);

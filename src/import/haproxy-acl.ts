@@ -3,11 +3,13 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { isHostName } from '../config/address.ts';
 import { anything, type Match } from './haproxy-match.ts';
 import { parseSample } from './haproxy-sample.ts';
+import { isTemplate, templated } from './template.ts';
 
-/** Any of `matches`. `changes`: what is not quite the same. */
+/** Any of `matches`. `changes`: what is not quite the same. `missing`: why other requests that it means are not among them. */
 export interface Meaning {
   readonly matches: readonly Match[];
   readonly changes: readonly string[];
+  readonly missing: readonly string[];
 }
 
 export type Reading = Meaning | { readonly why: string };
@@ -25,7 +27,7 @@ const predefined: Readonly<Record<string, Partial<Match>>> = {
 
 export function predefinedAcl(name: string): Meaning | undefined {
   const match = Object.hasOwn(predefined, name) ? predefined[name] : undefined;
-  return match && { matches: [{ ...anything, ...match }], changes: [] };
+  return match && { matches: [{ ...anything, ...match }], changes: [], missing: [] };
 }
 
 type How = 'str' | 'beg' | 'end' | 'dom' | 'dir' | 'reg';
@@ -64,16 +66,17 @@ function isHow(word: string): word is How {
   return ['str', 'beg', 'end', 'dom', 'dir', 'reg'].includes(word);
 }
 
-/** Any of these, if all can be said: a part of them would send requests elsewhere without a word. */
+/** Any of these that can be said; the others are in `missing`. */
 export function union(readings: readonly Reading[]): Reading {
-  const matches: Match[] = [];
-  const changes: string[] = [];
-  for (const reading of readings) {
-    if ('why' in reading) return reading;
-    matches.push(...reading.matches);
-    changes.push(...reading.changes);
-  }
-  return { matches: joined(matches), changes };
+  const said = readings.filter((reading) => 'matches' in reading);
+  const whys = readings.flatMap((reading) => ('why' in reading ? [reading.why] : reading.missing));
+  const [why] = whys;
+  if (said.length === 0 && why !== undefined) return { why };
+  return {
+    matches: joined(said.flatMap(({ matches }) => matches)),
+    changes: said.flatMap(({ changes }) => changes),
+    missing: [...new Set(whys)],
+  };
 }
 
 /** Matches that only tell methods or extensions become one. */
@@ -106,23 +109,25 @@ function merge(a: readonly string[], b: readonly string[]): string[] {
 function readMethods(values: readonly string[]): Reading {
   const odd = values.find((value) => !/^[A-Z-]{1,32}$/.test(value));
   if (odd !== undefined) return { why: `"${odd}" is no method` };
-  return { matches: [{ ...anything, methods: merge(values, []) }], changes: [] };
+  return { matches: [{ ...anything, methods: merge(values, []) }], changes: [], missing: [] };
 }
 
 function readHost(how: How, value: string): Reading {
   const port = /:[0-9]*$/.exec(isIPv6(value) ? '' : value)?.[0] ?? '';
   const host = value.slice(0, value.length - port.length).toLowerCase();
   const bare = host.replace(/^\./, '');
+  if (isTemplate(value)) return { why: templated(value) };
   if (how === 'beg' || how === 'dir') return { why: 'hosts are matched whole, or by what they end in' };
   if (!isHostName(bare) && !(how === 'str' && (isIPv4(host) || /^\[[0-9a-f:.]+\]$/.test(host)))) {
     return { why: how === 'reg' ? 'hosts are matched by name, not by pattern' : `"${value}" is no host` };
   }
   const changes = port === '' ? [] : ['the port in the Host header does not count'];
   const hosts = (...names: string[]) => names.map((name) => ({ ...anything, host: name }));
-  if (how === 'str' && host === bare) return { matches: hosts(host), changes };
-  if (how === 'end' && host !== bare) return { matches: hosts(`*.${bare}`), changes };
+  if (how === 'str' && host === bare) return { matches: hosts(host), changes, missing: [] };
+  if (how === 'end' && host !== bare) return { matches: hosts(`*.${bare}`), changes, missing: [] };
   if (how === 'end' || how === 'dom') {
-    return { matches: hosts(bare, `*.${bare}`), changes: [...changes, `it matches ${bare} and its subdomains only`] };
+    const told = [...changes, `it matches ${bare} and its subdomains only`];
+    return { matches: hosts(bare, `*.${bare}`), changes: told, missing: [] };
   }
   return { why: `"${value}" is no host` };
 }
@@ -132,7 +137,7 @@ function readPath(how: How, value: string, ignoreCase: boolean): Reading {
     ignoreCase && how !== 'end' && how !== 'reg' ? ['upper and lower case of the path are different'] : [];
   const names = how === 'end' ? /^\.([\w-]{1,32})$/.exec(value)?.[1] : how === 'reg' ? extensionsOf(value) : undefined;
   if (names !== undefined) {
-    return { matches: [{ ...anything, extensions: names.toLowerCase().split('|') }], changes };
+    return { matches: [{ ...anything, extensions: names.toLowerCase().split('|') }], changes, missing: [] };
   }
   if (how === 'end')
     return { why: `of what a path ends in, only an extension such as .css can be matched, not "${value}"` };
@@ -144,7 +149,7 @@ function readPath(how: How, value: string, ignoreCase: boolean): Reading {
   else if (how === 'dir') changes.push(`${path} is matched at the beginning of the path only`);
   else if (how === 'dom') return { why: 'paths have no domains' };
   else if (value !== '/') changes.push(`${path} is matched as whole segments: ${path} and ${path}/x, not ${path}x`);
-  return { matches: [{ ...anything, path }], changes };
+  return { matches: [{ ...anything, path }], changes, missing: [] };
 }
 
 /** Of a pattern such as `\.(css|js)$`. */

@@ -40,7 +40,9 @@ describe('cookie', () => {
     ['cookie __Host-s insert domain x.org secure', [{ cookie: { name: '__Host-s', secure: 'always', idle: 'off' } }]],
     ['cookie SRV rewrite', [{ cookie: { name: 'SRV', idle: 'off' } }]],
     ['cookie JSESSIONID prefix', [{ rewrite: 'JSESSIONID' }]],
-    ['cookie SRV', 'none'],
+    // The app itself names the server.
+    ['cookie SRV', [{ route: { cookie: 'SRV', map: { a: 's1', b: 's2' } } }]],
+    ['cookie SRV indirect dynamic', 'none'],
   ])('%s', (line, expected) => expect(affinity(line)).toEqual(expected));
 
   test('the words that are not the same are told', () => {
@@ -242,7 +244,10 @@ describe('health', () => {
     ],
     [['option httpchk GET /up', 'http-check expect rstatus ^2..$', check], { path: '/up', status: '200-299', ...zero }],
     [['option httpchk GET /up', 'http-check expect string OK', check], { path: '/up', body: 'OK', ...zero }],
-    [['option httpchk GET /up', 'http-check expect ! status 500', check], { path: '/up', ...zero }],
+    [
+      ['option httpchk GET /up', 'http-check expect ! status 500', check],
+      { path: '/up', status: '100-499,501-599', ...zero },
+    ],
     [['timeout check 1500', check], { active: 'tcp', timeout: '1s500ms', ...zero }],
     [[`${check} slowstart 30s`], { active: 'tcp', slowStart: '30s', ...zero }],
     [

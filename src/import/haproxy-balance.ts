@@ -39,7 +39,8 @@ export function readBalance(directives: Directives, kept: boolean): Balance {
     return policy('least-requests', 'no policy fills one server after the other: the least loaded is taken');
   const key = keyOf(base, argument, words);
   if ('why' in key) {
-    ledger.leaveOut(line, key.why);
+    if (kept) ledger.leaveOut(line, key.why);
+    else ledger.warn(line, 'not-sticky', key.why);
     return { config: { balance: 'round-robin' }, affinity: undefined };
   }
   const config = hashConfig(directives);

@@ -9,6 +9,8 @@ export interface Condition {
   readonly changes: readonly string[];
   /** The `acl` lines on which it rests, with what is different about each. */
   readonly acls: ReadonlyMap<Line, readonly string[]>;
+  /** Requests that fit too, but that no match can tell: why, by the `acl` line; those of the rule itself under null. */
+  readonly missing: ReadonlyMap<Line | null, readonly string[]>;
 }
 
 export type ConditionReading = Condition | { readonly why: string };
@@ -31,30 +33,43 @@ export class Acls {
   /** What stands after the words of the rule itself; nothing: every request. */
   read(words: readonly string[]): ConditionReading {
     const [word, ...rest] = words;
-    if (word === undefined) return { matches: [anything], changes: [], acls: new Map() };
+    if (word === undefined) return { matches: [anything], changes: [], acls: new Map(), missing: new Map() };
     if (word === 'unless') return { why: 'a match says what a request is, not what it is not (unless)' };
     if (word !== 'if' || rest.length === 0) return { why: `"${words.join(' ')}" is no condition` };
-    const matches: Match[] = [];
-    const changes = new Set<string>();
-    const acls = new Map<Line, readonly string[]>();
+    const found = new Found();
     for (const terms of alternatives(rest)) {
       if (terms.length === 0) return { why: `"${words.join(' ')}" is no condition` };
-      let fitting: readonly Match[] = [anything];
-      for (const term of terms) {
-        const reading = this.readTerm(term, acls);
-        if ('why' in reading) return reading;
-        for (const change of typeof term === 'string' ? [] : reading.changes) changes.add(change);
-        fitting = allBoth(fitting, reading.matches);
-        if (fitting.length > mostMatches) break;
-      }
-      matches.push(...fitting);
+      this.readAll(terms, found);
+      if (found.matches.length > mostMatches) return { why: `it would take more than ${mostMatches} routes` };
     }
-    if (matches.length > mostMatches) return { why: `it would take more than ${mostMatches} routes` };
-    if (matches.length === 0) return { why: 'no request is all of that at once' };
-    return { matches, changes: [...changes], acls };
+    const { matches, changes, acls, missing, whys } = found;
+    if (matches.length === 0) return { why: whys[0] ?? 'no request is all of that at once' };
+    for (const why of whys) found.miss(null, why);
+    return { matches, changes: [...changes], acls, missing };
   }
 
-  private readTerm(term: string | readonly string[], acls: Map<Line, readonly string[]>): Reading {
+  /** One alternative: every term of it must hold. Nothing of it is found when one of them cannot be said. */
+  private readAll(terms: readonly (string | readonly string[])[], found: Found): void {
+    let fitting: readonly Match[] = [anything];
+    const own = new Found();
+    for (const term of terms) {
+      const reading = this.readTerm(term, own);
+      if ('why' in reading) return void found.whys.push(reading.why);
+      if (typeof term !== 'string') {
+        for (const change of reading.changes) own.changes.add(change);
+        for (const why of reading.missing) own.miss(null, why);
+      }
+      fitting = allBoth(fitting, reading.matches);
+      if (fitting.length > mostMatches) break;
+    }
+    if (fitting.length === 0) return void found.whys.push('no request is all of that at once');
+    found.matches.push(...fitting);
+    for (const change of own.changes) found.changes.add(change);
+    for (const [line, changes] of own.acls) found.acls.set(line, changes);
+    for (const [line, whys] of own.missing) for (const why of whys) found.miss(line, why);
+  }
+
+  private readTerm(term: string | readonly string[], found: Found): Reading {
     if (typeof term !== 'string') return readAcl(term);
     if (term.startsWith('!')) return { why: `a match says what a request is, not what it is not (${term})` };
     const lines = this.named.get(term);
@@ -62,10 +77,27 @@ export class Acls {
     const readings = lines.map((line) => readAcl(line.words.slice(2)));
     for (const [at, line] of lines.entries()) {
       const reading = readings[at];
-      if (reading !== undefined && 'changes' in reading) acls.set(line, reading.changes);
+      if (reading === undefined) continue;
+      if ('changes' in reading) found.acls.set(line, reading.changes);
+      for (const why of 'why' in reading ? [reading.why] : reading.missing) found.miss(line, why);
     }
     const all = union(readings);
     return 'why' in all ? { why: `the acl ${term} cannot be carried over: ${all.why}` } : all;
+  }
+}
+
+/** What has been read of a condition. */
+class Found {
+  readonly matches: Match[] = [];
+  readonly changes = new Set<string>();
+  readonly acls = new Map<Line, readonly string[]>();
+  readonly missing = new Map<Line | null, string[]>();
+  /** Of alternatives of which nothing can be said. */
+  readonly whys: string[] = [];
+
+  miss(line: Line | null, why: string): void {
+    const whys = this.missing.get(line) ?? [];
+    this.missing.set(line, whys.includes(why) ? whys : [...whys, why]);
   }
 }
 

@@ -19,14 +19,14 @@ export function readCookie(directives: Directives, servers: readonly Server[]): 
   if (line === undefined) return undefined;
   const [, name = '', ...words] = line.words;
   const leaveOut = (why: string) => void ledger.leaveOut(line, why);
-  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/.test(name)) return leaveOut(`"${name}" is no name of a cookie`);
+  const lose = (why: string) => void ledger.warn(line, 'not-sticky', why);
+  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/.test(name)) return lose(`"${name}" is no name of a cookie`);
   const values = servers.map(({ options }) => options.get('cookie')).filter((value) => value !== undefined);
   if (values.length === 0 && !words.includes('dynamic')) {
     return leaveOut('no server of it has a cookie value, so HAProxy keeps nobody by it');
   }
   const mode = ['insert', 'prefix', 'rewrite'].find((one) => words.includes(one));
-  if (mode === undefined)
-    return leaveOut('without insert, prefix or rewrite the app itself sets it to the value of a server');
+  if (mode === undefined) return readOwn(name, words, servers, line, directives);
   ledger.change(line, newToken);
   if (values.length > 0 && values.length < servers.length)
     ledger.change(line, 'servers without a cookie value are kept too');
@@ -39,6 +39,34 @@ export function readCookie(directives: Directives, servers: readonly Server[]): 
     ledger.change(line, 'we give the cookie with the first response, whether or not the app sets it');
   }
   return { entry: { cookie: { name, ...readAttributes(name, words, line, directives) } }, line };
+}
+
+/** Without insert, prefix or rewrite the app itself sets the cookie to the value of a server: a map of ours. */
+function readOwn(
+  name: string,
+  words: readonly string[],
+  servers: readonly Server[],
+  line: Line,
+  { ledger }: Directives,
+): Bound | undefined {
+  const map = new Map<string, string>();
+  for (const { options, config } of servers) {
+    const value = options.get('cookie');
+    if (value !== undefined && !map.has(value)) map.set(value, String(config.name));
+  }
+  const odd = [...map.keys()].find((value) => value === '__proto__' || value.includes('*') || value === '');
+  if (words.includes('dynamic') || odd !== undefined) {
+    const why =
+      odd === undefined
+        ? 'its values are made from the addresses of the servers (dynamic)'
+        : `"${odd}" is no value that a map can have`;
+    return void ledger.warn(line, 'not-sticky', `${why}: list the value of each server`);
+  }
+  ledger.carry(line);
+  const without = words.filter((word) => !['indirect', 'nocache', 'preserve', 'httponly', 'secure'].includes(word));
+  if (without.length > 0) ledger.change(line, `without ${without.join(' ')}: the app itself sets the cookie`);
+  if (map.size < servers.length) ledger.change(line, "servers without a value of their own are nobody's by it");
+  return { entry: { route: { cookie: name, map: Object.fromEntries(map) } }, line };
 }
 
 function readAttributes(name: string, words: readonly string[], line: Line, { ledger }: Directives) {

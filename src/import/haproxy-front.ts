@@ -21,26 +21,46 @@ export interface Front {
   readonly rules: readonly Rule[];
 }
 
-/** What it would send where; says nothing of lines that it can carry over, for another frontend may go before it. */
-export function readFront(proxy: ProxySection, directives: Directives, isPool: (name: string) => boolean): Front {
+/** What is known of the backends of the file. */
+export interface Backends {
+  isPool(name: string): boolean;
+  /** It is there, and no server of it was ever asked: it refuses, or answers by itself. */
+  isServerless(name: string): boolean;
+}
+
+/** What it would send where. */
+export function readFront(proxy: ProxySection, directives: Directives, backends: Backends): Front {
   const { ledger } = directives;
   const rules: Rule[] = [];
   const acls = new Acls(directives);
+  const onward = 'these requests go on to the next route';
   for (const line of directives.all('use_backend')) {
     const backend = line.words[1] ?? '';
     const condition = acls.read(line.words.slice(2));
     if (/%[[{]/.test(backend))
-      ledger.leaveOut(line, 'a route has the name of its pool: it is not made from the request');
-    else if (!isPool(backend)) ledger.leaveOut(line, `there is no backend "${backend}" that could be carried over`);
-    else if ('why' in condition) ledger.leaveOut(line, `${condition.why}: these requests go on to the next route`);
+      ledger.warn(line, 'not-working', `a route has the name of its pool, it is not made from the request: ${onward}`);
+    else if (backends.isServerless(backend))
+      ledger.warn(
+        line,
+        'open',
+        `backend ${backend} has no server, so these requests were refused or answered there: now they go on to the next route`,
+      );
+    else if (!backends.isPool(backend))
+      ledger.warn(line, 'not-working', `there is no backend "${backend}" that could be carried over: ${onward}`);
+    else if ('why' in condition) ledger.warn(line, 'not-working', `${condition.why}: ${onward}`);
     else rules.push({ backend, line, ...condition });
   }
-  const everything = { matches: [anything], changes: [], acls: new Map() };
+  const everything = { matches: [anything], changes: [], acls: new Map(), missing: new Map() };
   const line = directives.last('default_backend');
   const backend = line?.words[1] ?? '';
-  if (line !== undefined && isPool(backend)) rules.push({ backend, line, ...everything });
-  else if (line !== undefined) ledger.leaveOut(line, `there is no backend "${backend}" that could be carried over`);
-  else if (proxy.kind === 'listen' && isPool(proxy.name))
+  if (line !== undefined && backends.isPool(backend)) rules.push({ backend, line, ...everything });
+  else if (line !== undefined)
+    ledger.warn(
+      line,
+      'not-working',
+      `there is no backend "${backend}" that could be carried over: all other requests get 404`,
+    );
+  else if (proxy.kind === 'listen' && backends.isPool(proxy.name))
     rules.push({ backend: proxy.name, line: proxy.header, ...everything });
   return { proxy, directives, rules };
 }
@@ -65,43 +85,66 @@ export function readListeners({ proxy, directives }: Front, taken: Set<string>):
   ledger.carry(proxy.header);
   for (const line of directives.lines.filter(isAlways)) ledger.carry(line);
   const shared = readShared(directives);
-  // Up to HAProxy 1.6 the address may stand behind the name: listen app 0.0.0.0:80
-  const old = /^[^\s]*:[0-9]/.test(proxy.header.words[2] ?? '') ? [proxy.header] : [];
-  for (const line of [...old, ...directives.all('bind')]) {
-    const [where = '', ...words] = line.words.slice(line === proxy.header ? 2 : 1);
-    const plain = !words.includes('ssl') && !/quic[46]@/.test(where);
-    if (!plain) {
+  for (const { line, where, words } of bindsOf(proxy)) {
+    if (isTls(where, words)) {
       tls ??= line;
-      ledger.leaveOut(line, 'TLS ends before us: put a proxy that speaks it in front, and name it in trustedProxies');
+      ledger.warn(
+        line,
+        'not-working',
+        `TLS ends before us, and nothing listens on ${where} now: put a proxy that speaks it in front, and name it in trustedProxies`,
+      );
+      if (words.join(' ').includes('verify required'))
+        ledger.warn(line, 'open', 'no certificate of a client is asked for here: let the proxy in front ask for it');
       continue;
     }
     const own = readWords(words, line, directives);
+    const bad: string[] = [];
     for (const piece of where.split(',')) {
       const written = bindAddress(piece);
-      if ('why' in written) ledger.leaveOut(line, written.why);
-      else if (taken.has(written.address)) ledger.leaveOut(line, `another line listens on ${written.address} already`);
-      else {
-        taken.add(written.address);
-        ledger.carry(line);
-        listeners.push({ address: written.address, ...own, ...shared });
+      const why =
+        'why' in written
+          ? written.why
+          : taken.has(written.address)
+            ? `another line listens on ${written.address} already`
+            : '';
+      if (why !== '') {
+        bad.push(piece);
+        ledger.warn(line, 'not-working', `nothing listens on ${piece}: ${why}`);
       }
-    }
-    const pieces = where.split(',').length;
-    if (pieces > 1 && ledger.isCarried(line)) {
-      const bad = where.split(',').filter((piece) => 'why' in bindAddress(piece));
-      if (bad.length > 0) ledger.change(line, `without ${bad.join(', ')}`);
+      if ('why' in written || why !== '') continue;
+      taken.add(written.address);
+      ledger.carry(line);
+      listeners.push({ address: written.address, ...own, ...shared });
     }
   }
   return { listeners, tls };
 }
 
+export interface Bind {
+  readonly line: Line;
+  /** One address, or several with commas between. */
+  readonly where: string;
+  readonly words: readonly string[];
+}
+
+/** Up to HAProxy 1.6 the address may stand behind the name: listen app 0.0.0.0:80 */
+export function bindsOf({ header, lines }: Pick<ProxySection, 'header' | 'lines'>): Bind[] {
+  const old = /^[^\s]*:[0-9]/.test(header.words[2] ?? '') ? [header] : [];
+  return [...old, ...lines.filter(({ words }) => words[0] === 'bind')].map((line) => {
+    const [where = '', ...words] = line.words.slice(line === header ? 2 : 1);
+    return { line, where, words };
+  });
+}
+
+export function isTls(where: string, words: readonly string[]): boolean {
+  return words.includes('ssl') || /quic[46]@/.test(where);
+}
+
 function readWords(words: readonly string[], line: Line, { ledger }: Directives): Record<string, unknown> {
   const backlog = words.includes('backlog') ? parseWhole(words[words.indexOf('backlog') + 1], 1, 65_535) : null;
   if (words.includes('accept-proxy')) {
-    ledger.change(
-      line,
-      'PROXY lines are not read: let the proxy in front send X-Forwarded-For, and name it in trustedProxies',
-    );
+    const why = 'PROXY lines are not read: let the proxy in front send X-Forwarded-For, and name it in trustedProxies';
+    ledger.warn(line, 'not-working', why);
   }
   const at = words.indexOf('backlog');
   const rest = words.filter(
@@ -109,6 +152,11 @@ function readWords(words: readonly string[], line: Line, { ledger }: Directives)
   );
   // v4v6 is what an address without a family does.
   const without = rest.filter((word) => word !== 'v4v6');
+  const narrow = without.filter((word) =>
+    ['interface', 'mode', 'user', 'group', 'uid', 'gid', 'namespace'].includes(word),
+  );
+  for (const word of narrow)
+    ledger.warn(line, 'open', `who may connect is not limited by ${word} here: of a listener only the address counts`);
   if (without.length > 0)
     ledger.change(line, `without "${without.join(' ')}": of a listener only the address and backlog are taken`);
   return backlog === null ? {} : { backlog };

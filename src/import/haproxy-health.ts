@@ -147,20 +147,37 @@ function readExpected(directives: Directives): Record<string, unknown> {
   const { ledger } = directives;
   const line = directives.last('http-check', 'expect');
   if (line === undefined) return {};
-  const [kind = '', value = '', ...more] = line.words.slice(2);
+  const negated = line.words[2] === '!';
+  const [kind = '', value = '', ...more] = line.words.slice(negated ? 3 : 2);
   const status =
     kind === 'status' ? value : (/^\^?\(?([1-5])(?:\[0-9\]\[0-9\]|\.\.|\\d\\d)?\)?\$?$/.exec(value)?.[1] ?? '');
-  const range = kind === 'rstatus' && status !== '' ? `${status}00-${status}99` : status;
+  const whole = kind === 'rstatus' && status !== '' ? `${status}00-${status}99` : status;
+  const range = negated ? others(whole) : whole;
   if (more.length === 0 && ['status', 'rstatus'].includes(kind) && isStatuses(range)) {
     ledger.carry(line);
     return { status: range };
   }
-  if (kind === 'string' && value !== '' && more.length === 0) {
+  if (!negated && kind === 'string' && value !== '' && more.length === 0) {
     ledger.carry(line);
     return { body: value };
   }
-  ledger.leaveOut(line, 'a check can expect statuses, or a text in the body');
+  const why = 'a check can expect statuses, or a text in the body: a server that fails this one takes requests here';
+  ledger.warn(line, 'not-working', why);
   return {};
+}
+
+/** The statuses that are none of these; '' when that cannot be said. */
+function others(text: string): string {
+  if (!isStatuses(text)) return '';
+  const pieces = text.split(',').map((piece) => piece.split('-').map(Number));
+  const left: string[] = [];
+  let from = 100;
+  for (const [low = 0, high = low] of pieces.toSorted(([a = 0], [b = 0]) => a - b)) {
+    if (low > from) left.push(low - 1 === from ? `${from}` : `${from}-${low - 1}`);
+    from = Math.max(from, high + 1);
+  }
+  if (from <= 599) left.push(`${from}-599`);
+  return left.join(',');
 }
 
 function isStatuses(text: string): boolean {

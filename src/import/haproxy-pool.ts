@@ -8,7 +8,7 @@ import type { Line } from './haproxy-lines.ts';
 import type { Match } from './haproxy-match.ts';
 import { isAlways } from './haproxy-reasons.ts';
 import type { ProxySection } from './haproxy-sections.ts';
-import { readServers, type Server } from './haproxy-server.ts';
+import { readServers, type Server, type Surroundings } from './haproxy-server.ts';
 import { readStick, type Table } from './haproxy-stick.ts';
 import { longestTimer, parseTime, parseWhole, writeTime } from './haproxy-values.ts';
 
@@ -17,14 +17,21 @@ export interface Pool {
   readonly config: Readonly<Record<string, unknown>>;
   /** Requests that are nobody's session (ignore-persist), with the line that says so. */
   readonly ignored: readonly { readonly line: Line; readonly matches: readonly Match[] }[];
+  /** Of its servers. */
+  readonly addresses: readonly string[];
   /** The stick tables behind it. */
   readonly tables: readonly Table[];
 }
 
 /** null: it has no server that can be one. */
-export function readPool(proxy: ProxySection, directives: Directives, tables: ReadonlyMap<string, Table>): Pool | null {
+export function readPool(
+  proxy: ProxySection,
+  directives: Directives,
+  tables: ReadonlyMap<string, Table>,
+  around: Surroundings,
+): Pool | null {
   const { ledger } = directives;
-  const servers = readServers(directives);
+  const servers = readServers(directives, around);
   if (servers.length === 0) return null;
   ledger.carry(proxy.header);
   for (const line of directives.lines.filter(isAlways)) ledger.carry(line);
@@ -50,6 +57,7 @@ export function readPool(proxy: ProxySection, directives: Directives, tables: Re
       ...readTimeouts(directives),
     },
     ignored: readIgnored(directives),
+    addresses: servers.map(({ config }) => String(config.address)),
     tables: stuck.tables,
   };
 }
@@ -153,6 +161,9 @@ function readIgnored(directives: Directives): Pool['ignored'] {
     for (const [acl, changes] of condition.acls) {
       ledger.carry(acl);
       for (const change of changes) ledger.change(acl, change);
+    }
+    for (const [acl, whys] of condition.missing) {
+      for (const why of whys) ledger.change(acl ?? line, `${why}: such requests keep their session`);
     }
     return [{ line, matches: condition.matches }];
   });

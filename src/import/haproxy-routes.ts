@@ -1,13 +1,16 @@
-/** Routes of the frontends that can be one: all routes are on all listeners here, so the others are left out. */
-import { type Front, readListeners, sameRules } from './haproxy-front.ts';
+/** Routes of the frontends, each on its own listeners. */
+import { tellAccess } from './haproxy-access.ts';
+import { bindsOf, type Front, readListeners, sameRules } from './haproxy-front.ts';
 import type { Ledger } from './haproxy-ledger.ts';
 import type { Line } from './haproxy-lines.ts';
-import { allBoth, anything, type Match, sameMatch, writeMatch } from './haproxy-match.ts';
+import { allBoth, type Match, sameMatch, writeMatch } from './haproxy-match.ts';
 import type { Pool } from './haproxy-pool.ts';
 import { isAlways, reasonFor } from './haproxy-reasons.ts';
 
 export interface Route {
   readonly match: Match;
+  /** Their addresses; none: every listener. */
+  readonly listeners: readonly string[];
   /** Name of the backend. */
   readonly backend: string;
   readonly affinity: boolean;
@@ -15,64 +18,78 @@ export interface Route {
 
 export interface Routing {
   readonly listeners: readonly Record<string, unknown>[];
+  /** None: no frontend that is carried over leads to a pool. */
   readonly routes: readonly Route[];
 }
 
-/** Where a person tries it out, when nothing in the file can be listened on. */
-const standIn = '127.0.0.1:8080';
-
 export function readRouting(fronts: readonly Front[], pools: ReadonlyMap<string, Pool>, ledger: Ledger): Routing {
-  const leading = fronts.filter(({ rules }) => rules.length > 0);
+  const leading = fronts.filter((front) => front.rules.length > 0 && bindsOf(front.proxy).length > 0);
+  for (const front of fronts.filter((one) => !leading.includes(one))) leaveOutFront(front, pools, ledger);
   const [main] = leading;
-  const same = leading.filter((front) => main !== undefined && sameRules(front, main));
-  for (const front of fronts.filter((one) => !same.includes(one))) leaveOutFront(front, main, pools, ledger);
-  const [first] = pools.values();
-  if (main === undefined) {
-    if (first === undefined) return { listeners: [], routes: [] };
-    ledger.change(
-      first.proxy.header,
-      `no frontend that is carried over leads here: it gets every request, on ${standIn}`,
-    );
-    return {
-      listeners: [{ address: standIn }],
-      routes: [{ match: anything, backend: first.proxy.name, affinity: true }],
-    };
-  }
+  if (main === undefined) return { listeners: [], routes: [] };
   const taken = new Set<string>();
-  const read = same.map((front) => readListeners(front, taken));
+  const read = leading.map((front) => ({ front, ...readListeners(front, taken) }));
+  const used = [...pools.values()].flatMap(({ addresses }) => addresses);
+  const standing = read.filter(({ listeners }) => listeners.length === 0);
   const listeners = read.flatMap((one) => one.listeners);
-  if (listeners.length === 0) {
-    const line = read.find(({ tls }) => tls !== undefined)?.tls ?? main.proxy.header;
-    ledger.change(
-      line,
-      `nothing of it can be listened on, so ${standIn} stands in: put a proxy that speaks TLS in front`,
-    );
-    listeners.push({ address: standIn });
+  const standIns = new Map<Front, string>();
+  for (const { front, tls } of standing) {
+    if (tls === undefined) continue;
+    const address = standInFor([...used, ...taken]);
+    taken.add(address);
+    standIns.set(front, address);
+    listeners.push({ address });
+    ledger.change(tls, `${address} stands in for it: let the proxy that speaks TLS pass requests on to there`);
   }
-  for (const front of same) carryRules(front, ledger);
-  const routes = routesOf(main, pools);
-  // Of a listen section whose front is left out that has been told already.
-  const told = new Set(fronts.filter((front) => !same.includes(front)).map(({ proxy }) => proxy));
+  const open = read.filter(({ front, listeners: own }) => own.length > 0 || standIns.has(front));
+  for (const { front } of read.filter((one) => !open.includes(one)))
+    ledger.warn(front.proxy.header, 'not-working', 'nothing that it listens on can be listened on here');
+  const alike = open.every(({ front }) => sameRules(front, main));
+  const routes: Route[] = [];
+  for (const { front, listeners: own } of open) {
+    carryRules(front, ledger);
+    tellAccess(front.proxy, ledger);
+    const standIn = standIns.get(front);
+    const addresses = standIn === undefined ? own.map(({ address }) => String(address)) : [standIn];
+    const on = alike ? [] : addresses;
+    if (!alike || routes.length === 0) routes.push(...routesOf(front, on, pools));
+  }
   for (const [name, { proxy }] of pools) {
-    if (told.has(proxy) || routes.some(({ backend }) => backend === name)) continue;
-    ledger.change(proxy.header, 'no route that is carried over leads to it');
+    if (routes.some(({ backend }) => backend === name)) {
+      if (!open.some(({ front }) => front.proxy === proxy)) tellAccess(proxy, ledger);
+    } else if (!leftOut(fronts, leading, proxy))
+      ledger.change(proxy.header, 'no route that is carried over leads to it');
   }
   return { listeners, routes };
 }
 
+/** Of a listen section whose front is left out that has been told already. */
+function leftOut(fronts: readonly Front[], leading: readonly Front[], proxy: Front['proxy']): boolean {
+  return fronts.some((front) => front.proxy === proxy && !leading.includes(front));
+}
+
+/** On an address that no server and no other listener has. */
+function standInFor(used: readonly string[]): string {
+  for (let port = 8080; ; port++) if (!used.some((address) => address.endsWith(`:${port}`))) return `127.0.0.1:${port}`;
+}
+
 function carryRules({ rules }: Front, ledger: Ledger): void {
-  for (const { line, changes, acls } of rules) {
+  for (const { line, changes, acls, missing } of rules) {
     ledger.carry(line);
     for (const change of changes) ledger.change(line, change);
     for (const [acl, differences] of acls) {
       ledger.carry(acl);
       for (const difference of differences) ledger.change(acl, difference);
     }
+    for (const [acl, whys] of missing) {
+      for (const why of whys)
+        ledger.warn(acl ?? line, 'not-working', `${why}: requests that fit by this alone go on to the next route`);
+    }
   }
 }
 
 /** Before each route stands what of it is nobody's session. A route like an earlier one would never be asked. */
-function routesOf({ rules }: Front, pools: ReadonlyMap<string, Pool>): Route[] {
+function routesOf({ rules }: Front, listeners: readonly string[], pools: ReadonlyMap<string, Pool>): Route[] {
   const routes: Route[] = [];
   const add = (route: Route) => {
     if (!routes.some(({ match }) => sameMatch(match, route.match))) routes.push(route);
@@ -80,8 +97,8 @@ function routesOf({ rules }: Front, pools: ReadonlyMap<string, Pool>): Route[] {
   for (const { backend, matches } of rules) {
     const ignored = pools.get(backend)?.ignored.flatMap((one) => one.matches) ?? [];
     for (const match of matches) {
-      for (const free of allBoth([match], ignored)) add({ match: free, backend, affinity: false });
-      add({ match, backend, affinity: true });
+      for (const free of allBoth([match], ignored)) add({ match: free, listeners, backend, affinity: false });
+      add({ match, listeners, backend, affinity: true });
     }
   }
   return routes;
@@ -90,17 +107,15 @@ function routesOf({ rules }: Front, pools: ReadonlyMap<string, Pool>): Route[] {
 const frontWords = ['bind', 'use_backend', 'default_backend', 'maxconn', 'monitor-uri'];
 const frontTimes = ['client', 'http-request', 'http-keep-alive'];
 
-function leaveOutFront(
-  { proxy, rules }: Front,
-  main: Front | undefined,
-  pools: ReadonlyMap<string, Pool>,
-  ledger: Ledger,
-): void {
-  const why =
-    rules.length === 0
-      ? `${proxy.kind} ${proxy.name} leads to no pool`
-      : `all routes are on all listeners, and ${main?.proxy.kind} ${main?.proxy.name} (line ${main?.proxy.header.number}) has other ones: run a Limpet of its own for it`;
+function leaveOutFront({ proxy, rules }: Front, pools: ReadonlyMap<string, Pool>, ledger: Ledger): void {
+  const binds = bindsOf(proxy);
   const both = proxy.kind === 'listen' && pools.has(proxy.name);
+  // A section without an address is asked by others only.
+  const why = binds.length === 0 ? 'it listens nowhere' : `${proxy.kind} ${proxy.name} leads to no pool`;
+  const where = binds.map((bind) => bind.where).join(', ');
+  if (binds.length > 0 && !isStatistics(proxy.own))
+    ledger.warn(proxy.header, 'not-working', `${why}: nothing listens on ${where} now`);
+  else if (binds.length === 0 && rules.length > 0 && !both) ledger.warn(proxy.header, 'not-working', why);
   const ofFront = ({ words: [word, second = ''] }: Line) =>
     !both || frontWords.includes(word) || (word === 'timeout' && frontTimes.includes(second));
   if (both) ledger.change(proxy.header, `it is a pool without a listener: ${why}`);
@@ -111,7 +126,15 @@ function leaveOutFront(
   }
 }
 
-export function writeRoute({ match, affinity }: Route, pool: string): Record<string, unknown> {
-  const written = writeMatch(match);
-  return { ...(written !== undefined && { match: written }), pool, ...(!affinity && { affinity: 'none' }) };
+/** A page of HAProxy's own, or its metrics: nobody's application. */
+function isStatistics(lines: readonly Line[]): boolean {
+  return lines.some(({ words: [word, second = '', third = ''] }) => {
+    return (word === 'stats' && second !== 'socket') || (second === 'use-service' && third.startsWith('prometheus'));
+  });
+}
+
+export function writeRoute({ match, listeners, affinity }: Route, pool: string): Record<string, unknown> {
+  const written = { ...writeMatch(match), ...(listeners.length > 0 && { listeners }) };
+  const empty = Object.keys(written).length === 0;
+  return { ...(!empty && { match: written }), pool, ...(!affinity && { affinity: 'none' }) };
 }

@@ -2,6 +2,7 @@
 import { UsageError } from '../errors.ts';
 import type { Ledger } from './haproxy-ledger.ts';
 import type { Line } from './haproxy-lines.ts';
+import type { Concern } from './imported.ts';
 
 /** frontend, backend and listen: what serves requests. */
 export interface ProxySection {
@@ -111,7 +112,7 @@ function cut(lines: readonly Line[], file: string, ledger: Ledger): Section[] {
       if (word === '.if') depth++;
       else if (word === '.endif') depth = Math.max(0, depth - 1);
       ledger.leaveOut(line, 'conditions of the file are not evaluated');
-    } else if (depth > 0) ledger.leaveOut(line, 'it stands under a condition of the file, which is not evaluated');
+    } else if (depth > 0) lose(line, 'it stands under a condition of the file, which is not evaluated', ledger);
     else if (proxyKinds.includes(word) || foreign.has(word) || word === 'global' || word === 'defaults') {
       sections.push({ header: line, lines: [] });
     } else {
@@ -122,8 +123,7 @@ function cut(lines: readonly Line[], file: string, ledger: Ledger): Section[] {
         );
       }
       if (line.variable === '') current.lines.push(line);
-      else
-        ledger.leaveOut(line, `it holds the environment variable ${line.variable}: put in its value, and import again`);
+      else lose(line, `it holds the environment variable ${line.variable}: put in its value, and import again`, ledger);
     }
   }
   if (sections.length === 0) {
@@ -132,4 +132,20 @@ function cut(lines: readonly Line[], file: string, ledger: Ledger): Section[] {
     );
   }
   return sections;
+}
+
+const lostBy: Readonly<Record<string, Concern>> = {
+  ...Object.fromEntries(['http-request', 'tcp-request', 'block', 'http-response'].map((word) => [word, 'open'])),
+  ...Object.fromEntries(
+    ['bind', 'server', 'server-template', 'use_backend', 'default_backend', 'acl', 'frontend', 'backend', 'listen'].map(
+      (word) => [word, 'not-working'],
+    ),
+  ),
+  ...Object.fromEntries(['cookie', 'stick', 'balance', 'stick-table'].map((word) => [word, 'not-sticky'])),
+};
+
+function lose(line: Line, why: string, ledger: Ledger): void {
+  const concern = lostBy[line.words[0]];
+  if (concern === undefined) ledger.leaveOut(line, why);
+  else ledger.warn(line, concern, why);
 }

@@ -3,6 +3,7 @@ import type { Directives } from './haproxy-directives.ts';
 import type { Ledger } from './haproxy-ledger.ts';
 import type { Line } from './haproxy-lines.ts';
 import { parseTime, parseWhole, serverAddress } from './haproxy-values.ts';
+import { isTemplate, templated } from './template.ts';
 
 export interface Server {
   readonly line: Line;
@@ -33,8 +34,16 @@ const strange = new Set(
   ).split(' '),
 );
 
+/** What the rest of the file says of a backend's servers. */
+export interface Surroundings {
+  /** The port to which clients come, when it is one: that of a server without a port of its own. */
+  readonly port: number | undefined;
+  /** The line on which this file itself listens there. */
+  listensOn(address: string): Line | undefined;
+}
+
 /** Empty: nothing can be served. Each server that stays away has told why. */
-export function readServers(directives: Directives): Server[] {
+export function readServers(directives: Directives, around: Surroundings): Server[] {
   const { ledger } = directives;
   const presets = new Map<string, string>();
   const found: Server[] = [];
@@ -45,9 +54,10 @@ export function readServers(directives: Directives): Server[] {
       ledger.carry(line);
       readOptions(line.words.slice(1), presets, line, ledger);
     } else if (word === 'server-template') {
-      ledger.leaveOut(line, 'DNS tells its servers: list them one by one, each with a name and an address');
+      const server = readTemplate(line, presets, around, ledger);
+      if (server !== null) found.push(server);
     } else if (word === 'server') {
-      const server = readServer(line, presets, ledger);
+      const server = readServer(line, presets, around, ledger, line);
       if (server !== null) (server.options.has('backup') ? spare : found).push(server);
     }
   }
@@ -65,25 +75,57 @@ export function readServers(directives: Directives): Server[] {
   return servers;
 }
 
-function readServer(line: Line, presets: ReadonlyMap<string, string>, ledger: Ledger): Server | null {
+/** `server-template PREFIX COUNT NAME:PORT`: as many servers as the name has addresses. */
+function readTemplate(
+  line: Line,
+  presets: ReadonlyMap<string, string>,
+  around: Surroundings,
+  ledger: Ledger,
+): Server | null {
+  const [word, prefix = '', count = '', ...rest] = line.words;
+  const server = readServer({ ...line, words: [word, prefix, ...rest] }, presets, around, ledger, line);
+  if (server === null) return null;
+  const why = `${count} servers come from the addresses of the name, and it is one server here: list them one by one, each with a name and an address`;
+  ledger.warn(line, 'not-sticky', why);
+  return server;
+}
+
+function readServer(
+  { words: [, name, word, ...words] }: Line,
+  presets: ReadonlyMap<string, string>,
+  around: Surroundings,
+  ledger: Ledger,
+  line: Line,
+): Server | null {
   const refuse = (why: string) => {
-    ledger.leaveOut(line, why);
+    ledger.warn(line, 'not-working', why);
     return null;
   };
-  const [, name, word, ...words] = line.words;
   if (name === undefined || word === undefined) return refuse('it has no name and address');
   if (!/^[\x21-\x7e]{1,128}$/.test(name))
     return refuse('its name has more than 128 characters, or one that does not print');
-  const written = serverAddress(word);
+  if (isTemplate(word)) return refuse(templated(word));
+  const ported = withPort(word, around.port);
+  const written = serverAddress(ported);
   if ('why' in written) return refuse(written.why);
   const options = new Map(presets);
   const changes = readOptions(words, options, line, null);
+  if (ported !== word) changes.push(`without a port of its own it has the one that clients come to, ${around.port}`);
+  if (options.has('disabled')) {
+    ledger.leaveOut(line, 'it is disabled');
+    return null;
+  }
   // Clear text where there was TLS would lay the sessions open.
   if (options.has('ssl')) return refuse('it speaks TLS, which is not spoken to servers here: give it a plain port');
-  if (options.has('disabled')) return refuse('it is disabled');
   if (['send-proxy', 'send-proxy-v2'].some((option) => options.has(option))) {
     return refuse('it expects a PROXY line, which is not sent: let it read X-Forwarded-For');
   }
+  const speech = /\bproto (\S+)/.exec(words.join(' '))?.[1];
+  if (speech !== undefined && speech !== 'h1')
+    return refuse(`it speaks ${speech}, and servers are asked by HTTP/1.1 here`);
+  const own = around.listensOn(written.address);
+  if (own !== undefined)
+    return refuse(`line ${own.number} of this file listens there: let the routes lead to the servers behind it`);
   const weight = parseWhole(options.get('weight') ?? '1', 0, 256);
   const maxRequests = parseWhole(options.get('maxconn') ?? '0', 0, 1_000_000);
   if (weight === null) changes.push(`"weight ${options.get('weight')}" is no weight`);
@@ -96,6 +138,12 @@ function readServer(line: Line, presets: ReadonlyMap<string, string>, ledger: Le
     ...(maxRequests && { maxRequests }),
   };
   return { line, config, options };
+}
+
+/** HAProxy takes the port that the client came to, or one at a distance from it. */
+function withPort(word: string, port: number | undefined): string {
+  const [, host = '', offset = ''] = /^((?:ipv[46]@)?(?:\[[^\]]*\]|[^:/]+))(?::([+-][0-9]+))?$/.exec(word) ?? [];
+  return host === '' || port === undefined || host.includes('@unix') ? word : `${host}:${port + Number(offset || 0)}`;
 }
 
 /** Into `options`, the later word winning. What has no counterpart is told at once, or when `ledger` is null returned. */

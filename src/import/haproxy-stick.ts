@@ -57,7 +57,8 @@ export function readStick(
     const kept = tables.get(table);
     const here = rules.filter((rule) => rule.table === table);
     if (kept === undefined) {
-      for (const { line } of here) directives.ledger.leaveOut(line, `${table} has no stick-table that can be read`);
+      for (const { line } of here)
+        directives.ledger.warn(line, 'not-sticky', `${table} has no stick-table that can be read`);
       continue;
     }
     const entries = readKeys(here, kept, cookie, directives);
@@ -90,7 +91,7 @@ function readRules(directives: Directives, own: string): Rule[] {
     const [, word, key = '', ...rest] = line.words;
     const verb = verbs.find((one) => one === word);
     const refuse = (why: string) => {
-      ledger.leaveOut(line, why);
+      ledger.warn(line, 'not-sticky', why);
       return [];
     };
     if (verb === undefined) return refuse(`"stick ${word ?? ''}" is no rule`);
@@ -186,7 +187,7 @@ function readAppsession(directives: Directives): Bound[] {
     const [, name = '', ...words] = line.words;
     const timeout = parseTime(words[words.indexOf('timeout') + 1]);
     if (!/^[\w.-]{1,256}$/.test(name) || !words.includes('timeout') || timeout === null) {
-      ledger.leaveOut(line, 'it has no name and timeout that can be read');
+      ledger.warn(line, 'not-sticky', 'it has no name and timeout that can be read');
       return [];
     }
     ledger.carry(line);

@@ -185,7 +185,7 @@ describe('damaged files', () => {
     ['global\n daemon\nbackend a\n mode http\n', 'haproxy.cfg:3: found no server that can be carried over'],
     [
       'backend a\n mode http\n server s 1.2.3.4:443 ssl',
-      'haproxy.cfg:1: found no server that can be carried over: it speaks TLS',
+      'haproxy.cfg:3: found no server that can be carried over: line 3: it speaks TLS',
     ],
   ])('%j is refused', (text, message) => {
     expect(() => importHaproxy(text, 'haproxy.cfg')).toThrow(UsageError);
