@@ -19,6 +19,8 @@ export class Ending {
   readonly isOpen: boolean;
   /** At which the app has ended the session; 0: it goes on under another id. */
   readonly epoch: number;
+  /** The balancer, or its store, may have heard of it. */
+  isSent = false;
   /** The store knows of it. */
   confirmed = false;
   /** Unix ms at which that response was over; 0: not yet. */

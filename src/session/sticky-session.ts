@@ -42,6 +42,8 @@ export class StickySession extends OpenSession {
   private readonly word: Word;
   /** The session was over before this request came. */
   private readonly dead: boolean;
+  /** By what, if that is known. */
+  private readonly deadBy: Ending | null;
   /** Last version that this request has put. */
   private told = 0;
   /** What was written before the text that this request has put. */
@@ -64,12 +66,13 @@ export class StickySession extends OpenSession {
     parts: StickyParts,
     word: Word,
     live: Live,
-    how: { reason: Reason; isNew: boolean; hasResponse: boolean; dead: boolean },
+    how: { reason: Reason; isNew: boolean; hasResponse: boolean; dead: boolean; ending: Ending | null },
   ) {
     super(live, parts.options, how);
     this.parts = parts;
     this.word = word;
     this.dead = how.dead;
+    this.deadBy = how.ending;
     this.opened = live.version;
   }
 
@@ -215,6 +218,8 @@ export class StickySession extends OpenSession {
   }
 
   private put(byHeader: boolean): Lines | Promise<Lines> {
+    const { deadBy } = this;
+    if (deadBy !== null && !deadBy.confirmed && (deadBy.epoch > 0 || deadBy.isSent)) return this.confirmDead(deadBy);
     const { state, ending } = this.live;
     if (state === 'ended' && ending?.isOpen === true && !ending.confirmed) return this.confirmEnd(ending, byHeader);
     const text = this.nextPut();
@@ -234,22 +239,45 @@ export class StickySession extends OpenSession {
    * they are kept if that end is.
    */
   private async confirmEnd(ending: Ending, byHeader: boolean): Promise<Lines> {
-    const { client, options } = this.parts;
-    const { timers } = options;
     this.assertWritesCount();
     await ending.closed;
     // Whoever had ended it has failed, and it goes on.
     if (this.live.state === 'live') return this.put(byHeader);
-    for (const pause of endPauses) {
-      if (pause > 0) await new Promise<void>((soon) => void timers.after(pause, soon));
-      const { state } = await client.read(this.place());
-      ending.confirmed ||= state === 'ended';
-      if (ending.confirmed) return noLines;
-    }
+    if (await this.isEndKept(ending)) return noLines;
     throw new SessionError(
       'session-ended',
       'the session ended while this request changed it, and neither is known to be kept',
     );
+  }
+
+  /**
+   * This request has found the session over, and the response that ended it, or its id, may never get through: what the client
+   * is told now must not turn out to be wrong. The app's own end is told to the store by this request as well.
+   */
+  private async confirmDead(ending: Ending): Promise<Lines> {
+    this.assertWritesCount();
+    if (ending.epoch > 0) {
+      await this.parts.client.end(this.place(), ending.epoch);
+      ending.confirmed = true;
+    } else if (!(await this.isEndKept(ending))) {
+      throw new SessionError(
+        'session-store',
+        'it is not decided yet whether the session goes on under another id; expected a moment more',
+      );
+    }
+    return noLines;
+  }
+
+  /** Asked more than once: the response that says it may be on its way still. */
+  private async isEndKept(ending: Ending): Promise<boolean> {
+    const { client, options } = this.parts;
+    for (const pause of endPauses) {
+      if (pause > 0) await new Promise<void>((soon) => void options.timers.after(pause, soon));
+      const { state } = await client.read(this.place());
+      ending.confirmed ||= state === 'ended';
+      if (ending.confirmed) return true;
+    }
+    return false;
   }
 
   /** After the store has it; `degrade` lets the response go all the same, marked. */
@@ -275,7 +303,10 @@ export class StickySession extends OpenSession {
     const newUser = word.user === live.user ? undefined : word.user;
     if (newUser !== undefined)
       await users.admit(newUser, this.ids).catch((error) => this.refuseUser(textBefore, error));
-    this.isRotationAsked ||= rotation === 'due';
+    if (rotation === 'due') {
+      this.isRotationAsked = true;
+      this.tellSent();
+    }
     try {
       const proof = await this.parts.client.put(this.place(), word, text, rotation === 'due' ? live.id : '');
       if (rotation === 'due') this.proof = proof;
@@ -320,8 +351,14 @@ export class StickySession extends OpenSession {
   private rotationLines(): Lines {
     if (this.rotation !== 'kept') return noLines;
     this.rotation = 'told';
+    this.tellSent();
     const proof = this.proof === '' ? '' : `; proof=${this.proof}`;
     return [[rotateHeader, `epoch=${this.live.epoch}; id=${this.live.id}${proof}`]];
+  }
+
+  /** Others may hear of the change of id from now on. */
+  private tellSent(): void {
+    if (this.former?.ending) this.former.ending.isSent = true;
   }
 
   /** Milliseconds that the session lives without a request: no copy is kept for longer than the balancer lets a cookie count. */

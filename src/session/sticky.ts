@@ -80,7 +80,7 @@ export class StickySessions implements Opener {
     const ending = registry.endingOf(word.id, now);
     if (ending !== undefined) {
       const isDecided = ending === null || ending.confirmed || ending.closedAt === 0;
-      return isDecided ? this.hold(null, word, hasResponse) : this.openDoubtful(word, ending, hasResponse);
+      return isDecided ? this.hold(null, word, hasResponse, ending) : this.openDoubtful(word, ending, hasResponse);
     }
     const found = registry.find(word.id, now);
     if (found !== undefined && isCurrent(found, word)) {
@@ -119,7 +119,7 @@ export class StickySessions implements Opener {
         cookie: '',
         state: null,
       };
-      const how = { reason: word.reason, isNew: false, hasResponse: false, dead: false };
+      const how = { reason: word.reason, isNew: false, hasResponse: false, dead: false, ending: null };
       return new StickySession(this.parts, word, own, how);
     }
     const now = options.clock.now();
@@ -258,12 +258,12 @@ export class StickySessions implements Opener {
     return new Live({ id, epoch, copy, data, written: this.parts.options.codec.encode(data), now });
   }
 
-  /** `live` null: the session is over; the request reads an empty one, which cannot be written. */
-  private hold(live: Live | null, word: Word, hasResponse: boolean): Exchange {
+  /** `live` null: the session is over, by `ending` if that is known; the request reads an empty one, which cannot be written. */
+  private hold(live: Live | null, word: Word, hasResponse: boolean, ending: Ending | null = null): Exchange {
     const { options } = this.parts;
     const held = live ?? this.empty(word, options.clock.now());
     const dead = live === null;
-    const how = { reason: word.reason, isNew: dead || held.version === 0, hasResponse, dead };
+    const how = { reason: word.reason, isNew: dead || held.version === 0, hasResponse, dead, ending };
     return new StickySession(this.parts, word, held, how);
   }
 }

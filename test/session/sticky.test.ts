@@ -108,6 +108,43 @@ for (const { runtime, app } of apps) {
       expect(balancer.kept.get(client.id)?.ended).toBe(true);
     });
 
+    test('who finds a session signed out before that is kept is told only when it is', async () => {
+      const client = await begin();
+      const logout = client.twin().get('/logout-held?signal=kept-first');
+      await to(one.port, '/arrived?signal=kept-first');
+      balancer.storeFails = true;
+      expect((await client.get('/all')).status).toBe(503);
+      expect(balancer.kept.get(client.id)?.ended).toBe(false);
+      balancer.storeFails = false;
+      expect(await all(client)).toEqual({});
+      expect(balancer.kept.get(client.id)?.ended).toBe(true);
+      await to(one.port, '/fire?signal=kept-first');
+      expect((await logout).status).toBe(200);
+    });
+
+    test('the same of a change of id that is on its way', async () => {
+      const client = await begin();
+      const old = client.twin();
+      const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
+      const { promise: held, resolve: arrived } = Promise.withResolvers<void>();
+      balancer.beforeJudging = () => {
+        balancer.beforeJudging = () => {};
+        arrived();
+        return answered;
+      };
+      const login = client.get('/login?value=ada');
+      await held;
+      expect((await old.twin().get('/all')).status).toBe(503);
+      balancer.beforeStore = () => {
+        balancer.beforeStore = () => {};
+        answer();
+        return login.then(() => {});
+      };
+      expect(await all(old.twin())).toEqual({});
+      expect((await login).status).toBe(200);
+      expect(await all(client)).toEqual({ name: 'Ada', user: 'ada' });
+    });
+
     test('signing in: a fresh id, the same state, the old id is dead', async () => {
       const client = await begin();
       const old = client.twin();

@@ -143,6 +143,10 @@ export async function act(url: URL, session: Session, app?: Outside): Promise<Re
     case '/logout':
       await session.destroy();
       return text('bye');
+    case '/logout-held':
+      await session.destroy();
+      await wait(signal);
+      return text('bye');
     case '/use-after-logout':
       await session.destroy();
       try {
