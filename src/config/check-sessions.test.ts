@@ -94,7 +94,7 @@ test('beyond loopback only with a secret', () => {
   expect(found({ admin: open })).toEqual([
     'E: admin.listen: 0.0.0.0:4000 can be reached by every program of this machine: expected admin.token (openssl rand -hex 32), or unix:',
   ]);
-  expect(found({ sessions: { ...open, secret }, admin: { ...open, token: secret } })).toEqual([]);
+  expect(found({ sessions: { ...open, secret }, admin: { listen: '0.0.0.0:4001', token: secret } })).toEqual([]);
   for (const listen of ['127.0.0.1:0', '[::1]:4000', 'localhost:1', 'unix:/run/a.sock']) {
     expect(found({ sessions: { listen } })).toEqual([]);
     expect(found({ admin: { listen, token: secret } })).toEqual([]);

@@ -30,7 +30,7 @@ const cookie = 'pools.a.affinity[0].cookie';
 describe('listeners', () => {
   test('one address twice', () => {
     expect(found({ listeners: [...listeners, ...listeners] })).toEqual([
-      'E: listeners[1].address: listeners[0] has the address 127.0.0.1:8080 already',
+      'E: listeners[1].address: found 127.0.0.1:8080, where listeners[0] listens already: expected another address',
     ]);
     expect(found({ listeners: [{ address: '127.0.0.1:0' }, { address: '127.0.0.1:0' }] })).toEqual([]);
   });
@@ -184,9 +184,17 @@ describe('what is never used', () => {
 
   test('force behind an affinity that knows the client already', () => {
     const [force, other] = [{ force: { header: 'F' } }, { force: { query: 'f' } }];
-    expect(withPool({ affinity: [force, other, 'cookie'] })).toEqual([]);
-    expect(withPool({ affinity: ['cookie', force] })).toEqual([
+    const trusting = [{ address: ':1', trustedProxies: ['unix'] }];
+    const pools = (affinity: Entry[]) => ({ a: { servers: ['9'], affinity } });
+    expect(found({ listeners: trusting, pools: pools([force, other, 'cookie']) })).toEqual([]);
+    expect(found({ listeners: trusting, pools: pools(['cookie', force]) })).toEqual([
       'W: pools.a.affinity[1]: not asked for clients that affinity[0] recognises: put it first',
+    ]);
+  });
+
+  test('force that nobody is believed', () => {
+    expect(withPool({ affinity: [{ force: { header: 'F' } }] })).toEqual([
+      'W: pools.a.affinity[0].force: believed of nobody: it counts from trusted proxies, and no listener has trustedProxies',
     ]);
   });
 

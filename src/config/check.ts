@@ -1,5 +1,6 @@
 /** What must fit together across fields. Every finding is told; errors make the config unusable, warnings do not. */
 import { formatAddress } from '../net/socket.ts';
+import { checkAddresses } from './check-addresses.ts';
 import { checkAffinities } from './check-affinities.ts';
 import { checkSharedCookies } from './check-cookies.ts';
 import { checkSessions } from './check-sessions.ts';
@@ -10,24 +11,19 @@ import { error, type Path, type Problem, reservedName, unknownName, warning } fr
 export function checkConfig(options: LimpetOptions, routesLeftOut: boolean): Problem[] {
   return [
     ...checkListeners(options),
+    ...checkAddresses(options),
     ...options.pools.flatMap(checkPool),
     ...checkRoutes(options, routesLeftOut),
     ...checkSharedCookies(options),
     ...checkSessions(options),
+    ...checkTrust(options),
   ];
 }
 
 function checkListeners({ listeners }: LimpetOptions): Problem[] {
   const found: Problem[] = [];
-  const first = new Map<string, number>();
-  for (const [index, { address, limits }] of listeners.entries()) {
+  for (const [index, { limits }] of listeners.entries()) {
     const path = ['listeners', index];
-    const text = formatAddress(address);
-    const other = first.get(text);
-    const anyPort = address.kind === 'tcp' && address.port === 0;
-    if (other !== undefined && !anyPort) {
-      found.push(error([...path, 'address'], `listeners[${other}] has the address ${text} already`));
-    } else first.set(text, index);
     if (limits.uriBytes >= limits.headBytes) {
       found.push(
         warning(
@@ -38,6 +34,18 @@ function checkListeners({ listeners }: LimpetOptions): Problem[] {
     }
   }
   return found;
+}
+
+/** What is believed of trusted proxies only is believed of nobody where there are none. */
+function checkTrust({ listeners, pools }: LimpetOptions): Problem[] {
+  if (listeners.some(({ trustedProxies }) => trustedProxies.length > 0)) return [];
+  return pools.flatMap(({ name, affinity }) =>
+    affinity.flatMap(({ type }, index) => {
+      if (type !== 'force') return [];
+      const text = 'believed of nobody: it counts from trusted proxies, and no listener has trustedProxies';
+      return [warning(['pools', name, 'affinity', index, 'force'], text)];
+    }),
+  );
 }
 
 function checkPool(pool: PoolOptions): Problem[] {
