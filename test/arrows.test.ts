@@ -29,6 +29,7 @@ describe('the check catches', () => {
   /** One violation for each rule, in the table's order. */
   const planted: readonly [path: string, source: string][] = [
     ['src/errors.ts', "import { x } from './http/head.ts';"],
+    ['src/ip.ts', "import { x } from './net/socket.ts';"],
     ['src/time/clock.ts', "import type { Net } from '../net/socket.ts';"],
     ['src/metrics/counters.ts', "import { Fleet } from '../fleet/fleet.ts';"],
     ['src/secrets/private-file.ts', "import { limpet } from '../config/keys.ts';"],

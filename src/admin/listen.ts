@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import { dirname } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
 import { codeOf } from '../errors.ts';
+import { plainAddress } from '../ip.ts';
 import { shortageOf, trueCause } from '../net/shortage.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
 import { checkFolder } from '../secrets/private-file.ts';
@@ -90,9 +91,9 @@ export function isNamed(
   names: readonly string[],
 ): boolean {
   const [, name = ''] = /^(\[[\da-f:.]+\]|[^:[\]]+)(?::\d{1,5})?$/i.exec(headers.host ?? '') ?? [];
-  const host = name.replace(/^\[|\]$/g, '').toLowerCase();
+  const host = plainAddress(name.replace(/^\[|\]$/g, '')).toLowerCase();
   if (host === '') return false;
-  const local = socket.localAddress?.replace(/^::ffff:/, '').toLowerCase();
+  const local = plainAddress(socket.localAddress ?? '').toLowerCase();
   return (
     host === 'localhost' ||
     host === '::1' ||

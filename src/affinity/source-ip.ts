@@ -6,7 +6,7 @@
 import { createHmac } from 'node:crypto';
 import type { SourceIpOptions } from '../config/options.ts';
 import type { RequestHead } from '../http/head.ts';
-import { addressBytes } from '../http/ip.ts';
+import { addressBytes } from '../ip.ts';
 import type { Affinity, ClientFacts, Session } from './affinity.ts';
 import type { NamedDependencies } from './named.ts';
 

@@ -10,6 +10,7 @@ import { parseStore, storeForm } from '../config/sessions-schema.ts';
 import { parseDuration } from '../config/units.ts';
 import { countOfWorkers, mostWorkers } from '../config/workers.ts';
 import { type ImportKind, importKinds } from '../import/imported.ts';
+import { plainAddress } from '../ip.ts';
 
 /** What a flag says in place of the config file. */
 export interface Overrides {
@@ -256,7 +257,7 @@ function addAdmin(program: Command, found: (asked: Asked) => void): void {
 function peerAddress(text: string): string {
   if (text === 'unix') return '';
   if (isIP(text) === 0) throw new InvalidArgumentError('Expected an IP address, or unix.');
-  return text;
+  return plainAddress(text);
 }
 
 function names(text: string, before: readonly string[] = []): string[] {

@@ -11,6 +11,7 @@ describe('listeners', () => {
     ['[::1]:8080', tcp('::1', 8080)],
     [':8080', tcp('', 8080)],
     ['127.0.0.1:0', tcp('127.0.0.1', 0)],
+    ['[::ffff:127.0.0.1]:80', tcp('127.0.0.1', 80)],
     ['LocalHost:80', tcp('localhost', 80)],
     ['unix:/run/limpet.sock', { kind: 'unix', path: '/run/limpet.sock' }],
   ])('%s', (text, address) => expect(parseListener(text)).toEqual(address));
@@ -36,6 +37,7 @@ describe('servers', () => {
     ['app1:8080', tcp('app1', 8080)],
     ['my_app.internal:80', tcp('my_app.internal', 80)],
     ['[fe80::1]:80', tcp('fe80::1', 80)],
+    ['[::FFFF:7f00:1]:80', tcp('127.0.0.1', 80)],
     ['unix:app.sock', { kind: 'unix', path: 'app.sock' }],
   ])('%s', (text, address) => expect(parseServer(text)).toEqual(address));
 

@@ -1,5 +1,6 @@
 /** Addresses as people write them: `127.0.0.1:8080`, `[::1]:8080`, `app1:8080`, `:8080`, `3001`, `unix:/run/app.sock`. */
 import { isIPv4, isIPv6 } from 'node:net';
+import { plainAddress } from '../ip.ts';
 import type { Address } from '../net/socket.ts';
 
 export const listenerForm =
@@ -29,7 +30,7 @@ function parse(text: string, lowestPort: number): Address | null {
   }
   const [, ipv6, host = ''] = /^(?:\[(.+)\]|([^:]+)):[0-9]{1,5}$/.exec(text) ?? [];
   const digits = text.slice(text.lastIndexOf(':') + 1);
-  if (ipv6 !== undefined) return isIPv6(ipv6) ? tcp(ipv6, digits, lowestPort) : null;
+  if (ipv6 !== undefined) return isIPv6(ipv6) ? tcp(plainAddress(ipv6), digits, lowestPort) : null;
   return isIPv4(host) || isHostName(host) ? tcp(host, digits, lowestPort) : null;
 }
 

@@ -1,6 +1,7 @@
 /** What a person may write about the copies of sessions and about the admin listener, and how it becomes the filled options. */
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { plainAddress } from '../ip.ts';
 import { parseRedis } from '../store/redis-address.ts';
 import { isHostName, listenerForm, parseListener } from './address.ts';
 import { defaults } from './defaults.ts';
@@ -87,7 +88,7 @@ export const sessionsSchema = map({
 );
 
 const hostName = text('host', 'a host name without port, such as admin.example.org', (written) =>
-  isHostName(written) || isIP(written) > 0 ? written.toLowerCase() : null,
+  isHostName(written) || isIP(written) > 0 ? plainAddress(written).toLowerCase() : null,
 );
 
 export const adminSchema = map({

@@ -28,9 +28,17 @@ describe('the client behind trusted proxies', () => {
     ['[2001:db8::1]', '2001:db8::1'],
     ['[2001:db8::1]:443', '2001:db8::1'],
     ['6.6.6.6, garbage, 10.0.0.9', '10.0.0.9'],
-    ['6.6.6.6, , 10.0.0.9', '10.0.0.9'],
+    ['6.6.6.6, , 10.0.0.9', '6.6.6.6'],
+    [', 1.2.3.4,, ', '1.2.3.4'],
+    [',', '10.0.0.1'],
+    [' , ,', '10.0.0.1'],
+    ['6.6.6.6,\t,1.2.3.4 ,10.0.0.9,', '1.2.3.4'],
+    ['::ffff:1.2.3.4', '1.2.3.4'],
+    ['::FFFF:102:304', '1.2.3.4'],
+    ['[::ffff:1.2.3.4]:80', '1.2.3.4'],
+    ['1.2.3.4, ::ffff:10.0.0.9', '1.2.3.4'],
     ['6.6.6.6, garbage', '10.0.0.1'],
-    ['1.2.3.4,', '10.0.0.1'],
+    ['1.2.3.4,', '1.2.3.4'],
     ['unknown', '10.0.0.1'],
     ['1.2.3', '10.0.0.1'],
     ['1.2.3.4:', '10.0.0.1'],
@@ -42,6 +50,27 @@ describe('the client behind trusted proxies', () => {
   ])('X-Forwarded-For: %s', (value, client) => {
     const head = value === '' ? requestWith() : requestWith(`X-Forwarded-For: ${value}`);
     expect(clientAddress(head, '10.0.0.1', trusted)).toBe(client);
+  });
+
+  test.each([
+    [['Forwarded: for=1.2.3.4'], '1.2.3.4'],
+    [['Forwarded: for=6.6.6.6, for=1.2.3.4, for=10.0.0.9;proto=http'], '1.2.3.4'],
+    [['Forwarded: for="[2001:db8::1]:4711"'], '2001:db8::1'],
+    [['Forwarded: for="[::ffff:1.2.3.4]"'], '1.2.3.4'],
+    [['Forwarded: for="1.2.3.4:80";host="x, for=6.6.6.6"'], '1.2.3.4'],
+    [['Forwarded: for=6.6.6.6, for=_hidden, for=10.0.0.9'], '10.0.0.9'],
+    [['Forwarded: for=6.6.6.6, proto=https'], '10.0.0.1'],
+    [['Forwarded: for="6.6.6.6'], '10.0.0.1'],
+    [['Forwarded: for="x', 'Forwarded: for=1.2.3.4'], '1.2.3.4'],
+    [['Forwarded: for=6.6.6.6;for=1.2.3.4'], '10.0.0.1'],
+    [['X-Forwarded-For: 1.2.3.4', 'Forwarded: for=6.6.6.6'], '1.2.3.4'],
+    [['X-Forwarded-For: ,', 'Forwarded: for=1.2.3.4'], '1.2.3.4'],
+  ])('%j', (lines, client) => {
+    const head = requestWith(...lines);
+    expect(clientAddress(head, '10.0.0.1', trusted)).toBe(client);
+    // What the server is told leads it to the same client.
+    const line = written((out) => writeForwardedFor(head, '10.0.0.1', false, out))[1]!;
+    expect(clientAddress(requestWith(line), '10.0.0.2', trusted)).toBe(client);
   });
 
   test('several lines are one list', () => {
@@ -81,8 +110,61 @@ test.each([
   [['Forwarded: xproto=https'], false],
   [['Forwarded: proto=httpsx'], false],
   [['X: y'], false],
-])('%j says TLS: %s', (lines, secure) => {
-  expect(isForwardedSecure(requestWith(...lines))).toBe(secure);
+  [['X-Forwarded-Proto: http, https, ,'], true],
+  [['X-Forwarded-Proto: https', 'X-Forwarded-Proto:'], true],
+  [['X-Forwarded-Proto: ,', 'Forwarded: proto=https'], true],
+  [['X-Forwarded-Proto: wss'], true],
+  [['Forwarded: for=x; proto=https'], true],
+  [['Forwarded: proto=https;host="a, b;proto=http"'], true],
+  [['Forwarded: host="a, proto=https"'], false],
+  [['Forwarded: host="a\\", proto=https"'], false],
+  [['Forwarded: proto=http', 'Forwarded: for=x;proto=https'], true],
+  [['Forwarded: proto=https', 'Forwarded: for=x;proto=http'], false],
+  [['Forwarded: proto=http, proto=https,'], true],
+  [['Forwarded: proto="ht\\tps"'], true],
+  [['Forwarded: proto=http;proto=https'], false],
+  [['Forwarded: host="a, proto=https'], false],
+])('%j says TLS: %s, and the server is told the same', (lines, secure) => {
+  const head = requestWith(...lines);
+  expect(isForwardedSecure(head)).toBe(secure);
+  const told = written((out) => writeForwardedFor(head, '10.0.0.1', false, out));
+  const proto = told.filter((line) => line.startsWith('X-Forwarded-Proto: '));
+  expect(proto).toHaveLength(1);
+  expect(isForwardedSecure(requestWith(...proto))).toBe(secure);
+});
+
+test.each([
+  [['X-Forwarded-Host: site'], 'site'],
+  [['X-Forwarded-Host: evil, site'], 'site'],
+  [['X-Forwarded-Host: evil', 'X-Forwarded-Host: site, '], 'site'],
+  [['X-Forwarded-Host: site', 'Forwarded: host=other'], 'site'],
+  [['Forwarded: host=evil, for=x;host="site:80"'], 'site:80'],
+  [['Forwarded: host=evil', 'Forwarded: for=x;host=site'], 'site'],
+  [['Forwarded: host="a\\"b"'], 'a"b'],
+  [['Forwarded: host=evil, for=x'], 'a'],
+  [['X-Forwarded-Host: ,'], 'a'],
+])('%j: the host is %s, in one line', (lines, host) => {
+  const told = written((out) => writeForwardedFor(requestWith(...lines), '10.0.0.1', false, out));
+  expect(told.filter((line) => line.startsWith('X-Forwarded-Host'))).toEqual([`X-Forwarded-Host: ${host}`]);
+});
+
+test.each([
+  [['X-Forwarded-For: , 1.2.3.4,, '], '1.2.3.4, 10.0.0.1', 'for=10.0.0.1'],
+  [['X-Forwarded-For:', 'X-Forwarded-For: 1.2.3.4'], '1.2.3.4, 10.0.0.1', 'for=10.0.0.1'],
+  [['X-Forwarded-For: ::ffff:1.2.3.4, [::ffff:5.6.7.8]:80, x'], '1.2.3.4, 5.6.7.8, x, 10.0.0.1', 'for=10.0.0.1'],
+  [['X-Forwarded-For: 2001:db8::ffff:1'], '2001:db8::ffff:1, 10.0.0.1', 'for=10.0.0.1'],
+  [
+    ['Forwarded: for="[::ffff:1.2.3.4]", for="[::ffff:102:305]:80", for="[::1]"'],
+    '1.2.3.4, 1.2.3.5, ::1, 10.0.0.1',
+    'for=1.2.3.4, for="1.2.3.5:80", for="[::1]", for=10.0.0.1',
+  ],
+  // A quote without an end would take in what stands behind it.
+  [['Forwarded: for="x', 'Forwarded: for=1.2.3.4'], '1.2.3.4, 10.0.0.1', 'for=1.2.3.4, for=10.0.0.1'],
+  [['Forwarded: , '], '10.0.0.1', 'for=10.0.0.1'],
+])('%j is passed on as it is read', (lines, hops, forwarded) => {
+  const told = written((out) => writeForwardedFor(requestWith(...lines), '10.0.0.1', false, out));
+  expect(told).toContain(`X-Forwarded-For: ${hops}`);
+  expect(told).toContain(`Forwarded: ${forwarded};proto=http;host="a"`);
 });
 
 function written(write: (out: HeadWriter) => void): string[] {

@@ -2,10 +2,11 @@
  * Who the client is, told to the server (Via, X-Forwarded-*, Forwarded of RFC 7239), and read from our own
  * proxies in front of us. What an untrusted peer says of itself counts for nothing (I8).
  */
-import { equalsIgnoreCase } from './bytes.ts';
+import { addressOf } from '../ip.ts';
+import { COMMA, equalsIgnoreCase, SP, TAB } from './bytes.ts';
+import { type ForwardedElement, nodeAddress, plainNodes, readForwarded } from './forwarded-header.ts';
 import type { RequestHead } from './head.ts';
 import type { Headers } from './headers.ts';
-import { addressOf } from './ip.ts';
 import { Name } from './names.ts';
 import type { HeadWriter } from './writer.ts';
 
@@ -47,52 +48,126 @@ export function writeForwarded(head: RequestHead, lines: string, out: HeadWriter
   out.text('\r\n');
 }
 
-/** The same for a trusted peer: what it said stays, its own address is added. */
+/** The same for a trusted peer: what it said stays, in the reading in which it is believed here, and its own address is added. */
 export function writeForwardedFor(head: RequestHead, peer: string, secure: boolean, out: HeadWriter): void {
-  const headers = head.headers;
+  const { headers } = head;
+  const said = readAll(headers);
   const proto = secure ? 'https' : 'http';
   const host = head.authorityStart < head.authorityEnd ? authority(head) : headers.valueOf(Name.host);
-  const before = joined(headers, Name.xForwardedFor);
-  const forwarded = joined(headers, Name.forwarded);
+  const before = hopsOf(headers, said);
   out.text('Via: 1.1 limpet\r\n');
   if (peer !== '' || before !== '') out.text(`X-Forwarded-For: ${before}${before && peer ? ', ' : ''}${peer}\r\n`);
-  out.text(`X-Forwarded-Proto: ${headers.valueOf(Name.xForwardedProto) ?? proto}\r\n`);
-  const forwardedHost = headers.valueOf(Name.xForwardedHost) ?? host;
+  out.text(`X-Forwarded-Proto: ${protoOf(headers, said) || proto}\r\n`);
+  const forwardedHost = lastElement(headers, Name.xForwardedHost) || said.elements.at(-1)?.host || host;
   if (forwardedHost !== null) out.text(`X-Forwarded-Host: ${forwardedHost}\r\n`);
   const own = `for=${node(peer)};proto=${proto}${host === null ? '' : `;host="${host}"`}`;
-  out.text(`Forwarded: ${forwarded === '' ? own : `${forwarded}, ${own}`}\r\n`);
+  out.text(`Forwarded: ${said.text === '' ? own : `${said.text}, ${own}`}\r\n`);
 }
 
 /**
- * The client's address behind trusted proxies: X-Forwarded-For from right to left, past those that are trusted, of which
- * there may be `maxHops`. What is no address ends the walk: everything to its left was written by somebody unknown.
+ * The client's address behind trusted proxies: X-Forwarded-For, or without one Forwarded, from right to left, past those that are
+ * trusted, of which there may be `maxHops`. What is no address ends the walk: everything to its left was written by somebody
+ * unknown. An element that is empty is none (RFC 9110 section 5.6.1).
  */
 export function clientAddress(head: RequestHead, peer: string, isTrusted: (address: string) => boolean): string {
-  const hops = joined(head.headers, Name.xForwardedFor);
+  const { headers } = head;
+  let hops = joined(headers, Name.xForwardedFor);
+  if (isEmptyList(hops)) hops = hopsOf(headers, readAll(headers));
   let client = peer;
   let end = hops.length;
-  for (let hop = 0; hop < maxHops && end >= 0; hop++) {
+  for (let hop = 0; hop < maxHops && end >= 0; ) {
     const comma = end === 0 ? -1 : hops.lastIndexOf(',', end - 1);
-    const address = addressOf(hops.slice(comma + 1, end).trim());
+    const element = hops.slice(comma + 1, end).trim();
+    end = comma;
+    if (element === '') continue;
+    const address = addressOf(element);
     if (address === '') return client;
     client = address;
     if (!isTrusted(address)) return client;
-    end = comma;
+    hop++;
   }
   return client;
 }
 
-/** A trusted peer says that its client speaks TLS: the last word of X-Forwarded-Proto, or `proto` of Forwarded. */
-export function isForwardedSecure(head: RequestHead): boolean {
-  const headers = head.headers;
-  if (headers.has(Name.xForwardedProto)) {
-    return lastElement(joined(headers, Name.xForwardedProto)).trim().toLowerCase() === 'https';
-  }
-  return /(?:^|[;,\s])proto="?https"?\s*(?:$|[;,])/i.test(lastElement(joined(headers, Name.forwarded)));
+/** A trusted peer says that its client speaks TLS: the last word of X-Forwarded-Proto, or without one `proto` of Forwarded. */
+export function isForwardedSecure({ headers }: RequestHead): boolean {
+  const said = lastElement(headers, Name.xForwardedProto) === '' ? readAll(headers) : nothing;
+  return isTls(protoOf(headers, said));
 }
 
-function lastElement(list: string): string {
-  return list.slice(list.lastIndexOf(',') + 1);
+/** Some proxies give the scheme of a WebSocket. */
+function isTls(proto: string): boolean {
+  return proto === 'https' || proto === 'wss';
+}
+
+/** All lines of Forwarded: as they are passed on, and what they say. Lines that cannot be understood do neither. */
+interface Said {
+  readonly text: string;
+  readonly elements: readonly ForwardedElement[];
+}
+
+const nothing: Said = { text: '', elements: [] };
+
+function readAll(headers: Headers): Said {
+  if (!headers.has(Name.forwarded)) return nothing;
+  const lines: string[] = [];
+  const elements: ForwardedElement[] = [];
+  for (let i = headers.first(Name.forwarded); i < headers.count; i++) {
+    if (headers.id(i) !== Name.forwarded) continue;
+    const value = headers.value(i);
+    const read = readForwarded(value);
+    if (read === null || read.length === 0) continue;
+    lines.push(plainNodes(value));
+    for (const element of read) elements.push(element);
+  }
+  return { text: lines.join(', '), elements };
+}
+
+/** The scheme that the peer's client spoke, in lower case; '' when nothing is said of it. */
+function protoOf(headers: Headers, { elements }: Said): string {
+  const proto = lastElement(headers, Name.xForwardedProto) || elements.at(-1)?.proto;
+  return proto?.toLowerCase() ?? '';
+}
+
+/** The hops before the peer, as X-Forwarded-For tells them: addresses of IPv4 as such, and nothing that is empty. */
+function hopsOf(headers: Headers, { elements }: Said): string {
+  const hops = joined(headers, Name.xForwardedFor);
+  if (isEmptyList(hops)) return elements.map(nodeAddress).join(', ');
+  if (!/ffff:|,[ \t]*(?:,|$)|^[ \t]*,/i.test(hops)) return hops;
+  return hops
+    .split(',')
+    .map((hop) => plainHop(hop.trim()))
+    .filter((hop) => hop !== '')
+    .join(', ');
+}
+
+function plainHop(hop: string): string {
+  const address = /ffff:/i.test(hop) ? addressOf(hop) : '';
+  return address === '' || address.includes(':') ? hop : address;
+}
+
+function isEmptyList(list: string): boolean {
+  for (let i = 0; i < list.length; i++) {
+    const char = list.charCodeAt(i);
+    if (char !== COMMA && char !== SP && char !== TAB) return false;
+  }
+  return true;
+}
+
+/** What the peer itself has said: the last element of all lines of that name that is not empty; '' when there is none. */
+function lastElement(headers: Headers, id: number): string {
+  if (!headers.has(id)) return '';
+  for (let i = headers.count - 1; i >= 0; i--) {
+    if (headers.id(i) !== id) continue;
+    const value = headers.value(i);
+    for (let end = value.length; end > 0; ) {
+      const comma = value.lastIndexOf(',', end - 1);
+      const element = value.slice(comma + 1, end).trim();
+      if (element !== '') return element;
+      end = comma;
+    }
+  }
+  return '';
 }
 
 /** True when the value of that header says exactly this, without regard to case. */

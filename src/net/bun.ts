@@ -5,6 +5,7 @@
 import { readSync } from 'node:fs';
 import net from 'node:net';
 import { codeOf } from '../errors.ts';
+import { plainAddress } from '../ip.ts';
 import { trueCause } from './shortage.ts';
 import {
   type Account,
@@ -17,7 +18,6 @@ import {
   type Net,
   noAccount,
   nobody,
-  plainAddress,
   type Socket,
   type SocketGauge,
   type SocketHandler,
@@ -66,7 +66,7 @@ class BunSocket implements Socket {
   }
 
   get remoteAddress(): string {
-    this.address ??= plainAddress(this.raw.remoteAddress);
+    this.address ??= plainAddress(this.raw.remoteAddress ?? '');
     return this.address;
   }
 

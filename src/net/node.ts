@@ -1,5 +1,6 @@
 /** Sockets of Node: node:net, whose streams keep what the kernel does not take. */
 import net from 'node:net';
+import { plainAddress } from '../ip.ts';
 import { trueCause } from './shortage.ts';
 import {
   type Account,
@@ -11,7 +12,6 @@ import {
   type Net,
   noAccount,
   nobody,
-  plainAddress,
   type Socket,
   type SocketGauge,
   type SocketHandler,
@@ -44,7 +44,7 @@ class NodeSocket implements Socket {
     this.handle = handleOf(raw);
     this.counted = counted;
     // Kept now: node:net forgets it when the peer has gone.
-    this.remoteAddress = plainAddress(raw.remoteAddress);
+    this.remoteAddress = plainAddress(raw.remoteAddress ?? '');
     raw.on('data', (chunk: Buffer) => this.handler.onData(chunk));
     raw.on('end', () => this.onEnd());
     raw.on('error', (error) => {

@@ -129,12 +129,6 @@ export function keepable<T extends Uint8Array>(rest: T, share: 2 | 8 = 2): T | B
   return copy;
 }
 
-/** An address as the runtimes give it, without the IPv6 spelling of IPv4; '' when there is none. */
-export function plainAddress(address: string | undefined): string {
-  if (address === undefined) return '';
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
-}
-
 /** `127.0.0.1:80`, `[::1]:80` or `unix:/run/app.sock`. */
 export function formatAddress(address: Address): string {
   if (address.kind === 'unix') return `unix:${address.path}`;

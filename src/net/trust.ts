@@ -1,6 +1,7 @@
 /** Which peers are our own proxies, so that what they say of a client is believed (I8). */
 import { BlockList, isIP } from 'node:net';
 import { UsageError } from '../errors.ts';
+import { plainAddress } from '../ip.ts';
 
 /** Answers whether an address is that of a trusted proxy. */
 export type Trust = (address: string) => boolean;
@@ -27,11 +28,15 @@ export function trustOf(proxies: readonly string[]): Trust {
         `trusted proxy "${proxy}": expected an address like 10.0.0.1, a block like 10.0.0.0/8, or unix`,
       );
     }
-    list.addSubnet(address, prefix, family === 6 ? 'ipv6' : 'ipv4');
+    // A block of IPv4 in its IPv6 spelling: 96 bits are the same for all of them.
+    const plain = prefix >= 96 ? plainAddress(address) : address;
+    if (plain === address) list.addSubnet(address, prefix, family === 6 ? 'ipv6' : 'ipv4');
+    else list.addSubnet(plain, prefix - 96, 'ipv4');
   }
   return (address) => {
     if (address === '') return unix;
-    const family = isIP(address);
-    return family !== 0 && list.check(address, family === 6 ? 'ipv6' : 'ipv4');
+    const plain = plainAddress(address);
+    const family = isIP(plain);
+    return family !== 0 && list.check(plain, family === 6 ? 'ipv6' : 'ipv4');
   };
 }

@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { host } from '../support/host.ts';
 import { startLimpet } from '../support/limpet.ts';
 import { httpOrigin } from '../support/origin.ts';
 import { ask, configFor, echoOf, listen, Visitor, valuesIn } from '../support/peers.ts';
@@ -55,6 +56,17 @@ describe.each(runtimes)('addresses on %s', (runtime) => {
     const { headers } = echoOf(await ask(`http://[::1]:${limpet.port}/`));
     expect(valuesIn(headers, 'x-forwarded-for')).toEqual(['::1']);
     expect(valuesIn(headers, 'forwarded').join()).toContain('for="[::1]"');
+  });
+
+  test('IPv4 in its IPv6 spelling is IPv4: a client of a listener for both, and a server', async () => {
+    await using origin = await httpOrigin('a');
+    const server = { name: 'a', address: `[::ffff:${host}]:${origin.port}` };
+    const config = configFor([server], {}, { address: '[::]:0' });
+    await using limpet = await startLimpet(runtime, { config });
+    const reply = await ask(`http://127.0.0.1:${limpet.port}/`);
+    const { headers } = echoOf(reply);
+    expect(valuesIn(headers, 'x-forwarded-for')).toEqual(['127.0.0.1']);
+    expect(valuesIn(headers, 'forwarded').join()).toContain('for=127.0.0.1;');
   });
 
   test('two listeners share pools and sessions', async () => {

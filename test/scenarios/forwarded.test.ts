@@ -44,6 +44,36 @@ describe.each(runtimes)('forwarding headers on %s', (runtime) => {
     expect(values('forwarded').join(', ')).toMatch(/^for=203\.0\.113\.9;proto=https, ?.*for=127\.0\.0\.1/);
   });
 
+  test('from a trusted proxy that says it several times: the server reads what the balancer believes', async () => {
+    const headers = {
+      host: 'shop.example',
+      'x-forwarded-for': ', 203.0.113.9,, ::ffff:203.0.113.10 ,',
+      'x-forwarded-proto': ['http', 'https, '],
+      'x-forwarded-host': ['evil.example', 'other.example, public.example'],
+      forwarded: 'for="[::ffff:203.0.113.10]";host="a, b"',
+    };
+    await using origin = await httpOrigin('a');
+    const listener = { trustedProxies: ['::ffff:127.0.0.0/104'] };
+    await using limpet = await startLimpet(runtime, { config: configFor([origin], {}, listener) });
+    const reply = await ask(limpet.url, { headers });
+    const values = (name: string) => valuesIn(echoOf(reply).headers, name);
+    expect(values('x-forwarded-for')).toEqual(['203.0.113.9, 203.0.113.10, 127.0.0.1']);
+    expect(values('x-forwarded-proto')).toEqual(['https']);
+    expect(values('x-forwarded-host')).toEqual(['public.example']);
+    expect(values('forwarded')).toEqual(['for=203.0.113.10;host="a, b", for=127.0.0.1;proto=http;host="shop.example"']);
+    // The cookie goes by the same word.
+    expect(reply.setCookies.join()).toContain('; Secure');
+  });
+
+  test('from a trusted proxy that speaks Forwarded only', async () => {
+    const forwarded = 'for=6.6.6.6;proto=http, for="[2001:db8::1]:80";proto=https;host="public.example:444"';
+    const values = await seen({ headers: { host: 'x', forwarded } }, { trustedProxies: ['127.0.0.1'] });
+    expect(values('x-forwarded-for')).toEqual(['6.6.6.6, 2001:db8::1, 127.0.0.1']);
+    expect(values('x-forwarded-proto')).toEqual(['https']);
+    expect(values('x-forwarded-host')).toEqual(['public.example:444']);
+    expect(values('forwarded')).toEqual([`${forwarded}, for=127.0.0.1;proto=http;host="x"`]);
+  });
+
   test('without any: all of them are there', async () => {
     const values = await seen({ headers: { host: 'x' } });
     expect(values('x-forwarded-for')).toEqual(['127.0.0.1']);

@@ -26,7 +26,7 @@ export interface Arrow {
   readonly why: string;
 }
 
-const base = ['src/errors.ts', 'src/time', 'src/metrics/counters.ts'];
+const base = ['src/errors.ts', 'src/ip.ts', 'src/time', 'src/metrics/counters.ts'];
 const composition = [
   'src/limpet.ts',
   'src/pools.ts',
@@ -40,6 +40,7 @@ const composition = [
 
 export const arrows: readonly Arrow[] = [
   { from: ['src/errors.ts'], only: [], why: 'everyone imports the registry of faults' },
+  { from: ['src/ip.ts'], only: [], why: 'sockets, headers and config mean the same by an address' },
   { from: ['src/time'], only: ['src/errors.ts'], why: 'a clock knows nobody who looks at it' },
   { from: ['src/metrics/counters.ts'], only: ['src/errors.ts'], why: 'a counter knows nobody who counts' },
   { from: ['src/secrets'], only: ['src/errors.ts'], why: 'a file of ours is the same for balancer, store and library' },

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { addressBytes, addressOf } from './ip.ts';
+import { addressBytes, addressOf, plainAddress } from './ip.ts';
 
 /** What the URL parser makes of an IPv6 address, as eight groups. */
 function groupsOf(address: string): number[] {
@@ -61,7 +61,31 @@ describe('addressBytes', () => {
 });
 
 test.each([
+  ['::ffff:1.2.3.4', '1.2.3.4'],
+  ['::FFFF:1.2.3.4', '1.2.3.4'],
+  ['::ffff:102:304', '1.2.3.4'],
+  ['0:0:0:0:0:ffff:1.2.3.4', '1.2.3.4'],
+  ['0000::ffff:0102:0304', '1.2.3.4'],
+  ['::ffff:0:0', '0.0.0.0'],
   ['1.2.3.4', '1.2.3.4'],
+  ['0.0.0.0', '0.0.0.0'],
+  ['::1', '::1'],
+  ['::', '::'],
+  ['::1.2.3.4', '::1.2.3.4'],
+  ['::ffff:0:1.2.3.4', '::ffff:0:1.2.3.4'],
+  ['64:ff9b::1.2.3.4', '64:ff9b::1.2.3.4'],
+  ['::ffff:1.2.3', '::ffff:1.2.3'],
+  ['::fffe:1.2.3.4', '::fffe:1.2.3.4'],
+  ['localhost', 'localhost'],
+  ['', ''],
+])('plainAddress %j is %j', (text, address) => {
+  expect(plainAddress(text)).toBe(address);
+});
+
+test.each([
+  ['1.2.3.4', '1.2.3.4'],
+  ['::ffff:1.2.3.4', '1.2.3.4'],
+  ['[::FFFF:102:304]:80', '1.2.3.4'],
   ['1.2.3.4:80', '1.2.3.4'],
   ['::1', '::1'],
   ['[::1]', '::1'],
