@@ -21,6 +21,10 @@ describe('a capture', () => {
   });
 });
 
+test.each(['', '\n', '\n\n', '\r\n\r\n'])('%j is no request', (raw) => {
+  expect(() => readCapture(Buffer.from(raw))).toThrow('the capture is empty: expected the head of a request');
+});
+
 describe('where it is refused', () => {
   test.each([
     ['GET / HTTP/1.1\r\nHost: a\r\nX Y: z\r\n\r\n', { line: 3, column: 2, offset: 26 }],

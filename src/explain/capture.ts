@@ -1,4 +1,5 @@
 /** A request as it was captured: made whole enough to be read, and where the reader stops when it refuses. */
+import { UsageError } from '../errors.ts';
 import { type HeadLimits, RequestHead } from '../http/head.ts';
 
 export interface Capture {
@@ -17,7 +18,8 @@ export interface Position {
 
 /**
  * Editors write LF and drop the empty line at the end: both are put right. A file that has CR LF anywhere is taken
- * as it is, because a single bare LF in it is what somebody may be looking for.
+ * as it is, because a single bare LF in it is what somebody may be looking for. Throws UsageError where there is nothing but empty lines,
+ * which the balancer skips and does not answer.
  */
 export function readCapture(raw: Buffer): Capture {
   const notes: string[] = [];
@@ -29,6 +31,11 @@ export function readCapture(raw: Buffer): Capture {
   // Empty lines before the request line are not the one that ends the head.
   let begin = 0;
   while (head.indexOf('\r\n', begin) === begin) begin += 2;
+  if (begin === head.length) {
+    throw new UsageError(
+      'the capture is empty: expected the head of a request, such as GET / HTTP/1.1 and its headers',
+    );
+  }
   const end = head.indexOf('\r\n\r\n', begin);
   if (end < 0) {
     const missing = head.subarray(-2).toString('latin1') === '\r\n' ? '\r\n' : '\r\n\r\n';
