@@ -105,6 +105,11 @@ export const balancerFaults = {
   tooManyConnections: fault('too-many-connections', 'balancer', 503, 'There are too many connections.'),
 } as const;
 
+/** Seconds after which a client may come again, for there may be room or a server by then; 0: nothing is said of it. */
+export function retryAfterOf({ side, status }: Fault): number {
+  return side === 'balancer' && status === 503 ? 2 : 0;
+}
+
 /** Every fault, in order of definition: the metrics make one counter of each. */
 export const faults: readonly Fault[] = all;
 

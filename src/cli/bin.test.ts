@@ -98,6 +98,16 @@ describe.each(['bun', 'node'])('LIMPET_RUNTIME=%s', (runtime) => {
   });
 });
 
+test('a package without what is built says how one is made', () => {
+  const { main, own, start } = installed();
+  rmSync(main);
+  expect(run(start, ['--version'], { PATH: bare })).toEqual({
+    status: 2,
+    stdout: '',
+    stderr: `limpet: there is no dist in ${own}: npm builds nothing that it takes from git. Run npm pack in a checkout, and install the file that it makes\n`,
+  });
+});
+
 describe('without LIMPET_RUNTIME', () => {
   test('Bun goes before Node, ours before what lies beside us, that before the PATH', () => {
     const { own, shared, start, main } = installed();

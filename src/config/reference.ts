@@ -107,6 +107,9 @@ export default defineConfig({
 });
 \`\`\`
 
+\`limpet\` has to be installed beside it ([how](../../README.md#in-your-app)); in a checkout of Limpet import \`./src/index.ts\` instead. Node takes
+\`limpet.config.ts\` for a module where package.json says \`"type": "module"\`, and \`limpet.config.mts\` everywhere.
+
 **Times** are those of the Gateway API: up to four numbers with \`h\`, \`m\`, \`s\` or \`ms\`, such as \`500ms\` or \`1h30m\`. Where
 none is allowed, \`off\` or \`0\` says so. **Sizes** are bytes, or carry \`k\`, \`M\` or \`G\` (units of 1,024; \`KiB\`, \`MiB\`, \`GiB\` too).
 

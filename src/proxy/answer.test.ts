@@ -81,7 +81,7 @@ function refused(work: Work): Told {
   const answer = new Answer(work, peer);
   answer.begin(Method.get, 1, true);
   const wanted = (text: string): boolean => /^HTTP\/1\.1 502 [\s\S]*Limpet-Reason: closed-early\r\n/.test(text);
-  return { peer, steps: [() => answer.fault(serverFaults.closedEarly, null, 0)], wanted };
+  return { peer, steps: [() => answer.fault(serverFaults.closedEarly, null)], wanted };
 }
 
 function broken(work: Work, mark: string): Told {

@@ -3,7 +3,7 @@
  * length, chunks, or the end of the connection. What is said within one loop turn leaves in one write.
  */
 import { STATUS_CODES } from 'node:http';
-import type { Fault } from '../errors.ts';
+import { type Fault, retryAfterOf } from '../errors.ts';
 import { Method, type ResponseHead } from '../http/head.ts';
 import { cutContentLength } from '../http/hop-headers.ts';
 import { Name } from '../http/names.ts';
@@ -135,14 +135,15 @@ export class Answer {
     this.flush();
   }
 
-  /** An answer of our own, in the form that `accept` prefers. `retryAfter` in seconds; 0 says nothing of it. */
-  fault(fault: Fault, accept: string | null, retryAfter: number): void {
+  /** An answer of our own, in the form that `accept` prefers. */
+  fault(fault: Fault, accept: string | null): void {
     const { type, body } = errorBody(fault, accept);
     const out = this.work.toClient.of(this.socket);
     const before = out.length;
     out.text(`HTTP/1.1 ${fault.status} ${STATUS_CODES[fault.status] ?? ''}\r\nContent-Type: ${type}\r\n`);
     out.text(`Content-Length: ${body.length}\r\nDate: ${this.work.date()}\r\n`);
     out.text(`Cache-Control: no-store\r\nLimpet-Reason: ${fault.code}\r\n`);
+    const retryAfter = retryAfterOf(fault);
     if (retryAfter > 0) out.text(`Retry-After: ${retryAfter}\r\n`);
     this.writeConnection(out);
     out.text('\r\n');

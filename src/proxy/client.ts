@@ -43,7 +43,7 @@ export interface Client {
   /** Sends what the calls since the last flush have left to be written together. */
   flush(): void;
   /** Answers the fault instead of a server, when no response has begun, in the form that `accept` prefers. */
-  refuse(fault: Fault, accept: string | null, retryAfter: number): void;
+  refuse(fault: Fault, accept: string | null): void;
   /** The response cannot be completed: all of it that came is sent, and its end is such that nobody can take it for complete. */
   cut(): void;
   /** The same for a client that takes nothing, or for whom nothing more can be kept: what it has not taken is dropped. */

@@ -367,7 +367,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
     this.work.counters.refused(fault);
     this.work.counters.responded(fault.status);
     this.answer.begin(Method.get, 1, false);
-    this.answer.fault(fault, null, 0);
+    this.answer.fault(fault, null);
     logRefusal(this.work, this, fault, fault.status, head, isWhole);
     this.linger();
   }
@@ -422,10 +422,10 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
     this.answer.flush();
   }
 
-  refuse(fault: Fault, accept: string | null, retryAfter: number): void {
+  refuse(fault: Fault, accept: string | null): void {
     // A body that is still to come would be read as the next request.
     if (!this.requestWhole || fault.side === 'client') this.answer.keepAlive = false;
-    this.answer.fault(fault, accept, retryAfter);
+    this.answer.fault(fault, accept);
   }
 
   cut(): void {

@@ -575,7 +575,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
     else {
       this.record.responded(fault.status, this.work);
       const accept = this.rereadHead().headers.valueOf(Name.accept);
-      this.client.refuse(fault, accept, fault.side === 'balancer' && fault.status === 503 ? retryAfter : 0);
+      this.client.refuse(fault, accept);
     }
     this.complete();
   }
@@ -685,9 +685,6 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
 
 /** A request with a body up to this size leaves with others of its loop turn. */
 const smallBody = 8 * 1024;
-
-/** Seconds after which a client may try again when there was no room or no server. */
-const retryAfter = 2;
 
 /** FNV-1a: only spreads clients over servers. */
 function hashText(text: string): number {

@@ -134,6 +134,7 @@ test('a connection that is one too many has a line, without a request', () => {
   client.send('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
   const line = { status: 503, fault: 'too-many-connections', ...unknown, bytesIn: 0, bytesOut: client.received.length };
   expect(balancer.accessLines()).toMatchObject([line]);
+  expect(client.received).toContain('\r\nRetry-After: 2\r\n');
 });
 
 test('a client that connects and asks nothing has none, nor has one that leaves in the middle of a head', () => {

@@ -3,14 +3,15 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseDocument } from 'yaml';
+import { loadConfig } from '../../src/config/load.ts';
 import { type Block, blocksOf, documents, findBlocks, placeOf, root, withoutKind } from './blocks.ts';
 import { flawOfLimpet, flawOfShell, flawOfUsage } from './commands.ts';
 import { alternatives, flawOfConfig } from './configs.ts';
 import { type Kind, kinds } from './kinds.ts';
 import { flawOfJson, flawOfLog, realLogs } from './logs.ts';
 import { flawOfHttp, flawOfSyntax } from './messages.ts';
-import { flawOfConsole } from './program.ts';
-import { compile, moduleOf } from './programs.ts';
+import { flawOfConsole, Program } from './program.ts';
+import { compile, moduleOf, runnable } from './programs.ts';
 import { surroundings } from './surroundings.ts';
 
 const blocks = documents().flatMap(blocksOf);
@@ -38,6 +39,19 @@ describe('code blocks', () => {
       { path: 'p', line: 12, kind: 'ts', about: 'x y', text: 'f' },
     ]);
     expect(() => findBlocks('```\nx', 'p')).toThrow('p:1: the code block has no end');
+  });
+});
+
+describe('a config as a module', () => {
+  test('is loaded', async () => {
+    using program = new Program();
+    const modules = of('ts').filter(({ text }) => text.includes('export default defineConfig('));
+    expect(modules.length).toBeGreaterThan(0);
+    for (const { text } of modules) {
+      program.write('limpet.config.mts', runnable(text).replaceAll('process.env.LIMPET_KEY', `'${'ab'.repeat(32)}'`));
+      const { warnings } = await loadConfig('limpet.config.mts', program.folder, {});
+      expect(warnings).toEqual([]);
+    }
   });
 });
 

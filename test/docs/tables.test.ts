@@ -3,8 +3,9 @@ import { describe, expect, test } from 'vitest';
 import { parseArguments } from '../../src/cli/arguments.ts';
 import { exitCodes } from '../../src/cli/exit-codes.ts';
 import { stateFiles } from '../../src/cli/state-key.ts';
-import { balancerFaults, type Fault } from '../../src/errors.ts';
+import { balancerFaults, retryAfterOf } from '../../src/errors.ts';
 import { sessionErrorCodes } from '../../src/session/error.ts';
+import { documents } from './blocks.ts';
 import { Program } from './program.ts';
 import { checkReasons, codesIn, plain, read, rowsBelow, trafficReasons } from './tables.ts';
 
@@ -76,13 +77,46 @@ describe('health', () => {
 describe('what the client gets', () => {
   test('503 with Retry-After: each reason of the balancer', () => {
     const rows = rowsBelow(read('docs/guide/failover.md'), 'What the client sees');
-    const isSaidLater = (fault: Fault) => fault.status === 503 && fault !== balancerFaults.tooManyConnections;
-    const real = Object.values(balancerFaults).filter(isSaidLater);
+    const real = Object.values(balancerFaults).filter((fault) => retryAfterOf(fault) > 0);
     expect(rows.flatMap(([names = '']) => codesIn(names)).sort()).toEqual(real.map(({ code }) => code).sort());
   });
 
   test('errors of the session library', () => {
     const rows = rowsBelow(read('docs/guide/sessions.md'), 'Errors');
     expect(rows.flatMap(([names = '']) => codesIn(names)).sort()).toEqual([...sessionErrorCodes].sort());
+  });
+});
+
+describe('versions', () => {
+  const { engines, version, devDependencies } = JSON.parse(read('package.json')) as {
+    engines: Record<'node' | 'bun', string>;
+    version: string;
+    devDependencies: Record<string, string>;
+  };
+  const least = (name: string) => `>= ${new RegExp(`^least_${name}=(.*)$`, 'm').exec(read('bin/limpet'))?.[1]}`;
+
+  test('of the runtimes: README, package.json and bin/limpet', () => {
+    const [balancer, library] = rowsBelow(read('README.md'), 'In your app').map(([, node, bun]) => [node, bun]);
+    expect(balancer).toEqual([least('node'), least('bun')]);
+    expect(library).toEqual([engines.node.replace('>=', '>= '), engines.bun.replace('>=', '>= ')]);
+  });
+
+  test('wherever a page names one', () => {
+    const development = /\d+/.exec(devDependencies.node ?? '')?.[0] ?? '';
+    const right = [least('node'), engines.node, development].map((text) => text.replace(/^>= ?/, ''));
+    const said = [...documents().filter((path) => !path.startsWith('docs/design')), 'src/cli/arguments.ts'].flatMap(
+      (path) =>
+        Array.from(read(path).matchAll(/\b(?:Node |Node \(|`node` \()(?:>= )?(\d\d(?:\.\d+)?)(?!\d)/g), ([, one]) => ({
+          path,
+          one,
+        })),
+    );
+    expect(said.length).toBeGreaterThan(4);
+    expect(said.filter(({ one }) => !right.includes(one!))).toEqual([]);
+  });
+
+  test('of the package, in the name of its file', () => {
+    const names = documents().flatMap((path) => read(path).match(/limpet-\d[\d.]*\.tgz/g) ?? []);
+    expect(new Set(names)).toEqual(new Set([`limpet-${version}.tgz`]));
   });
 });
