@@ -1,7 +1,7 @@
 /** That no address is listened on twice, and that no server is a listener of this balancer, in whatever spelling. */
 import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
-import { addressBytes } from '../http/ip.ts';
+import { addressBytes } from '../ip.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
 import type { LimpetOptions } from './options.ts';
 import { error, type Path, type Problem, warning } from './problem.ts';
