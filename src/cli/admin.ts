@@ -18,6 +18,7 @@ export interface DrainFlags {
 export interface AdminSurroundings {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly write: (text: string) => void;
+  readonly writeError: (text: string) => void;
 }
 
 /** Between two looks at a server that drains (ms). */
@@ -37,6 +38,7 @@ export async function tellServer(
   const found = findServer((await balancer.status()).servers, server);
   await balancer.tell(found, action);
   const name = `${found.pool}/${found.name}`;
+  if (action === 'drain' && found.state === 'up') await warnOfLast(balancer, found, around);
   if (action === 'ready' || wait !== true) {
     around.write(`${name}: ${action === 'ready' ? 'ready' : 'draining'}\n`);
     return true;
@@ -55,6 +57,14 @@ export async function tellServer(
     if (performance.now() >= until) return false;
     await sleep(lookTime);
   }
+}
+
+/** Nobody is left that would take new sessions. */
+async function warnOfLast(balancer: Balancer, { pool, name }: ServerStatus, around: AdminSurroundings): Promise<void> {
+  const { servers } = await balancer.status();
+  if (servers.some((server) => server.pool === pool && server.state === 'up')) return;
+  const undo = `limpet ready ${pool}/${name} takes it back`;
+  around.writeError(`limpet: warning: ${pool}/${name} was the last usable server of pool ${pool}: ${undo}\n`);
 }
 
 /** A line for each server. */

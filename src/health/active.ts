@@ -19,6 +19,8 @@ export interface ActiveDependencies {
   readonly timers: Timers;
   /** Uniform in [0, 1). */
   readonly random: () => number;
+  /** Told of each check that ended, before what it changes: what was wrong, null when nothing was. */
+  readonly onCheck?: (server: Server, problem: string | null) => void;
   /** Told when a server goes down or comes up by these checks, and why. */
   readonly log?: (server: Server, up: boolean, reason: string) => void;
   /** Told why this machine could not ask a server: that says nothing of the server, and counts neither way (I12). */
@@ -88,7 +90,8 @@ export class ActiveChecks {
   }
 
   private count(watch: Watch, problem: string | null): void {
-    const { fleet, options, clock, log } = this.deps;
+    const { fleet, options, clock, log, onCheck } = this.deps;
+    onCheck?.(watch.server, problem);
     const good = problem === null;
     if (good === watch.up) {
       watch.streak = 0;

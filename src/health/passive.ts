@@ -21,6 +21,8 @@ export interface PassiveDependencies {
   readonly timers: Timers;
   /** Told at each ejection (`up` false) and each return, and why. */
   readonly log?: (server: Server, up: boolean, reason: string) => void;
+  /** Told of each good answer of a server that is ejected or on probation, before what it changes. */
+  readonly onAnswered?: (server: Server) => void;
 }
 
 /** What traffic saw of a server, when it may change its standing. Plain data: another thread may have seen it. */
@@ -101,6 +103,7 @@ export class PassiveHealth {
       this.failed(breaker, breaker.serverErrors, serverErrors, 'server errors');
       return;
     }
+    if (breaker.state !== 'closed') this.deps.onAnswered?.(breaker.server);
     // Ejected and asked all the same, because the fleet is in panic: it is well.
     if (breaker.state === 'open') this.enter(breaker, 'probation', 'answered well while ejected');
     if (breaker.state === 'probation' && ++breaker.successes < probationSuccesses) return;

@@ -37,8 +37,10 @@ import { Timekeeper } from './timekeeper.ts';
 import { Watch } from './watch.ts';
 
 export interface Log {
+  debug(message: string, fields?: Record<string, unknown>): void;
   info(message: string, fields?: Record<string, unknown>): void;
   warn(message: string, fields?: Record<string, unknown>): void;
+  error(message: string, fields?: Record<string, unknown>): void;
 }
 
 export interface SupervisorDependencies {
@@ -284,7 +286,8 @@ export class Supervisor {
   /** What was said before a restart. */
   private drainAgain(): void {
     this.orWarn(() => {
-      for (const [pool, server] of readDrained(this.drainedFile)) this.watch.drain(pool, server, true);
+      for (const [pool, server] of readDrained(this.drainedFile))
+        this.watch.drain(pool, server, true, 'as before the restart');
     });
   }
 

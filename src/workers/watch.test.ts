@@ -5,6 +5,7 @@ import type { LimpetOptions } from '../config/options.ts';
 import { readConfig } from '../config/read.ts';
 import type { Standing } from '../fleet/fleet.ts';
 import { Load } from '../fleet/load.ts';
+import type { Sighting } from '../health/passive.ts';
 import { Counters, counter } from '../metrics/counters.ts';
 import { shareAlone } from '../shared/alone.ts';
 import { Watch } from './watch.ts';
@@ -24,6 +25,9 @@ function stage() {
   const time = new HandTime();
   const counters = new Counters();
   const told: string[] = [];
+  const said: string[] = [];
+  const say = (level: string) => (message: string, fields?: Record<string, unknown>) =>
+    void said.push(`${level}: ${message}${fields === undefined ? '' : ` ${JSON.stringify(fields)}`}`);
   const upOf = (words: readonly Standing[]) => words.map(({ active, passive }) => (active && passive ? 'up' : 'down'));
   const load = new Load(Load.create(16_384, 1), 16_384, 0);
   const watch = new Watch({
@@ -33,13 +37,13 @@ function stage() {
     random: () => 0.5,
     load,
     counters,
-    log: { info() {}, warn() {} },
+    log: { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') },
     tellShortage: (reason) => told.push(reason),
     tell: (pool, words) => told.push(`${pool}: ${upOf(words).join(' ')}`),
   });
   const follow = (options: LimpetOptions) => watch.follow(options, shareAlone(options, 0).numbers);
   const standings = () => upOf(watch.standings.get('shop') ?? []);
-  return { net, time, counters, told, load, watch, follow, standings };
+  return { net, time, counters, told, said, load, watch, follow, standings };
 }
 
 describe('what traffic sees', () => {
@@ -62,6 +66,127 @@ describe('what traffic sees', () => {
       watch.see('shop', 'c 127.0.0.1:3', { what: 'connect-failed' });
     }
     expect(told).toEqual([]);
+  });
+});
+
+describe('the log', () => {
+  const epoch = 1_000_000;
+  const at = (ms: number) => new Date(epoch + ms).toISOString();
+  const failed = { what: 'connect-failed' } as const;
+  const a = 'a 127.0.0.1:1';
+  const b = 'b 127.0.0.1:2';
+  const see = (watch: Watch, server: string, sighting: Sighting, times: number) => {
+    for (let n = 0; n < times; n++) watch.see('shop', server, sighting);
+  };
+  const lines = (said: string[]) => said.splice(0).filter((line) => !line.startsWith('debug'));
+
+  test('has one line for each change, and says that a server is back when it has answered', () => {
+    const { time, said, watch, follow } = stage();
+    follow(configOf({ servers: two }));
+    time.advance(500);
+    see(watch, b, failed, 5);
+    expect(lines(said)).toEqual([
+      `warn: server shop/b is out: 3 connection errors in a row: ejected for 1000 ms {"was":"up","since":"${at(0)}"}`,
+    ]);
+    time.advance(1000);
+    const again = 'is tried again, and has not answered yet: ejection time is over: on probation';
+    expect(lines(said)).toEqual([`info: server shop/b ${again} {"was":"down","since":"${at(500)}"}`]);
+    see(watch, b, failed, 3);
+    expect(lines(said)).toEqual([
+      `warn: server shop/b is out: connection errors on probation: ejected for 2000 ms {"was":"tried again","since":"${at(1500)}"}`,
+    ]);
+    time.advance(2000);
+    expect(lines(said)).toHaveLength(1);
+    see(watch, b, { what: 'answered', status: 200 }, 5);
+    expect(lines(said)).toEqual([
+      `info: server shop/b is back: it answers well {"was":"tried again","since":"${at(3500)}"}`,
+    ]);
+  });
+
+  test('tells of checks since when they fail, and the last one', () => {
+    const { net, time, said, follow } = stage();
+    follow(configOf({ servers: [two[0]], health: { interval: '1s', jitter: 0 } }));
+    time.advance(500);
+    net.last.fail('refused');
+    for (let n = 0; n < 2; n++) {
+      time.advance(1000);
+      net.last.fail('refused');
+    }
+    const [line, outage, ...more] = lines(said);
+    expect(more).toEqual([]);
+    expect(line).toContain('warn: server shop/a is out: no connection: refused {"was":"up"');
+    expect(line).toContain(
+      `"since":"${at(0)}","failingSince":"${at(500)}","lastCheck":"${at(2500)} no connection: refused"`,
+    );
+    expect(outage).toContain(
+      'error: pool shop has no usable server: a is out (no connection: refused). Requests go to',
+    );
+    for (let n = 0; n < 2; n++) {
+      time.advance(1000);
+      net.last.open();
+    }
+    expect(lines(said)).toEqual([
+      `info: server shop/a is back: health check passed {"was":"down","since":"${at(2500)}","lastCheck":"${at(4500)} good"}`,
+      `info: pool shop has a usable server again: a {"since":"${at(2500)}"}`,
+    ]);
+  });
+
+  test('says once that a pool has no usable server, however often they are tried, and once that it has one again', () => {
+    const { time, said, watch, follow } = stage();
+    follow(configOf({ servers: two, health: { panicThreshold: 0 } }));
+    see(watch, a, failed, 3);
+    see(watch, b, failed, 3);
+    const [, , outage, ...more] = lines(said);
+    expect(more).toEqual([]);
+    const out = 'out (3 connection errors in a row: ejected for 1000 ms)';
+    expect(outage).toBe(
+      `error: pool shop has no usable server: a is ${out}, b is ${out}. New sessions get 503 no-server`,
+    );
+    for (let n = 0; n < 4; n++) {
+      time.advance(60_000);
+      for (const server of [a, b]) see(watch, server, failed, 1);
+      expect(lines(said).filter((line) => line.includes('pool shop'))).toEqual([]);
+    }
+    time.advance(60_000);
+    see(watch, b, { what: 'answered', status: 200 }, 3);
+    see(watch, a, { what: 'answered', status: 200 }, 3);
+    expect(lines(said).filter((line) => line.includes('pool shop'))).toEqual([
+      `info: pool shop has a usable server again: b {"since":"${at(0)}"}`,
+    ]);
+  });
+
+  test('warns when the last usable server is drained; who says the same again is not told of', () => {
+    const { said, watch, follow } = stage();
+    follow(configOf({ servers: two }));
+    const fields = `{"was":"up","since":"${at(0)}"}`;
+    for (let n = 0; n < 2; n++) watch.drain('shop', 'a', true);
+    expect(lines(said)).toEqual([`info: server shop/a is drained: an operator says so ${fields}`]);
+    watch.drain('shop', 'b', true);
+    const warning = '; it was the last usable server of its pool';
+    expect(lines(said)).toEqual([
+      `warn: server shop/b is drained: an operator says so${warning} ${fields}`,
+      'error: pool shop has no usable server: a is drained, b is drained. New sessions get 503 no-server',
+    ]);
+    watch.drain('shop', 'b', false);
+    expect(lines(said)).toEqual([
+      `info: server shop/b is ready: an operator says so {"was":"draining","since":"${at(0)}"}`,
+      `info: pool shop has a usable server again: b {"since":"${at(0)}"}`,
+    ]);
+  });
+
+  test('goes on over a reload: an ejection that it forgets is told, and so is the end of an outage', () => {
+    const { time, said, watch, follow } = stage();
+    follow(configOf({ servers: [two[0]] }));
+    see(watch, a, failed, 3);
+    expect(lines(said)).toHaveLength(2);
+    time.advance(10);
+    follow(configOf({ servers: [two[0]], timeouts: { response: '9s' } }));
+    expect(lines(said)).toEqual([
+      `info: server shop/a is tried again: the config has changed {"was":"down","since":"${at(0)}"}`,
+      `info: pool shop has a usable server again: a {"since":"${at(0)}"}`,
+    ]);
+    follow(configOf({ servers: two, timeouts: { response: '9s' } }));
+    expect(lines(said)).toEqual([]);
   });
 });
 

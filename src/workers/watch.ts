@@ -14,6 +14,7 @@ import { formatAddress, type Net } from '../net/socket.ts';
 import { type Numbers, poolName, serverName } from '../shared/roster.ts';
 import type { Clock, Timers } from '../time/clock.ts';
 import type { DrainedServer } from './drained.ts';
+import { HealthLog, type HealthLogger } from './health-log.ts';
 import type { Standings } from './messages.ts';
 
 export interface WatchDependencies {
@@ -25,10 +26,7 @@ export interface WatchDependencies {
   readonly counters: Counters;
   /** Told when this machine could not ask a server how it is, and why. */
   readonly tellShortage: (reason: string, at: string) => void;
-  readonly log: {
-    info(message: string): void;
-    warn(message: string): void;
-  };
+  readonly log: HealthLogger;
   /** After each change. */
   readonly tell: (pool: string, standings: readonly NamedStanding[]) => void;
 }
@@ -37,6 +35,7 @@ interface Watched {
   readonly options: PoolOptions;
   readonly fleet: Fleet;
   readonly passive: PassiveHealth | null;
+  readonly said: HealthLog;
   stop(): void;
 }
 
@@ -88,12 +87,13 @@ export class Watch {
   }
 
   /** An operator's word; false: there is no such server. It holds until the opposite is said, through reloads. */
-  drain(pool: string, name: string, drained: boolean): boolean {
-    const fleet = this.pools.get(pool)?.fleet;
-    const server = fleet?.servers.find((one) => one.name === name);
-    if (fleet === undefined || server === undefined) return false;
+  drain(pool: string, name: string, drained: boolean, reason = 'an operator says so'): boolean {
+    const watched = this.pools.get(pool);
+    const server = watched?.fleet.servers.find((one) => one.name === name);
+    if (watched === undefined || server === undefined) return false;
+    const { fleet, said } = watched;
     fleet.setDrained(server, drained, this.deps.clock.now());
-    this.deps.log.info(`server ${pool}/${name} is ${drained ? 'drained' : 'ready'}`);
+    said.changed(server, reason);
     // Its state may be the same as before (one that is down stays down), and the workers have to know all the same.
     this.deps.tell(pool, fleet.namedWords);
     return true;
@@ -127,12 +127,9 @@ export class Watch {
     for (const [i, server] of servers.entries()) if (isNew(options.servers[i]!, before)) server.setMisframed(false);
     const fleet = new Fleet(servers, options.health, load, slotOf(poolName(name)));
     fleet.follow(inherit(options, before), clock.now());
-    const say = (server: Server, up: boolean, reason: string): void =>
-      log[up ? 'info' : 'warn'](`server ${name}/${server.name} ${up ? 'is back' : 'is out'}: ${reason}`);
-    fleet.onChange = (server, from, to) => {
-      log.info(`server ${name}/${server.name}: ${from} -> ${to}`);
-      tell(name, fleet.namedWords);
-    };
+    const said = before?.said ?? new HealthLog(name, clock, log);
+    said.follow(fleet);
+    fleet.onChange = () => tell(name, fleet.namedWords);
 
     const { active, passive } = options.health;
     const onShortage = (server: Server, reason: string): void => {
@@ -142,19 +139,30 @@ export class Watch {
     const checks =
       active === null
         ? null
-        : new ActiveChecks({ fleet, options: active, net, clock, timers, random, log: say, onShortage });
+        : new ActiveChecks({
+            fleet,
+            options: active,
+            net,
+            clock,
+            timers,
+            random,
+            log: (server, _, reason) => said.changed(server, reason),
+            onCheck: (server, problem) => said.checked(server, problem),
+            onShortage,
+          });
     checks?.start();
-    const ejected = (server: Server, up: boolean, reason: string): void => {
+    const judged = (server: Server, up: boolean, reason: string): void => {
       if (!up) counters.add(counter.ejections);
-      say(server, up, reason);
+      said.changed(server, reason);
     };
+    const onAnswered = (server: Server): void => said.answered(server, 'it answers well');
     const breakers =
-      passive === null ? null : new PassiveHealth({ fleet, options: passive, clock, timers, log: ejected });
+      passive === null ? null : new PassiveHealth({ fleet, options: passive, clock, timers, log: judged, onAnswered });
     const stop = (): void => {
       checks?.stop();
       breakers?.stop();
     };
-    return { options, fleet, passive: breakers, stop };
+    return { options, fleet, passive: breakers, said, stop };
   }
 }
 

@@ -196,14 +196,16 @@ describe('what is no session’s', () => {
 test('the journal reads the balancer’s log', () => {
   let now = 1;
   const journal = new Journal(() => now);
-  journal.read('limpet: server shop/gull: up -> down');
   journal.read('limpet: server shop/gull is out: 2 connection errors in a row: ejected for 1000 ms');
   journal.read('limpet: server shop/kelp is out: health check failed');
   const over = journal.trouble('gull', 'fault');
   now = 2;
-  journal.read('limpet: server shop/gull: down -> up');
+  journal.read('limpet: server shop/gull is tried again, and has not answered yet: ejection time is over');
   over();
-  expect(journal.notUp).toEqual([{ server: 'gull', what: 'down', from: 1, to: 2 }]);
+  expect(journal.notUp).toEqual([
+    { server: 'gull', what: 'down', from: 1, to: 2 },
+    { server: 'kelp', what: 'down', from: 1, to: Number.POSITIVE_INFINITY },
+  ]);
   expect(journal.troubles).toEqual([{ server: 'gull', what: 'fault', from: 1, to: 2 }]);
   expect(journal.ejections.map(({ server, at }) => [server, at])).toEqual([['gull', 1]]);
 });

@@ -43,8 +43,9 @@ export interface Records {
 /** Nothing has happened. */
 export const calm: Records = { troubles: [], notUp: [], outages: [], ejections: [], ends: [] };
 
-/** `server shop/gull: up -> down` */
-const changed = /server shop\/(\w+): (\w+) -> (\w+)/;
+/** `server shop/gull is back: it answers well`. One that is tried again takes requests as one that is up. */
+const changed = /server shop\/(\w+) is (out|drained|back|ready|tried again)\b/;
+const states: Readonly<Record<string, string>> = { out: 'down', drained: 'draining' };
 /** `server shop/gull is out: 2 connection errors in a row: ejected for 1000 ms` */
 const ejected = /server shop\/(\w+) is out: (.*connection errors.*)/;
 
@@ -76,8 +77,9 @@ export class Journal implements Records {
   /** A line of the balancer's log. */
   read(line: string): void {
     const at = this.now();
-    const [, server = '', , to = ''] = changed.exec(line) ?? [];
+    const [, server = '', word = ''] = changed.exec(line) ?? [];
     if (server !== '') {
+      const to = states[word] ?? 'up';
       for (const one of this.notUp) if (one.server === server && one.to === Number.POSITIVE_INFINITY) one.to = at;
       if (to !== 'up') this.notUp.push({ server, what: to, from: at, to: Number.POSITIVE_INFINITY });
     }

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { limpetCommand } from '../support/command.ts';
 import { type Limpet, startLimpet } from '../support/limpet.ts';
-import { ask, tellServer } from '../support/peers.ts';
+import { ask, tellServer, until } from '../support/peers.ts';
 import { type Runtime, runtimes } from '../support/runtimes.ts';
 import { poolOf, Shopper, startShops } from '../support/shop.ts';
 
@@ -42,6 +42,13 @@ describe.each(runtimes)('draining on %s', (runtime) => {
     const drained = command(runtime, limpet, 'drain', 'shop/a', '--wait', '--timeout', '10s');
     expect(drained.text).toContain('empty: it can be stopped');
     expect(drained.status).toBe(0);
+    expect(drained.text).not.toContain('warning');
+    const last = command(runtime, limpet, 'drain', 'shop/b');
+    expect(last.text).toContain('limpet: warning: shop/b was the last usable server of pool shop: limpet ready shop/b');
+    await until('the log has both lines', () => limpet.stderr().includes('pool shop has no usable server: '));
+    expect(limpet.stderr()).toMatch(/server shop\/b is drained: .*it was the last usable server of its pool/);
+    expect(command(runtime, limpet, 'ready', 'shop/b').text).toBe('shop/b: ready\n');
+    await until('that is told', () => limpet.stderr().includes('pool shop has a usable server again: b'));
 
     await limpet.reload({ listeners: [{ address: '127.0.0.1:0' }], ...config, shutdown: { timeout: '9s' } });
     expect(command(runtime, limpet, 'sessions').text).toMatch(/shop\/a +draining/);

@@ -31,7 +31,7 @@ describe.each(runtimes)('a former owner on %s', (runtime) => {
     const late = ask(`${limpet.url}/late`, { headers: { cookie } });
     await until('the owner has it', async () => (await ask(`http://${owner.address}/waiting`)).body === '1');
     process.kill(owner.pid, 'SIGSTOP');
-    await until('the owner is out', () => limpet.stderr().includes(`${server}: up -> down`));
+    await until('the owner is out', () => limpet.stderr().includes(`/${server} is out: `));
     const moved = await shopper.count();
     expect(moved).toMatchObject({ epoch: 2, reason: 'rebind', count: 2, restored: true });
     process.kill(owner.pid, 'SIGCONT');

@@ -123,8 +123,8 @@ async function knownAsBack(limpet: Limpet | null, name: string): Promise<void> {
 /** By the last word of the balancer's log on it, in any pool. */
 function isDown(log: string, name: string): boolean {
   const states = new Map<string, string>();
-  for (const [, pool = '', server, state = ''] of log.matchAll(/server (\S+)\/(\S+): \S+ -> (\S+)/g)) {
+  for (const [, pool = '', server, state = ''] of log.matchAll(/server (\S+)\/(\S+) is (out|back|tried again)\b/g)) {
     if (server === name) states.set(pool, state);
   }
-  return [...states.values()].includes('down');
+  return [...states.values()].includes('out');
 }
