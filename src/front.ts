@@ -162,6 +162,7 @@ export class Front {
       upgrades: options.upgrades,
       halfClose: options.halfClose,
       bodyBytes: options.limits.bodyBytes,
+      lingerBytes: options.limits.lingerBytes,
       timeouts: options.timeouts,
       onClose: (connection) => this.closed(connection),
     };

@@ -13,8 +13,21 @@ export const defaults = deepFreeze({
     trustedProxies: [],
     upgrades: ['websocket'],
     halfClose: false,
-    limits: { connections: 100_000, headBytes: 16 * KiB, headers: 100, uriBytes: 8 * KiB, bodyBytes: 0 },
-    timeouts: { requestHead: 10 * second, requestBody: 30 * second, keepAlive: 60 * second, write: 30 * second },
+    limits: {
+      connections: 100_000,
+      headBytes: 16 * KiB,
+      headers: 100,
+      uriBytes: 8 * KiB,
+      bodyBytes: 0,
+      lingerBytes: 1024 * 1024 * KiB,
+    },
+    timeouts: {
+      requestHead: 10 * second,
+      requestBody: 30 * second,
+      keepAlive: 60 * second,
+      write: 30 * second,
+      linger: minute,
+    },
   },
   pool: {
     balance: 'least-requests',

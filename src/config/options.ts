@@ -98,6 +98,8 @@ export interface ListenerOptions {
     readonly uriBytes: number;
     /** 0: no limit. */
     readonly bodyBytes: number;
+    /** Read and dropped of a request that was answered before its end. */
+    readonly lingerBytes: number;
   };
   readonly timeouts: {
     /** From the first byte of a head to its last. */
@@ -108,6 +110,8 @@ export interface ListenerOptions {
     readonly keepAlive: number;
     /** A client that takes no byte of its response for this long. */
     readonly write: number;
+    /** A client that goes on sending a request that has been answered. */
+    readonly linger: number;
   };
 }
 

@@ -286,7 +286,7 @@ describe('what is written becomes', () => {
     expect(options.listeners[0]).toMatchObject({
       address: { kind: 'tcp', host: '', port: 8080 },
       limits: { connections: 100_000, headBytes: 16_384, headers: 100, uriBytes: 8192, bodyBytes: 0 },
-      timeouts: { requestHead: 10_000, requestBody: 30_000, keepAlive: 60_000, write: 30_000 },
+      timeouts: { requestHead: 10_000, requestBody: 30_000, keepAlive: 60_000, write: 30_000, linger: 60_000 },
       upgrades: ['websocket'],
       backlog: 511,
     });

@@ -44,6 +44,11 @@ const limitsSchema = map({
   headers: field(whole(1, 10_000), listener.limits.headers, 'Headers of a request; else 431.'),
   uriBytes: field(size(64, 1024 ** 2), formatSize(listener.limits.uriBytes), 'Request target; else 414.'),
   bodyBytes: field(size(0, 1024 ** 4), listener.limits.bodyBytes, 'Request body; else 413. 0: no limit.'),
+  lingerBytes: field(
+    size(0, 1024 ** 4),
+    formatSize(listener.limits.lingerBytes),
+    'Read and dropped of a request that was answered before its end, so that a client that writes all of it before it reads gets the answer; beyond it the connection is closed.',
+  ),
 });
 
 const timeoutsSchema = map({
@@ -66,6 +71,11 @@ const timeoutsSchema = map({
     time(),
     formatDuration(listener.timeouts.write),
     'A client that takes no byte of its response for this long.',
+  ),
+  linger: field(
+    time(),
+    formatDuration(listener.timeouts.linger),
+    'A client that goes on sending a request that was answered before its end: all of it is read and dropped, for this long.',
   ),
 });
 

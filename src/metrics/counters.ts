@@ -84,6 +84,17 @@ const table = [
     'Times that a server broke the framing of HTTP: bytes that answer nothing, or that are no response.',
   ],
   ['aborted_by_client', 'counter', 'Exchanges that ended because the client went away.'],
+  [
+    'responses_early',
+    'counter',
+    'Final responses that began before the request was whole, those made by the balancer included.',
+  ],
+  ['linger_bytes', 'counter', 'Bytes of requests that were read and dropped because their answer had been sent.'],
+  [
+    'linger_exceeded',
+    'counter',
+    'Connections closed while the client sent a request that had been answered: limits.lingerBytes or timeouts.linger.',
+  ],
   ['tunnels_open', 'gauge', 'Upgraded connections (WebSocket) open now.'],
   ['tunnels', 'counter', 'Upgraded connections made.'],
   [

@@ -5,7 +5,8 @@
  *       │                        │  └── 101 ──> tunnel
  *       └── refused, FIN ──> linger <┘ (cannot go on)
  *
- * draining: the client has not taken its last answer. linger: our FIN is sent, the rest is thrown away.
+ * draining: the client has not taken its last answer. linger: our FIN is sent, and what the client still sends is read and thrown
+ * away: one that writes all of its request before it reads would else lose the answer to a reset (RFC 9112 section 9.6).
  */
 import { balancerFaults, type Fault, requestFaults } from '../errors.ts';
 import { BodyReader } from '../http/body.ts';
@@ -35,18 +36,20 @@ export interface ListenerSettings {
   readonly upgrades: readonly string[];
   readonly halfClose: boolean;
   readonly bodyBytes: number;
+  readonly lingerBytes: number;
   readonly timeouts: {
     readonly requestHead: number;
     readonly requestBody: number;
     readonly keepAlive: number;
     readonly write: number;
+    readonly linger: number;
   };
   /** Told when the connection is gone. */
   readonly onClose: (connection: Downstream) => void;
 }
 
-/** A client that goes on sending after our FIN is listened to for this long: closing at once would lose the answer (RFC 9112 section 9.6). */
-const lingerTime = 2000;
+/** One that owes nothing more of a request, or has been slow with it, is listened to until it has said nothing for this long (ms). */
+const lingerPause = 2000;
 /** Pipelined bytes held before the socket is paused. What one read brings may be more, and cannot be given back. */
 const maxHeld = 16 * 1024;
 /** A head does not keep a chunk alive that is larger by more than this. */
@@ -55,7 +58,7 @@ const maxBehindHead = 16 * 1024;
 /** Of all listeners, so far. */
 let connections = 0;
 
-type State = 'head' | 'exchange' | 'draining' | 'tunnel' | 'linger' | 'closed';
+type State = 'head' | 'exchange' | 'draining' | 'tunnel' | 'linger' | 'closing' | 'closed';
 
 export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged, Account, Keeper {
   place = -1;
@@ -97,6 +100,10 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
   private ended = false;
   /** Only a reset can tell that the answer was cut. */
   private resets = false;
+  /** While it lingers: bytes thrown away, wheel time at which that ends, and whether a pause ends it too. */
+  private lingered = 0;
+  private lingerUntil = 0;
+  private lingersBriefly = false;
   private forwarded: string | null = null;
   /** Bytes that the client had not taken when we last looked. */
   private lastPending = 0;
@@ -143,13 +150,15 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
   // What the socket says.
 
   onData(chunk: Buffer): void {
-    if (this.state === 'linger' || this.state === 'closed') return;
+    if (this.state === 'linger') this.discard(chunk.length);
+    if (this.state === 'linger' || this.state === 'closing' || this.state === 'closed') return;
     if (this.held !== null || this.state === 'draining') this.hold(chunk);
     else this.consume(chunk);
   }
 
   onDrain(): void {
-    if (this.state === 'linger') this.work.wheel.set(this.deadline, lingerTime);
+    if (this.state === 'linger') this.work.wheel.set(this.deadline, this.lingerTime());
+    else if (this.state === 'closing') this.work.wheel.set(this.deadline, lingerPause);
     else if (this.state === 'draining') this.ready();
     this.exchange?.onClientDrain();
   }
@@ -185,23 +194,30 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
       this.work.wheel.set(this.deadline, this.settings.timeouts.write);
     } else if (pending > 0) this.socket.destroy();
     else if (this.partial !== null) this.refuseHead(requestFaults.requestTimeout, this.readPartial(this.partial));
-    else this.closeSocket();
+    else if (this.state === 'linger') {
+      if (this.isSending) this.work.counters.add(counter.linger_exceeded);
+      this.closeSocket();
+    } else this.endIdle();
   }
 
   /** One connection too many: told so, as long as there is time for that. */
   refuseConnection(): void {
+    this.lingersBriefly = true;
     this.refuseHead(balancerFaults.tooManyConnections, null);
   }
 
   /** Ends the connection as soon as nothing is under way. */
   stop(): void {
     this.answer.keepAlive = false;
-    if (this.state === 'head' && this.partial === null) this.closeSocket();
+    if (this.state === 'head' && this.partial === null) this.endIdle();
+    else if (this.state === 'linger' && this.socket.pending === 0)
+      this.work.wheel.set(this.deadline, this.lingerTime());
   }
 
   /** Ends it when nothing has been asked for so long (ms); false: something is under way. */
   evict(idle: number): boolean {
-    if (this.state !== 'head' || this.headBegun || this.work.wheel.now - this.idleSince < idle) return false;
+    const isIdle = this.state === 'head' ? !this.headBegun : this.state === 'linger' && this.socket.pending === 0;
+    if (!isIdle || this.work.wheel.now - this.idleSince < idle) return false;
     this.closeSocket();
     return true;
   }
@@ -364,6 +380,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
   private refuseHead(fault: Fault, head: RequestHead | null, isWhole = false): void {
     this.dropRead();
     this.requestWhole = false;
+    this.lingersBriefly ||= fault === requestFaults.requestTimeout;
     this.work.counters.refused(fault);
     this.work.counters.responded(fault.status);
     this.answer.begin(Method.get, 1, false);
@@ -407,6 +424,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
 
   respond(head: ResponseHead, edit: Splice, length: number): void {
     if (this.work.stopping || this.ended) this.answer.keepAlive = false;
+    if (!this.requestWhole) this.answerEarly();
     this.answer.respond(head, edit, length);
   }
 
@@ -424,8 +442,16 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
 
   refuse(fault: Fault, accept: string | null): void {
     // A body that is still to come would be read as the next request.
-    if (!this.requestWhole || fault.side === 'client') this.answer.keepAlive = false;
+    if (!this.requestWhole) this.answerEarly();
+    if (fault.side === 'client') this.answer.keepAlive = false;
+    if (fault === requestFaults.requestTimeout) this.lingersBriefly = true;
     this.answer.fault(fault, accept);
+  }
+
+  /** Whether its body comes whole, and then another request, cannot be known when the answer begins: the client is told that none may. */
+  private answerEarly(): void {
+    this.work.counters.add(counter.responses_early);
+    this.answer.keepAlive = false;
   }
 
   cut(): void {
@@ -479,7 +505,7 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
     }
     if (this.state !== 'exchange') return;
     if (this.resets) {
-      this.enter('linger');
+      this.enter('closing');
       this.work.wheel.cancel(this.deadline);
       new LateReset(this.work, this.socket, this.settings.timeouts.write, () => this.onClose());
       return;
@@ -517,16 +543,45 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
       this.closeSocket();
       return;
     }
+    const { now } = this.work.wheel;
     this.enter('linger');
+    this.idleSince = now;
+    this.lingerUntil = now + this.settings.timeouts.linger;
     this.resumeBody();
-    this.awaitDrain(lingerTime);
+    this.awaitDrain(this.lingerTime());
     this.socket.end();
+  }
+
+  private lingerTime(): number {
+    const left = Math.max(1, this.lingerUntil - this.work.wheel.now);
+    return this.requestWhole || this.lingersBriefly || this.work.stopping ? Math.min(left, lingerPause) : left;
+  }
+
+  private discard(bytes: number): void {
+    const { wheel, counters } = this.work;
+    counters.add(counter.linger_bytes, bytes);
+    this.lingered += bytes;
+    this.idleSince = wheel.now;
+    if (this.lingered > this.settings.lingerBytes) {
+      counters.add(counter.linger_exceeded);
+      this.closeSocket();
+    } else if (this.socket.pending === 0) wheel.set(this.deadline, this.lingerTime());
+  }
+
+  private get isSending(): boolean {
+    return this.lingered > 0 && this.work.wheel.now - this.idleSince < lingerPause;
+  }
+
+  /** Nothing is under way. While an answer of a moment ago is on its way, a request that crosses our end must not cause a reset. */
+  private endIdle(): void {
+    if (this.work.wheel.now - this.idleSince < lingerPause) this.linger();
+    else this.closeSocket();
   }
 
   /** Closes once everything is written; a client that takes nothing does not hold it open. */
   private closeSocket(): void {
-    this.enter('linger');
-    this.awaitDrain(lingerTime);
+    this.enter('closing');
+    this.awaitDrain(lingerPause);
     this.socket.close();
   }
 

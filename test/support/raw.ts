@@ -202,6 +202,11 @@ export class RawClient implements AsyncDisposable {
     this.write(all.subarray(from));
   }
 
+  /** Sends the bytes, and resolves when the kernel has them all; rejects when the connection broke. */
+  sent(data: Buffer): Promise<void> {
+    return new Promise((done, fail) => this.socket.write(data, (error) => (error == null ? done() : fail(error))));
+  }
+
   /** FIN: we send nothing more. */
   end(): void {
     this.socket.end();

@@ -39,6 +39,9 @@ export interface StagedBalancer {
 export interface StageOptions {
   readonly trusted?: readonly string[];
   readonly bodyBytes?: number;
+  readonly lingerBytes?: number;
+  /** Ms. */
+  readonly linger?: number;
   readonly limits?: Partial<HeadLimits>;
 }
 
@@ -46,7 +49,7 @@ export interface StageOptions {
 export function stageBalancer(
   pool: Readonly<Record<string, unknown>>,
   servers = 1,
-  { trusted = [], bodyBytes = 0, limits = {} }: StageOptions = {},
+  { trusted = [], bodyBytes = 0, lingerBytes = 2 ** 30, linger = 60_000, limits = {} }: StageOptions = {},
 ): StagedBalancer {
   const names = Array.from({ length: servers }, (_, i) => String.fromCharCode(97 + i));
   const written = {
@@ -112,7 +115,8 @@ export function stageBalancer(
     upgrades: listener!.upgrades,
     halfClose: false,
     bodyBytes,
-    timeouts: listener!.timeouts,
+    lingerBytes,
+    timeouts: { ...listener!.timeouts, linger },
     onClose() {},
   };
   return {
