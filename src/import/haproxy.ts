@@ -230,7 +230,7 @@ function readGlobal(directives: Directives): Record<string, unknown> {
 
 /** A dollar sign that would begin a variable in our config is written twice; what is undefined is not written. */
 function escaped(node: unknown): unknown {
-  if (typeof node === 'string') return node.replace(/\$(?=[${])/g, '$$$$');
+  if (typeof node === 'string') return node.replace(/\$(?=[${(A-Za-z_])/g, '$$$$');
   if (Array.isArray(node)) return node.map(escaped);
   if (typeof node !== 'object' || node === null) return node;
   return Object.fromEntries(

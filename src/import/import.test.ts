@@ -13,6 +13,11 @@ describe('whose config it is', () => {
     ['kind: HTTPRoute\n', 'x.yaml', 'gateway'],
     ['{ "kind": "Ingress" }', 'x.json', 'ingress'],
     ['gzip on;', 'x.conf', 'nginx'],
+    ['http:\n  routers:\n', 'x.yaml', 'traefik'],
+    ['global:\n  sendAnonymousUsage: false\nentryPoints:\n', 'x.yaml', 'traefik'],
+    ['[http.routers.a]\n', 'x.toml', 'traefik'],
+    ['services:\n  a:\n    labels:\n      - traefik.http.routers.a.rule=x\n', 'x.yml', 'traefik'],
+    ['apiVersion: traefik.io/v1alpha1\nkind: IngressRoute\n', 'x.yaml', 'traefik'],
     ['maxconn 5', 'x.cfg', 'haproxy'],
     ['hello', 'x.txt', null],
     ['upstream a { }\nbackend b\n', 'x.txt', null],
@@ -23,6 +28,7 @@ describe('whose config it is', () => {
     const guessed = (family: string) => new Set(importFixtures(family).map(({ text, name }) => guessKind(text, name)));
     expect(guessed('nginx')).toEqual(new Set(['nginx']));
     expect(guessed('haproxy')).toEqual(new Set(['haproxy']));
+    expect(guessed('traefik')).toEqual(new Set(['traefik']));
     for (const kind of guessed('kubernetes')) expect(['ingress', 'gateway']).toContain(kind);
   });
 

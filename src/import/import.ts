@@ -13,17 +13,21 @@ import {
 } from './imported.ts';
 import { importKubernetes } from './kubernetes.ts';
 import { importNginx } from './nginx.ts';
+import { importTraefik } from './traefik.ts';
 
 const importers: Readonly<Record<ImportKind, Importer>> = {
   nginx: importNginx,
   haproxy: importHaproxy,
   ingress: importKubernetes,
   gateway: importKubernetes,
+  traefik: importTraefik,
 };
 
 const manifest =
   /(?:^|[{,])[\s-]*"?kind"?\s*:\s*"?(Ingress|HTTPRoute|Gateway|BackendLBPolicy|XBackendTrafficPolicy)\b/m;
 const haproxy = /^(?:global|defaults|listen|frontend|backend)\b[^{;]*$/m;
+const traefik =
+  /^\s*\[{1,2}(?:http|tcp|udp|entryPoints)\.|^\s*\[entryPoints\]|^entryPoints:|^http:\s*\n(?:\s*\n)*\s+(?:routers|services|middlewares):|\btraefik\.http\.|^apiVersion:\s*"?traefik\.(?:io|containo\.us)\//m;
 const nginx = /(?:^|[\s;{}])(?:http|server|upstream\s+[^\s{};]+|location\s+[^{};]+)\s*\{/;
 
 /** By content first: a name says less. null: it is none of them, or could be more than one. */
@@ -33,7 +37,9 @@ export function guessKind(text: string, file: string): ImportKind | null {
   const found: ImportKind[] = [];
   if (kind !== undefined) found.push(kind === 'Ingress' ? 'ingress' : 'gateway');
   if (nginx.test(plain)) found.push('nginx');
-  if (haproxy.test(plain)) found.push('haproxy');
+  if (traefik.test(plain)) found.push('traefik');
+  // `global:` stands in files of Traefik too.
+  else if (haproxy.test(plain)) found.push('haproxy');
   const [only, ...more] = found;
   if (only !== undefined && more.length === 0) return only;
   const named: ImportKind | null = /\.cfg$/.test(file) ? 'haproxy' : /\.conf$/.test(file) ? 'nginx' : null;

@@ -28,6 +28,13 @@ export class Manifest {
     return root;
   }
 
+  /** A tree of no document, such as the labels of a container, whose lines are those of this file all the same. */
+  addTree(tree: Node): Part {
+    const root = this.build(tree, null, this.lineAt(tree.range?.[0] ?? 0), null);
+    this.roots.push(root);
+    return root;
+  }
+
   partOf(node: Node): Part | undefined {
     return this.parts.get(node);
   }
@@ -87,11 +94,11 @@ export class Manifest {
     return Math.max(1, this.counter.linePos(offset).line);
   }
 
-  private build(node: Node, document: Document.Parsed, from: number, parent: Part | null): Part {
+  private build(node: Node, document: Document.Parsed | null, from: number, parent: Part | null): Part {
     const [start, end] = node.range ?? [0, 0];
     // A block scalar ends with its line break, which belongs to its last line.
     const to = Math.max(from, this.lineAt(Math.max(start, end - 1)));
-    const target = isAlias(node) ? node.resolve(document) : undefined;
+    const target = isAlias(node) && document !== null ? node.resolve(document) : undefined;
     const part = new Part(this, node, target, from, to, parent);
     this.parts.set(node, part);
     if (isMap(node)) {

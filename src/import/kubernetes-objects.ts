@@ -41,7 +41,7 @@ export function readManifest(text: string, file: string): Manifest {
   return manifest;
 }
 
-export function objectsOf({ roots }: Manifest): KubernetesObject[] {
+export function objectsOf({ roots }: Pick<Manifest, 'roots'>): KubernetesObject[] {
   return roots.flatMap((root) => unpack(root, 0));
 }
 

@@ -19,6 +19,7 @@ export class Part {
   /** It, or something in it, is carried over. */
   private alive = false;
   private reason: string | null = null;
+  private warned = false;
 
   constructor(
     manifest: Manifest,
@@ -39,6 +40,12 @@ export class Part {
   add(key: string, part: Part): void {
     this.children.push([key, part]);
     this.byKey.set(key, part);
+  }
+
+  /** Offsets in the text. */
+  get range(): readonly [start: number, end: number] {
+    const [start, end] = this.node?.range ?? [0, 0];
+    return [start, end];
   }
 
   get isMap(): boolean {
@@ -121,6 +128,7 @@ export class Part {
   /** Told whatever becomes of it: what a person has to know first. */
   warn(concern: Concern, why: string): this {
     this.manifest.warn(this.from, concern, why);
+    this.warned = true;
     return this;
   }
 
@@ -128,6 +136,12 @@ export class Part {
   leave(why: string): this {
     this.reason = why;
     return this;
+  }
+
+  /** The same, and of the list in which it is an item. */
+  leaveItem(why: string): this {
+    if (this.parent?.items().includes(this)) this.parent.leave(why);
+    return this.leave(why);
   }
 
   /** The reason given, if any. */
@@ -138,9 +152,11 @@ export class Part {
   sweep(outer: string): void {
     const why = this.reason ?? outer;
     const collection = (isMap(this.node) || isSeq(this.node)) && this.children.length > 0;
-    if (!this.alive) {
+    // What stands on the same line says it better.
+    const told = collection && this.children.some(([, part]) => part.from === this.from);
+    if (!this.alive && !told) {
       const to = collection ? this.from : this.to;
-      for (let line = this.from; line <= to; line++) {
+      for (let line = this.warned ? this.from + 1 : this.from; line <= to; line++) {
         if (this.manifest.lines[line - 1] !== '') this.manifest.say(line, 'left-out', why);
       }
     }

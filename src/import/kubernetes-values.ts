@@ -88,9 +88,9 @@ export function addressOf(host: string, port: number): string | null {
   return isIPv4(host) || isHostName(host) ? `${host.toLowerCase()}:${port}` : null;
 }
 
-/** In a config `$$` is a dollar sign and `${` begins a variable. */
+/** In a config `$$` is a dollar sign; one alone may begin a variable, of ours or of another program. */
 export function withoutVariables(value: unknown): unknown {
-  if (typeof value === 'string') return value.replace(/\$(?=[${])/g, '$$$$');
+  if (typeof value === 'string') return value.replace(/\$(?=[${(A-Za-z_])/g, '$$$$');
   if (Array.isArray(value)) return value.map(withoutVariables);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, withoutVariables(item)]));

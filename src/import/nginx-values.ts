@@ -94,9 +94,9 @@ export function freeName(wanted: string, taken: ReadonlySet<string>, longest = 6
   }
 }
 
-/** In a config `$$` is a dollar sign and `${` begins a variable. */
+/** In a config `$$` is a dollar sign; one alone may begin a variable, of ours or of another program. */
 export function withoutVariables(value: unknown): unknown {
-  if (typeof value === 'string') return value.replace(/\$(?=[${])/g, '$$$$');
+  if (typeof value === 'string') return value.replace(/\$(?=[${(A-Za-z_])/g, '$$$$');
   if (Array.isArray(value)) return value.map(withoutVariables);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, withoutVariables(inner)]));

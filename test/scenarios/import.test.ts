@@ -8,7 +8,8 @@ import { ask, Visitor } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
 
 interface Config {
-  readonly listeners: readonly Readonly<Record<string, unknown>>[];
+  readonly listeners: readonly { readonly address: string }[];
+  readonly routes?: readonly { readonly match?: { readonly listeners?: readonly string[] } }[];
   readonly pools: Readonly<Record<string, { readonly servers: readonly (string | ServerConfig)[] }>>;
 }
 
@@ -30,11 +31,18 @@ async function revive(fixture: ImportFixture, checks: readonly StickyCheck[]) {
       origins.push(origin);
       servers.push({ name: server.address, ...server, address: origin.address });
     }
-    pools[name] = { ...pool, servers };
+    // A check that a busy machine answers late would move sessions, and the apps here know no path of a check.
+    pools[name] = { ...pool, servers, health: { active: false } };
   }
-  const listeners = config.listeners.map((listener) => ({ ...listener, address: '127.0.0.1:0' }));
+  // Routes name listeners by address, so each keeps one of its own.
+  const free = new Map(config.listeners.map(({ address }, n) => [address, `127.0.0.${n + 1}:0`]));
+  const listeners = config.listeners.map((listener) => ({ ...listener, address: free.get(listener.address) }));
+  const routes = config.routes?.map(({ match, ...route }) => {
+    const named = match?.listeners?.map((address) => free.get(address));
+    return { ...route, ...(match && { match: { ...match, ...(named && { listeners: named }) } }) };
+  });
   return {
-    config: { ...config, listeners, pools },
+    config: { ...config, listeners, pools, ...(routes && { routes }) },
     [Symbol.asyncDispose]: async () => {
       await Promise.all(origins.map((origin) => origin.close()));
     },

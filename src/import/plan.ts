@@ -1,0 +1,154 @@
+/** Listeners, routes in the order given, and pools, as they come together to a config. */
+import type { WeighedServer } from './kubernetes-pool.ts';
+import { freeName, withoutVariables } from './nginx-values.ts';
+
+export type Fields = Record<string, unknown>;
+
+/** Where it is told what became of something: a part of a file. */
+export interface Told {
+  change(why: string): unknown;
+}
+
+export interface PlanRoute {
+  /** '' any; `*.example.org` its subdomains. */
+  readonly host: string;
+  /** `/` any. */
+  readonly path: string;
+  /** None: every method. */
+  readonly methods: readonly string[];
+  /** None: anything. */
+  readonly extensions: readonly string[];
+  /** Addresses of listeners; none: all of them. */
+  readonly listeners: readonly string[];
+}
+
+export interface PlanPool {
+  /** The name it would like. */
+  readonly name: string;
+  readonly servers: readonly WeighedServer[];
+  /** Entries of `affinity`; none: `none`. */
+  readonly affinity: readonly unknown[];
+  /** Of an entry `cookie`: its fields, of which the name is settled at the end. */
+  readonly cookie: Fields | null;
+  /** All else: balance, health, timeouts and so on. */
+  readonly fields: Fields;
+  /** Where it is told that its cookie had to be renamed. */
+  readonly told: Told;
+}
+
+/** More are no config that a person wants to read. */
+const mostRoutes = 10_000;
+
+export class Plan {
+  /** By address. */
+  private readonly listeners = new Map<string, Fields>();
+  private readonly routes: { readonly route: PlanRoute; readonly pool: PlanPool }[] = [];
+  private readonly taken = new Set<string>();
+
+  listen(address: string, fields: Fields = {}): void {
+    this.listeners.set(address, { ...this.listeners.get(address), ...fields });
+  }
+
+  get addresses(): readonly string[] {
+    return [...this.listeners.keys()];
+  }
+
+  get size(): number {
+    return this.routes.length;
+  }
+
+  /** False: a route before it takes the very same requests. */
+  add(route: PlanRoute, pool: PlanPool): boolean {
+    const key = JSON.stringify([
+      route.host,
+      route.path,
+      route.methods.toSorted(),
+      route.extensions.toSorted(),
+      route.listeners.toSorted(),
+    ]);
+    if (this.taken.has(key) || this.routes.length >= mostRoutes) return false;
+    this.taken.add(key);
+    this.routes.push({ route, pool });
+    return true;
+  }
+
+  config(): Readonly<Fields> {
+    const names = new Map<PlanPool, string>();
+    const used = new Set<string>();
+    for (const { pool } of this.routes) {
+      if (names.has(pool)) continue;
+      const name = freeName(pool.name, used);
+      used.add(name);
+      names.set(pool, name);
+    }
+    this.tellCookiesApart(names);
+    const routes = this.routes.map(({ route, pool }) => {
+      const match = this.matchOf(route);
+      return { ...(Object.keys(match).length === 0 ? {} : { match }), pool: names.get(pool) };
+    });
+    const needless = routes.length === 1 && routes[0]?.match === undefined;
+    return withoutVariables({
+      listeners: [...this.listeners].map(([address, fields]) => ({ address, ...fields })),
+      pools: Object.fromEntries([...names].map(([pool, name]) => [name, fieldsOf(pool)])),
+      ...(needless ? {} : { routes }),
+    }) as Fields;
+  }
+
+  private matchOf({ host, path, methods, extensions, listeners }: PlanRoute): Fields {
+    const everywhere = listeners.length === 0 || this.addresses.every((address) => listeners.includes(address));
+    return {
+      ...(everywhere ? {} : { listeners: [...listeners] }),
+      ...(host === '' ? {} : { host }),
+      ...(path === '/' ? {} : { path }),
+      ...(methods.length === 0 ? {} : { methods: [...methods] }),
+      ...(extensions.length === 0 ? {} : { extensions: [...extensions] }),
+    };
+  }
+
+  /** Two pools that set one cookie for one host would overwrite each other's. */
+  private tellCookiesApart(names: ReadonlyMap<PlanPool, string>): void {
+    const settled: { readonly cookie: Fields; readonly hosts: readonly string[] }[] = [];
+    for (const [pool, name] of names) {
+      const { cookie } = pool;
+      if (cookie === null) continue;
+      const hosts = this.routes.filter((one) => one.pool === pool).map(({ route }) => route.host);
+      const wanted = cookie.name ?? 'limpet';
+      for (let n = 1; settled.some((other) => clash(cookie, hosts, other)); n++) {
+        cookie.name = `${String(wanted)}-${name}${n === 1 ? '' : `-${n}`}`;
+      }
+      if ((cookie.name ?? 'limpet') !== wanted) {
+        pool.told.change(`the cookie is ${String(cookie.name)}, because ${String(wanted)} is that of another pool`);
+      }
+      settled.push({ cookie, hosts });
+    }
+  }
+}
+
+function clash(
+  cookie: Fields,
+  hosts: readonly string[],
+  other: { readonly cookie: Fields; readonly hosts: readonly string[] },
+): boolean {
+  const same = (['name', 'path', 'domain'] as const).every((field) => cookie[field] === other.cookie[field]);
+  return same && (cookie.domain !== undefined || hosts.some((one) => other.hosts.some((two) => meet(one, two))));
+}
+
+function meet(a: string, b: string): boolean {
+  const below = (name: string, pattern: string) => pattern.startsWith('*.') && name.endsWith(pattern.slice(1));
+  return a === '' || b === '' || a === b || below(a, b) || below(b, a);
+}
+
+function fieldsOf({ servers, affinity, cookie, fields }: PlanPool): Fields {
+  const entries = cookie === null ? affinity : [{ cookie }, ...affinity];
+  const [only] = entries;
+  const plain = entries.length === 1 && cookie !== null && Object.keys(cookie).length === 0;
+  return {
+    servers: servers.map(({ name, address, weight }) =>
+      name === undefined && weight === 1
+        ? address
+        : { ...(name === undefined ? {} : { name }), address, ...(weight === 1 ? {} : { weight }) },
+    ),
+    ...(plain ? {} : { affinity: entries.length === 0 ? 'none' : only === 'source-ip' ? only : entries }),
+    ...fields,
+  };
+}

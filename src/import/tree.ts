@@ -1,0 +1,42 @@
+/** A tree of YAML nodes put together piece by piece, so that TOML tables and labels of containers are read as YAML is. */
+import { isMap, isSeq, type Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
+
+/** Offsets in the text: where a key or a value stands. */
+export type Span = readonly [start: number, end: number];
+
+export class TreeBuilder {
+  readonly root: YAMLMap;
+  private readonly known = new Map<Node, Map<string, Node>>();
+
+  constructor(span: Span) {
+    this.root = place(new YAMLMap(), span);
+  }
+
+  /** What stands there, made where it is missing; numbers are places in a list. null: a plain value is in the way. */
+  open(from: Node, path: readonly (string | number)[], span: Span): YAMLMap | null {
+    let node: Node = from;
+    for (const [index, key] of path.entries()) {
+      const found: Node | undefined = this.known.get(node)?.get(String(key));
+      const next = found ?? place(typeof path[index + 1] === 'number' ? new YAMLSeq() : new YAMLMap(), span);
+      if (found === undefined && !this.put(node, key, next, span)) return null;
+      node = next;
+    }
+    return isMap(node) ? node : null;
+  }
+
+  /** False: something else has that key, or `to` cannot have one. */
+  put(to: Node, key: string | number, value: Node, span: Span): boolean {
+    const children = this.known.get(to) ?? new Map<string, Node>();
+    if (children.has(String(key))) return false;
+    if (isMap(to) && typeof key === 'string') to.items.push(new Pair(place(new Scalar(key), span), value));
+    else if (isSeq(to)) to.items.push(value);
+    else return false;
+    this.known.set(to, children.set(String(key), value));
+    return true;
+  }
+}
+
+export function place<N extends Node>(node: N, [start, end]: Span): N {
+  node.range = [start, end, end];
+  return node;
+}
