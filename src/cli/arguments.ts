@@ -76,14 +76,16 @@ Examples:
   limpet --listen :8080 app1:3000 app2:3000 --health /healthz
   limpet 3001 3002 --affinity source-ip --balance round-robin
   limpet --listen :8080 --affinity learn:JSESSIONID app1:8080 app2:8080
-  limpet 3001 3002 --sessions lmdb:./data with servers that use limpet/session: nothing is lost with one of them
+  limpet 3001 3002 --sessions lmdb:./data
+                                          before servers with limpet/session: nothing is lost with one of them
   limpet --config limpet.yaml             or limpet.config.ts
   limpet check -c limpet.yaml             tells what is wrong with it, and starts nothing
   limpet explain -c limpet.yaml --request request.txt
                                           tells what would become of one request, and why
   limpet drain s1 --wait                  until it can be stopped without loss; limpet ready s1 is the opposite
   limpet sessions                         where they live, and how many have a copy
-  limpet import nginx.conf -o limpet.yaml takes over nginx, HAProxy, Ingress and Gateway API
+  limpet import nginx.conf -o limpet.yaml
+                                          takes over nginx, HAProxy, Ingress and Gateway API
 
 Without servers and --config it takes limpet.yaml or limpet.config.ts of the current folder.
 

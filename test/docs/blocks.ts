@@ -71,3 +71,9 @@ export function withoutKind(blocks: readonly Block[]): string[] {
       return `${placeOf(block)}: found ${found}, expected a fence with one of\n${expected.join('\n')}`;
     });
 }
+
+/** Code in a line of text, also over the end of one. */
+export function inlineOf(path: string): string[] {
+  const prose = readFileSync(resolve(root, path), 'utf8').replaceAll(/^(```+|~~~+)[\s\S]*?^\1/gm, '');
+  return Array.from(prose.matchAll(/`([^`]+)`/g), ([, text]) => text!.replaceAll(/\s*\n\s*/g, ' '));
+}

@@ -129,10 +129,6 @@ function missing(files: readonly string[], folder: string): string {
 
 /** A synopsis: the commands are there, and have the options that stand in it. */
 export function flawOfUsage(text: string): string {
-  const help = (command: string) => {
-    const asked = parseArguments(command === '' ? ['--help'] : [...command.split(' '), '--help'], '0.0.0');
-    return asked.kind === 'print' ? asked.text : '';
-  };
   return text
     .split('\n')
     .filter((line) => line.startsWith('limpet '))
@@ -140,9 +136,28 @@ export function flawOfUsage(text: string): string {
       const [usage = ''] = line.split(/ {2,}/);
       const command = /^limpet ((?:[a-z]+ )*[a-z]+)(?= |$)/.exec(usage)?.[1] ?? '';
       const options = usage.match(/(?<=[ [])--?[a-z]+/g) ?? [];
-      const found = help(command);
+      const found = helpOf(command);
       if (found === '') return [`there is no command ${command}`];
       return options.filter((option) => !found.includes(option)).map((option) => `${command} has no ${option}`);
     })
     .join('; ');
+}
+
+/** '' for a command that there is not. */
+export function helpOf(command: string): string {
+  const asked = parseArguments([...command.split(' ').filter((word) => word !== ''), '--help'], '0.0.0');
+  return asked.kind === 'print' ? asked.text : '';
+}
+
+/** What stands behind `limpet` in the first place. */
+export function commandNames(): string[] {
+  const list = /^Commands:\n((?: .*\n)+)/m.exec(helpOf(''))?.[1] ?? '';
+  return Array.from(list.matchAll(/^ {2}([a-z]+)/gm), ([, name]) => name!);
+}
+
+/** The commands that a help shows as examples, without what is said of them behind spaces. */
+export function examplesOf(command: string): string[] {
+  const [, examples = ''] = /^Examples:\n((?: .*\n)+)/m.exec(helpOf(command)) ?? [];
+  const lines = examples.split('\n').map((line) => line.trim().split(/ {2,}/)[0]!);
+  return lines.filter((line) => /^(printf .*)?limpet /.test(line));
 }

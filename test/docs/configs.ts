@@ -43,7 +43,8 @@ export function wholeConfig(value: unknown): Fields {
   const all = { ...Object.fromEntries(named.map((name) => [name, { affinity: 'source-ip' }])), ...pools };
   return {
     ...top,
-    listeners: top.listeners ?? [{ address: ':8080' }],
+    // Trusted proxies: what counts only from them counts.
+    listeners: top.listeners ?? [{ address: ':8080', trustedProxies: ['127.0.0.1'] }],
     pools: Object.fromEntries(Object.entries(all).map(([name, pool]) => [name, { ...pool, servers: serversOf(pool) }])),
   };
 }

@@ -1,14 +1,15 @@
 /** Every code block of the documentation is run or checked, by its kind (the first word behind its fence). */
-import { existsSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseDocument } from 'yaml';
 import { loadConfig } from '../../src/config/load.ts';
-import { type Block, blocksOf, documents, findBlocks, placeOf, root, withoutKind } from './blocks.ts';
-import { flawOfLimpet, flawOfShell, flawOfUsage } from './commands.ts';
+import { type Block, blocksOf, documents, findBlocks, inlineOf, placeOf, root, withoutKind } from './blocks.ts';
+import { commandNames, examplesOf, flawOfLimpet, flawOfShell, flawOfUsage } from './commands.ts';
 import { alternatives, flawOfConfig } from './configs.ts';
 import { type Kind, kinds } from './kinds.ts';
-import { flawOfJson, flawOfLog, realLogs } from './logs.ts';
+import { accessLine, flawOfJson, flawOfLog, realLogs } from './logs.ts';
 import { flawOfHttp, flawOfSyntax } from './messages.ts';
 import { flawOfConsole, Program } from './program.ts';
 import { compile, moduleOf, runnable } from './programs.ts';
@@ -115,13 +116,39 @@ describe('commands', () => {
 
   test('of a synopsis are those of the program', () => {
     expect(flawsOf(of('usage'), ({ text }) => flawOfUsage(text))).toEqual([]);
+    const synopsis = blocks.find(({ path, kind }) => path === 'docs/reference/cli.md' && kind === 'usage')?.text ?? '';
+    expect(commandNames().filter((name) => !synopsis.includes(`limpet ${name}`))).toEqual([]);
+  });
+
+  test('of --help are there, too', () => {
+    const shown = ['', ...commandNames()].flatMap((name) => examplesOf(name));
+    expect(shown.length).toBeGreaterThan(10);
+    expect(shown.map((line) => [line, flawOfShell(line, 'README.md')]).filter(([, flaw]) => flaw !== '')).toEqual([]);
+  });
+
+  test('that read a log find what they look for in one', async () => {
+    using program = new Program();
+    program.write(
+      'access.log',
+      `${accessLine}\n${accessLine.replace(' 200 ', ' 503 ').replace('VN', 'DN').replace(/-$/, 'owner-down')}\n`,
+    );
+    const lines = of('sh').flatMap(({ text }) => text.split('\n').filter((line) => line.startsWith('awk ')));
+    const output = lines.map((line) =>
+      spawnSync('sh', ['-c', line], { cwd: program.folder, encoding: 'utf8' }).stdout.trim(),
+    );
+    expect(output.map((text) => text.replace(/^\S+Z .*"/, '').replace(/\s+/g, ' '))).toEqual([
+      '1 shop/s1 owner-down',
+      ' 503 412/2048 shop/s1 3f2a9c01#2 DN 0/0.4/3.1/12 1 owner-down',
+    ]);
   });
 
   test('in a line of text are there', () => {
     const flaws = documents().flatMap((path) =>
       inlineOf(path).flatMap((text) => {
         const command = text.replaceAll(/<\w+>/g, '1');
-        const flaw = /^(npm (run|start|test)\b|npx vitest)/.test(command) ? flawOfShell(command, path) : '';
+        const usage = /^(?:bin\/|npx )?(limpet [a-z].*)/.exec(command)?.[1];
+        const isNpm = /^(npm (run|start|test)\b|npx vitest)/.test(command);
+        const flaw = usage !== undefined ? flawOfUsage(usage) : isNpm ? flawOfShell(command, path) : '';
         return flaw === '' ? [] : [`${path}: ${text}: ${flaw}`];
       }),
     );
@@ -188,12 +215,6 @@ describe('HTTP', () => {
     expect(flawOfSyntax('Limpet-Session-Put: epoch=<n>; version=<n>')).toContain('not understood');
   });
 });
-
-/** Code in a line of text, also over the end of one. */
-function inlineOf(path: string): string[] {
-  const prose = readFileSync(resolve(root, path), 'utf8').replaceAll(/^(```+|~~~+)[\s\S]*?^\1/gm, '');
-  return Array.from(prose.matchAll(/`([^`]+)`/g), ([, text]) => text!.replaceAll(/\s*\n\s*/g, ' '));
-}
 
 /** `folder/` at the left, names of what is in it indented below; what they are for stands behind two spaces. */
 function flawOfTree(text: string): string {

@@ -138,7 +138,7 @@ function tooLong(): string {
   return said.map((line) => `${line} in cookie.app of the cookie affinity of pool shop`).join('\n');
 }
 
-const accessLine = formatText({
+export const accessLine = formatText({
   time: Date.UTC(2026, 2, 1, 12, 0, 0, 123),
   client: '192.0.2.7',
   listener: '127.0.0.1:8080',

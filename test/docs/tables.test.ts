@@ -4,10 +4,11 @@ import { parseArguments } from '../../src/cli/arguments.ts';
 import { exitCodes } from '../../src/cli/exit-codes.ts';
 import { stateFiles } from '../../src/cli/state-key.ts';
 import { balancerFaults, retryAfterOf } from '../../src/errors.ts';
+import { counterRows } from '../../src/metrics/counters.ts';
 import { sessionErrorCodes } from '../../src/session/error.ts';
-import { documents } from './blocks.ts';
+import { documents, inlineOf } from './blocks.ts';
 import { Program } from './program.ts';
-import { checkReasons, codesIn, plain, read, rowsBelow, trafficReasons } from './tables.ts';
+import { checkReasons, codesIn, fieldPaths, plain, read, rowsBelow, trafficReasons } from './tables.ts';
 
 const cli = read('docs/reference/cli.md');
 const health = read('docs/guide/health.md');
@@ -118,5 +119,28 @@ describe('versions', () => {
   test('of the package, in the name of its file', () => {
     const names = documents().flatMap((path) => read(path).match(/limpet-\d[\d.]*\.tgz/g) ?? []);
     expect(new Set(names)).toEqual(new Set([`limpet-${version}.tgz`]));
+  });
+});
+
+describe('names in a line of text', () => {
+  const named = documents().flatMap((path) => inlineOf(path).map((text) => ({ path, text })));
+
+  test('of counters', () => {
+    const known = counterRows.map(({ name }) => name as string);
+    // Words of the kernel and of other balancers look alike.
+    const ours = named.filter(({ path }) => !/benchmarks|import/.test(path));
+    const counters = ours.filter(({ text }) => /^[a-z]+(_[a-z0-9]+)+$/.test(text));
+    expect(counters.length).toBeGreaterThan(50);
+    expect(counters.filter(({ text }) => !known.includes(text))).toEqual([]);
+  });
+
+  test('of fields of the config', () => {
+    const known = fieldPaths();
+    const first = new Set(known.flatMap((path) => path.split('.')));
+    const others = /\.(key|sock|ts|sid|table|source)$|^app\.|^limits\.(bytes|storeTimeout|userSessions)$/;
+    const fields = named.filter(({ text }) => /^[a-z]\w*(\.[a-z]\w*)+$/i.test(text) && first.has(text.split('.')[0]!));
+    const ours = fields.filter(({ text }) => !others.test(text));
+    expect(ours.length).toBeGreaterThan(20);
+    expect(ours.filter(({ text }) => !known.some((path) => `.${path}`.endsWith(`.${text}`)))).toEqual([]);
   });
 });

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { ActiveOptions } from '../../src/config/options.ts';
+import { jsonSchema } from '../../src/config/reference.ts';
 import { Fleet } from '../../src/fleet/fleet.ts';
 import { Server } from '../../src/fleet/server.ts';
 import { PassiveHealth } from '../../src/health/passive.ts';
@@ -106,4 +107,26 @@ export function trafficReasons(): string[] {
 /** Without its numbers: they are those of the config. */
 export function plain(reason: string): string {
   return reason.replaceAll(/\d+/g, 'N');
+}
+
+interface Schema {
+  readonly anyOf?: readonly Schema[];
+  readonly items?: Schema;
+  readonly additionalProperties?: Schema | false;
+  readonly properties?: Readonly<Record<string, Schema>>;
+}
+
+/** Every field of the config with those around it, names of pools left out: `pools.health.interval`. */
+export function fieldPaths(schema: Schema = JSON.parse(jsonSchema()) as Schema, above = ''): string[] {
+  const { anyOf = [], items, additionalProperties, properties = {} } = schema;
+  const same = [
+    ...anyOf,
+    ...(items === undefined ? [] : [items]),
+    ...(additionalProperties ? [additionalProperties] : []),
+  ];
+  const below = Object.entries(properties).flatMap(([name, field]) => [
+    above + name,
+    ...fieldPaths(field, `${above}${name}.`),
+  ]);
+  return [...below, ...same.flatMap((one) => fieldPaths(one, above))];
 }
