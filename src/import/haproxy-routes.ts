@@ -6,6 +6,7 @@ import type { Line } from './haproxy-lines.ts';
 import { allBoth, type Match, sameMatch, writeMatch } from './haproxy-match.ts';
 import type { Pool } from './haproxy-pool.ts';
 import { isAlways, reasonFor } from './haproxy-reasons.ts';
+import { standInFor } from './stand-in.ts';
 
 export interface Route {
   readonly match: Match;
@@ -66,11 +67,6 @@ export function readRouting(fronts: readonly Front[], pools: ReadonlyMap<string,
 /** Of a listen section whose front is left out that has been told already. */
 function leftOut(fronts: readonly Front[], leading: readonly Front[], proxy: Front['proxy']): boolean {
   return fronts.some((front) => front.proxy === proxy && !leading.includes(front));
-}
-
-/** On an address that no server and no other listener has. */
-function standInFor(used: readonly string[]): string {
-  for (let port = 8080; ; port++) if (!used.some((address) => address.endsWith(`:${port}`))) return `127.0.0.1:${port}`;
 }
 
 function carryRules({ rules }: Front, ledger: Ledger): void {

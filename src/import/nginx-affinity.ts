@@ -56,9 +56,11 @@ function headerName(variable: string): string {
     .join('-');
 }
 
+const hashed = 'it is another hash: clients change servers once';
+
 export function ipHash(): Stickiness {
   // nginx takes the first three octets of IPv4, and all of IPv6.
-  return { entries: [{ 'source-ip': { ipv4Prefix: 24, ipv6Prefix: 128 } }], changes: [] };
+  return { entries: [{ 'source-ip': { ipv4Prefix: 24, ipv6Prefix: 128 } }], changes: [hashed] };
 }
 
 export function hash({ args }: Directive): Stickiness {
@@ -69,7 +71,7 @@ export function hash({ args }: Directive): Stickiness {
   const source = whole ?? sourceOf(/\$(?:request_uri|uri)\b/.exec(key)?.[0] ?? '');
   if (source === null)
     return { why: `the key ${key} is no single cookie, header, parameter, path or address of the request` };
-  const changes = [source.change, whole === null ? `of the key ${key} the path alone counts` : ''];
+  const changes = [hashed, source.change, whole === null ? `of the key ${key} the path alone counts` : ''];
   return { entries: [entryOf(source)], changes: changes.filter((change) => change !== '') };
 }
 

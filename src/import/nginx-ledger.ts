@@ -39,6 +39,12 @@ export class Ledger {
     this.fateOf(directive).warnings.set(why, concern);
   }
 
+  /** Why it is not carried over; '' when it is, or nothing was said. */
+  reasonOf(directive: Directive): string {
+    const fate = this.fates.get(directive);
+    return fate === undefined || fate.carried ? '' : fate.reason;
+  }
+
   isCarried(directive: Directive): boolean {
     return this.fates.get(directive)?.carried ?? false;
   }

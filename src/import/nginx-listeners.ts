@@ -7,30 +7,22 @@ import { listenAddress, parseWhole } from './nginx-values.ts';
 export interface Listeners {
   /** What each address has of its own. */
   readonly addresses: Map<string, { readonly directive: Directive; readonly config: Record<string, unknown> }>;
-  /** `listen ... ssl`. */
-  readonly tls: Directive[];
   /** What all listeners have. */
   readonly common: Record<string, unknown>;
   readonly saidBy: Map<string, Directive>;
   readonly trusted: string[];
 }
 
-/** Where a listener goes that nobody told its address. */
-const guess = ':8080';
-
-export function addListener(directive: Directive, { addresses, tls }: Listeners, ledger: Ledger): void {
+export function addListener(directive: Directive, { addresses }: Listeners, ledger: Ledger): void {
   const [text = '', ...parameters] = directive.args;
-  if (parameters.includes('ssl') || parameters.includes('quic')) {
-    tls.push(directive);
-    return;
-  }
   const address = listenAddress(text);
   if (address === null) {
     ledger.leaveOut(directive, `"${text}" is no address to listen on`);
     return;
   }
   const known = addresses.get(address);
-  const config = known?.config ?? { address };
+  // Where nginx listens on all of IPv6 alone, a listener takes IPv4 as well.
+  const config = known?.config ?? { address: address.replace(/^\[::\](?=:)/, '') };
   if (known === undefined) addresses.set(address, { directive, config });
   ledger.carry(directive);
   for (const parameter of parameters) {
@@ -42,39 +34,15 @@ export function addListener(directive: Directive, { addresses, tls }: Listeners,
   }
 }
 
-/** As limpet.yaml has them, at least one. `reason` is where it is told that an address is a guess. */
-export function writeListeners(listeners: Listeners, reason: Directive | undefined, ledger: Ledger): unknown[] {
-  const { addresses, tls, common, trusted } = listeners;
+/** As limpet.yaml has them. */
+export function writeListeners(listeners: Listeners, ledger: Ledger): unknown[] {
+  const { addresses, common, trusted } = listeners;
   // `:80` takes IPv6 as well: the same port of [::] again could not be listened on.
   for (const [address, { directive }] of addresses) {
-    const [, port] = /^\[::\](:[0-9]+)$/.exec(address) ?? [];
-    if (port === undefined || !addresses.has(port)) continue;
+    const wide = address.replace(/^.*(?=:[0-9]+$)/, '');
+    if (wide === address || !addresses.has(wide)) continue;
     addresses.delete(address);
-    ledger.change(directive, `${port} takes IPv6 as well`);
-  }
-  const clear = Array.from(addresses.values());
-  for (const { directive, config } of clear) {
-    const wide = String(config.address).replace(/^.*(?=:[0-9]+$)/, '');
-    if (wide !== config.address && addresses.has(wide)) {
-      addresses.delete(String(config.address));
-      ledger.change(directive, `${wide} takes it as well`);
-    }
-  }
-  for (const directive of tls) {
-    const tail = 'TLS is not ended here, so put a proxy that ends it in front';
-    if (addresses.size > 0 && !addresses.has(guess))
-      ledger.leaveOut(directive, `${tail}: the other listeners serve these routes in the clear`);
-    else {
-      ledger.change(directive, `${tail}: ${guess} serves these routes in the clear`);
-      addresses.set(guess, { directive, config: { address: guess } });
-    }
-  }
-  if (addresses.size === 0) {
-    addresses.set(guess, {
-      directive: reason ?? { name: '', args: [], block: null, line: 1, lines: [] },
-      config: { address: guess },
-    });
-    if (reason !== undefined) ledger.change(reason, `nothing says where to listen: ${guess} is a guess`);
+    ledger.change(directive, address.startsWith('[::]') ? `${wide} takes IPv6 as well` : `${wide} takes it as well`);
   }
   const proxies = trusted.length === 0 ? {} : { trustedProxies: trusted };
   return Array.from(addresses.values(), ({ config }) => ({ ...config, ...proxies, ...common }));

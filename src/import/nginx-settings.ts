@@ -60,6 +60,7 @@ const poolSettings: Readonly<Record<string, Translate>> = {
       if (key === 'interval' && time !== null) health.interval = time;
       else if (key === 'fails' && number !== null) health.fall = number;
       else if (key === 'passes' && number !== null) health.rise = number;
+      else if (key === 'match') health.match = value;
       else if (key === 'uri' && /^\/[\x21-\x22\x24-\x7e]*$/.test(value)) health.path = value;
       else changes.push(`"${arg}" is left out`);
     }

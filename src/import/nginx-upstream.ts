@@ -37,7 +37,10 @@ export function readUpstream(
   const servers: ServerDraft[] = [];
   for (const directive of inner) if (directive.name === 'server') readServer(directive, servers, health, ledger);
   if (servers.length === 0) {
-    ledger.leaveOut(upstream, 'it has no server that can be carried over');
+    const state = inner.some((one) => one.name === 'state') ? ' (state)' : '';
+    const own = inner.some((one) => one.name === 'server');
+    const why = own ? 'no server that can be carried over' : `no server in this file${state}`;
+    ledger.leaveOut(upstream, `upstream ${upstream.args[0] ?? ''} has ${why}`);
     return null;
   }
   ledger.carry(upstream);
@@ -47,7 +50,7 @@ export function readUpstream(
   let stickiness: Directive | undefined;
   const stick = (directive: Directive, found: Stickiness): void => {
     if ('why' in found) {
-      ledger.leaveOut(directive, found.why);
+      ledger.warn(directive, 'not-sticky', found.why);
     } else if (stickiness !== undefined) {
       ledger.leaveOut(directive, `line ${stickiness.line} says already how sessions are recognised`);
     } else {
@@ -77,10 +80,24 @@ export function readUpstream(
       }
     } else readSetting(directive, draft, ledger);
   }
+  tellNames(servers, config.affinity !== 'none', ledger);
   // nginx's own default. Where the place follows from a key there is nothing to choose by turns.
   if (balance === undefined && config.affinity === 'none') draft.config.balance = 'round-robin';
   if (Object.keys(health).length > 0) draft.config.health = health;
   return draft;
+}
+
+/** nginx takes every address of a name as a server of its own. */
+function tellNames(servers: readonly ServerDraft[], sticky: boolean, ledger: Ledger): void {
+  for (const { address, directive } of servers) {
+    const [host = '', port = ''] = /^unix:|^\[|^[0-9.]+:/.test(address) ? [] : address.split(':');
+    if (host === '' || host === 'localhost') continue;
+    const resolve = directive.args.includes('resolve');
+    if (sticky && (servers.length === 1 || resolve)) {
+      const why = `nginx takes every address of ${host} as a server, and ${host}:${port} is one server here: list the addresses, each with a name`;
+      ledger.warn(directive, 'not-sticky', why);
+    } else ledger.change(directive, `nginx takes every address of ${host} as a server: here they are one`);
+  }
 }
 
 function carryMap({ map, entry }: { readonly map: Directive; readonly entry: Directive }, ledger: Ledger): void {
@@ -182,7 +199,7 @@ function readParameter(text: string, config: Record<string, unknown>, health: Re
       : `slowStart is one for the pool, ${String(health.slowStart)}`;
   }
   if (key === 'route') return '';
-  if (key === 'resolve') return 'the name is looked up when a connection is opened';
+  if (key === 'resolve') return '';
   return `"${text}" is not known to this importer`;
 }
 

@@ -90,7 +90,7 @@ test('servers: names, weights, caps, failures', () => {
   const { pools } = whole(`upstream a {
     server app1.x.org weight=2 max_conns=9; server app1.y.org; server 10.0.0.1:81; server [::1]:82; server unix:/a.sock;
     server 10.0.0.2 down; server 10.0.0.3 backup; server 10.0.0.1:81; server $who; server b route=red max_fails=4 fail_timeout=90s;
-  }`);
+  } server { location / { proxy_pass http://a; } }`);
   expect(pools.a?.servers).toEqual([
     { name: 'app1', address: 'app1.x.org:80', weight: 2, maxRequests: 9 },
     { name: 'app1.y.org-80', address: 'app1.y.org:80' },
@@ -104,7 +104,7 @@ test('servers: names, weights, caps, failures', () => {
 
 test('settings are inherited, and the inner one wins', () => {
   const text = `proxy_connect_timeout 3s; proxy_read_timeout 10s; upstream a { server a; keepalive 7; keepalive_timeout 20s; }
-    server { proxy_read_timeout 20s; location / { proxy_pass http://a; proxy_next_upstream_tries 4; proxy_buffer_size 8k; } }`;
+    server { proxy_read_timeout 20s; location / { proxy_pass http://a; proxy_set_header Host $host; proxy_next_upstream_tries 4; proxy_buffer_size 8k; } }`;
   expect(whole(text).pools.a).toMatchObject({
     maxIdle: 7,
     timeouts: { connect: '3s', response: '20s', responseBody: '20s', tunnel: '20s', keepAlive: '20s' },
@@ -113,7 +113,7 @@ test('settings are inherited, and the inner one wins', () => {
   });
   // The one of http is left out, because nobody is reached by it.
   expect(importNginx(text, 'x').notes.map(({ line, why }) => [line, why])).toEqual([
-    [1, 'no location in reach of it passes to a server; nothing says where to listen: :8080 is a guess'],
+    [1, 'no location in reach of it passes to a server; nginx takes every address of a as a server: here they are one'],
   ]);
 });
 
@@ -175,16 +175,21 @@ test.each([
   ['root /x;', 'no files are served here'],
   ['zorp on;', '"zorp" is not known to this importer'],
 ])('%s is told', (inner, why) => {
-  const { notes } = importNginx(`upstream a { server a; }\nserver { location / {\n${inner}\n} }`, 'x');
+  const text = `upstream a { server a; }\nserver { location /a { proxy_pass http://a; } location / {\n${inner}\n} }`;
+  const { notes } = importNginx(text, 'x');
   expect(notes.map((note) => note.why).join()).toContain(why);
 });
 
 test('a dollar sign of the file is no variable of ours', () => {
   const variable = '$' + '{HOME}';
-  expect(JSON.stringify(whole(`upstream a { server unix:/${variable}/a; }`).pools)).toContain(`unix:/$${variable}/a`);
+  expect(
+    JSON.stringify(
+      whole(`upstream a { server unix:/${variable}/a; } server { location / { proxy_pass http://a; } }`).pools,
+    ),
+  ).toContain(`unix:/$${variable}/a`);
 });
 
-test.each(['', 'hello world;', 'http { }', 'upstream a { server x down; }'])('%j is no config with servers', (text) => {
+test.each(['', 'hello world;', 'http { }'])('%j is no config with servers', (text) => {
   expect(() => importNginx(text, 'x.conf')).toThrow(UsageError);
   expect(() => importNginx(text, 'x.conf')).toThrow(/^x\.conf:1: found no upstream/);
 });
@@ -192,4 +197,138 @@ test.each(['', 'hello world;', 'http { }', 'upstream a { server x down; }'])('%j
 test('a block where none can be is refused, and not lost', () => {
   const text = 'upstream a {\n server b {\n proxy_pass http://c;\n} }';
   expect(() => importNginx(text, 'x')).toThrow('x:2: found "{" after "server", expected ";"');
+});
+
+const site = (text: string) => {
+  const { config, notes } = importNginx(text, 'x.conf');
+  const concerns = notes.flatMap(({ concern, line, why }) => (concern ? [`${concern} ${line}: ${why}`] : []));
+  return { ...(config as ReturnType<typeof whole>), concerns };
+};
+
+describe('each address has servers of its own', () => {
+  const app = 'upstream a { server 10.0.0.1; } upstream b { server 10.0.0.2; }';
+  const pass = (pool: string) => `location / { proxy_pass http://${pool}; }`;
+
+  test('and its own default, the first or the one that says so; nginx takes port 80 where nothing is said', () => {
+    const { listeners, routes } = site(`${app} server { ${pass('a')} }
+      server { listen 8081; server_name b.org; ${pass('b')} } server { listen 8081 default_server; server_name a.org; ${pass('a')} }`);
+    expect(listeners).toEqual([{ address: ':80' }, { address: ':8081' }]);
+    expect(routes).toEqual([
+      { match: { listeners: [':80'] }, pool: 'a' },
+      { match: { host: 'b.org', listeners: [':8081'] }, pool: 'b' },
+      { match: { listeners: [':8081'] }, pool: 'a' },
+    ]);
+  });
+
+  test('a default that refuses leaves nothing for other hosts', () => {
+    const { routes, concerns } = site(`${app} server { listen 80 default_server; server_name _; return 444; }
+      server { listen 80; server_name a.org; ${pass('a')} }`);
+    expect(routes).toEqual([{ match: { host: 'a.org' }, pool: 'a' }]);
+    expect(concerns).toEqual([]);
+  });
+
+  test('TLS is another address, and another listener stands in for it that no server has', () => {
+    const { listeners, routes, concerns } = site(`upstream a { server 127.0.0.1:8080; }
+      server { listen 80; return 301 https://$host$request_uri; } server { listen 443 ssl; listen [::]:443 ssl; ${pass('a')} }`);
+    expect(listeners).toEqual([{ address: '127.0.0.1:8081' }]);
+    expect(routes).toEqual([{ pool: 'a' }]);
+    expect(concerns).toEqual([
+      expect.stringMatching(/^not-working 2: none of its locations/),
+      expect.stringMatching(/^not-working 2: nothing listens on :443 now: .* 127\.0\.0\.1:8081$/),
+    ]);
+  });
+
+  test('of one that is spoken in the clear too nothing stands in', () => {
+    const { listeners, concerns } = site(`${app} server { listen 80; listen 443 ssl; ${pass('a')} }`);
+    expect(listeners).toEqual([{ address: ':80' }]);
+    expect(concerns).toEqual([expect.stringMatching(/^not-working 1: nothing listens on :443 now: .*to :80$/)]);
+  });
+
+  test('an address of one interface that all of them take is open', () => {
+    const { listeners, concerns } = site(`${app} server { listen 80; ${pass('a')} }
+      server { listen 127.0.0.1:80; server_name b.org; ${pass('b')} }`);
+    expect(listeners).toEqual([{ address: ':80' }]);
+    expect(concerns).toEqual([expect.stringMatching(/^open 2: :80 takes it as well/)]);
+  });
+});
+
+describe('what a person has to know first', () => {
+  test.each([
+    ['deny all;', 'open'],
+    ['allow 10.0.0.0/8; deny all;', 'open'],
+    ['auth_basic "x";', 'open'],
+    ['auth_request /auth;', 'open'],
+    ['auth_jwt "x";', 'open'],
+    ['satisfy any; deny all;', 'open'],
+    ['limit_except GET { deny all; }', 'open'],
+    ['limit_req zone=z;', 'open'],
+    ['if ($http_x = "") { return 403; }', 'open'],
+    ['proxy_set_header X-Remote-User $remote_user;', 'open'],
+    ['proxy_set_header X-Real-IP $remote_addr;', 'open'],
+    ['if ($scheme = http) { return 301 https://x; }', 'not-working'],
+    ['rewrite ^/x(.*)$ $1 break;', 'not-working'],
+    ['proxy_set_header Host inside.example;', 'not-working'],
+    ['include snippets/app.conf;', 'not-working'],
+    ['auth_basic off;', undefined],
+    ['proxy_set_header X-Forwarded-Proto $scheme;', undefined],
+    ['include proxy_params;', undefined],
+    ['gzip on;', undefined],
+  ])('in a location: %s: %s', (inner, concern) => {
+    const { concerns } = site(`server { listen 80; location /x/ { ${inner} proxy_pass http://10.0.0.1; } }`);
+    expect(concerns.map((one) => one.split(' ')[0])).toEqual(concern === undefined ? [] : [concern]);
+  });
+
+  test.each([
+    ['location /x/ { deny all; }', 'open'],
+    ['location ~ /\\.ht { deny all; }', 'open'],
+    ['location /x/ { return 403; }', 'open'],
+    ['location /x/ { root /srv; }', 'not-working'],
+    ['location /x/ { return 301 /y/; }', 'not-working'],
+    ['location /x/ { fastcgi_pass 127.0.0.1:9000; }', 'not-working'],
+    ['location /x/ { proxy_pass https://10.0.0.2; }', 'not-working'],
+    ['location /x/ { proxy_pass http://10.0.0.2/; }', 'not-working'],
+    ['location ~ ^/u/(\\d+)/ { proxy_pass http://10.0.0.2; }', 'not-working'],
+    ['location /x/ { proxy_pass http://127.0.0.1:80; }', 'not-working'],
+    ['location /x/ { try_files $uri @app; } location @app { proxy_pass http://10.0.0.2; }', 'not-working'],
+    ['location /x/ { internal; proxy_pass http://10.0.0.2; }', undefined],
+    ['location /x/ { set $u http://10.0.0.2; proxy_pass $u; }', undefined],
+  ])('of a location: %s: %s', (location, concern) => {
+    const { concerns } = site(`server { listen 80; location / { proxy_pass http://10.0.0.1; } ${location} }`);
+    expect(concerns.map((one) => one.split(' ')[0])).toEqual(concern === undefined ? [] : [concern]);
+  });
+
+  test.each([
+    ['hash $cookie_a$cookie_b; server 10.0.0.1;', 'not-sticky'],
+    ['sticky magic; server 10.0.0.1;', 'not-sticky'],
+    ['ip_hash; server app:3000;', 'not-sticky'],
+    ['ip_hash; server app1:3000; server app2:3000;', undefined],
+    ['server app:3000;', undefined],
+    ['ip_hash; server 10.0.0.1;', undefined],
+  ])('of an upstream: %s: %s', (inner, concern) => {
+    const { concerns } = site(`upstream a { ${inner} } server { listen 80; location / { proxy_pass http://a; } }`);
+    expect(concerns.map((one) => one.split(' ')[0])).toEqual(concern === undefined ? [] : [concern]);
+  });
+
+  test.each([
+    ['status 200; body ~ "ok";', { path: '/', status: '200', body: 'ok' }, 0],
+    ['status 200-399 404;', { path: '/', status: '200-399,404' }, 0],
+    ['header X-Ok = 1;', { path: '/' }, 1],
+    ['status ! 500;', { path: '/' }, 1],
+  ])('a match: %s', (match, health, lost) => {
+    const { pools, concerns } = site(`upstream a { zone a 64k; server 10.0.0.1; } match m { ${match} }
+      server { listen 80; location / { health_check match=m; proxy_pass http://a; } }`);
+    expect(pools.a?.health).toEqual(health);
+    expect(concerns).toHaveLength(lost);
+  });
+
+  test.each([
+    [
+      'upstream a { zone a 64k; state /x; }\nserver { location / { proxy_pass http://a; } }',
+      'x.conf:2: found no route that can be carried over: line 2: upstream a has no server in this file (state)',
+    ],
+    ['upstream a { server x down; }', 'x.conf:1: upstream a has no server that can be carried over'],
+    ['upstream a { server x; }', 'where it listens is not known'],
+    ['server {\nlocation / { proxy_pass http://{{ .Host }}; } }', 'x.conf:2: {{ .Host }} is a template'],
+    [`server {\nlocation / { proxy_pass http://${'$'}{HOST}; } }`, 'is a template: render it first'],
+  ])('nothing is invented: %s', (text, why) => expect(() => importNginx(text, 'x.conf')).toThrow(why));
 });

@@ -6,8 +6,10 @@ import { Reader } from './nginx-reader.ts';
 import { isListenerSetting, isPoolSetting } from './nginx-settings.ts';
 import { type Directive, parseNginx } from './nginx-syntax.ts';
 import { withoutVariables } from './nginx-values.ts';
+import { refuseBlocks as refuseTemplate } from './template.ts';
 
 export const importNginx: Importer = (text, file) => {
+  refuseTemplate(text, file);
   const directives = parseNginx(text, file);
   refuseBlocks(directives, file, '');
   const ledger = new Ledger();
@@ -15,11 +17,9 @@ export const importNginx: Importer = (text, file) => {
   const inside = httpOf(directives, ledger);
   reader.readUpstreams(inside);
   reader.readHttp(inside);
+  const flaw = reader.flaw(inside);
+  if (flaw !== null) throw new UsageError(`${file}:${flaw.line}: ${flaw.why}`);
   const config = reader.finish();
-  if (config === null) {
-    const why = 'found no upstream with a server and no proxy_pass to one, expected an nginx config';
-    throw new UsageError(`${file}:${directives[0]?.line ?? 1}: ${why}`);
-  }
   return { config: withoutVariables(config) as Record<string, unknown>, notes: ledger.notes(directives, text) };
 };
 
