@@ -33,13 +33,14 @@ export function commandsOf(line: string): string[][] {
   return commands.filter((command) => command.length > 0);
 }
 
-/** What is wrong with the shell lines; '' for nothing. `folder`: of the page, for files that lie beside it. */
-export function flawOfShell(text: string, page: string): string {
+/** What is wrong with the shell lines; '' for nothing. `made`: files that the page tells the reader to make. */
+export function flawOfShell(text: string, page: string, made: readonly string[] = []): string {
   const folder = join(root, dirname(page));
   return text
     .replaceAll(/\\\n\s*/g, '')
     .split('\n')
     .flatMap((line) => commandsOf(line.replaceAll(/<\w+>/g, '1')))
+    .filter(([name, file = '']) => !(name === 'node' && made.includes(file)))
     .map((command) => flawOfCommand(command, folder))
     .filter((flaw) => flaw !== '')
     .join('; ');
