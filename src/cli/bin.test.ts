@@ -74,6 +74,25 @@ describe.each(['bun', 'node'])('LIMPET_RUNTIME=%s', (runtime) => {
     });
   });
 
+  test('says what to do about a config whose import does not work', () => {
+    const at = folder();
+    const text = (from: string) => `import { defineConfig } from '${from}';\nexport default defineConfig({});\n`;
+    writeFileSync(join(at, 'package.json'), '{ "type": "commonjs" }');
+    writeFileSync(join(at, 'a.mts'), text('limpet'));
+    writeFileSync(join(at, 'b.mts'), text(join(at, 'dist/index.js')));
+    writeFileSync(join(at, 'c.ts'), text(join(root, 'src/index.ts')));
+    const said = (name: string) => run(bin, ['check', '-c', join(at, name)], env);
+    expect(said('a.mts')).toMatchObject({
+      status: 3,
+      stderr: expect.stringContaining(': install the package beside it'),
+    });
+    expect(said('b.mts')).toMatchObject({ status: 3, stderr: expect.stringContaining('not built: npm run build') });
+    // Bun takes every file for what it is.
+    const hint =
+      runtime === 'node' ? 'Name it limpet.config.mts, or write "type": "module"' : 'expected a list of listeners';
+    expect(said('c.ts')).toMatchObject({ status: 3, stderr: expect.stringContaining(hint) });
+  });
+
   test('passes arguments and exit code on', () => {
     expect(run(bin, ['--no such'], env)).toMatchObject({
       status: 2,

@@ -45,6 +45,19 @@ export async function loadConfig(file: string, folder: string, env: Environment)
   return { ...readConfig(value, { source, env, variables: true }), source };
 }
 
+/** What to do about the messages of a runtime that most people meet once. */
+const hints: readonly (readonly [RegExp, string])[] = [
+  [
+    /(?:package|module) ['"]limpet['"]/,
+    ': install the package beside it (README: In your app), in a checkout import ./src/index.ts, or export a plain object without defineConfig',
+  ],
+  [/\/dist\/index\.js['"]/, ': that is a checkout which is not built: npm run build, or import ./src/index.ts of it'],
+  [
+    /import statement outside a module/,
+    ': Node takes it for CommonJS. Name it limpet.config.mts, or write "type": "module" into the package.json beside it',
+  ],
+];
+
 async function loadModule(file: string, path: string): Promise<unknown> {
   checkFile(file, path);
   let loaded: { readonly default?: unknown };
@@ -52,9 +65,7 @@ async function loadModule(file: string, path: string): Promise<unknown> {
     loaded = await import(pathToFileURL(path).href);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    const hint = /(?:package|module) ['"]limpet['"]/.test(message)
-      ? ': run npm install limpet beside it, or export a plain object without defineConfig'
-      : '';
+    const hint = hints.find(([pattern]) => pattern.test(message))?.[1] ?? '';
     throw new UsageError(`cannot load the config ${file}: ${message}${hint}`, { cause: error });
   }
   const config = await loaded.default;
