@@ -6,11 +6,13 @@
  *                                                                                 ^dataStart      ^dataEnd
  */
 import { type Fault, requestFaults as faults } from '../errors.ts';
-import { CR, hexValue, isFieldByte, LF, SEMICOLON } from './bytes.ts';
+import { CR, hexValue, LF, SEMICOLON } from './bytes.ts';
+import { extensionBegin, extensionEnds, extensionStep } from './chunk-extension.ts';
 import { Headers } from './headers.ts';
 import { Name } from './names.ts';
 import { append, isWorthReading } from './pieces.ts';
 import { readSessionWord, type SessionWord } from './session-headers.ts';
+import { mayBeTrailer } from './trailers.ts';
 
 /** How a body says where it ends: a count of bytes, or one of these. */
 export const BodyLength = { chunked: -1, untilClose: -2 } as const;
@@ -42,6 +44,7 @@ export class BodyReader {
   /** Bytes left: of the body, or of the chunk. */
   private left = 0;
   private digits = 0;
+  private extension = extensionBegin;
   private extensionBytes = 0;
   private held: Buffer | null = null;
   /** Bytes of it when it was read last. */
@@ -100,15 +103,19 @@ export class BodyReader {
             this.left = this.left * 16 + digit;
           } else if (this.digits === 0) return this.refuse(faults.badChunk);
           else if (byte === CR) this.state = State.sizeLf;
-          else if (byte === SEMICOLON) this.state = State.extension;
-          else return this.refuse(faults.badChunk);
+          else if (byte === SEMICOLON) {
+            this.state = State.extension;
+            this.extension = extensionBegin;
+          } else return this.refuse(faults.badChunk);
           p++;
           break;
         }
         case State.extension:
-          if (byte === CR) this.state = State.sizeLf;
-          else if (isFieldByte[byte] === 0 || ++this.extensionBytes > maxExtensionBytes)
-            return this.refuse(faults.badChunk);
+          if (byte === CR && extensionEnds(this.extension)) this.state = State.sizeLf;
+          else {
+            this.extension = extensionStep(this.extension, byte);
+            if (this.extension < 0 || ++this.extensionBytes > maxExtensionBytes) return this.refuse(faults.badChunk);
+          }
           p++;
           break;
         case State.sizeLf:
@@ -185,21 +192,11 @@ export class BodyReader {
 /** Used within one call only, so one serves all bodies. */
 const trailerHeaders = new Headers(maxTrailers);
 
-/** Fields that decide framing, routing, sessions or trust may not come late (RFC 9110 section 6.5.1). */
-const refusedTrailers = new Set([
-  'authorization',
-  'content-type',
-  'content-encoding',
-  'content-range',
-  'host',
-  'location',
-]);
-
 function keepTrailers(headers: Headers): Buffer | null {
   const kept: Buffer[] = [];
   for (let i = 0; i < headers.count; i++) {
-    const name = headers.bytes.toString('latin1', headers.lineStart(i), headers.nameEnd(i)).toLowerCase();
-    if (headers.id(i) !== Name.other || headers.isDropped(i) || refusedTrailers.has(name)) continue;
+    const name = headers.bytes.toString('latin1', headers.lineStart(i), headers.nameEnd(i));
+    if (headers.id(i) !== Name.other || headers.isDropped(i) || !mayBeTrailer(name)) continue;
     kept.push(headers.bytes.subarray(headers.lineStart(i), headers.lineEnd(i)));
   }
   return kept.length === 0 ? null : Buffer.concat(kept);

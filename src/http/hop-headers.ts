@@ -5,6 +5,7 @@
 import type { Headers } from './headers.ts';
 import { Name } from './names.ts';
 import type { Splice } from './splice.ts';
+import { mayBeTrailer } from './trailers.ts';
 
 function bits(...ids: number[]): number {
   return ids.reduce((mask, id) => mask | (1 << id), 0);
@@ -75,7 +76,7 @@ export function cutContentLength(headers: Headers, edit: Splice): void {
   cut(headers, bits(Name.contentLength), edit);
 }
 
-/** Trailers that the client does not get need not be announced to it. */
+/** Trailers that are not passed on (trailers.ts) need not be announced. */
 export function cutTrailerNames(headers: Headers, edit: Splice): void {
   for (let i = 0; i < headers.count; i++) {
     if (headers.id(i) !== Name.trailer) continue;
@@ -83,7 +84,7 @@ export function cutTrailerNames(headers: Headers, edit: Splice): void {
       .value(i)
       .split(',')
       .map((name) => name.trim());
-    const kept = names.filter((name) => !/^limpet[^a-z0-9]/i.test(name));
+    const kept = names.filter(mayBeTrailer);
     if (kept.length === names.length) continue;
     edit.cutLine(headers, i);
     if (kept.length > 0) edit.add(`Trailer: ${kept.join(', ')}`);

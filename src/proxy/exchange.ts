@@ -397,7 +397,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
     this.record.responded(head.status, work);
     edit.clear();
     cutFromResponse(head.headers, edit);
-    if (this.pool!.copies !== null && head.headers.has(Name.trailer)) cutTrailerNames(head.headers, edit);
+    if (head.headers.has(Name.trailer)) cutTrailerNames(head.headers, edit);
     if (!this.affinity) return;
     if (this.dialog.cookie !== undefined) session.affinity?.shape?.(session, this.dialog.cookie);
     if (session.changed && this.pool!.copies?.isOver(session) === true) session.changed = session.owed = false;

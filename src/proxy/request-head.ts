@@ -4,7 +4,7 @@ import type { Server } from '../fleet/server.ts';
 import { SLASH } from '../http/bytes.ts';
 import type { RequestHead } from '../http/head.ts';
 import { Method } from '../http/head.ts';
-import { cutFromRequest, cutHost } from '../http/hop-headers.ts';
+import { cutFromRequest, cutHost, cutTrailerNames } from '../http/hop-headers.ts';
 import { Name } from '../http/names.ts';
 import type { Splice } from '../http/splice.ts';
 import type { HeadWriter } from '../http/writer.ts';
@@ -18,6 +18,7 @@ const one = 49;
 /** Notes in `edit` what no server sees, whichever it will be. */
 export function editRequest(head: RequestHead, edit: Splice, trusted: boolean): void {
   cutFromRequest(head.headers, edit, trusted);
+  if (head.headers.has(Name.trailer)) cutTrailerNames(head.headers, edit);
   if (head.pathStart !== head.targetStart) toOriginForm(head, edit);
   // The version is ours, whatever the client's is (RFC 9110 section 2.5).
   const versionEnd = head.targetEnd + 9;

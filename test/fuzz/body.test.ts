@@ -6,7 +6,8 @@ import { fuzzCases, fuzzSeed, Random } from './random.ts';
 import { type Decoded, decodeChunked } from './reference.ts';
 
 const maxShown = 8;
-const extensions = ['', '', '', ';a', ';a=b', ';a="b;c"', '; \t', ';\xe9', ';'];
+const sound = ['', '', '', '', '', ';a', ';a=b', ';a="b;c"', '; a\t=\t"\\"\xe9" ;b', ';a;b=""'];
+const malformed = ['; \t', ';\xe9', ';', ';a=', ';a;', ';a="b', ';a="b"c', ';a ', ';a b', ';=b', ';a=b=c', ';a="\\'];
 const trailers = [
   'X-Sum: 1',
   'X-Other:',
@@ -21,6 +22,9 @@ const trailers = [
   'Authorization: x',
   'Content_Length: 1',
   'CONNECTION: close',
+  'If_Match: *',
+  'Range: bytes=0-0',
+  'WWW-Authenticate: x',
   "!#$%&'*+-.^_`|~9Az: \xff",
 ];
 const interesting = [
@@ -51,14 +55,15 @@ const interesting = [
 /** The encoded body, perhaps broken, and the bytes behind it. */
 function makeBody(random: Random): string {
   let body = '';
+  const extension = (): string => random.pick(random.chance(3) ? malformed : sound);
   for (let i = random.below(6); i > 0; i--) {
     const size = 1 + random.below(random.chance(5) ? 3000 : 20);
     const text = Array.from({ length: size }, () =>
       String.fromCharCode(random.chance(50) ? random.below(256) : 48 + random.below(6)),
     ).join('');
-    body += `${writeSize(size, random)}${random.pick(extensions)}\r\n${text}\r\n`;
+    body += `${writeSize(size, random)}${extension()}\r\n${text}\r\n`;
   }
-  body += `${random.pick(['0', '0', '00', '000000000000'])}${random.pick(extensions)}\r\n`;
+  body += `${random.pick(['0', '0', '00', '000000000000'])}${extension()}\r\n`;
   for (let i = random.chance(50) ? random.below(4) : 0; i > 0; i--) body += `${random.pick(trailers)}\r\n`;
   body += '\r\n';
   if (random.chance(1)) body = body.replace(';', `;${'e'.repeat(16_370 + random.below(30))}`);
