@@ -90,8 +90,8 @@ Examples:
 Without servers and --config it takes limpet.yaml or limpet.config.ts of the current folder.
 
 Signals: SIGTERM and SIGINT finish open exchanges, then end; a second one ends at once. SIGUSR2 prints the counters.
-Exit codes: 0 ended well, 1 unexpected failure, 2 wrong usage, 3 invalid config, 4 cannot listen, 5 exchanges were cut,
-6 drain --timeout ran out.
+Exit codes: 0 ended well, 1 unexpected failure, 2 wrong usage, 3 invalid config, or no balancer
+that could be asked, 4 cannot listen, 5 exchanges were cut, 6 drain --timeout ran out.
 `;
 
 export function parseArguments(args: readonly string[], version: string): Asked {

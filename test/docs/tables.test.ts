@@ -7,6 +7,7 @@ import { balancerFaults, retryAfterOf } from '../../src/errors.ts';
 import { counterRows } from '../../src/metrics/counters.ts';
 import { sessionErrorCodes } from '../../src/session/error.ts';
 import { documents, inlineOf } from './blocks.ts';
+import { helpOf } from './commands.ts';
 import { Program } from './program.ts';
 import { checkReasons, codesIn, fieldPaths, plain, read, rowsBelow, trafficReasons } from './tables.ts';
 
@@ -21,7 +22,10 @@ test('a table is read', () => {
 
 describe('the command line', () => {
   test('exit codes', () => {
-    expect(rowsBelow(cli, 'Exit codes').map(([code]) => Number(code))).toEqual(Object.values(exitCodes));
+    const all = Object.values(exitCodes);
+    expect(rowsBelow(cli, 'Exit codes').map(([code]) => Number(code))).toEqual(all);
+    const help = /^Exit codes: ((?:.*\n)+?)\n/m.exec(`${helpOf('')}\n\n`)?.[1] ?? '';
+    expect(Array.from(help.matchAll(/\b(\d) /g), ([, code]) => Number(code))).toEqual(all);
   });
 
   test.each([
