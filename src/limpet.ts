@@ -12,7 +12,7 @@ import type { HeadLimits, RequestHead } from './http/head.ts';
 import { AccessLog, type WriteLines } from './metrics/access-log.ts';
 import { counter } from './metrics/counters.ts';
 import { formatAddress, type Net } from './net/socket.ts';
-import { type CopySource, createPool, type PoolSurroundings, type SightServer } from './pools.ts';
+import { type CopySource, createPool, type PoolSurroundings, type SightServer, type TellForeign } from './pools.ts';
 import { KeptBytes } from './proxy/kept-bytes.ts';
 import type { Pool, PoolParts } from './proxy/pool.ts';
 import { createRouter, isForListener } from './proxy/router.ts';
@@ -41,6 +41,8 @@ export interface LimpetDependencies {
   readonly tellRoom: (pool: string) => void;
   /** Told when this machine, not a server, is why a connection did not come about. */
   readonly tellShortage: TellShortage;
+  /** Told when another Limpet seems to have a cookie of the same name. Left out: nobody is. */
+  readonly tellForeign?: TellForeign;
   readonly clock?: Clock;
   readonly timers?: Timers;
   readonly random?: () => number;
@@ -276,6 +278,7 @@ export class Limpet {
     pool: PoolOptions,
   ): PoolSurroundings {
     const { shared, secret, copies = null, see, tellRoom, observe = (parts: PoolParts) => parts } = this.deps;
+    const { tellForeign = () => {} } = this.deps;
     return {
       work: this.createWork({ ...pool.limits, uriBytes: 0 }, null),
       shared,
@@ -287,6 +290,7 @@ export class Limpet {
       copies,
       connects: this.connects,
       see,
+      tellForeign,
       tellRoom,
       random: this.random,
       randomWords: this.randomWords,

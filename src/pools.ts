@@ -39,6 +39,9 @@ export interface CopySource {
   readonly url: string;
 }
 
+/** Told once for each pool of a cookie of ours that another Limpet has too: who set it, null when a client came with a token of it. */
+export type TellForeign = (pool: string, cookie: string, server: string | null) => void;
+
 export interface PoolSurroundings {
   readonly work: Work;
   readonly shared: Shared;
@@ -54,6 +57,7 @@ export interface PoolSurroundings {
   /** Connections being made by this worker, to whatever server. */
   readonly connects: Connects;
   readonly see: SightServer;
+  readonly tellForeign: TellForeign;
   readonly tellRoom: (pool: string) => void;
   readonly random: () => number;
   readonly randomWords: (words: Uint32Array) => void;
@@ -125,9 +129,10 @@ function affinityOf(
   options: PoolAffinity,
   { name: pool, sessions }: PoolOptions,
   { servers }: Fleet,
-  { keys, secret, numbers, randomWords, rings, skew, shared }: PoolSurroundings,
+  { keys, secret, numbers, randomWords, rings, skew, shared, tellForeign }: PoolSurroundings,
 ): Affinity {
   const kind = kindName(pool, options);
+  const told = { request: false, response: false };
   return createAffinity(options, {
     pool,
     keys,
@@ -138,6 +143,13 @@ function affinityOf(
     lifetime: numbers.lifetimes.get(kind) ?? 0,
     skew: skew / 1000,
     onAhead: () => shared.counters.add(counter.clock_ahead),
+    onForeign: (cookie, owner) => {
+      const from = owner === null ? 'request' : 'response';
+      if (owner !== null) shared.counters.add(counter.cookies_foreign);
+      if (told[from]) return;
+      told[from] = true;
+      tellForeign(pool, cookie, owner === null ? null : (servers.find(({ id }) => id === owner)?.name ?? ''));
+    },
     onLimited: () => shared.counters.add(counter.cookies_limited),
     idOf: (name) => servers.find((server) => server.name === name)?.id,
     randomWords,

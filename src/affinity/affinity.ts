@@ -7,10 +7,11 @@ import type { CookieAttributes } from '../http/session-cookie.ts';
 import type { Splice } from '../http/splice.ts';
 
 /**
- * What became of a session's proof in the request: none was sent, it holds, it is forged or garbled, it came too late, it is too
- * old, or it was dated by a clock that is too far ahead.
+ * What became of a session's proof in the request: none was sent, it holds, it is forged or garbled, it is of another pool or of a
+ * key that is not known here (another Limpet's, as a rule), it came too late, it is too old, or it was dated by a clock that is
+ * too far ahead.
  */
-export type Verdict = 'none' | 'valid' | 'invalid' | 'idle' | 'old' | 'ahead';
+export type Verdict = 'none' | 'valid' | 'invalid' | 'foreign' | 'idle' | 'old' | 'ahead';
 
 /**
  * How a session's owner is found. token: what the request carries names owner and epoch, and the table may know better.
@@ -187,6 +188,8 @@ export interface Affinity {
    * when `session.changed`, tells the client the owner and epoch that `session` now has. True when it told.
    */
   bind(session: Session, response: ResponseHead, client: ClientFacts, now: number, edit: Splice): boolean;
+  /** Takes out what the server may not say in our name, where `bind` and `unbind` are not asked: it is not this one's session. */
+  hide?(session: Session, response: ResponseHead, edit: Splice): void;
   /** The session is over: tells the client to forget what `bind` told it. */
   unbind?(session: Session, response: ResponseHead, client: ClientFacts, edit: Splice): void;
   /**

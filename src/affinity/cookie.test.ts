@@ -275,6 +275,42 @@ describe('bind', () => {
     expect(bind(affinity, session).left).toContain(`; ${lifeOf(hour)}\r\n`);
   });
 
+  test("tells of tokens of others, and of a server's cookies by our name", () => {
+    const told: unknown[] = [];
+    const { ring } = affinityOf();
+    const deps = { ring, randomWords: () => {}, onForeign: (...what: unknown[]) => told.push(what) };
+    const affinity = new CookieAffinity({ ...settings, twin: 'twin' }, deps);
+    const foreign = tokenOf(new TokenRing([Buffer.alloc(32, 'x')], 'shop', { idle: 0, absolute: 0 }));
+    const late = tokenOf(ring, { seen: now - 9 * hour });
+    const forged = `${foreign.slice(0, -3)}.AA`;
+    const verdicts = [
+      [foreign],
+      [forged],
+      [forged, foreign],
+      [foreign, forged],
+      [foreign, late],
+      [late, foreign],
+      [foreign, tokenOf(ring)],
+    ].map((values) => recognise(affinity, `Cookie: ${values.map((value) => `limpet=${value}`).join('; ')}`));
+    expect(verdicts.map(({ session }) => session.verdict)).toEqual([
+      'foreign',
+      'invalid',
+      'foreign',
+      'foreign',
+      'idle',
+      'idle',
+      'valid',
+    ]);
+    // None of them is for the server.
+    expect(verdicts.map(({ left }) => left).join('')).not.toContain('limpet');
+    expect(told.splice(0)).toEqual(Array(3).fill(['limpet', null]));
+    const response = responseWith(200, 'Set-Cookie: limpet=x', 'Set-Cookie: a=b', 'Set-Cookie: twin=x');
+    const edit = new Splice();
+    affinity.hide(Object.assign(new Session(), { owner: 5 }), response, edit);
+    expect(edited(response, edit)).toBe('Set-Cookie: a=b\r\n');
+    expect(told).toEqual(Array(2).fill(['limpet', 5]));
+  });
+
   test("takes a server's cookie of our name out, whether or not we set one", () => {
     const { affinity, ring } = affinityOf();
     const { session } = recognise(affinity, `Cookie: limpet=${tokenOf(ring)}`);

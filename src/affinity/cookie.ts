@@ -4,6 +4,7 @@ import { isToken } from '../http/bytes.ts';
 import { makePrivate } from '../http/cache.ts';
 import { CookieScan, setCookieValue } from '../http/cookie.ts';
 import type { RequestHead, ResponseHead } from '../http/head.ts';
+import type { Headers } from '../http/headers.ts';
 import { Name } from '../http/names.ts';
 import { type CookieAttributes, longestCookie } from '../http/session-cookie.ts';
 import type { Splice } from '../http/splice.ts';
@@ -22,9 +23,25 @@ export interface CookieDependencies {
   readonly onAhead?: () => void;
   /** The servers begin sessions, and the balancer hears of it. Left out: they do not. */
   readonly sessions?: boolean;
+  /**
+   * Told of each token of another Limpet, pool or key that comes in a cookie of our name (`owner` null), and of each cookie of our name
+   * that a server sets: the owner of the session, its id. Left out: nobody is.
+   */
+  readonly onForeign?: (cookie: string, owner: number | null) => void;
   /** Told of each cookie for which a server has asked for more than is allowed. Left out: nobody is. */
   readonly onLimited?: () => void;
 }
+
+/** Of several cookies of our name the one that says most is told of: among those that do not hold, one that once did. */
+const weights: Readonly<Record<Verdict, number>> = {
+  none: 0,
+  invalid: 1,
+  foreign: 2,
+  idle: 3,
+  old: 3,
+  ahead: 3,
+  valid: 4,
+};
 
 /** A cookie's attributes, but for its life. */
 interface Written {
@@ -82,9 +99,10 @@ export class CookieAffinity implements Affinity {
         if (verdict === 'valid' || tried > maxTried) continue;
         if (isTokenLength(scan.valueEnd - scan.valueStart) && ++tried > maxTried) continue;
         const found = this.deps.ring.verify(request.bytes, scan.valueStart, scan.valueEnd, now, session);
-        if (verdict === 'none' || found !== 'invalid') verdict = found;
+        if (weights[found] >= weights[verdict]) verdict = found;
       }
     }
+    if (verdict === 'foreign') this.deps.onForeign?.(this.settings.name, null);
     if (verdict !== 'valid') {
       session.clear();
       session.verdict = verdict;
@@ -127,7 +145,7 @@ export class CookieAffinity implements Affinity {
   }
 
   bind(session: Session, response: ResponseHead, client: ClientFacts, now: number, edit: Splice): boolean {
-    if (response.headers.has(Name.setCookie)) this.hideForeign(response, edit);
+    this.hide(session, response, edit);
     if (!session.changed || !this.mayTell(session, response, edit)) return false;
     session.seen = now;
     const how = this.writtenOf(session.cookie);
@@ -139,7 +157,7 @@ export class CookieAffinity implements Affinity {
   }
 
   unbind(session: Session, response: ResponseHead, client: ClientFacts, edit: Splice): void {
-    if (response.headers.has(Name.setCookie)) this.hideForeign(response, edit);
+    this.hide(session, response, edit);
     // Whatever caches might do with it: the client must forget.
     makePrivate(response, true, edit);
     this.forget(this.writtenOf(session.cookie), client, edit);
@@ -185,13 +203,18 @@ export class CookieAffinity implements Affinity {
     return makePrivate(response, owed || this.settings.onCacheable === 'private', edit);
   }
 
-  /** A server that sets a cookie of our name would take the client away from its session. */
-  private hideForeign(response: ResponseHead, edit: Splice): void {
-    const headers = response.headers;
+  /** A server that sets a cookie of our name, such as another Limpet, would take the client away from its session. */
+  hide({ owner }: Session, { headers }: ResponseHead, edit: Splice): void {
+    if (!headers.has(Name.setCookie)) return;
     for (let i = headers.first(Name.setCookie); i < headers.count; i++) {
-      if (headers.id(i) !== Name.setCookie) continue;
-      if (this.cookieNames.some((name) => setCookieValue(headers, i, name) >= 0)) edit.cutLine(headers, i);
+      if (headers.id(i) !== Name.setCookie || !this.isOurs(headers, i)) continue;
+      edit.cutLine(headers, i);
+      this.deps.onForeign?.(this.settings.name, owner);
     }
+  }
+
+  private isOurs(headers: Headers, i: number): boolean {
+    return this.cookieNames.some((name) => setCookieValue(headers, i, name) >= 0);
   }
 
   private redateOf({ cookie }: Session): number {

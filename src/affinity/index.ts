@@ -34,6 +34,8 @@ export interface AffinityDependencies {
   readonly skew: number;
   /** Told of each token that such a clock has dated. */
   readonly onAhead: () => void;
+  /** Told of tokens and cookies of others by our name (cookie.ts). */
+  readonly onForeign?: (cookie: string, owner: number | null) => void;
   /** Told of each cookie for which a server has asked for more than is allowed. */
   readonly onLimited: () => void;
   /** Id of a server of the pool. */

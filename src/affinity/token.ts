@@ -170,13 +170,15 @@ export class TokenRing {
 
   /**
    * Reads the token in `bytes[start..end)` into `session` (owner, session id, epoch, times). Only 'valid' may
-   * be acted upon; 'idle' and 'old' are authentic tokens beyond their time, 'ahead' is one dated beyond the skew. One that is dated
+   * be acted upon; 'foreign' is a token of another pool or of a key that is not in the ring, 'idle' and 'old' are authentic tokens beyond their time, 'ahead' is one dated beyond the skew. One that is dated
    * within it counts as of `now` (Unix seconds), and `session.ahead` says so.
    */
   verify(bytes: Buffer, start: number, end: number, now: number, session: Session): Verdict {
     if (!isTokenLength(end - start)) return 'invalid';
     if (!this.verified.find(bytes, start, end, session)) {
-      if (!this.decode(bytes, start, end) || !this.authentic() || !this.read(session)) return 'invalid';
+      if (!this.decode(bytes, start, end) || !this.isToken()) return 'invalid';
+      if (this.isForeign()) return 'foreign';
+      if (!this.authentic() || !this.read(session)) return 'invalid';
       this.verified.keep(bytes, start, end, session);
     }
     const ahead = Math.max(session.born, session.seen) - now;
@@ -243,11 +245,19 @@ export class TokenRing {
     return this.decodedTail.toString('base64url') === tail;
   }
 
+  private isToken(): boolean {
+    return this.decoded[0] === (this.decodedTail === null ? format : formatWithAttributes);
+  }
+
+  /** Nobody here can tell whether it is authentic. */
+  private isForeign(): boolean {
+    const bytes = this.decoded;
+    return bytes.readUInt16BE(2) !== this.pool || !this.keys.some((key) => key.id === bytes[1]);
+  }
+
   private authentic(): boolean {
     const bytes = this.decoded;
     const tail = this.decodedTail;
-    if (bytes[0] !== (tail === null ? format : formatWithAttributes)) return false;
-    if (bytes.readUInt16BE(2) !== this.pool) return false;
     return this.keys.some((key) => key.id === bytes[1] && isSum(key.mac(bytes, tail), bytes));
   }
 

@@ -2,7 +2,16 @@
 import type { Position } from './capture.ts';
 
 /** ended: the app has ended the session of that name a moment ago. */
-export type AffinityResult = 'recognised' | 'none' | 'invalid' | 'idle' | 'old' | 'ahead' | 'ended' | 'not-asked';
+export type AffinityResult =
+  | 'recognised'
+  | 'none'
+  | 'invalid'
+  | 'foreign'
+  | 'idle'
+  | 'old'
+  | 'ahead'
+  | 'ended'
+  | 'not-asked';
 
 /**
  * owner: the session's own server. new: the policy gives a new session its server. unbound: the policy gives a request

@@ -28,7 +28,9 @@ function reasonOf({ options, peerTrusted, ahead }: Heard, result: AffinityResult
     case 'recognised':
       return `${recognisedBy(options, request)}${ahead ? ', from a clock that is ahead: it is dated anew' : ''}`;
     case 'invalid':
-      return 'its token was not signed for this pool with a key that is known here: forged, garbled, or of other keys';
+      return 'its token was not signed with the key that it names: forged or garbled';
+    case 'foreign':
+      return 'its token was signed for another pool, or with a key that is not known here: by another Limpet that has a cookie of this name, or with a key that is gone';
     case 'idle':
       return `no request came for longer than the idle time${options.type === 'cookie' ? ` (${duration(options.idle)}, unless its server has named another)` : ''}`;
     case 'old':

@@ -123,7 +123,7 @@ export class Witness {
         if (verdict === 'none') session.verdict = before;
         const options = pool.affinity[index]!;
         const asked = this.recognised === null;
-        const otherPool = verdict === 'invalid' ? this.ownerOf(options, pool, request, client, now) : null;
+        const otherPool = isUnknown(verdict) ? this.ownerOf(options, pool, request, client, now) : null;
         const peerTrusted = client.peerTrusted === true;
         this.heard.push({
           options,
@@ -142,7 +142,7 @@ export class Witness {
     });
   }
 
-  /** The other pool whose affinity of the same cookie knows what this one calls invalid. */
+  /** The other pool whose affinity of the same cookie knows what this one does not. */
   private ownerOf(
     options: AffinityOptions,
     pool: PoolOptions,
@@ -158,11 +158,15 @@ export class Witness {
         if (theirs.type !== options.type || cookieOf(theirs) !== cookie) continue;
         const session = new Session();
         affinity.recognise(request, client, now, session, new Splice());
-        if (session.verdict !== 'invalid' && session.verdict !== 'none') return other.options.name;
+        if (session.verdict !== 'none' && !isUnknown(session.verdict)) return other.options.name;
       }
     }
     return null;
   }
+}
+
+function isUnknown(verdict: Verdict): boolean {
+  return verdict === 'invalid' || verdict === 'foreign';
 }
 
 /** Name of the cookie in which that affinity keeps its proof; null when it keeps none. */

@@ -38,6 +38,7 @@ const results = {
   recognised: 'recognised',
   none: 'nothing',
   invalid: 'invalid',
+  foreign: 'foreign',
   idle: 'idle too long',
   old: 'too old',
   ahead: 'from a clock that is ahead',

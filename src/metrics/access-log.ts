@@ -8,7 +8,7 @@ import type { Timers } from '../time/clock.ts';
  * What the request said of its session, in HAProxy's letters. N: no token. I: an invalid one. V: valid.
  * D: valid, but its server is down. E: expired (idle). O: old, beyond its absolute age. U: not asked, no affinity.
  */
-export type RequestFlag = 'N' | 'I' | 'D' | 'V' | 'E' | 'O' | 'U';
+export type RequestFlag = 'N' | 'I' | 'F' | 'D' | 'V' | 'E' | 'O' | 'U';
 
 /**
  * What the response did about it. N: nothing. I: inserted a token. U: updated it (owner or date). P: the server

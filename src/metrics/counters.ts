@@ -46,12 +46,18 @@ const table = [
   ['clock_ahead', 'counter', 'Tokens dated by a clock that is ahead by more than a minute, and dated anew.'],
   ['sessions_valid', 'counter', 'Requests that carried a valid session.'],
   ['tokens_invalid', 'counter', 'Tokens that did not verify, and counted as absent.'],
+  [
+    'tokens_foreign',
+    'counter',
+    'Tokens of another pool, or of a key that is not known: another Limpet has a cookie of the same name. They counted as absent.',
+  ],
   ['tokens_expired', 'counter', 'Tokens beyond their idle or absolute time.'],
   [
     'keys_beyond_limit',
     'counter',
     'Requests that brought more for their session than is tried: many values of its cookie, or a path too long to be searched.',
   ],
+  ['cookies_foreign', 'counter', 'Cookies of the name of ours that servers have set, and that were removed.'],
   ['cookies_limited', 'counter', 'Cookies for which a server has asked for more than cookie.app allows.'],
   ['workers_hung', 'counter', 'Worker threads that had stopped turning, and were ended and started anew.'],
   ['queued', 'counter', 'Requests that had to wait for a server with room.'],

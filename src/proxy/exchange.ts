@@ -398,16 +398,20 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
     edit.clear();
     cutFromResponse(head.headers, edit);
     if (head.headers.has(Name.trailer)) cutTrailerNames(head.headers, edit);
-    if (!this.affinity) return;
+    const { affinities } = this.pool!.parts;
+    if (!this.affinity) {
+      for (const affinity of affinities) affinity.hide?.(session, head, edit);
+      return;
+    }
     if (this.dialog.cookie !== undefined) session.affinity?.shape?.(session, this.dialog.cookie);
     if (session.changed && this.pool!.copies?.isOver(session) === true) session.changed = session.owed = false;
     const ended = (this.dialog.word?.ended ?? 0) > 0;
     // In the pool's order: a new session that the app has named needs no cookie of ours on top.
-    for (const affinity of this.pool!.parts.affinities) {
+    for (const affinity of affinities) {
       const named = this.learn(affinity, head);
       if (named && !session.recognised && !session.owed) session.changed = false;
-      if (affinity !== session.affinity) continue;
-      if (ended) affinity.unbind?.(session, head, this, edit);
+      if (affinity !== session.affinity) affinity.hide?.(session, head, edit);
+      else if (ended) affinity.unbind?.(session, head, this, edit);
       else if (affinity.bind(session, head, this, this.work.seconds(), edit)) this.record.bound = true;
     }
     this.reading = session.reader !== null && this.bodyReader.begin(session.reader, head);

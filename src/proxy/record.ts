@@ -11,6 +11,7 @@ import type { Work } from './work.ts';
 const requestFlags: Readonly<{ [verdict in Verdict]: RequestFlag }> = {
   none: 'N',
   invalid: 'I',
+  foreign: 'F',
   valid: 'V',
   idle: 'E',
   old: 'O',
@@ -143,6 +144,7 @@ export class Record implements ExchangeRecord {
     else if (this.bound) work.counters.add(counter.sessions_new);
     if (this.beyondLimit) work.counters.add(counter.keys_beyond_limit);
     if (this.requestVerdict === 'invalid' || this.requestVerdict === 'ahead') work.counters.add(counter.tokens_invalid);
+    else if (this.requestVerdict === 'foreign') work.counters.add(counter.tokens_foreign);
     else if (this.requestVerdict === 'idle' || this.requestVerdict === 'old') work.counters.add(counter.tokens_expired);
   }
 }

@@ -7,6 +7,7 @@ import type { Sockets } from '../limpet.ts';
 import type { SharedBuffers } from '../shared/memory.ts';
 import type { Edition } from '../shared/news.ts';
 import type { Numbers } from '../shared/roster.ts';
+import type { ForeignCookie } from './foreign-cookies.ts';
 import type { Lacking } from './shortages.ts';
 
 /** All that a worker needs to know of a config. */
@@ -96,4 +97,5 @@ export type FromWorker =
   | { readonly kind: 'room'; readonly pool: string }
   /** This machine, not a server, is why a connection did not come about. */
   | { readonly kind: 'shortage'; readonly what: Lacking; readonly reason: string; readonly at: string }
+  | ({ readonly kind: 'foreign' } & ForeignCookie)
   | { readonly kind: 'access'; readonly lines: string };

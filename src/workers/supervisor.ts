@@ -24,6 +24,7 @@ import { SessionTable } from '../table/table.ts';
 import { type Clock, systemTimers, type Timers } from '../time/clock.ts';
 import { DescriptorRoom, systemLimits } from './descriptor-room.ts';
 import { readDrained, writeDrained } from './drained.ts';
+import { ForeignCookies } from './foreign-cookies.ts';
 import { createBeats, HangWatch } from './heartbeat.ts';
 import { Keeper } from './keeper.ts';
 import type { Plan } from './messages.ts';
@@ -85,6 +86,7 @@ export class Supervisor {
   private readonly office: Office;
   private readonly room: DescriptorRoom;
   private readonly shortages: Shortages;
+  private readonly foreign: ForeignCookies;
   /** null: no copies of sessions are kept; and until it is open. */
   private storage: Storage | null = null;
   private readonly threads: Threads;
@@ -132,6 +134,7 @@ export class Supervisor {
     });
     const { net, log, random = Math.random } = deps;
     this.news = news;
+    this.foreign = new ForeignCookies((line) => log.warn(line));
     this.shortages = new Shortages(this.clock, (what, reason, at) => log.warn(sayShortage(what, reason, at)));
     this.room = new DescriptorRoom({ descriptors, limits: systemLimits, timers: this.timers, log });
     // Balancers that start together do not all begin with the first server.
@@ -172,6 +175,7 @@ export class Supervisor {
           const { pool, server, sighting } = message;
           this.watch.see(pool, named(this.options.pools, pool, server), sighting);
         } else if (message.kind === 'shortage') this.shortages.tell(message.what, message.reason, message.at);
+        else if (message.kind === 'foreign') this.foreign.tell(message);
         else if (message.kind === 'access') deps.writeAccess(message.lines, () => reply({ kind: 'written' }));
         else this.threads.tell(message, worker);
       },

@@ -42,6 +42,7 @@ const limpet = new Limpet(revive(plan), {
   copies: copies === null ? undefined : copySource(copies),
   see: (pool, server, sighting) => say({ kind: 'sighting', pool, server, sighting }),
   tellRoom: (pool) => say({ kind: 'room', pool }),
+  tellForeign: (pool, cookie, server) => say({ kind: 'foreign', pool, cookie, server }),
   tellShortage: (what, reason, at) => shortages.tell(what, reason, at),
 });
 /** Number of the config that it goes by. */

@@ -102,6 +102,7 @@ export function stageBalancer(
     see: (_pool, server, sighting) => {
       if (sighting.what === 'misframed') misframed.push(`${server.split(' ', 1)[0]}: ${sighting.how}`);
     },
+    tellForeign() {},
     tellRoom() {},
     random: () => 0,
     randomWords: (words) => void words.fill(1),
