@@ -5,7 +5,7 @@ import { createLogger } from '../../src/cli/log.ts';
 import type { LimpetOptions } from '../../src/config/options.ts';
 import { readConfig } from '../../src/config/read.ts';
 import { summarise } from '../../src/import/import.ts';
-import { formatText } from '../../src/metrics/access-log.ts';
+import { type ExchangeRecord, formatText } from '../../src/metrics/access-log.ts';
 import { Counters, counterRows } from '../../src/metrics/counters.ts';
 import { Descriptors } from '../../src/net/descriptors.ts';
 import { beyond, readAllowed } from '../../src/session/cookie-protocol.ts';
@@ -138,7 +138,7 @@ function tooLong(): string {
   return said.map((line) => `${line} in cookie.app of the cookie affinity of pool shop`).join('\n');
 }
 
-export const accessLine = formatText({
+export const accessRecord: ExchangeRecord = {
   time: Date.UTC(2026, 2, 1, 12, 0, 0, 123),
   client: '192.0.2.7',
   listener: '127.0.0.1:8080',
@@ -161,7 +161,8 @@ export const accessLine = formatText({
   fault: '',
   requestFlag: 'V',
   responseFlag: 'N',
-});
+};
+export const accessLine = formatText(accessRecord);
 
 /** Everything that a `log` block may show. */
 export async function realLogs(): Promise<string[]> {

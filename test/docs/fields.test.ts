@@ -1,0 +1,73 @@
+/** What programs read (JSON of the log and of explain) and write (options): each name of the documentation is there, and the other way round. */
+import { expect, test } from 'vitest';
+import { formatJson } from '../../src/metrics/access-log.ts';
+import { sessions } from '../../src/session/index.ts';
+import { accessLine, accessRecord } from './logs.ts';
+import { Program } from './program.ts';
+import { codesIn, read, rowsBelow } from './tables.ts';
+
+test('the access log as JSON', () => {
+  const rows = rowsBelow(read('docs/guide/logging.md'), 'Text');
+  const names = rows.flatMap(([, json = '']) => codesIn(json));
+  expect(names.sort()).toEqual(Object.keys(JSON.parse(formatJson(accessRecord)) as object).sort());
+  expect(accessLine.split(' ')).toHaveLength(15);
+});
+
+test('the persistence flags', () => {
+  const page = read('docs/guide/logging.md');
+  const source = read('src/metrics/access-log.ts');
+  const known = (type: string) => codesOf(new RegExp(`export type ${type} = (.*);`).exec(source)?.[1] ?? '');
+  const letters = Array.from(page.matchAll(/^\| `([A-Z])` +\|/gm), ([, letter]) => letter!);
+  expect(letters.sort()).toEqual([...known('RequestFlag'), ...known('ResponseFlag')].sort());
+});
+
+function codesOf(union: string): string[] {
+  return Array.from(union.matchAll(/'(\w)'/g), ([, letter]) => letter!);
+}
+
+test('explain --json', async () => {
+  using program = new Program();
+  program.write('limpet.yaml', 'listeners: [{ address: ":80" }]\npools: { shop: { servers: [3001, 3002] } }\n');
+  await program.run(['explain', '--json', '--request', '-'], Buffer.from('GET / HTTP/1.1\nHost: a\n\n'));
+  const real = JSON.parse(program.output) as Record<string, unknown>;
+  const names = rowsBelow(read('docs/guide/explain.md'), 'For scripts: `--json`').flatMap(([cell = '']) => {
+    let whole = '';
+    return codesIn(cell).map((code) => {
+      // `.peer` behind `client.address` is `client.peer`.
+      if (!code.startsWith('.')) whole = code.split('.')[0]!;
+      return (code.startsWith('.') ? whole + code : code).replace('[]', '');
+    });
+  });
+  const missing = names.filter(
+    (name) => name.split('.').reduce<unknown>((at, key) => Object(at)[key], real) === undefined,
+  );
+  expect(missing).toEqual([]);
+  const told = new Set(names.map((name) => name.split('.')[0]));
+  expect(Object.keys(real).filter((name) => !told.has(name))).toEqual([]);
+});
+
+test('options of the session library', () => {
+  const body = /export interface SessionOptions[^{]*\{\n([\s\S]*?)\n\}/.exec(read('src/session/options.ts'))?.[1] ?? '';
+  const real = Array.from(body.matchAll(/^ {2}readonly (\w+)\??:/gm), ([, name]) => name!);
+  const names = rowsBelow(read('docs/guide/sessions.md'), 'Options').flatMap(([cell = '']) => codesIn(cell));
+  expect(real.length).toBeGreaterThan(10);
+  // For tests of the library itself.
+  const own = ['clock', 'timers', 'random'];
+  expect(real.filter((name) => !names.includes(name) && !own.includes(name))).toEqual([]);
+  expect(names.filter((name) => !real.includes(name))).toEqual([]);
+});
+
+test('events of the session library', async () => {
+  const app = sessions({ strategy: 'local' });
+  const names = rowsBelow(read('docs/guide/sessions.md'), 'Events').flatMap(([cell = '']) => codesIn(cell));
+  const refusal = (() => {
+    try {
+      app.on('nothing' as 'created', () => {});
+      return '';
+    } catch (error) {
+      return String(error);
+    }
+  })();
+  await app.close();
+  expect(refusal).toContain(`expected ${names.join(', ')}`);
+});
