@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerStatus, Status } from '../admin/admin.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import { suggest } from '../config/problem.ts';
-import { UsageError } from '../errors.ts';
+import { codeOf, UsageError } from '../errors.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
 import { addressOf } from '../workers/office.ts';
 
@@ -147,9 +147,32 @@ class Balancer {
           else resolve(text);
         });
       });
-      request.on('timeout', () => request.destroy(new Error('no answer')));
-      request.on('error', (error) => reject(new UsageError(`no balancer answers at ${at}: ${error.message}`)));
+      request.on('timeout', () => request.destroy(new Error('timeout')));
+      request.on('error', (error) => reject(new UsageError(`no balancer answers at ${at}: ${whyNoAnswer(error)}`)));
       request.end();
     });
+  }
+}
+
+function whyNoAnswer(error: Error): string {
+  switch (codeOf(error)) {
+    case 'ENOENT':
+      return 'there is no such socket. Does it run, and with the same config and state folder?';
+    case 'ECONNREFUSED':
+      return 'nobody listens there. Does it run, and with the same config?';
+    case 'EACCES':
+    case 'EPERM':
+      return 'no permission: ask as the user that runs it';
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return 'the name does not resolve';
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+    case 'ETIMEDOUT':
+      return 'this machine cannot reach it';
+    default:
+      return error.message === 'timeout'
+        ? `no answer within ${patience} ms`
+        : `what answers there is no balancer, or the connection broke (${codeOf(error)})`;
   }
 }

@@ -1,16 +1,14 @@
 /** The command line: what was asked for, as a value. It starts and loads nothing. */
-import { isIP } from 'node:net';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
-import { listenerForm, parseListener, parseServer, serverForm } from '../config/address.ts';
-import { affinityFlagFlaw, affinityOfFlags } from '../config/affinity-flag.ts';
+import { type Command, CommanderError } from 'commander';
+import { serverForm } from '../config/address.ts';
+import { affinityOfFlags } from '../config/affinity-flag.ts';
 import { defaultListen } from '../config/defaults.ts';
 import { balanceNames, type LogOptions } from '../config/options.ts';
+import { suggest } from '../config/problem.ts';
 import type { Config } from '../config/schema.ts';
-import { parseStore, storeForm } from '../config/sessions-schema.ts';
-import { parseDuration } from '../config/units.ts';
-import { countOfWorkers, mostWorkers } from '../config/workers.ts';
 import { type ImportKind, importKinds } from '../import/imported.ts';
-import { plainAddress } from '../ip.ts';
+import { checkDashes, Mistake, pathOf, quote, StrictCommand } from './mistake.ts';
+import * as values from './values.ts';
 
 /** What a flag says in place of the config file. */
 export interface Overrides {
@@ -107,60 +105,93 @@ export function parseArguments(args: readonly string[], version: string): Asked 
     command.exitOverride().configureOutput({ writeOut: write, writeErr: write });
   }
   try {
+    checkDashes(args, program);
     program.parse(args, { from: 'user' });
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    return error.exitCode === 0 ? { kind: 'print', text: output } : { kind: 'mistake', text: output };
+    if (error instanceof Mistake) return { kind: 'mistake', text: tellMistake(error.message) };
+    // Help and version end the parsing, too.
+    if (!(error instanceof CommanderError) || error.exitCode !== 0) throw error;
+    return { kind: 'print', text: output };
   }
   return asked ?? { kind: 'print', text: program.helpInformation() };
 }
 
+/** A sentence that begins with the command needs no name in front. */
+function tellMistake(message: string): string {
+  return `${message.startsWith('limpet ') ? '' : 'limpet: '}${message}\n(limpet --help tells more)\n`;
+}
+
 function buildProgram(version: string, found: (asked: Asked) => void): Command {
-  const program = new Command('limpet')
+  const program: Command = new StrictCommand('limpet')
     .description('A load balancer that keeps every session with one server.')
     .version(version, '-v, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
-    .helpCommand(false)
+    .helpCommand('help [command]', 'print the help of a command')
     // `limpet check -c FILE`: the flag is that of check.
     .enablePositionalOptions()
-    .showHelpAfterError('(limpet --help tells more)')
-    .argument('[server...]', serverForm, collect(parseServer, serverForm))
-    .option(
-      '-l, --listen <address>',
-      `where clients connect; repeatable (default: ${defaultListen})`,
-      collect(parseListener, listenerForm),
+    .argument(
+      '[server...]',
+      serverForm,
+      values.servers(() => program.commands.map((one) => one.name())),
     )
+    .option('-l, --listen <address>', `where clients connect; repeatable (default: ${defaultListen})`, values.listeners)
     .option(
       '--affinity <kind>',
       'how sessions are recognised: cookie, source-ip, socket.io, none, learn:COOKIE, header:NAME, query:NAME, path:REGEX, cookie:NAME or rewrite:COOKIE; repeatable, asked in order (default: cookie)',
-      affinityKind,
+      values.affinities,
     )
-    .addOption(choice('--balance <policy>', 'where new sessions go', balanceNames, 'least-requests'))
+    .option(
+      '--balance <policy>',
+      `where new sessions go: ${balanceNames.join(', ')} (default: least-requests)`,
+      values.choice('--balance', balanceNames),
+    )
     .option(
       '--sessions <store>',
       'keep a copy of each session for the day its server dies: memory, lmdb:FOLDER or redis://HOST:PORT (default: none)',
-      storeAddress,
+      values.store,
     )
-    .option('--health <path>', 'check the servers with GET path every 2s (default: no checks)', healthPath)
-    .option('--workers <number>', 'threads, or auto (default: auto, one for each core)', workerCount)
-    .option('-c, --config <file>', 'YAML, or a module with a default export')
-    .addOption(choice('--log <form>', 'log each request', ['off', 'text', 'json'], 'off'))
-    .addOption(choice('--log-level <level>', 'what else is logged', ['debug', 'info', 'warn', 'error'], 'info'))
+    .option('--health <path>', 'check the servers with GET path every 2s (default: no checks)', values.healthPath)
+    .option('--workers <number>', 'threads, or auto (default: auto, one for each core)', values.workers)
+    .option('-c, --config <file>', 'YAML, or a module with a default export', values.file('--config'))
+    .option(
+      '--log <form>',
+      'log each request: off, text or json (default: off)',
+      values.choice('--log', ['off', 'text', 'json']),
+    )
+    .option(
+      '--log-level <level>',
+      'what else is logged: debug, info, warn or error (default: info)',
+      values.choice('--log-level', ['debug', 'info', 'warn', 'error']),
+    )
     .option('--identify', 'responses say which server gave them (Limpet-Server)')
     .addHelpText('after', examples);
   program.action((servers: readonly string[], flags: Flags) => {
     const conflict = conflictOf(servers, flags);
-    if (conflict !== undefined) program.error(`error: ${conflict}`);
+    if (conflict !== undefined) throw new Mistake(conflict);
     const { log, logLevel, identify, workers } = flags;
     if (servers.length > 0) found({ kind: 'servers', config: configOf(servers, flags) });
     else found({ kind: 'config', file: flags.config, overrides: { log, logLevel, identify, workers } });
   });
+  // An option in front of a command would be that of a start, and do nothing.
+  program.hook('preSubcommand', (_, command) => {
+    const stray = program.options.find((option) => program.getOptionValueSource(option.attributeName()) === 'cli');
+    if (stray === undefined) return;
+    throw new Mistake(
+      `${stray.long} stands before ${command.name()}, expected it behind, if ${pathOf(command)} has it`,
+    );
+  });
   program
-    .command('check')
+    .command('check [file]')
     .description('check a config file, and start nothing')
     .helpOption('-h, --help', 'print this help')
-    .option('-c, --config <file>', 'YAML, or a module with a default export')
-    .action(({ config }: { readonly config?: string }) => found({ kind: 'check', file: config }));
+    .option('-c, --config <file>', 'the same file', values.file('--config'))
+    .action((named: string | undefined, { config }: { readonly config?: string }) => {
+      if (named !== undefined && config !== undefined) {
+        throw new Mistake(`limpet check: found ${named} and --config ${config}, expected one file`);
+      }
+      if (named === '') throw new Mistake('limpet check: found "", expected the name of a file');
+      found({ kind: 'check', file: named ?? config });
+    });
   program
     .command('token')
     .description('sign something with the key of the balancer')
@@ -169,8 +200,8 @@ function buildProgram(version: string, found: (asked: Asked) => void): Command {
     .command('force <server>')
     .description('what the affinity `force` accepts for that server')
     .helpOption('-h, --help', 'print this help')
-    .option('--for <time>', 'how long it is valid (default: 1h)', lifetime)
-    .option('-c, --config <file>', 'the config of the balancer')
+    .option('--for <time>', 'how long it is valid (default: 1h)', values.time('--for'))
+    .option('-c, --config <file>', 'the config of the balancer', values.file('--config'))
     .action((server: string, flags: { readonly for?: number; readonly config?: string }) =>
       found({ kind: 'force-token', file: flags.config, server, lifetime: flags.for ?? 3_600_000 }),
     );
@@ -179,14 +210,18 @@ function buildProgram(version: string, found: (asked: Asked) => void): Command {
     .usage('[options] [kind] <file>')
     .description('write a limpet.yaml for the config of another balancer; - is standard input')
     .helpOption('-h, --help', 'print this help')
-    .addOption(new Option('--from <kind>', 'whose it is (default: by name and content)').choices([...importKinds]))
-    .option('-o, --output <file>', 'write there, never over a file (default: standard output)')
+    .option(
+      '--from <kind>',
+      `whose it is: ${importKinds.join(', ')} (default: by name and content)`,
+      values.choice('--from', importKinds),
+    )
+    .option('-o, --output <file>', 'write there, never over a file (default: standard output)', values.file('--output'))
     .action((words: string[], { from, output }: { readonly from?: ImportKind; readonly output?: string }) => {
       const [file, named] = [words.at(-1), words.length === 2 ? words[0] : undefined];
       const kind = importKinds.find((one) => one === named);
       const flaw = importFlaw(words, kind, from);
-      if (file === undefined || flaw !== '') found({ kind: 'mistake', text: `limpet: ${flaw}\n` });
-      else found({ kind: 'import', file, from: kind ?? from, output });
+      if (file === undefined || flaw !== '') throw new Mistake(`limpet import: ${flaw}`);
+      found({ kind: 'import', file, from: kind ?? from, output });
     });
   addExplain(program, found);
   addAdmin(program, found);
@@ -196,12 +231,15 @@ function buildProgram(version: string, found: (asked: Asked) => void): Command {
 /** '' when the words are a file, or a kind and a file. */
 function importFlaw(words: readonly string[], kind: ImportKind | undefined, from: ImportKind | undefined): string {
   const [first = ''] = words;
-  if (words.length === 0) return "error: missing required argument 'file'";
-  if (words.length > 2) return `error: found ${words.length} words, expected a file, or a kind and a file`;
-  if (words.length === 2 && kind === undefined)
-    return `error: "${first}" is no kind of config, expected one of ${importKinds.join(', ')}`;
+  if (words.length === 0) return 'found no file, expected limpet import [kind] <file>; - is standard input';
+  if (words.length > 2) return `found ${words.length} words, expected a file, or a kind and a file`;
+  if (words.length === 2 && kind === undefined) {
+    const near = suggest(first, importKinds);
+    const hint = near === undefined ? '' : `; did you mean "${near}"?`;
+    return `found the kind ${quote(first)}, expected one of ${importKinds.join(', ')}${hint}`;
+  }
   if (kind !== undefined && from !== undefined && kind !== from)
-    return `error: ${kind} and --from ${from} are two kinds, expected one`;
+    return `found ${kind} and --from ${from}, expected one kind`;
   return '';
 }
 
@@ -220,13 +258,17 @@ function addExplain(program: Command, found: (asked: Asked) => void): void {
     .command('explain')
     .description('tell what would become of one request, and why')
     .helpOption('-h, --help', 'print this help')
-    .option('-c, --config <file>', 'YAML, or a module with a default export')
-    .requiredOption('--request <file>', 'the head of a request; - is standard input')
-    .option('--client <ip>', 'who connects, or unix (default: 127.0.0.1)', peerAddress)
-    .option('--listener <address>', 'where, as the config says it (default: the first)')
-    .option('--down <servers>', 'suppose that these are down: names with commas', names)
-    .option('--draining <servers>', 'suppose that these are draining', names)
-    .option('--now <time>', 'suppose that it is this time, such as 2026-01-31T12:00:00Z', instant)
+    .option('-c, --config <file>', 'YAML, or a module with a default export', values.file('--config'))
+    .requiredOption('--request <file>', 'the head of a request; - is standard input', values.file('--request'))
+    .option('--client <ip>', 'who connects, or unix (default: 127.0.0.1)', values.peer)
+    .option(
+      '--listener <address>',
+      'where, as the config says it (default: the first)',
+      values.text('--listener', 'the address of a listener'),
+    )
+    .option('--down <servers>', 'suppose that these are down: names with commas', values.names('--down'))
+    .option('--draining <servers>', 'suppose that these are draining', values.names('--draining'))
+    .option('--now <time>', 'suppose that it is this time, such as 2026-01-31T12:00:00Z', values.instant)
     .option('--json', 'as JSON')
     .addHelpText('after', explainExamples)
     .action((flags: ExplainFlags) => found({ kind: 'explain', flags }));
@@ -239,13 +281,16 @@ function addAdmin(program: Command, found: (asked: Asked) => void): void {
       .command(usage)
       .description(description)
       .helpOption('-h, --help', 'print this help')
-      .option('-c, --config <file>', 'the config of the balancer');
+      .option('-c, --config <file>', 'the config of the balancer', values.file('--config'));
   command('drain <server>', 'give a server no new sessions, and let those that can leave it')
     .option('--wait', 'until nothing runs there, and every session that is left has a copy')
-    .option('--timeout <time>', 'wait no longer than this (default: for ever)', lifetime)
-    .action((server: string, { config, ...flags }: { config?: string; wait?: true; timeout?: number }) =>
-      found({ kind: 'drain', file: config, server, ...flags }),
-    );
+    .option('--timeout <time>', 'wait no longer than this (default: for ever)', values.time('--timeout'))
+    .action((server: string, { config, ...flags }: { config?: string; wait?: true; timeout?: number }) => {
+      if (flags.timeout !== undefined && flags.wait !== true) {
+        throw new Mistake('--timeout: found it without --wait, expected both: a drain alone waits for nothing');
+      }
+      found({ kind: 'drain', file: config, server, ...flags });
+    });
   command('ready <server>', 'the server takes new sessions again').action((server: string, { config }: Flags) =>
     found({ kind: 'ready', file: config, server }),
   );
@@ -256,34 +301,16 @@ function addAdmin(program: Command, found: (asked: Asked) => void): void {
     );
 }
 
-function peerAddress(text: string): string {
-  if (text === 'unix') return '';
-  if (isIP(text) === 0) throw new InvalidArgumentError('Expected an IP address, or unix.');
-  return plainAddress(text);
-}
-
-function names(text: string, before: readonly string[] = []): string[] {
-  return [...before, ...text.split(',').filter((name) => name !== '')];
-}
-
-function instant(text: string): number {
-  const time = /^\d{4}-\d{2}-\d{2}(T|$)/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(time)) throw new InvalidArgumentError('Expected a time such as 2026-01-31T12:00:00Z.');
-  return time;
-}
-
-function lifetime(text: string): number {
-  const time = parseDuration(text);
-  if (time > 0) return time;
-  throw new InvalidArgumentError('Expected a time such as 30m or 1h.');
-}
-
 /** Flags that describe a pool belong to servers of the command line; a file describes its own. */
 function conflictOf(servers: readonly string[], flags: Flags): string | undefined {
   if (servers.length > 0) {
-    if (flags.config !== undefined) return 'give servers or --config, not both';
+    if (flags.config !== undefined) {
+      return `found the server ${quote(servers[0]!)} and --config ${flags.config}, expected one of them: a file names its servers itself`;
+    }
     const { affinity = [] } = flags;
-    return affinity.length > 1 && affinity.includes('none') ? 'give --affinity none alone' : undefined;
+    return affinity.length > 1 && affinity.includes('none')
+      ? '--affinity: found none beside others, expected none alone'
+      : undefined;
   }
   const { listen, affinity, balance, health, sessions } = flags;
   const stray = Object.entries({ listen, affinity, balance, health, sessions }).find(
@@ -291,8 +318,8 @@ function conflictOf(servers: readonly string[], flags: Flags): string | undefine
   )?.[0];
   if (stray === undefined) return undefined;
   return flags.config === undefined
-    ? `--${stray} needs servers, such as: limpet 3001 3002 --${stray} ${[flags[stray as keyof Flags]].flat().join(` --${stray} `)}`
-    : `--${stray} goes with servers; with --config the file says it`;
+    ? `--${stray}: found no servers, expected some, such as: limpet 3001 3002 --${stray} ${[flags[stray as keyof Flags]].flat().join(` --${stray} `)}`
+    : `--${stray}: found it with --config, expected it in the file ${flags.config}`;
 }
 
 function configOf(
@@ -314,40 +341,4 @@ function configOf(
     log: { access: rest.log, level: rest.logLevel },
     identify: rest.identify,
   };
-}
-
-/** Each value is checked where it stands, so that the mistake is named with its flag. */
-function collect(parse: (text: string) => unknown, expected: string) {
-  return (text: string, before: readonly string[] = []): string[] => {
-    if (parse(text) === null) throw new InvalidArgumentError(`Expected ${expected}.`);
-    return [...before, text];
-  };
-}
-
-function affinityKind(text: string, before: readonly string[] = []): string[] {
-  const expected = affinityFlagFlaw(text);
-  if (expected !== null) throw new InvalidArgumentError(`Expected ${expected}.`);
-  return [...before, text];
-}
-
-function storeAddress(text: string): string {
-  if (parseStore(text) === null) throw new InvalidArgumentError(`Expected ${storeForm}.`);
-  return text;
-}
-
-function workerCount(text: string): number {
-  if (text === 'auto') return countOfWorkers(text);
-  const count = /^[0-9]{1,3}$/.test(text) ? Number(text) : 0;
-  if (count >= 1 && count <= mostWorkers) return count;
-  throw new InvalidArgumentError(`Expected a whole number from 1 to ${mostWorkers}, or auto.`);
-}
-
-function healthPath(text: string): string {
-  if (!/^\/[\x21-\x22\x24-\x7e]*$/.test(text)) throw new InvalidArgumentError('Expected a path such as /healthz.');
-  return text;
-}
-
-/** No default of commander's: a flag that was not given must not override the config. */
-function choice(flags: string, text: string, choices: readonly string[], usual: string): Option {
-  return new Option(flags, `${text} (default: ${usual})`).choices([...choices]);
 }

@@ -252,10 +252,10 @@ describe('a config file', () => {
 
 describe('the command line', () => {
   test.each([
-    ['', /^Usage: limpet/],
-    ['check', /^limpet: no config: name one with -c/],
-    ['--nope', /^error: unknown option '--nope'/],
-    ['3001 3001', /servers\[0\] has the address 127\.0\.0\.1:3001 already/],
+    ['', /^limpet: there is no limpet.yaml, .* here, and no servers were named\n\nUsage: limpet/],
+    ['check', /^limpet: there is no limpet.yaml, .* here, and none was named: expected --config FILE/],
+    ['--nope', /^limpet has no option --nope, expected one of --version/],
+    ['3001 3001', /server "3001": server "3001" has the address 127\.0\.0\.1:3001 already/],
   ])('limpet %s ends with 2', async (line, text) => {
     const { code, seen } = program(line);
     expect(await code).toBe(2);
@@ -297,8 +297,11 @@ describe('token force', () => {
     expect(await unknown.code).toBe(3);
     expect(unknown.seen.err).toBe('limpet: there is no server "s9", expected one of a/127.0.0.1:3001\n');
     const time = program('token force s9 --for ever');
-    expect([await time.code, time.seen.err]).toEqual([2, expect.stringContaining('Expected a time such as 30m')]);
+    expect([await time.code, time.seen.err]).toEqual([
+      2,
+      expect.stringContaining('expected a time with its unit, such as 30m'),
+    ]);
     const none = program('token force s9');
-    expect([await none.code, none.seen.err]).toEqual([2, expect.stringContaining('no config')]);
+    expect([await none.code, none.seen.err]).toEqual([2, expect.stringContaining('there is no limpet.yaml')]);
   });
 });

@@ -5,9 +5,11 @@ import { configNames, findConfig, loadConfig } from '../config/load.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import { ConfigError, formatProblems, type Problem, type Source } from '../config/problem.ts';
 import { readConfig } from '../config/read.ts';
+import type { Config } from '../config/schema.ts';
 import { UsageError } from '../errors.ts';
 import { systemClock } from '../time/clock.ts';
 import { type Asked, type ExplainFlags, type Overrides, parseArguments } from './arguments.ts';
+import { commandLineSource } from './command-line.ts';
 import { exitCodes } from './exit-codes.ts';
 import { createLogger } from './log.ts';
 import { run, type Start } from './run.ts';
@@ -150,8 +152,11 @@ async function importConfig(
   }
 }
 
+/** `limpet.yaml, limpet.yml ... or limpet.config.mjs` */
+const usualNames = `${configNames.slice(0, -1).join(', ')} or ${configNames.at(-1)}`;
+
 function tellNoConfig({ writeError }: Surroundings): number {
-  writeError(`limpet: no config: name one with -c, or have one of ${configNames.join(', ')} in this folder\n`);
+  writeError(`limpet: there is no ${usualNames} here, and none was named: expected --config FILE\n`);
   return exitCodes.usage;
 }
 
@@ -159,7 +164,8 @@ async function serveFile(named: string | undefined, overrides: Overrides, around
   const file = named ?? findConfig(around.folder);
   if (file === undefined) {
     const help = parseArguments(['--help'], around.version);
-    around.writeError(help.kind === 'print' ? help.text : '');
+    const why = `limpet: there is no ${usualNames} here, and no servers were named`;
+    around.writeError(`${why}\n\n${help.kind === 'print' ? help.text : ''}`);
     return exitCodes.usage;
   }
   let loaded: Awaited<ReturnType<typeof loadConfig>>;
@@ -180,13 +186,13 @@ function override(options: LimpetOptions, overrides: Overrides): LimpetOptions {
   return deepFreeze({ ...options, log, workers, identify: overrides.identify ?? options.identify });
 }
 
-async function serveServers(config: unknown, around: Surroundings): Promise<number> {
-  const source: Source = { name: 'command line', locate: () => null };
+async function serveServers(config: Config, around: Surroundings): Promise<number> {
+  const source = commandLineSource(config);
   try {
     const { options, warnings } = readConfig(config, { source, env: around.env, variables: false });
     return await serve(options, warnings, source, null, around);
   } catch (error) {
-    return tellMistake(error, source.name, exitCodes.usage, around);
+    return tellMistake(error, `the ${source.name}`, exitCodes.usage, around);
   }
 }
 

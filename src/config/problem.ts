@@ -26,6 +26,8 @@ export interface Source {
   readonly name: string;
   /** Where the field stands; null when the source has no lines (a module, a value). */
   readonly locate: (path: Path, part: 'name' | 'value') => Position | null;
+  /** The field and what is wrong there, where it is not written as a file has it. */
+  readonly words?: (path: Path, text: string) => string;
 }
 
 /** A config that cannot be used. The message holds every problem, a line each. */
@@ -57,7 +59,7 @@ export function formatProblems(source: Source, problems: readonly Problem[]): st
     .map(({ problem: { level, path, text }, at }) => {
       const place = at === null ? source.name : `${source.name}:${at.line}:${at.column}`;
       const field = path.length === 0 ? '' : `${pathText(path)}: `;
-      return `    ${level === 'error' ? 'E' : 'W'}: ${place}  ${field}${text}`;
+      return `    ${level === 'error' ? 'E' : 'W'}: ${place}  ${source.words?.(path, text) ?? `${field}${text}`}`;
     })
     .join('\n');
 }

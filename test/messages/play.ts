@@ -3,11 +3,15 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { parseArguments } from '../../src/cli/arguments.ts';
 import { execute } from '../../src/cli/command.ts';
 import { bytesOf, type Case, wordsOf } from './transcript.ts';
 
 /** Of what would have gone on: a balancer has started. */
 const started = 'a balancer would have started';
+
+const help = parseArguments(['--help'], '');
+const helpText = help.kind === 'print' ? help.text : '';
 
 export async function play({ files, line }: Case): Promise<{ readonly says: string; readonly code: number }> {
   const folder = mkdtempSync(join(tmpdir(), 'limpet-messages-'));
@@ -29,7 +33,7 @@ export async function play({ files, line }: Case): Promise<{ readonly says: stri
       writeError: write,
       loadStart: async () => () => Promise.reject(new Error(started)),
     });
-    return { says: says.replaceAll(folder, 'FOLDER'), code };
+    return { says: says.replaceAll(folder, 'FOLDER').replace(helpText, '(the help)\n'), code };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

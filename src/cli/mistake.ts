@@ -1,0 +1,138 @@
+/** A wrong command line, told in one sentence: what was found, and what is expected; and the parser that tells it so. */
+import { Command, type Option } from 'commander';
+import { suggest } from '../config/problem.ts';
+
+/** The message is for a person, and names the option or the command. */
+export class Mistake extends Error {
+  override readonly name = 'Mistake';
+}
+
+/** What people try because other programs have it. */
+const otherwise: Readonly<Record<string, string>> = {
+  version: 'limpet --version tells it',
+  ...Object.fromEntries(
+    ['start', 'run', 'serve', 'server', 'up', 'proxy'].map((word) => [
+      word,
+      'a start needs none, as in limpet 3001 3002 or limpet --config limpet.yaml',
+    ]),
+  ),
+  stop: 'the signal SIGTERM stops a balancer',
+  reload: 'the signal SIGHUP has a balancer read its config again',
+  restart: 'the signal SIGTERM stops a balancer, and whoever started it starts it again',
+  status: 'limpet sessions tells of each server',
+  servers: 'limpet sessions tells of each server',
+  validate: 'limpet check does that',
+  test: 'limpet check does that',
+  lint: 'limpet check does that',
+  convert: 'limpet import does that',
+  undrain: 'limpet ready does that',
+};
+
+/** A word where a command may stand, and no command has it for its name. `path`: the command that it stands behind, such as `limpet token`. */
+export function noCommand(word: string, names: readonly string[], path = 'limpet'): string {
+  const near = suggest(word, names);
+  const hint =
+    path === 'limpet' && Object.hasOwn(otherwise, word)
+      ? `: ${otherwise[word]}`
+      : near === undefined
+        ? ''
+        : `, did you mean "${near}"?`;
+  const known = names.length === 1 ? `The command is ${names.join()}` : `The commands are ${names.join(', ')}`;
+  return `${path} has no command ${quote(word)}${hint}\n${known}`;
+}
+
+/** As it is told, and no longer than a line. */
+export function quote(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);
+}
+
+/** commander's own sentences give way to ours. It calls these methods by their names; none of them returns. */
+export class StrictCommand extends Command {
+  override createCommand(name?: string): Command {
+    return new StrictCommand(name);
+  }
+
+  unknownOption(flag: string): never {
+    const [name = flag, value] = flag.split(/=(.*)/s);
+    const own = flagsOf(this);
+    if (value !== undefined && own.includes(name)) throw new Mistake(`${name}: found a value, expected none`);
+    const near = suggest(name, own);
+    const elsewhere = this.everyCommand().find((command) => command !== this && flagsOf(command).includes(name));
+    const hint =
+      near !== undefined
+        ? `, did you mean ${near}?`
+        : elsewhere !== undefined
+          ? `; ${pathOf(elsewhere)} has it`
+          : `, expected one of ${own.join(', ')}`;
+    throw new Mistake(`${pathOf(this)} has no option ${name}${hint}`);
+  }
+
+  unknownCommand(): never {
+    throw new Mistake(
+      noCommand(
+        this.args[0] ?? '',
+        this.commands.map((one) => one.name()),
+        pathOf(this),
+      ),
+    );
+  }
+
+  missingArgument(name: string): never {
+    throw new Mistake(`${pathOf(this)}: found no ${name}, expected ${usageOf(this)}`);
+  }
+
+  optionMissingArgument(option: Option): never {
+    throw new Mistake(`${option.long}: found nothing behind it, expected ${option.flags}`);
+  }
+
+  missingMandatoryOptionValue(option: Option): never {
+    throw new Mistake(`${pathOf(this)}: found no ${option.long}, expected ${option.flags}`);
+  }
+
+  _excessArguments(found: readonly string[]): never {
+    const most = this.registeredArguments.length;
+    const extra = found.slice(most).map(quote).join(', ');
+    throw new Mistake(`${pathOf(this)}: found ${extra} behind it, expected ${usageOf(this)}`);
+  }
+
+  override help(context?: unknown): never {
+    // Asked for by nobody: a command of its own is missing.
+    if (typeof context === 'object' && context !== null && 'error' in context && context.error === true) {
+      const names = this.commands.map((one) => one.name());
+      throw new Mistake(`${pathOf(this)}: found no command behind it, expected ${pathOf(this)} ${names.join(' or ')}`);
+    }
+    return super.help();
+  }
+
+  private everyCommand(): Command[] {
+    let root: Command = this;
+    while (root.parent !== null) root = root.parent;
+    return [root, ...root.commands.flatMap((one) => [one, ...one.commands])];
+  }
+}
+
+/** `-listen :80` would be the value "isten" of -l. */
+export function checkDashes(args: readonly string[], program: Command): void {
+  for (const arg of args) {
+    if (arg === '--') return;
+    const [name = ''] = arg.split('=', 1);
+    if (!/^-[a-z]{2}/.test(name)) continue;
+    const known = [program, ...program.commands].flatMap(flagsOf).includes(`-${name}`);
+    if (known) throw new Mistake(`found ${name}, expected -${name} with two dashes`);
+  }
+}
+
+function flagsOf(command: Command): string[] {
+  return [...command.options.flatMap(({ long }) => long ?? []), '--help'];
+}
+
+/** `limpet token force` */
+export function pathOf(command: Command): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`;
+}
+
+/** `limpet check [file]` */
+function usageOf(command: Command): string {
+  const words = command.registeredArguments.map((one) => (one.required ? `<${one.name()}>` : `[${one.name()}]`));
+  return [pathOf(command), ...words].join(' ');
+}

@@ -1,0 +1,134 @@
+/** Values of the command line, each checked where it stands, so that a mistake is named with its option. */
+import { isIP } from 'node:net';
+import { listenerForm, parseListener, parseServer, serverForm } from '../config/address.ts';
+import { affinityFlagFlaw } from '../config/affinity-flag.ts';
+import { suggest } from '../config/problem.ts';
+import { parseStore, storeForm } from '../config/sessions-schema.ts';
+import { parseDuration } from '../config/units.ts';
+import { countOfWorkers, mostWorkers } from '../config/workers.ts';
+import { plainAddress } from '../ip.ts';
+import { withoutSecrets } from '../store/check.ts';
+import { Mistake, noCommand, quote } from './mistake.ts';
+
+/** As commander calls it: `before` is what the option had already; undefined: nothing. */
+type Take<T> = (text: string, before: T | undefined) => T;
+
+/** An option that is given once. `read` answers null for what is no value of it. */
+function once<T>(flag: string, expected: string, read: (text: string) => T | null): Take<T> {
+  return (text, before) => {
+    if (before !== undefined) throw new Mistake(`${flag}: found it twice, expected once`);
+    const value = read(text);
+    if (value === null) throw new Mistake(`${flag}: found ${quote(text)}, expected ${expected}${hintFor(text, flag)}`);
+    return value;
+  };
+}
+
+/** The next option was taken for the value, or nothing stands there. */
+function hintFor(text: string, flag: string): string {
+  return /^--?[a-z]/.test(text) ? `: is the value of ${flag} missing?` : '';
+}
+
+export function file(flag: string): Take<string> {
+  return once(flag, 'the name of a file', (text) => (text === '' || /^--[a-z]/.test(text) ? null : text));
+}
+
+export function choice<const T extends string>(flag: string, choices: readonly T[]): Take<T> {
+  return (text, before) => {
+    const near = suggest(text, choices);
+    const expected = `one of ${choices.join(', ')}${near === undefined || near === text ? '' : `; did you mean "${near}"?`}`;
+    return once(flag, expected, (word) => choices.find((one) => one === word) ?? null)(text, before);
+  };
+}
+
+export const time = (flag: string): Take<number> =>
+  once(flag, 'a time with its unit, such as 30m or 1h', (text) => {
+    const found = parseDuration(text);
+    return found > 0 ? found : null;
+  });
+
+export const instant: Take<number> = once('--now', 'a time such as 2026-01-31T12:00:00Z', (text) => {
+  const found = /^\d{4}-\d{2}-\d{2}(T|$)/.test(text) ? Date.parse(text) : Number.NaN;
+  return Number.isNaN(found) ? null : found;
+});
+
+export const peer: Take<string> = once('--client', 'an IP address, or unix', (text) =>
+  text === 'unix' ? '' : isIP(text) === 0 ? null : plainAddress(text),
+);
+
+export const text = (flag: string, expected: string): Take<string> =>
+  once(flag, expected, (found) => (found === '' || /^--[a-z]/.test(found) ? null : found));
+
+export const workers: Take<number> = once('--workers', `a whole number from 1 to ${mostWorkers}, or auto`, (text) => {
+  if (text === 'auto') return countOfWorkers(text);
+  const count = /^[0-9]{1,3}$/.test(text) ? Number(text) : 0;
+  return count >= 1 && count <= mostWorkers ? count : null;
+});
+
+export const healthPath: Take<string> = once('--health', 'a path such as /healthz', (text) =>
+  /^\/[\x21-\x22\x24-\x7e]*$/.test(text) ? text : null,
+);
+
+export const store: Take<string> = (text, before) => {
+  if (before !== undefined) throw new Mistake('--sessions: found it twice, expected once');
+  if (parseStore(text) !== null) return text;
+  throw new Mistake(
+    `--sessions: found ${quote(withoutSecrets(text))}, expected ${storeForm}${hintFor(text, '--sessions')}`,
+  );
+};
+
+export function names(flag: string): Take<string[]> {
+  return (text, before = []) => {
+    const found = text.split(',').filter((name) => name !== '');
+    if (found.length === 0)
+      throw new Mistake(`${flag}: found no name, expected names of servers with commas between them`);
+    return [...before, ...found];
+  };
+}
+
+export const listeners: Take<string[]> = (text, before = []) => {
+  if (parseListener(text) !== null) return [...before, text];
+  const port = /^[0-9]{1,5}$/.test(text) && Number(text) <= 65_535;
+  const hint = port ? `; did you mean :${text} (all interfaces) or 127.0.0.1:${text}?` : hintFor(text, '--listen');
+  throw new Mistake(`--listen: found ${quote(text)}, expected ${listenerForm}${hint}`);
+};
+
+export const affinities: Take<string[]> = (text, before = []) => {
+  const expected = affinityFlagFlaw(text);
+  if (expected === null) return [...before, text];
+  throw new Mistake(`--affinity: found ${quote(text)}, expected ${expected}${hintFor(text, '--affinity')}`);
+};
+
+/** The servers of the command line. `commands`: what else the first of them may be. */
+export function servers(commands: () => readonly string[]): Take<string[]> {
+  return (text, before = []) => {
+    if (parseServer(text) !== null) return [...before, text];
+    const known = commands();
+    if (known.includes(text)) {
+      throw new Mistake(`found the command ${text} behind a server, expected limpet ${text} alone`);
+    }
+    // A word without a colon or a dot is likelier a command than a host without its port.
+    if (before.length === 0 && /^[a-z][a-z-]*$/i.test(text)) {
+      throw new Mistake(`${noCommand(text, known)}; a server is ${serverForm}`);
+    }
+    throw new Mistake(`server ${quote(withoutSecretsOf(text))}: expected ${serverForm}${serverHint(text)}`);
+  };
+}
+
+/** The URL of a server may have a password. */
+function withoutSecretsOf(text: string): string {
+  return text.includes('@') ? withoutSecrets(text) : text;
+}
+
+function serverHint(text: string): string {
+  if (/\.(?:ya?ml|json|[cm]?[jt]s)$/.test(text)) return `; a config file is named with --config ${text}`;
+  if (/\.(?:conf|cfg|toml)$|Caddyfile$/.test(text))
+    return `; limpet import ${text} takes over the config of another balancer`;
+  if (text.startsWith('https://')) return '; Limpet speaks no TLS to servers: name a port without it';
+  const [, host] = /^http:\/\/([^/@\s]+)\/?$/.exec(text) ?? [];
+  if (host !== undefined) return `; without http://, and with its port: ${host.includes(':') ? host : `${host}:80`}`;
+  if (/^[0-9]+$/.test(text)) return '; a port is 1 to 65535';
+  if (text.includes(',')) return '; between two servers stands a space, and no comma';
+  if (isIP(text) === 6) return '; an IPv6 address stands in brackets, and has its port, as in [::1]:3001';
+  if (/^[a-z0-9.-]+$/i.test(text) && /\./.test(text)) return `; is its port missing, as in ${text}:3000?`;
+  return '';
+}
