@@ -5,11 +5,14 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArguments } from '../../src/cli/arguments.ts';
 import { execute } from '../../src/cli/command.ts';
+import { importKinds } from '../../src/import/imported.ts';
 import { bytesOf, type Case, wordsOf } from './transcript.ts';
 
 /** Of what would have gone on: a balancer has started. */
 const started = 'a balancer would have started';
 
+/** They grow, and are not what a message is about. */
+const kinds = importKinds.join(', ');
 const help = parseArguments(['--help'], '');
 const helpText = help.kind === 'print' ? help.text : '';
 
@@ -33,7 +36,10 @@ export async function play({ files, line }: Case): Promise<{ readonly says: stri
       writeError: write,
       loadStart: async () => () => Promise.reject(new Error(started)),
     });
-    return { says: says.replaceAll(folder, 'FOLDER').replace(helpText, '(the help)\n'), code };
+    return {
+      says: says.replaceAll(folder, 'FOLDER').replace(helpText, '(the help)\n').replaceAll(kinds, '(the kinds)'),
+      code,
+    };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
