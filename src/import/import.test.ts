@@ -14,6 +14,8 @@ describe('whose config it is', () => {
     ['{ "kind": "Ingress" }', 'x.json', 'ingress'],
     ['gzip on;', 'x.conf', 'nginx'],
     ['http:\n  routers:\n', 'x.yaml', 'traefik'],
+    [':80 {\n\treverse_proxy a:1 {\n\t\ttransport http {\n\t\t}\n\t}\n}\n', 'x.conf', 'caddy'],
+    ['a.org {\n}\n', '/etc/caddy/Caddyfile', 'caddy'],
     ['global:\n  sendAnonymousUsage: false\nentryPoints:\n', 'x.yaml', 'traefik'],
     ['[http.routers.a]\n', 'x.toml', 'traefik'],
     ['services:\n  a:\n    labels:\n      - traefik.http.routers.a.rule=x\n', 'x.yml', 'traefik'],
@@ -29,6 +31,7 @@ describe('whose config it is', () => {
     expect(guessed('nginx')).toEqual(new Set(['nginx']));
     expect(guessed('haproxy')).toEqual(new Set(['haproxy']));
     expect(guessed('traefik')).toEqual(new Set(['traefik']));
+    expect(guessed('caddy')).toEqual(new Set(['caddy']));
     for (const kind of guessed('kubernetes')) expect(['ingress', 'gateway']).toContain(kind);
   });
 

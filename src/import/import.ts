@@ -1,6 +1,7 @@
 /** Another balancer's config as a limpet.yaml: guesses whose it is, has it read, and writes what came of it. */
 import { stringify } from 'yaml';
 import { UsageError } from '../errors.ts';
+import { importCaddy } from './caddy.ts';
 import { importHaproxy } from './haproxy.ts';
 import {
   concerns,
@@ -21,6 +22,7 @@ const importers: Readonly<Record<ImportKind, Importer>> = {
   ingress: importKubernetes,
   gateway: importKubernetes,
   traefik: importTraefik,
+  caddy: importCaddy,
 };
 
 const manifest =
@@ -28,6 +30,8 @@ const manifest =
 const haproxy = /^(?:global|defaults|listen|frontend|backend)\b[^{;]*$/m;
 const traefik =
   /^\s*\[{1,2}(?:http|tcp|udp|entryPoints)\.|^\s*\[entryPoints\]|^entryPoints:|^http:\s*\n(?:\s*\n)*\s+(?:routers|services|middlewares):|\btraefik\.http\.|^apiVersion:\s*"?traefik\.(?:io|containo\.us)\//m;
+/** A word that no other program begins a line with. */
+const caddy = /^\s*(?:reverse_proxy|php_fastcgi|handle_path)\b/m;
 const nginx = /(?:^|[\s;{}])(?:http|server|upstream\s+[^\s{};]+|location\s+[^{};]+)\s*\{/;
 
 /** By content first: a name says less. null: it is none of them, or could be more than one. */
@@ -36,13 +40,20 @@ export function guessKind(text: string, file: string): ImportKind | null {
   const kind = manifest.exec(plain)?.[1];
   const found: ImportKind[] = [];
   if (kind !== undefined) found.push(kind === 'Ingress' ? 'ingress' : 'gateway');
+  if (caddy.test(plain)) return 'caddy';
   if (nginx.test(plain)) found.push('nginx');
   if (traefik.test(plain)) found.push('traefik');
   // `global:` stands in files of Traefik too.
   else if (haproxy.test(plain)) found.push('haproxy');
   const [only, ...more] = found;
   if (only !== undefined && more.length === 0) return only;
-  const named: ImportKind | null = /\.cfg$/.test(file) ? 'haproxy' : /\.conf$/.test(file) ? 'nginx' : null;
+  const named: ImportKind | null = /\.cfg$/.test(file)
+    ? 'haproxy'
+    : /\.conf$/.test(file)
+      ? 'nginx'
+      : /caddy(?:file)?$/i.test(file)
+        ? 'caddy'
+        : null;
   return named !== null && (found.length === 0 || found.includes(named)) ? named : null;
 }
 

@@ -22,10 +22,14 @@ export interface PlanRoute {
   readonly listeners: readonly string[];
 }
 
+export interface PlanServer extends WeighedServer {
+  readonly maxRequests?: number;
+}
+
 export interface PlanPool {
   /** The name it would like. */
   readonly name: string;
-  readonly servers: readonly WeighedServer[];
+  readonly servers: readonly PlanServer[];
   /** Entries of `affinity`; none: `none`. */
   readonly affinity: readonly unknown[];
   /** Of an entry `cookie`: its fields, of which the name is settled at the end. */
@@ -143,10 +147,15 @@ function fieldsOf({ servers, affinity, cookie, fields }: PlanPool): Fields {
   const [only] = entries;
   const plain = entries.length === 1 && cookie !== null && Object.keys(cookie).length === 0;
   return {
-    servers: servers.map(({ name, address, weight }) =>
-      name === undefined && weight === 1
+    servers: servers.map(({ name, address, weight, maxRequests }) =>
+      name === undefined && weight === 1 && maxRequests === undefined
         ? address
-        : { ...(name === undefined ? {} : { name }), address, ...(weight === 1 ? {} : { weight }) },
+        : {
+            ...(name === undefined ? {} : { name }),
+            address,
+            ...(weight === 1 ? {} : { weight }),
+            ...(maxRequests === undefined ? {} : { maxRequests }),
+          },
     ),
     ...(plain ? {} : { affinity: entries.length === 0 ? 'none' : only === 'source-ip' ? only : entries }),
     ...fields,

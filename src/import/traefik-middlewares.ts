@@ -26,12 +26,12 @@ const rewrites: Readonly<Record<string, string>> = {
   stripprefixregex: 'took the prefix off the path: servers get the whole path',
   replacepath: 'put another path in: servers get the path of the client',
   replacepathregex: 'put another path in: servers get the path of the client',
+  redirectregex: 'redirected some requests: servers get them',
   addprefix: 'put a prefix before the path: servers get the path of the client',
 };
 
 const reasons: Readonly<Record<string, string>> = {
   redirectscheme: 'no request is redirected here: the proxy that ends TLS in front does this',
-  redirectregex: 'no request is redirected here: let the servers do it',
   headers: 'headers of requests and responses are passed on as they come',
   contenttype: 'headers of requests and responses are passed on as they come',
   compress: 'nothing is compressed here: let the servers do it',
@@ -115,6 +115,6 @@ function nameOf({ name, part }: Named): string {
 
 function reasonOf(kind: string): string {
   if (guards[kind] !== undefined || kind === 'plugin') return 'access is not controlled here';
-  if (rewrites[kind] !== undefined) return 'the path is passed on as it came';
+  if (rewrites[kind] !== undefined) return 'requests are passed on as they came';
   return reasons[kind] ?? `"${kind}" is not known to this importer`;
 }
