@@ -13,6 +13,7 @@ import { AccessLog, type WriteLines } from './metrics/access-log.ts';
 import { counter } from './metrics/counters.ts';
 import { formatAddress, type Net } from './net/socket.ts';
 import { type CopySource, createPool, type PoolSurroundings, type SightServer, type TellForeign } from './pools.ts';
+import type { DebugLog } from './proxy/debug-log.ts';
 import { KeptBytes } from './proxy/kept-bytes.ts';
 import type { Pool, PoolParts } from './proxy/pool.ts';
 import { createRouter, isForListener } from './proxy/router.ts';
@@ -43,6 +44,8 @@ export interface LimpetDependencies {
   readonly tellShortage: TellShortage;
   /** Told when another Limpet seems to have a cookie of the same name. Left out: nobody is. */
   readonly tellForeign?: TellForeign;
+  /** Left out: nothing is told. */
+  readonly debug?: DebugLog;
   readonly clock?: Clock;
   readonly timers?: Timers;
   readonly random?: () => number;
@@ -200,6 +203,7 @@ export class Limpet {
       counters: shared.counters,
       kept: this.kept,
       accessLog: this.accessLog,
+      debug: this.deps.debug ?? null,
       limits,
       hasExchanges: route !== null,
       route: route ?? (() => null),

@@ -63,11 +63,18 @@ function program(line: string, { files = {}, input = '', stop = async () => true
 
 const yaml = 'listeners: [{ address: ":80" }]\npools: { a: { servers: ["3001"] } }\n';
 
+/** Lines of the log without their times, which all have. */
+function untimed(log: string): string {
+  return log.replace(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z /gm, '');
+}
+
 describe('a run', () => {
   test.each(['SIGTERM', 'SIGINT'])('tells where it listens, and ends well after %s', async (signal) => {
     const { code, signals, seen, started } = program('3001 3002');
     await started;
-    expect(seen.err).toBe('limpet: listening on http://127.0.0.1:8080 (bun)\nlimpet: listening on unix:/s (bun)\n');
+    expect(untimed(seen.err)).toBe(
+      'info limpet: listening on http://127.0.0.1:8080 (bun)\ninfo limpet: listening on unix:/s (bun)\n',
+    );
     signals.emit(signal);
     expect(await code).toBe(0);
     expect(seen.options?.pools[0]?.servers.map(({ name }) => name)).toEqual(['s1', 's2']);
@@ -130,7 +137,7 @@ describe('a run', () => {
     await started;
     signals.emit(event, new Error('boom'));
     expect(await code).toBe(1);
-    expect(seen.err).toMatch(/unexpected failure: Error: boom\n\s+at /);
+    expect(seen.err).toMatch(/unexpected failure: Error: boom\n\S+Z error limpet: \s+at /);
   });
 
   test.each([
@@ -152,13 +159,13 @@ describe('a run', () => {
   test('ends with 3 when the balancer refuses the config', async () => {
     const { code, seen } = program('3001', { fails: new UsageError('no good') });
     expect(await code).toBe(3);
-    expect(seen.err).toBe('limpet: error: no good\n');
+    expect(untimed(seen.err)).toBe('error limpet: no good\n');
   });
 
   test('fails when the balancer does', async () => {
     const { code, seen } = program('3001', { fails: new Error('boom') });
     expect(await code).toBe(1);
-    expect(seen.err).toMatch(/unexpected failure: Error: boom\n\s+at /);
+    expect(seen.err).toMatch(/unexpected failure: Error: boom\n\S+Z error limpet: \s+at /);
   });
 
   describe('that still starts', () => {
@@ -222,7 +229,7 @@ describe('a config file', () => {
     await started;
     signals.emit('SIGTERM');
     await code;
-    expect(seen.err).toMatch(/^limpet: warning: a\.yaml:3:23 {2}routes\[1\]: never asked/);
+    expect(untimed(seen.err)).toMatch(/^warn limpet: a\.yaml:3:23 {2}routes\[1\]: never asked/);
   });
 
   test('that is wrong ends with 3, also when only checked', async () => {

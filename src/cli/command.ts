@@ -205,6 +205,7 @@ async function serve(
 ): Promise<number> {
   const { access, level } = options.log;
   const log = createLogger({ format: access === 'json' ? 'json' : 'text', level, write: writeError });
+  log.debug(`config: read from ${source.name}`);
   for (const warning of warnings) log.warn(formatProblems(source, [warning]).replace(/^\s*W: /, ''));
   return run(options, { start: await loadStart(), log, runtime, signals, reread, writeError });
 }

@@ -1,6 +1,12 @@
-/** What the program says about itself: one line each on stderr, for people, or JSON (pino) for machines. */
+/**
+ * What the program says about itself: lines on stderr with time and level, as text for people or JSON (pino) for machines.
+ *
+ *      2026-03-01T12:00:00.123Z warn limpet: server shop/s1 is out: status 503 was=up
+ *      {"level":"warn","time":"2026-03-01T12:00:00.123Z","name":"limpet","was":"up","msg":"server shop/s1 is out: status 503"}
+ */
 import { pino } from 'pino';
 import type { LogOptions } from '../config/options.ts';
+import { type Clock, systemClock } from '../time/clock.ts';
 
 export interface Logger {
   debug(message: string, fields?: Record<string, unknown>): void;
@@ -14,15 +20,18 @@ export interface LoggerSettings {
   readonly level: LogOptions['level'];
   /** Gets whole lines, each with its line feed. */
   readonly write: (line: string) => void;
+  /** Left out: the machine's. */
+  readonly clock?: Pick<Clock, 'wall'>;
 }
 
 const levels = ['debug', 'info', 'warn', 'error'] as const;
-/** Information is what people expect, so it carries no label. */
-const labels = { debug: 'debug: ', info: '', warn: 'warning: ', error: 'error: ' } as const;
 
-export function createLogger({ format, level, write }: LoggerSettings): Logger {
+export function createLogger({ format, level, write, clock = systemClock }: LoggerSettings): Logger {
+  const time = (): string => new Date(clock.wall()).toISOString();
   if (format === 'json') {
-    const json = pino({ level, base: { name: 'limpet' } }, { write });
+    const formatters = { level: (label: string) => ({ level: label }) };
+    const timestamp = (): string => `,"time":"${time()}"`;
+    const json = pino({ level, base: { name: 'limpet' }, formatters, timestamp }, { write });
     return {
       debug: (message, fields = {}) => json.debug(fields, message),
       info: (message, fields = {}) => json.info(fields, message),
@@ -31,7 +40,11 @@ export function createLogger({ format, level, write }: LoggerSettings): Logger {
     };
   }
   const say = (of: (typeof levels)[number]) => (message: string, fields?: Record<string, unknown>) => {
-    if (levels.indexOf(of) >= levels.indexOf(level)) write(`limpet: ${labels[of]}${message}${formatFields(fields)}\n`);
+    if (levels.indexOf(of) < levels.indexOf(level)) return;
+    const start = `${time()} ${of} limpet: `;
+    // A message of several lines (a stack, the mistakes of a config) is as many lines of the log.
+    const lines = `${message}${formatFields(fields)}`.split('\n');
+    write(lines.map((line) => `${start}${line}\n`).join(''));
   };
   return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };
 }

@@ -5,6 +5,7 @@ import { ConfigError } from '../config/problem.ts';
 import { UsageError } from '../errors.ts';
 import { formatAddress } from '../net/socket.ts';
 import { systemTimers } from '../time/clock.ts';
+import { configLines } from './config-lines.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Logger } from './log.ts';
 import type { Signals } from './signals.ts';
@@ -81,10 +82,16 @@ class Run {
         this.done(exitCodes.unexpected);
       });
     }
+    this.tellConfig(this.options);
     this.deps.start(this.options, { log }).then(
       (limpet) => this.started(limpet),
       (error: unknown) => this.notStarted(error),
     );
+  }
+
+  private tellConfig(options: LimpetOptions): void {
+    const { log } = this.deps;
+    if (options.log.level === 'debug') for (const line of configLines(options)) log.debug(line);
   }
 
   private started(limpet: Running): void {
@@ -173,6 +180,7 @@ class Run {
       await limpet.reload(next);
       for (const what of keptTillRestart(this.current, next)) log.warn(`${what} changes with a restart only`);
       this.current = next;
+      this.tellConfig(next);
       log.info('config reloaded');
     } catch (error) {
       log.error(`reload refused, everything stays as it was: ${whyNotReloaded(error, this.deps)}`);

@@ -26,6 +26,7 @@ function createWork(): Work {
     tellShortage() {},
     hasExchanges: true,
     accessLog: null,
+    debug: null,
     limits: wideLimits,
     route: () => null,
   });

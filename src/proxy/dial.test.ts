@@ -37,6 +37,7 @@ function stage(address = tcp) {
     descriptors,
     tellShortage: (what, _reason, at) => told.push(`${what} ${at}`),
     accessLog: null,
+    debug: null,
     limits: wideLimits,
     route: () => null,
   });

@@ -42,11 +42,13 @@ export class Dial implements ConnectHandler, Connecting {
   cancel(): void {
     if (this.settled) return;
     this.settle();
+    this.work.debug?.notConnected(this.pool.settings.name, this.server, 'given up before it was made');
     this.connecting?.cancel();
   }
 
   onOpen(socket: Socket): SocketHandler {
     this.settle();
+    this.work.debug?.connected(this.pool.settings.name, this.server);
     const upstream = new Upstream(this.work, this.pool, this.server, socket);
     this.dialler.onConnected(upstream);
     // Others may have waited for their turn to connect.
@@ -56,6 +58,7 @@ export class Dial implements ConnectHandler, Connecting {
 
   onFail(error: Error): void {
     const reason = shortageOf(error, this.server.address.kind);
+    this.work.debug?.notConnected(this.pool.settings.name, this.server, reason ?? error.message);
     if (reason !== null) this.lack(reason);
     else this.fail(serverFaults.connectRefused);
   }

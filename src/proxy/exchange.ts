@@ -392,7 +392,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
     const { work, session } = this;
     const edit = work.responseEdit;
     // Not before: a session belongs to nobody who has not taken a request of it (I10).
-    if (session.former !== 0) this.pool!.owners.accept(session, this.server!, this.work.seconds());
+    if (session.former !== 0) this.accepted(session);
     this.pool!.parts.health?.answered(this.server!, head.status);
     this.record.responded(head.status, work);
     edit.clear();
@@ -415,6 +415,17 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
       else if (affinity.bind(session, head, this, this.work.seconds(), edit)) this.record.bound = true;
     }
     this.reading = session.reader !== null && this.bodyReader.begin(session.reader, head);
+  }
+
+  private accepted(session: Session): void {
+    const { owners, parts, settings } = this.pool!;
+    const { debug } = this.work;
+    // The first epoch is nobody's before.
+    if (debug !== null && session.epoch > 1) {
+      const former = parts.fleet.at(session.former);
+      debug.moved(settings.name, former, this.server!, this.record.ownerFailed, session.epoch);
+    }
+    owners.accept(session, this.server!, this.work.seconds());
   }
 
   private learn(affinity: Affinity, head: ResponseHead): boolean {
@@ -502,6 +513,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
     const server = this.server!;
     const reused = this.upstream?.reused ?? false;
     const decision = this.decide(fault, reused, this.upstream?.answered ?? false);
+    this.work.debug?.failed(this.pool!.settings.name, server, fault, decision, this.attempts);
     this.gathers = this.shares = false;
     this.dialog.again();
     this.connecting?.cancel();

@@ -78,6 +78,7 @@ function stage({ shares = true } = {}) {
     descriptors: Descriptors.alone(),
     tellShortage: () => {},
     accessLog: null,
+    debug: null,
     limits: wideLimits,
     hasExchanges: true,
     route: () => null,

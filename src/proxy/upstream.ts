@@ -93,6 +93,8 @@ export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
   private heldClose = false;
   /** Answers may still come that nobody waits for: the connection ends with the one that is read now. */
   private last = false;
+  /** Why it is over, once it is, for the log. */
+  private ending = 'it is not needed any more';
 
   constructor(work: Work, pool: Pool, server: Server, socket: Socket) {
     this.work = work;
@@ -328,6 +330,7 @@ export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
   private leave(): boolean {
     if (this.closed) return false;
     this.closed = true;
+    this.work.debug?.lost(this.pool.settings.name, this.server, this.ending);
     this.exchange = null;
     if (this.partial !== null) this.keepPartial(null);
     this.work.wheel.cancel(this.deadline);
@@ -397,12 +400,14 @@ export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
       return;
     }
     const exchange = this.exchange;
+    this.ending = 'the server has ended it';
     if (exchange !== null && this.inBody && this.body.untilClose) exchange.onResponseEnd(null, false);
     else this.lost();
   }
 
-  onClose(): void {
+  onClose(error: Error | null): void {
     if (this.closed) return;
+    this.ending = error === null ? 'it was closed' : error.message;
     if (this.held !== 'nothing') {
       this.heldClose = true;
       return;
@@ -416,7 +421,10 @@ export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
   onDeadline(): void {
     if (this.exchange !== null) this.giveWay();
     else if (this.rests) this.wake();
-    else this.forget();
+    else {
+      this.ending = 'it was idle for timeouts.keepAlive';
+      this.forget();
+    }
   }
 
   /** It has rested without a byte, and is as good as any. */

@@ -11,6 +11,7 @@ import type { Clock } from '../time/clock.ts';
 import type { Wheel } from '../time/wheel.ts';
 import { AnswerWriter } from './answer-writer.ts';
 import { Bag } from './bag.ts';
+import type { DebugLog } from './debug-log.ts';
 import { Exchange } from './exchange.ts';
 import type { KeptBytes } from './kept-bytes.ts';
 import type { Pool } from './pool.ts';
@@ -29,6 +30,8 @@ export interface WorkOptions {
   readonly tellShortage: TellShortage;
   /** null: no access log. */
   readonly accessLog: AccessLog | null;
+  /** null: `log.level` is not debug. */
+  readonly debug: DebugLog | null;
   readonly limits: HeadLimits;
   /** Exchanges run in it. Not in a pool's, which only reads answers: it needs no room to write. */
   readonly hasExchanges: boolean;
@@ -63,6 +66,7 @@ export class Work {
   readonly descriptors: Descriptors;
   readonly tellShortage: TellShortage;
   readonly accessLog: AccessLog | null;
+  readonly debug: DebugLog | null;
   /** Another config brings another one. */
   route: (head: RequestHead) => Route | null;
 
@@ -101,6 +105,7 @@ export class Work {
     this.descriptors = options.descriptors;
     this.tellShortage = options.tellShortage;
     this.accessLog = options.accessLog;
+    this.debug = options.debug;
     this.route = options.route;
     this.headBytes = options.limits.headBytes;
     this.request = new RequestHead(options.limits);

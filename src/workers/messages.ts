@@ -98,4 +98,6 @@ export type FromWorker =
   /** This machine, not a server, is why a connection did not come about. */
   | { readonly kind: 'shortage'; readonly what: Lacking; readonly reason: string; readonly at: string }
   | ({ readonly kind: 'foreign' } & ForeignCookie)
-  | { readonly kind: 'access'; readonly lines: string };
+  | { readonly kind: 'access'; readonly lines: string }
+  /** With `log.level: debug` only. */
+  | { readonly kind: 'debug'; readonly message: string };

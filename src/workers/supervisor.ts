@@ -177,6 +177,7 @@ export class Supervisor {
         } else if (message.kind === 'shortage') this.shortages.tell(message.what, message.reason, message.at);
         else if (message.kind === 'foreign') this.foreign.tell(message);
         else if (message.kind === 'access') deps.writeAccess(message.lines, () => reply({ kind: 'written' }));
+        else if (message.kind === 'debug') log.debug(message.message, { worker: worker + 1 });
         else this.threads.tell(message, worker);
       },
       onLost: (worker) => this.forget(worker),

@@ -4,6 +4,7 @@ import type { NamedStanding } from '../fleet/fleet.ts';
 import { Limpet } from '../limpet.ts';
 import type { Net, SocketGauge } from '../net/socket.ts';
 import type { CopySource } from '../pools.ts';
+import { DebugLog } from '../proxy/debug-log.ts';
 import { attach } from '../shared/memory.ts';
 import { RemoteStore } from '../store/remote.ts';
 import { readSabotage } from '../store/sabotage.ts';
@@ -44,6 +45,10 @@ const limpet = new Limpet(revive(plan), {
   tellRoom: (pool) => say({ kind: 'room', pool }),
   tellForeign: (pool, cookie, server) => say({ kind: 'foreign', pool, cookie, server }),
   tellShortage: (what, reason, at) => shortages.tell(what, reason, at),
+  debug:
+    plan.options.log.level === 'debug'
+      ? new DebugLog((message) => say({ kind: 'debug', message }), systemClock)
+      : undefined,
 });
 /** Number of the config that it goes by. */
 let config = 0;

@@ -4,15 +4,19 @@ import { join } from 'node:path';
 import { createLogger } from '../../src/cli/log.ts';
 import type { LimpetOptions } from '../../src/config/options.ts';
 import { readConfig } from '../../src/config/read.ts';
+import { Load } from '../../src/fleet/load.ts';
 import { summarise } from '../../src/import/import.ts';
 import { type ExchangeRecord, formatText } from '../../src/metrics/access-log.ts';
 import { Counters, counterRows } from '../../src/metrics/counters.ts';
 import { Descriptors } from '../../src/net/descriptors.ts';
 import { beyond, readAllowed } from '../../src/session/cookie-protocol.ts';
 import { sessions } from '../../src/session/index.ts';
+import { shareAlone } from '../../src/shared/alone.ts';
 import { SteadyClock } from '../../src/time/steady.ts';
 import { DescriptorRoom } from '../../src/workers/descriptor-room.ts';
 import { Timekeeper } from '../../src/workers/timekeeper.ts';
+import { Watch } from '../../src/workers/watch.ts';
+import { FakeNet } from '../support/fake-net.ts';
 import { HandTime } from '../support/hand-time.ts';
 import { Program, shapeOf } from './program.ts';
 
@@ -164,9 +168,51 @@ export const accessRecord: ExchangeRecord = {
 };
 export const accessLine = formatText(accessRecord);
 
+/** A server fails its checks, and passes them again. */
+function health(): string {
+  return logging((log) => {
+    const time = new HandTime();
+    const server = { name: 's1', address: '127.0.0.1:3001' };
+    const pool = { servers: [server], health: { path: '/healthz', interval: '2s', jitter: 0 } };
+    const options = optionsOf({ listeners: [{ address: ':8080' }], pools: { shop: pool } });
+    const net = new FakeNet();
+    const deps = { net, log, clock: time, timers: time, random: () => 0.5, counters: new Counters() };
+    const load = new Load(Load.create(16_384, 1), 16_384, 0);
+    const watch = new Watch({ ...deps, load, tellShortage() {}, tell() {} });
+    watch.follow(options, shareAlone(options, 0).numbers);
+    time.advance(1000);
+    for (const status of ['503 X', '503 X', '503 X', '200 OK', '200 OK']) {
+      net.last.open();
+      net.last.send(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\n\r\n`);
+      time.advance(2000);
+    }
+    watch.stop();
+  });
+}
+
+async function started(): Promise<string> {
+  using program = new Program();
+  program.write('limpet.yaml', config);
+  const ended = program.run(['-c', 'limpet.yaml']);
+  await program.said('listening');
+  program.signals.emit('SIGTERM');
+  await ended;
+  return program.output;
+}
+
 /** Everything that a `log` block may show. */
 export async function realLogs(): Promise<string[]> {
-  const texts = [refusedReload(), lowLimit(), clockSetBack(), openKey(), imported(), withoutSecret(), tooLong()];
+  const texts = [
+    refusedReload(),
+    started(),
+    health(),
+    lowLimit(),
+    clockSetBack(),
+    openKey(),
+    imported(),
+    withoutSecret(),
+    tooLong(),
+  ];
   return (await Promise.all([...texts, accessLine])).map(shapeOf);
 }
 

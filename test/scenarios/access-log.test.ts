@@ -13,7 +13,7 @@ describe.each(runtimes)('the access log on %s', (runtime) => {
   test('tells new, kept and moved sessions apart', async () => {
     await using servers = await together(names.map((name) => startServer(app, name)));
     // Each worker writes its own lines: one alone keeps them in the order of the requests.
-    const config = { ...configFor(servers), workers: 1, log: { access: 'json' } };
+    const config = { ...configFor(servers), workers: 1, log: { access: 'json', level: 'debug' } };
     await using limpet = await startLimpet(runtime, { config });
     const visitor = new Visitor(limpet.url);
     const home = (JSON.parse((await visitor.ask('/first?q=1')).body) as { server: string }).server;
@@ -50,8 +50,20 @@ describe.each(runtimes)('the access log on %s', (runtime) => {
     // The flags differ: new session, valid session, session whose server was down.
     expect(new Set([first, second, third].map((line) => line?.flags)).size).toBe(3);
     for (const line of lines()) expect(Number(line.totalMs)).toBeGreaterThanOrEqual(Number(line.responseMs));
+    // The program's log beside it, in the same form: with debug, what became of connections, requests and sessions.
+    await until('the move is told', () => limpet.stderr().includes(`is with app/${other} now, epoch 2`));
+    const said = limpet.stderr().trim().split('\n');
+    for (const line of said.map((one) => JSON.parse(one) as Record<string, unknown>)) {
+      expect(line).toMatchObject({ level: expect.stringMatching(/^(debug|info|warn|error)$/), name: 'limpet' });
+      expect(line.time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    }
+    for (const text of [`connected to server app/${home} `, `a request failed at server app/${home}: `]) {
+      expect(limpet.stderr()).toContain(text);
+    }
+    expect(limpet.stderr()).toMatch(/config: pool app: a \S+:\d+, b /);
+    expect(limpet.stderr()).not.toMatch(/first|second|third/);
     // The cookie itself is a secret.
-    expect(limpet.stdout()).not.toContain(visitor.cookies.get('limpet'));
+    expect(limpet.stdout() + limpet.stderr()).not.toContain(visitor.cookies.get('limpet'));
   });
 
   test('has a line for what no server has seen, and counts every byte of it', async () => {

@@ -46,7 +46,7 @@ describe.each(runtimes)('on %s', (runtime) => {
         .split('\n')
         .filter((line) => line.includes(join(state, file)) && !line.includes('made a'));
       expect(about.length).toBeGreaterThan(0);
-      for (const line of about) expect(line).toMatch(code === null ? /^limpet: warning: / : /^limpet: error: /);
+      for (const line of about) expect(line).toMatch(code === null ? /^\S+Z warn limpet: / : /^\S+Z error limpet: /);
       expect(said()).not.toMatch(/^\s+at /m);
       expect(said().includes('listening on')).toBe(code === null);
     } finally {

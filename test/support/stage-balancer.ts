@@ -11,6 +11,7 @@ import { AccessLog } from '../../src/metrics/access-log.ts';
 import { Descriptors } from '../../src/net/descriptors.ts';
 import { trustOf } from '../../src/net/trust.ts';
 import { createPool } from '../../src/pools.ts';
+import { DebugLog } from '../../src/proxy/debug-log.ts';
 import { Downstream } from '../../src/proxy/downstream.ts';
 import { KeptBytes } from '../../src/proxy/kept-bytes.ts';
 import { Work } from '../../src/proxy/work.ts';
@@ -24,7 +25,8 @@ export interface StagedBalancer {
   /** Connections to servers are its `peers`. */
   readonly net: FakeNet;
   readonly counters: () => Record<string, number>;
-  /** Of the access log, up to now. */
+  /** Of the debug log, and of the access log, up to now. */
+  readonly debugLines: string[];
   readonly accessLines: () => Record<string, unknown>[];
   /** What the pool has told of servers that break HTTP. */
   readonly misframed: readonly string[];
@@ -68,6 +70,7 @@ export function stageBalancer(
   const { counters } = shared;
   const kept = new KeptBytes(2 ** 24, wheel, counters, (run) => net.afterTurn(run));
   const logged: string[] = [];
+  const debugLines: string[] = [];
   const accessLog = new AccessLog(
     'json',
     (lines) => void logged.push(lines),
@@ -85,6 +88,7 @@ export function stageBalancer(
       tellShortage() {},
       hasExchanges: true,
       accessLog,
+      debug: new DebugLog((message) => void debugLines.push(message), time),
       limits: { ...wideLimits, ...limits },
       route,
     });
@@ -123,6 +127,7 @@ export function stageBalancer(
   return {
     net,
     misframed,
+    debugLines,
     counters: () => shared.counters.snapshot(),
     accessLines: () => {
       accessLog.flush();
