@@ -102,7 +102,7 @@ export class Front {
 
   /** Ends all that is left. */
   destroy(): void {
-    for (const work of this.works) for (const tunnel of work.tunnels.all()) tunnel.close();
+    for (const work of this.works) for (const tunnel of work.tunnels.all()) tunnel.stop();
     for (const connection of this.connections.all()) connection.destroy();
   }
 

@@ -222,9 +222,10 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
     return true;
   }
 
-  /** Ends it now. */
+  /** The time to stop is over: what the kernel has is still delivered, and whoever waits for more sees that it is not all. */
   destroy(): void {
-    this.socket.destroy();
+    if (this.resets || (this.state === 'exchange' && !this.answer.cut())) this.socket.destroy();
+    else this.socket.close();
   }
 
   // Reading requests.

@@ -5,6 +5,7 @@ import type { Socket, SocketHandler } from '../net/socket.ts';
 import { Deadline, type DeadlineOwner, type Wheel } from '../time/wheel.ts';
 import type { Bagged } from './bag.ts';
 import { type Keeper, Keeping, type KeptBytes } from './kept-bytes.ts';
+import { LateReset } from './late-reset.ts';
 import type { Work } from './work.ts';
 
 /** A bare connection, and the bytes that came on it before the tunnel stood. */
@@ -30,7 +31,8 @@ export function openTunnel(
     onClose(bytesIn, bytesOut);
   };
   const refuse = (): void => counters.refused(balancerFaults.buffersFull);
-  const tunnel: Tunnel = new Tunnel(client.socket, server.socket, work.wheel, work.kept, idle, over, refuse);
+  const breakOff = (socket: Socket): void => void new LateReset(work, socket, closingTime, () => {});
+  const tunnel: Tunnel = new Tunnel(client.socket, server.socket, work.wheel, work.kept, idle, over, refuse, breakOff);
   tunnels.add(tunnel);
   tunnel.start(client.early, server.early);
 }
@@ -45,6 +47,7 @@ export class Tunnel implements DeadlineOwner, Bagged, Keeper {
   private readonly idle: number;
   private readonly onClose: (bytesIn: number, bytesOut: number) => void;
   private readonly onGiveUp: () => void;
+  private readonly breakOff: (socket: Socket) => void;
   private readonly keeping: Keeping;
   private readonly client: Side;
   private readonly server: Side;
@@ -58,11 +61,13 @@ export class Tunnel implements DeadlineOwner, Bagged, Keeper {
     idle: number,
     onClose: (bytesIn: number, bytesOut: number) => void,
     onGiveUp: () => void,
+    breakOff: (socket: Socket) => void,
   ) {
     this.wheel = wheel;
     this.idle = idle;
     this.onClose = onClose;
     this.onGiveUp = onGiveUp;
+    this.breakOff = breakOff;
     this.keeping = new Keeping(kept, this);
     this.client = new Side(this, client, server, wheel);
     this.server = new Side(this, server, client, wheel);
@@ -80,22 +85,35 @@ export class Tunnel implements DeadlineOwner, Bagged, Keeper {
     if (fromServer !== null) this.server.onData(fromServer);
   }
 
-  /** Ends both sides at once. */
-  close(): void {
+  /** The balancer stops: what the kernel has is still delivered. That the protocol of the two has not come to its end tells them. */
+  stop(): void {
+    this.over();
+    for (const { socket } of [this.client, this.server]) socket.close();
+  }
+
+  /** Breaks both sides off, which keep nothing any more. */
+  private destroy(): void {
     for (const { socket } of [this.client, this.server]) socket.destroy();
     this.over();
   }
 
+  /** Breaks off the sides that are left: each gets what was written to it first, and no regular end. */
+  private breakSides(): void {
+    this.over();
+    for (const { socket, closed } of [this.client, this.server]) if (!closed) this.breakOff(socket);
+  }
+
   giveUp(): void {
     this.onGiveUp();
-    this.close();
+    this.destroy();
   }
 
   /** Nothing has moved for `idle`; or one side does not take the last bytes. */
   onDeadline(): void {
     const left = Math.max(this.client.movedAt, this.server.movedAt) + this.idle - this.wheel.now;
-    if (!this.closed && left > 0) this.wheel.set(this.deadline, left);
-    else this.close();
+    if (this.closed) this.destroy();
+    else if (left > 0) this.wheel.set(this.deadline, left);
+    else this.breakSides();
   }
 
   /** With the other's FIN as well it is a regular end. */
@@ -110,7 +128,7 @@ export class Tunnel implements DeadlineOwner, Bagged, Keeper {
     if (client.closed && server.closed) this.wheel.cancel(this.deadline);
     if (this.closed) return;
     if (error === null && client.ended && server.ended) this.finish();
-    else this.close();
+    else this.breakSides();
   }
 
   /** Both have said their last: closed once what is on its way has been taken. */

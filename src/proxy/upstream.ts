@@ -30,6 +30,8 @@ import { counter } from '../metrics/counters.ts';
 import { keepable, type Socket, type SocketHandler } from '../net/socket.ts';
 import { Deadline, type DeadlineOwner } from '../time/wheel.ts';
 import { type Keeper, Keeping } from './kept-bytes.ts';
+import { LateEnd } from './late-end.ts';
+import { LateReset } from './late-reset.ts';
 import type { Pool } from './pool.ts';
 import { Nobody, type Recipient } from './recipient.ts';
 import type { RequestBody } from './request-body.ts';
@@ -42,6 +44,8 @@ const interimTime = 1000;
 const joinBytes = 32 * 1024;
 /** Those behind wait for the first answer this long (ms). */
 const turnTime = 200;
+/** A server that takes nothing for so long (ms) does not get the rest of a request whose client has gone. */
+const lateTime = 10_000;
 const noBytes = Buffer.alloc(0);
 
 export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
@@ -85,6 +89,8 @@ export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
   private keepAlive = false;
   /** The request's body goes out in chunks. */
   private chunked = false;
+  /** All of the current request has been written. */
+  private requestWhole = false;
   private paused = false;
   /** What waits for `proceed`: the response from its head on, or its end. */
   private held: 'nothing' | 'head' | 'end' = 'nothing';
@@ -109,7 +115,9 @@ export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
   giveUp(): void {
     if (this.exchange === null) this.forget();
     else this.exchange.failed(balancerFaults.buffersFull);
-    if (!this.closed) this.discard();
+    this.discard();
+    // It may have been left to deliver what it keeps.
+    this.socket.destroy();
   }
 
   private keepPartial(bytes: Buffer | null): void {
@@ -120,6 +128,7 @@ export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
   /** Takes the exchange; its request follows by `send`, `data` and `finish`. */
   serve(exchange: Recipient, chunked: boolean): void {
     this.chunked = chunked;
+    this.requestWhole = false;
     this.turnTo(exchange);
   }
 
@@ -187,6 +196,7 @@ export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
   /** What has come of the body, behind the head that `out` holds. */
   putBody(body: RequestBody, out: HeadWriter): void {
     for (const piece of body.held) this.put(piece, out);
+    this.requestWhole = body.ended;
     if (body.ended && this.chunked) this.putEnd(body.trailers, out);
   }
 
@@ -200,6 +210,7 @@ export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
 
   /** The request's body is whole. */
   finish(trailers: Buffer | null, out: HeadWriter): void {
+    this.requestWhole = true;
     if (!this.chunked) return;
     out.clear();
     this.putEnd(trailers, out);
@@ -297,7 +308,8 @@ export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
 
   /** The client of this exchange has gone. With others on the connection, only its answer is thrown away. */
   abandon(exchange: Recipient): void {
-    if (this.behind.length === 0 || this.held !== 'nothing') this.breakOff(exchange);
+    if (this.exchange === exchange && (!this.requestWhole || this.socket.pending > 0)) this.discardLate();
+    else if (this.behind.length === 0 || this.held !== 'nothing') this.breakOff(exchange);
     else if (this.exchange === exchange) this.exchange = new Nobody(this, exchange.method);
     else this.forgo(exchange);
   }
@@ -317,6 +329,14 @@ export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
   discard(): void {
     if (!this.leave()) return;
     this.socket.destroy();
+    this.giveWay();
+  }
+
+  /** The same, when the server has got what came of the request: an upload that broke off may go on from there another time. */
+  private discardLate(): void {
+    if (!this.leave()) return;
+    if (this.requestWhole) new LateReset(this.work, this.socket, lateTime, () => {});
+    else new LateEnd(this.work.wheel, this.socket);
     this.giveWay();
   }
 

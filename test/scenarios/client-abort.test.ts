@@ -1,8 +1,9 @@
 /** A client that goes away takes its request with it: the server is not left working for nobody. */
+import { createServer, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { startLimpet } from '../support/limpet.ts';
 import { httpOrigin } from '../support/origin.ts';
-import { configFor, until } from '../support/peers.ts';
+import { configFor, listen, until } from '../support/peers.ts';
 import { RawClient } from '../support/raw.ts';
 import { runtimes } from '../support/runtimes.ts';
 
@@ -33,6 +34,40 @@ describe.each(runtimes)('a client that leaves on %s', (runtime) => {
       client[leave]();
       await until(`the server sees the ${leave}`, () => gone === 1);
     }
+  });
+
+  test('in the middle of its upload: the server, though slow, gets all that came', async () => {
+    const size = 400_000;
+    let read = 0;
+    let ended = '';
+    let peer: Socket | undefined;
+    await using origin = await listen(
+      'a',
+      createServer({ allowHalfOpen: true }, (socket) => {
+        peer = socket.pause();
+        socket.on('data', (chunk) => {
+          read += chunk.length;
+        });
+        socket.on('end', () => {
+          ended = 'fin';
+          socket.end();
+        });
+        socket.on('error', (error) => {
+          ended = error.message;
+        });
+      }),
+    );
+    await using limpet = await startLimpet(runtime, { config: configFor([origin]) });
+    await using client = await RawClient.connect(limpet.port);
+    const head = `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${2 * size}\r\n\r\n`;
+    await client.send(head);
+    await until('the request arrives', () => peer !== undefined);
+    await client.sent(Buffer.alloc(size, 'u'));
+    client.end();
+    await until('the balancer notices', async () => (await limpet.counters()).aborted_by_client === 1);
+    peer?.resume();
+    await until('the server sees the end', () => ended !== '');
+    expect([ended, read > size]).toEqual(['fin', true]);
   });
 
   test('with halfClose the end of its sending is not its leaving', async () => {
