@@ -77,6 +77,7 @@ export const requestFaults = {
 /** What servers do wrong, or what keeps us from reaching them. */
 export const serverFaults = {
   connectRefused: fault('connect-refused', 'server', 503, 'The server cannot be reached.'),
+  nameNotFound: fault('name-not-found', 'server', 503, 'No address of the server is known.'),
   connectTimeout: fault('connect-timeout', 'server', 503, 'The server did not accept the connection in time.'),
   badResponse: fault('bad-response', 'server', 502, 'The server sent a response that is not valid HTTP.'),
   responseHeadTooLarge: fault('response-head-too-large', 'server', 502, 'The response head is too large.'),

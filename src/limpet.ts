@@ -143,6 +143,11 @@ export class Limpet {
     this.pools.get(pool)?.parts.fleet.follow(standings, this.clock.now());
   }
 
+  /** These names of servers have lost addresses. */
+  moved(names: ReadonlySet<string>): void {
+    for (const pool of this.pools.values()) pool.moved(names);
+  }
+
   /** Another worker says that a pool has room. */
   offerRoom(pool: string): void {
     this.pools.get(pool)?.lookForRoom();

@@ -35,6 +35,7 @@ describe('the check catches', () => {
     ['src/secrets/private-file.ts', "import { limpet } from '../config/keys.ts';"],
     ['src/http/head.ts', "import type { Socket } from '../net/socket.ts';"],
     ['src/net/socket.ts', "export * from '../http/head.ts';"],
+    ['src/discovery/names.ts', "import type { Server } from '../fleet/server.ts';"],
     ['src/balance/maglev.ts', "import type { RequestHead } from '../http/head.ts';"],
     ['src/affinity/cookie.ts', "export type { Server } from '../fleet/server.ts';"],
     ['src/table/table.ts', "let server: import('../fleet/server.ts').Server;"],

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { formatAddress } from '../net/socket.ts';
-import { parseListener, parseServer } from './address.ts';
+import { parseListener, parseResolver, parseServer } from './address.ts';
 
 const tcp = (host: string, port: number) => ({ kind: 'tcp', host, port });
 
@@ -63,5 +63,20 @@ test('an address that is written is read again', () => {
       const address = { kind: 'tcp' as const, host: host.toLowerCase(), port };
       expect(parseServer(formatAddress(address))).toEqual(address);
     }),
+  );
+});
+
+describe('DNS servers', () => {
+  test.each([
+    ['10.0.0.53', tcp('10.0.0.53', 53)],
+    ['10.0.0.53:5353', tcp('10.0.0.53', 5353)],
+    ['2001:db8::53', tcp('2001:db8::53', 53)],
+    ['[2001:db8::53]', tcp('2001:db8::53', 53)],
+    ['[2001:DB8::53]:5353', tcp('2001:db8::53', 5353)],
+  ])('%s', (text, address) => expect(parseResolver(text)).toEqual(address));
+
+  test.each(['', '53', ':53', 'dns', 'dns:53', 'localhost:53', '10.0.0.53:0', '10.0.0.53:65536', 'unix:/run/dns.sock'])(
+    '%j is none',
+    (text) => expect(parseResolver(text)).toBeNull(),
   );
 });

@@ -1,4 +1,5 @@
 /** Affinities of a pool that contradict each other, or that no request can ever meet. */
+import { standsForAll } from './address.ts';
 import { checkCookie } from './check-cookies.ts';
 import type { AffinityOptions, LearnOptions, PoolOptions, RewriteOptions, RouteAffinityOptions } from './options.ts';
 import { error, type Path, type Problem, unknownName, warning } from './problem.ts';
@@ -60,9 +61,17 @@ function checkForce(index: number, { affinity }: PoolOptions, path: Path): Probl
 
 function checkMap({ map }: RouteAffinityOptions, { servers }: PoolOptions, path: Path): Problem[] {
   const names = servers.map(({ name }) => name);
-  return map
-    .filter(({ server }) => !names.includes(server))
-    .map(({ pattern, server }) => error([...path, pattern], unknownName('server', server, names)));
+  return map.flatMap(({ pattern, server }) => {
+    const found = servers.find(({ name }) => name === server);
+    if (found === undefined) return [error([...path, pattern], unknownName('server', server, names))];
+    if (!standsForAll(found)) return [];
+    return [
+      error(
+        [...path, pattern],
+        `found "${server}", expected one server: with resolve: all it is as many as its name has addresses`,
+      ),
+    ];
+  });
 }
 
 /** Headers of the message or of the connection, and those that say the same for all clients of a site. */

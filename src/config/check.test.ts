@@ -244,6 +244,22 @@ describe('what is never used', () => {
       'E: pools.a.health.passive.ejection: longer than maxEjection',
     ]);
   });
+
+  test('resolve: all', () => {
+    expect(withPool({ resolve: 'all' })).toEqual([
+      'W: pools.a.resolve: all says nothing here: no server of the pool has a name as its address',
+    ]);
+    const servers = [{ name: 'blue', address: 'app:80', resolve: 'all' as const }, 'other:80'];
+    const map = { x: 'blue', y: 'other:80' };
+    expect(withPool({ servers })).toEqual([]);
+    expect(withPool({ servers, affinity: [{ route: { header: 'X-User', map } }] })).toEqual([
+      'E: pools.a.affinity[0].route.map.x: found "blue", expected one server: with resolve: all it is as many as its name has addresses',
+    ]);
+  });
+});
+
+test('a resolver whose shortest time is longer than its longest', () => {
+  expect(found({ resolver: { minTtl: '1m', maxTtl: '30s' } })).toEqual(['E: resolver.minTtl: longer than maxTtl']);
 });
 
 describe('routes', () => {

@@ -1,5 +1,6 @@
 /** What must fit together across fields. Every finding is told; errors make the config unusable, warnings do not. */
 import { formatAddress } from '../net/socket.ts';
+import { standsForAll } from './address.ts';
 import { checkAddresses } from './check-addresses.ts';
 import { checkAffinities } from './check-affinities.ts';
 import { checkSharedCookies } from './check-cookies.ts';
@@ -12,6 +13,7 @@ export function checkConfig(options: LimpetOptions, routesLeftOut: boolean): Pro
   return [
     ...checkListeners(options),
     ...checkAddresses(options),
+    ...checkResolver(options),
     ...options.pools.flatMap(checkPool),
     ...checkRoutes(options, routesLeftOut),
     ...checkSharedCookies(options),
@@ -46,6 +48,10 @@ function checkTrust({ listeners, pools }: LimpetOptions): Problem[] {
       return [warning(['pools', name, 'affinity', index, 'force'], text)];
     }),
   );
+}
+
+function checkResolver({ resolver }: LimpetOptions): Problem[] {
+  return resolver.minTtl > resolver.maxTtl ? [error(['resolver', 'minTtl'], 'longer than maxTtl')] : [];
 }
 
 function checkPool(pool: PoolOptions): Problem[] {
@@ -88,6 +94,9 @@ function checkServers({ servers }: PoolOptions, pool: Path): Problem[] {
   }
   if (servers.every(({ weight }) => weight === 0)) {
     found.push(warning([...pool, 'servers'], 'every weight is 0: no server takes a new session'));
+  }
+  if (servers.some(({ resolve }) => resolve === 'all') && !servers.some(standsForAll)) {
+    found.push(warning([...pool, 'resolve'], 'all says nothing here: no server of the pool has a name as its address'));
   }
   return found;
 }

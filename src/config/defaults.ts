@@ -52,6 +52,18 @@ export const defaults = deepFreeze({
     rebalance: { skew: 0, rate: 10 },
   },
   server: { weight: 1, maxRequests: 0 },
+  resolve: 'any',
+  resolver: {
+    servers: [],
+    timeout: 2 * second,
+    attempts: 2,
+    minTtl: second,
+    // Container platforms give minutes for names whose addresses change at any time.
+    maxTtl: 30 * second,
+    retry: 5 * second,
+    addressTimeout: second / 2,
+    maxAddresses: 256,
+  },
   cookie: {
     name: 'limpet',
     path: '/',

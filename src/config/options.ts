@@ -30,9 +30,29 @@ export interface LimpetOptions {
   readonly stateDir: string;
   /** Responses say which server gave them: `Limpet-Server: NAME; epoch=N`. For demos and debugging. */
   readonly identify: boolean;
+  readonly resolver: ResolverOptions;
   /** Copies of sessions; null: none are kept. */
   readonly sessions: SessionsOptions | null;
   readonly admin: AdminOptions;
+}
+
+/** How the names of servers are looked up. */
+export interface ResolverOptions {
+  /** DNS servers; empty: those of /etc/resolv.conf. */
+  readonly servers: readonly Extract<Address, { readonly kind: 'tcp' }>[];
+  /** For one answer of one server. */
+  readonly timeout: number;
+  /** Times that each of them is asked. */
+  readonly attempts: number;
+  /** An answer counts at least, and at most, for this long. */
+  readonly minTtl: number;
+  readonly maxTtl: number;
+  /** A name that is not known, or cannot be looked up, is asked for again after this long. */
+  readonly retry: number;
+  /** Of a name with several addresses one that has not accepted after this long gives way to the next. */
+  readonly addressTimeout: number;
+  /** Addresses of one name that count. */
+  readonly maxAddresses: number;
 }
 
 /** Where copies of sessions are kept, and how servers and store talk (docs/reference/session-protocol.md). */
@@ -174,6 +194,8 @@ export interface PoolServer {
   readonly address: Address;
   readonly weight: number;
   readonly maxRequests: number;
+  /** Of a name with several addresses: any of them is this server, or each is a server of its own. */
+  readonly resolve: 'any' | 'all';
 }
 
 export const balanceNames = ['round-robin', 'least-requests', 'two-choices', 'random', 'rendezvous', 'maglev'] as const;

@@ -6,7 +6,7 @@ import { affinitySchema } from './affinity-schema.ts';
 import { defaults } from './defaults.ts';
 import { decimal, field, flag, map, open, size, text, textOrNumber, time, timeOrNone, whole, word } from './fields.ts';
 import { healthSchema } from './health-schema.ts';
-import { balanceNames, type PoolServer } from './options.ts';
+import { balanceNames } from './options.ts';
 import { whenOwnerFailsSchema } from './owner-fails-schema.ts';
 import { formatDuration, formatSize } from './units.ts';
 
@@ -28,15 +28,26 @@ const serverFields = map(
       defaults.server.maxRequests,
       'Most requests at one time; beyond it they wait in the queue. 0: no cap.',
     ),
+    resolve: open(
+      word(['any', 'all']),
+      'as the pool says',
+      'What becomes of a name with several addresses: see `resolve` of the pool.',
+    ),
   },
   `${serverForm}, or a map with address`,
 );
 
 const serverSchema = z
-  .union([address.transform((only) => ({ address: only, name: undefined, ...defaults.server })), serverFields], {
-    error: `${serverForm}, or a map with address`,
-  })
-  .transform((server): PoolServer => ({ ...server, name: server.name ?? formatAddress(server.address) }));
+  .union(
+    [
+      address.transform((only) => ({ address: only, name: undefined, resolve: undefined, ...defaults.server })),
+      serverFields,
+    ],
+    {
+      error: `${serverForm}, or a map with address`,
+    },
+  )
+  .transform((server) => ({ ...server, name: server.name ?? formatAddress(server.address) }));
 
 /** At 1 or below there would be no room for the mean itself. */
 const maxLoadForm = '0 (no bound) or a number above 1, to 100';
@@ -122,6 +133,11 @@ export const poolSchema = map({
     .array(serverSchema, { error: 'a list of servers' })
     .min(1, { error: 'at least one server' })
     .meta({ description: 'The backend addresses. A short one is only its address, and is named by it.' }),
+  resolve: field(
+    word(['any', 'all']),
+    defaults.resolve,
+    'A server whose name has several addresses: one server, which is at `any` of them (they are tried in turn), or `all` of them, each a server of its own, named `NAME@ADDRESS`.',
+  ),
   balance: field(word(balanceNames), pool.balance, 'Where new sessions go.'),
   maxLoad: field(
     decimal(0, 100, maxLoadForm).refine((load) => load === 0 || load > 1, { error: maxLoadForm }),

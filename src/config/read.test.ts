@@ -77,7 +77,7 @@ describe('mistakes, each with its place', () => {
     [
       'an unknown field',
       withServer('{ address: "3001", colour: red }'),
-      '5:28  pools.a.servers[0].colour: unknown field, expected one of name, address, weight, maxRequests',
+      '5:28  pools.a.servers[0].colour: unknown field, expected one of name, address, weight, maxRequests, resolve',
     ],
     [
       'no servers',
@@ -138,6 +138,16 @@ describe('mistakes, each with its place', () => {
       'a cookie name of RFC 2965',
       withCookie('name: $$Path'),
       '5:34  pools.a.affinity[0].cookie.name: found "$Path", expected a cookie name: letters, digits and the like, no space or ; or =, and not $Version, $Path, $Domain or $Port',
+    ],
+    [
+      'a DNS server by name',
+      `${withPool('')}\nresolver: { servers: [10.0.0.53, "dns.example:53"] }`,
+      '7:34  resolver.servers[1]: found "dns.example:53", expected the address of a DNS server such as 10.0.0.53, 10.0.0.53:5353 or [2001:db8::53]:53',
+    ],
+    [
+      'a word for several addresses',
+      withPool('resolve: every'),
+      '5:14  pools.a.resolve: found "every", expected one of any, all',
     ],
     [
       'a cookie path that adds an attribute',
@@ -293,7 +303,13 @@ describe('what is written becomes', () => {
     expect(options.pools[0]).toEqual({
       name: 'a',
       servers: [
-        { name: '127.0.0.1:3001', address: { kind: 'tcp', host: '127.0.0.1', port: 3001 }, weight: 1, maxRequests: 0 },
+        {
+          name: '127.0.0.1:3001',
+          address: { kind: 'tcp', host: '127.0.0.1', port: 3001 },
+          weight: 1,
+          maxRequests: 0,
+          resolve: 'any',
+        },
       ],
       balance: 'least-requests',
       maxLoad: 0,

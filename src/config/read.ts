@@ -43,9 +43,10 @@ export function readConfig(written: unknown, { source, env, variables }: ReadSet
 function fill({ pools, routes, workers, stateDir, sessions, ...rest }: FilledConfig, env: Environment): LimpetOptions {
   return {
     ...rest,
-    pools: Object.entries(pools).map(([name, pool]) => ({
+    pools: Object.entries(pools).map(([name, { resolve, ...pool }]) => ({
       name,
       ...pool,
+      servers: pool.servers.map((server) => ({ ...server, resolve: server.resolve ?? resolve })),
       sessions: pool.sessions ?? sessions !== undefined,
     })),
     sessions: sessions ?? null,

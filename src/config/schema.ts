@@ -9,6 +9,7 @@ import { field, flag, map, open, size, text, time, timeOrNone, whole, word } fro
 import { keyForm, parseKey } from './keys.ts';
 import type { ListenerOptions, LogOptions, RouteOptions } from './options.ts';
 import { poolSchema } from './pool-schema.ts';
+import { resolverSchema } from './resolver-schema.ts';
 import { adminSchema, sessionsSchema } from './sessions-schema.ts';
 import { formatDuration, formatSize } from './units.ts';
 import { mostWorkers } from './workers.ts';
@@ -260,6 +261,11 @@ export const configSchema = map(
       }),
       {},
       'Nodes that share sessions have clocks of their own.',
+    ),
+    resolver: field(
+      resolverSchema,
+      {},
+      'How the names of servers are looked up: in the background, never for a request.',
     ),
     workers: field(
       z.union([z.literal('auto'), whole(1, mostWorkers, workersForm)], { error: workersForm }),

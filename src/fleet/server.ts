@@ -38,6 +38,8 @@ export class Server {
   readonly slot: number;
 
   state: ServerState = 'up';
+  /** Times that its name has lost addresses: connections from before are not used again. */
+  moves = 0;
   /** Connections to it that this worker is making, and those that it keeps for the next request. */
   connects = new Connects(Number.POSITIVE_INFINITY, null);
   idle = 0;

@@ -198,5 +198,6 @@ export class Probe implements ConnectHandler, SocketHandler {
 }
 
 function defaultHost(address: Address): string {
-  return address.kind === 'unix' ? 'localhost' : formatAddress(address);
+  if (address.kind === 'unix') return 'localhost';
+  return formatAddress({ ...address, host: address.name ?? address.host });
 }

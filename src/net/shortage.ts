@@ -32,6 +32,11 @@ export function shortageOf(error: Error, kind: 'tcp' | 'unix'): string | null {
   return shortages[code] ?? (kind === 'tcp' ? (tcpOnly[code] ?? null) : null);
 }
 
+/** The name of whoever was to be connected to is not known. */
+export function isNameError(error: Error): boolean {
+  return ofResolvers.includes(codeOf(error));
+}
+
 /** A resolver without descriptors knows no name. */
 const ofResolvers = ['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EAI_SYSTEM', 'EAI_MEMORY', 'ENODATA'];
 

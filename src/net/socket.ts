@@ -5,7 +5,13 @@
  */
 
 export type Address =
-  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | {
+      readonly kind: 'tcp';
+      readonly host: string;
+      readonly port: number;
+      /** The name that was looked up for `host`. */
+      readonly name?: string;
+    }
   | { readonly kind: 'unix'; readonly path: string };
 
 /**

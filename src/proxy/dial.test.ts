@@ -55,7 +55,7 @@ function stage(address = tcp) {
 }
 
 const lacking = ['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM', 'EAGAIN'];
-const serversOwn = ['ECONNREFUSED', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ECONNRESET', 'ENOTFOUND'];
+const serversOwn = ['ECONNREFUSED', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ECONNRESET'];
 
 describe('a failure', () => {
   test.each(lacking)('%s is a shortage of this machine', (code) => {
@@ -72,6 +72,13 @@ describe('a failure', () => {
     dial();
     net.last.fail(code, code);
     expect([faults, told, counters.values[counter.shortages_connect]]).toEqual([[serverFaults.connectRefused], [], 0]);
+  });
+
+  test.each(['ENOTFOUND', 'EAI_AGAIN'])('%s is a name that is not known', (code) => {
+    const { net, counters, told, faults, dial } = stage();
+    dial();
+    net.last.fail(code, code);
+    expect([faults, told, counters.values[counter.shortages_connect]]).toEqual([[serverFaults.nameNotFound], [], 0]);
   });
 
   test('EAGAIN of a unix-domain socket is the server’s: its backlog is full', () => {

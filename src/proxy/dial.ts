@@ -5,7 +5,7 @@
 import { balancerFaults, type Fault, serverFaults } from '../errors.ts';
 import type { Server } from '../fleet/server.ts';
 import { counter } from '../metrics/counters.ts';
-import { shortageOf } from '../net/shortage.ts';
+import { isNameError, shortageOf } from '../net/shortage.ts';
 import { type ConnectHandler, type Connecting, formatAddress, type Socket, type SocketHandler } from '../net/socket.ts';
 import type { Pool } from './pool.ts';
 import { Upstream } from './upstream.ts';
@@ -60,7 +60,7 @@ export class Dial implements ConnectHandler, Connecting {
     const reason = shortageOf(error, this.server.address.kind);
     this.work.debug?.notConnected(this.pool.settings.name, this.server, reason ?? error.message);
     if (reason !== null) this.lack(reason);
-    else this.fail(serverFaults.connectRefused);
+    else this.fail(isNameError(error) ? serverFaults.nameNotFound : serverFaults.connectRefused);
   }
 
   private lack(reason: string): void {

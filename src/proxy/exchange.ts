@@ -576,7 +576,8 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
   private reportHealth(server: Server, fault: Fault, reused: boolean): void {
     if (fault.side !== 'server') return;
     const { health, fleet } = this.pool!.parts;
-    const noConnection = fault === serverFaults.connectRefused || fault === serverFaults.connectTimeout;
+    const { connectRefused, connectTimeout, nameNotFound } = serverFaults;
+    const noConnection = fault === connectRefused || fault === connectTimeout || fault === nameNotFound;
     if (fault !== serverFaults.bodyCut) fleet.confirmDown(server);
     if (noConnection || (fault === serverFaults.closedEarly && !reused)) health?.connectFailed(server);
     else if (fault !== serverFaults.bodyCut) health?.answered(server, fault.status);

@@ -252,7 +252,8 @@ export class Pool {
   keep(upstream: Upstream): boolean {
     const { server } = upstream;
     const idle = this.idle[server.number]!;
-    if (this.work.stopping || this.work.descriptors.isTight || !idle.keep(upstream)) return false;
+    if (this.work.stopping || this.work.descriptors.isTight || upstream.moves !== server.moves) return false;
+    if (!idle.keep(upstream)) return false;
     server.idle = idle.ready;
     if (upstream.rests) upstream.restsUntil = this.work.clock.monotonic() + restTime;
     this.work.wheel.set(upstream.deadline, upstream.rests ? restTime : this.settings.timeouts.keepAlive);
@@ -294,11 +295,22 @@ export class Pool {
     this.wake();
   }
 
-  closeIdle(): void {
-    for (const [number, idle] of this.idle.entries()) {
-      this.parts.fleet.servers[number]!.idle = 0;
-      for (const upstream of idle.empty()) upstream.close();
+  /** Names that have lost addresses: what is under way there goes on, and nothing begins on those connections. */
+  moved(names: ReadonlySet<string>): void {
+    for (const server of this.parts.fleet.servers) {
+      if (server.address.kind === 'unix' || !names.has(server.address.host)) continue;
+      server.moves++;
+      this.closeIdleOf(server);
     }
+  }
+
+  closeIdle(): void {
+    for (const server of this.parts.fleet.servers) this.closeIdleOf(server);
+  }
+
+  private closeIdleOf(server: Server): void {
+    server.idle = 0;
+    for (const upstream of this.idle[server.number]!.empty()) upstream.close();
   }
 }
 

@@ -51,6 +51,8 @@ const noBytes = Buffer.alloc(0);
 export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
   readonly server: Server;
   readonly socket: Socket;
+  /** `Server.moves` when it was made. */
+  readonly moves: number;
   /** It has served a request before this one. */
   reused = false;
   /** It has to rest before another client may have it (idle.ts), and has not done so. */
@@ -106,6 +108,7 @@ export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
     this.work = work;
     this.pool = pool;
     this.server = server;
+    this.moves = server.moves;
     this.socket = socket;
     this.keeping = new Keeping(work.kept, this);
     socket.charge(this.keeping);

@@ -1,6 +1,7 @@
 /** What the supervisor and its workers tell each other. Plain data. */
 import type { MessagePort } from 'node:worker_threads';
 import type { LimpetOptions } from '../config/options.ts';
+import type { NamedAddresses } from '../discovery/names.ts';
 import type { NamedStanding } from '../fleet/fleet.ts';
 import type { Sighting } from '../health/passive.ts';
 import type { Sockets } from '../limpet.ts';
@@ -20,6 +21,8 @@ export interface Plan {
   readonly secret: Uint8Array;
   /** By pool, what is known of the health of each server. */
   readonly standings: Standings;
+  /** Of the names of its servers. */
+  readonly names: NamedAddresses;
   /** Up to here it holds all that workers have been told. */
   readonly edition: Edition;
 }
@@ -54,6 +57,8 @@ export type ToWorker =
       readonly standings: readonly NamedStanding[];
       readonly edition: Edition;
     }
+  /** The names of servers have these addresses now. */
+  | { readonly kind: 'names'; readonly names: NamedAddresses }
   /** Someone waits, and there is room. */
   | { readonly kind: 'room'; readonly pool: string }
   /** The three questions; `id` stands in the answer. */

@@ -7,8 +7,12 @@
  *                              └── shared memory: session table, load, counters ──┘
  */
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { LimpetOptions, ListenerOptions } from '../config/options.ts';
-import { UsageError } from '../errors.ts';
+import { namedNet } from '../discovery/named-net.ts';
+import { Names } from '../discovery/names.ts';
+import { resolveServers } from '../discovery/servers.ts';
+import { codeOf, UsageError } from '../errors.ts';
 import type { NamedStanding } from '../fleet/fleet.ts';
 import type { WriteLines } from '../metrics/access-log.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
@@ -24,6 +28,7 @@ import { SessionTable } from '../table/table.ts';
 import { type Clock, systemTimers, type Timers } from '../time/clock.ts';
 import { DescriptorRoom, systemLimits } from './descriptor-room.ts';
 import { readDrained, writeDrained } from './drained.ts';
+import { findNames } from './find-names.ts';
 import { ForeignCookies } from './foreign-cookies.ts';
 import { createBeats, HangWatch } from './heartbeat.ts';
 import { Keeper } from './keeper.ts';
@@ -65,12 +70,17 @@ export interface SupervisorDependencies {
   readonly entry?: URL;
   readonly timers?: Timers;
   readonly random?: () => number;
+  /** Looks a name of servers up. Default: as this machine does, and with the TTL. */
+  readonly findName?: ConstructorParameters<typeof Names>[0]['find'];
 }
 
 /** A thread that hangs and has not ended this long (ms) after it was told to never will. */
 const endPatience = 30_000;
 
 export class Supervisor {
+  /** As a person wrote it. */
+  private configured: LimpetOptions;
+  /** The same with a server for each address of the names that stand for several. */
   private options: LimpetOptions;
   private readonly deps: SupervisorDependencies;
   private readonly clock: Clock;
@@ -81,6 +91,7 @@ export class Supervisor {
   private readonly servers: ServerNumbers;
   private readonly lifetimes: Lifetimes;
   private readonly news: News;
+  private readonly names: Names;
   private readonly watch: Watch;
   private readonly keeper: Keeper;
   private readonly office: Office;
@@ -93,7 +104,7 @@ export class Supervisor {
   private readonly timekeeper: Timekeeper;
   private readonly beats: SharedArrayBuffer;
   private readonly hangs: HangWatch;
-  private numbers: Numbers;
+  private numbers: Numbers = { slots: new Map(), lifetimes: new Map() };
   /** Ports in fact bound, by listener: the first worker finds them for all. */
   private ports: readonly number[] = [];
   private bound: readonly string[] = [];
@@ -102,7 +113,8 @@ export class Supervisor {
 
   constructor(options: LimpetOptions, deps: SupervisorDependencies) {
     const { workers, table } = options;
-    this.options = withKeys(options, deps);
+    this.configured = withKeys(options, deps);
+    this.options = this.configured;
     this.deps = deps;
     this.timers = deps.timers ?? systemTimers;
     // One row of counters more than there are workers: the supervisor counts, too.
@@ -123,7 +135,6 @@ export class Supervisor {
       load.running(slot) !== 0 || load.waiting(slot) !== 0 || this.storage?.expects(slot) === true;
     this.servers = new ServerNumbers(this.table, isBusy);
     this.lifetimes = new Lifetimes(this.table);
-    this.numbers = numberAll(options, this.servers, this.lifetimes, this.seconds());
     this.beats = createBeats(workers);
     this.hangs = new HangWatch({
       beats: this.beats,
@@ -137,10 +148,20 @@ export class Supervisor {
     this.foreign = new ForeignCookies((line) => log.warn(line));
     this.shortages = new Shortages(this.clock, (what, reason, at) => log.warn(sayShortage(what, reason, at)));
     this.room = new DescriptorRoom({ descriptors, limits: systemLimits, timers: this.timers, log });
-    // Balancers that start together do not all begin with the first server.
-    for (const slot of this.numbers.slots.values()) load.passTurn(slot, 0, Math.floor(random() * 0x10000));
+    this.names = new Names({
+      find: deps.findName ?? findNames({ net, timers: this.timers }),
+      timers: this.timers,
+      counters: this.counters,
+      log,
+      onChange: () => this.namesChanged(),
+    });
     this.watch = new Watch({
-      net,
+      net: namedNet({
+        net,
+        timers: this.timers,
+        addressesOf: (name) => this.names.of(name),
+        addressTimeout: () => this.options.resolver.addressTimeout,
+      }),
       log,
       clock: this.clock,
       timers: this.timers,
@@ -218,6 +239,13 @@ export class Supervisor {
 
   /** Rejects with the system's error when an address cannot be bound; then no thread is left. */
   async start(): Promise<void> {
+    await this.names.follow(this.configured);
+    this.options = this.resolved(this.configured);
+    this.numbers = numberAll(this.options, this.servers, this.lifetimes, this.seconds());
+    const { load } = attach(this.buffers, this.options.workers);
+    const { random = Math.random } = this.deps;
+    // Balancers that start together do not all begin with the first server.
+    for (const slot of this.numbers.slots.values()) load.passTurn(slot, 0, Math.floor(random() * 0x10000));
     await this.openStorage();
     await this.keeper.load();
     this.timekeeper.start();
@@ -231,6 +259,7 @@ export class Supervisor {
       await this.office.open();
     } catch (error) {
       this.stopping = true;
+      this.names.stop();
       this.timekeeper.stop();
       this.watch.stop();
       this.room.stop();
@@ -244,9 +273,30 @@ export class Supervisor {
 
   /** Takes over another config, or nothing of it: then it rejects, and says why. One after the other. */
   reload(options: LimpetOptions): Promise<void> {
-    const done = this.reloading.then(() => this.reloadNow(options));
+    return this.inTurn(async () => {
+      await this.reloadNow(options);
+      this.counters.add(counter.reloads);
+    });
+  }
+
+  private inTurn(act: () => Promise<void>): Promise<void> {
+    const done = this.reloading.then(act);
     this.reloading = done.catch(() => undefined);
     return done;
+  }
+
+  /** Workers hear of the addresses at once; where they are servers, the config is another one. */
+  private namesChanged(): void {
+    this.threads.tell({ kind: 'names', names: this.names.addresses });
+    const done = this.inTurn(async () => {
+      if (this.stopping || isDeepStrictEqual(this.resolved(this.configured).pools, this.options.pools)) return;
+      await this.reloadNow(this.configured);
+    });
+    done.catch((error: unknown) => this.deps.log.warn(`the addresses of names were not taken over: ${codeOf(error)}`));
+  }
+
+  private resolved(options: LimpetOptions): LimpetOptions {
+    return { ...options, pools: resolveServers(options.pools, this.names.addresses) };
   }
 
   /** True when every open exchange finished by itself in time. */
@@ -254,6 +304,7 @@ export class Supervisor {
     this.stopping = true;
     await this.reloading;
     await this.office.close();
+    this.names.stop();
     this.watch.stop();
     this.room.stop();
     const finished = await this.threads.stop(this.options.shutdown.timeout);
@@ -326,7 +377,9 @@ export class Supervisor {
     if (this.stopping) throw new Error('the balancer is stopping');
     const { workers, table, stateDir, log, sessions, admin } = this.options;
     // What the process is built on stays as it was at the start.
-    const next: LimpetOptions = { ...withKeys(options, this.deps), workers, table, stateDir, log, sessions, admin };
+    const configured = { ...withKeys(options, this.deps), workers, table, stateDir, log, sessions, admin };
+    await this.names.follow(configured);
+    const next = this.resolved(configured);
     for (const listener of next.listeners) {
       const name = listenerName(listener.address);
       const ours = this.options.listeners.some((one) => listenerName(one.address) === name);
@@ -344,7 +397,7 @@ export class Supervisor {
       this.watch.follow(next, this.numbers);
       for (const [pool, standings] of this.watch.standings) this.tellStandings(pool, standings);
       this.room.follow(next);
-      this.counters.add(counter.reloads);
+      this.configured = configured;
     } catch (error) {
       // Those that had taken it over go back.
       Object.assign(this, before);
@@ -352,6 +405,7 @@ export class Supervisor {
       this.numbers = numberAll(before.options, this.servers, this.lifetimes, this.seconds());
       this.storage?.follow(before.options, this.numbers);
       await this.threads.reload(true);
+      await this.names.follow(this.configured);
       throw error;
     }
   }
@@ -398,7 +452,9 @@ export class Supervisor {
       return ports[i] || address.port;
     });
     const standings = this.watch.preview(options);
-    return { options, numbers, sockets, secret: this.deps.tableSecret, standings, edition: this.news.edition };
+    const { edition } = this.news;
+    const names = this.names.addresses;
+    return { options, numbers, sockets, secret: this.deps.tableSecret, standings, names, edition };
   }
 
   private listensAt(addresses: readonly string[], ports: readonly number[]): void {

@@ -1,5 +1,7 @@
 /** The life of one worker thread: it runs a balancer on its own event loop, and does what the supervisor says. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { namedNet } from '../discovery/named-net.ts';
+import type { NamedAddresses } from '../discovery/names.ts';
 import type { NamedStanding } from '../fleet/fleet.ts';
 import { Limpet } from '../limpet.ts';
 import type { Net, SocketGauge } from '../net/socket.ts';
@@ -8,7 +10,7 @@ import { DebugLog } from '../proxy/debug-log.ts';
 import { attach } from '../shared/memory.ts';
 import { RemoteStore } from '../store/remote.ts';
 import { readSabotage } from '../store/sabotage.ts';
-import { systemClock } from '../time/clock.ts';
+import { systemClock, systemTimers } from '../time/clock.ts';
 import { SteadyClock } from '../time/steady.ts';
 import { beat } from './heartbeat.ts';
 import type { Birth, CopiesBirth, FromWorker, Plan, ToWorker } from './messages.ts';
@@ -30,8 +32,15 @@ keepClaims(shared.table, broken);
 const unwritten: (() => void)[] = [];
 // What a flood of failures says again and again stays here.
 const shortages = new Shortages(systemClock, (what, reason, at) => say({ kind: 'shortage', what, reason, at }));
+let { names } = plan;
+let { addressTimeout } = plan.options.resolver;
 const limpet = new Limpet(revive(plan), {
-  net: await loadNet(shared.descriptors),
+  net: namedNet({
+    net: await loadNet(shared.descriptors),
+    timers: systemTimers,
+    addressesOf: (name) => names.get(name),
+    addressTimeout: () => addressTimeout,
+  }),
   clock: deciding(SteadyClock.follow(buffers.clock), broken),
   writeAccess: (lines, done) => {
     unwritten.push(done);
@@ -64,10 +73,14 @@ port.on('message', (message: ToWorker) => {
       limpet.follow(message.pool, message.standings);
       shared.news.hear({ ...message.edition, configs: config });
       return;
+    case 'names':
+      takeNames(message.names);
+      return;
     case 'room':
       limpet.offerRoom(message.pool);
       return;
     case 'reload':
+      takeNames(message.plan.names);
       standings = new Map(message.plan.standings);
       limpet.reload(revive(message.plan), message.plan.numbers, message.plan.sockets).then(
         () => {
@@ -98,9 +111,17 @@ try {
   say({ kind: 'failed', error: plainError(error) });
 }
 
+function takeNames(now: NamedAddresses): void {
+  const before = names;
+  names = now;
+  const lost = [...before].filter(([name, addresses]) => !addresses.every((one) => now.get(name)?.includes(one)));
+  if (lost.length > 0) limpet.moved(new Set(lost.map(([name]) => name)));
+}
+
 /** The plan's config is the worker's from now on. */
-function takeOver({ edition }: Plan): void {
+function takeOver({ edition, options }: Plan): void {
   config = edition.configs;
+  ({ addressTimeout } = options.resolver);
   for (const [pool, words] of standings) limpet.follow(pool, words);
   shared.news.hear(edition);
 }

@@ -47,6 +47,11 @@ export const arrows: readonly Arrow[] = [
   { from: ['src/http'], only: base, why: 'bytes in, values out: no sockets, no features' },
   { from: ['src/net'], only: base, why: 'a socket does not know what is said over it' },
   {
+    from: ['src/discovery'],
+    only: [...base, 'src/config/options.ts', 'src/net/socket.ts', 'src/net/shortage.ts'],
+    why: 'addresses of names are found without knowing who connects to them, or what for',
+  },
+  {
     from: ['src/balance'],
     never: ['src/http', 'src/affinity', 'src/table', 'src/health', 'src/proxy', 'src/failover', 'src/store'],
     why: 'a policy never sees a request: it gets servers and a key',

@@ -1,0 +1,116 @@
+/**
+ * Connections to servers by name: the addresses of the name are tried in turn (RFC 8305 without the race, which would cost
+ * servers connections that nobody uses). The one that has worked is tried first the next time, so that a dead address costs
+ * one connection its time, and a name with several addresses is one server as long as that address answers.
+ */
+import { isIP } from 'node:net';
+import { shortageOf } from '../net/shortage.ts';
+import type { Address, ConnectHandler, Connecting, Net, Socket, SocketHandler } from '../net/socket.ts';
+import type { Timers } from '../time/clock.ts';
+
+type TcpAddress = Extract<Address, { readonly kind: 'tcp' }>;
+
+export interface NamedNetDependencies {
+  readonly net: Net;
+  readonly timers: Timers;
+  /** undefined: the name is not among those that are looked up. */
+  readonly addressesOf: (name: string) => readonly string[] | undefined;
+  /** Milliseconds after which an address that has not accepted gives way to the next one. */
+  readonly addressTimeout: () => number;
+}
+
+export function namedNet(deps: NamedNetDependencies): Net {
+  const { net, addressesOf } = deps;
+  const worked = new Map<string, string>();
+  return {
+    ...net,
+    connect(address, handler) {
+      if (address.kind === 'unix' || isIP(address.host) > 0) return net.connect(address, handler);
+      const addresses = addressesOf(address.host);
+      if (addresses === undefined) return net.connect(address, handler);
+      if (addresses.length === 0) return fail(net, address.host, handler);
+      if (addresses.length === 1) return net.connect({ ...address, host: addresses[0]! }, handler);
+      return new Candidates(deps, address, addresses, worked, handler);
+    },
+  };
+}
+
+function fail(net: Net, name: string, handler: ConnectHandler): Connecting {
+  let cancelled = false;
+  const error = Object.assign(new Error(`no address of the name ${name} is known`), { code: 'ENOTFOUND' });
+  net.afterTurn(() => {
+    if (!cancelled) handler.onFail(error);
+  });
+  return {
+    cancel() {
+      cancelled = true;
+    },
+  };
+}
+
+class Candidates implements ConnectHandler, Connecting {
+  private readonly deps: NamedNetDependencies;
+  private readonly address: TcpAddress;
+  private readonly hosts: readonly string[];
+  private readonly worked: Map<string, string>;
+  private readonly handler: ConnectHandler;
+  private at = 0;
+  private connecting: Connecting;
+  private cancelTimer = () => {};
+  /** Of those that were tried, the one that says most of the server. */
+  private failure: Error | null = null;
+
+  constructor(
+    deps: NamedNetDependencies,
+    address: TcpAddress,
+    addresses: readonly string[],
+    worked: Map<string, string>,
+    handler: ConnectHandler,
+  ) {
+    this.deps = deps;
+    this.address = address;
+    this.worked = worked;
+    this.handler = handler;
+    const first = addresses.indexOf(worked.get(address.host) ?? '');
+    this.hosts = first <= 0 ? addresses : [...addresses.slice(first), ...addresses.slice(0, first)];
+    this.connecting = this.dial();
+  }
+
+  onOpen(socket: Socket): SocketHandler {
+    this.cancelTimer();
+    this.worked.set(this.address.host, this.hosts[this.at]!);
+    return this.handler.onOpen(socket);
+  }
+
+  onFail(error: Error): void {
+    this.cancelTimer();
+    if (this.failure === null || shortageOf(this.failure, 'tcp') !== null) this.failure = error;
+    if (this.isLast) this.handler.onFail(this.failure);
+    else this.next();
+  }
+
+  cancel(): void {
+    this.cancelTimer();
+    this.connecting.cancel();
+  }
+
+  private get isLast(): boolean {
+    return this.at === this.hosts.length - 1;
+  }
+
+  private next(): void {
+    this.at++;
+    this.connecting = this.dial();
+  }
+
+  private dial(): Connecting {
+    const { net, timers, addressTimeout } = this.deps;
+    // The last one has what is left of `timeouts.connect`.
+    if (!this.isLast)
+      this.cancelTimer = timers.after(addressTimeout(), () => {
+        this.connecting.cancel();
+        this.next();
+      });
+    return net.connect({ ...this.address, host: this.hosts[this.at]! }, this);
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * The names of servers, looked up in the background and again whenever an answer is over: no request ever waits for a look-up.
+ *
+ *      asked ── found ──> its addresses, until the TTL (minTtl to maxTtl) is over ──> asked
+ *        │ └─── none ───> no address: connections fail with name-not-found ── retry ──> asked
+ *        └───── failed ─> the addresses that it had last ── retry ──> asked
+ */
+import { isIP, isIPv6 } from 'node:net';
+import type { LimpetOptions, ResolverOptions } from '../config/options.ts';
+import { type Counters, counter } from '../metrics/counters.ts';
+import type { Timers } from '../time/clock.ts';
+import { within } from '../time/within.ts';
+import type { Reply } from './dns-query.ts';
+import type { ResolverSettings } from './resolver.ts';
+
+/** By name: its addresses, in an order that does not change by itself; none: the name is not known. */
+export type NamedAddresses = ReadonlyMap<string, readonly string[]>;
+
+export interface NamesDependencies {
+  readonly find: (name: string, settings: ResolverSettings) => Promise<Reply>;
+  readonly timers: Timers;
+  readonly counters: Counters;
+  readonly log: { info(message: string): void; warn(message: string): void };
+  /** Some name has other addresses than before. */
+  readonly onChange: () => void;
+}
+
+interface Known {
+  readonly name: string;
+  addresses: readonly string[];
+  /** What was told last. */
+  state: 'new' | Reply['state'];
+  /** Resolves with the first answer. */
+  readonly first: ReturnType<typeof Promise.withResolvers<void>>;
+  cancel: () => void;
+}
+
+/** Names that are looked up at one time. */
+const mostAsked = 16;
+
+export class Names {
+  private readonly deps: NamesDependencies;
+  private readonly known = new Map<string, Known>();
+  private readonly waiting: Known[] = [];
+  private asking = 0;
+  private settings!: ResolverOptions;
+
+  constructor(deps: NamesDependencies) {
+    this.deps = deps;
+  }
+
+  /** The names of this config from now on. Resolves when those that are new have their first answer, or it takes too long. */
+  async follow(options: Pick<LimpetOptions, 'pools' | 'resolver'>): Promise<void> {
+    this.settings = options.resolver;
+    const names = namesOf(options);
+    for (const [name, known] of this.known) {
+      if (names.has(name)) continue;
+      this.known.delete(name);
+      known.cancel();
+    }
+    for (const name of names) {
+      if (this.known.has(name)) continue;
+      const known: Known = { name, addresses: [], state: 'new', first: Promise.withResolvers(), cancel: () => {} };
+      this.known.set(name, known);
+      this.ask(known);
+    }
+    const { timeout, attempts } = this.settings;
+    const first = [...this.known.values()].map((known) => known.first.promise);
+    await within(this.deps.timers, timeout * attempts, Promise.all(first));
+  }
+
+  get addresses(): NamedAddresses {
+    return new Map([...this.known.values()].map(({ name, addresses }) => [name, addresses]));
+  }
+
+  of(name: string): readonly string[] | undefined {
+    return this.known.get(name)?.addresses;
+  }
+
+  stop(): void {
+    for (const { cancel } of this.known.values()) cancel();
+    this.known.clear();
+  }
+
+  private ask(known: Known): void {
+    if (this.asking === mostAsked) {
+      this.waiting.push(known);
+      return;
+    }
+    this.asking++;
+    this.deps.find(known.name, this.settings).then((reply) => {
+      this.asking--;
+      if (this.known.get(known.name) === known) this.take(known, reply);
+      const next = this.waiting.shift();
+      if (next !== undefined) this.ask(next);
+    });
+  }
+
+  private take(known: Known, reply: Reply): void {
+    const { timers, counters } = this.deps;
+    const { minTtl, maxTtl, retry } = this.settings;
+    const ttl = reply.state === 'found' ? Math.min(maxTtl, Math.max(minTtl, reply.ttl * 1000)) : retry;
+    // Set before anybody is told: whoever stops on hearing it stops this timer too.
+    known.cancel = timers.after(ttl, () => this.ask(known));
+    if (reply.state !== 'found') counters.add(counter.names_failed);
+    const before = known.addresses;
+    if (reply.state !== 'failed') known.addresses = reply.state === 'found' ? this.limit(reply.addresses) : [];
+    const isChanged = known.addresses.join() !== before.join();
+    this.say(known, reply, isChanged);
+    known.state = reply.state;
+    known.first.resolve();
+    if (!isChanged) return;
+    counters.add(counter.names_changed);
+    this.deps.onChange();
+  }
+
+  /** The same whatever the order of the answer, which many DNS servers turn with each. */
+  private limit(found: readonly string[]): readonly string[] {
+    const { maxAddresses } = this.settings;
+    const all = [...new Set(found)].sort(compareAddresses);
+    if (all.length > maxAddresses) this.deps.counters.add(counter.addresses_dropped, all.length - maxAddresses);
+    return all.slice(0, maxAddresses);
+  }
+
+  private say({ name, addresses, state }: Known, reply: Reply, isChanged: boolean): void {
+    const { log } = this.deps;
+    if (reply.state === 'found') {
+      if (isChanged || state !== 'found') log.info(`name ${name}: ${addresses.join(', ')}`);
+    } else if (reply.state !== state) {
+      const kept = addresses.length === 0 ? 'no address of it is known' : `it stays ${addresses.join(', ')}`;
+      if (reply.state === 'none') log.warn(`name ${name} does not exist: its servers cannot be reached`);
+      else log.warn(`name ${name} cannot be looked up (${reply.reason}): ${kept}`);
+    }
+  }
+}
+
+function namesOf({ pools }: Pick<LimpetOptions, 'pools'>): Set<string> {
+  const names = new Set<string>();
+  for (const { servers } of pools)
+    for (const { address } of servers) if (address.kind === 'tcp' && isIP(address.host) === 0) names.add(address.host);
+  return names;
+}
+
+/** IPv4 first: what has both is reached by it from everywhere. */
+function compareAddresses(a: string, b: string): number {
+  const [six, otherSix] = [isIPv6(a), isIPv6(b)];
+  if (six !== otherSix) return six ? 1 : -1;
+  return a.localeCompare(b, 'en', { numeric: true });
+}
