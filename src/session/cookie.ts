@@ -36,7 +36,7 @@ export const deletion = `Max-Age=0; Expires=${longAgo}`;
 
 /** Whether the client speaks TLS. A false X-Forwarded-Proto only makes the liar's own cookie Secure. */
 export function isSecure(incoming: Incoming): boolean {
-  return incoming.tls || /^https\b/i.test(incoming.header('x-forwarded-proto') ?? '');
+  return incoming.tls || /^(?:https|wss)\b/i.test(incoming.header('x-forwarded-proto') ?? '');
 }
 
 /** Milliseconds that a session lives without a request. */

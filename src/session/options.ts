@@ -62,7 +62,7 @@ export interface Limits {
 }
 
 export interface Warning {
-  readonly code: 'state-large' | 'no-balancer' | 'cookie-limited' | 'store-without-fencing';
+  readonly code: 'state-large' | 'no-balancer' | 'cookie-limited' | 'store-without-fencing' | 'clock-differs';
   readonly message: string;
 }
 
@@ -119,6 +119,12 @@ export interface SessionOptions {
   readonly onWarning?: (warning: Warning) => void;
   /** A change could not be kept, and the client was told so. Default: process.emitWarning. */
   readonly onError?: (error: Error) => void;
+  /**
+   * By how much the clocks of other machines may differ from this one's. sticky: of the balancer that signs what it says, beside the two
+   * minutes that a signature counts. stateless: of the server that has dated a token; beyond it the token counts as none. Default 10
+   * minutes.
+   */
+  readonly clockSkew?: Duration;
   readonly clock?: Clock;
   readonly timers?: Timers;
   /** That many strong random bytes. */
@@ -138,10 +144,11 @@ export interface FilledCookie {
 }
 
 export interface FilledOptions
-  extends Required<Omit<SessionOptions, 'idle' | 'absolute' | 'secret' | 'store' | 'codec' | 'from'>> {
+  extends Required<Omit<SessionOptions, 'idle' | 'absolute' | 'clockSkew' | 'secret' | 'store' | 'codec' | 'from'>> {
   /** Milliseconds. */
   readonly idle: number;
   readonly absolute: number;
+  readonly clockSkew: number;
   readonly secrets: readonly string[];
   /** Where sticky looks for one when there are none. */
   readonly secretFile: string;
@@ -208,6 +215,7 @@ export function fillOptions(options: SessionOptions): FilledOptions {
     idleSaid: options.idle === undefined ? 0 : Math.min(longestAge, Math.ceil(idle / 1000)),
     cookieSaid,
     absolute: milliseconds('absolute', options.absolute ?? 0, 0),
+    clockSkew: milliseconds('clockSkew', options.clockSkew ?? '10m', 0),
     secrets,
     secretFile: sessionSecretFile(process.env),
     store,

@@ -47,6 +47,33 @@ describe('given secrets', () => {
   });
 });
 
+describe('a clock that is another machine’s', () => {
+  const stage = () => {
+    const told: number[] = [];
+    const clock = { skew: 600, onDiffers: (seconds: number) => told.push(seconds) };
+    return { told, secrets: new Secrets(['right secret'], null, clock) };
+  };
+  const at = (seconds: number) => sign('right secret', `${word}; t=${1e9 + seconds}`);
+
+  test.each([-720, -121, -120, 0, 120, 121, 720])(
+    '%i s from ours is believed, and a large difference told once',
+    (by) => {
+      const { told, secrets } = stage();
+      for (let i = 0; i < 2; i++) expect(secrets.refuse(at(by), now)).toBe(null);
+      expect(told).toEqual(Math.abs(by) > 120 ? [by] : []);
+    },
+  );
+
+  test.each([
+    [721, "without a recent signature: it is 721 s ahead of this machine's clock; expected at most 720 s"],
+    [-721, "without a recent signature: it is 721 s old by this machine's clock; expected at most 720 s"],
+  ])('%i s from ours is refused, and why: its signature is right', (by, why) => {
+    const { told, secrets } = stage();
+    expect(secrets.refuse(at(by), now)).toContain(why);
+    expect(told).toEqual([]);
+  });
+});
+
 describe('without any', () => {
   test('the one that a balancer of this user has made counts, from when it is there', () => {
     const file = stage();

@@ -32,12 +32,16 @@ interface Claims {
   readonly version: number;
 }
 
+/** Clocks always differ a little: up to here (ms) a date in the future is left as it is. */
+const near = 60_000;
+
 export class StatelessSessions implements Opener {
   readonly directory: Directory = { read: keepsNothing, end: keepsNothing, ofUser: keepsNothing, all: keepsNone };
   /** Of an id alone there is nothing. */
   readonly find = keepsNothing;
   private readonly options: FilledOptions;
   private readonly ring: KeyRing;
+  private toldOfClock = false;
 
   constructor(options: FilledOptions) {
     this.options = options;
@@ -59,17 +63,33 @@ export class StatelessSessions implements Opener {
   /** null: no token of ours, expired, or its user was logged out. */
   private async read(token: string): Promise<Live | null> {
     const { clock, absolute, codec, user, minimumVersion } = this.options;
-    const claims = await this.ring.open(token);
     const now = clock.now();
+    const found = await this.ring.open(token);
+    const claims = this.redated(found, now);
     if (claims === null || (absolute > 0 && now - claims.born > absolute)) return null;
     const live = this.made(claims.born);
     live.data = codec.decode(claims.data);
     if (now - claims.seen > keptFor(this.options, live)) return null;
     live.written = claims.data;
     live.version = claims.version;
-    live.putAt = claims.seen;
+    // Dated anew with this response.
+    live.putAt = claims === found ? claims.seen : Number.NEGATIVE_INFINITY;
     const name = user(live.data);
     return name !== undefined && claims.version < (await minimumVersion(name)) ? null : live;
+  }
+
+  /** A token from a clock that is ahead counts as of now, and is dated anew; from too far ahead it would outlive every idle time. */
+  private redated(claims: Claims | null, now: number): Claims | null {
+    if (claims === null) return null;
+    const ahead = Math.max(claims.born, claims.seen) - now;
+    if (ahead <= near) return claims;
+    if (!this.toldOfClock) {
+      this.toldOfClock = true;
+      const message = `a token is dated ${Math.round(ahead / 1000)} s ahead of this machine's clock: set the clocks of all servers`;
+      this.options.onWarning({ code: 'clock-differs', message });
+    }
+    if (ahead > this.options.clockSkew) return null;
+    return { ...claims, born: Math.min(claims.born, now), seen: Math.min(claims.seen, now) };
   }
 
   private made(born: number): Live {

@@ -53,7 +53,10 @@ export class StickySessions implements Opener {
   /** `fallback`: opens what comes without a believable header; null: that is an error. */
   constructor(options: FilledOptions, fallback: Opener | null) {
     const { limits, idle, random } = options;
-    const secrets = new Secrets(options.secrets, options.secretFile);
+    const secrets = new Secrets(options.secrets, options.secretFile, {
+      skew: options.clockSkew / 1000,
+      onDiffers: (seconds) => options.onWarning({ code: 'clock-differs', message: differs(seconds) }),
+    });
     this.words = new Words(secrets);
     this.fallback = fallback;
     const parts: Omit<StickyParts, 'users'> = {
@@ -266,6 +269,11 @@ export class StickySessions implements Opener {
     const how = { reason: word.reason, isNew: dead || held.version === 0, hasResponse, dead, ending };
     return new StickySession(this.parts, word, held, how);
   }
+}
+
+function differs(seconds: number): string {
+  const how = seconds > 0 ? 'ahead of' : 'behind';
+  return `the clock of the balancer is ${Math.abs(seconds)} s ${how} this machine's: set both; beyond clockSkew its sessions are not believed`;
 }
 
 /** The end is told once more. False: the session has gone on under a later epoch. */

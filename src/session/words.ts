@@ -3,7 +3,7 @@
  * to a minute, word for word: such a line is compared with the last one, and neither verified nor read again.
  */
 import { readWord, requestHeader, type Word } from './protocol.ts';
-import { isRecent, type Secrets, signatureDigits, timeOf } from './secrets.ts';
+import { type Secrets, signatureDigits, timeOf } from './secrets.ts';
 import type { Incoming } from './session.ts';
 
 /** Sessions whose last line is kept. */
@@ -40,7 +40,7 @@ export class Words {
     const end = line.length - signatureDigits;
     if (
       before?.generation === secrets.generation &&
-      isRecent(before.time, now) &&
+      secrets.isRecent(before.time, now) &&
       line.slice(0, end) === before.signed &&
       isSame(line, end, before.signature)
     ) {
