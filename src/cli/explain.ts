@@ -16,6 +16,7 @@ import type { Alone } from '../shared/alone.ts';
 import { loadTable } from '../table/snapshot.ts';
 import { systemClock } from '../time/clock.ts';
 import type { ExplainFlags } from './arguments.ts';
+import { resolveOnce } from './resolve-once.ts';
 import { keptKey } from './state-key.ts';
 
 export interface ExplainSurroundings {
@@ -33,7 +34,7 @@ export async function tellExplanation(
   const [source, keys] = findKeys(options);
   const table = findTable(options);
   const answer = await explain(
-    { ...options, keys },
+    { ...(await resolveOnce(options)), keys },
     {
       request: flags.request === '-' ? await readInput() : readRequest(resolve(folder, flags.request)),
       listener: findListener(options.listeners, flags.listener),

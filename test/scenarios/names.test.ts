@@ -4,11 +4,12 @@
  */
 import { createServer } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { limpetCommand } from '../support/command.ts';
 import { FakeDns } from '../support/dns-server.ts';
 import { host } from '../support/host.ts';
 import { type Limpet, startLimpet } from '../support/limpet.ts';
 import type { Origin } from '../support/origin.ts';
-import { ask, listen, type Reply, tellServer, until, Visitor } from '../support/peers.ts';
+import { ask, listen, type Reply, run, tellServer, until, Visitor } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
 
 /** Loopback addresses of this file: the last number of the first is that of `host`. */
@@ -115,6 +116,13 @@ describe.skipIf(process.platform !== 'linux').each(runtimes)('names of servers o
     expect(Object.keys(sessions).filter((name) => name.startsWith('all/'))).toEqual(
       [1, 2].map((n) => `all/all@${ips[n]}`),
     );
+    const { cookies } = visitors[0]!.visitor;
+    const request = `GET /all HTTP/1.1\r\nHost: a\r\nCookie: all=${cookies.get('all')}\r\n\r\n`;
+    const flags = ['explain', '-c', `${limpet.folder}/limpet.yaml`, '--request', '-', '--json'];
+    const { file, args, env } = limpetCommand(runtime, `${limpet.folder}/state`, flags);
+    const explained = JSON.parse((await run(file, args, { input: request, env, cwd: limpet.folder })).stdout);
+    expect(explained.decision.server).toBe(`all@${ips[visitors[0]!.home === 'b' ? 1 : 2]}`);
+
     dns.zone.set('all.test', [ips[3]!, ips[2]!]);
     await until('all workers know', () => always('c d', () => get('/all')));
     for (const { visitor, home } of visitors) {
