@@ -4,6 +4,7 @@
  */
 import type { ListenerOptions } from './config/options.ts';
 import { counter } from './metrics/counters.ts';
+import { listenError } from './net/listen-error.ts';
 import { shortageOf } from './net/shortage.ts';
 import { formatAddress, type Listener, type Net, type Socket } from './net/socket.ts';
 import { trustOf } from './net/trust.ts';
@@ -70,7 +71,11 @@ export class Front {
     const at = shared ? { ...address, port } : address;
     const accept = (socket: Socket): Downstream | null => this.accept(socket);
     const onError = (error: Error): void => this.acceptFailed(error);
-    this.listener = await this.deps.net.listen({ address: at, backlog, reusePort: shared, accept, onError });
+    try {
+      this.listener = await this.deps.net.listen({ address: at, backlog, reusePort: shared, accept, onError });
+    } catch (error) {
+      throw listenError(error, address);
+    }
   }
 
   /** Another config has the same address: `options` and `work` are for connections from now on. */

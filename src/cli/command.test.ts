@@ -6,6 +6,7 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { forceToken } from '../affinity/force.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import { UsageError } from '../errors.ts';
+import { listenError } from '../net/listen-error.ts';
 import { execute } from './command.ts';
 import type { Running } from './run.ts';
 
@@ -143,17 +144,17 @@ describe('a run', () => {
   test.each([
     ['EADDRINUSE', 'cannot listen on 127.0.0.1:8080: the address is in use. Stop the program'],
     ['EACCES', 'cannot listen on 127.0.0.1:8080: no permission. Ports below 1024'],
+    ['ENOTFOUND', 'cannot listen on 127.0.0.1:8080: the name does not resolve. Choose an address of this machine'],
   ])('ends with 4 at %s', async (errno, text) => {
-    const { code, seen } = program('3001', { fails: Object.assign(new Error(errno), { code: errno }) });
+    const { code, seen } = program('3001', {
+      fails: listenError(Object.assign(new Error(errno), { code: errno }), {
+        kind: 'tcp',
+        host: '127.0.0.1',
+        port: 8080,
+      }),
+    });
     expect(await code).toBe(4);
     expect(seen.err).toContain(text);
-  });
-
-  test('names the one listener of several that failed', async () => {
-    const fails = Object.assign(new Error(), { code: 'EADDRINUSE', port: 82 });
-    const { code, seen } = program('3001 -l :81 -l :82', { fails });
-    expect(await code).toBe(4);
-    expect(seen.err).toContain('cannot listen on :82: ');
   });
 
   test('ends with 3 when the balancer refuses the config', async () => {

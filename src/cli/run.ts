@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { LimpetOptions } from '../config/options.ts';
 import { ConfigError } from '../config/problem.ts';
 import { UsageError } from '../errors.ts';
-import { formatAddress } from '../net/socket.ts';
+import { isListenError } from '../net/listen-error.ts';
 import { systemTimers } from '../time/clock.ts';
 import { configLines } from './config-lines.ts';
 import { exitCodes } from './exit-codes.ts';
@@ -110,9 +110,9 @@ class Run {
       this.done(exitCodes.config);
       return;
     }
-    const reason = whyNotListening(error, this.options);
-    log.error(reason ?? `unexpected failure: ${stackOf(error)}`);
-    this.done(reason === undefined ? exitCodes.unexpected : exitCodes.listen);
+    const listen = isListenError(error);
+    log.error(listen ? error.message : `unexpected failure: ${stackOf(error)}`);
+    this.done(listen ? exitCodes.listen : exitCodes.unexpected);
   }
 
   private stop(signal: string): void {
@@ -196,30 +196,10 @@ function keptTillRestart(before: LimpetOptions, after: LimpetOptions): string[] 
 
 function whyNotReloaded(error: unknown, { reread }: RunDependencies): string {
   if (error instanceof ConfigError) return `the config is not valid\n${error.message}`;
+  if (isListenError(error)) return error.message;
   if (error instanceof UsageError || reread === null) return error instanceof Error ? error.message : String(error);
   if (error instanceof Error && 'code' in error) return `${error.message} (${String(error.code)})`;
   return stackOf(error);
-}
-
-const advice: Readonly<Record<string, string>> = {
-  EADDRINUSE:
-    'the address is in use. Stop the program that listens there, or choose another address (--listen, or listeners in the config)',
-  EACCES:
-    'no permission. Ports below 1024 need root or CAP_NET_BIND_SERVICE; a unix socket needs a folder that you may write to',
-  EADDRNOTAVAIL: 'this machine has no such address',
-  ENOENT: 'the folder of the socket does not exist',
-};
-
-/** undefined: the error is no refusal of the system to listen. */
-function whyNotListening(error: unknown, { listeners }: LimpetOptions): string | undefined {
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined;
-  const why = advice[error.code];
-  if (why === undefined) return undefined;
-  // Bun's error does not name the port; with several listeners the one whose port it names is told, else all.
-  const port = 'port' in error ? error.port : undefined;
-  const named = listeners.filter(({ address }) => address.kind === 'tcp' && address.port === port);
-  const told = (named.length > 0 ? named : listeners).map(({ address }) => formatAddress(address)).join(' or ');
-  return `cannot listen on ${told}: ${why} (${error.code})`;
 }
 
 function stackOf(error: unknown): string {

@@ -4,7 +4,9 @@ import { Admin, type ServerStatus, type Status } from '../admin/admin.ts';
 import { type HttpListener, listenHttp } from '../admin/listen.ts';
 import { longestPath } from '../config/address.ts';
 import type { LimpetOptions } from '../config/options.ts';
+import { UsageError } from '../errors.ts';
 import type { Load } from '../fleet/load.ts';
+import { listenError } from '../net/listen-error.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
 import { type Numbers, serverName } from '../shared/roster.ts';
 import { census } from '../table/census.ts';
@@ -58,7 +60,9 @@ export class Office {
       );
       if (admin.listen !== 'state') log.info(`admin on ${this.listener.url}`);
     } catch (error) {
-      if (admin.listen !== 'state') throw error;
+      if (admin.listen !== 'state') {
+        throw error instanceof UsageError ? error : listenError(error, admin.listen, 'admin.listen');
+      }
       const why = error instanceof Error ? error.message : String(error);
       log.warn(`no admin socket (${why}): limpet drain, ready and sessions do not work. Set admin.listen`);
     }

@@ -12,6 +12,7 @@ import { codeOf, UsageError } from '../errors.ts';
 import type { Load } from '../fleet/load.ts';
 import type { Counters } from '../metrics/counters.ts';
 import { counter } from '../metrics/counters.ts';
+import { listenError } from '../net/listen-error.ts';
 import type { Address } from '../net/socket.ts';
 import { type CopySource, copiesOf, createFleet } from '../pools.ts';
 import { Copies, keyOf } from '../proxy/copies.ts';
@@ -136,10 +137,15 @@ export class Storage {
       sabotage,
     );
     const { acceptFailed } = this.deps;
-    this.listener =
-      listen === 'state'
-        ? await listenInState(stateDir, handle, acceptFailed, log)
-        : await listenHttp(absolute(listen), handle, acceptFailed);
+    try {
+      this.listener =
+        listen === 'state'
+          ? await listenInState(stateDir, handle, acceptFailed, log)
+          : await listenHttp(absolute(listen), handle, acceptFailed);
+    } catch (error) {
+      if (error instanceof UsageError || listen === 'state') throw error;
+      throw listenError(error, listen, 'sessions.listen');
+    }
     log.info(`store interface on ${this.listener.url}`);
   }
 

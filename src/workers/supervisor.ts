@@ -16,6 +16,7 @@ import { codeOf, UsageError } from '../errors.ts';
 import type { NamedStanding } from '../fleet/fleet.ts';
 import type { WriteLines } from '../metrics/access-log.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
+import { listenError } from '../net/listen-error.ts';
 import { shortageOf } from '../net/shortage.ts';
 import { type Address, formatAddress, type Net } from '../net/socket.ts';
 import { attach, closeGauges, countersOf, createShared, type SharedBuffers, sumCounters } from '../shared/memory.ts';
@@ -471,9 +472,7 @@ export class Supervisor {
   private async refuseTaken({ address, reusePort }: ListenerOptions): Promise<void> {
     if (reusePort || address.kind === 'unix' || address.port === 0) return;
     if (!(await isTaken(this.deps.net, address, this.timers))) return;
-    const { host, port } = address;
-    const message = `listen EADDRINUSE: address already in use ${formatAddress(address)}`;
-    throw Object.assign(new Error(message), { code: 'EADDRINUSE', address: host, port });
+    throw listenError(Object.assign(new Error('somebody answers there'), { code: 'EADDRINUSE' }), address);
   }
 
   private seconds(): number {

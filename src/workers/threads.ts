@@ -7,6 +7,7 @@
  *
  * A worker that starts is asked nothing: when it listens it gets the plan that is newest then.
  */
+import { isListenError } from '../net/listen-error.ts';
 import type { Clock, Timers } from '../time/clock.ts';
 import { within } from '../time/within.ts';
 import type { Answer, Birth, FromWorker, Plan, Started, ToWorker } from './messages.ts';
@@ -232,7 +233,11 @@ export class Threads {
     post.listening = false;
     // The start of all says why; a worker that has listened already is another matter.
     if (this.stopping || (!this.begun && !listening)) return;
-    const reason = failure instanceof Error ? (failure.stack ?? failure.message) : String(failure ?? 'it ended');
+    const reason = isListenError(failure)
+      ? failure.message
+      : failure instanceof Error
+        ? (failure.stack ?? failure.message)
+        : String(failure ?? 'it ended');
     log.warn(`worker ${worker + 1} failed and is replaced: ${reason}`);
     onLost(worker);
     const well = clock.monotonic() - since >= wellAfter;

@@ -46,6 +46,17 @@ describe.each(runtimes)('the command line on %s', (runtime) => {
     expect(done.stderr).not.toMatch(/\n\s+at /);
   });
 
+  // RFC 5737 and RFC 6761: they are never this machine's, and never resolve.
+  test.each([
+    ['192.0.2.1:8080', 'this machine has no such address'],
+    ['balancer.invalid:8080', 'the name does not resolve'],
+  ])('%s cannot be listened on: code 4, told once', async (address, why) => {
+    const done = await limpet('--listen', address, '--workers', '2', '127.0.0.1:3001');
+    expect(done.code).toBe(4);
+    expect(done.stderr.match(/cannot listen on .*/g)).toEqual([expect.stringContaining(`${address}: ${why}`)]);
+    expect(done.stderr).not.toMatch(/\n\s+at /);
+  });
+
   test('a mistake in the config: code 3, with file, line, field, what was found and what is expected', async () => {
     const file = write('bad.yaml', bad);
     for (const args of [
