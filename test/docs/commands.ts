@@ -146,7 +146,9 @@ export function flawOfUsage(text: string): string {
 
 /** '' for a command that there is not. */
 export function helpOf(command: string): string {
-  const asked = parseArguments([...command.split(' ').filter((word) => word !== ''), '--help'], '0.0.0');
+  const words = command.split(' ').filter((word) => word !== '');
+  // Of help there is no help.
+  const asked = parseArguments(words[0] === 'help' ? words : [...words, '--help'], '0.0.0');
   return asked.kind === 'print' ? asked.text : '';
 }
 
