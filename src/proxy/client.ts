@@ -18,8 +18,8 @@ export interface Client {
   /** Milliseconds: between two pieces of the request's body, and for the client to take what was sent. */
   readonly bodyTimeout: number;
   readonly writeTimeout: number;
-  /** Bytes sent that the client has not taken yet. */
-  readonly pending: number;
+  /** Bytes sent that the client has not taken yet, also those that the kernel has: not to be asked often. */
+  readonly untaken: number;
   /** Of the request that is being read or answered, and of its answer: received and sent up to now, heads and framing included. */
   readonly bytesIn: number;
   readonly bytesOut: number;

@@ -26,6 +26,7 @@ import type { Exchange } from './exchange.ts';
 import { type Keeper, Keeping } from './kept-bytes.ts';
 import { LateReset } from './late-reset.ts';
 import { logRefusal } from './refusal.ts';
+import { Taking } from './taking.ts';
 import type { Work } from './work.ts';
 
 /** What all connections of a listener share. Times are milliseconds. */
@@ -105,8 +106,8 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
   private lingerUntil = 0;
   private lingersBriefly = false;
   private forwarded: string | null = null;
-  /** Bytes that the client had not taken when we last looked. */
-  private lastPending = 0;
+  /** Made when it is slow for the first time. */
+  private taking: Taking | null = null;
   /** Wheel time since when nothing has been asked. */
   private idleSince: number;
 
@@ -139,8 +140,8 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
     return this.settings.timeouts.requestBody;
   }
 
-  get pending(): number {
-    return this.socket.pending;
+  get untaken(): number {
+    return this.socket.pending + Math.max(0, this.work.sendQueues.heldFor(this.socket.descriptor));
   }
 
   get writeTimeout(): number {
@@ -188,11 +189,9 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
 
   onDeadline(): void {
     const { pending } = this.socket;
-    if (pending > 0 && pending < this.lastPending) {
-      // It takes something: a slow client, not one that is gone.
-      this.lastPending = pending;
-      this.work.wheel.set(this.deadline, this.settings.timeouts.write);
-    } else if (pending > 0) this.socket.destroy();
+    if (pending > 0 && !this.taking?.hasStalled(this.untaken))
+      this.work.wheel.set(this.deadline, this.settings.timeouts.write / 2);
+    else if (pending > 0) this.socket.destroy();
     else if (this.partial !== null) this.refuseHead(requestFaults.requestTimeout, this.readPartial(this.partial));
     else if (this.state === 'linger') {
       if (this.isSending) this.work.counters.add(counter.linger_exceeded);
@@ -588,8 +587,12 @@ export class Downstream implements SocketHandler, DeadlineOwner, Client, Bagged,
 
   /** What the client has not taken yet is still its answer: it gets the write time-out for that, else `idle`. */
   private awaitDrain(idle: number): void {
-    this.lastPending = this.socket.pending;
-    this.work.wheel.set(this.deadline, this.lastPending > 0 ? this.settings.timeouts.write : idle);
+    const isSlow = this.socket.pending > 0;
+    if (isSlow) {
+      this.taking ??= new Taking();
+      this.taking.begin();
+    }
+    this.work.wheel.set(this.deadline, isSlow ? this.settings.timeouts.write / 2 : idle);
   }
 
   private enter(state: State): void {

@@ -33,6 +33,7 @@ import { RequestBody } from './request-body.ts';
 import { editRequest, writeRequest } from './request-head.ts';
 import { mayShare } from './sharing.ts';
 import { type Asker, StoreDialog } from './store-dialog.ts';
+import { Taking } from './taking.ts';
 import { openTunnel } from './tunnel.ts';
 import type { Upstream } from './upstream.ts';
 import type { Work } from './work.ts';
@@ -95,8 +96,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
   private gathers = false;
   /** It may share a connection with others (sharing.ts). */
   private shares = false;
-  /** Bytes that the slow client had not taken when we last looked. */
-  private clientPending = 0;
+  private readonly taking = new Taking();
 
   constructor(work: Work) {
     this.work = work;
@@ -447,8 +447,8 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
     this.work.wheel.set(this.deadline, this.pool!.settings.timeouts.responseBody);
     if (this.client.data(bytes, start, end)) return;
     this.clientSlow = true;
-    this.clientPending = this.client.pending;
-    this.work.wheel.set(this.deadline, this.client.writeTimeout);
+    this.taking.begin();
+    this.work.wheel.set(this.deadline, this.client.writeTimeout / 2);
     this.upstream!.pause();
   }
 
@@ -626,13 +626,8 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
 
   /** A client that takes anything at all is only slow. */
   private onClientStall(): void {
-    const { pending } = this.client;
-    if (pending >= this.clientPending) {
-      this.onRequestFault(requestFaults.clientGone);
-      return;
-    }
-    this.clientPending = pending;
-    this.work.wheel.set(this.deadline, this.client.writeTimeout);
+    if (this.taking.hasStalled(this.client.untaken)) this.onRequestFault(requestFaults.clientGone);
+    else this.work.wheel.set(this.deadline, this.client.writeTimeout / 2);
   }
 
   /** 9. Over: counted, logged, and free for the next. Nothing may touch it after this. */
