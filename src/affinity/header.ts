@@ -43,7 +43,7 @@ export class HeaderAffinity implements Affinity {
       lesson.verdict = 'ended';
       return;
     }
-    const i = nextHeader(headers, this.header, 0);
-    if (i >= 0) this.naming.teach(headers.bytes, headers.valueStart(i), headers.valueEnd(i), 0, lesson);
+    for (let i = -1; (i = nextHeader(headers, this.header, i + 1)) >= 0; )
+      if (this.naming.teach(headers.bytes, headers.valueStart(i), headers.valueEnd(i), 0, lesson)) return;
   }
 }

@@ -83,6 +83,7 @@ describe('a response', () => {
     [['Set-Cookie: SID=one', 'A: b', 'Set-Cookie: SID=two', gone], 'two', 0],
     [[gone, 'X-Session: three'], 'three', 0],
     [['X-Session: three', 'X-Session: four'], 'three', 0],
+    [['X-Session:', `X-Session: ${'x'.repeat(4097)}`, 'A: b', 'X-Session: four'], 'four', 0],
     [['Location: http://a/b;jsessionid=five?x=;jsessionid=six'], 'five', 0],
     [['Location: /b;jsessionid=five#top'], 'five', 0],
     [['Location: /?jsessionid=five', 'Set-Cookie: SIDX=one', 'Set-Cookie: x=SID=1'], null, 0],

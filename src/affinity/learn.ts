@@ -67,8 +67,8 @@ export class LearnAffinity implements Affinity {
     if (lesson.verdict === 'named') return;
     const { naming, parameter } = this;
     if (this.header !== '') {
-      const i = nextHeader(headers, this.header, 0);
-      if (i >= 0 && naming.teach(headers.bytes, headers.valueStart(i), headers.valueEnd(i), 0, lesson)) return;
+      for (let i = -1; (i = nextHeader(headers, this.header, i + 1)) >= 0; )
+        if (naming.teach(headers.bytes, headers.valueStart(i), headers.valueEnd(i), 0, lesson)) return;
     }
     if (parameter !== null) {
       const i = nextHeader(headers, 'location', 0);

@@ -51,7 +51,8 @@ describe('header', () => {
   test('a response mints the name that requests then carry', () => {
     const affinity = affinityOf();
     const lesson = new Lesson();
-    affinity.learn(new Session(), responseWith(200, 'mcp-session-id: one'), client, now, lesson);
+    const response = responseWith(200, 'Mcp-Session-Id:', 'mcp-session-id: one', 'Mcp-Session-Id: two');
+    affinity.learn(new Session(), response, client, now, lesson);
     const session = recognise(affinity, '/', 'Mcp-Session-Id: one');
     expect(lesson).toMatchObject({ verdict: 'named', sid0: session?.sid0, sid1: session?.sid1, expires: 0 });
   });
