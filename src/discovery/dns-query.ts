@@ -2,6 +2,7 @@
 import { createSocket } from 'node:dgram';
 import { isIP, isIPv6 } from 'node:net';
 import packet from 'dns-packet';
+import { plainAddress } from '../ip.ts';
 import { type ConnectHandler, formatAddress, type Net, type Socket, type SocketHandler } from '../net/socket.ts';
 import type { Timers } from '../time/clock.ts';
 
@@ -130,7 +131,7 @@ function readReply(bytes: Buffer, id: number, { name, type }: Question): Reply |
     else if (record.type !== type) continue;
     // Of a record that was cut off there are bytes missing.
     else if (isIP(record.data) === 0) return null;
-    else addresses.push(record.data);
+    else addresses.push(plainAddress(record.data));
     ttl = Math.min(ttl, record.ttl ?? 0);
   }
   return addresses.length === 0 ? { state: 'none' } : { state: 'found', addresses, ttl };

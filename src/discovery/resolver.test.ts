@@ -29,6 +29,7 @@ const found = (addresses: readonly string[], ttl = 60): Reply => ({ state: 'foun
 describe('DNS', () => {
   test.each<[string, DnsAnswer, Reply]>([
     ['both kinds', ['10.0.0.1', '10.0.0.2', '2001:db8::1'], found(['10.0.0.1', '10.0.0.2', '2001:db8::1'])],
+    ['IPv4 in both', ['10.0.0.1', '::ffff:10.0.0.1', '::ffff:10.0.0.2'], found(['10.0.0.1', '10.0.0.2'])],
     ['one kind', ['2001:db8::1'], found(['2001:db8::1'])],
     ['an alias of an alias', ['-> b.test', '-> c.test', '10.0.0.1'], found(['10.0.0.1'])],
     ['an alias of nothing', ['-> b.test'], { state: 'none' }],

@@ -98,6 +98,7 @@ export class Resolver {
 function together(replies: readonly Reply[]): Reply {
   const found = replies.filter((reply) => reply.state === 'found');
   if (found.length === 0) return replies.find(({ state }) => state === 'failed') ?? { state: 'none' };
-  const addresses = found.flatMap((reply) => reply.addresses);
+  // IPv4 may be told in both kinds.
+  const addresses = [...new Set(found.flatMap((reply) => reply.addresses))];
   return { state: 'found', addresses, ttl: Math.min(...found.map(({ ttl }) => ttl)) };
 }

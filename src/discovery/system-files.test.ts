@@ -24,7 +24,7 @@ options timeout:1 ndots:5 edns0
 
 test('hosts', () => {
   const text =
-    '127.0.0.1\tlocalhost App # x\n::1 localhost\n10.0.0.1 app app\n10.0.0.2 a.b app#c\nnonsense d\n\n10.0.0.3';
+    '127.0.0.1\tlocalhost App # x\n::1 localhost\n10.0.0.1 app app\n10.0.0.2 a.b app#c\nnonsense d\n\n10.0.0.3\n::ffff:10.0.0.2 a.b';
   expect(Object.fromEntries(parseHosts(text))).toEqual({
     localhost: ['127.0.0.1', '::1'],
     app: ['127.0.0.1', '10.0.0.1', '10.0.0.2'],

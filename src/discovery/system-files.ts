@@ -1,6 +1,7 @@
 /** What this machine's files say of names: /etc/hosts (hosts(5)) and /etc/resolv.conf (resolv.conf(5)). */
 import { readFileSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
+import { plainAddress } from '../ip.ts';
 import type { DnsServer } from './dns-query.ts';
 
 export interface ResolvConf {
@@ -46,8 +47,9 @@ export function parseResolvConf(text: string): ResolvConf {
 export function parseHosts(text: string): Hosts {
   const hosts = new Map<string, string[]>();
   for (const line of text.split('\n')) {
-    const [address = '', ...names] = line.replace(/#.*/, '').trim().split(/\s+/);
-    if (isIP(address) === 0) continue;
+    const [written = '', ...names] = line.replace(/#.*/, '').trim().split(/\s+/);
+    if (isIP(written) === 0) continue;
+    const address = plainAddress(written);
     for (const name of names) {
       const known = hosts.get(name.toLowerCase());
       if (known === undefined) hosts.set(name.toLowerCase(), [address]);
