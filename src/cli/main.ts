@@ -9,6 +9,7 @@ const signals = new HeldSignals(process, earlySignals);
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
 // Loaded late: it takes longer than a service manager may wait with its first signal.
+const { flushOutputs, logOutput } = await import('./outputs.ts');
 const { execute } = await import('./command.ts');
 
 const code = await execute(process.argv.slice(2), {
@@ -19,7 +20,8 @@ const code = await execute(process.argv.slice(2), {
   signals,
   readInput: async () => (await import('node:stream/consumers')).buffer(process.stdin),
   write: (text) => void process.stdout.write(text),
-  writeError: (text) => void process.stderr.write(text),
+  writeError: (text) => logOutput.write(text),
   loadStart: async () => (await import('./start.ts')).startLimpet,
 });
+await flushOutputs();
 process.exit(code);

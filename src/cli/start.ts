@@ -6,6 +6,7 @@ import { readSabotage } from '../store/sabotage.ts';
 import { Supervisor } from '../workers/supervisor.ts';
 import { testTombstoneTime } from '../workers/test-hooks.ts';
 import type { Logger } from './log.ts';
+import { accessOutput, logOutput } from './outputs.ts';
 import { shareSecret } from './share-secret.ts';
 import { checkState, stateKey, storeKey } from './state-key.ts';
 
@@ -22,7 +23,7 @@ export async function startLimpet(options: LimpetOptions, { log }: { readonly lo
   const supervisor = new Supervisor(shareSecret(options, process.env, log), {
     net: await loadNet(),
     log,
-    writeAccess: (lines, done) => void process.stdout.write(lines, () => done()),
+    writeAccess: (lines, done) => accessOutput.write(lines, done),
     tokenKey: () => stateKey(stateDir, 'token', log),
     // Not one of the token keys: those rotate, and what the table has saved must still be found.
     tableSecret: stateKey(stateDir, 'table', log),
@@ -31,8 +32,24 @@ export async function startLimpet(options: LimpetOptions, { log }: { readonly lo
     sabotage: readSabotage(process.env),
     tombstoneTime: testTombstoneTime(process.env),
   });
+  tellLosses(supervisor, log);
   await supervisor.start();
   return supervisor;
+}
+
+/** Logs that cannot be written are counted, and told where that can be: on stderr, or when they can be written again. */
+function tellLosses(supervisor: Supervisor, log: Logger): void {
+  accessOutput.onLost = (lines) => supervisor.count('access_lines_dropped', lines);
+  logOutput.onLost = (lines) => supervisor.count('log_lines_dropped', lines);
+  accessOutput.onFailed = (reason) => {
+    const then = 'Its lines are lost, and counted (access_lines_dropped), until it can be';
+    log.error(`the access log cannot be written: ${reason}. ${then}`);
+  };
+  accessOutput.onRecovered = (lost) => {
+    const here = lost > 0 ? `: ${lost} lines were lost` : '';
+    log.info(`the access log is written again${here}`);
+  };
+  logOutput.onRecovered = (lost) => log.warn(`${lost} lines of this log were lost: it could not be written`);
 }
 
 /** Only the file of this runtime: the other's would not load. */

@@ -112,7 +112,12 @@ const table = [
     'Bytes kept in memory for slow clients and servers, and for repeats: limits.keptBytes bounds them.',
   ],
   ['kept_bytes_exceeded', 'counter', 'Times that limits.keptBytes was reached, and connections were ended for it.'],
-  ['access_lines_dropped', 'counter', 'Lines of the access log that were lost because nobody read them.'],
+  [
+    'access_lines_dropped',
+    'counter',
+    'Lines of the access log that were lost: nobody read them, or they could not be written.',
+  ],
+  ['log_lines_dropped', 'counter', 'Lines of the program’s own log that could not be written.'],
   ['bytes_in', 'counter', 'Bytes received from clients.'],
   ['bytes_out', 'counter', 'Bytes sent to clients.'],
   ['copies_stored', 'counter', 'States of sessions that the store has taken.'],

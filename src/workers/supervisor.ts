@@ -15,7 +15,7 @@ import { resolveServers } from '../discovery/servers.ts';
 import { codeOf, UsageError } from '../errors.ts';
 import type { NamedStanding } from '../fleet/fleet.ts';
 import type { WriteLines } from '../metrics/access-log.ts';
-import { type Counters, counter } from '../metrics/counters.ts';
+import { type CounterName, type Counters, counter } from '../metrics/counters.ts';
 import { listenError } from '../net/listen-error.ts';
 import { shortageOf } from '../net/shortage.ts';
 import { type Address, formatAddress, type Net } from '../net/socket.ts';
@@ -315,6 +315,11 @@ export class Supervisor {
     await this.threads.end();
     await this.storage?.stop();
     return finished;
+  }
+
+  /** For what surrounds the balancer. */
+  count(name: CounterName, by: number): void {
+    this.counters.add(counter[name], by);
   }
 
   /** All workers' counters together, by name. */
