@@ -34,7 +34,8 @@ const cases: readonly Case[] = [
 
 function script(path: string): Step[] {
   const [, framing, end] = path.split('/');
-  const head = 'HTTP/1.1 200 OK\r\n';
+  const switched = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n';
+  const head = framing === 'tunnel' ? switched : 'HTTP/1.1 200 OK\r\n';
   const chunked = framing === 'chunks';
   const piece = chunked ? Buffer.concat([Buffer.from('4e20\r\n'), event, Buffer.from('\r\n')]) : event;
   const says = { length: 'Content-Length: 9999999\r\n\r\n', chunks: 'Transfer-Encoding: chunked\r\n\r\n' };
@@ -76,5 +77,19 @@ describe.each(runtimes)('a response that is cut short on %s', (runtime) => {
     const response = await client.response();
     expect([response.status, response.body.length, response.complete]).toEqual([200, size, false]);
     expect(response.body.equals(Buffer.alloc(size, 'e'))).toBe(true);
+  });
+
+  test('a tunnel that breaks at the server: all that came, and then it is reset', async () => {
+    const before = origin.connections.length;
+    await using client = await RawClient.connect(limpet.port);
+    client.pause();
+    await client.send('GET /tunnel/reset HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+    await until('the server has reset it', () => origin.connections[before]?.open() === false);
+    await until('the balancer has noticed', async () => (await limpet.counters()).tunnels_open === 0);
+    client.resume();
+    expect(await client.closed()).toBe('reset');
+    const { received } = client;
+    expect(received.toString('latin1', 0, 12)).toBe('HTTP/1.1 101');
+    expect(received.subarray(-size).equals(Buffer.alloc(size, 'e'))).toBe(true);
   });
 });

@@ -29,7 +29,7 @@ describe.each(runtimes)('an answer before the end of the upload on %s', (runtime
 
   test.each([
     ['its own refusal', '/own', 413],
-    ["its server's answer, to a server that reads nothing more", '/early', 401],
+    ["its server's answer", '/early', 401],
   ])('%s reaches who writes everything before it reads', async (_, path, status) => {
     await using origin = await rawOrigin('a', (connection, received) =>
       received.includes('\r\n\r\n')
