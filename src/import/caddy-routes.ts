@@ -1,17 +1,9 @@
 /** What a site of Caddy does with a request, in the order in which it asks its directives: where each proxy takes it, and what else it did. */
-import {
-  type Alternatives,
-  all,
-  both,
-  changesOf,
-  describe,
-  everything,
-  readNamed,
-  readPath,
-} from './caddy-matchers.ts';
+import { readNamed, readPath } from './caddy-matchers.ts';
 import { readProxy } from './caddy-proxy.ts';
 import { guards, orderOf, reasonFor, rewrites } from './caddy-reasons.ts';
 import type { Concern } from './imported.ts';
+import { type Alternatives, all, both, changesOf, describe, everything } from './narrowing.ts';
 import type { Ledger } from './nginx-ledger.ts';
 import type { Directive } from './nginx-syntax.ts';
 import type { PlanPool } from './plan.ts';

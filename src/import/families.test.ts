@@ -11,7 +11,7 @@ interface Expected {
   readonly config: unknown;
 }
 
-describe.each(['traefik', 'caddy'])('%s', (family) => {
+describe.each(['traefik', 'caddy', 'envoy'])('%s', (family) => {
   const fixtures = importFixtures(family);
 
   test('there are at least twelve fixtures', () => expect(fixtures.length).toBeGreaterThanOrEqual(12));

@@ -15,6 +15,8 @@ describe('whose config it is', () => {
     ['gzip on;', 'x.conf', 'nginx'],
     ['http:\n  routers:\n', 'x.yaml', 'traefik'],
     [':80 {\n\treverse_proxy a:1 {\n\t\ttransport http {\n\t\t}\n\t}\n}\n', 'x.conf', 'caddy'],
+    ['static_resources:\n  listeners: []\n', 'x.yaml', 'envoy'],
+    ['{ "staticResources": {} }', 'x.json', 'envoy'],
     ['a.org {\n}\n', '/etc/caddy/Caddyfile', 'caddy'],
     ['global:\n  sendAnonymousUsage: false\nentryPoints:\n', 'x.yaml', 'traefik'],
     ['[http.routers.a]\n', 'x.toml', 'traefik'],
@@ -32,6 +34,7 @@ describe('whose config it is', () => {
     expect(guessed('haproxy')).toEqual(new Set(['haproxy']));
     expect(guessed('traefik')).toEqual(new Set(['traefik']));
     expect(guessed('caddy')).toEqual(new Set(['caddy']));
+    expect(guessed('envoy')).toEqual(new Set(['envoy']));
     for (const kind of guessed('kubernetes')) expect(['ingress', 'gateway']).toContain(kind);
   });
 

@@ -2,6 +2,7 @@
 import { stringify } from 'yaml';
 import { UsageError } from '../errors.ts';
 import { importCaddy } from './caddy.ts';
+import { importEnvoy } from './envoy.ts';
 import { importHaproxy } from './haproxy.ts';
 import {
   concerns,
@@ -23,6 +24,7 @@ const importers: Readonly<Record<ImportKind, Importer>> = {
   gateway: importKubernetes,
   traefik: importTraefik,
   caddy: importCaddy,
+  envoy: importEnvoy,
 };
 
 const manifest =
@@ -32,6 +34,7 @@ const traefik =
   /^\s*\[{1,2}(?:http|tcp|udp|entryPoints)\.|^\s*\[entryPoints\]|^entryPoints:|^http:\s*\n(?:\s*\n)*\s+(?:routers|services|middlewares):|\btraefik\.http\.|^apiVersion:\s*"?traefik\.(?:io|containo\.us)\//m;
 /** A word that no other program begins a line with. */
 const caddy = /^\s*(?:reverse_proxy|php_fastcgi|handle_path)\b/m;
+const envoy = /"?\b(?:static_resources|staticResources)"?\s*:/;
 const nginx = /(?:^|[\s;{}])(?:http|server|upstream\s+[^\s{};]+|location\s+[^{};]+)\s*\{/;
 
 /** By content first: a name says less. null: it is none of them, or could be more than one. */
@@ -41,6 +44,7 @@ export function guessKind(text: string, file: string): ImportKind | null {
   const found: ImportKind[] = [];
   if (kind !== undefined) found.push(kind === 'Ingress' ? 'ingress' : 'gateway');
   if (caddy.test(plain)) return 'caddy';
+  if (envoy.test(plain)) return 'envoy';
   if (nginx.test(plain)) found.push('nginx');
   if (traefik.test(plain)) found.push('traefik');
   // `global:` stands in files of Traefik too.

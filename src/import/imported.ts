@@ -44,5 +44,5 @@ export function worse(a: Concern | undefined, b: Concern | undefined): Concern |
 export type Importer = (text: string, file: string) => Imported;
 
 /** Whose configs are read. Ingress and Gateway API are manifests of Kubernetes. */
-export const importKinds = ['nginx', 'haproxy', 'ingress', 'gateway', 'traefik', 'caddy'] as const;
+export const importKinds = ['nginx', 'haproxy', 'ingress', 'gateway', 'traefik', 'caddy', 'envoy'] as const;
 export type ImportKind = (typeof importKinds)[number];

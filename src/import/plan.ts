@@ -48,6 +48,8 @@ export class Plan {
   private readonly listeners = new Map<string, Fields>();
   private readonly routes: { readonly route: PlanRoute; readonly pool: PlanPool }[] = [];
   private readonly taken = new Set<string>();
+  /** By what keeps clients: two pools of the same servers and the same cookie have the same sessions. */
+  private readonly same = new Map<string, PlanPool>();
 
   listen(address: string, fields: Fields = {}): void {
     this.listeners.set(address, { ...this.listeners.get(address), ...fields });
@@ -72,8 +74,22 @@ export class Plan {
     ]);
     if (this.taken.has(key) || this.routes.length >= mostRoutes) return false;
     this.taken.add(key);
-    this.routes.push({ route, pool });
+    this.routes.push({ route, pool: this.shared(pool) });
     return true;
+  }
+
+  private shared(pool: PlanPool): PlanPool {
+    const { servers, cookie, affinity, fields } = pool;
+    const sticky = cookie !== null || affinity.length > 0;
+    const key = JSON.stringify([servers, cookie, affinity, sticky ? null : fields]);
+    const known = this.same.get(key) ?? pool;
+    this.same.set(key, known);
+    if (JSON.stringify(known.fields) !== JSON.stringify(fields)) {
+      pool.told.change(
+        `its sessions are those of another route, "${known.name}", whose health and time-outs hold here too`,
+      );
+    }
+    return known;
   }
 
   config(): Readonly<Fields> {
