@@ -13,7 +13,11 @@ const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 };
 
 /** Where the code of each file in dist is; the package's entries are found by their types. */
-const input: Record<string, string> = { main: 'src/cli/main.ts', worker: 'src/workers/worker.ts' };
+const input: Record<string, string> = {
+  main: 'src/cli/main.ts',
+  worker: 'src/workers/worker.ts',
+  'config-module': 'src/config/module-thread.ts',
+};
 for (const entry of Object.values(exports)) {
   if (typeof entry === 'string') continue;
   const name = entry.default.slice('./dist/'.length, -'.js'.length);

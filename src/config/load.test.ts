@@ -41,7 +41,7 @@ describe('a config', () => {
       'export const x = 1;',
       'the config limpet.config.mjs has no default export: write export default',
     ],
-    ['limpet.config.mjs', 'throw new Error("boom");', 'cannot load the config limpet.config.mjs: boom'],
+    ['limpet.config.mjs', 'throw new Error("boom");', 'cannot load the config limpet.config.mjs:1: boom'],
     ['limpet.yaml', 'listeners: [', '    E: limpet.yaml:1:12  not valid YAML: this [ is not closed'],
     [
       'limpet.config.mjs',
