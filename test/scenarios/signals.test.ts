@@ -28,9 +28,10 @@ function isOf(line: 'SigCgt' | 'SigIgn' | 'SigBlk', { pid }: ChildProcess, signa
 
 /** The signal cannot end the process, and that stays so. Node takes back what the shell has had ignored, until it listens. */
 function isSafe(runtime: Runtime, child: ChildProcess, signal: 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2'): boolean {
+  // Node has a handler of its own for SIGUSR1 before ours, which opens a port.
+  if (runtime === 'node') return holdsSignals(child);
   const number = constants.signals[signal];
-  if (isOf('SigCgt', child, number)) return true;
-  return runtime === 'bun' && isOf('SigIgn', child, number);
+  return isOf('SigCgt', child, number) || isOf('SigIgn', child, number);
 }
 
 async function starting(runtime: Runtime) {
