@@ -24,11 +24,22 @@ interface Backend extends Share {
 export function importRule(rule: Part, index: number, context: RuleContext): void {
   rule.leave('there is nothing like it here');
   rule.get('filters')?.leave('requests and responses are passed on as they are, and no redirects are made here');
+  for (const filter of rule.get('filters')?.items() ?? []) {
+    const type = filter.textAt('type') ?? '';
+    if (type === 'RequestRedirect')
+      filter.warn('not-working', 'no request is redirected here: it reaches a server, or gets 404');
+    else if (type === 'URLRewrite')
+      filter.warn('not-working', 'the server gets path and Host as the client asked for them');
+    else if (type === 'ExtensionRef')
+      filter.warn('open', 'what it asks of another controller is not done here: it may refuse');
+  }
   const routes = routesOf(rule, context);
   if (routes.length === 0) return;
   const backends = backendsOf(rule, context);
   if (backends.length === 0) {
     rule.leave('it has no backend to go to');
+    const why = rule.get('backendRefs')?.items()[0]?.get('name')?.why ?? 'it has no backend to go to';
+    if (rule.get('backendRefs') !== null) rule.warn('not-working', `${why}: these requests get another route, or 404`);
     return;
   }
   const [{ service }] = backends as [Backend];
@@ -57,6 +68,10 @@ function routesOf(rule: Part, { hosts, draft }: RuleContext): RouteDraft[] {
     // Without them the route would take requests that this rule never meant.
     if (!bare && (match.get('headers') !== null || match.get('queryParams') !== null)) {
       match.leave('routes match host, path and method only: one for this match would take far more than it says');
+      match.warn(
+        'not-working',
+        'routes match host, path and method only: these requests go on to the next route, or get 404',
+      );
       continue;
     }
     const type = bare ? null : match.textAt('path', 'type');
@@ -146,8 +161,7 @@ function stickinessOf(rule: Part, backends: readonly Backend[], { objects, servi
   if (!client) return { affinity: [], cookie: null };
   client.take();
   // kube-proxy counts the whole address.
-  const ages = client.idle === '3h' ? {} : { idle: client.idle };
-  return { affinity: [{ 'source-ip': { mode: 'table', ipv6Prefix: 128, ...ages } }], cookie: null };
+  return { affinity: [{ 'source-ip': { mode: 'table', ipv6Prefix: 128, idle: client.idle } }], cookie: null };
 }
 
 function fieldsOf(rule: Part): Record<string, unknown> {

@@ -359,7 +359,7 @@ describe('what a person has to know first', () => {
     [`server x ${variable}:80`, 'not-working'],
     [`server x "${variable}:80"`, 'not-working'],
     ['server x 127.0.0.1:80', 'not-working'],
-    ['server-template x 3 app.internal:80', 'not-sticky'],
+    ['server-template x 3 app.internal:80', undefined],
     ['http-request deny if { path_beg /admin }', 'open'],
     ['stick on src if { path_beg /x }', 'not-sticky'],
     ['balance rdp-cookie(x)', 'not-sticky'],

@@ -85,9 +85,8 @@ function readTemplate(
   const [word, prefix = '', count = '', ...rest] = line.words;
   const server = readServer({ ...line, words: [word, prefix, ...rest] }, presets, around, ledger, line);
   if (server === null) return null;
-  const why = `${count} servers come from the addresses of the name, and it is one server here: list them one by one, each with a name and an address`;
-  ledger.warn(line, 'not-sticky', why);
-  return server;
+  ledger.change(line, `each address of the name is a server (resolve: all), not ${count} at most`);
+  return { ...server, config: { ...server.config, resolve: 'all' } };
 }
 
 function readServer(

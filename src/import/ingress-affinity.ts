@@ -24,7 +24,8 @@ export function stickinessOf(annotation: Annotation): Stickiness {
     annotation('load-balance')?.leave('the cookie goes before it, there too');
     return cookieOf(affinity, annotation);
   }
-  affinity?.leave('the only affinity that ingress-nginx knows is cookie');
+  const unknown = 'the only affinity that ingress-nginx knows is cookie';
+  affinity?.leave(unknown).warn('not-sticky', unknown);
   const entry = hash === null ? null : hashOf(hash, annotation);
   if (entry !== null) {
     annotation('load-balance')?.leave('upstream-hash-by goes before it, there too');
@@ -110,9 +111,8 @@ function hashOf(part: Part, annotation: Annotation): unknown {
   const [variable = '', ...more] = variables.filter((name) => !['host', 'http_host', 'scheme'].includes(name));
   const entry = more.length > 0 ? null : entryOf(variable);
   if (entry === null) {
-    part.leave(
-      `"${written}" is no key that is known here: expected one of the client's address, a header, a cookie, a parameter, the path`,
-    );
+    const why = `"${written}" is no key that is known here: expected one of the client's address, a header, a cookie, a parameter, the path`;
+    part.leave(why).warn('not-sticky', why);
     return null;
   }
   const uri = variable === 'request_uri';
@@ -121,7 +121,7 @@ function hashOf(part: Part, annotation: Annotation): unknown {
     : variables.length > 1
       ? 'the host is no part of the key, and '
       : '';
-  if (entry === 'source-ip') part.carry();
+  if (entry === 'source-ip') part.change('it is another hash: clients change servers once');
   else
     part.change(`${partial}a key stays with its server when others are added; requests without one go to any server`);
   annotation('upstream-hash-by-subset')?.leave('each key has one server, not a subset of them');
@@ -155,7 +155,7 @@ function balanceOf(part: Part | null): Stickiness {
       return { ...none, fields: { balance: 'two-choices' } };
     case 'ip_hash':
       // nginx takes the first three octets of an IPv4 address, and the whole of an IPv6 one.
-      part.carry();
+      part.change('it is another hash: clients change servers once');
       return { ...none, affinity: [{ 'source-ip': { ipv4Prefix: 24, ipv6Prefix: 128 } }], fields: {} };
     default:
       // Its own default.

@@ -1,12 +1,14 @@
 /** Ingress objects of ingress-nginx: each of their rules becomes a route, and each Service with the annotations of its Ingress a pool. */
 import { type Annotation, prefix, type Stickiness, stickinessOf } from './ingress-affinity.ts';
 import { giveReasons, settingsOf } from './ingress-settings.ts';
+import { tellAnnotations } from './kubernetes-concerns.ts';
 import type { Draft } from './kubernetes-draft.ts';
 import { carryHead, type KubernetesObject } from './kubernetes-objects.ts';
 import type { Part } from './kubernetes-part.ts';
 import { type RouteDraft, type Share, weigh } from './kubernetes-pool.ts';
 import type { Services } from './kubernetes-servers.ts';
 import { hostOf, literalPrefix, parseWhole, pathOf } from './kubernetes-values.ts';
+import { isTemplate, templated } from './template.ts';
 
 /** Where the controller listens for HTTP. */
 const port = 80;
@@ -114,6 +116,7 @@ function importIngress(
     return;
   }
   carryHead(ingress);
+  tellAnnotations(ingress);
   draft.listen(port);
 }
 
@@ -162,10 +165,15 @@ function shareOf(
   const port =
     backend.at('service', 'port', 'number') ?? backend.at('service', 'port', 'name') ?? backend.get('servicePort');
   const service = name?.text() ?? null;
-  if (name === null || service === null) return null;
+  if (name === null || service === null) {
+    backend.warn('not-working', 'it is no Service of this cluster: these requests go to another route, or get 404');
+    return null;
+  }
   const servers = services.servers({ namespace, name: service, port: port?.text() ?? null, part: name });
   if (servers === null) {
-    backend.leave(name.why ?? 'its Service cannot be reached');
+    const why = isTemplate(service) ? templated(service) : (name.why ?? 'its Service cannot be reached');
+    backend.leave(why);
+    name.warn('not-working', `${why}: these requests go to another route, or get 404`);
     return null;
   }
   name.carry();
@@ -179,7 +187,10 @@ function* rulesOf(ingress: KubernetesObject, annotation: Annotation): Generator<
   for (const rule of spec?.get('rules')?.items() ?? []) {
     const host = hostOf(rule.textAt('host') ?? '');
     if (host === null) {
-      rule.leave('its host is no name of a host');
+      const written = rule.textAt('host') ?? '';
+      const why = isTemplate(written) ? templated(`host ${written}`) : 'its host is no name of a host';
+      rule.leave(why);
+      (rule.get('host') ?? rule).warn('not-working', why);
       continue;
     }
     for (const one of rule.at('http', 'paths')?.items() ?? []) {
@@ -188,7 +199,14 @@ function* rulesOf(ingress: KubernetesObject, annotation: Annotation): Generator<
       const pattern = regex || one.textAt('pathType') === 'ImplementationSpecific';
       const path = pathOf(pattern ? literalPrefix(written) || '/' : written);
       if (path === null || backend === null) {
-        one.leave(backend === null ? 'it has no backend' : 'no request has such a path');
+        const why =
+          backend === null
+            ? 'it has no backend'
+            : isTemplate(written)
+              ? templated(`path ${written}`)
+              : 'no request has such a path';
+        one.leave(why);
+        one.warn('not-working', why);
         continue;
       }
       const exact = one.textAt('pathType') === 'Exact';

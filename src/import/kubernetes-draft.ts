@@ -1,5 +1,6 @@
 /** The config as it comes together from many documents: listeners, routes in the order of Kubernetes, and the pools they lead to. */
 import type { CookieDraft, PoolDraft, RouteDraft } from './kubernetes-pool.ts';
+import { oneName } from './kubernetes-servers.ts';
 import { isCookiePath, withoutVariables } from './kubernetes-values.ts';
 
 /** More are no config that a person wants to read, and aliases could make them without end. */
@@ -52,6 +53,12 @@ export class Draft {
       this.pools.set(name, pool);
     }
     this.taken.set(keyOf(route), route);
+    const sticky = pool.cookie !== null || pool.affinity.length > 0;
+    if (sticky && pool.servers.some(({ shared }) => shared)) {
+      const named =
+        route.part.at('backend', 'service', 'name') ?? route.part.at('backend', 'serviceName') ?? route.part;
+      named.warn('not-sticky', oneName);
+    }
     this.routes.push({ route, pool: name });
   }
 
@@ -157,10 +164,15 @@ function fieldsOf({ servers, affinity, cookie, fields }: PoolDraft): Fields {
   const short = entries.length === 1 && (only === 'source-ip' || isPlainCookie(only));
   const written = entries.length === 0 ? 'none' : short ? (only === 'source-ip' ? only : 'cookie') : entries;
   return {
-    servers: servers.map(({ name, address, weight }) =>
-      name === undefined && weight === 1
+    servers: servers.map(({ name, address, weight, resolve }) =>
+      name === undefined && weight === 1 && resolve === undefined
         ? address
-        : { ...(name === undefined ? {} : { name }), address, ...(weight === 1 ? {} : { weight }) },
+        : {
+            ...(name === undefined ? {} : { name }),
+            address,
+            ...(weight === 1 ? {} : { weight }),
+            ...(resolve && { resolve }),
+          },
     ),
     // A cookie with all its defaults is what holds without a word.
     ...(written === 'cookie' ? {} : { affinity: written }),

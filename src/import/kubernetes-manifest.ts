@@ -64,9 +64,13 @@ export class Manifest {
       const text = this.lines[line - 1] ?? '';
       const kept = this.carried.has(line) ? 'changed' : 'left-out';
       const warnings = this.warnings.get(line) ?? new Map<string, Concern>();
+      const told = this.said.get(line) ?? new Map<string, Note['kind']>();
       const said = [...(this.said.get(line) ?? [])].filter(([why]) => !warnings.has(why));
       return [
-        ...Array.from(warnings, ([why, concern]) => ({ line, text, why, kind: kept, concern }) as const),
+        ...Array.from(
+          warnings,
+          ([why, concern]) => ({ line, text, why, kind: told.get(why) ?? kept, concern }) as const,
+        ),
         ...said.map(([why, kind]) => ({ line, text, why, kind })),
       ];
     });

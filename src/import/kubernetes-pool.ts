@@ -44,6 +44,10 @@ export interface FoundServer {
   /** Of the pod: it stays when the address changes. */
   readonly name: string | undefined;
   readonly address: string;
+  /** The name of a Service, behind which the cluster picks a pod. */
+  readonly shared?: true;
+  /** Each address of the name is a server. */
+  readonly resolve?: 'all';
 }
 
 export interface WeighedServer extends FoundServer {
@@ -60,22 +64,24 @@ const heaviest = 65_535;
 
 /** One list in which each share weighs what it weighed among the Services; an address that comes twice is one server. */
 export function weigh(shares: readonly Share[]): WeighedServer[] {
-  const merged = new Map<string, { name: string | undefined; weight: number }>();
+  const merged = new Map<string, { server: FoundServer; weight: number }>();
   const alone = shares.length === 1;
   for (const { servers, weight } of shares) {
-    for (const { name, address } of servers) {
+    for (const server of servers) {
+      const { address } = server;
       const known = merged.get(address);
       const more = alone ? 1 : weight / servers.length;
-      if (known === undefined) merged.set(address, { name, weight: more });
+      if (known === undefined) merged.set(address, { server, weight: more });
       else if (!alone) known.weight += more;
     }
   }
   const weights = wholeNumbers([...merged.values()].map(({ weight }) => weight));
   const names = new Set(merged.keys());
-  return [...merged].map(([address, { name }], index) => {
+  return [...merged.values()].map(({ server }, index) => {
+    const { name } = server;
     const own = name !== undefined && !names.has(name);
     if (own) names.add(name);
-    return { name: own ? name : undefined, address, weight: weights[index] ?? 1 };
+    return { ...server, name: own ? name : undefined, weight: weights[index] ?? 1 };
   });
 }
 

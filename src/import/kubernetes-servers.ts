@@ -14,7 +14,7 @@ import { addressOf, parsePort, parseWhole, secondsOf } from './kubernetes-values
 /** A StatefulSet of more is a slip of the pen. */
 const mostReplicas = 1000;
 
-const oneName =
+export const oneName =
   'NOT STICKY YET: this one name stands for every pod behind it, so the cluster picks a pod anew for each connection. ' +
   'Put the addresses of the pods here, or import again with the output of `kubectl get endpointslices -o yaml` added to the file';
 
@@ -44,8 +44,12 @@ export class Services {
       );
       return null;
     }
+    if (headless(service)) {
+      ref.part.change('each address of the name is a server (resolve: all)');
+      return [{ name: undefined, address, resolve: 'all' }];
+    }
     ref.part.change(oneName);
-    return [{ name: undefined, address }];
+    return [{ name: undefined, address, shared: true }];
   }
 
   /** `sessionAffinity: ClientIP`, as its idle time. Carried only when `take` is true. */

@@ -178,7 +178,97 @@ describe('refuses', () => {
   test('a file of which nothing is left, with the reason', () => {
     const text = `# no port\nkind: Ingress\nspec:\n  defaultBackend: { service: { name: web, port: { name: http } } }\n`;
     expect(refused(text)).toContain(
-      'a.yaml:2: no rule of this Ingress can be carried over, because of line 4: the port "http"',
+      'a.yaml:4: no rule of this Ingress can be carried over, because of line 4: the port "http"',
     );
   });
+});
+
+describe('what a person has to know first', () => {
+  const ingress = (annotations: string, host = 'a.example', more = '') => `apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: a
+  annotations:
+    ${annotations}
+spec:
+  rules:
+    - host: ${host}
+      http: { paths: [{ path: /, pathType: Prefix, backend: { service: { name: s, port: { number: 80 } } } }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: s }
+spec: { clusterIP: None, ports: [{ port: 80 }] }
+${more}`;
+  const concernsOf = (text: string) =>
+    importKubernetes(text, 'a.yaml').notes.flatMap(({ concern, line, why }) =>
+      concern ? [`${concern} ${line}: ${why}`] : [],
+    );
+
+  test.each([
+    ['nginx.ingress.kubernetes.io/whitelist-source-range: 10.0.0.0/8', 'open'],
+    ['nginx.ingress.kubernetes.io/auth-type: basic', 'open'],
+    ['nginx.ingress.kubernetes.io/auth-url: https://auth.example', 'open'],
+    ['nginx.ingress.kubernetes.io/limit-rps: "5"', 'open'],
+    ['nginx.ingress.kubernetes.io/rewrite-target: /', 'not-working'],
+    ['nginx.ingress.kubernetes.io/backend-protocol: HTTPS', 'not-working'],
+    ['nginx.ingress.kubernetes.io/configuration-snippet: add_header x y;', 'not-working'],
+    ['nginx.ingress.kubernetes.io/permanent-redirect: https://x', 'not-working'],
+    ['nginx.ingress.kubernetes.io/upstream-hash-by: $ssl_session_id', 'not-sticky'],
+    ['traefik.ingress.kubernetes.io/service.sticky.cookie: "true"', 'not-sticky'],
+    ['haproxy.org/cookie-persistence: SRV', 'not-sticky'],
+    ['haproxy-ingress.github.io/affinity: cookie', 'not-sticky'],
+    ['nginx.org/sticky-cookie-services: serviceName=s srv_id', 'not-sticky'],
+    ['appgw.ingress.kubernetes.io/cookie-based-affinity: "true"', 'not-sticky'],
+    ['alb.ingress.kubernetes.io/target-group-attributes: stickiness.enabled=true', 'not-sticky'],
+    ['alb.ingress.kubernetes.io/target-group-attributes: deregistration_delay.timeout_seconds=30', undefined],
+    ['nginx.ingress.kubernetes.io/backend-protocol: HTTP', undefined],
+    ['nginx.ingress.kubernetes.io/affinity: cookie', undefined],
+  ])('%s: %s', (annotation, concern) => {
+    expect(concernsOf(ingress(annotation)).map((one) => one.slice(0, one.indexOf(' ')))).toEqual(
+      concern ? [concern] : [],
+    );
+  });
+
+  test.each([
+    [
+      'DestinationRule',
+      'spec: { trafficPolicy: { loadBalancer: { consistentHash: { httpCookie: { name: C, ttl: 0s } } } } }',
+      'httpCookie C',
+    ],
+    [
+      'BackendTrafficPolicy',
+      'spec: { loadBalancer: { type: ConsistentHash, consistentHash: { type: Cookie, cookie: { name: C } } } }',
+      'ConsistentHash, Cookie C',
+    ],
+    ['HTTPProxy', 'spec: { routes: [{ loadBalancerPolicy: { strategy: Cookie } }] }', 'Cookie'],
+  ])('the stickiness of a %s is named', (kind, spec, named) => {
+    const more = `---\napiVersion: x/v1\nkind: ${kind}\nmetadata: { name: p }\n${spec}`;
+    expect(concernsOf(ingress('x: y', 'a.example', more))).toEqual([
+      expect.stringMatching(new RegExp(`^not-sticky 20: its stickiness \\(${named}\\) is not carried over$`)),
+    ]);
+  });
+
+  test('a template is no host, and a service that is only a name is not sticky', () => {
+    const variable = '$'.concat('{HOST}');
+    expect(() => importKubernetes(ingress('x: y', variable), 'a.yaml')).toThrow(
+      `a.yaml:9: no rule of this Ingress can be carried over, because of line 9: host ${variable} is a template: render it first`,
+    );
+    const shared = ingress('nginx.ingress.kubernetes.io/affinity: cookie').replace('clusterIP: None, ', '');
+    expect(concernsOf(shared)).toEqual([expect.stringMatching(/^not-sticky 10: NOT STICKY YET/)]);
+  });
+});
+
+test('the idle time of a Service is that of Kubernetes where nothing is said', () => {
+  const read = (config: string) => {
+    const { config: made } = importKubernetes(
+      `kind: HTTPRoute\napiVersion: gateway.networking.k8s.io/v1\nmetadata: { name: r }\nspec: { rules: [{ backendRefs: [{ name: s, port: 80 }] }] }\n---\napiVersion: v1\nkind: Service\nmetadata: { name: s }\nspec: { clusterIP: None, sessionAffinity: ClientIP, ${config} ports: [{ port: 80 }] }`,
+      'a.yaml',
+    );
+    return (made.pools as { s: { affinity: unknown } }).s.affinity;
+  };
+  expect(read('')).toEqual([{ 'source-ip': { mode: 'table', ipv6Prefix: 128, idle: '3h' } }]);
+  expect(read('sessionAffinityConfig: { clientIP: { timeoutSeconds: 600 } },')).toEqual([
+    { 'source-ip': { mode: 'table', ipv6Prefix: 128, idle: '10m' } },
+  ]);
 });

@@ -3,6 +3,7 @@ import { UsageError } from '../errors.ts';
 import { importGateways } from './gateway.ts';
 import type { Importer } from './imported.ts';
 import { importIngresses } from './ingress.ts';
+import { tellOthers } from './kubernetes-concerns.ts';
 import { Draft } from './kubernetes-draft.ts';
 import { objectsOf, readManifest } from './kubernetes-objects.ts';
 import { Services } from './kubernetes-servers.ts';
@@ -20,12 +21,18 @@ export const importKubernetes: Importer = (text, file) => {
   importGateways(objects, services, draft);
   // Last, because the names of cookies are settled with it, which is told in a note.
   const config = draft.size === 0 ? null : draft.config();
+  tellOthers(objects);
   const notes = manifest.notes();
   if (config === null) {
     const reasons = notes.filter(({ line }) => line >= rules.part.from && line <= rules.part.to);
-    const why = reasons.find(({ why }) => /\bport\b|Service/.test(why)) ?? reasons[0];
+    const why =
+      reasons.find(({ concern }) => concern === 'not-working') ??
+      reasons.find(({ why }) => /\bport\b|Service/.test(why)) ??
+      reasons[0];
     const told = why === undefined ? '' : `, because of line ${why.line}: ${why.why}`;
-    throw new UsageError(`${file}:${rules.part.from}: no rule of this ${rules.kind} can be carried over${told}`);
+    throw new UsageError(
+      `${file}:${why?.line ?? rules.part.from}: no rule of this ${rules.kind} can be carried over${told}`,
+    );
   }
   return { config, notes };
 };

@@ -89,13 +89,22 @@ export function readUpstream(
 
 /** nginx takes every address of a name as a server of its own. */
 function tellNames(servers: readonly ServerDraft[], sticky: boolean, ledger: Ledger): void {
-  for (const { address, directive } of servers) {
+  for (const { address, directive, config, route } of servers) {
     const [host = '', port = ''] = /^unix:|^\[|^[0-9.]+:/.test(address) ? [] : address.split(':');
     if (host === '' || host === 'localhost') continue;
     const resolve = directive.args.includes('resolve');
-    if (sticky && (servers.length === 1 || resolve)) {
-      const why = `nginx takes every address of ${host} as a server, and ${host}:${port} is one server here: list the addresses, each with a name`;
-      ledger.warn(directive, 'not-sticky', why);
+    if (route === '' && (servers.length === 1 || resolve)) {
+      config.resolve = 'all';
+      ledger.change(
+        directive,
+        `every address of ${host} is a server, as in nginx (resolve: all), and is looked up again`,
+      );
+    } else if (sticky && resolve) {
+      ledger.warn(
+        directive,
+        'not-sticky',
+        `nginx takes every address of ${host} as a server, and ${host}:${port} is one server here`,
+      );
     } else ledger.change(directive, `nginx takes every address of ${host} as a server: here they are one`);
   }
 }

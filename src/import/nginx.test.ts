@@ -113,7 +113,10 @@ test('settings are inherited, and the inner one wins', () => {
   });
   // The one of http is left out, because nobody is reached by it.
   expect(importNginx(text, 'x').notes.map(({ line, why }) => [line, why])).toEqual([
-    [1, 'no location in reach of it passes to a server; nginx takes every address of a as a server: here they are one'],
+    [
+      1,
+      'no location in reach of it passes to a server; every address of a is a server, as in nginx (resolve: all), and is looked up again',
+    ],
   ]);
 });
 
@@ -300,7 +303,8 @@ describe('what a person has to know first', () => {
   test.each([
     ['hash $cookie_a$cookie_b; server 10.0.0.1;', 'not-sticky'],
     ['sticky magic; server 10.0.0.1;', 'not-sticky'],
-    ['ip_hash; server app:3000;', 'not-sticky'],
+    ['ip_hash; server app:3000;', undefined],
+    ['sticky route $cookie_r; server app:3000 route=a resolve;', 'not-sticky'],
     ['ip_hash; server app1:3000; server app2:3000;', undefined],
     ['server app:3000;', undefined],
     ['ip_hash; server 10.0.0.1;', undefined],
