@@ -32,7 +32,7 @@ describe.each(runtimes)('an answer before the end of the upload on %s', (runtime
     ["its server's answer", '/early', 401],
   ])('%s reaches who writes everything before it reads', async (_, path, status) => {
     await using origin = await rawOrigin('a', (connection, received) =>
-      received.includes('\r\n\r\n')
+      received.includes('POST /early ')
         ? connection.say('HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno')
         : undefined,
     );
