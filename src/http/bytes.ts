@@ -13,6 +13,7 @@ export const HYPHEN = 45;
 export const EQUALS = 61;
 export const SLASH = 47;
 export const QUESTION = 63;
+export const BACKSLASH = 92;
 
 function table(fill: (byte: number) => number): Uint8Array {
   return Uint8Array.from({ length: 256 }, (_, byte) => fill(byte));

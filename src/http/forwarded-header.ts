@@ -4,55 +4,63 @@
  *      Forwarded: for=192.0.2.43;proto=https, for="[2001:db8::17]:4711";host="a,b"
  */
 import { addressOf, plainAddress } from '../ip.ts';
+import { BACKSLASH, COMMA, QUOTE, SEMICOLON } from './bytes.ts';
 
 /** What one proxy has said; '' where it has said nothing, or two things. */
 export interface ForwardedElement {
   /** The node as it stands, without quotes: an address, `unknown`, or a name that hides one. */
-  for: string;
-  proto: string;
-  host: string;
+  readonly for: string;
+  readonly proto: string;
+  readonly host: string;
 }
+
+type Open = { -readonly [Name in keyof ForwardedElement]: ForwardedElement[Name] };
 
 /**
- * The elements of one line, those that are empty left out. null: a quote that has no end, or what is no pair; where an element of it
- * begins and ends is then anybody's guess, so nothing of the line counts.
+ * The last elements of one line, `most` at most, those that are empty left out. null: a quote that has no end, or what is no pair; where an
+ * element of it begins and ends is then anybody's guess, so nothing of the line counts.
  */
-export function readForwarded(line: string): ForwardedElement[] | null {
+export function readForwarded(line: string, most: number): ForwardedElement[] | null {
+  const ends = endsOf(line, COMMA, 0, line.length);
+  if (ends === null) return null;
   const elements: ForwardedElement[] = [];
-  let element: ForwardedElement | null = null;
-  for (let p = 0; p < line.length; ) {
-    const end = endOfPair(line, p);
-    if (end < 0) return null;
-    const pair = line.slice(p, end).trim();
-    if (pair !== '') {
-      element ??= { for: '', proto: '', host: '' };
-      if (!readPair(pair, element)) return null;
-    }
-    if (element !== null && (end === line.length || line[end] === ',')) {
-      elements.push(element);
-      element = null;
-    }
-    p = end + 1;
+  for (let i = ends.length - 1; i >= 0 && elements.length < most; i--) {
+    const start = i === 0 ? 0 : ends[i - 1]! + 1;
+    const element = readElement(line, start, ends[i]!);
+    if (element === null) return null;
+    if (element !== 'empty') elements.push(element);
   }
-  // A pair that is closed by `;` with nothing behind it.
-  if (element !== null) elements.push(element);
-  return elements;
+  return elements.reverse();
 }
 
-/** The `;` or `,` that ends the pair, or the end of the line; -1: a quote has no end. */
-function endOfPair(line: string, start: number): number {
-  let quoted = false;
-  let p = start;
-  for (; p < line.length; p++) {
-    const char = line[p];
-    if (quoted && char === '\\') p++;
-    else if (char === '"') quoted = !quoted;
-    else if (!quoted && (char === ';' || char === ',')) break;
+function readElement(line: string, start: number, end: number): ForwardedElement | 'empty' | null {
+  const element: Open = { for: '', proto: '', host: '' };
+  let isEmpty = true;
+  for (const pairEnd of endsOf(line, SEMICOLON, start, end) ?? []) {
+    const pair = line.slice(start, pairEnd).trim();
+    start = pairEnd + 1;
+    if (pair === '') continue;
+    isEmpty = false;
+    if (!readPair(pair, element)) return null;
   }
-  return quoted ? -1 : Math.min(p, line.length);
+  return isEmpty ? 'empty' : element;
 }
 
-function readPair(pair: string, element: ForwardedElement): boolean {
+/** Where that character stands outside of quotes, and `end`; null: a quote has no end. */
+function endsOf(line: string, char: number, start: number, end: number): number[] | null {
+  const ends: number[] = [];
+  let isQuoted = false;
+  for (let p = start; p < end; p++) {
+    const code = line.charCodeAt(p);
+    if (isQuoted && code === BACKSLASH) p++;
+    else if (code === QUOTE) isQuoted = !isQuoted;
+    else if (!isQuoted && code === char) ends.push(p);
+  }
+  ends.push(end);
+  return isQuoted ? null : ends;
+}
+
+function readPair(pair: string, element: Open): boolean {
   const equals = pair.indexOf('=');
   if (equals <= 0) return false;
   const name = pair.slice(0, equals).trim().toLowerCase();

@@ -112,15 +112,17 @@ function readAll(headers: Headers): Said {
   if (!headers.has(Name.forwarded)) return nothing;
   const lines: string[] = [];
   const elements: ForwardedElement[] = [];
-  for (let i = headers.first(Name.forwarded); i < headers.count; i++) {
+  // From the last one back: the proxies next to us have written there, and only so many count.
+  for (let i = headers.count - 1; i >= 0; i--) {
     if (headers.id(i) !== Name.forwarded) continue;
     const value = headers.value(i);
-    const read = readForwarded(value);
-    if (read === null || read.length === 0) continue;
+    const room = maxHops - elements.length;
+    const read = readForwarded(value, room);
+    if (read === null || isEmptyList(value) || (read.length === 0 && room > 0)) continue;
     lines.push(plainNodes(value));
-    for (const element of read) elements.push(element);
+    for (let k = read.length - 1; k >= 0; k--) elements.push(read[k]!);
   }
-  return { text: lines.join(', '), elements };
+  return { text: lines.reverse().join(', '), elements: elements.reverse() };
 }
 
 /** The scheme that the peer's client spoke, in lower case; '' when nothing is said of it. */
