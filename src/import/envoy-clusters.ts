@@ -1,7 +1,6 @@
 /** Clusters of Envoy as pools: their endpoints, their policy, and what cannot be reached. */
 import { isIP } from 'node:net';
 import { formatDuration } from '../config/units.ts';
-import type { Stickiness } from './envoy-affinity.ts';
 import { readHealth } from './envoy-health.ts';
 import { addressIn, at, carryAddress, durationAt, extension, serverAddress, textAt } from './envoy-values.ts';
 import type { Part } from './kubernetes-part.ts';
@@ -17,9 +16,6 @@ export interface Cluster {
   readonly connect: string;
   /** It takes the server by the hash of a request. */
   readonly hashes: boolean;
-  readonly part: Part;
-  /** Told when something keeps clients with their server. */
-  readonly tellSticky: () => void;
 }
 
 export class Clusters {
@@ -78,14 +74,11 @@ function readCluster(name: string, part: Part): Cluster | string {
     servers,
     connect: formatDuration(Math.min(connect || 5000, longestTimer)),
     hashes: policy.hashes,
-    fields: { ...(policy.balance === null ? {} : { balance: policy.balance }), ...(health === null ? {} : { health }) },
-    part,
-    tellSticky: () => {
-      if (kind === 'STATIC' || named.length === 0 || named.every(({ address }) => address.startsWith('unix:'))) return;
-      const why = 'each address of a name was a server in Envoy, and here a name is one server';
-      if (servers.length === 1)
-        (type ?? part).warn('not-sticky', `${why}: if it has several addresses, write them out`);
-      else (type ?? part).change(why);
+    fields: {
+      // Each address of a name is a server, as there.
+      ...(kind === 'STRICT_DNS' && named.length > 0 ? { resolve: 'all' } : {}),
+      ...(policy.balance === null ? {} : { balance: policy.balance }),
+      ...(health === null ? {} : { health }),
     },
   };
 }
@@ -167,8 +160,4 @@ export function merge(parts: readonly { readonly cluster: Cluster; readonly weig
       return cluster.servers.map((one) => ({ servers: [one], weight: (weight * one.weight) / whole }));
     }),
   );
-}
-
-export function isSticky({ cookie, affinity }: Stickiness): boolean {
-  return cookie !== null || affinity.length > 0;
 }

@@ -1,7 +1,7 @@
 /** Virtual hosts and routes of Envoy: the pools that they lead to, and what Envoy itself answered or refused. */
 import { formatDuration } from '../config/units.ts';
 import { hashPolicies, notSticky, type Stickiness, statefulSession } from './envoy-affinity.ts';
-import { type Cluster, type Clusters, isSticky, merge } from './envoy-clusters.ts';
+import { type Cluster, type Clusters, merge } from './envoy-clusters.ts';
 import { carryMatch, matchChange, readDomain, readMatch } from './envoy-match.ts';
 import { at, configOf, durationAt, textAt } from './envoy-values.ts';
 import type { Part } from './kubernetes-part.ts';
@@ -82,7 +82,6 @@ function readRoute(route: Part, vhost: Part, connection: Connection): Omit<Envoy
   const change = matchChange(match);
   if (change !== null) match?.change(change);
   const sticky = stickinessOf(route, vhost, action, first.cluster, connection);
-  if (isSticky(sticky)) for (const { cluster } of targets) cluster.tellSticky();
   if (!connection.ownAddress && sticky.affinity.some((entry) => JSON.stringify(entry).includes('source-ip'))) {
     const why =
       'the address came from X-Forwarded-For: name the proxies in front in trustedProxies, or all behind them are one client';

@@ -64,7 +64,8 @@ function containerOf(name: string, service: Part): Container {
   const several =
     `this one name stands for ${global ? 'a container on each node' : `${count ?? ''} containers`}, so each connection ` +
     'may meet another: write them as services of their own (app1, app2)';
-  return { name, port, several: many ? several : '', part: service };
+  const looksUp = service.at('deploy', 'labels') === null && !global;
+  return { name, port, several: many ? several : '', looksUp, part: service };
 }
 
 interface Setting {

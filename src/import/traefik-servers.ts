@@ -13,6 +13,8 @@ export interface Container {
   readonly port: number | null;
   /** What the one name stands for when it stands for several containers; '' it does not. */
   readonly several: string;
+  /** Its name has the address of each of them: Compose does so, Swarm has one address for all. */
+  readonly looksUp: boolean;
   /** Where the name stands. */
   readonly part: Part;
 }

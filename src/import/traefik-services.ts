@@ -88,11 +88,18 @@ export class TraefikServices {
       part.carry();
       balancer?.carry();
       const one = readBalancer(balancer, this.transports);
-      if (container !== null && container.several !== '') {
+      const each = container !== null && container.several !== '' && container.looksUp;
+      if (each) container.part.change('each address of this name is a server (resolve: all)');
+      else if (container !== null && container.several !== '') {
         if (one.cookie !== null || one.affinity.length > 0) container.part.warn('not-sticky', container.several);
         else container.part.change(container.several);
       }
-      found.push({ ...one, servers, told: field(balancer, 'sticky') ?? part });
+      found.push({
+        ...one,
+        fields: { ...(each ? { resolve: 'all' } : {}), ...one.fields },
+        servers,
+        told: field(balancer, 'sticky') ?? part,
+      });
     }
     const [first] = found;
     if (first === undefined) return null;

@@ -92,6 +92,8 @@ function checkOf({ match, pool: name, affinity: kept }: RouteOptions, { pools, l
   // A DELETE may end the session (MCP).
   if (how === null || method === 'DELETE') return [];
   const able = pool.servers.filter(({ weight }) => weight > 0).length;
+  // Clients without a key of their own go where their address goes, and they share one here.
+  const shared = affinity.type === 'learn' && pool.affinity.some(({ type }) => type === 'source-ip');
   const [extension] = match.extensions;
   const folder = match.path === '/' ? '' : match.path;
   const listener = listeners.findIndex(({ address }) => match.listeners.includes(formatAddress(address)));
@@ -104,7 +106,7 @@ function checkOf({ match, pool: name, affinity: kept }: RouteOptions, { pools, l
       headers: {},
       clients: 24,
       requests,
-      spread: Math.min(able, 2),
+      spread: shared ? 1 : Math.min(able, 2),
       routes: {},
       method,
       pool: name,
