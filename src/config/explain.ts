@@ -67,7 +67,11 @@ function problemsOf(issue: Issue, value: unknown, templates: ReadonlyMap<string,
 /** A misspelt word gets the nearest right one, unless it is a secret or came from a variable. */
 function hintFor(issue: Issue, path: Path, value: unknown): string {
   const found = valueAt(value, path);
+  if (/^a time such as/.test(issue.message) && /^[1-9][0-9]*$/.test(String(found))) {
+    return `; is its unit missing, as in ${String(found)}s?`;
+  }
   if (typeof found !== 'string' || isSecret(path)) return '';
+  if (/^a list of/.test(issue.message) && /^-\S/.test(found)) return '; a dash and a space begin an item of a list';
   const words = wordsOf(issue);
   const near = suggest(found, words);
   return near === undefined || words.length < 2 ? '' : `; did you mean "${near}"?`;
@@ -92,8 +96,9 @@ function describe(path: Path, value: unknown, templates: ReadonlyMap<string, str
   }
   if (template !== undefined) return `what ${quote(template)} gives`;
   if (found === undefined || found === null) return 'nothing';
-  if (Array.isArray(found)) return 'a list';
-  if (typeof found === 'object') return 'a map';
+  if (Array.isArray(found)) return found.length === 0 ? 'an empty list' : 'a list';
+  if (typeof found === 'object') return Object.keys(found).length === 0 ? 'an empty map' : 'a map';
+  if (Number.isNaN(found)) return 'no number (.nan)';
   return typeof found === 'string' ? quote(found) : String(found);
 }
 

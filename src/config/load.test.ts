@@ -46,7 +46,7 @@ describe('a config', () => {
     [
       'limpet.config.mjs',
       'export default { listeners: [] };',
-      '    E: limpet.config.mjs  listeners: found a list, expected at least one listener',
+      '    E: limpet.config.mjs  listeners: found an empty list, expected at least one listener',
     ],
   ])('%s, when it holds %j, is refused', async (name, text, message) => {
     const at = folder(text === undefined ? {} : { [name]: text });

@@ -38,7 +38,7 @@ const affinityForm = 'cookie, source-ip, socket.io, or a map with one affinity, 
 describe('mistakes, each with its place', () => {
   test.each<[string, string, string]>([
     ['an empty file', '', '1:1  found nothing, expected a map with listeners and pools'],
-    ['a list', '[]', '1:1  found a list, expected a map with listeners and pools'],
+    ['a list', '[]', '1:1  found an empty list, expected a map with listeners and pools'],
     [
       'a word for a number',
       withServer('{ address: "3001", weight: heavy }'),
@@ -82,7 +82,7 @@ describe('mistakes, each with its place', () => {
     [
       'no servers',
       'listeners: [{ address: ":1" }]\npools: { a: { servers: [] } }',
-      '2:24  pools.a.servers: found a list, expected at least one server',
+      '2:24  pools.a.servers: found an empty list, expected at least one server',
     ],
     [
       'a pool name',
@@ -102,7 +102,7 @@ describe('mistakes, each with its place', () => {
     [
       'a time without unit',
       withPool('timeouts: { connect: 2 }'),
-      '5:26  pools.a.timeouts.connect: found 2, expected a time such as 500ms, 30s or 1m30s, at most 596h',
+      '5:26  pools.a.timeouts.connect: found 2, expected a time such as 500ms, 30s or 1m30s, at most 596h; is its unit missing, as in 2s?',
     ],
     [
       'a time of zero',
