@@ -77,7 +77,7 @@ describe('every message', () => {
       /^ {4}[EW]: (?:command line|\S+\.mjs) {2}/m,
       /cannot (?:read|load|write) .+: |the config \S+ has no|there is no limpet\.yaml/,
       // An option or a command, or what stands in the place of one.
-      /^limpet(?: [a-z]+)*:? (?:has no (?:option|command) )?(?:--[a-z-]+|"[^"]*"|found |server ")/m,
+      /^limpet(?: [a-z]+)*:? (?:has no (?:option|command) )?(?:--?[a-z-]+|"[^"]*"|found |server ")/m,
       /there is no (?:server|listener) "|no balancer answers at|LIMPET_CONFIG_TIMEOUT: /,
     ];
     expect(
