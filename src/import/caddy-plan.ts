@@ -14,10 +14,10 @@ export interface Site {
 
 /** One host before its pattern, and a site for every host last, as Caddy asks them. */
 export function planSites(sites: readonly Site[], plan: Plan, globals: Fields, ledger: Ledger): void {
-  const steps = sites.flatMap(({ listener, steps: own, directive, reader }) =>
+  const steps = sites.flatMap(({ listener, hosts, steps: own, directive, reader }) =>
     own.flatMap((step) =>
       typeof step.when === 'string'
-        ? [{ step, host: '', listener, directive, reader }]
+        ? hosts.map((host) => ({ step, host, listener, directive, reader }))
         : step.when.map((one) => ({
             step: { ...step, when: [one] },
             host: one.host,

@@ -82,6 +82,7 @@ export class SiteReader {
       if (inside.some(({ kind }) => kind === 'proxy')) {
         this.carryMatcher(one, when, matcher, place);
         ledger.carry(one);
+        this.tellChanges(one, when, matcher);
       } else ledger.leaveOut(one, 'nothing in it leads to a server that is carried over');
       return inside;
     }
@@ -129,11 +130,16 @@ export class SiteReader {
     if (typeof pool === 'string') return refuse(`its requests go nowhere: ${pool}`);
     this.ledger.carry(one);
     this.carryMatcher(one, when, matcher, place);
+    this.tellChanges(one, when, matcher);
+    return [{ kind: 'proxy', directive: one, when, pool }];
+  }
+
+  private tellChanges(one: Directive, when: Alternatives, matcher: string): void {
+    if (matcher === '' || typeof when === 'string') return;
     for (const match of when) {
       const change = changesOf(match);
-      if (change !== null && matcher !== '') this.ledger.change(one, change);
+      if (change !== null) this.ledger.change(one, change);
     }
-    return [{ kind: 'proxy', directive: one, when, pool }];
   }
 
   private carryMatcher(one: Directive, when: Alternatives, matcher: string, { named }: Place): void {

@@ -98,6 +98,11 @@ describe('nothing is left out in silence', () => {
     ['respond /admin/* 403', '2 open */admin/: what was refused goes to a server now'],
     ['abort /admin/*', '2 open */admin/: what was refused goes to a server now'],
     ['@in not remote_ip 10.0.0.0/8\nrespond @in 403', '3 open @in: what was refused goes to a server now'],
+    [
+      'handle /x* {\n@out not remote_ip 10.0.0.0/8\nabort @out\nreverse_proxy b:1\n}',
+      '4 open @out: what was refused goes to a server now',
+    ],
+    ['handle /x* {\nreverse_proxy b:1\n}', '2 - prefixes are matched by whole segments: /a/b, not /ab'],
     ['respond /ping 200', '2 not-working */ping: it is not answered here any more, and a server gets it'],
     ['redir /old /new', '2 not-working */old: it is not redirected here any more, and a server gets it'],
     ['uri strip_prefix /api', '2 not-working */: uri changed the path: servers get the path of the client'],
@@ -112,6 +117,11 @@ describe('nothing is left out in silence', () => {
   ])('%s', (block, told) =>
     expect(read(`:80 {\n${block}\nreverse_proxy a:1 {\n lb_policy round_robin\n}\n}\n`).told).toContain(told),
   );
+
+  test('a refusal by what no route can say, on a site with a name', () => {
+    const { told } = read('http://a.org {\n\t@out not remote_ip 10.0.0.0/8\n\tabort @out\n\treverse_proxy b:1\n}\n');
+    expect(told).toContain('3 open @out: what was refused goes to a server now');
+  });
 
   test('what is carried over whole is told of nowhere', () => {
     expect(read('http://a.org {\n\treverse_proxy a:1 b:1\n}\n').told).toEqual([]);

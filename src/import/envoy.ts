@@ -194,6 +194,8 @@ function carryListener(listener: Part, chain: Part, manager: Part, config: Part)
   if (socket !== null) {
     listener.change(behind);
     socket.leave('TLS is not ended here');
+    const asked = at(configOf(socket), 'require_client_certificate');
+    if (asked?.text() === 'true') asked.warn('open', 'clients were asked for certificates');
   }
   manager.carry();
   for (const part of [at(manager, 'name'), config, config.get('@type'), at(config, 'route_config')]) part?.carry();

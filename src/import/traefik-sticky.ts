@@ -14,11 +14,11 @@ export function readSticky(sticky: Part | null): Fields | null {
   if (sticky === null) return null;
   const cookie = field(sticky, 'cookie');
   if (cookie?.text() === 'false' || sticky.text() === 'false') return null;
-  sticky.carry();
   if (cookie === null) {
-    sticky.change('without "cookie" Traefik keeps nobody: here it is a cookie with the usual name');
-    return { idle: 'off' };
+    sticky.leave('without "cookie" Traefik keeps nobody');
+    return null;
   }
+  sticky.carry();
   cookie.carry();
   return readCookie(cookie);
 }

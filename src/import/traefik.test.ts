@@ -124,6 +124,15 @@ ${more}`);
     ],
   ])('%s %s', (router, more, told) => expect(routed(router, more).told).toContain(told));
 
+  test('certificates that clients were asked for, and sticky without a cookie', () => {
+    const { config, told } = read(
+      `${dynamic('PathPrefix(`/`)', 'sticky: {}')}tls: { options: { m: { clientAuth: {} } } }\n`,
+    );
+    expect(told).toContain('11 open clients were asked for certificates (options "m")');
+    expect(told).toContain('8 - without "cookie" Traefik keeps nobody');
+    expect(config.pools).toMatchObject({ app: { affinity: 'none' } });
+  });
+
   test('middlewares of an entry point are those of its routers', () => {
     const { told } = read(`${dynamic('PathPrefix(`/`)').replace("':80' }", "':80', http: { middlewares: [m] } }")}`);
     expect(told.join()).toContain('open */: the middleware "m" is not in this file');

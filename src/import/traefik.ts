@@ -53,6 +53,9 @@ export const importTraefik: Importer = (text, file) => {
   const middlewares = new Middlewares([...partsNamed(https, 'middlewares'), ...specsOf(objects, 'Middleware')]);
   for (const one of objects)
     if (isCrd(one)) one.part.get('metadata')?.leave('it describes the object to Kubernetes only');
+  for (const [name, spec] of specsOf(objects, 'TLSOption')) {
+    field(spec, 'clientAuth')?.warn('open', `clients were asked for certificates (TLSOption "${name}")`);
+  }
   const plan = new Plan();
   planRouters(routers, { plan, entryPoints, middlewares });
   const config = plan.size === 0 ? null : plan.config();
@@ -87,6 +90,9 @@ function tellOthers(root: Part): void {
     for (const [name, router] of field(part, 'routers')?.entries() ?? []) {
       router.warn('not-working', `the ${kind} router "${name}": HTTP alone is balanced here`);
     }
+  }
+  for (const [name, one] of field(root, 'tls', 'options')?.entries() ?? []) {
+    field(one, 'clientAuth')?.warn('open', `clients were asked for certificates (options "${name}")`);
   }
   field(root, 'http')?.leave('nothing here corresponds to it');
   field(root, 'tls')?.leave('TLS is not ended here, so put a proxy that ends it in front');
