@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { importFixtures } from '../../test/support/import-fixtures.ts';
+import { families, importFixtures } from '../../test/support/import-fixtures.ts';
 import { importText } from './import.ts';
 
 /** `concerns`: line, and what a person has to know first; `config`: the limpet.yaml. */
@@ -11,10 +11,13 @@ interface Expected {
   readonly config: unknown;
 }
 
-describe.each(['traefik', 'caddy', 'envoy'])('%s', (family) => {
-  const fixtures = importFixtures(family);
+test('there are a hundred files in seven families', () => {
+  expect(families.length).toBeGreaterThanOrEqual(7);
+  expect(families.flatMap(importFixtures).length).toBeGreaterThanOrEqual(100);
+});
 
-  test('there are at least twelve fixtures', () => expect(fixtures.length).toBeGreaterThanOrEqual(12));
+describe.each(families)('%s', (family) => {
+  const fixtures = importFixtures(family);
 
   test.each(fixtures.map((fixture) => [fixture.name, fixture] as const))('%s becomes what is expected', (_, one) => {
     const beside = one.file.replace(/\.[^.]*$/, '.expected.yaml');

@@ -75,6 +75,8 @@ export interface Listeners {
   readonly listeners: readonly Record<string, unknown>[];
   /** A line that would listen with TLS, when there is one. */
   readonly tls: Line | undefined;
+  /** What each of them has beside its address. */
+  readonly shared: Readonly<Record<string, unknown>>;
 }
 
 /** Of a frontend that is carried over. `taken`: addresses of those before it. */
@@ -117,7 +119,7 @@ export function readListeners({ proxy, directives }: Front, taken: Set<string>):
       listeners.push({ address: written.address, ...own, ...shared });
     }
   }
-  return { listeners, tls };
+  return { listeners, tls, shared };
 }
 
 export interface Bind {

@@ -34,12 +34,12 @@ export function readRouting(fronts: readonly Front[], pools: ReadonlyMap<string,
   const standing = read.filter(({ listeners }) => listeners.length === 0);
   const listeners = read.flatMap((one) => one.listeners);
   const standIns = new Map<Front, string>();
-  for (const { front, tls } of standing) {
+  for (const { front, tls, shared } of standing) {
     if (tls === undefined) continue;
     const address = standInFor([...used, ...taken]);
     taken.add(address);
     standIns.set(front, address);
-    listeners.push({ address });
+    listeners.push({ address, ...shared });
     ledger.change(tls, `${address} stands in for it: let the proxy that speaks TLS pass requests on to there`);
   }
   const open = read.filter(({ front, listeners: own }) => own.length > 0 || standIns.has(front));

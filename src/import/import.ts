@@ -43,6 +43,8 @@ export function guessKind(text: string, file: string): ImportKind | null {
   const kind = manifest.exec(plain)?.[1];
   const found: ImportKind[] = [];
   if (kind !== undefined) found.push(kind === 'Ingress' ? 'ingress' : 'gateway');
+  // Annotations hold pieces of other programs' configs.
+  if (found[0] !== undefined && /^apiVersion:/m.test(plain)) return found[0];
   if (caddy.test(plain)) return 'caddy';
   if (envoy.test(plain)) return 'envoy';
   if (nginx.test(plain)) found.push('nginx');
