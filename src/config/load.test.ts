@@ -33,6 +33,14 @@ describe('a config', () => {
     expect([warnings, source.name]).toEqual([[], name]);
   });
 
+  test('that is a module is read anew each time, as a reload needs it', async () => {
+    const at = folder({ 'limpet.config.mjs': `export default ${json};` });
+    const portNow = async () => (await loadConfig('limpet.config.mjs', at, {})).options.pools[0]?.servers[0]?.address;
+    expect(await portNow()).toMatchObject({ port: 3001 });
+    writeFileSync(join(at, 'limpet.config.mjs'), `export default ${json.replace('3001', '3002')};`);
+    expect(await portNow()).toMatchObject({ port: 3002 });
+  });
+
   test.each([
     ['limpet.yaml', undefined, 'cannot read the config limpet.yaml: there is no such file'],
     ['limpet.config.mjs', undefined, 'cannot read the config limpet.config.mjs: there is no such file'],
