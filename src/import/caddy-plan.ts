@@ -45,7 +45,8 @@ export function planSites(sites: readonly Site[], plan: Plan, globals: Fields, l
     const goesOn = reaches(step, next);
     const where = whereOf(step, host);
     if (step.kind === 'refused' && goesOn) {
-      ledger.warn(step.directive, 'open', `${where}: what was refused goes to a server now`);
+      const what = step.directive.name.startsWith('handle') ? 'what it does not serve' : 'what was refused';
+      ledger.warn(step.directive, 'open', `${where}: ${what} goes to a server now`);
     } else if (step.kind === 'answered') {
       const was = step.directive.name === 'redir' ? 'redirected' : 'answered';
       const now = goesOn ? 'and a server gets it' : 'and nobody answers it';

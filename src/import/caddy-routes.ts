@@ -84,7 +84,9 @@ export class SiteReader {
         ledger.carry(one);
         this.tellChanges(one, when, matcher);
       } else ledger.leaveOut(one, 'nothing in it leads to a server that is carried over');
-      return inside;
+      // What reaches a handle and none of what is in it ends there in Caddy.
+      const ends = one.name !== 'route' && inside.length > 0 && !inside.some((step) => isSame(step.when, when));
+      return ends ? [...inside, { kind: 'refused', directive: one, when }] : inside;
     }
     if (one.name === 'reverse_proxy') return this.proxy(one, when, rest, matcher, place);
     ledger.leaveOut(one, reasonFor(one.name));
@@ -148,6 +150,10 @@ export class SiteReader {
     this.ledger.carry(definition);
     for (const inner of definition.block ?? []) this.ledger.carry(inner);
   }
+}
+
+function isSame(a: Alternatives, b: Alternatives): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 function statusIn({ block }: Directive): string | null {

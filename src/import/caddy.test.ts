@@ -103,6 +103,7 @@ describe('nothing is left out in silence', () => {
       '4 open @out: what was refused goes to a server now',
     ],
     ['handle /x* {\nreverse_proxy b:1\n}', '2 - prefixes are matched by whole segments: /a/b, not /ab'],
+    ['handle /x/* {\nreverse_proxy /x/a/* b:1\n}', '2 open */x/: what it does not serve goes to a server now'],
     ['respond /ping 200', '2 not-working */ping: it is not answered here any more, and a server gets it'],
     ['redir /old /new', '2 not-working */old: it is not redirected here any more, and a server gets it'],
     ['uri strip_prefix /api', '2 not-working */: uri changed the path: servers get the path of the client'],
