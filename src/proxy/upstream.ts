@@ -541,7 +541,7 @@ export class Upstream implements SocketHandler, DeadlineOwner, Keeper {
     if (!body.done) {
       after = body.read(bytes, from);
       this.answerBytes += body.dataEnd - body.dataStart;
-      if (body.dataEnd > body.dataStart && after >= 0) exchange.onResponseData(bytes, body.dataStart, body.dataEnd);
+      if (body.dataEnd > body.dataStart) exchange.onResponseData(bytes, body.dataStart, body.dataEnd);
       if (this.exchange !== exchange) return -1;
       if (after < 0) {
         this.pool.misframed(this, 'a body that is not HTTP');
