@@ -77,6 +77,6 @@ limpet: OPEN NOW: f:3: text 3 -- why 3
 limpet: OPEN NOW: f:5: text 5 -- why 5
 limpet: NOT WORKING: f:4: text 4 -- why 4
 limpet: NOT STICKY: f:2: text 2 -- why 2
-limpet: 1 lines carried over, 0 changed, 5 left out
+limpet: 1 line carried over, 0 changed, 5 left out
 `);
 });

@@ -88,7 +88,7 @@ export function summarise({ notes }: Imported, text: string, file: string): stri
     return `limpet: ${concernTitles[concern]}: ${oneLine(file, 300)}:${line}: ${oneLine(source, 120)} -- ${oneLine(why, 500)}\n`;
   });
   const { carried, changed, leftOut } = countLines(text, notes);
-  return `${lines.join('')}limpet: ${carried} lines carried over, ${changed} changed, ${leftOut} left out\n`;
+  return `${lines.join('')}limpet: ${carried} ${carried === 1 ? 'line' : 'lines'} carried over, ${changed} changed, ${leftOut} left out\n`;
 }
 
 /** Those with a concern first, the gravest before the others; within one as they stand in the file. */
