@@ -58,7 +58,7 @@ describe.concurrent.each(runtimes)('on %s', (runtime) => {
       clock.set(by);
       await until('it is noticed', async () => (await told()) === 1);
       expect(limpet.stderr()).toMatch(
-        /warning: the machine's clock was set (back|forward) by \d+\.\d s: sessions are timed by/,
+        /warn limpet: the machine's clock was set (back|forward) by \d+\.\d s: sessions are timed by/,
       );
       const newcomers = Array.from({ length: 6 }, () => new Visitor(limpet.url));
       const theirs = await Promise.all(newcomers.map(async (visitor) => (await visitor.ask()).body));

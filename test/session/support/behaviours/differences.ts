@@ -109,9 +109,12 @@ part of it that is express-session's. A client has to send both: one of them alo
     text: `What the options and \`request.session.cookie\` say of maxAge, domain, path, sameSite, secure and partitioned goes for both cookies.
 With \`sticky\` the second one is the balancer's: what is wider than its config is cut to what its operator allows, by \`app\` of
 the cookie affinity, and \`onWarning\` says so once. \`X-Forwarded-Proto\` is the balancer's word, too: a client's own counts only behind a proxy
-that \`trustedProxies\` names.`,
-    // With an operator who allows all that these apps ask for: no difference. What is not allowed: test/session/app-cookie.test.ts.
-    behaviours: {},
+that \`trustedProxies\` names, and of several values the last one, which is that proxy's own.`,
+    // Of an operator who allows all that these apps ask for. What is not allowed: test/session/app-cookie.test.ts.
+    behaviours: {
+      'secure proxy true, a list: its first': ['sticky'],
+      'secure proxy true, a list whose first is plain': ['sticky'],
+    },
   },
   {
     title: 'An id says where its session is',
