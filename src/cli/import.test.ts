@@ -108,7 +108,7 @@ describe.each(families)('%s', (family) => {
 });
 
 interface Mutation {
-  readonly how: 'delete' | 'repeat' | 'swap' | 'cut' | 'insert' | 'number' | 'borrow';
+  readonly how: 'delete' | 'repeat' | 'swap' | 'cut' | 'insert' | 'number' | 'borrow' | 'reserved';
   readonly at: number;
   readonly other: number;
   readonly text: string;
@@ -138,11 +138,14 @@ const scraps = [
 ];
 
 const mutation: fc.Arbitrary<Mutation> = fc.record({
-  how: fc.constantFrom('delete', 'repeat', 'swap', 'cut', 'insert', 'number', 'borrow'),
+  how: fc.constantFrom('delete', 'repeat', 'swap', 'cut', 'insert', 'number', 'borrow', 'reserved'),
   at: fc.nat(),
   other: fc.nat(),
   text: fc.oneof(fc.constantFrom(...scraps), fc.string({ maxLength: 8 })),
 });
+
+/** What JavaScript finds in every table. */
+const inEveryObject = ['__proto__', 'constructor', 'toString'];
 
 function mutate({ text }: ImportFixture, changes: readonly Mutation[]): string {
   const lines = text.split('\n');
@@ -155,7 +158,12 @@ function mutate({ text }: ImportFixture, changes: readonly Mutation[]): string {
     else if (how === 'swap') [lines[i], lines[j]] = [lines[j] ?? '', line];
     else if (how === 'cut') lines[i] = line.slice(0, column);
     else if (how === 'insert') lines[i] = line.slice(0, column) + scrap + line.slice(column);
-    else if (how === 'number') lines[i] = line.replace(/\d+/, String(other % 100_000));
+    else if (how === 'reserved') {
+      const words = [...line.matchAll(/[A-Za-z_][\w-]*/g)];
+      const word = words[other % Math.max(1, words.length)];
+      const name = inEveryObject[other % inEveryObject.length]!;
+      if (word) lines[i] = line.slice(0, word.index) + name + line.slice(word.index + word[0].length);
+    } else if (how === 'number') lines[i] = line.replace(/\d+/, String(other % 100_000));
     else lines[i] = line.replace(/[\w.-]+$|[\w.-]+(?=;)/, /[\w.:/-]+(?=;?$)/.exec(lines[j] ?? '')?.[0] ?? scrap);
     if (lines.length === 0) lines.push('');
   }

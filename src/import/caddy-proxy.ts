@@ -1,9 +1,11 @@
 /** `reverse_proxy` of Caddy as a pool: servers, policy, health, time-outs and repeats. */
+
 import { formatDuration } from '../config/units.ts';
 import { readHealth } from './caddy-health.ts';
 import { readPolicy } from './caddy-policy.ts';
 import { readUpstream } from './caddy-upstreams.ts';
 import { weigh } from './kubernetes-pool.ts';
+import { entryOf } from './names.ts';
 import type { Ledger } from './nginx-ledger.ts';
 import type { Directive } from './nginx-syntax.ts';
 import { longestTimer, parseWhole } from './nginx-values.ts';
@@ -87,7 +89,7 @@ function readTimeouts(transport: Directive | undefined, block: readonly Directiv
     keepalive: 'keepAlive',
   };
   for (const one of transport?.block ?? []) {
-    const field = fields[one.name];
+    const field = entryOf(fields, one.name);
     const time = goDuration(one.args[0] ?? null);
     if (field === undefined || time === null || time === 0) ledger.leaveOut(one, 'nothing here corresponds to it');
     else {

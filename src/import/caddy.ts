@@ -1,4 +1,5 @@
 /** `limpet import Caddyfile`: sites are hosts on listeners, `reverse_proxy` is a pool, matchers and handles are routes. */
+
 import { isIP } from 'node:net';
 import { UsageError } from '../errors.ts';
 import { planSites, type Site } from './caddy-plan.ts';
@@ -8,6 +9,7 @@ import { readSite, type SiteAddress } from './caddy-sites.ts';
 import { Snippets } from './caddy-snippets.ts';
 import { type Caddyfile, parseCaddyfile } from './caddy-syntax.ts';
 import type { Importer } from './imported.ts';
+import { entryOf } from './names.ts';
 import { Ledger } from './nginx-ledger.ts';
 import type { Directive } from './nginx-syntax.ts';
 import { parseWhole } from './nginx-values.ts';
@@ -121,7 +123,7 @@ function readGlobals(block: Directive, fields: Fields, ledger: Ledger): number |
         ledger.carry(inner);
       }
       for (const time of inner.name === 'timeouts' ? (inner.block ?? []) : []) {
-        const field = { idle: 'keepAlive', read_header: 'requestHead' }[time.name];
+        const field = entryOf({ idle: 'keepAlive', read_header: 'requestHead' }, time.name);
         const length = goDuration(time.args[0] ?? null);
         if (field === undefined || length === null || length === 0) continue;
         fields.timeouts = { ...(fields.timeouts as Fields | undefined), [field]: timer(length) };

@@ -1,8 +1,10 @@
 /** What kept clients with one server in Envoy: the filter for stateful sessions, and the hash policies of a route. */
+
 import { formatDuration } from '../config/units.ts';
 import { at, configOf, durationAt, extension, textAt } from './envoy-values.ts';
 import type { Part } from './kubernetes-part.ts';
 import { isCookieName, isCookiePath, isHeaderName } from './kubernetes-values.ts';
+import { entryOf } from './names.ts';
 import type { Fields } from './plan.ts';
 
 export interface Stickiness {
@@ -35,7 +37,7 @@ function cookieOf(part: Part | null, change: (why: string) => void): Fields | nu
 function readAttribute(part: Part, cookie: Fields): void {
   const name = textAt(part, 'name')?.toLowerCase();
   const value = textAt(part, 'value') ?? '';
-  const site = { strict: 'Strict', lax: 'Lax', none: 'None' }[value.toLowerCase()];
+  const site = entryOf({ strict: 'Strict', lax: 'Lax', none: 'None' }, value.toLowerCase());
   if (name === 'samesite' && site !== undefined) {
     if (site !== 'Lax') cookie.sameSite = site;
     if (site === 'None') cookie.secure = 'always';

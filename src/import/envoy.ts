@@ -9,6 +9,7 @@ import { addressIn, at, carryAddress, configOf, durationAt, extension, textAt } 
 import type { Importer } from './imported.ts';
 import { readManifest } from './kubernetes-objects.ts';
 import type { Part } from './kubernetes-part.ts';
+import { entryOf } from './names.ts';
 import { both } from './narrowing.ts';
 import { type Fields, Plan, type PlanPool } from './plan.ts';
 import { timer } from './traefik-values.ts';
@@ -23,7 +24,7 @@ export const importEnvoy: Importer = (text, file) => {
       `${file}:${root?.from ?? 1}: found no static_resources with listeners, expected a bootstrap of Envoy`,
     );
   }
-  for (const [key, part] of root.entries()) part.leave(reasons[key] ?? 'nothing here corresponds to it');
+  for (const [key, part] of root.entries()) part.leave(entryOf(reasons, key) ?? 'nothing here corresponds to it');
   at(root, 'dynamic_resources')?.warn('not-working', 'what the control plane says is not in this file');
   const clusters = new Clusters(at(resources, 'clusters'));
   const pools = new Map<string, PlanPool>();

@@ -1,9 +1,11 @@
 /** The `cookie` line of a backend: a cookie of ours (insert, rewrite), or a prefix in the app's own (prefix). */
+
 import { isHostName } from '../config/address.ts';
 import type { Directives } from './haproxy-directives.ts';
 import type { Line } from './haproxy-lines.ts';
 import type { Server } from './haproxy-server.ts';
 import { longestAge, parseTime, writeTime } from './haproxy-values.ts';
+import { isReservedName } from './names.ts';
 
 export interface Bound {
   /** An entry of `pools.NAME.affinity`. */
@@ -54,7 +56,7 @@ function readOwn(
     const value = options.get('cookie');
     if (value !== undefined && !map.has(value)) map.set(value, String(config.name));
   }
-  const odd = [...map.keys()].find((value) => value === '__proto__' || value.includes('*') || value === '');
+  const odd = [...map.keys()].find((value) => isReservedName(value) || value.includes('*') || value === '');
   if (words.includes('dynamic') || odd !== undefined) {
     const why =
       odd === undefined

@@ -1,4 +1,5 @@
 /** Sample expressions of HAProxy, `req.hdr(X-User),lower`: what is fetched, from where, and what is made of it. */
+import { entryOf } from './names.ts';
 
 export interface Sample {
   readonly fetch: string;
@@ -63,7 +64,7 @@ export function placeOf(word: string): Place | { readonly why: string } {
     const count = Number(segment?.[1]) - (segment?.[0]?.startsWith('field') === true ? 2 : 1);
     if (count >= 0) return { in: 'path', pattern: `^${'/[^/]+'.repeat(count)}/([^/]+)` };
   }
-  const kind = placeKinds[fetch];
+  const kind = entryOf(placeKinds, fetch);
   const [name = '', delimiter] = args;
   if (kind === undefined) return { why: `no affinity of ours has the key ${word}` };
   if (converters.length > 0) return { why: `the key is taken as it stands, without ${converters.join()}` };

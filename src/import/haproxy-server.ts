@@ -1,8 +1,10 @@
 /** The servers of a backend: `server` and `default-server` lines, and what of their options has a counterpart. */
+
 import type { Directives } from './haproxy-directives.ts';
 import type { Ledger } from './haproxy-ledger.ts';
 import type { Line } from './haproxy-lines.ts';
 import { parseTime, parseWhole, serverAddress } from './haproxy-values.ts';
+import { isReservedName } from './names.ts';
 import { isTemplate, templated } from './template.ts';
 
 export interface Server {
@@ -129,9 +131,10 @@ function readServer(
   const maxRequests = parseWhole(options.get('maxconn') ?? '0', 0, 1_000_000);
   if (weight === null) changes.push(`"weight ${options.get('weight')}" is no weight`);
   if (maxRequests === null) changes.push(`"maxconn ${options.get('maxconn')}" is no number of connections`);
+  if (isReservedName(name)) changes.push(`its name is ${name}-1: JavaScript keeps ${name} for itself`);
   for (const why of changes) ledger.change(line, why);
   const config = {
-    name,
+    name: isReservedName(name) ? `${name}-1` : name,
     address: written.address,
     ...(weight !== null && weight !== 1 && { weight }),
     ...(maxRequests && { maxRequests }),

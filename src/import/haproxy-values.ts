@@ -1,7 +1,9 @@
 /** Values of a haproxy.cfg as we write them: times, sizes, addresses and names. null or a reason: it cannot be. */
+
 import { parseListener, parseServer } from '../config/address.ts';
 import { formatDuration } from '../config/units.ts';
 import { formatAddress } from '../net/socket.ts';
+import { isReservedName } from './names.ts';
 
 const units: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
@@ -73,7 +75,7 @@ function bare(word: string): string | null {
 export function poolName(name: string, taken: ReadonlySet<string>): string {
   const cut = name.replace(/[^A-Za-z0-9._-]+/g, '-').slice(0, 56);
   const plain = cut.replace(/^[._-]+|[._-]+$/g, '') || 'pool';
-  let found = plain;
+  let found = isReservedName(plain) ? `${plain}-1` : plain;
   for (let count = 2; taken.has(found); count++) found = `${plain}-${count}`;
   return found;
 }

@@ -1,7 +1,9 @@
 /** The config as it comes together from many documents: listeners, routes in the order of Kubernetes, and the pools they lead to. */
+
 import type { CookieDraft, PoolDraft, RouteDraft } from './kubernetes-pool.ts';
 import { oneName } from './kubernetes-servers.ts';
 import { isCookiePath, withoutVariables } from './kubernetes-values.ts';
+import { isReservedName } from './names.ts';
 
 /** More are no config that a person wants to read, and aliases could make them without end. */
 const mostRoutes = 10_000;
@@ -186,5 +188,6 @@ function isPlainCookie(entry: unknown): boolean {
 
 function poolName(wanted: string): string {
   const name = wanted.replace(/[^A-Za-z0-9._-]/g, '-').slice(0, 64);
-  return name.replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, '') || 'pool';
+  const plain = name.replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, '') || 'pool';
+  return isReservedName(plain) ? `${plain}-1` : plain;
 }

@@ -1,9 +1,11 @@
 /** The pods that the EndpointSlices or the Endpoints of a file list for a Service. */
+
 import { carryHead, type KubernetesObject } from './kubernetes-objects.ts';
 import type { Part } from './kubernetes-part.ts';
 import type { FoundServer } from './kubernetes-pool.ts';
 import type { Port, ServiceRef } from './kubernetes-port.ts';
 import { addressOf, parsePort } from './kubernetes-values.ts';
+import { isReservedName } from './names.ts';
 
 /** null: the file has none. */
 export function endpointsOf(
@@ -61,7 +63,7 @@ function addAll(servers: FoundServer[], pods: Part | null, ports: Part | null, p
     ready?.carry();
     const named = pod.at('targetRef', 'name') ?? pod.get('hostname');
     const name = named?.text() ?? '';
-    const plain = /^[\x21-\x7e]{1,128}$/.test(name);
+    const plain = /^[\x21-\x7e]{1,128}$/.test(name) && !isReservedName(name);
     if (plain) named?.carry();
     if (plain) pod.carryAt('targetRef', 'kind');
     if (!servers.some((other) => other.address === address)) servers.push({ name: plain ? name : undefined, address });

@@ -1,8 +1,10 @@
 /** The objects of a file, whichever way they are put in it: documents, lists, lists in lists. */
+
 import { LineCounter, parseAllDocuments } from 'yaml';
 import { UsageError } from '../errors.ts';
 import { Manifest } from './kubernetes-manifest.ts';
 import type { Part } from './kubernetes-part.ts';
+import { entryOf } from './names.ts';
 
 export interface KubernetesObject {
   readonly kind: string;
@@ -78,7 +80,7 @@ const reasons: Readonly<Record<string, string>> = {
 
 function reasonFor(kind: string): string {
   if (kind === '') return 'it is no Kubernetes object: it has no kind';
-  return reasons[kind] ?? `a ${kind.slice(0, 64)} says nothing of where requests go`;
+  return entryOf(reasons, kind) ?? `a ${kind.slice(0, 64)} says nothing of where requests go`;
 }
 
 /** What makes an object what it is, once something of it is used. */

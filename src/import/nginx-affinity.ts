@@ -1,4 +1,5 @@
 /** `ip_hash`, `hash` and `sticky` of an upstream as affinities of ours. */
+import { isReservedName } from './names.ts';
 import type { Directive } from './nginx-syntax.ts';
 import { hostPattern, isToken, longestAge, routePath, writeTime } from './nginx-values.ts';
 
@@ -172,7 +173,7 @@ function stickyRoute(
   servers: readonly NamedServer[],
   maps: ReadonlyMap<string, Directive>,
 ): Stickiness {
-  const routed = servers.filter(({ route }) => route !== '' && route !== '__proto__' && !route.includes('*'));
+  const routed = servers.filter(({ route }) => route !== '' && !isReservedName(route) && !route.includes('*'));
   if (routed.length === 0) return { why: 'no server of the upstream has route=' };
   const entries: Entry[] = [];
   const changes: string[] = [];

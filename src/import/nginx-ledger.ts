@@ -2,6 +2,9 @@
 import type { Concern, Note } from './imported.ts';
 import type { Directive } from './nginx-syntax.ts';
 
+/** Directives whose blocks are read; in nginx no other one of those that are carried over has a block. */
+const contexts = new Set(['http', 'server', 'location', 'upstream', 'if', 'limit_except', 'map', 'match']);
+
 interface Fate {
   carried: boolean;
   /** What is not quite the same. */
@@ -55,6 +58,7 @@ export class Ledger {
     const byLine = new Map<number, { kept: boolean; readonly whys: Set<string> }>();
     const warnings: { readonly line: number; readonly why: string; readonly concern: Concern }[] = [];
     const visit = (directive: Directive): void => {
+      if (!contexts.has(directive.name)) this.leaveOutBlock(directive);
       const fate = this.fates.get(directive);
       if (fate === undefined || (!fate.carried && fate.reason === '' && fate.warnings.size === 0)) {
         throw new Error(`nothing was decided about "${directive.name}" of line ${directive.line}`);
@@ -82,6 +86,13 @@ export class Ledger {
       return { line, text: textOf(line), why, kind: byLine.get(line)?.kept ? 'changed' : 'left-out', concern };
     });
     return [...first, ...rest].sort((a, b) => a.line - b.line);
+  }
+
+  /** Most often a `;` is missing there. */
+  private leaveOutBlock({ name, block }: Directive): void {
+    for (const inner of block ?? []) {
+      if (!this.fates.has(inner)) this.leaveOut(inner, `it stands in a block of ${name}, which nginx does not know`);
+    }
   }
 
   private fateOf(directive: Directive): Fate {

@@ -1,7 +1,9 @@
 /** Values of an nginx.conf as we write them: times, sizes, addresses, hosts. null: it cannot be. */
+
 import { isHostName, parseListener, parseServer } from '../config/address.ts';
 import { formatDuration, formatSize } from '../config/units.ts';
 import { formatAddress } from '../net/socket.ts';
+import { isReservedName } from './names.ts';
 
 const units: Readonly<Record<string, number>> = {
   ms: 1,
@@ -90,7 +92,7 @@ export function freeName(wanted: string, taken: ReadonlySet<string>, longest = 6
   const base = cleaned.slice(0, longest - 8).replace(/[^A-Za-z0-9]+$/, '') || 'pool';
   for (let n = 1; ; n++) {
     const name = n === 1 ? base : `${base}-${n}`;
-    if (!taken.has(name)) return name;
+    if (!taken.has(name) && !isReservedName(name)) return name;
   }
 }
 

@@ -1,5 +1,7 @@
 /** Listeners, routes in the order given, and pools, as they come together to a config. */
+
 import type { WeighedServer } from './kubernetes-pool.ts';
+import { isReservedName } from './names.ts';
 import { freeName, withoutVariables } from './nginx-values.ts';
 
 export type Fields = Record<string, unknown>;
@@ -164,10 +166,10 @@ function fieldsOf({ servers, affinity, cookie, fields }: PlanPool): Fields {
   const plain = entries.length === 1 && cookie !== null && Object.keys(cookie).length === 0;
   return {
     servers: servers.map(({ name, address, weight, maxRequests }) =>
-      name === undefined && weight === 1 && maxRequests === undefined
+      (name === undefined || isReservedName(name)) && weight === 1 && maxRequests === undefined
         ? address
         : {
-            ...(name === undefined ? {} : { name }),
+            ...(name === undefined || isReservedName(name) ? {} : { name }),
             address,
             ...(weight === 1 ? {} : { weight }),
             ...(maxRequests === undefined ? {} : { maxRequests }),

@@ -1,7 +1,9 @@
 /** What middlewares of Traefik did to the requests of a router, and what is missing now without them. */
+
 import type { Concern } from './imported.ts';
 import type { Part } from './kubernetes-part.ts';
 import { parseWhole } from './kubernetes-values.ts';
+import { entryOf } from './names.ts';
 import type { Fields } from './plan.ts';
 import { field, localName, type Named, namesIn } from './traefik-values.ts';
 
@@ -90,8 +92,8 @@ export class Middlewares {
     if (lower === 'plugin') {
       const plugins = inner.entries().map(([plugin]) => plugin);
       alarm(told, 'open', `${is} ran the plugin ${plugins.join(', ')}. Whom it kept out, it keeps out no more`);
-    } else if (guards[lower] !== undefined) alarm(told, 'open', `${is} ${guards[lower]}`);
-    else if (rewrites[lower] !== undefined) alarm(told, 'not-working', `${is} ${rewrites[lower]}`);
+    } else if (Object.hasOwn(guards, lower)) alarm(told, 'open', `${is} ${guards[lower]}`);
+    else if (Object.hasOwn(rewrites, lower)) alarm(told, 'not-working', `${is} ${rewrites[lower]}`);
     else if (lower === 'retry') {
       const attempts = parseWhole(field(inner, 'attempts')?.text() ?? null, 1, 1000);
       if (attempts === null) return;
@@ -114,7 +116,7 @@ function nameOf({ name, part }: Named): string {
 }
 
 function reasonOf(kind: string): string {
-  if (guards[kind] !== undefined || kind === 'plugin') return 'access is not controlled here';
-  if (rewrites[kind] !== undefined) return 'requests are passed on as they came';
-  return reasons[kind] ?? `"${kind}" is not known to this importer`;
+  if (Object.hasOwn(guards, kind) || kind === 'plugin') return 'access is not controlled here';
+  if (Object.hasOwn(rewrites, kind)) return 'requests are passed on as they came';
+  return entryOf(reasons, kind) ?? `"${kind}" is not known to this importer`;
 }

@@ -1,8 +1,10 @@
 /** `sticky.cookie` of a service of Traefik as the fields of a cookie of ours. */
+
 import { isHostName } from '../config/address.ts';
 import { formatDuration } from '../config/units.ts';
 import type { Part } from './kubernetes-part.ts';
 import { isCookieName, isCookiePath, parseWhole } from './kubernetes-values.ts';
+import { entryOf } from './names.ts';
 import type { Fields } from './plan.ts';
 import { field, fieldText } from './traefik-values.ts';
 
@@ -60,7 +62,7 @@ function readCookie(cookie: Part): Fields {
 const truth = 'expected true or false';
 
 function readSameSite(text: string): Fields | null {
-  const site = { none: 'None', lax: 'Lax', strict: 'Strict', default: 'Lax', '': 'Lax' }[text.toLowerCase()];
+  const site = entryOf({ none: 'None', lax: 'Lax', strict: 'Strict', default: 'Lax', '': 'Lax' }, text.toLowerCase());
   return site === undefined ? null : site === 'Lax' ? {} : { sameSite: site };
 }
 

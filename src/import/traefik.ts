@@ -1,4 +1,5 @@
 /** `limpet import traefik.yaml`: dynamic and static files of Traefik in YAML and TOML, Compose files with its labels, IngressRoutes. */
+
 import { LineCounter } from 'yaml';
 import { UsageError } from '../errors.ts';
 import type { Importer } from './imported.ts';
@@ -6,6 +7,7 @@ import { Manifest } from './kubernetes-manifest.ts';
 import { objectsOf, readManifest } from './kubernetes-objects.ts';
 import type { Part } from './kubernetes-part.ts';
 import { Services } from './kubernetes-servers.ts';
+import { entryOf } from './names.ts';
 import { Plan } from './plan.ts';
 import { readToml } from './toml.ts';
 import { isCompose, readCompose } from './traefik-compose.ts';
@@ -41,7 +43,7 @@ export const importTraefik: Importer = (text, file) => {
   const objects = objectsOf({ roots: documents.filter((root) => root.get('kind') !== null) });
   const entryPoints = new EntryPoints();
   for (const root of statics) {
-    for (const [key, part] of root.entries()) part.leave(reasons[key.toLowerCase()] ?? unknown);
+    for (const [key, part] of root.entries()) part.leave(entryOf(reasons, key.toLowerCase()) ?? unknown);
     for (const [name, part] of field(root, 'entryPoints')?.entries() ?? []) entryPoints.add(name, part);
   }
   const routers = [...readRouters(https), ...readIngressRoutes(objects, new Services(objects))];
