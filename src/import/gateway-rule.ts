@@ -12,8 +12,14 @@ export interface RuleContext {
   readonly services: Services;
   readonly draft: Draft;
   readonly route: KubernetesObject;
-  /** With the part that names the host; null: a listener does. */
-  readonly hosts: ReadonlyMap<string, Part | null>;
+  readonly hosts: ReadonlyMap<string, RouteHost>;
+}
+
+export interface RouteHost {
+  /** Names it; null: a listener does. */
+  readonly part: Part | null;
+  /** Of the listeners on which the route has that host; none: of all. */
+  readonly ports: readonly number[];
 }
 
 interface Backend extends Share {
@@ -83,8 +89,8 @@ function routesOf(rule: Part, { hosts, draft }: RuleContext): RouteDraft[] {
       continue;
     }
     const methods = method === null ? [] : [method.text() ?? ''];
-    for (const host of hosts.keys()) {
-      const route = { host, path, exact: type === 'Exact', methods, part: match };
+    for (const [host, { ports }] of hosts) {
+      const route = { host, path, exact: type === 'Exact', methods, ports, part: match };
       const earlier =
         draft.earlier(route) ??
         routes.find((one) => one.host === host && one.path === path && same(one.methods, methods));
@@ -100,7 +106,7 @@ function same(a: readonly string[], b: readonly string[]): boolean {
 }
 
 function carryRoute({ host, part: match, methods }: RouteDraft, rule: Part, { hosts }: RuleContext): void {
-  hosts.get(host)?.carry();
+  hosts.get(host)?.part?.carry();
   if (match === rule) return;
   const type = match.at('path', 'type');
   if (type?.text() === 'Exact') type.change('it matches what is below the path too');

@@ -176,3 +176,50 @@ describe('rules', () => {
     ]);
   });
 });
+
+describe('a route is on the listeners that it names', () => {
+  const plain = '{ name: web, port: 80, protocol: HTTP }';
+  const admin = '{ name: admin, port: 9090, protocol: HTTP, hostname: admin.example.org }';
+  const secure = '{ name: tls, port: 443, protocol: HTTPS }';
+  const onTo = (listeners: string, parents: string, spec = '') =>
+    imported(
+      gateway(listeners) + route('', spec).replace('parentRefs: [{ name: gw }]', `parentRefs: [${parents}]`) + web,
+    );
+
+  test.each([
+    ['by name', '{ name: gw, sectionName: web }', [{ listeners: [':80'] }]],
+    ['by port', '{ name: gw, port: 9090 }', [{ listeners: [':9090'], host: 'admin.example.org' }]],
+    [
+      'all, with the host that each has',
+      '{ name: gw }',
+      [{ listeners: [':9090'], host: 'admin.example.org' }, { listeners: [':80'] }],
+    ],
+    ['none that is in the file', '{ name: elsewhere }', undefined],
+  ])('%s', (_, parents, matches) => {
+    const { routes, listeners } = onTo(`${plain}, ${admin}`, parents);
+    expect(listeners).toEqual([{ address: ':80' }, { address: ':9090' }]);
+    expect(routes).toEqual(matches?.map((match) => ({ match, pool: 'web' })));
+  });
+
+  test('a secure one beside a plain one is served by that', () => {
+    const { routes, listeners } = onTo(`${plain}, ${secure}`, '{ name: gw, sectionName: tls }');
+    expect([routes, listeners]).toEqual([undefined, [{ address: ':80' }]]);
+    const three = onTo(
+      `${plain}, ${secure}, { name: other, port: 81, protocol: HTTP }`,
+      '{ name: gw, sectionName: other }',
+    );
+    expect(three.routes).toEqual([{ match: { listeners: [':81'] }, pool: 'web' }]);
+  });
+
+  test('a name of the route counts where a listener has it', () => {
+    const { routes } = onTo(
+      `${plain}, ${admin}`,
+      '{ name: gw }',
+      '  hostnames: [admin.example.org, shop.example.org]\n',
+    );
+    expect(routes).toEqual([
+      { match: { host: 'admin.example.org' }, pool: 'web' },
+      { match: { listeners: [':80'], host: 'shop.example.org' }, pool: 'web' },
+    ]);
+  });
+});

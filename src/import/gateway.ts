@@ -1,5 +1,5 @@
 /** Gateway API: listeners of Gateways, and the rules of HTTPRoutes with the Services that they lead to. */
-import { importRule, type RuleContext } from './gateway-rule.ts';
+import { importRule, type RouteHost, type RuleContext } from './gateway-rule.ts';
 import type { Draft } from './kubernetes-draft.ts';
 import { carryHead, type KubernetesObject } from './kubernetes-objects.ts';
 import type { Part } from './kubernetes-part.ts';
@@ -40,7 +40,7 @@ function listenersOf(gateway: KubernetesObject): Listener[] {
       one.leave(port === null || host === null ? 'its port or its hostname is none' : 'only HTTP is listened for here');
       return [];
     }
-    one.leave('every route is on every listener here');
+    one.leave('there is nothing like it here');
     return [{ gateway, name: one.textAt('name') ?? '', port, host, secure: protocol === 'HTTPS', part: one }];
   });
 }
@@ -75,12 +75,16 @@ function importRoute(
   const parents = spec?.get('parentRefs')?.items() ?? [];
   const attached = parents.flatMap((parent) => {
     const gateway = parent.textAt('name');
-    const section = parent.textAt('sectionName');
+    const section = parent.textAt('sectionName') ?? '';
+    const port = parent.textAt('port') ?? '';
     return listeners.filter(
-      (one) => one.gateway.name === gateway && (section === null || one.name === section || section === ''),
+      (one) =>
+        one.gateway.name === gateway &&
+        (section === '' || one.name === section) &&
+        (port === '' || one.port === parsePort(port)),
     );
   });
-  const hosts = hostsOf(spec?.get('hostnames') ?? null, attached);
+  const hosts = hostsOf(spec?.get('hostnames') ?? null, attached, listeners);
   const before = all.draft.size;
   for (const [index, rule] of (spec?.get('rules')?.items() ?? []).entries()) {
     importRule(rule, index, { ...all, hosts, route });
@@ -88,27 +92,50 @@ function importRoute(
   if (all.draft.size === before) return;
   carryHead(route);
   for (const parent of parents) {
-    parent.leave('every route is on every listener here');
+    parent.leave('there is nothing like it here');
     if (attached.length === 0)
       parent.get('name')?.change('this Gateway is not in the file: the listeners of the config are a guess');
     else parent.carryAt('name');
-    if (listeners.length === 1) parent.carryAt('sectionName');
+    if (attached.length > 0) for (const key of ['sectionName', 'port']) parent.carryAt(key);
   }
 }
 
 /** A route without names has those of its listeners; with names, those of them that its listeners have too. */
-function hostsOf(written: Part | null, attached: readonly Listener[]): ReadonlyMap<string, Part | null> {
-  const above = attached.length === 0 ? [''] : attached.map(({ host }) => host);
-  const hosts = new Map<string, Part | null>();
+function hostsOf(
+  written: Part | null,
+  attached: readonly Listener[],
+  all: readonly Listener[],
+): ReadonlyMap<string, RouteHost> {
+  const found = new Map<string, { readonly part: Part | null; readonly ports: Set<number> }>();
+  const add = (host: string, part: Part | null, ports: readonly number[]): void => {
+    const known = found.get(host) ?? { part, ports: new Set() };
+    for (const port of ports) known.ports.add(port);
+    found.set(host, known);
+  };
+  const above =
+    attached.length === 0
+      ? [{ host: '', ports: [] }]
+      : attached.map((one) => ({ host: one.host, ports: portsOf(one, all) }));
   const names = written?.items() ?? [];
-  if (names.length === 0) for (const host of above) hosts.set(host, null);
+  if (names.length === 0) for (const { host, ports } of above) add(host, null, ports);
   for (const part of names) {
-    const name = hostOf(part.text() ?? '');
-    const met = name === null || name === '' ? [] : above.flatMap((host) => meet(name, host) ?? []);
-    if (met.length === 0) part.leave('it is no name of a host that a listener of this route has');
-    for (const host of met) if (!hosts.has(host)) hosts.set(host, part);
+    const name = hostOf(part.text() ?? '') ?? '';
+    const met = name === '' ? [] : above.flatMap(({ host, ports }) => ({ host: meet(name, host), ports }));
+    if (met.every(({ host }) => host === null)) part.leave('it is no name of a host that a listener of this route has');
+    for (const { host, ports } of met) if (host !== null) add(host, part, ports);
   }
-  return hosts;
+  const opened = new Set(all.flatMap((one) => portsOf(one, all)));
+  return new Map(
+    [...found].map(([host, { part, ports }]) => [host, { part, ports: ports.size === opened.size ? [] : [...ports] }]),
+  );
+}
+
+/** Where its requests come in here: a secure listener beside plain ones is theirs, those of its own Gateway first. */
+function portsOf({ secure, gateway, port }: Listener, all: readonly Listener[]): readonly number[] {
+  const plain = secure ? all.filter((one) => !one.secure) : [];
+  const own = plain.filter((one) => one.gateway === gateway);
+  const served = own.length > 0 ? own : plain;
+  return served.length === 0 ? [port] : served.map((one) => one.port);
 }
 
 /** The narrower of two host patterns, when the other one holds it. */

@@ -210,11 +210,12 @@ function* rulesOf(ingress: KubernetesObject, annotation: Annotation): Generator<
         continue;
       }
       const exact = one.textAt('pathType') === 'Exact';
-      yield { route: { host, path, exact, methods: [], part: one }, backend };
+      yield { route: { host, path, exact, methods: [], ports: [], part: one }, backend };
     }
   }
   const rest = spec?.get('defaultBackend') ?? spec?.get('backend') ?? null;
-  if (rest !== null) yield { route: { host: '', path: '/', exact: false, methods: [], part: rest }, backend: rest };
+  if (rest !== null)
+    yield { route: { host: '', path: '/', exact: false, methods: [], ports: [], part: rest }, backend: rest };
 }
 
 /** What is said of host and path, once the route is sure to come. */

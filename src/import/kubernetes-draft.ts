@@ -136,8 +136,8 @@ function isHostOnly({ fields }: CookieDraft): boolean {
   return /^__Host-/i.test(fields.name ?? '');
 }
 
-function keyOf({ host, path, methods }: RouteDraft): string {
-  return JSON.stringify([host, path, methods.toSorted()]);
+function keyOf({ host, path, methods, ports }: RouteDraft): string {
+  return JSON.stringify([host, path, methods.toSorted(), ports]);
 }
 
 /** 0 for one host, then wildcards, the longer the narrower, then any. */
@@ -151,8 +151,9 @@ function hostsMeet(a: string, b: string): boolean {
   return a === '' || b === '' || a === b || below(a, b) || below(b, a);
 }
 
-function matchOf({ host, path, methods }: RouteDraft): Fields {
+function matchOf({ host, path, methods, ports }: RouteDraft): Fields {
   const match = {
+    ...(ports.length === 0 ? {} : { listeners: ports.map((port) => `:${port}`) }),
     ...(host === '' ? {} : { host }),
     ...(path === '/' ? {} : { path }),
     ...(methods.length === 0 ? {} : { methods: [...methods] }),

@@ -8,6 +8,8 @@ export interface RouteDraft {
   /** The rule wanted this path alone: it goes before a prefix of the same length. */
   readonly exact: boolean;
   readonly methods: readonly string[];
+  /** Of the listeners on which it counts; none: of all. */
+  readonly ports: readonly number[];
   /** Where it stands. */
   readonly part: Part;
 }
