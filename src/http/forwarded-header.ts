@@ -4,7 +4,7 @@
  *      Forwarded: for=192.0.2.43;proto=https, for="[2001:db8::17]:4711";host="a,b"
  */
 import { addressOf, plainAddress } from '../ip.ts';
-import { BACKSLASH, COMMA, QUOTE, SEMICOLON } from './bytes.ts';
+import { BACKSLASH, COMMA, QUOTE, SEMICOLON, SP, TAB } from './bytes.ts';
 
 /** What one proxy has said; '' where it has said nothing, or two things. */
 export interface ForwardedElement {
@@ -37,11 +37,11 @@ function readElement(line: string, start: number, end: number): ForwardedElement
   const element: Open = { for: '', proto: '', host: '' };
   let isEmpty = true;
   for (const pairEnd of endsOf(line, SEMICOLON, start, end) ?? []) {
-    const pair = line.slice(start, pairEnd).trim();
+    const [from, to] = [skipBlanks(line, start, pairEnd), pairEnd];
     start = pairEnd + 1;
-    if (pair === '') continue;
+    if (from === to) continue;
     isEmpty = false;
-    if (!readPair(pair, element)) return null;
+    if (!readPair(line, from, to, element)) return null;
   }
   return isEmpty ? 'empty' : element;
 }
@@ -60,16 +60,21 @@ function endsOf(line: string, char: number, start: number, end: number): number[
   return isQuoted ? null : ends;
 }
 
-function readPair(pair: string, element: Open): boolean {
-  const equals = pair.indexOf('=');
-  if (equals <= 0) return false;
-  const name = pair.slice(0, equals).trim().toLowerCase();
-  const value = unquoted(pair.slice(equals + 1).trim());
-  if (value === null) return false;
+function readPair(line: string, start: number, end: number, element: Open): boolean {
+  const equals = line.indexOf('=', start);
+  if (equals <= start || equals >= end) return false;
+  const name = line.slice(start, equals).trimEnd().toLowerCase();
   if (name !== 'for' && name !== 'proto' && name !== 'host') return true;
+  const value = unquoted(line.slice(equals + 1, end).trim());
+  if (value === null) return false;
   // Whoever reads the other one of two is of another opinion than we.
   element[name] = element[name] === '' || element[name] === value ? value : '';
   return true;
+}
+
+function skipBlanks(line: string, start: number, end: number): number {
+  while (start < end && (line.charCodeAt(start) === SP || line.charCodeAt(start) === TAB)) start++;
+  return start;
 }
 
 /** A token or a quoted string; null: neither. */
