@@ -58,7 +58,7 @@ function blames(limpet: Limpet): string[] {
   return limpet
     .stderr()
     .split('\n')
-    .filter((line) => line.startsWith('limpet:') && /is out|is replaced|did not start|->/.test(line));
+    .filter((line) => line.includes(' limpet: ') && /is out|is replaced|did not start|->/.test(line));
 }
 
 /** What the operator is told, on the admin socket. */
