@@ -1,4 +1,5 @@
 /** What browsers demand of a cookie's attributes, and that no two pools write over each other's cookie. */
+import { hostsMeet } from './host-pattern.ts';
 import type { CookieOptions, LimpetOptions, RouteOptions } from './options.ts';
 import type { Path, Problem } from './problem.ts';
 
@@ -99,9 +100,4 @@ function meet(a: Writer, b: Writer): boolean {
   if (a.pool === b.pool) return true;
   if (a.cookie.domain !== '') return a.routes.length > 0 && b.routes.length > 0;
   return a.routes.some((one) => b.routes.some((other) => hostsMeet(one.match.host, other.match.host)));
-}
-
-function hostsMeet(a: string, b: string): boolean {
-  const below = (name: string, pattern: string) => pattern.startsWith('*.') && name.endsWith(pattern.slice(1));
-  return a === '' || b === '' || a === b || below(a, b) || below(b, a);
 }

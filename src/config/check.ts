@@ -1,10 +1,12 @@
 /** What must fit together across fields. Every finding is told; errors make the config unusable, warnings do not. */
+
 import { formatAddress } from '../net/socket.ts';
 import { standsForAll } from './address.ts';
 import { checkAddresses } from './check-addresses.ts';
 import { checkAffinities } from './check-affinities.ts';
 import { checkSharedCookies } from './check-cookies.ts';
 import { checkSessions } from './check-sessions.ts';
+import { holdsHost } from './host-pattern.ts';
 import type { LimpetOptions, PoolOptions, RouteOptions } from './options.ts';
 import { error, type Path, type Problem, reservedName, unknownName, warning } from './problem.ts';
 
@@ -132,10 +134,9 @@ function checkRoutes({ listeners, routes, pools }: LimpetOptions, leftOut: boole
 
 /** Every request that `b` matches is matched by `a`. */
 function covers({ match: a }: RouteOptions, { match: b }: RouteOptions): boolean {
-  const host = a.host === '' || a.host === b.host || (a.host.startsWith('*.') && b.host.endsWith(a.host.slice(1)));
   const path = a.path === '/' || b.path === a.path || b.path.startsWith(`${a.path}/`);
   return (
-    host &&
+    holdsHost(a.host, b.host) &&
     path &&
     includesAll(a.methods, b.methods) &&
     includesAll(a.extensions, b.extensions) &&

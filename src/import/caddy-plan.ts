@@ -1,4 +1,5 @@
 /** The sites of a Caddyfile as routes: which is asked first, and what becomes of requests that Caddy itself answered or refused. */
+import { hostBreadth } from '../config/host-pattern.ts';
 import { reaches, type SiteReader, type Step } from './caddy-routes.ts';
 import type { Ledger } from './nginx-ledger.ts';
 import type { Directive } from './nginx-syntax.ts';
@@ -27,8 +28,7 @@ export function planSites(sites: readonly Site[], plan: Plan, globals: Fields, l
           })),
     ),
   );
-  const rank = (host: string) => (host === '' ? 1000 : host.startsWith('*.') ? 999 - host.length : 0);
-  const sorted = steps.toSorted((a, b) => rank(a.host) - rank(b.host));
+  const sorted = steps.toSorted((a, b) => hostBreadth(a.host) - hostBreadth(b.host));
   const open = new Set(sites.filter(({ steps: own }) => own.some(({ kind }) => kind === 'proxy')));
   for (const { listener, reader } of open) {
     plan.listen(listener, globals);

@@ -1,4 +1,5 @@
 /** Directives of Caddy that have no counterpart here: the order in which Caddy asks them, what they guarded, and why they are left out. */
+import { entryOf } from './names.ts';
 
 const order = (
   'tracing map vars fs root log_append log_skip log_name header copy_response_headers request_body redir method rewrite ' +
@@ -65,7 +66,7 @@ const reasons: Readonly<Record<string, string>> = {
 
 export function reasonFor(name: string): string {
   if (guards.has(name)) return 'access is not controlled here';
-  return Object.hasOwn(reasons, name) ? (reasons[name] ?? '') : `"${name}" is not known to this importer`;
+  return entryOf(reasons, name) ?? `"${name}" is not known to this importer`;
 }
 
 const globals: Readonly<Record<string, string>> = {
@@ -87,5 +88,5 @@ const globals: Readonly<Record<string, string>> = {
 };
 
 export function globalReason(name: string): string {
-  return Object.hasOwn(globals, name) ? (globals[name] ?? '') : 'nothing here corresponds to it';
+  return entryOf(globals, name) ?? 'nothing here corresponds to it';
 }

@@ -1,5 +1,7 @@
 /** `limpet import envoy.yaml`: the static listeners, routes and clusters of a bootstrap of Envoy, in YAML or JSON. */
+
 import { parseListener } from '../config/address.ts';
+import { hostBreadth } from '../config/host-pattern.ts';
 import { UsageError } from '../errors.ts';
 import { formatAddress } from '../net/socket.ts';
 import { Clusters } from './envoy-clusters.ts';
@@ -120,8 +122,7 @@ function importChain(chain: Part, { listener, address, clusters, pools, plan }: 
 
 /** A host of its own before its pattern, and all hosts last; within a host the first route that matches. */
 function addSteps(steps: readonly EnvoyStep[], address: string, plan: Plan): void {
-  const rank = (host: string) => (host === '' ? 1000 : host.startsWith('*.') ? 999 - host.length : 0);
-  const sorted = steps.toSorted((a, b) => rank(a.host) - rank(b.host));
+  const sorted = steps.toSorted((a, b) => hostBreadth(a.host) - hostBreadth(b.host));
   for (const [index, step] of sorted.entries()) {
     if (step.pool !== null && typeof step.when !== 'string') {
       for (const match of step.when) plan.add({ ...match, listeners: [address] }, step.pool);

@@ -1,4 +1,5 @@
 /** Gateway API: listeners of Gateways, and the rules of HTTPRoutes with the Services that they lead to. */
+import { narrowerHost } from '../config/host-pattern.ts';
 import { importRule, type RouteHost, type RuleContext } from './gateway-rule.ts';
 import type { Draft } from './kubernetes-draft.ts';
 import { carryHead, type KubernetesObject } from './kubernetes-objects.ts';
@@ -120,7 +121,7 @@ function hostsOf(
   if (names.length === 0) for (const { host, ports } of above) add(host, null, ports);
   for (const part of names) {
     const name = hostOf(part.text() ?? '') ?? '';
-    const met = name === '' ? [] : above.flatMap(({ host, ports }) => ({ host: meet(name, host), ports }));
+    const met = name === '' ? [] : above.flatMap(({ host, ports }) => ({ host: narrowerHost(name, host), ports }));
     if (met.every(({ host }) => host === null)) part.leave('it is no name of a host that a listener of this route has');
     for (const { host, ports } of met) if (host !== null) add(host, part, ports);
   }
@@ -136,12 +137,4 @@ function portsOf({ secure, gateway, port }: Listener, all: readonly Listener[]):
   const own = plain.filter((one) => one.gateway === gateway);
   const served = own.length > 0 ? own : plain;
   return served.length === 0 ? [port] : served.map((one) => one.port);
-}
-
-/** The narrower of two host patterns, when the other one holds it. */
-function meet(a: string, b: string): string | null {
-  const holds = (wide: string, name: string) =>
-    wide === '' || wide === name || (wide.startsWith('*.') && name.endsWith(wide.slice(1)));
-  if (holds(b, a)) return a;
-  return holds(a, b) ? b : null;
 }

@@ -1,8 +1,10 @@
 /** What an ACL of HAProxy says of host, path, method and extension, as matches of routes. */
+
 import { isIPv4, isIPv6 } from 'node:net';
 import { isHostName } from '../config/address.ts';
 import { anything, type Match } from './haproxy-match.ts';
 import { parseSample } from './haproxy-sample.ts';
+import { entryOf } from './names.ts';
 import { isTemplate, templated } from './template.ts';
 
 /** Any of `matches`. `changes`: what is not quite the same. `missing`: why other requests that it means are not among them. */
@@ -26,7 +28,7 @@ const predefined: Readonly<Record<string, Partial<Match>>> = {
 };
 
 export function predefinedAcl(name: string): Meaning | undefined {
-  const match = Object.hasOwn(predefined, name) ? predefined[name] : undefined;
+  const match = entryOf(predefined, name);
   return match && { matches: [{ ...anything, ...match }], changes: [], missing: [] };
 }
 

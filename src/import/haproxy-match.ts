@@ -1,5 +1,6 @@
 /** Matches of routes as sets: what an ACL says is any of several, and conditions are made of them. */
 
+import { narrowerHost } from '../config/host-pattern.ts';
 /** As in `routes[].match`, with everything filled: '' or none stands for anything. */
 export interface Match {
   readonly host: string;
@@ -19,13 +20,6 @@ export function both(a: Match, b: Match): Match | null {
   return host === null || path === null || methods === null || extensions === null
     ? null
     : { host, path, methods, extensions };
-}
-
-function narrowerHost(a: string, b: string): string | null {
-  if (a === b || b === '') return a;
-  if (a === '') return b;
-  const below = (name: string, pattern: string) => pattern.startsWith('*.') && name.endsWith(pattern.slice(1));
-  return below(a, b) ? a : below(b, a) ? b : null;
 }
 
 function narrowerPath(a: string, b: string): string | null {

@@ -1,5 +1,6 @@
 /** The config as it comes together from many documents: listeners, routes in the order of Kubernetes, and the pools they lead to. */
 
+import { hostBreadth, hostsMeet } from '../config/host-pattern.ts';
 import type { CookieDraft, PoolDraft, RouteDraft } from './kubernetes-pool.ts';
 import { oneName } from './kubernetes-servers.ts';
 import { isCookiePath, withoutVariables } from './kubernetes-values.ts';
@@ -93,7 +94,7 @@ export class Draft {
     const hosts = [...new Set(this.routes.map(({ route }) => route.host))];
     return this.routes.toSorted(
       ({ route: a }, { route: b }) =>
-        breadth(a.host) - breadth(b.host) ||
+        hostBreadth(a.host) - hostBreadth(b.host) ||
         hosts.indexOf(a.host) - hosts.indexOf(b.host) ||
         b.path.length - a.path.length ||
         Number(b.exact) - Number(a.exact) ||
@@ -138,17 +139,6 @@ function isHostOnly({ fields }: CookieDraft): boolean {
 
 function keyOf({ host, path, methods, ports }: RouteDraft): string {
   return JSON.stringify([host, path, methods.toSorted(), ports]);
-}
-
-/** 0 for one host, then wildcards, the longer the narrower, then any. */
-function breadth(host: string): number {
-  if (host === '') return 1000;
-  return host.startsWith('*.') ? 999 - host.length : 0;
-}
-
-function hostsMeet(a: string, b: string): boolean {
-  const below = (name: string, pattern: string) => pattern.startsWith('*.') && name.endsWith(pattern.slice(1));
-  return a === '' || b === '' || a === b || below(a, b) || below(b, a);
 }
 
 function matchOf({ host, path, methods, ports }: RouteDraft): Fields {

@@ -1,4 +1,5 @@
 /** What a route matches, being narrowed by one condition after another, in the families whose conditions are nested. */
+import { narrowerHost } from '../config/host-pattern.ts';
 
 export interface Narrowing {
   /** '' any. */
@@ -20,7 +21,7 @@ const most = 256;
 
 /** What both take. null: nothing. */
 export function both(a: Narrowing, b: Narrowing): Narrowing | null {
-  const host = narrower(a.host, b.host);
+  const host = narrowerHost(a.host, b.host);
   const path = narrowerPath(a, b);
   const methods = common(a.methods, b.methods);
   const extensions = common(a.extensions, b.extensions);
@@ -34,12 +35,6 @@ export function all(a: Alternatives, b: Alternatives): Alternatives {
   if (typeof b === 'string') return b;
   const found = a.flatMap((one) => b.flatMap((two) => both(one, two) ?? []));
   return found.length > most ? `it has more than ${most} alternatives` : found;
-}
-
-function narrower(a: string, b: string): string | null {
-  const holds = (wide: string, narrow: string) =>
-    wide === '' || wide === narrow || (wide.startsWith('*.') && narrow.endsWith(wide.slice(1)));
-  return holds(a, b) ? b : holds(b, a) ? a : null;
 }
 
 function narrowerPath(a: Narrowing, b: Narrowing): { path: string; exact: boolean } | null {

@@ -1,5 +1,6 @@
 /** Listeners, routes in the order given, and pools, as they come together to a config. */
 
+import { hostsMeet } from '../config/host-pattern.ts';
 import type { WeighedServer } from './kubernetes-pool.ts';
 import { isReservedName } from './names.ts';
 import { freeName, withoutVariables } from './nginx-values.ts';
@@ -152,12 +153,7 @@ function clash(
   other: { readonly cookie: Fields; readonly hosts: readonly string[] },
 ): boolean {
   const same = (['name', 'path', 'domain'] as const).every((field) => cookie[field] === other.cookie[field]);
-  return same && (cookie.domain !== undefined || hosts.some((one) => other.hosts.some((two) => meet(one, two))));
-}
-
-function meet(a: string, b: string): boolean {
-  const below = (name: string, pattern: string) => pattern.startsWith('*.') && name.endsWith(pattern.slice(1));
-  return a === '' || b === '' || a === b || below(a, b) || below(b, a);
+  return same && (cookie.domain !== undefined || hosts.some((one) => other.hosts.some((two) => hostsMeet(one, two))));
 }
 
 function fieldsOf({ servers, affinity, cookie, fields }: PlanPool): Fields {

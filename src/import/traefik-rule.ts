@@ -1,5 +1,6 @@
 /** Rules of Traefik routers, such as Host(`a.org`) && (PathPrefix(`/x`) || Path(`/y`)), as matches that a route can have. */
 
+import { holdsHost } from '../config/host-pattern.ts';
 import { hostPattern, routePath } from './nginx-values.ts';
 import { type Call, type Condition, parseRule } from './traefik-rule-syntax.ts';
 
@@ -138,10 +139,8 @@ function narrow(draft: Draft, { name, args, text }: Call): string | null {
 function narrowHost(draft: Draft, host: string, change: string): string | null {
   const wanted = host.toLowerCase().replace(/\.$/, '');
   const known = draft.host;
-  const holds = (wide: string, narrow: string) =>
-    wide === '' || wide === narrow || (wide.startsWith('*.') && narrow.endsWith(wide.slice(1)));
-  if (known === null || holds(known, wanted)) draft.host = wanted;
-  else if (!holds(wanted, known)) return null;
+  if (known === null || holdsHost(known, wanted)) draft.host = wanted;
+  else if (!holdsHost(wanted, known)) return null;
   return change;
 }
 
