@@ -65,7 +65,7 @@ export class DryNet implements Net {
   private readonly refuses: (address: Address) => boolean;
   private readonly onAsk: (address: Address) => void;
   private readonly listening = new Map<string, ListenOptions['accept']>();
-  private readonly dialling: Dialling[] = [];
+  protected readonly dialling: Dialling[] = [];
 
   /** `onAsk` is told of each connection before it is made. */
   constructor(refuses: (address: Address) => boolean, onAsk: (address: Address) => void) {
@@ -107,7 +107,7 @@ export class DryNet implements Net {
   }
 
   /** Until nobody is asked any more: a refused connection makes the balancer try another server. */
-  private serve(): void {
+  protected serve(): void {
     for (let one = this.dialling.shift(); one !== undefined; one = this.dialling.shift()) {
       const { address, handler } = one;
       if (this.refuses(address)) {

@@ -1,4 +1,5 @@
 /** What Limpet prints by itself, made by the code that prints it: what the documentation shows of it must be like one of these. */
+
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLogger } from '../../src/cli/log.ts';
@@ -16,6 +17,7 @@ import { SteadyClock } from '../../src/time/steady.ts';
 import { DescriptorRoom } from '../../src/workers/descriptor-room.ts';
 import { Timekeeper } from '../../src/workers/timekeeper.ts';
 import { Watch } from '../../src/workers/watch.ts';
+import { accessRecord as record } from '../support/access-record.ts';
 import { FakeNet } from '../support/fake-net.ts';
 import { HandTime } from '../support/hand-time.ts';
 import { Program, shapeOf } from './program.ts';
@@ -142,30 +144,7 @@ function tooLong(): string {
   return said.map((line) => `${line} in cookie.app of the cookie affinity of pool shop`).join('\n');
 }
 
-export const accessRecord: ExchangeRecord = {
-  time: Date.UTC(2026, 2, 1, 12, 0, 0, 123),
-  client: '192.0.2.7',
-  listener: '127.0.0.1:8080',
-  method: 'GET',
-  target: '/cart',
-  host: 'shop.example',
-  version: 'HTTP/1.1',
-  status: 200,
-  bytesIn: 412,
-  bytesOut: 2048,
-  pool: 'shop',
-  server: 's1',
-  session: '3f2a9c01',
-  epoch: 2,
-  retries: 1,
-  queueMs: 0,
-  connectMs: 0.4,
-  responseMs: 3.1,
-  totalMs: 12,
-  fault: '',
-  requestFlag: 'V',
-  responseFlag: 'N',
-};
+export const accessRecord: ExchangeRecord = { ...record, target: '/cart', connectMs: 0.4, responseMs: 3.1 };
 export const accessLine = formatText(accessRecord);
 
 /** A server fails its checks, and passes them again. */

@@ -2,66 +2,35 @@
  * A network without a kernel on which everything happens at once: a client asks, the balancer asks servers, and each of
  * them answers at once as `app` says. Thousands of requests take less than a second.
  */
-import { DrySocket } from '../../src/explain/dry-net.ts';
-import {
-  type Address,
-  type ConnectHandler,
-  type Connecting,
-  formatAddress,
-  type Listener,
-  type ListenOptions,
-  type Net,
-} from '../../src/net/socket.ts';
+import { DryNet, DrySocket } from '../../src/explain/dry-net.ts';
+import type { Address } from '../../src/net/socket.ts';
 
 /** A whole response for a request head. */
 export type App = (server: Address, request: string) => string;
 
-export class PlayNet implements Net {
-  readonly runtime = 'node';
+export class PlayNet extends DryNet {
   private readonly app: App;
-  private readonly listening = new Map<string, ListenOptions['accept']>();
-  private readonly dialling: { readonly address: Address; readonly handler: ConnectHandler }[] = [];
   private readonly turns: (() => void)[] = [];
   private readonly servers = new Set<PlayServer>();
 
   constructor(app: App) {
+    super(
+      () => false,
+      () => {},
+    );
     this.app = app;
   }
 
-  afterTurn(run: () => void): void {
+  override afterTurn(run: () => void): void {
     this.turns.push(run);
   }
 
-  listen({ address, accept }: ListenOptions): Promise<Listener> {
-    this.listening.set(formatAddress(address), accept);
-    return Promise.resolve({ port: address.kind === 'tcp' ? address.port : 0, close() {} });
-  }
-
-  connect(address: Address, handler: ConnectHandler): Connecting {
-    const one = { address, handler };
-    this.dialling.push(one);
-    return {
-      cancel: () => {
-        const at = this.dialling.indexOf(one);
-        if (at >= 0) this.dialling.splice(at, 1);
-      },
-    };
-  }
-
-  /** A client at `from` connects to a listener, sends a request, and goes when it is answered. */
-  ask(listener: Address, from: string, request: string): string {
-    const client = new DrySocket(from);
-    const handler = this.listening.get(formatAddress(listener))?.(client);
-    if (handler == null) throw new Error(`nobody accepts at ${formatAddress(listener)}`);
-    handler.onData(Buffer.from(request, 'latin1'));
-    for (let rounds = 0; this.serve(); rounds++) if (rounds > 100) throw new Error('the request has no end');
-    const answer = client.written.toString('latin1');
-    handler.onClose(null);
-    return answer;
+  protected override serve(): void {
+    for (let rounds = 0; this.serveOne(); rounds++) if (rounds > 100) throw new Error('the request has no end');
   }
 
   /** False: there is nothing to do. */
-  private serve(): boolean {
+  private serveOne(): boolean {
     const turn = this.turns.shift();
     if (turn !== undefined) {
       turn();
