@@ -13,12 +13,18 @@ import { Mistake, noCommand, quote } from './mistake.ts';
 /** As commander calls it: `before` is what the option had already; undefined: nothing. */
 type Take<T> = (text: string, before: T | undefined) => T;
 
-/** An option that is given once. `read` answers null for what is no value of it. */
-function once<T>(flag: string, expected: string, read: (text: string) => T | null): Take<T> {
+/** An option that is given once. `read` answers null for what is no value of it. `shown`: what of it a message may repeat. */
+function once<T>(
+  flag: string,
+  expected: string,
+  read: (text: string) => T | null,
+  shown: (text: string) => string = (text) => text,
+): Take<T> {
   return (text, before) => {
     if (before !== undefined) throw new Mistake(`${flag}: found it twice, expected once`);
     const value = read(text);
-    if (value === null) throw new Mistake(`${flag}: found ${quote(text)}, expected ${expected}${hintFor(text, flag)}`);
+    if (value === null)
+      throw new Mistake(`${flag}: found ${quote(shown(text))}, expected ${expected}${hintFor(text, flag)}`);
     return value;
   };
 }
@@ -28,9 +34,7 @@ function hintFor(text: string, flag: string): string {
   return /^--?[a-z]/.test(text) ? `: is the value of ${flag} missing?` : '';
 }
 
-export function file(flag: string): Take<string> {
-  return once(flag, 'the name of a file', (text) => (text === '' || /^--[a-z]/.test(text) ? null : text));
-}
+export const file = (flag: string): Take<string> => text(flag, 'the name of a file');
 
 export function choice<const T extends string>(flag: string, choices: readonly T[]): Take<T> {
   return (text, before) => {
@@ -68,13 +72,12 @@ export const healthPath: Take<string> = once('--health', 'a path such as /health
   /^\/[\x21-\x22\x24-\x7e]*$/.test(text) ? text : null,
 );
 
-export const store: Take<string> = (text, before) => {
-  if (before !== undefined) throw new Mistake('--sessions: found it twice, expected once');
-  if (parseStore(text) !== null) return text;
-  throw new Mistake(
-    `--sessions: found ${quote(withoutSecrets(text))}, expected ${storeForm}${hintFor(text, '--sessions')}`,
-  );
-};
+export const store: Take<string> = once(
+  '--sessions',
+  storeForm,
+  (text) => (parseStore(text) === null ? null : text),
+  withoutSecrets,
+);
 
 export function names(flag: string): Take<string[]> {
   return (text, before = []) => {

@@ -1,5 +1,4 @@
 /** What must fit together across fields. Every finding is told; errors make the config unusable, warnings do not. */
-
 import { formatAddress } from '../net/socket.ts';
 import { standsForAll } from './address.ts';
 import { checkAddresses } from './check-addresses.ts';

@@ -1,5 +1,4 @@
 /** What an ACL of HAProxy says of host, path, method and extension, as matches of routes. */
-
 import { isIPv4, isIPv6 } from 'node:net';
 import { isHostName } from '../config/address.ts';
 import { anything, type Match } from './haproxy-match.ts';

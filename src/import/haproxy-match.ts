@@ -1,6 +1,6 @@
 /** Matches of routes as sets: what an ACL says is any of several, and conditions are made of them. */
-
 import { narrowerHost } from '../config/host-pattern.ts';
+
 /** As in `routes[].match`, with everything filled: '' or none stands for anything. */
 export interface Match {
   readonly host: string;

@@ -1,5 +1,4 @@
 /** The config as it comes together from many documents: listeners, routes in the order of Kubernetes, and the pools they lead to. */
-
 import { hostBreadth, hostsMeet } from '../config/host-pattern.ts';
 import type { CookieDraft, PoolDraft, RouteDraft } from './kubernetes-pool.ts';
 import { oneName } from './kubernetes-servers.ts';
