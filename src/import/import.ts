@@ -1,9 +1,9 @@
 /** Another balancer's config as a limpet.yaml: guesses whose it is, has it read, and writes what came of it. */
 import { stringify } from 'yaml';
 import { UsageError } from '../errors.ts';
-import { importCaddy } from './caddy.ts';
-import { importEnvoy } from './envoy.ts';
-import { importHaproxy } from './haproxy.ts';
+import { importCaddy } from './caddy/importer.ts';
+import { importEnvoy } from './envoy/importer.ts';
+import { importHaproxy } from './haproxy/importer.ts';
 import {
   concerns,
   concernTitles,
@@ -13,9 +13,9 @@ import {
   importKinds,
   type Note,
 } from './imported.ts';
-import { importKubernetes } from './kubernetes.ts';
-import { importNginx } from './nginx.ts';
-import { importTraefik } from './traefik.ts';
+import { importKubernetes } from './kubernetes/importer.ts';
+import { importNginx } from './nginx/importer.ts';
+import { importTraefik } from './traefik/importer.ts';
 
 const importers: Readonly<Record<ImportKind, Importer>> = {
   nginx: importNginx,

@@ -1,9 +1,9 @@
 /** Listeners, routes in the order given, and pools, as they come together to a config. */
 
 import { hostsMeet } from '../config/host-pattern.ts';
-import type { WeighedServer } from './kubernetes-pool.ts';
+import type { WeighedServer } from './kubernetes/pool.ts';
 import { isReservedName } from './names.ts';
-import { freeName, withoutVariables } from './nginx-values.ts';
+import { freeName, withoutVariables } from './nginx/values.ts';
 
 export type Fields = Record<string, unknown>;
 

@@ -1,0 +1,160 @@
+/** `limpet import Caddyfile`: sites are hosts on listeners, `reverse_proxy` is a pool, matchers and handles are routes. */
+
+import { isIP } from 'node:net';
+import { UsageError } from '../../errors.ts';
+import type { Importer } from '../imported.ts';
+import { entryOf } from '../names.ts';
+import { Ledger } from '../nginx/ledger.ts';
+import type { Directive } from '../nginx/syntax.ts';
+import { parseWhole } from '../nginx/values.ts';
+import { type Fields, Plan } from '../plan.ts';
+import { goDuration, timer } from '../traefik/values.ts';
+import { planSites, type Site } from './plan.ts';
+import { globalReason } from './reasons.ts';
+import { hostsOf, SiteReader } from './routes.ts';
+import { readSite, type SiteAddress } from './sites.ts';
+import { Snippets } from './snippets.ts';
+import { type Caddyfile, parseCaddyfile } from './syntax.ts';
+
+const behind = 'TLS is not ended here, so put a proxy that ends it in front';
+
+export const importCaddy: Importer = (text, file) => {
+  const parsed = parseCaddyfile(text, file);
+  const ledger = new Ledger();
+  const snippets = new Snippets(parsed.directives, ledger);
+  const seen: Directive[] = [];
+  const globals: Fields = {};
+  let httpPort = 80;
+  for (const one of parsed.directives) {
+    if (one.name !== '') continue;
+    const block = { ...one, block: snippets.expand(one.block ?? []) };
+    seen.push(block);
+    httpPort = readGlobals(block, globals, ledger) ?? httpPort;
+  }
+  const sites: Site[] = [];
+  const plain = new Set<string>();
+  const addresses = new Map<Directive, SiteAddress[]>();
+  for (const one of parsed.directives) {
+    if (one.name === '' || /^&?\(/.test(one.name)) continue;
+    if (one.name === 'import') {
+      seen.push(one);
+      ledger.leaveOut(one, 'the file is not followed: import it by itself, or put its text here');
+      ledger.warn(one, 'not-working', 'what the file says is not carried over');
+      continue;
+    }
+    const site = { ...one, block: snippets.expand(one.block ?? []) };
+    seen.push(site);
+    const found = readAddresses(site, httpPort, ledger);
+    addresses.set(site, found);
+    for (const { port, secure } of found) if (!secure && port !== null) plain.add(`:${port}`);
+  }
+  if (addresses.size === 0) throw new UsageError(`${file}:1: found no site, expected an address and what it does`);
+  // Where what came by TLS arrives now: where browsers came without it before, or a guess.
+  const clear = plain.has(`:${httpPort}`) ? `:${httpPort}` : plain.has(':8080') ? ':80' : ':8080';
+  for (const [directive, found] of addresses) sites.push(...readSites(directive, found, clear, ledger));
+  const plan = new Plan();
+  planSites(sites, plan, globals, ledger);
+  const routes = parsed.directives.filter(({ name }) => /^&\(/.test(name));
+  for (const one of routes) ledger.leaveOut(one, 'named routes are not known to this importer');
+  const all = [...seen, ...routes, ...snippets.leftovers()];
+  finish(all, parsed, ledger);
+  const notes = dedupe(ledger.notes(all, text));
+  if (plan.size === 0) {
+    const [why] = notes.filter(({ concern }) => concern !== undefined);
+    const told = why === undefined ? 'found no reverse_proxy to a server' : `because of line ${why.line}: ${why.why}`;
+    throw new UsageError(`${file}:${why?.line ?? 1}: no site of this file can be carried over, ${told}`);
+  }
+  return { config: plan.config(), notes };
+};
+
+function readAddresses(site: Directive, httpPort: number, ledger: Ledger): SiteAddress[] {
+  return [site.name, ...site.args].flatMap((text): SiteAddress[] => {
+    const found = readSite(text, httpPort);
+    if (typeof found !== 'string') return [found];
+    ledger.leaveOut(site, found);
+    ledger.warn(site, 'not-working', `its requests go nowhere: ${found}`);
+    return [];
+  });
+}
+
+/** A site once for each listener that it is on. */
+function readSites(directive: Directive, addresses: readonly SiteAddress[], clear: string, ledger: Ledger): Site[] {
+  const bind = directive.block?.find(({ name }) => name === 'bind');
+  const host = bind?.args.find((one) => isIP(one) === 4) ?? '';
+  const byListener = new Map<string, { hosts: string[]; secure: boolean }>();
+  for (const { host: name, port, secure } of addresses) {
+    const listener = secure && (port === null || port === 443) ? clear : `${host}:${port ?? 80}`;
+    const group = byListener.get(listener) ?? { hosts: [], secure: false };
+    byListener.set(listener, group);
+    group.hosts.push(name);
+    group.secure ||= secure;
+  }
+  return [...byListener].map(([listener, { hosts, secure }]) => {
+    const name = hosts[0] === '' ? `site${listener.replace(/^.*:/, '-')}` : (hosts[0] ?? 'site');
+    const reader = new SiteReader({ name, secure }, ledger);
+    const steps = reader.steps(directive.block ?? [], hostsOf(hosts));
+    if (steps.some(({ kind }) => kind === 'proxy')) {
+      if (secure) ledger.change(directive, `${behind}: ${listener} serves this site in the clear`);
+      else ledger.carry(directive);
+      if (bind !== undefined && host !== '') ledger.carry(bind);
+    } else {
+      ledger.leaveOut(directive, 'it leads to no server that is carried over');
+    }
+    return { directive, listener, hosts, steps, reader };
+  });
+}
+
+/** The port of HTTP, when it says so. */
+function readGlobals(block: Directive, fields: Fields, ledger: Ledger): number | null {
+  let port: number | null = null;
+  ledger.carry(block);
+  for (const one of block.block ?? []) {
+    ledger.leaveOut(one, globalReason(one.name));
+    if (one.name === 'http_port') {
+      port = parseWhole(one.args[0], 1, 65_535);
+      if (port !== null) ledger.carry(one);
+    }
+    for (const inner of one.name === 'servers' ? (one.block ?? []) : []) {
+      if (inner.name === 'trusted_proxies' && inner.args[0] === 'static') {
+        fields.trustedProxies = inner.args
+          .slice(1)
+          .flatMap((text) => (text === 'private_ranges' ? privateRanges : isBlock(text) ? [text] : []));
+        ledger.carry(one);
+        ledger.carry(inner);
+      }
+      for (const time of inner.name === 'timeouts' ? (inner.block ?? []) : []) {
+        const field = entryOf({ idle: 'keepAlive', read_header: 'requestHead' }, time.name);
+        const length = goDuration(time.args[0] ?? null);
+        if (field === undefined || length === null || length === 0) continue;
+        fields.timeouts = { ...(fields.timeouts as Fields | undefined), [field]: timer(length) };
+        for (const used of [one, inner, time]) ledger.carry(used);
+      }
+    }
+  }
+  return port;
+}
+
+const privateRanges = ['192.168.0.0/16', '172.16.0.0/12', '10.0.0.0/8', '127.0.0.0/8', 'fd00::/8', '::1'];
+
+function isBlock(text: string): boolean {
+  const [host = '', bits, ...more] = text.split('/');
+  const widest = isIP(host) === 4 ? 32 : 128;
+  return isIP(host) > 0 && more.length === 0 && (bits === undefined || parseWhole(bits, 0, widest) !== null);
+}
+
+/** Each line is decided about, and the defaults that were taken are told. */
+function finish(directives: readonly Directive[], { defaults }: Caddyfile, ledger: Ledger): void {
+  for (const one of directives) {
+    if (one.name.startsWith('@')) ledger.leaveOut(one, 'no route that is carried over uses it');
+    if (ledger.isCarried(one) && one.lines.some((line) => defaults.has(line))) {
+      ledger.change(one, 'the variable in it has its default');
+    }
+    finish(one.block ?? [], { directives, defaults }, ledger);
+    ledger.leaveOut(one, `"${one.name}" is not known to this importer`);
+  }
+}
+
+/** A snippet that several sites import says the same of its line once. */
+function dedupe<T>(notes: readonly T[]): T[] {
+  return [...new Map(notes.map((note) => [JSON.stringify(note), note])).values()];
+}

@@ -1,0 +1,47 @@
+/** Matchers of Caddy: paths, and named ones with path, host and method, as matches that a route can have. */
+import { type Alternatives, all, everything } from '../narrowing.ts';
+import type { Directive } from '../nginx/syntax.ts';
+import { hostPattern, routePath } from '../nginx/values.ts';
+
+/** `@name path /a /b`, or a block of conditions that hold together. */
+export function readNamed({ args, block }: Directive): Alternatives {
+  const conditions = [...(args.length === 0 ? [] : [{ name: args[0] ?? '', args: args.slice(1) }]), ...(block ?? [])];
+  // Of one kind several lines are alternatives, as are the values of one line.
+  const kinds = new Map<string, string[]>();
+  for (const { name, args: values } of conditions) kinds.set(name, [...(kinds.get(name) ?? []), ...values]);
+  let found: Alternatives = [everything];
+  for (const [name, values] of kinds) found = all(found, readCondition(name, values));
+  return found;
+}
+
+function readCondition(name: string, values: readonly string[]): Alternatives {
+  const unable = `no route can look at ${[name, ...values].join(' ').slice(0, 100)}`;
+  if (name === 'path') return values.length === 0 ? unable : any(values.map(readPath));
+  if (name === 'method') {
+    const methods = values.map((one) => one.toUpperCase());
+    return methods.length > 0 && methods.every((one) => /^[A-Z-]{1,32}$/.test(one))
+      ? [{ ...everything, methods }]
+      : unable;
+  }
+  if (name !== 'host' || values.length === 0) return unable;
+  return any(values.map((one) => (hostPattern(one) === null ? unable : [{ ...everything, host: one.toLowerCase() }])));
+}
+
+function any(found: readonly Alternatives[]): Alternatives {
+  const lost = found.find((one) => typeof one === 'string');
+  return lost ?? found.flatMap((one) => (typeof one === 'string' ? [] : one));
+}
+
+/** `/a` alone, `/a*` and `/a/*` what begins so, `*.css` what ends so. */
+export function readPath(text: string): Alternatives {
+  const unable = `no route can say the path ${text}`;
+  const [, extension] = /^(?:\/?\*)?\*?\.([\w-]{1,32})$/.exec(text) ?? [];
+  if (extension !== undefined) return [{ ...everything, extensions: [extension.toLowerCase()] }];
+  if (text === '*' || text === '/*') return [everything];
+  const path = routePath(text.replace(/\*$/, ''));
+  if (path === null || path.includes('*') || /[{}]/.test(path)) return unable;
+  const exact = !text.endsWith('*');
+  return exact && path === '/'
+    ? 'a route for the path / alone would take every path'
+    : [{ ...everything, path, exact }];
+}

@@ -1,0 +1,89 @@
+/** The sites of a Caddyfile as routes: which is asked first, and what becomes of requests that Caddy itself answered or refused. */
+import { hostBreadth } from '../../config/host-pattern.ts';
+import type { Ledger } from '../nginx/ledger.ts';
+import type { Directive } from '../nginx/syntax.ts';
+import type { Fields, Plan } from '../plan.ts';
+import { reaches, type SiteReader, type Step } from './routes.ts';
+
+export interface Site {
+  readonly directive: Directive;
+  readonly listener: string;
+  readonly hosts: readonly string[];
+  readonly steps: readonly Step[];
+  readonly reader: SiteReader;
+}
+
+/** One host before its pattern, and a site for every host last, as Caddy asks them. */
+export function planSites(sites: readonly Site[], plan: Plan, globals: Fields, ledger: Ledger): void {
+  const steps = sites.flatMap(({ listener, hosts, steps: own, directive, reader }) =>
+    own.flatMap((step) =>
+      typeof step.when === 'string'
+        ? hosts.map((host) => ({ step, host, listener, directive, reader }))
+        : step.when.map((one) => ({
+            step: { ...step, when: [one] },
+            host: one.host,
+            listener,
+            directive,
+            reader,
+          })),
+    ),
+  );
+  const sorted = steps.toSorted((a, b) => hostBreadth(a.host) - hostBreadth(b.host));
+  const open = new Set(sites.filter(({ steps: own }) => own.some(({ kind }) => kind === 'proxy')));
+  for (const { listener, reader } of open) {
+    plan.listen(listener, globals);
+    for (const { directive, concern, why } of reader.warnings) ledger.warn(directive, concern, why);
+  }
+  for (const [index, { step, listener, host }] of sorted.entries()) {
+    const later = sorted.slice(index + 1).filter((one) => one.listener === listener);
+    if (step.kind === 'proxy') {
+      if (typeof step.when === 'string') continue;
+      for (const match of step.when) plan.add({ ...match, listeners: [listener] }, step.pool);
+      continue;
+    }
+    const next = later.map((one) => one.step);
+    const goesOn = reaches(step, next);
+    const where = whereOf(step, host);
+    if (step.kind === 'refused' && goesOn) {
+      const what = step.directive.name.startsWith('handle') ? 'what it does not serve' : 'what was refused';
+      ledger.warn(step.directive, 'open', `${where}: ${what} goes to a server now`);
+    } else if (step.kind === 'answered') {
+      const was = step.directive.name === 'redir' ? 'redirected' : 'answered';
+      const now = goesOn ? 'and a server gets it' : 'and nobody answers it';
+      ledger.warn(step.directive, 'not-working', `${where}: it is not ${was} here any more, ${now}`);
+    }
+  }
+  tellFallThrough(sites, ledger);
+}
+
+function whereOf({ when, directive }: Step, host: string): string {
+  const [one] = typeof when === 'string' ? [] : when;
+  if (one === undefined) return directive.args[0] ?? '';
+  return `${host === '' ? '*' : host}${one.path}${one.extensions.map((ending) => `*.${ending}`).join()}`;
+}
+
+/** A host's own site is all that it has in Caddy; here a site for every host takes what the first one does not. */
+function tellFallThrough(sites: readonly Site[], ledger: Ledger): void {
+  for (const { directive, listener, hosts, steps } of sites) {
+    if (hosts.includes('')) continue;
+    const proxies = steps.filter(({ kind }) => kind === 'proxy');
+    const whole = (host: string) =>
+      proxies.some(
+        ({ when }) =>
+          typeof when !== 'string' &&
+          when.some(
+            (one) =>
+              one.host === host &&
+              one.path === '/' &&
+              !one.exact &&
+              one.methods.length === 0 &&
+              one.extensions.length === 0,
+          ),
+      );
+    const wide = sites.find(
+      (one) => one.listener === listener && one.hosts.includes('') && one.steps.some(({ kind }) => kind === 'proxy'),
+    );
+    if (wide === undefined || proxies.length === 0 || hosts.every(whole)) continue;
+    ledger.warn(directive, 'open', `what this site does not serve goes to the site of line ${wide.directive.line} now`);
+  }
+}

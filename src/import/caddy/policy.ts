@@ -1,0 +1,105 @@
+/** `lb_policy` of Caddy as an affinity, or as the policy for new sessions. */
+import { formatDuration } from '../../config/units.ts';
+import { isCookieName, isHeaderName } from '../kubernetes/values.ts';
+import type { Ledger } from '../nginx/ledger.ts';
+import type { Directive } from '../nginx/syntax.ts';
+import { parseWhole } from '../nginx/values.ts';
+import type { Fields } from '../plan.ts';
+import { goDuration } from '../traefik/values.ts';
+
+export interface Policy {
+  readonly cookie: Fields | null;
+  readonly affinity: readonly unknown[];
+  readonly balance: string | null;
+  /** Of the servers in order; null: all the same. */
+  readonly weights: readonly number[] | null;
+  /** `first`: the others stand by. */
+  readonly firstOnly: boolean;
+}
+
+const plain: Policy = { cookie: null, affinity: [], balance: null, weights: null, firstOnly: false };
+
+/** `secure`: clients come by TLS. */
+export function readPolicy(line: Directive | undefined, secure: boolean, ledger: Ledger): Policy {
+  // Its own default.
+  if (line === undefined) return { ...plain, balance: 'random' };
+  const [name = '', ...args] = line.args;
+  for (const inner of line.block ?? []) {
+    ledger.leaveOut(inner, `"${inner.name}" is not known to this importer`);
+  }
+  const fallback = line.block?.find((inner) => inner.name === 'fallback');
+  const rest = fallback === undefined ? 'random' : (readBalance(fallback.args).balance ?? null);
+  if (fallback !== undefined) ledger.carry(fallback);
+  const keyed = (affinity: unknown, change: string): Policy => {
+    ledger.change(line, change);
+    return { ...plain, affinity: [affinity], balance: rest };
+  };
+  const hash = 'it is another hash: clients change servers once';
+  switch (name) {
+    case 'cookie':
+      return { ...plain, cookie: readCookie(line, args, secure, ledger), balance: rest };
+    case 'ip_hash':
+    case 'client_ip_hash':
+      return keyed({ 'source-ip': { ipv6Prefix: 128 } }, hash);
+    case 'uri_hash':
+      return keyed({ path: '^(.*)$' }, `the key is the path without its query, and ${hash}`);
+    case 'header':
+      if (!isHeaderName(args[0] ?? '')) break;
+      return keyed({ header: args[0] }, 'a key stays with its server when others are added');
+    case 'query':
+      if (args[0] === undefined || args[0].length > 256) break;
+      return keyed({ query: args[0] }, 'a key stays with its server when others are added');
+    case 'first':
+      ledger.change(line, 'the first server alone is carried over');
+      return { ...plain, firstOnly: true };
+  }
+  const { balance, weights } = readBalance(line.args);
+  if (balance === undefined) {
+    ledger.change(line, `"${line.args.join(' ')}" is not known to this importer: servers are taken at random`);
+    ledger.warn(line, 'not-sticky', 'clients may have stayed with a server by this policy, and do not now');
+    return { ...plain, balance: 'random' };
+  }
+  if (name === 'random_choose' && args[0] !== undefined && args[0] !== '2') {
+    ledger.change(line, 'of two servers the one with fewer requests is taken');
+  } else ledger.carry(line);
+  return { ...plain, balance: balance, weights };
+}
+
+/** undefined: it is none of these; null: what holds without a word. */
+function readBalance([name = '', ...args]: readonly string[]): { balance?: string | null; weights: number[] | null } {
+  if (name === 'weighted_round_robin') {
+    const weights = args.map((arg) => parseWhole(arg, 0, 65_535));
+    const whole = weights.filter((weight) => weight !== null);
+    return { balance: 'round-robin', weights: whole.length === args.length ? whole : null };
+  }
+  const known: Readonly<Record<string, string | null>> = {
+    random: 'random',
+    random_choose: 'two-choices',
+    round_robin: 'round-robin',
+    least_conn: null,
+  };
+  return Object.hasOwn(known, name) ? { balance: known[name] ?? null, weights: null } : { weights: null };
+}
+
+/** As Caddy sets it: for the whole site, as long as the browser stays open, and for other sites too when it came by TLS. */
+function readCookie(
+  line: Directive,
+  [name = 'lb', secret]: readonly string[],
+  secure: boolean,
+  ledger: Ledger,
+): Fields {
+  const cookie: Fields = isCookieName(name) ? { name, idle: 'off' } : { idle: 'off' };
+  if (isCookieName(name)) ledger.carry(line);
+  else ledger.change(line, `"${name}" is no name of a cookie: limpet is the name`);
+  if (secure) Object.assign(cookie, { sameSite: 'None', secure: 'always' });
+  if (secret !== undefined)
+    ledger.change(line, 'tokens are signed with the keys of the config (keys), not with this secret');
+  ledger.change(line, 'the cookie is HttpOnly');
+  const age = line.block?.find((inner) => inner.name === 'max_age');
+  const time = goDuration(age?.args[0] ?? null);
+  if (age !== undefined && time !== null && time > 0) {
+    Object.assign(cookie, { lifetime: 'permanent', absolute: formatDuration(time) });
+    ledger.carry(age);
+  }
+  return cookie;
+}

@@ -1,0 +1,92 @@
+/** Directives of Caddy that have no counterpart here: the order in which Caddy asks them, what they guarded, and why they are left out. */
+import { entryOf } from '../names.ts';
+
+const order = (
+  'tracing map vars fs root log_append log_skip log_name header copy_response_headers request_body redir method rewrite ' +
+  'uri try_files basic_auth basicauth forward_auth request_header encode push intercept templates invoke handle handle_path ' +
+  'route abort error copy_response respond metrics reverse_proxy php_fastcgi file_server acme_server'
+).split(' ');
+
+/** Those of plugins come first: what they guard is behind them. */
+export function orderOf(name: string): number {
+  // They are asked together, by their paths.
+  return order.indexOf(name === 'handle_path' ? 'handle' : name);
+}
+
+export const guards: ReadonlyMap<string, string> = new Map([
+  ['basic_auth', 'asked for a password'],
+  ['basicauth', 'asked for a password'],
+  ['forward_auth', 'asked another server who may come in'],
+  ['authenticate', 'let in users who have logged in only'],
+  ['authorize', 'let in users who have logged in only'],
+  ['jwtauth', 'let in holders of a token only'],
+  ['jwt', 'let in holders of a token only'],
+  ['crowdsec', 'kept out addresses that it knows'],
+  ['coraza_waf', 'kept out what its rules forbid'],
+  ['waf', 'kept out what its rules forbid'],
+  ['defender', 'kept out clients by their addresses'],
+  ['geoblock', 'kept out clients by their addresses'],
+  ['maxmind_geolocation', 'kept out clients by their addresses'],
+]);
+
+export const rewrites: ReadonlySet<string> = new Set(['rewrite', 'uri', 'try_files', 'method']);
+
+const reasons: Readonly<Record<string, string>> = {
+  tls: 'TLS is not ended here: put a proxy that ends it in front, and name it in trustedProxies',
+  header: 'headers are passed on as they come',
+  request_header: 'headers are passed on as they come',
+  encode: 'nothing is compressed here: let the servers do it',
+  log: 'logging is set by log, and written to stdout and stderr',
+  log_skip: 'logging is set by log, and written to stdout and stderr',
+  log_name: 'logging is set by log, and written to stdout and stderr',
+  log_append: 'logging is set by log, and written to stdout and stderr',
+  root: 'no files are served here',
+  file_server: 'no files are served here',
+  try_files: 'no files are served here',
+  php_fastcgi: 'only HTTP is spoken to servers',
+  respond: 'no path answers by itself',
+  error: 'access is not controlled here',
+  abort: 'access is not controlled here',
+  redir: 'no request is redirected here: let the servers do it',
+  rewrite: 'the path is passed on as it came',
+  uri: 'the path is passed on as it came',
+  method: 'requests are passed on as they came',
+  request_body: 'the largest body is set by limits.bodyBytes of the listener',
+  bind: 'the address of the listener is said in listeners',
+  handle_errors: 'error pages are those of the servers, or our own',
+  templates: 'responses are passed on as the servers wrote them',
+  intercept: 'responses are passed on as the servers wrote them',
+  rate_limit: 'rates are not limited here',
+  metrics: 'metrics are told by the admin interface',
+  acme_server: 'TLS is not ended here',
+  tracing: 'requests are not traced here',
+  vars: 'there are no variables here',
+  map: 'there are no variables here',
+};
+
+export function reasonFor(name: string): string {
+  if (guards.has(name)) return 'access is not controlled here';
+  return entryOf(reasons, name) ?? `"${name}" is not known to this importer`;
+}
+
+const globals: Readonly<Record<string, string>> = {
+  email: 'TLS is not ended here',
+  acme_ca: 'TLS is not ended here',
+  acme_dns: 'TLS is not ended here',
+  auto_https: 'TLS is not ended here',
+  local_certs: 'TLS is not ended here',
+  on_demand_tls: 'TLS is not ended here',
+  ocsp_stapling: 'TLS is not ended here',
+  cert_issuer: 'TLS is not ended here',
+  admin: 'it is about the process of Caddy itself',
+  storage: 'it is about the process of Caddy itself',
+  grace_period: 'open exchanges are finished within shutdown.timeout',
+  debug: 'logging is set by log, and written to stdout and stderr',
+  log: 'logging is set by log, and written to stdout and stderr',
+  order: 'directives of plugins are told one by one',
+  metrics: 'metrics are told by the admin interface',
+};
+
+export function globalReason(name: string): string {
+  return entryOf(globals, name) ?? 'nothing here corresponds to it';
+}

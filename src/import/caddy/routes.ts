@@ -1,0 +1,177 @@
+/** What a site of Caddy does with a request, in the order in which it asks its directives: where each proxy takes it, and what else it did. */
+
+import type { Concern } from '../imported.ts';
+import { type Alternatives, all, both, changesOf, describe, everything } from '../narrowing.ts';
+import type { Ledger } from '../nginx/ledger.ts';
+import type { Directive } from '../nginx/syntax.ts';
+import type { PlanPool } from '../plan.ts';
+import { readNamed, readPath } from './matchers.ts';
+import { readProxy } from './proxy.ts';
+import { guards, orderOf, reasonFor, rewrites } from './reasons.ts';
+
+/** One thing that may become of a request. The first that takes it counts. */
+export type Step =
+  | { readonly kind: 'proxy'; readonly directive: Directive; readonly when: Alternatives; readonly pool: PlanPool }
+  /** It was refused, or answered by Caddy itself: now it goes to a step after this one, if any takes it. */
+  | { readonly kind: 'refused' | 'answered'; readonly directive: Directive; readonly when: Alternatives };
+
+interface Place {
+  readonly when: Alternatives;
+  readonly named: ReadonlyMap<string, Directive>;
+  /** The order of the file holds, as in `route`. */
+  readonly ordered: boolean;
+}
+
+interface Warning {
+  readonly directive: Directive;
+  readonly concern: Concern;
+  readonly why: string;
+}
+
+export class SiteReader {
+  /** Told when the site has a route at all. */
+  readonly warnings: Warning[] = [];
+  private readonly ledger: Ledger;
+  private readonly site: { readonly name: string; readonly secure: boolean };
+
+  constructor(site: { readonly name: string; readonly secure: boolean }, ledger: Ledger) {
+    this.site = site;
+    this.ledger = ledger;
+  }
+
+  steps(block: readonly Directive[], host: Alternatives): Step[] {
+    return this.read(block, { when: host, named: new Map(), ordered: false });
+  }
+
+  private read(block: readonly Directive[], outer: Place): Step[] {
+    const named = new Map(outer.named);
+    for (const one of block) if (one.name.startsWith('@')) named.set(one.name, one);
+    const place = { ...outer, named };
+    const lines = block.filter(({ name }) => !name.startsWith('@')).map((one) => ({ one, ...this.take(one, place) }));
+    const sorted = place.ordered
+      ? lines
+      : lines.toSorted((a, b) => orderOf(a.one.name) - orderOf(b.one.name) || b.specific - a.specific);
+    return sorted.flatMap(({ one, when, rest, matcher }) => this.step(one, when, rest, matcher, place));
+  }
+
+  /** Its matcher, and what follows it. */
+  private take(one: Directive, { when, named }: Place) {
+    const [first = '', ...rest] = one.args;
+    const definition = named.get(first);
+    const path = first.startsWith('/') || first === '*';
+    // `redir /x`, `rewrite /x`, `root /srv` and so on have a path for a value when it is all they have.
+    const bare = rest.length === 0 && !/^(?:handle|handle_path|route|abort|basic_?auth|file_server)$/.test(one.name);
+    if (/^(?:tls|log|bind|import)$/.test(one.name) || (definition === undefined && (!path || bare))) {
+      const lost = first.startsWith('@') ? `the matcher ${first} is not in this site` : null;
+      const found = lost === null ? when : lost;
+      return { when: found, rest: lost === null ? one.args : rest, matcher: lost === null ? '' : first, specific: -1 };
+    }
+    const own = definition === undefined ? readPath(first) : readNamed(definition);
+    const [only, ...more] = typeof own === 'string' ? [] : own;
+    const single = only !== undefined && more.length === 0 && only.host === '' && only.methods.length === 0;
+    const specific = first === '*' ? -1 : single ? only.path.length : 0;
+    return { when: all(when, own), rest, matcher: first, specific };
+  }
+
+  private step(one: Directive, when: Alternatives, rest: readonly string[], matcher: string, place: Place): Step[] {
+    const { ledger } = this;
+    const where = describe(when, matcher || this.site.name);
+    if (one.name === 'import') return [];
+    if (one.name === 'handle' || one.name === 'route' || one.name === 'handle_path') {
+      const inside = this.read(one.block ?? [], { ...place, when, ordered: one.name === 'route' || place.ordered });
+      if (one.name === 'handle_path') this.rewritten(one, `${where}: the prefix was taken off the path`);
+      if (inside.some(({ kind }) => kind === 'proxy')) {
+        this.carryMatcher(one, when, matcher, place);
+        ledger.carry(one);
+        this.tellChanges(one, when, matcher);
+      } else ledger.leaveOut(one, 'nothing in it leads to a server that is carried over');
+      // What reaches a handle and none of what is in it ends there in Caddy.
+      const ends = one.name !== 'route' && inside.length > 0 && !inside.some((step) => isSame(step.when, when));
+      return ends ? [...inside, { kind: 'refused', directive: one, when }] : inside;
+    }
+    if (one.name === 'reverse_proxy') return this.proxy(one, when, rest, matcher, place);
+    ledger.leaveOut(one, reasonFor(one.name));
+    if (guards.has(one.name)) {
+      const why = `${where}: ${one.name} ${guards.get(one.name) ?? ''}`;
+      this.warnings.push({ directive: one, concern: 'open', why });
+    } else if (one.name === 'tls' && one.block?.some(({ name }) => name === 'client_auth')) {
+      this.warnings.push({ directive: one, concern: 'open', why: `${where}: clients were asked for certificates` });
+    } else if (rewrites.has(one.name)) this.rewritten(one, `${where}: ${one.name} changed the path`);
+    else if (one.name === 'abort' || one.name === 'error') return [{ kind: 'refused', directive: one, when }];
+    else if (one.name === 'respond') {
+      const status = rest.findLast((text) => /^\d{3}$/.test(text)) ?? statusIn(one) ?? '200';
+      return [{ kind: /^[45]/.test(status) ? 'refused' : 'answered', directive: one, when }];
+    } else if (/^(?:file_server|php_fastcgi|redir|metrics|acme_server|templates|webdav)$/.test(one.name)) {
+      return [{ kind: 'answered', directive: one, when }];
+    }
+    return [];
+  }
+
+  private rewritten(directive: Directive, what: string): void {
+    this.warnings.push({ directive, concern: 'not-working', why: `${what}: servers get the path of the client` });
+  }
+
+  private proxy(
+    one: Directive,
+    when: Alternatives,
+    upstreams: readonly string[],
+    matcher: string,
+    place: Place,
+  ): Step[] {
+    const refuse = (why: string): Step[] => {
+      this.ledger.leaveOut(one, why);
+      this.ledger.warn(one, 'not-working', `${describe(when, matcher || this.site.name)}: ${why}`);
+      return [];
+    };
+    if (typeof when === 'string') return refuse(`its requests do not go there: ${when}`);
+    if (when.length === 0) return refuse('its requests do not go there: no request meets all of its matchers');
+    const [{ host, path }] = when as [(typeof when)[number]];
+    const tail = path === '/' ? '' : path.replace(/\/$/, '').replaceAll('/', '-');
+    const name = `${host === '' ? this.site.name : host.replace(/^\*\./, '')}${tail}`;
+    const { secure } = this.site;
+    const pool = readProxy({ directive: one, upstreams, secure, name }, this.ledger);
+    if (typeof pool === 'string') return refuse(`its requests go nowhere: ${pool}`);
+    this.ledger.carry(one);
+    this.carryMatcher(one, when, matcher, place);
+    this.tellChanges(one, when, matcher);
+    return [{ kind: 'proxy', directive: one, when, pool }];
+  }
+
+  private tellChanges(one: Directive, when: Alternatives, matcher: string): void {
+    if (matcher === '' || typeof when === 'string') return;
+    for (const match of when) {
+      const change = changesOf(match);
+      if (change !== null) this.ledger.change(one, change);
+    }
+  }
+
+  private carryMatcher(one: Directive, when: Alternatives, matcher: string, { named }: Place): void {
+    const definition = named.get(matcher);
+    if (definition === undefined || typeof when === 'string' || one.name === '') return;
+    this.ledger.carry(definition);
+    for (const inner of definition.block ?? []) this.ledger.carry(inner);
+  }
+}
+
+function isSame(a: Alternatives, b: Alternatives): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+function statusIn({ block }: Directive): string | null {
+  return block?.find(({ name }) => name === 'status')?.args[0] ?? null;
+}
+
+/** Whether what this step took reaches a later one now. */
+export function reaches(step: Step, later: readonly Step[]): boolean {
+  return later.some((other) => {
+    if (other.kind !== 'proxy') return false;
+    if (typeof step.when === 'string' || typeof other.when === 'string') return true;
+    const { when } = other;
+    return step.when.some((one) => when.some((two) => both(one, two) !== null));
+  });
+}
+
+/** All hosts of a site. */
+export function hostsOf(hosts: readonly string[]): Alternatives {
+  return hosts.map((host) => ({ ...everything, host }));
+}

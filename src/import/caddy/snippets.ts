@@ -1,0 +1,71 @@
+/** `import` of snippets: what stands in a snippet is put in its place, with the values it is given. */
+import type { Ledger } from '../nginx/ledger.ts';
+import type { Directive } from '../nginx/syntax.ts';
+
+/** Snippets that import snippets may grow without end. */
+const mostDirectives = 20_000;
+const deepest = 16;
+
+export class Snippets {
+  private readonly snippets = new Map<string, Directive>();
+  private readonly ledger: Ledger;
+  private readonly used = new Set<Directive>();
+  private made = 0;
+
+  constructor(directives: readonly Directive[], ledger: Ledger) {
+    this.ledger = ledger;
+    for (const one of directives) {
+      const [, name] = /^\((.+)\)$/.exec(one.name) ?? [];
+      if (name !== undefined && one.block !== null) this.snippets.set(name, one);
+    }
+  }
+
+  /** The same with snippets in the place of `import`. */
+  expand(block: readonly Directive[], depth = 0): Directive[] {
+    return block.flatMap((one): Directive[] => {
+      const inner = one.block === null ? null : this.expand(one.block, depth);
+      const same = inner === null ? one : { ...one, block: inner };
+      if (one.name !== 'import') return [same];
+      const [wanted = '', ...values] = one.args;
+      const snippet = this.snippets.get(wanted);
+      if (snippet === undefined || depth > deepest || this.made > mostDirectives) {
+        this.ledger.leaveOut(same, snippet === undefined ? 'the file is not followed: put its text here' : 'too deep');
+        this.ledger.warn(same, 'not-working', `"${wanted}" is not in this file: what it says is not carried over`);
+        return [same];
+      }
+      this.used.add(snippet);
+      this.ledger.carry(same);
+      this.ledger.carry(snippet);
+      const copies = copy(snippet.block ?? [], values);
+      this.made += copies.length + 1;
+      return [same, ...this.expand(copies, depth + 1)];
+    });
+  }
+
+  /** The lines of a snippet count where it is used: what nobody uses is told here. */
+  leftovers(): Directive[] {
+    return [...this.snippets.values()].map((one) => {
+      if (this.used.has(one)) {
+        const head = { ...one, block: null };
+        this.ledger.carry(head);
+        return head;
+      }
+      this.ledger.leaveOut(one, 'no site imports it');
+      return one;
+    });
+  }
+}
+
+function copy(block: readonly Directive[], values: readonly string[]): Directive[] {
+  const fill = (text: string) =>
+    text.replace(
+      /\{args\[(\d+)\]\}|\{args\.(\d+)\}/g,
+      (whole, a?: string, b?: string) => values[Number(a ?? b)] ?? whole,
+    );
+  return block.map((one) => ({
+    ...one,
+    name: fill(one.name),
+    args: one.args.flatMap((arg) => (/^\{args\[:\]\}$/.test(arg) ? values : [fill(arg)])),
+    block: one.block === null ? null : copy(one.block, values),
+  }));
+}

@@ -1,0 +1,209 @@
+/** `limpet import envoy.yaml`: the static listeners, routes and clusters of a bootstrap of Envoy, in YAML or JSON. */
+
+import { parseListener } from '../../config/address.ts';
+import { hostBreadth } from '../../config/host-pattern.ts';
+import { UsageError } from '../../errors.ts';
+import { formatAddress } from '../../net/socket.ts';
+import type { Importer } from '../imported.ts';
+import { readManifest } from '../kubernetes/objects.ts';
+import type { Part } from '../kubernetes/part.ts';
+import { entryOf } from '../names.ts';
+import { both } from '../narrowing.ts';
+import { type Fields, Plan, type PlanPool } from '../plan.ts';
+import { timer } from '../traefik/values.ts';
+import { Clusters } from './clusters.ts';
+import { readFilters } from './filters.ts';
+import { type EnvoyStep, readVirtualHost } from './routes.ts';
+import { addressIn, at, carryAddress, configOf, durationAt, extension, textAt } from './values.ts';
+
+export const importEnvoy: Importer = (text, file) => {
+  const manifest = readManifest(text, file);
+  const [root] = manifest.roots;
+  const resources = at(root ?? null, 'static_resources');
+  const listeners = at(resources, 'listeners')?.items() ?? [];
+  if (root === undefined || listeners.length === 0) {
+    throw new UsageError(
+      `${file}:${root?.from ?? 1}: found no static_resources with listeners, expected a bootstrap of Envoy`,
+    );
+  }
+  for (const [key, part] of root.entries()) part.leave(entryOf(reasons, key) ?? 'nothing here corresponds to it');
+  at(root, 'dynamic_resources')?.warn('not-working', 'what the control plane says is not in this file');
+  const clusters = new Clusters(at(resources, 'clusters'));
+  const pools = new Map<string, PlanPool>();
+  const plan = new Plan();
+  for (const listener of listeners) importListener(listener, clusters, pools, plan);
+  const config = plan.size === 0 ? null : plan.config();
+  const notes = manifest.notes();
+  if (config !== null) return { config, notes };
+  const why = notes.find(({ concern }) => concern !== undefined);
+  const told = why === undefined ? '' : `, because of line ${why.line}: ${why.why}`;
+  throw new UsageError(`${file}:${listeners[0]?.from ?? 1}: no route of this file can be carried over${told}`);
+};
+
+const reasons: Readonly<Record<string, string>> = {
+  admin: 'the admin interface of Envoy is not there',
+  node: 'it is about the process of Envoy itself',
+  layered_runtime: 'it is about the process of Envoy itself',
+  overload_manager: 'limits are those of docs/reference/config.md',
+  stats_sinks: 'metrics are told by the admin interface',
+  dynamic_resources: 'what the control plane says is not in this file',
+};
+
+function importListener(listener: Part, clusters: Clusters, pools: Map<string, PlanPool>, plan: Plan): void {
+  listener.leave('no route of it is carried over');
+  const found = addressIn(at(listener, 'address'));
+  const parsed = found === null ? null : parseListener(found.text.replace(/^(?:0\.0\.0\.0|\[::\])(?=:)/, ''));
+  const chains = at(listener, 'filter_chains')?.items() ?? [];
+  if (parsed === null) {
+    (found?.told ?? listener).warn('not-working', 'it is no address to listen on');
+    return;
+  }
+  const address = formatAddress(parsed);
+  for (const chain of chains) importChain(chain, { listener, address, clusters, pools, plan });
+}
+
+interface Place {
+  readonly listener: Part;
+  readonly address: string;
+  readonly clusters: Clusters;
+  readonly pools: Map<string, PlanPool>;
+  readonly plan: Plan;
+}
+
+function importChain(chain: Part, { listener, address, clusters, pools, plan }: Place): void {
+  const filters = at(chain, 'filters')?.items() ?? [];
+  const manager = filters.find((one) => /http_?connection_?manager/.test(extension(one)));
+  const config = configOf(manager ?? null);
+  if (manager === undefined || config === null) {
+    for (const one of filters) {
+      if (/tcp_?proxy|redis|mongo|mysql|postgres|thrift|dubbo/.test(extension(one))) {
+        (at(one, 'name') ?? one).warn('not-working', 'HTTP alone is balanced here');
+      }
+    }
+    chain.leave('HTTP alone is balanced here');
+    return;
+  }
+  const inline = at(config, 'route_config');
+  if (inline === null) {
+    (at(config, 'rds') ?? manager).warn(
+      'not-working',
+      'its routes come from the control plane: they are not in this file',
+    );
+    return;
+  }
+  const { guards, session } = readFilters(at(config, 'http_filters')?.items() ?? []);
+  const fields = readConnection(config);
+  const before = plan.size;
+  const connection = {
+    clusters,
+    session,
+    idle: durationAt(config, 'stream_idle_timeout') ?? 300_000,
+    ownAddress: textAt(config, 'use_remote_address') === 'true',
+    pools,
+  };
+  const hosts = at(inline, 'virtual_hosts')?.items() ?? [];
+  const steps = hosts.flatMap((vhost) => readVirtualHost(vhost, connection));
+  addSteps(steps, address, plan);
+  if (plan.size === before) return;
+  tellFallThrough(hosts, steps);
+  plan.listen(address, fields);
+  carryListener(listener, chain, manager, config);
+  at(config, 'stream_idle_timeout')?.carry();
+  at(config, 'use_remote_address')?.carry();
+  for (const { part, what } of guards) part.warn('open', `${address}: ${what}`);
+  for (const one of filters) {
+    if (/\brbac\b|network\.rbac|ext_?authz/.test(extension(one))) {
+      (at(one, 'name') ?? one).warn('open', `${address}: the filter let in some connections only`);
+    }
+  }
+  const sources = at(chain, 'filter_chain_match', 'source_prefix_ranges');
+  sources?.warn('open', `${address}: this filter chain was for some addresses only`);
+}
+
+/** A host of its own before its pattern, and all hosts last; within a host the first route that matches. */
+function addSteps(steps: readonly EnvoyStep[], address: string, plan: Plan): void {
+  const sorted = steps.toSorted((a, b) => hostBreadth(a.host) - hostBreadth(b.host));
+  for (const [index, step] of sorted.entries()) {
+    if (step.pool !== null && typeof step.when !== 'string') {
+      for (const match of step.when) plan.add({ ...match, listeners: [address] }, step.pool);
+      continue;
+    }
+    const { when } = step;
+    const goesOn = sorted.slice(index + 1).some((later) => {
+      if (later.pool === null || typeof later.when === 'string') return false;
+      if (typeof when === 'string') return true;
+      const others = later.when;
+      return when.some((one) => others.some((two) => both(one, two) !== null));
+    });
+    const where = `${step.host === '' ? '*' : step.host}`;
+    if (step.kind === 'refused' && goesOn) step.part.warn('open', `${where}: what was refused goes to a server now`);
+    else if (step.kind === 'answered') {
+      const now = goesOn ? 'and a server gets it' : 'and nobody answers it';
+      step.part.warn('not-working', `${where}: it is not answered or redirected here any more, ${now}`);
+    }
+  }
+}
+
+/** A host of its own is all that it has in Envoy; here the virtual host for all takes what the first one does not. */
+function tellFallThrough(hosts: readonly Part[], steps: readonly EnvoyStep[]): void {
+  const proxies = steps.filter(({ kind }) => kind === 'proxy');
+  if (!proxies.some(({ host }) => host === '')) return;
+  for (const vhost of hosts) {
+    const own = proxies.filter(
+      ({ part }) =>
+        part.from >= vhost.from &&
+        part.from <= vhost.to &&
+        !hosts.some((other) => other !== vhost && other.from > vhost.from && other.from <= part.from),
+    );
+    if (own.length === 0 || own.some(({ host }) => host === '')) continue;
+    const whole = own.some(
+      ({ when }) =>
+        typeof when !== 'string' &&
+        when.some((one) => one.path === '/' && !one.exact && one.methods.length === 0 && one.extensions.length === 0),
+    );
+    if (!whole)
+      (at(vhost, 'name') ?? vhost).warn('open', 'what it does not route goes to the virtual host for all domains now');
+  }
+}
+
+function readConnection(config: Part): Fields {
+  const idle = at(config, 'common_http_protocol_options', 'idle_timeout');
+  const time = durationAt(idle);
+  if (time !== null && time > 0) idle?.carry();
+  const upgrades = at(config, 'upgrade_configs')?.items() ?? [];
+  const named = upgrades.flatMap((one) => {
+    const type = at(one, 'upgrade_type');
+    if (type?.text()?.toLowerCase() !== 'websocket') return [];
+    one.carry();
+    type.carry();
+    return ['websocket'];
+  });
+  return {
+    ...(time === null || time === 0 ? {} : { timeouts: { keepAlive: timer(time) } }),
+    // Envoy passes on no upgrade unless told.
+    ...(named.length > 0 ? {} : { upgrades: [] }),
+  };
+}
+
+function carryListener(listener: Part, chain: Part, manager: Part, config: Part): void {
+  const behind = 'TLS is not ended here, so put a proxy that ends it in front: this listener speaks plain HTTP';
+  listener.carry();
+  listener.leave('nothing here corresponds to it');
+  at(listener, 'name')?.carry();
+  carryAddress(at(listener, 'address'));
+  chain.carry();
+  const socket = at(chain, 'transport_socket');
+  if (socket !== null) {
+    listener.change(behind);
+    socket.leave('TLS is not ended here');
+    const asked = at(configOf(socket), 'require_client_certificate');
+    if (asked?.text() === 'true') asked.warn('open', 'clients were asked for certificates');
+  }
+  manager.carry();
+  for (const part of [at(manager, 'name'), config, config.get('@type'), at(config, 'route_config')]) part?.carry();
+  at(config, 'http_filters')?.carry();
+  at(config, 'stat_prefix')?.leave('it is a name for statistics');
+  at(config, 'route_config', 'name')?.carry();
+  at(config, 'codec_type')?.leave('HTTP/1.1 is spoken here');
+  at(config, 'access_log')?.leave('logging is set by log, and written to stdout and stderr');
+}

@@ -1,0 +1,227 @@
+/** Virtual hosts and routes of Envoy: the pools that they lead to, and what Envoy itself answered or refused. */
+import { formatDuration } from '../../config/units.ts';
+import type { Part } from '../kubernetes/part.ts';
+import { parseWhole } from '../kubernetes/values.ts';
+import { type Alternatives, all, everything } from '../narrowing.ts';
+import { longestTimer } from '../nginx/values.ts';
+import type { Fields, PlanPool } from '../plan.ts';
+import { hashPolicies, notSticky, type Stickiness, statefulSession } from './affinity.ts';
+import { type Cluster, type Clusters, merge } from './clusters.ts';
+import { carryMatch, matchChange, readDomain, readMatch } from './match.ts';
+import { at, configOf, durationAt, textAt } from './values.ts';
+
+export interface EnvoyStep {
+  readonly kind: 'proxy' | 'refused' | 'answered';
+  readonly when: Alternatives;
+  readonly part: Part;
+  readonly host: string;
+  readonly pool: PlanPool | null;
+}
+
+export interface Connection {
+  readonly clusters: Clusters;
+  /** The filter for stateful sessions. */
+  readonly session: Part | null;
+  /** `5m` unless told: between two pieces of a body. */
+  readonly idle: number;
+  /** The client's address is that of the connection. */
+  readonly ownAddress: boolean;
+  /** The same pool of two routes is one, so that their sessions are too. */
+  readonly pools: Map<string, PlanPool>;
+}
+
+const perFilter = 'envoy.filters.http.stateful_session';
+
+export function readVirtualHost(vhost: Part, connection: Connection): EnvoyStep[] {
+  const domains = at(vhost, 'domains');
+  const hosts = (domains?.items() ?? []).flatMap((part) => {
+    const found = readDomain(part.text() ?? '');
+    if ('why' in found) part.warn('not-working', `its requests go nowhere: ${found.why}`);
+    return 'why' in found ? [] : [{ host: found.host, part }];
+  });
+  if (hosts.length === 0) return [];
+  const unique = [...new Set(hosts.map(({ host }) => host))];
+  at(vhost, 'require_tls')?.leave('no request is redirected here: the proxy that ends TLS in front does this');
+  const steps = (at(vhost, 'routes')?.items() ?? []).flatMap((route) => readRoute(route, vhost, connection));
+  if (steps.some(({ kind }) => kind === 'proxy')) {
+    vhost.carry();
+    at(vhost, 'name')?.carry();
+    for (const { part } of hosts) part.carry();
+  }
+  return unique.flatMap((host) =>
+    steps.map((step) => ({ ...step, host, when: all([{ ...everything, host }], step.when) })),
+  );
+}
+
+function readRoute(route: Part, vhost: Part, connection: Connection): Omit<EnvoyStep, 'host'>[] {
+  const match = at(route, 'match');
+  const when = readMatch(match);
+  const direct = at(route, 'direct_response');
+  const redirect = at(route, 'redirect');
+  if (direct !== null || redirect !== null) {
+    route.leave(direct !== null ? 'no path answers by itself' : 'no request is redirected here: let the servers do it');
+    const refused = direct !== null && /^[45]/.test(textAt(direct, 'status') ?? '');
+    return [{ kind: refused ? 'refused' : 'answered', when, part: match ?? route, pool: null }];
+  }
+  const action = at(route, 'route');
+  const refuse = (why: string): Omit<EnvoyStep, 'host'>[] => {
+    route.leave('this route is not carried over');
+    (match ?? route).warn('not-working', `its requests go nowhere: ${why}`);
+    return [];
+  };
+  if (action === null) return refuse('nothing says where they go');
+  if (typeof when === 'string') return refuse(when);
+  const targets = targetsOf(action, connection.clusters);
+  if (typeof targets === 'string') return refuse(targets);
+  const [first] = targets;
+  if (first === undefined) return refuse('none of its clusters is carried over');
+  route.carry();
+  action.carry();
+  at(route, 'name')?.carry();
+  carryMatch(match);
+  const change = matchChange(match);
+  if (change !== null) match?.change(change);
+  const sticky = stickinessOf(route, vhost, action, first.cluster, connection);
+  if (!connection.ownAddress && sticky.affinity.some((entry) => JSON.stringify(entry).includes('source-ip'))) {
+    const why =
+      'the address came from X-Forwarded-For: name the proxies in front in trustedProxies, or all behind them are one client';
+    at(action, 'hash_policy')?.warn('not-sticky', why);
+  }
+  tellRewrites(action);
+  const fields = { ...first.cluster.fields, ...sticky.fields, ...timesOf(action, first.cluster, connection) };
+  return [{ kind: 'proxy', when, part: match ?? route, pool: poolOf(targets, sticky, fields, action, connection) }];
+}
+
+interface Target {
+  readonly cluster: Cluster;
+  readonly weight: number;
+}
+
+function targetsOf(action: Part, clusters: Clusters): Target[] | string {
+  const named = at(action, 'cluster');
+  if (named !== null) {
+    const cluster = clusters.cluster(named.text() ?? '');
+    if (typeof cluster === 'string') return cluster;
+    named.carry();
+    return [{ cluster, weight: 1 }];
+  }
+  const weighted = at(action, 'weighted_clusters', 'clusters');
+  if (weighted === null) return 'its cluster is known only when a request comes';
+  return weighted.items().flatMap((one): Target[] => {
+    const cluster = clusters.cluster(textAt(one, 'name') ?? '');
+    const weight = parseWhole(textAt(one, 'weight') ?? '1', 0, 1_000_000) ?? 1;
+    if (typeof cluster === 'string') {
+      one.warn('not-working', cluster);
+      return [];
+    }
+    one.carry();
+    at(one, 'name')?.carry();
+    at(one, 'weight')?.change('the share is one of new sessions, spread over the servers of its cluster');
+    return [{ cluster, weight }];
+  });
+}
+
+/** What a route says of sessions goes before what its virtual host says, and that before the filter. */
+function stickinessOf(route: Part, vhost: Part, action: Part, cluster: Cluster, { session }: Connection): Stickiness {
+  const hash = at(action, 'hash_policy');
+  if (session !== null) {
+    for (const place of [route, vhost]) {
+      const override = at(place, 'typed_per_filter_config')?.get(perFilter) ?? null;
+      if (override === null) continue;
+      override.carry();
+      override.carryAt('@type');
+      if (textAt(override, 'disabled') === 'true') {
+        at(override, 'disabled')?.carry();
+        return hashed(hash, cluster);
+      }
+      const found = statefulSession(at(override, 'stateful_session'));
+      if (found !== null) return before(found, hash);
+    }
+    const found = statefulSession(configOf(session));
+    if (found !== null) {
+      session.carry();
+      at(session, 'name')?.carry();
+      return before(found, hash);
+    }
+  }
+  return hashed(hash, cluster);
+}
+
+function before(found: Stickiness, hash: Part | null): Stickiness {
+  hash?.leave('the stateful session goes before it');
+  return found;
+}
+
+function hashed(hash: Part | null, cluster: Cluster): Stickiness {
+  if (cluster.hashes) return hashPolicies(hash);
+  hash?.leave('the policy of its cluster does not hash');
+  return notSticky;
+}
+
+const rewrites: readonly (readonly [key: string, why: string])[] = [
+  ['prefix_rewrite', 'servers get the path of the client'],
+  ['regex_rewrite', 'servers get the path of the client'],
+  ['path_rewrite_policy', 'servers get the path of the client'],
+  ['host_rewrite_literal', 'servers get the Host that the client asked for'],
+  ['host_rewrite_header', 'servers get the Host that the client asked for'],
+  ['auto_host_rewrite', 'servers get the Host that the client asked for'],
+  ['request_mirror_policies', 'no request is copied to another cluster'],
+];
+
+function tellRewrites(action: Part): void {
+  for (const [key, why] of rewrites) {
+    const part = at(action, key);
+    if (part === null || part.text() === 'false') continue;
+    part.leave(why);
+    part.warn('not-working', why);
+  }
+}
+
+/** Envoy gives a whole response fifteen seconds unless told, and cuts what is idle for five minutes. */
+function timesOf(action: Part, { connect }: Cluster, { idle }: Connection): Fields {
+  const whole = at(action, 'timeout');
+  const time = durationAt(whole) ?? 15_000;
+  if (whole !== null) {
+    if (time === 0) whole.carry();
+    else whole.change('it ends when the response begins: a long body is not cut');
+  }
+  const own = at(action, 'idle_timeout');
+  const quiet = durationAt(own) ?? idle;
+  own?.carry();
+  const retry = at(action, 'retry_policy');
+  const each = durationAt(retry, 'per_try_timeout');
+  const response = each !== null && each > 0 && (time === 0 || each < time) ? each : time;
+  const write = (milliseconds: number) =>
+    milliseconds === 0 ? 'off' : formatDuration(Math.min(milliseconds, longestTimer));
+  return {
+    ...(retry === null ? {} : { retry: readRetry(retry) }),
+    timeouts: { connect, response: write(response), responseBody: write(quiet), tunnel: write(quiet) },
+  };
+}
+
+function readRetry(retry: Part): Fields {
+  const count = parseWhole(textAt(retry, 'num_retries') ?? '1', 0, 1000) ?? 1;
+  retry.change('what may be repeated follows from how far the request went, not from a list');
+  at(retry, 'num_retries')?.carry();
+  at(retry, 'per_try_timeout')?.carry();
+  at(retry, 'retry_on')?.leave('what may be repeated follows from how far the request went, not from a list');
+  if (count > 9) at(retry, 'num_retries')?.change('at most 10 attempts');
+  return { attempts: Math.min(count + 1, 10) };
+}
+
+function poolOf(
+  targets: readonly Target[],
+  { cookie, affinity }: Stickiness,
+  fields: Fields,
+  action: Part,
+  { pools }: Connection,
+): PlanPool {
+  const names = targets.map(({ cluster, weight }) => [cluster.name, weight]);
+  const key = JSON.stringify([names, cookie, affinity, fields]);
+  const known = pools.get(key);
+  if (known !== undefined) return known;
+  const name = targets[0]?.cluster.name ?? 'pool';
+  const pool: PlanPool = { name, servers: merge(targets), affinity, cookie, fields, told: action };
+  pools.set(key, pool);
+  return pool;
+}

@@ -1,0 +1,70 @@
+/** Settings of Envoy as they are found: names as the documentation writes them, or as JSON that was made of protobuf has them. */
+
+import { parseServer } from '../../config/address.ts';
+import { formatAddress } from '../../net/socket.ts';
+import type { Part } from '../kubernetes/part.ts';
+import { parsePort } from '../kubernetes/values.ts';
+import { goDuration } from '../traefik/values.ts';
+
+/** `get` below `get`: `socket_address`, or `socketAddress`. */
+export function at(part: Part | null, ...path: readonly string[]): Part | null {
+  let found = part;
+  for (const key of path) {
+    found =
+      found?.get(key) ?? found?.get(key.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())) ?? null;
+  }
+  return found;
+}
+
+export function textAt(part: Part | null, ...path: readonly string[]): string | null {
+  return at(part, ...path)?.text() ?? null;
+}
+
+/** What an extension is, by its type or, in older files, by its name: the last word of either. */
+export function extension(part: Part | null): string {
+  const config = configOf(part);
+  const type = config?.textAt('@type') ?? '';
+  return `${textAt(part, 'name') ?? ''} ${type}`.toLowerCase();
+}
+
+export function configOf(part: Part | null): Part | null {
+  return at(part, 'typed_config') ?? at(part, 'config');
+}
+
+/** Milliseconds of `0.25s`, `5s`; null: no time. */
+export function durationAt(part: Part | null, ...path: readonly string[]): number | null {
+  const text = textAt(part, ...path);
+  return text !== null && /^\d{1,9}(?:\.\d{1,9})?s$/.test(text) ? goDuration(text) : null;
+}
+
+/** Of an `address`: `host:port`, or `unix:`. null: it is none. */
+export function addressIn(
+  part: Part | null,
+): { readonly host: string; readonly text: string; readonly told: Part } | null {
+  const socket = at(part, 'socket_address');
+  const host = at(socket, 'address');
+  const port = at(socket, 'port_value');
+  const pipe = at(part, 'pipe', 'path');
+  if (pipe !== null) return { host: '', text: `unix:${pipe.text() ?? ''}`, told: pipe };
+  const number = parsePort(port?.text() ?? null);
+  const name = host?.text() ?? '';
+  if (host === null || port === null || number === null) return null;
+  return { host: name, text: `${name.includes(':') ? `[${name}]` : name}:${number}`, told: host };
+}
+
+export function carryAddress(part: Part | null): void {
+  for (const path of [
+    ['socket_address', 'address'],
+    ['socket_address', 'port_value'],
+    ['pipe', 'path'],
+  ]) {
+    at(part, ...path)?.carry();
+  }
+  const protocol = at(part, 'socket_address', 'protocol');
+  if (protocol?.text() === 'TCP') protocol.carry();
+}
+
+export function serverAddress(text: string): string | null {
+  const address = parseServer(text);
+  return address === null ? null : formatAddress(address);
+}

@@ -1,0 +1,61 @@
+/** Two pools that give a client one cookie would overwrite each other's: the second one's gets another name. */
+import type { Ledger } from './ledger.ts';
+import type { Pool } from './pool.ts';
+import type { Route } from './routes.ts';
+
+type Config = Readonly<Record<string, unknown>>;
+
+interface Given {
+  readonly name: string;
+  readonly domain: unknown;
+  readonly hosts: readonly string[];
+}
+
+/** The configs of the pools by the names of their sections. `names`: those of the pools themselves. */
+export function tellApart(
+  pools: ReadonlyMap<string, Pool>,
+  routes: readonly Route[],
+  names: ReadonlyMap<string, string>,
+  ledger: Ledger,
+): Map<string, Config> {
+  const given: Given[] = [];
+  return new Map(
+    Array.from(pools, ([backend, { config, proxy }]) => {
+      const hosts = routes.filter((route) => route.backend === backend).map(({ match }) => match.host);
+      const rename = (cookie: Config): Config => {
+        const { name, domain } = cookie;
+        const own: Given = { name: String(name), domain, hosts };
+        const free = (wanted: string) => !given.some((other) => clash(other, { ...own, name: wanted }));
+        const base = `${own.name}-${names.get(backend) ?? ''}`;
+        let found = free(own.name) ? own.name : base;
+        for (let count = 2; !free(found); count++) found = `${base}-${count}`;
+        given.push({ ...own, name: found });
+        if (found === own.name) return cookie;
+        const line = proxy.lines.findLast(({ words }) => words[0] === 'cookie');
+        if (line !== undefined)
+          ledger.change(
+            line,
+            `in ${proxy.kind} ${proxy.name} it is named ${found}: each pool needs a cookie of its own`,
+          );
+        return { ...cookie, name: found };
+      };
+      const { affinity } = config;
+      if (!Array.isArray(affinity)) return [backend, config];
+      const entries = affinity.map((entry: Config) =>
+        typeof entry.cookie === 'object' && entry.cookie !== null
+          ? { ...entry, cookie: rename(entry.cookie as Config) }
+          : entry,
+      );
+      return [backend, { ...config, affinity: entries }];
+    }),
+  );
+}
+
+/** Pools that no route leads to meet nobody. Literal hosts that differ keep two cookies of one name apart, unless a domain joins them. */
+function clash(a: Given, b: Given): boolean {
+  if (a.name !== b.name || a.hosts.length === 0 || b.hosts.length === 0) return false;
+  const apart = (host: string) => host !== '' && !host.startsWith('*.');
+  if (a.domain !== undefined || b.domain !== undefined) return true;
+  const all = [...a.hosts, ...b.hosts];
+  return !all.every(apart) || a.hosts.some((host) => b.hosts.includes(host));
+}

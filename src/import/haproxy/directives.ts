@@ -1,0 +1,41 @@
+/** Looks up the lines of one proxy by their first words, and tells the ledger which ones others overrule. */
+import type { Ledger } from './ledger.ts';
+import type { Line } from './lines.ts';
+
+export class Directives {
+  readonly lines: readonly Line[];
+  readonly ledger: Ledger;
+
+  constructor(lines: readonly Line[], ledger: Ledger) {
+    this.lines = lines;
+    this.ledger = ledger;
+  }
+
+  /** Every line that begins with these words. */
+  all(...words: readonly string[]): Line[] {
+    return this.lines.filter((line) => words.every((word, at) => line.words[at] === word));
+  }
+
+  /** The one that counts: the last. */
+  last(...words: readonly string[]): Line | undefined {
+    return this.overrule(this.all(...words));
+  }
+
+  /** `option NAME`; undefined when a later `no option NAME` takes it back. */
+  option(name: string): Line | undefined {
+    const found = this.lines.filter(({ words: [no, ...words] }) => {
+      const [option, what] = no === 'no' ? words : [no, words[0]];
+      return option === 'option' && what === name;
+    });
+    const last = this.overrule(found);
+    if (last?.words[0] !== 'no') return last;
+    this.ledger.carry(last);
+    return undefined;
+  }
+
+  private overrule(found: readonly Line[]): Line | undefined {
+    const last = found.at(-1);
+    for (const line of found.slice(0, -1)) this.ledger.leaveOut(line, `line ${last?.number} overrules it`);
+    return last;
+  }
+}

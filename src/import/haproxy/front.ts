@@ -1,0 +1,188 @@
+/** A frontend, or the front of a listen section: where it listens, and which requests it sends to which backend. */
+import { Acls, type Condition } from './condition.ts';
+import type { Directives } from './directives.ts';
+import type { Line } from './lines.ts';
+import { anything } from './match.ts';
+import { readTimer } from './pool.ts';
+import { isAlways } from './reasons.ts';
+import type { ProxySection } from './sections.ts';
+import { bindAddress, parseWhole } from './values.ts';
+
+export interface Rule extends Condition {
+  /** Name of the backend or listen section. */
+  readonly backend: string;
+  readonly line: Line;
+}
+
+export interface Front {
+  readonly proxy: ProxySection;
+  readonly directives: Directives;
+  /** In the order in which they are asked; the default comes last. */
+  readonly rules: readonly Rule[];
+}
+
+/** What is known of the backends of the file. */
+export interface Backends {
+  isPool(name: string): boolean;
+  /** It is there, and no server of it was ever asked: it refuses, or answers by itself. */
+  isServerless(name: string): boolean;
+}
+
+/** What it would send where. */
+export function readFront(proxy: ProxySection, directives: Directives, backends: Backends): Front {
+  const { ledger } = directives;
+  const rules: Rule[] = [];
+  const acls = new Acls(directives);
+  const onward = 'these requests go on to the next route';
+  for (const line of directives.all('use_backend')) {
+    const backend = line.words[1] ?? '';
+    const condition = acls.read(line.words.slice(2));
+    if (/%[[{]/.test(backend))
+      ledger.warn(line, 'not-working', `a route has the name of its pool, it is not made from the request: ${onward}`);
+    else if (backends.isServerless(backend))
+      ledger.warn(
+        line,
+        'open',
+        `backend ${backend} has no server, so these requests were refused or answered there: now they go on to the next route`,
+      );
+    else if (!backends.isPool(backend))
+      ledger.warn(line, 'not-working', `there is no backend "${backend}" that could be carried over: ${onward}`);
+    else if ('why' in condition) ledger.warn(line, 'not-working', `${condition.why}: ${onward}`);
+    else rules.push({ backend, line, ...condition });
+  }
+  const everything = { matches: [anything], changes: [], acls: new Map(), missing: new Map() };
+  const line = directives.last('default_backend');
+  const backend = line?.words[1] ?? '';
+  if (line !== undefined && backends.isPool(backend)) rules.push({ backend, line, ...everything });
+  else if (line !== undefined)
+    ledger.warn(
+      line,
+      'not-working',
+      `there is no backend "${backend}" that could be carried over: all other requests get 404`,
+    );
+  else if (proxy.kind === 'listen' && backends.isPool(proxy.name))
+    rules.push({ backend: proxy.name, line: proxy.header, ...everything });
+  return { proxy, directives, rules };
+}
+
+/** The same requests to the same backends. */
+export function sameRules(a: Front, b: Front): boolean {
+  const text = ({ rules }: Front) => JSON.stringify(rules.map(({ backend, matches }) => [backend, matches]));
+  return text(a) === text(b);
+}
+
+export interface Listeners {
+  readonly listeners: readonly Record<string, unknown>[];
+  /** A line that would listen with TLS, when there is one. */
+  readonly tls: Line | undefined;
+  /** What each of them has beside its address. */
+  readonly shared: Readonly<Record<string, unknown>>;
+}
+
+/** Of a frontend that is carried over. `taken`: addresses of those before it. */
+export function readListeners({ proxy, directives }: Front, taken: Set<string>): Listeners {
+  const { ledger } = directives;
+  const listeners: Record<string, unknown>[] = [];
+  let tls: Line | undefined;
+  ledger.carry(proxy.header);
+  for (const line of directives.lines.filter(isAlways)) ledger.carry(line);
+  const shared = readShared(directives);
+  for (const { line, where, words } of bindsOf(proxy)) {
+    if (isTls(where, words)) {
+      tls ??= line;
+      ledger.warn(
+        line,
+        'not-working',
+        `TLS ends before us, and nothing listens on ${where} now: put a proxy that speaks it in front, and name it in trustedProxies`,
+      );
+      if (words.join(' ').includes('verify required'))
+        ledger.warn(line, 'open', 'no certificate of a client is asked for here: let the proxy in front ask for it');
+      continue;
+    }
+    const own = readWords(words, line, directives);
+    const bad: string[] = [];
+    for (const piece of where.split(',')) {
+      const written = bindAddress(piece);
+      const why =
+        'why' in written
+          ? written.why
+          : taken.has(written.address)
+            ? `another line listens on ${written.address} already`
+            : '';
+      if (why !== '') {
+        bad.push(piece);
+        ledger.warn(line, 'not-working', `nothing listens on ${piece}: ${why}`);
+      }
+      if ('why' in written || why !== '') continue;
+      taken.add(written.address);
+      ledger.carry(line);
+      listeners.push({ address: written.address, ...own, ...shared });
+    }
+  }
+  return { listeners, tls, shared };
+}
+
+export interface Bind {
+  readonly line: Line;
+  /** One address, or several with commas between. */
+  readonly where: string;
+  readonly words: readonly string[];
+}
+
+/** Up to HAProxy 1.6 the address may stand behind the name: listen app 0.0.0.0:80 */
+export function bindsOf({ header, lines }: Pick<ProxySection, 'header' | 'lines'>): Bind[] {
+  const old = /^[^\s]*:[0-9]/.test(header.words[2] ?? '') ? [header] : [];
+  return [...old, ...lines.filter(({ words }) => words[0] === 'bind')].map((line) => {
+    const [where = '', ...words] = line.words.slice(line === header ? 2 : 1);
+    return { line, where, words };
+  });
+}
+
+export function isTls(where: string, words: readonly string[]): boolean {
+  return words.includes('ssl') || /quic[46]@/.test(where);
+}
+
+function readWords(words: readonly string[], line: Line, { ledger }: Directives): Record<string, unknown> {
+  const backlog = words.includes('backlog') ? parseWhole(words[words.indexOf('backlog') + 1], 1, 65_535) : null;
+  if (words.includes('accept-proxy')) {
+    const why = 'PROXY lines are not read: let the proxy in front send X-Forwarded-For, and name it in trustedProxies';
+    ledger.warn(line, 'not-working', why);
+  }
+  const at = words.indexOf('backlog');
+  const rest = words.filter(
+    (word, index) => word !== 'accept-proxy' && (at < 0 || backlog === null || (index !== at && index !== at + 1)),
+  );
+  // v4v6 is what an address without a family does.
+  const without = rest.filter((word) => word !== 'v4v6');
+  const narrow = without.filter((word) =>
+    ['interface', 'mode', 'user', 'group', 'uid', 'gid', 'namespace'].includes(word),
+  );
+  for (const word of narrow)
+    ledger.warn(line, 'open', `who may connect is not limited by ${word} here: of a listener only the address counts`);
+  if (without.length > 0)
+    ledger.change(line, `without "${without.join(' ')}": of a listener only the address and backlog are taken`);
+  return backlog === null ? {} : { backlog };
+}
+
+function readShared(directives: Directives): Record<string, unknown> {
+  const { ledger } = directives;
+  const client = readTimer(directives, 'client');
+  const requestHead = readTimer(directives, 'http-request');
+  const keepAlive = readTimer(directives, 'http-keep-alive');
+  const line = directives.last('maxconn');
+  const connections = line === undefined ? null : parseWhole(line.words[1], 1, 10_000_000);
+  if (line !== undefined && connections === null)
+    ledger.leaveOut(line, `"${line.words[1] ?? ''}" is no number of connections`);
+  else if (line !== undefined)
+    ledger.change(line, 'a connection more is refused with 503, it does not wait; each listener counts its own');
+  const timeouts = {
+    ...(requestHead !== undefined && { requestHead }),
+    ...(client !== undefined && { requestBody: client }),
+    ...(keepAlive !== undefined && { keepAlive }),
+    ...(client !== undefined && { write: client }),
+  };
+  return {
+    ...(connections !== null && { limits: { connections } }),
+    ...(Object.keys(timeouts).length > 0 && { timeouts }),
+  };
+}

@@ -1,0 +1,239 @@
+/** The importer of haproxy.cfg: what concerns servers, stickiness and the way to them, and a note for every other line. */
+import { UsageError } from '../../errors.ts';
+import type { Importer } from '../imported.ts';
+import { refuseBlocks } from '../template.ts';
+import { tellApart } from './cookie-names.ts';
+import { Directives } from './directives.ts';
+import { type Bind, bindsOf, type Front, readFront } from './front.ts';
+import { Ledger } from './ledger.ts';
+import { type Line, readLines } from './lines.ts';
+import { type Pool, readPool } from './pool.ts';
+import { reasonFor } from './reasons.ts';
+import { type Routing, readRouting, writeRoute } from './routes.ts';
+import { type ProxySection, readSections } from './sections.ts';
+import { readTable, type Table } from './stick.ts';
+import { bindAddress, longestTimer, parseTime, parseWhole, poolName, writeTime } from './values.ts';
+
+export const importHaproxy: Importer = (text, file) => {
+  refuseBlocks(text, file);
+  const lines = readLines(text, file);
+  const ledger = new Ledger();
+  const { global, proxies } = readSections(lines, file, ledger);
+  const directives = new Map(
+    proxies
+      .filter((proxy) => speaksHttp(proxy, ledger))
+      .map((proxy) => [proxy, new Directives(proxy.lines, ledger)] as const),
+  );
+  const pools = readPools(directives, proxies, ledger);
+  if (pools.size === 0) throw noPool(proxies, lines, ledger, file);
+  const backends = {
+    isPool: (name: string) => pools.has(name),
+    isServerless: (name: string) => proxies.some((proxy) => proxy.name === name && answersItself(proxy)),
+  };
+  const fronts = [...directives]
+    .filter(([{ kind }]) => kind !== 'backend')
+    .map(([proxy, found]) => readFront(proxy, found, backends));
+  const routing = readRouting(fronts, pools, ledger);
+  if (routing.routes.length === 0) throw noRoute(fronts, ledger, file);
+  const config = {
+    listeners: routing.listeners,
+    ...writePools(pools, routing, ledger),
+    ...readCapacity(pools, ledger),
+    ...readGlobal(new Directives(global, ledger)),
+  };
+  for (const line of lines) if (ledger.isOpen(line)) ledger.leaveOut(line, reasonFor(line) ?? unknown(line));
+  return { config: escaped(config) as Record<string, unknown>, notes: ledger.notes(lines) };
+};
+
+/** A backend that no server was ever asked for: it refuses, or answers by itself. */
+function answersItself({ kind, own }: ProxySection): boolean {
+  const asking = ['server', 'server-template', 'dispatch', 'use-fcgi-app'];
+  const option = (words: readonly string[]) =>
+    words[0] === 'option' && ['http_proxy', 'transparent'].includes(words[1] ?? '');
+  return kind === 'backend' && !own.some(({ words }) => asking.includes(words[0]) || option(words));
+}
+
+function unknown({ words: [word, second = ''] }: Line): string {
+  return `"${[word, ...(word === 'no' ? [second] : [])].join(' ')}" is not known to this importer`;
+}
+
+/** Checks and logs of protocols that are not HTTP. */
+const otherSpeech =
+  /^option (?:tcplog|mysql-check|pgsql-check|redis-check|smtpchk|ldap-check|ssl-hello-chk)\b|^tcp-check (?:send|expect)\b/;
+
+/** A section whose mode is tcp balances connections: nothing of it can be said of requests. */
+function speaksHttp({ kind, header, lines, own }: ProxySection, ledger: Ledger): boolean {
+  const found = lines.filter(({ words }) => words[0] === 'mode');
+  const mode = found.at(-1);
+  const other = own.find(({ words }) => otherSpeech.test(words.join(' ')));
+  if (mode === undefined && other === undefined)
+    ledger.change(header, 'no mode is given, which is tcp for HAProxy: it is taken as http');
+  else if (mode?.words[1] !== 'http') {
+    const why =
+      mode === undefined
+        ? `no mode is given, and line ${other?.number} is of another protocol: only HTTP is balanced here`
+        : `mode ${mode.words[1] ?? ''}: only HTTP is balanced here`;
+    const binds = bindsOf({ header, lines: own }).map(({ where }) => where);
+    if (kind !== 'backend')
+      ledger.warn(header, 'not-working', `${why}, and nothing listens on ${binds.join(', ')} now`);
+    for (const line of [header, ...own]) ledger.leaveOut(line, why);
+    if (mode !== undefined) ledger.leaveOut(mode, why);
+    return false;
+  } else ledger.carry(mode);
+  for (const line of found.slice(0, -1)) ledger.leaveOut(line, `line ${mode?.number} overrules it`);
+  return true;
+}
+
+/** By the name of the section. */
+function readPools(
+  directives: ReadonlyMap<ProxySection, Directives>,
+  proxies: readonly ProxySection[],
+  ledger: Ledger,
+): Map<string, Pool> {
+  const tables = new Map<string, Table>();
+  for (const [{ name }, found] of directives) {
+    const table = readTable(found);
+    if (table !== undefined) tables.set(name, table);
+  }
+  const binds = proxies.flatMap(bindsOf);
+  const pools = new Map<string, Pool>();
+  for (const [proxy, found] of directives) {
+    if (proxy.kind === 'frontend') continue;
+    const around = {
+      port: portTo(proxy, [...directives.keys()]),
+      listensOn: (address: string) => listenerAt(address, binds),
+    };
+    const pool = readPool(proxy, found, tables, around);
+    if (pool !== null) pools.set(proxy.name, pool);
+    else if (proxy.kind === 'backend') {
+      ledger.leaveOut(proxy.header, 'no server of it can be carried over');
+      for (const line of proxy.own.filter((one) => ledger.isOpen(one))) {
+        ledger.leaveOut(line, `no server of backend ${proxy.name} can be carried over`);
+      }
+    }
+  }
+  return pools;
+}
+
+function noPool(proxies: readonly ProxySection[], lines: readonly Line[], ledger: Ledger, file: string): UsageError {
+  const backs = proxies.filter(({ kind }) => kind !== 'frontend');
+  const isServer = ({ words: [word] }: Line) => word === 'server' || word === 'server-template';
+  const notes = backs.flatMap(({ own }) => ledger.notes(own.filter(isServer)));
+  const found = notes.find(({ kind, concern }) => kind === 'left-out' && concern !== undefined) ?? notes[0];
+  // Of a section that is left out as a whole its header tells.
+  const whole = backs.find(
+    ({ own }) => /^(?:no )?mode /.test(found?.why ?? '') && own.some(({ number }) => number === found?.line),
+  );
+  const note = found && { ...found, ...(whole && { line: whole.header.number }) };
+  const header = (backs.find(({ own }) => own.some(isServer)) ?? backs[0])?.header ?? lines[0];
+  const why =
+    note === undefined ? 'there is no server in a backend or listen section' : `line ${note.line}: ${note.why}`;
+  return new UsageError(
+    `${file}:${note?.line ?? header?.number ?? 1}: found no server that can be carried over: ${why}`,
+  );
+}
+
+function noRoute(fronts: readonly Front[], ledger: Ledger, file: string): UsageError {
+  const [front] = fronts.filter(({ proxy }) => bindsOf(proxy).length > 0);
+  const notes = fronts.flatMap(({ proxy }) => ledger.notes([proxy.header, ...proxy.own]));
+  const note = notes.find(({ concern, text }) => concern !== undefined && /^(?:use_|default_)backend|^bind/.test(text));
+  const why =
+    front === undefined
+      ? 'no frontend or listen section with a bind line is in this file, so where it listens is not known'
+      : `line ${note?.line ?? front.proxy.header.number}: ${note?.why ?? `${front.proxy.kind} ${front.proxy.name} leads to no backend`}`;
+  const line = note?.line ?? front?.proxy.header.number ?? fronts[0]?.proxy.header.number ?? 1;
+  return new UsageError(`${file}:${line}: found no route that can be carried over: ${why}`);
+}
+
+/** The one port of the sections that lead to this one. */
+function portTo({ name }: ProxySection, proxies: readonly ProxySection[]): number | undefined {
+  const ports = new Set<number>();
+  for (const proxy of proxies) {
+    const leads = ({ words: [word, to] }: Line) => /^(?:use_|default_)backend$/.test(word) && to === name;
+    if (proxy.name !== name && !proxy.lines.some(leads)) continue;
+    for (const { where } of proxy.kind === 'backend' ? [] : bindsOf(proxy))
+      for (const piece of where.split(',')) ports.add(Number(/:([0-9]+)$/.exec(piece)?.[1] ?? 0));
+  }
+  const [port] = ports;
+  return ports.size === 1 && port !== 0 ? port : undefined;
+}
+
+/** Where this file itself listens: a server there would be asked for ever. */
+function listenerAt(address: string, binds: readonly Bind[]): Line | undefined {
+  const split = (text: string) => /^(.*):([0-9]+)$/.exec(text) ?? ['', text, ''];
+  const [, host = '', port] = split(address);
+  const here = /^(?:127\.[0-9.]+|localhost|\[::1\])$/.test(host);
+  return binds.find(({ where }) =>
+    where.split(',').some((piece) => {
+      const written = bindAddress(piece);
+      const [, on = '', at] = 'why' in written ? [] : split(written.address);
+      return at === port && (on === host || (here && ['', '0.0.0.0', '[::]'].includes(on)));
+    }),
+  )?.line;
+}
+
+function writePools(pools: ReadonlyMap<string, Pool>, { routes }: Routing, ledger: Ledger) {
+  const names = new Map<string, string>();
+  for (const [name, { proxy }] of pools) {
+    const given = poolName(name, new Set(names.values()));
+    names.set(name, given);
+    if (given !== name) ledger.change(proxy.header, `its pool is named ${given}`);
+  }
+  const apart = tellApart(pools, routes, names, ledger);
+  const written = Object.fromEntries(Array.from(pools.keys(), (name) => [names.get(name) ?? name, apart.get(name)]));
+  const [only] = routes;
+  const plain =
+    routes.length === 1 &&
+    pools.size === 1 &&
+    only?.affinity === true &&
+    only.match.host === '' &&
+    only.match.path === '/';
+  const free = plain && only.match.methods.length + only.match.extensions.length === 0;
+  return {
+    pools: written,
+    // With one pool that takes everything there is nothing to route.
+    routes: free ? undefined : routes.map((route) => writeRoute(route, names.get(route.backend) ?? route.backend)),
+  };
+}
+
+/** One table serves all pools, so it must hold what all of their stick tables held. */
+function readCapacity(pools: ReadonlyMap<string, Pool>, ledger: Ledger): Record<string, unknown> {
+  const tables = [...new Set(Array.from(pools.values(), (pool) => pool.tables).flat())];
+  const sum = tables.reduce((total, { size }) => total + size, 0);
+  if (sum === 0) return {};
+  const capacity = Math.min(Math.max(sum, 1000), 100_000_000);
+  for (const { line } of capacity === sum ? [] : tables) {
+    ledger.change(line, `the session table has room for 1,000 to 100,000,000 sessions: ${capacity}`);
+  }
+  return { table: { capacity } };
+}
+
+function readGlobal(directives: Directives): Record<string, unknown> {
+  const { ledger } = directives;
+  const threads = directives.last('nbthread');
+  const stop = directives.last('hard-stop-after');
+  const workers = threads === undefined ? null : parseWhole(threads.words[1], 1, 254);
+  const timeout = stop === undefined ? null : parseTime(stop.words[1]);
+  if (threads !== undefined) {
+    if (workers === null) ledger.leaveOut(threads, `"${threads.words[1] ?? ''}" is no number of workers from 1 to 254`);
+    else ledger.carry(threads);
+  }
+  if (stop !== undefined) {
+    if (!timeout) ledger.leaveOut(stop, `"${stop.words[1] ?? ''}" is no time`);
+    else ledger.carry(stop);
+  }
+  return {
+    ...(workers !== null && { workers }),
+    ...(timeout && { shutdown: { timeout: writeTime(timeout, longestTimer) } }),
+  };
+}
+
+/** A dollar sign that would begin a variable in our config is written twice; what is undefined is not written. */
+function escaped(node: unknown): unknown {
+  if (typeof node === 'string') return node.replace(/\$(?=[${(A-Za-z_])/g, '$$$$');
+  if (Array.isArray(node)) return node.map(escaped);
+  if (typeof node !== 'object' || node === null) return node;
+  return Object.fromEntries(
+    Object.entries(node).flatMap(([key, value]) => (value === undefined ? [] : [[key, escaped(value)]])),
+  );
+}

@@ -1,0 +1,170 @@
+/** A backend, or the back of a listen section, as a pool. */
+import { readBalance } from './balance.ts';
+import { Acls } from './condition.ts';
+import { type Bound, readCookie } from './cookie.ts';
+import type { Directives } from './directives.ts';
+import { readHealth } from './health.ts';
+import type { Line } from './lines.ts';
+import type { Match } from './match.ts';
+import { isAlways } from './reasons.ts';
+import type { ProxySection } from './sections.ts';
+import { readServers, type Server, type Surroundings } from './server.ts';
+import { readStick, type Table } from './stick.ts';
+import { longestTimer, parseTime, parseWhole, writeTime } from './values.ts';
+
+export interface Pool {
+  readonly proxy: ProxySection;
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Requests that are nobody's session (ignore-persist), with the line that says so. */
+  readonly ignored: readonly { readonly line: Line; readonly matches: readonly Match[] }[];
+  /** Of its servers. */
+  readonly addresses: readonly string[];
+  /** The stick tables behind it. */
+  readonly tables: readonly Table[];
+}
+
+/** null: it has no server that can be one. */
+export function readPool(
+  proxy: ProxySection,
+  directives: Directives,
+  tables: ReadonlyMap<string, Table>,
+  around: Surroundings,
+): Pool | null {
+  const { ledger } = directives;
+  const servers = readServers(directives, around);
+  if (servers.length === 0) return null;
+  ledger.carry(proxy.header);
+  for (const line of directives.lines.filter(isAlways)) ledger.carry(line);
+  const cookie = readCookie(directives, servers);
+  const stuck = readStick(directives, proxy.name, tables, cookie !== undefined);
+  const bound = [...(cookie === undefined ? [] : [cookie]), ...stuck.bound];
+  const balance = readBalance(directives, bound.length > 0);
+  const health = readHealth(directives, servers);
+  const kept = bound.map(({ entry }) => entry);
+  const hash = typeof balance.affinity === 'object' ? [balance.affinity] : balance.affinity;
+  return {
+    proxy,
+    config: {
+      servers: servers.map(({ config }) =>
+        Object.keys(config).length === 2 && config.name === config.address ? config.address : config,
+      ),
+      ...balance.config,
+      affinity: kept.length > 0 ? kept : (hash ?? 'none'),
+      ...readOwnerFails(directives, servers, bound),
+      ...(health !== undefined && { health }),
+      ...readQueue(directives),
+      ...readRetries(directives),
+      ...readTimeouts(directives),
+    },
+    ignored: readIgnored(directives),
+    addresses: servers.map(({ config }) => String(config.address)),
+    tables: stuck.tables,
+  };
+}
+
+/**
+ * HAProxy sends a session elsewhere once the checks have taken its server down, unless `option persist` is set ("option
+ * persist" in its manual). Before that, and for ever without checks, only `option redispatch` lets a session leave a
+ * server that does not answer; without it the connection is tried again there, and the client gets 503.
+ */
+function readOwnerFails(
+  directives: Directives,
+  servers: readonly Server[],
+  bound: readonly Bound[],
+): Record<string, unknown> {
+  const { ledger } = directives;
+  const redispatch = directives.option('redispatch');
+  const persist = directives.option('persist');
+  const moves = redispatch !== undefined && redispatch.words[2] !== '0';
+  // Without a session a failed request is sent to another server here in any case.
+  if (redispatch !== undefined) ledger.carry(redispatch);
+  if (bound.length === 0) return {};
+  if (moves) {
+    if (persist !== undefined) ledger.change(persist, 'a session leaves a server that is down at once, without a try');
+    return {};
+  }
+  if (persist !== undefined) ledger.carry(persist);
+  const checked = servers.every(({ options }) => options.has('check'));
+  for (const { line } of bound) {
+    if (checked && persist === undefined) {
+      ledger.change(
+        line,
+        'without redispatch HAProxy answers 503 until the checks take a dead server down: here its sessions move at once',
+      );
+    } else {
+      ledger.change(
+        line,
+        'HAProxy keeps sessions at a dead server here (no redispatch), hence 503: whenOwnerFails: rebind would move them',
+      );
+    }
+  }
+  return checked && persist === undefined ? {} : { whenOwnerFails: { reject: 503 } };
+}
+
+function readQueue(directives: Directives): Record<string, unknown> {
+  const timeout = readTimer(directives, 'queue');
+  return timeout === undefined ? {} : { queue: { timeout } };
+}
+
+function readRetries(directives: Directives): Record<string, unknown> {
+  const line = directives.last('retries');
+  if (line === undefined) return {};
+  const retries = parseWhole(line.words[1], 0, 1_000_000);
+  if (retries === null) {
+    directives.ledger.leaveOut(line, `"${line.words[1] ?? ''}" is no number of retries`);
+    return {};
+  }
+  directives.ledger.change(line, 'each try goes to another server, and tries are counted with the first one');
+  const attempts = Math.min(retries + 1, 10);
+  return attempts === 3 ? {} : { retry: { attempts } };
+}
+
+function readTimeouts(directives: Directives): Record<string, unknown> {
+  const server = readTimer(directives, 'server', true);
+  const connect = readTimer(directives, 'connect');
+  const tunnel = readTimer(directives, 'tunnel', true);
+  const timeouts = {
+    ...(connect !== undefined && { connect }),
+    ...(server !== undefined && { response: server, responseBody: server }),
+    ...(tunnel !== undefined && { tunnel }),
+  };
+  return Object.keys(timeouts).length === 0 ? {} : { timeouts };
+}
+
+/** `timeout NAME`, as a config has it; `endless`: it may be off. */
+export function readTimer(directives: Directives, name: string, endless = false): string | undefined {
+  const { ledger } = directives;
+  const line = directives.last('timeout', name);
+  if (line === undefined) return undefined;
+  const word = line.words[2];
+  const time = parseTime(word);
+  if (time === null) ledger.leaveOut(line, `"${word ?? ''}" is no time`);
+  else if (time === 0 && !endless) ledger.leaveOut(line, 'this time has an end here: the usual one stays');
+  else if (time > longestTimer) ledger.change(line, 'the longest time is 596h');
+  else ledger.carry(line);
+  return time === null || (time === 0 && !endless) ? undefined : writeTime(time, longestTimer);
+}
+
+function readIgnored(directives: Directives): Pool['ignored'] {
+  const { ledger } = directives;
+  const lines = directives.all('ignore-persist');
+  if (lines.length === 0) return [];
+  const acls = new Acls(directives);
+  return lines.flatMap((line) => {
+    const condition = acls.read(line.words.slice(1));
+    if ('why' in condition) {
+      ledger.leaveOut(line, condition.why);
+      return [];
+    }
+    ledger.carry(line);
+    for (const change of condition.changes) ledger.change(line, change);
+    for (const [acl, changes] of condition.acls) {
+      ledger.carry(acl);
+      for (const change of changes) ledger.change(acl, change);
+    }
+    for (const [acl, whys] of condition.missing) {
+      for (const why of whys) ledger.change(acl ?? line, `${why}: such requests keep their session`);
+    }
+    return [{ line, matches: condition.matches }];
+  });
+}

@@ -1,0 +1,137 @@
+/** Routes of the frontends, each on its own listeners. */
+
+import { standInFor } from '../stand-in.ts';
+import { tellAccess } from './access.ts';
+import { bindsOf, type Front, readListeners, sameRules } from './front.ts';
+import type { Ledger } from './ledger.ts';
+import type { Line } from './lines.ts';
+import { allBoth, type Match, sameMatch, writeMatch } from './match.ts';
+import type { Pool } from './pool.ts';
+import { isAlways, reasonFor } from './reasons.ts';
+
+export interface Route {
+  readonly match: Match;
+  /** Their addresses; none: every listener. */
+  readonly listeners: readonly string[];
+  /** Name of the backend. */
+  readonly backend: string;
+  readonly affinity: boolean;
+}
+
+export interface Routing {
+  readonly listeners: readonly Record<string, unknown>[];
+  /** None: no frontend that is carried over leads to a pool. */
+  readonly routes: readonly Route[];
+}
+
+export function readRouting(fronts: readonly Front[], pools: ReadonlyMap<string, Pool>, ledger: Ledger): Routing {
+  const leading = fronts.filter((front) => front.rules.length > 0 && bindsOf(front.proxy).length > 0);
+  for (const front of fronts.filter((one) => !leading.includes(one))) leaveOutFront(front, pools, ledger);
+  const [main] = leading;
+  if (main === undefined) return { listeners: [], routes: [] };
+  const taken = new Set<string>();
+  const read = leading.map((front) => ({ front, ...readListeners(front, taken) }));
+  const used = [...pools.values()].flatMap(({ addresses }) => addresses);
+  const standing = read.filter(({ listeners }) => listeners.length === 0);
+  const listeners = read.flatMap((one) => one.listeners);
+  const standIns = new Map<Front, string>();
+  for (const { front, tls, shared } of standing) {
+    if (tls === undefined) continue;
+    const address = standInFor([...used, ...taken]);
+    taken.add(address);
+    standIns.set(front, address);
+    listeners.push({ address, ...shared });
+    ledger.change(tls, `${address} stands in for it: let the proxy that speaks TLS pass requests on to there`);
+  }
+  const open = read.filter(({ front, listeners: own }) => own.length > 0 || standIns.has(front));
+  for (const { front } of read.filter((one) => !open.includes(one)))
+    ledger.warn(front.proxy.header, 'not-working', 'nothing that it listens on can be listened on here');
+  const alike = open.every(({ front }) => sameRules(front, main));
+  const routes: Route[] = [];
+  for (const { front, listeners: own } of open) {
+    carryRules(front, ledger);
+    tellAccess(front.proxy, ledger);
+    const standIn = standIns.get(front);
+    const addresses = standIn === undefined ? own.map(({ address }) => String(address)) : [standIn];
+    const on = alike ? [] : addresses;
+    if (!alike || routes.length === 0) routes.push(...routesOf(front, on, pools));
+  }
+  for (const [name, { proxy }] of pools) {
+    if (routes.some(({ backend }) => backend === name)) {
+      if (!open.some(({ front }) => front.proxy === proxy)) tellAccess(proxy, ledger);
+    } else if (!leftOut(fronts, leading, proxy))
+      ledger.change(proxy.header, 'no route that is carried over leads to it');
+  }
+  return { listeners, routes };
+}
+
+/** Of a listen section whose front is left out that has been told already. */
+function leftOut(fronts: readonly Front[], leading: readonly Front[], proxy: Front['proxy']): boolean {
+  return fronts.some((front) => front.proxy === proxy && !leading.includes(front));
+}
+
+function carryRules({ rules }: Front, ledger: Ledger): void {
+  for (const { line, changes, acls, missing } of rules) {
+    ledger.carry(line);
+    for (const change of changes) ledger.change(line, change);
+    for (const [acl, differences] of acls) {
+      ledger.carry(acl);
+      for (const difference of differences) ledger.change(acl, difference);
+    }
+    for (const [acl, whys] of missing) {
+      for (const why of whys)
+        ledger.warn(acl ?? line, 'not-working', `${why}: requests that fit by this alone go on to the next route`);
+    }
+  }
+}
+
+/** Before each route stands what of it is nobody's session. A route like an earlier one would never be asked. */
+function routesOf({ rules }: Front, listeners: readonly string[], pools: ReadonlyMap<string, Pool>): Route[] {
+  const routes: Route[] = [];
+  const add = (route: Route) => {
+    if (!routes.some(({ match }) => sameMatch(match, route.match))) routes.push(route);
+  };
+  for (const { backend, matches } of rules) {
+    const ignored = pools.get(backend)?.ignored.flatMap((one) => one.matches) ?? [];
+    for (const match of matches) {
+      for (const free of allBoth([match], ignored)) add({ match: free, listeners, backend, affinity: false });
+      add({ match, listeners, backend, affinity: true });
+    }
+  }
+  return routes;
+}
+
+const frontWords = ['bind', 'use_backend', 'default_backend', 'maxconn', 'monitor-uri'];
+const frontTimes = ['client', 'http-request', 'http-keep-alive'];
+
+function leaveOutFront({ proxy, rules }: Front, pools: ReadonlyMap<string, Pool>, ledger: Ledger): void {
+  const binds = bindsOf(proxy);
+  const both = proxy.kind === 'listen' && pools.has(proxy.name);
+  // A section without an address is asked by others only.
+  const why = binds.length === 0 ? 'it listens nowhere' : `${proxy.kind} ${proxy.name} leads to no pool`;
+  const where = binds.map((bind) => bind.where).join(', ');
+  if (binds.length > 0 && !isStatistics(proxy.own))
+    ledger.warn(proxy.header, 'not-working', `${why}: nothing listens on ${where} now`);
+  else if (binds.length === 0 && rules.length > 0 && !both) ledger.warn(proxy.header, 'not-working', why);
+  const ofFront = ({ words: [word, second = ''] }: Line) =>
+    !both || frontWords.includes(word) || (word === 'timeout' && frontTimes.includes(second));
+  if (both) ledger.change(proxy.header, `it is a pool without a listener: ${why}`);
+  for (const line of [...(both ? [] : [proxy.header]), ...proxy.own.filter(ofFront)]) {
+    if (!ledger.isOpen(line)) continue;
+    const special = ['use_backend', 'default_backend', 'bind'].includes(line.words[0]) ? undefined : reasonFor(line);
+    ledger.leaveOut(line, isAlways(line) ? why : (special ?? why));
+  }
+}
+
+/** A page of HAProxy's own, or its metrics: nobody's application. */
+function isStatistics(lines: readonly Line[]): boolean {
+  return lines.some(({ words: [word, second = '', third = ''] }) => {
+    return (word === 'stats' && second !== 'socket') || (second === 'use-service' && third.startsWith('prometheus'));
+  });
+}
+
+export function writeRoute({ match, listeners, affinity }: Route, pool: string): Record<string, unknown> {
+  const written = { ...writeMatch(match), ...(listeners.length > 0 && { listeners }) };
+  const empty = Object.keys(written).length === 0;
+  return { ...(!empty && { match: written }), pool, ...(!affinity && { affinity: 'none' }) };
+}

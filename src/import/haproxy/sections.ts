@@ -1,0 +1,151 @@
+/** The sections of a haproxy.cfg, and what a proxy has from its `defaults`. */
+import { UsageError } from '../../errors.ts';
+import type { Concern } from '../imported.ts';
+import type { Ledger } from './ledger.ts';
+import type { Line } from './lines.ts';
+
+/** frontend, backend and listen: what serves requests. */
+export interface ProxySection {
+  readonly kind: 'frontend' | 'backend' | 'listen';
+  readonly name: string;
+  readonly header: Line;
+  /** Without what it has from its defaults. */
+  readonly own: readonly Line[];
+  /** Those of its defaults come first, so that the last one counts. */
+  readonly lines: readonly Line[];
+}
+
+export interface Sections {
+  readonly global: readonly Line[];
+  readonly proxies: readonly ProxySection[];
+}
+
+interface Section {
+  readonly header: Line;
+  readonly lines: Line[];
+}
+
+const proxyKinds: readonly string[] = ['frontend', 'backend', 'listen'];
+
+/** Sections that say nothing of requests and servers, and why nothing of them comes along. */
+const foreign: ReadonlyMap<string, string> = new Map([
+  [
+    'peers',
+    'it shares tables between nodes: a cookie of our own needs no sharing, learned sessions stay with one node',
+  ],
+  ['resolvers', 'names are resolved by the system'],
+  ['mailers', 'no mail is sent'],
+  ['userlist', 'passwords are not asked for here'],
+  ['program', 'no other programs are started'],
+  ['ring', 'logs are written to standard output'],
+  ['log-forward', 'logs are not received'],
+  ['log-profile', 'logs have the forms of log.access'],
+  ['cache', 'nothing is cached'],
+  ['http-errors', 'the pages of errors are our own'],
+  ['fcgi-app', 'servers speak HTTP'],
+  ['crt-store', 'TLS ends before us'],
+  ['crt-list', 'TLS ends before us'],
+  ['acme', 'TLS ends before us'],
+  ['traces', 'it is for debugging HAProxy'],
+]);
+
+/** Throws UsageError for a text without a section of HAProxy, and for a line before the first. */
+export function readSections(lines: readonly Line[], file: string, ledger: Ledger): Sections {
+  const global: Line[] = [];
+  const proxies: ProxySection[] = [];
+  const named = new Map<string, readonly Line[]>();
+  let latest: readonly Line[] = [];
+  for (const { header, lines: own } of cut(lines, file, ledger)) {
+    const [kind, name = ''] = header.words;
+    const why = foreign.get(kind);
+    if (kind === 'global') {
+      global.push(...own);
+      // Like that of defaults, its header says nothing by itself.
+      ledger.carry(header);
+    } else if (kind === 'defaults') {
+      latest = [...inherited(header, [], named, ledger), ...own];
+      if (name !== '' && name !== 'from') named.set(name, latest);
+      ledger.carry(header);
+    } else if (why !== undefined) {
+      for (const line of [header, ...own]) ledger.leaveOut(line, `section ${kind}: ${why}`);
+    } else {
+      const twin = proxies.find((other) => other.name === name && overlap(other.kind, kind));
+      const reason =
+        name === '' ? `a ${kind} needs a name` : `line ${twin?.header.number} has the name ${name} already`;
+      if (name === '' || twin !== undefined) {
+        for (const line of [header, ...own]) ledger.leaveOut(line, reason);
+      } else {
+        const lines = [...inherited(header, latest, named, ledger), ...own];
+        proxies.push({ kind: kind as ProxySection['kind'], name, header, own, lines });
+      }
+    }
+  }
+  return { global, proxies };
+}
+
+/** A frontend and a backend may share a name, and nobody else. */
+function overlap(a: string, b: string): boolean {
+  return a === b || a === 'listen' || b === 'listen';
+}
+
+function inherited(
+  header: Line,
+  latest: readonly Line[],
+  named: ReadonlyMap<string, readonly Line[]>,
+  ledger: Ledger,
+): readonly Line[] {
+  const at = header.words.indexOf('from', 1);
+  const from = at < 0 ? undefined : header.words[at + 1];
+  if (from === undefined) return latest;
+  const found = named.get(from);
+  if (found === undefined) ledger.change(header, `there is no defaults section "${from}" before it`);
+  return found ?? [];
+}
+
+/** Lines that cannot be read by themselves, for they hold a variable or stand under a condition, are left out here. */
+function cut(lines: readonly Line[], file: string, ledger: Ledger): Section[] {
+  const sections: Section[] = [];
+  let depth = 0;
+  for (const line of lines) {
+    const [word] = line.words;
+    if (word.startsWith('.')) {
+      if (word === '.if') depth++;
+      else if (word === '.endif') depth = Math.max(0, depth - 1);
+      ledger.leaveOut(line, 'conditions of the file are not evaluated');
+    } else if (depth > 0) lose(line, 'it stands under a condition of the file, which is not evaluated', ledger);
+    else if (proxyKinds.includes(word) || foreign.has(word) || word === 'global' || word === 'defaults') {
+      sections.push({ header: line, lines: [] });
+    } else {
+      const current = sections.at(-1);
+      if (current === undefined) {
+        throw new UsageError(
+          `${file}:${line.number}: found "${line.text.slice(0, 60)}", expected a section of HAProxy (global, defaults, frontend, backend, listen)`,
+        );
+      }
+      if (line.variable === '') current.lines.push(line);
+      else lose(line, `it holds the environment variable ${line.variable}: put in its value, and import again`, ledger);
+    }
+  }
+  if (sections.length === 0) {
+    throw new UsageError(
+      `${file}:1: found no section of HAProxy, expected global, defaults, frontend, backend or listen`,
+    );
+  }
+  return sections;
+}
+
+const lostBy: Readonly<Record<string, Concern>> = {
+  ...Object.fromEntries(['http-request', 'tcp-request', 'block', 'http-response'].map((word) => [word, 'open'])),
+  ...Object.fromEntries(
+    ['bind', 'server', 'server-template', 'use_backend', 'default_backend', 'acl', 'frontend', 'backend', 'listen'].map(
+      (word) => [word, 'not-working'],
+    ),
+  ),
+  ...Object.fromEntries(['cookie', 'stick', 'balance', 'stick-table'].map((word) => [word, 'not-sticky'])),
+};
+
+function lose(line: Line, why: string, ledger: Ledger): void {
+  const concern = lostBy[line.words[0]];
+  if (concern === undefined) ledger.leaveOut(line, why);
+  else ledger.warn(line, concern, why);
+}

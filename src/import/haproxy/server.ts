@@ -1,0 +1,196 @@
+/** The servers of a backend: `server` and `default-server` lines, and what of their options has a counterpart. */
+
+import { isReservedName } from '../names.ts';
+import { isTemplate, templated } from '../template.ts';
+import type { Directives } from './directives.ts';
+import type { Ledger } from './ledger.ts';
+import type { Line } from './lines.ts';
+import { parseTime, parseWhole, serverAddress } from './values.ts';
+
+export interface Server {
+  readonly line: Line;
+  /** As in `pools.NAME.servers[]`. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Options by name, those of `default-server` included; '' for one without a value. */
+  readonly options: ReadonlyMap<string, string>;
+}
+
+/** Options that are read somewhere, and whether a value follows. */
+const known: ReadonlyMap<string, boolean> = new Map([
+  ...['check', 'backup', 'disabled', 'enabled', 'ssl', 'send-proxy', 'send-proxy-v2', 'stick', 'non-stick'].map(
+    (name) => [name, false] as const,
+  ),
+  ...['inter', 'fall', 'rise', 'weight', 'maxconn', 'cookie', 'slowstart', 'observe', 'error-limit', 'id'].map(
+    (name) => [name, true] as const,
+  ),
+]);
+
+/** Options of which nothing comes along, and that have a value. */
+const strange = new Set(
+  (
+    'addr agent-addr agent-inter agent-port agent-send alpn ca-file check-alpn check-proto check-sni ciphers ' +
+    'ciphersuites crl-file crt downinter fastinter guid hash-key init-addr init-state log-bufsize log-proto max-reuse ' +
+    'maxqueue minconn namespace on-error on-marked-down on-marked-up pool-low-conn pool-max-conn pool-purge-delay ' +
+    'port proto redir resolve-net resolve-opts resolve-prefer resolvers set-proxy-v2-tlv-fmt shard sni socks4 source ' +
+    'interface ssl-max-ver ssl-min-ver tcp-ut track usesrc verify verifyhost ws'
+  ).split(' '),
+);
+
+/** What the rest of the file says of a backend's servers. */
+export interface Surroundings {
+  /** The port to which clients come, when it is one: that of a server without a port of its own. */
+  readonly port: number | undefined;
+  /** The line on which this file itself listens there. */
+  listensOn(address: string): Line | undefined;
+}
+
+/** Empty: nothing can be served. Each server that stays away has told why. */
+export function readServers(directives: Directives, around: Surroundings): Server[] {
+  const { ledger } = directives;
+  const presets = new Map<string, string>();
+  const found: Server[] = [];
+  const spare: Server[] = [];
+  for (const line of directives.lines) {
+    const [word] = line.words;
+    if (word === 'default-server') {
+      ledger.carry(line);
+      readOptions(line.words.slice(1), presets, line, ledger);
+    } else if (word === 'server-template') {
+      const server = readTemplate(line, presets, around, ledger);
+      if (server !== null) found.push(server);
+    } else if (word === 'server') {
+      const server = readServer(line, presets, around, ledger, line);
+      if (server !== null) (server.options.has('backup') ? spare : found).push(server);
+    }
+  }
+  // HAProxy asks the backup servers only when all others are down: with no others they are the ordinary ones.
+  const kept = found.length > 0 ? found : spare;
+  for (const { line } of found.length > 0 ? spare : []) {
+    ledger.leaveOut(line, 'a pool has no backup servers: as an ordinary one it would take requests all the time');
+  }
+  const servers = unlike(kept, ledger);
+  for (const { line, options } of servers) {
+    ledger.carry(line);
+    if (options.has('backup'))
+      ledger.change(line, 'it is an ordinary server here, for the pool has only backup servers');
+  }
+  return servers;
+}
+
+/** `server-template PREFIX COUNT NAME:PORT`: as many servers as the name has addresses. */
+function readTemplate(
+  line: Line,
+  presets: ReadonlyMap<string, string>,
+  around: Surroundings,
+  ledger: Ledger,
+): Server | null {
+  const [word, prefix = '', count = '', ...rest] = line.words;
+  const server = readServer({ ...line, words: [word, prefix, ...rest] }, presets, around, ledger, line);
+  if (server === null) return null;
+  ledger.change(line, `each address of the name is a server (resolve: all), not ${count} at most`);
+  return { ...server, config: { ...server.config, resolve: 'all' } };
+}
+
+function readServer(
+  { words: [, name, word, ...words] }: Line,
+  presets: ReadonlyMap<string, string>,
+  around: Surroundings,
+  ledger: Ledger,
+  line: Line,
+): Server | null {
+  const refuse = (why: string) => {
+    ledger.warn(line, 'not-working', why);
+    return null;
+  };
+  if (name === undefined || word === undefined) return refuse('it has no name and address');
+  if (!/^[\x21-\x7e]{1,128}$/.test(name))
+    return refuse('its name has more than 128 characters, or one that does not print');
+  if (isTemplate(word)) return refuse(templated(word));
+  const ported = withPort(word, around.port);
+  const written = serverAddress(ported);
+  if ('why' in written) return refuse(written.why);
+  const options = new Map(presets);
+  const changes = readOptions(words, options, line, null);
+  if (ported !== word) changes.push(`without a port of its own it has the one that clients come to, ${around.port}`);
+  if (options.has('disabled')) {
+    ledger.leaveOut(line, 'it is disabled');
+    return null;
+  }
+  // Clear text where there was TLS would lay the sessions open.
+  if (options.has('ssl')) return refuse('it speaks TLS, which is not spoken to servers here: give it a plain port');
+  if (['send-proxy', 'send-proxy-v2'].some((option) => options.has(option))) {
+    return refuse('it expects a PROXY line, which is not sent: let it read X-Forwarded-For');
+  }
+  const speech = /\bproto (\S+)/.exec(words.join(' '))?.[1];
+  if (speech !== undefined && speech !== 'h1')
+    return refuse(`it speaks ${speech}, and servers are asked by HTTP/1.1 here`);
+  const own = around.listensOn(written.address);
+  if (own !== undefined)
+    return refuse(`line ${own.number} of this file listens there: let the routes lead to the servers behind it`);
+  const weight = parseWhole(options.get('weight') ?? '1', 0, 256);
+  const maxRequests = parseWhole(options.get('maxconn') ?? '0', 0, 1_000_000);
+  if (weight === null) changes.push(`"weight ${options.get('weight')}" is no weight`);
+  if (maxRequests === null) changes.push(`"maxconn ${options.get('maxconn')}" is no number of connections`);
+  if (isReservedName(name)) changes.push(`its name is ${name}-1: JavaScript keeps ${name} for itself`);
+  for (const why of changes) ledger.change(line, why);
+  const config = {
+    name: isReservedName(name) ? `${name}-1` : name,
+    address: written.address,
+    ...(weight !== null && weight !== 1 && { weight }),
+    ...(maxRequests && { maxRequests }),
+  };
+  return { line, config, options };
+}
+
+/** HAProxy takes the port that the client came to, or one at a distance from it. */
+function withPort(word: string, port: number | undefined): string {
+  const [, host = '', offset = ''] = /^((?:ipv[46]@)?(?:\[[^\]]*\]|[^:/]+))(?::([+-][0-9]+))?$/.exec(word) ?? [];
+  return host === '' || port === undefined || host.includes('@unix') ? word : `${host}:${port + Number(offset || 0)}`;
+}
+
+/** Into `options`, the later word winning. What has no counterpart is told at once, or when `ledger` is null returned. */
+function readOptions(
+  words: readonly string[],
+  options: Map<string, string>,
+  line: Line,
+  ledger: Ledger | null,
+): string[] {
+  const without: string[] = [];
+  const bad: string[] = [];
+  for (let at = 0; at < words.length; at++) {
+    const word = words[at] ?? '';
+    const valued = known.get(word);
+    if (word.startsWith('no-') && known.get(word.slice(3)) === false) options.delete(word.slice(3));
+    else if (valued === undefined) {
+      // Their value begins no option of its own.
+      without.push(strange.has(word) ? [word, words[++at] ?? ''].join(' ').trim() : word);
+    } else if (!valued) {
+      if (word === 'enabled') options.delete('disabled');
+      else options.set(word, '');
+    } else {
+      const value = words[++at] ?? '';
+      if (['inter', 'slowstart'].includes(word) && parseTime(value) === null) bad.push(`"${word} ${value}" is no time`);
+      else options.set(word, value);
+    }
+  }
+  const changes = without.length === 0 ? bad : [...bad, `without ${without.join(', ')}: there is no counterpart`];
+  for (const why of ledger === null ? [] : changes) ledger?.change(line, why);
+  return changes;
+}
+
+/** One address is one server, and one name too. */
+function unlike(servers: readonly Server[], ledger: Ledger): Server[] {
+  const kept: Server[] = [];
+  for (const server of servers) {
+    const twin = kept.find(
+      ({ config }) => config.address === server.config.address || config.name === server.config.name,
+    );
+    if (twin === undefined) kept.push(server);
+    else
+      ledger.leaveOut(
+        server.line,
+        `line ${twin.line.number} has its name or address already: one address is one server`,
+      );
+  }
+  return kept;
+}

@@ -1,0 +1,81 @@
+/** Values of a haproxy.cfg as we write them: times, sizes, addresses and names. null or a reason: it cannot be. */
+
+import { parseListener, parseServer } from '../../config/address.ts';
+import { formatDuration } from '../../config/units.ts';
+import { formatAddress } from '../../net/socket.ts';
+import { isReservedName } from '../names.ts';
+
+const units: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** The longest that a timer of ours keeps, and the longest that is only compared with a clock. */
+export const longestTimer = 596 * 3_600_000;
+export const longestAge = 99_999 * 3_600_000;
+
+/** Milliseconds; a number alone is in `unit`. null: not a time. */
+export function parseTime(word: string | undefined, unit: 'ms' | 's' = 'ms'): number | null {
+  const [, digits, suffix] = /^([0-9]{1,12})(us|ms|s|m|h|d)?$/.exec(word ?? '') ?? [];
+  const factor = units[suffix ?? unit];
+  return digits === undefined || factor === undefined ? null : Math.ceil(Number(digits) * factor);
+}
+
+/** As a config has it; 0 is `off`. A longer time than we can keep is the longest. */
+export function writeTime(milliseconds: number, longest: number): string {
+  return milliseconds === 0 ? 'off' : formatDuration(Math.min(milliseconds, longest));
+}
+
+/** Entries of a table, with k, m and g of 1,024. null: not a size. */
+export function parseCount(word: string | undefined): number | null {
+  const [, digits, unit = ''] = /^([0-9]{1,10})([kmg]?)$/i.exec(word ?? '') ?? [];
+  return digits === undefined ? null : Number(digits) * 1024 ** ' kmg'.indexOf(unit.toLowerCase() || ' ');
+}
+
+export function parseWhole(word: string | undefined, min: number, max: number): number | null {
+  const value = /^[0-9]{1,10}$/.test(word ?? '') ? Number(word) : Number.NaN;
+  return value >= min && value <= max ? value : null;
+}
+
+export type Written = { readonly address: string } | { readonly why: string };
+
+/** Of a `server` line. */
+export function serverAddress(word: string): Written {
+  const text = bare(word);
+  if (text === null) return { why: `the address ${word} is of a kind that is not spoken here` };
+  const port = /:([^:\]]*)$/.exec(text)?.[1];
+  if (!text.startsWith('unix:') && (port === undefined || port === '' || /^[+-]/.test(port))) {
+    return { why: 'it has no port of its own, so HAProxy takes the one that the client came to' };
+  }
+  const address = parseServer(text);
+  return address === null || /^[0-9]+$/.test(text)
+    ? { why: `"${word}" is no address of a server` }
+    : { address: formatAddress(address) };
+}
+
+/** Of one address of a `bind` line. */
+export function bindAddress(word: string): Written {
+  const text = bare(word);
+  if (text === null) return { why: `the address ${word} is of a kind that is not listened on here` };
+  if (/:[0-9]+-[0-9]+$/.test(text)) return { why: 'it is a range of ports: list them one by one' };
+  const address = parseListener(text.replace(/^\*:/, ':'));
+  // Port 0 would be any free port, and HAProxy refuses it.
+  return address === null || (address.kind === 'tcp' && address.port === 0)
+    ? { why: `"${word}" is no address to listen on` }
+    : { address: formatAddress(address) };
+}
+
+/** Without the family before it, IPv6 in brackets, a path as `unix:`. null: a family that we do not have. */
+function bare(word: string): string | null {
+  const [, family, rest = word] = /^([a-z0-9]+)@(.*)$/.exec(word) ?? [];
+  if (family === 'unix' || (family === undefined && word.startsWith('/'))) return `unix:${rest}`;
+  if (family !== undefined && !['ipv4', 'ipv6'].includes(family)) return null;
+  const [, ipv6, port] = /^((?:[0-9a-f]*:){2,}[0-9a-f.]*):([0-9]+)$/i.exec(rest) ?? [];
+  return ipv6 === undefined ? rest : `[${ipv6}]:${port}`;
+}
+
+/** A name that a pool may have, made of this one and not among `taken`. */
+export function poolName(name: string, taken: ReadonlySet<string>): string {
+  const cut = name.replace(/[^A-Za-z0-9._-]+/g, '-').slice(0, 56);
+  const plain = cut.replace(/^[._-]+|[._-]+$/g, '') || 'pool';
+  let found = isReservedName(plain) ? `${plain}-1` : plain;
+  for (let count = 2; taken.has(found); count++) found = `${plain}-${count}`;
+  return found;
+}

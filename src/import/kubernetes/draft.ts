@@ -1,0 +1,183 @@
+/** The config as it comes together from many documents: listeners, routes in the order of Kubernetes, and the pools they lead to. */
+import { hostBreadth, hostsMeet } from '../../config/host-pattern.ts';
+import { isReservedName } from '../names.ts';
+import type { CookieDraft, PoolDraft, RouteDraft } from './pool.ts';
+import { oneName } from './servers.ts';
+import { isCookiePath, withoutVariables } from './values.ts';
+
+/** More are no config that a person wants to read, and aliases could make them without end. */
+const mostRoutes = 10_000;
+
+type Fields = Record<string, unknown>;
+
+export class Draft {
+  private readonly ports = new Set<number>();
+  /** Largest body that any rule allows; 0: one of them has no limit; null: none says. */
+  private bodyBytes: number | null = null;
+  private readonly routes: { readonly route: RouteDraft; readonly pool: string }[] = [];
+  private readonly taken = new Map<string, RouteDraft>();
+  private readonly pools = new Map<string, PoolDraft>();
+  /** Name by all that a pool is: the same pool of two rules is one, so that their sessions are too. */
+  private readonly names = new Map<string, string>();
+
+  listen(port: number): void {
+    this.ports.add(port);
+  }
+
+  get listeners(): number {
+    return this.ports.size;
+  }
+
+  allowBody(bytes: number): void {
+    const known = this.bodyBytes;
+    this.bodyBytes = known === 0 || bytes === 0 ? 0 : Math.max(known ?? 0, bytes);
+  }
+
+  get size(): number {
+    return this.routes.length;
+  }
+
+  get isFull(): boolean {
+    return this.routes.length >= mostRoutes;
+  }
+
+  /** The route that takes the very same requests already. */
+  earlier(route: RouteDraft): RouteDraft | undefined {
+    return this.taken.get(keyOf(route));
+  }
+
+  add(route: RouteDraft, pool: PoolDraft): void {
+    const all = JSON.stringify([pool.servers, pool.fields, pool.affinity, pool.cookie?.fields]);
+    let name = this.names.get(all);
+    if (name === undefined) {
+      name = this.freeName(pool.names);
+      this.names.set(all, name);
+      this.pools.set(name, pool);
+    }
+    this.taken.set(keyOf(route), route);
+    const sticky = pool.cookie !== null || pool.affinity.length > 0;
+    if (sticky && pool.servers.some(({ shared }) => shared)) {
+      const named =
+        route.part.at('backend', 'service', 'name') ?? route.part.at('backend', 'serviceName') ?? route.part;
+      named.warn('not-sticky', oneName);
+    }
+    this.routes.push({ route, pool: name });
+  }
+
+  config(): Readonly<Fields> {
+    this.settleCookies();
+    const limits = this.bodyBytes === null || this.bodyBytes === 0 ? {} : { limits: { bodyBytes: this.bodyBytes } };
+    const routes = this.inOrder().map(({ route, pool }) => ({ ...matchOf(route), pool }));
+    const [only] = routes;
+    const needless = routes.length === 1 && only !== undefined && Object.keys(only).length === 1;
+    const config = {
+      listeners: [...this.ports].map((port) => ({ address: `:${port}`, ...limits })),
+      pools: Object.fromEntries([...this.pools].map(([name, pool]) => [name, fieldsOf(pool)])),
+      ...(needless ? {} : { routes }),
+    };
+    return withoutVariables(config) as Fields;
+  }
+
+  private freeName(wanted: readonly string[]): string {
+    const names = wanted.map(poolName);
+    const free = names.find((name) => !this.pools.has(name));
+    if (free !== undefined) return free;
+    for (let number = 2; ; number++) {
+      const name = `${(names[0] ?? 'pool').slice(0, 56)}-${number}`;
+      if (!this.pools.has(name)) return name;
+    }
+  }
+
+  /** Kubernetes asks the narrower rule first, wherever it stands: exact host, longer path, a method. */
+  private inOrder() {
+    const hosts = [...new Set(this.routes.map(({ route }) => route.host))];
+    return this.routes.toSorted(
+      ({ route: a }, { route: b }) =>
+        hostBreadth(a.host) - hostBreadth(b.host) ||
+        hosts.indexOf(a.host) - hosts.indexOf(b.host) ||
+        b.path.length - a.path.length ||
+        Number(b.exact) - Number(a.exact) ||
+        Number(b.methods.length > 0) - Number(a.methods.length > 0),
+    );
+  }
+
+  /**
+   * A cookie lives at the path of its rule, as there, when its pool has only one. Where two pools would then set the very
+   * same cookie, each would overwrite the other's: the later one gets a name of its own.
+   */
+  private settleCookies(): void {
+    const settled: { cookie: CookieDraft; hosts: readonly string[] }[] = [];
+    for (const [name, { cookie }] of this.pools) {
+      if (cookie === null) continue;
+      const routes = this.routes.filter(({ pool }) => pool === name).map(({ route }) => route);
+      const hosts = routes.map(({ host }) => host);
+      const paths = new Set(routes.map(({ path }) => path));
+      const [path = '/'] = paths;
+      if (cookie.followsPath && paths.size === 1 && path !== '/' && isCookiePath(path) && !isHostOnly(cookie)) {
+        cookie.fields.path = path;
+      }
+      const clash = settled.some(({ cookie: other, hosts: others }) => {
+        const same = (['name', 'path', 'domain'] as const).every(
+          (field) => other.fields[field] === cookie.fields[field],
+        );
+        const shared = cookie.fields.domain !== undefined;
+        return same && (shared || hosts.some((one) => others.some((two) => hostsMeet(one, two))));
+      });
+      if (clash) {
+        cookie.fields.name = `${cookie.fields.name ?? 'limpet'}-${name}`;
+        cookie.part.change(`its cookie is named ${cookie.fields.name}, because another pool's would overwrite it`);
+      }
+      settled.push({ cookie, hosts });
+    }
+  }
+}
+
+function isHostOnly({ fields }: CookieDraft): boolean {
+  return /^__Host-/i.test(fields.name ?? '');
+}
+
+function keyOf({ host, path, methods, ports }: RouteDraft): string {
+  return JSON.stringify([host, path, methods.toSorted(), ports]);
+}
+
+function matchOf({ host, path, methods, ports }: RouteDraft): Fields {
+  const match = {
+    ...(ports.length === 0 ? {} : { listeners: ports.map((port) => `:${port}`) }),
+    ...(host === '' ? {} : { host }),
+    ...(path === '/' ? {} : { path }),
+    ...(methods.length === 0 ? {} : { methods: [...methods] }),
+  };
+  return Object.keys(match).length === 0 ? {} : { match };
+}
+
+function fieldsOf({ servers, affinity, cookie, fields }: PoolDraft): Fields {
+  const entries = cookie === null ? affinity : [{ cookie: cookie.fields }];
+  const [only] = entries;
+  const short = entries.length === 1 && (only === 'source-ip' || isPlainCookie(only));
+  const written = entries.length === 0 ? 'none' : short ? (only === 'source-ip' ? only : 'cookie') : entries;
+  return {
+    servers: servers.map(({ name, address, weight, resolve }) =>
+      name === undefined && weight === 1 && resolve === undefined
+        ? address
+        : {
+            ...(name === undefined ? {} : { name }),
+            address,
+            ...(weight === 1 ? {} : { weight }),
+            ...(resolve && { resolve }),
+          },
+    ),
+    // A cookie with all its defaults is what holds without a word.
+    ...(written === 'cookie' ? {} : { affinity: written }),
+    ...fields,
+  };
+}
+
+function isPlainCookie(entry: unknown): boolean {
+  return JSON.stringify(entry) === '{"cookie":{}}';
+}
+
+function poolName(wanted: string): string {
+  const name = wanted.replace(/[^A-Za-z0-9._-]/g, '-').slice(0, 64);
+  const plain = name.replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, '') || 'pool';
+  return isReservedName(plain) ? `${plain}-1` : plain;
+}

@@ -1,0 +1,72 @@
+/** The pods that the EndpointSlices or the Endpoints of a file list for a Service. */
+
+import { isReservedName } from '../names.ts';
+import { carryHead, type KubernetesObject } from './objects.ts';
+import type { Part } from './part.ts';
+import type { FoundServer } from './pool.ts';
+import type { Port, ServiceRef } from './port.ts';
+import { addressOf, parsePort } from './values.ts';
+
+/** null: the file has none. */
+export function endpointsOf(
+  objects: readonly KubernetesObject[],
+  { namespace, name }: ServiceRef,
+  port: Port,
+): FoundServer[] | null {
+  const servers: FoundServer[] = [];
+  for (const object of objects) {
+    if (object.namespace !== namespace) continue;
+    const { part, kind } = object;
+    const label = part.at('metadata', 'labels', 'kubernetes.io/service-name');
+    const before = servers.length;
+    if (kind === 'EndpointSlice' && label?.text() === name) {
+      addAll(servers, part.get('endpoints'), part.get('ports'), port);
+      if (servers.length > before) label.carry();
+    } else if (kind === 'Endpoints' && object.name === name) {
+      for (const subset of part.get('subsets')?.items() ?? []) {
+        addAll(servers, subset.get('addresses'), subset.get('ports'), port);
+        subset.get('notReadyAddresses')?.leave('this pod is not ready');
+      }
+    }
+    if (servers.length > before) {
+      carryHead(object);
+      part.carryAt('addressType');
+      part.leave('only the addresses, the ports and the names of the pods are needed here');
+      part.get('metadata')?.leave('it describes the object to Kubernetes only');
+    }
+  }
+  return servers.length > 0 ? servers : null;
+}
+
+/** The pods of a slice or a subset, at its port that bears the name of the Service's. */
+function addAll(servers: FoundServer[], pods: Part | null, ports: Part | null, port: Port): void {
+  const all = ports?.items() ?? [];
+  const mine =
+    all.find((one) => (one.textAt('name') ?? '') === (port.name ?? '')) ??
+    (all.length === 1 && port.part === null ? all[0] : undefined);
+  const number = parsePort(mine?.textAt('port') ?? null);
+  if (mine === undefined || number === null) return;
+  for (const pod of pods?.items() ?? []) {
+    const ready = pod.at('conditions', 'ready');
+    if (ready?.text() === 'false') {
+      pod.leave('this pod is not ready');
+      continue;
+    }
+    // The first address is the pod; others are the same pod once more.
+    const where = pod.get('addresses')?.items()[0] ?? pod.get('ip');
+    const address = addressOf(where?.text() ?? '', number);
+    if (where === null || where === undefined || address === null) {
+      pod.leave('it has no address of a known kind');
+      continue;
+    }
+    where.carry();
+    ready?.carry();
+    const named = pod.at('targetRef', 'name') ?? pod.get('hostname');
+    const name = named?.text() ?? '';
+    const plain = /^[\x21-\x7e]{1,128}$/.test(name) && !isReservedName(name);
+    if (plain) named?.carry();
+    if (plain) pod.carryAt('targetRef', 'kind');
+    if (!servers.some((other) => other.address === address)) servers.push({ name: plain ? name : undefined, address });
+  }
+  for (const key of ['name', 'port', 'protocol']) mine.carryAt(key);
+}

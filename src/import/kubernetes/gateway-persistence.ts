@@ -1,0 +1,103 @@
+/** `sessionPersistence` of the Gateway API (GEP-1619), in a rule or in a policy of the Service, in its older and its newer shape. */
+import type { KubernetesObject } from './objects.ts';
+import { carryHead } from './objects.ts';
+import type { Part } from './part.ts';
+import type { CookieDraft, PoolDraft } from './pool.ts';
+import { ageOf, isCookieName, isCookiePath, isHeaderName, lengthOf } from './values.ts';
+
+export type Persistence = Pick<PoolDraft, 'affinity' | 'cookie'>;
+
+/** The times of sessions: GEP-2257 durations. */
+interface Ages {
+  readonly idle: string;
+  readonly absolute?: string;
+}
+
+export function persistenceOf(part: Part): Persistence | null {
+  part.leave('there is nothing like it here');
+  const header = part.get('header');
+  const type = part.get('type');
+  if (type?.text() === 'Header' || (type === null && header !== null)) return headerOf(part, header, type);
+  if (type !== null && type.text() !== 'Cookie') {
+    type.leave('expected Cookie or Header');
+    return null;
+  }
+  type?.carry();
+  part.carry();
+  return { affinity: [], cookie: cookieOf(part) };
+}
+
+function cookieOf(part: Part): CookieDraft {
+  const cookie = part.get('cookie');
+  const fields: CookieDraft['fields'] = {};
+  const name = part.get('sessionName') ?? cookie?.get('name') ?? null;
+  if (isCookieName(name?.text() ?? '')) fields.name = name?.carry().text() ?? '';
+  else name?.leave('it is no name of a cookie');
+  const path = cookie?.get('path') ?? null;
+  const bare = /^__Host-/i.test(fields.name ?? '');
+  if (!isCookiePath(path?.text() ?? '') || (bare && path?.text() !== '/'))
+    path?.leave('it is no path of such a cookie');
+  else if (path?.carry().text() !== '/') fields.path = path?.text() ?? '/';
+  const ages = agesOf(part);
+  const lifetime = part.at('cookieConfig', 'lifetimeType') ?? cookie?.get('lifetimeType') ?? null;
+  if (lifetime?.text() === 'Permanent' && ages.absolute !== undefined) {
+    fields.lifetime = 'permanent';
+    lifetime.carry();
+  } else if (lifetime?.text() === 'Session') lifetime.carry();
+  else
+    lifetime?.leave(
+      'Permanent needs an absoluteTimeout, there too: the cookie lasts as long as the browser stays open',
+    );
+  Object.assign(fields, ages);
+  cookie?.carry();
+  return { fields, followsPath: false, part: name ?? part };
+}
+
+function headerOf(part: Part, header: Part | null, type: Part | null): Persistence | null {
+  const name = part.get('sessionName') ?? header?.get('name') ?? null;
+  const text = name?.text() ?? '';
+  if (name === null || !isHeaderName(text)) {
+    (name ?? part).leave('NOT STICKY: a session kept by a header needs the name of that header');
+    return null;
+  }
+  name.change('the name of the session comes from the client or the app here: no balancer mints one');
+  type?.carry();
+  return { affinity: [{ header: { name: text, ...agesOf(part) } }], cookie: null };
+}
+
+function agesOf(part: Part): Ages {
+  const age = (key: string) => {
+    const written = part.get(key);
+    const found = ageOf(written?.text() ?? null);
+    // The table counts in seconds.
+    const kept = found !== null && !/^[0-9]+ms$/.test(found) ? found : null;
+    if (kept !== null) written?.carry();
+    else written?.leave('expected a time from 1s up, such as 30m or 1h30m');
+    return kept;
+  };
+  const [absolute, idle] = [age('absoluteTimeout'), age('idleTimeout')];
+  // A session that may be idle for longer than it lives is never idle.
+  const longer = idle !== null && absolute !== null && lengthOf(idle) > lengthOf(absolute);
+  if (longer) part.get('idleTimeout')?.change('no session lives so long: absoluteTimeout ends it before');
+  return { idle: idle === null || longer ? 'off' : idle, ...(absolute === null ? {} : { absolute }) };
+}
+
+/** Of the Service, when there is a policy for it in the file. A policy that two rules use is read twice, to the same end. */
+export function policyOf(objects: readonly KubernetesObject[], namespace: string, service: string): Persistence | null {
+  for (const object of objects) {
+    if (!/^X?Backend(?:LB|Traffic)Policy$/.test(object.kind) || object.namespace !== namespace) continue;
+    const spec = object.part.get('spec');
+    const targets = [spec?.get('targetRef') ?? null, ...(spec?.get('targetRefs')?.items() ?? [])];
+    const target = targets.find(
+      (one) => one?.textAt('name') === service && (one.textAt('kind') ?? 'Service') === 'Service',
+    );
+    const written = spec?.get('sessionPersistence') ?? null;
+    const found = target && written !== null ? persistenceOf(written) : null;
+    if (found === null) continue;
+    carryHead(object);
+    object.part.leave('of such a policy only sessionPersistence is taken over');
+    for (const key of ['group', 'kind', 'name']) target?.carryAt(key);
+    return found;
+  }
+  return null;
+}

@@ -1,0 +1,243 @@
+/** Ingress objects of ingress-nginx: each of their rules becomes a route, and each Service with the annotations of its Ingress a pool. */
+
+import { isTemplate, templated } from '../template.ts';
+import { tellAnnotations } from './concerns.ts';
+import type { Draft } from './draft.ts';
+import { type Annotation, prefix, type Stickiness, stickinessOf } from './ingress-affinity.ts';
+import { giveReasons, settingsOf } from './ingress-settings.ts';
+import { carryHead, type KubernetesObject } from './objects.ts';
+import type { Part } from './part.ts';
+import { type RouteDraft, type Share, weigh } from './pool.ts';
+import type { Services } from './servers.ts';
+import { hostOf, literalPrefix, parseWhole, pathOf } from './values.ts';
+
+/** Where the controller listens for HTTP. */
+const port = 80;
+
+interface Rule {
+  readonly route: RouteDraft;
+  readonly backend: Part;
+}
+
+/** A canary's share of what a rule of the same host and path serves. */
+interface Canary {
+  readonly rule: Rule;
+  readonly namespace: string;
+  readonly weight: number;
+  readonly total: number;
+}
+
+export function importIngresses(objects: readonly KubernetesObject[], services: Services, draft: Draft): void {
+  const ingresses = objects.filter(
+    ({ kind, group }) => kind === 'Ingress' && /^(?:networking\.k8s\.io|extensions)?$/.test(group),
+  );
+  const canaries = new Map<string, Canary>();
+  const mains: KubernetesObject[] = [];
+  for (const ingress of ingresses) {
+    const annotation = annotationsOf(ingress);
+    if (annotation('canary')?.text() === 'true') addCanary(ingress, annotation, canaries);
+    else mains.push(ingress);
+  }
+  for (const ingress of mains) importIngress(ingress, services, draft, canaries);
+  for (const { rule } of canaries.values()) rule.route.part.leave('no other Ingress has a rule of this host and path');
+}
+
+function annotationsOf({ part }: KubernetesObject): Annotation {
+  const annotations = part.at('metadata', 'annotations');
+  giveReasons(annotations);
+  return (name) => annotations?.get(`${prefix}${name}`) ?? null;
+}
+
+function addCanary(ingress: KubernetesObject, annotation: Annotation, canaries: Map<string, Canary>): void {
+  const share = annotation('canary-weight');
+  const weight = parseWhole(share?.text() ?? null, 0, 1_000_000);
+  const wholeAt = annotation('canary-weight-total');
+  const total = parseWhole(wholeAt?.text() ?? null, 1, 1_000_000) ?? 100;
+  ingress.part
+    .at('metadata', 'annotations')
+    ?.leave('of a canary only the weight is taken over; all else is as its main Ingress says');
+  const byKey =
+    'a canary is not picked by header or cookie on a route: the affinity `route` maps such a key to one server';
+  for (const name of ['canary-by-header', 'canary-by-header-value', 'canary-by-header-pattern', 'canary-by-cookie']) {
+    annotation(name)?.leave(byKey);
+  }
+  if (weight === null || weight > total) {
+    ingress.part.leave(weight === null ? byKey : 'the weight is more than the whole');
+    return;
+  }
+  for (const rule of rulesOf(ingress, annotation)) {
+    canaries.set(ruleKey(rule.route), { rule, namespace: ingress.namespace, weight, total });
+  }
+  carryHead(ingress);
+  annotation('canary')?.carry();
+  wholeAt?.carry();
+  share?.change('the share is one of new sessions: a session stays where it began');
+  const behavior = annotation('affinity-canary-behavior');
+  if (behavior?.text() === 'sticky') behavior.carry();
+  else behavior?.leave('sessions stick on a canary too');
+}
+
+function importIngress(
+  ingress: KubernetesObject,
+  services: Services,
+  draft: Draft,
+  canaries: Map<string, Canary>,
+): void {
+  const annotation = annotationsOf(ingress);
+  // Read when a rule needs them: an Ingress without a rule that can be used takes nothing over.
+  let asked: Stickiness | null = null;
+  const settings = () => {
+    if (asked !== null) return asked;
+    const { fields, bodyBytes } = settingsOf(annotation);
+    const stickiness = stickinessOf(annotation);
+    if (bodyBytes !== null) draft.allowBody(bodyBytes);
+    asked = { ...stickiness, fields: { ...stickiness.fields, ...fields } };
+    return asked;
+  };
+  const spec = ingress.part.get('spec');
+  spec?.leave('there is nothing like it here');
+  spec?.get('ingressClassName')?.leave('Limpet serves every Ingress of the file, whatever its class');
+  spec?.get('tls')?.leave('TLS is ended before Limpet, and the listener speaks HTTP');
+  const before = draft.size;
+  for (const rule of rulesOf(ingress, annotation)) {
+    if (draft.isFull) {
+      rule.route.part.leave('the config has 10,000 routes already');
+      continue;
+    }
+    const earlier = draft.earlier(rule.route);
+    if (earlier !== undefined) {
+      rule.route.part.leave(`line ${earlier.part.from} has the same host and path, and goes first`);
+      continue;
+    }
+    addRule(rule, ingress, services, draft, canaries, settings);
+  }
+  if (draft.size === before) {
+    for (const [, part] of ingress.part.at('metadata', 'annotations')?.entries() ?? [])
+      part.leave('no rule of its Ingress can be used');
+    return;
+  }
+  carryHead(ingress);
+  tellAnnotations(ingress);
+  draft.listen(port);
+}
+
+function addRule(
+  { route, backend }: Rule,
+  { namespace, name }: KubernetesObject,
+  services: Services,
+  draft: Draft,
+  canaries: Map<string, Canary>,
+  settings: () => Stickiness,
+): void {
+  const main = shareOf(backend, namespace, services);
+  if (main === null) return;
+  const { affinity, cookie, fields } = settings();
+  const canary = canaries.get(ruleKey(route));
+  const shares: Share[] = [{ servers: main.servers, weight: 1 }];
+  if (canary !== undefined) {
+    const other = shareOf(canary.rule.backend, canary.namespace, services);
+    if (other !== null) {
+      carryRule(canary.rule.route);
+      shares.splice(0, 1, { ...main, weight: canary.total - canary.weight }, { ...other, weight: canary.weight });
+    }
+    canaries.delete(ruleKey(route));
+  }
+  carryRule(route);
+  services
+    .clientAffinity(namespace, main.service)
+    ?.leave('ingress-nginx goes around the Service to its pods, and so does Limpet');
+  draft.add(route, {
+    names: [main.service, `${main.service}-${name}`],
+    servers: weigh(shares),
+    affinity,
+    cookie: cookie(),
+    fields,
+  });
+}
+
+function shareOf(
+  backend: Part,
+  namespace: string,
+  services: Services,
+): { service: string; servers: Share['servers'] } | null {
+  backend.leave('it is no Service of this cluster');
+  // The form of networking.k8s.io/v1, else that of the beta versions.
+  const name = backend.at('service', 'name') ?? backend.get('serviceName');
+  const port =
+    backend.at('service', 'port', 'number') ?? backend.at('service', 'port', 'name') ?? backend.get('servicePort');
+  const service = name?.text() ?? null;
+  if (name === null || service === null) {
+    backend.warn('not-working', 'it is no Service of this cluster: these requests go to another route, or get 404');
+    return null;
+  }
+  const servers = services.servers({ namespace, name: service, port: port?.text() ?? null, part: name });
+  if (servers === null) {
+    const why = isTemplate(service) ? templated(service) : (name.why ?? 'its Service cannot be reached');
+    backend.leave(why);
+    name.warn('not-working', `${why}: these requests go to another route, or get 404`);
+    return null;
+  }
+  name.carry();
+  port?.carry();
+  return { service, servers };
+}
+
+function* rulesOf(ingress: KubernetesObject, annotation: Annotation): Generator<Rule> {
+  const spec = ingress.part.get('spec');
+  const regex = annotation('use-regex')?.text() === 'true' || annotation('rewrite-target') !== null;
+  for (const rule of spec?.get('rules')?.items() ?? []) {
+    const host = hostOf(rule.textAt('host') ?? '');
+    if (host === null) {
+      const written = rule.textAt('host') ?? '';
+      const why = isTemplate(written) ? templated(`host ${written}`) : 'its host is no name of a host';
+      rule.leave(why);
+      (rule.get('host') ?? rule).warn('not-working', why);
+      continue;
+    }
+    for (const one of rule.at('http', 'paths')?.items() ?? []) {
+      const backend = one.get('backend');
+      const written = one.textAt('path') ?? '/';
+      const pattern = regex || one.textAt('pathType') === 'ImplementationSpecific';
+      const path = pathOf(pattern ? literalPrefix(written) || '/' : written);
+      if (path === null || backend === null) {
+        const why =
+          backend === null
+            ? 'it has no backend'
+            : isTemplate(written)
+              ? templated(`path ${written}`)
+              : 'no request has such a path';
+        one.leave(why);
+        one.warn('not-working', why);
+        continue;
+      }
+      const exact = one.textAt('pathType') === 'Exact';
+      yield { route: { host, path, exact, methods: [], ports: [], part: one }, backend };
+    }
+  }
+  const rest = spec?.get('defaultBackend') ?? spec?.get('backend') ?? null;
+  if (rest !== null)
+    yield { route: { host: '', path: '/', exact: false, methods: [], ports: [], part: rest }, backend: rest };
+}
+
+/** What is said of host and path, once the route is sure to come. */
+function carryRule({ host, path, part }: RouteDraft): void {
+  // paths, http, rule.
+  const rule = part.up(3);
+  const written = part.get('path');
+  if (rule?.get('host')) {
+    if (host.startsWith('*.')) rule.get('host')?.change('it matches deeper subdomains too, such as a.b.example.org');
+    else rule.carryAt('host');
+  }
+  const type = part.get('pathType');
+  if (written !== null && pathOf(written.text() ?? '') === path) written.carry();
+  else written?.change(`the regular expression became the prefix ${path}, on whole segments`);
+  if (type?.text() === 'Exact') type.change('it matches what is below the path too');
+  else if (pathTypes.includes(type?.text() ?? '')) type?.carry();
+  else type?.leave('expected Prefix, Exact or ImplementationSpecific; it is taken for Prefix');
+}
+
+const pathTypes = ['Prefix', 'ImplementationSpecific'];
+
+function ruleKey({ host, path }: RouteDraft): string {
+  return JSON.stringify([host, path]);
+}

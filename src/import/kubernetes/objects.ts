@@ -1,0 +1,92 @@
+/** The objects of a file, whichever way they are put in it: documents, lists, lists in lists. */
+
+import { LineCounter, parseAllDocuments } from 'yaml';
+import { UsageError } from '../../errors.ts';
+import { entryOf } from '../names.ts';
+import { Manifest } from './manifest.ts';
+import type { Part } from './part.ts';
+
+export interface KubernetesObject {
+  readonly kind: string;
+  /** `apiVersion` without its version; '' for the core. */
+  readonly group: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly part: Part;
+}
+
+const deepestList = 8;
+
+/** Throws UsageError for what is not YAML. */
+export function readManifest(text: string, file: string): Manifest {
+  const counter = new LineCounter();
+  const manifest = new Manifest(text, counter);
+  try {
+    // Pretty errors quote the lines around the mistake, which may hold a secret.
+    const documents = parseAllDocuments(text, { lineCounter: counter, prettyErrors: false, stringKeys: true });
+    for (const document of documents) {
+      const [error] = document.errors;
+      if (error !== undefined) {
+        const { line, col } = counter.linePos(error.pos[0]);
+        const hint = /\{\{/.test(text) ? '; if this is a template, render it first (helm template)' : '';
+        throw new UsageError(
+          `${file}:${Math.max(1, line)}:${Math.max(1, col)}: not valid YAML: ${error.message.replace(/\.?$/, '')}${hint}`,
+        );
+      }
+      manifest.addDocument(document as Parameters<Manifest['addDocument']>[0]);
+    }
+  } catch (error) {
+    // The parser goes down one call a level.
+    if (error instanceof RangeError) throw new UsageError(`${file}:1: not valid YAML: nested too deep`);
+    throw error;
+  }
+  return manifest;
+}
+
+export function objectsOf({ roots }: Pick<Manifest, 'roots'>): KubernetesObject[] {
+  return roots.flatMap((root) => unpack(root, 0));
+}
+
+function unpack(part: Part, depth: number): KubernetesObject[] {
+  const kind = part.textAt('kind') ?? '';
+  const items = part.get('items');
+  if (kind.endsWith('List') && items !== null && depth < deepestList) {
+    part.leave('it tells of the list, not of what is in it');
+    part.carryAt('kind');
+    part.carryAt('apiVersion');
+    return items.items().flatMap((item) => unpack(item, depth + 1));
+  }
+  const group = /^(.*)\/[^/]*$/.exec(part.textAt('apiVersion') ?? '')?.[1] ?? '';
+  const name = part.textAt('metadata', 'name') ?? '';
+  const namespace = part.textAt('metadata', 'namespace') ?? 'default';
+  part.leave(reasonFor(kind));
+  part.at('metadata')?.leave('it describes the object to Kubernetes only');
+  part.at('status')?.leave('the cluster writes it, nobody else');
+  return [{ kind, group, name, namespace, part }];
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  ConfigMap: 'settings of pods or of the controller: see docs/reference/config.md for what corresponds to them here',
+  Secret: 'a Secret holds nothing that is needed here: TLS is ended before Limpet',
+  Service: 'only the name, the ports and the endpoints of a Service are needed here',
+  IngressClass: 'it names a controller, and Limpet needs none',
+  GatewayClass: 'it names a controller, and Limpet needs none',
+  GRPCRoute: 'gRPC is not proxied here',
+  TLSRoute: 'only HTTP is proxied here',
+  TCPRoute: 'only HTTP is proxied here',
+  UDPRoute: 'only HTTP is proxied here',
+  ReferenceGrant: 'it is a permission within the cluster',
+};
+
+function reasonFor(kind: string): string {
+  if (kind === '') return 'it is no Kubernetes object: it has no kind';
+  return entryOf(reasons, kind) ?? `a ${kind.slice(0, 64)} says nothing of where requests go`;
+}
+
+/** What makes an object what it is, once something of it is used. */
+export function carryHead({ part }: KubernetesObject): void {
+  part.carryAt('apiVersion');
+  part.carryAt('kind');
+  part.carryAt('metadata', 'name');
+  part.carryAt('metadata', 'namespace');
+}

@@ -1,0 +1,165 @@
+/** Timeouts, limits and retries: what nginx inherits from block to block, for a pool or for the listeners. */
+import type { Ledger } from './ledger.ts';
+import type { Directive } from './syntax.ts';
+import type { PoolDraft } from './upstream.ts';
+import { longestTimer, parseSize, parseTime, parseWhole, writeSize, writeTime } from './values.ts';
+
+/** Directives in force at a place, by name; those of inner blocks replace those of outer ones. */
+export type Scope = ReadonlyMap<string, Directive>;
+
+/** What a directive says in our words. */
+interface Said {
+  readonly group: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly change?: string;
+}
+
+const MiB = 1024 ** 2;
+
+/** null: it cannot be said here. */
+type Translate = (directive: Directive) => Said | null;
+
+const timer =
+  (group: string, fields: readonly string[]): Translate =>
+  ({ args }) => {
+    const time = writeTime(args[0], longestTimer);
+    return time === null ? null : { group, fields: Object.fromEntries(fields.map((field) => [field, time])) };
+  };
+
+const poolSettings: Readonly<Record<string, Translate>> = {
+  proxy_connect_timeout: timer('timeouts', ['connect']),
+  proxy_read_timeout: timer('timeouts', ['response', 'responseBody', 'tunnel']),
+  proxy_next_upstream_tries: ({ args }) => {
+    const tries = parseWhole(args[0], 0, 1_000_000);
+    if (tries === null) return null;
+    const change = tries === 0 || tries > 10 ? { change: 'ten servers are tried at most' } : {};
+    return { group: 'retry', fields: { attempts: tries === 0 ? 10 : Math.min(tries, 10) }, ...change };
+  },
+  proxy_next_upstream_timeout: ({ args }) => {
+    const time = parseTime(args[0]);
+    if (time === 0) return { group: 'retry', fields: {} };
+    return timer('retry', ['deadline'])({ args } as Directive);
+  },
+  proxy_next_upstream: ({ args }) => {
+    if (args.includes('off')) return { group: 'retry', fields: { attempts: 1 } };
+    const change =
+      'what is tried again follows from how far the request came and whether it may be repeated, not from a list';
+    return { group: 'retry', fields: {}, change };
+  },
+  proxy_buffer_size: ({ args }) => {
+    const size = parseSize(args[0]);
+    return size === null ? null : { group: 'limits', fields: { headBytes: writeSize(size, 512, MiB) } };
+  },
+  health_check: (directive) => {
+    const health: Record<string, unknown> = { active: 'tcp' };
+    const changes: string[] = [];
+    for (const arg of directive.args) {
+      const [, key = '', value = ''] = /^([^=]*)=?(.*)$/s.exec(arg) ?? [];
+      const number = parseWhole(value, 1, 100);
+      const time = writeTime(value);
+      if (key === 'interval' && time !== null) health.interval = time;
+      else if (key === 'fails' && number !== null) health.fall = number;
+      else if (key === 'passes' && number !== null) health.rise = number;
+      else if (key === 'match') health.match = value;
+      else if (key === 'uri' && /^\/[\x21-\x22\x24-\x7e]*$/.test(value)) health.path = value;
+      else changes.push(`"${arg}" is left out`);
+    }
+    if (!directive.args.includes('type=tcp')) {
+      delete health.active;
+      health.path ??= '/';
+    }
+    return { group: 'health', fields: health, ...(changes.length > 0 ? { change: changes.join('; ') } : {}) };
+  },
+};
+
+const listenerSettings: Readonly<Record<string, Translate>> = {
+  client_header_timeout: timer('timeouts', ['requestHead']),
+  client_body_timeout: timer('timeouts', ['requestBody']),
+  send_timeout: timer('timeouts', ['write']),
+  keepalive_timeout: timer('timeouts', ['keepAlive']),
+  client_max_body_size: ({ args }) => {
+    const size = parseSize(args[0]);
+    if (size === null) return null;
+    return { group: 'limits', fields: { bodyBytes: size === 0 ? 0 : writeSize(size, 1, 1024 ** 4) } };
+  },
+  large_client_header_buffers: ({ args }) => {
+    const [number, size] = [parseWhole(args[0], 1, 1_000_000), parseSize(args[1])];
+    if (number === null || size === null) return null;
+    const uri = Math.min(Math.max(size, 64), MiB / 2);
+    const head = Math.min(Math.max(size * number, 2 * uri, 512), MiB);
+    return { group: 'limits', fields: { headBytes: writeSize(head, 512, MiB), uriBytes: writeSize(uri, 64, MiB) } };
+  },
+};
+
+export const isPoolSetting = (name: string): boolean => Object.hasOwn(poolSettings, name);
+export const isListenerSetting = (name: string): boolean => Object.hasOwn(listenerSettings, name);
+
+/** What holds at the location for the pool that it passes to. The first location decides. */
+export function settlePool(scope: Scope, pool: PoolDraft, ledger: Ledger): void {
+  for (const [name, directive] of scope) {
+    const translate = poolSettings[name];
+    if (translate !== undefined)
+      settle(directive, translate(directive), pool.config, pool.saidBy, `pool ${pool.name}`, ledger);
+  }
+}
+
+/** What holds for all listeners: there the first server that says it decides. */
+export function settleListeners(
+  directive: Directive,
+  listener: Record<string, unknown>,
+  saidBy: Map<string, Directive>,
+  ledger: Ledger,
+): void {
+  const said = listenerSettings[directive.name]?.(directive) ?? null;
+  const size = said?.fields.bodyBytes;
+  if (size !== undefined) {
+    raiseBodyLimit(directive, parseSize(directive.args[0]) ?? 0, size, listener, saidBy, ledger);
+    return;
+  }
+  settle(directive, said, listener, saidBy, 'every listener', ledger);
+}
+
+/** Often small for all and large for one location. A listener has one limit: the largest, so that no upload breaks. */
+function raiseBodyLimit(
+  directive: Directive,
+  bytes: number,
+  written: unknown,
+  listener: Record<string, unknown>,
+  saidBy: Map<string, Directive>,
+  ledger: Ledger,
+): void {
+  const limits = typeof listener.limits === 'object' ? (listener.limits as Record<string, unknown>) : {};
+  const before = saidBy.get(directive.name);
+  const largest = parseSize(before?.args[0]) ?? bytes;
+  if (before === undefined || bytes === 0 || (largest !== 0 && bytes > largest)) {
+    saidBy.set(directive.name, directive);
+    listener.limits = { ...limits, bodyBytes: written };
+  }
+  if (before === undefined || bytes === largest) ledger.carry(directive);
+  else ledger.change(directive, 'every listener has one limit: the largest of the file');
+}
+
+function settle(
+  directive: Directive,
+  said: Said | null,
+  config: Record<string, unknown>,
+  saidBy: Map<string, Directive>,
+  whose: string,
+  ledger: Ledger,
+): void {
+  if (said === null) {
+    ledger.leaveOut(directive, `"${directive.args.join(' ')}" is no value that can be used`);
+    return;
+  }
+  const before = saidBy.get(directive.name);
+  if (before !== undefined && before !== directive && before.args.join(' ') !== directive.args.join(' ')) {
+    ledger.leaveOut(directive, `line ${before.line} says it already for ${whose}`);
+    return;
+  }
+  saidBy.set(directive.name, directive);
+  const group = typeof config[said.group] === 'object' ? (config[said.group] as Record<string, unknown>) : {};
+  // What stands there was said by something more special, such as proxy_next_upstream off.
+  if (Object.keys(said.fields).length > 0) config[said.group] = { ...said.fields, ...group };
+  if (said.change === undefined) ledger.carry(directive);
+  else ledger.change(directive, said.change);
+}

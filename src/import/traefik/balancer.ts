@@ -1,0 +1,164 @@
+/** What a load balancer of Traefik says beside its servers: stickiness, strategy, health checks, time-outs. */
+import { formatDuration } from '../../config/units.ts';
+import type { Part } from '../kubernetes/part.ts';
+import { parseWhole } from '../kubernetes/values.ts';
+import { longestTimer } from '../nginx/values.ts';
+import type { Fields } from '../plan.ts';
+import { readSticky } from './sticky.ts';
+import { field, fieldText, goDuration, localName, timer } from './values.ts';
+
+export interface Balancer {
+  readonly cookie: Fields | null;
+  readonly affinity: readonly unknown[];
+  readonly fields: Fields;
+}
+
+/** Traefik waits half a minute for a connection, and then for a server as long as the client does. */
+const patient = { connect: '30s', response: 'off', responseBody: 'off', tunnel: 'off' };
+
+export function readBalancer(part: Part | null, transports: ReadonlyMap<string, Part>): Balancer {
+  const cookie = readSticky(field(part, 'sticky'));
+  const strategy = readStrategy(field(part, 'strategy'));
+  const hosts = field(part, 'passHostHeader');
+  if (hosts?.text() === 'false') {
+    hosts.warn('not-working', 'servers get the Host that the client asked for, not their own');
+  } else hosts?.carry();
+  field(part, 'responseForwarding')?.change('responses are passed on as they come, without a delay');
+  const health = readHealth(field(part, 'healthCheck'), field(part, 'passiveHealthCheck'));
+  return {
+    cookie,
+    affinity: strategy.affinity,
+    fields: {
+      ...(strategy.balance === null ? {} : { balance: strategy.balance }),
+      ...(health === null ? {} : { health }),
+      ...readTransport(field(part, 'serversTransport'), transports),
+    },
+  };
+}
+
+function readStrategy(part: Part | null): { balance: string | null; affinity: unknown[] } {
+  const turns = { balance: 'round-robin', affinity: [] };
+  switch (part?.text()?.toLowerCase()) {
+    case undefined:
+      return turns;
+    case 'wrr':
+    case 'roundrobin':
+      part?.carry();
+      return turns;
+    case 'p2c':
+      part?.carry();
+      return { balance: 'two-choices', affinity: [] };
+    case 'leasttime':
+      part?.change('the server with the fewest requests is taken, times are not measured');
+      return { balance: null, affinity: [] };
+    case 'hrw':
+      part?.change('it is another hash: clients change servers once');
+      return { balance: null, affinity: [{ 'source-ip': { ipv6Prefix: 128 } }] };
+    default:
+      part?.change('expected wrr, p2c, hrw or leasttime: servers are taken by turns');
+      return turns;
+  }
+}
+
+const other = 'what is asked would not be what Traefik asks, so there is no check';
+
+/** One failed check takes a server down, one good one brings it back. */
+function readHealth(part: Part | null, passive: Part | null): Fields | null {
+  const errors = readPassive(passive);
+  const path = fieldText(part, 'path');
+  if (part === null || path === null) return errors;
+  const unlike = [
+    fieldText(part, 'mode') === 'grpc' ? 'it asks by gRPC' : '',
+    (fieldText(part, 'scheme') ?? 'http') === 'http' ? '' : 'it asks by TLS',
+    (fieldText(part, 'port') ?? '0') === '0' ? '' : 'it asks another port',
+    field(part, 'headers') === null ? '' : 'it sends headers',
+    /^\/[\x21-\x22\x24-\x7e]*$/.test(path) ? '' : 'its path is none',
+    ['GET', 'HEAD', ''].includes(fieldText(part, 'method') ?? '') ? '' : 'it asks with another method',
+  ].filter((why) => why !== '');
+  if (unlike.length > 0) {
+    part.leave(`${unlike.join(', ')}: ${other}`);
+    return errors;
+  }
+  part.carry();
+  const health: Fields = { path };
+  field(part, 'path')?.carry();
+  const host = field(part, 'hostname');
+  if (host !== null && /^[A-Za-z0-9._:[\]-]+$/.test(host.text() ?? '')) {
+    host.carry();
+    health.host = host.text();
+  }
+  const status = field(part, 'status');
+  if (/^[1-5]\d\d$/.test(status?.text() ?? '')) {
+    status?.carry();
+    health.status = status?.text();
+  }
+  const every = Math.max(1, timeAt(field(part, 'interval'), 30_000));
+  const wait = Math.max(1, timeAt(field(part, 'timeout'), 5000));
+  if (wait > every) field(part, 'timeout')?.change('it is not longer than the interval of the checks');
+  field(part, 'scheme')?.carry();
+  field(part, 'port')?.carry();
+  field(part, 'mode')?.carry();
+  const method = field(part, 'method');
+  if (method?.text() === 'HEAD') method.change('it is asked with GET');
+  else method?.carry();
+  const unhealthy = field(part, 'unhealthyInterval');
+  if (unhealthy !== null) unhealthy.leave('servers that are down are checked as often as the others');
+  field(part, 'followRedirects')?.leave('a redirect is an answer from 200 to 399, and good: it is not followed');
+  return {
+    ...errors,
+    ...health,
+    interval: formatDuration(Math.min(every, longestTimer)),
+    timeout: formatDuration(Math.min(wait, every, longestTimer)),
+    rise: 1,
+    fall: 1,
+    // Traefik believes its checks however many servers they take down.
+    panicThreshold: 0,
+  };
+}
+
+function readPassive(part: Part | null): Fields | null {
+  if (part === null) return null;
+  const failures = parseWhole(fieldText(part, 'maxFailedAttempts') ?? '1', 1, 1000);
+  const window = goDuration(fieldText(part, 'failureWindow') ?? '10s');
+  if (failures === null || window === null || window === 0) return null;
+  part.change('errors in a row count, of connections and 5xx alike');
+  field(part, 'maxFailedAttempts')?.carry();
+  field(part, 'failureWindow')?.change('it is how long the server is left out first');
+  const ejection = formatDuration(Math.min(window, longestTimer));
+  const longest = window > 60_000 ? { maxEjection: ejection } : {};
+  return { passive: { connectErrors: failures, serverErrors: failures, ejection, ...longest } };
+}
+
+function timeAt(part: Part | null, fallback: number): number {
+  const time = part === null ? null : goDuration(part.text());
+  if (time === null || time === 0) {
+    part?.change(`it is no time above 0: ${formatDuration(fallback)}, the default, is taken`);
+    return fallback;
+  }
+  part?.carry();
+  return time;
+}
+
+function readTransport(name: Part | null, transports: ReadonlyMap<string, Part>): Fields {
+  const part = transports.get(localName(name?.text() ?? '')) ?? null;
+  if (name !== null && part === null) name.leave('this serversTransport is not in the file');
+  else name?.carry();
+  const timeouts: Fields = { ...patient };
+  part?.carry();
+  for (const [key, ours] of [
+    ['dialTimeout', 'connect'],
+    ['responseHeaderTimeout', 'response'],
+    ['idleConnTimeout', 'keepAlive'],
+  ] as const) {
+    const found = field(part, 'forwardingTimeouts', key);
+    const time = goDuration(found?.text() ?? null);
+    // For connecting and for idle connections we always have a bound.
+    if (time === null || (time === 0 && ours !== 'response')) continue;
+    found?.carry();
+    timeouts[ours] = timer(time);
+  }
+  const idle = field(part, 'maxIdleConnsPerHost');
+  const most = parseWhole(idle?.text() ?? null, 1, 65_535);
+  if (most !== null) idle?.carry();
+  return { timeouts, ...(most === null ? {} : { maxIdle: most }) };
+}

@@ -1,0 +1,131 @@
+/** A Compose file: the labels `traefik.*` of its services, and the flags of a Traefik that runs in it, as trees. */
+import { Scalar } from 'yaml';
+import type { Manifest } from '../kubernetes/manifest.ts';
+import type { Part } from '../kubernetes/part.ts';
+import { parsePort } from '../kubernetes/values.ts';
+import { place, TreeBuilder } from '../tree.ts';
+import type { Container } from './servers.ts';
+import { field } from './values.ts';
+
+export interface Labelled {
+  readonly container: Container;
+  /** What stood under `traefik`. */
+  readonly settings: Part;
+}
+
+export interface Composed {
+  readonly labelled: readonly Labelled[];
+  /** Static settings, of flags. */
+  readonly flags: readonly Part[];
+}
+
+export function isCompose(root: Part): boolean {
+  const services = root.get('services');
+  return services?.isMap === true && root.get('http') === null && root.get('kind') === null;
+}
+
+export function readCompose(root: Part, manifest: Manifest, source: string): Composed {
+  root.leave('it is about the containers, not about the way to them');
+  const labelled: Labelled[] = [];
+  const flags: Part[] = [];
+  for (const [name, service] of root.get('services')?.entries() ?? []) {
+    if (/(?:^|\/)traefik(?::|@|$)/.test(service.textAt('image') ?? '')) {
+      const tree = treeOf(settingsIn(service.get('command'), /^--/, source), manifest, '');
+      if (tree !== null) flags.push(tree);
+    }
+    const found = settingsIn(service.get('labels'), /^/, source).concat(
+      settingsIn(service.at('deploy', 'labels'), /^/, source),
+    );
+    const ours = found.filter(({ key }) => /^traefik\./i.test(key));
+    const off = ours.find(({ key, value }) => key.toLowerCase() === 'traefik.enable' && value === 'false');
+    if (ours.length === 0 || off !== undefined) continue;
+    const settings = treeOf(ours, manifest, 'traefik.');
+    if (settings === null) continue;
+    const container = containerOf(name, service);
+    field(settings, 'enable')?.carry();
+    field(settings, 'docker')?.leave('it is about the network of the containers');
+    field(settings, 'swarm')?.leave('it is about the network of the containers');
+    labelled.push({ container, settings });
+  }
+  return { labelled, flags };
+}
+
+function containerOf(name: string, service: Part): Container {
+  const ports = new Set<number>();
+  for (const one of [...(service.get('expose')?.items() ?? []), ...(service.get('ports')?.items() ?? [])]) {
+    const text = one.textAt('target') ?? one.text() ?? '';
+    const port = parsePort(/(\d+)(?:\/tcp)?$/.exec(text)?.[1] ?? null);
+    if (port !== null) ports.add(port);
+  }
+  const [port = null] = ports.size === 1 ? ports : [];
+  const count = service.textAt('deploy', 'replicas') ?? service.textAt('scale');
+  const global = service.textAt('deploy', 'mode') === 'global';
+  const many = global || (count !== null && !/^[01]$/.test(count));
+  const several =
+    `this one name stands for ${global ? 'a container on each node' : `${count ?? ''} containers`}, so each connection ` +
+    'may meet another: write them as services of their own (app1, app2)';
+  const looksUp = service.at('deploy', 'labels') === null && !global;
+  return { name, port, several: many ? several : '', looksUp, part: service };
+}
+
+interface Setting {
+  readonly key: string;
+  readonly value: string;
+  readonly part: Part;
+  readonly range: readonly [number, number];
+}
+
+/** `- a.b=c`, or `a.b: c`. In a Compose file `$$` is a dollar sign. */
+function settingsIn(part: Part | null, wanted: RegExp, source: string): Setting[] {
+  const plain = (text: string) => text.replaceAll('$$', '$');
+  const items = (part?.items() ?? []).map((one) => ({ text: one.text() ?? '', part: one, range: one.range }));
+  const listed = [...(part === null ? [] : wordsOf(part, source)), ...items].flatMap(({ text, part: one, range }) => {
+    const [, key = '', value] = /^\s*([^=\s]+)(?:\s*=\s*(.*))?$/s.exec(text) ?? [];
+    return wanted.test(key) ? [{ key, value: plain(value ?? 'true').trim(), part: one, range }] : [];
+  });
+  const named = (part?.entries() ?? []).flatMap(([key, one]) =>
+    wanted.test(key) ? [{ key, value: plain(one.text() ?? ''), part: one, range: one.range }] : [],
+  );
+  return [...listed, ...named];
+}
+
+/** Of a command in one text: each word where it stands, which may be lines further down. */
+function wordsOf(part: Part, source: string): { text: string; part: Part; range: readonly [number, number] }[] {
+  let [from] = part.range;
+  return (part.text()?.split(/\s+/) ?? []).map((text) => {
+    const at = Math.max(from, source.indexOf(text, from));
+    from = at + text.length;
+    return { text, part, range: [at, from] as const };
+  });
+}
+
+/** Names with dots and `[0]` as a tree; each value has the line that it stands on. */
+function treeOf(settings: readonly Setting[], manifest: Manifest, prefix: string): Part | null {
+  const [first] = settings;
+  if (first === undefined) return null;
+  const tree = new TreeBuilder(first.range);
+  const keys = settings.map(({ key }) => key.toLowerCase());
+  for (const { key, value, range, part } of settings) {
+    // `sticky.cookie=true` beside `sticky.cookie.name=x` says nothing more.
+    if (value === 'true' && keys.some((other) => other.startsWith(`${key.toLowerCase()}.`))) {
+      part.carry();
+      continue;
+    }
+    const path = key
+      .replace(/^--/, '')
+      .slice(prefix.length)
+      .split('.')
+      .flatMap((name) => {
+        const [, bare = '', index] = /^([^[\]]*)(?:\[(\d{1,4})\])?$/.exec(name) ?? [undefined, name];
+        return index === undefined ? [bare] : [bare, Number(index)];
+      })
+      // However they are spelled, but for names: http.routers.NAME.
+      .map((step, index) => (typeof step === 'string' && index !== 2 ? step.toLowerCase() : step));
+    const last = path.pop();
+    const at = last === undefined ? null : tree.open(tree.root, path, range);
+    if (at === null || last === undefined || !tree.put(at, last, place(new Scalar(value), range), range)) {
+      part.leave('another label says something else of the same thing');
+    } else part.carry();
+  }
+  return manifest.addTree(tree.root);
+}

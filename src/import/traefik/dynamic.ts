@@ -1,0 +1,54 @@
+/** `http` of a dynamic file, or of labels: its routers, services, middlewares and transports. */
+import type { Part } from '../kubernetes/part.ts';
+import type { Router } from './routers.ts';
+import type { Container } from './servers.ts';
+import { type ServiceSource, TraefikServices } from './services.ts';
+import { field, fieldText, namesIn } from './values.ts';
+
+/** `http`, and the container whose labels it was, if any. */
+export interface HttpPart {
+  readonly part: Part;
+  readonly container: Container | null;
+}
+
+export function partsNamed(https: readonly HttpPart[], kind: string): (readonly [name: string, part: Part])[] {
+  return https.flatMap(({ part }) => field(part, kind)?.entries() ?? []);
+}
+
+export function readRouters(https: readonly HttpPart[]): Router[] {
+  const sources = new Map<string, ServiceSource[]>();
+  for (const { part, container } of https) {
+    for (const [name, one] of field(part, 'services')?.entries() ?? []) {
+      one.leave('no router that is carried over leads to it');
+      sources.set(name, [...(sources.get(name) ?? []), { part: one, container, bare: false }]);
+    }
+    // A container without a service of its own is one by its name.
+    if (container !== null && field(part, 'services') === null) {
+      const routers = field(part, 'routers');
+      if (routers !== null) sources.set(container.name, [{ part: routers, container, bare: true }]);
+    }
+  }
+  const services = new TraefikServices(sources, new Map(partsNamed(https, 'serversTransports')));
+  return https.flatMap(({ part, container }) => {
+    const own = field(part, 'services')?.entries() ?? [];
+    return (field(part, 'routers')?.entries() ?? []).map(([routerName, one]) => {
+      const service = field(one, 'service');
+      const [only, ...more] = own;
+      const name = service?.text() ?? (container === null || more.length > 0 ? null : (only?.[0] ?? container.name));
+      field(one, 'tls')?.leave('TLS is not ended here, so put a proxy that ends it in front');
+      const tls = field(one, 'tls');
+      return {
+        name: routerName,
+        part: one,
+        told: one,
+        rule: field(one, 'rule'),
+        priority: field(one, 'priority'),
+        middlewares: namesIn(field(one, 'middlewares')),
+        entryPoints: namesIn(field(one, 'entryPoints')),
+        secure: tls !== null && fieldText(one, 'tls') !== 'false',
+        service,
+        pool: () => (name === null ? 'it names no service' : services.pool(name)),
+      };
+    });
+  });
+}

@@ -1,0 +1,121 @@
+/** `limpet import traefik.yaml`: dynamic and static files of Traefik in YAML and TOML, Compose files with its labels, IngressRoutes. */
+
+import { LineCounter } from 'yaml';
+import { UsageError } from '../../errors.ts';
+import type { Importer } from '../imported.ts';
+import { Manifest } from '../kubernetes/manifest.ts';
+import { objectsOf, readManifest } from '../kubernetes/objects.ts';
+import type { Part } from '../kubernetes/part.ts';
+import { Services } from '../kubernetes/servers.ts';
+import { entryOf } from '../names.ts';
+import { Plan } from '../plan.ts';
+import { readToml } from '../toml.ts';
+import { isCompose, readCompose } from './compose.ts';
+import { isCrd, readIngressRoutes, specsOf } from './crd.ts';
+import { type HttpPart, partsNamed, readRouters } from './dynamic.ts';
+import { EntryPoints } from './entry-points.ts';
+import { Middlewares } from './middlewares.ts';
+import { planRouters } from './routers.ts';
+import { field } from './values.ts';
+
+export const importTraefik: Importer = (text, file) => {
+  const manifest = isToml(text) || /\.toml$/.test(file) ? tomlManifest(text, file) : readManifest(text, file);
+  const documents = [...manifest.roots];
+  const https: HttpPart[] = [];
+  const statics: Part[] = [];
+  for (const root of documents) {
+    if (root.get('kind') !== null) continue;
+    if (isCompose(root)) {
+      const { labelled, flags } = readCompose(root, manifest, text);
+      statics.push(...flags);
+      for (const { container, settings } of labelled) {
+        tellOthers(settings);
+        const part = field(settings, 'http');
+        if (part !== null) https.push({ part, container });
+      }
+      continue;
+    }
+    tellOthers(root);
+    const part = field(root, 'http');
+    if (part !== null) https.push({ part, container: null });
+    statics.push(root);
+  }
+  const objects = objectsOf({ roots: documents.filter((root) => root.get('kind') !== null) });
+  const entryPoints = new EntryPoints();
+  for (const root of statics) {
+    for (const [key, part] of root.entries()) part.leave(entryOf(reasons, key.toLowerCase()) ?? unknown);
+    for (const [name, part] of field(root, 'entryPoints')?.entries() ?? []) entryPoints.add(name, part);
+  }
+  const routers = [...readRouters(https), ...readIngressRoutes(objects, new Services(objects))];
+  const [first] = routers;
+  if (first === undefined) {
+    const expected = 'expected http.routers, labels traefik.http.routers, or an IngressRoute';
+    throw new UsageError(`${file}:${documents[0]?.from ?? 1}: found no router of Traefik, ${expected}`);
+  }
+  const middlewares = new Middlewares([...partsNamed(https, 'middlewares'), ...specsOf(objects, 'Middleware')]);
+  for (const one of objects)
+    if (isCrd(one)) one.part.get('metadata')?.leave('it describes the object to Kubernetes only');
+  for (const [name, spec] of specsOf(objects, 'TLSOption')) {
+    field(spec, 'clientAuth')?.warn('open', `clients were asked for certificates (TLSOption "${name}")`);
+  }
+  const plan = new Plan();
+  planRouters(routers, { plan, entryPoints, middlewares });
+  const config = plan.size === 0 ? null : plan.config();
+  const notes = manifest.notes();
+  if (config !== null) return { config, notes };
+  const why = notes.find(({ line }) => line >= first.part.from && line <= first.part.to);
+  const told = why === undefined ? '' : `, because of line ${why.line}: ${why.why}`;
+  throw new UsageError(`${file}:${first.part.from}: no router of this file can be carried over${told}`);
+};
+
+/** A table's head, or a key with an equals sign, at the beginning of a line that is no list of YAML. */
+function isToml(text: string): boolean {
+  return (
+    /^\s*\[\[?[\w."'-]+(?:\s*\.\s*[\w."'-]+)*\]?\]\s*(?:#.*)?$/m.test(text) && !/^\s*[\w."'-]+\s*:(?:\s|$)/m.test(text)
+  );
+}
+
+function tomlManifest(text: string, file: string): Manifest {
+  const counter = new LineCounter();
+  counter.addNewLine(0);
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) counter.addNewLine(at + 1);
+  const manifest = new Manifest(text, counter);
+  manifest.addTree(readToml(text, file));
+  return manifest;
+}
+
+/** Routers that are not of HTTP are services that nobody serves now. */
+function tellOthers(root: Part): void {
+  for (const kind of ['tcp', 'udp']) {
+    const part = field(root, kind);
+    part?.leave('HTTP alone is balanced here');
+    for (const [name, router] of field(part, 'routers')?.entries() ?? []) {
+      router.warn('not-working', `the ${kind} router "${name}": HTTP alone is balanced here`);
+    }
+  }
+  for (const [name, one] of field(root, 'tls', 'options')?.entries() ?? []) {
+    field(one, 'clientAuth')?.warn('open', `clients were asked for certificates (options "${name}")`);
+  }
+  field(root, 'http')?.leave('nothing here corresponds to it');
+  field(root, 'tls')?.leave('TLS is not ended here, so put a proxy that ends it in front');
+}
+
+const unknown = 'nothing here corresponds to it';
+const reasons: Readonly<Record<string, string>> = {
+  tcp: 'HTTP alone is balanced here',
+  udp: 'HTTP alone is balanced here',
+  tls: 'TLS is not ended here, so put a proxy that ends it in front',
+  entrypoints: 'only addresses, trusted addresses and idle times of entry points are needed here',
+  providers: 'it says where Traefik finds its configuration',
+  certificatesresolvers: 'TLS is not ended here, so put a proxy that ends it in front',
+  api: 'the dashboard of Traefik is not there',
+  ping: 'no path answers by itself',
+  log: 'logging is set by log, and written to stdout and stderr',
+  accesslog: 'logging is set by log, and written to stdout and stderr',
+  metrics: 'metrics are told by the admin interface',
+  tracing: 'requests are not traced here',
+  global: 'it is about the process of Traefik itself',
+  serverstransport: 'time-outs to servers are those of the pool',
+  experimental: 'there are no plugins here',
+  hub: 'it is about the process of Traefik itself',
+};

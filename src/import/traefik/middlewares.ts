@@ -1,0 +1,122 @@
+/** What middlewares of Traefik did to the requests of a router, and what is missing now without them. */
+
+import type { Concern } from '../imported.ts';
+import type { Part } from '../kubernetes/part.ts';
+import { parseWhole } from '../kubernetes/values.ts';
+import { entryOf } from '../names.ts';
+import type { Fields } from '../plan.ts';
+import { field, localName, type Named, namesIn } from './values.ts';
+
+/** What let some requests in only. */
+const guards: Readonly<Record<string, string>> = {
+  basicauth: 'asked for a password',
+  digestauth: 'asked for a password',
+  forwardauth: 'asked another server who may come in',
+  ipallowlist: 'let in some addresses only',
+  ipwhitelist: 'let in some addresses only',
+  jwt: 'let in holders of a token only',
+  oidc: 'let in users who have logged in only',
+  hmac: 'let in signed requests only',
+  apikey: 'let in holders of a key only',
+  ldap: 'asked for a password',
+  opa: 'asked a policy who may come in',
+};
+
+/** What servers behind it count on. */
+const rewrites: Readonly<Record<string, string>> = {
+  stripprefix: 'took the prefix off the path: servers get the whole path',
+  stripprefixregex: 'took the prefix off the path: servers get the whole path',
+  replacepath: 'put another path in: servers get the path of the client',
+  replacepathregex: 'put another path in: servers get the path of the client',
+  redirectregex: 'redirected some requests: servers get them',
+  addprefix: 'put a prefix before the path: servers get the path of the client',
+};
+
+const reasons: Readonly<Record<string, string>> = {
+  redirectscheme: 'no request is redirected here: the proxy that ends TLS in front does this',
+  headers: 'headers of requests and responses are passed on as they come',
+  contenttype: 'headers of requests and responses are passed on as they come',
+  compress: 'nothing is compressed here: let the servers do it',
+  ratelimit: 'rates are not limited here',
+  inflightreq: 'requests are limited for each server here (maxRequests), not for each client',
+  circuitbreaker: 'a server that fails is left out by health.passive',
+  errors: 'error pages are those of the servers',
+  buffering: 'bodies are streamed both ways; the largest is set by limits.bodyBytes of the listener',
+  passtlsclientcert: 'TLS is not ended here',
+  grpcweb: 'gRPC is not translated here',
+  encodedcharacters: 'paths are passed on as they come',
+};
+
+export interface Guarded {
+  /** Host and path, for people. */
+  readonly where: string;
+  /** Fields of its pool. */
+  readonly fields: Fields;
+}
+
+export class Middlewares {
+  private readonly parts: ReadonlyMap<string, Part>;
+  /** What every part of the file that is about middlewares says of itself. */
+  constructor(parts: readonly (readonly [name: string, part: Part])[]) {
+    this.parts = new Map(parts);
+    for (const [, part] of parts) {
+      for (const [kind, inner] of part.entries()) inner.leave(reasonOf(kind.toLowerCase()));
+    }
+  }
+
+  /** `router` is carried over without these. */
+  apply(names: readonly Named[], router: Guarded, seen: readonly string[] = []): void {
+    for (const { name, part: told } of names) {
+      const local = localName(name);
+      const part = this.parts.get(local);
+      if (seen.includes(local)) continue;
+      if (part === undefined) {
+        const why = `${router.where}: the middleware "${name}" is not in this file. Whom it kept out, it keeps out no more`;
+        told.warn('open', why);
+        continue;
+      }
+      told.leaveItem('middlewares are told one by one');
+      for (const [kind, inner] of part.entries()) {
+        if (kind.toLowerCase() === 'chain') {
+          inner.leave('its middlewares are told one by one');
+          const chained = namesIn(field(inner, 'middlewares')).map((one) => ({ name: nameOf(one), part: told }));
+          this.apply(chained, router, [...seen, local]);
+        } else this.tell(kind, inner, local, told, router);
+      }
+    }
+  }
+
+  private tell(kind: string, inner: Part, name: string, told: Part, { where, fields }: Guarded): void {
+    const lower = kind.toLowerCase();
+    const is = `${where}: ${kind} "${name}"`;
+    if (lower === 'plugin') {
+      const plugins = inner.entries().map(([plugin]) => plugin);
+      alarm(told, 'open', `${is} ran the plugin ${plugins.join(', ')}. Whom it kept out, it keeps out no more`);
+    } else if (Object.hasOwn(guards, lower)) alarm(told, 'open', `${is} ${guards[lower]}`);
+    else if (Object.hasOwn(rewrites, lower)) alarm(told, 'not-working', `${is} ${rewrites[lower]}`);
+    else if (lower === 'retry') {
+      const attempts = parseWhole(field(inner, 'attempts')?.text() ?? null, 1, 1000);
+      if (attempts === null) return;
+      fields.retry = { attempts: Math.min(attempts, 10) };
+      told.carry();
+      inner.carry();
+      field(inner, 'attempts')?.carry();
+      if (attempts > 10) field(inner, 'attempts')?.change('at most 10');
+      field(inner, 'initialInterval')?.leave('another server is tried at once');
+    } else told.leaveItem(reasonOf(lower));
+  }
+}
+
+function alarm(told: Part, kind: Concern, why: string): void {
+  told.warn(kind, why);
+}
+
+function nameOf({ name, part }: Named): string {
+  return field(part, 'name')?.text() ?? name;
+}
+
+function reasonOf(kind: string): string {
+  if (Object.hasOwn(guards, kind) || kind === 'plugin') return 'access is not controlled here';
+  if (Object.hasOwn(rewrites, kind)) return 'requests are passed on as they came';
+  return entryOf(reasons, kind) ?? `"${kind}" is not known to this importer`;
+}

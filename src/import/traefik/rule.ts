@@ -1,0 +1,176 @@
+/** Rules of Traefik routers, such as Host(`a.org`) && (PathPrefix(`/x`) || Path(`/y`)), as matches that a route can have. */
+
+import { holdsHost } from '../../config/host-pattern.ts';
+import { hostPattern, routePath } from '../nginx/values.ts';
+import { type Call, type Condition, parseRule } from './rule-syntax.ts';
+
+export interface Match {
+  readonly host: string;
+  readonly path: string;
+  readonly methods: readonly string[];
+  readonly extensions: readonly string[];
+}
+
+export interface RuleMatches {
+  readonly matches: readonly Match[];
+  /** What is not quite the same of those. */
+  readonly changes: readonly string[];
+  /** Of the alternatives that no route can express: which, and why. */
+  readonly lost: readonly string[];
+}
+
+/** More alternatives are no rule that a person has written. */
+const mostTerms = 256;
+
+/** A match being narrowed: null says nothing of it yet. */
+interface Draft {
+  host: string | null;
+  path: { readonly text: string; readonly exact: boolean } | null;
+  methods: readonly string[] | null;
+  extensions: readonly string[] | null;
+}
+
+/** A string: the rule cannot be read, and why. */
+export function readRule(text: string): RuleMatches | string {
+  const rule = parseRule(text);
+  if (typeof rule === 'string') return rule;
+  const terms = termsOf(rule, false);
+  if (terms === null) return `it has more than ${mostTerms} alternatives`;
+  const matches = new Map<string, Match>();
+  const changes = new Set<string>();
+  const lost: string[] = [];
+  for (const term of terms) {
+    const found = matchOf(term);
+    if (typeof found === 'string') lost.push(found);
+    else if (found !== null) {
+      matches.set(JSON.stringify(found.match), found.match);
+      for (const change of found.changes) changes.add(change);
+    }
+  }
+  if (matches.size === 0 && lost.length === 0) return 'no request can meet it';
+  return { matches: [...matches.values()], changes: [...changes], lost };
+}
+
+interface Literal {
+  readonly call: Call;
+  readonly negated: boolean;
+}
+
+/** Alternatives, each a list of what must hold together. null: too many. */
+function termsOf(rule: Condition, negated: boolean): Literal[][] | null {
+  if (rule.kind === 'not') return termsOf(rule.inner, !negated);
+  if (rule.kind === 'call') return literalsOf(rule, negated);
+  // De Morgan: what is negated turns around.
+  const any = (rule.kind === 'or') !== negated;
+  let terms: Literal[][] = any ? [] : [[]];
+  for (const part of rule.parts) {
+    const more = termsOf(part, negated);
+    if (more === null) return null;
+    terms = any ? [...terms, ...more] : terms.flatMap((one) => more.map((two) => [...one, ...two]));
+    if (terms.length > mostTerms) return null;
+  }
+  return terms;
+}
+
+const severalOf = /^(?:Host|HostHeader|HostRegexp|Path|PathPrefix|PathRegexp|ClientIP)$/;
+
+/** Version 2 let some of them have several values, any of which is right. */
+function literalsOf(call: Call, negated: boolean): Literal[][] {
+  if (!severalOf.test(call.name) || call.args.length < 2) return [[{ call, negated }]];
+  const each = call.args.map((arg) => ({ call: { ...call, args: [arg], text: `${call.name}(\`${arg}\`)` }, negated }));
+  return negated ? [each] : each.map((one) => [one]);
+}
+
+/** null: nothing can meet all of it. A string: a route cannot say it. */
+function matchOf(term: readonly Literal[]): { match: Match; changes: string[] } | string | null {
+  const draft: Draft = { host: null, path: null, methods: null, extensions: null };
+  const changes: string[] = [];
+  for (const { call, negated } of term) {
+    if (negated) return `no route can say !${call.text}`;
+    const change = narrow(draft, call);
+    if (change === null) return null;
+    if (change.startsWith('!')) return change.slice(1);
+    if (change !== '') changes.push(change);
+  }
+  const { path } = draft;
+  if (path?.exact && path.text === '/') return 'a route for the path / alone would take every path';
+  if (path?.exact) changes.push(`paths below ${path.text} match too`);
+  else if (path !== null && !path.text.endsWith('/')) {
+    changes.push('prefixes are matched by whole segments: /a/b, not /ab');
+  }
+  const match = {
+    host: draft.host ?? '',
+    path: path?.text ?? '/',
+    methods: draft.methods ?? [],
+    extensions: draft.extensions ?? [],
+  };
+  return { match, changes };
+}
+
+/** What is not quite the same, '' nothing; with `!` before it: why it cannot be; null: it contradicts what was said before. */
+function narrow(draft: Draft, { name, args, text }: Call): string | null {
+  const [first = ''] = args;
+  const unable = `!no route can look at ${text}`;
+  switch (name) {
+    case 'Host':
+    case 'HostHeader':
+      return hostPattern(first) === null || first.includes('*')
+        ? `!${text} is no name of a host`
+        : narrowHost(draft, first, '');
+    case 'HostRegexp':
+      return narrowPattern(draft, first, unable);
+    case 'Path':
+    case 'PathPrefix':
+      if (/[{}]/.test(first)) return `!no route can say the pattern of ${text}`;
+      return routePath(first) === null ? `!${text} is no path` : narrowPath(draft, first, name === 'Path');
+    case 'PathRegexp':
+      return narrowPathPattern(draft, first, unable);
+    case 'Method': {
+      const methods = args.map((arg) => arg.toUpperCase()).filter((arg) => /^[A-Z-]{1,32}$/.test(arg));
+      const both = draft.methods === null ? methods : methods.filter((method) => draft.methods?.includes(method));
+      draft.methods = both;
+      return both.length === 0 ? null : '';
+    }
+    default:
+      return unable;
+  }
+}
+
+function narrowHost(draft: Draft, host: string, change: string): string | null {
+  const wanted = host.toLowerCase().replace(/\.$/, '');
+  const known = draft.host;
+  if (known === null || holdsHost(known, wanted)) draft.host = wanted;
+  else if (!holdsHost(wanted, known)) return null;
+  return change;
+}
+
+/** `^.+\.example\.org$` of version 3 and `{sub:.+}.example.org` of version 2 are subdomains. */
+function narrowPattern(draft: Draft, pattern: string, unable: string): string | null {
+  if (/^(?:\^?\.[+*]\$?|\{\w*:\.[+*]\})$/.test(pattern)) return narrowHost(draft, '', '');
+  const [, any = '', third] = /^\^?\(?((?:\.|\[[^\]]*\]|\\w)[+*])\)?\\\.([\w.\\-]+)\$?$/.exec(pattern) ?? [];
+  const [, second] = /^\{\w+(?::[^{}]*)?\}\.([\w.-]+)$/.exec(pattern) ?? [];
+  const host = (third?.replace(/\\(?=[.-])/g, '') ?? second ?? '').toLowerCase();
+  if (host === '' || hostPattern(host) === null) return unable;
+  const exact = any.startsWith('.') && /^\^.*\$$/.test(pattern);
+  return narrowHost(draft, `*.${host}`, exact ? '' : `the pattern became *.${host}, any name below it`);
+}
+
+function narrowPath(draft: Draft, text: string, exact: boolean): string | null {
+  const { path } = draft;
+  const below = (wide: string, narrow: string) => narrow.startsWith(wide);
+  if (path === null || (!path.exact && below(path.text, text))) draft.path = { text, exact };
+  else if (path.exact && exact ? path.text !== text : exact || !below(text, path.text)) return null;
+  return '';
+}
+
+/** Endings such as `\.(css|js)$` and beginnings such as `^/api/` are no real patterns. */
+function narrowPathPattern(draft: Draft, pattern: string, unable: string): string | null {
+  const [, list] = /^(?:\^?\.[*+])?\\\.\(?(?:\?:)?([\w|-]+)\)?\$$/.exec(pattern) ?? [];
+  const extensions = list?.split('|').filter((one) => /^[\w-]{1,32}$/.test(one)) ?? [];
+  if (extensions.length > 0) {
+    draft.extensions = extensions;
+    return '';
+  }
+  const [, prefix] = /^\^(\/[\w/-]*\/)(?:\.\*|\(\.\*\))?\$?$/.exec(pattern) ?? [];
+  return prefix === undefined || /\/\$$/.test(pattern) ? unable : narrowPath(draft, prefix, false);
+}

@@ -1,0 +1,102 @@
+/** The servers of a load balancer of Traefik: URLs, or a container and its port. */
+import { parseServer } from '../../config/address.ts';
+import { formatAddress } from '../../net/socket.ts';
+import type { Part } from '../kubernetes/part.ts';
+import type { WeighedServer } from '../kubernetes/pool.ts';
+import { parsePort, parseWhole } from '../kubernetes/values.ts';
+import { field, fieldText, isTemplate } from './values.ts';
+
+/** A service of a Compose file, to which labels belong. */
+export interface Container {
+  readonly name: string;
+  /** The one port that the file says it has; null: none, or several. */
+  readonly port: number | null;
+  /** What the one name stands for when it stands for several containers; '' it does not. */
+  readonly several: string;
+  /** Its name has the address of each of them: Compose does so, Swarm has one address for all. */
+  readonly looksUp: boolean;
+  /** Where the name stands. */
+  readonly part: Part;
+}
+
+/** What cannot be a server is told on its line. */
+export function readServers(balancer: Part, container: Container | null): WeighedServer[] {
+  const servers = new Map<string, WeighedServer>();
+  const list = field(balancer, 'servers');
+  const single = field(balancer, 'server');
+  for (const one of [...(list?.items() ?? []), ...(single === null ? [] : [single])]) {
+    const server = readServer(one, container);
+    if (server === null) continue;
+    if (servers.has(server.address)) one.leave('the same address comes before');
+    else servers.set(server.address, server);
+  }
+  if (list === null && single === null && container !== null) return readContainer(container, balancer);
+  return [...servers.values()];
+}
+
+/** A container of which no label says the port. */
+export function readContainer(container: Container, told: Part): WeighedServer[] {
+  const server = containerServer(container, null, told);
+  return server === null ? [] : [server];
+}
+
+function readServer(one: Part, container: Container | null): WeighedServer | null {
+  const url = field(one, 'url') ?? field(one, 'address');
+  if (url === null && container !== null) {
+    if ((fieldText(one, 'scheme') ?? 'http') === 'http') {
+      field(one, 'scheme')?.carry();
+      return containerServer(container, field(one, 'port'), one);
+    }
+    field(one, 'scheme')?.warn('not-working', 'only HTTP/1.1 without TLS is spoken to servers: this one is left out');
+    return null;
+  }
+  const address = url === null ? null : addressOf(url.text() ?? '');
+  if (address === null || url === null) {
+    one.leave('it has no url');
+    return null;
+  }
+  if (typeof address !== 'string') {
+    url.warn('not-working', address.why);
+    return null;
+  }
+  url.carry();
+  const path = /^http:\/\/[^/]*\/+[^/?#]/i.test(url.text() ?? '');
+  if (path && fieldText(one, 'preservePath') === 'true') {
+    url.warn('not-working', 'the path of the URL is not put before that of requests');
+  } else if (path) url.change('the path of the URL is not used, as Traefik does not without preservePath');
+  const written = field(one, 'weight');
+  const weight = written === null ? 1 : parseWhole(written.text(), 0, 65_535);
+  if (weight === null) written?.change('it is no weight from 0 to 65535: 1 is taken');
+  else written?.carry();
+  return { name: undefined, address, weight: weight ?? 1 };
+}
+
+function addressOf(text: string): string | { readonly why: string } {
+  if (isTemplate(text)) return { why: `${text} is a template: put its value in first` };
+  if (/^https:/i.test(text)) return { why: 'TLS to servers is not spoken here: this server is left out' };
+  const [, authority = ''] = /^(?:http:\/\/)([^/?#]*)/i.exec(text) ?? [];
+  const address = parseServer(/:\d+$/.test(authority.replace(/\[.*\]/, '')) ? authority : `${authority}:80`);
+  return address === null ? { why: `${text} is no http:// address` } : formatAddress(address);
+}
+
+function containerServer(container: Container, port: Part | null, told: Part): WeighedServer | null {
+  const text = port?.text() ?? null;
+  const number = port === null ? container.port : parsePort(text);
+  if (number === null) {
+    const why = 'which port the container listens on is not said here: the image alone knows';
+    (port ?? told).warn(
+      'not-working',
+      port === null ? why : isTemplate(text ?? '') ? `${text} is a variable: put its value in first` : 'it is no port',
+    );
+    return null;
+  }
+  const address = parseServer(`${container.name}:${number}`);
+  if (address === null) {
+    container.part.warn('not-working', `"${container.name}" is no name of a host`);
+    return null;
+  }
+  port?.carry();
+  told.carry();
+  container.part.carry();
+  return { name: container.name, address: formatAddress(address), weight: 1 };
+}

@@ -1,0 +1,163 @@
+/** Services of Traefik as pools: load balancers, and weighted, mirrored and replaced ones made of others. */
+import type { Part } from '../kubernetes/part.ts';
+import { type WeighedServer, weigh } from '../kubernetes/pool.ts';
+import { parseWhole } from '../kubernetes/values.ts';
+import type { Fields, PlanPool } from '../plan.ts';
+import { type Balancer, readBalancer } from './balancer.ts';
+import { type Container, readContainer, readServers } from './servers.ts';
+import { readSticky } from './sticky.ts';
+import { field, localName } from './values.ts';
+
+/** Where a service is described; several containers may describe one together. */
+export interface ServiceSource {
+  readonly part: Part;
+  readonly container: Container | null;
+  /** Nothing describes it: it is a container with routers alone. */
+  readonly bare: boolean;
+}
+
+interface Found extends Balancer {
+  readonly servers: readonly WeighedServer[];
+  readonly told: Part;
+}
+
+const deepest = 20;
+
+export class TraefikServices {
+  private readonly sources: ReadonlyMap<string, readonly ServiceSource[]>;
+  private readonly transports: ReadonlyMap<string, Part>;
+  private readonly pools = new Map<string, PlanPool | null>();
+
+  constructor(sources: ReadonlyMap<string, readonly ServiceSource[]>, transports: ReadonlyMap<string, Part>) {
+    this.sources = sources;
+    this.transports = transports;
+  }
+
+  /** A string: why there is no such pool. */
+  pool(name: string): PlanPool | string {
+    const local = localName(name);
+    let pool = this.pools.get(local);
+    if (pool === undefined) {
+      const found = this.find(local, 0);
+      if (typeof found === 'string') return found;
+      pool = found === null || found.servers.length === 0 ? null : poolOf(local, found);
+      this.pools.set(local, pool);
+    }
+    return pool ?? `its service "${local}" has no server that is carried over`;
+  }
+
+  /** A string: why it is none. null: nothing of it can be used, which is told where it stands. */
+  private find(name: string, depth: number): Found | string | null {
+    if (/@internal$/.test(name)) return `"${name}" is a page of Traefik itself`;
+    const sources = this.sources.get(localName(name));
+    const [first] = sources ?? [];
+    if (sources === undefined || first === undefined) return `its service "${name}" is not in this file`;
+    if (depth > deepest) return `its service "${name}" leads in a circle`;
+    const { part } = first;
+    const weighted = field(part, 'weighted');
+    if (weighted !== null) return this.weighted(weighted, part, depth);
+    const mirror = field(part, 'mirroring');
+    if (mirror !== null) {
+      field(mirror, 'mirrors')?.warn('not-working', 'no request is copied to another service');
+      return this.through(field(mirror, 'service'), [part, mirror], depth);
+    }
+    const failover = field(part, 'failover');
+    if (failover !== null) {
+      field(failover, 'fallback')?.warn('not-working', 'no other service takes over when this one is down');
+      return this.through(field(failover, 'service'), [part, failover], depth);
+    }
+    return this.balanced(sources);
+  }
+
+  private through(service: Part | null, around: readonly Part[], depth: number): Found | string | null {
+    const found = this.find(service?.text() ?? '', depth + 1);
+    if (found === null || typeof found === 'string') return found;
+    service?.carry();
+    for (const part of around) part.carry();
+    return found;
+  }
+
+  private balanced(sources: readonly ServiceSource[]): Found | string | null {
+    const found: Found[] = [];
+    for (const { part, container, bare } of sources) {
+      const balancer = bare ? null : field(part, 'loadBalancer');
+      if (balancer === null && !bare) continue;
+      const servers =
+        balancer !== null ? readServers(balancer, container) : container === null ? [] : readContainer(container, part);
+      if (servers.length === 0) continue;
+      part.carry();
+      balancer?.carry();
+      const one = readBalancer(balancer, this.transports);
+      const each = container !== null && container.several !== '' && container.looksUp;
+      if (each) container.part.change('each address of this name is a server (resolve: all)');
+      else if (container !== null && container.several !== '') {
+        if (one.cookie !== null || one.affinity.length > 0) container.part.warn('not-sticky', container.several);
+        else container.part.change(container.several);
+      }
+      found.push({
+        ...one,
+        fields: { ...(each ? { resolve: 'all' } : {}), ...one.fields },
+        servers,
+        told: field(balancer, 'sticky') ?? part,
+      });
+    }
+    const [first] = found;
+    if (first === undefined) return null;
+    const chosen = found.find(({ cookie }) => cookie !== null) ?? first;
+    return { ...chosen, servers: merge(found.map(({ servers }) => ({ servers, weight: 1 }))) };
+  }
+
+  private weighted(weighted: Part, part: Part, depth: number): Found | string | null {
+    const own = readSticky(field(weighted, 'sticky'));
+    const parts: { found: Found; weight: number; told: Part }[] = [];
+    for (const one of field(weighted, 'services')?.items() ?? []) {
+      const name = field(one, 'name');
+      const found = this.find(name?.text() ?? '', depth + 1);
+      if (found === null || typeof found === 'string') {
+        (name ?? one).warn('not-working', found ?? 'none of its servers is carried over');
+        continue;
+      }
+      const written = field(one, 'weight');
+      const weight = written === null ? 1 : parseWhole(written.text(), 0, 1_000_000);
+      if (weight === null) written?.change('it is no whole number: 1 is taken');
+      else written?.carry();
+      one.carry();
+      name?.carry();
+      parts.push({ found, weight: weight ?? 1, told: name ?? one });
+    }
+    const [first] = parts;
+    if (first === undefined) return null;
+    part.carry();
+    weighted.carry();
+    const inner = parts.find(({ found }) => found.cookie !== null)?.found ?? first.found;
+    if (own === null && inner.cookie !== null) {
+      weighted.change('sessions stay with their server, and so with its service: Traefik would change the service');
+    }
+    for (const { found, told } of parts) {
+      if (found !== inner && different(found.fields, inner.fields)) {
+        told.change('health, time-outs and strategy are those of the other service: a pool has one of each');
+      }
+      if (own === null && found !== inner && found.cookie !== null) told.change('a pool has one cookie');
+    }
+    const servers = merge(parts.map(({ found, weight }) => ({ servers: found.servers, weight })));
+    return { ...inner, cookie: own ?? inner.cookie, servers, told: field(weighted, 'sticky') ?? inner.told };
+  }
+}
+
+function different(a: Fields, b: Fields): boolean {
+  return JSON.stringify(a) !== JSON.stringify(b);
+}
+
+/** Each share weighs what it weighed among its peers, and a server what it weighed within its share. */
+function merge(shares: readonly { readonly servers: readonly WeighedServer[]; readonly weight: number }[]) {
+  if (shares.length === 1) return shares[0]?.servers ?? [];
+  const single = shares.flatMap(({ servers, weight }) => {
+    const whole = servers.reduce((sum, server) => sum + server.weight, 0) || 1;
+    return servers.map((server) => ({ servers: [server], weight: (weight * server.weight) / whole }));
+  });
+  return weigh(single);
+}
+
+function poolOf(name: string, { servers, cookie, affinity, fields, told }: Found): PlanPool {
+  return { name, servers, affinity: cookie === null ? affinity : [], cookie, fields, told };
+}

@@ -1,0 +1,73 @@
+/** `sticky.cookie` of a service of Traefik as the fields of a cookie of ours. */
+
+import { isHostName } from '../../config/address.ts';
+import { formatDuration } from '../../config/units.ts';
+import type { Part } from '../kubernetes/part.ts';
+import { isCookieName, isCookiePath, parseWhole } from '../kubernetes/values.ts';
+import { entryOf } from '../names.ts';
+import type { Fields } from '../plan.ts';
+import { field, fieldText } from './values.ts';
+
+/** Longest time that is only compared with a clock. */
+const longestAgeSeconds = 99_999 * 3600;
+
+/** null: it is not sticky. */
+export function readSticky(sticky: Part | null): Fields | null {
+  if (sticky === null) return null;
+  const cookie = field(sticky, 'cookie');
+  if (cookie?.text() === 'false' || sticky.text() === 'false') return null;
+  if (cookie === null) {
+    sticky.leave('without "cookie" Traefik keeps nobody');
+    return null;
+  }
+  sticky.carry();
+  cookie.carry();
+  return readCookie(cookie);
+}
+
+function readCookie(cookie: Part): Fields {
+  const fields: Fields = {};
+  const take = (key: string, read: (text: string) => Fields | null, why: string): void => {
+    const part = field(cookie, key);
+    if (part === null) return;
+    const found = read(part.text() ?? '');
+    if (found === null) part.change(why);
+    else part.carry();
+    Object.assign(fields, found);
+  };
+  take('name', (text) => (isCookieName(text) ? { name: text } : null), 'it is no name of a cookie: limpet is the name');
+  const bare = /^__Host-/i.test(fieldText(cookie, 'name') ?? '');
+  const path = (text: string) =>
+    text === '/' || text === '' ? {} : !bare && isCookiePath(text) ? { path: text } : null;
+  take('path', path, bare ? 'browsers drop a cookie named __Host- that has it' : 'it is no path of a cookie');
+  const domain = (text: string) => {
+    const name = text.replace(/^\./, '').toLowerCase();
+    return !bare && isHostName(name) ? { domain: name } : text === '' ? {} : null;
+  };
+  take('domain', domain, bare ? 'browsers drop a cookie named __Host- that has it' : 'it is no domain');
+  take('secure', (text) => (text === 'true' ? { secure: 'always' } : text === 'false' ? {} : null), truth);
+  take('sameSite', readSameSite, 'expected none, lax or strict');
+  take('httpOnly', (text) => (text === 'true' ? {} : text === 'false' ? { httpOnly: false } : null), truth);
+  if (field(cookie, 'httpOnly') === null) cookie.change('the cookie is HttpOnly');
+  if (fields.sameSite === 'None' && fields.secure === undefined) {
+    field(cookie, 'sameSite')?.change('browsers take it with Secure alone: the cookie is Secure');
+    fields.secure = 'always';
+  }
+  // Its cookie has no idle time, and without an age it lasts as long as the browser stays open.
+  fields.idle = 'off';
+  take('maxAge', readAge, 'it is no number of seconds above 0');
+  return fields;
+}
+
+const truth = 'expected true or false';
+
+function readSameSite(text: string): Fields | null {
+  const site = entryOf({ none: 'None', lax: 'Lax', strict: 'Strict', default: 'Lax', '': 'Lax' }, text.toLowerCase());
+  return site === undefined ? null : site === 'Lax' ? {} : { sameSite: site };
+}
+
+function readAge(text: string): Fields | null {
+  if (text === '0') return {};
+  const seconds = parseWhole(text, 1, longestAgeSeconds);
+  return seconds === null ? null : { lifetime: 'permanent', absolute: formatDuration(seconds * 1000) };
+}
