@@ -8,8 +8,8 @@ import { listenError } from './net/listen-error.ts';
 import { shortageOf } from './net/shortage.ts';
 import { formatAddress, type Listener, type Net, type Socket } from './net/socket.ts';
 import { trustOf } from './net/trust.ts';
-import { Bag } from './proxy/bag.ts';
-import { Downstream, type ListenerSettings } from './proxy/downstream.ts';
+import { ClientConnection, type ListenerSettings } from './proxy/client/connection.ts';
+import { IndexedSet } from './proxy/indexed-set.ts';
 import type { Work } from './proxy/work.ts';
 import type { Shared } from './shared/memory.ts';
 
@@ -34,7 +34,7 @@ export class Front {
   private work: Work;
   private settings: ListenerSettings;
   private listener: Listener | null = null;
-  private readonly connections = new Bag<Downstream>();
+  private readonly connections = new IndexedSet<ClientConnection>();
   /** This config's, and those of former ones that still have a connection or a tunnel. */
   private works: Work[];
   /** Where the search for an idle connection goes on. */
@@ -69,7 +69,7 @@ export class Front {
     const { address, backlog } = this.options;
     const shared = address.kind === 'tcp';
     const at = shared ? { ...address, port } : address;
-    const accept = (socket: Socket): Downstream | null => this.accept(socket);
+    const accept = (socket: Socket): ClientConnection | null => this.accept(socket);
     const onError = (error: Error): void => this.acceptFailed(error);
     try {
       this.listener = await this.deps.net.listen({ address: at, backlog, reusePort: shared, accept, onError });
@@ -111,7 +111,7 @@ export class Front {
     for (const connection of this.connections.all()) connection.destroy();
   }
 
-  private accept(socket: Socket): Downstream | null {
+  private accept(socket: Socket): ClientConnection | null {
     const { work, settings, connections } = this;
     const { shared, slot } = this.deps;
     const { counters, load, descriptors } = shared;
@@ -125,7 +125,7 @@ export class Front {
     if (over >= maxRefusing || (shedding && descriptors.cannotRefuse) || work.stopping || lost) return null;
     counters.add(counter.connections_accepted);
     counters.add(counter.connections_open);
-    const connection = new Downstream(work, settings, socket);
+    const connection = new ClientConnection(work, settings, socket);
     load.run(slot, 1);
     descriptors.addClient(1);
     connections.add(connection);
@@ -151,7 +151,7 @@ export class Front {
     this.work.tellShortage('accept', shortageOf(error, address.kind) ?? error.message, formatAddress(address));
   }
 
-  private closed(connection: Downstream): void {
+  private closed(connection: ClientConnection): void {
     if (!this.connections.remove(connection)) return;
     const { onEmpty, shared, slot } = this.deps;
     shared.load.run(slot, -1);

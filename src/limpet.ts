@@ -13,8 +13,8 @@ import { AccessLog, type WriteLines } from './metrics/access-log.ts';
 import { counter } from './metrics/counters.ts';
 import { formatAddress, type Net } from './net/socket.ts';
 import { type CopySource, createPool, type PoolSurroundings, type SightServer, type TellForeign } from './pools.ts';
+import { BufferBudget } from './proxy/buffer-budget.ts';
 import type { DebugLog } from './proxy/debug-log.ts';
-import { KeptBytes } from './proxy/kept-bytes.ts';
 import type { Pool, PoolParts } from './proxy/pool.ts';
 import { createRouter, isForListener } from './proxy/router.ts';
 import { type Route, type TellShortage, Work } from './proxy/work.ts';
@@ -70,7 +70,7 @@ export class Limpet {
   private readonly randomWords = randomWords();
   private readonly rings = new TokenRings();
   private readonly wheel: Wheel;
-  private readonly kept: KeptBytes;
+  private readonly kept: BufferBudget;
   private readonly accessLog: AccessLog | null;
   private readonly connects: Connects;
   private pools = new Map<string, Pool>();
@@ -88,7 +88,7 @@ export class Limpet {
     this.random = deps.random ?? Math.random;
     this.wheel = new Wheel(this.clock.monotonic());
     const { net, shared } = deps;
-    this.kept = new KeptBytes(options.limits.keptBytes, this.wheel, shared.counters, (run) => net.afterTurn(run));
+    this.kept = new BufferBudget(options.limits.keptBytes, this.wheel, shared.counters, (run) => net.afterTurn(run));
     const { access } = options.log;
     this.connects = new Connects(options.limits.connecting, null);
     const onDropped = (lines: number): void => shared.counters.add(counter.access_lines_dropped, lines);

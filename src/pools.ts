@@ -14,9 +14,9 @@ import { idSecret, serverIds } from './fleet/id.ts';
 import { Server } from './fleet/server.ts';
 import type { Sighting } from './health/passive.ts';
 import { counter } from './metrics/counters.ts';
+import { Rebalancer } from './ownership/rebalancer.ts';
+import { RotationProofs } from './ownership/rotation-proof.ts';
 import { Pool, type PoolParts } from './proxy/pool.ts';
-import { Rebalance } from './proxy/rebalance.ts';
-import { RotationProofs } from './proxy/rotation-proof.ts';
 import type { Work } from './proxy/work.ts';
 import type { Shared } from './shared/memory.ts';
 import { kindName, type Numbers, poolName, serverName } from './shared/roster.ts';
@@ -79,7 +79,7 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
   const borrower = new Chooser(new Rendezvous(), fleet, { maxLoad: 0 });
   const homes = new Homes(fleet.servers);
   const seconds = () => Math.floor(work.clock.now() / 1000);
-  const rebalance = new Rebalance(options.rebalance, fleet, shared.table, seconds);
+  const rebalance = new Rebalancer(options.rebalance, fleet, shared.table, seconds);
   const parts: PoolParts = {
     fleet,
     affinities: options.affinity.map((affinity) => affinityOf(affinity, options, fleet, around)),

@@ -40,6 +40,7 @@ describe('the check catches', () => {
     ['src/affinity/cookie.ts', "export type { Server } from '../fleet/server.ts';"],
     ['src/table/table.ts', "let server: import('../fleet/server.ts').Server;"],
     ['src/proxy/exchange.ts', "import { maglev } from '../balance/maglev.ts';"],
+    ['src/ownership/replicator.ts', "import type { Pool } from '../proxy/pool.ts';"],
     ['src/failover/verdict.ts', "import '../time/clock.ts';"],
     ['src/session/session.ts', "import { head } from '../http/head.ts';"],
     ['src/health/active.ts', "import { schema } from '../config/schema.ts';"],

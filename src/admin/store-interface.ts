@@ -16,14 +16,14 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Server } from '../fleet/server.ts';
 import { isHash, isSessionId, readEpoch, readPut, readRotate, type SessionWord } from '../http/session-headers.ts';
-import type { Copies } from '../proxy/copies.ts';
+import type { Replicator } from '../ownership/replicator.ts';
 import type { SessionKey, Store, UserHash } from '../store/store.ts';
 import { Bearer } from './bearer.ts';
 import { answer, readBody } from './listen.ts';
 
 /** A pool whose servers may come here. */
 export interface InterfacePool {
-  readonly copies: Copies;
+  readonly copies: Replicator;
   /** By slot. */
   readonly servers: ReadonlyMap<number, Server>;
   /** The table's number for sessions that a server begins. */

@@ -83,7 +83,7 @@ const table = [
   ['upstream_stale', 'counter', 'Pooled connections that the server had closed when they were to be used.'],
   ['upstream_pipelined', 'counter', 'Requests sent to a server behind others that it had not answered.'],
   [
-    'upstream_gave_way',
+    'upstream_requeued',
     'counter',
     'Pipelined requests sent once more because the answer before theirs did not come quickly.',
   ],

@@ -402,7 +402,7 @@ function bindAny<T>(bind: (hostname: string) => T): T {
  * which takes minutes when a host drops what we send (`Bun.connect` has nothing to close before it is open). Once the
  * connection stands, the native socket below node:net goes on as every other one here, and nothing of node:net is left.
  */
-class Dial implements Connecting {
+class Connector implements Connecting {
   private readonly handler: ConnectHandler;
   private readonly gauge: SocketGauge;
   private readonly stream = new net.Socket({ allowHalfOpen: true });
@@ -466,7 +466,7 @@ export function createBunNet(gauge: SocketGauge): Net {
   return {
     runtime: 'bun',
     listen: (options) => listen(options, gauge),
-    connect: (address, handler) => new Dial(address, handler, gauge),
+    connect: (address, handler) => new Connector(address, handler, gauge),
     afterTurn: (run) => void setImmediate(run),
   };
 }

@@ -29,7 +29,7 @@ export interface SocketHandler {
   onClose(error: Error | null): void;
 }
 
-/** Told of each change of a socket's `pending`, which one budget of all connections bounds (proxy/kept-bytes.ts). */
+/** Told of each change of a socket's `pending`, which one budget of all connections bounds (proxy/buffer-budget.ts). */
 export interface Account {
   /** So many bytes more are kept; negative: fewer. */
   keep(bytes: number): void;

@@ -21,21 +21,21 @@ import { Name } from '../http/names.ts';
 import type { SessionWord } from '../http/session-headers.ts';
 import { counter } from '../metrics/counters.ts';
 import type { Connecting } from '../net/socket.ts';
+import { StoreGate, type StoreGateOwner } from '../ownership/store-gate.ts';
 import { Deadline, type DeadlineOwner } from '../time/wheel.ts';
-import type { Client } from './client.ts';
-import type { Dialler } from './dial.ts';
+import { AccessRecord } from './access-record.ts';
+import type { Client } from './client/client.ts';
+import { WriteStall } from './client/write-stall.ts';
 import { BodyReader, learnFromHead } from './learning.ts';
 import { Placement } from './placement.ts';
 import type { Pool } from './pool.ts';
-import type { Recipient } from './recipient.ts';
-import { Record } from './record.ts';
 import { RequestBody } from './request-body.ts';
 import { editRequest, writeRequest } from './request-head.ts';
-import { mayShare } from './sharing.ts';
-import { type Asker, StoreDialog } from './store-dialog.ts';
-import { Taking } from './taking.ts';
+import type { ServerConnection } from './server/connection.ts';
+import type { ConnectListener } from './server/connector.ts';
+import { mayShare } from './server/pipelining-guard.ts';
+import type { ResponseHandler } from './server/response-handler.ts';
 import { openTunnel } from './tunnel.ts';
-import type { Upstream } from './upstream.ts';
 import type { Work } from './work.ts';
 
 /** What the exchange waits for; `onDeadline` says what it means when that does not come. */
@@ -51,25 +51,25 @@ type Phase =
   | 'relaying'
   | 'tunnel';
 
-export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
+export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner, ConnectListener {
   method: number = Method.get;
   /** The client asked for an upgrade that we pass on. */
   mayUpgrade = false;
-  /** See `Recipient`. */
+  /** See `ResponseHandler`. */
   user = 0;
   clientAddress = '';
   clientSecure = false;
   readonly session = new Session();
   /** Where it is, or is about to be. */
   server: Server | null = null;
-  readonly record = new Record();
+  readonly record = new AccessRecord();
 
   private readonly work: Work;
   private readonly deadline = new Deadline(this);
   private readonly placement = new Placement();
   private readonly body: RequestBody;
   private readonly bodyReader = new BodyReader();
-  private readonly dialog: StoreDialog;
+  private readonly dialog: StoreGate;
   private client!: Client;
   private pool: Pool | null = null;
   private affinity = false;
@@ -77,7 +77,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
   private raw!: Buffer;
   private rawStart = 0;
   private phase: Phase = 'idle';
-  private upstream: Upstream | null = null;
+  private upstream: ServerConnection | null = null;
   private connecting: Connecting | null = null;
   /** Wheel time of the beginning, and up to which it may wait for room; 0 while it never had to. */
   private startedAt = 0;
@@ -94,14 +94,14 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
   private reading = false;
   /** The request may leave when this loop turn is over: not one that is sent once more, or asks for an upgrade. */
   private gathers = false;
-  /** It may share a connection with others (sharing.ts). */
+  /** It may share a connection with others (pipelining-guard.ts). */
   private shares = false;
-  private readonly taking = new Taking();
+  private readonly taking = new WriteStall();
 
   constructor(work: Work) {
     this.work = work;
     this.body = new RequestBody(work.kept);
-    this.dialog = new StoreDialog(this, work.counters);
+    this.dialog = new StoreGate(this, work.counters);
   }
 
   get peerTrusted(): boolean {
@@ -272,7 +272,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
     this.connecting = pool.connect(server, this);
   }
 
-  onConnected(upstream: Upstream): void {
+  onConnected(upstream: ServerConnection): void {
     this.connecting = null;
     this.record.connected(this.work);
     this.send(upstream);
@@ -284,7 +284,7 @@ export class Exchange implements DeadlineOwner, Recipient, Asker, Dialler {
   }
 
   /** 5. The request goes out: one write for the head, and for the body that has come so far. */
-  private send(upstream: Upstream): void {
+  private send(upstream: ServerConnection): void {
     const { work, body } = this;
     const head = this.readAgain();
     this.upstream = upstream;

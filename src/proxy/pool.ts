@@ -5,14 +5,14 @@ import type { Fleet } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
 import { counter } from '../metrics/counters.ts';
 import type { Connecting } from '../net/socket.ts';
+import { OwnerLookup } from '../ownership/owner-lookup.ts';
+import { Replicator, type ReplicatorDependencies, type ReplicatorSettings } from '../ownership/replicator.ts';
 import type { SessionTable } from '../table/table.ts';
-import { Copies, type CopyParts, type CopySettings } from './copies.ts';
-import { Dial, type Dialler } from './dial.ts';
 import type { Exchange } from './exchange.ts';
-import { IdleConnections, restTime } from './idle.ts';
-import { Owners } from './owners.ts';
-import { Sharing } from './sharing.ts';
-import type { Upstream } from './upstream.ts';
+import type { ServerConnection } from './server/connection.ts';
+import { type ConnectListener, Connector } from './server/connector.ts';
+import { IdleConnections, restTime } from './server/idle-connections.ts';
+import { PipeliningGuard } from './server/pipelining-guard.ts';
 import type { Work } from './work.ts';
 
 export type WhenOwnerFails =
@@ -51,7 +51,7 @@ export interface PoolParts {
   readonly whenOwnerFails: readonly (WhenOwnerFails | null)[];
   readonly table: SessionTable;
   /** Copies of sessions; null: the servers do not speak the session protocol. */
-  readonly copies: (CopySettings & CopyParts) | null;
+  readonly copies: (ReplicatorSettings & ReplicatorDependencies) | null;
   /** A session should leave its owner now, if it can, for another one than these; null: it may stay. */
   readonly sheds: (owner: Server) => readonly Server[] | null;
   /** A server with room for a session that is nobody's (balance/chooser.ts). */
@@ -95,8 +95,8 @@ export class Pool {
   readonly parts: PoolParts;
   /** The affinity that binds new sessions; null: none does. */
   readonly binder: Affinity | null;
-  readonly owners: Owners;
-  readonly copies: Copies | null;
+  readonly owners: OwnerLookup;
+  readonly copies: Replicator | null;
   /** The config has another pool in its place, or none: what has to find a server anew does so there. */
   replaced = false;
   /** What becomes of a session that has nothing to lose. */
@@ -108,7 +108,7 @@ export class Pool {
   /** By server number. */
   private readonly idle: IdleConnections[];
   /** By server number. */
-  private readonly sharing: Sharing[];
+  private readonly sharing: PipeliningGuard[];
   /** Exchanges that wait for room, in order; `server` null: any. */
   private readonly waiting: { exchange: Exchange; server: Server | null }[] = [];
 
@@ -118,9 +118,9 @@ export class Pool {
     this.parts = parts;
     this.binder = parts.affinities.find((affinity) => affinity.binds !== false) ?? null;
     this.idle = parts.fleet.servers.map(() => new IdleConnections(settings.maxIdle));
-    this.sharing = parts.fleet.servers.map(() => new Sharing());
-    this.copies = parts.copies === null ? null : new Copies(parts.copies, parts.copies);
-    this.owners = new Owners(parts.table, parts.fleet, work.counters, this.copies?.kept);
+    this.sharing = parts.fleet.servers.map(() => new PipeliningGuard());
+    this.copies = parts.copies === null ? null : new Replicator(parts.copies, parts.copies);
+    this.owners = new OwnerLookup(parts.table, parts.fleet, work.counters, this.copies?.kept);
     this.failure = ownerFailure(settings.whenOwnerFails);
     for (const [i, own] of parts.whenOwnerFails.entries()) {
       if (own !== null) this.failures.set(parts.affinities[i]!, ownerFailure(own));
@@ -131,7 +131,7 @@ export class Pool {
     return (affinity !== null && this.failures.get(affinity)) || this.failure;
   }
 
-  /** The owner of a recognised session, usable or not; undefined: it is gone. null: the session is nobody's, see `Owners`. */
+  /** The owner of a recognised session, usable or not; undefined: it is gone. null: the session is nobody's, see `OwnerLookup`. */
   locate(session: Session, now: number): Server | undefined | null {
     return session.kind === 'hash' ? this.parts.home(session.key) : this.owners.find(session, now);
   }
@@ -224,7 +224,7 @@ export class Pool {
   }
 
   /** `user`: number of the client, 0 when it may be several. */
-  takeIdle(server: Server, user: number): Upstream | undefined {
+  takeIdle(server: Server, user: number): ServerConnection | undefined {
     const idle = this.idle[server.number]!;
     const upstream = idle.take(user);
     server.idle = idle.ready;
@@ -232,13 +232,13 @@ export class Pool {
     return upstream;
   }
 
-  sharingOf(server: Server): Sharing {
+  pipeliningGuardOf(server: Server): PipeliningGuard {
     return this.sharing[server.number]!;
   }
 
   /** For a request that may share a connection with others of this loop turn, where the pool pipelines. */
-  takeGathering(server: Server, user: number): Upstream | undefined {
-    const sharing = this.sharingOf(server);
+  takeGathering(server: Server, user: number): ServerConnection | undefined {
+    const sharing = this.pipeliningGuardOf(server);
     if (this.settings.pipelining === 1 || server.misframed || !sharing.allows()) return this.takeIdle(server, user);
     const open = sharing.gathering;
     if (open?.gathering && open.depth < this.settings.pipelining) return open;
@@ -249,7 +249,7 @@ export class Pool {
   }
 
   /** Keeps a connection for the next exchange, when it has rested if it has to; false when there are enough. */
-  keep(upstream: Upstream): boolean {
+  keep(upstream: ServerConnection): boolean {
     const { server } = upstream;
     const idle = this.idle[server.number]!;
     if (this.work.stopping || this.work.descriptors.isTight || upstream.moves !== server.moves) return false;
@@ -260,7 +260,7 @@ export class Pool {
     return true;
   }
 
-  forget(upstream: Upstream): void {
+  forget(upstream: ServerConnection): void {
     const { server } = upstream;
     const idle = this.idle[server.number]!;
     idle.forget(upstream);
@@ -268,13 +268,13 @@ export class Pool {
   }
 
   /** A server has sent what HTTP does not allow, and from where the next answer could not be told. */
-  misframed({ server }: Upstream, how: string): void {
+  misframed({ server }: ServerConnection, how: string): void {
     this.work.counters.add(counter.upstream_misframed);
     if (server.setMisframed(true)) this.parts.misframed(server, how);
   }
 
-  connect(server: Server, dialler: Dialler): Connecting {
-    return new Dial(this.work, this, server, dialler);
+  connect(server: Server, dialler: ConnectListener): Connecting {
+    return new Connector(this.work, this, server, dialler);
   }
 
   /** Descriptors run short: what is kept for later goes. */

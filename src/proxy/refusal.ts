@@ -8,7 +8,7 @@ import type { RequestHead } from '../http/head.ts';
 import { Name } from '../http/names.ts';
 import type { ExchangeRecord } from '../metrics/access-log.ts';
 import { counter } from '../metrics/counters.ts';
-import type { Client } from './client.ts';
+import type { Client } from './client/client.ts';
 import type { Work } from './work.ts';
 
 /** One for all: the log keeps nothing of it. A flood of refusals makes no garbage of its own. */

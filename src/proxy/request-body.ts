@@ -4,9 +4,9 @@
  */
 import type { HeadWriter } from '../http/writer.ts';
 import { keepable } from '../net/socket.ts';
-import type { Client } from './client.ts';
-import type { KeptBytes } from './kept-bytes.ts';
-import type { Upstream } from './upstream.ts';
+import type { BufferBudget } from './buffer-budget.ts';
+import type { Client } from './client/client.ts';
+import type { ServerConnection } from './server/connection.ts';
 
 export class RequestBody {
   /** The request has one. */
@@ -19,7 +19,7 @@ export class RequestBody {
   /** The client was told to wait. */
   paused = false;
 
-  private readonly kept: KeptBytes;
+  private readonly kept: BufferBudget;
   private client!: Client;
   private limit = 0;
   private pieces: Buffer[] = [];
@@ -27,7 +27,7 @@ export class RequestBody {
   /** Of it, what the client's budget was told of. */
   private charged = 0;
 
-  constructor(kept: KeptBytes) {
+  constructor(kept: BufferBudget) {
     this.kept = kept;
   }
 
@@ -59,7 +59,7 @@ export class RequestBody {
   }
 
   /** A piece has come. `repeatable`: keep it also when it has been passed on. */
-  add(piece: Buffer, upstream: Upstream | null, repeatable: boolean, out: HeadWriter): void {
+  add(piece: Buffer, upstream: ServerConnection | null, repeatable: boolean, out: HeadWriter): void {
     if (upstream === null) {
       this.keep(piece);
       if (this.size > this.limit || this.kept.scarce) this.pause();
@@ -84,7 +84,7 @@ export class RequestBody {
     this.client.keep(piece.length);
   }
 
-  end(trailers: Buffer | null, upstream: Upstream | null, out: HeadWriter): void {
+  end(trailers: Buffer | null, upstream: ServerConnection | null, out: HeadWriter): void {
     this.ended = true;
     this.trailers = trailers;
     upstream?.finish(trailers, out);

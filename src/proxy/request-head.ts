@@ -9,8 +9,8 @@ import { Name } from '../http/names.ts';
 import type { Splice } from '../http/splice.ts';
 import type { HeadWriter } from '../http/writer.ts';
 import { formatAddress } from '../net/socket.ts';
-import type { Client } from './client.ts';
-import type { SessionLine } from './session-line.ts';
+import type { SessionHeader } from '../ownership/session-header.ts';
+import type { Client } from './client/client.ts';
 
 /** The digit of HTTP/1.1. */
 const one = 49;
@@ -43,7 +43,7 @@ export function writeRequest(
   client: Client,
   server: Server,
   upgrade: boolean,
-  session: SessionLine | null,
+  session: SessionHeader | null,
   out: HeadWriter,
 ): void {
   const headers = head.headers;

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Counters } from '../metrics/counters.ts';
 import { nobody, type Socket, type SocketHandler } from '../net/socket.ts';
 import { Wheel } from '../time/wheel.ts';
-import { KeptBytes } from './kept-bytes.ts';
+import { BufferBudget } from './buffer-budget.ts';
 import { Tunnel } from './tunnel.ts';
 
 /** A socket that says what was done to it. */
@@ -46,7 +46,7 @@ function open(idle: number) {
   const [client, server] = [new Fake(), new Fake()];
   const wheel = new Wheel(1000);
   const closed: [number, number][] = [];
-  const kept = new KeptBytes(2 ** 20, wheel, new Counters(), (run) => run());
+  const kept = new BufferBudget(2 ** 20, wheel, new Counters(), (run) => run());
   const onClose = (bytesIn: number, bytesOut: number) => void closed.push([bytesIn, bytesOut]);
   const breakOff = (socket: Socket) => void (socket as Fake).calls.push('broken off');
   const tunnel = new Tunnel(client, server, wheel, kept, idle, onClose, () => {}, breakOff);

@@ -3,9 +3,9 @@ import { balancerFaults } from '../errors.ts';
 import { counter } from '../metrics/counters.ts';
 import type { Socket, SocketHandler } from '../net/socket.ts';
 import { Deadline, type DeadlineOwner, type Wheel } from '../time/wheel.ts';
-import type { Bagged } from './bag.ts';
-import { type Keeper, Keeping, type KeptBytes } from './kept-bytes.ts';
-import { LateReset } from './late-reset.ts';
+import { BufferAccount, type BufferBudget, type BufferOwner } from './buffer-budget.ts';
+import { DelayedReset } from './delayed-reset.ts';
+import type { Indexed } from './indexed-set.ts';
 import type { Work } from './work.ts';
 
 /** A bare connection, and the bytes that came on it before the tunnel stood. */
@@ -31,7 +31,7 @@ export function openTunnel(
     onClose(bytesIn, bytesOut);
   };
   const refuse = (): void => counters.refused(balancerFaults.buffersFull);
-  const breakOff = (socket: Socket): void => void new LateReset(work, socket, closingTime, () => {});
+  const breakOff = (socket: Socket): void => void new DelayedReset(work, socket, closingTime, () => {});
   const tunnel: Tunnel = new Tunnel(client.socket, server.socket, work.wheel, work.kept, idle, over, refuse, breakOff);
   tunnels.add(tunnel);
   tunnel.start(client.early, server.early);
@@ -40,15 +40,15 @@ export function openTunnel(
 /** What one side has not taken this long (ms) after both said their last is lost. */
 const closingTime = 30_000;
 
-export class Tunnel implements DeadlineOwner, Bagged, Keeper {
-  place = -1;
+export class Tunnel implements DeadlineOwner, Indexed, BufferOwner {
+  index = -1;
   private readonly deadline = new Deadline(this);
   private readonly wheel: Wheel;
   private readonly idle: number;
   private readonly onClose: (bytesIn: number, bytesOut: number) => void;
   private readonly onGiveUp: () => void;
   private readonly breakOff: (socket: Socket) => void;
-  private readonly keeping: Keeping;
+  private readonly keeping: BufferAccount;
   private readonly client: Side;
   private readonly server: Side;
   private closed = false;
@@ -57,7 +57,7 @@ export class Tunnel implements DeadlineOwner, Bagged, Keeper {
     client: Socket,
     server: Socket,
     wheel: Wheel,
-    kept: KeptBytes,
+    kept: BufferBudget,
     idle: number,
     onClose: (bytesIn: number, bytesOut: number) => void,
     onGiveUp: () => void,
@@ -68,7 +68,7 @@ export class Tunnel implements DeadlineOwner, Bagged, Keeper {
     this.onClose = onClose;
     this.onGiveUp = onGiveUp;
     this.breakOff = breakOff;
-    this.keeping = new Keeping(kept, this);
+    this.keeping = new BufferAccount(kept, this);
     this.client = new Side(this, client, server, wheel);
     this.server = new Side(this, server, client, wheel);
   }

@@ -9,14 +9,14 @@ import { SendQueues } from '../net/send-queue.ts';
 import type { Net } from '../net/socket.ts';
 import type { Clock } from '../time/clock.ts';
 import type { Wheel } from '../time/wheel.ts';
-import { AnswerWriter } from './answer-writer.ts';
-import { Bag } from './bag.ts';
+import type { BufferBudget } from './buffer-budget.ts';
+import { WriteBatch } from './client/write-batch.ts';
 import type { DebugLog } from './debug-log.ts';
 import { Exchange } from './exchange.ts';
-import type { KeptBytes } from './kept-bytes.ts';
+import { IndexedSet } from './indexed-set.ts';
 import type { Pool } from './pool.ts';
+import type { ServerConnection } from './server/connection.ts';
 import type { Tunnel } from './tunnel.ts';
-import type { Upstream } from './upstream.ts';
 
 export interface WorkOptions {
   readonly net: Net;
@@ -24,7 +24,7 @@ export interface WorkOptions {
   readonly wheel: Wheel;
   readonly counters: Counters;
   /** The worker's. */
-  readonly kept: KeptBytes;
+  readonly kept: BufferBudget;
   readonly descriptors: Descriptors;
   /** Told why this machine could not make a connection to a server, or accept one of a client. */
   readonly tellShortage: TellShortage;
@@ -62,7 +62,7 @@ export class Work {
   readonly clock: Clock;
   readonly wheel: Wheel;
   readonly counters: Counters;
-  readonly kept: KeptBytes;
+  readonly kept: BufferBudget;
   readonly descriptors: Descriptors;
   readonly tellShortage: TellShortage;
   readonly accessLog: AccessLog | null;
@@ -75,10 +75,10 @@ export class Work {
   readonly requestEdit = new Splice();
   readonly responseEdit = new Splice();
   readonly toServer: HeadWriter;
-  readonly toClient: AnswerWriter;
+  readonly toClient: WriteBatch;
   /** Whose head and edits `request` and `requestEdit` hold now. */
   current: Exchange | null = null;
-  readonly tunnels = new Bag<Tunnel>();
+  readonly tunnels = new IndexedSet<Tunnel>();
   readonly sendQueues: SendQueues;
   /** Largest head, in bytes. */
   readonly headBytes: number;
@@ -88,7 +88,7 @@ export class Work {
   private readonly spare: Exchange[] = [];
   private readonly spareWriters: HeadWriter[] = [];
   /** Connections with requests that are written when this loop turn is over. */
-  private gathered: Upstream[] = [];
+  private gathered: ServerConnection[] = [];
   /** Wheel time of the last look at the clock, and what it said (Unix seconds). */
   private lookedAt = -1;
   private second = 0;
@@ -112,11 +112,11 @@ export class Work {
     this.response = new ResponseHead(options.limits);
     const room = options.hasExchanges ? writerBytes : 0;
     this.toServer = new HeadWriter(room);
-    this.toClient = new AnswerWriter(room);
+    this.toClient = new WriteBatch(room);
   }
 
   /** Has the connection write what it gathered at the end of this loop turn. */
-  gather(upstream: Upstream): void {
+  gather(upstream: ServerConnection): void {
     if (this.gathered.push(upstream) === 1) this.net.afterTurn(this.writeGathered);
   }
 

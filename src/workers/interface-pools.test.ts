@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import type { InterfacePool } from '../admin/store-interface.ts';
 import { Load } from '../fleet/load.ts';
 import { Server } from '../fleet/server.ts';
-import type { Copies } from '../proxy/copies.ts';
+import type { Replicator } from '../ownership/replicator.ts';
 import { InterfacePools } from './interface-pools.ts';
 
 /** Servers by slot, in one pool. */
@@ -11,7 +11,7 @@ function poolOf(load: Load, slots: readonly number[]): InterfacePool {
   const servers = slots.map((slot, i) => {
     return new Server({ name: `s${slot}`, address, weight: 1, maxRequests: 0 }, i, slot + 100, load, slot);
   });
-  return { copies: {} as Copies, servers: new Map(servers.map((server) => [server.slot, server])), lifetime: 0 };
+  return { copies: {} as Replicator, servers: new Map(servers.map((server) => [server.slot, server])), lifetime: 0 };
 }
 
 function stage() {

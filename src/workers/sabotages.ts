@@ -5,7 +5,7 @@
 import { answer, type Handler } from '../admin/listen.ts';
 import type { PoolOptions } from '../config/options.ts';
 import { identityOf } from '../fleet/server.ts';
-import { keyOf } from '../proxy/copies.ts';
+import { keyOf } from '../ownership/replicator.ts';
 import { honest, type Sabotage } from '../store/sabotage.ts';
 import type { Store } from '../store/store.ts';
 import { type Entry, SessionTable } from '../table/table.ts';

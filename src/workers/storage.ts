@@ -14,8 +14,8 @@ import type { Counters } from '../metrics/counters.ts';
 import { counter } from '../metrics/counters.ts';
 import { listenError } from '../net/listen-error.ts';
 import type { Address } from '../net/socket.ts';
+import { keyOf, Replicator } from '../ownership/replicator.ts';
 import { type CopySource, copiesOf, createFleet } from '../pools.ts';
-import { Copies, keyOf } from '../proxy/copies.ts';
 import { kindName, type Numbers } from '../shared/roster.ts';
 import { EndingStore } from '../store/endings.ts';
 import { EndingsJournal } from '../store/endings-journal.ts';
@@ -157,7 +157,7 @@ export class Storage {
     if (parts === null) return null;
     const cookie = options.affinity.find(({ type }) => type === 'cookie');
     return {
-      copies: new Copies(parts, parts),
+      copies: new Replicator(parts, parts),
       servers: new Map(fleet.servers.map((server) => [server.slot, server])),
       lifetime: cookie === undefined ? 0 : (numbers.lifetimes.get(kindName(options.name, cookie)) ?? 0),
     };

@@ -42,10 +42,10 @@ function tell(runtime: Runtime, { seed, answers, faults, crossings, complaints, 
     crossings.filter((one) => isNamed(one) && one.theme === theme),
   );
   const wrong = [...crossings.filter((one) => !isNamed(one)).map((one) => JSON.stringify(one)), ...complaints];
-  const { upstream_misframed: misframed, upstream_pipelined: pipelined, upstream_gave_way: gaveWay } = counters;
+  const { upstream_misframed: misframed, upstream_pipelined: pipelined, upstream_requeued: requeued } = counters;
   console.log(
     `${runtime}, seed ${seed}: ${answers} answers, ${faults} faults, ${misframed} misframed, ${pipelined} pipelined, ` +
-      `${gaveWay} gave way; crossings: ${lengths!.length} of wrong lengths behind pipelining, ${unasked!.length} of servers that speak unasked, ` +
+      `${requeued} gave way; crossings: ${lengths!.length} of wrong lengths behind pipelining, ${unasked!.length} of servers that speak unasked, ` +
       `${wrong.length} others`,
   );
   for (const one of wrong) console.log(`  ${one}`);

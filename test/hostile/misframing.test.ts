@@ -144,7 +144,7 @@ describe('where others are behind', () => {
     balancer.net.last.open();
     balancer.net.last.send(ok('mine'));
     expect(victim.received).toMatch(/mine$/);
-    expect(balancer.counters().upstream_gave_way).toBe(1);
+    expect(balancer.counters().upstream_requeued).toBe(1);
   });
 
   test.each(

@@ -63,10 +63,15 @@ export const arrows: readonly Arrow[] = [
   },
   { from: ['src/table'], only: base, why: 'the table knows its own record: server numbers, not servers' },
   {
-    from: ['src/proxy'],
+    from: ['src/proxy', 'src/ownership'],
     never: ['src/affinity', 'src/balance', 'src/store', 'src/health'],
     except: ['src/affinity/affinity.ts', 'src/balance/policy.ts', 'src/store/store.ts'],
     why: 'the proxy is handed functions: contracts, and no single policy, affinity, store or health check',
+  },
+  {
+    from: ['src/ownership'],
+    never: ['src/proxy', 'src/net'],
+    why: 'who owns a session is asked by the proxy, the store interface and the workers: it knows no connection',
   },
   { from: ['src/failover/verdict.ts'], only: ['src/errors.ts'], why: 'the verdict is a pure function' },
   {

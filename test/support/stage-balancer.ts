@@ -11,9 +11,9 @@ import { AccessLog } from '../../src/metrics/access-log.ts';
 import { Descriptors } from '../../src/net/descriptors.ts';
 import { trustOf } from '../../src/net/trust.ts';
 import { createPool } from '../../src/pools.ts';
+import { BufferBudget } from '../../src/proxy/buffer-budget.ts';
+import { ClientConnection } from '../../src/proxy/client/connection.ts';
 import { DebugLog } from '../../src/proxy/debug-log.ts';
-import { Downstream } from '../../src/proxy/downstream.ts';
-import { KeptBytes } from '../../src/proxy/kept-bytes.ts';
 import { Work } from '../../src/proxy/work.ts';
 import { shareAlone } from '../../src/shared/alone.ts';
 import { Wheel } from '../../src/time/wheel.ts';
@@ -68,7 +68,7 @@ export function stageBalancer(
   net.afterTurn = (run) => void turns.push(run);
   const misframed: string[] = [];
   const { counters } = shared;
-  const kept = new KeptBytes(2 ** 24, wheel, counters, (run) => net.afterTurn(run));
+  const kept = new BufferBudget(2 ** 24, wheel, counters, (run) => net.afterTurn(run));
   const logged: string[] = [];
   const debugLines: string[] = [];
   const accessLog = new AccessLog(
@@ -136,7 +136,7 @@ export function stageBalancer(
     },
     connect: (refused = false) => {
       const peer = FakePeer.connected();
-      const connection = new Downstream(work, settings, peer);
+      const connection = new ClientConnection(work, settings, peer);
       peer.handler = connection;
       if (refused) connection.refuseConnection();
       return peer;

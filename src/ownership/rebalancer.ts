@@ -1,0 +1,64 @@
+/**
+ * When sessions leave servers that have too many of them: after a scale-out the new servers would stay idle until the old
+ * sessions end. A session goes only with its own next request, with a copy, and with nothing else of it running; here it is
+ * said from which servers, and how many in a second.
+ */
+import type { Fleet } from '../fleet/fleet.ts';
+import type { Server } from '../fleet/server.ts';
+import type { SessionTable } from '../table/table.ts';
+
+export interface RebalanceSettings {
+  /** Above this multiple of its fair share a server sheds sessions; 0: never. */
+  readonly skew: number;
+  /** Most sessions in a second. */
+  readonly rate: number;
+}
+
+export class Rebalancer {
+  private readonly settings: RebalanceSettings;
+  private readonly fleet: Fleet;
+  private readonly table: SessionTable;
+  private readonly now: () => number;
+  /** As of this second: how many sessions may still go, and how many each server may keep for each unit of its weight. */
+  private second = 0;
+  private left = 0;
+  private fair = 0;
+  /** Those that have their share. */
+  private full: readonly Server[] = [];
+
+  /** `now` in Unix seconds. */
+  constructor(settings: RebalanceSettings, fleet: Fleet, table: SessionTable, now: () => number) {
+    this.settings = settings;
+    this.fleet = fleet;
+    this.table = table;
+    this.now = now;
+  }
+
+  /** One session of that server should go, and is counted as gone: to none of these. null: it stays. */
+  sheds(server: Server): readonly Server[] | null {
+    const { skew } = this.settings;
+    if (skew === 0) return null;
+    this.turn();
+    if (this.left === 0 || this.table.count(server.slot) <= skew * this.fair * server.weight) return null;
+    this.left--;
+    return this.full;
+  }
+
+  /** Once a second is enough: in that time no more than `rate` sessions can have gone. */
+  private turn(): void {
+    const now = this.now();
+    if (now === this.second) return;
+    this.second = now;
+    this.left = this.settings.rate;
+    const { up } = this.fleet.snapshot;
+    let sessions = 0;
+    let weight = 0;
+    for (const server of up) {
+      sessions += this.table.count(server.slot);
+      weight += server.weight;
+    }
+    // One session more or less is no skew.
+    this.fair = weight === 0 ? Number.POSITIVE_INFINITY : Math.max(1, sessions / weight);
+    this.full = up.filter((server) => this.table.count(server.slot) >= this.fair * server.weight);
+  }
+}

@@ -1,0 +1,155 @@
+/** What is known of one exchange when it is over: counted, and written to the access log when there is one. */
+import type { Session, Verdict } from '../affinity/affinity.ts';
+import type { Fault } from '../errors.ts';
+import type { RequestHead } from '../http/head.ts';
+import { Name } from '../http/names.ts';
+import type { ExchangeRecord, RequestFlag, ResponseFlag } from '../metrics/access-log.ts';
+import { counter } from '../metrics/counters.ts';
+import type { Client } from './client/client.ts';
+import type { Work } from './work.ts';
+
+const requestFlags: Readonly<{ [verdict in Verdict]: RequestFlag }> = {
+  none: 'N',
+  invalid: 'I',
+  foreign: 'F',
+  valid: 'V',
+  idle: 'E',
+  old: 'O',
+  ahead: 'I',
+};
+
+export class AccessRecord implements ExchangeRecord {
+  time = 0;
+  client = '';
+  listener = '';
+  method = '';
+  target = '';
+  host = '';
+  version = '';
+  status = 0;
+  bytesIn = 0;
+  bytesOut = 0;
+  pool = '';
+  server = '';
+  session = '';
+  epoch = 0;
+  retries = 0;
+  queueMs = -1;
+  connectMs = -1;
+  responseMs = -1;
+  totalMs = 0;
+  fault = '';
+  requestFlag: RequestFlag = 'U';
+  responseFlag: ResponseFlag = 'N';
+
+  // What happened on the way, set by the exchange.
+  /** The route asks for no affinity. */
+  optedOut = false;
+  requestVerdict: Verdict = 'none';
+  /** It brought more for its session than is tried. */
+  beyondLimit = false;
+  /** The session was recognised, and its owner could not serve it. */
+  ownerFailed = false;
+  /** The response told the client of its session. */
+  bound = false;
+  failure: Fault | null = null;
+
+  private startedAt = 0;
+  private queuedAt = 0;
+  private connectingAt = 0;
+
+  begin(clientAddress: string, client: Client, head: RequestHead, work: Work): void {
+    this.status = this.bytesIn = this.bytesOut = this.retries = 0;
+    this.requestVerdict = 'none';
+    this.optedOut = this.beyondLimit = this.ownerFailed = this.bound = false;
+    this.failure = null;
+    if (work.accessLog === null) return;
+    const now = work.clock.monotonic();
+    this.startedAt = client.begunAt < 0 ? now : client.begunAt;
+    this.time = work.clock.wall() - (now - this.startedAt);
+    this.queueMs = this.connectMs = this.responseMs = -1;
+    this.server = this.pool = '';
+    this.client = clientAddress;
+    this.listener = client.listener;
+    this.method = head.bytes.toString('latin1', head.methodStart, head.methodEnd);
+    this.target = head.bytes.toString('latin1', head.targetStart, head.targetEnd);
+    this.host = head.headers.valueOf(Name.host) ?? '';
+    this.version = `HTTP/1.${head.minor}`;
+  }
+
+  queued(work: Work): void {
+    work.counters.add(counter.queued);
+    work.counters.add(counter.queue_depth);
+    if (work.accessLog !== null) this.queuedAt = work.clock.monotonic();
+  }
+
+  unqueued(work: Work): void {
+    work.counters.add(counter.queue_depth, -1);
+    if (work.accessLog !== null) this.queueMs = Math.max(0, this.queueMs) + work.clock.monotonic() - this.queuedAt;
+  }
+
+  connecting(work: Work): void {
+    work.counters.add(counter.upstream_connects);
+    if (work.accessLog !== null) this.connectingAt = work.clock.monotonic();
+  }
+
+  connected(work: Work): void {
+    if (work.accessLog !== null) this.connectMs = work.clock.monotonic() - this.connectingAt;
+  }
+
+  retried(work: Work): void {
+    work.counters.add(counter.retries);
+    this.retries++;
+  }
+
+  /** Counted before the client is told: whoever has heard of a failure finds it in the counters. */
+  failed(fault: Fault, work: Work): void {
+    this.failure = fault;
+    work.counters.refused(fault);
+  }
+
+  responded(status: number, work: Work): void {
+    this.status = status;
+    work.counters.responded(status);
+    if (work.accessLog !== null) this.responseMs = work.clock.monotonic() - this.startedAt;
+  }
+
+  /** What a tunnel has moved is in `bytesIn` and `bytesOut` already. */
+  complete(pool: string, session: Session, client: Client, work: Work): void {
+    const { counters, accessLog } = work;
+    this.bytesIn += client.bytesIn;
+    this.bytesOut += client.bytesOut;
+    counters.add(counter.bytes_in, this.bytesIn);
+    counters.add(counter.bytes_out, this.bytesOut);
+    this.countSession(session, work);
+    if (accessLog === null) return;
+    this.pool = pool;
+    this.session = session.sid0 === 0 && session.sid1 === 0 ? '' : tag(session);
+    this.epoch = session.epoch;
+    this.fault = this.failure?.code ?? '';
+    this.requestFlag = this.optedOut
+      ? 'U'
+      : this.ownerFailed
+        ? 'D'
+        : session.affinity?.name === 'source-ip'
+          ? 'V'
+          : requestFlags[this.requestVerdict];
+    this.responseFlag = !this.bound ? 'N' : session.recognised ? 'U' : 'I';
+    this.totalMs = work.clock.monotonic() - this.startedAt;
+    accessLog.record(this);
+  }
+
+  private countSession(session: Session, work: Work): void {
+    if (session.recognised) work.counters.add(counter.sessions_valid);
+    else if (this.bound) work.counters.add(counter.sessions_new);
+    if (this.beyondLimit) work.counters.add(counter.keys_beyond_limit);
+    if (this.requestVerdict === 'invalid' || this.requestVerdict === 'ahead') work.counters.add(counter.tokens_invalid);
+    else if (this.requestVerdict === 'foreign') work.counters.add(counter.tokens_foreign);
+    else if (this.requestVerdict === 'idle' || this.requestVerdict === 'old') work.counters.add(counter.tokens_expired);
+  }
+}
+
+/** Tells sessions apart and is no id: 32 bits of it, or of the hash of its name, and not those by which sessions are placed. */
+function tag({ kind, sid1, sid3 }: Session): string {
+  return (kind === 'key' ? sid1 : sid3).toString(16).padStart(8, '0');
+}

@@ -1,0 +1,138 @@
+/** A connection to a server being made: whose fault its failure is, errno by errno, and what is counted meanwhile. */
+import { describe, expect, test } from 'vitest';
+import { FakeNet } from '../../../test/support/fake-net.ts';
+import { wideLimits } from '../../../test/support/heads.ts';
+import { balancerFaults, type Fault, serverFaults } from '../../errors.ts';
+import { Connects } from '../../fleet/connects.ts';
+import { Server } from '../../fleet/server.ts';
+import { Counters, counter } from '../../metrics/counters.ts';
+import { Descriptors } from '../../net/descriptors.ts';
+import type { Address } from '../../net/socket.ts';
+import { systemClock } from '../../time/clock.ts';
+import { Wheel } from '../../time/wheel.ts';
+import { BufferBudget } from '../buffer-budget.ts';
+import type { Pool } from '../pool.ts';
+import { Work } from '../work.ts';
+import { Connector } from './connector.ts';
+
+const tcp: Address = { kind: 'tcp', host: '127.0.0.1', port: 1 };
+const unix: Address = { kind: 'unix', path: '/run/app.sock' };
+
+function stage(address = tcp) {
+  const net = new FakeNet();
+  const counters = new Counters();
+  const descriptors = Descriptors.alone();
+  const told: string[] = [];
+  const faults: (Fault | 'open')[] = [];
+  const turns: (() => void)[] = [];
+  net.afterTurn = (run) => void turns.push(run);
+  const wheel = new Wheel(1000);
+  const work = new Work({
+    net,
+    clock: systemClock,
+    wheel,
+    counters,
+    kept: new BufferBudget(2 ** 20, wheel, counters, (run) => net.afterTurn(run)),
+    hasExchanges: true,
+    descriptors,
+    tellShortage: (what, _reason, at) => told.push(`${what} ${at}`),
+    accessLog: null,
+    debug: null,
+    limits: wideLimits,
+    route: () => null,
+  });
+  const server = new Server({ name: 'a', address, weight: 1, maxRequests: 0 }, 0, 1);
+  server.connects = new Connects(2, new Connects(3, null));
+  const offered: Server[] = [];
+  const pool = { offer: (to: Server) => offered.push(to), makeRoom() {} } as unknown as Pool;
+  const dial = () =>
+    new Connector(work, pool, server, {
+      onConnected: () => faults.push('open'),
+      onConnectFailed: (fault) => faults.push(fault),
+    });
+  const endTurn = () => turns.splice(0).forEach((run) => void run());
+  return { net, counters, descriptors, told, faults, server, offered, dial, endTurn };
+}
+
+const lacking = ['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM', 'EAGAIN'];
+const serversOwn = ['ECONNREFUSED', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ECONNRESET'];
+
+describe('a failure', () => {
+  test.each(lacking)('%s is a shortage of this machine', (code) => {
+    const { net, counters, told, faults, dial } = stage();
+    dial();
+    net.last.fail(code, code);
+    expect(faults).toEqual([balancerFaults.outOfResources]);
+    expect(told).toEqual(['connect 127.0.0.1:1']);
+    expect(counters.values[counter.shortages_connect]).toBe(1);
+  });
+
+  test.each(serversOwn)('%s is the server’s, or of the way there', (code) => {
+    const { net, counters, told, faults, dial } = stage();
+    dial();
+    net.last.fail(code, code);
+    expect([faults, told, counters.values[counter.shortages_connect]]).toEqual([[serverFaults.connectRefused], [], 0]);
+  });
+
+  test.each(['ENOTFOUND', 'EAI_AGAIN'])('%s is a name that is not known', (code) => {
+    const { net, counters, told, faults, dial } = stage();
+    dial();
+    net.last.fail(code, code);
+    expect([faults, told, counters.values[counter.shortages_connect]]).toEqual([[serverFaults.nameNotFound], [], 0]);
+  });
+
+  test('EAGAIN of a unix-domain socket is the server’s: its backlog is full', () => {
+    const { net, faults, dial } = stage(unix);
+    dial();
+    net.last.fail('EAGAIN', 'EAGAIN');
+    expect(faults).toEqual([serverFaults.connectRefused]);
+  });
+});
+
+describe('connections being made', () => {
+  test('are counted until they stand, fail or are cancelled, and then somebody else may', () => {
+    const { net, counters, server, offered, dial } = stage();
+    const first = dial();
+    expect([server.hasRoom, counters.values[counter.connecting]]).toEqual([true, 1]);
+    dial();
+    expect([server.hasRoom, counters.values[counter.connecting]]).toEqual([false, 2]);
+    // One that is kept is a way to the server all the same.
+    server.idle = 1;
+    expect(server.hasRoom).toBe(true);
+    server.idle = 0;
+    first.cancel();
+    first.cancel();
+    expect([server.hasRoom, counters.values[counter.connecting]]).toEqual([true, 1]);
+    net.last.open();
+    expect([server.connects.now, counters.values[counter.connecting], offered]).toEqual([0, 0, [server]]);
+    dial();
+    net.last.fail('no', 'ECONNREFUSED');
+    expect([server.connects.now, counters.values[counter.connecting]]).toEqual([0, 0]);
+  });
+
+  test('to other servers count in the bound of all', () => {
+    const all = new Connects(3, null);
+    const [a, b] = [new Connects(2, all), new Connects(2, all)];
+    a.begin();
+    a.begin();
+    expect([a.hasRoom, b.hasRoom]).toEqual([false, true]);
+    b.begin();
+    expect([a.hasRoom, b.hasRoom]).toEqual([false, false]);
+    a.end();
+    expect([a.hasRoom, b.hasRoom]).toEqual([true, true]);
+  });
+});
+
+test('without room for a socket it fails, and not from inside the call', () => {
+  const { net, descriptors, counters, faults, dial, endTurn } = stage();
+  descriptors.room = 16;
+  descriptors.add(16);
+  dial();
+  dial().cancel();
+  expect([faults, net.peers.length, counters.values[counter.connecting]]).toEqual([[], 0, 1]);
+  endTurn();
+  expect([faults, counters.values[counter.connecting]]).toEqual([[balancerFaults.outOfResources], 0]);
+  descriptors.add(-1);
+  dial();
+  expect(net.peers.length).toBe(1);
+});
