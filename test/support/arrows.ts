@@ -3,11 +3,7 @@
  * may not import is the architecture: it keeps a policy free of requests and a parser free of sockets.
  * Type imports count as well, except where a rule allows them by name.
  */
-import { dirname, join } from 'node:path/posix';
-import { parseAst } from 'vitest/node';
-
-/** A path from the root of the repository (a file, or a folder with all below it), or a bare module name. */
-type Place = string;
+import type { Import, Place, SourceFile } from './source-file.ts';
 
 export interface Arrow {
   /** Files that the rule is for, and those among them that it is not for. */
@@ -62,6 +58,28 @@ export const arrows: readonly Arrow[] = [
     why: 'an affinity says who the client is and never chooses a server',
   },
   { from: ['src/table'], only: base, why: 'the table knows its own record: server numbers, not servers' },
+  {
+    from: ['src/store'],
+    only: [...base, 'src/secrets'],
+    why: 'a store keeps copies of sessions: it knows no server, no request and no config',
+  },
+  {
+    from: ['src/fleet'],
+    only: [...base, 'src/net/socket.ts'],
+    why: 'a fleet knows its servers and their state, not who judges them or who chooses one',
+  },
+  {
+    from: ['src/health'],
+    only: [
+      ...base,
+      'src/config/options.ts',
+      'src/fleet',
+      'src/http/pieces.ts',
+      'src/net/socket.ts',
+      'src/net/shortage.ts',
+    ],
+    why: 'a health check sees servers, not the requests of clients',
+  },
   {
     from: ['src/proxy', 'src/ownership'],
     never: ['src/affinity', 'src/balance', 'src/store', 'src/health'],
@@ -129,94 +147,8 @@ export const arrows: readonly Arrow[] = [
   },
 ];
 
-/** Leaf contracts that count as a place of their own when cycles between folders are looked for. */
-const contracts = ['src/config/options.ts'];
-
 /** Functions of node:net that open nothing: anybody may ask whether a text is an address. */
 const pureOfNet = ['isIP', 'isIPv4', 'isIPv6', 'BlockList', 'SocketAddress'];
-
-export interface Import {
-  readonly target: Place;
-  readonly typeOnly: boolean;
-  /** Names taken; empty for all of it (`import * as`, `export *`, `import()`). */
-  readonly names: readonly string[];
-}
-
-export interface SourceFile {
-  readonly path: Place;
-  readonly imports: readonly Import[];
-  /** Every name used as a value, members as `Object.member`. */
-  readonly uses: ReadonlySet<string>;
-}
-
-/** A node of the syntax tree, of which this reader knows only what it asks for. */
-type Node = { readonly type: string } & Readonly<Record<string, unknown>>;
-
-function isNode(value: unknown): value is Node {
-  return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string';
-}
-
-/** The name of an identifier, else the text of a literal. */
-function text(value: unknown): string | undefined {
-  if (!isNode(value)) return undefined;
-  const found = value.type === 'Identifier' ? value.name : value.type === 'Literal' ? value.value : undefined;
-  return typeof found === 'string' ? found : undefined;
-}
-
-export function readSource(path: Place, source: string): SourceFile {
-  const imports: Import[] = [];
-  const uses = new Set<string>();
-
-  const add = (node: Node, from: unknown, typeOnly: boolean) => {
-    const specifier = text(from);
-    if (specifier === undefined) return;
-    const taken = Array.isArray(node.specifiers) ? node.specifiers : [];
-    const names = taken.map((one) => (isNode(one) ? text(one.imported ?? one.local) : undefined) ?? '*');
-    imports.push({ target: resolveFrom(path, specifier), typeOnly, names });
-  };
-
-  const visit = (node: Node) => {
-    switch (node.type) {
-      case 'ImportDeclaration':
-        add(node, node.source, node.importKind === 'type');
-        return;
-      case 'ExportNamedDeclaration':
-      case 'ExportAllDeclaration':
-        add(node, node.source, node.exportKind === 'type');
-        break;
-      case 'ImportExpression':
-        add(node, node.source, false);
-        break;
-      case 'TSImportType':
-        add(node, node.source, true);
-        break;
-      case 'NewExpression':
-        // new Worker(new URL('./worker.ts', import.meta.url)) is an arrow too.
-        if (text(node.callee) === 'URL' && Array.isArray(node.arguments) && node.arguments.length === 2) {
-          add(node, node.arguments[0], false);
-        }
-        break;
-      case 'MemberExpression':
-        uses.add(`${text(node.object)}.${text(node.property)}`);
-        break;
-      case 'Identifier':
-        if (typeof node.name === 'string') uses.add(node.name);
-        break;
-    }
-    for (const [key, value] of Object.entries(node)) {
-      // `wheel.setTimeout` and `{ Bun: 1 }` name a member, not the global.
-      if ((key === 'property' || key === 'key') && node.computed === false && text(value) !== undefined) continue;
-      for (const child of Array.isArray(value) ? value : [value]) if (isNode(child)) visit(child);
-    }
-  };
-
-  for (const node of parseAst(source, { lang: 'ts' }).body) if (isNode(node)) visit(node);
-  return { path, imports, uses };
-}
-
-function resolveFrom(path: Place, specifier: string): Place {
-  return specifier.startsWith('.') ? join(dirname(path), specifier) : specifier;
-}
 
 function within(place: Place, places: readonly Place[]): boolean {
   return places.some((one) => place === one || place.startsWith(`${one}/`) || place.startsWith(`${one}:`));
@@ -244,38 +176,4 @@ function isForbidden(rule: Arrow, { target, typeOnly, names }: Import): boolean 
   if (!within(target, rule.never ?? []) || within(target, rule.except ?? [])) return false;
   if (typeOnly && within(target, rule.typesOf ?? [])) return false;
   return !(target === 'node:net' && names.length > 0 && names.every((name) => pureOfNet.includes(name)));
-}
-
-/** Import cycles between folders, each as the chain of files that makes it; type imports count. */
-export function findCycles(files: readonly SourceFile[]): string[] {
-  const edges = new Map<Place, Map<Place, string>>();
-  for (const { path, imports } of files) {
-    for (const { target } of imports) {
-      const [from, to] = [folderOf(path), folderOf(target)];
-      if (!target.startsWith('src/') || from === to) continue;
-      const outgoing = edges.get(from) ?? new Map<Place, string>();
-      edges.set(from, outgoing);
-      if (!outgoing.has(to)) outgoing.set(to, `${path} -> ${target}`);
-    }
-  }
-
-  const cycles: string[] = [];
-  const done = new Set<Place>();
-  const walk = (folder: Place, trail: readonly Place[], links: readonly string[]) => {
-    const start = trail.indexOf(folder);
-    if (start >= 0) {
-      cycles.push(`${[...trail.slice(start), folder].join(' -> ')}: ${links.slice(start).join(', ')}`);
-      return;
-    }
-    if (done.has(folder)) return;
-    for (const [to, link] of edges.get(folder) ?? []) walk(to, [...trail, folder], [...links, link]);
-    done.add(folder);
-  };
-  for (const folder of edges.keys()) walk(folder, [], []);
-  return cycles;
-}
-
-/** The folder right below src; a file there, or a contract, stands for itself. */
-function folderOf(path: Place): Place {
-  return contracts.includes(path) ? path : path.split('/').slice(0, 2).join('/');
 }
