@@ -135,7 +135,12 @@ describe('names in a line of text', () => {
     const ours = named.filter(({ path }) => !/benchmarks|import/.test(path));
     const counters = ours.filter(({ text }) => /^[a-z]+(_[a-z0-9]+)+$/.test(text));
     expect(counters.length).toBeGreaterThan(50);
-    expect(counters.filter(({ text }) => !known.includes(text))).toEqual([]);
+    // "`old_name` is `new_name`": the changelog says what has been renamed.
+    const renamed = Array.from(read('CHANGELOG.md').matchAll(/`(\w+)`\s+is\s+(?:now\s+)?`(\w+)`/g))
+      .filter(([, , now]) => known.includes(now!))
+      .map(([, former]) => former);
+    const unknown = counters.filter(({ text }) => !known.includes(text));
+    expect(unknown.filter(({ path, text }) => !(path === 'CHANGELOG.md' && renamed.includes(text)))).toEqual([]);
   });
 
   test('of fields of the config', () => {
