@@ -1,9 +1,13 @@
-/** No forbidden arrow, and no import cycle between folders or files of src; and the check itself catches planted ones. */
+/**
+ * The architecture of src: no forbidden arrow, no import cycle between folders or files, no file that is too long, few
+ * non-null assertions; and the checks themselves catch planted ones.
+ */
 import { globSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { arrows, findForbidden } from './support/arrows.ts';
 import { findFileCycles, findFolderCycles } from './support/cycles.ts';
+import { findNonNull } from './support/non-null.ts';
 import { readSource } from './support/source-file.ts';
 
 const root = resolve(import.meta.dirname, '..');
@@ -42,9 +46,40 @@ const knownInCycles: readonly string[] = [
   'src/session/user-sessions.ts',
 ];
 
+/** The most lines of a file, by folder or file: the first that holds counts. */
+const mostLines: readonly (readonly [place: string, lines: number])[] = [
+  ['src/proxy/exchange.ts', 220],
+  ['src/proxy/', 350],
+  ['src/ownership/', 350],
+];
+
+/** Files that are longer today. The list only becomes shorter. */
+const knownTooLong: readonly string[] = [
+  'src/ownership/replicator.ts',
+  'src/proxy/client/connection.ts',
+  'src/proxy/exchange.ts',
+  'src/proxy/server/connection.ts',
+];
+
+/** The most non-null assertions in all of `src`, beside those on a read by index. The number only becomes smaller. */
+const mostNonNull = 134;
+
+/** What an exchange has, or has not: never asserted, because the compiler has to ask in which state it is. */
+const neverAsserted = ['pool', 'server', 'client', 'upstream', 'downstream'];
+
+/** Files that assert one of these today. The list only becomes shorter. */
+const knownToAssert: readonly string[] = ['src/ownership/store-gate.ts', 'src/proxy/exchange.ts'];
+
+const paths = globSync('src/**/*.ts', { cwd: root })
+  .filter((path) => !path.endsWith('.test.ts'))
+  .sort();
+
+function read(path: string): string {
+  return readFileSync(resolve(root, path), 'utf8');
+}
+
 describe('the sources', () => {
-  const paths = globSync('src/**/*.ts', { cwd: root }).filter((path) => !path.endsWith('.test.ts'));
-  const files = paths.map((path) => readSource(path, readFileSync(resolve(root, path), 'utf8')));
+  const files = paths.map((path) => readSource(path, read(path)));
 
   test('are read', () => {
     expect(paths).toContain('src/errors.ts');
@@ -71,6 +106,43 @@ describe('the sources', () => {
         .flatMap(({ members }) => members)
         .sort(),
     );
+  });
+});
+
+describe('the sources keep their limits', () => {
+  const asserted = paths.flatMap((path) => findNonNull(path, read(path)));
+
+  test('of lines in a file', () => {
+    const tooLong = paths.filter((path) => {
+      const [, most = Number.POSITIVE_INFINITY] = mostLines.find(([place]) => path.startsWith(place)) ?? [];
+      return read(path).trimEnd().split('\n').length > most;
+    });
+    expect(tooLong).toEqual(knownTooLong);
+  });
+
+  test('of non-null assertions', () => {
+    expect(asserted.length).toBeLessThanOrEqual(mostNonNull);
+  });
+
+  test('and assert no pool, server or client', () => {
+    const places = asserted.filter(({ name }) => neverAsserted.includes(name));
+    expect([...new Set(places.map(({ path }) => path))]).toEqual(knownToAssert);
+  });
+
+  test('and these assertions are found', () => {
+    const source = [
+      'this.pool!.servers[0]!.name;',
+      'const one = list[i]!;',
+      'found.get(key)!.call(server!);',
+      'let x!: string; if (!(a != b)) c = !d;',
+      'row[0]!.client! = 1;',
+    ].join('\n');
+    expect(findNonNull('src/a.ts', source)).toEqual([
+      { path: 'src/a.ts', line: 1, name: 'pool' },
+      { path: 'src/a.ts', line: 3, name: '' },
+      { path: 'src/a.ts', line: 3, name: 'server' },
+      { path: 'src/a.ts', line: 5, name: 'client' },
+    ]);
   });
 });
 
