@@ -30,20 +30,6 @@ const knownInCycles: readonly string[] = [
   'src/proxy/server/response-handler.ts',
   'src/proxy/tunnel.ts',
   'src/proxy/work.ts',
-  'src/session/cookie.ts',
-  'src/session/former-cookie.ts',
-  'src/session/former-store.ts',
-  'src/session/former.ts',
-  'src/session/options.ts',
-  'src/session/session.ts',
-  'src/session/shared-session.ts',
-  'src/session/shared.ts',
-  'src/session/stateless-session.ts',
-  'src/session/stateless.ts',
-  'src/session/sticky-directory.ts',
-  'src/session/sticky-session.ts',
-  'src/session/sticky.ts',
-  'src/session/user-sessions.ts',
 ];
 
 /** The most lines of a file, by folder or file: the first that holds counts. */

@@ -16,12 +16,13 @@ import { settingsOf } from './adapter-cookie.ts';
 import { isPlain } from './codec.ts';
 import { noSettings } from './cookie-settings.ts';
 import { asError, beganLate } from './error.ts';
+import type { Exchange } from './exchange.ts';
 import { type ForeignStore, isForeignStore } from './foreign-store.ts';
 import { FormerStore } from './former-store.ts';
 import type { Gate } from './gate.ts';
 import { isHandshake } from './node.ts';
 import type { FilledOptions } from './options.ts';
-import type { Exchange, Session } from './session.ts';
+import type { Session } from './session.ts';
 import {
   changedNames,
   endedMeanwhile,

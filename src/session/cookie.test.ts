@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { MapStore } from '../../test/session/support/map-store.ts';
 import { idShape, mostTried, readCookies } from './cookie.ts';
+import type { Incoming } from './exchange.ts';
 import { fillOptions } from './options.ts';
-import type { Incoming } from './session.ts';
 import { SharedSessions } from './shared.ts';
 
 const incoming = (cookie: string): Incoming => ({

@@ -1,9 +1,9 @@
 /** The session cookie of the strategies that have one of their own: found in a request, written into a response. */
 import { httpDate, longAgo } from '../time/http-date.ts';
 import { type CookieSettings, cookieOf } from './cookie-settings.ts';
+import type { Incoming, Lines } from './exchange.ts';
 import type { Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
-import type { Incoming, Lines } from './session.ts';
 
 /**
  * Values that are tried, each at the price of a look into the store or of a decryption. A browser sends several when it holds

@@ -9,11 +9,12 @@ import { createRequire } from 'node:module';
 import { type Context, RequestContexts } from './by-id.ts';
 import { DetachedStore, newStoreId } from './detached-store.ts';
 import { asError, SessionError } from './error.ts';
+import type { Exchange } from './exchange.ts';
 import { type ExpressStore, type StoreBase, storeOf } from './express-store.ts';
 import type { ForeignStore } from './foreign-store.ts';
 import { isResponse, NodeSessions } from './node.ts';
 import type { SessionOptions } from './options.ts';
-import type { Exchange, Session } from './session.ts';
+import type { Session } from './session.ts';
 
 declare global {
   namespace Express {

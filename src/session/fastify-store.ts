@@ -4,9 +4,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Context, RequestContexts, settle } from './by-id.ts';
 import { type DetachedStore, limpetIdOf } from './detached-store.ts';
 import { asError } from './error.ts';
+import type { Exchange } from './exchange.ts';
 import type { Gate } from './gate.ts';
 import type { FilledOptions } from './options.ts';
-import type { Exchange } from './session.ts';
 import type { Plain } from './session-ids.ts';
 
 type Done = (error?: unknown) => void;

@@ -6,12 +6,13 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunc
 import { settle } from './by-id.ts';
 import { DetachedStore, newStoreId } from './detached-store.ts';
 import { asError } from './error.ts';
+// By another name: inside of the declaration below `Session` is what @fastify/session has added to Fastify.
+import type { Exchange } from './exchange.ts';
 import { FastifyContexts, type LimpetStore, storeFor } from './fastify-store.ts';
 import type { ForeignStore } from './foreign-store.ts';
 import { NodeSessions } from './node.ts';
 import type { SessionOptions } from './options.ts';
-// By another name: inside of the declaration below `Session` is what @fastify/session has added to Fastify.
-import type { Exchange, Session as LimpetSession } from './session.ts';
+import type { Session as LimpetSession } from './session.ts';
 
 export type { LimpetStore } from './fastify-store.ts';
 

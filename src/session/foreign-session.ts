@@ -1,10 +1,11 @@
 /** A sticky session that another server owns, as it was last kept: to be read, or to be ended. A second live object would lose changes. */
+
+import type { Directory } from './directory.ts';
 import { SessionError } from './error.ts';
+import { type Lines, noLines } from './exchange.ts';
 import type { Live } from './live.ts';
 import { OpenSession } from './open-session.ts';
 import type { FilledOptions } from './options.ts';
-import { type Lines, noLines } from './session.ts';
-import type { Directory } from './user-sessions.ts';
 
 export class ForeignSession extends OpenSession {
   readonly strategy = 'sticky';

@@ -1,7 +1,7 @@
 /** The ids of express-session in a request: rightly signed ones, as it checks them itself, `mostTried` of them. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { readCookies } from './cookie.ts';
-import type { Incoming } from './session.ts';
+import type { Incoming } from './exchange.ts';
 
 /** Of a value that may be one, percent-encoded or not. */
 const signedShape = /^s(?::|%3A)/i;

@@ -6,20 +6,11 @@ import { settingsOf } from './adapter-cookie.ts';
 import { deletion, writeCookie } from './cookie.ts';
 import { type CookieSettings, cookieOf, noSettings } from './cookie-settings.ts';
 import { asError, SessionError } from './error.ts';
-import { type ForeignStore, isForeignStore } from './foreign-store.ts';
+import type { Exchange, Incoming, Lines, Opener } from './exchange.ts';
+import { isForeignStore } from './foreign-store.ts';
 import { readSignedIds } from './former-cookie.ts';
 import { FormerStore, graceTime } from './former-store.ts';
-import type { FilledOptions } from './options.ts';
-import type { Exchange, Incoming, Lines, Opener } from './session.ts';
-
-/** Sessions of express-session, for an app that does not use it any more. */
-export interface FormerExpressSession {
-  readonly store: ForeignStore;
-  /** With which its cookies were signed. */
-  readonly secret: string | readonly string[];
-  /** Of its cookie. Default `connect.sid`. */
-  readonly name?: string;
-}
+import type { FilledOptions, FormerExpressSession } from './options.ts';
 
 /** A session where it was. */
 interface Found {

@@ -13,8 +13,8 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { asError, SessionError } from './error.ts';
+import { type Exchange, type Lines, noLines } from './exchange.ts';
 import { isBrokenOff } from './response.ts';
-import { type Exchange, type Lines, noLines } from './session.ts';
 
 export abstract class Gate<Response extends ServerResponse = ServerResponse> {
   protected state: 'open' | 'holding' | 'sent' | 'closing' | 'over' | 'failed' = 'open';

@@ -4,14 +4,16 @@
  */
 import { idleOf, idShape, isPersistent, isSecure, readCookies, writeCookie } from './cookie.ts';
 import { type CookieSettings, isSame } from './cookie-settings.ts';
+import type { Directory } from './directory.ts';
 import { beganLate, type SessionError } from './error.ts';
+import { type Exchange, type Incoming, type Lines, noLines, type Opener } from './exchange.ts';
 import { Live } from './live.ts';
 import { OpenSession } from './open-session.ts';
 import type { FilledOptions } from './options.ts';
 import { type Gone, Registry } from './registry.ts';
-import { type Exchange, type Incoming, type Lines, noLines, type Opener, type Session } from './session.ts';
+import type { Session } from './session.ts';
 import { userOf } from './user.ts';
-import { type Directory, UserSessions } from './user-sessions.ts';
+import { UserSessions } from './user-sessions.ts';
 
 export class LocalSessions implements Opener {
   readonly directory: Directory;

@@ -5,9 +5,9 @@
  * nothing of Node's has to be imitated.
  */
 import { type IncomingMessage, ServerResponse } from 'node:http';
+import type { Lines } from './exchange.ts';
 import { Gate } from './gate.ts';
 import { callbackOf, destroyedError, sizeOf } from './response.ts';
-import type { Lines } from './session.ts';
 
 type Callback = (error?: Error | null) => void;
 type Arguments = readonly unknown[];

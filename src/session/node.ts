@@ -1,10 +1,11 @@
 /** The adapter for node:http, on which those of Express and Fastify stand. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Exchange, Incoming } from './exchange.ts';
 import type { Gate } from './gate.ts';
 import { isNodeResponse, NodeGate } from './node-gate.ts';
 import type { SessionOptions } from './options.ts';
 import { QueuedGate } from './queued-gate.ts';
-import type { Exchange, Incoming, Session } from './session.ts';
+import type { Session } from './session.ts';
 import { Sessions } from './sessions.ts';
 import { Slot } from './slot.ts';
 

@@ -10,11 +10,13 @@ import {
 } from './cookie-settings.ts';
 import { dropCsrfSecrets, isCsrfToken, makeCsrfToken } from './csrf.ts';
 import { SessionError } from './error.ts';
+import type { Exchange, Lines, Merge } from './exchange.ts';
 import { addFlash, flashName, hasFlash, takeFlashes } from './flash.ts';
 import type { Live } from './live.ts';
-import type { FilledOptions, Strategy } from './options.ts';
-import type { Exchange, Lines, Merge, Reason, Session } from './session.ts';
+import type { FilledOptions } from './options.ts';
+import type { Reason, Session } from './session.ts';
 import { asSessionError, encode } from './state-text.ts';
+import type { Strategy } from './strategy.ts';
 import { markOf, setLabel, signIn, userOf } from './user.ts';
 
 export abstract class OpenSession implements Session, Exchange {

@@ -17,13 +17,10 @@ import {
 import { DevalueCodec } from './devalue-codec.ts';
 import { SessionEmitter } from './events.ts';
 import { type ForeignStore, isForeignStore } from './foreign-store.ts';
-import type { FormerExpressSession } from './former.ts';
 import type { Session } from './session.ts';
+import { type Strategy, strategies } from './strategy.ts';
 
 export type { Duration } from './cookie-settings.ts';
-
-export const strategies = ['sticky', 'local', 'shared', 'stateless'] as const;
-export type Strategy = (typeof strategies)[number];
 
 /** Of the cookies of all sessions; `session.setCookie` says it of one. */
 export interface CookieOptions {
@@ -64,6 +61,15 @@ export interface Limits {
 export interface Warning {
   readonly code: 'state-large' | 'no-balancer' | 'cookie-limited' | 'store-without-fencing' | 'clock-differs';
   readonly message: string;
+}
+
+/** Sessions of express-session, for an app that does not use it any more. */
+export interface FormerExpressSession {
+  readonly store: ForeignStore;
+  /** With which its cookies were signed. */
+  readonly secret: string | readonly string[];
+  /** Of its cookie. Default `connect.sid`. */
+  readonly name?: string;
 }
 
 type SomeStore = Store | ForeignStore;

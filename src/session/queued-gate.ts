@@ -4,10 +4,10 @@
  * said here.
  */
 import { type IncomingMessage, OutgoingMessage, type ServerResponse } from 'node:http';
+import type { Lines } from './exchange.ts';
 import { Gate } from './gate.ts';
 import { callbackOf, destroyedError, setAll, sizeOf, statedLength } from './response.ts';
 import { lockResponse, type Pending } from './response-lock.ts';
-import type { Lines } from './session.ts';
 
 const isBun = process.versions.bun !== undefined;
 

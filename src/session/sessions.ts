@@ -2,14 +2,16 @@
 import { idShape } from './cookie.ts';
 import { DevalueCodec } from './devalue-codec.ts';
 import type { SessionEventName, SessionListener } from './events.ts';
+import type { Exchange, Incoming, Opener } from './exchange.ts';
 import { type Former, formerExpress, formerStrategy, Move } from './former.ts';
 import { LocalSessions } from './local.ts';
 import { OpenSession } from './open-session.ts';
-import { type FilledOptions, fillOptions, type SessionOptions, type Strategy } from './options.ts';
-import type { Exchange, Incoming, Opener, Session } from './session.ts';
+import { type FilledOptions, fillOptions, type SessionOptions } from './options.ts';
+import type { Session } from './session.ts';
 import { SharedSessions } from './shared.ts';
 import { StatelessSessions } from './stateless.ts';
 import { StickySessions } from './sticky.ts';
+import type { Strategy } from './strategy.ts';
 import { type UserSession, UserSessions } from './user-sessions.ts';
 
 /** Milliseconds between two looks for idle sessions. */

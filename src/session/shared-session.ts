@@ -4,12 +4,12 @@ import { idleOf, isPersistent, writeCookie } from './cookie.ts';
 import { type CookieSettings, cookieOf, isSame, setCookieOf } from './cookie-settings.ts';
 import { csrfName, dropCsrfSecrets, mergeCsrfSecrets } from './csrf.ts';
 import { beganLate, SessionError } from './error.ts';
+import { type Lines, type Merge, noLines } from './exchange.ts';
 import { flashName, mergeFlashes } from './flash.ts';
 import type { Live } from './live.ts';
 import { OpenSession } from './open-session.ts';
 import type { FilledOptions } from './options.ts';
-import { type Lines, type Merge, noLines } from './session.ts';
-import type { SharedStore } from './shared.ts';
+import type { SharedStore } from './shared-store.ts';
 import { userOf } from './user.ts';
 import type { UserSessions } from './user-sessions.ts';
 

@@ -2,11 +2,11 @@
 import { idleOf, keptFor, writeCookie } from './cookie.ts';
 import type { CookieSettings } from './cookie-settings.ts';
 import { SessionError } from './error.ts';
+import { type Lines, noLines } from './exchange.ts';
+import type { KeyRing } from './key-ring.ts';
 import type { Live } from './live.ts';
 import { OpenSession } from './open-session.ts';
 import type { FilledOptions } from './options.ts';
-import { type Lines, noLines } from './session.ts';
-import type { KeyRing } from './stateless.ts';
 
 /** Browsers drop a cookie above this size, name, value and attributes together, without a word (RFC 6265 section 6.1). */
 const cookieBytes = 4096;

@@ -1,7 +1,7 @@
 /** Tokens of other servers: their clocks are not this machine's. */
 import { expect, test } from 'vitest';
+import type { Incoming } from './exchange.ts';
 import { fillOptions, type Warning } from './options.ts';
-import type { Incoming } from './session.ts';
 import { StatelessSessions } from './stateless.ts';
 
 const minute = 60_000;

@@ -4,12 +4,12 @@
  */
 import type { UserHash } from '../store/store.ts';
 import { idleOf } from './cookie.ts';
+import type { Directory, KeptSession } from './directory.ts';
 import { SessionError } from './error.ts';
 import { Ending } from './live.ts';
 import { ttlOf, type Word } from './protocol.ts';
-import type { StickyParts } from './sticky.ts';
+import type { StickyParts } from './sticky-context.ts';
 import type { Place, Restored } from './store-client.ts';
-import type { Directory, KeptSession } from './user-sessions.ts';
 
 /** The store interface of one balancer, for one pool that this process is a server of. */
 interface Known extends Pick<Word, 'pool' | 'store' | 'allow'> {

@@ -2,6 +2,7 @@
 import { idleOf } from './cookie.ts';
 import { beyond, cookieHeader, cookieWord, readAllowed } from './cookie-protocol.ts';
 import { asError, beganLate, SessionError } from './error.ts';
+import { type Lines, noLines } from './exchange.ts';
 import { Ending, Live } from './live.ts';
 import { OpenSession } from './open-session.ts';
 import {
@@ -14,8 +15,8 @@ import {
   type Word,
   writePut,
 } from './protocol.ts';
-import { type Lines, noLines, type Reason } from './session.ts';
-import type { StickyParts } from './sticky.ts';
+import type { Reason } from './session.ts';
+import type { StickyParts } from './sticky-context.ts';
 import type { Place } from './store-client.ts';
 import { userOf } from './user.ts';
 

@@ -3,35 +3,26 @@
  * (docs/reference/session-protocol.md). The balancer says who owns a session; this file believes its epoch, never its own.
  */
 import { idleOf } from './cookie.ts';
+import type { Directory } from './directory.ts';
 import { SessionError } from './error.ts';
+import type { Exchange, Incoming, Opener } from './exchange.ts';
 import { ForeignSession } from './foreign-session.ts';
 import { type Ending, Live } from './live.ts';
 import type { FilledOptions } from './options.ts';
 import type { Word } from './protocol.ts';
 import { type Gone, Registry } from './registry.ts';
 import { Secrets } from './secrets.ts';
-import type { Exchange, Incoming, Opener, Session } from './session.ts';
+import type { Session } from './session.ts';
+import type { StickyParts } from './sticky-context.ts';
 import { StickyDirectory } from './sticky-directory.ts';
 import { StickySession } from './sticky-session.ts';
 import { StoreClient } from './store-client.ts';
 import { userOf } from './user.ts';
-import { type Directory, UserSessions } from './user-sessions.ts';
+import { UserSessions } from './user-sessions.ts';
 import { Words } from './words.ts';
 
 /** Different warnings of cookies. */
 const mostWarnings = 16;
-
-/** What all sticky sessions of a process share. */
-export interface StickyParts {
-  readonly options: FilledOptions;
-  readonly registry: Registry;
-  readonly client: StoreClient;
-  readonly users: UserSessions;
-  /** Names this process in its puts. */
-  readonly by: string;
-  /** Warns of what the balancer does not allow, once of each. */
-  readonly warnOnce: (message: string) => void;
-}
 
 interface Pending {
   readonly epoch: number;

@@ -4,8 +4,9 @@
  *
  *     declare global { namespace App { interface Locals { limpet: import('limpet/session').Session } } }
  */
+
+import type { Exchange, Lines } from './exchange.ts';
 import type { SessionOptions } from './options.ts';
-import type { Exchange, Lines } from './session.ts';
 import { WebSessions, withLines } from './web.ts';
 
 /** What SvelteKit hands `handle`, as far as it matters here. */

@@ -1,31 +1,11 @@
 /** The sessions of a user: listed, ended, and no more of them than the app allows. The same for all strategies that know theirs. */
 import { createHash } from 'node:crypto';
 import type { UserHash } from '../store/store.ts';
-import type { SessionData } from './codec.ts';
+import type { Directory, KeptSession } from './directory.ts';
 import { SessionError } from './error.ts';
 import type { Ended, SessionEmitter } from './events.ts';
 import type { FilledOptions } from './options.ts';
 import { hashUser, markOf, type UserMark } from './user.ts';
-
-/** A session as it was last kept. */
-export interface KeptSession {
-  readonly data: SessionData;
-  /** Unix ms; `seen` to a quarter of the idle time. */
-  readonly seen: number;
-  readonly expires: number;
-}
-
-/** What a strategy knows of sessions that no request has opened. Throws SessionError. */
-export interface Directory {
-  /** null: there is none, or none any more. */
-  read(id: string): Promise<KeptSession | null>;
-  /** It is over, whoever owns it; one that is not there, too. */
-  end(id: string): Promise<void>;
-  /** Ids of live sessions; of very many only some. */
-  ofUser(user: UserHash): Promise<readonly string[]>;
-  /** Ids of all live sessions, in no order. */
-  all(): AsyncIterable<string>;
-}
 
 /** One session of a user, as `listSessions` tells of it. */
 export interface UserSession {

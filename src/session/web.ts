@@ -4,8 +4,9 @@
  *     Bun.serve({ fetch: webSessions({ strategy: 'sticky' }).handle(async (request, session) => new Response('hello')) });
  */
 import { asError, SessionError } from './error.ts';
+import type { Exchange, Incoming, Lines } from './exchange.ts';
 import type { SessionOptions } from './options.ts';
-import type { Exchange, Incoming, Lines, Session } from './session.ts';
+import type { Session } from './session.ts';
 import { Sessions } from './sessions.ts';
 
 /** The response with the session's lines in its head. */

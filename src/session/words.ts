@@ -2,9 +2,10 @@
  * What balancers say of sessions, as far as it is believed. A balancer says the same of a session that does not change for up
  * to a minute, word for word: such a line is compared with the last one, and neither verified nor read again.
  */
+
+import type { Incoming } from './exchange.ts';
 import { readWord, requestHeader, type Word } from './protocol.ts';
 import { type Secrets, signatureDigits, timeOf } from './secrets.ts';
-import type { Incoming } from './session.ts';
 
 /** Sessions whose last line is kept. */
 const most = 8192;
