@@ -1,7 +1,7 @@
 /** Makes the pools of a config: servers with their numbers, the affinities, the policies, and what holds them together. */
 import type { Affinity } from './affinity/affinity.ts';
 import { createAffinity } from './affinity/index.ts';
-import { Standing } from './affinity/named.ts';
+import { SessionStatus } from './affinity/named.ts';
 import type { TokenRings } from './affinity/token.ts';
 import { Chooser } from './balance/chooser.ts';
 import { Homes } from './balance/home.ts';
@@ -138,7 +138,7 @@ function affinityOf(
     keys,
     names: Fingerprints.of(secret, kind),
     ids: sessions ? Fingerprints.of(secret, `id ${kind}`) : undefined,
-    standing: standingIn(shared.table),
+    statusOf: statusIn(shared.table),
     sessions,
     lifetime: numbers.lifetimes.get(kind) ?? 0,
     skew: skew / 1000,
@@ -157,16 +157,16 @@ function affinityOf(
   });
 }
 
-function standingIn(table: SessionTable): (hi: number, lo: number, now: number) => Standing {
+function statusIn(table: SessionTable): (hi: number, lo: number, now: number) => SessionStatus {
   const key = { hi: 0, lo: 0 };
   const entry = new Entry();
   return (hi, lo, now) => {
     key.hi = hi;
     key.lo = lo;
     const look = table.find(key, now, entry);
-    if (look === 'ended') return Standing.ended;
-    if (look !== 'live') return Standing.unknown;
-    return entry.given ? Standing.given : Standing.adopted;
+    if (look === 'ended') return SessionStatus.ended;
+    if (look !== 'live') return SessionStatus.unknown;
+    return entry.given ? SessionStatus.given : SessionStatus.adopted;
   };
 }
 

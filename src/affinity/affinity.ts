@@ -11,7 +11,7 @@ import type { Splice } from '../http/splice.ts';
  * key that is not known here (another Limpet's, as a rule), it came too late, it is too old, or it was dated by a clock that is
  * too far ahead.
  */
-export type Verdict = 'none' | 'valid' | 'invalid' | 'foreign' | 'idle' | 'old' | 'ahead';
+export type ProofResult = 'none' | 'valid' | 'invalid' | 'foreign' | 'idle' | 'old' | 'ahead';
 
 /**
  * How a session's owner is found. token: what the request carries names owner and epoch, and the table may know better.
@@ -39,7 +39,7 @@ export class Session {
   /** True when the request carried a session that is valid. */
   recognised = false;
   kind: SessionKind = 'token';
-  verdict: Verdict = 'none';
+  proof: ProofResult = 'none';
   /** Id of the server that the request's token names; 0 when it names none (a key that is placed by hash). */
   owner = 0;
   /** 32-bit unsigned hash of the session's key: where hashing policies put it. */
@@ -109,7 +109,7 @@ export class Session {
     this.affinity = null;
     this.recognised = false;
     this.kind = 'token';
-    this.verdict = 'none';
+    this.proof = 'none';
     this.owner = 0;
     this.key = 0;
     this.sid0 = this.sid1 = this.sid2 = this.sid3 = 0;
@@ -141,18 +141,18 @@ export class Session {
   }
 }
 
-/** What a response says of the session's name. Handed in and filled anew for each response. */
-export class Lesson {
-  /** named: the session has the name that the fields below hold, from now on. ended: the app ended the session that the request named. */
-  verdict: 'nothing' | 'named' | 'ended' = 'nothing';
-  /** Keyed hash of the name, two unsigned words: `Session.sid0` and `sid1` of requests that will carry it. */
+/** What a response says of the session's id. Handed in and filled anew for each response. */
+export class LearnedId {
+  /** named: the session has the id that the fields below hold, from now on. ended: the app ended the session that the request named. */
+  state: 'nothing' | 'named' | 'ended' = 'nothing';
+  /** Keyed hash of the id, two unsigned words: `Session.sid0` and `sid1` of requests that will carry it. */
   sid0 = 0;
   sid1 = 0;
-  /** Unix seconds at which the client will forget the name; 0: not told. */
+  /** Unix seconds at which the client will forget the id; 0: the response does not say. */
   expires = 0;
 
   clear(): void {
-    this.verdict = 'nothing';
+    this.state = 'nothing';
     this.sid0 = this.sid1 = 0;
     this.expires = 0;
   }
@@ -170,24 +170,33 @@ export interface ClientFacts {
   readonly peerTrusted?: boolean;
 }
 
+/**
+ * One way to recognise a session, made for one pool. Only `recognise` is required. Each other part is asked where it is there, and
+ * what it does not have it does not do.
+ */
 export interface Affinity {
+  /** Its type in the config. */
   readonly name: string;
-  /** False: it only recognises (and learns), and another one binds new sessions. Left out: it binds. */
-  readonly binds?: boolean;
   /** The table's number for how long its sessions live; left out: nothing of them is stored. */
   readonly lifetime?: number;
+  /** Its sessions go by the client's address, which proves nothing: the access log marks them with a letter of their own. */
+  readonly byAddress?: boolean;
   /**
    * Looks for its session in the request. True: `session` is filled, the search ends. Writes into `edit`
    * what the server must not see (its own cookie), recognised or not. `now` is Unix seconds.
    */
   recognise(request: RequestHead, client: ClientFacts, now: number, session: Session, edit: Splice): boolean;
-  /** No affinity recognised anything and this one is to bind: give the session an id, a key and a birth. */
-  begin(now: number, session: Session): void;
+  /**
+   * No affinity recognised anything: gives the new session an id, a key and a birth. Asked of the first affinity of the pool that has
+   * this part. Left out: it only recognises (and learns), and another one binds new sessions.
+   */
+  begin?(now: number, session: Session): void;
   /**
    * On the way back, with each final response of a server: takes out what the server may not say in our name and,
-   * when `session.changed`, tells the client the owner and epoch that `session` now has. True when it told.
+   * when `session.changed`, tells the client the owner and epoch that `session` now has. True when it told. Left out: the client
+   * is told nothing.
    */
-  bind(session: Session, response: ResponseHead, client: ClientFacts, now: number, edit: Splice): boolean;
+  bind?(session: Session, response: ResponseHead, client: ClientFacts, now: number, edit: Splice): boolean;
   /** Takes out what the server may not say in our name, where `bind` and `unbind` are not asked: it is not this one's session. */
   hide?(session: Session, response: ResponseHead, edit: Splice): void;
   /** The session is over: tells the client to forget what `bind` told it. */
@@ -201,14 +210,21 @@ export interface Affinity {
   shape?(session: Session, cookie: CookieAttributes | null): void;
   /**
    * For names that the app gives: reads them in each final response of a server, whoever recognised the request. `session`
-   * is what the request carried; `lesson` is clear. An app that names a session again says so each time.
+   * is what the request carried; `learned` is clear. An app that names a session again says so each time.
    */
-  learn?(session: Session, response: ResponseHead, client: ClientFacts, now: number, lesson: Lesson): void;
+  learn?(session: Session, response: ResponseHead, client: ClientFacts, now: number, learned: LearnedId): void;
   /**
    * The same for a name in the body, when `session.reader` is this: `text` is the body's beginning, as much of it as has come.
    * False: more is needed, ask again with more. It gives up by itself when there is enough to see that no name comes.
    */
-  learnBody?(text: Buffer, now: number, lesson: Lesson): boolean;
+  learnBody?(text: Buffer, now: number, learned: LearnedId): boolean;
+}
+
+/** An affinity that can give a new session its id. */
+export type Binder = Affinity & Required<Pick<Affinity, 'begin'>>;
+
+export function isBinder(affinity: Affinity): affinity is Binder {
+  return affinity.begin !== undefined;
 }
 
 /** Makes the keyed hash by which the table knows a name: two unsigned words (table/fingerprint.ts). */

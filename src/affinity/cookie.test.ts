@@ -108,7 +108,7 @@ describe('recognise', () => {
     expect(session).toMatchObject({
       affinity,
       recognised: true,
-      verdict: 'valid',
+      proof: 'valid',
       owner: 5,
       key: 9,
       sid0: 9,
@@ -130,17 +130,17 @@ describe('recognise', () => {
     ['invalid', [`Cookie: limpet="${token}`]],
     ['invalid', ['Cookie: limpet=""']],
     ['idle', [`Cookie: limpet=${tokenOf(ring, { seen: now - 8 * hour })}`]],
-  ])('says %s of %j and leaves an empty session', (verdict, lines) => {
+  ])('says %s of %j and leaves an empty session', (proof, lines) => {
     const { found, session, left } = recognise(affinity, ...lines);
     expect(found).toBe(false);
-    expect(session).toEqual(Object.assign(new Session(), { verdict }));
+    expect(session).toEqual(Object.assign(new Session(), { proof }));
     expect(left).not.toMatch(/limpet=/);
   });
 
   test('says old of a session beyond its absolute time', () => {
     const limited = affinityOf({ absolute: hour * 1000 });
     expect(
-      recognise(limited.affinity, `Cookie: limpet=${tokenOf(limited.ring, { born: now - hour })}`).session.verdict,
+      recognise(limited.affinity, `Cookie: limpet=${tokenOf(limited.ring, { born: now - hour })}`).session.proof,
     ).toBe('old');
   });
 
@@ -173,15 +173,15 @@ describe('recognise', () => {
     ]);
     for (const count of [maxTried, 200]) {
       const beyond = recognise(affinity, cookies(count));
-      expect([beyond.found, beyond.session.verdict, beyond.session.beyondLimit]).toEqual([false, 'invalid', true]);
+      expect([beyond.found, beyond.session.proof, beyond.session.beyondLimit]).toEqual([false, 'invalid', true]);
       expect(beyond.left).toBe('Cookie: a=1\r\n');
     }
   });
 
   test('of several that do not hold, one that did says why', () => {
     const idle = tokenOf(ring, { seen: now - 9 * hour });
-    expect(recognise(affinity, `Cookie: limpet=x; limpet=${idle}`).session.verdict).toBe('idle');
-    expect(recognise(affinity, `Cookie: limpet=${idle}; limpet=x`).session.verdict).toBe('idle');
+    expect(recognise(affinity, `Cookie: limpet=x; limpet=${idle}`).session.proof).toBe('idle');
+    expect(recognise(affinity, `Cookie: limpet=${idle}; limpet=x`).session.proof).toBe('idle');
   });
 
   test.each([
@@ -283,7 +283,7 @@ describe('bind', () => {
     const foreign = tokenOf(new TokenRing([Buffer.alloc(32, 'x')], 'shop', { idle: 0, absolute: 0 }));
     const late = tokenOf(ring, { seen: now - 9 * hour });
     const forged = `${foreign.slice(0, -3)}.AA`;
-    const verdicts = [
+    const results = [
       [foreign],
       [forged],
       [forged, foreign],
@@ -292,7 +292,7 @@ describe('bind', () => {
       [late, foreign],
       [foreign, tokenOf(ring)],
     ].map((values) => recognise(affinity, `Cookie: ${values.map((value) => `limpet=${value}`).join('; ')}`));
-    expect(verdicts.map(({ session }) => session.verdict)).toEqual([
+    expect(results.map(({ session }) => session.proof)).toEqual([
       'foreign',
       'invalid',
       'foreign',
@@ -302,7 +302,7 @@ describe('bind', () => {
       'valid',
     ]);
     // None of them is for the server.
-    expect(verdicts.map(({ left }) => left).join('')).not.toContain('limpet');
+    expect(results.map(({ left }) => left).join('')).not.toContain('limpet');
     expect(told.splice(0)).toEqual(Array(3).fill(['limpet', null]));
     const response = responseWith(200, 'Set-Cookie: limpet=x', 'Set-Cookie: a=b', 'Set-Cookie: twin=x');
     const edit = new Splice();

@@ -9,7 +9,7 @@ import { Name } from '../http/names.ts';
 import { type CookieAttributes, longestCookie } from '../http/session-cookie.ts';
 import type { Splice } from '../http/splice.ts';
 import { httpDate, longAgo } from '../time/http-date.ts';
-import { type Affinity, type ClientFacts, maxTried, type Session, type Verdict } from './affinity.ts';
+import { type Affinity, type ClientFacts, maxTried, type ProofResult, type Session } from './affinity.ts';
 import { CookiePolicy } from './cookie-policy.ts';
 import { isTokenLength, redateAfter, type TokenRing } from './token.ts';
 
@@ -33,7 +33,7 @@ export interface CookieDependencies {
 }
 
 /** Of several cookies of our name the one that says most is told of: among those that do not hold, one that once did. */
-const weights: Readonly<Record<Verdict, number>> = {
+const weights: Readonly<Record<ProofResult, number>> = {
   none: 0,
   invalid: 1,
   foreign: 2,
@@ -90,26 +90,26 @@ export class CookieAffinity implements Affinity {
    */
   recognise(request: RequestHead, _client: ClientFacts, now: number, session: Session, edit: Splice): boolean {
     const scan = this.scan;
-    let verdict: Verdict = 'none';
+    let proof: ProofResult = 'none';
     let tried = 0;
     const { beyondLimit } = session;
     for (const name of this.cookieNames) {
       scan.begin(request.headers, name, edit);
       while (scan.next()) {
-        if (verdict === 'valid' || tried > maxTried) continue;
+        if (proof === 'valid' || tried > maxTried) continue;
         if (isTokenLength(scan.valueEnd - scan.valueStart) && ++tried > maxTried) continue;
         const found = this.deps.ring.verify(request.bytes, scan.valueStart, scan.valueEnd, now, session);
-        if (weights[found] >= weights[verdict]) verdict = found;
+        if (weights[found] >= weights[proof]) proof = found;
       }
     }
-    if (verdict === 'foreign') this.deps.onForeign?.(this.settings.name, null);
-    if (verdict !== 'valid') {
+    if (proof === 'foreign') this.deps.onForeign?.(this.settings.name, null);
+    if (proof !== 'valid') {
       session.clear();
-      session.verdict = verdict;
+      session.proof = proof;
       session.beyondLimit = beyondLimit || tried > maxTried;
       return false;
     }
-    session.verdict = verdict;
+    session.proof = proof;
     session.recognised = true;
     session.kind = 'token';
     session.affinity = this;

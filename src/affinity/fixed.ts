@@ -6,7 +6,7 @@ export function fixTo(owner: number, affinity: Affinity, now: number, session: S
   session.affinity = affinity;
   session.recognised = true;
   session.kind = 'fixed';
-  session.verdict = 'valid';
+  session.proof = 'valid';
   session.owner = owner;
   // All who are fixed to one server share a substitute when it is down.
   session.key = owner % 2 ** 32;

@@ -27,7 +27,6 @@ export interface ForceDependencies {
 
 export class ForceAffinity implements Affinity {
   readonly name = 'force';
-  readonly binds = false;
   private readonly key: KeyOptions;
   private readonly keys: KeyScan;
   private readonly deps: ForceDependencies;
@@ -51,13 +50,6 @@ export class ForceAffinity implements Affinity {
       fixTo(owner, this, now, session);
       return true;
     }
-    return false;
-  }
-
-  /** Never asked: force has no new sessions. */
-  begin(): void {}
-
-  bind(): boolean {
     return false;
   }
 

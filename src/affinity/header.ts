@@ -1,13 +1,12 @@
 /** Affinity by a request header that the client gives, perhaps because a response gave it first (Mcp-Session-Id). */
 import type { HeaderOptions } from '../config/options.ts';
 import { Method, type RequestHead, type ResponseHead } from '../http/head.ts';
-import type { Affinity, ClientFacts, Lesson, Session } from './affinity.ts';
+import type { Affinity, ClientFacts, LearnedId, Session } from './affinity.ts';
 import { type NamedDependencies, Naming } from './named.ts';
 import { nextHeader } from './place.ts';
 
 export class HeaderAffinity implements Affinity {
   readonly name = 'header';
-  readonly binds = false;
   readonly lifetime: number;
   private readonly naming: Naming;
   private readonly header: string;
@@ -28,22 +27,15 @@ export class HeaderAffinity implements Affinity {
     return naming.recognise(this, now, session);
   }
 
-  /** Never asked: client and app name the sessions. */
-  begin(): void {}
-
-  bind(): boolean {
-    return false;
-  }
-
-  learn(session: Session, response: ResponseHead, client: ClientFacts, _now: number, lesson: Lesson): void {
+  learn(session: Session, response: ResponseHead, client: ClientFacts, _now: number, learned: LearnedId): void {
     const { headers, status } = response;
     const mine = session.recognised && session.affinity === this;
     // Some servers repeat the header even as they delete.
     if (mine && this.endOnDelete && client.method === Method.delete && status >= 200 && status < 300) {
-      lesson.verdict = 'ended';
+      learned.state = 'ended';
       return;
     }
     for (let i = -1; (i = nextHeader(headers, this.header, i + 1)) >= 0; )
-      if (this.naming.teach(headers.bytes, headers.valueStart(i), headers.valueEnd(i), 0, lesson)) return;
+      if (this.naming.record(headers.bytes, headers.valueStart(i), headers.valueEnd(i), 0, learned)) return;
   }
 }

@@ -25,7 +25,7 @@ export interface AffinityDependencies {
   /** Hashes them once more, for the other half of a session id; left out: no one needs it. */
   readonly ids?: NameHash;
   /** What the table knows of a hash by `names`. */
-  readonly standing: NonNullable<NamedDependencies['standing']>;
+  readonly statusOf: NonNullable<NamedDependencies['statusOf']>;
   /** The servers of the pool speak the session protocol. */
   readonly sessions: boolean;
   /** The table's number for how long the sessions live. */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readRequest, responseWith } from '../../test/support/heads.ts';
 import { Fingerprints } from '../table/fingerprint.ts';
-import { type ClientFacts, Lesson, Session } from './affinity.ts';
+import { type Affinity, type ClientFacts, LearnedId, Session } from './affinity.ts';
 import { LearnAffinity } from './learn.ts';
 
 const now = 1_800_000_000;
@@ -28,10 +28,10 @@ function recognise(affinity: LearnAffinity, target: string, ...lines: string[]):
   return affinity.recognise(head, client, now, session) ? session : null;
 }
 
-function learn(affinity: LearnAffinity, session: Session, ...lines: string[]): Lesson {
-  const lesson = new Lesson();
-  affinity.learn(session, responseWith(200, ...lines), client, now, lesson);
-  return lesson;
+function learn(affinity: LearnAffinity, session: Session, ...lines: string[]): LearnedId {
+  const learned = new LearnedId();
+  affinity.learn(session, responseWith(200, ...lines), client, now, learned);
+  return learned;
 }
 
 describe('a request', () => {
@@ -65,13 +65,14 @@ describe('a request', () => {
     const session = recognise(affinity, target, ...lines);
     if (name === null) return expect(session).toBe(null);
     const [sid0, sid1] = hashOf(name);
-    const known = { affinity, recognised: true, kind: 'key', verdict: 'valid', owner: 0, epoch: 0, born: now };
+    const known = { affinity, recognised: true, kind: 'key', proof: 'valid', owner: 0, epoch: 0, born: now };
     expect(session).toMatchObject({ ...known, sid0, sid1, key: sid0, changed: false });
   });
 
   test('places without a name are not looked at; it binds nothing', () => {
     expect(recognise(affinityOf({ cookie: 'x' }), '/;=1?=2', 'X-Session: 3', 'Cookie: =1')).toBe(null);
-    expect([affinityOf().binds, affinityOf().lifetime, affinityOf().bind()]).toEqual([false, 3, false]);
+    const affinity: Affinity = affinityOf();
+    expect([affinity.lifetime, affinity.begin, affinity.bind]).toEqual([3, undefined, undefined]);
   });
 });
 
@@ -89,20 +90,20 @@ describe('a response', () => {
     [['Location: /?jsessionid=five', 'Set-Cookie: SIDX=one', 'Set-Cookie: x=SID=1'], null, 0],
     [[`Set-Cookie: SID=${'x'.repeat(4097)}`], null, 0],
   ])('%j', (lines, name, expires) => {
-    const lesson = learn(affinityOf(), new Session(), ...lines);
-    if (name === null) return expect(lesson).toEqual(new Lesson());
+    const learned = learn(affinityOf(), new Session(), ...lines);
+    if (name === null) return expect(learned).toEqual(new LearnedId());
     const [sid0, sid1] = hashOf(name);
-    expect(lesson).toEqual(Object.assign(new Lesson(), { verdict: 'named', sid0, sid1, expires }));
+    expect(learned).toEqual(Object.assign(new LearnedId(), { state: 'named', sid0, sid1, expires }));
   });
 
   test('ends only what the request carried, and what this affinity recognised', () => {
     const affinity = affinityOf();
     const session = recognise(affinity, '/', 'Cookie: SID=one') ?? new Session();
-    expect(learn(affinity, session, gone).verdict).toBe('ended');
-    expect(learn(affinity, session, 'Set-Cookie: SID=x; Expires=Thu, 01 Jan 1970 00:00:00 GMT').verdict).toBe('ended');
-    expect(learn(affinity, session, 'Set-Cookie: other=; Max-Age=0').verdict).toBe('nothing');
-    expect(learn(affinity, new Session(), gone).verdict).toBe('nothing');
-    expect(learn(affinityOf(), session, gone).verdict).toBe('nothing');
+    expect(learn(affinity, session, gone).state).toBe('ended');
+    expect(learn(affinity, session, 'Set-Cookie: SID=x; Expires=Thu, 01 Jan 1970 00:00:00 GMT').state).toBe('ended');
+    expect(learn(affinity, session, 'Set-Cookie: other=; Max-Age=0').state).toBe('nothing');
+    expect(learn(affinity, new Session(), gone).state).toBe('nothing');
+    expect(learn(affinityOf(), session, gone).state).toBe('nothing');
   });
 });
 
@@ -119,10 +120,10 @@ test('any id that is set comes back among other cookies as the same session', ()
       others,
       (value, before, after) => {
         const affinity = affinityOf();
-        const lesson = learn(affinity, new Session(), `Set-Cookie: SID=${value}; Path=/`);
+        const learned = learn(affinity, new Session(), `Set-Cookie: SID=${value}; Path=/`);
         const session = recognise(affinity, '/', `Cookie: ${[...before, `SID=${value}`, ...after].join('; ')}`);
-        expect([session?.sid0, session?.sid1]).toEqual([lesson.sid0, lesson.sid1]);
-        expect(lesson.verdict).toBe('named');
+        expect([session?.sid0, session?.sid1]).toEqual([learned.sid0, learned.sid1]);
+        expect(learned.state).toBe('named');
       },
     ),
   );

@@ -8,13 +8,12 @@ import type { RequestHead, ResponseHead } from '../http/head.ts';
 import type { Headers } from '../http/headers.ts';
 import { Name } from '../http/names.ts';
 import { SetCookie } from '../http/set-cookie.ts';
-import type { Affinity, ClientFacts, Lesson, Session } from './affinity.ts';
+import type { Affinity, ClientFacts, LearnedId, Session } from './affinity.ts';
 import { type NamedDependencies, Naming } from './named.ts';
 import { nextHeader, PathParameter, QueryParameter } from './place.ts';
 
 export class LearnAffinity implements Affinity {
   readonly name = 'learn';
-  readonly binds = false;
   readonly lifetime: number;
   private readonly naming: Naming;
   private readonly cookie: Uint8Array | null;
@@ -55,32 +54,25 @@ export class LearnAffinity implements Affinity {
       if (naming.offer(bytes, parameter!.start, parameter!.end, now, session)) return;
   }
 
-  /** Never asked: the app names its sessions. */
-  begin(): void {}
-
-  bind(): boolean {
-    return false;
-  }
-
-  learn(session: Session, { headers }: ResponseHead, _client: ClientFacts, now: number, lesson: Lesson): void {
-    const deleted = this.cookie !== null && this.learnCookie(this.cookie, headers, now, lesson);
-    if (lesson.verdict === 'named') return;
+  learn(session: Session, { headers }: ResponseHead, _client: ClientFacts, now: number, learned: LearnedId): void {
+    const deleted = this.cookie !== null && this.learnCookie(this.cookie, headers, now, learned);
+    if (learned.state === 'named') return;
     const { naming, parameter } = this;
     if (this.header !== '') {
       for (let i = -1; (i = nextHeader(headers, this.header, i + 1)) >= 0; )
-        if (naming.teach(headers.bytes, headers.valueStart(i), headers.valueEnd(i), 0, lesson)) return;
+        if (naming.record(headers.bytes, headers.valueStart(i), headers.valueEnd(i), 0, learned)) return;
     }
     if (parameter !== null) {
       const i = nextHeader(headers, 'location', 0);
       if (i >= 0 && parameter.find(headers.bytes, headers.valueStart(i), headers.valueEnd(i)))
-        naming.teach(headers.bytes, parameter.start, parameter.end, 0, lesson);
+        naming.record(headers.bytes, parameter.start, parameter.end, 0, learned);
     }
-    if (deleted && lesson.verdict === 'nothing' && session.recognised && session.affinity === this)
-      lesson.verdict = 'ended';
+    if (deleted && learned.state === 'nothing' && session.recognised && session.affinity === this)
+      learned.state = 'ended';
   }
 
   /** True when a line deletes the cookie. Apps delete on one path and set on another: the last that sets it counts. */
-  private learnCookie(cookie: Uint8Array, headers: Headers, now: number, lesson: Lesson): boolean {
+  private learnCookie(cookie: Uint8Array, headers: Headers, now: number, learned: LearnedId): boolean {
     let deleted = false;
     if (!headers.has(Name.setCookie)) return false;
     for (let i = headers.first(Name.setCookie); i < headers.count; i++) {
@@ -88,7 +80,7 @@ export class LearnAffinity implements Affinity {
       const { valueStart, valueEnd } = this.setCookie;
       const expires = this.setCookie.expiry(now);
       if (expires < 0) deleted = true;
-      else this.naming.teach(headers.bytes, valueStart, valueEnd, expires, lesson);
+      else this.naming.record(headers.bytes, valueStart, valueEnd, expires, learned);
     }
     return deleted;
   }

@@ -4,7 +4,7 @@ import { readRequest, responseWith } from '../../test/support/heads.ts';
 import { Method } from '../http/head.ts';
 import { Splice } from '../http/splice.ts';
 import { Fingerprints } from '../table/fingerprint.ts';
-import { type Affinity, Lesson, Session } from './affinity.ts';
+import { type Affinity, LearnedId, Session } from './affinity.ts';
 import { HeaderAffinity } from './header.ts';
 import { PathAffinity } from './path.ts';
 import { PathPattern } from './pattern.ts';
@@ -29,7 +29,7 @@ function expectName(affinity: Affinity, session: Session | null, name: string | 
   }
   const out = { hi: 0, lo: 0 };
   names.hash(Buffer.from(name, 'latin1'), 0, name.length, out);
-  const known = { affinity, recognised: true, kind: 'key', verdict: 'valid', born: now, owner: 0, epoch: 0 };
+  const known = { affinity, recognised: true, kind: 'key', proof: 'valid', born: now, owner: 0, epoch: 0 };
   expect(session).toMatchObject({ ...known, sid0: out.hi, sid1: out.lo, key: out.hi });
 }
 
@@ -50,11 +50,11 @@ describe('header', () => {
 
   test('a response mints the name that requests then carry', () => {
     const affinity = affinityOf();
-    const lesson = new Lesson();
+    const learned = new LearnedId();
     const response = responseWith(200, 'Mcp-Session-Id:', 'mcp-session-id: one', 'Mcp-Session-Id: two');
-    affinity.learn(new Session(), response, client, now, lesson);
+    affinity.learn(new Session(), response, client, now, learned);
     const session = recognise(affinity, '/', 'Mcp-Session-Id: one');
-    expect(lesson).toMatchObject({ verdict: 'named', sid0: session?.sid0, sid1: session?.sid1, expires: 0 });
+    expect(learned).toMatchObject({ state: 'named', sid0: session?.sid0, sid1: session?.sid1, expires: 0 });
   });
 
   test.each<[number, number, boolean, string]>([
@@ -65,15 +65,15 @@ describe('header', () => {
     [Method.delete, 300, true, 'nothing'],
     [Method.post, 200, true, 'nothing'],
     [Method.delete, 200, false, 'nothing'],
-  ])('method %i, status %i, endOnDelete %s: %s', (method, status, endOnDelete, verdict) => {
+  ])('method %i, status %i, endOnDelete %s: %s', (method, status, endOnDelete, state) => {
     const affinity = affinityOf(endOnDelete);
     const session = recognise(affinity, '/', 'Mcp-Session-Id: one') ?? new Session();
-    const lesson = new Lesson();
-    affinity.learn(session, responseWith(status), { ...client, method }, now, lesson);
-    expect(lesson.verdict).toBe(verdict);
-    const other = new Lesson();
+    const learned = new LearnedId();
+    affinity.learn(session, responseWith(status), { ...client, method }, now, learned);
+    expect(learned.state).toBe(state);
+    const other = new LearnedId();
     affinityOf().learn(session, responseWith(status), { ...client, method }, now, other);
-    expect(other.verdict).toBe('nothing');
+    expect(other.state).toBe('nothing');
   });
 });
 

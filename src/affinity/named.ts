@@ -1,5 +1,5 @@
 /** What affinities have in common whose sessions have a name: it is known by its keyed hash, and the table knows the owner. */
-import { type Affinity, type Lesson, maxTried, type NameHash, type Session } from './affinity.ts';
+import { type Affinity, type LearnedId, maxTried, type NameHash, type Session } from './affinity.ts';
 
 /** Bytes. What is longer names nothing. */
 export const longestName = 4096;
@@ -10,13 +10,13 @@ export interface NamedDependencies {
   /** Another hash, for the rest of the session id; left out: nobody needs a whole one. */
   readonly ids?: NameHash;
   /** What the table knows of that hash. Left out: it is not asked, and the first name of a request counts. */
-  readonly standing?: (hi: number, lo: number, now: number) => Standing;
+  readonly statusOf?: (hi: number, lo: number, now: number) => SessionStatus;
   /** The table's number for how long the sessions live. */
   readonly lifetime: number;
 }
 
 /** Of several names of a request the one that stands highest is the session's. */
-export const Standing = {
+export const SessionStatus = {
   /** The app has ended it a moment ago. */
   ended: 0,
   unknown: 1,
@@ -25,10 +25,10 @@ export const Standing = {
   /** The app has given it to the client. */
   given: 3,
 } as const;
-export type Standing = (typeof Standing)[keyof typeof Standing];
+export type SessionStatus = (typeof SessionStatus)[keyof typeof SessionStatus];
 
 /**
- * Fills sessions and lessons from the bytes of names. An empty name, or one that is too long, is none.
+ * Fills `Session` and `LearnedId` from the bytes of names. An empty name, or one that is too long, is none.
  *
  * A request may bring several: a cookie of another path or domain, of a session that was over long ago, a header that a proxy
  * has added to. Of those that stand equally high the first counts.
@@ -36,19 +36,19 @@ export type Standing = (typeof Standing)[keyof typeof Standing];
 export class Naming {
   private readonly names: NameHash;
   private readonly ids: NameHash | undefined;
-  private readonly standing: NamedDependencies['standing'];
+  private readonly statusOf: NamedDependencies['statusOf'];
   private readonly out = { hi: 0, lo: 0 };
   /** Names offered since `begin`. */
   private tried = 0;
   /** Of the one that `session` has; -1: the table was not asked yet. */
-  private highest: Standing | -1 = -1;
+  private highest: SessionStatus | -1 = -1;
   /** No later one is looked at. */
   private settled = false;
 
-  constructor({ names, ids, standing }: Pick<NamedDependencies, 'names' | 'ids' | 'standing'>) {
+  constructor({ names, ids, statusOf }: Pick<NamedDependencies, 'names' | 'ids' | 'statusOf'>) {
     this.names = names;
     this.ids = ids;
-    this.standing = standing;
+    this.statusOf = statusOf;
   }
 
   /** Before the names of a request are offered. */
@@ -60,10 +60,10 @@ export class Naming {
 
   /** Offers `bytes[start..end)`, if it is a name, for `session`, which is cleared before the first. True: look no further. */
   offer(bytes: Uint8Array, start: number, end: number, now: number, session: Session): boolean {
-    const { out, standing } = this;
+    const { out, statusOf } = this;
     if (this.settled || !this.hash(bytes, start, end)) return this.settled;
     this.tried++;
-    if (standing === undefined) {
+    if (statusOf === undefined) {
       this.take(bytes, start, end, session);
       this.settled = true;
     } else if (this.tried > maxTried) {
@@ -73,13 +73,13 @@ export class Naming {
       // One alone needs no look into the table.
       this.take(bytes, start, end, session);
     } else {
-      if (this.highest < 0) this.highest = standing(session.sid0, session.sid1, now);
-      const its = this.highest === Standing.given ? Standing.ended : standing(out.hi, out.lo, now);
+      if (this.highest < 0) this.highest = statusOf(session.sid0, session.sid1, now);
+      const its = this.highest === SessionStatus.given ? SessionStatus.ended : statusOf(out.hi, out.lo, now);
       if (its > this.highest) {
         this.take(bytes, start, end, session);
         this.highest = its;
       }
-      this.settled = this.highest === Standing.given;
+      this.settled = this.highest === SessionStatus.given;
     }
     return this.settled;
   }
@@ -90,19 +90,19 @@ export class Naming {
     session.affinity = affinity;
     session.recognised = true;
     session.kind = 'key';
-    session.verdict = 'valid';
+    session.proof = 'valid';
     session.key = session.sid0;
     session.born = now;
     return true;
   }
 
-  /** True when `bytes[start..end)` is a name: the lesson is that the session has it. */
-  teach(bytes: Uint8Array, start: number, end: number, expires: number, lesson: Lesson): boolean {
+  /** True when `bytes[start..end)` is a name: `learned` says that the session has it. */
+  record(bytes: Uint8Array, start: number, end: number, expires: number, learned: LearnedId): boolean {
     if (!this.hash(bytes, start, end)) return false;
-    lesson.verdict = 'named';
-    lesson.sid0 = this.out.hi;
-    lesson.sid1 = this.out.lo;
-    lesson.expires = expires;
+    learned.state = 'named';
+    learned.sid0 = this.out.hi;
+    learned.sid1 = this.out.lo;
+    learned.expires = expires;
     return true;
   }
 

@@ -8,7 +8,6 @@ import { PathPattern } from './pattern.ts';
 
 export class PathAffinity implements Affinity {
   readonly name = 'path';
-  readonly binds = false;
   readonly lifetime: number;
   private readonly naming: Naming;
   private readonly pattern: PathPattern;
@@ -36,12 +35,5 @@ export class PathAffinity implements Affinity {
     this.naming.begin();
     this.naming.offer(this.group, 0, length, now, session);
     return this.naming.recognise(this, now, session);
-  }
-
-  /** Never asked: the path names the sessions. */
-  begin(): void {}
-
-  bind(): boolean {
-    return false;
   }
 }

@@ -7,7 +7,6 @@ import { QueryParameter } from './place.ts';
 
 export class QueryAffinity implements Affinity {
   readonly name = 'query';
-  readonly binds = false;
   readonly lifetime: number;
   private readonly naming: Naming;
   private readonly parameter: QueryParameter;
@@ -25,12 +24,5 @@ export class QueryAffinity implements Affinity {
     while (found && !naming.offer(parameter.bytes, parameter.start, parameter.end, now, session))
       found = parameter.next();
     return naming.recognise(this, now, session);
-  }
-
-  /** Never asked: the client names the sessions. */
-  begin(): void {}
-
-  bind(): boolean {
-    return false;
   }
 }

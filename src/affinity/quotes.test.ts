@@ -8,10 +8,10 @@ import { edited, requestWith, responseWith } from '../../test/support/heads.ts';
 import { defaults } from '../config/defaults.ts';
 import { Splice } from '../http/splice.ts';
 import { Fingerprints } from '../table/fingerprint.ts';
-import { type Affinity, type ClientFacts, Lesson, Session } from './affinity.ts';
+import { type Affinity, type ClientFacts, LearnedId, Session } from './affinity.ts';
 import { forceToken } from './force.ts';
 import { createAffinity } from './index.ts';
-import { Standing } from './named.ts';
+import { SessionStatus } from './named.ts';
 import { TokenRings } from './token.ts';
 
 const now = 1_800_000_000;
@@ -25,7 +25,7 @@ function made(options: Parameters<typeof createAffinity>[0]): Affinity {
     pool: 'shop',
     keys: [key],
     names: new Fingerprints(Buffer.alloc(16, 'n')),
-    standing: () => Standing.unknown,
+    statusOf: () => SessionStatus.unknown,
     sessions: false,
     lifetime: 1,
     skew: 60,
@@ -80,9 +80,9 @@ function cookieFrom(affinity: Affinity, owner: number, written: string): string 
   const head = responseWith(200, ...(written === '' ? [] : [`Set-Cookie: SID=${written}; Path=/`]));
   const edit = new Splice();
   const session = Object.assign(new Session(), { owner });
-  affinity.begin(now, session);
+  affinity.begin?.(now, session);
   session.owner = owner;
-  affinity.bind(session, head, client, now, edit);
+  affinity.bind?.(session, head, client, now, edit);
   return /SID=([^;]*)/.exec(edited(head, edit))?.[1] ?? '';
 }
 
@@ -147,14 +147,14 @@ test('the server of a rewritten cookie gets it in the quotes in which the client
 });
 
 test('what a server sets in quotes is learned without them', () => {
-  const lessonOf = (line: string) => {
-    const lesson = new Lesson();
-    learn.learn?.(new Session(), responseWith(200, `Set-Cookie: SID=${line}`), client, now, lesson);
-    return lesson;
+  const learnedOf = (line: string) => {
+    const learned = new LearnedId();
+    learn.learn?.(new Session(), responseWith(200, `Set-Cookie: SID=${line}`), client, now, learned);
+    return learned;
   };
-  const lesson = lessonOf('"abc.node1"; Version=1; Path=/');
-  expect(lesson.verdict).toBe('named');
-  expect(lessonOf('abc.node1')).toEqual(lesson);
+  const learned = learnedOf('"abc.node1"; Version=1; Path=/');
+  expect(learned.state).toBe('named');
+  expect(learnedOf('abc.node1')).toEqual(learned);
   const { session } = recognise(learn, plain('abc.node1'));
-  expect([session.sid0, session.sid1]).toEqual([lesson.sid0, lesson.sid1]);
+  expect([session.sid0, session.sid1]).toEqual([learned.sid0, learned.sid1]);
 });

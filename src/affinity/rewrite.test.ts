@@ -58,7 +58,7 @@ describe('on the way in', () => {
     const value = valueFrom(affinity, 0xfedcba987654, 'abc');
     const { found, session, left } = recognise(affinity, `Cookie: a=1; SID=${value};b="2"; SIDX=${value}`);
     expect([found, left]).toEqual([true, `Cookie: a=1; SID=abc;b="2"; SIDX=${value}\r\n`]);
-    expect(session).toMatchObject({ affinity, recognised: true, verdict: 'valid', owner: 0xfedcba987654, epoch: 1 });
+    expect(session).toMatchObject({ affinity, recognised: true, proof: 'valid', owner: 0xfedcba987654, epoch: 1 });
     expect(session.key).toBe(session.sid0);
   });
 
@@ -113,8 +113,8 @@ describe('on the way in', () => {
       const { found, session, left } = recognise(affinity, `Cookie: SID=${bad}`);
       expect([bad, found, session.recognised, left]).toEqual([bad, false, false, `Cookie: SID=${bad}\r\n`]);
     }
-    expect(recognise(affinity, `Cookie: SID=${forged[0]}`).session.verdict).toBe('invalid');
-    expect(recognise(affinity, 'Cookie: SID=abc').session.verdict).toBe('none');
+    expect(recognise(affinity, `Cookie: SID=${forged[0]}`).session.proof).toBe('invalid');
+    expect(recognise(affinity, 'Cookie: SID=abc').session.proof).toBe('none');
   });
 
   test('keys rotate, and pools are kept apart', () => {

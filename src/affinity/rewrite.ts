@@ -18,7 +18,7 @@ import type { RequestHead, ResponseHead } from '../http/head.ts';
 import { Name } from '../http/names.ts';
 import { SetCookie } from '../http/set-cookie.ts';
 import type { Splice } from '../http/splice.ts';
-import { type Affinity, type ClientFacts, maxTried, type Session, type Verdict } from './affinity.ts';
+import { type Affinity, type ClientFacts, maxTried, type ProofResult, type Session } from './affinity.ts';
 import { derive } from './token.ts';
 
 const idBytes = 6;
@@ -74,7 +74,7 @@ export class RewriteAffinity implements Affinity {
    */
   recognise(request: RequestHead, _client: ClientFacts, now: number, session: Session, edit: Splice): boolean {
     const { scan } = this;
-    let verdict: Verdict = 'none';
+    let proof: ProofResult = 'none';
     let tried = 0;
     scan.begin(request.headers, this.cookieName, null);
     while (scan.next()) {
@@ -86,15 +86,15 @@ export class RewriteAffinity implements Affinity {
       }
       const known = this.verify(request.bytes.toString('latin1', valueStart, valueEnd));
       if (known === undefined) {
-        if (verdict === 'none') verdict = 'invalid';
+        if (proof === 'none') proof = 'invalid';
         continue;
       }
       edit.cut(valueStart, valueStart + tagChars + 1);
-      if (verdict !== 'valid') this.fill(session, known, now);
-      verdict = 'valid';
+      if (proof !== 'valid') this.fill(session, known, now);
+      proof = 'valid';
     }
-    session.verdict = verdict;
-    return verdict === 'valid';
+    session.proof = proof;
+    return proof === 'valid';
   }
 
   /** The app has not named the session yet: until it does, this one has an id of its own. */

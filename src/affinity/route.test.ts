@@ -16,7 +16,7 @@ function ownerOf(key: KeyOptions, map: Record<string, string>, target: string, .
   expect(session.recognised).toBe(found);
   if (!found) return null;
   // No session id and no epoch: there is nothing that could be moved to another owner.
-  expect(session).toMatchObject({ affinity, verdict: 'valid', sid0: 0, sid1: 0, epoch: 0, changed: false });
+  expect(session).toMatchObject({ affinity, proof: 'valid', sid0: 0, sid1: 0, epoch: 0, changed: false });
   expect(session.key).toBe(session.owner % 2 ** 32);
   return session.owner;
 }

@@ -10,7 +10,6 @@ import { KeyScan } from './key.ts';
 
 export class RouteAffinity implements Affinity {
   readonly name = 'route';
-  readonly binds = false;
   private readonly keys: KeyScan;
   private readonly exact = new Map<string, number>();
   private readonly patterns: { readonly parts: readonly string[]; readonly owner: number }[] = [];
@@ -38,13 +37,6 @@ export class RouteAffinity implements Affinity {
 
   private ownerOf(key: string): number | undefined {
     return this.exact.get(key) ?? this.patterns.find(({ parts }) => matches(parts, key))?.owner;
-  }
-
-  /** Never asked: a map has no new sessions. */
-  begin(): void {}
-
-  bind(): boolean {
-    return false;
   }
 }
 

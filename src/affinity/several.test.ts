@@ -11,7 +11,7 @@ import { type Affinity, maxTried, Session } from './affinity.ts';
 import { ForceAffinity, forceToken } from './force.ts';
 import { HeaderAffinity } from './header.ts';
 import { LearnAffinity } from './learn.ts';
-import { Standing } from './named.ts';
+import { SessionStatus } from './named.ts';
 import { QueryAffinity } from './query.ts';
 import { RouteAffinity } from './route.ts';
 import { SocketIoAffinity } from './socket-io.ts';
@@ -29,17 +29,17 @@ function hashOf(text: string, by = names): [number, number] {
 }
 
 /** What the table says, by the beginning of a name: given1, adopted1, ended1, or anything else. */
-const standings = new Map(
+const statuses = new Map(
   (['ended', 'adopted', 'given'] as const).flatMap((kind) =>
-    [1, 2].map((n) => [hashOf(`${kind}${n}`).join(), Standing[kind]] as const),
+    [1, 2].map((n) => [hashOf(`${kind}${n}`).join(), SessionStatus[kind]] as const),
   ),
 );
 let asked = 0;
-const standing = (hi: number, lo: number) => {
+const statusOf = (hi: number, lo: number) => {
   asked++;
-  return standings.get(`${hi},${lo}`) ?? Standing.unknown;
+  return statuses.get(`${hi},${lo}`) ?? SessionStatus.unknown;
 };
-const deps = { names, ids, lifetime: 1, standing };
+const deps = { names, ids, lifetime: 1, statusOf };
 
 function recognise(affinity: Affinity, target: string, lines: string[] = []) {
   const session = new Session();

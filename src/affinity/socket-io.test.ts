@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readRequest } from '../../test/support/heads.ts';
 import { Fingerprints } from '../table/fingerprint.ts';
-import { Lesson, Session } from './affinity.ts';
+import { LearnedId, Session } from './affinity.ts';
 import { SocketIoAffinity } from './socket-io.ts';
 
 const now = 1_800_000_000;
@@ -68,14 +68,14 @@ test.each(bodies)('the sid of %j is learned as soon as it is there, byte by byte
   const whole = Buffer.from(body, 'latin1');
   const end = body.lastIndexOf(sid) + sid.length;
   for (let n = 0; n <= whole.length; n++) {
-    const lesson = new Lesson();
-    const done = affinityOf().learnBody(whole.subarray(0, n), now, lesson);
-    if (n < end) expect([n, done, lesson.verdict]).toEqual([n, false, 'nothing']);
-    if (n > end + 1) expect([n, done, lesson.verdict]).toEqual([n, true, 'named']);
+    const learned = new LearnedId();
+    const done = affinityOf().learnBody(whole.subarray(0, n), now, learned);
+    if (n < end) expect([n, done, learned.state]).toEqual([n, false, 'nothing']);
+    if (n > end + 1) expect([n, done, learned.state]).toEqual([n, true, 'named']);
   }
-  const lesson = new Lesson();
-  expect(affinityOf().learnBody(whole, now, lesson)).toBe(true);
-  expect([lesson.sid0, lesson.sid1]).toEqual(sidOf(`/socket.io/?sid=${sid}`));
+  const learned = new LearnedId();
+  expect(affinityOf().learnBody(whole, now, learned)).toBe(true);
+  expect([learned.sid0, learned.sid1]).toEqual(sidOf(`/socket.io/?sid=${sid}`));
 });
 
 test.each([
@@ -98,10 +98,10 @@ test.each([
   '0{}',
   `0{"sid":"${'a'.repeat(129)}"}`,
   `0{"x":"${'a'.repeat(1020)}","sid":"a"}`,
-])('%j teaches nothing', (body) => {
-  const lesson = new Lesson();
-  expect(affinityOf().learnBody(Buffer.from(body, 'latin1'), now, lesson)).toBe(true);
-  expect(lesson).toEqual(new Lesson());
+])('%j names no session', (body) => {
+  const learned = new LearnedId();
+  expect(affinityOf().learnBody(Buffer.from(body, 'latin1'), now, learned)).toBe(true);
+  expect(learned).toEqual(new LearnedId());
 });
 
 test('it never throws, and gives up at 1024 bytes whatever they are', () => {
@@ -109,9 +109,9 @@ test('it never throws, and gives up at 1024 bytes whatever they are', () => {
   fc.assert(
     fc.property(fc.constantFrom('', '0{', '0{"sid":"', '1', '\0', '___eio[', '___eio[0]("0{'), rest, (start, bytes) => {
       const text = Buffer.concat([Buffer.from(start, 'latin1'), bytes]);
-      expect(affinityOf().learnBody(text, now, new Lesson())).toBe(true);
+      expect(affinityOf().learnBody(text, now, new LearnedId())).toBe(true);
     }),
   );
-  expect(affinityOf().learnBody(Buffer.alloc(1023, '1'), now, new Lesson())).toBe(false);
-  expect(affinityOf().learnBody(Buffer.alloc(1024, '1'), now, new Lesson())).toBe(true);
+  expect(affinityOf().learnBody(Buffer.alloc(1023, '1'), now, new LearnedId())).toBe(false);
+  expect(affinityOf().learnBody(Buffer.alloc(1024, '1'), now, new LearnedId())).toBe(true);
 });

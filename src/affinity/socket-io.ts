@@ -11,7 +11,7 @@
 import type { SocketIoOptions } from '../config/options.ts';
 import { COLON, QUESTION, SLASH } from '../http/bytes.ts';
 import { Method, type RequestHead } from '../http/head.ts';
-import type { Affinity, ClientFacts, Lesson, Session } from './affinity.ts';
+import type { Affinity, ClientFacts, LearnedId, Session } from './affinity.ts';
 import { type NamedDependencies, Naming } from './named.ts';
 import { QueryParameter } from './place.ts';
 
@@ -23,7 +23,6 @@ const jsonp = Buffer.from('___eio[');
 
 export class SocketIoAffinity implements Affinity {
   readonly name = 'socket.io';
-  readonly binds = false;
   readonly lifetime: number;
   private readonly naming: Naming;
   /** Without the slash at its end. */
@@ -57,14 +56,7 @@ export class SocketIoAffinity implements Affinity {
     return false;
   }
 
-  /** Never asked: the server names the sessions. */
-  begin(): void {}
-
-  bind(): boolean {
-    return false;
-  }
-
-  learnBody(text: Buffer, _now: number, lesson: Lesson): boolean {
+  learnBody(text: Buffer, _now: number, learned: LearnedId): boolean {
     const limit = Math.min(text.length, longestOpening);
     const isScript = text[0] === jsonp[0];
     const start = openingOf(text, limit, isScript);
@@ -76,7 +68,7 @@ export class SocketIoAffinity implements Affinity {
       if (sid === null) return true;
       if (sid !== '') {
         const bytes = Buffer.from(sid, 'latin1');
-        this.naming.teach(bytes, 0, bytes.length, 0, lesson);
+        this.naming.record(bytes, 0, bytes.length, 0, learned);
         return true;
       }
     }

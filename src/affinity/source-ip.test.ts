@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { requestWith } from '../../test/support/heads.ts';
 import { Fingerprints } from '../table/fingerprint.ts';
-import { Session } from './affinity.ts';
+import { type Affinity, Session } from './affinity.ts';
 import { SourceIpAffinity } from './source-ip.ts';
 
 const secret = Buffer.alloc(32, 's');
@@ -122,7 +122,8 @@ test('a client without an address is not recognised; it begins with the key 0 an
   expect(session).toEqual(new Session());
   affinity.begin(1000, session);
   expect(session).toMatchObject({ affinity, recognised: false, key: 0, changed: false });
-  expect(affinity.bind()).toBe(false);
+  const contract: Affinity = affinity;
+  expect(contract.bind).toBe(undefined);
 });
 
 test('in mode table the network is a session of the table, first placed where hashing would', () => {
@@ -136,7 +137,7 @@ test('in mode table the network is a session of the table, first placed where ha
   const out = { hi: 0, lo: 0 };
   names.hash(Buffer.from([1, 2, 3, 0]), 0, 4, out);
   const key = keyOf(affinityOf(24, 64), '1.2.3.4');
-  expect(one).toMatchObject({ affinity, kind: 'key', verdict: 'valid', sid0: out.hi, sid1: out.lo, key, owner: 0 });
+  expect(one).toMatchObject({ affinity, kind: 'key', proof: 'valid', sid0: out.hi, sid1: out.lo, key, owner: 0 });
   expect(sessionOf('1.2.3.9')).toEqual(one);
   expect(sessionOf('1.2.3.4')).toEqual(one);
   expect(sessionOf('1.2.4.4').sid0).not.toBe(one.sid0);

@@ -27,6 +27,7 @@ interface Network {
 
 export class SourceIpAffinity implements Affinity {
   readonly name = 'source-ip';
+  readonly byAddress = true;
   /** In mode `table`. */
   readonly lifetime: number | undefined;
   private readonly kind: 'hash' | 'key';
@@ -51,7 +52,7 @@ export class SourceIpAffinity implements Affinity {
     session.affinity = this;
     session.recognised = true;
     session.kind = this.kind;
-    if (this.kind === 'key') session.verdict = 'valid';
+    if (this.kind === 'key') session.proof = 'valid';
     const { key, hi, lo } = this.networkOf(client.clientAddress);
     session.key = key;
     session.sid0 = hi;
@@ -64,11 +65,6 @@ export class SourceIpAffinity implements Affinity {
     session.affinity = this;
     session.kind = 'hash';
     session.key = 0;
-  }
-
-  /** Nobody is told: the address comes with every request. */
-  bind(): boolean {
-    return false;
   }
 
   private networkOf(address: string): Network {

@@ -200,10 +200,10 @@ describe('times', () => {
     [60, 60, 'valid'],
     [61, 0, 'ahead'],
     [0, 61, 'ahead'],
-  ])('born %i s and seen %i s from now: %s', (born, seen, verdict) => {
-    expect(at(born, seen)).toBe(verdict);
+  ])('born %i s and seen %i s from now: %s', (born, seen, proof) => {
+    expect(at(born, seen)).toBe(proof);
     // From the cache too.
-    expect(at(born, seen)).toBe(verdict);
+    expect(at(born, seen)).toBe(proof);
   });
 
   test.each([
@@ -218,13 +218,13 @@ describe('times', () => {
     [0, 601, 'ahead', true, 0, 601],
   ] as const)(
     'within a skew of 600 s, born %i s and seen %i s from now: %s',
-    (born, seen, verdict, ahead, asBorn, asSeen) => {
+    (born, seen, proof, ahead, asBorn, asSeen) => {
       const wide = new TokenRing([keyA], 'shop', { idle: 100, absolute: 1000 }, 600);
       const text = wide.sign(sessionOf({ born: now + born, seen: now + seen }));
       // From the cache too.
       for (let n = 0; n < 2; n++) {
         const session = new Session();
-        expect(wide.verify(Buffer.from(text), 0, text.length, now, session)).toBe(verdict);
+        expect(wide.verify(Buffer.from(text), 0, text.length, now, session)).toBe(proof);
         expect([session.ahead, session.born - now, session.seen - now]).toEqual([ahead, asBorn, asSeen]);
       }
     },

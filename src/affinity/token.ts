@@ -12,7 +12,7 @@
  */
 import { createHmac, hash } from 'node:crypto';
 import type { CookieAttributes } from '../http/session-cookie.ts';
-import type { Session, Verdict } from './affinity.ts';
+import type { ProofResult, Session } from './affinity.ts';
 import { longestAttributes, readAttributes, writeAttributes } from './token-attributes.ts';
 
 export const tokenChars = 72;
@@ -173,7 +173,7 @@ export class TokenRing {
    * be acted upon; 'foreign' is a token of another pool or of a key that is not in the ring, 'idle' and 'old' are authentic tokens beyond their time, 'ahead' is one dated beyond the skew. One that is dated
    * within it counts as of `now` (Unix seconds), and `session.ahead` says so.
    */
-  verify(bytes: Buffer, start: number, end: number, now: number, session: Session): Verdict {
+  verify(bytes: Buffer, start: number, end: number, now: number, session: Session): ProofResult {
     if (!isTokenLength(end - start)) return 'invalid';
     if (!this.verified.find(bytes, start, end, session)) {
       if (!this.decode(bytes, start, end) || !this.isToken()) return 'invalid';

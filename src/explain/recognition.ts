@@ -15,10 +15,10 @@ export function affinityOf(heard: Heard, over: boolean, request: RequestHead): E
   return { name, result, otherPool, reason };
 }
 
-function resultOf({ asked, recognised, verdict }: Heard, over: boolean): AffinityResult {
+function resultOf({ asked, recognised, proof }: Heard, over: boolean): AffinityResult {
   if (!asked) return 'not-asked';
   if (recognised) return over ? 'ended' : 'recognised';
-  return verdict === 'valid' ? 'none' : verdict;
+  return proof === 'valid' ? 'none' : proof;
 }
 
 function reasonOf({ options, peerTrusted, ahead }: Heard, result: AffinityResult, request: RequestHead): string {

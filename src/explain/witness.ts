@@ -2,7 +2,7 @@
  * Listens in between the pools and the decisions made for them: what each affinity said, what the table knew of the
  * session, and who was asked for a server.
  */
-import { type Affinity, type ClientFacts, Session, type Verdict } from '../affinity/affinity.ts';
+import { type Affinity, type ClientFacts, isBinder, type ProofResult, Session } from '../affinity/affinity.ts';
 import type { AffinityOptions, PoolAffinity, PoolOptions } from '../config/options.ts';
 import type { Server } from '../fleet/server.ts';
 import type { RequestHead } from '../http/head.ts';
@@ -16,7 +16,7 @@ export interface Heard {
   readonly recognised: boolean;
   /** False: another one had recognised before, and this one only took out what is its own. */
   readonly asked: boolean;
-  readonly verdict: Verdict;
+  readonly proof: ProofResult;
   /** Its token was dated by a clock that is ahead. */
   readonly ahead: boolean;
   /** The pool that would take what this one does not. */
@@ -107,30 +107,32 @@ export class Witness {
   private listen(affinity: Affinity, pool: PoolOptions, index: number): Affinity {
     // All else it does as it is; but who recognises or begins a session is this one, as the pool knows it.
     const heard: Affinity = Object.create(affinity);
-    return Object.assign(heard, {
-      begin: (now: number, session: Session) => {
+    if (isBinder(affinity)) {
+      heard.begin = (now, session) => {
         affinity.begin(now, session);
         if (session.affinity === affinity) session.affinity = heard;
-      },
+      };
+    }
+    return Object.assign(heard, {
       recognise: (request: RequestHead, client: ClientFacts, now: number, session: Session, edit: Splice) => {
-        // What the one before it found out is not this one's verdict.
-        const before = session.verdict;
-        const own: { verdict: Verdict } = session;
-        own.verdict = 'none';
+        // What the one before it found out is not this one's proof.
+        const before = session.proof;
+        const own: { proof: ProofResult } = session;
+        own.proof = 'none';
         const recognised = affinity.recognise(request, client, now, session, edit);
         if (session.affinity === affinity) session.affinity = heard;
-        const verdict = session.verdict;
-        if (verdict === 'none') session.verdict = before;
+        const proof = session.proof;
+        if (proof === 'none') session.proof = before;
         const options = pool.affinity[index]!;
         const asked = this.recognised === null;
-        const otherPool = isUnknown(verdict) ? this.ownerOf(options, pool, request, client, now) : null;
+        const otherPool = isUnknown(proof) ? this.ownerOf(options, pool, request, client, now) : null;
         const peerTrusted = client.peerTrusted === true;
         this.heard.push({
           options,
           name: affinity.name,
           recognised,
           asked,
-          verdict,
+          proof,
           ahead: session.ahead,
           otherPool,
           peerTrusted,
@@ -158,15 +160,15 @@ export class Witness {
         if (theirs.type !== options.type || cookieOf(theirs) !== cookie) continue;
         const session = new Session();
         affinity.recognise(request, client, now, session, new Splice());
-        if (session.verdict !== 'none' && !isUnknown(session.verdict)) return other.options.name;
+        if (session.proof !== 'none' && !isUnknown(session.proof)) return other.options.name;
       }
     }
     return null;
   }
 }
 
-function isUnknown(verdict: Verdict): boolean {
-  return verdict === 'invalid' || verdict === 'foreign';
+function isUnknown(proof: ProofResult): boolean {
+  return proof === 'invalid' || proof === 'foreign';
 }
 
 /** Name of the cookie in which that affinity keeps its proof; null when it keeps none. */

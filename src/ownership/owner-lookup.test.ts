@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Affinity, Lesson, Session } from '../affinity/affinity.ts';
+import { type Affinity, LearnedId, Session } from '../affinity/affinity.ts';
 import { Fleet } from '../fleet/fleet.ts';
 import { Load } from '../fleet/load.ts';
 import { Server } from '../fleet/server.ts';
@@ -62,24 +62,24 @@ describe('a session known by name', () => {
     const { a, table, worker } = stage();
     const owners = worker();
     owners.settle(named(), a, now);
-    const lesson = Object.assign(new Lesson(), { verdict: 'ended' });
-    owners.learn(lesson, affinity, named(), a, now);
+    const learned = Object.assign(new LearnedId(), { state: 'ended' });
+    owners.learn(learned, affinity, named(), a, now);
     expect(table.count(1)).toBe(0);
     const later = named();
     expect(owners.find(later, now + 1)).toBeNull();
     expect(later.recognised).toBe(false);
-    owners.learn(Object.assign(new Lesson(), { verdict: 'named', sid0: 7, sid1: 9 }), affinity, named(), a, now + 2);
+    owners.learn(Object.assign(new LearnedId(), { state: 'named', sid0: 7, sid1: 9 }), affinity, named(), a, now + 2);
     expect(table.count(1)).toBe(0);
   });
 
   test('is learned from a response, with the time at which its client forgets it', () => {
     const { b, table, worker } = stage();
     const owners = worker();
-    const lesson = Object.assign(new Lesson(), { verdict: 'named', sid0: 7, sid1: 9, expires: now + 60 });
-    owners.learn(lesson, affinity, new Session(), b, now);
+    const learned = Object.assign(new LearnedId(), { state: 'named', sid0: 7, sid1: 9, expires: now + 60 });
+    owners.learn(learned, affinity, new Session(), b, now);
     expect(owners.find(named(), now + 59)).toBe(b);
-    lesson.expires = now + 90;
-    owners.learn(lesson, affinity, new Session(), b, now + 59);
+    learned.expires = now + 90;
+    owners.learn(learned, affinity, new Session(), b, now + 59);
     expect(owners.find(named(), now + 89)).toBe(b);
     expect(owners.find(named(), now + 90)).toBeNull();
     expect(table.find({ hi: 7, lo: 9 }, now + 90, new Entry())).toBe('old');
@@ -156,8 +156,8 @@ describe('a claim', () => {
       const { a, b, counters, table, worker } = stage();
       const owners = worker();
       const session = () => (kind === 'key' ? named() : token(a, 3));
-      const lesson = Object.assign(new Lesson(), { verdict: 'named', sid0: 7, sid1: 9 });
-      if (kind === 'key') owners.learn(lesson, affinity, new Session(), a, now);
+      const learned = Object.assign(new LearnedId(), { state: 'named', sid0: 7, sid1: 9 });
+      if (kind === 'key') owners.learn(learned, affinity, new Session(), a, now);
       const first = session();
       expect(owners.find(first, now)).toBe(a);
       const { epoch } = first;

@@ -19,7 +19,7 @@
  * In pools whose sessions have copies, the store has a word in it: of a session that the table does not know it is asked
  * first (`session.unknown`), and of a new owner it is told first (`session.claiming`); replicator.ts does both.
  */
-import type { Affinity, Lesson, Session } from '../affinity/affinity.ts';
+import type { Affinity, LearnedId, Session } from '../affinity/affinity.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
@@ -247,18 +247,18 @@ export class OwnerLookup {
   }
 
   /** What a response of `server` has said of names. */
-  learn(lesson: Lesson, affinity: Affinity, session: Session, server: Server, now: number): void {
+  learn(learned: LearnedId, affinity: Affinity, session: Session, server: Server, now: number): void {
     const { entry, key, table } = this;
-    if (lesson.verdict === 'ended') {
+    if (learned.state === 'ended') {
       if (table.end(this.keyOf(session), now)) this.counters.add(counter.sessions_ended);
       return;
     }
-    key.hi = lesson.sid0;
-    key.lo = lesson.sid1;
+    key.hi = learned.sid0;
+    key.lo = learned.sid1;
     const result = table.bind(key, server.slot, now, entry, affinity.lifetime, 1, true);
     if (result === 'ended') return;
     if (result === 'bound') this.counters.add(counter.sessions_learned);
-    if (lesson.expires !== entry.expires) table.setExpires(key, lesson.expires, now);
+    if (learned.expires !== entry.expires) table.setExpires(key, learned.expires, now);
   }
 
   /** True: the table has an owner of the session, in `entry`. False: it was ended a moment ago. */

@@ -1,5 +1,5 @@
 /** What is known of one exchange when it is over: counted, and written to the access log when there is one. */
-import type { Session, Verdict } from '../affinity/affinity.ts';
+import type { ProofResult, Session } from '../affinity/affinity.ts';
 import type { Fault } from '../errors.ts';
 import type { RequestHead } from '../http/head.ts';
 import { Name } from '../http/names.ts';
@@ -8,7 +8,7 @@ import { counter } from '../metrics/counters.ts';
 import type { Client } from './client/client.ts';
 import type { Work } from './work.ts';
 
-const requestFlags: Readonly<{ [verdict in Verdict]: RequestFlag }> = {
+const requestFlags: Readonly<{ [proof in ProofResult]: RequestFlag }> = {
   none: 'N',
   invalid: 'I',
   foreign: 'F',
@@ -45,7 +45,7 @@ export class AccessRecord implements ExchangeRecord {
   // What happened on the way, set by the exchange.
   /** The route asks for no affinity. */
   optedOut = false;
-  requestVerdict: Verdict = 'none';
+  requestProof: ProofResult = 'none';
   /** It brought more for its session than is tried. */
   beyondLimit = false;
   /** The session was recognised, and its owner could not serve it. */
@@ -60,7 +60,7 @@ export class AccessRecord implements ExchangeRecord {
 
   begin(clientAddress: string, client: Client, head: RequestHead, work: Work): void {
     this.status = this.bytesIn = this.bytesOut = this.retries = 0;
-    this.requestVerdict = 'none';
+    this.requestProof = 'none';
     this.optedOut = this.beyondLimit = this.ownerFailed = this.bound = false;
     this.failure = null;
     if (work.accessLog === null) return;
@@ -131,9 +131,9 @@ export class AccessRecord implements ExchangeRecord {
       ? 'U'
       : this.ownerFailed
         ? 'D'
-        : session.affinity?.name === 'source-ip'
+        : session.affinity?.byAddress === true
           ? 'V'
-          : requestFlags[this.requestVerdict];
+          : requestFlags[this.requestProof];
     this.responseFlag = !this.bound ? 'N' : session.recognised ? 'U' : 'I';
     this.totalMs = work.clock.monotonic() - this.startedAt;
     accessLog.record(this);
@@ -143,9 +143,9 @@ export class AccessRecord implements ExchangeRecord {
     if (session.recognised) work.counters.add(counter.sessions_valid);
     else if (this.bound) work.counters.add(counter.sessions_new);
     if (this.beyondLimit) work.counters.add(counter.keys_beyond_limit);
-    if (this.requestVerdict === 'invalid' || this.requestVerdict === 'ahead') work.counters.add(counter.tokens_invalid);
-    else if (this.requestVerdict === 'foreign') work.counters.add(counter.tokens_foreign);
-    else if (this.requestVerdict === 'idle' || this.requestVerdict === 'old') work.counters.add(counter.tokens_expired);
+    if (this.requestProof === 'invalid' || this.requestProof === 'ahead') work.counters.add(counter.tokens_invalid);
+    else if (this.requestProof === 'foreign') work.counters.add(counter.tokens_foreign);
+    else if (this.requestProof === 'idle' || this.requestProof === 'old') work.counters.add(counter.tokens_expired);
   }
 }
 

@@ -163,7 +163,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
       // Once one has recognised, the others only take out what the server must not see.
       affinities[i]!.recognise(head, this, now, session.recognised ? ignoredSession : session, edit);
     }
-    this.record.requestVerdict = session.verdict;
+    this.record.requestProof = session.proof;
     this.record.beyondLimit ||= session.beyondLimit;
     if (!this.affinity) session.clear();
     else if (!session.recognised) this.pool!.binder?.begin(now, session);
@@ -412,7 +412,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
       if (named && !session.recognised && !session.owed) session.changed = false;
       if (affinity !== session.affinity) affinity.hide?.(session, head, edit);
       else if (ended) affinity.unbind?.(session, head, this, edit);
-      else if (affinity.bind(session, head, this, this.work.seconds(), edit)) this.record.bound = true;
+      else if (affinity.bind?.(session, head, this, this.work.seconds(), edit)) this.record.bound = true;
     }
     this.reading = session.reader !== null && this.bodyReader.begin(session.reader, head);
   }

@@ -1,11 +1,11 @@
 /** What responses tell of the names of sessions: the affinities read, the table keeps, before the client hears of it. */
-import { type Affinity, type ClientFacts, Lesson, type Session } from '../affinity/affinity.ts';
+import { type Affinity, type ClientFacts, LearnedId, type Session } from '../affinity/affinity.ts';
 import type { Server } from '../fleet/server.ts';
 import type { ResponseHead } from '../http/head.ts';
 import { append } from '../http/pieces.ts';
 import type { Pool } from './pool.ts';
 
-const lesson = new Lesson();
+const learned = new LearnedId();
 
 /** True when the response names a session that `affinity` will recognise. `now` is Unix seconds. */
 export function learnFromHead(
@@ -17,11 +17,11 @@ export function learnFromHead(
   client: ClientFacts,
   now: number,
 ): boolean {
-  lesson.clear();
-  affinity.learn?.(session, response, client, now, lesson);
-  if (lesson.verdict === 'nothing') return false;
-  pool.owners.learn(lesson, affinity, session, server, now);
-  return lesson.verdict === 'named';
+  learned.clear();
+  affinity.learn?.(session, response, client, now, learned);
+  if (learned.state === 'nothing') return false;
+  pool.owners.learn(learned, affinity, session, server, now);
+  return learned.state === 'named';
 }
 
 /** The beginning of a body in which the app may name the session. One for each exchange; idle unless `begin` says so. */
@@ -42,9 +42,9 @@ export class BodyReader {
     if (affinity === null) return false;
     const piece = bytes.subarray(start, end);
     this.text = append(this.text, piece);
-    lesson.clear();
-    if (affinity.learnBody?.(this.text, now, lesson) === false) return true;
-    if (lesson.verdict === 'named') pool.owners.learn(lesson, affinity, session, server, now);
+    learned.clear();
+    if (affinity.learnBody?.(this.text, now, learned) === false) return true;
+    if (learned.state === 'named') pool.owners.learn(learned, affinity, session, server, now);
     this.affinity = null;
     this.text = noBytes;
     return false;

@@ -1,5 +1,5 @@
 /** A pool as an exchange sees it: where a session lives, who takes a new one, who waits, and which connections are idle. */
-import type { Affinity, Session } from '../affinity/affinity.ts';
+import { type Affinity, type Binder, isBinder, type Session } from '../affinity/affinity.ts';
 import { balancerFaults, type Fault } from '../errors.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
@@ -94,7 +94,7 @@ export class Pool {
   readonly settings: PoolSettings;
   readonly parts: PoolParts;
   /** The affinity that binds new sessions; null: none does. */
-  readonly binder: Affinity | null;
+  readonly binder: Binder | null;
   readonly owners: OwnerLookup;
   readonly copies: Replicator | null;
   /** The config has another pool in its place, or none: what has to find a server anew does so there. */
@@ -116,7 +116,7 @@ export class Pool {
     this.work = work;
     this.settings = settings;
     this.parts = parts;
-    this.binder = parts.affinities.find((affinity) => affinity.binds !== false) ?? null;
+    this.binder = parts.affinities.find(isBinder) ?? null;
     this.idle = parts.fleet.servers.map(() => new IdleConnections(settings.maxIdle));
     this.sharing = parts.fleet.servers.map(() => new PipeliningGuard());
     this.copies = parts.copies === null ? null : new Replicator(parts.copies, parts.copies);
