@@ -3,7 +3,7 @@ import { MapStore } from '../../test/session/support/map-store.ts';
 import { idShape, mostTried, readCookies } from './cookie.ts';
 import type { Incoming } from './exchange.ts';
 import { fillOptions } from './options.ts';
-import { SharedSessions } from './shared.ts';
+import { SharedSessions } from './shared/shared-sessions.ts';
 
 const incoming = (cookie: string): Incoming => ({
   header: (name) => (name === 'cookie' ? cookie : undefined),

@@ -1,8 +1,8 @@
 /** The session cookie of the strategies that have one of their own: found in a request, written into a response. */
 import { httpDate, longAgo } from '../time/http-date.ts';
-import { type CookieSettings, cookieOf } from './cookie-settings.ts';
+import { type CookieSettings, cookieOf } from './data/cookie-settings.ts';
 import type { Incoming, Lines } from './exchange.ts';
-import type { Live } from './live.ts';
+import type { Live } from './live-session.ts';
 import type { FilledOptions } from './options.ts';
 
 /**

@@ -1,6 +1,6 @@
 /** Sessions apart from their requests: the contract that each strategy fulfils for lists, jobs and admin pages. */
 import type { UserHash } from '../store/store.ts';
-import type { SessionData } from './codec.ts';
+import type { SessionData } from './data/codec.ts';
 
 /** A session as it was last kept. */
 export interface KeptSession {

@@ -2,7 +2,7 @@
  * What happens to the sessions of an app, told to whoever listens: `app.on('destroyed', ({ data }) => ...)`. Each process tells
  * of what it has seen itself; no process hears of another's.
  */
-import type { SessionData } from './codec.ts';
+import type { SessionData } from './data/codec.ts';
 import { asError } from './error.ts';
 
 interface Told<Reason extends string> {

@@ -1,5 +1,5 @@
 /** The contracts between adapters and strategies: a request as an adapter describes it, and its use of a session. */
-import type { CookieSettings } from './cookie-settings.ts';
+import type { CookieSettings } from './data/cookie-settings.ts';
 import type { Directory } from './directory.ts';
 import type { Session } from './session.ts';
 

@@ -6,12 +6,12 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
-import { type Context, RequestContexts } from './by-id.ts';
-import { DetachedStore, newStoreId } from './detached-store.ts';
 import { asError, SessionError } from './error.ts';
 import type { Exchange } from './exchange.ts';
-import { type ExpressStore, type StoreBase, storeOf } from './express-store.ts';
-import type { ForeignStore } from './foreign-store.ts';
+import { DetachedStore, newStoreId } from './foreign/detached-store.ts';
+import { type ExpressStore, type StoreBase, storeOf } from './foreign/express-store.ts';
+import { type Context, RequestContexts } from './foreign/foreign-id-store.ts';
+import type { ForeignStore } from './foreign/foreign-store.ts';
 import { isResponse, NodeSessions } from './node.ts';
 import type { SessionOptions } from './options.ts';
 import type { Session } from './session.ts';

@@ -3,18 +3,18 @@
  * register it before, and hand that one `store: limpetStore(app)`.
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
-import { settle } from './by-id.ts';
-import { DetachedStore, newStoreId } from './detached-store.ts';
 import { asError } from './error.ts';
 // By another name: inside of the declaration below `Session` is what @fastify/session has added to Fastify.
 import type { Exchange } from './exchange.ts';
-import { FastifyContexts, type LimpetStore, storeFor } from './fastify-store.ts';
-import type { ForeignStore } from './foreign-store.ts';
+import { DetachedStore, newStoreId } from './foreign/detached-store.ts';
+import { FastifyContexts, type LimpetStore, storeFor } from './foreign/fastify-store.ts';
+import { settle } from './foreign/foreign-id-store.ts';
+import type { ForeignStore } from './foreign/foreign-store.ts';
 import { NodeSessions } from './node.ts';
 import type { SessionOptions } from './options.ts';
 import type { Session as LimpetSession } from './session.ts';
 
-export type { LimpetStore } from './fastify-store.ts';
+export type { LimpetStore } from './foreign/fastify-store.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {

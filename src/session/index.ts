@@ -1,9 +1,9 @@
 /** What `import ... from 'limpet/session'` gives. */
-export { type Codec, type CodecName, jsonCodec, type SessionData } from './codec.ts';
-export type { SessionCookieOptions } from './cookie-settings.ts';
+export { type Codec, type CodecName, jsonCodec, type SessionData } from './data/codec.ts';
+export type { SessionCookieOptions } from './data/cookie-settings.ts';
 export { SessionError, type SessionErrorCode } from './error.ts';
 export type { SessionEventName, SessionEvents, SessionListener } from './events.ts';
-export type { ForeignStore } from './foreign-store.ts';
+export type { ForeignStore } from './foreign/foreign-store.ts';
 export { type NodeHandler, NodeSessions, sessions } from './node.ts';
 export type { CookieOptions, Duration, FormerExpressSession, Limits, SessionOptions, Warning } from './options.ts';
 export type { Reason, Session } from './session.ts';

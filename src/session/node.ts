@@ -1,13 +1,13 @@
 /** The adapter for node:http, on which those of Express and Fastify stand. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Exchange, Incoming } from './exchange.ts';
-import type { Gate } from './gate.ts';
-import { isNodeResponse, NodeGate } from './node-gate.ts';
 import type { SessionOptions } from './options.ts';
-import { QueuedGate } from './queued-gate.ts';
+import { isNodeResponse, NodeGate } from './response/node-response-gate.ts';
+import { QueuedGate } from './response/queued-response-gate.ts';
+import type { Gate } from './response/response-gate.ts';
 import type { Session } from './session.ts';
 import { Sessions } from './sessions.ts';
-import { Slot } from './slot.ts';
+import { Slot } from './symbol-property.ts';
 
 export type NodeHandler = (request: IncomingMessage, response: ServerResponse, session: Session) => unknown;
 

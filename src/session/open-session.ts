@@ -1,5 +1,5 @@
 /** The part of a session that all strategies share: its data, what of it may be undone, and what is told of it. */
-import type { SessionData } from './codec.ts';
+import type { SessionData } from './data/codec.ts';
 import {
   type CookieSettings,
   checkCookie,
@@ -7,17 +7,17 @@ import {
   noSettings,
   type SessionCookieOptions,
   setCookieOf,
-} from './cookie-settings.ts';
-import { dropCsrfSecrets, isCsrfToken, makeCsrfToken } from './csrf.ts';
+} from './data/cookie-settings.ts';
+import { dropCsrfSecrets, isCsrfToken, makeCsrfToken } from './data/csrf.ts';
+import { asSessionError, encode } from './data/encode.ts';
+import { addFlash, flashName, hasFlash, takeFlashes } from './data/flash.ts';
+import { markOf, setLabel, signIn, userOf } from './data/user.ts';
 import { SessionError } from './error.ts';
 import type { Exchange, Lines, Merge } from './exchange.ts';
-import { addFlash, flashName, hasFlash, takeFlashes } from './flash.ts';
-import type { Live } from './live.ts';
+import type { Live } from './live-session.ts';
 import type { FilledOptions } from './options.ts';
 import type { Reason, Session } from './session.ts';
-import { asSessionError, encode } from './state-text.ts';
 import type { Strategy } from './strategy.ts';
-import { markOf, setLabel, signIn, userOf } from './user.ts';
 
 export abstract class OpenSession implements Session, Exchange {
   abstract readonly strategy: Strategy;

@@ -5,7 +5,7 @@ import { withoutSecrets } from '../store/check.ts';
 import { parseRedis, redisForm } from '../store/redis-address.ts';
 import { mostOfUser, type Store } from '../store/store.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
-import { type Codec, type CodecName, jsonCodec, type SessionData } from './codec.ts';
+import { type Codec, type CodecName, jsonCodec, type SessionData } from './data/codec.ts';
 import {
   type CookieSettings,
   checkCookie,
@@ -13,14 +13,14 @@ import {
   longestAge,
   milliseconds,
   StateCodec,
-} from './cookie-settings.ts';
-import { DevalueCodec } from './devalue-codec.ts';
+} from './data/cookie-settings.ts';
+import { DevalueCodec } from './data/devalue-codec.ts';
 import { SessionEmitter } from './events.ts';
-import { type ForeignStore, isForeignStore } from './foreign-store.ts';
+import { type ForeignStore, isForeignStore } from './foreign/foreign-store.ts';
 import type { Session } from './session.ts';
 import { type Strategy, strategies } from './strategy.ts';
 
-export type { Duration } from './cookie-settings.ts';
+export type { Duration } from './data/cookie-settings.ts';
 
 /** Of the cookies of all sessions; `session.setCookie` says it of one. */
 export interface CookieOptions {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Live } from './live.ts';
+import { Live } from './live-session.ts';
 import { Registry } from './registry.ts';
 
 const live = (id: string) => new Live({ id, epoch: 1, copy: '', data: {}, written: '{}', now: 0 });

@@ -4,7 +4,7 @@
  * One that has gone is still found as long as a request holds its object (`evicted`, weak): two live objects of one
  * session in one process would write different changes under the same version, and one of them would be lost.
  */
-import type { Ending, Live } from './live.ts';
+import type { Ending, Live } from './live-session.ts';
 
 /** Milliseconds that this process remembers an ended id: longer than a response needs to reach the balancer. */
 const tombstoneTime = 60_000;

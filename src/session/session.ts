@@ -1,6 +1,6 @@
 /** What an app sees of a session: the same for all strategies. */
-import type { SessionData } from './codec.ts';
-import type { SessionCookieOptions } from './cookie-settings.ts';
+import type { SessionData } from './data/codec.ts';
+import type { SessionCookieOptions } from './data/cookie-settings.ts';
 import type { Strategy } from './strategy.ts';
 
 /** new: just begun. held: as before. rebind: its former server failed. move: it was moved here. */

@@ -1,16 +1,16 @@
 /** Sessions of one app, whatever the strategy: what `sessions(options)` gives, and what all adapters open sessions with. */
 import { idShape } from './cookie.ts';
-import { DevalueCodec } from './devalue-codec.ts';
+import { DevalueCodec } from './data/devalue-codec.ts';
 import type { SessionEventName, SessionListener } from './events.ts';
 import type { Exchange, Incoming, Opener } from './exchange.ts';
-import { type Former, formerExpress, formerStrategy, Move } from './former.ts';
-import { LocalSessions } from './local.ts';
+import { LocalSessions } from './local/local-sessions.ts';
+import { type Former, formerExpress, formerStrategy, Move } from './migration/migration.ts';
 import { OpenSession } from './open-session.ts';
 import { type FilledOptions, fillOptions, type SessionOptions } from './options.ts';
 import type { Session } from './session.ts';
-import { SharedSessions } from './shared.ts';
-import { StatelessSessions } from './stateless.ts';
-import { StickySessions } from './sticky.ts';
+import { SharedSessions } from './shared/shared-sessions.ts';
+import { StatelessSessions } from './stateless/stateless-sessions.ts';
+import { StickySessions } from './sticky/sticky-sessions.ts';
 import type { Strategy } from './strategy.ts';
 import { type UserSession, UserSessions } from './user-sessions.ts';
 

@@ -1,11 +1,11 @@
 /** The sessions of a user: listed, ended, and no more of them than the app allows. The same for all strategies that know theirs. */
 import { createHash } from 'node:crypto';
 import type { UserHash } from '../store/store.ts';
+import { hashUser, markOf, type UserMark } from './data/user.ts';
 import type { Directory, KeptSession } from './directory.ts';
 import { SessionError } from './error.ts';
 import type { Ended, SessionEmitter } from './events.ts';
 import type { FilledOptions } from './options.ts';
-import { hashUser, markOf, type UserMark } from './user.ts';
 
 /** One session of a user, as `listSessions` tells of it. */
 export interface UserSession {

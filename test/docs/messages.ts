@@ -3,7 +3,7 @@
 import { RequestHead, ResponseHead } from '../../src/http/head.ts';
 import { readAttributes } from '../../src/http/session-cookie.ts';
 import { readEpoch, readPut, readRotate } from '../../src/http/session-headers.ts';
-import { readWord } from '../../src/session/protocol.ts';
+import { readWord } from '../../src/session/sticky/protocol.ts';
 
 const limits = { headBytes: 16_384, headers: 100, uriBytes: 4096 };
 

@@ -1,7 +1,7 @@
 /** What an app says of its session's cookie, where the cookie is the library's own: local, shared and stateless. */
 import { describe, expect, test } from 'vitest';
 import { type SessionOptions, sessions } from '../../src/session/index.ts';
-import { LocalSessions } from '../../src/session/local.ts';
+import { LocalSessions } from '../../src/session/local/local-sessions.ts';
 import { fillOptions } from '../../src/session/options.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { silentEviction } from '../../src/store/store.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type SessionOptions, sessions } from '../../src/session/index.ts';
-import { LocalSessions } from '../../src/session/local.ts';
+import { LocalSessions } from '../../src/session/local/local-sessions.ts';
 import { fillOptions } from '../../src/session/options.ts';
 import { host } from '../support/host.ts';
 import { needProgram } from '../support/programs.ts';

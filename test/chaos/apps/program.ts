@@ -13,8 +13,8 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import { type AddressInfo, Socket } from 'node:net';
 import { SessionError } from '../../../src/session/error.ts';
 import type { Session, SessionOptions } from '../../../src/session/index.ts';
-import type { Word } from '../../../src/session/protocol.ts';
-import { type Place, StoreClient } from '../../../src/session/store-client.ts';
+import type { Word } from '../../../src/session/sticky/protocol.ts';
+import { type Place, StoreClient } from '../../../src/session/sticky/store-client.ts';
 import { readSabotage } from '../../../src/store/sabotage.ts';
 import type { Seen } from '../history.ts';
 
