@@ -25,7 +25,7 @@ test('errors of a listener after its start are counted and told, each of them', 
     shared,
     numbers,
     secret: Buffer.alloc(32),
-    see() {},
+    report() {},
     tellRoom() {},
     tellShortage: (what, reason, at) => told.push(`${what} ${at}: ${reason}`),
   });

@@ -40,7 +40,7 @@ test('reloads leave nothing of the pools and listeners before the last', async (
     shared,
     numbers,
     secret: Buffer.alloc(32),
-    see: () => {},
+    report: () => {},
     tellShortage: () => {},
     tellRoom: () => {},
     observe: (parts: PoolParts) => {

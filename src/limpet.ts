@@ -6,13 +6,13 @@ import { isDeepStrictEqual } from 'node:util';
 import { TokenRings } from './affinity/token.ts';
 import type { LimpetOptions, ListenerOptions, PoolOptions } from './config/options.ts';
 import { Connects } from './fleet/connects.ts';
-import type { NamedStanding } from './fleet/fleet.ts';
+import type { NamedHealthReport } from './fleet/fleet.ts';
 import { Front } from './front.ts';
 import type { HeadLimits, RequestHead } from './http/head.ts';
 import { AccessLog, type WriteLines } from './metrics/access-log.ts';
 import { counter } from './metrics/counters.ts';
 import { formatAddress, type Net } from './net/socket.ts';
-import { type CopySource, createPool, type PoolSurroundings, type SightServer, type TellForeign } from './pools.ts';
+import { type CopySource, createPool, type PoolSurroundings, type ReportPassive, type TellForeign } from './pools.ts';
 import { BufferBudget } from './proxy/buffer-budget.ts';
 import type { DebugLog } from './proxy/debug-log.ts';
 import type { Pool, PoolParts } from './proxy/pool.ts';
@@ -37,7 +37,7 @@ export interface LimpetDependencies {
   /** Left out: no copies of sessions are kept. */
   readonly copies?: CopySource;
   /** Told what traffic sees of the servers of a pool. */
-  readonly see: SightServer;
+  readonly report: ReportPassive;
   /** Told that a pool has room for which exchanges of other workers wait. */
   readonly tellRoom: (pool: string) => void;
   /** Told when this machine, not a server, is why a connection did not come about. */
@@ -138,9 +138,9 @@ export class Limpet {
     for (const [name, pool] of old) if (pools.get(name) !== pool) pool.replace();
   }
 
-  /** What the watch knows of the servers of a pool has changed. Those that this config has not are passed over. */
-  follow(pool: string, standings: readonly NamedStanding[]): void {
-    this.pools.get(pool)?.parts.fleet.follow(standings, this.clock.now());
+  /** The health of some servers of a pool has changed. Servers that this config does not have are skipped. */
+  applyHealth(pool: string, healthReports: readonly NamedHealthReport[]): void {
+    this.pools.get(pool)?.parts.fleet.apply(healthReports, this.clock.now());
   }
 
   /** These names of servers have lost addresses. */
@@ -286,7 +286,7 @@ export class Limpet {
     numbers: Numbers,
     pool: PoolOptions,
   ): PoolSurroundings {
-    const { shared, secret, copies = null, see, tellRoom, observe = (parts: PoolParts) => parts } = this.deps;
+    const { shared, secret, copies = null, report, tellRoom, observe = (parts: PoolParts) => parts } = this.deps;
     const { tellForeign = () => {} } = this.deps;
     return {
       work: this.createWork({ ...pool.limits, uriBytes: 0 }, null),
@@ -298,7 +298,7 @@ export class Limpet {
       skew: clock.skew,
       copies,
       connects: this.connects,
-      see,
+      report,
       tellForeign,
       tellRoom,
       random: this.random,

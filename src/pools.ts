@@ -12,7 +12,7 @@ import { Connects } from './fleet/connects.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { idSecret, serverIds } from './fleet/id.ts';
 import { Server } from './fleet/server.ts';
-import type { Sighting } from './health/passive.ts';
+import type { PassiveReport } from './health/passive.ts';
 import { counter } from './metrics/counters.ts';
 import { Rebalancer } from './ownership/rebalancer.ts';
 import { RotationProofs } from './ownership/rotation-proof.ts';
@@ -26,10 +26,10 @@ import { Entry, type SessionTable } from './table/table.ts';
 import type { Clock } from './time/clock.ts';
 
 /**
- * Told what traffic saw of a server, named by pool and `Server.identity`: positions change from config to config, and an
- * exchange of the config before may go on.
+ * Takes what traffic has shown of a server. The server is named by pool and `Server.identity`, because an exchange that began
+ * under the previous config may still be running.
  */
-export type SightServer = (pool: string, server: string, sighting: Sighting) => void;
+export type ReportPassive = (pool: string, server: string, report: PassiveReport) => void;
 
 /** Where the copies of sessions are, for pools that have them. */
 export interface CopySource {
@@ -56,7 +56,7 @@ export interface PoolSurroundings {
   readonly copies: CopySource | null;
   /** Connections being made by this worker, to whatever server. */
   readonly connects: Connects;
-  readonly see: SightServer;
+  readonly report: ReportPassive;
   readonly tellForeign: TellForeign;
   readonly tellRoom: (pool: string) => void;
   readonly random: () => number;
@@ -96,7 +96,7 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
     place: (key, tried) => placer.choose(key, tried),
     borrow: (key, tried) => borrower.choose(key, tried),
     health: healthOf(options, around),
-    misframed: ({ identity }, how) => around.see(name, identity, { what: 'misframed', how }),
+    misframed: ({ identity }, how) => around.report(name, identity, { what: 'misframed', how }),
     tellRoom: () => around.tellRoom(name),
     news: shared.news,
     random,
@@ -208,15 +208,15 @@ export function copiesOf(
   };
 }
 
-/** Only what may change the standing of a server is told: a good answer of one that has no failures is not. */
-function healthOf({ name, health }: PoolOptions, { see }: PoolSurroundings): PoolParts['health'] {
+/** Reports only what may change the health of a server: not the good answer of a server that has no failures. */
+function healthOf({ name, health }: PoolOptions, { report }: PoolSurroundings): PoolParts['health'] {
   const { passive } = health;
   if (passive === null) return null;
   return {
-    connectFailed: ({ identity }) => see(name, identity, { what: 'connect-failed' }),
+    connectFailed: ({ identity }) => report(name, identity, { what: 'connect-failed' }),
     answered: ({ identity, failures }, status) => {
       if (failures === 0 && (status < 500 || passive.serverErrors === 0)) return;
-      see(name, identity, { what: 'answered', status });
+      report(name, identity, { what: 'answered', status });
     },
   };
 }

@@ -66,7 +66,7 @@ export async function explain(options: LimpetOptions, question: Question): Promi
       shared,
       numbers,
       secret: question.tableSecret,
-      see() {},
+      report() {},
       tellRoom() {},
       tellShortage() {},
       writeAccess: (text, done) => {

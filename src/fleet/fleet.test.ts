@@ -34,7 +34,7 @@ test('takes over what was said of the servers that it has, by name and address, 
   const changes = changesOf(to);
   from.setPassive(at(from, 2), false, 0);
   from.setDrained(at(from, 1), true, 0);
-  to.follow(from.namedWords, 0);
+  to.apply(from.namedReports, 0);
   expect(changes).toEqual(['s2: up -> down']);
   expect(upOf(to)).toEqual(['s0', 's4']);
 });
@@ -105,11 +105,11 @@ describe('states', () => {
       server: fc.nat(2),
     });
     fc.assert(
-      fc.property(fc.array(word, { maxLength: 60 }), (words) => {
+      fc.property(fc.array(word, { maxLength: 60 }), (reports) => {
         const fleet = fleetOf(equal(3));
         const said = fleet.servers.map(() => ({ active: true, passive: true, drained: false }));
         let now = 0;
-        for (const { who, yes, server } of words) {
+        for (const { who, yes, server } of reports) {
           if (who === 'active') fleet.setActive(at(fleet, server), yes, ++now);
           else if (who === 'passive') fleet.setPassive(at(fleet, server), yes, ++now);
           else fleet.setDrained(at(fleet, server), yes, ++now);

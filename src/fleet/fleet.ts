@@ -26,8 +26,8 @@ export interface FleetOptions {
   readonly slowStart: number;
 }
 
-/** What each of the three watchers says of one server. Plain data. */
-export interface Standing {
+/** The health of one server, as active checks, traffic and operators report it. Plain data. */
+export interface HealthReport {
   active: boolean;
   passive: boolean;
   drained: boolean;
@@ -35,8 +35,8 @@ export interface Standing {
   since: number | null;
 }
 
-/** The same with the server that it is said of, for fleets on other threads, which may have another config. */
-export interface NamedStanding extends Standing {
+/** The same with the server's identity, for fleets on other threads, which may have another config. */
+export interface NamedHealthReport extends HealthReport {
   /** `Server.identity`. */
   readonly server: string;
 }
@@ -46,7 +46,8 @@ const slowStartFloor = 0.1;
 
 export class Fleet {
   readonly servers: readonly Server[];
-  private readonly standings: Standing[];
+  /** In the order of `servers`. */
+  readonly reports: readonly HealthReport[];
   private readonly byId = new Map<number, Server>();
   private readonly bySlot = new Map<number, Server>();
   /** Down when a panic ended, and neither seen well since nor tried in vain: see `isUsable`. */
@@ -66,7 +67,7 @@ export class Fleet {
     this.options = options;
     this.load = load;
     this.slot = slot;
-    this.standings = servers.map(() => newStanding());
+    this.reports = servers.map(() => newHealthReport());
     for (const server of servers) {
       this.byId.set(server.id, server);
       this.bySlot.set(server.slot, server);
@@ -114,24 +115,19 @@ export class Fleet {
     return this.load.running(this.slot);
   }
 
-  /** What all watchers have said, in the order of `servers`. */
-  get words(): readonly Standing[] {
-    return this.standings;
+  /** The health of all servers for a fleet on another thread: a copy, because reports change here while the message travels. */
+  get namedReports(): NamedHealthReport[] {
+    return this.servers.map(({ identity }, number) => ({ ...this.reports[number]!, server: identity }));
   }
 
-  /** The same for a fleet on another thread: a copy, since standings go on changing here while they are on their way. */
-  get namedWords(): NamedStanding[] {
-    return this.servers.map(({ identity }, number) => ({ ...this.standings[number]!, server: identity }));
-  }
-
-  /** Takes over what was said to another fleet of the servers that both have, as one change: one snapshot. */
-  follow(words: readonly NamedStanding[], now: number): void {
+  /** Takes over the reports of another fleet on the servers that both have. All are one change: one snapshot. */
+  apply(reports: readonly NamedHealthReport[], now: number): void {
     const changed: { server: Server; from: ServerState }[] = [];
-    for (const { server: identity, ...word } of words) {
+    for (const { server: identity, ...report } of reports) {
       const server = this.byIdentity.get(identity);
       if (server === undefined) continue;
-      Object.assign(this.standings[server.number]!, word);
-      const to = stateOf(word);
+      Object.assign(this.reports[server.number]!, report);
+      const to = stateOf(report);
       if (to !== server.state) changed.push({ server, from: server.state });
       server.state = to;
     }
@@ -146,52 +142,52 @@ export class Fleet {
 
   /** An active check's verdict (health/active.ts). */
   setActive(server: Server, up: boolean, now: number): void {
-    this.change(server, now, (standing) => {
-      standing.active = up;
+    this.change(server, now, (report) => {
+      report.active = up;
     });
   }
 
   /** Ejected by what traffic saw, or let back in (health/passive.ts). */
   setPassive(server: Server, up: boolean, now: number): void {
-    this.change(server, now, (standing) => {
-      standing.passive = up;
+    this.change(server, now, (report) => {
+      report.passive = up;
     });
   }
 
   /** An operator's word: keep its sessions, give it no new ones. */
   setDrained(server: Server, drained: boolean, now: number): void {
-    this.change(server, now, (standing) => {
-      standing.drained = drained;
+    this.change(server, now, (report) => {
+      report.drained = drained;
     });
   }
 
   /** Re-weighs servers that start slowly. Call about once a second; publishes only while one of them does. */
   tick(now: number): void {
     let slow = false;
-    for (const standing of this.standings) {
-      if (standing.since === null) continue;
+    for (const report of this.reports) {
+      if (report.since === null) continue;
       slow = true;
-      if (now - standing.since >= this.options.slowStart) standing.since = null;
+      if (now - report.since >= this.options.slowStart) report.since = null;
     }
     if (slow) this.publish(now);
   }
 
-  private change(server: Server, now: number, edit: (standing: Standing) => void): void {
-    const standing = this.standings[server.number];
-    if (standing === undefined || this.servers[server.number] !== server) {
+  private change(server: Server, now: number, edit: (report: HealthReport) => void): void {
+    const report = this.reports[server.number];
+    if (report === undefined || this.servers[server.number] !== server) {
       throw new Error(`server ${server.name} is not of this pool`);
     }
     const from = server.state;
-    const wasDrained = standing.drained;
-    edit(standing);
-    const to = stateOf(standing);
+    const wasDrained = report.drained;
+    edit(report);
+    const to = stateOf(report);
     if (to === from) {
       // The drain of a server that is down shows only in panic.
-      if (standing.drained !== wasDrained) this.publish(now);
+      if (report.drained !== wasDrained) this.publish(now);
       return;
     }
-    if (from === 'down' && this.options.slowStart > 0) standing.since = now;
-    if (to === 'down') standing.since = null;
+    if (from === 'down' && this.options.slowStart > 0) report.since = now;
+    if (to === 'down') report.since = null;
     server.state = to;
     this.publish(now);
     this.onChange(server, from, to);
@@ -208,7 +204,7 @@ export class Fleet {
   }
 
   private take(version: number, now: number): Snapshot {
-    const wanted = this.servers.filter((_, number) => this.standings[number]?.drained !== true);
+    const wanted = this.servers.filter((_, number) => this.reports[number]?.drained !== true);
     const healthy = wanted.filter((server) => server.state === 'up');
     const panic = healthy.length < wanted.length * this.options.panicThreshold;
     const candidates = panic ? wanted : healthy;
@@ -225,19 +221,19 @@ export class Fleet {
   }
 
   private weigh(server: Server, now: number): number {
-    const standing = this.standings[server.number];
-    if (standing === undefined || standing.since === null) return server.weight;
-    const share = (now - standing.since) / this.options.slowStart;
+    const report = this.reports[server.number];
+    if (report === undefined || report.since === null) return server.weight;
+    const share = (now - report.since) / this.options.slowStart;
     return server.weight * Math.min(1, Math.max(slowStartFloor, share));
   }
 }
 
-/** Of a server of which nobody has said anything. */
-export function newStanding(): Standing {
+/** Of a server on which nobody has reported. */
+export function newHealthReport(): HealthReport {
   return { active: true, passive: true, drained: false, since: null };
 }
 
-function stateOf({ active, passive, drained }: Standing): ServerState {
+function stateOf({ active, passive, drained }: HealthReport): ServerState {
   if (!active || !passive) return 'down';
   return drained ? 'draining' : 'up';
 }

@@ -53,7 +53,7 @@ export class ActiveChecks {
     const share = options.interval / fleet.servers.length;
     this.watches = fleet.servers.map((server) => ({
       server,
-      up: fleet.words[server.number]!.active,
+      up: fleet.reports[server.number]!.active,
       streak: 0,
       probe: null,
       cancelTimer: () => {},

@@ -25,8 +25,8 @@ export interface PassiveDependencies {
   readonly onAnswered?: (server: Server) => void;
 }
 
-/** What traffic saw of a server, when it may change its standing. Plain data: another thread may have seen it. */
-export type Sighting =
+/** What traffic has shown of a server, if it may change the server's health. Plain data: it may come from another thread. */
+export type PassiveReport =
   | { readonly what: 'connect-failed' }
   /** It answered with this status, or with a fault that has it. */
   | { readonly what: 'answered'; readonly status: number }

@@ -16,7 +16,7 @@ import { type Put, type PutResult, type SessionKey, type Store, StoreError } fro
  * forgotten-signout in test/chaos/apps/program.ts.
  * outage-claims: a server becomes the owner before it has accepted the request. unknown-server-404: the store interface
  * answers a server that has left the config as if nothing were kept. forgotten-signout: an end that the store has missed is
- * not repeated. commit-exit: a failed commit of LMDB ends the process. sightings-by-position: workers report failures by the
+ * not repeated. commit-exit: a failed commit of LMDB ends the process. reports-by-position: workers report failures by the
  * server's position. clock-steps: times that decide are wall time.
  */
 export const sabotages = [
@@ -27,7 +27,7 @@ export const sabotages = [
   'unknown-server-404',
   'forgotten-signout',
   'commit-exit',
-  'sightings-by-position',
+  'reports-by-position',
   'clock-steps',
 ] as const;
 export type Sabotage = (typeof sabotages)[number];

@@ -70,14 +70,14 @@ export class HealthLog {
   private followed(server: Server): void {
     const told = this.told.get(server.identity)!;
     told.isTried = false;
-    told.drained = this.fleet.words[server.number]!.drained;
+    told.drained = this.fleet.reports[server.number]!.drained;
     if (told.state === server.state) return;
     const what = told.state === 'down' ? 'is tried again' : `is ${server.state}`;
     this.enter(server, told, 'info', `${what}: the config has changed`);
   }
 
   private untold({ state, number }: Server): Told {
-    const { drained } = this.fleet.words[number]!;
+    const { drained } = this.fleet.reports[number]!;
     const since = this.clock.wall();
     const unchecked = { checkedAt: -1, problem: null, failingSince: -1 };
     return { state, isTried: false, hasAnswered: false, since, drained, reason: '', ...unchecked };
@@ -109,7 +109,7 @@ export class HealthLog {
   changed(server: Server, reason: string): void {
     const told = this.told.get(server.identity);
     if (told === undefined) return;
-    const { drained } = this.fleet.words[server.number]!;
+    const { drained } = this.fleet.reports[server.number]!;
     if (drained !== told.drained) this.tellDrained(server, told, drained, reason);
     else if (server.state === told.state) this.log.debug(`${this.nameOf(server)} stays ${told.state}: ${reason}`);
     else if (server.state === 'down') {

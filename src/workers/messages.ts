@@ -2,8 +2,8 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { LimpetOptions } from '../config/options.ts';
 import type { NamedAddresses } from '../discovery/names.ts';
-import type { NamedStanding } from '../fleet/fleet.ts';
-import type { Sighting } from '../health/passive.ts';
+import type { NamedHealthReport } from '../fleet/fleet.ts';
+import type { PassiveReport } from '../health/passive.ts';
 import type { Sockets } from '../limpet.ts';
 import type { SharedBuffers } from '../shared/memory.ts';
 import type { Edition } from '../shared/news.ts';
@@ -20,14 +20,14 @@ export interface Plan {
   /** From which the names of sessions are hashed: the same as long as the table lives. */
   readonly secret: Uint8Array;
   /** By pool, what is known of the health of each server. */
-  readonly standings: Standings;
+  readonly healthReports: HealthReports;
   /** Of the names of its servers. */
   readonly names: NamedAddresses;
   /** Up to here it holds all that workers have been told. */
   readonly edition: Edition;
 }
 
-export type Standings = ReadonlyMap<string, readonly NamedStanding[]>;
+export type HealthReports = ReadonlyMap<string, readonly NamedHealthReport[]>;
 
 /** Handed over when the thread starts. */
 export interface Birth {
@@ -52,9 +52,9 @@ export interface CopiesBirth {
 
 export type ToWorker =
   | {
-      readonly kind: 'standings';
+      readonly kind: 'health';
       readonly pool: string;
-      readonly standings: readonly NamedStanding[];
+      readonly healthReports: readonly NamedHealthReport[];
       readonly edition: Edition;
     }
   /** The names of servers have these addresses now. */
@@ -98,7 +98,7 @@ export type FromWorker =
   | Started
   | Answer
   /** `server`: its `identity`. */
-  | { readonly kind: 'sighting'; readonly pool: string; readonly server: string; readonly sighting: Sighting }
+  | { readonly kind: 'passive-report'; readonly pool: string; readonly server: string; readonly report: PassiveReport }
   | { readonly kind: 'room'; readonly pool: string }
   /** This machine, not a server, is why a connection did not come about. */
   | { readonly kind: 'shortage'; readonly what: Lacking; readonly reason: string; readonly at: string }

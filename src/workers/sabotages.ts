@@ -34,11 +34,11 @@ export function keepClaims(table: SessionTable, sabotage: Sabotage | null): void
 }
 
 /**
- * sightings-by-position: workers report a server by its position, as if they all had the config before still, and the answer is the
+ * reports-by-position: workers report a server by its position, as if they all had the config before still, and the answer is the
  * server that has that position now.
  */
 export function namedInReports(sabotage: Sabotage | null): (pools: Pools, pool: string, server: string) => string {
-  if (sabotage !== 'sightings-by-position') return (_, _pool, server) => server;
+  if (sabotage !== 'reports-by-position') return (_, _pool, server) => server;
   let now: Pools = [];
   let before: Pools = [];
   return (pools, pool, server) => {

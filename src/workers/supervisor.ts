@@ -2,8 +2,8 @@
  * The supervisor: starts the workers and replaces those that fail, judges health for all of them, hands new configs
  * over, and keeps the table.
  *
- *      config, signals ──> supervisor ──────── standings, configs ───────> worker 1, 2, ... N
- *                              ^  <──────── sightings, logs, access lines ────────┘
+ *      config, signals ──> supervisor ───── health reports, configs ─────> worker 1, 2, ... N
+ *                              ^  <──── passive reports, logs, access lines ──────┘
  *                              └── shared memory: session table, load, counters ──┘
  */
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ import { namedNet } from '../discovery/named-net.ts';
 import { Names } from '../discovery/names.ts';
 import { resolveServers } from '../discovery/servers.ts';
 import { codeOf, UsageError } from '../errors.ts';
-import type { NamedStanding } from '../fleet/fleet.ts';
+import type { NamedHealthReport } from '../fleet/fleet.ts';
 import type { WriteLines } from '../metrics/access-log.ts';
 import { type CounterName, type Counters, counter } from '../metrics/counters.ts';
 import { listenError } from '../net/listen-error.ts';
@@ -170,7 +170,7 @@ export class Supervisor {
       load,
       counters: this.counters,
       tellShortage: (reason, at) => this.shortages.tell('connect', reason, at),
-      tell: (pool, standings) => this.tellStandings(pool, standings),
+      tell: (pool, healthReports) => this.publishHealth(pool, healthReports),
     });
     const named = namedInReports(deps.sabotage ?? null);
     this.threads = new Threads({
@@ -193,9 +193,9 @@ export class Supervisor {
         if (worker === 0) this.listensAt(addresses, ports);
       },
       onNews: (message, worker, reply) => {
-        if (message.kind === 'sighting') {
-          const { pool, server, sighting } = message;
-          this.watch.see(pool, named(this.options.pools, pool, server), sighting);
+        if (message.kind === 'passive-report') {
+          const { pool, server, report } = message;
+          this.watch.report(pool, named(this.options.pools, pool, server), report);
         } else if (message.kind === 'shortage') this.shortages.tell(message.what, message.reason, message.at);
         else if (message.kind === 'foreign') this.foreign.tell(message);
         else if (message.kind === 'access') deps.writeAccess(message.lines, () => reply({ kind: 'written' }));
@@ -401,7 +401,7 @@ export class Supervisor {
       await this.threads.reload();
       // Only now: what is known of the servers before is not lost when a worker cannot take the config over.
       this.watch.follow(next, this.numbers);
-      for (const [pool, standings] of this.watch.standings) this.tellStandings(pool, standings);
+      for (const [pool, healthReports] of this.watch.healthReports) this.publishHealth(pool, healthReports);
       this.room.follow(next);
       this.configured = configured;
     } catch (error) {
@@ -428,9 +428,9 @@ export class Supervisor {
     void this.threads.fail(worker, new Error(reason)).then(cancel);
   }
 
-  private tellStandings(pool: string, standings: readonly NamedStanding[]): void {
+  private publishHealth(pool: string, healthReports: readonly NamedHealthReport[]): void {
     this.news.publish('standings');
-    this.threads.tell({ kind: 'standings', pool, standings, edition: this.news.edition });
+    this.threads.tell({ kind: 'health', pool, healthReports, edition: this.news.edition });
   }
 
   /** At a listener of the supervisor's own. */
@@ -457,10 +457,10 @@ export class Supervisor {
       if (address.kind === 'unix') return worker === 0 ? 0 : null;
       return ports[i] || address.port;
     });
-    const standings = this.watch.preview(options);
+    const healthReports = this.watch.preview(options);
     const { edition } = this.news;
     const names = this.names.addresses;
-    return { options, numbers, sockets, secret: this.deps.tableSecret, standings, names, edition };
+    return { options, numbers, sockets, secret: this.deps.tableSecret, healthReports, names, edition };
   }
 
   private listensAt(addresses: readonly string[], ports: readonly number[]): void {

@@ -3,9 +3,9 @@ import { FakeNet } from '../../test/support/fake-net.ts';
 import { HandTime } from '../../test/support/hand-time.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import { readConfig } from '../config/read.ts';
-import type { Standing } from '../fleet/fleet.ts';
+import type { HealthReport } from '../fleet/fleet.ts';
 import { Load } from '../fleet/load.ts';
-import type { Sighting } from '../health/passive.ts';
+import type { PassiveReport } from '../health/passive.ts';
 import { Counters, counter } from '../metrics/counters.ts';
 import { shareAlone } from '../shared/alone.ts';
 import { Watch } from './watch.ts';
@@ -28,7 +28,8 @@ function stage() {
   const said: string[] = [];
   const say = (level: string) => (message: string, fields?: Record<string, unknown>) =>
     void said.push(`${level}: ${message}${fields === undefined ? '' : ` ${JSON.stringify(fields)}`}`);
-  const upOf = (words: readonly Standing[]) => words.map(({ active, passive }) => (active && passive ? 'up' : 'down'));
+  const upOf = (reports: readonly HealthReport[]) =>
+    reports.map(({ active, passive }) => (active && passive ? 'up' : 'down'));
   const load = new Load(Load.create(16_384, 1), 16_384, 0);
   const watch = new Watch({
     net,
@@ -39,31 +40,31 @@ function stage() {
     counters,
     log: { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') },
     tellShortage: (reason) => told.push(reason),
-    tell: (pool, words) => told.push(`${pool}: ${upOf(words).join(' ')}`),
+    tell: (pool, reports) => told.push(`${pool}: ${upOf(reports).join(' ')}`),
   });
   const follow = (options: LimpetOptions) => watch.follow(options, shareAlone(options, 0).numbers);
-  const standings = () => upOf(watch.standings.get('shop') ?? []);
-  return { net, time, counters, told, said, load, watch, follow, standings };
+  const healthReports = () => upOf(watch.healthReports.get('shop') ?? []);
+  return { net, time, counters, told, said, load, watch, follow, healthReports };
 }
 
 describe('what traffic sees', () => {
   test('ejects a server for all, whichever workers saw it, and lets it back', () => {
-    const { time, counters, told, watch, follow, standings } = stage();
+    const { time, counters, told, watch, follow, healthReports } = stage();
     follow(configOf({ servers: two }));
-    for (let n = 0; n < 3; n++) watch.see('shop', 'b 127.0.0.1:2', { what: 'connect-failed' });
+    for (let n = 0; n < 3; n++) watch.report('shop', 'b 127.0.0.1:2', { what: 'connect-failed' });
     expect(told).toEqual(['shop: up down']);
     expect(counters.values[counter.ejections]).toBe(1);
     time.advance(1000);
     expect(told).toEqual(['shop: up down', 'shop: up up']);
-    expect(standings()).toEqual(['up', 'up']);
+    expect(healthReports()).toEqual(['up', 'up']);
   });
 
   test('of a pool or server that the config has no more changes nothing', () => {
     const { told, watch, follow } = stage();
     follow(configOf({ servers: two }));
     for (let n = 0; n < 5; n++) {
-      watch.see('cart', 'a 127.0.0.1:1', { what: 'connect-failed' });
-      watch.see('shop', 'c 127.0.0.1:3', { what: 'connect-failed' });
+      watch.report('cart', 'a 127.0.0.1:1', { what: 'connect-failed' });
+      watch.report('shop', 'c 127.0.0.1:3', { what: 'connect-failed' });
     }
     expect(told).toEqual([]);
   });
@@ -75,8 +76,8 @@ describe('the log', () => {
   const failed = { what: 'connect-failed' } as const;
   const a = 'a 127.0.0.1:1';
   const b = 'b 127.0.0.1:2';
-  const see = (watch: Watch, server: string, sighting: Sighting, times: number) => {
-    for (let n = 0; n < times; n++) watch.see('shop', server, sighting);
+  const reportTimes = (watch: Watch, server: string, report: PassiveReport, times: number) => {
+    for (let n = 0; n < times; n++) watch.report('shop', server, report);
   };
   const lines = (said: string[]) => said.splice(0).filter((line) => !line.startsWith('debug'));
 
@@ -84,20 +85,20 @@ describe('the log', () => {
     const { time, said, watch, follow } = stage();
     follow(configOf({ servers: two }));
     time.advance(500);
-    see(watch, b, failed, 5);
+    reportTimes(watch, b, failed, 5);
     expect(lines(said)).toEqual([
       `warn: server shop/b is out: 3 connection errors in a row: ejected for 1000 ms {"was":"up","since":"${at(0)}"}`,
     ]);
     time.advance(1000);
     const again = 'is tried again, and has not answered yet: ejection time is over: on probation';
     expect(lines(said)).toEqual([`info: server shop/b ${again} {"was":"down","since":"${at(500)}"}`]);
-    see(watch, b, failed, 3);
+    reportTimes(watch, b, failed, 3);
     expect(lines(said)).toEqual([
       `warn: server shop/b is out: connection errors on probation: ejected for 2000 ms {"was":"tried again","since":"${at(1500)}"}`,
     ]);
     time.advance(2000);
     expect(lines(said)).toHaveLength(1);
-    see(watch, b, { what: 'answered', status: 200 }, 5);
+    reportTimes(watch, b, { what: 'answered', status: 200 }, 5);
     expect(lines(said)).toEqual([
       `info: server shop/b is back: it answers well {"was":"tried again","since":"${at(3500)}"}`,
     ]);
@@ -134,8 +135,8 @@ describe('the log', () => {
   test('says once that a pool has no usable server, however often they are tried, and once that it has one again', () => {
     const { time, said, watch, follow } = stage();
     follow(configOf({ servers: two, health: { panicThreshold: 0 } }));
-    see(watch, a, failed, 3);
-    see(watch, b, failed, 3);
+    reportTimes(watch, a, failed, 3);
+    reportTimes(watch, b, failed, 3);
     const [, , outage, ...more] = lines(said);
     expect(more).toEqual([]);
     const out = 'out (3 connection errors in a row: ejected for 1000 ms)';
@@ -144,12 +145,12 @@ describe('the log', () => {
     );
     for (let n = 0; n < 4; n++) {
       time.advance(60_000);
-      for (const server of [a, b]) see(watch, server, failed, 1);
+      for (const server of [a, b]) reportTimes(watch, server, failed, 1);
       expect(lines(said).filter((line) => line.includes('pool shop'))).toEqual([]);
     }
     time.advance(60_000);
-    see(watch, b, { what: 'answered', status: 200 }, 3);
-    see(watch, a, { what: 'answered', status: 200 }, 3);
+    reportTimes(watch, b, { what: 'answered', status: 200 }, 3);
+    reportTimes(watch, a, { what: 'answered', status: 200 }, 3);
     expect(lines(said).filter((line) => line.includes('pool shop'))).toEqual([
       `info: pool shop has a usable server again: b {"since":"${at(0)}"}`,
     ]);
@@ -177,7 +178,7 @@ describe('the log', () => {
   test('goes on over a reload: an ejection that it forgets is told, and so is the end of an outage', () => {
     const { time, said, watch, follow } = stage();
     follow(configOf({ servers: [two[0]] }));
-    see(watch, a, failed, 3);
+    reportTimes(watch, a, failed, 3);
     expect(lines(said)).toHaveLength(2);
     time.advance(10);
     follow(configOf({ servers: [two[0]], timeouts: { response: '9s' } }));
@@ -199,12 +200,12 @@ describe('reports of workers that still go by the config before', () => {
     ['re-addressed', [{ name: 'a', address: '127.0.0.1:4' }, two[1]], ['up', 'up']],
     ['replaced under another name', [{ name: 'c', address: '127.0.0.1:1' }, two[1]], ['up', 'up']],
   ] as const)('are about the server that they saw: %s', (_, servers, expected) => {
-    const { watch, follow, standings } = stage();
+    const { watch, follow, healthReports } = stage();
     follow(configOf({ servers: two }));
-    for (let n = 0; n < 2; n++) watch.see('shop', 'a 127.0.0.1:1', failed);
+    for (let n = 0; n < 2; n++) watch.report('shop', 'a 127.0.0.1:1', failed);
     follow(configOf({ servers }));
-    for (let n = 0; n < 5; n++) watch.see('shop', 'a 127.0.0.1:1', failed);
-    expect(standings()).toEqual(expected);
+    for (let n = 0; n < 5; n++) watch.report('shop', 'a 127.0.0.1:1', failed);
+    expect(healthReports()).toEqual(expected);
   });
 
   test('failures that a number of the load has from another server are not those of the one that has it now', () => {
@@ -212,7 +213,7 @@ describe('reports of workers that still go by the config before', () => {
     follow(configOf({ servers: two }));
     const { slots } = shareAlone(configOf({ servers: two }), 0).numbers;
     const slot = slots.get('shop/a')!;
-    watch.see('shop', 'a 127.0.0.1:1', failed);
+    watch.report('shop', 'a 127.0.0.1:1', failed);
     expect(load.failures(slot)).toBe(1);
     follow(configOf({ servers: [{ name: 'a', address: '127.0.0.1:4' }, two[1]] }));
     expect(load.failures(slot)).toBe(0);
@@ -232,50 +233,50 @@ describe('another config', () => {
   const checked = { servers: two, health: { interval: '1s', fall: 1 } };
 
   test('keeps what active checks know of a server by its name, and goes on from there', () => {
-    const { net, time, follow, standings } = stage();
+    const { net, time, follow, healthReports } = stage();
     follow(configOf(checked));
     time.advance(1000);
     for (const peer of net.peers.splice(0)) if (peer.address.kind === 'tcp' && peer.address.port === 2) peer.fail('no');
-    expect(standings()).toEqual(['up', 'down']);
+    expect(healthReports()).toEqual(['up', 'down']);
     follow(configOf({ ...checked, servers: [{ name: 'c', address: '127.0.0.1:3' }, two[1]] }));
-    expect(standings()).toEqual(['up', 'down']);
+    expect(healthReports()).toEqual(['up', 'down']);
     // Two good checks bring it up, as it would be without the reload.
     for (let n = 0; n < 3; n++) {
       time.advance(1100);
       for (const peer of net.peers.splice(0)) peer.open();
     }
-    expect(standings()).toEqual(['up', 'up']);
+    expect(healthReports()).toEqual(['up', 'up']);
   });
 
   test('that has yet to be taken over by the workers changes nothing here, and they are told what it would be', () => {
-    const { told, watch, follow, standings } = stage();
+    const { told, watch, follow, healthReports } = stage();
     const config = configOf(checked);
     follow(config);
     watch.drain('shop', 'b', true);
-    for (let n = 0; n < 3; n++) watch.see('shop', 'a 127.0.0.1:1', { what: 'connect-failed' });
+    for (let n = 0; n < 3; n++) watch.report('shop', 'a 127.0.0.1:1', { what: 'connect-failed' });
     const before = told.length;
     const next = configOf({
       ...checked,
       servers: [{ name: 'b', address: '127.0.0.1:9' }, two[0], { name: 'c', address: '127.0.0.1:3' }],
     });
-    const words = { active: true, passive: true, drained: false, since: null };
+    const healthy = { active: true, passive: true, drained: false, since: null };
     expect(watch.preview(next).get('shop')).toEqual([
-      { ...words, drained: true, server: 'b 127.0.0.1:9' },
-      { ...words, server: 'a 127.0.0.1:1' },
-      { ...words, server: 'c 127.0.0.1:3' },
+      { ...healthy, drained: true, server: 'b 127.0.0.1:9' },
+      { ...healthy, server: 'a 127.0.0.1:1' },
+      { ...healthy, server: 'c 127.0.0.1:3' },
     ]);
-    expect([told.length, standings()]).toEqual([before, ['down', 'up']]);
-    expect(watch.preview(config)).toEqual(watch.standings);
+    expect([told.length, healthReports()]).toEqual([before, ['down', 'up']]);
+    expect(watch.preview(config)).toEqual(watch.healthReports);
   });
 
   test('that is alike in a pool leaves its ejections and checks alone', () => {
-    const { watch, follow, standings } = stage();
+    const { watch, follow, healthReports } = stage();
     follow(configOf({ servers: two }));
-    for (let n = 0; n < 3; n++) watch.see('shop', 'a 127.0.0.1:1', { what: 'connect-failed' });
+    for (let n = 0; n < 3; n++) watch.report('shop', 'a 127.0.0.1:1', { what: 'connect-failed' });
     follow(configOf({ servers: two }));
-    expect(standings()).toEqual(['down', 'up']);
+    expect(healthReports()).toEqual(['down', 'up']);
     follow(configOf({ servers: two, maxIdle: 5 }));
-    expect(standings()).toEqual(['up', 'up']);
+    expect(healthReports()).toEqual(['up', 'up']);
   });
 
   test('ends the checks of a pool that is in it no more', () => {

@@ -1,21 +1,21 @@
 /**
  * The health of all servers, judged in one place for all workers: active checks run here, what traffic sees is told by the
- * workers, and each change goes to all of them as one new set of standings.
+ * workers, and each change goes to all of them as one set of health reports.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { LimpetOptions, PoolOptions, PoolServer } from '../config/options.ts';
-import { Fleet, type NamedStanding, newStanding } from '../fleet/fleet.ts';
+import { Fleet, type NamedHealthReport, newHealthReport } from '../fleet/fleet.ts';
 import type { Load } from '../fleet/load.ts';
 import { identityOf, Server, type ServerState } from '../fleet/server.ts';
 import { ActiveChecks } from '../health/active.ts';
-import { PassiveHealth, type Sighting } from '../health/passive.ts';
+import { PassiveHealth, type PassiveReport } from '../health/passive.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
 import { formatAddress, type Net } from '../net/socket.ts';
 import { type Numbers, poolName, serverName } from '../shared/roster.ts';
 import type { Clock, Timers } from '../time/clock.ts';
 import type { DrainedServer } from './drained.ts';
 import { HealthLog, type HealthLogger } from './health-log.ts';
-import type { Standings } from './messages.ts';
+import type { HealthReports } from './messages.ts';
 
 export interface WatchDependencies {
   readonly net: Net;
@@ -28,7 +28,7 @@ export interface WatchDependencies {
   readonly tellShortage: (reason: string, at: string) => void;
   readonly log: HealthLogger;
   /** After each change. */
-  readonly tell: (pool: string, standings: readonly NamedStanding[]) => void;
+  readonly tell: (pool: string, healthReports: readonly NamedHealthReport[]) => void;
 }
 
 interface Watched {
@@ -59,31 +59,31 @@ export class Watch {
     for (const [name, old] of before) if (this.pools.get(name) !== old) old.stop();
   }
 
-  get standings(): Standings {
-    return new Map([...this.pools].map(([name, { fleet }]) => [name, fleet.namedWords]));
+  get healthReports(): HealthReports {
+    return new Map([...this.pools].map(([name, { fleet }]) => [name, fleet.namedReports]));
   }
 
-  /** What the standings would be if this config were followed: it may yet be refused, and then nothing is to have changed. */
-  preview({ pools }: LimpetOptions): Standings {
+  /** What `healthReports` would be if this config were followed: it may yet be refused, and then nothing is to have changed. */
+  preview({ pools }: LimpetOptions): HealthReports {
     return new Map(
       pools.map((pool) => {
         const known = this.pools.get(pool.name);
         const same = known !== undefined && isDeepStrictEqual(known.options, pool);
-        return [pool.name, same ? known.fleet.namedWords : inherit(pool, known)];
+        return [pool.name, same ? known.fleet.namedReports : inherit(pool, known)];
       }),
     );
   }
 
   /** Traffic has seen something of a server, named by its `identity`. Nothing happens when it is in the config no more. */
-  see(pool: string, identity: string, sighting: Sighting): void {
+  report(pool: string, identity: string, report: PassiveReport): void {
     const watched = this.pools.get(pool);
     const server = watched?.fleet.named(identity);
     if (server === undefined) return;
-    if (sighting.what === 'misframed') {
+    if (report.what === 'misframed') {
       const then = 'Requests to it are not pipelined any more, and its connections are reused with caution';
-      this.deps.log.warn(`server ${pool}/${server.name} breaks HTTP: ${sighting.how}. ${then}`);
-    } else if (sighting.what === 'connect-failed') watched?.passive?.connectFailed(server);
-    else watched?.passive?.answered(server, sighting.status);
+      this.deps.log.warn(`server ${pool}/${server.name} breaks HTTP: ${report.how}. ${then}`);
+    } else if (report.what === 'connect-failed') watched?.passive?.connectFailed(server);
+    else watched?.passive?.answered(server, report.status);
   }
 
   /** An operator's word; false: there is no such server. It holds until the opposite is said, through reloads. */
@@ -95,14 +95,14 @@ export class Watch {
     fleet.setDrained(server, drained, this.deps.clock.now());
     said.changed(server, reason);
     // Its state may be the same as before (one that is down stays down), and the workers have to know all the same.
-    this.deps.tell(pool, fleet.namedWords);
+    this.deps.tell(pool, fleet.namedReports);
     return true;
   }
 
   /** Those that are drained by an operator's word. */
   get drained(): DrainedServer[] {
     return [...this.pools].flatMap(([pool, { fleet }]) =>
-      fleet.servers.filter((_, i) => fleet.words[i]!.drained).map(({ name }): DrainedServer => [pool, name]),
+      fleet.servers.filter((_, i) => fleet.reports[i]!.drained).map(({ name }): DrainedServer => [pool, name]),
     );
   }
 
@@ -110,7 +110,7 @@ export class Watch {
     const fleet = this.pools.get(pool)?.fleet;
     const server = fleet?.servers.find((one) => one.name === name);
     if (fleet === undefined || server === undefined) return { state: 'down', drained: false };
-    return { state: server.state, drained: fleet.words[server.number]!.drained };
+    return { state: server.state, drained: fleet.reports[server.number]!.drained };
   }
 
   stop(): void {
@@ -126,10 +126,10 @@ export class Watch {
     );
     for (const [i, server] of servers.entries()) if (isNew(options.servers[i]!, before)) server.setMisframed(false);
     const fleet = new Fleet(servers, options.health, load, slotOf(poolName(name)));
-    fleet.follow(inherit(options, before), clock.now());
+    fleet.apply(inherit(options, before), clock.now());
     const said = before?.said ?? new HealthLog(name, clock, log);
     said.follow(fleet);
-    fleet.onChange = () => tell(name, fleet.namedWords);
+    fleet.onChange = () => tell(name, fleet.namedReports);
 
     const { active, passive } = options.health;
     const onShortage = (server: Server, reason: string): void => {
@@ -176,13 +176,13 @@ function isNew({ name, address }: PoolServer, before: Watched | undefined): bool
  * A server that is still there with the same name and address is as well as it was by its checks. An ejection ends with
  * the breaker that had made it: the next failures make another one. An operator's word is for the name, whatever its address.
  */
-function inherit({ servers, health }: PoolOptions, before: Watched | undefined): NamedStanding[] {
+function inherit({ servers, health }: PoolOptions, before: Watched | undefined): NamedHealthReport[] {
   return servers.map((server) => {
-    const words: NamedStanding = { ...newStanding(), server: identityOf(server) };
+    const reports: NamedHealthReport = { ...newHealthReport(), server: identityOf(server) };
     const old = before?.fleet.servers.find(({ name }) => name === server.name);
-    if (before === undefined || old === undefined) return words;
-    const was = before.fleet.words[old.number]!;
-    if (old.identity !== words.server) return { ...words, drained: was.drained };
-    return { ...words, ...was, active: health.active === null ? true : was.active, passive: true };
+    if (before === undefined || old === undefined) return reports;
+    const was = before.fleet.reports[old.number]!;
+    if (old.identity !== reports.server) return { ...reports, drained: was.drained };
+    return { ...reports, ...was, active: health.active === null ? true : was.active, passive: true };
   });
 }

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { namedNet } from '../discovery/named-net.ts';
 import type { NamedAddresses } from '../discovery/names.ts';
-import type { NamedStanding } from '../fleet/fleet.ts';
+import type { NamedHealthReport } from '../fleet/fleet.ts';
 import { Limpet } from '../limpet.ts';
 import type { Net, SocketGauge } from '../net/socket.ts';
 import type { CopySource } from '../pools.ts';
@@ -50,7 +50,7 @@ const limpet = new Limpet(revive(plan), {
   numbers: plan.numbers,
   secret: Buffer.from(plan.secret),
   copies: copies === null ? undefined : copySource(copies),
-  see: (pool, server, sighting) => say({ kind: 'sighting', pool, server, sighting }),
+  report: (pool, server, report) => say({ kind: 'passive-report', pool, server, report }),
   tellRoom: (pool) => say({ kind: 'room', pool }),
   tellForeign: (pool, cookie, server) => say({ kind: 'foreign', pool, cookie, server }),
   tellShortage: (what, reason, at) => shortages.tell(what, reason, at),
@@ -62,15 +62,15 @@ const limpet = new Limpet(revive(plan), {
 /** Number of the config that it goes by. */
 let config = 0;
 /** By pool, what was told last: the config that it belongs to may not have been taken over yet. */
-let standings: Map<string, readonly NamedStanding[]> = new Map(plan.standings);
+let healthReports: Map<string, readonly NamedHealthReport[]> = new Map(plan.healthReports);
 takeOver(plan);
 crashWhenTold(worker, process.env);
 
 port.on('message', (message: ToWorker) => {
   switch (message.kind) {
-    case 'standings':
-      standings.set(message.pool, message.standings);
-      limpet.follow(message.pool, message.standings);
+    case 'health':
+      healthReports.set(message.pool, message.healthReports);
+      limpet.applyHealth(message.pool, message.healthReports);
       shared.news.hear({ ...message.edition, configs: config });
       return;
     case 'names':
@@ -81,7 +81,7 @@ port.on('message', (message: ToWorker) => {
       return;
     case 'reload':
       takeNames(message.plan.names);
-      standings = new Map(message.plan.standings);
+      healthReports = new Map(message.plan.healthReports);
       limpet.reload(revive(message.plan), message.plan.numbers, message.plan.sockets).then(
         () => {
           takeOver(message.plan);
@@ -122,7 +122,7 @@ function takeNames(now: NamedAddresses): void {
 function takeOver({ edition, options }: Plan): void {
   config = edition.configs;
   ({ addressTimeout } = options.resolver);
-  for (const [pool, words] of standings) limpet.follow(pool, words);
+  for (const [pool, reports] of healthReports) limpet.applyHealth(pool, reports);
   shared.news.hear(edition);
 }
 

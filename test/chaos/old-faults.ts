@@ -79,7 +79,7 @@ export const oldFaults: readonly OldFault[] = [
     seconds: 60,
   },
   {
-    sabotage: 'sightings-by-position',
+    sabotage: 'reports-by-position',
     store: 'memory',
     runtime: 'bun',
     faults: ['dead server removed', 'servers reordered', 'server killed'],

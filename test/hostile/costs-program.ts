@@ -59,7 +59,7 @@ const limpet = new Limpet(options, {
   shared,
   numbers,
   secret: Buffer.alloc(32, 's'),
-  see() {},
+  report() {},
   tellRoom() {},
   tellShortage() {},
   writeAccess() {},

@@ -49,7 +49,7 @@ async function stage(fixture: ImportFixture): Promise<Stage> {
     shared,
     numbers,
     secret: Buffer.alloc(32, 7),
-    see() {},
+    report() {},
     tellRoom() {},
     tellShortage() {},
     writeAccess: (_lines, done) => done(),

@@ -103,8 +103,8 @@ export function stageBalancer(
     rings: new TokenRings(),
     identify: false,
     copies: null,
-    see: (_pool, server, sighting) => {
-      if (sighting.what === 'misframed') misframed.push(`${server.split(' ', 1)[0]}: ${sighting.how}`);
+    report: (_pool, server, report) => {
+      if (report.what === 'misframed') misframed.push(`${server.split(' ', 1)[0]}: ${report.how}`);
     },
     tellForeign() {},
     tellRoom() {},
