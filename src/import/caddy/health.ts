@@ -1,18 +1,18 @@
 /** `health_*`, `fail_duration` and their like of a `reverse_proxy` of Caddy as `health` of the pool. */
 import { formatDuration } from '../../config/units.ts';
-import type { Ledger } from '../nginx/ledger.ts';
-import type { Directive } from '../nginx/syntax.ts';
+import type { Directive } from '../directive.ts';
+import type { DirectiveReport } from '../directive-report.ts';
 import { longestTimer, parseWhole } from '../nginx/values.ts';
 import type { Fields } from '../plan.ts';
 import { goDuration } from '../traefik/values.ts';
 
 /** null: nothing of it is written. */
-export function readHealth(block: readonly Directive[], ledger: Ledger): Fields | null {
-  const found = { ...readPassive(block, ledger), ...readActive(block, ledger) };
+export function readHealth(block: readonly Directive[], report: DirectiveReport): Fields | null {
+  const found = { ...readPassive(block, report), ...readActive(block, report) };
   return Object.keys(found).length === 0 ? null : found;
 }
 
-function readActive(block: readonly Directive[], ledger: Ledger): Fields {
+function readActive(block: readonly Directive[], report: DirectiveReport): Fields {
   const at = (name: string) => block.findLast((one) => one.name === name);
   const uri = at('health_uri') ?? at('health_path');
   if (uri === undefined) return {};
@@ -23,51 +23,51 @@ function readActive(block: readonly Directive[], ledger: Ledger): Fields {
   const others = at('health_headers')?.block?.filter((one) => one !== host) ?? [];
   if (!/^\/[\x21-\x22\x24-\x7e]*$/.test(path) || unlike.length > 0 || others.length > 0) {
     const why = 'what is asked would not be what Caddy asks, so there is no check';
-    for (const one of [uri, ...unlike, ...others]) ledger.leaveOut(one, why);
+    for (const one of [uri, ...unlike, ...others]) report.leaveOut(one, why);
     return {};
   }
-  ledger.carry(uri);
-  if (method !== undefined && method.args[0]?.toUpperCase() !== 'GET') ledger.change(method, 'it is asked with GET');
-  else if (method !== undefined) ledger.carry(method);
-  const interval = timeAt(at('health_interval'), 30_000, ledger);
-  const timeout = timeAt(at('health_timeout'), 5000, ledger);
+  report.carry(uri);
+  if (method !== undefined && method.args[0]?.toUpperCase() !== 'GET') report.change(method, 'it is asked with GET');
+  else if (method !== undefined) report.carry(method);
+  const interval = timeAt(at('health_interval'), 30_000, report);
+  const timeout = timeAt(at('health_timeout'), 5000, report);
   if (timeout > interval) {
-    ledger.change(at('health_timeout') ?? uri, 'it is not longer than the interval of the checks');
+    report.change(at('health_timeout') ?? uri, 'it is not longer than the interval of the checks');
   }
   const health: Fields = { path };
   if (host !== undefined && /^[A-Za-z0-9._:[\]-]+$/.test(host.args[0] ?? '')) {
     health.host = host.args[0];
-    ledger.carry(host);
+    report.carry(host);
     const headers = at('health_headers');
-    if (headers !== undefined) ledger.carry(headers);
+    if (headers !== undefined) report.carry(headers);
   }
-  health.status = readStatus(at('health_status'), ledger);
+  health.status = readStatus(at('health_status'), report);
   const body = at('health_body');
   // A text without signs of its own is the text that it looks for.
   if (body?.args[0] !== undefined && /^[\w -]+$/.test(body.args[0])) {
     health.body = body.args[0];
-    ledger.carry(body);
-  } else if (body !== undefined) ledger.leaveOut(body, 'a check can expect a text in the body, no regular expression');
+    report.carry(body);
+  } else if (body !== undefined) report.leaveOut(body, 'a check can expect a text in the body, no regular expression');
   return {
     ...health,
     interval: formatDuration(Math.min(interval, longestTimer)),
     timeout: formatDuration(Math.min(timeout, interval, longestTimer)),
-    rise: countAt(at('health_passes'), ledger),
-    fall: countAt(at('health_fails'), ledger),
+    rise: countAt(at('health_passes'), report),
+    fall: countAt(at('health_fails'), report),
     // Caddy believes its checks however many servers they take down.
     panicThreshold: 0,
   };
 }
 
-function readStatus(line: Directive | undefined, ledger: Ledger): string {
+function readStatus(line: Directive | undefined, report: DirectiveReport): string {
   const [, from] = /^([1-5])xx$/i.exec(line?.args[0] ?? '2xx') ?? [];
   const [code] = /^[1-5]\d\d$/.exec(line?.args[0] ?? '') ?? [];
-  if (line !== undefined && (from !== undefined || code !== undefined)) ledger.carry(line);
-  else if (line !== undefined) ledger.change(line, 'it is no status and no class of them: 2xx is taken');
+  if (line !== undefined && (from !== undefined || code !== undefined)) report.carry(line);
+  else if (line !== undefined) report.change(line, 'it is no status and no class of them: 2xx is taken');
   return code ?? `${from ?? '2'}00-${from ?? '2'}99`;
 }
 
-function readPassive(block: readonly Directive[], ledger: Ledger): Fields {
+function readPassive(block: readonly Directive[], report: DirectiveReport): Fields {
   const at = (name: string) => block.findLast((one) => one.name === name);
   const duration = at('fail_duration');
   const time = goDuration(duration?.args[0] ?? null);
@@ -76,9 +76,9 @@ function readPassive(block: readonly Directive[], ledger: Ledger): Fields {
   const count = parseWhole(most?.args[0] ?? '1', 1, 1000) ?? 1;
   const status = at('unhealthy_status');
   const counts5xx = status?.args.some((one) => /^5/.test(one)) === true;
-  ledger.change(duration, 'it is how long the server is left out first, and failures in a row count');
-  if (most !== undefined) ledger.carry(most);
-  if (status !== undefined) ledger.change(status, counts5xx ? 'all 5xx count' : 'only 5xx can count, and these do not');
+  report.change(duration, 'it is how long the server is left out first, and failures in a row count');
+  if (most !== undefined) report.carry(most);
+  if (status !== undefined) report.change(status, counts5xx ? 'all 5xx count' : 'only 5xx can count, and these do not');
   const ejection = formatDuration(Math.min(time, longestTimer));
   return {
     passive: {
@@ -90,20 +90,20 @@ function readPassive(block: readonly Directive[], ledger: Ledger): Fields {
   };
 }
 
-function timeAt(line: Directive | undefined, fallback: number, ledger: Ledger): number {
+function timeAt(line: Directive | undefined, fallback: number, report: DirectiveReport): number {
   const time = goDuration(line?.args[0] ?? null);
   if (line === undefined) return fallback;
   if (time === null || time === 0) {
-    ledger.change(line, `it is no time above 0: ${formatDuration(fallback)}, the default, is taken`);
+    report.change(line, `it is no time above 0: ${formatDuration(fallback)}, the default, is taken`);
     return fallback;
   }
-  ledger.carry(line);
+  report.carry(line);
   return time;
 }
 
-function countAt(line: Directive | undefined, ledger: Ledger): number {
+function countAt(line: Directive | undefined, report: DirectiveReport): number {
   const count = parseWhole(line?.args[0] ?? '1', 1, 100);
-  if (line !== undefined && count !== null) ledger.carry(line);
-  else if (line !== undefined) ledger.change(line, 'it is no number from 1 to 100: 1, the default, is taken');
+  if (line !== undefined && count !== null) report.carry(line);
+  else if (line !== undefined) report.change(line, 'it is no number from 1 to 100: 1, the default, is taken');
   return count ?? 1;
 }

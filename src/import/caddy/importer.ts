@@ -2,10 +2,10 @@
 
 import { isIP } from 'node:net';
 import { UsageError } from '../../errors.ts';
+import type { Directive } from '../directive.ts';
+import { DirectiveReport } from '../directive-report.ts';
 import type { Importer } from '../imported.ts';
 import { entryOf } from '../names.ts';
-import { Ledger } from '../nginx/ledger.ts';
-import type { Directive } from '../nginx/syntax.ts';
 import { parseWhole } from '../nginx/values.ts';
 import { type Fields, Plan } from '../plan.ts';
 import { goDuration, timer } from '../traefik/values.ts';
@@ -20,8 +20,8 @@ const behind = 'TLS is not ended here, so put a proxy that ends it in front';
 
 export const importCaddy: Importer = (text, file) => {
   const parsed = parseCaddyfile(text, file);
-  const ledger = new Ledger();
-  const snippets = new Snippets(parsed.directives, ledger);
+  const report = new DirectiveReport();
+  const snippets = new Snippets(parsed.directives, report);
   const seen: Directive[] = [];
   const globals: Fields = {};
   let httpPort = 80;
@@ -29,7 +29,7 @@ export const importCaddy: Importer = (text, file) => {
     if (one.name !== '') continue;
     const block = { ...one, block: snippets.expand(one.block ?? []) };
     seen.push(block);
-    httpPort = readGlobals(block, globals, ledger) ?? httpPort;
+    httpPort = readGlobals(block, globals, report) ?? httpPort;
   }
   const sites: Site[] = [];
   const plain = new Set<string>();
@@ -38,27 +38,27 @@ export const importCaddy: Importer = (text, file) => {
     if (one.name === '' || /^&?\(/.test(one.name)) continue;
     if (one.name === 'import') {
       seen.push(one);
-      ledger.leaveOut(one, 'the file is not followed: import it by itself, or put its text here');
-      ledger.warn(one, 'not-working', 'what the file says is not carried over');
+      report.leaveOut(one, 'the file is not followed: import it by itself, or put its text here');
+      report.warn(one, 'not-working', 'what the file says is not carried over');
       continue;
     }
     const site = { ...one, block: snippets.expand(one.block ?? []) };
     seen.push(site);
-    const found = readAddresses(site, httpPort, ledger);
+    const found = readAddresses(site, httpPort, report);
     addresses.set(site, found);
     for (const { port, secure } of found) if (!secure && port !== null) plain.add(`:${port}`);
   }
   if (addresses.size === 0) throw new UsageError(`${file}:1: found no site, expected an address and what it does`);
   // Where what came by TLS arrives now: where browsers came without it before, or a guess.
   const clear = plain.has(`:${httpPort}`) ? `:${httpPort}` : plain.has(':8080') ? ':80' : ':8080';
-  for (const [directive, found] of addresses) sites.push(...readSites(directive, found, clear, ledger));
+  for (const [directive, found] of addresses) sites.push(...readSites(directive, found, clear, report));
   const plan = new Plan();
-  planSites(sites, plan, globals, ledger);
+  planSites(sites, plan, globals, report);
   const routes = parsed.directives.filter(({ name }) => /^&\(/.test(name));
-  for (const one of routes) ledger.leaveOut(one, 'named routes are not known to this importer');
+  for (const one of routes) report.leaveOut(one, 'named routes are not known to this importer');
   const all = [...seen, ...routes, ...snippets.leftovers()];
-  finish(all, parsed, ledger);
-  const notes = dedupe(ledger.notes(all, text));
+  finish(all, parsed, report);
+  const notes = dedupe(report.notes(all, text));
   if (plan.size === 0) {
     const [why] = notes.filter(({ concern }) => concern !== undefined);
     const told = why === undefined ? 'found no reverse_proxy to a server' : `because of line ${why.line}: ${why.why}`;
@@ -67,18 +67,23 @@ export const importCaddy: Importer = (text, file) => {
   return { config: plan.config(), notes };
 };
 
-function readAddresses(site: Directive, httpPort: number, ledger: Ledger): SiteAddress[] {
+function readAddresses(site: Directive, httpPort: number, report: DirectiveReport): SiteAddress[] {
   return [site.name, ...site.args].flatMap((text): SiteAddress[] => {
     const found = readSite(text, httpPort);
     if (typeof found !== 'string') return [found];
-    ledger.leaveOut(site, found);
-    ledger.warn(site, 'not-working', `its requests go nowhere: ${found}`);
+    report.leaveOut(site, found);
+    report.warn(site, 'not-working', `its requests go nowhere: ${found}`);
     return [];
   });
 }
 
 /** A site once for each listener that it is on. */
-function readSites(directive: Directive, addresses: readonly SiteAddress[], clear: string, ledger: Ledger): Site[] {
+function readSites(
+  directive: Directive,
+  addresses: readonly SiteAddress[],
+  clear: string,
+  report: DirectiveReport,
+): Site[] {
   const bind = directive.block?.find(({ name }) => name === 'bind');
   const host = bind?.args.find((one) => isIP(one) === 4) ?? '';
   const byListener = new Map<string, { hosts: string[]; secure: boolean }>();
@@ -91,43 +96,43 @@ function readSites(directive: Directive, addresses: readonly SiteAddress[], clea
   }
   return [...byListener].map(([listener, { hosts, secure }]) => {
     const name = hosts[0] === '' ? `site${listener.replace(/^.*:/, '-')}` : (hosts[0] ?? 'site');
-    const reader = new SiteReader({ name, secure }, ledger);
+    const reader = new SiteReader({ name, secure }, report);
     const steps = reader.steps(directive.block ?? [], hostsOf(hosts));
     if (steps.some(({ kind }) => kind === 'proxy')) {
-      if (secure) ledger.change(directive, `${behind}: ${listener} serves this site in the clear`);
-      else ledger.carry(directive);
-      if (bind !== undefined && host !== '') ledger.carry(bind);
+      if (secure) report.change(directive, `${behind}: ${listener} serves this site in the clear`);
+      else report.carry(directive);
+      if (bind !== undefined && host !== '') report.carry(bind);
     } else {
-      ledger.leaveOut(directive, 'it leads to no server that is carried over');
+      report.leaveOut(directive, 'it leads to no server that is carried over');
     }
     return { directive, listener, hosts, steps, reader };
   });
 }
 
 /** The port of HTTP, when it says so. */
-function readGlobals(block: Directive, fields: Fields, ledger: Ledger): number | null {
+function readGlobals(block: Directive, fields: Fields, report: DirectiveReport): number | null {
   let port: number | null = null;
-  ledger.carry(block);
+  report.carry(block);
   for (const one of block.block ?? []) {
-    ledger.leaveOut(one, globalReason(one.name));
+    report.leaveOut(one, globalReason(one.name));
     if (one.name === 'http_port') {
       port = parseWhole(one.args[0], 1, 65_535);
-      if (port !== null) ledger.carry(one);
+      if (port !== null) report.carry(one);
     }
     for (const inner of one.name === 'servers' ? (one.block ?? []) : []) {
       if (inner.name === 'trusted_proxies' && inner.args[0] === 'static') {
         fields.trustedProxies = inner.args
           .slice(1)
           .flatMap((text) => (text === 'private_ranges' ? privateRanges : isBlock(text) ? [text] : []));
-        ledger.carry(one);
-        ledger.carry(inner);
+        report.carry(one);
+        report.carry(inner);
       }
       for (const time of inner.name === 'timeouts' ? (inner.block ?? []) : []) {
         const field = entryOf({ idle: 'keepAlive', read_header: 'requestHead' }, time.name);
         const length = goDuration(time.args[0] ?? null);
         if (field === undefined || length === null || length === 0) continue;
         fields.timeouts = { ...(fields.timeouts as Fields | undefined), [field]: timer(length) };
-        for (const used of [one, inner, time]) ledger.carry(used);
+        for (const used of [one, inner, time]) report.carry(used);
       }
     }
   }
@@ -143,14 +148,14 @@ function isBlock(text: string): boolean {
 }
 
 /** Each line is decided about, and the defaults that were taken are told. */
-function finish(directives: readonly Directive[], { defaults }: Caddyfile, ledger: Ledger): void {
+function finish(directives: readonly Directive[], { defaults }: Caddyfile, report: DirectiveReport): void {
   for (const one of directives) {
-    if (one.name.startsWith('@')) ledger.leaveOut(one, 'no route that is carried over uses it');
-    if (ledger.isCarried(one) && one.lines.some((line) => defaults.has(line))) {
-      ledger.change(one, 'the variable in it has its default');
+    if (one.name.startsWith('@')) report.leaveOut(one, 'no route that is carried over uses it');
+    if (report.isCarried(one) && one.lines.some((line) => defaults.has(line))) {
+      report.change(one, 'the variable in it has its default');
     }
-    finish(one.block ?? [], { directives, defaults }, ledger);
-    ledger.leaveOut(one, `"${one.name}" is not known to this importer`);
+    finish(one.block ?? [], { directives, defaults }, report);
+    report.leaveOut(one, `"${one.name}" is not known to this importer`);
   }
 }
 

@@ -1,6 +1,7 @@
 /** Matchers of Caddy: paths, and named ones with path, host and method, as matches that a route can have. */
+
+import type { Directive } from '../directive.ts';
 import { type Alternatives, all, everything } from '../narrowing.ts';
-import type { Directive } from '../nginx/syntax.ts';
 import { hostPattern, routePath } from '../nginx/values.ts';
 
 /** `@name path /a /b`, or a block of conditions that hold together. */

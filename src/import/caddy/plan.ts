@@ -1,7 +1,7 @@
 /** The sites of a Caddyfile as routes: which is asked first, and what becomes of requests that Caddy itself answered or refused. */
 import { hostBreadth } from '../../config/host-pattern.ts';
-import type { Ledger } from '../nginx/ledger.ts';
-import type { Directive } from '../nginx/syntax.ts';
+import type { Directive } from '../directive.ts';
+import type { DirectiveReport } from '../directive-report.ts';
 import type { Fields, Plan } from '../plan.ts';
 import { reaches, type SiteReader, type Step } from './routes.ts';
 
@@ -14,7 +14,7 @@ export interface Site {
 }
 
 /** One host before its pattern, and a site for every host last, as Caddy asks them. */
-export function planSites(sites: readonly Site[], plan: Plan, globals: Fields, ledger: Ledger): void {
+export function planSites(sites: readonly Site[], plan: Plan, globals: Fields, report: DirectiveReport): void {
   const steps = sites.flatMap(({ listener, hosts, steps: own, directive, reader }) =>
     own.flatMap((step) =>
       typeof step.when === 'string'
@@ -32,7 +32,7 @@ export function planSites(sites: readonly Site[], plan: Plan, globals: Fields, l
   const open = new Set(sites.filter(({ steps: own }) => own.some(({ kind }) => kind === 'proxy')));
   for (const { listener, reader } of open) {
     plan.listen(listener, globals);
-    for (const { directive, concern, why } of reader.warnings) ledger.warn(directive, concern, why);
+    for (const { directive, concern, why } of reader.warnings) report.warn(directive, concern, why);
   }
   for (const [index, { step, listener, host }] of sorted.entries()) {
     const later = sorted.slice(index + 1).filter((one) => one.listener === listener);
@@ -46,14 +46,14 @@ export function planSites(sites: readonly Site[], plan: Plan, globals: Fields, l
     const where = whereOf(step, host);
     if (step.kind === 'refused' && goesOn) {
       const what = step.directive.name.startsWith('handle') ? 'what it does not serve' : 'what was refused';
-      ledger.warn(step.directive, 'open', `${where}: ${what} goes to a server now`);
+      report.warn(step.directive, 'open', `${where}: ${what} goes to a server now`);
     } else if (step.kind === 'answered') {
       const was = step.directive.name === 'redir' ? 'redirected' : 'answered';
       const now = goesOn ? 'and a server gets it' : 'and nobody answers it';
-      ledger.warn(step.directive, 'not-working', `${where}: it is not ${was} here any more, ${now}`);
+      report.warn(step.directive, 'not-working', `${where}: it is not ${was} here any more, ${now}`);
     }
   }
-  tellFallThrough(sites, ledger);
+  tellFallThrough(sites, report);
 }
 
 function whereOf({ when, directive }: Step, host: string): string {
@@ -63,7 +63,7 @@ function whereOf({ when, directive }: Step, host: string): string {
 }
 
 /** A host's own site is all that it has in Caddy; here a site for every host takes what the first one does not. */
-function tellFallThrough(sites: readonly Site[], ledger: Ledger): void {
+function tellFallThrough(sites: readonly Site[], report: DirectiveReport): void {
   for (const { directive, listener, hosts, steps } of sites) {
     if (hosts.includes('')) continue;
     const proxies = steps.filter(({ kind }) => kind === 'proxy');
@@ -84,6 +84,6 @@ function tellFallThrough(sites: readonly Site[], ledger: Ledger): void {
       (one) => one.listener === listener && one.hosts.includes('') && one.steps.some(({ kind }) => kind === 'proxy'),
     );
     if (wide === undefined || proxies.length === 0 || hosts.every(whole)) continue;
-    ledger.warn(directive, 'open', `what this site does not serve goes to the site of line ${wide.directive.line} now`);
+    report.warn(directive, 'open', `what this site does not serve goes to the site of line ${wide.directive.line} now`);
   }
 }

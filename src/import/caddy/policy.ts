@@ -1,8 +1,8 @@
 /** `lb_policy` of Caddy as an affinity, or as the policy for new sessions. */
 import { formatDuration } from '../../config/units.ts';
+import type { Directive } from '../directive.ts';
+import type { DirectiveReport } from '../directive-report.ts';
 import { isCookieName, isHeaderName } from '../kubernetes/values.ts';
-import type { Ledger } from '../nginx/ledger.ts';
-import type { Directive } from '../nginx/syntax.ts';
 import { parseWhole } from '../nginx/values.ts';
 import type { Fields } from '../plan.ts';
 import { goDuration } from '../traefik/values.ts';
@@ -20,24 +20,24 @@ export interface Policy {
 const plain: Policy = { cookie: null, affinity: [], balance: null, weights: null, firstOnly: false };
 
 /** `secure`: clients come by TLS. */
-export function readPolicy(line: Directive | undefined, secure: boolean, ledger: Ledger): Policy {
+export function readPolicy(line: Directive | undefined, secure: boolean, report: DirectiveReport): Policy {
   // Its own default.
   if (line === undefined) return { ...plain, balance: 'random' };
   const [name = '', ...args] = line.args;
   for (const inner of line.block ?? []) {
-    ledger.leaveOut(inner, `"${inner.name}" is not known to this importer`);
+    report.leaveOut(inner, `"${inner.name}" is not known to this importer`);
   }
   const fallback = line.block?.find((inner) => inner.name === 'fallback');
   const rest = fallback === undefined ? 'random' : (readBalance(fallback.args).balance ?? null);
-  if (fallback !== undefined) ledger.carry(fallback);
+  if (fallback !== undefined) report.carry(fallback);
   const keyed = (affinity: unknown, change: string): Policy => {
-    ledger.change(line, change);
+    report.change(line, change);
     return { ...plain, affinity: [affinity], balance: rest };
   };
   const hash = 'it is another hash: clients change servers once';
   switch (name) {
     case 'cookie':
-      return { ...plain, cookie: readCookie(line, args, secure, ledger), balance: rest };
+      return { ...plain, cookie: readCookie(line, args, secure, report), balance: rest };
     case 'ip_hash':
     case 'client_ip_hash':
       return keyed({ 'source-ip': { ipv6Prefix: 128 } }, hash);
@@ -50,18 +50,18 @@ export function readPolicy(line: Directive | undefined, secure: boolean, ledger:
       if (args[0] === undefined || args[0].length > 256) break;
       return keyed({ query: args[0] }, 'a key stays with its server when others are added');
     case 'first':
-      ledger.change(line, 'the first server alone is carried over');
+      report.change(line, 'the first server alone is carried over');
       return { ...plain, firstOnly: true };
   }
   const { balance, weights } = readBalance(line.args);
   if (balance === undefined) {
-    ledger.change(line, `"${line.args.join(' ')}" is not known to this importer: servers are taken at random`);
-    ledger.warn(line, 'not-sticky', 'clients may have stayed with a server by this policy, and do not now');
+    report.change(line, `"${line.args.join(' ')}" is not known to this importer: servers are taken at random`);
+    report.warn(line, 'not-sticky', 'clients may have stayed with a server by this policy, and do not now');
     return { ...plain, balance: 'random' };
   }
   if (name === 'random_choose' && args[0] !== undefined && args[0] !== '2') {
-    ledger.change(line, 'of two servers the one with fewer requests is taken');
-  } else ledger.carry(line);
+    report.change(line, 'of two servers the one with fewer requests is taken');
+  } else report.carry(line);
   return { ...plain, balance: balance, weights };
 }
 
@@ -86,20 +86,20 @@ function readCookie(
   line: Directive,
   [name = 'lb', secret]: readonly string[],
   secure: boolean,
-  ledger: Ledger,
+  report: DirectiveReport,
 ): Fields {
   const cookie: Fields = isCookieName(name) ? { name, idle: 'off' } : { idle: 'off' };
-  if (isCookieName(name)) ledger.carry(line);
-  else ledger.change(line, `"${name}" is no name of a cookie: limpet is the name`);
+  if (isCookieName(name)) report.carry(line);
+  else report.change(line, `"${name}" is no name of a cookie: limpet is the name`);
   if (secure) Object.assign(cookie, { sameSite: 'None', secure: 'always' });
   if (secret !== undefined)
-    ledger.change(line, 'tokens are signed with the keys of the config (keys), not with this secret');
-  ledger.change(line, 'the cookie is HttpOnly');
+    report.change(line, 'tokens are signed with the keys of the config (keys), not with this secret');
+  report.change(line, 'the cookie is HttpOnly');
   const age = line.block?.find((inner) => inner.name === 'max_age');
   const time = goDuration(age?.args[0] ?? null);
   if (age !== undefined && time !== null && time > 0) {
     Object.assign(cookie, { lifetime: 'permanent', absolute: formatDuration(time) });
-    ledger.carry(age);
+    report.carry(age);
   }
   return cookie;
 }

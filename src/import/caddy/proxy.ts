@@ -1,10 +1,10 @@
 /** `reverse_proxy` of Caddy as a pool: servers, policy, health, time-outs and repeats. */
 
 import { formatDuration } from '../../config/units.ts';
+import type { Directive } from '../directive.ts';
+import type { DirectiveReport } from '../directive-report.ts';
 import { weigh } from '../kubernetes/pool.ts';
 import { entryOf } from '../names.ts';
-import type { Ledger } from '../nginx/ledger.ts';
-import type { Directive } from '../nginx/syntax.ts';
 import { longestTimer, parseWhole } from '../nginx/values.ts';
 import type { Fields, PlanPool } from '../plan.ts';
 import { goDuration, timer } from '../traefik/values.ts';
@@ -21,13 +21,13 @@ export interface Proxy {
 }
 
 /** A string: why it leads nowhere. */
-export function readProxy({ directive, upstreams, secure, name }: Proxy, ledger: Ledger): PlanPool | string {
+export function readProxy({ directive, upstreams, secure, name }: Proxy, report: DirectiveReport): PlanPool | string {
   const block = directive.block ?? [];
   const last = (wanted: string) => block.findLast((one) => one.name === wanted);
   const transport = last('transport');
   const flaw = transportFlaw(transport);
   if (flaw !== null) return flaw;
-  const policy = readPolicy(last('lb_policy'), secure, ledger);
+  const policy = readPolicy(last('lb_policy'), secure, report);
   const cap = parseWhole(last('unhealthy_request_count')?.args[0], 1, 1_000_000);
   const addresses = new Set<string>();
   const written = [{ directive, texts: upstreams }];
@@ -35,27 +35,27 @@ export function readProxy({ directive, upstreams, secure, name }: Proxy, ledger:
   for (const { directive: told, texts } of written) {
     for (const text of texts) {
       const found = readUpstream(text);
-      if ('why' in found) ledger.warn(told, 'not-working', found.why);
+      if ('why' in found) report.warn(told, 'not-working', found.why);
       else for (const address of found.addresses) addresses.add(address);
     }
-    if (told !== directive) ledger.carry(told);
+    if (told !== directive) report.carry(told);
   }
   const dynamic = last('dynamic');
-  if (dynamic !== undefined) ledger.warn(dynamic, 'not-working', 'servers are not looked up while it runs: name them');
+  if (dynamic !== undefined) report.warn(dynamic, 'not-working', 'servers are not looked up while it runs: name them');
   if (addresses.size === 0) return 'none of its servers is carried over';
   const [first = ''] = addresses;
   const listed = policy.firstOnly ? [first] : [...addresses];
   if (listed.length < addresses.size) {
     const told = last('lb_policy') ?? directive;
-    ledger.warn(told, 'not-working', `nobody stands by for ${first}: there are no backup servers here`);
+    report.warn(told, 'not-working', `nobody stands by for ${first}: there are no backup servers here`);
   }
   const weights = policy.weights?.length === listed.length ? policy.weights : null;
   const shares = listed.map((address, n) => ({ servers: [{ name: undefined, address }], weight: weights?.[n] ?? 1 }));
   const servers = listed.length === 1 ? [{ name: undefined, address: first, weight: 1 }] : weigh(shares);
-  const health = readHealth(block, ledger);
-  const retry = readRetry(block, ledger);
-  const timeouts = readTimeouts(transport, block, ledger);
-  readRest(block, ledger);
+  const health = readHealth(block, report);
+  const retry = readRetry(block, report);
+  const timeouts = readTimeouts(transport, block, report);
+  readRest(block, report);
   return {
     name,
     servers: servers.map((server) => ({ ...server, ...(cap === null ? {} : { maxRequests: cap }) })),
@@ -67,7 +67,7 @@ export function readProxy({ directive, upstreams, secure, name }: Proxy, ledger:
       ...(retry === null ? {} : { retry }),
       timeouts,
     },
-    told: { change: (why) => ledger.change(last('lb_policy') ?? directive, why) },
+    told: { change: (why) => report.change(last('lb_policy') ?? directive, why) },
   };
 }
 
@@ -79,9 +79,9 @@ function transportFlaw(transport: Directive | undefined): string | null {
 }
 
 /** Caddy gives a connection three seconds, and then waits for a server as long as the client does. */
-function readTimeouts(transport: Directive | undefined, block: readonly Directive[], ledger: Ledger): Fields {
+function readTimeouts(transport: Directive | undefined, block: readonly Directive[], report: DirectiveReport): Fields {
   const timeouts: Fields = { connect: '3s', response: 'off', responseBody: 'off', tunnel: 'off' };
-  if (transport !== undefined) ledger.carry(transport);
+  if (transport !== undefined) report.carry(transport);
   const fields: Readonly<Record<string, string>> = {
     dial_timeout: 'connect',
     response_header_timeout: 'response',
@@ -91,9 +91,9 @@ function readTimeouts(transport: Directive | undefined, block: readonly Directiv
   for (const one of transport?.block ?? []) {
     const field = entryOf(fields, one.name);
     const time = goDuration(one.args[0] ?? null);
-    if (field === undefined || time === null || time === 0) ledger.leaveOut(one, 'nothing here corresponds to it');
+    if (field === undefined || time === null || time === 0) report.leaveOut(one, 'nothing here corresponds to it');
     else {
-      ledger.carry(one);
+      report.carry(one);
       timeouts[field] = timer(time);
     }
   }
@@ -101,22 +101,22 @@ function readTimeouts(transport: Directive | undefined, block: readonly Directiv
   const time = goDuration(stream?.args[0] ?? null);
   if (stream !== undefined && time !== null && time > 0) {
     timeouts.tunnel = timer(time);
-    ledger.change(stream, 'it is how long a tunnel may be without a byte, not how long it may live');
+    report.change(stream, 'it is how long a tunnel may be without a byte, not how long it may live');
   }
   return timeouts;
 }
 
-function readRetry(block: readonly Directive[], ledger: Ledger): Fields | null {
+function readRetry(block: readonly Directive[], report: DirectiveReport): Fields | null {
   const retries = block.find(({ name }) => name === 'lb_retries');
   const duration = block.find(({ name }) => name === 'lb_try_duration');
   const count = parseWhole(retries?.args[0], 0, 1000);
   const time = goDuration(duration?.args[0] ?? null);
   if (retries !== undefined && count !== null) {
-    if (count > 9) ledger.change(retries, 'at most 10 attempts');
-    else ledger.carry(retries);
+    if (count > 9) report.change(retries, 'at most 10 attempts');
+    else report.carry(retries);
   }
   if (duration !== undefined && time !== null && time > 0) {
-    ledger.change(duration, 'it is the time for all attempts; another server is tried at once');
+    report.change(duration, 'it is the time for all attempts; another server is tried at once');
   }
   const deadline = time === null || time === 0 ? {} : { deadline: formatDuration(Math.min(time, longestTimer)) };
   if (count === null && time === null) return null;
@@ -126,19 +126,19 @@ function readRetry(block: readonly Directive[], ledger: Ledger): Fields | null {
 const anyway = /^(?:\{host\}|\{http\.request\.host\}|\{hostport\}|\{http\.request\.hostport\})$/;
 
 /** What else may stand in a `reverse_proxy`. */
-function readRest(block: readonly Directive[], ledger: Ledger): void {
+function readRest(block: readonly Directive[], report: DirectiveReport): void {
   for (const one of block) {
     const [first = '', second = ''] = one.args;
     if (one.name === 'header_up' && /^\+?host$/i.test(first)) {
-      if (anyway.test(second)) ledger.carry(one);
-      else ledger.warn(one, 'not-working', 'servers get the Host that the client asked for');
-    } else if (one.name === 'flush_interval' || one.name === 'unhealthy_request_count') ledger.carry(one);
+      if (anyway.test(second)) report.carry(one);
+      else report.warn(one, 'not-working', 'servers get the Host that the client asked for');
+    } else if (one.name === 'flush_interval' || one.name === 'unhealthy_request_count') report.carry(one);
     else if (one.name === 'rewrite' || one.name === 'method') {
-      ledger.warn(one, 'not-working', 'requests are passed on as they came');
+      report.warn(one, 'not-working', 'requests are passed on as they came');
     } else if (one.name === 'handle_response' || one.name === 'replace_status') {
-      ledger.warn(one, 'not-working', 'responses are passed on as they come');
-      ledger.leaveOut(one, 'responses are passed on as they come');
-    } else ledger.leaveOut(one, reasons.find(([pattern]) => pattern.test(one.name))?.[1] ?? unknown(one.name));
+      report.warn(one, 'not-working', 'responses are passed on as they come');
+      report.leaveOut(one, 'responses are passed on as they come');
+    } else report.leaveOut(one, reasons.find(([pattern]) => pattern.test(one.name))?.[1] ?? unknown(one.name));
   }
 }
 

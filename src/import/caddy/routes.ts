@@ -1,9 +1,9 @@
 /** What a site of Caddy does with a request, in the order in which it asks its directives: where each proxy takes it, and what else it did. */
 
+import type { Directive } from '../directive.ts';
+import type { DirectiveReport } from '../directive-report.ts';
 import type { Concern } from '../imported.ts';
 import { type Alternatives, all, both, changesOf, describe, everything } from '../narrowing.ts';
-import type { Ledger } from '../nginx/ledger.ts';
-import type { Directive } from '../nginx/syntax.ts';
 import type { PlanPool } from '../plan.ts';
 import { readNamed, readPath } from './matchers.ts';
 import { readProxy } from './proxy.ts';
@@ -31,12 +31,12 @@ interface Warning {
 export class SiteReader {
   /** Told when the site has a route at all. */
   readonly warnings: Warning[] = [];
-  private readonly ledger: Ledger;
+  private readonly report: DirectiveReport;
   private readonly site: { readonly name: string; readonly secure: boolean };
 
-  constructor(site: { readonly name: string; readonly secure: boolean }, ledger: Ledger) {
+  constructor(site: { readonly name: string; readonly secure: boolean }, report: DirectiveReport) {
     this.site = site;
-    this.ledger = ledger;
+    this.report = report;
   }
 
   steps(block: readonly Directive[], host: Alternatives): Step[] {
@@ -74,7 +74,7 @@ export class SiteReader {
   }
 
   private step(one: Directive, when: Alternatives, rest: readonly string[], matcher: string, place: Place): Step[] {
-    const { ledger } = this;
+    const { report } = this;
     const where = describe(when, matcher || this.site.name);
     if (one.name === 'import') return [];
     if (one.name === 'handle' || one.name === 'route' || one.name === 'handle_path') {
@@ -82,15 +82,15 @@ export class SiteReader {
       if (one.name === 'handle_path') this.rewritten(one, `${where}: the prefix was taken off the path`);
       if (inside.some(({ kind }) => kind === 'proxy')) {
         this.carryMatcher(one, when, matcher, place);
-        ledger.carry(one);
+        report.carry(one);
         this.tellChanges(one, when, matcher);
-      } else ledger.leaveOut(one, 'nothing in it leads to a server that is carried over');
+      } else report.leaveOut(one, 'nothing in it leads to a server that is carried over');
       // What reaches a handle and none of what is in it ends there in Caddy.
       const ends = one.name !== 'route' && inside.length > 0 && !inside.some((step) => isSame(step.when, when));
       return ends ? [...inside, { kind: 'refused', directive: one, when }] : inside;
     }
     if (one.name === 'reverse_proxy') return this.proxy(one, when, rest, matcher, place);
-    ledger.leaveOut(one, reasonFor(one.name));
+    report.leaveOut(one, reasonFor(one.name));
     if (guards.has(one.name)) {
       const why = `${where}: ${one.name} ${guards.get(one.name) ?? ''}`;
       this.warnings.push({ directive: one, concern: 'open', why });
@@ -119,8 +119,8 @@ export class SiteReader {
     place: Place,
   ): Step[] {
     const refuse = (why: string): Step[] => {
-      this.ledger.leaveOut(one, why);
-      this.ledger.warn(one, 'not-working', `${describe(when, matcher || this.site.name)}: ${why}`);
+      this.report.leaveOut(one, why);
+      this.report.warn(one, 'not-working', `${describe(when, matcher || this.site.name)}: ${why}`);
       return [];
     };
     if (typeof when === 'string') return refuse(`its requests do not go there: ${when}`);
@@ -129,9 +129,9 @@ export class SiteReader {
     const tail = path === '/' ? '' : path.replace(/\/$/, '').replaceAll('/', '-');
     const name = `${host === '' ? this.site.name : host.replace(/^\*\./, '')}${tail}`;
     const { secure } = this.site;
-    const pool = readProxy({ directive: one, upstreams, secure, name }, this.ledger);
+    const pool = readProxy({ directive: one, upstreams, secure, name }, this.report);
     if (typeof pool === 'string') return refuse(`its requests go nowhere: ${pool}`);
-    this.ledger.carry(one);
+    this.report.carry(one);
     this.carryMatcher(one, when, matcher, place);
     this.tellChanges(one, when, matcher);
     return [{ kind: 'proxy', directive: one, when, pool }];
@@ -141,15 +141,15 @@ export class SiteReader {
     if (matcher === '' || typeof when === 'string') return;
     for (const match of when) {
       const change = changesOf(match);
-      if (change !== null) this.ledger.change(one, change);
+      if (change !== null) this.report.change(one, change);
     }
   }
 
   private carryMatcher(one: Directive, when: Alternatives, matcher: string, { named }: Place): void {
     const definition = named.get(matcher);
     if (definition === undefined || typeof when === 'string' || one.name === '') return;
-    this.ledger.carry(definition);
-    for (const inner of definition.block ?? []) this.ledger.carry(inner);
+    this.report.carry(definition);
+    for (const inner of definition.block ?? []) this.report.carry(inner);
   }
 }
 

@@ -1,6 +1,7 @@
 /** `import` of snippets: what stands in a snippet is put in its place, with the values it is given. */
-import type { Ledger } from '../nginx/ledger.ts';
-import type { Directive } from '../nginx/syntax.ts';
+
+import type { Directive } from '../directive.ts';
+import type { DirectiveReport } from '../directive-report.ts';
 
 /** Snippets that import snippets may grow without end. */
 const mostDirectives = 20_000;
@@ -8,12 +9,12 @@ const deepest = 16;
 
 export class Snippets {
   private readonly snippets = new Map<string, Directive>();
-  private readonly ledger: Ledger;
+  private readonly report: DirectiveReport;
   private readonly used = new Set<Directive>();
   private made = 0;
 
-  constructor(directives: readonly Directive[], ledger: Ledger) {
-    this.ledger = ledger;
+  constructor(directives: readonly Directive[], report: DirectiveReport) {
+    this.report = report;
     for (const one of directives) {
       const [, name] = /^\((.+)\)$/.exec(one.name) ?? [];
       if (name !== undefined && one.block !== null) this.snippets.set(name, one);
@@ -29,13 +30,13 @@ export class Snippets {
       const [wanted = '', ...values] = one.args;
       const snippet = this.snippets.get(wanted);
       if (snippet === undefined || depth > deepest || this.made > mostDirectives) {
-        this.ledger.leaveOut(same, snippet === undefined ? 'the file is not followed: put its text here' : 'too deep');
-        this.ledger.warn(same, 'not-working', `"${wanted}" is not in this file: what it says is not carried over`);
+        this.report.leaveOut(same, snippet === undefined ? 'the file is not followed: put its text here' : 'too deep');
+        this.report.warn(same, 'not-working', `"${wanted}" is not in this file: what it says is not carried over`);
         return [same];
       }
       this.used.add(snippet);
-      this.ledger.carry(same);
-      this.ledger.carry(snippet);
+      this.report.carry(same);
+      this.report.carry(snippet);
       const copies = copy(snippet.block ?? [], values);
       this.made += copies.length + 1;
       return [same, ...this.expand(copies, depth + 1)];
@@ -47,10 +48,10 @@ export class Snippets {
     return [...this.snippets.values()].map((one) => {
       if (this.used.has(one)) {
         const head = { ...one, block: null };
-        this.ledger.carry(head);
+        this.report.carry(head);
         return head;
       }
-      this.ledger.leaveOut(one, 'no site imports it');
+      this.report.leaveOut(one, 'no site imports it');
       return one;
     });
   }

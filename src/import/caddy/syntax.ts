@@ -1,6 +1,6 @@
 /** Reads a Caddyfile into directives: blocks, quotes, heredocs, comments, and the defaults of `{$VARIABLE:default}`. */
 import { UsageError } from '../../errors.ts';
-import type { Directive } from '../nginx/syntax.ts';
+import type { Directive } from '../directive.ts';
 
 export interface Caddyfile {
   /** Global options have no name, snippets are `(name)`, sites have their first address for a name and the others as `args`. */

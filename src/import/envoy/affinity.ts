@@ -1,10 +1,10 @@
 /** What kept clients with one server in Envoy: the filter for stateful sessions, and the hash policies of a route. */
 
 import { formatDuration } from '../../config/units.ts';
-import type { Part } from '../kubernetes/part.ts';
 import { isCookieName, isCookiePath, isHeaderName } from '../kubernetes/values.ts';
 import { entryOf } from '../names.ts';
 import type { Fields } from '../plan.ts';
+import type { Part } from '../yaml/part.ts';
 import { at, configOf, durationAt, extension, textAt } from './values.ts';
 
 export interface Stickiness {

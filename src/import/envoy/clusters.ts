@@ -1,11 +1,11 @@
 /** Clusters of Envoy as pools: their endpoints, their policy, and what cannot be reached. */
 import { isIP } from 'node:net';
 import { formatDuration } from '../../config/units.ts';
-import type { Part } from '../kubernetes/part.ts';
 import { type WeighedServer, weigh } from '../kubernetes/pool.ts';
 import { parseWhole } from '../kubernetes/values.ts';
 import { longestTimer } from '../nginx/values.ts';
 import type { Fields } from '../plan.ts';
+import type { Part } from '../yaml/part.ts';
 import { readHealth } from './health.ts';
 import { addressIn, at, carryAddress, durationAt, extension, serverAddress, textAt } from './values.ts';
 

@@ -1,6 +1,6 @@
 /** HTTP filters of Envoy: what let some requests in only, what answered by itself, and why all of them are left out. */
 
-import type { Part } from '../kubernetes/part.ts';
+import type { Part } from '../yaml/part.ts';
 import { at, configOf, extension, textAt } from './values.ts';
 
 const guards: readonly (readonly [RegExp, string])[] = [

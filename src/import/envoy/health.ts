@@ -1,9 +1,9 @@
 /** `health_checks` and `outlier_detection` of a cluster of Envoy as `health`. */
 import { formatDuration } from '../../config/units.ts';
-import type { Part } from '../kubernetes/part.ts';
 import { parseWhole } from '../kubernetes/values.ts';
 import { longestTimer } from '../nginx/values.ts';
 import type { Fields } from '../plan.ts';
+import type { Part } from '../yaml/part.ts';
 import { at, durationAt, textAt } from './values.ts';
 
 /** null: nothing of it is written. */

@@ -5,25 +5,25 @@ import { hostBreadth } from '../../config/host-pattern.ts';
 import { UsageError } from '../../errors.ts';
 import { formatAddress } from '../../net/socket.ts';
 import type { Importer } from '../imported.ts';
-import { readManifest } from '../kubernetes/objects.ts';
-import type { Part } from '../kubernetes/part.ts';
 import { entryOf } from '../names.ts';
 import { both } from '../narrowing.ts';
 import { type Fields, Plan, type PlanPool } from '../plan.ts';
 import { timer } from '../traefik/values.ts';
+import type { Part } from '../yaml/part.ts';
+import { readYaml } from '../yaml/yaml-file.ts';
 import { Clusters } from './clusters.ts';
 import { readFilters } from './filters.ts';
 import { type EnvoyStep, readVirtualHost } from './routes.ts';
 import { addressIn, at, carryAddress, configOf, durationAt, extension, textAt } from './values.ts';
 
 export const importEnvoy: Importer = (text, file) => {
-  const manifest = readManifest(text, file);
-  const [root] = manifest.roots;
+  const yaml = readYaml(text, file);
+  const [root] = yaml.roots;
   const resources = at(root ?? null, 'static_resources');
   const listeners = at(resources, 'listeners')?.items() ?? [];
   if (root === undefined || listeners.length === 0) {
     throw new UsageError(
-      `${file}:${root?.from ?? 1}: found no static_resources with listeners, expected a bootstrap of Envoy`,
+      `${file}:${root?.firstLine ?? 1}: found no static_resources with listeners, expected a bootstrap of Envoy`,
     );
   }
   for (const [key, part] of root.entries()) part.leave(entryOf(reasons, key) ?? 'nothing here corresponds to it');
@@ -33,11 +33,11 @@ export const importEnvoy: Importer = (text, file) => {
   const plan = new Plan();
   for (const listener of listeners) importListener(listener, clusters, pools, plan);
   const config = plan.size === 0 ? null : plan.config();
-  const notes = manifest.notes();
+  const notes = yaml.notes();
   if (config !== null) return { config, notes };
   const why = notes.find(({ concern }) => concern !== undefined);
   const told = why === undefined ? '' : `, because of line ${why.line}: ${why.why}`;
-  throw new UsageError(`${file}:${listeners[0]?.from ?? 1}: no route of this file can be carried over${told}`);
+  throw new UsageError(`${file}:${listeners[0]?.firstLine ?? 1}: no route of this file can be carried over${told}`);
 };
 
 const reasons: Readonly<Record<string, string>> = {
@@ -151,9 +151,11 @@ function tellFallThrough(hosts: readonly Part[], steps: readonly EnvoyStep[]): v
   for (const vhost of hosts) {
     const own = proxies.filter(
       ({ part }) =>
-        part.from >= vhost.from &&
-        part.from <= vhost.to &&
-        !hosts.some((other) => other !== vhost && other.from > vhost.from && other.from <= part.from),
+        part.firstLine >= vhost.firstLine &&
+        part.firstLine <= vhost.lastLine &&
+        !hosts.some(
+          (other) => other !== vhost && other.firstLine > vhost.firstLine && other.firstLine <= part.firstLine,
+        ),
     );
     if (own.length === 0 || own.some(({ host }) => host === '')) continue;
     const whole = own.some(

@@ -1,8 +1,8 @@
 /** `match` of a route and domains of a virtual host of Envoy as matches that a route of ours can have. */
 
-import type { Part } from '../kubernetes/part.ts';
 import { type Alternatives, everything } from '../narrowing.ts';
 import { hostPattern, routePath } from '../nginx/values.ts';
+import type { Part } from '../yaml/part.ts';
 import { at, textAt } from './values.ts';
 
 /** '' any. A string with a blank before it: why it is none. */

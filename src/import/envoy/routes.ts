@@ -1,10 +1,10 @@
 /** Virtual hosts and routes of Envoy: the pools that they lead to, and what Envoy itself answered or refused. */
 import { formatDuration } from '../../config/units.ts';
-import type { Part } from '../kubernetes/part.ts';
 import { parseWhole } from '../kubernetes/values.ts';
 import { type Alternatives, all, everything } from '../narrowing.ts';
 import { longestTimer } from '../nginx/values.ts';
 import type { Fields, PlanPool } from '../plan.ts';
+import type { Part } from '../yaml/part.ts';
 import { hashPolicies, notSticky, type Stickiness, statefulSession } from './affinity.ts';
 import { type Cluster, type Clusters, merge } from './clusters.ts';
 import { carryMatch, matchChange, readDomain, readMatch } from './match.ts';

@@ -2,9 +2,9 @@
 
 import { parseServer } from '../../config/address.ts';
 import { formatAddress } from '../../net/socket.ts';
-import type { Part } from '../kubernetes/part.ts';
 import { parsePort } from '../kubernetes/values.ts';
 import { goDuration } from '../traefik/values.ts';
+import type { Part } from '../yaml/part.ts';
 
 /** `get` below `get`: `socket_address`, or `socketAddress`. */
 export function at(part: Part | null, ...path: readonly string[]): Part | null {

@@ -1,7 +1,7 @@
 /** Rules of a section that refuse, redirect or rewrite: none of them is carried over, and who reaches what changes without them. */
 
 import type { Concern } from '../imported.ts';
-import type { Ledger } from './ledger.ts';
+import type { LineReport } from './line-report.ts';
 import type { Line } from './lines.ts';
 import type { ProxySection } from './sections.ts';
 
@@ -16,10 +16,10 @@ const identifying = /(?:user|auth|client|cert|\bdn\b|role|group|secret|token|ssl
 const ownHeaders = /^(?:x-forwarded-(?:for|proto|host|port|by|server)|forwarded)$/i;
 
 /** Of a section that requests go through. */
-export function tellAccess({ kind, name, lines }: ProxySection, ledger: Ledger): void {
+export function tellAccess({ kind, name, lines }: ProxySection, report: LineReport): void {
   for (const line of lines) {
     const found = concernOf(line, `${kind} ${name}`);
-    if (found !== null) ledger.warn(line, found.concern, found.why);
+    if (found !== null) report.warn(line, found.concern, found.why);
   }
 }
 

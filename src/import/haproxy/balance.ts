@@ -16,12 +16,12 @@ const hashed = 'it is another hash: clients change servers once';
 
 /** `kept`: a cookie or a stick rule keeps the sessions already. */
 export function readBalance(directives: Directives, kept: boolean): Balance {
-  const { ledger } = directives;
+  const { report } = directives;
   const line = directives.last('balance');
   const [, name = 'roundrobin', ...words] = line?.words ?? [];
   const [, base = name, argument = ''] = /^(random|hdr|rdp-cookie)\((.*)\)$/.exec(name) ?? [];
   const policy = (balance: string, change?: string): Balance => {
-    if (line !== undefined) change === undefined ? ledger.carry(line) : ledger.change(line, change);
+    if (line !== undefined) change === undefined ? report.carry(line) : report.change(line, change);
     // Least requests is what a pool does when nothing is said.
     return { config: balance === 'least-requests' ? {} : { balance }, affinity: undefined };
   };
@@ -39,17 +39,17 @@ export function readBalance(directives: Directives, kept: boolean): Balance {
     return policy('least-requests', 'no policy fills one server after the other: the least loaded is taken');
   const key = keyOf(base, argument, words);
   if ('why' in key) {
-    if (kept) ledger.leaveOut(line, key.why);
-    else ledger.warn(line, 'not-sticky', key.why);
+    if (kept) report.leaveOut(line, key.why);
+    else report.warn(line, 'not-sticky', key.why);
     return { config: { balance: 'round-robin' }, affinity: undefined };
   }
   const config = hashConfig(directives);
   if (kept) {
-    ledger.change(line, 'sessions are kept by other means here, so new ones go to the least loaded server');
+    report.change(line, 'sessions are kept by other means here, so new ones go to the least loaded server');
     return { config, affinity: undefined };
   }
-  ledger.change(line, hashed);
-  for (const change of key.changes) ledger.change(line, change);
+  report.change(line, hashed);
+  for (const change of key.changes) report.change(line, change);
   // A request without the key goes round in HAProxy.
   const always = key.place.in === 'address' || key.place.in === 'path';
   return {
@@ -89,31 +89,31 @@ function keyOf(base: string, argument: string, words: readonly string[]): Key {
   };
 }
 
-function affinityOf(place: Place, line: Line, { ledger }: Directives): Balance['affinity'] {
+function affinityOf(place: Place, line: Line, { report }: Directives): Balance['affinity'] {
   if (place.in === 'address') {
-    if (place.header !== '') ledger.change(line, trusted);
+    if (place.header !== '') report.change(line, trusted);
     const bits = prefixes(place);
     return Object.keys(bits).length === 0 ? 'source-ip' : { 'source-ip': bits };
   }
-  ledger.change(line, 'each key is remembered in the session table, so that it stays when servers are added');
+  report.change(line, 'each key is remembered in the session table, so that it stays when servers are added');
   if (place.in === 'path') return { path: place.pattern };
   if (place.in === 'header' || place.in === 'query') return { [place.in]: place.name };
   return { learn: { [place.in]: place.name } };
 }
 
 function hashConfig(directives: Directives): Record<string, unknown> {
-  const { ledger } = directives;
+  const { report } = directives;
   const type = directives.last('hash-type');
-  if (type?.words[1] === 'consistent') ledger.carry(type);
+  if (type?.words[1] === 'consistent') report.carry(type);
   else if (type !== undefined)
-    ledger.change(type, 'every hash here is consistent: few clients move when servers come and go');
+    report.change(type, 'every hash here is consistent: few clients move when servers come and go');
   const bound = directives.last('hash-balance-factor');
   if (bound === undefined) return {};
   const percent = parseWhole(bound.words[1], 0, 10_000);
   if (percent === null || (percent > 0 && percent <= 100)) {
-    ledger.leaveOut(bound, `"${bound.words[1] ?? ''}" is no percentage above 100`);
+    report.leaveOut(bound, `"${bound.words[1] ?? ''}" is no percentage above 100`);
     return {};
   }
-  ledger.carry(bound);
+  report.carry(bound);
   return percent === 0 ? {} : { maxLoad: percent / 100 };
 }

@@ -26,7 +26,7 @@ export class Acls {
       const name = line.words[1] ?? '';
       this.named.set(name, [...(this.named.get(name) ?? []), line]);
       const reading = readAcl(line.words.slice(2));
-      if ('why' in reading) directives.ledger.leaveOut(line, reading.why);
+      if ('why' in reading) directives.report.leaveOut(line, reading.why);
     }
   }
 

@@ -1,5 +1,5 @@
 /** Two pools that give a client one cookie would overwrite each other's: the second one's gets another name. */
-import type { Ledger } from './ledger.ts';
+import type { LineReport } from './line-report.ts';
 import type { Pool } from './pool.ts';
 import type { Route } from './routes.ts';
 
@@ -16,7 +16,7 @@ export function tellApart(
   pools: ReadonlyMap<string, Pool>,
   routes: readonly Route[],
   names: ReadonlyMap<string, string>,
-  ledger: Ledger,
+  report: LineReport,
 ): Map<string, Config> {
   const given: Given[] = [];
   return new Map(
@@ -33,7 +33,7 @@ export function tellApart(
         if (found === own.name) return cookie;
         const line = proxy.lines.findLast(({ words }) => words[0] === 'cookie');
         if (line !== undefined)
-          ledger.change(
+          report.change(
             line,
             `in ${proxy.kind} ${proxy.name} it is named ${found}: each pool needs a cookie of its own`,
           );

@@ -16,12 +16,12 @@ export interface Bound {
 const newToken = 'clients are placed anew once, for its value is a signed token and not the cookie value of a server';
 
 export function readCookie(directives: Directives, servers: readonly Server[]): Bound | undefined {
-  const { ledger } = directives;
+  const { report } = directives;
   const line = directives.last('cookie');
   if (line === undefined) return undefined;
   const [, name = '', ...words] = line.words;
-  const leaveOut = (why: string) => void ledger.leaveOut(line, why);
-  const lose = (why: string) => void ledger.warn(line, 'not-sticky', why);
+  const leaveOut = (why: string) => void report.leaveOut(line, why);
+  const lose = (why: string) => void report.warn(line, 'not-sticky', why);
   if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/.test(name)) return lose(`"${name}" is no name of a cookie`);
   const values = servers.map(({ options }) => options.get('cookie')).filter((value) => value !== undefined);
   if (values.length === 0 && !words.includes('dynamic')) {
@@ -29,16 +29,16 @@ export function readCookie(directives: Directives, servers: readonly Server[]): 
   }
   const mode = ['insert', 'prefix', 'rewrite'].find((one) => words.includes(one));
   if (mode === undefined) return readOwn(name, words, servers, line, directives);
-  ledger.change(line, newToken);
+  report.change(line, newToken);
   if (values.length > 0 && values.length < servers.length)
-    ledger.change(line, 'servers without a cookie value are kept too');
-  if (new Set(values).size < values.length) ledger.change(line, 'servers that share a cookie value are told apart');
+    report.change(line, 'servers without a cookie value are kept too');
+  if (new Set(values).size < values.length) report.change(line, 'servers that share a cookie value are told apart');
   if (mode === 'prefix') {
-    ledger.change(line, 'the table forgets a client after 8h without a request (rewrite.idle)');
+    report.change(line, 'the table forgets a client after 8h without a request (rewrite.idle)');
     return { entry: { rewrite: name }, line };
   }
   if (mode === 'rewrite') {
-    ledger.change(line, 'we give the cookie with the first response, whether or not the app sets it');
+    report.change(line, 'we give the cookie with the first response, whether or not the app sets it');
   }
   return { entry: { cookie: { name, ...readAttributes(name, words, line, directives) } }, line };
 }
@@ -49,7 +49,7 @@ function readOwn(
   words: readonly string[],
   servers: readonly Server[],
   line: Line,
-  { ledger }: Directives,
+  { report }: Directives,
 ): Bound | undefined {
   const map = new Map<string, string>();
   for (const { options, config } of servers) {
@@ -62,17 +62,17 @@ function readOwn(
       odd === undefined
         ? 'its values are made from the addresses of the servers (dynamic)'
         : `"${odd}" is no value that a map can have`;
-    return void ledger.warn(line, 'not-sticky', `${why}: list the value of each server`);
+    return void report.warn(line, 'not-sticky', `${why}: list the value of each server`);
   }
-  ledger.carry(line);
+  report.carry(line);
   const without = words.filter((word) => !['indirect', 'nocache', 'preserve', 'httponly', 'secure'].includes(word));
-  if (without.length > 0) ledger.change(line, `without ${without.join(' ')}: the app itself sets the cookie`);
-  if (map.size < servers.length) ledger.change(line, "servers without a value of their own are nobody's by it");
+  if (without.length > 0) report.change(line, `without ${without.join(' ')}: the app itself sets the cookie`);
+  if (map.size < servers.length) report.change(line, "servers without a value of their own are nobody's by it");
   return { entry: { route: { cookie: name, map: Object.fromEntries(map) } }, line };
 }
 
-function readAttributes(name: string, words: readonly string[], line: Line, { ledger }: Directives) {
-  const change = (why: string) => ledger.change(line, why);
+function readAttributes(name: string, words: readonly string[], line: Line, { report }: Directives) {
+  const change = (why: string) => report.change(line, why);
   const found: Record<string, unknown> = {};
   const times = { maxidle: 0, maxlife: 0 };
   let httpOnly = false;

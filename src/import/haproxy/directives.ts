@@ -1,14 +1,14 @@
-/** Looks up the lines of one proxy by their first words, and tells the ledger which ones others overrule. */
-import type { Ledger } from './ledger.ts';
+/** Looks up the lines of one proxy by their first words, and tells the report which ones others overrule. */
+import type { LineReport } from './line-report.ts';
 import type { Line } from './lines.ts';
 
 export class Directives {
   readonly lines: readonly Line[];
-  readonly ledger: Ledger;
+  readonly report: LineReport;
 
-  constructor(lines: readonly Line[], ledger: Ledger) {
+  constructor(lines: readonly Line[], report: LineReport) {
     this.lines = lines;
-    this.ledger = ledger;
+    this.report = report;
   }
 
   /** Every line that begins with these words. */
@@ -29,13 +29,13 @@ export class Directives {
     });
     const last = this.overrule(found);
     if (last?.words[0] !== 'no') return last;
-    this.ledger.carry(last);
+    this.report.carry(last);
     return undefined;
   }
 
   private overrule(found: readonly Line[]): Line | undefined {
     const last = found.at(-1);
-    for (const line of found.slice(0, -1)) this.ledger.leaveOut(line, `line ${last?.number} overrules it`);
+    for (const line of found.slice(0, -1)) this.report.leaveOut(line, `line ${last?.number} overrules it`);
     return last;
   }
 }

@@ -30,7 +30,7 @@ export interface Backends {
 
 /** What it would send where. */
 export function readFront(proxy: ProxySection, directives: Directives, backends: Backends): Front {
-  const { ledger } = directives;
+  const { report } = directives;
   const rules: Rule[] = [];
   const acls = new Acls(directives);
   const onward = 'these requests go on to the next route';
@@ -38,16 +38,16 @@ export function readFront(proxy: ProxySection, directives: Directives, backends:
     const backend = line.words[1] ?? '';
     const condition = acls.read(line.words.slice(2));
     if (/%[[{]/.test(backend))
-      ledger.warn(line, 'not-working', `a route has the name of its pool, it is not made from the request: ${onward}`);
+      report.warn(line, 'not-working', `a route has the name of its pool, it is not made from the request: ${onward}`);
     else if (backends.isServerless(backend))
-      ledger.warn(
+      report.warn(
         line,
         'open',
         `backend ${backend} has no server, so these requests were refused or answered there: now they go on to the next route`,
       );
     else if (!backends.isPool(backend))
-      ledger.warn(line, 'not-working', `there is no backend "${backend}" that could be carried over: ${onward}`);
-    else if ('why' in condition) ledger.warn(line, 'not-working', `${condition.why}: ${onward}`);
+      report.warn(line, 'not-working', `there is no backend "${backend}" that could be carried over: ${onward}`);
+    else if ('why' in condition) report.warn(line, 'not-working', `${condition.why}: ${onward}`);
     else rules.push({ backend, line, ...condition });
   }
   const everything = { matches: [anything], changes: [], acls: new Map(), missing: new Map() };
@@ -55,7 +55,7 @@ export function readFront(proxy: ProxySection, directives: Directives, backends:
   const backend = line?.words[1] ?? '';
   if (line !== undefined && backends.isPool(backend)) rules.push({ backend, line, ...everything });
   else if (line !== undefined)
-    ledger.warn(
+    report.warn(
       line,
       'not-working',
       `there is no backend "${backend}" that could be carried over: all other requests get 404`,
@@ -81,22 +81,22 @@ export interface Listeners {
 
 /** Of a frontend that is carried over. `taken`: addresses of those before it. */
 export function readListeners({ proxy, directives }: Front, taken: Set<string>): Listeners {
-  const { ledger } = directives;
+  const { report } = directives;
   const listeners: Record<string, unknown>[] = [];
   let tls: Line | undefined;
-  ledger.carry(proxy.header);
-  for (const line of directives.lines.filter(isAlways)) ledger.carry(line);
+  report.carry(proxy.header);
+  for (const line of directives.lines.filter(isAlways)) report.carry(line);
   const shared = readShared(directives);
   for (const { line, where, words } of bindsOf(proxy)) {
     if (isTls(where, words)) {
       tls ??= line;
-      ledger.warn(
+      report.warn(
         line,
         'not-working',
         `TLS ends before us, and nothing listens on ${where} now: put a proxy that speaks it in front, and name it in trustedProxies`,
       );
       if (words.join(' ').includes('verify required'))
-        ledger.warn(line, 'open', 'no certificate of a client is asked for here: let the proxy in front ask for it');
+        report.warn(line, 'open', 'no certificate of a client is asked for here: let the proxy in front ask for it');
       continue;
     }
     const own = readWords(words, line, directives);
@@ -111,11 +111,11 @@ export function readListeners({ proxy, directives }: Front, taken: Set<string>):
             : '';
       if (why !== '') {
         bad.push(piece);
-        ledger.warn(line, 'not-working', `nothing listens on ${piece}: ${why}`);
+        report.warn(line, 'not-working', `nothing listens on ${piece}: ${why}`);
       }
       if ('why' in written || why !== '') continue;
       taken.add(written.address);
-      ledger.carry(line);
+      report.carry(line);
       listeners.push({ address: written.address, ...own, ...shared });
     }
   }
@@ -142,11 +142,11 @@ export function isTls(where: string, words: readonly string[]): boolean {
   return words.includes('ssl') || /quic[46]@/.test(where);
 }
 
-function readWords(words: readonly string[], line: Line, { ledger }: Directives): Record<string, unknown> {
+function readWords(words: readonly string[], line: Line, { report }: Directives): Record<string, unknown> {
   const backlog = words.includes('backlog') ? parseWhole(words[words.indexOf('backlog') + 1], 1, 65_535) : null;
   if (words.includes('accept-proxy')) {
     const why = 'PROXY lines are not read: let the proxy in front send X-Forwarded-For, and name it in trustedProxies';
-    ledger.warn(line, 'not-working', why);
+    report.warn(line, 'not-working', why);
   }
   const at = words.indexOf('backlog');
   const rest = words.filter(
@@ -158,23 +158,23 @@ function readWords(words: readonly string[], line: Line, { ledger }: Directives)
     ['interface', 'mode', 'user', 'group', 'uid', 'gid', 'namespace'].includes(word),
   );
   for (const word of narrow)
-    ledger.warn(line, 'open', `who may connect is not limited by ${word} here: of a listener only the address counts`);
+    report.warn(line, 'open', `who may connect is not limited by ${word} here: of a listener only the address counts`);
   if (without.length > 0)
-    ledger.change(line, `without "${without.join(' ')}": of a listener only the address and backlog are taken`);
+    report.change(line, `without "${without.join(' ')}": of a listener only the address and backlog are taken`);
   return backlog === null ? {} : { backlog };
 }
 
 function readShared(directives: Directives): Record<string, unknown> {
-  const { ledger } = directives;
+  const { report } = directives;
   const client = readTimer(directives, 'client');
   const requestHead = readTimer(directives, 'http-request');
   const keepAlive = readTimer(directives, 'http-keep-alive');
   const line = directives.last('maxconn');
   const connections = line === undefined ? null : parseWhole(line.words[1], 1, 10_000_000);
   if (line !== undefined && connections === null)
-    ledger.leaveOut(line, `"${line.words[1] ?? ''}" is no number of connections`);
+    report.leaveOut(line, `"${line.words[1] ?? ''}" is no number of connections`);
   else if (line !== undefined)
-    ledger.change(line, 'a connection more is refused with 503, it does not wait; each listener counts its own');
+    report.change(line, 'a connection more is refused with 503, it does not wait; each listener counts its own');
   const timeouts = {
     ...(requestHead !== undefined && { requestHead }),
     ...(client !== undefined && { requestBody: client }),

@@ -32,7 +32,7 @@ export function readHealth(directives: Directives, servers: readonly Server[]): 
 }
 
 function readActive(directives: Directives, servers: readonly Server[]): Record<string, unknown> {
-  const { ledger } = directives;
+  const { report } = directives;
   const probe = directives.option('httpchk');
   const [first] = servers.filter(({ options }) => options.has('check'));
   const lines = [
@@ -41,20 +41,20 @@ function readActive(directives: Directives, servers: readonly Server[]): Record<
     ...(probe === undefined ? [] : [probe]),
   ];
   if (first === undefined) {
-    for (const line of lines) ledger.leaveOut(line, 'no server of it is checked (check)');
+    for (const line of lines) report.leaveOut(line, 'no server of it is checked (check)');
     return {};
   }
   for (const server of servers) {
-    if (!server.options.has('check')) ledger.change(server.line, 'it is checked like its peers');
+    if (!server.options.has('check')) report.change(server.line, 'it is checked like its peers');
     sameForAll(directives, first, server, ['inter', 'rise', 'fall']);
   }
   for (const name of otherChecks) {
     const line = directives.option(name);
     if (line === undefined) continue;
-    if (name === 'tcp-check') ledger.carry(line);
-    else ledger.change(line, 'a check connects by TCP and says nothing');
+    if (name === 'tcp-check') report.carry(line);
+    else report.change(line, 'a check connects by TCP and says nothing');
   }
-  for (const line of directives.all('tcp-check')) ledger.leaveOut(line, 'a check connects by TCP and says nothing');
+  for (const line of directives.all('tcp-check')) report.leaveOut(line, 'a check connects by TCP and says nothing');
   const interval = Math.min(parseTime(first.options.get('inter')) || usual.interval, longestTimer);
   const timeout = readTimeout(directives, interval);
   const [rise, fall] = [readCount(directives, first, 'rise'), readCount(directives, first, 'fall')];
@@ -69,18 +69,18 @@ function readActive(directives: Directives, servers: readonly Server[]): Record<
   };
 }
 
-function sameForAll({ ledger }: Directives, first: Server, server: Server, names: readonly string[]): void {
+function sameForAll({ report }: Directives, first: Server, server: Server, names: readonly string[]): void {
   for (const name of names) {
     const [one, other] = [first.options.get(name), server.options.get(name)];
     if (one === other) continue;
     const value = one === undefined ? `the usual ${name}` : `${name} ${one}`;
-    ledger.change(server.line, `${value} of line ${first.line.number} holds for the whole pool`);
+    report.change(server.line, `${value} of line ${first.line.number} holds for the whole pool`);
   }
 }
 
-function readCount({ ledger }: Directives, { options, line }: Server, name: 'rise' | 'fall'): number {
+function readCount({ report }: Directives, { options, line }: Server, name: 'rise' | 'fall'): number {
   const count = parseWhole(options.get(name) ?? String(usual[name]), 1, 100);
-  if (count === null) ledger.change(line, `"${name} ${options.get(name)}" is no number from 1 to 100`);
+  if (count === null) report.change(line, `"${name} ${options.get(name)}" is no number from 1 to 100`);
   return count ?? usual[name];
 }
 
@@ -89,15 +89,15 @@ function readTimeout(directives: Directives, interval: number): number {
   const line = directives.last('timeout', 'check');
   const wanted = line === undefined ? usual.timeout : parseTime(line.words[2]);
   if (line !== undefined && !wanted)
-    directives.ledger.leaveOut(line, `"${line.words[2] ?? ''}" is no time for a check`);
+    directives.report.leaveOut(line, `"${line.words[2] ?? ''}" is no time for a check`);
   else if (line !== undefined && wanted !== null && wanted > interval) {
-    directives.ledger.change(line, 'it is not longer than the interval of the checks');
-  } else if (line !== undefined) directives.ledger.carry(line);
+    directives.report.change(line, 'it is not longer than the interval of the checks');
+  } else if (line !== undefined) directives.report.carry(line);
   return Math.min(wanted || usual.timeout, interval);
 }
 
 function readProbe(directives: Directives, probe: Line): Record<string, unknown> {
-  const { ledger } = directives;
+  const { report } = directives;
   const words = probe.words.slice(2);
   // option httpchk [METHOD] URI [VERSION]; with the URI alone, or nothing, HAProxy asks with OPTIONS.
   let [method = '', path = '', version = ''] = words.length <= 1 ? ['OPTIONS', words[0] ?? '/'] : words;
@@ -107,22 +107,22 @@ function readProbe(directives: Directives, probe: Line): Record<string, unknown>
     method = sent.method ?? method;
     path = sent.path ?? path;
     host = sent.host ?? host;
-    if (sent.without.length === 0) ledger.carry(line);
-    else ledger.change(line, `without ${sent.without.join(', ')}: there is no counterpart`);
+    if (sent.without.length === 0) report.carry(line);
+    else report.change(line, `without ${sent.without.join(', ')}: there is no counterpart`);
   }
-  ledger.carry(probe);
-  if (method !== 'GET') ledger.change(probe, `it is asked with GET, not with ${method}`);
+  report.carry(probe);
+  if (method !== 'GET') report.change(probe, `it is asked with GET, not with ${method}`);
   if (!/^\/[\x21-\x22\x24-\x7e]*$/.test(path)) {
-    ledger.change(probe, `"${path}" is no path, so / is asked for`);
+    report.change(probe, `"${path}" is no path, so / is asked for`);
     path = '/';
   }
   if (!/^[A-Za-z0-9._:[\]-]*$/.test(host)) {
-    ledger.change(probe, `"${host}" is no host, so the address of the server is the Host of the check`);
+    report.change(probe, `"${host}" is no host, so the address of the server is the Host of the check`);
     host = '';
   }
   for (const line of directives.all('http-check')) {
     if (!['send', 'expect'].includes(line.words[1] ?? ''))
-      ledger.leaveOut(line, 'a check is one request and its answer');
+      report.leaveOut(line, 'a check is one request and its answer');
   }
   return { path, ...(host !== '' && { host }), ...readExpected(directives) };
 }
@@ -144,7 +144,7 @@ function readSend(words: readonly string[]) {
 }
 
 function readExpected(directives: Directives): Record<string, unknown> {
-  const { ledger } = directives;
+  const { report } = directives;
   const line = directives.last('http-check', 'expect');
   if (line === undefined) return {};
   const negated = line.words[2] === '!';
@@ -154,15 +154,15 @@ function readExpected(directives: Directives): Record<string, unknown> {
   const whole = kind === 'rstatus' && status !== '' ? `${status}00-${status}99` : status;
   const range = negated ? others(whole) : whole;
   if (more.length === 0 && ['status', 'rstatus'].includes(kind) && isStatuses(range)) {
-    ledger.carry(line);
+    report.carry(line);
     return { status: range };
   }
   if (!negated && kind === 'string' && value !== '' && more.length === 0) {
-    ledger.carry(line);
+    report.carry(line);
     return { body: value };
   }
   const why = 'a check can expect statuses, or a text in the body: a server that fails this one takes requests here';
-  ledger.warn(line, 'not-working', why);
+  report.warn(line, 'not-working', why);
   return {};
 }
 
@@ -195,11 +195,11 @@ function readSlowStart(directives: Directives, servers: readonly Server[]): Reco
 }
 
 /** `observe`: errors of the traffic count as failed checks. */
-function readPassive({ ledger }: Directives, servers: readonly Server[]): Record<string, unknown> {
+function readPassive({ report }: Directives, servers: readonly Server[]): Record<string, unknown> {
   const first = servers.find(({ options }) => ['layer4', 'layer7'].includes(options.get('observe') ?? ''));
   if (first === undefined) return {};
   const limit = parseWhole(first.options.get('error-limit') ?? '10', 1, 1000) ?? 10;
-  ledger.change(
+  report.change(
     first.line,
     'a server with that many errors is out for a second, and longer each further time (observe)',
   );

@@ -5,7 +5,7 @@ import { refuseBlocks } from '../template.ts';
 import { tellApart } from './cookie-names.ts';
 import { Directives } from './directives.ts';
 import { type Bind, bindsOf, type Front, readFront } from './front.ts';
-import { Ledger } from './ledger.ts';
+import { LineReport } from './line-report.ts';
 import { type Line, readLines } from './lines.ts';
 import { type Pool, readPool } from './pool.ts';
 import { reasonFor } from './reasons.ts';
@@ -17,15 +17,15 @@ import { bindAddress, longestTimer, parseTime, parseWhole, poolName, writeTime }
 export const importHaproxy: Importer = (text, file) => {
   refuseBlocks(text, file);
   const lines = readLines(text, file);
-  const ledger = new Ledger();
-  const { global, proxies } = readSections(lines, file, ledger);
+  const report = new LineReport(text);
+  const { global, proxies } = readSections(lines, file, report);
   const directives = new Map(
     proxies
-      .filter((proxy) => speaksHttp(proxy, ledger))
-      .map((proxy) => [proxy, new Directives(proxy.lines, ledger)] as const),
+      .filter((proxy) => speaksHttp(proxy, report))
+      .map((proxy) => [proxy, new Directives(proxy.lines, report)] as const),
   );
-  const pools = readPools(directives, proxies, ledger);
-  if (pools.size === 0) throw noPool(proxies, lines, ledger, file);
+  const pools = readPools(directives, proxies, report);
+  if (pools.size === 0) throw noPool(proxies, lines, report, file);
   const backends = {
     isPool: (name: string) => pools.has(name),
     isServerless: (name: string) => proxies.some((proxy) => proxy.name === name && answersItself(proxy)),
@@ -33,16 +33,16 @@ export const importHaproxy: Importer = (text, file) => {
   const fronts = [...directives]
     .filter(([{ kind }]) => kind !== 'backend')
     .map(([proxy, found]) => readFront(proxy, found, backends));
-  const routing = readRouting(fronts, pools, ledger);
-  if (routing.routes.length === 0) throw noRoute(fronts, ledger, file);
+  const routing = readRouting(fronts, pools, report);
+  if (routing.routes.length === 0) throw noRoute(fronts, report, file);
   const config = {
     listeners: routing.listeners,
-    ...writePools(pools, routing, ledger),
-    ...readCapacity(pools, ledger),
-    ...readGlobal(new Directives(global, ledger)),
+    ...writePools(pools, routing, report),
+    ...readCapacity(pools, report),
+    ...readGlobal(new Directives(global, report)),
   };
-  for (const line of lines) if (ledger.isOpen(line)) ledger.leaveOut(line, reasonFor(line) ?? unknown(line));
-  return { config: escaped(config) as Record<string, unknown>, notes: ledger.notes(lines) };
+  for (const line of lines) if (!report.isDecided(line)) report.leaveOut(line, reasonFor(line) ?? unknown(line));
+  return { config: escaped(config) as Record<string, unknown>, notes: report.notes(lines) };
 };
 
 /** A backend that no server was ever asked for: it refuses, or answers by itself. */
@@ -62,12 +62,12 @@ const otherSpeech =
   /^option (?:tcplog|mysql-check|pgsql-check|redis-check|smtpchk|ldap-check|ssl-hello-chk)\b|^tcp-check (?:send|expect)\b/;
 
 /** A section whose mode is tcp balances connections: nothing of it can be said of requests. */
-function speaksHttp({ kind, header, lines, own }: ProxySection, ledger: Ledger): boolean {
+function speaksHttp({ kind, header, lines, own }: ProxySection, report: LineReport): boolean {
   const found = lines.filter(({ words }) => words[0] === 'mode');
   const mode = found.at(-1);
   const other = own.find(({ words }) => otherSpeech.test(words.join(' ')));
   if (mode === undefined && other === undefined)
-    ledger.change(header, 'no mode is given, which is tcp for HAProxy: it is taken as http');
+    report.change(header, 'no mode is given, which is tcp for HAProxy: it is taken as http');
   else if (mode?.words[1] !== 'http') {
     const why =
       mode === undefined
@@ -75,12 +75,12 @@ function speaksHttp({ kind, header, lines, own }: ProxySection, ledger: Ledger):
         : `mode ${mode.words[1] ?? ''}: only HTTP is balanced here`;
     const binds = bindsOf({ header, lines: own }).map(({ where }) => where);
     if (kind !== 'backend')
-      ledger.warn(header, 'not-working', `${why}, and nothing listens on ${binds.join(', ')} now`);
-    for (const line of [header, ...own]) ledger.leaveOut(line, why);
-    if (mode !== undefined) ledger.leaveOut(mode, why);
+      report.warn(header, 'not-working', `${why}, and nothing listens on ${binds.join(', ')} now`);
+    for (const line of [header, ...own]) report.leaveOut(line, why);
+    if (mode !== undefined) report.leaveOut(mode, why);
     return false;
-  } else ledger.carry(mode);
-  for (const line of found.slice(0, -1)) ledger.leaveOut(line, `line ${mode?.number} overrules it`);
+  } else report.carry(mode);
+  for (const line of found.slice(0, -1)) report.leaveOut(line, `line ${mode?.number} overrules it`);
   return true;
 }
 
@@ -88,7 +88,7 @@ function speaksHttp({ kind, header, lines, own }: ProxySection, ledger: Ledger):
 function readPools(
   directives: ReadonlyMap<ProxySection, Directives>,
   proxies: readonly ProxySection[],
-  ledger: Ledger,
+  report: LineReport,
 ): Map<string, Pool> {
   const tables = new Map<string, Table>();
   for (const [{ name }, found] of directives) {
@@ -106,19 +106,24 @@ function readPools(
     const pool = readPool(proxy, found, tables, around);
     if (pool !== null) pools.set(proxy.name, pool);
     else if (proxy.kind === 'backend') {
-      ledger.leaveOut(proxy.header, 'no server of it can be carried over');
-      for (const line of proxy.own.filter((one) => ledger.isOpen(one))) {
-        ledger.leaveOut(line, `no server of backend ${proxy.name} can be carried over`);
+      report.leaveOut(proxy.header, 'no server of it can be carried over');
+      for (const line of proxy.own.filter((one) => !report.isDecided(one))) {
+        report.leaveOut(line, `no server of backend ${proxy.name} can be carried over`);
       }
     }
   }
   return pools;
 }
 
-function noPool(proxies: readonly ProxySection[], lines: readonly Line[], ledger: Ledger, file: string): UsageError {
+function noPool(
+  proxies: readonly ProxySection[],
+  lines: readonly Line[],
+  report: LineReport,
+  file: string,
+): UsageError {
   const backs = proxies.filter(({ kind }) => kind !== 'frontend');
   const isServer = ({ words: [word] }: Line) => word === 'server' || word === 'server-template';
-  const notes = backs.flatMap(({ own }) => ledger.notes(own.filter(isServer)));
+  const notes = backs.flatMap(({ own }) => report.notes(own.filter(isServer)));
   const found = notes.find(({ kind, concern }) => kind === 'left-out' && concern !== undefined) ?? notes[0];
   // Of a section that is left out as a whole its header tells.
   const whole = backs.find(
@@ -133,9 +138,9 @@ function noPool(proxies: readonly ProxySection[], lines: readonly Line[], ledger
   );
 }
 
-function noRoute(fronts: readonly Front[], ledger: Ledger, file: string): UsageError {
+function noRoute(fronts: readonly Front[], report: LineReport, file: string): UsageError {
   const [front] = fronts.filter(({ proxy }) => bindsOf(proxy).length > 0);
-  const notes = fronts.flatMap(({ proxy }) => ledger.notes([proxy.header, ...proxy.own]));
+  const notes = fronts.flatMap(({ proxy }) => report.notes([proxy.header, ...proxy.own]));
   const note = notes.find(({ concern, text }) => concern !== undefined && /^(?:use_|default_)backend|^bind/.test(text));
   const why =
     front === undefined
@@ -172,14 +177,14 @@ function listenerAt(address: string, binds: readonly Bind[]): Line | undefined {
   )?.line;
 }
 
-function writePools(pools: ReadonlyMap<string, Pool>, { routes }: Routing, ledger: Ledger) {
+function writePools(pools: ReadonlyMap<string, Pool>, { routes }: Routing, report: LineReport) {
   const names = new Map<string, string>();
   for (const [name, { proxy }] of pools) {
     const given = poolName(name, new Set(names.values()));
     names.set(name, given);
-    if (given !== name) ledger.change(proxy.header, `its pool is named ${given}`);
+    if (given !== name) report.change(proxy.header, `its pool is named ${given}`);
   }
-  const apart = tellApart(pools, routes, names, ledger);
+  const apart = tellApart(pools, routes, names, report);
   const written = Object.fromEntries(Array.from(pools.keys(), (name) => [names.get(name) ?? name, apart.get(name)]));
   const [only] = routes;
   const plain =
@@ -197,30 +202,30 @@ function writePools(pools: ReadonlyMap<string, Pool>, { routes }: Routing, ledge
 }
 
 /** One table serves all pools, so it must hold what all of their stick tables held. */
-function readCapacity(pools: ReadonlyMap<string, Pool>, ledger: Ledger): Record<string, unknown> {
+function readCapacity(pools: ReadonlyMap<string, Pool>, report: LineReport): Record<string, unknown> {
   const tables = [...new Set(Array.from(pools.values(), (pool) => pool.tables).flat())];
   const sum = tables.reduce((total, { size }) => total + size, 0);
   if (sum === 0) return {};
   const capacity = Math.min(Math.max(sum, 1000), 100_000_000);
   for (const { line } of capacity === sum ? [] : tables) {
-    ledger.change(line, `the session table has room for 1,000 to 100,000,000 sessions: ${capacity}`);
+    report.change(line, `the session table has room for 1,000 to 100,000,000 sessions: ${capacity}`);
   }
   return { table: { capacity } };
 }
 
 function readGlobal(directives: Directives): Record<string, unknown> {
-  const { ledger } = directives;
+  const { report } = directives;
   const threads = directives.last('nbthread');
   const stop = directives.last('hard-stop-after');
   const workers = threads === undefined ? null : parseWhole(threads.words[1], 1, 254);
   const timeout = stop === undefined ? null : parseTime(stop.words[1]);
   if (threads !== undefined) {
-    if (workers === null) ledger.leaveOut(threads, `"${threads.words[1] ?? ''}" is no number of workers from 1 to 254`);
-    else ledger.carry(threads);
+    if (workers === null) report.leaveOut(threads, `"${threads.words[1] ?? ''}" is no number of workers from 1 to 254`);
+    else report.carry(threads);
   }
   if (stop !== undefined) {
-    if (!timeout) ledger.leaveOut(stop, `"${stop.words[1] ?? ''}" is no time`);
-    else ledger.carry(stop);
+    if (!timeout) report.leaveOut(stop, `"${stop.words[1] ?? ''}" is no time`);
+    else report.carry(stop);
   }
   return {
     ...(workers !== null && { workers }),

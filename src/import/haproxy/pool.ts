@@ -30,11 +30,11 @@ export function readPool(
   tables: ReadonlyMap<string, Table>,
   around: Surroundings,
 ): Pool | null {
-  const { ledger } = directives;
+  const { report } = directives;
   const servers = readServers(directives, around);
   if (servers.length === 0) return null;
-  ledger.carry(proxy.header);
-  for (const line of directives.lines.filter(isAlways)) ledger.carry(line);
+  report.carry(proxy.header);
+  for (const line of directives.lines.filter(isAlways)) report.carry(line);
   const cookie = readCookie(directives, servers);
   const stuck = readStick(directives, proxy.name, tables, cookie !== undefined);
   const bound = [...(cookie === undefined ? [] : [cookie]), ...stuck.bound];
@@ -72,27 +72,27 @@ function readOwnerFails(
   servers: readonly Server[],
   bound: readonly Bound[],
 ): Record<string, unknown> {
-  const { ledger } = directives;
+  const { report } = directives;
   const redispatch = directives.option('redispatch');
   const persist = directives.option('persist');
   const moves = redispatch !== undefined && redispatch.words[2] !== '0';
   // Without a session a failed request is sent to another server here in any case.
-  if (redispatch !== undefined) ledger.carry(redispatch);
+  if (redispatch !== undefined) report.carry(redispatch);
   if (bound.length === 0) return {};
   if (moves) {
-    if (persist !== undefined) ledger.change(persist, 'a session leaves a server that is down at once, without a try');
+    if (persist !== undefined) report.change(persist, 'a session leaves a server that is down at once, without a try');
     return {};
   }
-  if (persist !== undefined) ledger.carry(persist);
+  if (persist !== undefined) report.carry(persist);
   const checked = servers.every(({ options }) => options.has('check'));
   for (const { line } of bound) {
     if (checked && persist === undefined) {
-      ledger.change(
+      report.change(
         line,
         'without redispatch HAProxy answers 503 until the checks take a dead server down: here its sessions move at once',
       );
     } else {
-      ledger.change(
+      report.change(
         line,
         'HAProxy keeps sessions at a dead server here (no redispatch), hence 503: whenOwnerFails: rebind would move them',
       );
@@ -111,10 +111,10 @@ function readRetries(directives: Directives): Record<string, unknown> {
   if (line === undefined) return {};
   const retries = parseWhole(line.words[1], 0, 1_000_000);
   if (retries === null) {
-    directives.ledger.leaveOut(line, `"${line.words[1] ?? ''}" is no number of retries`);
+    directives.report.leaveOut(line, `"${line.words[1] ?? ''}" is no number of retries`);
     return {};
   }
-  directives.ledger.change(line, 'each try goes to another server, and tries are counted with the first one');
+  directives.report.change(line, 'each try goes to another server, and tries are counted with the first one');
   const attempts = Math.min(retries + 1, 10);
   return attempts === 3 ? {} : { retry: { attempts } };
 }
@@ -133,37 +133,37 @@ function readTimeouts(directives: Directives): Record<string, unknown> {
 
 /** `timeout NAME`, as a config has it; `endless`: it may be off. */
 export function readTimer(directives: Directives, name: string, endless = false): string | undefined {
-  const { ledger } = directives;
+  const { report } = directives;
   const line = directives.last('timeout', name);
   if (line === undefined) return undefined;
   const word = line.words[2];
   const time = parseTime(word);
-  if (time === null) ledger.leaveOut(line, `"${word ?? ''}" is no time`);
-  else if (time === 0 && !endless) ledger.leaveOut(line, 'this time has an end here: the usual one stays');
-  else if (time > longestTimer) ledger.change(line, 'the longest time is 596h');
-  else ledger.carry(line);
+  if (time === null) report.leaveOut(line, `"${word ?? ''}" is no time`);
+  else if (time === 0 && !endless) report.leaveOut(line, 'this time has an end here: the usual one stays');
+  else if (time > longestTimer) report.change(line, 'the longest time is 596h');
+  else report.carry(line);
   return time === null || (time === 0 && !endless) ? undefined : writeTime(time, longestTimer);
 }
 
 function readIgnored(directives: Directives): Pool['ignored'] {
-  const { ledger } = directives;
+  const { report } = directives;
   const lines = directives.all('ignore-persist');
   if (lines.length === 0) return [];
   const acls = new Acls(directives);
   return lines.flatMap((line) => {
     const condition = acls.read(line.words.slice(1));
     if ('why' in condition) {
-      ledger.leaveOut(line, condition.why);
+      report.leaveOut(line, condition.why);
       return [];
     }
-    ledger.carry(line);
-    for (const change of condition.changes) ledger.change(line, change);
+    report.carry(line);
+    for (const change of condition.changes) report.change(line, change);
     for (const [acl, changes] of condition.acls) {
-      ledger.carry(acl);
-      for (const change of changes) ledger.change(acl, change);
+      report.carry(acl);
+      for (const change of changes) report.change(acl, change);
     }
     for (const [acl, whys] of condition.missing) {
-      for (const why of whys) ledger.change(acl ?? line, `${why}: such requests keep their session`);
+      for (const why of whys) report.change(acl ?? line, `${why}: such requests keep their session`);
     }
     return [{ line, matches: condition.matches }];
   });

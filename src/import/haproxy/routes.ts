@@ -3,7 +3,7 @@
 import { standInFor } from '../stand-in.ts';
 import { tellAccess } from './access.ts';
 import { bindsOf, type Front, readListeners, sameRules } from './front.ts';
-import type { Ledger } from './ledger.ts';
+import type { LineReport } from './line-report.ts';
 import type { Line } from './lines.ts';
 import { allBoth, type Match, sameMatch, writeMatch } from './match.ts';
 import type { Pool } from './pool.ts';
@@ -24,9 +24,9 @@ export interface Routing {
   readonly routes: readonly Route[];
 }
 
-export function readRouting(fronts: readonly Front[], pools: ReadonlyMap<string, Pool>, ledger: Ledger): Routing {
+export function readRouting(fronts: readonly Front[], pools: ReadonlyMap<string, Pool>, report: LineReport): Routing {
   const leading = fronts.filter((front) => front.rules.length > 0 && bindsOf(front.proxy).length > 0);
-  for (const front of fronts.filter((one) => !leading.includes(one))) leaveOutFront(front, pools, ledger);
+  for (const front of fronts.filter((one) => !leading.includes(one))) leaveOutFront(front, pools, report);
   const [main] = leading;
   if (main === undefined) return { listeners: [], routes: [] };
   const taken = new Set<string>();
@@ -41,16 +41,16 @@ export function readRouting(fronts: readonly Front[], pools: ReadonlyMap<string,
     taken.add(address);
     standIns.set(front, address);
     listeners.push({ address, ...shared });
-    ledger.change(tls, `${address} stands in for it: let the proxy that speaks TLS pass requests on to there`);
+    report.change(tls, `${address} stands in for it: let the proxy that speaks TLS pass requests on to there`);
   }
   const open = read.filter(({ front, listeners: own }) => own.length > 0 || standIns.has(front));
   for (const { front } of read.filter((one) => !open.includes(one)))
-    ledger.warn(front.proxy.header, 'not-working', 'nothing that it listens on can be listened on here');
+    report.warn(front.proxy.header, 'not-working', 'nothing that it listens on can be listened on here');
   const alike = open.every(({ front }) => sameRules(front, main));
   const routes: Route[] = [];
   for (const { front, listeners: own } of open) {
-    carryRules(front, ledger);
-    tellAccess(front.proxy, ledger);
+    carryRules(front, report);
+    tellAccess(front.proxy, report);
     const standIn = standIns.get(front);
     const addresses = standIn === undefined ? own.map(({ address }) => String(address)) : [standIn];
     const on = alike ? [] : addresses;
@@ -58,9 +58,9 @@ export function readRouting(fronts: readonly Front[], pools: ReadonlyMap<string,
   }
   for (const [name, { proxy }] of pools) {
     if (routes.some(({ backend }) => backend === name)) {
-      if (!open.some(({ front }) => front.proxy === proxy)) tellAccess(proxy, ledger);
+      if (!open.some(({ front }) => front.proxy === proxy)) tellAccess(proxy, report);
     } else if (!leftOut(fronts, leading, proxy))
-      ledger.change(proxy.header, 'no route that is carried over leads to it');
+      report.change(proxy.header, 'no route that is carried over leads to it');
   }
   return { listeners, routes };
 }
@@ -70,17 +70,17 @@ function leftOut(fronts: readonly Front[], leading: readonly Front[], proxy: Fro
   return fronts.some((front) => front.proxy === proxy && !leading.includes(front));
 }
 
-function carryRules({ rules }: Front, ledger: Ledger): void {
+function carryRules({ rules }: Front, report: LineReport): void {
   for (const { line, changes, acls, missing } of rules) {
-    ledger.carry(line);
-    for (const change of changes) ledger.change(line, change);
+    report.carry(line);
+    for (const change of changes) report.change(line, change);
     for (const [acl, differences] of acls) {
-      ledger.carry(acl);
-      for (const difference of differences) ledger.change(acl, difference);
+      report.carry(acl);
+      for (const difference of differences) report.change(acl, difference);
     }
     for (const [acl, whys] of missing) {
       for (const why of whys)
-        ledger.warn(acl ?? line, 'not-working', `${why}: requests that fit by this alone go on to the next route`);
+        report.warn(acl ?? line, 'not-working', `${why}: requests that fit by this alone go on to the next route`);
     }
   }
 }
@@ -104,22 +104,22 @@ function routesOf({ rules }: Front, listeners: readonly string[], pools: Readonl
 const frontWords = ['bind', 'use_backend', 'default_backend', 'maxconn', 'monitor-uri'];
 const frontTimes = ['client', 'http-request', 'http-keep-alive'];
 
-function leaveOutFront({ proxy, rules }: Front, pools: ReadonlyMap<string, Pool>, ledger: Ledger): void {
+function leaveOutFront({ proxy, rules }: Front, pools: ReadonlyMap<string, Pool>, report: LineReport): void {
   const binds = bindsOf(proxy);
   const both = proxy.kind === 'listen' && pools.has(proxy.name);
   // A section without an address is asked by others only.
   const why = binds.length === 0 ? 'it listens nowhere' : `${proxy.kind} ${proxy.name} leads to no pool`;
   const where = binds.map((bind) => bind.where).join(', ');
   if (binds.length > 0 && !isStatistics(proxy.own))
-    ledger.warn(proxy.header, 'not-working', `${why}: nothing listens on ${where} now`);
-  else if (binds.length === 0 && rules.length > 0 && !both) ledger.warn(proxy.header, 'not-working', why);
+    report.warn(proxy.header, 'not-working', `${why}: nothing listens on ${where} now`);
+  else if (binds.length === 0 && rules.length > 0 && !both) report.warn(proxy.header, 'not-working', why);
   const ofFront = ({ words: [word, second = ''] }: Line) =>
     !both || frontWords.includes(word) || (word === 'timeout' && frontTimes.includes(second));
-  if (both) ledger.change(proxy.header, `it is a pool without a listener: ${why}`);
+  if (both) report.change(proxy.header, `it is a pool without a listener: ${why}`);
   for (const line of [...(both ? [] : [proxy.header]), ...proxy.own.filter(ofFront)]) {
-    if (!ledger.isOpen(line)) continue;
+    if (report.isDecided(line)) continue;
     const special = ['use_backend', 'default_backend', 'bind'].includes(line.words[0]) ? undefined : reasonFor(line);
-    ledger.leaveOut(line, isAlways(line) ? why : (special ?? why));
+    report.leaveOut(line, isAlways(line) ? why : (special ?? why));
   }
 }
 

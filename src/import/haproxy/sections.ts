@@ -1,7 +1,7 @@
 /** The sections of a haproxy.cfg, and what a proxy has from its `defaults`. */
 import { UsageError } from '../../errors.ts';
 import type { Concern } from '../imported.ts';
-import type { Ledger } from './ledger.ts';
+import type { LineReport } from './line-report.ts';
 import type { Line } from './lines.ts';
 
 /** frontend, backend and listen: what serves requests. */
@@ -50,32 +50,32 @@ const foreign: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Throws UsageError for a text without a section of HAProxy, and for a line before the first. */
-export function readSections(lines: readonly Line[], file: string, ledger: Ledger): Sections {
+export function readSections(lines: readonly Line[], file: string, report: LineReport): Sections {
   const global: Line[] = [];
   const proxies: ProxySection[] = [];
   const named = new Map<string, readonly Line[]>();
   let latest: readonly Line[] = [];
-  for (const { header, lines: own } of cut(lines, file, ledger)) {
+  for (const { header, lines: own } of cut(lines, file, report)) {
     const [kind, name = ''] = header.words;
     const why = foreign.get(kind);
     if (kind === 'global') {
       global.push(...own);
       // Like that of defaults, its header says nothing by itself.
-      ledger.carry(header);
+      report.carry(header);
     } else if (kind === 'defaults') {
-      latest = [...inherited(header, [], named, ledger), ...own];
+      latest = [...inherited(header, [], named, report), ...own];
       if (name !== '' && name !== 'from') named.set(name, latest);
-      ledger.carry(header);
+      report.carry(header);
     } else if (why !== undefined) {
-      for (const line of [header, ...own]) ledger.leaveOut(line, `section ${kind}: ${why}`);
+      for (const line of [header, ...own]) report.leaveOut(line, `section ${kind}: ${why}`);
     } else {
       const twin = proxies.find((other) => other.name === name && overlap(other.kind, kind));
       const reason =
         name === '' ? `a ${kind} needs a name` : `line ${twin?.header.number} has the name ${name} already`;
       if (name === '' || twin !== undefined) {
-        for (const line of [header, ...own]) ledger.leaveOut(line, reason);
+        for (const line of [header, ...own]) report.leaveOut(line, reason);
       } else {
-        const lines = [...inherited(header, latest, named, ledger), ...own];
+        const lines = [...inherited(header, latest, named, report), ...own];
         proxies.push({ kind: kind as ProxySection['kind'], name, header, own, lines });
       }
     }
@@ -92,18 +92,18 @@ function inherited(
   header: Line,
   latest: readonly Line[],
   named: ReadonlyMap<string, readonly Line[]>,
-  ledger: Ledger,
+  report: LineReport,
 ): readonly Line[] {
   const at = header.words.indexOf('from', 1);
   const from = at < 0 ? undefined : header.words[at + 1];
   if (from === undefined) return latest;
   const found = named.get(from);
-  if (found === undefined) ledger.change(header, `there is no defaults section "${from}" before it`);
+  if (found === undefined) report.change(header, `there is no defaults section "${from}" before it`);
   return found ?? [];
 }
 
 /** Lines that cannot be read by themselves, for they hold a variable or stand under a condition, are left out here. */
-function cut(lines: readonly Line[], file: string, ledger: Ledger): Section[] {
+function cut(lines: readonly Line[], file: string, report: LineReport): Section[] {
   const sections: Section[] = [];
   let depth = 0;
   for (const line of lines) {
@@ -111,8 +111,8 @@ function cut(lines: readonly Line[], file: string, ledger: Ledger): Section[] {
     if (word.startsWith('.')) {
       if (word === '.if') depth++;
       else if (word === '.endif') depth = Math.max(0, depth - 1);
-      ledger.leaveOut(line, 'conditions of the file are not evaluated');
-    } else if (depth > 0) lose(line, 'it stands under a condition of the file, which is not evaluated', ledger);
+      report.leaveOut(line, 'conditions of the file are not evaluated');
+    } else if (depth > 0) lose(line, 'it stands under a condition of the file, which is not evaluated', report);
     else if (proxyKinds.includes(word) || foreign.has(word) || word === 'global' || word === 'defaults') {
       sections.push({ header: line, lines: [] });
     } else {
@@ -123,7 +123,7 @@ function cut(lines: readonly Line[], file: string, ledger: Ledger): Section[] {
         );
       }
       if (line.variable === '') current.lines.push(line);
-      else lose(line, `it holds the environment variable ${line.variable}: put in its value, and import again`, ledger);
+      else lose(line, `it holds the environment variable ${line.variable}: put in its value, and import again`, report);
     }
   }
   if (sections.length === 0) {
@@ -144,8 +144,8 @@ const lostBy: Readonly<Record<string, Concern>> = {
   ...Object.fromEntries(['cookie', 'stick', 'balance', 'stick-table'].map((word) => [word, 'not-sticky'])),
 };
 
-function lose(line: Line, why: string, ledger: Ledger): void {
+function lose(line: Line, why: string, report: LineReport): void {
   const concern = lostBy[line.words[0]];
-  if (concern === undefined) ledger.leaveOut(line, why);
-  else ledger.warn(line, concern, why);
+  if (concern === undefined) report.leaveOut(line, why);
+  else report.warn(line, concern, why);
 }

@@ -3,7 +3,7 @@
 import { isReservedName } from '../names.ts';
 import { isTemplate, templated } from '../template.ts';
 import type { Directives } from './directives.ts';
-import type { Ledger } from './ledger.ts';
+import type { LineReport } from './line-report.ts';
 import type { Line } from './lines.ts';
 import { parseTime, parseWhole, serverAddress } from './values.ts';
 
@@ -46,33 +46,33 @@ export interface Surroundings {
 
 /** Empty: nothing can be served. Each server that stays away has told why. */
 export function readServers(directives: Directives, around: Surroundings): Server[] {
-  const { ledger } = directives;
+  const { report } = directives;
   const presets = new Map<string, string>();
   const found: Server[] = [];
   const spare: Server[] = [];
   for (const line of directives.lines) {
     const [word] = line.words;
     if (word === 'default-server') {
-      ledger.carry(line);
-      readOptions(line.words.slice(1), presets, line, ledger);
+      report.carry(line);
+      readOptions(line.words.slice(1), presets, line, report);
     } else if (word === 'server-template') {
-      const server = readTemplate(line, presets, around, ledger);
+      const server = readTemplate(line, presets, around, report);
       if (server !== null) found.push(server);
     } else if (word === 'server') {
-      const server = readServer(line, presets, around, ledger, line);
+      const server = readServer(line, presets, around, report, line);
       if (server !== null) (server.options.has('backup') ? spare : found).push(server);
     }
   }
   // HAProxy asks the backup servers only when all others are down: with no others they are the ordinary ones.
   const kept = found.length > 0 ? found : spare;
   for (const { line } of found.length > 0 ? spare : []) {
-    ledger.leaveOut(line, 'a pool has no backup servers: as an ordinary one it would take requests all the time');
+    report.leaveOut(line, 'a pool has no backup servers: as an ordinary one it would take requests all the time');
   }
-  const servers = unlike(kept, ledger);
+  const servers = unlike(kept, report);
   for (const { line, options } of servers) {
-    ledger.carry(line);
+    report.carry(line);
     if (options.has('backup'))
-      ledger.change(line, 'it is an ordinary server here, for the pool has only backup servers');
+      report.change(line, 'it is an ordinary server here, for the pool has only backup servers');
   }
   return servers;
 }
@@ -82,12 +82,12 @@ function readTemplate(
   line: Line,
   presets: ReadonlyMap<string, string>,
   around: Surroundings,
-  ledger: Ledger,
+  report: LineReport,
 ): Server | null {
   const [word, prefix = '', count = '', ...rest] = line.words;
-  const server = readServer({ ...line, words: [word, prefix, ...rest] }, presets, around, ledger, line);
+  const server = readServer({ ...line, words: [word, prefix, ...rest] }, presets, around, report, line);
   if (server === null) return null;
-  ledger.change(line, `each address of the name is a server (resolve: all), not ${count} at most`);
+  report.change(line, `each address of the name is a server (resolve: all), not ${count} at most`);
   return { ...server, config: { ...server.config, resolve: 'all' } };
 }
 
@@ -95,11 +95,11 @@ function readServer(
   { words: [, name, word, ...words] }: Line,
   presets: ReadonlyMap<string, string>,
   around: Surroundings,
-  ledger: Ledger,
+  report: LineReport,
   line: Line,
 ): Server | null {
   const refuse = (why: string) => {
-    ledger.warn(line, 'not-working', why);
+    report.warn(line, 'not-working', why);
     return null;
   };
   if (name === undefined || word === undefined) return refuse('it has no name and address');
@@ -113,7 +113,7 @@ function readServer(
   const changes = readOptions(words, options, line, null);
   if (ported !== word) changes.push(`without a port of its own it has the one that clients come to, ${around.port}`);
   if (options.has('disabled')) {
-    ledger.leaveOut(line, 'it is disabled');
+    report.leaveOut(line, 'it is disabled');
     return null;
   }
   // Clear text where there was TLS would lay the sessions open.
@@ -132,7 +132,7 @@ function readServer(
   if (weight === null) changes.push(`"weight ${options.get('weight')}" is no weight`);
   if (maxRequests === null) changes.push(`"maxconn ${options.get('maxconn')}" is no number of connections`);
   if (isReservedName(name)) changes.push(`its name is ${name}-1: JavaScript keeps ${name} for itself`);
-  for (const why of changes) ledger.change(line, why);
+  for (const why of changes) report.change(line, why);
   const config = {
     name: isReservedName(name) ? `${name}-1` : name,
     address: written.address,
@@ -148,12 +148,12 @@ function withPort(word: string, port: number | undefined): string {
   return host === '' || port === undefined || host.includes('@unix') ? word : `${host}:${port + Number(offset || 0)}`;
 }
 
-/** Into `options`, the later word winning. What has no counterpart is told at once, or when `ledger` is null returned. */
+/** Into `options`, the later word winning. What has no counterpart is told at once, or when `report` is null returned. */
 function readOptions(
   words: readonly string[],
   options: Map<string, string>,
   line: Line,
-  ledger: Ledger | null,
+  report: LineReport | null,
 ): string[] {
   const without: string[] = [];
   const bad: string[] = [];
@@ -174,12 +174,12 @@ function readOptions(
     }
   }
   const changes = without.length === 0 ? bad : [...bad, `without ${without.join(', ')}: there is no counterpart`];
-  for (const why of ledger === null ? [] : changes) ledger?.change(line, why);
+  for (const why of report === null ? [] : changes) report?.change(line, why);
   return changes;
 }
 
 /** One address is one server, and one name too. */
-function unlike(servers: readonly Server[], ledger: Ledger): Server[] {
+function unlike(servers: readonly Server[], report: LineReport): Server[] {
   const kept: Server[] = [];
   for (const server of servers) {
     const twin = kept.find(
@@ -187,7 +187,7 @@ function unlike(servers: readonly Server[], ledger: Ledger): Server[] {
     );
     if (twin === undefined) kept.push(server);
     else
-      ledger.leaveOut(
+      report.leaveOut(
         server.line,
         `line ${twin.line.number} has its name or address already: one address is one server`,
       );

@@ -36,7 +36,7 @@ export function readTable(directives: Directives): Table | undefined {
   const size = has('size') ? parseCount(after('size')) : 0;
   const expire = has('expire') ? parseTime(after('expire')) : 0;
   if (size !== null && expire !== null) return { line, size, expire };
-  directives.ledger.leaveOut(
+  directives.report.leaveOut(
     line,
     `"${size === null ? `size ${after('size')}` : `expire ${after('expire')}`}" cannot be read`,
   );
@@ -58,14 +58,14 @@ export function readStick(
     const here = rules.filter((rule) => rule.table === table);
     if (kept === undefined) {
       for (const { line } of here)
-        directives.ledger.warn(line, 'not-sticky', `${table} has no stick-table that can be read`);
+        directives.report.warn(line, 'not-sticky', `${table} has no stick-table that can be read`);
       continue;
     }
     const entries = readKeys(here, kept, cookie, directives);
     if (entries.length === 0) continue;
     if (table !== name) {
       for (const { line } of entries) {
-        directives.ledger.change(line, `what ${table} has learned does not count in ${name}: pools share no sessions`);
+        directives.report.change(line, `what ${table} has learned does not count in ${name}: pools share no sessions`);
       }
     }
     bound.push(...entries);
@@ -78,20 +78,20 @@ export function readStick(
   return { bound: bound.sort((a, b) => greedy(a) - greedy(b)), tables: [...used] };
 }
 
-function tellTable({ line }: Table, { ledger }: Directives): void {
-  ledger.carry(line);
-  if (line.words.includes('peers')) ledger.change(line, 'the table stays with this node (peers)');
-  if (line.words.includes('nopurge')) ledger.change(line, 'a full table forgets the sessions longest unseen (nopurge)');
-  if (line.words.includes('store')) ledger.change(line, 'it keeps sessions and counts nothing else (store)');
+function tellTable({ line }: Table, { report }: Directives): void {
+  report.carry(line);
+  if (line.words.includes('peers')) report.change(line, 'the table stays with this node (peers)');
+  if (line.words.includes('nopurge')) report.change(line, 'a full table forgets the sessions longest unseen (nopurge)');
+  if (line.words.includes('store')) report.change(line, 'it keeps sessions and counts nothing else (store)');
 }
 
 function readRules(directives: Directives, own: string): Rule[] {
-  const { ledger } = directives;
+  const { report } = directives;
   return directives.all('stick').flatMap((line): Rule[] => {
     const [, word, key = '', ...rest] = line.words;
     const verb = verbs.find((one) => one === word);
     const refuse = (why: string) => {
-      ledger.warn(line, 'not-sticky', why);
+      report.warn(line, 'not-sticky', why);
       return [];
     };
     if (verb === undefined) return refuse(`"stick ${word ?? ''}" is no rule`);
@@ -109,7 +109,7 @@ type Learned = { cookie?: string; header?: string; query?: string; parameter?: s
 
 /** The rules of one table: what responses teach, what requests bring. */
 function readKeys(rules: readonly Rule[], { expire }: Table, cookie: boolean, directives: Directives): Bound[] {
-  const { ledger } = directives;
+  const { report } = directives;
   const idle = writeTime(expire === 0 ? 0 : Math.max(expire, 1000), longestAge);
   const asks = rules.filter(({ verb }) => verb === 'on' || verb === 'match');
   const taught = rules.filter(({ verb }) => verb === 'store-response');
@@ -122,44 +122,44 @@ function readKeys(rules: readonly Rule[], { expire }: Table, cookie: boolean, di
     add(line, { learn: names });
   };
   for (const { line, place } of taught) {
-    if (asks.length === 0) ledger.leaveOut(line, 'no rule looks for what it stores');
+    if (asks.length === 0) report.leaveOut(line, 'no rule looks for what it stores');
     else if (place.in === 'cookie' || place.in === 'header') {
-      ledger.carry(line);
+      report.carry(line);
       if (!learned.some((names) => names[place.in as 'cookie' | 'header'] === place.name))
         learn(line, { [place.in]: place.name });
     }
   }
   for (const { line, place } of rules.filter(({ verb }) => verb === 'store-request')) {
-    if (asks.some((ask) => samePlace(ask.place, place))) ledger.carry(line);
-    else ledger.leaveOut(line, 'no rule looks for what it stores');
+    if (asks.some((ask) => samePlace(ask.place, place))) report.carry(line);
+    else report.leaveOut(line, 'no rule looks for what it stores');
   }
   for (const { line, verb, place } of asks) {
     const stored = verb === 'on' || rules.some((rule) => rule.verb === 'store-request' && samePlace(rule.place, place));
     if (place.in === 'address' || place.in === 'path') {
-      if (!stored) ledger.leaveOut(line, 'no rule stores what it looks for');
+      if (!stored) report.leaveOut(line, 'no rule stores what it looks for');
       else if (cookie)
-        ledger.leaveOut(line, 'the cookie comes first, and this would know every client before it has one');
+        report.leaveOut(line, 'the cookie comes first, and this would know every client before it has one');
       else {
-        ledger.carry(line);
+        report.carry(line);
         if (place.in === 'path') add(line, { path: { pattern: place.pattern, idle } });
         else add(line, { 'source-ip': { mode: 'table', ...prefixes(place), idle } });
-        if (place.in === 'address' && place.header !== '') ledger.change(line, trusted);
+        if (place.in === 'address' && place.header !== '') report.change(line, trusted);
       }
       continue;
     }
     const { in: where, name } = place;
     const known = learned.some((names) => names[where]?.toLowerCase() === name.toLowerCase());
     const home = learned.find((names) => names[where] === undefined && where !== 'cookie');
-    if (known) ledger.carry(line);
+    if (known) report.carry(line);
     else if (taught.length > 0 && home !== undefined) {
       home[where] = name;
-      ledger.carry(line);
-    } else if (!stored) ledger.leaveOut(line, 'no rule stores what it looks for');
+      report.carry(line);
+    } else if (!stored) report.leaveOut(line, 'no rule stores what it looks for');
     else if (where === 'header' || where === 'query') {
-      ledger.carry(line);
+      report.carry(line);
       add(line, { [where]: { name, idle } });
     } else {
-      ledger.change(line, 'its session is known from the response that gives it, not from the next request on');
+      report.change(line, 'its session is known from the response that gives it, not from the next request on');
       learn(line, { [where]: name });
     }
   }
@@ -182,15 +182,15 @@ export function prefixes({ ipv4, ipv6 }: Extract<Place, { in: 'address' }>): Rec
 
 /** appsession NAME len N timeout T [request-learn] [mode path-parameters|query-string]: HAProxy up to 1.5. */
 function readAppsession(directives: Directives): Bound[] {
-  const { ledger } = directives;
+  const { report } = directives;
   return directives.all('appsession').flatMap((line): Bound[] => {
     const [, name = '', ...words] = line.words;
     const timeout = parseTime(words[words.indexOf('timeout') + 1]);
     if (!/^[\w.-]{1,256}$/.test(name) || !words.includes('timeout') || timeout === null) {
-      ledger.warn(line, 'not-sticky', 'it has no name and timeout that can be read');
+      report.warn(line, 'not-sticky', 'it has no name and timeout that can be read');
       return [];
     }
-    ledger.carry(line);
+    report.carry(line);
     const inPath = words.includes('path-parameters') || !words.includes('query-string');
     const idle = writeTime(timeout === 0 ? 0 : Math.max(timeout, 1000), longestAge);
     return [{ line, entry: { learn: { cookie: name, [inPath ? 'parameter' : 'query']: name, idle } } }];

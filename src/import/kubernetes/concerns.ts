@@ -1,9 +1,9 @@
 /** What manifests ask of other controllers, or of this one, that is not carried over and changes who reaches what. */
 
 import type { Concern } from '../imported.ts';
+import type { Part } from '../yaml/part.ts';
 import { prefix } from './ingress-affinity.ts';
 import type { KubernetesObject } from './objects.ts';
-import type { Part } from './part.ts';
 
 type Told = readonly [concern: Concern, why: string];
 

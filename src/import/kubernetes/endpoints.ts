@@ -1,8 +1,8 @@
 /** The pods that the EndpointSlices or the Endpoints of a file list for a Service. */
 
 import { isReservedName } from '../names.ts';
+import type { Part } from '../yaml/part.ts';
 import { carryHead, type KubernetesObject } from './objects.ts';
-import type { Part } from './part.ts';
 import type { FoundServer } from './pool.ts';
 import type { Port, ServiceRef } from './port.ts';
 import { addressOf, parsePort } from './values.ts';

@@ -1,7 +1,8 @@
 /** `sessionPersistence` of the Gateway API (GEP-1619), in a rule or in a policy of the Service, in its older and its newer shape. */
+
+import type { Part } from '../yaml/part.ts';
 import type { KubernetesObject } from './objects.ts';
 import { carryHead } from './objects.ts';
-import type { Part } from './part.ts';
 import type { CookieDraft, PoolDraft } from './pool.ts';
 import { ageOf, isCookieName, isCookiePath, isHeaderName, lengthOf } from './values.ts';
 

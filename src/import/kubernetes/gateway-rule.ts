@@ -1,9 +1,9 @@
 /** One rule of an HTTPRoute: what it matches becomes routes, and its backends together become one pool. */
 
+import type { Part } from '../yaml/part.ts';
 import type { Draft } from './draft.ts';
 import { type Persistence, persistenceOf, policyOf } from './gateway-persistence.ts';
 import type { KubernetesObject } from './objects.ts';
-import type { Part } from './part.ts';
 import { type PoolDraft, type RouteDraft, type Share, weigh } from './pool.ts';
 import type { Services } from './servers.ts';
 import { literalPrefix, parseWhole, pathOf, timerOf } from './values.ts';
@@ -96,7 +96,7 @@ function routesOf(rule: Part, { hosts, draft }: RuleContext): RouteDraft[] {
         draft.earlier(route) ??
         routes.find((one) => one.host === host && one.path === path && same(one.methods, methods));
       if (earlier === undefined) routes.push(route);
-      else match.leave(`line ${earlier.part.from} has the same host, path and method, and goes first`);
+      else match.leave(`line ${earlier.part.firstLine} has the same host, path and method, and goes first`);
     }
   }
   return routes;

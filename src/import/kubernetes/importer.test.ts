@@ -4,8 +4,8 @@ import { importFixtures } from '../../../test/support/import-fixtures.ts';
 import { readConfig } from '../../config/read.ts';
 import { UsageError } from '../../errors.ts';
 import type { Imported } from '../imported.ts';
+import { readYaml } from '../yaml/yaml-file.ts';
 import { importKubernetes } from './importer.ts';
-import { readManifest } from './objects.ts';
 
 const fixtures = importFixtures('kubernetes');
 
@@ -134,7 +134,7 @@ test('lines may come twice, in another order, or not at all', () => {
 
 test('of a manifest that nobody reads every line is left out with a reason', () => {
   for (const { text } of fixtures) {
-    const notes = readManifest(text, 'test.yaml').notes();
+    const notes = readYaml(text, 'test.yaml').notes();
     const noted = new Set(notes.map(({ line }) => line));
     const missing = text.split('\n').flatMap((line, index) => (isContent(line) && !noted.has(index + 1) ? [line] : []));
     expect(missing).toEqual([]);

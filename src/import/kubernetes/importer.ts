@@ -1,16 +1,17 @@
 /** `limpet import ingress.yaml`: Ingresses of ingress-nginx and Gateway API routes, with the Services and endpoints of the same file. */
 import { UsageError } from '../../errors.ts';
 import type { Importer } from '../imported.ts';
+import { readYaml } from '../yaml/yaml-file.ts';
 import { tellOthers } from './concerns.ts';
 import { Draft } from './draft.ts';
 import { importGateways } from './gateway.ts';
 import { importIngresses } from './ingress.ts';
-import { objectsOf, readManifest } from './objects.ts';
+import { objectsOf } from './objects.ts';
 import { Services } from './servers.ts';
 
 export const importKubernetes: Importer = (text, file) => {
-  const manifest = readManifest(text, file);
-  const objects = objectsOf(manifest);
+  const yaml = readYaml(text, file);
+  const objects = objectsOf(yaml);
   const rules = objects.find(({ kind }) => kind === 'Ingress' || kind === 'HTTPRoute');
   if (rules === undefined) {
     throw new UsageError(`${file}:1: found no Ingress and no HTTPRoute, expected at least one of them`);
@@ -22,16 +23,16 @@ export const importKubernetes: Importer = (text, file) => {
   // Last, because the names of cookies are settled with it, which is told in a note.
   const config = draft.size === 0 ? null : draft.config();
   tellOthers(objects);
-  const notes = manifest.notes();
+  const notes = yaml.notes();
   if (config === null) {
-    const reasons = notes.filter(({ line }) => line >= rules.part.from && line <= rules.part.to);
+    const reasons = notes.filter(({ line }) => line >= rules.part.firstLine && line <= rules.part.lastLine);
     const why =
       reasons.find(({ concern }) => concern === 'not-working') ??
       reasons.find(({ why }) => /\bport\b|Service/.test(why)) ??
       reasons[0];
     const told = why === undefined ? '' : `, because of line ${why.line}: ${why.why}`;
     throw new UsageError(
-      `${file}:${why?.line ?? rules.part.from}: no rule of this ${rules.kind} can be carried over${told}`,
+      `${file}:${why?.line ?? rules.part.firstLine}: no rule of this ${rules.kind} can be carried over${told}`,
     );
   }
   return { config, notes };

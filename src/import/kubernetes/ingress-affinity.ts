@@ -1,6 +1,6 @@
 /** The stickiness that the annotations of ingress-nginx ask for, as ours. The controller asks them in this order: cookie, hash, balance. */
 import { isHostName } from '../../config/address.ts';
-import type { Part } from './part.ts';
+import type { Part } from '../yaml/part.ts';
 import type { CookieDraft, PoolDraft } from './pool.ts';
 import { isCookieName, isCookiePath, isHeaderName, secondsOf } from './values.ts';
 

@@ -1,6 +1,7 @@
 /** The annotations of ingress-nginx that are about time, size and repeats, and why the others are left out. */
+
+import type { Part } from '../yaml/part.ts';
 import { type Annotation, prefix } from './ingress-affinity.ts';
-import type { Part } from './part.ts';
 import { parseWhole, writeTimer } from './values.ts';
 
 export interface IngressSettings {

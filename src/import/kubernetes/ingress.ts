@@ -1,12 +1,12 @@
 /** Ingress objects of ingress-nginx: each of their rules becomes a route, and each Service with the annotations of its Ingress a pool. */
 
 import { isTemplate, templated } from '../template.ts';
+import type { Part } from '../yaml/part.ts';
 import { tellAnnotations } from './concerns.ts';
 import type { Draft } from './draft.ts';
 import { type Annotation, prefix, type Stickiness, stickinessOf } from './ingress-affinity.ts';
 import { giveReasons, settingsOf } from './ingress-settings.ts';
 import { carryHead, type KubernetesObject } from './objects.ts';
-import type { Part } from './part.ts';
 import { type RouteDraft, type Share, weigh } from './pool.ts';
 import type { Services } from './servers.ts';
 import { hostOf, literalPrefix, parseWhole, pathOf } from './values.ts';
@@ -106,7 +106,7 @@ function importIngress(
     }
     const earlier = draft.earlier(rule.route);
     if (earlier !== undefined) {
-      rule.route.part.leave(`line ${earlier.part.from} has the same host and path, and goes first`);
+      rule.route.part.leave(`line ${earlier.part.firstLine} has the same host and path, and goes first`);
       continue;
     }
     addRule(rule, ingress, services, draft, canaries, settings);

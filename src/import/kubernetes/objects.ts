@@ -1,10 +1,7 @@
 /** The objects of a file, whichever way they are put in it: documents, lists, lists in lists. */
 
-import { LineCounter, parseAllDocuments } from 'yaml';
-import { UsageError } from '../../errors.ts';
 import { entryOf } from '../names.ts';
-import { Manifest } from './manifest.ts';
-import type { Part } from './part.ts';
+import type { Part } from '../yaml/part.ts';
 
 export interface KubernetesObject {
   readonly kind: string;
@@ -17,33 +14,7 @@ export interface KubernetesObject {
 
 const deepestList = 8;
 
-/** Throws UsageError for what is not YAML. */
-export function readManifest(text: string, file: string): Manifest {
-  const counter = new LineCounter();
-  const manifest = new Manifest(text, counter);
-  try {
-    // Pretty errors quote the lines around the mistake, which may hold a secret.
-    const documents = parseAllDocuments(text, { lineCounter: counter, prettyErrors: false, stringKeys: true });
-    for (const document of documents) {
-      const [error] = document.errors;
-      if (error !== undefined) {
-        const { line, col } = counter.linePos(error.pos[0]);
-        const hint = /\{\{/.test(text) ? '; if this is a template, render it first (helm template)' : '';
-        throw new UsageError(
-          `${file}:${Math.max(1, line)}:${Math.max(1, col)}: not valid YAML: ${error.message.replace(/\.?$/, '')}${hint}`,
-        );
-      }
-      manifest.addDocument(document as Parameters<Manifest['addDocument']>[0]);
-    }
-  } catch (error) {
-    // The parser goes down one call a level.
-    if (error instanceof RangeError) throw new UsageError(`${file}:1: not valid YAML: nested too deep`);
-    throw error;
-  }
-  return manifest;
-}
-
-export function objectsOf({ roots }: Pick<Manifest, 'roots'>): KubernetesObject[] {
+export function objectsOf({ roots }: { readonly roots: readonly Part[] }): KubernetesObject[] {
   return roots.flatMap((root) => unpack(root, 0));
 }
 

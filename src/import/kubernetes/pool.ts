@@ -1,5 +1,5 @@
 /** What a rule leads to: its pool as it will be written, and the servers of several Services by the weights of a split. */
-import type { Part } from './part.ts';
+import type { Part } from '../yaml/part.ts';
 
 export interface RouteDraft {
   /** '' any. */

@@ -1,6 +1,7 @@
 /** A Service's port as a rule names it, and the port of the pods behind it. */
+
+import type { Part } from '../yaml/part.ts';
 import type { KubernetesObject } from './objects.ts';
-import type { Part } from './part.ts';
 import { parsePort } from './values.ts';
 
 export interface ServiceRef {

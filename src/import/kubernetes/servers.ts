@@ -4,9 +4,10 @@
  * only the Service's own name is left, behind which the cluster spreads requests as it likes: that is said loudly, because
  * nothing sticks there.
  */
+
+import type { Part } from '../yaml/part.ts';
 import { endpointsOf } from './endpoints.ts';
 import { carryHead, type KubernetesObject } from './objects.ts';
-import type { Part } from './part.ts';
 import type { FoundServer } from './pool.ts';
 import { type Port, portOf, type ServiceRef } from './port.ts';
 import { addressOf, parsePort, parseWhole, secondsOf } from './values.ts';

@@ -1,6 +1,7 @@
 /** Directives that refuse, ask for a password, redirect or rewrite: without them other requests reach a server, or in another form. */
+
+import type { Directive } from '../directive.ts';
 import type { Concern } from '../imported.ts';
-import type { Directive } from './syntax.ts';
 
 export interface Told {
   readonly concern: Concern;

@@ -1,6 +1,7 @@
 /** `ip_hash`, `hash` and `sticky` of an upstream as affinities of ours. */
+
+import type { Directive } from '../directive.ts';
 import { isReservedName } from '../names.ts';
-import type { Directive } from './syntax.ts';
 import { hostPattern, isToken, longestAge, routePath, writeTime } from './values.ts';
 
 /** What a directive becomes: entries of `affinity` and what is not quite the same, or why nothing. */

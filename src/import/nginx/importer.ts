@@ -1,33 +1,35 @@
 /** An nginx.conf, or a part of one, as a config of ours: upstreams are pools, servers and locations are routes. */
 import { UsageError } from '../../errors.ts';
+import type { Directive } from '../directive.ts';
+import { DirectiveReport } from '../directive-report.ts';
 import type { Importer } from '../imported.ts';
 import { refuseBlocks as refuseTemplate } from '../template.ts';
-import { Ledger } from './ledger.ts';
 import { Reader } from './reader.ts';
 import { isListenerSetting, isPoolSetting } from './settings.ts';
-import { type Directive, parseNginx } from './syntax.ts';
+import { parseNginx } from './syntax.ts';
 import { withoutVariables } from './values.ts';
 
 export const importNginx: Importer = (text, file) => {
   refuseTemplate(text, file);
   const directives = parseNginx(text, file);
   refuseBlocks(directives, file, '');
-  const ledger = new Ledger();
-  const reader = new Reader(ledger);
-  const inside = httpOf(directives, ledger);
+  const report = new DirectiveReport();
+  const reader = new Reader(report);
+  const inside = httpOf(directives, report);
   reader.readUpstreams(inside);
   reader.readHttp(inside);
   const flaw = reader.flaw(inside);
   if (flaw !== null) throw new UsageError(`${file}:${flaw.line}: ${flaw.why}`);
   const config = reader.finish();
-  return { config: withoutVariables(config) as Record<string, unknown>, notes: ledger.notes(directives, text) };
+  leaveOutUnread(directives, report);
+  return { config: withoutVariables(config) as Record<string, unknown>, notes: report.notes(directives, text) };
 };
 
 /** What stands in `http`. A file that `http` includes (conf.d) has no block around it. */
-function httpOf(directives: readonly Directive[], ledger: Ledger): Directive[] {
+function httpOf(directives: readonly Directive[], report: DirectiveReport): Directive[] {
   return directives.flatMap((directive) => {
     if (directive.name !== 'http' || directive.block === null) return [directive];
-    ledger.carry(directive);
+    report.carry(directive);
     return directive.block;
   });
 }
@@ -53,5 +55,19 @@ function refuseBlocks(directives: readonly Directive[], file: string, inside: st
       throw new UsageError(`${file}:${line}: found "{" after "${name}", expected ";"`);
     }
     refuseBlocks(block, file, name);
+  }
+}
+
+/** Directives whose blocks are read; in nginx no other one of those that are carried over has a block. */
+const readBlocks = new Set(['http', 'server', 'location', 'upstream', 'if', 'limit_except', 'map', 'match']);
+
+/** What stands in a block that should be none: most often a `;` is missing before it. */
+function leaveOutUnread(directives: readonly Directive[], report: DirectiveReport): void {
+  for (const { name, block } of directives) {
+    for (const inner of readBlocks.has(name) ? [] : (block ?? [])) {
+      if (!report.isDecided(inner))
+        report.leaveOut(inner, `it stands in a block of ${name}, which nginx does not know`);
+    }
+    leaveOutUnread(block ?? [], report);
   }
 }

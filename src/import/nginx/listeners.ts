@@ -1,7 +1,7 @@
 /** `listen` and what belongs to it: addresses, trusted proxies, and the headers that are set here anyway. */
 import { isIP } from 'node:net';
-import type { Ledger } from './ledger.ts';
-import type { Directive } from './syntax.ts';
+import type { Directive } from '../directive.ts';
+import type { DirectiveReport } from '../directive-report.ts';
 import { listenAddress, parseWhole } from './values.ts';
 
 export interface Listeners {
@@ -13,42 +13,42 @@ export interface Listeners {
   readonly trusted: string[];
 }
 
-export function addListener(directive: Directive, { addresses }: Listeners, ledger: Ledger): void {
+export function addListener(directive: Directive, { addresses }: Listeners, report: DirectiveReport): void {
   const [text = '', ...parameters] = directive.args;
   const address = listenAddress(text);
   if (address === null) {
-    ledger.leaveOut(directive, `"${text}" is no address to listen on`);
+    report.leaveOut(directive, `"${text}" is no address to listen on`);
     return;
   }
   const known = addresses.get(address);
   // Where nginx listens on all of IPv6 alone, a listener takes IPv4 as well.
   const config = known?.config ?? { address: address.replace(/^\[::\](?=:)/, '') };
   if (known === undefined) addresses.set(address, { directive, config });
-  ledger.carry(directive);
+  report.carry(directive);
   for (const parameter of parameters) {
     const backlog = parseWhole(/^backlog=(.*)$/.exec(parameter)?.[1], 1, 65_535);
     if (backlog !== null) config.backlog = backlog;
     else if (parameter === 'reuseport') config.reusePort = true;
     // Which server is the default one shows in the order of the routes.
-    else if (!/^(default|default_server)$/.test(parameter)) ledger.change(directive, `"${parameter}" is left out`);
+    else if (!/^(default|default_server)$/.test(parameter)) report.change(directive, `"${parameter}" is left out`);
   }
 }
 
 /** As limpet.yaml has them. */
-export function writeListeners(listeners: Listeners, ledger: Ledger): unknown[] {
+export function writeListeners(listeners: Listeners, report: DirectiveReport): unknown[] {
   const { addresses, common, trusted } = listeners;
   // `:80` takes IPv6 as well: the same port of [::] again could not be listened on.
   for (const [address, { directive }] of addresses) {
     const wide = address.replace(/^.*(?=:[0-9]+$)/, '');
     if (wide === address || !addresses.has(wide)) continue;
     addresses.delete(address);
-    ledger.change(directive, address.startsWith('[::]') ? `${wide} takes IPv6 as well` : `${wide} takes it as well`);
+    report.change(directive, address.startsWith('[::]') ? `${wide} takes IPv6 as well` : `${wide} takes it as well`);
   }
   const proxies = trusted.length === 0 ? {} : { trustedProxies: trusted };
   return Array.from(addresses.values(), ({ config }) => ({ ...config, ...proxies, ...common }));
 }
 
-export function trust(directive: Directive, { trusted }: Listeners, ledger: Ledger): void {
+export function trust(directive: Directive, { trusted }: Listeners, report: DirectiveReport): void {
   const [text = ''] = directive.args;
   const proxy = text === 'unix:' ? 'unix' : text;
   const [host = '', bits] = proxy.split('/');
@@ -56,15 +56,15 @@ export function trust(directive: Directive, { trusted }: Listeners, ledger: Ledg
   const block =
     isIP(host) > 0 && proxy.split('/').length <= 2 && (bits === undefined || parseWhole(bits, 0, widest) !== null);
   if (proxy !== 'unix' && !block) {
-    ledger.leaveOut(directive, `"${text}" is no address and no block of addresses`);
+    report.leaveOut(directive, `"${text}" is no address and no block of addresses`);
     return;
   }
   if (!trusted.includes(proxy)) trusted.push(proxy);
-  ledger.carry(directive);
+  report.carry(directive);
 }
 
 /** True: what it asks for holds here anyway, and nothing has to be written. */
-export function carryHeader(directive: Directive, ledger: Ledger): boolean {
+export function carryHeader(directive: Directive, report: DirectiveReport): boolean {
   const { name, args } = directive;
   const [first = '', second = ''] = args;
   const header = first.toLowerCase();
@@ -82,6 +82,6 @@ export function carryHeader(directive: Directive, ledger: Ledger): boolean {
         (header === 'x-forwarded-for' && second === '$proxy_add_x_forwarded_for') ||
         (header === 'x-forwarded-proto' && second === '$scheme') ||
         (header === 'x-forwarded-host' && ['$host', '$http_host'].includes(second))));
-  if (anyway) ledger.carry(directive);
+  if (anyway) report.carry(directive);
   return anyway;
 }

@@ -1,5 +1,5 @@
 /** `location` and `server_name`: which requests a route of ours has to match. */
-import type { Directive } from './syntax.ts';
+import type { Directive } from '../directive.ts';
 import { hostPattern, routePath } from './values.ts';
 
 export interface Match {

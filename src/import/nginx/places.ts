@@ -1,5 +1,5 @@
 /** Where the servers of an nginx.conf listen: each address has servers of its own, and one of them is the default. */
-import type { Directive } from './syntax.ts';
+import type { Directive } from '../directive.ts';
 import { listenAddress } from './values.ts';
 
 export interface Place {

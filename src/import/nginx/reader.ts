@@ -1,8 +1,9 @@
 /** Walks through `http`, `server` and `location`, and gathers listeners, pools and routes. */
 
+import type { Directive } from '../directive.ts';
+import type { DirectiveReport } from '../directive-report.ts';
 import { standInFor } from '../stand-in.ts';
 import { concernOf, isHarmlessInclude, refuses } from './access.ts';
-import type { Ledger } from './ledger.ts';
 import { addListener, carryHeader, type Listeners, trust, writeListeners } from './listeners.ts';
 import { locate, readNames } from './locations.ts';
 import { defaultsOf, isTls, type Place, placesOf, speaksTls, widened } from './places.ts';
@@ -21,7 +22,6 @@ import {
   writeRoute,
 } from './routes.ts';
 import { isListenerSetting, isPoolSetting, type Scope, settleListeners, settlePool } from './settings.ts';
-import type { Directive } from './syntax.ts';
 import { type PoolDraft, readUpstream } from './upstream.ts';
 import { freeName, serverAddress } from './values.ts';
 
@@ -38,7 +38,7 @@ interface Site {
 }
 
 export class Reader {
-  private readonly ledger: Ledger;
+  private readonly report: DirectiveReport;
   /** By the name that `proxy_pass` uses. */
   private readonly upstreams = new Map<string, PoolDraft>();
   private readonly pools: PoolDraft[] = [];
@@ -56,8 +56,8 @@ export class Reader {
   private setsHost = false;
   private readonly listeners: Listeners = { addresses: new Map(), common: {}, saidBy: new Map(), trusted: [] };
 
-  constructor(ledger: Ledger) {
-    this.ledger = ledger;
+  constructor(report: DirectiveReport) {
+    this.report = report;
   }
 
   /** First of all, because a `server` may stand before the upstream that it passes to. */
@@ -71,10 +71,10 @@ export class Reader {
       if (upstream.name !== 'upstream' || upstream.block === null) continue;
       const other = this.upstreams.get(name);
       if (other !== undefined) {
-        this.ledger.leaveOut(upstream, `the upstream of line ${other.directive.line} has the same name`);
+        this.report.leaveOut(upstream, `the upstream of line ${other.directive.line} has the same name`);
         continue;
       }
-      const pool = readUpstream(upstream, freeName(name, this.names), this.maps, this.ledger);
+      const pool = readUpstream(upstream, freeName(name, this.names), this.maps, this.report);
       if (pool === null) {
         const inside = upstream.block.some((one) => one.name === 'server');
         this.empty.set(
@@ -106,7 +106,7 @@ export class Reader {
   flaw(directives: readonly Directive[]): { readonly line: number; readonly why: string } | null {
     if (this.routes.length > 0) return null;
     const passes = directives.flatMap(everyPass);
-    const notes = passes.map((pass) => ({ line: pass.line, why: this.ledger.reasonOf(pass) }));
+    const notes = passes.map((pass) => ({ line: pass.line, why: this.report.reasonOf(pass) }));
     const [first] = notes.filter(({ why }) => why !== '');
     if (first !== undefined)
       return { line: first.line, why: `found no route that can be carried over: line ${first.line}: ${first.why}` };
@@ -123,11 +123,11 @@ export class Reader {
 
   finish(): Record<string, unknown> {
     for (const pool of this.pools) {
-      if (!pool.used) this.ledger.change(pool.directive, 'no location passes to it: no route leads to this pool');
+      if (!pool.used) this.report.change(pool.directive, 'no location passes to it: no route leads to this pool');
       this.settleMatch(pool);
     }
     const addresses = this.settlePlaces();
-    const listeners = writeListeners(this.listeners, this.ledger);
+    const listeners = writeListeners(this.listeners, this.report);
     this.tellCookiesApart();
     const byPlace = new Map<string, RouteDraft[]>();
     for (const [place, address] of addresses) {
@@ -175,7 +175,7 @@ export class Reader {
       );
       const at = key.slice('tls'.length);
       if (clear !== undefined) {
-        this.ledger.warn(
+        this.report.warn(
           directive,
           'not-working',
           `nothing listens on ${at} now: ${tail}, which passes requests on to ${clear}`,
@@ -185,8 +185,8 @@ export class Reader {
       const address = standInFor([...used, ...this.serving.keys(), ...found.values()]);
       found.set(key, address);
       this.listeners.addresses.set(address, { directive, config: { address } });
-      this.ledger.carry(directive);
-      this.ledger.warn(
+      this.report.carry(directive);
+      this.report.warn(
         directive,
         'not-working',
         `nothing listens on ${at} now: ${tail}, which passes requests on to ${address}`,
@@ -204,15 +204,15 @@ export class Reader {
     const found = readMatch(block);
     config.health = { ...rest, ...found.fields };
     const said = saidBy.get('health_check');
-    if (block !== undefined) for (const one of [block, ...(block.block ?? [])]) this.ledger.carry(one);
+    if (block !== undefined) for (const one of [block, ...(block.block ?? [])]) this.report.carry(one);
     for (const directive of found.without)
-      this.ledger.warn(
+      this.report.warn(
         directive,
         'not-working',
         'a check can expect statuses and a text in the body: a server that fails this takes requests here',
       );
     if (block === undefined && said !== undefined)
-      this.ledger.warn(
+      this.report.warn(
         said,
         'not-working',
         `there is no match "${String(named)}" in this file: a server that fails it takes requests here`,
@@ -231,7 +231,7 @@ export class Reader {
       for (let n = 1; seen.has(identity()); n++) cookie.name = `${before}-${name}${n === 1 ? '' : `-${n}`}`;
       seen.add(identity());
       if (cookie.name !== before) {
-        this.ledger.change(
+        this.report.change(
           sticky ?? directive,
           `the cookie is ${String(cookie.name)}, because ${before} is that of another pool`,
         );
@@ -283,16 +283,16 @@ export class Reader {
     for (const directive of inner) {
       if (directive.name === 'location') continue;
       if (directive.name === 'server_name') {
-        if (!serves) this.ledger.leaveOut(directive, 'no location of this server is carried over');
-        else this.ledger.carry(directive);
-        for (const change of serves ? names.changes : []) this.ledger.warn(directive, 'not-working', change);
+        if (!serves) this.report.leaveOut(directive, 'no location of this server is carried over');
+        else this.report.carry(directive);
+        for (const change of serves ? names.changes : []) this.report.warn(directive, 'not-working', change);
       } else if (directive.name === 'listen') {
         if (serves) this.listen(directive, places, server);
-        else this.ledger.leaveOut(directive, 'no location of this server is carried over');
+        else this.report.leaveOut(directive, 'no location of this server is carried over');
       } else this.readCommon(directive, where, serves);
     }
     if (serves && places[0]?.directive === null) this.listen(null, places, server);
-    if (serves) this.ledger.carry(server);
+    if (serves) this.report.carry(server);
     else this.tellLost(server, places, names.hosts);
   }
 
@@ -304,17 +304,17 @@ export class Reader {
       if (directive === null && !this.listeners.addresses.has(place))
         this.listeners.addresses.set(place, { directive: server, config: { address: place } });
       if (place !== key && !places.some((other) => other.key === place) && directive !== null)
-        this.ledger.warn(
+        this.report.warn(
           directive,
           'open',
           `${place} takes it as well, so that it is reached from other addresses than ${key}`,
         );
     }
     if (directive === null) return;
-    if (speaksTls(directive, server)) this.ledger.leaveOut(directive, 'TLS is not ended here');
-    else addListener(directive, this.listeners, this.ledger);
+    if (speaksTls(directive, server)) this.report.leaveOut(directive, 'TLS is not ended here');
+    else addListener(directive, this.listeners, this.report);
     if (directive.args.includes('proxy_protocol'))
-      this.ledger.warn(
+      this.report.warn(
         directive,
         'not-working',
         'PROXY lines are not read: let the proxy in front send X-Forwarded-For, and name it in trustedProxies',
@@ -324,14 +324,14 @@ export class Reader {
   /** A server of which nothing is carried over: what it redirected or answered gets to others, or to nobody. */
   private tellLost(server: Directive, places: readonly Place[], hosts: readonly string[]): void {
     const inner = server.block ?? [];
-    this.ledger.leaveOut(server, 'none of its locations passes to a server by HTTP');
+    this.report.leaveOut(server, 'none of its locations passes to a server by HTTP');
     const at = places.map(({ key }) => key.replace(/^tls/, '')).join(', ');
     const what =
       hosts.length === 0 ? `requests that came to ${at}` : `requests for ${hosts.slice(0, 3).join(', ')} on ${at}`;
     // Nobody but a refusal was behind it: it stays one, 404 or a closed port.
-    if (refuses(inner)) this.ledger.leaveOut(server, 'it refused requests, and they get 404 here, or no connection');
+    if (refuses(inner)) this.report.leaveOut(server, 'it refused requests, and they get 404 here, or no connection');
     else
-      this.ledger.warn(
+      this.report.warn(
         server,
         'not-working',
         `none of its locations passes to a server by HTTP: ${what} are not answered as before`,
@@ -354,7 +354,7 @@ export class Reader {
     const inherited = fallback === null ? scope : this.scopeOf(fallback.location.block ?? [], scope);
     const taken = stays && this.readPass(pass, location, inherited, here);
     if (taken && fallback !== null)
-      this.ledger.warn(
+      this.report.warn(
         location,
         'not-working',
         `no files are served here: each request of ${where} goes to the server behind ${fallback.location.args[0] ?? ''}`,
@@ -363,25 +363,25 @@ export class Reader {
       if (directive.name !== 'location' && directive !== own) this.readCommon(directive, where, taken);
     }
     if (taken) return;
-    if (this.routes.length > before) this.ledger.carry(location);
+    if (this.routes.length > before) this.report.carry(location);
     if (internal || location.args[0]?.startsWith('@') || !isServed) {
       const why = internal
         ? 'nginx alone sends requests to it (internal)'
         : isServed
           ? 'it is a named location, to which only nginx itself sends requests'
           : 'the server answers before it is looked at';
-      if (own !== undefined) this.ledger.leaveOut(own, why);
-      if (!this.ledger.isCarried(location)) this.ledger.leaveOut(location, why);
+      if (own !== undefined) this.report.leaveOut(own, why);
+      if (!this.report.isCarried(location)) this.report.leaveOut(location, why);
       return;
     }
     if (refuses(inner))
-      this.ledger.warn(
+      this.report.warn(
         location,
         'open',
         `requests of ${where} were refused, and go on to the next route now, or get 404`,
       );
     else if (pass === undefined && this.routes.length === before)
-      this.ledger.warn(
+      this.report.warn(
         location,
         'not-working',
         `it passes to no server by HTTP: requests of ${where} go on to the next route now, or get 404`,
@@ -397,9 +397,9 @@ export class Reader {
     said = location,
   ): boolean {
     const refuse = (why: string) => {
-      this.ledger.leaveOut(pass, why);
-      if (!this.ledger.isCarried(said)) this.ledger.leaveOut(said, `its proxy_pass is not carried over: ${why}`);
-      this.ledger.warn(said, 'not-working', `its proxy_pass is not carried over: ${why}`);
+      this.report.leaveOut(pass, why);
+      if (!this.report.isCarried(said)) this.report.leaveOut(said, `its proxy_pass is not carried over: ${why}`);
+      this.report.warn(said, 'not-working', `its proxy_pass is not carried over: ${why}`);
       return false;
     };
     const located = locate(location);
@@ -434,18 +434,18 @@ export class Reader {
     if (own !== undefined)
       return refuse(`this file itself listens on ${String(own.address)}: let the route lead to the servers behind it`);
     pool.used = true;
-    this.ledger.carry(pass);
-    if (!setsHost) this.ledger.change(pass, `the Host of the client is passed on, not ${target.host}`);
-    this.ledger.carry(said);
-    if (change !== '') this.ledger.change(said, change);
+    this.report.carry(pass);
+    if (!setsHost) this.report.change(pass, `the Host of the client is passed on, not ${target.host}`);
+    this.report.carry(said);
+    if (change !== '') this.report.change(said, change);
     if (target.path !== '' && target.path !== match.path) {
-      this.ledger.warn(
+      this.report.warn(
         pass,
         'not-working',
         `the path is passed on as it came, ${target.path} is not put in the place of ${match.path ?? '/'}`,
       );
     }
-    settlePool(scope, pool, this.ledger);
+    settlePool(scope, pool, this.report);
     const whole = new Set(free.flatMap(({ place, host }) => (host === '' ? [place] : [])));
     for (const { place, host } of free)
       this.routes.push({ place, host, match, rank, pool, named: host !== '' && whole.has(place) });
@@ -488,27 +488,27 @@ export class Reader {
   private readCommon(directive: Directive, where: string, isServed: boolean): void {
     const { name, args } = directive;
     if (isServed) this.tell(directive, where);
-    if (name === 'set_real_ip_from') trust(directive, this.listeners, this.ledger);
+    if (name === 'set_real_ip_from') trust(directive, this.listeners, this.report);
     else if (isListenerSetting(name)) {
-      settleListeners(directive, this.listeners.common, this.listeners.saidBy, this.ledger);
-    } else if (carryHeader(directive, this.ledger)) return;
-    else if (isPoolSetting(name)) this.ledger.leaveOut(directive, 'no location in reach of it passes to a server');
-    else if (name === 'include' && isHarmlessInclude(args[0] ?? '')) this.ledger.leaveOut(directive, reasonFor(name));
-    else if (name === 'include') this.ledger.warn(directive, 'not-working', reasonFor(name));
+      settleListeners(directive, this.listeners.common, this.listeners.saidBy, this.report);
+    } else if (carryHeader(directive, this.report)) return;
+    else if (isPoolSetting(name)) this.report.leaveOut(directive, 'no location in reach of it passes to a server');
+    else if (name === 'include' && isHarmlessInclude(args[0] ?? '')) this.report.leaveOut(directive, reasonFor(name));
+    else if (name === 'include') this.report.warn(directive, 'not-working', reasonFor(name));
     else if ((name === 'stream' || name === 'mail') && directive.block !== null) {
-      this.ledger.leaveOut(directive, reasonFor(name));
-      this.ledger.warn(directive, 'not-working', `${reasonFor(name)}: nothing listens there now`);
-    } else if (!['map', 'match'].includes(name) || !this.ledger.isCarried(directive))
-      this.ledger.leaveOut(directive, reasonFor(name));
+      this.report.leaveOut(directive, reasonFor(name));
+      this.report.warn(directive, 'not-working', `${reasonFor(name)}: nothing listens there now`);
+    } else if (!['map', 'match'].includes(name) || !this.report.isCarried(directive))
+      this.report.leaveOut(directive, reasonFor(name));
   }
 
   private tell(directive: Directive, where: string): void {
     const found = concernOf(directive, where);
-    if (found !== null) this.ledger.warn(directive, found.concern, found.why);
+    if (found !== null) this.report.warn(directive, found.concern, found.why);
     const isRealIp = directive.name === 'proxy_set_header' && /^x-real-ip$/i.test(directive.args[0] ?? '');
     if (!isRealIp || this.realIpTold) return;
     this.realIpTold = true;
-    this.ledger.warn(
+    this.report.warn(
       directive,
       'open',
       'headers are passed on as they come, so that any client can say X-Real-IP: let servers read X-Forwarded-For',

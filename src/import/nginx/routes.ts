@@ -1,8 +1,8 @@
 /** Routes of an nginx.conf as they are gathered, and what single directives say to them. */
 
+import type { Directive } from '../directive.ts';
 import { isTemplate, templated } from '../template.ts';
 import { hostRank, type Match } from './locations.ts';
-import type { Directive } from './syntax.ts';
 import type { PoolDraft } from './upstream.ts';
 
 export interface RouteDraft {

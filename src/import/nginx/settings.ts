@@ -1,6 +1,7 @@
 /** Timeouts, limits and retries: what nginx inherits from block to block, for a pool or for the listeners. */
-import type { Ledger } from './ledger.ts';
-import type { Directive } from './syntax.ts';
+
+import type { Directive } from '../directive.ts';
+import type { DirectiveReport } from '../directive-report.ts';
 import type { PoolDraft } from './upstream.ts';
 import { longestTimer, parseSize, parseTime, parseWhole, writeSize, writeTime } from './values.ts';
 
@@ -95,11 +96,11 @@ export const isPoolSetting = (name: string): boolean => Object.hasOwn(poolSettin
 export const isListenerSetting = (name: string): boolean => Object.hasOwn(listenerSettings, name);
 
 /** What holds at the location for the pool that it passes to. The first location decides. */
-export function settlePool(scope: Scope, pool: PoolDraft, ledger: Ledger): void {
+export function settlePool(scope: Scope, pool: PoolDraft, report: DirectiveReport): void {
   for (const [name, directive] of scope) {
     const translate = poolSettings[name];
     if (translate !== undefined)
-      settle(directive, translate(directive), pool.config, pool.saidBy, `pool ${pool.name}`, ledger);
+      settle(directive, translate(directive), pool.config, pool.saidBy, `pool ${pool.name}`, report);
   }
 }
 
@@ -108,15 +109,15 @@ export function settleListeners(
   directive: Directive,
   listener: Record<string, unknown>,
   saidBy: Map<string, Directive>,
-  ledger: Ledger,
+  report: DirectiveReport,
 ): void {
   const said = listenerSettings[directive.name]?.(directive) ?? null;
   const size = said?.fields.bodyBytes;
   if (size !== undefined) {
-    raiseBodyLimit(directive, parseSize(directive.args[0]) ?? 0, size, listener, saidBy, ledger);
+    raiseBodyLimit(directive, parseSize(directive.args[0]) ?? 0, size, listener, saidBy, report);
     return;
   }
-  settle(directive, said, listener, saidBy, 'every listener', ledger);
+  settle(directive, said, listener, saidBy, 'every listener', report);
 }
 
 /** Often small for all and large for one location. A listener has one limit: the largest, so that no upload breaks. */
@@ -126,7 +127,7 @@ function raiseBodyLimit(
   written: unknown,
   listener: Record<string, unknown>,
   saidBy: Map<string, Directive>,
-  ledger: Ledger,
+  report: DirectiveReport,
 ): void {
   const limits = typeof listener.limits === 'object' ? (listener.limits as Record<string, unknown>) : {};
   const before = saidBy.get(directive.name);
@@ -135,8 +136,8 @@ function raiseBodyLimit(
     saidBy.set(directive.name, directive);
     listener.limits = { ...limits, bodyBytes: written };
   }
-  if (before === undefined || bytes === largest) ledger.carry(directive);
-  else ledger.change(directive, 'every listener has one limit: the largest of the file');
+  if (before === undefined || bytes === largest) report.carry(directive);
+  else report.change(directive, 'every listener has one limit: the largest of the file');
 }
 
 function settle(
@@ -145,21 +146,21 @@ function settle(
   config: Record<string, unknown>,
   saidBy: Map<string, Directive>,
   whose: string,
-  ledger: Ledger,
+  report: DirectiveReport,
 ): void {
   if (said === null) {
-    ledger.leaveOut(directive, `"${directive.args.join(' ')}" is no value that can be used`);
+    report.leaveOut(directive, `"${directive.args.join(' ')}" is no value that can be used`);
     return;
   }
   const before = saidBy.get(directive.name);
   if (before !== undefined && before !== directive && before.args.join(' ') !== directive.args.join(' ')) {
-    ledger.leaveOut(directive, `line ${before.line} says it already for ${whose}`);
+    report.leaveOut(directive, `line ${before.line} says it already for ${whose}`);
     return;
   }
   saidBy.set(directive.name, directive);
   const group = typeof config[said.group] === 'object' ? (config[said.group] as Record<string, unknown>) : {};
   // What stands there was said by something more special, such as proxy_next_upstream off.
   if (Object.keys(said.fields).length > 0) config[said.group] = { ...said.fields, ...group };
-  if (said.change === undefined) ledger.carry(directive);
-  else ledger.change(directive, said.change);
+  if (said.change === undefined) report.carry(directive);
+  else report.change(directive, said.change);
 }

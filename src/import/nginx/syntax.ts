@@ -1,17 +1,6 @@
 /** Reads an nginx.conf into directives, with the lines on which each of them stands. */
 import { UsageError } from '../../errors.ts';
-
-export interface Directive {
-  readonly name: string;
-  /** Quotes and escapes are taken off. */
-  readonly args: readonly string[];
-  /** null: it ends in a semicolon. */
-  readonly block: readonly Directive[] | null;
-  /** 1-based, of its name. */
-  readonly line: number;
-  /** Every line on which something of it stands, its closing brace too, and nothing of its block. */
-  readonly lines: readonly number[];
-}
+import type { Directive } from '../directive.ts';
 
 interface Token {
   /** `word` is quoted or bare text. */

@@ -1,9 +1,9 @@
 /** An `upstream` block as a pool of ours. */
 import { isIPv4 } from 'node:net';
+import type { Directive } from '../directive.ts';
+import type { DirectiveReport } from '../directive-report.ts';
 import { hash, ipHash, type NamedServer, type Stickiness, sticky, usedMaps } from './affinity.ts';
-import type { Ledger } from './ledger.ts';
 import { reasonFor } from './reasons.ts';
-import type { Directive } from './syntax.ts';
 import { freeName, longestTimer, parseTime, parseWhole, serverAddress, writeTime } from './values.ts';
 
 export interface PoolDraft {
@@ -30,36 +30,36 @@ export function readUpstream(
   upstream: Directive,
   name: string,
   maps: ReadonlyMap<string, Directive>,
-  ledger: Ledger,
+  report: DirectiveReport,
 ): PoolDraft | null {
   const inner = upstream.block ?? [];
   const health: Record<string, unknown> = {};
   const servers: ServerDraft[] = [];
-  for (const directive of inner) if (directive.name === 'server') readServer(directive, servers, health, ledger);
+  for (const directive of inner) if (directive.name === 'server') readServer(directive, servers, health, report);
   if (servers.length === 0) {
     const state = inner.some((one) => one.name === 'state') ? ' (state)' : '';
     const own = inner.some((one) => one.name === 'server');
     const why = own ? 'no server that can be carried over' : `no server in this file${state}`;
-    ledger.leaveOut(upstream, `upstream ${upstream.args[0] ?? ''} has ${why}`);
+    report.leaveOut(upstream, `upstream ${upstream.args[0] ?? ''} has ${why}`);
     return null;
   }
-  ledger.carry(upstream);
+  report.carry(upstream);
   const config = { servers: servers.map(({ config }) => config), affinity: 'none' as unknown };
   const draft: PoolDraft = { name, directive: upstream, config, saidBy: new Map(), used: false };
   let balance: Directive | undefined;
   let stickiness: Directive | undefined;
   const stick = (directive: Directive, found: Stickiness): void => {
     if ('why' in found) {
-      ledger.warn(directive, 'not-sticky', found.why);
+      report.warn(directive, 'not-sticky', found.why);
     } else if (stickiness !== undefined) {
-      ledger.leaveOut(directive, `line ${stickiness.line} says already how sessions are recognised`);
+      report.leaveOut(directive, `line ${stickiness.line} says already how sessions are recognised`);
     } else {
       stickiness = directive;
       draft.sticky = directive;
       config.affinity = found.entries;
-      if (found.changes.length === 0) ledger.carry(directive);
-      for (const change of found.changes) ledger.change(directive, change);
-      if (directive.name === 'sticky') for (const used of usedMaps(directive, maps)) carryMap(used, ledger);
+      if (found.changes.length === 0) report.carry(directive);
+      for (const change of found.changes) report.change(directive, change);
+      if (directive.name === 'sticky') for (const used of usedMaps(directive, maps)) carryMap(used, report);
     }
   };
   // `sticky` goes before the method that chooses for new clients, wherever it stands.
@@ -71,16 +71,16 @@ export function readUpstream(
     if (directive.name === 'ip_hash') stick(directive, ipHash());
     else if (directive.name === 'hash') stick(directive, hash(directive));
     else if (method !== null) {
-      if (balance !== undefined) ledger.leaveOut(directive, `line ${balance.line} says already how servers are chosen`);
+      if (balance !== undefined) report.leaveOut(directive, `line ${balance.line} says already how servers are chosen`);
       else {
         balance = directive;
         if (method.name !== 'least-requests') draft.config.balance = method.name;
-        if (method.change === '') ledger.carry(directive);
-        else ledger.change(directive, method.change);
+        if (method.change === '') report.carry(directive);
+        else report.change(directive, method.change);
       }
-    } else readSetting(directive, draft, ledger);
+    } else readSetting(directive, draft, report);
   }
-  tellNames(servers, config.affinity !== 'none', ledger);
+  tellNames(servers, config.affinity !== 'none', report);
   // nginx's own default. Where the place follows from a key there is nothing to choose by turns.
   if (balance === undefined && config.affinity === 'none') draft.config.balance = 'round-robin';
   if (Object.keys(health).length > 0) draft.config.health = health;
@@ -88,32 +88,35 @@ export function readUpstream(
 }
 
 /** nginx takes every address of a name as a server of its own. */
-function tellNames(servers: readonly ServerDraft[], sticky: boolean, ledger: Ledger): void {
+function tellNames(servers: readonly ServerDraft[], sticky: boolean, report: DirectiveReport): void {
   for (const { address, directive, config, route } of servers) {
     const [host = '', port = ''] = /^unix:|^\[|^[0-9.]+:/.test(address) ? [] : address.split(':');
     if (host === '' || host === 'localhost') continue;
     const resolve = directive.args.includes('resolve');
     if (route === '' && (servers.length === 1 || resolve)) {
       config.resolve = 'all';
-      ledger.change(
+      report.change(
         directive,
         `every address of ${host} is a server, as in nginx (resolve: all), and is looked up again`,
       );
     } else if (sticky && resolve) {
-      ledger.warn(
+      report.warn(
         directive,
         'not-sticky',
         `nginx takes every address of ${host} as a server, and ${host}:${port} is one server here`,
       );
-    } else ledger.change(directive, `nginx takes every address of ${host} as a server: here they are one`);
+    } else report.change(directive, `nginx takes every address of ${host} as a server: here they are one`);
   }
 }
 
-function carryMap({ map, entry }: { readonly map: Directive; readonly entry: Directive }, ledger: Ledger): void {
-  ledger.carry(map);
+function carryMap(
+  { map, entry }: { readonly map: Directive; readonly entry: Directive },
+  report: DirectiveReport,
+): void {
+  report.carry(map);
   for (const inner of map.block ?? []) {
-    if (inner === entry) ledger.carry(inner);
-    else ledger.leaveOut(inner, `of this map the entry of line ${entry.line} alone is used`);
+    if (inner === entry) report.carry(inner);
+    else report.leaveOut(inner, `of this map the entry of line ${entry.line} alone is used`);
   }
 }
 
@@ -136,22 +139,22 @@ function readServer(
   directive: Directive,
   servers: ServerDraft[],
   health: Record<string, unknown>,
-  ledger: Ledger,
+  report: DirectiveReport,
 ): void {
   const [text = '', ...parameters] = directive.args;
   const address = serverAddress(text);
   const why = whyNot(text, address, parameters, servers);
   if (address === null || why !== '') {
-    ledger.leaveOut(directive, why);
+    report.leaveOut(directive, why);
     return;
   }
-  ledger.carry(directive);
+  report.carry(directive);
   const route = parameters.find((one) => one.startsWith('route='))?.slice('route='.length) ?? '';
   const name = nameFor(address, route, servers);
   const config: Record<string, unknown> = { name, address };
   for (const parameter of parameters) {
     const change = readParameter(parameter, config, health);
-    if (change !== '') ledger.change(directive, change);
+    if (change !== '') report.change(directive, change);
   }
   servers.push({ name, route, address, directive, config });
 }
@@ -234,7 +237,7 @@ function readPassive(key: string, value: string, text: string, health: Record<st
   return field === 'connectErrors' ? 'max_fails counts connection errors in a row, and is one for the whole pool' : '';
 }
 
-function readSetting(directive: Directive, { config }: PoolDraft, ledger: Ledger): void {
+function readSetting(directive: Directive, { config }: PoolDraft, report: DirectiveReport): void {
   const { name, args } = directive;
   const size = parseWhole(args[0], 0, 65_535);
   const time = writeTime(args[0]);
@@ -245,9 +248,9 @@ function readSetting(directive: Directive, { config }: PoolDraft, ledger: Ledger
     const [, timeout] = /^timeout=(.*)$/.exec(args[1] ?? '') ?? [];
     config.queue = { max: size, timeout: writeTime(timeout) ?? '60s' };
   } else if (name !== 'zone') {
-    ledger.leaveOut(directive, reasonFor(name));
+    report.leaveOut(directive, reasonFor(name));
     return;
   }
   // The state of a pool is shared by all workers without being told.
-  ledger.carry(directive);
+  report.carry(directive);
 }

@@ -1,9 +1,9 @@
 /** What a load balancer of Traefik says beside its servers: stickiness, strategy, health checks, time-outs. */
 import { formatDuration } from '../../config/units.ts';
-import type { Part } from '../kubernetes/part.ts';
 import { parseWhole } from '../kubernetes/values.ts';
 import { longestTimer } from '../nginx/values.ts';
 import type { Fields } from '../plan.ts';
+import type { Part } from '../yaml/part.ts';
 import { readSticky } from './sticky.ts';
 import { field, fieldText, goDuration, localName, timer } from './values.ts';
 

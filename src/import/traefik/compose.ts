@@ -1,9 +1,9 @@
 /** A Compose file: the labels `traefik.*` of its services, and the flags of a Traefik that runs in it, as trees. */
 import { Scalar } from 'yaml';
-import type { Manifest } from '../kubernetes/manifest.ts';
-import type { Part } from '../kubernetes/part.ts';
 import { parsePort } from '../kubernetes/values.ts';
-import { place, TreeBuilder } from '../tree.ts';
+import type { Part } from '../yaml/part.ts';
+import { place, TreeBuilder } from '../yaml/tree-builder.ts';
+import type { YamlFile } from '../yaml/yaml-file.ts';
 import type { Container } from './servers.ts';
 import { field } from './values.ts';
 
@@ -24,13 +24,13 @@ export function isCompose(root: Part): boolean {
   return services?.isMap === true && root.get('http') === null && root.get('kind') === null;
 }
 
-export function readCompose(root: Part, manifest: Manifest, source: string): Composed {
+export function readCompose(root: Part, yaml: YamlFile, source: string): Composed {
   root.leave('it is about the containers, not about the way to them');
   const labelled: Labelled[] = [];
   const flags: Part[] = [];
   for (const [name, service] of root.get('services')?.entries() ?? []) {
     if (/(?:^|\/)traefik(?::|@|$)/.test(service.textAt('image') ?? '')) {
-      const tree = treeOf(settingsIn(service.get('command'), /^--/, source), manifest, '');
+      const tree = treeOf(settingsIn(service.get('command'), /^--/, source), yaml, '');
       if (tree !== null) flags.push(tree);
     }
     const found = settingsIn(service.get('labels'), /^/, source).concat(
@@ -39,7 +39,7 @@ export function readCompose(root: Part, manifest: Manifest, source: string): Com
     const ours = found.filter(({ key }) => /^traefik\./i.test(key));
     const off = ours.find(({ key, value }) => key.toLowerCase() === 'traefik.enable' && value === 'false');
     if (ours.length === 0 || off !== undefined) continue;
-    const settings = treeOf(ours, manifest, 'traefik.');
+    const settings = treeOf(ours, yaml, 'traefik.');
     if (settings === null) continue;
     const container = containerOf(name, service);
     field(settings, 'enable')?.carry();
@@ -100,7 +100,7 @@ function wordsOf(part: Part, source: string): { text: string; part: Part; range:
 }
 
 /** Names with dots and `[0]` as a tree; each value has the line that it stands on. */
-function treeOf(settings: readonly Setting[], manifest: Manifest, prefix: string): Part | null {
+function treeOf(settings: readonly Setting[], yaml: YamlFile, prefix: string): Part | null {
   const [first] = settings;
   if (first === undefined) return null;
   const tree = new TreeBuilder(first.range);
@@ -127,5 +127,5 @@ function treeOf(settings: readonly Setting[], manifest: Manifest, prefix: string
       part.leave('another label says something else of the same thing');
     } else part.carry();
   }
-  return manifest.addTree(tree.root);
+  return yaml.addTree(tree.root);
 }

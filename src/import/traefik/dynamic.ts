@@ -1,5 +1,5 @@
 /** `http` of a dynamic file, or of labels: its routers, services, middlewares and transports. */
-import type { Part } from '../kubernetes/part.ts';
+import type { Part } from '../yaml/part.ts';
 import type { Router } from './routers.ts';
 import type { Container } from './servers.ts';
 import { type ServiceSource, TraefikServices } from './services.ts';

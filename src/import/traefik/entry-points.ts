@@ -2,9 +2,9 @@
 import { isIP } from 'node:net';
 import { parseListener } from '../../config/address.ts';
 import { formatAddress } from '../../net/socket.ts';
-import type { Part } from '../kubernetes/part.ts';
 import { parseWhole } from '../kubernetes/values.ts';
 import type { Fields, Plan } from '../plan.ts';
+import type { Part } from '../yaml/part.ts';
 import { field, fieldText, goDuration, isTemplate, type Named, namesIn, timer } from './values.ts';
 
 interface EntryPoint {

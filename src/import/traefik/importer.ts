@@ -1,15 +1,14 @@
 /** `limpet import traefik.yaml`: dynamic and static files of Traefik in YAML and TOML, Compose files with its labels, IngressRoutes. */
 
-import { LineCounter } from 'yaml';
 import { UsageError } from '../../errors.ts';
 import type { Importer } from '../imported.ts';
-import { Manifest } from '../kubernetes/manifest.ts';
-import { objectsOf, readManifest } from '../kubernetes/objects.ts';
-import type { Part } from '../kubernetes/part.ts';
+import { objectsOf } from '../kubernetes/objects.ts';
 import { Services } from '../kubernetes/servers.ts';
 import { entryOf } from '../names.ts';
 import { Plan } from '../plan.ts';
-import { readToml } from '../toml.ts';
+import type { Part } from '../yaml/part.ts';
+import { readToml } from '../yaml/toml.ts';
+import { readYaml } from '../yaml/yaml-file.ts';
 import { isCompose, readCompose } from './compose.ts';
 import { isCrd, readIngressRoutes, specsOf } from './crd.ts';
 import { type HttpPart, partsNamed, readRouters } from './dynamic.ts';
@@ -19,14 +18,14 @@ import { planRouters } from './routers.ts';
 import { field } from './values.ts';
 
 export const importTraefik: Importer = (text, file) => {
-  const manifest = isToml(text) || /\.toml$/.test(file) ? tomlManifest(text, file) : readManifest(text, file);
-  const documents = [...manifest.roots];
+  const yaml = isToml(text) || /\.toml$/.test(file) ? readToml(text, file) : readYaml(text, file);
+  const documents = [...yaml.roots];
   const https: HttpPart[] = [];
   const statics: Part[] = [];
   for (const root of documents) {
     if (root.get('kind') !== null) continue;
     if (isCompose(root)) {
-      const { labelled, flags } = readCompose(root, manifest, text);
+      const { labelled, flags } = readCompose(root, yaml, text);
       statics.push(...flags);
       for (const { container, settings } of labelled) {
         tellOthers(settings);
@@ -50,7 +49,7 @@ export const importTraefik: Importer = (text, file) => {
   const [first] = routers;
   if (first === undefined) {
     const expected = 'expected http.routers, labels traefik.http.routers, or an IngressRoute';
-    throw new UsageError(`${file}:${documents[0]?.from ?? 1}: found no router of Traefik, ${expected}`);
+    throw new UsageError(`${file}:${documents[0]?.firstLine ?? 1}: found no router of Traefik, ${expected}`);
   }
   const middlewares = new Middlewares([...partsNamed(https, 'middlewares'), ...specsOf(objects, 'Middleware')]);
   for (const one of objects)
@@ -61,11 +60,11 @@ export const importTraefik: Importer = (text, file) => {
   const plan = new Plan();
   planRouters(routers, { plan, entryPoints, middlewares });
   const config = plan.size === 0 ? null : plan.config();
-  const notes = manifest.notes();
+  const notes = yaml.notes();
   if (config !== null) return { config, notes };
-  const why = notes.find(({ line }) => line >= first.part.from && line <= first.part.to);
+  const why = notes.find(({ line }) => line >= first.part.firstLine && line <= first.part.lastLine);
   const told = why === undefined ? '' : `, because of line ${why.line}: ${why.why}`;
-  throw new UsageError(`${file}:${first.part.from}: no router of this file can be carried over${told}`);
+  throw new UsageError(`${file}:${first.part.firstLine}: no router of this file can be carried over${told}`);
 };
 
 /** A table's head, or a key with an equals sign, at the beginning of a line that is no list of YAML. */
@@ -73,15 +72,6 @@ function isToml(text: string): boolean {
   return (
     /^\s*\[\[?[\w."'-]+(?:\s*\.\s*[\w."'-]+)*\]?\]\s*(?:#.*)?$/m.test(text) && !/^\s*[\w."'-]+\s*:(?:\s|$)/m.test(text)
   );
-}
-
-function tomlManifest(text: string, file: string): Manifest {
-  const counter = new LineCounter();
-  counter.addNewLine(0);
-  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) counter.addNewLine(at + 1);
-  const manifest = new Manifest(text, counter);
-  manifest.addTree(readToml(text, file));
-  return manifest;
 }
 
 /** Routers that are not of HTTP are services that nobody serves now. */

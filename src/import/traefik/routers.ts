@@ -1,7 +1,8 @@
 /** Routers of Traefik as routes, in the order in which it asks them: by priority, which is the length of the rule unless told. */
-import type { Part } from '../kubernetes/part.ts';
+
 import { parseWhole } from '../kubernetes/values.ts';
 import type { Plan, PlanPool } from '../plan.ts';
+import type { Part } from '../yaml/part.ts';
 import type { Arrival, EntryPoints } from './entry-points.ts';
 import type { Middlewares } from './middlewares.ts';
 import { type Match, readRule } from './rule.ts';

@@ -1,9 +1,9 @@
 /** The servers of a load balancer of Traefik: URLs, or a container and its port. */
 import { parseServer } from '../../config/address.ts';
 import { formatAddress } from '../../net/socket.ts';
-import type { Part } from '../kubernetes/part.ts';
 import type { WeighedServer } from '../kubernetes/pool.ts';
 import { parsePort, parseWhole } from '../kubernetes/values.ts';
+import type { Part } from '../yaml/part.ts';
 import { field, fieldText, isTemplate } from './values.ts';
 
 /** A service of a Compose file, to which labels belong. */

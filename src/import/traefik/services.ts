@@ -1,8 +1,9 @@
 /** Services of Traefik as pools: load balancers, and weighted, mirrored and replaced ones made of others. */
-import type { Part } from '../kubernetes/part.ts';
+
 import { type WeighedServer, weigh } from '../kubernetes/pool.ts';
 import { parseWhole } from '../kubernetes/values.ts';
 import type { Fields, PlanPool } from '../plan.ts';
+import type { Part } from '../yaml/part.ts';
 import { type Balancer, readBalancer } from './balancer.ts';
 import { type Container, readContainer, readServers } from './servers.ts';
 import { readSticky } from './sticky.ts';

@@ -2,10 +2,10 @@
 
 import { isHostName } from '../../config/address.ts';
 import { formatDuration } from '../../config/units.ts';
-import type { Part } from '../kubernetes/part.ts';
 import { isCookieName, isCookiePath, parseWhole } from '../kubernetes/values.ts';
 import { entryOf } from '../names.ts';
 import type { Fields } from '../plan.ts';
+import type { Part } from '../yaml/part.ts';
 import { field, fieldText } from './values.ts';
 
 /** Longest time that is only compared with a clock. */

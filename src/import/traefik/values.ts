@@ -1,8 +1,8 @@
 /** Settings of Traefik as they are found: names count however they are spelled, lists may be written with commas. */
 
 import { formatDuration } from '../../config/units.ts';
-import type { Part } from '../kubernetes/part.ts';
 import { longestTimer } from '../nginx/values.ts';
+import type { Part } from '../yaml/part.ts';
 
 /** `get` below `get`. */
 export function field(part: Part | null, ...path: readonly string[]): Part | null {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { readManifest } from './objects.ts';
+import { readYaml } from './yaml-file.ts';
 
 function partOf(text: string) {
-  const manifest = readManifest(text, 'a.yaml');
+  const manifest = readYaml(text, 'a.yaml');
   const [root] = manifest.roots;
   if (root === undefined) throw new Error('no document');
   return { manifest, root, told: () => manifest.notes().map(({ line, kind, why }) => `${line} ${kind}: ${why}`) };

@@ -1,39 +1,49 @@
 /**
- * A part of a manifest that knows its lines. Who reads a part says what became of it: carried over, changed or left out;
- * what nobody carried over is left out, with the reason of the nearest part around it.
+ * A part of a YAML document that knows its lines. Whoever reads a part says what becomes of it: it is carried over, changed or
+ * left out. What nobody carries over is left out, for the reason of the nearest part around it.
  */
 import { isMap, isScalar, isSeq, type Node } from 'yaml';
 import type { Concern } from '../imported.ts';
-import type { Manifest } from './manifest.ts';
+import type { ImportReport } from '../report.ts';
+
+/** What a part needs of the file in which it stands. */
+export interface PartFile {
+  readonly report: ImportReport;
+  /** The part of an anchor's node. */
+  partOf(node: Node): Part | undefined;
+}
+
+export interface PartPosition {
+  /** null: a key without a value. */
+  readonly node: Node | null;
+  /** What an alias stands for. */
+  readonly target: Node | undefined;
+  /** The line of its key, counted from 1. */
+  readonly firstLine: number;
+  readonly lastLine: number;
+  readonly parent: Part | null;
+}
 
 export class Part {
-  /** First line (that of its key) and last, 1-based. */
-  readonly from: number;
-  readonly to: number;
-  private readonly manifest: Manifest;
+  readonly firstLine: number;
+  readonly lastLine: number;
+  private readonly file: PartFile;
   private readonly node: Node | null;
   private readonly target: Node | undefined;
   private readonly parent: Part | null;
   private readonly children: [key: string, part: Part][] = [];
   private readonly byKey = new Map<string, Part>();
-  /** It, or something in it, is carried over. */
-  private alive = false;
+  /** This part, or something in it, is carried over. */
+  private isCarried = false;
   private reason: string | null = null;
-  private warned = false;
+  private hasWarning = false;
 
-  constructor(
-    manifest: Manifest,
-    node: Node | null,
-    target: Node | undefined,
-    from: number,
-    to: number,
-    parent: Part | null,
-  ) {
-    this.manifest = manifest;
+  constructor(file: PartFile, { node, target, firstLine, lastLine, parent }: PartPosition) {
+    this.file = file;
     this.node = node;
     this.target = target;
-    this.from = from;
-    this.to = to;
+    this.firstLine = firstLine;
+    this.lastLine = lastLine;
     this.parent = parent;
   }
 
@@ -49,13 +59,13 @@ export class Part {
   }
 
   get isMap(): boolean {
-    return isMap(this.real().node);
+    return isMap(this.resolved().node);
   }
 
   get(key: string): Part | null {
-    const real = this.real();
-    if (!isMap(real.node)) return null;
-    return real.byKey.get(key) ?? real.merged(key);
+    const resolved = this.resolved();
+    if (!isMap(resolved.node)) return null;
+    return resolved.byKey.get(key) ?? resolved.merged(key);
   }
 
   /** `get` below `get`. */
@@ -66,13 +76,13 @@ export class Part {
   }
 
   entries(): readonly (readonly [key: string, part: Part])[] {
-    const real = this.real();
-    return isMap(real.node) ? real.children : [];
+    const resolved = this.resolved();
+    return isMap(resolved.node) ? resolved.children : [];
   }
 
   items(): readonly Part[] {
-    const real = this.real();
-    return isSeq(real.node) ? real.children.map(([, part]) => part) : [];
+    const resolved = this.resolved();
+    return isSeq(resolved.node) ? resolved.children.map(([, part]) => part) : [];
   }
 
   /** What it stands in, so many levels up. */
@@ -84,7 +94,7 @@ export class Part {
 
   /** Of a text, a number or a truth value; null for anything else. */
   text(): string | null {
-    const { node } = this.real();
+    const { node } = this.resolved();
     if (!isScalar(node)) return null;
     const { value } = node;
     return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? String(value) : null;
@@ -97,13 +107,13 @@ export class Part {
   /** The config says what this says. Of a map or a list: its own line, not what stands in it. */
   carry(): this {
     const collection = isMap(this.node) || isSeq(this.node);
-    this.manifest.markCarried(this.from, collection ? this.from : this.to);
-    for (let part: Part | null = this; part !== null && !part.alive; part = part.parent) {
-      part.alive = true;
-      if (part.parent !== null) part.manifest.markCarried(part.from, part.from);
+    this.file.report.markCarried(this.firstLine, collection ? this.firstLine : this.lastLine);
+    for (let part: Part | null = this; part !== null && !part.isCarried; part = part.parent) {
+      part.isCarried = true;
+      if (part.parent !== null) part.file.report.markCarried(part.firstLine, part.firstLine);
     }
-    const real = this.real();
-    if (real !== this) real.carry();
+    const resolved = this.resolved();
+    if (resolved !== this) resolved.carry();
     return this;
   }
 
@@ -121,14 +131,14 @@ export class Part {
   /** It is carried over, and `why` is what is not quite the same. */
   change(why: string): this {
     this.carry();
-    this.manifest.say(this.from, 'changed', why);
+    this.file.report.add(this.firstLine, 'changed', why);
     return this;
   }
 
   /** Told whatever becomes of it: what a person has to know first. */
   warn(concern: Concern, why: string): this {
-    this.manifest.warn(this.from, concern, why);
-    this.warned = true;
+    this.file.report.warn(this.firstLine, concern, why);
+    this.hasWarning = true;
     return this;
   }
 
@@ -149,23 +159,23 @@ export class Part {
     return this.reason;
   }
 
-  sweep(outer: string): void {
+  reportLeftOut(outer: string): void {
     const why = this.reason ?? outer;
     const collection = (isMap(this.node) || isSeq(this.node)) && this.children.length > 0;
     // What stands on the same line says it better.
-    const told = collection && this.children.some(([, part]) => part.from === this.from);
-    if (!this.alive && !told) {
-      const to = collection ? this.from : this.to;
-      for (let line = this.warned ? this.from + 1 : this.from; line <= to; line++) {
-        if (this.manifest.lines[line - 1] !== '') this.manifest.say(line, 'left-out', why);
+    const told = collection && this.children.some(([, part]) => part.firstLine === this.firstLine);
+    if (!this.isCarried && !told) {
+      const to = collection ? this.firstLine : this.lastLine;
+      for (let line = this.hasWarning ? this.firstLine + 1 : this.firstLine; line <= to; line++) {
+        if (this.file.report.lines[line - 1] !== '') this.file.report.add(line, 'left-out', why);
       }
     }
-    for (const [, part] of this.children) part.sweep(why);
+    for (const [, part] of this.children) part.reportLeftOut(why);
   }
 
   /** What an alias stands for. Whoever reads an alias uses it. */
-  private real(): Part {
-    const part = this.target === undefined ? undefined : this.manifest.partOf(this.target);
+  private resolved(): Part {
+    const part = this.target === undefined ? undefined : this.file.partOf(this.target);
     return part ?? this;
   }
 
@@ -173,8 +183,8 @@ export class Part {
   private merged(key: string): Part | null {
     const merge = this.byKey.get('<<');
     if (merge === undefined) return null;
-    const real = merge.real();
-    const sources = isSeq(real.node) ? real.children.map(([, part]) => part.real()) : [real];
+    const resolved = merge.resolved();
+    const sources = isSeq(resolved.node) ? resolved.children.map(([, part]) => part.resolved()) : [resolved];
     const found = sources.find((source) => source.byKey.has(key))?.byKey.get(key);
     if (found !== undefined) merge.carry();
     return found ?? null;

@@ -1,11 +1,21 @@
-/** A TOML file as the tree that a YAML file of the same meaning would be. */
+/** A TOML file as the tree of parts that a YAML file of the same meaning would be. */
 import { type AST, ParseError, parseTOML } from 'toml-eslint-parser';
-import { type Node, Scalar, YAMLSeq } from 'yaml';
-import { UsageError } from '../errors.ts';
-import { place, TreeBuilder } from './tree.ts';
+import { LineCounter, type Node, Scalar, YAMLSeq } from 'yaml';
+import { UsageError } from '../../errors.ts';
+import { place, TreeBuilder } from './tree-builder.ts';
+import { YamlFile } from './yaml-file.ts';
 
 /** Throws UsageError, with the place, for what is no TOML. */
-export function readToml(text: string, file: string): Node {
+export function readToml(text: string, file: string): YamlFile {
+  const counter = new LineCounter();
+  counter.addNewLine(0);
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) counter.addNewLine(at + 1);
+  const yaml = new YamlFile(text, counter);
+  yaml.addTree(parse(text, file));
+  return yaml;
+}
+
+function parse(text: string, file: string): Node {
   try {
     return build(parseTOML(text), text);
   } catch (error) {
