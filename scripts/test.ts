@@ -1,5 +1,5 @@
 /**
- * `npm test`: build, programs, types, lint, tests. Every step runs, also after one has failed, so that one run
+ * `npm test`: build, package, programs, types, lint, tests. Every step runs, also after one has failed, so that one run
  * shows all there is to mend. Arguments go to vitest (`npm test -- src/http -t cookie`). Closes with the
  * line `N passed, N failed`, in which each step beside the tests counts as one.
  */
@@ -49,6 +49,7 @@ function readTotals(file: string): Totals {
 const isBuilt = run('build', 'node', ['scripts/build.ts']);
 const checks = [
   isBuilt,
+  run('package', 'node', ['scripts/check-package.ts']),
   run('programs', 'node', ['scripts/programs.ts']),
   run('types', 'tsc', ['-p', '.']),
   run('lint', 'biome', ['ci', '--error-on-warnings', '.']),
