@@ -25,7 +25,6 @@ const knownInCycles: readonly string[] = [
   'src/proxy/server/connector.ts',
   'src/proxy/server/idle-connections.ts',
   'src/proxy/server/pipelining-guard.ts',
-  'src/proxy/server/response-handler.ts',
   'src/proxy/tunnel.ts',
   'src/proxy/work.ts',
 ];

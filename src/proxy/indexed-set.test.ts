@@ -13,26 +13,26 @@ describe('IndexedSet', () => {
     fc.assert(
       fc.property(fc.array(step), (steps) => {
         for (const item of items) item.index = -1;
-        const bag = new IndexedSet<Item>();
+        const set = new IndexedSet<Item>();
         const model = new Set<Item>();
         for (const [add, i] of steps) {
           const item = items[i]!;
-          if (!add) expect(bag.remove(item)).toBe(model.delete(item));
+          if (!add) expect(set.remove(item)).toBe(model.delete(item));
           else if (!model.has(item)) {
-            bag.add(item);
+            set.add(item);
             model.add(item);
           }
-          expect(bag.size).toBe(model.size);
-          expect(new Set(bag.all())).toEqual(model);
+          expect(set.size).toBe(model.size);
+          expect(new Set(set.all())).toEqual(model);
         }
       }),
     );
   });
 
-  test('whoever is told may leave', () => {
-    const bag = new IndexedSet<Item>();
-    for (let i = 0; i < 5; i++) bag.add(new Item());
-    for (const item of bag.all()) bag.remove(item);
-    expect(bag.size).toBe(0);
+  test('items may be removed while a copy of the set is gone over', () => {
+    const set = new IndexedSet<Item>();
+    for (let i = 0; i < 5; i++) set.add(new Item());
+    for (const item of set.all()) set.remove(item);
+    expect(set.size).toBe(0);
   });
 });

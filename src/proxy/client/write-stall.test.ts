@@ -10,11 +10,11 @@ test.each([
   ['stops', [900, 800, 800, 800], [false, false, false, true]],
   ['is sent more', [900, 1000], [false, true]],
 ])('a client that %s', (_, looks, stalled) => {
-  const taking = new WriteStall();
-  // A former answer does not count.
-  taking.hasStalled(1);
-  taking.begin();
-  expect(looks.map((left) => taking.hasStalled(left))).toEqual(stalled);
+  const stall = new WriteStall();
+  // An earlier response does not count.
+  stall.hasStalled(1);
+  stall.begin();
+  expect(looks.map((bytes) => stall.hasStalled(bytes))).toEqual(stalled);
 });
 
 const get = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';

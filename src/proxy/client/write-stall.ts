@@ -1,21 +1,26 @@
 /**
- * Whether a slow client takes anything within its time. What a socket keeps is no sign of it: a kernel that has megabytes to send
- * asks for more only when a third of them is gone, which takes a slow reader minutes.
+ * Whether a slow client takes anything within its time. The bytes that a socket buffers do not show it: a kernel with megabytes to send
+ * asks for more only when a third of them is gone, and with a slow reader that takes minutes. So what the kernel still has counts, too.
  */
 export class WriteStall {
-  private left = -1;
+  /** Bytes at the last check; -1: there was none. */
+  private undelivered = -1;
+  /** Checks in a row at which nothing had been taken. */
   private stalls = 0;
 
   /** The client is slow from now on. */
   begin(): void {
-    this.left = -1;
+    this.undelivered = -1;
     this.stalls = 0;
   }
 
-  /** To be asked when half of the time has passed, and again: true when nothing has been taken for all of it. `left`: bytes. */
-  hasStalled(left: number): boolean {
-    this.stalls = this.left >= 0 && left < this.left ? 0 : this.stalls + 1;
-    this.left = left;
+  /**
+   * To be called when half of the write time-out has passed, and then each half again. True: nothing has been taken for all of
+   * that time. `undelivered`: bytes that the client has not taken yet.
+   */
+  hasStalled(undelivered: number): boolean {
+    this.stalls = this.undelivered >= 0 && undelivered < this.undelivered ? 0 : this.stalls + 1;
+    this.undelivered = undelivered;
     return this.stalls > 1;
   }
 }

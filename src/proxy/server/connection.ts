@@ -35,8 +35,9 @@ import type { Pool } from '../pool.ts';
 import type { RequestBody } from '../request-body.ts';
 import type { Work } from '../work.ts';
 import { DelayedEnd } from './delayed-end.ts';
+import { DrainHandler } from './drain-handler.ts';
 import { shortAnswer } from './pipelining-guard.ts';
-import { DrainHandler, type ResponseHandler } from './response-handler.ts';
+import type { ResponseHandler } from './response-handler.ts';
 
 /** `limits.interim` holds for this long (ms). */
 const interimTime = 1000;

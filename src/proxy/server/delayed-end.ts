@@ -1,33 +1,34 @@
 /**
- * The end of a connection to a server whose request broke off: the server gets all of it that came, and then our FIN, which the
- * framing of the request tells from a regular end. A reset would make it throw away what it has not read yet.
+ * The regular end of a connection whose request cannot be completed: the server gets all of the request that has come, and then our
+ * FIN. The framing of the request shows the server that the rest is missing. A reset would make its kernel throw away what the server
+ * has not read yet.
  */
 import type { Socket, SocketHandler } from '../../net/socket.ts';
 import { Deadline, type DeadlineOwner, type Wheel } from '../../time/wheel.ts';
 
-/** A server that takes nothing, or does not end its side, for so long (ms) is reset. */
-const patience = 30_000;
+/** A server that takes nothing, or does not end its side, for this long is reset. */
+const idleTimeoutMs = 30_000;
 
 export class DelayedEnd implements SocketHandler, DeadlineOwner {
   private readonly socket: Socket;
   private readonly wheel: Wheel;
   private readonly deadline = new Deadline(this);
 
-  /** Takes the socket over. */
+  /** Becomes the socket's handler. */
   constructor(wheel: Wheel, socket: Socket) {
     this.wheel = wheel;
     this.socket = socket;
     socket.handler = this;
-    // What the server says is for nobody, but its end has to be heard.
+    // What the server sends is ignored, but it has to be read, because its FIN comes behind it.
     socket.resume();
     socket.end();
-    wheel.set(this.deadline, patience);
+    wheel.set(this.deadline, idleTimeoutMs);
   }
 
   onData(): void {}
 
   onDrain(): void {
-    this.wheel.set(this.deadline, patience);
+    this.wheel.set(this.deadline, idleTimeoutMs);
   }
 
   onEnd(): void {

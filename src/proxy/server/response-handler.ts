@@ -1,78 +1,31 @@
-/** Who an answer is for: the exchange whose request it answers, or nobody any more. */
-
+/** What a connection to a server tells of the response to one request: to the exchange, or to a `DrainHandler` in its place. */
 import type { Fault } from '../../errors.ts';
 import type { ResponseHead } from '../../http/head.ts';
 import type { SessionWord } from '../../http/session-headers.ts';
-import type { ServerConnection } from './connection.ts';
 
 export interface ResponseHandler {
-  /** Of the request, one of `Method` (http/head.ts): whether the answer has a body depends on it. */
+  /** Of the request, one of `Method` (http/head.ts): whether the response has a body depends on it. */
   readonly method: number;
+  /** The request asked for an upgrade. */
   readonly mayUpgrade: boolean;
-  /** Number of the connection of its client; 0: a proxy seems to be there, with several clients. */
+  /** Number of the client's connection; 0: it seems to be a proxy, with several clients behind it. */
   readonly user: number;
   onInterim(head: ResponseHead): void;
-  /** True: the final response has to wait for `proceed` before it may go on, or it has been refused. */
+  /** True: the final response must not go on before `ServerConnection.proceed`, or the exchange has refused it. */
   mustHold(head: ResponseHead): boolean;
-  /** The same for its end, after what its trailers say of a session. */
+  /** The same for the response's end, after what its trailers say of a session. */
   mustHoldEnd(word: SessionWord | 'bad'): boolean;
   onResponse(head: ResponseHead): void;
   onResponseData(bytes: Buffer, start: number, end: number): void;
-  /** `reusable`: so is the connection, once the request is. */
+  /** `reusable`: the connection can take another request, once this one has been sent to its end. */
   onResponseEnd(trailers: Buffer | null, reusable: boolean): void;
+  /** 101. `early`: bytes of the other protocol that came with the head. */
   onUpgrade(head: ResponseHead, early: Buffer | null): void;
+  /** The server has taken what was buffered for it. */
   onServerDrain(): void;
-  /** All that this read has brought has been told. */
+  /** Everything that this read has brought has been reported: what was gathered for the client can be written. */
   flush(): void;
   failed(fault: Fault): void;
-  /** It was behind another on the connection that it has no more: to be sent once more. */
+  /** The request was pipelined behind another one, and has lost its place: it has to be sent again, on another connection. */
   repeat(): void;
-}
-
-/** An answer that nobody waits for is read for at most so many bytes of body, for the sake of those behind it. */
-const patience = 64 * 1024;
-
-/** Takes the answer of an exchange whose client has gone, so that the answers behind it stay in step. */
-export class DrainHandler implements ResponseHandler {
-  readonly method: number;
-  readonly mayUpgrade = false;
-  readonly user = 0;
-  private readonly upstream: ServerConnection;
-  private bytes = 0;
-
-  constructor(upstream: ServerConnection, method: number) {
-    this.upstream = upstream;
-    this.method = method;
-  }
-
-  onInterim(): void {}
-  onResponse(): void {}
-  onServerDrain(): void {}
-  flush(): void {}
-  repeat(): void {}
-
-  mustHold(): boolean {
-    return false;
-  }
-
-  mustHoldEnd(): boolean {
-    return false;
-  }
-
-  onResponseData(_bytes: Buffer, start: number, end: number): void {
-    this.bytes += end - start;
-    if (this.bytes > patience) this.upstream.discard();
-  }
-
-  onResponseEnd(_trailers: Buffer | null, reusable: boolean): void {
-    this.upstream.release(reusable);
-  }
-
-  onUpgrade(): void {
-    this.upstream.discard();
-  }
-
-  failed(): void {
-    this.upstream.breakOff(this);
-  }
 }
