@@ -27,7 +27,7 @@ test('errors of a listener after its start are counted and told, each of them', 
     secret: Buffer.alloc(32),
     report() {},
     tellRoom() {},
-    tellShortage: (what, reason, at) => told.push(`${what} ${at}: ${reason}`),
+    reportShortage: (what, reason, at) => told.push(`${what} ${at}: ${reason}`),
   });
   await limpet.start([8080]);
   try {

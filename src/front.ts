@@ -9,8 +9,9 @@ import { shortageOf } from './net/shortage.ts';
 import { formatAddress, type Listener, type Net, type Socket } from './net/socket.ts';
 import { trustOf } from './net/trust.ts';
 import { ClientConnection, type ListenerSettings } from './proxy/client/connection.ts';
+import type { FindRoute, ListenerContext } from './proxy/client/listener-context.ts';
+import { ExchangePool } from './proxy/exchange-pool.ts';
 import { IndexedSet } from './proxy/indexed-set.ts';
-import type { Work } from './proxy/work.ts';
 import type { Shared } from './shared/memory.ts';
 
 /** Connections beyond the limit that are told so at one time; more are reset. Fewer where descriptors run short. */
@@ -31,20 +32,22 @@ export interface FrontDependencies {
 export class Front {
   options: ListenerOptions;
   private readonly deps: FrontDependencies;
-  private work: Work;
+  private context: ListenerContext;
+  private exchanges: ExchangePool;
   private settings: ListenerSettings;
   private listener: Listener | null = null;
   private readonly connections = new IndexedSet<ClientConnection>();
   /** This config's, and those of former ones that still have a connection or a tunnel. */
-  private works: Work[];
+  private contexts: ListenerContext[];
   /** Where the search for an idle connection goes on. */
   private turn = 0;
 
-  constructor(options: ListenerOptions, work: Work, deps: FrontDependencies) {
+  constructor(options: ListenerOptions, context: ListenerContext, deps: FrontDependencies) {
     this.options = options;
-    this.work = work;
+    this.context = context;
+    this.exchanges = new ExchangePool(context);
     this.deps = deps;
-    this.works = [work];
+    this.contexts = [context];
     this.settings = this.settingsOf(options);
   }
 
@@ -78,18 +81,19 @@ export class Front {
     }
   }
 
-  /** Another config has the same address: `options` and `work` are for connections from now on. */
-  change(options: ListenerOptions, work: Work): void {
+  /** Another config has the same address: `options` and `context` are for connections from now on. */
+  change(options: ListenerOptions, context: ListenerContext): void {
     this.options = options;
-    this.work = work;
-    const inUse = new Set(this.connections.all().map((connection) => connection.work));
-    this.works = [work, ...this.works.filter((one) => inUse.has(one) || one.tunnels.size > 0)];
+    this.context = context;
+    this.exchanges = new ExchangePool(context);
+    const inUse = new Set(this.connections.all().map((connection) => connection.context));
+    this.contexts = [context, ...this.contexts.filter((one) => inUse.has(one) || one.tunnels.size > 0)];
     this.settings = this.settingsOf(options);
   }
 
   /** Requests go this way from now on, on old connections too. */
-  reroute(route: Work['route']): void {
-    for (const work of this.works) work.route = route;
+  reroute(route: FindRoute): void {
+    for (const context of this.contexts) context.route = route;
   }
 
   /** Accepts nobody any more; connections stay. */
@@ -101,18 +105,18 @@ export class Front {
   /** Ends idle connections, and the others after the exchange that they have. */
   stop(): void {
     this.close();
-    for (const work of this.works) work.stopping = true;
+    for (const context of this.contexts) context.stopping = true;
     for (const connection of this.connections.all()) connection.stop();
   }
 
   /** Ends all that is left. */
   destroy(): void {
-    for (const work of this.works) for (const tunnel of work.tunnels.all()) tunnel.stop();
+    for (const { tunnels } of this.contexts) for (const tunnel of tunnels.all()) tunnel.stop();
     for (const connection of this.connections.all()) connection.destroy();
   }
 
   private accept(socket: Socket): ClientConnection | null {
-    const { work, settings, connections } = this;
+    const { context, settings, connections } = this;
     const { shared, slot } = this.deps;
     const { counters, load, descriptors } = shared;
     const shedding = descriptors.clientsOver >= 0 && !this.evict();
@@ -122,10 +126,10 @@ export class Front {
     if (shedding) counters.add(counter.connections_shed);
     // A TCP client that reset at once has no address any more; '' stands for a unix-domain socket, which may be trusted.
     const lost = socket.remoteAddress === '' && this.options.address.kind === 'tcp';
-    if (over >= maxRefusing || (shedding && descriptors.cannotRefuse) || work.stopping || lost) return null;
+    if (over >= maxRefusing || (shedding && descriptors.cannotRefuse) || context.stopping || lost) return null;
     counters.add(counter.connections_accepted);
     counters.add(counter.connections_open);
-    const connection = new ClientConnection(work, settings, socket);
+    const connection = new ClientConnection(context, settings, this.exchanges, socket);
     load.run(slot, 1);
     descriptors.addClient(1);
     connections.add(connection);
@@ -148,7 +152,11 @@ export class Front {
   private acceptFailed(error: Error): void {
     const { address } = this.options;
     this.deps.shared.counters.add(counter.shortages_accept);
-    this.work.tellShortage('accept', shortageOf(error, address.kind) ?? error.message, formatAddress(address));
+    this.context.worker.reportShortage(
+      'accept',
+      shortageOf(error, address.kind) ?? error.message,
+      formatAddress(address),
+    );
   }
 
   private closed(connection: ClientConnection): void {

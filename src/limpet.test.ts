@@ -41,7 +41,7 @@ test('reloads leave nothing of the pools and listeners before the last', async (
     numbers,
     secret: Buffer.alloc(32),
     report: () => {},
-    tellShortage: () => {},
+    reportShortage: () => {},
     tellRoom: () => {},
     observe: (parts: PoolParts) => {
       made.push(new WeakRef(parts), ...parts.affinities.map((affinity) => new WeakRef(affinity)));

@@ -8,16 +8,18 @@ import type { LimpetOptions, ListenerOptions, PoolOptions } from './config/optio
 import { Connects } from './fleet/connects.ts';
 import type { NamedHealthReport } from './fleet/fleet.ts';
 import { Front } from './front.ts';
-import type { HeadLimits, RequestHead } from './http/head.ts';
 import { AccessLog, type WriteLines } from './metrics/access-log.ts';
 import { counter } from './metrics/counters.ts';
 import { formatAddress, type Net } from './net/socket.ts';
 import { type CopySource, createPool, type PoolSurroundings, type ReportPassive, type TellForeign } from './pools.ts';
 import { BufferBudget } from './proxy/buffer-budget.ts';
+import { type FindRoute, ListenerContext } from './proxy/client/listener-context.ts';
 import type { DebugLog } from './proxy/debug-log.ts';
 import type { Pool, PoolParts } from './proxy/pool.ts';
 import { createRouter, isForListener } from './proxy/router.ts';
-import { type Route, type TellShortage, Work } from './proxy/work.ts';
+import { PoolContext } from './proxy/server/pool-context.ts';
+import { type ReportShortage, WorkerContext } from './proxy/worker-context.ts';
+import { WriteBuffers } from './proxy/write-buffers.ts';
 import type { Shared } from './shared/memory.ts';
 import { randomWords } from './shared/random-words.ts';
 import { listenerName, type Numbers } from './shared/roster.ts';
@@ -41,7 +43,7 @@ export interface LimpetDependencies {
   /** Told that a pool has room for which exchanges of other workers wait. */
   readonly tellRoom: (pool: string) => void;
   /** Told when this machine, not a server, is why a connection did not come about. */
-  readonly tellShortage: TellShortage;
+  readonly reportShortage: ReportShortage;
   /** Told when another Limpet seems to have a cookie of the same name. Left out: nobody is. */
   readonly tellForeign?: TellForeign;
   /** Left out: nothing is told. */
@@ -71,7 +73,8 @@ export class Limpet {
   private readonly rings = new TokenRings();
   private readonly wheel: Wheel;
   private readonly kept: BufferBudget;
-  private readonly accessLog: AccessLog | null;
+  private readonly context: WorkerContext;
+  private readonly buffers: WriteBuffers;
   private readonly connects: Connects;
   private pools = new Map<string, Pool>();
   private fronts: Front[] = [];
@@ -92,8 +95,20 @@ export class Limpet {
     const { access } = options.log;
     this.connects = new Connects(options.limits.connecting, null);
     const onDropped = (lines: number): void => shared.counters.add(counter.access_lines_dropped, lines);
-    this.accessLog =
+    const accessLog =
       access === 'off' ? null : new AccessLog(access, deps.writeAccess, deps.timers ?? systemTimers, onDropped);
+    this.context = new WorkerContext({
+      net,
+      clock: this.clock,
+      wheel: this.wheel,
+      counters: shared.counters,
+      buffers: this.kept,
+      descriptors: shared.descriptors,
+      reportShortage: deps.reportShortage,
+      accessLog,
+      debug: deps.debug ?? null,
+    });
+    this.buffers = new WriteBuffers(net);
     this.pools = this.createPools(options, deps.numbers);
   }
 
@@ -131,7 +146,7 @@ export class Limpet {
     for (const front of before) if (!fronts.includes(front)) this.close(front);
     for (const front of fronts) {
       const now = options.listeners.find((one) => isSameAddress(one, front.options))!;
-      if (!isDeepStrictEqual(now, front.options)) front.change(now, this.createWork(now.limits, this.createRoute(now)));
+      if (!isDeepStrictEqual(now, front.options)) front.change(now, this.listenerContext(now));
     }
     // On an address that is no longer listened on, old connections go by the new routes too.
     for (const front of [...fronts, ...this.closing]) front.reroute(this.createRoute(front.options));
@@ -166,7 +181,7 @@ export class Limpet {
     for (const front of fronts) front.destroy();
     // Exchanges that are cut have their lines, too: they are over when their connections say so.
     if (!finished && this.closing.size > 0) await this.idle(cutPatience);
-    this.accessLog?.flush();
+    this.context.accessLog?.flush();
     if (this.ticking !== null) clearInterval(this.ticking);
     return finished;
   }
@@ -197,26 +212,12 @@ export class Limpet {
     for (const { parts } of this.pools.values()) parts.fleet.tick(now);
   }
 
-  private createWork(limits: HeadLimits, route: ((head: RequestHead) => Route | null) | null): Work {
-    const { net, shared, tellShortage } = this.deps;
-    return new Work({
-      net,
-      descriptors: shared.descriptors,
-      tellShortage,
-      clock: this.clock,
-      wheel: this.wheel,
-      counters: shared.counters,
-      kept: this.kept,
-      accessLog: this.accessLog,
-      debug: this.deps.debug ?? null,
-      limits,
-      hasExchanges: route !== null,
-      route: route ?? (() => null),
-    });
+  private listenerContext(options: ListenerOptions): ListenerContext {
+    return new ListenerContext(this.context, this.buffers, options.limits, this.createRoute(options));
   }
 
   /** Each listener has a router of its own, so that `match.listeners` costs a request nothing. */
-  private createRoute(listener: ListenerOptions): (head: RequestHead) => Route | null {
+  private createRoute(listener: ListenerOptions): FindRoute {
     return createRouter(
       this.options.routes
         .filter(({ match }) => isForListener(match.listeners, formatAddress(listener.address)))
@@ -250,7 +251,7 @@ export class Limpet {
   private createFront(options: ListenerOptions, { slots }: Numbers): Front {
     const { net, shared } = this.deps;
     const slot = slots.get(listenerName(options.address))!;
-    const front: Front = new Front(options, this.createWork(options.limits, this.createRoute(options)), {
+    const front: Front = new Front(options, this.listenerContext(options), {
       net,
       shared,
       slot,
@@ -289,7 +290,7 @@ export class Limpet {
     const { shared, secret, copies = null, report, tellRoom, observe = (parts: PoolParts) => parts } = this.deps;
     const { tellForeign = () => {} } = this.deps;
     return {
-      work: this.createWork({ ...pool.limits, uriBytes: 0 }, null),
+      context: new PoolContext(this.context, this.buffers.requests, { ...pool.limits, uriBytes: 0 }),
       shared,
       numbers,
       secret,

@@ -17,7 +17,7 @@ import { counter } from './metrics/counters.ts';
 import { Rebalancer } from './ownership/rebalancer.ts';
 import { RotationProofs } from './ownership/rotation-proof.ts';
 import { Pool, type PoolParts } from './proxy/pool.ts';
-import type { Work } from './proxy/work.ts';
+import type { PoolContext } from './proxy/server/pool-context.ts';
 import type { Shared } from './shared/memory.ts';
 import { kindName, type Numbers, poolName, serverName } from './shared/roster.ts';
 import type { Store } from './store/store.ts';
@@ -43,7 +43,7 @@ export interface CopySource {
 export type TellForeign = (pool: string, cookie: string, server: string | null) => void;
 
 export interface PoolSurroundings {
-  readonly work: Work;
+  readonly context: PoolContext;
   readonly shared: Shared;
   readonly numbers: Numbers;
   readonly secret: Buffer;
@@ -66,7 +66,8 @@ export interface PoolSurroundings {
 }
 
 export function createPool(options: PoolOptions, around: PoolSurroundings): Pool {
-  const { work, shared, random, identify } = around;
+  const { context, shared, random, identify } = around;
+  const { clock } = context.worker;
   const { name } = options;
   const fleet = createFleet(options, around);
   for (const server of fleet.servers) server.connects = new Connects(options.limits.connecting, around.connects);
@@ -78,14 +79,14 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
   const placer = new Chooser(new Rendezvous(), fleet, options);
   const borrower = new Chooser(new Rendezvous(), fleet, { maxLoad: 0 });
   const homes = new Homes(fleet.servers);
-  const seconds = () => Math.floor(work.clock.now() / 1000);
+  const seconds = () => Math.floor(clock.now() / 1000);
   const rebalance = new Rebalancer(options.rebalance, fleet, shared.table, seconds);
   const parts: PoolParts = {
     fleet,
     affinities: options.affinity.map((affinity) => affinityOf(affinity, options, fleet, around)),
     whenOwnerFails: options.affinity.map(({ whenOwnerFails }) => whenOwnerFails),
     table: shared.table,
-    copies: copiesOf(options, fleet, { ...around, clock: work.clock }),
+    copies: copiesOf(options, fleet, { ...around, clock }),
     sheds: (owner) => rebalance.sheds(owner),
     choose: (key, tried) => {
       if (fleet.snapshot.panic) shared.counters.add(counter.panic_choices);
@@ -101,7 +102,7 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
     news: shared.news,
     random,
   };
-  const pool = new Pool(work, { ...options, identify }, around.observe(parts, options));
+  const pool = new Pool(context, { ...options, identify }, around.observe(parts, options));
   fleet.onChange = () => pool.wake();
   return pool;
 }

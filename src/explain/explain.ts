@@ -68,7 +68,7 @@ export async function explain(options: LimpetOptions, question: Question): Promi
       secret: question.tableSecret,
       report() {},
       tellRoom() {},
-      tellShortage() {},
+      reportShortage() {},
       writeAccess: (text, done) => {
         line = text;
         done();

@@ -6,7 +6,7 @@ import { Name } from '../http/names.ts';
 import type { ExchangeRecord, RequestFlag, ResponseFlag } from '../metrics/access-log.ts';
 import { counter } from '../metrics/counters.ts';
 import type { Client } from './client/client.ts';
-import type { Work } from './work.ts';
+import type { WorkerContext } from './worker-context.ts';
 
 const requestFlags: Readonly<{ [proof in ProofResult]: RequestFlag }> = {
   none: 'N',
@@ -58,15 +58,15 @@ export class AccessRecord implements ExchangeRecord {
   private queuedAt = 0;
   private connectingAt = 0;
 
-  begin(clientAddress: string, client: Client, head: RequestHead, work: Work): void {
+  begin(clientAddress: string, client: Client, head: RequestHead, worker: WorkerContext): void {
     this.status = this.bytesIn = this.bytesOut = this.retries = 0;
     this.requestProof = 'none';
     this.optedOut = this.beyondLimit = this.ownerFailed = this.bound = false;
     this.failure = null;
-    if (work.accessLog === null) return;
-    const now = work.clock.monotonic();
+    if (worker.accessLog === null) return;
+    const now = worker.clock.monotonic();
     this.startedAt = client.begunAt < 0 ? now : client.begunAt;
-    this.time = work.clock.wall() - (now - this.startedAt);
+    this.time = worker.clock.wall() - (now - this.startedAt);
     this.queueMs = this.connectMs = this.responseMs = -1;
     this.server = this.pool = '';
     this.client = clientAddress;
@@ -77,51 +77,51 @@ export class AccessRecord implements ExchangeRecord {
     this.version = `HTTP/1.${head.minor}`;
   }
 
-  queued(work: Work): void {
-    work.counters.add(counter.queued);
-    work.counters.add(counter.queue_depth);
-    if (work.accessLog !== null) this.queuedAt = work.clock.monotonic();
+  queued(worker: WorkerContext): void {
+    worker.counters.add(counter.queued);
+    worker.counters.add(counter.queue_depth);
+    if (worker.accessLog !== null) this.queuedAt = worker.clock.monotonic();
   }
 
-  unqueued(work: Work): void {
-    work.counters.add(counter.queue_depth, -1);
-    if (work.accessLog !== null) this.queueMs = Math.max(0, this.queueMs) + work.clock.monotonic() - this.queuedAt;
+  unqueued(worker: WorkerContext): void {
+    worker.counters.add(counter.queue_depth, -1);
+    if (worker.accessLog !== null) this.queueMs = Math.max(0, this.queueMs) + worker.clock.monotonic() - this.queuedAt;
   }
 
-  connecting(work: Work): void {
-    work.counters.add(counter.upstream_connects);
-    if (work.accessLog !== null) this.connectingAt = work.clock.monotonic();
+  connecting(worker: WorkerContext): void {
+    worker.counters.add(counter.upstream_connects);
+    if (worker.accessLog !== null) this.connectingAt = worker.clock.monotonic();
   }
 
-  connected(work: Work): void {
-    if (work.accessLog !== null) this.connectMs = work.clock.monotonic() - this.connectingAt;
+  connected(worker: WorkerContext): void {
+    if (worker.accessLog !== null) this.connectMs = worker.clock.monotonic() - this.connectingAt;
   }
 
-  retried(work: Work): void {
-    work.counters.add(counter.retries);
+  retried(worker: WorkerContext): void {
+    worker.counters.add(counter.retries);
     this.retries++;
   }
 
   /** Counted before the client is told: whoever has heard of a failure finds it in the counters. */
-  failed(fault: Fault, work: Work): void {
+  failed(fault: Fault, worker: WorkerContext): void {
     this.failure = fault;
-    work.counters.refused(fault);
+    worker.counters.refused(fault);
   }
 
-  responded(status: number, work: Work): void {
+  responded(status: number, worker: WorkerContext): void {
     this.status = status;
-    work.counters.responded(status);
-    if (work.accessLog !== null) this.responseMs = work.clock.monotonic() - this.startedAt;
+    worker.counters.responded(status);
+    if (worker.accessLog !== null) this.responseMs = worker.clock.monotonic() - this.startedAt;
   }
 
   /** What a tunnel has moved is in `bytesIn` and `bytesOut` already. */
-  complete(pool: string, session: Session, client: Client, work: Work): void {
-    const { counters, accessLog } = work;
+  complete(pool: string, session: Session, client: Client, worker: WorkerContext): void {
+    const { counters, accessLog } = worker;
     this.bytesIn += client.bytesIn;
     this.bytesOut += client.bytesOut;
     counters.add(counter.bytes_in, this.bytesIn);
     counters.add(counter.bytes_out, this.bytesOut);
-    this.countSession(session, work);
+    this.countSession(session, worker);
     if (accessLog === null) return;
     this.pool = pool;
     this.session = session.sid0 === 0 && session.sid1 === 0 ? '' : tag(session);
@@ -135,17 +135,17 @@ export class AccessRecord implements ExchangeRecord {
           ? 'V'
           : requestFlags[this.requestProof];
     this.responseFlag = !this.bound ? 'N' : session.recognised ? 'U' : 'I';
-    this.totalMs = work.clock.monotonic() - this.startedAt;
+    this.totalMs = worker.clock.monotonic() - this.startedAt;
     accessLog.record(this);
   }
 
-  private countSession(session: Session, work: Work): void {
-    if (session.recognised) work.counters.add(counter.sessions_valid);
-    else if (this.bound) work.counters.add(counter.sessions_new);
-    if (this.beyondLimit) work.counters.add(counter.keys_beyond_limit);
-    if (this.requestProof === 'invalid' || this.requestProof === 'ahead') work.counters.add(counter.tokens_invalid);
-    else if (this.requestProof === 'foreign') work.counters.add(counter.tokens_foreign);
-    else if (this.requestProof === 'idle' || this.requestProof === 'old') work.counters.add(counter.tokens_expired);
+  private countSession(session: Session, worker: WorkerContext): void {
+    if (session.recognised) worker.counters.add(counter.sessions_valid);
+    else if (this.bound) worker.counters.add(counter.sessions_new);
+    if (this.beyondLimit) worker.counters.add(counter.keys_beyond_limit);
+    if (this.requestProof === 'invalid' || this.requestProof === 'ahead') worker.counters.add(counter.tokens_invalid);
+    else if (this.requestProof === 'foreign') worker.counters.add(counter.tokens_foreign);
+    else if (this.requestProof === 'idle' || this.requestProof === 'old') worker.counters.add(counter.tokens_expired);
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import type { Socket, SocketHandler } from '../net/socket.ts';
 import { Deadline, type DeadlineOwner } from '../time/wheel.ts';
-import type { Work } from './work.ts';
+import type { WorkerContext } from './worker-context.ts';
 
 /** Looks at the kernel's queue, each after twice the time (ms) of the one before. */
 const firstLook = 100;
@@ -14,7 +14,7 @@ const longestWait = 1000;
 const blindTime = 2000;
 
 export class DelayedReset implements SocketHandler, DeadlineOwner {
-  private readonly work: Work;
+  private readonly worker: WorkerContext;
   private readonly socket: Socket;
   /** Ms without a byte taken after which the peer counts as gone. */
   private readonly patience: number;
@@ -26,16 +26,16 @@ export class DelayedReset implements SocketHandler, DeadlineOwner {
   private movedAt: number;
 
   /** Takes the socket over. `onGone`: once, when it is closed. */
-  constructor(work: Work, socket: Socket, patience: number, onGone: () => void) {
-    this.work = work;
+  constructor(worker: WorkerContext, socket: Socket, patience: number, onGone: () => void) {
+    this.worker = worker;
     this.socket = socket;
     this.patience = patience;
     this.onGone = onGone;
-    this.movedAt = work.wheel.now;
+    this.movedAt = worker.wheel.now;
     socket.handler = this;
     // What it still says is thrown away, and so its leaving is heard.
     socket.resume();
-    work.wheel.set(this.deadline, firstLook);
+    worker.wheel.set(this.deadline, firstLook);
   }
 
   onData(): void {}
@@ -43,14 +43,14 @@ export class DelayedReset implements SocketHandler, DeadlineOwner {
   onEnd(): void {}
 
   onClose(): void {
-    this.work.wheel.cancel(this.deadline);
+    this.worker.wheel.cancel(this.deadline);
     this.onGone();
   }
 
   onDeadline(): void {
-    const { work, socket } = this;
-    const { now } = work.wheel;
-    const held = work.sendQueues.heldFor(socket.descriptor);
+    const { worker, socket } = this;
+    const { now } = worker.wheel;
+    const held = worker.sendQueues.heldFor(socket.descriptor);
     const left = socket.pending + Math.max(0, held);
     if (left < this.left) {
       this.left = left;
@@ -62,6 +62,6 @@ export class DelayedReset implements SocketHandler, DeadlineOwner {
       return;
     }
     this.wait = Math.min(longestWait, 2 * this.wait);
-    work.wheel.set(this.deadline, this.wait);
+    worker.wheel.set(this.deadline, this.wait);
   }
 }

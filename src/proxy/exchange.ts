@@ -25,6 +25,7 @@ import { StoreGate, type StoreGateOwner } from '../ownership/store-gate.ts';
 import { Deadline, type DeadlineOwner } from '../time/wheel.ts';
 import { AccessRecord } from './access-record.ts';
 import type { Client } from './client/client.ts';
+import type { ListenerContext } from './client/listener-context.ts';
 import { WriteStall } from './client/write-stall.ts';
 import { BodyReader, learnFromHead } from './learning.ts';
 import { Placement } from './placement.ts';
@@ -36,7 +37,7 @@ import type { ConnectListener } from './server/connector.ts';
 import { mayShare } from './server/pipelining-guard.ts';
 import type { ResponseHandler } from './server/response-handler.ts';
 import { openTunnel } from './tunnel.ts';
-import type { Work } from './work.ts';
+import type { WorkerContext } from './worker-context.ts';
 
 /** What the exchange waits for; `onDeadline` says what it means when that does not come. */
 type Phase =
@@ -64,7 +65,9 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
   server: Server | null = null;
   readonly record = new AccessRecord();
 
-  private readonly work: Work;
+  private readonly context: ListenerContext;
+  private readonly worker: WorkerContext;
+  private readonly release: (exchange: Exchange) => void;
   private readonly deadline = new Deadline(this);
   private readonly placement = new Placement();
   private readonly body: RequestBody;
@@ -98,10 +101,13 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
   private shares = false;
   private readonly taking = new WriteStall();
 
-  constructor(work: Work) {
-    this.work = work;
-    this.body = new RequestBody(work.kept);
-    this.dialog = new StoreGate(this, work.counters);
+  constructor(context: ListenerContext, release: (exchange: Exchange) => void) {
+    const { worker } = context;
+    this.context = context;
+    this.worker = worker;
+    this.release = release;
+    this.body = new RequestBody(worker.buffers);
+    this.dialog = new StoreGate(this, worker.counters);
   }
 
   get peerTrusted(): boolean {
@@ -110,14 +116,14 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
 
   /** 1. A request head has been read: `head` holds it now, `raw` from `start` on keeps it. What came of the body follows, then `start`. */
   begin(client: Client, head: RequestHead, raw: Buffer, start: number, mayUpgrade: boolean): void {
-    const { work } = this;
+    const { worker } = this;
     this.client = client;
     this.raw = raw;
     this.rawStart = start;
     this.method = head.method;
     this.mayUpgrade = mayUpgrade;
     this.body.begin(client, head.length !== 0);
-    this.startedAt = work.wheel.now;
+    this.startedAt = worker.wheel.now;
     this.waitUntil = 0;
     this.attempts = 0;
     this.tried = this.lastFault = null;
@@ -127,8 +133,8 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
     this.session.reader = null;
     this.clientAddress = client.trusted ? clientAddress(head, client.peer, client.isTrusted) : client.peer;
     this.clientSecure = client.secure || (client.trusted && isForwardedSecure(head));
-    work.counters.add(counter.requests);
-    this.record.begin(this.clientAddress, client, head, work);
+    worker.counters.add(counter.requests);
+    this.record.begin(this.clientAddress, client, head, worker);
     this.gathers = !mayUpgrade;
     this.shares = this.gathers && mayShare(head);
     this.user = client.trusted || seemsProxied(head) ? 0 : client.number;
@@ -137,7 +143,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
 
   /** False: it is refused, and over. */
   private route(head: RequestHead): boolean {
-    const route = this.work.route(head);
+    const route = this.context.route(head);
     if (route === null) {
       this.pool = null;
       this.refuse(balancerFaults.noRoute);
@@ -153,10 +159,11 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
 
   /** 2. Who is this? The first affinity that recognises wins; what the server must not see is noted on the way. */
   private identify(head: RequestHead, session: Session): void {
-    const edit = this.work.requestEdit;
-    const now = this.work.seconds();
+    const { scratch } = this.context;
+    const { edit } = scratch;
+    const now = this.worker.seconds();
     const { affinities } = this.pool!.parts;
-    this.work.current = this;
+    scratch.assign(this);
     edit.clear();
     editRequest(head, edit, this.client.trusted);
     for (let i = 0; i < affinities.length; i++) {
@@ -178,7 +185,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
       this.startAnew();
       return;
     }
-    placement.find(this.pool!, this.session, this.tried, this.work.seconds());
+    placement.find(this.pool!, this.session, this.tried, this.worker.seconds());
     if (placement.ownerFailed) this.record.ownerFailed = true;
     if (placement.behind) {
       this.hear();
@@ -200,7 +207,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
 
   /** The owner seems to be lost, and news is on its way to this worker: it may be that the owner is back. */
   private hear(): void {
-    this.work.counters.add(counter.news_awaited);
+    this.worker.counters.add(counter.news_awaited);
     this.enter('behind', this.pool!.settings.queue.timeout);
     this.body.pause();
     this.pool!.parts.news.await(this);
@@ -215,7 +222,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
   /** By the config that holds now, with what remains of its attempts: not at a server that has left, nor at one that failed. */
   private startAnew(): void {
     const { session, tried } = this;
-    this.pool!.leave(session, this.work.seconds());
+    this.pool!.leave(session, this.worker.seconds());
     session.clear();
     session.reader = null;
     if (!this.route(this.rereadHead())) return;
@@ -232,22 +239,22 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
   /** No room: in turn, for this server, or for any (null). */
   private wait(server: Server | null): void {
     const pool = this.pool!;
-    const { now } = this.work.wheel;
+    const { now } = this.worker.wheel;
     // A change of states makes everyone who waits ask again: that gives nobody a longer wait.
     if (this.waitUntil === 0) this.waitUntil = now + pool.settings.queue.timeout;
     if (!pool.wait(this, server)) {
       this.refuse(balancerFaults.queueFull);
       return;
     }
-    if (pool.isConnecting(server)) this.work.counters.add(counter.connecting_full);
-    this.record.queued(this.work);
+    if (pool.isConnecting(server)) this.worker.counters.add(counter.connecting_full);
+    this.record.queued(this.worker);
     this.enter('waiting', Math.max(1, this.waitUntil - now));
     this.body.pause();
   }
 
   /** There is room, or states have changed. */
   onRoom(): void {
-    this.record.unqueued(this.work);
+    this.record.unqueued(this.worker);
     this.enter('idle', 0);
     this.start();
   }
@@ -256,11 +263,11 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
   private admit(server: Server): void {
     this.server = server;
     this.record.server = server.name;
-    if (this.attempts++ > 0) this.record.retried(this.work);
+    if (this.attempts++ > 0) this.record.retried(this.worker);
     const upstream = this.shares ? this.pool!.takeGathering(server, this.user) : this.pool!.takeIdle(server, this.user);
     if (upstream === undefined) this.connect(server);
     else {
-      this.work.counters.add(counter.upstream_reused);
+      this.worker.counters.add(counter.upstream_reused);
       this.send(upstream);
     }
   }
@@ -268,13 +275,13 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
   private connect(server: Server): void {
     const pool = this.pool!;
     this.enter('connecting', pool.settings.timeouts.connect);
-    this.record.connecting(this.work);
+    this.record.connecting(this.worker);
     this.connecting = pool.connect(server, this);
   }
 
   onConnected(upstream: ServerConnection): void {
     this.connecting = null;
-    this.record.connected(this.work);
+    this.record.connected(this.worker);
     this.send(upstream);
   }
 
@@ -285,7 +292,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
 
   /** 5. The request goes out: one write for the head, and for the body that has come so far. */
   private send(upstream: ServerConnection): void {
-    const { work, body } = this;
+    const { body } = this;
     const head = this.readAgain();
     this.upstream = upstream;
     this.sent = true;
@@ -293,16 +300,16 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
     const line = copies !== null && this.session.isOffered ? copies.writeLine(this.session, this.server!) : null;
     if (this.gathers && upstream.reused && body.isWithin(smallBody)) {
       const out = upstream.gather(this, head.chunked, this.shares);
-      writeRequest(head, work.requestEdit, this.client, this.server!, false, line, out);
+      writeRequest(head, this.context.scratch.edit, this.client, this.server!, false, line, out);
       upstream.putBody(body, out);
       body.resume();
       this.enter('answering', this.pool!.settings.timeouts.response);
       return;
     }
-    const out = work.toServer;
+    const out = this.context.buffers.toServer;
     upstream.serve(this, head.chunked);
     out.clear();
-    writeRequest(head, work.requestEdit, this.client, this.server!, this.mayUpgrade, line, out);
+    writeRequest(head, this.context.scratch.edit, this.client, this.server!, this.mayUpgrade, line, out);
     const room = upstream.send(out, body);
     if (!isIdempotent(this.method)) body.drop();
     if (room) body.resume();
@@ -314,12 +321,12 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
   /** A piece of the request's body has come. `isKept`: it came with the head, and stays with it. */
   onRequestData(piece: Buffer, isKept: boolean): void {
     if (isKept) this.body.addKept(piece);
-    else this.body.add(piece, this.upstream, isIdempotent(this.method), this.work.toServer);
+    else this.body.add(piece, this.upstream, isIdempotent(this.method), this.context.buffers.toServer);
     if (this.phase === 'sending') this.enter('sending', this.sendingTimeout());
   }
 
   onRequestEnd(trailers: Buffer | null): void {
-    this.body.end(trailers, this.upstream, this.work.toServer);
+    this.body.end(trailers, this.upstream, this.context.buffers.toServer);
     if (this.phase === 'sending')
       this.enter(this.relayed ? 'relaying' : 'answering', this.pool!.settings.timeouts.response);
   }
@@ -334,10 +341,10 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
     // The server is at work on it; or it has asked for the body that the client has waited with.
     if (this.phase === 'answering') this.enter('answering', this.pool!.settings.timeouts.response);
     else if (this.phase === 'sending') this.enter('sending', this.sendingTimeout());
-    const edit = this.work.responseEdit;
+    const edit = this.context.buffers.responseEdit;
     edit.clear();
     cutFromResponse(head.headers, edit);
-    if (this.client.inform(head, edit)) this.work.counters.responded(head.status);
+    if (this.client.inform(head, edit)) this.worker.counters.responded(head.status);
   }
 
   /** 6. What the server says of its session is kept first. True: the response has to wait, or has been refused. */
@@ -377,9 +384,9 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
 
   /** 7. The response's head: bind the session, then relay. */
   onResponse(head: ResponseHead): void {
-    const { work, session } = this;
+    const { session } = this;
     const pool = this.pool!;
-    const edit = work.responseEdit;
+    const edit = this.context.buffers.responseEdit;
     this.relayed = true;
     if (this.phase === 'answering') this.enter('relaying', pool.settings.timeouts.responseBody);
     this.bind(head);
@@ -389,12 +396,12 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
   }
 
   private bind(head: ResponseHead): void {
-    const { work, session } = this;
-    const edit = work.responseEdit;
+    const { worker, session } = this;
+    const edit = this.context.buffers.responseEdit;
     // Not before: a session belongs to nobody who has not taken a request of it (I10).
     if (session.former !== 0) this.accepted(session);
     this.pool!.parts.health?.answered(this.server!, head.status);
-    this.record.responded(head.status, work);
+    this.record.responded(head.status, worker);
     edit.clear();
     cutFromResponse(head.headers, edit);
     if (head.headers.has(Name.trailer)) cutTrailerNames(head.headers, edit);
@@ -412,25 +419,25 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
       if (named && !session.recognised && !session.owed) session.changed = false;
       if (affinity !== session.affinity) affinity.hide?.(session, head, edit);
       else if (ended) affinity.unbind?.(session, head, this, edit);
-      else if (affinity.bind?.(session, head, this, this.work.seconds(), edit)) this.record.bound = true;
+      else if (affinity.bind?.(session, head, this, this.worker.seconds(), edit)) this.record.bound = true;
     }
     this.reading = session.reader !== null && this.bodyReader.begin(session.reader, head);
   }
 
   private accepted(session: Session): void {
     const { owners, parts, settings } = this.pool!;
-    const { debug } = this.work;
+    const { debug } = this.worker;
     // The first epoch is nobody's before.
     if (debug !== null && session.epoch > 1) {
       const former = parts.fleet.at(session.former);
       debug.moved(settings.name, former, this.server!, this.record.ownerFailed, session.epoch);
     }
-    owners.accept(session, this.server!, this.work.seconds());
+    owners.accept(session, this.server!, this.worker.seconds());
   }
 
   private learn(affinity: Affinity, head: ResponseHead): boolean {
     if (affinity.learn === undefined) return false;
-    return learnFromHead(affinity, this.pool!, this.session, this.server!, head, this, this.work.seconds());
+    return learnFromHead(affinity, this.pool!, this.session, this.server!, head, this, this.worker.seconds());
   }
 
   onResponseData(bytes: Buffer, start: number, end: number): void {
@@ -442,13 +449,13 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
         this.pool!,
         this.session,
         this.server!,
-        this.work.seconds(),
+        this.worker.seconds(),
       );
-    this.work.wheel.set(this.deadline, this.pool!.settings.timeouts.responseBody);
+    this.worker.wheel.set(this.deadline, this.pool!.settings.timeouts.responseBody);
     if (this.client.data(bytes, start, end)) return;
     this.clientSlow = true;
     this.taking.begin();
-    this.work.wheel.set(this.deadline, this.client.writeTimeout / 2);
+    this.worker.wheel.set(this.deadline, this.client.writeTimeout / 2);
     this.upstream!.pause();
   }
 
@@ -456,7 +463,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
   onClientDrain(): void {
     if (!this.clientSlow) return;
     this.clientSlow = false;
-    this.work.wheel.set(this.deadline, this.pool!.settings.timeouts.responseBody);
+    this.worker.wheel.set(this.deadline, this.pool!.settings.timeouts.responseBody);
     this.upstream?.resume();
   }
 
@@ -480,7 +487,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
 
   /** 101: from here on the two sides talk to each other. The exchange lasts as long as they do. */
   onUpgrade(head: ResponseHead, early: Buffer | null): void {
-    const edit = this.work.responseEdit;
+    const edit = this.context.buffers.responseEdit;
     this.bind(head);
     edit.add('Connection: Upgrade');
     edit.add(`Upgrade: ${head.headers.valueOf(Name.upgrade)}`);
@@ -488,10 +495,10 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
     const client = this.client.takeSocket();
     const server = this.upstream!.takeSocket();
     this.upstream = null;
-    if (this.session.recognised) this.pool!.owners.hold(this.session, this.work.seconds());
+    if (this.session.recognised) this.pool!.owners.hold(this.session, this.worker.seconds());
     this.enter('tunnel', 0);
     openTunnel(
-      this.work,
+      this.context,
       client,
       { socket: server, early },
       this.pool!.settings.timeouts.tunnel,
@@ -513,7 +520,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
     const server = this.server!;
     const reused = this.upstream?.reused ?? false;
     const decision = this.decide(fault, reused, this.upstream?.answered ?? false);
-    this.work.debug?.failed(this.pool!.settings.name, server, fault, decision, this.attempts);
+    this.worker.debug?.failed(this.pool!.settings.name, server, fault, decision, this.attempts);
     this.gathers = this.shares = false;
     this.dialog.again();
     this.connecting?.cancel();
@@ -521,7 +528,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
     this.upstream?.breakOff(this);
     this.upstream = null;
     if (decision === 'same') {
-      this.work.counters.add(counter.upstream_stale);
+      this.worker.counters.add(counter.upstream_stale);
       this.sendAgain(server);
       return;
     }
@@ -568,7 +575,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
       replayable: this.body.complete,
       attempts: this.attempts,
       maxAttempts: retry.attempts,
-      timeLeft: retry.deadline === 0 ? 1 : retry.deadline - (this.work.wheel.now - this.startedAt),
+      timeLeft: retry.deadline === 0 ? 1 : retry.deadline - (this.worker.wheel.now - this.startedAt),
     });
   }
 
@@ -585,12 +592,12 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
 
   /** The client is told, or, when part of a response has gone, cut off. */
   private refuse(fault: Fault): void {
-    this.record.failed(fault, this.work);
+    this.record.failed(fault, this.worker);
     if (this.relayed && (fault === requestFaults.clientGone || fault === balancerFaults.buffersFull))
       this.client.drop();
     else if (this.relayed) this.client.cut();
     else {
-      this.record.responded(fault.status, this.work);
+      this.record.responded(fault.status, this.worker);
       const accept = this.rereadHead().headers.valueOf(Name.accept);
       this.client.refuse(fault, accept);
     }
@@ -605,8 +612,8 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
 
   /** The client went away: nobody is left to answer to. */
   onClientGone(): void {
-    this.work.counters.add(counter.aborted_by_client);
-    this.record.failed(requestFaults.clientGone, this.work);
+    this.worker.counters.add(counter.aborted_by_client);
+    this.record.failed(requestFaults.clientGone, this.worker);
     this.abandon();
     this.complete();
   }
@@ -627,26 +634,26 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
   /** A client that takes anything at all is only slow. */
   private onClientStall(): void {
     if (this.taking.hasStalled(this.client.untaken)) this.onRequestFault(requestFaults.clientGone);
-    else this.work.wheel.set(this.deadline, this.client.writeTimeout / 2);
+    else this.worker.wheel.set(this.deadline, this.client.writeTimeout / 2);
   }
 
   /** 9. Over: counted, logged, and free for the next. Nothing may touch it after this. */
   private complete(): void {
-    const { client, pool, work } = this;
+    const { client, pool, worker } = this;
     if (this.phase === 'waiting') {
       pool!.stopWaiting(this);
-      this.record.unqueued(work);
+      this.record.unqueued(worker);
     } else if (this.phase === 'behind') pool!.parts.news.forget(this);
     this.leave();
-    if (this.session.entered) pool!.leave(this.session, this.work.seconds());
+    if (this.session.entered) pool!.leave(this.session, this.worker.seconds());
     this.phase = 'idle';
     this.dialog.end();
-    work.wheel.cancel(this.deadline);
-    this.record.complete(pool?.settings.name ?? '', this.session, client, work);
+    worker.wheel.cancel(this.deadline);
+    this.record.complete(pool?.settings.name ?? '', this.session, client, worker);
     this.body.clear();
     this.raw = noBytes;
-    if (work.current === this) work.current = null;
-    work.returnExchange(this);
+    this.context.scratch.release(this);
+    this.release(this);
     client.next();
   }
 
@@ -668,7 +675,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
 
   private enter(phase: Phase, timeout: number): void {
     this.phase = phase;
-    this.work.wheel.set(this.deadline, timeout);
+    this.worker.wheel.set(this.deadline, timeout);
   }
 
   private sendingTimeout(): number {
@@ -678,7 +685,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
   /** The scratch head and its edits are this exchange's; read again if another one has used them. */
   private readAgain(): RequestHead {
     const head = this.rereadHead();
-    if (this.work.current !== this) {
+    if (!this.context.scratch.isHeldBy(this)) {
       scratchSession.clear();
       this.identify(head, scratchSession);
     }
@@ -686,12 +693,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
   }
 
   private rereadHead(): RequestHead {
-    const { work } = this;
-    if (work.current !== this) {
-      work.current = null;
-      work.request.read(this.raw, this.rawStart, this.raw.length);
-    }
-    return work.request;
+    return this.context.scratch.reread(this, this.raw, this.rawStart);
   }
 }
 

@@ -9,7 +9,7 @@ import { News } from '../shared/news.ts';
 import { SessionTable } from '../table/table.ts';
 import { Placement } from './placement.ts';
 import { Pool, type PoolParts, type PoolSettings } from './pool.ts';
-import type { Work } from './work.ts';
+import type { PoolContext } from './server/pool-context.ts';
 
 const now = 1000;
 
@@ -42,7 +42,7 @@ function stage(whenOwnerFull: PoolSettings['whenOwnerFull'], secondFull = false)
     random: () => 0,
   };
   const settings = { whenOwnerFull, whenOwnerFails: { action: 'rebind' } } as PoolSettings;
-  const pool = new Pool({ counters: new Counters() } as Work, settings, parts);
+  const pool = new Pool({ worker: { counters: new Counters() } } as PoolContext, settings, parts);
   pool.take(a);
   if (secondFull) pool.take(b);
   const place = (change: Partial<Session>, tried: readonly Server[] | null = null) => {

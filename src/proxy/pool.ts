@@ -8,12 +8,12 @@ import type { Connecting } from '../net/socket.ts';
 import { OwnerLookup } from '../ownership/owner-lookup.ts';
 import { Replicator, type ReplicatorDependencies, type ReplicatorSettings } from '../ownership/replicator.ts';
 import type { SessionTable } from '../table/table.ts';
-import type { Exchange } from './exchange.ts';
 import type { ServerConnection } from './server/connection.ts';
 import { type ConnectListener, Connector } from './server/connector.ts';
 import { IdleConnections, restTime } from './server/idle-connections.ts';
 import { PipeliningGuard } from './server/pipelining-guard.ts';
-import type { Work } from './work.ts';
+import type { PoolContext } from './server/pool-context.ts';
+import type { WorkerContext } from './worker-context.ts';
 
 export type WhenOwnerFails =
   | { readonly action: 'rebind' | 'temporary' }
@@ -76,8 +76,8 @@ export interface PoolParts {
   readonly news: {
     readonly behind: boolean;
     /** Calls back when all has been heard: never at once. */
-    await(exchange: Exchange): void;
-    forget(exchange: Exchange): void;
+    await(waiter: { onNews(): void }): void;
+    forget(waiter: { onNews(): void }): void;
   };
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -88,6 +88,12 @@ interface OwnerFailure {
   readonly action: WhenOwnerFails['action'];
   /** What the client gets when the action is `reject`. */
   readonly fault: Fault;
+}
+
+/** Waits for a place on a server. */
+export interface Waiter {
+  /** There is one, or states have changed. */
+  onRoom(): void;
 }
 
 export class Pool {
@@ -104,23 +110,28 @@ export class Pool {
   private readonly failure: OwnerFailure;
   /** Of affinities that have their own. */
   private readonly failures = new Map<Affinity, OwnerFailure>();
-  private readonly work: Work;
+  private readonly context: PoolContext;
+  private readonly worker: WorkerContext;
+  /** No exchange begins here any more. */
+  private retired = false;
   /** By server number. */
   private readonly idle: IdleConnections[];
   /** By server number. */
   private readonly sharing: PipeliningGuard[];
   /** Exchanges that wait for room, in order; `server` null: any. */
-  private readonly waiting: { exchange: Exchange; server: Server | null }[] = [];
+  private readonly waiting: { waiter: Waiter; server: Server | null }[] = [];
 
-  constructor(work: Work, settings: PoolSettings, parts: PoolParts) {
-    this.work = work;
+  constructor(context: PoolContext, settings: PoolSettings, parts: PoolParts) {
+    const { worker } = context;
+    this.context = context;
+    this.worker = worker;
     this.settings = settings;
     this.parts = parts;
     this.binder = parts.affinities.find(isBinder) ?? null;
     this.idle = parts.fleet.servers.map(() => new IdleConnections(settings.maxIdle));
     this.sharing = parts.fleet.servers.map(() => new PipeliningGuard());
     this.copies = parts.copies === null ? null : new Replicator(parts.copies, parts.copies);
-    this.owners = new OwnerLookup(parts.table, parts.fleet, work.counters, this.copies?.kept);
+    this.owners = new OwnerLookup(parts.table, parts.fleet, worker.counters, this.copies?.kept);
     this.failure = ownerFailure(settings.whenOwnerFails);
     for (const [i, own] of parts.whenOwnerFails.entries()) {
       if (own !== null) this.failures.set(parts.affinities[i]!, ownerFailure(own));
@@ -192,10 +203,10 @@ export class Pool {
   }
 
   /** False when the queue is full. */
-  wait(exchange: Exchange, server: Server | null): boolean {
+  wait(waiter: Waiter, server: Server | null): boolean {
     const { load, slot } = this.parts.fleet;
     if (load.waiting(slot) >= this.settings.queue.max) return false;
-    this.waiting.push({ exchange, server });
+    this.waiting.push({ waiter, server });
     load.wait(slot, 1);
     return true;
   }
@@ -206,8 +217,8 @@ export class Pool {
     return this.parts.fleet.servers.some(({ connects }) => !connects.hasRoom);
   }
 
-  stopWaiting(exchange: Exchange): void {
-    const i = this.waiting.findIndex((entry) => entry.exchange === exchange);
+  stopWaiting(waiter: Waiter): void {
+    const i = this.waiting.findIndex((entry) => entry.waiter === waiter);
     if (i >= 0) this.unwait(i);
   }
 
@@ -216,11 +227,11 @@ export class Pool {
     for (let left = this.waiting.length; left > 0; left--) this.unwait(0).onRoom();
   }
 
-  private unwait(i: number): Exchange {
+  private unwait(i: number): Waiter {
     const [entry] = this.waiting.splice(i, 1);
     const { load, slot } = this.parts.fleet;
     load.wait(slot, -1);
-    return entry!.exchange;
+    return entry!.waiter;
   }
 
   /** `user`: number of the client, 0 when it may be several. */
@@ -228,7 +239,7 @@ export class Pool {
     const idle = this.idle[server.number]!;
     const upstream = idle.take(user);
     server.idle = idle.ready;
-    if (upstream !== undefined) this.work.wheel.set(upstream.deadline, 0);
+    if (upstream !== undefined) this.worker.wheel.set(upstream.deadline, 0);
     return upstream;
   }
 
@@ -252,11 +263,11 @@ export class Pool {
   keep(upstream: ServerConnection): boolean {
     const { server } = upstream;
     const idle = this.idle[server.number]!;
-    if (this.work.stopping || this.work.descriptors.isTight || upstream.moves !== server.moves) return false;
+    if (this.retired || this.worker.descriptors.isTight || upstream.moves !== server.moves) return false;
     if (!idle.keep(upstream)) return false;
     server.idle = idle.ready;
-    if (upstream.rests) upstream.restsUntil = this.work.clock.monotonic() + restTime;
-    this.work.wheel.set(upstream.deadline, upstream.rests ? restTime : this.settings.timeouts.keepAlive);
+    if (upstream.rests) upstream.restsUntil = this.worker.clock.monotonic() + restTime;
+    this.worker.wheel.set(upstream.deadline, upstream.rests ? restTime : this.settings.timeouts.keepAlive);
     return true;
   }
 
@@ -269,22 +280,22 @@ export class Pool {
 
   /** A server has sent what HTTP does not allow, and from where the next answer could not be told. */
   misframed({ server }: ServerConnection, how: string): void {
-    this.work.counters.add(counter.upstream_misframed);
+    this.worker.counters.add(counter.upstream_misframed);
     if (server.setMisframed(true)) this.parts.misframed(server, how);
   }
 
   connect(server: Server, dialler: ConnectListener): Connecting {
-    return new Connector(this.work, this, server, dialler);
+    return new Connector(this.context, this, server, dialler);
   }
 
   /** Descriptors run short: what is kept for later goes. */
   makeRoom(): void {
-    if (this.work.descriptors.isTight) this.closeIdle();
+    if (this.worker.descriptors.isTight) this.closeIdle();
   }
 
   /** No exchange begins here any more. Those under way finish. */
   retire(): void {
-    this.work.stopping = true;
+    this.retired = true;
     this.closeIdle();
   }
 

@@ -9,7 +9,7 @@ import { Name } from '../http/names.ts';
 import type { ExchangeRecord } from '../metrics/access-log.ts';
 import { counter } from '../metrics/counters.ts';
 import type { Client } from './client/client.ts';
-import type { Work } from './work.ts';
+import type { WorkerContext } from './worker-context.ts';
 
 /** One for all: the log keeps nothing of it. A flood of refusals makes no garbage of its own. */
 const record: ExchangeRecord = {
@@ -42,20 +42,20 @@ const record: ExchangeRecord = {
  * other one; null when nothing was.
  */
 export function logRefusal(
-  work: Work,
+  worker: WorkerContext,
   client: Client,
   fault: Fault,
   status: number,
   head: RequestHead | null,
   isWhole: boolean,
 ): void {
-  work.counters.add(counter.bytes_in, client.bytesIn);
-  work.counters.add(counter.bytes_out, client.bytesOut);
-  if (work.accessLog === null) return;
-  const now = work.clock.monotonic();
+  worker.counters.add(counter.bytes_in, client.bytesIn);
+  worker.counters.add(counter.bytes_out, client.bytesOut);
+  if (worker.accessLog === null) return;
+  const now = worker.clock.monotonic();
   record.totalMs = client.begunAt < 0 ? 0 : now - client.begunAt;
   record.responseMs = status === 0 ? -1 : record.totalMs;
-  record.time = work.clock.wall() - record.totalMs;
+  record.time = worker.clock.wall() - record.totalMs;
   record.listener = client.listener;
   record.status = status;
   record.bytesIn = client.bytesIn;
@@ -65,7 +65,7 @@ export function logRefusal(
   const isBehindProxy = isWhole && head !== null && client.trusted;
   record.client = isBehindProxy ? clientAddress(head, client.peer, client.isTrusted) : client.peer;
   tellHead(head);
-  work.accessLog.record(record);
+  worker.accessLog.record(record);
 }
 
 /** What came whole: a part of a target could pass for another one. */

@@ -1,7 +1,13 @@
 /** Which route serves a request: by host, path prefix, method and extension, the first that matches. */
 import type { RequestHead } from '../http/head.ts';
 import { Name } from '../http/names.ts';
-import type { Route } from './work.ts';
+import type { Pool } from './pool.ts';
+
+export interface Route {
+  readonly pool: Pool;
+  /** False: `affinity: none`. */
+  readonly affinity: boolean;
+}
 
 /** `R`: what a match answers. */
 export interface RouteRule<R = Route> {

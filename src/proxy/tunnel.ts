@@ -5,8 +5,14 @@ import type { Socket, SocketHandler } from '../net/socket.ts';
 import { Deadline, type DeadlineOwner, type Wheel } from '../time/wheel.ts';
 import { BufferAccount, type BufferBudget, type BufferOwner } from './buffer-budget.ts';
 import { DelayedReset } from './delayed-reset.ts';
-import type { Indexed } from './indexed-set.ts';
-import type { Work } from './work.ts';
+import type { Indexed, IndexedSet } from './indexed-set.ts';
+import type { WorkerContext } from './worker-context.ts';
+
+/** What holds the tunnels of a listener. */
+export interface TunnelContext {
+  readonly worker: WorkerContext;
+  readonly tunnels: IndexedSet<Tunnel>;
+}
 
 /** A bare connection, and the bytes that came on it before the tunnel stood. */
 export interface End {
@@ -16,13 +22,13 @@ export interface End {
 
 /** Opens one, and keeps it among the worker's. `idle`: ms without a byte either way; 0 no limit. `onClose`: once, when both sides are gone. */
 export function openTunnel(
-  work: Work,
+  { worker, tunnels }: TunnelContext,
   client: End,
   server: End,
   idle: number,
   onClose: (bytesIn: number, bytesOut: number) => void,
 ): void {
-  const { counters, tunnels } = work;
+  const { counters } = worker;
   counters.add(counter.tunnels);
   counters.add(counter.tunnels_open);
   const over = (bytesIn: number, bytesOut: number): void => {
@@ -31,8 +37,17 @@ export function openTunnel(
     onClose(bytesIn, bytesOut);
   };
   const refuse = (): void => counters.refused(balancerFaults.buffersFull);
-  const breakOff = (socket: Socket): void => void new DelayedReset(work, socket, closingTime, () => {});
-  const tunnel: Tunnel = new Tunnel(client.socket, server.socket, work.wheel, work.kept, idle, over, refuse, breakOff);
+  const breakOff = (socket: Socket): void => void new DelayedReset(worker, socket, closingTime, () => {});
+  const tunnel: Tunnel = new Tunnel(
+    client.socket,
+    server.socket,
+    worker.wheel,
+    worker.buffers,
+    idle,
+    over,
+    refuse,
+    breakOff,
+  );
   tunnels.add(tunnel);
   tunnel.start(client.early, server.early);
 }

@@ -53,7 +53,7 @@ const limpet = new Limpet(revive(plan), {
   report: (pool, server, report) => say({ kind: 'passive-report', pool, server, report }),
   tellRoom: (pool) => say({ kind: 'room', pool }),
   tellForeign: (pool, cookie, server) => say({ kind: 'foreign', pool, cookie, server }),
-  tellShortage: (what, reason, at) => shortages.tell(what, reason, at),
+  reportShortage: (what, reason, at) => shortages.tell(what, reason, at),
   debug:
     plan.options.log.level === 'debug'
       ? new DebugLog((message) => say({ kind: 'debug', message }), systemClock)

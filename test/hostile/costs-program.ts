@@ -61,7 +61,7 @@ const limpet = new Limpet(options, {
   secret: Buffer.alloc(32, 's'),
   report() {},
   tellRoom() {},
-  tellShortage() {},
+  reportShortage() {},
   writeAccess() {},
 });
 await limpet.start([1]);

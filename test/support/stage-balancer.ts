@@ -8,18 +8,21 @@ import { readConfig } from '../../src/config/read.ts';
 import { Connects } from '../../src/fleet/connects.ts';
 import type { HeadLimits } from '../../src/http/head.ts';
 import { AccessLog } from '../../src/metrics/access-log.ts';
-import { Descriptors } from '../../src/net/descriptors.ts';
 import { trustOf } from '../../src/net/trust.ts';
 import { createPool } from '../../src/pools.ts';
 import { BufferBudget } from '../../src/proxy/buffer-budget.ts';
 import { ClientConnection } from '../../src/proxy/client/connection.ts';
+import { ListenerContext } from '../../src/proxy/client/listener-context.ts';
 import { DebugLog } from '../../src/proxy/debug-log.ts';
-import { Work } from '../../src/proxy/work.ts';
+import { ExchangePool } from '../../src/proxy/exchange-pool.ts';
+import { PoolContext } from '../../src/proxy/server/pool-context.ts';
+import { WriteBuffers } from '../../src/proxy/write-buffers.ts';
 import { shareAlone } from '../../src/shared/alone.ts';
 import { Wheel } from '../../src/time/wheel.ts';
 import { FakeNet, FakePeer } from './fake-net.ts';
 import { HandTime } from './hand-time.ts';
 import { wideLimits } from './heads.ts';
+import { createWorkerContext } from './worker-context.ts';
 
 export interface StagedBalancer {
   /** Connections to servers are its `peers`. */
@@ -77,23 +80,12 @@ export function stageBalancer(
     time,
     () => {},
   );
-  const createWork = (route: Work['route']): Work =>
-    new Work({
-      net,
-      clock: time,
-      wheel,
-      counters,
-      kept,
-      descriptors: Descriptors.alone(),
-      tellShortage() {},
-      hasExchanges: true,
-      accessLog,
-      debug: new DebugLog((message) => void debugLines.push(message), time),
-      limits: { ...wideLimits, ...limits },
-      route,
-    });
+  const debug = new DebugLog((message) => void debugLines.push(message), time);
+  const worker = createWorkerContext({ net, clock: time, wheel, counters, buffers: kept, accessLog, debug });
+  const buffers = new WriteBuffers(net);
+  const heads = { ...wideLimits, ...limits };
   const made = createPool(options.pools[0]!, {
-    work: createWork(() => null),
+    context: new PoolContext(worker, buffers.requests, heads),
     shared,
     numbers,
     secret: Buffer.alloc(32),
@@ -112,7 +104,8 @@ export function stageBalancer(
     randomWords: (words) => void words.fill(1),
     observe: (parts) => parts,
   });
-  const work = createWork(() => ({ pool: made, affinity: true }));
+  const context = new ListenerContext(worker, buffers, heads, () => ({ pool: made, affinity: true }));
+  const exchanges = new ExchangePool(context);
   const [listener] = options.listeners;
   const settings = {
     name: 'test',
@@ -136,7 +129,7 @@ export function stageBalancer(
     },
     connect: (refused = false) => {
       const peer = FakePeer.connected();
-      const connection = new ClientConnection(work, settings, peer);
+      const connection = new ClientConnection(context, settings, exchanges, peer);
       peer.handler = connection;
       if (refused) connection.refuseConnection();
       return peer;

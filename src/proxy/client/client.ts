@@ -58,3 +58,23 @@ export interface Client {
   /** After 101: the bare connection, and bytes that came early. */
   takeSocket(): { socket: Socket; early: Buffer | null };
 }
+
+/** What the client's connection tells the exchange of the request that it reads. */
+export interface RequestHandler {
+  /** A head has been read: `head` holds it now, `raw` from `start` on keeps it. What came of the body follows, then `start`. */
+  begin(client: Client, head: RequestHead, raw: Buffer, start: number, mayUpgrade: boolean): void;
+  start(): void;
+  /** A piece of the body. `isKept`: it came with the head, and its bytes are kept with it. */
+  onRequestData(piece: Buffer, isKept: boolean): void;
+  onRequestEnd(trailers: Buffer | null): void;
+  /** The rest of the request is wrong, or did not come in time; or there is no room for what is kept for it. */
+  onRequestFault(fault: Fault): void;
+  /** The client has taken what was kept for it. */
+  onClientDrain(): void;
+  onClientGone(): void;
+}
+
+/** Where exchanges come from. */
+export interface ExchangeSource {
+  take(): RequestHandler;
+}

@@ -21,11 +21,11 @@ import { type Account, keepable, type Socket, type SocketHandler } from '../../n
 import { Deadline, type DeadlineOwner } from '../../time/wheel.ts';
 import { BufferAccount, type BufferOwner } from '../buffer-budget.ts';
 import { DelayedReset } from '../delayed-reset.ts';
-import type { Exchange } from '../exchange.ts';
 import type { Indexed } from '../indexed-set.ts';
 import { logRefusal } from '../refusal.ts';
-import type { Work } from '../work.ts';
-import type { Client } from './client.ts';
+import type { WorkerContext } from '../worker-context.ts';
+import type { Client, ExchangeSource, RequestHandler } from './client.ts';
+import type { ListenerContext } from './listener-context.ts';
 import { ResponseWriter } from './response-writer.ts';
 import { WriteStall } from './write-stall.ts';
 
@@ -64,7 +64,9 @@ type State = 'head' | 'exchange' | 'draining' | 'tunnel' | 'linger' | 'closing' 
 export class ClientConnection implements SocketHandler, DeadlineOwner, Client, Indexed, Account, BufferOwner {
   index = -1;
   /** The config's that held when it came. */
-  readonly work: Work;
+  readonly context: ListenerContext;
+  private readonly worker: WorkerContext;
+  private readonly exchanges: ExchangeSource;
   readonly peer: string;
   readonly trusted: boolean;
   readonly secure: boolean;
@@ -78,7 +80,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
   /** Made with the first byte that is kept: most connections never keep one. */
   private keeping: BufferAccount | null = null;
   private state: State = 'head';
-  private exchange: Exchange | null = null;
+  private exchange: RequestHandler | null = null;
   /** The beginning of a head; its time runs from the first byte. */
   private partial: Buffer | null = null;
   /** Bytes of it when it was read last. */
@@ -111,17 +113,20 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
   /** Wheel time since when nothing has been asked. */
   private idleSince: number;
 
-  constructor(work: Work, settings: ListenerSettings, socket: Socket) {
-    this.work = work;
+  constructor(context: ListenerContext, settings: ListenerSettings, exchanges: ExchangeSource, socket: Socket) {
+    const { worker } = context;
+    this.context = context;
+    this.worker = worker;
+    this.exchanges = exchanges;
     this.settings = settings;
     this.socket = socket;
-    this.answer = new ResponseWriter(work, socket);
+    this.answer = new ResponseWriter(worker, context.buffers.toClient, socket);
     socket.charge(this);
     this.peer = socket.remoteAddress;
     this.trusted = settings.isTrusted(this.peer);
     this.secure = socket.secure;
-    this.idleSince = work.wheel.now;
-    work.wheel.set(this.deadline, settings.timeouts.requestHead);
+    this.idleSince = worker.wheel.now;
+    worker.wheel.set(this.deadline, settings.timeouts.requestHead);
   }
 
   get listener(): string {
@@ -141,7 +146,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
   }
 
   get untaken(): number {
-    return this.socket.pending + Math.max(0, this.work.sendQueues.heldFor(this.socket.descriptor));
+    return this.socket.pending + Math.max(0, this.worker.sendQueues.heldFor(this.socket.descriptor));
   }
 
   get writeTimeout(): number {
@@ -158,8 +163,8 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
   }
 
   onDrain(): void {
-    if (this.state === 'linger') this.work.wheel.set(this.deadline, this.lingerTime());
-    else if (this.state === 'closing') this.work.wheel.set(this.deadline, lingerPause);
+    if (this.state === 'linger') this.worker.wheel.set(this.deadline, this.lingerTime());
+    else if (this.state === 'closing') this.worker.wheel.set(this.deadline, lingerPause);
     else if (this.state === 'draining') this.ready();
     this.exchange?.onClientDrain();
   }
@@ -181,7 +186,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
   onClose(): void {
     if (this.state === 'closed') return;
     this.enter('closed');
-    this.work.wheel.cancel(this.deadline);
+    this.worker.wheel.cancel(this.deadline);
     this.dropRead();
     this.exchange?.onClientGone();
     this.settings.onClose(this);
@@ -190,11 +195,11 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
   onDeadline(): void {
     const { pending } = this.socket;
     if (pending > 0 && !this.taking?.hasStalled(this.untaken))
-      this.work.wheel.set(this.deadline, this.settings.timeouts.write / 2);
+      this.worker.wheel.set(this.deadline, this.settings.timeouts.write / 2);
     else if (pending > 0) this.socket.destroy();
     else if (this.partial !== null) this.refuseHead(requestFaults.requestTimeout, this.readPartial(this.partial));
     else if (this.state === 'linger') {
-      if (this.isSending) this.work.counters.add(counter.linger_exceeded);
+      if (this.isSending) this.worker.counters.add(counter.linger_exceeded);
       this.closeSocket();
     } else this.endIdle();
   }
@@ -210,13 +215,13 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
     this.answer.keepAlive = false;
     if (this.state === 'head' && this.partial === null) this.endIdle();
     else if (this.state === 'linger' && this.socket.pending === 0)
-      this.work.wheel.set(this.deadline, this.lingerTime());
+      this.worker.wheel.set(this.deadline, this.lingerTime());
   }
 
   /** Ends it when nothing has been asked for so long (ms); false: something is under way. */
   evict(idle: number): boolean {
     const isIdle = this.state === 'head' ? !this.headBegun : this.state === 'linger' && this.socket.pending === 0;
-    if (!isIdle || this.work.wheel.now - this.idleSince < idle) return false;
+    if (!isIdle || this.worker.wheel.now - this.idleSince < idle) return false;
     this.closeSocket();
     return true;
   }
@@ -238,7 +243,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
         if (this.partial !== null) {
           const before = this.partial.length;
           const whole = append(this.partial, bytes);
-          if (whole.length < this.work.headBytes && !isWorthReading(whole, before, this.partialRead)) {
+          if (whole.length < this.context.scratch.maxHeadBytes && !isWorthReading(whole, before, this.partialRead)) {
             this.keepPartial(whole);
             break;
           }
@@ -261,10 +266,10 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
 
   /** Offset after the head and what has come of the body; -1 when there is nothing more to read. */
   private readHead(bytes: Buffer, start: number): number {
-    const { work, settings } = this;
-    const head = work.request;
-    work.current = null;
-    const after = head.read(bytes, start, bytes.length, this.emptyLines);
+    const { worker, settings } = this;
+    const { scratch, stopping } = this.context;
+    const { head } = scratch;
+    const after = scratch.readNew(bytes, start, this.emptyLines);
     const { begin } = head;
     this.emptyLines = after === 0 ? head.emptyLines : 0;
     if (after === 0) {
@@ -274,26 +279,26 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
       return -1;
     }
     if (after < 0) {
-      work.counters.add(counter.requests);
+      worker.counters.add(counter.requests);
       this.bytesIn = bytes.length - begin;
       this.refuseHead(head.fault!, head);
       return -1;
     }
     if (settings.bodyBytes > 0 && head.length > settings.bodyBytes) {
-      work.counters.add(counter.requests);
+      worker.counters.add(counter.requests);
       this.bytesIn = bytes.length - begin;
       this.refuseHead(requestFaults.bodyTooLarge, head, true);
       return -1;
     }
-    work.wheel.set(this.deadline, 0);
+    worker.wheel.set(this.deadline, 0);
     this.headBegun = false;
     this.enter('exchange');
     this.lastRequest = !head.keepAlive;
-    this.answer.begin(head.method, head.minor, head.keepAlive && !work.stopping);
+    this.answer.begin(head.method, head.minor, head.keepAlive && !stopping);
     this.requestWhole = head.length === 0;
     this.bytesIn = after - begin;
     const upgrade = head.upgrade && settings.upgrades.some((name) => headerSays(head.headers, Name.upgrade, name));
-    const exchange = work.takeExchange();
+    const exchange = this.exchanges.take();
     this.exchange = exchange;
     // The exchange keeps the head as long as it lasts, but not a body, or other requests, that have come with it.
     const keepsAll = bytes.length - (after - begin) <= maxBehindHead;
@@ -316,8 +321,8 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
     if (hasBegun === this.headBegun) return;
     this.headBegun = hasBegun;
     const { requestHead, keepAlive } = this.settings.timeouts;
-    this.work.wheel.set(this.deadline, hasBegun ? requestHead : keepAlive);
-    this.begunAt = hasBegun && this.work.accessLog !== null ? this.work.clock.monotonic() : -1;
+    this.worker.wheel.set(this.deadline, hasBegun ? requestHead : keepAlive);
+    this.begunAt = hasBegun && this.worker.accessLog !== null ? this.worker.clock.monotonic() : -1;
   }
 
   /** `isKept`: the exchange keeps these bytes anyway. */
@@ -345,7 +350,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
   private hold(bytes: Buffer): void {
     const held = this.held === null ? bytes : append(this.held, bytes);
     this.keepHeld(held);
-    if (held.length > maxHeld || this.work.kept.scarce) this.pauseBody();
+    if (held.length > maxHeld || this.worker.buffers.scarce) this.pauseBody();
   }
 
   private keepHeld(bytes: Buffer | null): void {
@@ -370,7 +375,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
     this.answer.keepAlive = false;
     if (exchange !== null) exchange.onRequestFault(balancerFaults.buffersFull);
     else {
-      this.work.counters.refused(balancerFaults.buffersFull);
+      this.worker.counters.refused(balancerFaults.buffersFull);
       this.logGivenUp();
       this.socket.destroy();
     }
@@ -381,11 +386,11 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
     this.dropRead();
     this.requestWhole = false;
     this.lingersBriefly ||= fault === requestFaults.requestTimeout;
-    this.work.counters.refused(fault);
-    this.work.counters.responded(fault.status);
+    this.worker.counters.refused(fault);
+    this.worker.counters.responded(fault.status);
     this.answer.begin(Method.get, 1, false);
     this.answer.fault(fault, null);
-    logRefusal(this.work, this, fault, fault.status, head, isWhole);
+    logRefusal(this.worker, this, fault, fault.status, head, isWhole);
     this.linger();
   }
 
@@ -396,16 +401,15 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
     this.answer.begin(Method.get, 1, false);
     this.bytesIn = held?.length ?? 0;
     const head = partial === null ? null : this.readPartial(partial);
-    logRefusal(this.work, this, balancerFaults.buffersFull, 0, head, false);
+    logRefusal(this.worker, this, balancerFaults.buffersFull, 0, head, false);
   }
 
   /** What has come of a head, for the log. */
   private readPartial(partial: Buffer): RequestHead {
-    const { work } = this;
+    const { scratch } = this.context;
     this.bytesIn = partial.length;
-    work.current = null;
-    work.request.read(partial, 0, partial.length);
-    return work.request;
+    scratch.readNew(partial, 0);
+    return scratch.head;
   }
 
   // What the exchange says (`Client`).
@@ -423,7 +427,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
   }
 
   respond(head: ResponseHead, edit: Splice, length: number): void {
-    if (this.work.stopping || this.ended) this.answer.keepAlive = false;
+    if (this.context.stopping || this.ended) this.answer.keepAlive = false;
     if (!this.requestWhole) this.answerEarly();
     this.answer.respond(head, edit, length);
   }
@@ -450,7 +454,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
 
   /** Whether its body comes whole, and then another request, cannot be known when the answer begins: the client is told that none may. */
   private answerEarly(): void {
-    this.work.counters.add(counter.responses_early);
+    this.worker.counters.add(counter.responses_early);
     this.answer.keepAlive = false;
   }
 
@@ -466,12 +470,12 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
   }
 
   keep(bytes: number): void {
-    this.keeping ??= new BufferAccount(this.work.kept, this);
+    this.keeping ??= new BufferAccount(this.worker.buffers, this);
     this.keeping.keep(bytes);
   }
 
   get crowded(): boolean {
-    return this.work.kept.crowded;
+    return this.worker.buffers.crowded;
   }
 
   pauseBody(): void {
@@ -499,18 +503,18 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
     this.exchange = null;
     if (this.state === 'tunnel') {
       this.enter('closed');
-      this.work.wheel.cancel(this.deadline);
+      this.worker.wheel.cancel(this.deadline);
       this.settings.onClose(this);
       return;
     }
     if (this.state !== 'exchange') return;
     if (this.resets) {
       this.enter('closing');
-      this.work.wheel.cancel(this.deadline);
-      new DelayedReset(this.work, this.socket, this.settings.timeouts.write, () => this.onClose());
+      this.worker.wheel.cancel(this.deadline);
+      new DelayedReset(this.worker, this.socket, this.settings.timeouts.write, () => this.onClose());
       return;
     }
-    if (!this.answer.keepAlive || !this.requestWhole || this.work.stopping) {
+    if (!this.answer.keepAlive || !this.requestWhole || this.context.stopping) {
       // A client that asked for the end after this request sends nothing more that our closing could answer with a reset.
       if (this.lastRequest && this.requestWhole && this.held === null) this.closeSocket();
       else this.linger();
@@ -527,8 +531,8 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
   /** Reads the next request, or what has come of it. */
   private ready(): void {
     this.enter('head');
-    this.idleSince = this.work.wheel.now;
-    this.work.wheel.set(this.deadline, this.settings.timeouts.keepAlive);
+    this.idleSince = this.worker.wheel.now;
+    this.worker.wheel.set(this.deadline, this.settings.timeouts.keepAlive);
     this.resumeBody();
     const held = this.held;
     if (held === null || this.consuming) return;
@@ -543,7 +547,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
       this.closeSocket();
       return;
     }
-    const { now } = this.work.wheel;
+    const { now } = this.worker.wheel;
     this.enter('linger');
     this.idleSince = now;
     this.lingerUntil = now + this.settings.timeouts.linger;
@@ -553,12 +557,12 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
   }
 
   private lingerTime(): number {
-    const left = Math.max(1, this.lingerUntil - this.work.wheel.now);
-    return this.requestWhole || this.lingersBriefly || this.work.stopping ? Math.min(left, lingerPause) : left;
+    const left = Math.max(1, this.lingerUntil - this.worker.wheel.now);
+    return this.requestWhole || this.lingersBriefly || this.context.stopping ? Math.min(left, lingerPause) : left;
   }
 
   private discard(bytes: number): void {
-    const { wheel, counters } = this.work;
+    const { wheel, counters } = this.worker;
     counters.add(counter.linger_bytes, bytes);
     this.lingered += bytes;
     this.idleSince = wheel.now;
@@ -569,12 +573,12 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
   }
 
   private get isSending(): boolean {
-    return this.lingered > 0 && this.work.wheel.now - this.idleSince < lingerPause;
+    return this.lingered > 0 && this.worker.wheel.now - this.idleSince < lingerPause;
   }
 
   /** Nothing is under way. While an answer of a moment ago is on its way, a request that crosses our end must not cause a reset. */
   private endIdle(): void {
-    if (this.work.wheel.now - this.idleSince < lingerPause) this.linger();
+    if (this.worker.wheel.now - this.idleSince < lingerPause) this.linger();
     else this.closeSocket();
   }
 
@@ -592,7 +596,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
       this.taking ??= new WriteStall();
       this.taking.begin();
     }
-    this.work.wheel.set(this.deadline, isSlow ? this.settings.timeouts.write / 2 : idle);
+    this.worker.wheel.set(this.deadline, isSlow ? this.settings.timeouts.write / 2 : idle);
   }
 
   private enter(state: State): void {

@@ -1,36 +1,24 @@
 /** Answers of several clients that gather in one buffer, whose pieces come in every order. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { FakeNet, FakePeer } from '../../../test/support/fake-net.ts';
+import { FakePeer } from '../../../test/support/fake-net.ts';
 import { wideLimits } from '../../../test/support/heads.ts';
+import { createWorkerContext } from '../../../test/support/worker-context.ts';
 import { serverFaults } from '../../errors.ts';
 import { Method, ResponseHead } from '../../http/head.ts';
 import { Splice } from '../../http/splice.ts';
-import { Counters } from '../../metrics/counters.ts';
-import { Descriptors } from '../../net/descriptors.ts';
-import { systemClock } from '../../time/clock.ts';
-import { Wheel } from '../../time/wheel.ts';
-import { BufferBudget } from '../buffer-budget.ts';
-import { Work } from '../work.ts';
+import type { WorkerContext } from '../worker-context.ts';
 import { ResponseWriter } from './response-writer.ts';
+import { WriteBatch } from './write-batch.ts';
 
-function createWork(): Work {
-  const [net, wheel, counters] = [new FakeNet(), new Wheel(1000), new Counters()];
-  return new Work({
-    net,
-    clock: systemClock,
-    wheel,
-    counters,
-    kept: new BufferBudget(2 ** 20, wheel, counters, (run) => net.afterTurn(run)),
-    descriptors: Descriptors.alone(),
-    tellShortage() {},
-    hasExchanges: true,
-    accessLog: null,
-    debug: null,
-    limits: wideLimits,
-    route: () => null,
-  });
+const responseWriter = (work: Work, peer: FakePeer) => new ResponseWriter(work.worker, work.batch, peer);
+
+interface Work {
+  readonly worker: WorkerContext;
+  readonly batch: WriteBatch;
 }
+
+const createWork = (): Work => ({ worker: createWorkerContext(), batch: new WriteBatch(64 * 1024) });
 
 /** A step of one answer; `undefined`: it has none left. */
 type Steps = (() => void)[];
@@ -45,7 +33,7 @@ interface Told {
 /** A response of a server to this client, in pieces of so many bytes. */
 function relayed(work: Work, mark: string, pieces: readonly number[], chunked: boolean): Told {
   const peer = FakePeer.connected();
-  const answer = new ResponseWriter(work, peer);
+  const answer = responseWriter(work, peer);
   const body = pieces.map((size) => mark.repeat(size));
   const length = body.join('').length;
   const lines = ['HTTP/1.1 200 OK', `X-Mark: ${mark}`, 'Date: now', ...(chunked ? [] : [`Content-Length: ${length}`])];
@@ -79,7 +67,7 @@ function relayed(work: Work, mark: string, pieces: readonly number[], chunked: b
 /** An answer of our own, and one that is broken off after its head. */
 function refused(work: Work): Told {
   const peer = FakePeer.connected();
-  const answer = new ResponseWriter(work, peer);
+  const answer = responseWriter(work, peer);
   answer.begin(Method.get, 1, true);
   const wanted = (text: string): boolean => /^HTTP\/1\.1 502 [\s\S]*Limpet-Reason: closed-early\r\n/.test(text);
   return { peer, steps: [() => answer.fault(serverFaults.closedEarly, null)], wanted };
@@ -87,7 +75,7 @@ function refused(work: Work): Told {
 
 function broken(work: Work, mark: string): Told {
   const { peer, steps } = relayed(work, mark, [3], false);
-  const answer = new ResponseWriter(work, peer);
+  const answer = responseWriter(work, peer);
   return {
     peer,
     steps: [steps[0]!, () => answer.drop()],

@@ -10,8 +10,9 @@ import { Name } from '../../http/names.ts';
 import type { Splice } from '../../http/splice.ts';
 import type { HeadWriter } from '../../http/writer.ts';
 import type { Socket } from '../../net/socket.ts';
-import type { Work } from '../work.ts';
+import type { WorkerContext } from '../worker-context.ts';
 import { errorBody } from './error-page.ts';
+import type { WriteBatch } from './write-batch.ts';
 
 /** A body up to this size leaves in one write with its head. */
 const joinBytes = 32 * 1024;
@@ -23,7 +24,8 @@ export class ResponseWriter {
   keepAlive = true;
   /** Sent of this answer, interim ones included. */
   bytes = 0;
-  private readonly work: Work;
+  private readonly worker: WorkerContext;
+  private readonly batch: WriteBatch;
   private readonly socket: Socket;
   private method: number = Method.get;
   private minor = 1;
@@ -35,8 +37,9 @@ export class ResponseWriter {
   private headStart = 0;
   private headEnd = 0;
 
-  constructor(work: Work, socket: Socket) {
-    this.work = work;
+  constructor(worker: WorkerContext, batch: WriteBatch, socket: Socket) {
+    this.worker = worker;
+    this.batch = batch;
     this.socket = socket;
   }
 
@@ -52,7 +55,7 @@ export class ResponseWriter {
   /** An interim response; false: none is sent to HTTP/1.0 (RFC 9110 section 15.2). */
   inform(head: ResponseHead, edit: Splice): boolean {
     if (this.minor === 0) return false;
-    const out = this.work.toClient.of(this.socket);
+    const out = this.batch.of(this.socket);
     const before = out.length;
     cutContentLength(head.headers, edit);
     this.writeHead(head, edit, out);
@@ -64,13 +67,13 @@ export class ResponseWriter {
 
   /** The head of the final response. `length`: bytes of the body, or negative when they are not known before its end. */
   respond(head: ResponseHead, edit: Splice, length: number): void {
-    const out = this.work.toClient.of(this.socket);
+    const out = this.batch.of(this.socket);
     const before = out.length;
     const hasBody = this.method !== Method.head && head.status !== 204 && head.status !== 304;
     if (head.status === 204) cutContentLength(head.headers, edit);
     this.writeHead(head, edit, out);
     // RFC 9110 section 6.6.1: whoever passes on a response without a date gives it one.
-    if (!head.headers.has(Name.date)) out.text(`Date: ${this.work.date()}\r\n`);
+    if (!head.headers.has(Name.date)) out.text(`Date: ${this.worker.date()}\r\n`);
     if (length < 0 && hasBody) {
       this.chunked = this.minor === 1;
       if (this.chunked) out.text('Transfer-Encoding: chunked\r\n');
@@ -90,7 +93,7 @@ export class ResponseWriter {
 
   /** Data of the body, by reference. False: bytes are kept, wait for the socket's drain. */
   data(bytes: Buffer, start: number, end: number): boolean {
-    const out = this.work.toClient.of(this.socket);
+    const out = this.batch.of(this.socket);
     const size = end - start;
     this.bytes += size;
     if (!this.chunked && size >= longBody && this.putBack(bytes, start, out)) {
@@ -124,7 +127,7 @@ export class ResponseWriter {
   }
 
   finish(trailers: Buffer | null): void {
-    const out = this.work.toClient.of(this.socket);
+    const out = this.batch.of(this.socket);
     if (this.chunked) {
       const before = out.length;
       out.text('0\r\n');
@@ -138,10 +141,10 @@ export class ResponseWriter {
   /** An answer of our own, in the form that `accept` prefers. */
   fault(fault: Fault, accept: string | null): void {
     const { type, body } = errorBody(fault, accept);
-    const out = this.work.toClient.of(this.socket);
+    const out = this.batch.of(this.socket);
     const before = out.length;
     out.text(`HTTP/1.1 ${fault.status} ${STATUS_CODES[fault.status] ?? ''}\r\nContent-Type: ${type}\r\n`);
-    out.text(`Content-Length: ${body.length}\r\nDate: ${this.work.date()}\r\n`);
+    out.text(`Content-Length: ${body.length}\r\nDate: ${this.worker.date()}\r\n`);
     out.text(`Cache-Control: no-store\r\nLimpet-Reason: ${fault.code}\r\n`);
     const retryAfter = retryAfterOf(fault);
     if (retryAfter > 0) out.text(`Retry-After: ${retryAfter}\r\n`);
@@ -162,13 +165,13 @@ export class ResponseWriter {
   /** Forgets what has not been written, or taken by the kernel, and the connection with it. */
   drop(): void {
     this.keepAlive = false;
-    this.bytes -= this.work.toClient.drop(this.socket) + this.socket.pending;
+    this.bytes -= this.batch.drop(this.socket) + this.socket.pending;
   }
 
   /** Writes what has gathered. False: bytes are kept. */
   flush(): boolean {
     this.headBytes = null;
-    return this.work.toClient.flush(this.socket);
+    return this.batch.flush(this.socket);
   }
 
   private writeHead(head: ResponseHead, edit: Splice, out: HeadWriter): void {

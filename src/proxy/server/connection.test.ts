@@ -2,18 +2,17 @@
 import { expect, test } from 'vitest';
 import { FakeNet } from '../../../test/support/fake-net.ts';
 import { wideLimits } from '../../../test/support/heads.ts';
+import { createWorkerContext } from '../../../test/support/worker-context.ts';
 import type { Fault } from '../../errors.ts';
 import { Server } from '../../fleet/server.ts';
 import { Method, type ResponseHead } from '../../http/head.ts';
 import { Counters } from '../../metrics/counters.ts';
-import { Descriptors } from '../../net/descriptors.ts';
-import { systemClock } from '../../time/clock.ts';
 import { Wheel } from '../../time/wheel.ts';
-import { BufferBudget } from '../buffer-budget.ts';
 import type { Pool } from '../pool.ts';
-import { Work } from '../work.ts';
 import { ServerConnection } from './connection.ts';
 import { PipeliningGuard } from './pipelining-guard.ts';
+import { PoolContext } from './pool-context.ts';
+import { RequestBatch } from './request-batch.ts';
 import type { ResponseHandler } from './response-handler.ts';
 
 const address = { kind: 'tcp', host: '127.0.0.1', port: 1 } as const;
@@ -69,20 +68,8 @@ function stage({ shares = true } = {}) {
   const net = new FakeNet();
   net.afterTurn = (run) => void turns.push(run);
   const [wheel, counters] = [new Wheel(1000), new Counters()];
-  const work = new Work({
-    net,
-    clock: systemClock,
-    wheel,
-    counters,
-    kept: new BufferBudget(2 ** 20, wheel, counters, net.afterTurn),
-    descriptors: Descriptors.alone(),
-    tellShortage: () => {},
-    accessLog: null,
-    debug: null,
-    limits: wideLimits,
-    hasExchanges: true,
-    route: () => null,
-  });
+  const worker = createWorkerContext({ net, wheel, counters });
+  const context = new PoolContext(worker, new RequestBatch(net), wideLimits);
   const server = new Server({ name: 'a', address, weight: 1, maxRequests: 0 }, 0, 1);
   const sharing = new PipeliningGuard();
   const settings = { limits: { interim: 1000 } };
@@ -96,7 +83,7 @@ function stage({ shares = true } = {}) {
   let upstream!: ServerConnection;
   net.connect(address, {
     onOpen(socket) {
-      upstream = new ServerConnection(work, pool, server, socket);
+      upstream = new ServerConnection(context, pool, server, socket);
       return upstream;
     },
     onFail() {},

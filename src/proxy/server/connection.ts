@@ -33,10 +33,11 @@ import { BufferAccount, type BufferOwner } from '../buffer-budget.ts';
 import { DelayedReset } from '../delayed-reset.ts';
 import type { Pool } from '../pool.ts';
 import type { RequestBody } from '../request-body.ts';
-import type { Work } from '../work.ts';
+import type { WorkerContext } from '../worker-context.ts';
 import { DelayedEnd } from './delayed-end.ts';
 import { DrainHandler } from './drain-handler.ts';
 import { shortAnswer } from './pipelining-guard.ts';
+import type { PoolContext } from './pool-context.ts';
 import type { ResponseHandler } from './response-handler.ts';
 
 /** `limits.interim` holds for this long (ms). */
@@ -66,7 +67,8 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
   answered = false;
   readonly deadline = new Deadline(this);
 
-  private readonly work: Work;
+  private readonly context: PoolContext;
+  private readonly worker: WorkerContext;
   private readonly pool: Pool;
   private readonly keeping: BufferAccount;
   private exchange: ResponseHandler | null = null;
@@ -105,13 +107,15 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
   /** Why it is over, once it is, for the log. */
   private ending = 'it is not needed any more';
 
-  constructor(work: Work, pool: Pool, server: Server, socket: Socket) {
-    this.work = work;
+  constructor(context: PoolContext, pool: Pool, server: Server, socket: Socket) {
+    const { worker } = context;
+    this.context = context;
+    this.worker = worker;
     this.pool = pool;
     this.server = server;
     this.moves = server.moves;
     this.socket = socket;
-    this.keeping = new BufferAccount(work.kept, this);
+    this.keeping = new BufferAccount(worker.buffers, this);
     socket.charge(this.keeping);
   }
 
@@ -172,13 +176,13 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
       this.serve(exchange, chunked);
       this.shares = shares;
     } else {
-      if (this.behind.length === 0) this.work.wheel.set(this.deadline, turnTime);
+      if (this.behind.length === 0) this.worker.wheel.set(this.deadline, turnTime);
       this.behind.push(exchange);
-      this.work.counters.add(counter.upstream_pipelined);
+      this.worker.counters.add(counter.upstream_pipelined);
     }
     if (this.gathered === null) {
-      this.gathered = this.work.takeWriter();
-      this.work.gather(this);
+      this.gathered = this.context.requests.takeWriter();
+      this.context.requests.add(this);
     }
     return this.gathered;
   }
@@ -188,7 +192,7 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
     const requests = this.gathered!;
     this.gathered = null;
     if (!this.closed) this.socket.writeCopy(requests.bytes, requests.length);
-    this.work.returnWriter(requests);
+    this.context.requests.returnWriter(requests);
   }
 
   /** Writes the head that `out` holds, and what has come of the body, in as few writes as can be. False: wait for `onServerDrain`. */
@@ -286,7 +290,7 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
       if (this.behind.length > 0) {
         this.pool.pipeliningGuardOf(this.server).passed(this.answerBytes);
         this.turnTo(this.behind.shift()!);
-        this.work.wheel.set(this.deadline, this.behind.length > 0 ? turnTime : 0);
+        this.worker.wheel.set(this.deadline, this.behind.length > 0 ? turnTime : 0);
         return;
       }
       const { misframed } = this.server;
@@ -306,7 +310,7 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
   takeSocket(): Socket {
     this.requeue();
     this.exchange = null;
-    this.work.wheel.cancel(this.deadline);
+    this.worker.wheel.cancel(this.deadline);
     return this.socket;
   }
 
@@ -339,8 +343,8 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
   /** The same, when the server has got what came of the request: an upload that broke off may go on from there another time. */
   private discardLate(): void {
     if (!this.leave()) return;
-    if (this.requestWhole) new DelayedReset(this.work, this.socket, lateTime, () => {});
-    else new DelayedEnd(this.work.wheel, this.socket);
+    if (this.requestWhole) new DelayedReset(this.worker, this.socket, lateTime, () => {});
+    else new DelayedEnd(this.worker.wheel, this.socket);
     this.requeue();
   }
 
@@ -354,10 +358,10 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
   private leave(): boolean {
     if (this.closed) return false;
     this.closed = true;
-    this.work.debug?.lost(this.pool.settings.name, this.server, this.ending);
+    this.worker.debug?.lost(this.pool.settings.name, this.server, this.ending);
     this.exchange = null;
     if (this.partial !== null) this.keepPartial(null);
-    this.work.wheel.cancel(this.deadline);
+    this.worker.wheel.cancel(this.deadline);
     return true;
   }
 
@@ -368,7 +372,7 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
     this.behind = [];
     this.pool.pipeliningGuardOf(this.server).requeued();
     this.last = true;
-    this.work.counters.add(counter.upstream_requeued, behind.length);
+    this.worker.counters.add(counter.upstream_requeued, behind.length);
     for (const exchange of behind) exchange.repeat();
     // Not even the first one waits for its answer.
     if (this.exchange instanceof DrainHandler) this.discard();
@@ -390,7 +394,7 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
     if (this.partial !== null) {
       const before = this.partial.length;
       bytes = append(this.partial, chunk);
-      if (bytes.length < this.work.headBytes && !isWorthReading(bytes, before, this.partialRead)) {
+      if (bytes.length < this.context.maxHeadBytes && !isWorthReading(bytes, before, this.partialRead)) {
         this.keepPartial(bytes);
         return;
       }
@@ -453,9 +457,9 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
 
   /** It has rested without a byte, and is as good as any. */
   private wake(): void {
-    const left = this.restsUntil - this.work.clock.monotonic();
+    const left = this.restsUntil - this.worker.clock.monotonic();
     if (left > 0) {
-      this.work.wheel.set(this.deadline, left);
+      this.worker.wheel.set(this.deadline, left);
       return;
     }
     this.pool.forget(this);
@@ -465,7 +469,7 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
 
   /** Offset of the body, or -1 when there is nothing more to do with these bytes. */
   private readHead(exchange: ResponseHandler, bytes: Buffer, from: number): number {
-    const head = this.work.response;
+    const head = this.context.responseHead;
     let p = from;
     for (;;) {
       const after = head.read(bytes, p, bytes.length);
@@ -527,7 +531,7 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
 
   /** An interim response has come: any number may, if they take their time. */
   private isInterimFlood(): boolean {
-    const { now } = this.work.wheel;
+    const { now } = this.worker.wheel;
     if (this.interim === 0 || now - this.interimSince >= interimTime) {
       this.interim = 0;
       this.interimSince = now;

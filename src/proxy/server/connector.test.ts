@@ -2,18 +2,18 @@
 import { describe, expect, test } from 'vitest';
 import { FakeNet } from '../../../test/support/fake-net.ts';
 import { wideLimits } from '../../../test/support/heads.ts';
+import { createWorkerContext } from '../../../test/support/worker-context.ts';
 import { balancerFaults, type Fault, serverFaults } from '../../errors.ts';
 import { Connects } from '../../fleet/connects.ts';
 import { Server } from '../../fleet/server.ts';
 import { Counters, counter } from '../../metrics/counters.ts';
 import { Descriptors } from '../../net/descriptors.ts';
 import type { Address } from '../../net/socket.ts';
-import { systemClock } from '../../time/clock.ts';
 import { Wheel } from '../../time/wheel.ts';
-import { BufferBudget } from '../buffer-budget.ts';
 import type { Pool } from '../pool.ts';
-import { Work } from '../work.ts';
 import { Connector } from './connector.ts';
+import { PoolContext } from './pool-context.ts';
+import { RequestBatch } from './request-batch.ts';
 
 const tcp: Address = { kind: 'tcp', host: '127.0.0.1', port: 1 };
 const unix: Address = { kind: 'unix', path: '/run/app.sock' };
@@ -27,26 +27,15 @@ function stage(address = tcp) {
   const turns: (() => void)[] = [];
   net.afterTurn = (run) => void turns.push(run);
   const wheel = new Wheel(1000);
-  const work = new Work({
-    net,
-    clock: systemClock,
-    wheel,
-    counters,
-    kept: new BufferBudget(2 ** 20, wheel, counters, (run) => net.afterTurn(run)),
-    hasExchanges: true,
-    descriptors,
-    tellShortage: (what, _reason, at) => told.push(`${what} ${at}`),
-    accessLog: null,
-    debug: null,
-    limits: wideLimits,
-    route: () => null,
-  });
+  const reportShortage = (what: string, _reason: string, at: string) => void told.push(`${what} ${at}`);
+  const worker = createWorkerContext({ net, wheel, counters, descriptors, reportShortage });
+  const context = new PoolContext(worker, new RequestBatch(net), wideLimits);
   const server = new Server({ name: 'a', address, weight: 1, maxRequests: 0 }, 0, 1);
   server.connects = new Connects(2, new Connects(3, null));
   const offered: Server[] = [];
   const pool = { offer: (to: Server) => offered.push(to), makeRoom() {} } as unknown as Pool;
   const dial = () =>
-    new Connector(work, pool, server, {
+    new Connector(context, pool, server, {
       onConnected: () => faults.push('open'),
       onConnectFailed: (fault) => faults.push(fault),
     });

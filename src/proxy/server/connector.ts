@@ -14,8 +14,8 @@ import {
   type SocketHandler,
 } from '../../net/socket.ts';
 import type { Pool } from '../pool.ts';
-import type { Work } from '../work.ts';
 import { ServerConnection } from './connection.ts';
+import type { PoolContext } from './pool-context.ts';
 
 /** Told once, and never from inside the call that begins it. */
 export interface ConnectListener {
@@ -24,38 +24,39 @@ export interface ConnectListener {
 }
 
 export class Connector implements ConnectHandler, Connecting {
-  private readonly work: Work;
+  private readonly context: PoolContext;
   private readonly pool: Pool;
   private readonly server: Server;
   private readonly dialler: ConnectListener;
   private readonly connecting: Connecting | null = null;
   private settled = false;
 
-  constructor(work: Work, pool: Pool, server: Server, dialler: ConnectListener) {
-    this.work = work;
+  constructor(context: PoolContext, pool: Pool, server: Server, dialler: ConnectListener) {
+    const { worker } = context;
+    this.context = context;
     this.pool = pool;
     this.server = server;
     this.dialler = dialler;
     server.connects.begin();
-    work.counters.add(counter.connecting);
+    worker.counters.add(counter.connecting);
     // What is kept for later goes first.
-    if (work.descriptors.isFull) pool.makeRoom();
-    if (work.descriptors.isFull)
-      work.net.afterTurn(() => this.lack('the descriptors that this process may have are in use'));
-    else this.connecting = work.net.connect(server.address, this);
+    if (worker.descriptors.isFull) pool.makeRoom();
+    if (worker.descriptors.isFull)
+      worker.net.afterTurn(() => this.lack('the descriptors that this process may have are in use'));
+    else this.connecting = worker.net.connect(server.address, this);
   }
 
   cancel(): void {
     if (this.settled) return;
     this.settle();
-    this.work.debug?.notConnected(this.pool.settings.name, this.server, 'given up before it was made');
+    this.context.worker.debug?.notConnected(this.pool.settings.name, this.server, 'given up before it was made');
     this.connecting?.cancel();
   }
 
   onOpen(socket: Socket): SocketHandler {
     this.settle();
-    this.work.debug?.connected(this.pool.settings.name, this.server);
-    const upstream = new ServerConnection(this.work, this.pool, this.server, socket);
+    this.context.worker.debug?.connected(this.pool.settings.name, this.server);
+    const upstream = new ServerConnection(this.context, this.pool, this.server, socket);
     this.dialler.onConnected(upstream);
     // Others may have waited for their turn to connect.
     this.pool.offer(this.server);
@@ -64,15 +65,15 @@ export class Connector implements ConnectHandler, Connecting {
 
   onFail(error: Error): void {
     const reason = shortageOf(error, this.server.address.kind);
-    this.work.debug?.notConnected(this.pool.settings.name, this.server, reason ?? error.message);
+    this.context.worker.debug?.notConnected(this.pool.settings.name, this.server, reason ?? error.message);
     if (reason !== null) this.lack(reason);
     else this.fail(isNameError(error) ? serverFaults.nameNotFound : serverFaults.connectRefused);
   }
 
   private lack(reason: string): void {
     if (this.settled) return;
-    this.work.counters.add(counter.shortages_connect);
-    this.work.tellShortage('connect', reason, formatAddress(this.server.address));
+    this.context.worker.counters.add(counter.shortages_connect);
+    this.context.worker.reportShortage('connect', reason, formatAddress(this.server.address));
     this.fail(balancerFaults.outOfResources);
   }
 
@@ -84,6 +85,6 @@ export class Connector implements ConnectHandler, Connecting {
   private settle(): void {
     this.settled = true;
     this.server.connects.end();
-    this.work.counters.add(counter.connecting, -1);
+    this.context.worker.counters.add(counter.connecting, -1);
   }
 }

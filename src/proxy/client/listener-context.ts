@@ -1,0 +1,29 @@
+/** What the client connections of one listener share, beside what the whole worker shares. */
+import type { HeadLimits, RequestHead } from '../../http/head.ts';
+import { IndexedSet } from '../indexed-set.ts';
+import { RequestScratch } from '../request-scratch.ts';
+import type { Route } from '../router.ts';
+import type { Tunnel } from '../tunnel.ts';
+import type { WorkerContext } from '../worker-context.ts';
+import type { WriteBuffers } from '../write-buffers.ts';
+
+/** Finds the pool of a request; null: no route matches. */
+export type FindRoute = (head: RequestHead) => Route | null;
+
+export class ListenerContext {
+  readonly worker: WorkerContext;
+  readonly buffers: WriteBuffers;
+  readonly scratch: RequestScratch;
+  readonly tunnels = new IndexedSet<Tunnel>();
+  /** A reload replaces it. */
+  route: FindRoute;
+  /** The listener is closed: a connection ends after the exchange that it has. */
+  stopping = false;
+
+  constructor(worker: WorkerContext, buffers: WriteBuffers, limits: HeadLimits, route: FindRoute) {
+    this.worker = worker;
+    this.buffers = buffers;
+    this.scratch = new RequestScratch(limits);
+    this.route = route;
+  }
+}

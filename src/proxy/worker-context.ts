@@ -1,0 +1,78 @@
+/** What everything on one worker's event loop shares: network, time, counters, logs, and the budget for buffered bytes. */
+import type { AccessLog } from '../metrics/access-log.ts';
+import type { Counters } from '../metrics/counters.ts';
+import type { Descriptors } from '../net/descriptors.ts';
+import { SendQueues } from '../net/send-queue.ts';
+import type { Net } from '../net/socket.ts';
+import type { Clock } from '../time/clock.ts';
+import type { Wheel } from '../time/wheel.ts';
+import type { BufferBudget } from './buffer-budget.ts';
+import type { DebugLog } from './debug-log.ts';
+
+/** Called with the reason, for a person, why this machine could not connect to `address`, or accept a client there. */
+export type ReportShortage = (what: 'connect' | 'accept', reason: string, address: string) => void;
+
+export interface WorkerContextOptions {
+  readonly net: Net;
+  readonly clock: Clock;
+  readonly wheel: Wheel;
+  readonly counters: Counters;
+  readonly buffers: BufferBudget;
+  readonly descriptors: Descriptors;
+  readonly reportShortage: ReportShortage;
+  /** null: no access log. */
+  readonly accessLog: AccessLog | null;
+  /** null: `log.level` is not debug. */
+  readonly debug: DebugLog | null;
+}
+
+export class WorkerContext {
+  readonly net: Net;
+  readonly clock: Clock;
+  readonly wheel: Wheel;
+  readonly counters: Counters;
+  readonly buffers: BufferBudget;
+  readonly descriptors: Descriptors;
+  readonly reportShortage: ReportShortage;
+  readonly accessLog: AccessLog | null;
+  readonly debug: DebugLog | null;
+  readonly sendQueues: SendQueues;
+  /** Wheel time at which the clock was read last, and what it said (Unix seconds). */
+  private readAt = -1;
+  private second = 0;
+  private dateSecond = -1;
+  private dateText = '';
+
+  constructor(options: WorkerContextOptions) {
+    this.net = options.net;
+    this.clock = options.clock;
+    this.wheel = options.wheel;
+    this.counters = options.counters;
+    this.buffers = options.buffers;
+    this.descriptors = options.descriptors;
+    this.reportShortage = options.reportShortage;
+    this.accessLog = options.accessLog;
+    this.debug = options.debug;
+    this.sendQueues = new SendQueues(() => options.clock.monotonic());
+  }
+
+  /** Unix seconds, as sessions are timed. Read once per tick of the wheel: reading the clock costs more than its callers do. */
+  seconds(): number {
+    const { now } = this.wheel;
+    if (now !== this.readAt) {
+      this.readAt = now;
+      this.second = Math.floor(this.clock.now() / 1000);
+    }
+    return this.second;
+  }
+
+  /** The time as HTTP writes it (RFC 9110 section 5.6.7); formatted once per second. */
+  date(): string {
+    const second = Math.floor(this.clock.wall() / 1000);
+    if (second !== this.dateSecond) {
+      this.dateSecond = second;
+      this.dateText = new Date(second * 1000).toUTCString();
+    }
+    return this.dateText;
+  }
+}
