@@ -144,7 +144,7 @@ describe('the check catches', () => {
     ['src/failover/verdict.ts', "import '../time/clock.ts';"],
     ['src/session/session.ts', "import { head } from '../http/head.ts';"],
     ['src/health/active.ts', "import { schema } from '../config/schema.ts';"],
-    ['src/config/load.ts', "import { limpet } from '../limpet.ts';"],
+    ['src/config/load.ts', "import { Balancer } from '../balancer/balancer.ts';"],
     ['src/explain/explain.ts', "import { Rendezvous } from '../balance/rendezvous.ts';"],
     ['src/cli/main.ts', "const server = await import('../../test/support/server.ts');"],
     ['src/health/active.ts', "import { net } from '../net/node.ts';"],
@@ -163,7 +163,7 @@ describe('the check catches', () => {
       readSource('src/proxy/exchange.ts', "import { verdict } from '../failover/verdict.ts';"),
       readSource('src/failover/rebind.ts', "import type { Pool } from '../fleet/pool.ts';"),
       readSource('src/fleet/pool.ts', "import type { Exchange } from '../proxy/exchange.ts';"),
-      readSource('src/limpet.ts', "import './proxy/exchange.ts';"),
+      readSource('src/balancer/balancer.ts', "import '../proxy/exchange.ts';"),
     ];
     expect(findFolderCycles(files)).toEqual([
       'src/proxy -> src/failover -> src/fleet -> src/proxy: ' +
@@ -218,7 +218,7 @@ describe('the check lets pass', () => {
     ['src/affinity/source-ip.ts', "import { isIP, isIPv4 } from 'node:net';"],
     ['src/http/head.ts', "// import '../net/socket.ts'\nexport const like = \"import '../net/socket.ts'\";"],
     ['src/proxy/downstream.ts', 'this.wheel.setTimeout(5);'],
-    ['src/limpet.ts', "import { net } from './net/node.ts';"],
+    ['src/balancer/balancer.ts', "import { net } from '../net/node.ts';"],
     ['src/net/bun.ts', 'Bun.listen({});'],
   ];
 

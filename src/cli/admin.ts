@@ -6,7 +6,7 @@ import type { LimpetOptions } from '../config/options.ts';
 import { suggest } from '../config/problem.ts';
 import { codeOf, UsageError } from '../errors.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
-import { addressOf } from '../workers/office.ts';
+import { addressOf } from '../workers/admin-service.ts';
 
 export interface DrainFlags {
   /** Until nothing of it would be lost. */

@@ -12,7 +12,7 @@ import { explain } from '../explain/explain.ts';
 import type { Explanation } from '../explain/explanation.ts';
 import { inWords } from '../explain/words.ts';
 import { formatAddress } from '../net/socket.ts';
-import type { Alone } from '../shared/alone.ts';
+import type { SingleWorker } from '../shared/single-worker.ts';
 import { loadTable } from '../table/snapshot.ts';
 import { systemClock } from '../time/clock.ts';
 import type { ExplainFlags } from './arguments.ts';
@@ -62,7 +62,7 @@ type Told = Explanation['table'];
 
 interface FoundTable {
   readonly secret: Buffer;
-  readonly load: (into: Alone, now: number) => Promise<Told>;
+  readonly load: (into: SingleWorker, now: number) => Promise<Told>;
 }
 
 /** What cannot be used is told, and is no reason to tell nothing else: names are hashed with a key that nobody has. */
@@ -87,7 +87,12 @@ const tableFile = 'sessions.table';
 
 const unknown = 'who owns a name is not known';
 
-async function load(file: string, secret: Buffer, { shared, servers, lifetimes }: Alone, now: number): Promise<Told> {
+async function load(
+  file: string,
+  secret: Buffer,
+  { shared, servers, lifetimes }: SingleWorker,
+  now: number,
+): Promise<Told> {
   const nothing = { savedAt: null, sessions: 0 };
   try {
     // Its date first: if a newer file takes its place now, there is more than is said and not less.

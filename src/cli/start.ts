@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { LimpetOptions } from '../config/options.ts';
 import type { Net } from '../net/socket.ts';
-import { readSabotage } from '../store/sabotage.ts';
+import { readInjectedFault } from '../store/injected-fault.ts';
 import { Supervisor } from '../workers/supervisor.ts';
 import { testTombstoneTime } from '../workers/test-hooks.ts';
 import type { Logger } from './log.ts';
@@ -29,7 +29,7 @@ export async function startLimpet(options: LimpetOptions, { log }: { readonly lo
     tableSecret: stateKey(stateDir, 'table', log),
     tableFile: join(stateDir, tableFile),
     storeKey: () => storeKey(stateDir, log),
-    sabotage: readSabotage(process.env),
+    injectedFault: readInjectedFault(process.env),
     tombstoneTime: testTombstoneTime(process.env),
   });
   tellLosses(supervisor, log);

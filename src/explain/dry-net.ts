@@ -7,7 +7,7 @@ import {
   type ConnectHandler,
   type Connecting,
   formatAddress,
-  type Listener,
+  type ListeningSocket,
   type ListenOptions,
   type Net,
   nobody,
@@ -77,7 +77,7 @@ export class DryNet implements Net {
     run();
   }
 
-  listen({ address, accept }: ListenOptions): Promise<Listener> {
+  listen({ address, accept }: ListenOptions): Promise<ListeningSocket> {
     this.listening.set(formatAddress(address), accept);
     return Promise.resolve({ port: address.kind === 'tcp' ? address.port : 0, close() {} });
   }

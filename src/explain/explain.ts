@@ -2,22 +2,23 @@
  * What the balancer would do with one request: the real one is built from the config, on a network without a kernel,
  * and asked. Nothing is decided here; what it said and did is put in order.
  */
+
+import { Balancer } from '../balancer/balancer.ts';
 import type { LimpetOptions, ListenerOptions, RouteOptions } from '../config/options.ts';
 import { faults, UsageError } from '../errors.ts';
 import { RequestHead } from '../http/head.ts';
-import { Limpet } from '../limpet.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
 import { trustOf } from '../net/trust.ts';
 import { createRouter, isForListener } from '../proxy/router.ts';
-import { type Alone, shareAlone } from '../shared/alone.ts';
+import { createSingleWorker, type SingleWorker } from '../shared/single-worker.ts';
 import { readAnswer } from './answer.ts';
 import { readCapture, refusedAt } from './capture.ts';
+import { type Attempt, DecisionRecorder } from './decision-recorder.ts';
 import { DryNet } from './dry-net.ts';
 import type { Explanation } from './explanation.ts';
 import { ownerOf } from './owner.ts';
 import { decide, type Told, tellClient } from './reasons.ts';
 import { affinityOf } from './recognition.ts';
-import { type Attempt, Witness } from './witness.ts';
 
 export interface Question {
   /** The capture; more than the head may follow. */
@@ -35,7 +36,7 @@ export interface Question {
   /** From which the names of sessions are hashed. */
   readonly tableSecret: Buffer;
   /** Fills the table with what the balancer has saved, and says what that was. `now` is Unix seconds. */
-  readonly loadTable: (into: Alone, now: number) => Promise<Explanation['table']>;
+  readonly loadTable: (into: SingleWorker, now: number) => Promise<Explanation['table']>;
   /** Uniform in [0, 1): for policies that throw dice. */
   readonly random: () => number;
 }
@@ -44,22 +45,22 @@ export interface Question {
 export async function explain(options: LimpetOptions, question: Question): Promise<Explanation> {
   const { listener, peer, now } = question;
   const { head: bytes, notes } = readCapture(question.request);
-  const witness = new Witness();
+  const recorder = new DecisionRecorder();
   const attempts: Attempt[] = [];
   const down = new Set<Address>();
   const net = new DryNet(
     (address) => down.has(address),
     (address) => {
-      attempts.push({ server: nameOf(witness, address), steps: witness.steps });
-      witness.steps = [];
+      attempts.push({ server: nameOf(recorder, address), steps: recorder.steps });
+      recorder.steps = [];
     },
   );
   let line = '{}';
   const seconds = Math.floor(now / 1000);
-  const alone = shareAlone(options, seconds);
+  const alone = createSingleWorker(options, seconds);
   const { shared, numbers } = alone;
   const table = await question.loadTable(alone, seconds);
-  const limpet = new Limpet(
+  const limpet = new Balancer(
     { ...options, log: { access: 'json', level: 'error' } },
     {
       net,
@@ -76,15 +77,15 @@ export async function explain(options: LimpetOptions, question: Question): Promi
       clock: { now: () => now, wall: () => now, monotonic: () => 0 },
       timers: { after: () => () => {} },
       random: question.random,
-      observe: witness.observe,
+      observe: recorder.observe,
     },
   );
-  for (const address of mark(witness, question)) down.add(address);
+  for (const address of mark(recorder, question)) down.add(address);
 
   const head = new RequestHead(listener.limits);
   const readable = head.read(bytes, 0, bytes.length) > 0;
   const route = readable ? createRouter(markers(options.routes, listener))(head) : null;
-  const parts = witness.pools.find((pool) => pool.options.name === route?.pool)?.parts ?? null;
+  const parts = recorder.pools.find((pool) => pool.options.name === route?.pool)?.parts ?? null;
   const servers = parts?.fleet.servers.map(({ name, state }) => ({ name, state })) ?? [];
   const panic = parts?.fleet.snapshot.panic ?? false;
   const candidates = parts?.fleet.snapshot.up.length ?? 0;
@@ -94,22 +95,22 @@ export async function explain(options: LimpetOptions, question: Question): Promi
   await limpet.stop();
   const log = JSON.parse(line) as { readonly client?: string | null; readonly session?: string | null };
 
-  const { found, session } = witness;
-  const named = route?.affinity === true ? witness.recognised : null;
+  const { found, session } = recorder;
+  const named = route?.affinity === true ? recorder.recognised : null;
   // Then the balancer too goes on as if nothing had been recognised.
   const over = named?.kind === 'key' && found?.look === 'ended';
   const recognised = over ? null : named;
-  const owner = recognised === null || parts === null ? null : ownerOf(witness, recognised, attempts, parts, servers);
+  const owner = recognised === null || parts === null ? null : ownerOf(recorder, recognised, attempts, parts, servers);
   const fault = faults.find(({ code }) => code === answer.reason) ?? null;
   const told: Told = {
     pool: options.pools.find(({ name }) => name === route?.pool),
     route,
     recognised,
-    by: witness.heard.find((heard) => heard.recognised && heard.asked)?.options ?? null,
+    by: recorder.heard.find((heard) => heard.recognised && heard.asked)?.options ?? null,
     session: route?.affinity === true ? session : null,
     owner,
     over,
-    ended: witness.ended,
+    ended: recorder.ended,
     panic,
     candidates,
     attempts,
@@ -127,7 +128,7 @@ export async function explain(options: LimpetOptions, question: Question): Promi
     listener: formatAddress(listener.address),
     client: { address: log.client ?? peer, peer, trusted: trustOf(listener.trustedProxies)(peer) },
     route,
-    affinities: witness.heard.map((heard) => affinityOf(heard, over, head)),
+    affinities: recorder.heard.map((heard) => affinityOf(heard, over, head)),
     session:
       recognised === null
         ? null
@@ -172,7 +173,7 @@ function markers(routes: readonly RouteOptions[], { address }: ListenerOptions) 
 }
 
 /** Tells the fleets what the question supposes. Answers the addresses that refuse connections. */
-function mark({ pools }: Witness, { down, draining, now }: Question): Address[] {
+function mark({ pools }: DecisionRecorder, { down, draining, now }: Question): Address[] {
   const refusing: Address[] = [];
   const of = (name: string) => {
     const found = pools.flatMap(({ parts: { fleet } }) =>
@@ -191,7 +192,7 @@ function mark({ pools }: Witness, { down, draining, now }: Question): Address[] 
 }
 
 /** The balancer dials the very address of the config: that tells equal ones of two pools apart. */
-function nameOf({ pools }: Witness, address: Address): string {
+function nameOf({ pools }: DecisionRecorder, address: Address): string {
   const all = pools.flatMap(({ options }) => options.servers);
   return all.find((server) => server.address === address)?.name ?? formatAddress(address);
 }

@@ -6,8 +6,8 @@ import { derive, TokenRing } from '../affinity/token.ts';
 import { readConfig } from '../config/read.ts';
 import type { Config } from '../config/schema.ts';
 import { idSecret, serverIds } from '../fleet/id.ts';
-import type { Alone } from '../shared/alone.ts';
-import { kindName, serverName } from '../shared/roster.ts';
+import type { SingleWorker } from '../shared/single-worker.ts';
+import { kindName, serverName } from '../shared/slots.ts';
 import { Fingerprints } from '../table/fingerprint.ts';
 import { Entry } from '../table/table.ts';
 import { explain, type Question } from './explain.ts';
@@ -62,7 +62,7 @@ interface Kept {
   readonly ended?: true;
 }
 
-function keep({ shared: { table }, servers: numbers, numbers: { slots, lifetimes } }: Alone, kept: Kept): void {
+function keep({ shared: { table }, servers: numbers, numbers: { slots, lifetimes } }: SingleWorker, kept: Kept): void {
   const { pool, entry = 0, name, server, epoch = 1, ended } = kept;
   const kind = kindName(pool, options.pools.find((one) => one.name === pool)!.affinity[entry]!);
   const id = { hi: 0, lo: 0 };

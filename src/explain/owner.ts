@@ -2,14 +2,14 @@
 import type { Session } from '../affinity/affinity.ts';
 import type { Server } from '../fleet/server.ts';
 import type { PoolParts } from '../proxy/pool.ts';
+import type { Attempt, DecisionRecorder, Found } from './decision-recorder.ts';
 import type { Explanation } from './explanation.ts';
-import type { Attempt, Found, Witness } from './witness.ts';
 
 type Owner = NonNullable<Explanation['owner']>;
 
 /** null: nobody owns the name. `servers` are as they were before the request. */
 export function ownerOf(
-  { found, steps }: Witness,
+  { found, steps }: DecisionRecorder,
   recognised: Session,
   attempts: readonly Attempt[],
   { fleet }: PoolParts,

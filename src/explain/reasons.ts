@@ -3,9 +3,9 @@
 import type { Session } from '../affinity/affinity.ts';
 import type { PoolAffinity, PoolOptions } from '../config/options.ts';
 import { balancerFaults, type Fault } from '../errors.ts';
+import type { Attempt } from './decision-recorder.ts';
 import { duration } from './duration.ts';
 import type { DecisionKind, Explanation } from './explanation.ts';
-import type { Attempt } from './witness.ts';
 
 /** What was seen of one request. */
 export interface Told {

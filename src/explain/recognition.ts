@@ -2,10 +2,10 @@
 import { KeyScan } from '../affinity/key.ts';
 import type { AffinityOptions } from '../config/options.ts';
 import type { RequestHead } from '../http/head.ts';
+import type { Heard } from './decision-recorder.ts';
 import { duration } from './duration.ts';
 import type { AffinityResult, Explanation } from './explanation.ts';
 import { placesOf, whereNamed } from './places.ts';
-import type { Heard } from './witness.ts';
 
 /** `over`: the app has ended the session that the request names. */
 export function affinityOf(heard: Heard, over: boolean, request: RequestHead): Explanation['affinities'][number] {

@@ -62,9 +62,9 @@ const table = [
   ['workers_hung', 'counter', 'Worker threads that had stopped turning, and were ended and started anew.'],
   ['queued', 'counter', 'Requests that had to wait for a server with room.'],
   [
-    'news_awaited',
+    'stale_view_waits',
     'counter',
-    'Requests of a session whose owner seemed lost, until their worker had heard all that was told of servers.',
+    'Requests whose owner seemed lost while their worker had a stale view of the servers, and that waited for a current one.',
   ],
   ['queue_depth', 'gauge', 'Requests waiting now.'],
   ['names_changed', 'counter', 'Times that a name of servers had other addresses than before.'],

@@ -13,7 +13,7 @@ import {
   type ConnectHandler,
   type Connecting,
   keepable,
-  type Listener,
+  type ListeningSocket,
   type ListenOptions,
   type Net,
   noAccount,
@@ -355,7 +355,7 @@ const forward = {
   },
 } as const;
 
-async function listen(options: ListenOptions, gauge: SocketGauge): Promise<Listener> {
+async function listen(options: ListenOptions, gauge: SocketGauge): Promise<ListeningSocket> {
   const socket = {
     ...forward,
     open(raw: Raw): void {

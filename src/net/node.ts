@@ -7,7 +7,7 @@ import {
   type Address,
   type ConnectHandler,
   type Connecting,
-  type Listener,
+  type ListeningSocket,
   type ListenOptions,
   type Net,
   noAccount,
@@ -207,7 +207,7 @@ function isReadHandle(handle: unknown): handle is ReadHandle {
   );
 }
 
-function listen(options: ListenOptions, gauge: SocketGauge): Promise<Listener> {
+function listen(options: ListenOptions, gauge: SocketGauge): Promise<ListeningSocket> {
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (raw) => {
     const made = new NodeSocket(raw, options.address.kind === 'tcp', gauge, false);
     const handler = options.accept(made);

@@ -85,7 +85,7 @@ export interface ListenOptions {
   readonly onError: (error: Error) => void;
 }
 
-export interface Listener {
+export interface ListeningSocket {
   /** The port in fact bound (for port 0); 0 on a unix-domain socket. */
   readonly port: number;
   /** Stops accepting; connections already open stay. */
@@ -115,7 +115,7 @@ export const uncounted: SocketGauge = { add() {} };
 export interface Net {
   readonly runtime: 'bun' | 'node';
   /** Rejects with the system's error (EADDRINUSE, EACCES) when the address cannot be bound. */
-  listen(options: ListenOptions): Promise<Listener>;
+  listen(options: ListenOptions): Promise<ListeningSocket>;
   /** Calls back later, never from inside `connect`. */
   connect(address: Address, handler: ConnectHandler): Connecting;
   /** Calls `run` once, when the callbacks of all sockets that are ready now have been called. */

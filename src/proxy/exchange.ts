@@ -42,7 +42,7 @@ import type { WorkerContext } from './worker-context.ts';
 /** What the exchange waits for; `onDeadline` says what it means when that does not come. */
 type Phase =
   | 'idle'
-  | 'behind'
+  | 'stale'
   | 'claiming'
   | 'waiting'
   | 'connecting'
@@ -187,8 +187,8 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
     }
     placement.find(this.pool!, this.session, this.tried, this.worker.seconds());
     if (placement.ownerFailed) this.record.ownerFailed = true;
-    if (placement.behind) {
-      this.hear();
+    if (placement.viewIsStale) {
+      this.waitForCurrentView();
       return;
     }
     if (placement.asks !== 'nothing') {
@@ -205,16 +205,16 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
     else this.wait(placement.server);
   }
 
-  /** The owner seems to be lost, and news is on its way to this worker: it may be that the owner is back. */
-  private hear(): void {
-    this.worker.counters.add(counter.news_awaited);
-    this.enter('behind', this.pool!.settings.queue.timeout);
+  /** The owner seems to be lost, but this worker's view is stale: the owner may be back. */
+  private waitForCurrentView(): void {
+    this.worker.counters.add(counter.stale_view_waits);
+    this.enter('stale', this.pool!.settings.queue.timeout);
     this.body.pause();
-    this.pool!.parts.news.await(this);
+    this.pool!.parts.configVersion.whenCurrent(this);
   }
 
   /** It may be another config: from the beginning. */
-  onNews(): void {
+  onCurrent(): void {
     this.enter('idle', 0);
     this.startAnew();
   }
@@ -619,7 +619,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
   }
 
   onDeadline(): void {
-    if (this.phase === 'waiting' || this.phase === 'behind') this.refuse(balancerFaults.queueTimeout);
+    if (this.phase === 'waiting' || this.phase === 'stale') this.refuse(balancerFaults.queueTimeout);
     else if (this.phase === 'claiming') this.dialog.onAnswer('failed', this.pool!.copies!);
     else if (this.phase === 'storing') this.dialog.onLate(this.pool!.copies!);
     else if (this.phase === 'connecting') this.failed(serverFaults.connectTimeout);
@@ -643,7 +643,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
     if (this.phase === 'waiting') {
       pool!.stopWaiting(this);
       this.record.unqueued(worker);
-    } else if (this.phase === 'behind') pool!.parts.news.forget(this);
+    } else if (this.phase === 'stale') pool!.parts.configVersion.forget(this);
     this.leave();
     if (this.session.entered) pool!.leave(this.session, this.worker.seconds());
     this.phase = 'idle';

@@ -5,7 +5,7 @@ import { Fleet } from '../fleet/fleet.ts';
 import { Load } from '../fleet/load.ts';
 import { Server } from '../fleet/server.ts';
 import { Counters } from '../metrics/counters.ts';
-import { News } from '../shared/news.ts';
+import { ConfigVersion } from '../shared/config-version.ts';
 import { SessionTable } from '../table/table.ts';
 import { Placement } from './placement.ts';
 import { Pool, type PoolParts, type PoolSettings } from './pool.ts';
@@ -22,7 +22,7 @@ function stage(whenOwnerFull: PoolSettings['whenOwnerFull'], secondFull = false)
   }) as [Server, Server];
   const fleet = new Fleet([a, b], { panicThreshold: 0, slowStart: 0 }, load, 3);
   const withRoom = () => [a, b].find((server) => server.hasRoom);
-  const news = new News(News.create());
+  const configVersion = new ConfigVersion(ConfigVersion.create());
   const parts: PoolParts = {
     fleet,
     affinities: [],
@@ -38,7 +38,7 @@ function stage(whenOwnerFull: PoolSettings['whenOwnerFull'], secondFull = false)
     health: null,
     misframed() {},
     tellRoom() {},
-    news,
+    configVersion,
     random: () => 0,
   };
   const settings = { whenOwnerFull, whenOwnerFails: { action: 'rebind' } } as PoolSettings;
@@ -49,10 +49,10 @@ function stage(whenOwnerFull: PoolSettings['whenOwnerFull'], secondFull = false)
     const session = Object.assign(new Session(), { recognised: true, owner: a.id, sid0: 7, epoch: 3, ...change });
     const placement = new Placement();
     placement.find(pool, session, tried, now);
-    const { server, fault, claimed, behind } = placement;
-    return { session, server, fault, claimed, behind };
+    const { server, fault, claimed, viewIsStale } = placement;
+    return { session, server, fault, claimed, viewIsStale };
   };
-  return { a, b, fleet, news, pool, place };
+  return { a, b, fleet, configVersion, pool, place };
 }
 
 describe('a full owner', () => {
@@ -94,28 +94,33 @@ test('an owner with room has its session, whatever is to happen when it is full'
   }
 });
 
-describe('a worker that has not heard all that was told', () => {
-  test('takes no session from an owner that seems lost, and does when it has heard', () => {
-    const { a, b, fleet, news, place } = stage('queue');
+describe('a worker whose view is stale', () => {
+  test('takes no session from an owner that seems lost, and does when its view is current', () => {
+    const { a, b, fleet, configVersion, place } = stage('queue');
     fleet.setActive(a, false, now);
-    news.publish('standings');
-    const still = { behind: true, server: null, fault: null, claimed: false };
+    configVersion.publish('health');
+    const still = { viewIsStale: true, server: null, fault: null, claimed: false };
     expect(place({})).toMatchObject({ ...still, session: { owner: a.id, epoch: 3, changed: false } });
     // A server that this worker does not know at all.
     expect(place({ owner: 999, sid0: 8 })).toMatchObject({ ...still, session: { owner: 999, epoch: 3 } });
-    news.hear(news.edition);
-    expect(place({})).toMatchObject({ behind: false, server: b, claimed: true, session: { owner: b.id, epoch: 4 } });
+    configVersion.apply(configVersion.versions);
+    expect(place({})).toMatchObject({
+      viewIsStale: false,
+      server: b,
+      claimed: true,
+      session: { owner: b.id, epoch: 4 },
+    });
   });
 
   test('goes by what it has seen itself', () => {
-    const { a, b, news, place } = stage('queue');
-    news.publish('standings');
-    expect(place({}, [a])).toMatchObject({ behind: false, server: b, claimed: true });
+    const { a, b, configVersion, place } = stage('queue');
+    configVersion.publish('health');
+    expect(place({}, [a])).toMatchObject({ viewIsStale: false, server: b, claimed: true });
   });
 
   test('goes on serving those whose owner is well', () => {
-    const { b, news, place } = stage('queue');
-    news.publish('configs');
-    expect(place({ owner: b.id })).toMatchObject({ behind: false, server: b });
+    const { b, configVersion, place } = stage('queue');
+    configVersion.publish('configs');
+    expect(place({ owner: b.id })).toMatchObject({ viewIsStale: false, server: b });
   });
 });

@@ -22,8 +22,8 @@ export class Placement {
   claimed = false;
   /** It left an owner that lives. */
   moved = false;
-  /** The owner seems to be lost, and this worker has not heard all that was told: not before it has. */
-  behind = false;
+  /** The owner seems to be lost, but this worker's view is stale: wait before rebinding. */
+  viewIsStale = false;
   /** The store first: what it knows of the session, or that `server` owns it now. */
   asks: 'nothing' | 'session' | 'owner' = 'nothing';
   /** Servers that have their share of sessions: none that leaves another one goes there. */
@@ -34,7 +34,7 @@ export class Placement {
     this.server = null;
     this.fault = null;
     this.asks = 'nothing';
-    this.ownerFailed = this.claimed = this.moved = this.behind = false;
+    this.ownerFailed = this.claimed = this.moved = this.viewIsStale = false;
     const known = session.recognised;
     const owner = known ? pool.locate(session, now) : null;
     if (session.ending) {
@@ -85,7 +85,7 @@ export class Placement {
   private shouldLeave(pool: Pool, owner: Server): boolean {
     this.full = null;
     // It may be ready again, and another worker may know.
-    if (owner.state === 'draining') return !pool.parts.news.behind;
+    if (owner.state === 'draining') return !pool.parts.configVersion.isStale;
     this.full = pool.parts.sheds(owner);
     return this.full !== null;
   }
@@ -151,7 +151,7 @@ export class Placement {
     tried: readonly Server[] | null,
     now: number,
   ): void {
-    if (this.mustHear(pool, lost)) return;
+    if (this.mustWaitForView(pool, lost)) return;
     // One that was given its first owner a moment ago has nothing there to lose.
     const { action, fault } = session.fresh ? pool.rebinding : pool.ownerFailure(session);
     this.ownerFailed = true;
@@ -179,7 +179,7 @@ export class Placement {
       if (owner !== undefined) this.server = owner;
       if (this.claimed) session.reason = 'rebind';
       else if (!this.isUsable(pool, owner, tried)) {
-        if (this.mustHear(pool, owner)) return;
+        if (this.mustWaitForView(pool, owner)) return;
         continue;
       }
       this.announce(session);
@@ -195,11 +195,11 @@ export class Placement {
     return this.isUsable(pool, server, tried) ? server : undefined;
   }
 
-  /** The owner cannot be used, as far as this worker has heard. True: it has not heard all, and the exchange waits until it has. */
-  private mustHear(pool: Pool, owner: Server | undefined): boolean {
-    if (!pool.parts.news.behind || (owner !== undefined && pool.isUsable(owner))) return false;
+  /** The owner cannot be used, as far as this worker knows. True: its view is stale, and the exchange waits until it is current. */
+  private mustWaitForView(pool: Pool, owner: Server | undefined): boolean {
+    if (!pool.parts.configVersion.isStale || (owner !== undefined && pool.isUsable(owner))) return false;
     this.server = null;
-    this.behind = true;
+    this.viewIsStale = true;
     return true;
   }
 

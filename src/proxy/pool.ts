@@ -72,12 +72,12 @@ export interface PoolParts {
   readonly misframed: (server: Server, how: string) => void;
   /** There is room at a server, and exchanges of other workers wait for it. */
   readonly tellRoom: () => void;
-  /** What all workers are told of servers. One that is behind may take a server for lost that another has seen come back. */
-  readonly news: {
-    readonly behind: boolean;
-    /** Calls back when all has been heard: never at once. */
-    await(waiter: { onNews(): void }): void;
-    forget(waiter: { onNews(): void }): void;
+  /** Whether this worker's view of the servers is current. With a stale one it may take a server for lost that is up again. */
+  readonly configVersion: {
+    readonly isStale: boolean;
+    /** Calls `onCurrent` when the view is current; never before this call has returned. */
+    whenCurrent(waiter: { onCurrent(): void }): void;
+    forget(waiter: { onCurrent(): void }): void;
   };
   /** Uniform in [0, 1). */
   readonly random: () => number;

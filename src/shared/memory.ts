@@ -5,7 +5,7 @@ import { Descriptors } from '../net/descriptors.ts';
 import { maxServers } from '../table/layout.ts';
 import { SessionTable } from '../table/table.ts';
 import { SteadyClock } from '../time/steady.ts';
-import { News } from './news.ts';
+import { ConfigVersion } from './config-version.ts';
 
 /** Servers, pools and listeners that can have a number at one time, and 0. */
 const slots = maxServers + 1;
@@ -15,7 +15,7 @@ export interface SharedBuffers {
   readonly table: SharedArrayBuffer;
   readonly load: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
-  readonly news: SharedArrayBuffer;
+  readonly configVersion: SharedArrayBuffer;
   readonly descriptors: SharedArrayBuffer;
   /** The time that all threads have together. */
   readonly clock: SharedArrayBuffer;
@@ -26,7 +26,7 @@ export interface Shared {
   readonly table: SessionTable;
   readonly load: Load;
   readonly counters: Counters;
-  readonly news: News;
+  readonly configVersion: ConfigVersion;
   readonly descriptors: Descriptors;
 }
 
@@ -36,7 +36,7 @@ export function createShared(capacity: number, workers: number, tombstoneTime?: 
     table: SessionTable.create({ capacity, servers: maxServers, tombstoneTime }).buffer,
     load: Load.create(slots, workers),
     counters: new SharedArrayBuffer(workers * counterRows.length * 8),
-    news: News.create(),
+    configVersion: ConfigVersion.create(),
     descriptors: Descriptors.create(workers),
     clock: SteadyClock.share(),
   };
@@ -48,7 +48,7 @@ export function attach(buffers: SharedBuffers, worker: number): Shared {
     table: SessionTable.attach(buffers.table, worker + 1),
     load: new Load(buffers.load, slots, worker),
     counters: countersOf(buffers, worker),
-    news: new News(buffers.news),
+    configVersion: new ConfigVersion(buffers.configVersion),
     descriptors: new Descriptors(buffers.descriptors, worker),
   };
 }

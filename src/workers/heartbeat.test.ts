@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { HandTime } from '../../test/support/hand-time.ts';
-import { createBeats, HangWatch } from './heartbeat.ts';
+import { createBeats, HangDetector } from './heartbeat.ts';
 
 function staged(timeout: number) {
   const time = new HandTime();
@@ -9,7 +9,7 @@ function staged(timeout: number) {
   const hung: number[] = [];
   let asleep = 0;
   const set = { timeout };
-  const watch = new HangWatch({
+  const watch = new HangDetector({
     beats,
     timers: time,
     clock: { now: () => time.now(), monotonic: () => time.monotonic() + asleep, wall: () => time.monotonic() + asleep },

@@ -27,7 +27,7 @@ export function beat(beats: SharedArrayBuffer, worker: number): void {
   setInterval(() => Atomics.add(words, worker, 1), beatTime).unref();
 }
 
-export interface HangWatchDependencies {
+export interface HangDetectorDependencies {
   readonly beats: SharedArrayBuffer;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -44,14 +44,14 @@ interface Watched {
   silent: number;
 }
 
-export class HangWatch {
-  private readonly deps: HangWatchDependencies;
+export class HangDetector {
+  private readonly deps: HangDetectorDependencies;
   private readonly words: Int32Array<SharedArrayBuffer>;
   private readonly watched = new Map<number, Watched>();
   private lookedAt = 0;
   private cancelLook: (() => void) | null = null;
 
-  constructor(deps: HangWatchDependencies) {
+  constructor(deps: HangDetectorDependencies) {
     this.deps = deps;
     this.words = new Int32Array(deps.beats);
   }

@@ -1,18 +1,18 @@
 /** What the supervisor and its workers tell each other. Plain data. */
 import type { MessagePort } from 'node:worker_threads';
+import type { Sockets } from '../balancer/balancer.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import type { NamedAddresses } from '../discovery/names.ts';
 import type { NamedHealthReport } from '../fleet/fleet.ts';
 import type { PassiveReport } from '../health/passive.ts';
-import type { Sockets } from '../limpet.ts';
+import type { Versions } from '../shared/config-version.ts';
 import type { SharedBuffers } from '../shared/memory.ts';
-import type { Edition } from '../shared/news.ts';
-import type { Numbers } from '../shared/roster.ts';
+import type { Numbers } from '../shared/slots.ts';
 import type { ForeignCookie } from './foreign-cookies.ts';
 import type { Lacking } from './shortages.ts';
 
 /** All that a worker needs to know of a config. */
-export interface Plan {
+export interface WorkerConfig {
   readonly options: LimpetOptions;
   readonly numbers: Numbers;
   /** The sockets that this worker has. */
@@ -24,25 +24,25 @@ export interface Plan {
   /** Of the names of its servers. */
   readonly names: NamedAddresses;
   /** Up to here it holds all that workers have been told. */
-  readonly edition: Edition;
+  readonly versions: Versions;
 }
 
 export type HealthReports = ReadonlyMap<string, readonly NamedHealthReport[]>;
 
 /** Handed over when the thread starts. */
-export interface Birth {
+export interface WorkerInit {
   /** From 0. */
   readonly worker: number;
   readonly buffers: SharedBuffers;
-  readonly plan: Plan;
+  readonly config: WorkerConfig;
   /** Where it shows that its loop turns (heartbeat.ts). */
   readonly beats: SharedArrayBuffer;
   /** null: no copies of sessions are kept. */
-  readonly copies: CopiesBirth | null;
+  readonly copies: StoreLink | null;
 }
 
 /** The way to the store, which lives with the supervisor. */
-export interface CopiesBirth {
+export interface StoreLink {
   readonly port: MessagePort;
   /** Names the present life of the copies. */
   readonly incarnation: string;
@@ -55,14 +55,14 @@ export type ToWorker =
       readonly kind: 'health';
       readonly pool: string;
       readonly healthReports: readonly NamedHealthReport[];
-      readonly edition: Edition;
+      readonly versions: Versions;
     }
   /** The names of servers have these addresses now. */
   | { readonly kind: 'names'; readonly names: NamedAddresses }
   /** Someone waits, and there is room. */
   | { readonly kind: 'room'; readonly pool: string }
   /** The three questions; `id` stands in the answer. */
-  | { readonly kind: 'reload'; readonly id: number; readonly plan: Plan }
+  | { readonly kind: 'reload'; readonly id: number; readonly config: WorkerConfig }
   /** The oldest lines of the access log that it has given have been written. */
   | { readonly kind: 'written' }
   /** Answered by `marked`: all that was said before has been done. */
@@ -89,7 +89,7 @@ export type Answer =
 
 /** The question that has an answer of that kind, without its number. */
 export type Question<Kind extends Answer['kind']> = {
-  readonly reloaded: { readonly kind: 'reload'; readonly plan: Plan };
+  readonly reloaded: { readonly kind: 'reload'; readonly config: WorkerConfig };
   readonly marked: { readonly kind: 'mark' };
   readonly stopped: { readonly kind: 'stop' };
 }[Kind];

@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { type Handler, type HttpListener, listenHttp } from '../admin/listen.ts';
 import { type InterfacePool, StoreInterface } from '../admin/store-interface.ts';
+import { type CopySource, copiesOf, createFleet } from '../balancer/pools.ts';
 import { longestPath } from '../config/address.ts';
 import type { LimpetOptions, PoolOptions, SessionsOptions } from '../config/options.ts';
 import { codeOf, UsageError } from '../errors.ts';
@@ -15,18 +16,17 @@ import { counter } from '../metrics/counters.ts';
 import { listenError } from '../net/listen-error.ts';
 import type { Address } from '../net/socket.ts';
 import { keyOf, Replicator } from '../ownership/replicator.ts';
-import { type CopySource, copiesOf, createFleet } from '../pools.ts';
-import { kindName, type Numbers } from '../shared/roster.ts';
+import { kindName, type Numbers } from '../shared/slots.ts';
 import { EndingStore } from '../store/endings.ts';
 import { EndingsJournal } from '../store/endings-journal.ts';
 import { openStore, serveStore } from '../store/index.ts';
-import { type Sabotage, sabotage } from '../store/sabotage.ts';
+import { type InjectedFault, injectFault } from '../store/injected-fault.ts';
 import { type Eviction, type Store, StoreError } from '../store/store.ts';
 import { Entry, type SessionTable } from '../table/table.ts';
 import type { Clock, Timers } from '../time/clock.ts';
+import { forgettingEnds, onlyConfigured } from './injected-faults.ts';
 import { InterfacePools } from './interface-pools.ts';
-import type { CopiesBirth } from './messages.ts';
-import { forgettingEnds, onlyConfigured } from './sabotages.ts';
+import type { StoreLink } from './messages.ts';
 
 export interface StorageDependencies {
   readonly clock: Clock;
@@ -34,7 +34,7 @@ export interface StorageDependencies {
   readonly table: SessionTable;
   readonly load: Load;
   readonly counters: Counters;
-  readonly sabotage: Sabotage | null;
+  readonly injectedFault: InjectedFault | null;
   /** Folder for what outlives the process. */
   readonly stateDir: string;
   /** Left out: an lmdb store without `encrypt` keeps a key of its own in its folder. */
@@ -69,7 +69,7 @@ export class Storage {
   /** Throws UsageError when the store cannot be used, and the system's error when the interface cannot listen. */
   static async open(options: SessionsOptions, deps: StorageDependencies): Promise<Storage> {
     const opened = await openFor(options, deps, evictionOf(deps));
-    const store = deps.sabotage === null ? opened : sabotage(opened, deps.sabotage, deps.timers);
+    const store = deps.injectedFault === null ? opened : injectFault(opened, deps.injectedFault, deps.timers);
     let used = store;
     try {
       used = await withEndings(store, options, deps);
@@ -88,7 +88,7 @@ export class Storage {
   }
 
   /** For a worker that starts. */
-  birth(): CopiesBirth {
+  init(): StoreLink {
     const { port1, port2 } = new MessageChannel();
     serveStore(this.store, port1);
     port1.unref();
@@ -122,7 +122,7 @@ export class Storage {
   }
 
   private async listen(): Promise<void> {
-    const { clock, log, stateDir, sabotage } = this.deps;
+    const { clock, log, stateDir, injectedFault } = this.deps;
     const { secret, stateBytes, listen } = this.options;
     const handler = new StoreInterface({
       store: this.store,
@@ -134,7 +134,7 @@ export class Storage {
     const handle = onlyConfigured(
       (request, response) => handler.handle(request, response),
       (pool, slot) => this.pools.isConfigured(pool, slot),
-      sabotage,
+      injectedFault,
     );
     const { acceptFailed } = this.deps;
     try {
@@ -182,8 +182,8 @@ export class Storage {
 }
 
 function withEndings(store: Store, options: SessionsOptions, deps: StorageDependencies): Promise<Store> {
-  const { sabotage, table, clock } = deps;
-  if (sabotage !== 'forgotten-signout') return EndingStore.open(store, endingsOf(options, deps));
+  const { injectedFault, table, clock } = deps;
+  if (injectedFault !== 'forgotten-signout') return EndingStore.open(store, endingsOf(options, deps));
   return Promise.resolve(forgettingEnds(store, table, () => Math.floor(clock.now() / 1000)));
 }
 
@@ -236,7 +236,7 @@ function whyNot(error: unknown): string {
   return error instanceof Error && !('code' in error) ? error.message : codeOf(error);
 }
 
-/** Milliseconds without an eviction after which the next one is news. */
+/** Milliseconds without an eviction after which the next one is logged again. */
 const evictionPause = 60_000;
 
 /** What follows when a full store forgets a session that never came back. */

@@ -19,29 +19,29 @@ import { type CounterName, type Counters, counter } from '../metrics/counters.ts
 import { listenError } from '../net/listen-error.ts';
 import { shortageOf } from '../net/shortage.ts';
 import { type Address, formatAddress, type Net } from '../net/socket.ts';
+import type { ConfigVersion } from '../shared/config-version.ts';
 import { attach, closeGauges, countersOf, createShared, type SharedBuffers, sumCounters } from '../shared/memory.ts';
-import type { News } from '../shared/news.ts';
-import { listenerName, type Numbers, numberAll } from '../shared/roster.ts';
-import type { Sabotage } from '../store/sabotage.ts';
+import { listenerName, type Numbers, numberAll } from '../shared/slots.ts';
+import type { InjectedFault } from '../store/injected-fault.ts';
 import { Lifetimes } from '../table/lifetimes.ts';
 import { ServerNumbers } from '../table/numbers.ts';
 import { SessionTable } from '../table/table.ts';
 import { type Clock, systemTimers, type Timers } from '../time/clock.ts';
+import { AdminService } from './admin-service.ts';
 import { DescriptorRoom, systemLimits } from './descriptor-room.ts';
 import { readDrained, writeDrained } from './drained.ts';
 import { findNames } from './find-names.ts';
 import { ForeignCookies } from './foreign-cookies.ts';
-import { createBeats, HangWatch } from './heartbeat.ts';
-import { Keeper } from './keeper.ts';
-import type { Plan } from './messages.ts';
-import { Office } from './office.ts';
-import { deciding, namedInReports } from './sabotages.ts';
+import { HealthMonitor } from './health-monitor.ts';
+import { createBeats, HangDetector } from './heartbeat.ts';
+import { deciding, namedInReports } from './injected-faults.ts';
+import type { WorkerConfig } from './messages.ts';
+import { isPortTaken } from './port-check.ts';
 import { Shortages, sayShortage } from './shortages.ts';
 import { Storage } from './storage.ts';
-import { isTaken } from './taken.ts';
+import { TableSaver } from './table-saver.ts';
 import { Threads } from './threads.ts';
 import { Timekeeper } from './timekeeper.ts';
-import { Watch } from './watch.ts';
 
 export interface Log {
   debug(message: string, fields?: Record<string, unknown>): void;
@@ -64,7 +64,7 @@ export interface SupervisorDependencies {
   /** Encrypts an lmdb store when the config names no key. Left out: the store keeps a key of its own in its folder. */
   readonly storeKey?: () => Buffer;
   /** For tests of tests: breaks one promise of the store. Left out: none. */
-  readonly sabotage?: Sabotage | null;
+  readonly injectedFault?: InjectedFault | null;
   /** For tests: seconds for which the table keeps an ended session dead. Left out: a minute. */
   readonly tombstoneTime?: number | undefined;
   /** Runs a worker; default: worker.ts beside this file. */
@@ -91,11 +91,11 @@ export class Supervisor {
   private readonly counters: Counters;
   private readonly servers: ServerNumbers;
   private readonly lifetimes: Lifetimes;
-  private readonly news: News;
+  private readonly configVersion: ConfigVersion;
   private readonly names: Names;
-  private readonly watch: Watch;
-  private readonly keeper: Keeper;
-  private readonly office: Office;
+  private readonly watch: HealthMonitor;
+  private readonly tableSaver: TableSaver;
+  private readonly adminService: AdminService;
   private readonly room: DescriptorRoom;
   private readonly shortages: Shortages;
   private readonly foreign: ForeignCookies;
@@ -104,7 +104,7 @@ export class Supervisor {
   private readonly threads: Threads;
   private readonly timekeeper: Timekeeper;
   private readonly beats: SharedArrayBuffer;
-  private readonly hangs: HangWatch;
+  private readonly hangs: HangDetector;
   private numbers: Numbers = { slots: new Map(), lifetimes: new Map() };
   /** Ports in fact bound, by listener: the first worker finds them for all. */
   private ports: readonly number[] = [];
@@ -119,7 +119,7 @@ export class Supervisor {
     this.deps = deps;
     this.timers = deps.timers ?? systemTimers;
     // One row of counters more than there are workers: the supervisor counts, too.
-    const tombstoneTime = deps.sabotage === 'tombstones' ? 0 : deps.tombstoneTime;
+    const tombstoneTime = deps.injectedFault === 'tombstones' ? 0 : deps.tombstoneTime;
     this.buffers = createShared(table.capacity, workers + 1, tombstoneTime);
     this.table = SessionTable.attach(this.buffers.table, 0);
     this.counters = countersOf(this.buffers, workers);
@@ -130,14 +130,14 @@ export class Supervisor {
       counters: this.counters,
       log: deps.log,
     });
-    this.clock = deciding(this.timekeeper.clock, deps.sabotage ?? null);
-    const { load, news, descriptors } = attach(this.buffers, workers);
+    this.clock = deciding(this.timekeeper.clock, deps.injectedFault ?? null);
+    const { load, configVersion, descriptors } = attach(this.buffers, workers);
     const isBusy = (slot: number) =>
       load.running(slot) !== 0 || load.waiting(slot) !== 0 || this.storage?.expects(slot) === true;
     this.servers = new ServerNumbers(this.table, isBusy);
     this.lifetimes = new Lifetimes(this.table);
     this.beats = createBeats(workers);
-    this.hangs = new HangWatch({
+    this.hangs = new HangDetector({
       beats: this.beats,
       clock: this.clock,
       timers: this.timers,
@@ -145,7 +145,7 @@ export class Supervisor {
       onHung: (worker) => this.endHung(worker),
     });
     const { net, log, random = Math.random } = deps;
-    this.news = news;
+    this.configVersion = configVersion;
     this.foreign = new ForeignCookies((line) => log.warn(line));
     this.shortages = new Shortages(this.clock, (what, reason, at) => log.warn(sayShortage(what, reason, at)));
     this.room = new DescriptorRoom({ descriptors, limits: systemLimits, timers: this.timers, log });
@@ -156,7 +156,7 @@ export class Supervisor {
       log,
       onChange: () => this.namesChanged(),
     });
-    this.watch = new Watch({
+    this.watch = new HealthMonitor({
       net: namedNet({
         net,
         timers: this.timers,
@@ -172,27 +172,27 @@ export class Supervisor {
       tellShortage: (reason, at) => this.shortages.tell('connect', reason, at),
       tell: (pool, healthReports) => this.publishHealth(pool, healthReports),
     });
-    const named = namedInReports(deps.sabotage ?? null);
+    const named = namedInReports(deps.injectedFault ?? null);
     this.threads = new Threads({
       entry: deps.entry ?? ownEntry,
       count: workers,
       clock: this.clock,
       timers: this.timers,
       log,
-      birth: (worker) => ({
+      init: (worker) => ({
         worker,
         buffers: this.buffers,
-        plan: this.planFor(worker),
+        config: this.planFor(worker),
         beats: this.beats,
-        copies: this.storage?.birth() ?? null,
+        copies: this.storage?.init() ?? null,
       }),
-      plan: (worker) => this.planFor(worker),
-      configs: () => news.edition.configs,
+      config: (worker) => this.planFor(worker),
+      configs: () => configVersion.versions.configs,
       onListening: (worker, addresses, ports) => {
         if (!this.stopping) this.hangs.begin(worker);
         if (worker === 0) this.listensAt(addresses, ports);
       },
-      onNews: (message, worker, reply) => {
+      onMessage: (message, worker, reply) => {
         if (message.kind === 'passive-report') {
           const { pool, server, report } = message;
           this.watch.report(pool, named(this.options.pools, pool, server), report);
@@ -204,7 +204,7 @@ export class Supervisor {
       },
       onLost: (worker) => this.forget(worker),
     });
-    this.keeper = new Keeper({
+    this.tableSaver = new TableSaver({
       file: deps.tableFile,
       saved: () => ({
         table: this.table,
@@ -218,7 +218,7 @@ export class Supervisor {
       timers: this.timers,
       log,
     });
-    this.office = new Office({
+    this.adminService = new AdminService({
       options: () => this.options,
       numbers: () => this.numbers,
       watch: this.watch,
@@ -248,7 +248,7 @@ export class Supervisor {
     // Balancers that start together do not all begin with the first server.
     for (const slot of this.numbers.slots.values()) load.passTurn(slot, 0, Math.floor(random() * 0x10000));
     await this.openStorage();
-    await this.keeper.load();
+    await this.tableSaver.load();
     this.timekeeper.start();
     this.watch.follow(this.options, this.numbers);
     this.drainAgain();
@@ -257,7 +257,7 @@ export class Supervisor {
     try {
       for (const listener of this.options.listeners) await this.refuseTaken(listener);
       await this.threads.start();
-      await this.office.open();
+      await this.adminService.open();
     } catch (error) {
       this.stopping = true;
       this.names.stop();
@@ -269,7 +269,7 @@ export class Supervisor {
       await this.storage?.stop();
       throw error;
     }
-    this.keeper.start();
+    this.tableSaver.start();
   }
 
   /** Takes over another config, or nothing of it: then it rejects, and says why. One after the other. */
@@ -304,13 +304,13 @@ export class Supervisor {
   async stop(): Promise<boolean> {
     this.stopping = true;
     await this.reloading;
-    await this.office.close();
+    await this.adminService.close();
     this.names.stop();
     this.watch.stop();
     this.room.stop();
     const finished = await this.threads.stop(this.options.shutdown.timeout);
     this.hangs.stop();
-    await this.keeper.stop();
+    await this.tableSaver.stop();
     this.timekeeper.stop();
     await this.threads.end();
     await this.storage?.stop();
@@ -369,14 +369,14 @@ export class Supervisor {
   private async openStorage(): Promise<void> {
     const { sessions, stateDir } = this.options;
     if (sessions === null) return;
-    const { log, sabotage = null, storeKey } = this.deps;
+    const { log, injectedFault = null, storeKey } = this.deps;
     const { clock, timers, table, counters } = this;
     const { load } = attach(this.buffers, this.options.workers);
     const acceptFailed = (error: Error, at: Address): void => this.acceptFailed(error, at);
-    const deps = { clock, timers, table, load, counters, sabotage, log, stateDir, storeKey, acceptFailed };
+    const deps = { clock, timers, table, load, counters, injectedFault, log, stateDir, storeKey, acceptFailed };
     this.storage = await Storage.open(sessions, deps);
     this.storage.follow(this.options, this.numbers);
-    if (sabotage !== null) log.warn(`LIMPET_SABOTAGE: ${sabotage} is broken on purpose`);
+    if (injectedFault !== null) log.warn(`LIMPET_INJECTED_FAULT: ${injectedFault} is broken on purpose`);
   }
 
   private async reloadNow(options: LimpetOptions): Promise<void> {
@@ -396,7 +396,7 @@ export class Supervisor {
       const numbers = numberAll(next, this.servers, this.lifetimes, this.seconds());
       const ports = next.listeners.map(({ address }) => this.portOf(before.options, before.ports, address));
       Object.assign(this, { options: next, numbers, ports });
-      this.news.publish('configs');
+      this.configVersion.publish('configs');
       this.storage?.follow(next, this.numbers);
       await this.threads.reload();
       // Only now: what is known of the servers before is not lost when a worker cannot take the config over.
@@ -407,7 +407,7 @@ export class Supervisor {
     } catch (error) {
       // Those that had taken it over go back.
       Object.assign(this, before);
-      this.news.publish('configs');
+      this.configVersion.publish('configs');
       this.numbers = numberAll(before.options, this.servers, this.lifetimes, this.seconds());
       this.storage?.follow(before.options, this.numbers);
       await this.threads.reload(true);
@@ -429,8 +429,8 @@ export class Supervisor {
   }
 
   private publishHealth(pool: string, healthReports: readonly NamedHealthReport[]): void {
-    this.news.publish('standings');
-    this.threads.tell({ kind: 'health', pool, healthReports, edition: this.news.edition });
+    this.configVersion.publish('health');
+    this.threads.tell({ kind: 'health', pool, healthReports, versions: this.configVersion.versions });
   }
 
   /** At a listener of the supervisor's own. */
@@ -450,7 +450,7 @@ export class Supervisor {
     closeGauges(this.buffers, worker);
   }
 
-  private planFor(worker: number): Plan {
+  private planFor(worker: number): WorkerConfig {
     const { options, numbers, ports } = this;
     // Workers share a port by SO_REUSEPORT; a path has one socket only, and the first worker has it.
     const sockets = options.listeners.map(({ address }, i) => {
@@ -458,9 +458,9 @@ export class Supervisor {
       return ports[i] || address.port;
     });
     const healthReports = this.watch.preview(options);
-    const { edition } = this.news;
+    const { versions } = this.configVersion;
     const names = this.names.addresses;
-    return { options, numbers, sockets, secret: this.deps.tableSecret, healthReports, names, edition };
+    return { options, numbers, sockets, secret: this.deps.tableSecret, healthReports, names, versions };
   }
 
   private listensAt(addresses: readonly string[], ports: readonly number[]): void {
@@ -476,7 +476,7 @@ export class Supervisor {
   /** Rejects as the kernel would if the workers did not share the port, unless they are to share it with others, too. */
   private async refuseTaken({ address, reusePort }: ListenerOptions): Promise<void> {
     if (reusePort || address.kind === 'unix' || address.port === 0) return;
-    if (!(await isTaken(this.deps.net, address, this.timers))) return;
+    if (!(await isPortTaken(this.deps.net, address, this.timers))) return;
     throw listenError(Object.assign(new Error('somebody answers there'), { code: 'EADDRINUSE' }), address);
   }
 

@@ -1,10 +1,10 @@
 /** One worker thread as the supervisor sees it: questions and their answers, news in between, and how it ended. */
 import { Worker } from 'node:worker_threads';
-import type { Answer, Birth, FromWorker, Question, Started, ToWorker } from './messages.ts';
+import type { Answer, FromWorker, Question, Started, ToWorker, WorkerInit } from './messages.ts';
 
 export interface ThreadEvents {
   /** What it says without being asked. */
-  onNews(message: Exclude<FromWorker, Answer | Started>, thread: Thread): void;
+  onMessage(message: Exclude<FromWorker, Answer | Started>, thread: Thread): void;
   /** The thread is gone. `failure`: what was thrown; undefined when it was told to end. Told once, before `started` and answers. */
   onExit(failure: unknown, thread: Thread): void;
 }
@@ -19,13 +19,13 @@ export class Thread {
   private questions = 0;
 
   /** `entry` runs a worker. Throws the system's error when there can be no other thread. */
-  constructor(entry: URL, birth: Birth, events: ThreadEvents) {
+  constructor(entry: URL, init: WorkerInit, events: ThreadEvents) {
     let start: (answer: Started | undefined) => void = () => {};
     this.started = new Promise((resolve) => {
       start = resolve;
     });
-    const transferList = birth.copies === null ? [] : [birth.copies.port];
-    this.worker = new Worker(entry, { workerData: birth, transferList });
+    const transferList = init.copies === null ? [] : [init.copies.port];
+    this.worker = new Worker(entry, { workerData: init, transferList });
     this.worker.on('message', (message: FromWorker) => {
       switch (message.kind) {
         case 'listening':
@@ -39,7 +39,7 @@ export class Thread {
           this.asked.delete(message.id);
           return;
         default:
-          events.onNews(message, this);
+          events.onMessage(message, this);
       }
     });
     this.worker.on('error', (error: unknown) => {

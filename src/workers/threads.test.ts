@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { HandTime } from '../../test/support/hand-time.ts';
-import type { Birth } from './messages.ts';
+import type { WorkerInit } from './messages.ts';
 import { Threads } from './threads.ts';
 
 const entry = new URL('../../test/support/thread-entry.ts', import.meta.url);
@@ -20,19 +20,19 @@ function stage(count: number) {
     clock: time,
     timers: time,
     log: { warn: (text) => void said.push(text.split('\n')[0]!) },
-    birth: (worker) => {
+    init: (worker) => {
       stillborn.births++;
       if (stillborn.left-- > 0) throw new Error('no more threads');
-      return { worker, buffers: { table: orders.buffer }, plan: plan(), copies: null } as unknown as Birth;
+      return { worker, buffers: { table: orders.buffer }, config: config(), copies: null } as unknown as WorkerInit;
     },
-    plan,
+    config,
     configs: () => configs,
     onListening: (worker, _, ports) => void listening.push(`${worker}: ${ports[0]}`),
-    onNews: () => {},
+    onMessage: () => {},
     onLost: (worker) => void lost.push(worker),
   });
-  function plan(): Birth['plan'] {
-    return { edition: { configs, standings: 0 } } as unknown as Birth['plan'];
+  function config(): WorkerInit['config'] {
+    return { versions: { configs, health: 0 } } as unknown as WorkerInit['config'];
   }
   onTestFinished(() => threads.end());
   const publish = () => ++configs;

@@ -10,7 +10,7 @@
 import { isListenError } from '../net/listen-error.ts';
 import type { Clock, Timers } from '../time/clock.ts';
 import { within } from '../time/within.ts';
-import type { Answer, Birth, FromWorker, Plan, Started, ToWorker } from './messages.ts';
+import type { Answer, FromWorker, Started, ToWorker, WorkerConfig, WorkerInit } from './messages.ts';
 import { asError, Thread } from './thread.ts';
 
 export interface ThreadsDependencies {
@@ -21,15 +21,15 @@ export interface ThreadsDependencies {
   readonly timers: Timers;
   readonly log: { warn(message: string): void };
   /** What a worker starts with: the newest plan. */
-  readonly birth: (worker: number) => Birth;
+  readonly init: (worker: number) => WorkerInit;
   /** The newest plan. */
-  readonly plan: (worker: number) => Plan;
+  readonly config: (worker: number) => WorkerConfig;
   /** Configs told up to now: a plan with fewer is an old one. */
   readonly configs: () => number;
   /** It listens, at these addresses. */
   readonly onListening: (worker: number, addresses: readonly string[], ports: readonly number[]) => void;
   /** `reply` tells that very thread something, if it is still there. */
-  readonly onNews: (
+  readonly onMessage: (
     message: Exclude<FromWorker, Answer | Started>,
     worker: number,
     reply: (message: ToWorker) => void,
@@ -160,15 +160,15 @@ export class Threads {
 
   /** Resolves when it listens, with the newest plan. Rejects when it cannot: then it is gone. */
   private async startNow(post: Post): Promise<void> {
-    const { entry, timers, clock, birth } = this.deps;
+    const { entry, timers, clock, init } = this.deps;
     const since = clock.monotonic();
     let why: unknown;
     let thread: Thread;
     try {
-      const born = birth(post.worker);
-      post.configs = born.plan.edition.configs;
+      const born = init(post.worker);
+      post.configs = born.config.versions.configs;
       thread = new Thread(entry, born, {
-        onNews: (message, from) => this.deps.onNews(message, post.worker, (reply) => from.tell(reply)),
+        onMessage: (message, from) => this.deps.onMessage(message, post.worker, (reply) => from.tell(reply)),
         onExit: (failure) => {
           // What it could not start with says more than that it was ended for it.
           why ??= failure;
@@ -214,14 +214,14 @@ export class Threads {
 
   /** `replace`: one that cannot take it over is replaced, and starts with it. Else it rejects, and keeps what it had. */
   private async hand(post: Post, thread: Thread, replace: boolean): Promise<void> {
-    const plan = this.deps.plan(post.worker);
-    const answer = await within(this.deps.timers, patience, thread.ask<'reloaded'>({ kind: 'reload', plan }));
+    const config = this.deps.config(post.worker);
+    const answer = await within(this.deps.timers, patience, thread.ask<'reloaded'>({ kind: 'reload', config }));
     if (answer?.error != null && !replace) throw asError(answer.error);
     if (answer === undefined || answer.error !== null) {
       await thread.end();
       return;
     }
-    post.configs = plan.edition.configs;
+    post.configs = config.versions.configs;
     this.deps.onListening(post.worker, answer.addresses, answer.ports);
   }
 

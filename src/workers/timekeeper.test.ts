@@ -19,7 +19,7 @@ function stage() {
     // The file goes by the uptime of the real machine: so does its clock here.
     const begun = Date.now() - time.now();
     const counters = new Counters();
-    const keeper = new Timekeeper({
+    const tableSaver = new Timekeeper({
       shared: SteadyClock.share(),
       file,
       timers: time,
@@ -31,8 +31,8 @@ function stage() {
         uptime: () => time.now(),
       },
     });
-    const differs = () => Math.round((keeper.clock.now() - keeper.clock.wall()) / 60_000);
-    return { time, machine, counters, keeper, differs };
+    const differs = () => Math.round((tableSaver.clock.now() - tableSaver.clock.wall()) / 60_000);
+    return { time, machine, counters, tableSaver, differs };
   };
   return { folder, file, said, life };
 }
@@ -40,7 +40,7 @@ function stage() {
 test('a step is told and counted, and a process that is started anew goes on with the time that was', () => {
   const { file, said, life } = stage();
   const first = life();
-  first.keeper.start();
+  first.tableSaver.start();
   first.time.advance(5000);
   expect([said, existsSync(file)]).toEqual([[], true]);
   first.machine.shift = 2 * 3_600_000;
@@ -62,26 +62,26 @@ test('a step between the last look and the end of the process loses no time', ()
   const { life } = stage();
   const hour = 3_600_000;
   const first = life();
-  first.keeper.start();
+  first.tableSaver.start();
   first.time.advance(5000);
   first.machine.shift = 2 * hour;
   first.time.advance(500);
-  first.keeper.stop();
+  first.tableSaver.stop();
   const second = life(2 * hour);
   expect(second.differs()).toBe(-120);
-  second.keeper.start();
+  second.tableSaver.start();
   second.time.advance(5000);
   // Put right, and the process ends before it has looked.
   second.machine.shift = 0;
   second.time.advance(500);
-  second.keeper.stop();
+  second.tableSaver.stop();
   expect(life().differs()).toBe(0);
 });
 
 test('a step while no process runs loses no time', () => {
   const { life } = stage();
   const first = life();
-  first.keeper.start();
+  first.tableSaver.start();
   // Killed: nothing more is saved.
   expect(life(2 * 3_600_000).differs()).toBe(-120);
   expect(life(-20 * 60_000).differs()).toBe(20);

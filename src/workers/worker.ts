@@ -1,40 +1,40 @@
 /** The life of one worker thread: it runs a balancer on its own event loop, and does what the supervisor says. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { Balancer } from '../balancer/balancer.ts';
+import type { CopySource } from '../balancer/pools.ts';
 import { namedNet } from '../discovery/named-net.ts';
 import type { NamedAddresses } from '../discovery/names.ts';
 import type { NamedHealthReport } from '../fleet/fleet.ts';
-import { Limpet } from '../limpet.ts';
 import type { Net, SocketGauge } from '../net/socket.ts';
-import type { CopySource } from '../pools.ts';
 import { DebugLog } from '../proxy/debug-log.ts';
 import { attach } from '../shared/memory.ts';
+import { readInjectedFault } from '../store/injected-fault.ts';
 import { RemoteStore } from '../store/remote.ts';
-import { readSabotage } from '../store/sabotage.ts';
 import { systemClock, systemTimers } from '../time/clock.ts';
 import { SteadyClock } from '../time/steady.ts';
 import { beat } from './heartbeat.ts';
-import type { Birth, CopiesBirth, FromWorker, Plan, ToWorker } from './messages.ts';
-import { deciding, keepClaims } from './sabotages.ts';
+import { deciding, keepClaims } from './injected-faults.ts';
+import type { FromWorker, StoreLink, ToWorker, WorkerConfig, WorkerInit } from './messages.ts';
 import { Shortages } from './shortages.ts';
 import { crashWhenTold } from './test-hooks.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('a worker is started by the supervisor');
-const { worker, buffers, plan, beats, copies } = workerData as Birth;
+const { worker, buffers, config, beats, copies } = workerData as WorkerInit;
 beat(beats, worker);
 const say = (message: FromWorker): void => port.postMessage(message);
 
 const shared = attach(buffers, worker);
 /** null, unless a test puts an old fault back. */
-const broken = readSabotage(process.env);
+const broken = readInjectedFault(process.env);
 keepClaims(shared.table, broken);
 /** Batches of the access log that the supervisor has not written yet, oldest first. */
 const unwritten: (() => void)[] = [];
 // What a flood of failures says again and again stays here.
 const shortages = new Shortages(systemClock, (what, reason, at) => say({ kind: 'shortage', what, reason, at }));
-let { names } = plan;
-let { addressTimeout } = plan.options.resolver;
-const limpet = new Limpet(revive(plan), {
+let { names } = config;
+let { addressTimeout } = config.options.resolver;
+const balancer = new Balancer(revive(config), {
   net: namedNet({
     net: await loadNet(shared.descriptors),
     timers: systemTimers,
@@ -47,48 +47,48 @@ const limpet = new Limpet(revive(plan), {
     say({ kind: 'access', lines });
   },
   shared,
-  numbers: plan.numbers,
-  secret: Buffer.from(plan.secret),
+  numbers: config.numbers,
+  secret: Buffer.from(config.secret),
   copies: copies === null ? undefined : copySource(copies),
   report: (pool, server, report) => say({ kind: 'passive-report', pool, server, report }),
   tellRoom: (pool) => say({ kind: 'room', pool }),
   tellForeign: (pool, cookie, server) => say({ kind: 'foreign', pool, cookie, server }),
   reportShortage: (what, reason, at) => shortages.tell(what, reason, at),
   debug:
-    plan.options.log.level === 'debug'
+    config.options.log.level === 'debug'
       ? new DebugLog((message) => say({ kind: 'debug', message }), systemClock)
       : undefined,
 });
 /** Number of the config that it goes by. */
-let config = 0;
+let appliedConfig = 0;
 /** By pool, what was told last: the config that it belongs to may not have been taken over yet. */
-let healthReports: Map<string, readonly NamedHealthReport[]> = new Map(plan.healthReports);
-takeOver(plan);
+let healthReports: Map<string, readonly NamedHealthReport[]> = new Map(config.healthReports);
+takeOver(config);
 crashWhenTold(worker, process.env);
 
 port.on('message', (message: ToWorker) => {
   switch (message.kind) {
     case 'health':
       healthReports.set(message.pool, message.healthReports);
-      limpet.applyHealth(message.pool, message.healthReports);
-      shared.news.hear({ ...message.edition, configs: config });
+      balancer.applyHealth(message.pool, message.healthReports);
+      shared.configVersion.apply({ ...message.versions, configs: appliedConfig });
       return;
     case 'names':
       takeNames(message.names);
       return;
     case 'room':
-      limpet.offerRoom(message.pool);
+      balancer.offerRoom(message.pool);
       return;
     case 'reload':
-      takeNames(message.plan.names);
-      healthReports = new Map(message.plan.healthReports);
-      limpet.reload(revive(message.plan), message.plan.numbers, message.plan.sockets).then(
+      takeNames(message.config.names);
+      healthReports = new Map(message.config.healthReports);
+      balancer.reload(revive(message.config), message.config.numbers, message.config.sockets).then(
         () => {
-          takeOver(message.plan);
+          takeOver(message.config);
           say({ kind: 'reloaded', id: message.id, error: null, ...listening() });
         },
         (error: unknown) => {
-          shared.news.hear(message.plan.edition);
+          shared.configVersion.apply(message.config.versions);
           say({ kind: 'reloaded', id: message.id, error: plainError(error), ...listening() });
         },
       );
@@ -100,12 +100,12 @@ port.on('message', (message: ToWorker) => {
       say({ kind: 'marked', id: message.id });
       return;
     case 'stop':
-      limpet.stop().then((finished) => say({ kind: 'stopped', id: message.id, finished }));
+      balancer.stop().then((finished) => say({ kind: 'stopped', id: message.id, finished }));
   }
 });
 
 try {
-  await limpet.start(plan.sockets);
+  await balancer.start(config.sockets);
   say({ kind: 'listening', ...listening() });
 } catch (error) {
   say({ kind: 'failed', error: plainError(error) });
@@ -115,28 +115,28 @@ function takeNames(now: NamedAddresses): void {
   const before = names;
   names = now;
   const lost = [...before].filter(([name, addresses]) => !addresses.every((one) => now.get(name)?.includes(one)));
-  if (lost.length > 0) limpet.moved(new Set(lost.map(([name]) => name)));
+  if (lost.length > 0) balancer.moved(new Set(lost.map(([name]) => name)));
 }
 
 /** The plan's config is the worker's from now on. */
-function takeOver({ edition, options }: Plan): void {
-  config = edition.configs;
+function takeOver({ versions, options }: WorkerConfig): void {
+  appliedConfig = versions.configs;
   ({ addressTimeout } = options.resolver);
-  for (const [pool, reports] of healthReports) limpet.applyHealth(pool, reports);
-  shared.news.hear(edition);
+  for (const [pool, reports] of healthReports) balancer.applyHealth(pool, reports);
+  shared.configVersion.apply(versions);
 }
 
 function listening(): { addresses: readonly string[]; ports: readonly number[] } {
-  const { addresses, ports } = limpet;
+  const { addresses, ports } = balancer;
   return { addresses, ports };
 }
 
-function copySource({ port, incarnation, url }: CopiesBirth): CopySource {
-  return { options: plan.options.sessions!, store: new RemoteStore(port, incarnation), url };
+function copySource({ port, incarnation, url }: StoreLink): CopySource {
+  return { options: config.options.sessions!, store: new RemoteStore(port, incarnation), url };
 }
 
 /** Buffers arrive as plain arrays of bytes. */
-function revive({ options }: Plan): Plan['options'] {
+function revive({ options }: WorkerConfig): WorkerConfig['options'] {
   return { ...options, keys: options.keys.map((key) => Buffer.from(key)) };
 }
 

@@ -1,15 +1,15 @@
 /**
  * The faults that there once were (issue 12), each with what brings it out, and the rules that it violates. Where a build has
- * a switch that puts one back (`LIMPET_SABOTAGE`, src/store/sabotage.ts), the tests expect that it is found.
+ * a switch that puts one back (`LIMPET_INJECTED_FAULT`, src/store/injected-fault.ts), the tests expect that it is found.
  */
-import type { Sabotage } from '../../src/store/sabotage.ts';
+import type { InjectedFault } from '../../src/store/injected-fault.ts';
 import type { Runtime } from '../support/runtimes.ts';
 import type { Violation } from './checker.ts';
 import type { FaultName } from './faults.ts';
 import type { StoreKind } from './stage.ts';
 
 export interface OldFault {
-  readonly sabotage: Sabotage;
+  readonly injectedFault: InjectedFault;
   readonly store: StoreKind;
   readonly runtime: Runtime;
   /** Those that bring it out soonest. */
@@ -22,7 +22,7 @@ export interface OldFault {
 
 export const oldFaults: readonly OldFault[] = [
   {
-    sabotage: 'fencing',
+    injectedFault: 'fencing',
     store: 'memory',
     runtime: 'bun',
     // A former owner that is alive, and one that has forgotten.
@@ -31,7 +31,7 @@ export const oldFaults: readonly OldFault[] = [
     seconds: 120,
   },
   {
-    sabotage: 'gate',
+    injectedFault: 'gate',
     store: 'memory',
     runtime: 'node',
     faults: ['health flapped', 'server killed'],
@@ -39,7 +39,7 @@ export const oldFaults: readonly OldFault[] = [
     seconds: 120,
   },
   {
-    sabotage: 'tombstones',
+    injectedFault: 'tombstones',
     store: 'memory',
     runtime: 'bun',
     faults: ['health flapped', 'server killed', 'server drained', 'rebalanced'],
@@ -47,7 +47,7 @@ export const oldFaults: readonly OldFault[] = [
     seconds: 120,
   },
   {
-    sabotage: 'outage-claims',
+    injectedFault: 'outage-claims',
     store: 'memory',
     runtime: 'node',
     faults: ['all servers unreachable'],
@@ -55,7 +55,7 @@ export const oldFaults: readonly OldFault[] = [
     seconds: 60,
   },
   {
-    sabotage: 'unknown-server-404',
+    injectedFault: 'unknown-server-404',
     store: 'memory',
     runtime: 'node',
     faults: ['server removed', 'server killed'],
@@ -63,7 +63,7 @@ export const oldFaults: readonly OldFault[] = [
     seconds: 180,
   },
   {
-    sabotage: 'forgotten-signout',
+    injectedFault: 'forgotten-signout',
     store: 'redis',
     runtime: 'bun',
     faults: ['redis away'],
@@ -71,7 +71,7 @@ export const oldFaults: readonly OldFault[] = [
     seconds: 120,
   },
   {
-    sabotage: 'commit-exit',
+    injectedFault: 'commit-exit',
     store: 'lmdb',
     runtime: 'bun',
     faults: ['disk full'],
@@ -79,7 +79,7 @@ export const oldFaults: readonly OldFault[] = [
     seconds: 60,
   },
   {
-    sabotage: 'reports-by-position',
+    injectedFault: 'reports-by-position',
     store: 'memory',
     runtime: 'bun',
     faults: ['dead server removed', 'servers reordered', 'server killed'],
@@ -87,7 +87,7 @@ export const oldFaults: readonly OldFault[] = [
     seconds: 120,
   },
   {
-    sabotage: 'clock-steps',
+    injectedFault: 'clock-steps',
     store: 'memory',
     runtime: 'node',
     faults: ['clock stepped'],

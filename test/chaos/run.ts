@@ -3,7 +3,7 @@
  * Exit code 0: nobody lost anything. See `--help`.
  */
 import { parseArgs } from 'node:util';
-import { sabotages } from '../../src/store/sabotage.ts';
+import { injectedFaults } from '../../src/store/injected-fault.ts';
 import { type Runtime, runtimes } from '../support/runtimes.ts';
 import { chaos, type Report } from './chaos.ts';
 import { rules } from './checker.ts';
@@ -23,9 +23,9 @@ const help = `npm run chaos [-- options]
   --workers N       of the balancer: 1 or 2 (default)
   --clients N       default 40
   --seed N          repeats a run's operations and faults (default: by chance)
-  --sabotage NAME   breaks a promise on purpose, with the store, the runtime and the faults that show it soonest unless
+  --injected-fault NAME   breaks a promise on purpose, with the store, the runtime and the faults that show it soonest unless
                     they are named; ends at the first violation, which must come:
-                    ${sabotages.join(', ')}
+                    ${injectedFaults.join(', ')}
   --faults NAMES    only these, with commas between them: ${faultNames.join(', ')}
   --without NAMES   clients do not do this: ${stepNames.join(', ')}
   --ignore RULES    violations that do not count: ${rules.join(', ')}
@@ -44,7 +44,7 @@ async function main(): Promise<number> {
       'app-runtime': text,
       clients: text,
       seed: text,
-      sabotage: text,
+      'injected-fault': text,
       faults: text,
       workers: text,
       without: text,
@@ -60,8 +60,9 @@ async function main(): Promise<number> {
   }
   const seconds =
     values.seconds === undefined ? 60 * count('minutes', values.minutes ?? '1') : count('seconds', values.seconds);
-  const sabotage = values.sabotage === undefined ? null : word('sabotage', values.sabotage, sabotages);
-  const old = oldFaults.find((one) => one.sabotage === sabotage);
+  const injectedFault =
+    values['injected-fault'] === undefined ? null : word('injected-fault', values['injected-fault'], injectedFaults);
+  const old = oldFaults.find((one) => one.injectedFault === injectedFault);
   if (old !== undefined) {
     values.store ??= old.store;
     values.runtime ??= old.runtime;
@@ -89,19 +90,19 @@ async function main(): Promise<number> {
       runtime,
       store,
       workers,
-      sabotage,
+      injectedFault,
       clients,
       faults,
       without,
       ignore,
       seconds,
-      untilFound: values['until-found'] === true || sabotage !== null,
+      untilFound: values['until-found'] === true || injectedFault !== null,
       seed,
       say,
       stopped: interrupted.signal,
     });
     console.log(format(report, store));
-    good &&= sabotage === null ? report.violations.length === 0 : report.violations.length > 0;
+    good &&= injectedFault === null ? report.violations.length === 0 : report.violations.length > 0;
     if (interrupted.signal.aborted) break;
   }
   return good ? 0 : 1;

@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import type { Status } from '../../src/admin/admin.ts';
-import type { Sabotage } from '../../src/store/sabotage.ts';
+import type { InjectedFault } from '../../src/store/injected-fault.ts';
 import { limpetCommand, programOf } from '../support/command.ts';
 import { ask, tellServer } from '../support/peers.ts';
 import { findProgram } from '../support/programs.ts';
@@ -37,7 +37,7 @@ export interface StageSetup {
   readonly runtime: Runtime;
   readonly store: StoreKind;
   /** null: everything is as it should be. */
-  readonly sabotage: Sabotage | null;
+  readonly injectedFault: InjectedFault | null;
   readonly workers: number;
 }
 
@@ -106,7 +106,7 @@ export class Stage implements AsyncDisposable {
     this.shape = { servers: parts.servers.slice(0, -1), rebalance: false };
   }
 
-  static async open({ app, appRuntime, runtime, store, sabotage, workers }: StageSetup): Promise<Stage> {
+  static async open({ app, appRuntime, runtime, store, injectedFault, workers }: StageSetup): Promise<Stage> {
     const folder = mkdtempSync(join(tmpdir(), 'limpet-chaos-'));
     const journal = new Journal(() => performance.now());
     const [front = 0, storePort = 0, redisPort = 0, ...appPorts] = await ownPorts(3 + serverNames.length);
@@ -119,7 +119,7 @@ export class Stage implements AsyncDisposable {
       ...process.env,
       ...clock,
       CHAOS_STORE: `${storePort}:${storeWire.port}`,
-      LIMPET_SABOTAGE: sabotage ?? '',
+      LIMPET_INJECTED_FAULT: injectedFault ?? '',
     };
     const servers = await Promise.all(
       serverNames.map(async (name, n): Promise<AppServer> => {
@@ -142,7 +142,7 @@ export class Stage implements AsyncDisposable {
     const { file, args, env: balancerEnv } = limpetCommand(runtime, join(folder, 'state'), ['--config', config]);
     const testEnv = {
       NODE_ENV: 'test',
-      LIMPET_SABOTAGE: sabotage ?? '',
+      LIMPET_INJECTED_FAULT: injectedFault ?? '',
       LIMPET_TEST_CRASH: join(folder, 'crash'),
       ...clock,
       LIMPET_TEST_TOMBSTONE: String(tombstoneSeconds),

@@ -20,7 +20,7 @@ for (const [n, [store, runtime, workers]] of cases.entries()) {
   const who = `${app} on ${appRuntime}, balancer on ${runtime} with ${workers} workers`;
   test(`nothing is lost with ${store}: ${who}, seed ${seed}`, { timeout: 120_000 }, async (context) => {
     if (store === 'redis') needProgram(context, 'redis');
-    const how = { store, runtime, workers, seed, sabotage: null, clients: 40, seconds: 8, untilFound: false };
+    const how = { store, runtime, workers, seed, injectedFault: null, clients: 40, seconds: 8, untilFound: false };
     const rest = { app, appRuntime, faults: faultNames, without: [], ignore: [], say: () => undefined };
     const report = await chaos({ ...how, ...rest });
     expect(report.violations).toEqual([]);

@@ -12,11 +12,11 @@ import { Counters, counterRows } from '../../src/metrics/counters.ts';
 import { Descriptors } from '../../src/net/descriptors.ts';
 import { sessions } from '../../src/session/index.ts';
 import { beyond, readAllowed } from '../../src/session/sticky/cookie-protocol.ts';
-import { shareAlone } from '../../src/shared/alone.ts';
+import { createSingleWorker } from '../../src/shared/single-worker.ts';
 import { SteadyClock } from '../../src/time/steady.ts';
 import { DescriptorRoom } from '../../src/workers/descriptor-room.ts';
+import { HealthMonitor } from '../../src/workers/health-monitor.ts';
 import { Timekeeper } from '../../src/workers/timekeeper.ts';
-import { Watch } from '../../src/workers/watch.ts';
 import { accessRecord as record } from '../support/access-record.ts';
 import { FakeNet } from '../support/fake-net.ts';
 import { HandTime } from '../support/hand-time.ts';
@@ -157,8 +157,8 @@ function health(): string {
     const net = new FakeNet();
     const deps = { net, log, clock: time, timers: time, random: () => 0.5, counters: new Counters() };
     const load = new Load(Load.create(16_384, 1), 16_384, 0);
-    const watch = new Watch({ ...deps, load, tellShortage() {}, tell() {} });
-    watch.follow(options, shareAlone(options, 0).numbers);
+    const watch = new HealthMonitor({ ...deps, load, tellShortage() {}, tell() {} });
+    watch.follow(options, createSingleWorker(options, 0).numbers);
     time.advance(1000);
     for (const status of ['503 X', '503 X', '503 X', '200 OK', '200 OK']) {
       net.last.open();

@@ -3,7 +3,7 @@ import type {
   Address,
   ConnectHandler,
   Connecting,
-  Listener,
+  ListeningSocket,
   ListenOptions,
   Net,
   Socket,
@@ -72,7 +72,7 @@ export class CostNet implements Net {
     this.tasks.push(run);
   }
 
-  listen({ accept }: ListenOptions): Promise<Listener> {
+  listen({ accept }: ListenOptions): Promise<ListeningSocket> {
     this.accept = accept;
     return Promise.resolve({ port: 1, close() {} });
   }

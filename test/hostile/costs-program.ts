@@ -5,9 +5,10 @@
  * A run is repeated until it can be measured, all inputs and sizes take turns, and the quickest of several counts: what else the
  * machine does can only add to it.
  */
+
+import { Balancer } from '../../src/balancer/balancer.ts';
 import { readConfig } from '../../src/config/read.ts';
-import { Limpet } from '../../src/limpet.ts';
-import { shareAlone } from '../../src/shared/alone.ts';
+import { createSingleWorker } from '../../src/shared/single-worker.ts';
 import { type CostCase, costCases } from './costs-cases.ts';
 import { CostNet, type Talk } from './costs-net.ts';
 
@@ -53,8 +54,8 @@ const { options } = readConfig(
 );
 
 const net = new CostNet();
-const { shared, numbers } = shareAlone(options, Math.floor(Date.now() / 1000));
-const limpet = new Limpet(options, {
+const { shared, numbers } = createSingleWorker(options, Math.floor(Date.now() / 1000));
+const limpet = new Balancer(options, {
   net,
   shared,
   numbers,

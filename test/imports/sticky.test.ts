@@ -5,13 +5,13 @@
  */
 import { afterAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
+import { Balancer } from '../../src/balancer/balancer.ts';
 import type { AffinityOptions, LimpetOptions, PoolOptions, RouteOptions } from '../../src/config/options.ts';
 import { readConfig } from '../../src/config/read.ts';
 import { readYaml } from '../../src/config/yaml.ts';
 import { importText } from '../../src/import/import.ts';
-import { Limpet } from '../../src/limpet.ts';
 import { type Address, formatAddress } from '../../src/net/socket.ts';
-import { shareAlone } from '../../src/shared/alone.ts';
+import { createSingleWorker } from '../../src/shared/single-worker.ts';
 import { families, type ImportFixture, importFixtures, type StickyCheck } from '../support/import-fixtures.ts';
 import { PlayNet } from '../support/play-net.ts';
 
@@ -43,8 +43,8 @@ async function stage(fixture: ImportFixture): Promise<Stage> {
   for (const pool of options.pools)
     for (const { name, address } of pool.servers) names.set(address, `${pool.name}/${name}`);
   const net = new PlayNet((server, request) => respond(names.get(server) ?? formatAddress(server), request, checks));
-  const { shared, numbers } = shareAlone(options, 1_700_000_000);
-  const limpet = new Limpet(options, {
+  const { shared, numbers } = createSingleWorker(options, 1_700_000_000);
+  const limpet = new Balancer(options, {
     net,
     shared,
     numbers,

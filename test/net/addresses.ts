@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Address, Net } from '../../src/net/socket.ts';
 import { systemTimers } from '../../src/time/clock.ts';
-import { isTaken } from '../../src/workers/taken.ts';
+import { isPortTaken } from '../../src/workers/port-check.ts';
 import { type Case, connectTo, listenAt, loopback, moment, ok, Peer, pairOf, same, until } from './peer.ts';
 
 async function failureOf(promise: Promise<unknown>): Promise<string> {
@@ -161,12 +161,15 @@ export const addresses: Record<string, Case> = {
     const listener = await listenAt(net, loopback, [], true);
     const { port } = listener;
     for (const host of ['127.0.0.1', '0.0.0.0', '']) {
-      ok(await isTaken(net, { kind: 'tcp', host, port }, systemTimers), `'${host}' is taken`);
+      ok(await isPortTaken(net, { kind: 'tcp', host, port }, systemTimers), `'${host}' is taken`);
     }
-    ok(!(await isTaken(net, { kind: 'tcp', host: '203.0.113.1', port }, systemTimers)), 'an address that is not ours');
+    ok(
+      !(await isPortTaken(net, { kind: 'tcp', host: '203.0.113.1', port }, systemTimers)),
+      'an address that is not ours',
+    );
     listener.close();
     for (const host of ['127.0.0.1', '0.0.0.0', '']) {
-      ok(!(await isTaken(net, { kind: 'tcp', host, port }, systemTimers)), `'${host}' is free again`);
+      ok(!(await isPortTaken(net, { kind: 'tcp', host, port }, systemTimers)), `'${host}' is free again`);
     }
   },
 

@@ -1,6 +1,6 @@
 /** A recording end of a connection: what happened to it, in order, and whether the contract's rules on callbacks held. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Address, Listener, Net, Socket, SocketHandler } from '../../src/net/socket.ts';
+import type { Address, ListeningSocket, Net, Socket, SocketHandler } from '../../src/net/socket.ts';
 
 /** One case: it throws when the contract is broken. */
 export type Case = (net: Net) => Promise<void>;
@@ -153,11 +153,11 @@ export class Peer implements SocketHandler {
 }
 
 export class Pair implements AsyncDisposable {
-  readonly listener: Listener;
+  readonly listener: ListeningSocket;
   readonly client: Peer;
   readonly server: Peer;
 
-  constructor(listener: Listener, client: Peer, server: Peer) {
+  constructor(listener: ListeningSocket, client: Peer, server: Peer) {
     this.listener = listener;
     this.client = client;
     this.server = server;
@@ -175,7 +175,7 @@ export class Pair implements AsyncDisposable {
 export const loopback = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
 
 /** Listens, and gives each connection a new `Peer`, kept in `peers`. */
-export async function listenAt(net: Net, address: Address, peers: Peer[], reusePort = false): Promise<Listener> {
+export async function listenAt(net: Net, address: Address, peers: Peer[], reusePort = false): Promise<ListeningSocket> {
   return net.listen({
     address,
     reusePort,

@@ -228,7 +228,7 @@ describe.each(runtimes)('two workers on %s', (runtime) => {
     const reloaded = limpet.reload(all);
     await until('the other one has heard', async () => (await ask(limpet.url)).body === 'a');
     const homesNow = visit();
-    await until('requests wait for the news', async () => ((await limpet.counters()).news_awaited ?? 0) > 0);
+    await until('requests wait for a current view', async () => ((await limpet.counters()).stale_view_waits ?? 0) > 0);
     limpet.deafen(1, false);
     expect(await homesNow).toEqual(homes);
     await reloaded;

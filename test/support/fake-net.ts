@@ -3,7 +3,7 @@ import {
   type Address,
   type ConnectHandler,
   type Connecting,
-  type Listener,
+  type ListeningSocket,
   type ListenOptions,
   type Net,
   nobody,
@@ -133,7 +133,7 @@ export class FakeNet implements Net {
     return peer;
   }
 
-  listen(_options: ListenOptions): Promise<Listener> {
+  listen(_options: ListenOptions): Promise<ListeningSocket> {
     return Promise.reject(new Error('nobody listens here'));
   }
 

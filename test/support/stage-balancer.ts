@@ -4,12 +4,12 @@
  */
 
 import { TokenRings } from '../../src/affinity/token.ts';
+import { createPool } from '../../src/balancer/pools.ts';
 import { readConfig } from '../../src/config/read.ts';
 import { Connects } from '../../src/fleet/connects.ts';
 import type { HeadLimits } from '../../src/http/head.ts';
 import { AccessLog } from '../../src/metrics/access-log.ts';
 import { trustOf } from '../../src/net/trust.ts';
-import { createPool } from '../../src/pools.ts';
 import { BufferBudget } from '../../src/proxy/buffer-budget.ts';
 import { ClientConnection } from '../../src/proxy/client/connection.ts';
 import { ListenerContext } from '../../src/proxy/client/listener-context.ts';
@@ -17,7 +17,7 @@ import { DebugLog } from '../../src/proxy/debug-log.ts';
 import { ExchangePool } from '../../src/proxy/exchange-pool.ts';
 import { PoolContext } from '../../src/proxy/server/pool-context.ts';
 import { WriteBuffers } from '../../src/proxy/write-buffers.ts';
-import { shareAlone } from '../../src/shared/alone.ts';
+import { createSingleWorker } from '../../src/shared/single-worker.ts';
 import { Wheel } from '../../src/time/wheel.ts';
 import { FakeNet, FakePeer } from './fake-net.ts';
 import { HandTime } from './hand-time.ts';
@@ -65,7 +65,7 @@ export function stageBalancer(
   const { options } = readConfig(written, { source, env: {}, variables: false });
   const time = new HandTime();
   const wheel = new Wheel(time.monotonic());
-  const { shared, numbers } = shareAlone(options, 1000);
+  const { shared, numbers } = createSingleWorker(options, 1000);
   const net = new FakeNet();
   const turns: (() => void)[] = [];
   net.afterTurn = (run) => void turns.push(run);

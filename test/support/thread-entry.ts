@@ -4,9 +4,9 @@
  * plan whose config is the second word. The third word makes it throw when it is set and something is told.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Birth, FromWorker, ToWorker } from '../../src/workers/messages.ts';
+import type { FromWorker, ToWorker, WorkerInit } from '../../src/workers/messages.ts';
 
-const { buffers, plan } = workerData as Birth;
+const { buffers, config } = workerData as WorkerInit;
 const orders = new Int32Array(buffers.table);
 const say = (message: FromWorker): void => parentPort!.postMessage(message);
 const listening = (configs: number) => ({ addresses: [], ports: [configs] });
@@ -16,7 +16,7 @@ parentPort!.on('message', (message: ToWorker) => {
   if (message.kind === 'mark') say({ kind: 'marked', id: message.id });
   else if (message.kind === 'stop') say({ kind: 'stopped', id: message.id, finished: true });
   else if (message.kind === 'reload') {
-    const { configs } = message.plan.edition;
+    const { configs } = message.config.versions;
     const error = configs === Atomics.load(orders, 1) ? { message: 'not this one', code: 'ENOT' } : null;
     say({ kind: 'reloaded', id: message.id, error, ...listening(configs) });
   }
@@ -24,7 +24,7 @@ parentPort!.on('message', (message: ToWorker) => {
 
 switch (Atomics.load(orders, 0)) {
   case 0:
-    say({ kind: 'listening', ...listening(plan.edition.configs) });
+    say({ kind: 'listening', ...listening(config.versions.configs) });
     break;
   case 1:
     throw new Error('it fails at once');

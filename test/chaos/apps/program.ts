@@ -15,7 +15,7 @@ import { SessionError } from '../../../src/session/error.ts';
 import type { Session, SessionOptions } from '../../../src/session/index.ts';
 import type { Word } from '../../../src/session/sticky/protocol.ts';
 import { type Place, StoreClient } from '../../../src/session/sticky/store-client.ts';
-import { readSabotage } from '../../../src/store/sabotage.ts';
+import { readInjectedFault } from '../../../src/store/injected-fault.ts';
 import type { Seen } from '../history.ts';
 
 const [name = 'app', port = '0'] = process.argv.slice(2);
@@ -54,9 +54,9 @@ export function isAnswered({ url = '/' }: IncomingMessage, response: ServerRespo
 export function listen(listener: RequestListener): void {
   const [from = 0, to = 0] = (process.env.CHAOS_STORE ?? '').split(':').map(Number);
   if (from > 0) detour(from, to);
-  const sabotage = readSabotage(process.env);
-  if (sabotage === 'unknown-server-404') beginEmpty();
-  if (sabotage === 'forgotten-signout') endOnce();
+  const injectedFault = readInjectedFault(process.env);
+  if (injectedFault === 'unknown-server-404') beginEmpty();
+  if (injectedFault === 'forgotten-signout') endOnce();
 
   const server = createServer(listener);
   server.keepAliveTimeout = 60_000;

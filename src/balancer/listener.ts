@@ -2,17 +2,17 @@
  * One listening address as a worker has it: the socket, what holds for those who connect now, and the connections that are
  * open. A reload changes what holds and leaves socket and connections alone.
  */
-import type { ListenerOptions } from './config/options.ts';
-import { counter } from './metrics/counters.ts';
-import { listenError } from './net/listen-error.ts';
-import { shortageOf } from './net/shortage.ts';
-import { formatAddress, type Listener, type Net, type Socket } from './net/socket.ts';
-import { trustOf } from './net/trust.ts';
-import { ClientConnection, type ListenerSettings } from './proxy/client/connection.ts';
-import type { FindRoute, ListenerContext } from './proxy/client/listener-context.ts';
-import { ExchangePool } from './proxy/exchange-pool.ts';
-import { IndexedSet } from './proxy/indexed-set.ts';
-import type { Shared } from './shared/memory.ts';
+import type { ListenerOptions } from '../config/options.ts';
+import { counter } from '../metrics/counters.ts';
+import { listenError } from '../net/listen-error.ts';
+import { shortageOf } from '../net/shortage.ts';
+import { formatAddress, type ListeningSocket, type Net, type Socket } from '../net/socket.ts';
+import { trustOf } from '../net/trust.ts';
+import { ClientConnection, type ListenerSettings } from '../proxy/client/connection.ts';
+import type { FindRoute, ListenerContext } from '../proxy/client/listener-context.ts';
+import { ExchangePool } from '../proxy/exchange-pool.ts';
+import { IndexedSet } from '../proxy/indexed-set.ts';
+import type { Shared } from '../shared/memory.ts';
 
 /** Connections beyond the limit that are told so at one time; more are reset. Fewer where descriptors run short. */
 const maxRefusing = 256;
@@ -20,7 +20,7 @@ const maxRefusing = 256;
 const idleEnough = 1000;
 const evictionSample = 32;
 
-export interface FrontDependencies {
+export interface ListenerDependencies {
   readonly net: Net;
   readonly shared: Shared;
   /** The address's slot of the load: connections open there, over all workers. */
@@ -29,20 +29,20 @@ export interface FrontDependencies {
   readonly onEmpty: () => void;
 }
 
-export class Front {
+export class Listener {
   options: ListenerOptions;
-  private readonly deps: FrontDependencies;
+  private readonly deps: ListenerDependencies;
   private context: ListenerContext;
   private exchanges: ExchangePool;
   private settings: ListenerSettings;
-  private listener: Listener | null = null;
+  private socket: ListeningSocket | null = null;
   private readonly connections = new IndexedSet<ClientConnection>();
   /** This config's, and those of former ones that still have a connection or a tunnel. */
   private contexts: ListenerContext[];
   /** Where the search for an idle connection goes on. */
   private turn = 0;
 
-  constructor(options: ListenerOptions, context: ListenerContext, deps: FrontDependencies) {
+  constructor(options: ListenerOptions, context: ListenerContext, deps: ListenerDependencies) {
     this.options = options;
     this.context = context;
     this.exchanges = new ExchangePool(context);
@@ -60,7 +60,7 @@ export class Front {
 
   /** The port in fact bound; 0 for a unix-domain socket. */
   get port(): number {
-    return this.listener?.port ?? 0;
+    return this.socket?.port ?? 0;
   }
 
   get isEmpty(): boolean {
@@ -75,7 +75,7 @@ export class Front {
     const accept = (socket: Socket): ClientConnection | null => this.accept(socket);
     const onError = (error: Error): void => this.acceptFailed(error);
     try {
-      this.listener = await this.deps.net.listen({ address: at, backlog, reusePort: shared, accept, onError });
+      this.socket = await this.deps.net.listen({ address: at, backlog, reusePort: shared, accept, onError });
     } catch (error) {
       throw listenError(error, address);
     }
@@ -98,8 +98,8 @@ export class Front {
 
   /** Accepts nobody any more; connections stay. */
   close(): void {
-    this.listener?.close();
-    this.listener = null;
+    this.socket?.close();
+    this.socket = null;
   }
 
   /** Ends idle connections, and the others after the exchange that they have. */

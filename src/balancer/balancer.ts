@@ -3,32 +3,32 @@
  * `workers/` runs several of them over shared memory.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { TokenRings } from './affinity/token.ts';
-import type { LimpetOptions, ListenerOptions, PoolOptions } from './config/options.ts';
-import { Connects } from './fleet/connects.ts';
-import type { NamedHealthReport } from './fleet/fleet.ts';
-import { Front } from './front.ts';
-import { AccessLog, type WriteLines } from './metrics/access-log.ts';
-import { counter } from './metrics/counters.ts';
-import { formatAddress, type Net } from './net/socket.ts';
+import { TokenRings } from '../affinity/token.ts';
+import type { LimpetOptions, ListenerOptions, PoolOptions } from '../config/options.ts';
+import { Connects } from '../fleet/connects.ts';
+import type { NamedHealthReport } from '../fleet/fleet.ts';
+import { AccessLog, type WriteLines } from '../metrics/access-log.ts';
+import { counter } from '../metrics/counters.ts';
+import { formatAddress, type Net } from '../net/socket.ts';
+import { BufferBudget } from '../proxy/buffer-budget.ts';
+import { type FindRoute, ListenerContext } from '../proxy/client/listener-context.ts';
+import type { DebugLog } from '../proxy/debug-log.ts';
+import type { Pool, PoolParts } from '../proxy/pool.ts';
+import { createRouter, isForListener } from '../proxy/router.ts';
+import { PoolContext } from '../proxy/server/pool-context.ts';
+import { type ReportShortage, WorkerContext } from '../proxy/worker-context.ts';
+import { WriteBuffers } from '../proxy/write-buffers.ts';
+import type { Shared } from '../shared/memory.ts';
+import { randomWords } from '../shared/random-words.ts';
+import { listenerName, type Numbers } from '../shared/slots.ts';
+import { sweep } from '../table/expiry.ts';
+import { recordsPerPage } from '../table/layout.ts';
+import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
+import { Wheel } from '../time/wheel.ts';
+import { Listener } from './listener.ts';
 import { type CopySource, createPool, type PoolSurroundings, type ReportPassive, type TellForeign } from './pools.ts';
-import { BufferBudget } from './proxy/buffer-budget.ts';
-import { type FindRoute, ListenerContext } from './proxy/client/listener-context.ts';
-import type { DebugLog } from './proxy/debug-log.ts';
-import type { Pool, PoolParts } from './proxy/pool.ts';
-import { createRouter, isForListener } from './proxy/router.ts';
-import { PoolContext } from './proxy/server/pool-context.ts';
-import { type ReportShortage, WorkerContext } from './proxy/worker-context.ts';
-import { WriteBuffers } from './proxy/write-buffers.ts';
-import type { Shared } from './shared/memory.ts';
-import { randomWords } from './shared/random-words.ts';
-import { listenerName, type Numbers } from './shared/roster.ts';
-import { sweep } from './table/expiry.ts';
-import { recordsPerPage } from './table/layout.ts';
-import { type Clock, systemClock, systemTimers, type Timers } from './time/clock.ts';
-import { Wheel } from './time/wheel.ts';
 
-export interface LimpetDependencies {
+export interface BalancerDependencies {
   readonly net: Net;
   /** Takes whole lines of the access log. */
   readonly writeAccess: WriteLines;
@@ -64,9 +64,9 @@ const cutPatience = 1000;
 /** For each listener the port to bind: the config's, or the one that the system chose for all workers; null: leave it out. */
 export type Sockets = readonly (number | null)[];
 
-export class Limpet {
+export class Balancer {
   private options: LimpetOptions;
-  private readonly deps: LimpetDependencies;
+  private readonly deps: BalancerDependencies;
   private readonly clock: Clock;
   private readonly random: () => number;
   private readonly randomWords = randomWords();
@@ -77,14 +77,14 @@ export class Limpet {
   private readonly buffers: WriteBuffers;
   private readonly connects: Connects;
   private pools = new Map<string, Pool>();
-  private fronts: Front[] = [];
+  private listeners: Listener[] = [];
   /** Those of former configs whose connections go on. */
-  private readonly closing = new Set<Front>();
+  private readonly closing = new Set<Listener>();
   private ticking: ReturnType<typeof setInterval> | null = null;
   private second = 0;
   private whenIdle: (() => void) | null = null;
 
-  constructor(options: LimpetOptions, deps: LimpetDependencies) {
+  constructor(options: LimpetOptions, deps: BalancerDependencies) {
     this.options = options;
     this.deps = deps;
     this.clock = deps.clock ?? systemClock;
@@ -114,17 +114,17 @@ export class Limpet {
 
   /** Where it listens, as URLs or `unix:` paths, in the order of the config. */
   get addresses(): readonly string[] {
-    return this.fronts.map(({ url }) => url);
+    return this.listeners.map(({ url }) => url);
   }
 
   /** The ports in fact bound, in the same order; 0 for a unix-domain socket. */
   get ports(): readonly number[] {
-    return this.fronts.map(({ port }) => port);
+    return this.listeners.map(({ port }) => port);
   }
 
   /** Listens everywhere, or nowhere: rejects with the system's error when one address cannot be bound. */
   async start(sockets: Sockets): Promise<void> {
-    this.fronts = await this.listen(this.options, this.deps.numbers, sockets);
+    this.listeners = await this.listen(this.options, this.deps.numbers, sockets);
     this.ticking = setInterval(() => this.tick(), Wheel.tickMs);
   }
 
@@ -134,22 +134,22 @@ export class Limpet {
    */
   async reload(options: LimpetOptions, numbers: Numbers, sockets: Sockets): Promise<void> {
     const pools = this.createPools(options, numbers);
-    const before = this.fronts;
-    const fronts = await this.listen(options, numbers, sockets);
+    const before = this.listeners;
+    const listeners = await this.listen(options, numbers, sockets);
     // From here on nothing can fail.
     const { pools: old } = this;
     this.options = options;
     this.kept.limit = options.limits.keptBytes;
     this.connects.max = options.limits.connecting;
     this.pools = pools;
-    this.fronts = fronts;
-    for (const front of before) if (!fronts.includes(front)) this.close(front);
-    for (const front of fronts) {
-      const now = options.listeners.find((one) => isSameAddress(one, front.options))!;
-      if (!isDeepStrictEqual(now, front.options)) front.change(now, this.listenerContext(now));
+    this.listeners = listeners;
+    for (const listener of before) if (!listeners.includes(listener)) this.close(listener);
+    for (const listener of listeners) {
+      const now = options.listeners.find((one) => isSameAddress(one, listener.options))!;
+      if (!isDeepStrictEqual(now, listener.options)) listener.change(now, this.listenerContext(now));
     }
     // On an address that is no longer listened on, old connections go by the new routes too.
-    for (const front of [...fronts, ...this.closing]) front.reroute(this.createRoute(front.options));
+    for (const listener of [...listeners, ...this.closing]) listener.reroute(this.createRoute(listener.options));
     for (const [name, pool] of old) if (pools.get(name) !== pool) pool.replace();
   }
 
@@ -173,12 +173,12 @@ export class Limpet {
    * True when all of them finished by themselves.
    */
   async stop(): Promise<boolean> {
-    for (const front of this.fronts.splice(0)) this.close(front);
+    for (const listener of this.listeners.splice(0)) this.close(listener);
     for (const pool of this.pools.values()) pool.retire();
-    const fronts = [...this.closing];
-    for (const front of fronts) front.stop();
+    const listeners = [...this.closing];
+    for (const listener of listeners) listener.stop();
     const finished = this.closing.size === 0 || (await this.idle(this.options.shutdown.timeout));
-    for (const front of fronts) front.destroy();
+    for (const listener of listeners) listener.destroy();
     // Exchanges that are cut have their lines, too: they are over when their connections say so.
     if (!finished && this.closing.size > 0) await this.idle(cutPatience);
     this.context.accessLog?.flush();
@@ -226,46 +226,46 @@ export class Limpet {
   }
 
   /** Opens the addresses that are new, and keeps those that are not. All or nothing. */
-  private async listen({ listeners }: LimpetOptions, numbers: Numbers, sockets: Sockets): Promise<Front[]> {
-    const fronts: Front[] = [];
-    const opened: Front[] = [];
+  private async listen(config: LimpetOptions, numbers: Numbers, sockets: Sockets): Promise<Listener[]> {
+    const listeners: Listener[] = [];
+    const opened: Listener[] = [];
     try {
-      for (const [i, options] of listeners.entries()) {
+      for (const [i, options] of config.listeners.entries()) {
         const port = sockets[i];
         if (port == null) continue;
-        let front = this.fronts.find((one) => isSameAddress(one.options, options));
-        if (front === undefined) {
-          front = this.createFront(options, numbers);
-          await front.listen(port);
-          opened.push(front);
+        let listener = this.listeners.find((one) => isSameAddress(one.options, options));
+        if (listener === undefined) {
+          listener = this.createListener(options, numbers);
+          await listener.listen(port);
+          opened.push(listener);
         }
-        fronts.push(front);
+        listeners.push(listener);
       }
     } catch (error) {
-      for (const front of opened) front.stop();
+      for (const listener of opened) listener.stop();
       throw error;
     }
-    return fronts;
+    return listeners;
   }
 
-  private createFront(options: ListenerOptions, { slots }: Numbers): Front {
+  private createListener(options: ListenerOptions, { slots }: Numbers): Listener {
     const { net, shared } = this.deps;
     const slot = slots.get(listenerName(options.address))!;
-    const front: Front = new Front(options, this.listenerContext(options), {
+    const listener: Listener = new Listener(options, this.listenerContext(options), {
       net,
       shared,
       slot,
       onEmpty: () => {
-        if (this.closing.delete(front) && this.closing.size === 0) this.whenIdle?.();
+        if (this.closing.delete(listener) && this.closing.size === 0) this.whenIdle?.();
       },
     });
-    return front;
+    return listener;
   }
 
   /** Its connections go on. */
-  private close(front: Front): void {
-    front.close();
-    if (!front.isEmpty) this.closing.add(front);
+  private close(listener: Listener): void {
+    listener.close();
+    if (!listener.isEmpty) this.closing.add(listener);
   }
 
   /** A pool that both configs have alike goes on as it is. */

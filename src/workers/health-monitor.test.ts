@@ -7,8 +7,8 @@ import type { HealthReport } from '../fleet/fleet.ts';
 import { Load } from '../fleet/load.ts';
 import type { PassiveReport } from '../health/passive.ts';
 import { Counters, counter } from '../metrics/counters.ts';
-import { shareAlone } from '../shared/alone.ts';
-import { Watch } from './watch.ts';
+import { createSingleWorker } from '../shared/single-worker.ts';
+import { HealthMonitor } from './health-monitor.ts';
 
 function configOf(pool: Record<string, unknown>): LimpetOptions {
   const config = { listeners: [{ address: ':80' }], pools: { shop: { affinity: 'source-ip', ...pool } } };
@@ -31,7 +31,7 @@ function stage() {
   const upOf = (reports: readonly HealthReport[]) =>
     reports.map(({ active, passive }) => (active && passive ? 'up' : 'down'));
   const load = new Load(Load.create(16_384, 1), 16_384, 0);
-  const watch = new Watch({
+  const watch = new HealthMonitor({
     net,
     clock: time,
     timers: time,
@@ -42,7 +42,7 @@ function stage() {
     tellShortage: (reason) => told.push(reason),
     tell: (pool, reports) => told.push(`${pool}: ${upOf(reports).join(' ')}`),
   });
-  const follow = (options: LimpetOptions) => watch.follow(options, shareAlone(options, 0).numbers);
+  const follow = (options: LimpetOptions) => watch.follow(options, createSingleWorker(options, 0).numbers);
   const healthReports = () => upOf(watch.healthReports.get('shop') ?? []);
   return { net, time, counters, told, said, load, watch, follow, healthReports };
 }
@@ -76,7 +76,7 @@ describe('the log', () => {
   const failed = { what: 'connect-failed' } as const;
   const a = 'a 127.0.0.1:1';
   const b = 'b 127.0.0.1:2';
-  const reportTimes = (watch: Watch, server: string, report: PassiveReport, times: number) => {
+  const reportTimes = (watch: HealthMonitor, server: string, report: PassiveReport, times: number) => {
     for (let n = 0; n < times; n++) watch.report('shop', server, report);
   };
   const lines = (said: string[]) => said.splice(0).filter((line) => !line.startsWith('debug'));
@@ -211,7 +211,7 @@ describe('reports of workers that still go by the config before', () => {
   test('failures that a number of the load has from another server are not those of the one that has it now', () => {
     const { watch, load, follow } = stage();
     follow(configOf({ servers: two }));
-    const { slots } = shareAlone(configOf({ servers: two }), 0).numbers;
+    const { slots } = createSingleWorker(configOf({ servers: two }), 0).numbers;
     const slot = slots.get('shop/a')!;
     watch.report('shop', 'a 127.0.0.1:1', failed);
     expect(load.failures(slot)).toBe(1);

@@ -2,13 +2,13 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, test, vi } from 'vitest';
-import { FakeNet } from '../test/support/fake-net.ts';
-import type { LimpetOptions } from './config/options.ts';
-import { readConfig } from './config/read.ts';
-import { Limpet } from './limpet.ts';
-import type { PoolParts } from './proxy/pool.ts';
-import { shareAlone } from './shared/alone.ts';
-import { numberAll } from './shared/roster.ts';
+import { FakeNet } from '../../test/support/fake-net.ts';
+import type { LimpetOptions } from '../config/options.ts';
+import { readConfig } from '../config/read.ts';
+import type { PoolParts } from '../proxy/pool.ts';
+import { createSingleWorker } from '../shared/single-worker.ts';
+import { numberAll } from '../shared/slots.ts';
+import { Balancer } from './balancer.ts';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
@@ -32,9 +32,9 @@ function configOf(n: number): LimpetOptions {
 
 test('reloads leave nothing of the pools and listeners before the last', async () => {
   const first = configOf(0);
-  const { shared, numbers, servers, lifetimes } = shareAlone(first, 0);
+  const { shared, numbers, servers, lifetimes } = createSingleWorker(first, 0);
   const made: WeakRef<object>[] = [];
-  const limpet = new Limpet(first, {
+  const balancer = new Balancer(first, {
     net: Object.assign(new FakeNet(), { listen: async () => ({ port: 80, close: () => {} }) }),
     writeAccess: () => {},
     shared,
@@ -48,10 +48,10 @@ test('reloads leave nothing of the pools and listeners before the last', async (
       return parts;
     },
   });
-  await limpet.start([80, 81]);
+  await balancer.start([80, 81]);
   for (let n = 1; n <= 300; n++) {
     const options = configOf(n);
-    await limpet.reload(options, numberAll(options, servers, lifetimes, n), [80, 81]);
+    await balancer.reload(options, numberAll(options, servers, lifetimes, n), [80, 81]);
   }
   expect(made.length).toBeGreaterThan(1200);
   // Pools of former configs are let go at the next tick.
@@ -62,5 +62,5 @@ test('reloads leave nothing of the pools and listeners before the last', async (
     },
     { timeout: 10_000 },
   );
-  await limpet.stop();
+  await balancer.stop();
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { SessionTable } from '../table/table.ts';
 import type { Clock } from '../time/clock.ts';
-import { deciding, keepClaims, namedInReports, onlyConfigured } from './sabotages.ts';
+import { deciding, keepClaims, namedInReports, onlyConfigured } from './injected-faults.ts';
 
 test('without its own word each part stays as it is', async () => {
   const clock: Clock = { now: () => 1, wall: () => 2, monotonic: () => 3 };

@@ -8,15 +8,15 @@ import { UsageError } from '../errors.ts';
 import type { Load } from '../fleet/load.ts';
 import { listenError } from '../net/listen-error.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
-import { type Numbers, serverName } from '../shared/roster.ts';
+import { type Numbers, serverName } from '../shared/slots.ts';
 import { census } from '../table/census.ts';
 import type { SessionTable } from '../table/table.ts';
-import type { Watch } from './watch.ts';
+import type { HealthMonitor } from './health-monitor.ts';
 
-export interface OfficeDependencies {
+export interface AdminServiceDependencies {
   readonly options: () => LimpetOptions;
   readonly numbers: () => Numbers;
-  readonly watch: Watch;
+  readonly watch: HealthMonitor;
   /** An operator's word; false: there is no such server. Resolves when every worker has heard it. */
   readonly drain: (pool: string, server: string, drained: boolean) => Promise<boolean>;
   readonly table: SessionTable;
@@ -31,11 +31,11 @@ export interface OfficeDependencies {
   readonly log: { info(message: string): void; warn(message: string): void };
 }
 
-export class Office {
-  private readonly deps: OfficeDependencies;
+export class AdminService {
+  private readonly deps: AdminServiceDependencies;
   private listener: HttpListener | null = null;
 
-  constructor(deps: OfficeDependencies) {
+  constructor(deps: AdminServiceDependencies) {
     this.deps = deps;
   }
 

@@ -3,9 +3,9 @@ import type { LimpetOptions } from '../config/options.ts';
 import { Lifetimes } from '../table/lifetimes.ts';
 import { ServerNumbers } from '../table/numbers.ts';
 import { attach, createShared, type Shared } from './memory.ts';
-import { type Numbers, numberAll } from './roster.ts';
+import { type Numbers, numberAll } from './slots.ts';
 
-export interface Alone {
+export interface SingleWorker {
   readonly shared: Shared;
   readonly numbers: Numbers;
   readonly servers: ServerNumbers;
@@ -13,7 +13,7 @@ export interface Alone {
 }
 
 /** `now` is Unix seconds. */
-export function shareAlone(options: LimpetOptions, now: number): Alone {
+export function createSingleWorker(options: LimpetOptions, now: number): SingleWorker {
   const shared = attach(createShared(options.table.capacity, 1), 0);
   const servers = new ServerNumbers(shared.table);
   const lifetimes = new Lifetimes(shared.table);

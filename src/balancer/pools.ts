@@ -1,29 +1,29 @@
 /** Makes the pools of a config: servers with their numbers, the affinities, the policies, and what holds them together. */
-import type { Affinity } from './affinity/affinity.ts';
-import { createAffinity } from './affinity/index.ts';
-import { SessionStatus } from './affinity/named.ts';
-import type { TokenRings } from './affinity/token.ts';
-import { Chooser } from './balance/chooser.ts';
-import { Homes } from './balance/home.ts';
-import { createPolicy } from './balance/index.ts';
-import { Rendezvous } from './balance/rendezvous.ts';
-import type { PoolAffinity, PoolOptions, SessionsOptions } from './config/options.ts';
-import { Connects } from './fleet/connects.ts';
-import { Fleet } from './fleet/fleet.ts';
-import { idSecret, serverIds } from './fleet/id.ts';
-import { Server } from './fleet/server.ts';
-import type { PassiveReport } from './health/passive.ts';
-import { counter } from './metrics/counters.ts';
-import { Rebalancer } from './ownership/rebalancer.ts';
-import { RotationProofs } from './ownership/rotation-proof.ts';
-import { Pool, type PoolParts } from './proxy/pool.ts';
-import type { PoolContext } from './proxy/server/pool-context.ts';
-import type { Shared } from './shared/memory.ts';
-import { kindName, type Numbers, poolName, serverName } from './shared/roster.ts';
-import type { Store } from './store/store.ts';
-import { Fingerprints } from './table/fingerprint.ts';
-import { Entry, type SessionTable } from './table/table.ts';
-import type { Clock } from './time/clock.ts';
+import type { Affinity } from '../affinity/affinity.ts';
+import { createAffinity } from '../affinity/index.ts';
+import { SessionStatus } from '../affinity/named.ts';
+import type { TokenRings } from '../affinity/token.ts';
+import { Chooser } from '../balance/chooser.ts';
+import { Homes } from '../balance/home.ts';
+import { createPolicy } from '../balance/index.ts';
+import { Rendezvous } from '../balance/rendezvous.ts';
+import type { PoolAffinity, PoolOptions, SessionsOptions } from '../config/options.ts';
+import { Connects } from '../fleet/connects.ts';
+import { Fleet } from '../fleet/fleet.ts';
+import { idSecret, serverIds } from '../fleet/id.ts';
+import { Server } from '../fleet/server.ts';
+import type { PassiveReport } from '../health/passive.ts';
+import { counter } from '../metrics/counters.ts';
+import { Rebalancer } from '../ownership/rebalancer.ts';
+import { RotationProofs } from '../ownership/rotation-proof.ts';
+import { Pool, type PoolParts } from '../proxy/pool.ts';
+import type { PoolContext } from '../proxy/server/pool-context.ts';
+import type { Shared } from '../shared/memory.ts';
+import { kindName, type Numbers, poolName, serverName } from '../shared/slots.ts';
+import type { Store } from '../store/store.ts';
+import { Fingerprints } from '../table/fingerprint.ts';
+import { Entry, type SessionTable } from '../table/table.ts';
+import type { Clock } from '../time/clock.ts';
 
 /**
  * Takes what traffic has shown of a server. The server is named by pool and `Server.identity`, because an exchange that began
@@ -99,7 +99,7 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
     health: healthOf(options, around),
     misframed: ({ identity }, how) => around.report(name, identity, { what: 'misframed', how }),
     tellRoom: () => around.tellRoom(name),
-    news: shared.news,
+    configVersion: shared.configVersion,
     random,
   };
   const pool = new Pool(context, { ...options, identify }, around.observe(parts, options));

@@ -11,13 +11,13 @@ import { ActiveChecks } from '../health/active.ts';
 import { PassiveHealth, type PassiveReport } from '../health/passive.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
 import { formatAddress, type Net } from '../net/socket.ts';
-import { type Numbers, poolName, serverName } from '../shared/roster.ts';
+import { type Numbers, poolName, serverName } from '../shared/slots.ts';
 import type { Clock, Timers } from '../time/clock.ts';
 import type { DrainedServer } from './drained.ts';
 import { HealthLog, type HealthLogger } from './health-log.ts';
 import type { HealthReports } from './messages.ts';
 
-export interface WatchDependencies {
+export interface HealthMonitorDependencies {
   readonly net: Net;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -39,11 +39,11 @@ interface Watched {
   stop(): void;
 }
 
-export class Watch {
-  private readonly deps: WatchDependencies;
+export class HealthMonitor {
+  private readonly deps: HealthMonitorDependencies;
   private pools = new Map<string, Watched>();
 
-  constructor(deps: WatchDependencies) {
+  constructor(deps: HealthMonitorDependencies) {
     this.deps = deps;
   }
 

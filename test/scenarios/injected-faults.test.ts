@@ -6,11 +6,11 @@ import { ask, tellServer } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
 import { poolOf, Shopper, startShops } from '../support/shop.ts';
 
-describe.each(runtimes)('LIMPET_SABOTAGE on %s', (runtime) => {
+describe.each(runtimes)('LIMPET_INJECTED_FAULT on %s', (runtime) => {
   const start = (servers: Parameters<typeof poolOf>[0], what: string, mode = 'test') =>
     startLimpet(runtime, {
       config: { pools: { shop: { servers: poolOf(servers) } }, sessions: {} },
-      env: { LIMPET_SABOTAGE: what, NODE_ENV: mode },
+      env: { LIMPET_INJECTED_FAULT: what, NODE_ENV: mode },
     });
 
   test('is refused where nobody tests, and for a word that is none', async () => {

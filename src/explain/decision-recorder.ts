@@ -53,7 +53,7 @@ interface Watched {
   readonly parts: PoolParts;
 }
 
-export class Witness {
+export class DecisionRecorder {
   readonly pools: Watched[] = [];
   readonly heard: Heard[] = [];
   steps: Step[] = [];

@@ -5,7 +5,7 @@ import { UsageError } from '../errors.ts';
 import { loadTable, type Saved, saveTable } from '../table/snapshot.ts';
 import type { Clock, Timers } from '../time/clock.ts';
 
-export interface KeeperDependencies {
+export interface TableSaverDependencies {
   readonly file: string;
   readonly saved: () => Saved;
   /** Milliseconds between the end of a save and the next; 0: neither loads nor saves. */
@@ -18,14 +18,14 @@ export interface KeeperDependencies {
   };
 }
 
-export class Keeper {
-  private readonly deps: KeeperDependencies;
+export class TableSaver {
+  private readonly deps: TableSaverDependencies;
   private cancelTimer: () => void = () => {};
   private saving: Promise<void> = Promise.resolve();
   /** The last save failed: said once, not every minute. */
   private failing = false;
 
-  constructor(deps: KeeperDependencies) {
+  constructor(deps: TableSaverDependencies) {
     this.deps = deps;
   }
 

@@ -1,6 +1,6 @@
 /**
  * For the tests that look for broken promises: breaks one of them on purpose, so that they can show that they would see it.
- * `LIMPET_SABOTAGE=NAME`, refused unless `NODE_ENV=test`.
+ * `LIMPET_INJECTED_FAULT=NAME`, refused unless `NODE_ENV=test`.
  */
 import { createHash } from 'node:crypto';
 import { UsageError } from '../errors.ts';
@@ -12,14 +12,14 @@ import { type Put, type PutResult, type SessionKey, type Store, StoreError } fro
  * an ended session can be put again.
  *
  * The others put a fault back that there was once (issue 12), each around the part that has mended it: commit-exit here, the
- * others in workers/sabotages.ts and workers/storage.ts, and the library's half of unknown-server-404 and
+ * others in workers/injected-faults.ts and workers/storage.ts, and the library's half of unknown-server-404 and
  * forgotten-signout in test/chaos/apps/program.ts.
  * outage-claims: a server becomes the owner before it has accepted the request. unknown-server-404: the store interface
  * answers a server that has left the config as if nothing were kept. forgotten-signout: an end that the store has missed is
  * not repeated. commit-exit: a failed commit of LMDB ends the process. reports-by-position: workers report failures by the
  * server's position. clock-steps: times that decide are wall time.
  */
-export const sabotages = [
+export const injectedFaults = [
   'fencing',
   'gate',
   'tombstones',
@@ -30,27 +30,28 @@ export const sabotages = [
   'reports-by-position',
   'clock-steps',
 ] as const;
-export type Sabotage = (typeof sabotages)[number];
+export type InjectedFault = (typeof injectedFaults)[number];
 
 /** How much later (ms). */
 const gateDelay = 200;
 
 /** Throws UsageError for a word that is none, and where nobody tests. */
-export function readSabotage({
-  LIMPET_SABOTAGE: what,
+export function readInjectedFault({
+  LIMPET_INJECTED_FAULT: what,
   NODE_ENV,
-}: Readonly<Record<string, string | undefined>>): Sabotage | null {
+}: Readonly<Record<string, string | undefined>>): InjectedFault | null {
   if (what === undefined || what === '') return null;
-  if (NODE_ENV !== 'test') throw new UsageError('LIMPET_SABOTAGE breaks sessions on purpose: only with NODE_ENV=test');
-  const known = sabotages.find((one) => one === what);
+  if (NODE_ENV !== 'test')
+    throw new UsageError('LIMPET_INJECTED_FAULT breaks sessions on purpose: only with NODE_ENV=test');
+  const known = injectedFaults.find((one) => one === what);
   if (known !== undefined) return known;
   throw new UsageError(
-    `LIMPET_SABOTAGE: found "${what}", expected ${sabotages.slice(0, -1).join(', ')} or ${sabotages.at(-1)}`,
+    `LIMPET_INJECTED_FAULT: found "${what}", expected ${injectedFaults.slice(0, -1).join(', ')} or ${injectedFaults.at(-1)}`,
   );
 }
 
 /** The store with that promise broken. */
-export function sabotage(store: Store, what: Sabotage, timers: Timers): Store {
+export function injectFault(store: Store, what: InjectedFault, timers: Timers): Store {
   switch (what) {
     case 'fencing':
       return Object.assign(honest(store), { put: (key: SessionKey, put: Put) => putAnyway(store, key, put) });

@@ -4,7 +4,7 @@ import { readConfig } from '../config/read.ts';
 import { Lifetimes } from '../table/lifetimes.ts';
 import { ServerNumbers } from '../table/numbers.ts';
 import { Entry, SessionTable } from '../table/table.ts';
-import { listenerName, numberAll, poolName, serverName } from './roster.ts';
+import { listenerName, numberAll, poolName, serverName } from './slots.ts';
 
 function configOf(pools: Record<string, unknown>): LimpetOptions {
   const config = { listeners: [{ address: ':80' }], pools, routes: [{ pool: Object.keys(pools)[0]! }] };

@@ -12,7 +12,7 @@ const patience = 1000;
  * of the clients. This tells, by calling there, and rejects when this machine cannot call. (To listen for a moment without sharing would tell as well, but clients that
  * wait for us to start would be accepted, and then reset.)
  */
-export async function isTaken(net: Net, address: Address & { kind: 'tcp' }, timers: Timers): Promise<boolean> {
+export async function isPortTaken(net: Net, address: Address & { kind: 'tcp' }, timers: Timers): Promise<boolean> {
   const asked = hostsOf(address.host).map(async (host) => {
     const there = { ...address, host };
     // Twice: the kernel may choose the very port that is called for the caller, which then reaches itself.

@@ -1,6 +1,6 @@
 /** Each promise broken on purpose, and each old fault put back: a checker that does not see it proves nothing. */
 import { expect, test } from 'vitest';
-import type { Sabotage } from '../../src/store/sabotage.ts';
+import type { InjectedFault } from '../../src/store/injected-fault.ts';
 import { needProgram } from '../support/programs.ts';
 import { runtimes } from '../support/runtimes.ts';
 import { chaos } from './chaos.ts';
@@ -13,7 +13,7 @@ const seed = Math.floor(Math.random() * 1e9);
  * Those that show within seconds, each on its own runtime and with that app; with LIMPET_CHAOS=all every one on both and with both,
  * which takes a quarter of an hour.
  */
-const quick: Partial<Record<Sabotage, AppName>> = {
+const quick: Partial<Record<InjectedFault, AppName>> = {
   fencing: 'core',
   gate: 'express',
   'commit-exit': 'core',
@@ -21,14 +21,14 @@ const quick: Partial<Record<Sabotage, AppName>> = {
 };
 
 const runs = oldFaults.flatMap((old) => {
-  const app = quick[old.sabotage];
+  const app = quick[old.injectedFault];
   if (process.env.LIMPET_CHAOS !== 'all') return app === undefined ? [] : [{ ...old, app }];
   return runtimes.flatMap((runtime) => appNames.map((one) => ({ ...old, runtime, app: one })));
 });
 
 for (const { violates, ...how } of runs) {
-  const { sabotage, store, runtime, app } = how;
-  test(`${sabotage} on ${runtime} with ${store} is found with the ${app} app, seed ${seed}`, {
+  const { injectedFault, store, runtime, app } = how;
+  test(`${injectedFault} on ${runtime} with ${store} is found with the ${app} app, seed ${seed}`, {
     timeout: 240_000,
   }, async (context) => {
     if (store === 'redis') needProgram(context, 'redis');

@@ -1,19 +1,19 @@
 /**
  * For the tests that look for old faults (test/chaos): each function puts one back that there once was (issue 12), around a
- * part that is right. Where nobody tests (`readSabotage`) each of them answers the part as it is.
+ * part that is right. Where nobody tests (`readInjectedFault`) each of them answers the part as it is.
  */
 import { answer, type Handler } from '../admin/listen.ts';
 import type { PoolOptions } from '../config/options.ts';
 import { identityOf } from '../fleet/server.ts';
 import { keyOf } from '../ownership/replicator.ts';
-import { honest, type Sabotage } from '../store/sabotage.ts';
+import { honest, type InjectedFault } from '../store/injected-fault.ts';
 import type { Store } from '../store/store.ts';
 import { type Entry, SessionTable } from '../table/table.ts';
 import type { Clock } from '../time/clock.ts';
 
 /** clock-steps: what decides is the machine's clock, with its steps. */
-export function deciding(clock: Clock, sabotage: Sabotage | null): Clock {
-  if (sabotage !== 'clock-steps') return clock;
+export function deciding(clock: Clock, injectedFault: InjectedFault | null): Clock {
+  if (injectedFault !== 'clock-steps') return clock;
   return {
     now: () => Math.floor(clock.wall()),
     wall: () => clock.wall(),
@@ -22,8 +22,8 @@ export function deciding(clock: Clock, sabotage: Sabotage | null): Clock {
 }
 
 /** outage-claims: an exchange that is over leaves the session with whoever was claimed last, also if nobody took its request. */
-export function keepClaims(table: SessionTable, sabotage: Sabotage | null): void {
-  if (sabotage !== 'outage-claims') return;
+export function keepClaims(table: SessionTable, injectedFault: InjectedFault | null): void {
+  if (injectedFault !== 'outage-claims') return;
   const { leave } = SessionTable.prototype;
   table.leave = (key, now, out: Entry, announced) => {
     if (table.find(key, now, out) === 'live' && out.former !== 0) {
@@ -37,8 +37,10 @@ export function keepClaims(table: SessionTable, sabotage: Sabotage | null): void
  * reports-by-position: workers report a server by its position, as if they all had the config before still, and the answer is the
  * server that has that position now.
  */
-export function namedInReports(sabotage: Sabotage | null): (pools: Pools, pool: string, server: string) => string {
-  if (sabotage !== 'reports-by-position') return (_, _pool, server) => server;
+export function namedInReports(
+  injectedFault: InjectedFault | null,
+): (pools: Pools, pool: string, server: string) => string {
+  if (injectedFault !== 'reports-by-position') return (_, _pool, server) => server;
   let now: Pools = [];
   let before: Pools = [];
   return (pools, pool, server) => {
@@ -59,9 +61,9 @@ function serversOf(pools: Pools, pool: string): PoolOptions['servers'] {
 export function onlyConfigured(
   handle: Handler,
   isConfigured: (pool: string, slot: number) => boolean,
-  sabotage: Sabotage | null,
+  injectedFault: InjectedFault | null,
 ): Handler {
-  if (sabotage !== 'unknown-server-404') return handle;
+  if (injectedFault !== 'unknown-server-404') return handle;
   return async (request, response) => {
     const [, , slot = '', pool = ''] = (request.url ?? '').split('/');
     if (isConfigured(decodeURIComponent(pool), Number(slot))) return handle(request, response);
