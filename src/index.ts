@@ -1,14 +1,14 @@
 /** What `import ... from 'limpet'` gives: a config with types, and the balancer inside a program of your own. */
 import { createLogger, type Logger } from './cli/log.ts';
 import { startLimpet as start } from './cli/start.ts';
+import type { Config } from './config/config.ts';
 import { formatProblems, type Source } from './config/problem.ts';
 import { readConfig } from './config/read.ts';
-import type { Config } from './config/schema.ts';
 import type { Supervisor } from './workers/supervisor.ts';
 
 export type { Logger } from './cli/log.ts';
+export type { Config } from './config/config.ts';
 export { ConfigError, type Problem } from './config/problem.ts';
-export type { Config } from './config/schema.ts';
 export { UsageError } from './errors.ts';
 export type { Supervisor } from './workers/supervisor.ts';
 

@@ -2,10 +2,10 @@
 import { type Command, CommanderError } from 'commander';
 import { serverForm } from '../config/address.ts';
 import { affinityOfFlags } from '../config/affinity-flag.ts';
+import type { Config } from '../config/config.ts';
 import { defaultListen } from '../config/defaults.ts';
 import { balanceNames, type LogOptions } from '../config/options.ts';
 import { suggest } from '../config/problem.ts';
-import type { Config } from '../config/schema.ts';
 import { type ImportKind, importKinds } from '../import/imported.ts';
 import { checkDashes, Mistake, pathOf, quote, StrictCommand } from './mistake.ts';
 import * as values from './values.ts';

@@ -1,6 +1,7 @@
 /** The config that a command line makes, told of in the words of the command line: its servers and options, not fields of a file. */
+
+import type { Config } from '../config/config.ts';
 import { type Path, pathText, type Source } from '../config/problem.ts';
-import type { Config } from '../config/schema.ts';
 
 type Pool = Config['pools'][string];
 

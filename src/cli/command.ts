@@ -1,11 +1,12 @@
 /** Does what the command line asks: prints, checks a config, or runs the balancer. */
+
+import type { Config } from '../config/config.ts';
 import { defaultListen } from '../config/defaults.ts';
 import { deepFreeze } from '../config/freeze.ts';
 import { configNames, findConfig, loadConfig } from '../config/load.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import { ConfigError, formatProblems, type Problem, type Source } from '../config/problem.ts';
 import { readConfig } from '../config/read.ts';
-import type { Config } from '../config/schema.ts';
 import { UsageError } from '../errors.ts';
 import { systemClock } from '../time/clock.ts';
 import { type Asked, type ExplainFlags, type Overrides, parseArguments } from './arguments.ts';

@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import { pathSchema } from './affinity-learned.ts';
 import { cookieName, headerName, queryName } from './affinity-names.ts';
-import type { Config } from './schema.ts';
+import type { Config } from './config.ts';
 
 type Written = NonNullable<Config['pools'][string]['affinity']>;
 type Entry = Exclude<Written, string>[number];

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import type { Config } from './config.ts';
 import { ConfigError } from './problem.ts';
 import { readConfig } from './read.ts';
-import type { Config } from './schema.ts';
 
 const source = { name: 'config', locate: () => null };
 const listeners = [{ address: '127.0.0.1:8080' }];

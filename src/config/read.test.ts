@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { describe, expect, test } from 'vitest';
+import type { Config } from './config.ts';
 import { ConfigError } from './problem.ts';
 import { readConfig } from './read.ts';
-import type { Config } from './schema.ts';
 import { readYaml } from './yaml.ts';
 
 const env = { PORT: '3001', WEIGHT: '7', SECRET: 'hunter2', LONG: 'k'.repeat(32) };

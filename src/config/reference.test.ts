@@ -1,12 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { configPage, jsonSchema } from './reference.ts';
+import { configTypes } from './declaration.ts';
+import { jsonSchema } from './json-schema.ts';
+import { configPage } from './reference.ts';
 
-const read = (name: string) => readFileSync(new URL(`../../docs/reference/${name}`, import.meta.url), 'utf8');
+const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
 
-test('the committed schema and page are those of the code (else: npm run schema)', () => {
-  expect(read('limpet.schema.json')).toBe(jsonSchema());
-  expect(read('config.md')).toBe(configPage());
+test('the committed schema, page and types are those of the code (else: npm run schema)', () => {
+  expect(read('../../docs/reference/limpet.schema.json')).toBe(jsonSchema());
+  expect(read('../../docs/reference/config.md')).toBe(configPage());
+  expect(read('config.ts')).toBe(configTypes());
 });
 
 test('every field has a meaning', () => {

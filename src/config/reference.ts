@@ -1,79 +1,10 @@
-/** Makes docs/reference/limpet.schema.json and config.md from the schema: `npm run schema`. A test says when they are old. */
+/**
+ * `npm run schema` makes docs/reference/limpet.schema.json, docs/reference/config.md and src/config/config.ts from the
+ * schema. A test fails when one of them is not up to date.
+ */
 import { writeFileSync } from 'node:fs';
-import { z } from 'zod';
-import { configSchema } from './schema.ts';
-
-/** As much of JSON Schema as zod writes for us. */
-interface JsonSchema {
-  readonly [key: string]: unknown;
-  readonly type?: string;
-  readonly title?: string;
-  readonly description?: string;
-  readonly default?: unknown;
-  /** What holds when a field is absent that has no `default` of its own: for the page, not for editors. */
-  readonly usual?: unknown;
-  readonly const?: unknown;
-  readonly enum?: readonly unknown[];
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly pattern?: string;
-  readonly anyOf?: readonly JsonSchema[];
-  readonly items?: JsonSchema;
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly additionalProperties?: JsonSchema | false;
-  readonly required?: readonly string[];
-}
-
-function written(): JsonSchema {
-  // Draft 7: what the YAML plugins of editors know best.
-  return z.toJSONSchema(configSchema, { io: 'input', target: 'draft-7' }) as JsonSchema;
-}
-
-/** The JSON Schema for editors. Every scalar may be a `${NAME}` of the environment, whose text nobody knows yet. */
-export function jsonSchema(): string {
-  const { $schema, ...schema } = written();
-  const definitions = {
-    variable: { type: 'string', pattern: '\\$\\{', description: 'A variable of the environment.' },
-  };
-  const whole = { $schema, title: 'Configuration of Limpet', ...allowVariables(schema), definitions };
-  return `${JSON.stringify(whole, null, 2)}\n`;
-}
-
-const variable: JsonSchema = { $ref: '#/definitions/variable' };
-
-function allowVariables(schema: JsonSchema): JsonSchema {
-  const { title, description, default: filled, usual: _, ...rest } = schema;
-  const about = Object.fromEntries(
-    Object.entries({ title, description, default: filled }).filter(([, value]) => value !== undefined),
-  );
-  if (rest.anyOf !== undefined) {
-    const branches = rest.anyOf.map((branch) => (isScalar(branch) ? branch : allowVariables(branch)));
-    return { ...about, anyOf: rest.anyOf.some(isScalar) ? [...branches, variable] : branches };
-  }
-  if (isScalar(rest))
-    return rest.type === 'string' && isFree(rest) ? { ...about, ...rest } : { ...about, anyOf: [rest, variable] };
-  const { items, properties, additionalProperties } = rest;
-  return {
-    ...about,
-    ...rest,
-    ...(items === undefined ? {} : { items: allowVariables(items) }),
-    ...(properties === undefined ? {} : { properties: mapValues(properties, allowVariables) }),
-    ...(typeof additionalProperties === 'object' ? { additionalProperties: allowVariables(additionalProperties) } : {}),
-  };
-}
-
-function isScalar({ type, anyOf }: JsonSchema): boolean {
-  return anyOf === undefined && type !== 'object' && type !== 'array';
-}
-
-/** Any text goes, a variable's too. */
-function isFree(schema: JsonSchema): boolean {
-  return schema.pattern === undefined && schema.enum === undefined && schema.const === undefined;
-}
-
-function mapValues<T>(record: Readonly<Record<string, T>>, change: (value: T) => T): Record<string, T> {
-  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, change(value)]));
-}
+import { configTypes, defaultOf } from './declaration.ts';
+import { inputSchema, type JsonSchema, jsonSchema } from './json-schema.ts';
 
 const introduction = `# Config
 
@@ -140,7 +71,7 @@ export function configPage(): string {
     tables.push([`## ${title}`, '', ...(about === '' ? [] : [about, '']), ...head, ...rows].join('\n'));
     for (const next of inner) next();
   };
-  visit('top level', written(), '');
+  visit('top level', inputSchema(), '');
   return `${introduction}\n${tables.join('\n\n')}\n`;
 }
 
@@ -169,17 +100,14 @@ function typeText(schema: JsonSchema): string {
   return schema.type === 'boolean' ? '`true`, `false`' : 'text';
 }
 
-function defaultText({ default: filled, usual = filled, type }: JsonSchema, required: boolean): string {
+function defaultText(schema: JsonSchema, required: boolean): string {
   if (required) return '(required)';
-  if (usual === undefined || type === 'object' || JSON.stringify(usual) === '{}') return '';
-  if (usual === '') return 'empty';
-  if (Array.isArray(usual)) return usual.length === 0 ? 'none' : usual.map((one) => `\`${one}\``).join(', ');
-  const text = String(usual);
-  return text.includes(' ') || text.includes('`') ? text : `\`${text}\``;
+  return schema.type === 'object' ? '' : defaultOf(schema);
 }
 
 if (import.meta.main) {
   const folder = new URL('../../docs/reference/', import.meta.url);
   writeFileSync(new URL('limpet.schema.json', folder), jsonSchema());
   writeFileSync(new URL('config.md', folder), configPage());
+  writeFileSync(new URL('config.ts', import.meta.url), configTypes());
 }

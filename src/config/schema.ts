@@ -298,7 +298,5 @@ export const configSchema = map(
   'a map with listeners and pools',
 );
 
-/** What `defineConfig` takes and a config file holds. */
-export type Config = z.input<typeof configSchema>;
 /** Checked and filled field by field, still in the shape in which it was written. */
 export type FilledConfig = z.output<typeof configSchema>;

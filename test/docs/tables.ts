@@ -1,8 +1,8 @@
 /** Tables of the documentation that say what the code says: read here, to be compared with it. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { jsonSchema } from '../../src/config/json-schema.ts';
 import type { ActiveOptions } from '../../src/config/options.ts';
-import { jsonSchema } from '../../src/config/reference.ts';
 import { Fleet } from '../../src/fleet/fleet.ts';
 import { Server } from '../../src/fleet/server.ts';
 import { PassiveHealth } from '../../src/health/passive.ts';

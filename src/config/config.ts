@@ -1,0 +1,736 @@
+/**
+ * The config as a person writes it: every field with its meaning and its default.
+ * Made by `npm run schema` from src/config/schema.ts. Edit there.
+ */
+
+/** A time: up to four numbers with `h`, `m`, `s` or `ms`, such as `500ms`, `30s` or `1h30m`. */
+export type Time = string;
+
+/** A time such as `30s`; `off` or `0` for none. */
+export type TimeOrOff = string | 0;
+
+/** A number of bytes, also with `k`, `M` or `G` (units of 1,024): `65536`, `64k`, `1M`. */
+export type Size = string | number;
+
+/** A number, or its digits as text, which is what an environment variable gives. */
+export type Numeric = number | `${number}`;
+
+/** Also as text, which is what an environment variable gives. */
+export type Flag = boolean | 'true' | 'false';
+
+/** What `defineConfig` takes and a config file holds. */
+export interface Config {
+  /** Where clients connect. */
+  readonly listeners: readonly ListenerConfig[];
+  /** Sets of servers that stand for each other, by name. */
+  readonly pools: { readonly [name: string]: PoolConfig };
+  /** Asked in order; the first that matches serves the request. With one pool they may be left out: it serves all. */
+  readonly routes?: readonly RouteConfig[];
+  /**
+   * Secrets that sign the tokens, 32 bytes or more each, in hex, base64 or plain text: the first signs, all verify.
+   * None: a key is generated and kept in `stateDir`. Take them from the environment. Default: none.
+   */
+  readonly keys?: readonly string[];
+  /** What is told. */
+  readonly log?: LogConfig;
+  /** SIGTERM and SIGINT: nothing new is accepted, and open exchanges are finished. */
+  readonly shutdown?: ShutdownConfig;
+  /** What the balancer may use. */
+  readonly limits?: LimitsConfig;
+  /** Nodes that share sessions have clocks of their own. */
+  readonly clock?: ClockConfig;
+  /** How the names of servers are looked up: in the background, never for a request. */
+  readonly resolver?: ResolverConfig;
+  /** Worker threads, each with its own event loop and listening sockets. `auto`: one for each core. Default: `auto`. */
+  readonly workers?: 'auto' | Numeric;
+  /**
+   * A worker whose event loop has not turned for this long is ended and replaced. `off`: never (for a debugger).
+   * Default: `10s`.
+   */
+  readonly workerTimeout?: TimeOrOff;
+  /** The table of sessions, which all workers share. */
+  readonly table?: TableConfig;
+  /**
+   * Folder for what outlives the process, such as a generated key and the saved table. The environment variable
+   * `LIMPET_STATE` goes before it. Default: `.limpet`.
+   */
+  readonly stateDir?: string;
+  /**
+   * Copies of sessions, for servers that speak the session protocol. What stands here changes with a restart only.
+   * Default: none.
+   */
+  readonly sessions?: SessionsConfig;
+  /** Where the balancer is asked and told while it runs. */
+  readonly admin?: AdminConfig;
+  /**
+   * Responses say which server gave them: `Limpet-Server: NAME; epoch=N`. For demos and debugging. Default: `false`.
+   */
+  readonly identify?: Flag;
+}
+
+/** Where clients connect. */
+export interface ListenerConfig {
+  /** Where clients connect: `127.0.0.1:8080`, `[::1]:8080`, `:8080` for all interfaces, `unix:/run/limpet.sock`. */
+  readonly address: string;
+  /** Several processes share the port (`SO_REUSEPORT`). Default: `false`. */
+  readonly reusePort?: Flag;
+  /** Kernel queue of connections not accepted yet. Bun decides by itself. From 1 to 65,535. Default: `511`. */
+  readonly backlog?: Numeric;
+  /** Addresses and CIDR blocks of proxies whose `X-Forwarded-*` and `Forwarded` are believed. Default: none. */
+  readonly trustedProxies?: readonly string[];
+  /** Upgrade protocols that are passed on. Default: `websocket`. */
+  readonly upgrades?: readonly string[];
+  /**
+   * A client that closes its sending side after the request still gets its response. `false`: it counts as gone.
+   * Default: `false`.
+   */
+  readonly halfClose?: Flag;
+  /** What a client may send. */
+  readonly limits?: ListenerLimitsConfig;
+  /** How long a client may take. */
+  readonly timeouts?: ListenerTimeoutsConfig;
+}
+
+/** What a client may send. */
+export interface ListenerLimitsConfig {
+  /** Open connections; one more is refused with 503. From 1 to 10,000,000. Default: `100000`. */
+  readonly connections?: Numeric;
+  /** Request line and headers together; else 431. Default: `16k`. */
+  readonly headBytes?: Size;
+  /** Headers of a request; else 431. From 1 to 10,000. Default: `100`. */
+  readonly headers?: Numeric;
+  /** Request target; else 414. Default: `8k`. */
+  readonly uriBytes?: Size;
+  /** Request body; else 413. 0: no limit. Default: `0`. */
+  readonly bodyBytes?: Size;
+  /**
+   * Read and dropped of a request that was answered before its end, so that a client that writes all of it before it
+   * reads gets the answer; beyond it the connection is closed. Default: `1G`.
+   */
+  readonly lingerBytes?: Size;
+}
+
+/** How long a client may take. */
+export interface ListenerTimeoutsConfig {
+  /** From the first byte of a head to its last; else 408. Default: `10s`. */
+  readonly requestHead?: Time;
+  /** Between two pieces of a request body; else 408. Default: `30s`. */
+  readonly requestBody?: Time;
+  /** Between the end of a response and the next request. Default: `1m`. */
+  readonly keepAlive?: Time;
+  /** A client that takes no byte of its response for this long. Default: `30s`. */
+  readonly write?: Time;
+  /**
+   * A client that goes on sending a request that was answered before its end: all of it is read and dropped, for this
+   * long. Default: `1m`.
+   */
+  readonly linger?: Time;
+}
+
+/** Sets of servers that stand for each other, by name. */
+export interface PoolConfig {
+  /** The backend addresses. A short one is only its address, and is named by it. */
+  readonly servers: readonly (string | number | ServerConfig)[];
+  /**
+   * A server whose name has several addresses: one server, which is at `any` of them (they are tried in turn), or `all`
+   * of them, each a server of its own, named `NAME@ADDRESS`. Default: `any`.
+   */
+  readonly resolve?: 'any' | 'all';
+  /** Where new sessions go. Default: `least-requests`. */
+  readonly balance?: 'round-robin' | 'least-requests' | 'two-choices' | 'random' | 'rendezvous' | 'maglev';
+  /**
+   * Bounded load: no server takes a new session above this multiple of the mean, such as 1.25. 0: no bound. From 0 to
+   * 100. Default: `0`.
+   */
+  readonly maxLoad?: Numeric;
+  /**
+   * How a session is recognised: a list, asked in order. The first that recognises wins, the first that can binds new
+   * sessions. `none` for no affinity. Default: `cookie`.
+   */
+  readonly affinity?:
+    | 'cookie'
+    | 'source-ip'
+    | 'socket.io'
+    | 'none'
+    | readonly ('cookie' | 'source-ip' | 'socket.io' | AffinityConfig)[];
+  /**
+   * The server that holds a session is gone: `rebind` to another for good, borrow one (`temporary`), or `reject` with a
+   * status. Default: `rebind`.
+   */
+  readonly whenOwnerFails?: 'rebind' | 'temporary' | 'reject' | RejectConfig;
+  /**
+   * The server that holds a session is at its `maxRequests`: wait for it, `rebind` to one with room (if any has), or
+   * `reject` with 503. Default: `queue`.
+   */
+  readonly whenOwnerFull?: 'queue' | 'rebind' | 'reject';
+  /** How servers are found to be down. */
+  readonly health?: PoolHealthConfig;
+  /** Where requests wait when every server is at its `maxRequests`. */
+  readonly queue?: PoolQueueConfig;
+  /** What is tried again on another server. */
+  readonly retry?: PoolRetryConfig;
+  /** How long a server may take. */
+  readonly timeouts?: PoolTimeoutsConfig;
+  /** Idle connections kept to one server. From 0 to 65,535. Default: `256`. */
+  readonly maxIdle?: Numeric;
+  /**
+   * GET requests without a body or a condition, of one moment to one server, share a connection, at most so many. For
+   * servers that read and answer pipelined requests strictly, and quickly (SECURITY.md). 1: off. From 1 to 64. Default:
+   * `1`.
+   */
+  readonly pipelining?: Numeric;
+  /** What a server may send, and cost before it has accepted. */
+  readonly limits?: PoolLimitsConfig;
+  /**
+   * Its servers speak the session protocol: sessions are copied, and survive and leave their servers. Default: `true`
+   * with a top-level `sessions`.
+   */
+  readonly sessions?: Flag;
+  /** Whether sessions move to servers that have fewer, such as new ones. */
+  readonly rebalance?: PoolRebalanceConfig;
+}
+
+/** The backend addresses. A short one is only its address, and is named by it. */
+export interface ServerConfig {
+  /** Stable name: sessions stay with it when the address changes. Default: its address. */
+  readonly name?: string;
+  /** Where it is. A port alone is on 127.0.0.1. */
+  readonly address: string | number;
+  /** Share of new sessions against its peers; 0 takes none. From 0 to 65,535. Default: `1`. */
+  readonly weight?: Numeric;
+  /** Most requests at one time; beyond it they wait in the queue. 0: no cap. From 0 to 1,000,000. Default: `0`. */
+  readonly maxRequests?: Numeric;
+  /** What becomes of a name with several addresses: see `resolve` of the pool. Default: as the pool says. */
+  readonly resolve?: 'any' | 'all';
+}
+
+/**
+ * How a session is recognised: a list, asked in order. The first that recognises wins, the first that can binds new
+ * sessions. `none` for no affinity.
+ */
+export interface AffinityConfig {
+  /** A cookie of our own, which the servers never see. */
+  readonly cookie?: CookieAffinityConfig;
+  /** The app's own session id: learned from responses, followed in requests. */
+  readonly learn?: string | LearnAffinityConfig;
+  /** A header that the client gives, or that a response gave it. */
+  readonly header?: string | HeaderAffinityConfig;
+  /** A query parameter that the client gives. */
+  readonly query?: string | QueryAffinityConfig;
+  /** A part of the path. */
+  readonly path?: string | PathAffinityConfig;
+  /** Sessions of Socket.IO clients without cookies: the `sid` of the handshake. */
+  readonly 'socket.io'?: SocketIoAffinityConfig;
+  /** A keyed hash of the client's address. */
+  readonly 'source-ip'?: SourceIpAffinityConfig;
+  /** A prefix in the app's own cookie, which the servers never see. */
+  readonly rewrite?: string | RewriteAffinityConfig;
+  /** A fixed map from keys to servers, for test users and canaries. */
+  readonly route?: RouteAffinityConfig;
+  /** A signed header or parameter of a trusted peer picks the server, for debugging. */
+  readonly force?: ForceAffinityConfig;
+  /**
+   * Beside the affinity: what becomes of the sessions that it recognises when their server is gone. Default: as the
+   * pool says.
+   */
+  readonly whenOwnerFails?: 'rebind' | 'temporary' | 'reject' | RejectConfig;
+}
+
+/** A cookie of our own, which the servers never see. */
+export interface CookieAffinityConfig {
+  /** Name of the cookie. Default: `limpet`. */
+  readonly name?: string;
+  /** Its `Path`: below it the client sends the cookie. Default: `/`. */
+  readonly path?: string;
+  /** Its `Domain`, for subdomains too. Empty: left out, and the cookie stays with its host. Default: empty. */
+  readonly domain?: string;
+  /** Its `SameSite`. `None` lets other sites embed yours, and needs `Secure`. Default: `Lax`. */
+  readonly sameSite?: 'Strict' | 'Lax' | 'None';
+  /**
+   * `Secure`: by what the client speaks (to us, or to a trusted proxy that tells), always, or never. Default: `auto`.
+   */
+  readonly secure?: 'auto' | 'always' | 'never';
+  /** `HttpOnly`: scripts of the page cannot read it. Default: `true`. */
+  readonly httpOnly?: Flag;
+  /** `Partitioned` (CHIPS): a jar of its own for each site that embeds yours. Needs `Secure`. Default: `false`. */
+  readonly partitioned?: Flag;
+  /**
+   * Secure clients get the token in `NAME-x` too, with `SameSite=None; Secure; Partitioned`, for other sites that embed
+   * yours. Default: `false`.
+   */
+  readonly twin?: Flag;
+  /**
+   * `session`: no `Max-Age`, the balancer alone keeps the times. `permanent`: `Max-Age` and `Expires` too; needs
+   * `absolute`. Default: `session`.
+   */
+  readonly lifetime?: 'session' | 'permanent';
+  /** A session ends after this long without a request. Left out, it is never longer than `absolute`. Default: `8h`. */
+  readonly idle?: TimeOrOff;
+  /** A session ends at this age, however busy it is. Default: `off`. */
+  readonly absolute?: TimeOrOff;
+  /**
+   * `always`: every client gets the cookie with its first answer. `on-session`: once its server begins a session, so
+   * that anonymous traffic stays free of it. `auto`: `on-session` in pools with `sessions`, else `always`. Default:
+   * `auto`.
+   */
+  readonly bind?: 'auto' | 'always' | 'on-session';
+  /**
+   * A response that caches may store, or by which they may update one (304), and that needs a new cookie: made
+   * `Cache-Control: private`, or sent without the cookie. Default: `private`.
+   */
+  readonly onCacheable?: 'private' | 'skip';
+  /**
+   * What apps with the session library may decide of the cookie of one session: the widest of each. What is narrower
+   * than the cookie itself they may always choose.
+   */
+  readonly app?: CookieAffinityAppConfig;
+}
+
+/**
+ * What apps with the session library may decide of the cookie of one session: the widest of each. What is narrower than
+ * the cookie itself they may always choose.
+ */
+export interface CookieAffinityAppConfig {
+  /**
+   * Longest that a session may live without a request, and its cookie: `maxAge` of the app ("remember me"). Default:
+   * `idle` where that is written, else 720h.
+   */
+  readonly maxAge?: Time;
+  /** Widest `SameSite`: `None` is wider than `Lax`, and that than `Strict`. Default: the cookie's own. */
+  readonly sameSite?: 'Strict' | 'Lax' | 'None';
+  /** `never`: the app may leave `Secure` out. Default: the cookie's own. */
+  readonly secure?: 'auto' | 'always' | 'never';
+  /** `false`: the app may leave `HttpOnly` out. Default: the cookie's own. */
+  readonly httpOnly?: Flag;
+  /** Widest `Domain`; the app may choose one below it, or the host alone. Default: the cookie's own. */
+  readonly domain?: string;
+  /** Widest `Path`; the app may choose one below it. Default: the cookie's own. */
+  readonly path?: string;
+}
+
+/** The app's own session id: learned from responses, followed in requests. */
+export interface LearnAffinityConfig {
+  /** The app's cookie: set by responses, sent by requests. */
+  readonly cookie?: string;
+  /** A header of responses and of requests. */
+  readonly header?: string;
+  /** A query parameter of requests. It names what another place has taught. */
+  readonly query?: string;
+  /** A path parameter, `;NAME=id` at the end of a segment: of requests, and of `Location` in responses. */
+  readonly parameter?: string;
+  /**
+   * The table forgets a session after this long without a request. Left out, it is never longer than `absolute`. `off`:
+   * only when the table is full. Default: `30m`.
+   */
+  readonly idle?: TimeOrOff;
+  /** The table forgets a session at this age, however busy it is. Default: `off`. */
+  readonly absolute?: TimeOrOff;
+}
+
+/** A header that the client gives, or that a response gave it. */
+export interface HeaderAffinityConfig {
+  /** Name of the header. */
+  readonly name: string;
+  /**
+   * The table forgets a session after this long without a request. Left out, it is never longer than `absolute`. `off`:
+   * only when the table is full. Default: `30m`.
+   */
+  readonly idle?: TimeOrOff;
+  /** The table forgets a session at this age, however busy it is. Default: `off`. */
+  readonly absolute?: TimeOrOff;
+  /**
+   * A DELETE that carries the header and succeeds ends the session, as MCP has it. Default: only for `Mcp-Session-Id`.
+   */
+  readonly endOnDelete?: Flag;
+}
+
+/** A query parameter that the client gives. */
+export interface QueryAffinityConfig {
+  /** Name of the query parameter. */
+  readonly name: string;
+  /**
+   * The table forgets a session after this long without a request. Left out, it is never longer than `absolute`. `off`:
+   * only when the table is full. Default: `30m`.
+   */
+  readonly idle?: TimeOrOff;
+  /** The table forgets a session at this age, however busy it is. Default: `off`. */
+  readonly absolute?: TimeOrOff;
+}
+
+/** A part of the path. */
+export interface PathAffinityConfig {
+  /** For the path without its query, as the client writes it. Its one group is the key. */
+  readonly pattern: string;
+  /**
+   * The table forgets a session after this long without a request. Left out, it is never longer than `absolute`. `off`:
+   * only when the table is full. Default: `30m`.
+   */
+  readonly idle?: TimeOrOff;
+  /** The table forgets a session at this age, however busy it is. Default: `off`. */
+  readonly absolute?: TimeOrOff;
+}
+
+/** Sessions of Socket.IO clients without cookies: the `sid` of the handshake. */
+export interface SocketIoAffinityConfig {
+  /** Requests below this path are Socket.IO (or plain Engine.IO). Default: `/socket.io/`. */
+  readonly path?: string;
+  /**
+   * The table forgets a session after this long without a request. Left out, it is never longer than `absolute`. `off`:
+   * only when the table is full. Default: `5m`.
+   */
+  readonly idle?: TimeOrOff;
+  /** The table forgets a session at this age, however busy it is. Default: `off`. */
+  readonly absolute?: TimeOrOff;
+}
+
+/** A keyed hash of the client's address. */
+export interface SourceIpAffinityConfig {
+  /** Bits of an IPv4 address that count: 24 puts a /24 on one server. From 1 to 32. Default: `32`. */
+  readonly ipv4Prefix?: Numeric;
+  /** Bits of an IPv6 address that count. A customer usually has a /64. From 1 to 128. Default: `64`. */
+  readonly ipv6Prefix?: Numeric;
+  /**
+   * `hash`: the server follows from the address alone. `table`: the same at first, and it stays when servers are added.
+   * Default: `hash`.
+   */
+  readonly mode?: 'hash' | 'table';
+  /**
+   * In mode `table`: an address is forgotten after this long without a request. `off`: only when the table is full.
+   * Default: `30m`.
+   */
+  readonly idle?: TimeOrOff;
+}
+
+/** A prefix in the app's own cookie, which the servers never see. */
+export interface RewriteAffinityConfig {
+  /** Name of the app's cookie. */
+  readonly cookie: string;
+  /** Stands between our prefix and the app's value. Default: `~`. */
+  readonly separator?: string;
+  /**
+   * The table remembers this long without a request that a session has moved, while its prefix names the old server.
+   * Default: `8h`.
+   */
+  readonly idle?: TimeOrOff;
+}
+
+/** A fixed map from keys to servers, for test users and canaries. */
+export interface RouteAffinityConfig {
+  /** The key is the value of this header. */
+  readonly header?: string;
+  /** The key is the value of this cookie. */
+  readonly cookie?: string;
+  /** The key is the value of this query parameter. */
+  readonly query?: string;
+  /** Key to name of a server of the pool. `*` stands for any text; keys without it go first. */
+  readonly map: { readonly [name: string]: string };
+}
+
+/** A signed header or parameter of a trusted peer picks the server, for debugging. */
+export interface ForceAffinityConfig {
+  /** The key is the value of this header. */
+  readonly header?: string;
+  /** The key is the value of this cookie. */
+  readonly cookie?: string;
+  /** The key is the value of this query parameter. */
+  readonly query?: string;
+}
+
+/** Beside the affinity: what becomes of the sessions that it recognises when their server is gone. */
+export interface RejectConfig {
+  /** Status that the client gets. From 400 to 599. */
+  readonly reject: Numeric;
+}
+
+/** How servers are found to be down. */
+export interface PoolHealthConfig {
+  /**
+   * Checks of our own: an HTTP request, a TCP connect, or none. Default: `http` with a `path`, `tcp` with any other
+   * field of these checks, else `false`.
+   */
+  readonly active?: false | 'false' | 'http' | 'tcp';
+  /** Asked for with GET. */
+  readonly path?: string;
+  /** Host header of the check. Default: the server's address. */
+  readonly host?: string;
+  /** Good statuses and ranges of them. Default: `200-399`. */
+  readonly status?: string | number;
+  /** Text that the first 64 KiB of the body must hold. Default: any. */
+  readonly body?: string;
+  /** Between two checks of a server. Default: `2s`. */
+  readonly interval?: Time;
+  /** A check that takes longer has failed. Default: `1s`. */
+  readonly timeout?: Time;
+  /** Good checks in a row that bring a server up. From 1 to 100. Default: `2`. */
+  readonly rise?: Numeric;
+  /** Bad checks in a row that take it down. From 1 to 100. Default: `3`. */
+  readonly fall?: Numeric;
+  /** Share of the interval by which checks are spread. From 0 to 1. Default: `0.1`. */
+  readonly jitter?: Numeric;
+  /** What the traffic itself tells. `false`: no server is ejected for its errors. */
+  readonly passive?: false | 'false' | PoolHealthPassiveConfig;
+  /**
+   * When fewer than this share of the servers look up, none of it is believed and all are used. 0: never. From 0 to 1.
+   * Default: `0.5`.
+   */
+  readonly panicThreshold?: Numeric;
+  /** A server that comes up gets its full share of new sessions only after this long. Default: `off`. */
+  readonly slowStart?: TimeOrOff;
+}
+
+/** What the traffic itself tells. `false`: no server is ejected for its errors. */
+export interface PoolHealthPassiveConfig {
+  /** Connection errors in a row that eject a server. From 1 to 1,000. Default: `3`. */
+  readonly connectErrors?: Numeric;
+  /** 5xx responses in a row that eject a server. 0: never. From 0 to 1,000. Default: `0`. */
+  readonly serverErrors?: Numeric;
+  /** First ejection; each further one lasts twice as long. Default: `1s`. */
+  readonly ejection?: Time;
+  /** The longest ejection. Default: `1m`. */
+  readonly maxEjection?: Time;
+}
+
+/** Where requests wait when every server is at its `maxRequests`. */
+export interface PoolQueueConfig {
+  /** Requests that may wait; one more is refused with 503 and `Retry-After`. From 0 to 1,000,000. Default: `1024`. */
+  readonly max?: Numeric;
+  /** Longest wait; after it 503. Default: `5s`. */
+  readonly timeout?: Time;
+}
+
+/** What is tried again on another server. */
+export interface PoolRetryConfig {
+  /** Servers tried in all, the first one included. 1: no retry. From 1 to 10. Default: `3`. */
+  readonly attempts?: Numeric;
+  /**
+   * Of a request body so much is kept for a repeat; a longer one cannot be repeated once it is sent. Default: `64k`.
+   */
+  readonly bufferBody?: Size;
+  /** Time for all attempts until a response begins. Default: `off`. */
+  readonly deadline?: TimeOrOff;
+}
+
+/** How long a server may take. */
+export interface PoolTimeoutsConfig {
+  /** Until the server accepts the connection. Default: `2s`. */
+  readonly connect?: Time;
+  /**
+   * From the last byte of the request to the first of the response. Each interim response (1xx) begins it anew.
+   * Default: `1m`.
+   */
+  readonly response?: TimeOrOff;
+  /** Between two pieces of a response body. Default: `1m`. */
+  readonly responseBody?: TimeOrOff;
+  /**
+   * A pooled connection is closed after this long unused. Keep it below the server's own (5s in node:http). Default:
+   * `4s`.
+   */
+  readonly keepAlive?: Time;
+  /** A WebSocket or other tunnel without a byte either way. Default: `1h`. */
+  readonly tunnel?: TimeOrOff;
+}
+
+/** What a server may send, and cost before it has accepted. */
+export interface PoolLimitsConfig {
+  /** Status line and headers of a response together; else 502. Default: `64k`. */
+  readonly headBytes?: Size;
+  /** Headers of a response; else 502. From 1 to 10,000. Default: `256`. */
+  readonly headers?: Numeric;
+  /**
+   * Interim responses (1xx) to one request in a second; more are refused with 502 (`too-many-interim`). From 1 to
+   * 1,000,000. Default: `1000`.
+   */
+  readonly interim?: Numeric;
+  /**
+   * Connections that one worker makes to one server at one time; beyond it requests wait in the queue. From 1 to
+   * 1,000,000. Default: `1024`.
+   */
+  readonly connecting?: Numeric;
+}
+
+/** Whether sessions move to servers that have fewer, such as new ones. */
+export interface PoolRebalanceConfig {
+  /**
+   * A session with a copy that is not in use leaves a server that has more than this multiple of the mean, such as
+   * 1.25, with its next request. Default: `off`.
+   */
+  readonly skew?: 'off' | Numeric;
+  /** Most moves in a second, of each worker. From 1 to 100,000. Default: `10`. */
+  readonly rate?: Numeric;
+}
+
+/** Asked in order; the first that matches serves the request. With one pool they may be left out: it serves all. */
+export interface RouteConfig {
+  /** What a request must look like; left out, every request matches. */
+  readonly match?: RouteMatchConfig;
+  /** Name of the pool that serves it. */
+  readonly pool: string;
+  /** `none`: this route neither recognises nor binds a session. Left out: as the pool says. */
+  readonly affinity?: 'none';
+}
+
+/** What a request must look like; left out, every request matches. */
+export interface RouteMatchConfig {
+  /** Host without port; `*.example.org` for its subdomains. Empty: any. Default: empty. */
+  readonly host?: string;
+  /** Path prefix on whole segments: `/a` matches `/a` and `/a/b`, not `/ab`. Default: `/`. */
+  readonly path?: string;
+  /** Methods, any of these. None: every method. Default: none. */
+  readonly methods?: readonly string[];
+  /** What the path ends in, any of these: `[css, js, png]`. None: anything. Default: none. */
+  readonly extensions?: readonly string[];
+  /**
+   * Where the client connected, any of these listeners by `address`, as it stands there: `[":8080"]`. None: every
+   * listener. Default: none.
+   */
+  readonly listeners?: readonly string[];
+}
+
+/** What is told. */
+export interface LogConfig {
+  /** One line for each request. `json` makes all of the log JSON. Default: `off`. */
+  readonly access?: 'off' | 'text' | 'json';
+  /** What is logged beside that. Default: `info`. */
+  readonly level?: 'debug' | 'info' | 'warn' | 'error';
+}
+
+/** SIGTERM and SIGINT: nothing new is accepted, and open exchanges are finished. */
+export interface ShutdownConfig {
+  /** After this long, open exchanges are cut. Default: `30s`. */
+  readonly timeout?: Time;
+}
+
+/** What the balancer may use. */
+export interface LimitsConfig {
+  /**
+   * Bytes that one worker keeps at most for clients and servers that are slow, for requests that wait, and for repeats.
+   * Beyond it the connections that keep most and take least are ended, or refused with 503 (`buffers-full`). Default:
+   * `64M`.
+   */
+  readonly keptBytes?: Size;
+  /**
+   * Connections that one worker makes to servers at one time; beyond it requests wait in the queue of their pool. From
+   * 1 to 10,000,000. Default: `4096`.
+   */
+  readonly connecting?: Numeric;
+}
+
+/** Nodes that share sessions have clocks of their own. */
+export interface ClockConfig {
+  /**
+   * A token from a clock that is ahead of ours by up to this long is dated anew (counter `clock_ahead`); beyond it the
+   * session is refused. At least a minute is always granted. Default: `10m`.
+   */
+  readonly skew?: Time;
+}
+
+/** How the names of servers are looked up: in the background, never for a request. */
+export interface ResolverConfig {
+  /**
+   * DNS servers, asked in order. None: those of `/etc/resolv.conf`, and what else the system knows names by. Default:
+   * none.
+   */
+  readonly servers?: readonly string[];
+  /** For one answer; then the next of them is asked. Default: `2s`. */
+  readonly timeout?: Time;
+  /** Times that each of them is asked. From 1 to 10. Default: `2`. */
+  readonly attempts?: Numeric;
+  /** An answer counts for its TTL, and at least for this long. Default: `1s`. */
+  readonly minTtl?: Time;
+  /** The same, and at most for this long. Default: `30s`. */
+  readonly maxTtl?: Time;
+  /** A name that does not exist, or cannot be looked up, is asked for again after this long. Default: `5s`. */
+  readonly retry?: Time;
+  /**
+   * Of a name with several addresses one that has not accepted the connection after this long gives way to the next;
+   * the last one has what is left of `timeouts.connect`. Default: `500ms`.
+   */
+  readonly addressTimeout?: Time;
+  /** Addresses of one name that count (counter `addresses_dropped`). From 1 to 10,000. Default: `256`. */
+  readonly maxAddresses?: Numeric;
+}
+
+/** The table of sessions, which all workers share. */
+export interface TableConfig {
+  /**
+   * Sessions that fit, about 46.5 bytes each; beyond it those longest unseen are forgotten. From 1,000 to 100,000,000.
+   * Default: `1000000`.
+   */
+  readonly capacity?: Numeric;
+  /** Between two savings to `stateDir`; it is saved at shutdown too. `off`: never. Default: `1m`. */
+  readonly save?: TimeOrOff;
+}
+
+/** Copies of sessions, for servers that speak the session protocol. What stands here changes with a restart only. */
+export interface SessionsConfig {
+  /**
+   * Where copies are kept: `memory` or `memory:256mb` (of this process), `lmdb:FOLDER` (survives it),
+   * `redis://HOST:PORT` (shared by several balancers; Sentinel and Cluster:
+   * `redis+sentinel://HOST:PORT,HOST:PORT/NAME`, `redis+cluster://HOST:PORT,HOST:PORT`). Default: `memory`.
+   */
+  readonly store?: string;
+  /**
+   * `sync`: the client hears of a change once its copy is safe. `async`: at once, the copy follows. `none`: no copies.
+   * Default: `sync`.
+   */
+  readonly replication?: 'sync' | 'async' | 'none';
+  /**
+   * A copy cannot be kept: `fail` answers 503, `degrade` lets the answer pass, marked `Limpet-Degraded: session-store`.
+   * Default: `fail`.
+   */
+  readonly whenStoreFails?: 'fail' | 'degrade';
+  /** Longest wait for the store; after it, it has failed. Default: `2s`. */
+  readonly timeout?: Time;
+  /**
+   * With `async`: copies of one worker that may be under way; beyond it answers wait as with `sync`. From 1 to
+   * 1,000,000. Default: `1024`.
+   */
+  readonly lag?: Numeric;
+  /**
+   * Shared with the servers: signs what they are told of sessions, and opens the store interface to them; a text of at
+   * least 32 characters (openssl rand -hex 32). Take it from the environment. None: one is made, in a file that servers
+   * of the same user on this machine read by themselves; others need it. Default: made, for servers of this user.
+   */
+  readonly secret?: string;
+  /**
+   * Where servers reach the store interface. Other than on loopback or a unix-domain socket it needs `secret`. Default:
+   * `store.sock` in `stateDir`; with `secret` 127.0.0.1:0.
+   */
+  readonly listen?: string;
+  /** Largest state of a session. Default: `1M`. */
+  readonly stateBytes?: Size;
+  /**
+   * Ended sessions that may wait until the store can be told; they are kept in `stateDir`, and nobody can use them
+   * meanwhile. One more is refused with 503, and lives on. From 1 to 10,000,000. Default: `100000`.
+   */
+  readonly endings?: Numeric;
+  /**
+   * An ended session stays dead for this long, whatever still arrives of it: longer than any request takes. Default:
+   * `24h`.
+   */
+  readonly tombstone?: Time;
+  /**
+   * Encrypts the copies at rest (AES-256-GCM) with this key. Take it from the environment. With `redis` all balancers
+   * need the same. Default: `lmdb`: a key that is made, `store.key` in `stateDir`; others: off.
+   */
+  readonly encrypt?: string;
+}
+
+/** Where the balancer is asked and told while it runs. */
+export interface AdminConfig {
+  /**
+   * Where `limpet drain`, `ready` and `sessions` reach the balancer. On TCP it needs `token`. `off`: nowhere. Default:
+   * `admin.sock` in `stateDir`.
+   */
+  readonly listen?: string;
+  /**
+   * Asked for with `Authorization: Bearer TOKEN`; a text of at least 32 characters (openssl rand -hex 32). The command
+   * takes it from `LIMPET_ADMIN_TOKEN`. Default: none.
+   */
+  readonly token?: string;
+  /**
+   * Names of this machine under which it is asked on TCP, beside `localhost` and its address: a request with another
+   * `Host` is refused with 421, as one that a web page has sent by a name of its own. Default: none.
+   */
+  readonly hosts?: readonly string[];
+}
