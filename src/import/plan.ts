@@ -1,9 +1,9 @@
 /** Listeners, routes in the order given, and pools, as they come together to a config. */
 
 import { hostsMeet } from '../config/host-pattern.ts';
-import type { WeighedServer } from './kubernetes/pool.ts';
-import { isReservedName } from './names.ts';
-import { freeName, withoutVariables } from './nginx/values.ts';
+import { freeName, isReservedName } from './names.ts';
+import { withoutVariables } from './values.ts';
+import type { WeightedServer } from './weights.ts';
 
 export type Fields = Record<string, unknown>;
 
@@ -25,7 +25,7 @@ export interface PlanRoute {
   readonly listeners: readonly string[];
 }
 
-export interface PlanServer extends WeighedServer {
+export interface PlanServer extends WeightedServer {
   readonly maxRequests?: number;
 }
 

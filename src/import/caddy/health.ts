@@ -1,10 +1,10 @@
 /** `health_*`, `fail_duration` and their like of a `reverse_proxy` of Caddy as `health` of the pool. */
+
 import { formatDuration } from '../../config/units.ts';
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
-import { longestTimer, parseWhole } from '../nginx/values.ts';
 import type { Fields } from '../plan.ts';
-import { goDuration } from '../traefik/values.ts';
+import { parseGoDuration, parseWhole, writeTime } from '../values.ts';
 
 /** null: nothing of it is written. */
 export function readHealth(block: readonly Directive[], report: DirectiveReport): Fields | null {
@@ -50,8 +50,8 @@ function readActive(block: readonly Directive[], report: DirectiveReport): Field
   } else if (body !== undefined) report.leaveOut(body, 'a check can expect a text in the body, no regular expression');
   return {
     ...health,
-    interval: formatDuration(Math.min(interval, longestTimer)),
-    timeout: formatDuration(Math.min(timeout, interval, longestTimer)),
+    interval: writeTime(interval),
+    timeout: writeTime(Math.min(timeout, interval)),
     rise: countAt(at('health_passes'), report),
     fall: countAt(at('health_fails'), report),
     // Caddy believes its checks however many servers they take down.
@@ -70,7 +70,7 @@ function readStatus(line: Directive | undefined, report: DirectiveReport): strin
 function readPassive(block: readonly Directive[], report: DirectiveReport): Fields {
   const at = (name: string) => block.findLast((one) => one.name === name);
   const duration = at('fail_duration');
-  const time = goDuration(duration?.args[0] ?? null);
+  const time = parseGoDuration(duration?.args[0] ?? null);
   if (duration === undefined || time === null || time === 0) return {};
   const most = at('max_fails');
   const count = parseWhole(most?.args[0] ?? '1', 1, 1000) ?? 1;
@@ -79,7 +79,7 @@ function readPassive(block: readonly Directive[], report: DirectiveReport): Fiel
   report.change(duration, 'it is how long the server is left out first, and failures in a row count');
   if (most !== undefined) report.carry(most);
   if (status !== undefined) report.change(status, counts5xx ? 'all 5xx count' : 'only 5xx can count, and these do not');
-  const ejection = formatDuration(Math.min(time, longestTimer));
+  const ejection = writeTime(time);
   return {
     passive: {
       connectErrors: count,
@@ -91,7 +91,7 @@ function readPassive(block: readonly Directive[], report: DirectiveReport): Fiel
 }
 
 function timeAt(line: Directive | undefined, fallback: number, report: DirectiveReport): number {
-  const time = goDuration(line?.args[0] ?? null);
+  const time = parseGoDuration(line?.args[0] ?? null);
   if (line === undefined) return fallback;
   if (time === null || time === 0) {
     report.change(line, `it is no time above 0: ${formatDuration(fallback)}, the default, is taken`);

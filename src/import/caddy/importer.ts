@@ -6,9 +6,8 @@ import type { Directive } from '../directive.ts';
 import { DirectiveReport } from '../directive-report.ts';
 import type { Importer } from '../imported.ts';
 import { entryOf } from '../names.ts';
-import { parseWhole } from '../nginx/values.ts';
 import { type Fields, Plan } from '../plan.ts';
-import { goDuration, timer } from '../traefik/values.ts';
+import { isAddressBlock, parseGoDuration, parseWhole, writeTime } from '../values.ts';
 import { planSites, type Site } from './plan.ts';
 import { globalReason } from './reasons.ts';
 import { hostsOf, SiteReader } from './routes.ts';
@@ -123,15 +122,15 @@ function readGlobals(block: Directive, fields: Fields, report: DirectiveReport):
       if (inner.name === 'trusted_proxies' && inner.args[0] === 'static') {
         fields.trustedProxies = inner.args
           .slice(1)
-          .flatMap((text) => (text === 'private_ranges' ? privateRanges : isBlock(text) ? [text] : []));
+          .flatMap((text) => (text === 'private_ranges' ? privateRanges : isAddressBlock(text) ? [text] : []));
         report.carry(one);
         report.carry(inner);
       }
       for (const time of inner.name === 'timeouts' ? (inner.block ?? []) : []) {
         const field = entryOf({ idle: 'keepAlive', read_header: 'requestHead' }, time.name);
-        const length = goDuration(time.args[0] ?? null);
+        const length = parseGoDuration(time.args[0] ?? null);
         if (field === undefined || length === null || length === 0) continue;
-        fields.timeouts = { ...(fields.timeouts as Fields | undefined), [field]: timer(length) };
+        fields.timeouts = { ...(fields.timeouts as Fields | undefined), [field]: writeTime(length) };
         for (const used of [one, inner, time]) report.carry(used);
       }
     }
@@ -140,12 +139,6 @@ function readGlobals(block: Directive, fields: Fields, report: DirectiveReport):
 }
 
 const privateRanges = ['192.168.0.0/16', '172.16.0.0/12', '10.0.0.0/8', '127.0.0.0/8', 'fd00::/8', '::1'];
-
-function isBlock(text: string): boolean {
-  const [host = '', bits, ...more] = text.split('/');
-  const widest = isIP(host) === 4 ? 32 : 128;
-  return isIP(host) > 0 && more.length === 0 && (bits === undefined || parseWhole(bits, 0, widest) !== null);
-}
 
 /** Each line is decided about, and the defaults that were taken are told. */
 function finish(directives: readonly Directive[], { defaults }: Caddyfile, report: DirectiveReport): void {

@@ -2,7 +2,7 @@
 
 import type { Directive } from '../directive.ts';
 import { type Alternatives, all, everything } from '../narrowing.ts';
-import { hostPattern, routePath } from '../nginx/values.ts';
+import { hostPattern, routePath } from '../values.ts';
 
 /** `@name path /a /b`, or a block of conditions that hold together. */
 export function readNamed({ args, block }: Directive): Alternatives {

@@ -1,11 +1,10 @@
 /** `lb_policy` of Caddy as an affinity, or as the policy for new sessions. */
+
 import { formatDuration } from '../../config/units.ts';
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
-import { isCookieName, isHeaderName } from '../kubernetes/values.ts';
-import { parseWhole } from '../nginx/values.ts';
 import type { Fields } from '../plan.ts';
-import { goDuration } from '../traefik/values.ts';
+import { isToken, parseGoDuration, parseWhole } from '../values.ts';
 
 export interface Policy {
   readonly cookie: Fields | null;
@@ -44,7 +43,7 @@ export function readPolicy(line: Directive | undefined, secure: boolean, report:
     case 'uri_hash':
       return keyed({ path: '^(.*)$' }, `the key is the path without its query, and ${hash}`);
     case 'header':
-      if (!isHeaderName(args[0] ?? '')) break;
+      if (!isToken(args[0] ?? '')) break;
       return keyed({ header: args[0] }, 'a key stays with its server when others are added');
     case 'query':
       if (args[0] === undefined || args[0].length > 256) break;
@@ -88,15 +87,15 @@ function readCookie(
   secure: boolean,
   report: DirectiveReport,
 ): Fields {
-  const cookie: Fields = isCookieName(name) ? { name, idle: 'off' } : { idle: 'off' };
-  if (isCookieName(name)) report.carry(line);
+  const cookie: Fields = isToken(name) ? { name, idle: 'off' } : { idle: 'off' };
+  if (isToken(name)) report.carry(line);
   else report.change(line, `"${name}" is no name of a cookie: limpet is the name`);
   if (secure) Object.assign(cookie, { sameSite: 'None', secure: 'always' });
   if (secret !== undefined)
     report.change(line, 'tokens are signed with the keys of the config (keys), not with this secret');
   report.change(line, 'the cookie is HttpOnly');
   const age = line.block?.find((inner) => inner.name === 'max_age');
-  const time = goDuration(age?.args[0] ?? null);
+  const time = parseGoDuration(age?.args[0] ?? null);
   if (age !== undefined && time !== null && time > 0) {
     Object.assign(cookie, { lifetime: 'permanent', absolute: formatDuration(time) });
     report.carry(age);

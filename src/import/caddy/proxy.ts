@@ -1,13 +1,11 @@
 /** `reverse_proxy` of Caddy as a pool: servers, policy, health, time-outs and repeats. */
 
-import { formatDuration } from '../../config/units.ts';
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
-import { weigh } from '../kubernetes/pool.ts';
 import { entryOf } from '../names.ts';
-import { longestTimer, parseWhole } from '../nginx/values.ts';
 import type { Fields, PlanPool } from '../plan.ts';
-import { goDuration, timer } from '../traefik/values.ts';
+import { parseGoDuration, parseWhole, writeTime } from '../values.ts';
+import { weigh } from '../weights.ts';
 import { readHealth } from './health.ts';
 import { readPolicy } from './policy.ts';
 import { readUpstream } from './upstreams.ts';
@@ -90,17 +88,17 @@ function readTimeouts(transport: Directive | undefined, block: readonly Directiv
   };
   for (const one of transport?.block ?? []) {
     const field = entryOf(fields, one.name);
-    const time = goDuration(one.args[0] ?? null);
+    const time = parseGoDuration(one.args[0] ?? null);
     if (field === undefined || time === null || time === 0) report.leaveOut(one, 'nothing here corresponds to it');
     else {
       report.carry(one);
-      timeouts[field] = timer(time);
+      timeouts[field] = writeTime(time);
     }
   }
   const stream = block.find(({ name }) => name === 'stream_timeout');
-  const time = goDuration(stream?.args[0] ?? null);
+  const time = parseGoDuration(stream?.args[0] ?? null);
   if (stream !== undefined && time !== null && time > 0) {
-    timeouts.tunnel = timer(time);
+    timeouts.tunnel = writeTime(time);
     report.change(stream, 'it is how long a tunnel may be without a byte, not how long it may live');
   }
   return timeouts;
@@ -110,7 +108,7 @@ function readRetry(block: readonly Directive[], report: DirectiveReport): Fields
   const retries = block.find(({ name }) => name === 'lb_retries');
   const duration = block.find(({ name }) => name === 'lb_try_duration');
   const count = parseWhole(retries?.args[0], 0, 1000);
-  const time = goDuration(duration?.args[0] ?? null);
+  const time = parseGoDuration(duration?.args[0] ?? null);
   if (retries !== undefined && count !== null) {
     if (count > 9) report.change(retries, 'at most 10 attempts');
     else report.carry(retries);
@@ -118,7 +116,7 @@ function readRetry(block: readonly Directive[], report: DirectiveReport): Fields
   if (duration !== undefined && time !== null && time > 0) {
     report.change(duration, 'it is the time for all attempts; another server is tried at once');
   }
-  const deadline = time === null || time === 0 ? {} : { deadline: formatDuration(Math.min(time, longestTimer)) };
+  const deadline = time === null || time === 0 ? {} : { deadline: writeTime(time) };
   if (count === null && time === null) return null;
   return { ...(count === null ? {} : { attempts: Math.min(count + 1, 10) }), ...deadline };
 }

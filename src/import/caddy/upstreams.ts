@@ -1,6 +1,4 @@
-/** The servers of a `reverse_proxy` of Caddy: addresses, ranges of ports, what cannot be one. */
-import { parseServer } from '../../config/address.ts';
-import { formatAddress } from '../../net/socket.ts';
+import { serverAddress } from '../values.ts';
 
 export type Upstream = { readonly addresses: readonly string[] } | { readonly why: string };
 
@@ -28,9 +26,7 @@ export function readUpstream(text: string): Upstream {
 /** Without a port it is 80, without a host this machine. */
 function addressOf(text: string): string | null {
   const host = text.startsWith(':') ? `localhost${text}` : text;
-  const full = host.startsWith('unix:') || /:\d+$/.test(host.replace(/\[.*\]/, '')) ? host : `${host}:80`;
-  const address = parseServer(full);
-  return address === null ? null : formatAddress(address);
+  return serverAddress(host, 80);
 }
 
 /** `{$NAME}` and `{env.NAME}` are not in the file, and other placeholders are known only when a request comes. */

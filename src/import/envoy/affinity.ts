@@ -1,11 +1,11 @@
 /** What kept clients with one server in Envoy: the filter for stateful sessions, and the hash policies of a route. */
 
 import { formatDuration } from '../../config/units.ts';
-import { isCookieName, isCookiePath, isHeaderName } from '../kubernetes/values.ts';
 import { entryOf } from '../names.ts';
 import type { Fields } from '../plan.ts';
+import { isCookiePath, isToken } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
-import { at, configOf, durationAt, extension, textAt } from './values.ts';
+import { at, configOf, durationAt, extension, textAt } from './fields.ts';
 
 export interface Stickiness {
   readonly cookie: Fields | null;
@@ -18,7 +18,7 @@ export const notSticky: Stickiness = { cookie: null, affinity: [], fields: {} };
 /** A session that lasts as long as the cookie says, or as the browser stays open. */
 function cookieOf(part: Part | null, change: (why: string) => void): Fields | null {
   const name = at(part, 'name');
-  if (part === null || name === null || !isCookieName(name.text() ?? '')) return null;
+  if (part === null || name === null || !isToken(name.text() ?? '')) return null;
   name.carry();
   const cookie: Fields = { name: name.text(), idle: 'off' };
   const path = at(part, 'path');
@@ -69,7 +69,7 @@ export function statefulSession(config: Part | null): Stickiness | null {
     return { cookie, affinity: [], fields };
   }
   const header = at(inner, 'name');
-  if (/header/.test(kind) && header !== null && isHeaderName(header.text() ?? '')) {
+  if (/header/.test(kind) && header !== null && isToken(header.text() ?? '')) {
     carry();
     header.carry();
     header.warn(
@@ -112,7 +112,7 @@ function hashPolicy(item: Part): { readonly cookie: Fields } | { readonly entry:
     const name = textAt(jar, 'name') ?? '';
     // Without a ttl it is the app's own cookie, which Envoy does not make.
     if (at(jar, 'ttl') === null) {
-      if (!isCookieName(name)) return null;
+      if (!isToken(name)) return null;
       jar.carryAt('name');
       jar.change('the cookie is learned as the app sets it');
       return { entry: { learn: { cookie: name } } };
@@ -128,7 +128,7 @@ function hashPolicy(item: Part): { readonly cookie: Fields } | { readonly entry:
       header.change('the key is the path without its query');
       return { entry: { path: '^(.*)$' } };
     }
-    if (!isHeaderName(name) || /^cookie$/i.test(name)) return null;
+    if (!isToken(name) || /^cookie$/i.test(name)) return null;
     header.change('a key stays with its server when others are added');
     return { entry: { header: name } };
   }

@@ -1,17 +1,16 @@
 /** Clusters of Envoy as pools: their endpoints, their policy, and what cannot be reached. */
+
 import { isIP } from 'node:net';
-import { formatDuration } from '../../config/units.ts';
-import { type WeighedServer, weigh } from '../kubernetes/pool.ts';
-import { parseWhole } from '../kubernetes/values.ts';
-import { longestTimer } from '../nginx/values.ts';
 import type { Fields } from '../plan.ts';
+import { parseWhole, serverAddress, writeTime } from '../values.ts';
+import { type WeightedServer, weigh } from '../weights.ts';
 import type { Part } from '../yaml/part.ts';
+import { addressIn, at, carryAddress, durationAt, extension, textAt } from './fields.ts';
 import { readHealth } from './health.ts';
-import { addressIn, at, carryAddress, durationAt, extension, serverAddress, textAt } from './values.ts';
 
 export interface Cluster {
   readonly name: string;
-  readonly servers: readonly WeighedServer[];
+  readonly servers: readonly WeightedServer[];
   readonly fields: Fields;
   readonly connect: string;
   /** It takes the server by the hash of a request. */
@@ -72,7 +71,7 @@ function readCluster(name: string, part: Part): Cluster | string {
   return {
     name,
     servers,
-    connect: formatDuration(Math.min(connect || 5000, longestTimer)),
+    connect: writeTime(connect || 5000),
     hashes: policy.hashes,
     fields: {
       // Each address of a name is a server, as there.
@@ -115,7 +114,7 @@ function readPolicy(part: Part): { readonly balance: string | null; readonly has
   return plain('round-robin');
 }
 
-function readEndpoints(assignment: Part | null): WeighedServer[] {
+function readEndpoints(assignment: Part | null): WeightedServer[] {
   const shares: { readonly servers: { name: undefined; address: string }[]; readonly weight: number }[] = [];
   for (const locality of at(assignment, 'endpoints')?.items() ?? []) {
     if ((parseWhole(textAt(locality, 'priority'), 0, 128) ?? 0) > 0) {
@@ -148,16 +147,4 @@ function readEndpoints(assignment: Part | null): WeighedServer[] {
     }
   }
   return weigh(shares);
-}
-
-/** One list for several clusters, by the weights of a route. */
-export function merge(parts: readonly { readonly cluster: Cluster; readonly weight: number }[]): WeighedServer[] {
-  const [only, ...more] = parts;
-  if (only !== undefined && more.length === 0) return [...only.cluster.servers];
-  return weigh(
-    parts.flatMap(({ cluster, weight }) => {
-      const whole = cluster.servers.reduce((sum, one) => sum + one.weight, 0) || 1;
-      return cluster.servers.map((one) => ({ servers: [one], weight: (weight * one.weight) / whole }));
-    }),
-  );
 }

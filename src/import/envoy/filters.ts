@@ -1,7 +1,7 @@
 /** HTTP filters of Envoy: what let some requests in only, what answered by itself, and why all of them are left out. */
 
 import type { Part } from '../yaml/part.ts';
-import { at, configOf, extension, textAt } from './values.ts';
+import { at, configOf, extension, textAt } from './fields.ts';
 
 const guards: readonly (readonly [RegExp, string])[] = [
   [/\brbac\b|filters\.http\.rbac/, 'let in by its rules only'],

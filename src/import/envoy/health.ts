@@ -1,10 +1,10 @@
 /** `health_checks` and `outlier_detection` of a cluster of Envoy as `health`. */
+
 import { formatDuration } from '../../config/units.ts';
-import { parseWhole } from '../kubernetes/values.ts';
-import { longestTimer } from '../nginx/values.ts';
 import type { Fields } from '../plan.ts';
+import { parseWhole, writeTime } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
-import { at, durationAt, textAt } from './values.ts';
+import { at, durationAt, textAt } from './fields.ts';
 
 /** null: nothing of it is written. */
 export function readHealth(cluster: Part): Fields | null {
@@ -51,8 +51,8 @@ function readCheck(list: Part | null): Fields {
     ...(http === null
       ? { active: 'tcp' }
       : { path, ...(named ? { host: host.text() } : {}), status: statusesIn(http) }),
-    interval: formatDuration(Math.min(interval, longestTimer)),
-    timeout: formatDuration(Math.min(timeout, interval, longestTimer)),
+    interval: writeTime(interval),
+    timeout: writeTime(Math.min(timeout, interval)),
     rise: countAt(at(check, 'healthy_threshold')),
     fall: countAt(at(check, 'unhealthy_threshold')),
   };
@@ -86,8 +86,8 @@ function readOutliers(part: Part | null): Fields {
     passive: {
       connectErrors: count,
       serverErrors: count,
-      ejection: formatDuration(Math.min(ejection, longestTimer)),
-      maxEjection: formatDuration(Math.min(longest, longestTimer)),
+      ejection: writeTime(ejection),
+      maxEjection: writeTime(longest),
     },
   };
 }

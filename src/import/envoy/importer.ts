@@ -8,13 +8,13 @@ import type { Importer } from '../imported.ts';
 import { entryOf } from '../names.ts';
 import { both } from '../narrowing.ts';
 import { type Fields, Plan, type PlanPool } from '../plan.ts';
-import { timer } from '../traefik/values.ts';
+import { writeTime } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import { readYaml } from '../yaml/yaml-file.ts';
 import { Clusters } from './clusters.ts';
+import { addressIn, at, carryAddress, configOf, durationAt, extension, textAt } from './fields.ts';
 import { readFilters } from './filters.ts';
 import { type EnvoyStep, readVirtualHost } from './routes.ts';
-import { addressIn, at, carryAddress, configOf, durationAt, extension, textAt } from './values.ts';
 
 export const importEnvoy: Importer = (text, file) => {
   const yaml = readYaml(text, file);
@@ -181,7 +181,7 @@ function readConnection(config: Part): Fields {
     return ['websocket'];
   });
   return {
-    ...(time === null || time === 0 ? {} : { timeouts: { keepAlive: timer(time) } }),
+    ...(time === null || time === 0 ? {} : { timeouts: { keepAlive: writeTime(time) } }),
     // Envoy passes on no upgrade unless told.
     ...(named.length > 0 ? {} : { upgrades: [] }),
   };

@@ -1,9 +1,9 @@
 /** `match` of a route and domains of a virtual host of Envoy as matches that a route of ours can have. */
 
 import { type Alternatives, everything } from '../narrowing.ts';
-import { hostPattern, routePath } from '../nginx/values.ts';
+import { hostPattern, routePath } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
-import { at, textAt } from './values.ts';
+import { at, textAt } from './fields.ts';
 
 /** '' any. A string with a blank before it: why it is none. */
 export function readDomain(text: string): { readonly host: string } | { readonly why: string } {

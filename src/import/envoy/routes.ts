@@ -1,14 +1,14 @@
 /** Virtual hosts and routes of Envoy: the pools that they lead to, and what Envoy itself answered or refused. */
-import { formatDuration } from '../../config/units.ts';
-import { parseWhole } from '../kubernetes/values.ts';
+
 import { type Alternatives, all, everything } from '../narrowing.ts';
-import { longestTimer } from '../nginx/values.ts';
 import type { Fields, PlanPool } from '../plan.ts';
+import { parseWhole, writeTime } from '../values.ts';
+import { mergeShares } from '../weights.ts';
 import type { Part } from '../yaml/part.ts';
 import { hashPolicies, notSticky, type Stickiness, statefulSession } from './affinity.ts';
-import { type Cluster, type Clusters, merge } from './clusters.ts';
+import type { Cluster, Clusters } from './clusters.ts';
+import { at, configOf, durationAt, textAt } from './fields.ts';
 import { carryMatch, matchChange, readDomain, readMatch } from './match.ts';
-import { at, configOf, durationAt, textAt } from './values.ts';
 
 export interface EnvoyStep {
   readonly kind: 'proxy' | 'refused' | 'answered';
@@ -191,11 +191,9 @@ function timesOf(action: Part, { connect }: Cluster, { idle }: Connection): Fiel
   const retry = at(action, 'retry_policy');
   const each = durationAt(retry, 'per_try_timeout');
   const response = each !== null && each > 0 && (time === 0 || each < time) ? each : time;
-  const write = (milliseconds: number) =>
-    milliseconds === 0 ? 'off' : formatDuration(Math.min(milliseconds, longestTimer));
   return {
     ...(retry === null ? {} : { retry: readRetry(retry) }),
-    timeouts: { connect, response: write(response), responseBody: write(quiet), tunnel: write(quiet) },
+    timeouts: { connect, response: writeTime(response), responseBody: writeTime(quiet), tunnel: writeTime(quiet) },
   };
 }
 
@@ -221,7 +219,14 @@ function poolOf(
   const known = pools.get(key);
   if (known !== undefined) return known;
   const name = targets[0]?.cluster.name ?? 'pool';
-  const pool: PlanPool = { name, servers: merge(targets), affinity, cookie, fields, told: action };
+  const pool: PlanPool = {
+    name,
+    servers: mergeShares(targets.map(({ cluster, weight }) => ({ servers: cluster.servers, weight }))),
+    affinity,
+    cookie,
+    fields,
+    told: action,
+  };
   pools.set(key, pool);
   return pool;
 }

@@ -1,9 +1,9 @@
 /** `balance` and `hash-type`: a policy for new sessions, or, for those that hash something of the request, an affinity. */
+import { parseWhole } from '../values.ts';
 import type { Directives } from './directives.ts';
 import type { Line } from './lines.ts';
 import { type Place, placeOf } from './sample.ts';
 import { prefixes, trusted } from './stick.ts';
-import { parseWhole } from './values.ts';
 
 export interface Balance {
   /** Of the pool. */

@@ -2,10 +2,11 @@
 
 import { isHostName } from '../../config/address.ts';
 import { isReservedName } from '../names.ts';
+import { maxAgeMs, writeTime } from '../values.ts';
 import type { Directives } from './directives.ts';
 import type { Line } from './lines.ts';
 import type { Server } from './server.ts';
-import { longestAge, parseTime, writeTime } from './values.ts';
+import { parseTime } from './values.ts';
 
 export interface Bound {
   /** An entry of `pools.NAME.affinity`. */
@@ -103,8 +104,8 @@ function readAttributes(name: string, words: readonly string[], line: Line, { re
   return {
     ...found,
     // Without a time HAProxy never ends a session by itself.
-    idle: writeTime(idle, longestAge),
-    ...(maxlife > 0 && { absolute: writeTime(maxlife, longestAge) }),
+    idle: writeTime(idle, maxAgeMs),
+    ...(maxlife > 0 && { absolute: writeTime(maxlife, maxAgeMs) }),
   };
 }
 

@@ -1,4 +1,5 @@
 /** A frontend, or the front of a listen section: where it listens, and which requests it sends to which backend. */
+import { parseWhole } from '../values.ts';
 import { Acls, type Condition } from './condition.ts';
 import type { Directives } from './directives.ts';
 import type { Line } from './lines.ts';
@@ -6,7 +7,7 @@ import { anything } from './match.ts';
 import { readTimer } from './pool.ts';
 import { isAlways } from './reasons.ts';
 import type { ProxySection } from './sections.ts';
-import { bindAddress, parseWhole } from './values.ts';
+import { bindAddress } from './values.ts';
 
 export interface Rule extends Condition {
   /** Name of the backend or listen section. */

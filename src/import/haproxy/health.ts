@@ -1,8 +1,9 @@
 /** Health checks of a backend: those of its servers, as one set for the pool. */
+import { maxTimerMs, parseWhole, writeTime } from '../values.ts';
 import type { Directives } from './directives.ts';
 import type { Line } from './lines.ts';
 import type { Server } from './server.ts';
-import { longestTimer, parseTime, parseWhole, writeTime } from './values.ts';
+import { parseTime } from './values.ts';
 
 /** What both programs do without a word. */
 const usual = { interval: 2000, timeout: 1000, rise: 2, fall: 3 };
@@ -55,13 +56,13 @@ function readActive(directives: Directives, servers: readonly Server[]): Record<
     else report.change(line, 'a check connects by TCP and says nothing');
   }
   for (const line of directives.all('tcp-check')) report.leaveOut(line, 'a check connects by TCP and says nothing');
-  const interval = Math.min(parseTime(first.options.get('inter')) || usual.interval, longestTimer);
+  const interval = Math.min(parseTime(first.options.get('inter')) || usual.interval, maxTimerMs);
   const timeout = readTimeout(directives, interval);
   const [rise, fall] = [readCount(directives, first, 'rise'), readCount(directives, first, 'fall')];
   return {
     ...(probe === undefined ? { active: 'tcp' } : readProbe(directives, probe)),
-    ...(interval !== usual.interval && { interval: writeTime(interval, longestTimer) }),
-    ...(timeout !== usual.timeout && { timeout: writeTime(timeout, longestTimer) }),
+    ...(interval !== usual.interval && { interval: writeTime(interval, maxTimerMs) }),
+    ...(timeout !== usual.timeout && { timeout: writeTime(timeout, maxTimerMs) }),
     ...(rise !== usual.rise && { rise }),
     ...(fall !== usual.fall && { fall }),
     // HAProxy believes its checks however many servers they take down.
@@ -191,7 +192,7 @@ function readSlowStart(directives: Directives, servers: readonly Server[]): Reco
   const first = servers.find(({ options }) => parseTime(options.get('slowstart')));
   if (first === undefined) return {};
   for (const server of servers) sameForAll(directives, first, server, ['slowstart']);
-  return { slowStart: writeTime(parseTime(first.options.get('slowstart')) ?? 0, longestTimer) };
+  return { slowStart: writeTime(parseTime(first.options.get('slowstart')) ?? 0, maxTimerMs) };
 }
 
 /** `observe`: errors of the traffic count as failed checks. */

@@ -1,7 +1,9 @@
 /** The importer of haproxy.cfg: what concerns servers, stickiness and the way to them, and a note for every other line. */
+
 import { UsageError } from '../../errors.ts';
 import type { Importer } from '../imported.ts';
 import { refuseBlocks } from '../template.ts';
+import { maxTimerMs, parseWhole, withoutVariables, writeTime } from '../values.ts';
 import { tellApart } from './cookie-names.ts';
 import { Directives } from './directives.ts';
 import { type Bind, bindsOf, type Front, readFront } from './front.ts';
@@ -12,7 +14,7 @@ import { reasonFor } from './reasons.ts';
 import { type Routing, readRouting, writeRoute } from './routes.ts';
 import { type ProxySection, readSections } from './sections.ts';
 import { readTable, type Table } from './stick.ts';
-import { bindAddress, longestTimer, parseTime, parseWhole, poolName, writeTime } from './values.ts';
+import { bindAddress, parseTime, poolName } from './values.ts';
 
 export const importHaproxy: Importer = (text, file) => {
   refuseBlocks(text, file);
@@ -42,7 +44,7 @@ export const importHaproxy: Importer = (text, file) => {
     ...readGlobal(new Directives(global, report)),
   };
   for (const line of lines) if (!report.isDecided(line)) report.leaveOut(line, reasonFor(line) ?? unknown(line));
-  return { config: escaped(config) as Record<string, unknown>, notes: report.notes(lines) };
+  return { config: withoutVariables(config) as Record<string, unknown>, notes: report.notes(lines) };
 };
 
 /** A backend that no server was ever asked for: it refuses, or answers by itself. */
@@ -229,16 +231,6 @@ function readGlobal(directives: Directives): Record<string, unknown> {
   }
   return {
     ...(workers !== null && { workers }),
-    ...(timeout && { shutdown: { timeout: writeTime(timeout, longestTimer) } }),
+    ...(timeout && { shutdown: { timeout: writeTime(timeout, maxTimerMs) } }),
   };
-}
-
-/** A dollar sign that would begin a variable in our config is written twice; what is undefined is not written. */
-function escaped(node: unknown): unknown {
-  if (typeof node === 'string') return node.replace(/\$(?=[${(A-Za-z_])/g, '$$$$');
-  if (Array.isArray(node)) return node.map(escaped);
-  if (typeof node !== 'object' || node === null) return node;
-  return Object.fromEntries(
-    Object.entries(node).flatMap(([key, value]) => (value === undefined ? [] : [[key, escaped(value)]])),
-  );
 }

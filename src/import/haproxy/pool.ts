@@ -1,4 +1,5 @@
 /** A backend, or the back of a listen section, as a pool. */
+import { maxTimerMs, parseWhole, writeTime } from '../values.ts';
 import { readBalance } from './balance.ts';
 import { Acls } from './condition.ts';
 import { type Bound, readCookie } from './cookie.ts';
@@ -10,7 +11,7 @@ import { isAlways } from './reasons.ts';
 import type { ProxySection } from './sections.ts';
 import { readServers, type Server, type Surroundings } from './server.ts';
 import { readStick, type Table } from './stick.ts';
-import { longestTimer, parseTime, parseWhole, writeTime } from './values.ts';
+import { parseTime } from './values.ts';
 
 export interface Pool {
   readonly proxy: ProxySection;
@@ -140,9 +141,9 @@ export function readTimer(directives: Directives, name: string, endless = false)
   const time = parseTime(word);
   if (time === null) report.leaveOut(line, `"${word ?? ''}" is no time`);
   else if (time === 0 && !endless) report.leaveOut(line, 'this time has an end here: the usual one stays');
-  else if (time > longestTimer) report.change(line, 'the longest time is 596h');
+  else if (time > maxTimerMs) report.change(line, 'the longest time is 596h');
   else report.carry(line);
-  return time === null || (time === 0 && !endless) ? undefined : writeTime(time, longestTimer);
+  return time === null || (time === 0 && !endless) ? undefined : writeTime(time, maxTimerMs);
 }
 
 function readIgnored(directives: Directives): Pool['ignored'] {

@@ -1,6 +1,6 @@
 /** Routes of the frontends, each on its own listeners. */
 
-import { standInFor } from '../stand-in.ts';
+import { freeLoopbackAddress } from '../listener-address.ts';
 import { tellAccess } from './access.ts';
 import { bindsOf, type Front, readListeners, sameRules } from './front.ts';
 import type { LineReport } from './line-report.ts';
@@ -37,7 +37,7 @@ export function readRouting(fronts: readonly Front[], pools: ReadonlyMap<string,
   const standIns = new Map<Front, string>();
   for (const { front, tls, shared } of standing) {
     if (tls === undefined) continue;
-    const address = standInFor([...used, ...taken]);
+    const address = freeLoopbackAddress([...used, ...taken]);
     taken.add(address);
     standIns.set(front, address);
     listeners.push({ address, ...shared });

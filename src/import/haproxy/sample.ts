@@ -1,5 +1,7 @@
 /** Sample expressions of HAProxy, `req.hdr(X-User),lower`: what is fetched, from where, and what is made of it. */
+
 import { entryOf } from '../names.ts';
+import { isToken } from '../values.ts';
 
 export interface Sample {
   readonly fetch: string;
@@ -47,9 +49,6 @@ const placeKinds: Readonly<Record<string, 'cookie' | 'header' | 'query'>> = {
   urlp: 'query',
 };
 
-/** Names that a cookie, a header and a query parameter may have in our config. */
-const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/;
-
 /** A reason when no affinity of ours reads that place. */
 export function placeOf(word: string): Place | { readonly why: string } {
   const sample = parseSample(word);
@@ -68,8 +67,7 @@ export function placeOf(word: string): Place | { readonly why: string } {
   const [name = '', delimiter] = args;
   if (kind === undefined) return { why: `no affinity of ours has the key ${word}` };
   if (converters.length > 0) return { why: `the key is taken as it stands, without ${converters.join()}` };
-  if (!token.test(name))
-    return { why: `"${name}" in ${word} is no name of a ${kind === 'query' ? 'parameter' : kind}` };
+  if (!isToken(name)) return { why: `"${name}" in ${word} is no name of a ${kind === 'query' ? 'parameter' : kind}` };
   if (kind === 'query' && delimiter === ';') return { in: 'parameter', name, response: false };
   if (kind !== 'cookie' && delimiter !== undefined && !['1', '-1', '?'].includes(delimiter)) {
     return { why: `the occurrence or delimiter "${delimiter}" has no counterpart` };

@@ -2,10 +2,11 @@
 
 import { isReservedName } from '../names.ts';
 import { isTemplate, templated } from '../template.ts';
+import { parseWhole } from '../values.ts';
 import type { Directives } from './directives.ts';
 import type { LineReport } from './line-report.ts';
 import type { Line } from './lines.ts';
-import { parseTime, parseWhole, serverAddress } from './values.ts';
+import { parseTime, serverAddress } from './values.ts';
 
 export interface Server {
   readonly line: Line;

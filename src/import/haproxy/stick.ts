@@ -1,9 +1,10 @@
 /** Stick tables and `stick` rules of a backend, and `appsession` of old: sessions that the table keeps. */
+import { maxAgeMs, parseSize, writeTime } from '../values.ts';
 import type { Bound } from './cookie.ts';
 import type { Directives } from './directives.ts';
 import type { Line } from './lines.ts';
 import { type Place, placeOf } from './sample.ts';
-import { longestAge, parseCount, parseTime, writeTime } from './values.ts';
+import { parseTime } from './values.ts';
 
 export interface Table {
   readonly line: Line;
@@ -33,7 +34,7 @@ export function readTable(directives: Directives): Table | undefined {
   if (line === undefined) return undefined;
   const after = (word: string) => line.words[line.words.indexOf(word, 1) + 1];
   const has = (word: string) => line.words.includes(word, 1);
-  const size = has('size') ? parseCount(after('size')) : 0;
+  const size = has('size') ? parseSize(after('size'), 10) : 0;
   const expire = has('expire') ? parseTime(after('expire')) : 0;
   if (size !== null && expire !== null) return { line, size, expire };
   directives.report.leaveOut(
@@ -110,7 +111,7 @@ type Learned = { cookie?: string; header?: string; query?: string; parameter?: s
 /** The rules of one table: what responses teach, what requests bring. */
 function readKeys(rules: readonly Rule[], { expire }: Table, cookie: boolean, directives: Directives): Bound[] {
   const { report } = directives;
-  const idle = writeTime(expire === 0 ? 0 : Math.max(expire, 1000), longestAge);
+  const idle = writeTime(expire === 0 ? 0 : Math.max(expire, 1000), maxAgeMs);
   const asks = rules.filter(({ verb }) => verb === 'on' || verb === 'match');
   const taught = rules.filter(({ verb }) => verb === 'store-response');
   const found: Bound[] = [];
@@ -192,7 +193,7 @@ function readAppsession(directives: Directives): Bound[] {
     }
     report.carry(line);
     const inPath = words.includes('path-parameters') || !words.includes('query-string');
-    const idle = writeTime(timeout === 0 ? 0 : Math.max(timeout, 1000), longestAge);
+    const idle = writeTime(timeout === 0 ? 0 : Math.max(timeout, 1000), maxAgeMs);
     return [{ line, entry: { learn: { cookie: name, [inPath ? 'parameter' : 'query']: name, idle } } }];
   });
 }

@@ -1,37 +1,16 @@
 /** Values of a haproxy.cfg as we write them: times, sizes, addresses and names. null or a reason: it cannot be. */
 
 import { parseListener, parseServer } from '../../config/address.ts';
-import { formatDuration } from '../../config/units.ts';
 import { formatAddress } from '../../net/socket.ts';
 import { isReservedName } from '../names.ts';
 
 const units: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
-
-/** The longest that a timer of ours keeps, and the longest that is only compared with a clock. */
-export const longestTimer = 596 * 3_600_000;
-export const longestAge = 99_999 * 3_600_000;
 
 /** Milliseconds; a number alone is in `unit`. null: not a time. */
 export function parseTime(word: string | undefined, unit: 'ms' | 's' = 'ms'): number | null {
   const [, digits, suffix] = /^([0-9]{1,12})(us|ms|s|m|h|d)?$/.exec(word ?? '') ?? [];
   const factor = units[suffix ?? unit];
   return digits === undefined || factor === undefined ? null : Math.ceil(Number(digits) * factor);
-}
-
-/** As a config has it; 0 is `off`. A longer time than we can keep is the longest. */
-export function writeTime(milliseconds: number, longest: number): string {
-  return milliseconds === 0 ? 'off' : formatDuration(Math.min(milliseconds, longest));
-}
-
-/** Entries of a table, with k, m and g of 1,024. null: not a size. */
-export function parseCount(word: string | undefined): number | null {
-  const [, digits, unit = ''] = /^([0-9]{1,10})([kmg]?)$/i.exec(word ?? '') ?? [];
-  return digits === undefined ? null : Number(digits) * 1024 ** ' kmg'.indexOf(unit.toLowerCase() || ' ');
-}
-
-export function parseWhole(word: string | undefined, min: number, max: number): number | null {
-  const value = /^[0-9]{1,10}$/.test(word ?? '') ? Number(word) : Number.NaN;
-  return value >= min && value <= max ? value : null;
 }
 
 export type Written = { readonly address: string } | { readonly why: string };

@@ -1,9 +1,10 @@
 /** The config as it comes together from many documents: listeners, routes in the order of Kubernetes, and the pools they lead to. */
+
 import { hostBreadth, hostsMeet } from '../../config/host-pattern.ts';
 import { isReservedName } from '../names.ts';
+import { isCookiePath, withoutVariables } from '../values.ts';
 import type { CookieDraft, PoolDraft, RouteDraft } from './pool.ts';
 import { oneName } from './servers.ts';
-import { isCookiePath, withoutVariables } from './values.ts';
 
 /** More are no config that a person wants to read, and aliases could make them without end. */
 const mostRoutes = 10_000;

@@ -1,11 +1,12 @@
 /** The pods that the EndpointSlices or the Endpoints of a file list for a Service. */
 
 import { isReservedName } from '../names.ts';
+import { parsePort } from '../values.ts';
+import type { FoundServer } from '../weights.ts';
 import type { Part } from '../yaml/part.ts';
 import { carryHead, type KubernetesObject } from './objects.ts';
-import type { FoundServer } from './pool.ts';
 import type { Port, ServiceRef } from './port.ts';
-import { addressOf, parsePort } from './values.ts';
+import { addressOf } from './values.ts';
 
 /** null: the file has none. */
 export function endpointsOf(

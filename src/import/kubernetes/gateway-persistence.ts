@@ -1,10 +1,11 @@
 /** `sessionPersistence` of the Gateway API (GEP-1619), in a rule or in a policy of the Service, in its older and its newer shape. */
 
+import { isCookiePath, isToken } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import type { KubernetesObject } from './objects.ts';
 import { carryHead } from './objects.ts';
 import type { CookieDraft, PoolDraft } from './pool.ts';
-import { ageOf, isCookieName, isCookiePath, isHeaderName, lengthOf } from './values.ts';
+import { ageOf, lengthOf } from './values.ts';
 
 export type Persistence = Pick<PoolDraft, 'affinity' | 'cookie'>;
 
@@ -32,7 +33,7 @@ function cookieOf(part: Part): CookieDraft {
   const cookie = part.get('cookie');
   const fields: CookieDraft['fields'] = {};
   const name = part.get('sessionName') ?? cookie?.get('name') ?? null;
-  if (isCookieName(name?.text() ?? '')) fields.name = name?.carry().text() ?? '';
+  if (isToken(name?.text() ?? '')) fields.name = name?.carry().text() ?? '';
   else name?.leave('it is no name of a cookie');
   const path = cookie?.get('path') ?? null;
   const bare = /^__Host-/i.test(fields.name ?? '');
@@ -57,7 +58,7 @@ function cookieOf(part: Part): CookieDraft {
 function headerOf(part: Part, header: Part | null, type: Part | null): Persistence | null {
   const name = part.get('sessionName') ?? header?.get('name') ?? null;
   const text = name?.text() ?? '';
-  if (name === null || !isHeaderName(text)) {
+  if (name === null || !isToken(text)) {
     (name ?? part).leave('NOT STICKY: a session kept by a header needs the name of that header');
     return null;
   }

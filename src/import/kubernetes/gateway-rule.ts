@@ -1,12 +1,14 @@
 /** One rule of an HTTPRoute: what it matches becomes routes, and its backends together become one pool. */
 
+import { parseWhole } from '../values.ts';
+import { type Share, weigh } from '../weights.ts';
 import type { Part } from '../yaml/part.ts';
 import type { Draft } from './draft.ts';
 import { type Persistence, persistenceOf, policyOf } from './gateway-persistence.ts';
 import type { KubernetesObject } from './objects.ts';
-import { type PoolDraft, type RouteDraft, type Share, weigh } from './pool.ts';
+import type { PoolDraft, RouteDraft } from './pool.ts';
 import type { Services } from './servers.ts';
-import { literalPrefix, parseWhole, pathOf, timerOf } from './values.ts';
+import { literalPrefix, pathOf, timerOf } from './values.ts';
 
 export interface RuleContext {
   readonly objects: readonly KubernetesObject[];

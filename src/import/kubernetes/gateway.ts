@@ -1,11 +1,13 @@
 /** Gateway API: listeners of Gateways, and the rules of HTTPRoutes with the Services that they lead to. */
+
 import { narrowerHost } from '../../config/host-pattern.ts';
+import { parsePort } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import type { Draft } from './draft.ts';
 import { importRule, type RouteHost, type RuleContext } from './gateway-rule.ts';
 import { carryHead, type KubernetesObject } from './objects.ts';
 import type { Services } from './servers.ts';
-import { hostOf, parsePort } from './values.ts';
+import { hostOf } from './values.ts';
 
 interface Listener {
   readonly gateway: KubernetesObject;

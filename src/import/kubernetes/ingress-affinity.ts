@@ -1,8 +1,10 @@
 /** The stickiness that the annotations of ingress-nginx ask for, as ours. The controller asks them in this order: cookie, hash, balance. */
+
 import { isHostName } from '../../config/address.ts';
+import { isCookiePath, isToken } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import type { CookieDraft, PoolDraft } from './pool.ts';
-import { isCookieName, isCookiePath, isHeaderName, secondsOf } from './values.ts';
+import { secondsOf } from './values.ts';
 
 export const prefix = 'nginx.ingress.kubernetes.io/';
 
@@ -45,7 +47,7 @@ function cookieOf(affinity: Part, annotation: Annotation): Stickiness {
     else Object.assign(fields, found);
     if (found !== null) part?.carry();
   };
-  take('name', (text) => (isCookieName(text) ? { name: text } : null), 'it is no name of a cookie');
+  take('name', (text) => (isToken(text) ? { name: text } : null), 'it is no name of a cookie');
   const bare = /^__Host-/i.test(fields.name ?? '');
   const forbidden = 'browsers drop a cookie named __Host- that has it';
   const path = (text: string) => (isCookiePath(text) && (text === '/' || !bare) ? { path: text } : null);
@@ -135,8 +137,8 @@ function entryOf(variable: string): unknown {
   const [, from, name = ''] = /^(http|cookie|arg)_(.+)$/i.exec(variable) ?? [];
   const header = name.replaceAll('_', '-');
   if (from === 'http' && header === 'cookie') return null;
-  if (from === 'http') return isHeaderName(header) ? { header } : null;
-  if (from === 'cookie') return isCookieName(name) ? { learn: { cookie: name } } : null;
+  if (from === 'http') return isToken(header) ? { header } : null;
+  if (from === 'cookie') return isToken(name) ? { learn: { cookie: name } } : null;
   return from === 'arg' && name.length <= 256 ? { query: name } : null;
 }
 

@@ -1,8 +1,8 @@
 /** The annotations of ingress-nginx that are about time, size and repeats, and why the others are left out. */
 
+import { maxTimerMs, parseSize, parseWhole, writeTime } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import { type Annotation, prefix } from './ingress-affinity.ts';
-import { parseWhole, writeTimer } from './values.ts';
 
 export interface IngressSettings {
   readonly fields: Readonly<Record<string, unknown>>;
@@ -10,17 +10,13 @@ export interface IngressSettings {
   readonly bodyBytes: number | null;
 }
 
-const mostSeconds = 596 * 3600;
-
 export function settingsOf(annotation: Annotation): IngressSettings {
   const connect = secondsAt(annotation('proxy-connect-timeout'));
   const read = secondsAt(annotation('proxy-read-timeout'));
   const timeouts = {
-    ...(connect === null || connect === 2 ? {} : { connect: writeTimer(connect * 1000) }),
-    ...(read === null || read === 60
-      ? {}
-      : { response: writeTimer(read * 1000), responseBody: writeTimer(read * 1000) }),
-    ...(read === null || read === 3600 ? {} : { tunnel: writeTimer(read * 1000) }),
+    ...(connect === null || connect === 2 ? {} : { connect: writeTime(connect * 1000) }),
+    ...(read === null || read === 60 ? {} : { response: writeTime(read * 1000), responseBody: writeTime(read * 1000) }),
+    ...(read === null || read === 3600 ? {} : { tunnel: writeTime(read * 1000) }),
   };
   const tries = triesOf(annotation('proxy-next-upstream-tries'));
   const policy = annotation('proxy-next-upstream');
@@ -33,7 +29,7 @@ export function settingsOf(annotation: Annotation): IngressSettings {
   if (most === 0) deadline?.carry();
   const retry = {
     ...(attempts === null || attempts === 3 ? {} : { attempts }),
-    ...(most === null || most === 0 ? {} : { deadline: writeTimer(most * 1000) }),
+    ...(most === null || most === 0 ? {} : { deadline: writeTime(most * 1000) }),
   };
   return {
     fields: {
@@ -45,7 +41,7 @@ export function settingsOf(annotation: Annotation): IngressSettings {
 }
 
 function secondsAt(part: Part | null): number | null {
-  const seconds = parseWhole(part?.text()?.replace(/s$/, '') ?? null, 1, mostSeconds);
+  const seconds = parseWhole(part?.text()?.replace(/s$/, '') ?? null, 1, maxTimerMs / 1000);
   if (seconds === null) part?.leave('expected a number of seconds, from 1 up');
   else part?.carry();
   return seconds;
@@ -60,8 +56,7 @@ function triesOf(part: Part | null): number | null {
 }
 
 function bodyOf(part: Part | null): number | null {
-  const [, digits, unit = ''] = /^([0-9]{1,9})([kmg]?)$/i.exec(part?.text() ?? '') ?? [];
-  const bytes = digits === undefined ? null : Number(digits) * 1024 ** ' kmg'.indexOf(unit.toLowerCase() || ' ');
+  const bytes = parseSize(part?.text() ?? '', 9);
   if (bytes === null || bytes > 1024 ** 4) {
     part?.leave('expected a size such as 8m, or 0 for no limit');
     return null;

@@ -1,15 +1,17 @@
 /** Ingress objects of ingress-nginx: each of their rules becomes a route, and each Service with the annotations of its Ingress a pool. */
 
 import { isTemplate, templated } from '../template.ts';
+import { parseWhole } from '../values.ts';
+import { type Share, weigh } from '../weights.ts';
 import type { Part } from '../yaml/part.ts';
 import { tellAnnotations } from './concerns.ts';
 import type { Draft } from './draft.ts';
 import { type Annotation, prefix, type Stickiness, stickinessOf } from './ingress-affinity.ts';
 import { giveReasons, settingsOf } from './ingress-settings.ts';
 import { carryHead, type KubernetesObject } from './objects.ts';
-import { type RouteDraft, type Share, weigh } from './pool.ts';
+import type { RouteDraft } from './pool.ts';
 import type { Services } from './servers.ts';
-import { hostOf, literalPrefix, parseWhole, pathOf } from './values.ts';
+import { hostOf, literalPrefix, pathOf } from './values.ts';
 
 /** Where the controller listens for HTTP. */
 const port = 80;

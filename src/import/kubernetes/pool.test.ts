@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { weigh } from './pool.ts';
-import { literalPrefix, pathOf, withoutVariables } from './values.ts';
+import { withoutVariables } from '../values.ts';
+import { weigh } from '../weights.ts';
+import { literalPrefix, pathOf } from './values.ts';
 
 const servers = (...addresses: string[]) => addresses.map((address) => ({ name: undefined, address }));
 

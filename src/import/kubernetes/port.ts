@@ -1,8 +1,8 @@
 /** A Service's port as a rule names it, and the port of the pods behind it. */
 
+import { parsePort } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import type { KubernetesObject } from './objects.ts';
-import { parsePort } from './values.ts';
 
 export interface ServiceRef {
   readonly namespace: string;

@@ -5,12 +5,13 @@
  * nothing sticks there.
  */
 
+import { parsePort, parseWhole } from '../values.ts';
+import type { FoundServer } from '../weights.ts';
 import type { Part } from '../yaml/part.ts';
 import { endpointsOf } from './endpoints.ts';
 import { carryHead, type KubernetesObject } from './objects.ts';
-import type { FoundServer } from './pool.ts';
 import { type Port, portOf, type ServiceRef } from './port.ts';
-import { addressOf, parsePort, parseWhole, secondsOf } from './values.ts';
+import { addressOf, secondsOf } from './values.ts';
 
 /** A StatefulSet of more is a slip of the pen. */
 const mostReplicas = 1000;

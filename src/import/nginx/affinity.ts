@@ -2,7 +2,8 @@
 
 import type { Directive } from '../directive.ts';
 import { isReservedName } from '../names.ts';
-import { hostPattern, isToken, longestAge, routePath, writeTime } from './values.ts';
+import { hostPattern, isToken, maxAgeMs, routePath } from '../values.ts';
+import { timeOf } from './values.ts';
 
 /** What a directive becomes: entries of `affinity` and what is not quite the same, or why nothing. */
 export type Stickiness =
@@ -117,7 +118,7 @@ function stickyCookie([name = '', ...args]: readonly string[]): Stickiness {
   const changes: string[] = [];
   for (const arg of args) {
     const [, key = '', value = ''] = /^([^=]*)=?(.*)$/s.exec(arg) ?? [];
-    const age = value === 'max' ? '8760h' : writeTime(value, longestAge);
+    const age = value === 'max' ? '8760h' : timeOf(value, maxAgeMs);
     const site = /^(strict|lax|none)$/i.test(value) ? value.charAt(0).toUpperCase() + value.slice(1).toLowerCase() : '';
     if (key === 'expires' && age !== null) {
       Object.assign(cookie, { lifetime: 'permanent', absolute: age });
@@ -160,7 +161,7 @@ function stickyLearn(args: readonly string[]): Stickiness {
       } else if (String(learn[from]).toLowerCase() !== source.name.toLowerCase()) {
         changes.push(`${arg} is left out: one ${from} is learned, ${String(learn[from])}`);
       }
-    } else if (key === 'timeout') idle = writeTime(value, longestAge) ?? idle;
+    } else if (key === 'timeout') idle = timeOf(value, maxAgeMs) ?? idle;
     // The table of sessions is one for all pools, and shared by all workers without being told.
     else if (key !== 'zone' && key !== 'sync' && key !== 'header')
       changes.push(`"${arg}" is not known to this importer`);

@@ -1,13 +1,14 @@
 /** An nginx.conf, or a part of one, as a config of ours: upstreams are pools, servers and locations are routes. */
+
 import { UsageError } from '../../errors.ts';
 import type { Directive } from '../directive.ts';
 import { DirectiveReport } from '../directive-report.ts';
 import type { Importer } from '../imported.ts';
 import { refuseBlocks as refuseTemplate } from '../template.ts';
+import { withoutVariables } from '../values.ts';
 import { Reader } from './reader.ts';
 import { isListenerSetting, isPoolSetting } from './settings.ts';
 import { parseNginx } from './syntax.ts';
-import { withoutVariables } from './values.ts';
 
 export const importNginx: Importer = (text, file) => {
   refuseTemplate(text, file);

@@ -1,8 +1,9 @@
 /** `listen` and what belongs to it: addresses, trusted proxies, and the headers that are set here anyway. */
-import { isIP } from 'node:net';
+
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
-import { listenAddress, parseWhole } from './values.ts';
+import { isAddressBlock, parseWhole } from '../values.ts';
+import { listenAddress } from './values.ts';
 
 export interface Listeners {
   /** What each address has of its own. */
@@ -51,11 +52,7 @@ export function writeListeners(listeners: Listeners, report: DirectiveReport): u
 export function trust(directive: Directive, { trusted }: Listeners, report: DirectiveReport): void {
   const [text = ''] = directive.args;
   const proxy = text === 'unix:' ? 'unix' : text;
-  const [host = '', bits] = proxy.split('/');
-  const widest = isIP(host) === 4 ? 32 : 128;
-  const block =
-    isIP(host) > 0 && proxy.split('/').length <= 2 && (bits === undefined || parseWhole(bits, 0, widest) !== null);
-  if (proxy !== 'unix' && !block) {
+  if (proxy !== 'unix' && !isAddressBlock(proxy)) {
     report.leaveOut(directive, `"${text}" is no address and no block of addresses`);
     return;
   }

@@ -1,6 +1,7 @@
 /** `location` and `server_name`: which requests a route of ours has to match. */
+
 import type { Directive } from '../directive.ts';
-import { hostPattern, routePath } from './values.ts';
+import { hostPattern, routePath } from '../values.ts';
 
 export interface Match {
   readonly path?: string;

@@ -2,7 +2,9 @@
 
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
-import { standInFor } from '../stand-in.ts';
+import { freeLoopbackAddress } from '../listener-address.ts';
+import { freeName } from '../names.ts';
+import { serverAddress } from '../values.ts';
 import { concernOf, isHarmlessInclude, refuses } from './access.ts';
 import { addListener, carryHeader, type Listeners, trust, writeListeners } from './listeners.ts';
 import { locate, readNames } from './locations.ts';
@@ -23,7 +25,6 @@ import {
 } from './routes.ts';
 import { isListenerSetting, isPoolSetting, type Scope, settleListeners, settlePool } from './settings.ts';
 import { type PoolDraft, readUpstream } from './upstream.ts';
-import { freeName, serverAddress } from './values.ts';
 
 /** What a `server` block gives to the locations in it. */
 interface Site {
@@ -182,7 +183,7 @@ export class Reader {
         );
         continue;
       }
-      const address = standInFor([...used, ...this.serving.keys(), ...found.values()]);
+      const address = freeLoopbackAddress([...used, ...this.serving.keys(), ...found.values()]);
       found.set(key, address);
       this.listeners.addresses.set(address, { directive, config: { address } });
       this.report.carry(directive);
@@ -463,7 +464,7 @@ export class Reader {
 
   /** `proxy_pass` straight to an address: a pool of one. */
   private poolOf(host: string, pass: Directive): PoolDraft | null {
-    const address = serverAddress(host);
+    const address = serverAddress(host, 80);
     if (address === null) return null;
     const known = this.upstreams.get(address);
     if (known !== undefined) return known;

@@ -2,8 +2,9 @@
 
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
+import { maxTimerMs, parseSize, parseWhole } from '../values.ts';
 import type { PoolDraft } from './upstream.ts';
-import { longestTimer, parseSize, parseTime, parseWhole, writeSize, writeTime } from './values.ts';
+import { parseTime, timeOf, writeSize } from './values.ts';
 
 /** Directives in force at a place, by name; those of inner blocks replace those of outer ones. */
 export type Scope = ReadonlyMap<string, Directive>;
@@ -23,7 +24,7 @@ type Translate = (directive: Directive) => Said | null;
 const timer =
   (group: string, fields: readonly string[]): Translate =>
   ({ args }) => {
-    const time = writeTime(args[0], longestTimer);
+    const time = timeOf(args[0], maxTimerMs);
     return time === null ? null : { group, fields: Object.fromEntries(fields.map((field) => [field, time])) };
   };
 
@@ -57,7 +58,7 @@ const poolSettings: Readonly<Record<string, Translate>> = {
     for (const arg of directive.args) {
       const [, key = '', value = ''] = /^([^=]*)=?(.*)$/s.exec(arg) ?? [];
       const number = parseWhole(value, 1, 100);
-      const time = writeTime(value);
+      const time = timeOf(value);
       if (key === 'interval' && time !== null) health.interval = time;
       else if (key === 'fails' && number !== null) health.fall = number;
       else if (key === 'passes' && number !== null) health.rise = number;

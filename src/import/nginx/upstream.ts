@@ -1,10 +1,13 @@
 /** An `upstream` block as a pool of ours. */
+
 import { isIPv4 } from 'node:net';
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
+import { freeName } from '../names.ts';
+import { maxTimerMs, parseWhole, serverAddress } from '../values.ts';
 import { hash, ipHash, type NamedServer, type Stickiness, sticky, usedMaps } from './affinity.ts';
 import { reasonFor } from './reasons.ts';
-import { freeName, longestTimer, parseTime, parseWhole, serverAddress, writeTime } from './values.ts';
+import { parseTime, timeOf } from './values.ts';
 
 export interface PoolDraft {
   readonly name: string;
@@ -142,7 +145,7 @@ function readServer(
   report: DirectiveReport,
 ): void {
   const [text = '', ...parameters] = directive.args;
-  const address = serverAddress(text);
+  const address = serverAddress(text, 80);
   const why = whyNot(text, address, parameters, servers);
   if (address === null || why !== '') {
     report.leaveOut(directive, why);
@@ -204,7 +207,7 @@ function readParameter(text: string, config: Record<string, unknown>, health: Re
   }
   if (key === 'max_fails' || key === 'fail_timeout') return readPassive(key, value, text, health);
   if (key === 'slow_start') {
-    const time = writeTime(value, longestTimer);
+    const time = timeOf(value, maxTimerMs);
     if (time !== null) health.slowStart ??= time;
     return time === null || health.slowStart === time
       ? ''
@@ -219,7 +222,7 @@ function readPassive(key: string, value: string, text: string, health: Record<st
   const before = typeof health.passive === 'object' ? (health.passive as Record<string, unknown>) : {};
   const time = parseTime(value);
   const field = key === 'max_fails' ? 'connectErrors' : 'ejection';
-  const wanted = key === 'max_fails' ? parseWhole(value, 0, 1000) : writeTime(value);
+  const wanted = key === 'max_fails' ? parseWhole(value, 0, 1000) : timeOf(value);
   if (wanted === null) return `"${text}" is left out: it is no value that can be used`;
   if (wanted === 0) {
     health.passive ??= false;
@@ -240,13 +243,13 @@ function readPassive(key: string, value: string, text: string, health: Record<st
 function readSetting(directive: Directive, { config }: PoolDraft, report: DirectiveReport): void {
   const { name, args } = directive;
   const size = parseWhole(args[0], 0, 65_535);
-  const time = writeTime(args[0]);
+  const time = timeOf(args[0]);
   if (name === 'keepalive' && size !== null && config.maxIdle === undefined) config.maxIdle = size;
   else if (name === 'keepalive_timeout' && time !== null && config.timeouts === undefined)
     config.timeouts = { keepAlive: time };
   else if (name === 'queue' && size !== null && config.queue === undefined) {
     const [, timeout] = /^timeout=(.*)$/.exec(args[1] ?? '') ?? [];
-    config.queue = { max: size, timeout: writeTime(timeout) ?? '60s' };
+    config.queue = { max: size, timeout: timeOf(timeout) ?? '60s' };
   } else if (name !== 'zone') {
     report.leaveOut(directive, reasonFor(name));
     return;

@@ -1,11 +1,11 @@
 /** What a load balancer of Traefik says beside its servers: stickiness, strategy, health checks, time-outs. */
+
 import { formatDuration } from '../../config/units.ts';
-import { parseWhole } from '../kubernetes/values.ts';
-import { longestTimer } from '../nginx/values.ts';
 import type { Fields } from '../plan.ts';
+import { parseGoDuration, parseWhole, writeTime } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
+import { field, fieldText, localName } from './fields.ts';
 import { readSticky } from './sticky.ts';
-import { field, fieldText, goDuration, localName, timer } from './values.ts';
 
 export interface Balancer {
   readonly cookie: Fields | null;
@@ -107,8 +107,8 @@ function readHealth(part: Part | null, passive: Part | null): Fields | null {
   return {
     ...errors,
     ...health,
-    interval: formatDuration(Math.min(every, longestTimer)),
-    timeout: formatDuration(Math.min(wait, every, longestTimer)),
+    interval: writeTime(every),
+    timeout: writeTime(Math.min(wait, every)),
     rise: 1,
     fall: 1,
     // Traefik believes its checks however many servers they take down.
@@ -119,18 +119,18 @@ function readHealth(part: Part | null, passive: Part | null): Fields | null {
 function readPassive(part: Part | null): Fields | null {
   if (part === null) return null;
   const failures = parseWhole(fieldText(part, 'maxFailedAttempts') ?? '1', 1, 1000);
-  const window = goDuration(fieldText(part, 'failureWindow') ?? '10s');
+  const window = parseGoDuration(fieldText(part, 'failureWindow') ?? '10s');
   if (failures === null || window === null || window === 0) return null;
   part.change('errors in a row count, of connections and 5xx alike');
   field(part, 'maxFailedAttempts')?.carry();
   field(part, 'failureWindow')?.change('it is how long the server is left out first');
-  const ejection = formatDuration(Math.min(window, longestTimer));
+  const ejection = writeTime(window);
   const longest = window > 60_000 ? { maxEjection: ejection } : {};
   return { passive: { connectErrors: failures, serverErrors: failures, ejection, ...longest } };
 }
 
 function timeAt(part: Part | null, fallback: number): number {
-  const time = part === null ? null : goDuration(part.text());
+  const time = part === null ? null : parseGoDuration(part.text());
   if (time === null || time === 0) {
     part?.change(`it is no time above 0: ${formatDuration(fallback)}, the default, is taken`);
     return fallback;
@@ -151,11 +151,11 @@ function readTransport(name: Part | null, transports: ReadonlyMap<string, Part>)
     ['idleConnTimeout', 'keepAlive'],
   ] as const) {
     const found = field(part, 'forwardingTimeouts', key);
-    const time = goDuration(found?.text() ?? null);
+    const time = parseGoDuration(found?.text() ?? null);
     // For connecting and for idle connections we always have a bound.
     if (time === null || (time === 0 && ours !== 'response')) continue;
     found?.carry();
-    timeouts[ours] = timer(time);
+    timeouts[ours] = writeTime(time);
   }
   const idle = field(part, 'maxIdleConnsPerHost');
   const most = parseWhole(idle?.text() ?? null, 1, 65_535);

@@ -1,11 +1,12 @@
 /** A Compose file: the labels `traefik.*` of its services, and the flags of a Traefik that runs in it, as trees. */
+
 import { Scalar } from 'yaml';
-import { parsePort } from '../kubernetes/values.ts';
+import { parsePort } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import { place, TreeBuilder } from '../yaml/tree-builder.ts';
 import type { YamlFile } from '../yaml/yaml-file.ts';
+import { field } from './fields.ts';
 import type { Container } from './servers.ts';
-import { field } from './values.ts';
 
 export interface Labelled {
   readonly container: Container;

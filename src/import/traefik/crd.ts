@@ -1,14 +1,15 @@
 /** IngressRoutes of Traefik in Kubernetes, with the TraefikServices and Middlewares of the same file. */
+
 import { carryHead, type KubernetesObject } from '../kubernetes/objects.ts';
-import { type FoundServer, weigh } from '../kubernetes/pool.ts';
 import type { Services } from '../kubernetes/servers.ts';
-import { parseWhole } from '../kubernetes/values.ts';
 import type { Fields, PlanPool } from '../plan.ts';
+import { parseWhole } from '../values.ts';
+import { type FoundServer, weigh } from '../weights.ts';
 import type { Part } from '../yaml/part.ts';
 import { readBalancer } from './balancer.ts';
+import { field, namesIn } from './fields.ts';
 import type { Router } from './routers.ts';
 import { readSticky } from './sticky.ts';
-import { field, namesIn } from './values.ts';
 
 const group = /^traefik\.(?:io|containo\.us)$/;
 

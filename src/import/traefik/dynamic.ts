@@ -1,9 +1,9 @@
 /** `http` of a dynamic file, or of labels: its routers, services, middlewares and transports. */
 import type { Part } from '../yaml/part.ts';
+import { field, fieldText, namesIn } from './fields.ts';
 import type { Router } from './routers.ts';
 import type { Container } from './servers.ts';
 import { type ServiceSource, TraefikServices } from './services.ts';
-import { field, fieldText, namesIn } from './values.ts';
 
 /** `http`, and the container whose labels it was, if any. */
 export interface HttpPart {

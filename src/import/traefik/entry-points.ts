@@ -1,11 +1,11 @@
 /** Entry points of Traefik as listeners: those that end TLS are not listened on when there is one without. */
-import { isIP } from 'node:net';
+
 import { parseListener } from '../../config/address.ts';
 import { formatAddress } from '../../net/socket.ts';
-import { parseWhole } from '../kubernetes/values.ts';
 import type { Fields, Plan } from '../plan.ts';
+import { isAddressBlock, parseGoDuration, writeTime } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
-import { field, fieldText, goDuration, isTemplate, type Named, namesIn, timer } from './values.ts';
+import { field, fieldText, isTemplate, type Named, namesIn } from './fields.ts';
 
 interface EntryPoint {
   readonly part: Part;
@@ -137,23 +137,17 @@ function readFields(part: Part): Fields {
     'PROXY lines are not read here: a proxy that sends them is refused',
   );
   for (const { name, part: told } of trusted) {
-    if (isBlock(name)) told.carry();
+    if (isAddressBlock(name)) told.carry();
     else told.change(`"${name}" is no address and no block of addresses`);
   }
   const all = anyone?.text() === 'true';
   if (all) anyone?.carry();
-  const proxies = all ? ['0.0.0.0/0', '::/0'] : trusted.map(({ name }) => name).filter(isBlock);
+  const proxies = all ? ['0.0.0.0/0', '::/0'] : trusted.map(({ name }) => name).filter(isAddressBlock);
   const idle = field(part, 'transport', 'respondingTimeouts', 'idleTimeout');
-  const time = goDuration(idle?.text() ?? null);
+  const time = parseGoDuration(idle?.text() ?? null);
   if (time !== null && time > 0) idle?.carry();
   return {
     ...(proxies.length === 0 ? {} : { trustedProxies: proxies }),
-    ...(time === null || time === 0 ? {} : { timeouts: { keepAlive: timer(time) } }),
+    ...(time === null || time === 0 ? {} : { timeouts: { keepAlive: writeTime(time) } }),
   };
-}
-
-function isBlock(text: string): boolean {
-  const [host = '', bits, ...more] = text.split('/');
-  const widest = isIP(host) === 4 ? 32 : 128;
-  return isIP(host) > 0 && more.length === 0 && (bits === undefined || parseWhole(bits, 0, widest) !== null);
 }

@@ -13,9 +13,9 @@ import { isCompose, readCompose } from './compose.ts';
 import { isCrd, readIngressRoutes, specsOf } from './crd.ts';
 import { type HttpPart, partsNamed, readRouters } from './dynamic.ts';
 import { EntryPoints } from './entry-points.ts';
+import { field } from './fields.ts';
 import { Middlewares } from './middlewares.ts';
 import { planRouters } from './routers.ts';
-import { field } from './values.ts';
 
 export const importTraefik: Importer = (text, file) => {
   const yaml = isToml(text) || /\.toml$/.test(file) ? readToml(text, file) : readYaml(text, file);

@@ -1,11 +1,11 @@
 /** What middlewares of Traefik did to the requests of a router, and what is missing now without them. */
 
 import type { Concern } from '../imported.ts';
-import { parseWhole } from '../kubernetes/values.ts';
 import { entryOf } from '../names.ts';
 import type { Fields } from '../plan.ts';
+import { parseWhole } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
-import { field, localName, type Named, namesIn } from './values.ts';
+import { field, localName, type Named, namesIn } from './fields.ts';
 
 /** What let some requests in only. */
 const guards: Readonly<Record<string, string>> = {

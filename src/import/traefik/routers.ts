@@ -1,12 +1,12 @@
 /** Routers of Traefik as routes, in the order in which it asks them: by priority, which is the length of the rule unless told. */
 
-import { parseWhole } from '../kubernetes/values.ts';
 import type { Plan, PlanPool } from '../plan.ts';
+import { parseWhole } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import type { Arrival, EntryPoints } from './entry-points.ts';
+import { isTemplate, type Named } from './fields.ts';
 import type { Middlewares } from './middlewares.ts';
 import { type Match, readRule } from './rule.ts';
-import { isTemplate, type Named } from './values.ts';
 
 export interface Router extends Arrival {
   /** Several containers may have labels for one router. */

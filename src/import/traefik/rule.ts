@@ -1,7 +1,7 @@
 /** Rules of Traefik routers, such as Host(`a.org`) && (PathPrefix(`/x`) || Path(`/y`)), as matches that a route can have. */
 
 import { holdsHost } from '../../config/host-pattern.ts';
-import { hostPattern, routePath } from '../nginx/values.ts';
+import { hostPattern, routePath } from '../values.ts';
 import { type Call, type Condition, parseRule } from './rule-syntax.ts';
 
 export interface Match {

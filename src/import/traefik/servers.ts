@@ -1,10 +1,11 @@
 /** The servers of a load balancer of Traefik: URLs, or a container and its port. */
+
 import { parseServer } from '../../config/address.ts';
 import { formatAddress } from '../../net/socket.ts';
-import type { WeighedServer } from '../kubernetes/pool.ts';
-import { parsePort, parseWhole } from '../kubernetes/values.ts';
+import { parsePort, parseWhole } from '../values.ts';
+import type { WeightedServer } from '../weights.ts';
 import type { Part } from '../yaml/part.ts';
-import { field, fieldText, isTemplate } from './values.ts';
+import { field, fieldText, isTemplate } from './fields.ts';
 
 /** A service of a Compose file, to which labels belong. */
 export interface Container {
@@ -20,8 +21,8 @@ export interface Container {
 }
 
 /** What cannot be a server is told on its line. */
-export function readServers(balancer: Part, container: Container | null): WeighedServer[] {
-  const servers = new Map<string, WeighedServer>();
+export function readServers(balancer: Part, container: Container | null): WeightedServer[] {
+  const servers = new Map<string, WeightedServer>();
   const list = field(balancer, 'servers');
   const single = field(balancer, 'server');
   for (const one of [...(list?.items() ?? []), ...(single === null ? [] : [single])]) {
@@ -35,12 +36,12 @@ export function readServers(balancer: Part, container: Container | null): Weighe
 }
 
 /** A container of which no label says the port. */
-export function readContainer(container: Container, told: Part): WeighedServer[] {
+export function readContainer(container: Container, told: Part): WeightedServer[] {
   const server = containerServer(container, null, told);
   return server === null ? [] : [server];
 }
 
-function readServer(one: Part, container: Container | null): WeighedServer | null {
+function readServer(one: Part, container: Container | null): WeightedServer | null {
   const url = field(one, 'url') ?? field(one, 'address');
   if (url === null && container !== null) {
     if ((fieldText(one, 'scheme') ?? 'http') === 'http') {
@@ -79,7 +80,7 @@ function addressOf(text: string): string | { readonly why: string } {
   return address === null ? { why: `${text} is no http:// address` } : formatAddress(address);
 }
 
-function containerServer(container: Container, port: Part | null, told: Part): WeighedServer | null {
+function containerServer(container: Container, port: Part | null, told: Part): WeightedServer | null {
   const text = port?.text() ?? null;
   const number = port === null ? container.port : parsePort(text);
   if (number === null) {

@@ -1,13 +1,13 @@
 /** Services of Traefik as pools: load balancers, and weighted, mirrored and replaced ones made of others. */
 
-import { type WeighedServer, weigh } from '../kubernetes/pool.ts';
-import { parseWhole } from '../kubernetes/values.ts';
 import type { Fields, PlanPool } from '../plan.ts';
+import { parseWhole } from '../values.ts';
+import { mergeShares, type WeightedServer } from '../weights.ts';
 import type { Part } from '../yaml/part.ts';
 import { type Balancer, readBalancer } from './balancer.ts';
+import { field, localName } from './fields.ts';
 import { type Container, readContainer, readServers } from './servers.ts';
 import { readSticky } from './sticky.ts';
-import { field, localName } from './values.ts';
 
 /** Where a service is described; several containers may describe one together. */
 export interface ServiceSource {
@@ -18,7 +18,7 @@ export interface ServiceSource {
 }
 
 interface Found extends Balancer {
-  readonly servers: readonly WeighedServer[];
+  readonly servers: readonly WeightedServer[];
   readonly told: Part;
 }
 
@@ -105,7 +105,7 @@ export class TraefikServices {
     const [first] = found;
     if (first === undefined) return null;
     const chosen = found.find(({ cookie }) => cookie !== null) ?? first;
-    return { ...chosen, servers: merge(found.map(({ servers }) => ({ servers, weight: 1 }))) };
+    return { ...chosen, servers: mergeShares(found.map(({ servers }) => ({ servers, weight: 1 }))) };
   }
 
   private weighted(weighted: Part, part: Part, depth: number): Found | string | null {
@@ -140,23 +140,13 @@ export class TraefikServices {
       }
       if (own === null && found !== inner && found.cookie !== null) told.change('a pool has one cookie');
     }
-    const servers = merge(parts.map(({ found, weight }) => ({ servers: found.servers, weight })));
+    const servers = mergeShares(parts.map(({ found, weight }) => ({ servers: found.servers, weight })));
     return { ...inner, cookie: own ?? inner.cookie, servers, told: field(weighted, 'sticky') ?? inner.told };
   }
 }
 
 function different(a: Fields, b: Fields): boolean {
   return JSON.stringify(a) !== JSON.stringify(b);
-}
-
-/** Each share weighs what it weighed among its peers, and a server what it weighed within its share. */
-function merge(shares: readonly { readonly servers: readonly WeighedServer[]; readonly weight: number }[]) {
-  if (shares.length === 1) return shares[0]?.servers ?? [];
-  const single = shares.flatMap(({ servers, weight }) => {
-    const whole = servers.reduce((sum, server) => sum + server.weight, 0) || 1;
-    return servers.map((server) => ({ servers: [server], weight: (weight * server.weight) / whole }));
-  });
-  return weigh(single);
 }
 
 function poolOf(name: string, { servers, cookie, affinity, fields, told }: Found): PlanPool {

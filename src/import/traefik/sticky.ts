@@ -2,14 +2,11 @@
 
 import { isHostName } from '../../config/address.ts';
 import { formatDuration } from '../../config/units.ts';
-import { isCookieName, isCookiePath, parseWhole } from '../kubernetes/values.ts';
 import { entryOf } from '../names.ts';
 import type { Fields } from '../plan.ts';
+import { isCookiePath, isToken, maxAgeMs, parseWhole } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
-import { field, fieldText } from './values.ts';
-
-/** Longest time that is only compared with a clock. */
-const longestAgeSeconds = 99_999 * 3600;
+import { field, fieldText } from './fields.ts';
 
 /** null: it is not sticky. */
 export function readSticky(sticky: Part | null): Fields | null {
@@ -35,7 +32,7 @@ function readCookie(cookie: Part): Fields {
     else part.carry();
     Object.assign(fields, found);
   };
-  take('name', (text) => (isCookieName(text) ? { name: text } : null), 'it is no name of a cookie: limpet is the name');
+  take('name', (text) => (isToken(text) ? { name: text } : null), 'it is no name of a cookie: limpet is the name');
   const bare = /^__Host-/i.test(fieldText(cookie, 'name') ?? '');
   const path = (text: string) =>
     text === '/' || text === '' ? {} : !bare && isCookiePath(text) ? { path: text } : null;
@@ -68,6 +65,6 @@ function readSameSite(text: string): Fields | null {
 
 function readAge(text: string): Fields | null {
   if (text === '0') return {};
-  const seconds = parseWhole(text, 1, longestAgeSeconds);
+  const seconds = parseWhole(text, 1, maxAgeMs / 1000);
   return seconds === null ? null : { lifetime: 'permanent', absolute: formatDuration(seconds * 1000) };
 }

@@ -1,9 +1,4 @@
-/** Settings of Envoy as they are found: names as the documentation writes them, or as JSON that was made of protobuf has them. */
-
-import { parseServer } from '../../config/address.ts';
-import { formatAddress } from '../../net/socket.ts';
-import { parsePort } from '../kubernetes/values.ts';
-import { goDuration } from '../traefik/values.ts';
+import { parseGoDuration, parsePort } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 
 /** `get` below `get`: `socket_address`, or `socketAddress`. */
@@ -34,7 +29,7 @@ export function configOf(part: Part | null): Part | null {
 /** Milliseconds of `0.25s`, `5s`; null: no time. */
 export function durationAt(part: Part | null, ...path: readonly string[]): number | null {
   const text = textAt(part, ...path);
-  return text !== null && /^\d{1,9}(?:\.\d{1,9})?s$/.test(text) ? goDuration(text) : null;
+  return text !== null && /^\d{1,9}(?:\.\d{1,9})?s$/.test(text) ? parseGoDuration(text) : null;
 }
 
 /** Of an `address`: `host:port`, or `unix:`. null: it is none. */
@@ -62,9 +57,4 @@ export function carryAddress(part: Part | null): void {
   }
   const protocol = at(part, 'socket_address', 'protocol');
   if (protocol?.text() === 'TCP') protocol.carry();
-}
-
-export function serverAddress(text: string): string | null {
-  const address = parseServer(text);
-  return address === null ? null : formatAddress(address);
 }
