@@ -25,8 +25,9 @@ import { sweep } from '../table/expiry.ts';
 import { recordsPerPage } from '../table/layout.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
 import { Wheel } from '../time/wheel.ts';
+import type { CopySource } from './copies.ts';
 import { Listener } from './listener.ts';
-import { type CopySource, createPool, type PoolSurroundings, type ReportPassive, type TellForeign } from './pools.ts';
+import { createPool, type PoolSurroundings, type ReportPassive, type TellForeign } from './pools.ts';
 
 export interface BalancerDependencies {
   readonly net: Net;

@@ -7,37 +7,26 @@ import { Chooser } from '../balance/chooser.ts';
 import { Homes } from '../balance/home.ts';
 import { createPolicy } from '../balance/index.ts';
 import { Rendezvous } from '../balance/rendezvous.ts';
-import type { PoolAffinity, PoolOptions, SessionsOptions } from '../config/options.ts';
+import type { PoolAffinity, PoolOptions } from '../config/options.ts';
 import { Connects } from '../fleet/connects.ts';
-import { Fleet } from '../fleet/fleet.ts';
-import { idSecret, serverIds } from '../fleet/id.ts';
-import { Server } from '../fleet/server.ts';
+import type { Fleet } from '../fleet/fleet.ts';
 import type { PassiveReport } from '../health/passive.ts';
 import { counter } from '../metrics/counters.ts';
 import { Rebalancer } from '../ownership/rebalancer.ts';
-import { RotationProofs } from '../ownership/rotation-proof.ts';
 import { Pool, type PoolParts } from '../proxy/pool.ts';
 import type { PoolContext } from '../proxy/server/pool-context.ts';
 import type { Shared } from '../shared/memory.ts';
-import { kindName, type Numbers, poolName, serverName } from '../shared/slots.ts';
-import type { Store } from '../store/store.ts';
+import { kindName, type Numbers } from '../shared/slots.ts';
 import { Fingerprints } from '../table/fingerprint.ts';
 import { Entry, type SessionTable } from '../table/table.ts';
-import type { Clock } from '../time/clock.ts';
+import { type CopySource, createCopies } from './copies.ts';
+import { createFleet } from './fleets.ts';
 
 /**
  * Takes what traffic has shown of a server. The server is named by pool and `Server.identity`, because an exchange that began
  * under the previous config may still be running.
  */
 export type ReportPassive = (pool: string, server: string, report: PassiveReport) => void;
-
-/** Where the copies of sessions are, for pools that have them. */
-export interface CopySource {
-  readonly options: SessionsOptions;
-  readonly store: Store;
-  /** Where servers find the store interface; what it is asked there begins with a server's slot. */
-  readonly url: string;
-}
 
 /** Told once for each pool of a cookie of ours that another Limpet has too: who set it, null when a client came with a token of it. */
 export type TellForeign = (pool: string, cookie: string, server: string | null) => void;
@@ -69,7 +58,7 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
   const { context, shared, random, identify } = around;
   const { clock } = context.worker;
   const { name } = options;
-  const fleet = createFleet(options, around);
+  const fleet = createFleet(options, { ...around, load: shared.load });
   for (const server of fleet.servers) server.connects = new Connects(options.limits.connecting, around.connects);
   const turns = {
     last: () => shared.load.lastTurn(fleet.slot),
@@ -86,7 +75,7 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
     affinities: options.affinity.map((affinity) => affinityOf(affinity, options, fleet, around)),
     whenOwnerFails: options.affinity.map(({ whenOwnerFails }) => whenOwnerFails),
     table: shared.table,
-    copies: copiesOf(options, fleet, { ...around, clock }),
+    copies: createCopies(options, fleet, { ...around, ...shared, clock }),
     sheds: (owner) => rebalance.sheds(owner),
     choose: (key, tried) => {
       if (fleet.snapshot.panic) shared.counters.add(counter.panic_choices);
@@ -105,25 +94,6 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
   const pool = new Pool(context, { ...options, identify }, around.observe(parts, options));
   fleet.onChange = () => pool.wake();
   return pool;
-}
-
-/** The servers with the ids by which tokens and stores name them. */
-export function createFleet(
-  options: PoolOptions,
-  {
-    shared: { load },
-    numbers,
-    keys,
-  }: Pick<PoolSurroundings, 'numbers' | 'keys'> & { readonly shared: Pick<Shared, 'load'> },
-): Fleet {
-  const names = options.servers.map((server) => server.name);
-  const [ids = [], ...older] = keys.map((key) => serverIds(names, idSecret(options.name, key)));
-  const servers = options.servers.map(
-    (server, i) => new Server(server, i, ids[i]!, load, numbers.slots.get(serverName(options.name, server.name))),
-  );
-  const fleet = new Fleet(servers, options.health, load, numbers.slots.get(poolName(options.name)));
-  for (const aliases of older) for (const [i, id] of aliases.entries()) fleet.alias(id, servers[i]!);
-  return fleet;
 }
 
 function affinityOf(
@@ -168,44 +138,6 @@ function statusIn(table: SessionTable): (hi: number, lo: number, now: number) =>
     if (look === 'ended') return SessionStatus.ended;
     if (look !== 'live') return SessionStatus.unknown;
     return entry.given ? SessionStatus.given : SessionStatus.adopted;
-  };
-}
-
-/** A session whose times have no limit: its owner is remembered this long by a store that keeps nothing else of it. */
-const longestClaim = 24 * 3_600_000;
-
-export function copiesOf(
-  { name, sessions, affinity }: PoolOptions,
-  fleet: Fleet,
-  {
-    shared,
-    copies,
-    clock,
-    keys,
-  }: Pick<PoolSurroundings, 'copies' | 'keys'> & {
-    readonly shared: Pick<Shared, 'table' | 'counters'>;
-    readonly clock: Clock;
-  },
-): PoolParts['copies'] {
-  if (!sessions || copies === null) return null;
-  const { options, store, url } = copies;
-  const idle = affinity.map((one) => ('idle' in one && one.idle > 0 ? one.idle : longestClaim));
-  return {
-    pool: name,
-    replication: options.replication,
-    degrade: options.whenStoreFails === 'degrade',
-    timeout: options.timeout,
-    lag: options.lag,
-    secret: options.secret,
-    claimTime: Math.max(...idle),
-    store,
-    table: shared.table,
-    fleet,
-    counters: shared.counters,
-    proofs: new RotationProofs(keys, name),
-    storeOf: (slot) => `${url}/${slot}`,
-    now: () => Math.floor(clock.now() / 1000),
-    wall: () => Math.floor(clock.wall() / 1000),
   };
 }
 

@@ -3,15 +3,16 @@
  * workers, and each change goes to all of them as one set of health reports.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { LimpetOptions, PoolOptions, PoolServer } from '../config/options.ts';
-import { Fleet, type NamedHealthReport, newHealthReport } from '../fleet/fleet.ts';
+import { createFleet } from '../balancer/fleets.ts';
+import type { LimpetOptions, PoolOptions } from '../config/options.ts';
+import { type Fleet, type NamedHealthReport, newHealthReport } from '../fleet/fleet.ts';
 import type { Load } from '../fleet/load.ts';
-import { identityOf, Server, type ServerState } from '../fleet/server.ts';
+import { identityOf, type Server, type ServerState } from '../fleet/server.ts';
 import { ActiveChecks } from '../health/active.ts';
 import { PassiveHealth, type PassiveReport } from '../health/passive.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
 import { formatAddress, type Net } from '../net/socket.ts';
-import { type Numbers, poolName, serverName } from '../shared/slots.ts';
+import type { Numbers } from '../shared/slots.ts';
 import type { Clock, Timers } from '../time/clock.ts';
 import type { DrainedServer } from './drained.ts';
 import { HealthLog, type HealthLogger } from './health-log.ts';
@@ -117,15 +118,11 @@ export class HealthMonitor {
     for (const { stop } of this.pools.values()) stop();
   }
 
-  private watch(options: PoolOptions, { slots }: Numbers, before: Watched | undefined): Watched {
+  private watch(options: PoolOptions, numbers: Numbers, before: Watched | undefined): Watched {
     const { net, clock, timers, random, load, counters, log, tell, tellShortage } = this.deps;
     const { name } = options;
-    const slotOf = (of: string) => slots.get(of) ?? 0;
-    const servers = options.servers.map(
-      (server, i) => new Server(server, i, i + 1, load, slotOf(serverName(name, server.name))),
-    );
-    for (const [i, server] of servers.entries()) if (isNew(options.servers[i]!, before)) server.setMisframed(false);
-    const fleet = new Fleet(servers, options.health, load, slotOf(poolName(name)));
+    const fleet = createFleet(options, { load, numbers, keys: [] });
+    for (const server of fleet.servers) if (isNew(server, before)) server.setMisframed(false);
     fleet.apply(inherit(options, before), clock.now());
     const said = before?.said ?? new HealthLog(name, clock, log);
     said.follow(fleet);
@@ -167,7 +164,7 @@ export class HealthMonitor {
 }
 
 /** No server of this name and address was in the pool: what one before it did with the same number in the table is not its fault. */
-function isNew({ name, address }: PoolServer, before: Watched | undefined): boolean {
+function isNew({ name, address }: Server, before: Watched | undefined): boolean {
   const old = before?.options.servers.find((server) => server.name === name);
   return old === undefined || !isDeepStrictEqual(old.address, address);
 }

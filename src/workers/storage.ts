@@ -6,7 +6,8 @@ import { join, resolve } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { type Handler, type HttpListener, listenHttp } from '../admin/listen.ts';
 import { type InterfacePool, StoreInterface } from '../admin/store-interface.ts';
-import { type CopySource, copiesOf, createFleet } from '../balancer/pools.ts';
+import { type CopySource, createCopies } from '../balancer/copies.ts';
+import { createFleet } from '../balancer/fleets.ts';
 import { longestPath } from '../config/address.ts';
 import type { LimpetOptions, PoolOptions, SessionsOptions } from '../config/options.ts';
 import { codeOf, UsageError } from '../errors.ts';
@@ -151,9 +152,9 @@ export class Storage {
 
   private poolOf(options: PoolOptions, keys: readonly Buffer[], numbers: Numbers): InterfacePool | null {
     const { table, load, counters, clock } = this.deps;
-    const fleet = createFleet(options, { shared: { load }, numbers, keys });
+    const fleet = createFleet(options, { load, numbers, keys });
     const source: CopySource = { options: this.options, store: this.store, url: this.url };
-    const parts = copiesOf(options, fleet, { shared: { table, counters }, clock, keys, copies: source });
+    const parts = createCopies(options, fleet, { table, counters, clock, keys, copies: source });
     if (parts === null) return null;
     const cookie = options.affinity.find(({ type }) => type === 'cookie');
     return {

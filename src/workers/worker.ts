@@ -1,7 +1,7 @@
 /** The life of one worker thread: it runs a balancer on its own event loop, and does what the supervisor says. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Balancer } from '../balancer/balancer.ts';
-import type { CopySource } from '../balancer/pools.ts';
+import type { CopySource } from '../balancer/copies.ts';
 import { namedNet } from '../discovery/named-net.ts';
 import type { NamedAddresses } from '../discovery/names.ts';
 import type { NamedHealthReport } from '../fleet/fleet.ts';
