@@ -72,13 +72,13 @@ export function importText(text: string, file: string, from?: ImportKind): Impor
 
 /** The limpet.yaml, with all that was not carried over as comments at its head. */
 export function writeImported({ config, notes }: Imported, file: string): string {
-  const told = byConcern(notes).map(({ line, text, why, kind, concern }) => {
+  const comments = byConcern(notes).map(({ line, text, why, kind, concern }) => {
     const what = concern === undefined ? (kind === 'changed' ? 'changed' : 'left out') : concernTitles[concern];
     return `# line ${line}, ${what}: ${oneLine(text, 120)}\n#     ${oneLine(why, 500)}\n`;
   });
   const head = [`# Imported from ${oneLine(file, 300)}`];
-  head.push(told.length === 0 ? '. All of it is carried over.\n' : '. Not carried over, or not exactly:\n#\n');
-  return `${head.join('')}${told.join('')}\n${stringify(config, { lineWidth: 0, aliasDuplicateObjects: false })}`;
+  head.push(comments.length === 0 ? '. All of it is carried over.\n' : '. Not carried over, or not exactly:\n#\n');
+  return `${head.join('')}${comments.join('')}\n${stringify(config, { lineWidth: 0, aliasDuplicateObjects: false })}`;
 }
 
 /** For standard error: first what nobody may miss, then the sum. */

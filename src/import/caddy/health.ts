@@ -1,9 +1,9 @@
 /** `health_*`, `fail_duration` and their like of a `reverse_proxy` of Caddy as `health` of the pool. */
 
 import { formatDuration } from '../../config/units.ts';
+import type { Fields } from '../config-builder.ts';
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
-import type { Fields } from '../plan.ts';
 import { parseGoDuration, parseWhole, writeTime } from '../values.ts';
 
 /** null: nothing of it is written. */
@@ -16,14 +16,14 @@ function readActive(block: readonly Directive[], report: DirectiveReport): Field
   const at = (name: string) => block.findLast((one) => one.name === name);
   const uri = at('health_uri') ?? at('health_path');
   if (uri === undefined) return {};
-  const unlike = ['health_port', 'health_upstream', 'health_request_body'].flatMap((name) => at(name) ?? []);
+  const unsupported = ['health_port', 'health_upstream', 'health_request_body'].flatMap((name) => at(name) ?? []);
   const method = at('health_method');
   const path = uri.args[0] ?? '';
   const host = at('health_headers')?.block?.find(({ name }) => /^host$/i.test(name));
   const others = at('health_headers')?.block?.filter((one) => one !== host) ?? [];
-  if (!/^\/[\x21-\x22\x24-\x7e]*$/.test(path) || unlike.length > 0 || others.length > 0) {
+  if (!/^\/[\x21-\x22\x24-\x7e]*$/.test(path) || unsupported.length > 0 || others.length > 0) {
     const why = 'what is asked would not be what Caddy asks, so there is no check';
-    for (const one of [uri, ...unlike, ...others]) report.leaveOut(one, why);
+    for (const one of [uri, ...unsupported, ...others]) report.leaveOut(one, why);
     return {};
   }
   report.carry(uri);
@@ -72,12 +72,12 @@ function readPassive(block: readonly Directive[], report: DirectiveReport): Fiel
   const duration = at('fail_duration');
   const time = parseGoDuration(duration?.args[0] ?? null);
   if (duration === undefined || time === null || time === 0) return {};
-  const most = at('max_fails');
-  const count = parseWhole(most?.args[0] ?? '1', 1, 1000) ?? 1;
+  const maxAlternatives = at('max_fails');
+  const count = parseWhole(maxAlternatives?.args[0] ?? '1', 1, 1000) ?? 1;
   const status = at('unhealthy_status');
   const counts5xx = status?.args.some((one) => /^5/.test(one)) === true;
   report.change(duration, 'it is how long the server is left out first, and failures in a row count');
-  if (most !== undefined) report.carry(most);
+  if (maxAlternatives !== undefined) report.carry(maxAlternatives);
   if (status !== undefined) report.change(status, counts5xx ? 'all 5xx count' : 'only 5xx can count, and these do not');
   const ejection = writeTime(time);
   return {

@@ -2,16 +2,16 @@
 
 import { isIP } from 'node:net';
 import { UsageError } from '../../errors.ts';
+import { ConfigBuilder, type Fields } from '../config-builder.ts';
 import type { Directive } from '../directive.ts';
 import { DirectiveReport } from '../directive-report.ts';
 import type { Importer } from '../imported.ts';
 import { entryOf } from '../names.ts';
-import { type Fields, Plan } from '../plan.ts';
 import { isAddressBlock, parseGoDuration, parseWhole, writeTime } from '../values.ts';
-import { planSites, type Site } from './plan.ts';
-import { globalReason } from './reasons.ts';
-import { hostsOf, SiteReader } from './routes.ts';
-import { readSite, type SiteAddress } from './sites.ts';
+import { globalReason } from './directives.ts';
+import { readSite, type SiteAddress } from './site-address.ts';
+import { hostsOf, SiteReader } from './site-reader.ts';
+import { addSites, type Site } from './sites.ts';
 import { Snippets } from './snippets.ts';
 import { type Caddyfile, parseCaddyfile } from './syntax.ts';
 
@@ -51,19 +51,19 @@ export const importCaddy: Importer = (text, file) => {
   // Where what came by TLS arrives now: where browsers came without it before, or a guess.
   const clear = plain.has(`:${httpPort}`) ? `:${httpPort}` : plain.has(':8080') ? ':80' : ':8080';
   for (const [directive, found] of addresses) sites.push(...readSites(directive, found, clear, report));
-  const plan = new Plan();
-  planSites(sites, plan, globals, report);
+  const builder = new ConfigBuilder();
+  addSites(sites, builder, globals, report);
   const routes = parsed.directives.filter(({ name }) => /^&\(/.test(name));
   for (const one of routes) report.leaveOut(one, 'named routes are not known to this importer');
-  const all = [...seen, ...routes, ...snippets.leftovers()];
-  finish(all, parsed, report);
-  const notes = dedupe(report.notes(all, text));
-  if (plan.size === 0) {
+  const intersectAll = [...seen, ...routes, ...snippets.leftovers()];
+  finish(intersectAll, parsed, report);
+  const notes = dedupe(report.notes(intersectAll, text));
+  if (builder.size === 0) {
     const [why] = notes.filter(({ concern }) => concern !== undefined);
-    const told = why === undefined ? 'found no reverse_proxy to a server' : `because of line ${why.line}: ${why.why}`;
-    throw new UsageError(`${file}:${why?.line ?? 1}: no site of this file can be carried over, ${told}`);
+    const reason = why === undefined ? 'found no reverse_proxy to a server' : `because of line ${why.line}: ${why.why}`;
+    throw new UsageError(`${file}:${why?.line ?? 1}: no site of this file can be carried over, ${reason}`);
   }
-  return { config: plan.config(), notes };
+  return { config: builder.config(), notes };
 };
 
 function readAddresses(site: Directive, httpPort: number, report: DirectiveReport): SiteAddress[] {

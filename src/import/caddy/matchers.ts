@@ -1,7 +1,7 @@
 /** Matchers of Caddy: paths, and named ones with path, host and method, as matches that a route can have. */
 
 import type { Directive } from '../directive.ts';
-import { type Alternatives, all, everything } from '../narrowing.ts';
+import { type Alternatives, anyRequest, intersectAll } from '../request-match.ts';
 import { hostPattern, routePath } from '../values.ts';
 
 /** `@name path /a /b`, or a block of conditions that hold together. */
@@ -10,8 +10,8 @@ export function readNamed({ args, block }: Directive): Alternatives {
   // Of one kind several lines are alternatives, as are the values of one line.
   const kinds = new Map<string, string[]>();
   for (const { name, args: values } of conditions) kinds.set(name, [...(kinds.get(name) ?? []), ...values]);
-  let found: Alternatives = [everything];
-  for (const [name, values] of kinds) found = all(found, readCondition(name, values));
+  let found: Alternatives = [anyRequest];
+  for (const [name, values] of kinds) found = intersectAll(found, readCondition(name, values));
   return found;
 }
 
@@ -21,11 +21,11 @@ function readCondition(name: string, values: readonly string[]): Alternatives {
   if (name === 'method') {
     const methods = values.map((one) => one.toUpperCase());
     return methods.length > 0 && methods.every((one) => /^[A-Z-]{1,32}$/.test(one))
-      ? [{ ...everything, methods }]
+      ? [{ ...anyRequest, methods }]
       : unable;
   }
   if (name !== 'host' || values.length === 0) return unable;
-  return any(values.map((one) => (hostPattern(one) === null ? unable : [{ ...everything, host: one.toLowerCase() }])));
+  return any(values.map((one) => (hostPattern(one) === null ? unable : [{ ...anyRequest, host: one.toLowerCase() }])));
 }
 
 function any(found: readonly Alternatives[]): Alternatives {
@@ -37,12 +37,12 @@ function any(found: readonly Alternatives[]): Alternatives {
 export function readPath(text: string): Alternatives {
   const unable = `no route can say the path ${text}`;
   const [, extension] = /^(?:\/?\*)?\*?\.([\w-]{1,32})$/.exec(text) ?? [];
-  if (extension !== undefined) return [{ ...everything, extensions: [extension.toLowerCase()] }];
-  if (text === '*' || text === '/*') return [everything];
+  if (extension !== undefined) return [{ ...anyRequest, extensions: [extension.toLowerCase()] }];
+  if (text === '*' || text === '/*') return [anyRequest];
   const path = routePath(text.replace(/\*$/, ''));
   if (path === null || path.includes('*') || /[{}]/.test(path)) return unable;
   const exact = !text.endsWith('*');
   return exact && path === '/'
     ? 'a route for the path / alone would take every path'
-    : [{ ...everything, path, exact }];
+    : [{ ...anyRequest, path, exact }];
 }

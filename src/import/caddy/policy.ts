@@ -1,9 +1,9 @@
 /** `lb_policy` of Caddy as an affinity, or as the policy for new sessions. */
 
 import { formatDuration } from '../../config/units.ts';
+import type { Fields } from '../config-builder.ts';
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
-import type { Fields } from '../plan.ts';
 import { isToken, parseGoDuration, parseWhole } from '../values.ts';
 
 export interface Policy {

@@ -1,9 +1,9 @@
 /** `reverse_proxy` of Caddy as a pool: servers, policy, health, time-outs and repeats. */
 
+import type { Fields, Pool } from '../config-builder.ts';
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
 import { entryOf } from '../names.ts';
-import type { Fields, PlanPool } from '../plan.ts';
 import { parseGoDuration, parseWhole, writeTime } from '../values.ts';
 import { weigh } from '../weights.ts';
 import { readHealth } from './health.ts';
@@ -19,24 +19,24 @@ export interface Proxy {
 }
 
 /** A string: why it leads nowhere. */
-export function readProxy({ directive, upstreams, secure, name }: Proxy, report: DirectiveReport): PlanPool | string {
+export function readProxy({ directive, upstreams, secure, name }: Proxy, report: DirectiveReport): Pool | string {
   const block = directive.block ?? [];
   const last = (wanted: string) => block.findLast((one) => one.name === wanted);
   const transport = last('transport');
-  const flaw = transportFlaw(transport);
-  if (flaw !== null) return flaw;
+  const problem = transportProblem(transport);
+  if (problem !== null) return problem;
   const policy = readPolicy(last('lb_policy'), secure, report);
   const cap = parseWhole(last('unhealthy_request_count')?.args[0], 1, 1_000_000);
   const addresses = new Set<string>();
   const written = [{ directive, texts: upstreams }];
   for (const one of block) if (one.name === 'to') written.push({ directive: one, texts: one.args });
-  for (const { directive: told, texts } of written) {
+  for (const { directive: noteOn, texts } of written) {
     for (const text of texts) {
       const found = readUpstream(text);
-      if ('why' in found) report.warn(told, 'not-working', found.why);
+      if ('why' in found) report.warn(noteOn, 'not-working', found.why);
       else for (const address of found.addresses) addresses.add(address);
     }
-    if (told !== directive) report.carry(told);
+    if (noteOn !== directive) report.carry(noteOn);
   }
   const dynamic = last('dynamic');
   if (dynamic !== undefined) report.warn(dynamic, 'not-working', 'servers are not looked up while it runs: name them');
@@ -44,8 +44,8 @@ export function readProxy({ directive, upstreams, secure, name }: Proxy, report:
   const [first = ''] = addresses;
   const listed = policy.firstOnly ? [first] : [...addresses];
   if (listed.length < addresses.size) {
-    const told = last('lb_policy') ?? directive;
-    report.warn(told, 'not-working', `nobody stands by for ${first}: there are no backup servers here`);
+    const noteOn = last('lb_policy') ?? directive;
+    report.warn(noteOn, 'not-working', `nobody stands by for ${first}: there are no backup servers here`);
   }
   const weights = policy.weights?.length === listed.length ? policy.weights : null;
   const shares = listed.map((address, n) => ({ servers: [{ name: undefined, address }], weight: weights?.[n] ?? 1 }));
@@ -65,11 +65,11 @@ export function readProxy({ directive, upstreams, secure, name }: Proxy, report:
       ...(retry === null ? {} : { retry }),
       timeouts,
     },
-    told: { change: (why) => report.change(last('lb_policy') ?? directive, why) },
+    noteOn: { change: (why) => report.change(last('lb_policy') ?? directive, why) },
   };
 }
 
-function transportFlaw(transport: Directive | undefined): string | null {
+function transportProblem(transport: Directive | undefined): string | null {
   if (transport === undefined) return null;
   if (transport.args[0] !== 'http') return `only HTTP is spoken to servers, not ${transport.args[0] ?? 'this'}`;
   const tls = transport.block?.find(({ name }) => /^tls/.test(name));

@@ -1,33 +1,94 @@
-/** Addresses of sites of Caddy: hosts, and the listener that their requests come by. */
+/** The sites of a Caddyfile as routes: which is asked first, and what becomes of requests that Caddy itself answered or refused. */
+import { hostBreadth } from '../../config/host-pattern.ts';
+import type { ConfigBuilder, Fields } from '../config-builder.ts';
+import type { Directive } from '../directive.ts';
+import type { DirectiveReport } from '../directive-report.ts';
+import { reaches, type SiteReader, type Step } from './site-reader.ts';
 
-import { isIP } from 'node:net';
-import { isHostName } from '../../config/address.ts';
-import { isVariable } from './upstreams.ts';
-
-export interface SiteAddress {
-  /** '' any. */
-  readonly host: string;
-  /** null: Caddy chooses it, 443. */
-  readonly port: number | null;
-  readonly secure: boolean;
+export interface Site {
+  readonly directive: Directive;
+  readonly listener: string;
+  readonly hosts: readonly string[];
+  readonly steps: readonly Step[];
+  readonly reader: SiteReader;
 }
 
-/** A string: why it is none. */
-export function readSite(text: string, httpPort: number): SiteAddress | string {
-  if (isVariable(text) || text.includes('{$')) return `${text} is a variable: put its value in first`;
-  const [, scheme = '', rest = ''] = /^(?:(https?):\/\/)?(.*)$/i.exec(text) ?? [];
-  const [, host = '', digits, path = ''] = /^(\[[^\]]*\]|[^:/]*)(?::(\d{1,5}))?(\/.*)?$/.exec(rest) ?? [];
-  const port = digits === undefined ? null : Number(digits);
-  const name = host.toLowerCase();
-  const plainName = name.replace(/^\*\./, '');
-  const fits = name === '' ? rest === '' || port !== null || path !== '' : isHostName(plainName) || isIP(name) === 4;
-  if (!fits || (port !== null && (port < 1 || port > 65_535)) || (text === '' && scheme === '')) {
-    return `"${text}" is no address of a site`;
+/** One host before its pattern, and a site for every host last, as Caddy asks them. */
+export function addSites(
+  sites: readonly Site[],
+  builder: ConfigBuilder,
+  globals: Fields,
+  report: DirectiveReport,
+): void {
+  const steps = sites.flatMap(({ listener, hosts, steps: own, directive, reader }) =>
+    own.flatMap((step) =>
+      typeof step.when === 'string'
+        ? hosts.map((host) => ({ step, host, listener, directive, reader }))
+        : step.when.map((one) => ({
+            step: { ...step, when: [one] },
+            host: one.host,
+            listener,
+            directive,
+            reader,
+          })),
+    ),
+  );
+  const sorted = steps.toSorted((a, b) => hostBreadth(a.host) - hostBreadth(b.host));
+  const open = new Set(sites.filter(({ steps: own }) => own.some(({ kind }) => kind === 'proxy')));
+  for (const { listener, reader } of open) {
+    builder.listen(listener, globals);
+    for (const { directive, concern, why } of reader.warnings) report.warn(directive, concern, why);
   }
-  if (path !== '' && path !== '/') return `"${text}" has a path: write it as a matcher`;
-  const plain = scheme.toLowerCase() === 'http' || port === httpPort;
-  if (plain) return { host: name, port: port ?? httpPort, secure: false };
-  // Without a name there is nothing to get a certificate for.
-  const secure = scheme.toLowerCase() === 'https' || name !== '' || port === 443;
-  return { host: name, port, secure };
+  for (const [index, { step, listener, host }] of sorted.entries()) {
+    const later = sorted.slice(index + 1).filter((one) => one.listener === listener);
+    if (step.kind === 'proxy') {
+      if (typeof step.when === 'string') continue;
+      for (const match of step.when) builder.add({ ...match, listeners: [listener] }, step.pool);
+      continue;
+    }
+    const next = later.map((one) => one.step);
+    const goesOn = reaches(step, next);
+    const where = whereOf(step, host);
+    if (step.kind === 'refused' && goesOn) {
+      const what = step.directive.name.startsWith('handle') ? 'what it does not serve' : 'what was refused';
+      report.warn(step.directive, 'open', `${where}: ${what} goes to a server now`);
+    } else if (step.kind === 'answered') {
+      const was = step.directive.name === 'redir' ? 'redirected' : 'answered';
+      const now = goesOn ? 'and a server gets it' : 'and nobody answers it';
+      report.warn(step.directive, 'not-working', `${where}: it is not ${was} here any more, ${now}`);
+    }
+  }
+  warnAboutFallThrough(sites, report);
+}
+
+function whereOf({ when, directive }: Step, host: string): string {
+  const [one] = typeof when === 'string' ? [] : when;
+  if (one === undefined) return directive.args[0] ?? '';
+  return `${host === '' ? '*' : host}${one.path}${one.extensions.map((ending) => `*.${ending}`).join()}`;
+}
+
+/** A host's own site is all that it has in Caddy; here a site for every host takes what the first one does not. */
+function warnAboutFallThrough(sites: readonly Site[], report: DirectiveReport): void {
+  for (const { directive, listener, hosts, steps } of sites) {
+    if (hosts.includes('')) continue;
+    const proxies = steps.filter(({ kind }) => kind === 'proxy');
+    const whole = (host: string) =>
+      proxies.some(
+        ({ when }) =>
+          typeof when !== 'string' &&
+          when.some(
+            (one) =>
+              one.host === host &&
+              one.path === '/' &&
+              !one.exact &&
+              one.methods.length === 0 &&
+              one.extensions.length === 0,
+          ),
+      );
+    const wide = sites.find(
+      (one) => one.listener === listener && one.hosts.includes('') && one.steps.some(({ kind }) => kind === 'proxy'),
+    );
+    if (wide === undefined || proxies.length === 0 || hosts.every(whole)) continue;
+    report.warn(directive, 'open', `what this site does not serve goes to the site of line ${wide.directive.line} now`);
+  }
 }

@@ -4,14 +4,14 @@ import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
 
 /** Snippets that import snippets may grow without end. */
-const mostDirectives = 20_000;
-const deepest = 16;
+const maxDirectives = 20_000;
+const maxDepth = 16;
 
 export class Snippets {
   private readonly snippets = new Map<string, Directive>();
   private readonly report: DirectiveReport;
   private readonly used = new Set<Directive>();
-  private made = 0;
+  private expanded = 0;
 
   constructor(directives: readonly Directive[], report: DirectiveReport) {
     this.report = report;
@@ -29,7 +29,7 @@ export class Snippets {
       if (one.name !== 'import') return [same];
       const [wanted = '', ...values] = one.args;
       const snippet = this.snippets.get(wanted);
-      if (snippet === undefined || depth > deepest || this.made > mostDirectives) {
+      if (snippet === undefined || depth > maxDepth || this.expanded > maxDirectives) {
         this.report.leaveOut(same, snippet === undefined ? 'the file is not followed: put its text here' : 'too deep');
         this.report.warn(same, 'not-working', `"${wanted}" is not in this file: what it says is not carried over`);
         return [same];
@@ -38,7 +38,7 @@ export class Snippets {
       this.report.carry(same);
       this.report.carry(snippet);
       const copies = copy(snippet.block ?? [], values);
-      this.made += copies.length + 1;
+      this.expanded += copies.length + 1;
       return [same, ...this.expand(copies, depth + 1)];
     });
   }

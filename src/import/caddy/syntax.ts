@@ -17,7 +17,7 @@ interface Token {
   readonly first: boolean;
 }
 
-const deepest = 64;
+const maxDepth = 64;
 
 /** Throws UsageError, with the line, for what Caddy would refuse as well. */
 export function parseCaddyfile(text: string, file: string): Caddyfile {
@@ -39,7 +39,7 @@ export function parseCaddyfile(text: string, file: string): Caddyfile {
   };
 
   const statements = (depth: number, opened: number): Directive[] => {
-    if (depth > deepest) throw refuse(opened, `found blocks nested more than ${deepest} deep, expected fewer`);
+    if (depth > maxDepth) throw refuse(opened, `found blocks nested more than ${maxDepth} deep, expected fewer`);
     const list: Directive[] = [];
     for (let next = tokens[at]; next !== undefined; next = tokens[at]) {
       if (isBrace(next, '}')) {

@@ -3,7 +3,7 @@ import { serverAddress } from '../values.ts';
 export type Upstream = { readonly addresses: readonly string[] } | { readonly why: string };
 
 /** A range of more is a slip of the pen. */
-const mostPorts = 1000;
+const maxPorts = 1000;
 
 export function readUpstream(text: string): Upstream {
   if (isVariable(text)) return { why: `${text} is a variable: put its value in first` };
@@ -14,7 +14,7 @@ export function readUpstream(text: string): Upstream {
   const plain = unix === undefined ? text.replace(/^http:\/\//i, '').replace(/\/$/, '') : `unix:${unix}`;
   const [, host, from, to] = /^(.*):(\d{1,5})-(\d{1,5})$/.exec(plain) ?? [];
   const [first, last] = [Number(from), Number(to)];
-  if (host !== undefined && last >= first && last - first < mostPorts) {
+  if (host !== undefined && last >= first && last - first < maxPorts) {
     const found = Array.from({ length: last - first + 1 }, (_, n) => addressOf(`${host}:${first + n}`));
     const addresses = found.filter((address) => address !== null);
     if (addresses.length === found.length) return { addresses };

@@ -1,8 +1,8 @@
 /** What kept clients with one server in Envoy: the filter for stateful sessions, and the hash policies of a route. */
 
 import { formatDuration } from '../../config/units.ts';
+import type { Fields } from '../config-builder.ts';
 import { entryOf } from '../names.ts';
-import type { Fields } from '../plan.ts';
 import { isCookiePath, isToken } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import { at, configOf, durationAt, extension, textAt } from './fields.ts';

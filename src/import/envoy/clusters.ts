@@ -1,7 +1,7 @@
 /** Clusters of Envoy as pools: their endpoints, their policy, and what cannot be reached. */
 
 import { isIP } from 'node:net';
-import type { Fields } from '../plan.ts';
+import type { Fields } from '../config-builder.ts';
 import { parseWhole, serverAddress, writeTime } from '../values.ts';
 import { type WeightedServer, weigh } from '../weights.ts';
 import type { Part } from '../yaml/part.ts';
@@ -94,21 +94,21 @@ function readPolicy(part: Part): { readonly balance: string | null; readonly has
   const line = at(part, 'lb_policy');
   const list = at(part, 'load_balancing_policy', 'policies')?.items() ?? [];
   const chosen = at(list[0] ?? null, 'typed_extension_config');
-  const told = line ?? at(chosen, 'name') ?? chosen;
+  const noteOn = line ?? at(chosen, 'name') ?? chosen;
   const name = (line?.text() ?? extension(chosen)).toLowerCase();
   const plain = (balance: string | null) => {
-    told?.carry();
+    noteOn?.carry();
     return { balance, hashes: false };
   };
   if (chosen !== null && /ring_?hash|maglev|least_?request|random|round_?robin/.test(name)) chosen.carryAll();
   if (/ring_?hash|maglev/.test(name)) {
-    told?.carry();
+    noteOn?.carry();
     return { balance: 'random', hashes: true };
   }
   if (/least_?request/.test(name)) return plain('two-choices');
   if (/random/.test(name)) return plain('random');
-  if (told !== null && !/round_?robin/.test(name)) {
-    told.change('this policy is not known to this importer: servers are taken by turns');
+  if (noteOn !== null && !/round_?robin/.test(name)) {
+    noteOn.change('this policy is not known to this importer: servers are taken by turns');
     return { balance: 'round-robin', hashes: false };
   }
   return plain('round-robin');
@@ -135,7 +135,7 @@ function readEndpoints(assignment: Part | null): WeightedServer[] {
       if (address === null || (state !== null && !['UNKNOWN', 'HEALTHY', 'DEGRADED'].includes(state))) {
         const why = address === null ? 'it is no address of a server' : `it is marked ${state}`;
         one.leave(why);
-        if (address === null) (found?.told ?? one).warn('not-working', why);
+        if (address === null) (found?.noteOn ?? one).warn('not-working', why);
         continue;
       }
       one.carry();

@@ -35,16 +35,16 @@ export function durationAt(part: Part | null, ...path: readonly string[]): numbe
 /** Of an `address`: `host:port`, or `unix:`. null: it is none. */
 export function addressIn(
   part: Part | null,
-): { readonly host: string; readonly text: string; readonly told: Part } | null {
+): { readonly host: string; readonly text: string; readonly noteOn: Part } | null {
   const socket = at(part, 'socket_address');
   const host = at(socket, 'address');
   const port = at(socket, 'port_value');
   const pipe = at(part, 'pipe', 'path');
-  if (pipe !== null) return { host: '', text: `unix:${pipe.text() ?? ''}`, told: pipe };
+  if (pipe !== null) return { host: '', text: `unix:${pipe.text() ?? ''}`, noteOn: pipe };
   const number = parsePort(port?.text() ?? null);
   const name = host?.text() ?? '';
   if (host === null || port === null || number === null) return null;
-  return { host: name, text: `${name.includes(':') ? `[${name}]` : name}:${number}`, told: host };
+  return { host: name, text: `${name.includes(':') ? `[${name}]` : name}:${number}`, noteOn: host };
 }
 
 export function carryAddress(part: Part | null): void {

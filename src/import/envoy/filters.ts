@@ -53,15 +53,15 @@ export function readFilters(filters: readonly Part[]): {
     filter.leave(
       guard !== undefined ? 'access is not controlled here' : (reason ?? 'this filter is not known to this importer'),
     );
-    const told = at(filter, 'name') ?? filter;
-    if (guard !== undefined) found.push({ part: told, what: `${textAt(filter, 'name') ?? 'a filter'} ${guard[1]}` });
+    const noteOn = at(filter, 'name') ?? filter;
+    if (guard !== undefined) found.push({ part: noteOn, what: `${textAt(filter, 'name') ?? 'a filter'} ${guard[1]}` });
     else if (/router/.test(kind)) {
       filter.carry();
-      told.carry();
+      noteOn.carry();
       configOf(filter)?.carry();
       configOf(filter)?.carryAt('@type');
-    } else if (/health_?check/.test(kind)) told.warn('not-working', 'no path answers by itself');
-    else if (reason === undefined) told.warn('open', 'if this filter kept anybody out, it does so no more');
+    } else if (/health_?check/.test(kind)) noteOn.warn('not-working', 'no path answers by itself');
+    else if (reason === undefined) noteOn.warn('open', 'if this filter kept anybody out, it does so no more');
   }
   return { guards: found, session };
 }

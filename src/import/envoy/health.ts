@@ -1,7 +1,7 @@
 /** `health_checks` and `outlier_detection` of a cluster of Envoy as `health`. */
 
 import { formatDuration } from '../../config/units.ts';
-import type { Fields } from '../plan.ts';
+import type { Fields } from '../config-builder.ts';
 import { parseWhole, writeTime } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import { at, durationAt, textAt } from './fields.ts';
@@ -28,11 +28,11 @@ function readCheck(list: Part | null): Fields {
     return {};
   }
   const path = textAt(http, 'path') ?? '/';
-  const unlike = ['request_headers_to_add', 'send', 'receive', 'codec_client_type'].find(
+  const unsupported = ['request_headers_to_add', 'send', 'receive', 'codec_client_type'].find(
     (key) => at(http, key) !== null && textAt(http, key) !== 'HTTP1',
   );
-  if (http !== null && (unlike !== undefined || !/^\/[\x21-\x22\x24-\x7e]*$/.test(path))) {
-    check.leave(`what is asked (${unlike ?? 'path'}) would not be what Envoy asks, so there is no check`);
+  if (http !== null && (unsupported !== undefined || !/^\/[\x21-\x22\x24-\x7e]*$/.test(path))) {
+    check.leave(`what is asked (${unsupported ?? 'path'}) would not be what Envoy asks, so there is no check`);
     return {};
   }
   check.carry();
@@ -80,8 +80,8 @@ function readOutliers(part: Part | null): Fields {
   const longest = Math.max(ejection, durationAt(part, 'max_ejection_time') ?? 300_000);
   at(part, 'base_ejection_time')?.carry();
   at(part, 'max_ejection_time')?.carry();
-  const most = at(part, 'max_ejection_percent');
-  most?.leave('the panic threshold says when ejections are not believed any more');
+  const maxAlternatives = at(part, 'max_ejection_percent');
+  maxAlternatives?.leave('the panic threshold says when ejections are not believed any more');
   return {
     passive: {
       connectErrors: count,

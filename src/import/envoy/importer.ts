@@ -4,17 +4,17 @@ import { parseListener } from '../../config/address.ts';
 import { hostBreadth } from '../../config/host-pattern.ts';
 import { UsageError } from '../../errors.ts';
 import { formatAddress } from '../../net/socket.ts';
+import { ConfigBuilder, type Fields, type Pool } from '../config-builder.ts';
 import type { Importer } from '../imported.ts';
 import { entryOf } from '../names.ts';
-import { both } from '../narrowing.ts';
-import { type Fields, Plan, type PlanPool } from '../plan.ts';
+import { intersect } from '../request-match.ts';
 import { writeTime } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import { readYaml } from '../yaml/yaml-file.ts';
 import { Clusters } from './clusters.ts';
 import { addressIn, at, carryAddress, configOf, durationAt, extension, textAt } from './fields.ts';
 import { readFilters } from './filters.ts';
-import { type EnvoyStep, readVirtualHost } from './routes.ts';
+import { readVirtualHost, type Step } from './routes.ts';
 
 export const importEnvoy: Importer = (text, file) => {
   const yaml = readYaml(text, file);
@@ -29,15 +29,15 @@ export const importEnvoy: Importer = (text, file) => {
   for (const [key, part] of root.entries()) part.leave(entryOf(reasons, key) ?? 'nothing here corresponds to it');
   at(root, 'dynamic_resources')?.warn('not-working', 'what the control plane says is not in this file');
   const clusters = new Clusters(at(resources, 'clusters'));
-  const pools = new Map<string, PlanPool>();
-  const plan = new Plan();
-  for (const listener of listeners) importListener(listener, clusters, pools, plan);
-  const config = plan.size === 0 ? null : plan.config();
+  const pools = new Map<string, Pool>();
+  const builder = new ConfigBuilder();
+  for (const listener of listeners) importListener(listener, clusters, pools, builder);
+  const config = builder.size === 0 ? null : builder.config();
   const notes = yaml.notes();
   if (config !== null) return { config, notes };
   const why = notes.find(({ concern }) => concern !== undefined);
-  const told = why === undefined ? '' : `, because of line ${why.line}: ${why.why}`;
-  throw new UsageError(`${file}:${listeners[0]?.firstLine ?? 1}: no route of this file can be carried over${told}`);
+  const reason = why === undefined ? '' : `, because of line ${why.line}: ${why.why}`;
+  throw new UsageError(`${file}:${listeners[0]?.firstLine ?? 1}: no route of this file can be carried over${reason}`);
 };
 
 const reasons: Readonly<Record<string, string>> = {
@@ -49,28 +49,28 @@ const reasons: Readonly<Record<string, string>> = {
   dynamic_resources: 'what the control plane says is not in this file',
 };
 
-function importListener(listener: Part, clusters: Clusters, pools: Map<string, PlanPool>, plan: Plan): void {
+function importListener(listener: Part, clusters: Clusters, pools: Map<string, Pool>, builder: ConfigBuilder): void {
   listener.leave('no route of it is carried over');
   const found = addressIn(at(listener, 'address'));
   const parsed = found === null ? null : parseListener(found.text.replace(/^(?:0\.0\.0\.0|\[::\])(?=:)/, ''));
   const chains = at(listener, 'filter_chains')?.items() ?? [];
   if (parsed === null) {
-    (found?.told ?? listener).warn('not-working', 'it is no address to listen on');
+    (found?.noteOn ?? listener).warn('not-working', 'it is no address to listen on');
     return;
   }
   const address = formatAddress(parsed);
-  for (const chain of chains) importChain(chain, { listener, address, clusters, pools, plan });
+  for (const chain of chains) importChain(chain, { listener, address, clusters, pools, builder });
 }
 
-interface Place {
+interface ChainContext {
   readonly listener: Part;
   readonly address: string;
   readonly clusters: Clusters;
-  readonly pools: Map<string, PlanPool>;
-  readonly plan: Plan;
+  readonly pools: Map<string, Pool>;
+  readonly builder: ConfigBuilder;
 }
 
-function importChain(chain: Part, { listener, address, clusters, pools, plan }: Place): void {
+function importChain(chain: Part, { listener, address, clusters, pools, builder }: ChainContext): void {
   const filters = at(chain, 'filters')?.items() ?? [];
   const manager = filters.find((one) => /http_?connection_?manager/.test(extension(one)));
   const config = configOf(manager ?? null);
@@ -93,20 +93,20 @@ function importChain(chain: Part, { listener, address, clusters, pools, plan }: 
   }
   const { guards, session } = readFilters(at(config, 'http_filters')?.items() ?? []);
   const fields = readConnection(config);
-  const before = plan.size;
+  const before = builder.size;
   const connection = {
     clusters,
     session,
-    idle: durationAt(config, 'stream_idle_timeout') ?? 300_000,
+    idleMs: durationAt(config, 'stream_idle_timeout') ?? 300_000,
     ownAddress: textAt(config, 'use_remote_address') === 'true',
     pools,
   };
   const hosts = at(inline, 'virtual_hosts')?.items() ?? [];
-  const steps = hosts.flatMap((vhost) => readVirtualHost(vhost, connection));
-  addSteps(steps, address, plan);
-  if (plan.size === before) return;
-  tellFallThrough(hosts, steps);
-  plan.listen(address, fields);
+  const steps = hosts.flatMap((virtualHost) => readVirtualHost(virtualHost, connection));
+  addSteps(steps, address, builder);
+  if (builder.size === before) return;
+  warnAboutFallThrough(hosts, steps);
+  builder.listen(address, fields);
   carryListener(listener, chain, manager, config);
   at(config, 'stream_idle_timeout')?.carry();
   at(config, 'use_remote_address')?.carry();
@@ -121,11 +121,11 @@ function importChain(chain: Part, { listener, address, clusters, pools, plan }: 
 }
 
 /** A host of its own before its pattern, and all hosts last; within a host the first route that matches. */
-function addSteps(steps: readonly EnvoyStep[], address: string, plan: Plan): void {
+function addSteps(steps: readonly Step[], address: string, builder: ConfigBuilder): void {
   const sorted = steps.toSorted((a, b) => hostBreadth(a.host) - hostBreadth(b.host));
   for (const [index, step] of sorted.entries()) {
     if (step.pool !== null && typeof step.when !== 'string') {
-      for (const match of step.when) plan.add({ ...match, listeners: [address] }, step.pool);
+      for (const match of step.when) builder.add({ ...match, listeners: [address] }, step.pool);
       continue;
     }
     const { when } = step;
@@ -133,7 +133,7 @@ function addSteps(steps: readonly EnvoyStep[], address: string, plan: Plan): voi
       if (later.pool === null || typeof later.when === 'string') return false;
       if (typeof when === 'string') return true;
       const others = later.when;
-      return when.some((one) => others.some((two) => both(one, two) !== null));
+      return when.some((one) => others.some((two) => intersect(one, two) !== null));
     });
     const where = `${step.host === '' ? '*' : step.host}`;
     if (step.kind === 'refused' && goesOn) step.part.warn('open', `${where}: what was refused goes to a server now`);
@@ -145,16 +145,17 @@ function addSteps(steps: readonly EnvoyStep[], address: string, plan: Plan): voi
 }
 
 /** A host of its own is all that it has in Envoy; here the virtual host for all takes what the first one does not. */
-function tellFallThrough(hosts: readonly Part[], steps: readonly EnvoyStep[]): void {
+function warnAboutFallThrough(hosts: readonly Part[], steps: readonly Step[]): void {
   const proxies = steps.filter(({ kind }) => kind === 'proxy');
   if (!proxies.some(({ host }) => host === '')) return;
-  for (const vhost of hosts) {
+  for (const virtualHost of hosts) {
     const own = proxies.filter(
       ({ part }) =>
-        part.firstLine >= vhost.firstLine &&
-        part.firstLine <= vhost.lastLine &&
+        part.firstLine >= virtualHost.firstLine &&
+        part.firstLine <= virtualHost.lastLine &&
         !hosts.some(
-          (other) => other !== vhost && other.firstLine > vhost.firstLine && other.firstLine <= part.firstLine,
+          (other) =>
+            other !== virtualHost && other.firstLine > virtualHost.firstLine && other.firstLine <= part.firstLine,
         ),
     );
     if (own.length === 0 || own.some(({ host }) => host === '')) continue;
@@ -164,7 +165,10 @@ function tellFallThrough(hosts: readonly Part[], steps: readonly EnvoyStep[]): v
         when.some((one) => one.path === '/' && !one.exact && one.methods.length === 0 && one.extensions.length === 0),
     );
     if (!whole)
-      (at(vhost, 'name') ?? vhost).warn('open', 'what it does not route goes to the virtual host for all domains now');
+      (at(virtualHost, 'name') ?? virtualHost).warn(
+        'open',
+        'what it does not route goes to the virtual host for all domains now',
+      );
   }
 }
 

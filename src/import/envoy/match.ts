@@ -1,6 +1,6 @@
 /** `match` of a route and domains of a virtual host of Envoy as matches that a route of ours can have. */
 
-import { type Alternatives, everything } from '../narrowing.ts';
+import { type Alternatives, anyRequest } from '../request-match.ts';
 import { hostPattern, routePath } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import { at, textAt } from './fields.ts';
@@ -14,7 +14,7 @@ export function readDomain(text: string): { readonly host: string } | { readonly
   return hostPattern(host) === null || /.\*/.test(host) ? { why: `no route can say ${text}` } : { host };
 }
 
-const unlike = [
+const unsupported = [
   'query_parameters',
   'grpc',
   'dynamic_metadata',
@@ -25,11 +25,11 @@ const unlike = [
 ];
 
 export function readMatch(match: Part | null): Alternatives {
-  const other = unlike.find((key) => at(match, key) !== null);
+  const other = unsupported.find((key) => at(match, key) !== null);
   if (other !== undefined) return `no route can look at ${other}`;
   const methods = methodsIn(at(match, 'headers'));
   if (typeof methods === 'string') return methods;
-  const base = { ...everything, methods };
+  const base = { ...anyRequest, methods };
   const prefix = textAt(match, 'prefix');
   const whole = textAt(match, 'path_separated_prefix');
   const exact = textAt(match, 'path');
@@ -42,7 +42,7 @@ export function readMatch(match: Part | null): Alternatives {
 }
 
 /** Endings such as `.*\.(css|js)$` and beginnings such as `/api/.*` are no real patterns: the whole path has to fit. */
-function readPattern(pattern: string, base: typeof everything): Alternatives {
+function readPattern(pattern: string, base: typeof anyRequest): Alternatives {
   const [, list] = /^\^?\/?\.[*+]\\\.\(?(?:\?:)?([\w|-]+)\)?\$?$/.exec(pattern) ?? [];
   const extensions = list?.split('|').filter((one) => /^[\w-]{1,32}$/.test(one)) ?? [];
   if (extensions.length > 0) return [{ ...base, extensions }];

@@ -1,7 +1,7 @@
 /** Virtual hosts and routes of Envoy: the pools that they lead to, and what Envoy itself answered or refused. */
 
-import { type Alternatives, all, everything } from '../narrowing.ts';
-import type { Fields, PlanPool } from '../plan.ts';
+import type { Fields, Pool } from '../config-builder.ts';
+import { type Alternatives, anyRequest, intersectAll } from '../request-match.ts';
 import { parseWhole, writeTime } from '../values.ts';
 import { mergeShares } from '../weights.ts';
 import type { Part } from '../yaml/part.ts';
@@ -10,30 +10,30 @@ import type { Cluster, Clusters } from './clusters.ts';
 import { at, configOf, durationAt, textAt } from './fields.ts';
 import { carryMatch, matchChange, readDomain, readMatch } from './match.ts';
 
-export interface EnvoyStep {
+export interface Step {
   readonly kind: 'proxy' | 'refused' | 'answered';
   readonly when: Alternatives;
   readonly part: Part;
   readonly host: string;
-  readonly pool: PlanPool | null;
+  readonly pool: Pool | null;
 }
 
 export interface Connection {
   readonly clusters: Clusters;
   /** The filter for stateful sessions. */
   readonly session: Part | null;
-  /** `5m` unless told: between two pieces of a body. */
-  readonly idle: number;
+  /** Between two pieces of a body; five minutes unless the file says otherwise. */
+  readonly idleMs: number;
   /** The client's address is that of the connection. */
   readonly ownAddress: boolean;
   /** The same pool of two routes is one, so that their sessions are too. */
-  readonly pools: Map<string, PlanPool>;
+  readonly pools: Map<string, Pool>;
 }
 
 const perFilter = 'envoy.filters.http.stateful_session';
 
-export function readVirtualHost(vhost: Part, connection: Connection): EnvoyStep[] {
-  const domains = at(vhost, 'domains');
+export function readVirtualHost(virtualHost: Part, connection: Connection): Step[] {
+  const domains = at(virtualHost, 'domains');
   const hosts = (domains?.items() ?? []).flatMap((part) => {
     const found = readDomain(part.text() ?? '');
     if ('why' in found) part.warn('not-working', `its requests go nowhere: ${found.why}`);
@@ -41,19 +41,21 @@ export function readVirtualHost(vhost: Part, connection: Connection): EnvoyStep[
   });
   if (hosts.length === 0) return [];
   const unique = [...new Set(hosts.map(({ host }) => host))];
-  at(vhost, 'require_tls')?.leave('no request is redirected here: the proxy that ends TLS in front does this');
-  const steps = (at(vhost, 'routes')?.items() ?? []).flatMap((route) => readRoute(route, vhost, connection));
+  at(virtualHost, 'require_tls')?.leave('no request is redirected here: the proxy that ends TLS in front does this');
+  const steps = (at(virtualHost, 'routes')?.items() ?? []).flatMap((route) =>
+    readRoute(route, virtualHost, connection),
+  );
   if (steps.some(({ kind }) => kind === 'proxy')) {
-    vhost.carry();
-    at(vhost, 'name')?.carry();
+    virtualHost.carry();
+    at(virtualHost, 'name')?.carry();
     for (const { part } of hosts) part.carry();
   }
   return unique.flatMap((host) =>
-    steps.map((step) => ({ ...step, host, when: all([{ ...everything, host }], step.when) })),
+    steps.map((step) => ({ ...step, host, when: intersectAll([{ ...anyRequest, host }], step.when) })),
   );
 }
 
-function readRoute(route: Part, vhost: Part, connection: Connection): Omit<EnvoyStep, 'host'>[] {
+function readRoute(route: Part, virtualHost: Part, connection: Connection): Omit<Step, 'host'>[] {
   const match = at(route, 'match');
   const when = readMatch(match);
   const direct = at(route, 'direct_response');
@@ -64,7 +66,7 @@ function readRoute(route: Part, vhost: Part, connection: Connection): Omit<Envoy
     return [{ kind: refused ? 'refused' : 'answered', when, part: match ?? route, pool: null }];
   }
   const action = at(route, 'route');
-  const refuse = (why: string): Omit<EnvoyStep, 'host'>[] => {
+  const refuse = (why: string): Omit<Step, 'host'>[] => {
     route.leave('this route is not carried over');
     (match ?? route).warn('not-working', `its requests go nowhere: ${why}`);
     return [];
@@ -81,13 +83,13 @@ function readRoute(route: Part, vhost: Part, connection: Connection): Omit<Envoy
   carryMatch(match);
   const change = matchChange(match);
   if (change !== null) match?.change(change);
-  const sticky = stickinessOf(route, vhost, action, first.cluster, connection);
+  const sticky = stickinessOf(route, virtualHost, action, first.cluster, connection);
   if (!connection.ownAddress && sticky.affinity.some((entry) => JSON.stringify(entry).includes('source-ip'))) {
     const why =
       'the address came from X-Forwarded-For: name the proxies in front in trustedProxies, or all behind them are one client';
     at(action, 'hash_policy')?.warn('not-sticky', why);
   }
-  tellRewrites(action);
+  warnAboutRewrites(action);
   const fields = { ...first.cluster.fields, ...sticky.fields, ...timesOf(action, first.cluster, connection) };
   return [{ kind: 'proxy', when, part: match ?? route, pool: poolOf(targets, sticky, fields, action, connection) }];
 }
@@ -122,10 +124,16 @@ function targetsOf(action: Part, clusters: Clusters): Target[] | string {
 }
 
 /** What a route says of sessions goes before what its virtual host says, and that before the filter. */
-function stickinessOf(route: Part, vhost: Part, action: Part, cluster: Cluster, { session }: Connection): Stickiness {
+function stickinessOf(
+  route: Part,
+  virtualHost: Part,
+  action: Part,
+  cluster: Cluster,
+  { session }: Connection,
+): Stickiness {
   const hash = at(action, 'hash_policy');
   if (session !== null) {
-    for (const place of [route, vhost]) {
+    for (const place of [route, virtualHost]) {
       const override = at(place, 'typed_per_filter_config')?.get(perFilter) ?? null;
       if (override === null) continue;
       override.carry();
@@ -168,7 +176,7 @@ const rewrites: readonly (readonly [key: string, why: string])[] = [
   ['request_mirror_policies', 'no request is copied to another cluster'],
 ];
 
-function tellRewrites(action: Part): void {
+function warnAboutRewrites(action: Part): void {
   for (const [key, why] of rewrites) {
     const part = at(action, key);
     if (part === null || part.text() === 'false') continue;
@@ -177,8 +185,8 @@ function tellRewrites(action: Part): void {
   }
 }
 
-/** Envoy gives a whole response fifteen seconds unless told, and cuts what is idle for five minutes. */
-function timesOf(action: Part, { connect }: Cluster, { idle }: Connection): Fields {
+/** The defaults of Envoy: fifteen seconds for a whole response, and five minutes without a byte. */
+function timesOf(action: Part, { connect }: Cluster, { idleMs: defaultIdleMs }: Connection): Fields {
   const whole = at(action, 'timeout');
   const time = durationAt(whole) ?? 15_000;
   if (whole !== null) {
@@ -186,14 +194,14 @@ function timesOf(action: Part, { connect }: Cluster, { idle }: Connection): Fiel
     else whole.change('it ends when the response begins: a long body is not cut');
   }
   const own = at(action, 'idle_timeout');
-  const quiet = durationAt(own) ?? idle;
+  const idleMs = durationAt(own) ?? defaultIdleMs;
   own?.carry();
   const retry = at(action, 'retry_policy');
   const each = durationAt(retry, 'per_try_timeout');
   const response = each !== null && each > 0 && (time === 0 || each < time) ? each : time;
   return {
     ...(retry === null ? {} : { retry: readRetry(retry) }),
-    timeouts: { connect, response: writeTime(response), responseBody: writeTime(quiet), tunnel: writeTime(quiet) },
+    timeouts: { connect, response: writeTime(response), responseBody: writeTime(idleMs), tunnel: writeTime(idleMs) },
   };
 }
 
@@ -213,19 +221,19 @@ function poolOf(
   fields: Fields,
   action: Part,
   { pools }: Connection,
-): PlanPool {
+): Pool {
   const names = targets.map(({ cluster, weight }) => [cluster.name, weight]);
   const key = JSON.stringify([names, cookie, affinity, fields]);
   const known = pools.get(key);
   if (known !== undefined) return known;
   const name = targets[0]?.cluster.name ?? 'pool';
-  const pool: PlanPool = {
+  const pool: Pool = {
     name,
     servers: mergeShares(targets.map(({ cluster, weight }) => ({ servers: cluster.servers, weight }))),
     affinity,
     cookie,
     fields,
-    told: action,
+    noteOn: action,
   };
   pools.set(key, pool);
   return pool;

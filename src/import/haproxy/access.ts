@@ -16,7 +16,7 @@ const identifying = /(?:user|auth|client|cert|\bdn\b|role|group|secret|token|ssl
 const ownHeaders = /^(?:x-forwarded-(?:for|proto|host|port|by|server)|forwarded)$/i;
 
 /** Of a section that requests go through. */
-export function tellAccess({ kind, name, lines }: ProxySection, report: LineReport): void {
+export function warnAboutAccess({ kind, name, lines }: ProxySection, report: LineReport): void {
   for (const line of lines) {
     const found = concernOf(line, `${kind} ${name}`);
     if (found !== null) report.warn(line, found.concern, found.why);

@@ -3,7 +3,7 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { isHostName } from '../../config/address.ts';
 import { entryOf } from '../names.ts';
 import { isTemplate, templated } from '../template.ts';
-import { anything, type Match } from './match.ts';
+import { anyRequest, type Match } from './match.ts';
 import { parseSample } from './sample.ts';
 
 /** Any of `matches`. `changes`: what is not quite the same. `missing`: why other requests that it means are not among them. */
@@ -28,7 +28,7 @@ const predefined: Readonly<Record<string, Partial<Match>>> = {
 
 export function predefinedAcl(name: string): Meaning | undefined {
   const match = entryOf(predefined, name);
-  return match && { matches: [{ ...anything, ...match }], changes: [], missing: [] };
+  return match && { matches: [{ ...anyRequest, ...match }], changes: [], missing: [] };
 }
 
 type How = 'str' | 'beg' | 'end' | 'dom' | 'dir' | 'reg';
@@ -110,7 +110,7 @@ function merge(a: readonly string[], b: readonly string[]): string[] {
 function readMethods(values: readonly string[]): Reading {
   const odd = values.find((value) => !/^[A-Z-]{1,32}$/.test(value));
   if (odd !== undefined) return { why: `"${odd}" is no method` };
-  return { matches: [{ ...anything, methods: merge(values, []) }], changes: [], missing: [] };
+  return { matches: [{ ...anyRequest, methods: merge(values, []) }], changes: [], missing: [] };
 }
 
 function readHost(how: How, value: string): Reading {
@@ -123,12 +123,12 @@ function readHost(how: How, value: string): Reading {
     return { why: how === 'reg' ? 'hosts are matched by name, not by pattern' : `"${value}" is no host` };
   }
   const changes = port === '' ? [] : ['the port in the Host header does not count'];
-  const hosts = (...names: string[]) => names.map((name) => ({ ...anything, host: name }));
+  const hosts = (...names: string[]) => names.map((name) => ({ ...anyRequest, host: name }));
   if (how === 'str' && host === bare) return { matches: hosts(host), changes, missing: [] };
   if (how === 'end' && host !== bare) return { matches: hosts(`*.${bare}`), changes, missing: [] };
   if (how === 'end' || how === 'dom') {
-    const told = [...changes, `it matches ${bare} and its subdomains only`];
-    return { matches: hosts(bare, `*.${bare}`), changes: told, missing: [] };
+    const differences = [...changes, `it matches ${bare} and its subdomains only`];
+    return { matches: hosts(bare, `*.${bare}`), changes: differences, missing: [] };
   }
   return { why: `"${value}" is no host` };
 }
@@ -138,7 +138,7 @@ function readPath(how: How, value: string, ignoreCase: boolean): Reading {
     ignoreCase && how !== 'end' && how !== 'reg' ? ['upper and lower case of the path are different'] : [];
   const names = how === 'end' ? /^\.([\w-]{1,32})$/.exec(value)?.[1] : how === 'reg' ? extensionsOf(value) : undefined;
   if (names !== undefined) {
-    return { matches: [{ ...anything, extensions: names.toLowerCase().split('|') }], changes, missing: [] };
+    return { matches: [{ ...anyRequest, extensions: names.toLowerCase().split('|') }], changes, missing: [] };
   }
   if (how === 'end')
     return { why: `of what a path ends in, only an extension such as .css can be matched, not "${value}"` };
@@ -150,7 +150,7 @@ function readPath(how: How, value: string, ignoreCase: boolean): Reading {
   else if (how === 'dir') changes.push(`${path} is matched at the beginning of the path only`);
   else if (how === 'dom') return { why: 'paths have no domains' };
   else if (value !== '/') changes.push(`${path} is matched as whole segments: ${path} and ${path}/x, not ${path}x`);
-  return { matches: [{ ...anything, path }], changes, missing: [] };
+  return { matches: [{ ...anyRequest, path }], changes, missing: [] };
 }
 
 /** Of a pattern such as `\.(css|js)$`. */

@@ -2,7 +2,7 @@
 import { parseWhole } from '../values.ts';
 import type { Directives } from './directives.ts';
 import type { Line } from './lines.ts';
-import { type Place, placeOf } from './sample.ts';
+import { type KeySource, keySourceOf } from './sample.ts';
 import { prefixes, trusted } from './stick.ts';
 
 export interface Balance {
@@ -58,14 +58,14 @@ export function readBalance(directives: Directives, kept: boolean): Balance {
   };
 }
 
-type Key = { readonly place: Place; readonly changes: readonly string[] } | { readonly why: string };
+type Key = { readonly place: KeySource; readonly changes: readonly string[] } | { readonly why: string };
 
 /** Beyond this a pattern would be too large for the config. */
 const mostCounted = 250;
 
 function keyOf(base: string, argument: string, words: readonly string[]): Key {
   const by = (sample: string, ignored: readonly string[] = []): Key => {
-    const place = placeOf(sample);
+    const place = keySourceOf(sample);
     if ('why' in place) return place;
     return { place, changes: ignored.length > 0 ? [`without ${ignored.join(' ')}: there is no counterpart`] : [] };
   };
@@ -89,7 +89,7 @@ function keyOf(base: string, argument: string, words: readonly string[]): Key {
   };
 }
 
-function affinityOf(place: Place, line: Line, { report }: Directives): Balance['affinity'] {
+function affinityOf(place: KeySource, line: Line, { report }: Directives): Balance['affinity'] {
   if (place.in === 'address') {
     if (place.header !== '') report.change(line, trusted);
     const bits = prefixes(place);

@@ -2,7 +2,7 @@
 import { predefinedAcl, type Reading, readAcl, union } from './acl.ts';
 import type { Directives } from './directives.ts';
 import type { Line } from './lines.ts';
-import { allBoth, anything, type Match } from './match.ts';
+import { anyRequest, intersectAll, type Match } from './match.ts';
 
 export interface Condition {
   readonly matches: readonly Match[];
@@ -33,7 +33,7 @@ export class Acls {
   /** What stands after the words of the rule itself; nothing: every request. */
   read(words: readonly string[]): ConditionReading {
     const [word, ...rest] = words;
-    if (word === undefined) return { matches: [anything], changes: [], acls: new Map(), missing: new Map() };
+    if (word === undefined) return { matches: [anyRequest], changes: [], acls: new Map(), missing: new Map() };
     if (word === 'unless') return { why: 'a match says what a request is, not what it is not (unless)' };
     if (word !== 'if' || rest.length === 0) return { why: `"${words.join(' ')}" is no condition` };
     const found = new Found();
@@ -50,7 +50,7 @@ export class Acls {
 
   /** One alternative: every term of it must hold. Nothing of it is found when one of them cannot be said. */
   private readAll(terms: readonly (string | readonly string[])[], found: Found): void {
-    let fitting: readonly Match[] = [anything];
+    let fitting: readonly Match[] = [anyRequest];
     const own = new Found();
     for (const term of terms) {
       const reading = this.readTerm(term, own);
@@ -59,7 +59,7 @@ export class Acls {
         for (const change of reading.changes) own.changes.add(change);
         for (const why of reading.missing) own.miss(null, why);
       }
-      fitting = allBoth(fitting, reading.matches);
+      fitting = intersectAll(fitting, reading.matches);
       if (fitting.length > mostMatches) break;
     }
     if (fitting.length === 0) return void found.whys.push('no request is all of that at once');

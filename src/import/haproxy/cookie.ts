@@ -22,8 +22,8 @@ export function readCookie(directives: Directives, servers: readonly Server[]): 
   if (line === undefined) return undefined;
   const [, name = '', ...words] = line.words;
   const leaveOut = (why: string) => void report.leaveOut(line, why);
-  const lose = (why: string) => void report.warn(line, 'not-sticky', why);
-  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/.test(name)) return lose(`"${name}" is no name of a cookie`);
+  const warnLost = (why: string) => void report.warn(line, 'not-sticky', why);
+  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/.test(name)) return warnLost(`"${name}" is no name of a cookie`);
   const values = servers.map(({ options }) => options.get('cookie')).filter((value) => value !== undefined);
   if (values.length === 0 && !words.includes('dynamic')) {
     return leaveOut('no server of it has a cookie value, so HAProxy keeps nobody by it');

@@ -6,7 +6,7 @@ import type { Server } from './server.ts';
 import { parseTime } from './values.ts';
 
 /** What both programs do without a word. */
-const usual = { interval: 2000, timeout: 1000, rise: 2, fall: 3 };
+const defaults = { interval: 2000, timeout: 1000, rise: 2, fall: 3 };
 
 const otherChecks = [
   ...[
@@ -56,15 +56,15 @@ function readActive(directives: Directives, servers: readonly Server[]): Record<
     else report.change(line, 'a check connects by TCP and says nothing');
   }
   for (const line of directives.all('tcp-check')) report.leaveOut(line, 'a check connects by TCP and says nothing');
-  const interval = Math.min(parseTime(first.options.get('inter')) || usual.interval, maxTimerMs);
+  const interval = Math.min(parseTime(first.options.get('inter')) || defaults.interval, maxTimerMs);
   const timeout = readTimeout(directives, interval);
   const [rise, fall] = [readCount(directives, first, 'rise'), readCount(directives, first, 'fall')];
   return {
     ...(probe === undefined ? { active: 'tcp' } : readProbe(directives, probe)),
-    ...(interval !== usual.interval && { interval: writeTime(interval, maxTimerMs) }),
-    ...(timeout !== usual.timeout && { timeout: writeTime(timeout, maxTimerMs) }),
-    ...(rise !== usual.rise && { rise }),
-    ...(fall !== usual.fall && { fall }),
+    ...(interval !== defaults.interval && { interval: writeTime(interval, maxTimerMs) }),
+    ...(timeout !== defaults.timeout && { timeout: writeTime(timeout, maxTimerMs) }),
+    ...(rise !== defaults.rise && { rise }),
+    ...(fall !== defaults.fall && { fall }),
     // HAProxy believes its checks however many servers they take down.
     panicThreshold: 0,
   };
@@ -80,21 +80,21 @@ function sameForAll({ report }: Directives, first: Server, server: Server, names
 }
 
 function readCount({ report }: Directives, { options, line }: Server, name: 'rise' | 'fall'): number {
-  const count = parseWhole(options.get(name) ?? String(usual[name]), 1, 100);
+  const count = parseWhole(options.get(name) ?? String(defaults[name]), 1, 100);
   if (count === null) report.change(line, `"${name} ${options.get(name)}" is no number from 1 to 100`);
-  return count ?? usual[name];
+  return count ?? defaults[name];
 }
 
 /** Never longer than the interval: a check would overtake the one before it. HAProxy takes the interval as well. */
 function readTimeout(directives: Directives, interval: number): number {
   const line = directives.last('timeout', 'check');
-  const wanted = line === undefined ? usual.timeout : parseTime(line.words[2]);
+  const wanted = line === undefined ? defaults.timeout : parseTime(line.words[2]);
   if (line !== undefined && !wanted)
     directives.report.leaveOut(line, `"${line.words[2] ?? ''}" is no time for a check`);
   else if (line !== undefined && wanted !== null && wanted > interval) {
     directives.report.change(line, 'it is not longer than the interval of the checks');
   } else if (line !== undefined) directives.report.carry(line);
-  return Math.min(wanted || usual.timeout, interval);
+  return Math.min(wanted || defaults.timeout, interval);
 }
 
 function readProbe(directives: Directives, probe: Line): Record<string, unknown> {

@@ -4,9 +4,8 @@ import { UsageError } from '../../errors.ts';
 import type { Importer } from '../imported.ts';
 import { refuseBlocks } from '../template.ts';
 import { maxTimerMs, parseWhole, withoutVariables, writeTime } from '../values.ts';
-import { tellApart } from './cookie-names.ts';
 import { Directives } from './directives.ts';
-import { type Bind, bindsOf, type Front, readFront } from './front.ts';
+import { type Bind, bindsOf, type Frontend, readFrontend } from './frontend.ts';
 import { LineReport } from './line-report.ts';
 import { type Line, readLines } from './lines.ts';
 import { type Pool, readPool } from './pool.ts';
@@ -14,6 +13,7 @@ import { reasonFor } from './reasons.ts';
 import { type Routing, readRouting, writeRoute } from './routes.ts';
 import { type ProxySection, readSections } from './sections.ts';
 import { readTable, type Table } from './stick.ts';
+import { makeCookieNamesUnique } from './unique-cookies.ts';
 import { bindAddress, parseTime, poolName } from './values.ts';
 
 export const importHaproxy: Importer = (text, file) => {
@@ -32,11 +32,11 @@ export const importHaproxy: Importer = (text, file) => {
     isPool: (name: string) => pools.has(name),
     isServerless: (name: string) => proxies.some((proxy) => proxy.name === name && answersItself(proxy)),
   };
-  const fronts = [...directives]
+  const frontends = [...directives]
     .filter(([{ kind }]) => kind !== 'backend')
-    .map(([proxy, found]) => readFront(proxy, found, backends));
-  const routing = readRouting(fronts, pools, report);
-  if (routing.routes.length === 0) throw noRoute(fronts, report, file);
+    .map(([proxy, found]) => readFrontend(proxy, found, backends));
+  const routing = readRouting(frontends, pools, report);
+  if (routing.routes.length === 0) throw noRoute(frontends, report, file);
   const config = {
     listeners: routing.listeners,
     ...writePools(pools, routing, report),
@@ -60,14 +60,14 @@ function unknown({ words: [word, second = ''] }: Line): string {
 }
 
 /** Checks and logs of protocols that are not HTTP. */
-const otherSpeech =
+const otherProtocol =
   /^option (?:tcplog|mysql-check|pgsql-check|redis-check|smtpchk|ldap-check|ssl-hello-chk)\b|^tcp-check (?:send|expect)\b/;
 
 /** A section whose mode is tcp balances connections: nothing of it can be said of requests. */
 function speaksHttp({ kind, header, lines, own }: ProxySection, report: LineReport): boolean {
   const found = lines.filter(({ words }) => words[0] === 'mode');
   const mode = found.at(-1);
-  const other = own.find(({ words }) => otherSpeech.test(words.join(' ')));
+  const other = own.find(({ words }) => otherProtocol.test(words.join(' ')));
   if (mode === undefined && other === undefined)
     report.change(header, 'no mode is given, which is tcp for HAProxy: it is taken as http');
   else if (mode?.words[1] !== 'http') {
@@ -101,11 +101,11 @@ function readPools(
   const pools = new Map<string, Pool>();
   for (const [proxy, found] of directives) {
     if (proxy.kind === 'frontend') continue;
-    const around = {
+    const context = {
       port: portTo(proxy, [...directives.keys()]),
       listensOn: (address: string) => listenerAt(address, binds),
     };
-    const pool = readPool(proxy, found, tables, around);
+    const pool = readPool(proxy, found, tables, context);
     if (pool !== null) pools.set(proxy.name, pool);
     else if (proxy.kind === 'backend') {
       report.leaveOut(proxy.header, 'no server of it can be carried over');
@@ -140,15 +140,15 @@ function noPool(
   );
 }
 
-function noRoute(fronts: readonly Front[], report: LineReport, file: string): UsageError {
-  const [front] = fronts.filter(({ proxy }) => bindsOf(proxy).length > 0);
-  const notes = fronts.flatMap(({ proxy }) => report.notes([proxy.header, ...proxy.own]));
+function noRoute(frontends: readonly Frontend[], report: LineReport, file: string): UsageError {
+  const [frontend] = frontends.filter(({ proxy }) => bindsOf(proxy).length > 0);
+  const notes = frontends.flatMap(({ proxy }) => report.notes([proxy.header, ...proxy.own]));
   const note = notes.find(({ concern, text }) => concern !== undefined && /^(?:use_|default_)backend|^bind/.test(text));
   const why =
-    front === undefined
+    frontend === undefined
       ? 'no frontend or listen section with a bind line is in this file, so where it listens is not known'
-      : `line ${note?.line ?? front.proxy.header.number}: ${note?.why ?? `${front.proxy.kind} ${front.proxy.name} leads to no backend`}`;
-  const line = note?.line ?? front?.proxy.header.number ?? fronts[0]?.proxy.header.number ?? 1;
+      : `line ${note?.line ?? frontend.proxy.header.number}: ${note?.why ?? `${frontend.proxy.kind} ${frontend.proxy.name} leads to no backend`}`;
+  const line = note?.line ?? frontend?.proxy.header.number ?? frontends[0]?.proxy.header.number ?? 1;
   return new UsageError(`${file}:${line}: found no route that can be carried over: ${why}`);
 }
 
@@ -186,7 +186,7 @@ function writePools(pools: ReadonlyMap<string, Pool>, { routes }: Routing, repor
     names.set(name, given);
     if (given !== name) report.change(proxy.header, `its pool is named ${given}`);
   }
-  const apart = tellApart(pools, routes, names, report);
+  const apart = makeCookieNamesUnique(pools, routes, names, report);
   const written = Object.fromEntries(Array.from(pools.keys(), (name) => [names.get(name) ?? name, apart.get(name)]));
   const [only] = routes;
   const plain =

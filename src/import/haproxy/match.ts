@@ -9,10 +9,10 @@ export interface Match {
   readonly extensions: readonly string[];
 }
 
-export const anything: Match = { host: '', path: '/', methods: [], extensions: [] };
+export const anyRequest: Match = { host: '', path: '/', methods: [], extensions: [] };
 
 /** All of it in one route's match; null: no request is both. */
-export function both(a: Match, b: Match): Match | null {
+export function intersect(a: Match, b: Match): Match | null {
   const host = narrowerHost(a.host, b.host);
   const path = narrowerPath(a.path, b.path);
   const methods = common(a.methods, b.methods);
@@ -35,8 +35,8 @@ function common(a: readonly string[], b: readonly string[]): readonly string[] |
 }
 
 /** Each with each, in the order of `a`. */
-export function allBoth(a: readonly Match[], b: readonly Match[]): Match[] {
-  return a.flatMap((one) => b.flatMap((other) => both(one, other) ?? []));
+export function intersectAll(a: readonly Match[], b: readonly Match[]): Match[] {
+  return a.flatMap((one) => b.flatMap((other) => intersect(one, other) ?? []));
 }
 
 export function sameMatch(a: Match, b: Match): boolean {

@@ -9,7 +9,7 @@ import type { Line } from './lines.ts';
 import type { Match } from './match.ts';
 import { isAlways } from './reasons.ts';
 import type { ProxySection } from './sections.ts';
-import { readServers, type Server, type Surroundings } from './server.ts';
+import { readServers, type Server, type ServerContext } from './server.ts';
 import { readStick, type Table } from './stick.ts';
 import { parseTime } from './values.ts';
 
@@ -29,10 +29,10 @@ export function readPool(
   proxy: ProxySection,
   directives: Directives,
   tables: ReadonlyMap<string, Table>,
-  around: Surroundings,
+  context: ServerContext,
 ): Pool | null {
   const { report } = directives;
-  const servers = readServers(directives, around);
+  const servers = readServers(directives, context);
   if (servers.length === 0) return null;
   report.carry(proxy.header);
   for (const line of directives.lines.filter(isAlways)) report.carry(line);

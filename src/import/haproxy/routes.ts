@@ -1,11 +1,11 @@
 /** Routes of the frontends, each on its own listeners. */
 
 import { freeLoopbackAddress } from '../listener-address.ts';
-import { tellAccess } from './access.ts';
-import { bindsOf, type Front, readListeners, sameRules } from './front.ts';
+import { warnAboutAccess } from './access.ts';
+import { bindsOf, type Frontend, readListeners, sameRules } from './frontend.ts';
 import type { LineReport } from './line-report.ts';
 import type { Line } from './lines.ts';
-import { allBoth, type Match, sameMatch, writeMatch } from './match.ts';
+import { intersectAll, type Match, sameMatch, writeMatch } from './match.ts';
 import type { Pool } from './pool.ts';
 import { isAlways, reasonFor } from './reasons.ts';
 
@@ -24,53 +24,57 @@ export interface Routing {
   readonly routes: readonly Route[];
 }
 
-export function readRouting(fronts: readonly Front[], pools: ReadonlyMap<string, Pool>, report: LineReport): Routing {
-  const leading = fronts.filter((front) => front.rules.length > 0 && bindsOf(front.proxy).length > 0);
-  for (const front of fronts.filter((one) => !leading.includes(one))) leaveOutFront(front, pools, report);
-  const [main] = leading;
+export function readRouting(
+  frontends: readonly Frontend[],
+  pools: ReadonlyMap<string, Pool>,
+  report: LineReport,
+): Routing {
+  const routing = frontends.filter((frontend) => frontend.rules.length > 0 && bindsOf(frontend.proxy).length > 0);
+  for (const frontend of frontends.filter((one) => !routing.includes(one))) leaveOutFrontend(frontend, pools, report);
+  const [main] = routing;
   if (main === undefined) return { listeners: [], routes: [] };
   const taken = new Set<string>();
-  const read = leading.map((front) => ({ front, ...readListeners(front, taken) }));
+  const read = routing.map((frontend) => ({ frontend, ...readListeners(frontend, taken) }));
   const used = [...pools.values()].flatMap(({ addresses }) => addresses);
-  const standing = read.filter(({ listeners }) => listeners.length === 0);
+  const withoutListener = read.filter(({ listeners }) => listeners.length === 0);
   const listeners = read.flatMap((one) => one.listeners);
-  const standIns = new Map<Front, string>();
-  for (const { front, tls, shared } of standing) {
+  const replacements = new Map<Frontend, string>();
+  for (const { frontend, tls, shared } of withoutListener) {
     if (tls === undefined) continue;
     const address = freeLoopbackAddress([...used, ...taken]);
     taken.add(address);
-    standIns.set(front, address);
+    replacements.set(frontend, address);
     listeners.push({ address, ...shared });
     report.change(tls, `${address} stands in for it: let the proxy that speaks TLS pass requests on to there`);
   }
-  const open = read.filter(({ front, listeners: own }) => own.length > 0 || standIns.has(front));
-  for (const { front } of read.filter((one) => !open.includes(one)))
-    report.warn(front.proxy.header, 'not-working', 'nothing that it listens on can be listened on here');
-  const alike = open.every(({ front }) => sameRules(front, main));
+  const open = read.filter(({ frontend, listeners: own }) => own.length > 0 || replacements.has(frontend));
+  for (const { frontend } of read.filter((one) => !open.includes(one)))
+    report.warn(frontend.proxy.header, 'not-working', 'nothing that it listens on can be listened on here');
+  const alike = open.every(({ frontend }) => sameRules(frontend, main));
   const routes: Route[] = [];
-  for (const { front, listeners: own } of open) {
-    carryRules(front, report);
-    tellAccess(front.proxy, report);
-    const standIn = standIns.get(front);
-    const addresses = standIn === undefined ? own.map(({ address }) => String(address)) : [standIn];
+  for (const { frontend, listeners: own } of open) {
+    carryRules(frontend, report);
+    warnAboutAccess(frontend.proxy, report);
+    const replacement = replacements.get(frontend);
+    const addresses = replacement === undefined ? own.map(({ address }) => String(address)) : [replacement];
     const on = alike ? [] : addresses;
-    if (!alike || routes.length === 0) routes.push(...routesOf(front, on, pools));
+    if (!alike || routes.length === 0) routes.push(...routesOf(frontend, on, pools));
   }
   for (const [name, { proxy }] of pools) {
     if (routes.some(({ backend }) => backend === name)) {
-      if (!open.some(({ front }) => front.proxy === proxy)) tellAccess(proxy, report);
-    } else if (!leftOut(fronts, leading, proxy))
+      if (!open.some(({ frontend }) => frontend.proxy === proxy)) warnAboutAccess(proxy, report);
+    } else if (!leftOut(frontends, routing, proxy))
       report.change(proxy.header, 'no route that is carried over leads to it');
   }
   return { listeners, routes };
 }
 
 /** Of a listen section whose front is left out that has been told already. */
-function leftOut(fronts: readonly Front[], leading: readonly Front[], proxy: Front['proxy']): boolean {
-  return fronts.some((front) => front.proxy === proxy && !leading.includes(front));
+function leftOut(frontends: readonly Frontend[], routing: readonly Frontend[], proxy: Frontend['proxy']): boolean {
+  return frontends.some((frontend) => frontend.proxy === proxy && !routing.includes(frontend));
 }
 
-function carryRules({ rules }: Front, report: LineReport): void {
+function carryRules({ rules }: Frontend, report: LineReport): void {
   for (const { line, changes, acls, missing } of rules) {
     report.carry(line);
     for (const change of changes) report.change(line, change);
@@ -86,7 +90,7 @@ function carryRules({ rules }: Front, report: LineReport): void {
 }
 
 /** Before each route stands what of it is nobody's session. A route like an earlier one would never be asked. */
-function routesOf({ rules }: Front, listeners: readonly string[], pools: ReadonlyMap<string, Pool>): Route[] {
+function routesOf({ rules }: Frontend, listeners: readonly string[], pools: ReadonlyMap<string, Pool>): Route[] {
   const routes: Route[] = [];
   const add = (route: Route) => {
     if (!routes.some(({ match }) => sameMatch(match, route.match))) routes.push(route);
@@ -94,29 +98,29 @@ function routesOf({ rules }: Front, listeners: readonly string[], pools: Readonl
   for (const { backend, matches } of rules) {
     const ignored = pools.get(backend)?.ignored.flatMap((one) => one.matches) ?? [];
     for (const match of matches) {
-      for (const free of allBoth([match], ignored)) add({ match: free, listeners, backend, affinity: false });
+      for (const free of intersectAll([match], ignored)) add({ match: free, listeners, backend, affinity: false });
       add({ match, listeners, backend, affinity: true });
     }
   }
   return routes;
 }
 
-const frontWords = ['bind', 'use_backend', 'default_backend', 'maxconn', 'monitor-uri'];
-const frontTimes = ['client', 'http-request', 'http-keep-alive'];
+const frontendWords = ['bind', 'use_backend', 'default_backend', 'maxconn', 'monitor-uri'];
+const frontendTimeouts = ['client', 'http-request', 'http-keep-alive'];
 
-function leaveOutFront({ proxy, rules }: Front, pools: ReadonlyMap<string, Pool>, report: LineReport): void {
+function leaveOutFrontend({ proxy, rules }: Frontend, pools: ReadonlyMap<string, Pool>, report: LineReport): void {
   const binds = bindsOf(proxy);
-  const both = proxy.kind === 'listen' && pools.has(proxy.name);
+  const intersect = proxy.kind === 'listen' && pools.has(proxy.name);
   // A section without an address is asked by others only.
   const why = binds.length === 0 ? 'it listens nowhere' : `${proxy.kind} ${proxy.name} leads to no pool`;
   const where = binds.map((bind) => bind.where).join(', ');
   if (binds.length > 0 && !isStatistics(proxy.own))
     report.warn(proxy.header, 'not-working', `${why}: nothing listens on ${where} now`);
-  else if (binds.length === 0 && rules.length > 0 && !both) report.warn(proxy.header, 'not-working', why);
+  else if (binds.length === 0 && rules.length > 0 && !intersect) report.warn(proxy.header, 'not-working', why);
   const ofFront = ({ words: [word, second = ''] }: Line) =>
-    !both || frontWords.includes(word) || (word === 'timeout' && frontTimes.includes(second));
-  if (both) report.change(proxy.header, `it is a pool without a listener: ${why}`);
-  for (const line of [...(both ? [] : [proxy.header]), ...proxy.own.filter(ofFront)]) {
+    !intersect || frontendWords.includes(word) || (word === 'timeout' && frontendTimeouts.includes(second));
+  if (intersect) report.change(proxy.header, `it is a pool without a listener: ${why}`);
+  for (const line of [...(intersect ? [] : [proxy.header]), ...proxy.own.filter(ofFront)]) {
     if (report.isDecided(line)) continue;
     const special = ['use_backend', 'default_backend', 'bind'].includes(line.words[0]) ? undefined : reasonFor(line);
     report.leaveOut(line, isAlways(line) ? why : (special ?? why));

@@ -27,12 +27,12 @@ export function parseSample(word: string): Sample | null {
 }
 
 /** Where in an exchange a key stands, in our words. */
-export type Place =
+export type KeySource =
   | { readonly in: 'address'; readonly ipv4: number; readonly ipv6: number; readonly header: string }
   | { readonly in: 'cookie' | 'header' | 'query' | 'parameter'; readonly name: string; readonly response: boolean }
   | { readonly in: 'path'; readonly pattern: string };
 
-const placeKinds: Readonly<Record<string, 'cookie' | 'header' | 'query'>> = {
+const keySourceKinds: Readonly<Record<string, 'cookie' | 'header' | 'query'>> = {
   hdr: 'header',
   'req.hdr': 'header',
   'req.fhdr': 'header',
@@ -50,7 +50,7 @@ const placeKinds: Readonly<Record<string, 'cookie' | 'header' | 'query'>> = {
 };
 
 /** A reason when no affinity of ours reads that place. */
-export function placeOf(word: string): Place | { readonly why: string } {
+export function keySourceOf(word: string): KeySource | { readonly why: string } {
   const sample = parseSample(word);
   if (sample === null) return { why: `"${word}" is no sample expression` };
   const { fetch, args, converters } = sample;
@@ -63,7 +63,7 @@ export function placeOf(word: string): Place | { readonly why: string } {
     const count = Number(segment?.[1]) - (segment?.[0]?.startsWith('field') === true ? 2 : 1);
     if (count >= 0) return { in: 'path', pattern: `^${'/[^/]+'.repeat(count)}/([^/]+)` };
   }
-  const kind = entryOf(placeKinds, fetch);
+  const kind = entryOf(keySourceKinds, fetch);
   const [name = '', delimiter] = args;
   if (kind === undefined) return { why: `no affinity of ours has the key ${word}` };
   if (converters.length > 0) return { why: `the key is taken as it stands, without ${converters.join()}` };
@@ -75,7 +75,7 @@ export function placeOf(word: string): Place | { readonly why: string } {
   return { in: kind, name, response: /^(?:res\.|shdr|scook|set-cookie)/.test(fetch) };
 }
 
-function addressOf({ fetch, args, converters }: Sample): Place | null {
+function addressOf({ fetch, args, converters }: Sample): KeySource | null {
   const behind = fetch === 'hdr_ip' || fetch === 'req.hdr_ip';
   if (fetch !== 'src' && !behind) return null;
   const header = behind ? (args[0] ?? '') : '';

@@ -55,7 +55,7 @@ export function readSections(lines: readonly Line[], file: string, report: LineR
   const proxies: ProxySection[] = [];
   const named = new Map<string, readonly Line[]>();
   let latest: readonly Line[] = [];
-  for (const { header, lines: own } of cut(lines, file, report)) {
+  for (const { header, lines: own } of splitSections(lines, file, report)) {
     const [kind, name = ''] = header.words;
     const why = foreign.get(kind);
     if (kind === 'global') {
@@ -69,10 +69,10 @@ export function readSections(lines: readonly Line[], file: string, report: LineR
     } else if (why !== undefined) {
       for (const line of [header, ...own]) report.leaveOut(line, `section ${kind}: ${why}`);
     } else {
-      const twin = proxies.find((other) => other.name === name && overlap(other.kind, kind));
+      const duplicate = proxies.find((other) => other.name === name && overlap(other.kind, kind));
       const reason =
-        name === '' ? `a ${kind} needs a name` : `line ${twin?.header.number} has the name ${name} already`;
-      if (name === '' || twin !== undefined) {
+        name === '' ? `a ${kind} needs a name` : `line ${duplicate?.header.number} has the name ${name} already`;
+      if (name === '' || duplicate !== undefined) {
         for (const line of [header, ...own]) report.leaveOut(line, reason);
       } else {
         const lines = [...inherited(header, latest, named, report), ...own];
@@ -103,7 +103,7 @@ function inherited(
 }
 
 /** Lines that cannot be read by themselves, for they hold a variable or stand under a condition, are left out here. */
-function cut(lines: readonly Line[], file: string, report: LineReport): Section[] {
+function splitSections(lines: readonly Line[], file: string, report: LineReport): Section[] {
   const sections: Section[] = [];
   let depth = 0;
   for (const line of lines) {
@@ -112,7 +112,7 @@ function cut(lines: readonly Line[], file: string, report: LineReport): Section[
       if (word === '.if') depth++;
       else if (word === '.endif') depth = Math.max(0, depth - 1);
       report.leaveOut(line, 'conditions of the file are not evaluated');
-    } else if (depth > 0) lose(line, 'it stands under a condition of the file, which is not evaluated', report);
+    } else if (depth > 0) warnLost(line, 'it stands under a condition of the file, which is not evaluated', report);
     else if (proxyKinds.includes(word) || foreign.has(word) || word === 'global' || word === 'defaults') {
       sections.push({ header: line, lines: [] });
     } else {
@@ -123,7 +123,12 @@ function cut(lines: readonly Line[], file: string, report: LineReport): Section[
         );
       }
       if (line.variable === '') current.lines.push(line);
-      else lose(line, `it holds the environment variable ${line.variable}: put in its value, and import again`, report);
+      else
+        warnLost(
+          line,
+          `it holds the environment variable ${line.variable}: put in its value, and import again`,
+          report,
+        );
     }
   }
   if (sections.length === 0) {
@@ -134,7 +139,7 @@ function cut(lines: readonly Line[], file: string, report: LineReport): Section[
   return sections;
 }
 
-const lostBy: Readonly<Record<string, Concern>> = {
+const lostConcerns: Readonly<Record<string, Concern>> = {
   ...Object.fromEntries(['http-request', 'tcp-request', 'block', 'http-response'].map((word) => [word, 'open'])),
   ...Object.fromEntries(
     ['bind', 'server', 'server-template', 'use_backend', 'default_backend', 'acl', 'frontend', 'backend', 'listen'].map(
@@ -144,8 +149,8 @@ const lostBy: Readonly<Record<string, Concern>> = {
   ...Object.fromEntries(['cookie', 'stick', 'balance', 'stick-table'].map((word) => [word, 'not-sticky'])),
 };
 
-function lose(line: Line, why: string, report: LineReport): void {
-  const concern = lostBy[line.words[0]];
+function warnLost(line: Line, why: string, report: LineReport): void {
+  const concern = lostConcerns[line.words[0]];
   if (concern === undefined) report.leaveOut(line, why);
   else report.warn(line, concern, why);
 }

@@ -38,7 +38,7 @@ const strange = new Set(
 );
 
 /** What the rest of the file says of a backend's servers. */
-export interface Surroundings {
+export interface ServerContext {
   /** The port to which clients come, when it is one: that of a server without a port of its own. */
   readonly port: number | undefined;
   /** The line on which this file itself listens there. */
@@ -46,27 +46,27 @@ export interface Surroundings {
 }
 
 /** Empty: nothing can be served. Each server that stays away has told why. */
-export function readServers(directives: Directives, around: Surroundings): Server[] {
+export function readServers(directives: Directives, context: ServerContext): Server[] {
   const { report } = directives;
   const presets = new Map<string, string>();
   const found: Server[] = [];
-  const spare: Server[] = [];
+  const backups: Server[] = [];
   for (const line of directives.lines) {
     const [word] = line.words;
     if (word === 'default-server') {
       report.carry(line);
       readOptions(line.words.slice(1), presets, line, report);
     } else if (word === 'server-template') {
-      const server = readTemplate(line, presets, around, report);
+      const server = readTemplate(line, presets, context, report);
       if (server !== null) found.push(server);
     } else if (word === 'server') {
-      const server = readServer(line, presets, around, report, line);
-      if (server !== null) (server.options.has('backup') ? spare : found).push(server);
+      const server = readServer(line, presets, context, report, line);
+      if (server !== null) (server.options.has('backup') ? backups : found).push(server);
     }
   }
   // HAProxy asks the backup servers only when all others are down: with no others they are the ordinary ones.
-  const kept = found.length > 0 ? found : spare;
-  for (const { line } of found.length > 0 ? spare : []) {
+  const kept = found.length > 0 ? found : backups;
+  for (const { line } of found.length > 0 ? backups : []) {
     report.leaveOut(line, 'a pool has no backup servers: as an ordinary one it would take requests all the time');
   }
   const servers = unlike(kept, report);
@@ -82,11 +82,11 @@ export function readServers(directives: Directives, around: Surroundings): Serve
 function readTemplate(
   line: Line,
   presets: ReadonlyMap<string, string>,
-  around: Surroundings,
+  context: ServerContext,
   report: LineReport,
 ): Server | null {
   const [word, prefix = '', count = '', ...rest] = line.words;
-  const server = readServer({ ...line, words: [word, prefix, ...rest] }, presets, around, report, line);
+  const server = readServer({ ...line, words: [word, prefix, ...rest] }, presets, context, report, line);
   if (server === null) return null;
   report.change(line, `each address of the name is a server (resolve: all), not ${count} at most`);
   return { ...server, config: { ...server.config, resolve: 'all' } };
@@ -95,7 +95,7 @@ function readTemplate(
 function readServer(
   { words: [, name, word, ...words] }: Line,
   presets: ReadonlyMap<string, string>,
-  around: Surroundings,
+  context: ServerContext,
   report: LineReport,
   line: Line,
 ): Server | null {
@@ -107,12 +107,12 @@ function readServer(
   if (!/^[\x21-\x7e]{1,128}$/.test(name))
     return refuse('its name has more than 128 characters, or one that does not print');
   if (isTemplate(word)) return refuse(templated(word));
-  const ported = withPort(word, around.port);
+  const ported = withPort(word, context.port);
   const written = serverAddress(ported);
   if ('why' in written) return refuse(written.why);
   const options = new Map(presets);
   const changes = readOptions(words, options, line, null);
-  if (ported !== word) changes.push(`without a port of its own it has the one that clients come to, ${around.port}`);
+  if (ported !== word) changes.push(`without a port of its own it has the one that clients come to, ${context.port}`);
   if (options.has('disabled')) {
     report.leaveOut(line, 'it is disabled');
     return null;
@@ -125,7 +125,7 @@ function readServer(
   const speech = /\bproto (\S+)/.exec(words.join(' '))?.[1];
   if (speech !== undefined && speech !== 'h1')
     return refuse(`it speaks ${speech}, and servers are asked by HTTP/1.1 here`);
-  const own = around.listensOn(written.address);
+  const own = context.listensOn(written.address);
   if (own !== undefined)
     return refuse(`line ${own.number} of this file listens there: let the routes lead to the servers behind it`);
   const weight = parseWhole(options.get('weight') ?? '1', 0, 256);
@@ -183,14 +183,14 @@ function readOptions(
 function unlike(servers: readonly Server[], report: LineReport): Server[] {
   const kept: Server[] = [];
   for (const server of servers) {
-    const twin = kept.find(
+    const duplicate = kept.find(
       ({ config }) => config.address === server.config.address || config.name === server.config.name,
     );
-    if (twin === undefined) kept.push(server);
+    if (duplicate === undefined) kept.push(server);
     else
       report.leaveOut(
         server.line,
-        `line ${twin.line.number} has its name or address already: one address is one server`,
+        `line ${duplicate.line.number} has its name or address already: one address is one server`,
       );
   }
   return kept;

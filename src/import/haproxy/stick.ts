@@ -3,7 +3,7 @@ import { maxAgeMs, parseSize, writeTime } from '../values.ts';
 import type { Bound } from './cookie.ts';
 import type { Directives } from './directives.ts';
 import type { Line } from './lines.ts';
-import { type Place, placeOf } from './sample.ts';
+import { type KeySource, keySourceOf } from './sample.ts';
 import { parseTime } from './values.ts';
 
 export interface Table {
@@ -16,7 +16,7 @@ export interface Table {
 interface Rule {
   readonly line: Line;
   readonly verb: 'on' | 'match' | 'store-request' | 'store-response';
-  readonly place: Place;
+  readonly place: KeySource;
   /** Name of the table, which may be of another section. */
   readonly table: string;
 }
@@ -98,7 +98,7 @@ function readRules(directives: Directives, own: string): Rule[] {
     if (verb === undefined) return refuse(`"stick ${word ?? ''}" is no rule`);
     const table = rest[0] === 'table' ? rest.splice(0, 2)[1] : own;
     if (rest.length > 0) return refuse(`an affinity holds for every request of its pool (${rest.join(' ')})`);
-    const place = placeOf(key);
+    const place = keySourceOf(key);
     if ('why' in place) return refuse(place.why);
     const inResponse = 'response' in place && place.response;
     if (inResponse !== (verb === 'store-response')) return refuse(`stick ${verb} cannot have the key ${key}`);
@@ -172,12 +172,12 @@ function readKeys(rules: readonly Rule[], { expire }: Table, cookie: boolean, di
 
 export const trusted = 'the header counts only behind proxies that listeners[].trustedProxies names';
 
-function samePlace(a: Place, b: Place): boolean {
+function samePlace(a: KeySource, b: KeySource): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
 /** HAProxy counts every bit of an address unless a mask says otherwise, and so do we for IPv4. */
-export function prefixes({ ipv4, ipv6 }: Extract<Place, { in: 'address' }>): Record<string, number> {
+export function prefixes({ ipv4, ipv6 }: Extract<KeySource, { in: 'address' }>): Record<string, number> {
   return { ...(ipv4 !== 32 && { ipv4Prefix: ipv4 }), ...(ipv6 !== 64 && { ipv6Prefix: ipv6 }) };
 }
 

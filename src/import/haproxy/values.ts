@@ -52,8 +52,8 @@ function bare(word: string): string | null {
 
 /** A name that a pool may have, made of this one and not among `taken`. */
 export function poolName(name: string, taken: ReadonlySet<string>): string {
-  const cut = name.replace(/[^A-Za-z0-9._-]+/g, '-').slice(0, 56);
-  const plain = cut.replace(/^[._-]+|[._-]+$/g, '') || 'pool';
+  const splitSections = name.replace(/[^A-Za-z0-9._-]+/g, '-').slice(0, 56);
+  const plain = splitSections.replace(/^[._-]+|[._-]+$/g, '') || 'pool';
   let found = isReservedName(plain) ? `${plain}-1` : plain;
   for (let count = 2; taken.has(found); count++) found = `${plain}-${count}`;
   return found;

@@ -4,10 +4,10 @@ import { isCookiePath, isToken } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import type { KubernetesObject } from './objects.ts';
 import { carryHead } from './objects.ts';
-import type { CookieDraft, PoolDraft } from './pool.ts';
+import type { Pool, PoolCookie } from './pool.ts';
 import { ageOf, lengthOf } from './values.ts';
 
-export type Persistence = Pick<PoolDraft, 'affinity' | 'cookie'>;
+export type Persistence = Pick<Pool, 'affinity' | 'cookie'>;
 
 /** The times of sessions: GEP-2257 durations. */
 interface Ages {
@@ -29,9 +29,9 @@ export function persistenceOf(part: Part): Persistence | null {
   return { affinity: [], cookie: cookieOf(part) };
 }
 
-function cookieOf(part: Part): CookieDraft {
+function cookieOf(part: Part): PoolCookie {
   const cookie = part.get('cookie');
-  const fields: CookieDraft['fields'] = {};
+  const fields: PoolCookie['fields'] = {};
   const name = part.get('sessionName') ?? cookie?.get('name') ?? null;
   if (isToken(name?.text() ?? '')) fields.name = name?.carry().text() ?? '';
   else name?.leave('it is no name of a cookie');

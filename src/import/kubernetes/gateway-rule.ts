@@ -3,17 +3,17 @@
 import { parseWhole } from '../values.ts';
 import { type Share, weigh } from '../weights.ts';
 import type { Part } from '../yaml/part.ts';
-import type { Draft } from './draft.ts';
+import type { KubernetesConfigBuilder } from './config-builder.ts';
 import { type Persistence, persistenceOf, policyOf } from './gateway-persistence.ts';
 import type { KubernetesObject } from './objects.ts';
-import type { PoolDraft, RouteDraft } from './pool.ts';
+import type { Pool, Route } from './pool.ts';
 import type { Services } from './servers.ts';
 import { literalPrefix, pathOf, timerOf } from './values.ts';
 
 export interface RuleContext {
   readonly objects: readonly KubernetesObject[];
   readonly services: Services;
-  readonly draft: Draft;
+  readonly builder: KubernetesConfigBuilder;
   readonly route: KubernetesObject;
   readonly hosts: ReadonlyMap<string, RouteHost>;
 }
@@ -54,7 +54,7 @@ export function importRule(rule: Part, index: number, context: RuleContext): voi
   const [{ service }] = backends as [Backend];
   const own = rule.textAt('name') ?? `${context.route.name}-${index + 1}`;
   const { affinity, cookie } = stickinessOf(rule, backends, context);
-  const pool: PoolDraft = {
+  const pool: Pool = {
     names: backends.length === 1 ? [service, `${service}-${own}`] : [own],
     servers: weigh(backends),
     affinity,
@@ -63,15 +63,15 @@ export function importRule(rule: Part, index: number, context: RuleContext): voi
   };
   rule.carryAt('name');
   for (const route of routes) {
-    if (context.draft.isFull) break;
-    context.draft.add(route, pool);
+    if (context.builder.isFull) break;
+    context.builder.add(route, pool);
     carryRoute(route, rule, context);
   }
 }
 
-function routesOf(rule: Part, { hosts, draft }: RuleContext): RouteDraft[] {
+function routesOf(rule: Part, { hosts, builder }: RuleContext): Route[] {
   const matches = rule.get('matches')?.items() ?? [];
-  const routes: RouteDraft[] = [];
+  const routes: Route[] = [];
   for (const match of matches.length === 0 ? [rule] : matches) {
     const bare = match === rule;
     // Without them the route would take requests that this rule never meant.
@@ -95,7 +95,7 @@ function routesOf(rule: Part, { hosts, draft }: RuleContext): RouteDraft[] {
     for (const [host, { ports }] of hosts) {
       const route = { host, path, exact: type === 'Exact', methods, ports, part: match };
       const earlier =
-        draft.earlier(route) ??
+        builder.earlier(route) ??
         routes.find((one) => one.host === host && one.path === path && same(one.methods, methods));
       if (earlier === undefined) routes.push(route);
       else match.leave(`line ${earlier.part.firstLine} has the same host, path and method, and goes first`);
@@ -108,7 +108,7 @@ function same(a: readonly string[], b: readonly string[]): boolean {
   return a.join() === b.join();
 }
 
-function carryRoute({ host, part: match, methods }: RouteDraft, rule: Part, { hosts }: RuleContext): void {
+function carryRoute({ host, part: match, methods }: Route, rule: Part, { hosts }: RuleContext): void {
   hosts.get(host)?.part?.carry();
   if (match === rule) return;
   const type = match.at('path', 'type');

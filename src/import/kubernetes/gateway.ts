@@ -3,7 +3,7 @@
 import { narrowerHost } from '../../config/host-pattern.ts';
 import { parsePort } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
-import type { Draft } from './draft.ts';
+import type { KubernetesConfigBuilder } from './config-builder.ts';
 import { importRule, type RouteHost, type RuleContext } from './gateway-rule.ts';
 import { carryHead, type KubernetesObject } from './objects.ts';
 import type { Services } from './servers.ts';
@@ -20,14 +20,18 @@ interface Listener {
 
 const apiGroup = /^gateway\.networking\.(?:k8s|x-k8s)\.io$/;
 
-export function importGateways(objects: readonly KubernetesObject[], services: Services, draft: Draft): void {
+export function importGateways(
+  objects: readonly KubernetesObject[],
+  services: Services,
+  builder: KubernetesConfigBuilder,
+): void {
   const ours = objects.filter(({ group }) => apiGroup.test(group));
   const listeners = ours.filter(({ kind }) => kind === 'Gateway').flatMap(listenersOf);
-  const before = draft.size;
+  const before = builder.size;
   for (const object of ours) {
-    if (object.kind === 'HTTPRoute') importRoute(object, listeners, { objects, services, draft });
+    if (object.kind === 'HTTPRoute') importRoute(object, listeners, { objects, services, builder });
   }
-  if (draft.size > before) openListeners(listeners, draft);
+  if (builder.size > before) openListeners(listeners, builder);
 }
 
 function listenersOf(gateway: KubernetesObject): Listener[] {
@@ -49,7 +53,7 @@ function listenersOf(gateway: KubernetesObject): Listener[] {
 }
 
 /** TLS ends elsewhere: beside a plain listener a secure one is needless, alone it is plain. */
-function openListeners(listeners: readonly Listener[], draft: Draft): void {
+function openListeners(listeners: readonly Listener[], builder: KubernetesConfigBuilder): void {
   const plain = listeners.some(({ secure }) => !secure);
   for (const { gateway, port, secure, part, host } of listeners) {
     if (secure && plain) {
@@ -57,7 +61,7 @@ function openListeners(listeners: readonly Listener[], draft: Draft): void {
       continue;
     }
     carryHead(gateway);
-    draft.listen(port);
+    builder.listen(port);
     part.carryAt('port');
     part.carryAt('name');
     if (host !== '') part.carryAt('hostname');
@@ -65,7 +69,7 @@ function openListeners(listeners: readonly Listener[], draft: Draft): void {
     if (secure) part.get('protocol')?.change('the listener speaks plain HTTP: end TLS before it');
     else part.carryAt('protocol');
   }
-  if (draft.listeners === 0) draft.listen(80);
+  if (builder.listeners === 0) builder.listen(80);
 }
 
 function importRoute(
@@ -88,11 +92,11 @@ function importRoute(
     );
   });
   const hosts = hostsOf(spec?.get('hostnames') ?? null, attached, listeners);
-  const before = all.draft.size;
+  const before = all.builder.size;
   for (const [index, rule] of (spec?.get('rules')?.items() ?? []).entries()) {
     importRule(rule, index, { ...all, hosts, route });
   }
-  if (all.draft.size === before) return;
+  if (all.builder.size === before) return;
   carryHead(route);
   for (const parent of parents) {
     parent.leave('there is nothing like it here');

@@ -2,12 +2,12 @@
 import { UsageError } from '../../errors.ts';
 import type { Importer } from '../imported.ts';
 import { readYaml } from '../yaml/yaml-file.ts';
-import { tellOthers } from './concerns.ts';
-import { Draft } from './draft.ts';
+import { KubernetesConfigBuilder } from './config-builder.ts';
 import { importGateways } from './gateway.ts';
 import { importIngresses } from './ingress.ts';
 import { objectsOf } from './objects.ts';
 import { Services } from './servers.ts';
+import { warnAboutOtherControllers } from './warnings.ts';
 
 export const importKubernetes: Importer = (text, file) => {
   const yaml = readYaml(text, file);
@@ -16,13 +16,13 @@ export const importKubernetes: Importer = (text, file) => {
   if (rules === undefined) {
     throw new UsageError(`${file}:1: found no Ingress and no HTTPRoute, expected at least one of them`);
   }
-  const draft = new Draft();
+  const builder = new KubernetesConfigBuilder();
   const services = new Services(objects);
-  importIngresses(objects, services, draft);
-  importGateways(objects, services, draft);
+  importIngresses(objects, services, builder);
+  importGateways(objects, services, builder);
   // Last, because the names of cookies are settled with it, which is told in a note.
-  const config = draft.size === 0 ? null : draft.config();
-  tellOthers(objects);
+  const config = builder.size === 0 ? null : builder.config();
+  warnAboutOtherControllers(objects);
   const notes = yaml.notes();
   if (config === null) {
     const reasons = notes.filter(({ line }) => line >= rules.part.firstLine && line <= rules.part.lastLine);
@@ -30,9 +30,9 @@ export const importKubernetes: Importer = (text, file) => {
       reasons.find(({ concern }) => concern === 'not-working') ??
       reasons.find(({ why }) => /\bport\b|Service/.test(why)) ??
       reasons[0];
-    const told = why === undefined ? '' : `, because of line ${why.line}: ${why.why}`;
+    const reason = why === undefined ? '' : `, because of line ${why.line}: ${why.why}`;
     throw new UsageError(
-      `${file}:${why?.line ?? rules.part.firstLine}: no rule of this ${rules.kind} can be carried over${told}`,
+      `${file}:${why?.line ?? rules.part.firstLine}: no rule of this ${rules.kind} can be carried over${reason}`,
     );
   }
   return { config, notes };

@@ -3,7 +3,7 @@
 import { isHostName } from '../../config/address.ts';
 import { isCookiePath, isToken } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
-import type { CookieDraft, PoolDraft } from './pool.ts';
+import type { Pool, PoolCookie } from './pool.ts';
 import { secondsOf } from './values.ts';
 
 export const prefix = 'nginx.ingress.kubernetes.io/';
@@ -12,9 +12,9 @@ export const prefix = 'nginx.ingress.kubernetes.io/';
 export type Annotation = (name: string) => Part | null;
 
 export interface Stickiness {
-  readonly affinity: PoolDraft['affinity'];
+  readonly affinity: Pool['affinity'];
   /** A new one for each pool: pools settle their cookies one by one. */
-  readonly cookie: () => CookieDraft | null;
+  readonly cookie: () => PoolCookie | null;
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
@@ -38,9 +38,9 @@ export function stickinessOf(annotation: Annotation): Stickiness {
 
 function cookieOf(affinity: Part, annotation: Annotation): Stickiness {
   affinity.carry();
-  const fields: CookieDraft['fields'] = { name: 'INGRESSCOOKIE' };
+  const fields: PoolCookie['fields'] = { name: 'INGRESSCOOKIE' };
   const name = annotation('session-cookie-name');
-  const take = (key: string, read: (text: string) => CookieDraft['fields'] | null, why: string) => {
+  const take = (key: string, read: (text: string) => PoolCookie['fields'] | null, why: string) => {
     const part = annotation(`session-cookie-${key}`);
     const found = part === null ? null : read(part.text() ?? '');
     if (found === null) part?.leave(why);
@@ -89,7 +89,7 @@ function cookieOf(affinity: Part, annotation: Annotation): Stickiness {
 const sameSites = ['Strict', 'Lax', 'None'];
 
 /** Its cookie has no idle time, and without an age it lasts as long as the browser stays open. */
-function ageOf(fields: CookieDraft['fields'], annotation: Annotation): void {
+function ageOf(fields: PoolCookie['fields'], annotation: Annotation): void {
   const [age, expires] = [annotation('session-cookie-max-age'), annotation('session-cookie-expires')];
   const ages = [age, expires].map((part) => secondsOf(part?.text() ?? null));
   const longest = ages[0] ?? ages[1] ?? null;

@@ -115,7 +115,7 @@ const reasons: readonly (readonly [start: string, why: string])[] = [
 ];
 
 /** Said before the annotations are read, which then may say better. */
-export function giveReasons(annotations: Part | null): void {
+export function setDefaultReasons(annotations: Part | null): void {
   annotations?.leave('an annotation tells controllers something, and this one nothing of where requests go');
   for (const [key, part] of annotations?.entries() ?? []) {
     const name = key.startsWith(prefix) ? key.slice(prefix.length) : null;

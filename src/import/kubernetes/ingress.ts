@@ -4,20 +4,20 @@ import { isTemplate, templated } from '../template.ts';
 import { parseWhole } from '../values.ts';
 import { type Share, weigh } from '../weights.ts';
 import type { Part } from '../yaml/part.ts';
-import { tellAnnotations } from './concerns.ts';
-import type { Draft } from './draft.ts';
+import type { KubernetesConfigBuilder } from './config-builder.ts';
 import { type Annotation, prefix, type Stickiness, stickinessOf } from './ingress-affinity.ts';
-import { giveReasons, settingsOf } from './ingress-settings.ts';
+import { setDefaultReasons, settingsOf } from './ingress-settings.ts';
 import { carryHead, type KubernetesObject } from './objects.ts';
-import type { RouteDraft } from './pool.ts';
+import type { Route } from './pool.ts';
 import type { Services } from './servers.ts';
 import { hostOf, literalPrefix, pathOf } from './values.ts';
+import { warnAboutAnnotations } from './warnings.ts';
 
 /** Where the controller listens for HTTP. */
 const port = 80;
 
 interface Rule {
-  readonly route: RouteDraft;
+  readonly route: Route;
   readonly backend: Part;
 }
 
@@ -29,7 +29,11 @@ interface Canary {
   readonly total: number;
 }
 
-export function importIngresses(objects: readonly KubernetesObject[], services: Services, draft: Draft): void {
+export function importIngresses(
+  objects: readonly KubernetesObject[],
+  services: Services,
+  builder: KubernetesConfigBuilder,
+): void {
   const ingresses = objects.filter(
     ({ kind, group }) => kind === 'Ingress' && /^(?:networking\.k8s\.io|extensions)?$/.test(group),
   );
@@ -40,13 +44,13 @@ export function importIngresses(objects: readonly KubernetesObject[], services: 
     if (annotation('canary')?.text() === 'true') addCanary(ingress, annotation, canaries);
     else mains.push(ingress);
   }
-  for (const ingress of mains) importIngress(ingress, services, draft, canaries);
+  for (const ingress of mains) importIngress(ingress, services, builder, canaries);
   for (const { rule } of canaries.values()) rule.route.part.leave('no other Ingress has a rule of this host and path');
 }
 
 function annotationsOf({ part }: KubernetesObject): Annotation {
   const annotations = part.at('metadata', 'annotations');
-  giveReasons(annotations);
+  setDefaultReasons(annotations);
   return (name) => annotations?.get(`${prefix}${name}`) ?? null;
 }
 
@@ -82,7 +86,7 @@ function addCanary(ingress: KubernetesObject, annotation: Annotation, canaries: 
 function importIngress(
   ingress: KubernetesObject,
   services: Services,
-  draft: Draft,
+  builder: KubernetesConfigBuilder,
   canaries: Map<string, Canary>,
 ): void {
   const annotation = annotationsOf(ingress);
@@ -92,7 +96,7 @@ function importIngress(
     if (asked !== null) return asked;
     const { fields, bodyBytes } = settingsOf(annotation);
     const stickiness = stickinessOf(annotation);
-    if (bodyBytes !== null) draft.allowBody(bodyBytes);
+    if (bodyBytes !== null) builder.allowBody(bodyBytes);
     asked = { ...stickiness, fields: { ...stickiness.fields, ...fields } };
     return asked;
   };
@@ -100,34 +104,34 @@ function importIngress(
   spec?.leave('there is nothing like it here');
   spec?.get('ingressClassName')?.leave('Limpet serves every Ingress of the file, whatever its class');
   spec?.get('tls')?.leave('TLS is ended before Limpet, and the listener speaks HTTP');
-  const before = draft.size;
+  const before = builder.size;
   for (const rule of rulesOf(ingress, annotation)) {
-    if (draft.isFull) {
+    if (builder.isFull) {
       rule.route.part.leave('the config has 10,000 routes already');
       continue;
     }
-    const earlier = draft.earlier(rule.route);
+    const earlier = builder.earlier(rule.route);
     if (earlier !== undefined) {
       rule.route.part.leave(`line ${earlier.part.firstLine} has the same host and path, and goes first`);
       continue;
     }
-    addRule(rule, ingress, services, draft, canaries, settings);
+    addRule(rule, ingress, services, builder, canaries, settings);
   }
-  if (draft.size === before) {
+  if (builder.size === before) {
     for (const [, part] of ingress.part.at('metadata', 'annotations')?.entries() ?? [])
       part.leave('no rule of its Ingress can be used');
     return;
   }
   carryHead(ingress);
-  tellAnnotations(ingress);
-  draft.listen(port);
+  warnAboutAnnotations(ingress);
+  builder.listen(port);
 }
 
 function addRule(
   { route, backend }: Rule,
   { namespace, name }: KubernetesObject,
   services: Services,
-  draft: Draft,
+  builder: KubernetesConfigBuilder,
   canaries: Map<string, Canary>,
   settings: () => Stickiness,
 ): void {
@@ -148,7 +152,7 @@ function addRule(
   services
     .clientAffinity(namespace, main.service)
     ?.leave('ingress-nginx goes around the Service to its pods, and so does Limpet');
-  draft.add(route, {
+  builder.add(route, {
     names: [main.service, `${main.service}-${name}`],
     servers: weigh(shares),
     affinity,
@@ -222,7 +226,7 @@ function* rulesOf(ingress: KubernetesObject, annotation: Annotation): Generator<
 }
 
 /** What is said of host and path, once the route is sure to come. */
-function carryRule({ host, path, part }: RouteDraft): void {
+function carryRule({ host, path, part }: Route): void {
   // paths, http, rule.
   const rule = part.up(3);
   const written = part.get('path');
@@ -240,6 +244,6 @@ function carryRule({ host, path, part }: RouteDraft): void {
 
 const pathTypes = ['Prefix', 'ImplementationSpecific'];
 
-function ruleKey({ host, path }: RouteDraft): string {
+function ruleKey({ host, path }: Route): string {
   return JSON.stringify([host, path]);
 }

@@ -12,7 +12,7 @@ export interface KubernetesObject {
   readonly part: Part;
 }
 
-const deepestList = 8;
+const maxListDepth = 8;
 
 export function objectsOf({ roots }: { readonly roots: readonly Part[] }): KubernetesObject[] {
   return roots.flatMap((root) => unpack(root, 0));
@@ -21,7 +21,7 @@ export function objectsOf({ roots }: { readonly roots: readonly Part[] }): Kuber
 function unpack(part: Part, depth: number): KubernetesObject[] {
   const kind = part.textAt('kind') ?? '';
   const items = part.get('items');
-  if (kind.endsWith('List') && items !== null && depth < deepestList) {
+  if (kind.endsWith('List') && items !== null && depth < maxListDepth) {
     part.leave('it tells of the list, not of what is in it');
     part.carryAt('kind');
     part.carryAt('apiVersion');

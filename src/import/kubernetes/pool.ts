@@ -2,7 +2,7 @@
 import type { WeightedServer } from '../weights.ts';
 import type { Part } from '../yaml/part.ts';
 
-export interface RouteDraft {
+export interface Route {
   /** '' any. */
   readonly host: string;
   readonly path: string;
@@ -15,18 +15,18 @@ export interface RouteDraft {
   readonly part: Part;
 }
 
-export interface PoolDraft {
+export interface Pool {
   /** The names it would like, best first. */
   readonly names: readonly string[];
   readonly servers: readonly WeightedServer[];
   /** As written; empty for none. Not asked when there is a cookie. */
   readonly affinity: readonly unknown[];
-  readonly cookie: CookieDraft | null;
+  readonly cookie: PoolCookie | null;
   /** All else: balance, whenOwnerFails, retry, timeouts. */
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-export interface CookieDraft {
+export interface PoolCookie {
   /** As written. Name and path are settled when all pools are known. */
   readonly fields: {
     name?: string;

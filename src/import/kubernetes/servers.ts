@@ -14,9 +14,9 @@ import { type Port, portOf, type ServiceRef } from './port.ts';
 import { addressOf, secondsOf } from './values.ts';
 
 /** A StatefulSet of more is a slip of the pen. */
-const mostReplicas = 1000;
+const maxReplicas = 1000;
 
-export const oneName =
+export const sharedNameWarning =
   'NOT STICKY YET: this one name stands for every pod behind it, so the cluster picks a pod anew for each connection. ' +
   'Put the addresses of the pods here, or import again with the output of `kubectl get endpointslices -o yaml` added to the file';
 
@@ -50,7 +50,7 @@ export class Services {
       ref.part.change('each address of the name is a server (resolve: all)');
       return [{ name: undefined, address, resolve: 'all' }];
     }
-    ref.part.change(oneName);
+    ref.part.change(sharedNameWarning);
     return [{ name: undefined, address, shared: true }];
   }
 
@@ -100,11 +100,11 @@ export class Services {
       const named = port.targetName === null ? null : containerPort(spec, port.targetName);
       const number = port.targetName === null ? (port.target ?? port.number) : parsePort(named?.text() ?? null);
       const replicas = spec.get('replicas');
-      const count = replicas === null ? 1 : parseWhole(replicas.text(), 1, mostReplicas);
+      const count = replicas === null ? 1 : parseWhole(replicas.text(), 1, maxReplicas);
       if (count === null || number === null) {
         (count === null ? replicas : port.part)?.leave(
           count === null
-            ? `no number of pods from 1 to ${mostReplicas}`
+            ? `no number of pods from 1 to ${maxReplicas}`
             : 'no container of the StatefulSet has this port',
         );
         continue;
@@ -123,8 +123,8 @@ export class Services {
       if (domain !== name) selector?.carryAll();
       if (domain !== name) spec.at('template', 'metadata', 'labels')?.carryAll();
       named?.carry();
-      const told = replicas ?? object.part.get('kind');
-      told?.change('there is one server for each pod of today: add servers here when the set is scaled');
+      const noteOn = replicas ?? object.part.get('kind');
+      noteOn?.change('there is one server for each pod of today: add servers here when the set is scaled');
       return servers;
     }
     return null;

@@ -1,7 +1,7 @@
 /** What a load balancer of Traefik says beside its servers: stickiness, strategy, health checks, time-outs. */
 
 import { formatDuration } from '../../config/units.ts';
-import type { Fields } from '../plan.ts';
+import type { Fields } from '../config-builder.ts';
 import { parseGoDuration, parseWhole, writeTime } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import { field, fieldText, localName } from './fields.ts';
@@ -14,7 +14,7 @@ export interface Balancer {
 }
 
 /** Traefik waits half a minute for a connection, and then for a server as long as the client does. */
-const patient = { connect: '30s', response: 'off', responseBody: 'off', tunnel: 'off' };
+const defaultTimeouts = { connect: '30s', response: 'off', responseBody: 'off', tunnel: 'off' };
 
 export function readBalancer(part: Part | null, transports: ReadonlyMap<string, Part>): Balancer {
   const cookie = readSticky(field(part, 'sticky'));
@@ -37,14 +37,14 @@ export function readBalancer(part: Part | null, transports: ReadonlyMap<string, 
 }
 
 function readStrategy(part: Part | null): { balance: string | null; affinity: unknown[] } {
-  const turns = { balance: 'round-robin', affinity: [] };
+  const roundRobin = { balance: 'round-robin', affinity: [] };
   switch (part?.text()?.toLowerCase()) {
     case undefined:
-      return turns;
+      return roundRobin;
     case 'wrr':
     case 'roundrobin':
       part?.carry();
-      return turns;
+      return roundRobin;
     case 'p2c':
       part?.carry();
       return { balance: 'two-choices', affinity: [] };
@@ -56,7 +56,7 @@ function readStrategy(part: Part | null): { balance: string | null; affinity: un
       return { balance: null, affinity: [{ 'source-ip': { ipv6Prefix: 128 } }] };
     default:
       part?.change('expected wrr, p2c, hrw or leasttime: servers are taken by turns');
-      return turns;
+      return roundRobin;
   }
 }
 
@@ -67,7 +67,7 @@ function readHealth(part: Part | null, passive: Part | null): Fields | null {
   const errors = readPassive(passive);
   const path = fieldText(part, 'path');
   if (part === null || path === null) return errors;
-  const unlike = [
+  const unsupported = [
     fieldText(part, 'mode') === 'grpc' ? 'it asks by gRPC' : '',
     (fieldText(part, 'scheme') ?? 'http') === 'http' ? '' : 'it asks by TLS',
     (fieldText(part, 'port') ?? '0') === '0' ? '' : 'it asks another port',
@@ -75,8 +75,8 @@ function readHealth(part: Part | null, passive: Part | null): Fields | null {
     /^\/[\x21-\x22\x24-\x7e]*$/.test(path) ? '' : 'its path is none',
     ['GET', 'HEAD', ''].includes(fieldText(part, 'method') ?? '') ? '' : 'it asks with another method',
   ].filter((why) => why !== '');
-  if (unlike.length > 0) {
-    part.leave(`${unlike.join(', ')}: ${other}`);
+  if (unsupported.length > 0) {
+    part.leave(`${unsupported.join(', ')}: ${other}`);
     return errors;
   }
   part.carry();
@@ -143,7 +143,7 @@ function readTransport(name: Part | null, transports: ReadonlyMap<string, Part>)
   const part = transports.get(localName(name?.text() ?? '')) ?? null;
   if (name !== null && part === null) name.leave('this serversTransport is not in the file');
   else name?.carry();
-  const timeouts: Fields = { ...patient };
+  const timeouts: Fields = { ...defaultTimeouts };
   part?.carry();
   for (const [key, ours] of [
     ['dialTimeout', 'connect'],

@@ -117,8 +117,8 @@ function treeOf(settings: readonly Setting[], yaml: YamlFile, prefix: string): P
       .slice(prefix.length)
       .split('.')
       .flatMap((name) => {
-        const [, bare = '', index] = /^([^[\]]*)(?:\[(\d{1,4})\])?$/.exec(name) ?? [undefined, name];
-        return index === undefined ? [bare] : [bare, Number(index)];
+        const [, isHostOnly = '', index] = /^([^[\]]*)(?:\[(\d{1,4})\])?$/.exec(name) ?? [undefined, name];
+        return index === undefined ? [isHostOnly] : [isHostOnly, Number(index)];
       })
       // However they are spelled, but for names: http.routers.NAME.
       .map((step, index) => (typeof step === 'string' && index !== 2 ? step.toLowerCase() : step));

@@ -1,8 +1,8 @@
 /** IngressRoutes of Traefik in Kubernetes, with the TraefikServices and Middlewares of the same file. */
 
+import type { Fields, Pool } from '../config-builder.ts';
 import { carryHead, type KubernetesObject } from '../kubernetes/objects.ts';
 import type { Services } from '../kubernetes/servers.ts';
-import type { Fields, PlanPool } from '../plan.ts';
 import { parseWhole } from '../values.ts';
 import { type FoundServer, weigh } from '../weights.ts';
 import type { Part } from '../yaml/part.ts';
@@ -31,7 +31,7 @@ interface Cluster {
   readonly transports: ReadonlyMap<string, Part>;
 }
 
-const deepest = 10;
+const maxDepth = 10;
 
 /** The specs of objects of that kind, by name. */
 export function specsOf(objects: readonly KubernetesObject[], kind: string): (readonly [name: string, part: Part])[] {
@@ -55,11 +55,11 @@ export function readIngressRoutes(objects: readonly KubernetesObject[], services
     object.part.get('metadata')?.leave('it describes the object to Kubernetes only');
     spec?.get('tls')?.leave('TLS is not ended here, so put a proxy that ends it in front');
     return (spec?.get('routes')?.items() ?? []).map((route, index): Router => {
-      let pool: PlanPool | string | undefined;
+      let pool: Pool | string | undefined;
       return {
         name: `${object.namespace}/${object.name}/${index}`,
         part: route,
-        told: route,
+        noteOn: route,
         rule: route.get('match'),
         priority: route.get('priority'),
         middlewares: (route.get('middlewares')?.items() ?? []).flatMap((one) => {
@@ -82,7 +82,7 @@ export function readIngressRoutes(objects: readonly KubernetesObject[], services
   });
 }
 
-function poolOf(route: Part, { name, namespace }: KubernetesObject, cluster: Cluster): PlanPool | string {
+function poolOf(route: Part, { name, namespace }: KubernetesObject, cluster: Cluster): Pool | string {
   const shares = sharesOf(route.get('services')?.items() ?? [], namespace, cluster, 0);
   const [first] = shares;
   if (first === undefined) return 'none of its services is carried over';
@@ -92,7 +92,7 @@ function poolOf(route: Part, { name, namespace }: KubernetesObject, cluster: Clu
     name,
     servers: weigh(shares),
     affinity: chosen.cookie === null ? chosen.affinity : [],
-    told: route,
+    noteOn: route,
   };
 }
 
@@ -123,7 +123,7 @@ function sharesOf(refs: readonly Part[], namespace: string, cluster: Cluster, de
 function made(ref: Part, name: Part, weight: number, namespace: string, cluster: Cluster, depth: number): Share[] {
   const object = cluster.objects.find((one) => isCrd(one) && one.kind === 'TraefikService' && one.name === name.text());
   const spec = object?.part.get('spec') ?? null;
-  if (object === undefined || spec === null || depth > deepest) {
+  if (object === undefined || spec === null || depth > maxDepth) {
     name.warn('not-working', 'this TraefikService is not in the file');
     return [];
   }

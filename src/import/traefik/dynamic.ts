@@ -20,12 +20,12 @@ export function readRouters(https: readonly HttpPart[]): Router[] {
   for (const { part, container } of https) {
     for (const [name, one] of field(part, 'services')?.entries() ?? []) {
       one.leave('no router that is carried over leads to it');
-      sources.set(name, [...(sources.get(name) ?? []), { part: one, container, bare: false }]);
+      sources.set(name, [...(sources.get(name) ?? []), { part: one, container, isHostOnly: false }]);
     }
     // A container without a service of its own is one by its name.
     if (container !== null && field(part, 'services') === null) {
       const routers = field(part, 'routers');
-      if (routers !== null) sources.set(container.name, [{ part: routers, container, bare: true }]);
+      if (routers !== null) sources.set(container.name, [{ part: routers, container, isHostOnly: true }]);
     }
   }
   const services = new TraefikServices(sources, new Map(partsNamed(https, 'serversTransports')));
@@ -40,7 +40,7 @@ export function readRouters(https: readonly HttpPart[]): Router[] {
       return {
         name: routerName,
         part: one,
-        told: one,
+        noteOn: one,
         rule: field(one, 'rule'),
         priority: field(one, 'priority'),
         middlewares: namesIn(field(one, 'middlewares')),

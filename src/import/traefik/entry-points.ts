@@ -2,7 +2,7 @@
 
 import { parseListener } from '../../config/address.ts';
 import { formatAddress } from '../../net/socket.ts';
-import type { Fields, Plan } from '../plan.ts';
+import type { ConfigBuilder, Fields } from '../config-builder.ts';
 import { isAddressBlock, parseGoDuration, writeTime } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import { field, fieldText, isTemplate, type Named, namesIn } from './fields.ts';
@@ -18,20 +18,21 @@ interface EntryPoint {
   readonly fields: Fields;
 }
 
-export interface Arrival {
+/** How the requests of a router arrive. */
+export interface EntryPointRefs {
   readonly secure: boolean;
   readonly entryPoints: readonly Named[];
-  /** Where it is told that a listener is a guess. */
-  readonly told: Part;
+  /** Gets the note that the address of its listener is assumed. */
+  readonly noteOn: Part;
 }
 
-/** Where a listener goes that nobody told its address. */
-const guess = ':8080';
+/** Of a listener whose address is not in the file. */
+const assumedAddress = ':8080';
 const behind = 'TLS is not ended here, so put a proxy that ends it in front';
 
 export class EntryPoints {
   private readonly known = new Map<string, EntryPoint>();
-  private guessed = false;
+  private isAssumptionReported = false;
 
   add(name: string, part: Part): void {
     const address = field(part, 'address');
@@ -63,59 +64,60 @@ export class EntryPoints {
   }
 
   /** Middlewares that all routers of these entry points have. */
-  middlewaresOf(arrival: Arrival): readonly Named[] {
-    return this.of(arrival).flatMap(({ middlewares }) => middlewares);
+  middlewaresOf(refs: EntryPointRefs): readonly Named[] {
+    return this.of(refs).flatMap(({ middlewares }) => middlewares);
   }
 
-  isSecure(arrival: Arrival): boolean {
-    const points = this.of(arrival);
-    return arrival.secure || (points.length > 0 && points.every(({ tls }) => tls));
+  isSecure(refs: EntryPointRefs): boolean {
+    const points = this.of(refs);
+    return refs.secure || (points.length > 0 && points.every(({ tls }) => tls));
   }
 
   /** The listeners that a router's requests come by. Called for routers without TLS first: the others go to theirs. */
-  listen(arrival: Arrival, plan: Plan): string[] {
-    const points = this.of(arrival);
-    if (points.length === 0) return [this.guess(arrival, plan)];
-    const secure = this.isSecure(arrival);
+  listen(refs: EntryPointRefs, builder: ConfigBuilder): string[] {
+    const points = this.of(refs);
+    if (points.length === 0) return [this.listenOnAssumed(refs, builder)];
+    const secure = this.isSecure(refs);
     const plain = [...this.known.values()].find(
-      (one) => !one.tls && (one.redirects || plan.addresses.includes(one.address)),
+      (one) => !one.tls && (one.redirects || builder.addresses.includes(one.address)),
     );
     const listeners = points.map((point) => {
-      if (!secure && !point.tls) return this.open(point, plan);
+      if (!secure && !point.tls) return this.open(point, builder);
       if (plain !== undefined && plain !== point) {
         point.addressPart.leave(`${behind}: the listener ${plain.address} serves these routes in the clear`);
         point.part.carry();
-        return this.open(plain, plan);
+        return this.open(plain, builder);
       }
-      if (plain === point) return this.open(point, plan);
-      point.addressPart.change(`${behind}: ${guess} serves these routes in the clear`);
+      if (plain === point) return this.open(point, builder);
+      point.addressPart.change(`${behind}: ${assumedAddress} serves these routes in the clear`);
       point.part.carry();
-      plan.listen(guess, point.fields);
-      return guess;
+      builder.listen(assumedAddress, point.fields);
+      return assumedAddress;
     });
-    for (const { part } of arrival.entryPoints) part.carry();
+    for (const { part } of refs.entryPoints) part.carry();
     return [...new Set(listeners)];
   }
 
-  private open({ part, address, addressPart, fields }: EntryPoint, plan: Plan): string {
+  private open({ part, address, addressPart, fields }: EntryPoint, builder: ConfigBuilder): string {
     part.carry();
     addressPart.carry();
-    plan.listen(address, fields);
+    builder.listen(address, fields);
     return address;
   }
 
-  private guess({ told, entryPoints }: Arrival, plan: Plan): string {
+  private listenOnAssumed({ noteOn, entryPoints }: EntryPointRefs, builder: ConfigBuilder): string {
     for (const { part, name } of entryPoints) {
-      if (this.known.size > 0) part.change(`the entry point "${name}" is not in this file: ${guess} is a guess`);
-      else part.leaveItem(`the file does not say where "${name}" listens: ${guess} is a guess`);
+      if (this.known.size > 0)
+        part.change(`the entry point "${name}" is not in this file: ${assumedAddress} is a guess`);
+      else part.leaveItem(`the file does not say where "${name}" listens: ${assumedAddress} is a guess`);
     }
-    if (!this.guessed) told.change(`nothing says where to listen: ${guess} is a guess`);
-    this.guessed = true;
-    plan.listen(guess);
-    return guess;
+    if (!this.isAssumptionReported) noteOn.change(`nothing says where to listen: ${assumedAddress} is a guess`);
+    this.isAssumptionReported = true;
+    builder.listen(assumedAddress);
+    return assumedAddress;
   }
 
-  private of({ entryPoints }: Arrival): EntryPoint[] {
+  private of({ entryPoints }: EntryPointRefs): EntryPoint[] {
     if (entryPoints.length === 0) return [...this.known.values()].filter(({ part }) => isDefault(part));
     return entryPoints.flatMap(({ name }) => this.known.get(name.toLowerCase()) ?? []);
   }
@@ -136,9 +138,9 @@ function readFields(part: Part): Fields {
     'not-working',
     'PROXY lines are not read here: a proxy that sends them is refused',
   );
-  for (const { name, part: told } of trusted) {
-    if (isAddressBlock(name)) told.carry();
-    else told.change(`"${name}" is no address and no block of addresses`);
+  for (const { name, part: noteOn } of trusted) {
+    if (isAddressBlock(name)) noteOn.carry();
+    else noteOn.change(`"${name}" is no address and no block of addresses`);
   }
   const all = anyone?.text() === 'true';
   if (all) anyone?.carry();

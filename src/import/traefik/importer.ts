@@ -1,11 +1,11 @@
 /** `limpet import traefik.yaml`: dynamic and static files of Traefik in YAML and TOML, Compose files with its labels, IngressRoutes. */
 
 import { UsageError } from '../../errors.ts';
+import { ConfigBuilder } from '../config-builder.ts';
 import type { Importer } from '../imported.ts';
 import { objectsOf } from '../kubernetes/objects.ts';
 import { Services } from '../kubernetes/servers.ts';
 import { entryOf } from '../names.ts';
-import { Plan } from '../plan.ts';
 import type { Part } from '../yaml/part.ts';
 import { readToml } from '../yaml/toml.ts';
 import { readYaml } from '../yaml/yaml-file.ts';
@@ -15,7 +15,7 @@ import { type HttpPart, partsNamed, readRouters } from './dynamic.ts';
 import { EntryPoints } from './entry-points.ts';
 import { field } from './fields.ts';
 import { Middlewares } from './middlewares.ts';
-import { planRouters } from './routers.ts';
+import { addRouters } from './routers.ts';
 
 export const importTraefik: Importer = (text, file) => {
   const yaml = isToml(text) || /\.toml$/.test(file) ? readToml(text, file) : readYaml(text, file);
@@ -28,13 +28,13 @@ export const importTraefik: Importer = (text, file) => {
       const { labelled, flags } = readCompose(root, yaml, text);
       statics.push(...flags);
       for (const { container, settings } of labelled) {
-        tellOthers(settings);
+        warnAboutOthers(settings);
         const part = field(settings, 'http');
         if (part !== null) https.push({ part, container });
       }
       continue;
     }
-    tellOthers(root);
+    warnAboutOthers(root);
     const part = field(root, 'http');
     if (part !== null) https.push({ part, container: null });
     statics.push(root);
@@ -57,14 +57,14 @@ export const importTraefik: Importer = (text, file) => {
   for (const [name, spec] of specsOf(objects, 'TLSOption')) {
     field(spec, 'clientAuth')?.warn('open', `clients were asked for certificates (TLSOption "${name}")`);
   }
-  const plan = new Plan();
-  planRouters(routers, { plan, entryPoints, middlewares });
-  const config = plan.size === 0 ? null : plan.config();
+  const builder = new ConfigBuilder();
+  addRouters(routers, { builder, entryPoints, middlewares });
+  const config = builder.size === 0 ? null : builder.config();
   const notes = yaml.notes();
   if (config !== null) return { config, notes };
   const why = notes.find(({ line }) => line >= first.part.firstLine && line <= first.part.lastLine);
-  const told = why === undefined ? '' : `, because of line ${why.line}: ${why.why}`;
-  throw new UsageError(`${file}:${first.part.firstLine}: no router of this file can be carried over${told}`);
+  const reason = why === undefined ? '' : `, because of line ${why.line}: ${why.why}`;
+  throw new UsageError(`${file}:${first.part.firstLine}: no router of this file can be carried over${reason}`);
 };
 
 /** A table's head, or a key with an equals sign, at the beginning of a line that is no list of YAML. */
@@ -75,7 +75,7 @@ function isToml(text: string): boolean {
 }
 
 /** Routers that are not of HTTP are services that nobody serves now. */
-function tellOthers(root: Part): void {
+function warnAboutOthers(root: Part): void {
   for (const kind of ['tcp', 'udp']) {
     const part = field(root, kind);
     part?.leave('HTTP alone is balanced here');

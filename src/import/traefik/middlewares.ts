@@ -1,8 +1,8 @@
 /** What middlewares of Traefik did to the requests of a router, and what is missing now without them. */
 
+import type { Fields } from '../config-builder.ts';
 import type { Concern } from '../imported.ts';
 import { entryOf } from '../names.ts';
-import type { Fields } from '../plan.ts';
 import { parseWhole } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import { field, localName, type Named, namesIn } from './fields.ts';
@@ -47,7 +47,7 @@ const reasons: Readonly<Record<string, string>> = {
   encodedcharacters: 'paths are passed on as they come',
 };
 
-export interface Guarded {
+export interface GuardedRouter {
   /** Host and path, for people. */
   readonly where: string;
   /** Fields of its pool. */
@@ -65,50 +65,50 @@ export class Middlewares {
   }
 
   /** `router` is carried over without these. */
-  apply(names: readonly Named[], router: Guarded, seen: readonly string[] = []): void {
-    for (const { name, part: told } of names) {
+  apply(names: readonly Named[], router: GuardedRouter, seen: readonly string[] = []): void {
+    for (const { name, part: noteOn } of names) {
       const local = localName(name);
       const part = this.parts.get(local);
       if (seen.includes(local)) continue;
       if (part === undefined) {
         const why = `${router.where}: the middleware "${name}" is not in this file. Whom it kept out, it keeps out no more`;
-        told.warn('open', why);
+        noteOn.warn('open', why);
         continue;
       }
-      told.leaveItem('middlewares are told one by one');
+      noteOn.leaveItem('middlewares are told one by one');
       for (const [kind, inner] of part.entries()) {
         if (kind.toLowerCase() === 'chain') {
           inner.leave('its middlewares are told one by one');
-          const chained = namesIn(field(inner, 'middlewares')).map((one) => ({ name: nameOf(one), part: told }));
+          const chained = namesIn(field(inner, 'middlewares')).map((one) => ({ name: nameOf(one), part: noteOn }));
           this.apply(chained, router, [...seen, local]);
-        } else this.tell(kind, inner, local, told, router);
+        } else this.tell(kind, inner, local, noteOn, router);
       }
     }
   }
 
-  private tell(kind: string, inner: Part, name: string, told: Part, { where, fields }: Guarded): void {
+  private tell(kind: string, inner: Part, name: string, noteOn: Part, { where, fields }: GuardedRouter): void {
     const lower = kind.toLowerCase();
     const is = `${where}: ${kind} "${name}"`;
     if (lower === 'plugin') {
       const plugins = inner.entries().map(([plugin]) => plugin);
-      alarm(told, 'open', `${is} ran the plugin ${plugins.join(', ')}. Whom it kept out, it keeps out no more`);
-    } else if (Object.hasOwn(guards, lower)) alarm(told, 'open', `${is} ${guards[lower]}`);
-    else if (Object.hasOwn(rewrites, lower)) alarm(told, 'not-working', `${is} ${rewrites[lower]}`);
+      alarm(noteOn, 'open', `${is} ran the plugin ${plugins.join(', ')}. Whom it kept out, it keeps out no more`);
+    } else if (Object.hasOwn(guards, lower)) alarm(noteOn, 'open', `${is} ${guards[lower]}`);
+    else if (Object.hasOwn(rewrites, lower)) alarm(noteOn, 'not-working', `${is} ${rewrites[lower]}`);
     else if (lower === 'retry') {
       const attempts = parseWhole(field(inner, 'attempts')?.text() ?? null, 1, 1000);
       if (attempts === null) return;
       fields.retry = { attempts: Math.min(attempts, 10) };
-      told.carry();
+      noteOn.carry();
       inner.carry();
       field(inner, 'attempts')?.carry();
       if (attempts > 10) field(inner, 'attempts')?.change('at most 10');
       field(inner, 'initialInterval')?.leave('another server is tried at once');
-    } else told.leaveItem(reasonOf(lower));
+    } else noteOn.leaveItem(reasonOf(lower));
   }
 }
 
-function alarm(told: Part, kind: Concern, why: string): void {
-  told.warn(kind, why);
+function alarm(noteOn: Part, kind: Concern, why: string): void {
+  noteOn.warn(kind, why);
 }
 
 function nameOf({ name, part }: Named): string {

@@ -1,14 +1,14 @@
 /** Routers of Traefik as routes, in the order in which it asks them: by priority, which is the length of the rule unless told. */
 
-import type { Plan, PlanPool } from '../plan.ts';
+import type { ConfigBuilder, Pool } from '../config-builder.ts';
 import { parseWhole } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
-import type { Arrival, EntryPoints } from './entry-points.ts';
+import type { EntryPointRefs, EntryPoints } from './entry-points.ts';
 import { isTemplate, type Named } from './fields.ts';
 import type { Middlewares } from './middlewares.ts';
 import { type Match, readRule } from './rule.ts';
 
-export interface Router extends Arrival {
+export interface Router extends EntryPointRefs {
   /** Several containers may have labels for one router. */
   readonly name: string;
   /** All of it. */
@@ -19,40 +19,40 @@ export interface Router extends Arrival {
   /** What says where it leads. */
   readonly service: Part | null;
   /** A string: why it leads nowhere. */
-  readonly pool: () => PlanPool | string;
+  readonly pool: () => Pool | string;
 }
 
-interface Ready {
+interface ReadyRouter {
   readonly router: Router;
   readonly matches: readonly Match[];
   readonly priority: number;
-  readonly pool: PlanPool;
+  readonly pool: Pool;
 }
 
-export function planRouters(
+export function addRouters(
   routers: readonly Router[],
-  { plan, entryPoints, middlewares }: { plan: Plan; entryPoints: EntryPoints; middlewares: Middlewares },
+  { builder, entryPoints, middlewares }: { builder: ConfigBuilder; entryPoints: EntryPoints; middlewares: Middlewares },
 ): void {
   const ready = routers.flatMap((router) => prepare(router) ?? []);
   // Those without TLS open their listeners first: the others are served by these.
   const plainFirst = ready.toSorted(
     (a, b) => Number(entryPoints.isSecure(a.router)) - Number(entryPoints.isSecure(b.router)),
   );
-  const listeners = new Map(plainFirst.map((one) => [one, entryPoints.listen(one.router, plan)]));
-  const seen = new Map<string, Ready>();
+  const listeners = new Map(plainFirst.map((one) => [one, entryPoints.listen(one.router, builder)]));
+  const seen = new Map<string, ReadyRouter>();
   for (const one of ready.toSorted((a, b) => b.priority - a.priority)) {
     const { router, pool, matches } = one;
-    const twin = seen.get(router.name);
-    if (twin !== undefined) {
-      if (twin.pool === pool && twin.router.rule?.text() === router.rule?.text()) carry(router);
+    const sameName = seen.get(router.name);
+    if (sameName !== undefined) {
+      if (sameName.pool === pool && sameName.router.rule?.text() === router.rule?.text()) carry(router);
       else router.part.leave('another container has a router of this name');
       for (const [index, { part }] of router.middlewares.entries()) {
-        part.leaveItem(twin.router.middlewares[index]?.part.why ?? 'it is told of the same router before');
+        part.leaveItem(sameName.router.middlewares[index]?.part.why ?? 'it is told of the same router before');
       }
       continue;
     }
     seen.set(router.name, one);
-    const added = matches.filter((match) => plan.add({ ...match, listeners: listeners.get(one) ?? [] }, pool));
+    const added = matches.filter((match) => builder.add({ ...match, listeners: listeners.get(one) ?? [] }, pool));
     if (added.length === 0) {
       router.part.leave('a router before it takes the same requests');
       continue;
@@ -71,7 +71,7 @@ function carry({ part, rule, priority, service }: Router): void {
   priority?.carry();
 }
 
-function prepare(router: Router): Ready | null {
+function prepare(router: Router): ReadyRouter | null {
   const { part, rule } = router;
   const text = rule?.text() ?? '';
   const refuse = (why: string): null => {

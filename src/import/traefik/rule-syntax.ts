@@ -14,7 +14,7 @@ export interface Call {
 }
 
 /** Each level is a call of the reader. */
-const deepest = 100;
+const maxDepth = 100;
 
 /** Names count however they are spelled; these are how they are written. */
 const names = [
@@ -75,7 +75,7 @@ class RuleReader {
   }
 
   private one(): Condition {
-    if (++this.depth > deepest) this.refuse(`at most ${deepest} levels`);
+    if (++this.depth > maxDepth) this.refuse(`at most ${maxDepth} levels`);
     const found = this.take('!') ? ({ kind: 'not', inner: this.one() } as const) : this.group();
     this.depth--;
     return found;

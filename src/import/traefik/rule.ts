@@ -20,10 +20,10 @@ export interface RuleMatches {
 }
 
 /** More alternatives are no rule that a person has written. */
-const mostTerms = 256;
+const maxTerms = 256;
 
 /** A match being narrowed: null says nothing of it yet. */
-interface Draft {
+interface PartialMatch {
   host: string | null;
   path: { readonly text: string; readonly exact: boolean } | null;
   methods: readonly string[] | null;
@@ -35,7 +35,7 @@ export function readRule(text: string): RuleMatches | string {
   const rule = parseRule(text);
   if (typeof rule === 'string') return rule;
   const terms = termsOf(rule, false);
-  if (terms === null) return `it has more than ${mostTerms} alternatives`;
+  if (terms === null) return `it has more than ${maxTerms} alternatives`;
   const matches = new Map<string, Match>();
   const changes = new Set<string>();
   const lost: string[] = [];
@@ -67,7 +67,7 @@ function termsOf(rule: Condition, negated: boolean): Literal[][] | null {
     const more = termsOf(part, negated);
     if (more === null) return null;
     terms = any ? [...terms, ...more] : terms.flatMap((one) => more.map((two) => [...one, ...two]));
-    if (terms.length > mostTerms) return null;
+    if (terms.length > maxTerms) return null;
   }
   return terms;
 }
@@ -83,32 +83,32 @@ function literalsOf(call: Call, negated: boolean): Literal[][] {
 
 /** null: nothing can meet all of it. A string: a route cannot say it. */
 function matchOf(term: readonly Literal[]): { match: Match; changes: string[] } | string | null {
-  const draft: Draft = { host: null, path: null, methods: null, extensions: null };
+  const partial: PartialMatch = { host: null, path: null, methods: null, extensions: null };
   const changes: string[] = [];
   for (const { call, negated } of term) {
     if (negated) return `no route can say !${call.text}`;
-    const change = narrow(draft, call);
+    const change = narrow(partial, call);
     if (change === null) return null;
     if (change.startsWith('!')) return change.slice(1);
     if (change !== '') changes.push(change);
   }
-  const { path } = draft;
+  const { path } = partial;
   if (path?.exact && path.text === '/') return 'a route for the path / alone would take every path';
   if (path?.exact) changes.push(`paths below ${path.text} match too`);
   else if (path !== null && !path.text.endsWith('/')) {
     changes.push('prefixes are matched by whole segments: /a/b, not /ab');
   }
   const match = {
-    host: draft.host ?? '',
+    host: partial.host ?? '',
     path: path?.text ?? '/',
-    methods: draft.methods ?? [],
-    extensions: draft.extensions ?? [],
+    methods: partial.methods ?? [],
+    extensions: partial.extensions ?? [],
   };
   return { match, changes };
 }
 
 /** What is not quite the same, '' nothing; with `!` before it: why it cannot be; null: it contradicts what was said before. */
-function narrow(draft: Draft, { name, args, text }: Call): string | null {
+function narrow(partial: PartialMatch, { name, args, text }: Call): string | null {
   const [first = ''] = args;
   const unable = `!no route can look at ${text}`;
   switch (name) {
@@ -116,19 +116,19 @@ function narrow(draft: Draft, { name, args, text }: Call): string | null {
     case 'HostHeader':
       return hostPattern(first) === null || first.includes('*')
         ? `!${text} is no name of a host`
-        : narrowHost(draft, first, '');
+        : narrowHost(partial, first, '');
     case 'HostRegexp':
-      return narrowPattern(draft, first, unable);
+      return narrowPattern(partial, first, unable);
     case 'Path':
     case 'PathPrefix':
       if (/[{}]/.test(first)) return `!no route can say the pattern of ${text}`;
-      return routePath(first) === null ? `!${text} is no path` : narrowPath(draft, first, name === 'Path');
+      return routePath(first) === null ? `!${text} is no path` : narrowPath(partial, first, name === 'Path');
     case 'PathRegexp':
-      return narrowPathPattern(draft, first, unable);
+      return narrowPathPattern(partial, first, unable);
     case 'Method': {
       const methods = args.map((arg) => arg.toUpperCase()).filter((arg) => /^[A-Z-]{1,32}$/.test(arg));
-      const both = draft.methods === null ? methods : methods.filter((method) => draft.methods?.includes(method));
-      draft.methods = both;
+      const both = partial.methods === null ? methods : methods.filter((method) => partial.methods?.includes(method));
+      partial.methods = both;
       return both.length === 0 ? null : '';
     }
     default:
@@ -136,41 +136,41 @@ function narrow(draft: Draft, { name, args, text }: Call): string | null {
   }
 }
 
-function narrowHost(draft: Draft, host: string, change: string): string | null {
+function narrowHost(partial: PartialMatch, host: string, change: string): string | null {
   const wanted = host.toLowerCase().replace(/\.$/, '');
-  const known = draft.host;
-  if (known === null || holdsHost(known, wanted)) draft.host = wanted;
+  const known = partial.host;
+  if (known === null || holdsHost(known, wanted)) partial.host = wanted;
   else if (!holdsHost(wanted, known)) return null;
   return change;
 }
 
 /** `^.+\.example\.org$` of version 3 and `{sub:.+}.example.org` of version 2 are subdomains. */
-function narrowPattern(draft: Draft, pattern: string, unable: string): string | null {
-  if (/^(?:\^?\.[+*]\$?|\{\w*:\.[+*]\})$/.test(pattern)) return narrowHost(draft, '', '');
+function narrowPattern(partial: PartialMatch, pattern: string, unable: string): string | null {
+  if (/^(?:\^?\.[+*]\$?|\{\w*:\.[+*]\})$/.test(pattern)) return narrowHost(partial, '', '');
   const [, any = '', third] = /^\^?\(?((?:\.|\[[^\]]*\]|\\w)[+*])\)?\\\.([\w.\\-]+)\$?$/.exec(pattern) ?? [];
   const [, second] = /^\{\w+(?::[^{}]*)?\}\.([\w.-]+)$/.exec(pattern) ?? [];
   const host = (third?.replace(/\\(?=[.-])/g, '') ?? second ?? '').toLowerCase();
   if (host === '' || hostPattern(host) === null) return unable;
   const exact = any.startsWith('.') && /^\^.*\$$/.test(pattern);
-  return narrowHost(draft, `*.${host}`, exact ? '' : `the pattern became *.${host}, any name below it`);
+  return narrowHost(partial, `*.${host}`, exact ? '' : `the pattern became *.${host}, any name below it`);
 }
 
-function narrowPath(draft: Draft, text: string, exact: boolean): string | null {
-  const { path } = draft;
+function narrowPath(partial: PartialMatch, text: string, exact: boolean): string | null {
+  const { path } = partial;
   const below = (wide: string, narrow: string) => narrow.startsWith(wide);
-  if (path === null || (!path.exact && below(path.text, text))) draft.path = { text, exact };
+  if (path === null || (!path.exact && below(path.text, text))) partial.path = { text, exact };
   else if (path.exact && exact ? path.text !== text : exact || !below(text, path.text)) return null;
   return '';
 }
 
 /** Endings such as `\.(css|js)$` and beginnings such as `^/api/` are no real patterns. */
-function narrowPathPattern(draft: Draft, pattern: string, unable: string): string | null {
+function narrowPathPattern(partial: PartialMatch, pattern: string, unable: string): string | null {
   const [, list] = /^(?:\^?\.[*+])?\\\.\(?(?:\?:)?([\w|-]+)\)?\$$/.exec(pattern) ?? [];
   const extensions = list?.split('|').filter((one) => /^[\w-]{1,32}$/.test(one)) ?? [];
   if (extensions.length > 0) {
-    draft.extensions = extensions;
+    partial.extensions = extensions;
     return '';
   }
   const [, prefix] = /^\^(\/[\w/-]*\/)(?:\.\*|\(\.\*\))?\$?$/.exec(pattern) ?? [];
-  return prefix === undefined || /\/\$$/.test(pattern) ? unable : narrowPath(draft, prefix, false);
+  return prefix === undefined || /\/\$$/.test(pattern) ? unable : narrowPath(partial, prefix, false);
 }

@@ -36,8 +36,8 @@ export function readServers(balancer: Part, container: Container | null): Weight
 }
 
 /** A container of which no label says the port. */
-export function readContainer(container: Container, told: Part): WeightedServer[] {
-  const server = containerServer(container, null, told);
+export function readContainer(container: Container, noteOn: Part): WeightedServer[] {
+  const server = containerServer(container, null, noteOn);
   return server === null ? [] : [server];
 }
 
@@ -80,12 +80,12 @@ function addressOf(text: string): string | { readonly why: string } {
   return address === null ? { why: `${text} is no http:// address` } : formatAddress(address);
 }
 
-function containerServer(container: Container, port: Part | null, told: Part): WeightedServer | null {
+function containerServer(container: Container, port: Part | null, noteOn: Part): WeightedServer | null {
   const text = port?.text() ?? null;
   const number = port === null ? container.port : parsePort(text);
   if (number === null) {
     const why = 'which port the container listens on is not said here: the image alone knows';
-    (port ?? told).warn(
+    (port ?? noteOn).warn(
       'not-working',
       port === null ? why : isTemplate(text ?? '') ? `${text} is a variable: put its value in first` : 'it is no port',
     );
@@ -97,7 +97,7 @@ function containerServer(container: Container, port: Part | null, told: Part): W
     return null;
   }
   port?.carry();
-  told.carry();
+  noteOn.carry();
   container.part.carry();
   return { name: container.name, address: formatAddress(address), weight: 1 };
 }

@@ -1,6 +1,6 @@
 /** Services of Traefik as pools: load balancers, and weighted, mirrored and replaced ones made of others. */
 
-import type { Fields, PlanPool } from '../plan.ts';
+import type { Fields, Pool } from '../config-builder.ts';
 import { parseWhole } from '../values.ts';
 import { mergeShares, type WeightedServer } from '../weights.ts';
 import type { Part } from '../yaml/part.ts';
@@ -14,20 +14,20 @@ export interface ServiceSource {
   readonly part: Part;
   readonly container: Container | null;
   /** Nothing describes it: it is a container with routers alone. */
-  readonly bare: boolean;
+  readonly isHostOnly: boolean;
 }
 
 interface Found extends Balancer {
   readonly servers: readonly WeightedServer[];
-  readonly told: Part;
+  readonly noteOn: Part;
 }
 
-const deepest = 20;
+const maxDepth = 20;
 
 export class TraefikServices {
   private readonly sources: ReadonlyMap<string, readonly ServiceSource[]>;
   private readonly transports: ReadonlyMap<string, Part>;
-  private readonly pools = new Map<string, PlanPool | null>();
+  private readonly pools = new Map<string, Pool | null>();
 
   constructor(sources: ReadonlyMap<string, readonly ServiceSource[]>, transports: ReadonlyMap<string, Part>) {
     this.sources = sources;
@@ -35,7 +35,7 @@ export class TraefikServices {
   }
 
   /** A string: why there is no such pool. */
-  pool(name: string): PlanPool | string {
+  pool(name: string): Pool | string {
     const local = localName(name);
     let pool = this.pools.get(local);
     if (pool === undefined) {
@@ -53,7 +53,7 @@ export class TraefikServices {
     const sources = this.sources.get(localName(name));
     const [first] = sources ?? [];
     if (sources === undefined || first === undefined) return `its service "${name}" is not in this file`;
-    if (depth > deepest) return `its service "${name}" leads in a circle`;
+    if (depth > maxDepth) return `its service "${name}" leads in a circle`;
     const { part } = first;
     const weighted = field(part, 'weighted');
     if (weighted !== null) return this.weighted(weighted, part, depth);
@@ -80,9 +80,9 @@ export class TraefikServices {
 
   private balanced(sources: readonly ServiceSource[]): Found | string | null {
     const found: Found[] = [];
-    for (const { part, container, bare } of sources) {
-      const balancer = bare ? null : field(part, 'loadBalancer');
-      if (balancer === null && !bare) continue;
+    for (const { part, container, isHostOnly } of sources) {
+      const balancer = isHostOnly ? null : field(part, 'loadBalancer');
+      if (balancer === null && !isHostOnly) continue;
       const servers =
         balancer !== null ? readServers(balancer, container) : container === null ? [] : readContainer(container, part);
       if (servers.length === 0) continue;
@@ -99,7 +99,7 @@ export class TraefikServices {
         ...one,
         fields: { ...(each ? { resolve: 'all' } : {}), ...one.fields },
         servers,
-        told: field(balancer, 'sticky') ?? part,
+        noteOn: field(balancer, 'sticky') ?? part,
       });
     }
     const [first] = found;
@@ -110,7 +110,7 @@ export class TraefikServices {
 
   private weighted(weighted: Part, part: Part, depth: number): Found | string | null {
     const own = readSticky(field(weighted, 'sticky'));
-    const parts: { found: Found; weight: number; told: Part }[] = [];
+    const parts: { found: Found; weight: number; noteOn: Part }[] = [];
     for (const one of field(weighted, 'services')?.items() ?? []) {
       const name = field(one, 'name');
       const found = this.find(name?.text() ?? '', depth + 1);
@@ -124,7 +124,7 @@ export class TraefikServices {
       else written?.carry();
       one.carry();
       name?.carry();
-      parts.push({ found, weight: weight ?? 1, told: name ?? one });
+      parts.push({ found, weight: weight ?? 1, noteOn: name ?? one });
     }
     const [first] = parts;
     if (first === undefined) return null;
@@ -134,14 +134,14 @@ export class TraefikServices {
     if (own === null && inner.cookie !== null) {
       weighted.change('sessions stay with their server, and so with its service: Traefik would change the service');
     }
-    for (const { found, told } of parts) {
+    for (const { found, noteOn } of parts) {
       if (found !== inner && different(found.fields, inner.fields)) {
-        told.change('health, time-outs and strategy are those of the other service: a pool has one of each');
+        noteOn.change('health, time-outs and strategy are those of the other service: a pool has one of each');
       }
-      if (own === null && found !== inner && found.cookie !== null) told.change('a pool has one cookie');
+      if (own === null && found !== inner && found.cookie !== null) noteOn.change('a pool has one cookie');
     }
     const servers = mergeShares(parts.map(({ found, weight }) => ({ servers: found.servers, weight })));
-    return { ...inner, cookie: own ?? inner.cookie, servers, told: field(weighted, 'sticky') ?? inner.told };
+    return { ...inner, cookie: own ?? inner.cookie, servers, noteOn: field(weighted, 'sticky') ?? inner.noteOn };
   }
 }
 
@@ -149,6 +149,6 @@ function different(a: Fields, b: Fields): boolean {
   return JSON.stringify(a) !== JSON.stringify(b);
 }
 
-function poolOf(name: string, { servers, cookie, affinity, fields, told }: Found): PlanPool {
-  return { name, servers, affinity: cookie === null ? affinity : [], cookie, fields, told };
+function poolOf(name: string, { servers, cookie, affinity, fields, noteOn }: Found): Pool {
+  return { name, servers, affinity: cookie === null ? affinity : [], cookie, fields, noteOn };
 }

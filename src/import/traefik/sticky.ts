@@ -2,8 +2,8 @@
 
 import { isHostName } from '../../config/address.ts';
 import { formatDuration } from '../../config/units.ts';
+import type { Fields } from '../config-builder.ts';
 import { entryOf } from '../names.ts';
-import type { Fields } from '../plan.ts';
 import { isCookiePath, isToken, maxAgeMs, parseWhole } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import { field, fieldText } from './fields.ts';
@@ -33,15 +33,15 @@ function readCookie(cookie: Part): Fields {
     Object.assign(fields, found);
   };
   take('name', (text) => (isToken(text) ? { name: text } : null), 'it is no name of a cookie: limpet is the name');
-  const bare = /^__Host-/i.test(fieldText(cookie, 'name') ?? '');
+  const isHostOnly = /^__Host-/i.test(fieldText(cookie, 'name') ?? '');
   const path = (text: string) =>
-    text === '/' || text === '' ? {} : !bare && isCookiePath(text) ? { path: text } : null;
-  take('path', path, bare ? 'browsers drop a cookie named __Host- that has it' : 'it is no path of a cookie');
+    text === '/' || text === '' ? {} : !isHostOnly && isCookiePath(text) ? { path: text } : null;
+  take('path', path, isHostOnly ? 'browsers drop a cookie named __Host- that has it' : 'it is no path of a cookie');
   const domain = (text: string) => {
     const name = text.replace(/^\./, '').toLowerCase();
-    return !bare && isHostName(name) ? { domain: name } : text === '' ? {} : null;
+    return !isHostOnly && isHostName(name) ? { domain: name } : text === '' ? {} : null;
   };
-  take('domain', domain, bare ? 'browsers drop a cookie named __Host- that has it' : 'it is no domain');
+  take('domain', domain, isHostOnly ? 'browsers drop a cookie named __Host- that has it' : 'it is no domain');
   take('secure', (text) => (text === 'true' ? { secure: 'always' } : text === 'false' ? {} : null), truth);
   take('sameSite', readSameSite, 'expected none, lax or strict');
   take('httpOnly', (text) => (text === 'true' ? {} : text === 'false' ? { httpOnly: false } : null), truth);

@@ -163,8 +163,8 @@ export class Part {
     const why = this.reason ?? outer;
     const collection = (isMap(this.node) || isSeq(this.node)) && this.children.length > 0;
     // What stands on the same line says it better.
-    const told = collection && this.children.some(([, part]) => part.firstLine === this.firstLine);
-    if (!this.isCarried && !told) {
+    const isReportedByChild = collection && this.children.some(([, part]) => part.firstLine === this.firstLine);
+    if (!this.isCarried && !isReportedByChild) {
       const to = collection ? this.firstLine : this.lastLine;
       for (let line = this.hasWarning ? this.firstLine + 1 : this.firstLine; line <= to; line++) {
         if (this.file.report.lines[line - 1] !== '') this.file.report.add(line, 'left-out', why);

@@ -1,21 +1,28 @@
 /** What a site of Caddy does with a request, in the order in which it asks its directives: where each proxy takes it, and what else it did. */
 
+import type { Pool } from '../config-builder.ts';
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
 import type { Concern } from '../imported.ts';
-import { type Alternatives, all, both, changesOf, describe, everything } from '../narrowing.ts';
-import type { PlanPool } from '../plan.ts';
+import {
+  type Alternatives,
+  anyRequest,
+  describeMatches,
+  differenceOf,
+  intersect,
+  intersectAll,
+} from '../request-match.ts';
+import { guards, orderOf, reasonFor, rewrites } from './directives.ts';
 import { readNamed, readPath } from './matchers.ts';
 import { readProxy } from './proxy.ts';
-import { guards, orderOf, reasonFor, rewrites } from './reasons.ts';
 
 /** One thing that may become of a request. The first that takes it counts. */
 export type Step =
-  | { readonly kind: 'proxy'; readonly directive: Directive; readonly when: Alternatives; readonly pool: PlanPool }
+  | { readonly kind: 'proxy'; readonly directive: Directive; readonly when: Alternatives; readonly pool: Pool }
   /** It was refused, or answered by Caddy itself: now it goes to a step after this one, if any takes it. */
   | { readonly kind: 'refused' | 'answered'; readonly directive: Directive; readonly when: Alternatives };
 
-interface Place {
+interface Scope {
   readonly when: Alternatives;
   readonly named: ReadonlyMap<string, Directive>;
   /** The order of the file holds, as in `route`. */
@@ -43,19 +50,19 @@ export class SiteReader {
     return this.read(block, { when: host, named: new Map(), ordered: false });
   }
 
-  private read(block: readonly Directive[], outer: Place): Step[] {
+  private read(block: readonly Directive[], outer: Scope): Step[] {
     const named = new Map(outer.named);
     for (const one of block) if (one.name.startsWith('@')) named.set(one.name, one);
-    const place = { ...outer, named };
-    const lines = block.filter(({ name }) => !name.startsWith('@')).map((one) => ({ one, ...this.take(one, place) }));
-    const sorted = place.ordered
+    const scope = { ...outer, named };
+    const lines = block.filter(({ name }) => !name.startsWith('@')).map((one) => ({ one, ...this.take(one, scope) }));
+    const sorted = scope.ordered
       ? lines
       : lines.toSorted((a, b) => orderOf(a.one.name) - orderOf(b.one.name) || b.specific - a.specific);
-    return sorted.flatMap(({ one, when, rest, matcher }) => this.step(one, when, rest, matcher, place));
+    return sorted.flatMap(({ one, when, rest, matcher }) => this.step(one, when, rest, matcher, scope));
   }
 
   /** Its matcher, and what follows it. */
-  private take(one: Directive, { when, named }: Place) {
+  private take(one: Directive, { when, named }: Scope) {
     const [first = '', ...rest] = one.args;
     const definition = named.get(first);
     const path = first.startsWith('/') || first === '*';
@@ -70,26 +77,26 @@ export class SiteReader {
     const [only, ...more] = typeof own === 'string' ? [] : own;
     const single = only !== undefined && more.length === 0 && only.host === '' && only.methods.length === 0;
     const specific = first === '*' ? -1 : single ? only.path.length : 0;
-    return { when: all(when, own), rest, matcher: first, specific };
+    return { when: intersectAll(when, own), rest, matcher: first, specific };
   }
 
-  private step(one: Directive, when: Alternatives, rest: readonly string[], matcher: string, place: Place): Step[] {
+  private step(one: Directive, when: Alternatives, rest: readonly string[], matcher: string, scope: Scope): Step[] {
     const { report } = this;
-    const where = describe(when, matcher || this.site.name);
+    const where = describeMatches(when, matcher || this.site.name);
     if (one.name === 'import') return [];
     if (one.name === 'handle' || one.name === 'route' || one.name === 'handle_path') {
-      const inside = this.read(one.block ?? [], { ...place, when, ordered: one.name === 'route' || place.ordered });
+      const inside = this.read(one.block ?? [], { ...scope, when, ordered: one.name === 'route' || scope.ordered });
       if (one.name === 'handle_path') this.rewritten(one, `${where}: the prefix was taken off the path`);
       if (inside.some(({ kind }) => kind === 'proxy')) {
-        this.carryMatcher(one, when, matcher, place);
+        this.carryMatcher(one, when, matcher, scope);
         report.carry(one);
-        this.tellChanges(one, when, matcher);
+        this.reportDifferences(one, when, matcher);
       } else report.leaveOut(one, 'nothing in it leads to a server that is carried over');
       // What reaches a handle and none of what is in it ends there in Caddy.
       const ends = one.name !== 'route' && inside.length > 0 && !inside.some((step) => isSame(step.when, when));
       return ends ? [...inside, { kind: 'refused', directive: one, when }] : inside;
     }
-    if (one.name === 'reverse_proxy') return this.proxy(one, when, rest, matcher, place);
+    if (one.name === 'reverse_proxy') return this.proxy(one, when, rest, matcher, scope);
     report.leaveOut(one, reasonFor(one.name));
     if (guards.has(one.name)) {
       const why = `${where}: ${one.name} ${guards.get(one.name) ?? ''}`;
@@ -116,11 +123,11 @@ export class SiteReader {
     when: Alternatives,
     upstreams: readonly string[],
     matcher: string,
-    place: Place,
+    scope: Scope,
   ): Step[] {
     const refuse = (why: string): Step[] => {
       this.report.leaveOut(one, why);
-      this.report.warn(one, 'not-working', `${describe(when, matcher || this.site.name)}: ${why}`);
+      this.report.warn(one, 'not-working', `${describeMatches(when, matcher || this.site.name)}: ${why}`);
       return [];
     };
     if (typeof when === 'string') return refuse(`its requests do not go there: ${when}`);
@@ -132,20 +139,20 @@ export class SiteReader {
     const pool = readProxy({ directive: one, upstreams, secure, name }, this.report);
     if (typeof pool === 'string') return refuse(`its requests go nowhere: ${pool}`);
     this.report.carry(one);
-    this.carryMatcher(one, when, matcher, place);
-    this.tellChanges(one, when, matcher);
+    this.carryMatcher(one, when, matcher, scope);
+    this.reportDifferences(one, when, matcher);
     return [{ kind: 'proxy', directive: one, when, pool }];
   }
 
-  private tellChanges(one: Directive, when: Alternatives, matcher: string): void {
+  private reportDifferences(one: Directive, when: Alternatives, matcher: string): void {
     if (matcher === '' || typeof when === 'string') return;
     for (const match of when) {
-      const change = changesOf(match);
+      const change = differenceOf(match);
       if (change !== null) this.report.change(one, change);
     }
   }
 
-  private carryMatcher(one: Directive, when: Alternatives, matcher: string, { named }: Place): void {
+  private carryMatcher(one: Directive, when: Alternatives, matcher: string, { named }: Scope): void {
     const definition = named.get(matcher);
     if (definition === undefined || typeof when === 'string' || one.name === '') return;
     this.report.carry(definition);
@@ -167,11 +174,11 @@ export function reaches(step: Step, later: readonly Step[]): boolean {
     if (other.kind !== 'proxy') return false;
     if (typeof step.when === 'string' || typeof other.when === 'string') return true;
     const { when } = other;
-    return step.when.some((one) => when.some((two) => both(one, two) !== null));
+    return step.when.some((one) => when.some((two) => intersect(one, two) !== null));
   });
 }
 
 /** All hosts of a site. */
 export function hostsOf(hosts: readonly string[]): Alternatives {
-  return hosts.map((host) => ({ ...everything, host }));
+  return hosts.map((host) => ({ ...anyRequest, host }));
 }

@@ -8,11 +8,11 @@ import type { WeightedServer } from './weights.ts';
 export type Fields = Record<string, unknown>;
 
 /** Where it is told what became of something: a part of a file. */
-export interface Told {
+export interface ChangeTarget {
   change(why: string): unknown;
 }
 
-export interface PlanRoute {
+export interface Route {
   /** '' any; `*.example.org` its subdomains. */
   readonly host: string;
   /** `/` any. */
@@ -25,14 +25,14 @@ export interface PlanRoute {
   readonly listeners: readonly string[];
 }
 
-export interface PlanServer extends WeightedServer {
+export interface PoolServer extends WeightedServer {
   readonly maxRequests?: number;
 }
 
-export interface PlanPool {
+export interface Pool {
   /** The name it would like. */
   readonly name: string;
-  readonly servers: readonly PlanServer[];
+  readonly servers: readonly PoolServer[];
   /** Entries of `affinity`; none: `none`. */
   readonly affinity: readonly unknown[];
   /** Of an entry `cookie`: its fields, of which the name is settled at the end. */
@@ -40,19 +40,19 @@ export interface PlanPool {
   /** All else: balance, health, timeouts and so on. */
   readonly fields: Fields;
   /** Where it is told that its cookie had to be renamed. */
-  readonly told: Told;
+  readonly noteOn: ChangeTarget;
 }
 
 /** More are no config that a person wants to read. */
-const mostRoutes = 10_000;
+const maxRoutes = 10_000;
 
-export class Plan {
+export class ConfigBuilder {
   /** By address. */
   private readonly listeners = new Map<string, Fields>();
-  private readonly routes: { readonly route: PlanRoute; readonly pool: PlanPool }[] = [];
+  private readonly routes: { readonly route: Route; readonly pool: Pool }[] = [];
   private readonly taken = new Set<string>();
   /** By what keeps clients: two pools of the same servers and the same cookie have the same sessions. */
-  private readonly same = new Map<string, PlanPool>();
+  private readonly same = new Map<string, Pool>();
 
   listen(address: string, fields: Fields = {}): void {
     this.listeners.set(address, { ...this.listeners.get(address), ...fields });
@@ -67,7 +67,7 @@ export class Plan {
   }
 
   /** False: a route before it takes the very same requests. */
-  add(route: PlanRoute, pool: PlanPool): boolean {
+  add(route: Route, pool: Pool): boolean {
     const key = JSON.stringify([
       route.host,
       route.path,
@@ -75,20 +75,20 @@ export class Plan {
       route.extensions.toSorted(),
       route.listeners.toSorted(),
     ]);
-    if (this.taken.has(key) || this.routes.length >= mostRoutes) return false;
+    if (this.taken.has(key) || this.routes.length >= maxRoutes) return false;
     this.taken.add(key);
     this.routes.push({ route, pool: this.shared(pool) });
     return true;
   }
 
-  private shared(pool: PlanPool): PlanPool {
+  private shared(pool: Pool): Pool {
     const { servers, cookie, affinity, fields } = pool;
     const sticky = cookie !== null || affinity.length > 0;
     const key = JSON.stringify([servers, cookie, affinity, sticky ? null : fields]);
     const known = this.same.get(key) ?? pool;
     this.same.set(key, known);
     if (JSON.stringify(known.fields) !== JSON.stringify(fields)) {
-      pool.told.change(
+      pool.noteOn.change(
         `its sessions are those of another route, "${known.name}", whose health and time-outs hold here too`,
       );
     }
@@ -96,7 +96,7 @@ export class Plan {
   }
 
   config(): Readonly<Fields> {
-    const names = new Map<PlanPool, string>();
+    const names = new Map<Pool, string>();
     const used = new Set<string>();
     for (const { pool } of this.routes) {
       if (names.has(pool)) continue;
@@ -104,7 +104,7 @@ export class Plan {
       used.add(name);
       names.set(pool, name);
     }
-    this.tellCookiesApart(names);
+    this.makeCookieNamesUnique(names);
     const routes = this.routes.map(({ route, pool }) => {
       const match = this.matchOf(route);
       return { ...(Object.keys(match).length === 0 ? {} : { match }), pool: names.get(pool) };
@@ -117,7 +117,7 @@ export class Plan {
     }) as Fields;
   }
 
-  private matchOf({ host, path, methods, extensions, listeners }: PlanRoute): Fields {
+  private matchOf({ host, path, methods, extensions, listeners }: Route): Fields {
     const everywhere = listeners.length === 0 || this.addresses.every((address) => listeners.includes(address));
     return {
       ...(everywhere ? {} : { listeners: [...listeners] }),
@@ -129,7 +129,7 @@ export class Plan {
   }
 
   /** Two pools that set one cookie for one host would overwrite each other's. */
-  private tellCookiesApart(names: ReadonlyMap<PlanPool, string>): void {
+  private makeCookieNamesUnique(names: ReadonlyMap<Pool, string>): void {
     const settled: { readonly cookie: Fields; readonly hosts: readonly string[] }[] = [];
     for (const [pool, name] of names) {
       const { cookie } = pool;
@@ -140,7 +140,7 @@ export class Plan {
         cookie.name = `${String(wanted)}-${name}${n === 1 ? '' : `-${n}`}`;
       }
       if ((cookie.name ?? 'limpet') !== wanted) {
-        pool.told.change(`the cookie is ${String(cookie.name)}, because ${String(wanted)} is that of another pool`);
+        pool.noteOn.change(`the cookie is ${String(cookie.name)}, because ${String(wanted)} is that of another pool`);
       }
       settled.push({ cookie, hosts });
     }
@@ -156,7 +156,7 @@ function clash(
   return same && (cookie.domain !== undefined || hosts.some((one) => other.hosts.some((two) => hostsMeet(one, two))));
 }
 
-function fieldsOf({ servers, affinity, cookie, fields }: PlanPool): Fields {
+function fieldsOf({ servers, affinity, cookie, fields }: Pool): Fields {
   const entries = cookie === null ? affinity : [{ cookie }, ...affinity];
   const [only] = entries;
   const plain = entries.length === 1 && cookie !== null && Object.keys(cookie).length === 0;

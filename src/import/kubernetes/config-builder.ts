@@ -3,21 +3,21 @@
 import { hostBreadth, hostsMeet } from '../../config/host-pattern.ts';
 import { isReservedName } from '../names.ts';
 import { isCookiePath, withoutVariables } from '../values.ts';
-import type { CookieDraft, PoolDraft, RouteDraft } from './pool.ts';
-import { oneName } from './servers.ts';
+import type { Pool, PoolCookie, Route } from './pool.ts';
+import { sharedNameWarning } from './servers.ts';
 
 /** More are no config that a person wants to read, and aliases could make them without end. */
-const mostRoutes = 10_000;
+const maxRoutes = 10_000;
 
 type Fields = Record<string, unknown>;
 
-export class Draft {
+export class KubernetesConfigBuilder {
   private readonly ports = new Set<number>();
   /** Largest body that any rule allows; 0: one of them has no limit; null: none says. */
   private bodyBytes: number | null = null;
-  private readonly routes: { readonly route: RouteDraft; readonly pool: string }[] = [];
-  private readonly taken = new Map<string, RouteDraft>();
-  private readonly pools = new Map<string, PoolDraft>();
+  private readonly routes: { readonly route: Route; readonly pool: string }[] = [];
+  private readonly taken = new Map<string, Route>();
+  private readonly pools = new Map<string, Pool>();
   /** Name by all that a pool is: the same pool of two rules is one, so that their sessions are too. */
   private readonly names = new Map<string, string>();
 
@@ -39,15 +39,15 @@ export class Draft {
   }
 
   get isFull(): boolean {
-    return this.routes.length >= mostRoutes;
+    return this.routes.length >= maxRoutes;
   }
 
   /** The route that takes the very same requests already. */
-  earlier(route: RouteDraft): RouteDraft | undefined {
+  earlier(route: Route): Route | undefined {
     return this.taken.get(keyOf(route));
   }
 
-  add(route: RouteDraft, pool: PoolDraft): void {
+  add(route: Route, pool: Pool): void {
     const all = JSON.stringify([pool.servers, pool.fields, pool.affinity, pool.cookie?.fields]);
     let name = this.names.get(all);
     if (name === undefined) {
@@ -60,7 +60,7 @@ export class Draft {
     if (sticky && pool.servers.some(({ shared }) => shared)) {
       const named =
         route.part.at('backend', 'service', 'name') ?? route.part.at('backend', 'serviceName') ?? route.part;
-      named.warn('not-sticky', oneName);
+      named.warn('not-sticky', sharedNameWarning);
     }
     this.routes.push({ route, pool: name });
   }
@@ -107,7 +107,7 @@ export class Draft {
    * same cookie, each would overwrite the other's: the later one gets a name of its own.
    */
   private settleCookies(): void {
-    const settled: { cookie: CookieDraft; hosts: readonly string[] }[] = [];
+    const settled: { cookie: PoolCookie; hosts: readonly string[] }[] = [];
     for (const [name, { cookie }] of this.pools) {
       if (cookie === null) continue;
       const routes = this.routes.filter(({ pool }) => pool === name).map(({ route }) => route);
@@ -133,15 +133,15 @@ export class Draft {
   }
 }
 
-function isHostOnly({ fields }: CookieDraft): boolean {
+function isHostOnly({ fields }: PoolCookie): boolean {
   return /^__Host-/i.test(fields.name ?? '');
 }
 
-function keyOf({ host, path, methods, ports }: RouteDraft): string {
+function keyOf({ host, path, methods, ports }: Route): string {
   return JSON.stringify([host, path, methods.toSorted(), ports]);
 }
 
-function matchOf({ host, path, methods, ports }: RouteDraft): Fields {
+function matchOf({ host, path, methods, ports }: Route): Fields {
   const match = {
     ...(ports.length === 0 ? {} : { listeners: ports.map((port) => `:${port}`) }),
     ...(host === '' ? {} : { host }),
@@ -151,7 +151,7 @@ function matchOf({ host, path, methods, ports }: RouteDraft): Fields {
   return Object.keys(match).length === 0 ? {} : { match };
 }
 
-function fieldsOf({ servers, affinity, cookie, fields }: PoolDraft): Fields {
+function fieldsOf({ servers, affinity, cookie, fields }: Pool): Fields {
   const entries = cookie === null ? affinity : [{ cookie: cookie.fields }];
   const [only] = entries;
   const short = entries.length === 1 && (only === 'source-ip' || isPlainCookie(only));

@@ -1,7 +1,7 @@
 /** What a route matches, being narrowed by one condition after another, in the families whose conditions are nested. */
 import { narrowerHost } from '../config/host-pattern.ts';
 
-export interface Narrowing {
+export interface RequestMatch {
   /** '' any. */
   readonly host: string;
   readonly path: string;
@@ -12,15 +12,15 @@ export interface Narrowing {
 }
 
 /** Any of these. A string: no route can say it, and why. */
-export type Alternatives = readonly Narrowing[] | string;
+export type Alternatives = readonly RequestMatch[] | string;
 
-export const everything: Narrowing = { host: '', path: '/', exact: false, methods: [], extensions: [] };
+export const anyRequest: RequestMatch = { host: '', path: '/', exact: false, methods: [], extensions: [] };
 
 /** More alternatives are no matcher that a person has written. */
-const most = 256;
+const maxAlternatives = 256;
 
 /** What both take. null: nothing. */
-export function both(a: Narrowing, b: Narrowing): Narrowing | null {
+export function intersect(a: RequestMatch, b: RequestMatch): RequestMatch | null {
   const host = narrowerHost(a.host, b.host);
   const path = narrowerPath(a, b);
   const methods = common(a.methods, b.methods);
@@ -30,14 +30,14 @@ export function both(a: Narrowing, b: Narrowing): Narrowing | null {
     : { host, ...path, methods, extensions };
 }
 
-export function all(a: Alternatives, b: Alternatives): Alternatives {
+export function intersectAll(a: Alternatives, b: Alternatives): Alternatives {
   if (typeof a === 'string') return a;
   if (typeof b === 'string') return b;
-  const found = a.flatMap((one) => b.flatMap((two) => both(one, two) ?? []));
-  return found.length > most ? `it has more than ${most} alternatives` : found;
+  const found = a.flatMap((one) => b.flatMap((two) => intersect(one, two) ?? []));
+  return found.length > maxAlternatives ? `it has more than ${maxAlternatives} alternatives` : found;
 }
 
-function narrowerPath(a: Narrowing, b: Narrowing): { path: string; exact: boolean } | null {
+function narrowerPath(a: RequestMatch, b: RequestMatch): { path: string; exact: boolean } | null {
   const [wide, narrow] = b.path.length > a.path.length || (b.path === a.path && b.exact) ? [a, b] : [b, a];
   if (wide.exact ? narrow.path !== wide.path : !narrow.path.startsWith(wide.path)) return null;
   return { path: narrow.path, exact: narrow.exact };
@@ -51,7 +51,7 @@ function common(a: readonly string[], b: readonly string[]): readonly string[] |
 }
 
 /** For people. */
-export function describe(found: Alternatives, matcher: string): string {
+export function describeMatches(found: Alternatives, matcher: string): string {
   if (typeof found === 'string') return matcher;
   const texts = found.slice(0, 5).map(({ host, path, extensions, methods }) => {
     const ends = extensions.map((one) => `*.${one}`).join(' ');
@@ -61,7 +61,7 @@ export function describe(found: Alternatives, matcher: string): string {
 }
 
 /** What a route makes of it that is not quite the same. */
-export function changesOf({ path, exact }: Narrowing): string | null {
+export function differenceOf({ path, exact }: RequestMatch): string | null {
   if (exact) return `paths below ${path} match too`;
   return path.endsWith('/') ? null : 'prefixes are matched by whole segments: /a/b, not /ab';
 }

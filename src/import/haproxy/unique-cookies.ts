@@ -5,26 +5,26 @@ import type { Route } from './routes.ts';
 
 type Config = Readonly<Record<string, unknown>>;
 
-interface Given {
+interface NamedCookie {
   readonly name: string;
   readonly domain: unknown;
   readonly hosts: readonly string[];
 }
 
 /** The configs of the pools by the names of their sections. `names`: those of the pools themselves. */
-export function tellApart(
+export function makeCookieNamesUnique(
   pools: ReadonlyMap<string, Pool>,
   routes: readonly Route[],
   names: ReadonlyMap<string, string>,
   report: LineReport,
 ): Map<string, Config> {
-  const given: Given[] = [];
+  const given: NamedCookie[] = [];
   return new Map(
     Array.from(pools, ([backend, { config, proxy }]) => {
       const hosts = routes.filter((route) => route.backend === backend).map(({ match }) => match.host);
       const rename = (cookie: Config): Config => {
         const { name, domain } = cookie;
-        const own: Given = { name: String(name), domain, hosts };
+        const own: NamedCookie = { name: String(name), domain, hosts };
         const free = (wanted: string) => !given.some((other) => clash(other, { ...own, name: wanted }));
         const base = `${own.name}-${names.get(backend) ?? ''}`;
         let found = free(own.name) ? own.name : base;
@@ -52,7 +52,7 @@ export function tellApart(
 }
 
 /** Pools that no route leads to meet nobody. Literal hosts that differ keep two cookies of one name apart, unless a domain joins them. */
-function clash(a: Given, b: Given): boolean {
+function clash(a: NamedCookie, b: NamedCookie): boolean {
   if (a.name !== b.name || a.hosts.length === 0 || b.hosts.length === 0) return false;
   const apart = (host: string) => host !== '' && !host.startsWith('*.');
   if (a.domain !== undefined || b.domain !== undefined) return true;

@@ -27,7 +27,7 @@ const annotations: readonly (readonly [RegExp, Told])[] = [
 ];
 
 /** Of an Ingress that is carried over. */
-export function tellAnnotations({ part }: KubernetesObject): void {
+export function warnAboutAnnotations({ part }: KubernetesObject): void {
   for (const [key, one] of part.at('metadata', 'annotations')?.entries() ?? []) {
     const text = one.text() ?? '';
     const name = key.startsWith(prefix) ? key.slice(prefix.length) : null;
@@ -36,8 +36,8 @@ export function tellAnnotations({ part }: KubernetesObject): void {
     if (name === 'backend-protocol' && !['HTTP', 'AUTO_HTTP', ''].includes(protocol))
       one.warn('not-working', `servers are asked by HTTP/1.1 in the clear here, and these speak ${protocol}`);
     if (/-snippet$/.test(name) && /\b(?:deny|auth_|return\s+4|limit_)/.test(text)) one.warn(...refusing);
-    const told = annotations.find(([pattern]) => pattern.test(name))?.[1];
-    if (told !== undefined) one.warn(...told);
+    const noteOn = annotations.find(([pattern]) => pattern.test(name))?.[1];
+    if (noteOn !== undefined) one.warn(...noteOn);
   }
 }
 
@@ -56,7 +56,7 @@ const stickyKeys =
 const accessKinds =
   /^(?:AuthorizationPolicy|RequestAuthentication|SecurityPolicy|AuthPolicy|RateLimitPolicy|Middleware)$/;
 
-export function tellOthers(objects: readonly KubernetesObject[]): void {
+export function warnAboutOtherControllers(objects: readonly KubernetesObject[]): void {
   for (const { kind, part } of objects) {
     for (const [key, one] of part.at('metadata', 'annotations')?.entries() ?? []) {
       if (key.startsWith(prefix)) continue;

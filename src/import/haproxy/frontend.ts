@@ -3,7 +3,7 @@ import { parseWhole } from '../values.ts';
 import { Acls, type Condition } from './condition.ts';
 import type { Directives } from './directives.ts';
 import type { Line } from './lines.ts';
-import { anything } from './match.ts';
+import { anyRequest } from './match.ts';
 import { readTimer } from './pool.ts';
 import { isAlways } from './reasons.ts';
 import type { ProxySection } from './sections.ts';
@@ -15,7 +15,7 @@ export interface Rule extends Condition {
   readonly line: Line;
 }
 
-export interface Front {
+export interface Frontend {
   readonly proxy: ProxySection;
   readonly directives: Directives;
   /** In the order in which they are asked; the default comes last. */
@@ -30,7 +30,7 @@ export interface Backends {
 }
 
 /** What it would send where. */
-export function readFront(proxy: ProxySection, directives: Directives, backends: Backends): Front {
+export function readFrontend(proxy: ProxySection, directives: Directives, backends: Backends): Frontend {
   const { report } = directives;
   const rules: Rule[] = [];
   const acls = new Acls(directives);
@@ -51,7 +51,7 @@ export function readFront(proxy: ProxySection, directives: Directives, backends:
     else if ('why' in condition) report.warn(line, 'not-working', `${condition.why}: ${onward}`);
     else rules.push({ backend, line, ...condition });
   }
-  const everything = { matches: [anything], changes: [], acls: new Map(), missing: new Map() };
+  const everything = { matches: [anyRequest], changes: [], acls: new Map(), missing: new Map() };
   const line = directives.last('default_backend');
   const backend = line?.words[1] ?? '';
   if (line !== undefined && backends.isPool(backend)) rules.push({ backend, line, ...everything });
@@ -67,8 +67,8 @@ export function readFront(proxy: ProxySection, directives: Directives, backends:
 }
 
 /** The same requests to the same backends. */
-export function sameRules(a: Front, b: Front): boolean {
-  const text = ({ rules }: Front) => JSON.stringify(rules.map(({ backend, matches }) => [backend, matches]));
+export function sameRules(a: Frontend, b: Frontend): boolean {
+  const text = ({ rules }: Frontend) => JSON.stringify(rules.map(({ backend, matches }) => [backend, matches]));
   return text(a) === text(b);
 }
 
@@ -81,7 +81,7 @@ export interface Listeners {
 }
 
 /** Of a frontend that is carried over. `taken`: addresses of those before it. */
-export function readListeners({ proxy, directives }: Front, taken: Set<string>): Listeners {
+export function readListeners({ proxy, directives }: Frontend, taken: Set<string>): Listeners {
   const { report } = directives;
   const listeners: Record<string, unknown>[] = [];
   let tls: Line | undefined;
