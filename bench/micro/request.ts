@@ -5,9 +5,9 @@
 import { randomFillSync } from 'node:crypto';
 import { type ClientFacts, Session } from '../../src/affinity/affinity.ts';
 import { CookieAffinity } from '../../src/affinity/cookie.ts';
+import { cookieDefaults } from '../../src/affinity/cookie-options.ts';
 import { PathAffinity } from '../../src/affinity/path.ts';
 import { TokenRing } from '../../src/affinity/token.ts';
-import { defaults } from '../../src/config/defaults.ts';
 import { RequestHead, ResponseHead } from '../../src/http/head.ts';
 import { cutFromRequest, cutFromResponse } from '../../src/http/hop-headers.ts';
 import { Splice } from '../../src/http/splice.ts';
@@ -20,10 +20,10 @@ const now = 1_800_000_000;
 const client: ClientFacts = { clientAddress: '127.0.0.1', clientSecure: false };
 const ring = new TokenRing([Buffer.alloc(32, 'k')], 'bench', { idle: 8 * 3600, absolute: 0 });
 const settings = {
-  ...defaults.cookie,
+  ...cookieDefaults,
   type: 'cookie',
   twin: '',
-  app: { ...defaults.cookie, ...defaults.appCookie },
+  app: { ...cookieDefaults, maxAge: 30 * 24 * 3_600_000 },
 } as const;
 const affinity = new CookieAffinity(settings, { ring, randomWords: (words) => randomFillSync(words) });
 

@@ -1,13 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { defaults } from '../config/defaults.ts';
-import type { CookieLimits, CookieOptions } from '../config/options.ts';
 import { readAttributes } from '../http/session-cookie.ts';
+import { type CookieLimits, type CookieOptions, cookieDefaults } from './cookie-options.ts';
 import { CookiePolicy } from './cookie-policy.ts';
 
 function policyOf(change: Partial<CookieOptions> = {}, app: Partial<CookieLimits> = {}): CookiePolicy {
-  const { sameSite, secure, httpOnly, domain, path } = { ...defaults.cookie, ...change };
+  const { sameSite, secure, httpOnly, domain, path } = { ...cookieDefaults, ...change };
   const limits = { maxAge: 3_600_000, sameSite, secure, httpOnly, domain, path, ...app };
-  return new CookiePolicy({ ...defaults.cookie, type: 'cookie', twin: '', ...change, app: limits });
+  return new CookiePolicy({ ...cookieDefaults, type: 'cookie', twin: '', ...change, app: limits });
 }
 
 /** What becomes of it, '' when it is as asked; else the fields that are not. */

@@ -2,8 +2,8 @@
  * What a server may decide of the cookie of its session: what is narrower than the config's own always, what is wider as far as
  * `app` of the config goes. What is wider still becomes what is allowed, or stays as configured.
  */
-import type { CookieOptions } from '../config/options.ts';
 import { type CookieAttributes, longestCookie, type SameSite } from '../http/session-cookie.ts';
+import type { CookieOptions } from './cookie-options.ts';
 
 const width: Readonly<Record<SameSite, number>> = { Strict: 0, Lax: 1, None: 2 };
 

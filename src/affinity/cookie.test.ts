@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { edited, requestWith, responseWith } from '../../test/support/heads.ts';
-import type { CookieOptions } from '../config/options.ts';
 import { type CookieAttributes, readAttributes } from '../http/session-cookie.ts';
 import { Splice } from '../http/splice.ts';
 import { type ClientFacts, maxTried, Session } from './affinity.ts';
 import { CookieAffinity } from './cookie.ts';
+import type { CookieOptions } from './cookie-options.ts';
 import { CookiePolicy } from './cookie-policy.ts';
 import { TokenRing } from './token.ts';
 

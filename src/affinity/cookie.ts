@@ -1,5 +1,4 @@
 /** Affinity by our own cookie: the token travels with the client, and the servers never see it. */
-import type { CookieOptions } from '../config/options.ts';
 import { isToken } from '../http/bytes.ts';
 import { makePrivate } from '../http/cache.ts';
 import { CookieScan, setCookieValue } from '../http/cookie.ts';
@@ -10,6 +9,7 @@ import { type CookieAttributes, longestCookie } from '../http/session-cookie.ts'
 import type { Splice } from '../http/splice.ts';
 import { httpDate, longAgo } from '../time/http-date.ts';
 import { type Affinity, type ClientFacts, maxTried, type ProofResult, type Session } from './affinity.ts';
+import type { CookieOptions } from './cookie-options.ts';
 import { CookiePolicy } from './cookie-policy.ts';
 import { isTokenLength, redateAfter, type TokenRing } from './token.ts';
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { readRequest, textOf } from '../../test/support/heads.ts';
-import type { KeyOptions } from '../config/options.ts';
 import { Splice } from '../http/splice.ts';
 import { HeadWriter } from '../http/writer.ts';
 import { Session } from './affinity.ts';
 import { ForceAffinity, forceToken } from './force.ts';
+import type { KeyOptions } from './key.ts';
 
 const now = 1_800_000_000;
 const key = Buffer.alloc(32, 'k');

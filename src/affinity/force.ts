@@ -6,13 +6,51 @@
  *                    server, Unix seconds of its end, HMAC-SHA-256 over the pool and both, cut to 128 bits
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { KeyOptions } from '../config/options.ts';
 import type { RequestHead } from '../http/head.ts';
 import type { Splice } from '../http/splice.ts';
 import type { Affinity, ClientFacts, Session } from './affinity.ts';
+import type { AffinityDescriptor } from './descriptor.ts';
 import { fixTo } from './fixed.ts';
-import { hideKey, KeyScan } from './key.ts';
+import { hasKey, hideKey, type KeyOptions, KeyScan, keyFields, keyOf, keyText } from './key.ts';
 import { derive } from './token.ts';
+
+export interface ForceOptions {
+  readonly type: 'force';
+  readonly key: KeyOptions;
+}
+
+const forceForm = 'a map with header, cookie or query (one of them)';
+
+export const force = {
+  type: 'force',
+  meaning: 'A signed header or parameter of a trusted peer picks the server, for debugging.',
+  schema(kinds) {
+    const { map, z } = kinds;
+    return map(keyFields(kinds), forceForm).transform((fields, context): ForceOptions => {
+      const key = keyOf(fields);
+      if (key !== null) return { type: 'force', key };
+      context.issues.push({ code: 'custom', message: forceForm, input: fields });
+      return z.NEVER;
+    });
+  },
+  check(_options, report) {
+    const { config, index, pool } = report;
+    const before = pool.affinity.slice(0, index).findIndex(({ type }) => type !== 'force');
+    if (before >= 0) report.warning('entry', `not asked for clients that affinity[${before}] recognises: put it first`);
+    if (config.listeners.every(({ trustedProxies }) => trustedProxies.length === 0))
+      report.warning([], 'believed of nobody: it counts from trusted proxies, and no listener has trustedProxies');
+  },
+  timesOf: () => null,
+  tableNameOf: () => '',
+  recognised: ({ key }) => `${keyText(key)} is signed, and the peer is trusted`,
+  missing({ key }, request, peerTrusted) {
+    if (!hasKey(key, request)) return `no ${keyText(key)}`;
+    return peerTrusted
+      ? `${keyText(key)} is out of date, not signed with a key of ours, or for a server of another pool`
+      : `${keyText(key)} counts from trusted peers only`;
+  },
+  create: ({ key }, dependencies) => new ForceAffinity(key, dependencies),
+} satisfies AffinityDescriptor<ForceOptions>;
 
 const macBytes = 16;
 

@@ -1,9 +1,57 @@
 /** Affinity by a request header that the client gives, perhaps because a response gave it first (Mcp-Session-Id). */
-import type { HeaderOptions } from '../config/options.ts';
 import { Method, type RequestHead, type ResponseHead } from '../http/head.ts';
 import type { Affinity, ClientFacts, LearnedId, Session } from './affinity.ts';
-import { type NamedDependencies, Naming } from './named.ts';
-import { nextHeader } from './place.ts';
+import type { AffinityDescriptor, SessionTimes } from './descriptor.ts';
+import { checkHeader, headerSource, nextHeader } from './id-sources.ts';
+import { checkTimes, fillTimes, type NamedDependencies, Naming, usualIdleMs } from './named.ts';
+
+/** A key that the client gives, and that a response may give it. */
+export interface HeaderOptions extends SessionTimes {
+  readonly type: 'header';
+  readonly name: string;
+  /** A DELETE that carries the header and succeeds ends the session, as MCP has it. */
+  readonly endOnDelete: boolean;
+}
+
+const nameForm = 'a header name such as X-User, or a map with name';
+
+export const header = {
+  type: 'header',
+  meaning: 'A header that the client gives, or that a response gave it.',
+  hasIds: true,
+  learns: true,
+  schema({ flag, headerName, map, open, storedTimes, z }) {
+    const fields = map(
+      {
+        name: headerName.meta({ description: 'Name of the header.' }),
+        ...storedTimes(usualIdleMs),
+        endOnDelete: open(
+          flag(),
+          'only for `Mcp-Session-Id`',
+          'A DELETE that carries the header and succeeds ends the session, as MCP has it.',
+        ),
+      },
+      nameForm,
+    ).transform(
+      ({ name, idle, absolute, endOnDelete }): HeaderOptions => ({
+        type: 'header',
+        name,
+        ...fillTimes(idle, absolute),
+        endOnDelete: endOnDelete ?? name.toLowerCase() === 'mcp-session-id',
+      }),
+    );
+    return z.union([headerName.transform((name) => fields.parse({ name })), fields], { error: nameForm });
+  },
+  flag: { value: 'NAME', schema: ({ headerName }) => headerName, written: (name) => name },
+  check(options, report) {
+    checkHeader(options.name, [], report);
+    checkTimes(options, report);
+  },
+  sourcesOf: ({ name }) => [headerSource(name)],
+  timesOf: (options) => options,
+  tableNameOf: ({ name }) => name,
+  create: (options, dependencies) => new HeaderAffinity(options, dependencies),
+} satisfies AffinityDescriptor<HeaderOptions>;
 
 export class HeaderAffinity implements Affinity {
   readonly name = 'header';

@@ -1,12 +1,47 @@
 /** A text that the client gives by itself and by which it can be known: a header, a cookie or a query parameter. */
-import type { KeyOptions } from '../config/options.ts';
+import type { FieldKinds } from '../config/field-kinds.ts';
 import { QUESTION } from '../http/bytes.ts';
 import { CookieScan } from '../http/cookie.ts';
 import type { RequestHead } from '../http/head.ts';
 import { find } from '../http/scan.ts';
 import type { Splice } from '../http/splice.ts';
 import { maxTried } from './affinity.ts';
-import { AMPERSAND, isParameter, nextHeader } from './place.ts';
+import { AMPERSAND, isParameter, nextHeader } from './id-sources.ts';
+
+export interface KeyOptions {
+  readonly from: 'header' | 'cookie' | 'query';
+  readonly name: string;
+}
+
+/** One of `header`, `cookie` and `query` says where the client gives its key. */
+export function keyFields({ cookieName, headerName, open, queryName }: FieldKinds) {
+  return {
+    header: open(headerName, undefined, 'The key is the value of this header.'),
+    cookie: open(cookieName, undefined, 'The key is the value of this cookie.'),
+    query: open(queryName, undefined, 'The key is the value of this query parameter.'),
+  };
+}
+
+/** null: none of them is written, or more than one. */
+export function keyOf(written: { readonly [From in KeyOptions['from']]?: string | undefined }): KeyOptions | null {
+  const given = (['header', 'cookie', 'query'] as const).flatMap((from): KeyOptions[] => {
+    const name = written[from];
+    return name === undefined ? [] : [{ from, name }];
+  });
+  return given.length === 1 ? given[0]! : null;
+}
+
+/** As explanations say it. */
+export function keyText({ from, name }: KeyOptions): string {
+  return from === 'query' ? `query parameter ${name}` : `${from} ${name}`;
+}
+
+/** False: the request has no such text. */
+export function hasKey(key: KeyOptions, request: RequestHead): boolean {
+  const keys = new KeyScan(key);
+  keys.begin(request);
+  return keys.next() !== null;
+}
 
 /** Walks the texts of a request that may be the key, `maxTried` of them. Reused: `begin`, then `next` until null. */
 export class KeyScan {

@@ -2,15 +2,116 @@
  * Affinity by the app's own session id (JSESSIONID, PHPSESSID, connect.sid and the like): learned where a response gives
  * it, followed where requests bring it. The id stays the app's: nothing is added to it, and nothing is told to the client.
  */
-import type { LearnOptions } from '../config/options.ts';
 import { CookieScan } from '../http/cookie.ts';
 import type { RequestHead, ResponseHead } from '../http/head.ts';
 import type { Headers } from '../http/headers.ts';
 import { Name } from '../http/names.ts';
 import { SetCookie } from '../http/set-cookie.ts';
-import type { Affinity, ClientFacts, LearnedId, Session } from './affinity.ts';
-import { type NamedDependencies, Naming } from './named.ts';
-import { nextHeader, PathParameter, QueryParameter } from './place.ts';
+import { type Affinity, type ClientFacts, type LearnedId, Session } from './affinity.ts';
+import type { AffinityDescriptor, IdSource, SessionTimes } from './descriptor.ts';
+import {
+  checkAppCookie,
+  checkHeader,
+  cookieSource,
+  headerSource,
+  nextHeader,
+  PathParameter,
+  pathParameterSource,
+  QueryParameter,
+  querySource,
+} from './id-sources.ts';
+import { checkTimes, fillTimes, type NamedDependencies, Naming, usualIdleMs } from './named.ts';
+
+/** At least one source is named. */
+export interface LearnOptions extends SessionTimes {
+  readonly type: 'learn';
+  /** Name of the app's cookie: Set-Cookie of responses, Cookie of requests. '' none. */
+  readonly cookie: string;
+  /** Header of responses and of requests. '' none. */
+  readonly header: string;
+  /** Query parameter of requests. '' none. */
+  readonly query: string;
+  /** Path parameter, `;NAME=id` at the end of a path segment: requests, and Location of responses. '' none. */
+  readonly parameter: string;
+}
+
+const learnForm =
+  "the name of the app's cookie, or a map with cookie, header, query or parameter (at least one of them)";
+
+export const learn = {
+  type: 'learn',
+  meaning: "The app's own session id: learned from responses, followed in requests.",
+  hasIds: true,
+  learns: true,
+  schema({ cookieName, headerName, map, open, queryName, storedTimes, text, z }) {
+    // What may stand before the `=` of a path parameter: RFC 3986 section 3.3, without what ends it.
+    const parameterName = text('parameter', 'the name of a path parameter such as jsessionid', (name) =>
+      /^[\w.~!$&'()*+,:@%-]{1,256}$/.test(name) ? name : null,
+    );
+    const fields = map(
+      {
+        cookie: open(cookieName, undefined, "The app's cookie: set by responses, sent by requests."),
+        header: open(headerName, undefined, 'A header of responses and of requests.'),
+        query: open(queryName, undefined, 'A query parameter of requests. It names what another place has taught.'),
+        parameter: open(
+          parameterName,
+          undefined,
+          'A path parameter, `;NAME=id` at the end of a segment: of requests, and of `Location` in responses.',
+        ),
+        ...storedTimes(usualIdleMs),
+      },
+      learnForm,
+    ).transform(({ cookie = '', header = '', query = '', parameter = '', idle, absolute }, context): LearnOptions => {
+      if (cookie + header + query + parameter !== '')
+        return { type: 'learn', cookie, header, query, parameter, ...fillTimes(idle, absolute) };
+      // An unknown field says more: it is likely the misspelt source.
+      if (context.issues.length === 0) context.issues.push({ code: 'custom', message: learnForm, input: {} });
+      return z.NEVER;
+    });
+    return z.union([cookieName.transform((cookie) => fields.parse({ cookie })), fields], { error: learnForm });
+  },
+  flag: { value: 'COOKIE', schema: ({ cookieName }) => cookieName, written: (cookie) => cookie },
+  check(options, report) {
+    checkAppCookie(options.cookie, report);
+    if (options.header !== '') checkHeader(options.header, ['header'], report);
+    checkTimes(options, report);
+  },
+  sourcesOf: (options) => partsOf(options).map(({ source }) => source),
+  timesOf: (options) => options,
+  tableNameOf: ({ cookie, header, query, parameter }) =>
+    [cookie, header.toLowerCase(), query, parameter.toLowerCase()].join(' '),
+  recognised(options, request) {
+    const parts = partsOf(options);
+    const found = parts.filter(({ alone }) => isNamedIn(alone, request)).slice(0, 1);
+    const texts = (found.length === 0 ? parts : found).map(({ source }) => source.text);
+    return `the request brings a name in the ${texts.join(' or ')}`;
+  },
+  create: (options, dependencies) => new LearnAffinity(options, dependencies),
+} satisfies AffinityDescriptor<LearnOptions>;
+
+interface Part {
+  readonly source: IdSource;
+  /** The same options with this source alone. */
+  readonly alone: LearnOptions;
+}
+
+/** In the order in which the sources are looked at. */
+function partsOf(options: LearnOptions): Part[] {
+  const { cookie, header, query, parameter } = options;
+  const none = { ...options, cookie: '', header: '', query: '', parameter: '' };
+  const all: Part[] = [
+    { source: cookieSource(cookie), alone: { ...none, cookie } },
+    { source: headerSource(header), alone: { ...none, header } },
+    { source: querySource(query), alone: { ...none, query } },
+    { source: pathParameterSource(parameter), alone: { ...none, parameter } },
+  ];
+  return all.filter(({ alone }) => alone.cookie + alone.header + alone.query + alone.parameter !== '');
+}
+
+function isNamedIn(alone: LearnOptions, request: RequestHead): boolean {
+  const affinity = new LearnAffinity(alone, { names: { hash() {} }, lifetime: 0 });
+  return affinity.recognise(request, { clientAddress: '', clientSecure: false }, 0, new Session());
+}
 
 export class LearnAffinity implements Affinity {
   readonly name = 'learn';

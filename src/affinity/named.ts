@@ -1,5 +1,7 @@
-/** What affinities have in common whose sessions have a name: it is known by its keyed hash, and the table knows the owner. */
+/** What affinities have in common whose sessions the app or the client names: the table knows a name by its keyed hash, and its owner. */
 import { type Affinity, type LearnedId, maxTried, type NameHash, type Session } from './affinity.ts';
+import type { AffinityReport, SessionTimes } from './descriptor.ts';
+import { SessionStatus } from './session-status.ts';
 
 /** Bytes. What is longer names nothing. */
 export const longestName = 4096;
@@ -14,18 +16,6 @@ export interface NamedDependencies {
   /** The table's number for how long the sessions live. */
   readonly lifetime: number;
 }
-
-/** Of several names of a request the one that stands highest is the session's. */
-export const SessionStatus = {
-  /** The app has ended it a moment ago. */
-  ended: 0,
-  unknown: 1,
-  /** The client came with it, and it got a server. */
-  adopted: 2,
-  /** The app has given it to the client. */
-  given: 3,
-} as const;
-export type SessionStatus = (typeof SessionStatus)[keyof typeof SessionStatus];
 
 /**
  * Fills `Session` and `LearnedId` from the bytes of names. An empty name, or one that is too long, is none.
@@ -120,5 +110,20 @@ export class Naming {
     if (end <= start || end - start > longestName) return false;
     this.names.hash(bytes, start, end, this.out);
     return true;
+  }
+}
+
+/** The default of `idle`. */
+export const usualIdleMs = 30 * 60_000;
+
+/** Both times, filled: what the table may keep for `absolute` at most is not kept longer by a default. */
+export function fillTimes(idle: number | undefined, absolute: number, usualMs = usualIdleMs): SessionTimes {
+  return { idle: idle ?? (absolute === 0 ? usualMs : Math.min(usualMs, absolute)), absolute };
+}
+
+/** Reports an idle time that is never reached. */
+export function checkTimes({ idle, absolute }: SessionTimes, report: AffinityReport): void {
+  if (absolute > 0 && idle > absolute) {
+    report.error(['idle'], 'longer than absolute: a session would never be idle that long');
   }
 }

@@ -1,10 +1,56 @@
 /** Affinity by a part of the path, such as the id of a room or a document: the one group of a regular expression. */
-import type { PathOptions } from '../config/options.ts';
+import type { FieldKinds } from '../config/field-kinds.ts';
 import { QUESTION } from '../http/bytes.ts';
 import type { RequestHead } from '../http/head.ts';
 import type { Affinity, ClientFacts, Session } from './affinity.ts';
-import { longestName, type NamedDependencies, Naming } from './named.ts';
-import { PathPattern } from './pattern.ts';
+import type { AffinityDescriptor, SessionTimes } from './descriptor.ts';
+import { checkTimes, fillTimes, longestName, type NamedDependencies, Naming, usualIdleMs } from './named.ts';
+import { flawOf, PathPattern } from './pattern.ts';
+
+export interface PathOptions extends SessionTimes {
+  readonly type: 'path';
+  /** Source of a regular expression for the path without query; its one group is the key. */
+  readonly pattern: string;
+}
+
+const patternForm = 'a regular expression with exactly one group, such as ^/rooms/([^/]+)';
+const pathForm = `${patternForm}, or a map with pattern`;
+
+export const path = {
+  type: 'path',
+  meaning: 'A part of the path.',
+  hasIds: true,
+  schema: schemaOf,
+  flag: { value: 'REGEX', schema: schemaOf, written: (pattern) => pattern },
+  check: (options, report) => checkTimes(options, report),
+  sourcesOf: ({ pattern }) => [{ text: `path, by ${pattern}`, quoted: `the path ${pattern}` }],
+  timesOf: (options) => options,
+  tableNameOf: ({ pattern }) => pattern,
+  create: (options, dependencies) => new PathAffinity(options, dependencies),
+} satisfies AffinityDescriptor<PathOptions>;
+
+/** The pattern is judged behind the union, so that its flaw is told for the short form too. */
+function schemaOf({ map, storedTimes, z }: FieldKinds) {
+  const pattern = z.string({ error: patternForm }).meta({ title: 'regular expression (RE2)' });
+  const fields = map(
+    {
+      pattern: pattern.meta({
+        description: 'For the path without its query, as the client writes it. Its one group is the key.',
+      }),
+      ...storedTimes(usualIdleMs),
+    },
+    pathForm,
+  );
+  return z.union([pattern, fields], { error: pathForm }).transform((written, context): PathOptions => {
+    const isShort = typeof written === 'string';
+    const { pattern, idle, absolute } = isShort ? { pattern: written, idle: undefined, absolute: 0 } : written;
+    const flaw = flawOf(pattern);
+    if (flaw === null) return { type: 'path', pattern, ...fillTimes(idle, absolute) };
+    const path = isShort ? [] : ['pattern'];
+    context.issues.push({ code: 'custom', message: `${patternForm}: ${flaw}`, input: pattern, path });
+    return z.NEVER;
+  });
+}
 
 export class PathAffinity implements Affinity {
   readonly name = 'path';

@@ -1,9 +1,35 @@
 /** Affinity by a query parameter: whoever gives the same key gets the same server, also when servers are added. */
-import type { QueryOptions } from '../config/options.ts';
 import type { RequestHead } from '../http/head.ts';
 import type { Affinity, ClientFacts, Session } from './affinity.ts';
-import { type NamedDependencies, Naming } from './named.ts';
-import { QueryParameter } from './place.ts';
+import type { AffinityDescriptor, SessionTimes } from './descriptor.ts';
+import { QueryParameter, querySource } from './id-sources.ts';
+import { checkTimes, fillTimes, type NamedDependencies, Naming, usualIdleMs } from './named.ts';
+
+export interface QueryOptions extends SessionTimes {
+  readonly type: 'query';
+  readonly name: string;
+}
+
+const nameForm = 'the name of a query parameter, or a map with name';
+
+export const query = {
+  type: 'query',
+  meaning: 'A query parameter that the client gives.',
+  hasIds: true,
+  schema({ map, queryName, storedTimes, z }) {
+    const fields = map(
+      { name: queryName.meta({ description: 'Name of the query parameter.' }), ...storedTimes(usualIdleMs) },
+      nameForm,
+    ).transform(({ name, idle, absolute }): QueryOptions => ({ type: 'query', name, ...fillTimes(idle, absolute) }));
+    return z.union([queryName.transform((name) => fields.parse({ name })), fields], { error: nameForm });
+  },
+  flag: { value: 'NAME', schema: ({ queryName }) => queryName, written: (name) => name },
+  check: (options, report) => checkTimes(options, report),
+  sourcesOf: ({ name }) => [querySource(name)],
+  timesOf: (options) => options,
+  tableNameOf: ({ name }) => name,
+  create: (options, dependencies) => new QueryAffinity(options, dependencies),
+} satisfies AffinityDescriptor<QueryOptions>;
 
 export class QueryAffinity implements Affinity {
   readonly name = 'query';

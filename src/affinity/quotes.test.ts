@@ -5,13 +5,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { edited, requestWith, responseWith } from '../../test/support/heads.ts';
-import { defaults } from '../config/defaults.ts';
 import { Splice } from '../http/splice.ts';
 import { Fingerprints } from '../table/fingerprint.ts';
 import { type Affinity, type ClientFacts, LearnedId, Session } from './affinity.ts';
+import { cookieDefaults } from './cookie-options.ts';
 import { forceToken } from './force.ts';
-import { createAffinity } from './index.ts';
-import { SessionStatus } from './named.ts';
+import type { KnownAffinity } from './index.ts';
+import { createAffinity } from './registry.ts';
+import { SessionStatus } from './session-status.ts';
 import { TokenRings } from './token.ts';
 
 const now = 1_800_000_000;
@@ -20,7 +21,7 @@ const key = Buffer.alloc(32, 'k');
 const times = { idle: 0, absolute: 0 };
 const byCookie = { from: 'cookie', name: 'SID' } as const;
 
-function made(options: Parameters<typeof createAffinity>[0]): Affinity {
+function made(options: KnownAffinity): Affinity {
   return createAffinity(options, {
     pool: 'shop',
     keys: [key],
@@ -38,7 +39,7 @@ function made(options: Parameters<typeof createAffinity>[0]): Affinity {
 }
 
 const cookie = made({
-  ...defaults.cookie,
+  ...cookieDefaults,
   type: 'cookie',
   name: 'SID',
   twin: '',

@@ -12,14 +12,78 @@
  * one wins no more than a choice of server.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { RewriteOptions } from '../config/options.ts';
 import { CookieScan } from '../http/cookie.ts';
 import type { RequestHead, ResponseHead } from '../http/head.ts';
 import { Name } from '../http/names.ts';
 import { SetCookie } from '../http/set-cookie.ts';
 import type { Splice } from '../http/splice.ts';
 import { type Affinity, type ClientFacts, maxTried, type ProofResult, type Session } from './affinity.ts';
+import type { AffinityDescriptor } from './descriptor.ts';
+import { checkAppCookie, cookieSource } from './id-sources.ts';
 import { derive } from './token.ts';
+
+export interface RewriteOptions {
+  readonly type: 'rewrite';
+  /** Name of the app's cookie. */
+  readonly cookie: string;
+  /** One character between our prefix and the app's value. */
+  readonly separator: string;
+  /** Milliseconds. */
+  readonly idle: number;
+}
+
+const usualSeparator = '~';
+const usualIdleMs = 8 * 3_600_000;
+const cookieForm = "the name of the app's cookie, or a map with cookie";
+
+export const rewrite = {
+  type: 'rewrite',
+  meaning: "A prefix in the app's own cookie, which the servers never see.",
+  binds: true,
+  hasIds: true,
+  withoutEpoch: true,
+  schema({ cookieName, field, formatDuration, map, storedTime, text, z }) {
+    // RFC 6265 section 4.1.1: what a cookie's value may hold.
+    const separator = text('character', 'one character such as ~ . ! : or |', (char) =>
+      /^[!#$&'()*+./:?@^`{|}~-]$/.test(char) ? char : null,
+    );
+    const fields = map(
+      {
+        cookie: cookieName.meta({ description: "Name of the app's cookie." }),
+        separator: field(separator, usualSeparator, "Stands between our prefix and the app's value."),
+        idle: field(
+          storedTime(),
+          formatDuration(usualIdleMs),
+          'The table remembers this long without a request that a session has moved, while its prefix names the old server.',
+        ),
+      },
+      cookieForm,
+    );
+    return z
+      .union([cookieName.transform((cookie) => fields.parse({ cookie })), fields], { error: cookieForm })
+      .transform((filled): RewriteOptions => ({ type: 'rewrite', ...filled }));
+  },
+  flag: { value: 'COOKIE', schema: ({ cookieName }) => cookieName, written: (cookie) => cookie },
+  check({ cookie }, report) {
+    const { binder, config, index, pool } = report;
+    checkAppCookie(cookie, report);
+    // The others leave a new session to whoever can bind it.
+    if (binder !== index)
+      report.warning('entry', `recognises nobody: affinity[${binder}] comes first and binds every new session`);
+    if (pool.sessions && config.sessions !== null) {
+      const text =
+        'gives a session its name after its first answer, too late for a copy: use cookie, or sessions: false';
+      report.error('entry', text);
+    }
+  },
+  sourcesOf: ({ cookie }) => [cookieSource(cookie)],
+  timesOf: ({ idle }) => ({ idle, absolute: 0 }),
+  tableNameOf: ({ cookie }) => cookie,
+  recognised: ({ cookie }) => `the cookie ${cookie} has a prefix of ours`,
+  missing: ({ cookie }) => `no cookie ${cookie} with a prefix of ours`,
+  untold: () => "the prefix goes into the app's own Set-Cookie, whenever it sets one",
+  create: (options, dependencies) => new RewriteAffinity(options, dependencies),
+} satisfies AffinityDescriptor<RewriteOptions>;
 
 const idBytes = 6;
 const macBytes = 6;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { readRequest } from '../../test/support/heads.ts';
-import type { KeyOptions } from '../config/options.ts';
 import { type ClientFacts, Session } from './affinity.ts';
+import type { KeyOptions } from './key.ts';
 import { RouteAffinity } from './route.ts';
 
 const client: ClientFacts = { clientAddress: '1.2.3.4', clientSecure: false };

@@ -2,11 +2,54 @@
  * Affinity by a fixed map: test users and canaries go to the server that a person chose for them. Nothing is stored,
  * nothing is told to the client, and nothing is proved: whoever writes the key gets the server.
  */
-import type { RouteAffinityOptions } from '../config/options.ts';
 import type { RequestHead } from '../http/head.ts';
 import type { Affinity, ClientFacts, Session } from './affinity.ts';
+import type { AffinityDescriptor } from './descriptor.ts';
 import { fixTo } from './fixed.ts';
-import { KeyScan } from './key.ts';
+import { hasKey, type KeyOptions, KeyScan, keyFields, keyOf, keyText } from './key.ts';
+
+export interface RouteAffinityOptions {
+  readonly type: 'route';
+  readonly key: KeyOptions;
+  /** `*` in a pattern stands for any text; `server` is a name of the pool. */
+  readonly map: readonly { readonly pattern: string; readonly server: string }[];
+}
+
+const routeForm = 'a map with header, cookie or query (one of them), and map';
+
+export const route = {
+  type: 'route',
+  meaning: 'A fixed map from keys to servers, for test users and canaries.',
+  schema(kinds) {
+    const { map, z } = kinds;
+    const servers = z
+      .record(z.string().min(1, { error: 'a pattern' }), z.string({ error: 'the name of a server' }), {
+        error: 'a map from keys to names of servers',
+      })
+      .meta({ description: 'Key to name of a server of the pool. `*` stands for any text; keys without it go first.' });
+    return map({ ...keyFields(kinds), map: servers }, routeForm).transform(
+      ({ map, ...fields }, context): RouteAffinityOptions => {
+        const key = keyOf(fields);
+        if (key !== null)
+          return { type: 'route', key, map: Object.entries(map).map(([pattern, server]) => ({ pattern, server })) };
+        context.issues.push({ code: 'custom', message: routeForm, input: fields });
+        return z.NEVER;
+      },
+    );
+  },
+  check({ map }, report) {
+    for (const { pattern, server } of map) {
+      const flaw = report.serverFlaw(server);
+      if (flaw !== null) report.error(['map', pattern], flaw);
+    }
+  },
+  timesOf: () => null,
+  tableNameOf: () => '',
+  recognised: ({ key }) => `${keyText(key)} is in the map`,
+  missing: ({ key }, request) => (hasKey(key, request) ? `${keyText(key)} is not in the map` : `no ${keyText(key)}`),
+  // The check has seen that each server exists.
+  create: (options, { idOf }) => new RouteAffinity(options, (name) => idOf(name)!),
+} satisfies AffinityDescriptor<RouteAffinityOptions>;
 
 export class RouteAffinity implements Affinity {
   readonly name = 'route';

@@ -4,16 +4,16 @@
  */
 import { describe, expect, test } from 'vitest';
 import { readRequest } from '../../test/support/heads.ts';
-import type { KeyOptions } from '../config/options.ts';
 import { Splice } from '../http/splice.ts';
 import { Fingerprints } from '../table/fingerprint.ts';
 import { type Affinity, maxTried, Session } from './affinity.ts';
 import { ForceAffinity, forceToken } from './force.ts';
 import { HeaderAffinity } from './header.ts';
+import type { KeyOptions } from './key.ts';
 import { LearnAffinity } from './learn.ts';
-import { SessionStatus } from './named.ts';
 import { QueryAffinity } from './query.ts';
 import { RouteAffinity } from './route.ts';
+import { SessionStatus } from './session-status.ts';
 import { SocketIoAffinity } from './socket-io.ts';
 
 const now = 1_800_000_000;

@@ -8,12 +8,49 @@
  *      00 09 07 FF 0{"sid":"..."         Engine.IO 3, as bytes: 0, digits of the length, 255
  *      ___eio[0]("0{\"sid\":\"...        JSONP: one of the texts, in a string
  */
-import type { SocketIoOptions } from '../config/options.ts';
 import { COLON, QUESTION, SLASH } from '../http/bytes.ts';
 import { Method, type RequestHead } from '../http/head.ts';
 import type { Affinity, ClientFacts, LearnedId, Session } from './affinity.ts';
-import { type NamedDependencies, Naming } from './named.ts';
-import { QueryParameter } from './place.ts';
+import type { AffinityDescriptor, SessionTimes } from './descriptor.ts';
+import { QueryParameter } from './id-sources.ts';
+import { checkTimes, fillTimes, type NamedDependencies, Naming } from './named.ts';
+
+export interface SocketIoOptions extends SessionTimes {
+  readonly type: 'socket.io';
+  /** Requests below this path. */
+  readonly path: string;
+}
+
+/** Engine.IO itself ends a session after 45 s without a ping; the table may keep it longer. */
+const usualIdleMs = 5 * 60_000;
+
+export const socketIo = {
+  type: 'socket.io',
+  meaning: 'Sessions of Socket.IO clients without cookies: the `sid` of the handshake.',
+  wordRank: 3,
+  hasIds: true,
+  learns: true,
+  schema({ field, map, storedTimes, text }) {
+    const path = text('path', 'a path that begins with / and has no space, ? or #', (path) =>
+      /^\/[\x21-\x22\x24-\x3e\x40-\x7e]*$/.test(path) ? path : null,
+    );
+    return map({
+      path: field(path, '/socket.io/', 'Requests below this path are Socket.IO (or plain Engine.IO).'),
+      ...storedTimes(usualIdleMs),
+    }).transform(
+      ({ path, idle, absolute }): SocketIoOptions => ({
+        type: 'socket.io',
+        path,
+        ...fillTimes(idle, absolute, usualIdleMs),
+      }),
+    );
+  },
+  check: (options, report) => checkTimes(options, report),
+  sourcesOf: ({ path }) => [{ text: `query parameter sid below ${path}`, quoted: `Socket.IO below ${path}` }],
+  timesOf: (options) => options,
+  tableNameOf: ({ path }) => path,
+  create: (options, dependencies) => new SocketIoAffinity(options, dependencies),
+} satisfies AffinityDescriptor<SocketIoOptions>;
 
 /** Bytes of a body within which the sid has to stand. */
 const longestOpening = 1024;

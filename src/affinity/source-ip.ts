@@ -4,11 +4,64 @@
  * told to the client. Everyone behind one NAT or proxy shares a server.
  */
 import { createHmac } from 'node:crypto';
-import type { SourceIpOptions } from '../config/options.ts';
 import type { RequestHead } from '../http/head.ts';
 import { addressBytes } from '../ip.ts';
 import type { Affinity, ClientFacts, Session } from './affinity.ts';
+import type { AffinityDescriptor } from './descriptor.ts';
 import type { NamedDependencies } from './named.ts';
+import { derive } from './token.ts';
+
+export interface SourceIpOptions {
+  readonly type: 'source-ip';
+  /** Bits of the address that count. */
+  readonly ipv4Prefix: number;
+  readonly ipv6Prefix: number;
+  /** hash: the server follows from the address alone. table: the same at first, and it stays when servers are added. */
+  readonly mode: 'hash' | 'table';
+  /** Milliseconds, in mode table. */
+  readonly idle: number;
+}
+
+const usualIdleMs = 30 * 60_000;
+
+export const sourceIp = {
+  type: 'source-ip',
+  meaning: "A keyed hash of the client's address.",
+  wordRank: 2,
+  binds: true,
+  recognisesAll: true,
+  schema({ field, formatDuration, map, open, storedTime, whole, word, z }) {
+    return map({
+      ipv4Prefix: field(whole(1, 32), 32, 'Bits of an IPv4 address that count: 24 puts a /24 on one server.'),
+      ipv6Prefix: field(whole(1, 128), 64, 'Bits of an IPv6 address that count. A customer usually has a /64.'),
+      mode: field(
+        word(['hash', 'table']),
+        'hash',
+        '`hash`: the server follows from the address alone. `table`: the same at first, and it stays when servers are added.',
+      ),
+      idle: open(
+        storedTime(),
+        formatDuration(usualIdleMs),
+        'In mode `table`: an address is forgotten after this long without a request. `off`: only when the table is full.',
+      ),
+    }).transform(({ idle, ...rest }, context): SourceIpOptions => {
+      if (idle === undefined || rest.mode === 'table') return { type: 'source-ip', ...rest, idle: idle ?? usualIdleMs };
+      context.issues.push({
+        code: 'custom',
+        message: 'none, because only mode table keeps anything',
+        input: idle,
+        path: ['idle'],
+      });
+      return z.NEVER;
+    });
+  },
+  timesOf: ({ mode, idle }) => (mode === 'hash' ? null : { idle, absolute: 0 }),
+  tableNameOf: ({ ipv4Prefix, ipv6Prefix }) => `${ipv4Prefix} ${ipv6Prefix}`,
+  recognised: () => 'the address of the client is its key',
+  missing: () => 'a client on a unix-domain socket has no address',
+  create: (options, { keys, names, lifetime }) =>
+    new SourceIpAffinity(options, { names, lifetime, secret: derive(keys[0]!, 'limpet source-ip') }),
+} satisfies AffinityDescriptor<SourceIpOptions>;
 
 /** Addresses whose hash is kept, so that an HMAC is paid once per client and not once per request. */
 const keptAddresses = 4096;

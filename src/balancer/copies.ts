@@ -35,7 +35,9 @@ export function createCopies(
 ): PoolParts['copies'] {
   if (!sessions || copies === null) return null;
   const { options, store, url } = copies;
-  const idle = affinity.map((one) => ('idle' in one && one.idle > 0 ? one.idle : longestClaimMs));
+  const idle = affinity.map((one) =>
+    'idle' in one && typeof one.idle === 'number' && one.idle > 0 ? one.idle : longestClaimMs,
+  );
   return {
     pool: name,
     replication: options.replication,

@@ -1,7 +1,7 @@
 /** Makes the pools of a config: servers with their numbers, the affinities, the policies, and what holds them together. */
 import type { Affinity } from '../affinity/affinity.ts';
-import { createAffinity } from '../affinity/index.ts';
-import { SessionStatus } from '../affinity/named.ts';
+import { createAffinity } from '../affinity/registry.ts';
+import { SessionStatus } from '../affinity/session-status.ts';
 import type { TokenRings } from '../affinity/token.ts';
 import { Chooser } from '../balance/chooser.ts';
 import { Homes } from '../balance/home.ts';

@@ -1,7 +1,7 @@
 /** The command line: what was asked for, as a value. It starts and loads nothing. */
 import { type Command, CommanderError } from 'commander';
 import { serverForm } from '../config/address.ts';
-import { affinityOfFlags } from '../config/affinity-flag.ts';
+import { affinityFlagHelp, affinityOfFlags } from '../config/affinity-flag.ts';
 import type { Config } from '../config/config.ts';
 import { defaultListen } from '../config/defaults.ts';
 import { balanceNames, type LogOptions } from '../config/options.ts';
@@ -137,7 +137,7 @@ function buildProgram(version: string, found: (asked: Asked) => void): Command {
     .option('-l, --listen <address>', `where clients connect; repeatable (default: ${defaultListen})`, values.listeners)
     .option(
       '--affinity <kind>',
-      'how sessions are recognised: cookie, source-ip, socket.io, none, learn:COOKIE, header:NAME, query:NAME, path:REGEX, cookie:NAME or rewrite:COOKIE; repeatable, asked in order (default: cookie)',
+      `how sessions are recognised: ${affinityFlagHelp}; repeatable, asked in order (default: cookie)`,
       values.affinities,
     )
     .option(

@@ -1,47 +1,46 @@
 /** An affinity as one word of the command line, `cookie` or `learn:JSESSIONID`, and the same as a config has it. */
-import type { z } from 'zod';
-import { pathSchema } from './affinity-learned.ts';
-import { cookieName, headerName, queryName } from './affinity-names.ts';
+import { descriptors } from '../affinity/registry.ts';
+import { affinityWords } from './affinity-schema.ts';
 import type { Config } from './config.ts';
+import { fieldKinds } from './field-kinds.ts';
 
 type Written = NonNullable<Config['pools'][string]['affinity']>;
 type Entry = Exclude<Written, string>[number];
 
-const words = ['cookie', 'source-ip', 'socket.io', 'none'] as const;
+const words: readonly string[] = [...affinityWords, 'none'];
 
-/** What comes before the colon: how the rest is checked, and what it is in a config. */
-const kinds = new Map<string, { readonly rest: z.ZodType; readonly entry: (rest: string) => Entry }>(
-  Object.entries({
-    cookie: { rest: cookieName, entry: (name: string) => ({ cookie: { name } }) },
-    learn: { rest: cookieName, entry: (learn: string) => ({ learn }) },
-    header: { rest: headerName, entry: (header: string) => ({ header }) },
-    query: { rest: queryName, entry: (query: string) => ({ query }) },
-    path: { rest: pathSchema, entry: (path: string) => ({ path }) },
-    rewrite: { rest: cookieName, entry: (rewrite: string) => ({ rewrite }) },
-  }),
+/** By what comes before the colon. */
+const flags = new Map(
+  descriptors.flatMap(({ type, flag }) =>
+    flag === undefined ? [] : [[type, { ...flag, schema: flag.schema(fieldKinds) }] as const],
+  ),
 );
 
-export const affinityFlagForm = `${words.join(', ')}, or one of ${Array.from(kinds.keys()).join(', ')} with a name, such as learn:JSESSIONID`;
+export const affinityFlagForm = `${words.join(', ')}, or one of ${Array.from(flags.keys()).join(', ')} with a name, such as learn:JSESSIONID`;
+
+/** For the help: `cookie, source-ip, none, learn:COOKIE or path:REGEX`. */
+export const affinityFlagHelp = [...words, ...Array.from(flags, ([type, { value }]) => `${type}:${value}`)]
+  .join(', ')
+  .replace(/, (?=[^,]*$)/, ' or ');
 
 /** What is wrong with such a word; null: nothing. */
 export function affinityFlagFlaw(word: string): string | null {
-  if (words.some((known) => known === word)) return null;
-  const [kind, rest] = split(word);
-  const known = kind === undefined ? undefined : kinds.get(kind);
-  if (known === undefined) return affinityFlagForm;
-  return known.rest.safeParse(rest).error?.issues[0]?.message ?? null;
+  if (words.includes(word)) return null;
+  const [type, value] = split(word);
+  const flag = type === undefined ? undefined : flags.get(type);
+  if (flag === undefined) return affinityFlagForm;
+  return flag.schema.safeParse(value).error?.issues[0]?.message ?? null;
 }
 
 /** Of words without flaw, in their order; `none` stands alone. */
 export function affinityOfFlags(given: readonly string[]): Written {
-  const [only] = given;
-  const word = words.find((known) => known === only);
-  if (word !== undefined && given.length === 1) return word;
-  return given.map((one): Entry => {
-    const [kind, rest] = split(one);
-    if (kind !== undefined) return kinds.get(kind)?.entry(rest) ?? {};
-    return one === 'source-ip' || one === 'socket.io' ? one : 'cookie';
+  const written = given.map((one) => {
+    const [type, value] = split(one);
+    return type === undefined ? one : { [type]: flags.get(type)?.written(value) };
   });
+  const [only] = written;
+  // The words and keys are those of the descriptors, which is what a config may hold.
+  return (written.length === 1 && typeof only === 'string' ? only : (written as Entry[])) as Written;
 }
 
 /** At the first colon: a pattern may have more. */

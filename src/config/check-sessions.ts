@@ -1,4 +1,5 @@
 /** What copies of sessions and the admin listener need of the rest of the config. */
+import { descriptorOf } from '../affinity/registry.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
 import type { LimpetOptions, PoolOptions } from './options.ts';
 import { error, type Problem, warning } from './problem.ts';
@@ -30,30 +31,13 @@ function checkPoolSessions({ name, sessions, affinity, rebalance }: PoolOptions,
     return [error([...path, 'sessions'], 'found true, expected a top-level sessions: { store: memory }')];
   }
   if (!sessions) {
-    for (const [index, one] of affinity.entries()) {
-      if (one.type !== 'cookie' || one.bind !== 'on-session') continue;
-      const at = [...path, 'affinity', index, 'cookie', 'bind'];
-      found.push(error(at, 'found on-session, expected always: no server of this pool begins sessions'));
-    }
     if (rebalance.skew > 0) {
       found.push(error([...path, 'rebalance', 'skew'], 'expected off: without sessions nothing can move'));
     }
     return found;
   }
-  const types = affinity.map(({ type }) => type);
-  const rewrite = types.indexOf('rewrite');
-  if (rewrite >= 0) {
-    const text = 'gives a session its name after its first answer, too late for a copy: use cookie, or sessions: false';
-    found.push(error([...path, 'affinity', rewrite], text));
-  }
-  if (!types.some((type) => type !== 'route' && type !== 'force' && type !== 'source-ip'))
+  if (!affinity.some((one) => descriptorOf(one).hasIds))
     found.push(warning([...path, 'sessions'], 'no affinity of this pool names sessions: nothing is copied'));
-  const learn = types.indexOf('learn');
-  const cookie = types.indexOf('cookie');
-  if (learn >= 0 && cookie > learn) {
-    const text = `what a server keeps before affinity[${learn}] has learned the name is not found under it: put cookie first, or leave it out`;
-    found.push(warning([...path, 'affinity', cookie], text));
-  }
   return found;
 }
 

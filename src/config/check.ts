@@ -15,11 +15,10 @@ export function checkConfig(options: LimpetOptions, routesLeftOut: boolean): Pro
     ...checkListeners(options),
     ...checkAddresses(options),
     ...checkResolver(options),
-    ...options.pools.flatMap(checkPool),
+    ...options.pools.flatMap((pool) => checkPool(pool, options)),
     ...checkRoutes(options, routesLeftOut),
     ...checkSharedCookies(options),
     ...checkSessions(options),
-    ...checkTrust(options),
   ];
 }
 
@@ -39,23 +38,11 @@ function checkListeners({ listeners }: LimpetOptions): Problem[] {
   return found;
 }
 
-/** What is believed of trusted proxies only is believed of nobody where there are none. */
-function checkTrust({ listeners, pools }: LimpetOptions): Problem[] {
-  if (listeners.some(({ trustedProxies }) => trustedProxies.length > 0)) return [];
-  return pools.flatMap(({ name, affinity }) =>
-    affinity.flatMap(({ type }, index) => {
-      if (type !== 'force') return [];
-      const text = 'believed of nobody: it counts from trusted proxies, and no listener has trustedProxies';
-      return [warning(['pools', name, 'affinity', index, 'force'], text)];
-    }),
-  );
-}
-
 function checkResolver({ resolver }: LimpetOptions): Problem[] {
   return resolver.minTtl > resolver.maxTtl ? [error(['resolver', 'minTtl'], 'longer than maxTtl')] : [];
 }
 
-function checkPool(pool: PoolOptions): Problem[] {
+function checkPool(pool: PoolOptions, config: LimpetOptions): Problem[] {
   const path = ['pools', pool.name];
   const found = checkServers(pool, path);
   const { active, passive } = pool.health;
@@ -65,7 +52,7 @@ function checkPool(pool: PoolOptions): Problem[] {
   if (passive !== null && passive.ejection > passive.maxEjection) {
     found.push(error([...path, 'health', 'passive', 'ejection'], 'longer than maxEjection'));
   }
-  return [...found, ...checkAffinities(pool)];
+  return [...found, ...checkAffinities(pool, config)];
 }
 
 function checkServers({ servers }: PoolOptions, pool: Path): Problem[] {

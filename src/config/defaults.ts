@@ -1,4 +1,4 @@
-/** What holds when a person says nothing: the one place, in milliseconds and bytes, frozen. */
+/** What holds when a person says nothing, in milliseconds and bytes, frozen. Those of an affinity stand with its descriptor. */
 import { deepFreeze } from './freeze.ts';
 
 const second = 1000;
@@ -64,29 +64,6 @@ export const defaults = deepFreeze({
     addressTimeout: second / 2,
     maxAddresses: 256,
   },
-  cookie: {
-    name: 'limpet',
-    path: '/',
-    domain: '',
-    sameSite: 'Lax',
-    secure: 'auto',
-    httpOnly: true,
-    partitioned: false,
-    twin: false,
-    lifetime: 'session',
-    idle: 8 * hour,
-    absolute: 0,
-    bind: 'auto',
-    onCacheable: 'private',
-  },
-  /** How long an app may have the cookie of a session last, where nobody has said how long sessions may be idle. */
-  appCookie: { maxAge: 30 * 24 * hour },
-  rewrite: { separator: '~', idle: 8 * hour },
-  sourceIp: { ipv4Prefix: 32, ipv6Prefix: 64, mode: 'hash', idle: 30 * minute },
-  /** How long the table keeps a session that goes by somebody else's name. */
-  stored: { idle: 30 * minute, absolute: 0 },
-  // Engine.IO itself ends a session after 45 s without a ping; the table may be more patient.
-  socketIo: { path: '/socket.io/', idle: 5 * minute },
   /** Status of `reject` without one. */
   reject: 503,
   health: { panicThreshold: 0.5, slowStart: 0 },

@@ -3,6 +3,7 @@
  * session, and who was asked for a server.
  */
 import { type Affinity, type ClientFacts, isBinder, type ProofResult, Session } from '../affinity/affinity.ts';
+import { descriptorOf } from '../affinity/registry.ts';
 import type { AffinityOptions, PoolAffinity, PoolOptions } from '../config/options.ts';
 import type { Server } from '../fleet/server.ts';
 import type { RequestHead } from '../http/head.ts';
@@ -152,12 +153,12 @@ export class DecisionRecorder {
     client: ClientFacts,
     now: number,
   ): string | null {
-    const cookie = cookieOf(options);
+    const { tableNameOf } = descriptorOf(options);
     for (const other of this.pools) {
       if (other.options === pool) continue;
       for (const [i, affinity] of other.parts.affinities.entries()) {
         const theirs = other.options.affinity[i]!;
-        if (theirs.type !== options.type || cookieOf(theirs) !== cookie) continue;
+        if (theirs.type !== options.type || tableNameOf(theirs) !== tableNameOf(options)) continue;
         const session = new Session();
         affinity.recognise(request, client, now, session, new Splice());
         if (session.proof !== 'none' && !isUnknown(session.proof)) return other.options.name;
@@ -169,10 +170,4 @@ export class DecisionRecorder {
 
 function isUnknown(proof: ProofResult): boolean {
   return proof === 'invalid' || proof === 'foreign';
-}
-
-/** Name of the cookie in which that affinity keeps its proof; null when it keeps none. */
-function cookieOf(options: AffinityOptions): string | null {
-  if (options.type === 'cookie') return options.name;
-  return options.type === 'rewrite' ? options.cookie : null;
 }

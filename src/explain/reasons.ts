@@ -1,6 +1,7 @@
 /** Why a request goes where it goes, in words: made of what was seen, never of what ought to happen. */
 
 import type { Session } from '../affinity/affinity.ts';
+import { descriptorOf } from '../affinity/registry.ts';
 import type { PoolAffinity, PoolOptions } from '../config/options.ts';
 import { balancerFaults, type Fault } from '../errors.ts';
 import type { Attempt } from './decision-recorder.ts';
@@ -72,13 +73,13 @@ function isCertain(told: Told, kind: DecisionKind): boolean {
 }
 
 /**
- * Who owns a name is in the table alone, and so is where a session of `rewrite` has moved to: its prefix is not told.
+ * Who owns a name is in the table alone, and so is where a session has moved to whose client is not told (`rewrite`).
  * A place by hash hangs on the keys.
  */
 function isOwnerKnown({ by, knownKeys, knownTable, over, recognised }: Told): boolean {
   if (over || recognised === null) return true;
   if (recognised.kind === 'hash') return knownKeys;
-  return knownTable || (recognised.kind !== 'key' && by?.type !== 'rewrite');
+  return knownTable || (recognised.kind !== 'key' && (by === null || !descriptorOf(by).withoutEpoch));
 }
 
 function placed(told: Told, kind: DecisionKind, { server }: Attempt): string {
@@ -109,7 +110,7 @@ function unbound({ over, pool, route }: Told, server: string): string {
   if (route?.affinity === false) return `the route says affinity: none, so ${policy} chooses ${server}`;
   if (over) return `the session that the request names has ended, so ${policy} chooses ${server}`;
   const chosen = `no affinity recognised a session and none binds one, so ${policy} chooses ${server}`;
-  const learning = pool?.affinity.some(({ type }) => type === 'learn' || type === 'header' || type === 'socket.io');
+  const learning = pool?.affinity.some((affinity) => descriptorOf(affinity).learns);
   return learning === true ? `${chosen}; a session that the app names in its answer lives there` : chosen;
 }
 
@@ -169,13 +170,12 @@ export function tellClient(told: Told, set: boolean): string {
       ? 'the client is told of its new owner'
       : `the token was dated ${duration((session.seen - recognised.seen) * 1000)} ago, and is dated anew`;
   }
-  const name = session?.affinity?.name;
-  if (name === undefined || last === undefined) return 'nothing is bound';
+  const binding = pool?.affinity.find(({ type }) => type === session?.affinity?.name);
+  if (binding === undefined || last === undefined) return 'nothing is bound';
+  const { type: name } = binding;
   if (ended) return `${name} tells the client nothing; to this ${methodOfEnd} a 200 ends the session`;
-  if (name === 'rewrite') return "the prefix goes into the app's own Set-Cookie, whenever it sets one";
-  if (name !== 'cookie') return `${name} tells the client nothing`;
-  if (session?.changed !== true) return 'the token that the client has is right, and its date young enough';
-  return `a plain 200 may be stored by caches, and ${pool?.name} has onCacheable: skip`;
+  const reason = descriptorOf(binding).untold?.(binding, pool?.name ?? '', session?.changed === true);
+  return reason ?? `${name} tells the client nothing`;
 }
 
 /** Of an answer that names no session only this one ends it (affinity/header.ts). */

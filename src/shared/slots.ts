@@ -3,6 +3,8 @@
  * number in the session table), and kinds of sessions (their lifetime in the table). One thread gives them out; they stay
  * the same through reloads.
  */
+import type { SessionTimes } from '../affinity/descriptor.ts';
+import { descriptorOf } from '../affinity/registry.ts';
 import type { AffinityOptions, LimpetOptions } from '../config/options.ts';
 import { formatAddress } from '../net/socket.ts';
 import type { Lifetimes } from '../table/lifetimes.ts';
@@ -52,45 +54,13 @@ export function numberAll(options: LimpetOptions, servers: ServerNumbers, lifeti
 
 /** Under which name the sessions that an affinity recognises are kept: the same in another pool are others. */
 export function kindName(pool: string, affinity: AffinityOptions): string {
-  return `${pool} ${affinity.type} ${detailOf(affinity)}`;
-}
-
-function detailOf(affinity: AffinityOptions): string {
-  switch (affinity.type) {
-    case 'cookie':
-    case 'header':
-    case 'query':
-      return affinity.name;
-    case 'rewrite':
-      return affinity.cookie;
-    case 'learn':
-      return [affinity.cookie, affinity.header.toLowerCase(), affinity.query, affinity.parameter.toLowerCase()].join(
-        ' ',
-      );
-    case 'path':
-      return affinity.pattern;
-    case 'socket.io':
-      return affinity.path;
-    case 'source-ip':
-      return `${affinity.ipv4Prefix} ${affinity.ipv6Prefix}`;
-    default:
-      return '';
-  }
+  return `${pool} ${affinity.type} ${descriptorOf(affinity).tableNameOf(affinity)}`;
 }
 
 /** Seconds; null: nothing of these sessions is kept. */
-function timesOf(affinity: AffinityOptions): { readonly idle: number; readonly absolute: number } | null {
-  switch (affinity.type) {
-    case 'route':
-    case 'force':
-      return null;
-    case 'source-ip':
-      return affinity.mode === 'hash' ? null : { idle: seconds(affinity.idle), absolute: 0 };
-    case 'rewrite':
-      return { idle: seconds(affinity.idle), absolute: 0 };
-    default:
-      return { idle: seconds(affinity.idle), absolute: seconds(affinity.absolute) };
-  }
+function timesOf(affinity: AffinityOptions): SessionTimes | null {
+  const times = descriptorOf(affinity).timesOf(affinity);
+  return times === null ? null : { idle: seconds(times.idle), absolute: seconds(times.absolute) };
 }
 
 function seconds(ms: number): number {

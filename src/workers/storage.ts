@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { type Handler, type HttpListener, listenHttp } from '../admin/listen.ts';
 import { type InterfacePool, StoreInterface } from '../admin/store-interface.ts';
+import { descriptorOf } from '../affinity/registry.ts';
 import { type CopySource, createCopies } from '../balancer/copies.ts';
 import { createFleet } from '../balancer/fleets.ts';
 import { longestPath } from '../config/address.ts';
@@ -156,7 +157,7 @@ export class Storage {
     const source: CopySource = { options: this.options, store: this.store, url: this.url };
     const parts = createCopies(options, fleet, { table, counters, clock, keys, copies: source });
     if (parts === null) return null;
-    const cookie = options.affinity.find(({ type }) => type === 'cookie');
+    const cookie = options.affinity.find((affinity) => descriptorOf(affinity).issuesTokens);
     return {
       copies: new Replicator(parts, parts),
       servers: new Map(fleet.servers.map((server) => [server.slot, server])),

@@ -5,8 +5,9 @@
  */
 import { afterAll, describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
+import type { KnownAffinity } from '../../src/affinity/index.ts';
 import { Balancer } from '../../src/balancer/balancer.ts';
-import type { AffinityOptions, LimpetOptions, PoolOptions, RouteOptions } from '../../src/config/options.ts';
+import type { LimpetOptions, PoolAffinity, PoolOptions, RouteOptions } from '../../src/config/options.ts';
 import { readConfig } from '../../src/config/read.ts';
 import { readYaml } from '../../src/config/yaml.ts';
 import { importText } from '../../src/import/import.ts';
@@ -87,7 +88,7 @@ function checkOf({ match, pool: name, affinity: kept }: RouteOptions, { pools, l
   const pool = pools.find((one) => one.name === name);
   const [affinity] = pool?.affinity ?? [];
   if (!kept || pool === undefined || affinity === undefined) return [];
-  const how = clientOf(affinity, pool);
+  const how = clientOf(affinity as PoolAffinity & KnownAffinity, pool);
   const [method = 'GET'] = match.methods;
   // A DELETE may end the session (MCP).
   if (how === null || method === 'DELETE') return [];
@@ -117,7 +118,7 @@ function checkOf({ match, pool: name, affinity: kept }: RouteOptions, { pools, l
 }
 
 function clientOf(
-  affinity: AffinityOptions,
+  affinity: KnownAffinity,
   { servers }: PoolOptions,
 ): (Pick<StickyCheck, 'client'> & Partial<StickyCheck>) | null {
   switch (affinity.type) {

@@ -92,7 +92,8 @@ export const arrows: readonly Arrow[] = [
     from: ['src'],
     notFrom: ['src/config', 'src/admin', 'src/import', ...composition],
     never: ['src/config', 'src/admin', ...composition],
-    typesOf: ['src/config/options.ts'],
+    // A descriptor says what its options are with kinds of values that it is handed.
+    typesOf: ['src/config/options.ts', 'src/config/field-kinds.ts'],
     why: 'features are handed their options; only the composition root knows where these come from',
   },
   {

@@ -1,8 +1,17 @@
 /** Import cycles in `src`, between folders and between files. Type imports count: whoever reads one file has to read all. */
 import type { Place, SourceFile } from './source-file.ts';
 
-/** Leaf contracts that count as a place of their own when cycles between folders are looked for. */
-const contracts = ['src/config/options.ts'];
+/**
+ * Leaves that count as a place of their own when cycles between folders are looked for: the filled options, and the kinds of values
+ * of which the schema of a config is made.
+ */
+const contracts = [
+  'src/config/options.ts',
+  'src/config/field-kinds.ts',
+  'src/config/fields.ts',
+  'src/config/units.ts',
+  'src/config/address.ts',
+];
 
 /** Import cycles between folders, each as the chain of files that makes it. */
 export function findFolderCycles(files: readonly SourceFile[]): string[] {

@@ -1,6 +1,10 @@
-/** Places in heads where a name may stand: header, query parameter, path parameter. By position, without strings. */
+/**
+ * Where in a head the id of a session may stand: header, query parameter, path parameter. Found by position, without strings; and
+ * how messages name these sources.
+ */
 import { EQUALS, equalsIgnoreCase, hexValue, QUESTION, SEMICOLON, SLASH, SP } from '../http/bytes.ts';
 import type { Headers } from '../http/headers.ts';
+import type { AffinityReport, IdSource } from './descriptor.ts';
 import { longestName } from './named.ts';
 
 export const AMPERSAND = 38;
@@ -149,5 +153,55 @@ export class PathParameter {
       return true;
     }
     return false;
+  }
+}
+
+export function cookieSource(name: string): IdSource {
+  return { text: `cookie ${name}`, quoted: `the cookie "${name}"` };
+}
+
+export function headerSource(name: string): IdSource {
+  return { text: `header ${name}`, quoted: `the header "${name.toLowerCase()}"` };
+}
+
+export function querySource(name: string): IdSource {
+  return { text: `query parameter ${name}`, quoted: `the query parameter "${name}"` };
+}
+
+export function pathParameterSource(name: string): IdSource {
+  return { text: `path parameter ;${name}=`, quoted: `the path parameter "${name}"` };
+}
+
+/** Headers of the message or of the connection, and those that say the same for all clients of a site. */
+const reserved = [
+  'connection',
+  'content-length',
+  'host',
+  'http2-settings',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+];
+
+/** Reports a header that cannot name a session. `field`: where its name stands in the options. */
+export function checkHeader(name: string, field: readonly string[], report: AffinityReport): void {
+  const lower = name.toLowerCase();
+  const found = JSON.stringify(name);
+  if (lower === 'cookie' || lower === 'set-cookie') {
+    report.error(field, `found ${found}, which holds many things: name the cookie with { learn: NAME }`);
+  } else if (lower.startsWith('limpet-')) {
+    report.error(field, `found ${found}: Limpet removes headers of that name`);
+  } else if (reserved.includes(lower)) {
+    report.error(field, `found ${found}, which is about the message, expected a header that names a session`);
+  }
+}
+
+/** Reports a cookie that one of our own affinities sets. `cookie`: that of the app, '' none. */
+export function checkAppCookie(cookie: string, report: AffinityReport): void {
+  if (cookie !== '' && report.ownCookies.includes(cookie)) {
+    report.error([], `"${cookie}" is our own cookie too: name the one that the app sets`);
   }
 }

@@ -1,0 +1,32 @@
+/** The affinity by our own cookie, as config, command line and explanations know it. */
+import { CookieAffinity } from './cookie.ts';
+import { type CookieOptions, checkCookie, cookieSchema } from './cookie-options.ts';
+import { CookiePolicy } from './cookie-policy.ts';
+import type { AffinityDescriptor } from './descriptor.ts';
+
+export const cookie = {
+  type: 'cookie',
+  meaning: 'A cookie of our own, which the servers never see.',
+  wordRank: 1,
+  binds: true,
+  hasIds: true,
+  issuesTokens: true,
+  schema: cookieSchema,
+  flag: { value: 'NAME', schema: ({ cookieName }) => cookieName, written: (name) => ({ name }) },
+  check: checkCookie,
+  cookiesOf: ({ name, twin, path, domain }) => ({ names: twin === '' ? [name] : [name, twin], path, domain }),
+  timesOf: (options) => options,
+  tableNameOf: ({ name }) => name,
+  recognised: ({ name }) => `the token in the cookie ${name} is authentic and in time`,
+  missing: ({ name, twin }) => `no cookie ${[name, twin].filter(Boolean).join(' or ')}`,
+  untold: (_options, pool, changed) =>
+    changed
+      ? `a plain 200 may be stored by caches, and ${pool} has onCacheable: skip`
+      : 'the token that the client has is right, and its date young enough',
+  create(options, dependencies) {
+    const { keys, pool, rings, skew } = dependencies;
+    const { longestIdle } = new CookiePolicy(options);
+    const times = { idle: options.idle / 1000, absolute: options.absolute / 1000, longestIdle };
+    return new CookieAffinity(options, { ...dependencies, ring: rings.of(keys, pool, times, skew) });
+  },
+} satisfies AffinityDescriptor<CookieOptions>;
