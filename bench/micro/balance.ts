@@ -5,6 +5,7 @@
 import { createPolicy } from '../../src/balance/index.ts';
 import { balanceNames } from '../../src/config/options.ts';
 import { Fleet } from '../../src/fleet/fleet.ts';
+import { Load } from '../../src/fleet/load.ts';
 import { Server } from '../../src/fleet/server.ts';
 
 const sizes = [10, 100, 1_000, 10_000];
@@ -12,12 +13,14 @@ const rounds = 5;
 const roundTime = 30;
 
 function fleetOf(size: number, weightOf: (number: number) => number): Fleet {
+  const load = Load.alone(size);
   const servers = Array.from({ length: size }, (_, number) => {
     const address = { kind: 'tcp', host: '127.0.0.1', port: 1 } as const;
     return new Server(
       { name: `s${number}`, address, weight: weightOf(number), maxRequests: 0 },
-      number,
       number * 7919 + 1,
+      number,
+      load,
     );
   });
   return new Fleet(servers, { panicThreshold: 0.5, slowStart: 0 });
@@ -47,7 +50,7 @@ for (const { title, weightOf, inflightOf, refuse } of cases) {
   const samples = new Map<string, number[]>();
   const pools = sizes.map((size) => {
     const fleet = fleetOf(size, weightOf);
-    for (const server of fleet.servers) for (let n = inflightOf(server.number); n > 0; n--) server.enter();
+    for (const server of fleet.servers) for (let n = inflightOf(server.slot); n > 0; n--) server.enter();
     return { size, fleet };
   });
   const policies = pools.flatMap(({ size, fleet }) =>

@@ -6,7 +6,7 @@
  *      POST /servers/<pool>/<name>/ready     the opposite
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { ServerState } from '../fleet/server.ts';
+import type { ServerState } from '../fleet/health-report.ts';
 import { Bearer } from './bearer.ts';
 import { answer, answerJson } from './listen.ts';
 

@@ -48,7 +48,7 @@ describe.each(balanceNames)('%s', (name) => {
       const server = chooser.choose(key, null)!;
       server.enter();
       fleet.load.run(fleet.slot, 1);
-      running.push(server.number);
+      running.push(server.slot);
       const bound = Math.ceil((maxLoad * fleet.inflight * server.weight) / totalWeight);
       expect(server.inflight).toBeLessThanOrEqual(bound);
       if (running.length < 200) continue;

@@ -19,44 +19,44 @@ function put(fleet: Fleet, number: number, inflight: number): void {
   fleet.load.run(fleet.slot, inflight);
 }
 
-const names = (chooser: Chooser, count: number, ...[key = 1, tried = null]: Partial<Parameters<Chooser['choose']>>) =>
-  new Set(Array.from({ length: count }, () => chooser.choose(key, tried)?.name));
+const names = (
+  chooser: Chooser,
+  count: number,
+  ...[key = 1, excluded = null]: Partial<Parameters<Chooser['choose']>>
+) => new Set(Array.from({ length: count }, () => chooser.choose(key, excluded)?.name));
 
 describe.each(balanceNames)('with %s', (name) => {
-  test('a tried server is not chosen again, until all are tried', () => {
+  test('an excluded server is not chosen, and nobody when all are excluded', () => {
     const fleet = fleetOf(equal(4));
     const chooser = chooserOf(fleet, { name });
-    const tried = [chooser.choose(9, null)!];
+    const excluded = [chooser.choose(9, null)!];
     for (let left = 3; left > 0; left--) {
-      const next = chooser.choose(9, tried)!;
-      expect(tried).not.toContain(next);
-      tried.push(next);
+      const next = chooser.choose(9, excluded)!;
+      expect(excluded).not.toContain(next);
+      excluded.push(next);
     }
-    expect(chooser.choose(9, tried)).toBeUndefined();
-    expect(chooser.busy(tried)).toBe(false);
+    expect(chooser.choose(9, excluded)).toBeUndefined();
+    expect(chooser.lacksRoom(excluded)).toBe(false);
   });
 
-  test('a full server is passed over, and queued for when all are full', () => {
+  test('a full server is passed over, and waited for when all are full', () => {
     const fleet = cappedFleet([1, 2, 1]);
     const chooser = chooserOf(fleet, { name, maxLoad: 1.25 });
-    for (let n = 0; n < 4; n++) put(fleet, chooser.choose(n, null)!.number, 1);
+    for (let n = 0; n < 4; n++) put(fleet, chooser.choose(n, null)!.slot, 1);
     expect(fleet.servers.map((server) => server.inflight)).toEqual([1, 2, 1]);
     expect(chooser.choose(1, null)).toBeUndefined();
-    expect(chooser.busy(null)).toBe(true);
-    expect(chooser.chooseQueue(1, null)).toBeDefined();
+    expect(chooser.lacksRoom(null)).toBe(true);
     put(fleet, 1, -1);
     expect(chooser.choose(1, null)?.name).toBe('s1');
   });
 
-  test('a tried server is not queued for', () => {
+  test('an excluded server is not waited for', () => {
     const fleet = cappedFleet([1, 1]);
     put(fleet, 0, 1);
     put(fleet, 1, 1);
     const chooser = chooserOf(fleet, { name });
-    expect(chooser.chooseQueue(3, [fleet.servers[0]!])?.name).toBe('s1');
-    expect(chooser.busy([fleet.servers[0]!])).toBe(true);
-    expect(chooser.chooseQueue(3, [...fleet.servers])).toBeUndefined();
-    expect(chooser.busy([...fleet.servers])).toBe(false);
+    expect(chooser.lacksRoom([fleet.servers[0]!])).toBe(true);
+    expect(chooser.lacksRoom([...fleet.servers])).toBe(false);
   });
 });
 
@@ -65,11 +65,7 @@ test('an empty pool and a pool that is down have nobody, and nothing to wait for
   down.setActive(down.servers[0]!, false, 1);
   for (const fleet of [fleetOf([]), down]) {
     const chooser = chooserOf(fleet, { maxLoad: 1.25 });
-    expect([chooser.choose(1, null), chooser.chooseQueue(1, null), chooser.busy(null)]).toEqual([
-      undefined,
-      undefined,
-      false,
-    ]);
+    expect([chooser.choose(1, null), chooser.lacksRoom(null)]).toEqual([undefined, false]);
   }
 });
 
@@ -78,7 +74,7 @@ describe('the bound', () => {
     const fleet = fleetOf(equal(4));
     const chooser = chooserOf(fleet, { name: 'rendezvous', maxLoad: 1.25 });
     const home = chooser.choose(5, null)!;
-    for (let n = 0; n < 40; n++) put(fleet, chooser.choose(5, null)!.number, 1);
+    for (let n = 0; n < 40; n++) put(fleet, chooser.choose(5, null)!.slot, 1);
     expect(home.inflight).toBe(13);
     const unbounded = chooserOf(fleet, { name: 'rendezvous' });
     expect(unbounded.choose(5, null)).toBe(home);
@@ -93,15 +89,6 @@ describe('the bound', () => {
     // s1 and s2 are under the bound and full; s0 is over it and has room.
     expect(names(chooser, 10)).toEqual(new Set(['s0']));
     expect(names(chooser, 10, 1, [fleet.servers[0]!])).toEqual(new Set([undefined]));
-  });
-
-  test('counts for the queue as well', () => {
-    const fleet = cappedFleet([10, 3]);
-    put(fleet, 0, 10);
-    put(fleet, 1, 3);
-    const chooser = chooserOf(fleet, { maxLoad: 1 });
-    for (let n = 0; n < 4; n++) expect(chooser.chooseQueue(n, null)?.name).toBe('s1');
-    expect(chooser.chooseQueue(1, [fleet.servers[1]!])?.name).toBe('s0');
   });
 
   test('goes by configured weights while a server starts slowly', () => {
@@ -153,8 +140,8 @@ test('one choice reads one snapshot and asks with one and the same function', ()
   const fleet = cappedFleet([1, 1]);
   const chooser = new Chooser(policy, fleet, { maxLoad: 1.25 });
   for (let n = 0; n < 3; n++) {
-    const server = chooser.choose(n, null) ?? chooser.chooseQueue(n, null);
-    if (server !== undefined) put(fleet, server.number, 1);
+    const server = chooser.choose(n, null);
+    if (server !== undefined) put(fleet, server.slot, 1);
   }
   expect(asked.size).toBe(1);
 });

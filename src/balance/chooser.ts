@@ -1,6 +1,6 @@
 /**
  * Chooses a server for a session that is nobody's: the pool's policy proposes, and this file says who is
- * usable now: not tried before, below its cap, within the bound on load.
+ * usable now: not excluded, below its cap, within the bound on load.
  */
 import type { Fleet, Snapshot } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
@@ -20,12 +20,11 @@ export class Chooser {
   /** Sum of the configured weights of the servers that are up: a slow start does not shrink the others' bounds. */
   private totalWeight = 0;
 
-  // The question asked of `accept` now. Fields and one function, so that a choice makes no closure.
-  private tried: readonly Server[] | null = null;
-  private caps = true;
+  // What `accept` goes by now. Fields and one function, so that a choice makes no closure.
+  private excluded: readonly Server[] | null = null;
   private bound = false;
   private onlyUp = false;
-  /** Whether the bound, or a look of being down, was the only thing that spoke against some server. */
+  /** Some server was refused only because of the bound, or only because it looks down. */
   private overBound = false;
   private looksDown = false;
 
@@ -37,33 +36,16 @@ export class Chooser {
 
   /**
    * A server for the session with this key (unsigned, 32 bits), or undefined when none is left that has room:
-   * `busy` then says why. `tried`: the servers that failed this exchange already; null at the first attempt.
+   * `lacksRoom` then says why. `excluded`: servers that may not be chosen, such as those that failed this exchange already;
+   * null at the first attempt.
    */
-  choose(key: number, tried: readonly Server[] | null): Server | undefined {
-    return this.ask(key, tried, true);
-  }
-
-  /** As `choose`, but a full server counts too: the one to queue for. */
-  chooseQueue(key: number, tried: readonly Server[] | null): Server | undefined {
-    return this.ask(key, tried, false);
-  }
-
-  /** Some server that was not tried lacks nothing but room: wait for it. False: there is nothing to wait for. */
-  busy(tried: readonly Server[] | null): boolean {
-    for (const server of this.fleet.snapshot.up) {
-      if (!server.hasRoom && (tried === null || !tried.includes(server))) return true;
-    }
-    return false;
-  }
-
-  private ask(key: number, tried: readonly Server[] | null, caps: boolean): Server | undefined {
+  choose(key: number, excluded: readonly Server[] | null): Server | undefined {
     const { snapshot } = this.fleet;
     if (snapshot !== this.snapshot) this.refresh(snapshot);
-    this.tried = tried;
-    this.caps = caps;
+    this.excluded = excluded;
     this.bound = this.maxLoad > 0;
     // In panic the first attempt believes nobody to be down; that one failed, so now health is worth a hint.
-    this.onlyUp = snapshot.panic && tried !== null;
+    this.onlyUp = snapshot.panic && excluded !== null;
     this.overBound = false;
     this.looksDown = false;
     let server = this.policy.select(snapshot, key, this.accept);
@@ -75,13 +57,21 @@ export class Chooser {
       this.onlyUp = false;
       server = this.policy.select(snapshot, key, this.accept);
     }
-    this.tried = null;
+    this.excluded = null;
     return server;
   }
 
+  /** Some server that is not excluded lacks nothing but room: wait for it. False: there is nothing to wait for. */
+  lacksRoom(excluded: readonly Server[] | null): boolean {
+    for (const server of this.fleet.snapshot.up) {
+      if (!server.hasRoom && (excluded === null || !excluded.includes(server))) return true;
+    }
+    return false;
+  }
+
   private readonly accept: Accept = (server) => {
-    if (this.tried?.includes(server)) return false;
-    if (this.caps && !server.hasRoom) return false;
+    if (this.excluded?.includes(server)) return false;
+    if (!server.hasRoom) return false;
     if (this.onlyUp && server.state !== 'up') {
       this.looksDown = true;
       return false;

@@ -78,9 +78,9 @@ describe.each(balanceNames)('%s', (name) => {
           const proposed: Server[] = [];
           const chosen = policy.select(fleet.snapshot, key, (one) => {
             proposed.push(one);
-            return !refused.includes(one.number);
+            return !refused.includes(one.slot);
           });
-          const usable = fleet.snapshot.up.filter((one) => !refused.includes(one.number));
+          const usable = fleet.snapshot.up.filter((one) => !refused.includes(one.slot));
           expect(new Set(proposed).size).toBe(proposed.length);
           expect(fleet.snapshot.up).toEqual(expect.arrayContaining(proposed));
           if (usable.length === 0) expect([chosen, proposed.length]).toEqual([undefined, fleet.snapshot.up.length]);
@@ -110,7 +110,7 @@ describe.each(balanceNames)('%s', (name) => {
   test('sends what one server refuses to several others', () => {
     const fleet = fleetOf(equal(10));
     const policy = make();
-    const picks = keys(5_000).map((key) => policy.select(fleet.snapshot, key, (server) => server.number !== 4));
+    const picks = keys(5_000).map((key) => policy.select(fleet.snapshot, key, (server) => server.slot !== 4));
     const counts = tally(picks, 10);
     expect(counts[4]).toBe(0);
     for (const count of counts.filter((_, number) => number !== 4)) expect(count).toBeGreaterThan(5_000 / 20);

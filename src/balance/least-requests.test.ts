@@ -11,7 +11,7 @@ test('takes the least loaded for its weight, and refused ones in that order', ()
   fc.assert(
     fc.property(fc.integer(), fc.array(server, { minLength: 1, maxLength: window }), (seed, servers) => {
       const fleet = fleetOf(servers.map(({ weight }) => weight));
-      for (const one of fleet.servers) run(one, servers[one.number]!.inflight);
+      for (const one of fleet.servers) run(one, servers[one.slot]!.inflight);
       const loads: number[] = [];
       make(seed).select(fleet.snapshot, 0, (one) => {
         loads.push((one.inflight + 1) / one.weight);
@@ -33,7 +33,7 @@ test('idle servers share by weight: a lone client does not always go to the heav
 test('servers with equal load take turns', () => {
   const fleet = fleetOf(equal(10));
   const policy = make();
-  for (const server of fleet.servers) run(server, server.number === 3 || server.number === 4 ? 2 : 5);
+  for (const server of fleet.servers) run(server, server.slot === 3 || server.slot === 4 ? 2 : 5);
   const picks = Array.from({ length: 100 }, () => policy.select(fleet.snapshot, 0, any));
   const counts = tally(picks, 10);
   expect([counts[3], counts[4]]).toEqual([50, 50]);
@@ -56,7 +56,7 @@ test('with exchanges of very different length every pick is the least loaded, or
     if (server.inflight === 0) idle++;
     else expect((server.inflight + 1) / server.weight).toBe(least);
     server.enter();
-    running.push({ end: now + (random() < 0.1 ? 60 : 2), number: server.number });
+    running.push({ end: now + (random() < 0.1 ? 60 : 2), number: server.slot });
   }
   expect(idle).toBeLessThan(4_000);
 });
@@ -82,7 +82,7 @@ test('a large pool stays level', () => {
   for (let n = 0; n < 30 * size; n++) {
     const server = policy.select(fleet.snapshot, 0, any)!;
     server.enter();
-    running.push(server.number);
+    running.push(server.slot);
     if (running.length <= 10 * size) continue;
     const at = Math.floor(random() * running.length);
     fleet.servers[running[at]!]!.leave();

@@ -37,7 +37,7 @@ test('a server that goes and comes back leaves no trace', () => {
 
 test('what one server refuses spreads over the others, always in the same way', () => {
   const fleet = fleetOf(equal(5));
-  const refuse = (server: Server) => server.number !== 2;
+  const refuse = (server: Server) => server.slot !== 2;
   const policy = new Maglev();
   const picks = keys.map((key) => policy.select(fleet.snapshot, key, refuse));
   for (const [number, count] of tally(picks, 5).entries()) {

@@ -11,7 +11,7 @@
 import type { Snapshot } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
 import { mix } from './hash.ts';
-import { Placement } from './placement.ts';
+import { HashedServers } from './hashed-servers.ts';
 import type { Accept, Policy } from './policy.ts';
 
 /**
@@ -26,16 +26,16 @@ const stepSalt = 0x6c8e9cf5;
 
 export class Maglev implements Policy {
   readonly name = 'maglev';
-  private readonly placement = new Placement();
-  /** Entry to position in `placement.servers`. Built at the first choice among new servers. */
+  private readonly hashed = new HashedServers();
+  /** Entry to position in `hashed.servers`. Built at the first choice among new servers. */
   private table = new Int32Array(0);
   /** proposed[i] === round: server i was proposed in this round of `rest`. */
   private proposed = new Float64Array(0);
   private round = 0;
 
   select(snapshot: Snapshot, key: number, accept: Accept): Server | undefined {
-    if (this.placement.refresh(snapshot)) this.rebuild();
-    const { servers } = this.placement;
+    if (this.hashed.refresh(snapshot)) this.rebuild();
+    const { servers } = this.hashed;
     if (servers.length === 0) return undefined;
     const entry = (mix(key) >>> 0) % this.table.length;
     const server = servers[this.table[entry]!]!;
@@ -45,8 +45,8 @@ export class Maglev implements Policy {
 
   /** Walks on through the table, and ends with the servers that are too light for an entry. */
   private rest(entry: number, accept: Accept): Server | undefined {
-    const { table, placement } = this;
-    const { servers } = placement;
+    const { table, hashed } = this;
+    const { servers } = hashed;
     this.round++;
     this.propose(table[entry]!);
     let left = servers.length - 1;
@@ -72,7 +72,7 @@ export class Maglev implements Policy {
   }
 
   private rebuild(): void {
-    const { seeds, weights } = this.placement;
+    const { seeds, weights } = this.hashed;
     const table = new Int32Array(tableSize).fill(free);
     const entries = seeds.map((seed) => (mix(seed ^ offsetSalt) >>> 0) % tableSize);
     const steps = seeds.map((seed) => ((mix(seed ^ stepSalt) >>> 0) % (tableSize - 1)) + 1);

@@ -1,6 +1,6 @@
 /**
  * A policy proposes servers for a session that is nobody's; it never sees a request. The caller's
- * `accept` filters the unusable ones (tried, full, over the bound), so that a policy is only its algorithm.
+ * `accept` filters the unusable ones (excluded, full, over the bound), so that a policy is only its algorithm.
  */
 import type { Snapshot } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
@@ -26,8 +26,8 @@ export interface PolicyOptions {
 }
 
 export interface Turns {
-  /** Number of the server whose turn was last; any number before the first turn. */
+  /** Slot of the server whose turn was last; any number before the first turn. */
   last(): number;
-  /** The turn goes on from the server `from` to `to`; false: another thread was quicker, and nothing has changed. */
+  /** The turn goes on from the server of slot `from` to that of slot `to`; false: another thread was quicker, and nothing has changed. */
   pass(from: number, to: number): boolean;
 }

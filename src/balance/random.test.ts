@@ -8,6 +8,6 @@ test('the ends of the range of randomness are the first and the last server', ()
     [0, 0],
     [1 - 2 ** -53, 2],
   ] as const) {
-    expect(new Random({ random: () => value }).select(fleet.snapshot, 0, () => true)?.number).toBe(number);
+    expect(new Random({ random: () => value }).select(fleet.snapshot, 0, () => true)?.slot).toBe(number);
   }
 });

@@ -6,18 +6,18 @@
 import type { Snapshot } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
 import { mix, pair, unit } from './hash.ts';
+import { HashedServers } from './hashed-servers.ts';
 import { Heap } from './heap.ts';
-import { Placement } from './placement.ts';
 import type { Accept, Policy } from './policy.ts';
 
 export class Rendezvous implements Policy {
   readonly name = 'rendezvous';
-  private readonly placement = new Placement();
+  private readonly hashed = new HashedServers();
   private ranking = new Heap(0);
 
   select(snapshot: Snapshot, key: number, accept: Accept): Server | undefined {
-    if (this.placement.refresh(snapshot)) this.ranking = new Heap(snapshot.up.length);
-    const { servers, seeds, weights } = this.placement;
+    if (this.hashed.refresh(snapshot)) this.ranking = new Heap(snapshot.up.length);
+    const { servers, seeds, weights } = this.hashed;
     if (servers.length === 0) return undefined;
     const mixed = mix(key);
     let best = 0;
@@ -41,7 +41,7 @@ export class Rendezvous implements Policy {
   /** The others, highest score first. */
   private rest(mixed: number, first: number, accept: Accept): Server | undefined {
     const { ranking } = this;
-    const { servers, seeds, weights } = this.placement;
+    const { servers, seeds, weights } = this.hashed;
     for (let at = 0; at < servers.length; at++) {
       ranking.keys[at] = -Math.log(unit(pair(seeds[at]!, mixed))) / weights[at]!;
     }

@@ -10,7 +10,7 @@ const any: Accept = () => true;
 function picker(fleet: Fleet, seed = 1) {
   const policy = new RoundRobin({ random: randomOf(seed) });
   return (count: number, accept = any) =>
-    Array.from({ length: count }, () => policy.select(fleet.snapshot, 0, accept)?.number);
+    Array.from({ length: count }, () => policy.select(fleet.snapshot, 0, accept)?.slot);
 }
 
 const countOf = (picks: readonly (number | undefined)[], number: number) =>
@@ -44,7 +44,7 @@ test('threads take turns, whatever servers each of them knew before', () => {
   const threads = [0, 1].map((seed) => {
     const fleet = fleetOf(equal(2));
     const policy = new RoundRobin({ random: randomOf(seed), turns });
-    return { fleet, pick: () => policy.select(fleet.snapshot, 0, any)!.number };
+    return { fleet, pick: () => policy.select(fleet.snapshot, 0, any)!.slot };
   });
   // One of them hears later that a server is out and in again.
   for (const { fleet, pick } of threads) {
@@ -98,7 +98,7 @@ describe('a server that is passed over', () => {
       [1, 5],
     ] as const) {
       const pick = picker(fleetOf([5, 1, 1]));
-      const without = pick(100, (server) => server.number !== passed);
+      const without = pick(100, (server) => server.slot !== passed);
       expect(countOf(without, passed)).toBe(0);
       // The two that are left go on by their own weights: 1 to 1, or 5 to 1.
       expect(longestRun(without)).toBe(runs);

@@ -22,8 +22,9 @@ export class RoundRobin implements Policy {
   private equal = true;
   /** With equal weights: which server was last. */
   private readonly turns: Turns;
-  /** With equal weights, by server number: position of the next server that is up. */
+  /** With equal weights, by slot, beginning with `firstSlot`: position in `up` of the next server. */
   private next = new Uint32Array(1);
+  private firstSlot = 0;
   /** With equal weights: the server that was last before the latest turn. */
   private before = 0;
   /** With unequal weights: the key is the virtual time of a server's next turn. */
@@ -64,27 +65,28 @@ export class RoundRobin implements Policy {
     for (;;) {
       const last = this.turns.last();
       const at = this.behind(last);
-      if (!this.turns.pass(last, up[at]!.number)) continue;
+      if (!this.turns.pass(last, up[at]!.slot)) continue;
       this.before = last;
       return at;
     }
   }
 
-  /** After a reload the last one's number may be none of ours. */
+  /** Position of the server whose turn is next. The slot of the last one may be none of ours: it may have left the pool. */
   private behind(last: number): number {
-    return this.next[last % this.next.length]!;
+    const { next, firstSlot } = this;
+    return next[last > firstSlot ? (last - firstSlot) % next.length : 0]!;
   }
 
   /** What others do meanwhile stands: then `pass` does nothing. */
   private rotate(up: readonly Server[], first: number, accept: Accept): Server | undefined {
-    const { number } = up[first]!;
+    const { slot } = up[first]!;
     for (let step = 1; step < up.length; step++) {
       const server = up[(first + step) % up.length]!;
       if (!accept(server)) continue;
-      this.turns.pass(number, server.number);
+      this.turns.pass(slot, server.slot);
       return server;
     }
-    this.turns.pass(number, this.before);
+    this.turns.pass(slot, this.before);
     return undefined;
   }
 
@@ -123,17 +125,31 @@ export class RoundRobin implements Policy {
     const { weights } = snapshot;
     const equal = weights.every((weight) => weight === weights[0]);
     this.heap = equal ? new Heap(0) : this.heapOf(snapshot);
-    if (equal) this.next = nextUp(snapshot);
+    if (equal) this.indexNext(snapshot);
     this.snapshot = snapshot;
     this.equal = equal;
     this.now = 0;
+  }
+
+  /** Behind each slot comes the server of the next higher slot; behind the last one the first. */
+  private indexNext({ all, up }: Snapshot): void {
+    const first = all[0]?.slot ?? 0;
+    const last = all.at(-1)?.slot ?? 0;
+    const next = new Uint32Array(last - first + 1);
+    let at = 0;
+    for (let i = 0; i < next.length; i++) {
+      while (at < up.length && up[at]!.slot <= first + i) at++;
+      next[i] = at < up.length ? at : 0;
+    }
+    this.next = next;
+    this.firstSlot = first;
   }
 
   private heapOf({ up, weights }: Snapshot): Heap {
     const waits = this.waits();
     const heap = new Heap(up.length);
     for (let at = 0; at < up.length; at++) {
-      const wait = waits.get(up[at]!.number) ?? this.join();
+      const wait = waits.get(up[at]!.slot) ?? this.join();
       heap.keys[at] = wait / weights[at]!;
     }
     heap.build();
@@ -145,7 +161,7 @@ export class RoundRobin implements Policy {
     return this.beat;
   }
 
-  /** By server number: the share of its interval (0 to 1) that each server has still to wait for its turn. */
+  /** By slot: the share of its interval (0 to 1) that each server has still to wait for its turn. */
   private waits(): Map<number, number> {
     const waits = new Map<number, number>();
     if (this.snapshot === null) return waits;
@@ -155,21 +171,10 @@ export class RoundRobin implements Policy {
       const wait = this.equal
         ? ((at - next + up.length) % up.length) / up.length
         : (this.heap.keys[at]! - this.now) * weights[at]!;
-      waits.set(up[at]!.number, wait);
+      waits.set(up[at]!.slot, wait);
     }
     return waits;
   }
-}
-
-/** By server number: the position in `up` of the next server of a higher number, the first one behind the last. */
-function nextUp({ all, up }: Snapshot): Uint32Array<ArrayBuffer> {
-  const next = new Uint32Array(all.length);
-  let at = 0;
-  for (let number = 0; number < all.length; number++) {
-    while (at < up.length && up[at]!.number <= number) at++;
-    next[number] = at < up.length ? at : 0;
-  }
-  return next;
 }
 
 /** Begins at random: balancers that start together do not all begin with one server. */

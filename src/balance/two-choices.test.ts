@@ -24,7 +24,7 @@ test('the better one is proposed first, then the other one', () => {
   run(fleet.servers[0]!, 1);
   const proposed: number[] = [];
   new TwoChoices({ random: randomOf(1) }).select(fleet.snapshot, 0, (server) => {
-    proposed.push(server.number);
+    proposed.push(server.slot);
     return false;
   });
   expect(proposed).toEqual([1, 0]);

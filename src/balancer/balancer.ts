@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { TokenRings } from '../affinity/token.ts';
 import type { LimpetOptions, ListenerOptions, PoolOptions } from '../config/options.ts';
 import { Connects } from '../fleet/connects.ts';
-import type { NamedHealthReport } from '../fleet/fleet.ts';
+import type { NamedHealthReport } from '../fleet/health-report.ts';
 import { AccessLog, type WriteLines } from '../metrics/access-log.ts';
 import { counter } from '../metrics/counters.ts';
 import { formatAddress, type Net } from '../net/socket.ts';

@@ -4,9 +4,10 @@
  * store interface comes from. All three agree on slots, which the supervisor gives out.
  */
 import type { PoolOptions } from '../config/options.ts';
-import { Fleet } from '../fleet/fleet.ts';
-import { idSecret, serverIds } from '../fleet/id.ts';
+import { Fleet, type MembershipChange } from '../fleet/fleet.ts';
+import { idSecret, serverId } from '../fleet/id.ts';
 import type { Load } from '../fleet/load.ts';
+import { planMembership } from '../fleet/membership.ts';
 import { Server } from '../fleet/server.ts';
 import { type Numbers, poolName, serverName } from '../shared/slots.ts';
 
@@ -17,13 +18,23 @@ export interface FleetDependencies {
   readonly keys: readonly Buffer[];
 }
 
-export function createFleet(options: PoolOptions, { load, numbers: { slots }, keys }: FleetDependencies): Fleet {
-  const names = options.servers.map((server) => server.name);
-  const [ids, ...older] = keys.map((key) => serverIds(names, idSecret(options.name, key)));
-  const servers = options.servers.map(
-    (server, i) => new Server(server, i, ids?.[i] ?? i + 1, load, slots.get(serverName(options.name, server.name))),
-  );
-  const fleet = new Fleet(servers, options.health, load, slots.get(poolName(options.name)));
-  for (const aliases of older) for (const [i, id] of aliases.entries()) fleet.alias(id, servers[i]!);
+/** Throws UsageError when two servers have the same id. */
+export function createFleet(options: PoolOptions, deps: FleetDependencies): Fleet {
+  const fleet = new Fleet([], options.health, deps.load, deps.numbers.slots.get(poolName(options.name)));
+  fleet.applyMembership(planServers(fleet, options, deps), 0);
   return fleet;
+}
+
+/** What turns the servers of a fleet into those of other options of its pool. Throws UsageError as `createFleet` does. */
+export function planServers(
+  fleet: Fleet,
+  { name: pool, servers }: PoolOptions,
+  { load, numbers: { slots }, keys }: FleetDependencies,
+): MembershipChange {
+  const members = servers.map((server) => ({ ...server, slot: slots.get(serverName(pool, server.name)) ?? 0 }));
+  const secrets = keys.map((key) => idSecret(pool, key));
+  return planMembership(fleet, members, (member) => {
+    const [id = member.slot, ...formerIds] = secrets.map((secret) => serverId(member.name, secret));
+    return new Server(member, id, member.slot, load, formerIds);
+  });
 }

@@ -1,10 +1,10 @@
-/** Makes the pools of a config: servers with their numbers, the affinities, the policies, and what holds them together. */
+/** Makes the pools of a config: servers with their slots and ids, the affinities, the policies, and what holds them together. */
 import type { Affinity } from '../affinity/affinity.ts';
 import { createAffinity } from '../affinity/registry.ts';
 import { SessionStatus } from '../affinity/session-status.ts';
 import type { TokenRings } from '../affinity/token.ts';
 import { Chooser } from '../balance/chooser.ts';
-import { Homes } from '../balance/home.ts';
+import { HashOwners } from '../balance/hash-owners.ts';
 import { createPolicy } from '../balance/index.ts';
 import { Rendezvous } from '../balance/rendezvous.ts';
 import type { PoolAffinity, PoolOptions } from '../config/options.ts';
@@ -65,26 +65,26 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
     pass: (from: number, to: number) => shared.load.passTurn(fleet.slot, from, to),
   };
   const chooser = new Chooser(createPolicy(options.balance, { random, turns }), fleet, options);
-  const placer = new Chooser(new Rendezvous(), fleet, options);
-  const borrower = new Chooser(new Rendezvous(), fleet, { maxLoad: 0 });
-  const homes = new Homes(fleet.servers);
+  const byKey = new Chooser(new Rendezvous(), fleet, options);
+  const substitutes = new Chooser(new Rendezvous(), fleet, { maxLoad: 0 });
+  const hashOwners = new HashOwners(fleet);
   const seconds = () => Math.floor(clock.now() / 1000);
-  const rebalance = new Rebalancer(options.rebalance, fleet, shared.table, seconds);
+  const rebalancer = new Rebalancer(options.rebalance, fleet, shared.table, seconds);
   const parts: PoolParts = {
     fleet,
     affinities: options.affinity.map((affinity) => affinityOf(affinity, options, fleet, around)),
     whenOwnerFails: options.affinity.map(({ whenOwnerFails }) => whenOwnerFails),
     table: shared.table,
     copies: createCopies(options, fleet, { ...around, ...shared, clock }),
-    sheds: (owner) => rebalance.sheds(owner),
-    choose: (key, tried) => {
+    shouldRebalance: (owner) => rebalancer.shouldRebalance(owner),
+    choose: (key, excluded) => {
       if (fleet.snapshot.panic) shared.counters.add(counter.panic_choices);
-      return chooser.choose(key, tried);
+      return chooser.choose(key, excluded);
     },
-    busy: (tried) => chooser.busy(tried),
-    home: (key) => homes.of(key),
-    place: (key, tried) => placer.choose(key, tried),
-    borrow: (key, tried) => borrower.choose(key, tried),
+    lacksRoom: (excluded) => chooser.lacksRoom(excluded),
+    hashOwner: (key) => hashOwners.of(key),
+    chooseForKey: (key, excluded) => byKey.choose(key, excluded),
+    chooseSubstitute: (key, excluded) => substitutes.choose(key, excluded),
     health: healthOf(options, around),
     misframed: ({ identity }, how) => around.report(name, identity, { what: 'misframed', how }),
     tellRoom: () => around.tellRoom(name),
@@ -99,7 +99,7 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
 function affinityOf(
   options: PoolAffinity,
   { name: pool, sessions }: PoolOptions,
-  { servers }: Fleet,
+  fleet: Fleet,
   { keys, secret, numbers, randomWords, rings, skew, shared, tellForeign }: PoolSurroundings,
 ): Affinity {
   const kind = kindName(pool, options);
@@ -119,10 +119,10 @@ function affinityOf(
       if (owner !== null) shared.counters.add(counter.cookies_foreign);
       if (told[from]) return;
       told[from] = true;
-      tellForeign(pool, cookie, owner === null ? null : (servers.find(({ id }) => id === owner)?.name ?? ''));
+      tellForeign(pool, cookie, owner === null ? null : (fleet.find(owner)?.name ?? ''));
     },
     onLimited: () => shared.counters.add(counter.cookies_limited),
-    idOf: (name) => servers.find((server) => server.name === name)?.id,
+    idOf: (name) => fleet.servers.find((server) => server.name === name)?.id,
     randomWords,
     rings,
   });

@@ -27,7 +27,7 @@ export interface Heard {
 
 /** Who named a server: the policy, hashing of a key that is nobody's, hashing among all servers, or among those that are up. */
 export interface Step {
-  readonly by: 'policy' | 'key' | 'home' | 'substitute';
+  readonly by: 'policy' | 'key' | 'hash-owner' | 'substitute';
   readonly server: Server | undefined;
 }
 
@@ -78,10 +78,10 @@ export class DecisionRecorder {
       ...parts,
       affinities: parts.affinities.map((affinity, i) => this.listen(affinity, options, i)),
       table: this.overhear(parts),
-      choose: (key, tried) => note('policy', parts.choose(key, tried)),
-      place: (key, tried) => note('key', parts.place(key, tried)),
-      home: (key) => note('home', parts.home(key)),
-      borrow: (key, tried) => note('substitute', parts.borrow(key, tried)),
+      choose: (key, excluded) => note('policy', parts.choose(key, excluded)),
+      chooseForKey: (key, excluded) => note('key', parts.chooseForKey(key, excluded)),
+      hashOwner: (key) => note('hash-owner', parts.hashOwner(key)),
+      chooseSubstitute: (key, excluded) => note('substitute', parts.chooseSubstitute(key, excluded)),
     };
   };
 

@@ -4,7 +4,7 @@ import { Session } from '../affinity/affinity.ts';
 import { TokenRing } from '../affinity/token.ts';
 import type { Config } from '../config/config.ts';
 import { readConfig } from '../config/read.ts';
-import { idSecret, serverIds } from '../fleet/id.ts';
+import { idSecret, serverId } from '../fleet/id.ts';
 import { explain, type Question } from './explain.ts';
 import { inWords } from './words.ts';
 
@@ -68,7 +68,7 @@ function ask(request: string, question: Partial<Question> = {}, how = options) {
 
 /** A cookie of that pool: owned by s2, in its third epoch. Times are seconds before now. */
 function token(pool: string, { born = 2 * hour, seen = 60 } = {}): string {
-  const owner = serverIds(['s1', 's2', 's3'], idSecret(pool, key))[1];
+  const owner = serverId('s2', idSecret(pool, key));
   const session = Object.assign(new Session(), { owner, sid0: 7, sid3: 0xbeef, epoch: 3 });
   session.born = seconds - born;
   session.seen = seconds - seen;

@@ -24,7 +24,7 @@ export function ownerOf(
       return owner(fleet.find(recognised.owner), 'fixed', 0);
     case 'hash': {
       const all = [...attempts.flatMap((attempt) => attempt.steps), ...steps];
-      return owner(all.find(({ by }) => by === 'home')?.server, 'hash', 0);
+      return owner(all.find(({ by }) => by === 'hash-owner')?.server, 'hash', 0);
     }
     case 'key':
       return found?.look === 'live' ? owner(found.server, 'table', found.epoch) : null;

@@ -25,7 +25,7 @@ test('a fleet begins with every server up, but for those of weight 0', () => {
 test('takes over what was said of the servers that it has, by name and address, and passes over the others', () => {
   const from = fleetOf([1, 1, 1]);
   const to = new Fleet(
-    [serverOf(2), serverOf(0), serverOf(4)].map((one, number) => moved(one, number)),
+    [serverOf(2), serverOf(0), serverOf(4)].map((one, slot) => moved(one, slot)),
     {
       panicThreshold: 0,
       slowStart: 0,
@@ -39,9 +39,9 @@ test('takes over what was said of the servers that it has, by name and address, 
   expect(upOf(to)).toEqual(['s0', 's4']);
 });
 
-/** The same server at another position. */
-function moved({ name, address, weight, maxRequests, id }: Server, number: number): Server {
-  return new Server({ name, address, weight, maxRequests }, number, id);
+/** The same server with another slot. */
+function moved(server: Server, slot: number): Server {
+  return new Server(server, server.id, slot);
 }
 
 test('an empty fleet has a snapshot too', () => {
@@ -160,7 +160,7 @@ describe('snapshots', () => {
 
 describe('panic', () => {
   const downTo = (fleet: Fleet, count: number) => {
-    for (const server of fleet.servers) fleet.setActive(server, server.number < count, 1);
+    for (const server of fleet.servers) fleet.setActive(server, server.slot < count, 1);
   };
 
   test('begins when fewer than the threshold are up, and ends when enough are back', () => {

@@ -1,14 +1,18 @@
 /**
- * The servers of one pool, and immutable snapshots of who may serve. Health, operators and slow start say
- * what they saw; `Fleet` alone turns that into states and publishes a new snapshot. Readers hold a snapshot
- * for the length of one decision, so they never see a half-made change.
+ * The servers of one pool, and immutable snapshots of who may serve. Servers join, leave and change their weight
+ * (membership.ts); health checks, operators and slow start report on them. `Fleet` alone turns that into states and publishes a
+ * new snapshot. Readers hold a snapshot for the length of one decision, so they never see a half-made change.
  */
+import { type HealthReport, type NamedHealthReport, type ServerState, stateOf } from './health-report.ts';
 import { Load } from './load.ts';
-import type { Server, ServerState } from './server.ts';
+import type { Server } from './server.ts';
 
 export interface Snapshot {
   /** Goes up by one with every published change. */
   readonly version: number;
+  /** Goes up by one when servers join, leave, or get another configured weight or cap. */
+  readonly membership: number;
+  /** In the order of their slots. */
   readonly all: readonly Server[];
   /** Those that take new sessions, with weight above 0. In panic: every one that is not draining. */
   readonly up: readonly Server[];
@@ -26,54 +30,49 @@ export interface FleetOptions {
   readonly slowStart: number;
 }
 
-/** The health of one server, as active checks, traffic and operators report it. Plain data. */
-export interface HealthReport {
-  active: boolean;
-  passive: boolean;
-  drained: boolean;
-  /** When the server last came back (ms), null when it never left or has its full weight. */
-  since: number | null;
+/** What turns the servers of a fleet into others (membership.ts). */
+export interface MembershipChange {
+  readonly removed: readonly Server[];
+  readonly added: readonly Server[];
+  readonly changed: readonly ChangedServer[];
 }
 
-/** The same with the server's identity, for fleets on other threads, which may have another config. */
-export interface NamedHealthReport extends HealthReport {
-  /** `Server.identity`. */
-  readonly server: string;
+/** A server that stays, and what holds for it from now on. */
+export interface ChangedServer {
+  readonly server: Server;
+  readonly weight: number;
+  readonly maxRequests: number;
 }
 
 /** Share of its weight that a server gets the moment it returns; it grows linearly to 1. */
 const slowStartFloor = 0.1;
 
 export class Fleet {
-  readonly servers: readonly Server[];
-  /** In the order of `servers`. */
-  readonly reports: readonly HealthReport[];
   private readonly byId = new Map<number, Server>();
   private readonly bySlot = new Map<number, Server>();
+  private readonly byIdentity = new Map<string, Server>();
   /** Down when a panic ended, and neither seen well since nor tried in vain: see `isUsable`. */
   private readonly doubtful = new Set<Server>();
-  private readonly byIdentity = new Map<string, Server>();
   private readonly options: FleetOptions;
   readonly load: Load;
   /** The pool's own slot of the load: what runs at all its servers, and what waits for them. */
   readonly slot: number;
   /** The current snapshot: read it once per decision. */
   snapshot: Snapshot;
-  /** Told after each published change of a server's state. */
+  /** Called after each published change of a server's state. */
   onChange: (server: Server, from: ServerState, to: ServerState) => void = () => {};
 
   constructor(servers: readonly Server[], options: FleetOptions, load: Load = Load.alone(), slot = 0) {
-    this.servers = servers;
     this.options = options;
     this.load = load;
     this.slot = slot;
-    this.reports = servers.map(() => newHealthReport());
-    for (const server of servers) {
-      this.byId.set(server.id, server);
-      this.bySlot.set(server.slot, server);
-      this.byIdentity.set(server.identity, server);
-    }
-    this.snapshot = this.take(0, 0);
+    for (const server of servers) this.index(server);
+    this.snapshot = this.take(sorted(servers), 0, 0, 0);
+  }
+
+  /** In the order of their slots. */
+  get servers(): readonly Server[] {
+    return this.snapshot.all;
   }
 
   /** The server that a token names, whatever its state; undefined when this pool has none of that id. */
@@ -86,7 +85,7 @@ export class Fleet {
     return servers.flatMap(({ identity }) => this.named(identity) ?? []);
   }
 
-  /** The server that the session table names; undefined when it is of this pool no more. */
+  /** The server that the session table names; undefined when the pool does not have it any more. */
   at(slot: number): Server | undefined {
     return this.bySlot.get(slot);
   }
@@ -97,10 +96,11 @@ export class Fleet {
    * sessions to those that are seen first.
    */
   isUsable(server: Server): boolean {
+    if (server.removed) return false;
     return server.state !== 'down' || this.snapshot.panic || (this.doubtful.size > 0 && this.doubtful.has(server));
   }
 
-  /** It was tried, and no connection came about: it is down, as was said. */
+  /** It was tried, and no connection came about: it is down, as was reported. */
   confirmDown(server: Server): void {
     this.doubtful.delete(server);
   }
@@ -117,7 +117,7 @@ export class Fleet {
 
   /** The health of all servers for a fleet on another thread: a copy, because reports change here while the message travels. */
   get namedReports(): NamedHealthReport[] {
-    return this.servers.map(({ identity }, number) => ({ ...this.reports[number]!, server: identity }));
+    return this.servers.map(({ identity, report }) => ({ ...report, server: identity }));
   }
 
   /** Takes over the reports of another fleet on the servers that both have. All are one change: one snapshot. */
@@ -126,7 +126,7 @@ export class Fleet {
     for (const { server: identity, ...report } of reports) {
       const server = this.byIdentity.get(identity);
       if (server === undefined) continue;
-      Object.assign(this.reports[server.number]!, report);
+      Object.assign(server.report, report);
       const to = stateOf(report);
       if (to !== server.state) changed.push({ server, from: server.state });
       server.state = to;
@@ -135,9 +135,19 @@ export class Fleet {
     for (const { server, from } of changed) this.onChange(server, from, server.state);
   }
 
-  /** Another id by which older tokens name a server: ids are keyed, and keys rotate. */
-  alias(id: number, server: Server): void {
-    this.byId.set(id, server);
+  /**
+   * Servers leave, join, and get other weights and caps, as one change: one snapshot. Nothing that is known of the other servers
+   * changes. One that joins is as its own report says.
+   */
+  applyMembership({ removed, added, changed }: MembershipChange, now: number): void {
+    for (const server of removed) this.forget(server);
+    for (const server of added) this.index(server);
+    for (const { server, weight, maxRequests } of changed) {
+      this.demandMember(server);
+      server.weight = weight;
+      server.maxRequests = maxRequests;
+    }
+    this.publish(now, this.snapshot.membership + 1, sorted([...this.bySlot.values()]));
   }
 
   /** An active check's verdict (health/active.ts). */
@@ -164,7 +174,7 @@ export class Fleet {
   /** Re-weighs servers that start slowly. Call about once a second; publishes only while one of them does. */
   tick(now: number): void {
     let slow = false;
-    for (const report of this.reports) {
+    for (const { report } of this.servers) {
       if (report.since === null) continue;
       slow = true;
       if (now - report.since >= this.options.slowStart) report.since = null;
@@ -173,11 +183,8 @@ export class Fleet {
   }
 
   private change(server: Server, now: number, edit: (report: HealthReport) => void): void {
-    const report = this.reports[server.number];
-    if (report === undefined || this.servers[server.number] !== server) {
-      throw new Error(`server ${server.name} is not of this pool`);
-    }
-    const from = server.state;
+    this.demandMember(server);
+    const { report, state: from } = server;
     const wasDrained = report.drained;
     edit(report);
     const to = stateOf(report);
@@ -193,47 +200,56 @@ export class Fleet {
     this.onChange(server, from, to);
   }
 
-  private publish(now: number): void {
+  private index(server: Server): void {
+    if (this.bySlot.has(server.slot)) throw new Error(`two servers have slot ${server.slot}`);
+    this.bySlot.set(server.slot, server);
+    this.byIdentity.set(server.identity, server);
+    for (const id of server.formerIds) this.byId.set(id, server);
+    this.byId.set(server.id, server);
+    server.state = stateOf(server.report);
+  }
+
+  private forget(server: Server): void {
+    this.demandMember(server);
+    server.removed = true;
+    this.bySlot.delete(server.slot);
+    this.byIdentity.delete(server.identity);
+    for (const id of [server.id, ...server.formerIds]) this.byId.delete(id);
+    this.doubtful.delete(server);
+  }
+
+  private demandMember(server: Server): void {
+    if (this.bySlot.get(server.slot) !== server) throw new Error(`server ${server.name} is not of this pool`);
+  }
+
+  private publish(now: number, membership = this.snapshot.membership, all = this.snapshot.all): void {
     const wasPanic = this.snapshot.panic;
-    this.snapshot = this.take(this.snapshot.version + 1, now);
+    this.snapshot = this.take(all, membership, this.snapshot.version + 1, now);
     const { panic } = this.snapshot;
-    for (const server of this.servers) {
+    for (const server of all) {
       if (server.state !== 'down' || panic) this.doubtful.delete(server);
       else if (wasPanic) this.doubtful.add(server);
     }
   }
 
-  private take(version: number, now: number): Snapshot {
-    const wanted = this.servers.filter((_, number) => this.reports[number]?.drained !== true);
+  private take(all: readonly Server[], membership: number, version: number, now: number): Snapshot {
+    const wanted = all.filter((server) => !server.report.drained);
     const healthy = wanted.filter((server) => server.state === 'up');
     const panic = healthy.length < wanted.length * this.options.panicThreshold;
     const candidates = panic ? wanted : healthy;
     const up = candidates.filter((server) => server.weight > 0);
     const weights = Float64Array.from(up, (server) => this.weigh(server, now));
-    return {
-      version,
-      all: this.servers,
-      up,
-      weights,
-      totalWeight: weights.reduce((sum, weight) => sum + weight, 0),
-      panic,
-    };
+    const totalWeight = weights.reduce((sum, weight) => sum + weight, 0);
+    return { version, membership, all, up, weights, totalWeight, panic };
   }
 
-  private weigh(server: Server, now: number): number {
-    const report = this.reports[server.number];
-    if (report === undefined || report.since === null) return server.weight;
+  private weigh({ weight, report }: Server, now: number): number {
+    if (report.since === null) return weight;
     const share = (now - report.since) / this.options.slowStart;
-    return server.weight * Math.min(1, Math.max(slowStartFloor, share));
+    return weight * Math.min(1, Math.max(slowStartFloor, share));
   }
 }
 
-/** Of a server on which nobody has reported. */
-export function newHealthReport(): HealthReport {
-  return { active: true, passive: true, drained: false, since: null };
-}
-
-function stateOf({ active, passive, drained }: HealthReport): ServerState {
-  if (!active || !passive) return 'down';
-  return drained ? 'draining' : 'up';
+function sorted(servers: readonly Server[]): Server[] {
+  return servers.toSorted((a, b) => a.slot - b.slot);
 }

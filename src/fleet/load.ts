@@ -33,9 +33,9 @@ export class Load {
     return new SharedArrayBuffer(shareOf(slots, workers) * 4);
   }
 
-  /** For one slot and one worker: what nobody else counts in. */
-  static alone(): Load {
-    return new Load(Load.create(1, 1), 1, 0);
+  /** For one worker: nobody else counts in it. */
+  static alone(slots = 1): Load {
+    return new Load(Load.create(slots, 1), slots, 0);
   }
 
   running(slot: number): number {
@@ -88,7 +88,7 @@ export class Load {
     return Atomics.exchange(this.words, slot * slotWords + field.misframed, now) !== now;
   }
 
-  /** Number of the server of this pool whose turn was last, whichever worker gave it. */
+  /** Slot of the server of this pool whose turn was last, whichever worker gave it. */
   lastTurn(slot: number): number {
     return Atomics.load(this.words, slot * slotWords + field.lastTurn) >>> 0;
   }

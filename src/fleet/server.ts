@@ -1,13 +1,8 @@
 /** One backend address with a stable name, and what this worker knows of it now. */
 import { type Address, formatAddress } from '../net/socket.ts';
 import { Connects } from './connects.ts';
+import { type HealthReport, newHealthReport, type ServerState } from './health-report.ts';
 import { Load } from './load.ts';
-
-/**
- * up: takes new sessions. draining: only the sessions it has. down: nothing.
- * Only `Fleet` changes it, so that a snapshot and its servers agree.
- */
-export type ServerState = 'up' | 'draining' | 'down';
 
 export interface ServerOptions {
   readonly name: string;
@@ -21,23 +16,32 @@ export interface ServerOptions {
 export class Server {
   readonly name: string;
   readonly address: Address;
-  readonly weight: number;
-  readonly maxRequests: number;
-  /** Position in its pool's list: in this config, and in no other. */
-  readonly number: number;
-  /** 48-bit keyed hash of the name: the same on every node and after every restart, and it tells no address. */
-  readonly id: number;
 
   /**
-   * Name and address: the same in every config and on every thread that knows this server. One that has another address under
+   * Its number in the session table, and its slot of the load that all workers share: one for each name in a pool, the same on
+   * all threads and in every config of this process.
+   */
+  readonly slot: number;
+
+  /** 48-bit keyed hash of the name: the same on every node and after every restart, and it tells no address. */
+  readonly id: number;
+  /** Its ids under older keys: tokens that were made with those name it so. */
+  readonly formerIds: readonly number[];
+
+  /**
+   * Name and address: the same in every config and on every thread that has this server. One that has another address under
    * the same name is another server.
    */
   readonly identity: string;
 
-  /** Its number in the session table, and its slot of the load that all workers share. */
-  readonly slot: number;
-
+  /** Only `Fleet` changes the following five, so that a snapshot and its servers agree. */
+  weight: number;
+  maxRequests: number;
   state: ServerState = 'up';
+  readonly report: HealthReport = newHealthReport();
+  /** It has left its pool: exchanges that run there finish, and no other begins. */
+  removed = false;
+
   /** Times that its name has lost addresses: connections from before are not used again. */
   moves = 0;
   /** Connections to it that this worker is making, and those that it keeps for the next request. */
@@ -45,16 +49,22 @@ export class Server {
   idle = 0;
   private readonly load: Load;
 
-  constructor(options: ServerOptions, number: number, id: number, load: Load = Load.alone(), slot = 0) {
+  constructor(
+    options: ServerOptions,
+    id: number,
+    slot: number,
+    load: Load = Load.alone(slot + 1),
+    formerIds: readonly number[] = [],
+  ) {
     this.name = options.name;
     this.address = options.address;
     this.weight = options.weight;
     this.maxRequests = options.maxRequests;
-    this.number = number;
     this.identity = identityOf(options);
     this.id = id;
-    this.load = load;
     this.slot = slot;
+    this.load = load;
+    this.formerIds = formerIds;
   }
 
   /** Exchanges in flight, waiting ones not counted. */

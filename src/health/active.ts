@@ -1,5 +1,5 @@
 /**
- * Active checks: asks every server at an interval whether it is well, and tells the fleet.
+ * Active checks: asks every server at an interval whether it is well, and reports to the fleet.
  *
  * A server is believed to be as the fleet has it at the start, which is up, until `fall` checks in a row have failed; it is up again after
  * `rise` good ones in a row. Servers that are draining or ejected go on being checked.
@@ -19,11 +19,11 @@ export interface ActiveDependencies {
   readonly timers: Timers;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  /** Told of each check that ended, before what it changes: what was wrong, null when nothing was. */
+  /** Called after each check, before what it changes: what was wrong, null when nothing was. */
   readonly onCheck?: (server: Server, problem: string | null) => void;
-  /** Told when a server goes down or comes up by these checks, and why. */
+  /** Called when a server goes down or comes up by these checks, and why. */
   readonly log?: (server: Server, up: boolean, reason: string) => void;
-  /** Told why this machine could not ask a server: that says nothing of the server, and counts neither way (I12). */
+  /** Called when this machine could not ask a server, and why: that says nothing of the server, and counts neither way (I12). */
   readonly onShortage: (server: Server, reason: string) => void;
 }
 
@@ -40,34 +40,44 @@ interface Watch {
 
 export class ActiveChecks {
   private readonly deps: ActiveDependencies;
-  private watches: Watch[] = [];
+  private readonly watches = new Map<Server, Watch>();
 
   constructor(deps: ActiveDependencies) {
     this.deps = deps;
   }
 
-  /** The first checks are spread evenly over one interval: 1,000 servers are never asked in one instant. */
+  /** Begins with the servers that the fleet has. */
   start(): void {
     this.stop();
-    const { fleet, options, random } = this.deps;
-    const share = options.interval / fleet.servers.length;
-    this.watches = fleet.servers.map((server) => ({
-      server,
-      up: fleet.reports[server.number]!.active,
-      streak: 0,
-      probe: null,
-      cancelTimer: () => {},
-    }));
-    for (const watch of this.watches) this.wait(watch, (watch.server.number + random()) * share);
+    this.follow();
   }
 
-  /** Ends all checks, those that run too. What the fleet was told last stays. */
-  stop(): void {
-    for (const watch of this.watches) {
-      watch.cancelTimer();
-      watch.probe?.cancel();
+  /**
+   * The fleet has other servers than before. Those that have left are not checked any more, those that have joined are; what
+   * is known of the others stays. The first checks are spread evenly over one interval: 1,000 servers are never asked in one
+   * instant.
+   */
+  follow(): void {
+    const { fleet, options, random } = this.deps;
+    for (const watch of this.watches.values()) if (watch.server.removed) this.end(watch);
+    const added = fleet.servers.filter((server) => !this.watches.has(server));
+    const share = options.interval / added.length;
+    for (const [i, server] of added.entries()) {
+      const watch = { server, up: server.report.active, streak: 0, probe: null, cancelTimer: () => {} };
+      this.watches.set(server, watch);
+      this.wait(watch, (i + random()) * share);
     }
-    this.watches = [];
+  }
+
+  /** Ends all checks, those that run too. What was reported to the fleet last stays. */
+  stop(): void {
+    for (const watch of this.watches.values()) this.end(watch);
+  }
+
+  private end(watch: Watch): void {
+    watch.cancelTimer();
+    watch.probe?.cancel();
+    this.watches.delete(watch.server);
   }
 
   private wait(watch: Watch, delay: number): void {
@@ -81,7 +91,7 @@ export class ActiveChecks {
     watch.probe = new Probe(this.deps, watch.server.address, options, (problem, shortage) => {
       watch.probe = null;
       const spread = 1 + options.jitter * (2 * random() - 1);
-      // Set before anybody is told: whoever stops the checks on hearing the news stops this timer too.
+      // Set before the outcome is reported: whoever stops the checks because of it stops this timer too.
       this.wait(watch, Math.max(0, started + options.interval * spread - clock.monotonic()));
       if (shortage === null) this.count(watch, problem);
       else this.deps.onShortage(watch.server, shortage);

@@ -14,8 +14,8 @@ function setUp(changed: Partial<PassiveOptions> = {}) {
     (i) =>
       new Server(
         { name: `s${i}`, address: { kind: 'tcp', host: '127.0.0.1', port: i }, weight: 1, maxRequests: 0 },
-        i,
         i + 1,
+        i,
       ),
   );
   const fleet = new Fleet(servers, { panicThreshold: 0, slowStart: 0 });

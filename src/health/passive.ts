@@ -19,9 +19,9 @@ export interface PassiveDependencies {
   readonly options: PassiveOptions;
   readonly clock: Clock;
   readonly timers: Timers;
-  /** Told at each ejection (`up` false) and each return, and why. */
+  /** Called at each ejection (`up` false) and each return, and why. */
   readonly log?: (server: Server, up: boolean, reason: string) => void;
-  /** Told of each good answer of a server that is ejected or on probation, before what it changes. */
+  /** Called for each good answer of a server that is ejected or on probation, before what it changes. */
   readonly onAnswered?: (server: Server) => void;
 }
 
@@ -54,27 +54,36 @@ const probationSuccesses = 3;
 
 export class PassiveHealth {
   private readonly deps: PassiveDependencies;
-  private readonly breakers: readonly Breaker[];
+  private readonly breakers = new Map<Server, Breaker>();
 
   /** All breakers are closed: failures that another config has counted do not count here. */
   constructor(deps: PassiveDependencies) {
     this.deps = deps;
-    for (const server of deps.fleet.servers) server.failures = 0;
-    this.breakers = deps.fleet.servers.map((server) => ({
-      server,
-      state: 'closed',
-      connectErrors: 0,
-      serverErrors: 0,
-      ejections: 0,
-      successes: 0,
-      cancelTimer: () => {},
-    }));
+    this.follow();
+  }
+
+  /**
+   * The fleet has other servers than before. The breakers of those that have joined are closed, those of servers that have left
+   * are gone; the others stay as they are.
+   */
+  follow(): void {
+    for (const [server, breaker] of this.breakers) {
+      if (!server.removed) continue;
+      breaker.cancelTimer();
+      this.breakers.delete(server);
+    }
+    for (const server of this.deps.fleet.servers) {
+      if (this.breakers.has(server)) continue;
+      // Its slot may have been another server's.
+      server.failures = 0;
+      this.breakers.set(server, newBreaker(server));
+    }
   }
 
   /** No connection came about: refused, unreachable, or not in time. */
   connectFailed(server: Server): void {
-    const breaker = this.breakers[server.number]!;
-    if (breaker.state === 'open') return;
+    const breaker = this.breakers.get(server);
+    if (breaker === undefined || breaker.state === 'open') return;
     breaker.connectErrors++;
     this.failed(breaker, breaker.connectErrors, this.deps.options.connectErrors, 'connection errors');
   }
@@ -86,12 +95,13 @@ export class PassiveHealth {
   answered(server: Server, status: number): void {
     // Every request comes by here. `failures` is 0 only while the breaker is closed and the last answer was good.
     if (server.failures === 0 && status < 500) return;
-    this.judge(this.breakers[server.number]!, status);
+    const breaker = this.breakers.get(server);
+    if (breaker !== undefined) this.judge(breaker, status);
   }
 
   /** Forgets the timers: nobody is let back in any more. For a pool that is replaced. */
   stop(): void {
-    for (const breaker of this.breakers) breaker.cancelTimer();
+    for (const breaker of this.breakers.values()) breaker.cancelTimer();
   }
 
   private judge(breaker: Breaker, status: number): void {
@@ -146,6 +156,11 @@ export class PassiveHealth {
         log?.(server, true, `${reason}: on probation`);
     }
   }
+}
+
+function newBreaker(server: Server): Breaker {
+  const counts = { connectErrors: 0, serverErrors: 0, ejections: 0, successes: 0 };
+  return { server, state: 'closed', ...counts, cancelTimer: () => {} };
 }
 
 /** 501 and 505 speak of the request: a client must not be able to eject a server by sending odd methods. */

@@ -24,7 +24,7 @@ function stage(tombstoneTime = 60) {
   const store = new MemoryStore(memory, () => seconds * 1000);
   const load = new Load(Load.create(4, 1), 4, 0);
   const address = { kind: 'tcp', host: '127.0.0.1', port: 1 } as const;
-  const server = new Server({ name: 'a', address, weight: 1, maxRequests: 0 }, 0, 101, load, 1);
+  const server = new Server({ name: 'a', address, weight: 1, maxRequests: 0 }, 101, 1, load);
   const fleet = new Fleet([server], { panicThreshold: 0, slowStart: 0 }, load, 3);
   const settings = {
     replication: 'sync',

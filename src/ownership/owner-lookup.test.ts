@@ -18,7 +18,7 @@ function stage() {
   const load = new Load(Load.create(4, 1), 4, 0);
   const [a, b] = [1, 2].map((slot) => {
     const address = { kind: 'tcp', host: '127.0.0.1', port: slot } as const;
-    return new Server({ name: `s${slot}`, address, weight: 1, maxRequests: 0 }, slot - 1, slot + 100, load, slot);
+    return new Server({ name: `s${slot}`, address, weight: 1, maxRequests: 0 }, slot + 100, slot, load);
   }) as [Server, Server];
   const fleetOf = (servers: Server[]) => new Fleet(servers, { panicThreshold: 0, slowStart: 0 }, load, 3);
   const worker = (servers = [a, b]) =>

@@ -10,7 +10,7 @@ function stage(skew: number, rate: number, weights: readonly number[]) {
   const load = new Load(Load.create(10, 1), 10, 0);
   const servers = weights.map((weight, i) => {
     const address = { kind: 'tcp', host: '127.0.0.1', port: i + 1 } as const;
-    return new Server({ name: `s${i}`, address, weight, maxRequests: 0 }, i, i + 1, load, i + 1);
+    return new Server({ name: `s${i}`, address, weight, maxRequests: 0 }, i + 1, i + 1, load);
   });
   const fleet = new Fleet(servers, { panicThreshold: 0, slowStart: 0 }, load, 9);
   let second = 1;
@@ -22,10 +22,10 @@ function stage(skew: number, rate: number, weights: readonly number[]) {
   };
   const shed = (server: number, most = 100) => {
     let shed = 0;
-    while (shed < most && rebalance.sheds(servers[server]!) !== null) shed++;
+    while (shed < most && rebalance.shouldRebalance(servers[server]!) !== null) shed++;
     return shed;
   };
-  const full = (server: number) => rebalance.sheds(servers[server]!)?.map(({ name }) => name);
+  const full = (server: number) => rebalance.shouldRebalance(servers[server]!)?.map(({ name }) => name);
   return { fill, shed, full, fleet, servers, later: () => second++ };
 }
 

@@ -8,7 +8,7 @@ import type { Server } from '../fleet/server.ts';
 import type { SessionTable } from '../table/table.ts';
 
 export interface RebalanceSettings {
-  /** Above this multiple of its fair share a server sheds sessions; 0: never. */
+  /** Above this multiple of its fair share a server gives sessions away; 0: never. */
   readonly skew: number;
   /** Most sessions in a second. */
   readonly rate: number;
@@ -34,8 +34,8 @@ export class Rebalancer {
     this.now = now;
   }
 
-  /** One session of that server should go, and is counted as gone: to none of these. null: it stays. */
-  sheds(server: Server): readonly Server[] | null {
+  /** A session of that server should leave, and is counted as gone: to another one than the servers returned. null: it stays. */
+  shouldRebalance(server: Server): readonly Server[] | null {
     const { skew } = this.settings;
     if (skew === 0) return null;
     this.turn();

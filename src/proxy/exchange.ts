@@ -34,7 +34,7 @@ import { RequestBody } from './request-body.ts';
 import { editRequest, writeRequest } from './request-head.ts';
 import type { ServerConnection } from './server/connection.ts';
 import type { ConnectListener } from './server/connector.ts';
-import { isPipelinable } from './server/pipelining-guard.ts';
+import { mayShare } from './server/pipelining-guard.ts';
 import type { ResponseHandler } from './server/response-handler.ts';
 import { openTunnel } from './tunnel.ts';
 import type { WorkerContext } from './worker-context.ts';
@@ -57,7 +57,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
   /** The client asked for an upgrade that we pass on. */
   mayUpgrade = false;
   /** See `ResponseHandler`. */
-  clientNumber = 0;
+  user = 0;
   clientAddress = '';
   clientSecure = false;
   readonly session = new Session();
@@ -98,7 +98,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
   /** The request may leave when this loop turn is over: not one that is sent once more, or asks for an upgrade. */
   private gathers = false;
   /** It may share a connection with others (pipelining-guard.ts). */
-  private mayPipeline = false;
+  private shares = false;
   private readonly taking = new WriteStall();
 
   constructor(context: ListenerContext, release: (exchange: Exchange) => void) {
@@ -136,8 +136,8 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
     worker.counters.add(counter.requests);
     this.record.begin(this.clientAddress, client, head, worker);
     this.gathers = !mayUpgrade;
-    this.mayPipeline = this.gathers && isPipelinable(head);
-    this.clientNumber = client.trusted || seemsProxied(head) ? 0 : client.number;
+    this.shares = this.gathers && mayShare(head);
+    this.user = client.trusted || seemsProxied(head) ? 0 : client.number;
     this.route(head);
   }
 
@@ -264,9 +264,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
     this.server = server;
     this.record.server = server.name;
     if (this.attempts++ > 0) this.record.retried(this.worker);
-    const upstream = this.mayPipeline
-      ? this.pool!.takeGathering(server, this.clientNumber)
-      : this.pool!.takeIdle(server, this.clientNumber);
+    const upstream = this.shares ? this.pool!.takeGathering(server, this.user) : this.pool!.takeIdle(server, this.user);
     if (upstream === undefined) this.connect(server);
     else {
       this.worker.counters.add(counter.upstream_reused);
@@ -289,7 +287,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
 
   onConnectFailed(fault: Fault): void {
     this.connecting = null;
-    this.onServerFault(fault);
+    this.failed(fault);
   }
 
   /** 5. The request goes out: one write for the head, and for the body that has come so far. */
@@ -301,15 +299,15 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
     const { copies } = this.pool!;
     const line = copies !== null && this.session.isOffered ? copies.writeLine(this.session, this.server!) : null;
     if (this.gathers && upstream.reused && body.isWithin(smallBody)) {
-      const out = upstream.gather(this, head.chunked, this.mayPipeline);
+      const out = upstream.gather(this, head.chunked, this.shares);
       writeRequest(head, this.context.scratch.edit, this.client, this.server!, false, line, out);
-      upstream.appendBody(body, out);
+      upstream.putBody(body, out);
       body.resume();
       this.enter('answering', this.pool!.settings.timeouts.response);
       return;
     }
     const out = this.context.buffers.toServer;
-    upstream.begin(this, head.chunked);
+    upstream.serve(this, head.chunked);
     out.clear();
     writeRequest(head, this.context.scratch.edit, this.client, this.server!, this.mayUpgrade, line, out);
     const room = upstream.send(out, body);
@@ -346,7 +344,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
     const edit = this.context.buffers.responseEdit;
     edit.clear();
     cutFromResponse(head.headers, edit);
-    if (this.client.sendInterim(head, edit)) this.worker.counters.responded(head.status);
+    if (this.client.inform(head, edit)) this.worker.counters.responded(head.status);
   }
 
   /** 6. What the server says of its session is kept first. True: the response has to wait, or has been refused. */
@@ -374,12 +372,12 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
     const { timeouts } = this.pool!.settings;
     if (!this.body.ended) this.enter('sending', this.sendingTimeout());
     else this.enter(this.relayed ? 'relaying' : 'answering', timeouts.responseBody);
-    this.upstream!.resumeHeld();
+    this.upstream!.proceed();
   }
 
   /** Neither the store's answer nor the server's may be passed on. */
   onUnsafe(fault: Fault): void {
-    this.upstream?.abort(this);
+    this.upstream?.breakOff(this);
     this.upstream = null;
     this.refuse(fault);
   }
@@ -394,7 +392,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
     this.bind(head);
     if (this.dialog.degraded) edit.add('Limpet-Degraded: session-store');
     if (pool.settings.identify) edit.add(`Limpet-Server: ${this.server!.name}; epoch=${session.epoch}`);
-    this.client.sendHead(head, edit, head.bodyLength(this.method));
+    this.client.respond(head, edit, head.bodyLength(this.method));
   }
 
   private bind(head: ResponseHead): void {
@@ -454,10 +452,10 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
         this.worker.seconds(),
       );
     this.worker.wheel.set(this.deadline, this.pool!.settings.timeouts.responseBody);
-    if (this.client.sendData(bytes, start, end)) return;
+    if (this.client.data(bytes, start, end)) return;
     this.clientSlow = true;
     this.taking.begin();
-    this.worker.wheel.set(this.deadline, this.client.writeTimeoutMs / 2);
+    this.worker.wheel.set(this.deadline, this.client.writeTimeout / 2);
     this.upstream!.pause();
   }
 
@@ -493,7 +491,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
     this.bind(head);
     edit.add('Connection: Upgrade');
     edit.add(`Upgrade: ${head.headers.valueOf(Name.upgrade)}`);
-    this.client.sendInterim(head, edit);
+    this.client.inform(head, edit);
     const client = this.client.takeSocket();
     const server = this.upstream!.takeSocket();
     this.upstream = null;
@@ -513,7 +511,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
   }
 
   /** Something went wrong on the server's side: retry, rebind or refuse. */
-  onServerFault(fault: Fault): void {
+  failed(fault: Fault): void {
     if (fault.side === 'balancer') {
       // No server has done anything wrong.
       this.onRequestFault(fault);
@@ -521,13 +519,13 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
     }
     const server = this.server!;
     const reused = this.upstream?.reused ?? false;
-    const decision = this.decide(fault, reused, this.upstream?.responseStarted ?? false);
+    const decision = this.decide(fault, reused, this.upstream?.answered ?? false);
     this.worker.debug?.failed(this.pool!.settings.name, server, fault, decision, this.attempts);
-    this.gathers = this.mayPipeline = false;
+    this.gathers = this.shares = false;
     this.dialog.again();
     this.connecting?.cancel();
     this.connecting = null;
-    this.upstream?.abort(this);
+    this.upstream?.breakOff(this);
     this.upstream = null;
     if (decision === 'same') {
       this.worker.counters.add(counter.upstream_stale);
@@ -547,8 +545,8 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
   }
 
   /** It went out behind another request, whose answer gives no hold for its own: once more, alone. Nothing has failed. */
-  onRequeued(): void {
-    this.gathers = this.mayPipeline = false;
+  repeat(): void {
+    this.gathers = this.shares = false;
     this.dialog.again();
     this.upstream = null;
     this.sendAgain(this.server!);
@@ -570,7 +568,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
     const { retry } = this.pool!.settings;
     return verdict({
       fault,
-      stage: this.relayed ? 'relayed' : this.sent && this.upstream?.isUnwritten !== true ? 'sent' : 'unsent',
+      stage: this.relayed ? 'relayed' : this.sent && this.upstream?.unwritten !== true ? 'sent' : 'unsent',
       reused,
       answered,
       idempotent: isIdempotent(this.method),
@@ -596,8 +594,8 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
   private refuse(fault: Fault): void {
     this.record.failed(fault, this.worker);
     if (this.relayed && (fault === requestFaults.clientGone || fault === balancerFaults.buffersFull))
-      this.client.reset();
-    else if (this.relayed) this.client.truncate();
+      this.client.drop();
+    else if (this.relayed) this.client.cut();
     else {
       this.record.responded(fault.status, this.worker);
       const accept = this.rereadHead().headers.valueOf(Name.accept);
@@ -624,19 +622,19 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
     if (this.phase === 'waiting' || this.phase === 'stale') this.refuse(balancerFaults.queueTimeout);
     else if (this.phase === 'claiming') this.dialog.onAnswer('failed', this.pool!.copies!);
     else if (this.phase === 'storing') this.dialog.onLate(this.pool!.copies!);
-    else if (this.phase === 'connecting') this.onServerFault(serverFaults.connectTimeout);
-    else if (this.phase === 'answering') this.onServerFault(serverFaults.responseTimeout);
+    else if (this.phase === 'connecting') this.failed(serverFaults.connectTimeout);
+    else if (this.phase === 'answering') this.failed(serverFaults.responseTimeout);
     // Whose turn was it? A paused body waits for the server, else the client owes us the rest.
-    else if (this.phase === 'sending' && this.body.paused) this.onServerFault(serverFaults.responseTimeout);
+    else if (this.phase === 'sending' && this.body.paused) this.failed(serverFaults.responseTimeout);
     else if (this.phase === 'sending') this.onRequestFault(requestFaults.requestTimeout);
     else if (this.clientSlow) this.onClientStall();
-    else this.onServerFault(serverFaults.bodyTimeout);
+    else this.failed(serverFaults.bodyTimeout);
   }
 
   /** A client that takes anything at all is only slow. */
   private onClientStall(): void {
-    if (this.taking.hasStalled(this.client.undeliveredBytes)) this.onRequestFault(requestFaults.clientGone);
-    else this.worker.wheel.set(this.deadline, this.client.writeTimeoutMs / 2);
+    if (this.taking.hasStalled(this.client.untaken)) this.onRequestFault(requestFaults.clientGone);
+    else this.worker.wheel.set(this.deadline, this.client.writeTimeout / 2);
   }
 
   /** 9. Over: counted, logged, and free for the next. Nothing may touch it after this. */
@@ -656,7 +654,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
     this.raw = noBytes;
     this.context.scratch.release(this);
     this.release(this);
-    client.onExchangeEnd();
+    client.next();
   }
 
   private leave(): void {
@@ -671,7 +669,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
   private abandon(): void {
     this.connecting?.cancel();
     this.connecting = null;
-    this.upstream?.cancel(this);
+    this.upstream?.abandon(this);
     this.upstream = null;
   }
 
@@ -681,7 +679,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
   }
 
   private sendingTimeout(): number {
-    return this.body.paused ? this.pool!.settings.timeouts.response : this.client.bodyTimeoutMs;
+    return this.body.paused ? this.pool!.settings.timeouts.response : this.client.bodyTimeout;
   }
 
   /** The scratch head and its edits are this exchange's; read again if another one has used them. */

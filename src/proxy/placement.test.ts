@@ -18,7 +18,7 @@ function stage(whenOwnerFull: PoolSettings['whenOwnerFull'], secondFull = false)
   const load = new Load(Load.create(4, 1), 4, 0);
   const [a, b] = ['a', 'b'].map((name, i) => {
     const address = { kind: 'tcp', host: '127.0.0.1', port: i + 1 } as const;
-    return new Server({ name, address, weight: 1, maxRequests: 1 }, i, i + 11, load, i + 1);
+    return new Server({ name, address, weight: 1, maxRequests: 1 }, i + 11, i + 1, load);
   }) as [Server, Server];
   const fleet = new Fleet([a, b], { panicThreshold: 0, slowStart: 0 }, load, 3);
   const withRoom = () => [a, b].find((server) => server.hasRoom);
@@ -28,13 +28,13 @@ function stage(whenOwnerFull: PoolSettings['whenOwnerFull'], secondFull = false)
     affinities: [],
     whenOwnerFails: [],
     copies: null,
-    sheds: () => null,
+    shouldRebalance: () => null,
     table: SessionTable.create({ capacity: 1000 }),
     choose: withRoom,
-    borrow: withRoom,
-    place: withRoom,
-    busy: () => true,
-    home: () => a,
+    chooseSubstitute: withRoom,
+    chooseForKey: withRoom,
+    lacksRoom: () => true,
+    hashOwner: () => a,
     health: null,
     misframed() {},
     tellRoom() {},

@@ -57,7 +57,7 @@ export class Placement {
 
   /** The client brings a name that nobody owns: hashing proposes, so that even without a table the answer would be the same. */
   private placeNamed(pool: Pool, session: Session, tried: readonly Server[] | null, now: number): void {
-    const server = this.take(pool, pool.parts.place(session.key, tried), tried);
+    const server = this.take(pool, pool.parts.chooseForKey(session.key, tried), tried);
     if (server === null) return;
     const owner = pool.owners.settle(session, server, now);
     if (owner !== server) this.goHome(pool, session, owner, tried, now);
@@ -86,7 +86,7 @@ export class Placement {
     this.full = null;
     // It may be ready again, and another worker may know.
     if (owner.state === 'draining') return !pool.parts.configVersion.isStale;
-    this.full = pool.parts.sheds(owner);
+    this.full = pool.parts.shouldRebalance(owner);
     return this.full !== null;
   }
 
@@ -134,7 +134,7 @@ export class Placement {
     this.server = owner;
     if (whenOwnerFull === 'queue') return;
     const fixed = isFixed(session);
-    const other = fixed ? pool.parts.borrow(session.key, tried) : pool.parts.choose(session.key, tried);
+    const other = fixed ? pool.parts.chooseSubstitute(session.key, tried) : pool.parts.choose(session.key, tried);
     // Everyone is full: then the owner is the one to wait for.
     if (other === undefined) return;
     this.server = other;
@@ -163,7 +163,7 @@ export class Placement {
     if (isFixed(session) || (action === 'temporary' && !hasCopy(pool, session))) {
       session.lent = session.hasId;
       session.former = 0;
-      this.take(pool, pool.parts.borrow(session.key, tried), tried);
+      this.take(pool, pool.parts.chooseSubstitute(session.key, tried), tried);
       return;
     }
     for (let owners = 0; owners < maxOwners; owners++) {
@@ -209,7 +209,7 @@ export class Placement {
 
   private take(pool: Pool, server: Server | undefined, tried: readonly Server[] | null): Server | null {
     this.server = server ?? null;
-    if (server === undefined && !pool.parts.busy(tried)) this.fault = balancerFaults.noServer;
+    if (server === undefined && !pool.parts.lacksRoom(tried)) this.fault = balancerFaults.noServer;
     return this.server;
   }
 }

@@ -10,7 +10,7 @@ import { Replicator, type ReplicatorDependencies, type ReplicatorSettings } from
 import type { SessionTable } from '../table/table.ts';
 import type { ServerConnection } from './server/connection.ts';
 import { type ConnectListener, Connector } from './server/connector.ts';
-import { IdleConnections, quarantineMs } from './server/idle-connections.ts';
+import { IdleConnections, restTime } from './server/idle-connections.ts';
 import { PipeliningGuard } from './server/pipelining-guard.ts';
 import type { PoolContext } from './server/pool-context.ts';
 import type { WorkerContext } from './worker-context.ts';
@@ -53,17 +53,17 @@ export interface PoolParts {
   /** Copies of sessions; null: the servers do not speak the session protocol. */
   readonly copies: (ReplicatorSettings & ReplicatorDependencies) | null;
   /** A session should leave its owner now, if it can, for another one than these; null: it may stay. */
-  readonly sheds: (owner: Server) => readonly Server[] | null;
+  readonly shouldRebalance: (owner: Server) => readonly Server[] | null;
   /** A server with room for a session that is nobody's (balance/chooser.ts). */
-  readonly choose: (key: number, tried: readonly Server[] | null) => Server | undefined;
-  /** Some server lacks nothing but room. */
-  readonly busy: (tried: readonly Server[] | null) => boolean;
+  readonly choose: (key: number, excluded: readonly Server[] | null) => Server | undefined;
+  /** Some server that is not excluded lacks nothing but room. */
+  readonly lacksRoom: (excluded: readonly Server[] | null) => boolean;
   /** Where hashing puts a key among all servers of the pool, up or down. */
-  readonly home: (key: number) => Server | undefined;
+  readonly hashOwner: (key: number) => Server | undefined;
   /** A server with room for a key that is nobody's: where hashing puts it. */
-  readonly place: (key: number, tried: readonly Server[] | null) => Server | undefined;
-  /** Where hashing puts a key among those that are up. */
-  readonly borrow: (key: number, tried: readonly Server[] | null) => Server | undefined;
+  readonly chooseForKey: (key: number, excluded: readonly Server[] | null) => Server | undefined;
+  /** Serves in place of an owner that cannot: where hashing puts the key among the servers that are up. */
+  readonly chooseSubstitute: (key: number, excluded: readonly Server[] | null) => Server | undefined;
   readonly health: {
     connectFailed(server: Server): void;
     answered(server: Server, status: number): void;
@@ -114,10 +114,8 @@ export class Pool {
   private readonly worker: WorkerContext;
   /** No exchange begins here any more. */
   private retired = false;
-  /** By server number. */
-  private readonly idle: IdleConnections[];
-  /** By server number. */
-  private readonly guards: PipeliningGuard[];
+  private readonly idle = new Map<Server, IdleConnections>();
+  private readonly sharing = new Map<Server, PipeliningGuard>();
   /** Exchanges that wait for room, in order; `server` null: any. */
   private readonly waiting: { waiter: Waiter; server: Server | null }[] = [];
 
@@ -128,8 +126,6 @@ export class Pool {
     this.settings = settings;
     this.parts = parts;
     this.binder = parts.affinities.find(isBinder) ?? null;
-    this.idle = parts.fleet.servers.map(() => new IdleConnections(settings.maxIdle));
-    this.guards = parts.fleet.servers.map(() => new PipeliningGuard());
     this.copies = parts.copies === null ? null : new Replicator(parts.copies, parts.copies);
     this.owners = new OwnerLookup(parts.table, parts.fleet, worker.counters, this.copies?.kept);
     this.failure = ownerFailure(settings.whenOwnerFails);
@@ -144,7 +140,7 @@ export class Pool {
 
   /** The owner of a recognised session, usable or not; undefined: it is gone. null: the session is nobody's, see `OwnerLookup`. */
   locate(session: Session, now: number): Server | undefined | null {
-    return session.kind === 'hash' ? this.parts.home(session.key) : this.owners.find(session, now);
+    return session.kind === 'hash' ? this.parts.hashOwner(session.key) : this.owners.find(session, now);
   }
 
   /** A session that is nobody's gets another id, if an affinity gives ids. */
@@ -234,53 +230,66 @@ export class Pool {
     return entry!.waiter;
   }
 
-  /** `clientNumber`: number of the client, 0 when it may be several. */
-  takeIdle(server: Server, clientNumber: number): ServerConnection | undefined {
-    const idle = this.idle[server.number]!;
-    const upstream = idle.take(clientNumber);
+  /** `user`: number of the client, 0 when it may be several. */
+  takeIdle(server: Server, user: number): ServerConnection | undefined {
+    const idle = this.idleOf(server);
+    const upstream = idle.take(user);
     server.idle = idle.ready;
     if (upstream !== undefined) this.worker.wheel.set(upstream.deadline, 0);
     return upstream;
   }
 
   pipeliningGuardOf(server: Server): PipeliningGuard {
-    return this.guards[server.number]!;
+    let guard = this.sharing.get(server);
+    if (guard === undefined) {
+      guard = new PipeliningGuard();
+      this.sharing.set(server, guard);
+    }
+    return guard;
+  }
+
+  private idleOf(server: Server): IdleConnections {
+    let idle = this.idle.get(server);
+    if (idle === undefined) {
+      idle = new IdleConnections(this.settings.maxIdle);
+      this.idle.set(server, idle);
+    }
+    return idle;
   }
 
   /** For a request that may share a connection with others of this loop turn, where the pool pipelines. */
-  takeGathering(server: Server, clientNumber: number): ServerConnection | undefined {
-    const guard = this.pipeliningGuardOf(server);
-    if (this.settings.pipelining === 1 || server.misframed || !guard.allows())
-      return this.takeIdle(server, clientNumber);
-    const open = guard.gathering;
-    if (open?.isGathering && open.depth < this.settings.pipelining) return open;
-    const upstream = this.takeIdle(server, clientNumber);
-    // A connection in quarantine is for one client alone.
-    guard.gathering = upstream?.quarantined ? undefined : upstream;
+  takeGathering(server: Server, user: number): ServerConnection | undefined {
+    const sharing = this.pipeliningGuardOf(server);
+    if (this.settings.pipelining === 1 || server.misframed || !sharing.allows()) return this.takeIdle(server, user);
+    const open = sharing.gathering;
+    if (open?.gathering && open.depth < this.settings.pipelining) return open;
+    const upstream = this.takeIdle(server, user);
+    // What still rests is for one client alone.
+    sharing.gathering = upstream?.rests ? undefined : upstream;
     return upstream;
   }
 
-  /** Keeps the connection for the next exchange, after its quarantine if it needs one. False: there are enough. */
-  addIdle(upstream: ServerConnection): boolean {
+  /** Keeps a connection for the next exchange, when it has rested if it has to; false when there are enough. */
+  keep(upstream: ServerConnection): boolean {
     const { server } = upstream;
-    const idle = this.idle[server.number]!;
+    const idle = this.idleOf(server);
     if (this.retired || this.worker.descriptors.isTight || upstream.moves !== server.moves) return false;
-    if (!idle.add(upstream)) return false;
+    if (!idle.keep(upstream)) return false;
     server.idle = idle.ready;
-    if (upstream.quarantined) upstream.quarantinedUntil = this.worker.clock.monotonic() + quarantineMs;
-    this.worker.wheel.set(upstream.deadline, upstream.quarantined ? quarantineMs : this.settings.timeouts.keepAlive);
+    if (upstream.rests) upstream.restsUntil = this.worker.clock.monotonic() + restTime;
+    this.worker.wheel.set(upstream.deadline, upstream.rests ? restTime : this.settings.timeouts.keepAlive);
     return true;
   }
 
-  removeIdle(upstream: ServerConnection): void {
+  forget(upstream: ServerConnection): void {
     const { server } = upstream;
-    const idle = this.idle[server.number]!;
-    idle.remove(upstream);
+    const idle = this.idleOf(server);
+    idle.forget(upstream);
     server.idle = idle.ready;
   }
 
-  /** A server has sent what HTTP does not allow, so that the beginning of its next response is not certain. */
-  onMisframed({ server }: ServerConnection, how: string): void {
+  /** A server has sent what HTTP does not allow, and from where the next answer could not be told. */
+  misframed({ server }: ServerConnection, how: string): void {
     this.worker.counters.add(counter.upstream_misframed);
     if (server.setMisframed(true)) this.parts.misframed(server, how);
   }
@@ -322,7 +331,7 @@ export class Pool {
 
   private closeIdleOf(server: Server): void {
     server.idle = 0;
-    for (const upstream of this.idle[server.number]!.removeAll()) upstream.close();
+    for (const upstream of this.idleOf(server).empty()) upstream.close();
   }
 }
 

@@ -8,7 +8,8 @@
  * A server whose ejection is over has not answered anything yet: it is not back, and an outage of its pool is not over, until it has.
  */
 import type { Fleet } from '../fleet/fleet.ts';
-import type { Server, ServerState } from '../fleet/server.ts';
+import type { ServerState } from '../fleet/health-report.ts';
+import type { Server } from '../fleet/server.ts';
 import type { Clock } from '../time/clock.ts';
 
 export interface HealthLogger {
@@ -57,27 +58,36 @@ export class HealthLog {
 
   /** Speaks of the servers of this fleet from now on: what was told of one with the same name and address is known. */
   follow(fleet: Fleet): void {
-    const before = this.told;
     this.fleet = fleet;
-    this.told = new Map(
-      fleet.servers.map((server) => [server.identity, before.get(server.identity) ?? this.untold(server)]),
-    );
+    this.takeServers();
     for (const server of fleet.servers) this.followed(server);
     this.lookAtPool();
+  }
+
+  /** The fleet has other servers than before: what was told of those that stay holds. */
+  membersChanged(): void {
+    this.takeServers();
+    this.lookAtPool();
+  }
+
+  private takeServers(): void {
+    const before = this.told;
+    this.told = new Map(
+      this.fleet.servers.map((server) => [server.identity, before.get(server.identity) ?? this.untold(server)]),
+    );
   }
 
   /** A new config forgets ejections, and nothing is heard of probations that another one has begun. */
   private followed(server: Server): void {
     const told = this.told.get(server.identity)!;
     told.isTried = false;
-    told.drained = this.fleet.reports[server.number]!.drained;
+    told.drained = server.report.drained;
     if (told.state === server.state) return;
     const what = told.state === 'down' ? 'is tried again' : `is ${server.state}`;
     this.enter(server, told, 'info', `${what}: the config has changed`);
   }
 
-  private untold({ state, number }: Server): Told {
-    const { drained } = this.fleet.reports[number]!;
+  private untold({ state, report: { drained } }: Server): Told {
     const since = this.clock.wall();
     const unchecked = { checkedAt: -1, problem: null, failingSince: -1 };
     return { state, isTried: false, hasAnswered: false, since, drained, reason: '', ...unchecked };
@@ -109,7 +119,7 @@ export class HealthLog {
   changed(server: Server, reason: string): void {
     const told = this.told.get(server.identity);
     if (told === undefined) return;
-    const { drained } = this.fleet.reports[server.number]!;
+    const { drained } = server.report;
     if (drained !== told.drained) this.tellDrained(server, told, drained, reason);
     else if (server.state === told.state) this.log.debug(`${this.nameOf(server)} stays ${told.state}: ${reason}`);
     else if (server.state === 'down') {

@@ -3,11 +3,12 @@ import { FakeNet } from '../../test/support/fake-net.ts';
 import { HandTime } from '../../test/support/hand-time.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import { readConfig } from '../config/read.ts';
-import type { HealthReport } from '../fleet/fleet.ts';
+import type { HealthReport } from '../fleet/health-report.ts';
 import { Load } from '../fleet/load.ts';
 import type { PassiveReport } from '../health/passive.ts';
 import { Counters, counter } from '../metrics/counters.ts';
-import { createSingleWorker } from '../shared/single-worker.ts';
+import { createSingleWorker, type SingleWorker } from '../shared/single-worker.ts';
+import { numberAll } from '../shared/slots.ts';
 import { HealthMonitor } from './health-monitor.ts';
 
 function configOf(pool: Record<string, unknown>): LimpetOptions {
@@ -42,7 +43,12 @@ function stage() {
     tellShortage: (reason) => told.push(reason),
     tell: (pool, reports) => told.push(`${pool}: ${upOf(reports).join(' ')}`),
   });
-  const follow = (options: LimpetOptions) => watch.follow(options, createSingleWorker(options, 0).numbers);
+  // A name keeps its slot from config to config.
+  let known: SingleWorker | null = null;
+  const follow = (options: LimpetOptions) => {
+    known ??= createSingleWorker(options, 0);
+    watch.follow(options, numberAll(options, known.servers, known.lifetimes, 0));
+  };
   const healthReports = () => upOf(watch.healthReports.get('shop') ?? []);
   return { net, time, counters, told, said, load, watch, follow, healthReports };
 }
@@ -196,7 +202,7 @@ describe('reports of workers that still go by the config before', () => {
 
   test.each([
     ['removed', [two[1]], ['up']],
-    ['behind others now', [two[1], { name: 'c', address: '127.0.0.1:3' }, two[0]], ['up', 'up', 'down']],
+    ['behind others now', [two[1], { name: 'c', address: '127.0.0.1:3' }, two[0]], ['down', 'up', 'up']],
     ['re-addressed', [{ name: 'a', address: '127.0.0.1:4' }, two[1]], ['up', 'up']],
     ['replaced under another name', [{ name: 'c', address: '127.0.0.1:1' }, two[1]], ['up', 'up']],
   ] as const)('are about the server that they saw: %s', (_, servers, expected) => {
@@ -233,13 +239,14 @@ describe('another config', () => {
   const checked = { servers: two, health: { interval: '1s', fall: 1 } };
 
   test('keeps what active checks know of a server by its name, and goes on from there', () => {
-    const { net, time, follow, healthReports } = stage();
+    const { net, time, watch, follow, healthReports } = stage();
     follow(configOf(checked));
     time.advance(1000);
     for (const peer of net.peers.splice(0)) if (peer.address.kind === 'tcp' && peer.address.port === 2) peer.fail('no');
     expect(healthReports()).toEqual(['up', 'down']);
     follow(configOf({ ...checked, servers: [{ name: 'c', address: '127.0.0.1:3' }, two[1]] }));
-    expect(healthReports()).toEqual(['up', 'down']);
+    expect(watch.stateOf('shop', 'b').state).toBe('down');
+    expect(watch.stateOf('shop', 'c').state).toBe('up');
     // Two good checks bring it up, as it would be without the reload.
     for (let n = 0; n < 3; n++) {
       time.advance(1100);
@@ -262,7 +269,7 @@ describe('another config', () => {
     const healthy = { active: true, passive: true, drained: false, since: null };
     expect(watch.preview(next).get('shop')).toEqual([
       { ...healthy, drained: true, server: 'b 127.0.0.1:9' },
-      { ...healthy, server: 'a 127.0.0.1:1' },
+      { ...healthy, passive: false, server: 'a 127.0.0.1:1' },
       { ...healthy, server: 'c 127.0.0.1:3' },
     ]);
     expect([told.length, healthReports()]).toEqual([before, ['down', 'up']]);
@@ -277,6 +284,31 @@ describe('another config', () => {
     expect(healthReports()).toEqual(['down', 'up']);
     follow(configOf({ servers: two, maxIdle: 5 }));
     expect(healthReports()).toEqual(['up', 'up']);
+  });
+
+  test('that differs in one server leaves the ejections, failures and checks of the others alone', () => {
+    const { net, time, told, watch, follow } = stage();
+    const failed = { what: 'connect-failed' } as const;
+    const c = { name: 'c', address: '127.0.0.1:3' };
+    follow(configOf({ ...checked, servers: [...two, c] }));
+    for (let n = 0; n < 3; n++) watch.report('shop', 'a 127.0.0.1:1', failed);
+    for (let n = 0; n < 2; n++) watch.report('shop', 'b 127.0.0.1:2', failed);
+    const before = told.length;
+    for (const servers of [[...two], [...two, { ...c, weight: 3 }], [...two, { ...c, address: '127.0.0.1:4' }]]) {
+      follow(configOf({ ...checked, servers }));
+      expect([watch.stateOf('shop', 'a').state, watch.stateOf('shop', 'b').state]).toEqual(['down', 'up']);
+    }
+    expect(told.length).toBe(before);
+    // The third failure in a row of b; the ejection of a ends when it would have.
+    watch.report('shop', 'b 127.0.0.1:2', failed);
+    expect(watch.stateOf('shop', 'b').state).toBe('down');
+    time.advance(1000);
+    expect(watch.stateOf('shop', 'a').state).toBe('up');
+    // Each is checked once in an interval, the new c as well.
+    net.peers.splice(0);
+    time.advance(1000);
+    const ports = net.peers.map(({ address }) => (address.kind === 'tcp' ? address.port : 0));
+    expect(new Set(ports)).toEqual(new Set([1, 2, 4]));
   });
 
   test('ends the checks of a pool that is in it no more', () => {

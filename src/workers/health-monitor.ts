@@ -2,12 +2,13 @@
  * The health of all servers, judged in one place for all workers: active checks run here, what traffic sees is told by the
  * workers, and each change goes to all of them as one set of health reports.
  */
-import { isDeepStrictEqual } from 'node:util';
-import { createFleet } from '../balancer/fleets.ts';
+import { createFleet, planServers } from '../balancer/fleets.ts';
 import type { LimpetOptions, PoolOptions } from '../config/options.ts';
-import { type Fleet, type NamedHealthReport, newHealthReport } from '../fleet/fleet.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import { type NamedHealthReport, newHealthReport, type ServerState } from '../fleet/health-report.ts';
 import type { Load } from '../fleet/load.ts';
-import { identityOf, type Server, type ServerState } from '../fleet/server.ts';
+import { changesNothing, differOnlyInServers } from '../fleet/membership.ts';
+import { identityOf, type Server } from '../fleet/server.ts';
 import { ActiveChecks } from '../health/active.ts';
 import { PassiveHealth, type PassiveReport } from '../health/passive.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
@@ -33,10 +34,12 @@ export interface HealthMonitorDependencies {
 }
 
 interface Watched {
-  readonly options: PoolOptions;
+  options: PoolOptions;
   readonly fleet: Fleet;
   readonly passive: PassiveHealth | null;
   readonly said: HealthLog;
+  /** The fleet has other servers than before. */
+  membersChanged(): void;
   stop(): void;
 }
 
@@ -48,14 +51,19 @@ export class HealthMonitor {
     this.deps = deps;
   }
 
-  /** Watches the servers of this config from now on. What was known of a server that is still in it stays known. */
+  /**
+   * Watches the servers of this config from now on. What was known of a server that is still in it stays known. Where a pool
+   * differs in its servers only, the others are not touched: their checks, failures and ejections go on.
+   */
   follow({ pools }: LimpetOptions, numbers: Numbers): void {
     const before = this.pools;
     this.pools = new Map();
     for (const pool of pools) {
       const old = before.get(pool.name);
-      if (old !== undefined && isDeepStrictEqual(old.options, pool)) this.pools.set(pool.name, old);
-      else this.pools.set(pool.name, this.watch(pool, numbers, old));
+      if (old !== undefined && differOnlyInServers(old.options, pool)) {
+        this.changeServers(old, pool, numbers);
+        this.pools.set(pool.name, old);
+      } else this.pools.set(pool.name, this.watch(pool, numbers, old));
     }
     for (const [name, old] of before) if (this.pools.get(name) !== old) old.stop();
   }
@@ -69,8 +77,8 @@ export class HealthMonitor {
     return new Map(
       pools.map((pool) => {
         const known = this.pools.get(pool.name);
-        const same = known !== undefined && isDeepStrictEqual(known.options, pool);
-        return [pool.name, same ? known.fleet.namedReports : inherit(pool, known)];
+        const staysWatched = known !== undefined && differOnlyInServers(known.options, pool);
+        return [pool.name, inherit(pool, known, staysWatched)];
       }),
     );
   }
@@ -103,7 +111,7 @@ export class HealthMonitor {
   /** Those that are drained by an operator's word. */
   get drained(): DrainedServer[] {
     return [...this.pools].flatMap(([pool, { fleet }]) =>
-      fleet.servers.filter((_, i) => fleet.reports[i]!.drained).map(({ name }): DrainedServer => [pool, name]),
+      fleet.servers.filter(({ report }) => report.drained).map(({ name }): DrainedServer => [pool, name]),
     );
   }
 
@@ -111,19 +119,37 @@ export class HealthMonitor {
     const fleet = this.pools.get(pool)?.fleet;
     const server = fleet?.servers.find((one) => one.name === name);
     if (fleet === undefined || server === undefined) return { state: 'down', drained: false };
-    return { state: server.state, drained: fleet.reports[server.number]!.drained };
+    return { state: server.state, drained: server.report.drained };
   }
 
   stop(): void {
     for (const { stop } of this.pools.values()) stop();
   }
 
+  /** Servers join and leave a pool that is watched already. */
+  private changeServers(watched: Watched, options: PoolOptions, numbers: Numbers): void {
+    const { fleet } = watched;
+    watched.options = options;
+    const change = planServers(fleet, options, { load: this.deps.load, numbers, keys: [] });
+    if (changesNothing(change)) return;
+    for (const server of change.added) {
+      // Its slot may have been another server's. An operator's word is for the name, whatever its address.
+      server.setMisframed(false);
+      server.report.drained = fleet.at(server.slot)?.report.drained === true;
+    }
+    fleet.applyMembership(change, this.deps.clock.now());
+    watched.membersChanged();
+  }
+
   private watch(options: PoolOptions, numbers: Numbers, before: Watched | undefined): Watched {
     const { net, clock, timers, random, load, counters, log, tell, tellShortage } = this.deps;
     const { name } = options;
     const fleet = createFleet(options, { load, numbers, keys: [] });
-    for (const server of fleet.servers) if (isNew(server, before)) server.setMisframed(false);
-    fleet.apply(inherit(options, before), clock.now());
+    for (const server of fleet.servers) {
+      // Its slot may have been another server's.
+      if (before?.fleet.named(server.identity) === undefined) server.setMisframed(false);
+    }
+    fleet.apply(inherit(options, before, false), clock.now());
     const said = before?.said ?? new HealthLog(name, clock, log);
     said.follow(fleet);
     fleet.onChange = () => tell(name, fleet.namedReports);
@@ -155,31 +181,41 @@ export class HealthMonitor {
     const onAnswered = (server: Server): void => said.answered(server, 'it answers well');
     const breakers =
       passive === null ? null : new PassiveHealth({ fleet, options: passive, clock, timers, log: judged, onAnswered });
-    const stop = (): void => {
-      checks?.stop();
-      breakers?.stop();
+    return {
+      options,
+      fleet,
+      passive: breakers,
+      said,
+      membersChanged() {
+        checks?.follow();
+        breakers?.follow();
+        said.membersChanged();
+      },
+      stop() {
+        checks?.stop();
+        breakers?.stop();
+      },
     };
-    return { options, fleet, passive: breakers, said, stop };
   }
-}
-
-/** No server of this name and address was in the pool: what one before it did with the same number in the table is not its fault. */
-function isNew({ name, address }: Server, before: Watched | undefined): boolean {
-  const old = before?.options.servers.find((server) => server.name === name);
-  return old === undefined || !isDeepStrictEqual(old.address, address);
 }
 
 /**
  * A server that is still there with the same name and address is as well as it was by its checks. An ejection ends with
- * the breaker that had made it: the next failures make another one. An operator's word is for the name, whatever its address.
+ * the breaker that had made it, unless the pool stays watched: the next failures make another one. An operator's word is for
+ * the name, whatever its address.
  */
-function inherit({ servers, health }: PoolOptions, before: Watched | undefined): NamedHealthReport[] {
+function inherit(
+  { servers, health }: PoolOptions,
+  before: Watched | undefined,
+  staysWatched: boolean,
+): NamedHealthReport[] {
+  const known = new Map(before?.fleet.servers.map((server) => [server.name, server]));
   return servers.map((server) => {
-    const reports: NamedHealthReport = { ...newHealthReport(), server: identityOf(server) };
-    const old = before?.fleet.servers.find(({ name }) => name === server.name);
-    if (before === undefined || old === undefined) return reports;
-    const was = before.fleet.reports[old.number]!;
-    if (old.identity !== reports.server) return { ...reports, drained: was.drained };
-    return { ...reports, ...was, active: health.active === null ? true : was.active, passive: true };
+    const report: NamedHealthReport = { ...newHealthReport(), server: identityOf(server) };
+    const old = known.get(server.name);
+    if (old === undefined) return report;
+    if (old.identity !== report.server) return { ...report, drained: old.report.drained };
+    if (staysWatched) return { ...report, ...old.report };
+    return { ...report, ...old.report, active: health.active === null ? true : old.report.active, passive: true };
   });
 }

@@ -8,8 +8,8 @@ import { InterfacePools } from './interface-pools.ts';
 /** Servers by slot, in one pool. */
 function poolOf(load: Load, slots: readonly number[]): InterfacePool {
   const address = { kind: 'tcp', host: '127.0.0.1', port: 1 } as const;
-  const servers = slots.map((slot, i) => {
-    return new Server({ name: `s${slot}`, address, weight: 1, maxRequests: 0 }, i, slot + 100, load, slot);
+  const servers = slots.map((slot) => {
+    return new Server({ name: `s${slot}`, address, weight: 1, maxRequests: 0 }, slot + 100, slot, load);
   });
   return { copies: {} as Replicator, servers: new Map(servers.map((server) => [server.slot, server])), lifetime: 0 };
 }

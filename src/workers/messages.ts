@@ -3,7 +3,7 @@ import type { MessagePort } from 'node:worker_threads';
 import type { Sockets } from '../balancer/balancer.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import type { NamedAddresses } from '../discovery/names.ts';
-import type { NamedHealthReport } from '../fleet/fleet.ts';
+import type { NamedHealthReport } from '../fleet/health-report.ts';
 import type { PassiveReport } from '../health/passive.ts';
 import type { Versions } from '../shared/config-version.ts';
 import type { SharedBuffers } from '../shared/memory.ts';

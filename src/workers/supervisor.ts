@@ -13,7 +13,7 @@ import { namedNet } from '../discovery/named-net.ts';
 import { Names } from '../discovery/names.ts';
 import { resolveServers } from '../discovery/servers.ts';
 import { codeOf, UsageError } from '../errors.ts';
-import type { NamedHealthReport } from '../fleet/fleet.ts';
+import type { NamedHealthReport } from '../fleet/health-report.ts';
 import type { WriteLines } from '../metrics/access-log.ts';
 import { type CounterName, type Counters, counter } from '../metrics/counters.ts';
 import { listenError } from '../net/listen-error.ts';

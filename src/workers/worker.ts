@@ -4,7 +4,7 @@ import { Balancer } from '../balancer/balancer.ts';
 import type { CopySource } from '../balancer/copies.ts';
 import { namedNet } from '../discovery/named-net.ts';
 import type { NamedAddresses } from '../discovery/names.ts';
-import type { NamedHealthReport } from '../fleet/fleet.ts';
+import type { NamedHealthReport } from '../fleet/health-report.ts';
 import type { Net, SocketGauge } from '../net/socket.ts';
 import { DebugLog } from '../proxy/debug-log.ts';
 import { attach } from '../shared/memory.ts';

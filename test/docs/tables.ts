@@ -83,7 +83,7 @@ export function trafficReasons(): string[] {
   const said: string[] = [];
   const time = new HandTime();
   const address = { kind: 'tcp', host: '127.0.0.1', port: 3001 } as const;
-  const server = new Server({ name: 's1', address, weight: 1, maxRequests: 0 }, 0, 1);
+  const server = new Server({ name: 's1', address, weight: 1, maxRequests: 0 }, 1, 0);
   const fleet = new Fleet([server], { panicThreshold: 0, slowStart: 0 });
   const health = new PassiveHealth({
     fleet,

@@ -1,16 +1,22 @@
 /** Servers, fleets and repeatable randomness for the tests of whatever chooses among servers. */
 import { Fleet, type FleetOptions } from '../../src/fleet/fleet.ts';
+import { Load } from '../../src/fleet/load.ts';
 import { Server, type ServerOptions } from '../../src/fleet/server.ts';
 
-export function serverOf(number: number, options: Partial<ServerOptions> & { readonly id?: number } = {}): Server {
+export function serverOf(
+  number: number,
+  options: Partial<ServerOptions> & { readonly id?: number } = {},
+  load = Load.alone(number + 1),
+): Server {
   const { id = number * 0x1_0003_0007 + 0x5bd1_e995, ...rest } = options;
   const address = { kind: 'tcp', host: '127.0.0.1', port: 3000 + number } as const;
-  return new Server({ name: `s${number}`, address, weight: 1, maxRequests: 0, ...rest }, number, id);
+  return new Server({ name: `s${number}`, address, weight: 1, maxRequests: 0, ...rest }, id, number, load);
 }
 
-/** One server for each weight, named s0, s1, ...; no panic and no slow start unless asked for. */
+/** One server for each weight, named s0, s1, ... and of the slots 0, 1, ...; no panic and no slow start unless asked for. */
 export function fleetOf(weights: readonly number[], options: Partial<FleetOptions> = {}): Fleet {
-  const servers = weights.map((weight, number) => serverOf(number, { weight }));
+  const load = Load.alone(weights.length);
+  const servers = weights.map((weight, number) => serverOf(number, { weight }, load));
   return new Fleet(servers, { panicThreshold: 0, slowStart: 0, ...options });
 }
 
@@ -37,12 +43,12 @@ export function randomOf(seed: number): () => number {
   };
 }
 
-/** Counts by server number. */
+/** Counts by slot. */
 export function tally(servers: Iterable<Server | undefined>, size: number): number[] {
   const counts = new Array<number>(size).fill(0);
   for (const server of servers) {
     if (server === undefined) throw new Error('no server was chosen');
-    counts[server.number] = (counts[server.number] ?? 0) + 1;
+    counts[server.slot] = (counts[server.slot] ?? 0) + 1;
   }
   return counts;
 }

@@ -24,9 +24,8 @@ import { DelayedReset } from '../delayed-reset.ts';
 import type { Indexed } from '../indexed-set.ts';
 import { logRefusal } from '../refusal.ts';
 import type { WorkerContext } from '../worker-context.ts';
-import type { Client } from './client.ts';
+import type { Client, ExchangeSource, RequestHandler } from './client.ts';
 import type { ListenerContext } from './listener-context.ts';
-import type { ExchangeSource, RequestHandler } from './request-handler.ts';
 import { ResponseWriter } from './response-writer.ts';
 import { WriteStall } from './write-stall.ts';
 
@@ -73,11 +72,11 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
   readonly secure: boolean;
   readonly number = ++connections;
   bytesIn = 0;
-  firstByteAt = -1;
+  begunAt = -1;
   private readonly settings: ListenerSettings;
   private readonly socket: Socket;
   private readonly deadline = new Deadline(this);
-  private readonly response: ResponseWriter;
+  private readonly answer: ResponseWriter;
   /** Made with the first byte that is kept: most connections never keep one. */
   private keeping: BufferAccount | null = null;
   private state: State = 'head';
@@ -121,7 +120,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
     this.exchanges = exchanges;
     this.settings = settings;
     this.socket = socket;
-    this.response = new ResponseWriter(worker, context.buffers.toClient, socket);
+    this.answer = new ResponseWriter(worker, context.buffers.toClient, socket);
     socket.charge(this);
     this.peer = socket.remoteAddress;
     this.trusted = settings.isTrusted(this.peer);
@@ -135,22 +134,22 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
   }
 
   get bytesOut(): number {
-    return this.response.bytes;
+    return this.answer.bytes;
   }
 
   get isTrusted(): (address: string) => boolean {
     return this.settings.isTrusted;
   }
 
-  get bodyTimeoutMs(): number {
+  get bodyTimeout(): number {
     return this.settings.timeouts.requestBody;
   }
 
-  get undeliveredBytes(): number {
+  get untaken(): number {
     return this.socket.pending + Math.max(0, this.worker.sendQueues.heldFor(this.socket.descriptor));
   }
 
-  get writeTimeoutMs(): number {
+  get writeTimeout(): number {
     return this.settings.timeouts.write;
   }
 
@@ -178,7 +177,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
       return;
     }
     if (this.settings.halfClose && this.requestWhole) {
-      this.response.keepAlive = false;
+      this.answer.keepAlive = false;
       return;
     }
     this.socket.destroy();
@@ -195,7 +194,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
 
   onDeadline(): void {
     const { pending } = this.socket;
-    if (pending > 0 && !this.taking?.hasStalled(this.undeliveredBytes))
+    if (pending > 0 && !this.taking?.hasStalled(this.untaken))
       this.worker.wheel.set(this.deadline, this.settings.timeouts.write / 2);
     else if (pending > 0) this.socket.destroy();
     else if (this.partial !== null) this.refuseHead(requestFaults.requestTimeout, this.readPartial(this.partial));
@@ -213,7 +212,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
 
   /** Ends the connection as soon as nothing is under way. */
   stop(): void {
-    this.response.keepAlive = false;
+    this.answer.keepAlive = false;
     if (this.state === 'head' && this.partial === null) this.endIdle();
     else if (this.state === 'linger' && this.socket.pending === 0)
       this.worker.wheel.set(this.deadline, this.lingerTime());
@@ -229,7 +228,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
 
   /** The time to stop is over: what the kernel has is still delivered, and whoever waits for more sees that it is not all. */
   destroy(): void {
-    if (this.resets || (this.state === 'exchange' && !this.response.truncate())) this.socket.destroy();
+    if (this.resets || (this.state === 'exchange' && !this.answer.cut())) this.socket.destroy();
     else this.socket.close();
   }
 
@@ -295,7 +294,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
     this.headBegun = false;
     this.enter('exchange');
     this.lastRequest = !head.keepAlive;
-    this.response.begin(head.method, head.minor, head.keepAlive && !stopping);
+    this.answer.begin(head.method, head.minor, head.keepAlive && !stopping);
     this.requestWhole = head.length === 0;
     this.bytesIn = after - begin;
     const upgrade = head.upgrade && settings.upgrades.some((name) => headerSays(head.headers, Name.upgrade, name));
@@ -305,7 +304,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
     const keepsAll = bytes.length - (after - begin) <= maxBehindHead;
     if (keepsAll) exchange.begin(this, head, bytes, begin, upgrade);
     else exchange.begin(this, head, Buffer.from(bytes.subarray(begin, after)), 0, upgrade);
-    this.firstByteAt = -1;
+    this.begunAt = -1;
     let p = after;
     if (!this.requestWhole && this.exchange !== null) {
       this.bodyBytes = 0;
@@ -323,7 +322,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
     this.headBegun = hasBegun;
     const { requestHead, keepAlive } = this.settings.timeouts;
     this.worker.wheel.set(this.deadline, hasBegun ? requestHead : keepAlive);
-    this.firstByteAt = hasBegun && this.worker.accessLog !== null ? this.worker.clock.monotonic() : -1;
+    this.begunAt = hasBegun && this.worker.accessLog !== null ? this.worker.clock.monotonic() : -1;
   }
 
   /** `isKept`: the exchange keeps these bytes anyway. */
@@ -355,12 +354,12 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
   }
 
   private keepHeld(bytes: Buffer | null): void {
-    this.addBuffered((bytes?.length ?? 0) - (this.held?.length ?? 0));
+    this.keep((bytes?.length ?? 0) - (this.held?.length ?? 0));
     this.held = bytes === null ? null : keepable(bytes);
   }
 
   private keepPartial(bytes: Buffer | null): void {
-    this.addBuffered((bytes?.length ?? 0) - (this.partial?.length ?? 0));
+    this.keep((bytes?.length ?? 0) - (this.partial?.length ?? 0));
     this.partial = bytes === null ? null : keepable(bytes);
   }
 
@@ -371,9 +370,9 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
   }
 
   /** There is no room for what is kept for it (buffer-budget.ts). */
-  onBuffersFull(): void {
+  giveUp(): void {
     const { exchange } = this;
-    this.response.keepAlive = false;
+    this.answer.keepAlive = false;
     if (exchange !== null) exchange.onRequestFault(balancerFaults.buffersFull);
     else {
       this.worker.counters.refused(balancerFaults.buffersFull);
@@ -389,8 +388,8 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
     this.lingersBriefly ||= fault === requestFaults.requestTimeout;
     this.worker.counters.refused(fault);
     this.worker.counters.responded(fault.status);
-    this.response.begin(Method.get, 1, false);
-    this.response.sendFault(fault, null);
+    this.answer.begin(Method.get, 1, false);
+    this.answer.fault(fault, null);
     logRefusal(this.worker, this, fault, fault.status, head, isWhole);
     this.linger();
   }
@@ -399,7 +398,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
   private logGivenUp(): void {
     const { partial, held } = this;
     if (partial === null && held === null) return;
-    this.response.begin(Method.get, 1, false);
+    this.answer.begin(Method.get, 1, false);
     this.bytesIn = held?.length ?? 0;
     const head = partial === null ? null : this.readPartial(partial);
     logRefusal(this.worker, this, balancerFaults.buffersFull, 0, head, false);
@@ -423,56 +422,56 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
     }
   }
 
-  sendInterim(head: ResponseHead, edit: Splice): boolean {
-    return this.response.sendInterim(head, edit);
+  inform(head: ResponseHead, edit: Splice): boolean {
+    return this.answer.inform(head, edit);
   }
 
-  sendHead(head: ResponseHead, edit: Splice, length: number): void {
-    if (this.context.stopping || this.ended) this.response.keepAlive = false;
+  respond(head: ResponseHead, edit: Splice, length: number): void {
+    if (this.context.stopping || this.ended) this.answer.keepAlive = false;
     if (!this.requestWhole) this.answerEarly();
-    this.response.sendHead(head, edit, length);
+    this.answer.respond(head, edit, length);
   }
 
-  sendData(bytes: Buffer, start: number, end: number): boolean {
-    return this.response.sendData(bytes, start, end);
+  data(bytes: Buffer, start: number, end: number): boolean {
+    return this.answer.data(bytes, start, end);
   }
 
   finish(trailers: Buffer | null): void {
-    this.response.finish(trailers);
+    this.answer.finish(trailers);
   }
 
   flush(): void {
-    this.response.flush();
+    this.answer.flush();
   }
 
   refuse(fault: Fault, accept: string | null): void {
     // A body that is still to come would be read as the next request.
     if (!this.requestWhole) this.answerEarly();
-    if (fault.side === 'client') this.response.keepAlive = false;
+    if (fault.side === 'client') this.answer.keepAlive = false;
     if (fault === requestFaults.requestTimeout) this.lingersBriefly = true;
-    this.response.sendFault(fault, accept);
+    this.answer.fault(fault, accept);
   }
 
   /** Whether its body comes whole, and then another request, cannot be known when the answer begins: the client is told that none may. */
   private answerEarly(): void {
     this.worker.counters.add(counter.responses_early);
-    this.response.keepAlive = false;
+    this.answer.keepAlive = false;
   }
 
-  truncate(): void {
+  cut(): void {
     this.dropRead();
-    if (!this.response.truncate()) this.resets = true;
+    if (!this.answer.cut()) this.resets = true;
   }
 
-  reset(): void {
+  drop(): void {
     this.dropRead();
-    this.response.reset();
+    this.answer.drop();
     this.socket.destroy();
   }
 
-  addBuffered(bytes: number): void {
+  keep(bytes: number): void {
     this.keeping ??= new BufferAccount(this.worker.buffers, this);
-    this.keeping.addBuffered(bytes);
+    this.keeping.keep(bytes);
   }
 
   get crowded(): boolean {
@@ -500,7 +499,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
   }
 
   /** The exchange is over: the next request, if there can be one. */
-  onExchangeEnd(): void {
+  next(): void {
     this.exchange = null;
     if (this.state === 'tunnel') {
       this.enter('closed');
@@ -515,7 +514,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
       new DelayedReset(this.worker, this.socket, this.settings.timeouts.write, () => this.onClose());
       return;
     }
-    if (!this.response.keepAlive || !this.requestWhole || this.context.stopping) {
+    if (!this.answer.keepAlive || !this.requestWhole || this.context.stopping) {
       // A client that asked for the end after this request sends nothing more that our closing could answer with a reset.
       if (this.lastRequest && this.requestWhole && this.held === null) this.closeSocket();
       else this.linger();

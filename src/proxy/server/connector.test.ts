@@ -30,7 +30,7 @@ function stage(address = tcp) {
   const reportShortage = (what: string, _reason: string, at: string) => void told.push(`${what} ${at}`);
   const worker = createWorkerContext({ net, wheel, counters, descriptors, reportShortage });
   const context = new PoolContext(worker, new RequestBatch(net), wideLimits);
-  const server = new Server({ name: 'a', address, weight: 1, maxRequests: 0 }, 0, 1);
+  const server = new Server({ name: 'a', address, weight: 1, maxRequests: 0 }, 1, 0);
   server.connects = new Connects(2, new Connects(3, null));
   const offered: Server[] = [];
   const pool = { offer: (to: Server) => offered.push(to), makeRoom() {} } as unknown as Pool;

@@ -7,8 +7,8 @@ import type { ResponseHandler } from './response-handler.ts';
 /** What it needs of the connection. */
 export interface DrainedConnection {
   release(reusable: boolean): void;
-  abort(handler: ResponseHandler): void;
-  reset(): void;
+  breakOff(handler: ResponseHandler): void;
+  discard(): void;
 }
 
 /** Bytes of body. A longer response is not worth reading: the connection ends, and the requests behind it are sent again. */
@@ -17,7 +17,7 @@ const maxDrainBytes = 64 * 1024;
 export class DrainHandler implements ResponseHandler {
   readonly method: number;
   readonly mayUpgrade = false;
-  readonly clientNumber = 0;
+  readonly user = 0;
   private readonly connection: DrainedConnection;
   private bytes = 0;
 
@@ -32,7 +32,7 @@ export class DrainHandler implements ResponseHandler {
   onServerDrain(): void {}
   flush(): void {}
   /** Nobody waits for it: it need not be sent again. */
-  onRequeued(): void {}
+  repeat(): void {}
 
   mustHold(): boolean {
     return false;
@@ -44,7 +44,7 @@ export class DrainHandler implements ResponseHandler {
 
   onResponseData(_bytes: Buffer, start: number, end: number): void {
     this.bytes += end - start;
-    if (this.bytes > maxDrainBytes) this.connection.reset();
+    if (this.bytes > maxDrainBytes) this.connection.discard();
   }
 
   onResponseEnd(_trailers: Buffer | null, reusable: boolean): void {
@@ -52,10 +52,10 @@ export class DrainHandler implements ResponseHandler {
   }
 
   onUpgrade(): void {
-    this.connection.reset();
+    this.connection.discard();
   }
 
-  onServerFault(): void {
-    this.connection.abort(this);
+  failed(): void {
+    this.connection.breakOff(this);
   }
 }
