@@ -6,7 +6,7 @@ import { DirectiveReport } from '../directive-report.ts';
 import type { Importer } from '../imported.ts';
 import { refuseBlocks as refuseTemplate } from '../template.ts';
 import { withoutVariables } from '../values.ts';
-import { Reader } from './reader.ts';
+import { HttpReader } from './http-reader.ts';
 import { isListenerSetting, isPoolSetting } from './settings.ts';
 import { parseNginx } from './syntax.ts';
 
@@ -15,13 +15,12 @@ export const importNginx: Importer = (text, file) => {
   const directives = parseNginx(text, file);
   refuseBlocks(directives, file, '');
   const report = new DirectiveReport();
-  const reader = new Reader(report);
+  const reader = new HttpReader(report);
   const inside = httpOf(directives, report);
-  reader.readUpstreams(inside);
-  reader.readHttp(inside);
-  const flaw = reader.flaw(inside);
-  if (flaw !== null) throw new UsageError(`${file}:${flaw.line}: ${flaw.why}`);
-  const config = reader.finish();
+  reader.read(inside);
+  const failure = reader.failure(inside);
+  if (failure !== null) throw new UsageError(`${file}:${failure.line}: ${failure.why}`);
+  const config = reader.config();
   leaveOutUnread(directives, report);
   return { config: withoutVariables(config) as Record<string, unknown>, notes: report.notes(directives, text) };
 };

@@ -3,11 +3,18 @@
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
 import { maxTimerMs, parseSize, parseWhole } from '../values.ts';
-import type { PoolDraft } from './upstream.ts';
+import type { Pool } from './upstream.ts';
 import { parseTime, timeOf, writeSize } from './values.ts';
 
-/** Directives in force at a place, by name; those of inner blocks replace those of outer ones. */
-export type Scope = ReadonlyMap<string, Directive>;
+/** Settings of a pool that are in force in a block, by name. */
+export type Settings = ReadonlyMap<string, Directive>;
+
+/** Those of an inner block replace those of the outer one. */
+export function innerSettings(directives: readonly Directive[], outer: Settings): Settings {
+  const inner = new Map(outer);
+  for (const directive of directives) if (isPoolSetting(directive.name)) inner.set(directive.name, directive);
+  return inner;
+}
 
 /** What a directive says in our words. */
 interface Said {
@@ -97,8 +104,8 @@ export const isPoolSetting = (name: string): boolean => Object.hasOwn(poolSettin
 export const isListenerSetting = (name: string): boolean => Object.hasOwn(listenerSettings, name);
 
 /** What holds at the location for the pool that it passes to. The first location decides. */
-export function settlePool(scope: Scope, pool: PoolDraft, report: DirectiveReport): void {
-  for (const [name, directive] of scope) {
+export function settlePool(settings: Settings, pool: Pool, report: DirectiveReport): void {
+  for (const [name, directive] of settings) {
     const translate = poolSettings[name];
     if (translate !== undefined)
       settle(directive, translate(directive), pool.config, pool.saidBy, `pool ${pool.name}`, report);

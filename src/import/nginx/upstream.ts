@@ -9,7 +9,7 @@ import { hash, ipHash, type NamedServer, type Stickiness, sticky, usedMaps } fro
 import { reasonFor } from './reasons.ts';
 import { parseTime, timeOf } from './values.ts';
 
-export interface PoolDraft {
+export interface Pool {
   readonly name: string;
   /** The `upstream`, or the `proxy_pass` that names an address. */
   readonly directive: Directive;
@@ -22,7 +22,7 @@ export interface PoolDraft {
   used: boolean;
 }
 
-interface ServerDraft extends NamedServer {
+interface Server extends NamedServer {
   readonly address: string;
   readonly directive: Directive;
   readonly config: Record<string, unknown>;
@@ -34,10 +34,10 @@ export function readUpstream(
   name: string,
   maps: ReadonlyMap<string, Directive>,
   report: DirectiveReport,
-): PoolDraft | null {
+): Pool | null {
   const inner = upstream.block ?? [];
   const health: Record<string, unknown> = {};
-  const servers: ServerDraft[] = [];
+  const servers: Server[] = [];
   for (const directive of inner) if (directive.name === 'server') readServer(directive, servers, health, report);
   if (servers.length === 0) {
     const state = inner.some((one) => one.name === 'state') ? ' (state)' : '';
@@ -48,7 +48,7 @@ export function readUpstream(
   }
   report.carry(upstream);
   const config = { servers: servers.map(({ config }) => config), affinity: 'none' as unknown };
-  const draft: PoolDraft = { name, directive: upstream, config, saidBy: new Map(), used: false };
+  const pool: Pool = { name, directive: upstream, config, saidBy: new Map(), used: false };
   let balance: Directive | undefined;
   let stickiness: Directive | undefined;
   const stick = (directive: Directive, found: Stickiness): void => {
@@ -58,7 +58,7 @@ export function readUpstream(
       report.leaveOut(directive, `line ${stickiness.line} says already how sessions are recognised`);
     } else {
       stickiness = directive;
-      draft.sticky = directive;
+      pool.sticky = directive;
       config.affinity = found.entries;
       if (found.changes.length === 0) report.carry(directive);
       for (const change of found.changes) report.change(directive, change);
@@ -77,21 +77,21 @@ export function readUpstream(
       if (balance !== undefined) report.leaveOut(directive, `line ${balance.line} says already how servers are chosen`);
       else {
         balance = directive;
-        if (method.name !== 'least-requests') draft.config.balance = method.name;
+        if (method.name !== 'least-requests') pool.config.balance = method.name;
         if (method.change === '') report.carry(directive);
         else report.change(directive, method.change);
       }
-    } else readSetting(directive, draft, report);
+    } else readSetting(directive, pool, report);
   }
-  tellNames(servers, config.affinity !== 'none', report);
+  reportNames(servers, config.affinity !== 'none', report);
   // nginx's own default. Where the place follows from a key there is nothing to choose by turns.
-  if (balance === undefined && config.affinity === 'none') draft.config.balance = 'round-robin';
-  if (Object.keys(health).length > 0) draft.config.health = health;
-  return draft;
+  if (balance === undefined && config.affinity === 'none') pool.config.balance = 'round-robin';
+  if (Object.keys(health).length > 0) pool.config.health = health;
+  return pool;
 }
 
 /** nginx takes every address of a name as a server of its own. */
-function tellNames(servers: readonly ServerDraft[], sticky: boolean, report: DirectiveReport): void {
+function reportNames(servers: readonly Server[], sticky: boolean, report: DirectiveReport): void {
   for (const { address, directive, config, route } of servers) {
     const [host = '', port = ''] = /^unix:|^\[|^[0-9.]+:/.test(address) ? [] : address.split(':');
     if (host === '' || host === 'localhost') continue;
@@ -140,7 +140,7 @@ function balanceOf({ name, args }: Directive): { readonly name: string; readonly
 
 function readServer(
   directive: Directive,
-  servers: ServerDraft[],
+  servers: Server[],
   health: Record<string, unknown>,
   report: DirectiveReport,
 ): void {
@@ -167,7 +167,7 @@ function whyNot(
   text: string,
   address: string | null,
   parameters: readonly string[],
-  servers: readonly ServerDraft[],
+  servers: readonly Server[],
 ): string {
   if (address === null) return `"${text}" is no address of a server`;
   if (parameters.includes('down')) return 'it is marked down';
@@ -180,7 +180,7 @@ function whyNot(
 }
 
 /** `route=a` is `a`, `app1.internal:8080` is `app1`; addresses are `s1`, `s2`. Sessions are kept by name. */
-function nameFor(address: string, route: string, servers: readonly ServerDraft[]): string {
+function nameFor(address: string, route: string, servers: readonly Server[]): string {
   const taken = new Set(servers.map(({ name }) => name));
   if (route !== '') return freeName(route, taken);
   const [host = '', port = ''] = address.startsWith('unix:') ? [] : address.split(':');
@@ -240,7 +240,7 @@ function readPassive(key: string, value: string, text: string, health: Record<st
   return field === 'connectErrors' ? 'max_fails counts connection errors in a row, and is one for the whole pool' : '';
 }
 
-function readSetting(directive: Directive, { config }: PoolDraft, report: DirectiveReport): void {
+function readSetting(directive: Directive, { config }: Pool, report: DirectiveReport): void {
   const { name, args } = directive;
   const size = parseWhole(args[0], 0, 65_535);
   const time = timeOf(args[0]);
