@@ -2,8 +2,7 @@
  * What one choice costs: nanoseconds a select, for each policy, at 10 to 10,000 servers. Run it with
  * `node bench/micro/balance.ts` or `bun bench/micro/balance.ts`; medians of five rounds, policies interleaved.
  */
-import { createPolicy } from '../../src/balance/index.ts';
-import { balanceNames } from '../../src/config/options.ts';
+import { createPolicy, policyNames } from '../../src/balance/registry.ts';
 import { Fleet } from '../../src/fleet/fleet.ts';
 import { Load } from '../../src/fleet/load.ts';
 import { Server } from '../../src/fleet/server.ts';
@@ -54,7 +53,7 @@ for (const { title, weightOf, inflightOf, refuse } of cases) {
     return { size, fleet };
   });
   const policies = pools.flatMap(({ size, fleet }) =>
-    balanceNames.map((name) => ({
+    policyNames.map((name) => ({
       label: `${name} ${size}`,
       policy: createPolicy(name, { random: Math.random }),
       fleet,
@@ -78,7 +77,7 @@ for (const { title, weightOf, inflightOf, refuse } of cases) {
       if (round > 0) samples.set(label, [...(samples.get(label) ?? []), (spent * 1e6) / picks]);
     }
   }
-  for (const name of balanceNames) {
+  for (const name of policyNames) {
     const medians = sizes.map(
       (size) => samples.get(`${name} ${size}`)?.sort((a, b) => a - b)[rounds >> 1] ?? Number.NaN,
     );

@@ -1,10 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { equal, fleetOf, randomOf } from '../../test/support/servers.ts';
-import { balanceNames } from '../config/options.ts';
 import { withinBound } from './bounded.ts';
 import { Chooser } from './chooser.ts';
-import { createPolicy } from './index.ts';
+import { createPolicy, policyNames } from './registry.ts';
 
 test('the bound is the multiple of the mean that the new exchange makes, rounded up', () => {
   // 10 servers, 79 in flight: the mean becomes 8, the bound at 1.25 is 10.
@@ -31,7 +30,7 @@ test('there is always a server under its bound', () => {
   );
 });
 
-describe.each(balanceNames)('%s', (name) => {
+describe.each(policyNames)('%s', (name) => {
   test.each([
     ['equal weights', equal(20)],
     ['weights', [1, 2, 3, 4, 10, 6, 0.5]],

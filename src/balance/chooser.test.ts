@@ -1,12 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { equal, fleetOf, randomOf, run, serverOf } from '../../test/support/servers.ts';
-import { type BalanceName, balanceNames } from '../config/options.ts';
 import { Fleet, type FleetOptions } from '../fleet/fleet.ts';
 import { Chooser } from './chooser.ts';
-import { createPolicy } from './index.ts';
 import type { Accept, Policy } from './policy.ts';
+import { createPolicy, type PolicyName, policyNames } from './registry.ts';
 
-const chooserOf = (fleet: Fleet, { name = 'round-robin' as BalanceName, maxLoad = 0 } = {}) =>
+const chooserOf = (fleet: Fleet, { name = 'round-robin' as PolicyName, maxLoad = 0 } = {}) =>
   new Chooser(createPolicy(name, { random: randomOf(1) }), fleet, { maxLoad });
 
 function cappedFleet(caps: readonly number[], options: Partial<FleetOptions> = {}): Fleet {
@@ -25,7 +24,7 @@ const names = (
   ...[key = 1, excluded = null]: Partial<Parameters<Chooser['choose']>>
 ) => new Set(Array.from({ length: count }, () => chooser.choose(key, excluded)?.name));
 
-describe.each(balanceNames)('with %s', (name) => {
+describe.each(policyNames)('with %s', (name) => {
   test('an excluded server is not chosen, and nobody when all are excluded', () => {
     const fleet = fleetOf(equal(4));
     const chooser = chooserOf(fleet, { name });

@@ -2,15 +2,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { deviation, equal, fleetOf, randomOf, run, tally } from '../../test/support/servers.ts';
-import { balanceNames } from '../config/options.ts';
 import type { Server } from '../fleet/server.ts';
-import { createPolicy } from './index.ts';
+import { createPolicy, policyNames } from './registry.ts';
 
 const any = () => true;
 /** An odd step visits all 32-bit keys. */
 const keys = (count: number) => Array.from({ length: count }, (_, n) => Math.imul(n, 0x9e3779b1) >>> 0);
 
-describe.each(balanceNames)('%s', (name) => {
+describe.each(policyNames)('%s', (name) => {
   const make = (seed = 1) => createPolicy(name, { random: randomOf(seed) });
 
   test('says its name', () => {

@@ -9,11 +9,16 @@
 import type { Snapshot } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
 import { Heap } from './heap.ts';
-import type { Accept, Policy, PolicyOptions } from './policy.ts';
+import type { Accept, Policy, PolicyDescriptor, PolicyOptions } from './policy.ts';
 import { RoundRobin } from './round-robin.ts';
 
 /** Servers compared for one pick. */
 export const window = 256;
+
+export const leastRequests = {
+  name: 'least-requests',
+  create: (options) => new LeastRequests(options),
+} as const satisfies PolicyDescriptor;
 
 export class LeastRequests implements Policy {
   readonly name = 'least-requests';

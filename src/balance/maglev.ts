@@ -12,7 +12,7 @@ import type { Snapshot } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
 import { mix } from './hash.ts';
 import { HashedServers } from './hashed-servers.ts';
-import type { Accept, Policy } from './policy.ts';
+import type { Accept, Policy, PolicyDescriptor } from './policy.ts';
 
 /**
  * A prime, so that every step through the table visits every entry. The same for every pool: a size that
@@ -23,6 +23,12 @@ const free = -1;
 
 const offsetSalt = 0x2545f491;
 const stepSalt = 0x6c8e9cf5;
+
+export const maglev = {
+  name: 'maglev',
+  byKey: true,
+  create: () => new Maglev(),
+} as const satisfies PolicyDescriptor;
 
 export class Maglev implements Policy {
   readonly name = 'maglev';

@@ -18,6 +18,16 @@ export interface Policy {
   select(snapshot: Snapshot, key: number, accept: Accept): Server | undefined;
 }
 
+/** What the config and explanations have to know of a policy. `index.ts` lists them. */
+export interface PolicyDescriptor {
+  /** In a config, and `Policy.name`. */
+  readonly name: string;
+  /** Its choice follows from the session's key and the servers that are up: neither from load nor from chance. */
+  readonly byKey?: true;
+  /** A policy has a state of its own: one is made for each pool. */
+  create(options: PolicyOptions): Policy;
+}
+
 export interface PolicyOptions {
   /** Uniform in [0, 1): handed in, so that tests and the simulator repeat. */
   readonly random: () => number;

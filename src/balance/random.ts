@@ -1,8 +1,13 @@
 /** Any server, each in proportion to its weight. No state to keep in step between balancers. */
 import type { Snapshot } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
-import type { Accept, Policy, PolicyOptions } from './policy.ts';
+import type { Accept, Policy, PolicyDescriptor, PolicyOptions } from './policy.ts';
 import { Sampler } from './sampler.ts';
+
+export const random = {
+  name: 'random',
+  create: (options) => new Random(options),
+} as const satisfies PolicyDescriptor;
 
 export class Random implements Policy {
   readonly name = 'random';

@@ -8,7 +8,13 @@ import type { Server } from '../fleet/server.ts';
 import { mix, pair, unit } from './hash.ts';
 import { HashedServers } from './hashed-servers.ts';
 import { Heap } from './heap.ts';
-import type { Accept, Policy } from './policy.ts';
+import type { Accept, Policy, PolicyDescriptor } from './policy.ts';
+
+export const rendezvous = {
+  name: 'rendezvous',
+  byKey: true,
+  create: () => new Rendezvous(),
+} as const satisfies PolicyDescriptor;
 
 export class Rendezvous implements Policy {
   readonly name = 'rendezvous';

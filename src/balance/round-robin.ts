@@ -11,9 +11,14 @@
 import type { Snapshot } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
 import { Heap } from './heap.ts';
-import type { Accept, Policy, PolicyOptions, Turns } from './policy.ts';
+import type { Accept, Policy, PolicyDescriptor, PolicyOptions, Turns } from './policy.ts';
 
 const goldenRatio = (Math.sqrt(5) - 1) / 2;
+
+export const roundRobin = {
+  name: 'round-robin',
+  create: (options) => new RoundRobin(options),
+} as const satisfies PolicyDescriptor;
 
 export class RoundRobin implements Policy {
   readonly name = 'round-robin';

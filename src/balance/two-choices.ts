@@ -5,8 +5,13 @@
  */
 import type { Snapshot } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
-import type { Accept, Policy, PolicyOptions } from './policy.ts';
+import type { Accept, Policy, PolicyDescriptor, PolicyOptions } from './policy.ts';
 import { Sampler } from './sampler.ts';
+
+export const twoChoices = {
+  name: 'two-choices',
+  create: (options) => new TwoChoices(options),
+} as const satisfies PolicyDescriptor;
 
 export class TwoChoices implements Policy {
   readonly name = 'two-choices';

@@ -5,7 +5,7 @@ import { SessionStatus } from '../affinity/session-status.ts';
 import type { TokenRings } from '../affinity/token.ts';
 import { Chooser } from '../balance/chooser.ts';
 import { HashOwners } from '../balance/hash-owners.ts';
-import { createPolicy } from '../balance/index.ts';
+import { createPolicy } from '../balance/registry.ts';
 import { Rendezvous } from '../balance/rendezvous.ts';
 import type { PoolAffinity, PoolOptions } from '../config/options.ts';
 import { Connects } from '../fleet/connects.ts';

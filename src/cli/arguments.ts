@@ -1,10 +1,11 @@
 /** The command line: what was asked for, as a value. It starts and loads nothing. */
 import { type Command, CommanderError } from 'commander';
+import { type PolicyName, policyNames } from '../balance/registry.ts';
 import { serverForm } from '../config/address.ts';
 import { affinityFlagHelp, affinityOfFlags } from '../config/affinity-flag.ts';
 import type { Config } from '../config/config.ts';
 import { defaultListen } from '../config/defaults.ts';
-import { balanceNames, type LogOptions } from '../config/options.ts';
+import type { LogOptions } from '../config/options.ts';
 import { suggest } from '../config/problem.ts';
 import { type ImportKind, importKinds } from '../import/imported.ts';
 import { checkDashes, Mistake, pathOf, quote, StrictCommand } from './mistake.ts';
@@ -62,7 +63,7 @@ export interface ExplainFlags {
 interface Flags extends Overrides {
   readonly listen?: readonly string[];
   readonly affinity?: readonly string[];
-  readonly balance?: (typeof balanceNames)[number];
+  readonly balance?: PolicyName;
   readonly health?: string;
   readonly sessions?: string;
   readonly config?: string;
@@ -142,8 +143,8 @@ function buildProgram(version: string, found: (asked: Asked) => void): Command {
     )
     .option(
       '--balance <policy>',
-      `where new sessions go: ${balanceNames.join(', ')} (default: least-requests)`,
-      values.choice('--balance', balanceNames),
+      `where new sessions go: ${policyNames.join(', ')} (default: least-requests)`,
+      values.choice('--balance', policyNames),
     )
     .option(
       '--sessions <store>',

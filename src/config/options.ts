@@ -138,7 +138,8 @@ export interface ListenerOptions {
 export interface PoolOptions {
   readonly name: string;
   readonly servers: readonly PoolServer[];
-  readonly balance: BalanceName;
+  /** Name of a policy (balance/index.ts). */
+  readonly balance: string;
   /** Bounded load: no server above this multiple of the mean (1.25); 0 no bound. */
   readonly maxLoad: number;
   /** Asked in order; the first that recognises wins, the first that can binds new sessions. */
@@ -197,9 +198,6 @@ export interface PoolServer {
   /** Of a name with several addresses: any of them is this server, or each is a server of its own. */
   readonly resolve: 'any' | 'all';
 }
-
-export const balanceNames = ['round-robin', 'least-requests', 'two-choices', 'random', 'rendezvous', 'maglev'] as const;
-export type BalanceName = (typeof balanceNames)[number];
 
 /** One way to recognise a session, and what holds for the sessions that it recognises. */
 export type PoolAffinity = AffinityOptions & {

@@ -1,12 +1,12 @@
 /** What a person may write about a pool, and how it becomes the filled options. */
 import { z } from 'zod';
+import { policyNames } from '../balance/registry.ts';
 import { formatAddress } from '../net/socket.ts';
 import { parseServer, serverForm } from './address.ts';
 import { affinitySchema } from './affinity-schema.ts';
 import { defaults } from './defaults.ts';
 import { decimal, field, flag, map, open, size, text, textOrNumber, time, timeOrNone, whole, word } from './fields.ts';
 import { healthSchema } from './health-schema.ts';
-import { balanceNames } from './options.ts';
 import { whenOwnerFailsSchema } from './owner-fails-schema.ts';
 import { formatDuration, formatSize } from './units.ts';
 
@@ -138,7 +138,7 @@ export const poolSchema = map({
     defaults.resolve,
     'A server whose name has several addresses: one server, which is at `any` of them (they are tried in turn), or `all` of them, each a server of its own, named `NAME@ADDRESS`.',
   ),
-  balance: field(word(balanceNames), pool.balance, 'Where new sessions go.'),
+  balance: field(word(policyNames), pool.balance, 'Where new sessions go.'),
   maxLoad: field(
     decimal(0, 100, maxLoadForm).refine((load) => load === 0 || load > 1, { error: maxLoadForm }),
     pool.maxLoad,

@@ -2,6 +2,7 @@
 
 import type { Session } from '../affinity/affinity.ts';
 import { descriptorOf } from '../affinity/registry.ts';
+import { isByKey } from '../balance/registry.ts';
 import type { PoolAffinity, PoolOptions } from '../config/options.ts';
 import { balancerFaults, type Fault } from '../errors.ts';
 import type { Attempt } from './decision-recorder.ts';
@@ -36,9 +37,6 @@ export interface Told {
   readonly copied: boolean;
 }
 
-/** Policies that go by the session's key and not by load or chance. */
-const hashing: readonly string[] = ['rendezvous', 'maglev'];
-
 export function decide(told: Told): Explanation['decision'] {
   const { attempts, fault } = told;
   const last = attempts.at(-1);
@@ -69,7 +67,7 @@ function isCertain(told: Told, kind: DecisionKind): boolean {
   if (kind === 'new' || capped || !knownKeys) return false;
   if (kind === 'temporary') return true;
   const bounded = pool === undefined || pool.maxLoad > 0;
-  return !bounded && (kind === 'adopt' || hashing.includes(pool.balance));
+  return !bounded && (kind === 'adopt' || isByKey(pool.balance));
 }
 
 /**
