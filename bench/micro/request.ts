@@ -3,7 +3,7 @@
  * `bun bench/micro/request.ts`; policies and the full table have benches of their own beside this one.
  */
 import { randomFillSync } from 'node:crypto';
-import { type ClientFacts, Session } from '../../src/affinity/affinity.ts';
+import { type ClientFacts, Recognition } from '../../src/affinity/affinity.ts';
 import { CookieAffinity } from '../../src/affinity/cookie.ts';
 import { cookieDefaults } from '../../src/affinity/cookie-options.ts';
 import { PathAffinity } from '../../src/affinity/path.ts';
@@ -33,7 +33,7 @@ function expect(right: boolean): void {
 
 /** Tokens of as many sessions, one after the other in one buffer. */
 function tokens(count: number): Buffer {
-  const session = Object.assign(new Session(), { owner: 5, epoch: 1, born: now, seen: now });
+  const session = Object.assign(new Recognition(), { owner: 5, epoch: 1, born: now, seen: now });
   return Buffer.from(
     Array.from({ length: count }, (_, n) => ring.sign(Object.assign(session, { sid0: n + 1 }))).join(''),
   );
@@ -58,7 +58,8 @@ const response = responseWith(
 
 const request = new RequestHead(wideLimits);
 const answer = new ResponseHead(wideLimits);
-const session = new Session();
+const session = new Recognition();
+const bindings = [false, true].map((isBindingDue) => ({ owner: 5, epoch: 1, isBindingDue, mustBind: false }));
 const edit = new Splice();
 const out = new HeadWriter(1 << 16);
 
@@ -107,6 +108,7 @@ function verifyStep(name: string, count: number): Step {
 }
 
 function bindStep(name: string, changed: boolean): Step {
+  const binding = bindings[changed ? 1 : 0]!;
   return {
     name,
     run() {
@@ -114,8 +116,7 @@ function bindStep(name: string, changed: boolean): Step {
       expect(answer.read(response.bytes, 0, response.bytes.length) === response.bytes.length);
       cutFromResponse(answer.headers, edit);
       if (changed) affinity.begin(now, session);
-      session.changed = changed;
-      expect(affinity.bind(session, answer, client, now, edit) === changed);
+      expect(affinity.bind(session, binding, answer, client, now, edit) === changed);
       out.clear();
       edit.write(answer.bytes, answer.headers.start, answer.headers.end, out);
       edit.writeAdded(out);

@@ -23,18 +23,12 @@ export type SessionKind = 'token' | 'key' | 'hash' | 'fixed';
 /** Values of one cookie that are verified, each at the price of a hash for every key; what stands behind them is not tried. */
 export const maxTried = 8;
 
-/** A session's state as the store has it. */
-export interface Carried {
-  readonly epoch: number;
-  readonly version: number;
-  readonly data: Uint8Array;
-  /** Unix ms. */
-  readonly expires: number;
-}
-
-/** What an affinity found out about one exchange; reused, so `clear` before each request. */
-export class Session {
-  /** Who recognised it, or will bind it as new; null: no affinity on this route. */
+/**
+ * What the affinities of a pool found out about one request. Written by affinities alone, all others read it (`RecognitionView`): who
+ * owns the session now is in ownership/session.ts. Reused, so `clear` before each request.
+ */
+export class Recognition {
+  /** Who recognised the session, or will bind it as new; null: no affinity on this route. */
   affinity: Affinity | null = null;
   /** True when the request carried a session that is valid. */
   recognised = false;
@@ -52,59 +46,25 @@ export class Session {
   sid1 = 0;
   sid2 = 0;
   sid3 = 0;
-  /** Generation of the ownership; 0 before the first. */
+  /** Generation of the ownership that the token names; 0: it names none. */
   epoch = 0;
   /** Unix seconds at which the session began, and at which its token was last dated. */
   born = 0;
   seen = 0;
   /** Its token was dated by a clock that is ahead, and has to be dated anew. */
   ahead = false;
-  /** The response has to tell the client something new: first binding, new owner, later date. */
-  changed = false;
+  /** The client has to get a token with the response: its first, one with a later date, or one with other cookie attributes. */
+  tokenDue = false;
   /** The request brought more than is tried: too many values of one cookie, or a path that is too long to be searched. */
   beyondLimit = false;
   /** Wants to see how the body of the response begins: the app names the session there. Outlives `clear` of one affinity. */
   reader: Affinity | null = null;
-  /** This exchange gave it its first owner: nothing of it lives there yet. */
-  fresh = false;
-  /** The table counts this exchange among those of the session that run now. */
-  entered = false;
-  /**
-   * The table's number of the former owner, who gets the session back if the present one takes no request of it; 0: the
-   * present one has taken one.
-   */
-  former = 0;
-
-  // In pools whose servers speak the session protocol:
-  /** Why it comes to its server: it is new there, lives there, its owner failed, or it left its owner. */
-  reason: 'new' | 'held' | 'rebind' | 'move' = 'new';
-  /** Version of the copy that the store is known to keep; 0: none. */
-  version = 0;
-  /** The store may not know its owner yet: it has to, before this exchange may go there. */
-  claiming = false;
-  /** The table does not know it, so the store has to be asked; `asked`: it was. */
-  unknown = false;
-  asked = false;
-  /** The store has said that it has ended. The table may have no room or no time for that, so this exchange knows it by itself. */
-  over = false;
-  /** The store failed, and this exchange goes on without it. */
-  alone = false;
-  /** The copy that came with the claim: its new owner gets it with this request, and need not ask for it. */
-  carried: Carried | null = null;
-  /** The client has to be told now, or the session is lost to it. */
-  owed = false;
-  /** The session that it came with has ended a moment ago, or goes on under an id that the client may be about to hear of. */
-  late = false;
-  /** It is over, and the store does not know yet: nobody may serve it, or begin anew in its place. */
-  ending = false;
-  /** At a server that is not its owner, which must not take it for its own. */
-  lent = false;
-  /** How its cookie is, where its server has said so; null: as configured. */
+  /** Attributes of its cookie, where its server has chosen them; null: as configured. */
   cookie: CookieAttributes | null = null;
-  /** How the cookie is that the client came with, when it is to get another one; undefined: no other. */
+  /** Attributes of the cookie that the client came with, when it is to get another one; undefined: no other. */
   formerCookie: CookieAttributes | null | undefined = undefined;
 
-  /** Forgets all but the reader: what one affinity may do on failing, so that the next finds a clean sheet. */
+  /** Forgets all but the reader: an affinity that did not recognise its session does so before the next one is asked. */
   clear(): void {
     this.affinity = null;
     this.recognised = false;
@@ -117,35 +77,37 @@ export class Session {
     this.born = 0;
     this.seen = 0;
     this.ahead = false;
-    this.changed = false;
+    this.tokenDue = false;
     this.beyondLimit = false;
-    this.fresh = false;
-    this.entered = false;
-    this.reason = 'new';
-    this.version = this.former = 0;
-    this.carried = null;
-    this.claiming = this.unknown = this.asked = this.over = this.alone = false;
-    this.owed = this.lent = this.late = this.ending = false;
     this.cookie = null;
     this.formerCookie = undefined;
   }
 
-  /** It can have a copy: it has a whole id, and not one that several clients may share (source-ip). */
+  /** The session can have a copy: it has a whole id, and not one that several clients may share (source-ip). */
   get hasId(): boolean {
     return (this.sid2 | this.sid3) !== 0;
   }
+}
 
-  /** The server is told of it. */
-  get isOffered(): boolean {
-    return this.hasId && !this.lent;
-  }
+/** For everyone who is not an affinity. */
+export type RecognitionView = Readonly<Omit<Recognition, 'clear'>>;
+
+/** What an affinity may tell the client of the session's owner. */
+export interface Binding {
+  /** Id of the server that owns the session now, and the epoch of that ownership. */
+  readonly owner: number;
+  readonly epoch: number;
+  /** The client has to be told with this response: the token is due, or names another owner or id than the present one. */
+  readonly isBindingDue: boolean;
+  /** It has to be told whatever caches might do: a client that is not told now loses the session. */
+  readonly mustBind: boolean;
 }
 
 /** What a response says of the session's id. Handed in and filled anew for each response. */
 export class LearnedId {
   /** named: the session has the id that the fields below hold, from now on. ended: the app ended the session that the request named. */
   state: 'nothing' | 'named' | 'ended' = 'nothing';
-  /** Keyed hash of the id, two unsigned words: `Session.sid0` and `sid1` of requests that will carry it. */
+  /** Keyed hash of the id, two unsigned words: `Recognition.sid0` and `sid1` of requests that will carry it. */
   sid0 = 0;
   sid1 = 0;
   /** Unix seconds at which the client will forget the id; 0: the response does not say. */
@@ -182,39 +144,61 @@ export interface Affinity {
   /** Its sessions go by the client's address, which proves nothing: the access log marks them with a letter of their own. */
   readonly byAddress?: boolean;
   /**
-   * Looks for its session in the request. True: `session` is filled, the search ends. Writes into `edit`
+   * Looks for its session in the request. True: `recognition` is filled, the search ends. Writes into `edit`
    * what the server must not see (its own cookie), recognised or not. `now` is Unix seconds.
    */
-  recognise(request: RequestHead, client: ClientFacts, now: number, session: Session, edit: Splice): boolean;
+  recognise(request: RequestHead, client: ClientFacts, now: number, recognition: Recognition, edit: Splice): boolean;
   /**
    * No affinity recognised anything: gives the new session an id, a key and a birth. Asked of the first affinity of the pool that has
    * this part. Left out: it only recognises (and learns), and another one binds new sessions.
    */
-  begin?(now: number, session: Session): void;
+  begin?(now: number, recognition: Recognition): void;
   /**
    * On the way back, with each final response of a server: takes out what the server may not say in our name and,
-   * when `session.changed`, tells the client the owner and epoch that `session` now has. True when it told. Left out: the client
+   * when `binding.isBindingDue`, tells the client the owner and epoch that `binding` has. True when it told. Left out: the client
    * is told nothing.
    */
-  bind?(session: Session, response: ResponseHead, client: ClientFacts, now: number, edit: Splice): boolean;
-  /** Takes out what the server may not say in our name, where `bind` and `unbind` are not asked: it is not this one's session. */
-  hide?(session: Session, response: ResponseHead, edit: Splice): void;
+  bind?(
+    recognition: Recognition,
+    binding: Binding,
+    response: ResponseHead,
+    client: ClientFacts,
+    now: number,
+    edit: Splice,
+  ): boolean;
+  /**
+   * Takes out what the server may not say in our name, where `bind` and `unbind` are not asked: it is not this one's session. `owner`:
+   * id of the session's owner.
+   */
+  hide?(owner: number, response: ResponseHead, edit: Splice): void;
   /** The session is over: tells the client to forget what `bind` told it. */
-  unbind?(session: Session, response: ResponseHead, client: ClientFacts, edit: Splice): void;
+  unbind?(
+    recognition: RecognitionView,
+    binding: Binding,
+    response: ResponseHead,
+    client: ClientFacts,
+    edit: Splice,
+  ): void;
   /**
    * What its servers may decide of the cookie of their session, as they are told it (`; allow=...`). Left out: there is no cookie of
    * ours.
    */
   readonly allowed?: string;
-  /** The server says how the cookie of its session is to be; the `bind` that follows goes by it, within what is allowed. */
-  shape?(session: Session, cookie: CookieAttributes | null): void;
+  /** The server chooses the attributes of its session's cookie; the `bind` that follows goes by them, within what is allowed. */
+  shape?(recognition: Recognition, cookie: CookieAttributes | null): void;
   /**
-   * For names that the app gives: reads them in each final response of a server, whoever recognised the request. `session`
+   * For names that the app gives: reads them in each final response of a server, whoever recognised the request. `recognition`
    * is what the request carried; `learned` is clear. An app that names a session again says so each time.
    */
-  learn?(session: Session, response: ResponseHead, client: ClientFacts, now: number, learned: LearnedId): void;
+  learn?(
+    recognition: RecognitionView,
+    response: ResponseHead,
+    client: ClientFacts,
+    now: number,
+    learned: LearnedId,
+  ): void;
   /**
-   * The same for a name in the body, when `session.reader` is this: `text` is the body's beginning, as much of it as has come.
+   * The same for a name in the body, when `recognition.reader` is this: `text` is the body's beginning, as much of it as has come.
    * False: more is needed, ask again with more. It gives up by itself when there is enough to see that no name comes.
    */
   learnBody?(text: Buffer, now: number, learned: LearnedId): boolean;

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { edited, requestWith, responseWith } from '../../test/support/heads.ts';
+import { bindingOf, mustBind } from '../../test/support/session.ts';
 import { type CookieAttributes, readAttributes } from '../http/session-cookie.ts';
 import { Splice } from '../http/splice.ts';
-import { type ClientFacts, maxTried, Session } from './affinity.ts';
+import { type Binding, type ClientFacts, maxTried, Recognition } from './affinity.ts';
 import { CookieAffinity } from './cookie.ts';
 import type { CookieOptions } from './cookie-options.ts';
 import { CookiePolicy } from './cookie-policy.ts';
@@ -46,9 +47,9 @@ function affinityOf(
   return { affinity: new CookieAffinity(filled, { ring, randomWords, sessions }), ring };
 }
 
-function tokenOf(ring: TokenRing, fields: Partial<Session> = {}): string {
+function tokenOf(ring: TokenRing, fields: Partial<Recognition> = {}): string {
   return ring.sign(
-    Object.assign(new Session(), {
+    Object.assign(new Recognition(), {
       owner: 5,
       sid0: 9,
       sid1: 8,
@@ -69,33 +70,37 @@ function lifeOf(seconds: number): string {
 
 const gone = 'Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT';
 
-function recognise(affinity: CookieAffinity, ...lines: string[]): { found: boolean; session: Session; left: string } {
+function recognise(
+  affinity: CookieAffinity,
+  ...lines: string[]
+): { found: boolean; recognition: Recognition; left: string } {
   const head = requestWith(...lines);
-  const session = new Session();
+  const recognition = new Recognition();
   const edit = new Splice();
-  const found = affinity.recognise(head, client, now, session, edit);
-  return { found, session, left: edited(head, edit).replace('Host: a\r\n', '') };
+  const found = affinity.recognise(head, client, now, recognition, edit);
+  return { found, recognition, left: edited(head, edit).replace('Host: a\r\n', '') };
 }
 
 /** What the client gets of a 302 with these headers. */
 function bind(
   affinity: CookieAffinity,
-  session: Session,
+  recognition: Recognition,
   lines: string[] = [],
   facts = client,
   status = 302,
+  change: Partial<Binding> = {},
 ): { told: boolean; left: string } {
   const head = responseWith(status, ...lines);
   const edit = new Splice();
-  const told = affinity.bind(session, head, facts, now, edit);
+  const told = affinity.bind(recognition, bindingOf(recognition, change), head, facts, now, edit);
   return { told, left: edited(head, edit) };
 }
 
-function begun(affinity: CookieAffinity): Session {
-  const session = new Session();
-  affinity.begin(now, session);
-  session.owner = 5;
-  return session;
+function begun(affinity: CookieAffinity): Recognition {
+  const recognition = new Recognition();
+  affinity.begin(now, recognition);
+  recognition.owner = 5;
+  return recognition;
 }
 
 describe('recognise', () => {
@@ -103,9 +108,9 @@ describe('recognise', () => {
   const token = tokenOf(ring);
 
   test('fills the session and hides the cookie', () => {
-    const { found, session, left } = recognise(affinity, `Cookie: a=1; limpet=${token}; b=2`);
+    const { found, recognition, left } = recognise(affinity, `Cookie: a=1; limpet=${token}; b=2`);
     expect(found).toBe(true);
-    expect(session).toMatchObject({
+    expect(recognition).toMatchObject({
       affinity,
       recognised: true,
       proof: 'valid',
@@ -117,7 +122,7 @@ describe('recognise', () => {
       sid3: 6,
       epoch: 3,
       born: now,
-      changed: false,
+      tokenDue: false,
     });
     expect(left).toBe('Cookie: a=1; b=2\r\n');
   });
@@ -131,16 +136,16 @@ describe('recognise', () => {
     ['invalid', ['Cookie: limpet=""']],
     ['idle', [`Cookie: limpet=${tokenOf(ring, { seen: now - 8 * hour })}`]],
   ])('says %s of %j and leaves an empty session', (proof, lines) => {
-    const { found, session, left } = recognise(affinity, ...lines);
+    const { found, recognition, left } = recognise(affinity, ...lines);
     expect(found).toBe(false);
-    expect(session).toEqual(Object.assign(new Session(), { proof }));
+    expect(recognition).toEqual(Object.assign(new Recognition(), { proof }));
     expect(left).not.toMatch(/limpet=/);
   });
 
   test('says old of a session beyond its absolute time', () => {
     const limited = affinityOf({ absolute: hour * 1000 });
     expect(
-      recognise(limited.affinity, `Cookie: limpet=${tokenOf(limited.ring, { born: now - hour })}`).session.proof,
+      recognise(limited.affinity, `Cookie: limpet=${tokenOf(limited.ring, { born: now - hour })}`).recognition.proof,
     ).toBe('old');
   });
 
@@ -152,10 +157,10 @@ describe('recognise', () => {
       `limpet=${forged}; limpet=${idle}; limpet=${token}; limpet=${other}`,
       `limpet=${token}; limpet=${other}; limpet=${idle}; limpet=x`,
     ]) {
-      const { found, session, left } = recognise(affinity, `Cookie: ${cookies}`, 'Cookie: z=1; limpet=again');
+      const { found, recognition, left } = recognise(affinity, `Cookie: ${cookies}`, 'Cookie: z=1; limpet=again');
       expect(found).toBe(true);
-      expect(session.owner).toBe(5);
-      expect(session.sid0).toBe(9);
+      expect(recognition.owner).toBe(5);
+      expect(recognition.sid0).toBe(9);
       expect(left).toBe('Cookie: z=1\r\n');
     }
   });
@@ -165,7 +170,7 @@ describe('recognise', () => {
     const cookies = (count: number) =>
       `Cookie: limpet=x; ${[...forged.slice(0, count), `limpet=${token}`, 'a=1'].join('; ')}`;
     const within = recognise(affinity, cookies(maxTried - 1));
-    expect([within.found, within.session.owner, within.session.beyondLimit, within.left]).toEqual([
+    expect([within.found, within.recognition.owner, within.recognition.beyondLimit, within.left]).toEqual([
       true,
       5,
       false,
@@ -173,31 +178,37 @@ describe('recognise', () => {
     ]);
     for (const count of [maxTried, 200]) {
       const beyond = recognise(affinity, cookies(count));
-      expect([beyond.found, beyond.session.proof, beyond.session.beyondLimit]).toEqual([false, 'invalid', true]);
+      expect([beyond.found, beyond.recognition.proof, beyond.recognition.beyondLimit]).toEqual([
+        false,
+        'invalid',
+        true,
+      ]);
       expect(beyond.left).toBe('Cookie: a=1\r\n');
     }
   });
 
   test('of several that do not hold, one that did says why', () => {
     const idle = tokenOf(ring, { seen: now - 9 * hour });
-    expect(recognise(affinity, `Cookie: limpet=x; limpet=${idle}`).session.proof).toBe('idle');
-    expect(recognise(affinity, `Cookie: limpet=${idle}; limpet=x`).session.proof).toBe('idle');
+    expect(recognise(affinity, `Cookie: limpet=x; limpet=${idle}`).recognition.proof).toBe('idle');
+    expect(recognise(affinity, `Cookie: limpet=${idle}; limpet=x`).recognition.proof).toBe('idle');
   });
 
   test.each([
     [hour * 2 - 1, false],
     [hour * 2, true],
-  ])('dates the token anew after a quarter of the idle time: %i s, %s', (age, changed) => {
-    expect(recognise(affinity, `Cookie: limpet=${tokenOf(ring, { seen: now - age })}`).session.changed).toBe(changed);
+  ])('dates the token anew after a quarter of the idle time: %i s, %s', (age, tokenDue) => {
+    expect(recognise(affinity, `Cookie: limpet=${tokenOf(ring, { seen: now - age })}`).recognition.tokenDue).toBe(
+      tokenDue,
+    );
   });
 
   test('never dates it anew without an idle time', () => {
     const timeless = affinityOf({ idle: 0 });
-    const { found, session } = recognise(
+    const { found, recognition } = recognise(
       timeless.affinity,
       `Cookie: limpet=${tokenOf(timeless.ring, { born: 0, seen: 0 })}`,
     );
-    expect([found, session.changed]).toEqual([true, false]);
+    expect([found, recognition.tokenDue]).toEqual([true, false]);
   });
 });
 
@@ -214,7 +225,7 @@ test('begin gives a random id, a key, a birth and the first epoch', () => {
     key: 1,
     epoch: 1,
     born: now,
-    changed: true,
+    tokenDue: true,
   });
   expect(second).toMatchObject({ sid0: 5, sid3: 8, key: 5 });
 });
@@ -222,13 +233,13 @@ test('begin gives a random id, a key, a birth and the first epoch', () => {
 describe('bind', () => {
   test('tells the client a token that is recognised again', () => {
     const { affinity } = affinityOf();
-    const session = begun(affinity);
-    const { told, left } = bind(affinity, session);
+    const recognition = begun(affinity);
+    const { told, left } = bind(affinity, recognition);
     expect(told).toBe(true);
     const token = /^Set-Cookie: limpet=([\w-]{72}); Path=\/; HttpOnly; SameSite=Lax\r\n$/.exec(left)?.[1];
     const again = recognise(affinity, `Cookie: limpet=${token}`);
     expect(again.found).toBe(true);
-    expect(again.session).toMatchObject({
+    expect(again.recognition).toMatchObject({
       owner: 5,
       sid0: 1,
       sid1: 2,
@@ -237,14 +248,14 @@ describe('bind', () => {
       epoch: 1,
       born: now,
       seen: now,
-      changed: false,
+      tokenDue: false,
     });
   });
 
   test('tells nothing when nothing has changed', () => {
     const { affinity, ring } = affinityOf();
-    const { session } = recognise(affinity, `Cookie: limpet=${tokenOf(ring)}`);
-    expect(bind(affinity, session, ['A: b'])).toEqual({ told: false, left: 'A: b\r\n' });
+    const { recognition } = recognise(affinity, `Cookie: limpet=${tokenOf(ring)}`);
+    expect(bind(affinity, recognition, ['A: b'])).toEqual({ told: false, left: 'A: b\r\n' });
   });
 
   test.each<[Partial<CookieOptions>, boolean, string]>([
@@ -268,11 +279,11 @@ describe('bind', () => {
 
   test('Max-Age and Expires never go beyond the absolute time', () => {
     const { affinity, ring } = affinityOf({ lifetime: 'permanent', absolute: 10 * hour * 1000 });
-    const { session } = recognise(
+    const { recognition } = recognise(
       affinity,
       `Cookie: limpet=${tokenOf(ring, { born: now - 9 * hour, seen: now - 7 * hour })}`,
     );
-    expect(bind(affinity, session).left).toContain(`; ${lifeOf(hour)}\r\n`);
+    expect(bind(affinity, recognition).left).toContain(`; ${lifeOf(hour)}\r\n`);
   });
 
   test("tells of tokens of others, and of a server's cookies by our name", () => {
@@ -292,7 +303,7 @@ describe('bind', () => {
       [late, foreign],
       [foreign, tokenOf(ring)],
     ].map((values) => recognise(affinity, `Cookie: ${values.map((value) => `limpet=${value}`).join('; ')}`));
-    expect(results.map(({ session }) => session.proof)).toEqual([
+    expect(results.map(({ recognition }) => recognition.proof)).toEqual([
       'foreign',
       'invalid',
       'foreign',
@@ -306,14 +317,14 @@ describe('bind', () => {
     expect(told.splice(0)).toEqual(Array(3).fill(['limpet', null]));
     const response = responseWith(200, 'Set-Cookie: limpet=x', 'Set-Cookie: a=b', 'Set-Cookie: twin=x');
     const edit = new Splice();
-    affinity.hide(Object.assign(new Session(), { owner: 5 }), response, edit);
+    affinity.hide(5, response, edit);
     expect(edited(response, edit)).toBe('Set-Cookie: a=b\r\n');
     expect(told).toEqual(Array(2).fill(['limpet', 5]));
   });
 
   test("takes a server's cookie of our name out, whether or not we set one", () => {
     const { affinity, ring } = affinityOf();
-    const { session } = recognise(affinity, `Cookie: limpet=${tokenOf(ring)}`);
+    const { recognition } = recognise(affinity, `Cookie: limpet=${tokenOf(ring)}`);
     const foreign = [
       'Set-Cookie: limpet=evil; Path=/',
       'Set-Cookie: a=1',
@@ -326,7 +337,7 @@ describe('bind', () => {
     ];
     const kept =
       'Set-Cookie: a=1\r\nSet-Cookie: limpets=1\r\nSet-Cookie: x=limpet=1\r\nSet-Cookie: limpet\r\nSet-Cookie: Limpet=1\r\n';
-    expect(bind(affinity, session, foreign)).toEqual({ told: false, left: kept });
+    expect(bind(affinity, recognition, foreign)).toEqual({ told: false, left: kept });
     expect(bind(affinity, begun(affinity), foreign).left).toMatch(new RegExp(`^${kept}Set-Cookie: limpet=[\\w-]{72};`));
   });
 
@@ -336,13 +347,13 @@ describe('bind', () => {
     expect(told).toBe(true);
     expect(left).toMatch(/^Cache-Control: private, max-age=60\r\nSet-Cookie: limpet=/);
     const skipping = affinityOf({ onCacheable: 'skip' }).affinity;
-    const session = begun(skipping);
-    expect(bind(skipping, session, ['Cache-Control: public'], client, 200)).toEqual({
+    const recognition = begun(skipping);
+    expect(bind(skipping, recognition, ['Cache-Control: public'], client, 200)).toEqual({
       told: false,
       left: 'Cache-Control: public\r\n',
     });
     // The next response that no cache stores tells it.
-    expect(bind(skipping, session, ['Cache-Control: no-store'], client, 200).told).toBe(true);
+    expect(bind(skipping, recognition, ['Cache-Control: no-store'], client, 200).told).toBe(true);
   });
 });
 
@@ -373,28 +384,28 @@ describe('the twin', () => {
       `limpet=bad; a=1; limpet-x=${token}`,
       `limpet-x=bad; limpet=${token}`,
     ]) {
-      const { found, session, left } = recognise(affinity, `Cookie: ${cookies}`);
-      expect([cookies, found, session.owner]).toEqual([cookies, true, 5]);
+      const { found, recognition, left } = recognise(affinity, `Cookie: ${cookies}`);
+      expect([cookies, found, recognition.owner]).toEqual([cookies, true, 5]);
       expect(left).not.toContain('limpet');
     }
     expect(recognise(affinityOf().affinity, `Cookie: limpet-x=${token}`)).toMatchObject({ found: false });
   });
 
   test('is no name that a server may set', () => {
-    expect(bind(affinity, new Session(), ['Set-Cookie: limpet-x=1', 'Set-Cookie: limpet-y=1']).left).toBe(
+    expect(bind(affinity, new Recognition(), ['Set-Cookie: limpet-x=1', 'Set-Cookie: limpet-y=1']).left).toBe(
       'Set-Cookie: limpet-y=1\r\n',
     );
   });
 });
 
 describe('a session that a server begins', () => {
-  const bind = (affinity: CookieAffinity, change: Partial<Session>, ...lines: string[]): string => {
-    const session = new Session();
-    affinity.begin(now, session);
-    Object.assign(session, { owner: 5, ...change });
+  const bind = (affinity: CookieAffinity, change: Partial<Binding>, ...lines: string[]): string => {
+    const recognition = new Recognition();
+    affinity.begin(now, recognition);
+    recognition.owner = 5;
     const response = responseWith(200, ...lines);
     const edit = new Splice();
-    affinity.bind(session, response, client, now, edit);
+    affinity.bind(recognition, bindingOf(recognition, change), response, client, now, edit);
     return edited(response, edit);
   };
 
@@ -406,14 +417,14 @@ describe('a session that a server begins', () => {
   ])('bind %s, in a pool with sessions: %s: the cookie comes at once: %s', (mode, sessions, told) => {
     const { affinity } = affinityOf({ bind: mode }, sessions);
     expect(bind(affinity, {}).includes('Set-Cookie')).toBe(told);
-    expect(bind(affinity, { changed: true, owed: true })).toContain('Set-Cookie: limpet=');
+    expect(bind(affinity, mustBind)).toContain('Set-Cookie: limpet=');
   });
 
   test('is told even with a response that caches may store', () => {
     const { affinity } = affinityOf({ onCacheable: 'skip' }, true);
     const cacheable = 'Cache-Control: public, max-age=60';
-    expect(bind(affinity, { changed: true }, cacheable)).not.toContain('Set-Cookie');
-    const told = bind(affinity, { changed: true, owed: true }, cacheable);
+    expect(bind(affinity, { isBindingDue: true }, cacheable)).not.toContain('Set-Cookie');
+    const told = bind(affinity, mustBind, cacheable);
     expect(told).toContain('Set-Cookie: limpet=');
     expect(told).toContain('Cache-Control: private, max-age=60');
   });
@@ -422,7 +433,7 @@ describe('a session that a server begins', () => {
     const { affinity } = affinityOf({ twin: 'limpet-x', secure: 'always' }, true);
     const response = responseWith(200, 'Set-Cookie: limpet=forged', 'Set-Cookie: app=1');
     const edit = new Splice();
-    affinity.unbind(new Session(), response, client, edit);
+    affinity.unbind(new Recognition(), bindingOf(new Recognition()), response, client, edit);
     const text = edited(response, edit);
     expect(text).toContain(`Set-Cookie: limpet=; Path=/; HttpOnly; SameSite=Lax; Secure; ${gone}`);
     expect(text).toContain(`Set-Cookie: limpet-x=; Path=/; HttpOnly; SameSite=None; Partitioned; Secure; ${gone}`);
@@ -437,8 +448,8 @@ describe('a cookie whose server has a say in it', () => {
     if (typeof found === 'string') throw new Error(text);
     return found;
   };
-  const held = (affinity: CookieAffinity, ring: TokenRing, fields: Partial<Session> = {}): Session =>
-    recognise(affinity, `Cookie: limpet=${tokenOf(ring, fields)}`).session;
+  const held = (affinity: CookieAffinity, ring: TokenRing, fields: Partial<Recognition> = {}): Recognition =>
+    recognise(affinity, `Cookie: limpet=${tokenOf(ring, fields)}`).recognition;
   const lines = (left: string) =>
     left
       .replaceAll(/=[\w-]{72,}/g, '=T')
@@ -458,10 +469,10 @@ describe('a cookie whose server has a say in it', () => {
     [{ secure: 'never' }, 'secure=1', 'Path=/; HttpOnly; SameSite=Lax; Secure'],
   ])('%j, %s: %s', (change, asked, expected) => {
     const { affinity, ring } = affinityOf(change);
-    const session = held(affinity, ring);
-    expect(session.changed).toBe(false);
-    affinity.shape(session, wish(asked));
-    const told = lines(bind(affinity, session).left);
+    const recognition = held(affinity, ring);
+    expect(recognition.tokenDue).toBe(false);
+    affinity.shape(recognition, wish(asked));
+    const told = lines(bind(affinity, recognition).left);
     expect(told.at(-1)).toBe(`Set-Cookie: limpet=T; ${expected}`);
     // That with another Path, Domain or HttpOnly took the place of the former one.
     expect(told.length).toBe(/path=\/a|domain|http/.test(asked) ? 2 : 1);
@@ -469,11 +480,11 @@ describe('a cookie whose server has a say in it', () => {
 
   test('says nothing of what it has said before; what is as configured again is told, too', () => {
     const { affinity, ring } = affinityOf();
-    const session = held(affinity, ring, { cookie: wish('idle=60; path=/a') });
-    affinity.shape(session, wish('idle=60; path=/a'));
-    expect([session.changed, bind(affinity, session).told]).toEqual([false, false]);
-    affinity.shape(session, null);
-    expect(lines(bind(affinity, session).left)).toEqual([
+    const recognition = held(affinity, ring, { cookie: wish('idle=60; path=/a') });
+    affinity.shape(recognition, wish('idle=60; path=/a'));
+    expect([recognition.tokenDue, bind(affinity, recognition).told]).toEqual([false, false]);
+    affinity.shape(recognition, null);
+    expect(lines(bind(affinity, recognition).left)).toEqual([
       `Set-Cookie: limpet=; Path=/a; HttpOnly; SameSite=Lax; ${gone}`,
       'Set-Cookie: limpet=T; Path=/; HttpOnly; SameSite=Lax',
     ]);
@@ -482,7 +493,7 @@ describe('a cookie whose server has a say in it', () => {
   test('is dated anew within an hour, or a quarter of a shorter time, and tells the same again', () => {
     const { affinity, ring } = affinityOf();
     const dated = (idle: number, ago: number) =>
-      held(affinity, ring, { cookie: wish(`idle=${idle}; persistent=1`), seen: now - ago }).changed;
+      held(affinity, ring, { cookie: wish(`idle=${idle}; persistent=1`), seen: now - ago }).tokenDue;
     expect([dated(1_209_600, hour - 1), dated(1_209_600, hour), dated(60, 14), dated(60, 15)]).toEqual([
       false,
       true,
@@ -493,20 +504,19 @@ describe('a cookie whose server has a say in it', () => {
 
   test('of a session that has not begun tells nobody; of a new one at once', () => {
     const { affinity } = affinityOf({}, true);
-    const session = begun(affinity);
-    affinity.shape(session, wish('idle=60; persistent=1'));
-    expect(bind(affinity, session).told).toBe(false);
-    session.changed = session.owed = true;
-    expect(lines(bind(affinity, session).left)).toEqual([
+    const recognition = begun(affinity);
+    affinity.shape(recognition, wish('idle=60; persistent=1'));
+    expect(bind(affinity, recognition).told).toBe(false);
+    expect(lines(bind(affinity, recognition, [], client, 302, mustBind).left)).toEqual([
       `Set-Cookie: limpet=T; Path=/; HttpOnly; SameSite=Lax; ${lifeOf(75)}`,
     ]);
   });
 
   test('its twin lasts as long, and both are forgotten where they are', () => {
     const { affinity, ring } = affinityOf({ twin: 'limpet-x', secure: 'always' });
-    const session = held(affinity, ring);
-    affinity.shape(session, wish('idle=60; persistent=1; path=/a'));
-    const told = lines(bind(affinity, session).left);
+    const recognition = held(affinity, ring);
+    affinity.shape(recognition, wish('idle=60; persistent=1; path=/a'));
+    const told = lines(bind(affinity, recognition).left);
     expect(told.slice(2)).toEqual([
       `Set-Cookie: limpet=T; Path=/a; HttpOnly; SameSite=Lax; Secure; ${lifeOf(75)}`,
       `Set-Cookie: limpet-x=T; Path=/a; HttpOnly; SameSite=None; Partitioned; Secure; ${lifeOf(75)}`,
@@ -514,7 +524,7 @@ describe('a cookie whose server has a say in it', () => {
     expect(told.slice(0, 2).every((line) => line.includes('; Path=/;') && line.endsWith(gone))).toBe(true);
     const response = responseWith(200);
     const edit = new Splice();
-    affinity.unbind(session, response, client, edit);
+    affinity.unbind(recognition, bindingOf(recognition), response, client, edit);
     expect(lines(edited(response, edit)).filter((line) => line.includes('Path=/a'))).toHaveLength(2);
   });
 
@@ -522,7 +532,7 @@ describe('a cookie whose server has a say in it', () => {
     const { ring } = affinityOf();
     const cookie = wish('idle=1209600; same-site=none; domain=example.org');
     const { affinity } = affinityOf({ idle: hour * 1000, app: { ...settings.app, maxAge: hour * 1000 } });
-    const session = held(affinity, ring, { cookie, seen: now - hour });
-    expect(lines(bind(affinity, session).left)).toEqual(['Set-Cookie: limpet=T; Path=/; HttpOnly; SameSite=Lax']);
+    const recognition = held(affinity, ring, { cookie, seen: now - hour });
+    expect(lines(bind(affinity, recognition).left)).toEqual(['Set-Cookie: limpet=T; Path=/; HttpOnly; SameSite=Lax']);
   });
 });

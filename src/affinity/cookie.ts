@@ -8,7 +8,15 @@ import { Name } from '../http/names.ts';
 import { type CookieAttributes, longestCookie } from '../http/session-cookie.ts';
 import type { Splice } from '../http/splice.ts';
 import { httpDate, longAgo } from '../time/http-date.ts';
-import { type Affinity, type ClientFacts, maxTried, type ProofResult, type Session } from './affinity.ts';
+import {
+  type Affinity,
+  type Binding,
+  type ClientFacts,
+  maxTried,
+  type ProofResult,
+  type Recognition,
+  type RecognitionView,
+} from './affinity.ts';
 import type { CookieOptions } from './cookie-options.ts';
 import { CookiePolicy } from './cookie-policy.ts';
 import { isTokenLength, redateAfter, type TokenRing } from './token.ts';
@@ -88,79 +96,92 @@ export class CookieAffinity implements Affinity {
    * Same-named cookies are tried in turn (another path, domain or partition may have left one), `maxTried` of those that may be
    * tokens; all are hidden from the server.
    */
-  recognise(request: RequestHead, _client: ClientFacts, now: number, session: Session, edit: Splice): boolean {
+  recognise(request: RequestHead, _client: ClientFacts, now: number, recognition: Recognition, edit: Splice): boolean {
     const scan = this.scan;
     let proof: ProofResult = 'none';
     let tried = 0;
-    const { beyondLimit } = session;
+    const { beyondLimit } = recognition;
     for (const name of this.cookieNames) {
       scan.begin(request.headers, name, edit);
       while (scan.next()) {
         if (proof === 'valid' || tried > maxTried) continue;
         if (isTokenLength(scan.valueEnd - scan.valueStart) && ++tried > maxTried) continue;
-        const found = this.deps.ring.verify(request.bytes, scan.valueStart, scan.valueEnd, now, session);
+        const found = this.deps.ring.verify(request.bytes, scan.valueStart, scan.valueEnd, now, recognition);
         if (weights[found] >= weights[proof]) proof = found;
       }
     }
     if (proof === 'foreign') this.deps.onForeign?.(this.settings.name, null);
     if (proof !== 'valid') {
-      session.clear();
-      session.proof = proof;
-      session.beyondLimit = beyondLimit || tried > maxTried;
+      recognition.clear();
+      recognition.proof = proof;
+      recognition.beyondLimit = beyondLimit || tried > maxTried;
       return false;
     }
-    session.proof = proof;
-    session.recognised = true;
-    session.kind = 'token';
-    session.affinity = this;
-    session.key = session.sid0;
-    session.changed = session.ahead || now - session.seen >= this.redateOf(session);
-    if (session.ahead) this.deps.onAhead?.();
+    recognition.proof = proof;
+    recognition.recognised = true;
+    recognition.kind = 'token';
+    recognition.affinity = this;
+    recognition.key = recognition.sid0;
+    recognition.tokenDue = recognition.ahead || now - recognition.seen >= this.redateOf(recognition);
+    if (recognition.ahead) this.deps.onAhead?.();
     return true;
   }
 
-  begin(now: number, session: Session): void {
+  begin(now: number, recognition: Recognition): void {
     this.deps.randomWords(this.words);
-    session.affinity = this;
-    session.sid0 = this.words[0]!;
-    session.sid1 = this.words[1]!;
-    session.sid2 = this.words[2]!;
-    session.sid3 = this.words[3]!;
-    session.key = session.sid0;
-    session.epoch = 1;
-    session.born = now;
-    session.changed = this.always;
+    recognition.affinity = this;
+    recognition.sid0 = this.words[0]!;
+    recognition.sid1 = this.words[1]!;
+    recognition.sid2 = this.words[2]!;
+    recognition.sid3 = this.words[3]!;
+    recognition.key = recognition.sid0;
+    recognition.epoch = 1;
+    recognition.born = now;
+    recognition.tokenDue = this.always;
   }
 
-  shape(session: Session, cookie: CookieAttributes | null): void {
-    const before = session.cookie;
+  shape(recognition: Recognition, cookie: CookieAttributes | null): void {
+    const before = recognition.cookie;
     // What it has said before needs not be told again.
     if (before?.tag === cookie?.tag) return;
     const limited = cookie === null ? null : this.policy.limit(cookie);
     if (limited?.isLimited) this.deps.onLimited?.();
-    session.cookie = limited?.cookie ?? null;
-    if (!session.recognised) return;
-    session.formerCookie = before;
-    session.changed = true;
+    recognition.cookie = limited?.cookie ?? null;
+    if (!recognition.recognised) return;
+    recognition.formerCookie = before;
+    recognition.tokenDue = true;
   }
 
-  bind(session: Session, response: ResponseHead, client: ClientFacts, now: number, edit: Splice): boolean {
-    this.hide(session, response, edit);
-    if (!session.changed || !this.mayTell(session, response, edit)) return false;
-    session.seen = now;
-    const how = this.writtenOf(session.cookie);
-    const former = session.formerCookie === undefined ? how : this.writtenOf(session.formerCookie);
+  bind(
+    recognition: Recognition,
+    binding: Binding,
+    response: ResponseHead,
+    client: ClientFacts,
+    now: number,
+    edit: Splice,
+  ): boolean {
+    this.hide(binding.owner, response, edit);
+    if (!binding.isBindingDue || !this.mayTell(binding, response, edit)) return false;
+    recognition.seen = now;
+    const how = this.writtenOf(recognition.cookie);
+    const former = recognition.formerCookie === undefined ? how : this.writtenOf(recognition.formerCookie);
     // Where a client holds both, the former one may be what it sends first.
     if (former.scope !== how.scope) this.forget(former, client, edit);
-    this.tell(how, this.deps.ring.sign(session), this.lifeOf(session, now), client, edit);
+    this.tell(how, this.deps.ring.sign(recognition, binding), this.lifeOf(recognition, now), client, edit);
     return true;
   }
 
-  unbind(session: Session, response: ResponseHead, client: ClientFacts, edit: Splice): void {
-    this.hide(session, response, edit);
+  unbind(
+    recognition: RecognitionView,
+    { owner }: Binding,
+    response: ResponseHead,
+    client: ClientFacts,
+    edit: Splice,
+  ): void {
+    this.hide(owner, response, edit);
     // Whatever caches might do with it: the client must forget.
     makePrivate(response, true, edit);
-    this.forget(this.writtenOf(session.cookie), client, edit);
+    this.forget(this.writtenOf(recognition.cookie), client, edit);
   }
 
   private forget(how: Written, client: ClientFacts, edit: Splice): void {
@@ -199,12 +220,12 @@ export class CookieAffinity implements Affinity {
     };
   }
 
-  private mayTell({ owed }: Session, response: ResponseHead, edit: Splice): boolean {
-    return makePrivate(response, owed || this.settings.onCacheable === 'private', edit);
+  private mayTell({ mustBind }: Binding, response: ResponseHead, edit: Splice): boolean {
+    return makePrivate(response, mustBind || this.settings.onCacheable === 'private', edit);
   }
 
   /** A server that sets a cookie of our name, such as another Limpet, would take the client away from its session. */
-  hide({ owner }: Session, { headers }: ResponseHead, edit: Splice): void {
+  hide(owner: number, { headers }: ResponseHead, edit: Splice): void {
     if (!headers.has(Name.setCookie)) return;
     for (let i = headers.first(Name.setCookie); i < headers.count; i++) {
       if (headers.id(i) !== Name.setCookie || !this.isOurs(headers, i)) continue;
@@ -217,7 +238,7 @@ export class CookieAffinity implements Affinity {
     return this.cookieNames.some((name) => setCookieValue(headers, i, name) >= 0);
   }
 
-  private redateOf({ cookie }: Session): number {
+  private redateOf({ cookie }: RecognitionView): number {
     if (cookie === null || cookie.idle === 0) return this.redateAfter;
     return redateAfter(Math.min(cookie.idle, this.policy.longestIdle), true);
   }
@@ -226,12 +247,12 @@ export class CookieAffinity implements Affinity {
    * As long as the token counts: never beyond the absolute time. Max-Age alone makes Java's client take the cookie for one of
    * RFC 2965, and send it back in quotes.
    */
-  private lifeOf(session: Session, now: number): string {
+  private lifeOf(recognition: RecognitionView, now: number): string {
     const { settings } = this;
-    const { cookie } = session;
+    const { cookie } = recognition;
     if (!(cookie?.persistent ?? settings.lifetime === 'permanent')) return '';
     const absolute =
-      settings.absolute === 0 ? longestCookie : Math.floor(settings.absolute / 1000) - (now - session.born);
+      settings.absolute === 0 ? longestCookie : Math.floor(settings.absolute / 1000) - (now - recognition.born);
     const asked = cookie === null || cookie.idle === 0 ? 0 : Math.min(cookie.idle, this.policy.longestIdle);
     const idle = asked > 0 ? asked + redateAfter(asked, true) : cookie?.persistent ? settings.idle / 1000 : 0;
     const maxAge = Math.max(1, Math.floor(Math.min(absolute, idle || absolute)));

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { readRequest, textOf } from '../../test/support/heads.ts';
 import { Splice } from '../http/splice.ts';
 import { HeadWriter } from '../http/writer.ts';
-import { Session } from './affinity.ts';
+import { Recognition } from './affinity.ts';
 import { ForceAffinity, forceToken } from './force.ts';
 import type { KeyOptions } from './key.ts';
 
@@ -19,11 +19,11 @@ function recognise(source: KeyOptions, target: string, lines: string[], { keys =
   const affinity = new ForceAffinity(source, { keys, pool: 'shop', idOf: (name) => ids.get(name) });
   const head = readRequest([`GET ${target} HTTP/1.1`, 'Host: a', ...lines, '', ''].join('\r\n'));
   const client = { clientAddress: '1.2.3.4', clientSecure: false, peerTrusted };
-  const [session, edit, out] = [new Session(), new Splice(), new HeadWriter(16)];
-  const found = affinity.recognise(head, client, now, session, edit);
+  const [recognition, edit, out] = [new Recognition(), new Splice(), new HeadWriter(16)];
+  const found = affinity.recognise(head, client, now, recognition, edit);
   edit.write(head.bytes, head.methodStart, head.headers.end, out);
   const [line, , ...left] = textOf(out).trimEnd().split('\r\n');
-  return { owner: found ? session.owner : null, session, line, left };
+  return { owner: found ? recognition.owner : null, recognition, line, left };
 }
 
 const token = forceToken('shop', 's1', now + 10, key);
@@ -32,8 +32,8 @@ const ownerOf = (text: string, settings = {}) => recognise(header, '/', [`X-Forc
 test('a signed server is picked, also one that is named by its address; nothing can be bound', () => {
   expect(token).toMatch(/^s1:1800000010:[\w-]{22}$/);
   expect(ownerOf(forceToken('shop', '127.0.0.1:80', now + 1, key))).toBe(22);
-  const { session } = recognise(header, '/', [`X-Force: ${token}`]);
-  expect(session).toMatchObject({ recognised: true, owner: 11, epoch: 0, sid0: 0, changed: false });
+  const { recognition } = recognise(header, '/', [`X-Force: ${token}`]);
+  expect(recognition).toMatchObject({ recognised: true, owner: 11, epoch: 0, sid0: 0, tokenDue: false });
 });
 
 describe('nobody is picked by', () => {

@@ -8,7 +8,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { RequestHead } from '../http/head.ts';
 import type { Splice } from '../http/splice.ts';
-import type { Affinity, ClientFacts, Session } from './affinity.ts';
+import type { Affinity, ClientFacts, Recognition } from './affinity.ts';
 import type { AffinityDescriptor } from './descriptor.ts';
 import { fixTo } from './fixed.ts';
 import { hasKey, hideKey, type KeyOptions, KeyScan, keyFields, keyOf, keyText } from './key.ts';
@@ -75,7 +75,7 @@ export class ForceAffinity implements Affinity {
     this.deps = deps;
   }
 
-  recognise(request: RequestHead, client: ClientFacts, now: number, session: Session, edit: Splice): boolean {
+  recognise(request: RequestHead, client: ClientFacts, now: number, recognition: Recognition, edit: Splice): boolean {
     const { keys } = this;
     keys.begin(request);
     let text = keys.next();
@@ -85,7 +85,7 @@ export class ForceAffinity implements Affinity {
     for (; text !== null; text = keys.next()) {
       const owner = this.ownerOf(text, now);
       if (owner === undefined) continue;
-      fixTo(owner, this, now, session);
+      fixTo(owner, this, now, recognition);
       return true;
     }
     return false;

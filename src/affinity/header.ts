@@ -1,6 +1,6 @@
 /** Affinity by a request header that the client gives, perhaps because a response gave it first (Mcp-Session-Id). */
 import { Method, type RequestHead, type ResponseHead } from '../http/head.ts';
-import type { Affinity, ClientFacts, LearnedId, Session } from './affinity.ts';
+import type { Affinity, ClientFacts, LearnedId, Recognition, RecognitionView } from './affinity.ts';
 import type { AffinityDescriptor, SessionTimes } from './descriptor.ts';
 import { checkHeader, headerSource, nextHeader } from './id-sources.ts';
 import { checkTimes, fillTimes, type NamedDependencies, Naming, usualIdleMs } from './named.ts';
@@ -67,17 +67,23 @@ export class HeaderAffinity implements Affinity {
     this.endOnDelete = endOnDelete;
   }
 
-  recognise({ headers }: RequestHead, _client: ClientFacts, now: number, session: Session): boolean {
+  recognise({ headers }: RequestHead, _client: ClientFacts, now: number, recognition: Recognition): boolean {
     const { naming, header } = this;
     naming.begin();
     for (let i = -1; (i = nextHeader(headers, header, i + 1)) >= 0; )
-      if (naming.offer(headers.bytes, headers.valueStart(i), headers.valueEnd(i), now, session)) break;
-    return naming.recognise(this, now, session);
+      if (naming.offer(headers.bytes, headers.valueStart(i), headers.valueEnd(i), now, recognition)) break;
+    return naming.recognise(this, now, recognition);
   }
 
-  learn(session: Session, response: ResponseHead, client: ClientFacts, _now: number, learned: LearnedId): void {
+  learn(
+    recognition: RecognitionView,
+    response: ResponseHead,
+    client: ClientFacts,
+    _now: number,
+    learned: LearnedId,
+  ): void {
     const { headers, status } = response;
-    const mine = session.recognised && session.affinity === this;
+    const mine = recognition.recognised && recognition.affinity === this;
     // Some servers repeat the header even as they delete.
     if (mine && this.endOnDelete && client.method === Method.delete && status >= 200 && status < 300) {
       learned.state = 'ended';

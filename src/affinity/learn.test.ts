@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readRequest, responseWith } from '../../test/support/heads.ts';
 import { Fingerprints } from '../table/fingerprint.ts';
-import { type Affinity, type ClientFacts, LearnedId, Session } from './affinity.ts';
+import { type Affinity, type ClientFacts, LearnedId, Recognition } from './affinity.ts';
 import { LearnAffinity } from './learn.ts';
 
 const now = 1_800_000_000;
@@ -22,15 +22,15 @@ function hashOf(text: string): [number, number] {
   return [out.hi, out.lo];
 }
 
-function recognise(affinity: LearnAffinity, target: string, ...lines: string[]): Session | null {
-  const session = new Session();
+function recognise(affinity: LearnAffinity, target: string, ...lines: string[]): Recognition | null {
+  const recognition = new Recognition();
   const head = readRequest([`GET ${target} HTTP/1.1`, 'Host: a', ...lines, '', ''].join('\r\n'));
-  return affinity.recognise(head, client, now, session) ? session : null;
+  return affinity.recognise(head, client, now, recognition) ? recognition : null;
 }
 
-function learn(affinity: LearnAffinity, session: Session, ...lines: string[]): LearnedId {
+function learn(affinity: LearnAffinity, recognition: Recognition, ...lines: string[]): LearnedId {
   const learned = new LearnedId();
-  affinity.learn(session, responseWith(200, ...lines), client, now, learned);
+  affinity.learn(recognition, responseWith(200, ...lines), client, now, learned);
   return learned;
 }
 
@@ -62,11 +62,11 @@ describe('a request', () => {
     [`/?sid=${'%41'.repeat(4096)}`, [], 'A'.repeat(4096)],
   ])('%s %j', (target, lines, name) => {
     const affinity = affinityOf();
-    const session = recognise(affinity, target, ...lines);
-    if (name === null) return expect(session).toBe(null);
+    const recognition = recognise(affinity, target, ...lines);
+    if (name === null) return expect(recognition).toBe(null);
     const [sid0, sid1] = hashOf(name);
     const known = { affinity, recognised: true, kind: 'key', proof: 'valid', owner: 0, epoch: 0, born: now };
-    expect(session).toMatchObject({ ...known, sid0, sid1, key: sid0, changed: false });
+    expect(recognition).toMatchObject({ ...known, sid0, sid1, key: sid0, tokenDue: false });
   });
 
   test('places without a name are not looked at; it binds nothing', () => {
@@ -90,7 +90,7 @@ describe('a response', () => {
     [['Location: /?jsessionid=five', 'Set-Cookie: SIDX=one', 'Set-Cookie: x=SID=1'], null, 0],
     [[`Set-Cookie: SID=${'x'.repeat(4097)}`], null, 0],
   ])('%j', (lines, name, expires) => {
-    const learned = learn(affinityOf(), new Session(), ...lines);
+    const learned = learn(affinityOf(), new Recognition(), ...lines);
     if (name === null) return expect(learned).toEqual(new LearnedId());
     const [sid0, sid1] = hashOf(name);
     expect(learned).toEqual(Object.assign(new LearnedId(), { state: 'named', sid0, sid1, expires }));
@@ -98,12 +98,14 @@ describe('a response', () => {
 
   test('ends only what the request carried, and what this affinity recognised', () => {
     const affinity = affinityOf();
-    const session = recognise(affinity, '/', 'Cookie: SID=one') ?? new Session();
-    expect(learn(affinity, session, gone).state).toBe('ended');
-    expect(learn(affinity, session, 'Set-Cookie: SID=x; Expires=Thu, 01 Jan 1970 00:00:00 GMT').state).toBe('ended');
-    expect(learn(affinity, session, 'Set-Cookie: other=; Max-Age=0').state).toBe('nothing');
-    expect(learn(affinity, new Session(), gone).state).toBe('nothing');
-    expect(learn(affinityOf(), session, gone).state).toBe('nothing');
+    const recognition = recognise(affinity, '/', 'Cookie: SID=one') ?? new Recognition();
+    expect(learn(affinity, recognition, gone).state).toBe('ended');
+    expect(learn(affinity, recognition, 'Set-Cookie: SID=x; Expires=Thu, 01 Jan 1970 00:00:00 GMT').state).toBe(
+      'ended',
+    );
+    expect(learn(affinity, recognition, 'Set-Cookie: other=; Max-Age=0').state).toBe('nothing');
+    expect(learn(affinity, new Recognition(), gone).state).toBe('nothing');
+    expect(learn(affinityOf(), recognition, gone).state).toBe('nothing');
   });
 });
 
@@ -120,9 +122,9 @@ test('any id that is set comes back among other cookies as the same session', ()
       others,
       (value, before, after) => {
         const affinity = affinityOf();
-        const learned = learn(affinity, new Session(), `Set-Cookie: SID=${value}; Path=/`);
-        const session = recognise(affinity, '/', `Cookie: ${[...before, `SID=${value}`, ...after].join('; ')}`);
-        expect([session?.sid0, session?.sid1]).toEqual([learned.sid0, learned.sid1]);
+        const learned = learn(affinity, new Recognition(), `Set-Cookie: SID=${value}; Path=/`);
+        const recognition = recognise(affinity, '/', `Cookie: ${[...before, `SID=${value}`, ...after].join('; ')}`);
+        expect([recognition?.sid0, recognition?.sid1]).toEqual([learned.sid0, learned.sid1]);
         expect(learned.state).toBe('named');
       },
     ),
@@ -135,7 +137,7 @@ test('nothing throws, whatever stands in targets, cookies and responses', () => 
   fc.assert(
     fc.property(path, field, (target, text) => {
       recognise(affinityOf(), `/${target}`, `Cookie: SID=${text}`, `X-Session: ${text}`);
-      learn(affinityOf(), new Session(), `Set-Cookie: ${text}`, `Set-Cookie: SID=${text}`, `Location: ;${target}`);
+      learn(affinityOf(), new Recognition(), `Set-Cookie: ${text}`, `Set-Cookie: SID=${text}`, `Location: ;${target}`);
     }),
   );
 });

@@ -7,7 +7,7 @@ import type { RequestHead, ResponseHead } from '../http/head.ts';
 import type { Headers } from '../http/headers.ts';
 import { Name } from '../http/names.ts';
 import { SetCookie } from '../http/set-cookie.ts';
-import { type Affinity, type ClientFacts, type LearnedId, Session } from './affinity.ts';
+import { type Affinity, type ClientFacts, type LearnedId, Recognition, type RecognitionView } from './affinity.ts';
 import type { AffinityDescriptor, IdSource, SessionTimes } from './descriptor.ts';
 import {
   checkAppCookie,
@@ -110,7 +110,7 @@ function partsOf(options: LearnOptions): Part[] {
 
 function isNamedIn(alone: LearnOptions, request: RequestHead): boolean {
   const affinity = new LearnAffinity(alone, { names: { hash() {} }, lifetime: 0 });
-  return affinity.recognise(request, { clientAddress: '', clientSecure: false }, 0, new Session());
+  return affinity.recognise(request, { clientAddress: '', clientSecure: false }, 0, new Recognition());
 }
 
 export class LearnAffinity implements Affinity {
@@ -133,29 +133,35 @@ export class LearnAffinity implements Affinity {
     this.parameter = parameter === '' ? null : new PathParameter(parameter);
   }
 
-  recognise(request: RequestHead, _client: ClientFacts, now: number, session: Session): boolean {
+  recognise(request: RequestHead, _client: ClientFacts, now: number, recognition: Recognition): boolean {
     this.naming.begin();
-    this.offerNames(request, now, session);
-    return this.naming.recognise(this, now, session);
+    this.offerNames(request, now, recognition);
+    return this.naming.recognise(this, now, recognition);
   }
 
-  private offerNames({ headers, bytes, pathStart, pathEnd }: RequestHead, now: number, session: Session): void {
+  private offerNames({ headers, bytes, pathStart, pathEnd }: RequestHead, now: number, recognition: Recognition): void {
     const { naming, scan, query, parameter } = this;
     if (this.cookie !== null) {
       scan.begin(headers, this.cookie, null);
-      while (scan.next()) if (naming.offer(bytes, scan.valueStart, scan.valueEnd, now, session)) return;
+      while (scan.next()) if (naming.offer(bytes, scan.valueStart, scan.valueEnd, now, recognition)) return;
     }
     if (this.header !== '') {
       for (let i = -1; (i = nextHeader(headers, this.header, i + 1)) >= 0; )
-        if (naming.offer(bytes, headers.valueStart(i), headers.valueEnd(i), now, session)) return;
+        if (naming.offer(bytes, headers.valueStart(i), headers.valueEnd(i), now, recognition)) return;
     }
     for (let found = query?.find(bytes, pathStart, pathEnd); found; found = query!.next())
-      if (naming.offer(query!.bytes, query!.start, query!.end, now, session)) return;
+      if (naming.offer(query!.bytes, query!.start, query!.end, now, recognition)) return;
     for (let found = parameter?.find(bytes, pathStart, pathEnd); found; found = parameter!.next())
-      if (naming.offer(bytes, parameter!.start, parameter!.end, now, session)) return;
+      if (naming.offer(bytes, parameter!.start, parameter!.end, now, recognition)) return;
   }
 
-  learn(session: Session, { headers }: ResponseHead, _client: ClientFacts, now: number, learned: LearnedId): void {
+  learn(
+    recognition: RecognitionView,
+    { headers }: ResponseHead,
+    _client: ClientFacts,
+    now: number,
+    learned: LearnedId,
+  ): void {
     const deleted = this.cookie !== null && this.learnCookie(this.cookie, headers, now, learned);
     if (learned.state === 'named') return;
     const { naming, parameter } = this;
@@ -168,7 +174,7 @@ export class LearnAffinity implements Affinity {
       if (i >= 0 && parameter.find(headers.bytes, headers.valueStart(i), headers.valueEnd(i)))
         naming.record(headers.bytes, parameter.start, parameter.end, 0, learned);
     }
-    if (deleted && learned.state === 'nothing' && session.recognised && session.affinity === this)
+    if (deleted && learned.state === 'nothing' && recognition.recognised && recognition.affinity === this)
       learned.state = 'ended';
   }
 

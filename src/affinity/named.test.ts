@@ -4,7 +4,7 @@ import { readRequest, responseWith } from '../../test/support/heads.ts';
 import { Method } from '../http/head.ts';
 import { Splice } from '../http/splice.ts';
 import { Fingerprints } from '../table/fingerprint.ts';
-import { type Affinity, LearnedId, Session } from './affinity.ts';
+import { type Affinity, LearnedId, Recognition } from './affinity.ts';
 import { HeaderAffinity } from './header.ts';
 import { PathAffinity } from './path.ts';
 import { PathPattern } from './pattern.ts';
@@ -16,21 +16,21 @@ const deps = { names, lifetime: 3 };
 const times = { idle: 0, absolute: 0 };
 const client = { clientAddress: '1.2.3.4', clientSecure: false };
 
-function recognise(affinity: Affinity, target: string, ...lines: string[]): Session | null {
-  const session = new Session();
+function recognise(affinity: Affinity, target: string, ...lines: string[]): Recognition | null {
+  const recognition = new Recognition();
   const head = readRequest([`GET ${target} HTTP/1.1`, 'Host: a', ...lines, '', ''].join('\r\n'));
-  return affinity.recognise(head, client, now, session, new Splice()) ? session : null;
+  return affinity.recognise(head, client, now, recognition, new Splice()) ? recognition : null;
 }
 
-function expectName(affinity: Affinity, session: Session | null, name: string | null): void {
+function expectName(affinity: Affinity, recognition: Recognition | null, name: string | null): void {
   if (name === null) {
-    expect(session).toBe(null);
+    expect(recognition).toBe(null);
     return;
   }
   const out = { hi: 0, lo: 0 };
   names.hash(Buffer.from(name, 'latin1'), 0, name.length, out);
   const known = { affinity, recognised: true, kind: 'key', proof: 'valid', born: now, owner: 0, epoch: 0 };
-  expect(session).toMatchObject({ ...known, sid0: out.hi, sid1: out.lo, key: out.hi });
+  expect(recognition).toMatchObject({ ...known, sid0: out.hi, sid1: out.lo, key: out.hi });
 }
 
 describe('header', () => {
@@ -52,9 +52,9 @@ describe('header', () => {
     const affinity = affinityOf();
     const learned = new LearnedId();
     const response = responseWith(200, 'Mcp-Session-Id:', 'mcp-session-id: one', 'Mcp-Session-Id: two');
-    affinity.learn(new Session(), response, client, now, learned);
-    const session = recognise(affinity, '/', 'Mcp-Session-Id: one');
-    expect(learned).toMatchObject({ state: 'named', sid0: session?.sid0, sid1: session?.sid1, expires: 0 });
+    affinity.learn(new Recognition(), response, client, now, learned);
+    const recognition = recognise(affinity, '/', 'Mcp-Session-Id: one');
+    expect(learned).toMatchObject({ state: 'named', sid0: recognition?.sid0, sid1: recognition?.sid1, expires: 0 });
   });
 
   test.each<[number, number, boolean, string]>([
@@ -67,12 +67,12 @@ describe('header', () => {
     [Method.delete, 200, false, 'nothing'],
   ])('method %i, status %i, endOnDelete %s: %s', (method, status, endOnDelete, state) => {
     const affinity = affinityOf(endOnDelete);
-    const session = recognise(affinity, '/', 'Mcp-Session-Id: one') ?? new Session();
+    const recognition = recognise(affinity, '/', 'Mcp-Session-Id: one') ?? new Recognition();
     const learned = new LearnedId();
-    affinity.learn(session, responseWith(status), { ...client, method }, now, learned);
+    affinity.learn(recognition, responseWith(status), { ...client, method }, now, learned);
     expect(learned.state).toBe(state);
     const other = new LearnedId();
-    affinityOf().learn(session, responseWith(status), { ...client, method }, now, other);
+    affinityOf().learn(recognition, responseWith(status), { ...client, method }, now, other);
     expect(other.state).toBe('nothing');
   });
 });

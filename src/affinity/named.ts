@@ -1,5 +1,5 @@
 /** What affinities have in common whose sessions the app or the client names: the table knows a name by its keyed hash, and its owner. */
-import { type Affinity, type LearnedId, maxTried, type NameHash, type Session } from './affinity.ts';
+import { type Affinity, type LearnedId, maxTried, type NameHash, type Recognition } from './affinity.ts';
 import type { AffinityReport, SessionTimes } from './descriptor.ts';
 import { SessionStatus } from './session-status.ts';
 
@@ -30,7 +30,7 @@ export class Naming {
   private readonly out = { hi: 0, lo: 0 };
   /** Names offered since `begin`. */
   private tried = 0;
-  /** Of the one that `session` has; -1: the table was not asked yet. */
+  /** Of the one that `recognition` has; -1: the table was not asked yet. */
   private highest: SessionStatus | -1 = -1;
   /** No later one is looked at. */
   private settled = false;
@@ -48,25 +48,25 @@ export class Naming {
     this.settled = false;
   }
 
-  /** Offers `bytes[start..end)`, if it is a name, for `session`, which is cleared before the first. True: look no further. */
-  offer(bytes: Uint8Array, start: number, end: number, now: number, session: Session): boolean {
+  /** Offers `bytes[start..end)`, if it is a name, for `recognition`, which is cleared before the first. True: look no further. */
+  offer(bytes: Uint8Array, start: number, end: number, now: number, recognition: Recognition): boolean {
     const { out, statusOf } = this;
     if (this.settled || !this.hash(bytes, start, end)) return this.settled;
     this.tried++;
     if (statusOf === undefined) {
-      this.take(bytes, start, end, session);
+      this.take(bytes, start, end, recognition);
       this.settled = true;
     } else if (this.tried > maxTried) {
-      session.beyondLimit = true;
+      recognition.beyondLimit = true;
       this.settled = true;
     } else if (this.tried === 1) {
       // One alone needs no look into the table.
-      this.take(bytes, start, end, session);
+      this.take(bytes, start, end, recognition);
     } else {
-      if (this.highest < 0) this.highest = statusOf(session.sid0, session.sid1, now);
+      if (this.highest < 0) this.highest = statusOf(recognition.sid0, recognition.sid1, now);
       const its = this.highest === SessionStatus.given ? SessionStatus.ended : statusOf(out.hi, out.lo, now);
       if (its > this.highest) {
-        this.take(bytes, start, end, session);
+        this.take(bytes, start, end, recognition);
         this.highest = its;
       }
       this.settled = this.highest === SessionStatus.given;
@@ -74,15 +74,15 @@ export class Naming {
     return this.settled;
   }
 
-  /** True when a name was offered: `session` has it now. */
-  recognise(affinity: Affinity, now: number, session: Session): boolean {
+  /** True when a name was offered: `recognition` has it now. */
+  recognise(affinity: Affinity, now: number, recognition: Recognition): boolean {
     if (this.tried === 0) return false;
-    session.affinity = affinity;
-    session.recognised = true;
-    session.kind = 'key';
-    session.proof = 'valid';
-    session.key = session.sid0;
-    session.born = now;
+    recognition.affinity = affinity;
+    recognition.recognised = true;
+    recognition.kind = 'key';
+    recognition.proof = 'valid';
+    recognition.key = recognition.sid0;
+    recognition.born = now;
     return true;
   }
 
@@ -97,13 +97,13 @@ export class Naming {
   }
 
   /** Of what was hashed last. */
-  private take(bytes: Uint8Array, start: number, end: number, session: Session): void {
-    session.sid0 = this.out.hi;
-    session.sid1 = this.out.lo;
+  private take(bytes: Uint8Array, start: number, end: number, recognition: Recognition): void {
+    recognition.sid0 = this.out.hi;
+    recognition.sid1 = this.out.lo;
     if (this.ids === undefined) return;
     this.ids.hash(bytes, start, end, this.out);
-    session.sid2 = this.out.hi;
-    session.sid3 = this.out.lo;
+    recognition.sid2 = this.out.hi;
+    recognition.sid3 = this.out.lo;
   }
 
   private hash(bytes: Uint8Array, start: number, end: number): boolean {

@@ -2,7 +2,7 @@
 import type { FieldKinds } from '../config/field-kinds.ts';
 import { QUESTION } from '../http/bytes.ts';
 import type { RequestHead } from '../http/head.ts';
-import type { Affinity, ClientFacts, Session } from './affinity.ts';
+import type { Affinity, ClientFacts, Recognition } from './affinity.ts';
 import type { AffinityDescriptor, SessionTimes } from './descriptor.ts';
 import { checkTimes, fillTimes, longestName, type NamedDependencies, Naming, usualIdleMs } from './named.ts';
 import { flawOf, PathPattern } from './pattern.ts';
@@ -67,19 +67,19 @@ export class PathAffinity implements Affinity {
   }
 
   /** The path counts as it was received, without the query. */
-  recognise(request: RequestHead, _client: ClientFacts, now: number, session: Session): boolean {
+  recognise(request: RequestHead, _client: ClientFacts, now: number, recognition: Recognition): boolean {
     const { bytes, pathStart, pathEnd } = request;
     let end = pathStart;
     while (end < pathEnd && bytes[end] !== QUESTION) end++;
     if (end - pathStart > this.pattern.longest) {
-      session.beyondLimit = true;
+      recognition.beyondLimit = true;
       return false;
     }
     const key = this.pattern.find(bytes.toString('latin1', pathStart, end));
     if (key === null) return false;
     const length = this.group.write(key, 'latin1');
     this.naming.begin();
-    this.naming.offer(this.group, 0, length, now, session);
-    return this.naming.recognise(this, now, session);
+    this.naming.offer(this.group, 0, length, now, recognition);
+    return this.naming.recognise(this, now, recognition);
   }
 }

@@ -1,6 +1,6 @@
 /** Affinity by a query parameter: whoever gives the same key gets the same server, also when servers are added. */
 import type { RequestHead } from '../http/head.ts';
-import type { Affinity, ClientFacts, Session } from './affinity.ts';
+import type { Affinity, ClientFacts, Recognition } from './affinity.ts';
 import type { AffinityDescriptor, SessionTimes } from './descriptor.ts';
 import { QueryParameter, querySource } from './id-sources.ts';
 import { checkTimes, fillTimes, type NamedDependencies, Naming, usualIdleMs } from './named.ts';
@@ -43,12 +43,12 @@ export class QueryAffinity implements Affinity {
     this.parameter = new QueryParameter(name);
   }
 
-  recognise(request: RequestHead, _client: ClientFacts, now: number, session: Session): boolean {
+  recognise(request: RequestHead, _client: ClientFacts, now: number, recognition: Recognition): boolean {
     const { naming, parameter } = this;
     naming.begin();
     let found = parameter.find(request.bytes, request.pathStart, request.pathEnd);
-    while (found && !naming.offer(parameter.bytes, parameter.start, parameter.end, now, session))
+    while (found && !naming.offer(parameter.bytes, parameter.start, parameter.end, now, recognition))
       found = parameter.next();
-    return naming.recognise(this, now, session);
+    return naming.recognise(this, now, recognition);
   }
 }

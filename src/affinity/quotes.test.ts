@@ -2,12 +2,14 @@
  * A cookie in quotes, as Java's clients send it back that take it for one of RFC 2965, is the same cookie: to every affinity that
  * reads cookies, whether the server set it in quotes or not.
  */
+
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { edited, requestWith, responseWith } from '../../test/support/heads.ts';
+import { bindingOf } from '../../test/support/session.ts';
 import { Splice } from '../http/splice.ts';
 import { Fingerprints } from '../table/fingerprint.ts';
-import { type Affinity, type ClientFacts, LearnedId, Session } from './affinity.ts';
+import { type Affinity, type ClientFacts, LearnedId, Recognition } from './affinity.ts';
 import { cookieDefaults } from './cookie-options.ts';
 import { forceToken } from './force.ts';
 import type { KnownAffinity } from './index.ts';
@@ -70,20 +72,20 @@ const quoted: Readonly<Record<string, (value: string) => string>> = {
 
 function recognise(affinity: Affinity, line: string) {
   const head = requestWith(line);
-  const session = new Session();
+  const recognition = new Recognition();
   const edit = new Splice();
-  const found = affinity.recognise(head, client, now, session, edit);
-  return { found, session, left: edited(head, edit).replace('Host: a\r\n', '').trimEnd() };
+  const found = affinity.recognise(head, client, now, recognition, edit);
+  return { found, recognition, left: edited(head, edit).replace('Host: a\r\n', '').trimEnd() };
 }
 
 /** The value of SID that a client gets when the server with that id sets `written`. */
 function cookieFrom(affinity: Affinity, owner: number, written: string): string {
   const head = responseWith(200, ...(written === '' ? [] : [`Set-Cookie: SID=${written}; Path=/`]));
   const edit = new Splice();
-  const session = Object.assign(new Session(), { owner });
-  affinity.begin?.(now, session);
-  session.owner = owner;
-  affinity.bind?.(session, head, client, now, edit);
+  const recognition = Object.assign(new Recognition(), { owner });
+  affinity.begin?.(now, recognition);
+  recognition.owner = owner;
+  affinity.bind?.(recognition, bindingOf(recognition), head, client, now, edit);
   return /SID=([^;]*)/.exec(edited(head, edit))?.[1] ?? '';
 }
 
@@ -121,8 +123,8 @@ describe.each(Object.keys(values))('%s', (name) => {
     fc.assert(
       fc.property(all, (value) => {
         const expected = recognise(affinity, plain(value));
-        const { found, session } = recognise(affinity, quoted[form]!(value));
-        expect([found, session]).toEqual([expected.found, expected.session]);
+        const { found, recognition } = recognise(affinity, quoted[form]!(value));
+        expect([found, recognition]).toEqual([expected.found, expected.recognition]);
         if (name !== 'route') expect(found).toBe(true);
       }),
     );
@@ -150,12 +152,12 @@ test('the server of a rewritten cookie gets it in the quotes in which the client
 test('what a server sets in quotes is learned without them', () => {
   const learnedOf = (line: string) => {
     const learned = new LearnedId();
-    learn.learn?.(new Session(), responseWith(200, `Set-Cookie: SID=${line}`), client, now, learned);
+    learn.learn?.(new Recognition(), responseWith(200, `Set-Cookie: SID=${line}`), client, now, learned);
     return learned;
   };
   const learned = learnedOf('"abc.node1"; Version=1; Path=/');
   expect(learned.state).toBe('named');
   expect(learnedOf('abc.node1')).toEqual(learned);
-  const { session } = recognise(learn, plain('abc.node1'));
-  expect([session.sid0, session.sid1]).toEqual([learned.sid0, learned.sid1]);
+  const { recognition } = recognise(learn, plain('abc.node1'));
+  expect([recognition.sid0, recognition.sid1]).toEqual([learned.sid0, learned.sid1]);
 });

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { edited, requestWith, responseWith } from '../../test/support/heads.ts';
+import { bindingOf } from '../../test/support/session.ts';
 import { Splice } from '../http/splice.ts';
-import { type ClientFacts, maxTried, Session } from './affinity.ts';
+import { type ClientFacts, maxTried, Recognition } from './affinity.ts';
 import { RewriteAffinity } from './rewrite.ts';
 
 const now = 1_800_000_000;
@@ -16,17 +17,17 @@ function affinityOf({ keys = [key('k')], pool = 'shop', separator = '~' } = {}):
 
 function recognise(affinity: RewriteAffinity, ...lines: string[]) {
   const head = requestWith(...lines);
-  const session = new Session();
+  const recognition = new Recognition();
   const edit = new Splice();
-  const found = affinity.recognise(head, client, now, session, edit);
-  return { found, session, left: edited(head, edit).replace('Host: a\r\n', '') };
+  const found = affinity.recognise(head, client, now, recognition, edit);
+  return { found, recognition, left: edited(head, edit).replace('Host: a\r\n', '') };
 }
 
 function bind(affinity: RewriteAffinity, owner: number, ...lines: string[]) {
   const head = responseWith(200, ...lines);
   const edit = new Splice();
-  const session = Object.assign(new Session(), { owner, epoch: 1 });
-  const told = affinity.bind(session, head, client, now, edit);
+  const recognition = Object.assign(new Recognition(), { owner, epoch: 1 });
+  const told = affinity.bind(recognition, bindingOf(recognition), head, client, now, edit);
   return { told, left: edited(head, edit) };
 }
 
@@ -56,10 +57,10 @@ describe('on the way in', () => {
   test('the prefix names the owner and is taken off; other cookies stay as they are', () => {
     const affinity = affinityOf();
     const value = valueFrom(affinity, 0xfedcba987654, 'abc');
-    const { found, session, left } = recognise(affinity, `Cookie: a=1; SID=${value};b="2"; SIDX=${value}`);
+    const { found, recognition, left } = recognise(affinity, `Cookie: a=1; SID=${value};b="2"; SIDX=${value}`);
     expect([found, left]).toEqual([true, `Cookie: a=1; SID=abc;b="2"; SIDX=${value}\r\n`]);
-    expect(session).toMatchObject({ affinity, recognised: true, proof: 'valid', owner: 0xfedcba987654, epoch: 1 });
-    expect(session.key).toBe(session.sid0);
+    expect(recognition).toMatchObject({ affinity, recognised: true, proof: 'valid', owner: 0xfedcba987654, epoch: 1 });
+    expect(recognition.key).toBe(recognition.sid0);
   });
 
   test('the session is that of the value, whoever owns it and on every node', () => {
@@ -67,7 +68,7 @@ describe('on the way in', () => {
       const { sid0, sid1, sid2, sid3 } = recognise(
         affinityOf(),
         `Cookie: SID=${valueFrom(affinityOf(), owner, value)}`,
-      ).session;
+      ).recognition;
       return [sid0, sid1, sid2, sid3];
     };
     expect(sid(1, 'abc')).toEqual(sid(2, 'abc'));
@@ -77,8 +78,8 @@ describe('on the way in', () => {
   test('of several the first that is ours is the session, and all of ours lose their prefix', () => {
     const affinity = affinityOf();
     const [one, two] = [valueFrom(affinity, 1, 'one'), valueFrom(affinity, 2, 'two')];
-    const { session, left } = recognise(affinity, `Cookie: SID=bare; SID=${one}`, `Cookie: SID=${two}`);
-    expect([session.owner, left]).toEqual([1, 'Cookie: SID=bare; SID=one\r\nCookie: SID=two\r\n']);
+    const { recognition, left } = recognise(affinity, `Cookie: SID=bare; SID=${one}`, `Cookie: SID=${two}`);
+    expect([recognition.owner, left]).toEqual([1, 'Cookie: SID=bare; SID=one\r\nCookie: SID=two\r\n']);
   });
 
   test('of many with a prefix no more than the limit are verified, and those behind stay as they came', () => {
@@ -86,10 +87,10 @@ describe('on the way in', () => {
     const ours = valueFrom(affinity, 1, 'one');
     const forged = `SID=${'A'.repeat(16)}~x; `;
     const within = recognise(affinity, `Cookie: ${forged.repeat(maxTried - 1)}SID=${ours}`);
-    expect([within.session.owner, within.session.beyondLimit]).toEqual([1, false]);
+    expect([within.recognition.owner, within.recognition.beyondLimit]).toEqual([1, false]);
     const line = `Cookie: ${forged.repeat(maxTried)}SID=${ours}`;
     const beyond = recognise(affinity, line);
-    expect([beyond.found, beyond.session.beyondLimit, beyond.left]).toEqual([false, true, `${line}\r\n`]);
+    expect([beyond.found, beyond.recognition.beyondLimit, beyond.left]).toEqual([false, true, `${line}\r\n`]);
   });
 
   test('any value comes back as it went, with any owner', () => {
@@ -98,8 +99,8 @@ describe('on the way in', () => {
     const values = fc.string({ unit: octet, minLength: 1, maxLength: 80 });
     fc.assert(
       fc.property(values, fc.integer({ min: 1, max: 2 ** 48 - 1 }), (value, owner) => {
-        const { found, session, left } = recognise(affinity, `Cookie: SID=${valueFrom(affinity, owner, value)}`);
-        expect([found, session.owner, left]).toEqual([true, owner, `Cookie: SID=${value}\r\n`]);
+        const { found, recognition, left } = recognise(affinity, `Cookie: SID=${valueFrom(affinity, owner, value)}`);
+        expect([found, recognition.owner, left]).toEqual([true, owner, `Cookie: SID=${value}\r\n`]);
       }),
     );
   });
@@ -110,11 +111,11 @@ describe('on the way in', () => {
     const forged = Array.from(value, (char, i) => value.slice(0, i) + (char === 'A' ? 'B' : 'A') + value.slice(i + 1));
     const prefix = value.slice(0, 17);
     for (const bad of [...forged, `${prefix}abcd`, `${prefix}ab`, prefix, 'abc', '~abc', '']) {
-      const { found, session, left } = recognise(affinity, `Cookie: SID=${bad}`);
-      expect([bad, found, session.recognised, left]).toEqual([bad, false, false, `Cookie: SID=${bad}\r\n`]);
+      const { found, recognition, left } = recognise(affinity, `Cookie: SID=${bad}`);
+      expect([bad, found, recognition.recognised, left]).toEqual([bad, false, false, `Cookie: SID=${bad}\r\n`]);
     }
-    expect(recognise(affinity, `Cookie: SID=${forged[0]}`).session.proof).toBe('invalid');
-    expect(recognise(affinity, 'Cookie: SID=abc').session.proof).toBe('none');
+    expect(recognise(affinity, `Cookie: SID=${forged[0]}`).recognition.proof).toBe('invalid');
+    expect(recognise(affinity, 'Cookie: SID=abc').recognition.proof).toBe('none');
   });
 
   test('keys rotate, and pools are kept apart', () => {
@@ -127,8 +128,8 @@ describe('on the way in', () => {
 });
 
 test('a new session has an id of its own until the app names it', () => {
-  const session = new Session();
+  const recognition = new Recognition();
   const affinity = affinityOf();
-  affinity.begin(now, session);
-  expect(session).toMatchObject({ affinity, recognised: false, sid0: 1, sid3: 4, key: 1, epoch: 1, born: now });
+  affinity.begin(now, recognition);
+  expect(recognition).toMatchObject({ affinity, recognised: false, sid0: 1, sid3: 4, key: 1, epoch: 1, born: now });
 });

@@ -17,7 +17,14 @@ import type { RequestHead, ResponseHead } from '../http/head.ts';
 import { Name } from '../http/names.ts';
 import { SetCookie } from '../http/set-cookie.ts';
 import type { Splice } from '../http/splice.ts';
-import { type Affinity, type ClientFacts, maxTried, type ProofResult, type Session } from './affinity.ts';
+import {
+  type Affinity,
+  type Binding,
+  type ClientFacts,
+  maxTried,
+  type ProofResult,
+  type Recognition,
+} from './affinity.ts';
 import type { AffinityDescriptor } from './descriptor.ts';
 import { checkAppCookie, cookieSource } from './id-sources.ts';
 import { derive } from './token.ts';
@@ -136,7 +143,7 @@ export class RewriteAffinity implements Affinity {
    * Every value with a prefix of ours loses it; the first of them is the session. All other values stay as they came, and so do
    * those behind `maxTried` that may have a prefix.
    */
-  recognise(request: RequestHead, _client: ClientFacts, now: number, session: Session, edit: Splice): boolean {
+  recognise(request: RequestHead, _client: ClientFacts, now: number, recognition: Recognition, edit: Splice): boolean {
     const { scan } = this;
     let proof: ProofResult = 'none';
     let tried = 0;
@@ -145,7 +152,7 @@ export class RewriteAffinity implements Affinity {
       const { valueStart, valueEnd } = scan;
       if (valueEnd - valueStart <= tagChars || request.bytes[valueStart + tagChars] !== this.separator) continue;
       if (++tried > maxTried) {
-        session.beyondLimit = true;
+        recognition.beyondLimit = true;
         break;
       }
       const known = this.verify(request.bytes.toString('latin1', valueStart, valueEnd));
@@ -154,22 +161,29 @@ export class RewriteAffinity implements Affinity {
         continue;
       }
       edit.cut(valueStart, valueStart + tagChars + 1);
-      if (proof !== 'valid') this.fill(session, known, now);
+      if (proof !== 'valid') this.fill(recognition, known, now);
       proof = 'valid';
     }
-    session.proof = proof;
+    recognition.proof = proof;
     return proof === 'valid';
   }
 
   /** The app has not named the session yet: until it does, this one has an id of its own. */
-  begin(now: number, session: Session): void {
+  begin(now: number, recognition: Recognition): void {
     this.randomWords(this.words);
     const [sid0, sid1, sid2, sid3] = this.words;
-    Object.assign(session, { affinity: this, sid0, sid1, sid2, sid3, key: sid0, epoch: 1, born: now });
+    Object.assign(recognition, { affinity: this, sid0, sid1, sid2, sid3, key: sid0, epoch: 1, born: now });
   }
 
   /** True when the server has set its cookie: only then can the client be told of a new owner. */
-  bind(session: Session, response: ResponseHead, _client: ClientFacts, _now: number, edit: Splice): boolean {
+  bind(
+    _recognition: Recognition,
+    { owner }: Binding,
+    response: ResponseHead,
+    _client: ClientFacts,
+    _now: number,
+    edit: Splice,
+  ): boolean {
     const { headers, bytes } = response;
     let told = false;
     if (!headers.has(Name.setCookie)) return told;
@@ -178,23 +192,23 @@ export class RewriteAffinity implements Affinity {
       const { valueStart: start, valueEnd: end } = this.setCookie;
       // An empty value deletes the cookie: there is no session to come back with.
       if (start === end) continue;
-      const prefix = this.tag(session.owner, bytes.toString('latin1', start, end));
+      const prefix = this.tag(owner, bytes.toString('latin1', start, end));
       edit.cut(start, start, prefix + String.fromCharCode(this.separator));
       told = true;
     }
     return told;
   }
 
-  private fill(session: Session, { owner, sid }: Known, now: number): void {
-    session.affinity = this;
-    session.recognised = true;
-    session.kind = 'token';
-    session.owner = owner;
-    [session.sid0, session.sid1, session.sid2, session.sid3] = sid;
-    session.key = session.sid0;
+  private fill(recognition: Recognition, { owner, sid }: Known, now: number): void {
+    recognition.affinity = this;
+    recognition.recognised = true;
+    recognition.kind = 'token';
+    recognition.owner = owner;
+    [recognition.sid0, recognition.sid1, recognition.sid2, recognition.sid3] = sid;
+    recognition.key = recognition.sid0;
     // The prefix tells no epoch: whatever move is remembered is newer.
-    session.epoch = 1;
-    session.born = now;
+    recognition.epoch = 1;
+    recognition.born = now;
   }
 
   /** `text`: the cookie's value with its prefix. */

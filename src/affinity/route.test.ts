@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { readRequest } from '../../test/support/heads.ts';
-import { type ClientFacts, Session } from './affinity.ts';
+import { type ClientFacts, Recognition } from './affinity.ts';
 import type { KeyOptions } from './key.ts';
 import { RouteAffinity } from './route.ts';
 
@@ -10,15 +10,15 @@ const ids: Readonly<Record<string, number>> = { s1: 11, s2: 22, s3: 2 ** 40 + 3 
 function ownerOf(key: KeyOptions, map: Record<string, string>, target: string, ...lines: string[]): number | null {
   const entries = Object.entries(map).map(([pattern, server]) => ({ pattern, server }));
   const affinity = new RouteAffinity({ type: 'route', key, map: entries }, (name) => ids[name]!);
-  const session = new Session();
+  const recognition = new Recognition();
   const head = readRequest([`GET ${target} HTTP/1.1`, 'Host: a', ...lines, '', ''].join('\r\n'));
-  const found = affinity.recognise(head, client, 1000, session);
-  expect(session.recognised).toBe(found);
+  const found = affinity.recognise(head, client, 1000, recognition);
+  expect(recognition.recognised).toBe(found);
   if (!found) return null;
   // No session id and no epoch: there is nothing that could be moved to another owner.
-  expect(session).toMatchObject({ affinity, proof: 'valid', sid0: 0, sid1: 0, epoch: 0, changed: false });
-  expect(session.key).toBe(session.owner % 2 ** 32);
-  return session.owner;
+  expect(recognition).toMatchObject({ affinity, proof: 'valid', sid0: 0, sid1: 0, epoch: 0, tokenDue: false });
+  expect(recognition.key).toBe(recognition.owner % 2 ** 32);
+  return recognition.owner;
 }
 
 const header: KeyOptions = { from: 'header', name: 'X-User' };

@@ -3,7 +3,7 @@
  * nothing is told to the client, and nothing is proved: whoever writes the key gets the server.
  */
 import type { RequestHead } from '../http/head.ts';
-import type { Affinity, ClientFacts, Session } from './affinity.ts';
+import type { Affinity, ClientFacts, Recognition } from './affinity.ts';
 import type { AffinityDescriptor } from './descriptor.ts';
 import { fixTo } from './fixed.ts';
 import { hasKey, type KeyOptions, KeyScan, keyFields, keyOf, keyText } from './key.ts';
@@ -66,13 +66,13 @@ export class RouteAffinity implements Affinity {
     }
   }
 
-  recognise(request: RequestHead, _client: ClientFacts, now: number, session: Session): boolean {
+  recognise(request: RequestHead, _client: ClientFacts, now: number, recognition: Recognition): boolean {
     const { keys } = this;
     keys.begin(request);
     for (let key = keys.next(); key !== null; key = keys.next()) {
       const owner = this.ownerOf(key);
       if (owner === undefined) continue;
-      fixTo(owner, this, now, session);
+      fixTo(owner, this, now, recognition);
       return true;
     }
     return false;

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { readRequest } from '../../test/support/heads.ts';
 import { Splice } from '../http/splice.ts';
 import { Fingerprints } from '../table/fingerprint.ts';
-import { type Affinity, maxTried, Session } from './affinity.ts';
+import { type Affinity, maxTried, Recognition } from './affinity.ts';
 import { ForceAffinity, forceToken } from './force.ts';
 import { HeaderAffinity } from './header.ts';
 import type { KeyOptions } from './key.ts';
@@ -42,11 +42,11 @@ const statusOf = (hi: number, lo: number) => {
 const deps = { names, ids, lifetime: 1, statusOf };
 
 function recognise(affinity: Affinity, target: string, lines: string[] = []) {
-  const session = new Session();
+  const recognition = new Recognition();
   asked = 0;
   const head = readRequest([`GET ${target} HTTP/1.1`, 'Host: a', ...lines, '', ''].join('\r\n'));
-  const found = affinity.recognise(head, client, now, session, new Splice());
-  return { found, session };
+  const found = affinity.recognise(head, client, now, recognition, new Splice());
+  return { found, recognition };
 }
 
 const learn = new LearnAffinity(
@@ -103,18 +103,18 @@ describe.each(Object.keys(ways))('%s', (way) => {
     [['ended1', 'ended2'], 'ended1'],
     [['stale', 'older'], 'stale'],
   ])('of %j %s', (all, expected) => {
-    const { found, session } = recognise(affinity, ...send(all));
+    const { found, recognition } = recognise(affinity, ...send(all));
     const [sid0, sid1] = hashOf(expected);
     const [sid2, sid3] = hashOf(expected, ids);
     expect(found).toBe(true);
-    expect(session).toMatchObject({ sid0, sid1, sid2, sid3, key: sid0, kind: 'key', beyondLimit: false });
+    expect(recognition).toMatchObject({ sid0, sid1, sid2, sid3, key: sid0, kind: 'key', beyondLimit: false });
   });
 
   test('every order of a known one among stale ones', () => {
     const others = ['stale', 'older', 'ended1', 'adopted1'];
     for (let at = 0; at <= others.length; at++) {
-      const { session } = recognise(affinity, ...send(others.toSpliced(at, 0, 'given2')));
-      expect([at, session.sid0]).toEqual([at, hashOf('given2')[0]]);
+      const { recognition } = recognise(affinity, ...send(others.toSpliced(at, 0, 'given2')));
+      expect([at, recognition.sid0]).toEqual([at, hashOf('given2')[0]]);
     }
   });
 
@@ -126,9 +126,9 @@ describe.each(Object.keys(ways))('%s', (way) => {
 
 test('no more are looked up than the limit, and those behind are told', () => {
   const many = Array.from({ length: maxTried - 1 }, (_, n) => `SID=stale${n}`);
-  const within = recognise(learn, '/', [`Cookie: ${[...many, 'SID=given1'].join(';')}`]).session;
+  const within = recognise(learn, '/', [`Cookie: ${[...many, 'SID=given1'].join(';')}`]).recognition;
   expect([within.sid0, within.beyondLimit, asked]).toEqual([hashOf('given1')[0], false, maxTried]);
-  const beyond = recognise(learn, '/', [`Cookie: ${[...many, 'SID=x', 'SID=given1'].join(';')}`]).session;
+  const beyond = recognise(learn, '/', [`Cookie: ${[...many, 'SID=x', 'SID=given1'].join(';')}`]).recognition;
   expect([beyond.sid0, beyond.beyondLimit, asked]).toEqual([hashOf('stale0')[0], true, maxTried]);
 });
 
@@ -163,7 +163,7 @@ describe.each<[string, KeyOptions, (all: string[]) => [string, string[]?]]>([
     [force, [forged, expired, valid], 22],
     [force, [forged, expired], null],
   ])('%o %j', (affinity, all, owner) => {
-    const { found, session } = recognise(affinity, ...send(all));
-    expect(found ? session.owner : null).toBe(owner);
+    const { found, recognition } = recognise(affinity, ...send(all));
+    expect(found ? recognition.owner : null).toBe(owner);
   });
 });

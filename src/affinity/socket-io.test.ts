@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readRequest } from '../../test/support/heads.ts';
 import { Fingerprints } from '../table/fingerprint.ts';
-import { LearnedId, Session } from './affinity.ts';
+import { LearnedId, Recognition } from './affinity.ts';
 import { SocketIoAffinity } from './socket-io.ts';
 
 const now = 1_800_000_000;
@@ -15,19 +15,22 @@ const affinityOf = (path = '/socket.io/') =>
 
 function recognise(target: string, { method = 'GET', path = '/socket.io/' } = {}) {
   const affinity = affinityOf(path);
-  const session = new Session();
+  const recognition = new Recognition();
   const found = affinity.recognise(
     readRequest(`${method} ${target} HTTP/1.1\r\nHost: a\r\n\r\n`),
     client,
     now,
-    session,
+    recognition,
   );
-  expect([session.recognised, session.reader === null || session.reader === affinity]).toEqual([found, true]);
-  return { found, reads: session.reader !== null, session };
+  expect([recognition.recognised, recognition.reader === null || recognition.reader === affinity]).toEqual([
+    found,
+    true,
+  ]);
+  return { found, reads: recognition.reader !== null, recognition };
 }
 
 function sidOf(target: string): [number, number] {
-  const { sid0, sid1 } = recognise(target).session;
+  const { sid0, sid1 } = recognise(target).recognition;
   return [sid0, sid1];
 }
 

@@ -10,7 +10,7 @@
  */
 import { COLON, QUESTION, SLASH } from '../http/bytes.ts';
 import { Method, type RequestHead } from '../http/head.ts';
-import type { Affinity, ClientFacts, LearnedId, Session } from './affinity.ts';
+import type { Affinity, ClientFacts, LearnedId, Recognition } from './affinity.ts';
 import type { AffinityDescriptor, SessionTimes } from './descriptor.ts';
 import { QueryParameter } from './id-sources.ts';
 import { checkTimes, fillTimes, type NamedDependencies, Naming } from './named.ts';
@@ -74,14 +74,14 @@ export class SocketIoAffinity implements Affinity {
     this.path = Buffer.from(path.replace(/\/$/, ''), 'latin1');
   }
 
-  recognise(request: RequestHead, _client: ClientFacts, now: number, session: Session): boolean {
+  recognise(request: RequestHead, _client: ClientFacts, now: number, recognition: Recognition): boolean {
     const { bytes, pathStart, pathEnd } = request;
     if (!this.isBelow(bytes, pathStart, pathEnd)) return false;
     const { naming, sid, transport } = this;
     if (sid.find(bytes, pathStart, pathEnd)) {
       naming.begin();
-      while (!naming.offer(sid.bytes, sid.start, sid.end, now, session) && sid.next());
-      return naming.recognise(this, now, session);
+      while (!naming.offer(sid.bytes, sid.start, sid.end, now, recognition) && sid.next());
+      return naming.recognise(this, now, recognition);
     }
     if (
       request.method === Method.get &&
@@ -89,7 +89,7 @@ export class SocketIoAffinity implements Affinity {
       transport.find(bytes, pathStart, pathEnd) &&
       polling.compare(transport.bytes, transport.start, transport.end) === 0
     )
-      session.reader = this;
+      recognition.reader = this;
     return false;
   }
 

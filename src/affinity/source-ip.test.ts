@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { requestWith } from '../../test/support/heads.ts';
 import { Fingerprints } from '../table/fingerprint.ts';
-import { type Affinity, Session } from './affinity.ts';
+import { type Affinity, Recognition } from './affinity.ts';
 import { SourceIpAffinity } from './source-ip.ts';
 
 const secret = Buffer.alloc(32, 's');
@@ -15,9 +15,9 @@ function affinityOf(ipv4Prefix: number, ipv6Prefix: number, hashSecret = secret,
 }
 
 function keyOf(affinity: SourceIpAffinity, clientAddress: string): number {
-  const session = new Session();
-  expect(affinity.recognise(head, { clientAddress, clientSecure: false }, 1000, session)).toBe(true);
-  expect(session).toMatchObject({
+  const recognition = new Recognition();
+  expect(affinity.recognise(head, { clientAddress, clientSecure: false }, 1000, recognition)).toBe(true);
+  expect(recognition).toMatchObject({
     affinity,
     recognised: true,
     kind: 'hash',
@@ -25,10 +25,10 @@ function keyOf(affinity: SourceIpAffinity, clientAddress: string): number {
     sid0: 0,
     epoch: 0,
     born: 1000,
-    changed: false,
+    tokenDue: false,
   });
-  expect(Number.isInteger(session.key) && session.key >= 0 && session.key < 2 ** 32).toBe(true);
-  return session.key;
+  expect(Number.isInteger(recognition.key) && recognition.key >= 0 && recognition.key < 2 ** 32).toBe(true);
+  return recognition.key;
 }
 
 const keys = (ipv4Prefix: number, ipv6Prefix: number, ...addresses: string[]) => {
@@ -89,9 +89,9 @@ describe('the key of an address', () => {
   test('stays the same when more addresses come than are kept', () => {
     const affinity = affinityOf(32, 64);
     const before = keyOf(affinity, '9.9.9.9');
-    const session = new Session();
+    const recognition = new Recognition();
     for (let i = 0; i < 5000; i++) {
-      affinity.recognise(head, { clientAddress: `10.0.${i >> 8}.${i & 255}`, clientSecure: false }, 1000, session);
+      affinity.recognise(head, { clientAddress: `10.0.${i >> 8}.${i & 255}`, clientSecure: false }, 1000, recognition);
     }
     expect(keyOf(affinity, '9.9.9.9')).toBe(before);
   });
@@ -117,11 +117,11 @@ describe('the key of an address', () => {
 
 test('a client without an address is not recognised; it begins with the key 0 and is told nothing', () => {
   const affinity = affinityOf(32, 64);
-  const session = new Session();
-  expect(affinity.recognise(head, { clientAddress: '', clientSecure: false }, 1000, session)).toBe(false);
-  expect(session).toEqual(new Session());
-  affinity.begin(1000, session);
-  expect(session).toMatchObject({ affinity, recognised: false, key: 0, changed: false });
+  const recognition = new Recognition();
+  expect(affinity.recognise(head, { clientAddress: '', clientSecure: false }, 1000, recognition)).toBe(false);
+  expect(recognition).toEqual(new Recognition());
+  affinity.begin(1000, recognition);
+  expect(recognition).toMatchObject({ affinity, recognised: false, key: 0, tokenDue: false });
   const contract: Affinity = affinity;
   expect(contract.bind).toBe(undefined);
 });
@@ -129,9 +129,9 @@ test('a client without an address is not recognised; it begins with the key 0 an
 test('in mode table the network is a session of the table, first placed where hashing would', () => {
   const affinity = affinityOf(24, 64, secret, 'table');
   const sessionOf = (clientAddress: string) => {
-    const session = new Session();
-    expect(affinity.recognise(head, { clientAddress, clientSecure: false }, 1000, session)).toBe(true);
-    return session;
+    const recognition = new Recognition();
+    expect(affinity.recognise(head, { clientAddress, clientSecure: false }, 1000, recognition)).toBe(true);
+    return recognition;
   };
   const one = sessionOf('1.2.3.4');
   const out = { hi: 0, lo: 0 };

@@ -6,7 +6,7 @@
 import { createHmac } from 'node:crypto';
 import type { RequestHead } from '../http/head.ts';
 import { addressBytes } from '../ip.ts';
-import type { Affinity, ClientFacts, Session } from './affinity.ts';
+import type { Affinity, ClientFacts, Recognition } from './affinity.ts';
 import type { AffinityDescriptor } from './descriptor.ts';
 import type { NamedDependencies } from './named.ts';
 import { derive } from './token.ts';
@@ -100,24 +100,24 @@ export class SourceIpAffinity implements Affinity {
   }
 
   /** False on a unix-domain socket, where a client has no address. */
-  recognise(_request: RequestHead, client: ClientFacts, now: number, session: Session): boolean {
+  recognise(_request: RequestHead, client: ClientFacts, now: number, recognition: Recognition): boolean {
     if (client.clientAddress === '') return false;
-    session.affinity = this;
-    session.recognised = true;
-    session.kind = this.kind;
-    if (this.kind === 'key') session.proof = 'valid';
+    recognition.affinity = this;
+    recognition.recognised = true;
+    recognition.kind = this.kind;
+    if (this.kind === 'key') recognition.proof = 'valid';
     const { key, hi, lo } = this.networkOf(client.clientAddress);
-    session.key = key;
-    session.sid0 = hi;
-    session.sid1 = lo;
-    session.born = now;
+    recognition.key = key;
+    recognition.sid0 = hi;
+    recognition.sid1 = lo;
+    recognition.born = now;
     return true;
   }
 
-  begin(_now: number, session: Session): void {
-    session.affinity = this;
-    session.kind = 'hash';
-    session.key = 0;
+  begin(_now: number, recognition: Recognition): void {
+    recognition.affinity = this;
+    recognition.kind = 'hash';
+    recognition.key = 0;
   }
 
   private networkOf(address: string): Network {

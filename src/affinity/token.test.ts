@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Session } from './affinity.ts';
+import { Recognition } from './affinity.ts';
 import { derive, isTokenLength, TokenRing, TokenRings, tokenChars } from './token.ts';
 
 const keyA = Buffer.alloc(32, 'a');
@@ -10,7 +10,7 @@ const noLimit = { idle: 0, absolute: 0 };
 const now = 1_800_000_000;
 
 const word = fc.integer({ min: 0, max: 0xffffffff });
-const session = fc
+const recognition = fc
   .record({
     owner: fc.integer({ min: 1, max: 2 ** 48 - 1 }),
     sid0: word,
@@ -21,10 +21,10 @@ const session = fc
     born: fc.nat(now),
     seen: fc.nat(now),
   })
-  .map((fields) => Object.assign(new Session(), fields));
+  .map((fields) => Object.assign(new Recognition(), fields));
 
-function sessionOf(fields: Partial<Session> = {}): Session {
-  return Object.assign(new Session(), {
+function sessionOf(fields: Partial<Recognition> = {}): Recognition {
+  return Object.assign(new Recognition(), {
     owner: 7,
     sid0: 1,
     sid1: 2,
@@ -37,12 +37,12 @@ function sessionOf(fields: Partial<Session> = {}): Session {
   });
 }
 
-function verifyText(ring: TokenRing, text: string, at = now, into = new Session()): string {
+function verifyText(ring: TokenRing, text: string, at = now, into = new Recognition()): string {
   const bytes = Buffer.from(`<${text}>`, 'latin1');
   return ring.verify(bytes, 1, bytes.length - 1, at, into);
 }
 
-const fieldsOf = ({ owner, sid0, sid1, sid2, sid3, epoch, born, seen }: Session) => ({
+const fieldsOf = ({ owner, sid0, sid1, sid2, sid3, epoch, born, seen }: Recognition) => ({
   owner,
   sid0,
   sid1,
@@ -56,7 +56,7 @@ const fieldsOf = ({ owner, sid0, sid1, sid2, sid3, epoch, born, seen }: Session)
 describe('a token', () => {
   test('ends with 128 bits of the HMAC-SHA-256 of what stands before them', () => {
     fc.assert(
-      fc.property(session, fc.uint8Array({ minLength: 32, maxLength: 80 }), (made, bytes) => {
+      fc.property(recognition, fc.uint8Array({ minLength: 32, maxLength: 80 }), (made, bytes) => {
         const secret = Buffer.from(bytes);
         const token = Buffer.from(new TokenRing([secret], 'shop', noLimit).sign(made), 'base64url');
         const sum = createHmac('sha256', derive(secret, 'limpet token shop')).update(token.subarray(0, 38)).digest();
@@ -69,11 +69,11 @@ describe('a token', () => {
     const ring = new TokenRing([keyA], 'shop', noLimit);
     const node = new TokenRing([keyA], 'shop', noLimit);
     fc.assert(
-      fc.property(session, (made) => {
+      fc.property(recognition, (made) => {
         const text = ring.sign(made);
         expect(text).toMatch(/^[A-Za-z0-9_-]{72}$/);
         for (const reader of [ring, ring, node]) {
-          const read = new Session();
+          const read = new Recognition();
           expect(verifyText(reader, text, now, read)).toBe('valid');
           expect(fieldsOf(read)).toEqual(fieldsOf(made));
         }
@@ -223,9 +223,9 @@ describe('times', () => {
       const text = wide.sign(sessionOf({ born: now + born, seen: now + seen }));
       // From the cache too.
       for (let n = 0; n < 2; n++) {
-        const session = new Session();
-        expect(wide.verify(Buffer.from(text), 0, text.length, now, session)).toBe(proof);
-        expect([session.ahead, session.born - now, session.seen - now]).toEqual([ahead, asBorn, asSeen]);
+        const recognition = new Recognition();
+        expect(wide.verify(Buffer.from(text), 0, text.length, now, recognition)).toBe(proof);
+        expect([recognition.ahead, recognition.born - now, recognition.seen - now]).toEqual([ahead, asBorn, asSeen]);
       }
     },
   );
@@ -246,7 +246,7 @@ test('many tokens that share slots of the cache are never taken for each other',
   const ring = new TokenRing([keyA], 'shop', noLimit);
   const tokens = Array.from({ length: 10_000 }, (_, i) => ring.sign(sessionOf({ sid0: i, owner: i + 1 })));
   for (const [i, text] of [...tokens.entries(), ...tokens.entries()]) {
-    const read = new Session();
+    const read = new Recognition();
     expect(verifyText(ring, text, now, read)).toBe('valid');
     if (read.sid0 !== i || read.owner !== i + 1) expect.fail(`token ${i} was read as ${read.sid0}`);
   }
@@ -296,20 +296,20 @@ describe('a token that says how its cookie is', () => {
   test('says all of it: read anew, from the cache, and by another node; and no other character will do', () => {
     const ring = new TokenRing([keyA], 'shop', noLimit);
     fc.assert(
-      fc.property(session, cookie, fc.nat(), (made, said, at) => {
+      fc.property(recognition, cookie, fc.nat(), (made, said, at) => {
         const text = ring.sign(Object.assign(made, { cookie: said, born: now, seen: now }));
         expect(isTokenLength(text.length)).toBe(true);
         for (const reader of [ring, ring, new TokenRing([keyA], 'shop', noLimit)]) {
-          const read = new Session();
+          const read = new Recognition();
           expect(verifyText(reader, text, now, read)).toBe('valid');
           expect(fieldsOf(read)).toEqual(fieldsOf(made));
           expect(read.cookie).toEqual(said);
         }
         const place = at % text.length;
         const other = text[place] === 'A' ? 'B' : 'A';
-        const read = new Session();
-        const changed = text.slice(0, place) + other + text.slice(place + 1);
-        for (const forged of [changed, text.slice(0, tokenChars), `${text}AAAA`, text.slice(0, -1)])
+        const read = new Recognition();
+        const tokenDue = text.slice(0, place) + other + text.slice(place + 1);
+        for (const forged of [tokenDue, text.slice(0, tokenChars), `${text}AAAA`, text.slice(0, -1)])
           expect(verifyText(ring, forged, now, read)).toMatch(/^(?:invalid|foreign)$/);
         // And the other way round: what was signed without cannot get any.
         const bare = ring.sign(Object.assign(made, { cookie: null }));

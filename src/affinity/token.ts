@@ -12,7 +12,7 @@
  */
 import { createHmac, hash } from 'node:crypto';
 import type { CookieAttributes } from '../http/session-cookie.ts';
-import type { ProofResult, Session } from './affinity.ts';
+import type { Binding, ProofResult, Recognition, RecognitionView } from './affinity.ts';
 import { longestAttributes, readAttributes, writeAttributes } from './token-attributes.ts';
 
 export const tokenChars = 72;
@@ -81,7 +81,7 @@ class VerifiedTokens {
     return ((sextet[bytes[last]!]! << 6) | sextet[bytes[last - 1]!]!) & (VerifiedTokens.size - 1);
   }
 
-  find(bytes: Buffer, start: number, end: number, session: Session): boolean {
+  find(bytes: Buffer, start: number, end: number, recognition: Recognition): boolean {
     const slot = this.slot(bytes, start);
     const at = slot * tokenChars;
     // An empty slot is all zeros and is no token.
@@ -92,27 +92,27 @@ class VerifiedTokens {
     const tail = this.tails[slot];
     if (difference !== 0 || end - start - tokenChars !== (tail?.length ?? 0)) return false;
     if (tail !== undefined && tail.compare(bytes, start + tokenChars, end) !== 0) return false;
-    session.cookie = this.cookies[slot] ?? null;
+    recognition.cookie = this.cookies[slot] ?? null;
     const words = this.words;
     const w = slot * 7;
-    session.owner = this.owners[slot]!;
-    session.sid0 = words[w]!;
-    session.sid1 = words[w + 1]!;
-    session.sid2 = words[w + 2]!;
-    session.sid3 = words[w + 3]!;
-    session.epoch = words[w + 4]!;
-    session.born = words[w + 5]!;
-    session.seen = words[w + 6]!;
+    recognition.owner = this.owners[slot]!;
+    recognition.sid0 = words[w]!;
+    recognition.sid1 = words[w + 1]!;
+    recognition.sid2 = words[w + 2]!;
+    recognition.sid3 = words[w + 3]!;
+    recognition.epoch = words[w + 4]!;
+    recognition.born = words[w + 5]!;
+    recognition.seen = words[w + 6]!;
     return true;
   }
 
-  keep(bytes: Uint8Array, start: number, end: number, session: Session): void {
+  keep(bytes: Uint8Array, start: number, end: number, recognition: RecognitionView): void {
     const slot = this.slot(bytes, start);
     this.tails[slot] = end - start === tokenChars ? undefined : Buffer.from(bytes.subarray(start + tokenChars, end));
-    this.cookies[slot] = session.cookie ?? undefined;
+    this.cookies[slot] = recognition.cookie ?? undefined;
     this.chars.set(bytes.subarray(start, start + tokenChars), slot * tokenChars);
-    this.owners[slot] = session.owner;
-    const { sid0, sid1, sid2, sid3, epoch, born, seen } = session;
+    this.owners[slot] = recognition.owner;
+    const { sid0, sid1, sid2, sid3, epoch, born, seen } = recognition;
     this.words.set([sid0, sid1, sid2, sid3, epoch, born, seen], slot * 7);
   }
 }
@@ -169,56 +169,57 @@ export class TokenRing {
   }
 
   /**
-   * Reads the token in `bytes[start..end)` into `session` (owner, session id, epoch, times). Only 'valid' may
+   * Reads the token in `bytes[start..end)` into `recognition` (owner, session id, epoch, times). Only 'valid' may
    * be acted upon; 'foreign' is a token of another pool or of a key that is not in the ring, 'idle' and 'old' are authentic tokens beyond their time, 'ahead' is one dated beyond the skew. One that is dated
-   * within it counts as of `now` (Unix seconds), and `session.ahead` says so.
+   * within it counts as of `now` (Unix seconds), and `recognition.ahead` says so.
    */
-  verify(bytes: Buffer, start: number, end: number, now: number, session: Session): ProofResult {
+  verify(bytes: Buffer, start: number, end: number, now: number, recognition: Recognition): ProofResult {
     if (!isTokenLength(end - start)) return 'invalid';
-    if (!this.verified.find(bytes, start, end, session)) {
+    if (!this.verified.find(bytes, start, end, recognition)) {
       if (!this.decode(bytes, start, end) || !this.isToken()) return 'invalid';
       if (this.isForeign()) return 'foreign';
-      if (!this.authentic() || !this.read(session)) return 'invalid';
-      this.verified.keep(bytes, start, end, session);
+      if (!this.authentic() || !this.read(recognition)) return 'invalid';
+      this.verified.keep(bytes, start, end, recognition);
     }
-    const ahead = Math.max(session.born, session.seen) - now;
-    session.ahead = ahead > near;
-    if (session.ahead) {
+    const ahead = Math.max(recognition.born, recognition.seen) - now;
+    recognition.ahead = ahead > near;
+    if (recognition.ahead) {
       if (ahead > this.skew) return 'ahead';
-      session.born = Math.min(session.born, now);
-      session.seen = Math.min(session.seen, now);
+      recognition.born = Math.min(recognition.born, now);
+      recognition.seen = Math.min(recognition.seen, now);
     }
-    if (this.times.absolute > 0 && now - session.born >= this.times.absolute) return 'old';
-    return this.isIdle(session, now) ? 'idle' : 'valid';
+    if (this.times.absolute > 0 && now - recognition.born >= this.times.absolute) return 'old';
+    return this.isIdle(recognition, now) ? 'idle' : 'valid';
   }
 
   /** A time that the server has asked for is the least that a session lives, so it counts from when the token may be dated anew. */
-  private isIdle({ cookie, seen }: Session, now: number): boolean {
+  private isIdle({ cookie, seen }: RecognitionView, now: number): boolean {
     const idle = idleOf(this.times, cookie);
     if (idle === 0) return false;
     const isOwn = cookie !== null && cookie.idle > 0;
     return now - seen >= (isOwn ? idle + redateAfter(idle, true) : idle);
   }
 
-  sign(session: Session): string {
+  /** `owner`: who owns the session now. Left out: as the recognition has it. */
+  sign(recognition: RecognitionView, { owner, epoch }: Pick<Binding, 'owner' | 'epoch'> = recognition): string {
     const bytes = this.signed;
     const key = this.keys[0]!;
-    const tail = session.cookie === null ? null : writeAttributes(session.cookie);
+    const tail = recognition.cookie === null ? null : writeAttributes(recognition.cookie);
     bytes[0] = tail === null ? format : formatWithAttributes;
     bytes[1] = key.id;
     bytes[2] = this.pool >> 8;
     bytes[3] = this.pool;
     // Beyond 32 bits a shift would cut.
-    bytes[4] = session.owner / 2 ** 40;
-    bytes[5] = session.owner / 2 ** 32;
-    writeWord(bytes, 6, session.owner);
-    writeWord(bytes, 10, session.sid0);
-    writeWord(bytes, 14, session.sid1);
-    writeWord(bytes, 18, session.sid2);
-    writeWord(bytes, 22, session.sid3);
-    writeWord(bytes, 26, session.epoch);
-    writeWord(bytes, 30, session.born);
-    writeWord(bytes, 34, session.seen);
+    bytes[4] = owner / 2 ** 40;
+    bytes[5] = owner / 2 ** 32;
+    writeWord(bytes, 6, owner);
+    writeWord(bytes, 10, recognition.sid0);
+    writeWord(bytes, 14, recognition.sid1);
+    writeWord(bytes, 18, recognition.sid2);
+    writeWord(bytes, 22, recognition.sid3);
+    writeWord(bytes, 26, epoch);
+    writeWord(bytes, 30, recognition.born);
+    writeWord(bytes, 34, recognition.seen);
     const sum = key.mac(bytes, tail);
     for (let i = signedBytes; i < tokenBytes; i++) bytes[i] = sum.charCodeAt(i - signedBytes);
     const text = bytes.toString('base64url');
@@ -261,18 +262,18 @@ export class TokenRing {
     return this.keys.some((key) => key.id === bytes[1] && isSum(key.mac(bytes, tail), bytes));
   }
 
-  private read(session: Session): boolean {
+  private read(recognition: Recognition): boolean {
     const bytes = this.decoded;
-    session.cookie = this.decodedTail === null ? null : readAttributes(this.decodedTail);
-    session.owner = bytes.readUIntBE(4, 6);
-    session.sid0 = bytes.readUInt32BE(10);
-    session.sid1 = bytes.readUInt32BE(14);
-    session.sid2 = bytes.readUInt32BE(18);
-    session.sid3 = bytes.readUInt32BE(22);
-    session.epoch = bytes.readUInt32BE(26);
-    session.born = bytes.readUInt32BE(30);
-    session.seen = bytes.readUInt32BE(34);
-    return this.decodedTail === null || session.cookie !== null;
+    recognition.cookie = this.decodedTail === null ? null : readAttributes(this.decodedTail);
+    recognition.owner = bytes.readUIntBE(4, 6);
+    recognition.sid0 = bytes.readUInt32BE(10);
+    recognition.sid1 = bytes.readUInt32BE(14);
+    recognition.sid2 = bytes.readUInt32BE(18);
+    recognition.sid3 = bytes.readUInt32BE(22);
+    recognition.epoch = bytes.readUInt32BE(26);
+    recognition.born = bytes.readUInt32BE(30);
+    recognition.seen = bytes.readUInt32BE(34);
+    return this.decodedTail === null || recognition.cookie !== null;
   }
 }
 

@@ -2,7 +2,14 @@
  * Listens in between the pools and the decisions made for them: what each affinity said, what the table knew of the
  * session, and who was asked for a server.
  */
-import { type Affinity, type ClientFacts, isBinder, type ProofResult, Session } from '../affinity/affinity.ts';
+import {
+  type Affinity,
+  type Binding,
+  type ClientFacts,
+  isBinder,
+  type ProofResult,
+  Recognition,
+} from '../affinity/affinity.ts';
 import { descriptorOf } from '../affinity/registry.ts';
 import type { AffinityOptions, PoolAffinity, PoolOptions } from '../config/options.ts';
 import type { Server } from '../fleet/server.ts';
@@ -59,9 +66,11 @@ export class DecisionRecorder {
   readonly heard: Heard[] = [];
   steps: Step[] = [];
   /** The session as it was recognised; null when none was. */
-  recognised: Session | null = null;
-  /** The session of the exchange, as it is now; null as long as no affinity was asked. */
-  session: Session | null = null;
+  recognised: Recognition | null = null;
+  /** What the affinities know of the session of the exchange now; null as long as none was asked. */
+  session: Recognition | null = null;
+  /** What the client was to be told of its session's owner; null: no affinity was asked to tell. */
+  binding: Binding | null = null;
   /** null as long as the table was not asked. */
   found: Found | null = null;
   /** The answer ended the session. */
@@ -114,8 +123,16 @@ export class DecisionRecorder {
         if (session.affinity === affinity) session.affinity = heard;
       };
     }
+    const { bind } = affinity;
+    if (bind !== undefined) {
+      heard.bind = (recognition, binding, ...rest) => {
+        const { owner, epoch, isBindingDue, mustBind } = binding;
+        this.binding = { owner, epoch, isBindingDue, mustBind };
+        return bind.call(affinity, recognition, binding, ...rest);
+      };
+    }
     return Object.assign(heard, {
-      recognise: (request: RequestHead, client: ClientFacts, now: number, session: Session, edit: Splice) => {
+      recognise: (request: RequestHead, client: ClientFacts, now: number, session: Recognition, edit: Splice) => {
         // What the one before it found out is not this one's proof.
         const before = session.proof;
         const own: { proof: ProofResult } = session;
@@ -139,7 +156,7 @@ export class DecisionRecorder {
           peerTrusted,
         });
         this.session ??= session;
-        if (recognised && asked) this.recognised = Object.assign(new Session(), session);
+        if (recognised && asked) this.recognised = Object.assign(new Recognition(), session);
         return recognised;
       },
     });
@@ -159,7 +176,7 @@ export class DecisionRecorder {
       for (const [i, affinity] of other.parts.affinities.entries()) {
         const theirs = other.options.affinity[i]!;
         if (theirs.type !== options.type || tableNameOf(theirs) !== tableNameOf(options)) continue;
-        const session = new Session();
+        const session = new Recognition();
         affinity.recognise(request, client, now, session, new Splice());
         if (session.proof !== 'none' && !isUnknown(session.proof)) return other.options.name;
       }

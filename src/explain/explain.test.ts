@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Session } from '../affinity/affinity.ts';
+import { Recognition } from '../affinity/affinity.ts';
 import { TokenRing } from '../affinity/token.ts';
 import type { Config } from '../config/config.ts';
 import { readConfig } from '../config/read.ts';
@@ -69,7 +69,7 @@ function ask(request: string, question: Partial<Question> = {}, how = options) {
 /** A cookie of that pool: owned by s2, in its third epoch. Times are seconds before now. */
 function token(pool: string, { born = 2 * hour, seen = 60 } = {}): string {
   const owner = serverId('s2', idSecret(pool, key));
-  const session = Object.assign(new Session(), { owner, sid0: 7, sid3: 0xbeef, epoch: 3 });
+  const session = Object.assign(new Recognition(), { owner, sid0: 7, sid3: 0xbeef, epoch: 3 });
   session.born = seconds - born;
   session.seen = seconds - seen;
   return new TokenRing([key], pool, { idle: 0, absolute: 0 }).sign(session);

@@ -93,7 +93,11 @@ export async function explain(options: LimpetOptions, question: Question): Promi
   await limpet.start(options.listeners.map(({ address }) => (address.kind === 'tcp' ? address.port : 0)));
   const answer = readAnswer(net.ask(listener.address, peer, bytes));
   await limpet.stop();
-  const log = JSON.parse(line) as { readonly client?: string | null; readonly session?: string | null };
+  const log = JSON.parse(line) as {
+    readonly client?: string | null;
+    readonly session?: string | null;
+    readonly epoch?: number;
+  };
 
   const { found, session } = recorder;
   const named = route?.affinity === true ? recorder.recognised : null;
@@ -108,6 +112,8 @@ export async function explain(options: LimpetOptions, question: Question): Promi
     recognised,
     by: recorder.heard.find((heard) => heard.recognised && heard.asked)?.options ?? null,
     session: route?.affinity === true ? session : null,
+    epoch: log.epoch ?? 0,
+    binding: recorder.binding,
     owner,
     over,
     ended: recorder.ended,

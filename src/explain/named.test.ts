@@ -1,7 +1,7 @@
 /** Sessions whose owner the table knows: by a name alone, or better than their token. */
 import { createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { Session } from '../affinity/affinity.ts';
+import { Recognition } from '../affinity/affinity.ts';
 import { derive, TokenRing } from '../affinity/token.ts';
 import type { Config } from '../config/config.ts';
 import { readConfig } from '../config/read.ts';
@@ -256,7 +256,7 @@ describe('the table and a token', () => {
   const ownerIn = (pool: string) => serverId('s2', idSecret(pool, key));
   const owner = ownerIn('shop');
   const sid = [7, 9] as const;
-  const token = Object.assign(new Session(), {
+  const token = Object.assign(new Recognition(), {
     owner,
     sid0: sid[0],
     sid1: sid[1],

@@ -1,5 +1,5 @@
 /** Where the session of a request lives, and who says so: its token, the table, a hash, or a person. */
-import type { Session } from '../affinity/affinity.ts';
+import type { RecognitionView } from '../affinity/affinity.ts';
 import type { Server } from '../fleet/server.ts';
 import type { PoolParts } from '../proxy/pool.ts';
 import type { Attempt, DecisionRecorder, Found } from './decision-recorder.ts';
@@ -10,7 +10,7 @@ type Owner = NonNullable<Explanation['owner']>;
 /** null: nobody owns the name. `servers` are as they were before the request. */
 export function ownerOf(
   { found, steps }: DecisionRecorder,
-  recognised: Session,
+  recognised: RecognitionView,
   attempts: readonly Attempt[],
   { fleet }: PoolParts,
   servers: Explanation['servers'],
@@ -38,7 +38,7 @@ export function ownerOf(
 }
 
 /** The higher epoch is right; of one epoch there is one owner, and the table has it. */
-function knowsMore(found: Found, { epoch }: Session, named: Server | undefined): boolean {
+function knowsMore(found: Found, { epoch }: RecognitionView, named: Server | undefined): boolean {
   if (found.look !== 'live') return false;
   return found.epoch > epoch || (found.epoch === epoch && found.server !== named);
 }

@@ -1,6 +1,6 @@
 /** Why a request goes where it goes, in words: made of what was seen, never of what ought to happen. */
 
-import type { Session } from '../affinity/affinity.ts';
+import type { Binding, RecognitionView } from '../affinity/affinity.ts';
 import { descriptorOf } from '../affinity/registry.ts';
 import { isByKey } from '../balance/registry.ts';
 import type { PoolAffinity, PoolOptions } from '../config/options.ts';
@@ -14,11 +14,15 @@ export interface Told {
   readonly pool: PoolOptions | undefined;
   readonly route: Explanation['route'];
   /** The session as it came; null when none was recognised. */
-  readonly recognised: Session | null;
+  readonly recognised: RecognitionView | null;
   /** Who recognised it. */
   readonly by: PoolAffinity | null;
-  /** The session as it was in the end; null when the pool or the route has no affinity. */
-  readonly session: Session | null;
+  /** What affinities knew of the session in the end; null when the pool or the route has no affinity. */
+  readonly session: RecognitionView | null;
+  /** Epoch of the session's owner in the end. */
+  readonly epoch: number;
+  /** What the client was to be told of its owner; null: nobody was asked to tell. */
+  readonly binding: Binding | null;
   readonly owner: Explanation['owner'];
   /** The app has ended the session that the request names: it was recognised no more. */
   readonly over: boolean;
@@ -95,7 +99,7 @@ function placed(told: Told, kind: DecisionKind, { server }: Attempt): string {
         ? `nobody owns the name as of the last save of the table, so hashing gives it to ${server}, where it stays`
         : `unless the table of the balancer knows the name, hashing gives it to ${server}, where it stays`;
     case 'rebind':
-      return `${failed(told)} and ${whenFails(told)}, so ${policy} makes ${server} the owner, epoch ${session?.epoch}`;
+      return `${failed(told)} and ${whenFails(told)}, so ${policy} makes ${server} the owner, epoch ${told.epoch}`;
     default:
       return actionOf(told) === 'temporary'
         ? `${failed(told)} and ${whenFails(told)}, so ${server} stands in`
@@ -159,20 +163,20 @@ function refusal(told: Told): string {
 
 /** Why there is a Set-Cookie of ours, or none. */
 export function tellClient(told: Told, set: boolean): string {
-  const { attempts, ended, fault, recognised, session, pool } = told;
+  const { attempts, binding, ended, fault, recognised, session, pool } = told;
   if (fault !== null) return 'the balancer answers by itself and binds nothing';
   const last = attempts.at(-1);
   if (set) {
     if (recognised === null) return 'a new session: the client is told';
-    return session === null || session.epoch !== recognised.epoch || session.owner !== recognised.owner
+    return session === null || binding?.epoch !== recognised.epoch || binding.owner !== recognised.owner
       ? 'the client is told of its new owner'
       : `the token was dated ${duration((session.seen - recognised.seen) * 1000)} ago, and is dated anew`;
   }
-  const binding = pool?.affinity.find(({ type }) => type === session?.affinity?.name);
-  if (binding === undefined || last === undefined) return 'nothing is bound';
-  const { type: name } = binding;
+  const binder = pool?.affinity.find(({ type }) => type === session?.affinity?.name);
+  if (binder === undefined || last === undefined) return 'nothing is bound';
+  const { type: name } = binder;
   if (ended) return `${name} tells the client nothing; to this ${methodOfEnd} a 200 ends the session`;
-  const reason = descriptorOf(binding).untold?.(binding, pool?.name ?? '', session?.changed === true);
+  const reason = descriptorOf(binder).untold?.(binder, pool?.name ?? '', binding?.isBindingDue === true);
   return reason ?? `${name} tells the client nothing`;
 }
 

@@ -1,6 +1,7 @@
 /** What the old cookie of a session means after its end: at each moment a stranger, who gets a new session. */
 import { expect, test } from 'vitest';
-import { type Affinity, Session } from '../affinity/affinity.ts';
+import { sessionOf } from '../../test/support/session.ts';
+import type { Affinity } from '../affinity/affinity.ts';
 import { Fleet } from '../fleet/fleet.ts';
 import { Load } from '../fleet/load.ts';
 import { Server } from '../fleet/server.ts';
@@ -12,6 +13,7 @@ import { SessionTable } from '../table/table.ts';
 import { lateTime, OwnerLookup } from './owner-lookup.ts';
 import { Replicator } from './replicator.ts';
 import { RotationProofs } from './rotation-proof.ts';
+import type { Session } from './session.ts';
 
 const begin = 1_800_000_000;
 const affinity = { name: 'cookie', lifetime: 1 } as Affinity;
@@ -41,7 +43,7 @@ function stage(tombstoneTime = 60) {
   const owners = new OwnerLookup(table, fleet, counters, true);
   const session = (): Session => {
     const words = { affinity, sid0: 7, sid1: 8, sid2: 9, sid3: 10, epoch: 1, owner: server.id };
-    return Object.assign(new Session(), words, { kind: 'token', recognised: true });
+    return sessionOf({ ...words, kind: 'token', recognised: true });
   };
   const say = (word: Partial<Parameters<Replicator['keep']>[2]>): Promise<string> =>
     new Promise((done) => {
@@ -52,10 +54,9 @@ function stage(tombstoneTime = 60) {
   const visit = async (): Promise<{ readonly session: Session; readonly nobodys: boolean }> => {
     const visitor = session();
     let owner = owners.find(visitor, now());
-    for (let asked = 0; visitor.recognised && visitor.unknown && asked < 2; asked++) {
+    for (let asked = 0; visitor.storeState === 'must-query' && asked < 2; asked++) {
       const answered = await new Promise((done) => copies.look(visitor, done));
-      visitor.over = answered === 'ended';
-      visitor.asked = true;
+      visitor.onStore(answered === 'ended' ? 'answered-ended' : 'answered');
       owner = owners.find(visitor, now());
     }
     owners.leave(visitor, now());
@@ -83,9 +84,9 @@ test.each([
   for (let after = 0; after < 300; after++) {
     at(after, swept);
     const { session, nobodys } = await visit();
-    expect([after, nobodys, session.recognised]).toEqual([after, true, false]);
+    expect([after, nobodys, session.recognition.recognised]).toEqual([after, true, false]);
     // Only what may have been under way when it ended is kept from beginning a session.
-    expect([after, session.late]).toEqual([after, after < lateTime]);
+    expect([after, session.endedRecently]).toEqual([after, after < lateTime]);
   }
 });
 
@@ -96,7 +97,12 @@ test('one who comes for the first time long after the end is a stranger, too', a
     await say({ ended: 1 });
     at(after, false);
     const { session, nobodys } = await visit();
-    expect([after, nobodys, session.recognised, session.late]).toEqual([after, true, false, false]);
+    expect([after, nobodys, session.recognition.recognised, session.endedRecently]).toEqual([
+      after,
+      true,
+      false,
+      false,
+    ]);
   }
 });
 
@@ -108,6 +114,11 @@ test('one whose end the table cannot keep is a stranger by the word of the store
   for (const after of [lateTime, lateTime + 1, 3600]) {
     at(after, false);
     const { session, nobodys } = await visit();
-    expect([after, nobodys, session.recognised, session.late]).toEqual([after, true, false, false]);
+    expect([after, nobodys, session.recognition.recognised, session.endedRecently]).toEqual([
+      after,
+      true,
+      false,
+      false,
+    ]);
   }
 });

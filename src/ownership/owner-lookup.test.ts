@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { type Affinity, LearnedId, Session } from '../affinity/affinity.ts';
+import { sessionOf as anySession } from '../../test/support/session.ts';
+import { type Affinity, LearnedId, type Recognition } from '../affinity/affinity.ts';
 import { Fleet } from '../fleet/fleet.ts';
 import { Load } from '../fleet/load.ts';
 import { Server } from '../fleet/server.ts';
 import { Counters } from '../metrics/counters.ts';
 import { Entry, SessionTable } from '../table/table.ts';
 import { OwnerLookup } from './owner-lookup.ts';
+import { Session } from './session.ts';
 
 const now = 1_800_000_000;
 const affinity = { name: 'learn', lifetime: 1 } as Affinity;
@@ -26,8 +28,8 @@ function stage() {
   return { table, counters, a, b, worker };
 }
 
-const sessionOf = (change: Partial<Session>): Session =>
-  Object.assign(new Session(), { affinity, recognised: true, sid0: 7, sid1: 9 }, change);
+const sessionOf = (change: Partial<Recognition>): Session =>
+  anySession({ affinity, recognised: true, sid0: 7, sid1: 9, ...change });
 const named = () => sessionOf({ kind: 'key' });
 const token = (owner: Server, epoch: number) => sessionOf({ owner: owner.id, epoch });
 
@@ -39,8 +41,8 @@ describe('a session known by name', () => {
     expect([one.find(first, now), two.find(second, now)]).toEqual([null, null]);
     expect(one.settle(first, a, now)).toBe(a);
     expect(two.settle(second, b, now)).toBe(a);
-    expect([first.fresh, second.fresh]).toEqual([true, false]);
-    expect(second).toMatchObject({ epoch: 1, owner: a.id, entered: true });
+    expect([first.firstPlacement, second.firstPlacement]).toEqual([true, false]);
+    expect(second).toMatchObject({ epoch: 1, owner: a.id, counted: true });
     expect([table.count(1), table.count(2)]).toEqual([1, 0]);
     expect(counters.snapshot().sessions_adopted).toBe(1);
   });
@@ -51,8 +53,8 @@ describe('a session known by name', () => {
     const session = named();
     owners.settle(session, a, now);
     expect(owners.find(named(), now + 10_000)).toBe(a);
-    const entered = named();
-    owners.find(entered, now + 10_000);
+    const counted = named();
+    owners.find(counted, now + 10_000);
     owners.leave(session, now + 10_000);
     owners.leave(session, now + 10_000);
     expect(owners.find(named(), now + 20_000)).toBe(a);
@@ -67,7 +69,7 @@ describe('a session known by name', () => {
     expect(table.count(1)).toBe(0);
     const later = named();
     expect(owners.find(later, now + 1)).toBeNull();
-    expect(later.recognised).toBe(false);
+    expect(later.recognition.recognised).toBe(false);
     owners.learn(Object.assign(new LearnedId(), { state: 'named', sid0: 7, sid1: 9 }), affinity, named(), a, now + 2);
     expect(table.count(1)).toBe(0);
   });
@@ -102,10 +104,10 @@ describe('a session with a token', () => {
     const [one, two] = [worker(), worker()];
     const session = token(a, 1);
     expect(one.claim(session, b, now)).toBe(b);
-    expect(session).toMatchObject({ epoch: 2, owner: b.id, changed: true });
+    expect(session).toMatchObject({ epoch: 2, owner: b.id, binding: 'changed' });
     const old = token(a, 1);
     expect(two.find(old, now)).toBe(b);
-    expect(old).toMatchObject({ epoch: 2, owner: b.id, changed: true });
+    expect(old).toMatchObject({ epoch: 2, owner: b.id, binding: 'changed' });
   });
 
   test('of a newer epoch than the table’s is right, and the table learns it', () => {
@@ -114,7 +116,7 @@ describe('a session with a token', () => {
     owners.find(token(a, 1), now);
     const session = token(b, 4);
     expect(owners.find(session, now)).toBe(b);
-    expect(session.changed).toBe(false);
+    expect(session.binding).toBe('unchanged');
     expect([table.count(1), table.count(2)]).toEqual([0, 1]);
     const old = token(a, 1);
     expect(owners.find(old, now)).toBe(b);
@@ -162,14 +164,14 @@ describe('a claim', () => {
       expect(owners.find(first, now)).toBe(a);
       const { epoch } = first;
       expect(owners.claim(first, b, now)).toBe(b);
-      expect(first).toMatchObject({ epoch: epoch + 1, owner: b.id, entered: true, former: a.slot });
+      expect(first).toMatchObject({ epoch: epoch + 1, owner: b.id, counted: true, former: a.slot });
       expect(owners.leave(first, now)).toBeNull();
       expect(recordOf(table)).toMatchObject({ server: a.slot, epoch, former: 0, inflight: 0 });
       expect([table.count(1), table.count(2)]).toEqual([1, 0]);
       expect(counters.snapshot().rebinds).toBe(0);
       const later = session();
       expect(owners.find(later, now)).toBe(a);
-      expect(later).toMatchObject({ epoch, changed: false });
+      expect(later).toMatchObject({ epoch, binding: 'unchanged' });
     }
   });
 
@@ -181,13 +183,13 @@ describe('a claim', () => {
     one.claim(first, b, now);
     // Another worker’s request follows, and is counted, so that the first one’s end takes nothing away from it.
     expect(two.find(second, now)).toBe(b);
-    expect(second).toMatchObject({ epoch: 4, entered: true, former: a.slot });
+    expect(second).toMatchObject({ epoch: 4, counted: true, former: a.slot });
     one.leave(first, now);
     expect(recordOf(table)).toMatchObject({ server: b.slot, epoch: 4, former: a.slot, inflight: 1 });
     two.accept(second, b, now);
     two.leave(second, now);
     expect(recordOf(table)).toMatchObject({ server: b.slot, epoch: 4, former: 0 });
-    expect(second).toMatchObject({ epoch: 4, owner: b.id, changed: true });
+    expect(second).toMatchObject({ epoch: 4, owner: b.id, binding: 'changed' });
     expect(counters.snapshot().rebinds).toBe(1);
   });
 
@@ -215,7 +217,7 @@ describe('a claim', () => {
     owners.accept(slow, b, now);
     expect(slow).toMatchObject({ owner: b.id, epoch: 6 });
     owners.accept(quick, a, now);
-    expect(quick).toMatchObject({ owner: b.id, epoch: 6, changed: true });
+    expect(quick).toMatchObject({ owner: b.id, epoch: 6, binding: 'changed' });
     owners.leave(slow, now);
     owners.leave(quick, now);
     expect(recordOf(table)).toMatchObject({ server: b.slot, epoch: 6, former: 0 });

@@ -17,13 +17,14 @@
  *         └──────── leave ──────────┘
  *
  * In pools whose sessions have copies, the store has a word in it: of a session that the table does not know it is asked
- * first (`session.unknown`), and of a new owner it is told first (`session.claiming`); replicator.ts does both.
+ * first, and of a new owner it is told first: `session.storeState` says which, and replicator.ts does both.
  */
-import type { Affinity, LearnedId, Session } from '../affinity/affinity.ts';
+import type { Affinity, LearnedId } from '../affinity/affinity.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
 import { type Claim, Entry, type SessionTable } from '../table/table.ts';
+import type { Session, SessionView } from './session.ts';
 
 /** Times that another worker may claim a session between our look and our claim before we go where it is now. */
 const maxClaims = 4;
@@ -52,50 +53,52 @@ export class OwnerLookup {
    * nobody's yet, `settle` it; or the app has ended it, and it is recognised no more. Not for kind `hash`.
    */
   find(session: Session, now: number): Server | undefined | null {
-    if (session.kind === 'fixed') return this.fleet.find(session.owner);
-    if (this.copied && session.hasId) return this.findCopied(session, now);
-    return session.kind === 'key' ? this.findNamed(session, now) : this.findToken(session, now);
+    const { kind, hasId } = session.recognition;
+    if (kind === 'fixed') return this.fleet.find(session.owner);
+    if (this.copied && hasId) return this.findCopied(session, now);
+    return kind === 'key' ? this.findNamed(session, now) : this.findToken(session, now);
   }
 
   /** Its exchange counts in the table as long as it lasts: such a session is not idle. */
   private findNamed(session: Session, now: number): Server | undefined | null {
     const { entry } = this;
-    const look = session.entered
+    const look = session.counted
       ? this.table.find(this.keyOf(session), now, entry)
       : this.table.enter(this.keyOf(session), now, entry);
     if (look === 'live') {
-      session.entered = true;
+      session.counted = true;
       return this.believe(session);
     }
-    session.entered = false;
-    return look === 'ended' ? this.estrange(session) : null;
+    session.counted = false;
+    return look === 'ended' ? this.disown(session) : null;
   }
 
   /** One that has a copy, or can have: its exchanges count, so that it can leave its server when none runs. */
   private findCopied(session: Session, now: number): Server | undefined | null {
     const { entry, table } = this;
-    if (session.over) return this.estrange(session);
+    if (session.storeState === 'ended') return this.disown(session);
     const key = this.keyOf(session);
-    const ours = session.kind === 'token';
-    const look = session.entered ? table.find(key, now, entry) : table.enter(key, now, entry, ours);
-    session.entered = look === 'live';
-    session.unknown = false;
+    const isToken = session.recognition.kind === 'token';
+    const look = session.counted ? table.find(key, now, entry) : table.enter(key, now, entry, isToken);
+    session.counted = look === 'live';
     session.former = 0;
-    session.ending = look === 'ended' && entry.ending;
-    if (session.ending) return null;
-    if (look === 'ended') {
-      this.estrange(session);
-      session.late = now - entry.seen < lateTime;
+    if (look === 'ended' && entry.ending) {
+      session.onStore('record-ending');
       return null;
     }
-    const named = session.kind === 'token' ? this.fleet.find(session.owner) : null;
+    if (look === 'ended') {
+      this.disown(session);
+      session.endedRecently = now - entry.seen < lateTime;
+      return null;
+    }
+    const named = isToken ? this.fleet.find(session.owner) : null;
     // What was read from a file may be older than the store.
-    if (look !== 'live' || (entry.unsure && !session.asked && !session.alone)) {
-      session.unknown = true;
-      return named;
+    if (look !== 'live' || entry.unsure) {
+      session.onStore('record-missing');
+      if (look !== 'live' || session.storeState === 'must-query') return named;
     }
     session.version = entry.version;
-    session.claiming = entry.claiming && entry.epoch >= session.epoch;
+    this.noteAnnounced(session, entry.claiming && entry.epoch >= session.epoch);
     session.former = entry.epoch >= session.epoch ? entry.former : 0;
     if (entry.epoch < session.epoch) {
       // The token has seen more than the table: another node's claim, or a table that was saved before it.
@@ -103,29 +106,29 @@ export class OwnerLookup {
       return named;
     }
     if (entry.epoch === session.epoch && entry.server === named?.slot) return named;
-    session.changed = true;
+    session.changeBinding('changed');
     return this.believe(session);
   }
 
-  /** It has ended: a stranger from now on, whom hashing policies still spread by the name. */
-  private estrange(session: Session): null {
-    const { key, cookie } = session;
-    session.clear();
-    session.key = key;
-    // A cookie with a Path of its own would be sent before that of the session which begins now.
-    if (cookie !== null) session.formerCookie = cookie;
+  private disown(session: Session): null {
+    session.disown();
     return null;
+  }
+
+  /** By the record that `entry` holds: whether the store has been told of the owner that it names. */
+  private noteAnnounced(session: Session, isPending: boolean): void {
+    session.onStore(isPending ? 'record-unannounced' : 'record-known');
   }
 
   private findToken(session: Session, now: number): Server | undefined {
     const { entry, table } = this;
     const key = this.keyOf(session);
     const named = this.fleet.find(session.owner);
-    let look = session.entered ? 'none' : table.find(key, now, entry);
+    let look = session.counted ? 'none' : table.find(key, now, entry);
     // Whoever goes to an owner that has not taken a request yet has to be counted.
-    if (session.entered || (look === 'live' && entry.former !== 0)) {
-      look = session.entered ? table.find(key, now, entry) : table.enter(key, now, entry);
-      session.entered = look === 'live';
+    if (session.counted || (look === 'live' && entry.former !== 0)) {
+      look = session.counted ? table.find(key, now, entry) : table.enter(key, now, entry);
+      session.counted = look === 'live';
     }
     session.former = 0;
     if (look !== 'live') {
@@ -141,20 +144,20 @@ export class OwnerLookup {
     if (entry.seen !== now) table.touch(key, now);
     session.former = entry.former;
     if (entry.epoch === session.epoch && entry.server === named?.slot) return named;
-    session.changed = true;
+    session.changeBinding('changed');
     return this.believe(session);
   }
 
   /** Gives a session that is nobody's to `server`; answers who has it now: of concurrent first requests one decides for all. */
   settle(session: Session, server: Server, now: number): Server | undefined {
     const { entry, table } = this;
-    const lifetime = session.affinity?.lifetime ?? 0;
+    const lifetime = session.recognition.affinity?.lifetime ?? 0;
     const result = table.bind(this.keyOf(session), server.slot, now, entry, lifetime, 1, false, true);
     if (result === 'ended') return server;
-    session.entered = result === 'bound' || table.enter(this.key, now, entry) === 'live';
-    session.claiming = entry.claiming;
+    session.counted = result === 'bound' || table.enter(this.key, now, entry) === 'live';
+    this.noteAnnounced(session, entry.claiming);
     if (entry.server === server.slot) {
-      session.fresh = true;
+      session.firstPlacement = true;
       this.counters.add(counter.sessions_adopted);
     }
     return this.believe(session);
@@ -167,31 +170,39 @@ export class OwnerLookup {
   claim(session: Session, server: Server, now: number): Server | undefined {
     const { entry, table } = this;
     const key = this.keyOf(session);
-    const announce = this.copied && session.hasId;
+    const announce = this.copied && session.recognition.hasId;
     for (let tries = 0; tries < maxClaims; tries++) {
       const result = table.claim(key, session.epoch, server.slot, now, entry, this.claimOf(session, announce));
-      if (result === 'claimed') session.entered = true;
+      if (result === 'claimed') session.counted = true;
       if (result === 'claimed' || result === 'lost') break;
       // Nothing is kept of a session that has ended: this exchange goes there, the next one anywhere.
       if (result === 'ended') return server;
       // Recorded as its token has it; one whose owner is of this pool no more is nobody's.
       const owner = this.fleet.find(session.owner)?.slot ?? this.fleet.slot;
-      table.bind(key, owner, now, entry, session.affinity?.lifetime, session.epoch, session.kind === 'token');
+      table.bind(
+        key,
+        owner,
+        now,
+        entry,
+        session.recognition.affinity?.lifetime,
+        session.epoch,
+        session.recognition.kind === 'token',
+      );
     }
-    session.claiming = entry.claiming;
-    session.changed = true;
+    this.noteAnnounced(session, entry.claiming);
+    session.changeBinding('changed');
     return this.follow(session, now);
   }
 
   /** `most`: exchanges of the session that may run when it leaves an owner that lives. */
-  private claimOf({ entered }: Session, announce: boolean, most = Number.POSITIVE_INFINITY): Claim {
-    return { provisional: true, entered, moving: most !== Number.POSITIVE_INFINITY, announce, most };
+  private claimOf({ counted }: SessionView, announce: boolean, most = Number.POSITIVE_INFINITY): Claim {
+    return { provisional: true, entered: counted, moving: most !== Number.POSITIVE_INFINITY, announce, most };
   }
 
   /** Goes by what the table says after a claim, counted there if that owner is provisional. */
   private follow(session: Session, now: number): Server | undefined {
-    if (this.entry.former !== 0 && !session.entered) {
-      session.entered = this.table.enter(this.keyOf(session), now, this.entry) === 'live';
+    if (this.entry.former !== 0 && !session.counted) {
+      session.counted = this.table.enter(this.keyOf(session), now, this.entry) === 'live';
     }
     return this.believe(session);
   }
@@ -202,12 +213,12 @@ export class OwnerLookup {
    */
   accept(session: Session, server: Server, now: number): void {
     const { entry, table, counters } = this;
-    const takeover = !(this.copied && session.hasId);
+    const takeover = !(this.copied && session.recognition.hasId);
     const result = table.accept(this.keyOf(session), session.epoch, server.slot, now, entry, takeover);
     session.former = 0;
     if (result === 'accepted') counters.add(entry.moving ? counter.sessions_moved : counter.rebinds);
     if (result === 'gone') return;
-    if (result === 'lost' && entry.former !== 0) session.changed = false;
+    if (result === 'lost' && entry.former !== 0) session.changeBinding('withheld');
     else this.believe(session);
   }
 
@@ -217,13 +228,13 @@ export class OwnerLookup {
    */
   move(session: Session, server: Server, now: number): Server | undefined | null {
     const { entry, table } = this;
-    const how = this.claimOf(session, true, session.entered ? 1 : 0);
+    const how = this.claimOf(session, true, session.counted ? 1 : 0);
     const result = table.claim(this.keyOf(session), session.epoch, server.slot, now, entry, how);
     if (result !== 'claimed' && result !== 'lost') return null;
-    if (result === 'claimed') session.entered = true;
+    if (result === 'claimed') session.counted = true;
     session.version = entry.version;
-    session.claiming = entry.claiming;
-    session.changed = true;
+    this.noteAnnounced(session, entry.claiming);
+    session.changeBinding('changed');
     return this.follow(session, now);
   }
 
@@ -232,22 +243,22 @@ export class OwnerLookup {
    * another one, has to hear of it: `session` is as the table has it then.
    */
   leave(session: Session, now: number): Server | null {
-    if (!session.entered) return null;
-    session.entered = false;
+    if (!session.counted) return null;
+    session.counted = false;
     const { entry } = this;
-    if (!this.table.leave(this.keyOf(session), now, entry, this.copied && session.hasId)) return null;
+    if (!this.table.leave(this.keyOf(session), now, entry, this.copied && session.recognition.hasId)) return null;
     return this.believe(session) ?? null;
   }
 
   /** For what outlasts the times in a token: a session with an open tunnel is not idle. */
   hold(session: Session, now: number): void {
-    if (!session.entered && session.kind === 'token') {
-      session.entered = this.table.acquire(this.keyOf(session), now);
+    if (!session.counted && session.recognition.kind === 'token') {
+      session.counted = this.table.acquire(this.keyOf(session), now);
     }
   }
 
   /** What a response of `server` has said of names. */
-  learn(learned: LearnedId, affinity: Affinity, session: Session, server: Server, now: number): void {
+  learn(learned: LearnedId, affinity: Affinity, session: SessionView, server: Server, now: number): void {
     const { entry, key, table } = this;
     if (learned.state === 'ended') {
       if (table.end(this.keyOf(session), now)) this.counters.add(counter.sessions_ended);
@@ -262,9 +273,9 @@ export class OwnerLookup {
   }
 
   /** True: the table has an owner of the session, in `entry`. False: it was ended a moment ago. */
-  private record(session: Session, server: Server, epoch: number, now: number): boolean {
-    const lifetime = session.affinity?.lifetime ?? 0;
-    const given = session.kind === 'token';
+  private record(session: SessionView, server: Server, epoch: number, now: number): boolean {
+    const lifetime = session.recognition.affinity?.lifetime ?? 0;
+    const given = session.recognition.kind === 'token';
     return this.table.bind(this.keyOf(session), server.slot, now, this.entry, lifetime, epoch, given) !== 'ended';
   }
 
@@ -277,9 +288,10 @@ export class OwnerLookup {
     return server;
   }
 
-  private keyOf(session: Session): { hi: number; lo: number } {
-    this.key.hi = session.sid0;
-    this.key.lo = session.sid1;
+  private keyOf(session: SessionView): { hi: number; lo: number } {
+    const { sid0, sid1 } = session.recognition;
+    this.key.hi = sid0;
+    this.key.lo = sid1;
     return this.key;
   }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type Affinity, Session } from '../affinity/affinity.ts';
+import { sessionOf as anySession } from '../../test/support/session.ts';
+import type { Affinity, Recognition } from '../affinity/affinity.ts';
 import { Fleet } from '../fleet/fleet.ts';
 import { Load } from '../fleet/load.ts';
 import { Server } from '../fleet/server.ts';
@@ -11,7 +12,8 @@ import { Entry, SessionTable } from '../table/table.ts';
 import { OwnerLookup } from './owner-lookup.ts';
 import { Replicator, type ReplicatorSettings, type Verdict } from './replicator.ts';
 import { RotationProofs } from './rotation-proof.ts';
-import { idOf } from './session-header.ts';
+import { Session } from './session.ts';
+import { idOf as idOfWords } from './session-header.ts';
 
 const seconds = 1_800_000_000;
 const affinity = { name: 'cookie', lifetime: 1 } as Affinity;
@@ -63,7 +65,8 @@ function stage(change: Partial<ReplicatorSettings> = {}, failing = false) {
   });
   const out = new Entry();
   const look = (session: Session) => {
-    const state = table.find({ hi: session.sid0, lo: session.sid1 }, seconds, out);
+    const { sid0, sid1 } = session.recognition;
+    const state = table.find({ hi: sid0, lo: sid1 }, seconds, out);
     return state === 'live'
       ? { server: out.server, epoch: out.epoch, version: out.version, claiming: out.claiming }
       : state;
@@ -71,9 +74,11 @@ function stage(change: Partial<ReplicatorSettings> = {}, failing = false) {
   return { table, store, counters, a, b, fleet, worker, look };
 }
 
-function sessionOf(change: Partial<Session> = {}): Session {
-  return Object.assign(new Session(), { affinity, sid0: 7, sid1: 8, sid2: 9, sid3: 10, epoch: 1, ...change });
+function sessionOf(change: Partial<Recognition> = {}): Session {
+  return anySession({ affinity, sid0: 7, sid1: 8, sid2: 9, sid3: 10, epoch: 1, ...change });
 }
+
+const idOf = ({ recognition }: Session): string => idOfWords(recognition);
 
 const putOf = (version: number, epoch = 1, rotate = ''): SessionWord => ({
   put: { epoch, version, ttl: 60, by: 'p', data: Buffer.from(`v${version}`) },
@@ -101,7 +106,7 @@ describe('what a server puts', () => {
     expect(await keep(copies, session, a, putOf(1))).toBe('kept');
     copies.apply(session, putOf(1));
     expect(look(session)).toEqual({ server: 1, epoch: 1, version: 1, claiming: false });
-    expect(session).toMatchObject({ changed: true, owed: true, version: 1 });
+    expect(session).toMatchObject({ binding: 'must-bind', version: 1 });
   });
 
   test('of a former owner is fenced, and the table learns who has it now', async () => {
@@ -135,7 +140,7 @@ describe('what a server puts', () => {
     expect(await keep(copies, session, a, putOf(2, 1, to))).toBe('kept');
     expect(look(session)).toBe('ended');
     copies.apply(session, putOf(2, 1, to));
-    expect(session).toMatchObject({ sid0: 1, sid1: 2, sid2: 3, sid3: 10, changed: true, owed: true });
+    expect(session).toMatchObject({ recognition: { sid0: 1, sid1: 2, sid2: 3, sid3: 10 }, binding: 'must-bind' });
     expect(look(session)).toEqual({ server: 1, epoch: 1, version: 2, claiming: false });
     expect(await keep(copies, session, a, putOf(3, 1, to))).toBe('refused');
     expect(await keep(copies, sessionOf({ kind: 'key' }), a, putOf(1, 1, to))).toBe('refused');
@@ -209,7 +214,7 @@ describe('what a server puts', () => {
     const { worker, a } = stage();
     const { copies } = worker();
     expect(await keep(copies, new Session(), a, putOf(1))).toBe('refused');
-    expect(await keep(copies, sessionOf({ lent: true }), a, putOf(1))).toBe('refused');
+    expect(await keep(copies, Object.assign(sessionOf(), { substitute: true }), a, putOf(1))).toBe('refused');
   });
 
   test('and could not be kept: what is there counts no more, and nothing leaves its server', async () => {
@@ -254,9 +259,9 @@ describe('a new owner', () => {
     ];
     expect(one.owners.find(first, seconds)).toBe(a);
     expect(one.owners.claim(first, b, seconds)).toBe(b);
-    expect(first).toMatchObject({ epoch: 2, claiming: true });
+    expect(first).toMatchObject({ epoch: 2, storeState: 'must-announce' });
     expect(two.owners.find(second, seconds)).toBe(b);
-    expect(second).toMatchObject({ epoch: 2, claiming: true, version: 4, changed: true });
+    expect(second).toMatchObject({ epoch: 2, storeState: 'must-announce', version: 4, binding: 'changed' });
     expect(await Promise.all([claim(two.copies, second, b), claim(one.copies, first, b)])).toEqual([true, true]);
     expect(look(first)).toEqual({ server: 2, epoch: 2, version: 4, claiming: false });
     const found = await store.read({ pool: 'shop', id: idOf(first) });
@@ -267,18 +272,18 @@ describe('a new owner', () => {
     const { worker, a, b } = stage();
     const { copies, owners } = worker();
     await keep(copies, sessionOf(), a, putOf(4));
-    const carried = async (session: Session, server: Server) => {
+    const sentCopy = async (session: Session, server: Server) => {
       owners.find(session, seconds);
       owners.claim(session, server, seconds);
-      return new Promise<Session['carried']>((done) => copies.claim(session, server, (_, state) => done(state)));
+      return new Promise<Session['sentCopy']>((done) => copies.claim(session, server, (_, state) => done(state)));
     };
     const line = (session: Session, server: Server) => {
       const { bytes, length } = copies.writeLine(session, server);
       return bytes.toString('latin1', 0, length);
     };
     const session = sessionOf({ recognised: true, owner: a.id });
-    session.carried = await carried(session, b);
-    expect(session.carried).toMatchObject({ epoch: 2, version: 4 });
+    session.sentCopy = await sentCopy(session, b);
+    expect(session.sentCopy).toMatchObject({ epoch: 2, version: 4 });
     owners.find(session, seconds);
     expect(line(session, b)).toMatch(/; version=4; .*; ttl=60; data=djQ\r\n$/);
     // Another exchange was there first.
@@ -286,7 +291,7 @@ describe('a new owner', () => {
     expect(line(session, b)).not.toContain('data=');
     const large = { put: { epoch: 2, version: 6, ttl: 60, by: 'p', data: Buffer.alloc(4000) }, ended: 0, rotate: '' };
     await keep(copies, sessionOf({ recognised: true, owner: b.id, epoch: 2 }), b, large);
-    expect(await carried(sessionOf({ recognised: true, owner: b.id, epoch: 2 }), a)).toBe(null);
+    expect(await sentCopy(sessionOf({ recognised: true, owner: b.id, epoch: 2 }), a)).toBe(null);
   });
 
   test('is whom the store says when another balancer was faster', async () => {
@@ -306,7 +311,7 @@ describe('a new owner', () => {
     await claim(copies, session, b);
     expect(owners.find(session, seconds)).toBeUndefined();
     expect(owners.claim(session, b, seconds)).toBe(b);
-    expect(session).toMatchObject({ epoch: 4, claiming: true });
+    expect(session).toMatchObject({ epoch: 4, storeState: 'must-announce' });
     await claim(copies, session, b);
     expect(look(session)).toMatchObject({ server: 2, epoch: 4, claiming: false });
   });
@@ -322,7 +327,7 @@ describe('a new owner', () => {
     await claim(copies, session, b);
     expect(look(session)).toBe('ended');
     expect(owners.find(session, seconds)).toBeNull();
-    expect(session.recognised).toBe(false);
+    expect(session.recognition.recognised).toBe(false);
   });
 
   test('gets a session that lives elsewhere only when nothing else of it runs', async () => {
@@ -338,7 +343,7 @@ describe('a new owner', () => {
     expect(owners.move(second, b, seconds)).toBeNull();
     owners.leave(first, seconds);
     expect(owners.move(second, b, seconds)).toBe(b);
-    expect(second).toMatchObject({ epoch: 2, claiming: true });
+    expect(second).toMatchObject({ epoch: 2, storeState: 'must-announce' });
   });
 });
 
@@ -351,11 +356,11 @@ describe('a session that the table does not know', () => {
     await store.claim(key, 1, b.id, 60_000);
     const session = sessionOf({ recognised: true, owner: a.id });
     owners.find(session, seconds);
-    expect(session.unknown).toBe(true);
+    expect(session.storeState).toBe('must-query');
     expect(await lookUp(copies, session)).toBe(true);
     expect(look(session)).toEqual({ server: 2, epoch: 2, version: 3, claiming: false });
     expect(owners.find(session, seconds)).toBe(b);
-    expect(session).toMatchObject({ unknown: false, epoch: 2, version: 3, changed: true });
+    expect(session).toMatchObject({ storeState: 'not-asked', epoch: 2, version: 3, binding: 'changed' });
   });
 
   test('lives where its token says when the store knows less, or nothing', async () => {
@@ -406,11 +411,11 @@ describe('a copy that the store has lost', () => {
     expect(counters.snapshot().copies_lost).toBe(1);
     const session = sessionOf({ recognised: true, owner: a.id });
     owners.find(session, seconds);
-    expect(session.unknown).toBe(true);
+    expect(session.storeState).toBe('must-query');
     await lookUp(copies, session);
     expect(look(session)).toMatchObject({ server: 1, version: 0 });
     expect(owners.find(session, seconds)).toBe(a);
-    expect(session).toMatchObject({ unknown: false, version: 0 });
+    expect(session).toMatchObject({ storeState: 'not-asked', version: 0 });
     expect(table.count(1)).toBe(1);
   });
 
@@ -462,12 +467,12 @@ describe('an end that the store cannot take', () => {
     for (const later of [seconds, seconds + 1_000_000]) {
       const session = sessionOf({ recognised: true, owner: a.id });
       expect(owners.find(session, later)).toBeNull();
-      expect(session).toMatchObject({ ending: true, recognised: true });
+      expect(session).toMatchObject({ storeState: 'ending', recognition: { recognised: true } });
     }
     table.endKept(key, seconds + 1_000_000);
     const session = sessionOf({ recognised: true, owner: a.id });
     expect(owners.find(session, seconds + 1_000_000)).toBeNull();
-    expect(session).toMatchObject({ ending: false, recognised: false });
+    expect(session).toMatchObject({ storeState: 'not-asked', recognition: { recognised: false } });
   });
 });
 
@@ -487,7 +492,7 @@ test('a rotation that failed leaves the old id in doubt: the store is asked what
   expect(await keep(copies, sessionOf(), a, putOf(2, 1, to))).toBe('failed');
   const session = sessionOf({ recognised: true, owner: a.id });
   owners.find(session, seconds);
-  expect(session.unknown).toBe(true);
+  expect(session.storeState).toBe('must-query');
   await lookUp(copies, session);
   expect(look(session)).toBe('ended');
 });

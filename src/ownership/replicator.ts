@@ -3,7 +3,6 @@
  * store is told of each new owner before that one gets a request. Whatever the store answers, the table learns it here, even
  * when the exchange that asked is gone by then.
  */
-import type { Carried, Session } from '../affinity/affinity.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
 import type { SessionPut, SessionWord } from '../http/session-headers.ts';
@@ -24,6 +23,7 @@ import {
 import { Entry, type Look, type SessionTable } from '../table/table.ts';
 import { lateTime } from './owner-lookup.ts';
 import type { RotationProofs } from './rotation-proof.ts';
+import type { SentCopy, Session, SessionView } from './session.ts';
 import { idOf, SessionHeader } from './session-header.ts';
 
 export interface ReplicatorSettings {
@@ -107,36 +107,37 @@ export class Replicator {
   }
 
   writeLine(session: Session, server: Server): SessionHeader {
-    if (session.reason === 'new' && session.recognised && !session.fresh) session.reason = 'held';
-    if (session.carried !== null && !this.isLatest(session, session.carried)) session.carried = null;
+    if (session.reason === 'new' && session.recognition.recognised && !session.firstPlacement) session.reason = 'held';
+    if (session.sentCopy !== null && !this.isLatest(session, session.sentCopy)) session.sentCopy = null;
     const { store, now, wall } = this.parts;
     this.line.fill(session, server.slot, store.incarnation, now(), wall());
     return this.line;
   }
 
   /** Others may have been faster at its new owner: a process that is started anew there must not begin with what was before. */
-  private isLatest(session: Session, { epoch, version }: Carried): boolean {
+  private isLatest(session: SessionView, { epoch, version }: SentCopy): boolean {
     const { entry } = this;
     return this.find(session) === 'live' && entry.epoch === epoch && entry.version === version;
   }
 
   /** What the table knows of it, in `entry`. */
-  private find({ sid0, sid1 }: Session): Look {
+  private find({ recognition }: SessionView): Look {
     const { table, now } = this.parts;
-    return table.find({ hi: sid0, lo: sid1 }, now(), this.entry);
+    return table.find({ hi: recognition.sid0, lo: recognition.sid1 }, now(), this.entry);
   }
 
   /**
    * What a response of `server` says of the session. null: the store has been asked, `done` comes later. 'kept' means that
    * the answer may go; in `async` the copy is under way then.
    */
-  keep(session: Session, server: Server, word: SessionWord, done: (verdict: Verdict) => void): Verdict | null {
+  keep(session: SessionView, server: Server, word: SessionWord, done: (verdict: Verdict) => void): Verdict | null {
     const { replication, lag } = this.settings;
     const { counters } = this.parts;
     // Nobody was told of a session, or one of another kind cannot go on under an id that the server chose.
-    if (!session.hasId || session.lent || (word.rotate !== '' && session.kind !== 'token')) return 'refused';
+    const { kind } = session.recognition;
+    if (!session.isOffered || (word.rotate !== '' && kind !== 'token')) return 'refused';
     // A new session's cookie would take the place of the one that its client is about to get, or has just got.
-    if (session.late && word.put !== null) {
+    if (session.endedRecently && word.put !== null) {
       counters.add(counter.copies_fenced);
       return 'fenced';
     }
@@ -281,30 +282,32 @@ export class Replicator {
     } else if (word.rotate === '') return;
     if (word.rotate !== '') {
       const { hi, lo } = keyOf(word.rotate);
-      session.sid0 = hi;
-      session.sid1 = lo;
-      session.sid2 = Number.parseInt(word.rotate.slice(16, 24), 16);
-      session.sid3 = Number.parseInt(word.rotate.slice(24), 16);
+      session.rotate(
+        hi,
+        lo,
+        Number.parseInt(word.rotate.slice(16, 24), 16),
+        Number.parseInt(word.rotate.slice(24), 16),
+      );
       // What ran under the old id has ended with it.
-      session.entered = false;
+      session.counted = false;
     }
-    if (!session.recognised || word.rotate !== '') session.changed = session.owed = true;
+    if (!session.recognition.recognised || word.rotate !== '') session.changeBinding('must-bind');
   }
 
   /**
    * Its id is dead. A response that comes late must not tell the client of it: the client may have the new id by now, and
    * would be signed out.
    */
-  isOver(session: Session): boolean {
+  isOver(session: SessionView): boolean {
     return this.find(session) === 'ended';
   }
 
   /** The session is new to us, but its server may have put it through the store interface before it answered. */
   wasPut(session: Session): boolean {
     const { entry } = this;
-    if (session.late || this.find(session) !== 'live' || !entry.copied) return false;
+    if (session.endedRecently || this.find(session) !== 'live' || !entry.copied) return false;
     session.version = entry.version;
-    session.changed = session.owed = true;
+    session.changeBinding('must-bind');
     return true;
   }
 
@@ -312,7 +315,7 @@ export class Replicator {
    * The store is told that `server` owns the session from its epoch on. `done`: the table knows what came of it, look again;
    * else why it does not. With its copy, when that is small enough to go along with the request.
    */
-  claim(session: Session, server: Server, done: (answered: Answered, carried: Carried | null) => void): void {
+  claim(session: SessionView, server: Server, done: (answered: Answered, sentCopy: SentCopy | null) => void): void {
     const { store, counters } = this.parts;
     const asked = this.ask(session);
     const { epoch, version } = session;
@@ -331,7 +334,7 @@ export class Replicator {
       const copy = result?.state === 'claimed' ? result.copy : null;
       done(
         result === null ? 'failed' : 'known',
-        copy !== null && copy.version > 0 && copy.data.length <= mostCarried ? copy : null,
+        copy !== null && copy.version > 0 && copy.data.length <= maxSentBytes ? copy : null,
       );
     });
   }
@@ -340,12 +343,12 @@ export class Replicator {
    * The session is `former`'s again, whose table says so from its epoch on: the store, which was told of a server that never
    * took a request, hears of it now. When it cannot, the session's next request tells it.
    */
-  giveBack(session: Session, former: Server): void {
+  giveBack(session: SessionView, former: Server): void {
     this.claim(session, former, () => {});
   }
 
   /** What the store knows of a session that the table does not know. `done` as for `claim`. */
-  look(session: Session, done: (answered: Answered) => void): void {
+  look(session: SessionView, done: (answered: Answered) => void): void {
     const { store, fleet, table, counters, now } = this.parts;
     const asked = this.ask(session);
     const { epoch, owner } = session;
@@ -491,13 +494,13 @@ export class Replicator {
     if (version > 0) table.copy(asked, epoch, version, now());
   }
 
-  private ask(session: Session): Asked {
+  private ask({ recognition }: SessionView): Asked {
     return {
-      key: { pool: this.settings.pool, id: idOf(session) },
-      hi: session.sid0,
-      lo: session.sid1,
-      lifetime: session.affinity?.lifetime ?? 0,
-      given: session.kind === 'token',
+      key: { pool: this.settings.pool, id: idOf(recognition) },
+      hi: recognition.sid0,
+      lo: recognition.sid1,
+      lifetime: recognition.affinity?.lifetime ?? 0,
+      given: recognition.kind === 'token',
     };
   }
 
@@ -526,7 +529,7 @@ function putOf({ epoch, version, ttl, by, user, data }: SessionPut, owner: numbe
 }
 
 /** Bytes of a state that may go along with a request: some servers take no header above 8 KiB. */
-const mostCarried = 3072;
+const maxSentBytes = 3072;
 const noData = Buffer.alloc(0);
 const kept: Told = { verdict: 'kept', epoch: 0 };
 const refused: Told = { verdict: 'refused', epoch: 0 };

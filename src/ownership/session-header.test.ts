@@ -1,7 +1,8 @@
 import { createHmac } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { type Affinity, Session } from '../affinity/affinity.ts';
+import { sessionOf } from '../../test/support/session.ts';
+import type { Affinity } from '../affinity/affinity.ts';
 import type { CookieAttributes } from '../http/session-cookie.ts';
 import { idOf, SessionHeader } from './session-header.ts';
 
@@ -17,9 +18,9 @@ test('says what there is, digit by digit', () => {
       fc.constantFrom('new', 'held', 'rebind', 'move'),
       fc.integer({ min: 1, max: 16_383 }),
       ([sid0, sid1, sid2, sid3, epoch, version], reason, slot) => {
-        const session = Object.assign(new Session(), { sid0, sid1, sid2, sid3, epoch, version, reason });
+        const session = sessionOf({ sid0, sid1, sid2, sid3, epoch }, { version, reason });
         line.fill(session, slot, 'life-1', 1000);
-        const id = idOf(session);
+        const id = idOf(session.recognition);
         expect(id).toMatch(/^[0-9a-f]{32}$/);
         expect(textOf(line)).toBe(
           `Limpet-Session: id=${id}; epoch=${epoch}; version=${version}; reason=${reason}; pool=shop; store=${storeOf(slot)}; copy=life-1\r\n`,
@@ -31,15 +32,15 @@ test('says what there is, digit by digit', () => {
 
 test('says how long a state lives by our time, and is signed at the time of the machine', () => {
   const line = new SessionHeader('shop', String, 'x'.repeat(32));
-  const carried = { epoch: 1, version: 1, data: Buffer.from('state'), expires: 9_000_000 };
-  line.fill(Object.assign(new Session(), { sid0: 1, carried }), 1, 'a', 6000, 60_000);
+  const sentCopy = { epoch: 1, version: 1, data: Buffer.from('state'), expires: 9_000_000 };
+  line.fill(sessionOf({ sid0: 1 }, { sentCopy }), 1, 'a', 6000, 60_000);
   expect(textOf(line)).toMatch(/; ttl=3000; data=\S+; t=60000; sig=/);
 });
 
 test('is signed over all before it, anew when anything has changed', () => {
   const secret = 'x'.repeat(32);
   const line = new SessionHeader('p'.repeat(64), (slot) => `unix:/${'s'.repeat(300)}:/v1/${slot}`, secret);
-  const session = Object.assign(new Session(), { sid0: 1, sid1: 2, sid2: 3, sid3: 4, epoch: 5 });
+  const session = sessionOf({ sid0: 1, sid1: 2, sid2: 3, sid3: 4, epoch: 5 });
   const seen = new Set<string>();
   const check = (slot: number, copy: string, now: number): void => {
     line.fill(session, slot, copy, now);
@@ -60,7 +61,7 @@ test('is signed over all before it, anew when anything has changed', () => {
   check(2, 'b', 6060);
   session.reason = 'held';
   check(2, 'b', 6060);
-  session.sid0 = 9;
+  session.rotate(9, 2, 3, 4);
   check(2, 'b', 6060);
   expect(seen.size).toBe(7);
 });
@@ -69,11 +70,11 @@ test('carries a state once, whatever its size, and the next line is without it',
   for (const secret of ['', 'x'.repeat(32)]) {
     const line = new SessionHeader('shop', storeOf, secret);
     for (const size of [0, 10, 3072]) {
-      const session = Object.assign(new Session(), { sid0: 1, sid1: 2, sid2: 3, sid3: 4, epoch: 5, version: 6 });
+      const session = sessionOf({ sid0: 1, sid1: 2, sid2: 3, sid3: 4, epoch: 5 }, { version: 6 });
       line.fill(session, 7, 'life-1', 1000);
       const plain = textOf(line);
       const data = Buffer.alloc(size, 'state of a session ');
-      session.carried = { epoch: 5, version: 6, data, expires: 1_060_999 };
+      session.sentCopy = { epoch: 5, version: 6, data, expires: 1_060_999 };
       line.fill(session, 7, 'life-1', 1000);
       const [, value = '', carried, signature = ''] =
         /^Limpet-Session: (.*; ttl=60; data=([\w-]*)(?:; t=960)?)(?:; sig=([0-9a-f]{32}))?\r\n$/.exec(textOf(line)) ??
@@ -84,7 +85,7 @@ test('carries a state once, whatever its size, and the next line is without it',
       );
       const right = secret === '' ? '' : createHmac('sha256', secret).update(value).digest('hex').slice(0, 32);
       expect(signature).toBe(right);
-      session.carried = null;
+      session.sentCopy = null;
       line.fill(session, 7, 'life-1', 1000);
       expect(textOf(line)).toBe(plain);
     }
@@ -95,9 +96,9 @@ test('says what the app may decide of the cookie, and what was said, under the s
   const secret = 'x'.repeat(32);
   const line = new SessionHeader('shop', storeOf, secret);
   const affinity = { allowed: `; allow=idle:60,path:${'p'.repeat(700)}` } as Affinity;
-  const session = Object.assign(new Session(), { sid0: 1, epoch: 5, affinity });
   const signatures = [0, 1, 1, 2].map((tag) => {
-    session.cookie = tag === 0 ? null : ({ tag } as CookieAttributes);
+    const cookie = tag === 0 ? null : ({ tag } as CookieAttributes);
+    const session = sessionOf({ sid0: 1, epoch: 5, affinity, cookie });
     line.fill(session, 1, 'a', 6000);
     const [, value = '', signature] = /^Limpet-Session: (.*); sig=([0-9a-f]{32})\r\n$/.exec(textOf(line)) ?? [];
     const said = tag === 0 ? '' : `; cookie=0000000${tag}`;

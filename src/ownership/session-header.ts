@@ -7,15 +7,16 @@
  * It goes out with every request of a session, so it is written digit by digit into one buffer, and a signature is made
  * once a minute for a session that does not change.
  */
-import type { Carried, Session } from '../affinity/affinity.ts';
+import type { RecognitionView } from '../affinity/affinity.ts';
 import { Mac } from '../secrets/mac.ts';
+import type { PlacementReason, SentCopy, SessionView } from './session.ts';
 
 const name = 'Limpet-Session: ';
 const begin = `${name}id=`;
 /** Seconds for which a signature is used again; servers take it for 120. */
 const signFor = 60;
 const hexDigits = Buffer.from('0123456789abcdef');
-const reasons: Readonly<Record<Session['reason'], number>> = { new: 0, held: 1, rebind: 2, move: 3 };
+const reasons: Readonly<Record<PlacementReason, number>> = { new: 0, held: 1, rebind: 2, move: 3 };
 
 const signedWords = 9;
 
@@ -28,27 +29,28 @@ class Signatures {
   private readonly texts = Buffer.alloc(Signatures.size * 32);
 
   /** Offset of the 32 digits in `bytes`; -1: there is none. */
-  find(session: Session, what: number, time: number): number {
-    const slot = session.sid3 & (Signatures.size - 1);
+  find(session: SessionView, what: number, time: number): number {
+    const { sid0, sid1, sid2, sid3, cookie } = session.recognition;
+    const slot = sid3 & (Signatures.size - 1);
     const { words } = this;
     const w = slot * signedWords;
     const same =
-      words[w] === session.sid0 &&
-      words[w + 1] === session.sid1 &&
-      words[w + 2] === session.sid2 &&
-      words[w + 3] === session.sid3 &&
+      words[w] === sid0 &&
+      words[w + 1] === sid1 &&
+      words[w + 2] === sid2 &&
+      words[w + 3] === sid3 &&
       words[w + 4] === session.epoch &&
       words[w + 5] === session.version &&
       words[w + 6] === what &&
       words[w + 7] === time &&
-      words[w + 8] === (session.cookie?.tag ?? 0);
+      words[w + 8] === (cookie?.tag ?? 0);
     return same ? slot * 32 : -1;
   }
 
-  keep(session: Session, what: number, time: number, digits: string): number {
-    const slot = session.sid3 & (Signatures.size - 1);
-    const { sid0, sid1, sid2, sid3, epoch, version } = session;
-    this.words.set([sid0, sid1, sid2, sid3, epoch, version, what, time, session.cookie?.tag ?? 0], slot * signedWords);
+  keep({ recognition, epoch, version }: SessionView, what: number, time: number, digits: string): number {
+    const { sid0, sid1, sid2, sid3, cookie } = recognition;
+    const slot = sid3 & (Signatures.size - 1);
+    this.words.set([sid0, sid1, sid2, sid3, epoch, version, what, time, cookie?.tag ?? 0], slot * signedWords);
     this.texts.write(digits, slot * 32, 'latin1');
     return slot * 32;
   }
@@ -84,24 +86,26 @@ export class SessionHeader {
   }
 
   /**
-   * Writes the line for that session at the server of that slot, with the state that it carries. `copy` names the life of the
+   * Writes the line for that session at the server of that slot, with the copy that is sent along. `copy` names the life of the
    * copies, `now` is Unix seconds, `wall` the same by the machine's clock: servers compare the signature's time with theirs.
    */
-  fill(session: Session, slot: number, copy: string, now: number, wall = now): void {
+  fill(session: SessionView, slot: number, copy: string, now: number, wall = now): void {
     if (copy !== this.copy) {
       this.copy = copy;
       this.ends.length = 0;
       this.signatures?.clear();
     }
+    const { recognition } = session;
+    const { affinity, cookie } = recognition;
     const end = this.endOf(slot);
     // What is written by digits, and the signature, fit into 256 bytes.
-    this.reserve(end.length + (session.affinity?.allowed?.length ?? 0) + 256);
+    this.reserve(end.length + (affinity?.allowed?.length ?? 0) + 256);
     const { bytes } = this;
     let at = begin.length;
-    at = writeHex(bytes, at, session.sid0);
-    at = writeHex(bytes, at, session.sid1);
-    at = writeHex(bytes, at, session.sid2);
-    at = writeHex(bytes, at, session.sid3);
+    at = writeHex(bytes, at, recognition.sid0);
+    at = writeHex(bytes, at, recognition.sid1);
+    at = writeHex(bytes, at, recognition.sid2);
+    at = writeHex(bytes, at, recognition.sid3);
     at += bytes.write('; epoch=', at, 'latin1');
     at = writeNumber(bytes, at, session.epoch);
     at += bytes.write('; version=', at, 'latin1');
@@ -109,13 +113,12 @@ export class SessionHeader {
     at += bytes.write('; reason=', at, 'latin1');
     at += bytes.write(session.reason, at, 'latin1');
     at += bytes.write(end, at, 'latin1');
-    const { affinity, cookie } = session;
     if (affinity?.allowed !== undefined) at += bytes.write(affinity.allowed, at, 'latin1');
     if (cookie !== null) {
       at += bytes.write('; cookie=', at, 'latin1');
       at = writeHex(bytes, at, cookie.tag);
     }
-    if (session.carried !== null) at = this.carry(session.carried, now, at);
+    if (session.sentCopy !== null) at = this.writeCopy(session.sentCopy, now, at);
     if (this.mac !== null) at = this.sign(this.mac, session, slot, wall, at);
     // A longer line may have moved.
     this.bytes[at++] = 13;
@@ -123,7 +126,7 @@ export class SessionHeader {
     this.length = at;
   }
 
-  private carry({ data, expires }: Carried, now: number, at: number): number {
+  private writeCopy({ data, expires }: SentCopy, now: number, at: number): number {
     const text = Buffer.from(data.buffer, data.byteOffset, data.length).toString('base64url');
     this.reserve(at + text.length + 256);
     const { bytes } = this;
@@ -133,7 +136,7 @@ export class SessionHeader {
     return at + bytes.write(text, at, 'latin1');
   }
 
-  private sign(mac: Mac, session: Session, slot: number, wall: number, start: number): number {
+  private sign(mac: Mac, session: SessionView, slot: number, wall: number, start: number): number {
     this.signatures ??= new Signatures();
     const { bytes, signatures } = this;
     const time = wall - (wall % signFor);
@@ -141,7 +144,7 @@ export class SessionHeader {
     let at = start + bytes.write('; t=', start, 'latin1');
     at = writeNumber(bytes, at, time);
     // A state goes out once.
-    if (session.carried !== null) return at + bytes.write(`; sig=${this.digitsOf(mac, at)}`, at, 'latin1');
+    if (session.sentCopy !== null) return at + bytes.write(`; sig=${this.digitsOf(mac, at)}`, at, 'latin1');
     let found = signatures.find(session, what, time);
     if (found < 0) found = signatures.keep(session, what, time, this.digitsOf(mac, at));
     at += bytes.write('; sig=', at, 'latin1');
@@ -186,6 +189,6 @@ function writeNumber(bytes: Buffer, start: number, number: number): number {
 }
 
 /** The session id as servers and store write it. */
-export function idOf({ sid0, sid1, sid2, sid3 }: Pick<Session, 'sid0' | 'sid1' | 'sid2' | 'sid3'>): string {
+export function idOf({ sid0, sid1, sid2, sid3 }: Pick<RecognitionView, 'sid0' | 'sid1' | 'sid2' | 'sid3'>): string {
   return [sid0, sid1, sid2, sid3].map((word) => word.toString(16).padStart(8, '0')).join('');
 }

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { Session } from '../affinity/affinity.ts';
 import { ResponseHead } from '../http/head.ts';
 import type { SessionWord } from '../http/session-headers.ts';
 import { Counters } from '../metrics/counters.ts';
 import type { Replicator, Verdict } from './replicator.ts';
+import { Session } from './session.ts';
 import { StoreGate } from './store-gate.ts';
 
 /** An exchange, and a store that answers when the test says so. */

@@ -3,7 +3,6 @@
  * change (`ask`), and of what the server has changed, which is kept before the client hears of it (`mustHold`). One question
  * at a time; an answer counts only while nothing else has happened since it was asked for.
  */
-import type { Carried, Session } from '../affinity/affinity.ts';
 import { balancerFaults, type Fault, serverFaults } from '../errors.ts';
 import type { Server } from '../fleet/server.ts';
 import type { ResponseHead } from '../http/head.ts';
@@ -12,6 +11,7 @@ import { type CookieAttributes, readSessionCookie } from '../http/session-cookie
 import { readSessionWord, type SessionWord, saysDegraded } from '../http/session-headers.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
 import type { Answered, Replicator, Verdict } from './replicator.ts';
+import type { SentCopy, Session } from './session.ts';
 
 /** The exchange. */
 export interface StoreGateOwner {
@@ -82,7 +82,7 @@ export class StoreGate {
     this.turn++;
     this.word = null;
     this.cookie = undefined;
-    this.degraded = this.asker.session.alone;
+    this.degraded = this.asker.session.storeState === 'without-store';
   }
 
   /** The store may know the session better than we do, or has to know its new owner before that one does. */
@@ -93,9 +93,9 @@ export class StoreGate {
       return;
     }
     const turn = ++this.turn;
-    const done = (answered: Answered, carried: Carried | null = null): void => {
+    const done = (answered: Answered, sentCopy: SentCopy | null = null): void => {
       if (this.turn !== turn) return;
-      session.carried = carried;
+      session.sentCopy = sentCopy;
       this.onAnswer(answered, copies);
     };
     if (what === 'session') copies.look(session, done);
@@ -106,15 +106,15 @@ export class StoreGate {
   onAnswer(answered: Answered, copies: Replicator): void {
     const { session } = this.asker;
     this.turn++;
-    if (answered === 'ended') session.over = true;
-    else if (answered !== 'known' && (answered !== 'failed' || !copies.settings.degrade)) {
+    if (answered === 'ended') session.onStore('answered-ended');
+    else if (answered === 'known') session.onStore('answered');
+    else if (answered === 'failed' && copies.settings.degrade) {
+      this.counters.add(counter.copies_degraded);
+      this.degraded = true;
+      session.onStore('failed');
+    } else {
       this.asker.onUnsafe(unanswered[answered]);
       return;
-    }
-    session.asked = true;
-    if (answered === 'failed') {
-      this.counters.add(counter.copies_degraded);
-      session.alone = this.degraded = true;
     }
     this.asker.onAnswered();
   }
@@ -131,7 +131,7 @@ export class StoreGate {
       if (word !== null) return this.keep(word, copies);
     }
     const { session } = this.asker;
-    if (!session.recognised && session.isOffered) copies.wasPut(session);
+    if (!session.recognition.recognised && session.isOffered) copies.wasPut(session);
     return false;
   }
 

@@ -1,10 +1,11 @@
 /** What is known of one exchange when it is over: counted, and written to the access log when there is one. */
-import type { ProofResult, Session } from '../affinity/affinity.ts';
+import type { ProofResult, RecognitionView } from '../affinity/affinity.ts';
 import type { Fault } from '../errors.ts';
 import type { RequestHead } from '../http/head.ts';
 import { Name } from '../http/names.ts';
 import type { ExchangeRecord, RequestFlag, ResponseFlag } from '../metrics/access-log.ts';
 import { counter } from '../metrics/counters.ts';
+import type { SessionView } from '../ownership/session.ts';
 import type { Client } from './client/client.ts';
 import type { WorkerContext } from './worker-context.ts';
 
@@ -115,32 +116,33 @@ export class AccessRecord implements ExchangeRecord {
   }
 
   /** What a tunnel has moved is in `bytesIn` and `bytesOut` already. */
-  complete(pool: string, session: Session, client: Client, worker: WorkerContext): void {
+  complete(pool: string, session: SessionView, client: Client, worker: WorkerContext): void {
     const { counters, accessLog } = worker;
     this.bytesIn += client.bytesIn;
     this.bytesOut += client.bytesOut;
     counters.add(counter.bytes_in, this.bytesIn);
     counters.add(counter.bytes_out, this.bytesOut);
-    this.countSession(session, worker);
+    const { recognition } = session;
+    this.countSession(recognition, worker);
     if (accessLog === null) return;
     this.pool = pool;
-    this.session = session.sid0 === 0 && session.sid1 === 0 ? '' : tag(session);
+    this.session = recognition.sid0 === 0 && recognition.sid1 === 0 ? '' : tag(recognition);
     this.epoch = session.epoch;
     this.fault = this.failure?.code ?? '';
     this.requestFlag = this.optedOut
       ? 'U'
       : this.ownerFailed
         ? 'D'
-        : session.affinity?.byAddress === true
+        : recognition.affinity?.byAddress === true
           ? 'V'
           : requestFlags[this.requestProof];
-    this.responseFlag = !this.bound ? 'N' : session.recognised ? 'U' : 'I';
+    this.responseFlag = !this.bound ? 'N' : recognition.recognised ? 'U' : 'I';
     this.totalMs = worker.clock.monotonic() - this.startedAt;
     accessLog.record(this);
   }
 
-  private countSession(session: Session, worker: WorkerContext): void {
-    if (session.recognised) worker.counters.add(counter.sessions_valid);
+  private countSession({ recognised }: RecognitionView, worker: WorkerContext): void {
+    if (recognised) worker.counters.add(counter.sessions_valid);
     else if (this.bound) worker.counters.add(counter.sessions_new);
     if (this.beyondLimit) worker.counters.add(counter.keys_beyond_limit);
     if (this.requestProof === 'invalid' || this.requestProof === 'ahead') worker.counters.add(counter.tokens_invalid);
@@ -150,6 +152,6 @@ export class AccessRecord implements ExchangeRecord {
 }
 
 /** Tells sessions apart and is no id: 32 bits of it, or of the hash of its name, and not those by which sessions are placed. */
-function tag({ kind, sid1, sid3 }: Session): string {
+function tag({ kind, sid1, sid3 }: RecognitionView): string {
   return (kind === 'key' ? sid1 : sid3).toString(16).padStart(8, '0');
 }

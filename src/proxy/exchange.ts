@@ -10,7 +10,7 @@
  *
  * Reused from request to request; `begin` sets every field.
  */
-import { type Affinity, Session } from '../affinity/affinity.ts';
+import { type Affinity, Recognition } from '../affinity/affinity.ts';
 import { balancerFaults, type Fault, requestFaults, serverFaults } from '../errors.ts';
 import { type Verdict, verdict } from '../failover/verdict.ts';
 import type { Server } from '../fleet/server.ts';
@@ -21,6 +21,7 @@ import { Name } from '../http/names.ts';
 import type { SessionWord } from '../http/session-headers.ts';
 import { counter } from '../metrics/counters.ts';
 import type { Connecting } from '../net/socket.ts';
+import { Session } from '../ownership/session.ts';
 import { StoreGate, type StoreGateOwner } from '../ownership/store-gate.ts';
 import { Deadline, type DeadlineOwner } from '../time/wheel.ts';
 import { AccessRecord } from './access-record.ts';
@@ -60,13 +61,15 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
   user = 0;
   clientAddress = '';
   clientSecure = false;
-  readonly session = new Session();
+  readonly session: Session;
   /** Where it is, or is about to be. */
   server: Server | null = null;
   readonly record = new AccessRecord();
 
   private readonly context: ListenerContext;
   private readonly worker: WorkerContext;
+  /** The session's: what the affinities fill. */
+  private readonly recognition = new Recognition();
   private readonly release: (exchange: Exchange) => void;
   private readonly deadline = new Deadline(this);
   private readonly placement = new Placement();
@@ -106,6 +109,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
     this.context = context;
     this.worker = worker;
     this.release = release;
+    this.session = new Session(this.recognition);
     this.body = new RequestBody(worker.buffers);
     this.dialog = new StoreGate(this, worker.counters);
   }
@@ -130,7 +134,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
     this.sent = this.relayed = this.clientSlow = this.reading = false;
     this.dialog.begin();
     this.session.clear();
-    this.session.reader = null;
+    this.recognition.reader = null;
     this.clientAddress = client.trusted ? clientAddress(head, client.peer, client.isTrusted) : client.peer;
     this.clientSecure = client.secure || (client.trusted && isForwardedSecure(head));
     worker.counters.add(counter.requests);
@@ -153,12 +157,13 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
     this.affinity = route.affinity;
     this.record.optedOut = !route.affinity;
     this.body.bufferBody = route.pool.settings.retry.bufferBody;
-    this.identify(head, this.session);
+    this.identify(head, this.recognition);
+    this.session.begin();
     return true;
   }
 
   /** 2. Who is this? The first affinity that recognises wins; what the server must not see is noted on the way. */
-  private identify(head: RequestHead, session: Session): void {
+  private identify(head: RequestHead, recognition: Recognition): void {
     const { scratch } = this.context;
     const { edit } = scratch;
     const now = this.worker.seconds();
@@ -168,14 +173,14 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
     editRequest(head, edit, this.client.trusted);
     for (let i = 0; i < affinities.length; i++) {
       // Once one has recognised, the others only take out what the server must not see.
-      affinities[i]!.recognise(head, this, now, session.recognised ? ignoredSession : session, edit);
+      affinities[i]!.recognise(head, this, now, recognition.recognised ? ignoredRecognition : recognition, edit);
     }
-    this.record.requestProof = session.proof;
-    this.record.beyondLimit ||= session.beyondLimit;
-    if (!this.affinity) session.clear();
-    else if (!session.recognised) this.pool!.binder?.begin(now, session);
+    this.record.requestProof = recognition.proof;
+    this.record.beyondLimit ||= recognition.beyondLimit;
+    if (!this.affinity) recognition.clear();
+    else if (!recognition.recognised) this.pool!.binder?.begin(now, recognition);
     // Nothing is known of the client but where it calls from: that is what hashing policies go by.
-    if (session.affinity === null) session.key = hashText(this.clientAddress);
+    if (recognition.affinity === null) recognition.key = hashText(this.clientAddress);
   }
 
   /** 3. Where do they live, or who takes them? */
@@ -224,7 +229,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
     const { session, tried } = this;
     this.pool!.leave(session, this.worker.seconds());
     session.clear();
-    session.reader = null;
+    this.recognition.reader = null;
     if (!this.route(this.rereadHead())) return;
     if (tried !== null) this.tried = this.pool!.parts.fleet.same(tried);
     this.start();
@@ -354,7 +359,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
   }
 
   get isTold(): boolean {
-    return this.session.recognised || this.record.bound;
+    return this.recognition.recognised || this.record.bound;
   }
 
   /** The same in the trailers: the end of the response has to wait. */
@@ -396,7 +401,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
   }
 
   private bind(head: ResponseHead): void {
-    const { worker, session } = this;
+    const { worker, session, recognition } = this;
     const edit = this.context.buffers.responseEdit;
     // Not before: a session belongs to nobody who has not taken a request of it (I10).
     if (session.former !== 0) this.accepted(session);
@@ -407,21 +412,21 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
     if (head.headers.has(Name.trailer)) cutTrailerNames(head.headers, edit);
     const { affinities } = this.pool!.parts;
     if (!this.affinity) {
-      for (const affinity of affinities) affinity.hide?.(session, head, edit);
+      for (const affinity of affinities) affinity.hide?.(session.owner, head, edit);
       return;
     }
-    if (this.dialog.cookie !== undefined) session.affinity?.shape?.(session, this.dialog.cookie);
-    if (session.changed && this.pool!.copies?.isOver(session) === true) session.changed = session.owed = false;
+    if (this.dialog.cookie !== undefined) recognition.affinity?.shape?.(recognition, this.dialog.cookie);
+    if (session.isBindingDue && this.pool!.copies?.isOver(session) === true) session.changeBinding('withheld');
     const ended = (this.dialog.word?.ended ?? 0) > 0;
     // In the pool's order: a new session that the app has named needs no cookie of ours on top.
     for (const affinity of affinities) {
       const named = this.learn(affinity, head);
-      if (named && !session.recognised && !session.owed) session.changed = false;
-      if (affinity !== session.affinity) affinity.hide?.(session, head, edit);
-      else if (ended) affinity.unbind?.(session, head, this, edit);
-      else if (affinity.bind?.(session, head, this, this.worker.seconds(), edit)) this.record.bound = true;
+      if (named && !recognition.recognised && !session.mustBind) session.changeBinding('withheld');
+      if (affinity !== recognition.affinity) affinity.hide?.(session.owner, head, edit);
+      else if (ended) affinity.unbind?.(recognition, session, head, this, edit);
+      else if (affinity.bind?.(recognition, session, head, this, this.worker.seconds(), edit)) this.record.bound = true;
     }
-    this.reading = session.reader !== null && this.bodyReader.begin(session.reader, head);
+    this.reading = recognition.reader !== null && this.bodyReader.begin(recognition.reader, head);
   }
 
   private accepted(session: Session): void {
@@ -495,7 +500,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
     const client = this.client.takeSocket();
     const server = this.upstream!.takeSocket();
     this.upstream = null;
-    if (this.session.recognised) this.pool!.owners.hold(this.session, this.worker.seconds());
+    if (this.recognition.recognised) this.pool!.owners.hold(this.session, this.worker.seconds());
     this.enter('tunnel', 0);
     openTunnel(
       this.context,
@@ -645,7 +650,7 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
       this.record.unqueued(worker);
     } else if (this.phase === 'stale') pool!.parts.configVersion.forget(this);
     this.leave();
-    if (this.session.entered) pool!.leave(this.session, this.worker.seconds());
+    if (this.session.counted) pool!.leave(this.session, this.worker.seconds());
     this.phase = 'idle';
     this.dialog.end();
     worker.wheel.cancel(this.deadline);
@@ -686,8 +691,8 @@ export class Exchange implements DeadlineOwner, ResponseHandler, StoreGateOwner,
   private readAgain(): RequestHead {
     const head = this.rereadHead();
     if (!this.context.scratch.isHeldBy(this)) {
-      scratchSession.clear();
-      this.identify(head, scratchSession);
+      scratchRecognition.clear();
+      this.identify(head, scratchRecognition);
     }
     return head;
   }
@@ -707,8 +712,8 @@ function hashText(text: string): number {
   return hash >>> 0;
 }
 
-const ignoredSession = new Session();
+const ignoredRecognition = new Recognition();
 const noBytes = Buffer.alloc(0);
 
 /** Where a second reading of a head leaves what the first has already found. */
-const scratchSession = new Session();
+const scratchRecognition = new Recognition();

@@ -1,8 +1,9 @@
 /** What responses tell of the names of sessions: the affinities read, the table keeps, before the client hears of it. */
-import { type Affinity, type ClientFacts, LearnedId, type Session } from '../affinity/affinity.ts';
+import { type Affinity, type ClientFacts, LearnedId } from '../affinity/affinity.ts';
 import type { Server } from '../fleet/server.ts';
 import type { ResponseHead } from '../http/head.ts';
 import { append } from '../http/pieces.ts';
+import type { SessionView } from '../ownership/session.ts';
 import type { Pool } from './pool.ts';
 
 const learned = new LearnedId();
@@ -11,14 +12,14 @@ const learned = new LearnedId();
 export function learnFromHead(
   affinity: Affinity,
   pool: Pool,
-  session: Session,
+  session: SessionView,
   server: Server,
   response: ResponseHead,
   client: ClientFacts,
   now: number,
 ): boolean {
   learned.clear();
-  affinity.learn?.(session, response, client, now, learned);
+  affinity.learn?.(session.recognition, response, client, now, learned);
   if (learned.state === 'nothing') return false;
   pool.owners.learn(learned, affinity, session, server, now);
   return learned.state === 'named';
@@ -37,7 +38,15 @@ export class BodyReader {
   }
 
   /** Reads a piece before it goes to the client. False: it has seen enough. */
-  read(bytes: Buffer, start: number, end: number, pool: Pool, session: Session, server: Server, now: number): boolean {
+  read(
+    bytes: Buffer,
+    start: number,
+    end: number,
+    pool: Pool,
+    session: SessionView,
+    server: Server,
+    now: number,
+  ): boolean {
     const { affinity } = this;
     if (affinity === null) return false;
     const piece = bytes.subarray(start, end);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { Session } from '../affinity/affinity.ts';
+import { sessionOf } from '../../test/support/session.ts';
+import type { Recognition } from '../affinity/affinity.ts';
 import { balancerFaults } from '../errors.ts';
 import { Fleet } from '../fleet/fleet.ts';
 import { Load } from '../fleet/load.ts';
@@ -45,8 +46,8 @@ function stage(whenOwnerFull: PoolSettings['whenOwnerFull'], secondFull = false)
   const pool = new Pool({ worker: { counters: new Counters() } } as PoolContext, settings, parts);
   pool.take(a);
   if (secondFull) pool.take(b);
-  const place = (change: Partial<Session>, tried: readonly Server[] | null = null) => {
-    const session = Object.assign(new Session(), { recognised: true, owner: a.id, sid0: 7, epoch: 3, ...change });
+  const place = (change: Partial<Recognition>, tried: readonly Server[] | null = null) => {
+    const session = sessionOf({ recognised: true, owner: a.id, sid0: 7, epoch: 3, ...change });
     const placement = new Placement();
     placement.find(pool, session, tried, now);
     const { server, fault, claimed, viewIsStale } = placement;
@@ -63,7 +64,11 @@ describe('a full owner', () => {
 
   test('loses the session to a server with room, and requests with the old token follow', () => {
     const { b, pool, place } = stage('rebind');
-    expect(place({})).toMatchObject({ server: b, claimed: true, session: { owner: b.id, epoch: 4, changed: true } });
+    expect(place({})).toMatchObject({
+      server: b,
+      claimed: true,
+      session: { owner: b.id, epoch: 4, binding: 'changed' },
+    });
     pool.take(b);
     expect(place({})).toMatchObject({ server: b, claimed: false, session: { owner: b.id, epoch: 4 } });
   });
@@ -100,7 +105,7 @@ describe('a worker whose view is stale', () => {
     fleet.setActive(a, false, now);
     configVersion.publish('health');
     const still = { viewIsStale: true, server: null, fault: null, claimed: false };
-    expect(place({})).toMatchObject({ ...still, session: { owner: a.id, epoch: 3, changed: false } });
+    expect(place({})).toMatchObject({ ...still, session: { owner: a.id, epoch: 3, binding: 'unchanged' } });
     // A server that this worker does not know at all.
     expect(place({ owner: 999, sid0: 8 })).toMatchObject({ ...still, session: { owner: 999, epoch: 3 } });
     configVersion.apply(configVersion.versions);

@@ -3,9 +3,9 @@
  * is nobody's, where a policy proposes. The session is told its owner and epoch on the way. Where sessions have copies, the
  * store may have to be asked in between: then `asks` says what, and when the table knows the answer, `find` goes on.
  */
-import type { Session } from '../affinity/affinity.ts';
 import { balancerFaults, type Fault } from '../errors.ts';
 import type { Server } from '../fleet/server.ts';
+import type { Session, SessionView } from '../ownership/session.ts';
 import type { Pool } from './pool.ts';
 
 /** Times that the owner may turn out to be another one that fails too, before the exchange is refused. */
@@ -35,29 +35,31 @@ export class Placement {
     this.fault = null;
     this.asks = 'nothing';
     this.ownerFailed = this.claimed = this.moved = this.viewIsStale = false;
-    const known = session.recognised;
+    const { recognition } = session;
+    const known = recognition.recognised;
     const owner = known ? pool.locate(session, now) : null;
-    if (session.ending) {
+    if (session.storeState === 'ending') {
       this.fault = balancerFaults.sessionEnding;
       return;
     }
-    if (!session.recognised) {
+    if (!recognition.recognised) {
       // One that has ended, or whose server may have begun it before it failed: its id is not used again.
-      if (pool.copies !== null && (known || (tried !== null && session.affinity !== null))) pool.rename(session, now);
+      if (pool.copies !== null && (known || (tried !== null && recognition.affinity !== null)))
+        pool.rename(session, now);
       this.placeNew(pool, session, tried);
-    } else if (session.unknown && !session.asked && !session.alone) this.asks = 'session';
+    } else if (session.storeState === 'must-query') this.asks = 'session';
     else if (owner === null) this.placeNamed(pool, session, tried, now);
     else this.goHome(pool, session, owner, tried, now);
   }
 
   private placeNew(pool: Pool, session: Session, tried: readonly Server[] | null): void {
-    const server = this.take(pool, pool.parts.choose(session.key, tried), tried);
-    if (session.affinity !== null && server !== null) session.owner = server.id;
+    const server = this.take(pool, pool.parts.choose(session.recognition.key, tried), tried);
+    if (session.recognition.affinity !== null && server !== null) session.owner = server.id;
   }
 
   /** The client brings a name that nobody owns: hashing proposes, so that even without a table the answer would be the same. */
   private placeNamed(pool: Pool, session: Session, tried: readonly Server[] | null, now: number): void {
-    const server = this.take(pool, pool.parts.chooseForKey(session.key, tried), tried);
+    const server = this.take(pool, pool.parts.chooseForKey(session.recognition.key, tried), tried);
     if (server === null) return;
     const owner = pool.owners.settle(session, server, now);
     if (owner !== server) this.goHome(pool, session, owner, tried, now);
@@ -76,7 +78,7 @@ export class Placement {
       return;
     }
     this.server = owner!;
-    if (session.claiming) this.announce(session);
+    if (session.storeState === 'must-announce') this.announce(session);
     else if (mayMove(pool, session) && this.shouldLeave(pool, owner!)) this.leaveOwner(pool, session, tried, now);
     else if (!owner!.hasRoom) this.passFullOwner(pool, session, owner!, tried, now);
   }
@@ -94,7 +96,7 @@ export class Placement {
   private leaveOwner(pool: Pool, session: Session, tried: readonly Server[] | null, now: number): void {
     const { full } = this;
     this.full = null;
-    const other = pool.parts.choose(session.key, full === null ? tried : [...full, ...(tried ?? [])]);
+    const other = pool.parts.choose(session.recognition.key, full === null ? tried : [...full, ...(tried ?? [])]);
     if (other === undefined || other === this.server) return;
     const owner = pool.owners.move(session, other, now);
     if (owner === null) return;
@@ -108,7 +110,7 @@ export class Placement {
 
   /** The store hears of a new owner before that one gets a request. */
   private announce(session: Session): void {
-    if (!session.claiming || session.alone) return;
+    if (session.storeState !== 'must-announce') return;
     if (session.reason !== 'move') session.reason = 'rebind';
     this.asks = 'owner';
   }
@@ -122,7 +124,7 @@ export class Placement {
     now: number,
   ): void {
     const { whenOwnerFull } = pool.settings;
-    if (whenOwnerFull === 'rebind' && session.hasId && pool.copies !== null) {
+    if (whenOwnerFull === 'rebind' && session.recognition.hasId && pool.copies !== null) {
       if (mayMove(pool, session)) this.leaveOwner(pool, session, tried, now);
       return;
     }
@@ -134,7 +136,9 @@ export class Placement {
     this.server = owner;
     if (whenOwnerFull === 'queue') return;
     const fixed = isFixed(session);
-    const other = fixed ? pool.parts.chooseSubstitute(session.key, tried) : pool.parts.choose(session.key, tried);
+    const other = fixed
+      ? pool.parts.chooseSubstitute(session.recognition.key, tried)
+      : pool.parts.choose(session.recognition.key, tried);
     // Everyone is full: then the owner is the one to wait for.
     if (other === undefined) return;
     this.server = other;
@@ -153,7 +157,7 @@ export class Placement {
   ): void {
     if (this.mustWaitForView(pool, lost)) return;
     // One that was given its first owner a moment ago has nothing there to lose.
-    const { action, fault } = session.fresh ? pool.rebinding : pool.ownerFailure(session);
+    const { action, fault } = session.firstPlacement ? pool.rebinding : pool.ownerFailure(session);
     this.ownerFailed = true;
     if (action === 'reject') {
       this.fault = fault;
@@ -161,15 +165,15 @@ export class Placement {
     }
     // Placed by a hash or by a fixed map there is no ownership to change: it falls to the next server, and returns.
     if (isFixed(session) || (action === 'temporary' && !hasCopy(pool, session))) {
-      session.lent = session.hasId;
+      session.substitute = session.recognition.hasId;
       session.former = 0;
-      this.take(pool, pool.parts.chooseSubstitute(session.key, tried), tried);
+      this.take(pool, pool.parts.chooseSubstitute(session.recognition.key, tried), tried);
       return;
     }
     for (let owners = 0; owners < maxOwners; owners++) {
       const server = this.take(
         pool,
-        this.formerOwner(pool, session, tried) ?? pool.parts.choose(session.key, tried),
+        this.formerOwner(pool, session, tried) ?? pool.parts.choose(session.recognition.key, tried),
         tried,
       );
       if (server === null) return;
@@ -190,7 +194,7 @@ export class Placement {
   }
 
   /** One that was to leave its owner, and has not arrived anywhere yet, stays there if it can. */
-  private formerOwner(pool: Pool, { former }: Session, tried: readonly Server[] | null): Server | undefined {
+  private formerOwner(pool: Pool, { former }: SessionView, tried: readonly Server[] | null): Server | undefined {
     const server = former === 0 ? undefined : pool.parts.fleet.at(former);
     return this.isUsable(pool, server, tried) ? server : undefined;
   }
@@ -215,15 +219,18 @@ export class Placement {
 }
 
 /** Its state can be read elsewhere. */
-function hasCopy(pool: Pool, session: Session): boolean {
+function hasCopy(pool: Pool, session: SessionView): boolean {
   return pool.copies !== null && session.version > 0;
 }
 
-function mayMove(pool: Pool, session: Session): boolean {
+/** Never without the store: it could not be told of the new owner. */
+function mayMove(pool: Pool, session: SessionView): boolean {
+  if (session.storeState === 'without-store') return false;
   return hasCopy(pool, session) && pool.copies!.well && pool.copies!.kept;
 }
 
 /** No record says where it lives, so none can be changed. */
-function isFixed({ kind }: Session): boolean {
+function isFixed({ recognition }: SessionView): boolean {
+  const { kind } = recognition;
   return kind === 'hash' || kind === 'fixed';
 }

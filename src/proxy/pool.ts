@@ -1,5 +1,5 @@
 /** A pool as an exchange sees it: where a session lives, who takes a new one, who waits, and which connections are idle. */
-import { type Affinity, type Binder, isBinder, type Session } from '../affinity/affinity.ts';
+import { type Affinity, type Binder, isBinder } from '../affinity/affinity.ts';
 import { balancerFaults, type Fault } from '../errors.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
@@ -7,6 +7,7 @@ import { counter } from '../metrics/counters.ts';
 import type { Connecting } from '../net/socket.ts';
 import { OwnerLookup } from '../ownership/owner-lookup.ts';
 import { Replicator, type ReplicatorDependencies, type ReplicatorSettings } from '../ownership/replicator.ts';
+import type { Session, SessionView } from '../ownership/session.ts';
 import type { SessionTable } from '../table/table.ts';
 import type { ServerConnection } from './server/connection.ts';
 import { type ConnectListener, Connector } from './server/connector.ts';
@@ -134,18 +135,19 @@ export class Pool {
     }
   }
 
-  ownerFailure({ affinity }: Session): OwnerFailure {
+  ownerFailure({ recognition: { affinity } }: SessionView): OwnerFailure {
     return (affinity !== null && this.failures.get(affinity)) || this.failure;
   }
 
   /** The owner of a recognised session, usable or not; undefined: it is gone. null: the session is nobody's, see `OwnerLookup`. */
   locate(session: Session, now: number): Server | undefined | null {
-    return session.kind === 'hash' ? this.parts.hashOwner(session.key) : this.owners.find(session, now);
+    const { kind, key } = session.recognition;
+    return kind === 'hash' ? this.parts.hashOwner(key) : this.owners.find(session, now);
   }
 
   /** A session that is nobody's gets another id, if an affinity gives ids. */
   rename(session: Session, now: number): void {
-    this.binder?.begin(now, session);
+    if (this.binder !== null) session.rename(this.binder, now);
   }
 
   isUsable(server: Server): boolean {
