@@ -114,8 +114,22 @@ export function retryAfterOf({ side, status }: Fault): number {
 /** Every fault, in order of definition: the metrics make one counter of each. */
 export const faults: readonly Fault[] = all;
 
-/** A mistake in what a person wrote (config, command line): the message is for them, without a stack. */
+/**
+ * A mistake in what a person wrote (a config, a command line, the name of a server). The message is for that person: it
+ * says what was found and what is expected, and needs no stack.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await limpet.drain('s9');
+ * } catch (error) {
+ *   if (!(error instanceof UsageError)) throw error;
+ *   console.error(error.message); // there is no server "s9", expected one of shop/s1, shop/s2
+ * }
+ * ```
+ */
 export class UsageError extends Error {
+  /** Tells the class in a log, where `instanceof` cannot. */
   override readonly name = 'UsageError';
 }
 

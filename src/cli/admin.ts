@@ -2,8 +2,8 @@
 import { request as makeRequest } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerStatus, Status } from '../admin/admin.ts';
+import { findServer, isEmpty } from '../admin/find-server.ts';
 import type { LimpetOptions } from '../config/options.ts';
-import { suggest } from '../config/problem.ts';
 import { codeOf, UsageError } from '../errors.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
 import { addressOf } from '../workers/admin-service.ts';
@@ -46,11 +46,12 @@ export async function tellServer(
   const until = timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeout;
   let told = '';
   for (;;) {
-    const { inflight, sessions } = findServer((await balancer.status()).servers, name);
+    const status = findServer((await balancer.status()).servers, name);
+    const { inflight, sessions } = status;
     const state = `${name}: ${inflight} in flight, ${sessions.uncopied} sessions without a copy, ${sessions.copied} with one\n`;
     if (state !== told) around.write(state);
     told = state;
-    if (inflight === 0 && sessions.uncopied === 0) {
+    if (isEmpty(status)) {
       around.write(`${name}: empty: it can be stopped\n`);
       return true;
     }
@@ -94,18 +95,6 @@ function inColumns(rows: readonly (readonly string[])[]): string {
   const line = (row: readonly string[]) =>
     row.map((text, i) => (i < 2 ? text.padEnd(widths[i]!) : text.padStart(widths[i]!))).join('  ');
   return `${rows.map(line).join('\n')}\n`;
-}
-
-/** By `pool/name`, or by the name alone where only one server has it. */
-function findServer(servers: readonly ServerStatus[], wanted: string): ServerStatus {
-  const [found, second] = servers.filter(({ pool, name }) => wanted === `${pool}/${name}` || wanted === name);
-  if (found !== undefined && second === undefined) return found;
-  const names = servers.map(({ pool, name }) => `${pool}/${name}`);
-  if (second !== undefined)
-    throw new UsageError(`several pools have a server "${wanted}": name one of ${names.join(', ')}`);
-  const near = suggest(wanted, [...names, ...servers.map(({ name }) => name)]);
-  const hint = near === undefined ? `expected one of ${names.join(', ')}` : `did you mean "${near}"?`;
-  throw new UsageError(`there is no server "${wanted}", ${hint}`);
 }
 
 class Balancer {

@@ -8,10 +8,29 @@ import { pino } from 'pino';
 import type { LogOptions } from '../config/options.ts';
 import { type Clock, systemClock } from '../time/clock.ts';
 
+/**
+ * Where the balancer writes its log. Each method takes one message, and fields for whoever searches the log by them.
+ * A method must not throw, and must not wait.
+ *
+ * @example
+ * ```ts
+ * const log: Logger = {
+ *   debug: () => {},
+ *   info: (message, fields) => console.log(message, fields),
+ *   warn: (message, fields) => console.warn(message, fields),
+ *   error: (message, fields) => console.error(message, fields),
+ * };
+ * const limpet = await startLimpet(config, { log });
+ * ```
+ */
 export interface Logger {
+  /** Details for whoever looks for the cause of something, such as each change of a server's health. */
   debug(message: string, fields?: Record<string, unknown>): void;
+  /** What has happened as it should. */
   info(message: string, fields?: Record<string, unknown>): void;
+  /** What goes on working, but should be looked at. */
   warn(message: string, fields?: Record<string, unknown>): void;
+  /** What does not work. */
   error(message: string, fields?: Record<string, unknown>): void;
 }
 

@@ -1,7 +1,7 @@
 /** Runs a balancer until a signal ends it: what it says when it starts, what each signal does, how it ends. */
-import { isDeepStrictEqual } from 'node:util';
 import type { LimpetOptions } from '../config/options.ts';
 import { ConfigError } from '../config/problem.ts';
+import { keptTillRestart } from '../config/restart-fields.ts';
 import { UsageError } from '../errors.ts';
 import { isListenError } from '../net/listen-error.ts';
 import { systemTimers } from '../time/clock.ts';
@@ -186,12 +186,6 @@ class Run {
       log.error(`reload refused, everything stays as it was: ${whyNotReloaded(error, this.deps)}`);
     }
   }
-}
-
-/** Fields that a reload leaves as they were at the start. */
-function keptTillRestart(before: LimpetOptions, after: LimpetOptions): string[] {
-  const fields = ['workers', 'table', 'stateDir', 'log', 'sessions', 'admin'] as const;
-  return fields.filter((field) => !isDeepStrictEqual(before[field], after[field]));
 }
 
 function whyNotReloaded(error: unknown, { reread }: RunDependencies): string {

@@ -1,22 +1,28 @@
-/** What is wrong with a config, told so that a person can mend it: where it stands, what was found, what is expected. */
+/** What is wrong with a config, in words by which a person can correct it: where it is, what was found, what is expected. */
 import { UsageError } from '../errors.ts';
 
+/** The way to a field from the top of the config: names of fields, and positions in lists from 0. */
 export type Path = readonly (string | number)[];
 
+/** One thing that is wrong with a config. */
 export interface Problem {
+  /** `error`: the config cannot be used. `warning`: it can, but is likely not what was meant. */
   readonly level: 'error' | 'warning';
-  /** Of the field, from the top of the config. Empty: the file as a whole. */
+  /** Of the field, from the top of the config: `['pools', 'shop', 'balance']`. Empty: the config as a whole. */
   readonly path: Path;
+  /** What was found there and what is expected. It never holds a secret. */
   readonly text: string;
   /** Which part of the field is wrong. Default: its value. */
   readonly part?: 'name' | 'value';
-  /** Where it stands, when the path does not tell (YAML that cannot be read). */
+  /** Where it is, when the path does not tell (YAML that cannot be read). */
   readonly at?: Position;
 }
 
-/** Both count from 1. */
+/** A place in a file. */
 export interface Position {
+  /** From 1. */
   readonly line: number;
+  /** From 1, in characters. */
   readonly column: number;
 }
 
@@ -30,10 +36,24 @@ export interface Source {
   readonly words?: (path: Path, text: string) => string;
 }
 
-/** A config that cannot be used. The message holds every problem, a line each. */
+/**
+ * A config that cannot be used. The message has a line for each problem.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await startLimpet(config);
+ * } catch (error) {
+ *   if (!(error instanceof ConfigError)) throw error;
+ *   for (const { path, text } of error.problems) console.error(path.join('.'), text);
+ * }
+ * ```
+ */
 export class ConfigError extends UsageError {
+  /** All that is wrong, not only the first; warnings too. */
   readonly problems: readonly Problem[];
 
+  /** `source`: where the config came from, for the message. */
   constructor(source: Source, problems: readonly Problem[]) {
     super(formatProblems(source, problems));
     this.problems = problems;

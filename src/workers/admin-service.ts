@@ -85,7 +85,8 @@ export class AdminService {
     return { servers: await this.servers(), store, counters: counted };
   }
 
-  private async servers(): Promise<ServerStatus[]> {
+  /** Every server with its state, its exchanges and its sessions. */
+  async servers(): Promise<ServerStatus[]> {
     const { options, numbers, watch, table, load, now } = this.deps;
     const counts = await census(table, now());
     const { slots } = numbers();

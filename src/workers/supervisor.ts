@@ -8,6 +8,7 @@
  */
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import type { ServerStatus } from '../admin/admin.ts';
 import type { LimpetOptions, ListenerOptions } from '../config/options.ts';
 import { namedNet } from '../discovery/named-net.ts';
 import { Names } from '../discovery/names.ts';
@@ -338,7 +339,16 @@ export class Supervisor {
     return sessions;
   }
 
-  private async drain(pool: string, server: string, drained: boolean): Promise<boolean> {
+  /** Every server with its state, its exchanges and its sessions. */
+  serversNow(): Promise<readonly ServerStatus[]> {
+    return this.adminService.servers();
+  }
+
+  /**
+   * Takes a server out of use, or back, until the opposite is said: also across reloads and restarts. False: there is no
+   * such server. Resolves when every worker does so.
+   */
+  async drain(pool: string, server: string, drained: boolean): Promise<boolean> {
     if (!this.watch.drain(pool, server, drained)) return false;
     this.orWarn(() => writeDrained(this.drainedFile, this.watch.drained));
     await this.threads.done();

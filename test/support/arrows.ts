@@ -23,7 +23,15 @@ export interface Arrow {
 }
 
 const base = ['src/errors.ts', 'src/ip.ts', 'src/time', 'src/metrics/counters.ts'];
-const composition = ['src/balancer', 'src/shared', 'src/workers', 'src/index.ts', 'src/cli', 'src/explain'];
+const composition = [
+  'src/balancer',
+  'src/shared',
+  'src/workers',
+  'src/index.ts',
+  'src/handle.ts',
+  'src/cli',
+  'src/explain',
+];
 
 export const arrows: readonly Arrow[] = [
   { from: ['src/errors.ts'], only: [], why: 'everyone imports the registry of faults' },

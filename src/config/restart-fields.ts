@@ -1,0 +1,10 @@
+/** The parts of a config on which the process is built: a reload leaves them as they were at the start. */
+import { isDeepStrictEqual } from 'node:util';
+import type { LimpetOptions } from './options.ts';
+
+const restartFields = ['workers', 'table', 'stateDir', 'log', 'sessions', 'admin'] as const;
+
+/** Those that a reload was asked to change, and did not. */
+export function keptTillRestart(before: LimpetOptions, after: LimpetOptions): string[] {
+  return restartFields.filter((field) => !isDeepStrictEqual(before[field], after[field]));
+}
