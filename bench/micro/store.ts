@@ -14,6 +14,7 @@ import { type Put, type SessionKey, type Store, silentEviction } from '../../src
 import { systemTimers } from '../../src/time/clock.ts';
 import { findProgram } from '../../test/support/programs.ts';
 import { RedisServer } from '../../test/support/redis.ts';
+import { redisAddress } from '../../test/support/redis-stage.ts';
 
 const options = { tombstoneTime: 3_600_000, stateBytes: 2 ** 20 };
 const data = new Uint8Array(2048).fill(0x61);
@@ -91,7 +92,7 @@ async function main(): Promise<void> {
 
   if (findProgram('redis') === undefined) return console.log('\nredis-server is not installed');
   const server = await RedisServer.start();
-  const store = await RedisStore.open(server.url, { ...options, timeout: 5000 }, now, systemTimers);
+  const store = await RedisStore.open(redisAddress(server.url), { ...options, timeout: 5000 }, now, systemTimers);
   await row('redis', store, 300);
   await store.close();
   await server.kill();

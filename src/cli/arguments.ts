@@ -1,4 +1,5 @@
 /** The command line: what was asked for, as a value. It starts and loads nothing. */
+
 import { type Command, CommanderError } from 'commander';
 import { type PolicyName, policyNames } from '../balance/registry.ts';
 import { serverForm } from '../config/address.ts';
@@ -8,6 +9,7 @@ import { defaultListen } from '../config/defaults.ts';
 import type { LogOptions } from '../config/options.ts';
 import { suggest } from '../config/problem.ts';
 import { type ImportKind, importKinds } from '../import/imported.ts';
+import { storeUsage } from '../store/addresses.ts';
 import { checkDashes, Mistake, pathOf, quote, StrictCommand } from './mistake.ts';
 import * as values from './values.ts';
 
@@ -148,7 +150,7 @@ function buildProgram(version: string, found: (asked: Asked) => void): Command {
     )
     .option(
       '--sessions <store>',
-      'keep a copy of each session for the day its server dies: memory, lmdb:FOLDER or redis://HOST:PORT (default: none)',
+      `keep a copy of each session for the day its server dies: ${storeUsage} (default: none)`,
       values.store,
     )
     .option('--health <path>', 'check the servers with GET path every 2s (default: no checks)', values.healthPath)

@@ -1,13 +1,15 @@
 /** What of a config holds, as lines for `log.level: debug`: after files, environment, options and defaults. No keys, secrets or URLs. */
+
 import type { LimpetOptions, PoolAffinity, PoolOptions } from '../config/options.ts';
 import { formatAddress } from '../net/socket.ts';
+import { schemeOf } from '../store/addresses.ts';
 
 /** Servers of one pool that are named. */
 const mostServers = 20;
 
 export function configLines(options: LimpetOptions): string[] {
   const { listeners, pools, routes, sessions, keys, workers, stateDir } = options;
-  const store = sessions === null ? 'no copies of sessions' : `copies of sessions: ${sessions.store.split(':', 1)[0]}`;
+  const store = sessions === null ? 'no copies of sessions' : `copies of sessions: ${schemeOf(sessions.store)}`;
   const signed = keys.length === 0 ? 'a key of stateDir' : `${keys.length} of its keys`;
   return [
     `config: ${workers} workers, state in ${stateDir}, tokens signed with ${signed}, ${store}`,

@@ -3,11 +3,10 @@ import { isIP } from 'node:net';
 import { listenerForm, parseListener, parseServer, serverForm } from '../config/address.ts';
 import { affinityFlagFlaw } from '../config/affinity-flag.ts';
 import { suggest } from '../config/problem.ts';
-import { parseStore, storeForm } from '../config/sessions-schema.ts';
 import { parseDuration } from '../config/units.ts';
 import { countOfWorkers, mostWorkers } from '../config/workers.ts';
 import { plainAddress } from '../ip.ts';
-import { withoutSecrets } from '../store/check.ts';
+import { isStoreAddress, storeForm, withoutSecrets } from '../store/addresses.ts';
 import { Mistake, noCommand, quote } from './mistake.ts';
 
 /** As commander calls it: `before` is what the option had already; undefined: nothing. */
@@ -75,7 +74,7 @@ export const healthPath: Take<string> = once('--health', 'a path such as /health
 export const store: Take<string> = once(
   '--sessions',
   storeForm,
-  (text) => (parseStore(text) === null ? null : text),
+  (text) => (isStoreAddress(text) ? text : null),
   withoutSecrets,
 );
 

@@ -1,6 +1,6 @@
 /** Turns what zod found into problems for people: the field, what was found there, what is expected. */
 import type { z } from 'zod';
-import { withoutSecrets } from '../store/check.ts';
+import { withoutSecrets } from '../store/addresses.ts';
 import { type Path, type Problem, pathText, suggest } from './problem.ts';
 
 type Issue = z.core.$ZodIssue;

@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { plainAddress } from '../ip.ts';
-import { parseRedis } from '../store/redis-address.ts';
+import { isStoreAddress, storeForm, storeMeaning } from '../store/addresses.ts';
 import { isHostName, listenerForm, parseListener } from './address.ts';
 import { defaults } from './defaults.ts';
 import { field, map, open, size, text, time, whole, word } from './fields.ts';
@@ -12,17 +12,7 @@ import { formatDuration, formatSize } from './units.ts';
 
 const { sessions, admin } = defaults;
 
-export const storeForm =
-  'memory or memory:256mb, lmdb: with a folder such as lmdb:./data, redis://host:port, rediss://..., redis+sentinel://host:port,host:port/name or redis+cluster://host:port,host:port; user:password@ goes before the host, with what is not a letter or digit in them percent-encoded';
-
-const storePattern = /^(?:memory(?::[1-9]\d{0,5}(?:kb|mb|gb))?|lmdb:[^\0]+)$/i;
-
-/** The address itself; null when it is none. */
-export function parseStore(written: string): string | null {
-  return storePattern.test(written) || parseRedis(written) !== null ? written : null;
-}
-
-const store = text('store', storeForm, parseStore);
+const store = text('store', storeForm, (written) => (isStoreAddress(written) ? written : null));
 
 /** Taken as it stands, in UTF-8: servers in any language have to read it alike. */
 export const shortestSecret = 32;
@@ -30,11 +20,7 @@ const secretForm = `a text of at least ${shortestSecret} characters (openssl ran
 const secret = text('text', secretForm, (written) => (written.length >= shortestSecret ? written : null));
 
 export const sessionsSchema = map({
-  store: field(
-    store,
-    sessions.store,
-    'Where copies are kept: `memory` or `memory:256mb` (of this process), `lmdb:FOLDER` (survives it), `redis://HOST:PORT` (shared by several balancers; Sentinel and Cluster: `redis+sentinel://HOST:PORT,HOST:PORT/NAME`, `redis+cluster://HOST:PORT,HOST:PORT`).',
-  ),
+  store: field(store, sessions.store, `Where copies are kept: ${storeMeaning}.`),
   replication: field(
     word(['sync', 'async', 'none']),
     sessions.replication,

@@ -1,8 +1,7 @@
 /** The options of the session library, filled and checked at the door: past it nothing is optional. */
 import { randomBytes } from 'node:crypto';
 import { sessionSecretFile } from '../secrets/session-secret.ts';
-import { withoutSecrets } from '../store/check.ts';
-import { parseRedis, redisForm } from '../store/redis-address.ts';
+import { isSharedAddress, sharedForms, withoutSecrets } from '../store/addresses.ts';
 import { mostOfUser, type Store } from '../store/store.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
 import { type Codec, type CodecName, jsonCodec, type SessionData } from './data/codec.ts';
@@ -179,9 +178,9 @@ const defaultLimits: Limits = {
 };
 
 function checkStore(store: SessionOptions['store'] | null): void {
-  const expected = `expected ${redisForm}, lmdb:./folder, or a store, for strategy shared`;
+  const expected = `expected ${sharedForms.join(', ')}, or a store, for strategy shared`;
   if (store === null || store === undefined) throw new TypeError(`store: found none, ${expected}`);
-  if (typeof store === 'string' && !/^lmdb:./.test(store) && parseRedis(store) === null) {
+  if (typeof store === 'string' && !isSharedAddress(store)) {
     throw new TypeError(`store: found ${JSON.stringify(withoutSecrets(store))}, ${expected}`);
   }
   if (typeof store === 'object') assertStore(store);

@@ -58,13 +58,3 @@ export function checkRotate(key: SessionKey, to: SessionId, put: Put, stateBytes
 function shown(text: string): string {
   return `${JSON.stringify(text.slice(0, 6))}${text.length > 6 ? `... (${text.length} characters)` : ''}`;
 }
-
-/**
- * What may be told of the address of a store in an error, which may go into a log: where it is wrong nobody knows where in it
- * the password stands. So no more than its kind, unless it is one that has none.
- */
-export function withoutSecrets(url: string): string {
-  if (/^(?:memory|lmdb)(?::|$)/i.test(url) || /^[\w+-]{0,20}$/.test(url)) return url.slice(0, 100);
-  const [, kind = ''] = /^([a-z][a-z0-9+.-]{0,20}:(?:\/\/)?)/i.exec(url) ?? [];
-  return `${kind}***`;
-}

@@ -21,8 +21,8 @@ import { HandTime } from '../../test/support/hand-time.ts';
 import { caseOptions, newKey, putOf } from '../../test/support/store-contract.ts';
 import { testCases } from '../../test/support/store-suite.ts';
 import { systemTimers } from '../time/clock.ts';
-import { openStore } from './index.ts';
 import { LmdbStore } from './lmdb.ts';
+import { openStore } from './open.ts';
 import { silentEviction } from './store.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'limpet-lmdb-'));

@@ -6,8 +6,8 @@ import { readConfig } from '../config/read.ts';
 import { readYaml } from '../config/yaml.ts';
 import { sessions } from '../session/index.ts';
 import { systemTimers } from '../time/clock.ts';
-import { withoutSecrets } from './check.ts';
-import { openStore } from './index.ts';
+import { withoutSecrets } from './addresses.ts';
+import { openStore } from './open.ts';
 import { parseRedis } from './redis-address.ts';
 import { silentEviction } from './store.ts';
 

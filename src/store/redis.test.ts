@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { host } from '../../test/support/host.ts';
 import { findProgram, needProgram, onContinuousIntegration } from '../../test/support/programs.ts';
 import { RedisServer } from '../../test/support/redis.ts';
-import { openRedisStage } from '../../test/support/redis-stage.ts';
+import { openRedisStage, redisAddress } from '../../test/support/redis-stage.ts';
 import { caseOptions, newKey, putOf, shown } from '../../test/support/store-contract.ts';
 import { testCases } from '../../test/support/store-suite.ts';
 import { systemTimers, type Timers } from '../time/clock.ts';
@@ -11,7 +11,7 @@ import { RedisStore } from './redis.ts';
 import type { SessionKey } from './store.ts';
 
 const open = (url: string, timers: Timers = systemTimers) =>
-  RedisStore.open(url, { ...caseOptions, timeout: 2000 }, () => Date.now(), timers);
+  RedisStore.open(redisAddress(url), { ...caseOptions, timeout: 2000 }, () => Date.now(), timers);
 
 const nameOf = ({ pool, id }: SessionKey) => `limpet:{${pool}}:${id}`;
 
@@ -114,7 +114,12 @@ test('a server that stays a replica is read from, beside writes that it refuses'
   needProgram(context, 'redis');
   const server = await RedisServer.start();
   let now = 0;
-  const store = await RedisStore.open(server.url, { ...caseOptions, timeout: 2000 }, () => now, systemTimers);
+  const store = await RedisStore.open(
+    redisAddress(server.url),
+    { ...caseOptions, timeout: 2000 },
+    () => now,
+    systemTimers,
+  );
   const admin = new Redis(server.url);
   const key = newKey();
   const write = () => expect(store.put(key, putOf({ version: 2 }))).rejects.toMatchObject({ code: 'unavailable' });

@@ -6,8 +6,8 @@ import { createHash, randomUUID } from 'node:crypto';
 import type { Cluster, Redis } from 'ioredis';
 import type { Timers } from '../time/clock.ts';
 import { within } from '../time/within.ts';
-import { checkKey, checkPut, checkRotate, checkTime, checkUser, withoutSecrets } from './check.ts';
-import { parseRedis, type RedisAddress, redisForm } from './redis-address.ts';
+import { checkKey, checkPut, checkRotate, checkTime, checkUser } from './check.ts';
+import type { RedisAddress } from './redis-address.ts';
 import { scripts } from './redis-scripts.ts';
 import { rotateLatest, type SteppedStore } from './rules.ts';
 import {
@@ -60,12 +60,14 @@ export class RedisStore implements SteppedStore {
   }
 
   /**
-   * Throws a RangeError for an address that is none, and a StoreError when the package `ioredis` is missing or Redis does not
-   * answer, at the latest after four times `timeout`.
+   * Throws a StoreError when the package `ioredis` is missing or Redis does not answer, at the latest after four times `timeout`.
    */
-  static async open(url: string, options: RedisOptions, now: () => number, timers: Timers): Promise<RedisStore> {
-    const address = parseRedis(url);
-    if (address === null) throw new RangeError(`store: found ${withoutSecrets(url)}, expected ${redisForm}`);
+  static async open(
+    address: RedisAddress,
+    options: RedisOptions,
+    now: () => number,
+    timers: Timers,
+  ): Promise<RedisStore> {
     let isOpen = false;
     const store = new RedisStore(await connect(address, options.timeout, now, () => isOpen), options, now);
     const { redis } = store;

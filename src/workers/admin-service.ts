@@ -1,4 +1,5 @@
 /** The admin listener as the supervisor runs it: where it listens, and what it finds out about servers and sessions. */
+
 import { join } from 'node:path';
 import { Admin, type ServerStatus, type Status } from '../admin/admin.ts';
 import { type HttpListener, listenHttp } from '../admin/listen.ts';
@@ -9,6 +10,7 @@ import type { Load } from '../fleet/load.ts';
 import { listenError } from '../net/listen-error.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
 import { type Numbers, serverName } from '../shared/slots.ts';
+import { schemeOf } from '../store/addresses.ts';
 import { census } from '../table/census.ts';
 import type { SessionTable } from '../table/table.ts';
 import type { HealthMonitor } from './health-monitor.ts';
@@ -77,7 +79,7 @@ export class AdminService {
     const { sessions } = options();
     const counted = counters();
     const store = sessions && {
-      kind: sessions.store.split(':', 1)[0]!,
+      kind: schemeOf(sessions.store),
       replication: sessions.replication,
       incarnation: incarnation(),
       lag: counted.copies_lag ?? 0,

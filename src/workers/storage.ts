@@ -19,10 +19,12 @@ import { listenError } from '../net/listen-error.ts';
 import type { Address } from '../net/socket.ts';
 import { keyOf, Replicator } from '../ownership/replicator.ts';
 import { kindName, type Numbers } from '../shared/slots.ts';
+import { isAlwaysEncrypted } from '../store/addresses.ts';
 import { EndingStore } from '../store/endings.ts';
 import { EndingsJournal } from '../store/endings-journal.ts';
-import { openStore, serveStore } from '../store/index.ts';
 import { type InjectedFault, injectFault } from '../store/injected-fault.ts';
+import { openStore } from '../store/open.ts';
+import { serveStore } from '../store/remote.ts';
 import { type Eviction, type Store, StoreError } from '../store/store.ts';
 import { Entry, type SessionTable } from '../table/table.ts';
 import type { Clock, Timers } from '../time/clock.ts';
@@ -271,7 +273,7 @@ async function openFor(
 ): Promise<Store> {
   const { store, tombstone: tombstoneTime, stateBytes, encrypt, timeout, replication } = options;
   const sync = replication === 'sync';
-  const secret = encrypt ?? (/^lmdb:/i.test(store) ? (storeKey?.() ?? null) : null);
+  const secret = encrypt ?? (isAlwaysEncrypted(store) ? (storeKey?.() ?? null) : null);
   try {
     return await openStore(store, { tombstoneTime, stateBytes, secret, timeout, sync, eviction, clock, timers });
   } catch (error) {

@@ -1,6 +1,7 @@
 /** An empty Redis as a stage for the contract of stores: time passes for its keys by taking it off what they have left. */
 import { Redis } from 'ioredis';
 import { RedisStore } from '../../src/store/redis.ts';
+import { parseRedis, type RedisAddress } from '../../src/store/redis-address.ts';
 import { systemTimers } from '../../src/time/clock.ts';
 import { HandTime } from './hand-time.ts';
 import { caseOptions, type Stage } from './store-contract.ts';
@@ -20,7 +21,12 @@ export async function openRedisStage(url: string): Promise<Stage> {
   await admin.connect();
   await admin.flushall();
   admin.disconnect();
-  const store = await RedisStore.open(url, { ...caseOptions, timeout: 5000 }, () => time.now(), systemTimers);
+  const store = await RedisStore.open(
+    redisAddress(url),
+    { ...caseOptions, timeout: 5000 },
+    () => time.now(),
+    systemTimers,
+  );
   const age = async (ms: number) => {
     const other = new Redis(url);
     await other.eval(ageScript, 0, ms);
@@ -28,4 +34,11 @@ export async function openRedisStage(url: string): Promise<Stage> {
     time.advance(ms);
   };
   return { store, age, now: () => time.now() };
+}
+
+/** An address as the store takes it. Throws for one that is none. */
+export function redisAddress(url: string): RedisAddress {
+  const address = parseRedis(url);
+  if (address === null) throw new Error(`${url} is no address of a Redis`);
+  return address;
 }

@@ -5,8 +5,8 @@
 import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { EncryptedStore, sealBytes } from '../../src/store/encrypted.ts';
-import { openStore as openAt } from '../../src/store/index.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
+import { openStore as openAt } from '../../src/store/open.ts';
 import { RemoteStore, serveStore } from '../../src/store/remote.ts';
 import { type Store, silentEviction } from '../../src/store/store.ts';
 import { systemTimers } from '../../src/time/clock.ts';

@@ -36,7 +36,7 @@ export async function openShared(options: FilledOptions): Promise<SharedStore> {
 
 /** What it needs (lmdb, a client of Redis) is loaded only now. */
 async function openAt(url: string, { limits, clock, timers }: FilledOptions): Promise<Store> {
-  const { openStore } = await import('../../store/index.ts');
+  const { openStore } = await import('../../store/open.ts');
   // Beside the data stands the time of the session's birth.
   const stateBytes = limits.bytes + bornBytes;
   const timeout = limits.storeTimeout;

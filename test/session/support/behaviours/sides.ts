@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type NodeSessions, type SessionOptions, sessions } from '../../../../src/session/index.ts';
-import { openStore } from '../../../../src/store/index.ts';
+import { openStore } from '../../../../src/store/open.ts';
 import { type Store, StoreError, silentEviction } from '../../../../src/store/store.ts';
 import { systemClock, systemTimers } from '../../../../src/time/clock.ts';
 import { host } from '../../../support/host.ts';

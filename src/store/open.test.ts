@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { HandTime } from '../../test/support/hand-time.ts';
 import { newKey, putOf } from '../../test/support/store-contract.ts';
 import { systemTimers } from '../time/clock.ts';
-import { openStore } from './index.ts';
+import { openStore } from './open.ts';
 import { silentEviction } from './store.ts';
 
 const options = {
@@ -24,7 +24,7 @@ test.each([
   ['mysql://localhost', 'found "mysql://***", expected memory'],
   ['REDIS', 'expected memory'],
   ['amqp://user:password@host', 'found "amqp://***"'],
-  ['memory:', null],
+  ['memory:', 'expected a size such as memory:256mb'],
   ['memory:0mb', 'expected a size such as memory:256mb'],
   ['memory:lots', 'found "memory:lots", expected a size'],
   ['memory:64mb', null],
