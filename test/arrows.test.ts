@@ -33,18 +33,17 @@ const mostLines: readonly (readonly [place: string, lines: number])[] = [
 const knownTooLong: readonly string[] = [
   'src/ownership/replicator.ts',
   'src/proxy/client/connection.ts',
-  'src/proxy/exchange.ts',
   'src/proxy/server/connection.ts',
 ];
 
 /** The most non-null assertions in all of `src`, beside those on a read by index. The number only becomes smaller. */
-const mostNonNull = 134;
+const mostNonNull = 70;
 
 /** What an exchange has, or has not: never asserted, because the compiler has to ask in which state it is. */
 const neverAsserted = ['pool', 'server', 'client', 'upstream', 'downstream'];
 
 /** Files that assert one of these today. The list only becomes shorter. */
-const knownToAssert: readonly string[] = ['src/ownership/store-gate.ts', 'src/proxy/exchange.ts'];
+const knownToAssert: readonly string[] = ['src/ownership/store-gate.ts'];
 
 const paths = globSync('src/**/*.ts', { cwd: root })
   .filter((path) => !path.endsWith('.test.ts'))

@@ -201,8 +201,8 @@ class BunSocket implements Socket {
     const { account: before, pending } = this;
     this.account = account;
     if (pending === 0) return;
-    before.keep(-pending);
-    account.keep(pending);
+    before.addBuffered(-pending);
+    account.addBuffered(pending);
   }
 
   onDrain(): void {
@@ -214,7 +214,7 @@ class BunSocket implements Socket {
         break;
       }
       this.pending -= taken;
-      this.account.keep(-taken);
+      this.account.addBuffered(-taken);
       if (taken < chunk.length) {
         this.kept[0] = keepable(chunk.subarray(taken), this.account.crowded ? 2 : 8);
         return;
@@ -253,7 +253,7 @@ class BunSocket implements Socket {
     if (this.kept === nothing) this.kept = [];
     this.kept.push(keepable(chunk, this.account.crowded ? 2 : 8));
     this.pending += chunk.length;
-    this.account.keep(chunk.length);
+    this.account.addBuffered(chunk.length);
   }
 
   /** What has come is read on, up to its end. True: nothing is kept. */
@@ -265,7 +265,7 @@ class BunSocket implements Socket {
 
   private drop(): void {
     if (this.pending === 0) return;
-    this.account.keep(-this.pending);
+    this.account.addBuffered(-this.pending);
     this.kept = nothing;
     this.pending = 0;
   }

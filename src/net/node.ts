@@ -147,15 +147,15 @@ class NodeSocket implements Socket {
     const { account: before, told } = this;
     this.account = account;
     if (told === 0) return;
-    before.keep(-told);
-    account.keep(told);
+    before.addBuffered(-told);
+    account.addBuffered(told);
   }
 
   private tell(pending: number): void {
     if (pending === this.told) return;
     const before = this.told;
     this.told = pending;
-    this.account.keep(pending - before);
+    this.account.addBuffered(pending - before);
   }
 
   /** The stream's own 'drain' comes only for what is above its mark: an empty write behind the kept bytes tells of all. */

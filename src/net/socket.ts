@@ -31,14 +31,14 @@ export interface SocketHandler {
 
 /** Told of each change of a socket's `pending`, which one budget of all connections bounds (proxy/buffer-budget.ts). */
 export interface Account {
-  /** So many bytes more are kept; negative: fewer. */
-  keep(bytes: number): void;
-  /** Much is kept already: a read should bring no more than can be kept for each connection. */
+  /** So many bytes more are buffered; negative: fewer. */
+  addBuffered(bytes: number): void;
+  /** Much is buffered already: a read should bring no more than can be buffered for each connection. */
   readonly crowded: boolean;
 }
 
 /** Of a socket whose owner is not known yet. */
-export const noAccount: Account = { keep() {}, crowded: false };
+export const noAccount: Account = { addBuffered() {}, crowded: false };
 
 /** Of a socket whose owner is not known yet, or that was refused. */
 export const nobody: SocketHandler = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} };

@@ -66,7 +66,7 @@ export class AccessRecord implements ExchangeRecord {
     this.failure = null;
     if (worker.accessLog === null) return;
     const now = worker.clock.monotonic();
-    this.startedAt = client.begunAt < 0 ? now : client.begunAt;
+    this.startedAt = client.firstByteAt < 0 ? now : client.firstByteAt;
     this.time = worker.clock.wall() - (now - this.startedAt);
     this.queueMs = this.connectMs = this.responseMs = -1;
     this.server = this.pool = '';

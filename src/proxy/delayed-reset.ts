@@ -1,41 +1,44 @@
 /**
- * The end of a connection that broke on its other side, where only its end tells whether what was sent is whole: the peer gets
- * all that was written, and then a reset. A reset before that would throw away what the kernel holds for a slow reader, and a
+ * The end of a connection whose message broke off, where only the end of the connection tells whether the message is complete. The peer
+ * gets all that was written, and then a reset. A reset at once would throw away what the kernel still holds for a slow reader, and a
  * FIN would pass for a regular end.
  */
 import type { Socket, SocketHandler } from '../net/socket.ts';
 import { Deadline, type DeadlineOwner } from '../time/wheel.ts';
 import type { WorkerContext } from './worker-context.ts';
 
-/** Looks at the kernel's queue, each after twice the time (ms) of the one before. */
-const firstLook = 100;
-const longestWait = 1000;
-/** Where nobody tells of that queue, it gets so long (ms) to empty. */
-const blindTime = 2000;
+/** The kernel's send queue is checked after this time, and then after twice the time each, up to the second figure. */
+const firstCheckMs = 100;
+const maxCheckMs = 1000;
+/** Where the kernel does not tell what it holds, it gets this long to send it. */
+const unknownQueueMs = 2000;
 
 export class DelayedReset implements SocketHandler, DeadlineOwner {
   private readonly worker: WorkerContext;
   private readonly socket: Socket;
-  /** Ms without a byte taken after which the peer counts as gone. */
-  private readonly patience: number;
-  private readonly onGone: () => void;
+  private readonly stallTimeoutMs: number;
+  private readonly onClosed: () => void;
   private readonly deadline = new Deadline(this);
-  private wait = firstLook;
-  private left = Number.POSITIVE_INFINITY;
+  private checkMs = firstCheckMs;
+  /** Bytes that the peer had not taken at the last check. */
+  private undelivered = Number.POSITIVE_INFINITY;
   /** Wheel time at which the peer took something. */
-  private movedAt: number;
+  private progressAt: number;
 
-  /** Takes the socket over. `onGone`: once, when it is closed. */
-  constructor(worker: WorkerContext, socket: Socket, patience: number, onGone: () => void) {
+  /**
+   * Becomes the socket's handler. A peer that takes nothing for `stallTimeoutMs` counts as gone. `onClosed` is called once, when the
+   * socket is closed.
+   */
+  constructor(worker: WorkerContext, socket: Socket, stallTimeoutMs: number, onClosed: () => void) {
     this.worker = worker;
     this.socket = socket;
-    this.patience = patience;
-    this.onGone = onGone;
-    this.movedAt = worker.wheel.now;
+    this.stallTimeoutMs = stallTimeoutMs;
+    this.onClosed = onClosed;
+    this.progressAt = worker.wheel.now;
     socket.handler = this;
-    // What it still says is thrown away, and so its leaving is heard.
+    // What the peer still sends is ignored, but it has to be read, because its end comes behind it.
     socket.resume();
-    worker.wheel.set(this.deadline, firstLook);
+    worker.wheel.set(this.deadline, firstCheckMs);
   }
 
   onData(): void {}
@@ -44,24 +47,26 @@ export class DelayedReset implements SocketHandler, DeadlineOwner {
 
   onClose(): void {
     this.worker.wheel.cancel(this.deadline);
-    this.onGone();
+    this.onClosed();
   }
 
   onDeadline(): void {
     const { worker, socket } = this;
     const { now } = worker.wheel;
-    const held = worker.sendQueues.heldFor(socket.descriptor);
-    const left = socket.pending + Math.max(0, held);
-    if (left < this.left) {
-      this.left = left;
-      this.movedAt = now;
+    const inKernel = worker.sendQueues.heldFor(socket.descriptor);
+    const isKnown = inKernel >= 0;
+    const undelivered = socket.pending + Math.max(0, inKernel);
+    if (undelivered < this.undelivered) {
+      this.undelivered = undelivered;
+      this.progressAt = now;
     }
-    const patience = held < 0 && socket.pending === 0 ? Math.min(blindTime, this.patience) : this.patience;
-    if ((left === 0 && held === 0) || now - this.movedAt >= patience) {
+    const isBlind = !isKnown && socket.pending === 0;
+    const timeoutMs = isBlind ? Math.min(unknownQueueMs, this.stallTimeoutMs) : this.stallTimeoutMs;
+    if ((isKnown && undelivered === 0) || now - this.progressAt >= timeoutMs) {
       socket.destroy();
       return;
     }
-    this.wait = Math.min(longestWait, 2 * this.wait);
-    worker.wheel.set(this.deadline, this.wait);
+    this.checkMs = Math.min(maxCheckMs, 2 * this.checkMs);
+    worker.wheel.set(this.deadline, this.checkMs);
   }
 }

@@ -1,6 +1,7 @@
 /** Exchanges of one listener that are kept for reuse. */
-import type { ExchangeSource } from './client/client.ts';
+
 import type { ListenerContext } from './client/listener-context.ts';
+import type { ExchangeSource } from './client/request-handler.ts';
 import { Exchange } from './exchange.ts';
 
 const maxSpare = 1024;

@@ -11,7 +11,7 @@ import type { Session, SessionView } from '../ownership/session.ts';
 import type { SessionTable } from '../table/table.ts';
 import type { ServerConnection } from './server/connection.ts';
 import { type ConnectListener, Connector } from './server/connector.ts';
-import { IdleConnections, restTime } from './server/idle-connections.ts';
+import { IdleConnections, quarantineMs } from './server/idle-connections.ts';
 import { PipeliningGuard } from './server/pipelining-guard.ts';
 import type { PoolContext } from './server/pool-context.ts';
 import type { WorkerContext } from './worker-context.ts';
@@ -116,7 +116,7 @@ export class Pool {
   /** No exchange begins here any more. */
   private retired = false;
   private readonly idle = new Map<Server, IdleConnections>();
-  private readonly sharing = new Map<Server, PipeliningGuard>();
+  private readonly guards = new Map<Server, PipeliningGuard>();
   /** Exchanges that wait for room, in order; `server` null: any. */
   private readonly waiting: { waiter: Waiter; server: Server | null }[] = [];
 
@@ -232,20 +232,20 @@ export class Pool {
     return entry!.waiter;
   }
 
-  /** `user`: number of the client, 0 when it may be several. */
-  takeIdle(server: Server, user: number): ServerConnection | undefined {
+  /** `clientNumber`: number of the client, 0 when it may be several. */
+  takeIdle(server: Server, clientNumber: number): ServerConnection | undefined {
     const idle = this.idleOf(server);
-    const upstream = idle.take(user);
+    const upstream = idle.take(clientNumber);
     server.idle = idle.ready;
     if (upstream !== undefined) this.worker.wheel.set(upstream.deadline, 0);
     return upstream;
   }
 
   pipeliningGuardOf(server: Server): PipeliningGuard {
-    let guard = this.sharing.get(server);
+    let guard = this.guards.get(server);
     if (guard === undefined) {
       guard = new PipeliningGuard();
-      this.sharing.set(server, guard);
+      this.guards.set(server, guard);
     }
     return guard;
   }
@@ -260,38 +260,39 @@ export class Pool {
   }
 
   /** For a request that may share a connection with others of this loop turn, where the pool pipelines. */
-  takeGathering(server: Server, user: number): ServerConnection | undefined {
-    const sharing = this.pipeliningGuardOf(server);
-    if (this.settings.pipelining === 1 || server.misframed || !sharing.allows()) return this.takeIdle(server, user);
-    const open = sharing.gathering;
-    if (open?.gathering && open.depth < this.settings.pipelining) return open;
-    const upstream = this.takeIdle(server, user);
-    // What still rests is for one client alone.
-    sharing.gathering = upstream?.rests ? undefined : upstream;
+  takeGathering(server: Server, clientNumber: number): ServerConnection | undefined {
+    const guard = this.pipeliningGuardOf(server);
+    if (this.settings.pipelining === 1 || server.misframed || !guard.allows())
+      return this.takeIdle(server, clientNumber);
+    const open = guard.gathering;
+    if (open?.isGathering && open.depth < this.settings.pipelining) return open;
+    const upstream = this.takeIdle(server, clientNumber);
+    // A connection in quarantine is for one client alone.
+    guard.gathering = upstream?.quarantined ? undefined : upstream;
     return upstream;
   }
 
-  /** Keeps a connection for the next exchange, when it has rested if it has to; false when there are enough. */
-  keep(upstream: ServerConnection): boolean {
+  /** Keeps the connection for the next exchange, after its quarantine if it needs one. False: there are enough. */
+  addIdle(upstream: ServerConnection): boolean {
     const { server } = upstream;
     const idle = this.idleOf(server);
     if (this.retired || this.worker.descriptors.isTight || upstream.moves !== server.moves) return false;
-    if (!idle.keep(upstream)) return false;
+    if (!idle.add(upstream)) return false;
     server.idle = idle.ready;
-    if (upstream.rests) upstream.restsUntil = this.worker.clock.monotonic() + restTime;
-    this.worker.wheel.set(upstream.deadline, upstream.rests ? restTime : this.settings.timeouts.keepAlive);
+    if (upstream.quarantined) upstream.quarantinedUntil = this.worker.clock.monotonic() + quarantineMs;
+    this.worker.wheel.set(upstream.deadline, upstream.quarantined ? quarantineMs : this.settings.timeouts.keepAlive);
     return true;
   }
 
-  forget(upstream: ServerConnection): void {
+  removeIdle(upstream: ServerConnection): void {
     const { server } = upstream;
     const idle = this.idleOf(server);
-    idle.forget(upstream);
+    idle.remove(upstream);
     server.idle = idle.ready;
   }
 
-  /** A server has sent what HTTP does not allow, and from where the next answer could not be told. */
-  misframed({ server }: ServerConnection, how: string): void {
+  /** A server has sent what HTTP does not allow, so that the beginning of its next response is not certain. */
+  onMisframed({ server }: ServerConnection, how: string): void {
     this.worker.counters.add(counter.upstream_misframed);
     if (server.setMisframed(true)) this.parts.misframed(server, how);
   }
@@ -333,7 +334,7 @@ export class Pool {
 
   private closeIdleOf(server: Server): void {
     server.idle = 0;
-    for (const upstream of this.idleOf(server).empty()) upstream.close();
+    for (const upstream of this.idleOf(server).removeAll()) upstream.close();
   }
 }
 

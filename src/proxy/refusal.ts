@@ -53,7 +53,7 @@ export function logRefusal(
   worker.counters.add(counter.bytes_out, client.bytesOut);
   if (worker.accessLog === null) return;
   const now = worker.clock.monotonic();
-  record.totalMs = client.begunAt < 0 ? 0 : now - client.begunAt;
+  record.totalMs = client.firstByteAt < 0 ? 0 : now - client.firstByteAt;
   record.responseMs = status === 0 ? -1 : record.totalMs;
   record.time = worker.clock.wall() - record.totalMs;
   record.listener = client.listener;

@@ -67,7 +67,7 @@ export class RequestBody {
       if (this.size + piece.length > this.limit || this.kept.scarce) this.drop();
       else this.keep(piece);
     }
-    if (upstream !== null && !upstream.data(piece, out)) this.pause();
+    if (upstream !== null && !upstream.sendData(piece, out)) this.pause();
   }
 
   /** The first piece, before there is a server; it is kept with the head that it came with, so it costs nothing more. */
@@ -81,7 +81,7 @@ export class RequestBody {
     this.pieces.push(keepable(piece));
     this.size += piece.length;
     this.charged += piece.length;
-    this.client.keep(piece.length);
+    this.client.addBuffered(piece.length);
   }
 
   end(trailers: Buffer | null, upstream: ServerConnection | null, out: HeadWriter): void {
@@ -114,7 +114,7 @@ export class RequestBody {
     this.pieces = [];
     this.size = 0;
     if (this.charged === 0) return;
-    this.client.keep(-this.charged);
+    this.client.addBuffered(-this.charged);
     this.charged = 0;
   }
 }

@@ -48,8 +48,8 @@ function open(idle: number) {
   const closed: [number, number][] = [];
   const kept = new BufferBudget(2 ** 20, wheel, new Counters(), (run) => run());
   const onClose = (bytesIn: number, bytesOut: number) => void closed.push([bytesIn, bytesOut]);
-  const breakOff = (socket: Socket) => void (socket as Fake).calls.push('broken off');
-  const tunnel = new Tunnel(client, server, wheel, kept, idle, onClose, () => {}, breakOff);
+  const reset = (socket: Socket) => void (socket as Fake).calls.push('reset');
+  const tunnel = new Tunnel(client, server, wheel, kept, idle, onClose, () => {}, reset);
   tunnel.start(Buffer.from('early'), null);
   client.calls = [];
   server.calls = [];
@@ -75,7 +75,7 @@ describe('Tunnel', () => {
     expect(client.calls).toEqual(['pause', 'resume']);
   });
 
-  test('lives as long as anything moves within the idle time, then both sides are broken off', () => {
+  test('lives as long as anything moves within the idle time, then both sides are reset', () => {
     const { client, server, wheel, closed } = open(1000);
     for (let now = 1100; now <= 5000; now += 100) {
       wheel.turn(now);
@@ -86,7 +86,7 @@ describe('Tunnel', () => {
     expect(closed).toEqual([]);
     for (let now = 6000; now <= 6300; now += 100) wheel.turn(now);
     expect(closed).toEqual([['early'.length + 4, 4]]);
-    expect([client.calls, server.calls]).toEqual([['broken off'], ['broken off']]);
+    expect([client.calls, server.calls]).toEqual([['reset'], ['reset']]);
   });
 
   test('without an idle time it never ends by itself', () => {
@@ -121,13 +121,13 @@ describe('Tunnel', () => {
   test('a broken side breaks the other', () => {
     const { client, server, closed } = open(1000);
     client.handler.onClose(new Error('ECONNRESET'));
-    expect([client.calls, server.calls]).toEqual([[], ['broken off']]);
+    expect([client.calls, server.calls]).toEqual([[], ['reset']]);
     expect(closed).toHaveLength(1);
   });
 
   test('a side that is gone without a FIN is a broken one', () => {
     const { client, server } = open(1000);
     server.handler.onClose(null);
-    expect([client.calls, server.calls]).toEqual([['broken off'], []]);
+    expect([client.calls, server.calls]).toEqual([['reset'], []]);
   });
 });

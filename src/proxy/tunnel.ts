@@ -1,4 +1,9 @@
-/** After 101 Switching Protocols: bytes both ways, with backpressure, half-close, and an end when nothing moves. */
+/**
+ * After 101 Switching Protocols: bytes both ways, with backpressure and half-close, and an end when nothing moves.
+ *
+ *      open ── FIN from both sides ──> closing: each side gets what is on its way (at most 30 s), then it is closed
+ *        └──── idle time-out, a side breaks, no room, stop ──> over: what is left of the sides is reset or closed
+ */
 import { balancerFaults } from '../errors.ts';
 import { counter } from '../metrics/counters.ts';
 import type { Socket, SocketHandler } from '../net/socket.ts';
@@ -8,168 +13,164 @@ import { DelayedReset } from './delayed-reset.ts';
 import type { Indexed, IndexedSet } from './indexed-set.ts';
 import type { WorkerContext } from './worker-context.ts';
 
-/** What holds the tunnels of a listener. */
+/** What the tunnels of a listener share. */
 export interface TunnelContext {
   readonly worker: WorkerContext;
   readonly tunnels: IndexedSet<Tunnel>;
 }
 
-/** A bare connection, and the bytes that came on it before the tunnel stood. */
-export interface End {
+/** A bare connection, and the bytes that came on it before the tunnel was opened. */
+export interface TunnelEnd {
   readonly socket: Socket;
   readonly early: Buffer | null;
 }
 
-/** Opens one, and keeps it among the worker's. `idle`: ms without a byte either way; 0 no limit. `onClose`: once, when both sides are gone. */
+/**
+ * Opens a tunnel, which is in `tunnels` until it is over. `idleTimeoutMs`: longest time without a byte either way; 0: no limit. `onClose`
+ * is called once, when it is over, with the bytes that came from the client and from the server.
+ */
 export function openTunnel(
   { worker, tunnels }: TunnelContext,
-  client: End,
-  server: End,
-  idle: number,
+  client: TunnelEnd,
+  server: TunnelEnd,
+  idleTimeoutMs: number,
   onClose: (bytesIn: number, bytesOut: number) => void,
 ): void {
-  const { counters } = worker;
+  const { counters, wheel, buffers } = worker;
   counters.add(counter.tunnels);
   counters.add(counter.tunnels_open);
-  const over = (bytesIn: number, bytesOut: number): void => {
+  const onOver = (bytesIn: number, bytesOut: number): void => {
     counters.add(counter.tunnels_open, -1);
     tunnels.remove(tunnel);
     onClose(bytesIn, bytesOut);
   };
-  const refuse = (): void => counters.refused(balancerFaults.buffersFull);
-  const breakOff = (socket: Socket): void => void new DelayedReset(worker, socket, closingTime, () => {});
-  const tunnel: Tunnel = new Tunnel(
-    client.socket,
-    server.socket,
-    worker.wheel,
-    worker.buffers,
-    idle,
-    over,
-    refuse,
-    breakOff,
-  );
+  const onNoRoom = (): void => counters.refused(balancerFaults.buffersFull);
+  const reset = (socket: Socket): void => void new DelayedReset(worker, socket, closingTimeoutMs, () => {});
+  const tunnel = new Tunnel(client.socket, server.socket, wheel, buffers, idleTimeoutMs, onOver, onNoRoom, reset);
   tunnels.add(tunnel);
   tunnel.start(client.early, server.early);
 }
 
-/** What one side has not taken this long (ms) after both said their last is lost. */
-const closingTime = 30_000;
+/** What a side has not taken this long after the FIN of both is lost. */
+const closingTimeoutMs = 30_000;
 
 export class Tunnel implements DeadlineOwner, Indexed, BufferOwner {
   index = -1;
   private readonly deadline = new Deadline(this);
   private readonly wheel: Wheel;
-  private readonly idle: number;
-  private readonly onClose: (bytesIn: number, bytesOut: number) => void;
-  private readonly onGiveUp: () => void;
-  private readonly breakOff: (socket: Socket) => void;
-  private readonly keeping: BufferAccount;
+  private readonly idleTimeoutMs: number;
+  private readonly onOver: (bytesIn: number, bytesOut: number) => void;
+  private readonly onNoRoom: () => void;
+  private readonly reset: (socket: Socket) => void;
+  private readonly account: BufferAccount;
   private readonly client: Side;
   private readonly server: Side;
-  private closed = false;
+  /** Terminal: the sides end by themselves, or have ended. */
+  private isOver = false;
 
+  /** `reset` ends a side after what was written to it. */
   constructor(
     client: Socket,
     server: Socket,
     wheel: Wheel,
-    kept: BufferBudget,
-    idle: number,
-    onClose: (bytesIn: number, bytesOut: number) => void,
-    onGiveUp: () => void,
-    breakOff: (socket: Socket) => void,
+    buffers: BufferBudget,
+    idleTimeoutMs: number,
+    onOver: (bytesIn: number, bytesOut: number) => void,
+    onNoRoom: () => void,
+    reset: (socket: Socket) => void,
   ) {
     this.wheel = wheel;
-    this.idle = idle;
-    this.onClose = onClose;
-    this.onGiveUp = onGiveUp;
-    this.breakOff = breakOff;
-    this.keeping = new BufferAccount(kept, this);
+    this.idleTimeoutMs = idleTimeoutMs;
+    this.onOver = onOver;
+    this.onNoRoom = onNoRoom;
+    this.reset = reset;
+    this.account = new BufferAccount(buffers, this);
     this.client = new Side(this, client, server, wheel);
     this.server = new Side(this, server, client, wheel);
   }
 
   start(fromClient: Buffer | null, fromServer: Buffer | null): void {
     for (const { socket } of [this.client, this.server]) {
-      socket.charge(this.keeping);
+      socket.charge(this.account);
       socket.resume();
     }
     this.client.socket.handler = this.client;
     this.server.socket.handler = this.server;
-    this.wheel.set(this.deadline, this.idle);
+    this.wheel.set(this.deadline, this.idleTimeoutMs);
     if (fromClient !== null) this.client.onData(fromClient);
     if (fromServer !== null) this.server.onData(fromServer);
   }
 
-  /** The balancer stops: what the kernel has is still delivered. That the protocol of the two has not come to its end tells them. */
+  /** The balancer stops. What the kernel has is still delivered; the peers see from their own protocol that it was cut short. */
   stop(): void {
     this.over();
     for (const { socket } of [this.client, this.server]) socket.close();
   }
 
-  /** Breaks both sides off, which keep nothing any more. */
+  /** Resets both sides at once. They buffer nothing any more. */
   private destroy(): void {
     for (const { socket } of [this.client, this.server]) socket.destroy();
     this.over();
   }
 
-  /** Breaks off the sides that are left: each gets what was written to it first, and no regular end. */
-  private breakSides(): void {
+  /** Resets the sides that are left, each after what was written to it: it must not pass for a regular end. */
+  private resetSides(): void {
     this.over();
-    for (const { socket, closed } of [this.client, this.server]) if (!closed) this.breakOff(socket);
+    for (const { socket, closed } of [this.client, this.server]) if (!closed) this.reset(socket);
   }
 
-  giveUp(): void {
-    this.onGiveUp();
+  onBuffersFull(): void {
+    this.onNoRoom();
     this.destroy();
   }
 
-  /** Nothing has moved for `idle`; or one side does not take the last bytes. */
+  /** Nothing may have moved for the idle time; or, when it is over, a side does not take its last bytes. */
   onDeadline(): void {
-    const left = Math.max(this.client.movedAt, this.server.movedAt) + this.idle - this.wheel.now;
-    if (this.closed) this.destroy();
-    else if (left > 0) this.wheel.set(this.deadline, left);
-    else this.breakSides();
+    const leftMs = Math.max(this.client.activeAt, this.server.activeAt) + this.idleTimeoutMs - this.wheel.now;
+    if (this.isOver) this.destroy();
+    else if (leftMs > 0) this.wheel.set(this.deadline, leftMs);
+    else this.resetSides();
   }
 
-  /** With the other's FIN as well it is a regular end. */
+  /** A side has sent its FIN. Once both have, it is a regular end. */
   onSideEnd(peer: Socket): void {
     if (this.client.ended && this.server.ended) this.finish();
     else peer.end();
   }
 
-  /** A side is gone: after both FINs, or because it broke, which the other side has to see as broken. */
+  /** A side is closed: after both FINs, or because it broke, and then the other side must not see a regular end. */
   onSideClose(error: Error | null): void {
     const { client, server } = this;
     if (client.closed && server.closed) this.wheel.cancel(this.deadline);
-    if (this.closed) return;
+    if (this.isOver) return;
     if (error === null && client.ended && server.ended) this.finish();
-    else this.breakSides();
+    else this.resetSides();
   }
 
-  /** Both have said their last: closed once what is on its way has been taken. */
+  /** Both sides have sent their FIN: each is closed once it has taken what is on its way. */
   private finish(): void {
     this.over();
-    this.wheel.set(this.deadline, closingTime);
+    this.wheel.set(this.deadline, closingTimeoutMs);
     for (const { socket } of [this.client, this.server]) socket.close();
   }
 
   private over(): void {
     this.wheel.cancel(this.deadline);
-    if (this.closed) return;
-    this.closed = true;
-    this.onClose(this.client.bytes, this.server.bytes);
+    if (this.isOver) return;
+    this.isOver = true;
+    this.onOver(this.client.bytes, this.server.bytes);
   }
 }
 
 /**
- * One end of a tunnel: what it receives, the peer sends. A message touches nothing else: with thousands of tunnels each
- * object more is a cache miss more.
+ * One side of a tunnel: what it receives, the other side sends. A message touches no other object: with thousands of tunnels each more
+ * would be one more cache miss.
  */
 class Side implements SocketHandler {
   readonly socket: Socket;
   bytes = 0;
-  /** Wheel time of the last byte. */
-  movedAt: number;
+  /** Wheel time at which bytes last came from it, or were taken by the other side. */
+  activeAt: number;
   ended = false;
   closed = false;
   private readonly peer: Socket;
@@ -181,17 +182,17 @@ class Side implements SocketHandler {
     this.socket = socket;
     this.peer = peer;
     this.wheel = wheel;
-    this.movedAt = wheel.now;
+    this.activeAt = wheel.now;
   }
 
   onData(chunk: Buffer): void {
     this.bytes += chunk.length;
-    this.movedAt = this.wheel.now;
+    this.activeAt = this.wheel.now;
     if (!this.peer.write(chunk)) this.socket.pause();
   }
 
   onDrain(): void {
-    this.movedAt = this.wheel.now;
+    this.activeAt = this.wheel.now;
     this.peer.resume();
   }
 

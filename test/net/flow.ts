@@ -163,7 +163,7 @@ export const flow: Record<string, Case> = {
         else setTimeout(() => server.resume(), 1);
       }
     };
-    server.socket.charge({ keep() {}, crowded: true });
+    server.socket.charge({ addBuffered() {}, crowded: true });
     server.pause();
     const written = await client.fill(piece);
     client.end();
@@ -178,7 +178,7 @@ export const flow: Record<string, Case> = {
     await using pair = await pairOf(net);
     const { client, server } = pair;
     const { check, wrong } = checker();
-    const account = { keep() {}, crowded: true };
+    const account = { addBuffered() {}, crowded: true };
     server.on = (_event, chunk) => {
       if (chunk !== null) check(chunk);
       account.crowded = server.bytes % 5 === 0;
@@ -197,7 +197,7 @@ export const flow: Record<string, Case> = {
   async 'a reset is told while reads are small'(net) {
     await using pair = await pairOf(net);
     const { client, server } = pair;
-    server.socket.charge({ keep() {}, crowded: true });
+    server.socket.charge({ addBuffered() {}, crowded: true });
     server.pause();
     await client.fill(piece);
     server.resume();

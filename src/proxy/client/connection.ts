@@ -24,8 +24,9 @@ import { DelayedReset } from '../delayed-reset.ts';
 import type { Indexed } from '../indexed-set.ts';
 import { logRefusal } from '../refusal.ts';
 import type { WorkerContext } from '../worker-context.ts';
-import type { Client, ExchangeSource, RequestHandler } from './client.ts';
+import type { Client } from './client.ts';
 import type { ListenerContext } from './listener-context.ts';
+import type { ExchangeSource, RequestHandler } from './request-handler.ts';
 import { ResponseWriter } from './response-writer.ts';
 import { WriteStall } from './write-stall.ts';
 
@@ -72,11 +73,11 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
   readonly secure: boolean;
   readonly number = ++connections;
   bytesIn = 0;
-  begunAt = -1;
+  firstByteAt = -1;
   private readonly settings: ListenerSettings;
   private readonly socket: Socket;
   private readonly deadline = new Deadline(this);
-  private readonly answer: ResponseWriter;
+  private readonly response: ResponseWriter;
   /** Made with the first byte that is kept: most connections never keep one. */
   private keeping: BufferAccount | null = null;
   private state: State = 'head';
@@ -120,7 +121,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
     this.exchanges = exchanges;
     this.settings = settings;
     this.socket = socket;
-    this.answer = new ResponseWriter(worker, context.buffers.toClient, socket);
+    this.response = new ResponseWriter(worker, context.buffers.toClient, socket);
     socket.charge(this);
     this.peer = socket.remoteAddress;
     this.trusted = settings.isTrusted(this.peer);
@@ -134,22 +135,22 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
   }
 
   get bytesOut(): number {
-    return this.answer.bytes;
+    return this.response.bytes;
   }
 
   get isTrusted(): (address: string) => boolean {
     return this.settings.isTrusted;
   }
 
-  get bodyTimeout(): number {
+  get bodyTimeoutMs(): number {
     return this.settings.timeouts.requestBody;
   }
 
-  get untaken(): number {
+  get undeliveredBytes(): number {
     return this.socket.pending + Math.max(0, this.worker.sendQueues.heldFor(this.socket.descriptor));
   }
 
-  get writeTimeout(): number {
+  get writeTimeoutMs(): number {
     return this.settings.timeouts.write;
   }
 
@@ -177,7 +178,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
       return;
     }
     if (this.settings.halfClose && this.requestWhole) {
-      this.answer.keepAlive = false;
+      this.response.keepAlive = false;
       return;
     }
     this.socket.destroy();
@@ -194,7 +195,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
 
   onDeadline(): void {
     const { pending } = this.socket;
-    if (pending > 0 && !this.taking?.hasStalled(this.untaken))
+    if (pending > 0 && !this.taking?.hasStalled(this.undeliveredBytes))
       this.worker.wheel.set(this.deadline, this.settings.timeouts.write / 2);
     else if (pending > 0) this.socket.destroy();
     else if (this.partial !== null) this.refuseHead(requestFaults.requestTimeout, this.readPartial(this.partial));
@@ -212,7 +213,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
 
   /** Ends the connection as soon as nothing is under way. */
   stop(): void {
-    this.answer.keepAlive = false;
+    this.response.keepAlive = false;
     if (this.state === 'head' && this.partial === null) this.endIdle();
     else if (this.state === 'linger' && this.socket.pending === 0)
       this.worker.wheel.set(this.deadline, this.lingerTime());
@@ -228,7 +229,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
 
   /** The time to stop is over: what the kernel has is still delivered, and whoever waits for more sees that it is not all. */
   destroy(): void {
-    if (this.resets || (this.state === 'exchange' && !this.answer.cut())) this.socket.destroy();
+    if (this.resets || (this.state === 'exchange' && !this.response.truncate())) this.socket.destroy();
     else this.socket.close();
   }
 
@@ -294,7 +295,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
     this.headBegun = false;
     this.enter('exchange');
     this.lastRequest = !head.keepAlive;
-    this.answer.begin(head.method, head.minor, head.keepAlive && !stopping);
+    this.response.begin(head.method, head.minor, head.keepAlive && !stopping);
     this.requestWhole = head.length === 0;
     this.bytesIn = after - begin;
     const upgrade = head.upgrade && settings.upgrades.some((name) => headerSays(head.headers, Name.upgrade, name));
@@ -304,7 +305,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
     const keepsAll = bytes.length - (after - begin) <= maxBehindHead;
     if (keepsAll) exchange.begin(this, head, bytes, begin, upgrade);
     else exchange.begin(this, head, Buffer.from(bytes.subarray(begin, after)), 0, upgrade);
-    this.begunAt = -1;
+    this.firstByteAt = -1;
     let p = after;
     if (!this.requestWhole && this.exchange !== null) {
       this.bodyBytes = 0;
@@ -322,7 +323,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
     this.headBegun = hasBegun;
     const { requestHead, keepAlive } = this.settings.timeouts;
     this.worker.wheel.set(this.deadline, hasBegun ? requestHead : keepAlive);
-    this.begunAt = hasBegun && this.worker.accessLog !== null ? this.worker.clock.monotonic() : -1;
+    this.firstByteAt = hasBegun && this.worker.accessLog !== null ? this.worker.clock.monotonic() : -1;
   }
 
   /** `isKept`: the exchange keeps these bytes anyway. */
@@ -354,12 +355,12 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
   }
 
   private keepHeld(bytes: Buffer | null): void {
-    this.keep((bytes?.length ?? 0) - (this.held?.length ?? 0));
+    this.addBuffered((bytes?.length ?? 0) - (this.held?.length ?? 0));
     this.held = bytes === null ? null : keepable(bytes);
   }
 
   private keepPartial(bytes: Buffer | null): void {
-    this.keep((bytes?.length ?? 0) - (this.partial?.length ?? 0));
+    this.addBuffered((bytes?.length ?? 0) - (this.partial?.length ?? 0));
     this.partial = bytes === null ? null : keepable(bytes);
   }
 
@@ -370,9 +371,9 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
   }
 
   /** There is no room for what is kept for it (buffer-budget.ts). */
-  giveUp(): void {
+  onBuffersFull(): void {
     const { exchange } = this;
-    this.answer.keepAlive = false;
+    this.response.keepAlive = false;
     if (exchange !== null) exchange.onRequestFault(balancerFaults.buffersFull);
     else {
       this.worker.counters.refused(balancerFaults.buffersFull);
@@ -388,8 +389,8 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
     this.lingersBriefly ||= fault === requestFaults.requestTimeout;
     this.worker.counters.refused(fault);
     this.worker.counters.responded(fault.status);
-    this.answer.begin(Method.get, 1, false);
-    this.answer.fault(fault, null);
+    this.response.begin(Method.get, 1, false);
+    this.response.sendFault(fault, null);
     logRefusal(this.worker, this, fault, fault.status, head, isWhole);
     this.linger();
   }
@@ -398,7 +399,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
   private logGivenUp(): void {
     const { partial, held } = this;
     if (partial === null && held === null) return;
-    this.answer.begin(Method.get, 1, false);
+    this.response.begin(Method.get, 1, false);
     this.bytesIn = held?.length ?? 0;
     const head = partial === null ? null : this.readPartial(partial);
     logRefusal(this.worker, this, balancerFaults.buffersFull, 0, head, false);
@@ -422,56 +423,56 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
     }
   }
 
-  inform(head: ResponseHead, edit: Splice): boolean {
-    return this.answer.inform(head, edit);
+  sendInterim(head: ResponseHead, edit: Splice): boolean {
+    return this.response.sendInterim(head, edit);
   }
 
-  respond(head: ResponseHead, edit: Splice, length: number): void {
-    if (this.context.stopping || this.ended) this.answer.keepAlive = false;
+  sendHead(head: ResponseHead, edit: Splice, length: number): void {
+    if (this.context.stopping || this.ended) this.response.keepAlive = false;
     if (!this.requestWhole) this.answerEarly();
-    this.answer.respond(head, edit, length);
+    this.response.sendHead(head, edit, length);
   }
 
-  data(bytes: Buffer, start: number, end: number): boolean {
-    return this.answer.data(bytes, start, end);
+  sendData(bytes: Buffer, start: number, end: number): boolean {
+    return this.response.sendData(bytes, start, end);
   }
 
   finish(trailers: Buffer | null): void {
-    this.answer.finish(trailers);
+    this.response.finish(trailers);
   }
 
   flush(): void {
-    this.answer.flush();
+    this.response.flush();
   }
 
   refuse(fault: Fault, accept: string | null): void {
     // A body that is still to come would be read as the next request.
     if (!this.requestWhole) this.answerEarly();
-    if (fault.side === 'client') this.answer.keepAlive = false;
+    if (fault.side === 'client') this.response.keepAlive = false;
     if (fault === requestFaults.requestTimeout) this.lingersBriefly = true;
-    this.answer.fault(fault, accept);
+    this.response.sendFault(fault, accept);
   }
 
   /** Whether its body comes whole, and then another request, cannot be known when the answer begins: the client is told that none may. */
   private answerEarly(): void {
     this.worker.counters.add(counter.responses_early);
-    this.answer.keepAlive = false;
+    this.response.keepAlive = false;
   }
 
-  cut(): void {
+  truncate(): void {
     this.dropRead();
-    if (!this.answer.cut()) this.resets = true;
+    if (!this.response.truncate()) this.resets = true;
   }
 
-  drop(): void {
+  reset(): void {
     this.dropRead();
-    this.answer.drop();
+    this.response.reset();
     this.socket.destroy();
   }
 
-  keep(bytes: number): void {
+  addBuffered(bytes: number): void {
     this.keeping ??= new BufferAccount(this.worker.buffers, this);
-    this.keeping.keep(bytes);
+    this.keeping.addBuffered(bytes);
   }
 
   get crowded(): boolean {
@@ -499,7 +500,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
   }
 
   /** The exchange is over: the next request, if there can be one. */
-  next(): void {
+  onExchangeEnd(): void {
     this.exchange = null;
     if (this.state === 'tunnel') {
       this.enter('closed');
@@ -514,7 +515,7 @@ export class ClientConnection implements SocketHandler, DeadlineOwner, Client, I
       new DelayedReset(this.worker, this.socket, this.settings.timeouts.write, () => this.onClose());
       return;
     }
-    if (!this.answer.keepAlive || !this.requestWhole || this.context.stopping) {
+    if (!this.response.keepAlive || !this.requestWhole || this.context.stopping) {
       // A client that asked for the end after this request sends nothing more that our closing could answer with a reset.
       if (this.lastRequest && this.requestWhole && this.held === null) this.closeSocket();
       else this.linger();

@@ -20,7 +20,7 @@ interface Work {
 
 const createWork = (): Work => ({ worker: createWorkerContext(), batch: new WriteBatch(64 * 1024) });
 
-/** A step of one answer; `undefined`: it has none left. */
+/** A step of one response; `undefined`: it has none left. */
 type Steps = (() => void)[];
 
 interface Told {
@@ -33,7 +33,7 @@ interface Told {
 /** A response of a server to this client, in pieces of so many bytes. */
 function relayed(work: Work, mark: string, pieces: readonly number[], chunked: boolean): Told {
   const peer = FakePeer.connected();
-  const answer = responseWriter(work, peer);
+  const response = responseWriter(work, peer);
   const body = pieces.map((size) => mark.repeat(size));
   const length = body.join('').length;
   const lines = ['HTTP/1.1 200 OK', `X-Mark: ${mark}`, 'Date: now', ...(chunked ? [] : [`Content-Length: ${length}`])];
@@ -41,12 +41,12 @@ function relayed(work: Work, mark: string, pieces: readonly number[], chunked: b
   const head = new ResponseHead(wideLimits);
   const respond = (): void => {
     head.read(bytes, 0, bytes.length);
-    answer.begin(Method.get, 1, true);
-    answer.respond(head, new Splice(), chunked ? -1 : length);
+    response.begin(Method.get, 1, true);
+    response.sendHead(head, new Splice(), chunked ? -1 : length);
   };
   let p = bytes.length - length;
   const data = body.map((text) => () => {
-    answer.data(bytes, p, p + text.length);
+    response.sendData(bytes, p, p + text.length);
     p += text.length;
   });
   const end = chunked ? '0\r\n\r\n' : '';
@@ -61,24 +61,24 @@ function relayed(work: Work, mark: string, pieces: readonly number[], chunked: b
       said.endsWith(end)
     );
   };
-  return { peer, steps: [respond, ...data, () => answer.finish(null)], wanted };
+  return { peer, steps: [respond, ...data, () => response.finish(null)], wanted };
 }
 
-/** An answer of our own, and one that is broken off after its head. */
+/** An response of our own, and one that is broken off after its head. */
 function refused(work: Work): Told {
   const peer = FakePeer.connected();
-  const answer = responseWriter(work, peer);
-  answer.begin(Method.get, 1, true);
+  const response = responseWriter(work, peer);
+  response.begin(Method.get, 1, true);
   const wanted = (text: string): boolean => /^HTTP\/1\.1 502 [\s\S]*Limpet-Reason: closed-early\r\n/.test(text);
-  return { peer, steps: [() => answer.fault(serverFaults.closedEarly, null)], wanted };
+  return { peer, steps: [() => response.sendFault(serverFaults.closedEarly, null)], wanted };
 }
 
 function broken(work: Work, mark: string): Told {
   const { peer, steps } = relayed(work, mark, [3], false);
-  const answer = responseWriter(work, peer);
+  const response = responseWriter(work, peer);
   return {
     peer,
-    steps: [steps[0]!, () => answer.drop()],
+    steps: [steps[0]!, () => response.reset()],
     wanted: (text) => text === '' || text.includes(`X-Mark: ${mark}`),
   };
 }

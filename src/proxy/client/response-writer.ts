@@ -20,7 +20,7 @@ const joinBytes = 32 * 1024;
 const longBody = 2 * 1024;
 
 export class ResponseWriter {
-  /** The connection goes on after this answer. Told to the client by `respond` and `fault`; may still turn false after. */
+  /** The connection goes on after this answer. Told to the client by `sendHead` and `sendFault`; may still turn false after. */
   keepAlive = true;
   /** Sent of this answer, interim ones included. */
   bytes = 0;
@@ -53,7 +53,7 @@ export class ResponseWriter {
   }
 
   /** An interim response; false: none is sent to HTTP/1.0 (RFC 9110 section 15.2). */
-  inform(head: ResponseHead, edit: Splice): boolean {
+  sendInterim(head: ResponseHead, edit: Splice): boolean {
     if (this.minor === 0) return false;
     const out = this.batch.of(this.socket);
     const before = out.length;
@@ -66,7 +66,7 @@ export class ResponseWriter {
   }
 
   /** The head of the final response. `length`: bytes of the body, or negative when they are not known before its end. */
-  respond(head: ResponseHead, edit: Splice, length: number): void {
+  sendHead(head: ResponseHead, edit: Splice, length: number): void {
     const out = this.batch.of(this.socket);
     const before = out.length;
     const hasBody = this.method !== Method.head && head.status !== 204 && head.status !== 304;
@@ -92,7 +92,7 @@ export class ResponseWriter {
   }
 
   /** Data of the body, by reference. False: bytes are kept, wait for the socket's drain. */
-  data(bytes: Buffer, start: number, end: number): boolean {
+  sendData(bytes: Buffer, start: number, end: number): boolean {
     const out = this.batch.of(this.socket);
     const size = end - start;
     this.bytes += size;
@@ -139,7 +139,7 @@ export class ResponseWriter {
   }
 
   /** An answer of our own, in the form that `accept` prefers. */
-  fault(fault: Fault, accept: string | null): void {
+  sendFault(fault: Fault, accept: string | null): void {
     const { type, body } = errorBody(fault, accept);
     const out = this.batch.of(this.socket);
     const before = out.length;
@@ -156,14 +156,14 @@ export class ResponseWriter {
   }
 
   /** No more of the answer will come: what has gathered is sent. False: the end of the connection would pass for the answer's. */
-  cut(): boolean {
+  truncate(): boolean {
     this.keepAlive = false;
     this.flush();
     return !this.untilClose;
   }
 
   /** Forgets what has not been written, or taken by the kernel, and the connection with it. */
-  drop(): void {
+  reset(): void {
     this.keepAlive = false;
     this.bytes -= this.batch.drop(this.socket) + this.socket.pending;
   }

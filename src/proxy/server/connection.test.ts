@@ -22,7 +22,7 @@ const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok';
 class Teller implements ResponseHandler {
   readonly method = Method.get;
   readonly mayUpgrade = false;
-  readonly user = 0;
+  readonly clientNumber = 0;
   readonly told: string[] = [];
   private readonly upstream: ServerConnection;
 
@@ -52,18 +52,18 @@ class Teller implements ResponseHandler {
     this.upstream.release(reusable);
   }
 
-  repeat(): void {
-    this.told.push(`to repeat, ${this.upstream.unwritten ? 'nothing of it written' : 'written'}`);
+  onRequeued(): void {
+    this.told.push(`to repeat, ${this.upstream.isUnwritten ? 'nothing of it written' : 'written'}`);
   }
 
-  failed({ code }: Fault): void {
-    this.told.push(`${code}, ${this.upstream.unwritten ? 'nothing of it written' : 'written'}`);
-    this.upstream.breakOff(this);
+  onServerFault({ code }: Fault): void {
+    this.told.push(`${code}, ${this.upstream.isUnwritten ? 'nothing of it written' : 'written'}`);
+    this.upstream.abort(this);
   }
 }
 
 /** A connection that has served before, with two requests of this loop turn; `endTurn` ends that. */
-function stage({ shares = true } = {}) {
+function stage({ mayPipeline = true } = {}) {
   const turns: (() => void)[] = [];
   const net = new FakeNet();
   net.afterTurn = (run) => void turns.push(run);
@@ -71,14 +71,14 @@ function stage({ shares = true } = {}) {
   const worker = createWorkerContext({ net, wheel, counters });
   const context = new PoolContext(worker, new RequestBatch(net), wideLimits);
   const server = new Server({ name: 'a', address, weight: 1, maxRequests: 0 }, 1, 0);
-  const sharing = new PipeliningGuard();
+  const guard = new PipeliningGuard();
   const settings = { limits: { interim: 1000 } };
   const pool = {
     settings,
-    forget() {},
-    misframed() {},
-    keep: () => true,
-    pipeliningGuardOf: () => sharing,
+    removeIdle() {},
+    onMisframed() {},
+    addIdle: () => true,
+    pipeliningGuardOf: () => guard,
   } as unknown as Pool;
   let upstream!: ServerConnection;
   net.connect(address, {
@@ -91,9 +91,9 @@ function stage({ shares = true } = {}) {
   const peer = net.last;
   peer.open();
   upstream.reused = true;
-  const tellers = Array.from({ length: shares ? 2 : 1 }, (_, i) => {
+  const tellers = Array.from({ length: mayPipeline ? 2 : 1 }, (_, i) => {
     const teller = new Teller(upstream);
-    upstream.gather(teller, false, shares).text(`GET /${i} HTTP/1.1\r\n\r\n`);
+    upstream.gather(teller, false, mayPipeline).text(`GET /${i} HTTP/1.1\r\n\r\n`);
     return teller;
   });
   const endTurn = (): void => {
@@ -127,9 +127,9 @@ test.each([
 
 test('nobody goes behind one that changes something', () => {
   const shared = stage();
-  expect(shared.upstream.gathering).toBe(true);
-  const { upstream, peer, endTurn } = stage({ shares: false });
-  expect(upstream.gathering).toBe(false);
+  expect(shared.upstream.isGathering).toBe(true);
+  const { upstream, peer, endTurn } = stage({ mayPipeline: false });
+  expect(upstream.isGathering).toBe(false);
   endTurn();
   peer.send(answer);
   expect(upstream.depth).toBe(0);

@@ -36,7 +36,7 @@ import type { RequestBody } from '../request-body.ts';
 import type { WorkerContext } from '../worker-context.ts';
 import { DelayedEnd } from './delayed-end.ts';
 import { DrainHandler } from './drain-handler.ts';
-import { shortAnswer } from './pipelining-guard.ts';
+import { shortResponseBytes } from './pipelining-guard.ts';
 import type { PoolContext } from './pool-context.ts';
 import type { ResponseHandler } from './response-handler.ts';
 
@@ -58,13 +58,13 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
   /** It has served a request before this one. */
   reused = false;
   /** It has to rest before another client may have it (idle-connections.ts), and has not done so. */
-  rests = false;
+  quarantined = false;
   /** Milliseconds, monotonic: the wheel's time is behind by as much as the event loop is. */
-  restsUntil = 0;
+  quarantinedUntil = 0;
   /** Of the last exchange, see `ResponseHandler`. */
-  user = 0;
+  clientNumber = 0;
   /** Bytes of an answer have come for the exchange it serves. */
-  answered = false;
+  responseStarted = false;
   readonly deadline = new Deadline(this);
 
   private readonly context: PoolContext;
@@ -73,10 +73,10 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
   private readonly keeping: BufferAccount;
   private exchange: ResponseHandler | null = null;
   /** Requests that have gone out behind it, in order. */
-  private behind: ResponseHandler[] = [];
-  /** Requests of this loop turn, not written yet; `shares`: others may come behind them. */
+  private pipelined: ResponseHandler[] = [];
+  /** Requests of this loop turn, not written yet; `mayPipeline`: others may come behind them. */
   private gathered: HeadWriter | null = null;
-  private shares = false;
+  private mayPipeline = false;
   private readonly body = new BodyReader();
   private inBody = false;
   private partial: Buffer | null = null;
@@ -97,7 +97,7 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
   /** All of the current request has been written. */
   private requestWhole = false;
   private paused = false;
-  /** What waits for `proceed`: the response from its head on, or its end. */
+  /** What waits for `resumeHeld`: the response from its head on, or its end. */
   private held: 'nothing' | 'head' | 'end' = 'nothing';
   /** Its FIN has come, or it is gone, while something was held. */
   private heldEnd = false;
@@ -120,21 +120,21 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
   }
 
   /** There is no room for what is kept on this connection (buffer-budget.ts). */
-  giveUp(): void {
-    if (this.exchange === null) this.forget();
-    else this.exchange.failed(balancerFaults.buffersFull);
-    this.discard();
+  onBuffersFull(): void {
+    if (this.exchange === null) this.closeIdle();
+    else this.exchange.onServerFault(balancerFaults.buffersFull);
+    this.reset();
     // It may have been left to deliver what it keeps.
     this.socket.destroy();
   }
 
   private keepPartial(bytes: Buffer | null): void {
-    this.keeping.keep((bytes?.length ?? 0) - (this.partial?.length ?? 0));
+    this.keeping.addBuffered((bytes?.length ?? 0) - (this.partial?.length ?? 0));
     this.partial = bytes === null ? null : keepable(bytes);
   }
 
   /** Takes the exchange; its request follows by `send`, `data` and `finish`. */
-  serve(exchange: ResponseHandler, chunked: boolean): void {
+  begin(exchange: ResponseHandler, chunked: boolean): void {
     this.chunked = chunked;
     this.requestWhole = false;
     this.turnTo(exchange);
@@ -143,7 +143,7 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
   /** The next answer is for this one. */
   private turnTo(exchange: ResponseHandler): void {
     this.exchange = exchange;
-    this.answered = false;
+    this.responseStarted = false;
     this.inBody = false;
     this.interim = 0;
     this.answerBytes = 0;
@@ -153,31 +153,31 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
   }
 
   /** Nothing has gone out yet of the requests that it has. */
-  get unwritten(): boolean {
+  get isUnwritten(): boolean {
     return this.gathered !== null;
   }
 
   /** And more of them may come. */
-  get gathering(): boolean {
-    return this.unwritten && this.shares && !this.closed;
+  get isGathering(): boolean {
+    return this.isUnwritten && this.mayPipeline && !this.closed;
   }
 
   /** Requests under way on this connection. */
   get depth(): number {
-    return this.exchange === null ? 0 : 1 + this.behind.length;
+    return this.exchange === null ? 0 : 1 + this.pipelined.length;
   }
 
   /**
-   * Takes the exchange: its whole request is to be written into the answer at once. `shares`: its request is safe and has no
+   * Takes the exchange: its whole request is to be written into the answer at once. `mayPipeline`: its request is safe and has no
    * body, so that it may go behind others like it, and they behind it.
    */
-  gather(exchange: ResponseHandler, chunked: boolean, shares: boolean): HeadWriter {
+  gather(exchange: ResponseHandler, chunked: boolean, mayPipeline: boolean): HeadWriter {
     if (this.exchange === null) {
-      this.serve(exchange, chunked);
-      this.shares = shares;
+      this.begin(exchange, chunked);
+      this.mayPipeline = mayPipeline;
     } else {
-      if (this.behind.length === 0) this.worker.wheel.set(this.deadline, turnTime);
-      this.behind.push(exchange);
+      if (this.pipelined.length === 0) this.worker.wheel.set(this.deadline, turnTime);
+      this.pipelined.push(exchange);
       this.worker.counters.add(counter.upstream_pipelined);
     }
     if (this.gathered === null) {
@@ -197,19 +197,19 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
 
   /** Writes the head that `out` holds, and what has come of the body, in as few writes as can be. False: wait for `onServerDrain`. */
   send(out: HeadWriter, body: RequestBody): boolean {
-    this.putBody(body, out);
+    this.appendBody(body, out);
     return this.socket.writeCopy(out.bytes, out.length);
   }
 
   /** What has come of the body, behind the head that `out` holds. */
-  putBody(body: RequestBody, out: HeadWriter): void {
+  appendBody(body: RequestBody, out: HeadWriter): void {
     for (const piece of body.held) this.put(piece, out);
     this.requestWhole = body.ended;
     if (body.ended && this.chunked) this.putEnd(body.trailers, out);
   }
 
   /** A piece of the request's body. False: wait for `exchange.onServerDrain`. */
-  data(piece: Buffer, out: HeadWriter): boolean {
+  sendData(piece: Buffer, out: HeadWriter): boolean {
     if (!this.chunked) return this.socket.write(piece);
     out.clear();
     this.put(piece, out);
@@ -256,7 +256,7 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
   }
 
   /** The exchange has its answer: what was held goes on. */
-  proceed(): void {
+  resumeHeld(): void {
     const { held, heldEnd, heldClose, partial } = this;
     this.held = 'nothing';
     if (partial !== null) this.keepPartial(null);
@@ -280,28 +280,28 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
 
   /** Lets the exchange go. `reusable`: request and response are whole, so the next one may come. */
   release(reusable: boolean): void {
-    this.user = this.exchange?.user ?? 0;
+    this.clientNumber = this.exchange?.clientNumber ?? 0;
     this.exchange = null;
     this.reused = true;
     if (this.partial !== null) this.keepPartial(null);
     // The next exchange must not find it paused: it would wait for an answer that nobody reads.
     this.resume();
     if (!this.closed && reusable) {
-      if (this.behind.length > 0) {
-        this.pool.pipeliningGuardOf(this.server).passed(this.answerBytes);
-        this.turnTo(this.behind.shift()!);
-        this.worker.wheel.set(this.deadline, this.behind.length > 0 ? turnTime : 0);
+      if (this.pipelined.length > 0) {
+        this.pool.pipeliningGuardOf(this.server).onResponse(this.answerBytes);
+        this.turnTo(this.pipelined.shift()!);
+        this.worker.wheel.set(this.deadline, this.pipelined.length > 0 ? turnTime : 0);
         return;
       }
       const { misframed } = this.server;
       if (misframed && this.bodiless) {
         // Broken off, because ports are few when every such answer costs a connection.
-        this.discard();
+        this.reset();
         return;
       }
       // One that has not rested yet has proved nothing: what was there for its last answer may still come.
-      if (misframed || this.bodiless) this.rests = true;
-      if (this.pool.keep(this)) return;
+      if (misframed || this.bodiless) this.quarantined = true;
+      if (this.pool.addIdle(this)) return;
     }
     this.close();
   }
@@ -315,33 +315,33 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
   }
 
   /** The client of this exchange has gone. With others on the connection, only its answer is thrown away. */
-  abandon(exchange: ResponseHandler): void {
-    if (this.exchange === exchange && (!this.requestWhole || this.socket.pending > 0)) this.discardLate();
-    else if (this.behind.length === 0 || this.held !== 'nothing') this.breakOff(exchange);
+  cancel(exchange: ResponseHandler): void {
+    if (this.exchange === exchange && (!this.requestWhole || this.socket.pending > 0)) this.resetDelayed();
+    else if (this.pipelined.length === 0 || this.held !== 'nothing') this.abort(exchange);
     else if (this.exchange === exchange) this.exchange = new DrainHandler(this, exchange.method);
-    else this.forgo(exchange);
+    else this.drain(exchange);
   }
 
   /** The exchange has failed: so has the connection, if the answer that is read now is its own. */
-  breakOff(exchange: ResponseHandler): void {
-    if (this.exchange === exchange) this.discard();
-    else this.forgo(exchange);
+  abort(exchange: ResponseHandler): void {
+    if (this.exchange === exchange) this.reset();
+    else this.drain(exchange);
   }
 
-  private forgo(exchange: ResponseHandler): void {
-    const i = this.behind.indexOf(exchange);
-    if (i >= 0) this.behind[i] = new DrainHandler(this, exchange.method);
+  private drain(exchange: ResponseHandler): void {
+    const i = this.pipelined.indexOf(exchange);
+    if (i >= 0) this.pipelined[i] = new DrainHandler(this, exchange.method);
   }
 
   /** Breaks it off: the server sees that nobody waits for its answer any more. */
-  discard(): void {
+  reset(): void {
     if (!this.leave()) return;
     this.socket.destroy();
     this.requeue();
   }
 
   /** The same, when the server has got what came of the request: an upload that broke off may go on from there another time. */
-  private discardLate(): void {
+  private resetDelayed(): void {
     if (!this.leave()) return;
     if (this.requestWhole) new DelayedReset(this.worker, this.socket, lateTime, () => {});
     else new DelayedEnd(this.worker.wheel, this.socket);
@@ -367,23 +367,23 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
 
   /** Those behind are repeated elsewhere; what the server still sends for them is not read. */
   private requeue(): void {
-    if (this.behind.length === 0) return;
-    const { behind } = this;
-    this.behind = [];
-    this.pool.pipeliningGuardOf(this.server).requeued();
+    if (this.pipelined.length === 0) return;
+    const { pipelined } = this;
+    this.pipelined = [];
+    this.pool.pipeliningGuardOf(this.server).onRequeue();
     this.last = true;
-    this.worker.counters.add(counter.upstream_requeued, behind.length);
-    for (const exchange of behind) exchange.repeat();
+    this.worker.counters.add(counter.upstream_requeued, pipelined.length);
+    for (const exchange of pipelined) exchange.onRequeued();
     // Not even the first one waits for its answer.
-    if (this.exchange instanceof DrainHandler) this.discard();
+    if (this.exchange instanceof DrainHandler) this.reset();
   }
 
   onData(chunk: Buffer): void {
     if (this.closed) return;
-    if (this.exchange === null || this.unwritten) {
+    if (this.exchange === null || this.isUnwritten) {
       // Nobody has asked, or what has been asked has not gone out yet: these bytes answer nothing (I7).
-      this.strays(chunk, 0);
-      this.lost();
+      this.onUnsolicited(chunk, 0);
+      this.onLost();
       return;
     }
     if (this.held !== 'nothing') {
@@ -407,7 +407,7 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
     let p = 0;
     do {
       const exchange: ResponseHandler = this.exchange!;
-      this.answered = true;
+      this.responseStarted = true;
       if (!this.inBody) {
         p = this.readHead(exchange, bytes, p);
         if (p < 0) return;
@@ -430,7 +430,7 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
     const exchange = this.exchange;
     this.ending = 'the server has ended it';
     if (exchange !== null && this.inBody && this.body.untilClose) exchange.onResponseEnd(null, false);
-    else this.lost();
+    else this.onLost();
   }
 
   onClose(error: Error | null): void {
@@ -440,7 +440,7 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
       this.heldClose = true;
       return;
     }
-    this.lost();
+    this.onLost();
     this.closed = true;
     if (this.partial !== null) this.keepPartial(null);
   }
@@ -448,23 +448,23 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
   /** Idle for long enough, or too long; or the first answer is, and others wait behind it. */
   onDeadline(): void {
     if (this.exchange !== null) this.requeue();
-    else if (this.rests) this.wake();
+    else if (this.quarantined) this.wake();
     else {
       this.ending = 'it was idle for timeouts.keepAlive';
-      this.forget();
+      this.closeIdle();
     }
   }
 
   /** It has rested without a byte, and is as good as any. */
   private wake(): void {
-    const left = this.restsUntil - this.worker.clock.monotonic();
+    const left = this.quarantinedUntil - this.worker.clock.monotonic();
     if (left > 0) {
       this.worker.wheel.set(this.deadline, left);
       return;
     }
-    this.pool.forget(this);
-    this.rests = false;
-    if (!this.pool.keep(this)) this.close();
+    this.pool.removeIdle(this);
+    this.quarantined = false;
+    if (!this.pool.addIdle(this)) this.close();
   }
 
   /** Offset of the body, or -1 when there is nothing more to do with these bytes. */
@@ -481,8 +481,8 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
       }
       if (after < 0) {
         const tooLarge = head.fault?.status === 431;
-        if (!tooLarge) this.pool.misframed(this, 'a response that is not HTTP');
-        exchange.failed(tooLarge ? serverFaults.responseHeadTooLarge : serverFaults.badResponse);
+        if (!tooLarge) this.pool.onMisframed(this, 'a response that is not HTTP');
+        exchange.onServerFault(tooLarge ? serverFaults.responseHeadTooLarge : serverFaults.badResponse);
         return -1;
       }
       if ((head.status >= 200 || head.status === 101) && exchange.mustHold(head)) {
@@ -509,8 +509,8 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
         if (exchange.mayUpgrade && head.upgrade)
           exchange.onUpgrade(head, after < bytes.length ? bytes.subarray(after) : null);
         else {
-          this.pool.misframed(this, 'an upgrade that was not asked for');
-          exchange.failed(serverFaults.badResponse);
+          this.pool.onMisframed(this, 'an upgrade that was not asked for');
+          exchange.onServerFault(serverFaults.badResponse);
         }
         return -1;
       }
@@ -521,7 +521,7 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
       }
       this.bodiless = true;
       if (this.isInterimFlood()) {
-        exchange.failed(serverFaults.tooManyInterim);
+        exchange.onServerFault(serverFaults.tooManyInterim);
         return -1;
       }
       exchange.onInterim(head);
@@ -549,8 +549,8 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
       if (body.dataEnd > body.dataStart) exchange.onResponseData(bytes, body.dataStart, body.dataEnd);
       if (this.exchange !== exchange) return -1;
       if (after < 0) {
-        this.pool.misframed(this, 'a body that is not HTTP');
-        exchange.failed(serverFaults.badResponseBody);
+        this.pool.onMisframed(this, 'a body that is not HTTP');
+        exchange.onServerFault(serverFaults.badResponseBody);
         return -1;
       }
     }
@@ -561,7 +561,7 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
       return -1;
     }
     if (!body.done) {
-      if (!body.endsWithin(shortAnswer)) this.requeue();
+      if (!body.endsWithin(shortResponseBytes)) this.requeue();
       exchange.flush();
       return -1;
     }
@@ -573,36 +573,36 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
   private endAnswer(exchange: ResponseHandler, bytes: Buffer, after: number, open: boolean): void {
     // What comes behind it is for the one behind, if there can be no doubt of that; or it is nobody's.
     const more = after < bytes.length;
-    const shared = this.behind.length > 0;
-    if (more && !shared && !this.last) this.strays(bytes, after);
+    const shared = this.pipelined.length > 0;
+    if (more && !shared && !this.last) this.onUnsolicited(bytes, after);
     const inStep = shared ? !this.bodiless : !more;
     exchange.onResponseEnd(this.body.trailers, this.keepAlive && inStep && !this.last && open);
   }
 
   /** Bytes that answer nothing. Some servers say 408 before they close an idle connection (RFC 9110 section 15.5.9). */
-  private strays(bytes: Buffer, from: number): void {
+  private onUnsolicited(bytes: Buffer, from: number): void {
     if (!this.bodiless && /^HTTP\/1\.[0-9] 408/.test(bytes.toString('latin1', from, from + 12))) return;
-    this.pool.misframed(this, 'bytes that answer nothing');
+    this.pool.onMisframed(this, 'bytes that answer nothing');
   }
 
   /** Answers of others may come behind this one, also of those that have given way. */
   private get hasOthers(): boolean {
-    return this.behind.length > 0 || this.last;
+    return this.pipelined.length > 0 || this.last;
   }
 
   private repeatAll(exchange: ResponseHandler): void {
-    this.discard();
-    exchange.repeat();
+    this.reset();
+    exchange.onRequeued();
   }
 
-  private lost(): void {
+  private onLost(): void {
     const exchange = this.exchange;
-    if (exchange === null) this.forget();
-    else exchange.failed(this.inBody ? serverFaults.bodyCut : serverFaults.closedEarly);
+    if (exchange === null) this.closeIdle();
+    else exchange.onServerFault(this.inBody ? serverFaults.bodyCut : serverFaults.closedEarly);
   }
 
-  private forget(): void {
-    this.pool.forget(this);
+  private closeIdle(): void {
+    this.pool.removeIdle(this);
     this.close();
   }
 }

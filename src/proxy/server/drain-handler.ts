@@ -7,8 +7,8 @@ import type { ResponseHandler } from './response-handler.ts';
 /** What it needs of the connection. */
 export interface DrainedConnection {
   release(reusable: boolean): void;
-  breakOff(handler: ResponseHandler): void;
-  discard(): void;
+  abort(handler: ResponseHandler): void;
+  reset(): void;
 }
 
 /** Bytes of body. A longer response is not worth reading: the connection ends, and the requests behind it are sent again. */
@@ -17,7 +17,7 @@ const maxDrainBytes = 64 * 1024;
 export class DrainHandler implements ResponseHandler {
   readonly method: number;
   readonly mayUpgrade = false;
-  readonly user = 0;
+  readonly clientNumber = 0;
   private readonly connection: DrainedConnection;
   private bytes = 0;
 
@@ -32,7 +32,7 @@ export class DrainHandler implements ResponseHandler {
   onServerDrain(): void {}
   flush(): void {}
   /** Nobody waits for it: it need not be sent again. */
-  repeat(): void {}
+  onRequeued(): void {}
 
   mustHold(): boolean {
     return false;
@@ -44,7 +44,7 @@ export class DrainHandler implements ResponseHandler {
 
   onResponseData(_bytes: Buffer, start: number, end: number): void {
     this.bytes += end - start;
-    if (this.bytes > maxDrainBytes) this.connection.discard();
+    if (this.bytes > maxDrainBytes) this.connection.reset();
   }
 
   onResponseEnd(_trailers: Buffer | null, reusable: boolean): void {
@@ -52,10 +52,10 @@ export class DrainHandler implements ResponseHandler {
   }
 
   onUpgrade(): void {
-    this.connection.discard();
+    this.connection.reset();
   }
 
-  failed(): void {
-    this.connection.breakOff(this);
+  onServerFault(): void {
+    this.connection.abort(this);
   }
 }

@@ -3,36 +3,36 @@ import type { ServerConnection } from './connection.ts';
 import { IdleConnections } from './idle-connections.ts';
 
 /** What is looked at of a connection. */
-function connection(user: number, rests: boolean): ServerConnection {
-  return { user, rests } as ServerConnection;
+function connection(clientNumber: number, quarantined: boolean): ServerConnection {
+  return { clientNumber, quarantined } as ServerConnection;
 }
 
 test('the last one used is the first to be used again, and no more are kept than may be', () => {
   const idle = new IdleConnections(2);
-  const [a, b, c] = [1, 2, 3].map((user) => connection(user, false)) as [
+  const [a, b, c] = [1, 2, 3].map((clientNumber) => connection(clientNumber, false)) as [
     ServerConnection,
     ServerConnection,
     ServerConnection,
   ];
-  expect([a, b, c].map((one) => idle.keep(one))).toEqual([true, true, false]);
+  expect([a, b, c].map((one) => idle.add(one))).toEqual([true, true, false]);
   expect([idle.take(9), idle.take(9), idle.take(9)]).toEqual([b, a, undefined]);
 });
 
-test('one that rests is for the client that had it, and for no proxy', () => {
+test('one in quarantine is for the client that had it, and for no proxy', () => {
   const idle = new IdleConnections(2);
   const [mine, proxys] = [connection(1, true), connection(0, true)];
-  for (const one of [mine, proxys]) idle.keep(one);
+  for (const one of [mine, proxys]) idle.add(one);
   expect([idle.take(2), idle.take(0), idle.take(1), idle.take(1)]).toEqual([undefined, undefined, mine, undefined]);
 });
 
-test('one that is ready goes before those that rest', () => {
+test('one that is ready goes before those in quarantine', () => {
   const idle = new IdleConnections(2);
   const [mine, ready] = [connection(1, true), connection(2, false)];
-  for (const one of [mine, ready]) idle.keep(one);
+  for (const one of [mine, ready]) idle.add(one);
   expect([idle.take(1), idle.take(1)]).toEqual([ready, mine]);
 });
 
-test('as many rest as may be ready, 64 at least; then the first of them is taken before its time', () => {
+test('as many may be in quarantine as may be ready, and at least 64; then the oldest is taken early', () => {
   for (const [max, most] of [
     [1, 64],
     [100, 100],
@@ -40,18 +40,18 @@ test('as many rest as may be ready, 64 at least; then the first of them is taken
   ] as const) {
     const idle = new IdleConnections(max);
     const all = Array.from({ length: most }, (_, i) => connection(i + 1, true));
-    for (const one of all.slice(0, -1)) idle.keep(one);
+    for (const one of all.slice(0, -1)) idle.add(one);
     expect(idle.take(0)).toBe(undefined);
-    for (const one of all.slice(-1)) idle.keep(one);
-    expect(idle.keep(connection(0, true))).toBe(false);
+    for (const one of all.slice(-1)) idle.add(one);
+    expect(idle.add(connection(0, true))).toBe(false);
     expect([idle.take(0), idle.take(0)]).toEqual([all[0], undefined]);
   }
 });
 
-test('one that is forgotten is not given to anybody', () => {
+test('one that is removed is not given to anybody', () => {
   const idle = new IdleConnections(2);
-  const [rests, ready, left] = [connection(1, true), connection(2, false), connection(3, true)];
-  for (const one of [rests, ready, left]) idle.keep(one);
-  for (const one of [rests, ready]) idle.forget(one);
-  expect([idle.take(1), idle.empty(), idle.take(3)]).toEqual([undefined, [left], undefined]);
+  const [quarantined, ready, left] = [connection(1, true), connection(2, false), connection(3, true)];
+  for (const one of [quarantined, ready, left]) idle.add(one);
+  for (const one of [quarantined, ready]) idle.remove(one);
+  expect([idle.take(1), idle.removeAll(), idle.take(3)]).toEqual([undefined, [left], undefined]);
 });

@@ -1,78 +1,82 @@
 /**
- * The connections to one server on which nothing is under way.
+ * The connections to one server that have no request.
  *
- *      answered ──> ready: the last one used is the first to be used again
- *         └───────> resting, after an answer whose end nothing but the rules of HTTP tell ── so long without a byte ──> ready
+ *      response complete ──> ready: the one that was used last is used first
+ *              └───────────> in quarantine, after a response whose end only the rules of HTTP tell ── 100 ms without a byte ──> ready
  *
- * A server that sends a body where none may be (HEAD, 204, 304) sends bytes that the next request would get as its answer. They
- * come with the head or soon after it, so such a connection rests first; meanwhile only the client that it has served may have
- * it, who would get what it has brought about itself (I7).
+ * A server that sends a body where none may be (HEAD, 204, 304) sends bytes that would pass for the response to the next request.
+ * They come with the head or soon after it, so such a connection is quarantined first. Meanwhile only the client that it has served
+ * last may use it: that client would get a response that its own request has caused (I7).
  */
 import type { ServerConnection } from './connection.ts';
 
-/** Milliseconds of rest: longer than the 40 for which Linux holds back a small piece while it waits for an acknowledgement. */
-export const restTime = 100;
-/** As many may rest, where fewer idle connections are kept. */
-const leastResting = 64;
+/** Longer than the 40 ms for which Linux may hold a small segment back while it waits for an acknowledgement. */
+export const quarantineMs = 100;
+/** As many may be in quarantine, where fewer idle connections are kept. */
+const minQuarantined = 64;
 
 export class IdleConnections {
-  private readonly rested: ServerConnection[] = [];
-  /** In the order in which they began, and by the client that they have served last. */
-  private readonly resting = new Set<ServerConnection>();
-  private readonly restingOf = new Map<number, ServerConnection>();
+  private readonly available: ServerConnection[] = [];
+  /** In the order in which their quarantine began, and by the client that they have served last. */
+  private readonly quarantined = new Set<ServerConnection>();
+  private readonly quarantinedOf = new Map<number, ServerConnection>();
   private readonly max: number;
-  private readonly maxResting: number;
+  private readonly maxQuarantined: number;
 
-  /** `max`: connections that are kept ready; 0: none are kept at all. */
+  /** `max`: connections that are kept ready; 0: none is kept at all. */
   constructor(max: number) {
     this.max = max;
-    this.maxResting = max === 0 ? 0 : Math.max(max, leastResting);
+    this.maxQuarantined = max === 0 ? 0 : Math.max(max, minQuarantined);
   }
 
-  /** Connections that any client may have. */
+  /** Connections that any client may use. */
   get ready(): number {
-    return this.rested.length;
+    return this.available.length;
   }
 
   /**
-   * For the client of this number; 0: it may be several. One that still rests (`ServerConnection.rests`) is not for others beside it.
-   * Where as many rest as may, the first of them need not go on: more connections would be worse.
+   * For the client with this number; 0: it may be several. Others do not get what is in quarantine, unless that is full: then the
+   * oldest of it is used, because to open ever more connections would be worse.
    */
-  take(user: number): ServerConnection | undefined {
-    const { resting } = this;
-    const upstream = this.rested.pop();
-    if (upstream !== undefined || resting.size === 0) return upstream;
-    const full = resting.size >= this.maxResting;
-    const taken = this.restingOf.get(user) ?? (full ? resting.values().next().value : undefined);
-    if (taken !== undefined) this.forget(taken);
+  take(clientNumber: number): ServerConnection | undefined {
+    const { quarantined } = this;
+    const connection = this.available.pop();
+    if (connection !== undefined || quarantined.size === 0) return connection;
+    const isFull = quarantined.size >= this.maxQuarantined;
+    const taken = this.quarantinedOf.get(clientNumber) ?? (isFull ? quarantined.values().next().value : undefined);
+    if (taken !== undefined) this.remove(taken);
     return taken;
   }
 
-  /** False when there are enough. */
-  keep(upstream: ServerConnection): boolean {
-    const { rested, resting } = this;
-    if (upstream.rests ? resting.size >= this.maxResting : rested.length >= this.max) return false;
-    if (upstream.rests) {
-      resting.add(upstream);
-      if (upstream.user !== 0) this.restingOf.set(upstream.user, upstream);
-    } else rested.push(upstream);
+  /** False: there are enough. */
+  add(connection: ServerConnection): boolean {
+    const { available, quarantined } = this;
+    if (!connection.quarantined) {
+      if (available.length >= this.max) return false;
+      available.push(connection);
+      return true;
+    }
+    if (quarantined.size >= this.maxQuarantined) return false;
+    quarantined.add(connection);
+    if (connection.clientNumber !== 0) this.quarantinedOf.set(connection.clientNumber, connection);
     return true;
   }
 
-  forget(upstream: ServerConnection): void {
-    if (this.resting.delete(upstream)) {
-      if (this.restingOf.get(upstream.user) === upstream) this.restingOf.delete(upstream.user);
+  remove(connection: ServerConnection): void {
+    const { clientNumber } = connection;
+    if (this.quarantined.delete(connection)) {
+      if (this.quarantinedOf.get(clientNumber) === connection) this.quarantinedOf.delete(clientNumber);
       return;
     }
-    const i = this.rested.indexOf(upstream);
-    if (i >= 0) this.rested.splice(i, 1);
+    const i = this.available.indexOf(connection);
+    if (i >= 0) this.available.splice(i, 1);
   }
 
-  /** All of them, which are nobody's any more. */
-  empty(): ServerConnection[] {
-    const all = [...this.rested.splice(0), ...this.resting];
-    this.resting.clear();
-    this.restingOf.clear();
+  /** Removes all of them. */
+  removeAll(): ServerConnection[] {
+    const all = [...this.available.splice(0), ...this.quarantined];
+    this.quarantined.clear();
+    this.quarantinedOf.clear();
     return all;
   }
 }

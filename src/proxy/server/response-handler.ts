@@ -9,9 +9,9 @@ export interface ResponseHandler {
   /** The request asked for an upgrade. */
   readonly mayUpgrade: boolean;
   /** Number of the client's connection; 0: it seems to be a proxy, with several clients behind it. */
-  readonly user: number;
+  readonly clientNumber: number;
   onInterim(head: ResponseHead): void;
-  /** True: the final response must not go on before `ServerConnection.proceed`, or the exchange has refused it. */
+  /** True: the final response must not go on before `ServerConnection.resumeHeld`, or the exchange has refused it. */
   mustHold(head: ResponseHead): boolean;
   /** The same for the response's end, after what its trailers say of a session. */
   mustHoldEnd(word: SessionWord | 'bad'): boolean;
@@ -25,7 +25,7 @@ export interface ResponseHandler {
   onServerDrain(): void;
   /** Everything that this read has brought has been reported: what was gathered for the client can be written. */
   flush(): void;
-  failed(fault: Fault): void;
+  onServerFault(fault: Fault): void;
   /** The request was pipelined behind another one, and has lost its place: it has to be sent again, on another connection. */
-  repeat(): void;
+  onRequeued(): void;
 }

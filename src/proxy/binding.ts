@@ -1,0 +1,152 @@
+/**
+ * Recognises the request's session, and binds it in the response. On the way in the pool's affinities are asked in order, and the first
+ * that recognises the session wins; on the way back each may read a session id from the response, and the session's own affinity tells
+ * the client what is new. Reused; `begin` sets it anew.
+ */
+import { type Affinity, Recognition } from '../affinity/affinity.ts';
+import type { Server } from '../fleet/server.ts';
+import type { RequestHead, ResponseHead } from '../http/head.ts';
+import { cutFromResponse, cutTrailerNames } from '../http/hop-headers.ts';
+import { Name } from '../http/names.ts';
+import type { Splice } from '../http/splice.ts';
+import { Session } from '../ownership/session.ts';
+import type { StoreGate } from '../ownership/store-gate.ts';
+import type { AccessRecord } from './access-record.ts';
+import type { ListenerContext } from './client/listener-context.ts';
+import { BodyReader, learnFromHead } from './learning.ts';
+import type { ClientRequest } from './request.ts';
+import { editRequest } from './request-head.ts';
+import type { WorkerContext } from './worker-context.ts';
+
+export class SessionBinding {
+  /** What the affinities fill. */
+  private readonly recognition = new Recognition();
+  readonly session = new Session(this.recognition);
+  private readonly context: ListenerContext;
+  private readonly worker: WorkerContext;
+  private readonly request: ClientRequest;
+  private readonly record: AccessRecord;
+  private readonly bodyReader = new BodyReader();
+  /** False: the route says `affinity: none`. */
+  private enabled = false;
+  /** The app may name the session in the response's body. */
+  private readsBody = false;
+
+  constructor(context: ListenerContext, request: ClientRequest, record: AccessRecord) {
+    this.context = context;
+    this.worker = context.worker;
+    this.request = request;
+    this.record = record;
+  }
+
+  /** For a new request, or one that is routed once more. */
+  begin(): void {
+    this.session.clear();
+    this.recognition.reader = null;
+    this.readsBody = false;
+  }
+
+  /** Finds out who sends the request, and notes what the server must not see. `enabled` false: the route says `affinity: none`. */
+  recognise(head: RequestHead, enabled: boolean): void {
+    this.enabled = enabled;
+    this.record.optedOut = !enabled;
+    this.read(head, this.recognition);
+    this.session.begin();
+  }
+
+  /** The head with its edits, to be sent: read once more when another request has been read since `recognise`. */
+  editedHead(): RequestHead {
+    const head = this.request.head();
+    if (!this.context.scratch.isHeldBy(this.request)) {
+      scratchRecognition.clear();
+      this.read(head, scratchRecognition);
+    }
+    return head;
+  }
+
+  private read(head: RequestHead, recognition: Recognition): void {
+    const { request, record, worker } = this;
+    const { scratch } = this.context;
+    const { edit } = scratch;
+    const { pool } = request;
+    const { affinities } = pool.parts;
+    const now = worker.seconds();
+    scratch.assign(request);
+    edit.clear();
+    editRequest(head, edit, request.peerTrusted);
+    // Once one has recognised the session, the others only take out what the server must not see.
+    for (let i = 0; i < affinities.length; i++)
+      affinities[i]!.recognise(head, request, now, recognition.recognised ? ignoredRecognition : recognition, edit);
+    record.requestProof = recognition.proof;
+    record.beyondLimit ||= recognition.beyondLimit;
+    if (!this.enabled) recognition.clear();
+    else if (!recognition.recognised) pool.binder?.begin(now, recognition);
+    // Nothing is known of the client but its address: hashing policies go by that.
+    if (recognition.affinity === null) recognition.key = hashText(request.clientAddress);
+  }
+
+  /** The response of `server` has come: reads what it says of the session, and writes into the edit what the client is told of it. */
+  bind(head: ResponseHead, server: Server, gate: StoreGate): void {
+    const { session, recognition, record, worker } = this;
+    const { pool } = this.request;
+    const edit = this.context.buffers.responseEdit;
+    // Not before: a session belongs to nobody who has not taken a request of it (I10).
+    if (session.former !== 0) this.accept(server);
+    pool.parts.health?.answered(server, head.status);
+    record.responded(head.status, worker);
+    edit.clear();
+    cutFromResponse(head.headers, edit);
+    if (head.headers.has(Name.trailer)) cutTrailerNames(head.headers, edit);
+    const { affinities } = pool.parts;
+    if (!this.enabled) {
+      for (const affinity of affinities) affinity.hide?.(session.owner, head, edit);
+      return;
+    }
+    if (gate.cookie !== undefined) recognition.affinity?.shape?.(recognition, gate.cookie);
+    if (session.isBindingDue && pool.copies?.isOver(session) === true) session.changeBinding('withheld');
+    // In the pool's order: a new session that the app has named needs no cookie of ours on top.
+    for (const affinity of affinities) this.bindOne(affinity, head, server, gate, edit);
+    this.readsBody = recognition.reader !== null && this.bodyReader.begin(recognition.reader, head);
+  }
+
+  private bindOne(affinity: Affinity, head: ResponseHead, server: Server, gate: StoreGate, edit: Splice): void {
+    const { session, recognition, request } = this;
+    const now = this.worker.seconds();
+    const isNamed =
+      affinity.learn !== undefined && learnFromHead(affinity, request.pool, session, server, head, request, now);
+    if (isNamed && !recognition.recognised && !session.mustBind) session.changeBinding('withheld');
+    if (affinity !== recognition.affinity) affinity.hide?.(session.owner, head, edit);
+    else if ((gate.word?.ended ?? 0) > 0) affinity.unbind?.(recognition, session, head, request, edit);
+    else if (affinity.bind?.(recognition, session, head, request, now, edit)) this.record.bound = true;
+  }
+
+  /** `server` has taken a request of the session: it is its owner from now on. */
+  private accept(server: Server): void {
+    const { session, worker } = this;
+    const { owners, parts, settings } = this.request.pool;
+    // There is no former owner of the first epoch.
+    if (worker.debug !== null && session.epoch > 1) {
+      const former = parts.fleet.at(session.former);
+      worker.debug.moved(settings.name, former, server, this.record.ownerFailed, session.epoch);
+    }
+    owners.accept(session, server, worker.seconds());
+  }
+
+  /** A piece of the response's body: the app may name the session there. */
+  readBody(bytes: Buffer, start: number, end: number, server: Server): void {
+    if (!this.readsBody) return;
+    const now = this.worker.seconds();
+    this.readsBody = this.bodyReader.read(bytes, start, end, this.request.pool, this.session, server, now);
+  }
+}
+
+/** FNV-1a: only spreads clients over servers. */
+function hashText(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
+}
+
+const ignoredRecognition = new Recognition();
+/** Where a second reading of a head leaves what the first has already found. */
+const scratchRecognition = new Recognition();

@@ -1,0 +1,261 @@
+/**
+ * The response on its way from the server to the client, with flow control: a slow client makes the server wait. What it changes in the
+ * session waits for the store first (ownership/store-gate.ts). Reused; `begin` sets it anew.
+ */
+
+import type { Fault } from '../errors.ts';
+import type { Server } from '../fleet/server.ts';
+import type { ResponseHead } from '../http/head.ts';
+import { cutFromResponse } from '../http/hop-headers.ts';
+import { Name } from '../http/names.ts';
+import type { SessionWord } from '../http/session-headers.ts';
+import type { Session } from '../ownership/session.ts';
+import { StoreGate, type StoreGateOwner } from '../ownership/store-gate.ts';
+import type { AccessRecord } from './access-record.ts';
+import type { Attempt } from './attempt.ts';
+import type { SessionBinding } from './binding.ts';
+import type { ListenerContext } from './client/listener-context.ts';
+import { WriteStall } from './client/write-stall.ts';
+import type { PhaseTimer } from './phase.ts';
+import type { ClientRequest } from './request.ts';
+import type { ResponseHandler } from './server/response-handler.ts';
+import { openTunnel } from './tunnel.ts';
+
+/** What becomes of the response; the exchange. */
+export interface RelayListener {
+  /** The client has all of it. */
+  completed(): void;
+  /** It will not come, or not be whole. */
+  onServerFault(fault: Fault): void;
+  /** The request lost its place behind another one on the connection, and nothing has failed. */
+  onRequeued(): void;
+  /** Neither the response nor what the store answered may be passed on. */
+  refused(fault: Fault): void;
+  /** The store has said where the session lives, or accepted its new owner. */
+  onStoreAnswer(): void;
+}
+
+export class Relay implements ResponseHandler, StoreGateOwner {
+  /** Part of the final response has gone to the client. */
+  hasBegun = false;
+  readonly gate: StoreGate;
+  private readonly context: ListenerContext;
+  private readonly listener: RelayListener;
+  private readonly request: ClientRequest;
+  private readonly binding: SessionBinding;
+  private readonly attempt: Attempt;
+  private readonly timer: PhaseTimer;
+  private readonly record: AccessRecord;
+  private readonly stall = new WriteStall();
+  private isClientSlow = false;
+
+  constructor(
+    context: ListenerContext,
+    listener: RelayListener,
+    request: ClientRequest,
+    binding: SessionBinding,
+    attempt: Attempt,
+    timer: PhaseTimer,
+    record: AccessRecord,
+  ) {
+    this.context = context;
+    this.listener = listener;
+    this.request = request;
+    this.binding = binding;
+    this.attempt = attempt;
+    this.timer = timer;
+    this.record = record;
+    this.gate = new StoreGate(this, context.worker.counters);
+  }
+
+  begin(): void {
+    this.hasBegun = this.isClientSlow = false;
+    this.gate.begin();
+  }
+
+  // What a connection to a server asks of the request.
+
+  get method(): number {
+    return this.request.method;
+  }
+
+  get mayUpgrade(): boolean {
+    return this.request.mayUpgrade;
+  }
+
+  get clientNumber(): number {
+    return this.request.clientNumber;
+  }
+
+  /** The server has taken what was kept for it of the request. */
+  onServerDrain(): void {
+    this.request.body.resume();
+    if (this.timer.isSending) this.attempt.awaitBody();
+  }
+
+  /** 1xx: the server is at work on the request, or asks for the body that the client has waited with. */
+  onInterim(head: ResponseHead): void {
+    const { timer } = this;
+    const { client, pool } = this.request;
+    if (timer.phase === 'response') timer.extend(pool.settings.timeouts.response);
+    else if (timer.isSending) this.attempt.awaitBody();
+    const { responseEdit: edit } = this.context.buffers;
+    edit.clear();
+    cutFromResponse(head.headers, edit);
+    if (client.sendInterim(head, edit)) this.context.worker.counters.responded(head.status);
+  }
+
+  // What the response changes in its session is kept by the store before the client hears of it.
+
+  mustHold(head: ResponseHead): boolean {
+    const { copies } = this.request.pool;
+    return copies !== null && this.gate.mustHold(head, copies);
+  }
+
+  mustHoldEnd(word: SessionWord | 'bad'): boolean {
+    const { copies } = this.request.pool;
+    return copies !== null && this.gate.mustHoldEnd(word, copies);
+  }
+
+  waitForCopy(timeoutMs: number): void {
+    this.timer.enter('store-put', timeoutMs);
+  }
+
+  proceed(): void {
+    const { body, pool } = this.request;
+    if (body.ended) this.awaitResponse(pool.settings.timeouts.responseBody);
+    else this.attempt.awaitBody();
+    this.attempt.connection?.resumeHeld();
+  }
+
+  onAnswered(): void {
+    this.listener.onStoreAnswer();
+  }
+
+  onUnsafe(fault: Fault): void {
+    this.attempt.abort();
+    this.listener.refused(fault);
+  }
+
+  onQueryTimeout(): void {
+    const { copies } = this.request.pool;
+    if (copies !== null) this.gate.onAnswer('failed', copies);
+  }
+
+  onPutTimeout(): void {
+    const { copies } = this.request.pool;
+    if (copies !== null) this.gate.onLate(copies);
+  }
+
+  /** The exchange is over: what the store still answers comes too late. */
+  end(): void {
+    this.gate.end();
+  }
+
+  get session(): Session {
+    return this.binding.session;
+  }
+
+  get server(): Server | null {
+    return this.attempt.hasPlace ? this.attempt.server : null;
+  }
+
+  get isTold(): boolean {
+    return this.session.recognition.recognised || this.record.bound;
+  }
+
+  // The response itself.
+
+  /** The head of the final response: binds the session, and begins to relay. */
+  onResponse(head: ResponseHead): void {
+    const { binding, gate, request, timer } = this;
+    const { responseEdit: edit } = this.context.buffers;
+    const { server } = this.attempt;
+    const { settings } = request.pool;
+    this.hasBegun = true;
+    if (timer.phase === 'response') timer.enter('relaying', settings.timeouts.responseBody);
+    binding.bind(head, server, gate);
+    if (gate.degraded) edit.add('Limpet-Degraded: session-store');
+    if (settings.identify) edit.add(`Limpet-Server: ${server.name}; epoch=${binding.session.epoch}`);
+    request.client.sendHead(head, edit, head.bodyLength(request.method));
+  }
+
+  onResponseData(bytes: Buffer, start: number, end: number): void {
+    const { attempt, timer } = this;
+    const { client, pool } = this.request;
+    this.binding.readBody(bytes, start, end, attempt.server);
+    timer.extend(pool.settings.timeouts.responseBody);
+    if (client.sendData(bytes, start, end)) return;
+    this.isClientSlow = true;
+    this.stall.begin();
+    timer.extend(client.writeTimeoutMs / 2);
+    attempt.connection?.pause();
+  }
+
+  flush(): void {
+    this.request.client.flush();
+  }
+
+  onResponseEnd(trailers: Buffer | null, isReusable: boolean): void {
+    const { attempt } = this;
+    // The place is free before the client can know: its next request must not find its own last one in the way.
+    attempt.free(isReusable);
+    this.request.client.finish(trailers);
+    attempt.offer();
+    this.listener.completed();
+  }
+
+  onServerFault(fault: Fault): void {
+    this.listener.onServerFault(fault);
+  }
+
+  onRequeued(): void {
+    this.listener.onRequeued();
+  }
+
+  /** The client has taken what was kept for it. */
+  onClientDrain(): void {
+    if (!this.isClientSlow) return;
+    this.isClientSlow = false;
+    this.timer.extend(this.request.pool.settings.timeouts.responseBody);
+    this.attempt.connection?.resume();
+  }
+
+  /** Nothing has moved for the time of the phase: because of the server, or of the client? One that takes anything at all is only slow. */
+  onTimeout(): 'server' | 'client' | 'wait' {
+    if (!this.isClientSlow) return 'server';
+    const { client } = this.request;
+    if (this.stall.hasStalled(client.undeliveredBytes)) return 'client';
+    this.timer.extend(client.writeTimeoutMs / 2);
+    return 'wait';
+  }
+
+  /** The request is whole, or the store has what the response changes: what is awaited now. */
+  awaitResponse(timeoutMs: number): void {
+    this.timer.enter(this.hasBegun ? 'relaying' : 'response', timeoutMs);
+  }
+
+  /** 101: from here on the two sides talk to each other. The exchange lasts as long as they do. */
+  onUpgrade(head: ResponseHead, early: Buffer | null): void {
+    const { attempt, binding, record } = this;
+    const { client, pool } = this.request;
+    const { connection } = attempt;
+    const { responseEdit: edit } = this.context.buffers;
+    if (connection === null) return;
+    binding.bind(head, attempt.server, this.gate);
+    edit.add('Connection: Upgrade');
+    edit.add(`Upgrade: ${head.headers.valueOf(Name.upgrade)}`);
+    client.sendInterim(head, edit);
+    const clientEnd = client.takeSocket();
+    const serverEnd = { socket: connection.takeSocket(), early };
+    attempt.connection = null;
+    // A session with an open tunnel is not idle.
+    if (binding.session.recognition.recognised) pool.owners.hold(binding.session, this.context.worker.seconds());
+    this.timer.enter('tunnel', 0);
+    openTunnel(this.context, clientEnd, serverEnd, pool.settings.timeouts.tunnel, (bytesIn, bytesOut) => {
+      record.bytesIn += bytesIn;
+      record.bytesOut += bytesOut;
+      this.listener.completed();
+    });
+  }
+}

@@ -1,0 +1,74 @@
+/** The request as it came: who sent it, its head (kept as bytes, parsed when it is needed), and its body. Reused; `begin` sets it anew. */
+import type { ClientFacts } from '../affinity/affinity.ts';
+import { clientAddress, isForwardedSecure, seemsProxied } from '../http/forwarded.ts';
+import { isIdempotent, Method, type RequestHead } from '../http/head.ts';
+import type { Client } from './client/client.ts';
+import type { ListenerContext } from './client/listener-context.ts';
+import type { Pool } from './pool.ts';
+import { RequestBody } from './request-body.ts';
+import type { RequestScratch } from './request-scratch.ts';
+
+export class ClientRequest implements ClientFacts {
+  method: number = Method.get;
+  /** The client asks for an upgrade that this listener passes on. */
+  mayUpgrade = false;
+  clientAddress = '';
+  clientSecure = false;
+  /** Number of the client's connection; 0: a proxy seems to be there, with several clients behind it. */
+  clientNumber = 0;
+  /** Set by `begin`. */
+  client!: Client;
+  /** Set by `routeTo`; not to be read before. */
+  pool!: Pool;
+  readonly body: RequestBody;
+  private readonly scratch: RequestScratch;
+  /** The head's bytes, from `start` on: parsed again for a retry, or when another head was parsed meanwhile. */
+  private bytes: Buffer = noBytes;
+  private start = 0;
+
+  constructor({ worker, scratch }: ListenerContext) {
+    this.body = new RequestBody(worker.buffers);
+    this.scratch = scratch;
+  }
+
+  begin(client: Client, head: RequestHead, bytes: Buffer, start: number, mayUpgrade: boolean): void {
+    this.client = client;
+    this.bytes = bytes;
+    this.start = start;
+    this.method = head.method;
+    this.mayUpgrade = mayUpgrade;
+    this.clientAddress = client.trusted ? clientAddress(head, client.peer, client.isTrusted) : client.peer;
+    this.clientSecure = client.secure || (client.trusted && isForwardedSecure(head));
+    this.clientNumber = client.trusted || seemsProxied(head) ? 0 : client.number;
+    this.body.begin(client, head.length !== 0);
+  }
+
+  /** The config says which pool serves it; again when the config has changed. */
+  routeTo(pool: Pool): void {
+    this.pool = pool;
+    this.body.bufferBody = pool.settings.retry.bufferBody;
+  }
+
+  get peerTrusted(): boolean {
+    return this.client.trusted;
+  }
+
+  /** It may be sent twice without changing what the server does (RFC 9110 section 9.2.2). */
+  get isIdempotent(): boolean {
+    return isIdempotent(this.method);
+  }
+
+  /** Its head, parsed. Valid until another request's head is parsed. */
+  head(): RequestHead {
+    return this.scratch.reread(this, this.bytes, this.start);
+  }
+
+  /** The exchange is over: nothing of the request is kept. */
+  end(): void {
+    this.scratch.release(this);
+    this.body.clear();
+    this.bytes = noBytes;
+  }
+}
+
+const noBytes = Buffer.alloc(0);
