@@ -42,7 +42,7 @@ test('reloads leave nothing of the pools and listeners before the last', async (
     secret: Buffer.alloc(32),
     report: () => {},
     reportShortage: () => {},
-    tellRoom: () => {},
+    announceRoom: () => {},
     observe: (parts: PoolParts) => {
       made.push(new WeakRef(parts), ...parts.affinities.map((affinity) => new WeakRef(affinity)));
       return parts;

@@ -27,7 +27,7 @@ import { type Clock, systemClock, systemTimers, type Timers } from '../time/cloc
 import { Wheel } from '../time/wheel.ts';
 import type { CopySource } from './copies.ts';
 import { Listener } from './listener.ts';
-import { createPool, type PoolSurroundings, type ReportPassive, type TellForeign } from './pools.ts';
+import { createPool, type PoolSurroundings, type ReportForeignCookie, type ReportPassive } from './pools.ts';
 
 export interface BalancerDependencies {
   readonly net: Net;
@@ -42,11 +42,11 @@ export interface BalancerDependencies {
   /** Told what traffic sees of the servers of a pool. */
   readonly report: ReportPassive;
   /** Told that a pool has room for which exchanges of other workers wait. */
-  readonly tellRoom: (pool: string) => void;
+  readonly announceRoom: (pool: string) => void;
   /** Told when this machine, not a server, is why a connection did not come about. */
   readonly reportShortage: ReportShortage;
   /** Told when another Limpet seems to have a cookie of the same name. Left out: nobody is. */
-  readonly tellForeign?: TellForeign;
+  readonly reportForeignCookie?: ReportForeignCookie;
   /** Left out: nothing is told. */
   readonly debug?: DebugLog;
   readonly clock?: Clock;
@@ -63,7 +63,7 @@ const sweepSeconds = 60;
 const cutPatience = 1000;
 
 /** For each listener the port to bind: the config's, or the one that the system chose for all workers; null: leave it out. */
-export type Sockets = readonly (number | null)[];
+export type ListenerPorts = readonly (number | null)[];
 
 export class Balancer {
   private options: LimpetOptions;
@@ -124,8 +124,8 @@ export class Balancer {
   }
 
   /** Listens everywhere, or nowhere: rejects with the system's error when one address cannot be bound. */
-  async start(sockets: Sockets): Promise<void> {
-    this.listeners = await this.listen(this.options, this.deps.numbers, sockets);
+  async start(ports: ListenerPorts): Promise<void> {
+    this.listeners = await this.listen(this.options, this.deps.numbers, ports);
     this.ticking = setInterval(() => this.tick(), Wheel.tickMs);
   }
 
@@ -133,10 +133,10 @@ export class Balancer {
    * Takes over another config, or nothing of it: rejects with the system's error when a new address cannot be bound.
    * Connections stay, and their next request goes by the new config; exchanges under way finish as they began.
    */
-  async reload(options: LimpetOptions, numbers: Numbers, sockets: Sockets): Promise<void> {
+  async reload(options: LimpetOptions, numbers: Numbers, ports: ListenerPorts): Promise<void> {
     const pools = this.createPools(options, numbers);
     const before = this.listeners;
-    const listeners = await this.listen(options, numbers, sockets);
+    const listeners = await this.listen(options, numbers, ports);
     // From here on nothing can fail.
     const { pools: old } = this;
     this.options = options;
@@ -227,12 +227,12 @@ export class Balancer {
   }
 
   /** Opens the addresses that are new, and keeps those that are not. All or nothing. */
-  private async listen(config: LimpetOptions, numbers: Numbers, sockets: Sockets): Promise<Listener[]> {
+  private async listen(config: LimpetOptions, numbers: Numbers, ports: ListenerPorts): Promise<Listener[]> {
     const listeners: Listener[] = [];
     const opened: Listener[] = [];
     try {
       for (const [i, options] of config.listeners.entries()) {
-        const port = sockets[i];
+        const port = ports[i];
         if (port == null) continue;
         let listener = this.listeners.find((one) => isSameAddress(one.options, options));
         if (listener === undefined) {
@@ -288,8 +288,8 @@ export class Balancer {
     numbers: Numbers,
     pool: PoolOptions,
   ): PoolSurroundings {
-    const { shared, secret, copies = null, report, tellRoom, observe = (parts: PoolParts) => parts } = this.deps;
-    const { tellForeign = () => {} } = this.deps;
+    const { shared, secret, copies = null, report, announceRoom, observe = (parts: PoolParts) => parts } = this.deps;
+    const { reportForeignCookie = () => {} } = this.deps;
     return {
       context: new PoolContext(this.context, this.buffers.requests, { ...pool.limits, uriBytes: 0 }),
       shared,
@@ -301,8 +301,8 @@ export class Balancer {
       copies,
       connects: this.connects,
       report,
-      tellForeign,
-      tellRoom,
+      reportForeignCookie,
+      announceRoom,
       random: this.random,
       randomWords: this.randomWords,
       rings: this.rings,

@@ -26,7 +26,7 @@ test('errors of a listener after its start are counted and told, each of them', 
     numbers,
     secret: Buffer.alloc(32),
     report() {},
-    tellRoom() {},
+    announceRoom() {},
     reportShortage: (what, reason, at) => told.push(`${what} ${at}: ${reason}`),
   });
   await balancer.start([8080]);

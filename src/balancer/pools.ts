@@ -29,7 +29,7 @@ import { createFleet } from './fleets.ts';
 export type ReportPassive = (pool: string, server: string, report: PassiveReport) => void;
 
 /** Told once for each pool of a cookie of ours that another Limpet has too: who set it, null when a client came with a token of it. */
-export type TellForeign = (pool: string, cookie: string, server: string | null) => void;
+export type ReportForeignCookie = (pool: string, cookie: string, server: string | null) => void;
 
 export interface PoolSurroundings {
   readonly context: PoolContext;
@@ -46,8 +46,8 @@ export interface PoolSurroundings {
   /** Connections being made by this worker, to whatever server. */
   readonly connects: Connects;
   readonly report: ReportPassive;
-  readonly tellForeign: TellForeign;
-  readonly tellRoom: (pool: string) => void;
+  readonly reportForeignCookie: ReportForeignCookie;
+  readonly announceRoom: (pool: string) => void;
   readonly random: () => number;
   readonly randomWords: (words: Uint32Array) => void;
   readonly rings: TokenRings;
@@ -87,7 +87,7 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
     chooseSubstitute: (key, excluded) => substitutes.choose(key, excluded),
     health: healthOf(options, around),
     misframed: ({ identity }, how) => around.report(name, identity, { what: 'misframed', how }),
-    tellRoom: () => around.tellRoom(name),
+    announceRoom: () => around.announceRoom(name),
     configVersion: shared.configVersion,
     random,
   };
@@ -100,7 +100,7 @@ function affinityOf(
   options: PoolAffinity,
   { name: pool, sessions }: PoolOptions,
   fleet: Fleet,
-  { keys, secret, numbers, randomWords, rings, skew, shared, tellForeign }: PoolSurroundings,
+  { keys, secret, numbers, randomWords, rings, skew, shared, reportForeignCookie }: PoolSurroundings,
 ): Affinity {
   const kind = kindName(pool, options);
   const told = { request: false, response: false };
@@ -119,7 +119,7 @@ function affinityOf(
       if (owner !== null) shared.counters.add(counter.cookies_foreign);
       if (told[from]) return;
       told[from] = true;
-      tellForeign(pool, cookie, owner === null ? null : (fleet.find(owner)?.name ?? ''));
+      reportForeignCookie(pool, cookie, owner === null ? null : (fleet.find(owner)?.name ?? ''));
     },
     onLimited: () => shared.counters.add(counter.cookies_limited),
     idOf: (name) => fleet.servers.find((server) => server.name === name)?.id,

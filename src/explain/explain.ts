@@ -68,7 +68,7 @@ export async function explain(options: LimpetOptions, question: Question): Promi
       numbers,
       secret: question.tableSecret,
       report() {},
-      tellRoom() {},
+      announceRoom() {},
       reportShortage() {},
       writeAccess: (text, done) => {
         line = text;

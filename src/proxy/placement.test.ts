@@ -38,7 +38,7 @@ function stage(whenOwnerFull: PoolSettings['whenOwnerFull'], secondFull = false)
     hashOwner: () => a,
     health: null,
     misframed() {},
-    tellRoom() {},
+    announceRoom() {},
     configVersion,
     random: () => 0,
   };

@@ -72,7 +72,7 @@ export interface PoolParts {
   /** Told of each server once: it has broken the framing of HTTP, and how. */
   readonly misframed: (server: Server, how: string) => void;
   /** There is room at a server, and exchanges of other workers wait for it. */
-  readonly tellRoom: () => void;
+  readonly announceRoom: () => void;
   /** Whether this worker's view of the servers is current. With a stale one it may take a server for lost that is up again. */
   readonly configVersion: {
     readonly isStale: boolean;
@@ -182,7 +182,7 @@ export class Pool {
     if (waiting === 0) return;
     // Each worker is offered as many of the places as its share of those who wait.
     if (this.waiting.length > this.parts.random() * waiting) this.fill(server);
-    else this.parts.tellRoom();
+    else this.parts.announceRoom();
   }
 
   /** One that is offered the place may go elsewhere, or wait again: then it is the next one's. */

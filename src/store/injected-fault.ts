@@ -12,7 +12,7 @@ import { type Put, type PutResult, type SessionKey, type Store, StoreError } fro
  * an ended session can be put again.
  *
  * The others put a fault back that there was once (issue 12), each around the part that has mended it: commit-exit here, the
- * others in workers/injected-faults.ts and workers/storage.ts, and the library's half of unknown-server-404 and
+ * others in workers/injected-faults.ts and workers/store-service.ts, and the library's half of unknown-server-404 and
  * forgotten-signout in test/chaos/apps/program.ts.
  * outage-claims: a server becomes the owner before it has accepted the request. unknown-server-404: the store interface
  * answers a server that has left the config as if nothing were kept. forgotten-signout: an end that the store has missed is
@@ -54,25 +54,25 @@ export function readInjectedFault({
 export function injectFault(store: Store, what: InjectedFault, timers: Timers): Store {
   switch (what) {
     case 'fencing':
-      return Object.assign(honest(store), { put: (key: SessionKey, put: Put) => putAnyway(store, key, put) });
+      return Object.assign(delegate(store), { put: (key: SessionKey, put: Put) => putAnyway(store, key, put) });
     case 'gate':
-      return Object.assign(honest(store), {
+      return Object.assign(delegate(store), {
         put: async (key: SessionKey, put: Put): Promise<PutResult> => {
           timers.after(gateDelay, () => void store.put(key, put).catch(() => undefined));
           return { state: 'stored' };
         },
       });
     case 'tombstones':
-      return Object.assign(honest(store), forgetful(store));
+      return Object.assign(delegate(store), forgetful(store));
     case 'commit-exit':
-      return Object.assign(honest(store), fatal(store));
+      return Object.assign(delegate(store), fatal(store));
     default:
       return store;
   }
 }
 
 /** The store as it is, to be changed in part. */
-export function honest(store: Store): Store {
+export function delegate(store: Store): Store {
   return {
     get incarnation() {
       return store.incarnation;

@@ -18,7 +18,7 @@ import type { HealthMonitor } from './health-monitor.ts';
 export interface AdminServiceDependencies {
   readonly options: () => LimpetOptions;
   readonly numbers: () => Numbers;
-  readonly watch: HealthMonitor;
+  readonly monitor: HealthMonitor;
   /** An operator's word; false: there is no such server. Resolves when every worker has heard it. */
   readonly drain: (pool: string, server: string, drained: boolean) => Promise<boolean>;
   readonly table: SessionTable;
@@ -89,14 +89,14 @@ export class AdminService {
 
   /** Every server with its state, its exchanges and its sessions. */
   async servers(): Promise<ServerStatus[]> {
-    const { options, numbers, watch, table, load, now } = this.deps;
+    const { options, numbers, monitor, table, load, now } = this.deps;
     const counts = await census(table, now());
     const { slots } = numbers();
     return options().pools.flatMap(({ name: pool, servers }) =>
       servers.map(({ name, address }): ServerStatus => {
         const slot = slots.get(serverName(pool, name)) ?? 0;
         const { live, copied } = counts.get(slot) ?? { live: 0, copied: 0 };
-        const { state, drained } = watch.stateOf(pool, name);
+        const { state, drained } = monitor.stateOf(pool, name);
         return {
           pool,
           name,

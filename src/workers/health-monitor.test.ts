@@ -40,8 +40,8 @@ function stage() {
     load,
     counters,
     log: { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') },
-    tellShortage: (reason) => told.push(reason),
-    tell: (pool, reports) => told.push(`${pool}: ${upOf(reports).join(' ')}`),
+    reportShortage: (reason) => told.push(reason),
+    publish: (pool, reports) => told.push(`${pool}: ${upOf(reports).join(' ')}`),
   });
   // A name keeps its slot from config to config.
   let known: SingleWorker | null = null;

@@ -15,7 +15,7 @@ import { type Counters, counter } from '../metrics/counters.ts';
 import { formatAddress, type Net } from '../net/socket.ts';
 import type { Numbers } from '../shared/slots.ts';
 import type { Clock, Timers } from '../time/clock.ts';
-import type { DrainedServer } from './drained.ts';
+import type { DrainedServer } from './drained-servers.ts';
 import { HealthLog, type HealthLogger } from './health-log.ts';
 import type { HealthReports } from './messages.ts';
 
@@ -27,10 +27,10 @@ export interface HealthMonitorDependencies {
   readonly load: Load;
   readonly counters: Counters;
   /** Told when this machine could not ask a server how it is, and why. */
-  readonly tellShortage: (reason: string, at: string) => void;
+  readonly reportShortage: (reason: string, at: string) => void;
   readonly log: HealthLogger;
   /** After each change. */
-  readonly tell: (pool: string, healthReports: readonly NamedHealthReport[]) => void;
+  readonly publish: (pool: string, healthReports: readonly NamedHealthReport[]) => void;
 }
 
 interface Watched {
@@ -104,7 +104,7 @@ export class HealthMonitor {
     fleet.setDrained(server, drained, this.deps.clock.now());
     said.changed(server, reason);
     // Its state may be the same as before (one that is down stays down), and the workers have to know all the same.
-    this.deps.tell(pool, fleet.namedReports);
+    this.deps.publish(pool, fleet.namedReports);
     return true;
   }
 
@@ -142,7 +142,7 @@ export class HealthMonitor {
   }
 
   private watch(options: PoolOptions, numbers: Numbers, before: Watched | undefined): Watched {
-    const { net, clock, timers, random, load, counters, log, tell, tellShortage } = this.deps;
+    const { net, clock, timers, random, load, counters, log, publish, reportShortage } = this.deps;
     const { name } = options;
     const fleet = createFleet(options, { load, numbers, keys: [] });
     for (const server of fleet.servers) {
@@ -152,12 +152,12 @@ export class HealthMonitor {
     fleet.apply(inherit(options, before, false), clock.now());
     const said = before?.said ?? new HealthLog(name, clock, log);
     said.follow(fleet);
-    fleet.onChange = () => tell(name, fleet.namedReports);
+    fleet.onChange = () => publish(name, fleet.namedReports);
 
     const { active, passive } = options.health;
     const onShortage = (server: Server, reason: string): void => {
       counters.add(counter.shortages_connect);
-      tellShortage(reason, formatAddress(server.address));
+      reportShortage(reason, formatAddress(server.address));
     };
     const checks =
       active === null

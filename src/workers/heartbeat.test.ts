@@ -1,23 +1,23 @@
 import { expect, test } from 'vitest';
 import { HandTime } from '../../test/support/hand-time.ts';
-import { createBeats, HangDetector } from './heartbeat.ts';
+import { createHeartbeats, HangDetector } from './heartbeat.ts';
 
 function staged(timeout: number) {
   const time = new HandTime();
-  const beats = createBeats(2);
-  const words = new Int32Array(beats);
+  const heartbeats = createHeartbeats(2);
+  const words = new Int32Array(heartbeats);
   const hung: number[] = [];
   let asleep = 0;
   const set = { timeout };
-  const watch = new HangDetector({
-    beats,
+  const detector = new HangDetector({
+    heartbeats,
     timers: time,
     clock: { now: () => time.now(), monotonic: () => time.monotonic() + asleep, wall: () => time.monotonic() + asleep },
-    timeout: () => set.timeout,
+    timeoutMs: () => set.timeout,
     onHung: (worker) => hung.push(worker),
   });
   return {
-    watch,
+    detector,
     hung,
     time,
     set,
@@ -36,16 +36,16 @@ function staged(timeout: number) {
 }
 
 test('a worker that has been silent for the time-out hangs, once, and one that beats does not', () => {
-  const { watch, hung, pass } = staged(2000);
-  watch.begin(0);
-  watch.begin(1);
+  const { detector, hung, pass } = staged(2000);
+  detector.watch(0);
+  detector.watch(1);
   pass(3, 0);
   expect(hung).toEqual([]);
   pass(1, 0);
   expect(hung).toEqual([1]);
   pass(20, 0);
   expect(hung).toEqual([1]);
-  watch.begin(1);
+  detector.watch(1);
   pass(3, 0);
   pass(1, 0, 1);
   pass(3, 0);
@@ -55,8 +55,8 @@ test('a worker that has been silent for the time-out hangs, once, and one that b
 });
 
 test('a process that was stopped gives everybody a fresh time', () => {
-  const { watch, hung, pass, sleep } = staged(2000);
-  watch.begin(0);
+  const { detector, hung, pass, sleep } = staged(2000);
+  detector.watch(0);
   for (let i = 0; i < 5; i++) {
     pass(3);
     sleep(60_000);
@@ -68,17 +68,17 @@ test('a process that was stopped gives everybody a fresh time', () => {
 });
 
 test('nothing is expected of one that has ended, without a time-out, and after the stop', () => {
-  const { watch, hung, pass, set, time } = staged(0);
-  watch.begin(0);
-  watch.begin(1);
+  const { detector, hung, pass, set, time } = staged(0);
+  detector.watch(0);
+  detector.watch(1);
   pass(100);
   expect(hung).toEqual([]);
-  watch.end(0);
+  detector.unwatch(0);
   set.timeout = 2000;
   pass(1);
   expect(hung).toEqual([1]);
-  watch.begin(0);
-  watch.stop();
+  detector.watch(0);
+  detector.stop();
   pass(100);
   expect([hung, time.pending]).toEqual([[1], 0]);
 });

@@ -1,99 +1,96 @@
 /**
- * Tells a worker whose event loop has stopped turning, for which the kernel goes on queueing its share of the connections, from
- * one that is idle or waits for the processor.
+ * Finds a worker whose event loop hangs: the kernel goes on giving it its share of the connections. A worker that is idle, or
+ * waits for a processor, does not hang.
  *
- *      worker:      each beat, one more in its word of shared memory
- *      supervisor:  each look, has the word changed?   no, for `workerTimeout` of looks that came in time ──> it hangs
+ *      worker:      each beat adds one to its counter in shared memory
+ *      supervisor:  each check: has the counter changed?   no, for `workerTimeout` of checks that came in time ──> it hangs
  *
- * A look that comes late says that the supervisor did not run either (SIGSTOP, a suspended machine, far too much load): nobody
- * is silent by that, and all of them begin anew.
+ * A check that comes late means that the supervisor did not run either (SIGSTOP, a suspended machine, far too much load). Then no
+ * worker counts as silent, and the time of each begins again.
  */
 import type { Clock, Timers } from '../time/clock.ts';
 
-/** Milliseconds. */
-const beatTime = 250;
-const lookTime = 500;
-/** A look that comes after more than this is late. */
-const lateTime = 2 * lookTime;
+const beatMs = 250;
+const checkMs = 500;
+/** A check that comes after more than this (ms) is late. */
+const lateMs = 2 * checkMs;
 
-/** Memory for so many workers. */
-export function createBeats(workers: number): SharedArrayBuffer {
+export function createHeartbeats(workers: number): SharedArrayBuffer {
   return new SharedArrayBuffer(workers * Int32Array.BYTES_PER_ELEMENT);
 }
 
-/** In the worker's thread, number `worker` from 0: beats as long as its loop turns. */
-export function beat(beats: SharedArrayBuffer, worker: number): void {
-  const words = new Int32Array(beats);
-  setInterval(() => Atomics.add(words, worker, 1), beatTime).unref();
+/** In the thread of worker number `worker`, from 0: beats as long as its event loop runs. */
+export function startHeartbeat(heartbeats: SharedArrayBuffer, worker: number): void {
+  const beats = new Int32Array(heartbeats);
+  setInterval(() => Atomics.add(beats, worker, 1), beatMs).unref();
 }
 
 export interface HangDetectorDependencies {
-  readonly beats: SharedArrayBuffer;
+  readonly heartbeats: SharedArrayBuffer;
   readonly clock: Clock;
   readonly timers: Timers;
-  /** Milliseconds for which a worker may be silent; 0: for ever. */
-  readonly timeout: () => number;
-  /** Called once, and nothing more is expected of the worker until `begin`. */
+  /** A worker hangs when it has been silent for this long (ms). 0: never. */
+  readonly timeoutMs: () => number;
+  /** Called once; then the worker is not watched until `watch` is called again. */
   readonly onHung: (worker: number) => void;
 }
 
 interface Watched {
-  /** The word at the last look. */
+  /** The counter at the last check. */
   beats: number;
-  /** Milliseconds since it changed. */
-  silent: number;
+  silentMs: number;
 }
 
 export class HangDetector {
   private readonly deps: HangDetectorDependencies;
-  private readonly words: Int32Array<SharedArrayBuffer>;
+  private readonly beats: Int32Array<SharedArrayBuffer>;
   private readonly watched = new Map<number, Watched>();
-  private lookedAt = 0;
-  private cancelLook: (() => void) | null = null;
+  private checkedAt = 0;
+  private cancelCheck: (() => void) | null = null;
 
   constructor(deps: HangDetectorDependencies) {
     this.deps = deps;
-    this.words = new Int32Array(deps.beats);
+    this.beats = new Int32Array(deps.heartbeats);
   }
 
   /** The worker listens: from now on it is expected to beat. */
-  begin(worker: number): void {
-    this.watched.set(worker, { beats: Atomics.load(this.words, worker), silent: 0 });
-    if (this.cancelLook !== null) return;
-    this.lookedAt = this.deps.clock.monotonic();
-    this.lookLater();
+  watch(worker: number): void {
+    this.watched.set(worker, { beats: Atomics.load(this.beats, worker), silentMs: 0 });
+    if (this.cancelCheck !== null) return;
+    this.checkedAt = this.deps.clock.monotonic();
+    this.scheduleCheck();
   }
 
-  /** It has ended, or is about to. */
-  end(worker: number): void {
+  /** The worker has ended, or is about to. */
+  unwatch(worker: number): void {
     this.watched.delete(worker);
   }
 
   stop(): void {
-    this.cancelLook?.();
-    this.cancelLook = null;
+    this.cancelCheck?.();
+    this.cancelCheck = null;
     this.watched.clear();
   }
 
-  private lookLater(): void {
-    this.cancelLook = this.deps.timers.after(lookTime, () => this.look());
+  private scheduleCheck(): void {
+    this.cancelCheck = this.deps.timers.after(checkMs, () => this.check());
   }
 
-  private look(): void {
+  private check(): void {
     const now = this.deps.clock.monotonic();
-    const passed = now - this.lookedAt;
-    this.lookedAt = now;
-    const timeout = this.deps.timeout();
-    this.lookLater();
+    const passedMs = now - this.checkedAt;
+    this.checkedAt = now;
+    const timeoutMs = this.deps.timeoutMs();
+    this.scheduleCheck();
     for (const [worker, one] of this.watched) {
-      const beats = Atomics.load(this.words, worker);
-      if (beats !== one.beats || passed > lateTime) {
+      const beats = Atomics.load(this.beats, worker);
+      if (beats !== one.beats || passedMs > lateMs) {
         one.beats = beats;
-        one.silent = 0;
+        one.silentMs = 0;
         continue;
       }
-      one.silent += passed;
-      if (timeout === 0 || one.silent < timeout) continue;
+      one.silentMs += passedMs;
+      if (timeoutMs === 0 || one.silentMs < timeoutMs) continue;
       this.watched.delete(worker);
       this.deps.onHung(worker);
     }

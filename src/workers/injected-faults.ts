@@ -1,19 +1,19 @@
 /**
- * For the tests that look for old faults (test/chaos): each function puts one back that there once was (issue 12), around a
- * part that is right. Where nobody tests (`readInjectedFault`) each of them answers the part as it is.
+ * Old faults, put back for the tests that must find them (test/chaos, issue 12). Each function wraps a part that is right, and
+ * gives it the fault of that name. With no injected fault (`readInjectedFault`), or another one, it returns the part unchanged.
  */
 import { answer, type Handler } from '../admin/listen.ts';
 import type { PoolOptions } from '../config/options.ts';
 import { identityOf } from '../fleet/server.ts';
 import { keyOf } from '../ownership/replicator.ts';
-import { honest, type InjectedFault } from '../store/injected-fault.ts';
+import { delegate, type InjectedFault } from '../store/injected-fault.ts';
 import type { Store } from '../store/store.ts';
 import { type Entry, SessionTable } from '../table/table.ts';
 import type { Clock } from '../time/clock.ts';
 
-/** clock-steps: what decides is the machine's clock, with its steps. */
-export function deciding(clock: Clock, injectedFault: InjectedFault | null): Clock {
-  if (injectedFault !== 'clock-steps') return clock;
+/** clock-steps: decisions use the machine's clock, which steps. */
+export function clockFor(clock: Clock, fault: InjectedFault | null): Clock {
+  if (fault !== 'clock-steps') return clock;
   return {
     now: () => Math.floor(clock.wall()),
     wall: () => clock.wall(),
@@ -21,9 +21,9 @@ export function deciding(clock: Clock, injectedFault: InjectedFault | null): Clo
   };
 }
 
-/** outage-claims: an exchange that is over leaves the session with whoever was claimed last, also if nobody took its request. */
-export function keepClaims(table: SessionTable, injectedFault: InjectedFault | null): void {
-  if (injectedFault !== 'outage-claims') return;
+/** outage-claims: after an exchange the session stays with the server that claimed it last, even if no server took the request. */
+export function keepUnansweredClaims(table: SessionTable, fault: InjectedFault | null): void {
+  if (fault !== 'outage-claims') return;
   const { leave } = SessionTable.prototype;
   table.leave = (key, now, out: Entry, announced) => {
     if (table.find(key, now, out) === 'live' && out.former !== 0) {
@@ -34,13 +34,11 @@ export function keepClaims(table: SessionTable, injectedFault: InjectedFault | n
 }
 
 /**
- * reports-by-position: workers report a server by its position, as if they all had the config before still, and the answer is the
- * server that has that position now.
+ * reports-by-position: workers name a server by its position, as if they all still had the config before. Returns a function that
+ * gives the identity of the server that has this position now.
  */
-export function namedInReports(
-  injectedFault: InjectedFault | null,
-): (pools: Pools, pool: string, server: string) => string {
-  if (injectedFault !== 'reports-by-position') return (_, _pool, server) => server;
+export function identityInReports(fault: InjectedFault | null): (pools: Pools, pool: string, server: string) => string {
+  if (fault !== 'reports-by-position') return (_, _pool, server) => server;
   let now: Pools = [];
   let before: Pools = [];
   return (pools, pool, server) => {
@@ -57,13 +55,13 @@ function serversOf(pools: Pools, pool: string): PoolOptions['servers'] {
   return pools.find(({ name }) => name === pool)?.servers ?? [];
 }
 
-/** unknown-server-404: the store interface tells a server that is not in the config that nothing is kept. */
-export function onlyConfigured(
+/** unknown-server-404: the store interface answers a server that is not in the config that there is no copy. */
+export function answer404IfUnconfigured(
   handle: Handler,
   isConfigured: (pool: string, slot: number) => boolean,
-  injectedFault: InjectedFault | null,
+  fault: InjectedFault | null,
 ): Handler {
-  if (injectedFault !== 'unknown-server-404') return handle;
+  if (fault !== 'unknown-server-404') return handle;
   return async (request, response) => {
     const [, , slot = '', pool = ''] = (request.url ?? '').split('/');
     if (isConfigured(decodeURIComponent(pool), Number(slot))) return handle(request, response);
@@ -72,12 +70,12 @@ export function onlyConfigured(
   };
 }
 
-/** forgotten-signout: an end that the store could not take is known to the table alone, and the store is not told again. */
-export function forgettingEnds(store: Store, table: SessionTable, seconds: () => number): Store {
+/** forgotten-signout: when the store cannot take the end of a session, only the table has it, and the store is not asked again. */
+export function forgetFailedEnds(store: Store, table: SessionTable, seconds: () => number): Store {
   const destroy: Store['destroy'] = (key, epoch) =>
     store.destroy(key, epoch).catch((error: unknown) => {
       table.bury(keyOf(key.id), seconds());
       throw error;
     });
-  return Object.assign(honest(store), { destroy });
+  return Object.assign(delegate(store), { destroy });
 }

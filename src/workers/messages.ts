@@ -1,6 +1,14 @@
-/** What the supervisor and its workers tell each other. Plain data. */
+/**
+ * The messages between the supervisor and its workers. All of it is plain data, because it is copied from thread to thread.
+ *
+ *      supervisor ──── message ────> worker     health, addresses, room, access-written
+ *      supervisor ──── request ────> worker     reload, sync, stop: each has a number, and
+ *                 <──── reply ──────            its reply has the same number
+ *                 <─ start result ──            listening or failed, once
+ *                 <──── event ──────            passive-report, room, shortage, foreign-cookie, access-lines, debug
+ */
 import type { MessagePort } from 'node:worker_threads';
-import type { Sockets } from '../balancer/balancer.ts';
+import type { ListenerPorts } from '../balancer/balancer.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import type { NamedAddresses } from '../discovery/names.ts';
 import type { NamedHealthReport } from '../fleet/health-report.ts';
@@ -8,101 +16,109 @@ import type { PassiveReport } from '../health/passive.ts';
 import type { Versions } from '../shared/config-version.ts';
 import type { SharedBuffers } from '../shared/memory.ts';
 import type { Numbers } from '../shared/slots.ts';
-import type { ForeignCookie } from './foreign-cookies.ts';
-import type { Lacking } from './shortages.ts';
+import type { ForeignCookie } from './foreign-cookie-log.ts';
+import type { ShortageKind } from './shortage-limiter.ts';
 
-/** All that a worker needs to know of a config. */
+/** By pool, the health of each of its servers. */
+export type HealthReports = ReadonlyMap<string, readonly NamedHealthReport[]>;
+
+/** A config as one worker runs it. */
 export interface WorkerConfig {
   readonly options: LimpetOptions;
   readonly numbers: Numbers;
-  /** The sockets that this worker has. */
-  readonly sockets: Sockets;
-  /** From which the names of sessions are hashed: the same as long as the table lives. */
+  /** The ports that this worker listens on. */
+  readonly ports: ListenerPorts;
+  /** Key of the hashes under which the session table knows sessions. It stays the same as long as the table exists. */
   readonly secret: Uint8Array;
-  /** By pool, what is known of the health of each server. */
   readonly healthReports: HealthReports;
-  /** Of the names of its servers. */
+  /** What the host names of servers resolve to. */
   readonly names: NamedAddresses;
-  /** Up to here it holds all that workers have been told. */
+  /** A worker that has applied this config has applied everything up to these versions. */
   readonly versions: Versions;
 }
 
-export type HealthReports = ReadonlyMap<string, readonly NamedHealthReport[]>;
-
-/** Handed over when the thread starts. */
+/** What a worker thread gets when it starts. */
 export interface WorkerInit {
-  /** From 0. */
+  /** Its number, from 0. */
   readonly worker: number;
   readonly buffers: SharedBuffers;
   readonly config: WorkerConfig;
-  /** Where it shows that its loop turns (heartbeat.ts). */
-  readonly beats: SharedArrayBuffer;
+  /** Shared memory in which it shows that its event loop runs (heartbeat.ts). */
+  readonly heartbeats: SharedArrayBuffer;
   /** null: no copies of sessions are kept. */
-  readonly copies: StoreLink | null;
+  readonly store: StoreLink | null;
 }
 
-/** The way to the store, which lives with the supervisor. */
+/** How a worker reaches the store, which is open on the supervisor's thread. */
 export interface StoreLink {
   readonly port: MessagePort;
-  /** Names the present life of the copies. */
+  /** Changes whenever the store has lost its copies. */
   readonly incarnation: string;
-  /** Where servers find the store interface. */
+  /** The address of the store interface, for servers. */
   readonly url: string;
 }
 
-export type ToWorker =
+/** The addresses on which a worker listens, as URLs or `unix:` paths, and the ports that are bound, in the order of the config. */
+export interface Listening {
+  readonly addresses: readonly string[];
+  readonly ports: readonly number[];
+}
+
+/** Supervisor to worker, without a reply. */
+export type WorkerMessage =
+  /** The health of servers of one pool has changed. */
   | {
       readonly kind: 'health';
       readonly pool: string;
       readonly healthReports: readonly NamedHealthReport[];
       readonly versions: Versions;
     }
-  /** The names of servers have these addresses now. */
-  | { readonly kind: 'names'; readonly names: NamedAddresses }
-  /** Someone waits, and there is room. */
+  /** Host names of servers have these addresses from now on. */
+  | { readonly kind: 'addresses'; readonly names: NamedAddresses }
+  /** Another worker has ended an exchange of this pool: a server may have room for a request that waits here. */
   | { readonly kind: 'room'; readonly pool: string }
-  /** The three questions; `id` stands in the answer. */
-  | { readonly kind: 'reload'; readonly id: number; readonly config: WorkerConfig }
-  /** The oldest lines of the access log that it has given have been written. */
-  | { readonly kind: 'written' }
-  /** Answered by `marked`: all that was said before has been done. */
-  | { readonly kind: 'mark'; readonly id: number }
-  | { readonly kind: 'stop'; readonly id: number };
+  /** The oldest batch of access log lines that this worker sent has been written. */
+  | { readonly kind: 'access-written' };
 
-/** Said once, without being asked. */
-export type Started =
-  | { readonly kind: 'listening'; readonly addresses: readonly string[]; readonly ports: readonly number[] }
-  /** It could not start. `error` has the system's code. */
-  | { readonly kind: 'failed'; readonly error: unknown };
+/** Supervisor to worker, by the kind of the reply. */
+export interface WorkerRequests {
+  /** Replace the config. */
+  readonly reloaded: { readonly kind: 'reload'; readonly config: WorkerConfig };
+  /** Reply when all messages before this one have been handled. */
+  readonly synced: { readonly kind: 'sync' };
+  /** Accept nothing more, and end when the open exchanges have finished. */
+  readonly stopped: { readonly kind: 'stop' };
+}
 
-export type Answer =
-  /** `error` null: it did. Else nothing of the plan was taken over. */
-  | {
-      readonly kind: 'reloaded';
-      readonly id: number;
-      readonly error: unknown;
-      readonly addresses: readonly string[];
-      readonly ports: readonly number[];
-    }
-  | { readonly kind: 'marked'; readonly id: number }
+export type WorkerRequest = WorkerRequests[keyof WorkerRequests];
+
+export type WorkerReply =
+  /** `error` null: the config was applied. Otherwise nothing of it was. */
+  | ({ readonly kind: 'reloaded'; readonly id: number; readonly error: unknown } & Listening)
+  | { readonly kind: 'synced'; readonly id: number }
+  /** `finished`: every exchange ended by itself in time. */
   | { readonly kind: 'stopped'; readonly id: number; readonly finished: boolean };
 
-/** The question that has an answer of that kind, without its number. */
-export type Question<Kind extends Answer['kind']> = {
-  readonly reloaded: { readonly kind: 'reload'; readonly config: WorkerConfig };
-  readonly marked: { readonly kind: 'mark' };
-  readonly stopped: { readonly kind: 'stop' };
-}[Kind];
+/** The reply to the request that has this kind of reply. */
+export type ReplyOf<Kind extends WorkerReply['kind']> = Extract<WorkerReply, { readonly kind: Kind }>;
 
-export type FromWorker =
-  | Started
-  | Answer
-  /** `server`: its `identity`. */
+/** Worker to supervisor, once: it listens, or it cannot start. `error` has the system's code. */
+export type StartResult =
+  | ({ readonly kind: 'listening' } & Listening)
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+/** Worker to supervisor, at any time. */
+export type WorkerEvent =
+  /** Traffic has shown something of a server. `server`: its `identity`. */
   | { readonly kind: 'passive-report'; readonly pool: string; readonly server: string; readonly report: PassiveReport }
+  /** A server of this pool may have room for a request that waits at another worker. */
   | { readonly kind: 'room'; readonly pool: string }
-  /** This machine, not a server, is why a connection did not come about. */
-  | { readonly kind: 'shortage'; readonly what: Lacking; readonly reason: string; readonly at: string }
-  | ({ readonly kind: 'foreign' } & ForeignCookie)
-  | { readonly kind: 'access'; readonly lines: string }
-  /** With `log.level: debug` only. */
+  /** A connection could not be made because this machine lacks something, which is not the server's fault. */
+  | { readonly kind: 'shortage'; readonly what: ShortageKind; readonly reason: string; readonly at: string }
+  | ({ readonly kind: 'foreign-cookie' } & ForeignCookie)
+  | { readonly kind: 'access-lines'; readonly lines: string }
+  /** Only with `log.level: debug`. */
   | { readonly kind: 'debug'; readonly message: string };
+
+export type ToWorker = WorkerMessage | (WorkerRequest & { readonly id: number });
+export type FromWorker = StartResult | WorkerReply | WorkerEvent;

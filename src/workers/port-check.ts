@@ -1,27 +1,42 @@
-/** Whether a program listens where we are about to. */
+/**
+ * Finds out whether another program listens on a port before we do. Workers share their ports (SO_REUSEPORT), so the kernel
+ * would let us share a port with another program too, and each would get a part of the clients.
+ *
+ * The check connects to the port. To listen for a moment without sharing would work as well, but clients that wait for us to
+ * start would be accepted, and then reset.
+ */
 import { networkInterfaces } from 'node:os';
+import type { ListenerOptions } from '../config/options.ts';
 import { Probe } from '../health/probe.ts';
+import { listenError } from '../net/listen-error.ts';
 import { type Address, formatAddress, type Net } from '../net/socket.ts';
 import type { Timers } from '../time/clock.ts';
 
-/** A call within this machine that has no answer after this long (ms) gets none: a firewall took it. */
-const patience = 1000;
+/** A connection within this machine that is not there after this long (ms) never will be: a firewall drops it. */
+const connectTimeoutMs = 1000;
 
-/**
- * Workers share their ports (SO_REUSEPORT), and so the kernel would let us share with another program too, each with a part
- * of the clients. This tells, by calling there, and rejects when this machine cannot call. (To listen for a moment without sharing would tell as well, but clients that
- * wait for us to start would be accepted, and then reset.)
- */
-export async function isPortTaken(net: Net, address: Address & { kind: 'tcp' }, timers: Timers): Promise<boolean> {
-  const asked = hostsOf(address.host).map(async (host) => {
-    const there = { ...address, host };
-    // Twice: the kernel may choose the very port that is called for the caller, which then reaches itself.
-    return (await answers(net, there, timers)) && (await answers(net, there, timers));
-  });
-  return (await Promise.all(asked)).includes(true);
+/** Rejects with EADDRINUSE when another program listens there, unless `reusePort` allows that. */
+export async function refuseTakenPort(
+  net: Net,
+  { address, reusePort }: ListenerOptions,
+  timers: Timers,
+): Promise<void> {
+  if (reusePort || address.kind === 'unix' || address.port === 0) return;
+  if (!(await isPortTaken(net, address, timers))) return;
+  throw listenError(Object.assign(new Error('another program listens there'), { code: 'EADDRINUSE' }), address);
 }
 
-/** Addresses of this machine at which `host` listens. One that is elsewhere is not called: it cannot be listened on either. */
+/** Rejects when this machine cannot connect. */
+export async function isPortTaken(net: Net, address: Address & { kind: 'tcp' }, timers: Timers): Promise<boolean> {
+  const taken = hostsOf(address.host).map(async (host) => {
+    const there = { ...address, host };
+    // Twice: the kernel may give the connection the very port that it connects to as its own, and then it reaches itself.
+    return (await isConnectable(net, there, timers)) && (await isConnectable(net, there, timers));
+  });
+  return (await Promise.all(taken)).includes(true);
+}
+
+/** Addresses of this machine at which `host` listens. None for a foreign address: it cannot be listened on either. */
 function hostsOf(host: string): readonly string[] {
   const own = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   const chosen = own.filter(({ address, family }) => {
@@ -32,12 +47,12 @@ function hostsOf(host: string): readonly string[] {
   return [...new Set([...chosen.map(({ address }) => address), ...loopback])];
 }
 
-function answers(net: Net, address: Address, timers: Timers): Promise<boolean> {
+function isConnectable(net: Net, address: Address, timers: Timers): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const check = { http: null, timeout: patience };
+    const check = { http: null, timeout: connectTimeoutMs };
     new Probe({ net, timers }, address, check, (problem, shortage) => {
       if (shortage === null) resolve(problem === null);
-      else reject(new Error(`cannot ask who listens on ${formatAddress(address)}: ${shortage}`));
+      else reject(new Error(`cannot find out who listens on ${formatAddress(address)}: ${shortage}`));
     }).start();
   });
 }

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { crashWhenTold, testTombstoneTime } from './test-hooks.ts';
+import { crashOnFile, testTombstoneTime } from './test-hooks.ts';
 
 test('the time of a tombstone is a test’s only where somebody tests', () => {
   expect(testTombstoneTime({ LIMPET_TEST_TOMBSTONE: '5', NODE_ENV: 'test' })).toBe(5);
@@ -15,9 +15,9 @@ test('a worker looks for its file only where somebody tests, and an old one does
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const file = join(folder, 'crash');
   writeFileSync(`${file}.1`, '');
-  crashWhenTold(1, { LIMPET_TEST_CRASH: file, NODE_ENV: 'production' });
-  crashWhenTold(0, { LIMPET_TEST_CRASH: file, NODE_ENV: 'test' });
+  crashOnFile(1, { LIMPET_TEST_CRASH: file, NODE_ENV: 'production' });
+  crashOnFile(0, { LIMPET_TEST_CRASH: file, NODE_ENV: 'test' });
   expect(existsSync(`${file}.1`)).toBe(true);
-  crashWhenTold(1, { LIMPET_TEST_CRASH: file, NODE_ENV: 'test' });
+  crashOnFile(1, { LIMPET_TEST_CRASH: file, NODE_ENV: 'test' });
   expect(existsSync(`${file}.1`)).toBe(false);
 });

@@ -12,7 +12,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 const lookTime = 100;
 
 /** `worker`: from 0. Does nothing where nobody tests. */
-export function crashWhenTold(worker: number, { LIMPET_TEST_CRASH: file = '', NODE_ENV }: Environment): void {
+export function crashOnFile(worker: number, { LIMPET_TEST_CRASH: file = '', NODE_ENV }: Environment): void {
   if (file === '' || NODE_ENV !== 'test') return;
   const own = `${file}.${worker}`;
   rmSync(own, { force: true });

@@ -1,4 +1,4 @@
-/** The life of one worker thread: it runs a balancer on its own event loop, and does what the supervisor says. */
+/** The module of a worker thread: it runs one balancer on its own event loop, and handles the supervisor's messages. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Balancer } from '../balancer/balancer.ts';
 import type { CopySource } from '../balancer/copies.ts';
@@ -12,59 +12,59 @@ import { readInjectedFault } from '../store/injected-fault.ts';
 import { RemoteStore } from '../store/remote.ts';
 import { systemClock, systemTimers } from '../time/clock.ts';
 import { SteadyClock } from '../time/steady.ts';
-import { beat } from './heartbeat.ts';
-import { deciding, keepClaims } from './injected-faults.ts';
-import type { FromWorker, StoreLink, ToWorker, WorkerConfig, WorkerInit } from './messages.ts';
-import { Shortages } from './shortages.ts';
-import { crashWhenTold } from './test-hooks.ts';
+import { startHeartbeat } from './heartbeat.ts';
+import { clockFor, keepUnansweredClaims } from './injected-faults.ts';
+import type { FromWorker, Listening, StoreLink, ToWorker, WorkerConfig, WorkerInit } from './messages.ts';
+import { ShortageLimiter } from './shortage-limiter.ts';
+import { crashOnFile } from './test-hooks.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('a worker is started by the supervisor');
-const { worker, buffers, config, beats, copies } = workerData as WorkerInit;
-beat(beats, worker);
-const say = (message: FromWorker): void => port.postMessage(message);
+const init = workerData as WorkerInit;
+const { worker, buffers, config: firstConfig } = init;
+startHeartbeat(init.heartbeats, worker);
+const send = (message: FromWorker): void => port.postMessage(message);
 
 const shared = attach(buffers, worker);
-/** null, unless a test puts an old fault back. */
-const broken = readInjectedFault(process.env);
-keepClaims(shared.table, broken);
+const injectedFault = readInjectedFault(process.env);
+keepUnansweredClaims(shared.table, injectedFault);
 /** Batches of the access log that the supervisor has not written yet, oldest first. */
 const unwritten: (() => void)[] = [];
-// What a flood of failures says again and again stays here.
-const shortages = new Shortages(systemClock, (what, reason, at) => say({ kind: 'shortage', what, reason, at }));
-let { names } = config;
-let { addressTimeout } = config.options.resolver;
-const balancer = new Balancer(revive(config), {
+// A flood of the same shortage is not sent to the supervisor.
+const shortages = new ShortageLimiter(systemClock, (what, reason, at) => send({ kind: 'shortage', what, reason, at }));
+let { names } = firstConfig;
+let { addressTimeout } = firstConfig.options.resolver;
+const balancer = new Balancer(reviveOptions(firstConfig), {
   net: namedNet({
     net: await loadNet(shared.descriptors),
     timers: systemTimers,
     addressesOf: (name) => names.get(name),
     addressTimeout: () => addressTimeout,
   }),
-  clock: deciding(SteadyClock.follow(buffers.clock), broken),
+  clock: clockFor(SteadyClock.follow(buffers.clock), injectedFault),
   writeAccess: (lines, done) => {
     unwritten.push(done);
-    say({ kind: 'access', lines });
+    send({ kind: 'access-lines', lines });
   },
   shared,
-  numbers: config.numbers,
-  secret: Buffer.from(config.secret),
-  copies: copies === null ? undefined : copySource(copies),
-  report: (pool, server, report) => say({ kind: 'passive-report', pool, server, report }),
-  tellRoom: (pool) => say({ kind: 'room', pool }),
-  tellForeign: (pool, cookie, server) => say({ kind: 'foreign', pool, cookie, server }),
-  reportShortage: (what, reason, at) => shortages.tell(what, reason, at),
+  numbers: firstConfig.numbers,
+  secret: Buffer.from(firstConfig.secret),
+  copies: init.store === null ? undefined : copySource(init.store),
+  report: (pool, server, report) => send({ kind: 'passive-report', pool, server, report }),
+  announceRoom: (pool) => send({ kind: 'room', pool }),
+  reportForeignCookie: (pool, cookie, server) => send({ kind: 'foreign-cookie', pool, cookie, server }),
+  reportShortage: (what, reason, at) => shortages.report(what, reason, at),
   debug:
-    config.options.log.level === 'debug'
-      ? new DebugLog((message) => say({ kind: 'debug', message }), systemClock)
+    firstConfig.options.log.level === 'debug'
+      ? new DebugLog((message) => send({ kind: 'debug', message }), systemClock)
       : undefined,
 });
-/** Number of the config that it goes by. */
+/** Version of the config that the balancer runs. */
 let appliedConfig = 0;
-/** By pool, what was told last: the config that it belongs to may not have been taken over yet. */
-let healthReports: Map<string, readonly NamedHealthReport[]> = new Map(config.healthReports);
-takeOver(config);
-crashWhenTold(worker, process.env);
+/** The last reports of each pool. They may belong to a config that is not applied yet, and are applied with it. */
+let healthReports: Map<string, readonly NamedHealthReport[]> = new Map(firstConfig.healthReports);
+completeConfig(firstConfig);
+crashOnFile(worker, process.env);
 
 port.on('message', (message: ToWorker) => {
   switch (message.kind) {
@@ -73,79 +73,84 @@ port.on('message', (message: ToWorker) => {
       balancer.applyHealth(message.pool, message.healthReports);
       shared.configVersion.apply({ ...message.versions, configs: appliedConfig });
       return;
-    case 'names':
-      takeNames(message.names);
+    case 'addresses':
+      applyNames(message.names);
       return;
     case 'room':
       balancer.offerRoom(message.pool);
       return;
-    case 'reload':
-      takeNames(message.config.names);
-      healthReports = new Map(message.config.healthReports);
-      balancer.reload(revive(message.config), message.config.numbers, message.config.sockets).then(
-        () => {
-          takeOver(message.config);
-          say({ kind: 'reloaded', id: message.id, error: null, ...listening() });
-        },
-        (error: unknown) => {
-          shared.configVersion.apply(message.config.versions);
-          say({ kind: 'reloaded', id: message.id, error: plainError(error), ...listening() });
-        },
-      );
-      return;
-    case 'written':
+    case 'access-written':
       unwritten.shift()?.();
       return;
-    case 'mark':
-      say({ kind: 'marked', id: message.id });
+    case 'reload':
+      void reload(message.id, message.config);
+      return;
+    case 'sync':
+      send({ kind: 'synced', id: message.id });
       return;
     case 'stop':
-      balancer.stop().then((finished) => say({ kind: 'stopped', id: message.id, finished }));
+      balancer.stop().then((finished) => send({ kind: 'stopped', id: message.id, finished }));
   }
 });
 
 try {
-  await balancer.start(config.sockets);
-  say({ kind: 'listening', ...listening() });
+  await balancer.start(firstConfig.ports);
+  send({ kind: 'listening', ...listening() });
 } catch (error) {
-  say({ kind: 'failed', error: plainError(error) });
+  send({ kind: 'failed', error: plainError(error) });
 }
 
-function takeNames(now: NamedAddresses): void {
+async function reload(id: number, config: WorkerConfig): Promise<void> {
+  applyNames(config.names);
+  healthReports = new Map(config.healthReports);
+  try {
+    await balancer.reload(reviveOptions(config), config.numbers, config.ports);
+  } catch (error) {
+    // The supervisor publishes the former config again. Until that arrives, this one counts as applied.
+    shared.configVersion.apply(config.versions);
+    send({ kind: 'reloaded', id, error: plainError(error), ...listening() });
+    return;
+  }
+  completeConfig(config);
+  send({ kind: 'reloaded', id, error: null, ...listening() });
+}
+
+function applyNames(current: NamedAddresses): void {
   const before = names;
-  names = now;
-  const lost = [...before].filter(([name, addresses]) => !addresses.every((one) => now.get(name)?.includes(one)));
+  names = current;
+  const lost = [...before].filter(([name, addresses]) => !addresses.every((one) => current.get(name)?.includes(one)));
   if (lost.length > 0) balancer.moved(new Set(lost.map(([name]) => name)));
 }
 
-/** The plan's config is the worker's from now on. */
-function takeOver({ versions, options }: WorkerConfig): void {
+/** The balancer runs this config: the rest of the worker follows. */
+function completeConfig({ versions, options }: WorkerConfig): void {
   appliedConfig = versions.configs;
   ({ addressTimeout } = options.resolver);
   for (const [pool, reports] of healthReports) balancer.applyHealth(pool, reports);
   shared.configVersion.apply(versions);
 }
 
-function listening(): { addresses: readonly string[]; ports: readonly number[] } {
+function listening(): Listening {
   const { addresses, ports } = balancer;
   return { addresses, ports };
 }
 
-function copySource({ port, incarnation, url }: StoreLink): CopySource {
-  return { options: config.options.sessions!, store: new RemoteStore(port, incarnation), url };
+function copySource({ port, incarnation, url }: StoreLink): CopySource | undefined {
+  const { sessions } = firstConfig.options;
+  return sessions === null ? undefined : { options: sessions, store: new RemoteStore(port, incarnation), url };
 }
 
 /** Buffers arrive as plain arrays of bytes. */
-function revive({ options }: WorkerConfig): WorkerConfig['options'] {
+function reviveOptions({ options }: WorkerConfig): WorkerConfig['options'] {
   return { ...options, keys: options.keys.map((key) => Buffer.from(key)) };
 }
 
-/** An error keeps neither its code nor its port on the way. */
+/** As plain data: a message to another thread would lose the code and the port of an error. */
 function plainError(error: unknown): unknown {
   return error instanceof Error ? { ...error, message: error.message } : error;
 }
 
-/** Only the file of this runtime: the other's would not load. */
+/** Loads the file of this runtime only; the other runtime's would not load. */
 async function loadNet(gauge: SocketGauge): Promise<Net> {
   return process.versions.bun === undefined
     ? (await import('../net/node.ts')).createNodeNet(gauge)

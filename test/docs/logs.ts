@@ -157,7 +157,7 @@ function health(): string {
     const net = new FakeNet();
     const deps = { net, log, clock: time, timers: time, random: () => 0.5, counters: new Counters() };
     const load = new Load(Load.create(16_384, 1), 16_384, 0);
-    const watch = new HealthMonitor({ ...deps, load, tellShortage() {}, tell() {} });
+    const watch = new HealthMonitor({ ...deps, load, reportShortage() {}, publish() {} });
     watch.follow(options, createSingleWorker(options, 0).numbers);
     time.advance(1000);
     for (const status of ['503 X', '503 X', '503 X', '200 OK', '200 OK']) {

@@ -61,7 +61,7 @@ const limpet = new Balancer(options, {
   numbers,
   secret: Buffer.alloc(32, 's'),
   report() {},
-  tellRoom() {},
+  announceRoom() {},
   reportShortage() {},
   writeAccess() {},
 });

@@ -51,7 +51,7 @@ async function stage(fixture: ImportFixture): Promise<Stage> {
     numbers,
     secret: Buffer.alloc(32, 7),
     report() {},
-    tellRoom() {},
+    announceRoom() {},
     reportShortage() {},
     writeAccess: (_lines, done) => done(),
     clock: { now: () => 1_700_000_000_000, wall: () => 1_700_000_000_000, monotonic: () => 0 },

@@ -57,5 +57,5 @@ test.each(runtimes)('a Limpet behind a Limpet on %s', async (runtime) => {
   const { tokens_foreign, tokens_invalid } = await same.counters();
   expect([tokens_foreign, tokens_invalid]).toEqual([2, 1]);
   await until('it is told', async () => same.stderr().includes('tokens_foreign)'));
-  expect(times(same.stderr(), 'pool app: a client came with a token in the cookie limpet')).toBe(1);
+  expect(times(same.stderr(), 'pool app: a client sent a token in the cookie limpet')).toBe(1);
 });

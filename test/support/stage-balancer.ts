@@ -98,8 +98,8 @@ export function stageBalancer(
     report: (_pool, server, report) => {
       if (report.what === 'misframed') misframed.push(`${server.split(' ', 1)[0]}: ${report.how}`);
     },
-    tellForeign() {},
-    tellRoom() {},
+    reportForeignCookie() {},
+    announceRoom() {},
     random: () => 0,
     randomWords: (words) => void words.fill(1),
     observe: (parts) => parts,

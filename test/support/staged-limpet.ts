@@ -9,6 +9,7 @@ import { runtime } from '../../src/cli/start.ts';
 import { stateKey } from '../../src/cli/state-key.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { Supervisor } from '../../src/workers/supervisor.ts';
+import { spawnFrom } from '../../src/workers/worker-thread.ts';
 
 const [file = ''] = process.argv.slice(2);
 const writeError = (text: string): void => void process.stderr.write(text);
@@ -28,7 +29,7 @@ process.exitCode = await run(options, {
       tokenKey: () => stateKey(stateDir, 'token', log),
       tableSecret: stateKey(stateDir, 'table', log),
       tableFile: `${stateDir}/sessions.table`,
-      entry: new URL('./staged-worker.ts', import.meta.url),
+      spawn: spawnFrom(new URL('./staged-worker.ts', import.meta.url)),
     });
     await supervisor.start();
     return supervisor;

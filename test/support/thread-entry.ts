@@ -1,7 +1,7 @@
 /**
  * A worker thread that does what a test says by the first word of `buffers.table`, read when it starts: it listens, throws,
  * says that it cannot start, or says nothing. To `reload` it answers with the number of its config as port; the error of a
- * plan whose config is the second word. The third word makes it throw when it is set and something is told.
+ * config whose version is the second word. The third word makes it throw when it is set and a message comes.
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { FromWorker, ToWorker, WorkerInit } from '../../src/workers/messages.ts';
@@ -13,7 +13,7 @@ const listening = (configs: number) => ({ addresses: [], ports: [configs] });
 
 parentPort!.on('message', (message: ToWorker) => {
   if (Atomics.load(orders, 2) !== 0) throw new Error('it fails when it is told something');
-  if (message.kind === 'mark') say({ kind: 'marked', id: message.id });
+  if (message.kind === 'sync') say({ kind: 'synced', id: message.id });
   else if (message.kind === 'stop') say({ kind: 'stopped', id: message.id, finished: true });
   else if (message.kind === 'reload') {
     const { configs } = message.config.versions;

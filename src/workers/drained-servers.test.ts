@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { readDrained, writeDrained } from './drained.ts';
+import { readDrained, writeDrained } from './drained-servers.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'limpet-drained-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,7 +1,8 @@
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { HandTime } from '../../test/support/hand-time.ts';
 import type { WorkerInit } from './messages.ts';
-import { Threads } from './threads.ts';
+import { WorkerGroup } from './worker-group.ts';
+import { spawnFrom } from './worker-thread.ts';
 
 const entry = new URL('../../test/support/thread-entry.ts', import.meta.url);
 
@@ -14,43 +15,43 @@ function stage(count: number) {
   /** Births that fail before there is a thread. */
   const stillborn = { left: 0, births: 0 };
   let configs = 1;
-  const threads: Threads = new Threads({
-    entry,
+  const group: WorkerGroup = new WorkerGroup({
+    spawn: spawnFrom(entry),
     count,
     clock: time,
     timers: time,
     log: { warn: (text) => void said.push(text.split('\n')[0]!) },
-    init: (worker) => {
+    initFor: (worker) => {
       stillborn.births++;
       if (stillborn.left-- > 0) throw new Error('no more threads');
-      return { worker, buffers: { table: orders.buffer }, config: config(), copies: null } as unknown as WorkerInit;
+      return { worker, buffers: { table: orders.buffer }, config: config(), store: null } as unknown as WorkerInit;
     },
-    config,
-    configs: () => configs,
-    onListening: (worker, _, ports) => void listening.push(`${worker}: ${ports[0]}`),
-    onMessage: () => {},
+    configFor: config,
+    configVersion: () => configs,
+    onListening: (worker, { ports }) => void listening.push(`${worker}: ${ports[0]}`),
+    onEvent: () => {},
     onLost: (worker) => void lost.push(worker),
   });
   function config(): WorkerInit['config'] {
     return { versions: { configs, health: 0 } } as unknown as WorkerInit['config'];
   }
-  onTestFinished(() => threads.end());
+  onTestFinished(() => group.terminate());
   const publish = () => ++configs;
   /** Moves time to the end of the pause, and waits for what happens then. */
   const next = async (ms: number, what: () => void) => {
     time.advance(ms);
     await vi.waitFor(what, { timeout: 10_000, interval: 2 });
   };
-  return { threads, time, orders, said, lost, listening, stillborn, publish, next };
+  return { group, time, orders, said, lost, listening, stillborn, publish, next };
 }
 
 describe('a worker that fails', () => {
   test('again and again is started anew after 0, 100, 200 ... 10,000 ms, for ever, and lives when it can', async () => {
-    const { threads, time, orders, said, lost, listening, stillborn, next } = stage(1);
-    await threads.start();
+    const { group, time, orders, said, lost, listening, stillborn, next } = stage(1);
+    await group.start();
     orders[0] = 1;
     orders[2] = 1;
-    threads.tell({ kind: 'room', pool: 'shop' });
+    group.broadcast({ kind: 'room', pool: 'shop' });
     await vi.waitFor(() => expect(lost).toHaveLength(1), { timeout: 10_000 });
     orders[2] = 0;
     const pauses = [0, 100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000, 10_000];
@@ -69,7 +70,7 @@ describe('a worker that fails', () => {
     // After a minute that went well the next one follows at once.
     time.advance(60_000);
     orders[2] = 1;
-    threads.tell({ kind: 'room', pool: 'shop' });
+    group.broadcast({ kind: 'room', pool: 'shop' });
     await vi.waitFor(() => expect(lost).toHaveLength(pauses.length + 2), { timeout: 10_000 });
     orders[2] = 0;
     await next(0, () => expect(listening).toHaveLength(3));
@@ -79,11 +80,11 @@ describe('a worker that fails', () => {
     [1, 'it fails at once'],
     [2, 'it cannot listen'],
   ])('to start in place of another one is told once and tried again (%i)', async (order, why) => {
-    const { threads, orders, said, lost, listening, next } = stage(2);
-    await threads.start();
+    const { group, orders, said, lost, listening, next } = stage(2);
+    await group.start();
     orders[0] = order;
     orders[2] = 1;
-    threads.tell({ kind: 'room', pool: 'shop' }, 0);
+    group.broadcast({ kind: 'room', pool: 'shop' }, 0);
     await vi.waitFor(() => expect(lost).toEqual([1]), { timeout: 10_000 });
     orders[2] = 0;
     await next(0, () => expect(lost).toEqual([1, 1]));
@@ -94,11 +95,11 @@ describe('a worker that fails', () => {
   });
 
   test('for which there is no thread is tried again', async () => {
-    const { threads, orders, said, lost, listening, stillborn, next } = stage(1);
-    await threads.start();
+    const { group, orders, said, lost, listening, stillborn, next } = stage(1);
+    await group.start();
     stillborn.left = 1;
     orders[2] = 1;
-    threads.tell({ kind: 'room', pool: 'shop' });
+    group.broadcast({ kind: 'room', pool: 'shop' });
     await vi.waitFor(() => expect(lost).toHaveLength(1), { timeout: 10_000 });
     orders[2] = 0;
     await next(0, () => expect(lost).toHaveLength(2));
@@ -107,11 +108,11 @@ describe('a worker that fails', () => {
   });
 
   test('that says nothing is ended after a minute, and replaced', async () => {
-    const { threads, orders, lost, said, listening, stillborn, next } = stage(1);
-    await threads.start();
+    const { group, orders, lost, said, listening, stillborn, next } = stage(1);
+    await group.start();
     orders[0] = 3;
     orders[2] = 1;
-    threads.tell({ kind: 'room', pool: 'shop' });
+    group.broadcast({ kind: 'room', pool: 'shop' });
     await vi.waitFor(() => expect(lost).toHaveLength(1), { timeout: 10_000 });
     orders[2] = 0;
     await next(0, () => expect(stillborn.births).toBe(2));
@@ -126,25 +127,25 @@ test.each([
   [1, 'it fails at once'],
   [2, 'it cannot listen'],
 ])('a start with a worker that cannot start fails with its error, and replaces nobody (%i)', async (order, why) => {
-  const { threads, time, orders, said, lost } = stage(2);
+  const { group, time, orders, said, lost } = stage(2);
   orders[0] = order;
-  await expect(threads.start()).rejects.toThrow(why);
+  await expect(group.start()).rejects.toThrow(why);
   expect([said, lost, time.pending]).toEqual([[], [], 0]);
 });
 
 describe('another config', () => {
   test('is taken over by all, and by one that starts meanwhile when it listens', async () => {
-    const { threads, orders, lost, listening, publish, next } = stage(2);
-    await threads.start();
+    const { group, orders, lost, listening, publish, next } = stage(2);
+    await group.start();
     orders[2] = 1;
-    threads.tell({ kind: 'room', pool: 'shop' }, 0);
+    group.broadcast({ kind: 'room', pool: 'shop' }, 0);
     await vi.waitFor(() => expect(lost).toEqual([1]), { timeout: 10_000 });
     orders[2] = 0;
     await next(0, () => {});
     // Many, one after the other, while it starts: on Node each of them used to be taken for the answer to its start.
     for (let n = 0; n < 5; n++) {
       publish();
-      await threads.reload();
+      await group.reload();
     }
     expect(lost).toEqual([1]);
     expect(listening.filter((one) => one === '0: 6')).toHaveLength(1);
@@ -153,34 +154,34 @@ describe('another config', () => {
   });
 
   test('that one cannot take over is told, and those that can go back do; nobody is lost', async () => {
-    const { threads, orders, lost, listening, publish } = stage(2);
-    await threads.start();
+    const { group, orders, lost, listening, publish } = stage(2);
+    await group.start();
     orders[1] = publish();
-    await expect(threads.reload()).rejects.toMatchObject({ message: 'not this one', code: 'ENOT' });
+    await expect(group.reload()).rejects.toMatchObject({ message: 'not this one', code: 'ENOT' });
     publish();
-    await threads.reload(true);
+    await group.reload(true);
     expect(listening).toEqual(['0: 1', '1: 1', '0: 3', '1: 3']);
     expect(lost).toEqual([]);
   });
 
   test('questions that are asked at one time have their own answers', async () => {
-    const { threads, publish } = stage(2);
-    await threads.start();
+    const { group, publish } = stage(2);
+    await group.start();
     publish();
-    const [reloaded, , stopped] = await Promise.all([threads.reload(), threads.done(), threads.stop(1000)]);
+    const [reloaded, , stopped] = await Promise.all([group.reload(), group.sync(), group.stop(1000)]);
     expect([reloaded, stopped]).toEqual([undefined, true]);
   });
 });
 
 test('a stop while a worker pauses or starts waits for nothing', async () => {
-  const { threads, time, orders, lost, stillborn, next } = stage(2);
-  await threads.start();
+  const { group, time, orders, lost, stillborn, next } = stage(2);
+  await group.start();
   orders[0] = 1;
   orders[2] = 1;
-  threads.tell({ kind: 'room', pool: 'shop' }, 0);
+  group.broadcast({ kind: 'room', pool: 'shop' }, 0);
   await vi.waitFor(() => expect(lost).toEqual([1]), { timeout: 10_000 });
   orders[2] = 0;
   await next(0, () => expect(lost).toEqual([1, 1]));
-  expect(await threads.stop(1000)).toBe(true);
+  expect(await group.stop(1000)).toBe(true);
   expect([time.pending, stillborn.births]).toEqual([0, 3]);
 });

@@ -28,11 +28,11 @@ import { serveStore } from '../store/remote.ts';
 import { type Eviction, type Store, StoreError } from '../store/store.ts';
 import { Entry, type SessionTable } from '../table/table.ts';
 import type { Clock, Timers } from '../time/clock.ts';
-import { forgettingEnds, onlyConfigured } from './injected-faults.ts';
+import { answer404IfUnconfigured, forgetFailedEnds } from './injected-faults.ts';
 import { InterfacePools } from './interface-pools.ts';
 import type { StoreLink } from './messages.ts';
 
-export interface StorageDependencies {
+export interface StoreServiceDependencies {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly table: SessionTable;
@@ -54,16 +54,16 @@ const stepTime = 10;
 /** Share of the time that a worker waits, after which an end that is not answered is taken for one that the store has not. */
 const endShare = 0.75;
 
-export class Storage {
+export class StoreService {
   private readonly options: SessionsOptions;
-  private readonly deps: StorageDependencies;
+  private readonly deps: StoreServiceDependencies;
   private readonly store: Store;
   private listener: HttpListener | null = null;
   private readonly pools: InterfacePools;
   private cancelTimer: () => void = () => {};
   private failing = false;
 
-  private constructor(options: SessionsOptions, store: Store, deps: StorageDependencies) {
+  private constructor(options: SessionsOptions, store: Store, deps: StoreServiceDependencies) {
     this.options = options;
     this.deps = deps;
     this.store = store;
@@ -71,13 +71,13 @@ export class Storage {
   }
 
   /** Throws UsageError when the store cannot be used, and the system's error when the interface cannot listen. */
-  static async open(options: SessionsOptions, deps: StorageDependencies): Promise<Storage> {
+  static async open(options: SessionsOptions, deps: StoreServiceDependencies): Promise<StoreService> {
     const opened = await openFor(options, deps, evictionOf(deps));
     const store = deps.injectedFault === null ? opened : injectFault(opened, deps.injectedFault, deps.timers);
     let used = store;
     try {
       used = await withEndings(store, options, deps);
-      const storage = new Storage(options, used, deps);
+      const storage = new StoreService(options, used, deps);
       await storage.listen();
       storage.sweep(restTime);
       return storage;
@@ -92,7 +92,7 @@ export class Storage {
   }
 
   /** For a worker that starts. */
-  init(): StoreLink {
+  connect(): StoreLink {
     const { port1, port2 } = new MessageChannel();
     serveStore(this.store, port1);
     port1.unref();
@@ -135,7 +135,7 @@ export class Storage {
       stateBytes,
       now: () => clock.now(),
     });
-    const handle = onlyConfigured(
+    const handle = answer404IfUnconfigured(
       (request, response) => handler.handle(request, response),
       (pool, slot) => this.pools.isConfigured(pool, slot),
       injectedFault,
@@ -185,14 +185,14 @@ export class Storage {
   }
 }
 
-function withEndings(store: Store, options: SessionsOptions, deps: StorageDependencies): Promise<Store> {
+function withEndings(store: Store, options: SessionsOptions, deps: StoreServiceDependencies): Promise<Store> {
   const { injectedFault, table, clock } = deps;
   if (injectedFault !== 'forgotten-signout') return EndingStore.open(store, endingsOf(options, deps));
-  return Promise.resolve(forgettingEnds(store, table, () => Math.floor(clock.now() / 1000)));
+  return Promise.resolve(forgetFailedEnds(store, table, () => Math.floor(clock.now() / 1000)));
 }
 
 /** What the ends of sessions need; the table shows them to all workers. */
-function endingsOf({ endings, timeout }: SessionsOptions, deps: StorageDependencies) {
+function endingsOf({ endings, timeout }: SessionsOptions, deps: StoreServiceDependencies) {
   const { stateDir, timers, counters, table, clock, log } = deps;
   const seconds = () => Math.floor(clock.now() / 1000);
   const entry = new Entry();
@@ -216,8 +216,8 @@ function endingsOf({ endings, timeout }: SessionsOptions, deps: StorageDependenc
 async function listenInState(
   stateDir: string,
   handle: Handler,
-  acceptFailed: StorageDependencies['acceptFailed'],
-  log: StorageDependencies['log'],
+  acceptFailed: StoreServiceDependencies['acceptFailed'],
+  log: StoreServiceDependencies['log'],
 ): Promise<HttpListener> {
   const address = absolute({ kind: 'unix', path: join(stateDir, 'store.sock') });
   try {
@@ -244,7 +244,7 @@ function whyNot(error: unknown): string {
 const evictionPause = 60_000;
 
 /** What follows when a full store forgets a session that never came back. */
-function evictionOf({ clock, counters, table, log }: StorageDependencies): Eviction {
+function evictionOf({ clock, counters, table, log }: StoreServiceDependencies): Eviction {
   const entry = new Entry();
   const seconds = (): number => Math.floor(clock.now() / 1000);
   let last = Number.NEGATIVE_INFINITY;
@@ -268,7 +268,7 @@ function evictionOf({ clock, counters, table, log }: StorageDependencies): Evict
 
 async function openFor(
   options: SessionsOptions,
-  { clock, timers, storeKey }: StorageDependencies,
+  { clock, timers, storeKey }: StoreServiceDependencies,
   eviction: Eviction,
 ): Promise<Store> {
   const { store, tombstone: tombstoneTime, stateBytes, encrypt, timeout, replication } = options;

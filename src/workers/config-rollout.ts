@@ -1,0 +1,215 @@
+/**
+ * The config that is in force, and how another one replaces it: at all workers or at none.
+ *
+ *      resolve names ─> ports free? ─> assign slots ─> publish ─> every worker applies it ─> health monitor, descriptors
+ *           │                                             ^                 │ one cannot
+ *           └── rejects: nothing has changed              └── publish the former config again, and reject
+ *
+ * Changes run one after the other. When a host name resolves to other addresses, its pool has other servers, and that is a
+ * change like a reload.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { LimpetOptions, ListenerOptions } from '../config/options.ts';
+import type { Names } from '../discovery/names.ts';
+import { resolveServers } from '../discovery/servers.ts';
+import { codeOf } from '../errors.ts';
+import type { NamedHealthReport } from '../fleet/health-report.ts';
+import type { Net } from '../net/socket.ts';
+import { listenerName, type Numbers } from '../shared/slots.ts';
+import type { Clock, Timers } from '../time/clock.ts';
+import type { DescriptorRoom } from './descriptor-room.ts';
+import type { HealthMonitor } from './health-monitor.ts';
+import type { Listening, WorkerConfig } from './messages.ts';
+import { refuseTakenPort } from './port-check.ts';
+import type { SharedState } from './shared-state.ts';
+import type { StoreService } from './store-service.ts';
+import type { WorkerGroup } from './worker-group.ts';
+
+export interface ConfigRolloutDependencies {
+  readonly state: SharedState;
+  readonly names: Names;
+  readonly monitor: HealthMonitor;
+  readonly descriptorRoom: DescriptorRoom;
+  readonly workers: () => WorkerGroup;
+  /** null: no copies of sessions are kept. */
+  readonly store: () => StoreService | null;
+  /** Signs the tokens when the config names no keys. */
+  readonly tokenKey: () => Buffer;
+  readonly tableSecret: Buffer;
+  readonly net: Net;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly log: { warn(message: string): void };
+}
+
+export class ConfigRollout {
+  private readonly deps: ConfigRolloutDependencies;
+  /** The config as it was given, its keys included. */
+  private configured: LimpetOptions;
+  /** The same, with a server for each address of a host name that stands for several servers. */
+  private resolved: LimpetOptions;
+  private assigned: Numbers = { slots: new Map(), lifetimes: new Map() };
+  /** The ports that are bound, by listener: the first worker finds them for all. */
+  private ports: readonly number[] = [];
+  private bound: readonly string[] = [];
+  private stopping = false;
+  private last: Promise<void> = Promise.resolve();
+
+  constructor(options: LimpetOptions, deps: ConfigRolloutDependencies) {
+    this.deps = deps;
+    this.configured = this.withKeys(options);
+    this.resolved = this.configured;
+  }
+
+  get options(): LimpetOptions {
+    return this.resolved;
+  }
+
+  get numbers(): Numbers {
+    return this.assigned;
+  }
+
+  /** Where the workers listen, as URLs or `unix:` paths, in the order of the config. */
+  get addresses(): readonly string[] {
+    return this.bound;
+  }
+
+  /** Before the start: names are looked up, and slots assigned. */
+  async prepare(): Promise<void> {
+    await this.deps.names.follow(this.configured);
+    this.resolved = this.resolve(this.configured);
+    this.assigned = this.deps.state.assignNumbers(this.resolved, this.seconds());
+  }
+
+  /** Before the first worker listens. Rejects when another program listens on a port of ours. */
+  async checkPorts(listeners: readonly ListenerOptions[] = this.resolved.listeners): Promise<void> {
+    for (const listener of listeners) await refuseTakenPort(this.deps.net, listener, this.deps.timers);
+  }
+
+  /** Replaces the config. Rejects when that cannot be, and says why; then nothing has changed. */
+  reload(options: LimpetOptions): Promise<void> {
+    return this.inTurn(() => this.replace(options));
+  }
+
+  /** Host names have other addresses: the workers get them at once, and the config changes if other servers follow from them. */
+  applyNames(): void {
+    const { names, workers, log } = this.deps;
+    workers().broadcast({ kind: 'addresses', names: names.addresses });
+    const done = this.inTurn(async () => {
+      if (this.stopping || isDeepStrictEqual(this.resolve(this.configured).pools, this.resolved.pools)) return;
+      await this.replace(this.configured);
+    });
+    done.catch((error: unknown) => log.warn(`the addresses of names were not taken over: ${codeOf(error)}`));
+  }
+
+  /** No change begins any more. Resolves when the last one is over. */
+  stop(): Promise<void> {
+    this.stopping = true;
+    return this.last;
+  }
+
+  /** The workers listen, and the system may have chosen ports. */
+  listening({ addresses, ports }: Listening): void {
+    this.bound = addresses;
+    this.ports = ports;
+  }
+
+  /** The newest config as worker number `worker` runs it. */
+  configFor(worker: number): WorkerConfig {
+    const { monitor, names, state, tableSecret } = this.deps;
+    const options = this.resolved;
+    // Workers share a TCP port by SO_REUSEPORT. A path has one socket only: the first worker has it.
+    const ports = options.listeners.map(({ address }, i) => {
+      if (address.kind === 'unix') return worker === 0 ? 0 : null;
+      return this.ports[i] || address.port;
+    });
+    return {
+      options,
+      numbers: this.assigned,
+      ports,
+      secret: tableSecret,
+      healthReports: monitor.preview(options),
+      names: names.addresses,
+      versions: state.configVersion.versions,
+    };
+  }
+
+  publishHealth(pool: string, healthReports: readonly NamedHealthReport[]): void {
+    const { configVersion } = this.deps.state;
+    configVersion.publish('health');
+    this.deps.workers().broadcast({ kind: 'health', pool, healthReports, versions: configVersion.versions });
+  }
+
+  private inTurn(change: () => Promise<void>): Promise<void> {
+    const done = this.last.then(change);
+    this.last = done.catch(() => undefined);
+    return done;
+  }
+
+  private async replace(options: LimpetOptions): Promise<void> {
+    if (this.stopping) throw new Error('the balancer is stopping');
+    const { names, monitor, descriptorRoom, workers } = this.deps;
+    const configured = this.withKeys(this.withFixedFields(options));
+    const before = { resolved: this.resolved, ports: this.ports };
+    let isPublished = false;
+    try {
+      await names.follow(configured);
+      const next = this.resolve(configured);
+      await this.checkPorts(next.listeners.filter(({ address }) => this.indexOf(before.resolved, address) < 0));
+      isPublished = true;
+      this.assigned = this.deps.state.assignNumbers(next, this.seconds());
+      this.ports = next.listeners.map(({ address }) => before.ports[this.indexOf(before.resolved, address)] ?? 0);
+      this.resolved = next;
+      this.publishConfig();
+      await workers().reload();
+      // Only now: had a worker refused the config, the health of the former servers would have to be known still.
+      monitor.follow(next, this.assigned);
+      for (const [pool, healthReports] of monitor.healthReports) this.publishHealth(pool, healthReports);
+      descriptorRoom.follow(next);
+      this.configured = configured;
+    } catch (error) {
+      if (isPublished) await this.rollBack(before);
+      await names.follow(this.configured);
+      throw error;
+    }
+  }
+
+  /** Some workers may have applied the config that is refused: all apply the former one again. */
+  private async rollBack({ resolved, ports }: { resolved: LimpetOptions; ports: readonly number[] }): Promise<void> {
+    this.resolved = resolved;
+    this.ports = ports;
+    this.assigned = this.deps.state.assignNumbers(resolved, this.seconds());
+    this.publishConfig();
+    await this.deps.workers().reload(true);
+  }
+
+  /** From now on every worker's view is stale, until it has applied this config. */
+  private publishConfig(): void {
+    this.deps.state.configVersion.publish('configs');
+    this.deps.store()?.follow(this.resolved, this.assigned);
+  }
+
+  private resolve(options: LimpetOptions): LimpetOptions {
+    return { ...options, pools: resolveServers(options.pools, this.deps.names.addresses) };
+  }
+
+  /** What the process is built on stays as it was at the start. */
+  private withFixedFields(options: LimpetOptions): LimpetOptions {
+    const { workers, table, stateDir, log, sessions, admin } = this.resolved;
+    return { ...options, workers, table, stateDir, log, sessions, admin };
+  }
+
+  private withKeys(options: LimpetOptions): LimpetOptions {
+    return options.keys.length > 0 ? options : { ...options, keys: [this.deps.tokenKey()] };
+  }
+
+  /** Position of the listener with that address; -1: the config has none. */
+  private indexOf({ listeners }: LimpetOptions, address: ListenerOptions['address']): number {
+    const name = listenerName(address);
+    return listeners.findIndex((one) => listenerName(one.address) === name);
+  }
+
+  private seconds(): number {
+    return Math.floor(this.deps.clock.now() / 1000);
+  }
+}

@@ -1,0 +1,232 @@
+/**
+ * The parts of a supervisor, made and connected. Each part gets functions of the others, so that it can be tested alone; what they
+ * do, and in which order they start and stop, is in supervisor.ts.
+ */
+import { join } from 'node:path';
+import type { LimpetOptions } from '../config/options.ts';
+import { namedNet } from '../discovery/named-net.ts';
+import { Names } from '../discovery/names.ts';
+import type { WriteLines } from '../metrics/access-log.ts';
+import { counter } from '../metrics/counters.ts';
+import type { Address, Net } from '../net/socket.ts';
+import type { InjectedFault } from '../store/injected-fault.ts';
+import { type Clock, systemTimers, type Timers } from '../time/clock.ts';
+import { AdminService } from './admin-service.ts';
+import { ConfigRollout } from './config-rollout.ts';
+import { DescriptorRoom, systemLimits } from './descriptor-room.ts';
+import { DrainedServers } from './drained-servers.ts';
+import { findNames } from './find-names.ts';
+import { HealthMonitor } from './health-monitor.ts';
+import { createHeartbeats, HangDetector } from './heartbeat.ts';
+import { clockFor } from './injected-faults.ts';
+import { SharedState } from './shared-state.ts';
+import { formatShortage, ShortageLimiter } from './shortage-limiter.ts';
+import type { StoreService } from './store-service.ts';
+import { TableSaver } from './table-saver.ts';
+import { Timekeeper } from './timekeeper.ts';
+import { createEventHandler } from './worker-events.ts';
+import { WorkerGroup } from './worker-group.ts';
+import { type SpawnThread, spawnFrom } from './worker-thread.ts';
+
+export interface Log {
+  debug(message: string, fields?: Record<string, unknown>): void;
+  info(message: string, fields?: Record<string, unknown>): void;
+  warn(message: string, fields?: Record<string, unknown>): void;
+  error(message: string, fields?: Record<string, unknown>): void;
+}
+
+export interface SupervisorDependencies {
+  readonly net: Net;
+  readonly log: Log;
+  /** Takes whole lines of the access log. */
+  readonly writeAccess: WriteLines;
+  /** Signs the tokens when the config names no keys. */
+  readonly tokenKey: () => Buffer;
+  /** Key of the hashes under which the session table and its file know sessions. */
+  readonly tableSecret: Buffer;
+  /** File of the session table. */
+  readonly tableFile: string;
+  /** Encrypts an lmdb store when the config names no key. Left out: the store keeps a key of its own in its folder. */
+  readonly storeKey?: () => Buffer;
+  /** For tests of the tests: breaks one promise of the store. Left out: none. */
+  readonly injectedFault?: InjectedFault | null;
+  /** For tests: seconds for which the table keeps an ended session dead. Left out: a minute. */
+  readonly tombstoneTime?: number | undefined;
+  /** Starts a thread that runs a worker. Default: worker.ts beside this file. */
+  readonly spawn?: SpawnThread;
+  readonly timers?: Timers;
+  readonly random?: () => number;
+  /** Looks up a host name of servers. Default: as this machine does, and with the TTL. */
+  readonly findName?: ConstructorParameters<typeof Names>[0]['find'];
+}
+
+/** What the parts need of the supervisor itself. */
+export interface SupervisorHooks {
+  /** null: no copies of sessions are kept, or the store is not open yet. */
+  readonly store: () => StoreService | null;
+  readonly isStopping: () => boolean;
+  readonly onHung: (worker: number) => void;
+  /** False: there is no such server. */
+  readonly drain: (pool: string, server: string, drained: boolean) => Promise<boolean>;
+  readonly acceptFailed: (error: Error, at: Address) => void;
+}
+
+export interface SupervisorParts {
+  readonly clock: Clock;
+  readonly timers: Timers;
+  readonly state: SharedState;
+  readonly timekeeper: Timekeeper;
+  readonly names: Names;
+  readonly monitor: HealthMonitor;
+  readonly drainedServers: DrainedServers;
+  readonly descriptorRoom: DescriptorRoom;
+  readonly shortages: ShortageLimiter;
+  readonly rollout: ConfigRollout;
+  readonly workers: WorkerGroup;
+  readonly hangs: HangDetector;
+  readonly tableSaver: TableSaver;
+  readonly admin: AdminService;
+}
+
+export function createParts(
+  options: LimpetOptions,
+  deps: SupervisorDependencies,
+  hooks: SupervisorHooks,
+): SupervisorParts {
+  const { net, log, injectedFault = null, timers = systemTimers, random = Math.random, tableSecret } = deps;
+  const { store } = hooks;
+  const { stateDir } = options;
+  const state = new SharedState({
+    capacity: options.table.capacity,
+    workers: options.workers,
+    tombstoneTime: injectedFault === 'tombstones' ? 0 : deps.tombstoneTime,
+    isSlotExpected: (slot) => store()?.expects(slot) === true,
+  });
+  const { load, counters, table, descriptors } = state;
+  const shared = state.buffers.clock;
+  const timekeeper = new Timekeeper({ shared, file: join(stateDir, 'clock'), timers, counters, log });
+  const clock = clockFor(timekeeper.clock, injectedFault);
+  const shortages = new ShortageLimiter(clock, (what, reason, at) => log.warn(formatShortage(what, reason, at)));
+  const descriptorRoom = new DescriptorRoom({ descriptors, limits: systemLimits, timers, log });
+  const find = deps.findName ?? findNames({ net, timers });
+  const names = new Names({ find, timers, counters, log, onChange: () => rollout.applyNames() });
+  const monitor = new HealthMonitor({
+    net: namedNet({
+      net,
+      timers,
+      addressesOf: (name) => names.of(name),
+      addressTimeout: () => rollout.options.resolver.addressTimeout,
+    }),
+    log,
+    clock,
+    timers,
+    random,
+    load,
+    counters,
+    reportShortage: (reason, at) => shortages.report('connect', reason, at),
+    publish: (pool, healthReports) => rollout.publishHealth(pool, healthReports),
+  });
+  const rollout: ConfigRollout = new ConfigRollout(options, {
+    state,
+    names,
+    monitor,
+    descriptorRoom,
+    workers: () => workers,
+    store,
+    tokenKey: deps.tokenKey,
+    tableSecret,
+    net,
+    clock,
+    timers,
+    log,
+  });
+  const heartbeats = createHeartbeats(options.workers);
+  const hangs = new HangDetector({
+    heartbeats,
+    clock,
+    timers,
+    timeoutMs: () => rollout.options.workerTimeout,
+    onHung: hooks.onHung,
+  });
+  const workers: WorkerGroup = new WorkerGroup({
+    spawn: deps.spawn ?? spawnFrom(ownEntry),
+    count: options.workers,
+    clock,
+    timers,
+    log,
+    initFor: (worker) => ({
+      worker,
+      buffers: state.buffers,
+      config: rollout.configFor(worker),
+      heartbeats,
+      store: store()?.connect() ?? null,
+    }),
+    configFor: (worker) => rollout.configFor(worker),
+    configVersion: () => state.configVersion.versions.configs,
+    onListening: (worker, listening) => {
+      if (!hooks.isStopping()) hangs.watch(worker);
+      if (worker === 0) rollout.listening(listening);
+    },
+    onEvent: createEventHandler({
+      options: () => rollout.options,
+      monitor,
+      shortages,
+      writeAccess: deps.writeAccess,
+      injectedFault,
+      broadcast: (message, except) => workers.broadcast(message, except),
+      log,
+    }),
+    onLost: (worker) => {
+      hangs.unwatch(worker);
+      counters.add(counter.workers_replaced);
+      state.releaseWorker(worker);
+    },
+  });
+  const tableSaver = new TableSaver({
+    file: deps.tableFile,
+    saved: () => ({
+      table,
+      servers: state.servers,
+      lifetimes: state.lifetimes.names(),
+      copies: store()?.incarnation ?? '',
+      secret: tableSecret,
+    }),
+    interval: options.table.save,
+    clock,
+    timers,
+    log,
+  });
+  const admin = new AdminService({
+    options: () => rollout.options,
+    numbers: () => rollout.numbers,
+    monitor,
+    drain: hooks.drain,
+    table,
+    load,
+    counters: () => state.countersNow(),
+    incarnation: () => store()?.incarnation ?? '',
+    acceptFailed: hooks.acceptFailed,
+    now: () => Math.floor(clock.now() / 1000),
+    log,
+  });
+  const drainedServers = new DrainedServers(join(stateDir, 'drained.json'), monitor, log);
+  return {
+    clock,
+    timers,
+    state,
+    timekeeper,
+    names,
+    monitor,
+    drainedServers,
+    descriptorRoom,
+    shortages,
+    rollout,
+    workers,
+    hangs,
+    tableSaver,
+    admin,
+  };
+}
+
+/** Beside this file, in its language: source while Limpet is developed, JavaScript when it is installed. */
+const ownEntry = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);

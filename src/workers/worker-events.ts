@@ -1,0 +1,51 @@
+/** What the supervisor does with the events of its workers. */
+import type { LimpetOptions } from '../config/options.ts';
+import type { WriteLines } from '../metrics/access-log.ts';
+import type { InjectedFault } from '../store/injected-fault.ts';
+import { ForeignCookieLog } from './foreign-cookie-log.ts';
+import type { HealthMonitor } from './health-monitor.ts';
+import { identityInReports } from './injected-faults.ts';
+import type { WorkerMessage } from './messages.ts';
+import type { ShortageLimiter } from './shortage-limiter.ts';
+import type { WorkerGroupDependencies } from './worker-group.ts';
+
+export interface WorkerEventsDependencies {
+  readonly options: () => LimpetOptions;
+  readonly monitor: HealthMonitor;
+  readonly shortages: ShortageLimiter;
+  readonly writeAccess: WriteLines;
+  readonly injectedFault: InjectedFault | null;
+  /** To all workers but one. */
+  readonly broadcast: (message: WorkerMessage, except: number) => void;
+  readonly log: {
+    debug(message: string, fields?: Record<string, unknown>): void;
+    warn(message: string): void;
+  };
+}
+
+export function createEventHandler(deps: WorkerEventsDependencies): WorkerGroupDependencies['onEvent'] {
+  const { options, monitor, shortages, writeAccess, injectedFault, broadcast, log } = deps;
+  const foreignCookies = new ForeignCookieLog((line) => log.warn(line));
+  const identityOf = identityInReports(injectedFault);
+  return (event, worker, reply) => {
+    switch (event.kind) {
+      case 'passive-report':
+        monitor.report(event.pool, identityOf(options().pools, event.pool, event.server), event.report);
+        return;
+      case 'room':
+        broadcast(event, worker);
+        return;
+      case 'shortage':
+        shortages.report(event.what, event.reason, event.at);
+        return;
+      case 'foreign-cookie':
+        foreignCookies.report(event);
+        return;
+      case 'access-lines':
+        writeAccess(event.lines, () => reply({ kind: 'access-written' }));
+        return;
+      case 'debug':
+        log.debug(event.message, { worker: worker + 1 });
+    }
+  };
+}
