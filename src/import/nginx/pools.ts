@@ -101,20 +101,20 @@ export class Pools {
   private addAddress(address: string, pass: Directive): Pool {
     const name = freeName(address.replace(/^unix:/, ''), this.names);
     const config = { servers: [{ name: 's1', address }], affinity: 'none' };
-    const pool: Pool = { name, directive: pass, config, saidBy: new Map(), used: true };
+    const pool: Pool = { name, directive: pass, config, sources: new Map(), used: true };
     this.add(address, pool);
     return pool;
   }
 
   /** `health_check match=NAME`: what a response must look like. */
-  private settleHealthMatch({ config, saidBy }: Pool): void {
+  private settleHealthMatch({ config, sources }: Pool): void {
     const health = config.health as Record<string, unknown> | undefined;
     if (typeof health?.match !== 'string') return;
     const block = this.matches.get(health.match);
     const { match: name, ...rest } = health;
     const { fields, unsupported } = readHealthMatch(block);
     config.health = { ...rest, ...fields };
-    const check = saidBy.get('health_check');
+    const check = sources.get('health_check');
     if (block !== undefined) for (const one of [block, ...(block.block ?? [])]) this.report.carry(one);
     for (const directive of unsupported)
       this.report.warn(

@@ -108,7 +108,7 @@ export function settlePool(settings: Settings, pool: Pool, report: DirectiveRepo
   for (const [name, directive] of settings) {
     const translate = poolSettings[name];
     if (translate !== undefined)
-      settle(directive, translate(directive), pool.config, pool.saidBy, `pool ${pool.name}`, report);
+      settle(directive, translate(directive), pool.config, pool.sources, `pool ${pool.name}`, report);
   }
 }
 
@@ -116,16 +116,16 @@ export function settlePool(settings: Settings, pool: Pool, report: DirectiveRepo
 export function settleListeners(
   directive: Directive,
   listener: Record<string, unknown>,
-  saidBy: Map<string, Directive>,
+  sources: Map<string, Directive>,
   report: DirectiveReport,
 ): void {
   const said = listenerSettings[directive.name]?.(directive) ?? null;
   const size = said?.fields.bodyBytes;
   if (size !== undefined) {
-    raiseBodyLimit(directive, parseSize(directive.args[0]) ?? 0, size, listener, saidBy, report);
+    raiseBodyLimit(directive, parseSize(directive.args[0]) ?? 0, size, listener, sources, report);
     return;
   }
-  settle(directive, said, listener, saidBy, 'every listener', report);
+  settle(directive, said, listener, sources, 'every listener', report);
 }
 
 /** Often small for all and large for one location. A listener has one limit: the largest, so that no upload breaks. */
@@ -134,14 +134,14 @@ function raiseBodyLimit(
   bytes: number,
   written: unknown,
   listener: Record<string, unknown>,
-  saidBy: Map<string, Directive>,
+  sources: Map<string, Directive>,
   report: DirectiveReport,
 ): void {
   const limits = typeof listener.limits === 'object' ? (listener.limits as Record<string, unknown>) : {};
-  const before = saidBy.get(directive.name);
+  const before = sources.get(directive.name);
   const largest = parseSize(before?.args[0]) ?? bytes;
   if (before === undefined || bytes === 0 || (largest !== 0 && bytes > largest)) {
-    saidBy.set(directive.name, directive);
+    sources.set(directive.name, directive);
     listener.limits = { ...limits, bodyBytes: written };
   }
   if (before === undefined || bytes === largest) report.carry(directive);
@@ -152,7 +152,7 @@ function settle(
   directive: Directive,
   said: Said | null,
   config: Record<string, unknown>,
-  saidBy: Map<string, Directive>,
+  sources: Map<string, Directive>,
   whose: string,
   report: DirectiveReport,
 ): void {
@@ -160,12 +160,12 @@ function settle(
     report.leaveOut(directive, `"${directive.args.join(' ')}" is no value that can be used`);
     return;
   }
-  const before = saidBy.get(directive.name);
+  const before = sources.get(directive.name);
   if (before !== undefined && before !== directive && before.args.join(' ') !== directive.args.join(' ')) {
     report.leaveOut(directive, `line ${before.line} says it already for ${whose}`);
     return;
   }
-  saidBy.set(directive.name, directive);
+  sources.set(directive.name, directive);
   const group = typeof config[said.group] === 'object' ? (config[said.group] as Record<string, unknown>) : {};
   // What stands there was said by something more special, such as proxy_next_upstream off.
   if (Object.keys(said.fields).length > 0) config[said.group] = { ...said.fields, ...group };
