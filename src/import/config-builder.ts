@@ -1,4 +1,4 @@
-/** Listeners, routes in the order given, and pools, as they come together to a config. */
+/** Collects listeners, pools, and routes in their order, and writes the config of them. */
 
 import { hostsMeet } from '../config/host-pattern.ts';
 import { freeName, isReservedName } from './names.ts';
@@ -7,21 +7,21 @@ import type { WeightedServer } from './weights.ts';
 
 export type Fields = Record<string, unknown>;
 
-/** Where it is told what became of something: a part of a file. */
+/** Something in the file to which a note can be added. */
 export interface ChangeTarget {
   change(why: string): unknown;
 }
 
 export interface Route {
-  /** '' any; `*.example.org` its subdomains. */
+  /** '' for any host; `*.example.org` for its subdomains. */
   readonly host: string;
-  /** `/` any. */
+  /** A prefix; `/` for any path. */
   readonly path: string;
-  /** None: every method. */
+  /** Empty for every method. */
   readonly methods: readonly string[];
-  /** None: anything. */
+  /** Of paths; empty for any. */
   readonly extensions: readonly string[];
-  /** Addresses of listeners; none: all of them. */
+  /** Addresses of listeners; empty for all of them. */
   readonly listeners: readonly string[];
 }
 
@@ -30,20 +30,20 @@ export interface PoolServer extends WeightedServer {
 }
 
 export interface Pool {
-  /** The name it would like. */
+  /** The preferred name; a number is added when it is taken. */
   readonly name: string;
   readonly servers: readonly PoolServer[];
-  /** Entries of `affinity`; none: `none`. */
+  /** Entries of `affinity`; empty for `none`. */
   readonly affinity: readonly unknown[];
-  /** Of an entry `cookie`: its fields, of which the name is settled at the end. */
+  /** The fields of the affinity `cookie`. The name may change when the config is written. */
   readonly cookie: Fields | null;
-  /** All else: balance, health, timeouts and so on. */
+  /** All other fields: balance, health, timeouts and so on. */
   readonly fields: Fields;
-  /** Where it is told that its cookie had to be renamed. */
+  /** Gets the note when the cookie is renamed. */
   readonly noteOn: ChangeTarget;
 }
 
-/** More are no config that a person wants to read. */
+/** A person cannot read a config with more routes. */
 const maxRoutes = 10_000;
 
 export class ConfigBuilder {
@@ -51,7 +51,7 @@ export class ConfigBuilder {
   private readonly listeners = new Map<string, Fields>();
   private readonly routes: { readonly route: Route; readonly pool: Pool }[] = [];
   private readonly taken = new Set<string>();
-  /** By what keeps clients: two pools of the same servers and the same cookie have the same sessions. */
+  /** By servers and affinity: two pools with the same ones are one pool, because they have the same sessions. */
   private readonly same = new Map<string, Pool>();
 
   listen(address: string, fields: Fields = {}): void {
@@ -66,7 +66,7 @@ export class ConfigBuilder {
     return this.routes.length;
   }
 
-  /** False: a route before it takes the very same requests. */
+  /** Returns false if an earlier route matches the same requests. */
   add(route: Route, pool: Pool): boolean {
     const key = JSON.stringify([
       route.host,
@@ -128,7 +128,7 @@ export class ConfigBuilder {
     };
   }
 
-  /** Two pools that set one cookie for one host would overwrite each other's. */
+  /** Two pools that set the same cookie for the same host would overwrite each other's value. */
   private makeCookieNamesUnique(names: ReadonlyMap<Pool, string>): void {
     const settled: { readonly cookie: Fields; readonly hosts: readonly string[] }[] = [];
     for (const [pool, name] of names) {

@@ -1,17 +1,17 @@
-/** What becomes of the directives of a file, with those in their blocks. */
+/** Collects what becomes of each directive of a file, those in blocks included. */
 import type { Directive } from './directive.ts';
 import type { Note } from './imported.ts';
 import { ImportReport, joinReasons } from './report.ts';
 import { StatementReport } from './statement-report.ts';
 
 export class DirectiveReport extends StatementReport<Directive> {
-  /** With all that stands in its block. */
+  /** The directives in its block are left out too. */
   override leaveOut(directive: Directive, why: string): void {
     super.leaveOut(directive, why);
     for (const inner of directive.block ?? []) this.leaveOut(inner, why);
   }
 
-  /** Throws when nothing was decided about a directive: each line of the file is carried over or has a note. */
+  /** Throws if nothing was decided about a directive, because each line must be carried over or have a note. */
   notes(directives: readonly Directive[], text: string): Note[] {
     const report = new ImportReport(text);
     const all = directives.flatMap(withInner);

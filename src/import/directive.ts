@@ -1,12 +1,12 @@
 /** The statements of nginx and Caddy: a name, arguments, and perhaps a block of further directives. */
 export interface Directive {
   readonly name: string;
-  /** Quotes and escapes are taken off. */
+  /** Without quotes and escapes. */
   readonly args: readonly string[];
-  /** null: it has none. */
+  /** null for a directive without a block. */
   readonly block: readonly Directive[] | null;
-  /** Of its name, counted from 1. */
+  /** The line of its name, counted from 1. */
   readonly line: number;
-  /** Every line on which something of it stands, its closing brace too, and nothing of its block. */
+  /** All lines that it occupies, including that of the closing brace, but not those of its block. */
   readonly lines: readonly number[];
 }

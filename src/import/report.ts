@@ -1,11 +1,11 @@
-/** The report of an import: for each line of the file, whether it is carried over, and what a person has to know about it. */
+/** The report of an import: for each line of the file, whether it is carried over, and the notes about it. */
 import type { Concern, Note } from './imported.ts';
 
 export class ImportReport {
   /** The lines of the file, without white space around them. */
   readonly lines: readonly string[];
   private readonly carried = new Set<number>();
-  /** By line: reasons, in the order in which they came, and what kind of note each of them is. */
+  /** By line: the reasons in the order in which they were added, each with the kind of its note. */
   private readonly reasons = new Map<number, Map<string, Note['kind']>>();
   private readonly warnings = new Map<number, Map<string, Concern>>();
 
@@ -13,7 +13,7 @@ export class ImportReport {
     this.lines = text.split('\n').map((line) => line.trim());
   }
 
-  /** Lines are counted from 1; `last` is among those that are carried over. */
+  /** Lines are counted from 1, and `last` is included. */
   markCarried(first: number, last = first): void {
     for (let line = first; line <= last; line++) this.carried.add(line);
   }
@@ -22,7 +22,7 @@ export class ImportReport {
     return this.carried.has(line);
   }
 
-  /** A reason that was given before keeps its kind. */
+  /** A reason that was added before keeps its kind. */
   add(line: number, kind: Note['kind'], why: string): void {
     const reasons = this.reasons.get(line) ?? new Map<string, Note['kind']>();
     this.reasons.set(line, reasons);
@@ -33,7 +33,7 @@ export class ImportReport {
     return [...(this.reasons.get(line)?.keys() ?? [])];
   }
 
-  /** Reported whether the line is carried over or not. */
+  /** Reported in any case, before all other notes of the line. */
   warn(line: number, concern: Concern, why: string): void {
     const warnings = this.warnings.get(line) ?? new Map<string, Concern>();
     this.warnings.set(line, warnings.set(why, concern));
@@ -57,7 +57,7 @@ export class ImportReport {
   }
 }
 
-/** For syntaxes in which several statements may stand on one line: one note for all reasons of a line. */
+/** One note for all reasons of a line, for syntaxes that allow several statements on one line. */
 export function joinReasons(notes: readonly Note[]): Note[] {
   const joined: Note[] = [];
   for (const note of notes) {

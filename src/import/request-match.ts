@@ -1,30 +1,30 @@
-/** What a route matches, being narrowed by one condition after another, in the families whose conditions are nested. */
+/** What a route matches, with the operations that nested conditions need: intersection and alternatives. */
 import { narrowerHost } from '../config/host-pattern.ts';
 
 export interface RequestMatch {
-  /** '' any. */
+  /** '' for any host. */
   readonly host: string;
   readonly path: string;
-  /** This path alone, of which a route would take what is below it too. */
+  /** The condition means this path only. A route matches the paths below it too. */
   readonly exact: boolean;
   readonly methods: readonly string[];
   readonly extensions: readonly string[];
 }
 
-/** Any of these. A string: no route can say it, and why. */
+/** Requests that meet one of these. A string is the reason why no route can express the condition. */
 export type Alternatives = readonly RequestMatch[] | string;
 
 export const anyRequest: RequestMatch = { host: '', path: '/', exact: false, methods: [], extensions: [] };
 
-/** More alternatives are no matcher that a person has written. */
+/** No person writes a matcher with more alternatives. */
 const maxAlternatives = 256;
 
-/** What both take. null: nothing. */
+/** The requests that both match; null if there are none. */
 export function intersect(a: RequestMatch, b: RequestMatch): RequestMatch | null {
   const host = narrowerHost(a.host, b.host);
   const path = narrowerPath(a, b);
-  const methods = common(a.methods, b.methods);
-  const extensions = common(a.extensions, b.extensions);
+  const methods = intersectLists(a.methods, b.methods);
+  const extensions = intersectLists(a.extensions, b.extensions);
   return host === null || path === null || methods === null || extensions === null
     ? null
     : { host, ...path, methods, extensions };
@@ -43,14 +43,15 @@ function narrowerPath(a: RequestMatch, b: RequestMatch): { path: string; exact: 
   return { path: narrow.path, exact: narrow.exact };
 }
 
-function common(a: readonly string[], b: readonly string[]): readonly string[] | null {
+/** An empty list matches everything. Returns null if no value is in both lists. */
+export function intersectLists(a: readonly string[], b: readonly string[]): readonly string[] | null {
   if (a.length === 0) return b;
   if (b.length === 0) return a;
   const shared = a.filter((one) => b.includes(one));
   return shared.length === 0 ? null : shared;
 }
 
-/** For people. */
+/** A description for people. */
 export function describeMatches(found: Alternatives, matcher: string): string {
   if (typeof found === 'string') return matcher;
   const texts = found.slice(0, 5).map(({ host, path, extensions, methods }) => {
@@ -60,7 +61,7 @@ export function describeMatches(found: Alternatives, matcher: string): string {
   return texts.join(', ') + (found.length > 5 ? ' and more' : '');
 }
 
-/** What a route makes of it that is not quite the same. */
+/** How the match of a route differs from it; null if it does not. */
 export function differenceOf({ path, exact }: RequestMatch): string | null {
   if (exact) return `paths below ${path} match too`;
   return path.endsWith('/') ? null : 'prefixes are matched by whole segments: /a/b, not /ab';

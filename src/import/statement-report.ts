@@ -1,16 +1,16 @@
 /**
- * What becomes of each statement of a config file: a line of HAProxy, a directive of nginx or Caddy. One statement may serve
- * several servers or pools, and each of them decides about it. So the outcome is known at the end only: what one of them carries
- * over is carried over.
+ * Collects what becomes of each statement of a config file: a line of HAProxy, a directive of nginx or Caddy. One statement may
+ * apply to several pools, and is decided about for each of them. The result is known only at the end: the statement is carried
+ * over if it is carried over for one of them.
  */
 import type { Concern } from './imported.ts';
 import type { ImportReport } from './report.ts';
 
 interface Outcome {
   carried: boolean;
-  /** What is not quite the same. */
+  /** Differences between the statement and the config. */
   readonly changes: Set<string>;
-  /** Why nothing of it is in the config; '' none is given. */
+  /** Why it is left out; '' if no reason was given. */
   reason: string;
   readonly warnings: Map<string, Concern>;
 }
@@ -18,25 +18,25 @@ interface Outcome {
 export class StatementReport<S extends object> {
   private readonly outcomes = new Map<S, Outcome>();
 
-  /** The config says what the statement says, or it says what holds here anyway. */
+  /** The config expresses the statement, or the statement asks for what is always done here. */
   carry(statement: S): void {
     this.outcomeOf(statement).carried = true;
   }
 
-  /** It is carried over, and `why` is what is not quite the same. */
+  /** It is carried over with a difference: `why`. */
   change(statement: S, why: string): void {
     const outcome = this.outcomeOf(statement);
     outcome.carried = true;
     outcome.changes.add(why);
   }
 
-  /** The first reason stays. It is not reported when something else carries the statement over. */
+  /** The first reason is kept. It is not reported if the statement is carried over elsewhere. */
   leaveOut(statement: S, why: string): void {
     const outcome = this.outcomeOf(statement);
     if (outcome.reason === '') outcome.reason = why;
   }
 
-  /** Reported whatever becomes of the statement: what a person has to know first. */
+  /** Reported in any case, before all other notes. */
   warn(statement: S, concern: Concern, why: string): void {
     this.outcomeOf(statement).warnings.set(why, concern);
   }
@@ -45,19 +45,19 @@ export class StatementReport<S extends object> {
     return this.outcomes.get(statement)?.carried ?? false;
   }
 
-  /** Something was said about it: it is carried over, left out, or has a warning. */
+  /** It is carried over, left out, or has a warning. */
   isDecided(statement: S): boolean {
     const outcome = this.outcomes.get(statement);
     return outcome !== undefined && (outcome.carried || outcome.reason !== '' || outcome.warnings.size > 0);
   }
 
-  /** Why it is not carried over; '' when it is, or when nothing was said about it. */
+  /** Why it is left out; '' if it is carried over, or not decided yet. */
   reasonOf(statement: S): string {
     const outcome = this.outcomes.get(statement);
     return outcome === undefined || outcome.carried ? '' : outcome.reason;
   }
 
-  /** Adds the outcomes to the report of the file. `linesOf`: where a statement stands; it begins on the first of these. */
+  /** Adds the outcomes to the report of the file. `linesOf` returns the lines of a statement, the first line first. */
   writeTo(report: ImportReport, statements: readonly S[], linesOf: (statement: S) => readonly number[]): void {
     for (const statement of statements) {
       if (this.isCarried(statement)) for (const line of linesOf(statement)) report.markCarried(line);
@@ -71,7 +71,7 @@ export class StatementReport<S extends object> {
       for (const line of lines.slice(0, 1)) {
         for (const [why, concern] of warnings) report.warn(line, concern, why);
       }
-      // A difference is reported where the statement begins; what is missing, on every line of it.
+      // A difference is reported on the first line of the statement, an omission on all of its lines.
       for (const line of carried ? lines.slice(0, 1) : lines) {
         const kind = report.isCarried(line) ? 'changed' : 'left-out';
         for (const why of carried ? changes : reason) report.add(line, kind, why);

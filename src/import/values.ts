@@ -1,12 +1,12 @@
-/** Values as several programs write them, and as a config of ours has them. null: the text is no such value, or cannot be one here. */
+/** Values that several programs write in the same way, and how a config has them. null: the text is no such value. */
 import { isIP } from 'node:net';
 import { isHostName, parseServer } from '../config/address.ts';
 import { formatDuration } from '../config/units.ts';
 import { formatAddress } from '../net/socket.ts';
 
-/** The longest time that a timer of ours keeps. */
+/** The longest time that a timer of Limpet can wait. */
 export const maxTimerMs = 596 * 3_600_000;
-/** The longest time that is only compared with a clock. */
+/** The longest age of a session, which is only compared with a clock. */
 export const maxAgeMs = 99_999 * 3_600_000;
 
 export function parseWhole(text: string | null | undefined, min: number, max: number): number | null {
@@ -18,7 +18,7 @@ export function parsePort(text: string | null | undefined): number | null {
   return parseWhole(text, 1, 65_535);
 }
 
-/** `8k`, `1m`, `2g`, or a number: k is 1,024. */
+/** Bytes of `8k`, `1m`, `2g`, or of a number alone; k is 1,024. */
 export function parseSize(text: string | undefined, maxDigits = 12): number | null {
   const [, digits, unit = ''] = /^([0-9]+)([kmg]?)$/i.exec(text ?? '') ?? [];
   if (digits === undefined || digits.length > maxDigits) return null;
@@ -27,7 +27,7 @@ export function parseSize(text: string | undefined, maxDigits = 12): number | nu
 
 const goUnits: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
-/** Milliseconds of a duration of Go, `1m30s` or `1.5s`, or of a number of seconds. */
+/** Milliseconds of a duration as Go writes it, `1m30s` or `1.5s`, or of a number of seconds. */
 export function parseGoDuration(text: string | null): number | null {
   if (text === null || !/^(?:\d{1,9}|(?:\d{1,9}(?:\.\d{1,9})?(?:ms|s|m|h))+)$/.test(text)) return null;
   if (/^\d+$/.test(text)) return Number(text) * 1000;
@@ -36,7 +36,7 @@ export function parseGoDuration(text: string | null): number | null {
   return Math.round(sum);
 }
 
-/** As a config has it; 0 is `off`. A longer time than can be kept becomes the longest. */
+/** A time as a config has it: 0 is `off`, and a time above the longest becomes the longest. */
 export function writeTime(milliseconds: number, longestMs = maxTimerMs): string {
   return milliseconds === 0 ? 'off' : formatDuration(Math.min(milliseconds, longestMs));
 }
@@ -51,41 +51,41 @@ export function isCookiePath(path: string): boolean {
   return /^\/[\x21-\x3a\x3c-\x7e]*$/.test(path);
 }
 
-/** Such as `1.2.3.4` or `10.0.0.0/8`. */
+/** An address or a CIDR block, such as `1.2.3.4` or `10.0.0.0/8`. */
 export function isAddressBlock(text: string): boolean {
   const [host = '', bits, ...more] = text.split('/');
   const widest = isIP(host) === 4 ? 32 : 128;
   return isIP(host) > 0 && more.length === 0 && (bits === undefined || parseWhole(bits, 0, widest) !== null);
 }
 
-/** `defaultPort` is taken when there is none. */
+/** The address of a server as a config has it. `defaultPort` is used if the text has no port. */
 export function serverAddress(text: string, defaultPort?: number): string | null {
   const address = parseServer(defaultPort === undefined ? text : withPort(text, defaultPort));
   return address === null ? null : formatAddress(address);
 }
 
-/** With that port when the address has none. Colons within `[]` belong to an address of IPv6. */
+/** Adds the port if the address has none. Colons within `[]` belong to an IPv6 address. */
 export function withPort(text: string, port: number): string {
   return text.startsWith('unix:') || /:[0-9]+$/.test(text.replace(/\[.*\]/, '')) ? text : `${text}:${port}`;
 }
 
-/** As a route has it: `example.org`, `*.example.org`. */
+/** A host as a route has it: `example.org`, `*.example.org`. */
 export function hostPattern(text: string): string | null {
   const host = text.toLowerCase();
   return isHostName(host.replace(/^\*\./, '')) || /^[0-9.]+$/.test(host) ? host : null;
 }
 
-/** Characters that the path of a request may have. */
+/** Has only characters that the path of a request may have. */
 export function isPath(text: string): boolean {
   return /^\/[\x21-\x22\x24-\x3e\x40-\x7e]*$/.test(text);
 }
 
-/** As a route has it: a prefix of whole segments. */
+/** A path as a route has it. */
 export function routePath(text: string): string | null {
   return isPath(text) && text.length <= 2048 ? text : null;
 }
 
-/** In a config `$$` is a dollar sign; one alone may begin a variable. What is undefined is not written. */
+/** Doubles dollar signs, because `$` begins a variable in a config and `$$` is the sign itself. Omits what is undefined. */
 export function withoutVariables(value: unknown): unknown {
   if (typeof value === 'string') return value.replace(/\$(?=[${(A-Za-z_])/g, '$$$$');
   if (Array.isArray(value)) return value.map(withoutVariables);

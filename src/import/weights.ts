@@ -1,12 +1,12 @@
-/** The servers of several services as one list, in which each service keeps its share of new sessions. */
+/** Joins the servers of several services, so that each service keeps its share of new sessions. */
 
 export interface FoundServer {
-  /** Of the pod: it stays when the address changes. */
+  /** The name of the pod, which stays the same when its address changes. */
   readonly name: string | undefined;
   readonly address: string;
-  /** The name of a Service, behind which the cluster picks a pod. */
+  /** The address is that of a Service: the cluster picks a pod for each connection. */
   readonly shared?: true;
-  /** Each address of the name is a server. */
+  /** Each address that the name resolves to is a server. */
   readonly resolve?: 'all';
 }
 
@@ -14,7 +14,7 @@ export interface WeightedServer extends FoundServer {
   readonly weight: number;
 }
 
-/** Servers of one service, and the share of new sessions that they have together. */
+/** The servers of one service, and the weight that they have together. */
 export interface Share {
   readonly servers: readonly FoundServer[];
   readonly weight: number;
@@ -22,7 +22,7 @@ export interface Share {
 
 const maxWeight = 65_535;
 
-/** An address that comes twice is one server. */
+/** Two servers with the same address become one. */
 export function weigh(shares: readonly Share[]): WeightedServer[] {
   const merged = new Map<string, { server: FoundServer; weight: number }>();
   const isOnly = shares.length === 1;
@@ -45,7 +45,7 @@ export function weigh(shares: readonly Share[]): WeightedServer[] {
   });
 }
 
-/** The same for servers that have weights within their service. */
+/** Like `weigh`, for servers that have weights within their service. */
 export function mergeShares(
   shares: readonly { readonly servers: readonly WeightedServer[]; readonly weight: number }[],
 ): readonly WeightedServer[] {
@@ -59,7 +59,7 @@ export function mergeShares(
   );
 }
 
-/** The smallest whole numbers of the same proportions, or nearly the same where those would be too large. */
+/** The smallest whole numbers with the same ratios, or close ratios if the numbers would be too large. */
 function wholeNumbers(weights: readonly number[]): number[] {
   const least = Math.min(...weights.filter((weight) => weight > 0));
   if (!Number.isFinite(least)) return weights.map(() => 0);

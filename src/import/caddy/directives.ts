@@ -1,4 +1,4 @@
-/** Directives of Caddy that have no counterpart here: the order in which Caddy asks them, what they guarded, and why they are left out. */
+/** The directives of Caddy: their order, which of them restrict access, and why those without a counterpart are left out. */
 import { entryOf } from '../names.ts';
 
 const order = (
@@ -7,9 +7,9 @@ const order = (
   'route abort error copy_response respond metrics reverse_proxy php_fastcgi file_server acme_server'
 ).split(' ');
 
-/** Those of plugins come first: what they guard is behind them. */
+/** Directives of plugins come first, because they may restrict access to what comes after them. */
 export function orderOf(name: string): number {
-  // They are asked together, by their paths.
+  // Both have one place in the order, and are sorted by path.
   return order.indexOf(name === 'handle_path' ? 'handle' : name);
 }
 

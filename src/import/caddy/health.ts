@@ -1,4 +1,4 @@
-/** `health_*`, `fail_duration` and their like of a `reverse_proxy` of Caddy as `health` of the pool. */
+/** `health` of a pool, from `health_*`, `fail_duration` and similar lines of `reverse_proxy`. */
 
 import { formatDuration } from '../../config/units.ts';
 import type { Fields } from '../config-builder.ts';
@@ -6,7 +6,7 @@ import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
 import { parseGoDuration, parseWhole, writeTime } from '../values.ts';
 
-/** null: nothing of it is written. */
+/** Returns null when the config needs no `health`. */
 export function readHealth(block: readonly Directive[], report: DirectiveReport): Fields | null {
   const found = { ...readPassive(block, report), ...readActive(block, report) };
   return Object.keys(found).length === 0 ? null : found;
@@ -43,7 +43,7 @@ function readActive(block: readonly Directive[], report: DirectiveReport): Field
   }
   health.status = readStatus(at('health_status'), report);
   const body = at('health_body');
-  // A text without signs of its own is the text that it looks for.
+  // A regular expression without special characters matches its own text.
   if (body?.args[0] !== undefined && /^[\w -]+$/.test(body.args[0])) {
     health.body = body.args[0];
     report.carry(body);
@@ -54,7 +54,7 @@ function readActive(block: readonly Directive[], report: DirectiveReport): Field
     timeout: writeTime(Math.min(timeout, interval)),
     rise: countAt(at('health_passes'), report),
     fall: countAt(at('health_fails'), report),
-    // Caddy believes its checks however many servers they take down.
+    // Caddy applies its checks even when they take all servers down.
     panicThreshold: 0,
   };
 }

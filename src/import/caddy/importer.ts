@@ -15,7 +15,7 @@ import { addSites, type Site } from './sites.ts';
 import { Snippets } from './snippets.ts';
 import { type Caddyfile, parseCaddyfile } from './syntax.ts';
 
-const behind = 'TLS is not ended here, so put a proxy that ends it in front';
+const tlsReason = 'TLS is not ended here, so put a proxy that ends it in front';
 
 export const importCaddy: Importer = (text, file) => {
   const parsed = parseCaddyfile(text, file);
@@ -48,14 +48,14 @@ export const importCaddy: Importer = (text, file) => {
     for (const { port, secure } of found) if (!secure && port !== null) plain.add(`:${port}`);
   }
   if (addresses.size === 0) throw new UsageError(`${file}:1: found no site, expected an address and what it does`);
-  // Where what came by TLS arrives now: where browsers came without it before, or a guess.
-  const clear = plain.has(`:${httpPort}`) ? `:${httpPort}` : plain.has(':8080') ? ':80' : ':8080';
-  for (const [directive, found] of addresses) sites.push(...readSites(directive, found, clear, report));
+  // The listener for sites with TLS: the one for plain HTTP if there is one, else an assumed port.
+  const plainListener = plain.has(`:${httpPort}`) ? `:${httpPort}` : plain.has(':8080') ? ':80' : ':8080';
+  for (const [directive, found] of addresses) sites.push(...readSites(directive, found, plainListener, report));
   const builder = new ConfigBuilder();
   addSites(sites, builder, globals, report);
   const routes = parsed.directives.filter(({ name }) => /^&\(/.test(name));
   for (const one of routes) report.leaveOut(one, 'named routes are not known to this importer');
-  const intersectAll = [...seen, ...routes, ...snippets.leftovers()];
+  const intersectAll = [...seen, ...routes, ...snippets.definitions()];
   finish(intersectAll, parsed, report);
   const notes = dedupe(report.notes(intersectAll, text));
   if (builder.size === 0) {
@@ -76,18 +76,18 @@ function readAddresses(site: Directive, httpPort: number, report: DirectiveRepor
   });
 }
 
-/** A site once for each listener that it is on. */
+/** One entry for each listener of the site. */
 function readSites(
   directive: Directive,
   addresses: readonly SiteAddress[],
-  clear: string,
+  plainListener: string,
   report: DirectiveReport,
 ): Site[] {
   const bind = directive.block?.find(({ name }) => name === 'bind');
   const host = bind?.args.find((one) => isIP(one) === 4) ?? '';
   const byListener = new Map<string, { hosts: string[]; secure: boolean }>();
   for (const { host: name, port, secure } of addresses) {
-    const listener = secure && (port === null || port === 443) ? clear : `${host}:${port ?? 80}`;
+    const listener = secure && (port === null || port === 443) ? plainListener : `${host}:${port ?? 80}`;
     const group = byListener.get(listener) ?? { hosts: [], secure: false };
     byListener.set(listener, group);
     group.hosts.push(name);
@@ -98,7 +98,7 @@ function readSites(
     const reader = new SiteReader({ name, secure }, report);
     const steps = reader.steps(directive.block ?? [], hostsOf(hosts));
     if (steps.some(({ kind }) => kind === 'proxy')) {
-      if (secure) report.change(directive, `${behind}: ${listener} serves this site in the clear`);
+      if (secure) report.change(directive, `${tlsReason}: ${listener} serves this site in the clear`);
       else report.carry(directive);
       if (bind !== undefined && host !== '') report.carry(bind);
     } else {
@@ -108,7 +108,7 @@ function readSites(
   });
 }
 
-/** The port of HTTP, when it says so. */
+/** Returns the port of plain HTTP, or null when the options do not set it. */
 function readGlobals(block: Directive, fields: Fields, report: DirectiveReport): number | null {
   let port: number | null = null;
   report.carry(block);
@@ -140,7 +140,7 @@ function readGlobals(block: Directive, fields: Fields, report: DirectiveReport):
 
 const privateRanges = ['192.168.0.0/16', '172.16.0.0/12', '10.0.0.0/8', '127.0.0.0/8', 'fd00::/8', '::1'];
 
-/** Each line is decided about, and the defaults that were taken are told. */
+/** Leaves out what nothing has carried over, and reports where the default of a variable was used. */
 function finish(directives: readonly Directive[], { defaults }: Caddyfile, report: DirectiveReport): void {
   for (const one of directives) {
     if (one.name.startsWith('@')) report.leaveOut(one, 'no route that is carried over uses it');
@@ -152,7 +152,7 @@ function finish(directives: readonly Directive[], { defaults }: Caddyfile, repor
   }
 }
 
-/** A snippet that several sites import says the same of its line once. */
+/** Several sites may import one snippet: the same note about one of its lines is reported once. */
 function dedupe<T>(notes: readonly T[]): T[] {
   return [...new Map(notes.map((note) => [JSON.stringify(note), note])).values()];
 }

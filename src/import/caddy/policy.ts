@@ -1,4 +1,4 @@
-/** `lb_policy` of Caddy as an affinity, or as the policy for new sessions. */
+/** `lb_policy` of Caddy as an affinity, or as the balance policy for new sessions. */
 
 import { formatDuration } from '../../config/units.ts';
 import type { Fields } from '../config-builder.ts';
@@ -10,17 +10,17 @@ export interface Policy {
   readonly cookie: Fields | null;
   readonly affinity: readonly unknown[];
   readonly balance: string | null;
-  /** Of the servers in order; null: all the same. */
+  /** In the order of the servers; null when all have the same weight. */
   readonly weights: readonly number[] | null;
-  /** `first`: the others stand by. */
+  /** `first`: only the first server is used, the others are backups. */
   readonly firstOnly: boolean;
 }
 
 const plain: Policy = { cookie: null, affinity: [], balance: null, weights: null, firstOnly: false };
 
-/** `secure`: clients come by TLS. */
+/** `secure`: clients use TLS. */
 export function readPolicy(line: Directive | undefined, secure: boolean, report: DirectiveReport): Policy {
-  // Its own default.
+  // The default of Caddy.
   if (line === undefined) return { ...plain, balance: 'random' };
   const [name = '', ...args] = line.args;
   for (const inner of line.block ?? []) {
@@ -64,7 +64,7 @@ export function readPolicy(line: Directive | undefined, secure: boolean, report:
   return { ...plain, balance: balance, weights };
 }
 
-/** undefined: it is none of these; null: what holds without a word. */
+/** `balance` is undefined for an unknown policy, and null for the default policy of a pool. */
 function readBalance([name = '', ...args]: readonly string[]): { balance?: string | null; weights: number[] | null } {
   if (name === 'weighted_round_robin') {
     const weights = args.map((arg) => parseWhole(arg, 0, 65_535));
@@ -80,7 +80,7 @@ function readBalance([name = '', ...args]: readonly string[]): { balance?: strin
   return Object.hasOwn(known, name) ? { balance: known[name] ?? null, weights: null } : { weights: null };
 }
 
-/** As Caddy sets it: for the whole site, as long as the browser stays open, and for other sites too when it came by TLS. */
+/** As Caddy sets it: for the whole site, until the browser is closed, and with SameSite=None when the client uses TLS. */
 function readCookie(
   line: Directive,
   [name = 'lb', secret]: readonly string[],

@@ -1,4 +1,4 @@
-/** `reverse_proxy` of Caddy as a pool: servers, policy, health, time-outs and repeats. */
+/** `reverse_proxy` of Caddy as a pool: servers, policy, health, timeouts and retries. */
 
 import type { Fields, Pool } from '../config-builder.ts';
 import type { Directive } from '../directive.ts';
@@ -12,13 +12,13 @@ import { readUpstream } from './upstreams.ts';
 
 export interface Proxy {
   readonly directive: Directive;
-  /** Without its matcher. */
+  /** The arguments of `reverse_proxy`, without its matcher. */
   readonly upstreams: readonly string[];
   readonly secure: boolean;
   readonly name: string;
 }
 
-/** A string: why it leads nowhere. */
+/** Returns the reason as a string when the pool would have no server. */
 export function readProxy({ directive, upstreams, secure, name }: Proxy, report: DirectiveReport): Pool | string {
   const block = directive.block ?? [];
   const last = (wanted: string) => block.findLast((one) => one.name === wanted);
@@ -76,7 +76,7 @@ function transportProblem(transport: Directive | undefined): string | null {
   return tls === undefined ? null : `TLS to servers is not spoken here (line ${tls.line})`;
 }
 
-/** Caddy gives a connection three seconds, and then waits for a server as long as the client does. */
+/** The defaults of Caddy: three seconds for a connection, and no timeout for the response. */
 function readTimeouts(transport: Directive | undefined, block: readonly Directive[], report: DirectiveReport): Fields {
   const timeouts: Fields = { connect: '3s', response: 'off', responseBody: 'off', tunnel: 'off' };
   if (transport !== undefined) report.carry(transport);
@@ -121,14 +121,14 @@ function readRetry(block: readonly Directive[], report: DirectiveReport): Fields
   return { ...(count === null ? {} : { attempts: Math.min(count + 1, 10) }), ...deadline };
 }
 
-const anyway = /^(?:\{host\}|\{http\.request\.host\}|\{hostport\}|\{http\.request\.hostport\})$/;
+const clientHost = /^(?:\{host\}|\{http\.request\.host\}|\{hostport\}|\{http\.request\.hostport\})$/;
 
-/** What else may stand in a `reverse_proxy`. */
+/** The other lines that `reverse_proxy` may have. */
 function readRest(block: readonly Directive[], report: DirectiveReport): void {
   for (const one of block) {
     const [first = '', second = ''] = one.args;
     if (one.name === 'header_up' && /^\+?host$/i.test(first)) {
-      if (anyway.test(second)) report.carry(one);
+      if (clientHost.test(second)) report.carry(one);
       else report.warn(one, 'not-working', 'servers get the Host that the client asked for');
     } else if (one.name === 'flush_interval' || one.name === 'unhealthy_request_count') report.carry(one);
     else if (one.name === 'rewrite' || one.name === 'method') {

@@ -1,18 +1,18 @@
-/** Addresses of sites of Caddy: hosts, and the listener that their requests come by. */
+/** Addresses of sites of Caddy: a host, and the listener on which its requests arrive. */
 
 import { isIP } from 'node:net';
 import { isHostName } from '../../config/address.ts';
 import { isVariable } from './upstreams.ts';
 
 export interface SiteAddress {
-  /** '' any. */
+  /** '' for any host. */
   readonly host: string;
-  /** null: Caddy chooses it, 443. */
+  /** null when the address has none: Caddy takes 443. */
   readonly port: number | null;
   readonly secure: boolean;
 }
 
-/** A string: why it is none. */
+/** Returns the reason as a string when it is no address of a site. */
 export function readSite(text: string, httpPort: number): SiteAddress | string {
   if (isVariable(text) || text.includes('{$')) return `${text} is a variable: put its value in first`;
   const [, scheme = '', rest = ''] = /^(?:(https?):\/\/)?(.*)$/i.exec(text) ?? [];
@@ -27,7 +27,7 @@ export function readSite(text: string, httpPort: number): SiteAddress | string {
   if (path !== '' && path !== '/') return `"${text}" has a path: write it as a matcher`;
   const plain = scheme.toLowerCase() === 'http' || port === httpPort;
   if (plain) return { host: name, port: port ?? httpPort, secure: false };
-  // Without a name there is nothing to get a certificate for.
+  // Caddy gets certificates for names only.
   const secure = scheme.toLowerCase() === 'https' || name !== '' || port === 443;
   return { host: name, port, secure };
 }

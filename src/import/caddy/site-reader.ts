@@ -1,4 +1,4 @@
-/** What a site of Caddy does with a request, in the order in which it asks its directives: where each proxy takes it, and what else it did. */
+/** The directives of a site of Caddy as steps, in the order in which Caddy applies them: proxies, refusals and own answers. */
 
 import type { Pool } from '../config-builder.ts';
 import type { Directive } from '../directive.ts';
@@ -16,16 +16,16 @@ import { guards, orderOf, reasonFor, rewrites } from './directives.ts';
 import { readNamed, readPath } from './matchers.ts';
 import { readProxy } from './proxy.ts';
 
-/** One thing that may become of a request. The first that takes it counts. */
+/** The first step whose matches meet a request handles it. */
 export type Step =
   | { readonly kind: 'proxy'; readonly directive: Directive; readonly when: Alternatives; readonly pool: Pool }
-  /** It was refused, or answered by Caddy itself: now it goes to a step after this one, if any takes it. */
+  /** Caddy refused the request or answered it itself. Here it goes on to a later step, if one matches. */
   | { readonly kind: 'refused' | 'answered'; readonly directive: Directive; readonly when: Alternatives };
 
 interface Scope {
   readonly when: Alternatives;
   readonly named: ReadonlyMap<string, Directive>;
-  /** The order of the file holds, as in `route`. */
+  /** Directives apply in the order of the file, as in `route`. */
   readonly ordered: boolean;
 }
 
@@ -36,7 +36,7 @@ interface Warning {
 }
 
 export class SiteReader {
-  /** Told when the site has a route at all. */
+  /** Reported only if the site has a route. */
   readonly warnings: Warning[] = [];
   private readonly report: DirectiveReport;
   private readonly site: { readonly name: string; readonly secure: boolean };
@@ -61,12 +61,12 @@ export class SiteReader {
     return sorted.flatMap(({ one, when, rest, matcher }) => this.step(one, when, rest, matcher, scope));
   }
 
-  /** Its matcher, and what follows it. */
+  /** Splits the arguments of a directive into its matcher and the rest. */
   private take(one: Directive, { when, named }: Scope) {
     const [first = '', ...rest] = one.args;
     const definition = named.get(first);
     const path = first.startsWith('/') || first === '*';
-    // `redir /x`, `rewrite /x`, `root /srv` and so on have a path for a value when it is all they have.
+    // In `redir /x`, `rewrite /x` and `root /srv` the only argument is a value, not a matcher.
     const bare = rest.length === 0 && !/^(?:handle|handle_path|route|abort|basic_?auth|file_server)$/.test(one.name);
     if (/^(?:tls|log|bind|import)$/.test(one.name) || (definition === undefined && (!path || bare))) {
       const lost = first.startsWith('@') ? `the matcher ${first} is not in this site` : null;
@@ -92,7 +92,7 @@ export class SiteReader {
         report.carry(one);
         this.reportDifferences(one, when, matcher);
       } else report.leaveOut(one, 'nothing in it leads to a server that is carried over');
-      // What reaches a handle and none of what is in it ends there in Caddy.
+      // In Caddy a request that enters a handle never leaves it, even if nothing in it matches.
       const ends = one.name !== 'route' && inside.length > 0 && !inside.some((step) => isSame(step.when, when));
       return ends ? [...inside, { kind: 'refused', directive: one, when }] : inside;
     }
@@ -133,8 +133,8 @@ export class SiteReader {
     if (typeof when === 'string') return refuse(`its requests do not go there: ${when}`);
     if (when.length === 0) return refuse('its requests do not go there: no request meets all of its matchers');
     const [{ host, path }] = when as [(typeof when)[number]];
-    const tail = path === '/' ? '' : path.replace(/\/$/, '').replaceAll('/', '-');
-    const name = `${host === '' ? this.site.name : host.replace(/^\*\./, '')}${tail}`;
+    const suffix = path === '/' ? '' : path.replace(/\/$/, '').replaceAll('/', '-');
+    const name = `${host === '' ? this.site.name : host.replace(/^\*\./, '')}${suffix}`;
     const { secure } = this.site;
     const pool = readProxy({ directive: one, upstreams, secure, name }, this.report);
     if (typeof pool === 'string') return refuse(`its requests go nowhere: ${pool}`);
@@ -168,8 +168,8 @@ function statusIn({ block }: Directive): string | null {
   return block?.find(({ name }) => name === 'status')?.args[0] ?? null;
 }
 
-/** Whether what this step took reaches a later one now. */
-export function reaches(step: Step, later: readonly Step[]): boolean {
+/** A request of this step can reach one of the later steps. */
+export function canReach(step: Step, later: readonly Step[]): boolean {
   return later.some((other) => {
     if (other.kind !== 'proxy') return false;
     if (typeof step.when === 'string' || typeof other.when === 'string') return true;
@@ -178,7 +178,7 @@ export function reaches(step: Step, later: readonly Step[]): boolean {
   });
 }
 
-/** All hosts of a site. */
+/** Matches every request for one of these hosts. */
 export function hostsOf(hosts: readonly string[]): Alternatives {
   return hosts.map((host) => ({ ...anyRequest, host }));
 }

@@ -1,9 +1,9 @@
-/** The sites of a Caddyfile as routes: which is asked first, and what becomes of requests that Caddy itself answered or refused. */
+/** The sites of a Caddyfile as routes, in their order, with warnings about requests that Caddy answered or refused itself. */
 import { hostBreadth } from '../../config/host-pattern.ts';
 import type { ConfigBuilder, Fields } from '../config-builder.ts';
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
-import { reaches, type SiteReader, type Step } from './site-reader.ts';
+import { canReach, type SiteReader, type Step } from './site-reader.ts';
 
 export interface Site {
   readonly directive: Directive;
@@ -13,7 +13,7 @@ export interface Site {
   readonly reader: SiteReader;
 }
 
-/** One host before its pattern, and a site for every host last, as Caddy asks them. */
+/** In the order of Caddy: exact hosts, then patterns, then sites for every host. */
 export function addSites(
   sites: readonly Site[],
   builder: ConfigBuilder,
@@ -47,7 +47,7 @@ export function addSites(
       continue;
     }
     const next = later.map((one) => one.step);
-    const goesOn = reaches(step, next);
+    const goesOn = canReach(step, next);
     const where = whereOf(step, host);
     if (step.kind === 'refused' && goesOn) {
       const what = step.directive.name.startsWith('handle') ? 'what it does not serve' : 'what was refused';
@@ -67,7 +67,7 @@ function whereOf({ when, directive }: Step, host: string): string {
   return `${host === '' ? '*' : host}${one.path}${one.extensions.map((ending) => `*.${ending}`).join()}`;
 }
 
-/** A host's own site is all that it has in Caddy; here a site for every host takes what the first one does not. */
+/** In Caddy a host with a site uses no other site. Here a site for every host takes the requests that the first does not serve. */
 function warnAboutFallThrough(sites: readonly Site[], report: DirectiveReport): void {
   for (const { directive, listener, hosts, steps } of sites) {
     if (hosts.includes('')) continue;

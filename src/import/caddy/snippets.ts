@@ -1,9 +1,9 @@
-/** `import` of snippets: what stands in a snippet is put in its place, with the values it is given. */
+/** Replaces each `import` of a snippet by the directives of the snippet, with the given arguments filled in. */
 
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
 
-/** Snippets that import snippets may grow without end. */
+/** A limit is needed, because snippets that import snippets may grow exponentially. */
 const maxDirectives = 20_000;
 const maxDepth = 16;
 
@@ -21,7 +21,7 @@ export class Snippets {
     }
   }
 
-  /** The same with snippets in the place of `import`. */
+  /** The block with every `import` of a snippet replaced. */
   expand(block: readonly Directive[], depth = 0): Directive[] {
     return block.flatMap((one): Directive[] => {
       const inner = one.block === null ? null : this.expand(one.block, depth);
@@ -43,8 +43,8 @@ export class Snippets {
     });
   }
 
-  /** The lines of a snippet count where it is used: what nobody uses is told here. */
-  leftovers(): Directive[] {
+  /** The definitions of the snippets: a used one without its block, which is reported where it is used. */
+  definitions(): Directive[] {
     return [...this.snippets.values()].map((one) => {
       if (this.used.has(one)) {
         const head = { ...one, block: null };

@@ -3,9 +3,9 @@ import { UsageError } from '../../errors.ts';
 import type { Directive } from '../directive.ts';
 
 export interface Caddyfile {
-  /** Global options have no name, snippets are `(name)`, sites have their first address for a name and the others as `args`. */
+  /** Global options have no name; the name of a snippet is `(name)`; that of a site is its first address, `args` are the others. */
   readonly directives: readonly Directive[];
-  /** Lines on which the default of a variable was taken. */
+  /** Lines on which the default of a variable was used. */
   readonly defaults: ReadonlySet<number>;
 }
 
@@ -13,19 +13,19 @@ interface Token {
   readonly text: string;
   readonly quoted: boolean;
   readonly line: number;
-  /** The first of its line. */
+  /** It is the first token of its line. */
   readonly first: boolean;
 }
 
 const maxDepth = 64;
 
-/** Throws UsageError, with the line, for what Caddy would refuse as well. */
+/** Throws UsageError, with the line, for a text that Caddy refuses too. */
 export function parseCaddyfile(text: string, file: string): Caddyfile {
   const refuse = (line: number, what: string) => new UsageError(`${file}:${line}: ${what}`);
   const { tokens, defaults } = tokensOf(text, refuse);
   let at = 0;
 
-  /** The words of a statement. Addresses of a site may go on after a comma. */
+  /** The words of one statement. The addresses of a site may continue on the next line after a comma. */
   const words = (depth: number): Token[] => {
     const found = [tokens[at++] as Token];
     for (let next = tokens[at]; next !== undefined; next = tokens[at]) {
@@ -56,9 +56,9 @@ export function parseCaddyfile(text: string, file: string): Caddyfile {
         const close = tokens[at++];
         if (close === undefined) throw refuse(next.line, 'the file ends, expected "}" for the "{" of this line');
         lines.add(close.line);
-        const beside = tokens[at];
-        if (beside !== undefined && !beside.first && !isBrace(beside, '}')) {
-          throw refuse(beside.line, `found "${beside.text.slice(0, 40)}" after "}", expected a new line`);
+        const following = tokens[at];
+        if (following !== undefined && !following.first && !isBrace(following, '}')) {
+          throw refuse(following.line, `found "${following.text.slice(0, 40)}" after "}", expected a new line`);
         }
       }
       const texts = found.map((token) => (depth === 0 ? token.text.replace(/,$/, '') : token.text));
@@ -73,7 +73,7 @@ export function parseCaddyfile(text: string, file: string): Caddyfile {
   return { directives: wrapSingleSite(list), defaults };
 }
 
-/** A file of one site may leave its braces out. */
+/** A file with one site needs no braces. */
 function wrapSingleSite(list: readonly Directive[]): Directive[] {
   const at = list.findIndex(({ name }) => name !== '' && !/^[&]?\(/.test(name));
   const site = list[at];

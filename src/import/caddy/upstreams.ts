@@ -2,7 +2,7 @@ import { serverAddress } from '../values.ts';
 
 export type Upstream = { readonly addresses: readonly string[] } | { readonly why: string };
 
-/** A range of more is a slip of the pen. */
+/** A larger range is taken for a mistake. */
 const maxPorts = 1000;
 
 export function readUpstream(text: string): Upstream {
@@ -23,13 +23,13 @@ export function readUpstream(text: string): Upstream {
   return address === null ? { why: `"${text}" is no address of a server` } : { addresses: [address] };
 }
 
-/** Without a port it is 80, without a host this machine. */
+/** The default port is 80, the default host is localhost. */
 function addressOf(text: string): string | null {
   const host = text.startsWith(':') ? `localhost${text}` : text;
   return serverAddress(host, 80);
 }
 
-/** `{$NAME}` and `{env.NAME}` are not in the file, and other placeholders are known only when a request comes. */
+/** The values of `{$NAME}` and `{env.NAME}` are not in the file; other placeholders depend on the request. */
 export function isVariable(text: string): boolean {
   return /\{\$?[\w.[\]*-]+\}|\{\{|\$\{/.test(text);
 }

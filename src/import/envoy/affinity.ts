@@ -1,4 +1,4 @@
-/** What kept clients with one server in Envoy: the filter for stateful sessions, and the hash policies of a route. */
+/** The stickiness of Envoy as affinities: the filter for stateful sessions, and the hash policies of a route. */
 
 import { formatDuration } from '../../config/units.ts';
 import type { Fields } from '../config-builder.ts';
@@ -15,7 +15,7 @@ export interface Stickiness {
 
 export const notSticky: Stickiness = { cookie: null, affinity: [], fields: {} };
 
-/** A session that lasts as long as the cookie says, or as the browser stays open. */
+/** The session lasts as long as the ttl of the cookie, or until the browser is closed. */
 function cookieOf(part: Part | null, change: (why: string) => void): Fields | null {
   const name = at(part, 'name');
   if (part === null || name === null || !isToken(name.text() ?? '')) return null;
@@ -49,7 +49,7 @@ function readAttribute(part: Part, cookie: Fields): void {
   part.carryAll();
 }
 
-/** The `typed_config` of the filter, or of what a route says in its place. null: it has no state. */
+/** `config`: of the filter, or of the route that overrides it. Returns null if it has no session state. */
 export function statefulSession(config: Part | null): Stickiness | null {
   const state = at(config, 'session_state');
   const inner = configOf(state);
@@ -82,7 +82,7 @@ export function statefulSession(config: Part | null): Stickiness | null {
   return null;
 }
 
-/** `hash_policy` of a route to a cluster that hashes. Empty: nothing keeps clients. */
+/** `hash_policy` of a route to a cluster that hashes. The result is empty if no policy can be carried over. */
 export function hashPolicies(list: Part | null): Stickiness {
   const items = list?.items() ?? [];
   let cookie: Fields | null = null;
@@ -101,23 +101,23 @@ export function hashPolicies(list: Part | null): Stickiness {
     if ('cookie' in found && cookie === null) cookie = found.cookie;
     else if ('entry' in found) affinity.push(found.entry);
   }
-  // A cookie of ours is looked for first, wherever it stood.
+  // The cookie comes first here, wherever it is in the list.
   return { cookie, affinity, fields: {} };
 }
 
 function hashPolicy(item: Part): { readonly cookie: Fields } | { readonly entry: unknown } | null {
-  const jar = at(item, 'cookie');
-  if (jar !== null) {
-    jar.carry();
-    const name = textAt(jar, 'name') ?? '';
-    // Without a ttl it is the app's own cookie, which Envoy does not make.
-    if (at(jar, 'ttl') === null) {
+  const cookiePolicy = at(item, 'cookie');
+  if (cookiePolicy !== null) {
+    cookiePolicy.carry();
+    const name = textAt(cookiePolicy, 'name') ?? '';
+    // Without a ttl Envoy does not set the cookie: it is the cookie of the application.
+    if (at(cookiePolicy, 'ttl') === null) {
       if (!isToken(name)) return null;
-      jar.carryAt('name');
-      jar.change('the cookie is learned as the app sets it');
+      cookiePolicy.carryAt('name');
+      cookiePolicy.change('the cookie is learned as the app sets it');
       return { entry: { learn: { cookie: name } } };
     }
-    const cookie = cookieOf(jar, (why) => jar.change(why));
+    const cookie = cookieOf(cookiePolicy, (why) => cookiePolicy.change(why));
     return cookie === null ? null : { cookie };
   }
   const header = at(item, 'header', 'header_name');

@@ -1,4 +1,4 @@
-/** Clusters of Envoy as pools: their endpoints, their policy, and what cannot be reached. */
+/** Clusters of Envoy as pools: their endpoints and their policy, and why some cannot be reached. */
 
 import { isIP } from 'node:net';
 import type { Fields } from '../config-builder.ts';
@@ -13,7 +13,7 @@ export interface Cluster {
   readonly servers: readonly WeightedServer[];
   readonly fields: Fields;
   readonly connect: string;
-  /** It takes the server by the hash of a request. */
+  /** It chooses the server by a hash of the request. */
   readonly hashes: boolean;
 }
 
@@ -29,7 +29,7 @@ export class Clusters {
     }
   }
 
-  /** A string: why it cannot be reached. */
+  /** Returns the reason as a string if the cluster cannot be reached. */
   cluster(name: string): Cluster | string {
     const known = this.read.get(name);
     if (known !== undefined) return known;
@@ -74,7 +74,7 @@ function readCluster(name: string, part: Part): Cluster | string {
     connect: writeTime(connect || 5000),
     hashes: policy.hashes,
     fields: {
-      // Each address of a name is a server, as there.
+      // Each address of a name is a server, as in Envoy.
       ...(kind === 'STRICT_DNS' && named.length > 0 ? { resolve: 'all' } : {}),
       ...(policy.balance === null ? {} : { balance: policy.balance }),
       ...(health === null ? {} : { health }),

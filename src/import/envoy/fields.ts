@@ -1,7 +1,9 @@
+/** Reads fields of Envoy: names with underscores as in its documentation, or in camel case as in the JSON form of protobuf. */
+
 import { parseGoDuration, parsePort } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 
-/** `get` below `get`: `socket_address`, or `socketAddress`. */
+/** The part at this path. A step `socket_address` also finds `socketAddress`. */
 export function at(part: Part | null, ...path: readonly string[]): Part | null {
   let found = part;
   for (const key of path) {
@@ -15,7 +17,7 @@ export function textAt(part: Part | null, ...path: readonly string[]): string | 
   return at(part, ...path)?.text() ?? null;
 }
 
-/** What an extension is, by its type or, in older files, by its name: the last word of either. */
+/** The name and the type of an extension, in lower case. Older files have a name only. */
 export function extension(part: Part | null): string {
   const config = configOf(part);
   const type = config?.textAt('@type') ?? '';
@@ -26,13 +28,13 @@ export function configOf(part: Part | null): Part | null {
   return at(part, 'typed_config') ?? at(part, 'config');
 }
 
-/** Milliseconds of `0.25s`, `5s`; null: no time. */
+/** Milliseconds of `0.25s` or `5s`; null for anything else. */
 export function durationAt(part: Part | null, ...path: readonly string[]): number | null {
   const text = textAt(part, ...path);
   return text !== null && /^\d{1,9}(?:\.\d{1,9})?s$/.test(text) ? parseGoDuration(text) : null;
 }
 
-/** Of an `address`: `host:port`, or `unix:`. null: it is none. */
+/** Reads an `address`: `host:port`, or `unix:`. Returns null for anything else. */
 export function addressIn(
   part: Part | null,
 ): { readonly host: string; readonly text: string; readonly noteOn: Part } | null {

@@ -1,4 +1,4 @@
-/** HTTP filters of Envoy: what let some requests in only, what answered by itself, and why all of them are left out. */
+/** HTTP filters of Envoy: which of them restrict access or answer requests, and why all of them are left out. */
 
 import type { Part } from '../yaml/part.ts';
 import { at, configOf, extension, textAt } from './fields.ts';
@@ -25,7 +25,7 @@ const reasons: readonly (readonly [RegExp, string])[] = [
   [/fault/, 'no faults are made here'],
 ];
 
-/** What the filters let nobody pass without, told where it stands once a route is carried over. */
+/** A filter that restricts access. The warning about it is added when a route is carried over. */
 export interface Guard {
   readonly part: Part;
   readonly what: string;

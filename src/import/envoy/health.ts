@@ -6,7 +6,7 @@ import { parseWhole, writeTime } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import { at, durationAt, textAt } from './fields.ts';
 
-/** null: nothing of it is written. */
+/** Returns null when the config needs no `health`. */
 export function readHealth(cluster: Part): Fields | null {
   const found = { ...readOutliers(at(cluster, 'outlier_detection')), ...readCheck(at(cluster, 'health_checks')) };
   if (Object.keys(found).length === 0) return null;
@@ -58,7 +58,7 @@ function readCheck(list: Part | null): Fields {
   };
 }
 
-/** The end of a range does not belong to it. */
+/** The end of a range is not included. */
 function statusesIn(http: Part): string {
   const list = at(http, 'expected_statuses');
   const ranges = (list?.items() ?? []).flatMap((range) => {

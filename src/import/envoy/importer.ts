@@ -120,7 +120,7 @@ function importChain(chain: Part, { listener, address, clusters, pools, builder 
   sources?.warn('open', `${address}: this filter chain was for some addresses only`);
 }
 
-/** A host of its own before its pattern, and all hosts last; within a host the first route that matches. */
+/** Exact hosts come first, then patterns, then all hosts; within a host the order of the file counts. */
 function addSteps(steps: readonly Step[], address: string, builder: ConfigBuilder): void {
   const sorted = steps.toSorted((a, b) => hostBreadth(a.host) - hostBreadth(b.host));
   for (const [index, step] of sorted.entries()) {
@@ -144,7 +144,7 @@ function addSteps(steps: readonly Step[], address: string, builder: ConfigBuilde
   }
 }
 
-/** A host of its own is all that it has in Envoy; here the virtual host for all takes what the first one does not. */
+/** In Envoy a host with a virtual host uses no other one. Here the virtual host for all domains takes what the first does not route. */
 function warnAboutFallThrough(hosts: readonly Part[], steps: readonly Step[]): void {
   const proxies = steps.filter(({ kind }) => kind === 'proxy');
   if (!proxies.some(({ host }) => host === '')) return;
@@ -186,13 +186,13 @@ function readConnection(config: Part): Fields {
   });
   return {
     ...(time === null || time === 0 ? {} : { timeouts: { keepAlive: writeTime(time) } }),
-    // Envoy passes on no upgrade unless told.
+    // By default Envoy forwards no upgrade.
     ...(named.length > 0 ? {} : { upgrades: [] }),
   };
 }
 
 function carryListener(listener: Part, chain: Part, manager: Part, config: Part): void {
-  const behind = 'TLS is not ended here, so put a proxy that ends it in front: this listener speaks plain HTTP';
+  const tlsReason = 'TLS is not ended here, so put a proxy that ends it in front: this listener speaks plain HTTP';
   listener.carry();
   listener.leave('nothing here corresponds to it');
   at(listener, 'name')?.carry();
@@ -200,10 +200,10 @@ function carryListener(listener: Part, chain: Part, manager: Part, config: Part)
   chain.carry();
   const socket = at(chain, 'transport_socket');
   if (socket !== null) {
-    listener.change(behind);
+    listener.change(tlsReason);
     socket.leave('TLS is not ended here');
-    const asked = at(configOf(socket), 'require_client_certificate');
-    if (asked?.text() === 'true') asked.warn('open', 'clients were asked for certificates');
+    const clientCertificate = at(configOf(socket), 'require_client_certificate');
+    if (clientCertificate?.text() === 'true') clientCertificate.warn('open', 'clients were asked for certificates');
   }
   manager.carry();
   for (const part of [at(manager, 'name'), config, config.get('@type'), at(config, 'route_config')]) part?.carry();

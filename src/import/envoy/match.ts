@@ -1,14 +1,14 @@
-/** `match` of a route and domains of a virtual host of Envoy as matches that a route of ours can have. */
+/** `match` of a route and the domains of a virtual host of Envoy as matches of routes. */
 
 import { type Alternatives, anyRequest } from '../request-match.ts';
 import { hostPattern, routePath } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import { at, textAt } from './fields.ts';
 
-/** '' any. A string with a blank before it: why it is none. */
+/** The host is '' for any. */
 export function readDomain(text: string): { readonly host: string } | { readonly why: string } {
   if (text === '*') return { host: '' };
-  // Ports are no part of a host here.
+  // A route matches the host without the port.
   const host = text.toLowerCase().replace(/:(?:\d{1,5}|\*)$/, '');
   if (host.startsWith('*') && !host.startsWith('*.')) return { why: `no route can say ${text}` };
   return hostPattern(host) === null || /.\*/.test(host) ? { why: `no route can say ${text}` } : { host };
@@ -41,7 +41,7 @@ export function readMatch(match: Part | null): Alternatives {
   return [{ ...base, path, exact: exact !== null }];
 }
 
-/** Endings such as `.*\.(css|js)$` and beginnings such as `/api/.*` are no real patterns: the whole path has to fit. */
+/** A pattern must match the whole path. `.*\.(css|js)$` is a list of extensions, `/api/.*` is a prefix. */
 function readPattern(pattern: string, base: typeof anyRequest): Alternatives {
   const [, list] = /^\^?\/?\.[*+]\\\.\(?(?:\?:)?([\w|-]+)\)?\$?$/.exec(pattern) ?? [];
   const extensions = list?.split('|').filter((one) => /^[\w-]{1,32}$/.test(one)) ?? [];
@@ -50,7 +50,7 @@ function readPattern(pattern: string, base: typeof anyRequest): Alternatives {
   return prefix === undefined ? `no route can say the pattern ${pattern}` : [{ ...base, path: prefix }];
 }
 
-/** Of headers a route looks at the method alone. */
+/** The method is the only pseudo-header that a route can match. */
 function methodsIn(headers: Part | null): readonly string[] | string {
   const methods: string[] = [];
   for (const header of headers?.items() ?? []) {
@@ -75,7 +75,7 @@ export function carryMatch(match: Part | null): void {
     at(match, 'case_sensitive')?.change('letters of paths count as they are');
 }
 
-/** What a route makes of it that is not quite the same. */
+/** How the match of a route differs from it; null if it does not. */
 export function matchChange(match: Part | null): string | null {
   const exact = textAt(match, 'path');
   const prefix = textAt(match, 'prefix');

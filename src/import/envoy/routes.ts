@@ -1,4 +1,4 @@
-/** Virtual hosts and routes of Envoy: the pools that they lead to, and what Envoy itself answered or refused. */
+/** The routes of virtual hosts of Envoy as steps: to a pool, or answered or refused by Envoy itself. */
 
 import type { Fields, Pool } from '../config-builder.ts';
 import { type Alternatives, anyRequest, intersectAll } from '../request-match.ts';
@@ -20,13 +20,13 @@ export interface Step {
 
 export interface Connection {
   readonly clusters: Clusters;
-  /** The filter for stateful sessions. */
+  /** The filter for stateful sessions, if there is one. */
   readonly session: Part | null;
   /** Between two pieces of a body; five minutes unless the file says otherwise. */
   readonly idleMs: number;
-  /** The client's address is that of the connection. */
+  /** The address of the client is that of its connection, not one in X-Forwarded-For. */
   readonly ownAddress: boolean;
-  /** The same pool of two routes is one, so that their sessions are too. */
+  /** Two routes with the same pool share it, so that they share sessions too. */
   readonly pools: Map<string, Pool>;
 }
 
@@ -123,7 +123,7 @@ function targetsOf(action: Part, clusters: Clusters): Target[] | string {
   });
 }
 
-/** What a route says of sessions goes before what its virtual host says, and that before the filter. */
+/** The config of the route overrides that of its virtual host, and that overrides the filter. */
 function stickinessOf(
   route: Part,
   virtualHost: Part,

@@ -1,4 +1,4 @@
-/** Rules of a section that refuse, redirect or rewrite: none of them is carried over, and who reaches what changes without them. */
+/** Warns about rules that refuse, redirect or rewrite requests, because none of them is carried over. */
 
 import type { Concern } from '../imported.ts';
 import type { LineReport } from './line-report.ts';
@@ -11,11 +11,11 @@ const rewriting = new Set(
     ' ',
   ),
 );
-/** Headers by which an application knows who asks: a client must not be able to set them. */
+/** Headers that identify the user to an application. A client must not be able to set them. */
 const identifying = /(?:user|auth|client|cert|\bdn\b|role|group|secret|token|ssl|internal|real-ip)/i;
 const ownHeaders = /^(?:x-forwarded-(?:for|proto|host|port|by|server)|forwarded)$/i;
 
-/** Of a section that requests go through. */
+/** `section`: one that requests go through. */
 export function warnAboutAccess({ kind, name, lines }: ProxySection, report: LineReport): void {
   for (const line of lines) {
     const found = concernOf(line, `${kind} ${name}`);

@@ -1,14 +1,14 @@
-/** The `cookie` line of a backend: a cookie of ours (insert, rewrite), or a prefix in the app's own (prefix). */
+/** The `cookie` line of a backend as an affinity: `cookie` for insert and rewrite, `route` for values in a cookie of the application. */
 
 import { isHostName } from '../../config/address.ts';
 import { isReservedName } from '../names.ts';
-import { maxAgeMs, writeTime } from '../values.ts';
+import { isToken, maxAgeMs, writeTime } from '../values.ts';
 import type { Directives } from './directives.ts';
 import type { Line } from './lines.ts';
 import type { Server } from './server.ts';
 import { parseTime } from './values.ts';
 
-export interface Bound {
+export interface AffinityEntry {
   /** An entry of `pools.NAME.affinity`. */
   readonly entry: Readonly<Record<string, unknown>>;
   readonly line: Line;
@@ -16,14 +16,14 @@ export interface Bound {
 
 const newToken = 'clients are placed anew once, for its value is a signed token and not the cookie value of a server';
 
-export function readCookie(directives: Directives, servers: readonly Server[]): Bound | undefined {
+export function readCookie(directives: Directives, servers: readonly Server[]): AffinityEntry | undefined {
   const { report } = directives;
   const line = directives.last('cookie');
   if (line === undefined) return undefined;
   const [, name = '', ...words] = line.words;
   const leaveOut = (why: string) => void report.leaveOut(line, why);
   const warnLost = (why: string) => void report.warn(line, 'not-sticky', why);
-  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/.test(name)) return warnLost(`"${name}" is no name of a cookie`);
+  if (!isToken(name)) return warnLost(`"${name}" is no name of a cookie`);
   const values = servers.map(({ options }) => options.get('cookie')).filter((value) => value !== undefined);
   if (values.length === 0 && !words.includes('dynamic')) {
     return leaveOut('no server of it has a cookie value, so HAProxy keeps nobody by it');
@@ -44,14 +44,14 @@ export function readCookie(directives: Directives, servers: readonly Server[]): 
   return { entry: { cookie: { name, ...readAttributes(name, words, line, directives) } }, line };
 }
 
-/** Without insert, prefix or rewrite the app itself sets the cookie to the value of a server: a map of ours. */
+/** Without insert, prefix or rewrite the application sets the cookie to the value of a server: `route` with a map. */
 function readOwn(
   name: string,
   words: readonly string[],
   servers: readonly Server[],
   line: Line,
   { report }: Directives,
-): Bound | undefined {
+): AffinityEntry | undefined {
   const map = new Map<string, string>();
   for (const { options, config } of servers) {
     const value = options.get('cookie');
@@ -103,7 +103,7 @@ function readAttributes(name: string, words: readonly string[], line: Line, { re
   const idle = maxlife > 0 ? Math.min(maxidle, maxlife) : maxidle;
   return {
     ...found,
-    // Without a time HAProxy never ends a session by itself.
+    // By default HAProxy never ends a session.
     idle: writeTime(idle, maxAgeMs),
     ...(maxlife > 0 && { absolute: writeTime(maxlife, maxAgeMs) }),
   };

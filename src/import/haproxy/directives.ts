@@ -1,4 +1,4 @@
-/** Looks up the lines of one proxy by their first words, and tells the report which ones others overrule. */
+/** Finds the lines of one proxy by their first words, and reports those that a later line overrules. */
 import type { LineReport } from './line-report.ts';
 import type { Line } from './lines.ts';
 
@@ -16,12 +16,12 @@ export class Directives {
     return this.lines.filter((line) => words.every((word, at) => line.words[at] === word));
   }
 
-  /** The one that counts: the last. */
+  /** The last one, which overrules the others. */
   last(...words: readonly string[]): Line | undefined {
     return this.overrule(this.all(...words));
   }
 
-  /** `option NAME`; undefined when a later `no option NAME` takes it back. */
+  /** `option NAME`; undefined if a later line is `no option NAME`. */
   option(name: string): Line | undefined {
     const found = this.lines.filter(({ words: [no, ...words] }) => {
       const [option, what] = no === 'no' ? words : [no, words[0]];

@@ -1,4 +1,4 @@
-/** A frontend, or the front of a listen section: where it listens, and which requests it sends to which backend. */
+/** A frontend, or the frontend part of a listen section: its listeners, and its rules, which choose a backend. */
 import { parseWhole } from '../values.ts';
 import { Acls, type Condition } from './condition.ts';
 import type { Directives } from './directives.ts';
@@ -10,7 +10,7 @@ import type { ProxySection } from './sections.ts';
 import { bindAddress } from './values.ts';
 
 export interface Rule extends Condition {
-  /** Name of the backend or listen section. */
+  /** The name of the backend or listen section. */
   readonly backend: string;
   readonly line: Line;
 }
@@ -18,18 +18,18 @@ export interface Rule extends Condition {
 export interface Frontend {
   readonly proxy: ProxySection;
   readonly directives: Directives;
-  /** In the order in which they are asked; the default comes last. */
+  /** In the order in which they apply; the default comes last. */
   readonly rules: readonly Rule[];
 }
 
 /** What is known of the backends of the file. */
 export interface Backends {
   isPool(name: string): boolean;
-  /** It is there, and no server of it was ever asked: it refuses, or answers by itself. */
+  /** It exists but has no servers: it refuses requests, or answers them itself. */
   isServerless(name: string): boolean;
 }
 
-/** What it would send where. */
+/** Reads the rules, and reports those that lead to no pool. */
 export function readFrontend(proxy: ProxySection, directives: Directives, backends: Backends): Frontend {
   const { report } = directives;
   const rules: Rule[] = [];
@@ -66,7 +66,7 @@ export function readFrontend(proxy: ProxySection, directives: Directives, backen
   return { proxy, directives, rules };
 }
 
-/** The same requests to the same backends. */
+/** Both send the same requests to the same backends. */
 export function sameRules(a: Frontend, b: Frontend): boolean {
   const text = ({ rules }: Frontend) => JSON.stringify(rules.map(({ backend, matches }) => [backend, matches]));
   return text(a) === text(b);
@@ -74,13 +74,13 @@ export function sameRules(a: Frontend, b: Frontend): boolean {
 
 export interface Listeners {
   readonly listeners: readonly Record<string, unknown>[];
-  /** A line that would listen with TLS, when there is one. */
+  /** A `bind` line with TLS, if there is one. */
   readonly tls: Line | undefined;
-  /** What each of them has beside its address. */
+  /** The fields that all of them share. */
   readonly shared: Readonly<Record<string, unknown>>;
 }
 
-/** Of a frontend that is carried over. `taken`: addresses of those before it. */
+/** The listeners of a frontend that is carried over. `taken`: the addresses of other frontends. */
 export function readListeners({ proxy, directives }: Frontend, taken: Set<string>): Listeners {
   const { report } = directives;
   const listeners: Record<string, unknown>[] = [];
@@ -101,7 +101,6 @@ export function readListeners({ proxy, directives }: Frontend, taken: Set<string
       continue;
     }
     const own = readWords(words, line, directives);
-    const bad: string[] = [];
     for (const piece of where.split(',')) {
       const written = bindAddress(piece);
       const why =
@@ -110,10 +109,7 @@ export function readListeners({ proxy, directives }: Frontend, taken: Set<string
           : taken.has(written.address)
             ? `another line listens on ${written.address} already`
             : '';
-      if (why !== '') {
-        bad.push(piece);
-        report.warn(line, 'not-working', `nothing listens on ${piece}: ${why}`);
-      }
+      if (why !== '') report.warn(line, 'not-working', `nothing listens on ${piece}: ${why}`);
       if ('why' in written || why !== '') continue;
       taken.add(written.address);
       report.carry(line);
@@ -125,12 +121,12 @@ export function readListeners({ proxy, directives }: Frontend, taken: Set<string
 
 export interface Bind {
   readonly line: Line;
-  /** One address, or several with commas between. */
+  /** One address, or several with commas. */
   readonly where: string;
   readonly words: readonly string[];
 }
 
-/** Up to HAProxy 1.6 the address may stand behind the name: listen app 0.0.0.0:80 */
+/** Up to HAProxy 1.6 the address may follow the name: listen app 0.0.0.0:80 */
 export function bindsOf({ header, lines }: Pick<ProxySection, 'header' | 'lines'>): Bind[] {
   const old = /^[^\s]*:[0-9]/.test(header.words[2] ?? '') ? [header] : [];
   return [...old, ...lines.filter(({ words }) => words[0] === 'bind')].map((line) => {
@@ -153,7 +149,7 @@ function readWords(words: readonly string[], line: Line, { report }: Directives)
   const rest = words.filter(
     (word, index) => word !== 'accept-proxy' && (at < 0 || backlog === null || (index !== at && index !== at + 1)),
   );
-  // v4v6 is what an address without a family does.
+  // v4v6 is the default here.
   const without = rest.filter((word) => word !== 'v4v6');
   const narrow = without.filter((word) =>
     ['interface', 'mode', 'user', 'group', 'uid', 'gid', 'namespace'].includes(word),

@@ -1,11 +1,11 @@
-/** Health checks of a backend: those of its servers, as one set for the pool. */
+/** The health checks of the servers of a backend as one set for the pool. */
 import { maxTimerMs, parseWhole, writeTime } from '../values.ts';
 import type { Directives } from './directives.ts';
 import type { Line } from './lines.ts';
 import type { Server } from './server.ts';
 import { parseTime } from './values.ts';
 
-/** What both programs do without a word. */
+/** The defaults of HAProxy, which are those of Limpet too. */
 const defaults = { interval: 2000, timeout: 1000, rise: 2, fall: 3 };
 
 const otherChecks = [
@@ -22,7 +22,7 @@ const otherChecks = [
   'spop-check',
 ];
 
-/** Undefined: nothing of it is written. */
+/** Returns undefined if the config needs no `health`. */
 export function readHealth(directives: Directives, servers: readonly Server[]): Record<string, unknown> | undefined {
   const health = {
     ...readActive(directives, servers),
@@ -65,7 +65,7 @@ function readActive(directives: Directives, servers: readonly Server[]): Record<
     ...(timeout !== defaults.timeout && { timeout: writeTime(timeout, maxTimerMs) }),
     ...(rise !== defaults.rise && { rise }),
     ...(fall !== defaults.fall && { fall }),
-    // HAProxy believes its checks however many servers they take down.
+    // HAProxy applies its checks even when they take all servers down.
     panicThreshold: 0,
   };
 }
@@ -85,7 +85,7 @@ function readCount({ report }: Directives, { options, line }: Server, name: 'ris
   return count ?? defaults[name];
 }
 
-/** Never longer than the interval: a check would overtake the one before it. HAProxy takes the interval as well. */
+/** At most the interval, so that checks do not overlap. HAProxy limits it in the same way. */
 function readTimeout(directives: Directives, interval: number): number {
   const line = directives.last('timeout', 'check');
   const wanted = line === undefined ? defaults.timeout : parseTime(line.words[2]);
@@ -100,7 +100,7 @@ function readTimeout(directives: Directives, interval: number): number {
 function readProbe(directives: Directives, probe: Line): Record<string, unknown> {
   const { report } = directives;
   const words = probe.words.slice(2);
-  // option httpchk [METHOD] URI [VERSION]; with the URI alone, or nothing, HAProxy asks with OPTIONS.
+  // option httpchk [METHOD] URI [VERSION]; with the URI alone, or without arguments, the method is OPTIONS.
   let [method = '', path = '', version = ''] = words.length <= 1 ? ['OPTIONS', words[0] ?? '/'] : words;
   let host = /\nhost:[ \t]*([^\r\n]*)/i.exec(version)?.[1]?.trim() ?? '';
   for (const line of directives.all('http-check', 'send')) {
@@ -167,7 +167,7 @@ function readExpected(directives: Directives): Record<string, unknown> {
   return {};
 }
 
-/** The statuses that are none of these; '' when that cannot be said. */
+/** All statuses except these; '' if the text is no list of statuses. */
 function others(text: string): string {
   if (!isStatuses(text)) return '';
   const pieces = text.split(',').map((piece) => piece.split('-').map(Number));
@@ -195,7 +195,7 @@ function readSlowStart(directives: Directives, servers: readonly Server[]): Reco
   return { slowStart: writeTime(parseTime(first.options.get('slowstart')) ?? 0, maxTimerMs) };
 }
 
-/** `observe`: errors of the traffic count as failed checks. */
+/** `observe`: errors of requests count as failed checks. */
 function readPassive({ report }: Directives, servers: readonly Server[]): Record<string, unknown> {
   const first = servers.find(({ options }) => ['layer4', 'layer7'].includes(options.get('observe') ?? ''));
   if (first === undefined) return {};

@@ -1,4 +1,4 @@
-/** The importer of haproxy.cfg: what concerns servers, stickiness and the way to them, and a note for every other line. */
+/** `limpet import haproxy.cfg`: backends are pools, frontends are listeners and routes; every other line gets a note. */
 
 import { UsageError } from '../../errors.ts';
 import type { Importer } from '../imported.ts';
@@ -23,7 +23,7 @@ export const importHaproxy: Importer = (text, file) => {
   const { global, proxies } = readSections(lines, file, report);
   const directives = new Map(
     proxies
-      .filter((proxy) => speaksHttp(proxy, report))
+      .filter((proxy) => isHttpSection(proxy, report))
       .map((proxy) => [proxy, new Directives(proxy.lines, report)] as const),
   );
   const pools = readPools(directives, proxies, report);
@@ -47,7 +47,7 @@ export const importHaproxy: Importer = (text, file) => {
   return { config: withoutVariables(config) as Record<string, unknown>, notes: report.notes(lines) };
 };
 
-/** A backend that no server was ever asked for: it refuses, or answers by itself. */
+/** A backend without servers: it refuses requests, or answers them itself. */
 function answersItself({ kind, own }: ProxySection): boolean {
   const asking = ['server', 'server-template', 'dispatch', 'use-fcgi-app'];
   const option = (words: readonly string[]) =>
@@ -63,8 +63,8 @@ function unknown({ words: [word, second = ''] }: Line): string {
 const otherProtocol =
   /^option (?:tcplog|mysql-check|pgsql-check|redis-check|smtpchk|ldap-check|ssl-hello-chk)\b|^tcp-check (?:send|expect)\b/;
 
-/** A section whose mode is tcp balances connections: nothing of it can be said of requests. */
-function speaksHttp({ kind, header, lines, own }: ProxySection, report: LineReport): boolean {
+/** A section with mode tcp balances connections, not requests, and is left out. */
+function isHttpSection({ kind, header, lines, own }: ProxySection, report: LineReport): boolean {
   const found = lines.filter(({ words }) => words[0] === 'mode');
   const mode = found.at(-1);
   const other = own.find(({ words }) => otherProtocol.test(words.join(' ')));
@@ -123,16 +123,16 @@ function noPool(
   report: LineReport,
   file: string,
 ): UsageError {
-  const backs = proxies.filter(({ kind }) => kind !== 'frontend');
+  const poolSections = proxies.filter(({ kind }) => kind !== 'frontend');
   const isServer = ({ words: [word] }: Line) => word === 'server' || word === 'server-template';
-  const notes = backs.flatMap(({ own }) => report.notes(own.filter(isServer)));
+  const notes = poolSections.flatMap(({ own }) => report.notes(own.filter(isServer)));
   const found = notes.find(({ kind, concern }) => kind === 'left-out' && concern !== undefined) ?? notes[0];
-  // Of a section that is left out as a whole its header tells.
-  const whole = backs.find(
+  // If a whole section is left out, the error names its first line.
+  const whole = poolSections.find(
     ({ own }) => /^(?:no )?mode /.test(found?.why ?? '') && own.some(({ number }) => number === found?.line),
   );
   const note = found && { ...found, ...(whole && { line: whole.header.number }) };
-  const header = (backs.find(({ own }) => own.some(isServer)) ?? backs[0])?.header ?? lines[0];
+  const header = (poolSections.find(({ own }) => own.some(isServer)) ?? poolSections[0])?.header ?? lines[0];
   const why =
     note === undefined ? 'there is no server in a backend or listen section' : `line ${note.line}: ${note.why}`;
   return new UsageError(
@@ -152,7 +152,7 @@ function noRoute(frontends: readonly Frontend[], report: LineReport, file: strin
   return new UsageError(`${file}:${line}: found no route that can be carried over: ${why}`);
 }
 
-/** The one port of the sections that lead to this one. */
+/** The port of the sections that lead to this one; undefined if they have different ones. */
 function portTo({ name }: ProxySection, proxies: readonly ProxySection[]): number | undefined {
   const ports = new Set<number>();
   for (const proxy of proxies) {
@@ -165,7 +165,7 @@ function portTo({ name }: ProxySection, proxies: readonly ProxySection[]): numbe
   return ports.size === 1 && port !== 0 ? port : undefined;
 }
 
-/** Where this file itself listens: a server there would be asked for ever. */
+/** The line on which this file itself listens at this address: a server there would make a loop. */
 function listenerAt(address: string, binds: readonly Bind[]): Line | undefined {
   const split = (text: string) => /^(.*):([0-9]+)$/.exec(text) ?? ['', text, ''];
   const [, host = '', port] = split(address);
@@ -198,12 +198,12 @@ function writePools(pools: ReadonlyMap<string, Pool>, { routes }: Routing, repor
   const free = plain && only.match.methods.length + only.match.extensions.length === 0;
   return {
     pools: written,
-    // With one pool that takes everything there is nothing to route.
+    // One pool for all requests needs no routes.
     routes: free ? undefined : routes.map((route) => writeRoute(route, names.get(route.backend) ?? route.backend)),
   };
 }
 
-/** One table serves all pools, so it must hold what all of their stick tables held. */
+/** All pools share one session table, so it needs the size of all stick tables together. */
 function readCapacity(pools: ReadonlyMap<string, Pool>, report: LineReport): Record<string, unknown> {
   const tables = [...new Set(Array.from(pools.values(), (pool) => pool.tables).flat())];
   const sum = tables.reduce((total, { size }) => total + size, 0);

@@ -1,4 +1,4 @@
-/** What becomes of each line of a haproxy.cfg. A line of `defaults` serves every section that inherits it. */
+/** Collects what becomes of each line of a haproxy.cfg. A line of `defaults` applies to every section that inherits it. */
 import type { Note } from '../imported.ts';
 import { ImportReport } from '../report.ts';
 import { StatementReport } from '../statement-report.ts';

@@ -1,18 +1,18 @@
-/** The lines of a haproxy.cfg and their words: quotes, escapes, comments and variables as section 2.2 of its manual has them. */
+/** Splits a haproxy.cfg into lines and words, with quotes, escapes, comments and variables (section 2.2 of its manual). */
 import { UsageError } from '../../errors.ts';
 
 export interface Line {
-  /** 1-based. */
+  /** Counted from 1. */
   readonly number: number;
-  /** As it stands in the file, without white space around it. */
+  /** The text of the line, without white space around it. */
   readonly text: string;
-  /** Never empty: a line without words is no line. */
+  /** At least one: lines without words are skipped. */
   readonly words: readonly [string, ...string[]];
-  /** Name of the first environment variable in it; '' none. Its words hold `${NAME}` as it stands. */
+  /** The name of the first environment variable in it; '' for none. Words keep `${NAME}` unchanged. */
   readonly variable: string;
 }
 
-/** Throws UsageError for a text that is none, and for a quote that stays open: HAProxy refuses the file as well. */
+/** Throws UsageError, with the line, for a NUL byte and for a quote that is not closed: HAProxy refuses them too. */
 export function readLines(text: string, file: string): Line[] {
   const lines: Line[] = [];
   for (const [index, raw] of text
@@ -49,7 +49,7 @@ function split(raw: string): { words: string[]; variable: string; open: string }
     } else if (char === '\\' && at + 1 < raw.length) {
       const hex = /^x([0-9a-f]{2})/i.exec(raw.slice(at + 1, at + 4))?.[1];
       const next = raw.charAt(at + 1);
-      // Before any other character a backslash stays: expressions such as \. and \1 rely on it.
+      // Before any other character the backslash is kept, because regular expressions need it, as in \. and \1.
       const meant = hex === undefined ? escapes[next] : String.fromCharCode(Number.parseInt(hex, 16));
       word = (word ?? '') + (meant ?? char);
       at += meant === undefined ? 0 : hex === undefined ? 1 : 3;

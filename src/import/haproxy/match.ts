@@ -1,7 +1,8 @@
-/** Matches of routes as sets: what an ACL says is any of several, and conditions are made of them. */
+/** Matches of routes, with the operations on them that conditions need. */
 import { narrowerHost } from '../../config/host-pattern.ts';
+import { intersectLists } from '../request-match.ts';
 
-/** As in `routes[].match`, with everything filled: '' or none stands for anything. */
+/** As in `routes[].match`, with all fields set: '' or an empty list matches anything. */
 export interface Match {
   readonly host: string;
   readonly path: string;
@@ -11,12 +12,12 @@ export interface Match {
 
 export const anyRequest: Match = { host: '', path: '/', methods: [], extensions: [] };
 
-/** All of it in one route's match; null: no request is both. */
+/** The requests that both match; null if there are none. */
 export function intersect(a: Match, b: Match): Match | null {
   const host = narrowerHost(a.host, b.host);
   const path = narrowerPath(a.path, b.path);
-  const methods = common(a.methods, b.methods);
-  const extensions = common(a.extensions, b.extensions);
+  const methods = intersectLists(a.methods, b.methods);
+  const extensions = intersectLists(a.extensions, b.extensions);
   return host === null || path === null || methods === null || extensions === null
     ? null
     : { host, path, methods, extensions };
@@ -27,14 +28,7 @@ function narrowerPath(a: string, b: string): string | null {
   return below(a, b) ? a : below(b, a) ? b : null;
 }
 
-/** An empty list stands for everything; null: nothing is in both. */
-function common(a: readonly string[], b: readonly string[]): readonly string[] | null {
-  if (a.length === 0 || b.length === 0) return a.length === 0 ? b : a;
-  const found = a.filter((one) => b.includes(one));
-  return found.length === 0 ? null : found;
-}
-
-/** Each with each, in the order of `a`. */
+/** Each of `a` with each of `b`, in the order of `a`. */
 export function intersectAll(a: readonly Match[], b: readonly Match[]): Match[] {
   return a.flatMap((one) => b.flatMap((other) => intersect(one, other) ?? []));
 }
@@ -43,7 +37,7 @@ export function sameMatch(a: Match, b: Match): boolean {
   return JSON.stringify(a) === JSON.stringify(b);
 }
 
-/** As a person writes it: without what stands for anything. Undefined: every request. */
+/** Without the fields that match anything; undefined if all of them do. */
 export function writeMatch({ host, path, methods, extensions }: Match): Record<string, unknown> | undefined {
   const written = {
     ...(host !== '' && { host }),

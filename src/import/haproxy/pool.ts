@@ -1,8 +1,8 @@
-/** A backend, or the back of a listen section, as a pool. */
+/** A backend, or the backend part of a listen section, as a pool. */
 import { maxTimerMs, parseWhole, writeTime } from '../values.ts';
 import { readBalance } from './balance.ts';
 import { Acls } from './condition.ts';
-import { type Bound, readCookie } from './cookie.ts';
+import { type AffinityEntry, readCookie } from './cookie.ts';
 import type { Directives } from './directives.ts';
 import { readHealth } from './health.ts';
 import type { Line } from './lines.ts';
@@ -16,15 +16,15 @@ import { parseTime } from './values.ts';
 export interface Pool {
   readonly proxy: ProxySection;
   readonly config: Readonly<Record<string, unknown>>;
-  /** Requests that are nobody's session (ignore-persist), with the line that says so. */
+  /** Requests without a session (`ignore-persist`), with the line. */
   readonly ignored: readonly { readonly line: Line; readonly matches: readonly Match[] }[];
-  /** Of its servers. */
+  /** The addresses of its servers. */
   readonly addresses: readonly string[];
-  /** The stick tables behind it. */
+  /** The stick tables that it uses. */
   readonly tables: readonly Table[];
 }
 
-/** null: it has no server that can be one. */
+/** Returns null if no server of it can be carried over. */
 export function readPool(
   proxy: ProxySection,
   directives: Directives,
@@ -37,11 +37,11 @@ export function readPool(
   report.carry(proxy.header);
   for (const line of directives.lines.filter(isAlways)) report.carry(line);
   const cookie = readCookie(directives, servers);
-  const stuck = readStick(directives, proxy.name, tables, cookie !== undefined);
-  const bound = [...(cookie === undefined ? [] : [cookie]), ...stuck.bound];
-  const balance = readBalance(directives, bound.length > 0);
+  const stick = readStick(directives, proxy.name, tables, cookie !== undefined);
+  const affinities = [...(cookie === undefined ? [] : [cookie]), ...stick.affinities];
+  const balance = readBalance(directives, affinities.length > 0);
   const health = readHealth(directives, servers);
-  const kept = bound.map(({ entry }) => entry);
+  const entries = affinities.map(({ entry }) => entry);
   const hash = typeof balance.affinity === 'object' ? [balance.affinity] : balance.affinity;
   return {
     proxy,
@@ -50,8 +50,8 @@ export function readPool(
         Object.keys(config).length === 2 && config.name === config.address ? config.address : config,
       ),
       ...balance.config,
-      affinity: kept.length > 0 ? kept : (hash ?? 'none'),
-      ...readOwnerFails(directives, servers, bound),
+      affinity: entries.length > 0 ? entries : (hash ?? 'none'),
+      ...readOwnerFails(directives, servers, affinities),
       ...(health !== undefined && { health }),
       ...readQueue(directives),
       ...readRetries(directives),
@@ -59,34 +59,34 @@ export function readPool(
     },
     ignored: readIgnored(directives),
     addresses: servers.map(({ config }) => String(config.address)),
-    tables: stuck.tables,
+    tables: stick.tables,
   };
 }
 
 /**
- * HAProxy sends a session elsewhere once the checks have taken its server down, unless `option persist` is set ("option
- * persist" in its manual). Before that, and for ever without checks, only `option redispatch` lets a session leave a
- * server that does not answer; without it the connection is tried again there, and the client gets 503.
+ * When the checks have taken a server down, HAProxy moves its sessions, unless `option persist` is set. Until then, and always
+ * if there are no checks, a session leaves a server that does not answer only with `option redispatch`. Without it HAProxy
+ * tries the same server again, and the client gets 503.
  */
 function readOwnerFails(
   directives: Directives,
   servers: readonly Server[],
-  bound: readonly Bound[],
+  affinities: readonly AffinityEntry[],
 ): Record<string, unknown> {
   const { report } = directives;
   const redispatch = directives.option('redispatch');
   const persist = directives.option('persist');
   const moves = redispatch !== undefined && redispatch.words[2] !== '0';
-  // Without a session a failed request is sent to another server here in any case.
+  // A failed request without a session is sent to another server in any case.
   if (redispatch !== undefined) report.carry(redispatch);
-  if (bound.length === 0) return {};
+  if (affinities.length === 0) return {};
   if (moves) {
     if (persist !== undefined) report.change(persist, 'a session leaves a server that is down at once, without a try');
     return {};
   }
   if (persist !== undefined) report.carry(persist);
   const checked = servers.every(({ options }) => options.has('check'));
-  for (const { line } of bound) {
+  for (const { line } of affinities) {
     if (checked && persist === undefined) {
       report.change(
         line,
@@ -132,7 +132,7 @@ function readTimeouts(directives: Directives): Record<string, unknown> {
   return Object.keys(timeouts).length === 0 ? {} : { timeouts };
 }
 
-/** `timeout NAME`, as a config has it; `endless`: it may be off. */
+/** `timeout NAME` as a config has it. `endless`: it may be off. */
 export function readTimer(directives: Directives, name: string, endless = false): string | undefined {
   const { report } = directives;
   const line = directives.last('timeout', name);

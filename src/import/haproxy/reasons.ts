@@ -1,4 +1,4 @@
-/** Why lines with no counterpart are left out, by their first words; and lines that say what holds here anyway. */
+/** Why lines without a counterpart are left out, by their first words; and lines that ask for what is always done here. */
 import type { Line } from './lines.ts';
 
 const logs = 'what is logged, and how, is said by log.access and log.level';
@@ -12,7 +12,7 @@ const pages = 'the pages of errors are our own';
 const filters = 'nothing is inspected or changed on the way';
 const connections = 'connections to clients and servers are kept open and used again';
 
-/** The longest key that fits counts. */
+/** The longest key with which a line begins applies. */
 const reasons: Readonly<Record<string, string>> = {
   log: logs,
   'log-format': logs,
@@ -156,14 +156,14 @@ const reasons: Readonly<Record<string, string>> = {
   tune: 'it is about the inside of HAProxy',
 };
 
-/** Words with a meaning in sections of another kind, or overruled there. */
-const meant = new Set(
+/** Words that have a meaning in sections of another kind only. */
+const sectionWords = new Set(
   'balance bind cookie default-server default_backend mode retries server stick use_backend appsession nbthread'.split(
     ' ',
   ),
 );
 
-/** reqadd, rspidel and their like, up to HAProxy 2.0. */
+/** reqadd, rspidel and similar words of HAProxy up to 2.0. */
 const oldRewriting = /^(?:req|rsp)i?(?:add|allow|deny|del|pass|rep|setbe|tarpit)$/;
 
 export function reasonFor({ words: [first, second = ''] }: Line): string | undefined {
@@ -173,10 +173,10 @@ export function reasonFor({ words: [first, second = ''] }: Line): string | undef
     Object.hasOwn(reasons, one),
   );
   if (key !== undefined) return reasons[key];
-  return meant.has(bare) ? `"${bare}" says nothing in this section, or to a section that takes it` : undefined;
+  return sectionWords.has(bare) ? `"${bare}" says nothing in this section, or to a section that takes it` : undefined;
 }
 
-/** What we do whether or not a line says so. */
+/** Lines that ask for what is always done here. */
 const always = [
   /^option http-keep-alive$/,
   /^option forwardfor(?: if-none)?$/,

@@ -1,4 +1,4 @@
-/** Routes of the frontends, each on its own listeners. */
+/** The routes of all frontends, each on the listeners of its frontend. */
 
 import { freeLoopbackAddress } from '../listener-address.ts';
 import { warnAboutAccess } from './access.ts';
@@ -11,16 +11,16 @@ import { isAlways, reasonFor } from './reasons.ts';
 
 export interface Route {
   readonly match: Match;
-  /** Their addresses; none: every listener. */
+  /** Addresses of listeners; empty for all of them. */
   readonly listeners: readonly string[];
-  /** Name of the backend. */
+  /** The name of the backend. */
   readonly backend: string;
   readonly affinity: boolean;
 }
 
 export interface Routing {
   readonly listeners: readonly Record<string, unknown>[];
-  /** None: no frontend that is carried over leads to a pool. */
+  /** Empty if no frontend leads to a pool. */
   readonly routes: readonly Route[];
 }
 
@@ -50,15 +50,15 @@ export function readRouting(
   const open = read.filter(({ frontend, listeners: own }) => own.length > 0 || replacements.has(frontend));
   for (const { frontend } of read.filter((one) => !open.includes(one)))
     report.warn(frontend.proxy.header, 'not-working', 'nothing that it listens on can be listened on here');
-  const alike = open.every(({ frontend }) => sameRules(frontend, main));
+  const haveSameRules = open.every(({ frontend }) => sameRules(frontend, main));
   const routes: Route[] = [];
   for (const { frontend, listeners: own } of open) {
     carryRules(frontend, report);
     warnAboutAccess(frontend.proxy, report);
     const replacement = replacements.get(frontend);
     const addresses = replacement === undefined ? own.map(({ address }) => String(address)) : [replacement];
-    const on = alike ? [] : addresses;
-    if (!alike || routes.length === 0) routes.push(...routesOf(frontend, on, pools));
+    const on = haveSameRules ? [] : addresses;
+    if (!haveSameRules || routes.length === 0) routes.push(...routesOf(frontend, on, pools));
   }
   for (const [name, { proxy }] of pools) {
     if (routes.some(({ backend }) => backend === name)) {
@@ -69,7 +69,7 @@ export function readRouting(
   return { listeners, routes };
 }
 
-/** Of a listen section whose front is left out that has been told already. */
+/** A listen section whose frontend part is left out has been reported already. */
 function leftOut(frontends: readonly Frontend[], routing: readonly Frontend[], proxy: Frontend['proxy']): boolean {
   return frontends.some((frontend) => frontend.proxy === proxy && !routing.includes(frontend));
 }
@@ -89,7 +89,7 @@ function carryRules({ rules }: Frontend, report: LineReport): void {
   }
 }
 
-/** Before each route stands what of it is nobody's session. A route like an earlier one would never be asked. */
+/** Requests without a session get a route before that of their backend. A route equal to an earlier one is omitted. */
 function routesOf({ rules }: Frontend, listeners: readonly string[], pools: ReadonlyMap<string, Pool>): Route[] {
   const routes: Route[] = [];
   const add = (route: Route) => {
@@ -111,23 +111,23 @@ const frontendTimeouts = ['client', 'http-request', 'http-keep-alive'];
 function leaveOutFrontend({ proxy, rules }: Frontend, pools: ReadonlyMap<string, Pool>, report: LineReport): void {
   const binds = bindsOf(proxy);
   const intersect = proxy.kind === 'listen' && pools.has(proxy.name);
-  // A section without an address is asked by others only.
+  // Only other sections can use a section that listens nowhere.
   const why = binds.length === 0 ? 'it listens nowhere' : `${proxy.kind} ${proxy.name} leads to no pool`;
   const where = binds.map((bind) => bind.where).join(', ');
   if (binds.length > 0 && !isStatistics(proxy.own))
     report.warn(proxy.header, 'not-working', `${why}: nothing listens on ${where} now`);
   else if (binds.length === 0 && rules.length > 0 && !intersect) report.warn(proxy.header, 'not-working', why);
-  const ofFront = ({ words: [word, second = ''] }: Line) =>
+  const isOfFrontend = ({ words: [word, second = ''] }: Line) =>
     !intersect || frontendWords.includes(word) || (word === 'timeout' && frontendTimeouts.includes(second));
   if (intersect) report.change(proxy.header, `it is a pool without a listener: ${why}`);
-  for (const line of [...(intersect ? [] : [proxy.header]), ...proxy.own.filter(ofFront)]) {
+  for (const line of [...(intersect ? [] : [proxy.header]), ...proxy.own.filter(isOfFrontend)]) {
     if (report.isDecided(line)) continue;
-    const special = ['use_backend', 'default_backend', 'bind'].includes(line.words[0]) ? undefined : reasonFor(line);
-    report.leaveOut(line, isAlways(line) ? why : (special ?? why));
+    const specific = ['use_backend', 'default_backend', 'bind'].includes(line.words[0]) ? undefined : reasonFor(line);
+    report.leaveOut(line, isAlways(line) ? why : (specific ?? why));
   }
 }
 
-/** A page of HAProxy's own, or its metrics: nobody's application. */
+/** It serves the statistics page of HAProxy, or its metrics, and no application. */
 function isStatistics(lines: readonly Line[]): boolean {
   return lines.some(({ words: [word, second = '', third = ''] }) => {
     return (word === 'stats' && second !== 'socket') || (second === 'use-service' && third.startsWith('prometheus'));

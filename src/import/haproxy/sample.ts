@@ -1,4 +1,4 @@
-/** Sample expressions of HAProxy, `req.hdr(X-User),lower`: what is fetched, from where, and what is made of it. */
+/** Sample expressions of HAProxy, such as `req.hdr(X-User),lower`: a fetch with arguments, and converters. */
 
 import { entryOf } from '../names.ts';
 import { isToken } from '../values.ts';
@@ -6,11 +6,11 @@ import { isToken } from '../values.ts';
 export interface Sample {
   readonly fetch: string;
   readonly args: readonly string[];
-  /** Each as it stands: `lower`, `field(1,:)`. */
+  /** Unparsed: `lower`, `field(1,:)`. */
   readonly converters: readonly string[];
 }
 
-/** null: brackets that do not close, or text between parts. */
+/** Returns null if the text is no sample expression. */
 export function parseSample(word: string): Sample | null {
   const parts: { name: string; args: readonly string[]; text: string }[] = [];
   for (let at = 0; at < word.length; ) {
@@ -26,7 +26,7 @@ export function parseSample(word: string): Sample | null {
     : { fetch: first.name, args: first.args, converters: converters.map(({ text }) => text) };
 }
 
-/** Where in an exchange a key stands, in our words. */
+/** The part of a request or response from which a key is taken. */
 export type KeySource =
   | { readonly in: 'address'; readonly ipv4: number; readonly ipv6: number; readonly header: string }
   | { readonly in: 'cookie' | 'header' | 'query' | 'parameter'; readonly name: string; readonly response: boolean }
@@ -49,7 +49,7 @@ const keySourceKinds: Readonly<Record<string, 'cookie' | 'header' | 'query'>> = 
   urlp: 'query',
 };
 
-/** A reason when no affinity of ours reads that place. */
+/** Returns a reason if no affinity can take its key from there. */
 export function keySourceOf(word: string): KeySource | { readonly why: string } {
   const sample = parseSample(word);
   if (sample === null) return { why: `"${word}" is no sample expression` };
@@ -59,7 +59,7 @@ export function keySourceOf(word: string): KeySource | { readonly why: string } 
   if (fetch === 'path') {
     const segment = /^(?:word|field)\(([1-9]),\/\)$/.exec(converters.join());
     if (converters.length === 0) return { in: 'path', pattern: '^(/.*)$' };
-    // field counts the empty piece before the first slash, word does not.
+    // `field` counts the empty text before the first slash, `word` does not.
     const count = Number(segment?.[1]) - (segment?.[0]?.startsWith('field') === true ? 2 : 1);
     if (count >= 0) return { in: 'path', pattern: `^${'/[^/]+'.repeat(count)}/([^/]+)` };
   }

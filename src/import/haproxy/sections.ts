@@ -1,17 +1,17 @@
-/** The sections of a haproxy.cfg, and what a proxy has from its `defaults`. */
+/** The sections of a haproxy.cfg, with the lines that they inherit from `defaults`. */
 import { UsageError } from '../../errors.ts';
 import type { Concern } from '../imported.ts';
 import type { LineReport } from './line-report.ts';
 import type { Line } from './lines.ts';
 
-/** frontend, backend and listen: what serves requests. */
+/** A section that handles requests. */
 export interface ProxySection {
   readonly kind: 'frontend' | 'backend' | 'listen';
   readonly name: string;
   readonly header: Line;
-  /** Without what it has from its defaults. */
+  /** Without the inherited lines. */
   readonly own: readonly Line[];
-  /** Those of its defaults come first, so that the last one counts. */
+  /** The inherited lines come first, because the last line overrules the others. */
   readonly lines: readonly Line[];
 }
 
@@ -27,8 +27,8 @@ interface Section {
 
 const proxyKinds: readonly string[] = ['frontend', 'backend', 'listen'];
 
-/** Sections that say nothing of requests and servers, and why nothing of them comes along. */
-const foreign: ReadonlyMap<string, string> = new Map([
+/** Sections that are not about requests and servers, and why they are left out. */
+const otherSections: ReadonlyMap<string, string> = new Map([
   [
     'peers',
     'it shares tables between nodes: a cookie of our own needs no sharing, learned sessions stay with one node',
@@ -49,7 +49,7 @@ const foreign: ReadonlyMap<string, string> = new Map([
   ['traces', 'it is for debugging HAProxy'],
 ]);
 
-/** Throws UsageError for a text without a section of HAProxy, and for a line before the first. */
+/** Throws UsageError if the text has no section of HAProxy, or a line before the first section. */
 export function readSections(lines: readonly Line[], file: string, report: LineReport): Sections {
   const global: Line[] = [];
   const proxies: ProxySection[] = [];
@@ -57,10 +57,10 @@ export function readSections(lines: readonly Line[], file: string, report: LineR
   let latest: readonly Line[] = [];
   for (const { header, lines: own } of splitSections(lines, file, report)) {
     const [kind, name = ''] = header.words;
-    const why = foreign.get(kind);
+    const why = otherSections.get(kind);
     if (kind === 'global') {
       global.push(...own);
-      // Like that of defaults, its header says nothing by itself.
+      // The header by itself has no meaning, like that of `defaults`.
       report.carry(header);
     } else if (kind === 'defaults') {
       latest = [...inherited(header, [], named, report), ...own];
@@ -83,7 +83,7 @@ export function readSections(lines: readonly Line[], file: string, report: LineR
   return { global, proxies };
 }
 
-/** A frontend and a backend may share a name, and nobody else. */
+/** Only a frontend and a backend may have the same name. */
 function overlap(a: string, b: string): boolean {
   return a === b || a === 'listen' || b === 'listen';
 }
@@ -102,7 +102,7 @@ function inherited(
   return found ?? [];
 }
 
-/** Lines that cannot be read by themselves, for they hold a variable or stand under a condition, are left out here. */
+/** Leaves out lines with a variable, and lines under a condition: their meaning is not known. */
 function splitSections(lines: readonly Line[], file: string, report: LineReport): Section[] {
   const sections: Section[] = [];
   let depth = 0;
@@ -113,7 +113,7 @@ function splitSections(lines: readonly Line[], file: string, report: LineReport)
       else if (word === '.endif') depth = Math.max(0, depth - 1);
       report.leaveOut(line, 'conditions of the file are not evaluated');
     } else if (depth > 0) warnLost(line, 'it stands under a condition of the file, which is not evaluated', report);
-    else if (proxyKinds.includes(word) || foreign.has(word) || word === 'global' || word === 'defaults') {
+    else if (proxyKinds.includes(word) || otherSections.has(word) || word === 'global' || word === 'defaults') {
       sections.push({ header: line, lines: [] });
     } else {
       const current = sections.at(-1);

@@ -1,4 +1,4 @@
-/** The servers of a backend: `server` and `default-server` lines, and what of their options has a counterpart. */
+/** The servers of a backend: the lines `server`, `server-template` and `default-server`, and their options. */
 
 import { isReservedName } from '../names.ts';
 import { isTemplate, templated } from '../template.ts';
@@ -12,11 +12,11 @@ export interface Server {
   readonly line: Line;
   /** As in `pools.NAME.servers[]`. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** Options by name, those of `default-server` included; '' for one without a value. */
+  /** By name, with those of `default-server`; '' for an option without a value. */
   readonly options: ReadonlyMap<string, string>;
 }
 
-/** Options that are read somewhere, and whether a value follows. */
+/** Options that are read, and whether they have a value. */
 const known: ReadonlyMap<string, boolean> = new Map([
   ...['check', 'backup', 'disabled', 'enabled', 'ssl', 'send-proxy', 'send-proxy-v2', 'stick', 'non-stick'].map(
     (name) => [name, false] as const,
@@ -26,8 +26,8 @@ const known: ReadonlyMap<string, boolean> = new Map([
   ),
 ]);
 
-/** Options of which nothing comes along, and that have a value. */
-const strange = new Set(
+/** Options that have a value and are left out. */
+const omittedWithValue = new Set(
   (
     'addr agent-addr agent-inter agent-port agent-send alpn ca-file check-alpn check-proto check-sni ciphers ' +
     'ciphersuites crl-file crt downinter fastinter guid hash-key init-addr init-state log-bufsize log-proto max-reuse ' +
@@ -37,39 +37,39 @@ const strange = new Set(
   ).split(' '),
 );
 
-/** What the rest of the file says of a backend's servers. */
+/** Facts from other sections of the file about the servers of a backend. */
 export interface ServerContext {
-  /** The port to which clients come, when it is one: that of a server without a port of its own. */
+  /** The port to which clients connect, if it is only one: a server without a port uses it. */
   readonly port: number | undefined;
-  /** The line on which this file itself listens there. */
+  /** The line with which this file itself listens at the address. */
   listensOn(address: string): Line | undefined;
 }
 
-/** Empty: nothing can be served. Each server that stays away has told why. */
+/** Each server that is left out gets a note. */
 export function readServers(directives: Directives, context: ServerContext): Server[] {
   const { report } = directives;
-  const presets = new Map<string, string>();
+  const defaultOptions = new Map<string, string>();
   const found: Server[] = [];
   const backups: Server[] = [];
   for (const line of directives.lines) {
     const [word] = line.words;
     if (word === 'default-server') {
       report.carry(line);
-      readOptions(line.words.slice(1), presets, line, report);
+      readOptions(line.words.slice(1), defaultOptions, line, report);
     } else if (word === 'server-template') {
-      const server = readTemplate(line, presets, context, report);
+      const server = readTemplate(line, defaultOptions, context, report);
       if (server !== null) found.push(server);
     } else if (word === 'server') {
-      const server = readServer(line, presets, context, report, line);
+      const server = readServer(line, defaultOptions, context, report, line);
       if (server !== null) (server.options.has('backup') ? backups : found).push(server);
     }
   }
-  // HAProxy asks the backup servers only when all others are down: with no others they are the ordinary ones.
+  // HAProxy uses backup servers only if all others are down. A backend with backup servers only uses them always.
   const kept = found.length > 0 ? found : backups;
   for (const { line } of found.length > 0 ? backups : []) {
     report.leaveOut(line, 'a pool has no backup servers: as an ordinary one it would take requests all the time');
   }
-  const servers = unlike(kept, report);
+  const servers = withoutDuplicates(kept, report);
   for (const { line, options } of servers) {
     report.carry(line);
     if (options.has('backup'))
@@ -78,15 +78,15 @@ export function readServers(directives: Directives, context: ServerContext): Ser
   return servers;
 }
 
-/** `server-template PREFIX COUNT NAME:PORT`: as many servers as the name has addresses. */
+/** `server-template PREFIX COUNT NAME:PORT`: one server for each address of the name. */
 function readTemplate(
   line: Line,
-  presets: ReadonlyMap<string, string>,
+  defaultOptions: ReadonlyMap<string, string>,
   context: ServerContext,
   report: LineReport,
 ): Server | null {
   const [word, prefix = '', count = '', ...rest] = line.words;
-  const server = readServer({ ...line, words: [word, prefix, ...rest] }, presets, context, report, line);
+  const server = readServer({ ...line, words: [word, prefix, ...rest] }, defaultOptions, context, report, line);
   if (server === null) return null;
   report.change(line, `each address of the name is a server (resolve: all), not ${count} at most`);
   return { ...server, config: { ...server.config, resolve: 'all' } };
@@ -94,7 +94,7 @@ function readTemplate(
 
 function readServer(
   { words: [, name, word, ...words] }: Line,
-  presets: ReadonlyMap<string, string>,
+  defaultOptions: ReadonlyMap<string, string>,
   context: ServerContext,
   report: LineReport,
   line: Line,
@@ -107,24 +107,25 @@ function readServer(
   if (!/^[\x21-\x7e]{1,128}$/.test(name))
     return refuse('its name has more than 128 characters, or one that does not print');
   if (isTemplate(word)) return refuse(templated(word));
-  const ported = withPort(word, context.port);
-  const written = serverAddress(ported);
+  const addressWithPort = withPort(word, context.port);
+  const written = serverAddress(addressWithPort);
   if ('why' in written) return refuse(written.why);
-  const options = new Map(presets);
+  const options = new Map(defaultOptions);
   const changes = readOptions(words, options, line, null);
-  if (ported !== word) changes.push(`without a port of its own it has the one that clients come to, ${context.port}`);
+  if (addressWithPort !== word)
+    changes.push(`without a port of its own it has the one that clients come to, ${context.port}`);
   if (options.has('disabled')) {
     report.leaveOut(line, 'it is disabled');
     return null;
   }
-  // Clear text where there was TLS would lay the sessions open.
+  // Plain text instead of TLS would expose the sessions.
   if (options.has('ssl')) return refuse('it speaks TLS, which is not spoken to servers here: give it a plain port');
   if (['send-proxy', 'send-proxy-v2'].some((option) => options.has(option))) {
     return refuse('it expects a PROXY line, which is not sent: let it read X-Forwarded-For');
   }
-  const speech = /\bproto (\S+)/.exec(words.join(' '))?.[1];
-  if (speech !== undefined && speech !== 'h1')
-    return refuse(`it speaks ${speech}, and servers are asked by HTTP/1.1 here`);
+  const protocol = /\bproto (\S+)/.exec(words.join(' '))?.[1];
+  if (protocol !== undefined && protocol !== 'h1')
+    return refuse(`it speaks ${protocol}, and servers are asked by HTTP/1.1 here`);
   const own = context.listensOn(written.address);
   if (own !== undefined)
     return refuse(`line ${own.number} of this file listens there: let the routes lead to the servers behind it`);
@@ -143,13 +144,13 @@ function readServer(
   return { line, config, options };
 }
 
-/** HAProxy takes the port that the client came to, or one at a distance from it. */
+/** Without a port HAProxy uses the port to which the client connected; `+N` and `-N` are relative to it. */
 function withPort(word: string, port: number | undefined): string {
   const [, host = '', offset = ''] = /^((?:ipv[46]@)?(?:\[[^\]]*\]|[^:/]+))(?::([+-][0-9]+))?$/.exec(word) ?? [];
   return host === '' || port === undefined || host.includes('@unix') ? word : `${host}:${port + Number(offset || 0)}`;
 }
 
-/** Into `options`, the later word winning. What has no counterpart is told at once, or when `report` is null returned. */
+/** Adds to `options`; a later word overrules an earlier one. Omissions are reported, or returned if `report` is null. */
 function readOptions(
   words: readonly string[],
   options: Map<string, string>,
@@ -163,8 +164,8 @@ function readOptions(
     const valued = known.get(word);
     if (word.startsWith('no-') && known.get(word.slice(3)) === false) options.delete(word.slice(3));
     else if (valued === undefined) {
-      // Their value begins no option of its own.
-      without.push(strange.has(word) ? [word, words[++at] ?? ''].join(' ').trim() : word);
+      // The next word is the value of the option, not an option.
+      without.push(omittedWithValue.has(word) ? [word, words[++at] ?? ''].join(' ').trim() : word);
     } else if (!valued) {
       if (word === 'enabled') options.delete('disabled');
       else options.set(word, '');
@@ -179,8 +180,8 @@ function readOptions(
   return changes;
 }
 
-/** One address is one server, and one name too. */
-function unlike(servers: readonly Server[], report: LineReport): Server[] {
+/** Omits servers whose name or address another server has. */
+function withoutDuplicates(servers: readonly Server[], report: LineReport): Server[] {
   const kept: Server[] = [];
   for (const server of servers) {
     const duplicate = kept.find(

@@ -1,4 +1,4 @@
-/** Two pools that give a client one cookie would overwrite each other's: the second one's gets another name. */
+/** Renames cookies, because two pools that set the same cookie would overwrite each other's value. */
 import type { LineReport } from './line-report.ts';
 import type { Pool } from './pool.ts';
 import type { Route } from './routes.ts';
@@ -11,7 +11,7 @@ interface NamedCookie {
   readonly hosts: readonly string[];
 }
 
-/** The configs of the pools by the names of their sections. `names`: those of the pools themselves. */
+/** Returns the configs of the pools by the name of their section. `names`: the names of the pools by section. */
 export function makeCookieNamesUnique(
   pools: ReadonlyMap<string, Pool>,
   routes: readonly Route[],
@@ -51,7 +51,7 @@ export function makeCookieNamesUnique(
   );
 }
 
-/** Pools that no route leads to meet nobody. Literal hosts that differ keep two cookies of one name apart, unless a domain joins them. */
+/** Two cookies of one name do not clash if their hosts differ, unless one has a domain. A pool without a route never clashes. */
 function clash(a: NamedCookie, b: NamedCookie): boolean {
   if (a.name !== b.name || a.hosts.length === 0 || b.hosts.length === 0) return false;
   const apart = (host: string) => host !== '' && !host.startsWith('*.');

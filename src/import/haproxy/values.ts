@@ -1,4 +1,4 @@
-/** Values of a haproxy.cfg as we write them: times, sizes, addresses and names. null or a reason: it cannot be. */
+/** Values of a haproxy.cfg as a config has them. */
 
 import { parseListener, parseServer } from '../../config/address.ts';
 import { formatAddress } from '../../net/socket.ts';
@@ -6,17 +6,17 @@ import { isReservedName } from '../names.ts';
 
 const units: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** Milliseconds; a number alone is in `unit`. null: not a time. */
+/** Milliseconds; `unit` is that of a number alone. Returns null if it is no time. */
 export function parseTime(word: string | undefined, unit: 'ms' | 's' = 'ms'): number | null {
   const [, digits, suffix] = /^([0-9]{1,12})(us|ms|s|m|h|d)?$/.exec(word ?? '') ?? [];
   const factor = units[suffix ?? unit];
   return digits === undefined || factor === undefined ? null : Math.ceil(Number(digits) * factor);
 }
 
-export type Written = { readonly address: string } | { readonly why: string };
+export type AddressResult = { readonly address: string } | { readonly why: string };
 
-/** Of a `server` line. */
-export function serverAddress(word: string): Written {
+/** The address of a `server` line. */
+export function serverAddress(word: string): AddressResult {
   const text = bare(word);
   if (text === null) return { why: `the address ${word} is of a kind that is not spoken here` };
   const port = /:([^:\]]*)$/.exec(text)?.[1];
@@ -29,19 +29,19 @@ export function serverAddress(word: string): Written {
     : { address: formatAddress(address) };
 }
 
-/** Of one address of a `bind` line. */
-export function bindAddress(word: string): Written {
+/** One address of a `bind` line. */
+export function bindAddress(word: string): AddressResult {
   const text = bare(word);
   if (text === null) return { why: `the address ${word} is of a kind that is not listened on here` };
   if (/:[0-9]+-[0-9]+$/.test(text)) return { why: 'it is a range of ports: list them one by one' };
   const address = parseListener(text.replace(/^\*:/, ':'));
-  // Port 0 would be any free port, and HAProxy refuses it.
+  // Port 0 would mean any free port. HAProxy refuses it.
   return address === null || (address.kind === 'tcp' && address.port === 0)
     ? { why: `"${word}" is no address to listen on` }
     : { address: formatAddress(address) };
 }
 
-/** Without the family before it, IPv6 in brackets, a path as `unix:`. null: a family that we do not have. */
+/** Without the prefix of the address family, with IPv6 in brackets, and paths as `unix:`. null: the family is not supported. */
 function bare(word: string): string | null {
   const [, family, rest = word] = /^([a-z0-9]+)@(.*)$/.exec(word) ?? [];
   if (family === 'unix' || (family === undefined && word.startsWith('/'))) return `unix:${rest}`;
@@ -50,7 +50,7 @@ function bare(word: string): string | null {
   return ipv6 === undefined ? rest : `[${ipv6}]:${port}`;
 }
 
-/** A name that a pool may have, made of this one and not among `taken`. */
+/** A valid name for a pool that is not taken. */
 export function poolName(name: string, taken: ReadonlySet<string>): string {
   const splitSections = name.replace(/[^A-Za-z0-9._-]+/g, '-').slice(0, 56);
   const plain = splitSections.replace(/^[._-]+|[._-]+$/g, '') || 'pool';

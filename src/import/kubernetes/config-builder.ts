@@ -1,4 +1,4 @@
-/** The config as it comes together from many documents: listeners, routes in the order of Kubernetes, and the pools they lead to. */
+/** Collects listeners, routes and pools from many documents, and writes the config with routes in the order of Kubernetes. */
 
 import { hostBreadth, hostsMeet } from '../../config/host-pattern.ts';
 import { isReservedName } from '../names.ts';
@@ -6,19 +6,19 @@ import { isCookiePath, withoutVariables } from '../values.ts';
 import type { Pool, PoolCookie, Route } from './pool.ts';
 import { sharedNameWarning } from './servers.ts';
 
-/** More are no config that a person wants to read, and aliases could make them without end. */
+/** A person cannot read a config with more routes, and aliases could produce them without limit. */
 const maxRoutes = 10_000;
 
 type Fields = Record<string, unknown>;
 
 export class KubernetesConfigBuilder {
   private readonly ports = new Set<number>();
-  /** Largest body that any rule allows; 0: one of them has no limit; null: none says. */
+  /** The largest body that any rule allows; 0 if one has no limit, null if none sets it. */
   private bodyBytes: number | null = null;
   private readonly routes: { readonly route: Route; readonly pool: string }[] = [];
   private readonly taken = new Map<string, Route>();
   private readonly pools = new Map<string, Pool>();
-  /** Name by all that a pool is: the same pool of two rules is one, so that their sessions are too. */
+  /** Names of pools by their content: two rules with the same pool share it, so that they share sessions too. */
   private readonly names = new Map<string, string>();
 
   listen(port: number): void {
@@ -42,7 +42,7 @@ export class KubernetesConfigBuilder {
     return this.routes.length >= maxRoutes;
   }
 
-  /** The route that takes the very same requests already. */
+  /** The earlier route that matches the same requests. */
   earlier(route: Route): Route | undefined {
     return this.taken.get(keyOf(route));
   }
@@ -89,7 +89,7 @@ export class KubernetesConfigBuilder {
     }
   }
 
-  /** Kubernetes asks the narrower rule first, wherever it stands: exact host, longer path, a method. */
+  /** In Kubernetes the more specific rule goes first: an exact host, a longer path, a method. */
   private inOrder() {
     const hosts = [...new Set(this.routes.map(({ route }) => route.host))];
     return this.routes.toSorted(
@@ -103,8 +103,8 @@ export class KubernetesConfigBuilder {
   }
 
   /**
-   * A cookie lives at the path of its rule, as there, when its pool has only one. Where two pools would then set the very
-   * same cookie, each would overwrite the other's: the later one gets a name of its own.
+   * A cookie gets the path of its rule, as in ingress-nginx, if its pool has only one path. If two pools would then set the
+   * same cookie and overwrite each other's value, the later one is renamed.
    */
   private settleCookies(): void {
     const settled: { cookie: PoolCookie; hosts: readonly string[] }[] = [];
@@ -167,7 +167,7 @@ function fieldsOf({ servers, affinity, cookie, fields }: Pool): Fields {
             ...(resolve && { resolve }),
           },
     ),
-    // A cookie with all its defaults is what holds without a word.
+    // A cookie with defaults only is the default of a pool.
     ...(written === 'cookie' ? {} : { affinity: written }),
     ...fields,
   };

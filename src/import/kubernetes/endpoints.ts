@@ -1,4 +1,4 @@
-/** The pods that the EndpointSlices or the Endpoints of a file list for a Service. */
+/** The pods of a Service, from the EndpointSlices or Endpoints of the file. */
 
 import { isReservedName } from '../names.ts';
 import { parsePort } from '../values.ts';
@@ -8,7 +8,7 @@ import { carryHead, type KubernetesObject } from './objects.ts';
 import type { Port, ServiceRef } from './port.ts';
 import { addressOf } from './values.ts';
 
-/** null: the file has none. */
+/** Returns null if the file has none for the Service. */
 export function endpointsOf(
   objects: readonly KubernetesObject[],
   { namespace, name }: ServiceRef,
@@ -39,7 +39,7 @@ export function endpointsOf(
   return servers.length > 0 ? servers : null;
 }
 
-/** The pods of a slice or a subset, at its port that bears the name of the Service's. */
+/** Adds the pods of a slice or a subset, with the port whose name is that of the Service's port. */
 function addAll(servers: FoundServer[], pods: Part | null, ports: Part | null, port: Port): void {
   const all = ports?.items() ?? [];
   const mine =
@@ -53,7 +53,7 @@ function addAll(servers: FoundServer[], pods: Part | null, ports: Part | null, p
       pod.leave('this pod is not ready');
       continue;
     }
-    // The first address is the pod; others are the same pod once more.
+    // All addresses of an endpoint are the same pod.
     const where = pod.get('addresses')?.items()[0] ?? pod.get('ip');
     const address = addressOf(where?.text() ?? '', number);
     if (where === null || where === undefined || address === null) {

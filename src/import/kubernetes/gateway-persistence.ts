@@ -1,4 +1,4 @@
-/** `sessionPersistence` of the Gateway API (GEP-1619), in a rule or in a policy of the Service, in its older and its newer shape. */
+/** `sessionPersistence` of the Gateway API (GEP-1619), old and new form, in a rule or in a policy for a Service. */
 
 import { isCookiePath, isToken } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
@@ -9,7 +9,7 @@ import { ageOf, lengthOf } from './values.ts';
 
 export type Persistence = Pick<Pool, 'affinity' | 'cookie'>;
 
-/** The times of sessions: GEP-2257 durations. */
+/** The timeouts of sessions, which are GEP-2257 durations. */
 interface Ages {
   readonly idle: string;
   readonly absolute?: string;
@@ -71,20 +71,20 @@ function agesOf(part: Part): Ages {
   const age = (key: string) => {
     const written = part.get(key);
     const found = ageOf(written?.text() ?? null);
-    // The table counts in seconds.
+    // The session table counts seconds.
     const kept = found !== null && !/^[0-9]+ms$/.test(found) ? found : null;
     if (kept !== null) written?.carry();
     else written?.leave('expected a time from 1s up, such as 30m or 1h30m');
     return kept;
   };
   const [absolute, idle] = [age('absoluteTimeout'), age('idleTimeout')];
-  // A session that may be idle for longer than it lives is never idle.
+  // An idle timeout longer than the absolute one never applies.
   const longer = idle !== null && absolute !== null && lengthOf(idle) > lengthOf(absolute);
   if (longer) part.get('idleTimeout')?.change('no session lives so long: absoluteTimeout ends it before');
   return { idle: idle === null || longer ? 'off' : idle, ...(absolute === null ? {} : { absolute }) };
 }
 
-/** Of the Service, when there is a policy for it in the file. A policy that two rules use is read twice, to the same end. */
+/** The persistence of the first policy for this Service. A policy for two rules is read twice, with the same result. */
 export function policyOf(objects: readonly KubernetesObject[], namespace: string, service: string): Persistence | null {
   for (const object of objects) {
     if (!/^X?Backend(?:LB|Traffic)Policy$/.test(object.kind) || object.namespace !== namespace) continue;

@@ -1,4 +1,4 @@
-/** One rule of an HTTPRoute: what it matches becomes routes, and its backends together become one pool. */
+/** One rule of an HTTPRoute: its matches become routes, and its backends become one pool. */
 
 import { parseWhole } from '../values.ts';
 import { type Share, weigh } from '../weights.ts';
@@ -19,9 +19,9 @@ export interface RuleContext {
 }
 
 export interface RouteHost {
-  /** Names it; null: a listener does. */
+  /** The part with the host; null if it is the host of a listener. */
   readonly part: Part | null;
-  /** Of the listeners on which the route has that host; none: of all. */
+  /** The ports of the listeners for this host; empty for all of them. */
   readonly ports: readonly number[];
 }
 
@@ -74,7 +74,7 @@ function routesOf(rule: Part, { hosts, builder }: RuleContext): Route[] {
   const routes: Route[] = [];
   for (const match of matches.length === 0 ? [rule] : matches) {
     const bare = match === rule;
-    // Without them the route would take requests that this rule never meant.
+    // A route without these conditions would take requests that the rule does not match.
     if (!bare && (match.get('headers') !== null || match.get('queryParams') !== null)) {
       match.leave('routes match host, path and method only: one for this match would take far more than it says');
       match.warn(
@@ -155,7 +155,7 @@ function backendsOf(rule: Part, { services, route }: RuleContext): Backend[] {
   return backends;
 }
 
-/** A rule's own persistence goes before that of a policy, and both before the Service's affinity. */
+/** The persistence of the rule overrides that of a policy, and both override the affinity of the Service. */
 function stickinessOf(rule: Part, backends: readonly Backend[], { objects, services }: RuleContext): Persistence {
   const written = rule.get('sessionPersistence');
   const clients = backends.map(({ namespace, service }) => services.clientAffinity(namespace, service));
@@ -169,7 +169,7 @@ function stickinessOf(rule: Part, backends: readonly Backend[], { objects, servi
   const client = clients.find((one) => one !== null);
   if (!client) return { affinity: [], cookie: null };
   client.take();
-  // kube-proxy counts the whole address.
+  // kube-proxy uses the whole address.
   return { affinity: [{ 'source-ip': { mode: 'table', ipv6Prefix: 128, idle: client.idle } }], cookie: null };
 }
 

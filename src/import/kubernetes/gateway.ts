@@ -1,4 +1,4 @@
-/** Gateway API: listeners of Gateways, and the rules of HTTPRoutes with the Services that they lead to. */
+/** Gateway API: the listeners of Gateways, and HTTPRoutes as routes to Services. */
 
 import { narrowerHost } from '../../config/host-pattern.ts';
 import { parsePort } from '../values.ts';
@@ -25,10 +25,10 @@ export function importGateways(
   services: Services,
   builder: KubernetesConfigBuilder,
 ): void {
-  const ours = objects.filter(({ group }) => apiGroup.test(group));
-  const listeners = ours.filter(({ kind }) => kind === 'Gateway').flatMap(listenersOf);
+  const gatewayObjects = objects.filter(({ group }) => apiGroup.test(group));
+  const listeners = gatewayObjects.filter(({ kind }) => kind === 'Gateway').flatMap(listenersOf);
   const before = builder.size;
-  for (const object of ours) {
+  for (const object of gatewayObjects) {
     if (object.kind === 'HTTPRoute') importRoute(object, listeners, { objects, services, builder });
   }
   if (builder.size > before) openListeners(listeners, builder);
@@ -52,7 +52,7 @@ function listenersOf(gateway: KubernetesObject): Listener[] {
   });
 }
 
-/** TLS ends elsewhere: beside a plain listener a secure one is needless, alone it is plain. */
+/** TLS ends before Limpet. An HTTPS listener is omitted if there is an HTTP one, else it becomes an HTTP listener. */
 function openListeners(listeners: readonly Listener[], builder: KubernetesConfigBuilder): void {
   const plain = listeners.some(({ secure }) => !secure);
   for (const { gateway, port, secure, part, host } of listeners) {
@@ -107,7 +107,7 @@ function importRoute(
   }
 }
 
-/** A route without names has those of its listeners; with names, those of them that its listeners have too. */
+/** A route without host names has those of its listeners, else those that its listeners have too. */
 function hostsOf(
   written: Part | null,
   attached: readonly Listener[],
@@ -137,7 +137,7 @@ function hostsOf(
   );
 }
 
-/** Where its requests come in here: a secure listener beside plain ones is theirs, those of its own Gateway first. */
+/** The ports for the requests of a listener. HTTPS uses the HTTP listeners, preferably those of the same Gateway. */
 function portsOf({ secure, gateway, port }: Listener, all: readonly Listener[]): readonly number[] {
   const plain = secure ? all.filter((one) => !one.secure) : [];
   const own = plain.filter((one) => one.gateway === gateway);

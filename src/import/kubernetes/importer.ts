@@ -20,7 +20,7 @@ export const importKubernetes: Importer = (text, file) => {
   const services = new Services(objects);
   importIngresses(objects, services, builder);
   importGateways(objects, services, builder);
-  // Last, because the names of cookies are settled with it, which is told in a note.
+  // Before the notes are read: renaming a cookie adds a note.
   const config = builder.size === 0 ? null : builder.config();
   warnAboutOtherControllers(objects);
   const notes = yaml.notes();

@@ -1,4 +1,4 @@
-/** The stickiness that the annotations of ingress-nginx ask for, as ours. The controller asks them in this order: cookie, hash, balance. */
+/** Annotations of ingress-nginx about stickiness as an affinity. The order of the controller is: cookie, hash, balance. */
 
 import { isHostName } from '../../config/address.ts';
 import { isCookiePath, isToken } from '../values.ts';
@@ -8,12 +8,12 @@ import { secondsOf } from './values.ts';
 
 export const prefix = 'nginx.ingress.kubernetes.io/';
 
-/** By name without the prefix. */
+/** Finds an annotation by its name without the prefix. */
 export type Annotation = (name: string) => Part | null;
 
 export interface Stickiness {
   readonly affinity: Pool['affinity'];
-  /** A new one for each pool: pools settle their cookies one by one. */
+  /** Returns a new object for each pool, because each pool may change its cookie. */
   readonly cookie: () => PoolCookie | null;
   readonly fields: Readonly<Record<string, unknown>>;
 }
@@ -67,28 +67,28 @@ function cookieOf(affinity: Part, annotation: Annotation): Stickiness {
   if (mode?.text() === 'persistent') mode.carry();
   else mode?.change('sessions stay where they are when servers are added, as in persistent: no part of them is moved');
   const failure = annotation('session-cookie-change-on-failure');
-  const borrows = failure?.text() !== 'true';
+  const isTemporary = failure?.text() !== 'true';
   const why =
     'while the owner is down its clients borrow another server and then return; ingress-nginx keeps asking the owner until it is no endpoint any more';
-  if (!borrows) failure?.carry();
+  if (!isTemporary) failure?.carry();
   else (failure ?? affinity).change(why);
   const canary = annotation('affinity-canary-behavior');
   if (canary?.text() === 'sticky') canary.carry();
   else canary?.leave('sessions stick on a canary too');
   const followsPath = fields.path === undefined && annotation('use-regex')?.text() !== 'true';
-  // What holds here anyway is not written.
+  // Defaults are not written.
   if (fields.path === '/') delete fields.path;
   if (fields.sameSite === 'Lax') delete fields.sameSite;
   return {
     affinity: [],
     cookie: () => ({ fields: { ...fields }, followsPath, part: name ?? affinity }),
-    fields: borrows ? { whenOwnerFails: 'temporary' } : {},
+    fields: isTemporary ? { whenOwnerFails: 'temporary' } : {},
   };
 }
 
 const sameSites = ['Strict', 'Lax', 'None'];
 
-/** Its cookie has no idle time, and without an age it lasts as long as the browser stays open. */
+/** The cookie of ingress-nginx has no idle timeout, and without an age it lasts until the browser is closed. */
 function ageOf(fields: PoolCookie['fields'], annotation: Annotation): void {
   const [age, expires] = [annotation('session-cookie-max-age'), annotation('session-cookie-expires')];
   const ages = [age, expires].map((part) => secondsOf(part?.text() ?? null));
@@ -104,7 +104,7 @@ function ageOf(fields: PoolCookie['fields'], annotation: Annotation): void {
   fields.absolute = longest;
 }
 
-/** One variable of nginx is a key of ours; text around it changes nothing. */
+/** Finds the one variable that is the key; text around it does not matter. */
 function hashOf(part: Part, annotation: Annotation): unknown {
   const written = part.text() ?? '';
   const variables = [...written.matchAll(/\$(?:\{([a-z0-9_]+)\}|([a-z0-9_]+))/gi)].map(
@@ -144,11 +144,11 @@ function entryOf(variable: string): unknown {
 
 function balanceOf(part: Part | null): Stickiness {
   const none = { affinity: [], cookie: () => null };
-  const fair: Stickiness = { ...none, fields: { balance: 'round-robin' } };
+  const roundRobin: Stickiness = { ...none, fields: { balance: 'round-robin' } };
   switch (part?.text()) {
     case 'round_robin':
       part.carry();
-      return fair;
+      return roundRobin;
     case 'least_conn':
       part.carry();
       return { ...none, fields: {} };
@@ -156,12 +156,12 @@ function balanceOf(part: Part | null): Stickiness {
       part.change('of two servers the one with fewer requests is taken, not the one with the shorter answers');
       return { ...none, fields: { balance: 'two-choices' } };
     case 'ip_hash':
-      // nginx takes the first three octets of an IPv4 address, and the whole of an IPv6 one.
+      // nginx uses the first three octets of an IPv4 address, and the whole IPv6 address.
       part.change('it is another hash: clients change servers once');
       return { ...none, affinity: [{ 'source-ip': { ipv4Prefix: 24, ipv6Prefix: 128 } }], fields: {} };
     default:
-      // Its own default.
+      // The default of ingress-nginx.
       part?.leave('expected round_robin, least_conn, ewma or ip_hash; round-robin is taken, the default there');
-      return fair;
+      return roundRobin;
   }
 }

@@ -1,4 +1,4 @@
-/** The annotations of ingress-nginx that are about time, size and repeats, and why the others are left out. */
+/** Annotations of ingress-nginx about timeouts, body size and retries, and why the others are left out. */
 
 import { maxTimerMs, parseSize, parseWhole, writeTime } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
@@ -6,7 +6,7 @@ import { type Annotation, prefix } from './ingress-affinity.ts';
 
 export interface IngressSettings {
   readonly fields: Readonly<Record<string, unknown>>;
-  /** null: it says nothing; 0: no limit. */
+  /** null if it is not set, 0 for no limit. */
   readonly bodyBytes: number | null;
 }
 
@@ -20,16 +20,16 @@ export function settingsOf(annotation: Annotation): IngressSettings {
   };
   const tries = triesOf(annotation('proxy-next-upstream-tries'));
   const policy = annotation('proxy-next-upstream');
-  const never = policy?.text() === 'off';
-  if (never) policy?.carry();
+  const isOff = policy?.text() === 'off';
+  if (isOff) policy?.carry();
   else policy?.leave('what may be repeated follows from how far the request went, not from a list');
-  const attempts = never ? 1 : tries;
+  const attempts = isOff ? 1 : tries;
   const deadline = annotation('proxy-next-upstream-timeout');
-  const most = deadline?.text() === '0' ? 0 : secondsAt(deadline);
-  if (most === 0) deadline?.carry();
+  const deadlineSeconds = deadline?.text() === '0' ? 0 : secondsAt(deadline);
+  if (deadlineSeconds === 0) deadline?.carry();
   const retry = {
     ...(attempts === null || attempts === 3 ? {} : { attempts }),
-    ...(most === null || most === 0 ? {} : { deadline: writeTime(most * 1000) }),
+    ...(deadlineSeconds === null || deadlineSeconds === 0 ? {} : { deadline: writeTime(deadlineSeconds * 1000) }),
   };
   return {
     fields: {
@@ -66,14 +66,14 @@ function bodyOf(part: Part | null): number | null {
   return bytes;
 }
 
-const wayOfPath =
+const pathReason =
   'the server gets the path as the client asked for it: let it serve that path, or rewrite before Limpet';
 const redirects = 'redirects are not made here: make them where TLS ends';
 const snippets = 'nginx directives mean nothing here';
 const reasons: readonly (readonly [start: string, why: string])[] = [
-  ['rewrite-target', wayOfPath],
+  ['rewrite-target', pathReason],
   ['app-root', redirects],
-  ['x-forwarded-prefix', wayOfPath],
+  ['x-forwarded-prefix', pathReason],
   ['use-regex', 'paths are prefixes here, not regular expressions'],
   ['ssl-passthrough', 'TLS is not passed through here'],
   ['ssl-', redirects],
@@ -114,7 +114,7 @@ const reasons: readonly (readonly [start: string, why: string])[] = [
   ['enable-access-log', 'see log.access, which holds for all routes'],
 ];
 
-/** Said before the annotations are read, which then may say better. */
+/** Set before the annotations are read, which may then set a better reason. */
 export function setDefaultReasons(annotations: Part | null): void {
   annotations?.leave('an annotation tells controllers something, and this one nothing of where requests go');
   for (const [key, part] of annotations?.entries() ?? []) {

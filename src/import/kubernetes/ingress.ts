@@ -1,4 +1,4 @@
-/** Ingress objects of ingress-nginx: each of their rules becomes a route, and each Service with the annotations of its Ingress a pool. */
+/** Ingress objects of ingress-nginx: each rule becomes a route, and each Service with the annotations of its Ingress a pool. */
 
 import { isTemplate, templated } from '../template.ts';
 import { parseWhole } from '../values.ts';
@@ -13,7 +13,7 @@ import type { Services } from './servers.ts';
 import { hostOf, literalPrefix, pathOf } from './values.ts';
 import { warnAboutAnnotations } from './warnings.ts';
 
-/** Where the controller listens for HTTP. */
+/** The HTTP port of the controller. */
 const port = 80;
 
 interface Rule {
@@ -21,7 +21,7 @@ interface Rule {
   readonly backend: Part;
 }
 
-/** A canary's share of what a rule of the same host and path serves. */
+/** A rule of a canary, which takes a share of the sessions of the main rule with the same host and path. */
 interface Canary {
   readonly rule: Rule;
   readonly namespace: string;
@@ -90,15 +90,15 @@ function importIngress(
   canaries: Map<string, Canary>,
 ): void {
   const annotation = annotationsOf(ingress);
-  // Read when a rule needs them: an Ingress without a rule that can be used takes nothing over.
-  let asked: Stickiness | null = null;
+  // Read only if a rule is carried over: else no annotation is carried over.
+  let cached: Stickiness | null = null;
   const settings = () => {
-    if (asked !== null) return asked;
+    if (cached !== null) return cached;
     const { fields, bodyBytes } = settingsOf(annotation);
     const stickiness = stickinessOf(annotation);
     if (bodyBytes !== null) builder.allowBody(bodyBytes);
-    asked = { ...stickiness, fields: { ...stickiness.fields, ...fields } };
-    return asked;
+    cached = { ...stickiness, fields: { ...stickiness.fields, ...fields } };
+    return cached;
   };
   const spec = ingress.part.get('spec');
   spec?.leave('there is nothing like it here');
@@ -167,7 +167,7 @@ function shareOf(
   services: Services,
 ): { service: string; servers: Share['servers'] } | null {
   backend.leave('it is no Service of this cluster');
-  // The form of networking.k8s.io/v1, else that of the beta versions.
+  // The form of networking.k8s.io/v1, or that of its beta versions.
   const name = backend.at('service', 'name') ?? backend.get('serviceName');
   const port =
     backend.at('service', 'port', 'number') ?? backend.at('service', 'port', 'name') ?? backend.get('servicePort');
@@ -225,9 +225,9 @@ function* rulesOf(ingress: KubernetesObject, annotation: Annotation): Generator<
     yield { route: { host: '', path: '/', exact: false, methods: [], ports: [], part: rest }, backend: rest };
 }
 
-/** What is said of host and path, once the route is sure to come. */
+/** Reports host and path of a rule that is carried over. */
 function carryRule({ host, path, part }: Route): void {
-  // paths, http, rule.
+  // The parents are paths, http, and the rule.
   const rule = part.up(3);
   const written = part.get('path');
   if (rule?.get('host')) {

@@ -1,11 +1,11 @@
-/** The objects of a file, whichever way they are put in it: documents, lists, lists in lists. */
+/** The Kubernetes objects of a file, which may be documents, or items of lists within lists. */
 
 import { entryOf } from '../names.ts';
 import type { Part } from '../yaml/part.ts';
 
 export interface KubernetesObject {
   readonly kind: string;
-  /** `apiVersion` without its version; '' for the core. */
+  /** `apiVersion` without the version; '' for the core group. */
   readonly group: string;
   readonly name: string;
   readonly namespace: string;
@@ -54,7 +54,7 @@ function reasonFor(kind: string): string {
   return entryOf(reasons, kind) ?? `a ${kind.slice(0, 64)} says nothing of where requests go`;
 }
 
-/** What makes an object what it is, once something of it is used. */
+/** Carries over kind, name and namespace of an object of which something is used. */
 export function carryHead({ part }: KubernetesObject): void {
   part.carryAt('apiVersion');
   part.carryAt('kind');

@@ -3,31 +3,31 @@ import type { WeightedServer } from '../weights.ts';
 import type { Part } from '../yaml/part.ts';
 
 export interface Route {
-  /** '' any. */
+  /** '' for any host. */
   readonly host: string;
   readonly path: string;
-  /** The rule wanted this path alone: it goes before a prefix of the same length. */
+  /** The rule means this path only: it goes before a prefix of the same length. */
   readonly exact: boolean;
   readonly methods: readonly string[];
-  /** Of the listeners on which it counts; none: of all. */
+  /** The ports of its listeners; empty for all of them. */
   readonly ports: readonly number[];
-  /** Where it stands. */
+  /** The rule, or the match, from which it is. */
   readonly part: Part;
 }
 
 export interface Pool {
-  /** The names it would like, best first. */
+  /** The preferred names, the best first. */
   readonly names: readonly string[];
   readonly servers: readonly WeightedServer[];
-  /** As written; empty for none. Not asked when there is a cookie. */
+  /** Entries of `affinity`; not used if there is a cookie. */
   readonly affinity: readonly unknown[];
   readonly cookie: PoolCookie | null;
-  /** All else: balance, whenOwnerFails, retry, timeouts. */
+  /** All other fields: balance, whenOwnerFails, retry, timeouts. */
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
 export interface PoolCookie {
-  /** As written. Name and path are settled when all pools are known. */
+  /** Name and path may change when all pools are known. */
   readonly fields: {
     name?: string;
     path?: string;
@@ -38,7 +38,7 @@ export interface PoolCookie {
     idle?: string;
     absolute?: string;
   };
-  /** It goes where its rule goes, for want of a path of its own. */
+  /** It has no path of its own, and gets that of its rule. */
   readonly followsPath: boolean;
   readonly part: Part;
 }

@@ -1,4 +1,4 @@
-/** A Service's port as a rule names it, and the port of the pods behind it. */
+/** The port of a Service that a rule names, and the port of its pods. */
 
 import { parsePort } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
@@ -7,23 +7,23 @@ import type { KubernetesObject } from './objects.ts';
 export interface ServiceRef {
   readonly namespace: string;
   readonly name: string;
-  /** A number, or the name of one of the Service's ports. null: its only one. */
+  /** A number, or the name of a port of the Service. null: it has only one. */
   readonly port: string | null;
-  /** Where it is named: notes go there. */
+  /** Gets the notes. */
   readonly part: Part;
 }
 
 export interface Port {
-  /** Of the Service; null when only its name is known. */
+  /** The port of the Service; null if only its name is known. */
   readonly number: number | null;
   readonly name: string | null;
-  /** Of the pods, when it is another one. */
+  /** The port of the pods, if it is another one. */
   readonly target: number | null;
   readonly targetName: string | null;
   readonly part: Part | null;
 }
 
-/** null: there is none, and the part of the rule says so. */
+/** Returns null if there is no such port, and reports it. */
 export function portOf(service: KubernetesObject | null, { port, part, name }: ServiceRef): Port | null {
   const number = parsePort(port);
   if (service === null) {

@@ -1,8 +1,7 @@
 /**
- * From a Service to servers. A Service has no addresses in its manifest, so they come from what else is in the file: its
- * EndpointSlices or Endpoints, or the StatefulSet behind it, whose pods have DNS names of their own. Without any of these
- * only the Service's own name is left, behind which the cluster spreads requests as it likes: that is said loudly, because
- * nothing sticks there.
+ * Finds the servers of a Service. Its manifest has no addresses, so they come from its EndpointSlices or Endpoints, or from its
+ * StatefulSet, whose pods have DNS names. If the file has none of these, the only server is the name of the Service. The
+ * cluster then picks a pod for each connection, so that sessions do not stick, which is reported as a warning.
  */
 
 import { parsePort, parseWhole } from '../values.ts';
@@ -13,7 +12,7 @@ import { carryHead, type KubernetesObject } from './objects.ts';
 import { type Port, portOf, type ServiceRef } from './port.ts';
 import { addressOf, secondsOf } from './values.ts';
 
-/** A StatefulSet of more is a slip of the pen. */
+/** A larger StatefulSet is taken for a mistake. */
 const maxReplicas = 1000;
 
 export const sharedNameWarning =
@@ -27,7 +26,7 @@ export class Services {
     this.objects = objects;
   }
 
-  /** null: it cannot be reached, and the part says why. */
+  /** Returns null if the Service cannot be reached, and reports it. */
   servers(ref: ServiceRef): readonly FoundServer[] | null {
     const service = this.find('Service', ref.namespace, ref.name);
     const port = portOf(service, ref);
@@ -54,7 +53,7 @@ export class Services {
     return [{ name: undefined, address, shared: true }];
   }
 
-  /** `sessionAffinity: ClientIP`, as its idle time. Carried only when `take` is true. */
+  /** `sessionAffinity: ClientIP` with its idle timeout. The caller takes it over or leaves it out. */
   clientAffinity(
     namespace: string,
     name: string,
@@ -63,7 +62,7 @@ export class Services {
     if (part?.textAt('sessionAffinity') !== 'ClientIP') return null;
     const seconds = part.at('sessionAffinityConfig', 'clientIP', 'timeoutSeconds');
     return {
-      // Kubernetes' own default is three hours.
+      // The default of Kubernetes is three hours.
       idle: secondsOf(seconds?.text() ?? null) ?? '3h',
       take: () => {
         part.carryAt('sessionAffinity');
@@ -83,7 +82,7 @@ export class Services {
     return this.objects.find(same) ?? null;
   }
 
-  /** One server for each pod of a StatefulSet, by the name that its headless Service gives it. */
+  /** One server for each pod of a StatefulSet, with the DNS name that its headless Service gives it. */
   private replicas(
     service: KubernetesObject | null,
     { namespace, name }: ServiceRef,
@@ -93,8 +92,8 @@ export class Services {
     for (const object of this.objects) {
       if (object.kind !== 'StatefulSet' || object.namespace !== namespace) continue;
       const spec = object.part.get('spec');
-      const governing = spec?.get('serviceName') ?? null;
-      const domain = governing?.text() ?? null;
+      const serviceName = spec?.get('serviceName') ?? null;
+      const domain = serviceName?.text() ?? null;
       if (spec === null || domain === null) continue;
       if (domain !== name && !selects(selector, spec.at('template', 'metadata', 'labels'))) continue;
       const named = port.targetName === null ? null : containerPort(spec, port.targetName);
@@ -118,7 +117,7 @@ export class Services {
       if (servers.length === 0) continue;
       carryHead(object);
       object.part.leave('only the number, the names and the port of the pods are needed here');
-      governing?.carry();
+      serviceName?.carry();
       if (first > 0) spec.carryAt('ordinals', 'start');
       if (domain !== name) selector?.carryAll();
       if (domain !== name) spec.at('template', 'metadata', 'labels')?.carryAll();

@@ -1,18 +1,18 @@
-/** What manifests ask of other controllers, or of this one, that is not carried over and changes who reaches what. */
+/** Warns about annotations and objects that are not carried over, although access, routing or stickiness depends on them. */
 
 import type { Concern } from '../imported.ts';
 import type { Part } from '../yaml/part.ts';
 import { prefix } from './ingress-affinity.ts';
 import type { KubernetesObject } from './objects.ts';
 
-type Told = readonly [concern: Concern, why: string];
+type Warning = readonly [concern: Concern, why: string];
 
-const refusing: Told = ['open', 'nobody is refused here, so that any client gets through: do it before or behind'];
-const rewriting: Told = ['not-working', 'the server gets path and Host as the client asked for them'];
-const redirecting: Told = ['not-working', 'no request is redirected here: it reaches a server instead'];
+const refusing: Warning = ['open', 'nobody is refused here, so that any client gets through: do it before or behind'];
+const rewriting: Warning = ['not-working', 'the server gets path and Host as the client asked for them'];
+const redirecting: Warning = ['not-working', 'no request is redirected here: it reaches a server instead'];
 
-/** Annotations of ingress-nginx by how their names begin. */
-const annotations: readonly (readonly [RegExp, Told])[] = [
+/** Annotations of ingress-nginx, by a pattern of their names. */
+const annotations: readonly (readonly [RegExp, Warning])[] = [
   [/^(?:whitelist|allowlist|denylist)-source-range$/, refusing],
   [/^auth-(?:type|url|tls-secret|tls-verify-client)$/, refusing],
   [/^(?:enable-modsecurity|enable-owasp|satisfy|limit-(?:rps|rpm|connections|whitelist))/, refusing],
@@ -26,7 +26,7 @@ const annotations: readonly (readonly [RegExp, Told])[] = [
   ],
 ];
 
-/** Of an Ingress that is carried over. */
+/** `object`: an Ingress that is carried over. */
 export function warnAboutAnnotations({ part }: KubernetesObject): void {
   for (const [key, one] of part.at('metadata', 'annotations')?.entries() ?? []) {
     const text = one.text() ?? '';
@@ -41,7 +41,7 @@ export function warnAboutAnnotations({ part }: KubernetesObject): void {
   }
 }
 
-/** Other controllers keep clients by annotations of their own, on an Ingress, a Gateway or a Service. */
+/** Annotations of other controllers about stickiness, on an Ingress, a Gateway or a Service. */
 const stickyAnnotations =
   /^(?:traefik\.(?:ingress\.kubernetes\.io|frontend)\/.*(?:sticky|affinity)|haproxy\.org\/cookie-persistence|haproxy-ingress\.github\.io\/affinity|ingress\.kubernetes\.io\/(?:affinity|sticky)|nginx\.(?:org|com)\/sticky|appgw\.ingress\.kubernetes\.io\/cookie-based-affinity|alb\.ingress\.kubernetes\.io\/target-group-attributes|service\.beta\.kubernetes\.io\/.*(?:sticky|target-group-attributes)|getambassador\.io\/|konghq\.com\/.*hash|voyager\.appscode\.com\/.*sticky)/;
 
@@ -71,7 +71,7 @@ export function warnAboutOtherControllers(objects: readonly KubernetesObject[]):
     if (accessKinds.test(kind))
       part.get('kind')?.warn('open', `what a ${kind} refuses is let through here: do it before or behind`);
     const found = stickyKinds.test(kind) ? stickyPart(part, 0) : null;
-    // sessionPersistence of a policy is read with the rule that it is for.
+    // `sessionPersistence` of a policy is read with its rule.
     if (found !== null) found.warn('not-sticky', `its stickiness (${describe(found)}) is not carried over`);
   }
 }
@@ -90,7 +90,7 @@ function stickyPart(part: Part, depth: number): Part | null {
   return null;
 }
 
-/** `ConsistentHash, Cookie C` */
+/** Such as `ConsistentHash, Cookie C`. */
 function describe(part: Part): string {
   const own = part.text();
   if (own !== null) return own.slice(0, 60);

@@ -1,20 +1,26 @@
-/** Directives that refuse, ask for a password, redirect or rewrite: without them other requests reach a server, or in another form. */
+/** Warnings about directives that restrict access, redirect or rewrite, because none of them is carried over. */
 
 import type { Directive } from '../directive.ts';
 import type { Concern } from '../imported.ts';
 
-export interface Told {
+export interface AccessWarning {
   readonly concern: Concern;
   readonly why: string;
 }
 
-/** Headers by which an application knows who asks: a client must not be able to set them. */
+/** Headers that identify the user to an application. A client must not be able to set them. */
 const identifying = /(?:user|auth|client|cert|\bdn\b|role|group|secret|token|ssl|internal)/i;
 
-/** Of a directive in force where requests are passed to a server. `where` is `location /admin/`, a server or the file. */
-export function concernOf({ name, args, block }: Directive, where: string): Told | null {
-  const open = (what: string): Told => ({ concern: 'open', why: `${what} in ${where}: do it before or behind` });
-  const lost = (what: string): Told => ({ concern: 'not-working', why: `${what} in ${where}: do it before or behind` });
+/** `where`: a description of the block for which the directive holds, such as `location /admin/`. */
+export function concernOf({ name, args, block }: Directive, where: string): AccessWarning | null {
+  const open = (what: string): AccessWarning => ({
+    concern: 'open',
+    why: `${what} in ${where}: do it before or behind`,
+  });
+  const lost = (what: string): AccessWarning => ({
+    concern: 'not-working',
+    why: `${what} in ${where}: do it before or behind`,
+  });
   const [first = '', second = ''] = args;
   if (name === 'deny') return open('addresses are not refused here, so that any client gets through');
   if (name === 'auth_basic') return first === 'off' ? null : open('no password is asked for here');
@@ -49,7 +55,11 @@ export function concernOf({ name, args, block }: Directive, where: string): Told
     : null;
 }
 
-function returned(args: readonly string[], open: (what: string) => Told, lost: (what: string) => Told): Told {
+function returned(
+  args: readonly string[],
+  open: (what: string) => AccessWarning,
+  lost: (what: string) => AccessWarning,
+): AccessWarning {
   const [status = ''] = args;
   if (/^4/.test(status)) return open('requests are not refused here, so that any client gets through');
   return lost(
@@ -57,14 +67,14 @@ function returned(args: readonly string[], open: (what: string) => Told, lost: (
   );
 }
 
-/** A location without a server that was there to refuse. */
+/** The block only refuses requests. */
 export function refuses(inner: readonly Directive[]): boolean {
   return inner.some(({ name, args }) => {
     return (name === 'deny' && args[0] === 'all') || (name === 'return' && /^4/.test(args[0] ?? ''));
   });
 }
 
-/** Parts of nginx's own that say nothing of requests. */
+/** Files that come with nginx or certbot, and are not about requests. */
 export function isHarmlessInclude(file: string): boolean {
   return /(?:mime\.types|(?:fastcgi|uwsgi|scgi|proxy)[-_]params|koi-utf|win-utf|modules-enabled\/.*|.*ssl[^/]*|.*letsencrypt.*)(?:\.conf)?$/.test(
     file,

@@ -1,11 +1,11 @@
-/** `ip_hash`, `hash` and `sticky` of an upstream as affinities of ours. */
+/** `ip_hash`, `hash` and `sticky` of an upstream as affinities. */
 
 import type { Directive } from '../directive.ts';
 import { isReservedName } from '../names.ts';
 import { hostPattern, isToken, maxAgeMs, routePath } from '../values.ts';
 import { timeOf } from './values.ts';
 
-/** What a directive becomes: entries of `affinity` and what is not quite the same, or why nothing. */
+/** Entries of `affinity` with the differences, or the reason why there are none. */
 export type Stickiness =
   | { readonly entries: readonly Entry[]; readonly changes: readonly string[] }
   | { readonly why: string };
@@ -13,21 +13,21 @@ export type Entry = Readonly<Record<string, unknown>>;
 
 export interface NamedServer {
   readonly name: string;
-  /** `route=` of its line; '' none. */
+  /** `route=` of its line; '' for none. */
   readonly route: string;
 }
 
-/** A part of the request, as an affinity takes its key from it. */
+/** The part of a request from which an affinity takes its key. */
 interface Source {
   readonly from: 'cookie' | 'header' | 'query' | 'path' | 'address';
   readonly name: string;
   readonly change: string;
 }
 
-/** nginx finds a cookie however it is spelled, so configs are careless with these. */
+/** nginx ignores the case of cookie names, so configs often write these in lower case. */
 const knownCookies: Readonly<Record<string, string>> = { jsessionid: 'JSESSIONID', phpsessid: 'PHPSESSID' };
 
-/** `$cookie_sid` and the like; null: no part of a request that we can look at. */
+/** `$cookie_sid` and similar variables; null if no affinity can take its key from there. */
 function sourceOf(variable: string): Source | null {
   const [, kind = '', rest = ''] =
     /^\$\{?(cookie_|http_|arg_|upstream_cookie_|upstream_http_)(\w+)\}?$/.exec(variable) ?? [];
@@ -62,7 +62,7 @@ function headerName(variable: string): string {
 const hashed = 'it is another hash: clients change servers once';
 
 export function ipHash(): Stickiness {
-  // nginx takes the first three octets of IPv4, and all of IPv6.
+  // nginx uses the first three octets of an IPv4 address, and the whole IPv6 address.
   return { entries: [{ 'source-ip': { ipv4Prefix: 24, ipv6Prefix: 128 } }], changes: [hashed] };
 }
 
@@ -70,7 +70,7 @@ export function hash({ args }: Directive): Stickiness {
   const [key = '', mode] = args;
   if (mode !== undefined && mode !== 'consistent') return { why: `"${mode}" is not known to this importer` };
   const whole = sourceOf(key);
-  // `$scheme$proxy_host$request_uri`: of such a compound the path alone tells requests apart here.
+  // Of a compound key such as `$scheme$proxy_host$request_uri` only the path differs between requests.
   const source = whole ?? sourceOf(/\$(?:request_uri|uri)\b/.exec(key)?.[0] ?? '');
   if (source === null)
     return { why: `the key ${key} is no single cookie, header, parameter, path or address of the request` };
@@ -93,7 +93,7 @@ function entryOf({ from, name }: Source): Entry {
   }
 }
 
-/** `maps` are the `map` blocks of the file by the variable that they make. */
+/** `maps`: the `map` blocks of the file, by the variable that they set. */
 export function sticky(
   directive: Directive,
   servers: readonly NamedServer[],
@@ -162,7 +162,7 @@ function stickyLearn(args: readonly string[]): Stickiness {
         changes.push(`${arg} is left out: one ${from} is learned, ${String(learn[from])}`);
       }
     } else if (key === 'timeout') idle = timeOf(value, maxAgeMs) ?? idle;
-    // The table of sessions is one for all pools, and shared by all workers without being told.
+    // All pools and all workers share one session table in any case.
     else if (key !== 'zone' && key !== 'sync' && key !== 'header')
       changes.push(`"${arg}" is not known to this importer`);
   }
@@ -194,7 +194,7 @@ function stickyRoute(
   return { why: changes.join('; ') || 'it names no variable' };
 }
 
-/** The variable itself, or a `map` that cuts the route off behind the last dot of a cookie, header or parameter. */
+/** The variable itself, or a `map` that takes the text after the last dot of a cookie, header or parameter. */
 function routeSource(variable: string, maps: ReadonlyMap<string, Directive>) {
   const usable = (source: Source | null) => source !== null && ['cookie', 'header', 'query'].includes(source.from);
   const direct = sourceOf(variable);
@@ -211,7 +211,7 @@ function routeSource(variable: string, maps: ReadonlyMap<string, Directive>) {
   return null;
 }
 
-/** The `map` blocks behind a `sticky route`, and of each the line that is carried over with it. */
+/** The `map` blocks that a `sticky route` uses, each with the entry that is carried over. */
 export function usedMaps({ args }: Directive, maps: ReadonlyMap<string, Directive>) {
   return args.flatMap((variable) => {
     const found = routeSource(variable, maps);

@@ -1,4 +1,4 @@
-/** Directives that may stand in `http`, in a server and in a location: settings of listeners, headers, and what has no counterpart. */
+/** Directives that `http`, servers and locations have in common: settings of listeners, headers, and those without a counterpart. */
 
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
@@ -10,7 +10,7 @@ import { isListenerSetting, isPoolSetting } from './settings.ts';
 export class CommonDirectives {
   private readonly report: DirectiveReport;
   private readonly listeners: Listeners;
-  /** The warning about X-Real-IP stands in the report once. */
+  /** The warning about X-Real-IP is reported once. */
   private isRealIpReported = false;
 
   constructor(listeners: Listeners, report: DirectiveReport) {
@@ -19,8 +19,8 @@ export class CommonDirectives {
   }
 
   /**
-   * What a location has used already stays carried over. `where` names the block for people. `isServed`: requests for which the
-   * directive holds reach a server.
+   * A directive that a location has carried over stays carried over. `where`: a description of the block for people. `isServed`:
+   * requests for which the directive holds reach a server.
    */
   read(directive: Directive, where: string, isServed: boolean): void {
     const { report } = this;
@@ -54,7 +54,7 @@ export class CommonDirectives {
   }
 }
 
-/** What it asks for is what we do without being asked. */
+/** The directive asks for what is always done here. */
 function holdsAnyway({ name, args }: Directive): boolean {
   const [first = '', second = ''] = args;
   const header = first.toLowerCase();

@@ -1,4 +1,4 @@
-/** Reads what stands in `http`: upstreams become pools, servers with their locations become listeners and routes. */
+/** Reads the directives in `http`: upstreams become pools, servers with their locations become listeners and routes. */
 
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
@@ -34,7 +34,7 @@ export class HttpReader {
     }
   }
 
-  /** Why nothing can be written, and where; null: something can. */
+  /** Why no config can be written, with the line; null if one can. */
   failure(directives: readonly Directive[]): { readonly line: number; readonly why: string } | null {
     const { pools, routes, report } = this.parts;
     if (routes.size > 0) return null;

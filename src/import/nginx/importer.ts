@@ -1,4 +1,4 @@
-/** An nginx.conf, or a part of one, as a config of ours: upstreams are pools, servers and locations are routes. */
+/** `limpet import nginx.conf`, or a part of one: upstreams are pools, servers and locations are routes. */
 
 import { UsageError } from '../../errors.ts';
 import type { Directive } from '../directive.ts';
@@ -25,7 +25,7 @@ export const importNginx: Importer = (text, file) => {
   return { config: withoutVariables(config) as Record<string, unknown>, notes: report.notes(directives, text) };
 };
 
-/** What stands in `http`. A file that `http` includes (conf.d) has no block around it. */
+/** The directives in `http`. A file in conf.d, which `http` includes, has no block around them. */
 function httpOf(directives: readonly Directive[], report: DirectiveReport): Directive[] {
   return directives.flatMap((directive) => {
     if (directive.name !== 'http' || directive.block === null) return [directive];
@@ -42,7 +42,7 @@ const simple = new Set(
   ].flatMap((names) => names.split(' ')),
 );
 
-/** As nginx does: what ends in a semicolon has no block, or its block would be lost without a word. */
+/** Like nginx, refuses a block after a directive that has none. Otherwise the block would be lost without a note. */
 function refuseBlocks(directives: readonly Directive[], file: string, inside: string): void {
   for (const { name, block, line } of directives) {
     if (block === null) continue;
@@ -58,10 +58,10 @@ function refuseBlocks(directives: readonly Directive[], file: string, inside: st
   }
 }
 
-/** Directives whose blocks are read; in nginx no other one of those that are carried over has a block. */
+/** Directives whose blocks are read. In nginx no other directive that is carried over has a block. */
 const readBlocks = new Set(['http', 'server', 'location', 'upstream', 'if', 'limit_except', 'map', 'match']);
 
-/** What stands in a block that should be none: most often a `;` is missing before it. */
+/** Leaves out the directives in other blocks. Most often a `;` is missing before such a block. */
 function leaveOutUnread(directives: readonly Directive[], report: DirectiveReport): void {
   for (const { name, block } of directives) {
     for (const inner of readBlocks.has(name) ? [] : (block ?? [])) {

@@ -1,16 +1,16 @@
-/** Where the servers of an nginx.conf listen. Each address has servers of its own, and one of them is the default. */
+/** The addresses on which the servers of an nginx.conf listen. One server of each address is its default. */
 
 import type { Directive } from '../directive.ts';
 import { listenAddress } from './values.ts';
 
 export interface ListenAddress {
-  /** As a listener has it; `tls:443` and the like where TLS is spoken. */
+  /** The address of the listener, with `tls` before it if TLS is used: `tls:443`. */
   readonly key: string;
-  /** null: the server has no `listen`, and nginx takes port 80. */
+  /** null if the server has no `listen`: nginx uses port 80. */
   readonly directive: Directive | null;
 }
 
-/** Of one `server` block, each address once, without those that cannot be listened on. */
+/** The addresses of one `server` block, each once, without invalid ones. */
 export function listenAddressesOf(server: Directive): ListenAddress[] {
   const listens = (server.block ?? []).filter(({ name }) => name === 'listen');
   if (listens.length === 0) return [{ key: ':80', directive: null }];
@@ -21,20 +21,20 @@ export function listenAddressesOf(server: Directive): ListenAddress[] {
     if (address === null) continue;
     // A listener on all of IPv6 takes IPv4 as well.
     const wide = address.replace(/^\[::\](?=:)/, '');
-    const key = speaksTls(directive, server) ? `tls${wide}` : wide;
+    const key = usesTls(directive, server) ? `tls${wide}` : wide;
     if (!found.has(key)) found.set(key, { key, directive });
   }
   return [...found.values()];
 }
 
-export function speaksTls({ args }: Directive, { block }: Directive): boolean {
+export function usesTls({ args }: Directive, { block }: Directive): boolean {
   const isOnForAll = block?.some((one) => one.name === 'ssl' && one.args[0] === 'on') ?? false;
   return isOnForAll || args.includes('ssl') || args.includes('quic');
 }
 
 export const isTls = (key: string): boolean => key.startsWith('tls');
 
-/** Without the mark of TLS. */
+/** The address without `tls`. */
 export const addressOf = (key: string): string => key.replace(/^tls/, '');
 
 /** The key of the same port on all interfaces when it is among `keys`: that listener takes these requests too. */

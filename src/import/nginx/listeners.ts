@@ -4,7 +4,7 @@ import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
 import { freeLoopbackAddress } from '../listener-address.ts';
 import { isAddressBlock, parseWhole } from '../values.ts';
-import { addressOf, isTls, type ListenAddress, listenAddressesOf, speaksTls, widened } from './listen-addresses.ts';
+import { addressOf, isTls, type ListenAddress, listenAddressesOf, usesTls, widened } from './listen-addresses.ts';
 import { settleListeners } from './settings.ts';
 import { listenAddress } from './values.ts';
 
@@ -12,36 +12,36 @@ const endTlsInFront = 'TLS is not ended here, so put a proxy that ends it in fro
 
 export class Listeners {
   private readonly report: DirectiveReport;
-  /** By address: what a listener has of its own. */
+  /** By address: the fields of one listener. */
   private readonly addresses = new Map<
     string,
     { readonly directive: Directive; readonly config: Record<string, unknown> }
   >();
-  /** What all listeners have. */
+  /** The fields of all listeners. */
   private readonly shared: Record<string, unknown> = {};
-  /** Which directive a shared setting is from, by name. */
+  /** The directive that set a shared field, by its name. */
   private readonly sources = new Map<string, Directive>();
   private readonly trusted: string[] = [];
-  /** Of every address on which this file listens, with TLS or without. */
+  /** The keys of all addresses on which this file listens. */
   private keys: ReadonlySet<string> = new Set();
-  /** Keys on which a server that is carried over listens, with the directive that says so. */
+  /** The keys on which servers that are carried over listen, each with its directive. */
   private readonly serving = new Map<string, Directive>();
 
   constructor(report: DirectiveReport) {
     this.report = report;
   }
 
-  /** All of the file, before the first is carried over. */
+  /** Must be called before the first server is read. */
   findAddresses(servers: readonly Directive[]): void {
     this.keys = new Set(servers.flatMap((server) => listenAddressesOf(server).map(({ key }) => key)));
   }
 
-  /** The key of the listener that takes requests for this address. */
+  /** The key of the listener that takes the requests for this address. */
   keyFor(key: string): string {
     return widened(key, this.keys);
   }
 
-  /** This file itself listens there: a server at that address would be asked for ever. */
+  /** This file itself listens at the address: a server there would make a loop. */
   listensAt(address: string): boolean {
     const [, host = '', port = ''] = /^(.*):([0-9]+)$/.exec(address) ?? [];
     const isLocal = /^(?:127\.[0-9.]+|localhost|\[::1\])$/.test(host);
@@ -51,7 +51,7 @@ export class Listeners {
     });
   }
 
-  /** Of a server that is carried over. `directive`: one of its `listen`; null: it has none. */
+  /** `server` is carried over. `directive`: one of its `listen` directives, or null if it has none. */
   listen(directive: Directive | null, addresses: readonly ListenAddress[], server: Directive): void {
     const { report } = this;
     for (const { key } of addresses.filter((one) => one.directive === directive)) {
@@ -67,7 +67,7 @@ export class Listeners {
         );
     }
     if (directive === null) return;
-    if (speaksTls(directive, server)) report.leaveOut(directive, 'TLS is not ended here');
+    if (usesTls(directive, server)) report.leaveOut(directive, 'TLS is not ended here');
     else this.add(directive);
     if (directive.args.includes('proxy_protocol'))
       report.warn(
@@ -93,14 +93,14 @@ export class Listeners {
       const backlog = parseWhole(/^backlog=(.*)$/.exec(parameter)?.[1], 1, 65_535);
       if (backlog !== null) config.backlog = backlog;
       else if (parameter === 'reuseport') config.reusePort = true;
-      // Which server is the default one shows in the order of the routes.
+      // The default server is expressed by the order of the routes.
       else if (!/^(default|default_server)$/.test(parameter)) {
         this.report.change(directive, `"${parameter}" is left out`);
       }
     }
   }
 
-  /** `set_real_ip_from` */
+  /** Reads `set_real_ip_from`. */
   trust(directive: Directive): void {
     const [text = ''] = directive.args;
     const proxy = text === 'unix:' ? 'unix' : text;
@@ -112,14 +112,14 @@ export class Listeners {
     this.report.carry(directive);
   }
 
-  /** A setting that holds for all listeners. */
+  /** Reads a setting that holds for all listeners. */
   set(directive: Directive): void {
     settleListeners(directive, this.shared, this.sources, this.report);
   }
 
   /**
-   * The address of the listener for each key. Where TLS is spoken it is one of this machine, for the proxy in front, unless the
-   * same routes are served without TLS too. `routesAt`: the routes of a key, as text.
+   * The address of the listener for each key. A key with TLS gets an address of this machine, to which the proxy in front
+   * forwards, unless the same routes are served without TLS too. `routesAt` returns the routes of a key as text.
    */
   settle(routesAt: (key: string) => string, serverAddresses: readonly string[]): Map<string, string> {
     const found = new Map<string, string>();
@@ -147,9 +147,9 @@ export class Listeners {
     this.report.warn(directive, 'not-working', why);
   }
 
-  /** As limpet.yaml has them. */
+  /** The form in limpet.yaml. */
   write(): unknown[] {
-    // `:80` takes IPv6 as well: the same port of [::] again could not be listened on.
+    // `:80` includes IPv6, so that a second listener on `[::]:80` would fail.
     for (const [address, { directive }] of this.addresses) {
       const wide = address.replace(/^.*(?=:[0-9]+$)/, '');
       if (wide === address || !this.addresses.has(wide)) continue;

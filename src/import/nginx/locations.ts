@@ -1,4 +1,4 @@
-/** `location` and `server_name`: which requests a route of ours has to match. */
+/** `location` and `server_name` as matches of routes. */
 
 import type { Directive } from '../directive.ts';
 import { hostPattern, routePath } from '../values.ts';
@@ -8,15 +8,15 @@ export interface Match {
   readonly extensions?: readonly string[];
 }
 
-/** `rank`: nginx asks regular expressions first, exact paths before prefixes. */
+/** `rank`: regular expressions go before exact paths, and these before prefixes. */
 export type Located =
   | { readonly match: Match; readonly rank: number; readonly change: string }
   | { readonly why: string };
 
 export function locate({ args }: Directive): Located {
   const [first = '', second] = args;
-  const glued = /^(=|\^~|~\*?)(?=\S)(.+)$/.exec(first);
-  const [modifier, text] = second !== undefined ? [first, second] : glued ? [glued[1], glued[2] ?? ''] : ['', first];
+  const joined = /^(=|\^~|~\*?)(?=\S)(.+)$/.exec(first);
+  const [modifier, text] = second !== undefined ? [first, second] : joined ? [joined[1], joined[2] ?? ''] : ['', first];
   if (modifier === '~' || modifier === '~*') return locatePattern(text);
   if (text.startsWith('@')) return { why: 'it is a named location, to which only nginx itself sends requests' };
   const path = routePath(text);
@@ -30,7 +30,7 @@ export function locate({ args }: Directive): Located {
   return { match: { path }, rank: 1, change };
 }
 
-/** Endings such as `\.(css|js)$` and plain beginnings such as `^/api/` are no real patterns. */
+/** `\.(css|js)$` is a list of extensions, `^/api/` is a prefix. */
 function locatePattern(pattern: string): Located {
   const [, list] = /^(?:\^?\.[*+])?\\\.\(?(?:\?:)?([\w|-]+)\)?\$$/.exec(pattern) ?? [];
   const extensions = list?.split('|').filter((one) => /^[\w-]{1,32}$/.test(one)) ?? [];
@@ -41,7 +41,7 @@ function locatePattern(pattern: string): Located {
 }
 
 export interface Names {
-  /** '' stands for every host. */
+  /** '' for every host. */
   readonly hosts: readonly string[];
   readonly changes: readonly string[];
 }
@@ -50,7 +50,7 @@ export function readNames(args: readonly string[]): Names {
   const hosts = new Set<string>();
   const changes: string[] = [];
   for (const name of args) {
-    // Names that no client sends: whoever asks for another host gets to the default server, which this one then is.
+    // Names that no client sends. They mark the default server.
     if (name === '_' || name === '__' || name === '""' || name === '') continue;
     const bare = name.startsWith('.') ? name.slice(1) : name;
     const host = hostPattern(bare);
@@ -63,7 +63,7 @@ export function readNames(args: readonly string[]): Names {
   return { hosts: Array.from(hosts), changes };
 }
 
-/** A host without a star goes before the patterns, and a longer pattern before a shorter one. */
+/** An exact host goes before patterns, and a longer pattern before a shorter one. */
 export function hostRank(host: string): number {
   if (host === '') return 0;
   return host.startsWith('*.') ? host.length : 1000;

@@ -1,4 +1,4 @@
-/** The pools of an nginx.conf: its upstreams, and the addresses to which a `proxy_pass` leads without one. */
+/** The pools of an nginx.conf: its upstreams, and the addresses in `proxy_pass` that are no upstream. */
 
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
@@ -12,7 +12,7 @@ export class Pools {
   private readonly names = new Set<string>();
   /** By the name that `proxy_pass` uses. */
   private readonly byTarget = new Map<string, Pool>();
-  /** Why an upstream is no pool, by its name. */
+  /** Upstreams without servers: the reason, by name. */
   private readonly empty = new Map<string, string>();
   private readonly matches = new Map<string, Directive>();
 
@@ -20,7 +20,7 @@ export class Pools {
     this.report = report;
   }
 
-  /** Before the servers, because a `server` may stand before the upstream that it passes to. */
+  /** Must be called before the servers are read, because a `server` may come before its upstream. */
   readUpstreams(directives: readonly Directive[]): void {
     const maps = new Map<string, Directive>();
     for (const one of directives) {
@@ -41,7 +41,7 @@ export class Pools {
     }
   }
 
-  /** The pool for the target of a `proxy_pass`: an upstream, or an address that is a pool of one server. A string: why there is none. */
+  /** The pool for the target of a `proxy_pass`: an upstream, or a pool of one server. Returns the reason as a string if there is none. */
   find(target: string, pass: Directive): Pool | string {
     const why = this.empty.get(target);
     if (why !== undefined) return why;
@@ -52,7 +52,7 @@ export class Pools {
     return this.byTarget.get(address) ?? this.addAddress(address, pass);
   }
 
-  /** Why the first upstream without a server has none; undefined: each has one. */
+  /** The reason of the first upstream without servers, if there is one. */
   get emptyUpstream(): string | undefined {
     return [...this.empty.values()][0];
   }
@@ -61,7 +61,7 @@ export class Pools {
     return this.pools.flatMap(({ config }) => config.servers.map(({ address }) => String(address)));
   }
 
-  /** What is known only once all locations are read. */
+  /** Must be called when all locations are read. */
   settle(): void {
     for (const pool of this.pools) {
       if (!pool.used) this.report.change(pool.directive, 'no location passes to it: no route leads to this pool');
@@ -69,7 +69,7 @@ export class Pools {
     }
   }
 
-  /** Two pools that set one cookie would overwrite each other's. */
+  /** Two pools that set the same cookie would overwrite each other's value. */
   makeCookieNamesUnique(): void {
     const seen = new Set<string>();
     for (const { name, config, sticky, directive } of this.pools) {
@@ -87,7 +87,7 @@ export class Pools {
     }
   }
 
-  /** As limpet.yaml has them. */
+  /** The form in limpet.yaml. */
   write(): Record<string, unknown> {
     return Object.fromEntries(this.pools.map(({ name, config }) => [name, config]));
   }
@@ -106,7 +106,7 @@ export class Pools {
     return pool;
   }
 
-  /** `health_check match=NAME`: what a response must look like. */
+  /** `health_check match=NAME`: the conditions for a response. */
   private settleHealthMatch({ config, sources }: Pool): void {
     const health = config.health as Record<string, unknown> | undefined;
     if (typeof health?.match !== 'string') return;

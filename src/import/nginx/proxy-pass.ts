@@ -1,12 +1,12 @@
-/** Where a `proxy_pass` leads, and what other directives have to do with it. */
+/** The target of a `proxy_pass`, and the directives on which it depends. */
 
 import type { Directive } from '../directive.ts';
 import { isTemplate, templated } from '../template.ts';
 
-/** Host is '' for none. Path is '' when there is none. */
+/** The path is '' if there is none. */
 export type Target = { readonly host: string; readonly path: string } | { readonly why: string };
 
-/** `http://host:port/path`. `values`: what variables hold. */
+/** `http://host:port/path`. `values`: the values of variables. */
 export function targetOf({ args: [url = ''] }: Directive, values: ReadonlyMap<string, string>): Target {
   const filled =
     values.get(url) ?? url.replace(/\$\{?\w+\}?/g, (variable) => values.get(variable.replace(/[{}]/g, '')) ?? variable);

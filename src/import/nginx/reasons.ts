@@ -1,4 +1,4 @@
-/** Why directives of nginx that have no counterpart here are left out, by name: the first that fits. */
+/** Why directives of nginx without a counterpart are left out: the first pattern that fits the name applies. */
 const reasons: readonly (readonly [RegExp, string])[] = [
   [/^include$/, 'the file is not followed: import it by itself, or put its text here'],
   [

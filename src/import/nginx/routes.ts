@@ -1,16 +1,16 @@
-/** The routes of an nginx.conf, by the address on which they hold and in the order in which nginx asks them. */
+/** The routes of an nginx.conf, by listen address, in the order in which nginx tries them. */
 
 import { hostRank, type Match } from './locations.ts';
 import type { Pool } from './upstream.ts';
 
 export interface Route {
-  /** Of the listen address on which it holds. */
+  /** The key of its listen address. */
   readonly key: string;
   readonly host: string;
   readonly match: Match;
   readonly rank: number;
   readonly pool: Pool;
-  /** A name of the default server, which has the same route for every host. */
+  /** The default server has the same route for every host. */
   readonly named: boolean;
 }
 
@@ -30,17 +30,17 @@ export class Routes {
     this.routes.push(route);
   }
 
-  /** A route takes these requests already. */
+  /** An earlier route matches these requests. */
   has(key: string, host: string, match: Match): boolean {
     return this.routes.some((one) => one.key === key && one.host === host && sameMatch(one.match, match));
   }
 
-  /** The routes of a listen address, as text: the same text is the same routes. */
+  /** The routes of a listen address as text, for comparing. */
   textOf(key: string): string {
     return JSON.stringify(this.writtenAt([key]));
   }
 
-  /** As limpet.yaml has them. `addresses`: of the listeners, by key. Listeners with the same routes share them. */
+  /** The form in limpet.yaml. `addresses`: of the listeners, by key. Listeners with the same routes share them. */
   write(addresses: ReadonlyMap<string, string>): unknown[] {
     const keys = new Map<string, string[]>();
     for (const [key, address] of addresses) keys.set(address, [...(keys.get(address) ?? []), key]);

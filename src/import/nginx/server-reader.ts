@@ -1,4 +1,4 @@
-/** Reads a `server` block and its locations: each location that passes to a server becomes routes. */
+/** Reads a `server` block and its locations. Each location with a `proxy_pass` becomes routes. */
 
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
@@ -12,26 +12,26 @@ import { fallbackOf, setsHost, targetOf, valuesOf } from './proxy-pass.ts';
 import type { Routes } from './routes.ts';
 import { innerSettings, type Settings, settlePool } from './settings.ts';
 
-/** What a block inherits from the blocks around it. */
+/** The settings that a block inherits. */
 export interface Scope {
   readonly settings: Settings;
-  /** `set $app http://app:3000`, by variable. */
+  /** The values of variables: `set $app http://app:3000`. */
   readonly values: ReadonlyMap<string, string>;
-  /** `proxy_set_header Host` is in force: without it nginx sends what stands in `proxy_pass`. */
+  /** `proxy_set_header Host` is in force. Without it nginx sends the host of `proxy_pass`. */
   readonly setsHost: boolean;
 }
 
-/** What a `server` block gives to the locations in it. */
+/** The settings that a location inherits from its `server`. */
 interface ServerScope extends Scope {
   /** Hosts by the key of a listen address. */
   readonly hosts: ReadonlyMap<string, readonly string[]>;
   /** `location @app`, by name. */
   readonly fallbacks: ReadonlyMap<string, Directive>;
-  /** false: the server answers before a location is looked at. */
+  /** false: the server answers before it tries its locations. */
   readonly asksLocations: boolean;
 }
 
-/** What the servers of a file add to. */
+/** The parts of the config to which the servers of a file add. */
 export interface ReaderParts {
   readonly pools: Pools;
   readonly listeners: Listeners;
@@ -50,7 +50,7 @@ export function innerScope(directives: readonly Directive[], outer: Scope): Scop
 
 export class ServerReader {
   private readonly parts: ReaderParts;
-  /** By the key of a listen address: the server that gets requests for hosts that no server names. */
+  /** The default server of each listen address, by key. */
   private readonly defaults: ReadonlyMap<string, Directive>;
 
   constructor(parts: ReaderParts, defaults: ReadonlyMap<string, Directive>) {
@@ -99,7 +99,7 @@ export class ServerReader {
     return hosts;
   }
 
-  /** `try_files` of the server itself: what no location takes. */
+  /** `try_files` of the server itself, for requests that no location takes. */
   private readFallback(server: Directive, scope: ServerScope): void {
     const found = fallbackOf(server.block ?? [], scope.fallbacks);
     if (found === null || !scope.asksLocations) return;
@@ -107,7 +107,7 @@ export class ServerReader {
     this.readPass(found.pass, { ...server, args: ['/'] }, { ...scope, settings }, server);
   }
 
-  /** Nothing of the server is carried over: what it redirected or answered gets to other servers, or to nobody. */
+  /** Reports a server that is left out. Requests that it redirected or answered reach another server, or none. */
   private reportLost(server: Directive, addresses: readonly ListenAddress[], hosts: readonly string[]): void {
     const { report } = this.parts;
     report.leaveOut(server, 'none of its locations passes to a server by HTTP');
@@ -125,7 +125,7 @@ export class ServerReader {
       );
   }
 
-  /** Locations within it inherit from it. */
+  /** Nested locations inherit from it. */
   private readLocation(location: Directive, outer: ServerScope): void {
     const { routes, common, report } = this.parts;
     const inner = location.block ?? [];
@@ -164,7 +164,7 @@ export class ServerReader {
       );
   }
 
-  /** false: no route comes of it, and the location has the reason. `source`: what has the route when it is no location. */
+  /** Returns false if there is no route, and reports it. `source`: the directive that gets the notes. */
   private readPass(pass: Directive, location: Directive, scope: ServerScope, source = location): boolean {
     const { pools, listeners, routes, report } = this.parts;
     const refuse = (why: string) => {
@@ -209,7 +209,7 @@ function namedLocations(inner: readonly Directive[]): ReadonlyMap<string, Direct
   return new Map(named.map((one) => [one.args[0] ?? '', one]));
 }
 
-/** Why clients cannot ask this location; null: they can. */
+/** Why clients cannot reach this location; null if they can. */
 function whyUnasked({ args, block }: Directive, { asksLocations }: ServerScope): string | null {
   if (block?.some(({ name }) => name === 'internal')) return 'nginx alone sends requests to it (internal)';
   if (!asksLocations) return 'the server answers before it is looked at';

@@ -1,4 +1,4 @@
-/** The `server` lines of an upstream: servers of a pool, and what their parameters say about its health. */
+/** The `server` lines of an upstream: servers of a pool, with parameters about its health. */
 
 import { isIPv4 } from 'node:net';
 import type { Directive } from '../directive.ts';
@@ -15,7 +15,7 @@ export interface Server extends NamedServer {
   readonly config: Record<string, unknown>;
 }
 
-/** Adds the server to `servers`, and what it says about health to that of the pool. */
+/** Adds the server to `servers`, and its parameters about health to `health`. */
 export function readServer(
   directive: Directive,
   servers: Server[],
@@ -109,14 +109,14 @@ function readPassive(key: string, value: string, text: string, health: Record<st
     return `${field} is one for the whole pool, ${String(before[field])}`;
   }
   health.passive = { ...before, [field]: wanted };
-  // An ejection may not be longer than the longest, which is a minute by default.
+  // The longest ejection is a minute by default, and must not be shorter than the first one.
   if (field === 'ejection' && time !== null && time > 60_000) {
     health.passive = { ...before, ejection: wanted, maxEjection: wanted };
   }
   return field === 'connectErrors' ? 'max_fails counts connection errors in a row, and is one for the whole pool' : '';
 }
 
-/** nginx takes every address of a name as a server of its own. */
+/** nginx treats every address of a name as a server. */
 export function reportNames(servers: readonly Server[], sticky: boolean, report: DirectiveReport): void {
   for (const { address, directive, config, route } of servers) {
     const [host = '', port = ''] = /^unix:|^\[|^[0-9.]+:/.test(address) ? [] : address.split(':');

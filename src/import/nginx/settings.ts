@@ -1,4 +1,4 @@
-/** Timeouts, limits and retries: what nginx inherits from block to block, for a pool or for the listeners. */
+/** Timeouts, limits and retries, which a block inherits: settings of a pool, and settings of listeners. */
 
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
@@ -16,8 +16,8 @@ export function innerSettings(directives: readonly Directive[], outer: Settings)
   return inner;
 }
 
-/** What a directive says in our words. */
-interface Said {
+/** The fields of the config for a directive. */
+interface Translation {
   readonly group: string;
   readonly fields: Readonly<Record<string, unknown>>;
   readonly change?: string;
@@ -25,8 +25,8 @@ interface Said {
 
 const MiB = 1024 ** 2;
 
-/** null: it cannot be said here. */
-type Translate = (directive: Directive) => Said | null;
+/** Returns null if there is no counterpart. */
+type Translate = (directive: Directive) => Translation | null;
 
 const timer =
   (group: string, fields: readonly string[]): Translate =>
@@ -103,7 +103,7 @@ const listenerSettings: Readonly<Record<string, Translate>> = {
 export const isPoolSetting = (name: string): boolean => Object.hasOwn(poolSettings, name);
 export const isListenerSetting = (name: string): boolean => Object.hasOwn(listenerSettings, name);
 
-/** What holds at the location for the pool that it passes to. The first location decides. */
+/** Applies the settings of a location to its pool. The first location decides. */
 export function settlePool(settings: Settings, pool: Pool, report: DirectiveReport): void {
   for (const [name, directive] of settings) {
     const translate = poolSettings[name];
@@ -112,23 +112,23 @@ export function settlePool(settings: Settings, pool: Pool, report: DirectiveRepo
   }
 }
 
-/** What holds for all listeners: there the first server that says it decides. */
+/** Applies a setting to all listeners. The first server that has it decides. */
 export function settleListeners(
   directive: Directive,
   listener: Record<string, unknown>,
   sources: Map<string, Directive>,
   report: DirectiveReport,
 ): void {
-  const said = listenerSettings[directive.name]?.(directive) ?? null;
-  const size = said?.fields.bodyBytes;
+  const translation = listenerSettings[directive.name]?.(directive) ?? null;
+  const size = translation?.fields.bodyBytes;
   if (size !== undefined) {
     raiseBodyLimit(directive, parseSize(directive.args[0]) ?? 0, size, listener, sources, report);
     return;
   }
-  settle(directive, said, listener, sources, 'every listener', report);
+  settle(directive, translation, listener, sources, 'every listener', report);
 }
 
-/** Often small for all and large for one location. A listener has one limit: the largest, so that no upload breaks. */
+/** Many files have a small limit for all and a large one for a location. The listener gets the largest, so that no upload fails. */
 function raiseBodyLimit(
   directive: Directive,
   bytes: number,
@@ -150,25 +150,26 @@ function raiseBodyLimit(
 
 function settle(
   directive: Directive,
-  said: Said | null,
+  translation: Translation | null,
   config: Record<string, unknown>,
   sources: Map<string, Directive>,
-  whose: string,
+  scope: string,
   report: DirectiveReport,
 ): void {
-  if (said === null) {
+  if (translation === null) {
     report.leaveOut(directive, `"${directive.args.join(' ')}" is no value that can be used`);
     return;
   }
   const before = sources.get(directive.name);
   if (before !== undefined && before !== directive && before.args.join(' ') !== directive.args.join(' ')) {
-    report.leaveOut(directive, `line ${before.line} says it already for ${whose}`);
+    report.leaveOut(directive, `line ${before.line} says it already for ${scope}`);
     return;
   }
   sources.set(directive.name, directive);
-  const group = typeof config[said.group] === 'object' ? (config[said.group] as Record<string, unknown>) : {};
-  // What stands there was said by something more special, such as proxy_next_upstream off.
-  if (Object.keys(said.fields).length > 0) config[said.group] = { ...said.fields, ...group };
-  if (said.change === undefined) report.carry(directive);
-  else report.change(directive, said.change);
+  const group =
+    typeof config[translation.group] === 'object' ? (config[translation.group] as Record<string, unknown>) : {};
+  // A field that is set already is from a more specific directive, such as proxy_next_upstream off.
+  if (Object.keys(translation.fields).length > 0) config[translation.group] = { ...translation.fields, ...group };
+  if (translation.change === undefined) report.carry(directive);
+  else report.change(directive, translation.change);
 }

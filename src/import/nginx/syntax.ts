@@ -1,18 +1,18 @@
-/** Reads an nginx.conf into directives, with the lines on which each of them stands. */
+/** Parses an nginx.conf into directives with their lines. */
 import { UsageError } from '../../errors.ts';
 import type { Directive } from '../directive.ts';
 
 interface Token {
-  /** `word` is quoted or bare text. */
+  /** `word`: text, quoted or not. */
   readonly kind: 'word' | '{' | '}' | ';' | 'end';
   readonly text: string;
   readonly line: number;
   readonly lastLine: number;
 }
 
-const deepest = 64;
+const maxDepth = 64;
 
-/** Throws UsageError, with the line, for what nginx would refuse as well. */
+/** Throws UsageError, with the line, for a text that nginx refuses too. */
 export function parseNginx(text: string, file: string): Directive[] {
   const refuse = (line: number, what: string) => new UsageError(`${file}:${line}: ${what}`);
   const tokens = tokensOf(text, refuse);
@@ -52,7 +52,7 @@ export function parseNginx(text: string, file: string): Directive[] {
         const found = token.kind === 'end' ? 'the file ends' : 'found "}"';
         throw refuse(token.line, `${found}, expected ";" after "${first.text}" of line ${line}`);
       }
-      if (depth === deepest) throw refuse(token.line, `found more than ${deepest} blocks within each other`);
+      if (depth === maxDepth) throw refuse(token.line, `found more than ${maxDepth} blocks within each other`);
       const { list, closed } = directives(depth + 1, token.line);
       return { ...head, block: list, lines: sortedOnce([...lines, token.line, closed]) };
     }
@@ -65,7 +65,7 @@ function sortedOnce(lines: readonly number[]): number[] {
   return Array.from(new Set(lines)).sort((a, b) => a - b);
 }
 
-/** As nginx reads: a quote counts at the beginning of a word only, `#` likewise, and `${` keeps its brace. */
+/** Like nginx: a quote or a `#` has its meaning only at the beginning of a word, and `${` does not begin a block. */
 function tokensOf(text: string, refuse: (line: number, what: string) => UsageError): Token[] {
   const tokens: Token[] = [];
   let line = 1;
@@ -98,7 +98,7 @@ function tokensOf(text: string, refuse: (line: number, what: string) => UsageErr
         else {
           const escaped = text.charAt(++at);
           if (escaped === '\n') line++;
-          // nginx itself takes the backslash off before these only: regular expressions keep theirs.
+          // nginx removes a backslash only before these characters, so that regular expressions keep theirs.
           word +=
             `"'\\ \t`.includes(escaped) && escaped !== '' ? (escaped === '\\' ? '\\\\' : escaped) : `\\${escaped}`;
         }

@@ -16,13 +16,13 @@ export interface Pool {
   readonly config: Record<string, unknown> & { readonly servers: Record<string, unknown>[] };
   /** Which directive a field is from, by the name of that directive. */
   readonly sources: Map<string, Directive>;
-  /** The directive that says how sessions are recognised. */
+  /** The directive for how sessions are recognised. */
   sticky?: Directive;
   /** A route leads to it. */
   used: boolean;
 }
 
-/** null: no server of it can be carried over, and all of it is left out. */
+/** Returns null if no server of it can be carried over: all of it is left out. */
 export function readUpstream(
   upstream: Directive,
   name: string,
@@ -45,7 +45,7 @@ export function readUpstream(
   const pool: Pool = { name, directive: upstream, config, sources: new Map(), used: false };
   let balance: Directive | undefined;
   let stickiness: Directive | undefined;
-  const stick = (directive: Directive, found: Stickiness): void => {
+  const setStickiness = (directive: Directive, found: Stickiness): void => {
     if ('why' in found) {
       report.warn(directive, 'not-sticky', found.why);
     } else if (stickiness !== undefined) {
@@ -59,14 +59,14 @@ export function readUpstream(
       if (directive.name === 'sticky') for (const used of usedMaps(directive, maps)) carryMap(used, report);
     }
   };
-  // `sticky` goes before the method that chooses for new clients, wherever it stands.
+  // `sticky` goes before the balance method, wherever it is in the block.
   for (const directive of inner.filter((one) => one.name === 'sticky'))
-    stick(directive, sticky(directive, servers, maps));
+    setStickiness(directive, sticky(directive, servers, maps));
   for (const directive of inner) {
     if (directive.name === 'server' || directive.name === 'sticky') continue;
     const method = balanceOf(directive);
-    if (directive.name === 'ip_hash') stick(directive, ipHash());
-    else if (directive.name === 'hash') stick(directive, hash(directive));
+    if (directive.name === 'ip_hash') setStickiness(directive, ipHash());
+    else if (directive.name === 'hash') setStickiness(directive, hash(directive));
     else if (method !== null) {
       if (balance !== undefined) report.leaveOut(directive, `line ${balance.line} says already how servers are chosen`);
       else {

@@ -1,4 +1,4 @@
-/** Values of an nginx.conf as a config of ours has them. null: the text is no such value, or cannot be one here. */
+/** Values of an nginx.conf as a config has them. null: the text is no such value, or cannot be one here. */
 import { parseListener } from '../../config/address.ts';
 import { formatSize } from '../../config/units.ts';
 import { formatAddress } from '../../net/socket.ts';
@@ -25,18 +25,18 @@ export function parseTime(text: string | undefined): number | null {
   return sum;
 }
 
-/** As a config has it; null for 0 too. */
+/** A time as a config has it; null for 0 too. */
 export function timeOf(text: string | undefined, longestMs = maxTimerMs): string | null {
   const time = parseTime(text);
   return time === null || time === 0 ? null : writeTime(time, longestMs);
 }
 
-/** As a config has it, within these bounds. */
+/** A size as a config has it, within these bounds. */
 export function writeSize(bytes: number, min: number, max: number): string {
   return formatSize(Math.min(Math.max(bytes, min), max));
 }
 
-/** Of `listen`: a port, `*:80`, `[::]:80`, an address without port. */
+/** The address of `listen`: a port, `*:80`, `[::]:80`, or an address without a port. */
 export function listenAddress(text: string): string | null {
   let full = text;
   if (/^[0-9]{1,5}$/.test(text)) full = `:${text}`;

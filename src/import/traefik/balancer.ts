@@ -1,4 +1,4 @@
-/** What a load balancer of Traefik says beside its servers: stickiness, strategy, health checks, time-outs. */
+/** The settings of a load balancer of Traefik: stickiness, strategy, health checks, timeouts. */
 
 import { formatDuration } from '../../config/units.ts';
 import type { Fields } from '../config-builder.ts';
@@ -13,7 +13,7 @@ export interface Balancer {
   readonly fields: Fields;
 }
 
-/** Traefik waits half a minute for a connection, and then for a server as long as the client does. */
+/** The defaults of Traefik: half a minute for a connection, and no timeout for the response. */
 const defaultTimeouts = { connect: '30s', response: 'off', responseBody: 'off', tunnel: 'off' };
 
 export function readBalancer(part: Part | null, transports: ReadonlyMap<string, Part>): Balancer {
@@ -60,9 +60,9 @@ function readStrategy(part: Part | null): { balance: string | null; affinity: un
   }
 }
 
-const other = 'what is asked would not be what Traefik asks, so there is no check';
+const noCheckReason = 'what is asked would not be what Traefik asks, so there is no check';
 
-/** One failed check takes a server down, one good one brings it back. */
+/** In Traefik one failed check takes a server down, and one successful check brings it back. */
 function readHealth(part: Part | null, passive: Part | null): Fields | null {
   const errors = readPassive(passive);
   const path = fieldText(part, 'path');
@@ -76,7 +76,7 @@ function readHealth(part: Part | null, passive: Part | null): Fields | null {
     ['GET', 'HEAD', ''].includes(fieldText(part, 'method') ?? '') ? '' : 'it asks with another method',
   ].filter((why) => why !== '');
   if (unsupported.length > 0) {
-    part.leave(`${unsupported.join(', ')}: ${other}`);
+    part.leave(`${unsupported.join(', ')}: ${noCheckReason}`);
     return errors;
   }
   part.carry();
@@ -111,7 +111,7 @@ function readHealth(part: Part | null, passive: Part | null): Fields | null {
     timeout: writeTime(Math.min(wait, every)),
     rise: 1,
     fall: 1,
-    // Traefik believes its checks however many servers they take down.
+    // Traefik applies its checks even when they take all servers down.
     panicThreshold: 0,
   };
 }
@@ -145,17 +145,17 @@ function readTransport(name: Part | null, transports: ReadonlyMap<string, Part>)
   else name?.carry();
   const timeouts: Fields = { ...defaultTimeouts };
   part?.carry();
-  for (const [key, ours] of [
+  for (const [key, timeout] of [
     ['dialTimeout', 'connect'],
     ['responseHeaderTimeout', 'response'],
     ['idleConnTimeout', 'keepAlive'],
   ] as const) {
     const found = field(part, 'forwardingTimeouts', key);
     const time = parseGoDuration(found?.text() ?? null);
-    // For connecting and for idle connections we always have a bound.
-    if (time === null || (time === 0 && ours !== 'response')) continue;
+    // Only `response` can be off: connecting and idle connections always have a timeout here.
+    if (time === null || (time === 0 && timeout !== 'response')) continue;
     found?.carry();
-    timeouts[ours] = writeTime(time);
+    timeouts[timeout] = writeTime(time);
   }
   const idle = field(part, 'maxIdleConnsPerHost');
   const most = parseWhole(idle?.text() ?? null, 1, 65_535);

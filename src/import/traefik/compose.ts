@@ -1,4 +1,4 @@
-/** A Compose file: the labels `traefik.*` of its services, and the flags of a Traefik that runs in it, as trees. */
+/** A Compose file: the labels `traefik.*` of its services, and the flags of a Traefik that is one of them, as trees. */
 
 import { Scalar } from 'yaml';
 import { parsePort } from '../values.ts';
@@ -8,15 +8,15 @@ import type { YamlFile } from '../yaml/yaml-file.ts';
 import { field } from './fields.ts';
 import type { Container } from './servers.ts';
 
-export interface Labelled {
+export interface LabelledContainer {
   readonly container: Container;
-  /** What stood under `traefik`. */
+  /** The labels below `traefik`. */
   readonly settings: Part;
 }
 
-export interface Composed {
-  readonly labelled: readonly Labelled[];
-  /** Static settings, of flags. */
+export interface ComposeSettings {
+  readonly labelled: readonly LabelledContainer[];
+  /** Static settings, given as flags. */
   readonly flags: readonly Part[];
 }
 
@@ -25,9 +25,9 @@ export function isCompose(root: Part): boolean {
   return services?.isMap === true && root.get('http') === null && root.get('kind') === null;
 }
 
-export function readCompose(root: Part, yaml: YamlFile, source: string): Composed {
+export function readCompose(root: Part, yaml: YamlFile, source: string): ComposeSettings {
   root.leave('it is about the containers, not about the way to them');
-  const labelled: Labelled[] = [];
+  const labelled: LabelledContainer[] = [];
   const flags: Part[] = [];
   for (const [name, service] of root.get('services')?.entries() ?? []) {
     if (/(?:^|\/)traefik(?::|@|$)/.test(service.textAt('image') ?? '')) {
@@ -62,11 +62,11 @@ function containerOf(name: string, service: Part): Container {
   const count = service.textAt('deploy', 'replicas') ?? service.textAt('scale');
   const global = service.textAt('deploy', 'mode') === 'global';
   const many = global || (count !== null && !/^[01]$/.test(count));
-  const several =
+  const severalReason =
     `this one name stands for ${global ? 'a container on each node' : `${count ?? ''} containers`}, so each connection ` +
     'may meet another: write them as services of their own (app1, app2)';
-  const looksUp = service.at('deploy', 'labels') === null && !global;
-  return { name, port, several: many ? several : '', looksUp, part: service };
+  const resolvesToAll = service.at('deploy', 'labels') === null && !global;
+  return { name, port, severalReason: many ? severalReason : '', resolvesToAll, part: service };
 }
 
 interface Setting {
@@ -90,7 +90,7 @@ function settingsIn(part: Part | null, wanted: RegExp, source: string): Setting[
   return [...listed, ...named];
 }
 
-/** Of a command in one text: each word where it stands, which may be lines further down. */
+/** The words of a command that is one text, each with its position: a command may have several lines. */
 function wordsOf(part: Part, source: string): { text: string; part: Part; range: readonly [number, number] }[] {
   let [from] = part.range;
   return (part.text()?.split(/\s+/) ?? []).map((text) => {
@@ -100,14 +100,14 @@ function wordsOf(part: Part, source: string): { text: string; part: Part; range:
   });
 }
 
-/** Names with dots and `[0]` as a tree; each value has the line that it stands on. */
+/** Turns names with dots and `[0]` into a tree, in which each value has its own line. */
 function treeOf(settings: readonly Setting[], yaml: YamlFile, prefix: string): Part | null {
   const [first] = settings;
   if (first === undefined) return null;
   const tree = new TreeBuilder(first.range);
   const keys = settings.map(({ key }) => key.toLowerCase());
   for (const { key, value, range, part } of settings) {
-    // `sticky.cookie=true` beside `sticky.cookie.name=x` says nothing more.
+    // `sticky.cookie=true` adds nothing to `sticky.cookie.name=x`.
     if (value === 'true' && keys.some((other) => other.startsWith(`${key.toLowerCase()}.`))) {
       part.carry();
       continue;
@@ -117,10 +117,10 @@ function treeOf(settings: readonly Setting[], yaml: YamlFile, prefix: string): P
       .slice(prefix.length)
       .split('.')
       .flatMap((name) => {
-        const [, isHostOnly = '', index] = /^([^[\]]*)(?:\[(\d{1,4})\])?$/.exec(name) ?? [undefined, name];
-        return index === undefined ? [isHostOnly] : [isHostOnly, Number(index)];
+        const [, key = '', index] = /^([^[\]]*)(?:\[(\d{1,4})\])?$/.exec(name) ?? [undefined, name];
+        return index === undefined ? [key] : [key, Number(index)];
       })
-      // However they are spelled, but for names: http.routers.NAME.
+      // Case does not matter, except in the names of routers and services: http.routers.NAME.
       .map((step, index) => (typeof step === 'string' && index !== 2 ? step.toLowerCase() : step));
     const last = path.pop();
     const at = last === undefined ? null : tree.open(tree.root, path, range);

@@ -33,7 +33,7 @@ interface Cluster {
 
 const maxDepth = 10;
 
-/** The specs of objects of that kind, by name. */
+/** The `spec` of each object of that kind, by name. */
 export function specsOf(objects: readonly KubernetesObject[], kind: string): (readonly [name: string, part: Part])[] {
   return objects.filter(isCrd).flatMap((one) => {
     const spec = one.part.get('spec');
@@ -104,7 +104,7 @@ function sharesOf(refs: readonly Part[], namespace: string, cluster: Cluster, de
     const written = ref.get('weight');
     const weight = written === null ? 1 : (parseWhole(written.text(), 0, 1_000_000) ?? 1);
     const home = ref.textAt('namespace') ?? namespace;
-    if (ref.textAt('kind') === 'TraefikService') return made(ref, name, weight, home, cluster, depth);
+    if (ref.textAt('kind') === 'TraefikService') return sharesOfTraefikService(ref, name, weight, home, cluster, depth);
     if (/^(?:https|h2c)$/.test(ref.textAt('scheme') ?? '')) {
       ref.get('scheme')?.warn('not-working', 'only HTTP/1.1 without TLS is spoken to servers: this one is left out');
       return [];
@@ -119,8 +119,15 @@ function sharesOf(refs: readonly Part[], namespace: string, cluster: Cluster, de
   });
 }
 
-/** A TraefikService: the shares of its services, weighed among those of its peers. */
-function made(ref: Part, name: Part, weight: number, namespace: string, cluster: Cluster, depth: number): Share[] {
+/** The services of a TraefikService. Together they have its weight. */
+function sharesOfTraefikService(
+  ref: Part,
+  name: Part,
+  weight: number,
+  namespace: string,
+  cluster: Cluster,
+  depth: number,
+): Share[] {
   const object = cluster.objects.find((one) => isCrd(one) && one.kind === 'TraefikService' && one.name === name.text());
   const spec = object?.part.get('spec') ?? null;
   if (object === undefined || spec === null || depth > maxDepth) {

@@ -5,7 +5,7 @@ import type { Router } from './routers.ts';
 import type { Container } from './servers.ts';
 import { type ServiceSource, TraefikServices } from './services.ts';
 
-/** `http`, and the container whose labels it was, if any. */
+/** `http`, and the container if it is from labels. */
 export interface HttpPart {
   readonly part: Part;
   readonly container: Container | null;
@@ -20,12 +20,12 @@ export function readRouters(https: readonly HttpPart[]): Router[] {
   for (const { part, container } of https) {
     for (const [name, one] of field(part, 'services')?.entries() ?? []) {
       one.leave('no router that is carried over leads to it');
-      sources.set(name, [...(sources.get(name) ?? []), { part: one, container, isHostOnly: false }]);
+      sources.set(name, [...(sources.get(name) ?? []), { part: one, container, isImplicit: false }]);
     }
-    // A container without a service of its own is one by its name.
+    // A container whose labels define no service is a service with the name of the container.
     if (container !== null && field(part, 'services') === null) {
       const routers = field(part, 'routers');
-      if (routers !== null) sources.set(container.name, [{ part: routers, container, isHostOnly: true }]);
+      if (routers !== null) sources.set(container.name, [{ part: routers, container, isImplicit: true }]);
     }
   }
   const services = new TraefikServices(sources, new Map(partsNamed(https, 'serversTransports')));

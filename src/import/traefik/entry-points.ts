@@ -1,4 +1,4 @@
-/** Entry points of Traefik as listeners: those that end TLS are not listened on when there is one without. */
+/** Entry points of Traefik as listeners. Those with TLS are left out if there is one without. */
 
 import { parseListener } from '../../config/address.ts';
 import { formatAddress } from '../../net/socket.ts';
@@ -11,7 +11,7 @@ interface EntryPoint {
   readonly part: Part;
   readonly address: string;
   readonly addressPart: Part;
-  /** It says itself that TLS ends here. */
+  /** TLS is set on the entry point itself. */
   readonly tls: boolean;
   readonly redirects: boolean;
   readonly middlewares: readonly Named[];
@@ -26,9 +26,9 @@ export interface EntryPointRefs {
   readonly noteOn: Part;
 }
 
-/** Of a listener whose address is not in the file. */
+/** The address of a listener if the file has none. */
 const assumedAddress = ':8080';
-const behind = 'TLS is not ended here, so put a proxy that ends it in front';
+const tlsReason = 'TLS is not ended here, so put a proxy that ends it in front';
 
 export class EntryPoints {
   private readonly known = new Map<string, EntryPoint>();
@@ -48,7 +48,7 @@ export class EntryPoints {
     }
     const redirects = field(http, 'redirections') !== null;
     field(http, 'redirections')?.leave('no request is redirected here: the proxy that ends TLS in front does this');
-    field(http, 'tls')?.leave(behind);
+    field(http, 'tls')?.leave(tlsReason);
     part.leave('no router that is carried over uses it');
     field(part, 'asDefault')?.carry();
     field(part, 'http3')?.leave('HTTP/3 is not spoken here');
@@ -63,7 +63,7 @@ export class EntryPoints {
     });
   }
 
-  /** Middlewares that all routers of these entry points have. */
+  /** The middlewares that the entry points add to their routers. */
   middlewaresOf(refs: EntryPointRefs): readonly Named[] {
     return this.of(refs).flatMap(({ middlewares }) => middlewares);
   }
@@ -73,7 +73,7 @@ export class EntryPoints {
     return refs.secure || (points.length > 0 && points.every(({ tls }) => tls));
   }
 
-  /** The listeners that a router's requests come by. Called for routers without TLS first: the others go to theirs. */
+  /** The addresses of the listeners of a router. Call it first for routers without TLS: the others use the same listeners. */
   listen(refs: EntryPointRefs, builder: ConfigBuilder): string[] {
     const points = this.of(refs);
     if (points.length === 0) return [this.listenOnAssumed(refs, builder)];
@@ -84,12 +84,12 @@ export class EntryPoints {
     const listeners = points.map((point) => {
       if (!secure && !point.tls) return this.open(point, builder);
       if (plain !== undefined && plain !== point) {
-        point.addressPart.leave(`${behind}: the listener ${plain.address} serves these routes in the clear`);
+        point.addressPart.leave(`${tlsReason}: the listener ${plain.address} serves these routes in the clear`);
         point.part.carry();
         return this.open(plain, builder);
       }
       if (plain === point) return this.open(point, builder);
-      point.addressPart.change(`${behind}: ${assumedAddress} serves these routes in the clear`);
+      point.addressPart.change(`${tlsReason}: ${assumedAddress} serves these routes in the clear`);
       point.part.carry();
       builder.listen(assumedAddress, point.fields);
       return assumedAddress;
@@ -123,7 +123,7 @@ export class EntryPoints {
   }
 }
 
-/** Without asDefault anywhere each entry point is one of the defaults, but that of Traefik's own pages. */
+/** If no entry point has asDefault, all are defaults except `traefik`, which serves the dashboard. */
 function isDefault(part: Part): boolean {
   const all = part.up(1)?.entries() ?? [];
   const marked = all.some(([, one]) => fieldText(one, 'asDefault') === 'true');
@@ -133,7 +133,7 @@ function isDefault(part: Part): boolean {
 
 function readFields(part: Part): Fields {
   const trusted = namesIn(field(part, 'forwardedHeaders', 'trustedIPs'));
-  const anyone = field(part, 'forwardedHeaders', 'insecure');
+  const insecure = field(part, 'forwardedHeaders', 'insecure');
   field(part, 'proxyProtocol')?.warn(
     'not-working',
     'PROXY lines are not read here: a proxy that sends them is refused',
@@ -142,8 +142,8 @@ function readFields(part: Part): Fields {
     if (isAddressBlock(name)) noteOn.carry();
     else noteOn.change(`"${name}" is no address and no block of addresses`);
   }
-  const all = anyone?.text() === 'true';
-  if (all) anyone?.carry();
+  const all = insecure?.text() === 'true';
+  if (all) insecure?.carry();
   const proxies = all ? ['0.0.0.0/0', '::/0'] : trusted.map(({ name }) => name).filter(isAddressBlock);
   const idle = field(part, 'transport', 'respondingTimeouts', 'idleTimeout');
   const time = parseGoDuration(idle?.text() ?? null);

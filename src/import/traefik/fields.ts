@@ -1,6 +1,7 @@
+/** Reads fields of Traefik: names are case-insensitive, and a list may be one value with commas. */
 import type { Part } from '../yaml/part.ts';
 
-/** `get` below `get`. */
+/** The part at this path. */
 export function field(part: Part | null, ...path: readonly string[]): Part | null {
   let found = part;
   for (const key of path) {
@@ -19,7 +20,7 @@ export interface Named {
   readonly part: Part;
 }
 
-/** Of a list, or of one value with commas in it. */
+/** The names in a list, or in one value with commas. */
 export function namesIn(part: Part | null): Named[] {
   const items = part?.items() ?? [];
   const texts = items.length > 0 ? items : part === null ? [] : [part];
@@ -32,12 +33,12 @@ export function namesIn(part: Part | null): Named[] {
   );
 }
 
-/** `app@file`, `app@docker` are `app`: everything of one input is of one place. */
+/** `app@file` and `app@docker` are `app`: a file has one namespace here. */
 export function localName(name: string): string {
   return name.replace(/@(?:file|docker|swarm|kubernetescrd)$/, '');
 }
 
-/** A variable or a template, whose value is not in the file. */
+/** The value holds a variable or a template expression. */
 export function isTemplate(text: string): boolean {
   return /\$\{|\{\{|%\{/.test(text);
 }

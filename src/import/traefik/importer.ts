@@ -21,12 +21,12 @@ export const importTraefik: Importer = (text, file) => {
   const yaml = isToml(text) || /\.toml$/.test(file) ? readToml(text, file) : readYaml(text, file);
   const documents = [...yaml.roots];
   const https: HttpPart[] = [];
-  const statics: Part[] = [];
+  const staticParts: Part[] = [];
   for (const root of documents) {
     if (root.get('kind') !== null) continue;
     if (isCompose(root)) {
       const { labelled, flags } = readCompose(root, yaml, text);
-      statics.push(...flags);
+      staticParts.push(...flags);
       for (const { container, settings } of labelled) {
         warnAboutOthers(settings);
         const part = field(settings, 'http');
@@ -37,11 +37,11 @@ export const importTraefik: Importer = (text, file) => {
     warnAboutOthers(root);
     const part = field(root, 'http');
     if (part !== null) https.push({ part, container: null });
-    statics.push(root);
+    staticParts.push(root);
   }
   const objects = objectsOf({ roots: documents.filter((root) => root.get('kind') !== null) });
   const entryPoints = new EntryPoints();
-  for (const root of statics) {
+  for (const root of staticParts) {
     for (const [key, part] of root.entries()) part.leave(entryOf(reasons, key.toLowerCase()) ?? unknown);
     for (const [name, part] of field(root, 'entryPoints')?.entries() ?? []) entryPoints.add(name, part);
   }
@@ -67,14 +67,14 @@ export const importTraefik: Importer = (text, file) => {
   throw new UsageError(`${file}:${first.part.firstLine}: no router of this file can be carried over${reason}`);
 };
 
-/** A table's head, or a key with an equals sign, at the beginning of a line that is no list of YAML. */
+/** A line is the header of a table, and no line is a key of YAML. */
 function isToml(text: string): boolean {
   return (
     /^\s*\[\[?[\w."'-]+(?:\s*\.\s*[\w."'-]+)*\]?\]\s*(?:#.*)?$/m.test(text) && !/^\s*[\w."'-]+\s*:(?:\s|$)/m.test(text)
   );
 }
 
-/** Routers that are not of HTTP are services that nobody serves now. */
+/** Routers of TCP and UDP are not carried over: their services are not served. */
 function warnAboutOthers(root: Part): void {
   for (const kind of ['tcp', 'udp']) {
     const part = field(root, kind);

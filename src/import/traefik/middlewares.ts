@@ -1,13 +1,12 @@
-/** What middlewares of Traefik did to the requests of a router, and what is missing now without them. */
+/** Warns about the middlewares of routers, which are not carried over. */
 
 import type { Fields } from '../config-builder.ts';
-import type { Concern } from '../imported.ts';
 import { entryOf } from '../names.ts';
 import { parseWhole } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import { field, localName, type Named, namesIn } from './fields.ts';
 
-/** What let some requests in only. */
+/** Middlewares that restrict access. */
 const guards: Readonly<Record<string, string>> = {
   basicauth: 'asked for a password',
   digestauth: 'asked for a password',
@@ -22,7 +21,7 @@ const guards: Readonly<Record<string, string>> = {
   opa: 'asked a policy who may come in',
 };
 
-/** What servers behind it count on. */
+/** Middlewares that change requests, on which servers may rely. */
 const rewrites: Readonly<Record<string, string>> = {
   stripprefix: 'took the prefix off the path: servers get the whole path',
   stripprefixregex: 'took the prefix off the path: servers get the whole path',
@@ -48,15 +47,15 @@ const reasons: Readonly<Record<string, string>> = {
 };
 
 export interface GuardedRouter {
-  /** Host and path, for people. */
+  /** Host and path, for the warnings. */
   readonly where: string;
-  /** Fields of its pool. */
+  /** The fields of its pool. */
   readonly fields: Fields;
 }
 
 export class Middlewares {
   private readonly parts: ReadonlyMap<string, Part>;
-  /** What every part of the file that is about middlewares says of itself. */
+  /** The middlewares of the file, by name. */
   constructor(parts: readonly (readonly [name: string, part: Part])[]) {
     this.parts = new Map(parts);
     for (const [, part] of parts) {
@@ -64,7 +63,7 @@ export class Middlewares {
     }
   }
 
-  /** `router` is carried over without these. */
+  /** Reports the middlewares of a router that is carried over. */
   apply(names: readonly Named[], router: GuardedRouter, seen: readonly string[] = []): void {
     for (const { name, part: noteOn } of names) {
       const local = localName(name);
@@ -81,19 +80,19 @@ export class Middlewares {
           inner.leave('its middlewares are told one by one');
           const chained = namesIn(field(inner, 'middlewares')).map((one) => ({ name: nameOf(one), part: noteOn }));
           this.apply(chained, router, [...seen, local]);
-        } else this.tell(kind, inner, local, noteOn, router);
+        } else this.applyOne(kind, inner, local, noteOn, router);
       }
     }
   }
 
-  private tell(kind: string, inner: Part, name: string, noteOn: Part, { where, fields }: GuardedRouter): void {
+  private applyOne(kind: string, inner: Part, name: string, noteOn: Part, { where, fields }: GuardedRouter): void {
     const lower = kind.toLowerCase();
-    const is = `${where}: ${kind} "${name}"`;
+    const subject = `${where}: ${kind} "${name}"`;
     if (lower === 'plugin') {
       const plugins = inner.entries().map(([plugin]) => plugin);
-      alarm(noteOn, 'open', `${is} ran the plugin ${plugins.join(', ')}. Whom it kept out, it keeps out no more`);
-    } else if (Object.hasOwn(guards, lower)) alarm(noteOn, 'open', `${is} ${guards[lower]}`);
-    else if (Object.hasOwn(rewrites, lower)) alarm(noteOn, 'not-working', `${is} ${rewrites[lower]}`);
+      noteOn.warn('open', `${subject} ran the plugin ${plugins.join(', ')}. Whom it kept out, it keeps out no more`);
+    } else if (Object.hasOwn(guards, lower)) noteOn.warn('open', `${subject} ${guards[lower]}`);
+    else if (Object.hasOwn(rewrites, lower)) noteOn.warn('not-working', `${subject} ${rewrites[lower]}`);
     else if (lower === 'retry') {
       const attempts = parseWhole(field(inner, 'attempts')?.text() ?? null, 1, 1000);
       if (attempts === null) return;
@@ -105,10 +104,6 @@ export class Middlewares {
       field(inner, 'initialInterval')?.leave('another server is tried at once');
     } else noteOn.leaveItem(reasonOf(lower));
   }
-}
-
-function alarm(noteOn: Part, kind: Concern, why: string): void {
-  noteOn.warn(kind, why);
 }
 
 function nameOf({ name, part }: Named): string {

@@ -1,4 +1,4 @@
-/** Routers of Traefik as routes, in the order in which it asks them: by priority, which is the length of the rule unless told. */
+/** Routers of Traefik as routes, ordered by priority. The default priority is the length of the rule. */
 
 import type { ConfigBuilder, Pool } from '../config-builder.ts';
 import { parseWhole } from '../values.ts';
@@ -9,16 +9,16 @@ import type { Middlewares } from './middlewares.ts';
 import { type Match, readRule } from './rule.ts';
 
 export interface Router extends EntryPointRefs {
-  /** Several containers may have labels for one router. */
+  /** The labels of several containers may define one router. */
   readonly name: string;
-  /** All of it. */
+  /** The whole router. */
   readonly part: Part;
   readonly rule: Part | null;
   readonly priority: Part | null;
   readonly middlewares: readonly Named[];
-  /** What says where it leads. */
+  /** The name of its service. */
   readonly service: Part | null;
-  /** A string: why it leads nowhere. */
+  /** Returns the reason as a string when the pool would have no server. */
   readonly pool: () => Pool | string;
 }
 
@@ -34,7 +34,7 @@ export function addRouters(
   { builder, entryPoints, middlewares }: { builder: ConfigBuilder; entryPoints: EntryPoints; middlewares: Middlewares },
 ): void {
   const ready = routers.flatMap((router) => prepare(router) ?? []);
-  // Those without TLS open their listeners first: the others are served by these.
+  // Routers without TLS open their listeners first, because the others use the same ones.
   const plainFirst = ready.toSorted(
     (a, b) => Number(entryPoints.isSecure(a.router)) - Number(entryPoints.isSecure(b.router)),
   );

@@ -1,4 +1,4 @@
-/** The language of Traefik's rules: calls with quoted values, joined by && and ||, turned around by !, in parentheses. */
+/** Parses rules of Traefik: calls with quoted values, joined by && and ||, negated by !, in parentheses. */
 
 export type Condition =
   | { readonly kind: 'or' | 'and'; readonly parts: readonly Condition[] }
@@ -9,14 +9,14 @@ export interface Call {
   readonly kind: 'call';
   readonly name: string;
   readonly args: readonly string[];
-  /** As it stands in the rule. */
+  /** Its text in the rule. */
   readonly text: string;
 }
 
-/** Each level is a call of the reader. */
+/** The parser calls itself once for each level. */
 const maxDepth = 100;
 
-/** Names count however they are spelled; these are how they are written. */
+/** Names are case-insensitive; this is their usual spelling. */
 const names = [
   'Host',
   'HostHeader',
@@ -36,7 +36,7 @@ const names = [
   'ClientIP',
 ];
 
-/** A string: why it cannot be read. */
+/** Returns the reason as a string if the rule cannot be parsed. */
 export function parseRule(text: string): Condition | string {
   const reader = new RuleReader(text);
   try {
@@ -68,9 +68,9 @@ class RuleReader {
     return this.joined('or', '||', () => this.joined('and', '&&', () => this.one()));
   }
 
-  private joined(kind: 'or' | 'and', sign: string, next: () => Condition): Condition {
+  private joined(kind: 'or' | 'and', operator: string, next: () => Condition): Condition {
     const parts = [next()];
-    while (this.take(sign)) parts.push(next());
+    while (this.take(operator)) parts.push(next());
     return parts.length === 1 ? (parts[0] as Condition) : { kind, parts };
   }
 
@@ -118,10 +118,10 @@ class RuleReader {
     while (/\s/.test(this.text[this.at] ?? '')) this.at++;
   }
 
-  private take(sign: string): boolean {
+  private take(operator: string): boolean {
     this.skip();
-    if (!this.text.startsWith(sign, this.at)) return false;
-    this.at += sign.length;
+    if (!this.text.startsWith(operator, this.at)) return false;
+    this.at += operator.length;
     this.skip();
     return true;
   }

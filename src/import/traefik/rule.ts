@@ -1,4 +1,4 @@
-/** Rules of Traefik routers, such as Host(`a.org`) && (PathPrefix(`/x`) || Path(`/y`)), as matches that a route can have. */
+/** Rules of Traefik, such as Host(`a.org`) && (PathPrefix(`/x`) || Path(`/y`)), as matches of routes. */
 
 import { holdsHost } from '../../config/host-pattern.ts';
 import { hostPattern, routePath } from '../values.ts';
@@ -13,16 +13,16 @@ export interface Match {
 
 export interface RuleMatches {
   readonly matches: readonly Match[];
-  /** What is not quite the same of those. */
+  /** How the matches differ from the rule. */
   readonly changes: readonly string[];
-  /** Of the alternatives that no route can express: which, and why. */
+  /** The reason for each alternative that no route can express. */
   readonly lost: readonly string[];
 }
 
-/** More alternatives are no rule that a person has written. */
+/** No person writes a rule with more alternatives. */
 const maxTerms = 256;
 
-/** A match being narrowed: null says nothing of it yet. */
+/** The match so far. null: no condition has set the field yet. */
 interface PartialMatch {
   host: string | null;
   path: { readonly text: string; readonly exact: boolean } | null;
@@ -30,7 +30,7 @@ interface PartialMatch {
   extensions: readonly string[] | null;
 }
 
-/** A string: the rule cannot be read, and why. */
+/** Returns the reason as a string if the rule cannot be carried over. */
 export function readRule(text: string): RuleMatches | string {
   const rule = parseRule(text);
   if (typeof rule === 'string') return rule;
@@ -56,11 +56,11 @@ interface Literal {
   readonly negated: boolean;
 }
 
-/** Alternatives, each a list of what must hold together. null: too many. */
+/** The rule in disjunctive normal form; null if there are too many alternatives. */
 function termsOf(rule: Condition, negated: boolean): Literal[][] | null {
   if (rule.kind === 'not') return termsOf(rule.inner, !negated);
   if (rule.kind === 'call') return literalsOf(rule, negated);
-  // De Morgan: what is negated turns around.
+  // By De Morgan's laws negation turns `and` into `or`, and `or` into `and`.
   const any = (rule.kind === 'or') !== negated;
   let terms: Literal[][] = any ? [] : [[]];
   for (const part of rule.parts) {
@@ -72,16 +72,16 @@ function termsOf(rule: Condition, negated: boolean): Literal[][] | null {
   return terms;
 }
 
-const severalOf = /^(?:Host|HostHeader|HostRegexp|Path|PathPrefix|PathRegexp|ClientIP)$/;
+const multiValueCalls = /^(?:Host|HostHeader|HostRegexp|Path|PathPrefix|PathRegexp|ClientIP)$/;
 
-/** Version 2 let some of them have several values, any of which is right. */
+/** In version 2 some calls may have several values, which are alternatives. */
 function literalsOf(call: Call, negated: boolean): Literal[][] {
-  if (!severalOf.test(call.name) || call.args.length < 2) return [[{ call, negated }]];
+  if (!multiValueCalls.test(call.name) || call.args.length < 2) return [[{ call, negated }]];
   const each = call.args.map((arg) => ({ call: { ...call, args: [arg], text: `${call.name}(\`${arg}\`)` }, negated }));
   return negated ? [each] : each.map((one) => [one]);
 }
 
-/** null: nothing can meet all of it. A string: a route cannot say it. */
+/** Returns null if no request meets the term, and the reason as a string if no route can express it. */
 function matchOf(term: readonly Literal[]): { match: Match; changes: string[] } | string | null {
   const partial: PartialMatch = { host: null, path: null, methods: null, extensions: null };
   const changes: string[] = [];
@@ -107,10 +107,10 @@ function matchOf(term: readonly Literal[]): { match: Match; changes: string[] } 
   return { match, changes };
 }
 
-/** What is not quite the same, '' nothing; with `!` before it: why it cannot be; null: it contradicts what was said before. */
+/** Returns the difference ('' for none), or `!` and the reason why no route can express it, or null for a contradiction. */
 function narrow(partial: PartialMatch, { name, args, text }: Call): string | null {
   const [first = ''] = args;
-  const unable = `!no route can look at ${text}`;
+  const unsupported = `!no route can look at ${text}`;
   switch (name) {
     case 'Host':
     case 'HostHeader':
@@ -118,13 +118,13 @@ function narrow(partial: PartialMatch, { name, args, text }: Call): string | nul
         ? `!${text} is no name of a host`
         : narrowHost(partial, first, '');
     case 'HostRegexp':
-      return narrowPattern(partial, first, unable);
+      return narrowPattern(partial, first, unsupported);
     case 'Path':
     case 'PathPrefix':
       if (/[{}]/.test(first)) return `!no route can say the pattern of ${text}`;
       return routePath(first) === null ? `!${text} is no path` : narrowPath(partial, first, name === 'Path');
     case 'PathRegexp':
-      return narrowPathPattern(partial, first, unable);
+      return narrowPathPattern(partial, first, unsupported);
     case 'Method': {
       const methods = args.map((arg) => arg.toUpperCase()).filter((arg) => /^[A-Z-]{1,32}$/.test(arg));
       const both = partial.methods === null ? methods : methods.filter((method) => partial.methods?.includes(method));
@@ -132,7 +132,7 @@ function narrow(partial: PartialMatch, { name, args, text }: Call): string | nul
       return both.length === 0 ? null : '';
     }
     default:
-      return unable;
+      return unsupported;
   }
 }
 
@@ -144,13 +144,13 @@ function narrowHost(partial: PartialMatch, host: string, change: string): string
   return change;
 }
 
-/** `^.+\.example\.org$` of version 3 and `{sub:.+}.example.org` of version 2 are subdomains. */
-function narrowPattern(partial: PartialMatch, pattern: string, unable: string): string | null {
+/** Subdomains are `^.+\.example\.org$` in version 3 and `{sub:.+}.example.org` in version 2. */
+function narrowPattern(partial: PartialMatch, pattern: string, unsupported: string): string | null {
   if (/^(?:\^?\.[+*]\$?|\{\w*:\.[+*]\})$/.test(pattern)) return narrowHost(partial, '', '');
   const [, any = '', third] = /^\^?\(?((?:\.|\[[^\]]*\]|\\w)[+*])\)?\\\.([\w.\\-]+)\$?$/.exec(pattern) ?? [];
   const [, second] = /^\{\w+(?::[^{}]*)?\}\.([\w.-]+)$/.exec(pattern) ?? [];
   const host = (third?.replace(/\\(?=[.-])/g, '') ?? second ?? '').toLowerCase();
-  if (host === '' || hostPattern(host) === null) return unable;
+  if (host === '' || hostPattern(host) === null) return unsupported;
   const exact = any.startsWith('.') && /^\^.*\$$/.test(pattern);
   return narrowHost(partial, `*.${host}`, exact ? '' : `the pattern became *.${host}, any name below it`);
 }
@@ -163,8 +163,8 @@ function narrowPath(partial: PartialMatch, text: string, exact: boolean): string
   return '';
 }
 
-/** Endings such as `\.(css|js)$` and beginnings such as `^/api/` are no real patterns. */
-function narrowPathPattern(partial: PartialMatch, pattern: string, unable: string): string | null {
+/** `\.(css|js)$` is a list of extensions, `^/api/` is a prefix. */
+function narrowPathPattern(partial: PartialMatch, pattern: string, unsupported: string): string | null {
   const [, list] = /^(?:\^?\.[*+])?\\\.\(?(?:\?:)?([\w|-]+)\)?\$$/.exec(pattern) ?? [];
   const extensions = list?.split('|').filter((one) => /^[\w-]{1,32}$/.test(one)) ?? [];
   if (extensions.length > 0) {
@@ -172,5 +172,5 @@ function narrowPathPattern(partial: PartialMatch, pattern: string, unable: strin
     return '';
   }
   const [, prefix] = /^\^(\/[\w/-]*\/)(?:\.\*|\(\.\*\))?\$?$/.exec(pattern) ?? [];
-  return prefix === undefined || /\/\$$/.test(pattern) ? unable : narrowPath(partial, prefix, false);
+  return prefix === undefined || /\/\$$/.test(pattern) ? unsupported : narrowPath(partial, prefix, false);
 }

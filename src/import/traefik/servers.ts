@@ -7,20 +7,20 @@ import type { WeightedServer } from '../weights.ts';
 import type { Part } from '../yaml/part.ts';
 import { field, fieldText, isTemplate } from './fields.ts';
 
-/** A service of a Compose file, to which labels belong. */
+/** A service of a Compose file with labels of Traefik. */
 export interface Container {
   readonly name: string;
-  /** The one port that the file says it has; null: none, or several. */
+  /** The port that the file exposes; null if there is none, or more than one. */
   readonly port: number | null;
-  /** What the one name stands for when it stands for several containers; '' it does not. */
-  readonly several: string;
-  /** Its name has the address of each of them: Compose does so, Swarm has one address for all. */
-  readonly looksUp: boolean;
-  /** Where the name stands. */
+  /** A description of the containers if the name stands for several; '' if it does not. */
+  readonly severalReason: string;
+  /** The name resolves to the address of each container, as in Compose. In Swarm it resolves to one address for all. */
+  readonly resolvesToAll: boolean;
+  /** The part with the name. */
   readonly part: Part;
 }
 
-/** What cannot be a server is told on its line. */
+/** An entry that is no server gets a note. */
 export function readServers(balancer: Part, container: Container | null): WeightedServer[] {
   const servers = new Map<string, WeightedServer>();
   const list = field(balancer, 'servers');
@@ -35,7 +35,7 @@ export function readServers(balancer: Part, container: Container | null): Weight
   return [...servers.values()];
 }
 
-/** A container of which no label says the port. */
+/** A container whose labels do not set the port. */
 export function readContainer(container: Container, noteOn: Part): WeightedServer[] {
   const server = containerServer(container, null, noteOn);
   return server === null ? [] : [server];

@@ -1,4 +1,4 @@
-/** Services of Traefik as pools: load balancers, and weighted, mirrored and replaced ones made of others. */
+/** Services of Traefik as pools: load balancers, and services that are made of others (weighted, mirroring, failover). */
 
 import type { Fields, Pool } from '../config-builder.ts';
 import { parseWhole } from '../values.ts';
@@ -9,15 +9,15 @@ import { field, localName } from './fields.ts';
 import { type Container, readContainer, readServers } from './servers.ts';
 import { readSticky } from './sticky.ts';
 
-/** Where a service is described; several containers may describe one together. */
+/** A definition of a service. Several containers may define one together. */
 export interface ServiceSource {
   readonly part: Part;
   readonly container: Container | null;
   /** Nothing describes it: it is a container with routers alone. */
-  readonly isHostOnly: boolean;
+  readonly isImplicit: boolean;
 }
 
-interface Found extends Balancer {
+interface ResolvedService extends Balancer {
   readonly servers: readonly WeightedServer[];
   readonly noteOn: Part;
 }
@@ -34,7 +34,7 @@ export class TraefikServices {
     this.transports = transports;
   }
 
-  /** A string: why there is no such pool. */
+  /** Returns the reason as a string if there is no such pool. */
   pool(name: string): Pool | string {
     const local = localName(name);
     let pool = this.pools.get(local);
@@ -47,8 +47,8 @@ export class TraefikServices {
     return pool ?? `its service "${local}" has no server that is carried over`;
   }
 
-  /** A string: why it is none. null: nothing of it can be used, which is told where it stands. */
-  private find(name: string, depth: number): Found | string | null {
+  /** Returns the reason as a string, or null if the service has no usable server, which has been reported. */
+  private find(name: string, depth: number): ResolvedService | string | null {
     if (/@internal$/.test(name)) return `"${name}" is a page of Traefik itself`;
     const sources = this.sources.get(localName(name));
     const [first] = sources ?? [];
@@ -70,7 +70,7 @@ export class TraefikServices {
     return this.balanced(sources);
   }
 
-  private through(service: Part | null, around: readonly Part[], depth: number): Found | string | null {
+  private through(service: Part | null, around: readonly Part[], depth: number): ResolvedService | string | null {
     const found = this.find(service?.text() ?? '', depth + 1);
     if (found === null || typeof found === 'string') return found;
     service?.carry();
@@ -78,22 +78,22 @@ export class TraefikServices {
     return found;
   }
 
-  private balanced(sources: readonly ServiceSource[]): Found | string | null {
-    const found: Found[] = [];
-    for (const { part, container, isHostOnly } of sources) {
-      const balancer = isHostOnly ? null : field(part, 'loadBalancer');
-      if (balancer === null && !isHostOnly) continue;
+  private balanced(sources: readonly ServiceSource[]): ResolvedService | string | null {
+    const found: ResolvedService[] = [];
+    for (const { part, container, isImplicit } of sources) {
+      const balancer = isImplicit ? null : field(part, 'loadBalancer');
+      if (balancer === null && !isImplicit) continue;
       const servers =
         balancer !== null ? readServers(balancer, container) : container === null ? [] : readContainer(container, part);
       if (servers.length === 0) continue;
       part.carry();
       balancer?.carry();
       const one = readBalancer(balancer, this.transports);
-      const each = container !== null && container.several !== '' && container.looksUp;
+      const each = container !== null && container.severalReason !== '' && container.resolvesToAll;
       if (each) container.part.change('each address of this name is a server (resolve: all)');
-      else if (container !== null && container.several !== '') {
-        if (one.cookie !== null || one.affinity.length > 0) container.part.warn('not-sticky', container.several);
-        else container.part.change(container.several);
+      else if (container !== null && container.severalReason !== '') {
+        if (one.cookie !== null || one.affinity.length > 0) container.part.warn('not-sticky', container.severalReason);
+        else container.part.change(container.severalReason);
       }
       found.push({
         ...one,
@@ -108,9 +108,9 @@ export class TraefikServices {
     return { ...chosen, servers: mergeShares(found.map(({ servers }) => ({ servers, weight: 1 }))) };
   }
 
-  private weighted(weighted: Part, part: Part, depth: number): Found | string | null {
+  private weighted(weighted: Part, part: Part, depth: number): ResolvedService | string | null {
     const own = readSticky(field(weighted, 'sticky'));
-    const parts: { found: Found; weight: number; noteOn: Part }[] = [];
+    const parts: { found: ResolvedService; weight: number; noteOn: Part }[] = [];
     for (const one of field(weighted, 'services')?.items() ?? []) {
       const name = field(one, 'name');
       const found = this.find(name?.text() ?? '', depth + 1);
@@ -149,6 +149,6 @@ function different(a: Fields, b: Fields): boolean {
   return JSON.stringify(a) !== JSON.stringify(b);
 }
 
-function poolOf(name: string, { servers, cookie, affinity, fields, noteOn }: Found): Pool {
+function poolOf(name: string, { servers, cookie, affinity, fields, noteOn }: ResolvedService): Pool {
   return { name, servers, affinity: cookie === null ? affinity : [], cookie, fields, noteOn };
 }

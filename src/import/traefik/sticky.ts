@@ -1,4 +1,4 @@
-/** `sticky.cookie` of a service of Traefik as the fields of a cookie of ours. */
+/** `sticky.cookie` of a service of Traefik as the fields of the affinity `cookie`. */
 
 import { isHostName } from '../../config/address.ts';
 import { formatDuration } from '../../config/units.ts';
@@ -8,7 +8,7 @@ import { isCookiePath, isToken, maxAgeMs, parseWhole } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import { field, fieldText } from './fields.ts';
 
-/** null: it is not sticky. */
+/** Returns null if the service is not sticky. */
 export function readSticky(sticky: Part | null): Fields | null {
   if (sticky === null) return null;
   const cookie = field(sticky, 'cookie');
@@ -42,21 +42,21 @@ function readCookie(cookie: Part): Fields {
     return !isHostOnly && isHostName(name) ? { domain: name } : text === '' ? {} : null;
   };
   take('domain', domain, isHostOnly ? 'browsers drop a cookie named __Host- that has it' : 'it is no domain');
-  take('secure', (text) => (text === 'true' ? { secure: 'always' } : text === 'false' ? {} : null), truth);
+  take('secure', (text) => (text === 'true' ? { secure: 'always' } : text === 'false' ? {} : null), booleanReason);
   take('sameSite', readSameSite, 'expected none, lax or strict');
-  take('httpOnly', (text) => (text === 'true' ? {} : text === 'false' ? { httpOnly: false } : null), truth);
+  take('httpOnly', (text) => (text === 'true' ? {} : text === 'false' ? { httpOnly: false } : null), booleanReason);
   if (field(cookie, 'httpOnly') === null) cookie.change('the cookie is HttpOnly');
   if (fields.sameSite === 'None' && fields.secure === undefined) {
     field(cookie, 'sameSite')?.change('browsers take it with Secure alone: the cookie is Secure');
     fields.secure = 'always';
   }
-  // Its cookie has no idle time, and without an age it lasts as long as the browser stays open.
+  // The cookie of Traefik has no idle timeout, and without maxAge it lasts until the browser is closed.
   fields.idle = 'off';
   take('maxAge', readAge, 'it is no number of seconds above 0');
   return fields;
 }
 
-const truth = 'expected true or false';
+const booleanReason = 'expected true or false';
 
 function readSameSite(text: string): Fields | null {
   const site = entryOf({ none: 'None', lax: 'Lax', strict: 'Strict', default: 'Lax', '': 'Lax' }, text.toLowerCase());

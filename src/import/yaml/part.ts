@@ -1,22 +1,22 @@
 /**
- * A part of a YAML document that knows its lines. Whoever reads a part says what becomes of it: it is carried over, changed or
- * left out. What nobody carries over is left out, for the reason of the nearest part around it.
+ * A node of a YAML document with its lines and its place in the report. The code that reads a part carries it over, changes it
+ * or leaves it out. A part that is not carried over is left out, with the reason of the nearest part around it.
  */
 import { isMap, isScalar, isSeq, type Node } from 'yaml';
 import type { Concern } from '../imported.ts';
 import type { ImportReport } from '../report.ts';
 
-/** What a part needs of the file in which it stands. */
+/** What a part needs of its file. */
 export interface PartFile {
   readonly report: ImportReport;
-  /** The part of an anchor's node. */
+  /** The part for a node that has an anchor. */
   partOf(node: Node): Part | undefined;
 }
 
 export interface PartPosition {
-  /** null: a key without a value. */
+  /** null for a key without a value. */
   readonly node: Node | null;
-  /** What an alias stands for. */
+  /** For an alias, the node of its anchor. */
   readonly target: Node | undefined;
   /** The line of its key, counted from 1. */
   readonly firstLine: number;
@@ -68,7 +68,7 @@ export class Part {
     return resolved.byKey.get(key) ?? resolved.merged(key);
   }
 
-  /** `get` below `get`. */
+  /** The part at this path. */
   at(...keys: readonly string[]): Part | null {
     let part: Part | null = this;
     for (const key of keys) part = part?.get(key) ?? null;
@@ -85,14 +85,14 @@ export class Part {
     return isSeq(resolved.node) ? resolved.children.map(([, part]) => part) : [];
   }
 
-  /** What it stands in, so many levels up. */
+  /** The part that encloses it, so many levels up. */
   up(levels: number): Part | null {
     let part: Part | null = this;
     for (let level = 0; level < levels; level++) part = part?.parent ?? null;
     return part;
   }
 
-  /** Of a text, a number or a truth value; null for anything else. */
+  /** The text of a string, a number or a boolean; null for anything else. */
   text(): string | null {
     const { node } = this.resolved();
     if (!isScalar(node)) return null;
@@ -104,7 +104,7 @@ export class Part {
     return this.at(...keys)?.text() ?? null;
   }
 
-  /** The config says what this says. Of a map or a list: its own line, not what stands in it. */
+  /** The config expresses it. For a map or a list this means its own line, not its items. */
   carry(): this {
     const collection = isMap(this.node) || isSeq(this.node);
     this.file.report.markCarried(this.firstLine, collection ? this.firstLine : this.lastLine);
@@ -121,40 +121,40 @@ export class Part {
     this.at(...keys)?.carry();
   }
 
-  /** All that stands in it, too. */
+  /** Carries over its items too. */
   carryAll(): this {
     this.carry();
     for (const [, part] of this.children) part.carryAll();
     return this;
   }
 
-  /** It is carried over, and `why` is what is not quite the same. */
+  /** It is carried over with a difference: `why`. */
   change(why: string): this {
     this.carry();
     this.file.report.add(this.firstLine, 'changed', why);
     return this;
   }
 
-  /** Told whatever becomes of it: what a person has to know first. */
+  /** Reported in any case, before all other notes. */
   warn(concern: Concern, why: string): this {
     this.file.report.warn(this.firstLine, concern, why);
     this.hasWarning = true;
     return this;
   }
 
-  /** Why those lines in it are left out that are not carried over. A reason further in goes before it; the last one counts. */
+  /** The reason for lines in it that are not carried over. An inner part may have another reason; the last call counts. */
   leave(why: string): this {
     this.reason = why;
     return this;
   }
 
-  /** The same, and of the list in which it is an item. */
+  /** Like `leave`, also for the list in which it is an item. */
   leaveItem(why: string): this {
     if (this.parent?.items().includes(this)) this.parent.leave(why);
     return this.leave(why);
   }
 
-  /** The reason given, if any. */
+  /** The reason that was given, if any. */
   get why(): string | null {
     return this.reason;
   }
@@ -162,7 +162,7 @@ export class Part {
   reportLeftOut(outer: string): void {
     const why = this.reason ?? outer;
     const collection = (isMap(this.node) || isSeq(this.node)) && this.children.length > 0;
-    // What stands on the same line says it better.
+    // The note of a child on the same line is more precise.
     const isReportedByChild = collection && this.children.some(([, part]) => part.firstLine === this.firstLine);
     if (!this.isCarried && !isReportedByChild) {
       const to = collection ? this.firstLine : this.lastLine;
@@ -173,13 +173,13 @@ export class Part {
     for (const [, part] of this.children) part.reportLeftOut(why);
   }
 
-  /** What an alias stands for. Whoever reads an alias uses it. */
+  /** For an alias, the part of its anchor, else the part itself. */
   private resolved(): Part {
     const part = this.target === undefined ? undefined : this.file.partOf(this.target);
     return part ?? this;
   }
 
-  /** `<<: *anchor`, as kubectl reads it. One level: an anchor within itself must not go round for ever. */
+  /** `<<: *anchor`, as kubectl reads it. Only one level is followed, because an anchor may contain itself. */
   private merged(key: string): Part | null {
     const merge = this.byKey.get('<<');
     if (merge === undefined) return null;

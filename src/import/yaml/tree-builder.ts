@@ -1,7 +1,7 @@
-/** A tree of YAML nodes put together piece by piece, so that TOML tables and labels of containers are read as YAML is. */
+/** Builds a tree of YAML nodes, so that TOML tables and labels of containers can be read like YAML. */
 import { isMap, isSeq, type Node, Pair, Scalar, YAMLMap, YAMLSeq } from 'yaml';
 
-/** Offsets in the text: where a key or a value stands. */
+/** The position of a key or a value: offsets in the text. */
 export type Span = readonly [start: number, end: number];
 
 export class TreeBuilder {
@@ -12,7 +12,7 @@ export class TreeBuilder {
     this.root = place(new YAMLMap(), span);
   }
 
-  /** What stands there, made where it is missing; numbers are places in a list. null: a plain value is in the way. */
+  /** The map at this path, which is created if it is missing; numbers are indexes of a list. Returns null if the path holds a scalar. */
   open(from: Node, path: readonly (string | number)[], span: Span): YAMLMap | null {
     let node: Node = from;
     for (const [index, key] of path.entries()) {
@@ -24,7 +24,7 @@ export class TreeBuilder {
     return isMap(node) ? node : null;
   }
 
-  /** False: something else has that key, or `to` cannot have one. */
+  /** Returns false if the key is taken, or if `to` is no collection. */
   put(to: Node, key: string | number, value: Node, span: Span): boolean {
     const children = this.known.get(to) ?? new Map<string, Node>();
     if (children.has(String(key))) return false;
