@@ -8,7 +8,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ServerState } from '../fleet/health-report.ts';
 import { Bearer } from './bearer.ts';
-import { answer, answerJson } from './listen.ts';
+import { answer, answerJson, decodePart } from './listen.ts';
 
 export interface ServerStatus {
   readonly pool: string;
@@ -66,15 +66,8 @@ export class Admin {
       answerJson(response, 200, await this.deps.status());
     } else if (what === 'servers' && more.length === 0 && (action === 'drain' || action === 'ready')) {
       if (request.method !== 'POST') answer(response, 405, { allow: 'POST' });
-      else answer(response, (await this.deps.drain(decode(pool), decode(name), action === 'drain')) ? 204 : 404);
+      else
+        answer(response, (await this.deps.drain(decodePart(pool), decodePart(name), action === 'drain')) ? 204 : 404);
     } else answer(response, 404);
-  }
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return '';
   }
 }

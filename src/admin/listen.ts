@@ -148,3 +148,12 @@ export async function readBody(request: IncomingMessage, most: number): Promise<
   }
   return Buffer.concat(chunks);
 }
+
+/** A part of a path between two slashes; '' when its percent-encoding is broken. */
+export function decodePart(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return '';
+  }
+}

@@ -19,7 +19,7 @@ import { isHash, isSessionId, readEpoch, readPut, readRotate, type SessionWord }
 import type { Replicator } from '../ownership/replicator.ts';
 import type { SessionKey, Store, UserHash } from '../store/store.ts';
 import { Bearer } from './bearer.ts';
-import { answer, readBody } from './listen.ts';
+import { answer, decodePart, readBody } from './listen.ts';
 
 /** A pool whose servers may come here. */
 export interface InterfacePool {
@@ -99,7 +99,7 @@ export class StoreInterface {
     const isAll = id === 'sessions' && user === undefined;
     const isRight = user === undefined ? isAll || isSessionId(id) : id === 'users' && isHash(user);
     if (version !== 'v1' || more.length > 0 || !/^\d{1,5}$/.test(slot) || !isRight) return 'malformed';
-    const pool = decode(name);
+    const pool = decodePart(name);
     const place = this.deps.find(pool, Number(slot));
     if (place === undefined) return 'unknown-server';
     if (isAll || user !== undefined) return { ...place, name: pool, user: user ?? null };
@@ -214,12 +214,4 @@ export function bearerOf(secret: string): string {
 
 function textOf(value: string | readonly string[] | undefined): string {
   return typeof value === 'string' ? value : '';
-}
-
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return '';
-  }
 }

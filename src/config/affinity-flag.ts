@@ -16,7 +16,7 @@ const flags = new Map(
   ),
 );
 
-export const affinityFlagForm = `${words.join(', ')}, or one of ${Array.from(flags.keys()).join(', ')} with a name, such as learn:JSESSIONID`;
+const affinityFlagForm = `${words.join(', ')}, or one of ${Array.from(flags.keys()).join(', ')} with a name, such as learn:JSESSIONID`;
 
 /** For the help: `cookie, source-ip, none, learn:COOKIE or path:REGEX`. */
 export const affinityFlagHelp = [...words, ...Array.from(flags, ([type, { value }]) => `${type}:${value}`)]

@@ -53,7 +53,7 @@ export class ConfigError extends UsageError {
   /** All that is wrong, not only the first; warnings too. */
   readonly problems: readonly Problem[];
 
-  /** `source`: where the config came from, for the message. */
+  /** `source`: where the config came from, for the message. @internal */
   constructor(source: Source, problems: readonly Problem[]) {
     super(formatProblems(source, problems));
     this.problems = problems;

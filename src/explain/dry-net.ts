@@ -22,7 +22,6 @@ const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
 export class DrySocket implements Socket {
   handler: SocketHandler = nobody;
   readonly remoteAddress: string;
-  readonly remotePort = 0;
   readonly pending = 0;
   readonly descriptor = -1;
   readonly secure = false;

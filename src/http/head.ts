@@ -71,8 +71,6 @@ export class RequestHead {
   keepAlive = true;
   /** Bytes of the body, 0 when there is none, -1 when chunked. */
   length = 0;
-  /** The client waits for 100 Continue before it sends the body. */
-  expectContinue = false;
   /** Connection: upgrade with an Upgrade header, HTTP/1.1, and no body. */
   upgrade = false;
 
@@ -227,7 +225,6 @@ export class RequestHead {
 
   private readExpect(): boolean {
     const headers = this.headers;
-    this.expectContinue = false;
     if (!headers.has(Name.expect)) return true;
     const i = headers.first(Name.expect);
     if (
@@ -236,8 +233,6 @@ export class RequestHead {
     ) {
       return this.refuse(faults.expectUnknown) > 0;
     }
-    // RFC 9110 section 10.1.1: ignored from HTTP/1.0, and without a body there is nothing to wait for.
-    this.expectContinue = this.minor === 1 && this.length !== 0;
     return true;
   }
 }

@@ -24,10 +24,6 @@ export class Splice {
     this.added = '';
   }
 
-  get isEmpty(): boolean {
-    return this.count === 0 && this.added === '';
-  }
-
   /** Takes `[start, end)` out, and puts `text` (latin1) there when given. Ranges may come in any order. */
   cut(start: number, end: number, text: string | null = null): void {
     if (this.count === this.starts.length) this.grow();

@@ -70,10 +70,6 @@ class BunSocket implements Socket {
     return this.address;
   }
 
-  get remotePort(): number {
-    return this.raw.remotePort ?? 0;
-  }
-
   get descriptor(): number {
     return this.closed ? -1 : descriptorOf(this.raw);
   }

@@ -86,10 +86,6 @@ class NodeSocket implements Socket {
     else this.raw.destroy();
   }
 
-  get remotePort(): number {
-    return this.raw.remotePort ?? 0;
-  }
-
   get descriptor(): number {
     return this.raw.destroyed ? -1 : (this.handle?.fd ?? -1);
   }

@@ -48,7 +48,6 @@ export interface Socket {
   handler: SocketHandler;
   /** Address of the peer without port; '' on a unix-domain socket. IPv4-mapped IPv6 is given as IPv4. */
   readonly remoteAddress: string;
-  readonly remotePort: number;
   /** Bytes kept by `write` that the kernel has not taken yet. */
   readonly pending: number;
   /** The system's number of it while it is open; -1: not known. */

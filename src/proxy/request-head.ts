@@ -52,13 +52,14 @@ export function writeRequest(
   edit.writeAdded(out);
   client.writeForwarded(head, out);
   if (session !== null) out.copy(session.bytes, 0, session.length);
-  if (!headers.has(Name.host) && head.authorityStart === head.authorityEnd) out.text(`Host: ${hostOf(server)}\r\n`);
+  if (!headers.has(Name.host) && head.authorityStart === head.authorityEnd)
+    out.text(`Host: ${hostHeaderOf(server)}\r\n`);
   if (head.chunked) out.text('Transfer-Encoding: chunked\r\n');
   if (upgrade) out.text(`Connection: Upgrade\r\nUpgrade: ${headers.valueOf(Name.upgrade)}\r\n`);
   out.text('\r\n');
 }
 
 /** HTTP/1.1 needs a Host where an HTTP/1.0 client sent none. */
-function hostOf(server: Server): string {
+function hostHeaderOf(server: Server): string {
   return server.address.kind === 'unix' ? 'localhost' : formatAddress(server.address);
 }

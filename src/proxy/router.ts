@@ -27,7 +27,7 @@ export function createRouter<R = Route>(rules: readonly RouteRule<R>[]): (head: 
   // The ordinary config: one route for everything, nothing to read.
   if (rules.length === 1 && only !== undefined && isCatchAll(only)) return () => only.route;
   return (head) => {
-    const host = hostOf(head);
+    const host = requestHost(head);
     const path = pathOf(head);
     for (const rule of rules) {
       if (!matchesHost(rule.host, host) || !matchesPath(rule.path, path)) continue;
@@ -58,7 +58,7 @@ function matchesExtension({ extensions = [] }: RouteRule<unknown>, path: string)
 }
 
 /** Host of the request in lower case, without port. */
-function hostOf(head: RequestHead): string {
+function requestHost(head: RequestHead): string {
   const text =
     head.authorityStart < head.authorityEnd
       ? head.bytes.toString('latin1', head.authorityStart, head.authorityEnd)

@@ -9,7 +9,6 @@ import { Tunnel } from './tunnel.ts';
 class Fake implements Socket {
   handler: SocketHandler = nobody;
   readonly remoteAddress = '127.0.0.1';
-  readonly remotePort = 1;
   readonly descriptor = -1;
   readonly secure = false;
   pending = 0;

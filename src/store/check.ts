@@ -5,7 +5,7 @@ const idForm = /^[0-9a-f]{32}$/;
 const longestPool = 255;
 
 /** Throws a RangeError. */
-export function checkId(id: SessionId): void {
+function checkId(id: SessionId): void {
   if (!idForm.test(id)) throw new RangeError(`session id: found ${shown(id)}, expected 32 hex digits in lower case`);
 }
 

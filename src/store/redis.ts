@@ -102,7 +102,7 @@ export class RedisStore implements SteppedStore {
   async read(key: SessionKey): Promise<Found> {
     const reply = await this.run('read', [key], []);
     const state = textAt(reply, 0);
-    if (state === 'live') return { state, copy: this.copyOf(reply) };
+    if (state === 'live') return { state, copy: this.readCopy(reply) };
     return { state: state === 'ended' ? 'ended' : 'none' };
   }
 
@@ -115,7 +115,7 @@ export class RedisStore implements SteppedStore {
     checkTime(ttl);
     const reply = await this.run('claim', [key], [epoch, owner, Math.ceil(ttl), epoch + 1]);
     const state = textAt(reply, 0);
-    if (state === 'claimed') return { state, copy: this.copyOf(reply) };
+    if (state === 'claimed') return { state, copy: this.readCopy(reply) };
     return state === 'ended' ? { state } : { state: 'lost', epoch: numberAt(reply, 1), owner: numberAt(reply, 2) };
   }
 
@@ -211,7 +211,7 @@ export class RedisStore implements SteppedStore {
     }
   }
 
-  private copyOf(reply: Reply): Copy {
+  private readCopy(reply: Reply): Copy {
     return {
       owner: numberAt(reply, 1),
       epoch: numberAt(reply, 2),

@@ -33,7 +33,7 @@
 export const magic = 0x4c6d5054;
 export const version = 4;
 
-export const pageBytes = 4096;
+const pageBytes = 4096;
 export const pageWords = pageBytes / 4;
 export const recordWords = 8;
 export const recordsPerPage = pageWords / recordWords - 1;

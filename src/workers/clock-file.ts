@@ -34,7 +34,7 @@ function readBoot(): string {
 }
 
 /** By Linux; elsewhere nothing is kept. */
-export function thisMachine(): Machine {
+function thisMachine(): Machine {
   return { boot, uptime: uptime() };
 }
 

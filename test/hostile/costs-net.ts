@@ -15,7 +15,6 @@ import { nobody } from '../../src/net/socket.ts';
 class End implements Socket {
   handler: SocketHandler = nobody;
   readonly remoteAddress: string;
-  readonly remotePort = 0;
   readonly pending = 0;
   readonly descriptor = -1;
   readonly secure = true;

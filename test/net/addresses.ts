@@ -36,11 +36,9 @@ async function withSocketFile(run: (address: Address) => Promise<void>): Promise
 export const addresses: Record<string, Case> = {
   async 'tells who the peer is'(net) {
     await using pair = await pairOf(net);
-    const { client, server, listener } = pair;
+    const { client, server } = pair;
     same(server.socket.remoteAddress, '127.0.0.1', 'address of the client');
     same(client.socket.remoteAddress, '127.0.0.1', 'address of the server');
-    same(client.socket.remotePort, listener.port, 'port of the server');
-    ok(server.socket.remotePort > 0, 'no port of the client');
   },
 
   async IPv6(net) {

@@ -15,7 +15,6 @@ import {
 export class FakePeer implements Socket, Connecting {
   readonly address: Address;
   readonly remoteAddress = '127.0.0.1';
-  readonly remotePort = 0;
   readonly descriptor = -1;
   readonly secure = false;
   pending = 0;
