@@ -6,7 +6,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { TokenRings } from '../affinity/token.ts';
 import type { LimpetOptions, ListenerOptions, PoolOptions } from '../config/options.ts';
 import { Connects } from '../fleet/connects.ts';
+import type { MembershipChange } from '../fleet/fleet.ts';
 import type { NamedHealthReport } from '../fleet/health-report.ts';
+import { changesNothing, differOnlyInServers } from '../fleet/membership.ts';
 import { AccessLog, type WriteLines } from '../metrics/access-log.ts';
 import { counter } from '../metrics/counters.ts';
 import { formatAddress, type Net } from '../net/socket.ts';
@@ -27,7 +29,13 @@ import { type Clock, systemClock, systemTimers, type Timers } from '../time/cloc
 import { Wheel } from '../time/wheel.ts';
 import type { CopySource } from './copies.ts';
 import { Listener } from './listener.ts';
-import { createPool, type PoolSurroundings, type ReportForeignCookie, type ReportPassive } from './pools.ts';
+import {
+  createPool,
+  type PoolSurroundings,
+  planMembership,
+  type ReportForeignCookie,
+  type ReportPassive,
+} from './pools.ts';
 
 export interface BalancerDependencies {
   readonly net: Net;
@@ -64,6 +72,11 @@ const cutPatience = 1000;
 
 /** For each listener the port to bind: the config's, or the one that the system chose for all workers; null: leave it out. */
 export type ListenerPorts = readonly (number | null)[];
+
+interface PoolPlan {
+  readonly pools: Map<string, Pool>;
+  readonly changes: ReadonlyMap<Pool, MembershipChange>;
+}
 
 export class Balancer {
   private options: LimpetOptions;
@@ -110,7 +123,7 @@ export class Balancer {
       debug: deps.debug ?? null,
     });
     this.buffers = new WriteBuffers(net);
-    this.pools = this.createPools(options, deps.numbers);
+    this.pools = this.planPools(options, deps.numbers).pools;
   }
 
   /** Where it listens, as URLs or `unix:` paths, in the order of the config. */
@@ -134,7 +147,7 @@ export class Balancer {
    * Connections stay, and their next request goes by the new config; exchanges under way finish as they began.
    */
   async reload(options: LimpetOptions, numbers: Numbers, ports: ListenerPorts): Promise<void> {
-    const pools = this.createPools(options, numbers);
+    const { pools, changes } = this.planPools(options, numbers);
     const before = this.listeners;
     const listeners = await this.listen(options, numbers, ports);
     // From here on nothing can fail.
@@ -152,6 +165,7 @@ export class Balancer {
     // On an address that is no longer listened on, old connections go by the new routes too.
     for (const listener of [...listeners, ...this.closing]) listener.reroute(this.createRoute(listener.options));
     for (const [name, pool] of old) if (pools.get(name) !== pool) pool.replace();
+    for (const [pool, change] of changes) pool.applyMembership(change, this.clock.now());
   }
 
   /** The health of some servers of a pool has changed. Servers that this config does not have are skipped. */
@@ -269,18 +283,29 @@ export class Balancer {
     if (!listener.isEmpty) this.closing.add(listener);
   }
 
-  /** A pool that both configs have alike goes on as it is. */
-  private createPools(options: LimpetOptions, numbers: Numbers): Map<string, Pool> {
+  /**
+   * The pools of this config, and what is to change of those that go on: a pool of which both configs have the same settings
+   * goes on, with the servers that the config has now. Changes nothing yet.
+   */
+  private planPools(options: LimpetOptions, numbers: Numbers): PoolPlan {
     const { keys, identify, clock } = this.options;
     const same =
       isDeepStrictEqual(keys, options.keys) && identify === options.identify && clock.skew === options.clock.skew;
     const pools = new Map<string, Pool>();
+    const changes = new Map<Pool, MembershipChange>();
     for (const pool of options.pools) {
       const before = this.options.pools.find(({ name }) => name === pool.name);
-      const kept = same && isDeepStrictEqual(before, pool) ? this.pools.get(pool.name) : undefined;
-      pools.set(pool.name, kept ?? createPool(pool, this.surroundings(options, numbers, pool)));
+      const running = this.pools.get(pool.name);
+      if (!same || before === undefined || running === undefined || !differOnlyInServers(before, pool)) {
+        pools.set(pool.name, createPool(pool, this.surroundings(options, numbers, pool)));
+        continue;
+      }
+      pools.set(pool.name, running);
+      const { shared } = this.deps;
+      const change = planMembership(running, pool, { shared, numbers, keys: options.keys, connects: this.connects });
+      if (!changesNothing(change)) changes.set(running, change);
     }
-    return pools;
+    return { pools, changes };
   }
 
   private surroundings(

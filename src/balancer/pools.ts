@@ -9,18 +9,20 @@ import { createPolicy } from '../balance/registry.ts';
 import { Rendezvous } from '../balance/rendezvous.ts';
 import type { PoolAffinity, PoolOptions } from '../config/options.ts';
 import { Connects } from '../fleet/connects.ts';
-import type { Fleet } from '../fleet/fleet.ts';
+import type { Fleet, MembershipChange } from '../fleet/fleet.ts';
+import type { Server } from '../fleet/server.ts';
 import type { PassiveReport } from '../health/passive.ts';
 import { counter } from '../metrics/counters.ts';
 import { Rebalancer } from '../ownership/rebalancer.ts';
 import { Pool, type PoolParts } from '../proxy/pool.ts';
+import { Connector } from '../proxy/server/connector.ts';
 import type { PoolContext } from '../proxy/server/pool-context.ts';
 import type { Shared } from '../shared/memory.ts';
 import { kindName, type Numbers } from '../shared/slots.ts';
 import { Fingerprints } from '../table/fingerprint.ts';
 import { Entry, type SessionTable } from '../table/table.ts';
 import { type CopySource, createCopies } from './copies.ts';
-import { createFleet } from './fleets.ts';
+import { createFleet, planServers } from './fleets.ts';
 
 /**
  * Takes what traffic has shown of a server. The server is named by pool and `Server.identity`, because an exchange that began
@@ -59,7 +61,7 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
   const { clock } = context.worker;
   const { name } = options;
   const fleet = createFleet(options, { ...around, load: shared.load });
-  for (const server of fleet.servers) server.connects = new Connects(options.limits.connecting, around.connects);
+  limitConnects(fleet.servers, options, around);
   const turns = {
     last: () => shared.load.lastTurn(fleet.slot),
     pass: (from: number, to: number) => shared.load.passTurn(fleet.slot, from, to),
@@ -91,9 +93,37 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
     configVersion: shared.configVersion,
     random,
   };
-  const pool = new Pool(context, { ...options, identify }, around.observe(parts, options));
+  const pool = new Pool(
+    context.worker,
+    { ...options, identify },
+    around.observe(parts, options),
+    (owner, server, listener) => new Connector(context, owner, server, listener),
+  );
   fleet.onChange = () => pool.wake();
   return pool;
+}
+
+/**
+ * What a running pool has to change to have the servers of these options, which differ in nothing else from its own: for
+ * `Pool.applyMembership`. Throws UsageError when two servers would have the same id.
+ */
+export function planMembership(
+  pool: Pool,
+  options: PoolOptions,
+  around: Pick<PoolSurroundings, 'shared' | 'numbers' | 'keys' | 'connects'>,
+): MembershipChange {
+  const { shared, numbers, keys } = around;
+  const change = planServers(pool.parts.fleet, options, { load: shared.load, numbers, keys });
+  limitConnects(change.added, options, around);
+  return change;
+}
+
+function limitConnects(
+  servers: readonly Server[],
+  { limits }: PoolOptions,
+  { connects }: Pick<PoolSurroundings, 'connects'>,
+): void {
+  for (const server of servers) server.connects = new Connects(limits.connecting, connects);
 }
 
 function affinityOf(

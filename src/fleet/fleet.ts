@@ -212,6 +212,8 @@ export class Fleet {
   private forget(server: Server): void {
     this.demandMember(server);
     server.removed = true;
+    // No other connection is made to it.
+    server.connects.max = 0;
     this.bySlot.delete(server.slot);
     this.byIdentity.delete(server.identity);
     for (const id of [server.id, ...server.formerIds]) this.byId.delete(id);

@@ -67,6 +67,11 @@ export class Server {
     this.formerIds = formerIds;
   }
 
+  /** A token or a store names it by this id. */
+  hasId(id: number): boolean {
+    return id === this.id || this.formerIds.includes(id);
+  }
+
   /** Exchanges in flight, waiting ones not counted. */
   get inflight(): number {
     return this.load.running(this.slot);

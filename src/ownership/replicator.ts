@@ -241,7 +241,7 @@ export class Replicator {
 
   /** As `store`, of an epoch that only the store may know: another node may have given it. */
   private async storeIfGiven(asked: Asked, server: Server, word: SessionWord): Promise<Told> {
-    const { store, fleet, counters } = this.parts;
+    const { store, counters } = this.parts;
     const epoch = epochOf(word);
     const found = await this.try(store.read(asked.key));
     if (found === null) {
@@ -253,7 +253,7 @@ export class Replicator {
     const begins = found.state === 'none' && (epoch === 1 || word.put === null);
     const given =
       found.state === 'live' &&
-      (found.copy.epoch > epoch || (found.copy.epoch === epoch && fleet.find(found.copy.owner) === server));
+      (found.copy.epoch > epoch || (found.copy.epoch === epoch && server.hasId(found.copy.owner)));
     return found.state === 'ended' || begins || given ? this.store(asked, server, word) : refused;
   }
 
@@ -381,12 +381,12 @@ export class Replicator {
   }
 
   private learnClaim(asked: Asked, server: Server, epoch: number, result: ClaimResult): void {
-    const { fleet, table, counters, now } = this.parts;
+    const { table, counters, now } = this.parts;
     if (result.state === 'ended') table.bury(asked, now());
     else if (result.state === 'claimed') {
       counters.add(counter.claims);
       table.confirm(asked, epoch, server.slot, result.copy.version, now());
-    } else if (result.epoch === epoch && fleet.find(result.owner) === server) {
+    } else if (result.epoch === epoch && server.hasId(result.owner)) {
       // Another worker has told it of the same owner.
       table.confirm(asked, epoch, server.slot, -1, now());
     } else {

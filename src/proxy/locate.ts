@@ -11,8 +11,8 @@ import type { AccessRecord } from './access-record.ts';
 import type { SessionBinding } from './binding.ts';
 import type { PhaseTimer } from './phase.ts';
 import { Placement } from './placement.ts';
-import type { Waiter } from './pool.ts';
 import type { ClientRequest } from './request.ts';
+import type { Waiter } from './server/queue.ts';
 import type { WorkerContext } from './worker-context.ts';
 
 /** Told the end of the search; the exchange. */

@@ -1,16 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { sessionOf } from '../../test/support/session.ts';
+import { createWorkerContext } from '../../test/support/worker-context.ts';
 import type { Recognition } from '../affinity/affinity.ts';
 import { balancerFaults } from '../errors.ts';
 import { Fleet } from '../fleet/fleet.ts';
 import { Load } from '../fleet/load.ts';
 import { Server } from '../fleet/server.ts';
-import { Counters } from '../metrics/counters.ts';
 import { ConfigVersion } from '../shared/config-version.ts';
 import { SessionTable } from '../table/table.ts';
 import { Placement } from './placement.ts';
 import { Pool, type PoolParts, type PoolSettings } from './pool.ts';
-import type { PoolContext } from './server/pool-context.ts';
 
 const now = 1000;
 
@@ -42,8 +41,8 @@ function stage(whenOwnerFull: PoolSettings['whenOwnerFull'], secondFull = false)
     configVersion,
     random: () => 0,
   };
-  const settings = { whenOwnerFull, whenOwnerFails: { action: 'rebind' } } as PoolSettings;
-  const pool = new Pool({ worker: { counters: new Counters() } } as PoolContext, settings, parts);
+  const settings = { whenOwnerFull, whenOwnerFails: { action: 'rebind' }, queue: { max: 1 } } as PoolSettings;
+  const pool = new Pool(createWorkerContext(), settings, parts, () => ({ cancel() {} }));
   pool.take(a);
   if (secondFull) pool.take(b);
   const place = (change: Partial<Recognition>, tried: readonly Server[] | null = null) => {

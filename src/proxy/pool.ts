@@ -1,7 +1,10 @@
-/** A pool as an exchange sees it: where a session lives, who takes a new one, who waits, and which connections are idle. */
+/**
+ * A pool as an exchange sees it: where a session lives, who takes a new one, who waits (server/queue.ts), and which connections
+ * can take another request (server/connections.ts).
+ */
 import { type Affinity, type Binder, isBinder } from '../affinity/affinity.ts';
 import { balancerFaults, type Fault } from '../errors.ts';
-import type { Fleet } from '../fleet/fleet.ts';
+import type { Fleet, MembershipChange } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
 import { counter } from '../metrics/counters.ts';
 import type { Connecting } from '../net/socket.ts';
@@ -10,10 +13,11 @@ import { Replicator, type ReplicatorDependencies, type ReplicatorSettings } from
 import type { Session, SessionView } from '../ownership/session.ts';
 import type { SessionTable } from '../table/table.ts';
 import type { ServerConnection } from './server/connection.ts';
-import { type ConnectListener, Connector } from './server/connector.ts';
-import { IdleConnections, quarantineMs } from './server/idle-connections.ts';
-import { PipeliningGuard } from './server/pipelining-guard.ts';
-import type { PoolContext } from './server/pool-context.ts';
+import type { ConnectionOwner } from './server/connection-owner.ts';
+import { Connections } from './server/connections.ts';
+import type { ConnectListener } from './server/connector.ts';
+import type { PipeliningGuard } from './server/pipelining-guard.ts';
+import { Queue, type Waiter } from './server/queue.ts';
 import type { WorkerContext } from './worker-context.ts';
 
 export type WhenOwnerFails =
@@ -91,13 +95,10 @@ interface OwnerFailure {
   readonly fault: Fault;
 }
 
-/** Waits for a place on a server. */
-export interface Waiter {
-  /** There is one, or states have changed. */
-  onRoom(): void;
-}
+/** Makes a connection to a server, for a pool. */
+export type ConnectTo = (owner: ConnectionOwner, server: Server, listener: ConnectListener) => Connecting;
 
-export class Pool {
+export class Pool implements ConnectionOwner {
   readonly settings: PoolSettings;
   readonly parts: PoolParts;
   /** The affinity that binds new sessions; null: none does. */
@@ -111,21 +112,19 @@ export class Pool {
   private readonly failure: OwnerFailure;
   /** Of affinities that have their own. */
   private readonly failures = new Map<Affinity, OwnerFailure>();
-  private readonly context: PoolContext;
   private readonly worker: WorkerContext;
-  /** No exchange begins here any more. */
-  private retired = false;
-  private readonly idle = new Map<Server, IdleConnections>();
-  private readonly guards = new Map<Server, PipeliningGuard>();
-  /** Exchanges that wait for room, in order; `server` null: any. */
-  private readonly waiting: { waiter: Waiter; server: Server | null }[] = [];
+  private readonly connectTo: ConnectTo;
+  private readonly connections: Connections<ServerConnection>;
+  private readonly queue: Queue;
 
-  constructor(context: PoolContext, settings: PoolSettings, parts: PoolParts) {
-    const { worker } = context;
-    this.context = context;
+  constructor(worker: WorkerContext, settings: PoolSettings, parts: PoolParts, connectTo: ConnectTo) {
+    const { fleet, random, announceRoom } = parts;
     this.worker = worker;
     this.settings = settings;
     this.parts = parts;
+    this.connectTo = connectTo;
+    this.connections = new Connections(worker, settings);
+    this.queue = new Queue({ max: settings.queue.max, fleet, random, announceRoom });
     this.binder = parts.affinities.find(isBinder) ?? null;
     this.copies = parts.copies === null ? null : new Replicator(parts.copies, parts.copies);
     this.owners = new OwnerLookup(parts.table, parts.fleet, worker.counters, this.copies?.kept);
@@ -175,38 +174,28 @@ export class Pool {
     load.run(slot, -1);
   }
 
-  /** A place has become free: the first that waits for this server, or for any, gets it. */
+  /** A place on the server has become free: the first that waits for this server, or for any, gets it. */
   offer(server: Server): void {
-    const { load, slot } = this.parts.fleet;
-    const waiting = load.waiting(slot);
-    if (waiting === 0) return;
-    // Each worker is offered as many of the places as its share of those who wait.
-    if (this.waiting.length > this.parts.random() * waiting) this.fill(server);
-    else this.parts.announceRoom();
+    this.queue.offer(server);
   }
 
-  /** One that is offered the place may go elsewhere, or wait again: then it is the next one's. */
-  private fill(server: Server): void {
-    for (let offers = this.waiting.length; offers > 0 && server.hasRoom; offers--) {
-      const i = this.waiting.findIndex((entry) => entry.server === null || entry.server === server);
-      if (i < 0) return;
-      this.unwait(i).onRoom();
-    }
-  }
-
-  /** Another worker has told of room; or nobody has, and it is time to look: a word may have crossed with our waiting. */
+  /** There may be room for those that wait. */
   lookForRoom(): void {
-    if (this.waiting.length === 0) return;
-    for (const server of this.parts.fleet.servers) if (server.hasRoom) this.fill(server);
+    this.queue.lookForRoom();
   }
 
-  /** False when the queue is full. */
+  /** Waits for a place on `server`; null: on any. False when the queue is full. */
   wait(waiter: Waiter, server: Server | null): boolean {
-    const { load, slot } = this.parts.fleet;
-    if (load.waiting(slot) >= this.settings.queue.max) return false;
-    this.waiting.push({ waiter, server });
-    load.wait(slot, 1);
-    return true;
+    return this.queue.wait(waiter, server);
+  }
+
+  stopWaiting(waiter: Waiter): void {
+    this.queue.stopWaiting(waiter);
+  }
+
+  /** States have changed: whoever waits asks again. */
+  wake(): void {
+    this.queue.wake();
   }
 
   /** What it waits for is that connections to the server, or to some (null), have been made: more may not be begun. */
@@ -215,101 +204,46 @@ export class Pool {
     return this.parts.fleet.servers.some(({ connects }) => !connects.hasRoom);
   }
 
-  stopWaiting(waiter: Waiter): void {
-    const i = this.waiting.findIndex((entry) => entry.waiter === waiter);
-    if (i >= 0) this.unwait(i);
-  }
-
-  /** States have changed: whoever waits asks again. */
-  wake(): void {
-    for (let left = this.waiting.length; left > 0; left--) this.unwait(0).onRoom();
-  }
-
-  private unwait(i: number): Waiter {
-    const [entry] = this.waiting.splice(i, 1);
-    const { load, slot } = this.parts.fleet;
-    load.wait(slot, -1);
-    return entry!.waiter;
-  }
-
-  /** `clientNumber`: number of the client, 0 when it may be several. */
+  /** An idle connection. `clientNumber`: number of the client, 0 when it may be several. */
   takeIdle(server: Server, clientNumber: number): ServerConnection | undefined {
-    const idle = this.idleOf(server);
-    const upstream = idle.take(clientNumber);
-    server.idle = idle.ready;
-    if (upstream !== undefined) this.worker.wheel.set(upstream.deadline, 0);
-    return upstream;
-  }
-
-  pipeliningGuardOf(server: Server): PipeliningGuard {
-    let guard = this.guards.get(server);
-    if (guard === undefined) {
-      guard = new PipeliningGuard();
-      this.guards.set(server, guard);
-    }
-    return guard;
-  }
-
-  private idleOf(server: Server): IdleConnections {
-    let idle = this.idle.get(server);
-    if (idle === undefined) {
-      idle = new IdleConnections(this.settings.maxIdle);
-      this.idle.set(server, idle);
-    }
-    return idle;
+    return this.connections.takeIdle(server, clientNumber);
   }
 
   /** For a request that may share a connection with others of this loop turn, where the pool pipelines. */
   takeGathering(server: Server, clientNumber: number): ServerConnection | undefined {
-    const guard = this.pipeliningGuardOf(server);
-    if (this.settings.pipelining === 1 || server.misframed || !guard.allows())
-      return this.takeIdle(server, clientNumber);
-    const open = guard.gathering;
-    if (open?.isGathering && open.depth < this.settings.pipelining) return open;
-    const upstream = this.takeIdle(server, clientNumber);
-    // A connection in quarantine is for one client alone.
-    guard.gathering = upstream?.quarantined ? undefined : upstream;
-    return upstream;
+    return this.connections.takeGathering(server, clientNumber);
   }
 
-  /** Keeps the connection for the next exchange, after its quarantine if it needs one. False: there are enough. */
-  addIdle(upstream: ServerConnection): boolean {
-    const { server } = upstream;
-    const idle = this.idleOf(server);
-    if (this.retired || this.worker.descriptors.isTight || upstream.moves !== server.moves) return false;
-    if (!idle.add(upstream)) return false;
-    server.idle = idle.ready;
-    if (upstream.quarantined) upstream.quarantinedUntil = this.worker.clock.monotonic() + quarantineMs;
-    this.worker.wheel.set(upstream.deadline, upstream.quarantined ? quarantineMs : this.settings.timeouts.keepAlive);
-    return true;
+  addIdle(connection: ServerConnection): boolean {
+    return this.connections.addIdle(connection);
   }
 
-  removeIdle(upstream: ServerConnection): void {
-    const { server } = upstream;
-    const idle = this.idleOf(server);
-    idle.remove(upstream);
-    server.idle = idle.ready;
+  removeIdle(connection: ServerConnection): void {
+    this.connections.removeIdle(connection);
   }
 
-  /** A server has sent what HTTP does not allow, so that the beginning of its next response is not certain. */
+  pipeliningGuardOf(server: Server): PipeliningGuard {
+    return this.connections.guardOf(server);
+  }
+
   onMisframed({ server }: ServerConnection, how: string): void {
     this.worker.counters.add(counter.upstream_misframed);
     if (server.setMisframed(true)) this.parts.misframed(server, how);
   }
 
-  connect(server: Server, dialler: ConnectListener): Connecting {
-    return new Connector(this.context, this, server, dialler);
+  /** Makes a connection to the server. */
+  connect(server: Server, listener: ConnectListener): Connecting {
+    return this.connectTo(this, server, listener);
   }
 
   /** Descriptors run short: what is kept for later goes. */
   makeRoom(): void {
-    if (this.worker.descriptors.isTight) this.closeIdle();
+    if (this.worker.descriptors.isTight) this.connections.closeAll();
   }
 
   /** No exchange begins here any more. Those under way finish. */
   retire(): void {
-    this.retired = true;
-    this.closeIdle();
+    this.connections.retire();
   }
 
   /** The same, because the config has another pool in its place: those that wait go by the new config. */
@@ -319,22 +253,26 @@ export class Pool {
     this.wake();
   }
 
+  /**
+   * The pool has other servers from now on. Of those that leave, idle connections are closed, exchanges under way finish, and
+   * those that wait for them ask again where to go. Nothing changes for the servers that stay, nor for those that wait for them.
+   */
+  applyMembership(change: MembershipChange, now: number): void {
+    const { removed, added, changed } = change;
+    this.parts.fleet.applyMembership(change, now);
+    for (const server of removed) this.connections.remove(server);
+    this.queue.wakeForRemoved();
+    for (const server of added) this.queue.fill(server);
+    for (const { server } of changed) this.queue.fill(server);
+  }
+
   /** Names that have lost addresses: what is under way there goes on, and nothing begins on those connections. */
   moved(names: ReadonlySet<string>): void {
     for (const server of this.parts.fleet.servers) {
       if (server.address.kind === 'unix' || !names.has(server.address.host)) continue;
       server.moves++;
-      this.closeIdleOf(server);
+      this.connections.close(server);
     }
-  }
-
-  closeIdle(): void {
-    for (const server of this.parts.fleet.servers) this.closeIdleOf(server);
-  }
-
-  private closeIdleOf(server: Server): void {
-    server.idle = 0;
-    for (const upstream of this.idleOf(server).removeAll()) upstream.close();
   }
 }
 

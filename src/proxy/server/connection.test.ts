@@ -1,5 +1,6 @@
 /** Requests that a connection has taken, and not written yet. */
 import { expect, test } from 'vitest';
+import { createConnectionOwner } from '../../../test/support/connection-owner.ts';
 import { FakeNet } from '../../../test/support/fake-net.ts';
 import { wideLimits } from '../../../test/support/heads.ts';
 import { createWorkerContext } from '../../../test/support/worker-context.ts';
@@ -8,7 +9,6 @@ import { Server } from '../../fleet/server.ts';
 import { Method, type ResponseHead } from '../../http/head.ts';
 import { Counters } from '../../metrics/counters.ts';
 import { Wheel } from '../../time/wheel.ts';
-import type { Pool } from '../pool.ts';
 import { ServerConnection } from './connection.ts';
 import { PipeliningGuard } from './pipelining-guard.ts';
 import { PoolContext } from './pool-context.ts';
@@ -72,14 +72,7 @@ function stage({ mayPipeline = true } = {}) {
   const context = new PoolContext(worker, new RequestBatch(net), wideLimits);
   const server = new Server({ name: 'a', address, weight: 1, maxRequests: 0 }, 1, 0);
   const guard = new PipeliningGuard();
-  const settings = { limits: { interim: 1000 } };
-  const pool = {
-    settings,
-    removeIdle() {},
-    onMisframed() {},
-    addIdle: () => true,
-    pipeliningGuardOf: () => guard,
-  } as unknown as Pool;
+  const pool = createConnectionOwner({ addIdle: () => true, pipeliningGuardOf: () => guard });
   let upstream!: ServerConnection;
   net.connect(address, {
     onOpen(socket) {

@@ -31,9 +31,9 @@ import { keepable, type Socket, type SocketHandler } from '../../net/socket.ts';
 import { Deadline, type DeadlineOwner } from '../../time/wheel.ts';
 import { BufferAccount, type BufferOwner } from '../buffer-budget.ts';
 import { DelayedReset } from '../delayed-reset.ts';
-import type { Pool } from '../pool.ts';
 import type { RequestBody } from '../request-body.ts';
 import type { WorkerContext } from '../worker-context.ts';
+import type { ConnectionOwner } from './connection-owner.ts';
 import { DelayedEnd } from './delayed-end.ts';
 import { DrainHandler } from './drain-handler.ts';
 import { shortResponseBytes } from './pipelining-guard.ts';
@@ -69,7 +69,7 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
 
   private readonly context: PoolContext;
   private readonly worker: WorkerContext;
-  private readonly pool: Pool;
+  private readonly pool: ConnectionOwner;
   private readonly keeping: BufferAccount;
   private exchange: ResponseHandler | null = null;
   /** Requests that have gone out behind it, in order. */
@@ -107,7 +107,7 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
   /** Why it is over, once it is, for the log. */
   private ending = 'it is not needed any more';
 
-  constructor(context: PoolContext, pool: Pool, server: Server, socket: Socket) {
+  constructor(context: PoolContext, pool: ConnectionOwner, server: Server, socket: Socket) {
     const { worker } = context;
     this.context = context;
     this.worker = worker;

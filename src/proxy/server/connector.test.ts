@@ -1,5 +1,6 @@
 /** A connection to a server being made: whose fault its failure is, errno by errno, and what is counted meanwhile. */
 import { describe, expect, test } from 'vitest';
+import { createConnectionOwner } from '../../../test/support/connection-owner.ts';
 import { FakeNet } from '../../../test/support/fake-net.ts';
 import { wideLimits } from '../../../test/support/heads.ts';
 import { createWorkerContext } from '../../../test/support/worker-context.ts';
@@ -10,7 +11,6 @@ import { Counters, counter } from '../../metrics/counters.ts';
 import { Descriptors } from '../../net/descriptors.ts';
 import type { Address } from '../../net/socket.ts';
 import { Wheel } from '../../time/wheel.ts';
-import type { Pool } from '../pool.ts';
 import { Connector } from './connector.ts';
 import { PoolContext } from './pool-context.ts';
 import { RequestBatch } from './request-batch.ts';
@@ -33,7 +33,7 @@ function stage(address = tcp) {
   const server = new Server({ name: 'a', address, weight: 1, maxRequests: 0 }, 1, 0);
   server.connects = new Connects(2, new Connects(3, null));
   const offered: Server[] = [];
-  const pool = { offer: (to: Server) => offered.push(to), makeRoom() {} } as unknown as Pool;
+  const pool = createConnectionOwner({ offer: (to) => void offered.push(to) });
   const dial = () =>
     new Connector(context, pool, server, {
       onConnected: () => faults.push('open'),

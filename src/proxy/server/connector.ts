@@ -13,8 +13,8 @@ import {
   type Socket,
   type SocketHandler,
 } from '../../net/socket.ts';
-import type { Pool } from '../pool.ts';
 import { ServerConnection } from './connection.ts';
+import type { ConnectionOwner } from './connection-owner.ts';
 import type { PoolContext } from './pool-context.ts';
 
 /** Told once, and never from inside the call that begins it. */
@@ -25,13 +25,13 @@ export interface ConnectListener {
 
 export class Connector implements ConnectHandler, Connecting {
   private readonly context: PoolContext;
-  private readonly pool: Pool;
+  private readonly pool: ConnectionOwner;
   private readonly server: Server;
   private readonly dialler: ConnectListener;
   private readonly connecting: Connecting | null = null;
   private settled = false;
 
-  constructor(context: PoolContext, pool: Pool, server: Server, dialler: ConnectListener) {
+  constructor(context: PoolContext, pool: ConnectionOwner, server: Server, dialler: ConnectListener) {
     const { worker } = context;
     this.context = context;
     this.pool = pool;

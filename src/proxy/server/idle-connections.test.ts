@@ -1,18 +1,16 @@
 import { expect, test } from 'vitest';
-import type { ServerConnection } from './connection.ts';
-import { IdleConnections } from './idle-connections.ts';
+import { type IdleConnection, IdleConnections } from './idle-connections.ts';
 
-/** What is looked at of a connection. */
-function connection(clientNumber: number, quarantined: boolean): ServerConnection {
-  return { clientNumber, quarantined } as ServerConnection;
+function connection(clientNumber: number, quarantined: boolean): IdleConnection {
+  return { clientNumber, quarantined };
 }
 
 test('the last one used is the first to be used again, and no more are kept than may be', () => {
   const idle = new IdleConnections(2);
   const [a, b, c] = [1, 2, 3].map((clientNumber) => connection(clientNumber, false)) as [
-    ServerConnection,
-    ServerConnection,
-    ServerConnection,
+    IdleConnection,
+    IdleConnection,
+    IdleConnection,
   ];
   expect([a, b, c].map((one) => idle.add(one))).toEqual([true, true, false]);
   expect([idle.take(9), idle.take(9), idle.take(9)]).toEqual([b, a, undefined]);

@@ -8,18 +8,24 @@
  * They come with the head or soon after it, so such a connection is quarantined first. Meanwhile only the client that it has served
  * last may use it: that client would get a response that its own request has caused (I7).
  */
-import type { ServerConnection } from './connection.ts';
-
 /** Longer than the 40 ms for which Linux may hold a small segment back while it waits for an acknowledgement. */
 export const quarantineMs = 100;
 /** As many may be in quarantine, where fewer idle connections are kept. */
 const minQuarantined = 64;
 
-export class IdleConnections {
-  private readonly available: ServerConnection[] = [];
+/** What is looked at of a connection. */
+export interface IdleConnection {
+  /** Only the client that it has served last may use it now. */
+  readonly quarantined: boolean;
+  /** Number of that client; 0: it may be several. */
+  readonly clientNumber: number;
+}
+
+export class IdleConnections<Connection extends IdleConnection> {
+  private readonly available: Connection[] = [];
   /** In the order in which their quarantine began, and by the client that they have served last. */
-  private readonly quarantined = new Set<ServerConnection>();
-  private readonly quarantinedOf = new Map<number, ServerConnection>();
+  private readonly quarantined = new Set<Connection>();
+  private readonly quarantinedOf = new Map<number, Connection>();
   private readonly max: number;
   private readonly maxQuarantined: number;
 
@@ -38,7 +44,7 @@ export class IdleConnections {
    * For the client with this number; 0: it may be several. Others do not get what is in quarantine, unless that is full: then the
    * oldest of it is used, because to open ever more connections would be worse.
    */
-  take(clientNumber: number): ServerConnection | undefined {
+  take(clientNumber: number): Connection | undefined {
     const { quarantined } = this;
     const connection = this.available.pop();
     if (connection !== undefined || quarantined.size === 0) return connection;
@@ -49,7 +55,7 @@ export class IdleConnections {
   }
 
   /** False: there are enough. */
-  add(connection: ServerConnection): boolean {
+  add(connection: Connection): boolean {
     const { available, quarantined } = this;
     if (!connection.quarantined) {
       if (available.length >= this.max) return false;
@@ -62,7 +68,7 @@ export class IdleConnections {
     return true;
   }
 
-  remove(connection: ServerConnection): void {
+  remove(connection: Connection): void {
     const { clientNumber } = connection;
     if (this.quarantined.delete(connection)) {
       if (this.quarantinedOf.get(clientNumber) === connection) this.quarantinedOf.delete(clientNumber);
@@ -73,7 +79,7 @@ export class IdleConnections {
   }
 
   /** Removes all of them. */
-  removeAll(): ServerConnection[] {
+  removeAll(): Connection[] {
     const all = [...this.available.splice(0), ...this.quarantined];
     this.quarantined.clear();
     this.quarantinedOf.clear();

@@ -5,7 +5,6 @@
  */
 import { Method, type RequestHead } from '../../http/head.ts';
 import { Name } from '../../http/names.ts';
-import type { ServerConnection } from './connection.ts';
 
 /** Bytes of body up to which a response may have others behind it. */
 export const shortResponseBytes = 64 * 1024;
@@ -25,8 +24,6 @@ const minAlone = 16;
 const maxAlone = 1024;
 
 export class PipeliningGuard {
-  /** The connection that gathers the requests of this loop turn. */
-  gathering: ServerConnection | undefined = undefined;
   /** Requests that still go alone. */
   private alone = 0;
   /** What `alone` was set to last, halved by each success since. */
