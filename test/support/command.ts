@@ -21,15 +21,16 @@ export interface Command {
   readonly env: NodeJS.ProcessEnv;
 }
 
-/** `limpet ARGS` on that runtime, its state in that folder. */
-export function limpetCommand(runtime: Runtime, state: string, args: readonly string[]): Command {
+/** `limpet ARGS` on that runtime, its state in that folder. `copy`: the folder of a copy of the sources, to run in place of ours. */
+export function limpetCommand(runtime: Runtime, state: string, args: readonly string[], copy?: string): Command {
   const env = {
     ...process.env,
     PATH: `${programs}${delimiter}${process.env.PATH ?? ''}`,
     LIMPET_RUNTIME: runtime,
     LIMPET_STATE: state,
   };
-  if (built === undefined) return { file: join(root, 'bin/limpet'), args: [...args], env };
+  if (built === undefined || copy !== undefined)
+    return { file: join(copy ?? root, 'bin/limpet'), args: [...args], env };
   return { file: programOf(runtime), args: [built, ...args], env };
 }
 

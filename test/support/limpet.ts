@@ -16,6 +16,8 @@ export interface LimpetSetup {
   /** After `--config`, when there is one. Without config and `--listen`: listens on 127.0.0.1, any free port. */
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** The folder of a copy of the sources that is to run. Left out: ours. */
+  readonly copy?: string;
   /** Most descriptors of the process (`ulimit -n`). Left out: as many as this one may have. */
   readonly descriptors?: number;
 }
@@ -66,7 +68,7 @@ export async function startLimpet(runtime: Runtime, setup: LimpetSetup): Promise
     args.unshift('--config', file);
   } else if (!args.includes('--listen')) args.unshift('--listen', '127.0.0.1:0');
 
-  const command = limpetCommand(runtime, join(folder, 'state'), args);
+  const command = limpetCommand(runtime, join(folder, 'state'), args, setup.copy);
   const { descriptors = 0 } = setup;
   const limited = ['-c', `ulimit -n ${descriptors} && exec "$0" "$@"`, command.file, ...command.args];
   const child = spawn(descriptors > 0 ? 'sh' : command.file, descriptors > 0 ? limited : command.args, {
