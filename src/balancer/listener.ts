@@ -8,8 +8,10 @@ import { listenError } from '../net/listen-error.ts';
 import { shortageOf } from '../net/shortage.ts';
 import { formatAddress, type ListeningSocket, type Net, type Socket } from '../net/socket.ts';
 import { trustOf } from '../net/trust.ts';
-import { ClientConnection, type ListenerSettings } from '../proxy/client/connection.ts';
+import type { ClientConnection } from '../proxy/client/client-connection.ts';
+import { H1ClientConnection } from '../proxy/client/h1-connection.ts';
 import type { FindRoute, ListenerContext } from '../proxy/client/listener-context.ts';
+import type { ListenerSettings } from '../proxy/client/listener-settings.ts';
 import { ExchangePool } from '../proxy/exchange-pool.ts';
 import { IndexedSet } from '../proxy/indexed-set.ts';
 import type { Shared } from '../shared/memory.ts';
@@ -72,7 +74,7 @@ export class Listener {
     const { address, backlog } = this.options;
     const shared = address.kind === 'tcp';
     const at = shared ? { ...address, port } : address;
-    const accept = (socket: Socket): ClientConnection | null => this.accept(socket);
+    const accept = (socket: Socket): H1ClientConnection | null => this.accept(socket);
     const onError = (error: Error): void => this.acceptFailed(error);
     try {
       this.socket = await this.deps.net.listen({ address: at, backlog, reusePort: shared, accept, onError });
@@ -115,7 +117,7 @@ export class Listener {
     for (const connection of this.connections.all()) connection.destroy();
   }
 
-  private accept(socket: Socket): ClientConnection | null {
+  private accept(socket: Socket): H1ClientConnection | null {
     const { context, settings, connections } = this;
     const { shared, slot } = this.deps;
     const { counters, load, descriptors } = shared;
@@ -129,7 +131,7 @@ export class Listener {
     if (over >= maxRefusing || (shedding && descriptors.cannotRefuse) || context.stopping || lost) return null;
     counters.add(counter.connections_accepted);
     counters.add(counter.connections_open);
-    const connection = new ClientConnection(context, settings, this.exchanges, socket);
+    const connection = new H1ClientConnection(context, settings, this.exchanges, socket);
     load.run(slot, 1);
     descriptors.addClient(1);
     connections.add(connection);

@@ -71,7 +71,7 @@ export class AccessRecord implements ExchangeRecord {
     this.queueMs = this.connectMs = this.responseMs = -1;
     this.server = this.pool = '';
     this.client = clientAddress;
-    this.listener = client.listener;
+    this.listener = client.peer.listener;
     this.method = head.bytes.toString('latin1', head.methodStart, head.methodEnd);
     this.target = head.bytes.toString('latin1', head.targetStart, head.targetEnd);
     this.host = head.headers.valueOf(Name.host) ?? '';

@@ -56,14 +56,16 @@ export function logRefusal(
   record.totalMs = client.firstByteAt < 0 ? 0 : now - client.firstByteAt;
   record.responseMs = status === 0 ? -1 : record.totalMs;
   record.time = worker.clock.wall() - record.totalMs;
-  record.listener = client.listener;
+  record.listener = client.peer.listener;
   record.status = status;
   record.bytesIn = client.bytesIn;
   record.bytesOut = client.bytesOut;
   record.fault = fault.code;
   // Only a head that was read to its end says who stands behind a proxy.
-  const isBehindProxy = isWhole && head !== null && client.trusted;
-  record.client = isBehindProxy ? clientAddress(head, client.peer, client.isTrusted) : client.peer;
+  const isBehindProxy = isWhole && head !== null && client.peer.isTrusted;
+  record.client = isBehindProxy
+    ? clientAddress(head, client.peer.address, client.peer.isTrustedAddress)
+    : client.peer.address;
   tellHead(head);
   worker.accessLog.record(record);
 }

@@ -50,7 +50,7 @@ export function writeRequest(
   // The request line and the headers stand together: one range, with cuts.
   edit.write(head.bytes, head.methodStart, headers.end, out);
   edit.writeAdded(out);
-  client.writeForwarded(head, out);
+  client.peer.writeForwarded(head, out);
   if (session !== null) out.copy(session.bytes, 0, session.length);
   if (!headers.has(Name.host) && head.authorityStart === head.authorityEnd)
     out.text(`Host: ${hostHeaderOf(server)}\r\n`);

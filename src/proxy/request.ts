@@ -37,9 +37,10 @@ export class ClientRequest implements ClientFacts {
     this.start = start;
     this.method = head.method;
     this.mayUpgrade = mayUpgrade;
-    this.clientAddress = client.trusted ? clientAddress(head, client.peer, client.isTrusted) : client.peer;
-    this.clientSecure = client.secure || (client.trusted && isForwardedSecure(head));
-    this.clientNumber = client.trusted || seemsProxied(head) ? 0 : client.number;
+    const { peer } = client;
+    this.clientAddress = peer.isTrusted ? clientAddress(head, peer.address, peer.isTrustedAddress) : peer.address;
+    this.clientSecure = peer.isSecure || (peer.isTrusted && isForwardedSecure(head));
+    this.clientNumber = peer.isTrusted || seemsProxied(head) ? 0 : peer.number;
     this.body.begin(client, head.length !== 0);
   }
 
@@ -50,7 +51,7 @@ export class ClientRequest implements ClientFacts {
   }
 
   get peerTrusted(): boolean {
-    return this.client.trusted;
+    return this.client.peer.isTrusted;
   }
 
   /** It may be sent twice without changing what the server does (RFC 9110 section 9.2.2). */

@@ -13,7 +13,7 @@ import { Random } from './random.ts';
 /** What a server answers to a request with this target. */
 const answers: Readonly<Record<string, (id: string) => string>> = {
   short: (id) => withLength(`${id}.`),
-  // Its head is put back before the body, instead of the body behind it (proxy/client/response-writer.ts).
+  // Its head is put back before the body, instead of the body behind it (proxy/client/h1-response-writer.ts).
   middle: (id) => withLength(`${id}.`.repeat(400)),
   long: (id) => withLength(`${id}.`.repeat(4500)),
   chunked: (id) => `HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n${chunk(id)}${chunk('.')}0\r\n\r\n`,

@@ -11,7 +11,7 @@ import type { HeadLimits } from '../../src/http/head.ts';
 import { AccessLog } from '../../src/metrics/access-log.ts';
 import { trustOf } from '../../src/net/trust.ts';
 import { BufferBudget } from '../../src/proxy/buffer-budget.ts';
-import { ClientConnection } from '../../src/proxy/client/connection.ts';
+import { H1ClientConnection } from '../../src/proxy/client/h1-connection.ts';
 import { ListenerContext } from '../../src/proxy/client/listener-context.ts';
 import { DebugLog } from '../../src/proxy/debug-log.ts';
 import { ExchangePool } from '../../src/proxy/exchange-pool.ts';
@@ -129,7 +129,7 @@ export function stageBalancer(
     },
     connect: (refused = false) => {
       const peer = FakePeer.connected();
-      const connection = new ClientConnection(context, settings, exchanges, peer);
+      const connection = new H1ClientConnection(context, settings, exchanges, peer);
       peer.handler = connection;
       if (refused) connection.refuseConnection();
       return peer;

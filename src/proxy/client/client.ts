@@ -1,20 +1,15 @@
 /**
- * What an exchange needs of the client. For HTTP/1.1 it is implemented by `connection.ts`; HTTP/2 will be another implementation, so
+ * What an exchange needs of the client. `h1-client.ts` implements it for HTTP/1.1; HTTP/2 will be another implementation, so
  * nothing here says how a message is framed.
  */
 import type { Fault } from '../../errors.ts';
-import type { RequestHead, ResponseHead } from '../../http/head.ts';
+import type { ResponseHead } from '../../http/head.ts';
 import type { Splice } from '../../http/splice.ts';
-import type { HeadWriter } from '../../http/writer.ts';
 import type { Socket } from '../../net/socket.ts';
+import type { Peer } from './peer.ts';
 
 export interface Client {
-  /** Address of the peer; '' on a unix-domain socket. */
-  readonly peer: string;
-  /** The peer is one of the trusted proxies of the listener. */
-  readonly trusted: boolean;
-  readonly secure: boolean;
-  readonly isTrusted: (address: string) => boolean;
+  readonly peer: Peer;
   /** Longest time between two pieces of the request's body. */
   readonly bodyTimeoutMs: number;
   /** Longest time in which the client takes nothing of what was sent. */
@@ -26,13 +21,7 @@ export interface Client {
   readonly bytesOut: number;
   /** When the first byte of the request came (monotonic ms), with an access log only. Negative: the whole head came in one read. */
   readonly firstByteAt: number;
-  /** Number of the connection, from 1; no other one of this worker has it. */
-  readonly number: number;
-  /** Name of the listener, for the log. */
-  readonly listener: string;
 
-  /** Writes the header lines that tell the server who the client is. */
-  writeForwarded(head: RequestHead, out: HeadWriter): void;
   /** Passes an interim response (1xx) on. False: this client does not get any. */
   sendInterim(head: ResponseHead, edit: Splice): boolean;
   /** Begins the response. `length`: bytes of the body; negative: not known before its end. */
@@ -56,6 +45,12 @@ export interface Client {
   addBuffered(bytes: number): void;
   /** The exchange is over: the connection reads the next request, or ends. */
   onExchangeEnd(): void;
-  /** After 101: the bare connection, and bytes that came early. */
-  takeSocket(): { socket: Socket; early: Buffer | null };
+  /** After 101: the bare connection is the tunnel's. */
+  takeSocket(): ClientSocket;
+}
+
+export interface ClientSocket {
+  readonly socket: Socket;
+  /** Bytes of the other protocol that have come before the server had agreed to it. */
+  readonly early: Buffer | null;
 }

@@ -8,7 +8,7 @@ import { serverFaults } from '../../errors.ts';
 import { Method, ResponseHead } from '../../http/head.ts';
 import { Splice } from '../../http/splice.ts';
 import type { WorkerContext } from '../worker-context.ts';
-import { ResponseWriter } from './response-writer.ts';
+import { ResponseWriter } from './h1-response-writer.ts';
 import { WriteBatch } from './write-batch.ts';
 
 const responseWriter = (work: Work, peer: FakePeer) => new ResponseWriter(work.worker, work.batch, peer);

@@ -1,0 +1,56 @@
+/** Who is at the other end of a client's connection, whatever protocol is spoken on it. */
+import { forwardedLines, writeForwarded, writeForwardedFor } from '../../http/forwarded.ts';
+import type { RequestHead } from '../../http/head.ts';
+import type { HeadWriter } from '../../http/writer.ts';
+import type { Socket } from '../../net/socket.ts';
+
+/** Of the listener. */
+export interface PeerSettings {
+  /** As it is shown in the log. */
+  readonly name: string;
+  /** Whether an address is one of the trusted proxies. */
+  readonly isTrusted: (address: string) => boolean;
+}
+
+/** Connections of this worker so far, of all listeners. */
+let connections = 0;
+
+export class Peer {
+  /** Its address; '' on a unix-domain socket. */
+  readonly address: string;
+  /** It is one of the trusted proxies of the listener. */
+  readonly isTrusted: boolean;
+  /** What it sends is encrypted. */
+  readonly isSecure: boolean;
+  /** Number of the connection, from 1; no other one of this worker has it. */
+  readonly number = ++connections;
+  private readonly settings: PeerSettings;
+  /** Header lines; made for the first request. */
+  private forwarded: string | null = null;
+
+  constructor(socket: Socket, settings: PeerSettings) {
+    this.settings = settings;
+    this.address = socket.remoteAddress;
+    this.isTrusted = settings.isTrusted(this.address);
+    this.isSecure = socket.secure;
+  }
+
+  /** Name of the listener, for the log. */
+  get listener(): string {
+    return this.settings.name;
+  }
+
+  /** Whether an address is one of the trusted proxies. */
+  get isTrustedAddress(): (address: string) => boolean {
+    return this.settings.isTrusted;
+  }
+
+  /** Writes the header lines that tell the server who the client is. */
+  writeForwarded(head: RequestHead, out: HeadWriter): void {
+    if (this.isTrusted) writeForwardedFor(head, this.address, this.isSecure, out);
+    else {
+      this.forwarded ??= forwardedLines(this.address, this.isSecure);
+      writeForwarded(head, this.forwarded, out);
+    }
+  }
+}
