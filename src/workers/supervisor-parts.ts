@@ -11,6 +11,7 @@ import { counter } from '../metrics/counters.ts';
 import type { Address, Net } from '../net/socket.ts';
 import type { InjectedFault } from '../store/injected-fault.ts';
 import { type Clock, systemTimers, type Timers } from '../time/clock.ts';
+import type { ClockSources } from '../time/steady.ts';
 import { AdminService } from './admin-service.ts';
 import { ConfigRollout } from './config-rollout.ts';
 import { DescriptorRoom, systemLimits } from './descriptor-room.ts';
@@ -55,6 +56,8 @@ export interface SupervisorDependencies {
   /** Starts a thread that runs a worker. Default: worker.ts beside this file. */
   readonly spawn?: SpawnThread;
   readonly timers?: Timers;
+  /** The clocks of this machine, for tests. */
+  readonly clockSources?: ClockSources;
   readonly random?: () => number;
   /** Looks up a host name of servers. Default: as this machine does, and with the TTL. */
   readonly findName?: ConstructorParameters<typeof Names>[0]['find'];
@@ -104,7 +107,14 @@ export function createParts(
   });
   const { load, counters, table, descriptors } = state;
   const shared = state.buffers.clock;
-  const timekeeper = new Timekeeper({ shared, file: join(stateDir, 'clock'), timers, counters, log });
+  const timekeeper = new Timekeeper({
+    shared,
+    file: join(stateDir, 'clock'),
+    timers,
+    counters,
+    log,
+    ...(deps.clockSources && { sources: deps.clockSources }),
+  });
   const clock = clockFor(timekeeper.clock, injectedFault);
   const shortages = new ShortageLimiter(clock, (what, reason, at) => log.warn(formatShortage(what, reason, at)));
   const descriptorRoom = new DescriptorRoom({ descriptors, limits: systemLimits, timers, log });
