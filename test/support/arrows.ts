@@ -33,6 +33,9 @@ const composition = [
   'src/explain',
 ];
 
+/** The folders of the importers. What they share is beside them, in src/import and src/import/yaml. */
+const importers = ['haproxy', 'nginx', 'kubernetes', 'caddy', 'envoy', 'traefik'].map((name) => `src/import/${name}`);
+
 export const arrows: readonly Arrow[] = [
   { from: ['src/errors.ts'], only: [], why: 'everyone imports the registry of faults' },
   { from: ['src/ip.ts'], only: [], why: 'sockets, headers and config mean the same by an address' },
@@ -109,6 +112,15 @@ export const arrows: readonly Arrow[] = [
     never: composition,
     why: 'the composition root and the command line know everyone, and nobody knows them',
   },
+  ...importers.map((importer): Arrow => {
+    return {
+      from: [importer],
+      never: importers.filter((other) => other !== importer),
+      // Traefik has objects in Kubernetes too.
+      except: importer === 'src/import/traefik' ? ['src/import/kubernetes'] : [],
+      why: `${importer} reads one program's config, and needs no importer of another one`,
+    };
+  }),
   {
     from: ['src/explain'],
     never: ['src/balance', 'src/failover', 'src/health', 'src/table', 'src/net/bun.ts', 'src/net/node.ts', 'src/cli'],

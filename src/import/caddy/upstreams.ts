@@ -1,3 +1,4 @@
+/** The servers of a `reverse_proxy` of Caddy: addresses, ranges of ports, and why some cannot be carried over. */
 import { serverAddress } from '../values.ts';
 
 export type Upstream = { readonly addresses: readonly string[] } | { readonly why: string };
