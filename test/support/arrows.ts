@@ -159,6 +159,13 @@ export const arrows: readonly Arrow[] = [
     neverUse: ['Date.now', 'performance.now', 'setTimeout', 'setInterval', 'Math.random'],
     why: 'time and randomness are handed in, so that tests and the simulator run the real code',
   },
+  {
+    from: ['src'],
+    notFrom: ['src/config'],
+    never: ['zod'],
+    typesOf: ['zod'],
+    why: 'zod costs each thread that loads it 15 MB: workers and the session library run without it',
+  },
 ];
 
 /** Functions of node:net that open nothing: anybody may ask whether a text is an address. */
