@@ -12,7 +12,7 @@ const rounds = 5;
 const roundTime = 30;
 
 function fleetOf(size: number, weightOf: (number: number) => number): Fleet {
-  const load = Load.alone(size);
+  const load = Load.single(size);
   const servers = Array.from({ length: size }, (_, number) => {
     const address = { kind: 'tcp', host: '127.0.0.1', port: 1 } as const;
     return new Server(

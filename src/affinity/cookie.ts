@@ -167,7 +167,7 @@ export class CookieAffinity implements Affinity {
     const former = recognition.formerCookie === undefined ? how : this.writtenOf(recognition.formerCookie);
     // Where a client holds both, the former one may be what it sends first.
     if (former.scope !== how.scope) this.forget(former, client, edit);
-    this.tell(how, this.deps.ring.sign(recognition, binding), this.lifeOf(recognition, now), client, edit);
+    this.setCookie(how, this.deps.ring.sign(recognition, binding), this.lifeOf(recognition, now), client, edit);
     return true;
   }
 
@@ -185,10 +185,10 @@ export class CookieAffinity implements Affinity {
   }
 
   private forget(how: Written, client: ClientFacts, edit: Splice): void {
-    this.tell(how, '', `; Max-Age=0; Expires=${longAgo}`, client, edit);
+    this.setCookie(how, '', `; Max-Age=0; Expires=${longAgo}`, client, edit);
   }
 
-  private tell(how: Written, token: string, life: string, client: ClientFacts, edit: Splice): void {
+  private setCookie(how: Written, token: string, life: string, client: ClientFacts, edit: Splice): void {
     const { name, twin } = this.settings;
     const secure = how.secure === 'always' || (how.secure === 'auto' && client.clientSecure);
     edit.add(`Set-Cookie: ${name}=${token}${how.attributes}${secure ? '; Secure' : ''}${life}`);

@@ -52,7 +52,7 @@ export const learn = {
       {
         cookie: open(cookieName, undefined, "The app's cookie: set by responses, sent by requests."),
         header: open(headerName, undefined, 'A header of responses and of requests.'),
-        query: open(queryName, undefined, 'A query parameter of requests. It names what another place has taught.'),
+        query: open(queryName, undefined, 'A query parameter of requests. It has the id that was learned elsewhere.'),
         parameter: open(
           parameterName,
           undefined,
@@ -82,7 +82,7 @@ export const learn = {
     [cookie, header.toLowerCase(), query, parameter.toLowerCase()].join(' '),
   recognised(options, request) {
     const parts = partsOf(options);
-    const found = parts.filter(({ alone }) => isNamedIn(alone, request)).slice(0, 1);
+    const found = parts.filter(({ single }) => isNamedIn(single, request)).slice(0, 1);
     const texts = (found.length === 0 ? parts : found).map(({ source }) => source.text);
     return `the request brings a name in the ${texts.join(' or ')}`;
   },
@@ -92,7 +92,7 @@ export const learn = {
 interface Part {
   readonly source: IdSource;
   /** The same options with this source alone. */
-  readonly alone: LearnOptions;
+  readonly single: LearnOptions;
 }
 
 /** In the order in which the sources are looked at. */
@@ -100,16 +100,16 @@ function partsOf(options: LearnOptions): Part[] {
   const { cookie, header, query, parameter } = options;
   const none = { ...options, cookie: '', header: '', query: '', parameter: '' };
   const all: Part[] = [
-    { source: cookieSource(cookie), alone: { ...none, cookie } },
-    { source: headerSource(header), alone: { ...none, header } },
-    { source: querySource(query), alone: { ...none, query } },
-    { source: pathParameterSource(parameter), alone: { ...none, parameter } },
+    { source: cookieSource(cookie), single: { ...none, cookie } },
+    { source: headerSource(header), single: { ...none, header } },
+    { source: querySource(query), single: { ...none, query } },
+    { source: pathParameterSource(parameter), single: { ...none, parameter } },
   ];
-  return all.filter(({ alone }) => alone.cookie + alone.header + alone.query + alone.parameter !== '');
+  return all.filter(({ single }) => single.cookie + single.header + single.query + single.parameter !== '');
 }
 
-function isNamedIn(alone: LearnOptions, request: RequestHead): boolean {
-  const affinity = new LearnAffinity(alone, { names: { hash() {} }, lifetime: 0 });
+function isNamedIn(single: LearnOptions, request: RequestHead): boolean {
+  const affinity = new LearnAffinity(single, { names: { hash() {} }, lifetime: 0 });
   return affinity.recognise(request, { clientAddress: '', clientSecure: false }, 0, new Recognition());
 }
 

@@ -69,7 +69,7 @@ export class RoundRobin implements Policy {
   private takeTurn(up: readonly Server[]): number {
     for (;;) {
       const last = this.turns.last();
-      const at = this.behind(last);
+      const at = this.after(last);
       if (!this.turns.pass(last, up[at]!.slot)) continue;
       this.before = last;
       return at;
@@ -77,7 +77,7 @@ export class RoundRobin implements Policy {
   }
 
   /** Position of the server whose turn is next. The slot of the last one may be none of ours: it may have left the pool. */
-  private behind(last: number): number {
+  private after(last: number): number {
     const { next, firstSlot } = this;
     return next[last > firstSlot ? (last - firstSlot) % next.length : 0]!;
   }
@@ -171,7 +171,7 @@ export class RoundRobin implements Policy {
     const waits = new Map<number, number>();
     if (this.snapshot === null) return waits;
     const { up, weights } = this.snapshot;
-    const next = this.equal ? this.behind(this.turns.last()) : 0;
+    const next = this.equal ? this.after(this.turns.last()) : 0;
     for (let at = 0; at < up.length; at++) {
       const wait = this.equal
         ? ((at - next + up.length) % up.length) / up.length

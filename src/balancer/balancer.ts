@@ -68,7 +68,7 @@ export interface BalancerDependencies {
 const sweepSeconds = 60;
 
 /** Connections that were destroyed at the end say so within this time (ms). */
-const cutPatience = 1000;
+const cutTimeoutMs = 1000;
 
 /** For each listener the port to bind: the config's, or the one that the system chose for all workers; null: leave it out. */
 export type ListenerPorts = readonly (number | null)[];
@@ -195,7 +195,7 @@ export class Balancer {
     const finished = this.closing.size === 0 || (await this.idle(this.options.shutdown.timeout));
     for (const listener of listeners) listener.destroy();
     // Exchanges that are cut have their lines, too: they are over when their connections say so.
-    if (!finished && this.closing.size > 0) await this.idle(cutPatience);
+    if (!finished && this.closing.size > 0) await this.idle(cutTimeoutMs);
     this.context.accessLog?.flush();
     if (this.ticking !== null) clearInterval(this.ticking);
     return finished;

@@ -24,10 +24,10 @@ export interface AdminSurroundings {
 /** Between two looks at a server that drains (ms). */
 const lookTime = 250;
 /** A balancer that does not answer for this long (ms) is none. */
-const patience = 10_000;
+const answerTimeoutMs = 10_000;
 
 /** True when it was done, and with `wait` when the server is empty; false when the time ran out first. Throws UsageError. */
-export async function tellServer(
+export async function changeServer(
   options: Pick<LimpetOptions, 'admin' | 'stateDir'>,
   server: string,
   action: 'drain' | 'ready',
@@ -36,7 +36,7 @@ export async function tellServer(
 ): Promise<boolean> {
   const balancer = new Balancer(options, around.env);
   const found = findServer((await balancer.status()).servers, server);
-  await balancer.tell(found, action);
+  await balancer.change(found, action);
   const name = `${found.pool}/${found.name}`;
   if (action === 'drain' && found.state === 'up') await warnOfLast(balancer, found, around);
   if (action === 'ready' || wait !== true) {
@@ -69,7 +69,7 @@ async function warnOfLast(balancer: Balancer, { pool, name }: ServerStatus, arou
 }
 
 /** A line for each server. */
-export async function tellSessions(
+export async function writeSessions(
   options: Pick<LimpetOptions, 'admin' | 'stateDir'>,
   json: boolean,
   around: AdminSurroundings,
@@ -109,14 +109,14 @@ class Balancer {
   }
 
   async status(): Promise<Status> {
-    return JSON.parse(await this.ask('GET', '/status')) as Status;
+    return JSON.parse(await this.send('GET', '/status')) as Status;
   }
 
-  async tell({ pool, name }: ServerStatus, action: 'drain' | 'ready'): Promise<void> {
-    await this.ask('POST', `/servers/${encodeURIComponent(pool)}/${encodeURIComponent(name)}/${action}`);
+  async change({ pool, name }: ServerStatus, action: 'drain' | 'ready'): Promise<void> {
+    await this.send('POST', `/servers/${encodeURIComponent(pool)}/${encodeURIComponent(name)}/${action}`);
   }
 
-  private ask(method: string, path: string): Promise<string> {
+  private send(method: string, path: string): Promise<string> {
     const { address, token } = this;
     const where =
       address.kind === 'unix'
@@ -125,7 +125,7 @@ class Balancer {
     const headers = token === '' ? {} : { authorization: `Bearer ${token}` };
     const at = formatAddress(address);
     return new Promise((resolve, reject) => {
-      const request = makeRequest({ ...where, method, path, headers, timeout: patience }, (response) => {
+      const request = makeRequest({ ...where, method, path, headers, timeout: answerTimeoutMs }, (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (piece: string) => (text += piece));
         response.on('error', reject);
@@ -161,7 +161,7 @@ function whyNoAnswer(error: Error): string {
       return 'this machine cannot reach it';
     default:
       return error.message === 'timeout'
-        ? `no answer within ${patience} ms`
+        ? `no answer within ${answerTimeoutMs} ms`
         : `what answers there is no balancer, or the connection broke (${codeOf(error)})`;
   }
 }

@@ -111,7 +111,7 @@ export function parseArguments(args: readonly string[], version: string): Asked 
     checkDashes(args, program);
     program.parse(args, { from: 'user' });
   } catch (error) {
-    if (error instanceof Mistake) return { kind: 'mistake', text: tellMistake(error.message) };
+    if (error instanceof Mistake) return { kind: 'mistake', text: formatMistake(error.message) };
     // Help and version end the parsing, too.
     if (!(error instanceof CommanderError) || error.exitCode !== 0) throw error;
     return { kind: 'print', text: output };
@@ -120,7 +120,7 @@ export function parseArguments(args: readonly string[], version: string): Asked 
 }
 
 /** A sentence that begins with the command needs no name in front. */
-function tellMistake(message: string): string {
+function formatMistake(message: string): string {
   return `${message.startsWith('limpet ') ? '' : 'limpet: '}${message}\n(limpet --help tells more)\n`;
 }
 

@@ -54,7 +54,7 @@ export async function execute(args: readonly string[], around: Surroundings): Pr
     case 'drain':
     case 'ready':
     case 'sessions':
-      return askBalancer(asked, around);
+      return queryBalancer(asked, around);
     case 'import':
       return importConfig(asked, around);
     case 'servers':
@@ -66,7 +66,7 @@ export async function execute(args: readonly string[], around: Surroundings): Pr
 
 async function check(named: string | undefined, around: Surroundings): Promise<number> {
   const file = named ?? findConfig(around.folder);
-  if (file === undefined) return tellNoConfig(around);
+  if (file === undefined) return reportNoConfig(around);
   try {
     const { options, warnings, source } = await loadConfig(file, around.folder, around.env);
     const servers = options.pools.reduce((sum, pool) => sum + pool.servers.length, 0);
@@ -79,7 +79,7 @@ async function check(named: string | undefined, around: Surroundings): Promise<n
     if (warnings.length > 0) around.writeError(`${formatProblems(source, warnings)}\n`);
     return exitCodes.ok;
   } catch (error) {
-    return tellMistake(error, file, exitCodes.config, around);
+    return reportMistake(error, file, exitCodes.config, around);
   }
 }
 
@@ -88,32 +88,32 @@ async function signToken(
   around: Surroundings,
 ): Promise<number> {
   const file = named ?? findConfig(around.folder);
-  if (file === undefined) return tellNoConfig(around);
+  if (file === undefined) return reportNoConfig(around);
   try {
     const { options } = await loadConfig(file, around.folder, around.env);
     const log = createLogger({ format: 'text', level: 'warn', write: around.writeError });
     around.write(`${signForce(options, server, lifetime, systemClock.now(), log)}\n`);
     return exitCodes.ok;
   } catch (error) {
-    return tellMistake(error, file, exitCodes.config, around);
+    return reportMistake(error, file, exitCodes.config, around);
   }
 }
 
 async function explainRequest(flags: ExplainFlags, around: Surroundings): Promise<number> {
   const file = flags.config ?? findConfig(around.folder);
-  if (file === undefined) return tellNoConfig(around);
+  if (file === undefined) return reportNoConfig(around);
   try {
     const { options } = await loadConfig(file, around.folder, around.env);
     // Loaded late: it brings the balancer along.
-    const { tellExplanation } = await import('./explain.ts');
-    around.write(await tellExplanation(options, flags, around));
+    const { formatExplanation } = await import('./explain.ts');
+    around.write(await formatExplanation(options, flags, around));
     return exitCodes.ok;
   } catch (error) {
-    return tellMistake(error, file, exitCodes.config, around);
+    return reportMistake(error, file, exitCodes.config, around);
   }
 }
 
-async function askBalancer(
+async function queryBalancer(
   asked: Extract<Asked, { kind: 'drain' | 'ready' | 'sessions' }>,
   around: Surroundings,
 ): Promise<number> {
@@ -122,16 +122,16 @@ async function askBalancer(
     // Without a file it is one whose servers stand on the command line.
     const { options } =
       file === undefined ? commandLineOptions(around) : await loadConfig(file, around.folder, around.env);
-    const { tellServer, tellSessions } = await import('./admin.ts');
+    const { changeServer, writeSessions } = await import('./admin.ts');
     if (asked.kind === 'sessions') {
-      await tellSessions(options, asked.json, around);
+      await writeSessions(options, asked.json, around);
       return exitCodes.ok;
     }
-    const done = await tellServer(options, asked.server, asked.kind, asked, around);
+    const done = await changeServer(options, asked.server, asked.kind, asked, around);
     if (!done) around.writeError(`limpet: ${asked.server} is not empty after ${asked.timeout} ms\n`);
     return done ? exitCodes.ok : exitCodes.notEmpty;
   } catch (error) {
-    return tellMistake(error, file ?? 'command line', exitCodes.config, around);
+    return reportMistake(error, file ?? 'command line', exitCodes.config, around);
   }
 }
 
@@ -149,14 +149,14 @@ async function importConfig(
     await importFile(file, { from, output }, around);
     return exitCodes.ok;
   } catch (error) {
-    return tellMistake(error, file, exitCodes.config, around);
+    return reportMistake(error, file, exitCodes.config, around);
   }
 }
 
 /** `limpet.yaml, limpet.yml ... or limpet.config.mjs` */
 const usualNames = `${configNames.slice(0, -1).join(', ')} or ${configNames.at(-1)}`;
 
-function tellNoConfig({ writeError }: Surroundings): number {
+function reportNoConfig({ writeError }: Surroundings): number {
   writeError(`limpet: there is no ${usualNames} here, and none was named: expected --config FILE\n`);
   return exitCodes.usage;
 }
@@ -173,7 +173,7 @@ async function serveFile(named: string | undefined, overrides: Overrides, around
   try {
     loaded = await loadConfig(file, around.folder, around.env);
   } catch (error) {
-    return tellMistake(error, file, exitCodes.config, around);
+    return reportMistake(error, file, exitCodes.config, around);
   }
   const { options, warnings, source } = loaded;
   const reread = async () => override((await loadConfig(file, around.folder, around.env)).options, overrides);
@@ -193,7 +193,7 @@ async function serveServers(config: Config, around: Surroundings): Promise<numbe
     const { options, warnings } = readConfig(config, { source, env: around.env, variables: false });
     return await serve(options, warnings, source, null, around);
   } catch (error) {
-    return tellMistake(error, `the ${source.name}`, exitCodes.usage, around);
+    return reportMistake(error, `the ${source.name}`, exitCodes.usage, around);
   }
 }
 
@@ -211,7 +211,7 @@ async function serve(
   return run(options, { start: await loadStart(), log, runtime, signals, reread, writeError });
 }
 
-function tellMistake(error: unknown, file: string, code: number, { writeError }: Surroundings): number {
+function reportMistake(error: unknown, file: string, code: number, { writeError }: Surroundings): number {
   if (error instanceof ConfigError) {
     const errors = error.problems.filter(({ level }) => level === 'error').length;
     writeError(`limpet: ${file} is not valid: ${count(errors, 'error')}\n${error.message}\n`);

@@ -26,7 +26,7 @@ export interface ExplainSurroundings {
 }
 
 /** Throws UsageError for a file that cannot be read, and for a listener or server that the config does not have. */
-export async function tellExplanation(
+export async function formatExplanation(
   options: LimpetOptions,
   flags: ExplainFlags,
   { folder, readInput }: ExplainSurroundings,
@@ -58,16 +58,20 @@ function findKeys({ keys, stateDir }: LimpetOptions): [Explanation['keys'], read
   return kept === null ? ['none', [randomBytes(shortestKey)]] : ['state', [kept]];
 }
 
-type Told = Explanation['table'];
+type TableReport = Explanation['table'];
 
 interface FoundTable {
   readonly secret: Buffer;
-  readonly load: (into: SingleWorker, now: number) => Promise<Told>;
+  readonly load: (into: SingleWorker, now: number) => Promise<TableReport>;
 }
 
 /** What cannot be used is told, and is no reason to tell nothing else: names are hashed with a key that nobody has. */
 function findTable({ stateDir, table: { save } }: LimpetOptions): FoundTable {
-  const without = (source: Told['source'], note: string, secret: Buffer = randomBytes(shortestKey)): FoundTable => {
+  const without = (
+    source: TableReport['source'],
+    note: string,
+    secret: Buffer = randomBytes(shortestKey),
+  ): FoundTable => {
     const told = { source, savedAt: null, sessions: 0, note };
     return { secret, load: () => Promise.resolve(told) };
   };
@@ -92,7 +96,7 @@ async function load(
   secret: Buffer,
   { shared, servers, lifetimes }: SingleWorker,
   now: number,
-): Promise<Told> {
+): Promise<TableReport> {
   const nothing = { savedAt: null, sessions: 0 };
   try {
     // Its date first: if a newer file takes its place now, there is more than is said and not less.

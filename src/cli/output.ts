@@ -90,7 +90,7 @@ export class Output {
     const [batch] = this.queue;
     if (this.writing) return;
     if (batch === undefined) {
-      for (const tell of this.whenEmpty.splice(0)) tell();
+      for (const notify of this.whenEmpty.splice(0)) notify();
       return;
     }
     this.writing = true;

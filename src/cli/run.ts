@@ -38,7 +38,7 @@ export interface RunDependencies {
 }
 
 /** Once told to stop, a start that has not ended after this long (ms) is given up. */
-const patience = 5000;
+const startTimeoutMs = 5000;
 
 /**
  * Answers the exit code, once all is over. Signals are heard from the beginning; what they ask for during the start is done
@@ -82,14 +82,14 @@ class Run {
         this.done(exitCodes.unexpected);
       });
     }
-    this.tellConfig(this.options);
+    this.logConfig(this.options);
     this.deps.start(this.options, { log }).then(
       (limpet) => this.started(limpet),
       (error: unknown) => this.notStarted(error),
     );
   }
 
-  private tellConfig(options: LimpetOptions): void {
+  private logConfig(options: LimpetOptions): void {
     const { log } = this.deps;
     if (options.log.level === 'debug') for (const line of configLines(options)) log.debug(line);
   }
@@ -128,9 +128,9 @@ class Run {
       return;
     }
     log.info(`${signal}: stopping when the start is over`);
-    systemTimers.after(patience, () => {
+    systemTimers.after(startTimeoutMs, () => {
       if (this.limpet !== null) return;
-      log.warn(`the start is not over after ${patience} ms: ending at once`);
+      log.warn(`the start is not over after ${startTimeoutMs} ms: ending at once`);
       this.done(exitCodes.cut);
     });
   }
@@ -180,7 +180,7 @@ class Run {
       await limpet.reload(next);
       for (const what of keptTillRestart(this.current, next)) log.warn(`${what} changes with a restart only`);
       this.current = next;
-      this.tellConfig(next);
+      this.logConfig(next);
       log.info('config reloaded');
     } catch (error) {
       log.error(`reload refused, everything stays as it was: ${whyNotReloaded(error, this.deps)}`);

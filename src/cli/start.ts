@@ -32,13 +32,13 @@ export async function startLimpet(options: LimpetOptions, { log }: { readonly lo
     injectedFault: readInjectedFault(process.env),
     tombstoneTime: testTombstoneTime(process.env),
   });
-  tellLosses(supervisor, log);
+  reportLosses(supervisor, log);
   await supervisor.start();
   return supervisor;
 }
 
 /** Logs that cannot be written are counted, and told where that can be: on stderr, or when they can be written again. */
-function tellLosses(supervisor: Supervisor, log: Logger): void {
+function reportLosses(supervisor: Supervisor, log: Logger): void {
   accessOutput.onLost = (lines) => supervisor.count('access_lines_dropped', lines);
   logOutput.onLost = (lines) => supervisor.count('log_lines_dropped', lines);
   accessOutput.onFailed = (reason) => {

@@ -314,7 +314,7 @@ export interface LearnAffinityConfig {
   readonly cookie?: string;
   /** A header of responses and of requests. */
   readonly header?: string;
-  /** A query parameter of requests. It names what another place has taught. */
+  /** A query parameter of requests. It has the id that was learned elsewhere. */
   readonly query?: string;
   /** A path parameter, `;NAME=id` at the end of a segment: of requests, and of `Location` in responses. */
   readonly parameter?: string;

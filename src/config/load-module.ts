@@ -29,7 +29,7 @@ const entry = new URL(import.meta.url.endsWith('.ts') ? './module-thread.ts' : '
 /** Throws UsageError with the place where it failed, ConfigError for what no config can hold. `file` is what a person called it. */
 export async function loadModule(file: string, path: string, env: Environment): Promise<unknown> {
   const timeout = timeoutOf(env);
-  const answer = await ask(pathToFileURL(path).href, timeout);
+  const answer = await importInThread(pathToFileURL(path).href, timeout);
   switch (answer) {
     case 'timeout':
       throw new UsageError(
@@ -78,7 +78,7 @@ function placeOf({ stack, position }: FromModule & { kind: 'failed' }, file: str
   return first === own ? `${file}:${own.line}` : `${file}:${own.line} (${first.name}:${first.line})`;
 }
 
-function ask(url: string, timeout: number): Promise<FromModule | 'timeout' | 'exit'> {
+function importInThread(url: string, timeout: number): Promise<FromModule | 'timeout' | 'exit'> {
   const birth: ModuleBirth = { url };
   return new Promise((resolve) => {
     const worker = new Worker(entry, { workerData: birth });

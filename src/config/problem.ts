@@ -77,9 +77,9 @@ export function formatProblems(source: Source, problems: readonly Problem[]): st
     .map((problem) => ({ problem, at: problem.at ?? source.locate(problem.path, problem.part ?? 'value') }))
     .sort((a, b) => (a.at?.line ?? 0) - (b.at?.line ?? 0) || (a.at?.column ?? 0) - (b.at?.column ?? 0))
     .map(({ problem: { level, path, text }, at }) => {
-      const place = at === null ? source.name : `${source.name}:${at.line}:${at.column}`;
+      const where = at === null ? source.name : `${source.name}:${at.line}:${at.column}`;
       const field = path.length === 0 ? '' : `${pathText(path)}: `;
-      return `    ${level === 'error' ? 'E' : 'W'}: ${place}  ${source.words?.(path, text) ?? `${field}${text}`}`;
+      return `    ${level === 'error' ? 'E' : 'W'}: ${where}  ${source.words?.(path, text) ?? `${field}${text}`}`;
     })
     .join('\n');
 }

@@ -33,7 +33,7 @@ export interface Question {
 }
 
 /** `timeout` in ms, for each of the two ways. Never rejects. */
-export async function askServer(
+export async function queryServer(
   server: DnsServer,
   question: Question,
   timeout: number,

@@ -62,7 +62,7 @@ export class Names {
       if (this.known.has(name)) continue;
       const known: Known = { name, addresses: [], state: 'new', first: Promise.withResolvers(), cancel: () => {} };
       this.known.set(name, known);
-      this.ask(known);
+      this.query(known);
     }
     const { timeout, attempts } = this.settings;
     const first = [...this.known.values()].map((known) => known.first.promise);
@@ -82,7 +82,7 @@ export class Names {
     this.known.clear();
   }
 
-  private ask(known: Known): void {
+  private query(known: Known): void {
     if (this.asking === mostAsked) {
       this.waiting.push(known);
       return;
@@ -92,7 +92,7 @@ export class Names {
       this.asking--;
       if (this.known.get(known.name) === known) this.take(known, reply);
       const next = this.waiting.shift();
-      if (next !== undefined) this.ask(next);
+      if (next !== undefined) this.query(next);
     });
   }
 
@@ -101,7 +101,7 @@ export class Names {
     const { minTtl, maxTtl, retry } = this.settings;
     const ttl = reply.state === 'found' ? Math.min(maxTtl, Math.max(minTtl, reply.ttl * 1000)) : retry;
     // Set before anybody is told: whoever stops on hearing it stops this timer too.
-    known.cancel = timers.after(ttl, () => this.ask(known));
+    known.cancel = timers.after(ttl, () => this.query(known));
     if (reply.state !== 'found') counters.add(counter.names_failed);
     const before = known.addresses;
     if (reply.state !== 'failed') known.addresses = reply.state === 'found' ? this.limit(reply.addresses) : [];

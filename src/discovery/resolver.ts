@@ -2,7 +2,7 @@
  * Looks a name up, as the C library does and on both runtimes alike: /etc/hosts, then DNS with the search domains of
  * /etc/resolv.conf; and with the TTL, which the C library does not tell.
  */
-import { askServer, type DnsServer, type QueryDependencies, type Reply } from './dns-query.ts';
+import { type DnsServer, type QueryDependencies, queryServer, type Reply } from './dns-query.ts';
 import { type Hosts, ParsedFile, parseHosts, parseResolvConf, type ResolvConf } from './system-files.ts';
 
 export interface ResolverSettings {
@@ -49,13 +49,13 @@ export class Resolver {
       const conf = this.resolvConf.read();
       const isSystem = settings.servers.length === 0;
       const reply = await this.search(name, conf, isSystem ? { ...settings, servers: conf.servers } : settings);
-      return isSystem && reply.state === 'none' ? await this.askSystem(name) : reply;
+      return isSystem && reply.state === 'none' ? await this.querySystem(name) : reply;
     } catch (error) {
       return { state: 'failed', reason: error instanceof Error ? error.message : String(error) };
     }
   }
 
-  private async askSystem(name: string): Promise<Reply> {
+  private async querySystem(name: string): Promise<Reply> {
     try {
       const addresses = await this.deps.lookUp(name);
       return addresses.length === 0 ? { state: 'none' } : { state: 'found', addresses, ttl: fileTtl };
@@ -65,12 +65,12 @@ export class Resolver {
   }
 
   private async search(name: string, { search, ndots }: ResolvConf, settings: ResolverSettings): Promise<Reply> {
-    const behind = search.map((domain) => `${name}.${domain}`).filter(({ length }) => length <= 253);
+    const suffixed = search.map((domain) => `${name}.${domain}`).filter(({ length }) => length <= 253);
     const dots = name.split('.').length - 1;
-    const names = dots >= ndots ? [name, ...behind] : [...behind, name];
+    const names = dots >= ndots ? [name, ...suffixed] : [...suffixed, name];
     let last: Reply = { state: 'none' };
     for (const whole of names) {
-      const reply = await this.ask(whole, settings);
+      const reply = await this.query(whole, settings);
       if (reply.state === 'found') return reply;
       // Whether it exists under that name cannot be told now: that it does not under the others says nothing.
       if (reply.state === 'failed') last = reply;
@@ -78,13 +78,13 @@ export class Resolver {
     return last;
   }
 
-  private async ask(name: string, { servers, timeout, attempts }: ResolverSettings): Promise<Reply> {
+  private async query(name: string, { servers, timeout, attempts }: ResolverSettings): Promise<Reply> {
     let last: Reply = { state: 'none' };
     for (let attempt = 0; attempt < attempts; attempt++) {
       for (const server of servers) {
         const both = await Promise.all([
-          askServer(server, { name, type: 'A' }, timeout, this.deps),
-          askServer(server, { name, type: 'AAAA' }, timeout, this.deps),
+          queryServer(server, { name, type: 'A' }, timeout, this.deps),
+          queryServer(server, { name, type: 'AAAA' }, timeout, this.deps),
         ]);
         last = together(both);
         if (last.state !== 'failed') return last;

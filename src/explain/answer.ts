@@ -1,7 +1,7 @@
 /** The balancer's answer to the client, read back from its bytes. */
 import { ResponseHead } from '../http/head.ts';
 
-export interface Answer {
+export interface ClientResponse {
   readonly status: number;
   /** Without the token. */
   readonly setCookies: readonly string[];
@@ -10,7 +10,7 @@ export interface Answer {
 }
 
 /** The answer is our own: its limits are wide. */
-export function readAnswer(bytes: Buffer): Answer {
+export function readResponse(bytes: Buffer): ClientResponse {
   const head = new ResponseHead({ headBytes: bytes.length + 1, headers: 1000, uriBytes: 0 });
   if (head.read(bytes, 0, bytes.length) <= 0) throw new Error('the balancer gave no answer');
   const setCookies: string[] = [];

@@ -94,7 +94,7 @@ export class DryNet implements Net {
   }
 
   /** A client at `remoteAddress` connects to a listener, sends `bytes`, is answered and goes. Answers what it got. */
-  ask(listener: Address, remoteAddress: string, bytes: Buffer): Buffer {
+  request(listener: Address, remoteAddress: string, bytes: Buffer): Buffer {
     const client = new DrySocket(remoteAddress);
     const handler = this.listening.get(formatAddress(listener))?.(client);
     if (handler == null) throw new Error(`nobody accepts at ${formatAddress(listener)}`);

@@ -11,13 +11,13 @@ import { type Address, formatAddress } from '../net/socket.ts';
 import { trustOf } from '../net/trust.ts';
 import { createRouter, isForListener } from '../proxy/router.ts';
 import { createSingleWorker, type SingleWorker } from '../shared/single-worker.ts';
-import { readAnswer } from './answer.ts';
+import { readResponse } from './answer.ts';
 import { readCapture, refusedAt } from './capture.ts';
 import { type Attempt, DecisionRecorder } from './decision-recorder.ts';
 import { DryNet } from './dry-net.ts';
 import type { Explanation } from './explanation.ts';
 import { ownerOf } from './owner.ts';
-import { decide, type Told, tellClient } from './reasons.ts';
+import { decide, type Findings, reasonForClient } from './reasons.ts';
 import { affinityOf } from './recognition.ts';
 
 export interface Question {
@@ -57,9 +57,9 @@ export async function explain(options: LimpetOptions, question: Question): Promi
   );
   let line = '{}';
   const seconds = Math.floor(now / 1000);
-  const alone = createSingleWorker(options, seconds);
-  const { shared, numbers } = alone;
-  const table = await question.loadTable(alone, seconds);
+  const single = createSingleWorker(options, seconds);
+  const { shared, numbers } = single;
+  const table = await question.loadTable(single, seconds);
   const limpet = new Balancer(
     { ...options, log: { access: 'json', level: 'error' } },
     {
@@ -91,7 +91,7 @@ export async function explain(options: LimpetOptions, question: Question): Promi
   const candidates = parts?.fleet.snapshot.up.length ?? 0;
 
   await limpet.start(options.listeners.map(({ address }) => (address.kind === 'tcp' ? address.port : 0)));
-  const answer = readAnswer(net.ask(listener.address, peer, bytes));
+  const answer = readResponse(net.request(listener.address, peer, bytes));
   await limpet.stop();
   const log = JSON.parse(line) as {
     readonly client?: string | null;
@@ -106,7 +106,7 @@ export async function explain(options: LimpetOptions, question: Question): Promi
   const recognised = over ? null : named;
   const owner = recognised === null || parts === null ? null : ownerOf(recorder, recognised, attempts, parts, servers);
   const fault = faults.find(({ code }) => code === answer.reason) ?? null;
-  const told: Told = {
+  const findings: Findings = {
     pool: options.pools.find(({ name }) => name === route?.pool),
     route,
     recognised,
@@ -153,12 +153,12 @@ export async function explain(options: LimpetOptions, question: Question): Promi
       server,
       result: net.asked[i]?.received === '' ? 'refused' : 'answered',
     })),
-    decision: decide(told),
+    decision: decide(findings),
     toServer: fault === null ? (net.asked.at(-1)?.received ?? null) : null,
     toClient: {
       status: answer.status,
       setCookies: answer.setCookies,
-      reason: tellClient(told, answer.setCookies.length > 0),
+      reason: reasonForClient(findings, answer.setCookies.length > 0),
       fault:
         fault === null
           ? null

@@ -10,7 +10,7 @@ import { duration } from './duration.ts';
 import type { DecisionKind, Explanation } from './explanation.ts';
 
 /** What was seen of one request. */
-export interface Told {
+export interface Findings {
   readonly pool: PoolOptions | undefined;
   readonly route: Explanation['route'];
   /** The session as it came; null when none was recognised. */
@@ -41,20 +41,20 @@ export interface Told {
   readonly copied: boolean;
 }
 
-export function decide(told: Told): Explanation['decision'] {
-  const { attempts, fault } = told;
+export function decide(findings: Findings): Explanation['decision'] {
+  const { attempts, fault } = findings;
   const last = attempts.at(-1);
   if (fault !== null || last === undefined) {
-    return { kind: 'reject', server: null, certain: isOwnerKnown(told), reason: refusal(told) };
+    return { kind: 'reject', server: null, certain: isOwnerKnown(findings), reason: refusal(findings) };
   }
-  const kind = kindOf(told, last);
+  const kind = kindOf(findings, last);
   const refused = attempts.slice(0, -1).map(({ server }) => server);
   const after = refused.length === 0 ? '' : `, after ${refused.join(' and ')} had refused the connection`;
-  const reason = `${placed(told, kind, last)}${after}`;
-  return { kind, server: last.server, certain: isCertain(told, kind), reason };
+  const reason = `${placed(findings, kind, last)}${after}`;
+  return { kind, server: last.server, certain: isCertain(findings, kind), reason };
 }
 
-function kindOf({ recognised, session }: Told, { steps }: Attempt): DecisionKind {
+function kindOf({ recognised, session }: Findings, { steps }: Attempt): DecisionKind {
   const by = steps.at(-1)?.by;
   if (by === 'key') return 'adopt';
   if (by === 'policy') return recognised !== null ? 'rebind' : session?.affinity == null ? 'unbound' : 'new';
@@ -62,11 +62,11 @@ function kindOf({ recognised, session }: Told, { steps }: Attempt): DecisionKind
 }
 
 /** What hangs on load, on chance, or on what only the balancer knows is not certain. */
-function isCertain(told: Told, kind: DecisionKind): boolean {
-  const { candidates, knownKeys, pool } = told;
-  if (!isOwnerKnown(told)) return false;
+function isCertain(findings: Findings, kind: DecisionKind): boolean {
+  const { candidates, knownKeys, pool } = findings;
+  if (!isOwnerKnown(findings)) return false;
   const capped = pool?.servers.some(({ maxRequests }) => maxRequests > 0) === true;
-  if (kind === 'owner') return !mayLeave(told) && (!capped || pool?.whenOwnerFull !== 'rebind');
+  if (kind === 'owner') return !mayLeave(findings) && (!capped || pool?.whenOwnerFull !== 'rebind');
   if (candidates === 1) return true;
   if (kind === 'new' || capped || !knownKeys) return false;
   if (kind === 'temporary') return true;
@@ -78,36 +78,36 @@ function isCertain(told: Told, kind: DecisionKind): boolean {
  * Who owns a name is in the table alone, and so is where a session has moved to whose client is not told (`rewrite`).
  * A place by hash hangs on the keys.
  */
-function isOwnerKnown({ by, knownKeys, knownTable, over, recognised }: Told): boolean {
+function isOwnerKnown({ by, knownKeys, knownTable, over, recognised }: Findings): boolean {
   if (over || recognised === null) return true;
   if (recognised.kind === 'hash') return knownKeys;
   return knownTable || (recognised.kind !== 'key' && (by === null || !descriptorOf(by).withoutEpoch));
 }
 
-function placed(told: Told, kind: DecisionKind, { server }: Attempt): string {
-  const { knownTable, pool, recognised, session } = told;
+function placed(findings: Findings, kind: DecisionKind, { server }: Attempt): string {
+  const { knownTable, pool, recognised, session } = findings;
   const policy = `balance: ${pool?.balance}`;
   switch (kind) {
     case 'owner':
-      return ownerServes(told, server);
+      return ownerServes(findings, server);
     case 'new':
       return `no affinity recognised a session, so ${policy} chooses ${server}, and ${session?.affinity?.name} binds it`;
     case 'unbound':
-      return unbound(told, server);
+      return unbound(findings, server);
     case 'adopt':
       return knownTable
         ? `nobody owns the name as of the last save of the table, so hashing gives it to ${server}, where it stays`
         : `unless the table of the balancer knows the name, hashing gives it to ${server}, where it stays`;
     case 'rebind':
-      return `${failed(told)} and ${whenFails(told)}, so ${policy} makes ${server} the owner, epoch ${told.epoch}`;
+      return `${failed(findings)} and ${whenFails(findings)}, so ${policy} makes ${server} the owner, epoch ${findings.epoch}`;
     default:
-      return actionOf(told) === 'temporary'
-        ? `${failed(told)} and ${whenFails(told)}, so ${server} stands in`
-        : `${failed(told)} and ${recognised?.affinity?.name} knows no change of owner, so ${server} stands in`;
+      return actionOf(findings) === 'temporary'
+        ? `${failed(findings)} and ${whenFails(findings)}, so ${server} stands in`
+        : `${failed(findings)} and ${recognised?.affinity?.name} knows no change of owner, so ${server} stands in`;
   }
 }
 
-function unbound({ over, pool, route }: Told, server: string): string {
+function unbound({ over, pool, route }: Findings, server: string): string {
   const policy = `balance: ${pool?.balance}`;
   if (route?.affinity === false) return `the route says affinity: none, so ${policy} chooses ${server}`;
   if (over) return `the session that the request names has ended, so ${policy} chooses ${server}`;
@@ -117,53 +117,53 @@ function unbound({ over, pool, route }: Told, server: string): string {
 }
 
 /** Only the balancer knows whether there is a copy, what else runs, and who has too many. */
-function mayLeave({ copied, owner, pool, recognised }: Told): boolean {
+function mayLeave({ copied, owner, pool, recognised }: Findings): boolean {
   if (!copied || recognised === null || recognised.kind === 'hash' || recognised.kind === 'fixed') return false;
   return owner?.state === 'draining' || (pool?.rebalance.skew ?? 0) > 0;
 }
 
-function ownerServes(told: Told, server: string): string {
-  const { owner, panic, recognised } = told;
+function ownerServes(findings: Findings, server: string): string {
+  const { owner, panic, recognised } = findings;
   const later =
     owner?.source === 'table' && recognised?.kind === 'token'
       ? ', says the table, which knows more than the token'
       : '';
   if (owner?.state === 'down' && panic)
     return `${server} owns the session${later}; it is down, but in panic nobody is believed to be`;
-  if (owner?.state === 'draining' && mayLeave(told))
+  if (owner?.state === 'draining' && mayLeave(findings))
     return `${server} owns the session${later}; it is draining: with a copy, and nothing else of it running, the session moves with this request, else it stays`;
   if (owner?.state === 'draining')
     return `${server} owns the session${later}; it is draining, and keeps the sessions that it has`;
   return `${server} owns the session${later} and is up`;
 }
 
-function failed({ owner }: Told): string {
+function failed({ owner }: Findings): string {
   if (owner === null) return 'the server that hashing gave the name to refused the connection';
   return owner.server === null ? 'the owner is no longer in the pool' : `the owner ${owner.server} is ${owner.state}`;
 }
 
-function actionOf({ by, pool }: Told): string {
+function actionOf({ by, pool }: Findings): string {
   return (by?.whenOwnerFails ?? pool?.whenOwnerFails)?.action ?? '';
 }
 
-function whenFails(told: Told): string {
-  const own = told.by?.whenOwnerFails == null ? '' : ` of ${told.by.type}`;
-  return `whenOwnerFails${own} is ${actionOf(told)}`;
+function whenFails(findings: Findings): string {
+  const own = findings.by?.whenOwnerFails == null ? '' : ` of ${findings.by.type}`;
+  return `whenOwnerFails${own} is ${actionOf(findings)}`;
 }
 
-function refusal(told: Told): string {
-  const { fault, pool, recognised } = told;
+function refusal(findings: Findings): string {
+  const { fault, pool, recognised } = findings;
   if (fault === null) return 'no server was asked';
-  if (fault.code === balancerFaults.ownerDown.code) return `${failed(told)} and ${whenFails(told)}`;
+  if (fault.code === balancerFaults.ownerDown.code) return `${failed(findings)} and ${whenFails(findings)}`;
   if (fault.code === balancerFaults.noRoute.code) return 'no route matches host, path, method and extension';
   if (fault.code === balancerFaults.noServer.code) return `no server of the pool ${pool?.name} is usable`;
   if (fault.side === 'client') return 'the request itself is refused, and the connection ends';
-  return recognised === null ? fault.text : `${fault.text} (${whenFails(told)})`;
+  return recognised === null ? fault.text : `${fault.text} (${whenFails(findings)})`;
 }
 
 /** Why there is a Set-Cookie of ours, or none. */
-export function tellClient(told: Told, set: boolean): string {
-  const { attempts, binding, ended, fault, recognised, session, pool } = told;
+export function reasonForClient(findings: Findings, set: boolean): string {
+  const { attempts, binding, ended, fault, recognised, session, pool } = findings;
   if (fault !== null) return 'the balancer answers by itself and binds nothing';
   const last = attempts.at(-1);
   if (set) {

@@ -62,7 +62,7 @@ export class Fleet {
   /** Called after each published change of a server's state. */
   onChange: (server: Server, from: ServerState, to: ServerState) => void = () => {};
 
-  constructor(servers: readonly Server[], options: FleetOptions, load: Load = Load.alone(), slot = 0) {
+  constructor(servers: readonly Server[], options: FleetOptions, load: Load = Load.single(), slot = 0) {
     this.options = options;
     this.load = load;
     this.slot = slot;

@@ -34,7 +34,7 @@ export class Load {
   }
 
   /** For one worker: nobody else counts in it. */
-  static alone(slots = 1): Load {
+  static single(slots = 1): Load {
     return new Load(Load.create(slots, 1), slots, 0);
   }
 

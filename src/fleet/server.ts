@@ -53,7 +53,7 @@ export class Server {
     options: ServerOptions,
     id: number,
     slot: number,
-    load: Load = Load.alone(slot + 1),
+    load: Load = Load.single(slot + 1),
     formerIds: readonly number[] = [],
   ) {
     this.name = options.name;

@@ -176,7 +176,7 @@ describe('stopping', () => {
     expect([net.peers.length, said.length]).toEqual([1, 0]);
   });
 
-  test('on hearing the news leaves nothing behind', () => {
+  test('from within the report leaves nothing behind', () => {
     const { net, time, fleet, checks } = setUp(1, { fall: 1 });
     fleet.onChange = () => checks.stop();
     checks.start();

@@ -28,7 +28,7 @@ export interface ActiveDependencies {
 }
 
 /** What the checks know of one server. */
-interface Watch {
+interface Checked {
   readonly server: Server;
   up: boolean;
   /** Checks in a row that contradict `up`. */
@@ -40,7 +40,7 @@ interface Watch {
 
 export class ActiveChecks {
   private readonly deps: ActiveDependencies;
-  private readonly watches = new Map<Server, Watch>();
+  private readonly checked = new Map<Server, Checked>();
 
   constructor(deps: ActiveDependencies) {
     this.deps = deps;
@@ -59,59 +59,59 @@ export class ActiveChecks {
    */
   follow(): void {
     const { fleet, options, random } = this.deps;
-    for (const watch of this.watches.values()) if (watch.server.removed) this.end(watch);
-    const added = fleet.servers.filter((server) => !this.watches.has(server));
+    for (const entry of this.checked.values()) if (entry.server.removed) this.end(entry);
+    const added = fleet.servers.filter((server) => !this.checked.has(server));
     const share = options.interval / added.length;
     for (const [i, server] of added.entries()) {
-      const watch = { server, up: server.report.active, streak: 0, probe: null, cancelTimer: () => {} };
-      this.watches.set(server, watch);
-      this.wait(watch, (i + random()) * share);
+      const entry = { server, up: server.report.active, streak: 0, probe: null, cancelTimer: () => {} };
+      this.checked.set(server, entry);
+      this.wait(entry, (i + random()) * share);
     }
   }
 
   /** Ends all checks, those that run too. What was reported to the fleet last stays. */
   stop(): void {
-    for (const watch of this.watches.values()) this.end(watch);
+    for (const entry of this.checked.values()) this.end(entry);
   }
 
-  private end(watch: Watch): void {
-    watch.cancelTimer();
-    watch.probe?.cancel();
-    this.watches.delete(watch.server);
+  private end(entry: Checked): void {
+    entry.cancelTimer();
+    entry.probe?.cancel();
+    this.checked.delete(entry.server);
   }
 
-  private wait(watch: Watch, delay: number): void {
-    watch.cancelTimer = this.deps.timers.after(delay, () => this.check(watch));
+  private wait(entry: Checked, delay: number): void {
+    entry.cancelTimer = this.deps.timers.after(delay, () => this.check(entry));
   }
 
   /** The interval runs from start to start, so that slow answers do not thin the checks out. */
-  private check(watch: Watch): void {
+  private check(entry: Checked): void {
     const { options, clock, random } = this.deps;
     const started = clock.monotonic();
-    watch.probe = new Probe(this.deps, watch.server.address, options, (problem, shortage) => {
-      watch.probe = null;
+    entry.probe = new Probe(this.deps, entry.server.address, options, (problem, shortage) => {
+      entry.probe = null;
       const spread = 1 + options.jitter * (2 * random() - 1);
       // Set before the outcome is reported: whoever stops the checks because of it stops this timer too.
-      this.wait(watch, Math.max(0, started + options.interval * spread - clock.monotonic()));
-      if (shortage === null) this.count(watch, problem);
-      else this.deps.onShortage(watch.server, shortage);
+      this.wait(entry, Math.max(0, started + options.interval * spread - clock.monotonic()));
+      if (shortage === null) this.count(entry, problem);
+      else this.deps.onShortage(entry.server, shortage);
     });
-    watch.probe.start();
+    entry.probe.start();
   }
 
-  private count(watch: Watch, problem: string | null): void {
+  private count(entry: Checked, problem: string | null): void {
     const { fleet, options, clock, log, onCheck } = this.deps;
-    onCheck?.(watch.server, problem);
+    onCheck?.(entry.server, problem);
     const good = problem === null;
-    if (good === watch.up) {
-      watch.streak = 0;
+    if (good === entry.up) {
+      entry.streak = 0;
       return;
     }
-    watch.streak++;
-    if (watch.streak < (good ? options.rise : options.fall)) return;
-    watch.streak = 0;
-    watch.up = good;
-    fleet.setActive(watch.server, good, clock.now());
-    log?.(watch.server, good, problem ?? 'health check passed');
+    entry.streak++;
+    if (entry.streak < (good ? options.rise : options.fall)) return;
+    entry.streak = 0;
+    entry.up = good;
+    fleet.setActive(entry.server, good, clock.now());
+    log?.(entry.server, good, problem ?? 'health check passed');
   }
 }

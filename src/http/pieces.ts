@@ -23,11 +23,11 @@ export function append(kept: Buffer, piece: Buffer): Buffer {
     return whole;
   }
   // Not of the pool of small buffers, which others write into.
-  const fresh = Buffer.allocUnsafeSlow(Math.max(smallest, 2 * length));
-  kept.copy(fresh);
-  piece.copy(fresh, kept.length);
-  used.set(fresh.buffer, length);
-  return fresh.subarray(0, length);
+  const grown = Buffer.allocUnsafeSlow(Math.max(smallest, 2 * length));
+  kept.copy(grown);
+  piece.copy(grown, kept.length);
+  used.set(grown.buffer, length);
+  return grown.subarray(0, length);
 }
 
 /** A head up to this size (bytes) is read anew with each line, so that what is wrong with it is told at once. */

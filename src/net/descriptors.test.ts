@@ -20,7 +20,7 @@ describe('descriptors', () => {
   });
 
   test('where no limit is known there is none', () => {
-    const free = Descriptors.alone();
+    const free = Descriptors.single();
     free.add(1_000_000);
     free.addClient(1_000_000);
     expect([free.isFull, free.isTight, free.clientsOver]).toEqual([false, false, -1]);

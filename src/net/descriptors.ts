@@ -30,7 +30,7 @@ export class Descriptors implements SocketGauge {
   }
 
   /** For one worker, without a bound. */
-  static alone(): Descriptors {
+  static single(): Descriptors {
     return new Descriptors(Descriptors.create(1), 0);
   }
 

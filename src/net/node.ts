@@ -26,8 +26,8 @@ class NodeSocket implements Socket {
   private readonly handle: ReadHandle | null;
   private readonly canReset: boolean;
   private account: Account = noAccount;
-  /** Of `pending`, what the account was told of. */
-  private told = 0;
+  /** Bytes of `pending` that the account has been charged with. */
+  private charged = 0;
   private error: Error | null = null;
   /** Why the kernel takes no more bytes; what has come may still be read. */
   private writeError: NodeJS.ErrnoException | null = null;
@@ -52,7 +52,7 @@ class NodeSocket implements Socket {
     });
     raw.on('close', () => {
       if (this.counted) gauge.add(-1);
-      this.tell(0);
+      this.setCharged(0);
       this.handler.onClose(this.error ?? this.writeError);
     });
     this.readOnAfterWriteErrors();
@@ -64,17 +64,17 @@ class NodeSocket implements Socket {
    */
   private readOnAfterWriteErrors(): void {
     const { raw } = this;
-    let told: WriteCallback | null = null;
-    let tell: WriteCallback = () => {};
+    let original: WriteCallback | null = null;
+    let wrapped: WriteCallback = () => {};
     // The stream gives the same one to all its writes.
     const tolerant = (callback: WriteCallback): WriteCallback => {
-      if (told === callback) return tell;
-      told = callback;
-      tell = (error) => {
+      if (original === callback) return wrapped;
+      original = callback;
+      wrapped = (error) => {
         if (error != null) this.writeError ??= error;
         callback(null);
       };
-      return tell;
+      return wrapped;
     };
     raw._write = (chunk, encoding, callback) => write.call(raw, chunk, encoding, tolerant(callback));
     raw._writev = (chunks, callback) => writev?.call(raw, chunks, tolerant(callback));
@@ -99,8 +99,8 @@ class NodeSocket implements Socket {
     if (chunk.length > 0) this.raw.write(chunk);
     const kept = this.raw.writableLength;
     if (kept === 0) return true;
-    this.tell(kept);
-    this.tellDrain();
+    this.setCharged(kept);
+    this.notifyDrain();
     return false;
   }
 
@@ -119,7 +119,7 @@ class NodeSocket implements Socket {
   destroy(): void {
     if (this.canReset) this.raw.resetAndDestroy();
     else this.raw.destroy();
-    this.tell(0);
+    this.setCharged(0);
   }
 
   pause(): void {
@@ -140,29 +140,29 @@ class NodeSocket implements Socket {
   }
 
   charge(account: Account): void {
-    const { account: before, told } = this;
+    const { account: before, charged } = this;
     this.account = account;
-    if (told === 0) return;
-    before.addBuffered(-told);
-    account.addBuffered(told);
+    if (charged === 0) return;
+    before.addBuffered(-charged);
+    account.addBuffered(charged);
   }
 
-  private tell(pending: number): void {
-    if (pending === this.told) return;
-    const before = this.told;
-    this.told = pending;
+  private setCharged(pending: number): void {
+    if (pending === this.charged) return;
+    const before = this.charged;
+    this.charged = pending;
     this.account.addBuffered(pending - before);
   }
 
   /** The stream's own 'drain' comes only for what is above its mark: an empty write behind the kept bytes tells of all. */
-  private tellDrain(): void {
+  private notifyDrain(): void {
     if (this.draining) return;
     this.draining = true;
     this.raw.write(noBytes, () => {
       this.draining = false;
       if (this.raw.destroyed) return;
-      this.tell(this.raw.writableLength);
-      if (this.raw.writableLength > 0) this.tellDrain();
+      this.setCharged(this.raw.writableLength);
+      if (this.raw.writableLength > 0) this.notifyDrain();
       else this.handler.onDrain();
     });
   }

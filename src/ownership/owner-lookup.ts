@@ -196,7 +196,7 @@ export class OwnerLookup {
 
   /** `most`: exchanges of the session that may run when it leaves an owner that lives. */
   private claimOf({ counted }: SessionView, announce: boolean, most = Number.POSITIVE_INFINITY): Claim {
-    return { provisional: true, entered: counted, moving: most !== Number.POSITIVE_INFINITY, announce, most };
+    return { provisional: true, counted: counted, moving: most !== Number.POSITIVE_INFINITY, announce, most };
   }
 
   /** Goes by what the table says after a claim, counted there if that owner is provisional. */

@@ -1,4 +1,4 @@
-/** The memory that all threads of a balancer share: the session table, the load, the counters of each worker, and the news. */
+/** The memory that all threads of a balancer share: the session table, the load, the counters of each worker, and the config version. */
 import { Load } from '../fleet/load.ts';
 import { Counters, counterRows } from '../metrics/counters.ts';
 import { Descriptors } from '../net/descriptors.ts';

@@ -7,7 +7,7 @@ test('whatever is put in, moved and taken out: the earliest comes first, and eac
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
       const heap = new DueHeap<Due & { who: number }>();
-      const items = Array.from({ length: 16 }, (_, who) => ({ who, due: Number.POSITIVE_INFINITY, place: -1 }));
+      const items = Array.from({ length: 16 }, (_, who) => ({ who, due: Number.POSITIVE_INFINITY, index: -1 }));
       const model = new Map<number, number>();
       for (const { who, time, take } of steps) {
         if (take) {

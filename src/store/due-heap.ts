@@ -2,8 +2,8 @@
 export interface Due {
   /** When it is due. The heap's own. */
   due: number;
-  /** Its place in the heap; -1 in none. The heap's own. */
-  place: number;
+  /** Its index in the heap; -1 in none. The heap's own. */
+  index: number;
 }
 
 export class DueHeap<T extends Due> {
@@ -15,8 +15,8 @@ export class DueHeap<T extends Due> {
 
   /** Puts it in, or moves it to another time. */
   set(time: number, item: T): void {
-    if (item.place < 0) {
-      item.place = this.items.length;
+    if (item.index < 0) {
+      item.index = this.items.length;
       this.items.push(item);
     }
     item.due = time;
@@ -31,35 +31,35 @@ export class DueHeap<T extends Due> {
 
   remove(item: T): void {
     const { items } = this;
-    const { place } = item;
-    if (place < 0) return;
-    item.place = -1;
+    const { index } = item;
+    if (index < 0) return;
+    item.index = -1;
     const last = items.pop()!;
     if (last === item) return;
-    items[place] = last;
-    last.place = place;
+    items[index] = last;
+    last.index = index;
     this.sink(this.rise(last));
   }
 
   private rise(item: T): T {
     const { items } = this;
-    let at = item.place;
+    let at = item.index;
     while (at > 0) {
       const above = items[(at - 1) >> 1]!;
       if (above.due <= item.due) break;
       items[at] = above;
-      above.place = at;
+      above.index = at;
       at = (at - 1) >> 1;
     }
     items[at] = item;
-    item.place = at;
+    item.index = at;
     return item;
   }
 
   private sink(item: T): void {
     const { items } = this;
     const size = items.length;
-    let at = item.place;
+    let at = item.index;
     for (;;) {
       let below = 2 * at + 1;
       if (below >= size) break;
@@ -67,10 +67,10 @@ export class DueHeap<T extends Due> {
       const other = items[below]!;
       if (other.due >= item.due) break;
       items[at] = other;
-      other.place = at;
+      other.index = at;
       at = below;
     }
     items[at] = item;
-    item.place = at;
+    item.index = at;
   }
 }

@@ -44,7 +44,7 @@ async function over(kept: MemoryStore, time: HandTime, file: string, most = 100)
   const endings = await EndingStore.open(store, {
     journal: new EndingsJournal(file),
     most,
-    patience: 1000,
+    timeoutMs: 1000,
     timers: time,
     counters,
     epochOf: () => state.epoch,

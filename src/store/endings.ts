@@ -29,7 +29,7 @@ export interface EndingsDependencies {
   /** Ends that may wait; one more is refused. */
   readonly most: number;
   /** Milliseconds after which an end that is not answered waits: less than those who asked for it wait. */
-  readonly patience: number;
+  readonly timeoutMs: number;
   readonly timers: Timers;
   readonly counters: Counters;
   /** Epoch of the session where it is known to live; 0 else. An end of an older one is nobody's to keep. */
@@ -90,35 +90,35 @@ export class EndingStore implements Store {
 
   async read(key: SessionKey): Promise<Found> {
     this.refuseEnding(key);
-    return this.hear(this.store.read(key));
+    return this.logFailure(this.store.read(key));
   }
 
   async put(key: SessionKey, put: Put): Promise<PutResult> {
     this.refuseEnding(key);
-    return this.hear(this.store.put(key, put));
+    return this.logFailure(this.store.put(key, put));
   }
 
   async claim(key: SessionKey, epoch: number, owner: number, ttl: number): Promise<ClaimResult> {
     this.refuseEnding(key);
-    return this.hear(this.store.claim(key, epoch, owner, ttl));
+    return this.logFailure(this.store.claim(key, epoch, owner, ttl));
   }
 
   async rotate(key: SessionKey, to: SessionId, put: Put): Promise<RotateResult> {
     this.refuseEnding(key);
-    return this.hear(this.store.rotate(key, to, put));
+    return this.logFailure(this.store.rotate(key, to, put));
   }
 
   async touch(key: SessionKey, epoch: number, ttl: number): Promise<boolean> {
     this.refuseEnding(key);
-    return this.hear(this.store.touch(key, epoch, ttl));
+    return this.logFailure(this.store.touch(key, epoch, ttl));
   }
 
   /** Throws a StoreError `ending` when the store could not take it: it will. */
   async destroy(key: SessionKey, epoch: number): Promise<EndResult> {
     this.refuseEnding(key);
-    const asked = this.hear(this.store.destroy(key, epoch));
+    const asked = this.logFailure(this.store.destroy(key, epoch));
     try {
-      const result = await within(this.deps.timers, this.deps.patience, asked);
+      const result = await within(this.deps.timers, this.deps.timeoutMs, asked);
       if (result !== undefined) return result;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
@@ -137,7 +137,7 @@ export class EndingStore implements Store {
 
   /** Without those that are to end. */
   async ofUser(pool: string, user: UserHash): Promise<readonly SessionId[]> {
-    const ids = await this.hear(this.store.ofUser(pool, user));
+    const ids = await this.logFailure(this.store.ofUser(pool, user));
     return this.waiting.size === 0 ? ids : ids.filter((id) => !this.waiting.has(nameOf({ pool, id })));
   }
 
@@ -161,7 +161,7 @@ export class EndingStore implements Store {
   }
 
   /** Why the store fails is told here: those who ask have another answer for their clients. */
-  private async hear<T>(answer: Promise<T>): Promise<T> {
+  private async logFailure<T>(answer: Promise<T>): Promise<T> {
     try {
       return await answer;
     } catch (error) {
@@ -230,16 +230,16 @@ export class EndingStore implements Store {
   private soon(): void {
     if (this.closed) return;
     this.cancelTimer();
-    this.cancelTimer = this.deps.timers.after(this.pause, () => void this.tellAll());
+    this.cancelTimer = this.deps.timers.after(this.pause, () => void this.deliverAll());
   }
 
   /** The first alone: when the store is still away, the others need not be tried. */
-  private async tellAll(): Promise<void> {
+  private async deliverAll(): Promise<void> {
     let well = true;
     while (well && this.waiting.size > 0 && !this.closed) {
       const [first, ...others] = this.next();
-      well = await this.tell(first!);
-      if (well) well = (await Promise.all(others.map((ending) => this.tell(ending)))).every(Boolean);
+      well = await this.deliver(first!);
+      if (well) well = (await Promise.all(others.map((ending) => this.deliver(ending)))).every(Boolean);
     }
     this.pause = well ? shortestPause : Math.min(longestPause, this.pause * 2);
     if (this.waiting.size > 0) this.soon();
@@ -253,9 +253,9 @@ export class EndingStore implements Store {
   }
 
   /** False: the store has failed, or does not answer; others go first the next time. */
-  private async tell(ending: Ending): Promise<boolean> {
+  private async deliver(ending: Ending): Promise<boolean> {
     try {
-      const done = await within(this.deps.timers, this.deps.patience, this.end(ending));
+      const done = await within(this.deps.timers, this.deps.timeoutMs, this.end(ending));
       if (done === undefined) throw new StoreError('unavailable', 'no answer');
       this.settle(ending);
       return true;

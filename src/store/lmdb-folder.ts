@@ -54,8 +54,8 @@ export function folderKey(path: string): Buffer {
   if (kept !== null) return kept;
   const data = statSync(join(path, 'data.mdb'), { throwIfNoEntry: false });
   // Looked at again: another process may have made both meanwhile.
-  const late = readKey(file);
-  if (late !== null) return late;
+  const existing = readKey(file);
+  if (existing !== null) return existing;
   if (data !== undefined && data.size > 0) {
     throw new StoreError(
       'damaged',

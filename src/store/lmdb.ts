@@ -123,7 +123,7 @@ export class LmdbStore implements SteppedStore {
 
   async read(key: SessionKey): Promise<Found> {
     checkKey(key);
-    return this.see(recordKey(key), this.now()).found;
+    return this.find(recordKey(key), this.now()).found;
   }
 
   async put(key: SessionKey, put: Put): Promise<PutResult> {
@@ -161,9 +161,9 @@ export class LmdbStore implements SteppedStore {
     const target = recordKey({ pool: key.pool, id: to });
     for (;;) {
       const now = this.now();
-      const there = this.see(target, now);
+      const there = this.find(target, now);
       if (there.found.state !== 'none') return { state: 'taken' };
-      const here = this.see(recordKey(key), now);
+      const here = this.find(recordKey(key), now);
       const refused = refuseRotate(here.found, put);
       if (refused !== null) return refused;
       const done = await this.write(here, (also) => {
@@ -190,7 +190,7 @@ export class LmdbStore implements SteppedStore {
     checkUser(pool, user);
     const ids: SessionId[] = [];
     for await (const key of this.keysOf(pool, user)) {
-      const { found } = this.see(recordKeyOfUser(key), this.now());
+      const { found } = this.find(recordKeyOfUser(key), this.now());
       if (found.state === 'live' && found.copy.user === user && ids.push(idOfKey(key)) === mostOfUser) break;
     }
     return ids;
@@ -259,7 +259,7 @@ export class LmdbStore implements SteppedStore {
     if (this.closed) throw new StoreError('unavailable', `the store ${this.options.path} is closed`);
   }
 
-  private see(key: Buffer, now: number): Seen {
+  private find(key: Buffer, now: number): Seen {
     this.refuseClosed();
     const entry = this.look(() => {
       // Else it would see what was there at the beginning of this turn, and not what another thread has claimed since.
@@ -276,7 +276,7 @@ export class LmdbStore implements SteppedStore {
     const key = recordKey(session);
     for (;;) {
       const now = this.now();
-      const seen = this.see(key, now);
+      const seen = this.find(key, now);
       const { result, copy } = decide(seen.found, now);
       if (copy === undefined || (await this.write(seen, () => this.set(seen, copy, now)))) return result;
     }
@@ -321,7 +321,7 @@ export class LmdbStore implements SteppedStore {
 
   private ifSame({ key, number }: Seen, change: () => void): Promise<boolean> {
     const done = number === null ? this.db.ifNoExists(key, change) : this.db.ifVersion(key, number, change);
-    this.hearCommit();
+    this.catchCommit();
     return done;
   }
 
@@ -329,7 +329,7 @@ export class LmdbStore implements SteppedStore {
    * At the end of the turn lmdb-js begins the commit with a promise that nobody gets (write.js, `writeBatchStart`). It is rejected
    * when the commit fails, and would end the process. Its own immediate is the one just before this one.
    */
-  private hearCommit(): void {
+  private catchCommit(): void {
     if (this.hears) return;
     this.hears = true;
     setImmediate(() => {
@@ -362,7 +362,7 @@ export class LmdbStore implements SteppedStore {
     if (record === null) {
       try {
         const gone = [this.db.remove(due), ...(entry === undefined ? [] : [this.db.remove(key)])];
-        this.hearCommit();
+        this.catchCommit();
         await Promise.all(gone);
       } catch (error) {
         throw await failed(error, this.options.path);

@@ -281,7 +281,7 @@ export class MemoryStore implements SteppedStore {
     let kept = pool.get(key.id);
     if (kept === undefined) {
       const itsKey = { pool: key.pool, id: key.id };
-      kept = { pool, key: itsKey, copy: null, expires, due: Infinity, place: -1, list: null, older: null, newer: null };
+      kept = { pool, key: itsKey, copy: null, expires, due: Infinity, index: -1, list: null, older: null, newer: null };
       pool.set(key.id, kept);
     }
     this.enlist(kept, null);

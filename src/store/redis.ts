@@ -252,20 +252,20 @@ async function connect(
   };
   const credentials = { ...(username !== '' && { username }), ...(password !== '' && { password }) };
   // None of them is there: at the start an error, later a reason to ask again.
-  const askAgain = (attempt: number) => (isOpen() ? common.retryStrategy(attempt) : null);
+  const retryDelay = (attempt: number) => (isOpen() ? common.retryStrategy(attempt) : null);
   if (kind === 'one') {
     const [node] = nodes;
     return new Redis({ ...common, ...credentials, ...node!, db, family, ...(tls && { tls: {} }) });
   }
   if (kind === 'sentinel') {
     const sentinels = [...nodes];
-    return new Redis({ ...common, ...credentials, sentinels, name, sentinelRetryStrategy: askAgain });
+    return new Redis({ ...common, ...credentials, sentinels, name, sentinelRetryStrategy: retryDelay });
   }
   const { retryStrategy: _, ...redisOptions } = common;
   return new Cluster([...nodes], {
     lazyConnect: true,
     enableOfflineQueue: false,
-    clusterRetryStrategy: askAgain,
+    clusterRetryStrategy: retryDelay,
     redisOptions: { ...redisOptions, ...credentials },
   });
 }

@@ -26,23 +26,23 @@ interface Entry {
 /** What may be asked; `page` stands for scan: the next entries of one, by its number. */
 type Passed = 'read' | 'put' | 'claim' | 'destroy' | 'rotate' | 'touch' | 'ofUser' | 'expire' | 'count';
 
-interface Asked extends Pick<Store, Passed> {
+interface Methods extends Pick<Store, Passed> {
   page(scan: number, pool?: string): Promise<readonly Entry[]>;
   leave(scan: number): Promise<void>;
 }
 
-type Question = { [M in keyof Asked]: { id: number; method: M; args: Parameters<Asked[M]> } }[keyof Asked];
+type Call = { [M in keyof Methods]: { id: number; method: M; args: Parameters<Methods[M]> } }[keyof Methods];
 
 interface Failure {
   readonly code: StoreError['code'] | 'wrong';
   readonly message: string;
 }
 
-type Answer = { readonly id: number } & ({ readonly result: unknown } | { readonly failure: Failure });
+type Reply = { readonly id: number } & ({ readonly result: unknown } | { readonly failure: Failure });
 
-interface Answers {
+interface Replies {
   readonly incarnation: string;
-  readonly answers: readonly Answer[];
+  readonly answers: readonly Reply[];
 }
 
 const pageSize = 100;
@@ -66,10 +66,10 @@ class Batch<T> {
   }
 }
 
-/** Answers what comes over the port, until it closes. The store stays open. */
+/** Replies what comes over the port, until it closes. The store stays open. */
 export function serveStore(store: Store, port: MessagePort): void {
   const scans = new Map<number, AsyncIterator<Entry>>();
-  const asked: Asked = {
+  const asked: Methods = {
     read: (key) => store.read(key),
     put: (key, put) => store.put(key, put),
     claim: (key, epoch, owner, ttl) => store.claim(key, epoch, owner, ttl),
@@ -95,10 +95,10 @@ export function serveStore(store: Store, port: MessagePort): void {
       scans.delete(scan);
     },
   };
-  const batch = new Batch<Answer>((answers) => {
-    port.postMessage({ incarnation: store.incarnation, answers } satisfies Answers);
+  const batch = new Batch<Reply>((answers) => {
+    port.postMessage({ incarnation: store.incarnation, answers } satisfies Replies);
   });
-  port.on('message', (questions: readonly Question[]) => {
+  port.on('message', (questions: readonly Call[]) => {
     for (const { id, method, args } of questions) {
       const call = asked[method] as (...args: readonly unknown[]) => Promise<unknown>;
       call(...args).then(
@@ -112,7 +112,7 @@ export function serveStore(store: Store, port: MessagePort): void {
 export class RemoteStore implements Store {
   private readonly port: MessagePort;
   private readonly waiting = new Map<number, { resolve: (value: never) => void; reject: (why: Error) => void }>();
-  private readonly batch: Batch<Question>;
+  private readonly batch: Batch<Call>;
   private life: string;
   private next = 0;
   private scans = 0;
@@ -123,7 +123,7 @@ export class RemoteStore implements Store {
     this.port = port;
     this.life = incarnation;
     this.batch = new Batch((questions) => port.postMessage(questions));
-    port.on('message', (message: Answers) => this.hear(message));
+    port.on('message', (message: Replies) => this.settle(message));
     port.on('close', () => this.end());
   }
 
@@ -132,51 +132,51 @@ export class RemoteStore implements Store {
   }
 
   read(key: SessionKey): Promise<Found> {
-    return this.ask('read', key);
+    return this.call('read', key);
   }
 
   put(key: SessionKey, put: Put): Promise<PutResult> {
-    return this.ask('put', key, { ...put, data: compact(put.data) });
+    return this.call('put', key, { ...put, data: compact(put.data) });
   }
 
   claim(key: SessionKey, epoch: number, owner: number, ttl: number): Promise<ClaimResult> {
-    return this.ask('claim', key, epoch, owner, ttl);
+    return this.call('claim', key, epoch, owner, ttl);
   }
 
   destroy(key: SessionKey, epoch: number): Promise<EndResult> {
-    return this.ask('destroy', key, epoch);
+    return this.call('destroy', key, epoch);
   }
 
   rotate(key: SessionKey, to: SessionId, put: Put): Promise<RotateResult> {
-    return this.ask('rotate', key, to, { ...put, data: compact(put.data) });
+    return this.call('rotate', key, to, { ...put, data: compact(put.data) });
   }
 
   touch(key: SessionKey, epoch: number, ttl: number): Promise<boolean> {
-    return this.ask('touch', key, epoch, ttl);
+    return this.call('touch', key, epoch, ttl);
   }
 
   ofUser(pool: string, user: UserHash): Promise<readonly SessionId[]> {
-    return this.ask('ofUser', pool, user);
+    return this.call('ofUser', pool, user);
   }
 
   expire(): Promise<number> {
-    return this.ask('expire');
+    return this.call('expire');
   }
 
   count(pool?: string): Promise<number> {
-    return this.ask('count', pool);
+    return this.call('count', pool);
   }
 
   async *scan(pool?: string): AsyncGenerator<Entry> {
     const scan = this.scans++;
     try {
       for (;;) {
-        const page: readonly Entry[] = await this.ask('page', scan, pool);
+        const page: readonly Entry[] = await this.call('page', scan, pool);
         yield* page;
         if (page.length < pageSize) return;
       }
     } finally {
-      if (!this.closed) await this.ask('leave', scan);
+      if (!this.closed) await this.call('leave', scan);
     }
   }
 
@@ -185,7 +185,7 @@ export class RemoteStore implements Store {
     this.end();
   }
 
-  private ask<M extends keyof Asked>(method: M, ...args: Parameters<Asked[M]>): ReturnType<Asked[M]> {
+  private call<M extends keyof Methods>(method: M, ...args: Parameters<Methods[M]>): ReturnType<Methods[M]> {
     const answer = new Promise((resolve, reject) => {
       if (this.closed) {
         reject(new StoreError('unavailable', 'the thread that has the store is gone'));
@@ -193,12 +193,12 @@ export class RemoteStore implements Store {
       }
       const id = this.next++;
       this.waiting.set(id, { resolve, reject });
-      this.batch.add({ id, method, args } as Question);
+      this.batch.add({ id, method, args } as Call);
     });
-    return answer as ReturnType<Asked[M]>;
+    return answer as ReturnType<Methods[M]>;
   }
 
-  private hear({ incarnation, answers }: Answers): void {
+  private settle({ incarnation, answers }: Replies): void {
     this.life = incarnation;
     for (const answer of answers) {
       const one = this.waiting.get(answer.id);

@@ -8,7 +8,7 @@ import { inflightMask, record, recordsPerPage, recordWords } from './layout.ts';
 import type { Pages } from './pages.ts';
 
 /** Tries for the lock of a page, the later ones a millisecond apart. */
-const patience = 300;
+const maxTries = 300;
 
 /** `writer` is the dead thread's number. Call it before a new thread takes the number. */
 export function recover(pages: Pages, writer: number): void {
@@ -27,7 +27,7 @@ export function recover(pages: Pages, writer: number): void {
 
 /** Not for ever: a page that another dead thread holds is put in order after that one's number. */
 function lock(pages: Pages, page: number): boolean {
-  for (let tries = 0; tries < patience; tries++) {
+  for (let tries = 0; tries < maxTries; tries++) {
     if (pages.tryLock(page)) return true;
     pages.pause(page, tries);
   }

@@ -81,7 +81,7 @@ const step = fc.oneof(
       server: fc.integer({ min: 1, max: 3 }),
       epoch: fc.nat(6),
       flag: fc.boolean(),
-      entered: fc.boolean(),
+      counted: fc.boolean(),
     }),
   },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('settle' as const), session, server }) },
@@ -176,7 +176,7 @@ describe('any sequence of calls', () => {
       Object.assign(known!, accepted, { server: one.server, epoch: one.epoch! + 1, seen: now, claiming: announce });
     } else if (one.kind === 'offer') {
       const expected = look !== 'live' ? look : known!.epoch > one.epoch! ? 'lost' : 'claimed';
-      const how = { ...settledClaim, provisional: true, entered: one.entered!, moving: one.flag!, announce: one.flag! };
+      const how = { ...settledClaim, provisional: true, counted: one.entered!, moving: one.flag!, announce: one.flag! };
       expect(table.claim(key, one.epoch!, one.server!, now, out, how)).toBe(expected);
       if (expected !== 'claimed') return;
       const { former, server, steps, moving, epoch, inflight } = known!;

@@ -70,10 +70,10 @@ export interface TableCounters {
 export interface Claim {
   /**
    * The server has not taken a request of the session yet: until `accept`, the session may go back to its former owner.
-   * The exchange that claims is counted, unless it was (`entered`), so that `leave` can tell when nobody is left to be accepted.
+   * The exchange that claims is counted, unless it was (`counted`), so that `leave` can tell when nobody is left to be accepted.
    */
   readonly provisional: boolean;
-  readonly entered: boolean;
+  readonly counted: boolean;
   /** The former owner lives. */
   readonly moving: boolean;
   /** The store has to hear of it too: the session is `claiming` until `confirm`. */
@@ -85,7 +85,7 @@ export interface Claim {
 /** By word of another node, or of a token that knows more than the table: the server has the session. */
 export const settledClaim: Claim = {
   provisional: false,
-  entered: false,
+  counted: false,
   moving: false,
   announce: false,
   most: Number.POSITIVE_INFINITY,
@@ -246,7 +246,7 @@ export class SessionTable {
     this.handOver(at, epoch + 1, server, now, out, how.announce);
     if (how.provisional) {
       if (known) records.setFormer(at, former, steps, moved);
-      if (!how.entered) records.use(at, now, 1);
+      if (!how.counted) records.use(at, now, 1);
       records.read(at, now, out);
     }
     pages.unlock(page);
@@ -278,8 +278,8 @@ export class SessionTable {
     const former = provisional ? out.former : out.server;
     const wasMoving = out.moving;
     // It went back already, or others have given up this server meanwhile, and their next one has not answered.
-    const late = live && !ours && (out.epoch < epoch || (takeover && provisional));
-    if (late) this.handOver(at, Math.max(epoch, out.epoch + 1), server, now, out, false);
+    const isReturning = live && !ours && (out.epoch < epoch || (takeover && provisional));
+    if (isReturning) this.handOver(at, Math.max(epoch, out.epoch + 1), server, now, out, false);
     else if (ours && provisional) {
       records.setFormer(at, 0, 0, false);
       records.read(at, now, out);
@@ -287,8 +287,8 @@ export class SessionTable {
     pages.unlock(page);
     if (!live) return 'gone';
     out.moving = wasMoving;
-    if (!late && !ours) return 'lost';
-    return (late || provisional) && former !== nobody && former !== server ? 'accepted' : 'held';
+    if (!isReturning && !ours) return 'lost';
+    return (isReturning || provisional) && former !== nobody && former !== server ? 'accepted' : 'held';
   }
 
   /** Under the lock: from here on `server` has the session. */
@@ -433,14 +433,14 @@ export class SessionTable {
     const page = pages.pageOf(key);
     pages.lock(page);
     const at = pages.probe(page, key);
-    let tell = false;
+    let mustPublish = false;
     if (records.look(at, now) === 'live') {
       records.use(at, now, -1);
       records.read(at, now, out);
-      if (out.former !== 0 && out.inflight === 0) tell = this.giveBack(page, at, now, out, announced);
+      if (out.former !== 0 && out.inflight === 0) mustPublish = this.giveBack(page, at, now, out, announced);
     }
     pages.unlock(page);
-    return tell;
+    return mustPublish;
   }
 
   /** Under the lock: nobody is left who could be accepted. */

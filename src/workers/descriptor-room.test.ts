@@ -17,7 +17,7 @@ function configOf(connections: number, workers = 1): LimpetOptions {
 
 function stage(limit: number | null, open = 20) {
   const time = new HandTime();
-  const descriptors = Descriptors.alone();
+  const descriptors = Descriptors.single();
   const said: string[] = [];
   const process = { limit, open };
   const room = new DescriptorRoom({

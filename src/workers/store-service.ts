@@ -199,7 +199,7 @@ function endingsOf({ endings, timeout }: SessionsOptions, deps: StoreServiceDepe
   return {
     journal: new EndingsJournal(join(stateDir, 'endings')),
     most: endings,
-    patience: timeout * endShare,
+    timeoutMs: timeout * endShare,
     timers,
     counters,
     epochOf: (id: string) => (table.find(keyOf(id), seconds(), entry) === 'live' ? entry.epoch : 0),

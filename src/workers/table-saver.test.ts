@@ -9,7 +9,7 @@ import { Entry, SessionTable } from '../table/table.ts';
 import { TableSaver } from './table-saver.ts';
 
 function stage(interval = 60_000) {
-  const folder = mkdtempSync(join(tmpdir(), 'limpet-keeper-'));
+  const folder = mkdtempSync(join(tmpdir(), 'limpet-table-saver-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const file = join(folder, 'state/sessions.table');
   const time = new HandTime();

@@ -58,7 +58,7 @@ async function refusedReload(): Promise<string> {
 function lowLimit(): string {
   return logging((log) => {
     const limits = { limit: () => 1024, open: () => 20 };
-    const room = new DescriptorRoom({ descriptors: Descriptors.alone(), limits, timers: new HandTime(), log });
+    const room = new DescriptorRoom({ descriptors: Descriptors.single(), limits, timers: new HandTime(), log });
     room.follow(optionsOf({ listeners: [{ address: ':8080' }], pools: { shop: { servers: [3001] } }, workers: 1 }));
   });
 }

@@ -174,7 +174,7 @@ function visitor(check: Check, number: number, value: string, { net, options }: 
     const cookies = Array.from(jar, ([name, content]) => `${name}=${content}`).join('; ');
     const lines = Object.entries({ Host: host, ...headers, ...(cookies !== '' && { Cookie: cookies }) });
     const request = `${method} ${path} HTTP/1.1\r\n${lines.map(([name, text]) => `${name}: ${text}\r\n`).join('')}\r\n`;
-    const answer = net.ask(listener.address, from, Buffer.from(request, 'latin1'));
+    const answer = net.request(listener.address, from, Buffer.from(request, 'latin1'));
     const [head = '', body = ''] = answer.toString('latin1').split('\r\n\r\n');
     expect(head.split('\r\n')[0], `${host}${path}: ${body}`).toBe('HTTP/1.1 200 OK');
     for (const [, name = '', content = ''] of keeps ? head.matchAll(/^set-cookie: ([^=]+)=([^;\r]*)/gim) : [])

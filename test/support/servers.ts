@@ -6,7 +6,7 @@ import { Server, type ServerOptions } from '../../src/fleet/server.ts';
 export function serverOf(
   number: number,
   options: Partial<ServerOptions> & { readonly id?: number } = {},
-  load = Load.alone(number + 1),
+  load = Load.single(number + 1),
 ): Server {
   const { id = number * 0x1_0003_0007 + 0x5bd1_e995, ...rest } = options;
   const address = { kind: 'tcp', host: '127.0.0.1', port: 3000 + number } as const;
@@ -15,7 +15,7 @@ export function serverOf(
 
 /** One server for each weight, named s0, s1, ... and of the slots 0, 1, ...; no panic and no slow start unless asked for. */
 export function fleetOf(weights: readonly number[], options: Partial<FleetOptions> = {}): Fleet {
-  const load = Load.alone(weights.length);
+  const load = Load.single(weights.length);
   const servers = weights.map((weight, number) => serverOf(number, { weight }, load));
   return new Fleet(servers, { panicThreshold: 0, slowStart: 0, ...options });
 }

@@ -16,7 +16,7 @@ export function createWorkerContext(given: Partial<WorkerContextOptions> = {}): 
     wheel,
     counters,
     buffers: new BufferBudget(2 ** 20, wheel, counters, (run) => net.afterTurn(run)),
-    descriptors: Descriptors.alone(),
+    descriptors: Descriptors.single(),
     reportShortage() {},
     accessLog: null,
     debug: null,

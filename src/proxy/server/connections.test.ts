@@ -11,7 +11,7 @@ import { Connections, type PoolConnection } from './connections.ts';
 function stage({ maxIdle = 10, pipelining = 1 } = {}) {
   const time = new HandTime();
   const wheel = new Wheel(time.monotonic());
-  const descriptors = Descriptors.alone();
+  const descriptors = Descriptors.single();
   const worker = createWorkerContext({ wheel, clock: time, descriptors });
   const connections = new Connections<FakeConnection>(worker, { maxIdle, pipelining, timeouts: { keepAlive: 5000 } });
   const [a, b] = [1, 2].map((slot) => {

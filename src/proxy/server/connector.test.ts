@@ -21,7 +21,7 @@ const unix: Address = { kind: 'unix', path: '/run/app.sock' };
 function stage(address = tcp) {
   const net = new FakeNet();
   const counters = new Counters();
-  const descriptors = Descriptors.alone();
+  const descriptors = Descriptors.single();
   const told: string[] = [];
   const faults: (Fault | 'open')[] = [];
   const turns: (() => void)[] = [];
