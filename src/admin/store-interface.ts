@@ -10,13 +10,13 @@
  * Each answer says by `Limpet-Store` what it means, so that a status of somebody else (a proxy in between, another program on
  * this port) is never taken for one of ours.
  */
-import { createHmac } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Server } from '../fleet/server.ts';
 import { isHash, isSessionId, readEpoch, readPut, readRotate, type SessionWord } from '../http/session-headers.ts';
 import type { Replicator } from '../ownership/replicator.ts';
+import { bearerOf } from '../secrets/store-credential.ts';
 import type { SessionKey, Store, UserHash } from '../store/store.ts';
 import { Bearer } from './bearer.ts';
 import { answer, decodePart, readBody } from './listen.ts';
@@ -205,11 +205,6 @@ function say(
   body?: Uint8Array,
 ): void {
   answer(response, status, { 'limpet-store': meaning, 'cache-control': 'no-store', ...headers }, body);
-}
-
-/** What a server shows that has the secret. */
-export function bearerOf(secret: string): string {
-  return createHmac('sha256', secret).update('limpet store interface').digest('hex');
 }
 
 function textOf(value: string | readonly string[] | undefined): string {

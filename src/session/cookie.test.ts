@@ -1,11 +1,12 @@
 import { expect, test } from 'vitest';
 import { MapStore } from '../../test/session/support/map-store.ts';
-import { idShape, mostTried, readCookies } from './cookie.ts';
-import type { Incoming } from './exchange.ts';
-import { fillOptions } from './options.ts';
+import { maxCookiesTried, readCookies } from './cookie.ts';
+import type { IncomingRequest } from './exchange.ts';
+import { fillOptions } from './filled-options.ts';
+import { sessionIdShape } from './session-id.ts';
 import { SharedSessions } from './shared/shared-sessions.ts';
 
-const incoming = (cookie: string): Incoming => ({
+const incoming = (cookie: string): IncomingRequest => ({
   header: (name) => (name === 'cookie' ? cookie : undefined),
   tls: false,
 });
@@ -14,17 +15,17 @@ const ids = (count: number) => Array.from({ length: count }, (_, i) => i.toStrin
 
 test('the first values of the name that have the shape, and no more than are tried', () => {
   const cookies = ['other=x', 'sid=garbage', ...ids(3).map((id) => `sid=${id}`), 'sidx=y', ` sid = ${'f'.repeat(32)} `];
-  expect(readCookies(incoming(cookies.join(';')), 'sid', idShape)).toEqual([...ids(3), 'f'.repeat(32)]);
+  expect(readCookies(incoming(cookies.join(';')), 'sid', sessionIdShape)).toEqual([...ids(3), 'f'.repeat(32)]);
   const many = `${'sid=x; '.repeat(50)}${ids(400)
     .map((id) => `sid=${id}`)
     .join('; ')}`;
-  expect(readCookies(incoming(many), 'sid', idShape)).toEqual(ids(mostTried));
+  expect(readCookies(incoming(many), 'sid', sessionIdShape)).toEqual(ids(maxCookiesTried));
 });
 
 test('quotes around a value do not belong to it, and the attributes of RFC 2965 are no cookies', () => {
   const [one, two, three] = ids(3);
   const line = `$Version="1"; sid="${one}"; $Path="/"; sid=${two};$Domain="a"; sid = "${three}" ; $sid="x"; sid="${one}`;
-  expect(readCookies(incoming(line), 'sid', idShape)).toEqual([one, two, three]);
+  expect(readCookies(incoming(line), 'sid', sessionIdShape)).toEqual([one, two, three]);
 });
 
 test('a request full of ids asks the store no more often than one with a few', async () => {
@@ -44,5 +45,5 @@ test('a request full of ids asks the store no more often than one with a few', a
     ),
     true,
   );
-  expect(asked).toBe(mostTried);
+  expect(asked).toBe(maxCookiesTried);
 });

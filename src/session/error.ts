@@ -1,6 +1,6 @@
-/** What can go wrong with a session: a stable code, the status for the client, and a sentence for whoever mends it. */
+/** What can go wrong with a session: a stable code, the status for the client, and a sentence for whoever repairs it. */
 
-/** Status that the client gets while the head has not left: 500 is the app's mistake, 503 is worth another try, 403 is not. */
+/** Status that the client gets as long as the head is not sent: 500 is the app's mistake, 503 is worth another try, 403 is not. */
 const statuses = {
   'no-balancer': 500,
   'not-serialisable': 500,
@@ -16,26 +16,43 @@ const statuses = {
   'session-store': 503,
 } as const;
 
+/**
+ * - `no-balancer`: strategy sticky, and the request has no valid Limpet-Session header.
+ * - `not-serialisable`, `state-too-large`, `cookie-too-large`: the state cannot be stored.
+ * - `head-left`: the head of the response was sent, and the client cannot get a cookie or a new id any more.
+ * - `session-ended`: used after its end, or under an id that was replaced.
+ * - `session-fenced`: another server owns the session now.
+ * - `session-conflict`: another request changed it first.
+ * - `session-limit`: the user may not have another session.
+ * - `session-ending`: the session is over, and the balancer has yet to tell its store.
+ * - `session-lost`: the balancer had a copy, and its store does not have it any more. Never an empty session in its place.
+ * - `session-store`: the store did not answer, or failed.
+ */
 export type SessionErrorCode = keyof typeof statuses;
 
-/** All codes. The balancer has its own list of those that it lets pass to the client (http/hop-headers.ts). */
+/** All codes. The balancer has its own list of the codes that it lets pass to the client (http/hop-headers.ts). */
 export const sessionErrorCodes = Object.keys(statuses) as readonly SessionErrorCode[];
 
 /**
- * no-balancer: no believable Limpet-Session header. not-serialisable, state-too-large, cookie-too-large: the state cannot be
- * kept. head-left: the client can no longer be told. session-ended: used after logout or under an id that was replaced.
- * session-fenced: another server owns it now. session-conflict: somebody else changed it first. session-limit: the user may not have
- * another one. session-ending: it is over, and the
- * balancer has yet to tell its store. session-lost: the balancer had a copy, and its store does not have it any more; never an empty
- * session in its place. session-store: the store could not be asked.
+ * What all methods of sessions throw when the session, and not an argument, is the reason.
+ *
+ * @example
+ * try {
+ *   await session.save();
+ * } catch (error) {
+ *   if (error instanceof SessionError && error.code === 'session-store') return reply.code(error.status).send();
+ *   throw error;
+ * }
  */
 export class SessionError extends Error {
   override readonly name = 'SessionError';
+  /** Stable; what an app decides by. */
   readonly code: SessionErrorCode;
+  /** Of the response that the client gets as long as its head is not sent: 403, 500 or 503. */
   readonly status: number;
   /** The same, as Fastify reads it. */
   readonly statusCode: number;
-  /** Of the answer that a framework makes of it: Express, Koa and Fastify set them. */
+  /** For the response that a framework makes of the error: Express, Koa and Fastify set them. */
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(code: SessionErrorCode, message: string, options?: ErrorOptions) {
@@ -46,12 +63,17 @@ export class SessionError extends Error {
   }
 }
 
-/** The cookie of a new session leaves with the head. */
-export function beganLate(): SessionError {
+/** A new session needs a cookie, and cookies are sent with the head of the response. */
+export function beganAfterHead(): SessionError {
   return new SessionError(
     'head-left',
     'a new session began after the head; expected before it: the cookie is part of it',
   );
+}
+
+/** Whether `thrown` is a SessionError of that code. */
+export function hasCode(thrown: unknown, code: SessionErrorCode): thrown is SessionError {
+  return thrown instanceof SessionError && thrown.code === code;
 }
 
 export function asError(thrown: unknown): Error {

@@ -1,40 +1,47 @@
-/**
- * What happens to the sessions of an app, told to whoever listens: `app.on('destroyed', ({ data }) => ...)`. Each process tells
- * of what it has seen itself; no process hears of another's.
- */
+/** What happens to the sessions of an app, for its listeners. Each process emits what it has seen itself, and nothing of others. */
 import type { SessionData } from './data/codec.ts';
 import { asError } from './error.ts';
 
-interface Told<Reason extends string> {
+interface SessionEvent<Reason extends string> {
   readonly id: string;
   readonly reason: Reason;
-  /** As this process had it last. To be read only. */
+  /** As this process had it last. Read only. */
   readonly data: Readonly<SessionData>;
 }
 
-export type Ended = 'destroyed' | 'by-id' | 'by-user' | 'limit';
+export type DestroyReason = 'destroyed' | 'by-id' | 'by-user' | 'limit';
 
-/** What listeners get, by event. */
+/**
+ * What listeners get, by the name of the event: `id`, `data` as this process had it last (read only), and `reason`.
+ *
+ * @example
+ * app.on('expired', ({ id, reason }) => documents.close(id));
+ */
 export interface SessionEvents {
-  /** The first answer that its client has of it has left this process. */
-  readonly created: Told<'new'>;
-  /** Sticky: this process is the new owner, because the former one failed (`rebind`) or gave it away (`move`). Before the handler runs. */
-  readonly moved: Told<'rebind' | 'move'>;
-  /** It goes on under another id; the answer that tells its client so has left this process. */
-  readonly renewed: Told<'regenerated'> & { readonly former: string };
+  /** The first response that gives the client its session was sent by this process. */
+  readonly created: SessionEvent<'new'>;
   /**
-   * The app has ended it, here: by the session's own `destroy` (`destroyed`), by its id (`by-id`), with others of its user
+   * Sticky: this process is the new owner, because the former one failed (`rebind`) or gave the session away (`move`). Emitted before
+   * the handler runs.
+   */
+  readonly moved: SessionEvent<'rebind' | 'move'>;
+  /** The session has another id, and the response that says so was sent by this process. `former`: the id before. */
+  readonly renewed: SessionEvent<'regenerated'> & { readonly former: string };
+  /**
+   * The app has ended it, in this process: by the session's own `destroy` (`destroyed`), by its id (`by-id`), with others of its user
    * (`by-user`), or because its user had too many (`limit`).
    */
-  readonly destroyed: Told<Ended>;
+  readonly destroyed: SessionEvent<DestroyReason>;
   /**
-   * It was not used for so long (`idle`), is too old (`absolute`), or the memory was full (`memory`, strategy local). With sticky
-   * that it was not used here: what this process has of it can go.
+   * It was not used for too long (`idle`), is too old (`absolute`), or the memory was full (`memory`, strategy local). With sticky: it was
+   * not used in this process, and what the process has of it can go.
    */
-  readonly expired: Told<'idle' | 'absolute' | 'memory'>;
+  readonly expired: SessionEvent<'idle' | 'absolute' | 'memory'>;
 }
 
+/** `created`, `moved`, `renewed`, `destroyed`, `expired`. */
 export type SessionEventName = keyof SessionEvents;
+/** A listener of that event. What it throws, or rejects with, goes to `onError`. */
 export type SessionListener<Name extends SessionEventName> = (event: SessionEvents[Name]) => unknown;
 
 export class SessionEmitter {
@@ -46,48 +53,49 @@ export class SessionEmitter {
     destroyed: new Set(),
     expired: new Set(),
   };
-  private readonly told = new WeakMap<object, Set<SessionEventName>>();
+  /** The events that were emitted once for an object. */
+  private readonly emitted = new WeakMap<object, Set<SessionEventName>>();
 
-  /** `onError` hears of what listeners throw: the request that they are called in is not to fail by it. */
+  /** `onError` gets what listeners throw: the request in which they are called must not fail by it. */
   constructor(onError: (error: Error) => void) {
     this.onError = onError;
   }
 
-  /** Throws TypeError for a name that is none. */
+  /** Throws TypeError for a name that is no event. */
   on<Name extends SessionEventName>(name: Name, listener: SessionListener<Name>): void {
-    this.of(name).add(listener);
+    this.listenersOf(name).add(listener);
   }
 
+  /** Throws TypeError for a name that is no event. */
   off<Name extends SessionEventName>(name: Name, listener: SessionListener<Name>): void {
-    this.of(name).delete(listener);
+    this.listenersOf(name).delete(listener);
   }
 
-  /** Whether anybody listens. */
-  hears(name: SessionEventName): boolean {
+  hasListeners(name: SessionEventName): boolean {
     return this.listeners[name].size > 0;
   }
 
   emit<Name extends SessionEventName>(name: Name, event: SessionEvents[Name]): void {
     for (const listener of this.listeners[name]) {
       try {
-        const done = listener(event);
-        if (done instanceof Promise) done.catch((error: unknown) => this.onError(asError(error)));
+        const result = listener(event);
+        if (result instanceof Promise) result.catch((error: unknown) => this.onError(asError(error)));
       } catch (error) {
         this.onError(asError(error));
       }
     }
   }
 
-  /** The same, once for this object: several requests may share it. */
-  emitOnce<Name extends SessionEventName>(of: object, name: Name, event: SessionEvents[Name]): void {
-    if (!this.hears(name)) return;
-    const told = this.told.get(of) ?? new Set();
-    if (told.has(name)) return;
-    this.told.set(of, told.add(name));
+  /** Emits the event once for `subject`, which several requests may share. */
+  emitOnce<Name extends SessionEventName>(subject: object, name: Name, event: SessionEvents[Name]): void {
+    if (!this.hasListeners(name)) return;
+    const emitted = this.emitted.get(subject) ?? new Set();
+    if (emitted.has(name)) return;
+    this.emitted.set(subject, emitted.add(name));
     this.emit(name, event);
   }
 
-  private of<Name extends SessionEventName>(name: Name): Set<SessionListener<Name>> {
+  private listenersOf<Name extends SessionEventName>(name: Name): Set<SessionListener<Name>> {
     const found = Object.hasOwn(this.listeners, name) ? this.listeners[name] : undefined;
     if (found !== undefined) return found;
     throw new TypeError(

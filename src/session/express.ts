@@ -1,6 +1,6 @@
 /**
- * Express: `limpet(options)` is a middleware that gives `request.limpet`; `expressSession(options)` stands in for
- * express-session in an app that has it, by one changed line:
+ * Express: `limpet(options)` is a middleware that gives `request.limpet`; `expressSession(options)` replaces express-session in an app
+ * that has it, by one changed line:
  *
  *     import { expressSession as session } from 'limpet/express';   // was: import session from 'express-session'
  */
@@ -10,7 +10,7 @@ import { asError, SessionError } from './error.ts';
 import type { Exchange } from './exchange.ts';
 import { DetachedStore, newStoreId } from './foreign/detached-store.ts';
 import { type ExpressStore, type StoreBase, storeOf } from './foreign/express-store.ts';
-import { type Context, RequestContexts } from './foreign/foreign-id-store.ts';
+import { ForeignIdStore, type RequestContext } from './foreign/foreign-id-store.ts';
 import type { ForeignStore } from './foreign/foreign-store.ts';
 import { isResponse, NodeSessions } from './node.ts';
 import type { SessionOptions } from './options.ts';
@@ -26,63 +26,101 @@ declare global {
 }
 
 type Next = (error?: unknown) => void;
+
+/** A middleware of Express, or of anything else that calls middlewares of Connect. */
 export type ExpressMiddleware = (request: IncomingMessage, response: ServerResponse, next: Next) => void;
 
-/** Opens the session of each request; what is wrong with it goes to `next`. */
+/**
+ * Opens the session of each request as `request.limpet`. SessionErrors go to `next`, with `status` and `code`.
+ *
+ * @param options The options, or sessions that were made before (`sessions(options)`), to be shared with a WebSocket server.
+ * @throws TypeError that names the option, what was found and what is expected.
+ * @example
+ * app.use(limpet({ strategy: 'sticky' }));
+ * app.get('/', (request, response) => response.send(request.limpet.data));
+ */
 export function limpet(options: SessionOptions | NodeSessions): ExpressMiddleware {
   const app = options instanceof NodeSessions ? options : new NodeSessions(options);
   return (request, response, next) => {
-    opened(app, request, response, next, (exchange) => {
+    withExchange(app, request, response, next, (exchange) => {
       Object.assign(request, { limpet: exchange.session });
       next();
     });
   };
 }
 
-/** The cookie options of express-session. */
+/** The cookie options of express-session, with its meaning and defaults. */
 export interface ExpressCookieOptions {
+  /** Lifetime in milliseconds; null: the cookie ends with the browser. Default null. */
   readonly maxAge?: number | null;
+  /** The end of its lifetime, in place of `maxAge`. */
   readonly expires?: Date | null;
+  /** Default `/`. */
   readonly path?: string;
+  /** Default: the host of the request alone. */
   readonly domain?: string;
+  /** False lets scripts of a page read the cookie. Default true. */
   readonly httpOnly?: boolean;
+  /** `auto`: when the request came by TLS. Default false. */
   readonly secure?: boolean | 'auto';
+  /** true is `strict`; `auto`: `none` by TLS, else `lax`. Default: the attribute is not set. */
   readonly sameSite?: boolean | 'lax' | 'strict' | 'none' | 'auto';
+  /** Default false. */
   readonly partitioned?: boolean;
+  /** Default: the attribute is not set. */
   readonly priority?: 'low' | 'medium' | 'high';
+  /** Not used by express-session: its cookie is always signed. */
   readonly signed?: boolean;
+  /** Encodes the value. Default `encodeURIComponent`. */
   encode?(value: string): string;
 }
 
-/** Those of express-session, but for its store; declared here, so that an app without its types compiles. */
+/**
+ * The options of express-session, except its `store`, and two of Limpet's. Declared here, so that an app without the types of
+ * express-session compiles.
+ */
 export interface ExpressSessionOptions {
+  /** Signs the cookie; of several the first one signs, and all are accepted. */
   readonly secret: string | readonly string[];
+  /** Name of the cookie. Default `connect.sid`. */
   readonly name?: string;
+  /** Saves sessions that have not changed as well. Default true; without effect here. */
   readonly resave?: boolean;
+  /** Saves new sessions that nothing was written to. Default true. */
   readonly saveUninitialized?: boolean;
+  /** Sends the cookie with every response. Default false. */
   readonly rolling?: boolean;
+  /** Trusts X-Forwarded-Proto. Default: the setting `trust proxy` of Express. */
   readonly proxy?: boolean;
+  /** What happens when `request.session` is deleted. Default `keep`. */
   readonly unset?: 'destroy' | 'keep';
+  /** The cookie, for all requests or as a function of each. */
   readonly cookie?: ExpressCookieOptions | ((request: IncomingMessage) => ExpressCookieOptions);
-  // A method, so that a function of Express's own Request is one too.
+  // A method, so that a function of Express's own Request is assignable.
+  /** Makes the id of a new session. Default: one by which the session can be found apart from its requests. */
   genid?(request: IncomingMessage): string;
-  /** The store that the app had before: its sessions are moved, each with the first request that brings its cookie. */
+  /** The store that the app had before: its sessions are migrated, each with the first request that has its cookie. */
   readonly from?: ForeignStore;
-  /** Of the Limpet session that holds the data. Default: strategy sticky. */
+  /** Options of the Limpet session that holds the data, or sessions that were made before. Default: strategy `sticky`. */
   readonly limpet?: SessionOptions | NodeSessions;
 }
 
-/** The middleware, and its store: by `store.get(id, callback)` and the others sessions are used apart from their requests. */
+/** The middleware, and its store: `store.get(id, callback)` and the others use sessions apart from their requests. */
 export type ExpressSessionMiddleware = ExpressMiddleware & {
   readonly store: Pick<ExpressStore, 'get' | 'set' | 'touch' | 'destroy' | 'all' | 'length' | 'clear'>;
 };
 
-/** The package, as far as it matters here. */
+/** The package, as far as it is used here. */
 type ExpressSession = ((options: object) => unknown) & { readonly Store: StoreBase };
 
 /**
  * express-session with its documented behaviour, whose data lives in the Limpet session of the request. Its own cookie
- * stays as it is; there is no store to name. Needs the package express-session.
+ * stays as it is; it has no `store` option. Needs the package express-session.
+ *
+ * @param options Those of express-session, except `store`, with `from` and `limpet` beside them.
+ * @throws TypeError for a `store`, and for options of Limpet that are not valid. Error when express-session is not installed.
+ * @example
+ * app.use(expressSession({ secret: 'keyboard cat', resave: false, saveUninitialized: false }));
  */
 export function expressSession(options: ExpressSessionOptions): ExpressSessionMiddleware {
   const { limpet: given = { strategy: 'sticky' }, from, ...rest } = options;
@@ -91,34 +129,35 @@ export function expressSession(options: ExpressSessionOptions): ExpressSessionMi
     throw new TypeError(`store: found one, expected none: the data lives in the Limpet session; ${instead}`);
   }
   const app = given instanceof NodeSessions ? given : new NodeSessions(given);
-  const expressSessionOf: ExpressSession = createRequire(import.meta.url)('express-session');
+  const createMiddleware: ExpressSession = createRequire(import.meta.url)('express-session');
   const { cookie } = options;
   const hasMaxAge = typeof cookie === 'function' || cookie?.maxAge !== undefined || cookie?.expires !== undefined;
-  const contexts = new RequestContexts(app.options, 'express', hasMaxAge);
-  if (from !== undefined) contexts.lookIn(from);
-  const store = storeOf(expressSessionOf.Store, contexts, new DetachedStore(app, 'express'));
-  // So that a session can be found by its id alone.
-  const genid = (request: IncomingMessage) => newStoreId(contexts.of(request)?.session.id);
-  const inner: unknown = expressSessionOf({ genid, ...rest, store });
+  const contexts = new ForeignIdStore(app.options, 'express', hasMaxAge);
+  if (from !== undefined) contexts.migrateFrom(from);
+  const store = storeOf(createMiddleware.Store, contexts, new DetachedStore(app, 'express'));
+  // An id that begins with that of the Limpet session can be found by itself.
+  const genid = (request: IncomingMessage) => newStoreId(contexts.contextOf(request)?.session.id);
+  const inner: unknown = createMiddleware({ genid, ...rest, store });
   if (!isMiddleware(inner)) throw new TypeError('express-session: found something else than a middleware');
-  // Its default, and with it every visitor's session is saved.
+  // The default of express-session, by which the session of every visitor is saved.
   const { saveUninitialized = true } = options;
   const middleware: ExpressMiddleware = (request, response, next) => {
-    opened(app, request, response, next, (exchange) => {
+    withExchange(app, request, response, next, (exchange) => {
       Object.assign(request, { limpet: exchange.session });
       let firstId: unknown;
       const begin = () => {
         const gate = isResponse(response) ? app.guard(request, response) : null;
-        const beforeHead = (of: Context) => contexts.takeEarly(of, (id) => saveUninitialized || id !== firstId);
+        const beforeHead = (context: RequestContext) =>
+          contexts.writeBeforeHead(context, (id) => saveUninitialized || id !== firstId);
         return contexts.begin(request, exchange, { gate, headersSent: response.headersSent, beforeHead });
       };
-      const context = contexts.of(request) ?? begin();
+      const context = contexts.contextOf(request) ?? begin();
       store.during(context, () =>
         inner(request, response, (error) => {
           firstId = context.request.sessionID;
-          // It is not there for a request without a session: of another path, or while the store is away.
+          // A request without a session has none: one of another path, or while the store is away.
           if ('sessionStore' in request) Object.assign(request, { sessionStore: store.boundTo(context) });
-          if (context.gate !== null) watchEnd(response, context, store);
+          if (context.gate !== null) wrapEnd(response, context, store);
           store.during(null, () => next(error));
         }),
       );
@@ -128,26 +167,26 @@ export function expressSession(options: ExpressSessionOptions): ExpressSessionMi
 }
 
 /**
- * express-session has put its own `end` there, in which it saves. What JSON cannot write makes it throw there each time, also when
- * the app answers that it has failed: the client would wait for ever.
+ * express-session has replaced `end` by its own, which saves. It throws each time when JSON cannot encode the session, also when the app
+ * answers with an error because of that: the client would wait for ever.
  */
-function watchEnd(response: ServerResponse, context: Context, store: ExpressStore): void {
+function wrapEnd(response: ServerResponse, context: RequestContext, store: ExpressStore): void {
   const { end } = response;
   response.end = (...args: unknown[]) =>
     store.whileEnding(context, () => {
-      if (context.lost !== undefined) context.gate?.refuse(context.lost);
+      if (context.writeError !== undefined) context.gate?.refuse(context.writeError);
       try {
         return Reflect.apply(end, response, args);
       } catch (error) {
-        // Node's own, for arguments that are none, have a code.
+        // Errors of Node, for arguments that it does not take, have a code.
         if ('code' in Object(error)) throw error;
-        context.gate?.refuse(unwritable(error));
+        context.gate?.refuse(cannotBeEncoded(error));
         return response;
       }
     });
 }
 
-function unwritable(thrown: unknown): SessionError {
+function cannotBeEncoded(thrown: unknown): SessionError {
   return new SessionError('not-serialisable', `request.session cannot be written: ${asError(thrown).message}`, {
     cause: thrown,
   });
@@ -157,13 +196,13 @@ function isMiddleware(value: unknown): value is ExpressMiddleware {
   return typeof value === 'function';
 }
 
-/** At once where the session is at hand, so that a middleware costs no turn of the loop then. */
-function opened(
+/** Calls `use` at once where the session is in memory, so that the middleware costs no turn of the event loop then. */
+function withExchange(
   app: NodeSessions,
   request: IncomingMessage,
   response: ServerResponse,
   next: Next,
-  then: (exchange: Exchange) => void,
+  use: (exchange: Exchange) => void,
 ): void {
   let exchange: Exchange | Promise<Exchange>;
   try {
@@ -172,7 +211,7 @@ function opened(
     next(error);
     return;
   }
-  // What `then` throws (a `genid` of the app that does) is an error of this request, as it is where nothing is awaited.
-  if (exchange instanceof Promise) exchange.then(then).catch(next);
-  else then(exchange);
+  // What `use` throws (a `genid` of the app that throws) is an error of this request, as it is where nothing is awaited.
+  if (exchange instanceof Promise) exchange.then(use).catch(next);
+  else use(exchange);
 }

@@ -16,26 +16,31 @@ declare module 'h3' {
   }
 }
 
-/** What h3 goes on with when a handler for Node has sent the response by itself. */
+/** The value by which h3 knows that a handler for Node has sent the response itself. */
 const handled = Symbol.for('h3.handled');
 
 /**
- * What handlers behind it answer, or throw, becomes the response here, by `onError` of the app's config as well: an answer
- * of 401 keeps its change. So middlewares that look at results and errors belong behind it.
+ * Opens the session of each request as `event.context.limpet`. What the handlers behind it return or throw becomes the response here, also
+ * by `onError` of the app's config: a response of 401 keeps its changes. So middlewares that look at results and errors belong behind it.
+ *
+ * @param options The options, or sessions that were made before (`webSessions(options)`).
+ * @throws TypeError that names the option, what was found and what is expected.
+ * @example
+ * const app = new H3().use(limpet({ strategy: 'sticky' })).get('/', (event) => event.context.limpet.data);
  */
 export function limpet(options: SessionOptions | WebSessions): Middleware {
   const app = options instanceof WebSessions ? options : new WebSessions(options);
   return (event, next) =>
     app.within(event.req, async (exchange) => {
       event.context.limpet = exchange.session;
-      // `onResponse` is called by h3 itself, once, with what this gives back.
+      // h3 calls `onResponse` itself, once, with what is returned here.
       const config = { ...event.app?.config, onResponse: undefined };
-      const answer = (async () => next())();
-      const isHandled = await answer.then(
+      const result = (async () => next())();
+      const isHandled = await result.then(
         (value) => value === handled,
         (error) => error === handled,
       );
-      if (isHandled) await app.finishApart(exchange);
-      return toResponse(answer, event, config);
+      if (isHandled) await app.finishWithoutHead(exchange);
+      return toResponse(result, event, config);
     });
 }

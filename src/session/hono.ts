@@ -2,22 +2,38 @@
 import type { MiddlewareHandler } from 'hono';
 import type { SessionOptions } from './options.ts';
 import type { Session } from './session.ts';
-import { incomingOf, WebSessions } from './web.ts';
+import { describeRequest, WebSessions } from './web.ts';
 
+/**
+ * The type of the variables that `limpet` sets.
+ *
+ * @example
+ * const app = new Hono<LimpetEnv>();
+ */
 export interface LimpetEnv {
+  /** `context.var.limpet`: the session of the request. */
   Variables: { limpet: Session };
 }
 
-/** An app with an error handler of its own gets the errors of opening a session there, with `status` and `code`. */
+/**
+ * Opens the session of each request as `context.var.limpet`. SessionErrors of opening it go to the error handler of the app, with
+ * `status` and `code`.
+ *
+ * @param options The options, or sessions that were made before (`webSessions(options)`).
+ * @throws TypeError that names the option, what was found and what is expected.
+ * @example
+ * const app = new Hono<LimpetEnv>().use(limpet({ strategy: 'sticky' }));
+ * app.get('/', (context) => context.json(context.var.limpet.data));
+ */
 export function limpet(options: SessionOptions | WebSessions): MiddlewareHandler<LimpetEnv> {
   const app = options instanceof WebSessions ? options : new WebSessions(options);
   return async (context, next) => {
-    const exchange = await app.exchange(incomingOf(context.req.raw), true);
+    const exchange = await app.exchange(describeRequest(context.req.raw), true);
     context.set('limpet', exchange.session);
     try {
       await next();
     } catch (error) {
-      // Nothing that Hono makes an answer of: only what is no Error comes out here.
+      // Hono makes a response of every Error: only a thrown value that is none comes here.
       exchange.fail();
       exchange.close(false);
       throw error;
@@ -30,7 +46,7 @@ export function limpet(options: SessionOptions | WebSessions): MiddlewareHandler
       exchange.close(false);
       response = app.refuse(error);
     }
-    // Set to nothing first: Hono would add the headers of the one before, cookies twice.
+    // Set to undefined first: Hono would add the headers of the response before, cookies twice.
     context.res = undefined;
     context.res = response;
   };

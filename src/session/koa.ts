@@ -16,7 +16,14 @@ declare module 'koa' {
   }
 }
 
-/** Opens the session of each request; what is wrong with it is thrown, as an error with `status` and `code`. */
+/**
+ * Opens the session of each request as `context.limpet`. SessionErrors are thrown, with `status` and `code`.
+ *
+ * @param options The options, or sessions that were made before (`sessions(options)`), to be shared with a WebSocket server.
+ * @throws TypeError that names the option, what was found and what is expected.
+ * @example
+ * app.use(limpet({ strategy: 'sticky' }));
+ */
 export function limpet(options: SessionOptions | NodeSessions): Middleware {
   const app = options instanceof NodeSessions ? options : new NodeSessions(options);
   return async (context, next) => {

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
-import { Live } from './live-session.ts';
+import { LiveSession } from './live-session.ts';
 import { Registry } from './registry.ts';
 
-const live = (id: string) => new Live({ id, epoch: 1, copy: '', data: {}, written: '{}', now: 0 });
+const live = (id: string) =>
+  new LiveSession({ id, epoch: 1, storeIncarnation: '', data: {}, encoded: '{}', createdAt: 0 });
 
 test('the one used least recently goes first, but is the same object as long as somebody holds it', () => {
   const registry = new Registry(2, () => 1000);
@@ -39,7 +40,7 @@ test('an ended id is remembered for a minute', () => {
   registry.add(one, 0);
   registry.end(one, 1);
   expect(() => one.assertLive()).toThrow('the session was destroyed');
-  expect([registry.endingOf('a', 2), registry.endingOf('a', 60_002)]).toEqual([null, undefined]);
+  expect([registry.endOf('a', 2), registry.endOf('a', 60_002)]).toEqual([null, undefined]);
   expect(registry.find('a', 2)).toBeUndefined();
 });
 

@@ -1,166 +1,182 @@
 /**
- * The sessions in this process's memory, by id: bounded, the one used least recently goes first.
+ * The sessions in this process's memory, by id: bounded, the one that was used least recently is evicted first.
  *
- * One that has gone is still found as long as a request holds its object (`evicted`, weak): two live objects of one
- * session in one process would write different changes under the same version, and one of them would be lost.
+ * An evicted session is still found as long as a request holds its object (`evicted`, weak references). Otherwise two live
+ * objects of one session could write different changes under the same version, and one change would be lost.
  */
-import type { Ending, Live } from './live-session.ts';
+import type { LiveSession } from './live-session.ts';
+import type { SessionEnd } from './session-end.ts';
 
-/** Milliseconds that this process remembers an ended id: longer than a response needs to reach the balancer. */
-const tombstoneTime = 60_000;
-/** Of idle sessions, looked at with each request: more than one, so that they go faster than new ones come. */
-const sweep = 2;
+/** How long this process remembers an ended id: longer than a response needs to reach the balancer. */
+const tombstoneMs = 60_000;
+/** Sessions looked at with each request, to find idle ones: more than one, so that they go faster than new ones come. */
+const sweptPerRequest = 2;
 
-/** idle: nobody asked for it for so long. memory: there were too many. over: whoever asked for it had said that it is. */
-export type Gone = 'idle' | 'memory' | 'over';
+/** idle: no request used it for so long. memory: there were too many sessions. expired: the caller of `find` said that it is over. */
+export type EvictionReason = 'idle' | 'memory' | 'expired';
+
+interface Tombstone {
+  /** Unix ms. */
+  readonly until: number;
+  /** null: the store says that the session has ended. */
+  readonly end: SessionEnd | null;
+}
 
 export class Registry {
-  /** In order of use, the last at the end. */
-  private readonly lives = new Map<string, Live>();
-  private readonly evicted = new Map<string, WeakRef<Live>>();
-  private readonly tombstones = new Map<string, { readonly until: number; readonly ending: Ending | null }>();
-  private readonly gone = new FinalizationRegistry<string>((id) => {
+  /** In order of use, the one that was used last at the end. */
+  private readonly sessions = new Map<string, LiveSession>();
+  private readonly evicted = new Map<string, WeakRef<LiveSession>>();
+  private readonly tombstones = new Map<string, Tombstone>();
+  private readonly collected = new FinalizationRegistry<string>((id) => {
     if (this.evicted.get(id)?.deref() === undefined) this.evicted.delete(id);
   });
-  private readonly limit: number;
-  private readonly idleOf: (live: Live) => number;
-  private readonly onGone: (live: Live, why: Gone) => void;
-  /** The shortest and the longest time that any of them had. */
-  private idles = { shortest: Number.POSITIVE_INFINITY, longest: 0 };
-  /** Goes round all of them, where those used least recently are not the first to go. */
-  private walk = this.lives.values();
+  private readonly maxSessions: number;
+  private readonly idleMsOf: (live: LiveSession) => number;
+  private readonly onEvicted: (live: LiveSession, reason: EvictionReason) => void;
+  /** The shortest and the longest idle time that any session had, ms. */
+  private idleRange = { shortest: Number.POSITIVE_INFINITY, longest: 0 };
+  /** Goes round all sessions: with different idle times the one used least recently need not expire first. */
+  private sweepCursor = this.sessions.values();
 
-  /** `limit`: sessions. `idleOf`: milliseconds after which an unused one is let go. */
-  constructor(limit: number, idleOf: (live: Live) => number, onGone: (live: Live, why: Gone) => void = nobodyListens) {
-    this.limit = limit;
-    this.idleOf = idleOf;
-    this.onGone = onGone;
+  /** `idleMsOf`: milliseconds after which an unused session is evicted. */
+  constructor(
+    maxSessions: number,
+    idleMsOf: (live: LiveSession) => number,
+    onEvicted: (live: LiveSession, reason: EvictionReason) => void = ignore,
+  ) {
+    this.maxSessions = maxSessions;
+    this.idleMsOf = idleMsOf;
+    this.onEvicted = onEvicted;
   }
 
   get size(): number {
-    return this.lives.size;
+    return this.sessions.size;
   }
 
-  /** One that `isOver` is forgotten instead. */
-  find(id: string, now: number, isOver: (live: Live, now: number) => boolean = never): Live | undefined {
+  /** The session of that id, marked as used. One that `isExpired` is ended instead. */
+  find(
+    id: string,
+    now: number,
+    isExpired: (live: LiveSession, now: number) => boolean = never,
+  ): LiveSession | undefined {
     this.sweep(now);
-    const live = this.lives.get(id) ?? this.evicted.get(id)?.deref();
+    const live = this.peek(id);
     if (live === undefined) return undefined;
-    if (isOver(live, now)) {
+    if (isExpired(live, now)) {
       this.end(live, now);
-      this.onGone(live, 'over');
+      this.onEvicted(live, 'expired');
       return undefined;
     }
     this.add(live, now);
     return live;
   }
 
-  /** The same, of whom nobody uses it by that. */
-  peek(id: string): Live | undefined {
-    return this.lives.get(id) ?? this.evicted.get(id)?.deref();
+  /** The session of that id. Does not count as use. */
+  peek(id: string): LiveSession | undefined {
+    return this.sessions.get(id) ?? this.evicted.get(id)?.deref();
   }
 
-  /** All that are in memory. */
-  *all(): Generator<Live> {
-    yield* this.lives.values();
+  /** All sessions that are in memory. */
+  *all(): Generator<LiveSession> {
+    yield* this.sessions.values();
     for (const evicted of this.evicted.values()) {
       const live = evicted.deref();
       if (live !== undefined) yield live;
     }
   }
 
-  /** The object that counts from now on for its id; one that was there before is replaced. */
-  add(live: Live, now: number): void {
+  /** The object that counts for its id from now on; another one of that id is replaced. */
+  add(live: LiveSession, now: number): void {
     const { id } = live;
-    const before = this.lives.get(id) ?? this.evicted.get(id)?.deref();
+    const before = this.peek(id);
     if (before !== undefined && before !== live) before.state = 'replaced';
-    this.lives.delete(id);
+    this.sessions.delete(id);
     this.evicted.delete(id);
-    live.usedAt = now;
-    this.lives.set(id, live);
-    const idle = this.idleOf(live);
-    const { shortest, longest } = this.idles;
-    if (idle < shortest || idle > longest) {
-      this.idles = { shortest: Math.min(shortest, idle), longest: Math.max(longest, idle) };
+    live.lastUsedAt = now;
+    this.sessions.set(id, live);
+    const idleMs = this.idleMsOf(live);
+    const { shortest, longest } = this.idleRange;
+    if (idleMs < shortest || idleMs > longest) {
+      this.idleRange = { shortest: Math.min(shortest, idleMs), longest: Math.max(longest, idleMs) };
     }
-    const [oldest] = this.lives.values();
-    if (this.lives.size > this.limit && oldest !== undefined) this.evict(oldest, 'memory');
+    const [oldest] = this.sessions.values();
+    if (this.sessions.size > this.maxSessions && oldest !== undefined) this.evict(oldest, 'memory');
   }
 
-  /** The session is over: its object is dead for all who hold it, and its id for who comes late. */
-  end(live: Live, now: number): void {
+  /** The session is over: requests that hold its object cannot use it, and requests that come late find a tombstone. */
+  end(live: LiveSession, now: number): void {
     live.state = 'ended';
-    this.forget(live);
-    this.bury(live.id, now, live.ending);
+    this.remove(live);
+    this.addTombstone(live.id, now, live.end);
   }
 
-  /** Somebody else has changed or owns it: the next request reads it anew. */
-  replace(live: Live): void {
-    live.state = 'replaced';
-    this.forget(live);
-  }
-
-  /** Its end was taken back before anybody outside had heard of it. */
-  revive(live: Live, now: number): void {
+  /** Takes an end back that nobody outside this process knows of. */
+  undoEnd(live: LiveSession, now: number): void {
     live.state = 'live';
-    live.ending = null;
-    this.unbury(live.id);
+    live.end = null;
+    this.removeTombstone(live.id);
     this.add(live, now);
   }
 
-  /** `ending` null: the store has said it. */
-  bury(id: string, now: number, ending: Ending | null = null): void {
-    this.tombstones.delete(id);
-    this.tombstones.set(id, { until: now + tombstoneTime, ending });
-    if (this.tombstones.size > this.limit) this.tombstones.delete(this.tombstones.keys().next().value ?? '');
+  /** Another process has changed or owns the session: the next request reads it anew. */
+  markReplaced(live: LiveSession): void {
+    live.state = 'replaced';
+    this.remove(live);
   }
 
-  /** Its end never got through: the id lives on. */
-  unbury(id: string): void {
+  /** `end` null: the store says that the session has ended. */
+  addTombstone(id: string, now: number, end: SessionEnd | null = null): void {
+    this.tombstones.delete(id);
+    this.tombstones.set(id, { until: now + tombstoneMs, end });
+    if (this.tombstones.size > this.maxSessions) this.tombstones.delete(this.tombstones.keys().next().value ?? '');
+  }
+
+  /** The end of the session never reached its store: the id is in use. */
+  removeTombstone(id: string): void {
     this.tombstones.delete(id);
   }
 
-  /** How it ended, null as for `bury`; undefined: it did not. */
-  endingOf(id: string, now: number): Ending | null | undefined {
+  /** How the session ended, null as in `addTombstone`; undefined: it has not ended here. */
+  endOf(id: string, now: number): SessionEnd | null | undefined {
     const tombstone = this.tombstones.get(id);
-    return tombstone !== undefined && tombstone.until > now ? tombstone.ending : undefined;
+    return tombstone !== undefined && tombstone.until > now ? tombstone.end : undefined;
   }
 
-  forget(live: Live): void {
-    if (this.lives.get(live.id) === live) this.lives.delete(live.id);
+  remove(live: LiveSession): void {
+    if (this.sessions.get(live.id) === live) this.sessions.delete(live.id);
     if (this.evicted.get(live.id)?.deref() === live) this.evicted.delete(live.id);
   }
 
-  /** Lets go of some that were idle for too long: looks at `most`. */
-  sweep(now: number, most = sweep): void {
-    for (let i = 0; i < most; i++) {
-      const one = this.sweepable();
-      if (one === undefined || one.usedAt + this.idleOf(one) > now) continue;
-      this.evict(one, 'idle');
+  /** Looks at `count` sessions and evicts those that were idle for too long. */
+  sweep(now: number, count = sweptPerRequest): void {
+    for (let i = 0; i < count; i++) {
+      const next = this.nextToSweep();
+      if (next === undefined || next.lastUsedAt + this.idleMsOf(next) > now) continue;
+      this.evict(next, 'idle');
     }
     const [tombstone] = this.tombstones;
     if (tombstone !== undefined && tombstone[1].until <= now) this.tombstones.delete(tombstone[0]);
   }
 
-  /** The one that is the first to go; with different times any. */
-  private sweepable(): Live | undefined {
-    if (this.idles.shortest < this.idles.longest) {
-      const next = this.walk.next();
+  /** With one idle time for all, the session that was used least recently; with different ones the next in turn. */
+  private nextToSweep(): LiveSession | undefined {
+    if (this.idleRange.shortest < this.idleRange.longest) {
+      const next = this.sweepCursor.next();
       if (!next.done) return next.value;
-      this.walk = this.lives.values();
+      this.sweepCursor = this.sessions.values();
     }
-    return this.lives.values().next().value;
+    return this.sessions.values().next().value;
   }
 
-  private evict(oldest: Live, why: Gone): void {
-    this.lives.delete(oldest.id);
-    this.evicted.set(oldest.id, new WeakRef(oldest));
-    this.gone.register(oldest, oldest.id);
-    this.onGone(oldest, why);
+  private evict(live: LiveSession, reason: EvictionReason): void {
+    this.sessions.delete(live.id);
+    this.evicted.set(live.id, new WeakRef(live));
+    this.collected.register(live, live.id);
+    this.onEvicted(live, reason);
   }
 }
 
-function nobodyListens(): void {}
+function ignore(): void {}
 
 function never(): boolean {
   return false;

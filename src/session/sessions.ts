@@ -1,157 +1,199 @@
-/** Sessions of one app, whatever the strategy: what `sessions(options)` gives, and what all adapters open sessions with. */
-import { idShape } from './cookie.ts';
+/** The sessions of one app, whatever the strategy. All adapters open sessions here. */
 import { DevalueCodec } from './data/devalue-codec.ts';
 import type { SessionEventName, SessionListener } from './events.ts';
-import type { Exchange, Incoming, Opener } from './exchange.ts';
+import type { Exchange, IncomingRequest, SessionProvider } from './exchange.ts';
+import { type FilledOptions, fillOptions } from './filled-options.ts';
 import { LocalSessions } from './local/local-sessions.ts';
-import { type Former, formerExpress, formerStrategy, Move } from './migration/migration.ts';
+import { expressSource } from './migration/express-source.ts';
+import { type MigrationSource, SessionMigration } from './migration/migration.ts';
+import { strategySource } from './migration/strategy-source.ts';
 import { OpenSession } from './open-session.ts';
-import { type FilledOptions, fillOptions, type SessionOptions } from './options.ts';
+import type { SessionOptions } from './options.ts';
 import type { Session } from './session.ts';
+import { sessionIdShape } from './session-id.ts';
 import { SharedSessions } from './shared/shared-sessions.ts';
 import { StatelessSessions } from './stateless/stateless-sessions.ts';
 import { StickySessions } from './sticky/sticky-sessions.ts';
 import type { Strategy } from './strategy.ts';
 import { type UserSession, UserSessions } from './user-sessions.ts';
 
-/** Milliseconds between two looks for idle sessions. */
-const longestSweep = 60_000;
+const maxSweepIntervalMs = 60_000;
 
+/** The sessions of one app: what NodeSessions and WebSessions have in common. */
 export class Sessions {
+  /** @internal */
   readonly options: FilledOptions;
-  private readonly opener: Opener;
-  /** Ends looking for idle sessions; null: nobody listens. */
-  private watch: (() => void) | null = null;
-  private readonly move: Move | null;
-  /** Until what the codec needs is loaded; null: it is. */
+  private readonly provider: SessionProvider;
+  /** Stops the search for idle sessions; null: nobody listens for their end. */
+  private stopSweeping: (() => void) | null = null;
+  /** null: the app has no sessions elsewhere. */
+  private readonly migration: SessionMigration | null;
+  /** Until the package of the codec is loaded; null: nothing has to be loaded. */
   private loading: Promise<void> | null = null;
 
+  /**
+   * @param options Only `strategy` is required.
+   * @throws TypeError that names the option, what was found and what is expected.
+   */
   constructor(options: SessionOptions) {
     this.options = fillOptions(options);
-    this.opener = openerOf(this.options);
+    this.provider = providerOf(this.options);
     const { from } = options;
-    this.move = from === undefined ? null : new Move(formerOf(from, this.options), this.options);
+    this.migration = from === undefined ? null : new SessionMigration(sourceOf(from, this.options), this.options);
     const codec = this.options.codec.inner;
     if (!(codec instanceof DevalueCodec)) return;
     this.loading = codec.load().then(() => void (this.loading = null));
-    // Whoever opens a session is told.
+    // A failure is thrown to whoever opens a session.
     this.loading.catch(() => {});
   }
 
+  /** Where sessions live, as the options say. */
   get strategy(): Strategy {
     return this.options.strategy;
   }
 
-  /** At once where nothing has to be asked. Throws, or rejects with, SessionError. */
-  exchange(incoming: Incoming, hasResponse: boolean): Exchange | Promise<Exchange> {
-    if (this.loading !== null) return this.loading.then(() => this.openHere(incoming, hasResponse));
-    return this.openHere(incoming, hasResponse);
+  /**
+   * The session of a request, for adapters; no promise where nothing has to be read. Throws, or rejects with, SessionError.
+   *
+   * @internal
+   */
+  exchange(incoming: IncomingRequest, hasResponse: boolean): Exchange | Promise<Exchange> {
+    if (this.loading !== null) return this.loading.then(() => this.openLoaded(incoming, hasResponse));
+    return this.openLoaded(incoming, hasResponse);
   }
 
   /**
-   * Ends the session of that id, also one that another server owns, and one that is not there: nothing revives it. Throws
-   * SessionError when that is not known to be kept.
+   * Ends the session of that id: nothing revives it. Also one that another server owns; one that does not exist counts as ended.
+   *
+   * @throws SessionError `session-store` or `session-ending` when the end is not known to be stored; `no-balancer` (sticky) before the
+   * first request of a balancer. TypeError with strategy stateless, where no server has the session.
+   * @example
+   * await app.destroy(id);
    */
   async destroy(id: string): Promise<void> {
-    await this.ready();
-    if (idShape.test(id)) await this.users.endOne(id, 'by-id');
+    await this.loaded();
+    if (sessionIdShape.test(id)) await this.users.endOne(id, 'by-id');
   }
 
-  /** The sessions whose `user` was set to that id, those that were seen last first. Of more than 1,000 some. Throws SessionError. */
+  /**
+   * The sessions whose `user` was set to that id, the one that was seen last first; of more than 1,000 only some.
+   *
+   * @param user The id of the user, as it was given to `session.user`.
+   * @throws SessionError `session-store` when the store does not answer. TypeError with strategy stateless.
+   * @example
+   * for (const { label, lastSeenAt, key } of await app.listSessions('ada')) console.log(label, lastSeenAt, key);
+   */
   async listSessions(user: string): Promise<readonly UserSession[]> {
-    await this.ready();
+    await this.loaded();
     return this.users.list(user);
   }
 
   /**
-   * Ends the sessions of a user, and answers how many: all ("log out everywhere"), all `except` one (a session, or an id), or
-   * `only` the one with that key (of `listSessions`; another user's is not found). None that was there when it was called outlives it, and
-   * no request in flight revives one. Throws SessionError when that is not known to be kept: call it again.
+   * Ends the sessions of a user ("log out everywhere"). No session that existed when it was called outlives it, and no open request
+   * revives one.
    *
-   *     await app.destroySessions('ada', { except: session });
+   * @param user The id of the user, as it was given to `session.user`.
+   * @param selection `except`: one session, or its id, that stays. `only`: ends just the session with that key (of `listSessions`); the key
+   * of another user's session is not found. Default: all sessions.
+   * @returns how many were ended.
+   * @throws SessionError `session-store` or `session-ending` when that is not known to be stored: call it again. TypeError with strategy
+   * stateless.
+   * @example
+   * await app.destroySessions('ada', { except: session });
    */
   async destroySessions(
     user: string,
-    { except, only }: { readonly except?: Session | string; readonly only?: string } = {},
+    selection: { readonly except?: Session | string; readonly only?: string } = {},
   ): Promise<number> {
-    await this.ready();
+    const { except, only } = selection;
+    await this.loaded();
     return this.users.end(user, { except: except === undefined ? [] : idsOf(except), only: only ?? '' });
   }
 
   /**
-   * All live sessions, in no order, one opened at a time; those that begin or end meanwhile may be missing. Strategy local: of this
-   * process. Sticky: one question to the store for each. Throws TypeError with stateless, where no server has them.
+   * All live sessions, in no order, opened one at a time; those that begin or end meanwhile may be missing. Strategy local: those of this
+   * process. Sticky: one request to the store for each.
+   *
+   * @throws SessionError `session-store`. TypeError with strategy stateless, where no server has them.
+   * @example
+   * for await (const session of app.all()) if (session.get('trial')) await session.destroy();
    */
   async *all(): AsyncGenerator<Session> {
-    await this.ready();
-    for await (const id of this.opener.directory.all()) {
-      const session = await this.opener.find(id);
+    await this.loaded();
+    for await (const id of this.provider.directory.all()) {
+      const session = await this.provider.find(id);
       if (session !== null) yield session;
     }
   }
 
-  private get users(): UserSessions {
-    return new UserSessions(this.opener.directory, this.options);
-  }
-
-  /** Of that id, apart from any request; null: there is none (any more). */
+  /** The session of that id, apart from any request; null: there is none. */
   protected async find(id: string): Promise<Session | null> {
-    await this.ready();
-    return idShape.test(id) ? this.opener.find(id) : null;
-  }
-
-  private async ready(): Promise<void> {
-    await this.loading;
+    await this.loaded();
+    return sessionIdShape.test(id) ? this.provider.find(id) : null;
   }
 
   /**
-   * Calls `listener` whenever that happens in this process, until `off`. What it throws goes to `onError`. Throws TypeError for a name
-   * that is none.
+   * Calls `listener` whenever the event happens in this process, until `off`. What it throws goes to the option `onError`.
    *
-   *     app.on('expired', ({ id, reason }) => documents.close(id));
+   * @throws TypeError for a name that is no event.
+   * @example
+   * app.on('expired', ({ id, reason }) => documents.close(id));
    */
   on<Name extends SessionEventName>(name: Name, listener: SessionListener<Name>): this {
     this.options.events.on(name, listener);
-    if (name === 'expired') this.watch ??= this.watchIdle();
+    if (name === 'expired') this.stopSweeping ??= this.sweepLater();
     return this;
   }
 
+  /**
+   * Removes a listener that `on` has added.
+   *
+   * @throws TypeError for a name that is no event.
+   */
   off<Name extends SessionEventName>(name: Name, listener: SessionListener<Name>): this {
     this.options.events.off(name, listener);
     return this;
   }
 
-  /** Without requests, too, whoever listens hears of sessions that were idle for too long. Answers what ends it. */
-  private watchIdle(): () => void {
-    const { idle, timers, clock } = this.options;
-    return timers.after(Math.min(idle / 4, longestSweep), () => {
-      this.opener.sweep?.(clock.now());
-      this.watch = this.watchIdle();
-    });
-  }
-
-  /** Ends connections to stores. Sessions that are kept somewhere stay there. */
+  /** Closes connections to stores. Sessions that are stored stay there. */
   async close(): Promise<void> {
-    this.watch?.();
-    await this.opener.close();
-    await this.move?.close();
+    this.stopSweeping?.();
+    await this.provider.close();
+    await this.migration?.close();
   }
 
-  private openHere(incoming: Incoming, hasResponse: boolean): Exchange | Promise<Exchange> {
-    const { move } = this;
-    const opened = this.opener.open(incoming, hasResponse);
-    if (move === null) return opened;
+  private get users(): UserSessions {
+    return new UserSessions(this.provider.directory, this.options);
+  }
+
+  private async loaded(): Promise<void> {
+    await this.loading;
+  }
+
+  private openLoaded(incoming: IncomingRequest, hasResponse: boolean): Exchange | Promise<Exchange> {
+    const { migration } = this;
+    const opened = this.provider.open(incoming, hasResponse);
+    if (migration === null) return opened;
     return opened instanceof Promise
-      ? opened.then((exchange) => move.bring(exchange, incoming, hasResponse))
-      : move.bring(opened, incoming, hasResponse);
+      ? opened.then((exchange) => migration.migrate(exchange, incoming, hasResponse))
+      : migration.migrate(opened, incoming, hasResponse);
+  }
+
+  /** Requests find idle sessions as they go; without requests listeners would not learn of them. Returns what stops it. */
+  private sweepLater(): () => void {
+    const { idleMs, timers, clock } = this.options;
+    return timers.after(Math.min(idleMs / 4, maxSweepIntervalMs), () => {
+      this.provider.sweep?.(clock.now());
+      this.stopSweeping = this.sweepLater();
+    });
   }
 }
 
-function formerOf(from: Exclude<SessionOptions['from'], undefined>, options: FilledOptions): Former {
-  if (!('strategy' in from)) return formerExpress(from, options);
+function sourceOf(from: Exclude<SessionOptions['from'], undefined>, options: FilledOptions): MigrationSource {
+  if (!('strategy' in from)) return expressSource(from, options);
   const { clock, timers, random, onWarning, onError } = options;
-  const filled = fillOptions({ clock, timers, random, onWarning, onError, ...from });
-  return formerStrategy(openerOf(filled), filled, options);
+  const sourceOptions = fillOptions({ clock, timers, random, onWarning, onError, ...from });
+  return strategySource(providerOf(sourceOptions), sourceOptions, options);
 }
 
 function idsOf(session: Session | string): readonly string[] {
@@ -159,7 +201,7 @@ function idsOf(session: Session | string): readonly string[] {
   return session instanceof OpenSession ? session.ids : [session.id];
 }
 
-function openerOf(options: FilledOptions): Opener {
+function providerOf(options: FilledOptions): SessionProvider {
   switch (options.strategy) {
     case 'sticky':
       return new StickySessions(options, options.fallback === 'local' ? new LocalSessions(options) : null);

@@ -4,32 +4,42 @@
  *
  *     declare global { namespace App { interface Locals { limpet: import('limpet/session').Session } } }
  */
-
-import type { Exchange, Lines } from './exchange.ts';
+import type { Exchange, HeaderLines } from './exchange.ts';
 import type { SessionOptions } from './options.ts';
 import { WebSessions, withLines } from './web.ts';
 
-/** What SvelteKit hands `handle`, as far as it matters here. */
+/** The event that SvelteKit gives to `handle`, as far as it is used here. */
 export interface RequestEvent {
+  /** The request. */
   readonly request: Request;
+  /** Gets `limpet`, the session of the request. */
   readonly locals: object;
-  /** The browser asks for data of a page, not for the page. */
+  /** The browser asks for the data of a page, not for the page. */
   readonly isDataRequest: boolean;
 }
 
+/** A `handle` hook of SvelteKit. */
 export type Handle = <Event extends RequestEvent>(input: {
   event: Event;
   resolve(event: Event): Response | Promise<Response>;
 }) => Promise<Response>;
 
-/** Opens the session of each request. What other hooks throw by `redirect` and `error` is an answer as well: what was changed before is kept. */
+/**
+ * Opens the session of each request as `event.locals.limpet`. What other hooks throw by `redirect` and `error` is a response as well: what
+ * was changed before is stored. When the session cannot be opened or stored, the response has status 403, 500 or 503.
+ *
+ * @param options The options, or sessions that were made before (`webSessions(options)`).
+ * @throws TypeError that names the option, what was found and what is expected.
+ * @example
+ * export const handle = limpet({ strategy: 'sticky' });
+ */
 export function limpet(options: SessionOptions | WebSessions): Handle {
   const app = options instanceof WebSessions ? options : new WebSessions(options);
   return async ({ event, resolve }) => {
-    /** What was thrown; null: nothing. */
+    /** What was thrown by `redirect` or `error`; null: nothing. */
     let thrown: unknown = null;
-    /** The same, once it is known that SvelteKit may make the answer of it. */
-    let passed: unknown = null;
+    /** The same, once it is known that SvelteKit may make the response of it. */
+    let rethrown: unknown = null;
     const work = async (exchange: Exchange): Promise<Response> => {
       Object.assign(event.locals, { limpet: exchange.session });
       try {
@@ -39,27 +49,27 @@ export function limpet(options: SessionOptions | WebSessions): Handle {
         if (error instanceof Error || !(status >= 300 && status < 500)) throw error;
         thrown = error;
         if (typeof location === 'string') return new Response(null, { status, headers: { location } });
-        // A page of an error, which SvelteKit alone can make.
-        await app.finishApart(exchange);
+        // The page of an error, which only SvelteKit can make.
+        await app.finishWithoutHead(exchange);
         return new Response(null, { status });
       }
     };
-    const join = (response: Response, lines: Lines): Response => {
-      if (lines.length > 0) return withLines(whole(response, event.isDataRequest), lines);
-      passed = thrown;
+    const addLines = (response: Response, lines: HeaderLines): Response => {
+      if (lines.length > 0) return withLines(completeResponse(response, event.isDataRequest), lines);
+      rethrown = thrown;
       return response;
     };
-    const response = await app.within(event.request, work, join);
-    if (passed !== null) throw passed;
+    const response = await app.within(event.request, work, addLines);
+    if (rethrown !== null) throw rethrown;
     return response;
   };
 }
 
 /**
- * SvelteKit makes another response of two, and leaves out headers that it does not know: of one with an ETag that the browser
- * has, and of a redirect of a request for data. So the first has none, and the second is what SvelteKit would have made of it.
+ * Of two responses SvelteKit makes another one, and leaves out headers that it does not know: of one with an ETag that the browser
+ * has, and of a redirect of a request for data. So the first gets no ETag, and the second is made here as SvelteKit would make it.
  */
-function whole(response: Response, isDataRequest: boolean): Response {
+function completeResponse(response: Response, isDataRequest: boolean): Response {
   const { status, statusText, body } = response;
   const headers = new Headers(response.headers);
   headers.delete('etag');

@@ -1,11 +1,11 @@
 /**
- * A property by a symbol that nobody else has, for what belongs to a request or a response: a WeakMap would hash each of them, and
- * have the garbage collector look at all.
+ * A property under a symbol that nobody else has, for what belongs to a request or a response. A WeakMap would hash each of them, and
+ * the garbage collector would have to look at all its entries.
  */
-export class Slot<Holder extends object, Value> {
+export class SymbolProperty<Holder extends object, Value> {
   private readonly key: symbol;
 
-  /** `name`: what the property is called where somebody prints the holder. */
+  /** `name`: how the property is shown when the holder is printed. */
   constructor(name: string) {
     this.key = Symbol(name);
   }
@@ -14,7 +14,7 @@ export class Slot<Holder extends object, Value> {
     return Object(holder)[this.key];
   }
 
-  /** undefined: it has none any more. */
+  /** `value` undefined removes it. */
   set(holder: Holder, value: Value | undefined): void {
     Object(holder)[this.key] = value;
   }

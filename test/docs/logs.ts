@@ -11,7 +11,7 @@ import { type ExchangeRecord, formatText } from '../../src/metrics/access-log.ts
 import { Counters, counterRows } from '../../src/metrics/counters.ts';
 import { Descriptors } from '../../src/net/descriptors.ts';
 import { sessions } from '../../src/session/index.ts';
-import { beyond, readAllowed } from '../../src/session/sticky/cookie-protocol.ts';
+import { exceededLimits, readCookieLimits } from '../../src/session/sticky/cookie-protocol.ts';
 import { createSingleWorker } from '../../src/shared/single-worker.ts';
 import { SteadyClock } from '../../src/time/steady.ts';
 import { DescriptorRoom } from '../../src/workers/descriptor-room.ts';
@@ -140,7 +140,7 @@ async function withoutSecret(): Promise<string> {
 }
 
 function tooLong(): string {
-  const said = beyond({ maxAge: 1_209_600 }, 1800, readAllowed('idle:3600'));
+  const said = exceededLimits({ maxAge: 1_209_600 }, 1800, readCookieLimits('idle:3600'));
   return said.map((line) => `${line} in cookie.app of the cookie affinity of pool shop`).join('\n');
 }
 

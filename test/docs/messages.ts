@@ -3,7 +3,7 @@
 import { RequestHead, ResponseHead } from '../../src/http/head.ts';
 import { readAttributes } from '../../src/http/session-cookie.ts';
 import { readEpoch, readPut, readRotate } from '../../src/http/session-headers.ts';
-import { readWord } from '../../src/session/sticky/protocol.ts';
+import { readSessionHeader } from '../../src/session/sticky/protocol.ts';
 
 const limits = { headBytes: 16_384, headers: 100, uriBytes: 4096 };
 
@@ -66,7 +66,7 @@ function isUnderstood(line: string): boolean {
   const [name = '', value = ''] = line.split(/: (.*)/s);
   switch (name) {
     case 'Limpet-Session':
-      return typeof readWord(value) !== 'string';
+      return typeof readSessionHeader(value) !== 'string';
     case 'Limpet-Session-Put':
       return readPut(value) !== null;
     case 'Limpet-Session-Delete':

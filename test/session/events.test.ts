@@ -1,5 +1,6 @@
 /** Events of an app's sessions: who is told of what, and when. */
 import { describe, expect, test } from 'vitest';
+import { type InternalSessionOptions, internalOptions } from '../../src/session/filled-options.ts';
 import {
   type Session,
   type SessionEventName,
@@ -42,7 +43,7 @@ const secret = 'a secret for these tests only';
 const set = (session: Session) => void session.set('value', 1);
 
 /** One client of an app that is called without a server. */
-function start(options: SessionOptions) {
+function start(options: InternalSessionOptions) {
   const app = webSessions({ onError: () => {}, ...options });
   let cookie = '';
   const ask = async (work: (session: Session) => unknown): Promise<number> => {
@@ -206,7 +207,7 @@ test('sticky: each process tells of its own, the new owner of a move, the former
   const clock = { ...bound(systemClock), now: () => systemClock.now() + offset };
   const timers = [new HandTime(), new HandTime()] as const;
   const apps = timers.map((one) => {
-    const app = sessions({ strategy: 'sticky', idle: '20m', clock, timers: one, onError: () => {} });
+    const app = sessions(internalOptions({ strategy: 'sticky', idle: '20m', clock, timers: one, onError: () => {} }));
     const handle = app.handle(async (request, response, session) => {
       if (request.url === '/set') session.set('value', 1);
       if (request.url === '/renew') await session.regenerate();

@@ -9,6 +9,7 @@ import fastify from 'fastify';
 import { describe, expect, test } from 'vitest';
 import { expressSession } from '../../src/session/express.ts';
 import { limpet, limpetStore } from '../../src/session/fastify.ts';
+import { type InternalSessionOptions, internalOptions } from '../../src/session/filled-options.ts';
 import { type NodeSessions, type SessionOptions, sessions } from '../../src/session/index.ts';
 import { HandTime } from '../support/hand-time.ts';
 import { host } from '../support/host.ts';
@@ -96,7 +97,9 @@ async function adopt(options: SessionOptions) {
   const before = await serve(appOf(originalSession({ ...basic, store, cookie: { maxAge: 3_600_000 } })));
   const client = new Client(`http://${host}:${before.port}`);
   await client.get('/set?user=ada');
-  const own: NodeSessions = sessions({ timers: time, onError: ({ message }) => errors.push(message), ...options });
+  const own: NodeSessions = sessions(
+    internalOptions({ timers: time, onError: ({ message }) => errors.push(message), ...options }),
+  );
   const after = await serve(appOf(expressSession({ ...basic, from: store, limpet: own }) as RequestHandler));
   const balancer = options.strategy === 'sticky' ? await TestBalancer.start({ servers: [after.port] }) : null;
   const base = balancer?.url ?? `http://${host}:${after.port}`;
@@ -313,7 +316,7 @@ test('@fastify/session: the session goes on, and a logout ends both', async () =
 
 describe('from one strategy to another', () => {
   /** The core API on whatever strategy. */
-  const start = async (options: SessionOptions) => {
+  const start = async (options: InternalSessionOptions) => {
     const own = sessions({ onError: () => {}, ...options });
     const app = await serve(
       own.handle(async (request, response, session) => {

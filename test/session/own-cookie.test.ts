@@ -1,8 +1,8 @@
 /** What an app says of its session's cookie, where the cookie is the library's own: local, shared and stateless. */
 import { describe, expect, test } from 'vitest';
+import { fillOptions, internalOptions } from '../../src/session/filled-options.ts';
 import { type SessionOptions, sessions } from '../../src/session/index.ts';
 import { LocalSessions } from '../../src/session/local/local-sessions.ts';
-import { fillOptions } from '../../src/session/options.ts';
 import { MemoryStore } from '../../src/store/memory.ts';
 import { silentEviction } from '../../src/store/store.ts';
 import { HandTime } from '../support/hand-time.ts';
@@ -19,7 +19,7 @@ const said = (value: object) => encodeURIComponent(JSON.stringify(value));
 async function run(strategy: (time: HandTime) => SessionOptions, more: Partial<SessionOptions> = {}) {
   const time = new HandTime(Date.now());
   const options = { ...strategy(time), ...more };
-  const app = sessions({ onError: () => {}, clock: time, ...options });
+  const app = sessions(internalOptions({ onError: () => {}, clock: time, ...options }));
   const server = await serve(
     app.handle(async (request, response, session) =>
       sendNode(response, await act(new URL(request.url ?? '/', 'http://app'), session)),
@@ -151,7 +151,7 @@ test('local: those that live longer are kept, the others are let go', () => {
     const exchange = visit();
     if (n < 5) exchange.session.setCookie({ maxAge: '14d' });
     exchange.session.set('n', n);
-    exchange.head();
+    exchange.beforeHead();
     exchange.close(true);
   }
   time.advance(31 * 60_000);

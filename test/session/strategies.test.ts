@@ -3,9 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { fillOptions, type InternalSessionOptions } from '../../src/session/filled-options.ts';
 import { type SessionOptions, sessions } from '../../src/session/index.ts';
 import { LocalSessions } from '../../src/session/local/local-sessions.ts';
-import { fillOptions } from '../../src/session/options.ts';
 import { host } from '../support/host.ts';
 import { needProgram } from '../support/programs.ts';
 import { RedisServer } from '../support/redis.ts';
@@ -16,7 +16,7 @@ import { MapStore } from './support/map-store.ts';
 import { sendNode } from './support/program.ts';
 
 /** Two servers of one app, and a client that goes to either. */
-async function run(options: SessionOptions) {
+async function run(options: InternalSessionOptions) {
   const errors: string[] = [];
   const apps = [0, 1].map(() => sessions({ onError: (error) => errors.push(error.message), ...options }));
   const servers = await Promise.all(
@@ -143,7 +143,7 @@ describe('local', () => {
       now += 1000;
       const exchange = opener.open({ header: () => undefined, tls: false }, true);
       exchange.session.set('n', n);
-      exchange.head();
+      exchange.beforeHead();
       exchange.close(true);
       sizes.push(opener.size);
     }

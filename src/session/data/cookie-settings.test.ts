@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readAttributes } from '../../http/session-cookie.ts';
+import { fillOptions } from '../filled-options.ts';
 import { settingsOf } from '../foreign/foreign-cookie.ts';
 import { changedNames } from '../foreign/foreign-ids.ts';
-import { Live } from '../live-session.ts';
-import { fillOptions } from '../options.ts';
-import { beyond, readAllowed, tagOf, writeCookieWord } from '../sticky/cookie-protocol.ts';
+import { LiveSession } from '../live-session.ts';
+import { exceededLimits, readCookieLimits, tagOf, writeAttributes } from '../sticky/cookie-protocol.ts';
 import { jsonCodec } from './codec.ts';
 import {
   type CookieSettings,
@@ -101,11 +101,11 @@ describe('is a part of the state', () => {
 
   test('is undone with it', () => {
     const data = {};
-    const written = codec.encode(data);
-    const live = new Live({ id: 'a', epoch: 1, copy: '', data, written, now: 0 });
+    const encoded = codec.encode(data);
+    const live = new LiveSession({ id: 'a', epoch: 1, storeIncarnation: '', data, encoded, createdAt: 0 });
     setCookieOf(data, { maxAge: 60 });
     live.undo(
-      written,
+      encoded,
       codec,
       Object.assign(new Error('why'), { code: 'session-conflict', status: 503, statusCode: 503 }) as never,
     );
@@ -114,10 +114,10 @@ describe('is a part of the state', () => {
 });
 
 describe('in the session protocol', () => {
-  test('the balancer reads what was written, whatever it is', () => {
+  test('the balancer reads what was encoded, whatever it is', () => {
     fc.assert(
       fc.property(settings, fc.constantFrom(0, 1800), (said, idle) => {
-        const word = writeCookieWord(checkCookie(said, 1), idle);
+        const word = writeAttributes(checkCookie(said, 1), idle);
         const found = readAttributes(`tag=${tagOf(word, 'idle:60')}; ${word}`);
         if (word === '') {
           expect([found, tagOf(word, 'x')]).toEqual(['bad', '00000000']);
@@ -184,7 +184,7 @@ describe('in the session protocol', () => {
   ] satisfies [CookieSettings, number, string, string][])(
     '%j with idle %i is held against %s',
     (said, idle, allow, expected) => {
-      expect(beyond(said, idle, readAllowed(allow)).join()).toBe(expected);
+      expect(exceededLimits(said, idle, readCookieLimits(allow)).join()).toBe(expected);
     },
   );
 });

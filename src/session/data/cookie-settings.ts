@@ -1,56 +1,62 @@
 /**
- * What an app says of a session's cookie: for all sessions with its options, for one by `session.setCookie`. The latter belongs to the
- * session's state: it is kept, undone, merged and moved with the data, and stands before it in the text that is kept.
+ * The attributes that an app sets for the session cookie: for all sessions by its options, for one by `session.setCookie`. The latter
+ * belong to the session's state: they are stored, undone, merged and moved with the data, and stand before it in the encoded text.
  *
- *      #{"maxAge":1209600000}          what was said; nothing of this where nothing was, unless the data's text begins with # itself
- *      {"user":"ada"}                  the data as its codec has written it
+ *      #{"maxAge":1209600}             the settings; this line is left out where there are none, unless the data's text begins with #
+ *      {"user":"ada"}                  the data, as its codec has encoded it
  */
 
 import { SessionError } from '../error.ts';
 import type { Codec, SessionData } from './codec.ts';
 
-/** Seconds, or digits with a unit: `30m`, `8h`, `90s`, `7d`. */
+/** A number of seconds, or digits with a unit (ms, s, m, h, d): `90s`, `30m`, `8h`, `7d`. */
 export type Duration = number | string;
 
 export type SameSite = 'lax' | 'strict' | 'none';
 
 /**
- * Attributes of the cookie of one session. What is left out stays as it was.
+ * Attributes of the cookie of one session, for `session.setCookie`. Attributes that are left out stay as they were.
  *
- * @example session.setCookie({ maxAge: '14d' })   // "remember me"
+ * @example
+ * session.setCookie({ maxAge: '14d' }); // "remember me"
  */
 export interface SessionCookieOptions {
   /**
-   * The session lives so long without a request, and its cookie outlives the browser. null: until the browser is closed, and `idle`
-   * without a request.
+   * Seconds, or a duration such as `14d`; at most 400 days. The session lives so long without a request, and its cookie outlives the
+   * browser. null: the cookie ends with the browser, the session after `idle` without a request.
    */
   readonly maxAge?: Duration | null;
-  /** The same as a `maxAge` up to then: it counts anew from each request. */
+  /** The same as a `maxAge` up to that time; it counts anew from each request. */
   readonly expires?: Date;
+  /** Paths that get the cookie: this one and all below it. */
   readonly path?: string;
-  /** '' of this host alone. */
+  /** Hosts that get the cookie: this name and all below it. '' the host of the request alone. */
   readonly domain?: string;
+  /** Whether requests that other sites start carry the cookie. */
   readonly sameSite?: SameSite;
+  /** Sent by TLS only. */
   readonly secure?: boolean;
+  /** False lets scripts of a page read the cookie. */
   readonly httpOnly?: boolean;
-  /** A jar of its own for each site that embeds yours (CHIPS). */
+  /** Keeps a cookie of its own for each site that embeds yours (CHIPS). */
   readonly partitioned?: true;
 }
 
-/** The same, checked; `maxAge` in seconds. */
+/** The same, checked. */
 export interface CookieSettings extends Omit<SessionCookieOptions, 'maxAge' | 'expires'> {
+  /** Seconds. */
   readonly maxAge?: number | null;
 }
 
-/** Nothing is said. */
+/** No attribute is set. */
 export const noSettings: CookieSettings = Object.freeze({});
 
-/** Browsers keep no cookie for longer (RFC 6265bis section 5.5). Seconds. */
-export const longestAge = 400 * 86_400;
-/** Characters of path and domain together, which a token has room for. */
-const longestScope = 255;
+/** Browsers keep no cookie for longer (RFC 6265bis section 5.5). */
+export const maxAgeSeconds = 400 * 86_400;
+/** Of path and domain together: a token has room for no more. */
+const maxScopeChars = 255;
 
-/** Throws TypeError, naming the option, what was found and what is expected. `now`: Unix ms by the machine's clock. */
+/** Throws TypeError that names the option, what was found and what is expected. `now`: Unix ms by the machine's clock. */
 export function checkCookie(given: SessionCookieOptions, now: number, where = 'cookie'): CookieSettings {
   const { maxAge, expires, path, domain, sameSite, secure, httpOnly, partitioned } = given;
   const refuse = (name: string, found: unknown, expected: string): never => {
@@ -60,12 +66,12 @@ export function checkCookie(given: SessionCookieOptions, now: number, where = 'c
   if (path !== undefined && !/^\/[\x21-\x3a\x3c-\x7e]*$/.test(path)) {
     refuse('path', path, 'one that begins with / and has neither space nor semicolon');
   }
-  // The leading dot of old times says nothing since RFC 6265 section 5.2.3.
+  // A leading dot has no meaning since RFC 6265 section 5.2.3.
   const host = domain?.replace(/^\./, '').toLowerCase();
   if (host !== undefined && host !== '' && !domainShape.test(host))
     refuse('domain', domain, 'a name such as example.org');
-  if ((path ?? '').length + (host ?? '').length > longestScope) {
-    refuse('path', path, `at most ${longestScope} characters together with the domain`);
+  if ((path ?? '').length + (host ?? '').length > maxScopeChars) {
+    refuse('path', path, `at most ${maxScopeChars} characters together with the domain`);
   }
   if (sameSite !== undefined && !['lax', 'strict', 'none'].includes(sameSite))
     refuse('sameSite', sameSite, 'lax, strict or none');
@@ -74,7 +80,7 @@ export function checkCookie(given: SessionCookieOptions, now: number, where = 'c
   }
   if (partitioned !== undefined && partitioned !== true) refuse('partitioned', partitioned, 'true, or nothing');
   return defined({
-    maxAge: age == null ? age : Math.min(longestAge, Math.ceil(milliseconds(`${where}.maxAge`, age, 1000) / 1000)),
+    maxAge: age == null ? age : Math.min(maxAgeSeconds, Math.ceil(milliseconds(`${where}.maxAge`, age, 1000) / 1000)),
     path,
     domain: host,
     sameSite,
@@ -94,26 +100,27 @@ function ageUntil(expires: unknown, now: number): number {
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-export function milliseconds(name: string, value: Duration, least: number): number {
+/** Throws TypeError for less than `minMs`, and for anything that is no duration. `name`: of the option. */
+export function milliseconds(name: string, value: Duration, minMs: number): number {
   const match = typeof value === 'string' ? /^(\d{1,9})(ms|s|m|h|d)$/.exec(value) : null;
   const found = typeof value === 'number' ? value * 1000 : Number(match?.[1]) * (units[match?.[2] ?? ''] ?? Number.NaN);
-  if (found >= least && found < 1e14) return found;
+  if (found >= minMs && found < 1e14) return found;
   throw new TypeError(`${name}: found ${JSON.stringify(value)}, expected seconds, or a duration such as 30m`);
 }
 
-/** Without what was not said. */
+/** Without attributes that are undefined. */
 function defined(
   settings: { readonly [Name in keyof CookieSettings]: CookieSettings[Name] | undefined },
 ): CookieSettings {
-  const said = Object.entries(settings).filter(([, value]) => value !== undefined);
-  return said.length === 0 ? noSettings : Object.freeze(Object.fromEntries(said));
+  const given = Object.entries(settings).filter(([, value]) => value !== undefined);
+  return given.length === 0 ? noSettings : Object.freeze(Object.fromEntries(given));
 }
 
 export function isSame(one: CookieSettings, other: CookieSettings | null): boolean {
   return one === other || JSON.stringify(one) === JSON.stringify(other);
 }
 
-/** What was said of the sessions that data belongs to. */
+/** The settings of the session that the data belongs to. */
 const settingsOf = new WeakMap<SessionData, CookieSettings>();
 
 export function cookieOf(data: SessionData): CookieSettings {
@@ -125,7 +132,7 @@ export function setCookieOf(data: SessionData, settings: CookieSettings): void {
   else settingsOf.set(data, settings);
 }
 
-/** The app's codec, whose text also says what was said of the cookie. */
+/** The app's codec, extended: the encoded text also has the settings of the cookie. */
 export class StateCodec implements Codec {
   readonly inner: Codec;
 
@@ -144,9 +151,9 @@ export class StateCodec implements Codec {
     if (text.charCodeAt(0) !== hash) return this.inner.decode(text);
     const end = text.indexOf('\n');
     const data = this.inner.decode(text.slice(end + 1));
-    const said = text.slice(1, end);
+    const settings = text.slice(1, end);
     if (end < 0) throw new SessionError('not-serialisable', `a session's copy begins with # and has no second line`);
-    if (said !== '') setCookieOf(data, readSettings(said));
+    if (settings !== '') setCookieOf(data, readSettings(settings));
     return data;
   }
 

@@ -1,19 +1,20 @@
 /**
  * Tokens against forged requests (CSRF), of the synchroniser kind: a secret in the session, which the app's own pages send back.
- * Each token has the secret under a mask of its own, so that compressed pages do not give it away by their sizes (BREACH).
+ * Each token has the secret under a random mask, so that the sizes of compressed pages do not reveal it (BREACH).
  * `regenerate` drops the secret: a page from before a login cannot be sent after it.
  */
 import { timingSafeEqual } from 'node:crypto';
 import type { SessionData } from './codec.ts';
 
+/** The name of the secrets in the data. */
 export const csrfName = 'limpet.csrf';
-/** Of a secret: 144 bits, which base64url writes without a remainder. */
+/** Of one secret: 144 bits, which base64url writes without a remainder. */
 const secretBytes = 18;
 const secretShape = /^[\w-]{24}$/;
 /** A mask, and the secret under it. */
 const tokenShape = /^[\w-]{48}$/;
-/** First requests that run at the same time, with strategy shared, make one each, and all of their pages have to work. */
-const mostSecrets = 4;
+/** With strategy shared each of several first requests at the same time makes a secret, and the pages of all of them must work. */
+const maxSecrets = 4;
 
 type RandomBytes = (bytes: number) => Uint8Array;
 
@@ -28,15 +29,15 @@ export function makeCsrfToken(data: SessionData, random: RandomBytes): string {
   return Buffer.concat([mask, masked(Buffer.from(secret, 'base64url'), mask)]).toString('base64url');
 }
 
-/** In a time that says nothing of the secret. */
+/** Compares in a time that does not depend on the secret. */
 export function isCsrfToken(data: SessionData, token: unknown): boolean {
   if (typeof token !== 'string' || !tokenShape.test(token)) return false;
   const bytes = Buffer.from(token, 'base64url');
   const found = masked(bytes.subarray(secretBytes), bytes.subarray(0, secretBytes));
-  let isRight = false;
-  // All of them, whichever it is.
-  for (const secret of secretsIn(data)) isRight = timingSafeEqual(Buffer.from(secret, 'base64url'), found) || isRight;
-  return isRight;
+  let isValid = false;
+  // All secrets are compared, whichever it is.
+  for (const secret of secretsIn(data)) isValid = timingSafeEqual(Buffer.from(secret, 'base64url'), found) || isValid;
+  return isValid;
 }
 
 export function dropCsrfSecrets(data: SessionData): void {
@@ -45,7 +46,7 @@ export function dropCsrfSecrets(data: SessionData): void {
 
 /** Two requests have made secrets: both count. */
 export function mergeCsrfSecrets(mine: unknown, theirs: unknown): readonly string[] | undefined {
-  const all = [...new Set([...listOf(theirs), ...listOf(mine)])].slice(-mostSecrets);
+  const all = [...new Set([...listOf(theirs), ...listOf(mine)])].slice(-maxSecrets);
   return all.length === 0 ? undefined : all;
 }
 
@@ -53,11 +54,11 @@ function secretsIn(data: SessionData): readonly string[] {
   return Object.hasOwn(data, csrfName) ? listOf(data[csrfName]) : [];
 }
 
-/** Whatever else is found there counts as nothing. */
+/** Anything that is no secret is ignored: the app can write to that name too. */
 function listOf(value: unknown): readonly string[] {
   return Array.isArray(value) ? value.filter((one) => typeof one === 'string' && secretShape.test(one)) : [];
 }
 
 function masked(secret: Uint8Array, mask: Uint8Array): Uint8Array {
-  return secret.map((byte, at) => byte ^ (mask[at] ?? 0));
+  return secret.map((byte, index) => byte ^ (mask[index] ?? 0));
 }

@@ -1,12 +1,12 @@
 /**
- * The codec `devalue`: what JSON would change comes back as it was, Date, Map, Set, BigInt, Buffer, typed arrays, RegExp, URL,
- * undefined, NaN and cycles too. Needs the package devalue, which is loaded before the first session is opened.
+ * The codec `devalue`: gives back values that JSON would change, such as Date, Map, Set, BigInt, Buffer, typed arrays, RegExp, URL,
+ * undefined, NaN and cycles. Needs the package devalue, which is loaded before the first session is opened.
  */
 import type * as devalue from 'devalue';
 import { asError, SessionError } from '../error.ts';
 import { type Codec, readData, type SessionData } from './codec.ts';
 
-/** A Buffer is a Uint8Array to devalue, and would come back as that. In a list: what is empty would count as none. */
+/** To devalue a Buffer is a Uint8Array, and would come back as one. The list is needed because a falsy result means "no Buffer". */
 const reducers = { Buffer: (value: unknown) => Buffer.isBuffer(value) && [value.toString('base64')] };
 const revivers = { Buffer: ([text]: [string]) => Buffer.from(text, 'base64') };
 
@@ -37,7 +37,7 @@ export class DevalueCodec implements Codec {
     return readData(this.library.parse(text, revivers));
   }
 
-  /** `encode` has refused it already. */
+  /** `encode` refuses such values itself. */
   check(): void {}
 
   private get library(): typeof devalue {

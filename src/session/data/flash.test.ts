@@ -1,11 +1,11 @@
 /** Values that are read once, as data: what two requests that have changed them leave. */
 import { expect, test } from 'vitest';
 import type { SessionData } from './codec.ts';
-import { addFlash, flashName, hasFlash, mergeFlashes, mostFlashes, takeFlashes } from './flash.ts';
+import { addFlash, flashName, hasFlash, maxFlashes, mergeFlashes, takeFlashes } from './flash.ts';
 
 test('what is left is taken once, by type and in order; a name of objects is a type as any other', () => {
   const data: SessionData = {};
-  for (const type of ['info', '__proto__', 'info']) addFlash(data, type, `${type} ${mostFlashes}`);
+  for (const type of ['info', '__proto__', 'info']) addFlash(data, type, `${type} ${maxFlashes}`);
   addFlash(data, 'info', { last: true });
   expect(hasFlash(data, '__proto__')).toBe(true);
   expect(takeFlashes(data, 'constructor')).toEqual([]);
@@ -17,8 +17,8 @@ test('what is left is taken once, by type and in order; a name of objects is a t
 
 test('of too many the oldest go', () => {
   const data: SessionData = {};
-  for (let n = 0; n < mostFlashes + 2; n++) addFlash(data, 'n', n);
-  expect(takeFlashes(data, 'n')).toEqual(Array.from({ length: mostFlashes }, (_, n) => n + 2));
+  for (let n = 0; n < maxFlashes + 2; n++) addFlash(data, 'n', n);
+  expect(takeFlashes(data, 'n')).toEqual(Array.from({ length: maxFlashes }, (_, n) => n + 2));
 });
 
 test.each([null, 'text', {}, [1, ['info'], ['info', 1, 2], [1, 'info']]])('what is kept is %j: nothing', (kept) => {

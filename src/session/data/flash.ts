@@ -1,13 +1,14 @@
 /**
  * Values that are read once: `session.flash('info', 'Saved')` before a redirect, `await session.flash('info')` after it. They are a
- * list in one name of the session's data, so that they are kept, moved, fenced and undone as all of it is.
+ * list under one name of the session's data, so that they are stored, moved, fenced and undone with all the rest.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { SessionData } from './codec.ts';
 
+/** The name of the list in the data. */
 export const flashName = 'limpet.flash';
-/** Values that wait to be read; beyond it the oldest go: an app that nobody reads from must not fill its sessions. */
-export const mostFlashes = 64;
+/** Values that wait to be read; above it the oldest are dropped: an app that never reads them must not fill its sessions. */
+export const maxFlashes = 64;
 
 type Flash = readonly [type: string, value: unknown];
 
@@ -16,48 +17,48 @@ function flashesIn(data: SessionData): readonly Flash[] {
 }
 
 export function hasFlash(data: SessionData, type: string): boolean {
-  return flashesIn(data).some(([its]) => its === type);
+  return flashesIn(data).some(([itsType]) => itsType === type);
 }
 
 export function addFlash(data: SessionData, type: string, value: unknown): void {
-  keep(data, [...flashesIn(data), [type, value]]);
+  write(data, [...flashesIn(data), [type, value]]);
 }
 
-/** Those of that type, which are not there any more. */
+/** Removes the values of that type, and returns them. */
 export function takeFlashes(data: SessionData, type: string): unknown[] {
   const all = flashesIn(data);
-  const taken = all.filter(([its]) => its === type);
+  const taken = all.filter(([itsType]) => itsType === type);
   if (taken.length > 0)
-    keep(
+    write(
       data,
-      all.filter(([its]) => its !== type),
+      all.filter(([itsType]) => itsType !== type),
     );
   return taken.map(([, value]) => value);
 }
 
-/** Two requests have added and read: what either has read is gone, what either has added is there. */
+/** Two requests have added and taken values: what either has taken is gone, what either has added is there. */
 export function mergeFlashes(before: unknown, mine: unknown, theirs: unknown): readonly Flash[] | undefined {
-  const [was, now, there] = [listOf(before), listOf(mine), listOf(theirs)];
-  const all = [...without(there, without(was, now)), ...without(now, was)].slice(-mostFlashes);
+  const [was, now, stored] = [listOf(before), listOf(mine), listOf(theirs)];
+  const all = [...without(stored, without(was, now)), ...without(now, was)].slice(-maxFlashes);
   return all.length === 0 ? undefined : all;
 }
 
-function keep(data: SessionData, all: readonly Flash[]): void {
+function write(data: SessionData, all: readonly Flash[]): void {
   if (all.length === 0) delete data[flashName];
-  else data[flashName] = all.slice(-mostFlashes);
+  else data[flashName] = all.slice(-maxFlashes);
 }
 
-/** Each of `others` takes one that is equal from `all`. */
+/** Each of `others` takes one equal value from `all`. */
 function without(all: readonly Flash[], others: readonly Flash[]): readonly Flash[] {
   const left = [...others];
   return all.filter((one) => {
-    const at = left.findIndex((other) => isDeepStrictEqual(one, other));
-    if (at >= 0) left.splice(at, 1);
-    return at < 0;
+    const index = left.findIndex((other) => isDeepStrictEqual(one, other));
+    if (index >= 0) left.splice(index, 1);
+    return index < 0;
   });
 }
 
-/** Whatever else is found there counts as nothing. */
+/** Anything that is no such value is ignored: the app can write to that name too. */
 function listOf(value: unknown): readonly Flash[] {
   return Array.isArray(value) ? value.filter(isFlash) : [];
 }

@@ -1,80 +1,81 @@
 /**
- * Whose session it is. It stands in the session's data under one name, so that it is kept, moved, merged and undone with all the
- * rest; and the store gets a hash of the user beside the state, by which it finds the sessions of a user again.
+ * Whose session it is. The record stands in the session's data under one name, so that it is stored, moved, merged and undone with all the
+ * rest; beside the state the store gets a hash of the user, by which it finds the sessions of a user again.
  */
 import { createHash } from 'node:crypto';
 import type { UserHash } from '../../store/store.ts';
 import type { SessionData } from './codec.ts';
 
-/** Name in the data. */
-const markName = 'limpet.user';
-const longestId = 1024;
-const longestLabel = 200;
+/** The name of the record in the data. */
+const signInName = 'limpet.user';
+const maxIdChars = 1024;
+const maxLabelChars = 200;
 
-/** What the data says of its user. */
-export interface UserMark {
+/** Who has signed in, and when. */
+export interface SignInRecord {
   readonly user: UserHash;
   readonly label: string;
-  /** Unix ms, and parts of one: when the user signed in. */
+  /** When the user signed in, Unix ms with a fraction. */
   readonly since: number;
 }
 
 /**
- * The same for all who have the name, whatever their secret: sessions must be found after that was changed. A store that encrypts
+ * The same hash in all processes, whatever their secret: sessions must be found after the secret was changed. A store that encrypts
  * hides it under its own key (store/encrypted.ts). Throws TypeError.
  */
 export function hashUser(id: string): UserHash {
-  if (typeof id !== 'string' || id === '' || id.length > longestId || !id.isWellFormed()) {
-    throw new TypeError(`user: found ${shown(id)}, expected a text of 1 to ${longestId} characters`);
+  if (typeof id !== 'string' || id === '' || id.length > maxIdChars || !id.isWellFormed()) {
+    throw new TypeError(`user: found ${shown(id)}, expected a text of 1 to ${maxIdChars} characters`);
   }
   return createHash('sha256').update(`limpet user ${id}`).digest('hex').slice(0, 32);
 }
 
-/** null: nobody's. An app that has written something else there has said nothing. */
-export function markOf(data: SessionData): UserMark | null {
-  const found = data[markName];
-  return found !== undefined && isMark(found) ? found : null;
+/** null: nobody is signed in. A value of another form, which only the app can have written there, counts as none. */
+export function signInOf(data: SessionData): SignInRecord | null {
+  const found = data[signInName];
+  return found !== undefined && isSignInRecord(found) ? found : null;
 }
 
 export function userOf(data: SessionData): UserHash | undefined {
-  return data[markName] === undefined ? undefined : markOf(data)?.user;
+  return data[signInName] === undefined ? undefined : signInOf(data)?.user;
 }
 
-/** `id` null: nobody's from now on. The same user again changes nothing. `now`: Unix ms. Throws TypeError. */
-export function signIn(data: SessionData, id: string | null | undefined, now: number): void {
+/** `id` null or undefined: nobody is signed in from now on. The same user again changes nothing. `now`: Unix ms. Throws TypeError. */
+export function setUser(data: SessionData, id: string | null | undefined, now: number): void {
   if (id === null || id === undefined) {
-    delete data[markName];
+    delete data[signInName];
     return;
   }
   const user = hashUser(id);
-  if (userOf(data) !== user) data[markName] = { user, label: '', since: laterThan(now) } satisfies UserMark;
+  if (userOf(data) !== user) data[signInName] = { user, label: '', since: distinctTime(now) } satisfies SignInRecord;
 }
 
 let lastMs = 0;
-let withinMs = 0;
+let countInMs = 0;
 
-/** Of sign-ins in the same millisecond the later one is the later one: a limit of sessions ends the oldest. */
-function laterThan(now: number): number {
-  withinMs = now === lastMs ? Math.min(withinMs + 1, 999) : 0;
+/** Sign-ins in the same millisecond get different times, in their order: a limit of sessions ends the oldest. */
+function distinctTime(now: number): number {
+  countInMs = now === lastMs ? Math.min(countInMs + 1, 999) : 0;
   lastMs = now;
-  return now + withinMs / 1000;
+  return now + countInMs / 1000;
 }
 
-/** Throws TypeError. */
+/** Throws TypeError for a label that is too long, and when nobody is signed in. */
 export function setLabel(data: SessionData, label: string): void {
-  const mark = markOf(data);
-  if (typeof label !== 'string' || label.length > longestLabel) {
-    throw new TypeError(`session.label: found ${shown(label)}, expected a text of at most ${longestLabel} characters`);
+  const signIn = signInOf(data);
+  if (typeof label !== 'string' || label.length > maxLabelChars) {
+    throw new TypeError(`session.label: found ${shown(label)}, expected a text of at most ${maxLabelChars} characters`);
   }
-  if (mark === null) throw new TypeError('session.label: found no user, expected session.user to be set before');
-  if (mark.label !== label) data[markName] = { ...mark, label };
+  if (signIn === null) throw new TypeError('session.label: found no user, expected session.user to be set before');
+  if (signIn.label !== label) data[signInName] = { ...signIn, label };
 }
 
-function isMark(value: unknown): value is UserMark {
+function isSignInRecord(value: unknown): value is SignInRecord {
   const { user, label, since } = Object(value);
   return /^[0-9a-f]{32}$/.test(user) && typeof label === 'string' && typeof since === 'number';
 }
 
+/** Not the value itself: it may be secret. */
 function shown(value: unknown): string {
   return typeof value === 'string' ? `a text of ${value.length} characters` : `a ${typeof value}`;
 }

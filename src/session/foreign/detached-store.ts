@@ -1,6 +1,6 @@
 /**
- * What the stores for express-session and @fastify/session do when no request of the session asks: a job, a socket, an admin page. The
- * ids that we give out begin with the id of the Limpet session that has the data, so that it can be found by them alone.
+ * What the stores for express-session and @fastify/session do apart from any request of the session: for a job, a socket, an admin page.
+ * The ids that Limpet makes begin with the id of the Limpet session that has the data, so that it can be found by them alone.
  */
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../time/clock.ts';
@@ -12,46 +12,47 @@ import {
   endedMeanwhile,
   idsIn,
   isReadable,
-  ownOf,
+  ownValue,
   type Plain,
-  plainOf,
+  toPlain,
   withNames,
 } from './foreign-ids.ts';
 
-/** `limpetId`: undefined when it is not known; then the id is one that only requests of its session find. */
+/** `limpetId`: undefined when it is not known; then only requests of its session find the id. */
 export function newStoreId(limpetId: string | undefined): string {
   const secret = randomBytes(24).toString('base64url');
   return limpetId === undefined ? secret : `${limpetId}-${secret}`;
 }
 
-/** Of an id of a store, the Limpet session's; undefined: the app has made it by itself, or another store has. */
+/** The id of the Limpet session; undefined: the app has made the id itself, or another store has. */
 export function limpetIdOf(id: string): string | undefined {
   return /^([0-9a-f]{32})-/.exec(id)?.[1];
 }
 
+/** All methods throw SessionError. */
 export class DetachedStore {
   private readonly sessions: NodeSessions;
   private readonly clock: Clock;
-  /** Name in the Limpet session's data. */
-  private readonly place: string;
-  /** What an object was when it was read: what has not changed is not written over what others did. */
+  /** The name of the ids in the Limpet session's data. */
+  private readonly dataName: string;
+  /** What an object was when it was read: only what has changed since is written, over what others did. */
   private readonly readAs = new WeakMap<object, Plain>();
 
-  constructor(sessions: NodeSessions, place: string) {
+  constructor(sessions: NodeSessions, dataName: string) {
     this.sessions = sessions;
     this.clock = sessions.options.clock;
-    this.place = place;
+    this.dataName = dataName;
   }
 
   async read(id: string): Promise<Plain | null> {
     const session = await this.open(id);
-    const found = session === null ? undefined : ownOf(idsIn(session.get(this.place)), id);
-    return found !== undefined && isReadable(found, this.clock.wall()) ? this.given(found) : null;
+    const found = session === null ? undefined : ownValue(idsIn(session.get(this.dataName)), id);
+    return found !== undefined && isReadable(found, this.clock.wall()) ? this.copyOf(found) : null;
   }
 
   /** Throws SessionError: `session-ended` when there is no session of that id, `session-fenced` when another server owns it. */
   async write(id: string, value: object): Promise<void> {
-    const mine = plainOf(value);
+    const mine = toPlain(value);
     const before = this.readAs.get(value);
     await this.change(id, (stored) =>
       before === undefined ? mine : withNames(stored, mine, changedNames(before, mine)),
@@ -59,7 +60,7 @@ export class DetachedStore {
     this.readAs.set(value, mine);
   }
 
-  /** Expiry alone. */
+  /** Writes the expiry alone. */
   async touch(id: string, cookie: unknown): Promise<void> {
     await this.change(id, (stored) => ({ ...stored, cookie }));
   }
@@ -67,16 +68,16 @@ export class DetachedStore {
   async destroy(id: string): Promise<void> {
     const session = await this.open(id);
     if (session === null) return;
-    const { [id]: gone, ...rest } = idsIn(session.get(this.place));
-    if (gone === undefined) return;
-    // The whole of it anybody may end, a part of it only its owner.
+    const { [id]: removed, ...rest } = idsIn(session.get(this.dataName));
+    if (removed === undefined) return;
+    // Every server may end the whole session, but only its owner a part of it.
     if (Object.keys(rest).length === 0) {
       await this.sessions.destroy(session.id);
       return;
     }
     await session.update((data) => {
-      const { [id]: _, ...others } = idsIn(data[this.place]);
-      data[this.place] = others;
+      const { [id]: _, ...others } = idsIn(data[this.dataName]);
+      data[this.dataName] = others;
     });
     await session.save();
   }
@@ -85,8 +86,8 @@ export class DetachedStore {
   async all(): Promise<readonly Plain[]> {
     const found: Plain[] = [];
     for await (const session of this.sessions.all()) {
-      for (const [id, value] of Object.entries(idsIn(session.get(this.place)))) {
-        if (isReadable(value, this.clock.wall())) found.push({ ...this.given(value), id });
+      for (const [id, value] of Object.entries(idsIn(session.get(this.dataName)))) {
+        if (isReadable(value, this.clock.wall())) found.push({ ...this.copyOf(value), id });
       }
     }
     return found;
@@ -99,7 +100,7 @@ export class DetachedStore {
 
   async clear(): Promise<void> {
     for await (const session of this.sessions.all()) {
-      if (Object.keys(idsIn(session.get(this.place))).length > 0) await this.sessions.destroy(session.id);
+      if (Object.keys(idsIn(session.get(this.dataName))).length > 0) await this.sessions.destroy(session.id);
     }
   }
 
@@ -112,19 +113,19 @@ export class DetachedStore {
     );
   }
 
-  private async change(id: string, work: (stored: Plain) => Plain): Promise<void> {
+  private async change(id: string, change: (stored: Plain) => Plain): Promise<void> {
     const session = await this.open(id);
     if (session === null) throw endedMeanwhile();
     await session.update((data) => {
-      const ids = idsIn(data[this.place]);
-      const stored = ownOf(ids, id);
+      const ids = idsIn(data[this.dataName]);
+      const stored = ownValue(ids, id);
       if (stored === undefined) throw endedMeanwhile();
-      data[this.place] = { ...ids, [id]: work(stored) };
+      data[this.dataName] = { ...ids, [id]: change(stored) };
     });
     await session.save();
   }
 
-  private given(stored: Plain): Plain {
+  private copyOf(stored: Plain): Plain {
     const copy = structuredClone(stored);
     this.readAs.set(copy, structuredClone(stored));
     return copy;

@@ -1,44 +1,70 @@
-/** The store that express-session gets, as a view of each request (by-id.ts has what it does). */
-
+/** The store that express-session gets, as a view for each request (foreign-id-store.ts has what it does). */
+import { callBack } from './callback.ts';
 import { type DetachedStore, limpetIdOf } from './detached-store.ts';
-import { type Context, type RequestContexts, settle } from './foreign-id-store.ts';
+import type { ForeignIdStore, RequestContext } from './foreign-id-store.ts';
 import type { Plain } from './foreign-ids.ts';
 
 type Done<T = unknown> = (error?: unknown, found?: T) => void;
 
 /** express-session's base class of stores: an EventEmitter with `regenerate`, `load` and `createSession`. */
 export type StoreBase = new () => {
-  regenerate(request: Asking, done: Done): void;
-  /** express-session's: a fresh id and an empty session for the request. */
-  generate(request: Asking): void;
+  regenerate(request: RequestWithId, done: Done): void;
+  /** express-session sets it: gives the request a fresh id and an empty session. */
+  generate(request: RequestWithId): void;
 };
 
-interface Asking {
+interface RequestWithId {
   readonly sessionID?: unknown;
 }
 
-/** What express-session and apps call. Nothing here throws: whoever asks is told by its callback. */
+/** What express-session and apps call. No method throws: errors go to the callback. */
 export interface ExpressStore {
+  /** Calls back with the session of that id; null when there is none. */
   get(id: string, done: Done<Plain | null>): void;
+  /** Stores the session under that id. */
   set(id: string, value: object, done?: Done): void;
+  /** Stores a new expiry of the session. */
   touch(id: string, value: object, done?: Done): void;
+  /** Ends the session of that id. */
   destroy(id: string, done?: Done): void;
-  /** All sessions, with their ids; strategies local and shared. */
+  /** Calls back with all sessions, with their ids. Not with strategy stateless. */
   all(done: Done<readonly Plain[]>): void;
+  /** Calls back with the number of sessions. */
   length(done: Done<number>): void;
+  /** Ends all sessions. */
   clear(done?: Done): void;
-  /** The same store, as one request asks it: what `request.sessionStore` is. */
-  boundTo(context: Context): ExpressStore;
-  /** express-session itself asks the one store for all; whatever it asks while `work` runs is for that request. */
-  during<T>(context: Context | null, work: () => T): T;
-  /** The same while it ends the response: it saves by itself then. */
-  whileEnding<T>(context: Context, work: () => T): T;
+  /**
+   * The same store as one request sees it: its `request.sessionStore`.
+   *
+   * @internal
+   */
+  boundTo(context: RequestContext): ExpressStore;
+  /**
+   * Calls of express-session, which has one store for all requests, are for that request while `work` runs.
+   *
+   * @internal
+   */
+  during<T>(context: RequestContext | null, work: () => T): T;
+  /**
+   * The same while express-session ends the response, and saves by itself.
+   *
+   * @internal
+   */
+  whileEnding<T>(context: RequestContext, work: () => T): T;
 }
 
-/** A store for express-session, of its own class so that `regenerate` and the like are its own. */
-export function storeOf(Base: StoreBase, contexts: RequestContexts, detached: DetachedStore): ExpressStore {
-  const state: { current: Context | null; isEnding: boolean } = { current: null, isEnding: false };
-  const withState = <T>(current: Context | null, isEnding: boolean, work: () => T): T => {
+interface StoreChange {
+  readonly id: string;
+  readonly value?: object;
+  readonly inRequest: (context: RequestContext) => undefined | Promise<void>;
+  /** When no request of that session calls. */
+  readonly detached: () => Promise<void>;
+}
+
+/** A store for express-session that extends its own class, so that `regenerate` and its other methods are express-session's. */
+export function storeOf(Base: StoreBase, contexts: ForeignIdStore, detached: DetachedStore): ExpressStore {
+  const state: { current: RequestContext | null; isEnding: boolean } = { current: null, isEnding: false };
+  const withState = <T>(current: RequestContext | null, isEnding: boolean, work: () => T): T => {
     const before = { ...state };
     Object.assign(state, { current, isEnding });
     try {
@@ -49,51 +75,52 @@ export function storeOf(Base: StoreBase, contexts: RequestContexts, detached: De
   };
 
   class LimpetStore extends Base implements ExpressStore {
-    protected bound: Context | null = null;
+    /** The request of this view; null: this is the one store that express-session has. */
+    protected bound: RequestContext | null = null;
 
     get(id: string, done: Done<Plain | null>): void {
-      settle(
+      callBack(
         () => {
           const context = this.contextFor(id);
           return context === null ? detached.read(id) : contexts.read(context, id);
         },
-        this.bound === null ? done : later(done),
+        this.bound === null ? done : deferred(done),
       );
     }
 
     set(id: string, value: object, done?: Done): void {
-      const change = (context: Context) => void contexts.write(context, id, value);
-      this.change({ id, value, change, apart: () => detached.write(id, value) }, done);
+      const inRequest = (context: RequestContext) => void contexts.write(context, id, value);
+      this.change({ id, value, inRequest, detached: () => detached.write(id, value) }, done);
     }
 
     touch(id: string, value: object, done?: Done): void {
       const cookie = 'cookie' in value ? value.cookie : undefined;
-      const change = (context: Context) => void contexts.touch(context, id, cookie);
-      this.change({ id, value, change, apart: () => detached.touch(id, cookie) }, done);
+      const inRequest = (context: RequestContext) => void contexts.touch(context, id, cookie);
+      this.change({ id, value, inRequest, detached: () => detached.touch(id, cookie) }, done);
     }
 
     destroy(id: string, done?: Done): void {
-      const change = (context: Context) => contexts.destroy(context, id);
-      this.change({ id, change, apart: () => detached.destroy(id) }, done);
+      const inRequest = (context: RequestContext) => contexts.destroy(context, id);
+      this.change({ id, inRequest, detached: () => detached.destroy(id) }, done);
     }
 
     all(done: Done<readonly Plain[]>): void {
-      settle(() => detached.all(), done);
+      callBack(() => detached.all(), done);
     }
 
     length(done: Done<number>): void {
-      settle(() => detached.length(), done);
+      callBack(() => detached.length(), done);
     }
 
     clear(done: Done = () => {}): void {
-      settle(() => detached.clear(), done);
+      callBack(() => detached.clear(), done);
     }
 
-    override regenerate(request: Asking, done: Done): void {
+    override regenerate(request: RequestWithId, done: Done): void {
       super.regenerate(request, (failed) => {
-        const context = contexts.of(request);
+        const context = contexts.contextOf(request);
         if (failed || context === undefined) return done(failed);
-        settle(
+        callBack(
           () => contexts.renew(context),
           (error) => {
             if (error !== null) return done(error);
@@ -106,69 +133,55 @@ export function storeOf(Base: StoreBase, contexts: RequestContexts, detached: De
       });
     }
 
-    boundTo(context: Context): ExpressStore {
+    boundTo(context: RequestContext): ExpressStore {
       const bound: LimpetStore = Object.create(this);
       bound.bound = context;
       return bound;
     }
 
-    during<T>(context: Context | null, work: () => T): T {
+    during<T>(context: RequestContext | null, work: () => T): T {
       return withState(context, false, work);
     }
 
-    whileEnding<T>(context: Context, work: () => T): T {
+    whileEnding<T>(context: RequestContext, work: () => T): T {
       return withState(context, true, work);
     }
 
-    /** `apart`: when no request of that session asks. */
-    private change(
-      {
-        id,
-        value,
-        change,
-        apart,
-      }: {
-        id: string;
-        value?: object;
-        change: (of: Context) => undefined | Promise<void>;
-        apart: () => Promise<void>;
-      },
-      given: Done = () => {},
-    ): void {
-      let context: Context | undefined;
-      const isOwn = state.isEnding;
-      const done = isOwn ? given : later(given);
-      const changed = () => {
+    private change({ id, value, inRequest, detached: change }: StoreChange, given: Done = () => {}): void {
+      let context: RequestContext | undefined;
+      const isEnding = state.isEnding;
+      const done = isEnding ? given : deferred(given);
+      const work = () => {
         const found = this.contextFor(id, value);
-        if (found === null) return apart();
+        if (found === null) return change();
         context = found;
-        const working = change(found);
-        found.lost = undefined;
-        // Its own change as it ends the response goes with that.
-        if (isOwn) return working;
-        return working === undefined ? contexts.keep(found) : working.then(() => contexts.keep(found));
+        const working = inRequest(found);
+        found.writeError = undefined;
+        // What express-session changes as it ends the response is sent with that.
+        if (isEnding) return working;
+        return working === undefined ? contexts.save(found) : working.then(() => contexts.save(found));
       };
-      settle(changed, (error) => {
+      callBack(work, (error) => {
         if (error === null || context === undefined) done(error ?? undefined);
-        else if (isOwn) {
-          // express-session would send the response as a success. The client gets its 503 here; with the error it would go
-          // to next() as well, and Express break the connection, with whatever the balancer has sent on it by then.
+        else if (isEnding) {
+          // express-session would send the response as a success. The client gets its 503 here. The error itself would go to next() as
+          // well, and Express would break the connection, with everything that the balancer has sent on it by then.
           context.gate?.refuse(error);
           done();
         } else {
-          // express-session takes it for saved now, whatever the callback is told.
-          context.lost = error;
+          // express-session takes it for saved now, whatever the callback gets.
+          context.writeError = error;
           done(error);
         }
       });
     }
 
-    /** A session knows its request, whichever way it came here. null: no request of that session asks. */
-    private contextFor(id: string, value: object = {}): Context | null {
+    /** A session knows its request, from wherever it came. null: no request of that session calls. */
+    private contextFor(id: string, value: object = {}): RequestContext | null {
       const request = 'req' in value && typeof value.req === 'object' ? value.req : null;
-      const own = request === null ? undefined : contexts.of(request);
+      const own = request === null ? undefined : contexts.contextOf(request);
       if (own !== undefined) return own;
-      // express-session itself asks the one store, for ids that come in cookies: of this request's session, or of none.
+      // express-session itself calls the one store, with ids that come in cookies: of this request's session, or of none.
       if (this.bound === null) return state.current;
       return contexts.has(this.bound, id) || limpetIdOf(id) === undefined ? this.bound : null;
     }
@@ -176,7 +189,7 @@ export function storeOf(Base: StoreBase, contexts: RequestContexts, detached: De
   return new LimpetStore();
 }
 
-/** An app is never called back before its call has come back: it may use what that answers. */
-function later<T>(done: Done<T>): Done<T> {
+/** An app is never called back before its call has returned: it may use what that returns. */
+function deferred<T>(done: Done<T>): Done<T> {
   return (error, found) => process.nextTick(done, error, found);
 }

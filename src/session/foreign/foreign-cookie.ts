@@ -1,22 +1,23 @@
-/** The cookie that express-session or @fastify/session keeps with a session, as what is said of the cookie that carries it. */
+/** The cookie that express-session or @fastify/session stores with a session, as settings of the Limpet session's cookie. */
 import { type CookieSettings, checkCookie, type SessionCookieOptions } from '../data/cookie-settings.ts';
 
 /**
- * `cookie` as it is written to the store, times in milliseconds. `isNullSaid`: that there is no maxAge was said, because the app has one
- * for other sessions. What they set by themselves (HttpOnly, path /) is not said, and neither is that theirs may be read by scripts
- * or sent without TLS: this one need not be. Throws TypeError for what no cookie can have. `now`: Unix ms.
+ * `cookie`: as it is written to the store, times in milliseconds. `isSessionCookie`: an absent maxAge means that the cookie ends with
+ * the browser, because the app sets one for other sessions. Their defaults (HttpOnly, path /) set nothing, and neither does it that
+ * scripts may read their cookie, or that it is sent without TLS: Limpet's need not be. Throws TypeError for an attribute that no cookie
+ * can have. `now`: Unix ms.
  */
-export function settingsOf(cookie: unknown, isNullSaid: boolean, now: number): CookieSettings {
+export function settingsOf(cookie: unknown, isSessionCookie: boolean, now: number): CookieSettings {
   const { originalMaxAge, expires, path, domain, sameSite, secure, partitioned } = Object(cookie);
-  const said: { -readonly [Name in keyof SessionCookieOptions]: SessionCookieOptions[Name] } = {};
-  const age = typeof originalMaxAge === 'number' ? originalMaxAge : Date.parse(String(expires)) - now;
-  if (age > 0) said.maxAge = Math.ceil(age / 1000);
-  else if (isNullSaid) said.maxAge = null;
-  if (typeof path === 'string' && path !== '/') said.path = path;
-  if (typeof domain === 'string' && domain !== '') said.domain = domain;
+  const found: { -readonly [Name in keyof SessionCookieOptions]: SessionCookieOptions[Name] } = {};
+  const ageMs = typeof originalMaxAge === 'number' ? originalMaxAge : Date.parse(String(expires)) - now;
+  if (ageMs > 0) found.maxAge = Math.ceil(ageMs / 1000);
+  else if (isSessionCookie) found.maxAge = null;
+  if (typeof path === 'string' && path !== '/') found.path = path;
+  if (typeof domain === 'string' && domain !== '') found.domain = domain;
   const site = sameSite === true ? 'strict' : typeof sameSite === 'string' ? sameSite.toLowerCase() : '';
-  if (site === 'strict' || site === 'lax' || site === 'none') said.sameSite = site;
-  if (secure === true) said.secure = true;
-  if (partitioned === true) said.partitioned = true;
-  return checkCookie(said, now);
+  if (site === 'strict' || site === 'lax' || site === 'none') found.sameSite = site;
+  if (secure === true) found.secure = true;
+  if (partitioned === true) found.partitioned = true;
+  return checkCookie(found, now);
 }

@@ -1,232 +1,243 @@
 /**
- * What stands behind the stores for express-session and @fastify/session: their data is one name of the Limpet session, by
- * the ids that they give out (session-ids.ts).
+ * What the stores for express-session and @fastify/session have in common: their sessions are one name in the data of the Limpet session,
+ * by the ids that those libraries give out (foreign-ids.ts).
  *
- * They ask a store by id alone, and by whatever callback the app has come through: an `end` event, a database's client, a
- * socket's handler. AsyncLocalStorage would know the wrong request there, or none. So a request is found by what cannot be
- * lost: the request object, and the ids that it came with or was given.
+ * Those libraries call a store with an id alone, and from whatever callback the app has come through: an `end` event, a client of a
+ * database, a handler of a socket. AsyncLocalStorage would give the wrong request there, or none. So the request is found by what cannot
+ * be lost: the request object, and the ids that it came with or was given.
  *
- * They copy a session for each request and write back the whole of it. So writing merges name by name what this request
- * has changed (twenty writers of different names all survive), and an id that was destroyed meanwhile is not written
- * again (express/session#632, and @fastify/session where even a read would).
+ * They copy a session for each request and write back all of it. So a write merges, name by name, what this request has changed
+ * (twenty writers of different names all survive), and an id that was destroyed meanwhile is not written again (express/session#632, and
+ * @fastify/session, where even a read would do so).
  */
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../../time/clock.ts';
 import { isPlain } from '../data/codec.ts';
 import { noSettings } from '../data/cookie-settings.ts';
-import { asError, beganLate } from '../error.ts';
+import { asError, beganAfterHead } from '../error.ts';
 import type { Exchange } from '../exchange.ts';
-import { FormerStore } from '../migration/source-store.ts';
+import type { FilledOptions } from '../filled-options.ts';
+import { SourceStore } from '../migration/source-store.ts';
 import { isHandshake } from '../node.ts';
-import type { FilledOptions } from '../options.ts';
-import type { Gate } from '../response/response-gate.ts';
+import type { ResponseGate } from '../response/response-gate.ts';
 import type { Session } from '../session.ts';
-import { Slot } from '../symbol-property.ts';
+import { SymbolProperty } from '../symbol-property.ts';
 import { settingsOf } from './foreign-cookie.ts';
 import {
   changedNames,
   endedMeanwhile,
   type Ids,
   idsIn,
-  isLoss,
   isReadable,
+  losesData,
   mergeIds,
-  ownOf,
+  ownValue,
   type Plain,
-  plainOf,
+  toPlain,
   withNames,
 } from './foreign-ids.ts';
 import { type ForeignStore, isForeignStore } from './foreign-store.ts';
 
 /** Ids in one Limpet session: more than one only when a client has lost its cookie. */
-const mostIds = 8;
+const maxIds = 8;
 
 /** One request, as a store sees it. */
-export interface Context {
+export interface RequestContext {
   readonly request: IncomingMessage & { session?: unknown; sessionID?: unknown };
   readonly session: Session;
   readonly exchange: Exchange;
-  /** null: no response will carry anything (the handshake of a WebSocket). */
-  readonly gate: Gate | null;
-  /** What this request knows, by id: what it has read or written last. */
-  readonly known: Map<string, Plain>;
-  /** Nothing can go with the head any more: it has left, or there is none. */
-  headLeft: boolean;
-  /** The app was told by its callback that a change is lost, and has not changed it back since. */
-  lost: unknown;
+  /** null: no response can carry anything (the handshake of a WebSocket). */
+  readonly gate: ResponseGate | null;
+  /** What this request has read or written last, by id. */
+  readonly lastKnown: Map<string, Plain>;
+  /** No header can be sent any more: the head was sent, or there is none. */
+  isHeadSent: boolean;
+  /** The error of a write, by which the app knows that its change is lost; undefined: none since the last write. */
+  writeError: unknown;
+}
+
+interface ContextOptions {
+  readonly gate: ResponseGate | null;
+  readonly headersSent: boolean;
+  /** Runs just before the session is stored for the head. */
+  readonly beforeHead?: (context: RequestContext) => void;
 }
 
 /** The requests of one app, and what each of them does to its ids. */
-export class RequestContexts {
+export class ForeignIdStore {
   private readonly clock: Clock;
-  /** Name in the Limpet session's data. */
-  private readonly place: string;
-  private readonly contexts = new Slot<object, Context>('limpet.context');
+  /** The name of the ids in the Limpet session's data. */
+  private readonly dataName: string;
+  private readonly contexts = new SymbolProperty<object, RequestContext>('limpet.context');
   private readonly options: FilledOptions;
-  private readonly isNullSaid: boolean;
-  private former: FormerStore | null = null;
+  private readonly hasMaxAge: boolean;
+  private source: SourceStore | null = null;
 
-  /** `isNullSaid`: the app names a maxAge for its sessions, so that to have none says something. */
-  constructor(options: FilledOptions, place: string, isNullSaid = false) {
+  /** `hasMaxAge`: the app sets a maxAge for its sessions, so that the absence of one means a cookie that ends with the browser. */
+  constructor(options: FilledOptions, dataName: string, hasMaxAge = false) {
     this.options = options;
     this.clock = options.clock;
-    this.place = place;
-    this.isNullSaid = isNullSaid;
+    this.dataName = dataName;
+    this.hasMaxAge = hasMaxAge;
   }
 
-  /** Sessions that are not here are looked for in that store, by the same id, and moved. */
-  lookIn(store: ForeignStore): void {
+  /** Sessions that are not here are looked up in that store, by the same id, and migrated. Throws TypeError when it is none. */
+  migrateFrom(store: ForeignStore): void {
     if (!isForeignStore(store)) throw new TypeError('from: found no store, expected get, set and destroy');
-    this.former = new FormerStore(store, this.options);
+    this.source = new SourceStore(store, this.options);
   }
 
-  of(request: object): Context | undefined {
+  contextOf(request: object): RequestContext | undefined {
     return this.contexts.get(request);
   }
 
-  /** `beforeHead` runs while the head can still carry something. */
   begin(
     request: IncomingMessage,
     exchange: Exchange,
-    how: { gate: Gate | null; headersSent: boolean; beforeHead?: (context: Context) => void },
-  ): Context {
-    const { gate, headersSent, beforeHead } = how;
+    { gate, headersSent, beforeHead }: ContextOptions,
+  ): RequestContext {
     const { session } = exchange;
-    const headLeft = gate === null || headersSent || isHandshake(request);
-    const context: Context = { request, session, exchange, gate, known: new Map(), headLeft, lost: undefined };
-    exchange.mergeBy(this.place, mergeIds);
-    gate?.beforeHead(() => {
+    const isHeadSent = gate === null || headersSent || isHandshake(request);
+    const context: RequestContext = {
+      request,
+      session,
+      exchange,
+      gate,
+      lastKnown: new Map(),
+      isHeadSent,
+      writeError: undefined,
+    };
+    exchange.setMerge(this.dataName, mergeIds);
+    gate?.onBeforeHead(() => {
       beforeHead?.(context);
-      context.headLeft = true;
+      context.isHeadSent = true;
     });
     this.contexts.set(request, context);
     return context;
   }
 
-  /** A promise when the request has read it before: what others have kept since is asked for. */
-  read(context: Context, id: string): Plain | null | Promise<Plain | null> {
-    if (!context.known.has(id)) return this.readNow(context, id) ?? this.bring(context, id);
-    const fresh = context.exchange.refresh();
-    return fresh === undefined ? this.readNow(context, id) : fresh.then(() => this.readNow(context, id));
+  /** A promise when the request has read it before, and what others have stored since is read, or when it may have to be migrated. */
+  read(context: RequestContext, id: string): Plain | null | Promise<Plain | null> {
+    if (!context.lastKnown.has(id)) return this.readNow(context, id) ?? this.readSource(context, id);
+    const refreshing = context.exchange.refresh();
+    return refreshing === undefined ? this.readNow(context, id) : refreshing.then(() => this.readNow(context, id));
   }
 
   /** Writes what this request has changed. Throws SessionError when the id was destroyed meanwhile. */
-  write(context: Context, id: string, value: unknown): void {
-    const { session, known } = context;
-    const mine = plainOf(value);
-    const before = known.get(id);
+  write(context: RequestContext, id: string, value: unknown): void {
+    const { session, lastKnown } = context;
+    const mine = toPlain(value);
+    const before = lastKnown.get(id);
     const changed = changedNames(before ?? {}, mine);
-    // The Limpet session itself may be over, or go on under another id: that is no error to who has only read.
-    if (before !== undefined && session.ended && !isLoss(changed)) return;
-    const stored = ownOf(this.idsOf(session), id);
+    // The Limpet session may be over, or have another id: that is no error for a request that has only read.
+    if (before !== undefined && session.ended && !losesData(changed)) return;
+    const stored = ownValue(this.idsOf(session), id);
     if (stored === undefined && before !== undefined) {
-      if (!isLoss(changed)) return;
+      if (!losesData(changed)) return;
       throw endedMeanwhile();
     }
-    // Its cookie would have been a part of the head.
-    if (stored === undefined && context.headLeft && hasHead(context)) throw beganLate();
+    // The cookie of a new session is a part of the head.
+    if (stored === undefined && context.isHeadSent && hasHead(context)) throw beganAfterHead();
     if (changed.length > 0 || stored === undefined) {
-      const kept = withNames(stored ?? {}, mine, changed);
-      this.keepId(session, id, kept);
-      this.shapeCookie(context, kept.cookie);
+      const merged = withNames(stored ?? {}, mine, changed);
+      this.setId(session, id, merged);
+      this.applyCookie(context, merged.cookie);
     }
-    known.set(id, mine);
+    lastKnown.set(id, mine);
   }
 
-  /** Where it was before, it is over as well: who comes with its cookie must not bring it back. */
-  destroy(context: Context, id: string): undefined | Promise<void> {
+  /** Ends it in the store that it was migrated from as well: its old cookie must not bring it back. */
+  destroy(context: RequestContext, id: string): undefined | Promise<void> {
     this.remove(context, id);
-    return this.former?.destroy(id);
+    return this.source?.destroy(id);
   }
 
-  private remove({ session, exchange }: Context, id: string): void {
+  private remove({ session, exchange }: RequestContext, id: string): void {
     const ids = this.idsOf(session);
     if (!Object.hasOwn(ids, id)) return;
-    const { [id]: _gone, ...rest } = ids;
-    if (Object.keys(rest).length > 0) session.set(this.place, rest);
+    const { [id]: _removed, ...rest } = ids;
+    if (Object.keys(rest).length > 0) session.set(this.dataName, rest);
     else {
-      session.delete(this.place);
-      exchange.shapeCookie(noSettings);
+      session.delete(this.dataName);
+      exchange.setCookieSettings(noSettings);
       // To the app that was the whole session.
       session.user = null;
     }
   }
 
   /**
-   * The session begins anew under another id. So does the Limpet session, as long as the client can be told: whoever knew
-   * the old cookies has neither, and what arrives late with them cannot put a cookie of its own over the new one.
+   * The session gets another id. So does the Limpet session, as long as the client can get a new cookie: whoever knew the old cookies has
+   * neither session, and a late response with the old ones cannot set a cookie over the new one.
    */
-  renew({ exchange, headLeft }: Context): undefined | Promise<void> {
-    return headLeft ? undefined : exchange.renew();
+  renew({ exchange, isHeadSent }: RequestContext): undefined | Promise<void> {
+    return isHeadSent ? undefined : exchange.renew();
   }
 
-  /** Whether it is a session of this request. */
-  has({ request, session, known }: Context, id: string): boolean {
-    return request.sessionID === id || known.has(id) || ownOf(this.idsOf(session), id) !== undefined;
+  /** Whether it is an id of this request. */
+  has({ request, session, lastKnown }: RequestContext, id: string): boolean {
+    return request.sessionID === id || lastKnown.has(id) || ownValue(this.idsOf(session), id) !== undefined;
   }
 
-  /** Expiry alone: the rest of the object is not to be written by a touch. */
-  touch(context: Context, id: string, cookie: unknown): void {
-    const before = context.known.get(id);
+  /** Writes the expiry alone: a touch must not write the rest of the object. */
+  touch(context: RequestContext, id: string, cookie: unknown): void {
+    const before = context.lastKnown.get(id);
     if (before !== undefined) this.write(context, id, { ...before, cookie });
   }
 
   /**
-   * The app has asked for its change to be kept, and waits. Where the head will carry it nothing is to be done; a store
-   * is told at once, which costs nothing: it has to be told anyway. Not when the request is about to fail: @fastify/session saves by
-   * itself then, too.
+   * The app waits until its change is stored. Where the head will carry it, nothing has to be done. A shared store is written at once: it
+   * has to be written anyway. Not when the request is about to fail: @fastify/session saves then, too.
    */
-  keep({ session, headLeft, gate }: Context): undefined | Promise<void> {
-    if (headLeft) return session.save();
+  save({ session, isHeadSent, gate }: RequestContext): undefined | Promise<void> {
+    if (isHeadSent) return session.save();
     return session.strategy === 'shared' && gate?.isFailing !== true ? session.save() : undefined;
   }
 
   /**
-   * express-session saves after the head; what has changed by then goes with the head, and its own save finds it done.
-   * `isSaved` answers whether it is going to save a session that nobody has written to.
+   * Writes before the head what express-session would save after it; its own save then finds nothing to do. `isSaved`: whether it is
+   * going to save a session that nobody has written to.
    */
-  takeEarly(context: Context, isSaved: (id: string) => boolean): void {
-    const { request, known, session } = context;
+  writeBeforeHead(context: RequestContext, isSaved: (id: string) => boolean): void {
+    const { request, lastKnown, session } = context;
     const { session: value, sessionID: id } = request;
     if (typeof id !== 'string' || !isPlain(value)) return;
-    const before = known.get(id);
-    const mine = plainOf(value);
+    const before = lastKnown.get(id);
+    const mine = toPlain(value);
     const changed = changedNames(before ?? { cookie: mine.cookie }, mine);
-    const begins = before === undefined && ownOf(this.idsOf(session), id) === undefined && isSaved(id);
-    if (changed.length > 0 || begins) this.write(context, id, mine);
+    const isNew = before === undefined && ownValue(this.idsOf(session), id) === undefined && isSaved(id);
+    if (changed.length > 0 || isNew) this.write(context, id, mine);
   }
 
-  private bring(context: Context, id: string): null | Promise<Plain | null> {
-    const { former } = this;
-    return former === null ? null : this.moveFrom(former, context, id);
+  private readSource(context: RequestContext, id: string): null | Promise<Plain | null> {
+    return this.source === null ? null : this.migrate(this.source, context, id);
   }
 
-  private async moveFrom(former: FormerStore, context: Context, id: string): Promise<Plain | null> {
-    const found = await former.read(id);
+  private async migrate(source: SourceStore, context: RequestContext, id: string): Promise<Plain | null> {
+    const found = await source.read(id);
     if (found === null) return null;
-    if (context.headLeft) {
-      // The client cannot be told of the Limpet session: this one is only read, and moves with the next request.
-      context.known.set(id, structuredClone(found));
+    if (context.isHeadSent) {
+      // The client cannot get the cookie of the Limpet session: it is only read, and migrated by the next request.
+      context.lastKnown.set(id, structuredClone(found));
       return found;
     }
-    this.keepId(context.session, id, found);
-    this.shapeCookie(context, found.cookie);
+    this.setId(context.session, id, found);
+    this.applyCookie(context, found.cookie);
     await context.session.save();
-    await former.retire(id, found);
+    await source.retire(id, found);
     return this.readNow(context, id);
   }
 
-  private readNow({ session, known }: Context, id: string): Plain | null {
-    const found = ownOf(this.idsOf(session), id);
+  private readNow({ session, lastKnown }: RequestContext, id: string): Plain | null {
+    const found = ownValue(this.idsOf(session), id);
     if (found === undefined || !isReadable(found, this.clock.wall())) return null;
-    known.set(id, structuredClone(found));
+    lastKnown.set(id, structuredClone(found));
     return structuredClone(found);
   }
 
-  /** The cookie of the Limpet session lasts as long as theirs, and goes where that one goes: one is nothing without the other. */
-  private shapeCookie({ exchange }: Context, cookie: unknown): void {
+  /** The cookie of the Limpet session lasts as long as theirs and has its scope: one is useless without the other. */
+  private applyCookie({ exchange }: RequestContext, cookie: unknown): void {
     try {
-      exchange.shapeCookie(settingsOf(cookie, this.isNullSaid, this.clock.wall()));
+      exchange.setCookieSettings(settingsOf(cookie, this.hasMaxAge, this.clock.wall()));
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
       this.options.onWarning({ code: 'cookie-limited', message: `the cookie of a session: ${asError(error).message}` });
@@ -234,31 +245,16 @@ export class RequestContexts {
   }
 
   private idsOf(session: Session): Ids {
-    return idsIn(session.get(this.place));
+    return idsIn(session.get(this.dataName));
   }
 
-  private keepId(session: Session, id: string, value: Plain): void {
+  private setId(session: Session, id: string, value: Plain): void {
     const all = Object.entries({ ...this.idsOf(session), [id]: value });
-    session.set(this.place, Object.fromEntries(all.slice(-mostIds)));
+    session.set(this.dataName, Object.fromEntries(all.slice(-maxIds)));
   }
 }
 
-/** Its response has a head, by which the client is told of an id. */
-function hasHead({ gate, request }: Context): boolean {
+/** Its response has a head, by which the client gets a new id. */
+function hasHead({ gate, request }: RequestContext): boolean {
   return gate !== null && !isHandshake(request);
-}
-
-type Callback<T> = (error: unknown, value?: T) => void;
-
-/** Runs `work` and tells `done` of its end, at once where nothing has to be awaited. Never throws but what `done` throws. */
-export function settle<T>(work: () => T | Promise<T>, done: Callback<T>): void {
-  let value: T | Promise<T>;
-  try {
-    value = work();
-  } catch (error) {
-    done(error);
-    return;
-  }
-  if (value instanceof Promise) value.then((found) => done(null, found), done);
-  else done(null, value);
 }

@@ -1,123 +1,145 @@
 /**
- * Holds a node:http response back until its session is safe: the session's word joins the head at the last moment, whoever
- * sends it, and nothing of the response leaves while a store is asked.
+ * Holds a node:http response back until its session is stored. The session's header lines are added to the head at the last moment,
+ * whoever sends it, and nothing of the response is sent while a store is asked.
  *
- *      open ── head ──> sent ── last byte ──> over
- *        └ holding ┘      └── closing ──┘            (a store is asked; what the app sends meanwhile is buffered)
+ *      open ── head ──> headSent ── last byte ──> over
+ *        └ holdingHead ┘       └── holdingEnd ──┘         (a store is asked; what the app sends meanwhile is buffered)
  *
- * To the app the response is what it would be without a session: from the moment the app has sent or ended it, whether the
- * bytes have left or not. Whatever fails becomes 503 (or 500) as long as the head is here, and else a broken connection: a
- * change that was not kept never looks like success. `failed` is final: what the app still sends goes nowhere.
+ * To the app the response looks as it would without a session: from the moment at which the app has sent or ended it, whether its
+ * bytes are sent or not. Whatever fails becomes a response of status 503 (or 500) as long as the head is not sent, and a broken
+ * connection after it: a change that was not stored never looks like success. `failed` is final: what the app sends after it is dropped.
  *
- * There are two ways to hold: node-gate.ts lets Node buffer, queued-gate.ts is for all other responses.
+ * There are two ways to hold a response: node-response-gate.ts lets Node buffer it, queued-response-gate.ts is for all other
+ * implementations of the interface.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { asError, SessionError } from '../error.ts';
-import { type Exchange, type Lines, noLines } from '../exchange.ts';
-import { isBrokenOff } from './response.ts';
+import { type Exchange, type HeaderLines, noHeaderLines } from '../exchange.ts';
+import { failureHeaders, failureText } from './failure.ts';
+import { isBrokenOff } from './response-head.ts';
 
-export abstract class Gate<Response extends ServerResponse = ServerResponse> {
-  protected state: 'open' | 'holding' | 'sent' | 'closing' | 'over' | 'failed' = 'open';
-  /** Bytes of the body still to come when its length is known, else -1. */
-  protected rest = -1;
+/** Stands before the response of a request, and lets it go when the session is stored. `app.guard(request, response)` returns it. */
+export abstract class ResponseGate<Response extends ServerResponse = ServerResponse> {
+  protected state: 'open' | 'holdingHead' | 'headSent' | 'holdingEnd' | 'over' | 'failed' = 'open';
+  /** Bytes of the body that the app has yet to send, when the length is known; else -1. */
+  protected bodyBytesLeft = -1;
   protected readonly request: IncomingMessage;
   protected readonly response: Response;
   private readonly onError: (error: Error) => void;
+  /** null: no session is opened, or the response is over. */
   private exchange: Exchange | null = null;
-  /** The same, also after the response is over: its handler may still throw. */
-  private used: Exchange | null = null;
-  private lastWork: () => void = () => {};
+  /** The same, also after the response is over: the handler may still throw. */
+  private lastExchange: Exchange | null = null;
+  private beforeHeadListener: () => void = () => {};
 
+  /** @internal */
   constructor(request: IncomingMessage, response: Response, onError: (error: Error) => void) {
     this.request = request;
     this.response = response;
     this.onError = onError;
     response.on('close', () => {
-      if (isBrokenOff(request, response)) this.used?.fail();
-      this.close(response.writableFinished);
+      if (isBrokenOff(request, response)) this.lastExchange?.fail();
+      this.closeExchange(response.writableFinished);
       this.drop();
     });
-    if (response.headersSent) this.state = 'sent';
+    if (response.headersSent) this.state = 'headSent';
   }
 
-  /** From here on the response answers for that session. */
+  /**
+   * From now on the response waits for that session.
+   *
+   * @internal
+   */
   use(exchange: Exchange): void {
-    this.exchange = this.used = exchange;
-    if (this.state !== 'open') exchange.late();
-    if (this.response.destroyed) this.close(this.response.writableFinished);
+    this.exchange = this.lastExchange = exchange;
+    if (this.state !== 'open') exchange.markHeadSent();
+    if (this.response.destroyed) this.closeExchange(this.response.writableFinished);
   }
 
-  /** Instead of what the app would have sent: the session could not be opened, or its handler has failed. */
+  /**
+   * The session could not be opened, or the handler has failed: the changes of the request are undone. The client gets the error instead
+   * of what the app would have sent, as long as the head is not sent; after it the connection is broken.
+   *
+   * @param error What was thrown. A SessionError says the status of the response, anything else is 500.
+   * @example
+   * serve(request, response).catch((error) => app.guard(request, response).refuse(error));
+   */
   refuse(error: unknown): void {
-    this.used?.fail();
+    this.lastExchange?.fail();
     if (this.state === 'failed') return;
-    // Too late for this response, but whoever runs the app has to hear of it.
+    // Too late for this response, but the error must be reported.
     if (this.response.writableEnded) this.onError(asError(error));
     else this.fail(error);
   }
 
-  /** As it stands now: what this request changes is going to be undone. */
+  /**
+   * Whether the response, as it stands now, says that the request has failed: its changes are going to be undone.
+   *
+   * @internal
+   */
   get isFailing(): boolean {
     return this.response.statusCode >= 500;
   }
 
-  /** `last` runs just before the session is asked what has to go with the head; it may still change it, or throw. */
-  beforeHead(last: () => void): void {
-    this.lastWork = last;
+  /**
+   * `listener` runs just before the session is stored for the head; it may still change the session, or throw.
+   *
+   * @internal
+   */
+  onBeforeHead(listener: () => void): void {
+    this.beforeHeadListener = listener;
   }
 
   /** The connection is gone: what is held will never be sent. */
   protected abstract drop(): void;
-  /** The response becomes the page of an error. The head is here still. */
+  /** Sends the response of an error in place of the app's. The head is not sent. */
   protected abstract replace(error: Error): void;
-  /** The head, or a part of it, is with the network. */
-  protected abstract hasLeft(): boolean;
+  /** The head, or a part of it, was sent. */
+  protected abstract isHeadSent(): boolean;
 
-  /** `status` of the head that is to leave. */
-  protected askHead(status: number): Lines | Promise<Lines> {
-    this.lastWork();
+  /** Stores the session before the head; returns the lines to add to it. `status`: of that head. */
+  protected storeBeforeHead(status: number): HeaderLines | Promise<HeaderLines> {
+    this.beforeHeadListener();
     if (status >= 500) this.exchange?.fail();
-    return this.exchange?.head() ?? noLines;
+    return this.exchange?.beforeHead() ?? noHeaderLines;
   }
 
-  protected askLast(trailers: boolean): Lines | Promise<Lines> {
-    return this.exchange?.last(trailers) ?? noLines;
+  /** Stores the session before the last byte; returns the trailers to add. */
+  protected storeBeforeEnd(canTrail: boolean): HeaderLines | Promise<HeaderLines> {
+    return this.exchange?.beforeEnd(canTrail) ?? noHeaderLines;
   }
 
   protected fail(thrown: unknown): void {
     const error = asError(thrown);
     this.onError(error);
-    this.used?.fail();
-    this.close(false);
+    this.lastExchange?.fail();
+    this.closeExchange(false);
     this.state = 'failed';
-    if (this.hasLeft() || this.response.destroyed) this.response.destroy();
+    if (this.isHeadSent() || this.response.destroyed) this.response.destroy();
     else this.replace(error);
   }
 
-  /** Status and headers of the page of an error; answers its text. */
-  protected describe(error: Error): string {
+  /** Sets status and headers of the response of an error; returns its body. */
+  protected describeFailure(error: Error): string {
     const { response } = this;
-    const known = error instanceof SessionError;
-    const text = 'Your session could not be kept. What you did has not been done; please try again.\n';
     for (const name of response.getHeaderNames()) response.removeHeader(name);
-    response.statusCode = known ? error.status : 500;
-    // HTTP/2 has none, and warns of whoever sets one.
+    response.statusCode = error instanceof SessionError ? error.status : 500;
+    // HTTP/2 has no status message, and warns whoever sets one.
     if (!('stream' in response)) response.statusMessage = '';
-    response.setHeader('Limpet-Reason', known ? error.code : 'session-error');
-    response.setHeader('Cache-Control', 'no-store');
+    for (const [name, value] of Object.entries(failureHeaders(error))) response.setHeader(name, value);
     response.setHeader('Content-Type', 'text/plain; charset=utf-8');
-    response.setHeader('Content-Length', Buffer.byteLength(text));
+    response.setHeader('Content-Length', Buffer.byteLength(failureText));
     if (response.statusCode === 503) response.setHeader('Retry-After', '1');
-    return text;
+    return failureText;
   }
 
-  /** express-session adds one to every head, also to that of our page: of an id that is not kept. */
-  protected dropLateCookie(): void {
+  /** express-session adds a cookie to every head, also to that of our error: its id is not stored. */
+  protected removeCookieOfFailure(): void {
     if (this.state === 'failed' && !this.response.headersSent) this.response.removeHeader('Set-Cookie');
   }
 
-  private close(sent: boolean): void {
-    this.exchange?.close(sent);
+  private closeExchange(isSent: boolean): void {
+    this.exchange?.close(isSent);
     this.exchange = null;
   }
 }

@@ -1,15 +1,17 @@
-/** What a response says of itself, and refuses, while what the app has sent waits elsewhere: as if all of it had been sent. */
+/** How a response looks to the app while its calls are held elsewhere: as if all that the app has sent had been sent. */
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 
-export interface Pending {
+/** What is held. */
+export interface HeldState {
   /** The app has called end(). */
   readonly isEnded: boolean;
-  /** Bytes that wait. */
   readonly bytes: number;
-  readonly owesDrain: boolean;
+  /** A write has returned false: the app waits for `drain`. */
+  readonly needsDrain: boolean;
 }
 
-const refused: Readonly<Record<string, string>> = {
+/** Methods that throw after the head was sent, and the verb of Node's message. */
+const refusedMethods: Readonly<Record<string, string>> = {
   setHeader: 'set',
   setHeaders: 'set',
   appendHeader: 'append',
@@ -21,21 +23,21 @@ const refused: Readonly<Record<string, string>> = {
   writeInformation: 'write',
 };
 
-/** Answers what ends it. */
-export function lockResponse(response: ServerResponse, pending: Pending): () => void {
+/** Returns the function that unlocks the response. */
+export function lockResponse(response: ServerResponse, held: HeldState): () => void {
   const overlay: Record<string, PropertyDescriptor> = {
     headersSent: getter(() => true),
-    finished: getter(() => pending.isEnded),
-    writableEnded: getter(() => pending.isEnded),
+    finished: getter(() => held.isEnded),
+    writableEnded: getter(() => held.isEnded),
     writableFinished: getter(() => false),
-    writableLength: getter(() => pending.bytes),
-    writableNeedDrain: getter(() => pending.owesDrain && !pending.isEnded && !response.destroyed),
+    writableLength: getter(() => held.bytes),
+    writableNeedDrain: getter(() => held.needsDrain && !held.isEnded && !response.destroyed),
   };
-  for (const [name, what] of Object.entries(refused)) overlay[name] = method(() => throwHeadersSent(what));
+  for (const [name, verb] of Object.entries(refusedMethods)) overlay[name] = method(() => throwHeadersSent(verb));
   const { addTrailers } = response;
-  // The trailers of an ended response have been sent.
+  // After end() the trailers count as sent.
   overlay.addTrailers = method((trailers: OutgoingHttpHeaders) => {
-    if (!pending.isEnded) addTrailers.call(response, trailers);
+    if (!held.isEnded) addTrailers.call(response, trailers);
   });
   const before = Object.keys(overlay).map((name) => [name, Object.getOwnPropertyDescriptor(response, name)] as const);
   Object.defineProperties(response, overlay);
@@ -55,8 +57,8 @@ function method(value: (...args: never[]) => unknown): PropertyDescriptor {
   return { configurable: true, writable: true, value };
 }
 
-function throwHeadersSent(what: string): never {
-  throw Object.assign(new Error(`Cannot ${what} headers after they are sent to the client`), {
+function throwHeadersSent(verb: string): never {
+  throw Object.assign(new Error(`Cannot ${verb} headers after they are sent to the client`), {
     code: 'ERR_HTTP_HEADERS_SENT',
   });
 }

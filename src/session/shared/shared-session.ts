@@ -1,26 +1,29 @@
-/** One request's use of a shared session: read before, merged with what others wrote meanwhile, written after. */
-
-import { idleOf, isPersistent, writeCookie } from '../cookie.ts';
+/** One request's use of a shared session: read before it, merged with what others have written meanwhile, written after it. */
+import { idleMsOf, isPersistent, writeCookie } from '../cookie.ts';
 import type { SessionData } from '../data/codec.ts';
-import { type CookieSettings, cookieOf, isSame, setCookieOf } from '../data/cookie-settings.ts';
+import { type CookieSettings, isSame } from '../data/cookie-settings.ts';
 import { csrfName, dropCsrfSecrets, mergeCsrfSecrets } from '../data/csrf.ts';
+import { encodeEnded } from '../data/encode.ts';
 import { flashName, mergeFlashes } from '../data/flash.ts';
 import { userOf } from '../data/user.ts';
-import { beganLate, SessionError } from '../error.ts';
-import { type Lines, type Merge, noLines } from '../exchange.ts';
-import type { Live } from '../live-session.ts';
+import { beganAfterHead, SessionError } from '../error.ts';
+import { type HeaderLines, type Merge, noHeaderLines } from '../exchange.ts';
+import type { FilledOptions } from '../filled-options.ts';
+import type { LiveSession } from '../live-session.ts';
 import { OpenSession } from '../open-session.ts';
-import type { FilledOptions } from '../options.ts';
+import { newSessionId } from '../session-id.ts';
 import type { UserSessions } from '../user-sessions.ts';
+import { mergeData, replaceData } from './merge-data.ts';
 import type { SharedStore } from './shared-store.ts';
 
-/** Each round somebody else has won, so this many writers at once can all get through. */
-const rounds = 256;
+/** Each time another request was faster: so many concurrent writers can all get through. */
+const maxAttempts = 256;
 
-interface SharedHow {
+interface SharedContext {
   readonly options: FilledOptions;
   readonly store: SharedStore;
   readonly users: UserSessions;
+  /** The client speaks TLS. */
   readonly secure: boolean;
   readonly isNew: boolean;
   readonly hasResponse: boolean;
@@ -32,230 +35,213 @@ export class SharedSession extends OpenSession {
   private readonly store: SharedStore;
   private readonly users: UserSessions;
   private readonly secure: boolean;
-  /** The id under which the session goes on after `regenerate`; '' the same. */
-  private next = '';
-  private telling: 'none' | 'when-kept' | 'delete';
-  /** What was said of the cookie that the client came with; null: it came with none. */
-  private readonly told: CookieSettings | null;
+  /** The id after `regenerate`, from the call on; '' the id is as it was. */
+  private newId = '';
+  /** What the next head does to the client's cookie. */
+  private cookieAction: 'none' | 'set-when-stored' | 'delete';
+  /** The settings of the cookie that the client sent; null: it sent none. */
+  private readonly clientCookie: CookieSettings | null;
   private readonly merges = new Map<string, Merge>([
     [flashName, mergeFlashes],
     [csrfName, (_before, mine, theirs) => mergeCsrfSecrets(mine, theirs)],
   ]);
-  /** What of it asks the store, one after the other: each counts versions from what the one before has left. */
-  private tail: Promise<unknown> = Promise.resolve();
+  /** The last of its requests to the store. They run one after the other: each counts versions from what the one before has left. */
+  private lastStoreWork: Promise<unknown> = Promise.resolve();
 
-  constructor(live: Live, how: SharedHow) {
-    super(live, how.options, { reason: how.isNew ? 'new' : 'held', isNew: how.isNew, hasResponse: how.hasResponse });
-    this.store = how.store;
-    this.users = how.users;
-    this.survivesCrash = how.store.survivesCrash;
-    this.secure = how.secure;
-    this.telling = how.isNew ? 'when-kept' : 'none';
-    this.told = how.isNew ? null : this.settings;
+  constructor(live: LiveSession, { options, store, users, secure, isNew, hasResponse }: SharedContext) {
+    super(live, options, { reason: isNew ? 'new' : 'held', isNew, hasResponse });
+    this.store = store;
+    this.users = users;
+    this.survivesCrash = store.survivesCrash;
+    this.secure = secure;
+    this.cookieAction = isNew ? 'set-when-stored' : 'none';
+    this.clientCookie = isNew ? null : this.cookieSettings;
   }
 
-  override mergeBy(name: string, merge: Merge): void {
+  override setMerge(name: string, merge: Merge): void {
     this.merges.set(name, merge);
   }
 
   override refresh(): Promise<void> {
-    return this.alone(async () => {
+    return this.inOrder(async () => {
       this.live.assertLive();
-      if (this.live.version > 0) await this.merge();
+      if (this.live.version > 0) await this.mergeStored();
     });
   }
 
   override get id(): string {
-    return this.next === '' ? super.id : this.next;
+    return this.newId === '' ? super.id : this.newId;
   }
 
   override get ids(): readonly string[] {
-    return this.next === '' ? [this.live.id] : [this.live.id, this.next];
+    return this.newId === '' ? [this.live.id] : [this.live.id, this.newId];
   }
 
-  /** The others see what `fn` did as soon as it is through: it is stored at once, on top of what they did. */
+  /** Other servers see what `fn` did as soon as it is through: it is stored at once, on top of what they did. */
   override update<T>(fn: (data: SessionData) => T | Promise<T>): Promise<T> {
     const { live } = this;
-    // The outer one stores what this one did.
-    if (live.isInTurn) return super.update(fn);
-    return live.inTurn(async () => {
+    // The outer update stores what this one does.
+    if (live.updates.isInside) return super.update(fn);
+    return live.updates.run(async () => {
       live.assertLive();
-      for (let round = 0; round < rounds; round++) {
-        const before = this.text();
+      for (let attempt = 0; attempt < maxAttempts; attempt++) {
+        const before = this.encodeData();
         try {
-          const answer = await fn(this.data);
-          if (await this.alone(() => this.tryPut())) return answer;
+          const result = await fn(this.data);
+          if (await this.inOrder(() => this.tryPut())) return result;
         } catch (error) {
-          this.takeBack(live, before, 'an update of the session failed');
+          this.undoTo(live, before, 'an update of the session failed');
           throw error;
         }
-        replace(live.data, this.options.codec.decode(before));
-        await this.alone(() => this.merge());
+        replaceData(live.data, this.options.codec.decode(before));
+        await this.inOrder(() => this.mergeStored());
       }
-      throw this.conflict();
+      throw conflict();
     });
   }
 
-  /** A change of id that the store has not heard of is undone, too: a client must not be half signed in. */
+  /** Undoes a change of id as well that the store does not know of: a client must not be signed in by halves. */
   override fail(): void {
     super.fail();
-    const { telling, next, isNew } = this;
-    if (telling === 'delete' || next === '' || this.live.id === next) return;
-    this.next = '';
-    this.telling = isNew ? 'when-kept' : 'none';
+    const { cookieAction, newId, isNew } = this;
+    if (cookieAction === 'delete' || newId === '' || this.live.id === newId) return;
+    this.newId = '';
+    this.cookieAction = isNew ? 'set-when-stored' : 'none';
   }
 
   protected changeId(): undefined {
-    this.assertHeadHere('session.regenerate');
-    this.next = this.newId();
-    this.telling = 'when-kept';
+    this.assertHeadOpen('session.regenerate');
+    this.newId = newSessionId(this.options.random);
+    this.cookieAction = 'set-when-stored';
   }
 
   async destroy(): Promise<void> {
-    this.live.assertLive();
-    await this.store.end(this.live.id, this.live.epoch);
-    this.live.written = this.lastText(this.live);
-    this.live.state = 'ended';
-    this.telling = 'delete';
-    this.tellEnd();
+    const { live } = this;
+    live.assertLive();
+    await this.store.end(live.id, live.epoch);
+    live.encoded = encodeEnded(live, this.options);
+    live.state = 'ended';
+    this.cookieAction = 'delete';
+    this.emitDestroyed();
   }
 
   async save(): Promise<void> {
     this.live.assertLive();
-    await this.keep();
-    this.tellKept();
+    await this.storeChanges();
+    this.emitStored();
   }
 
-  async head(): Promise<Lines> {
-    this.phase = 'sent';
-    await this.keep();
-    const { telling, live, options, secure, settings, told } = this;
-    const change = { secure, settings, former: told };
-    if (telling === 'delete') return writeCookie(options, '', change);
-    const isDue = telling === 'when-kept' || isPersistent(settings) || !isSame(settings, told);
-    if (!isDue || live.state !== 'live' || live.version === 0) return noLines;
-    this.telling = 'none';
+  async beforeHead(): Promise<HeaderLines> {
+    this.response = 'headSent';
+    await this.storeChanges();
+    const { cookieAction, live, options, secure, cookieSettings: settings, clientCookie: previous } = this;
+    const change = { secure, settings, previous };
+    if (cookieAction === 'delete') return writeCookie(options, '', change);
+    const isDue = cookieAction === 'set-when-stored' || isPersistent(settings) || !isSame(settings, previous);
+    if (!isDue || live.state !== 'live' || live.version === 0) return noHeaderLines;
+    this.cookieAction = 'none';
     return writeCookie(options, this.id, change);
   }
 
-  async last(): Promise<Lines> {
-    await this.keep();
-    if (this.telling === 'when-kept' && this.live.version > 0) throw beganLate();
-    return noLines;
+  async beforeEnd(): Promise<HeaderLines> {
+    await this.storeChanges();
+    if (this.cookieAction === 'set-when-stored' && this.live.version > 0) throw beganAfterHead();
+    return noHeaderLines;
   }
 
-  close(sent: boolean): void {
-    this.leave(sent);
+  private storeChanges(): Promise<void> {
+    return this.inOrder(() => this.storeChangesNow());
   }
 
-  private keep(): Promise<void> {
-    return this.alone(() => this.keepNow());
+  private inOrder<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.lastStoreWork.then(work);
+    this.lastStoreWork = result.catch(() => {});
+    return result;
   }
 
-  private alone<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.tail.then(work);
-    this.tail = turn.catch(() => {});
-    return turn;
-  }
-
-  private async keepNow(): Promise<void> {
+  private async storeChangesNow(): Promise<void> {
     const { live, options } = this;
     if (live.state !== 'live') {
-      if (options.codec.encode(live.data) !== live.written) live.assertLive();
+      if (options.codec.encode(live.data) !== live.encoded) live.assertLive();
       return;
     }
-    for (let round = 0; round < rounds; round++) {
+    for (let attempt = 0; attempt < maxAttempts; attempt++) {
       if ((await this.tryPut()) && (await this.tryRotate())) return;
-      if (options.onConflict === 'fail') throw this.conflict();
-      await this.merge();
+      if (options.onConflict === 'fail') throw conflict();
+      await this.mergeStored();
     }
-    throw this.conflict();
+    throw conflict();
   }
 
-  /** False: somebody else was faster. */
+  /** False: another request was faster. */
   private async tryPut(): Promise<boolean> {
     const { live, options, store } = this;
-    const text = this.text();
-    if (text === live.written) {
-      const due = live.version > 0 && options.clock.now() - live.putAt > idleOf(options, live) / 4;
-      if (due) await store.touch(live);
-      if (due) live.putAt = options.clock.now();
+    const encoded = this.encodeData();
+    if (encoded === live.encoded) {
+      const isDue = live.version > 0 && options.clock.now() - live.lastPutAt > idleMsOf(options, live) / 4;
+      if (isDue) await store.touch(live);
+      if (isDue) live.lastPutAt = options.clock.now();
       return true;
     }
     const user = userOf(live.data);
     const newUser = user === live.user ? undefined : user;
-    if (newUser !== undefined) await this.users.admit(newUser, this.ids).catch((error) => this.refuseUser(error));
-    if (!(await store.put(live, live.version + 1, text, user))) return false;
+    if (newUser !== undefined) {
+      await this.users.assertRoom(newUser, this.ids).catch((error) => this.refuseUser(error));
+    }
+    if (!(await store.put(live, live.version + 1, encoded, user))) return false;
     live.version++;
     live.user = user;
-    live.written = text;
-    live.putAt = options.clock.now();
-    if (newUser !== undefined) await this.users.settle(newUser, live.id);
+    live.encoded = encoded;
+    live.lastPutAt = options.clock.now();
+    if (newUser !== undefined) await this.users.enforceLimit(newUser, live.id);
     return true;
   }
 
-  /** Before the store has heard of it: nobody is signed in. */
+  /** The user has too many sessions, and nothing was put: nobody is signed in. */
   private refuseUser(error: SessionError): never {
     if (error.code === 'session-limit') {
-      this.live.undo(this.live.written, this.options.codec, error);
+      this.live.undo(this.live.encoded, this.options.codec, error);
       this.fail();
     }
     throw error;
   }
 
-  /** The old id is over when the store says so, before the client hears of the new one. False: somebody else was faster. */
+  /** Ends the old id in the store, before the client gets the new one. False: another request was faster. */
   private async tryRotate(): Promise<boolean> {
-    const { live, next, store } = this;
-    if (next === '' || live.id === next || live.version === 0) return true;
-    if (!(await store.rotate(live, next, live.version + 1, live.written))) return false;
-    const moved = await store.read(next);
+    const { live, newId, store } = this;
+    if (newId === '' || live.id === newId || live.version === 0) return true;
+    if (!(await store.rotate(live, newId, live.version + 1, live.encoded))) return false;
+    const moved = await store.read(newId);
     if (moved === null) throw new SessionError('session-store', 'a session was not found under its fresh id');
-    replace(moved.data, live.data);
+    replaceData(moved.data, live.data);
     this.live = moved;
     return true;
   }
 
-  /** What this request has changed, name by name, on top of what the store has now. */
-  private async merge(): Promise<void> {
-    const { live, options, store } = this;
+  /** Reads what the store has now, and puts the changes of this request on top of it. */
+  private async mergeStored(): Promise<void> {
+    const { live, options, store, merges } = this;
     const { codec } = options;
-    const theirs = await store.read(live.id);
-    if (theirs === null) throw new SessionError('session-ended', 'the session was destroyed while this request worked');
-    const before = codec.decode(live.written);
-    const merged: SessionData = { ...theirs.data };
-    const part = (data: SessionData, name: string) => (name in data ? codec.encode({ [name]: data[name] }) : '');
-    for (const name of new Set([...Object.keys(before), ...Object.keys(live.data)])) {
-      if (part(before, name) === part(live.data, name)) continue;
-      const merge = this.merges.get(name);
-      const value = merge === undefined ? live.data[name] : merge(before[name], live.data[name], theirs.data[name]);
-      if (value !== undefined || (merge === undefined && name in live.data)) merged[name] = value;
-      else delete merged[name];
-    }
-    const [was, mine] = [cookieOf(before), cookieOf(live.data)];
-    setCookieOf(merged, isSame(was, mine) ? cookieOf(theirs.data) : mine);
-    // What others have made under the former id is nothing under the fresh one.
-    if (this.next !== '') {
+    const stored = await store.read(live.id);
+    if (stored === null) throw new SessionError('session-ended', 'the session was destroyed while this request worked');
+    const before = codec.decode(live.encoded);
+    const merged = mergeData({ before, mine: live.data, theirs: stored.data, merges, codec });
+    // Secrets that others have made under the previous id are not valid under the new one.
+    if (this.newId !== '') {
       dropCsrfSecrets(merged);
       if (csrfName in live.data) merged[csrfName] = live.data[csrfName];
     }
-    replace(live.data, merged);
-    live.written = theirs.written;
-    live.version = theirs.version;
-    live.user = theirs.user;
-    live.putAt = theirs.putAt;
-  }
-
-  private conflict(): SessionError {
-    return new SessionError(
-      'session-conflict',
-      'another request changed the session first; use session.update, or try again',
-    );
+    replaceData(live.data, merged);
+    live.encoded = stored.encoded;
+    live.version = stored.version;
+    live.user = stored.user;
+    live.lastPutAt = stored.lastPutAt;
   }
 }
 
-/** The same object: whoever holds it sees the change. */
-function replace(data: SessionData, by: SessionData): void {
-  for (const name of Object.keys(data)) if (!(name in by)) delete data[name];
-  Object.assign(data, by);
-  setCookieOf(data, cookieOf(by));
+function conflict(): SessionError {
+  return new SessionError(
+    'session-conflict',
+    'another request changed the session first; use session.update, or try again',
+  );
 }

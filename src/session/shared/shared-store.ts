@@ -1,58 +1,20 @@
-/** The store of strategy shared, as sessions see it: opened by its address, or one of the app's own. */
-import { type PutResult, type Store, StoreError, silentEviction, type UserHash } from '../../store/store.ts';
-import { keptFor } from '../cookie.ts';
+/**
+ * A store as shared sessions see it: their state with the time of their creation, and errors of the session library.
+ *
+ *      1764412800000 {"user":"ada"}        when the session began (Unix ms), a space, the encoded data
+ */
+import { type PutResult, type Store, StoreError, type UserHash } from '../../store/store.ts';
+import { storedMsOf } from '../cookie.ts';
 import { userOf } from '../data/user.ts';
 import { SessionError } from '../error.ts';
-import { ForeignClient, ForeignStoreAdapter, isForeignStore } from '../foreign/foreign-store.ts';
-import { Live } from '../live-session.ts';
-import { assertStore, type FilledOptions } from '../options.ts';
+import type { FilledOptions } from '../filled-options.ts';
+import type { LiveSession } from '../live-session.ts';
+import { newLiveSession } from '../new-session.ts';
 
-/** An ended session stays dead for a day (ms), whatever still arrives of it. */
-const tombstoneTime = 24 * 3600 * 1000;
-/** Digits of a time, and a space. */
-const bornBytes = 20;
+/** The digits of a time, and a space. */
+export const createdAtBytes = 20;
 
-export async function openShared(options: FilledOptions): Promise<SharedStore> {
-  const { store } = options;
-  if (store === null) throw new TypeError('store: found none, expected one for strategy shared');
-  if (typeof store === 'string') return new SharedStore(await openAt(store, options), options);
-  const given: unknown = typeof store === 'function' ? await store() : store;
-  assertStore(given);
-  if (!isForeignStore(given)) return new SharedStore(given, options);
-  const { timers, limits, clock, onWarning } = options;
-  const client = new ForeignClient(given, { timers, timeout: limits.storeTimeout });
-  const name = given.constructor.name;
-  // express-session's own, and `memorystore`.
-  const isInMemory = name === 'MemoryStore';
-  onWarning({
-    code: 'store-without-fencing',
-    message:
-      `store: ${name} is a store of express-session, and those cannot compare and set. Of two servers that change a session in the same ` +
-      `moment the later one wins, and a session that ends just then may come back; redis://... and lmdb:... keep both promises` +
-      (isInMemory ? '. Its sessions end with this process' : ''),
-  });
-  return new SharedStore(new ForeignStoreAdapter(client, () => clock.wall()), options, !isInMemory);
-}
-
-/** What it needs (lmdb, a client of Redis) is loaded only now. */
-async function openAt(url: string, { limits, clock, timers }: FilledOptions): Promise<Store> {
-  const { openStore } = await import('../../store/open.ts');
-  // Beside the data stands the time of the session's birth.
-  const stateBytes = limits.bytes + bornBytes;
-  const timeout = limits.storeTimeout;
-  return openStore(url, {
-    secret: null,
-    tombstoneTime,
-    stateBytes,
-    timeout,
-    sync: true,
-    eviction: silentEviction,
-    clock,
-    timers,
-  });
-}
-
-/** A store as sessions see it: their data with the time of their birth, and errors of the session library. */
+/** All methods throw SessionError. */
 export class SharedStore {
   private readonly store: Store;
   private readonly options: FilledOptions;
@@ -65,73 +27,77 @@ export class SharedStore {
     this.survivesCrash = survivesCrash;
   }
 
-  begin(): Live {
-    return this.made(Buffer.from(this.options.random(16)).toString('hex'), this.options.clock.now());
+  /** A new session, which is not in the store yet. */
+  begin(): LiveSession {
+    return newLiveSession(this.options, this.options.clock.now());
   }
 
-  /** null: there is none (any more). */
-  async read(id: string): Promise<Live | null> {
-    const { clock, codec, absolute, pool } = this.options;
-    const found = await this.ask(this.store.read({ pool, id }));
+  /** null: there is no such session, or it is over. */
+  async read(id: string): Promise<LiveSession | null> {
+    const { clock, codec, absoluteMs, pool } = this.options;
+    const found = await this.checked(this.store.read({ pool, id }));
     if (found.state !== 'live' || found.copy.version === 0) return null;
-    const { copy } = found;
-    const text = Buffer.from(copy.data).toString();
+    const { epoch, version, data, expires } = found.copy;
+    const text = Buffer.from(data).toString();
     const space = text.indexOf(' ');
-    const born = Number(text.slice(0, space));
+    const createdAt = Number(text.slice(0, space));
     const now = clock.now();
-    const live = this.made(id, born, copy.epoch);
-    live.written = text.slice(space + 1);
-    live.data = codec.decode(live.written);
-    live.version = live.kept = copy.version;
-    live.putAt = copy.expires - keptFor(this.options, live);
+    const live = newLiveSession(this.options, createdAt, { id, epoch });
+    live.encoded = text.slice(space + 1);
+    live.data = codec.decode(live.encoded);
+    live.version = live.storedVersion = version;
+    live.lastPutAt = expires - storedMsOf(this.options, live);
     live.user = userOf(live.data);
-    if (absolute === 0 || now - born <= absolute) return live;
+    if (absoluteMs === 0 || now - createdAt <= absoluteMs) return live;
     this.options.events.emit('expired', { id, data: live.data, reason: 'absolute' });
     return null;
   }
 
-  /** False: somebody else has changed it since `version - 1` was read. Throws when it has ended. */
-  async put(live: Live, version: number, text: string, user: UserHash | undefined): Promise<boolean> {
+  /** False: another request has changed it since `version - 1` was read. Throws `session-ended` when it is over. */
+  async put(live: LiveSession, version: number, encoded: string, user: UserHash | undefined): Promise<boolean> {
     const { pool } = this.options;
-    const result = await this.ask(this.store.put({ pool, id: live.id }, this.putOf(live, version, text, user)));
-    return this.judge(result.state);
+    const put = this.putOf(live, version, encoded, user);
+    const result = await this.checked(this.store.put({ pool, id: live.id }, put));
+    return isStored(result.state);
   }
 
-  async rotate(live: Live, to: string, version: number, text: string): Promise<boolean> {
+  /** Puts it under another id, and ends the old one. False: as for `put`. */
+  async rotate(live: LiveSession, newId: string, version: number, encoded: string): Promise<boolean> {
     const { pool } = this.options;
-    const result = await this.ask(
-      this.store.rotate({ pool, id: live.id }, to, this.putOf(live, version, text, live.user)),
-    );
-    if (result.state === 'taken')
+    const put = this.putOf(live, version, encoded, live.user);
+    const result = await this.checked(this.store.rotate({ pool, id: live.id }, newId, put));
+    if (result.state === 'taken') {
       throw new SessionError('session-store', 'the fresh id of a session was taken already');
-    return this.judge(result.state);
+    }
+    return isStored(result.state);
   }
 
-  async touch(live: Live): Promise<void> {
+  /** Renews the time for which it is kept. */
+  async touch(live: LiveSession): Promise<void> {
     const { pool } = this.options;
-    await this.ask(this.store.touch({ pool, id: live.id }, live.epoch, keptFor(this.options, live)));
+    await this.checked(this.store.touch({ pool, id: live.id }, live.epoch, storedMsOf(this.options, live)));
   }
 
   async ofUser(user: UserHash): Promise<readonly string[]> {
     const { store } = this;
-    // A store of the app's own may have been written before there was an index.
+    // A store of the app's own may be older than this method.
     if (typeof store.ofUser !== 'function') {
       throw new SessionError('session-store', 'the store has no ofUser(); expected it, to find the sessions of a user');
     }
-    return this.tried(store.ofUser(this.options.pool, user));
+    return this.translated(store.ofUser(this.options.pool, user));
   }
 
   async *all(): AsyncGenerator<string> {
     try {
       for await (const { key } of this.store.scan(this.options.pool)) yield key.id;
     } catch (error) {
-      throw errorOf(error);
+      throw translate(error);
     }
   }
 
   async end(id: string, epoch: number): Promise<void> {
     const { pool } = this.options;
-    const { state } = await this.ask(this.store.destroy({ pool, id }, epoch));
+    const { state } = await this.checked(this.store.destroy({ pool, id }, epoch));
     if (state !== 'ended')
       throw new SessionError('session-fenced', 'ending a session was refused: another epoch has it');
   }
@@ -140,29 +106,18 @@ export class SharedStore {
     return this.store.close();
   }
 
-  private made(id: string, born: number, epoch = 1): Live {
-    const data = {};
-    return new Live({ id, epoch, copy: '', data, written: this.options.codec.encode(data), now: born });
-  }
-
-  /** Each put names itself as another process: so one that does not follow what was read is refused, not passed over. */
-  private putOf(live: Live, version: number, text: string, user: UserHash | undefined) {
-    const { epoch, born } = live;
+  /** Each put names another process: so one that does not follow what was read is refused, and never taken for an older one of its own. */
+  private putOf(live: LiveSession, version: number, encoded: string, user: UserHash | undefined) {
+    const { epoch, createdAt } = live;
     const by = Buffer.from(this.options.random(9)).toString('base64url');
-    const data = Buffer.from(`${born} ${text}`);
-    const put = { owner: 0, epoch, version, by, data, ttl: keptFor(this.options, live) };
+    const data = Buffer.from(`${createdAt} ${encoded}`);
+    const put = { owner: 0, epoch, version, by, data, ttl: storedMsOf(this.options, live) };
     return user === undefined ? put : { ...put, user };
   }
 
-  private judge(state: PutResult['state']): boolean {
-    if (state === 'ended')
-      throw new SessionError('session-ended', 'the session was destroyed while this request worked');
-    return state === 'stored';
-  }
-
-  private async ask<T extends { readonly state: string } | boolean>(answer: Promise<T>): Promise<T> {
-    const found = await this.tried(answer);
-    // A store of the app's own is not checked by a compiler everywhere.
+  /** What a store of the app's own returns may not have been checked by a compiler. */
+  private async checked<T extends { readonly state: string } | boolean>(result: Promise<T>): Promise<T> {
+    const found = await this.translated(result);
     if (typeof found === 'boolean' || typeof found?.state === 'string') return found;
     throw new SessionError(
       'session-store',
@@ -170,16 +125,23 @@ export class SharedStore {
     );
   }
 
-  private async tried<T>(answer: Promise<T>): Promise<T> {
+  private async translated<T>(result: Promise<T>): Promise<T> {
     try {
-      return await answer;
+      return await result;
     } catch (error) {
-      throw errorOf(error);
+      throw translate(error);
     }
   }
 }
 
-function errorOf(error: unknown): unknown {
+function isStored(state: PutResult['state']): boolean {
+  if (state === 'ended') {
+    throw new SessionError('session-ended', 'the session was destroyed while this request worked');
+  }
+  return state === 'stored';
+}
+
+function translate(error: unknown): unknown {
   if (!(error instanceof StoreError)) return error;
   const code = error.code === 'state-too-large' ? 'state-too-large' : 'session-store';
   return new SessionError(code, `the store failed: ${error.message}`, { cause: error });

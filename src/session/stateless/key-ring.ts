@@ -4,25 +4,24 @@ import type * as jose from 'jose';
 import { derive } from '../../affinity/token.ts';
 
 interface Key {
-  /** Names the key in the token's head. */
+  /** Names the key in the header of a token. */
   readonly id: string;
   readonly bytes: Uint8Array;
 }
 
-/** What the token holds beside the data. */
+/** What a token holds: the encoded data, when the session began and when the token was written (Unix ms). */
 export interface Claims {
   readonly data: string;
-  /** Unix ms. */
   readonly born: number;
   readonly seen: number;
-  /** Of the user whose session it is, when it was written. */
+  /** The minimum version of the session's user when the token was written. */
   readonly version: number;
 }
 
-/** Encrypts with the first key, decrypts with any: so secrets rotate without logging anybody out. */
+/** Encrypts with the first key, decrypts with any: so secrets can be changed without logging anybody out. */
 export class KeyRing {
   private readonly keys: readonly Key[];
-  private loaded: Promise<typeof jose> | null = null;
+  private loading: Promise<typeof jose> | null = null;
 
   constructor(secrets: readonly string[]) {
     this.keys = secrets.map((secret) => {
@@ -39,7 +38,7 @@ export class KeyRing {
     return new CompactEncrypt(text).setProtectedHeader({ alg: 'dir', enc: 'A256GCM', kid: key.id }).encrypt(key.bytes);
   }
 
-  /** null for whatever does not verify. */
+  /** null: it is not a token of these keys. */
   async open(token: string): Promise<Claims | null> {
     const { compactDecrypt, decodeProtectedHeader } = await this.jose();
     try {
@@ -56,12 +55,12 @@ export class KeyRing {
   }
 
   private jose(): Promise<typeof jose> {
-    this.loaded ??= import('jose');
-    return this.loaded;
+    this.loading ??= import('jose');
+    return this.loading;
   }
 }
 
 function isClaims(value: unknown): value is Claims {
   const { data, born, seen, version } = Object(value);
-  return typeof data === 'string' && [born, seen, version].every((one) => typeof one === 'number');
+  return typeof data === 'string' && [born, seen, version].every((number) => typeof number === 'number');
 }

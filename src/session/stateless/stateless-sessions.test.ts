@@ -1,12 +1,13 @@
 /** Tokens of other servers: their clocks are not this machine's. */
 import { expect, test } from 'vitest';
-import type { Incoming } from '../exchange.ts';
-import { fillOptions, type Warning } from '../options.ts';
+import type { IncomingRequest } from '../exchange.ts';
+import { fillOptions } from '../filled-options.ts';
+import type { Warning } from '../options.ts';
 import { StatelessSessions } from './stateless-sessions.ts';
 
 const minute = 60_000;
 const begin = 1_800_000_000_000;
-const incoming = (cookie: string): Incoming => ({
+const incoming = (cookie: string): IncomingRequest => ({
   header: (name) => (name === 'cookie' ? cookie : undefined),
   tls: false,
 });
@@ -30,7 +31,7 @@ function serverAt(off: number, clockSkew?: string) {
     const exchange = await sessions.open(incoming(cookie), true);
     const read = exchange.session.data.name;
     if (name !== '') exchange.session.data.name = name;
-    const [, line = ''] = (await exchange.head()).find(([header]) => header === 'Set-Cookie') ?? [];
+    const [, line = ''] = (await exchange.beforeHead()).find(([header]) => header === 'Set-Cookie') ?? [];
     return { read, cookie: line.split(';', 1)[0]! };
   };
   return { visit, warnings, time };

@@ -1,116 +1,116 @@
 /**
- * The secrets under which a balancer signs what it tells of a session: those of the options, or without any the one that a
- * balancer of the same user on the same machine has made. What is not signed is not believed, wherever it comes from: any
- * program of this machine can connect to a server, and any other proxy on it may pass on what its clients send.
+ * The secrets by which a balancer signs the session headers of its requests: those of the options, or without any the one that a
+ * balancer of the same user on the same machine has made. A header without a valid signature does not count, wherever it comes from:
+ * any program of the machine can connect to a server, and any other proxy may pass on what its clients send.
  */
 import { timingSafeEqual } from 'node:crypto';
 import { Mac } from '../../secrets/mac.ts';
 import { readSessionSecret } from '../../secrets/session-secret.ts';
 import { readNumber } from './protocol.ts';
 
-/** Seconds that a signature counts; clocks may differ by as much, and by what the options allow. */
-const signatureAge = 120;
-/** Milliseconds between two looks for a secret that was not there, or was another one. */
-const lookAgain = 1000;
+/** How long a signature is valid. Clocks may differ by as much, and by what the options allow. */
+const signatureAgeSeconds = 120;
+/** Between two looks for a secret that was not there, or was another one. */
+const reloadIntervalMs = 1000;
 /** Hex digits of a signature, with which a line ends. */
 export const signatureDigits = 32;
 const signatureStart = '; sig=';
 
-/** The clock of the balancer is another machine's. */
-export interface SecretsClock {
-  /** Seconds by which it may differ from ours. */
-  readonly skew: number;
-  /** Told once of a difference, in seconds, that only `skew` allows: positive when that clock is ahead. */
+/** How far the clock of the balancer, which may be on another machine, may differ. */
+export interface AllowedSkew {
+  readonly maxSkewSeconds: number;
+  /** Called once when it differs by more than the age of a signature: positive when that clock is ahead. */
   readonly onDiffers: (seconds: number) => void;
 }
 
-const sameClock: SecretsClock = { skew: 0, onDiffers() {} };
+const noSkew: AllowedSkew = { maxSkewSeconds: 0, onDiffers() {} };
 
-export class Secrets {
-  /** Goes up whenever other secrets count. */
+export class BalancerSecrets {
+  /** Goes up whenever the secrets change. */
   generation = 0;
   private readonly file: string | null;
-  private found: readonly string[];
+  private secrets: readonly string[];
   private macs: readonly Mac[];
-  /** Why the file gives none. */
+  /** Why the file has no secret. */
   private problem = '';
-  private lookedAt = Number.NEGATIVE_INFINITY;
-  private readonly clock: SecretsClock;
-  private toldOfClock = false;
+  private loadedAt = Number.NEGATIVE_INFINITY;
+  private readonly skew: AllowedSkew;
+  private hasWarnedOfClock = false;
 
-  /** `file`: read when there are no `given` ones; null: none is. */
-  constructor(given: readonly string[], file: string | null, clock = sameClock) {
-    this.clock = clock;
-    this.found = given;
+  /** `file`: read when there are no `given` secrets; null: none. */
+  constructor(given: readonly string[], file: string | null, skew = noSkew) {
+    this.skew = skew;
+    this.secrets = given;
     this.macs = given.map((secret) => new Mac(secret));
     this.file = given.length > 0 ? null : file;
   }
 
-  /** To be shown at the store interface; undefined: there is none. */
+  /** The one that this server shows to the store interface; undefined: there is none. */
   get first(): string | undefined {
-    return this.found[0];
+    return this.secrets[0];
   }
 
-  /** null: the line is signed by the balancer; else a sentence that says why it is not believed. `now`: Unix ms. */
-  refuse(line: string, now: number): string | null {
-    if (this.found.length === 0) this.look(now);
-    // The balancer may have made another one, or the first one just now.
-    if (this.isSigned(line) || (this.look(now) && this.isSigned(line))) return this.refuseTime(timeOf(line), now);
-    const both =
+  /** null: the line is signed by the balancer; else a sentence that says why it does not count. `now`: Unix ms. */
+  verify(line: string, now: number): string | null {
+    if (this.secrets.length === 0) this.reload(now);
+    // The balancer may have made another secret, or its first one just now.
+    if (this.isSigned(line) || (this.reload(now) && this.isSigned(line))) return this.verifyTime(timeOf(line), now);
+    const expected =
       'expected a balancer of this user on this machine, or the same secret here and in sessions.secret there';
     if (this.problem !== '')
-      return `found a Limpet-Session header, and no secret to check it with: ${this.problem}; ${both}`;
+      return `found a Limpet-Session header, and no secret to check it with: ${this.problem}; ${expected}`;
     if (!line.includes(signatureStart))
       return 'found a Limpet-Session header without a signature, which anybody could send';
-    const which = this.file === null ? '' : ` by the secret in ${this.file}; ${both}`;
-    return `found a Limpet-Session header without a right and recent signature${which}`;
+    const where = this.file === null ? '' : ` by the secret in ${this.file}; ${expected}`;
+    return `found a Limpet-Session header without a right and recent signature${where}`;
   }
 
-  /** `time`: Unix seconds at which a line was signed; `now`: Unix ms. */
-  isRecent(time: number, now: number): boolean {
-    return time >= 0 && Math.abs(time - now / 1000) <= signatureAge + this.clock.skew;
+  /** `signedAt`: Unix seconds. `now`: Unix ms. */
+  isRecent(signedAt: number, now: number): boolean {
+    return signedAt >= 0 && Math.abs(signedAt - now / 1000) <= signatureAgeSeconds + this.skew.maxSkewSeconds;
   }
 
-  /** Of a line that is signed. */
-  private refuseTime(time: number, now: number): string | null {
-    if (time < 0) return 'found a Limpet-Session header without a recent signature: it does not say when it was signed';
-    const ahead = Math.round(time - now / 1000);
-    if (!this.isRecent(time, now)) {
-      const how = ahead > 0 ? 'ahead of' : 'old by';
-      const most = signatureAge + this.clock.skew;
-      return `found a Limpet-Session header without a recent signature: it is ${Math.abs(ahead)} s ${how} this machine's clock; expected at most ${most} s: set the clocks, or clockSkew`;
+  private verifyTime(signedAt: number, now: number): string | null {
+    if (signedAt < 0) {
+      return 'found a Limpet-Session header without a recent signature: it does not say when it was signed';
     }
-    if (Math.abs(ahead) > signatureAge && !this.toldOfClock) {
-      this.toldOfClock = true;
-      this.clock.onDiffers(ahead);
+    const aheadSeconds = Math.round(signedAt - now / 1000);
+    if (!this.isRecent(signedAt, now)) {
+      const how = aheadSeconds > 0 ? 'ahead of' : 'old by';
+      const maxSeconds = signatureAgeSeconds + this.skew.maxSkewSeconds;
+      return `found a Limpet-Session header without a recent signature: it is ${Math.abs(aheadSeconds)} s ${how} this machine's clock; expected at most ${maxSeconds} s: set the clocks, or clockSkew`;
+    }
+    if (Math.abs(aheadSeconds) > signatureAgeSeconds && !this.hasWarnedOfClock) {
+      this.hasWarnedOfClock = true;
+      this.skew.onDiffers(aheadSeconds);
     }
     return null;
   }
 
-  /** False: nothing new was found. */
-  private look(now: number): boolean {
-    if (this.file === null || Math.abs(now - this.lookedAt) < lookAgain) return false;
-    this.lookedAt = now;
-    const [before] = this.found;
+  /** Reads the file. False: it has nothing new, or was read just now. */
+  private reload(now: number): boolean {
+    if (this.file === null || Math.abs(now - this.loadedAt) < reloadIntervalMs) return false;
+    this.loadedAt = now;
+    const [before] = this.secrets;
     try {
       const secret = readSessionSecret(this.file);
       this.problem = secret === null ? `there is no ${this.file}` : '';
-      this.found = secret === null ? [] : [secret];
+      this.secrets = secret === null ? [] : [secret];
     } catch (error) {
       this.problem = error instanceof Error ? error.message : String(error);
-      this.found = [];
+      this.secrets = [];
     }
     if (this.first === before) return false;
-    this.macs = this.found.map((one) => new Mac(one));
+    this.macs = this.secrets.map((secret) => new Mac(secret));
     this.generation++;
-    return this.found.length > 0;
+    return this.secrets.length > 0;
   }
 
   private isSigned(line: string): boolean {
     const end = line.length - signatureDigits;
     if (!line.startsWith(signatureStart, end - signatureStart.length)) return false;
     const bytes = Buffer.from(line);
-    // Digits are not all that a client may send.
+    // A client may send characters of more than one byte.
     if (bytes.length !== line.length) return false;
     const signature = bytes.subarray(end);
     return this.macs.some((mac) =>
@@ -122,7 +122,7 @@ export class Secrets {
   }
 }
 
-/** Unix seconds at which a line was signed, which stand before its signature; -1: it does not say. */
+/** Unix seconds at which a line was signed, which stand before its signature; -1: it has none. */
 export function timeOf(line: string): number {
   const end = line.length - signatureDigits - signatureStart.length;
   const start = line.lastIndexOf('; t=', end);

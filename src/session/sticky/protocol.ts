@@ -1,30 +1,33 @@
-/** The session protocol's headers, read and written on the server's side (docs/reference/session-protocol.md). */
-import { createHmac } from 'node:crypto';
+/** The headers of the session protocol, read and written on the server's side (docs/reference/session-protocol.md). */
 import type { Reason } from '../session.ts';
+import { sessionIdShape } from '../session-id.ts';
 
 export const requestHeader = 'limpet-session';
 export const putHeader = 'Limpet-Session-Put';
 export const deleteHeader = 'Limpet-Session-Delete';
 export const rotateHeader = 'Limpet-Session-Rotate';
 
-/** Characters of base64url up to which a state may travel in a header. */
-export const headerChars = 16_384;
+/** Characters of base64url up to which a state may be sent in a header. */
+export const maxHeaderChars = 16_384;
 
-export interface Word {
+/** What the balancer says of the session of a request: the fields of its Limpet-Session header. */
+export interface SessionHeader {
   readonly id: string;
   readonly epoch: number;
   readonly version: number;
   readonly reason: Reason;
-  /** Percent-encoded: as it stands in a URL. */
+  /** Percent-encoded, as it stands in a URL. */
   readonly pool: string;
+  /** Address of the balancer's store interface. */
   readonly store: string;
-  readonly copy: string;
-  /** What the app may decide of the cookie; '' there is no cookie of the balancer's. */
+  /** Incarnation of the balancer's store (field `copy`): another one does not have what was put before. */
+  readonly storeIncarnation: string;
+  /** The cookie attributes that the app may set; '' the balancer has no cookie. */
   readonly allow: string;
-  /** Tag of what was said of the client's cookie; all zeros: it is as the balancer is configured. */
+  /** Tag of the attributes that the client's cookie was set with; all zeros: it is as the balancer is configured. */
   readonly cookie: string;
-  /** The state itself, when it came along; `ttl` in milliseconds. */
-  readonly state: { readonly text: string; readonly ttl: number } | null;
+  /** The state, when the header has it. */
+  readonly state: { readonly text: string; readonly ttlMs: number } | null;
 }
 
 const reasons: readonly string[] = ['new', 'held', 'rebind', 'move'] satisfies Reason[];
@@ -33,7 +36,7 @@ function isReason(text: string): text is Reason {
   return reasons.includes(text);
 }
 
-/** `a=1; b=2`. The first of a name counts; unknown ones are passed over, so that the protocol can grow. */
+/** Reads `a=1; b=2`. Of fields with one name the first counts; unknown ones are skipped, so that the protocol can grow. */
 export function readFields(text: string): ReadonlyMap<string, string> {
   const fields = new Map<string, string>();
   for (let start = 0, end: number; start <= text.length; start = end + 1) {
@@ -53,8 +56,8 @@ export function readNumber(text: string | undefined): number {
   return text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : -1;
 }
 
-/** What a header says that is believed; else a sentence that says what is wrong with it. */
-export function readWord(text: string): Word | string {
+/** The fields of a header whose signature is valid; else a sentence that says what is wrong with it. */
+export function readSessionHeader(text: string): SessionHeader | string {
   const fields = readFields(text);
   const id = fields.get('id') ?? '';
   const epoch = readNumber(fields.get('epoch'));
@@ -62,13 +65,13 @@ export function readWord(text: string): Word | string {
   const reason = fields.get('reason') ?? '';
   const pool = fields.get('pool') ?? '';
   const store = fields.get('store') ?? '';
-  const wellFormed =
-    /^[0-9a-f]{32}$/.test(id) && epoch >= 1 && version >= 0 && isReason(reason) && /^[\w%.~!*'()-]+$/.test(pool);
-  if (!wellFormed || store === '') return 'found a Limpet-Session header that is not of this protocol';
+  const isWellFormed =
+    sessionIdShape.test(id) && epoch >= 1 && version >= 0 && isReason(reason) && /^[\w%.~!*'()-]+$/.test(pool);
+  if (!isWellFormed || store === '') return 'found a Limpet-Session header that is not of this protocol';
   const data = fields.get('data');
   const ttl = readNumber(fields.get('ttl'));
   const state =
-    data === undefined || ttl < 1 ? null : { text: Buffer.from(data, 'base64url').toString(), ttl: ttl * 1000 };
+    data === undefined || ttl < 1 ? null : { text: Buffer.from(data, 'base64url').toString(), ttlMs: ttl * 1000 };
   return {
     id,
     epoch,
@@ -76,39 +79,36 @@ export function readWord(text: string): Word | string {
     reason,
     pool,
     store,
-    copy: fields.get('copy') ?? '',
+    storeIncarnation: fields.get('copy') ?? '',
     allow: fields.get('allow') ?? '',
     cookie: fields.get('cookie') ?? '00000000',
     state,
   };
 }
 
-/** What a server shows at the store interface that has the secret. */
-export function bearerOf(secret: string): string {
-  return createHmac('sha256', secret).update('limpet store interface').digest('hex');
-}
-
 /**
- * Milliseconds for which a copy is kept: it is put again only after a quarter of the idle time, and has to last from then on, too.
- * So has the cookie, which is dated anew as seldom.
+ * Milliseconds for which the store keeps a copy. It is put again only after a quarter of the idle time, and from then on has to last for
+ * the whole of it. So has the cookie, which is dated anew as seldom.
  */
-export function ttlOf(idle: number): number {
-  return (idle * 3) / 2;
+export function copyTtlMs(idleMs: number): number {
+  return (idleMs * 3) / 2;
 }
 
-export interface PutWord {
+/** The fields of a put. */
+export interface PutFields {
   readonly epoch: number;
   readonly version: number;
-  /** Milliseconds. */
-  readonly ttl: number;
-  readonly by: string;
-  /** A hash; undefined: nobody's. */
+  readonly ttlMs: number;
+  /** The process that puts it (field `by`): versions of one epoch are numbered by one process. */
+  readonly processId: string;
+  /** A hash; undefined: nobody is signed in. */
   readonly user?: string | undefined;
 }
 
-/** The value of a Put; `data` is left out when the state comes in a body. */
-export function writePut({ epoch, version, ttl, by, user }: PutWord, data: string | null): string {
-  const numbers = `epoch=${epoch}; version=${version}; ttl=${Math.max(1, Math.round(ttl / 1000))}; by=${by}`;
+/** The value of a put header. `data`: the state in base64url; null: it is sent in a body. */
+export function writePut({ epoch, version, ttlMs, processId, user }: PutFields, data: string | null): string {
+  const ttl = Math.max(1, Math.round(ttlMs / 1000));
+  const numbers = `epoch=${epoch}; version=${version}; ttl=${ttl}; by=${processId}`;
   const head = user === undefined ? numbers : `${numbers}; user=${user}`;
   return data === null ? head : `${head}; data=${data}`;
 }

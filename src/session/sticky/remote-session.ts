@@ -1,62 +1,67 @@
-/** A sticky session that another server owns, as it was last kept: to be read, or to be ended. A second live object would lose changes. */
+/**
+ * A sticky session that another server owns, as it was stored last. It can be read and destroyed here, but not changed: a second live
+ * object would lose changes.
+ */
 
-import type { Directory } from '../directory.ts';
+import { encodeEnded } from '../data/encode.ts';
+import type { SessionDirectory } from '../directory.ts';
 import { SessionError } from '../error.ts';
-import { type Lines, noLines } from '../exchange.ts';
-import type { Live } from '../live-session.ts';
+import { type HeaderLines, noHeaderLines } from '../exchange.ts';
+import type { FilledOptions } from '../filled-options.ts';
+import type { LiveSession } from '../live-session.ts';
 import { OpenSession } from '../open-session.ts';
-import type { FilledOptions } from '../options.ts';
 
-export class ForeignSession extends OpenSession {
+export class RemoteSession extends OpenSession {
   readonly strategy = 'sticky';
   readonly survivesCrash = true;
-  private readonly directory: Directory;
+  private readonly directory: SessionDirectory;
 
-  /** `live`: of this object alone, known to no registry. */
-  constructor(live: Live, options: FilledOptions, directory: Directory) {
+  /** `live`: an object that no registry has. */
+  constructor(live: LiveSession, options: FilledOptions, directory: SessionDirectory) {
     super(live, options, { reason: 'held', isNew: false, hasResponse: false });
     this.directory = directory;
   }
 
   override async update<T>(): Promise<T> {
-    throw notOurs();
+    throw ownedElsewhere();
   }
 
   protected changeId(): undefined {
-    this.assertHeadHere('session.regenerate');
+    this.assertHeadOpen('session.regenerate');
   }
 
   async destroy(): Promise<void> {
-    this.live.assertLive();
-    await this.directory.end(this.live.id);
-    this.live.written = this.lastText(this.live);
-    this.live.state = 'ended';
-    this.tellEnd();
+    const { live } = this;
+    live.assertLive();
+    await this.directory.end(live.id);
+    live.encoded = encodeEnded(live, this.options);
+    live.state = 'ended';
+    this.emitDestroyed();
   }
 
   async save(): Promise<void> {
     const { live, options } = this;
     live.assertLive();
-    if (this.text() === live.written) return;
-    const error = notOurs();
-    live.undo(live.written, options.codec, error);
+    if (this.encodeData() === live.encoded) return;
+    const error = ownedElsewhere();
+    live.undo(live.encoded, options.codec, error);
     throw error;
   }
 
-  head(): Lines {
-    return noLines;
+  beforeHead(): HeaderLines {
+    return noHeaderLines;
   }
 
-  last(): Lines {
-    return noLines;
+  beforeEnd(): HeaderLines {
+    return noHeaderLines;
   }
 
-  close(): void {
-    this.leave(false);
+  override close(): void {
+    super.close(false);
   }
 }
 
-function notOurs(): SessionError {
+function ownedElsewhere(): SessionError {
   return new SessionError(
     'session-fenced',
     'another server owns the session; expected its change in a request or a socket of the session, for they come to its owner',

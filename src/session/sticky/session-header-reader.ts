@@ -1,66 +1,65 @@
 /**
- * What balancers say of sessions, as far as it is believed. A balancer says the same of a session that does not change for up
- * to a minute, word for word: such a line is compared with the last one, and neither verified nor read again.
+ * Reads the session header of a request and verifies its signature. A balancer sends the same header for a session that does not change
+ * for up to a minute: such a line is compared with the last one of that session, and neither verified nor parsed again.
  */
-
-import type { Incoming } from '../exchange.ts';
-import { type Secrets, signatureDigits, timeOf } from './balancer-secrets.ts';
-import { readWord, requestHeader, type Word } from './protocol.ts';
+import type { IncomingRequest } from '../exchange.ts';
+import { type BalancerSecrets, signatureDigits, timeOf } from './balancer-secrets.ts';
+import { readSessionHeader, requestHeader, type SessionHeader } from './protocol.ts';
 
 /** Sessions whose last line is kept. */
-const most = 8192;
+const maxLines = 8192;
 
-/** A line that was believed. */
-interface Believed {
-  /** But for the digits of its signature. */
+/** A line whose signature is valid. */
+interface VerifiedLine {
+  /** All but the digits of its signature. */
   readonly signed: string;
   readonly signature: string;
-  /** Unix seconds at which it was signed. */
-  readonly time: number;
-  /** Of the secrets by which it was. */
+  /** Unix seconds. */
+  readonly signedAt: number;
+  /** Of the secrets by which it was verified. */
   readonly generation: number;
-  readonly word: Word;
+  readonly header: SessionHeader;
 }
 
-export class Words {
-  private readonly secrets: Secrets;
+export class SessionHeaderReader {
+  private readonly secrets: BalancerSecrets;
   /** By session id. */
-  private readonly believed = new Map<string, Believed>();
+  private readonly verified = new Map<string, VerifiedLine>();
 
-  constructor(secrets: Secrets) {
+  constructor(secrets: BalancerSecrets) {
     this.secrets = secrets;
   }
 
-  /** What the balancer says with this request; else a sentence that says why nothing is believed. `now`: Unix ms. */
-  read(incoming: Incoming, now: number): Word | string {
+  /** The header of the request; else a sentence that says why it does not count. `now`: Unix ms. */
+  read(incoming: IncomingRequest, now: number): SessionHeader | string {
     const line = incoming.header(requestHeader);
     if (line === undefined) return 'found no Limpet-Session header';
-    const { secrets, believed } = this;
+    const { secrets, verified } = this;
     const id = line.slice('id='.length, 'id='.length + 32);
-    const before = believed.get(id);
+    const before = verified.get(id);
     const end = line.length - signatureDigits;
     if (
       before?.generation === secrets.generation &&
-      secrets.isRecent(before.time, now) &&
+      secrets.isRecent(before.signedAt, now) &&
       line.slice(0, end) === before.signed &&
-      isSame(line, end, before.signature)
+      hasSignature(line, end, before.signature)
     ) {
-      return before.word;
+      return before.header;
     }
-    const refused = secrets.refuse(line, now);
-    if (refused !== null) return refused;
-    const word = readWord(line);
-    // A state goes out once.
-    if (typeof word === 'string' || word.state !== null || word.id !== id) return word;
-    if (before === undefined && believed.size >= most) believed.clear();
+    const problem = secrets.verify(line, now);
+    if (problem !== null) return problem;
+    const header = readSessionHeader(line);
+    // A header with a state is sent once: it need not be kept.
+    if (typeof header === 'string' || header.state !== null || header.id !== id) return header;
+    if (before === undefined && verified.size >= maxLines) verified.clear();
     const [signed, signature] = [line.slice(0, end), line.slice(end)];
-    believed.set(id, { signed, signature, time: timeOf(line), generation: secrets.generation, word });
-    return word;
+    verified.set(id, { signed, signature, signedAt: timeOf(line), generation: secrets.generation, header });
+    return header;
   }
 }
 
-/** Takes as long for each signature that is not the same: nobody finds out how much of a guess was right. */
-function isSame(line: string, start: number, signature: string): boolean {
+/** Compares in constant time: nobody learns how much of a guess was right. */
+function hasSignature(line: string, start: number, signature: string): boolean {
   let differences = 0;
   for (let i = 0; i < signatureDigits; i++) differences |= line.charCodeAt(start + i) ^ signature.charCodeAt(i);
   return differences === 0;

@@ -13,8 +13,8 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import { type AddressInfo, Socket } from 'node:net';
 import { SessionError } from '../../../src/session/error.ts';
 import type { Session, SessionOptions } from '../../../src/session/index.ts';
-import type { Word } from '../../../src/session/sticky/protocol.ts';
-import { type Place, StoreClient } from '../../../src/session/sticky/store-client.ts';
+import type { SessionHeader } from '../../../src/session/sticky/protocol.ts';
+import { type SessionAddress, StoreClient } from '../../../src/session/sticky/store-client.ts';
 import { readInjectedFault } from '../../../src/store/injected-fault.ts';
 import type { Seen } from '../history.ts';
 
@@ -85,11 +85,11 @@ function detour(from: number, to: number): void {
 /** As it once was: a session of which nothing is kept begins empty, whatever version the balancer has told of. */
 function beginEmpty(): void {
   const { read } = StoreClient.prototype;
-  StoreClient.prototype.read = async function (place: Place & Partial<Word>) {
+  StoreClient.prototype.read = async function (place: SessionAddress & Partial<SessionHeader>) {
     const found = await Reflect.apply(read, this, [place]);
     const { epoch, version } = place;
     if (found.state !== 'none' || epoch === undefined || version === undefined || version < 1) return found;
-    return { state: 'live', text: '{}', epoch, version, ttl: 60_000 };
+    return { state: 'live', text: '{}', epoch, version, ttlMs: 60_000 };
   };
 }
 
@@ -97,7 +97,7 @@ function beginEmpty(): void {
 function endOnce(): void {
   const { end } = StoreClient.prototype;
   const told = new Set<string>();
-  StoreClient.prototype.end = async function (place: Place, epoch: number) {
+  StoreClient.prototype.end = async function (place: SessionAddress, epoch: number) {
     // What asks with all of a request's word is a later request, which tells the end of an earlier one once more.
     const isRepeated = 'reason' in place || told.has(place.id);
     told.add(place.id);

@@ -2,8 +2,10 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { HandTime } from '../../../test/support/hand-time.ts';
 import { newKey, putOf, shown } from '../../../test/support/store-contract.ts';
+import { ForeignClient } from '../foreign/foreign-client.ts';
+import type { ForeignStore } from '../foreign/foreign-store.ts';
 import { sessions } from '../node.ts';
-import { ForeignClient, type ForeignStore, ForeignStoreAdapter } from './foreign-store.ts';
+import { ForeignStoreAdapter } from './foreign-store-adapter.ts';
 
 type Method = 'get' | 'set' | 'destroy' | 'touch';
 
@@ -37,7 +39,7 @@ class PlainStore implements ForeignStore {
 function made() {
   const store = new PlainStore();
   const time = new HandTime();
-  const client = new ForeignClient(store, { timers: time, timeout: 5000 });
+  const client = new ForeignClient(store, { timers: time, timeoutMs: 5000 });
   return { store, time, adapter: new ForeignStoreAdapter(client, Date.now) };
 }
 
