@@ -23,7 +23,7 @@ const mostLines: readonly (readonly [place: string, lines: number])[] = [
 ];
 
 /** Files that are longer today. The list only becomes shorter. */
-const knownTooLong: readonly string[] = ['src/ownership/replicator.ts', 'src/proxy/server/connection.ts'];
+const knownTooLong: readonly string[] = ['src/proxy/server/connection.ts'];
 
 /** The most non-null assertions in all of `src`, beside those on a read by index. The number only becomes smaller. */
 const mostNonNull = 70;
@@ -32,7 +32,7 @@ const mostNonNull = 70;
 const neverAsserted = ['pool', 'server', 'client', 'upstream', 'downstream'];
 
 /** Files that assert one of these today. The list only becomes shorter. */
-const knownToAssert: readonly string[] = ['src/ownership/store-gate.ts'];
+const knownToAssert: readonly string[] = [];
 
 const paths = globSync('src/**/*.ts', { cwd: root })
   .filter((path) => !path.endsWith('.test.ts'))

@@ -14,7 +14,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { Server } from '../fleet/server.ts';
-import { isHash, isSessionId, readEpoch, readPut, readRotate, type SessionWord } from '../http/session-headers.ts';
+import { isHash, isSessionId, readEpoch, readPut, readRotate, type SessionCommand } from '../http/session-headers.ts';
 import type { Replicator } from '../ownership/replicator.ts';
 import { bearerOf } from '../secrets/store-credential.ts';
 import type { SessionKey, Store, UserHash } from '../store/store.ts';
@@ -23,7 +23,7 @@ import { answer, decodePart, readBody } from './listen.ts';
 
 /** A pool whose servers may come here. */
 export interface InterfacePool {
-  readonly copies: Replicator;
+  readonly replicator: Pick<Replicator, 'direct' | 'keepsCopies'>;
   /** By slot. */
   readonly servers: ReadonlyMap<number, Server>;
   /** The table's number for sessions that a server begins. */
@@ -114,11 +114,11 @@ export class StoreInterface {
       return;
     }
     if (user === null) {
-      if (pool.copies.kept) await this.stream(name, response);
+      if (pool.replicator.keepsCopies) await this.stream(name, response);
       else say(response, 501, 'no-copies');
       return;
     }
-    const ids = await pool.copies.ofUser(user);
+    const ids = await pool.replicator.direct.sessionsOf(user);
     if (typeof ids === 'string') say(response, statusOf[ids], ids);
     else say(response, 200, 'users', { 'content-type': 'text/plain' }, Buffer.from(ids.join('\n')));
   }
@@ -137,7 +137,7 @@ export class StoreInterface {
 
   private async read({ pool, server, key }: Place, response: ServerResponse): Promise<void> {
     const { store, now } = this.deps;
-    const found = await pool.copies.recall(key.id, server);
+    const found = await pool.replicator.direct.read(key.id, server);
     if (found.state !== 'live') say(response, statusOf[found.state], found.state);
     else {
       const { epoch, version, expires, data } = found.copy;
@@ -158,7 +158,7 @@ export class StoreInterface {
     const rotate = written === undefined ? null : readRotate(textOf(written));
     const wrong = put === null || put.data !== null || (written !== undefined && rotate?.epoch !== put.epoch);
     if (wrong) say(response, 400, 'malformed');
-    else await this.tell(place, { put: { ...put, data }, ended: 0, rotate: rotate?.id ?? '' }, response);
+    else await this.apply(place, { put: { ...put, data }, ended: 0, rotate: rotate?.id ?? '' }, response);
   }
 
   private async end(place: Place, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -166,23 +166,24 @@ export class StoreInterface {
     const ended = readEpoch(written);
     if (written === 'epoch=*') {
       const { pool, server, key } = place;
-      const verdict = await pool.copies.end(key.id, pool.lifetime, server);
-      say(response, statusOf[verdict], verdict);
+      const outcome = await pool.replicator.direct.end(key.id, pool.lifetime, server);
+      say(response, statusOf[outcome], outcome);
     } else if (ended === 0) say(response, 400, 'malformed');
-    else await this.tell(place, { put: null, ended, rotate: '' }, response);
+    else await this.apply(place, { put: null, ended, rotate: '' }, response);
   }
 
   /** As if it had come with a response: the table learns of it, too. */
-  private async tell({ pool, server, key }: Place, word: SessionWord, response: ServerResponse): Promise<void> {
-    const { verdict, epoch } = await pool.copies.tell(key.id, pool.lifetime, server, word);
-    const { put, rotate } = word;
+  private async apply({ pool, server, key }: Place, command: SessionCommand, response: ServerResponse): Promise<void> {
+    const { direct } = pool.replicator;
+    const { outcome, epoch } = await direct.put(key.id, pool.lifetime, server, command);
+    const { put, rotate } = command;
     const headers: Record<string, string> = {};
     if (epoch > 0) headers['limpet-session'] = `epoch=${epoch}`;
-    if (verdict === 'kept' && put !== null && rotate !== '') {
-      const proof = pool.copies.proofOf(server, key.id, rotate);
+    if (outcome === 'kept' && put !== null && rotate !== '') {
+      const proof = direct.proofOf(server, key.id, rotate);
       headers['limpet-session-rotate'] = `epoch=${put.epoch}; id=${rotate}; proof=${proof}`;
     }
-    say(response, statusOf[verdict], verdict, headers);
+    say(response, statusOf[outcome], outcome, headers);
   }
 }
 

@@ -11,7 +11,7 @@ import { extensionBegin, extensionEnds, extensionStep } from './chunk-extension.
 import { Headers } from './headers.ts';
 import { Name } from './names.ts';
 import { append, isWorthReading } from './pieces.ts';
-import { readSessionWord, type SessionWord } from './session-headers.ts';
+import { readSessionCommand, type SessionCommand } from './session-headers.ts';
 import { mayBeTrailer } from './trailers.ts';
 
 /** How a body says where it ends: a count of bytes, or one of these. */
@@ -37,7 +37,7 @@ export class BodyReader {
   /** Trailer lines, each with its CR LF, checked and without those that may not be trailers; null when there are none. */
   trailers: Buffer | null = null;
   /** What the trailers say of a session. */
-  word: SessionWord | 'bad' | null = null;
+  command: SessionCommand | 'bad' | null = null;
 
   private length = 0;
   private state: number = State.size;
@@ -55,7 +55,7 @@ export class BodyReader {
     this.length = length;
     this.done = length === 0;
     this.fault = null;
-    this.trailers = this.word = null;
+    this.trailers = this.command = null;
     this.left = Math.max(0, length);
     this.state = State.size;
     this.digits = 0;
@@ -178,7 +178,7 @@ export class BodyReader {
     }
     this.held = null;
     this.trailers = keepTrailers(trailerHeaders);
-    if (trailerHeaders.has(Name.limpet)) this.word = readSessionWord(trailerHeaders);
+    if (trailerHeaders.has(Name.limpet)) this.command = readSessionCommand(trailerHeaders);
     this.done = true;
     return start + read - before;
   }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Headers } from './headers.ts';
-import { readEpoch, readPut, readRotate, readSessionWord, saysDegraded } from './session-headers.ts';
+import { isDegraded, readEpoch, readPut, readRotate, readSessionCommand } from './session-headers.ts';
 
 function headersOf(...lines: string[]): Headers {
   const headers = new Headers(20);
@@ -14,30 +14,34 @@ const id = '0123456789abcdef0123456789abcdef';
 
 describe('what a response says of its session', () => {
   test('nothing, when it says nothing', () => {
-    expect(readSessionWord(headersOf('Content-Type: text/html', 'X-Limpet: 1'))).toBeNull();
-    expect(readSessionWord(headersOf('Limpet-Server: a', 'Limpet-Degraded: session-store'))).toBeNull();
-    expect(saysDegraded(headersOf('limpet-degraded: session-store'))).toBe(true);
-    expect(saysDegraded(headersOf('limpet-session-put: x'))).toBe(false);
+    expect(readSessionCommand(headersOf('Content-Type: text/html', 'X-Limpet: 1'))).toBeNull();
+    expect(readSessionCommand(headersOf('Limpet-Server: a', 'Limpet-Degraded: session-store'))).toBeNull();
+    expect(isDegraded(headersOf('limpet-degraded: session-store'))).toBe(true);
+    expect(isDegraded(headersOf('limpet-session-put: x'))).toBe(false);
   });
 
   test('a put, in any case, order and spacing', () => {
     const data = Buffer.from('{"a":1}');
-    const word = { put: { epoch: 3, version: 7, ttl: 1800, by: 'abc-1', data }, ended: 0, rotate: '' };
-    expect(readSessionWord(headersOf('Host: x', put))).toEqual(word);
+    const command = { put: { epoch: 3, version: 7, ttl: 1800, by: 'abc-1', data }, ended: 0, rotate: '' };
+    expect(readSessionCommand(headersOf('Host: x', put))).toEqual(command);
     const other = 'LIMPET-SESSION-PUT: by=abc-1;data=eyJhIjoxfQ ; epoch=3;ttl=1800; version=7; later=x; epoch=9';
-    expect(readSessionWord(headersOf(other))).toEqual(word);
+    expect(readSessionCommand(headersOf(other))).toEqual(command);
   });
 
   test('a put of a user', () => {
     const user = 'ad'.repeat(16);
-    expect(readSessionWord(headersOf(`${put}; user=${user}`))).toMatchObject({ put: { version: 7, user } });
+    expect(readSessionCommand(headersOf(`${put}; user=${user}`))).toMatchObject({ put: { version: 7, user } });
   });
 
   test('an end, and another id with or without a put', () => {
-    expect(readSessionWord(headersOf('Limpet-Session-Delete: epoch=4'))).toEqual({ put: null, ended: 4, rotate: '' });
+    expect(readSessionCommand(headersOf('Limpet-Session-Delete: epoch=4'))).toEqual({
+      put: null,
+      ended: 4,
+      rotate: '',
+    });
     const rotate = `Limpet-Session-Rotate: epoch=3; id=${id}`;
-    expect(readSessionWord(headersOf(rotate, put))).toMatchObject({ put: { version: 7 }, rotate: id });
-    expect(readSessionWord(headersOf(rotate))).toEqual({ put: null, ended: 0, rotate: id });
+    expect(readSessionCommand(headersOf(rotate, put))).toMatchObject({ put: { version: 7 }, rotate: id });
+    expect(readSessionCommand(headersOf(rotate))).toEqual({ put: null, ended: 0, rotate: id });
   });
 
   test.each([
@@ -63,7 +67,7 @@ describe('what a response says of its session', () => {
     [['Limpet-Session-Put: epoch=1; version=1; ttl=60; by=x; data=a+b/']],
     [['Limpet-Session-Put: epoch=-1; version=1; ttl=60; by=x; data=']],
   ])('%j is refused as a whole', (lines) => {
-    expect(readSessionWord(headersOf(...lines))).toBe('bad');
+    expect(readSessionCommand(headersOf(...lines))).toBe('bad');
   });
 });
 

@@ -24,7 +24,7 @@ export interface SessionPut {
   readonly data: Buffer | null;
 }
 
-export interface SessionWord {
+export interface SessionCommand {
   readonly put: SessionPut | null;
   /** Epoch of the session that is over; 0: it goes on. */
   readonly ended: number;
@@ -39,7 +39,7 @@ const largest = 0xffff_ffff;
 const longestTtl = 10 * 366 * 86_400;
 
 /** null: it says nothing of a session. 'bad': it says something that is not in the protocol. */
-export function readSessionWord(headers: Headers): SessionWord | 'bad' | null {
+export function readSessionCommand(headers: Headers): SessionCommand | 'bad' | null {
   let put: SessionPut | null = null;
   let ended = 0;
   let rotate: Rotate | null = null;
@@ -62,12 +62,12 @@ export function readSessionWord(headers: Headers): SessionWord | 'bad' | null {
   if (put === null && ended === 0 && rotate === null) return null;
   if (ended !== 0 && (put !== null || rotate !== null)) return 'bad';
   if (rotate !== null && put !== null && rotate.epoch !== put.epoch) return 'bad';
-  const word = { put, ended, rotate: rotate?.id ?? '' };
-  return rotate === null || rotate.proof === '' ? word : { ...word, proof: rotate.proof };
+  const command = { put, ended, rotate: rotate?.id ?? '' };
+  return rotate === null || rotate.proof === '' ? command : { ...command, proof: rotate.proof };
 }
 
 /** The server could not keep its session through the store interface, and lets the answer pass all the same. */
-export function saysDegraded(headers: Headers): boolean {
+export function isDegraded(headers: Headers): boolean {
   for (let i = headers.first(Name.limpet); i < headers.count; i++) {
     if (headers.id(i) === Name.limpet && isNamed(headers, i, 'limpet-degraded')) return true;
   }

@@ -5,15 +5,18 @@ import type { Affinity } from '../affinity/affinity.ts';
 import { Fleet } from '../fleet/fleet.ts';
 import { Load } from '../fleet/load.ts';
 import { Server } from '../fleet/server.ts';
+import type { SessionCommand } from '../http/session-headers.ts';
 import { Counters } from '../metrics/counters.ts';
 import { MemoryStore } from '../store/memory.ts';
 import { silentEviction } from '../store/store.ts';
 import { sweep } from '../table/expiry.ts';
 import { SessionTable } from '../table/table.ts';
-import { lateTime, OwnerLookup } from './owner-lookup.ts';
+import { OwnerClaims } from './owner-claims.ts';
+import { OwnerLookup } from './owner-lookup.ts';
 import { Replicator } from './replicator.ts';
 import { RotationProofs } from './rotation-proof.ts';
-import type { Session } from './session.ts';
+import { recentEndSeconds, type Session } from './session.ts';
+import { SessionRecord } from './session-record.ts';
 
 const begin = 1_800_000_000;
 const affinity = { name: 'cookie', lifetime: 1 } as Affinity;
@@ -31,35 +34,42 @@ function stage(tombstoneTime = 60) {
   const settings = {
     replication: 'sync',
     degrade: false,
-    timeout: 1000,
-    lag: 2,
+    timeoutMs: 1000,
+    maxLag: 2,
     secret: '',
-    claimTime: 60_000,
+    claimTtlMs: 60_000,
   } as const;
   const counters = new Counters();
   const proofs = new RotationProofs([Buffer.alloc(32, 'k')], 'shop');
-  const parts = { store, table, fleet, counters, proofs, storeOf: String, now, wall: now };
-  const copies = new Replicator({ pool: 'shop', ...settings }, parts);
-  const owners = new OwnerLookup(table, fleet, counters, true);
+  const parts = { store, table, fleet, counters, proofs, storeUrlOf: String, now, wall: now };
+  const replicator = new Replicator({ pool: 'shop', ...settings }, parts);
+  const record = new SessionRecord(table, fleet, true);
+  const owners = new OwnerLookup(record, counters);
+  const claims = new OwnerClaims(record, counters);
   const session = (): Session => {
     const words = { affinity, sid0: 7, sid1: 8, sid2: 9, sid3: 10, epoch: 1, owner: server.id };
     return sessionOf({ ...words, kind: 'token', recognised: true });
   };
-  const say = (word: Partial<Parameters<Replicator['keep']>[2]>): Promise<string> =>
+  const say = (command: Partial<SessionCommand>): Promise<string> =>
     new Promise((done) => {
-      const verdict = copies.keep(session(), server, { put: null, ended: 0, rotate: '', ...word }, done);
-      if (verdict !== null) done(verdict);
+      const outcome = replicator.responses.keep(
+        session(),
+        server,
+        { put: null, ended: 0, rotate: '', ...command },
+        done,
+      );
+      if (outcome !== null) done(outcome);
     });
   /** As an exchange does: the table, and when that does not know the session the store, and then the table again. */
   const visit = async (): Promise<{ readonly session: Session; readonly nobodys: boolean }> => {
     const visitor = session();
     let owner = owners.find(visitor, now());
     for (let asked = 0; visitor.storeState === 'must-query' && asked < 2; asked++) {
-      const answered = await new Promise((done) => copies.look(visitor, done));
+      const answered = await new Promise((done) => replicator.queries.query(visitor, done));
       visitor.onStore(answered === 'ended' ? 'answered-ended' : 'answered');
       owner = owners.find(visitor, now());
     }
-    owners.leave(visitor, now());
+    claims.leave(visitor, now());
     return { session: visitor, nobodys: owner === null };
   };
   const at = (after: number, swept: boolean): void => {
@@ -86,7 +96,7 @@ test.each([
     const { session, nobodys } = await visit();
     expect([after, nobodys, session.recognition.recognised]).toEqual([after, true, false]);
     // Only what may have been under way when it ended is kept from beginning a session.
-    expect([after, session.endedRecently]).toEqual([after, after < lateTime]);
+    expect([after, session.endedRecently]).toEqual([after, after < recentEndSeconds]);
   }
 });
 
@@ -108,10 +118,10 @@ test('one who comes for the first time long after the end is a stranger, too', a
 
 test('one whose end the table cannot keep is a stranger by the word of the store alone', async () => {
   // What the store says is dated so far back that the tombstone is over at once.
-  const { say, visit, at } = stage(lateTime);
+  const { say, visit, at } = stage(recentEndSeconds);
   await say({ put: { epoch: 1, version: 1, ttl: 3600, by: 'p', data: Buffer.from('state') } });
   await say({ ended: 1 });
-  for (const after of [lateTime, lateTime + 1, 3600]) {
+  for (const after of [recentEndSeconds, recentEndSeconds + 1, 3600]) {
     at(after, false);
     const { session, nobodys } = await visit();
     expect([after, nobodys, session.recognition.recognised, session.endedRecently]).toEqual([

@@ -4,7 +4,8 @@ import { expect, test } from 'vitest';
 import { sessionOf } from '../../test/support/session.ts';
 import type { Affinity } from '../affinity/affinity.ts';
 import type { CookieAttributes } from '../http/session-cookie.ts';
-import { idOf, SessionHeader } from './session-header.ts';
+import { SessionHeader } from './session-header.ts';
+import { formatId } from './session-id.ts';
 
 const storeOf = (slot: number) => `http://127.0.0.1:4000/v1/${slot}`;
 const textOf = ({ bytes, length }: SessionHeader) => bytes.toString('latin1', 0, length);
@@ -20,7 +21,7 @@ test('says what there is, digit by digit', () => {
       ([sid0, sid1, sid2, sid3, epoch, version], reason, slot) => {
         const session = sessionOf({ sid0, sid1, sid2, sid3, epoch }, { version, reason });
         line.fill(session, slot, 'life-1', 1000);
-        const id = idOf(session.recognition);
+        const id = formatId(session.recognition);
         expect(id).toMatch(/^[0-9a-f]{32}$/);
         expect(textOf(line)).toBe(
           `Limpet-Session: id=${id}; epoch=${epoch}; version=${version}; reason=${reason}; pool=shop; store=${storeOf(slot)}; copy=life-1\r\n`,

@@ -7,7 +7,6 @@
  * It goes out with every request of a session, so it is written digit by digit into one buffer, and a signature is made
  * once a minute for a session that does not change.
  */
-import type { RecognitionView } from '../affinity/affinity.ts';
 import { Mac } from '../secrets/mac.ts';
 import type { PlacementReason, SentCopy, SessionView } from './session.ts';
 
@@ -186,9 +185,4 @@ function writeNumber(bytes: Buffer, start: number, number: number): number {
     rest = Math.floor(rest / 10);
   }
   return start + digits;
-}
-
-/** The session id as servers and store write it. */
-export function idOf({ sid0, sid1, sid2, sid3 }: Pick<RecognitionView, 'sid0' | 'sid1' | 'sid2' | 'sid3'>): string {
-  return [sid0, sid1, sid2, sid3].map((word) => word.toString(16).padStart(8, '0')).join('');
 }

@@ -10,6 +10,9 @@
 import { type Binder, type Binding, Recognition, type RecognitionView } from '../affinity/affinity.ts';
 import { nextStoreState, type StoreEvent, type StoreState } from './store-state.ts';
 
+/** A request of a session that has ended counts as one that was under way then for this long after the end. */
+export const recentEndSeconds = 10;
+
 /** The state of a session as it goes along with a request. */
 export interface SentCopy {
   readonly epoch: number;

@@ -1,78 +1,191 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { sessionOf } from '../../test/support/session.ts';
+import type { Server } from '../fleet/server.ts';
 import { ResponseHead } from '../http/head.ts';
-import type { SessionWord } from '../http/session-headers.ts';
+import type { SessionCommand } from '../http/session-headers.ts';
 import { Counters } from '../metrics/counters.ts';
-import type { Replicator, Verdict } from './replicator.ts';
-import { Session } from './session.ts';
-import { StoreGate } from './store-gate.ts';
+import type { PutOutcome } from './command-writer.ts';
+import type { QueryOutcome } from './owner-queries.ts';
+import type { SentCopy } from './session.ts';
+import { type GateReplicator, StoreGate } from './store-gate.ts';
+
+type QueryDone = (outcome: QueryOutcome, copy: SentCopy | null) => void;
 
 /** An exchange, and a store that answers when the test says so. */
-function stage() {
+function stage({ degrade = false, isBound = true } = {}) {
   const told: string[] = [];
-  const kept: { readonly word: SessionWord; readonly done: (verdict: Verdict) => void }[] = [];
-  const dialog = new StoreGate(
+  const kept: { readonly command: SessionCommand; readonly done: (outcome: PutOutcome) => void }[] = [];
+  const asked: { readonly what: 'query' | 'announce'; readonly done: QueryDone }[] = [];
+  const session = sessionOf({ recognised: true });
+  const counters = new Counters();
+  const server = {} as Server;
+  const gate = new StoreGate(
     {
-      session: new Session(),
-      server: null,
-      isTold: true,
-      onAnswered: () => told.push('answered'),
+      session,
+      server,
+      isBound,
+      onStoreAnswer: () => told.push('answered'),
       waitForCopy: () => told.push('wait'),
       proceed: () => told.push('proceed'),
       onUnsafe: ({ code }) => told.push(code),
     },
-    new Counters(),
+    counters,
   );
-  const copies = {
-    settings: { timeout: 1000, degrade: false },
-    keep: (_session: Session, _server: unknown, word: SessionWord, done: (verdict: Verdict) => void) => {
-      kept.push({ word, done });
-      return null;
+  const replicator: GateReplicator = {
+    settings: { timeoutMs: 1000, degrade },
+    responses: {
+      keep: (_session, _server, command, done) => {
+        kept.push({ command, done });
+        return null;
+      },
+      apply: () => told.push('applied'),
+      adoptPut: () => told.push('adopted'),
     },
-    apply: () => {},
-  } as unknown as Replicator;
+    queries: {
+      query: (_session, done) => asked.push({ what: 'query', done }),
+      announce: (_session, _server, done) => asked.push({ what: 'announce', done }),
+    },
+  };
   const hold = (version: number, more = '') => {
     const bytes = Buffer.from(
       `HTTP/1.1 200 OK\r\n${more}Limpet-Session-Put: epoch=1; version=${version}; ttl=60; by=p; data=e30\r\nContent-Length: 0\r\n\r\n`,
     );
     const head = new ResponseHead({ headBytes: 4096, headers: 20, uriBytes: 0 });
     expect(head.read(bytes, 0, bytes.length)).toBe(bytes.length);
-    return dialog.mustHold(head, copies);
+    return gate.mustHold(head, replicator);
   };
-  dialog.begin();
-  return { dialog, told, kept, hold };
+  gate.begin();
+  const query = () => gate.query(server, replicator);
+  return { gate, session, counters, told, kept, asked, hold, query, replicator };
 }
 
 test('an answer is held once: read again when the store has it, it passes', () => {
   const { told, kept, hold } = stage();
   expect(hold(1)).toBe(true);
   kept[0]!.done('kept');
-  expect(told).toEqual(['wait', 'proceed']);
+  expect(told).toEqual(['wait', 'applied', 'proceed']);
   expect(hold(1)).toBe(false);
 });
 
 test('the answer to a request that went out once more is held for itself', () => {
-  const { dialog, told, kept, hold } = stage();
+  const { gate, told, kept, hold } = stage();
   expect(hold(1)).toBe(true);
   kept[0]!.done('kept');
-  dialog.again();
+  gate.onRetry();
   expect(hold(2)).toBe(true);
-  expect(kept.map(({ word }) => word.put?.version)).toEqual([1, 2]);
+  expect(kept.map(({ command }) => command.put?.version)).toEqual([1, 2]);
   // What comes of the first answer now is not about the second.
   kept[0]!.done('fenced');
-  expect(told).toEqual(['wait', 'proceed', 'wait']);
+  expect(told).toEqual(['wait', 'applied', 'proceed', 'wait']);
   kept[1]!.done('kept');
-  expect(told).toEqual(['wait', 'proceed', 'wait', 'proceed']);
+  expect(told).toEqual(['wait', 'applied', 'proceed', 'wait', 'applied', 'proceed']);
 });
 
 test('how the cookie is to be goes with its own answer, and one that cannot be understood is refused before anything is kept', () => {
-  const { dialog, told, kept, hold } = stage();
+  const { gate, told, kept, hold } = stage();
   expect(hold(1, 'Limpet-Session-Cookie: tag=00000007; idle=60\r\n')).toBe(true);
-  expect(dialog.cookie).toMatchObject({ tag: 7, idle: 60 });
-  dialog.again();
-  expect(dialog.cookie).toBeUndefined();
+  expect(gate.cookie).toMatchObject({ tag: 7, idle: 60 });
+  gate.onRetry();
+  expect(gate.cookie).toBeUndefined();
   expect(hold(1, 'Limpet-Session-Cookie: tag=00000000\r\n')).toBe(true);
-  expect(dialog.cookie).toBeNull();
-  dialog.again();
+  expect(gate.cookie).toBeNull();
+  gate.onRetry();
   expect(hold(1, 'Limpet-Session-Cookie: tag=00000007; path=%2F%0Ax\r\n')).toBe(true);
   expect([told.at(-1), kept.length]).toEqual(['bad-response', 2]);
+});
+
+describe('what the store says of the owner', () => {
+  test('the session says what is asked; an answer lets the exchange look again', () => {
+    const { session, told, asked, query } = stage();
+    session.onStore('record-missing');
+    query();
+    asked[0]!.done('known', null);
+    expect(session.storeState).toBe('known');
+    session.onStore('record-unannounced');
+    query();
+    const copy = { epoch: 2, version: 3, data: Buffer.from('x'), expires: 1 };
+    asked[1]!.done('known', copy);
+    expect(asked.map(({ what }) => what)).toEqual(['query', 'announce']);
+    expect(session.sentCopy).toBe(copy);
+    expect(told).toEqual(['answered', 'answered']);
+  });
+
+  test('an end makes the session one that is over, and is an answer', () => {
+    const { session, told, asked, query } = stage();
+    session.onStore('record-missing');
+    query();
+    asked[0]!.done('ended', null);
+    expect([session.storeState, told]).toEqual(['ended', ['answered']]);
+  });
+
+  test.each<[QueryOutcome, string]>([
+    ['failed', 'session-store'],
+    ['lost', 'session-lost'],
+    ['ending', 'session-ending'],
+  ])('%s: refused with %s', (outcome, code) => {
+    const { told, asked, query } = stage();
+    query();
+    asked[0]!.done(outcome, null);
+    expect(told).toEqual([code]);
+  });
+
+  test('that comes too late is not heard, and the exchange goes on without it where it may', () => {
+    const { gate, session, counters, told, asked, query, replicator } = stage({ degrade: true });
+    session.onStore('record-missing');
+    query();
+    gate.onQueryTimeout(replicator);
+    asked[0]!.done('known', null);
+    expect([session.storeState, gate.degraded, told]).toEqual(['without-store', true, ['answered']]);
+    expect(counters.snapshot().copies_degraded).toBe(1);
+    gate.onRetry();
+    expect(gate.degraded).toBe(true);
+  });
+
+  test('is asked for eight times at most', () => {
+    const { told, asked, query } = stage();
+    for (let n = 0; n < 8; n++) {
+      query();
+      asked[n]!.done('known', null);
+    }
+    query();
+    expect([asked.length, told.at(-1)]).toEqual([8, 'session-store']);
+  });
+});
+
+describe('a copy that the store does not take', () => {
+  test.each<[PutOutcome, string]>([
+    ['fenced', 'session-fenced'],
+    ['failed', 'session-store'],
+    ['ending', 'session-ending'],
+    ['refused', 'bad-response'],
+  ])('%s: the response is dropped with %s', (outcome, code) => {
+    const { told, kept, hold } = stage();
+    expect(hold(1)).toBe(true);
+    kept[0]!.done(outcome);
+    expect(told).toEqual(['wait', code]);
+  });
+
+  test('in time lets the response pass where it may, marked', () => {
+    const { gate, told, kept, hold, replicator } = stage({ degrade: true });
+    expect(hold(1)).toBe(true);
+    gate.onPutTimeout(replicator);
+    kept[0]!.done('kept');
+    expect([gate.degraded, told]).toEqual([true, ['wait', 'applied', 'proceed']]);
+  });
+
+  test('is never passed over when it ends the session, or gives it another id', () => {
+    for (const change of [{ ended: 1 }, { rotate: 'ab'.repeat(16) }]) {
+      const { gate, told, kept, replicator } = stage({ degrade: true });
+      expect(gate.mustHoldEnd({ put: null, ended: 0, rotate: '', ...change }, replicator)).toBe(true);
+      kept[0]!.done('failed');
+      expect(told).toEqual(['wait', 'session-store']);
+    }
+  });
+
+  test('at the end of the response begins no session: its client could not be told', () => {
+    const { gate, told, kept, replicator } = stage({ isBound: false });
+    const put = { epoch: 1, version: 1, ttl: 60, by: 'p', data: Buffer.from('x') };
+    expect(gate.mustHoldEnd({ put, ended: 0, rotate: '' }, replicator)).toBe(true);
+    expect([told, kept.length]).toEqual([['bad-response'], 0]);
+  });
 });

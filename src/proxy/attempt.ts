@@ -124,8 +124,9 @@ export class Attempt implements ConnectListener {
     const { body, client, pool } = request;
     const { scratch, buffers } = this.context;
     const head = binding.editedHead();
-    const { copies } = pool;
-    const session = copies !== null && binding.session.isOffered ? copies.writeLine(binding.session, server) : null;
+    const { replicator } = pool;
+    const isOffered = replicator !== null && binding.session.isOffered;
+    const session = isOffered ? replicator.writeHeader(binding.session, server) : null;
     this.connection = connection;
     this.isSent = true;
     if (this.mayGather && connection.reused && body.isWithin(smallBody)) {

@@ -13,7 +13,7 @@ import { Session } from '../ownership/session.ts';
 import type { StoreGate } from '../ownership/store-gate.ts';
 import type { AccessRecord } from './access-record.ts';
 import type { ListenerContext } from './client/listener-context.ts';
-import { BodyReader, learnFromHead } from './learning.ts';
+import { learnFromHead, SessionIdSniffer } from './learning.ts';
 import type { ClientRequest } from './request.ts';
 import { editRequest } from './request-head.ts';
 import type { WorkerContext } from './worker-context.ts';
@@ -26,7 +26,7 @@ export class SessionBinding {
   private readonly worker: WorkerContext;
   private readonly request: ClientRequest;
   private readonly record: AccessRecord;
-  private readonly bodyReader = new BodyReader();
+  private readonly sniffer = new SessionIdSniffer();
   /** False: the route says `affinity: none`. */
   private enabled = false;
   /** The app may name the session in the response's body. */
@@ -103,40 +103,41 @@ export class SessionBinding {
       return;
     }
     if (gate.cookie !== undefined) recognition.affinity?.shape?.(recognition, gate.cookie);
-    if (session.isBindingDue && pool.copies?.isOver(session) === true) session.changeBinding('withheld');
+    if (session.isBindingDue && pool.replicator?.responses.hasEnded(session) === true)
+      session.changeBinding('withheld');
     // In the pool's order: a new session that the app has named needs no cookie of ours on top.
     for (const affinity of affinities) this.bindOne(affinity, head, server, gate, edit);
-    this.readsBody = recognition.reader !== null && this.bodyReader.begin(recognition.reader, head);
+    this.readsBody = recognition.reader !== null && this.sniffer.begin(recognition.reader, head);
   }
 
   private bindOne(affinity: Affinity, head: ResponseHead, server: Server, gate: StoreGate, edit: Splice): void {
     const { session, recognition, request } = this;
     const now = this.worker.seconds();
-    const isNamed =
-      affinity.learn !== undefined && learnFromHead(affinity, request.pool, session, server, head, request, now);
+    const isNamed = learnFromHead(affinity, request.pool.owners, session, server, head, request, now);
     if (isNamed && !recognition.recognised && !session.mustBind) session.changeBinding('withheld');
     if (affinity !== recognition.affinity) affinity.hide?.(session.owner, head, edit);
-    else if ((gate.word?.ended ?? 0) > 0) affinity.unbind?.(recognition, session, head, request, edit);
+    else if ((gate.command?.ended ?? 0) > 0) affinity.unbind?.(recognition, session, head, request, edit);
     else if (affinity.bind?.(recognition, session, head, request, now, edit)) this.record.bound = true;
   }
 
   /** `server` has taken a request of the session: it is its owner from now on. */
   private accept(server: Server): void {
     const { session, worker } = this;
-    const { owners, parts, settings } = this.request.pool;
+    const { claims, parts, settings } = this.request.pool;
     // There is no former owner of the first epoch.
     if (worker.debug !== null && session.epoch > 1) {
       const former = parts.fleet.at(session.former);
       worker.debug.moved(settings.name, former, server, this.record.ownerFailed, session.epoch);
     }
-    owners.accept(session, server, worker.seconds());
+    claims.accept(session, server, worker.seconds());
   }
 
   /** A piece of the response's body: the app may name the session there. */
   readBody(bytes: Buffer, start: number, end: number, server: Server): void {
     if (!this.readsBody) return;
     const now = this.worker.seconds();
-    this.readsBody = this.bodyReader.read(bytes, start, end, this.request.pool, this.session, server, now);
+    const piece = bytes.subarray(start, end);
+    this.readsBody = this.sniffer.read(piece, this.request.pool.owners, this.session, server, now);
   }
 }
 

@@ -135,7 +135,7 @@ export class Exchange implements RequestHandler, LocateListener, AttemptListener
       return;
     }
     const next = this.attempt.fail(fault, this.relay.hasBegun);
-    this.relay.gate.again();
+    this.relay.gate.onRetry();
     if (next === 'refuse') this.refused(fault);
     else if (next === 'same') this.sendAgain();
     else {
@@ -147,7 +147,7 @@ export class Exchange implements RequestHandler, LocateListener, AttemptListener
   /** It lost its place behind another request on a connection. Nothing has failed. */
   onRequeued(): void {
     this.attempt.requeued();
-    this.relay.gate.again();
+    this.relay.gate.onRetry();
     this.sendAgain();
   }
 

@@ -1,32 +1,37 @@
-/** What responses tell of the names of sessions: the affinities read, the table keeps, before the client hears of it. */
+/** What responses tell of the ids of sessions: the affinities read, the table keeps, before the client hears of it. */
 import { type Affinity, type ClientFacts, LearnedId } from '../affinity/affinity.ts';
 import type { Server } from '../fleet/server.ts';
 import type { ResponseHead } from '../http/head.ts';
 import { append } from '../http/pieces.ts';
+import type { OwnerLookup } from '../ownership/owner-lookup.ts';
 import type { SessionView } from '../ownership/session.ts';
-import type { Pool } from './pool.ts';
 
+/** Keeps what was learned. */
+type LearnedOwners = Pick<OwnerLookup, 'learn'>;
+
+/** Filled anew for each response. */
 const learned = new LearnedId();
 
 /** True when the response names a session that `affinity` will recognise. `now` is Unix seconds. */
 export function learnFromHead(
   affinity: Affinity,
-  pool: Pool,
+  owners: LearnedOwners,
   session: SessionView,
   server: Server,
   response: ResponseHead,
   client: ClientFacts,
   now: number,
 ): boolean {
+  if (affinity.learn === undefined) return false;
   learned.clear();
-  affinity.learn?.(session.recognition, response, client, now, learned);
+  affinity.learn(session.recognition, response, client, now, learned);
   if (learned.state === 'nothing') return false;
-  pool.owners.learn(learned, affinity, session, server, now);
+  owners.learn(learned, affinity, session, server, now);
   return learned.state === 'named';
 }
 
-/** The beginning of a body in which the app may name the session. One for each exchange; idle unless `begin` says so. */
-export class BodyReader {
+/** Looks for a session id in the beginning of a response's body. One for each exchange; idle unless `begin` says so. */
+export class SessionIdSniffer {
   private affinity: Affinity | null = null;
   private text: Buffer = noBytes;
 
@@ -38,22 +43,13 @@ export class BodyReader {
   }
 
   /** Reads a piece before it goes to the client. False: it has seen enough. */
-  read(
-    bytes: Buffer,
-    start: number,
-    end: number,
-    pool: Pool,
-    session: SessionView,
-    server: Server,
-    now: number,
-  ): boolean {
+  read(piece: Buffer, owners: LearnedOwners, session: SessionView, server: Server, now: number): boolean {
     const { affinity } = this;
     if (affinity === null) return false;
-    const piece = bytes.subarray(start, end);
     this.text = append(this.text, piece);
     learned.clear();
     if (affinity.learnBody?.(this.text, now, learned) === false) return true;
-    if (learned.state === 'named') pool.owners.learn(learned, affinity, session, server, now);
+    if (learned.state === 'named') owners.learn(learned, affinity, session, server, now);
     this.affinity = null;
     this.text = noBytes;
     return false;

@@ -84,7 +84,7 @@ export class Locator implements Waiter {
     const { server, fault } = placement;
     if (placement.ownerFailed) record.ownerFailed = true;
     if (placement.viewIsStale) this.awaitCurrentView();
-    else if (placement.asks !== 'nothing') this.askStore();
+    else if (placement.mustAskStore) this.askStore();
     // With no server left to try, the fault of the last one says more than that there is none.
     else if (fault !== null)
       this.listener.refused(fault === balancerFaults.noServer ? (this.lastFault ?? fault) : fault);
@@ -108,11 +108,11 @@ export class Locator implements Waiter {
 
   private askStore(): void {
     const { placement } = this;
-    const { copies } = this.request.pool;
-    if (copies === null || placement.asks === 'nothing') return;
-    this.timer.enter('store-query', copies.settings.timeout);
+    const { replicator } = this.request.pool;
+    if (replicator === null) return;
+    this.timer.enter('store-query', replicator.settings.timeoutMs);
     this.request.body.pause();
-    this.gate.ask(placement.asks, placement.server, copies);
+    this.gate.query(placement.server, replicator);
   }
 
   /** No room: it waits in turn for this server, or for any (null). */

@@ -3,15 +3,18 @@
  * can take another request (server/connections.ts).
  */
 import { type Affinity, type Binder, isBinder } from '../affinity/affinity.ts';
-import { balancerFaults, type Fault } from '../errors.ts';
+import { balancerFaults } from '../errors.ts';
 import type { Fleet, MembershipChange } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
 import { counter } from '../metrics/counters.ts';
 import type { Connecting } from '../net/socket.ts';
+import { OwnerClaims } from '../ownership/owner-claims.ts';
 import { OwnerLookup } from '../ownership/owner-lookup.ts';
 import { Replicator, type ReplicatorDependencies, type ReplicatorSettings } from '../ownership/replicator.ts';
 import type { Session, SessionView } from '../ownership/session.ts';
+import { SessionRecord } from '../ownership/session-record.ts';
 import type { SessionTable } from '../table/table.ts';
+import type { OwnerFailure, PlacementPool, ServerChoice } from './placement-pool.ts';
 import type { ServerConnection } from './server/connection.ts';
 import type { ConnectionOwner } from './server/connection-owner.ts';
 import { Connections } from './server/connections.ts';
@@ -49,7 +52,7 @@ export interface PoolSettings {
 }
 
 /** What the pool is handed: decisions made elsewhere. */
-export interface PoolParts {
+export interface PoolParts extends ServerChoice {
   readonly fleet: Fleet;
   readonly affinities: readonly Affinity[];
   /** For each affinity, in their order, what holds instead of the pool's `whenOwnerFails`; null: nothing. */
@@ -57,18 +60,8 @@ export interface PoolParts {
   readonly table: SessionTable;
   /** Copies of sessions; null: the servers do not speak the session protocol. */
   readonly copies: (ReplicatorSettings & ReplicatorDependencies) | null;
-  /** A session should leave its owner now, if it can, for another one than these; null: it may stay. */
-  readonly shouldRebalance: (owner: Server) => readonly Server[] | null;
-  /** A server with room for a session that is nobody's (balance/chooser.ts). */
-  readonly choose: (key: number, excluded: readonly Server[] | null) => Server | undefined;
-  /** Some server that is not excluded lacks nothing but room. */
-  readonly lacksRoom: (excluded: readonly Server[] | null) => boolean;
   /** Where hashing puts a key among all servers of the pool, up or down. */
   readonly hashOwner: (key: number) => Server | undefined;
-  /** A server with room for a key that is nobody's: where hashing puts it. */
-  readonly chooseForKey: (key: number, excluded: readonly Server[] | null) => Server | undefined;
-  /** Serves in place of an owner that cannot: where hashing puts the key among the servers that are up. */
-  readonly chooseSubstitute: (key: number, excluded: readonly Server[] | null) => Server | undefined;
   readonly health: {
     connectFailed(server: Server): void;
     answered(server: Server, status: number): void;
@@ -88,23 +81,18 @@ export interface PoolParts {
   readonly random: () => number;
 }
 
-/** What becomes of a session whose owner failed. */
-interface OwnerFailure {
-  readonly action: WhenOwnerFails['action'];
-  /** What the client gets when the action is `reject`. */
-  readonly fault: Fault;
-}
-
 /** Makes a connection to a server, for a pool. */
 export type ConnectTo = (owner: ConnectionOwner, server: Server, listener: ConnectListener) => Connecting;
 
-export class Pool implements ConnectionOwner {
+export class Pool implements ConnectionOwner, PlacementPool {
   readonly settings: PoolSettings;
   readonly parts: PoolParts;
   /** The affinity that binds new sessions; null: none does. */
   readonly binder: Binder | null;
   readonly owners: OwnerLookup;
-  readonly copies: Replicator | null;
+  readonly claims: OwnerClaims;
+  /** null: the servers do not speak the session protocol. */
+  readonly replicator: Replicator | null;
   /** The config has another pool in its place, or none: what has to find a server anew does so there. */
   replaced = false;
   /** What becomes of a session that has nothing to lose. */
@@ -118,7 +106,7 @@ export class Pool implements ConnectionOwner {
   private readonly queue: Queue;
 
   constructor(worker: WorkerContext, settings: PoolSettings, parts: PoolParts, connectTo: ConnectTo) {
-    const { fleet, random, announceRoom } = parts;
+    const { copies, fleet, table, random, announceRoom } = parts;
     this.worker = worker;
     this.settings = settings;
     this.parts = parts;
@@ -126,8 +114,10 @@ export class Pool implements ConnectionOwner {
     this.connections = new Connections(worker, settings);
     this.queue = new Queue({ max: settings.queue.max, fleet, random, announceRoom });
     this.binder = parts.affinities.find(isBinder) ?? null;
-    this.copies = parts.copies === null ? null : new Replicator(parts.copies, parts.copies);
-    this.owners = new OwnerLookup(parts.table, parts.fleet, worker.counters, this.copies?.kept);
+    this.replicator = copies === null ? null : new Replicator(copies, copies);
+    const record = new SessionRecord(table, fleet, this.replicator?.keepsCopies === true);
+    this.owners = new OwnerLookup(record, worker.counters);
+    this.claims = new OwnerClaims(record, worker.counters);
     this.failure = ownerFailure(settings.whenOwnerFails);
     for (const [i, own] of parts.whenOwnerFails.entries()) {
       if (own !== null) this.failures.set(parts.affinities[i]!, ownerFailure(own));
@@ -155,8 +145,8 @@ export class Pool implements ConnectionOwner {
 
   /** An exchange of the session is over: one whose new owner took no request is its former owner's again. */
   leave(session: Session, now: number): void {
-    const former = this.owners.leave(session, now);
-    if (former !== null) this.copies?.giveBack(session, former);
+    const former = this.claims.leave(session, now);
+    if (former !== null) this.replicator?.queries.giveBack(session, former);
   }
 
   /** A place on the server; false when another worker took the last one. */

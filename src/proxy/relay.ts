@@ -8,7 +8,7 @@ import type { Server } from '../fleet/server.ts';
 import type { ResponseHead } from '../http/head.ts';
 import { cutFromResponse } from '../http/hop-headers.ts';
 import { Name } from '../http/names.ts';
-import type { SessionWord } from '../http/session-headers.ts';
+import type { SessionCommand } from '../http/session-headers.ts';
 import type { Session } from '../ownership/session.ts';
 import { StoreGate, type StoreGateOwner } from '../ownership/store-gate.ts';
 import type { AccessRecord } from './access-record.ts';
@@ -108,13 +108,13 @@ export class Relay implements ResponseHandler, StoreGateOwner {
   // What the response changes in its session is kept by the store before the client hears of it.
 
   mustHold(head: ResponseHead): boolean {
-    const { copies } = this.request.pool;
-    return copies !== null && this.gate.mustHold(head, copies);
+    const { replicator } = this.request.pool;
+    return replicator !== null && this.gate.mustHold(head, replicator);
   }
 
-  mustHoldEnd(word: SessionWord | 'bad'): boolean {
-    const { copies } = this.request.pool;
-    return copies !== null && this.gate.mustHoldEnd(word, copies);
+  mustHoldEnd(command: SessionCommand | 'bad'): boolean {
+    const { replicator } = this.request.pool;
+    return replicator !== null && this.gate.mustHoldEnd(command, replicator);
   }
 
   waitForCopy(timeoutMs: number): void {
@@ -128,7 +128,7 @@ export class Relay implements ResponseHandler, StoreGateOwner {
     this.attempt.connection?.resumeHeld();
   }
 
-  onAnswered(): void {
+  onStoreAnswer(): void {
     this.listener.onStoreAnswer();
   }
 
@@ -138,13 +138,13 @@ export class Relay implements ResponseHandler, StoreGateOwner {
   }
 
   onQueryTimeout(): void {
-    const { copies } = this.request.pool;
-    if (copies !== null) this.gate.onAnswer('failed', copies);
+    const { replicator } = this.request.pool;
+    if (replicator !== null) this.gate.onQueryTimeout(replicator);
   }
 
   onPutTimeout(): void {
-    const { copies } = this.request.pool;
-    if (copies !== null) this.gate.onLate(copies);
+    const { replicator } = this.request.pool;
+    if (replicator !== null) this.gate.onPutTimeout(replicator);
   }
 
   /** The exchange is over: what the store still answers comes too late. */
@@ -160,7 +160,7 @@ export class Relay implements ResponseHandler, StoreGateOwner {
     return this.attempt.hasPlace ? this.attempt.server : null;
   }
 
-  get isTold(): boolean {
+  get isBound(): boolean {
     return this.session.recognition.recognised || this.record.bound;
   }
 
@@ -250,7 +250,7 @@ export class Relay implements ResponseHandler, StoreGateOwner {
     const serverEnd = { socket: connection.takeSocket(), early };
     attempt.connection = null;
     // A session with an open tunnel is not idle.
-    if (binding.session.recognition.recognised) pool.owners.hold(binding.session, this.context.worker.seconds());
+    if (binding.session.recognition.recognised) pool.claims.countTunnel(binding.session, this.context.worker.seconds());
     this.timer.enter('tunnel', 0);
     openTunnel(this.context, clientEnd, serverEnd, pool.settings.timeouts.tunnel, (bytesIn, bytesOut) => {
       record.bytesIn += bytesIn;

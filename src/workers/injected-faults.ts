@@ -5,7 +5,7 @@
 import { answer, type Handler } from '../admin/listen.ts';
 import type { PoolOptions } from '../config/options.ts';
 import { identityOf } from '../fleet/server.ts';
-import { keyOf } from '../ownership/replicator.ts';
+import { tableKeyOf } from '../ownership/session-id.ts';
 import { delegate, type InjectedFault } from '../store/injected-fault.ts';
 import type { Store } from '../store/store.ts';
 import { type Entry, SessionTable } from '../table/table.ts';
@@ -74,7 +74,7 @@ export function answer404IfUnconfigured(
 export function forgetFailedEnds(store: Store, table: SessionTable, seconds: () => number): Store {
   const destroy: Store['destroy'] = (key, epoch) =>
     store.destroy(key, epoch).catch((error: unknown) => {
-      table.bury(keyOf(key.id), seconds());
+      table.bury(tableKeyOf(key.id), seconds());
       throw error;
     });
   return Object.assign(delegate(store), { destroy });

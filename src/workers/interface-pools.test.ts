@@ -11,7 +11,11 @@ function poolOf(load: Load, slots: readonly number[]): InterfacePool {
   const servers = slots.map((slot) => {
     return new Server({ name: `s${slot}`, address, weight: 1, maxRequests: 0 }, slot + 100, slot, load);
   });
-  return { copies: {} as Replicator, servers: new Map(servers.map((server) => [server.slot, server])), lifetime: 0 };
+  return {
+    replicator: {} as Replicator,
+    servers: new Map(servers.map((server) => [server.slot, server])),
+    lifetime: 0,
+  };
 }
 
 function stage() {

@@ -17,7 +17,8 @@ import type { Counters } from '../metrics/counters.ts';
 import { counter } from '../metrics/counters.ts';
 import { listenError } from '../net/listen-error.ts';
 import type { Address } from '../net/socket.ts';
-import { keyOf, Replicator } from '../ownership/replicator.ts';
+import { Replicator } from '../ownership/replicator.ts';
+import { tableKeyOf } from '../ownership/session-id.ts';
 import { kindName, type Numbers } from '../shared/slots.ts';
 import { isAlwaysEncrypted } from '../store/addresses.ts';
 import { EndingStore } from '../store/endings.ts';
@@ -161,7 +162,7 @@ export class StoreService {
     if (parts === null) return null;
     const cookie = options.affinity.find((affinity) => descriptorOf(affinity).issuesTokens);
     return {
-      copies: new Replicator(parts, parts),
+      replicator: new Replicator(parts, parts),
       servers: new Map(fleet.servers.map((server) => [server.slot, server])),
       lifetime: cookie === undefined ? 0 : (numbers.lifetimes.get(kindName(options.name, cookie)) ?? 0),
     };
@@ -202,9 +203,9 @@ function endingsOf({ endings, timeout }: SessionsOptions, deps: StoreServiceDepe
     timeoutMs: timeout * endShare,
     timers,
     counters,
-    epochOf: (id: string) => (table.find(keyOf(id), seconds(), entry) === 'live' ? entry.epoch : 0),
-    onEnding: (id: string) => table.beginEnding(keyOf(id), seconds()),
-    onEnded: (id: string) => table.endKept(keyOf(id), seconds()),
+    epochOf: (id: string) => (table.find(tableKeyOf(id), seconds(), entry) === 'live' ? entry.epoch : 0),
+    onEnding: (id: string) => table.beginEnding(tableKeyOf(id), seconds()),
+    onEnded: (id: string) => table.endKept(tableKeyOf(id), seconds()),
     log,
   };
 }
@@ -250,11 +251,11 @@ function evictionOf({ clock, counters, table, log }: StoreServiceDependencies): 
   let last = Number.NEGATIVE_INFINITY;
   return {
     // A request that changes nothing is not told to the store, but the table has seen it.
-    hasReturned: ({ id }) => table.find(keyOf(id), seconds(), entry) === 'live' && entry.proved,
+    hasReturned: ({ id }) => table.find(tableKeyOf(id), seconds(), entry) === 'live' && entry.proved,
     onEvicted({ id }) {
       counters.add(counter.copies_evicted);
       // Its server may have it still: from here on nobody reckons with a copy.
-      table.uncopy(keyOf(id), seconds());
+      table.uncopy(tableKeyOf(id), seconds());
       const now = clock.monotonic();
       if (now - last > evictionPause) {
         log.warn(

@@ -554,7 +554,7 @@ export class ServerConnection implements SocketHandler, DeadlineOwner, BufferOwn
         return -1;
       }
     }
-    if (body.done && body.word !== null && exchange.mustHoldEnd(body.word)) {
+    if (body.done && body.command !== null && exchange.mustHoldEnd(body.command)) {
       if (this.exchange !== exchange) return -1;
       exchange.flush();
       this.hold('end', after === bytes.length ? null : bytes.subarray(after));

@@ -1,7 +1,7 @@
 /** What a connection to a server tells of the response to one request: to the exchange, or to a `DrainHandler` in its place. */
 import type { Fault } from '../../errors.ts';
 import type { ResponseHead } from '../../http/head.ts';
-import type { SessionWord } from '../../http/session-headers.ts';
+import type { SessionCommand } from '../../http/session-headers.ts';
 
 export interface ResponseHandler {
   /** Of the request, one of `Method` (http/head.ts): whether the response has a body depends on it. */
@@ -14,7 +14,7 @@ export interface ResponseHandler {
   /** True: the final response must not go on before `ServerConnection.resumeHeld`, or the exchange has refused it. */
   mustHold(head: ResponseHead): boolean;
   /** The same for the response's end, after what its trailers say of a session. */
-  mustHoldEnd(word: SessionWord | 'bad'): boolean;
+  mustHoldEnd(command: SessionCommand | 'bad'): boolean;
   onResponse(head: ResponseHead): void;
   onResponseData(bytes: Buffer, start: number, end: number): void;
   /** `reusable`: the connection can take another request, once this one has been sent to its end. */

@@ -1,0 +1,117 @@
+/**
+ * Writes what a server has said of its session into the store, and then into the table; the same for what came with a response
+ * and for what came through the store interface.
+ */
+import type { Server } from '../fleet/server.ts';
+import type { SessionCommand, SessionPut } from '../http/session-headers.ts';
+import { type Counters, counter } from '../metrics/counters.ts';
+import type { EndResult, Put, PutResult } from '../store/store.ts';
+import type { SessionRef } from './session-ref.ts';
+import type { StoreAccess } from './store-access.ts';
+import type { TableUpdates } from './table-updates.ts';
+
+/**
+ * What became of what a server said. kept: pass the response. fenced: it is of a former owner, or of a session that has ended.
+ * failed: the store has. refused: the server breaks the protocol. ending: the session is over, and the store has yet to be told:
+ * until it is nobody may believe it, and nothing else can be done with the session.
+ */
+export type PutOutcome = 'kept' | 'fenced' | 'failed' | 'refused' | 'ending';
+
+/** The same for whoever asks about one session alone: `epoch` is the one that it was fenced by, 0 else. */
+export interface PutReport {
+  readonly outcome: PutOutcome | 'ended';
+  readonly epoch: number;
+}
+
+export const keptReport: PutReport = { outcome: 'kept', epoch: 0 };
+export const refusedReport: PutReport = { outcome: 'refused', epoch: 0 };
+
+/** taken: the id that the session was to go on under is another session's. */
+type WriteResult = PutResult | EndResult | { readonly state: 'taken' };
+
+export class CommandWriter {
+  private readonly access: StoreAccess;
+  private readonly updates: TableUpdates;
+  private readonly counters: Counters;
+
+  constructor(access: StoreAccess, updates: TableUpdates, counters: Counters) {
+    this.access = access;
+    this.updates = updates;
+    this.counters = counters;
+  }
+
+  async write(ref: SessionRef, server: Server, command: SessionCommand): Promise<PutReport> {
+    const { counters, updates } = this;
+    const result = await this.access.call<WriteResult>(this.send(ref, server, command));
+    if (result === null) {
+      counters.add(counter.copies_failed);
+      updates.noteFailure(ref, command);
+      return { outcome: 'failed', epoch: 0 };
+    }
+    switch (result.state) {
+      case 'fenced':
+        counters.add(counter.copies_fenced);
+        updates.applyOwner(ref, result.epoch, result.owner);
+        return { outcome: 'fenced', epoch: result.epoch };
+      case 'taken':
+        return refusedReport;
+      case 'ending':
+        if (command.put !== null) counters.add(counter.copies_fenced);
+        return { outcome: 'ending', epoch: 0 };
+      case 'ended':
+        // That what has ended ends is no failure.
+        if (command.put === null) break;
+        counters.add(counter.copies_fenced);
+        updates.noteEndedNow(ref);
+        return { outcome: 'ended', epoch: 0 };
+      case 'superseded':
+        counters.add(counter.copies_superseded);
+        this.renew(ref, command.put);
+        break;
+      default:
+        counters.add(counter.copies_stored);
+    }
+    updates.applyCommand(ref, server, command, command.put?.version ?? null);
+    return keptReport;
+  }
+
+  /** As `write`, of an epoch that only the store may know: another node may have given it to the server. */
+  async writeIfGiven(ref: SessionRef, server: Server, command: SessionCommand): Promise<PutReport> {
+    const epoch = epochOf(command);
+    const found = await this.access.call(this.access.store.read(ref.key));
+    if (found === null) {
+      this.counters.add(counter.copies_failed);
+      return { outcome: 'failed', epoch: 0 };
+    }
+    if (found.state === 'ending') return { outcome: 'ending', epoch: 0 };
+    // A session that nobody knows begins with 1, as there is nothing to take over; and an end must not be lost.
+    const begins = found.state === 'none' && (epoch === 1 || command.put === null);
+    const given =
+      found.state === 'live' &&
+      (found.copy.epoch > epoch || (found.copy.epoch === epoch && server.hasId(found.copy.owner)));
+    return found.state === 'ended' || begins || given ? this.write(ref, server, command) : refusedReport;
+  }
+
+  private send({ key }: SessionRef, { id }: Server, { put, ended, rotate }: SessionCommand): Promise<WriteResult> {
+    const { store } = this.access;
+    if (put === null) return store.destroy(key, ended);
+    return rotate === '' ? store.put(key, putOf(put, id)) : store.rotate(key, rotate, putOf(put, id));
+  }
+
+  /** The same state again only renews its time. */
+  private renew({ key }: SessionRef, put: SessionPut | null): void {
+    if (put !== null) this.access.call(this.access.store.touch(key, put.epoch, put.ttl * 1000));
+  }
+}
+
+/** The epoch that a server says the session has. */
+export function epochOf({ put, ended }: SessionCommand): number {
+  return put?.epoch ?? ended;
+}
+
+function putOf({ epoch, version, ttl, by, user, data }: SessionPut, owner: number): Put {
+  const put = { owner, epoch, version, by, data: data ?? noData, ttl: ttl * 1000 };
+  return user === undefined ? put : { ...put, user };
+}
+
+const noData = Buffer.alloc(0);
