@@ -13,6 +13,12 @@ import { nextStoreState, type StoreEvent, type StoreState } from './store-state.
 /** A request of a session that has ended counts as one that was under way then for this long after the end. */
 export const recentEndSeconds = 10;
 
+/**
+ * So long ago is an end dated whose time is not known. A second more than `recentEndSeconds`: the clock of a worker, which looks at it
+ * once in a tick, may be in the second before.
+ */
+export const pastEndSeconds = recentEndSeconds + 1;
+
 /** The state of a session as it goes along with a request. */
 export interface SentCopy {
   readonly epoch: number;

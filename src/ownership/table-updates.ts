@@ -8,7 +8,7 @@ import type { SessionCommand } from '../http/session-headers.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
 import { anyEpoch, type ClaimResult, type Found } from '../store/store.ts';
 import { Entry, type Look, type SessionTable } from '../table/table.ts';
-import { recentEndSeconds } from './session.ts';
+import { pastEndSeconds } from './session.ts';
 import { type TableKey, tableKeyOf } from './session-id.ts';
 import type { SessionRef } from './session-ref.ts';
 
@@ -55,7 +55,7 @@ export class TableUpdates {
     const { table, counters, now } = this.deps;
     if (ended !== 0) {
       // The owner did not say so, so the client is not told: whoever comes with the dead cookie may begin anew at once.
-      const since = ended === anyEpoch ? now() - recentEndSeconds : now();
+      const since = ended === anyEpoch ? now() - pastEndSeconds : now();
       if (table.end(ref, now(), since)) counters.add(counter.sessions_ended);
       else table.bury(ref, now(), since);
     }
@@ -79,7 +79,7 @@ export class TableUpdates {
   /** The session has ended, at a time that is not known: long ago, as a client has it that keeps a dead cookie, and may begin anew. */
   noteEnded(ref: SessionRef): void {
     const { table, now } = this.deps;
-    table.bury(ref, now(), now() - recentEndSeconds);
+    table.bury(ref, now(), now() - pastEndSeconds);
   }
 
   /** The session ended while one of its requests was under way. */
