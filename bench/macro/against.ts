@@ -3,11 +3,15 @@ import { spawnSync } from 'node:child_process';
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { capture, projectRoot, temporaryDirectory } from './processes.ts';
+import { keyAt } from './report.ts';
 import type { Rival } from './rival.ts';
-import { limpet } from './rivals/limpet.ts';
+import { limpet, limpetVariants } from './rivals/limpet.ts';
 
-/** Throws with git's words when there is no such commit. The worktree is removed when the benchmark ends. */
-export function rivalAt(revision: string): { readonly key: string; readonly rival: Rival } {
+/**
+ * Each of these rivals that is Limpet, as it was at that commit; without one, Limpet on Bun. Throws with git's words when there is no
+ * such commit. The worktree is removed when the benchmark ends.
+ */
+export function rivalsAt(revision: string, keys: readonly string[]): Map<string, Rival> {
   const git = (...args: readonly string[]) => capture('git', ['-C', projectRoot, ...args]);
   const commit = git('rev-parse', '--short', '--verify', `${revision}^{commit}`);
   const root = join(temporaryDirectory(), 'checkout');
@@ -17,5 +21,13 @@ export function rivalAt(revision: string): { readonly key: string; readonly riva
     spawnSync('git', ['-C', projectRoot, 'worktree', 'remove', '--force', root]);
   });
   symlinkSync(join(projectRoot, 'node_modules'), join(root, 'node_modules'));
-  return { key: `limpet-bun@${commit}`, rival: limpet({ runtime: 'bun', label: commit, root }) };
+  const own = keys.filter((key) => limpetVariants[key] !== undefined);
+  const before = new Map<string, Rival>();
+  for (const key of own.length === 0 ? ['limpet-bun'] : own) {
+    const variant = limpetVariants[key];
+    if (variant === undefined) continue;
+    const label = [variant.label, commit].filter(Boolean).join(', ');
+    before.set(keyAt(key, commit), limpet({ ...variant, label, root }));
+  }
+  return before;
 }

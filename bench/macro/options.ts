@@ -28,7 +28,7 @@ npm run bench:full -- [options]   all of them, about an hour
   --connections C     client connections where the workload does not say (64)
   --only a,b          only these rivals
   --workloads a,b     only these workloads; \`memory\` (10 million requests each) runs only when it is named
-  --against REV       one more rival: Limpet on Bun as it was at that commit
+  --against REV       each chosen Limpet as it was at that commit, too, and the ratio of now to then
   --smoke             a moment of each family of workloads: does the benchmark itself work?
   --write             also rewrite the result in docs/benchmarks.md and its chart
 

@@ -69,6 +69,13 @@ describe('tableOf', () => {
     expect(cell(1, 'min-max')).toBe('30.0-50.0');
   });
 
+  test('a Limpet is compared with itself at another commit', () => {
+    const [head, now, before] = tableOf(requests, [measured('limpet-bun', 20), measured('limpet-bun@abc', 25)]);
+    const cellOf = (row: readonly string[] | undefined) => row?.[head!.indexOf('/ before')];
+    expect([cellOf(now), cellOf(before)]).toEqual(['0.800', '']);
+    expect(header).not.toContain('/ before');
+  });
+
   test('no ratio against a rival without figures', () => {
     expect(header).not.toContain('/ nginx');
     expect(header).not.toContain('/ http-proxy');

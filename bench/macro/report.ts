@@ -52,13 +52,31 @@ export function tableOf({ headline, columns }: Kind, rows: readonly Row[]): stri
     const median = medianOf(rows, key, headline.figure);
     return median === null ? [] : [{ title, median }];
   });
-  const header = ['proxy', ...titles(headline), ...others.map(({ title }) => title), ...columns.flatMap(titles)];
-  const lines = rows.map(({ name, outcome }) => {
+  const before = rows.some(({ key }) => key.includes('@')) ? ['/ before'] : [];
+  const ratioToBefore = (key: string, median: number): string => {
+    const former = rows.find((row) => isKeyBefore(key, row.key));
+    const figure = former === undefined ? null : medianOf(rows, former.key, headline.figure);
+    return figure === null ? '' : (median / figure).toFixed(3);
+  };
+  const header = [
+    'proxy',
+    ...titles(headline),
+    ...before,
+    ...others.map(({ title }) => title),
+    ...columns.flatMap(titles),
+  ];
+  const lines = rows.map(({ key, name, outcome }) => {
     if (outcome.state !== 'measured') return [name, `${outcome.state}: ${outcome.reason}`];
     const { median } = spreadOf(outcome.rounds, headline.figure);
     const ratios = others.map((other) => (median / other.median).toFixed(2));
     const cells = (column: Column) => cellsOf(column, outcome.rounds);
-    return [name, ...cells(headline), ...ratios, ...columns.flatMap(cells)];
+    return [
+      name,
+      ...cells(headline),
+      ...before.map(() => ratioToBefore(key, median)),
+      ...ratios,
+      ...columns.flatMap(cells),
+    ];
   });
   return [header, ...lines];
 }
@@ -71,6 +89,15 @@ function cellsOf({ figure, unit = 1, digits, spread }: Column, rounds: readonly 
   const { median, min, max } = spreadOf(rounds, figure);
   const text = (value: number) => (value / unit).toFixed(digits);
   return spread ? [text(median), `${text(min)}-${text(max)}`] : [text(median)];
+}
+
+/** The key of a rival as it was at another commit. */
+export function keyAt(key: string, commit: string): string {
+  return `${key}@${commit}`;
+}
+
+function isKeyBefore(key: string, before: string): boolean {
+  return before.startsWith(keyAt(key, ''));
 }
 
 /** Aligned columns for a terminal: the name to the left, numbers to the right, a reason as it is. */

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { rivalAt } from './against.ts';
+import { rivalsAt } from './against.ts';
 import { backendProgram } from './backend.ts';
 import { chartOf } from './chart.ts';
 import { type Contest, messageOf, openContest } from './contenders.ts';
@@ -28,10 +28,8 @@ async function main(options: BenchOptions, args: readonly string[]): Promise<num
     console.log('only one core here: the proxy shares it with the load, req/s say little');
 
   const chosen = new Map<string, Rival>(options.only.map((key) => [key, rivals[key]!]));
-  if (options.against !== null) {
-    const { key, rival } = rivalAt(options.against);
-    chosen.set(key, rival);
-  }
+  if (options.against !== null)
+    for (const [key, rival] of rivalsAt(options.against, options.only)) chosen.set(key, rival);
   const results: Result[] = [];
   const saturation = () => {
     const rows = results.find(({ workload }) => workload === 'sticky-get')?.rows ?? [];

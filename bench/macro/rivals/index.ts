@@ -3,12 +3,7 @@ import type { Rival } from '../rival.ts';
 import { apache } from './apache.ts';
 import { caddy } from './caddy.ts';
 import { haproxy } from './haproxy.ts';
-import { limpetBun } from './limpet-bun.ts';
-import { limpetBunPipelined } from './limpet-bun-pipelined.ts';
-import { limpetBunPipelinedSessions } from './limpet-bun-pipelined-sessions.ts';
-import { limpetBunSessions } from './limpet-bun-sessions.ts';
-import { limpetNode } from './limpet-node.ts';
-import { limpetNodePipelined } from './limpet-node-pipelined.ts';
+import { limpet, limpetVariants } from './limpet.ts';
 import { nginx } from './nginx.ts';
 import { npmRival } from './npm.ts';
 import { relay } from './relay.ts';
@@ -23,12 +18,7 @@ export const rivals: Readonly<Record<string, Rival>> = {
   httpxy: npmRival('httpxy', 'httpxy.mjs'),
   'fastify-http-proxy': npmRival('@fastify/http-proxy', 'fastify-http-proxy.mjs'),
   'fast-proxy': npmRival('fast-proxy', 'fast-proxy.mjs'),
-  'limpet-bun': limpetBun,
-  'limpet-bun-pipelined': limpetBunPipelined,
-  'limpet-bun-sessions': limpetBunSessions,
-  'limpet-bun-pipelined-sessions': limpetBunPipelinedSessions,
-  'limpet-node': limpetNode,
-  'limpet-node-pipelined': limpetNodePipelined,
+  ...Object.fromEntries(Object.entries(limpetVariants).map(([key, variant]) => [key, limpet(variant)])),
 };
 
 /** Those of `npm run bench`; `bench:full` has all. */

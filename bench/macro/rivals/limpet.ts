@@ -17,6 +17,23 @@ export interface LimpetVariant {
   readonly root?: string;
 }
 
+/** By the key that `--only` takes. */
+export const limpetVariants: Readonly<Record<string, LimpetVariant>> = {
+  'limpet-bun': { runtime: 'bun' },
+  // Idempotent requests of several clients go to a server without waiting between them.
+  'limpet-bun-pipelined': { runtime: 'bun', label: 'pipelined', pool: 'pipelining: 16' },
+  // The session protocol is on; the servers of the benchmark do not speak it.
+  'limpet-bun-sessions': { runtime: 'bun', label: 'sessions', sessions: true },
+  'limpet-bun-pipelined-sessions': {
+    runtime: 'bun',
+    label: 'pipelined, sessions',
+    pool: 'pipelining: 16',
+    sessions: true,
+  },
+  'limpet-node': { runtime: 'node' },
+  'limpet-node-pipelined': { runtime: 'node', label: 'pipelined', pool: 'pipelining: 16' },
+};
+
 export function limpet({ runtime, label, pool = '', sessions = false, root = projectRoot }: LimpetVariant): Rival {
   const program = join(root, 'bin/limpet');
   return {

@@ -1,4 +1,0 @@
-/** Limpet on Node. */
-import { limpet } from './limpet.ts';
-
-export const limpetNode = limpet({ runtime: 'node' });
