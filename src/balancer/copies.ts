@@ -5,7 +5,7 @@ import { RotationProofs } from '../ownership/rotation-proof.ts';
 import type { PoolParts } from '../proxy/pool.ts';
 import type { Shared } from '../shared/memory.ts';
 import type { Store } from '../store/store.ts';
-import type { Clock } from '../time/clock.ts';
+import { type Clock, unixSeconds } from '../time/clock.ts';
 
 /** Where the copies of sessions are. */
 export interface CopySource {
@@ -52,7 +52,7 @@ export function createCopies(
     counters,
     proofs: new RotationProofs(keys, name),
     storeUrlOf: (slot) => `${url}/${slot}`,
-    now: () => Math.floor(clock.now() / 1000),
+    now: () => unixSeconds(clock),
     wall: () => Math.floor(clock.wall() / 1000),
   };
 }

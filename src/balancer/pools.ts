@@ -21,6 +21,7 @@ import type { Shared } from '../shared/memory.ts';
 import { kindName, type Numbers } from '../shared/slots.ts';
 import { Fingerprints } from '../table/fingerprint.ts';
 import { Entry, type SessionTable } from '../table/table.ts';
+import { unixSeconds } from '../time/clock.ts';
 import { type CopySource, createCopies } from './copies.ts';
 import { createFleet, planServers } from './fleets.ts';
 
@@ -70,7 +71,7 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
   const byKey = new Chooser(new Rendezvous(), fleet, options);
   const substitutes = new Chooser(new Rendezvous(), fleet, { maxLoad: 0 });
   const hashOwners = new HashOwners(fleet);
-  const seconds = () => Math.floor(clock.now() / 1000);
+  const seconds = () => unixSeconds(clock);
   const rebalancer = new Rebalancer(options.rebalance, fleet, shared.table, seconds);
   const parts: PoolParts = {
     fleet,

@@ -15,6 +15,11 @@ export interface Clock {
   monotonic(): number;
 }
 
+/** The time in Unix seconds, as tokens, tables and stores carry it. */
+export function unixSeconds(clock: Pick<Clock, 'now'>): number {
+  return Math.floor(clock.now() / 1000);
+}
+
 /** For what happens seldom (health checks, slow start). Connections use the deadline wheel instead. */
 export interface Timers {
   /** Calls `run` once after `delay` ms; the answer cancels it. A timer does not keep the process alive. */

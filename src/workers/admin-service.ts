@@ -1,9 +1,7 @@
 /** The admin listener as the supervisor runs it: where it listens, and what it finds out about servers and sessions. */
 
-import { join } from 'node:path';
 import { Admin, type ServerStatus, type Status } from '../admin/admin.ts';
 import { type HttpListener, listenHttp } from '../admin/listen.ts';
-import { longestPath } from '../config/address.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import { UsageError } from '../errors.ts';
 import type { Load } from '../fleet/load.ts';
@@ -14,6 +12,7 @@ import { schemeOf } from '../store/addresses.ts';
 import { census } from '../table/census.ts';
 import type { SessionTable } from '../table/table.ts';
 import type { HealthMonitor } from './health-monitor.ts';
+import { stateSocket } from './state-socket.ts';
 
 export interface AdminServiceDependencies {
   readonly options: () => LimpetOptions;
@@ -113,7 +112,5 @@ export class AdminService {
 
 /** null: the path is too long. */
 export function addressOf(listen: Address | 'state', stateDir: string): Address | null {
-  if (listen !== 'state') return listen;
-  const path = join(stateDir, 'admin.sock');
-  return Buffer.byteLength(path) <= longestPath ? { kind: 'unix', path } : null;
+  return listen === 'state' ? stateSocket(stateDir, 'admin.sock') : listen;
 }

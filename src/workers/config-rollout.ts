@@ -16,7 +16,7 @@ import { codeOf } from '../errors.ts';
 import type { NamedHealthReport } from '../fleet/health-report.ts';
 import type { Net } from '../net/socket.ts';
 import { listenerName, type Numbers } from '../shared/slots.ts';
-import type { Clock, Timers } from '../time/clock.ts';
+import { type Clock, type Timers, unixSeconds } from '../time/clock.ts';
 import type { DescriptorRoom } from './descriptor-room.ts';
 import type { HealthMonitor } from './health-monitor.ts';
 import type { Listening, WorkerConfig } from './messages.ts';
@@ -78,7 +78,7 @@ export class ConfigRollout {
   async prepare(): Promise<void> {
     await this.deps.names.follow(this.configured);
     this.resolved = this.resolve(this.configured);
-    this.assigned = this.deps.state.assignNumbers(this.resolved, this.seconds());
+    this.assigned = this.deps.state.assignNumbers(this.resolved, unixSeconds(this.deps.clock));
   }
 
   /** Before the first worker listens. Rejects when another program listens on a port of ours. */
@@ -157,7 +157,7 @@ export class ConfigRollout {
       const next = this.resolve(configured);
       await this.checkPorts(next.listeners.filter(({ address }) => this.indexOf(before.resolved, address) < 0));
       isPublished = true;
-      this.assigned = this.deps.state.assignNumbers(next, this.seconds());
+      this.assigned = this.deps.state.assignNumbers(next, unixSeconds(this.deps.clock));
       this.ports = next.listeners.map(({ address }) => before.ports[this.indexOf(before.resolved, address)] ?? 0);
       this.resolved = next;
       this.publishConfig();
@@ -178,7 +178,7 @@ export class ConfigRollout {
   private async rollBack({ resolved, ports }: { resolved: LimpetOptions; ports: readonly number[] }): Promise<void> {
     this.resolved = resolved;
     this.ports = ports;
-    this.assigned = this.deps.state.assignNumbers(resolved, this.seconds());
+    this.assigned = this.deps.state.assignNumbers(resolved, unixSeconds(this.deps.clock));
     this.publishConfig();
     await this.deps.workers().reload(true);
   }
@@ -207,9 +207,5 @@ export class ConfigRollout {
   private indexOf({ listeners }: LimpetOptions, address: ListenerOptions['address']): number {
     const name = listenerName(address);
     return listeners.findIndex((one) => listenerName(one.address) === name);
-  }
-
-  private seconds(): number {
-    return Math.floor(this.deps.clock.now() / 1000);
   }
 }

@@ -1,59 +1,38 @@
 /**
- * The store as the supervisor has it: opened once, reached by the workers over a port each, by servers over the store
- * interface, and swept of what has expired. Ends survive it: those that it cannot take are kept and told again.
+ * The store as the supervisor runs it: open on one thread, reached by each worker over a port and by servers over the store
+ * interface, and swept of what has expired.
  */
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { type Handler, type HttpListener, listenHttp } from '../admin/listen.ts';
 import { type InterfacePool, StoreInterface } from '../admin/store-interface.ts';
 import { descriptorOf } from '../affinity/registry.ts';
 import { type CopySource, createCopies } from '../balancer/copies.ts';
 import { createFleet } from '../balancer/fleets.ts';
-import { longestPath } from '../config/address.ts';
 import type { LimpetOptions, PoolOptions, SessionsOptions } from '../config/options.ts';
 import { codeOf, UsageError } from '../errors.ts';
 import type { Load } from '../fleet/load.ts';
-import type { Counters } from '../metrics/counters.ts';
-import { counter } from '../metrics/counters.ts';
 import { listenError } from '../net/listen-error.ts';
 import type { Address } from '../net/socket.ts';
 import { Replicator } from '../ownership/replicator.ts';
-import { tableKeyOf } from '../ownership/session-id.ts';
 import { kindName, type Numbers } from '../shared/slots.ts';
-import { isAlwaysEncrypted } from '../store/addresses.ts';
-import { EndingStore } from '../store/endings.ts';
-import { EndingsJournal } from '../store/endings-journal.ts';
-import { type InjectedFault, injectFault } from '../store/injected-fault.ts';
-import { openStore } from '../store/open.ts';
 import { serveStore } from '../store/remote.ts';
-import { type Eviction, type Store, StoreError } from '../store/store.ts';
-import { Entry, type SessionTable } from '../table/table.ts';
-import type { Clock, Timers } from '../time/clock.ts';
-import { answer404IfUnconfigured, forgetFailedEnds } from './injected-faults.ts';
+import type { Store } from '../store/store.ts';
+import { answer404IfUnconfigured } from './injected-faults.ts';
 import { InterfacePools } from './interface-pools.ts';
 import type { StoreLink } from './messages.ts';
+import { type OpenStoreDependencies, openFor } from './open-store.ts';
+import { stateSocket } from './state-socket.ts';
 
-export interface StoreServiceDependencies {
-  readonly clock: Clock;
-  readonly timers: Timers;
-  readonly table: SessionTable;
+export interface StoreServiceDependencies extends OpenStoreDependencies {
   readonly load: Load;
-  readonly counters: Counters;
-  readonly injectedFault: InjectedFault | null;
-  /** Folder for what outlives the process. */
-  readonly stateDir: string;
-  /** Left out: an lmdb store without `encrypt` keeps a key of its own in its folder. */
-  readonly storeKey?: (() => Buffer) | undefined;
   /** A connection to the store interface could not be accepted. */
   readonly acceptFailed: (error: Error, at: Address) => void;
-  readonly log: { info(message: string): void; warn(message: string): void };
 }
 
-/** Milliseconds between two sweeps, and between two steps of one. */
-const restTime = 1000;
-const stepTime = 10;
-/** Share of the time that a worker waits, after which an end that is not answered is taken for one that the store has not. */
-const endShare = 0.75;
+/** Between two sweeps, and between two steps of one sweep (ms). */
+const sweepPauseMs = 1000;
+const stepPauseMs = 10;
 
 export class StoreService {
   private readonly options: SessionsOptions;
@@ -73,26 +52,25 @@ export class StoreService {
 
   /** Throws UsageError when the store cannot be used, and the system's error when the interface cannot listen. */
   static async open(options: SessionsOptions, deps: StoreServiceDependencies): Promise<StoreService> {
-    const opened = await openFor(options, deps, evictionOf(deps));
-    const store = deps.injectedFault === null ? opened : injectFault(opened, deps.injectedFault, deps.timers);
-    let used = store;
+    const store = await openFor(options, deps);
     try {
-      used = await withEndings(store, options, deps);
-      const storage = new StoreService(options, used, deps);
-      await storage.listen();
-      storage.sweep(restTime);
-      return storage;
+      const service = new StoreService(options, store, deps);
+      service.listener = await service.listen();
+      deps.log.info(`store interface on ${service.listener.url}`);
+      service.sweepAfter(sweepPauseMs);
+      return service;
     } catch (error) {
-      await used.close();
+      await store.close();
       throw error;
     }
   }
-  /** Names the present life of the copies. */
+
+  /** Changes whenever the store has lost its copies. */
   get incarnation(): string {
     return this.store.incarnation;
   }
 
-  /** For a worker that starts. */
+  /** For a worker that starts: its way to the store. */
   connect(): StoreLink {
     const { port1, port2 } = new MessageChannel();
     serveStore(this.store, port1);
@@ -100,7 +78,7 @@ export class StoreService {
     return { port: port2, incarnation: this.store.incarnation, url: this.url };
   }
 
-  /** The pools of this config from now on. */
+  /** Another config: the store interface serves its pools. */
   follow({ pools, keys }: LimpetOptions, numbers: Numbers): void {
     const found = new Map<string, InterfacePool>();
     for (const pool of pools) {
@@ -122,12 +100,12 @@ export class StoreService {
   }
 
   private get url(): string {
-    const { url } = this.listener!;
+    const url = this.listener?.url ?? '';
     return url.startsWith('unix:') ? `${url}:/v1` : `${url}/v1`;
   }
 
-  private async listen(): Promise<void> {
-    const { clock, log, stateDir, injectedFault } = this.deps;
+  private async listen(): Promise<HttpListener> {
+    const { clock, log, stateDir, injectedFault, acceptFailed } = this.deps;
     const { secret, stateBytes, listen } = this.options;
     const handler = new StoreInterface({
       store: this.store,
@@ -141,17 +119,12 @@ export class StoreService {
       (pool, slot) => this.pools.isConfigured(pool, slot),
       injectedFault,
     );
-    const { acceptFailed } = this.deps;
+    if (listen === 'state') return listenInState(stateDir, handle, acceptFailed, log);
     try {
-      this.listener =
-        listen === 'state'
-          ? await listenInState(stateDir, handle, acceptFailed, log)
-          : await listenHttp(absolute(listen), handle, acceptFailed);
+      return await listenHttp(absolute(listen), handle, acceptFailed);
     } catch (error) {
-      if (error instanceof UsageError || listen === 'state') throw error;
-      throw listenError(error, listen, 'sessions.listen');
+      throw error instanceof UsageError ? error : listenError(error, listen, 'sessions.listen');
     }
-    log.info(`store interface on ${this.listener.url}`);
   }
 
   private poolOf(options: PoolOptions, keys: readonly Buffer[], numbers: Numbers): InterfacePool | null {
@@ -168,51 +141,27 @@ export class StoreService {
     };
   }
 
-  private sweep(after: number): void {
-    this.cancelTimer = this.deps.timers.after(after, () => {
+  private sweepAfter(pauseMs: number): void {
+    this.cancelTimer = this.deps.timers.after(pauseMs, () => {
       this.pools.forget();
       this.store.expire().then(
         (expired) => {
           this.failing = false;
-          this.sweep(expired > 0 ? stepTime : restTime);
+          this.sweepAfter(expired > 0 ? stepPauseMs : sweepPauseMs);
         },
         (error: unknown) => {
-          if (!this.failing) this.deps.log.warn(`the store cannot forget what has expired: ${String(error)}`);
+          if (!this.failing) this.deps.log.warn(`the store cannot delete what has expired: ${String(error)}`);
           this.failing = true;
-          this.sweep(restTime);
+          this.sweepAfter(sweepPauseMs);
         },
       );
     });
   }
 }
 
-function withEndings(store: Store, options: SessionsOptions, deps: StoreServiceDependencies): Promise<Store> {
-  const { injectedFault, table, clock } = deps;
-  if (injectedFault !== 'forgotten-signout') return EndingStore.open(store, endingsOf(options, deps));
-  return Promise.resolve(forgetFailedEnds(store, table, () => Math.floor(clock.now() / 1000)));
-}
-
-/** What the ends of sessions need; the table shows them to all workers. */
-function endingsOf({ endings, timeout }: SessionsOptions, deps: StoreServiceDependencies) {
-  const { stateDir, timers, counters, table, clock, log } = deps;
-  const seconds = () => Math.floor(clock.now() / 1000);
-  const entry = new Entry();
-  return {
-    journal: new EndingsJournal(join(stateDir, 'endings')),
-    most: endings,
-    timeoutMs: timeout * endShare,
-    timers,
-    counters,
-    epochOf: (id: string) => (table.find(tableKeyOf(id), seconds(), entry) === 'live' ? entry.epoch : 0),
-    onEnding: (id: string) => table.beginEnding(tableKeyOf(id), seconds()),
-    onEnded: (id: string) => table.endKept(tableKeyOf(id), seconds()),
-    log,
-  };
-}
-
 /**
- * A unix-domain socket in the state folder, which only this user can reach; where there can be none (its path is too long, another
- * balancer has the folder too) on loopback: the secret keeps others out.
+ * On a unix-domain socket in the state folder, which only this user can reach. Where that is impossible (the path is too long,
+ * another balancer has the same folder), on loopback: the secret keeps others out.
  */
 async function listenInState(
   stateDir: string,
@@ -220,65 +169,19 @@ async function listenInState(
   acceptFailed: StoreServiceDependencies['acceptFailed'],
   log: StoreServiceDependencies['log'],
 ): Promise<HttpListener> {
-  const address = absolute({ kind: 'unix', path: join(stateDir, 'store.sock') });
   try {
-    if (Buffer.byteLength(address.path) > longestPath)
-      throw new Error(`the path of ${stateDir} is too long for a socket`);
-    return await listenHttp(address, handle, acceptFailed);
+    const address = stateSocket(stateDir, 'store.sock');
+    if (address === null) throw new Error(`the path of ${stateDir} is too long for a socket`);
+    return await listenHttp(absolute(address), handle, acceptFailed);
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    log.warn(`no socket for the store interface in ${stateDir} (${whyNot(error)}): it listens on loopback`);
+    const reason = error instanceof Error && !('code' in error) ? error.message : codeOf(error);
+    log.warn(`no socket for the store interface in ${stateDir} (${reason}): it listens on loopback`);
     return listenHttp({ kind: 'tcp', host: '127.0.0.1', port: 0 }, handle, acceptFailed);
   }
 }
 
 /** Servers have another current folder. */
-function absolute<A extends Address>(address: A): A {
+function absolute(address: Address): Address {
   return address.kind === 'unix' ? { ...address, path: resolve(address.path) } : address;
-}
-
-function whyNot(error: unknown): string {
-  return error instanceof Error && !('code' in error) ? error.message : codeOf(error);
-}
-
-/** Milliseconds without an eviction after which the next one is logged again. */
-const evictionPause = 60_000;
-
-/** What follows when a full store forgets a session that never came back. */
-function evictionOf({ clock, counters, table, log }: StoreServiceDependencies): Eviction {
-  const entry = new Entry();
-  const seconds = (): number => Math.floor(clock.now() / 1000);
-  let last = Number.NEGATIVE_INFINITY;
-  return {
-    // A request that changes nothing is not told to the store, but the table has seen it.
-    hasReturned: ({ id }) => table.find(tableKeyOf(id), seconds(), entry) === 'live' && entry.proved,
-    onEvicted({ id }) {
-      counters.add(counter.copies_evicted);
-      // Its server may have it still: from here on nobody reckons with a copy.
-      table.uncopy(tableKeyOf(id), seconds());
-      const now = clock.monotonic();
-      if (now - last > evictionPause) {
-        log.warn(
-          'the memory store is full: copies of sessions that never came back are forgotten (copies_evicted), the oldest first',
-        );
-      }
-      last = now;
-    },
-  };
-}
-
-async function openFor(
-  options: SessionsOptions,
-  { clock, timers, storeKey }: StoreServiceDependencies,
-  eviction: Eviction,
-): Promise<Store> {
-  const { store, tombstone: tombstoneTime, stateBytes, encrypt, timeout, replication } = options;
-  const sync = replication === 'sync';
-  const secret = encrypt ?? (isAlwaysEncrypted(store) ? (storeKey?.() ?? null) : null);
-  try {
-    return await openStore(store, { tombstoneTime, stateBytes, secret, timeout, sync, eviction, clock, timers });
-  } catch (error) {
-    if (!(error instanceof StoreError || error instanceof RangeError)) throw error;
-    throw new UsageError(`sessions.store cannot be used: ${error.message}`, { cause: error });
-  }
 }

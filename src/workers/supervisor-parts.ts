@@ -10,7 +10,7 @@ import type { WriteLines } from '../metrics/access-log.ts';
 import { counter } from '../metrics/counters.ts';
 import type { Address, Net } from '../net/socket.ts';
 import type { InjectedFault } from '../store/injected-fault.ts';
-import { type Clock, systemTimers, type Timers } from '../time/clock.ts';
+import { type Clock, systemTimers, type Timers, unixSeconds } from '../time/clock.ts';
 import type { ClockSources } from '../time/steady.ts';
 import { AdminService } from './admin-service.ts';
 import { ConfigRollout } from './config-rollout.ts';
@@ -216,7 +216,7 @@ export function createParts(
     counters: () => state.countersNow(),
     incarnation: () => store()?.incarnation ?? '',
     acceptFailed: hooks.acceptFailed,
-    now: () => Math.floor(clock.now() / 1000),
+    now: () => unixSeconds(clock),
     log,
   });
   const drainedServers = new DrainedServers(join(stateDir, 'drained.json'), monitor, log);

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { UsageError } from '../errors.ts';
 import { loadTable, type Saved, saveTable } from '../table/snapshot.ts';
-import type { Clock, Timers } from '../time/clock.ts';
+import { type Clock, type Timers, unixSeconds } from '../time/clock.ts';
 
 export interface TableSaverDependencies {
   readonly file: string;
@@ -34,7 +34,7 @@ export class TableSaver {
     const { file, saved, interval, clock, log } = this.deps;
     if (interval === 0) return;
     try {
-      const sessions = await loadTable(file, saved(), Math.floor(clock.now() / 1000));
+      const sessions = await loadTable(file, saved(), unixSeconds(clock));
       if (sessions !== null) log.info(`loaded ${sessions} sessions from ${file}`);
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
