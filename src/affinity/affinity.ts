@@ -1,26 +1,28 @@
 /**
- * An affinity recognises a session in a request and binds it in a response. It never chooses a server:
- * it says who the client is, and the token or the table says where that session lives.
+ * The contract of affinities. An affinity recognises the session of a request, and binds a new session by what it adds to the response.
+ * It never chooses a server: it says which session a request belongs to, and the token or the session table says which server owns it.
  */
 import type { RequestHead, ResponseHead } from '../http/head.ts';
 import type { CookieAttributes } from '../http/session-cookie.ts';
 import type { Splice } from '../http/splice.ts';
 
 /**
- * What became of a session's proof in the request: none was sent, it holds, it is forged or garbled, it is of another pool or of a
- * key that is not known here (another Limpet's, as a rule), it came too late, it is too old, or it was dated by a clock that is
- * too far ahead.
+ * The result of verifying what a request carries as proof of its session (a token, or a signed prefix).
+ *
+ * none: the request carries no proof. invalid: forged or damaged. foreign: signed for another pool, or with a key that is not known
+ * here; usually by another Limpet. idle: the last request is too long ago. old: the session began too long ago. ahead: dated by a clock
+ * that is too far ahead of ours.
  */
 export type ProofResult = 'none' | 'valid' | 'invalid' | 'foreign' | 'idle' | 'old' | 'ahead';
 
 /**
- * How a session's owner is found. token: what the request carries names owner and epoch, and the table may know better.
- * key: the request carries a name alone, and the table knows the owner. hash: the place follows from `key`, and nothing is
- * stored. fixed: a person chose the server.
+ * How the owner of a session is found. token: the request carries owner and epoch; the session table may hold a higher epoch. key: the
+ * request carries only a name, and the table holds the owner. hash: the owner is computed from `key`; nothing is stored. fixed: the
+ * config or a signed text names the server.
  */
 export type SessionKind = 'token' | 'key' | 'hash' | 'fixed';
 
-/** Values of one cookie that are verified, each at the price of a hash for every key; what stands behind them is not tried. */
+/** At most so many values of one cookie are verified, because each costs a hash for every key. The values after them are ignored. */
 export const maxTried = 8;
 
 /**
@@ -36,11 +38,11 @@ export class Recognition {
   proof: ProofResult = 'none';
   /** Id of the server that the request's token names; 0 when it names none (a key that is placed by hash). */
   owner = 0;
-  /** 32-bit unsigned hash of the session's key: where hashing policies put it. */
+  /** 32-bit unsigned hash of the session's key, from which policies that place by hash compute the server. */
   key = 0;
   /**
-   * Session id, 128 bits in four unsigned words; all 0 when there is none. The first two are what the table knows it by.
-   * Of a session of kind `key` they are a keyed hash of the client's key, and the other two a second one, in pools that need it.
+   * Session id, 128 bits in four unsigned words; all 0 when there is none. The first two are its key in the session table. For kind
+   * `key` they are a keyed hash of the name, and the other two are a second hash, in pools where sessions have copies.
    */
   sid0 = 0;
   sid1 = 0;
@@ -51,13 +53,13 @@ export class Recognition {
   /** Unix seconds at which the session began, and at which its token was last dated. */
   born = 0;
   seen = 0;
-  /** Its token was dated by a clock that is ahead, and has to be dated anew. */
+  /** The token was dated by a clock that is ahead of ours; it is replaced by one with the present date. */
   ahead = false;
   /** The client has to get a token with the response: its first, one with a later date, or one with other cookie attributes. */
   tokenDue = false;
-  /** The request brought more than is tried: too many values of one cookie, or a path that is too long to be searched. */
+  /** A part of the request was ignored: too many values of one cookie, or a path that is too long to be searched. */
   beyondLimit = false;
-  /** Wants to see how the body of the response begins: the app names the session there. Outlives `clear` of one affinity. */
+  /** The affinity that reads the beginning of the response's body, where the app names the session. `clear` keeps it. */
   reader: Affinity | null = null;
   /** Attributes of its cookie, where its server has chosen them; null: as configured. */
   cookie: CookieAttributes | null = null;
@@ -120,43 +122,43 @@ export class LearnedId {
   }
 }
 
-/** What an affinity may know of the client besides the head. Filled by the proxy once per exchange. */
+/** What an affinity gets to know about the client besides the head of the request. The proxy fills it once per exchange. */
 export interface ClientFacts {
-  /** Of the request, one of `Method` (http/head.ts). */
+  /** Method of the request, one of `Method` (http/head.ts). */
   readonly method?: number;
   /** Client address after trusted X-Forwarded-For; '' on a unix-domain socket. */
   readonly clientAddress: string;
-  /** The client speaks TLS to us, or to a trusted proxy that says so. */
+  /** The client uses TLS, either to us or, according to a trusted proxy, to that proxy. */
   readonly clientSecure: boolean;
   /** The peer is one of our own proxies. Left out: it is not. */
   readonly peerTrusted?: boolean;
 }
 
 /**
- * One way to recognise a session, made for one pool. Only `recognise` is required. Each other part is asked where it is there, and
- * what it does not have it does not do.
+ * One way to recognise a session, made for one pool. Only `name` and `recognise` are required: the proxy calls each other method where
+ * it exists.
  */
 export interface Affinity {
-  /** Its type in the config. */
+  /** The type in the config. */
   readonly name: string;
-  /** The table's number for how long its sessions live; left out: nothing of them is stored. */
+  /** Number under which the session table knows the lifetimes of these sessions; left out: the table stores none of them. */
   readonly lifetime?: number;
-  /** Its sessions go by the client's address, which proves nothing: the access log marks them with a letter of their own. */
+  /** The session is the client's address, which proves nothing. The access log marks such requests with a letter of their own. */
   readonly byAddress?: boolean;
   /**
-   * Looks for its session in the request. True: `recognition` is filled, the search ends. Writes into `edit`
-   * what the server must not see (its own cookie), recognised or not. `now` is Unix seconds.
+   * Looks for its session in the request. True: it has filled `recognition`, and the search ends. Recognised or not, it removes by
+   * `edit` what the server must not see, such as its own cookie. `now` is Unix seconds.
    */
   recognise(request: RequestHead, client: ClientFacts, now: number, recognition: Recognition, edit: Splice): boolean;
   /**
-   * No affinity recognised anything: gives the new session an id, a key and a birth. Asked of the first affinity of the pool that has
-   * this part. Left out: it only recognises (and learns), and another one binds new sessions.
+   * Gives a new session its id, its key and the time of its birth, after no affinity has recognised one. Called on the first affinity
+   * of the pool that has this method. Left out: the affinity only recognises sessions, and another one begins new ones.
    */
   begin?(now: number, recognition: Recognition): void;
   /**
-   * On the way back, with each final response of a server: takes out what the server may not say in our name and,
-   * when `binding.isBindingDue`, tells the client the owner and epoch that `binding` has. True when it told. Left out: the client
-   * is told nothing.
+   * Called with each final response of a server. Removes from it what only we may set (such as a cookie of our name) and, when
+   * `binding.isBindingDue`, adds what the client has to send from now on, with the owner and the epoch of `binding`. True when it has
+   * added something. Left out: the client gets nothing from this affinity.
    */
   bind?(
     recognition: Recognition,
@@ -167,11 +169,11 @@ export interface Affinity {
     edit: Splice,
   ): boolean;
   /**
-   * Takes out what the server may not say in our name, where `bind` and `unbind` are not asked: it is not this one's session. `owner`:
-   * id of the session's owner.
+   * Removes from a response what only we may set. Called in place of `bind` and `unbind` when another affinity has the session.
+   * `owner`: id of the session's owner.
    */
   hide?(owner: number, response: ResponseHead, edit: Splice): void;
-  /** The session is over: tells the client to forget what `bind` told it. */
+  /** The session has ended: makes the client forget what `bind` gave it. */
   unbind?(
     recognition: RecognitionView,
     binding: Binding,
@@ -180,15 +182,15 @@ export interface Affinity {
     edit: Splice,
   ): void;
   /**
-   * What its servers may decide of the cookie of their session, as they are told it (`; allow=...`). Left out: there is no cookie of
-   * ours.
+   * Which attributes of the cookie the servers may choose, as the header to the server says it (`; allow=...`). Left out: this
+   * affinity sets no cookie.
    */
   readonly allowed?: string;
-  /** The server chooses the attributes of its session's cookie; the `bind` that follows goes by them, within what is allowed. */
+  /** The server has chosen attributes for the cookie of its session. The `bind` that follows uses them, as far as they are allowed. */
   shape?(recognition: Recognition, cookie: CookieAttributes | null): void;
   /**
-   * For names that the app gives: reads them in each final response of a server, whoever recognised the request. `recognition`
-   * is what the request carried; `learned` is clear. An app that names a session again says so each time.
+   * Reads in each final response of a server which name the app gives to the session, whichever affinity recognised the request.
+   * `recognition` is that of the request; `learned` is clear.
    */
   learn?(
     recognition: RecognitionView,
@@ -198,8 +200,8 @@ export interface Affinity {
     learned: LearnedId,
   ): void;
   /**
-   * The same for a name in the body, when `recognition.reader` is this: `text` is the body's beginning, as much of it as has come.
-   * False: more is needed, ask again with more. It gives up by itself when there is enough to see that no name comes.
+   * The same for a name in the body. Called when this affinity is `recognition.reader`, with the beginning of the body as far as it has
+   * arrived. False: the text is too short to decide; it is called again with more. True as well when the body can have no name.
    */
   learnBody?(text: Buffer, now: number, learned: LearnedId): boolean;
 }

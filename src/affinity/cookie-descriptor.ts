@@ -1,4 +1,4 @@
-/** The affinity by our own cookie, as config, command line and explanations know it. */
+/** Descriptor of the affinity by a cookie of our own. */
 import { CookieAffinity } from './cookie.ts';
 import { type CookieOptions, checkCookie, cookieSchema } from './cookie-options.ts';
 import { CookiePolicy } from './cookie-policy.ts';
@@ -17,10 +17,10 @@ export const cookie = {
   cookiesOf: ({ name, twin, path, domain }) => ({ names: twin === '' ? [name] : [name, twin], path, domain }),
   timesOf: (options) => options,
   tableNameOf: ({ name }) => name,
-  recognised: ({ name }) => `the token in the cookie ${name} is authentic and in time`,
-  missing: ({ name, twin }) => `no cookie ${[name, twin].filter(Boolean).join(' or ')}`,
-  untold: (_options, pool, changed) =>
-    changed
+  whyRecognised: ({ name }) => `the token in the cookie ${name} is authentic and in time`,
+  whyNotRecognised: ({ name, twin }) => `no cookie ${[name, twin].filter(Boolean).join(' or ')}`,
+  whyNoCookie: (_options, pool, isDue) =>
+    isDue
       ? `a plain 200 may be stored by caches, and ${pool} has onCacheable: skip`
       : 'the token that the client has is right, and its date young enough',
   create(options, dependencies) {

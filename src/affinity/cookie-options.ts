@@ -1,4 +1,4 @@
-/** The options of the affinity by our own cookie: what may be written, what it becomes, and what browsers demand of it. */
+/** The options of the affinity `cookie`: schema, defaults, and checks of what browsers demand. */
 import type { FieldKinds } from '../config/field-kinds.ts';
 import type { AffinityReport } from './descriptor.ts';
 
@@ -6,7 +6,7 @@ export interface CookieOptions {
   readonly type: 'cookie';
   readonly name: string;
   readonly path: string;
-  /** '' leaves it out: the cookie stays with the host. */
+  /** '': no Domain attribute; the cookie is sent to its host only. */
   readonly domain: string;
   readonly sameSite: 'Strict' | 'Lax' | 'None';
   readonly secure: 'auto' | 'always' | 'never';
@@ -14,31 +14,32 @@ export interface CookieOptions {
   readonly partitioned: boolean;
   /** Name of a second cookie that secure clients get, for pages of other sites that embed ours; '' none. */
   readonly twin: string;
-  /** session: no Max-Age, the balancer alone keeps the times. permanent: Max-Age and Expires too. */
+  /** session: no Max-Age; only the balancer enforces the times. permanent: Max-Age and Expires too. */
   readonly lifetime: 'session' | 'permanent';
-  /** A session ends after this long without a request; 0 never. */
+  /** Milliseconds without a request after which a session ends; 0: never. */
   readonly idle: number;
-  /** A session ends at this age; 0 never. */
+  /** Milliseconds after its beginning at which a session ends; 0: never. */
   readonly absolute: number;
-  /** always: every client gets one. on-session: once the server begins a session. auto: as the pool has sessions or not. */
+  /** always: every client gets a cookie. on-session: when its server begins a session. auto: on-session in pools with sessions. */
   readonly bind: 'auto' | 'always' | 'on-session';
-  /** A response that caches may store and that must carry a new cookie: made private, or sent without the cookie. */
+  /** A response that caches may store and that needs a new cookie: made private, or sent without the cookie. */
   readonly onCacheable: 'private' | 'skip';
-  /** The widest that the app may choose for the cookie of one session: at least as wide as what holds above. */
+  /** The widest attributes that an app may choose for the cookie of one session: at least as wide as those above. */
   readonly app: CookieLimits;
 }
 
-/** What an app may choose at most for the cookie of one session. */
+/** The widest attributes that an app may choose for the cookie of one session. */
 export interface CookieLimits {
+  /** Milliseconds. */
   readonly maxAge: number;
   readonly sameSite: CookieOptions['sameSite'];
-  /** never: it may leave `Secure` out. */
+  /** never: the app may omit `Secure`. */
   readonly secure: CookieOptions['secure'];
-  /** False: it may leave `HttpOnly` out. */
+  /** False: the app may omit `HttpOnly`. */
   readonly httpOnly: boolean;
-  /** Or one below it; '' only the host. */
+  /** The app may choose this domain or one below it; '': only the host. */
   readonly domain: string;
-  /** Or one below it. */
+  /** The app may choose this path or one below it. */
   readonly path: string;
 }
 
@@ -59,7 +60,7 @@ export const cookieDefaults = {
   onCacheable: 'private',
 } as const;
 
-/** How long an app may have the cookie of a session last, where nobody has said how long sessions may be idle. */
+/** Default of `app.maxAge` where the config has no `idle`. */
 const usualMaxAgeMs = 30 * 24 * 3_600_000;
 
 export function cookieSchema(kinds: FieldKinds) {
@@ -142,7 +143,7 @@ export function cookieSchema(kinds: FieldKinds) {
   });
 }
 
-/** What is left out is as the cookie itself has it. */
+/** Each attribute that is left out is that of the cookie itself. */
 function appSchema(kinds: FieldKinds) {
   const { flag, longestTime, map, open, time, word } = kinds;
   return map({
@@ -174,7 +175,7 @@ function cookiePath({ text }: FieldKinds) {
   );
 }
 
-/** The leading dot of old times says nothing since RFC 6265 section 5.2.3. */
+/** A leading dot has no meaning since RFC 6265 section 5.2.3. */
 function cookieDomain({ isHostName, text }: FieldKinds) {
   return text('domain', 'a domain such as example.org', (written) => {
     const domain = written.replace(/^\./, '').toLowerCase();
@@ -184,7 +185,7 @@ function cookieDomain({ isHostName, text }: FieldKinds) {
 
 const sites = ['Strict', 'Lax', 'None'] as const;
 
-/** A cookie that breaks one of these rules is dropped by browsers without a word: no session would ever stick. */
+/** Browsers silently reject a cookie that breaks one of these rules, and then no session is ever kept. */
 export function checkCookie(cookie: CookieOptions, report: AffinityReport): void {
   const { name, secure } = cookie;
 
@@ -213,7 +214,7 @@ export function checkCookie(cookie: CookieOptions, report: AffinityReport): void
   checkSessions(cookie, report);
 }
 
-/** What an app may choose is never less than what the cookie has anyway. */
+/** What an app may choose must include what the cookie has by itself. */
 function checkApp({ app, name, sameSite, domain, path: own }: CookieOptions, report: AffinityReport): void {
   const add = (field: string, text: string) => report.error(['app', field], text);
   if (sites.indexOf(app.sameSite) < sites.indexOf(sameSite)) {

@@ -1,6 +1,6 @@
 /**
- * What a server may decide of the cookie of its session: what is narrower than the config's own always, what is wider as far as
- * `app` of the config goes. What is wider still becomes what is allowed, or stays as configured.
+ * Which cookie attributes a server may choose for its session: always what is narrower than the config's own; what is wider, up to
+ * `app` of the config. A wider choice is cut to what is allowed, or replaced by what is configured.
  */
 import { type CookieAttributes, longestCookie, type SameSite } from '../http/session-cookie.ts';
 import type { CookieOptions } from './cookie-options.ts';
@@ -8,12 +8,12 @@ import type { CookieOptions } from './cookie-options.ts';
 const width: Readonly<Record<SameSite, number>> = { Strict: 0, Lax: 1, None: 2 };
 
 export class CookiePolicy {
-  /** Seconds that a session may live without a request. */
+  /** Seconds: the longest idle time that a server may choose. */
   readonly longestIdle: number;
-  /** The same as servers are told it; they can warn of what is refused. */
+  /** The limits as the header to the server says them, so that the server can warn about what is refused. */
   readonly allowed: string;
   private readonly settings: CookieOptions;
-  /** The name demands `Path=/` and no Domain (RFC 6265bis section 4.1.3.2). */
+  /** A name with the prefix `__Host-` requires `Path=/` and no Domain (RFC 6265bis section 4.1.3.2). */
   private readonly isHostOnly: boolean;
 
   constructor(settings: CookieOptions) {
@@ -32,7 +32,7 @@ export class CookiePolicy {
     this.allowed = `; allow=${items.join(',')}`;
   }
 
-  /** `isLimited`: it asks for more than is allowed. */
+  /** `isLimited`: something was asked for that is not allowed. */
   limit(asked: CookieAttributes): { readonly cookie: CookieAttributes; readonly isLimited: boolean } {
     const { app } = this.settings;
     const { sameSite, domain, path } = asked;
@@ -58,7 +58,7 @@ export class CookiePolicy {
   }
 }
 
-/** Whoever gets a cookie of `domain` gets one of `widest` too. '' is one host alone. */
+/** Every host that gets a cookie of `domain` also gets one of `widest`. '' is one host alone. */
 function isWithinDomain(domain: string, widest: string): boolean {
   return domain === '' || domain === widest || (widest !== '' && domain.endsWith(`.${widest}`));
 }

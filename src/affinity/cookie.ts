@@ -1,4 +1,4 @@
-/** Affinity by our own cookie: the token travels with the client, and the servers never see it. */
+/** Affinity by a cookie of our own that holds a signed token (token.ts). The servers never see it. */
 import { isToken } from '../http/bytes.ts';
 import { makePrivate } from '../http/cache.ts';
 import { CookieScan, setCookieValue } from '../http/cookie.ts';
@@ -25,22 +25,22 @@ export interface CookieDependencies {
   readonly ring: TokenRing;
   /** Fills the words with random bits, cryptographically strong. */
   readonly randomWords: (words: Uint32Array) => void;
-  /** The table's number for how long the sessions live. */
+  /** Number under which the session table knows the lifetimes. */
   readonly lifetime?: number;
-  /** Told of each token that a clock which is ahead has dated, and that is dated anew. Left out: nobody is. */
+  /** Called for each token that was dated by a clock ahead of ours and gets the present date. */
   readonly onAhead?: () => void;
-  /** The servers begin sessions, and the balancer hears of it. Left out: they do not. */
+  /** The servers speak the session protocol: a session begins when a server says so. */
   readonly sessions?: boolean;
   /**
-   * Told of each token of another Limpet, pool or key that comes in a cookie of our name (`owner` null), and of each cookie of our name
-   * that a server sets: the owner of the session, its id. Left out: nobody is.
+   * Called for each token of another Limpet, pool or key in a cookie of our name (`owner` null), and for each cookie of our name
+   * that a server sets (`owner`: id of that server).
    */
   readonly onForeign?: (cookie: string, owner: number | null) => void;
-  /** Told of each cookie for which a server has asked for more than is allowed. Left out: nobody is. */
+  /** Called for each cookie for which a server has chosen attributes beyond what is allowed. */
   readonly onLimited?: () => void;
 }
 
-/** Of several cookies of our name the one that says most is told of: among those that do not hold, one that once did. */
+/** Of several cookies of our name the one with the highest weight gives the result: a token that was once valid outweighs a forged one. */
 const weights: Readonly<Record<ProofResult, number>> = {
   none: 0,
   invalid: 1,
@@ -51,7 +51,7 @@ const weights: Readonly<Record<ProofResult, number>> = {
   valid: 4,
 };
 
-/** A cookie's attributes, but for its life. */
+/** The attributes of a cookie, without Max-Age and Expires. */
 interface Written {
   /** Path, Domain and HttpOnly. */
   readonly scope: string;
@@ -66,12 +66,12 @@ export class CookieAffinity implements Affinity {
   readonly allowed: string;
   private readonly settings: CookieOptions;
   private readonly deps: CookieDependencies;
-  /** Ours, and its twin for pages of other sites if there is one. */
+  /** The cookie, and its twin for pages of other sites if there is one. */
   private readonly cookieNames: readonly Uint8Array[];
   private readonly scan = new CookieScan();
   private readonly words = new Uint32Array(4);
   private readonly policy: CookiePolicy;
-  /** A token is dated anew after this many seconds. */
+  /** Seconds after which a token gets a new date. */
   private readonly redateAfter: number;
   private readonly configured: Written;
   /** A client gets its cookie before any server has begun a session for it. */
@@ -93,8 +93,8 @@ export class CookieAffinity implements Affinity {
   }
 
   /**
-   * Same-named cookies are tried in turn (another path, domain or partition may have left one), `maxTried` of those that may be
-   * tokens; all are hidden from the server.
+   * A request may carry several cookies of our name, set for other paths, domains or partitions. They are verified in turn, at most
+   * `maxTried` of those that have the length of a token. All of them are removed from the request.
    */
   recognise(request: RequestHead, _client: ClientFacts, now: number, recognition: Recognition, edit: Splice): boolean {
     const scan = this.scan;
@@ -142,7 +142,7 @@ export class CookieAffinity implements Affinity {
 
   shape(recognition: Recognition, cookie: CookieAttributes | null): void {
     const before = recognition.cookie;
-    // What it has said before needs not be told again.
+    // The client has a cookie with these attributes already.
     if (before?.tag === cookie?.tag) return;
     const limited = cookie === null ? null : this.policy.limit(cookie);
     if (limited?.isLimited) this.deps.onLimited?.();
@@ -165,7 +165,7 @@ export class CookieAffinity implements Affinity {
     recognition.seen = now;
     const how = this.writtenOf(recognition.cookie);
     const former = recognition.formerCookie === undefined ? how : this.writtenOf(recognition.formerCookie);
-    // Where a client holds both, the former one may be what it sends first.
+    // A client that keeps both cookies may send the former one first.
     if (former.scope !== how.scope) this.forget(former, client, edit);
     this.setCookie(how, this.deps.ring.sign(recognition, binding), this.lifeOf(recognition, now), client, edit);
     return true;
@@ -179,7 +179,7 @@ export class CookieAffinity implements Affinity {
     edit: Splice,
   ): void {
     this.hide(owner, response, edit);
-    // Whatever caches might do with it: the client must forget.
+    // The cookie has to be deleted even where a cache could have stored the response.
     makePrivate(response, true, edit);
     this.forget(this.writtenOf(recognition.cookie), client, edit);
   }
@@ -197,7 +197,7 @@ export class CookieAffinity implements Affinity {
   }
 
   private writtenOf(cookie: CookieAttributes | null): Written {
-    // The config may be another one than when it was signed.
+    // The config may have changed since the token was signed.
     return cookie === null ? this.configured : this.written(this.policy.limit(cookie).cookie);
   }
 
@@ -211,7 +211,7 @@ export class CookieAffinity implements Affinity {
       (domain === '' ? '' : `; Domain=${domain}`) +
       ((cookie?.httpOnly ?? settings.httpOnly) ? '; HttpOnly' : '');
     const asked = cookie?.secure == null ? settings.secure : cookie.secure ? 'always' : 'never';
-    // Browsers drop either without Secure.
+    // Browsers reject SameSite=None and Partitioned without Secure.
     const isOwn = cookie !== null && (cookie.sameSite === 'None' || cookie.partitioned);
     return {
       scope,
@@ -224,7 +224,7 @@ export class CookieAffinity implements Affinity {
     return makePrivate(response, mustBind || this.settings.onCacheable === 'private', edit);
   }
 
-  /** A server that sets a cookie of our name, such as another Limpet, would take the client away from its session. */
+  /** Removes each cookie of our name that a server sets (another Limpet, as a rule): it would replace the client's token. */
   hide(owner: number, { headers }: ResponseHead, edit: Splice): void {
     if (!headers.has(Name.setCookie)) return;
     for (let i = headers.first(Name.setCookie); i < headers.count; i++) {
@@ -244,8 +244,8 @@ export class CookieAffinity implements Affinity {
   }
 
   /**
-   * As long as the token counts: never beyond the absolute time. Max-Age alone makes Java's client take the cookie for one of
-   * RFC 2965, and send it back in quotes.
+   * Max-Age and Expires: as long as the token is valid, never beyond the absolute time. With Max-Age alone Java's client takes the
+   * cookie for one of RFC 2965, and sends it back in quotes.
    */
   private lifeOf(recognition: RecognitionView, now: number): string {
     const { settings } = this;

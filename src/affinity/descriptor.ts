@@ -1,7 +1,7 @@
 /**
- * All that the balancer has to know of one way to recognise sessions: its options in a config, its checks, its flag, how long its
- * sessions live, how explanations speak of it, and how it is made. Config, command line, session table and explanations ask the
- * descriptors that `index.ts` lists; none of them knows an affinity by name.
+ * The description of one way to recognise sessions: its options in a config, its checks, its flag on the command line, how long its
+ * sessions live, the texts of its explanations, and how it is made. Config, command line, session table and explanations use the
+ * descriptors in the list of `index.ts`; none of them knows an affinity by name.
  */
 import type { z } from 'zod';
 import type { FieldKinds } from '../config/field-kinds.ts';
@@ -11,78 +11,78 @@ import type { Affinity, NameHash } from './affinity.ts';
 import type { SessionStatus } from './session-status.ts';
 import type { TokenRings } from './token.ts';
 
-/** Optional members are what only some affinities have. Methods get options that the schema has filled. */
+/** The methods get options that its own schema has filled. */
 export interface AffinityDescriptor<Options extends AffinityOptions> {
-  /** Its name in a config, `Affinity.name` and the first word in the session table. */
+  /** The name of the affinity in a config, in `Affinity.name`, and of its sessions in the session table. */
   readonly type: Options['type'];
   /** One sentence for the reference of the config. */
   readonly meaning: string;
-  /** What a person may write behind the type, and how it becomes the options. */
+  /** What a config may have as the value of `type`, and how it becomes the options. */
   schema(kinds: FieldKinds): z.ZodType<Options>;
   /**
-   * The type alone is enough, in a config and on the command line, because every option has a default. Messages name such types in
-   * the order of these numbers.
+   * Every option has a default, so the type alone is enough in a config and on the command line. Messages name these types in the
+   * order of these numbers.
    */
   readonly wordRank?: number;
   /** `--affinity TYPE:VALUE` of the command line. */
   readonly flag?: AffinityFlag;
 
-  /** It gives new sessions their id (`Affinity.begin`). */
+  /** It begins new sessions (`Affinity.begin`). */
   readonly binds?: true;
-  /** It recognises every request, so that no affinity behind it is ever asked. */
+  /** It recognises every request, so an affinity after it in the list is never used. */
   readonly recognisesAll?: true;
-  /** Its sessions have an id of their own, by which a store can keep a copy. */
+  /** Each session has an id of its own, under which a store can keep its copy. */
   readonly hasIds?: true;
-  /** Its clients carry a signed token of ours (token.ts), with the owner and the epoch in it. */
+  /** Its clients get a signed token with the owner and the epoch (token.ts). */
   readonly issuesTokens?: true;
-  /** What the client carries names the owner, but no epoch: only the session table knows whether the session has moved. */
+  /** What the client sends names the owner but no epoch: only the session table knows whether the session has moved. */
   readonly withoutEpoch?: true;
-  /** A response may name a session that the request did not have. */
+  /** A response may name a session that the request did not name (`Affinity.learn`). */
   readonly learns?: true;
 
-  /** Reports what is wrong with the options, alone or beside the rest of the config. */
+  /** Reports what is wrong with the options, by themselves or together with the rest of the config. */
   check?(options: Options, report: AffinityReport): void;
-  /** Where a request carries the id of a session. Of two affinities with the same source the first recognises all. */
+  /** The parts of a request that name a session. Of two affinities with the same source the second never recognises anything. */
   sourcesOf?(options: Options): IdSource[];
   /** The cookies that it sets at the client. */
   cookiesOf?(options: Options): OwnCookies;
   /** How long the session table keeps its sessions. null: it keeps nothing of them. */
   timesOf(options: Options): SessionTimes | null;
-  /** What tells apart the sessions of two affinities of the same type: the other part of their name in the session table. */
+  /** Tells the sessions of two affinities of the same type apart: the second part of their name in the session table. */
   tableNameOf(options: Options): string;
 
-  /** Why the request was recognised, for `limpet explain`. Left out: it brings a name in one of `sourcesOf`. */
-  recognised?(options: Options, request: RequestHead): string;
-  /** Why it was not. Left out: there is no name in `sourcesOf`. */
-  missing?(options: Options, request: RequestHead, peerTrusted: boolean): string;
-  /** Why a response of 200 sets no cookie of ours. Left out: it tells the client nothing. `changed`: as `Session.changed`. */
-  untold?(options: Options, pool: string, changed: boolean): string;
+  /** For `limpet explain`: why the request was recognised. Left out: it has a name in one of `sourcesOf`. */
+  whyRecognised?(options: Options, request: RequestHead): string;
+  /** For `limpet explain`: why it was not. Left out: there is no name in `sourcesOf`. */
+  whyNotRecognised?(options: Options, request: RequestHead, peerTrusted: boolean): string;
+  /** For `limpet explain`: why a plain 200 gets no Set-Cookie. Left out: it never gets one. `isDue`: the client needs a new token. */
+  whyNoCookie?(options: Options, pool: string, isDue: boolean): string;
 
   create(options: Options, dependencies: AffinityDependencies): Affinity;
 }
 
 export interface AffinityFlag {
-  /** What stands behind the colon, in the help: `COOKIE`. */
+  /** The value in the help: `COOKIE`. */
   readonly value: string;
-  /** How that is checked. */
+  /** Checks a value. */
   schema(kinds: FieldKinds): z.ZodType;
-  /** What it is in a config, behind the type. */
+  /** The same as a config has it, as the value of the type. */
   written(value: string): unknown;
 }
 
 /** Milliseconds; 0: no limit. */
 export interface SessionTimes {
-  /** Without a request. A full table forgets those longest unseen, whatever this says. */
+  /** Since the last request. A full table forgets the sessions that were unused for longest, whatever this says. */
   readonly idle: number;
   /** Since the session began. */
   readonly absolute: number;
 }
 
-/** A place in a request where the id of a session may stand. */
+/** A part of a request that may name a session. */
 export interface IdSource {
-  /** As explanations say it: `cookie SID`. */
+  /** As explanations write it: `cookie SID`. */
   readonly text: string;
-  /** As checks of a config say it: `the cookie "SID"`. */
+  /** As checks of a config write it: `the cookie "SID"`. */
   readonly quoted: string;
 }
 
@@ -93,7 +93,7 @@ export interface OwnCookies {
   readonly domain: string;
 }
 
-/** The config around an affinity, and where to report what is wrong with it. */
+/** For `check`: the config around an affinity, and where to report. */
 export interface AffinityReport {
   readonly config: LimpetOptions;
   readonly pool: PoolOptions;
@@ -103,9 +103,9 @@ export interface AffinityReport {
   readonly binder: number;
   /** Names of the cookies that the affinities of the pool set. */
   readonly ownCookies: readonly string[];
-  /** What is wrong with the name of a server of the pool, if it is to stand for one server; null: nothing. */
+  /** What is wrong with a name that has to stand for exactly one server of the pool; null: nothing. */
   serverFlaw(name: string): string | null;
-  /** At the field of its options; `[]`: the options as a whole. `'entry'`: its place in the pool's list. */
+  /** `field`: path of an option; `[]`: the options as a whole; `'entry'`: the affinity's entry in the pool's list. */
   error(field: readonly string[] | 'entry', text: string): void;
   warning(field: readonly string[] | 'entry', text: string): void;
 }
@@ -117,21 +117,21 @@ export interface AffinityDependencies {
   readonly keys: readonly Buffer[];
   /** Hashes names for the table. */
   readonly names: NameHash;
-  /** Another hash of names, for the other half of a session id; left out: no one needs it. */
+  /** Another hash of names, for the other half of a session id; left out: the pool has no copies of sessions. */
   readonly ids?: NameHash;
-  /** What the table knows of a hash by `names`. */
+  /** What the session table knows of a session, by the hash of `names`. */
   readonly statusOf: (hi: number, lo: number, now: number) => SessionStatus;
   /** The servers of the pool speak the session protocol. */
   readonly sessions: boolean;
-  /** The table's number for how long the sessions live. */
+  /** Number under which the session table knows the lifetimes. */
   readonly lifetime: number;
   /** Seconds by which the clocks of other nodes may be ahead of ours. */
   readonly skew: number;
   /** Called for each token that such a clock has dated. */
   readonly onAhead: () => void;
-  /** Called for tokens and cookies of others by our name (cookie.ts). */
+  /** Called for tokens and cookies of another Limpet with our cookie name (cookie.ts). */
   readonly onForeign?: (cookie: string, owner: number | null) => void;
-  /** Called for each cookie for which a server has asked for more than is allowed. */
+  /** Called for each cookie for which a server has chosen attributes beyond what is allowed. */
   readonly onLimited: () => void;
   /** Id of a server of the pool. */
   readonly idOf: (server: string) => number | undefined;

@@ -1,4 +1,4 @@
-/** A session whose place a person has fixed: it has no id and no epoch, so nothing of it is stored or moved. */
+/** A session whose server is fixed by the config or by a signed text. It has no id and no epoch, so it is neither stored nor moved. */
 import type { Affinity, Recognition } from './affinity.ts';
 
 /** Fills a cleared session. `owner` is the id of the server, `now` Unix seconds. */
@@ -8,7 +8,7 @@ export function fixTo(owner: number, affinity: Affinity, now: number, recognitio
   recognition.kind = 'fixed';
   recognition.proof = 'valid';
   recognition.owner = owner;
-  // All who are fixed to one server share a substitute when it is down.
+  // When the server is down, all sessions that are fixed to it get the same substitute.
   recognition.key = owner % 2 ** 32;
   recognition.born = now;
 }

@@ -1,9 +1,9 @@
 /**
- * Affinity for debugging: a signed header or query parameter picks the server of one request. It counts from trusted
- * peers only, ends by itself, is hidden from the servers, and never binds a session.
+ * Affinity for debugging: a signed header or query parameter chooses the server of one request. It is accepted from trusted peers only,
+ * expires, is removed before the request goes to the server, and never binds a session.
  *
  *      Limpet-Force: app-2:1800003600:Zm9yY2UgaXMgbm90IHBvd
- *                    server, Unix seconds of its end, HMAC-SHA-256 over the pool and both, cut to 128 bits
+ *                    server, expiry in Unix seconds, HMAC-SHA-256 over the pool and both, cut to 128 bits
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { RequestHead } from '../http/head.ts';
@@ -42,8 +42,8 @@ export const force = {
   },
   timesOf: () => null,
   tableNameOf: () => '',
-  recognised: ({ key }) => `${keyText(key)} is signed, and the peer is trusted`,
-  missing({ key }, request, peerTrusted) {
+  whyRecognised: ({ key }) => `${keyText(key)} is signed, and the peer is trusted`,
+  whyNotRecognised({ key }, request, peerTrusted) {
     if (!hasKey(key, request)) return `no ${keyText(key)}`;
     return peerTrusted
       ? `${keyText(key)} is out of date, not signed with a key of ours, or for a server of another pool`
@@ -55,9 +55,9 @@ export const force = {
 const macBytes = 16;
 
 export interface ForceDependencies {
-  /** Secrets of at least 32 bytes, at least one: any of them may have signed. */
+  /** Secrets of at least 32 bytes, at least one: a signature by any of them is accepted. */
   readonly keys: readonly Buffer[];
-  /** Name of the pool: what is signed for another one does not count. */
+  /** Name of the pool: what is signed for another pool is not accepted. */
   readonly pool: string;
   /** Id of a server of the pool by name; undefined when it has none of that name. */
   readonly idOf: (server: string) => number | undefined;
@@ -92,7 +92,7 @@ export class ForceAffinity implements Affinity {
   }
 
   private ownerOf(text: string, now: number): number | undefined {
-    // A server may be named by its address, which has a colon of its own.
+    // The name of a server may be its address, which has a colon in it.
     const [, server, expires, mac] = /^(.+):(\d{1,10}):([\w-]+)$/.exec(text) ?? [];
     if (server === undefined || expires === undefined || mac === undefined || now >= Number(expires)) return undefined;
     const given = Buffer.from(mac, 'base64url');
@@ -102,12 +102,12 @@ export class ForceAffinity implements Affinity {
   }
 }
 
-/** What `force` of that pool accepts for that server until `expires` (Unix seconds). `key`: one of the ring. */
+/** The text that `force` of the pool accepts for the server until `expires` (Unix seconds). `key`: one of the token keys. */
 export function forceToken(pool: string, server: string, expires: number, key: Buffer): string {
   return `${server}:${expires}:${macOf(key, pool, server, String(expires)).toString('base64url')}`;
 }
 
-/** A pool's name has no slash: the parts cannot be read in another way. */
+/** The name of a pool has no slash, so the signed text has one reading only. */
 function macOf(key: Buffer, pool: string, server: string, expires: string): Buffer {
   const hmac = createHmac('sha256', derive(key, 'limpet force')).update(`${pool}/${server}:${expires}`);
   return hmac.digest().subarray(0, macBytes);

@@ -1,15 +1,14 @@
-/** Affinity by a request header that the client gives, perhaps because a response gave it first (Mcp-Session-Id). */
+/** Affinity by a request header whose value names the session. A response may give the client this value first (Mcp-Session-Id). */
 import { Method, type RequestHead, type ResponseHead } from '../http/head.ts';
 import type { Affinity, ClientFacts, LearnedId, Recognition, RecognitionView } from './affinity.ts';
 import type { AffinityDescriptor, SessionTimes } from './descriptor.ts';
 import { checkHeader, headerSource, nextHeader } from './id-sources.ts';
 import { checkTimes, fillTimes, type NamedDependencies, Naming, usualIdleMs } from './named.ts';
 
-/** A key that the client gives, and that a response may give it. */
 export interface HeaderOptions extends SessionTimes {
   readonly type: 'header';
   readonly name: string;
-  /** A DELETE that carries the header and succeeds ends the session, as MCP has it. */
+  /** A successful DELETE with the header ends the session (as in the Model Context Protocol). */
   readonly endOnDelete: boolean;
 }
 
@@ -84,7 +83,7 @@ export class HeaderAffinity implements Affinity {
   ): void {
     const { headers, status } = response;
     const mine = recognition.recognised && recognition.affinity === this;
-    // Some servers repeat the header even as they delete.
+    // Checked first, because some servers repeat the header in the response to the DELETE.
     if (mine && this.endOnDelete && client.method === Method.delete && status >= 200 && status < 300) {
       learned.state = 'ended';
       return;

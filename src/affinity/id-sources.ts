@@ -1,6 +1,6 @@
 /**
- * Where in a head the id of a session may stand: header, query parameter, path parameter. Found by position, without strings; and
- * how messages name these sources.
+ * The parts of a head where the name of a session may stand (header, query parameter, path parameter), found by position and without
+ * making strings; and how messages write these parts.
  */
 import { EQUALS, equalsIgnoreCase, hexValue, QUESTION, SEMICOLON, SLASH, SP } from '../http/bytes.ts';
 import type { Headers } from '../http/headers.ts';
@@ -12,14 +12,14 @@ const PERCENT = 37;
 const PLUS = 43;
 const HASH = 35;
 
-/** Index of the next header of that name from `i` on, -1 when there is none. `lower`: the name in lower case. */
+/** Index of the first header with that name at or after `i`; -1: there is none. `lower`: the name in lower case. */
 export function nextHeader(headers: Headers, lower: string, i: number): number {
   for (let n = i; n < headers.count; n++)
     if (equalsIgnoreCase(headers.bytes, headers.lineStart(n), headers.nameEnd(n), lower)) return n;
   return -1;
 }
 
-/** The value found last: `bytes[start..end)`, until the next search. */
+/** Finds the values of one query parameter. The last one found is `bytes[start..end)`, until the next search. */
 export class QueryParameter {
   bytes: Uint8Array = new Uint8Array(0);
   start = 0;
@@ -28,14 +28,14 @@ export class QueryParameter {
   private target: Uint8Array = this.bytes;
   private p = 0;
   private targetEnd = 0;
-  /** One byte more than counts, so that what did not fit shows. */
+  /** One byte longer than the longest name, so that a longer text is seen to be too long. */
   private readonly decoded = new Uint8Array(longestName + 1);
 
   constructor(name: string) {
     this.name = Buffer.from(name);
   }
 
-  /** Finds the first parameter of the name with a value in a target; `next` finds those after it. */
+  /** Finds the first parameter with that name and a value in a request target; `next` finds those after it. */
   find(bytes: Uint8Array, start: number, end: number): boolean {
     let p = start;
     while (p < end && bytes[p] !== QUESTION) p++;
@@ -45,7 +45,7 @@ export class QueryParameter {
     return this.next();
   }
 
-  /** A value with `%` or `+` is decoded, as forms write it; any other stays where it is. */
+  /** A value with `%` or `+` is decoded as in forms; any other is not copied. */
   next(): boolean {
     const { target: bytes, targetEnd: end } = this;
     let { p } = this;
@@ -69,7 +69,7 @@ export class QueryParameter {
     return false;
   }
 
-  /** Where the value begins when a pair of that name begins at `p`, else -1. */
+  /** Position of the value, if a pair with that name begins at `start`; else -1. */
   private behindName(bytes: Uint8Array, start: number, end: number): number {
     const p = behindName(bytes, start, end, this.name);
     return p >= 0 && p < end && bytes[p] === EQUALS ? p + 1 : -1;
@@ -95,7 +95,7 @@ export function isParameter(bytes: Uint8Array, start: number, end: number, name:
   return p === end || (p >= 0 && bytes[p] === EQUALS);
 }
 
-/** Where a name ends that begins at `start`, however it is encoded; -1 when another one does. */
+/** Position after the name, if it begins at `start` in any encoding; else -1. */
 function behindName(bytes: Uint8Array, start: number, end: number, name: Uint8Array): number {
   let p = start;
   for (const want of name) {
@@ -107,7 +107,7 @@ function behindName(bytes: Uint8Array, start: number, end: number, name: Uint8Ar
   return p;
 }
 
-/** The byte that stands at `p`, decoded, and above it how many bytes it takes. A `%` without two hex digits is itself. */
+/** In bits 0 to 7 the decoded byte at `p`, above them how many bytes encode it. A `%` without two hex digits stands for itself. */
 function unitAt(bytes: Uint8Array, p: number, end: number): number {
   const byte = bytes[p]!;
   if (byte === PLUS) return SP | (1 << 8);
@@ -117,7 +117,7 @@ function unitAt(bytes: Uint8Array, p: number, end: number): number {
   return high === 255 || low === 255 ? byte | (1 << 8) : (high << 4) | low | (3 << 8);
 }
 
-/** `;name=value` at the end of a path's segment. */
+/** Finds the values of one path parameter, `;name=value` at the end of a path segment. */
 export class PathParameter {
   start = 0;
   end = 0;
@@ -129,7 +129,7 @@ export class PathParameter {
     this.lower = name.toLowerCase();
   }
 
-  /** Finds the first of the name with a value in a target or URL; `next` finds those after it. */
+  /** Finds the first parameter with that name and a value in a target or URL; `next` finds those after it. */
   find(bytes: Uint8Array, start: number, end: number): boolean {
     this.target = bytes;
     this.end = start;
@@ -172,7 +172,7 @@ export function pathParameterSource(name: string): IdSource {
   return { text: `path parameter ;${name}=`, quoted: `the path parameter "${name}"` };
 }
 
-/** Headers of the message or of the connection, and those that say the same for all clients of a site. */
+/** Headers about the message or the connection, and those that are the same for all clients of a site. */
 const reserved = [
   'connection',
   'content-length',
@@ -186,7 +186,7 @@ const reserved = [
   'upgrade',
 ];
 
-/** Reports a header that cannot name a session. `field`: where its name stands in the options. */
+/** Reports a header that cannot name a session. `field`: the option that has its name. */
 export function checkHeader(name: string, field: readonly string[], report: AffinityReport): void {
   const lower = name.toLowerCase();
   const found = JSON.stringify(name);
@@ -199,7 +199,7 @@ export function checkHeader(name: string, field: readonly string[], report: Affi
   }
 }
 
-/** Reports a cookie that one of our own affinities sets. `cookie`: that of the app, '' none. */
+/** Reports an app's cookie that an affinity of the pool sets itself. '': there is no cookie. */
 export function checkAppCookie(cookie: string, report: AffinityReport): void {
   if (cookie !== '' && report.ownCookies.includes(cookie)) {
     report.error([], `"${cookie}" is our own cookie too: name the one that the app sets`);

@@ -1,4 +1,4 @@
-/** Every way to recognise a session, one line each. The reference of the config lists them in this order. */
+/** The list of all affinities. The reference of the config has them in this order. */
 import type { z } from 'zod';
 import { cookie } from './cookie-descriptor.ts';
 import { force } from './force.ts';
@@ -13,5 +13,5 @@ import { sourceIp } from './source-ip.ts';
 
 export const affinities = [cookie, learn, header, query, path, socketIo, sourceIp, rewrite, route, force] as const;
 
-/** The filled options of those. */
+/** The filled options of these affinities. */
 export type KnownAffinity = z.output<ReturnType<(typeof affinities)[number]['schema']>>;

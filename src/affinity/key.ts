@@ -1,4 +1,4 @@
-/** A text that the client gives by itself and by which it can be known: a header, a cookie or a query parameter. */
+/** The key of `route` and `force`: a text in a header, a cookie or a query parameter of the request. */
 import type { FieldKinds } from '../config/field-kinds.ts';
 import { QUESTION } from '../http/bytes.ts';
 import { CookieScan } from '../http/cookie.ts';
@@ -13,7 +13,7 @@ export interface KeyOptions {
   readonly name: string;
 }
 
-/** One of `header`, `cookie` and `query` says where the client gives its key. */
+/** Fields of the config, of which exactly one has to be there. */
 export function keyFields({ cookieName, headerName, open, queryName }: FieldKinds) {
   return {
     header: open(headerName, undefined, 'The key is the value of this header.'),
@@ -22,7 +22,7 @@ export function keyFields({ cookieName, headerName, open, queryName }: FieldKind
   };
 }
 
-/** null: none of them is written, or more than one. */
+/** null: none of the fields is there, or more than one. */
 export function keyOf(written: { readonly [From in KeyOptions['from']]?: string | undefined }): KeyOptions | null {
   const given = (['header', 'cookie', 'query'] as const).flatMap((from): KeyOptions[] => {
     const name = written[from];
@@ -31,19 +31,19 @@ export function keyOf(written: { readonly [From in KeyOptions['from']]?: string 
   return given.length === 1 ? given[0]! : null;
 }
 
-/** As explanations say it. */
+/** As explanations write it. */
 export function keyText({ from, name }: KeyOptions): string {
   return from === 'query' ? `query parameter ${name}` : `${from} ${name}`;
 }
 
-/** False: the request has no such text. */
+/** True: the request has such a text. */
 export function hasKey(key: KeyOptions, request: RequestHead): boolean {
   const keys = new KeyScan(key);
   keys.begin(request);
   return keys.next() !== null;
 }
 
-/** Walks the texts of a request that may be the key, `maxTried` of them. Reused: `begin`, then `next` until null. */
+/** Reads the texts of a request that may be the key, at most `maxTried` of them. Reused: `begin`, then `next` until null. */
 export class KeyScan {
   private readonly from: KeyOptions['from'];
   private readonly lower: string;
@@ -51,7 +51,7 @@ export class KeyScan {
   private readonly cookies = new CookieScan();
   private request: RequestHead | null = null;
   private tried = 0;
-  /** Header that was read last, or where in the query to go on. */
+  /** Index of the header that was read last, or position in the query. */
   private at = 0;
 
   constructor({ from, name }: KeyOptions) {
@@ -79,13 +79,13 @@ export class KeyScan {
     return this.at < 0 ? null : headers.value(this.at);
   }
 
-  /** Percent-decoded, `+` as a space, as forms write it. */
+  /** Decoded as in forms: percent-encoding, and `+` for a space. */
   private nextParameter({ bytes, pathEnd }: RequestHead): string | null {
     while (this.at < pathEnd) {
       const start = this.at;
       const end = find(bytes, start, pathEnd, AMPERSAND);
       this.at = end + 1;
-      // One pair is read as forms are; to read them all would make objects of everything that a client can write there.
+      // Only the pair with the right name is decoded: decoding all would make objects for everything that a client sends.
       if (isParameter(bytes, start, end, this.name))
         return [...new URLSearchParams(bytes.toString('latin1', start, end)).values()][0] ?? null;
     }
@@ -93,7 +93,7 @@ export class KeyScan {
   }
 }
 
-/** Takes every such text out of what the server gets. */
+/** Removes every such text from what the server gets. */
 export function hideKey(request: RequestHead, { from, name }: KeyOptions, edit: Splice): void {
   const { headers } = request;
   if (from === 'query') {
@@ -108,13 +108,13 @@ export function hideKey(request: RequestHead, { from, name }: KeyOptions, edit: 
   }
 }
 
-/** Cuts that put nothing in their place: they may overlap with those of others. */
+/** Its cuts insert nothing, so they may overlap with cuts of other affinities. */
 function hideParameter({ bytes, pathStart, pathEnd }: RequestHead, name: Uint8Array, edit: Splice): void {
   let start = queryOf(bytes, pathStart, pathEnd);
-  // The `?` goes too when nothing is left behind it.
+  // The `?` is removed too when nothing is left after it.
   let keptEnd = start - 1;
   let hidden = false;
-  // An empty parameter at the end is one, too.
+  // An empty parameter at the end counts as one, too.
   while (start <= pathEnd) {
     const end = find(bytes, start, pathEnd, AMPERSAND);
     hidden = isParameter(bytes, start, end, name);
@@ -125,7 +125,7 @@ function hideParameter({ bytes, pathStart, pathEnd }: RequestHead, name: Uint8Ar
   if (hidden) edit.cut(keptEnd, pathEnd);
 }
 
-/** Where the query begins, behind its `?`; beyond `end` when there is none. */
+/** Position of the query, after its `?`; beyond `end` when there is none. */
 function queryOf(bytes: Buffer, start: number, end: number): number {
   return find(bytes, start, end, QUESTION) + 1;
 }

@@ -1,6 +1,6 @@
 /**
- * Affinity by the app's own session id (JSESSIONID, PHPSESSID, connect.sid and the like): learned where a response gives
- * it, followed where requests bring it. The id stays the app's: nothing is added to it, and nothing is told to the client.
+ * Affinity by the app's own session id (JSESSIONID, PHPSESSID, connect.sid and the like): learned from the responses that set it, and
+ * recognised in the requests that carry it. The id is not changed, and the client gets nothing from us.
  */
 import { CookieScan } from '../http/cookie.ts';
 import type { RequestHead, ResponseHead } from '../http/head.ts';
@@ -22,7 +22,7 @@ import {
 } from './id-sources.ts';
 import { checkTimes, fillTimes, type NamedDependencies, Naming, usualIdleMs } from './named.ts';
 
-/** At least one source is named. */
+/** At least one of the four names is not empty. */
 export interface LearnOptions extends SessionTimes {
   readonly type: 'learn';
   /** Name of the app's cookie: Set-Cookie of responses, Cookie of requests. '' none. */
@@ -44,7 +44,7 @@ export const learn = {
   hasIds: true,
   learns: true,
   schema({ cookieName, headerName, map, open, queryName, storedTimes, text, z }) {
-    // What may stand before the `=` of a path parameter: RFC 3986 section 3.3, without what ends it.
+    // What may stand before the `=` of a path parameter (RFC 3986 section 3.3), without the characters that end it.
     const parameterName = text('parameter', 'the name of a path parameter such as jsessionid', (name) =>
       /^[\w.~!$&'()*+,:@%-]{1,256}$/.test(name) ? name : null,
     );
@@ -64,7 +64,7 @@ export const learn = {
     ).transform(({ cookie = '', header = '', query = '', parameter = '', idle, absolute }, context): LearnOptions => {
       if (cookie + header + query + parameter !== '')
         return { type: 'learn', cookie, header, query, parameter, ...fillTimes(idle, absolute) };
-      // An unknown field says more: it is likely the misspelt source.
+      // An unknown field is reported already, and explains more: it is likely a misspelt one of the four.
       if (context.issues.length === 0) context.issues.push({ code: 'custom', message: learnForm, input: {} });
       return z.NEVER;
     });
@@ -80,7 +80,7 @@ export const learn = {
   timesOf: (options) => options,
   tableNameOf: ({ cookie, header, query, parameter }) =>
     [cookie, header.toLowerCase(), query, parameter.toLowerCase()].join(' '),
-  recognised(options, request) {
+  whyRecognised(options, request) {
     const parts = partsOf(options);
     const found = parts.filter(({ single }) => isNamedIn(single, request)).slice(0, 1);
     const texts = (found.length === 0 ? parts : found).map(({ source }) => source.text);
@@ -178,7 +178,7 @@ export class LearnAffinity implements Affinity {
       learned.state = 'ended';
   }
 
-  /** True when a line deletes the cookie. Apps delete on one path and set on another: the last that sets it counts. */
+  /** True when a line deletes the cookie. Apps delete it for one path and set it for another: the last line that sets it counts. */
   private learnCookie(cookie: Uint8Array, headers: Headers, now: number, learned: LearnedId): boolean {
     let deleted = false;
     if (!headers.has(Name.setCookie)) return false;

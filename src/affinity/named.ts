@@ -1,27 +1,30 @@
-/** What affinities have in common whose sessions the app or the client names: the table knows a name by its keyed hash, and its owner. */
+/**
+ * Shared by the affinities whose sessions have a name: the app's own session id, or a key that the client gives. The session table
+ * finds the owner by a keyed hash of the name.
+ */
 import { type Affinity, type LearnedId, maxTried, type NameHash, type Recognition } from './affinity.ts';
 import type { AffinityReport, SessionTimes } from './descriptor.ts';
 import { SessionStatus } from './session-status.ts';
 
-/** Bytes. What is longer names nothing. */
+/** Bytes. A longer text is no name. */
 export const longestName = 4096;
 
 export interface NamedDependencies {
-  /** Hashes names for the table. */
+  /** Hashes names for the session table. */
   readonly names: NameHash;
-  /** Another hash, for the rest of the session id; left out: nobody needs a whole one. */
+  /** Another hash, for the other half of the session id; left out: the pool has no copies of sessions, which need a whole id. */
   readonly ids?: NameHash;
-  /** What the table knows of that hash. Left out: it is not asked, and the first name of a request counts. */
+  /** What the table knows of a session, by that hash. Left out: the first name of a request counts. */
   readonly statusOf?: (hi: number, lo: number, now: number) => SessionStatus;
-  /** The table's number for how long the sessions live. */
+  /** Number under which the session table knows the lifetimes. */
   readonly lifetime: number;
 }
 
 /**
- * Fills `Session` and `LearnedId` from the bytes of names. An empty name, or one that is too long, is none.
+ * Fills a `Recognition` or a `LearnedId` from the bytes of names. An empty text, or one that is too long, is no name.
  *
- * A request may bring several: a cookie of another path or domain, of a session that was over long ago, a header that a proxy
- * has added to. Of those that stand equally high the first counts.
+ * A request may carry several names: cookies of other paths or domains, of sessions that ended long ago, a header to which a proxy has
+ * added. The one with the highest `SessionStatus` counts, and of equals the first.
  */
 export class Naming {
   private readonly names: NameHash;
@@ -30,9 +33,9 @@ export class Naming {
   private readonly out = { hi: 0, lo: 0 };
   /** Names offered since `begin`. */
   private tried = 0;
-  /** Of the one that `recognition` has; -1: the table was not asked yet. */
+  /** Status of the name that `recognition` has; -1: not looked up yet. */
   private highest: SessionStatus | -1 = -1;
-  /** No later one is looked at. */
+  /** The name is chosen: later ones are ignored. */
   private settled = false;
 
   constructor({ names, ids, statusOf }: Pick<NamedDependencies, 'names' | 'ids' | 'statusOf'>) {
@@ -41,14 +44,14 @@ export class Naming {
     this.statusOf = statusOf;
   }
 
-  /** Before the names of a request are offered. */
+  /** Call it before the names of a request are offered. */
   begin(): void {
     this.tried = 0;
     this.highest = -1;
     this.settled = false;
   }
 
-  /** Offers `bytes[start..end)`, if it is a name, for `recognition`, which is cleared before the first. True: look no further. */
+  /** Offers a name, `bytes[start..end)`, for `recognition`, which the caller has cleared. True: no further name is needed. */
   offer(bytes: Uint8Array, start: number, end: number, now: number, recognition: Recognition): boolean {
     const { out, statusOf } = this;
     if (this.settled || !this.hash(bytes, start, end)) return this.settled;
@@ -60,7 +63,7 @@ export class Naming {
       recognition.beyondLimit = true;
       this.settled = true;
     } else if (this.tried === 1) {
-      // One alone needs no look into the table.
+      // A single name needs no look-up.
       this.take(bytes, start, end, recognition);
     } else {
       if (this.highest < 0) this.highest = statusOf(recognition.sid0, recognition.sid1, now);
@@ -74,7 +77,7 @@ export class Naming {
     return this.settled;
   }
 
-  /** True when a name was offered: `recognition` has it now. */
+  /** True when a name was offered; `recognition` is complete then. */
   recognise(affinity: Affinity, now: number, recognition: Recognition): boolean {
     if (this.tried === 0) return false;
     recognition.affinity = affinity;
@@ -86,7 +89,7 @@ export class Naming {
     return true;
   }
 
-  /** True when `bytes[start..end)` is a name: `learned` says that the session has it. */
+  /** True when `bytes[start..end)` is a name; `learned` has it then. */
   record(bytes: Uint8Array, start: number, end: number, expires: number, learned: LearnedId): boolean {
     if (!this.hash(bytes, start, end)) return false;
     learned.state = 'named';
@@ -96,7 +99,7 @@ export class Naming {
     return true;
   }
 
-  /** Of what was hashed last. */
+  /** Takes the name that was hashed last. */
   private take(bytes: Uint8Array, start: number, end: number, recognition: Recognition): void {
     recognition.sid0 = this.out.hi;
     recognition.sid1 = this.out.lo;
@@ -113,10 +116,10 @@ export class Naming {
   }
 }
 
-/** The default of `idle`. */
+/** Default of `idle`. */
 export const usualIdleMs = 30 * 60_000;
 
-/** Both times, filled: what the table may keep for `absolute` at most is not kept longer by a default. */
+/** Both times, filled. The default of `idle` is never longer than `absolute`. */
 export function fillTimes(idle: number | undefined, absolute: number, usualMs = usualIdleMs): SessionTimes {
   return { idle: idle ?? (absolute === 0 ? usualMs : Math.min(usualMs, absolute)), absolute };
 }

@@ -1,4 +1,4 @@
-/** Affinity by a part of the path, such as the id of a room or a document: the one group of a regular expression. */
+/** Affinity by a part of the path that names the session, such as the id of a room or a document: the group of a regular expression. */
 import type { FieldKinds } from '../config/field-kinds.ts';
 import { QUESTION } from '../http/bytes.ts';
 import type { RequestHead } from '../http/head.ts';
@@ -9,7 +9,7 @@ import { flawOf, PathPattern } from './pattern.ts';
 
 export interface PathOptions extends SessionTimes {
   readonly type: 'path';
-  /** Source of a regular expression for the path without query; its one group is the key. */
+  /** Source of a regular expression for the path without its query; its one group is the name. */
   readonly pattern: string;
 }
 
@@ -29,7 +29,7 @@ export const path = {
   create: (options, dependencies) => new PathAffinity(options, dependencies),
 } satisfies AffinityDescriptor<PathOptions>;
 
-/** The pattern is judged behind the union, so that its flaw is told for the short form too. */
+/** The pattern is checked after the union, so that the short form gets the exact message too. */
 function schemaOf({ map, storedTimes, z }: FieldKinds) {
   const pattern = z.string({ error: patternForm }).meta({ title: 'regular expression (RE2)' });
   const fields = map(
@@ -57,7 +57,7 @@ export class PathAffinity implements Affinity {
   readonly lifetime: number;
   private readonly naming: Naming;
   private readonly pattern: PathPattern;
-  /** One byte more than counts, so that what did not fit shows. */
+  /** One byte longer than the longest name, so that a longer text is seen to be too long. */
   private readonly group = Buffer.alloc(longestName + 1);
 
   constructor({ pattern }: PathOptions, deps: NamedDependencies) {
@@ -66,7 +66,7 @@ export class PathAffinity implements Affinity {
     this.pattern = new PathPattern(pattern);
   }
 
-  /** The path counts as it was received, without the query. */
+  /** The pattern is matched with the path as it was received, without the query. */
   recognise(request: RequestHead, _client: ClientFacts, now: number, recognition: Recognition): boolean {
     const { bytes, pathStart, pathEnd } = request;
     let end = pathStart;

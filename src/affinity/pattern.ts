@@ -1,40 +1,40 @@
 /**
- * The regular expression of `path`, which runs on what strangers send: in RE2's syntax, and in time that grows with the
- * path's length and no faster. JavaScript's own engine tries every way to read a path: `^/(\w+\s?)+$` and 40 bytes keep it
- * busy for ever. It is asked only for patterns in which there is one way to go back at most, because it is ten times as fast.
+ * The regular expression of `path`. It runs on input of strangers, so it has the syntax of RE2 and runs in time linear in the length of
+ * the path. JavaScript's own engine backtracks: with `^/(\w+\s?)+$` it needs years for 40 bytes. It is ten times as fast, though, so it
+ * is used for patterns that leave it at most one choice to go back to.
  */
 import { RE2JS, RE2JSSyntaxException } from 're2js';
 
-/** Characters of a pattern, and steps of the program that it becomes. */
+/** The most characters of a pattern, and the most steps of the program that RE2 makes of it. */
 const longestPattern = 1024;
 const mostSteps = 2048;
-/** Steps times bytes of a path, each about 20 ns at worst: a longer path is not searched. */
+/** The most steps times bytes of a path, at up to 20 ns each. A longer path is not searched. */
 const mostWork = 1 << 19;
 
 /**
- * A pattern that both engines read alike, and in which one thing at most may be repeated: `^`, then letters and classes, one
- * group, `$` or not. Going back costs at most one look at the rest for each byte.
+ * Patterns that mean the same to both engines and repeat one atom at most: `^`, letters and classes, one group, perhaps `$`.
+ * Backtracking then costs at most one look at the rest of the path for each byte.
  */
 const plainAtom = String.raw`(?:[\w/~!%&=:;,@-]|\\[^A-Za-z0-9]|\\[dDwWsS]|\.|\[\^?[^\][\\^][^\][\\]*\])`;
 const plainPattern = new RegExp(
   String.raw`^\^${plainAtom}*\((?:\?<[A-Za-z]\w*>|(?!\?))(?:${plainAtom}(?![+*?{]))*${plainAtom}(?:[+*?]|\{\d+(?:,\d*)?\})?${plainAtom}*\)${plainAtom}*\$?$`,
 );
 
-/** What the one group of a pattern finds in a path. */
+/** Finds the text of the pattern's one group in a path. */
 export class PathPattern {
-  /** Bytes of the longest path that is searched. */
+  /** Longest path that is searched, in bytes. */
   readonly longest: number;
   private readonly plain: RegExp | null;
   private readonly linear: RE2JS;
 
-  /** `source`: one of which `flawOf` says nothing. */
+  /** `source`: a pattern for which `flawOf` answers null. */
   constructor(source: string) {
     this.linear = RE2JS.compile(source);
     this.plain = plainPattern.test(source) ? new RegExp(source) : null;
     this.longest = this.plain === null ? Math.floor(mostWork / this.linear.programSize()) : Number.POSITIVE_INFINITY;
   }
 
-  /** null: the pattern does not match, or its group has no part in the match. */
+  /** null: the pattern does not match, or its group is not part of the match. */
   find(path: string): string | null {
     if (this.plain !== null) return this.plain.exec(path)?.[1] ?? null;
     const matcher = this.linear.matcher(path);
@@ -60,7 +60,7 @@ export function flawOf(source: string): string | null {
   }
 }
 
-/** What other engines have, by how RE2's complaint of it begins. */
+/** Constructs of other engines, by the beginning of RE2's message about them. */
 const constructs: readonly (readonly [RegExp, string])[] = [
   [/^\(\?=/, 'a lookahead (?=...)'],
   [/^\(\?!/, 'a negative lookahead (?!...)'],

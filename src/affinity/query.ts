@@ -1,4 +1,4 @@
-/** Affinity by a query parameter: whoever gives the same key gets the same server, also when servers are added. */
+/** Affinity by a query parameter whose value names the session: the same value leads to the same server, also when servers are added. */
 import type { RequestHead } from '../http/head.ts';
 import type { Affinity, ClientFacts, Recognition } from './affinity.ts';
 import type { AffinityDescriptor, SessionTimes } from './descriptor.ts';

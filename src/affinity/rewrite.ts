@@ -1,15 +1,15 @@
 /**
- * Affinity inside the app's own cookie, for clients that accept no second one: the value that the server sets gets
- * its owner as a prefix on the way out, and loses it again on the way in. Nothing is stored.
+ * Affinity inside the app's own cookie, for clients that accept no second one. In responses the value gets a prefix that names the
+ * owner; in requests the prefix is removed again. The session table stores only the sessions that have moved.
  *
- *      Set-Cookie: PHPSESSID=k3ld09...              what the server says
+ *      Set-Cookie: PHPSESSID=k3ld09...              what the server sends
  *      Set-Cookie: PHPSESSID=TAG~k3ld09...          what the client keeps, and sends
  *
  *      TAG, 16 characters of base64url:   byte  0..5        6..11
  *                                               server id   MAC
  *
- * The MAC is HMAC-SHA-256 over pool, server id and value, cut to 48 bits: a prefix fits one value only, and guessing
- * one wins no more than a choice of server.
+ * The MAC is HMAC-SHA-256 over pool, server id and value, cut to 48 bits: a prefix fits one value only, and whoever guesses one has
+ * gained no more than the choice of a server.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { CookieScan } from '../http/cookie.ts';
@@ -74,7 +74,7 @@ export const rewrite = {
   check({ cookie }, report) {
     const { binder, config, index, pool } = report;
     checkAppCookie(cookie, report);
-    // The others leave a new session to whoever can bind it.
+    // An affinity that cannot bind leaves new sessions to the next one.
     if (binder !== index)
       report.warning('entry', `recognises nobody: affinity[${binder}] comes first and binds every new session`);
     if (pool.sessions && config.sessions !== null) {
@@ -86,9 +86,9 @@ export const rewrite = {
   sourcesOf: ({ cookie }) => [cookieSource(cookie)],
   timesOf: ({ idle }) => ({ idle, absolute: 0 }),
   tableNameOf: ({ cookie }) => cookie,
-  recognised: ({ cookie }) => `the cookie ${cookie} has a prefix of ours`,
-  missing: ({ cookie }) => `no cookie ${cookie} with a prefix of ours`,
-  untold: () => "the prefix goes into the app's own Set-Cookie, whenever it sets one",
+  whyRecognised: ({ cookie }) => `the cookie ${cookie} has a prefix of ours`,
+  whyNotRecognised: ({ cookie }) => `no cookie ${cookie} with a prefix of ours`,
+  whyNoCookie: () => "the prefix goes into the app's own Set-Cookie, whenever it sets one",
   create: (options, dependencies) => new RewriteAffinity(options, dependencies),
 } satisfies AffinityDescriptor<RewriteOptions>;
 
@@ -96,24 +96,24 @@ const idBytes = 6;
 const macBytes = 6;
 const tagChars = 16;
 
-/** Values whose prefix was verified before, so that HMACs are paid once per session and not once per request. */
+/** So many verified values are remembered, so that an HMAC is computed once per session and not once per request. */
 const keptValues = 4096;
 
 export interface RewriteDependencies {
   /** Secrets of at least 32 bytes, at least one: the first signs, all verify. */
   readonly keys: readonly Buffer[];
-  /** Name of the pool: the prefixes of another pool are not ours. */
+  /** Name of the pool: prefixes of other pools are not accepted. */
   readonly pool: string;
   /** Fills the words with random bits, cryptographically strong. */
   readonly randomWords: (words: Uint32Array) => void;
-  /** The table's number for how long the sessions live. */
+  /** Number under which the session table knows the lifetimes. */
   readonly lifetime?: number;
 }
 
-/** What a verified value says. */
+/** What a verified value tells. */
 interface Known {
   readonly owner: number;
-  /** Keyed hash of pool and app's value: the session id. */
+  /** The session id: a keyed hash of the pool and the app's value. */
   readonly sid: readonly [number, number, number, number];
 }
 
@@ -140,8 +140,8 @@ export class RewriteAffinity implements Affinity {
   }
 
   /**
-   * Every value with a prefix of ours loses it; the first of them is the session. All other values stay as they came, and so do
-   * those behind `maxTried` that may have a prefix.
+   * Removes the prefix from every value with a valid one; the first of these values is the session. All other values are passed on as
+   * they are, and so are those after `maxTried` values that look as if they had a prefix.
    */
   recognise(request: RequestHead, _client: ClientFacts, now: number, recognition: Recognition, edit: Splice): boolean {
     const { scan } = this;
@@ -168,14 +168,14 @@ export class RewriteAffinity implements Affinity {
     return proof === 'valid';
   }
 
-  /** The app has not named the session yet: until it does, this one has an id of its own. */
+  /** Until the app sets its cookie, the new session has a random id. */
   begin(now: number, recognition: Recognition): void {
     this.randomWords(this.words);
     const [sid0, sid1, sid2, sid3] = this.words;
     Object.assign(recognition, { affinity: this, sid0, sid1, sid2, sid3, key: sid0, epoch: 1, born: now });
   }
 
-  /** True when the server has set its cookie: only then can the client be told of a new owner. */
+  /** True when the server has set its cookie: only with it can the client get a new prefix. */
   bind(
     _recognition: Recognition,
     { owner }: Binding,
@@ -190,7 +190,7 @@ export class RewriteAffinity implements Affinity {
     for (let i = headers.first(Name.setCookie); i < headers.count; i++) {
       if (headers.id(i) !== Name.setCookie || !this.setCookie.read(headers, i, this.cookieName)) continue;
       const { valueStart: start, valueEnd: end } = this.setCookie;
-      // An empty value deletes the cookie: there is no session to come back with.
+      // An empty value deletes the cookie: the session has ended.
       if (start === end) continue;
       const prefix = this.tag(owner, bytes.toString('latin1', start, end));
       edit.cut(start, start, prefix + String.fromCharCode(this.separator));
@@ -206,7 +206,7 @@ export class RewriteAffinity implements Affinity {
     recognition.owner = owner;
     [recognition.sid0, recognition.sid1, recognition.sid2, recognition.sid3] = sid;
     recognition.key = recognition.sid0;
-    // The prefix tells no epoch: whatever move is remembered is newer.
+    // The prefix has no epoch: a move that the table remembers is always newer.
     recognition.epoch = 1;
     recognition.born = now;
   }
@@ -216,7 +216,7 @@ export class RewriteAffinity implements Affinity {
     const before = this.known.get(text);
     if (before !== undefined) return before;
     const tag = Buffer.from(text.slice(0, tagChars), 'base64url');
-    // Strict: one prefix has one spelling.
+    // Strict: each prefix has exactly one spelling.
     if (tag.length !== idBytes + macBytes || tag.toString('base64url') !== text.slice(0, tagChars)) return undefined;
     const owner = tag.readUIntBE(0, idBytes);
     const value = text.slice(tagChars + 1);
@@ -252,7 +252,7 @@ export class RewriteAffinity implements Affinity {
   }
 
   private mac(secret: Buffer, owner: number, value: string): Buffer {
-    // A pool's name has no space: the three parts cannot be read in another way.
+    // The name of a pool has no space, so the signed text has one reading only.
     const hmac = createHmac('sha256', secret).update(`owner ${this.pool} ${owner} `).update(value, 'latin1');
     return hmac.digest().subarray(0, macBytes);
   }

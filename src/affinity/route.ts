@@ -1,6 +1,6 @@
 /**
- * Affinity by a fixed map: test users and canaries go to the server that a person chose for them. Nothing is stored,
- * nothing is told to the client, and nothing is proved: whoever writes the key gets the server.
+ * Affinity by a fixed map from keys to servers, for test users and canaries. Nothing is stored, the client gets nothing from us, and
+ * the key proves nothing: whoever sends it gets the server.
  */
 import type { RequestHead } from '../http/head.ts';
 import type { Affinity, ClientFacts, Recognition } from './affinity.ts';
@@ -45,9 +45,10 @@ export const route = {
   },
   timesOf: () => null,
   tableNameOf: () => '',
-  recognised: ({ key }) => `${keyText(key)} is in the map`,
-  missing: ({ key }, request) => (hasKey(key, request) ? `${keyText(key)} is not in the map` : `no ${keyText(key)}`),
-  // The check has seen that each server exists.
+  whyRecognised: ({ key }) => `${keyText(key)} is in the map`,
+  whyNotRecognised: ({ key }, request) =>
+    hasKey(key, request) ? `${keyText(key)} is not in the map` : `no ${keyText(key)}`,
+  // `check` has refused a config with an unknown server.
   create: (options, { idOf }) => new RouteAffinity(options, (name) => idOf(name)!),
 } satisfies AffinityDescriptor<RouteAffinityOptions>;
 
@@ -57,7 +58,7 @@ export class RouteAffinity implements Affinity {
   private readonly exact = new Map<string, number>();
   private readonly patterns: { readonly parts: readonly string[]; readonly owner: number }[] = [];
 
-  /** `idOf` answers the id of a server of the pool. Keys without `*` are asked first, then patterns as written. */
+  /** `idOf`: id of a server of the pool. Keys without `*` are compared first, then the patterns in their order. */
   constructor({ key, map }: RouteAffinityOptions, idOf: (server: string) => number) {
     this.keys = new KeyScan(key);
     for (const { pattern, server } of map) {
@@ -83,7 +84,7 @@ export class RouteAffinity implements Affinity {
   }
 }
 
-/** `parts` stand between the stars of a pattern, at least two. Each is taken where it first fits: no backtracking. */
+/** `parts`: the texts between the stars of a pattern, at least two. Each is taken where it first fits, without backtracking. */
 function matches(parts: readonly string[], text: string): boolean {
   const first = parts[0]!;
   const last = parts.at(-1)!;

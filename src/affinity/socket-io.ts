@@ -1,10 +1,10 @@
 /**
- * Affinity of Socket.IO (Engine.IO) clients without cookies: the server names the session in the body of the handshake's
- * response, the client repeats the name as `sid` in the query. A client that begins with WebSocket has one connection
- * and needs no affinity.
+ * Affinity of Socket.IO (Engine.IO) clients without cookies. The server names the session in the body of the response to the
+ * handshake, and the client sends the name as `sid` in the query. A client that begins with WebSocket has a single connection and needs
+ * no affinity.
  *
  *      0{"sid":"..."                     Engine.IO 4
- *      97:0{"sid":"..."                  Engine.IO 3, as text: length in front
+ *      97:0{"sid":"..."                  Engine.IO 3, as text: the length first
  *      00 09 07 FF 0{"sid":"..."         Engine.IO 3, as bytes: 0, digits of the length, 255
  *      ___eio[0]("0{\"sid\":\"...        JSONP: one of the texts, in a string
  */
@@ -17,7 +17,7 @@ import { checkTimes, fillTimes, type NamedDependencies, Naming } from './named.t
 
 export interface SocketIoOptions extends SessionTimes {
   readonly type: 'socket.io';
-  /** Requests below this path. */
+  /** Requests below this path belong to Socket.IO. */
   readonly path: string;
 }
 
@@ -52,7 +52,7 @@ export const socketIo = {
   create: (options, dependencies) => new SocketIoAffinity(options, dependencies),
 } satisfies AffinityDescriptor<SocketIoOptions>;
 
-/** Bytes of a body within which the sid has to stand. */
+/** The sid has to stand within so many bytes of the body. */
 const longestOpening = 1024;
 
 const polling = Buffer.from('polling');
@@ -99,7 +99,7 @@ export class SocketIoAffinity implements Affinity {
     const start = openingOf(text, limit, isScript);
     if (start < 0) return true;
     if (start < limit) {
-      // In a script every quote and backslash has a backslash; the last one may be cut off from what it stands for.
+      // In a script each quote and backslash has a backslash before it; the last backslash may be cut off from its character.
       const json = text.toString('latin1', start, limit);
       const sid = sidOf(isScript ? json.replace(/\\(.?)/g, '$1') : json);
       if (sid === null) return true;
@@ -124,7 +124,7 @@ export class SocketIoAffinity implements Affinity {
 const zero = 48;
 const brace = 123;
 
-/** Where the JSON of an open packet begins; -1: there is none; `end`: more is needed. */
+/** Position of the JSON of an open packet; -1: the body has none; `end`: the text is too short to decide. */
 function openingOf(text: Buffer, end: number, isScript: boolean): number {
   let p = 0;
   if (isScript) {
@@ -160,8 +160,8 @@ function isDigit(byte: number): boolean {
 }
 
 /**
- * The member `sid` of the JSON object that `json` begins with; '' when more of it is needed, null when it has none that
- * could be a name. One pass: `token` goes on where it stopped.
+ * The member `sid` of the JSON object at the beginning of `json`; '': the text is too short to decide; null: there is none that could
+ * be a name. One pass: `token` continues where it stopped.
  */
 function sidOf(json: string): string | null {
   const token = /"((?:[^"\\]|\\.)*)"(\s*:)?|[{}[\]]|[^"{}[\]]+/y;

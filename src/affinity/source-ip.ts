@@ -1,7 +1,7 @@
 /**
- * Affinity by client address: a keyed hash of its network is the key. In mode `hash` the place follows from it alone
- * and nothing is stored; in mode `table` it is the same at first, and the table keeps it when servers are added. Nothing is
- * told to the client. Everyone behind one NAT or proxy shares a server.
+ * Affinity by client address: a keyed hash of the client's network is the key. In mode `hash` the server is computed from it and nothing
+ * is stored. In mode `table` the server is at first the same, and the session table keeps it when servers are added. The client gets
+ * nothing from us. All clients behind one NAT or proxy share a server.
  */
 import { createHmac } from 'node:crypto';
 import type { RequestHead } from '../http/head.ts';
@@ -57,21 +57,21 @@ export const sourceIp = {
   },
   timesOf: ({ mode, idle }) => (mode === 'hash' ? null : { idle, absolute: 0 }),
   tableNameOf: ({ ipv4Prefix, ipv6Prefix }) => `${ipv4Prefix} ${ipv6Prefix}`,
-  recognised: () => 'the address of the client is its key',
-  missing: () => 'a client on a unix-domain socket has no address',
+  whyRecognised: () => 'the address of the client is its key',
+  whyNotRecognised: () => 'a client on a unix-domain socket has no address',
   create: (options, { keys, names, lifetime }) =>
     new SourceIpAffinity(options, { names, lifetime, secret: derive(keys[0]!, 'limpet source-ip') }),
 } satisfies AffinityDescriptor<SourceIpOptions>;
 
-/** Addresses whose hash is kept, so that an HMAC is paid once per client and not once per request. */
+/** The hashes of so many addresses are remembered, so that an HMAC is computed once per client and not once per request. */
 const keptAddresses = 4096;
 
 export interface SourceIpDependencies extends NamedDependencies {
-  /** Keys the hash, so that nobody can compute who shares a server. */
+  /** Key of the hash, so that nobody can compute which clients share a server. */
   readonly secret: Buffer;
 }
 
-/** What is kept of an address: the key of its network, and in mode `table` the session. */
+/** What is remembered of an address: the key of its network, and in mode `table` the session. */
 interface Network {
   readonly key: number;
   readonly hi: number;
@@ -81,7 +81,7 @@ interface Network {
 export class SourceIpAffinity implements Affinity {
   readonly name = 'source-ip';
   readonly byAddress = true;
-  /** In mode `table`. */
+  /** Only in mode `table`. */
   readonly lifetime: number | undefined;
   private readonly kind: 'hash' | 'key';
   private readonly ipv4Prefix: number;
@@ -99,7 +99,7 @@ export class SourceIpAffinity implements Affinity {
     this.secret = secret;
   }
 
-  /** False on a unix-domain socket, where a client has no address. */
+  /** False for a client on a unix-domain socket, which has no address. */
   recognise(_request: RequestHead, client: ClientFacts, now: number, recognition: Recognition): boolean {
     if (client.clientAddress === '') return false;
     recognition.affinity = this;

@@ -1,6 +1,6 @@
 /**
- * Listens in between the pools and the decisions made for them: what each affinity said, what the table knew of the
- * session, and who was asked for a server.
+ * Stands between a pool and the decisions made for it, and records them: what each affinity found, what the session table knew of the
+ * session, and which server each step chose.
  */
 import {
   type Affinity,
@@ -17,28 +17,31 @@ import type { RequestHead } from '../http/head.ts';
 import { Splice } from '../http/splice.ts';
 import type { PoolParts } from '../proxy/pool.ts';
 
-/** What one affinity said of the request. */
-export interface Heard {
+/** What one affinity found in the request. */
+export interface AffinityDecision {
   readonly options: PoolAffinity;
   readonly name: string;
   readonly recognised: boolean;
-  /** False: another one had recognised before, and this one only took out what is its own. */
+  /** False: another affinity had recognised the session before, and this one only removed what the server must not see. */
   readonly asked: boolean;
   readonly proof: ProofResult;
-  /** Its token was dated by a clock that is ahead. */
+  /** Its token was dated by a clock that is ahead of ours. */
   readonly ahead: boolean;
-  /** The pool that would take what this one does not. */
+  /** Another pool, which accepts the proof that this one refuses; null: there is none. */
   readonly otherPool: string | null;
   readonly peerTrusted: boolean;
 }
 
-/** Who named a server: the policy, hashing of a key that is nobody's, hashing among all servers, or among those that are up. */
+/**
+ * How a server was chosen: by the policy, by hashing a name that has no owner, by hashing over all servers of the pool, or by hashing
+ * over those that are up.
+ */
 export interface Step {
   readonly by: 'policy' | 'key' | 'hash-owner' | 'substitute';
   readonly server: Server | undefined;
 }
 
-/** One connection to a server, and how it came to that one. */
+/** One connection to a server, and the steps that led to this server. */
 export interface Attempt {
   readonly server: string;
   readonly steps: readonly Step[];
@@ -49,34 +52,35 @@ type Table = PoolParts['table'];
 /** What the table knew of the session before this request changed anything. */
 export interface Found {
   readonly look: ReturnType<Table['find']>;
-  /** undefined: of this pool no more. Times are Unix seconds. */
+  /** undefined: the pool no longer has the server. Times are Unix seconds. */
   readonly server: Server | undefined;
   readonly epoch: number;
   readonly born: number;
   readonly seen: number;
 }
 
-interface Watched {
+interface RecordedPool {
   readonly options: PoolOptions;
   readonly parts: PoolParts;
 }
 
 export class DecisionRecorder {
-  readonly pools: Watched[] = [];
-  readonly heard: Heard[] = [];
+  readonly pools: RecordedPool[] = [];
+  /** In the pool's order. */
+  readonly affinities: AffinityDecision[] = [];
   steps: Step[] = [];
-  /** The session as it was recognised; null when none was. */
+  /** The session as it was recognised; null: none was. */
   recognised: Recognition | null = null;
-  /** What the affinities know of the session of the exchange now; null as long as none was asked. */
+  /** What the affinities know about the session of the exchange now; null: none was called yet. */
   session: Recognition | null = null;
-  /** What the client was to be told of its session's owner; null: no affinity was asked to tell. */
+  /** What `bind` of an affinity got; null: it was not called. */
   binding: Binding | null = null;
-  /** null as long as the table was not asked. */
+  /** null: nothing was looked up yet. */
   found: Found | null = null;
-  /** The answer ended the session. */
+  /** The response has ended the session. */
   ended = false;
 
-  /** For `LimpetDependencies`. */
+  /** For `BalancerDependencies`. */
   readonly observe = (parts: PoolParts, options: PoolOptions): PoolParts => {
     this.pools.push({ options, parts });
     const note = (by: Step['by'], server: Server | undefined): Server | undefined => {
@@ -85,8 +89,8 @@ export class DecisionRecorder {
     };
     return {
       ...parts,
-      affinities: parts.affinities.map((affinity, i) => this.listen(affinity, options, i)),
-      table: this.overhear(parts),
+      affinities: parts.affinities.map((affinity, i) => this.recordAffinity(affinity, options, i)),
+      table: this.recordTable(parts),
       choose: (key, excluded) => note('policy', parts.choose(key, excluded)),
       chooseForKey: (key, excluded) => note('key', parts.chooseForKey(key, excluded)),
       hashOwner: (key) => note('hash-owner', parts.hashOwner(key)),
@@ -94,8 +98,8 @@ export class DecisionRecorder {
     };
   };
 
-  private overhear({ table, fleet }: PoolParts): Table {
-    const heard: Table = Object.create(table);
+  private recordTable({ table, fleet }: PoolParts): Table {
+    const recorded: Table = Object.create(table);
     const find: Table['find'] = (key, now, out) => {
       const look = table.find(key, now, out);
       const { epoch, born, seen } = out;
@@ -103,7 +107,7 @@ export class DecisionRecorder {
       return look;
     };
     const enter: Table['enter'] = (key, now, out) => {
-      // As it was: to enter is to be seen.
+      // Before it enters, which changes when it was seen last.
       find(key, now, out);
       return table.enter(key, now, out);
     };
@@ -111,41 +115,41 @@ export class DecisionRecorder {
       this.ended = true;
       return table.end(key, now);
     };
-    return Object.assign(heard, { find, enter, end });
+    return Object.assign(recorded, { find, enter, end });
   }
 
-  private listen(affinity: Affinity, pool: PoolOptions, index: number): Affinity {
-    // All else it does as it is; but who recognises or begins a session is this one, as the pool knows it.
-    const heard: Affinity = Object.create(affinity);
+  private recordAffinity(affinity: Affinity, pool: PoolOptions, index: number): Affinity {
+    // Everything else is inherited. The pool knows this object, so it has to be the session's affinity.
+    const recorded: Affinity = Object.create(affinity);
     if (isBinder(affinity)) {
-      heard.begin = (now, session) => {
+      recorded.begin = (now, session) => {
         affinity.begin(now, session);
-        if (session.affinity === affinity) session.affinity = heard;
+        if (session.affinity === affinity) session.affinity = recorded;
       };
     }
     const { bind } = affinity;
     if (bind !== undefined) {
-      heard.bind = (recognition, binding, ...rest) => {
+      recorded.bind = (recognition, binding, ...rest) => {
         const { owner, epoch, isBindingDue, mustBind } = binding;
         this.binding = { owner, epoch, isBindingDue, mustBind };
         return bind.call(affinity, recognition, binding, ...rest);
       };
     }
-    return Object.assign(heard, {
+    return Object.assign(recorded, {
       recognise: (request: RequestHead, client: ClientFacts, now: number, session: Recognition, edit: Splice) => {
-        // What the one before it found out is not this one's proof.
+        // The proof of the affinity before is put aside, so that this one's is seen.
         const before = session.proof;
         const own: { proof: ProofResult } = session;
         own.proof = 'none';
         const recognised = affinity.recognise(request, client, now, session, edit);
-        if (session.affinity === affinity) session.affinity = heard;
+        if (session.affinity === affinity) session.affinity = recorded;
         const proof = session.proof;
         if (proof === 'none') session.proof = before;
         const options = pool.affinity[index]!;
         const asked = this.recognised === null;
         const otherPool = isUnknown(proof) ? this.ownerOf(options, pool, request, client, now) : null;
         const peerTrusted = client.peerTrusted === true;
-        this.heard.push({
+        this.affinities.push({
           options,
           name: affinity.name,
           recognised,
@@ -162,7 +166,7 @@ export class DecisionRecorder {
     });
   }
 
-  /** The other pool whose affinity of the same cookie knows what this one does not. */
+  /** The pool whose affinity of the same name accepts the proof that this one refuses. */
   private ownerOf(
     options: AffinityOptions,
     pool: PoolOptions,

@@ -18,7 +18,7 @@ import { DryNet } from './dry-net.ts';
 import type { Explanation } from './explanation.ts';
 import { ownerOf } from './owner.ts';
 import { decide, type Findings, reasonForClient } from './reasons.ts';
-import { affinityOf } from './recognition.ts';
+import { explainAffinity } from './recognition.ts';
 
 export interface Question {
   /** The capture; more than the head may follow. */
@@ -110,7 +110,7 @@ export async function explain(options: LimpetOptions, question: Question): Promi
     pool: options.pools.find(({ name }) => name === route?.pool),
     route,
     recognised,
-    by: recorder.heard.find((heard) => heard.recognised && heard.asked)?.options ?? null,
+    by: recorder.affinities.find(({ asked, recognised }) => recognised && asked)?.options ?? null,
     session: route?.affinity === true ? session : null,
     epoch: log.epoch ?? 0,
     binding: recorder.binding,
@@ -134,7 +134,7 @@ export async function explain(options: LimpetOptions, question: Question): Promi
     listener: formatAddress(listener.address),
     client: { address: log.client ?? peer, peer, trusted: trustOf(listener.trustedProxies)(peer) },
     route,
-    affinities: recorder.heard.map((heard) => affinityOf(heard, over, head)),
+    affinities: recorder.affinities.map((decision) => explainAffinity(decision, over, head)),
     session:
       recognised === null
         ? null

@@ -1,5 +1,4 @@
-/** Why a request goes where it goes, in words: made of what was seen, never of what ought to happen. */
-
+/** Why a request goes where it goes, in words. Made only of what the balancer did, never of what it should do. */
 import type { Binding, RecognitionView } from '../affinity/affinity.ts';
 import { descriptorOf } from '../affinity/registry.ts';
 import { isByKey } from '../balance/registry.ts';
@@ -9,35 +8,35 @@ import type { Attempt } from './decision-recorder.ts';
 import { duration } from './duration.ts';
 import type { DecisionKind, Explanation } from './explanation.ts';
 
-/** What was seen of one request. */
+/** What the balancer did with one request. */
 export interface Findings {
   readonly pool: PoolOptions | undefined;
   readonly route: Explanation['route'];
-  /** The session as it came; null when none was recognised. */
+  /** The session as the request brought it; null: none was recognised. */
   readonly recognised: RecognitionView | null;
-  /** Who recognised it. */
+  /** The affinity that recognised it. */
   readonly by: PoolAffinity | null;
-  /** What affinities knew of the session in the end; null when the pool or the route has no affinity. */
+  /** What the affinities knew about the session in the end; null: the pool or the route has no affinity. */
   readonly session: RecognitionView | null;
   /** Epoch of the session's owner in the end. */
   readonly epoch: number;
-  /** What the client was to be told of its owner; null: nobody was asked to tell. */
+  /** What `bind` of an affinity got; null: it was not called. */
   readonly binding: Binding | null;
   readonly owner: Explanation['owner'];
-  /** The app has ended the session that the request names: it was recognised no more. */
+  /** The app had ended the session that the request names, so it was not recognised. */
   readonly over: boolean;
-  /** The answer of the server ended the session. */
+  /** The response has ended the session. */
   readonly ended: boolean;
   readonly panic: boolean;
-  /** Servers that might be chosen. */
+  /** How many servers could be chosen. */
   readonly candidates: number;
   readonly attempts: readonly Attempt[];
   readonly fault: Fault | null;
-  /** False: the balancer has keys that we do not know. */
+  /** False: this process does not have the keys of the balancer. */
   readonly knownKeys: boolean;
-  /** False: the balancer has a table that we do not know. */
+  /** False: this process does not have the session table of the balancer. */
   readonly knownTable: boolean;
-  /** Sessions may have copies: with one they can leave an owner that lives. */
+  /** Sessions may have copies; one with a copy may be moved to another server while its owner is up. */
   readonly copied: boolean;
 }
 
@@ -61,7 +60,7 @@ function kindOf({ recognised, session }: Findings, { steps }: Attempt): Decision
   return by === 'substitute' ? 'temporary' : 'owner';
 }
 
-/** What hangs on load, on chance, or on what only the balancer knows is not certain. */
+/** False when load, chance, or something that only the running balancer knows can change the decision. */
 function isCertain(findings: Findings, kind: DecisionKind): boolean {
   const { candidates, knownKeys, pool } = findings;
   if (!isOwnerKnown(findings)) return false;
@@ -176,7 +175,7 @@ export function reasonForClient(findings: Findings, set: boolean): string {
   if (binder === undefined || last === undefined) return 'nothing is bound';
   const { type: name } = binder;
   if (ended) return `${name} tells the client nothing; to this ${methodOfEnd} a 200 ends the session`;
-  const reason = descriptorOf(binder).untold?.(binder, pool?.name ?? '', binding?.isBindingDue === true);
+  const reason = descriptorOf(binder).whyNoCookie?.(binder, pool?.name ?? '', binding?.isBindingDue === true);
   return reason ?? `${name} tells the client nothing`;
 }
 

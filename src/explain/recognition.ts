@@ -1,32 +1,41 @@
-/** What each affinity said of a request, and why, in words. */
+/** What each affinity found in a request, and why. */
 import type { SessionTimes } from '../affinity/descriptor.ts';
 import { descriptorOf } from '../affinity/registry.ts';
 import type { AffinityOptions } from '../config/options.ts';
 import type { RequestHead } from '../http/head.ts';
-import type { Heard } from './decision-recorder.ts';
+import type { AffinityDecision } from './decision-recorder.ts';
 import { duration } from './duration.ts';
 import type { AffinityResult, Explanation } from './explanation.ts';
 
-/** `over`: the app has ended the session that the request names. */
-export function affinityOf(heard: Heard, over: boolean, request: RequestHead): Explanation['affinities'][number] {
-  const { name, otherPool } = heard;
-  const result = resultOf(heard, over);
-  const reason = otherPool === null ? reasonOf(heard, result, request) : `its token belongs to the pool ${otherPool}`;
+/** `isEnded`: the app has ended the session that the request names. */
+export function explainAffinity(
+  decision: AffinityDecision,
+  isEnded: boolean,
+  request: RequestHead,
+): Explanation['affinities'][number] {
+  const { name, otherPool } = decision;
+  const result = resultOf(decision, isEnded);
+  const reason =
+    otherPool === null ? reasonOf(decision, result, request) : `its token belongs to the pool ${otherPool}`;
   return { name, result, otherPool, reason };
 }
 
-function resultOf({ asked, recognised, proof }: Heard, over: boolean): AffinityResult {
+function resultOf({ asked, recognised, proof }: AffinityDecision, isEnded: boolean): AffinityResult {
   if (!asked) return 'not-asked';
-  if (recognised) return over ? 'ended' : 'recognised';
+  if (recognised) return isEnded ? 'ended' : 'recognised';
   return proof === 'valid' ? 'none' : proof;
 }
 
-function reasonOf({ options, peerTrusted, ahead }: Heard, result: AffinityResult, request: RequestHead): string {
+function reasonOf(
+  { options, peerTrusted, ahead }: AffinityDecision,
+  result: AffinityResult,
+  request: RequestHead,
+): string {
   switch (result) {
     case 'not-asked':
       return 'another one has recognised the session before; it only hides from the server what is its own';
     case 'recognised':
-      return `${recognisedBy(options, request)}${ahead ? ', from a clock that is ahead: it is dated anew' : ''}`;
+      return `${reasonFor(options, request)}${ahead ? ', from a clock that is ahead: it is dated anew' : ''}`;
     case 'invalid':
       return 'its token was not signed with the key that it names: forged or garbled';
     case 'foreign':
@@ -38,25 +47,25 @@ function reasonOf({ options, peerTrusted, ahead }: Heard, result: AffinityResult
     case 'ahead':
       return 'it was dated by a clock that is ahead of this one by more than clock.skew';
     case 'ended':
-      return `the app has ended the session that it names a moment ago: ${recognisedBy(options, request)}`;
+      return `the app has ended the session that it names a moment ago: ${reasonFor(options, request)}`;
     case 'none':
-      return missing(options, peerTrusted, request);
+      return reasonAgainst(options, peerTrusted, request);
   }
 }
 
-/** Of an affinity whose tokens end by themselves. */
+/** The times of an affinity whose proofs can expire. */
 function timesOf(options: AffinityOptions): SessionTimes {
   return descriptorOf(options).timesOf(options) ?? { idle: 0, absolute: 0 };
 }
 
-function recognisedBy(options: AffinityOptions, request: RequestHead): string {
-  const { recognised } = descriptorOf(options);
-  return recognised?.(options, request) ?? `the request brings a name in the ${sourcesOf(options)}`;
+function reasonFor(options: AffinityOptions, request: RequestHead): string {
+  const { whyRecognised } = descriptorOf(options);
+  return whyRecognised?.(options, request) ?? `the request brings a name in the ${sourcesOf(options)}`;
 }
 
-function missing(options: AffinityOptions, peerTrusted: boolean, request: RequestHead): string {
-  const { missing: reason } = descriptorOf(options);
-  return reason?.(options, request, peerTrusted) ?? `no name in the ${sourcesOf(options)}`;
+function reasonAgainst(options: AffinityOptions, peerTrusted: boolean, request: RequestHead): string {
+  const { whyNotRecognised } = descriptorOf(options);
+  return whyNotRecognised?.(options, request, peerTrusted) ?? `no name in the ${sourcesOf(options)}`;
 }
 
 function sourcesOf(options: AffinityOptions): string {
