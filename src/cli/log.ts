@@ -14,6 +14,8 @@ import { type Clock, systemClock } from '../time/clock.ts';
  *
  * @example
  * ```ts
+ * import { type Logger, startLimpet } from 'limpet';
+ *
  * const log: Logger = {
  *   debug: () => {},
  *   info: (message, fields) => console.log(message, fields),

@@ -22,22 +22,25 @@ export type Flag = boolean | 'true' | 'false';
 export interface Config {
   /** Where clients connect. */
   readonly listeners: readonly ListenerConfig[];
-  /** Sets of servers that stand for each other, by name. */
+  /** Sets of servers of which each can serve the same requests, by name. */
   readonly pools: { readonly [name: string]: PoolConfig };
-  /** Asked in order; the first that matches serves the request. With one pool they may be left out: it serves all. */
+  /**
+   * Tried in order: the first that matches gives the pool that serves the request. With one pool they may be left out:
+   * it serves all requests.
+   */
   readonly routes?: readonly RouteConfig[];
   /**
    * Secrets that sign the tokens, 32 bytes or more each, in hex, base64 or plain text: the first signs, all verify.
    * None: a key is generated and kept in `stateDir`. Take them from the environment. Default: none.
    */
   readonly keys?: readonly string[];
-  /** What is told. */
+  /** What is logged. */
   readonly log?: LogConfig;
   /** SIGTERM and SIGINT: nothing new is accepted, and open exchanges are finished. */
   readonly shutdown?: ShutdownConfig;
-  /** What the balancer may use. */
+  /** What the balancer may use of this machine. */
   readonly limits?: LimitsConfig;
-  /** Nodes that share sessions have clocks of their own. */
+  /** How far the clocks of nodes that share sessions may differ. */
   readonly clock?: ClockConfig;
   /** How the names of servers are looked up: in the background, never for a request. */
   readonly resolver?: ResolverConfig;
@@ -52,15 +55,15 @@ export interface Config {
   readonly table?: TableConfig;
   /**
    * Folder for what outlives the process, such as a generated key and the saved table. The environment variable
-   * `LIMPET_STATE` goes before it. Default: `.limpet`.
+   * `LIMPET_STATE` takes precedence. Default: `.limpet`.
    */
   readonly stateDir?: string;
   /**
-   * Copies of sessions, for servers that speak the session protocol. What stands here changes with a restart only.
+   * Copies of sessions, for servers that speak the session protocol. A change takes effect with a restart only.
    * Default: none.
    */
   readonly sessions?: SessionsConfig;
-  /** Where the balancer is asked and told while it runs. */
+  /** The admin listener, through which a running balancer is queried and changed. */
   readonly admin?: AdminConfig;
   /**
    * Responses say which server gave them: `Limpet-Server: NAME; epoch=N`. For demos and debugging. Default: `false`.
@@ -81,8 +84,8 @@ export interface ListenerConfig {
   /** Upgrade protocols that are passed on. Default: `websocket`. */
   readonly upgrades?: readonly string[];
   /**
-   * A client that closes its sending side after the request still gets its response. `false`: it counts as gone.
-   * Default: `false`.
+   * A client that closes its sending side after the request still gets its response. `false`: it counts as
+   * disconnected. Default: `false`.
    */
   readonly halfClose?: Flag;
   /** What a client may send. */
@@ -93,47 +96,48 @@ export interface ListenerConfig {
 
 /** What a client may send. */
 export interface ListenerLimitsConfig {
-  /** Open connections; one more is refused with 503. From 1 to 10,000,000. Default: `100000`. */
+  /** Most open connections; one more is refused with 503. From 1 to 10,000,000. Default: `100000`. */
   readonly connections?: Numeric;
-  /** Request line and headers together; else 431. Default: `16k`. */
+  /** Largest request line and headers together; more is refused with 431. Default: `16k`. */
   readonly headBytes?: Size;
-  /** Headers of a request; else 431. From 1 to 10,000. Default: `100`. */
+  /** Most headers of a request; more are refused with 431. From 1 to 10,000. Default: `100`. */
   readonly headers?: Numeric;
-  /** Request target; else 414. Default: `8k`. */
+  /** Longest request target; a longer one is refused with 414. Default: `8k`. */
   readonly uriBytes?: Size;
-  /** Request body; else 413. 0: no limit. Default: `0`. */
+  /** Largest request body; a larger one is refused with 413. 0: no limit. Default: `0`. */
   readonly bodyBytes?: Size;
   /**
-   * Read and dropped of a request that was answered before its end, so that a client that writes all of it before it
-   * reads gets the answer; beyond it the connection is closed. Default: `1G`.
+   * After a response that is sent before the request has ended, the rest of the request is read and dropped up to this
+   * many bytes, so that a client that writes everything before it reads still gets the response. Beyond it the
+   * connection is closed. Default: `1G`.
    */
   readonly lingerBytes?: Size;
 }
 
 /** How long a client may take. */
 export interface ListenerTimeoutsConfig {
-  /** From the first byte of a head to its last; else 408. Default: `10s`. */
+  /** Longest time from the first byte of a request head to its last; then 408. Default: `10s`. */
   readonly requestHead?: Time;
-  /** Between two pieces of a request body; else 408. Default: `30s`. */
+  /** Longest time between two pieces of a request body; then 408. Default: `30s`. */
   readonly requestBody?: Time;
-  /** Between the end of a response and the next request. Default: `1m`. */
+  /** Longest time between the end of a response and the next request; then the connection is closed. Default: `1m`. */
   readonly keepAlive?: Time;
-  /** A client that takes no byte of its response for this long. Default: `30s`. */
+  /** A connection whose client accepts no byte of its response for this long is closed. Default: `30s`. */
   readonly write?: Time;
   /**
-   * A client that goes on sending a request that was answered before its end: all of it is read and dropped, for this
-   * long. Default: `1m`.
+   * After a response that is sent before the request has ended, the rest of the request is read and dropped for this
+   * long; then the connection is closed. Default: `1m`.
    */
   readonly linger?: Time;
 }
 
-/** Sets of servers that stand for each other, by name. */
+/** Sets of servers of which each can serve the same requests, by name. */
 export interface PoolConfig {
-  /** The backend addresses. A short one is only its address, and is named by it. */
+  /** The servers. One that is only an address has that address as its name. */
   readonly servers: readonly (string | number | ServerConfig)[];
   /**
-   * A server whose name has several addresses: one server, which is at `any` of them (they are tried in turn), or `all`
-   * of them, each a server of its own, named `NAME@ADDRESS`. Default: `any`.
+   * What a host name with several addresses stands for. `any`: one server, whose addresses are tried in turn. `all`:
+   * one server for each address, named `NAME@ADDRESS`. Default: `any`.
    */
   readonly resolve?: 'any' | 'all';
   /** Where new sessions go. Default: `least-requests`. */
@@ -144,8 +148,8 @@ export interface PoolConfig {
    */
   readonly maxLoad?: Numeric;
   /**
-   * How a session is recognised: a list, asked in order. The first that recognises wins, the first that can binds new
-   * sessions. `none` for no affinity. Default: `cookie`.
+   * How sessions are recognised: a list, tried in order. The first affinity that recognises a request decides, and the
+   * first that is able to do so binds new sessions. `none`: no affinity. Default: `cookie`.
    */
   readonly affinity?:
     | 'cookie'
@@ -154,59 +158,60 @@ export interface PoolConfig {
     | 'none'
     | readonly ('cookie' | 'source-ip' | 'socket.io' | AffinityConfig)[];
   /**
-   * The server that holds a session is gone: `rebind` to another for good, borrow one (`temporary`), or `reject` with a
-   * status. Default: `rebind`.
+   * What happens to a session whose server has failed. `rebind`: it moves to another server and stays there.
+   * `temporary`: another server serves it until its own is back. `reject`: its requests are refused with a status.
+   * Default: `rebind`.
    */
   readonly whenOwnerFails?: 'rebind' | 'temporary' | 'reject' | RejectConfig;
   /**
-   * The server that holds a session is at its `maxRequests`: wait for it, `rebind` to one with room (if any has), or
-   * `reject` with 503. Default: `queue`.
+   * What happens to a request of a session whose server is at its `maxRequests`. `queue`: it waits. `rebind`: the
+   * session moves to a server with room, if there is one. `reject`: it is refused with 503. Default: `queue`.
    */
   readonly whenOwnerFull?: 'queue' | 'rebind' | 'reject';
-  /** How servers are found to be down. */
+  /** How it is found out that a server is down. */
   readonly health?: PoolHealthConfig;
   /** Where requests wait when every server is at its `maxRequests`. */
   readonly queue?: PoolQueueConfig;
-  /** What is tried again on another server. */
+  /** When a request is retried on another server. */
   readonly retry?: PoolRetryConfig;
   /** How long a server may take. */
   readonly timeouts?: PoolTimeoutsConfig;
-  /** Idle connections kept to one server. From 0 to 65,535. Default: `256`. */
+  /** Most idle connections that are kept to one server. From 0 to 65,535. Default: `256`. */
   readonly maxIdle?: Numeric;
   /**
-   * GET requests without a body or a condition, of one moment to one server, share a connection, at most so many. For
-   * servers that read and answer pipelined requests strictly, and quickly (SECURITY.md). 1: off. From 1 to 64. Default:
-   * `1`.
+   * Most GET requests that share one connection to a server at one time, when they have neither a body nor a condition.
+   * For servers that read and answer pipelined requests strictly, and quickly (SECURITY.md). 1: off. From 1 to 64.
+   * Default: `1`.
    */
   readonly pipelining?: Numeric;
-  /** What a server may send, and cost before it has accepted. */
+  /** What a server may send, and how many connections to it may be opened at once. */
   readonly limits?: PoolLimitsConfig;
   /**
-   * Its servers speak the session protocol: sessions are copied, and survive and leave their servers. Default: `true`
-   * with a top-level `sessions`.
+   * Its servers speak the session protocol: their sessions are copied, survive a failed server, and can move. Default:
+   * `true` with a top-level `sessions`.
    */
   readonly sessions?: Flag;
-  /** Whether sessions move to servers that have fewer, such as new ones. */
+  /** Whether sessions move to servers that have fewer of them, such as new servers. */
   readonly rebalance?: PoolRebalanceConfig;
 }
 
-/** The backend addresses. A short one is only its address, and is named by it. */
+/** The servers. One that is only an address has that address as its name. */
 export interface ServerConfig {
   /** Stable name: sessions stay with it when the address changes. Default: its address. */
   readonly name?: string;
   /** Where it is. A port alone is on 127.0.0.1. */
   readonly address: string | number;
-  /** Share of new sessions against its peers; 0 takes none. From 0 to 65,535. Default: `1`. */
+  /** Share of new sessions relative to the other servers. 0: none. From 0 to 65,535. Default: `1`. */
   readonly weight?: Numeric;
-  /** Most requests at one time; beyond it they wait in the queue. 0: no cap. From 0 to 1,000,000. Default: `0`. */
+  /** Most requests at one time; beyond it they wait in the queue. 0: no limit. From 0 to 1,000,000. Default: `0`. */
   readonly maxRequests?: Numeric;
-  /** What becomes of a name with several addresses: see `resolve` of the pool. Default: as the pool says. */
+  /** What a host name with several addresses stands for: see `resolve` of the pool. Default: as the pool says. */
   readonly resolve?: 'any' | 'all';
 }
 
 /**
- * How a session is recognised: a list, asked in order. The first that recognises wins, the first that can binds new
- * sessions. `none` for no affinity.
+ * How sessions are recognised: a list, tried in order. The first affinity that recognises a request decides, and the
+ * first that is able to do so binds new sessions. `none`: no affinity.
  */
 export interface AffinityConfig {
   /** A cookie of our own, which the servers never see. */
@@ -442,22 +447,22 @@ export interface RejectConfig {
   readonly reject: Numeric;
 }
 
-/** How servers are found to be down. */
+/** How it is found out that a server is down. */
 export interface PoolHealthConfig {
   /**
-   * Checks of our own: an HTTP request, a TCP connect, or none. Default: `http` with a `path`, `tcp` with any other
-   * field of these checks, else `false`.
+   * Health checks by requests of the balancer itself: an HTTP request, a TCP connect, or none. Default: `http` with a
+   * `path`, `tcp` with any other field of these checks, else `false`.
    */
   readonly active?: false | 'false' | 'http' | 'tcp';
-  /** Asked for with GET. */
+  /** Path of the check, which is a GET request. */
   readonly path?: string;
   /** Host header of the check. Default: the server's address. */
   readonly host?: string;
-  /** Good statuses and ranges of them. Default: `200-399`. */
+  /** Statuses that count as good, and ranges of them. Default: `200-399`. */
   readonly status?: string | number;
-  /** Text that the first 64 KiB of the body must hold. Default: any. */
+  /** Text that must be in the first 64 KiB of the body. Default: any. */
   readonly body?: string;
-  /** Between two checks of a server. Default: `2s`. */
+  /** Time between two checks of a server. Default: `2s`. */
   readonly interval?: Time;
   /** A check that takes longer has failed. Default: `1s`. */
   readonly timeout?: Time;
@@ -467,99 +472,103 @@ export interface PoolHealthConfig {
   readonly fall?: Numeric;
   /** Share of the interval by which checks are spread. From 0 to 1. Default: `0.1`. */
   readonly jitter?: Numeric;
-  /** What the traffic itself tells. `false`: no server is ejected for its errors. */
+  /** Health by the outcome of the requests of clients. `false`: no server is ejected for its errors. */
   readonly passive?: false | 'false' | PoolHealthPassiveConfig;
   /**
-   * When fewer than this share of the servers look up, none of it is believed and all are used. 0: never. From 0 to 1.
-   * Default: `0.5`.
+   * When the share of servers that are up is below this, health is ignored and all servers are used. 0: never. From 0
+   * to 1. Default: `0.5`.
    */
   readonly panicThreshold?: Numeric;
   /** A server that comes up gets its full share of new sessions only after this long. Default: `off`. */
   readonly slowStart?: TimeOrOff;
 }
 
-/** What the traffic itself tells. `false`: no server is ejected for its errors. */
+/** Health by the outcome of the requests of clients. `false`: no server is ejected for its errors. */
 export interface PoolHealthPassiveConfig {
   /** Connection errors in a row that eject a server. From 1 to 1,000. Default: `3`. */
   readonly connectErrors?: Numeric;
   /** 5xx responses in a row that eject a server. 0: never. From 0 to 1,000. Default: `0`. */
   readonly serverErrors?: Numeric;
-  /** First ejection; each further one lasts twice as long. Default: `1s`. */
+  /** Length of the first ejection; each further one lasts twice as long. Default: `1s`. */
   readonly ejection?: Time;
-  /** The longest ejection. Default: `1m`. */
+  /** Length of the longest ejection. Default: `1m`. */
   readonly maxEjection?: Time;
 }
 
 /** Where requests wait when every server is at its `maxRequests`. */
 export interface PoolQueueConfig {
-  /** Requests that may wait; one more is refused with 503 and `Retry-After`. From 0 to 1,000,000. Default: `1024`. */
+  /** Most requests that wait; one more is refused with 503 and `Retry-After`. From 0 to 1,000,000. Default: `1024`. */
   readonly max?: Numeric;
-  /** Longest wait; after it 503. Default: `5s`. */
+  /** Longest wait of a request; then 503. Default: `5s`. */
   readonly timeout?: Time;
 }
 
-/** What is tried again on another server. */
+/** When a request is retried on another server. */
 export interface PoolRetryConfig {
-  /** Servers tried in all, the first one included. 1: no retry. From 1 to 10. Default: `3`. */
+  /** Most servers that are tried, the first one included. 1: no retry. From 1 to 10. Default: `3`. */
   readonly attempts?: Numeric;
   /**
-   * Of a request body so much is kept for a repeat; a longer one cannot be repeated once it is sent. Default: `64k`.
+   * Bytes of a request body that are kept for a retry. A request with a longer body is not retried once its body has
+   * been sent. Default: `64k`.
    */
   readonly bufferBody?: Size;
-  /** Time for all attempts until a response begins. Default: `off`. */
+  /** Longest time for all attempts together, until a response begins. Default: `off`. */
   readonly deadline?: TimeOrOff;
 }
 
 /** How long a server may take. */
 export interface PoolTimeoutsConfig {
-  /** Until the server accepts the connection. Default: `2s`. */
+  /** Longest time until the server accepts the connection. Default: `2s`. */
   readonly connect?: Time;
   /**
-   * From the last byte of the request to the first of the response. Each interim response (1xx) begins it anew.
-   * Default: `1m`.
+   * Longest time from the last byte of the request to the first of the response. Each interim response (1xx) restarts
+   * it. Default: `1m`.
    */
   readonly response?: TimeOrOff;
-  /** Between two pieces of a response body. Default: `1m`. */
+  /** Longest time between two pieces of a response body. Default: `1m`. */
   readonly responseBody?: TimeOrOff;
   /**
-   * A pooled connection is closed after this long unused. Keep it below the server's own (5s in node:http). Default:
-   * `4s`.
+   * An idle connection to a server is closed after this long. Keep it below the server's own time-out (5s in
+   * node:http). Default: `4s`.
    */
   readonly keepAlive?: Time;
-  /** A WebSocket or other tunnel without a byte either way. Default: `1h`. */
+  /** A WebSocket or another tunnel is closed after this long without a byte in either direction. Default: `1h`. */
   readonly tunnel?: TimeOrOff;
 }
 
-/** What a server may send, and cost before it has accepted. */
+/** What a server may send, and how many connections to it may be opened at once. */
 export interface PoolLimitsConfig {
-  /** Status line and headers of a response together; else 502. Default: `64k`. */
+  /** Largest status line and headers of a response together; more is answered with 502. Default: `64k`. */
   readonly headBytes?: Size;
-  /** Headers of a response; else 502. From 1 to 10,000. Default: `256`. */
+  /** Most headers of a response; more are answered with 502. From 1 to 10,000. Default: `256`. */
   readonly headers?: Numeric;
   /**
-   * Interim responses (1xx) to one request in a second; more are refused with 502 (`too-many-interim`). From 1 to
+   * Most interim responses (1xx) to one request in a second; more are answered with 502 (`too-many-interim`). From 1 to
    * 1,000,000. Default: `1000`.
    */
   readonly interim?: Numeric;
   /**
-   * Connections that one worker makes to one server at one time; beyond it requests wait in the queue. From 1 to
+   * Most connections that one worker opens to one server at one time; beyond it requests wait in the queue. From 1 to
    * 1,000,000. Default: `1024`.
    */
   readonly connecting?: Numeric;
 }
 
-/** Whether sessions move to servers that have fewer, such as new ones. */
+/** Whether sessions move to servers that have fewer of them, such as new servers. */
 export interface PoolRebalanceConfig {
   /**
-   * A session with a copy that is not in use leaves a server that has more than this multiple of the mean, such as
-   * 1.25, with its next request. Default: `off`.
+   * When a server has more sessions than this multiple of the mean, such as 1.25, those with a copy that are not in use
+   * move to other servers with their next request. Default: `off`.
    */
   readonly skew?: 'off' | Numeric;
-  /** Most moves in a second, of each worker. From 1 to 100,000. Default: `10`. */
+  /** Most moves in a second by each worker. From 1 to 100,000. Default: `10`. */
   readonly rate?: Numeric;
 }
 
-/** Asked in order; the first that matches serves the request. With one pool they may be left out: it serves all. */
+/**
+ * Tried in order: the first that matches gives the pool that serves the request. With one pool they may be left out: it
+ * serves all requests.
+ */
 export interface RouteConfig {
   /** What a request must look like; left out, every request matches. */
   readonly match?: RouteMatchConfig;
@@ -586,40 +595,40 @@ export interface RouteMatchConfig {
   readonly listeners?: readonly string[];
 }
 
-/** What is told. */
+/** What is logged. */
 export interface LogConfig {
   /** One line for each request. `json` makes all of the log JSON. Default: `off`. */
   readonly access?: 'off' | 'text' | 'json';
-  /** What is logged beside that. Default: `info`. */
+  /** The least severe messages that are logged. Default: `info`. */
   readonly level?: 'debug' | 'info' | 'warn' | 'error';
 }
 
 /** SIGTERM and SIGINT: nothing new is accepted, and open exchanges are finished. */
 export interface ShutdownConfig {
-  /** After this long, open exchanges are cut. Default: `30s`. */
+  /** Open exchanges that have not finished after this long are cut. Default: `30s`. */
   readonly timeout?: Time;
 }
 
-/** What the balancer may use. */
+/** What the balancer may use of this machine. */
 export interface LimitsConfig {
   /**
-   * Bytes that one worker keeps at most for clients and servers that are slow, for requests that wait, and for repeats.
-   * Beyond it the connections that keep most and take least are ended, or refused with 503 (`buffers-full`). Default:
-   * `64M`.
+   * Most bytes that one worker buffers for slow clients and servers, for requests that wait, and for retries. Beyond it
+   * the connections with the largest buffers and the least progress are closed, or new requests are refused with 503
+   * (`buffers-full`). Default: `64M`.
    */
   readonly keptBytes?: Size;
   /**
-   * Connections that one worker makes to servers at one time; beyond it requests wait in the queue of their pool. From
-   * 1 to 10,000,000. Default: `4096`.
+   * Most connections that one worker opens to servers at one time; beyond it requests wait in the queue of their pool.
+   * From 1 to 10,000,000. Default: `4096`.
    */
   readonly connecting?: Numeric;
 }
 
-/** Nodes that share sessions have clocks of their own. */
+/** How far the clocks of nodes that share sessions may differ. */
 export interface ClockConfig {
   /**
-   * A token from a clock that is ahead of ours by up to this long is dated anew (counter `clock_ahead`); beyond it the
-   * session is refused. At least a minute is always granted. Default: `10m`.
+   * A token dated by a clock that is ahead of this one by up to this long is accepted, and dated anew (counter
+   * `clock_ahead`); beyond it the session is refused. At least one minute is always allowed. Default: `10m`.
    */
   readonly skew?: Time;
 }
@@ -627,41 +636,44 @@ export interface ClockConfig {
 /** How the names of servers are looked up: in the background, never for a request. */
 export interface ResolverConfig {
   /**
-   * DNS servers, asked in order. None: those of `/etc/resolv.conf`, and what else the system knows names by. Default:
-   * none.
+   * DNS servers, queried in order. None: those of `/etc/resolv.conf`, and the other sources of the system, such as
+   * `/etc/hosts`. Default: none.
    */
   readonly servers?: readonly string[];
-  /** For one answer; then the next of them is asked. Default: `2s`. */
+  /** Longest wait for one answer; then the next server is queried. Default: `2s`. */
   readonly timeout?: Time;
-  /** Times that each of them is asked. From 1 to 10. Default: `2`. */
+  /** How many times each of them is queried. From 1 to 10. Default: `2`. */
   readonly attempts?: Numeric;
-  /** An answer counts for its TTL, and at least for this long. Default: `1s`. */
+  /** An answer is valid for its TTL, but at least for this long. Default: `1s`. */
   readonly minTtl?: Time;
-  /** The same, and at most for this long. Default: `30s`. */
+  /** An answer is valid for its TTL, but at most for this long. Default: `30s`. */
   readonly maxTtl?: Time;
-  /** A name that does not exist, or cannot be looked up, is asked for again after this long. Default: `5s`. */
+  /** A name that does not exist, or cannot be looked up, is looked up again after this long. Default: `5s`. */
   readonly retry?: Time;
   /**
-   * Of a name with several addresses one that has not accepted the connection after this long gives way to the next;
+   * Of a name with several addresses the next one is tried when one has not accepted the connection after this long;
    * the last one has what is left of `timeouts.connect`. Default: `500ms`.
    */
   readonly addressTimeout?: Time;
-  /** Addresses of one name that count (counter `addresses_dropped`). From 1 to 10,000. Default: `256`. */
+  /**
+   * Most addresses of one name that are used; the others are counted (`addresses_dropped`). From 1 to 10,000. Default:
+   * `256`.
+   */
   readonly maxAddresses?: Numeric;
 }
 
 /** The table of sessions, which all workers share. */
 export interface TableConfig {
   /**
-   * Sessions that fit, about 46.5 bytes each; beyond it those longest unseen are forgotten. From 1,000 to 100,000,000.
-   * Default: `1000000`.
+   * Most sessions, about 46.5 bytes each; beyond it those without a request for the longest time are removed. From
+   * 1,000 to 100,000,000. Default: `1000000`.
    */
   readonly capacity?: Numeric;
-  /** Between two savings to `stateDir`; it is saved at shutdown too. `off`: never. Default: `1m`. */
+  /** Time between two saves to `stateDir`; the table is saved at shutdown too. `off`: never. Default: `1m`. */
   readonly save?: TimeOrOff;
 }
 
-/** Copies of sessions, for servers that speak the session protocol. What stands here changes with a restart only. */
+/** Copies of sessions, for servers that speak the session protocol. A change takes effect with a restart only. */
 export interface SessionsConfig {
   /**
    * Where copies are kept: `memory` or `memory:256mb` (of this process), `lmdb:FOLDER` (survives it),
@@ -670,53 +682,55 @@ export interface SessionsConfig {
    */
   readonly store?: string;
   /**
-   * `sync`: the client hears of a change once its copy is safe. `async`: at once, the copy follows. `none`: no copies.
-   * Default: `sync`.
+   * When a client gets a response that changes its session. `sync`: once the copy is stored. `async`: at once, and the
+   * copy is stored afterwards. `none`: no copies. Default: `sync`.
    */
   readonly replication?: 'sync' | 'async' | 'none';
   /**
-   * A copy cannot be kept: `fail` answers 503, `degrade` lets the answer pass, marked `Limpet-Degraded: session-store`.
-   * Default: `fail`.
+   * What happens when a copy cannot be stored. `fail`: the client gets 503. `degrade`: it gets the response, marked
+   * `Limpet-Degraded: session-store`. Default: `fail`.
    */
   readonly whenStoreFails?: 'fail' | 'degrade';
-  /** Longest wait for the store; after it, it has failed. Default: `2s`. */
+  /** Longest wait for the store; then it counts as failed. Default: `2s`. */
   readonly timeout?: Time;
   /**
-   * With `async`: copies of one worker that may be under way; beyond it answers wait as with `sync`. From 1 to
-   * 1,000,000. Default: `1024`.
+   * With `async`: most copies of one worker that may be on their way to the store; beyond it responses wait as with
+   * `sync`. From 1 to 1,000,000. Default: `1024`.
    */
   readonly lag?: Numeric;
   /**
-   * Shared with the servers: signs what they are told of sessions, and opens the store interface to them; a text of at
-   * least 32 characters (openssl rand -hex 32). Take it from the environment. None: one is made, in a file that servers
-   * of the same user on this machine read by themselves; others need it. Default: made, for servers of this user.
+   * Shared with the servers: signs the session headers that are sent to them, and is required at the store interface; a
+   * text of at least 32 characters (openssl rand -hex 32). Take it from the environment. Without it one is generated,
+   * in a file that servers of the same user on this machine read by themselves; other servers need it. Default:
+   * generated, for servers of this user.
    */
   readonly secret?: string;
   /**
-   * Where servers reach the store interface. Other than on loopback or a unix-domain socket it needs `secret`. Default:
-   * `store.sock` in `stateDir`; with `secret` 127.0.0.1:0.
+   * Where servers reach the store interface. Unless it is on loopback or a unix-domain socket it needs `secret`.
+   * Default: `store.sock` in `stateDir`; with `secret` 127.0.0.1:0.
    */
   readonly listen?: string;
-  /** Largest state of a session. Default: `1M`. */
+  /** Largest state of one session. Default: `1M`. */
   readonly stateBytes?: Size;
   /**
-   * Ended sessions that may wait until the store can be told; they are kept in `stateDir`, and nobody can use them
-   * meanwhile. One more is refused with 503, and lives on. From 1 to 10,000,000. Default: `100000`.
+   * Most ended sessions that wait to be removed from a store that is not available; they are kept in `stateDir`, and
+   * cannot be used meanwhile. To end one more is refused with 503, and that session goes on. From 1 to 10,000,000.
+   * Default: `100000`.
    */
   readonly endings?: Numeric;
   /**
-   * An ended session stays dead for this long, whatever still arrives of it: longer than any request takes. Default:
-   * `24h`.
+   * An ended session cannot come back for this long, whatever still arrives of it: longer than any request takes.
+   * Default: `24h`.
    */
   readonly tombstone?: Time;
   /**
    * Encrypts the copies at rest (AES-256-GCM) with this key. Take it from the environment. With `redis` all balancers
-   * need the same. Default: `lmdb`: a key that is made, `store.key` in `stateDir`; others: off.
+   * need the same. Default: `lmdb`: a generated key, `store.key` in `stateDir`; others: off.
    */
   readonly encrypt?: string;
 }
 
-/** Where the balancer is asked and told while it runs. */
+/** The admin listener, through which a running balancer is queried and changed. */
 export interface AdminConfig {
   /**
    * Where `limpet drain`, `ready` and `sessions` reach the balancer. On TCP it needs `token`. `off`: nowhere. Default:
@@ -724,13 +738,14 @@ export interface AdminConfig {
    */
   readonly listen?: string;
   /**
-   * Asked for with `Authorization: Bearer TOKEN`; a text of at least 32 characters (openssl rand -hex 32). The command
+   * Required as `Authorization: Bearer TOKEN`; a text of at least 32 characters (openssl rand -hex 32). The command
    * takes it from `LIMPET_ADMIN_TOKEN`. Default: none.
    */
   readonly token?: string;
   /**
-   * Names of this machine under which it is asked on TCP, beside `localhost` and its address: a request with another
-   * `Host` is refused with 421, as one that a web page has sent by a name of its own. Default: none.
+   * Host names under which the admin listener accepts requests on TCP, beside `localhost` and its address. A request
+   * with another `Host` is refused with 421: a web page could have sent it by a host name of its own (DNS rebinding).
+   * Default: none.
    */
   readonly hosts?: readonly string[];
 }

@@ -25,7 +25,7 @@ test('each field and each part has a comment', () => {
 
 test('a comment says meaning, range and default', () => {
   expect(types).toContain(
-    '  /** Open connections; one more is refused with 503. From 1 to 10,000,000. Default: `100000`. */\n' +
+    '  /** Most open connections; one more is refused with 503. From 1 to 10,000,000. Default: `100000`. */\n' +
       '  readonly connections?: Numeric;\n',
   );
   expect(types).toContain('  readonly servers: readonly (string | number | ServerConfig)[];\n');

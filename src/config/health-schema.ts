@@ -37,8 +37,12 @@ const passiveFields = map(
   {
     connectErrors: field(whole(1, 1000), passive.connectErrors, 'Connection errors in a row that eject a server.'),
     serverErrors: field(whole(0, 1000), passive.serverErrors, '5xx responses in a row that eject a server. 0: never.'),
-    ejection: field(time(), formatDuration(passive.ejection), 'First ejection; each further one lasts twice as long.'),
-    maxEjection: field(time(), formatDuration(passive.maxEjection), 'The longest ejection.'),
+    ejection: field(
+      time(),
+      formatDuration(passive.ejection),
+      'Length of the first ejection; each further one lasts twice as long.',
+    ),
+    maxEjection: field(time(), formatDuration(passive.maxEjection), 'Length of the longest ejection.'),
   },
   'false, or a map of fields',
 );
@@ -47,13 +51,13 @@ export const healthSchema = map({
   active: open(
     z.union([z.literal(false), z.literal('false'), word(['http', 'tcp'])], { error: 'http, tcp or false' }),
     '`http` with a `path`, `tcp` with any other field of these checks, else `false`',
-    'Checks of our own: an HTTP request, a TCP connect, or none.',
+    'Health checks by requests of the balancer itself: an HTTP request, a TCP connect, or none.',
   ),
-  path: open(pathSchema, undefined, 'Asked for with GET.'),
+  path: open(pathSchema, undefined, 'Path of the check, which is a GET request.'),
   host: open(hostSchema, "the server's address", 'Host header of the check.'),
-  status: open(statusSchema, active.status, 'Good statuses and ranges of them.'),
-  body: open(bodySchema, 'any', 'Text that the first 64 KiB of the body must hold.'),
-  interval: open(time(), formatDuration(active.interval), 'Between two checks of a server.'),
+  status: open(statusSchema, active.status, 'Statuses that count as good, and ranges of them.'),
+  body: open(bodySchema, 'any', 'Text that must be in the first 64 KiB of the body.'),
+  interval: open(time(), formatDuration(active.interval), 'Time between two checks of a server.'),
   timeout: open(time(), formatDuration(active.timeout), 'A check that takes longer has failed.'),
   rise: open(whole(1, 100), String(active.rise), 'Good checks in a row that bring a server up.'),
   fall: open(whole(1, 100), String(active.fall), 'Bad checks in a row that take it down.'),
@@ -61,12 +65,12 @@ export const healthSchema = map({
   passive: field(
     z.union([z.literal(false), z.literal('false'), passiveFields], { error: 'false, or a map of fields' }),
     {},
-    'What the traffic itself tells. `false`: no server is ejected for its errors.',
+    'Health by the outcome of the requests of clients. `false`: no server is ejected for its errors.',
   ),
   panicThreshold: field(
     decimal(0, 1),
     health.panicThreshold,
-    'When fewer than this share of the servers look up, none of it is believed and all are used. 0: never.',
+    'When the share of servers that are up is below this, health is ignored and all servers are used. 0: never.',
   ),
   slowStart: field(
     timeOrNone(),

@@ -22,16 +22,20 @@ const serverFields = map(
   {
     name: open(serverName, 'its address', 'Stable name: sessions stay with it when the address changes.'),
     address: address.meta({ description: 'Where it is. A port alone is on 127.0.0.1.' }),
-    weight: field(whole(0, 65_535), defaults.server.weight, 'Share of new sessions against its peers; 0 takes none.'),
+    weight: field(
+      whole(0, 65_535),
+      defaults.server.weight,
+      'Share of new sessions relative to the other servers. 0: none.',
+    ),
     maxRequests: field(
       whole(0, 1_000_000),
       defaults.server.maxRequests,
-      'Most requests at one time; beyond it they wait in the queue. 0: no cap.',
+      'Most requests at one time; beyond it they wait in the queue. 0: no limit.',
     ),
     resolve: open(
       word(['any', 'all']),
       'as the pool says',
-      'What becomes of a name with several addresses: see `resolve` of the pool.',
+      'What a host name with several addresses stands for: see `resolve` of the pool.',
     ),
   },
   `${serverForm}, or a map with address`,
@@ -56,42 +60,50 @@ const queueSchema = map({
   max: field(
     whole(0, 1_000_000),
     pool.queue.max,
-    'Requests that may wait; one more is refused with 503 and `Retry-After`.',
+    'Most requests that wait; one more is refused with 503 and `Retry-After`.',
   ),
-  timeout: field(time(), formatDuration(pool.queue.timeout), 'Longest wait; after it 503.'),
+  timeout: field(time(), formatDuration(pool.queue.timeout), 'Longest wait of a request; then 503.'),
 });
 
 const retrySchema = map({
-  attempts: field(whole(1, 10), pool.retry.attempts, 'Servers tried in all, the first one included. 1: no retry.'),
+  attempts: field(
+    whole(1, 10),
+    pool.retry.attempts,
+    'Most servers that are tried, the first one included. 1: no retry.',
+  ),
   bufferBody: field(
     size(0, 64 * 1024 ** 2),
     formatSize(pool.retry.bufferBody),
-    'Of a request body so much is kept for a repeat; a longer one cannot be repeated once it is sent.',
+    'Bytes of a request body that are kept for a retry. A request with a longer body is not retried once its body has been sent.',
   ),
-  deadline: field(timeOrNone(), 'off', 'Time for all attempts until a response begins.'),
+  deadline: field(timeOrNone(), 'off', 'Longest time for all attempts together, until a response begins.'),
 });
 
 const timeoutsSchema = map({
-  connect: field(time(), formatDuration(pool.timeouts.connect), 'Until the server accepts the connection.'),
+  connect: field(
+    time(),
+    formatDuration(pool.timeouts.connect),
+    'Longest time until the server accepts the connection.',
+  ),
   response: field(
     timeOrNone(),
     formatDuration(pool.timeouts.response),
-    'From the last byte of the request to the first of the response. Each interim response (1xx) begins it anew.',
+    'Longest time from the last byte of the request to the first of the response. Each interim response (1xx) restarts it.',
   ),
   responseBody: field(
     timeOrNone(),
     formatDuration(pool.timeouts.responseBody),
-    'Between two pieces of a response body.',
+    'Longest time between two pieces of a response body.',
   ),
   keepAlive: field(
     time(),
     formatDuration(pool.timeouts.keepAlive),
-    "A pooled connection is closed after this long unused. Keep it below the server's own (5s in node:http).",
+    "An idle connection to a server is closed after this long. Keep it below the server's own time-out (5s in node:http).",
   ),
   tunnel: field(
     timeOrNone(),
     formatDuration(pool.timeouts.tunnel),
-    'A WebSocket or other tunnel without a byte either way.',
+    'A WebSocket or another tunnel is closed after this long without a byte in either direction.',
   ),
 });
 
@@ -99,18 +111,18 @@ const limitsSchema = map({
   headBytes: field(
     size(512, 1024 ** 2),
     formatSize(pool.limits.headBytes),
-    'Status line and headers of a response together; else 502.',
+    'Largest status line and headers of a response together; more is answered with 502.',
   ),
-  headers: field(whole(1, 10_000), pool.limits.headers, 'Headers of a response; else 502.'),
+  headers: field(whole(1, 10_000), pool.limits.headers, 'Most headers of a response; more are answered with 502.'),
   interim: field(
     whole(1, 1_000_000),
     pool.limits.interim,
-    'Interim responses (1xx) to one request in a second; more are refused with 502 (`too-many-interim`).',
+    'Most interim responses (1xx) to one request in a second; more are answered with 502 (`too-many-interim`).',
   ),
   connecting: field(
     whole(1, 1_000_000),
     pool.limits.connecting,
-    'Connections that one worker makes to one server at one time; beyond it requests wait in the queue.',
+    'Most connections that one worker opens to one server at one time; beyond it requests wait in the queue.',
   ),
 });
 
@@ -123,20 +135,20 @@ const rebalanceSchema = map({
       .transform((skew) => (skew === 'off' ? 0 : skew))
       .refine((skew) => skew === 0 || skew > 1, { error: skewForm }),
     'off',
-    'A session with a copy that is not in use leaves a server that has more than this multiple of the mean, such as 1.25, with its next request.',
+    'When a server has more sessions than this multiple of the mean, such as 1.25, those with a copy that are not in use move to other servers with their next request.',
   ),
-  rate: field(whole(1, 100_000), pool.rebalance.rate, 'Most moves in a second, of each worker.'),
+  rate: field(whole(1, 100_000), pool.rebalance.rate, 'Most moves in a second by each worker.'),
 });
 
 export const poolSchema = map({
   servers: z
     .array(serverSchema, { error: 'a list of servers' })
     .min(1, { error: 'at least one server' })
-    .meta({ description: 'The backend addresses. A short one is only its address, and is named by it.' }),
+    .meta({ description: 'The servers. One that is only an address has that address as its name.' }),
   resolve: field(
     word(['any', 'all']),
     defaults.resolve,
-    'A server whose name has several addresses: one server, which is at `any` of them (they are tried in turn), or `all` of them, each a server of its own, named `NAME@ADDRESS`.',
+    'What a host name with several addresses stands for. `any`: one server, whose addresses are tried in turn. `all`: one server for each address, named `NAME@ADDRESS`.',
   ),
   balance: field(word(policyNames), pool.balance, 'Where new sessions go.'),
   maxLoad: field(
@@ -147,33 +159,37 @@ export const poolSchema = map({
   affinity: field(
     affinitySchema,
     [...pool.affinity],
-    'How a session is recognised: a list, asked in order. The first that recognises wins, the first that can binds new sessions. `none` for no affinity.',
+    'How sessions are recognised: a list, tried in order. The first affinity that recognises a request decides, and the first that is able to do so binds new sessions. `none`: no affinity.',
   ),
   whenOwnerFails: field(
     whenOwnerFailsSchema,
     pool.whenOwnerFails,
-    'The server that holds a session is gone: `rebind` to another for good, borrow one (`temporary`), or `reject` with a status.',
+    'What happens to a session whose server has failed. `rebind`: it moves to another server and stays there. `temporary`: another server serves it until its own is back. `reject`: its requests are refused with a status.',
   ),
   whenOwnerFull: field(
     word(['queue', 'rebind', 'reject']),
     pool.whenOwnerFull,
-    'The server that holds a session is at its `maxRequests`: wait for it, `rebind` to one with room (if any has), or `reject` with 503.',
+    'What happens to a request of a session whose server is at its `maxRequests`. `queue`: it waits. `rebind`: the session moves to a server with room, if there is one. `reject`: it is refused with 503.',
   ),
-  health: field(healthSchema, {}, 'How servers are found to be down.'),
+  health: field(healthSchema, {}, 'How it is found out that a server is down.'),
   queue: field(queueSchema, {}, 'Where requests wait when every server is at its `maxRequests`.'),
-  retry: field(retrySchema, {}, 'What is tried again on another server.'),
+  retry: field(retrySchema, {}, 'When a request is retried on another server.'),
   timeouts: field(timeoutsSchema, {}, 'How long a server may take.'),
-  maxIdle: field(whole(0, 65_535), pool.maxIdle, 'Idle connections kept to one server.'),
+  maxIdle: field(whole(0, 65_535), pool.maxIdle, 'Most idle connections that are kept to one server.'),
   pipelining: field(
     whole(1, 64),
     pool.pipelining,
-    'GET requests without a body or a condition, of one moment to one server, share a connection, at most so many. For servers that read and answer pipelined requests strictly, and quickly (SECURITY.md). 1: off.',
+    'Most GET requests that share one connection to a server at one time, when they have neither a body nor a condition. For servers that read and answer pipelined requests strictly, and quickly (SECURITY.md). 1: off.',
   ),
-  limits: field(limitsSchema, {}, 'What a server may send, and cost before it has accepted.'),
+  limits: field(limitsSchema, {}, 'What a server may send, and how many connections to it may be opened at once.'),
   sessions: open(
     flag(),
     '`true` with a top-level `sessions`',
-    'Its servers speak the session protocol: sessions are copied, and survive and leave their servers.',
+    'Its servers speak the session protocol: their sessions are copied, survive a failed server, and can move.',
   ),
-  rebalance: field(rebalanceSchema, {}, 'Whether sessions move to servers that have fewer, such as new ones.'),
+  rebalance: field(
+    rebalanceSchema,
+    {},
+    'Whether sessions move to servers that have fewer of them, such as new servers.',
+  ),
 });

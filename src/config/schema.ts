@@ -35,20 +35,28 @@ const limitsSchema = map({
   connections: field(
     whole(1, 10_000_000),
     listener.limits.connections,
-    'Open connections; one more is refused with 503.',
+    'Most open connections; one more is refused with 503.',
   ),
   headBytes: field(
     size(512, 1024 ** 2),
     formatSize(listener.limits.headBytes),
-    'Request line and headers together; else 431.',
+    'Largest request line and headers together; more is refused with 431.',
   ),
-  headers: field(whole(1, 10_000), listener.limits.headers, 'Headers of a request; else 431.'),
-  uriBytes: field(size(64, 1024 ** 2), formatSize(listener.limits.uriBytes), 'Request target; else 414.'),
-  bodyBytes: field(size(0, 1024 ** 4), listener.limits.bodyBytes, 'Request body; else 413. 0: no limit.'),
+  headers: field(whole(1, 10_000), listener.limits.headers, 'Most headers of a request; more are refused with 431.'),
+  uriBytes: field(
+    size(64, 1024 ** 2),
+    formatSize(listener.limits.uriBytes),
+    'Longest request target; a longer one is refused with 414.',
+  ),
+  bodyBytes: field(
+    size(0, 1024 ** 4),
+    listener.limits.bodyBytes,
+    'Largest request body; a larger one is refused with 413. 0: no limit.',
+  ),
   lingerBytes: field(
     size(0, 1024 ** 4),
     formatSize(listener.limits.lingerBytes),
-    'Read and dropped of a request that was answered before its end, so that a client that writes all of it before it reads gets the answer; beyond it the connection is closed.',
+    'After a response that is sent before the request has ended, the rest of the request is read and dropped up to this many bytes, so that a client that writes everything before it reads still gets the response. Beyond it the connection is closed.',
   ),
 });
 
@@ -56,27 +64,27 @@ const timeoutsSchema = map({
   requestHead: field(
     time(),
     formatDuration(listener.timeouts.requestHead),
-    'From the first byte of a head to its last; else 408.',
+    'Longest time from the first byte of a request head to its last; then 408.',
   ),
   requestBody: field(
     time(),
     formatDuration(listener.timeouts.requestBody),
-    'Between two pieces of a request body; else 408.',
+    'Longest time between two pieces of a request body; then 408.',
   ),
   keepAlive: field(
     time(),
     formatDuration(listener.timeouts.keepAlive),
-    'Between the end of a response and the next request.',
+    'Longest time between the end of a response and the next request; then the connection is closed.',
   ),
   write: field(
     time(),
     formatDuration(listener.timeouts.write),
-    'A client that takes no byte of its response for this long.',
+    'A connection whose client accepts no byte of its response for this long is closed.',
   ),
   linger: field(
     time(),
     formatDuration(listener.timeouts.linger),
-    'A client that goes on sending a request that was answered before its end: all of it is read and dropped, for this long.',
+    'After a response that is sent before the request has ended, the rest of the request is read and dropped for this long; then the connection is closed.',
   ),
 });
 
@@ -104,7 +112,7 @@ const listenerSchema = map({
   halfClose: field(
     flag(),
     listener.halfClose,
-    'A client that closes its sending side after the request still gets its response. `false`: it counts as gone.',
+    'A client that closes its sending side after the request still gets its response. `false`: it counts as disconnected.',
   ),
   limits: field(limitsSchema, {}, 'What a client may send.'),
   timeouts: field(timeoutsSchema, {}, 'How long a client may take.'),
@@ -184,7 +192,11 @@ const logSchema = map({
     defaults.log.access,
     'One line for each request. `json` makes all of the log JSON.',
   ),
-  level: field(word(['debug', 'info', 'warn', 'error']), defaults.log.level, 'What is logged beside that.'),
+  level: field(
+    word(['debug', 'info', 'warn', 'error']),
+    defaults.log.level,
+    'The least severe messages that are logged.',
+  ),
 }).transform((filled): LogOptions => filled);
 
 /** Milliseconds. */
@@ -196,12 +208,12 @@ const tableSchema = map({
   capacity: field(
     whole(1000, 100_000_000),
     defaults.table.capacity,
-    'Sessions that fit, about 46.5 bytes each; beyond it those longest unseen are forgotten.',
+    'Most sessions, about 46.5 bytes each; beyond it those without a request for the longest time are removed.',
   ),
   save: field(
     timeOrNone(),
     formatDuration(defaults.table.save),
-    'Between two savings to `stateDir`; it is saved at shutdown too. `off`: never.',
+    'Time between two saves to `stateDir`; the table is saved at shutdown too. `off`: never.',
   ),
 });
 
@@ -213,24 +225,28 @@ export const configSchema = map(
       .meta({ description: 'Where clients connect.' }),
     pools: z
       .record(poolName, poolSchema, { error: 'a map of pools by name' })
-      .meta({ description: 'Sets of servers that stand for each other, by name.' }),
+      .meta({ description: 'Sets of servers of which each can serve the same requests, by name.' }),
     routes: z
       .array(routeSchema, { error: 'a list of routes' })
       .min(1, { error: 'at least one route' })
       .optional()
       .meta({
         description:
-          'Asked in order; the first that matches serves the request. With one pool they may be left out: it serves all.',
+          'Tried in order: the first that matches gives the pool that serves the request. With one pool they may be left out: it serves all requests.',
       }),
     keys: field(
       z.array(keySchema, { error: 'a list of keys' }),
       [],
       'Secrets that sign the tokens, 32 bytes or more each, in hex, base64 or plain text: the first signs, all verify. None: a key is generated and kept in `stateDir`. Take them from the environment.',
     ),
-    log: field(logSchema, {}, 'What is told.'),
+    log: field(logSchema, {}, 'What is logged.'),
     shutdown: field(
       map({
-        timeout: field(time(), formatDuration(defaults.shutdown.timeout), 'After this long, open exchanges are cut.'),
+        timeout: field(
+          time(),
+          formatDuration(defaults.shutdown.timeout),
+          'Open exchanges that have not finished after this long are cut.',
+        ),
       }),
       {},
       'SIGTERM and SIGINT: nothing new is accepted, and open exchanges are finished.',
@@ -240,27 +256,27 @@ export const configSchema = map(
         keptBytes: field(
           size(1024 ** 2, 64 * 1024 ** 3),
           formatSize(defaults.limits.keptBytes),
-          'Bytes that one worker keeps at most for clients and servers that are slow, for requests that wait, and for repeats. Beyond it the connections that keep most and take least are ended, or refused with 503 (`buffers-full`).',
+          'Most bytes that one worker buffers for slow clients and servers, for requests that wait, and for retries. Beyond it the connections with the largest buffers and the least progress are closed, or new requests are refused with 503 (`buffers-full`).',
         ),
         connecting: field(
           whole(1, 10_000_000),
           defaults.limits.connecting,
-          'Connections that one worker makes to servers at one time; beyond it requests wait in the queue of their pool.',
+          'Most connections that one worker opens to servers at one time; beyond it requests wait in the queue of their pool.',
         ),
       }),
       {},
-      'What the balancer may use.',
+      'What the balancer may use of this machine.',
     ),
     clock: field(
       map({
         skew: field(
           time(),
           formatDuration(defaults.clock.skew),
-          'A token from a clock that is ahead of ours by up to this long is dated anew (counter `clock_ahead`); beyond it the session is refused. At least a minute is always granted.',
+          'A token dated by a clock that is ahead of this one by up to this long is accepted, and dated anew (counter `clock_ahead`); beyond it the session is refused. At least one minute is always allowed.',
         ),
       }),
       {},
-      'Nodes that share sessions have clocks of their own.',
+      'How far the clocks of nodes that share sessions may differ.',
     ),
     resolver: field(
       resolverSchema,
@@ -281,14 +297,14 @@ export const configSchema = map(
     stateDir: field(
       text('folder', 'the path of a folder', (path) => (path !== '' && !path.includes('\0') ? path : null)),
       defaults.stateDir,
-      'Folder for what outlives the process, such as a generated key and the saved table. The environment variable `LIMPET_STATE` goes before it.',
+      'Folder for what outlives the process, such as a generated key and the saved table. The environment variable `LIMPET_STATE` takes precedence.',
     ),
     sessions: open(
       sessionsSchema,
       'none',
-      'Copies of sessions, for servers that speak the [session protocol](session-protocol.md). What stands here changes with a restart only.',
+      'Copies of sessions, for servers that speak the [session protocol](session-protocol.md). A change takes effect with a restart only.',
     ),
-    admin: field(adminSchema, {}, 'Where the balancer is asked and told while it runs.'),
+    admin: field(adminSchema, {}, 'The admin listener, through which a running balancer is queried and changed.'),
     identify: field(
       flag(),
       defaults.identify,

@@ -24,43 +24,43 @@ export const sessionsSchema = map({
   replication: field(
     word(['sync', 'async', 'none']),
     sessions.replication,
-    '`sync`: the client hears of a change once its copy is safe. `async`: at once, the copy follows. `none`: no copies.',
+    'When a client gets a response that changes its session. `sync`: once the copy is stored. `async`: at once, and the copy is stored afterwards. `none`: no copies.',
   ),
   whenStoreFails: field(
     word(['fail', 'degrade']),
     sessions.whenStoreFails,
-    'A copy cannot be kept: `fail` answers 503, `degrade` lets the answer pass, marked `Limpet-Degraded: session-store`.',
+    'What happens when a copy cannot be stored. `fail`: the client gets 503. `degrade`: it gets the response, marked `Limpet-Degraded: session-store`.',
   ),
-  timeout: field(time(), formatDuration(sessions.timeout), 'Longest wait for the store; after it, it has failed.'),
+  timeout: field(time(), formatDuration(sessions.timeout), 'Longest wait for the store; then it counts as failed.'),
   lag: field(
     whole(1, 1_000_000),
     sessions.lag,
-    'With `async`: copies of one worker that may be under way; beyond it answers wait as with `sync`.',
+    'With `async`: most copies of one worker that may be on their way to the store; beyond it responses wait as with `sync`.',
   ),
   secret: open(
     secret,
-    'made, for servers of this user',
-    `Shared with the servers: signs what they are told of sessions, and opens the store interface to them; ${secretForm}. Take it from the environment. None: one is made, in a file that servers of the same user on this machine read by themselves; others need it.`,
+    'generated, for servers of this user',
+    `Shared with the servers: signs the session headers that are sent to them, and is required at the store interface; ${secretForm}. Take it from the environment. Without it one is generated, in a file that servers of the same user on this machine read by themselves; other servers need it.`,
   ),
   listen: open(
     text('address', listenerForm, parseListener),
     '`store.sock` in `stateDir`; with `secret` 127.0.0.1:0',
-    'Where servers reach the store interface. Other than on loopback or a unix-domain socket it needs `secret`.',
+    'Where servers reach the store interface. Unless it is on loopback or a unix-domain socket it needs `secret`.',
   ),
-  stateBytes: field(size(64, 64 * 1024 ** 2), formatSize(sessions.stateBytes), 'Largest state of a session.'),
+  stateBytes: field(size(64, 64 * 1024 ** 2), formatSize(sessions.stateBytes), 'Largest state of one session.'),
   endings: field(
     whole(1, 10_000_000),
     sessions.endings,
-    'Ended sessions that may wait until the store can be told; they are kept in `stateDir`, and nobody can use them meanwhile. One more is refused with 503, and lives on.',
+    'Most ended sessions that wait to be removed from a store that is not available; they are kept in `stateDir`, and cannot be used meanwhile. To end one more is refused with 503, and that session goes on.',
   ),
   tombstone: field(
     time(),
     formatDuration(sessions.tombstone),
-    'An ended session stays dead for this long, whatever still arrives of it: longer than any request takes.',
+    'An ended session cannot come back for this long, whatever still arrives of it: longer than any request takes.',
   ),
   encrypt: open(
     text('key', keyForm, parseKey),
-    '`lmdb`: a key that is made, `store.key` in `stateDir`; others: off',
+    '`lmdb`: a generated key, `store.key` in `stateDir`; others: off',
     'Encrypts the copies at rest (AES-256-GCM) with this key. Take it from the environment. With `redis` all balancers need the same.',
   ),
 }).transform(
@@ -86,12 +86,12 @@ export const adminSchema = map({
   token: open(
     secret,
     'none',
-    `Asked for with \`Authorization: Bearer TOKEN\`; ${secretForm}. The command takes it from \`LIMPET_ADMIN_TOKEN\`.`,
+    `Required as \`Authorization: Bearer TOKEN\`; ${secretForm}. The command takes it from \`LIMPET_ADMIN_TOKEN\`.`,
   ),
   hosts: field(
     z.array(hostName, { error: 'a list of host names' }),
     [...admin.hosts],
-    'Names of this machine under which it is asked on TCP, beside `localhost` and its address: a request with another `Host` is refused with 421, as one that a web page has sent by a name of its own.',
+    'Host names under which the admin listener accepts requests on TCP, beside `localhost` and its address. A request with another `Host` is refused with 421: a web page could have sent it by a host name of its own (DNS rebinding).',
   ),
 }).transform(
   ({ listen = admin.listen, token, hosts }): AdminOptions => ({

@@ -42,7 +42,8 @@ export function findBlocks(markdown: string, path: string): Block[] {
       const end = lines.findIndex((one, at) => at > i && one.trimEnd() === mark);
       if (end < 0) throw new Error(`${path}:${i + 1}: the code block has no end`);
       const [kind = '', ...about] = info.trim().split(/\s+/);
-      found.push({ path, line: i + 2, kind, about: about.join(' '), text: lines.slice(i + 1, end).join('\n') });
+      const said = about.join(' ') || (kind === 'ts' ? entryOf(path) : '');
+      found.push({ path, line: i + 2, kind, about: said, text: lines.slice(i + 1, end).join('\n') });
       i = end;
     } else if (/^ {4}\s*\S/.test(line) && !isInList && (i === 0 || lines[i - 1]!.trim() === '')) {
       let end = i;
@@ -54,6 +55,11 @@ export function findBlocks(markdown: string, path: string): Block[] {
     else if (/^\S/.test(line)) isInList = false;
   }
   return found;
+}
+
+/** The examples of doc comments stand in the surroundings of their entry of the package: docs/reference/api/limpet/express.md. */
+function entryOf(path: string): string {
+  return /^docs\/reference\/api\/(?:.*\/)?(\w+)\.md$/.exec(path)?.[1] ?? '';
 }
 
 /** `docs/guide/sessions.md:32`, for messages. */

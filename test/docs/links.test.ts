@@ -16,8 +16,17 @@ function withoutCode(markdown: string): string {
   return markdown.replaceAll(/^(```+|~~~+)[\s\S]*?^\1/gm, '');
 }
 
+/** Of headings, of which the second of a name has -1 behind it, and those that a page sets by itself. */
 function anchorsOf(path: string): string[] {
-  return Array.from(withoutCode(read(path)).matchAll(/^#+ (.*)$/gm), ([, heading]) => anchorOf(heading!));
+  const text = withoutCode(read(path));
+  const count = new Map<string, number>();
+  const headings = Array.from(text.matchAll(/^#+ (.*)$/gm), ([, heading]) => {
+    const anchor = anchorOf(heading!);
+    const before = count.get(anchor) ?? 0;
+    count.set(anchor, before + 1);
+    return before === 0 ? anchor : `${anchor}-${before}`;
+  });
+  return [...headings, ...Array.from(text.matchAll(/<a id="([^"]+)">/g), ([, id]) => id!)];
 }
 
 test('lead to one that exists', () => {

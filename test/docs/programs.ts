@@ -24,13 +24,15 @@ export function entries(): Record<string, string> {
 /** The block as a module, each line where it was. Imports stay at the top; the rest is a function that knows its surroundings. */
 export function moduleOf({ text, about }: Pick<Block, 'text' | 'about'>): string {
   const lines = text.split('\n');
-  const names = surroundings[about] ?? {};
+  const known = Object.entries(surroundings[about] ?? {});
+  // What the block imports or declares by itself is not given to it.
+  const names = known.filter(([name]) => !new RegExp(`^(?:import [^;]*|const )\\b${name}\\b`, 'm').test(text));
   if (/^export /m.test(text) || /^declare /m.test(text)) {
-    const given = Object.entries(names).map(([name, type]) => `declare const ${name}: ${type};`);
+    const given = names.map(([name, type]) => `declare const ${name}: ${type};`);
     return `${lines.join('\n')}\n${given.join('\n')}\nexport {};\n`;
   }
   const first = lines.findIndex((line) => line !== '' && !line.startsWith('import '));
-  const parameters = Object.entries(names).map(([name, type]) => `${name}: ${type}`);
+  const parameters = names.map(([name, type]) => `${name}: ${type}`);
   // Two braces: a name of the block's own may be one of the surroundings'.
   lines[first] = `export async function example(${parameters.join(', ')}) {{ ${lines[first]}`;
   return `${lines.join('\n')}\n}}\n`;

@@ -3,6 +3,15 @@
 const session = "import('limpet/session')";
 
 export const surroundings: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  /** A program with a balancer. */
+  limpet: {
+    config: "import('limpet').Config",
+    limpet: "import('limpet').LimpetHandle",
+    startLimpet: "typeof import('limpet').startLimpet",
+    defineConfig: "typeof import('limpet').defineConfig",
+    ConfigError: "typeof import('limpet').ConfigError",
+    UsageError: "typeof import('limpet').UsageError",
+  },
   /** A handler of the library, and what an app has. */
   session: {
     app: `${session}.NodeSessions`,
