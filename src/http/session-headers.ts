@@ -1,12 +1,13 @@
 /**
- * What a server says of its session on a response, in the head or in the trailers (docs/reference/session-protocol.md):
+ * Reads the command that a server gives for its session with a response, in the head or in the trailers
+ * (docs/reference/session-protocol.md):
  *
  *      Limpet-Session-Put: epoch=<n>; version=<n>; ttl=<s>; by=<process>[; user=<32 hex digits>]; data=<base64url>
  *      Limpet-Session-Delete: epoch=<n>
  *      Limpet-Session-Rotate: epoch=<n>; id=<32 hex digits>[; proof=<base64url>]
  *      Limpet-Degraded: session-store
  *
- * Bytes in, values out; whoever cannot be understood is refused as a whole, so that nothing is kept by half.
+ * Bytes in, values out. A command with one wrong part is refused as a whole, so that nothing is carried out by half.
  */
 import { equalsIgnoreCase } from './bytes.ts';
 import type { Headers } from './headers.ts';
@@ -18,27 +19,27 @@ export interface SessionPut {
   /** Seconds. */
   readonly ttl: number;
   readonly by: string;
-  /** A hash of whose session it is. Left out: nobody's. */
+  /** A hash of the user that the session belongs to. Left out: it belongs to none. */
   readonly user?: string;
-  /** null: the state comes by another way. */
+  /** null: the state is in the body of the request (store interface). */
   readonly data: Buffer | null;
 }
 
 export interface SessionCommand {
   readonly put: SessionPut | null;
-  /** Epoch of the session that is over; 0: it goes on. */
+  /** The epoch for which the server ends the session; 0: it does not end. */
   readonly ended: number;
-  /** The id under which what is put goes on, or, without a put, has been put through the store interface; '' the same. */
+  /** The session's new id; without a put it has been put under that id through the store interface. '': it keeps its id. */
   readonly rotate: string;
-  /** Of a rotate without a put: what the store interface answered to it. */
+  /** Of a rotate without a put: the proof that the store interface returned (ownership/rotation-proof.ts). */
   readonly proof?: string;
 }
 
-/** What fits into the words of the table, and what timers and dates can hold. */
+/** The largest number in a record of the session table, and the longest time that timers and dates can hold. */
 const largest = 0xffff_ffff;
 const longestTtl = 10 * 366 * 86_400;
 
-/** null: it says nothing of a session. 'bad': it says something that is not in the protocol. */
+/** null: there is no command. 'bad': it is not of the protocol. */
 export function readSessionCommand(headers: Headers): SessionCommand | 'bad' | null {
   let put: SessionPut | null = null;
   let ended = 0;
@@ -66,7 +67,7 @@ export function readSessionCommand(headers: Headers): SessionCommand | 'bad' | n
   return rotate === null || rotate.proof === '' ? command : { ...command, proof: rotate.proof };
 }
 
-/** The server could not keep its session through the store interface, and lets the answer pass all the same. */
+/** The server could not put its session through the store interface, and sends the response all the same. */
 export function isDegraded(headers: Headers): boolean {
   for (let i = headers.first(Name.limpet); i < headers.count; i++) {
     if (headers.id(i) === Name.limpet && isNamed(headers, i, 'limpet-degraded')) return true;
@@ -78,7 +79,7 @@ export function isNamed(headers: Headers, i: number, name: string): boolean {
   return equalsIgnoreCase(headers.bytes, headers.lineStart(i), headers.nameEnd(i), name);
 }
 
-/** The value of a Put; null when it is none. */
+/** Reads the value of a Put; null: it is malformed. */
 export function readPut(value: string): SessionPut | null {
   const fields = fieldsOf(value);
   const epoch = whole(fields.get('epoch'), largest);
@@ -94,7 +95,7 @@ export function readPut(value: string): SessionPut | null {
   return { epoch, version, ttl, by, data, ...(user !== undefined && { user }) };
 }
 
-/** The epoch of a Delete; 0 when there is none. */
+/** Reads the epoch of a Delete; 0: it is malformed. */
 export function readEpoch(value: string): number {
   return whole(fieldsOf(value).get('epoch'), largest);
 }
@@ -102,7 +103,7 @@ export function readEpoch(value: string): number {
 export interface Rotate {
   readonly epoch: number;
   readonly id: string;
-  /** '' none. */
+  /** '': there is none. */
   readonly proof: string;
 }
 
@@ -113,7 +114,7 @@ export function readRotate(value: string): Rotate | null {
   return epoch === 0 || !isSessionId(id) ? null : { epoch, id, proof: fields.get('proof') ?? '' };
 }
 
-/** Of a user. */
+/** The form of the hash of a user. */
 export function isHash(text: string): boolean {
   return /^[0-9a-f]{32}$/.test(text);
 }
@@ -122,7 +123,7 @@ export function isSessionId(text: string): boolean {
   return /^[0-9a-f]{32}$/.test(text) && !/^0+$/.test(text);
 }
 
-/** `name=value; name=value`: the first of a name counts, what is not known is passed over. */
+/** `name=value; name=value`. Of equal names the first counts. */
 export function fieldsOf(value: string): Map<string, string> {
   const fields = new Map<string, string>();
   for (const part of value.split(';')) {
@@ -134,7 +135,7 @@ export function fieldsOf(value: string): Map<string, string> {
   return fields;
 }
 
-/** 0 for what is not a whole number from 1 to `most`. */
+/** A whole number from 1 to `most`; 0: it is none. */
 export function whole(text: string | undefined, most: number): number {
   if (text === undefined || !/^[0-9]{1,10}$/.test(text)) return 0;
   const found = Number(text);

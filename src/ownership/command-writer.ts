@@ -1,6 +1,6 @@
 /**
- * Writes what a server has said of its session into the store, and then into the table; the same for what came with a response
- * and for what came through the store interface.
+ * Carries out the command that a server gives for its session: first in the store, then in the session table. A command comes with a
+ * response (response-replication.ts) or through the store interface (interface-replication.ts).
  */
 import type { Server } from '../fleet/server.ts';
 import type { SessionCommand, SessionPut } from '../http/session-headers.ts';
@@ -11,13 +11,13 @@ import type { StoreAccess } from './store-access.ts';
 import type { TableUpdates } from './table-updates.ts';
 
 /**
- * What became of what a server said. kept: pass the response. fenced: it is of a former owner, or of a session that has ended.
- * failed: the store has. refused: the server breaks the protocol. ending: the session is over, and the store has yet to be told:
- * until it is nobody may believe it, and nothing else can be done with the session.
+ * The result of a command. kept: it is done, and the response may pass. fenced: the server is a former owner, or the session has
+ * ended. failed: the store did not answer, or not with success. refused: the server breaks the protocol. ending: the session is over,
+ * but the store has not recorded its end yet; until then no success may be reported, and the session takes no other command.
  */
 export type PutOutcome = 'kept' | 'fenced' | 'failed' | 'refused' | 'ending';
 
-/** The same for whoever asks about one session alone: `epoch` is the one that it was fenced by, 0 else. */
+/** The result for the store interface. `epoch`: of the later owner that fenced the command; 0: it was not fenced. */
 export interface PutReport {
   readonly outcome: PutOutcome | 'ended';
   readonly epoch: number;
@@ -26,7 +26,7 @@ export interface PutReport {
 export const keptReport: PutReport = { outcome: 'kept', epoch: 0 };
 export const refusedReport: PutReport = { outcome: 'refused', epoch: 0 };
 
-/** taken: the id that the session was to go on under is another session's. */
+/** taken: the new id for the session belongs to another session. */
 type WriteResult = PutResult | EndResult | { readonly state: 'taken' };
 
 export class CommandWriter {
@@ -59,7 +59,7 @@ export class CommandWriter {
         if (command.put !== null) counters.add(counter.copies_fenced);
         return { outcome: 'ending', epoch: 0 };
       case 'ended':
-        // That what has ended ends is no failure.
+        // To end a session that has ended already is a success.
         if (command.put === null) break;
         counters.add(counter.copies_fenced);
         updates.noteEndedNow(ref);
@@ -75,7 +75,7 @@ export class CommandWriter {
     return keptReport;
   }
 
-  /** As `write`, of an epoch that only the store may know: another node may have given it to the server. */
+  /** As `write`, with an epoch that this node's table does not have: the store decides whether the server was given it. */
   async writeIfGiven(ref: SessionRef, server: Server, command: SessionCommand): Promise<PutReport> {
     const epoch = epochOf(command);
     const found = await this.access.call(this.access.store.read(ref.key));
@@ -84,7 +84,7 @@ export class CommandWriter {
       return { outcome: 'failed', epoch: 0 };
     }
     if (found.state === 'ending') return { outcome: 'ending', epoch: 0 };
-    // A session that nobody knows begins with 1, as there is nothing to take over; and an end must not be lost.
+    // A session that the store does not have can only begin, with epoch 1. To end it is always allowed: an end must not be lost.
     const begins = found.state === 'none' && (epoch === 1 || command.put === null);
     const given =
       found.state === 'live' &&
@@ -98,13 +98,13 @@ export class CommandWriter {
     return rotate === '' ? store.put(key, putOf(put, id)) : store.rotate(key, rotate, putOf(put, id));
   }
 
-  /** The same state again only renews its time. */
+  /** The store has this version already: only its expiry time is renewed. */
   private renew({ key }: SessionRef, put: SessionPut | null): void {
     if (put !== null) this.access.call(this.access.store.touch(key, put.epoch, put.ttl * 1000));
   }
 }
 
-/** The epoch that a server says the session has. */
+/** The epoch for which the server gives the command. */
 export function epochOf({ put, ended }: SessionCommand): number {
   return put?.epoch ?? ended;
 }

@@ -1,4 +1,4 @@
-/** What servers say and ask through the store interface (admin/store-interface.ts), outside of any response. */
+/** Commands and questions that servers send through the store interface (admin/store-interface.ts), outside of any response. */
 import type { Server } from '../fleet/server.ts';
 import type { SessionCommand } from '../http/session-headers.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
@@ -9,7 +9,7 @@ import { refOfId } from './session-ref.ts';
 import type { StoreAccess } from './store-access.ts';
 import type { TableUpdates } from './table-updates.ts';
 
-/** What the store keeps of one session. ending: it is over, and the store has yet to be told. failed: the store could not say. */
+/** What the store has of one session. ending: the session is over, but the store has not recorded it yet. failed: the store did not answer. */
 export type StoredState = Found | { readonly state: 'ending' | 'failed' };
 
 export interface InterfaceReplicationDependencies {
@@ -22,7 +22,7 @@ export interface InterfaceReplicationDependencies {
 
 export class InterfaceReplication {
   private readonly pool: string;
-  /** False: the pool replicates nothing. */
+  /** False: `replication: none`. */
   private readonly keepsCopies: boolean;
   private readonly deps: InterfaceReplicationDependencies;
 
@@ -53,8 +53,8 @@ export class InterfaceReplication {
   }
 
   /**
-   * The session is over, whoever owns it: what `server` says of a session that need not be its own. Its owner is not told, so
-   * where no copies are kept it would go on there: 'no-copies'.
+   * Ends a session that another server may own. The owner is not informed: it finds out from the store. Without copies it would
+   * never do, so the answer is 'no-copies'.
    */
   async end(id: string, lifetime: number, server: Server): Promise<PutReport['outcome'] | 'no-copies'> {
     if (!this.keepsCopies) return 'no-copies';
@@ -63,7 +63,7 @@ export class InterfaceReplication {
     return outcome;
   }
 
-  /** The live sessions of a user; else why it cannot be said. */
+  /** The ids of a user's live sessions, or why there is no list. */
   async sessionsOf(user: UserHash): Promise<readonly SessionId[] | 'failed' | 'no-copies'> {
     if (!this.keepsCopies) return 'no-copies';
     const { access } = this.deps;
@@ -71,12 +71,12 @@ export class InterfaceReplication {
     return found === null || 'state' in found ? 'failed' : found;
   }
 
-  /** What shows, with a response, that the session has gone on under another id by what `server` put here. */
+  /** Proof for a later response of `server`: it has put the session under another id here. */
   proofOf(server: Server, from: string, to: string): string {
     return this.deps.proofs.prove(server.id, from, to);
   }
 
-  /** What the store keeps of a session, for `server`; the table learns it. */
+  /** The state that the store has, for `server`. The table is updated too. */
   async read(id: string, server: Server): Promise<StoredState> {
     const { access, updates } = this.deps;
     const ref = refOfId(this.pool, id, 0);
@@ -87,7 +87,7 @@ export class InterfaceReplication {
     if (found.state === 'ended' || (found.state === 'live' && found.copy.version > 0)) return found;
     const { entry } = updates;
     const isLost = updates.find(ref) === 'live' && entry.copied && entry.server === server.slot;
-    // The server refuses this request; the next one asks again, and begins anew when there is nothing.
+    // The server refuses the request that it needed the state for. The next request queries the store, and begins a new session.
     if (isLost) updates.noteLost(ref);
     return { state: 'none' };
   }

@@ -1,7 +1,7 @@
 /**
- * Who becomes the owner of a session, and whether that holds. A new owner is provisional until it has taken a request
- * (`accept`). Concurrent requests of the session go there too, but when none of them is taken, the session is its former owner's
- * again as soon as the last of them is over (`leave`): so an outage in which no server answers moves nothing.
+ * Changes the owner of a session. A new owner is provisional until it has taken a request (`accept`). Concurrent requests of the
+ * session go to it as well. When it takes none of them, the session belongs to its former owner again as soon as the last of them is
+ * over (`leave`): an outage in which no server answers moves no session.
  *
  *      owner A ── claim, move ──> B, provisional ── accept ──> owner B
  *         ^                         │    └ claim ──> C, provisional ...
@@ -13,7 +13,7 @@ import type { Claim } from '../table/table.ts';
 import type { Session, SessionView } from './session.ts';
 import type { SessionRecord } from './session-record.ts';
 
-/** Times that another worker may claim a session between our look and our claim before we go where it is now. */
+/** Tries to claim a session while other workers change its record; then the exchange goes to the owner in the record. */
 const maxClaims = 4;
 
 export class OwnerClaims {
@@ -26,8 +26,8 @@ export class OwnerClaims {
   }
 
   /**
-   * Makes `server` the owner from the next epoch on, unless another exchange has just made another one that: answers who
-   * owns the session now.
+   * Makes `server` the owner from the next epoch on, unless another exchange has just chosen another one. Returns the owner
+   * that the session now has.
    */
   claim(session: Session, server: Server, now: number): Server | undefined {
     const { record } = this;
@@ -38,17 +38,17 @@ export class OwnerClaims {
       const result = table.claim(record.keyOf(session), session.epoch, server.slot, now, entry, claim);
       if (result === 'claimed') session.counted = true;
       if (result === 'claimed' || result === 'lost') break;
-      // Nothing is kept of a session that has ended: this exchange goes there, the next one anywhere.
+      // The table keeps no owner of a session that has ended: this exchange goes to `server`, the next one to any.
       if (result === 'ended') return server;
-      // Recorded as its token has it; one whose owner is of this pool no more is nobody's.
+      // The table does not have it: recorded as the token says, or with no owner when that server has left the pool.
       record.bindAsNamed(session, fleet.find(session.owner)?.slot ?? fleet.slot, now);
     }
     return this.follow(session, now);
   }
 
   /**
-   * As `claim`, while its owner lives: only of a session that has a copy, and of which nothing else runs. Answers who owns it
-   * now; null: it has to stay.
+   * As `claim`, while the owner is up: only for a session that has a copy and no other running request. Returns the owner that it
+   * now has; null: it has to stay.
    */
   move(session: Session, server: Server, now: number): Server | undefined | null {
     const { record } = this;
@@ -61,7 +61,7 @@ export class OwnerClaims {
     return this.follow(session, now);
   }
 
-  /** Goes by what the table says after a claim, counted there if that owner is provisional. */
+  /** The session takes over what the table has after a claim, and is counted there if the owner is provisional. */
   private follow(session: Session, now: number): Server | undefined {
     const { record } = this;
     const { entry } = record;
@@ -74,8 +74,8 @@ export class OwnerClaims {
   }
 
   /**
-   * `server` has taken a request of the session, whose owner it was to become: it is, from now on. Unless others have given
-   * it up meanwhile: then the client is told of no owner, or of the one that they have found.
+   * `server`, the provisional owner, has taken a request of the session: it is the owner from now on. If other exchanges have made
+   * another server the owner meanwhile, the client gets no owner with this response, or that one.
    */
   accept(session: Session, server: Server, now: number): void {
     const { record, counters } = this;
@@ -90,8 +90,8 @@ export class OwnerClaims {
   }
 
   /**
-   * The exchange is over. Answers the former owner, when the session is that one's again and the store, which had been told of
-   * another one, has to hear of it: `session` is as the table has it then.
+   * The exchange is over. Returns the former owner when it owns the session again and the store has recorded another one: then the
+   * store has to be corrected, with what `session` now has.
    */
   leave(session: Session, now: number): Server | null {
     if (!session.counted) return null;
@@ -101,7 +101,7 @@ export class OwnerClaims {
     return record.apply(session) ?? null;
   }
 
-  /** For a tunnel, which outlasts the times in a token: a session that has one is not idle. */
+  /** A tunnel may last longer than the times in the token allow: a session that has one is not idle. */
   countTunnel(session: Session, now: number): void {
     const { record } = this;
     if (session.counted || session.recognition.kind !== 'token') return;
@@ -109,7 +109,7 @@ export class OwnerClaims {
   }
 }
 
-/** `most`: exchanges of the session that may run when it leaves an owner that lives. */
+/** `most`: the exchanges of the session that may run when it leaves an owner that is up. */
 function claimOf({ counted }: SessionView, announce: boolean, most = Number.POSITIVE_INFINITY): Claim {
   return { provisional: true, counted, moving: most !== Number.POSITIVE_INFINITY, announce, most };
 }

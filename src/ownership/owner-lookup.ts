@@ -1,15 +1,15 @@
 /**
- * Who owns which session: what a request carries is held against the table that all workers share, and the higher epoch
- * is right.
+ * Finds the owner of a session. What the request carries is compared with the table that all workers share; the higher epoch is
+ * right.
  *
  *      kind    in the table                              not in the table
  *      token   the higher epoch of the two names it      the token names it, and is recorded
- *      key     the record names it                       nobody's yet: the first `assign` of all workers decides
+ *      key     the record names it                       no owner yet: the first `assign` of all workers decides
  *      hash    never looked up: hashing among all servers of the pool
- *      fixed   never looked up: a person has said it
+ *      fixed   never looked up: the config or a person names the server
  *
- * Who becomes the owner instead is in owner-claims.ts. In pools whose sessions have copies the store has a say: it is asked about a
- * session that the table does not know, and it has to hear of a new owner first (`session.storeState`, owner-queries.ts).
+ * owner-claims.ts changes the owner. In pools whose sessions have copies, the store is queried about a session that the table does not
+ * have, and a new owner is announced to it first (`session.storeState`, owner-queries.ts).
  */
 import type { Affinity, LearnedId } from '../affinity/affinity.ts';
 import type { Server } from '../fleet/server.ts';
@@ -27,8 +27,8 @@ export class OwnerLookup {
   }
 
   /**
-   * The owner of a recognised session, which learns its epoch; undefined: it is of this pool no more. null: the session is
-   * nobody's yet, `assign` it; or the app has ended it, and it is recognised no more. Not for kind `hash`.
+   * The owner of a recognised session, which gets its epoch; undefined: the owner has left the pool. null: the session has no owner
+   * yet (`assign` one), or it has ended and is no longer recognised. Not for kind `hash`.
    */
   find(session: Session, now: number): Server | undefined | null {
     const { record } = this;
@@ -38,7 +38,7 @@ export class OwnerLookup {
     return kind === 'key' ? this.findNamed(session, now) : this.findToken(session, now);
   }
 
-  /** Its exchange counts in the table as long as it lasts: such a session is not idle. */
+  /** The exchange counts in the table as long as it lasts: the session is not idle. */
   private findNamed(session: Session, now: number): Server | undefined | null {
     const { record } = this;
     const key = record.keyOf(session);
@@ -51,7 +51,7 @@ export class OwnerLookup {
     return null;
   }
 
-  /** One that has a copy, or can have: its exchanges count, so that it can leave its server when none runs. */
+  /** A session that has a copy, or can have one. Its exchanges count, so that it leaves its server only when no other runs. */
   private findCopied(session: Session, now: number): Server | undefined | null {
     const { record } = this;
     const { entry, fleet, table } = record;
@@ -73,7 +73,7 @@ export class OwnerLookup {
       return null;
     }
     const named = isToken ? fleet.find(session.owner) : null;
-    // What was read from a file may be older than the store.
+    // A record that was read from a file may be older than what the store has.
     if (look !== 'live' || entry.unsure) {
       session.onStore('record-missing');
       if (look !== 'live' || session.storeState === 'must-query') return named;
@@ -90,14 +90,14 @@ export class OwnerLookup {
     const key = record.keyOf(session);
     const named = record.fleet.find(session.owner);
     let look = session.counted ? 'none' : table.find(key, now, entry);
-    // Whoever goes to an owner that has not taken a request yet has to be counted.
+    // An exchange that goes to a provisional owner has to be counted.
     if (session.counted || (look === 'live' && entry.former !== 0)) {
       look = session.counted ? table.find(key, now, entry) : table.enter(key, now, entry);
       session.counted = look === 'live';
     }
     session.former = 0;
     if (look !== 'live') {
-      // It came back: from now on it counts among its server's sessions.
+      // The client has come back: the session counts among its server's sessions from now on.
       if (look !== 'ended' && named !== undefined) record.bindAsNamed(session, named.slot, now);
       return named;
     }
@@ -108,12 +108,12 @@ export class OwnerLookup {
     return this.newerOf(session, named, now);
   }
 
-  /** Of the server that the token names (null: none does) and the one in the record, the one of the higher epoch. */
+  /** The server of the higher epoch: the one that the token names (null: there is no token), or the one in the record. */
   private newerOf(session: Session, named: Server | undefined | null, now: number): Server | undefined | null {
     const { record } = this;
     const { entry } = record;
     if (entry.epoch < session.epoch) {
-      // The token has seen more than the table: another node's claim, or a table that was saved before it.
+      // The token is newer than the table: another node has claimed the session, or the table was saved before the claim.
       if (named != null) record.table.claim(record.keyOf(session), session.epoch - 1, named.slot, now, entry);
       return named;
     }
@@ -122,7 +122,7 @@ export class OwnerLookup {
     return record.apply(session);
   }
 
-  /** Gives a session that is nobody's to `server`; answers who has it now: of concurrent first requests one decides for all. */
+  /** Makes `server` the first owner. Returns the owner that the session has: of concurrent first requests one decides for all. */
   assign(session: Session, server: Server, now: number): Server | undefined {
     const { record } = this;
     const { entry, table } = record;
@@ -139,7 +139,7 @@ export class OwnerLookup {
     return record.apply(session);
   }
 
-  /** What a response of `server` has said of ids. */
+  /** Records what a response of `server` has said about session ids. */
   learn(learned: LearnedId, affinity: Affinity, session: SessionView, server: Server, now: number): void {
     const { entry, table } = this.record;
     if (learned.state === 'ended') {

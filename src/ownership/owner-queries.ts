@@ -1,4 +1,4 @@
-/** What the store is asked about owners: who owns a session that the table does not know, and whether a new owner may have it. */
+/** Questions to the store about owners: who owns a session that the table does not have, and whether a new owner may have it. */
 import type { Server } from '../fleet/server.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
 import type { SentCopy, SessionView } from './session.ts';
@@ -7,19 +7,19 @@ import type { StoreAccess } from './store-access.ts';
 import type { TableUpdates } from './table-updates.ts';
 
 /**
- * What a question has come to. known: the table has the answer, look again. ended: the session had ended before the question, and
- * the table need not know that any more. lost: the store does not have the copy that it had. ending: the session is over, and the
- * store has yet to be told.
+ * The result of a question. known: the table has the answer, look it up again. ended: the session ended before the question, so long ago
+ * that the table may not have it. lost: the store no longer has the copy that it had. ending: the session is over, but the store has not
+ * recorded it yet.
  */
 export type QueryOutcome = 'known' | 'ended' | 'failed' | 'lost' | 'ending';
 
-/** Bytes of a state that may go along with a request: some servers take no header above 8 KiB. */
+/** A larger state is not sent along with a request: some servers accept no header above 8 KiB. */
 const maxSentBytes = 3072;
 
 export interface OwnerQueriesSettings {
   /** Name of the pool. */
   readonly pool: string;
-  /** Milliseconds for which the store remembers the owner of a session of which nothing is kept. */
+  /** Milliseconds for which the store records the owner of a session that has no copy. */
   readonly claimTtlMs: number;
 }
 
@@ -36,7 +36,7 @@ export class OwnerQueries {
     this.counters = counters;
   }
 
-  /** Asks about a session that the table does not know. */
+  /** Asks for the owner of a session that the table does not have. */
   query(session: SessionView, done: (outcome: QueryOutcome) => void): void {
     const { access, counters, updates } = this;
     const ref = refOf(this.settings.pool, session);
@@ -53,8 +53,8 @@ export class OwnerQueries {
   }
 
   /**
-   * The store is told that `server` owns the session from its epoch on. `copy`: the state that came with it, when that is small
-   * enough to go along with the request.
+   * Announces to the store that `server` owns the session from its epoch on. `copy`: the state that the store answered with, if it is
+   * small enough to be sent along with the request.
    */
   announce(session: SessionView, server: Server, done: (outcome: QueryOutcome, copy: SentCopy | null) => void): void {
     const { access, counters, updates } = this;
@@ -74,7 +74,7 @@ export class OwnerQueries {
       updates.applyClaim(ref, server, epoch, result);
       const copy = result.state === 'claimed' ? result.copy : null;
       if (copy !== null && copy.version === 0 && version > 0) {
-        // The new owner would begin with nothing, and nobody would be told.
+        // The new owner would begin with an empty session, and nobody would notice.
         updates.noteLost(ref);
         done('lost', null);
         return;
@@ -85,8 +85,8 @@ export class OwnerQueries {
   }
 
   /**
-   * The session is `former`'s again, whose table says so from its epoch on: the store, which was told of a server that never
-   * took a request, hears of it now. When it cannot, the session's next request announces it.
+   * Announces that `former` owns the session again, after a provisional owner took no request. If that fails, the session's next
+   * request announces it.
    */
   giveBack(session: SessionView, former: Server): void {
     this.announce(session, former, () => {});

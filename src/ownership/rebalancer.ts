@@ -1,7 +1,7 @@
 /**
- * When sessions leave servers that have too many of them: after a scale-out the new servers would stay idle until the old
- * sessions end. A session goes only with its own next request, with a copy, and with nothing else of it running; here it is
- * said from which servers, and how many in a second.
+ * Decides when sessions leave servers that have too many of them. Without it new servers would stay idle after a scale-out until old
+ * sessions end. A session moves with its own next request, and only if it has a copy and no other running request (owner-claims.ts);
+ * this file decides from which servers, and how many in a second.
  */
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
@@ -10,7 +10,7 @@ import type { SessionTable } from '../table/table.ts';
 export interface RebalanceSettings {
   /** Above this multiple of its fair share a server gives sessions away; 0: never. */
   readonly skew: number;
-  /** Most sessions in a second. */
+  /** The most sessions that move in a second. */
   readonly rate: number;
 }
 
@@ -19,11 +19,11 @@ export class Rebalancer {
   private readonly fleet: Fleet;
   private readonly table: SessionTable;
   private readonly now: () => number;
-  /** As of this second: how many sessions may still go, and how many each server may keep for each unit of its weight. */
+  /** Of this second: how many sessions may still move, and the fair share of a server for each unit of its weight. */
   private second = 0;
   private left = 0;
   private fair = 0;
-  /** Those that have their share. */
+  /** Servers that have their fair share already. */
   private full: readonly Server[] = [];
 
   /** `now` in Unix seconds. */
@@ -44,7 +44,7 @@ export class Rebalancer {
     return this.full;
   }
 
-  /** Once a second is enough: in that time no more than `rate` sessions can have gone. */
+  /** Counts once a second: in between no more than `rate` sessions can have moved. */
   private turn(): void {
     const now = this.now();
     if (now === this.second) return;
@@ -57,7 +57,7 @@ export class Rebalancer {
       sessions += this.table.count(server.slot);
       weight += server.weight;
     }
-    // One session more or less is no skew.
+    // With less than one session for each unit of weight, a single session more is no skew.
     this.fair = weight === 0 ? Number.POSITIVE_INFINITY : Math.max(1, sessions / weight);
     this.full = up.filter((server) => this.table.count(server.slot) >= this.fair * server.weight);
   }

@@ -1,10 +1,10 @@
 /**
- * Copies of the sessions of one pool, as one worker or the store interface keeps them. Its parts:
+ * Keeps copies of the sessions of one pool in the store. A worker has one replicator for each pool, and so has the store interface.
  *
- *      responses    what a response says of its session     response-replication.ts ─┬─> command-writer.ts ─> store, table
- *      direct       what a server says without a response   interface-replication.ts ┘
- *      queries      who owns a session, and who shall       owner-queries.ts ───────────> store, table
- *      header       what a server is told of its session    session-header.ts
+ *      responses   commands that come with responses             response-replication.ts ─┬─> command-writer.ts ─> store, table
+ *      direct      commands that come by the store interface     interface-replication.ts ┘
+ *      queries     questions about owners                        owner-queries.ts ───────────────────────────────> store, table
+ *      header      the line about the session in each request    session-header.ts
  */
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
@@ -25,15 +25,15 @@ export interface ReplicatorSettings {
   /** Name of the pool. */
   readonly pool: string;
   readonly replication: 'sync' | 'async' | 'none';
-  /** A response may pass although its copy cannot be kept. */
+  /** A response may pass although the copy that it brings cannot be kept. */
   readonly degrade: boolean;
-  /** Longest wait for the store. */
+  /** How long a request or a response waits for the store. */
   readonly timeoutMs: number;
   /** Most copies of `async` that may be under way; beyond it responses wait. */
   readonly maxLag: number;
-  /** Shared with the servers; '' none. */
+  /** Shared with the servers; '': there is none. */
   readonly secret: string;
-  /** Milliseconds for which the store remembers the owner of a session of which nothing is kept. */
+  /** Milliseconds for which the store records the owner of a session that has no copy. */
   readonly claimTtlMs: number;
 }
 
@@ -43,10 +43,11 @@ export interface ReplicatorDependencies {
   readonly fleet: Pick<Fleet, 'find' | 'slot'>;
   readonly counters: Counters;
   readonly proofs: RotationProofs;
-  /** Where the server of that slot finds the store interface. */
+  /** The address of the store interface for the server of that slot. */
   readonly storeUrlOf: (slot: number) => string;
-  /** Unix seconds; `wall`: as the machine has it, for what its servers are told. */
+  /** Unix seconds, by the clock that never steps. */
   readonly now: () => number;
+  /** Unix seconds, by the machine's clock: servers compare times with theirs. */
   readonly wall: () => number;
 }
 
@@ -74,17 +75,17 @@ export class Replicator {
     this.header = new SessionHeader(settings.pool, deps.storeUrlOf, settings.secret);
   }
 
-  /** Who owns a session is the store's business too. False: its servers speak the session protocol, and nothing is copied. */
+  /** False: `replication: none`, the servers speak the session protocol and nothing is copied; owners are in the table alone. */
   get keepsCopies(): boolean {
     return this.settings.replication !== 'none';
   }
 
-  /** A session that has a copy may leave its owner: there is a store that can be told, and it did what it was asked last. */
+  /** A session with a copy may leave its owner: the new one can be announced, because the store answered the last call. */
   get mayMove(): boolean {
     return this.keepsCopies && this.access.isHealthy;
   }
 
-  /** What `server` is told of the session with its request. It holds until the next call. */
+  /** The line for `server` about the session of its request. The object is used again by the next call. */
   writeHeader(session: Session, server: Server): SessionHeader {
     if (session.reason === 'new' && session.recognition.recognised && !session.firstPlacement) session.reason = 'held';
     if (session.sentCopy !== null && !this.responses.isLatest(session, session.sentCopy)) session.sentCopy = null;

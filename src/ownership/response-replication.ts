@@ -1,4 +1,7 @@
-/** What responses say of their sessions: it is put into the store before the client hears of it, unless the pool replicates otherwise. */
+/**
+ * Commands that come with responses. With `replication: sync` the store has carried out the command before the response goes to the
+ * client; with `async` it may still be doing so; with `none` there is no store.
+ */
 import type { Server } from '../fleet/server.ts';
 import type { SessionCommand } from '../http/session-headers.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
@@ -14,7 +17,7 @@ export interface ResponseReplicationSettings {
   /** Name of the pool. */
   readonly pool: string;
   readonly replication: 'sync' | 'async' | 'none';
-  /** Most copies of `async` that may be under way; beyond it responses wait. */
+  /** Most copies of `async` that may be on their way to the store. Above it responses wait. */
   readonly maxLag: number;
 }
 
@@ -29,7 +32,7 @@ export interface ResponseReplicationDependencies {
 export class ResponseReplication {
   private readonly settings: ResponseReplicationSettings;
   private readonly deps: ResponseReplicationDependencies;
-  /** Copies that are under way with nobody waiting for them. */
+  /** Copies on their way to the store whose responses have left. */
   private lag = 0;
 
   constructor(settings: ResponseReplicationSettings, deps: ResponseReplicationDependencies) {
@@ -38,8 +41,8 @@ export class ResponseReplication {
   }
 
   /**
-   * What a response of `server` says of the session. null: the store has been called, `done` comes later. 'kept' means that
-   * the response may go; in `async` the copy is under way then.
+   * Carries out the command of a response of `server`. null: the store has been called, and `done` is called with the result. After
+   * 'kept' the response may go; with `async` the copy may still be on its way.
    */
   keep(
     session: SessionView,
@@ -49,9 +52,9 @@ export class ResponseReplication {
   ): PutOutcome | null {
     const { pool, replication, maxLag } = this.settings;
     const { counters, updates, writer } = this.deps;
-    // The server was told of no session, or it is of a kind that cannot go on under an id that the server chose.
+    // The request named no session to the server, or its kind of session cannot get an id that the server chose.
     if (!session.isOffered || (command.rotate !== '' && session.recognition.kind !== 'token')) return 'refused';
-    // A new session's cookie would take the place of the one that its client is about to get, or has just got.
+    // The cookie of a new session would replace the one that the client is about to get, or has just got.
     if (session.endedRecently && command.put !== null) {
       counters.add(counter.copies_fenced);
       return 'fenced';
@@ -71,7 +74,7 @@ export class ResponseReplication {
       updates.applyCommand(ref, server, command, null);
       return 'kept';
     }
-    // An end, of a session or of its id, is not undone: who hears of it must be able to rely on it.
+    // The end of a session, or of its id, waits in `async` too: after a success it must not be undone.
     if (replication === 'async' && command.ended === 0 && command.rotate === '') {
       if (this.lag < maxLag) {
         updates.applyCommand(ref, server, command, null);
@@ -84,7 +87,7 @@ export class ResponseReplication {
     return null;
   }
 
-  /** The session has gone on under another id already, through the store interface; else there is none to give to the client. */
+  /** The session already has another id, by the store interface; the response shows it, so that the client gets it. */
   private followRotation(
     ref: SessionRef,
     server: Server,
@@ -92,7 +95,7 @@ export class ResponseReplication {
     done: (outcome: PutOutcome) => void,
   ): PutOutcome | null {
     const { access, proofs, updates } = this.deps;
-    // Without a proof it could be any session's id.
+    // Without the proof a server could name the id of any live session.
     if (!proofs.verify(proof, server.id, ref.key.id, id)) return 'refused';
     if (updates.find(tableKeyOf(id)) === 'live' || this.settings.replication === 'none') return 'kept';
     access.call(access.store.read({ ...ref.key, id })).then((found) => {
@@ -113,7 +116,7 @@ export class ResponseReplication {
     });
   }
 
-  /** After 'kept': the session is what the server has made of it. */
+  /** After 'kept': the session of this exchange takes over what the command changed. */
   apply(session: Session, { put, rotate }: SessionCommand): void {
     if (put !== null) {
       session.epoch = Math.max(session.epoch, put.epoch);
@@ -121,15 +124,15 @@ export class ResponseReplication {
     } else if (rotate === '') return;
     if (rotate !== '') {
       session.rotate(idWord(rotate, 0), idWord(rotate, 1), idWord(rotate, 2), idWord(rotate, 3));
-      // What ran under the old id has ended with it.
+      // The table counts nothing under the old id any more.
       session.counted = false;
     }
     if (!session.recognition.recognised || rotate !== '') session.changeBinding('must-bind');
   }
 
   /**
-   * A response of a new session says nothing of it, but its server may have put it through the store interface before it answered:
-   * then the client has to be told.
+   * The response gives no command for a new session, but its server may have put it through the store interface before: then the
+   * client has to get its token.
    */
   adoptPut(session: Session): void {
     const { entry } = this.deps.updates;
@@ -139,14 +142,14 @@ export class ResponseReplication {
   }
 
   /**
-   * Its id is dead. A response that comes late must not tell the client of it: the client may have the new id by now, and
-   * would be signed out.
+   * The session, or its id, has ended. A late response must not give this id to the client: the client may have another one by now,
+   * and would be signed out.
    */
   hasEnded(session: SessionView): boolean {
     return this.find(session) === 'ended';
   }
 
-  /** Nothing newer was put: a process that is started anew must not begin with what was before. */
+  /** No newer version was put since the copy was read: a server that has just restarted must not begin with an older state. */
   isLatest(session: SessionView, { epoch, version }: SentCopy): boolean {
     const { entry } = this.deps.updates;
     return this.find(session) === 'live' && entry.epoch === epoch && entry.version === version;
@@ -157,7 +160,7 @@ export class ResponseReplication {
   }
 }
 
-/** A client that changes a session which has ended is as late as one whose server is its owner no more. */
+/** A change to a session that has ended is refused as one by a former owner is. */
 function outcomeOf({ outcome }: PutReport): PutOutcome {
   return outcome === 'ended' ? 'fenced' : outcome;
 }

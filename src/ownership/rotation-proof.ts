@@ -1,7 +1,6 @@
 /**
- * Proofs that a session went on under another id through the store interface. The answer of that has one, and the response that
- * gives the client its new id shows it: without it a server could name the id of any session that is live, and its client would
- * have that one.
+ * Proofs that a session got another id through the store interface. The store interface returns the proof, and the response that gives
+ * the client its new id has to show it. Without the proof a server could name the id of any live session, and give it to a client.
  *
  *      HMAC-SHA-256 over pool, server, old and new id, cut to 128 bits, base64url
  */
@@ -10,12 +9,12 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 export class RotationProofs {
   private readonly keys: readonly Buffer[];
 
-  /** `keys`: of the balancer alone, at least one; the first proves, all verify. */
+  /** `keys`: secrets of the balancer, at least one; the first makes proofs, and all verify them. */
   constructor(keys: readonly Buffer[], pool: string) {
     this.keys = keys.map((key) => createHmac('sha256', key).update(`limpet rotation ${pool}`).digest());
   }
 
-  /** `server`: its id, the same for all who have the keys. */
+  /** `server`: its id, the same on every node that has the keys. */
   prove(server: number, from: string, to: string): string {
     return proofOf(this.keys[0]!, server, from, to).toString('base64url');
   }

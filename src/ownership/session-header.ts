@@ -1,25 +1,25 @@
 /**
- * The line that tells a server of the session of a request (docs/reference/session-protocol.md):
+ * Writes the header that names the session of a request to its server (docs/reference/session-protocol.md):
  *
  *      Limpet-Session: id=<sid>; epoch=<n>; version=<n>; reason=<word>; pool=<name>; store=<url>; copy=<word>
  *                      [; allow=<list>][; cookie=<8 hex digits>][; ttl=<s>; data=<base64url>][; t=<s>; sig=<hex>]
  *
- * It goes out with every request of a session, so it is written digit by digit into one buffer, and a signature is made
- * once a minute for a session that does not change.
+ * Every request of a session has it. So it is written digit by digit into one buffer, and while a session does not change its
+ * signature is made once a minute.
  */
 import { Mac } from '../secrets/mac.ts';
 import type { PlacementReason, SentCopy, SessionView } from './session.ts';
 
 const name = 'Limpet-Session: ';
 const begin = `${name}id=`;
-/** Seconds for which a signature is used again; servers take it for 120. */
+/** Seconds for which a signature is used again; servers accept it for 120. */
 const signFor = 60;
 const hexDigits = Buffer.from('0123456789abcdef');
 const reasons: Readonly<Record<PlacementReason, number>> = { new: 0, held: 1, rebind: 2, move: 3 };
 
 const signedWords = 9;
 
-/** Signatures made before. One slot for each, a newer session takes that of an older one. */
+/** A cache of signatures. Each session has one slot; another session with the same slot replaces it. */
 class Signatures {
   /** A power of two. */
   private static readonly size = 8192;
@@ -27,7 +27,7 @@ class Signatures {
   private readonly words = new Uint32Array(Signatures.size * signedWords);
   private readonly texts = Buffer.alloc(Signatures.size * 32);
 
-  /** Offset of the 32 digits in `bytes`; -1: there is none. */
+  /** Offset of the 32 digits in `bytes`; -1: it is not in the cache. */
   find(session: SessionView, what: number, time: number): number {
     const { sid0, sid1, sid2, sid3, cookie } = session.recognition;
     const slot = sid3 & (Signatures.size - 1);
@@ -67,26 +67,26 @@ export class SessionHeader {
   bytes = Buffer.alloc(512);
   length = 0;
   private readonly pool: string;
-  private readonly storeOf: (server: number) => string;
-  /** null: nothing is signed. */
+  private readonly storeUrlOf: (server: number) => string;
+  /** null: headers are not signed. */
   private readonly mac: Mac | null;
-  /** Made when there is something to sign. */
+  /** Made with the first signature. */
   private signatures: Signatures | null = null;
-  /** `; pool=...; copy=...` for each server by number, as of the present life of the copies. */
+  /** `; pool=...; store=...; copy=...` by the server's slot, for the present incarnation of the store. */
   private readonly ends: string[] = [];
   private copy = '';
 
-  /** `storeOf`: where the server of that slot finds the store interface. `secret`: '' signs nothing. */
-  constructor(pool: string, storeOf: (slot: number) => string, secret: string) {
+  /** `storeUrlOf`: the address of the store interface for the server of that slot. `secret`: '': headers are not signed. */
+  constructor(pool: string, storeUrlOf: (slot: number) => string, secret: string) {
     this.pool = pool;
-    this.storeOf = storeOf;
+    this.storeUrlOf = storeUrlOf;
     this.mac = secret === '' ? null : new Mac(secret);
     this.bytes.write(begin, 0, 'latin1');
   }
 
   /**
-   * Writes the line for that session at the server of that slot, with the copy that is sent along. `copy` names the life of the
-   * copies, `now` is Unix seconds, `wall` the same by the machine's clock: servers compare the signature's time with theirs.
+   * Writes the header for that session and the server of that slot. `copy` names the incarnation of the store. `now` is Unix seconds,
+   * `wall` the same by the machine's clock, because servers compare the signature's time with theirs.
    */
   fill(session: SessionView, slot: number, copy: string, now: number, wall = now): void {
     if (copy !== this.copy) {
@@ -97,7 +97,7 @@ export class SessionHeader {
     const { recognition } = session;
     const { affinity, cookie } = recognition;
     const end = this.endOf(slot);
-    // What is written by digits, and the signature, fit into 256 bytes.
+    // Numbers, names of fields and the signature take less than 256 bytes.
     this.reserve(end.length + (affinity?.allowed?.length ?? 0) + 256);
     const { bytes } = this;
     let at = begin.length;
@@ -119,7 +119,7 @@ export class SessionHeader {
     }
     if (session.sentCopy !== null) at = this.writeCopy(session.sentCopy, now, at);
     if (this.mac !== null) at = this.sign(this.mac, session, slot, wall, at);
-    // A longer line may have moved.
+    // `bytes` may be another buffer by now.
     this.bytes[at++] = 13;
     this.bytes[at++] = 10;
     this.length = at;
@@ -142,7 +142,7 @@ export class SessionHeader {
     const what = slot * 4 + reasons[session.reason];
     let at = start + bytes.write('; t=', start, 'latin1');
     at = writeNumber(bytes, at, time);
-    // A state goes out once.
+    // A header with a copy is sent once: its signature is not worth a slot.
     if (session.sentCopy !== null) return at + bytes.write(`; sig=${this.digitsOf(mac, at)}`, at, 'latin1');
     let found = signatures.find(session, what, time);
     if (found < 0) found = signatures.keep(session, what, time, this.digitsOf(mac, at));
@@ -150,7 +150,7 @@ export class SessionHeader {
     return at + signatures.bytes.copy(bytes, at, found, found + 32);
   }
 
-  /** The signature of what has been written up to there. */
+  /** The signature of what is written up to `end`. */
   private digitsOf(mac: Mac, end: number): string {
     return mac.digits(this.bytes, name.length, end).slice(0, 32);
   }
@@ -158,7 +158,7 @@ export class SessionHeader {
   private endOf(slot: number): string {
     const known = this.ends[slot];
     if (known !== undefined) return known;
-    const end = `; pool=${encodeURIComponent(this.pool)}; store=${this.storeOf(slot)}; copy=${this.copy}`;
+    const end = `; pool=${encodeURIComponent(this.pool)}; store=${this.storeUrlOf(slot)}; copy=${this.copy}`;
     this.ends[slot] = end;
     return end;
   }

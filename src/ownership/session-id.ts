@@ -1,7 +1,7 @@
 /** The forms of a session id: 32 hex digits for servers and the store, four words for the balancer, the first two for the table. */
 import type { RecognitionView } from '../affinity/affinity.ts';
 
-/** What the table knows a session by: the first half of its id. */
+/** A session's key in the table: the first half of its id. */
 export interface TableKey {
   readonly hi: number;
   readonly lo: number;
@@ -9,7 +9,7 @@ export interface TableKey {
 
 type IdWords = Pick<RecognitionView, 'sid0' | 'sid1' | 'sid2' | 'sid3'>;
 
-/** As servers and the store write it. */
+/** The id as servers and the store write it. */
 export function formatId({ sid0, sid1, sid2, sid3 }: IdWords): string {
   return [sid0, sid1, sid2, sid3].map((word) => word.toString(16).padStart(8, '0')).join('');
 }

@@ -1,4 +1,4 @@
-/** One session's record in the table, and how a session takes over what it says: here servers meet their numbers in the table. */
+/** Reads the session table for one session, and copies what its record says into the session. The table has slots, a session has server ids. */
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
 import { Entry, type SessionTable } from '../table/table.ts';
@@ -7,7 +7,7 @@ import type { Session, SessionView } from './session.ts';
 export class SessionRecord {
   readonly table: SessionTable;
   readonly fleet: Fleet;
-  /** The session's record as the table's last answer had it. */
+  /** The record that the table returned last. */
   readonly entry = new Entry();
   /** Sessions of the pool have copies. */
   private readonly copied: boolean;
@@ -19,7 +19,7 @@ export class SessionRecord {
     this.copied = copied;
   }
 
-  /** What the table knows the session by. The object is used again by the next call. */
+  /** The session's key in the table. The object is used again by the next call. */
   keyOf({ recognition }: SessionView): { readonly hi: number; readonly lo: number } {
     return this.keyOfWords(recognition.sid0, recognition.sid1);
   }
@@ -30,12 +30,12 @@ export class SessionRecord {
     return this.key;
   }
 
-  /** The store has a copy of the session, or may get one: it has to hear who owns it. */
+  /** The session has a copy in the store, or can get one: changes of its owner are announced there. */
   isCopied({ recognition }: SessionView): boolean {
     return this.copied && recognition.hasId;
   }
 
-  /** The session takes its owner from `entry`. Answers that server; undefined: it is of this pool no more. */
+  /** Copies the owner from `entry`. Returns that server; undefined: it has left the pool. */
   apply(session: Session): Server | undefined {
     const { entry } = this;
     const server = this.fleet.at(entry.server);
@@ -45,12 +45,12 @@ export class SessionRecord {
     return server;
   }
 
-  /** The session takes from `entry` whether the store has heard of the owner that it names. */
+  /** Copies from `entry` whether its owner still has to be announced to the store. */
   applyAnnounced(session: Session, isPending = this.entry.claiming): void {
     session.onStore(isPending ? 'record-unannounced' : 'record-known');
   }
 
-  /** Records the session as its token has it, of the server of that slot; what the table has already stays. */
+  /** Records the session with the token's epoch and the server of that slot, unless the table has a record already. */
   bindAsNamed(session: SessionView, slot: number, now: number): void {
     const { affinity, kind } = session.recognition;
     this.table.bind(

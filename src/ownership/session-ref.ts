@@ -1,14 +1,14 @@
-/** A session as it was when the store was called: exchanges and their sessions are used again before the answer comes. */
+/** What is needed of a session after the store has answered: by then the exchange may be over, and its session object in use again. */
 import type { SessionKey } from '../store/store.ts';
 import type { SessionView } from './session.ts';
 import { formatId, type TableKey, tableKeyOf } from './session-id.ts';
 
 export interface SessionRef extends TableKey {
-  /** What the store knows it by. */
+  /** The session's key in the store. */
   readonly key: SessionKey;
   /** The table's number for how long the session lives. */
   readonly lifetime: number;
-  /** Its id is one that the balancer made, not the hash of a name that a client may have made up. */
+  /** The balancer made its id. False: it is a hash of a name that the client may have invented. */
   readonly given: boolean;
 }
 
@@ -23,7 +23,7 @@ export function refOf(pool: string, { recognition }: SessionView): SessionRef {
   };
 }
 
-/** A session of which a server has told the id, outside of any exchange. */
+/** The session with an id that a server sent, outside of any exchange. */
 export function refOfId(pool: string, id: string, lifetime: number): SessionRef {
   return { key: { pool, id }, ...tableKeyOf(id), lifetime, given: false };
 }

@@ -1,25 +1,25 @@
 /**
- * The session of one exchange: what the request carried (`recognition`), who owns the session now, and what the store has to hear or
- * has said (store-state.ts). One object for each exchange, used again: `clear`, then the affinities fill the recognition, then `begin`.
+ * The session of one exchange: what the request carried (`recognition`), who owns the session now, and what the store has to do
+ * with it (store-state.ts). Each exchange has one object and uses it again: `clear`, the affinities fill the recognition, `begin`.
  *
- *      part                     written by                                        others have
- *      recognition              the affinities (affinity/affinity.ts)             `RecognitionView`
- *      owner, epoch, version ...  placement, owner look-up, replicator             `SessionView`
- *      binding, storeState      `changeBinding` and `onStore`, and nobody else    the two getters
+ *      part                        written by                               all others have
+ *      recognition                 affinities (affinity/affinity.ts)        `RecognitionView`
+ *      owner, epoch, version, ...  placement and the files of this folder   `SessionView`
+ *      binding, storeState         `changeBinding` and `onStore` alone      the two getters
  */
 import { type Binder, type Binding, Recognition, type RecognitionView } from '../affinity/affinity.ts';
 import { nextStoreState, type StoreEvent, type StoreState } from './store-state.ts';
 
-/** A request of a session that has ended counts as one that was under way then for this long after the end. */
+/** For so many seconds after a session's end, a request with its cookie counts as one that was running then. */
 export const recentEndSeconds = 10;
 
 /**
- * So long ago is an end dated whose time is not known. A second more than `recentEndSeconds`: the clock of a worker, which looks at it
- * once in a tick, may be in the second before.
+ * An end that is to count as not recent is dated so many seconds back. It is one more than `recentEndSeconds`, because a worker reads
+ * its clock once in a tick and may still be in the second before.
  */
 export const pastEndSeconds = recentEndSeconds + 1;
 
-/** The state of a session as it goes along with a request. */
+/** A copy of the session's state that is sent along with a request. */
 export interface SentCopy {
   readonly epoch: number;
   readonly version: number;
@@ -28,48 +28,48 @@ export interface SentCopy {
   readonly expires: number;
 }
 
-/** Why a session comes to its server: it is new there, lives there, its owner failed, or it left its owner. */
+/** Why the request goes to its server: the session is new there, is there already, its owner failed, or it was moved. */
 export type PlacementReason = 'new' | 'held' | 'rebind' | 'move';
 
 /**
- * What the client has to be told of the session's owner and id with the response. unchanged: nothing, what it has is right.
- * changed: they are others. must-bind: the client is not told of its session yet, or has to have another id; if it is not told now
- * it loses the session. withheld: nothing may be told, whatever has changed: the session is over, or its owner is in doubt.
+ * Whether the response has to give the client a token because of the session's owner or id. unchanged: what the client has is right.
+ * changed: the owner or the epoch is another one. must-bind: the client has no token of the session yet, or needs one with another id;
+ * without it the client loses the session. withheld: no token may be given, whatever has changed, because the session is over or its
+ * owner is not certain.
  */
 export type BindingState = 'unchanged' | 'changed' | 'must-bind' | 'withheld';
 
 export class Session implements Binding {
   readonly recognition: RecognitionView;
-  /** Id of the server that owns the session now; 0: nobody's, or none that is known. */
+  /** Id of the server that owns the session now; 0: it has no owner, or one that is not in this config. */
   owner = 0;
   /** Generation of that ownership; 0 before the first. */
   epoch = 0;
   /**
-   * The table's number of the former owner, who gets the session back if the present one takes no request of it; 0: the
-   * present one has taken one.
+   * Slot of the former owner, to which the session returns if its provisional owner takes no request; 0: the owner is not provisional.
    */
   former = 0;
-  /** The table counts this exchange among those of the session that run now. */
+  /** The table counts this exchange as a running one of the session. */
   counted = false;
-  /** This exchange gave it its first owner: nothing of it lives there yet. */
+  /** This exchange gave the session its first owner: there is no state at that server yet. */
   firstPlacement = false;
-  /** It goes to a server that is not its owner, which must not take it for its own. */
+  /** The request goes to a server that is not the owner and does not become it. That server does not get the session's id. */
   substitute = false;
-  /** The session that the client came with has ended a moment ago, or goes on under an id that the client may be about to hear of. */
+  /** The session in the request has ended a moment ago, or has another id that another response may be giving to the client now. */
   endedRecently = false;
 
   // In pools whose servers speak the session protocol:
   reason: PlacementReason = 'new';
-  /** Version of the copy that the store is known to keep; 0: none. */
+  /** Version of the copy in the store, as far as the table knows; 0: there is none. */
   version = 0;
-  /** The copy that came with the claim: its new owner gets it with this request, and need not ask for it. */
+  /** The copy that the store returned when the new owner was announced: sent along with the request, so that the server need not read it. */
   sentCopy: SentCopy | null = null;
 
   private readonly writable: Recognition;
   private bindingState: BindingState = 'unchanged';
   private state: StoreState = 'not-asked';
 
-  /** Who hands in `recognition` may give it to affinities. */
+  /** Only the caller, who has `recognition` itself, can give it to affinities. */
   constructor(recognition = new Recognition()) {
     this.recognition = this.writable = recognition;
   }
@@ -85,24 +85,24 @@ export class Session implements Binding {
     this.state = 'not-asked';
   }
 
-  /** The affinities are done: what the token names holds until the table knows better. */
+  /** The affinities are done: the token's owner and epoch hold until the table has newer ones. */
   begin(): void {
     this.owner = this.recognition.owner;
     this.epoch = this.recognition.epoch;
   }
 
-  /** A session that is nobody's gets another id. */
+  /** A session without an owner gets another id. */
   rename(binder: Binder, now: number): void {
     binder.begin(now, this.writable);
     this.begin();
   }
 
-  /** What the request carried has ended: nothing is recognised any more, and hashing policies still spread it by its key. */
+  /** The session in the request has ended: nothing counts as recognised any more. The key stays, for hashing policies. */
   disown(): void {
     const { key, cookie } = this.recognition;
     this.clear();
     this.writable.key = key;
-    // A cookie with a Path of its own would be sent before that of the session which begins now.
+    // The client has to drop the old cookie: with a Path of its own it would be sent before the new session's.
     if (cookie !== null) this.writable.formerCookie = cookie;
   }
 
@@ -127,7 +127,10 @@ export class Session implements Binding {
     return this.bindingState;
   }
 
-  /** `withheld` is final. `must-bind` does not become `changed`: the client would lose the session where a cache may keep the response. */
+  /**
+   * `withheld` is final. `must-bind` does not become `changed`: a token is left out of a response that caches may store, unless it is
+   * `must-bind`.
+   */
   changeBinding(next: 'changed' | 'must-bind' | 'withheld'): void {
     if (this.bindingState === 'withheld' || (this.bindingState === 'must-bind' && next === 'changed')) return;
     this.bindingState = next;
@@ -142,7 +145,7 @@ export class Session implements Binding {
     return this.bindingState === 'must-bind';
   }
 
-  /** The server is told of it. */
+  /** The request names the session to its server. */
   get isOffered(): boolean {
     return this.recognition.hasId && !this.substitute;
   }
@@ -150,5 +153,5 @@ export class Session implements Binding {
 
 type Changing = 'clear' | 'begin' | 'rename' | 'disown' | 'rotate' | 'onStore' | 'changeBinding';
 
-/** For everyone who only reads. */
+/** For all who only read. */
 export type SessionView = Readonly<Omit<Session, Changing>>;

@@ -1,12 +1,12 @@
-/** The store as one worker reaches it for one pool: a failure is a value, and it is remembered whether the last call was answered. */
+/** Calls the store for one pool. A failure is returned as a value, and `isHealthy` says whether the last call succeeded. */
 import { type Store, StoreError } from '../store/store.ts';
 
-/** The session is over, and the store has yet to be told. */
+/** The session is over, but the store has not recorded it yet (store/endings.ts). */
 export const ending = { state: 'ending' } as const;
 
 export class StoreAccess {
   readonly store: Store;
-  /** The store did what it was asked last. As long as not, no session leaves a server where it could stay. */
+  /** The last call succeeded. While it is false, no session leaves a server where it can stay. */
   isHealthy = true;
 
   constructor(store: Store) {
@@ -21,7 +21,7 @@ export class StoreAccess {
       return result;
     } catch (error) {
       if (error instanceof StoreError && error.code === 'ending') return ending;
-      // A state that is too large says nothing of the store.
+      // The store works: it refused one state that is too large.
       this.isHealthy = error instanceof StoreError && error.code === 'state-too-large';
       return null;
     }

@@ -1,7 +1,7 @@
 /**
- * What one exchange and the store have to settle where sessions have copies: who owns the session, when the table does not know or
- * the owner is about to change (`query`), and what the server has changed, which is kept before the client hears of it
- * (`mustHold`). One question at a time; an answer counts only while nothing else has happened since it was asked for.
+ * Makes one exchange wait for the store where sessions have copies: on the way in for the owner of the session, when the table does not
+ * have it or a new one has to be announced (`query`), and on the way back for the command of the response (`mustHold`). There is one
+ * call at a time. Its result counts only if nothing has happened since: a retry, a timeout or the end of the exchange make it void.
  */
 import { balancerFaults, type Fault, serverFaults } from '../errors.ts';
 import type { Server } from '../fleet/server.ts';
@@ -21,15 +21,15 @@ export interface StoreGateOwner {
   readonly session: Session;
   /** The server that has the request, or is to have it. */
   readonly server: Server | null;
-  /** The client has the session's id: it came with it, or got it with the head of the response. */
+  /** The client has the session's id: the request brought it, or the head of the response gave it. */
   readonly isBound: boolean;
-  /** The table has the store's answer: place again. */
+  /** The table has what the store answered: find the server again. */
   onStoreAnswer(): void;
-  /** The response has to wait for the store, so many milliseconds at most. */
+  /** The response waits for the store, for at most `timeoutMs`. */
   waitForCopy(timeoutMs: number): void;
-  /** It need not wait any more. */
+  /** The response may go on. */
   proceed(): void;
-  /** It is dropped, and the client never hears of it. */
+  /** Neither the request nor the response may go on: the client gets this fault instead. */
   onUnsafe(fault: Fault): void;
 }
 
@@ -40,10 +40,10 @@ export interface GateReplicator {
   readonly queries: Pick<OwnerQueries, 'query' | 'announce'>;
 }
 
-/** Times that an exchange may ask where to go, before that counts as the store's failure. */
+/** An exchange that has asked so often and still has no server fails, as if the store had. */
 const maxQuestions = 8;
 
-/** What the client is told when what its server said of the session was not kept. */
+/** What the client gets when the command of its response was not carried out. */
 const putFaults: Readonly<Record<Exclude<PutOutcome, 'kept'>, Fault>> = {
   fenced: balancerFaults.sessionFenced,
   failed: balancerFaults.sessionStore,
@@ -51,7 +51,7 @@ const putFaults: Readonly<Record<Exclude<PutOutcome, 'kept'>, Fault>> = {
   refused: serverFaults.badResponse,
 };
 
-/** The same when it could not be found out where to go. */
+/** What the client gets when the store does not say where the request may go. */
 const queryFaults: Readonly<Record<Exclude<QueryOutcome, 'known' | 'ended'>, Fault>> = {
   failed: balancerFaults.sessionStore,
   lost: balancerFaults.sessionLost,
@@ -59,15 +59,15 @@ const queryFaults: Readonly<Record<Exclude<QueryOutcome, 'known' | 'ended'>, Fau
 };
 
 export class StoreGate {
-  /** What the server has said of its session with this response; it has been kept, or the response goes without. */
+  /** The command of this response; null: it has none. */
   command: SessionCommand | null = null;
-  /** The attributes that the server wants its session's cookie to have; null as configured, undefined: it has not said. */
+  /** The attributes that the response asks for the session's cookie; null: those of the config; undefined: it asks for nothing. */
   cookie: CookieAttributes | null | undefined = undefined;
-  /** The response has to tell that its session is not safe. */
+  /** The response gets a header that says that its session was not copied. */
   degraded = false;
   private readonly owner: StoreGateOwner;
   private readonly counters: Counters;
-  /** Goes up with everything that makes an outstanding answer void. */
+  /** Goes up with everything that makes the result of an earlier call void. */
   private generation = 0;
   private questions = 0;
 
@@ -83,12 +83,12 @@ export class StoreGate {
     this.questions = 0;
   }
 
-  /** Whatever is still to be answered comes too late. */
+  /** The exchange is over. */
   end(): void {
     this.generation++;
   }
 
-  /** The request goes out once more: what was said with the response that is dropped is not said with the next one. */
+  /** The request is sent once more: nothing of the dropped response counts for the next one. */
   onRetry(): void {
     this.generation++;
     this.command = null;
@@ -97,8 +97,8 @@ export class StoreGate {
   }
 
   /**
-   * Asks what `session.storeState` says has to be asked: the store may know the session better than this worker, or has to
-   * hear of its new owner before that one gets a request.
+   * Calls the store as `session.storeState` requires: it asks for the owner, or announces `server` as the new one before that server
+   * gets the request.
    */
   query(server: Server | null, replicator: GateReplicator): void {
     const { session } = this.owner;
@@ -117,7 +117,7 @@ export class StoreGate {
     else queries.query(session, done);
   }
 
-  /** The store takes too long to answer a query. */
+  /** The store has not answered the query in time. */
   onQueryTimeout(replicator: GateReplicator): void {
     this.onQueryOutcome('failed', replicator);
   }
@@ -138,7 +138,7 @@ export class StoreGate {
     owner.onStoreAnswer();
   }
 
-  /** The server may have changed its session. True: the response has to wait for `proceed`, or has been dropped. */
+  /** The head of the response has come. True: the response has to wait for `proceed`, or has been dropped. */
   mustHold(head: ResponseHead, replicator: GateReplicator): boolean {
     if (this.command !== null) return false;
     if (head.headers.has(Name.limpet)) {
@@ -154,15 +154,15 @@ export class StoreGate {
     return false;
   }
 
-  /** The same for what the trailers say: the end of the response has to wait. */
+  /** Its trailers have a command: the end of the response has to wait. */
   mustHoldEnd(command: SessionCommand | 'bad', replicator: GateReplicator): boolean {
     if (this.command === command) return false;
-    // It would be kept, and its client never come back to it: the cookie went with the head, or not at all.
+    // A session that begins here could not be given to the client: the cookie would have had to go with the head.
     const begins = command !== 'bad' && command.ended === 0 && !this.owner.isBound;
     return begins ? this.refuse('refused') : this.keep(command, replicator);
   }
 
-  /** Nothing has come from the store: what becomes of the copy is not known. */
+  /** The store has not answered the command in time: it may still carry it out, or not. */
   onPutTimeout(replicator: GateReplicator): void {
     this.counters.add(counter.copies_failed);
     this.onPutOutcome(this.command !== null && this.command.ended !== 0 ? 'ending' : 'failed', replicator);
@@ -186,9 +186,9 @@ export class StoreGate {
     if (this.command !== null && this.passes(this.command, outcome, replicator)) this.owner.proceed();
   }
 
-  /** True when the response may go on. */
+  /** True: the response may go on. */
   private passes(command: SessionCommand, outcome: PutOutcome, replicator: GateReplicator): boolean {
-    // An end that the store does not know of comes undone: no success is told of it, whatever the policy.
+    // An end that the store does not record is undone: it is never reported as a success, whatever the policy.
     const mayDegrade = command.ended === 0 && command.rotate === '';
     if (outcome === 'failed' && mayDegrade && replicator.settings.degrade) {
       this.counters.add(counter.copies_degraded);
@@ -198,7 +198,7 @@ export class StoreGate {
     return true;
   }
 
-  /** Drops the response; always true: there is nothing to pass on. */
+  /** Drops the response. Returns true, as `mustHold` then does. */
   private refuse(outcome: Exclude<PutOutcome, 'kept'>): true {
     if (outcome === 'refused') this.counters.add(counter.copies_refused);
     this.owner.onUnsafe(putFaults[outcome]);

@@ -1,21 +1,21 @@
 /**
- * What one exchange still needs of the store, and what the store has said to it, where sessions have copies:
+ * What one exchange still has to ask the store, and what the store has answered, where sessions have copies:
  *
  *      not-asked ── record-missing ────> must-query ────┐                ┌─> known          the table has the answer
- *          │                                            ├── answer ──────┼─> ended          nobody's any more
- *          ├─────── record-unannounced ─> must-announce ┘                └─> without-store  it failed; the exchange may go on
- *          └─────── record-ending ──────> ending                             by the token and the table alone
+ *          │                                            ├── answer ──────┼─> ended          the session is over
+ *          ├─────── record-unannounced ─> must-announce ┘                └─> without-store  the store failed: the exchange goes
+ *          └─────── record-ending ──────> ending                                            on by token and table
  *
- * `record-...` is what the session table has, read again at each placement; `answered`, `answered-ended` and `failed` are what a
- * question to the store has come to.
+ * `record-...` is what the session table has; it is read again at each placement. `answered`, `answered-ended` and `failed` are
+ * results of a question to the store.
  */
 
 /**
- * not-asked: the table knows the session, or the pool keeps no copies. must-query: the table does not know it, so the store has to
- * be asked before the session goes anywhere. must-announce: it has a new owner, and the store has to hear of that before the owner
- * gets a request. known: asked, and the table has the answer. ending: it is over, and the store does not know that yet: nobody may
- * serve it, or begin anew in its place. ended: the store says that it is over; the table may have no room or no time for that.
- * without-store: the store failed, and the pool lets the exchange go on.
+ * not-asked: the table has the session, or the pool keeps no copies. must-query: the table does not have it, so the store is asked
+ * first. must-announce: the session has a new owner, and the store has to record it before that owner gets a request. known: the store
+ * was asked, and the table has the answer. ending: the session is over, but the store has not recorded it yet: no server may serve
+ * the session, and no new one may take its place. ended: the store says that the session is over; the table may not have that, for
+ * lack of room or because it is too long ago. without-store: the store failed, and the pool lets the exchange go on.
  */
 export type StoreState = 'not-asked' | 'must-query' | 'must-announce' | 'known' | 'ending' | 'ended' | 'without-store';
 
@@ -29,13 +29,13 @@ export type StoreEvent =
   | 'failed';
 
 /**
- * The state after an event. What never happens:
+ * The state after an event. These transitions do not exist:
  *
- * - `ended` and `ending` are left by no event: a session that is over does not live again within the exchange that has heard so.
- * - `known` and `without-store` do not become `must-query`: the store is asked about a session once. It may have nothing of it, and
- *   the table no room for the answer; the exchange would ask for ever.
- * - `without-store` does not become `must-announce`: the exchange has been told to go on although the store does not answer, and
- *   whoever comes next announces the owner.
+ * - from `ended` and `ending`: a session that is over stays so for the rest of the exchange.
+ * - from `known` and `without-store` to `must-query`: an exchange asks about its session once. If the store has nothing of it, or the
+ *   table no room for the answer, it would ask for ever.
+ * - from `without-store` to `must-announce`: the pool lets the exchange go on although the store does not answer. The next exchange of
+ *   the session announces the owner.
  */
 export function nextStoreState(state: StoreState, event: StoreEvent): StoreState {
   if (state === 'ended' || state === 'ending') return state;

@@ -1,6 +1,6 @@
 /**
- * What the session table learns of the store and of the servers. Whatever the store answers, the table learns it here, even
- * when the exchange that asked is gone by then.
+ * Writes into the session table what the store answers and what servers change. It does so even when the exchange that asked is over
+ * by then.
  */
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
@@ -21,7 +21,7 @@ export interface TableUpdatesDependencies {
 }
 
 export class TableUpdates {
-  /** What `find` has found, until the next call of anything here. */
+  /** What `find` has read; valid until the next call of any method here. */
   readonly entry = new Entry();
   private readonly deps: TableUpdatesDependencies;
 
@@ -29,20 +29,20 @@ export class TableUpdates {
     this.deps = deps;
   }
 
-  /** What the table knows of the session, in `entry`. */
+  /** Reads the session's record into `entry`. */
   find(key: TableKey): Look {
     const { table, now } = this.deps;
     return table.find(key, now(), this.entry);
   }
 
-  /** Nobody has that id as far as the table knows; the store is asked when it gets the command. '' is no id. */
+  /** No session in the table has that id. Whether one in the store has it shows when the store gets the command. '': there is no id. */
   isUnusedId(id: string): boolean {
     return id === '' || this.find(tableKeyOf(id)) === 'none';
   }
 
   /**
-   * Whether that server was given the session with that epoch, or it is one that the session is beyond (the store says by whom it
-   * is fenced). null: the table does not know.
+   * Whether that server owned the session with that epoch, or the session has a later epoch already (then the store says who fenced
+   * it). null: the table does not have the answer.
    */
   hasBeenGiven(ref: SessionRef, server: Server, epoch: number): boolean | null {
     const { entry } = this;
@@ -50,11 +50,11 @@ export class TableUpdates {
     return known ? entry.epoch > epoch || entry.server === server.slot : null;
   }
 
-  /** What a server has said is done. `version` null: there is no copy, or not yet. */
+  /** The command of a server is carried out. `version` null: there is no copy, or not yet. */
   applyCommand(ref: SessionRef, server: Server, { put, ended, rotate }: SessionCommand, version: number | null): void {
     const { table, counters, now } = this.deps;
     if (ended !== 0) {
-      // The owner did not say so, so the client is not told: whoever comes with the dead cookie may begin anew at once.
+      // Not the owner ended it, so the client still has the cookie. It may begin a new session at once.
       const since = ended === anyEpoch ? now() - pastEndSeconds : now();
       if (table.end(ref, now(), since)) counters.add(counter.sessions_ended);
       else table.bury(ref, now(), since);
@@ -68,53 +68,53 @@ export class TableUpdates {
     }
   }
 
-  /** The store could not do what a server has said. */
+  /** The store failed to carry out the command. */
   noteFailure(ref: SessionRef, { put, rotate }: SessionCommand): void {
     const { table, now } = this.deps;
-    // The session may go on under another id, as the store alone knows; or the copy is older than what the client may come to see.
+    // The store may have given the session its new id all the same, or its copy is older than what the server has.
     if (rotate !== '') table.doubt(ref, now());
     else if (put !== null) table.uncopy(ref, now());
   }
 
-  /** The session has ended, at a time that is not known: long ago, as a client has it that keeps a dead cookie, and may begin anew. */
+  /** The session has ended some time ago. Its client still has the cookie, and may begin a new session at once. */
   noteEnded(ref: SessionRef): void {
     const { table, now } = this.deps;
     table.bury(ref, now(), now() - pastEndSeconds);
   }
 
-  /** The session ended while one of its requests was under way. */
+  /** The session has ended while one of its requests was running. */
   noteEndedNow(ref: SessionRef): void {
     const { table, now } = this.deps;
     table.bury(ref, now());
   }
 
-  /** The store does not have what the table says that it keeps: what the table says is in doubt. */
+  /** The store does not have the copy that the table says it has: the next exchange has to query the store. */
   noteLost(ref: SessionRef): void {
     const { table, counters, now } = this.deps;
     counters.add(counter.copies_lost);
     table.doubt(ref, now());
   }
 
-  /** What the store keeps of a session that the table did not know. `epoch`, `owner`: as the token has them, the owner by its id. */
+  /** What the store has of a session that the table did not have. `epoch`, `owner` (a server id): what the token says. */
   applyFound(ref: SessionRef, found: Found, epoch: number, owner: number): void {
     const { table, fleet, now } = this.deps;
     if (found.state === 'ended') this.noteEnded(ref);
     else if (found.state === 'live' && found.copy.epoch >= epoch) {
       const { copy } = found;
-      // The owner of an epoch that the client has not heard of is the store's; of its own epoch it is the token's.
+      // For an epoch that is newer than the token the store names the owner; for the token's own epoch the token does.
       const server = fleet.find(copy.epoch === epoch && owner !== 0 ? owner : copy.owner);
       const slot = server?.slot ?? fleet.slot;
       table.vouch(ref, copy.epoch, slot, copy.version, now(), this.entry);
       this.recordOwner(ref, slot, copy.epoch, copy.version);
     } else {
-      // Of a token that has seen more than the store: nothing there counts.
+      // The token is newer than the store: it alone counts.
       table.vouch(ref, epoch, 0, 0, now(), this.entry);
       const server = fleet.find(owner);
       if (server !== undefined) this.recordOwner(ref, server.slot, epoch, 0);
     }
   }
 
-  /** What the store has answered to the claim that `server` owns the session from that epoch on. */
+  /** The store's answer to the announcement that `server` owns the session from that epoch on. */
   applyClaim(ref: SessionRef, server: Server, epoch: number, result: ClaimResult): void {
     const { table, counters, now } = this.deps;
     if (result.state === 'ended') table.bury(ref, now());
@@ -122,7 +122,7 @@ export class TableUpdates {
       counters.add(counter.claims);
       table.confirm(ref, epoch, server.slot, result.copy.version, now());
     } else if (result.epoch === epoch && server.hasId(result.owner)) {
-      // Another worker has told it of the same owner.
+      // Another worker has announced the same owner.
       table.confirm(ref, epoch, server.slot, -1, now());
     } else {
       counters.add(counter.claims_lost);
@@ -130,7 +130,7 @@ export class TableUpdates {
     }
   }
 
-  /** The store knows of a later owner than the table. One that this config does not have is replaced by the next request. */
+  /** The store has a later owner than the table. If that server is not in this config, the next request finds another owner. */
   applyOwner(ref: SessionRef, epoch: number, owner: number): void {
     const { fleet, table, now } = this.deps;
     const slot = fleet.find(owner)?.slot ?? fleet.slot;
@@ -138,7 +138,7 @@ export class TableUpdates {
     table.bind(ref, slot, now(), this.entry, ref.lifetime, epoch, ref.given);
   }
 
-  /** The session is live, of that server, and copied unless `version` is 0; if the table has heard of a later owner it stays so. */
+  /** Records that server as the owner, with a copy of that version (0: none), unless the table has a later owner. */
   private recordOwner(ref: SessionRef, slot: number, epoch: number, version: number): void {
     const { table, now } = this.deps;
     if (version > 0 && table.copy(ref, epoch, version, now())) return;

@@ -1,4 +1,4 @@
-/** What responses tell of the ids of sessions: the affinities read, the table keeps, before the client hears of it. */
+/** Reads session ids that the app gives in responses. Affinities find them, and the table has them before the client gets the response. */
 import { type Affinity, type ClientFacts, LearnedId } from '../affinity/affinity.ts';
 import type { Server } from '../fleet/server.ts';
 import type { ResponseHead } from '../http/head.ts';
@@ -6,13 +6,13 @@ import { append } from '../http/pieces.ts';
 import type { OwnerLookup } from '../ownership/owner-lookup.ts';
 import type { SessionView } from '../ownership/session.ts';
 
-/** Keeps what was learned. */
+/** Records what was learned. */
 type LearnedOwners = Pick<OwnerLookup, 'learn'>;
 
 /** Filled anew for each response. */
 const learned = new LearnedId();
 
-/** True when the response names a session that `affinity` will recognise. `now` is Unix seconds. */
+/** True: the response gives the session an id that `affinity` will recognise in requests. `now` is Unix seconds. */
 export function learnFromHead(
   affinity: Affinity,
   owners: LearnedOwners,
@@ -30,19 +30,19 @@ export function learnFromHead(
   return learned.state === 'named';
 }
 
-/** Looks for a session id in the beginning of a response's body. One for each exchange; idle unless `begin` says so. */
+/** Looks for a session id in the beginning of a response's body. Each exchange has one; it reads only after `begin` returned true. */
 export class SessionIdSniffer {
   private affinity: Affinity | null = null;
   private text: Buffer = noBytes;
 
-  /** True when there is something to read. (A compressed body shows by its first bytes that it tells nothing.) */
+  /** True: the body has to be read. (The first bytes of a compressed body show that there is nothing to find.) */
   begin(affinity: Affinity | null, response: ResponseHead): boolean {
     this.affinity = response.status === 200 ? affinity : null;
     this.text = noBytes;
     return this.affinity !== null;
   }
 
-  /** Reads a piece before it goes to the client. False: it has seen enough. */
+  /** Reads a piece before it goes to the client. False: no more pieces are needed. */
   read(piece: Buffer, owners: LearnedOwners, session: SessionView, server: Server, now: number): boolean {
     const { affinity } = this;
     if (affinity === null) return false;

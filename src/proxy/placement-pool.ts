@@ -1,11 +1,11 @@
-/** What a placement needs of the pool in which it looks for a server. */
+/** What `Placement` needs of the pool in which it looks for a server. */
 import type { Fault } from '../errors.ts';
 import type { Server } from '../fleet/server.ts';
 import type { OwnerClaims } from '../ownership/owner-claims.ts';
 import type { OwnerLookup } from '../ownership/owner-lookup.ts';
 import type { Session, SessionView } from '../ownership/session.ts';
 
-/** Servers that are left out: they have failed this exchange. null: none has yet. */
+/** Servers that have failed this exchange, and are not chosen again. null: none has. */
 export type Excluded = readonly Server[] | null;
 
 /** What becomes of a session whose owner failed. */
@@ -15,17 +15,17 @@ export interface OwnerFailure {
   readonly fault: Fault;
 }
 
-/** How a server is found where no owner says which. Answers servers with room; undefined: there is none. */
+/** Chooses a server with room where no owner decides; undefined: there is none. */
 export interface ServerChoice {
-  /** For a session that is nobody's: a policy proposes. */
+  /** For a session without an owner: a policy chooses. */
   choose(key: number, excluded: Excluded): Server | undefined;
-  /** For a key that is nobody's: where hashing puts it. */
+  /** For a key without an owner: hashing chooses. */
   chooseForKey(key: number, excluded: Excluded): Server | undefined;
-  /** In place of an owner that cannot serve: where hashing puts the key among the servers that are up. */
+  /** Instead of an owner that cannot serve: hashing chooses among the servers that are up. */
   chooseSubstitute(key: number, excluded: Excluded): Server | undefined;
   /** Some server that is not excluded lacks nothing but room. */
   lacksRoom(excluded: Excluded): boolean;
-  /** A session should leave that owner now, if it can, for another one than these; null: it may stay. */
+  /** One session should leave that owner now, for any server but these; null: it stays. */
   shouldRebalance(owner: Server): readonly Server[] | null;
 }
 
@@ -33,19 +33,19 @@ export interface PlacementPool {
   readonly settings: { readonly whenOwnerFull: 'queue' | 'rebind' | 'reject' };
   readonly parts: ServerChoice & {
     readonly fleet: { at(slot: number): Server | undefined };
-    /** A stale view may take a server for lost that is up again. */
+    /** Stale: a server that seems to be down may be up again. */
     readonly configVersion: { readonly isStale: boolean };
   };
   readonly owners: Pick<OwnerLookup, 'assign'>;
   readonly claims: Pick<OwnerClaims, 'claim' | 'move'>;
   /** null: the servers do not speak the session protocol. */
   readonly replicator: { readonly mayMove: boolean } | null;
-  /** What becomes of a session that has nothing to lose. */
+  /** For a session that has no state yet. */
   readonly rebinding: OwnerFailure;
   ownerFailure(session: SessionView): OwnerFailure;
-  /** The owner of a recognised session, usable or not; undefined: it is gone. null: the session is nobody's. */
+  /** The owner of a recognised session, usable or not; undefined: it has left the pool. null: there is no owner. */
   locate(session: Session, now: number): Server | undefined | null;
-  /** A session that is nobody's gets another id, if an affinity gives ids. */
+  /** A session without an owner gets another id, if an affinity of the pool makes ids. */
   rename(session: Session, now: number): void;
   isUsable(server: Server): boolean;
 }

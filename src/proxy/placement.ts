@@ -1,30 +1,30 @@
 /**
- * Where an exchange goes: to the owner of its session, to a new owner when that one failed, or, when the session
- * is nobody's, where a policy proposes. The session is told its owner and epoch on the way. Where sessions have copies, the
- * store may have to be asked in between: then `mustAskStore`, and when the table knows the answer, `find` goes on.
+ * Decides to which server a request goes: the owner of its session, a new owner when that one fails, or, for a session without an
+ * owner, the server that a policy proposes. The session gets its owner and epoch. Where sessions have copies, the store may have to be
+ * called first (`mustAskStore`); when the table has the answer, `find` is called again.
  */
 import { balancerFaults, type Fault } from '../errors.ts';
 import type { Server } from '../fleet/server.ts';
 import type { Session, SessionView } from '../ownership/session.ts';
 import type { Excluded, PlacementPool } from './placement-pool.ts';
 
-/** Times that the owner may turn out to be another one that fails too, before the exchange is refused. */
+/** Owners in turn that may turn out to be unusable before the exchange is refused. */
 const maxOwners = 4;
 
 export class Placement {
-  /** Where to; null: nowhere now, see `fault`. It may lack room: then the exchange waits for it. */
+  /** The server; null: there is none now, see `fault`. It may lack room: then the exchange waits for it. */
   server: Server | null = null;
-  /** Why there is no server; null when there are some that only lack room: wait for any. */
+  /** Why there is no server; null: some server lacks nothing but room, wait for any. */
   fault: Fault | null = null;
   /** The session has an owner, and it could not serve. */
   ownerFailed = false;
-  /** The session got a new owner, one epoch on. */
+  /** The session has a new owner, with the next epoch. */
   claimed = false;
-  /** It left an owner that lives. */
+  /** The session left an owner that is up. */
   moved = false;
   /** The owner seems to be lost, but this worker's view is stale: wait before rebinding. */
   viewIsStale = false;
-  /** The store first: about the session, or to tell it that `server` owns it now (`session.storeState`). */
+  /** The store has to be called first: about the session, or to announce `server` as its owner (`session.storeState`). */
   mustAskStore = false;
 
   /** `excluded`: the servers that have failed this exchange. `now` is Unix seconds. */
@@ -37,7 +37,7 @@ export class Placement {
     const owner = cameWithSession ? pool.locate(session, now) : null;
     if (session.storeState === 'ending') this.fault = balancerFaults.sessionEnding;
     else if (!recognition.recognised) {
-      // One that has ended, or whose server may have begun it before it failed: its id is not used again.
+      // The session has ended, or a server that failed may have begun one with this id: the id is not used again.
       const isUsed = cameWithSession || (excluded !== null && recognition.affinity !== null);
       if (pool.replicator !== null && isUsed) pool.rename(session, now);
       this.placeNew(pool, session, excluded);
@@ -52,7 +52,7 @@ export class Placement {
     if (affinity !== null && server !== null) session.owner = server.id;
   }
 
-  /** The client brings a name that nobody owns: hashing proposes, so that even without a table the answer would be the same. */
+  /** The client brings a key that has no owner: hashing proposes one, so that it would be the same if the table lost it. */
   private placeKey(pool: PlacementPool, session: Session, excluded: Excluded, now: number): void {
     const server = this.take(pool, pool.parts.chooseForKey(session.recognition.key, excluded), excluded);
     if (server === null) return;
@@ -82,7 +82,7 @@ export class Placement {
     else if (!owner.hasRoom) this.passFullOwner(pool, session, excluded, now);
   }
 
-  /** The owner lives, and the session can live elsewhere, but not at a server of `closed`: it goes if it can, and stays if not. */
+  /** The owner is up, but the session should leave it, for another server than those of `closed`. It stays if it cannot. */
   private moveFromOwner(
     pool: PlacementPool,
     session: Session,
@@ -103,14 +103,14 @@ export class Placement {
     } else this.replaceOwner(pool, session, owner, excluded, now);
   }
 
-  /** The store hears of a new owner before that one gets a request. */
+  /** A new owner is announced to the store before it gets a request. */
   private announce(session: Session): void {
     if (session.storeState !== 'must-announce') return;
     if (session.reason !== 'move') session.reason = 'rebind';
     this.mustAskStore = true;
   }
 
-  /** `server` is the owner, is well and has no room: wait for it, live elsewhere from now on, or say so. */
+  /** `server`, the owner, is usable but has no room: the exchange waits for it, goes to another owner, or is refused. */
   private passFullOwner(pool: PlacementPool, session: Session, excluded: Excluded, now: number): void {
     const { whenOwnerFull } = pool.settings;
     const { hasId, key } = session.recognition;
@@ -126,7 +126,7 @@ export class Placement {
     if (whenOwnerFull === 'queue') return;
     const fixed = isFixed(session);
     const other = fixed ? pool.parts.chooseSubstitute(key, excluded) : pool.parts.choose(key, excluded);
-    // Everyone is full: then the owner is the one to wait for.
+    // No server has room: wait for the owner.
     if (other === undefined) return;
     this.server = other;
     if (fixed) return;
@@ -134,7 +134,7 @@ export class Placement {
     this.claimed = this.server === other;
   }
 
-  /** The owner is gone, down, or has just failed: borrow another server, make it the owner, or say so. */
+  /** The owner has left the pool, is down, or has failed this exchange: another server stands in or becomes the owner, or it is refused. */
   private replaceOwner(
     pool: PlacementPool,
     session: Session,
@@ -143,7 +143,7 @@ export class Placement {
     now: number,
   ): void {
     if (this.mustWaitForView(pool, lost)) return;
-    // One that was given its first owner a moment ago has nothing there to lose.
+    // A session that this exchange has just given its first owner has no state there that could be lost.
     const { action, fault } = session.firstPlacement ? pool.rebinding : pool.ownerFailure(session);
     this.ownerFailed = true;
     if (action === 'reject') {
@@ -151,7 +151,7 @@ export class Placement {
       return;
     }
     const { hasId, key } = session.recognition;
-    // Placed by a hash or by a fixed map there is no ownership to change: it falls to the next server, and returns.
+    // The owner by a hash or a fixed map cannot be changed: another server stands in until it is back.
     if (isFixed(session) || (action === 'temporary' && !hasCopy(pool, session))) {
       session.substitute = hasId;
       session.former = 0;
@@ -164,7 +164,7 @@ export class Placement {
       if (server === null) return;
       const owner = pool.claims.claim(session, server, now);
       this.claimed = owner === server;
-      // Another exchange has found a new owner before us: there it lives now, if that one can serve.
+      // Another exchange has claimed the session first: its owner is the one to go to, if it is usable.
       if (owner !== undefined) this.server = owner;
       if (this.claimed) session.reason = 'rebind';
       else if (!isUsable(pool, owner, excluded)) {
@@ -198,32 +198,32 @@ function isUsable(pool: PlacementPool, server: Server | undefined, excluded: Exc
 }
 
 /**
- * The owner is to be emptied, or has too many sessions while others have not: servers that have their share of sessions, and take
- * none from it. null: its sessions stay.
+ * Whether sessions should leave that owner, because it is draining or has too many of them: the servers to which they must not go,
+ * because these have their share. null: its sessions stay.
  */
 function closedToLeaver({ parts }: PlacementPool, owner: Server): readonly Server[] | null {
   if (owner.state !== 'draining') return parts.shouldRebalance(owner);
-  // It may be ready again, and another worker may know.
+  // With a stale view: the owner may be ready again.
   return parts.configVersion.isStale ? null : [];
 }
 
-/** One that was to leave its owner, and has not arrived anywhere yet, stays there if it can. */
+/** The session has a provisional owner that has taken no request: it returns to its former owner if that is usable. */
 function formerOwner(pool: PlacementPool, { former }: SessionView, excluded: Excluded): Server | undefined {
   const server = former === 0 ? undefined : pool.parts.fleet.at(former);
   return isUsable(pool, server, excluded) ? server : undefined;
 }
 
-/** Its state can be read elsewhere. */
+/** Another server can read the session's state. */
 function hasCopy(pool: PlacementPool, { version }: SessionView): boolean {
   return pool.replicator !== null && version > 0;
 }
 
-/** Never without the store: it could not be told of the new owner. */
+/** The session can leave an owner that is up. Not without the store: the new owner could not be announced. */
 function mayMove({ replicator }: PlacementPool, { storeState, version }: SessionView): boolean {
   return replicator !== null && version > 0 && replicator.mayMove && storeState !== 'without-store';
 }
 
-/** No record says where it lives, so none can be changed. */
+/** Its owner follows from a hash or a fixed map: there is no record that could be changed. */
 function isFixed({ recognition }: SessionView): boolean {
   return recognition.kind === 'hash' || recognition.kind === 'fixed';
 }
