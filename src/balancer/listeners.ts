@@ -1,0 +1,137 @@
+/**
+ * All listening addresses of one worker. A reload opens the new ones, all or none, and keeps the others with their connections.
+ * A listener that is no longer in the config accepts nobody; its connections go on, by the routes of the newest config.
+ *
+ *      opened ──> current ──> closing (its connections go on) ──> gone
+ */
+import { isDeepStrictEqual } from 'node:util';
+import type { ListenerOptions } from '../config/options.ts';
+import { formatAddress, type Net } from '../net/socket.ts';
+import type { FindRoute, ListenerContext } from '../proxy/client/listener-context.ts';
+import type { Shared } from '../shared/memory.ts';
+import { listenerName, type Numbers } from '../shared/slots.ts';
+import { Listener } from './listener.ts';
+
+/** The port to bind, for each listener of the config: its own, or the one that the system chose for all workers. null: not here. */
+export type ListenerPorts = readonly (number | null)[];
+
+export interface ListenersDependencies {
+  readonly net: Net;
+  readonly shared: Shared;
+  readonly contextFor: (options: ListenerOptions) => ListenerContext;
+  readonly routeFor: (options: ListenerOptions) => FindRoute;
+}
+
+/** Connections that were destroyed at the end report their end within this time (ms). */
+const destroyTimeoutMs = 1000;
+
+export class Listeners {
+  private readonly deps: ListenersDependencies;
+  private current: readonly Listener[] = [];
+  /** Of former configs. */
+  private readonly closing = new Set<Listener>();
+  private onLastClosed: () => void = () => {};
+
+  constructor(deps: ListenersDependencies) {
+    this.deps = deps;
+  }
+
+  /** As URLs or `unix:` paths, in the order of the config. */
+  get addresses(): readonly string[] {
+    return this.current.map(({ url }) => url);
+  }
+
+  /** The ports that are bound, in the same order; 0 for a unix-domain socket. */
+  get ports(): readonly number[] {
+    return this.current.map(({ port }) => port);
+  }
+
+  /**
+   * Opens the addresses that are new, and answers the listeners of that config, for `use`. Rejects with the system's error when
+   * one address cannot be bound; then none is open that was not before.
+   */
+  async open(all: readonly ListenerOptions[], numbers: Numbers, ports: ListenerPorts): Promise<readonly Listener[]> {
+    const listeners: Listener[] = [];
+    const opened: Listener[] = [];
+    try {
+      for (const [i, options] of all.entries()) {
+        const port = ports[i];
+        if (port == null) continue;
+        let listener = this.current.find((one) => isSameAddress(one.options, options));
+        if (listener === undefined) {
+          listener = this.create(options, numbers);
+          await listener.listen(port);
+          opened.push(listener);
+        }
+        listeners.push(listener);
+      }
+    } catch (error) {
+      for (const listener of opened) listener.stop();
+      throw error;
+    }
+    return listeners;
+  }
+
+  /** These, from `open`, are the listeners from now on, with the options of that config. Cannot fail. */
+  use(listeners: readonly Listener[], all: readonly ListenerOptions[]): void {
+    for (const listener of this.current) if (!listeners.includes(listener)) this.close(listener);
+    this.current = listeners;
+    for (const listener of listeners) {
+      const options = all.find((one) => isSameAddress(one, listener.options));
+      if (options === undefined || isDeepStrictEqual(options, listener.options)) continue;
+      listener.change(options, this.deps.contextFor(options));
+    }
+    for (const listener of [...listeners, ...this.closing]) listener.reroute(this.deps.routeFor(listener.options));
+  }
+
+  /**
+   * Accepts nobody any more, ends idle connections, and waits for open exchanges, at most `timeoutMs`; then it cuts them. True
+   * when all of them finished by themselves.
+   */
+  async stop(timeoutMs: number): Promise<boolean> {
+    for (const listener of this.current) this.close(listener);
+    this.current = [];
+    const listeners = [...this.closing];
+    for (const listener of listeners) listener.stop();
+    const finished = await this.allClosed(timeoutMs);
+    for (const listener of listeners) listener.destroy();
+    // Exchanges that are cut have their lines in the access log, too: these are written when their connections report their end.
+    if (!finished) await this.allClosed(destroyTimeoutMs);
+    return finished;
+  }
+
+  /** False: connections are left after that time. */
+  private allClosed(timeoutMs: number): Promise<boolean> {
+    if (this.closing.size === 0) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(false), timeoutMs);
+      this.onLastClosed = () => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+    });
+  }
+
+  private create(options: ListenerOptions, { slots }: Numbers): Listener {
+    const { net, shared, contextFor } = this.deps;
+    const listener: Listener = new Listener(options, contextFor(options), {
+      net,
+      shared,
+      slot: slots.get(listenerName(options.address)) ?? 0,
+      onEmpty: () => {
+        if (this.closing.delete(listener) && this.closing.size === 0) this.onLastClosed();
+      },
+    });
+    return listener;
+  }
+
+  /** Its connections go on. */
+  private close(listener: Listener): void {
+    listener.close();
+    if (!listener.isEmpty) this.closing.add(listener);
+  }
+}
+
+function isSameAddress(a: ListenerOptions, b: ListenerOptions): boolean {
+  return formatAddress(a.address) === formatAddress(b.address);
+}
