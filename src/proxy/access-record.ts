@@ -1,4 +1,4 @@
-/** What is known of one exchange when it is over: counted, and written to the access log when there is one. */
+/** What is known of one exchange: counted as it happens, and written to the access log, if there is one, when it is over. Reused. */
 import type { ProofResult, RecognitionView } from '../affinity/affinity.ts';
 import type { Fault } from '../errors.ts';
 import type { RequestHead } from '../http/head.ts';
@@ -47,7 +47,7 @@ export class AccessRecord implements ExchangeRecord {
   /** The route asks for no affinity. */
   optedOut = false;
   requestProof: ProofResult = 'none';
-  /** It brought more for its session than is tried. */
+  /** It brought more values for its session than are tried. */
   beyondLimit = false;
   /** The session was recognised, and its owner could not serve it. */
   ownerFailed = false;
@@ -103,7 +103,7 @@ export class AccessRecord implements ExchangeRecord {
     this.retries++;
   }
 
-  /** Counted before the client is told: whoever has heard of a failure finds it in the counters. */
+  /** Called before the client is answered: whoever sees the answer finds the failure in the counters. */
   failed(fault: Fault, worker: WorkerContext): void {
     this.failure = fault;
     worker.counters.refused(fault);
@@ -115,7 +115,7 @@ export class AccessRecord implements ExchangeRecord {
     if (worker.accessLog !== null) this.responseMs = worker.clock.monotonic() - this.startedAt;
   }
 
-  /** What a tunnel has moved is in `bytesIn` and `bytesOut` already. */
+  /** The exchange is over. `pool`: '' when no route matched. `bytesIn` and `bytesOut` already hold what a tunnel has moved. */
   complete(pool: string, session: SessionView, client: Client, worker: WorkerContext): void {
     const { counters, accessLog } = worker;
     this.bytesIn += client.bytesIn;
@@ -151,7 +151,7 @@ export class AccessRecord implements ExchangeRecord {
   }
 }
 
-/** Tells sessions apart and is no id: 32 bits of it, or of the hash of its name, and not those by which sessions are placed. */
+/** A tag that tells sessions apart in the log and cannot be used as an id: 32 bits of the id, and not those that place sessions. */
 function tag({ kind, sid1, sid3 }: RecognitionView): string {
   return (kind === 'key' ? sid1 : sid3).toString(16).padStart(8, '0');
 }

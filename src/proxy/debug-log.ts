@@ -1,6 +1,6 @@
 /**
- * What `log.level: debug` tells of traffic: connections to servers that were made and lost, requests that are tried again, sessions that
- * move. It names servers and reasons, and nothing that a client has sent: no target, header, cookie or id.
+ * What `log.level: debug` adds about traffic: connections to servers that were made and lost, requests that are tried again, sessions
+ * that move. It names servers and reasons, and nothing that a client has sent: no target, header, cookie or id.
  */
 import type { Fault } from '../errors.ts';
 import type { Verdict } from '../failover/verdict.ts';
@@ -10,8 +10,8 @@ import type { Clock } from '../time/clock.ts';
 
 type Server = Pick<ServerOptions, 'name' | 'address'>;
 
-/** Lines in one second; more are dropped, and how many is told. */
-const mostLines = 1000;
+/** Lines per second; more are dropped, and counted in the next line. */
+const maxLines = 1000;
 
 const next: Readonly<{ [verdict in Verdict]: string }> = {
   same: 'sent once more to the same server, over a fresh connection',
@@ -20,32 +20,32 @@ const next: Readonly<{ [verdict in Verdict]: string }> = {
 };
 
 export class DebugLog {
-  private readonly say: (message: string) => void;
+  private readonly write: (message: string) => void;
   private readonly clock: Pick<Clock, 'monotonic'>;
   private second = -1;
   private lines = 0;
   private dropped = 0;
 
-  constructor(say: (message: string) => void, clock: Pick<Clock, 'monotonic'>) {
-    this.say = say;
+  constructor(write: (message: string) => void, clock: Pick<Clock, 'monotonic'>) {
+    this.write = write;
     this.clock = clock;
   }
 
   connected(pool: string, server: Server): void {
-    this.tell(`connected to server ${nameOf(pool, server)}`);
+    this.log(`connected to server ${nameOf(pool, server)}`);
   }
 
   notConnected(pool: string, server: Server, why: string): void {
-    this.tell(`no connection to server ${nameOf(pool, server)}: ${why}`);
+    this.log(`no connection to server ${nameOf(pool, server)}: ${why}`);
   }
 
   lost(pool: string, server: Server, why: string): void {
-    this.tell(`connection to server ${nameOf(pool, server)} is over: ${why}`);
+    this.log(`connection to server ${nameOf(pool, server)} is over: ${why}`);
   }
 
   /** `attempt` from 1. */
   failed(pool: string, server: Server, fault: Fault, verdict: Verdict, attempt: number): void {
-    this.tell(
+    this.log(
       `attempt ${attempt} of a request failed at server ${pool}/${server.name}: ${fault.code}; ${next[verdict]}`,
     );
   }
@@ -53,19 +53,19 @@ export class DebugLog {
   moved(pool: string, from: Server | undefined, to: Server, hasFailed: boolean, epoch: number): void {
     const why = hasFailed ? 'its owner has failed' : 'it was moved';
     const former = from === undefined ? 'a server that is gone' : `${pool}/${from.name}`;
-    this.tell(`a session of ${former} is with ${pool}/${to.name} now, epoch ${epoch}: ${why}`);
+    this.log(`a session of ${former} is with ${pool}/${to.name} now, epoch ${epoch}: ${why}`);
   }
 
-  private tell(message: string): void {
+  private log(message: string): void {
     const second = Math.floor(this.clock.monotonic() / 1000);
     if (second !== this.second) {
       const { dropped } = this;
       this.second = second;
       this.lines = this.dropped = 0;
-      if (dropped > 0) this.say(`${dropped} lines like the next one were dropped: more than ${mostLines} in a second`);
+      if (dropped > 0) this.write(`${dropped} lines like the next one were dropped: more than ${maxLines} in a second`);
     }
-    if (++this.lines > mostLines) this.dropped++;
-    else this.say(message);
+    if (++this.lines > maxLines) this.dropped++;
+    else this.write(message);
   }
 }
 

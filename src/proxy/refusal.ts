@@ -1,6 +1,6 @@
 /**
- * What is told of a request of which no exchange can be made: its head was refused, did not come in time, or was not read at all.
- * One line of the access log, with what is known; there are no servers, times of servers, or sessions in it.
+ * The access log's line for a request that never became an exchange: its head was refused, did not come in time, or was not read at
+ * all. It holds what is known; there is no server and no session in it.
  */
 import type { Fault } from '../errors.ts';
 import { clientAddress } from '../http/forwarded.ts';
@@ -11,7 +11,7 @@ import { counter } from '../metrics/counters.ts';
 import type { Client } from './client/client.ts';
 import type { WorkerContext } from './worker-context.ts';
 
-/** One for all: the log keeps nothing of it. A flood of refusals makes no garbage of its own. */
+/** One object for all of them, because the log copies what it needs: a flood of refused requests allocates nothing here. */
 const record: ExchangeRecord = {
   time: 0,
   client: '',
@@ -38,8 +38,8 @@ const record: ExchangeRecord = {
 };
 
 /**
- * It is over: `status` is what the client was told, 0 when it was told nothing. `head`: as far as it was read, of this request and no
- * other one; null when nothing was.
+ * Counts and logs it. `status`: what the client was sent; 0: nothing. `head`: as far as it was parsed, of this request and no other;
+ * null: not at all. `isWhole`: it was parsed to its end.
  */
 export function logRefusal(
   worker: WorkerContext,
@@ -61,17 +61,17 @@ export function logRefusal(
   record.bytesIn = client.bytesIn;
   record.bytesOut = client.bytesOut;
   record.fault = fault.code;
-  // Only a head that was read to its end says who stands behind a proxy.
+  // Only a whole head says who the client behind a proxy is.
   const isBehindProxy = isWhole && head !== null && client.peer.isTrusted;
   record.client = isBehindProxy
     ? clientAddress(head, client.peer.address, client.peer.isTrustedAddress)
     : client.peer.address;
-  tellHead(head);
+  recordHead(head);
   worker.accessLog.record(record);
 }
 
-/** What came whole: a part of a target could pass for another one. */
-function tellHead(head: RequestHead | null): void {
+/** Only fields that came whole: a part of a target could pass for another target. */
+function recordHead(head: RequestHead | null): void {
   record.method = record.target = record.version = record.host = '';
   if (head === null) return;
   const { bytes, headers } = head;
@@ -83,7 +83,7 @@ function tellHead(head: RequestHead | null): void {
     record.host = headers.valueOf(Name.host) ?? '';
 }
 
-/** Also one that we do not speak: that is why it was refused. */
+/** Also of versions that are not spoken here, because that is why the request was refused. */
 function versionAt(bytes: Buffer, start: number): string {
   const text = bytes.toString('latin1', start, start + 8);
   return /^HTTP\/\d\.\d$/.test(text) ? text : '';

@@ -1,40 +1,58 @@
 /**
- * The request's body on its way: held until a server takes it, passed on as it comes, and kept for a repeat while
- * it is small. The client is told to wait when a server is slow or there is none yet.
+ * The body of one request on its way to a server. Until there is a server it is held; then each piece is passed on as it comes, and kept
+ * as well while it is small enough to be sent once more if the attempt fails. The client is told to pause when the server is slow, or
+ * when there is none yet. Reused; `begin` sets it anew.
+ *
+ *      client ── add ──> held (at most `limit` bytes, then the client pauses) ── a server is found ──> sent with the head
+ *                └─────> passed on, and kept for a repeat until `limit` is passed or `drop`
  */
 import type { HeadWriter } from '../http/writer.ts';
 import { keepable } from '../net/socket.ts';
 import type { BufferBudget } from './buffer-budget.ts';
-import type { Client } from './client/client.ts';
-import type { ServerConnection } from './server/connection.ts';
+
+/** The client that sends the body. */
+export interface BodySource {
+  /** So many bytes more are kept for it; negative: fewer. */
+  addBuffered(bytes: number): void;
+  pauseBody(): void;
+  resumeBody(): void;
+}
+
+/** The connection to the server that takes the body. */
+export interface BodyTarget {
+  /** False: the server is slow, and bytes are kept. */
+  sendData(piece: Buffer, out: HeadWriter): boolean;
+  finish(trailers: Buffer | null, out: HeadWriter): void;
+}
 
 export class RequestBody {
   /** The request has one. */
   exists = false;
-  /** Its end has come, with these trailer lines. */
+  /** All of it has come, with these trailer lines. */
   ended = false;
   trailers: Buffer | null = null;
-  /** All that has come is still here, so that the request can be repeated. */
+  /** Everything that has come is still here, so the request can be sent once more. */
   complete = true;
-  /** The client was told to wait. */
+  /** The client was told to pause. */
   paused = false;
+  /** Bytes that may be held while there is no server, and kept for a repeat: `retry.bufferBody` of the pool. */
+  limit = 0;
 
-  private readonly kept: BufferBudget;
-  private client!: Client;
-  private limit = 0;
+  private readonly budget: BufferBudget;
+  /** Set by `begin`. */
+  private source!: BodySource;
   private pieces: Buffer[] = [];
   private size = 0;
-  /** Of it, what the client's budget was told of. */
+  /** Of `size`, the bytes that the source was charged for. The rest came with the head, which is kept anyway. */
   private charged = 0;
 
-  constructor(kept: BufferBudget) {
-    this.kept = kept;
+  constructor(budget: BufferBudget) {
+    this.budget = budget;
   }
 
-  /** `limit`: bytes kept for a repeat. */
-  begin(client: Client, exists: boolean): void {
+  begin(source: BodySource, exists: boolean): void {
     this.clear();
-    this.client = client;
+    this.source = source;
     this.exists = exists;
     this.ended = !exists;
     this.trailers = null;
@@ -43,34 +61,31 @@ export class RequestBody {
     this.limit = 0;
   }
 
-  /** Bytes kept for a repeat, and held while there is no server. */
-  set bufferBody(bytes: number) {
-    this.limit = bytes;
-  }
-
-  /** It has come whole, and is no longer than this. */
+  /** All of it has come, and it is no longer than this. */
   isWithin(bytes: number): boolean {
     return this.ended && this.size <= bytes;
   }
 
-  /** What is held, in order. */
+  /** What is kept, in order. */
   get held(): readonly Buffer[] {
     return this.pieces;
   }
 
-  /** A piece has come. `repeatable`: keep it also when it has been passed on. */
-  add(piece: Buffer, upstream: ServerConnection | null, repeatable: boolean, out: HeadWriter): void {
-    if (upstream === null) {
+  /** A piece has come. `target` null: no server takes it yet. `isRepeatable`: keep it also when it is passed on. */
+  add(piece: Buffer, target: BodyTarget | null, isRepeatable: boolean, out: HeadWriter): void {
+    if (target === null) {
       this.keep(piece);
-      if (this.size > this.limit || this.kept.scarce) this.pause();
-    } else if (repeatable && this.complete) {
-      if (this.size + piece.length > this.limit || this.kept.scarce) this.drop();
+      if (this.size > this.limit || this.budget.scarce) this.pause();
+      return;
+    }
+    if (isRepeatable && this.complete) {
+      if (this.size + piece.length > this.limit || this.budget.scarce) this.drop();
       else this.keep(piece);
     }
-    if (upstream !== null && !upstream.sendData(piece, out)) this.pause();
+    if (!target.sendData(piece, out)) this.pause();
   }
 
-  /** The first piece, before there is a server; it is kept with the head that it came with, so it costs nothing more. */
+  /** The first piece, before there is a server: its bytes are in the same chunk as the head's, so keeping it costs nothing more. */
   addKept(piece: Buffer): void {
     this.pieces.push(piece);
     this.size += piece.length;
@@ -81,16 +96,16 @@ export class RequestBody {
     this.pieces.push(keepable(piece));
     this.size += piece.length;
     this.charged += piece.length;
-    this.client.addBuffered(piece.length);
+    this.source.addBuffered(piece.length);
   }
 
-  end(trailers: Buffer | null, upstream: ServerConnection | null, out: HeadWriter): void {
+  end(trailers: Buffer | null, target: BodyTarget | null, out: HeadWriter): void {
     this.ended = true;
     this.trailers = trailers;
-    upstream?.finish(trailers, out);
+    target?.finish(trailers, out);
   }
 
-  /** Lets go of what was kept: the request cannot be repeated from here on. */
+  /** Frees what was kept: from here on the request cannot be sent once more. */
   drop(): void {
     if (!this.exists) return;
     this.clear();
@@ -100,21 +115,22 @@ export class RequestBody {
   pause(): void {
     if (this.paused || this.ended) return;
     this.paused = true;
-    this.client.pauseBody();
+    this.source.pauseBody();
   }
 
   resume(): void {
     if (!this.paused) return;
     this.paused = false;
-    this.client.resumeBody();
+    this.source.resumeBody();
   }
 
+  /** The exchange is over. */
   clear(): void {
     if (this.size === 0) return;
     this.pieces = [];
     this.size = 0;
     if (this.charged === 0) return;
-    this.client.addBuffered(-this.charged);
+    this.source.addBuffered(-this.charged);
     this.charged = 0;
   }
 }

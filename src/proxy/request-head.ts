@@ -1,5 +1,4 @@
-/** The request's head as the server gets it: our edits, hop-by-hop rules, who the client is, and one framing. */
-
+/** The request's head as an HTTP/1.1 server gets it: edited, without hop-by-hop fields, with who the client is, and with one framing. */
 import type { Server } from '../fleet/server.ts';
 import { SLASH } from '../http/bytes.ts';
 import type { RequestHead } from '../http/head.ts';
@@ -15,7 +14,7 @@ import type { Client } from './client/client.ts';
 /** The digit of HTTP/1.1. */
 const one = 49;
 
-/** Notes in `edit` what no server sees, whichever it will be. */
+/** Notes in `edit` what no server is to see. `trusted`: the peer is one of our own proxies. */
 export function editRequest(head: RequestHead, edit: Splice, trusted: boolean): void {
   cutFromRequest(head.headers, edit, trusted);
   if (head.headers.has(Name.trailer)) cutTrailerNames(head.headers, edit);
@@ -29,7 +28,7 @@ export function editRequest(head: RequestHead, edit: Splice, trusted: boolean): 
 /** Absolute-form becomes origin-form, and its authority the Host (RFC 9112 section 3.2.2). */
 function toOriginForm(head: RequestHead, edit: Splice): void {
   const { bytes, pathStart, pathEnd } = head;
-  // Scheme and authority alone: what is to be hidden in the path and its query has cuts of its own.
+  // Only scheme and authority: what an affinity hides in path and query has cuts of its own.
   const isEmpty = pathStart === pathEnd;
   const begin = isEmpty && head.method === Method.options ? '*' : isEmpty || bytes[pathStart] !== SLASH ? '/' : null;
   edit.cut(head.targetStart, pathStart, begin);
@@ -37,6 +36,7 @@ function toOriginForm(head: RequestHead, edit: Splice): void {
   edit.add(`Host: ${head.bytes.toString('latin1', head.authorityStart, head.authorityEnd)}`);
 }
 
+/** Writes the edited head to `out`. `upgrade`: the client's upgrade is passed on. `session`: the session's header line, if it has one. */
 export function writeRequest(
   head: RequestHead,
   edit: Splice,

@@ -47,7 +47,7 @@ export class ClientRequest implements ClientFacts {
   /** The config says which pool serves it; again when the config has changed. */
   routeTo(pool: Pool): void {
     this.pool = pool;
-    this.body.bufferBody = pool.settings.retry.bufferBody;
+    this.body.limit = pool.settings.retry.bufferBody;
   }
 
   get peerTrusted(): boolean {

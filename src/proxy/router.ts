@@ -9,7 +9,7 @@ export interface Route {
   readonly affinity: boolean;
 }
 
-/** `R`: what a match answers. */
+/** `R`: what a match gives. */
 export interface RouteRule<R = Route> {
   /** Lower case, without port; `*.example.org` for its subdomains; '' any. */
   readonly host: string;
@@ -24,7 +24,7 @@ export interface RouteRule<R = Route> {
 
 export function createRouter<R = Route>(rules: readonly RouteRule<R>[]): (head: RequestHead) => R | null {
   const [only] = rules;
-  // The ordinary config: one route for everything, nothing to read.
+  // The usual config has one route for everything: nothing of the request has to be read.
   if (rules.length === 1 && only !== undefined && isCatchAll(only)) return () => only.route;
   return (head) => {
     const host = requestHost(head);
