@@ -187,6 +187,7 @@ export class NodeResponseGate extends ResponseGate<NodeResponse> {
     this.held ??= new HeldOutput(response);
     // What was collected under cork() is thrown away as well.
     while (response.writableCorked > 0) response.uncork();
+    // Node's own callbacks of its end emit `finish`: the response goes on with another end.
     const buffered = takeBuffered(response).filter((output) => !endOutputs.includes(output));
     this.stopHolding();
     forgetHead(response, request.method !== 'HEAD');

@@ -71,6 +71,7 @@ export class QueuedResponseGate extends ResponseGate {
         () => (hasRoom = this.write(args)),
         () => {},
       );
+      if (this.hasFailed()) return pretendToWrite(args);
       return this.held === null ? hasRoom : this.held.addWrite(args);
     }
     if (this.held !== null) return this.held.addWrite(args);
@@ -250,6 +251,11 @@ export class QueuedResponseGate extends ResponseGate {
   /** `held`, which a call in between may have set: the compiler does not see that. */
   private heldNow(): HeldCalls | null {
     return this.held;
+  }
+
+  /** The same of `state`. */
+  private hasFailed(): boolean {
+    return this.state === 'failed';
   }
 
   private call(name: keyof QueuedResponseGate['original'], args: Arguments) {
