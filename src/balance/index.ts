@@ -1,4 +1,4 @@
-/** Every policy, one line each. Messages name them in this order. */
+/** The list of all policies. Messages name them in this order. */
 import { leastRequests } from './least-requests.ts';
 import { maglev } from './maglev.ts';
 import { random } from './random.ts';

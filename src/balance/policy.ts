@@ -18,13 +18,13 @@ export interface Policy {
   select(snapshot: Snapshot, key: number, accept: Accept): Server | undefined;
 }
 
-/** What the config and explanations have to know of a policy. `index.ts` lists them. */
+/** The description of a policy for config, command line and explanations. `index.ts` lists all of them. */
 export interface PolicyDescriptor {
   /** In a config, and `Policy.name`. */
   readonly name: string;
-  /** Its choice follows from the session's key and the servers that are up: neither from load nor from chance. */
+  /** The choice depends on the session's key and on which servers are up, neither on load nor on chance. */
   readonly byKey?: true;
-  /** A policy has a state of its own: one is made for each pool. */
+  /** A policy has state, so each pool gets its own. */
   create(options: PolicyOptions): Policy;
 }
 

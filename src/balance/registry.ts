@@ -1,4 +1,4 @@
-/** The policies by name. */
+/** Finds a policy by its name. */
 import { policies } from './index.ts';
 import type { Policy, PolicyDescriptor, PolicyOptions } from './policy.ts';
 
@@ -8,7 +8,7 @@ export const policyNames: readonly PolicyName[] = policies.map(({ name }) => nam
 
 const byName = new Map<string, PolicyDescriptor>(policies.map((descriptor) => [descriptor.name, descriptor]));
 
-/** Makes the policy for one pool. */
+/** Creates the policy of one pool. */
 export function createPolicy(name: string, options: PolicyOptions): Policy {
   return descriptorOf(name).create(options);
 }
@@ -20,7 +20,7 @@ export function isByKey(name: string): boolean {
 
 function descriptorOf(name: string): PolicyDescriptor {
   const found = byName.get(name);
-  // The schema of the config takes no other name.
+  // The schema of a config accepts no other name.
   if (found === undefined) throw new RangeError(`there is no policy ${name}`);
   return found;
 }

@@ -1,4 +1,4 @@
-/** What a person may write about affinity, and how it becomes the filled options: made of the descriptors of all affinities. */
+/** Schema of `affinity`, made from the descriptors of all affinities. */
 import { z } from 'zod';
 import type { affinities } from '../affinity/index.ts';
 import { descriptors } from '../affinity/registry.ts';
@@ -8,12 +8,12 @@ import type { AffinityOptions, PoolAffinity } from './options.ts';
 import { whenOwnerFailsSchema } from './owner-fails-schema.ts';
 
 type Known = (typeof affinities)[number];
-/** For each type what stands behind it in a config. */
+/** The schema of each type's value. */
 type Shape = { [D in Known as D['type']]: z.ZodOptional<ReturnType<D['schema']>> };
-/** Types that stand alone. */
+/** Types that need no value. */
 type Word = Extract<Known, { readonly wordRank: number }>['type'];
 
-/** In the order in which messages name them. */
+/** The types that need no value, in the order in which messages name them. */
 export const affinityWords = descriptors
   .flatMap(({ type, wordRank }) => (wordRank === undefined ? [] : [{ type, wordRank }]))
   .sort((a, b) => a.wordRank - b.wordRank)
@@ -21,7 +21,7 @@ export const affinityWords = descriptors
 
 const schemas = descriptors.map(({ type, meaning, schema }) => ({ type, meaning, schema: schema(fieldKinds) }));
 
-/** The keys are the types of the descriptors, so it has the shape of `Shape`, which says of each what may be written. */
+/** Made from the same descriptors as `Shape`, which the compiler cannot see. */
 const shape = Object.fromEntries(
   schemas.map(({ type, meaning, schema }) => [type, open(schema, undefined, meaning)]),
 ) as unknown as Shape;
@@ -55,7 +55,7 @@ const entrySchema = z
     return z.NEVER;
   });
 
-/** A word stands for its type with all defaults. */
+/** A type without a value stands for all of its defaults. */
 function entryOf(word: Word): PoolAffinity {
   return entrySchema.parse({ [word]: {} });
 }

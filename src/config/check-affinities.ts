@@ -1,4 +1,4 @@
-/** Affinities of a pool that contradict each other, or that no request can ever meet. */
+/** Checks the affinities of a pool: each by itself, and that none of them makes another one useless. */
 import type { AffinityReport, IdSource } from '../affinity/descriptor.ts';
 import { descriptorOf } from '../affinity/registry.ts';
 import { standsForAll } from './address.ts';
@@ -59,7 +59,7 @@ function reportOf(
   };
 }
 
-/** The first of two that go by the same id recognises all of its sessions. Cookies of ours are judged by `checkSharedCookies`. */
+/** Of two affinities with the same source the second never recognises anything. `checkSharedCookies` compares the cookies that they set. */
 function repeatedSource(affinity: AffinityOptions, before: readonly AffinityOptions[]): string | null {
   const own = sourcesOf(affinity);
   for (const [index, earlier] of before.entries()) {

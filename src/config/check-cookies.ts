@@ -1,4 +1,4 @@
-/** No two affinities may write over each other's cookie, be it in one pool or in two. */
+/** Checks that no two affinities, of one pool or of two, overwrite each other's cookie. */
 import type { OwnCookies } from '../affinity/descriptor.ts';
 import { descriptorOf } from '../affinity/registry.ts';
 import { hostsMeet } from './host-pattern.ts';
@@ -12,7 +12,7 @@ interface Writer {
   readonly routes: readonly RouteOptions[];
 }
 
-/** The same name, path and domain is one cookie in the client: each pool would take the other's for a stranger's. */
+/** Two cookies with the same name, path and domain are one cookie for the client: each pool would refuse the token of the other. */
 export function checkSharedCookies({ pools, routes }: LimpetOptions): Problem[] {
   const found: Problem[] = [];
   const writers: Writer[] = [];
@@ -35,12 +35,12 @@ export function checkSharedCookies({ pools, routes }: LimpetOptions): Problem[] 
   return found;
 }
 
-/** A name that both set. */
+/** A cookie name that both use. */
 function sharedName({ cookies: a }: Writer, { cookies: b }: Writer): string | undefined {
   return a.names.find((name) => b.names.includes(name));
 }
 
-/** One client can hold only one of the two. Only hosts keep them apart: cookies know no ports (RFC 6265 section 8.5). */
+/** One client may get both cookies. Only different hosts prevent that: cookies do not depend on ports (RFC 6265 section 8.5). */
 function meet(a: Writer, b: Writer): boolean {
   if (a.cookies.path !== b.cookies.path || a.cookies.domain !== b.cookies.domain) return false;
   if (a.pool === b.pool) return true;

@@ -1,4 +1,4 @@
-/** What copies of sessions and the admin listener need of the rest of the config. */
+/** Checks `sessions` and `admin` together with the rest of the config. */
 import { descriptorOf } from '../affinity/registry.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
 import type { LimpetOptions, PoolOptions } from './options.ts';
@@ -41,7 +41,7 @@ function checkPoolSessions({ name, sessions, affinity, rebalance }: PoolOptions,
   return found;
 }
 
-/** Servers of other machines cannot read the secret that is made here. */
+/** Servers on other machines cannot read the secret that is generated on this one. */
 function checkShared({ name, sessions, servers }: PoolOptions): Problem[] {
   if (!sessions) return [];
   return servers.flatMap(({ address }, index) => {
@@ -51,7 +51,7 @@ function checkShared({ name, sessions, servers }: PoolOptions): Problem[] {
   });
 }
 
-/** Nobody on another machine can connect. */
+/** True for an address to which no other machine can connect. */
 export function isLocal(address: Address): boolean {
   return (
     address.kind === 'unix' || address.host === 'localhost' || address.host === '::1' || /^127\./.test(address.host)

@@ -1,4 +1,4 @@
-/** What must fit together across fields. Every finding is told; errors make the config unusable, warnings do not. */
+/** Checks that concern more than one field. All problems are reported; with an error the config cannot be used, with a warning it can. */
 import { formatAddress } from '../net/socket.ts';
 import { standsForAll } from './address.ts';
 import { checkAddresses } from './check-addresses.ts';
@@ -9,7 +9,7 @@ import { holdsHost } from './host-pattern.ts';
 import type { LimpetOptions, PoolOptions, RouteOptions } from './options.ts';
 import { error, type Path, type Problem, reservedName, unknownName, warning } from './problem.ts';
 
-/** `routesLeftOut`: the file has none, so a single pool serves all. */
+/** `routesLeftOut`: the config has no `routes`, so its only pool serves all requests. */
 export function checkConfig(options: LimpetOptions, routesLeftOut: boolean): Problem[] {
   return [
     ...checkListeners(options),
@@ -118,7 +118,7 @@ function checkRoutes({ listeners, routes, pools }: LimpetOptions, leftOut: boole
   return found;
 }
 
-/** Every request that `b` matches is matched by `a`. */
+/** `a` matches every request that `b` matches. */
 function covers({ match: a }: RouteOptions, { match: b }: RouteOptions): boolean {
   const path = a.path === '/' || b.path === a.path || b.path.startsWith(`${a.path}/`);
   return (
@@ -130,7 +130,7 @@ function covers({ match: a }: RouteOptions, { match: b }: RouteOptions): boolean
   );
 }
 
-/** An empty list stands for everything. */
+/** An empty list means no restriction. */
 function includesAll(a: readonly string[], b: readonly string[]): boolean {
   return a.length === 0 || (b.length > 0 && b.every((one) => a.includes(one)));
 }

@@ -1,4 +1,4 @@
-/** What holds when a person says nothing, in milliseconds and bytes, frozen. Those of an affinity stand with its descriptor. */
+/** Defaults of the config, in milliseconds and bytes, frozen. Those of an affinity are in its descriptor. */
 import { deepFreeze } from './freeze.ts';
 
 const second = 1000;
@@ -41,13 +41,13 @@ export const defaults = deepFreeze({
       connect: 2 * second,
       response: 60 * second,
       responseBody: 60 * second,
-      // Below the 5 s after which node:http closes an idle connection, so that it is we who close first.
+      // Less than the 5 s after which node:http closes an idle connection, so that the balancer closes it first.
       keepAlive: 4 * second,
       tunnel: hour,
     },
     maxIdle: 256,
     pipelining: 1,
-    // Servers are less hostile than clients and send more: policies, links, cookies.
+    // Larger than for clients: servers are trusted more, and send more (policies, links, cookies).
     limits: { headBytes: 64 * KiB, headers: 256, interim: 1000, connecting: 1024 },
     rebalance: { skew: 0, rate: 10 },
   },
@@ -58,16 +58,16 @@ export const defaults = deepFreeze({
     timeout: 2 * second,
     attempts: 2,
     minTtl: second,
-    // Container platforms give minutes for names whose addresses change at any time.
+    // Container platforms answer with minutes, although the addresses may change at any time.
     maxTtl: 30 * second,
     retry: 5 * second,
     addressTimeout: second / 2,
     maxAddresses: 256,
   },
-  /** Status of `reject` without one. */
+  /** Status of `whenOwnerFails: reject`. */
   reject: 503,
   health: { panicThreshold: 0.5, slowStart: 0 },
-  /** Active checks once they are asked for; without that there are none. */
+  /** Of active checks, which exist only where the config has `health`. */
   active: {
     host: '',
     status: '200-399',
@@ -95,7 +95,7 @@ export const defaults = deepFreeze({
     whenStoreFails: 'fail',
     timeout: 2 * second,
     lag: 1024,
-    /** With a secret that a person has named; else `store.sock` in the state folder. */
+    /** Where the config has a secret; else `store.sock` in the state folder. */
     listen: { kind: 'tcp', host: '127.0.0.1', port: 0 },
     stateBytes: 1024 * KiB,
     endings: 100_000,

@@ -1,16 +1,16 @@
-/** Turns what zod found into problems for people: the field, what was found there, what is expected. */
+/** Turns the issues of zod into problems with the field, what was found there, and what is expected. */
 import type { z } from 'zod';
 import { withoutSecrets } from '../store/addresses.ts';
 import { type Path, type Problem, pathText, suggest } from './problem.ts';
 
 type Issue = z.core.$ZodIssue;
 
-/** `templates`: what stood in the config where a variable was put in, by path text. */
+/** `templates`: by path text, the text of the config in which a variable was replaced. */
 export function explain(issues: readonly Issue[], value: unknown, templates: ReadonlyMap<string, string>): Problem[] {
   const told = new Map<string, Problem>();
   for (const issue of issues.flatMap((one) => unfold(one, []))) {
     for (const problem of problemsOf(issue, value, templates)) {
-      // A value can fail several checks of one field; the first says it all.
+      // A value can fail several checks of one field; the first one is enough.
       const key = pathText(problem.path);
       if (!told.has(key)) told.set(key, problem);
     }
@@ -19,8 +19,8 @@ export function explain(issues: readonly Issue[], value: unknown, templates: Rea
 }
 
 /**
- * Of the branches of a union the one that was meant: it took the value's type and failed further in. Without
- * one the union's own message stands, which names all branches.
+ * The issues of the branch of a union that was meant: the one that accepts the value's type and fails deeper inside. Where there is no
+ * single one, the union's own message is used, which names all branches.
  */
 function unfold(issue: Issue, above: readonly PropertyKey[]): Issue[] {
   const path = [...above, ...issue.path];
@@ -64,7 +64,7 @@ function problemsOf(issue: Issue, value: unknown, templates: ReadonlyMap<string,
   return [{ level: 'error', path, text: `${text}${hint}` }];
 }
 
-/** A misspelt word gets the nearest right one, unless it is a secret or came from a variable. */
+/** For a misspelt word the nearest right one, unless the word is a secret or came from a variable. */
 function hintFor(issue: Issue, path: Path, value: unknown): string {
   const found = valueAt(value, path);
   if (/^a time such as/.test(issue.message) && /^[1-9][0-9]*$/.test(String(found))) {
@@ -77,14 +77,14 @@ function hintFor(issue: Issue, path: Path, value: unknown): string {
   return near === undefined || words.length < 2 ? '' : `; did you mean "${near}"?`;
 }
 
-/** The words that would do, also where they are only one of several forms. */
+/** The words that are accepted, also where they are only one of several forms. */
 function wordsOf(issue: Issue): string[] {
   if (issue.code === 'invalid_value') return issue.values.map(String);
   if (issue.code !== 'invalid_union') return [];
   return issue.errors.flat().flatMap((inner) => (inner.path.length === 0 ? wordsOf(inner) : []));
 }
 
-/** Never the text of a key, nor that of a variable: either may be a secret in the wrong place. */
+/** What was found. Never the text of a key or of a variable, because either may be a secret. */
 function describe(path: Path, value: unknown, templates: ReadonlyMap<string, string>): string {
   const found = valueAt(value, path);
   const template = templates.get(pathText(path));
@@ -108,7 +108,7 @@ function isSecret(path: Path): boolean {
   return path[0] === 'keys' || secretFields.includes(path.join('.'));
 }
 
-/** An address of something that asks for a password may have it anywhere when it is wrong, and stand in any field. */
+/** A wrong address may contain a password anywhere, and may be in any field. */
 function quote(written: string): string {
   const text = /:\/\/|@/.test(written) || /^redi/i.test(written) ? withoutSecrets(written) : written;
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);

@@ -1,7 +1,7 @@
 /**
- * What the schemas of affinities are written with: zod, the kinds of values of `fields.ts`, and the names and times that several
- * affinities share. It is handed to each descriptor, which names only its type: worker threads run affinities too, and must not load
- * zod for that.
+ * Everything that the schema of an affinity is made of: zod, the kinds of values of `fields.ts`, and the names and times that several
+ * affinities share. Each descriptor gets it as an argument and imports only its type, because worker threads load the descriptors too,
+ * and should not load zod.
  */
 import { z } from 'zod';
 import { isToken } from '../http/bytes.ts';
@@ -24,7 +24,7 @@ const cookieName = text(
       : null,
 );
 
-/** RFC 2965 has clients write these about a cookie, in the same header. */
+/** Attributes of RFC 2965, which clients send in the same header. */
 const cookieAttribute = /^\$(?:version|path|domain|port)$/i;
 
 const headerName = text('header name', 'a header name such as X-User', (name) =>
@@ -35,12 +35,12 @@ const queryName = text('parameter', 'the name of a query parameter', (name) =>
   name !== '' && name.length <= 256 ? name : null,
 );
 
-/** Milliseconds for which the session table keeps something. It counts in seconds. */
+/** A time in the session table, which counts in seconds. In milliseconds. */
 function storedTime() {
   return timeOrNone(longestTime, 1000);
 }
 
-/** How long the table keeps a session. `usualIdleMs`: the default of `idle`. */
+/** The two times for which the table keeps a session. `usualIdleMs`: default of `idle`. */
 function storedTimes(usualIdleMs: number) {
   return {
     idle: open(

@@ -1,98 +1,98 @@
 /**
- * The filled config: past the door nothing is optional and everything is frozen. Times are milliseconds,
- * sizes are bytes. `config/schema.ts` turns what a person wrote into this; `config/defaults` live there.
+ * The options of the balancer: a checked config in which every default is filled in. Nothing is optional, and everything is frozen.
+ * Times are milliseconds, sizes are bytes. `config/read.ts` makes it from what a person wrote.
  */
 import type { Address } from '../net/socket.ts';
 
 export interface LimpetOptions {
   readonly listeners: readonly ListenerOptions[];
   readonly pools: readonly PoolOptions[];
-  /** Asked in order; the first that matches serves the request. */
+  /** Tried in order; the first one that matches the request is used. */
   readonly routes: readonly RouteOptions[];
   /** Worker threads, each with its own event loop and listening sockets. */
   readonly workers: number;
-  /** A worker whose event loop has not turned for this long is ended and replaced; 0: never. */
+  /** A worker whose event loop is blocked for this long is ended and replaced; 0: never. */
   readonly workerTimeout: number;
   readonly table: TableOptions;
-  /** Ring of token keys, at least 32 bytes each: the first signs, all verify. Empty: a generated key, kept in `stateDir`. */
+  /** Token keys, at least 32 bytes each: the first signs, all verify. Empty: a generated key in `stateDir`. */
   readonly keys: readonly Buffer[];
   readonly log: LogOptions;
   readonly shutdown: { readonly timeout: number };
   readonly limits: {
-    /** Bytes that one worker keeps for slow clients and servers, and for repeats, at most. */
+    /** The most bytes that one worker buffers for slow clients and servers, and for retries. */
     readonly keptBytes: number;
-    /** Connections that one worker makes to servers at one time; beyond it requests queue. */
+    /** The most connections to servers that one worker opens at one time; further requests wait. */
     readonly connecting: number;
   };
-  /** Tokens dated by a clock that is ahead by up to `skew` ms are dated anew; beyond it they are refused. */
+  /** A token that was dated by a clock up to `skew` ahead of ours gets the present date; beyond that it is refused. */
   readonly clock: { readonly skew: number };
-  /** Folder for what outlives the process, such as a generated key. */
+  /** Folder for files that are kept after the process ends, such as a generated key. */
   readonly stateDir: string;
-  /** Responses say which server gave them: `Limpet-Server: NAME; epoch=N`. For demos and debugging. */
+  /** Adds `Limpet-Server: NAME; epoch=N` to responses, for demos and debugging. */
   readonly identify: boolean;
   readonly resolver: ResolverOptions;
-  /** Copies of sessions; null: none are kept. */
+  /** Copies of sessions; null: there are none. */
   readonly sessions: SessionsOptions | null;
   readonly admin: AdminOptions;
 }
 
-/** How the names of servers are looked up. */
+/** How the host names of servers are resolved. */
 export interface ResolverOptions {
   /** DNS servers; empty: those of /etc/resolv.conf. */
   readonly servers: readonly Extract<Address, { readonly kind: 'tcp' }>[];
-  /** For one answer of one server. */
+  /** For one response of one DNS server. */
   readonly timeout: number;
-  /** Times that each of them is asked. */
+  /** Number of queries to each DNS server. */
   readonly attempts: number;
-  /** An answer counts at least, and at most, for this long. */
+  /** Bounds of the time for which a response is used. */
   readonly minTtl: number;
   readonly maxTtl: number;
-  /** A name that is not known, or cannot be looked up, is asked for again after this long. */
+  /** Until the next query for a name that does not exist or could not be resolved. */
   readonly retry: number;
-  /** Of a name with several addresses one that has not accepted after this long gives way to the next. */
+  /** When a name has several addresses: time to connect to one of them before the next one is tried. */
   readonly addressTimeout: number;
-  /** Addresses of one name that count. */
+  /** The most addresses of one name that are used. */
   readonly maxAddresses: number;
 }
 
-/** Where copies of sessions are kept, and how servers and store talk (docs/reference/session-protocol.md). */
+/** Where copies of sessions are kept, and how servers reach the store (docs/reference/session-protocol.md). */
 export interface SessionsOptions {
-  /** `memory`, `lmdb:` and a folder, or a `redis://` URL. */
+  /** Address of a store (store/addresses.ts). */
   readonly store: string;
-  /** sync: the client hears of a change when its copy is safe. async: at once. none: no copies. */
+  /** sync: the response to a change waits until its copy is stored. async: it does not wait. none: no copies. */
   readonly replication: 'sync' | 'async' | 'none';
   readonly whenStoreFails: 'fail' | 'degrade';
-  /** Longest wait for the store. */
+  /** Time after which an operation of the store has failed. */
   readonly timeout: number;
-  /** Copies of one worker that may be under way in `async`. */
+  /** With `async`: the most copies of one worker that are not stored yet. */
   readonly lag: number;
-  /** Shared with the servers; '' none was named: cli/share-secret.ts finds one. */
+  /** Shared with the servers; '': the config has none, and cli/share-secret.ts provides one. */
   readonly secret: string;
-  /** Of the store interface; 'state': a unix-domain socket in `stateDir`. */
+  /** Address of the store interface; 'state': a unix-domain socket in `stateDir`. */
   readonly listen: Address | 'state';
   readonly stateBytes: number;
-  /** Ended sessions that may wait until the store can be told. */
+  /** The most ended sessions of which the store does not know yet. */
   readonly endings: number;
-  /** An ended session stays dead for this long. */
+  /** For this long no late write can revive a session that has ended. */
   readonly tombstone: number;
-  /** Encrypts copies at rest; null: lmdb finds a key by itself, the others keep them as they are. */
+  /** Key that encrypts copies at rest; null: a store on a disk makes its own key, other stores do not encrypt. */
   readonly encrypt: Buffer | null;
 }
 
 export interface AdminOptions {
   /** 'state': a unix-domain socket in `stateDir`. null: nowhere. */
   readonly listen: Address | 'state' | null;
-  /** '' none: then it listens on a unix-domain socket. */
+  /** '': no token, which is possible on a unix-domain socket only. */
   readonly token: string;
-  /** Names of this machine, lower case, beside localhost and the address itself, that a request on TCP may be for. */
+  /** Host names, in lower case, that a request on TCP may have, beside localhost and the address itself. */
   readonly hosts: readonly string[];
 }
 
-/** The table of sessions that all workers share. */
+/** The session table, which all workers share. */
 export interface TableOptions {
-  /** Sessions that fit, 46.5 bytes each; beyond it those longest unseen are forgotten. */
+  /** The most sessions, 46.5 bytes each; beyond that those unused for longest are forgotten. */
   readonly capacity: number;
-  /** Time between two savings to `stateDir`; 0: it is not saved. */
+  /** Time between two writes to `stateDir`; 0: it is not written. */
   readonly save: number;
 }
 
@@ -105,11 +105,11 @@ export interface ListenerOptions {
   readonly address: Address;
   readonly reusePort: boolean;
   readonly backlog: number;
-  /** Addresses and CIDR blocks of proxies whose X-Forwarded-* and Forwarded are believed. */
+  /** Addresses and CIDR blocks of proxies whose X-Forwarded-* and Forwarded are accepted. */
   readonly trustedProxies: readonly string[];
-  /** Upgrade protocols passed on (lower case). Default websocket. */
+  /** Upgrade protocols that are passed on, in lower case. */
   readonly upgrades: readonly string[];
-  /** A client that sends FIN after its request still gets its response. Default false: it counts as gone. */
+  /** A client that sends FIN after its request still gets its response. False: its request is aborted. */
   readonly halfClose: boolean;
   readonly limits: {
     readonly connections: number;
@@ -118,7 +118,7 @@ export interface ListenerOptions {
     readonly uriBytes: number;
     /** 0: no limit. */
     readonly bodyBytes: number;
-    /** Read and dropped of a request that was answered before its end. */
+    /** The most bytes that are read and discarded of a request whose response was complete before its end. */
     readonly lingerBytes: number;
   };
   readonly timeouts: {
@@ -128,9 +128,9 @@ export interface ListenerOptions {
     readonly requestBody: number;
     /** Between the end of a response and the next request. */
     readonly keepAlive: number;
-    /** A client that takes no byte of its response for this long. */
+    /** Without a byte of the response that the client has taken. */
     readonly write: number;
-    /** A client that goes on sending a request that has been answered. */
+    /** While a client continues to send a request whose response is complete. */
     readonly linger: number;
   };
 }
@@ -140,21 +140,21 @@ export interface PoolOptions {
   readonly servers: readonly PoolServer[];
   /** Name of a policy (balance/index.ts). */
   readonly balance: string;
-  /** Bounded load: no server above this multiple of the mean (1.25); 0 no bound. */
+  /** Bounded load: no server gets a new session above this multiple of the mean load, such as 1.25; 0: no bound. */
   readonly maxLoad: number;
-  /** Asked in order; the first that recognises wins, the first that can binds new sessions. */
+  /** Tried in order: the first one that recognises the session is used; else the first one that can begins a new session. */
   readonly affinity: readonly PoolAffinity[];
   readonly whenOwnerFails: WhenOwnerFails;
-  /** The owner is at its `maxRequests`: wait for it, make another one the owner, or refuse with 503. */
+  /** When the owner is at its `maxRequests`: wait for it, make another server the owner, or refuse with 503. */
   readonly whenOwnerFull: 'queue' | 'rebind' | 'reject';
   readonly health: HealthOptions;
   readonly queue: { readonly max: number; readonly timeout: number };
   readonly retry: {
-    /** Servers tried in all, the first one included. */
+    /** The most servers that are tried, including the first one. */
     readonly attempts: number;
-    /** Request body kept for a repeat; a longer one cannot be repeated. */
+    /** The most bytes of a request body that are kept for a retry; a longer body cannot be sent again. */
     readonly bufferBody: number;
-    /** Time for all attempts until a response begins; 0 no limit. */
+    /** Time for all attempts until a response begins; 0: no limit. */
     readonly deadline: number;
   };
   readonly timeouts: {
@@ -163,29 +163,29 @@ export interface PoolOptions {
     readonly response: number;
     /** Between two pieces of a response body. */
     readonly responseBody: number;
-    /** A pooled connection is closed after this long unused: keep it below the server's own. */
+    /** An idle connection is closed after this time, which should be shorter than the server's own. */
     readonly keepAlive: number;
     readonly tunnel: number;
   };
-  /** Idle connections kept to one server. */
+  /** The most idle connections to one server. */
   readonly maxIdle: number;
-  /** Most requests at a time on one connection to a server; 1: off. */
+  /** The most requests at one time on one connection to a server; 1: no pipelining. */
   readonly pipelining: number;
-  /** Of a response's head; a larger one is refused with 502. */
+  /** Limits of a response's head; beyond them the response is refused with 502. */
   readonly limits: {
     readonly headBytes: number;
     readonly headers: number;
-    /** Interim responses (1xx) to one request in a second; more are refused with 502. */
+    /** The most interim responses (1xx) to one request in a second; beyond that it is refused with 502. */
     readonly interim: number;
-    /** Connections that one worker makes to one server at one time; beyond it requests queue. */
+    /** The most connections to one server that one worker opens at one time; further requests wait. */
     readonly connecting: number;
   };
-  /** Its servers speak the session protocol. */
+  /** The servers speak the session protocol. */
   readonly sessions: boolean;
   readonly rebalance: {
-    /** Idle sessions with a copy leave servers that have more than this multiple of the mean; 0: none do. */
+    /** Idle sessions with a copy leave a server that has more than this multiple of the mean; 0: never. */
     readonly skew: number;
-    /** Most of them in a second, of each worker. */
+    /** The most such moves of one worker in a second. */
     readonly rate: number;
   };
 }
@@ -195,17 +195,17 @@ export interface PoolServer {
   readonly address: Address;
   readonly weight: number;
   readonly maxRequests: number;
-  /** Of a name with several addresses: any of them is this server, or each is a server of its own. */
+  /** When its host name has several addresses: any of them is this server, or each one is a server of its own. */
   readonly resolve: 'any' | 'all';
 }
 
-/** One way to recognise a session, and what holds for the sessions that it recognises. */
+/** One way to recognise a session, and the settings of the sessions that it recognises. */
 export type PoolAffinity = AffinityOptions & {
-  /** null: as the pool says. */
+  /** null: the setting of the pool. */
   readonly whenOwnerFails: WhenOwnerFails | null;
 };
 
-/** `type` names the descriptor (affinity/index.ts), which alone knows the other options. */
+/** The other options are known to the descriptor of this type only (affinity/index.ts). */
 export interface AffinityOptions {
   readonly type: string;
 }
@@ -223,50 +223,50 @@ export interface HealthOptions {
 }
 
 export interface ActiveOptions {
-  /** null: a TCP connect is enough. */
+  /** null: a server is up when it accepts a TCP connection. */
   readonly http: {
     readonly path: string;
     readonly host: string;
-    /** Inclusive ranges of good statuses. Default 200-399. */
+    /** Inclusive ranges of statuses that mean up. */
     readonly status: readonly (readonly [number, number])[];
-    /** Text that the first 64 KiB of the body must hold; '' any. */
+    /** Text that the first 64 KiB of the body must contain; '': any body. */
     readonly body: string;
   } | null;
   readonly interval: number;
   readonly timeout: number;
-  /** Good checks in a row that bring a server up. */
+  /** Successful checks in a row after which a server is up. */
   readonly rise: number;
-  /** Bad checks in a row that take it down. */
+  /** Failed checks in a row after which it is down. */
   readonly fall: number;
-  /** Share of the interval by which checks are spread, 0 to 1. Default 0.1. */
+  /** Random part of the interval, 0 to 1. */
   readonly jitter: number;
 }
 
 export interface PassiveOptions {
-  /** Connection errors in a row that eject. */
+  /** Connection errors in a row after which a server is ejected. */
   readonly connectErrors: number;
-  /** 5xx responses in a row that eject; 0: never. */
+  /** 5xx responses in a row after which it is ejected; 0: never. */
   readonly serverErrors: number;
-  /** First ejection; each further one doubles it up to `maxEjection`. */
+  /** Duration of the first ejection; each further one is twice as long, up to `maxEjection`. */
   readonly ejection: number;
   readonly maxEjection: number;
 }
 
 export interface RouteOptions {
   readonly match: {
-    /** Host without port, lower case; `*.example.org` for subdomains; '' any. */
+    /** Host without port, in lower case; `*.example.org` for subdomains; '': any host. */
     readonly host: string;
-    /** Path prefix on whole segments: /a matches /a and /a/b, not /ab. */
+    /** Path prefix of whole segments: /a matches /a and /a/b, not /ab. */
     readonly path: string;
-    /** Any of these; empty: every method. */
+    /** One of these methods; empty: every method. */
     readonly methods: readonly string[];
-    /** What the path ends in: one of these, lower case without the dot; empty: anything. */
+    /** The path ends in one of these extensions, in lower case and without the dot; empty: any path. */
     readonly extensions: readonly string[];
-    /** Addresses as `formatAddress` writes them: connections to one of these; empty: every listener. */
+    /** The listener is one of these, written as by `formatAddress`; empty: every listener. */
     readonly listeners: readonly string[];
   };
   /** Name of the pool. */
   readonly pool: string;
-  /** False: this route neither recognises nor binds a session (`affinity: none`). */
+  /** False: no session is recognised or begun on this route (`affinity: none`). */
   readonly affinity: boolean;
 }

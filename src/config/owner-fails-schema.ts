@@ -1,4 +1,4 @@
-/** What a person may write about the fate of a session whose server is gone: of a whole pool, or of one affinity. */
+/** Schema of `whenOwnerFails`, of a pool or of one of its affinities. */
 import { z } from 'zod';
 import { defaults } from './defaults.ts';
 import { map, oneOf, whole, word } from './fields.ts';

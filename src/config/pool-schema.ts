@@ -1,4 +1,4 @@
-/** What a person may write about a pool, and how it becomes the filled options. */
+/** Schema of a pool. */
 import { z } from 'zod';
 import { policyNames } from '../balance/registry.ts';
 import { formatAddress } from '../net/socket.ts';
@@ -53,7 +53,7 @@ const serverSchema = z
   )
   .transform((server) => ({ ...server, name: server.name ?? formatAddress(server.address) }));
 
-/** At 1 or below there would be no room for the mean itself. */
+/** With 1 or less no server could take the mean load. */
 const maxLoadForm = '0 (no bound) or a number above 1, to 100';
 
 const queueSchema = map({

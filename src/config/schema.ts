@@ -1,4 +1,4 @@
-/** The config as a person writes it: every field, its kind, its default and its meaning. Editors and docs are made from this. */
+/** Schema of the config: every field with its kind, default and meaning. The JSON Schema and the reference are made from it. */
 import { z } from 'zod';
 import { isToken } from '../http/bytes.ts';
 import { formatAddress } from '../net/socket.ts';
@@ -314,5 +314,5 @@ export const configSchema = map(
   'a map with listeners and pools',
 );
 
-/** Checked and filled field by field, still in the shape in which it was written. */
+/** Checked and filled field by field, but still in the shape of the config. */
 export type FilledConfig = z.output<typeof configSchema>;

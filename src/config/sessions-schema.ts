@@ -1,4 +1,4 @@
-/** What a person may write about the copies of sessions and about the admin listener, and how it becomes the filled options. */
+/** Schemas of `sessions` (the copies of sessions) and `admin`. */
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { plainAddress } from '../ip.ts';
@@ -14,7 +14,7 @@ const { sessions, admin } = defaults;
 
 const store = text('store', storeForm, (written) => (isStoreAddress(written) ? written : null));
 
-/** Taken as it stands, in UTF-8: servers in any language have to read it alike. */
+/** Characters. The secret is the UTF-8 of the text, so that servers in any language get the same bytes. */
 export const shortestSecret = 32;
 const secretForm = `a text of at least ${shortestSecret} characters (openssl rand -hex 32)`;
 const secret = text('text', secretForm, (written) => (written.length >= shortestSecret ? written : null));
@@ -67,7 +67,7 @@ export const sessionsSchema = map({
   ({ secret = '', encrypt, listen, ...rest }): SessionsOptions => ({
     ...rest,
     secret,
-    // Who shares a secret by hand has servers that may not reach a socket of this user.
+    // A secret in the config means servers that cannot open a socket file of this user.
     listen: listen ?? (secret === '' ? 'state' : sessions.listen),
     encrypt: encrypt ?? null,
   }),

@@ -1,12 +1,12 @@
-/** The address of a store, whatever its kind: whose it is, whether it is right, and what a message may tell of it. */
+/** Addresses of stores: which store an address belongs to, whether it is valid, and what of it a message may show. */
 import type { StoreDescriptor } from './descriptor.ts';
 import { stores } from './index.ts';
 
-/** Each gets only addresses that its own `parse` has made. */
+/** Each gets only what its own `parse` has returned. */
 type AnyStore = StoreDescriptor<unknown>;
 const descriptors = stores as readonly AnyStore[];
 
-/** What stands before the first colon. */
+/** The part before the first colon. */
 export function schemeOf(address: string): string {
   return address.split(':', 1).join('');
 }
@@ -16,7 +16,7 @@ export function descriptorOf(address: string): AnyStore | null {
   return descriptors.find(({ schemes }) => schemes.includes(schemeOf(address))) ?? null;
 }
 
-/** It lies on a disk: without a key that somebody has named it gets one of its own. */
+/** A store on a disk: where the config has no key it makes its own. */
 export function isAlwaysEncrypted(address: string): boolean {
   return descriptorOf(address)?.ownKey !== undefined;
 }
@@ -26,7 +26,7 @@ export function isStoreAddress(address: string): boolean {
   return descriptor !== null && descriptor.parse(address) !== null;
 }
 
-/** The same, of a store that several processes can have open. */
+/** A valid address of a store that several processes can open. */
 export function isSharedAddress(address: string): boolean {
   return descriptorOf(address)?.shared !== undefined && isStoreAddress(address);
 }
@@ -43,7 +43,7 @@ export const storeUsage = withOr(descriptors.map(({ usage }) => usage));
 /** For the reference of the config. */
 export const storeMeaning = descriptors.map(({ meaning }) => meaning).join(', ');
 
-/** For an error of the session library: the addresses of stores that it may open. */
+/** For an error of the session library: the forms of address that it accepts. */
 export const sharedForms: readonly string[] = descriptors.flatMap(({ shared }) => shared ?? []);
 
 function withOr(forms: readonly string[]): string {
@@ -53,8 +53,8 @@ function withOr(forms: readonly string[]): string {
 const withoutPassword = descriptors.filter(({ hasPassword }) => hasPassword !== true).flatMap(({ schemes }) => schemes);
 
 /**
- * What may be told of the address of a store in an error, which may go into a log: where it is wrong nobody knows where in it
- * the password stands. So no more than its scheme, unless it is of a store that has no password.
+ * What a message, which may be logged, shows of an address. In a wrong address the password may stand anywhere, so only the scheme is
+ * shown, except for stores whose addresses have no password.
  */
 export function withoutSecrets(address: string): string {
   const hasNone = withoutPassword.includes(schemeOf(address).toLowerCase());

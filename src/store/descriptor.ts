@@ -1,35 +1,35 @@
 /**
- * What config, command line, session library and supervisor have to know of a kind of store: how its address is written, and how it
- * is opened. `index.ts` lists them. A descriptor loads the store itself only when one is opened, because everyone who reads an
- * address reads this.
+ * The description of a store for config, command line, session library and supervisor: how its address is written, and how it is opened.
+ * `index.ts` lists all of them. A descriptor loads the code of its store only when it opens one, because the descriptor itself is loaded
+ * wherever an address is checked.
  */
 import type { Clock, Timers } from '../time/clock.ts';
 import type { SteppedStore } from './rules.ts';
 import type { Eviction, StoreOptions } from './store.ts';
 
 export interface StoreDescriptor<Address> {
-  /** What stands before the first colon of an address, in lower case. */
+  /** The parts before the first colon of its addresses, in lower case. */
   readonly schemes: readonly string[];
-  /** How such an address looks, for messages: one for each form. */
+  /** The forms of an address, for messages. */
   readonly forms: readonly string[];
-  /** What else a message has to say of the forms. */
+  /** An explanation of the forms, at the end of the same messages. */
   readonly note?: string;
-  /** What is expected of an address that has the scheme and is wrong all the same. */
+  /** For an address with the right scheme that is invalid: what is expected. */
   readonly expected: string;
-  /** For the help of the command line: `lmdb:FOLDER`. */
+  /** The address in the help of the command line: `lmdb:FOLDER`. */
   readonly usage: string;
-  /** For the reference of the config: the forms, and how long the copies last. */
+  /** For the reference of the config: the forms of an address, and how long the copies last. */
   readonly meaning: string;
-  /** Several processes can have it open, so that the session library may use it by itself: how its message writes the address. */
+  /** Several processes can open the store, so the session library accepts it too: the form of address in the library's messages. */
   readonly shared?: string;
-  /** An address may hold a password, so that no message may show it. */
+  /** An address may contain a password, so messages never show it. */
   readonly hasPassword?: true;
-  /** The package of npm that it needs; left out: none. */
+  /** The npm package that the store needs; left out: none. */
   readonly package?: string;
-  /** It lies on a disk, so it is always encrypted, session ids too: the key where nobody has named one. Throws a StoreError. */
+  /** Only of a store on a disk, which is always encrypted, including session ids: its key where the config has none. Throws a StoreError. */
   ownKey?(address: Address): Promise<Buffer>;
 
-  /** The one place that knows how the address is written. null: it is none. */
+  /** The only reader of its addresses. null: the address is invalid. */
   parse(address: string): Address | null;
   /** Throws a StoreError when the store cannot be used. */
   open(address: Address, options: OpenOptions): Promise<SteppedStore>;
@@ -38,9 +38,9 @@ export interface StoreDescriptor<Address> {
 export interface OpenOptions extends StoreOptions {
   /** Milliseconds: the longest wait for a store on another machine. */
   readonly timeout: number;
-  /** lmdb: an answer means that the change is on the disk. */
+  /** A store on a disk completes an operation when it is on the disk. */
   readonly sync: boolean;
-  /** memory: how it makes room. */
+  /** A store that is bounded by itself asks this what to drop. */
   readonly eviction: Eviction;
   readonly clock: Clock;
   readonly timers: Timers;

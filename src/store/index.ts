@@ -1,4 +1,4 @@
-/** Every kind of store, one line each. Messages name them in this order. */
+/** The list of all stores. Messages name them in this order. */
 import { lmdb } from './lmdb-descriptor.ts';
 import { memory } from './memory-descriptor.ts';
 import { redis } from './redis-descriptor.ts';

@@ -1,4 +1,4 @@
-/** `lmdb:./folder`: copies on a disk, for all processes of this machine. */
+/** Descriptor of the store on a disk, for all processes of this machine: `lmdb:./folder`. */
 import type { StoreDescriptor } from './descriptor.ts';
 import { StoreError } from './store.ts';
 
@@ -14,7 +14,7 @@ export const lmdb = {
     const [, path] = /^lmdb:([^\0]+)$/.exec(address) ?? [];
     return path === undefined ? null : { path };
   },
-  /** Beside the data, where all processes that share them find it. */
+  /** The key is beside the data, where all processes that share them find it. */
   async ownKey({ path }) {
     const { folderKey, prepareFolder } = await import('./lmdb-folder.ts');
     try {

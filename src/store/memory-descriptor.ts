@@ -1,7 +1,7 @@
-/** `memory`, or `memory:256mb`: copies in this process. */
+/** Descriptor of the store in the memory of this process: `memory`, or `memory:256mb`. */
 import type { StoreDescriptor } from './descriptor.ts';
 
-/** Bytes, of an address without a size. */
+/** Bytes, for an address without a size. */
 const usualMaxBytes = 2 ** 30;
 
 const units: Readonly<Record<string, number>> = { kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30 };

@@ -1,10 +1,10 @@
-/** Opens the store that a config or an app names by its address. */
+/** Opens a store by its address. */
 import { descriptorOf, storeForm, withoutSecrets } from './addresses.ts';
 import type { OpenOptions } from './descriptor.ts';
 import { EncryptedStore, sealBytes } from './encrypted.ts';
 import type { Store } from './store.ts';
 
-/** Throws a RangeError for an address that is none, and a StoreError when the store cannot be used. */
+/** Throws a RangeError for an invalid address, and a StoreError when the store cannot be used. */
 export async function openStore(written: string, options: OpenOptions): Promise<Store> {
   const { stateBytes } = options;
   const descriptor = descriptorOf(written);

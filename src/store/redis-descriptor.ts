@@ -1,4 +1,4 @@
-/** `redis://host:port` and the like: copies on other machines, for several balancers. */
+/** Descriptor of the store in Redis, for several balancers: `redis://host:port` and the like. */
 import type { StoreDescriptor } from './descriptor.ts';
 import { parseRedis, type RedisAddress, redisForm } from './redis-address.ts';
 
