@@ -17,10 +17,10 @@ import type { ListenerContext } from './client/listener-context.ts';
 import type { PhaseTimer } from './phase.ts';
 import type { ClientRequest } from './request.ts';
 import { writeRequest } from './request-head.ts';
-import type { ServerConnection } from './server/connection.ts';
 import type { ConnectListener } from './server/connector.ts';
 import { isPipelinable } from './server/pipelining-guard.ts';
 import type { ResponseHandler } from './server/response-handler.ts';
+import type { ServerConnection } from './server/server-connection.ts';
 import type { WorkerContext } from './worker-context.ts';
 
 /** A request with a body up to this size (bytes) may leave together with others of its loop turn. */

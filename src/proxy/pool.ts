@@ -15,12 +15,12 @@ import type { Session, SessionView } from '../ownership/session.ts';
 import { SessionRecord } from '../ownership/session-record.ts';
 import type { SessionTable } from '../table/table.ts';
 import type { OwnerFailure, PlacementPool, ServerChoice } from './placement-pool.ts';
-import type { ServerConnection } from './server/connection.ts';
 import type { ConnectionOwner } from './server/connection-owner.ts';
 import { Connections } from './server/connections.ts';
 import type { ConnectListener } from './server/connector.ts';
 import type { PipeliningGuard } from './server/pipelining-guard.ts';
 import { Queue, type Waiter } from './server/queue.ts';
+import type { ServerConnection } from './server/server-connection.ts';
 import type { WorkerContext } from './worker-context.ts';
 
 export type WhenOwnerFails =

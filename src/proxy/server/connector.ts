@@ -1,6 +1,8 @@
 /**
- * One connection to a server being made for an exchange: counted while it lasts, and its failure told apart: the server's,
- * or a shortage of this machine, which says nothing of the server (I12).
+ * One connection to a server that is being made for an exchange. It is counted while that lasts. When it fails, the server's fault is told
+ * from a shortage of this machine, which says nothing about the server (I12).
+ *
+ *      connecting ── connected | failed | cancelled ──> settled
  */
 import { balancerFaults, type Fault, serverFaults } from '../../errors.ts';
 import type { Server } from '../../fleet/server.ts';
@@ -13,78 +15,84 @@ import {
   type Socket,
   type SocketHandler,
 } from '../../net/socket.ts';
-import { ServerConnection } from './connection.ts';
+import type { WorkerContext } from '../worker-context.ts';
 import type { ConnectionOwner } from './connection-owner.ts';
+import { H1ServerConnection } from './h1-connection.ts';
 import type { PoolContext } from './pool-context.ts';
+import type { ServerConnection } from './server-connection.ts';
 
-/** Told once, and never from inside the call that begins it. */
+/** One of its methods is called, once, and never from inside the call that begins the connection. */
 export interface ConnectListener {
-  onConnected(upstream: ServerConnection): void;
+  onConnected(connection: ServerConnection): void;
   onConnectFailed(fault: Fault): void;
 }
 
 export class Connector implements ConnectHandler, Connecting {
   private readonly context: PoolContext;
+  private readonly worker: WorkerContext;
   private readonly pool: ConnectionOwner;
   private readonly server: Server;
-  private readonly dialler: ConnectListener;
+  private readonly listener: ConnectListener;
+  /** null: it fails without having been begun. */
   private readonly connecting: Connecting | null = null;
-  private settled = false;
+  private isSettled = false;
 
-  constructor(context: PoolContext, pool: ConnectionOwner, server: Server, dialler: ConnectListener) {
+  constructor(context: PoolContext, pool: ConnectionOwner, server: Server, listener: ConnectListener) {
     const { worker } = context;
     this.context = context;
+    this.worker = worker;
     this.pool = pool;
     this.server = server;
-    this.dialler = dialler;
+    this.listener = listener;
     server.connects.begin();
     worker.counters.add(counter.connecting);
-    // What is kept for later goes first.
+    // Idle connections go first.
     if (worker.descriptors.isFull) pool.makeRoom();
     if (worker.descriptors.isFull)
-      worker.net.afterTurn(() => this.lack('the descriptors that this process may have are in use'));
+      worker.net.afterTurn(() => this.onShortage('the descriptors that this process may have are in use'));
     else this.connecting = worker.net.connect(server.address, this);
   }
 
   cancel(): void {
-    if (this.settled) return;
+    if (this.isSettled) return;
     this.settle();
-    this.context.worker.debug?.notConnected(this.pool.settings.name, this.server, 'given up before it was made');
+    this.worker.debug?.notConnected(this.pool.settings.name, this.server, 'given up before it was made');
     this.connecting?.cancel();
   }
 
   onOpen(socket: Socket): SocketHandler {
     this.settle();
-    this.context.worker.debug?.connected(this.pool.settings.name, this.server);
-    const upstream = new ServerConnection(this.context, this.pool, this.server, socket);
-    this.dialler.onConnected(upstream);
-    // Others may have waited for their turn to connect.
+    this.worker.debug?.connected(this.pool.settings.name, this.server);
+    const connection = new H1ServerConnection(this.context, this.pool, this.server, socket);
+    this.listener.onConnected(connection);
+    // Others may wait because so many connections were being made.
     this.pool.offer(this.server);
-    return upstream;
+    return connection;
   }
 
   onFail(error: Error): void {
     const reason = shortageOf(error, this.server.address.kind);
-    this.context.worker.debug?.notConnected(this.pool.settings.name, this.server, reason ?? error.message);
-    if (reason !== null) this.lack(reason);
+    this.worker.debug?.notConnected(this.pool.settings.name, this.server, reason ?? error.message);
+    if (reason !== null) this.onShortage(reason);
     else this.fail(isNameError(error) ? serverFaults.nameNotFound : serverFaults.connectRefused);
   }
 
-  private lack(reason: string): void {
-    if (this.settled) return;
-    this.context.worker.counters.add(counter.shortages_connect);
-    this.context.worker.reportShortage('connect', reason, formatAddress(this.server.address));
+  /** This machine lacks something. It may have been cancelled meanwhile. */
+  private onShortage(reason: string): void {
+    if (this.isSettled) return;
+    this.worker.counters.add(counter.shortages_connect);
+    this.worker.reportShortage('connect', reason, formatAddress(this.server.address));
     this.fail(balancerFaults.outOfResources);
   }
 
   private fail(fault: Fault): void {
     this.settle();
-    this.dialler.onConnectFailed(fault);
+    this.listener.onConnectFailed(fault);
   }
 
   private settle(): void {
-    this.settled = true;
+    this.isSettled = true;
     this.server.connects.end();
-    this.context.worker.counters.add(counter.connecting, -1);
+    this.worker.counters.add(counter.connecting, -1);
   }
 }

@@ -9,7 +9,7 @@ import { Server } from '../../fleet/server.ts';
 import { Method, type ResponseHead } from '../../http/head.ts';
 import { Counters } from '../../metrics/counters.ts';
 import { Wheel } from '../../time/wheel.ts';
-import { ServerConnection } from './connection.ts';
+import { H1ServerConnection } from './h1-connection.ts';
 import { PipeliningGuard } from './pipelining-guard.ts';
 import { PoolContext } from './pool-context.ts';
 import { RequestBatch } from './request-batch.ts';
@@ -24,9 +24,9 @@ class Teller implements ResponseHandler {
   readonly mayUpgrade = false;
   readonly clientNumber = 0;
   readonly told: string[] = [];
-  private readonly upstream: ServerConnection;
+  private readonly upstream: H1ServerConnection;
 
-  constructor(upstream: ServerConnection) {
+  constructor(upstream: H1ServerConnection) {
     this.upstream = upstream;
   }
 
@@ -73,10 +73,10 @@ function stage({ mayPipeline = true } = {}) {
   const server = new Server({ name: 'a', address, weight: 1, maxRequests: 0 }, 1, 0);
   const guard = new PipeliningGuard();
   const pool = createConnectionOwner({ addIdle: () => true, pipeliningGuardOf: () => guard });
-  let upstream!: ServerConnection;
+  let upstream!: H1ServerConnection;
   net.connect(address, {
     onOpen(socket) {
-      upstream = new ServerConnection(context, pool, server, socket);
+      upstream = new H1ServerConnection(context, pool, server, socket);
       return upstream;
     },
     onFail() {},
