@@ -1,9 +1,9 @@
 /**
- * The admin listener: what the balancer is doing, as JSON, and the few words by which a person changes it.
+ * The requests of the admin listener: the state of the balancer as JSON, and the few commands that change it.
  *
  *      GET  /status                          servers, their sessions and exchanges, the store, all counters
  *      POST /servers/<pool>/<name>/drain     no new sessions; those with a copy leave with their next request
- *      POST /servers/<pool>/<name>/ready     the opposite
+ *      POST /servers/<pool>/<name>/ready     the server takes new sessions again
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ServerState } from '../fleet/health-report.ts';
@@ -15,9 +15,9 @@ export interface ServerStatus {
   readonly name: string;
   readonly address: string;
   readonly state: ServerState;
-  /** By a person's word; a server that is down may be drained, too. */
+  /** An operator has drained it. A server that is down may be drained, too. */
   readonly drained: boolean;
-  /** Exchanges that run there now. */
+  /** Its open exchanges. */
   readonly inflight: number;
   readonly sessions: { readonly live: number; readonly copied: number; readonly uncopied: number };
 }
@@ -26,11 +26,11 @@ export interface Status {
   readonly servers: readonly ServerStatus[];
   /** null: no copies of sessions are kept. */
   readonly store: {
-    /** Without what a URL says of users. */
+    /** The kind only: the address may contain a password. */
     readonly kind: string;
     readonly replication: string;
     readonly incarnation: string;
-    /** Copies under way for answers that have left already. */
+    /** Copies that are being stored, of responses that have been sent already. */
     readonly lag: number;
   } | null;
   readonly counters: Readonly<Record<string, number>>;
@@ -38,9 +38,9 @@ export interface Status {
 
 export interface AdminDependencies {
   readonly status: () => Promise<Status>;
-  /** False: there is no such server. Resolves when every worker does as it says. */
+  /** False: there is no such server. Resolves when every worker has applied it. */
   readonly drain: (pool: string, server: string, drained: boolean) => Promise<boolean>;
-  /** '' none: then it listens where nobody else can come. */
+  /** '': no token is needed, because it listens where only this user can connect. */
   readonly token: string;
 }
 
@@ -56,7 +56,7 @@ export class Admin {
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     request.resume();
     if (!this.bearer.admits(request, response)) return;
-    // A page of another site cannot make a browser send this to a port of the same machine.
+    // A browser adds Origin: without this check, a page of any site could send commands to a port of its user's machine.
     if (request.headers.origin !== undefined) {
       answer(response, 403);
       return;

@@ -1,4 +1,4 @@
-/** Whether a request shows the bearer token that it must (RFC 6750), and the answer when it does not. */
+/** Checks the bearer token of a request (RFC 6750), and answers 401 when it is not the right one. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { answer } from './listen.ts';
@@ -6,7 +6,7 @@ import { answer } from './listen.ts';
 export class Bearer {
   private readonly wanted: Buffer | null;
 
-  /** '': none is asked for. */
+  /** '': no token is needed. */
   constructor(token: string) {
     this.wanted = token === '' ? null : digest(`Bearer ${token}`);
   }
@@ -19,7 +19,7 @@ export class Bearer {
   }
 }
 
-/** Of equal length, so that comparing takes equal time. */
+/** Digests have equal length, so that comparing them takes the same time whatever the token. */
 function digest(text: string): Buffer {
   return createHmac('sha256', 'limpet').update(text).digest();
 }

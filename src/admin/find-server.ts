@@ -1,4 +1,4 @@
-/** Which server a person means, and whether it can be stopped: for the command line and for programs that run a balancer. */
+/** Finds the server that a person names, for the command line and for programs that run a balancer. */
 import { suggest } from '../config/problem.ts';
 import { UsageError } from '../errors.ts';
 import type { ServerStatus } from './admin.ts';
@@ -15,7 +15,7 @@ export function findServer(servers: readonly ServerStatus[], wanted: string): Se
   throw new UsageError(`there is no server "${wanted}", ${hint}`);
 }
 
-/** Nothing is lost when it is stopped: no exchange runs there, and each of its sessions has a copy. */
+/** The server can be stopped without loss: it has no open exchange, and each of its sessions has a copy. */
 export function isEmpty({ inflight, sessions }: ServerStatus): boolean {
   return inflight === 0 && sessions.uncopied === 0;
 }

@@ -1,4 +1,4 @@
-/** A small HTTP listener of the supervisor's, for what is not traffic: the store interface, and the admin's. */
+/** A small HTTP listener on the supervisor's thread, for what is not traffic: the store interface and the admin listener. */
 
 import { chmod, mkdir, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, request as makeRequest, type ServerResponse } from 'node:http';
@@ -20,10 +20,10 @@ export interface HttpListener {
 export type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
 /**
- * Rejects with the system's error when the address cannot be bound, with UsageError when others may write to the folder of a
- * socket. Port 0 takes any free one. A socket that nobody listens on any more is replaced. On TCP a request that names another
- * host than this one, or one of `hosts`, is answered with 421. `onError` is told of connections
- * that could not be accepted (EMFILE); listening goes on.
+ * Rejects with the system's error when the address cannot be bound, and with UsageError when other users may write to the folder
+ * of a unix-domain socket. Port 0 takes any free port. A socket file on which no program listens any more is replaced. On TCP a
+ * request whose Host is neither this machine nor one of `hosts` is answered with 421. `onError` is called when a connection could
+ * not be accepted (EMFILE); listening goes on.
  */
 export async function listenHttp(
   address: Address,
@@ -68,7 +68,7 @@ export async function listenHttp(
   };
 }
 
-/** The socket is closed to others from its first moment on. A thread that is not the main one cannot set the mask: chmod follows. */
+/** No other user can connect, from the socket's first moment on. Only the main thread can set the mask; on others chmod follows. */
 function masked(listen: () => void): void {
   if (!isMainThread) {
     listen();
@@ -83,8 +83,8 @@ function masked(listen: () => void): void {
 }
 
 /**
- * Whether the request means this machine. A page of the web can have its own name lead to 127.0.0.1 (DNS rebinding), but then
- * Host has that name: an address cannot be made to lead elsewhere, and is believed when it is the one that was connected to.
+ * Whether the Host of the request means this machine. A web page can make its own name resolve to 127.0.0.1 (DNS rebinding), but
+ * then Host contains that name. A Host that is an address is accepted when it is the address that the client connected to.
  */
 export function isNamed(
   { headers, socket }: Pick<IncomingMessage, 'headers' | 'socket'>,
@@ -103,7 +103,7 @@ export function isNamed(
   );
 }
 
-/** After a crash the file of the socket stays behind. */
+/** Whether a program listens on that socket file. After a crash the file stays, although no program listens. */
 function isListenedOn(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const request = makeRequest({ socketPath: path, path: '/', method: 'HEAD', timeout: 1000 }, (response) => {
@@ -116,7 +116,7 @@ function isListenedOn(path: string): Promise<boolean> {
   });
 }
 
-/** Its backlog is full, or this machine could not ask: somebody may well listen there. */
+/** Its backlog is full, or this machine could not connect: a program may well listen there. */
 function cannotTell(error: Error): boolean {
   return codeOf(error) === 'EAGAIN' || shortageOf(trueCause(error, [codeOf(error)]), 'unix') !== null;
 }
@@ -137,19 +137,19 @@ export function answerJson(response: ServerResponse, status: number, value: unkn
   answer(response, status, { 'content-type': 'application/json' }, `${JSON.stringify(value)}\n`);
 }
 
-/** All of the body; null when it is longer than `most` bytes: then the rest is not read. */
-export async function readBody(request: IncomingMessage, most: number): Promise<Buffer | null> {
+/** The whole body; null when it is longer than `maxBytes`: then the rest is not read. */
+export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | null> {
   const chunks: Buffer[] = [];
   let length = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     length += chunk.length;
-    if (length > most) return null;
+    if (length > maxBytes) return null;
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
 }
 
-/** A part of a path between two slashes; '' when its percent-encoding is broken. */
+/** Decodes a part of a path between two slashes; '' when its percent-encoding is broken. */
 export function decodePart(text: string): string {
   try {
     return decodeURIComponent(text);

@@ -1,14 +1,14 @@
 /**
- * The store interface: where servers read the copy of a session, and put what does not fit into headers
- * (docs/reference/session-protocol.md). The address that a server is told holds its own slot, so that it is known whose
- * session a put makes it:
+ * The store interface: servers read the copy of a session here, and put what does not fit into headers
+ * (docs/reference/session-protocol.md). The URL that a server gets contains the server's own slot, so that a put names the owner
+ * of the session:
  *
  *      GET, PUT, DELETE  <url>/v1/<slot>/<pool>/<id>
  *      GET               <url>/v1/<slot>/<pool>/users/<hash>
  *      GET               <url>/v1/<slot>/<pool>/sessions
  *
- * Each answer says by `Limpet-Store` what it means, so that a status of somebody else (a proxy in between, another program on
- * this port) is never taken for one of ours.
+ * Each answer says in `Limpet-Store` what it means, so that the status of another program (a proxy in between, a program that
+ * took this port) is never taken for an answer of Limpet.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
@@ -21,16 +21,16 @@ import type { SessionKey, Store, UserHash } from '../store/store.ts';
 import { Bearer } from './bearer.ts';
 import { answer, decodePart, readBody } from './listen.ts';
 
-/** A pool whose servers may come here. */
+/** A pool whose servers may use the store interface. */
 export interface InterfacePool {
   readonly replicator: Pick<Replicator, 'direct' | 'keepsCopies'>;
   /** By slot. */
   readonly servers: ReadonlyMap<number, Server>;
-  /** The table's number for sessions that a server begins. */
+  /** The table's lifetime number for sessions that a server begins. */
   readonly lifetime: number;
 }
 
-/** Who asks, and in which pool. */
+/** The server that sent the request, and its pool. */
 export interface InterfacePlace {
   readonly pool: InterfacePool;
   readonly server: Server;
@@ -38,9 +38,9 @@ export interface InterfacePlace {
 
 export interface StoreInterfaceDependencies {
   readonly store: Store;
-  /** undefined: no such server may come here. */
+  /** undefined: no such server may use the store interface. */
   readonly find: (pool: string, slot: number) => InterfacePlace | undefined;
-  /** '' none: then it listens where nobody else can come. */
+  /** '': none is needed, because it listens where only this user can connect. */
   readonly secret: string;
   readonly stateBytes: number;
   readonly now: () => number;
@@ -50,13 +50,13 @@ interface Place extends InterfacePlace {
   readonly key: SessionKey;
 }
 
-/** Where many sessions are asked for: those of a user, or all of a pool. */
+/** A request for many sessions: those of a user, or all of a pool. */
 interface ListPlace extends InterfacePlace {
   readonly name: string;
   readonly user: UserHash | null;
 }
 
-/** What an answer means, beside its status. */
+/** What an answer means, in addition to its status. */
 type Meaning =
   | 'live'
   | 'none'
@@ -93,7 +93,7 @@ export class StoreInterface {
     else say(response, 405, 'malformed', { allow: 'GET, HEAD, PUT, DELETE' });
   }
 
-  /** 'unknown-server': it has left the config, or another program was asked. Never the same as a session that is not kept. */
+  /** 'unknown-server': it has left the config, or the URL is of another balancer. That never means that a session has no copy. */
   private placeOf(url: string): Place | ListPlace | 'malformed' | 'unknown-server' {
     const [, version, slot = '', name = '', id = '', user, ...more] = url.split('?', 1)[0]!.split('/');
     const isAll = id === 'sessions' && user === undefined;
@@ -106,7 +106,7 @@ export class StoreInterface {
     return { ...place, key: { pool, id } };
   }
 
-  /** Ids, one a line. */
+  /** Session ids, one in each line. */
   private async list(place: ListPlace, { method }: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pool, name, user } = place;
     if (method !== 'GET') {
@@ -123,7 +123,7 @@ export class StoreInterface {
     else say(response, 200, 'users', { 'content-type': 'text/plain' }, Buffer.from(ids.join('\n')));
   }
 
-  /** As they come, however many there are. An empty line is the last: without it the answer was broken off. */
+  /** Sends the ids as the store yields them, however many there are. The last line is empty: without it the answer was cut. */
   private async stream(pool: string, response: ServerResponse): Promise<void> {
     const { store } = this.deps;
     async function* lines() {
@@ -131,7 +131,7 @@ export class StoreInterface {
       yield '\n';
     }
     response.writeHead(200, { 'limpet-store': 'sessions', 'cache-control': 'no-store', 'content-type': 'text/plain' });
-    // What goes wrong from here on the response shows: it is destroyed.
+    // The head has been sent: an error can only destroy the response.
     await pipeline(Readable.from(lines()), response).catch(() => undefined);
   }
 
@@ -172,7 +172,7 @@ export class StoreInterface {
     else await this.apply(place, { put: null, ended, rotate: '' }, response);
   }
 
-  /** As if it had come with a response: the table learns of it, too. */
+  /** Applies the command as if it had come with a response: the table is updated, too. */
   private async apply({ pool, server, key }: Place, command: SessionCommand, response: ServerResponse): Promise<void> {
     const { direct } = pool.replicator;
     const { outcome, epoch } = await direct.put(key.id, pool.lifetime, server, command);

@@ -25,7 +25,7 @@ export function createFleet(options: PoolOptions, deps: FleetDependencies): Flee
   return fleet;
 }
 
-/** What turns the servers of a fleet into those of other options of its pool. Throws UsageError as `createFleet` does. */
+/** The change that gives a fleet the servers of other options of its pool. Throws UsageError when two servers have the same id. */
 export function planServers(
   fleet: Fleet,
   { name: pool, servers }: PoolOptions,

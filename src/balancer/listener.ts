@@ -1,6 +1,6 @@
 /**
- * One listening address as a worker has it: the socket, what holds for those who connect now, and the connections that are
- * open. A reload changes what holds and leaves socket and connections alone.
+ * One listening address of a worker: its socket, the settings for clients that connect now, and the open connections. A reload
+ * changes the settings, and leaves the socket and the connections as they are.
  */
 import type { ListenerOptions } from '../config/options.ts';
 import { counter } from '../metrics/counters.ts';
@@ -16,18 +16,18 @@ import { ExchangePool } from '../proxy/exchange-pool.ts';
 import { IndexedSet } from '../proxy/indexed-set.ts';
 import type { Shared } from '../shared/memory.ts';
 
-/** Connections beyond the limit that are told so at one time; more are reset. Fewer where descriptors run short. */
+/** This many connections beyond the limit are answered with 503 at one time; more are reset. Fewer when descriptors run short. */
 const maxRefusing = 256;
-/** Only a connection that has been idle for so long (ms) gives way to a new one, and so many are looked at to find one. */
-const idleEnough = 1000;
+/** When descriptors run short, a connection idle for this long (ms) is closed for a new one; so many are looked at to find one. */
+const minIdleMs = 1000;
 const evictionSample = 32;
 
 export interface ListenerDependencies {
   readonly net: Net;
   readonly shared: Shared;
-  /** The address's slot of the load: connections open there, over all workers. */
+  /** The address's slot of the load, which counts the open connections of all workers. */
   readonly slot: number;
-  /** The last connection is gone. */
+  /** Called when the last connection is gone. */
   readonly onEmpty: () => void;
 }
 
@@ -39,9 +39,9 @@ export class Listener {
   private settings: ListenerSettings;
   private socket: ListeningSocket | null = null;
   private readonly connections = new IndexedSet<ClientConnection>();
-  /** This config's, and those of former ones that still have a connection or a tunnel. */
+  /** The context of the newest config, and of former ones that still have a connection or a tunnel. */
   private contexts: ListenerContext[];
-  /** Where the search for an idle connection goes on. */
+  /** Where the next search for an idle connection begins. */
   private turn = 0;
 
   constructor(options: ListenerOptions, context: ListenerContext, deps: ListenerDependencies) {
@@ -60,7 +60,7 @@ export class Listener {
     return `http://${formatAddress({ ...address, host: address.host || '0.0.0.0', port: this.port })}`;
   }
 
-  /** The port in fact bound; 0 for a unix-domain socket. */
+  /** The port that is bound; 0 for a unix-domain socket. */
   get port(): number {
     return this.socket?.port ?? 0;
   }
@@ -83,7 +83,7 @@ export class Listener {
     }
   }
 
-  /** Another config has the same address: `options` and `context` are for connections from now on. */
+  /** A new config has the same address: new connections get its options and context. */
   change(options: ListenerOptions, context: ListenerContext): void {
     this.options = options;
     this.context = context;
@@ -93,25 +93,25 @@ export class Listener {
     this.settings = this.settingsOf(options);
   }
 
-  /** Requests go this way from now on, on old connections too. */
+  /** From now on requests find their pool by this function, on old connections too. */
   reroute(route: FindRoute): void {
     for (const context of this.contexts) context.route = route;
   }
 
-  /** Accepts nobody any more; connections stay. */
+  /** Accepts no more clients. Open connections stay. */
   close(): void {
     this.socket?.close();
     this.socket = null;
   }
 
-  /** Ends idle connections, and the others after the exchange that they have. */
+  /** Ends idle connections now, and the others after their current exchange. */
   stop(): void {
     this.close();
     for (const context of this.contexts) context.stopping = true;
     for (const connection of this.connections.all()) connection.stop();
   }
 
-  /** Ends all that is left. */
+  /** Destroys all connections and tunnels that are left. */
   destroy(): void {
     for (const { tunnels } of this.contexts) for (const tunnel of tunnels.all()) tunnel.stop();
     for (const connection of this.connections.all()) connection.destroy();
@@ -126,7 +126,7 @@ export class Listener {
     const refused = over >= 0 || shedding;
     if (refused) counters.add(counter.connections_refused);
     if (shedding) counters.add(counter.connections_shed);
-    // A TCP client that reset at once has no address any more; '' stands for a unix-domain socket, which may be trusted.
+    // A TCP client that has reset already has no address any more. '' would stand for a unix-domain socket, which may be trusted.
     const lost = socket.remoteAddress === '' && this.options.address.kind === 'tcp';
     if (over >= maxRefusing || (shedding && descriptors.cannotRefuse) || context.stopping || lost) return null;
     counters.add(counter.connections_accepted);
@@ -139,18 +139,18 @@ export class Listener {
     return connection;
   }
 
-  /** Descriptors run short: a connection on which nobody asks for anything gives way to the one that has come. */
+  /** Descriptors run short: closes an idle connection to make room for a new one. False: none was found. */
   private evict(): boolean {
     for (let looked = 0; looked < evictionSample; looked++) {
       const connection = this.connections.at(this.turn++);
-      if (connection === undefined || !connection.evict(idleEnough)) continue;
+      if (connection === undefined || !connection.evict(minIdleMs)) continue;
       this.deps.shared.counters.add(counter.connections_evicted);
       return true;
     }
     return false;
   }
 
-  /** Listening goes on: the runtime tries again when the next client comes. */
+  /** The socket still listens: the runtime tries again when the next client comes. */
   private acceptFailed(error: Error): void {
     const { address } = this.options;
     this.deps.shared.counters.add(counter.shortages_accept);

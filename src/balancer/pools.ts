@@ -1,4 +1,4 @@
-/** Makes the pools of a config: servers with their slots and ids, the affinities, the policies, and what holds them together. */
+/** Makes a pool from its options: its servers, affinities and policies, and the functions by which the proxy uses them. */
 import type { Affinity } from '../affinity/affinity.ts';
 import { createAffinity } from '../affinity/registry.ts';
 import { SessionStatus } from '../affinity/session-status.ts';
@@ -31,7 +31,10 @@ import { createFleet, planServers } from './fleets.ts';
  */
 export type ReportPassive = (pool: string, server: string, report: PassiveReport) => void;
 
-/** Told once for each pool of a cookie of ours that another Limpet has too: who set it, null when a client came with a token of it. */
+/**
+ * Called when another Limpet seems to use a cookie of the same name; once for each pool and direction. `server`: the one that set it;
+ * null: a client sent a token in it.
+ */
 export type ReportForeignCookie = (pool: string, cookie: string, server: string | null) => void;
 
 export interface PoolSurroundings {
@@ -44,9 +47,9 @@ export interface PoolSurroundings {
   readonly identify: boolean;
   /** Milliseconds by which the clocks of other nodes may be ahead of ours. */
   readonly skew: number;
-  /** null: none are kept. */
+  /** null: no copies of sessions are kept. */
   readonly copies: CopySource | null;
-  /** Connections being made by this worker, to whatever server. */
+  /** Counts the connections that this worker is making, to all servers together. */
   readonly connects: Connects;
   readonly report: ReportPassive;
   readonly reportForeignCookie: ReportForeignCookie;
@@ -105,8 +108,8 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
 }
 
 /**
- * What a running pool has to change to have the servers of these options, which differ in nothing else from its own: for
- * `Pool.applyMembership`. Throws UsageError when two servers would have the same id.
+ * The change, for `Pool.applyMembership`, that gives a running pool the servers of these options. The options differ from those of
+ * the pool in their servers only. Throws UsageError when two servers would have the same id.
  */
 export function planMembership(
   pool: Pool,

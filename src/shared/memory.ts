@@ -7,21 +7,21 @@ import { SessionTable } from '../table/table.ts';
 import { SteadyClock } from '../time/steady.ts';
 import { ConfigVersion } from './config-version.ts';
 
-/** Servers, pools and listeners that can have a number at one time, and 0. */
+/** The servers, pools and listeners that can have a slot at one time, plus slot 0, which nobody has. */
 const slots = maxServers + 1;
 
-/** What is handed to a thread. */
+/** The shared memory as it is passed to a thread. */
 export interface SharedBuffers {
   readonly table: SharedArrayBuffer;
   readonly load: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
   readonly configVersion: SharedArrayBuffer;
   readonly descriptors: SharedArrayBuffer;
-  /** The time that all threads have together. */
+  /** The clock that all threads share (time/steady.ts). */
   readonly clock: SharedArrayBuffer;
 }
 
-/** The same as one worker sees it. */
+/** The same memory, as objects that one worker uses. */
 export interface Shared {
   readonly table: SessionTable;
   readonly load: Load;
@@ -30,7 +30,7 @@ export interface Shared {
   readonly descriptors: Descriptors;
 }
 
-/** `capacity`: sessions that the table must hold. `tombstoneTime`: seconds for which an ended one stays dead; left out: a minute. */
+/** `capacity`: sessions that the table must hold. `tombstoneTime`: seconds for which an ended session stays dead; default: a minute. */
 export function createShared(capacity: number, workers: number, tombstoneTime?: number): SharedBuffers {
   return {
     table: SessionTable.create({ capacity, servers: maxServers, tombstoneTime }).buffer,
@@ -42,7 +42,7 @@ export function createShared(capacity: number, workers: number, tombstoneTime?: 
   };
 }
 
-/** For worker number `worker`, from 0. Number 0 of the table's writers is the supervisor's. */
+/** For worker number `worker`, from 0. Writer 0 of the table is the supervisor, so worker n is writer n + 1. */
 export function attach(buffers: SharedBuffers, worker: number): Shared {
   return {
     table: SessionTable.attach(buffers.table, worker + 1),
@@ -59,7 +59,7 @@ export function countersOf({ counters }: SharedBuffers, worker: number): Counter
   return new Counters(new Float64Array(counters, worker * rows * 8, rows));
 }
 
-/** All workers' counters together, by name. */
+/** The sums of all workers' counters, by name. */
 export function sumCounters(buffers: SharedBuffers, workers: number): Record<string, number> {
   const sum = new Counters();
   for (let worker = 0; worker < workers; worker++) {
@@ -68,7 +68,7 @@ export function sumCounters(buffers: SharedBuffers, workers: number): Record<str
   return sum.snapshot();
 }
 
-/** What a dead worker had open is closed; what it had counted stays. */
+/** For a worker that died: its gauges (what it had open) become 0, its counters stay. */
 export function closeGauges(buffers: SharedBuffers, worker: number): void {
   const { values } = countersOf(buffers, worker);
   for (const [row, { kind }] of counterRows.entries()) if (kind === 'gauge') values[row] = 0;

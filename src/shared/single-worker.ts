@@ -1,4 +1,4 @@
-/** Memory and numbers for a balancer that shares with nobody: one event loop, as `limpet explain` runs it. */
+/** Memory and numbers for a balancer with one event loop and no other threads, as `limpet explain` runs it. */
 import type { LimpetOptions } from '../config/options.ts';
 import { Lifetimes } from '../table/lifetimes.ts';
 import { ServerNumbers } from '../table/numbers.ts';

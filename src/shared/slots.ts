@@ -1,7 +1,7 @@
 /**
- * The numbers that all threads know things by: servers, pools and listeners (their slot of the load; a server's is its
- * number in the session table), and kinds of sessions (their lifetime in the table). One thread gives them out; they stay
- * the same through reloads.
+ * Numbers for what is named by text in the config, the same on all threads and through reloads. Servers, pools and listeners have a
+ * slot: their row of the shared load, and for a server its number in the session table. Kinds of sessions have a lifetime number in
+ * the table. Only the supervisor gives numbers out.
  */
 import type { SessionTimes } from '../affinity/descriptor.ts';
 import { descriptorOf } from '../affinity/registry.ts';
@@ -10,13 +10,13 @@ import { formatAddress } from '../net/socket.ts';
 import type { Lifetimes } from '../table/lifetimes.ts';
 import type { ServerNumbers } from '../table/numbers.ts';
 
-/** Plain data, handed to the workers with the config. */
+/** Plain data: the workers get it with the config. */
 export interface Numbers {
   readonly slots: ReadonlyMap<string, number>;
   readonly lifetimes: ReadonlyMap<string, number>;
 }
 
-/** Names in `Numbers.slots`. A pool's name has neither space nor slash, so that no two of these are alike. */
+/** Keys of `Numbers.slots`. The name of a pool contains neither space nor slash, so no two keys are equal. */
 export function serverName(pool: string, server: string): string {
   return `${pool}/${server}`;
 }
@@ -29,7 +29,7 @@ export function listenerName(address: LimpetOptions['listeners'][number]['addres
   return `listener ${formatAddress(address)}`;
 }
 
-/** Gives everything in the config its number, and takes back those of what is in it no more. `now` is Unix seconds. */
+/** Gives a number to everything in the config, and takes back the numbers of what is no longer in it. `now` is Unix seconds. */
 export function numberAll(options: LimpetOptions, servers: ServerNumbers, lifetimes: Lifetimes, now: number): Numbers {
   const slots = new Map<string, number>();
   for (const { address } of options.listeners) {
@@ -52,12 +52,12 @@ export function numberAll(options: LimpetOptions, servers: ServerNumbers, lifeti
   return { slots, lifetimes: kinds };
 }
 
-/** Under which name the sessions that an affinity recognises are kept: the same in another pool are others. */
+/** Key of `Numbers.lifetimes`: the sessions that this affinity recognises in this pool. */
 export function kindName(pool: string, affinity: AffinityOptions): string {
   return `${pool} ${affinity.type} ${descriptorOf(affinity).tableNameOf(affinity)}`;
 }
 
-/** Seconds; null: nothing of these sessions is kept. */
+/** Seconds; null: the table keeps nothing of these sessions. */
 function timesOf(affinity: AffinityOptions): SessionTimes | null {
   const times = descriptorOf(affinity).timesOf(affinity);
   return times === null ? null : { idle: seconds(times.idle), absolute: seconds(times.absolute) };

@@ -1,5 +1,5 @@
 /**
- * For the tests that look for broken promises: breaks one of them on purpose, so that they can show that they would see it.
+ * Faults that are injected on purpose, so that the tests which look for broken guarantees can show that they find them.
  * `LIMPET_INJECTED_FAULT=NAME`, refused unless `NODE_ENV=test`.
  */
 import { createHash } from 'node:crypto';
@@ -8,16 +8,21 @@ import type { Timers } from '../time/clock.ts';
 import { type Put, type PutResult, type SessionKey, type Store, StoreError } from './store.ts';
 
 /**
- * fencing: a put of an older epoch is kept. gate: a put is called kept before it is, and is a moment later. tombstones:
- * an ended session can be put again.
+ * Broken guarantees of the store:
+ * - fencing: a put of an older epoch is stored.
+ * - gate: a put is acknowledged before it is stored, which happens a moment later.
+ * - tombstones: an ended session can be put again.
  *
- * The others put a fault back that there was once (issue 12), each around the part that has mended it: commit-exit here, the
- * others in workers/injected-faults.ts and workers/store-service.ts, and the library's half of unknown-server-404 and
- * forgotten-signout in test/chaos/apps/program.ts.
- * outage-claims: a server becomes the owner before it has accepted the request. unknown-server-404: the store interface
- * answers a server that has left the config as if nothing were kept. forgotten-signout: an end that the store has missed is
- * not repeated. commit-exit: a failed commit of LMDB ends the process. reports-by-position: workers report failures by the
- * server's position. clock-steps: times that decide are wall time.
+ * Faults that Limpet once had (issue 12), put back around the part that is right now:
+ * - outage-claims: a server becomes the owner before it has accepted the request.
+ * - unknown-server-404: the store interface answers a server that has left the config that there is no copy.
+ * - forgotten-signout: an end that the store could not take is not repeated.
+ * - commit-exit: a failed commit of LMDB ends the process.
+ * - reports-by-position: workers report failures by the position of the server in the config.
+ * - clock-steps: decisions use wall time, which steps.
+ *
+ * commit-exit is in this file, the others in workers/injected-faults.ts; the session library's half of unknown-server-404 and
+ * forgotten-signout is in test/chaos/apps/program.ts.
  */
 export const injectedFaults = [
   'fencing',
@@ -32,10 +37,10 @@ export const injectedFaults = [
 ] as const;
 export type InjectedFault = (typeof injectedFaults)[number];
 
-/** How much later (ms). */
-const gateDelay = 200;
+/** A put is stored this much later (ms) than it is acknowledged. */
+const gateDelayMs = 200;
 
-/** Throws UsageError for a word that is none, and where nobody tests. */
+/** null: none. Throws UsageError for an unknown name, and without `NODE_ENV=test`. */
 export function readInjectedFault({
   LIMPET_INJECTED_FAULT: what,
   NODE_ENV,
@@ -50,7 +55,7 @@ export function readInjectedFault({
   );
 }
 
-/** The store with that promise broken. */
+/** The store with that fault; the store itself where the fault is elsewhere. */
 export function injectFault(store: Store, what: InjectedFault, timers: Timers): Store {
   switch (what) {
     case 'fencing':
@@ -58,7 +63,7 @@ export function injectFault(store: Store, what: InjectedFault, timers: Timers): 
     case 'gate':
       return Object.assign(delegate(store), {
         put: async (key: SessionKey, put: Put): Promise<PutResult> => {
-          timers.after(gateDelay, () => void store.put(key, put).catch(() => undefined));
+          timers.after(gateDelayMs, () => void store.put(key, put).catch(() => undefined));
           return { state: 'stored' };
         },
       });
@@ -71,7 +76,7 @@ export function injectFault(store: Store, what: InjectedFault, timers: Timers): 
   }
 }
 
-/** The store as it is, to be changed in part. */
+/** An object that passes every call on to the store, for callers that replace some of its methods. */
 export function delegate(store: Store): Store {
   return {
     get incarnation() {
@@ -97,7 +102,7 @@ async function putAnyway(store: Store, key: SessionKey, put: Put): Promise<PutRe
   return store.put(key, { ...put, epoch: found.copy.epoch, version: found.copy.version + 1 });
 }
 
-/** A change that could not be written also fails where nobody listens, which ends the process. */
+/** A change that could not be written also rejects a promise that nobody handles, which ends the process. */
 function fatal(store: Store): Pick<Store, 'put' | 'claim' | 'touch' | 'destroy' | 'rotate' | 'expire'> {
   const orEnd = async <T>(change: Promise<T>): Promise<T> => {
     try {
@@ -117,7 +122,7 @@ function fatal(store: Store): Pick<Store, 'put' | 'claim' | 'touch' | 'destroy' 
   };
 }
 
-/** After the end of a session its id stands for another one, which nobody has ended. */
+/** After the end of a session its id stands for a new session, which has not ended. */
 function forgetful(store: Store): Pick<Store, 'read' | 'put' | 'claim' | 'touch' | 'destroy' | 'rotate'> {
   const lives = new Map<string, number>();
   const nameOf = ({ pool, id }: SessionKey) => `${pool}/${id}`;

@@ -1,4 +1,4 @@
-/** The admin listener as the supervisor runs it: where it listens, and what it finds out about servers and sessions. */
+/** The admin listener as the supervisor runs it: where it listens, and what it answers about servers and sessions. */
 
 import { Admin, type ServerStatus, type Status } from '../admin/admin.ts';
 import { type HttpListener, listenHttp } from '../admin/listen.ts';
@@ -18,12 +18,12 @@ export interface AdminServiceDependencies {
   readonly options: () => LimpetOptions;
   readonly numbers: () => Numbers;
   readonly monitor: HealthMonitor;
-  /** An operator's word; false: there is no such server. Resolves when every worker has heard it. */
+  /** An operator drains a server, or makes it ready. False: there is no such server. Resolves when every worker has applied it. */
   readonly drain: (pool: string, server: string, drained: boolean) => Promise<boolean>;
   readonly table: SessionTable;
   readonly load: Load;
   readonly counters: () => Record<string, number>;
-  /** Names the present life of the copies; '' without a store. */
+  /** The store's incarnation, which changes whenever the store has lost its copies; '' without a store. */
   readonly incarnation: () => string;
   /** A connection to the admin listener could not be accepted. */
   readonly acceptFailed: (error: Error, at: Address) => void;
@@ -40,7 +40,10 @@ export class AdminService {
     this.deps = deps;
   }
 
-  /** Where it cannot listen in `stateDir` it is told, and the balancer runs without; an address of the config's must work. */
+  /**
+   * Rejects when it cannot listen on the address that the config names. When it cannot listen in `stateDir`, which is the
+   * default, it logs that, and the balancer runs without.
+   */
   async open(): Promise<void> {
     const { log } = this.deps;
     const { admin, stateDir } = this.deps.options();
@@ -86,7 +89,7 @@ export class AdminService {
     return { servers: await this.servers(), store, counters: counted };
   }
 
-  /** Every server with its state, its exchanges and its sessions. */
+  /** Every server with its state, its open exchanges and its sessions. */
   async servers(): Promise<ServerStatus[]> {
     const { options, numbers, monitor, table, load, now } = this.deps;
     const counts = await census(table, now());
@@ -110,7 +113,7 @@ export class AdminService {
   }
 }
 
-/** null: the path is too long. */
+/** null: the path of the state folder is too long for a socket. */
 export function addressOf(listen: Address | 'state', stateDir: string): Address | null {
   return listen === 'state' ? stateSocket(stateDir, 'admin.sock') : listen;
 }

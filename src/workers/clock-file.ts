@@ -1,7 +1,7 @@
 /**
- * How far our time is ahead of the machine's clock, through a restart: after a step of that clock the sessions that stand in
- * cookies, table and store are dated by our time. Kept also while the two agree, because the machine's clock may step while no
- * process of ours runs; good only until the machine boots.
+ * A file that keeps, across a restart, how far Limpet's clock is ahead of the machine's clock. After the machine's clock was set,
+ * the dates in cookies, table and store are still those of Limpet's clock. The file is written also while the two clocks agree,
+ * because the machine's clock may be set while Limpet does not run. It is valid until the machine boots.
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -9,16 +9,16 @@ import { codeOf, UsageError } from '../errors.ts';
 import { readPrivate } from '../secrets/private-file.ts';
 import { uptimeReader } from '../time/uptime.ts';
 
-/** Differences (ms) below which the two agree, and beyond which the machine's clock is believed. */
+/** Below the first difference (ms) the two clocks agree; beyond the second the machine's clock is believed. */
 const least = 1500;
 const most = 24 * 3_600_000;
 
 const uptime = uptimeReader();
 
 export interface Machine {
-  /** Names the time since the machine was started; '' where that has no name. */
+  /** An id that changes with every boot of the machine; '' where there is none. */
   readonly boot: string;
-  /** Milliseconds since then. */
+  /** Milliseconds since the boot. */
   readonly uptime: number;
 }
 
@@ -33,17 +33,20 @@ function readBoot(): string {
   }
 }
 
-/** By Linux; elsewhere nothing is kept. */
+/** On Linux. Elsewhere nothing is kept. */
 function thisMachine(): Machine {
   return { boot, uptime: uptime() };
 }
 
-/** ms; 0 when nothing was kept, or it does not count any more. Throws UsageError for a file that cannot be read, or that others could have written. */
+/**
+ * Milliseconds by which Limpet's clock is ahead; 0 when nothing was kept, or when it is not valid any more. Throws UsageError for a
+ * file that cannot be read, or that other users could have written.
+ */
 export function readAhead(file: string, wall: number, machine = thisMachine()): number {
   const text = readPrivate(file);
   if (text === null) return 0;
   const [boot, started] = text.trim().split(' ');
-  // Our time when the machine was started.
+  // `started` is the time by Limpet's clock when the machine was booted.
   const ahead = Number(started) + machine.uptime - wall;
   if (machine.boot === '' || boot !== machine.boot || !(Math.abs(ahead) >= least && Math.abs(ahead) <= most)) return 0;
   return ahead;

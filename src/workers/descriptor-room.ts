@@ -1,18 +1,18 @@
 /**
- * How many sockets the workers may have open: the limit of the process, less what else is open in it and a reserve for what
- * must always work (checks of servers, admin, the store interface, files, the start of a worker). Measured again and again,
- * because what else is open changes.
+ * How many sockets the workers may have open: the process's limit of descriptors, minus what else is open, minus a reserve for what
+ * must always work (health checks, admin, the store interface, files, the start of a worker). Measured every second, because
+ * what else is open changes.
  */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import type { LimpetOptions } from '../config/options.ts';
 import { clientRoom, type Descriptors, roomFor, serverRoom } from '../net/descriptors.ts';
 import type { Timers } from '../time/clock.ts';
 
-/** What the system says of this process. */
+/** The limits of this process, from the system. */
 export interface ProcessLimits {
   /** Most descriptors at one time (`ulimit -n`, the soft limit: both runtimes raise it to the hard one); null: not known. */
   limit(): number | null;
-  /** Open now. */
+  /** Descriptors that are open now. */
   open(): number;
 }
 
@@ -28,27 +28,27 @@ const interval = 1000;
 /** For files, admin, the store interface and names; for a worker that starts; for a check of a server. */
 const baseReserve = 24;
 const perWorker = 6;
-/** However low the limit is, so many sockets are tried. */
+/** The least room, however low the limit is. */
 const leastRoom = 8;
 
 export class DescriptorRoom {
   private readonly deps: DescriptorRoomDependencies;
   private reserve = 0;
-  /** A reload does not say the same again. */
-  private said = '';
+  /** The last message: a reload does not log the same again. */
+  private logged = '';
   private cancelTimer: () => void = () => {};
 
   constructor(deps: DescriptorRoomDependencies) {
     this.deps = deps;
   }
 
-  /** Before the first client can come, and with each config: says so when the limit is less than the config asks for. */
+  /** Called with each config, the first time before a client can connect. Logs when the limit is lower than the config asks for. */
   follow({ workers, listeners, pools }: LimpetOptions): void {
     const { limits, log } = this.deps;
     const limit = limits.limit();
     if (limit === null) return;
     const servers = pools.reduce((sum, pool) => sum + pool.servers.length, 0);
-    // Of a low limit the reserve would leave nothing.
+    // With a low limit the whole reserve would leave no room.
     this.reserve = Math.min(limit >> 2, baseReserve + perWorker * workers + Math.min(servers, 256));
     const room = this.measure(limit);
     const wanted = listeners.reduce((sum, { limits }) => sum + limits.connections, 0);
@@ -58,8 +58,8 @@ export class DescriptorRoom {
     const message =
       `ulimit -n is ${limit}: room for ${clients} client connections beside ${serverRoom(room)} to servers; limits.connections allows ${wanted}, and ` +
       `more are refused with 503. For all of them: ulimit -n ${enough}, or LimitNOFILE=${enough} for systemd`;
-    if (message === this.said) return;
-    this.said = message;
+    if (message === this.logged) return;
+    this.logged = message;
     log[clients < fewClients ? 'warn' : 'info'](message);
   }
 
@@ -84,10 +84,10 @@ export class DescriptorRoom {
   }
 }
 
-/** So few are worth a warning. */
+/** Room for fewer clients than this is a warning, for more an information. */
 const fewClients = 1000;
 
-/** Of Linux; elsewhere the limit is not known. */
+/** From Linux's /proc. Elsewhere the limit is not known. */
 export const systemLimits: ProcessLimits = {
   limit() {
     try {
@@ -100,7 +100,7 @@ export const systemLimits: ProcessLimits = {
   },
   open() {
     try {
-      // Linux 6.2 and later say it as the size of the folder.
+      // Since Linux 6.2 the size of the folder is the number of descriptors.
       return statSync('/proc/self/fd').size || readdirSync('/proc/self/fd').length;
     } catch {
       return 0;

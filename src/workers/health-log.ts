@@ -1,11 +1,12 @@
 /**
- * What the log says of the servers of one pool: one line for each change of one, with its reason, since when it was as it was, and
- * its last check; one when no server is left that could be used, and one when that is over.
+ * The lines of the log about the health of one pool. One line for each change of a server, with the reason, the time of the change
+ * before, and the last check. One line when no usable server is left, and one when there is a usable server again.
  *
  *      up ──> out ──> tried again ──> back
  *              └──────────────────────┘ it has answered meanwhile
  *
- * A server whose ejection is over has not answered anything yet: it is not back, and an outage of its pool is not over, until it has.
+ * A server whose ejection has ended has not answered anything yet. It is not "back", and the outage of its pool is not over,
+ * before it has answered.
  */
 import type { Fleet } from '../fleet/fleet.ts';
 import type { ServerState } from '../fleet/health-report.ts';
@@ -19,25 +20,25 @@ export interface HealthLogger {
   error(message: string, fields?: Record<string, unknown>): void;
 }
 
-/** Names of servers in one line. */
+/** The most servers named in one line. */
 const mostNamed = 5;
 
-/** What has been told of one server. */
-interface Told {
+/** What the log has said about one server. */
+interface Logged {
   state: ServerState;
-  /** It is up again, and has not answered anything yet. */
+  /** It is up again, but has not answered anything yet. */
   isTried: boolean;
   /** It has answered, or passed a check, since it went out. */
   hasAnswered: boolean;
-  /** Wall time of the beginning of that. */
+  /** Wall time at which this state began. */
   since: number;
   drained: boolean;
   /** Why it is out. */
   reason: string;
-  /** Wall time and outcome of the last check; -1: there was none. `problem` null: it was good. */
+  /** Wall time of the last check; -1: there was none. `problem` is its result; null: it passed. */
   checkedAt: number;
   problem: string | null;
-  /** Wall time of the first bad check in a row; -1: the last one was good. */
+  /** Wall time of the first of the last failed checks in a row; -1: the last check passed. */
   failingSince: number;
 }
 
@@ -46,8 +47,8 @@ export class HealthLog {
   private readonly clock: Pick<Clock, 'wall'>;
   private readonly log: HealthLogger;
   private fleet!: Fleet;
-  private told = new Map<string, Told>();
-  /** Wall time since when the pool has no server that could be used; -1: it has one. */
+  private logged = new Map<string, Logged>();
+  /** Wall time since when the pool has no usable server; -1: it has one. */
   private outageSince = -1;
 
   constructor(pool: string, clock: Pick<Clock, 'wall'>, log: HealthLogger) {
@@ -56,7 +57,7 @@ export class HealthLog {
     this.log = log;
   }
 
-  /** Speaks of the servers of this fleet from now on: what was told of one with the same name and address is known. */
+  /** Logs about the servers of this fleet from now on. What was logged about a server with the same name and address still holds. */
   follow(fleet: Fleet): void {
     this.fleet = fleet;
     this.takeServers();
@@ -64,103 +65,103 @@ export class HealthLog {
     this.lookAtPool();
   }
 
-  /** The fleet has other servers than before: what was told of those that stay holds. */
+  /** The fleet has other servers than before. What was logged about those that stay still holds. */
   membersChanged(): void {
     this.takeServers();
     this.lookAtPool();
   }
 
   private takeServers(): void {
-    const before = this.told;
-    this.told = new Map(
-      this.fleet.servers.map((server) => [server.identity, before.get(server.identity) ?? this.untold(server)]),
+    const before = this.logged;
+    this.logged = new Map(
+      this.fleet.servers.map((server) => [server.identity, before.get(server.identity) ?? this.firstEntry(server)]),
     );
   }
 
-  /** A new config forgets ejections, and nothing is heard of probations that another one has begun. */
+  /** A new config ends ejections, and an ejection that ended in this way is not followed by a report that the server answered. */
   private followed(server: Server): void {
-    const told = this.told.get(server.identity)!;
-    told.isTried = false;
-    told.drained = server.report.drained;
-    if (told.state === server.state) return;
-    const what = told.state === 'down' ? 'is tried again' : `is ${server.state}`;
-    this.enter(server, told, 'info', `${what}: the config has changed`);
+    const logged = this.logged.get(server.identity)!;
+    logged.isTried = false;
+    logged.drained = server.report.drained;
+    if (logged.state === server.state) return;
+    const what = logged.state === 'down' ? 'is tried again' : `is ${server.state}`;
+    this.enter(server, logged, 'info', `${what}: the config has changed`);
   }
 
-  private untold({ state, report: { drained } }: Server): Told {
+  private firstEntry({ state, report: { drained } }: Server): Logged {
     const since = this.clock.wall();
     const unchecked = { checkedAt: -1, problem: null, failingSince: -1 };
     return { state, isTried: false, hasAnswered: false, since, drained, reason: '', ...unchecked };
   }
 
-  /** A check has ended; `problem` null: well. To be told before what it changes. */
+  /** A check has ended; `problem` null: it passed. To be called before the check changes the state of the server. */
   checked(server: Server, problem: string | null): void {
-    const told = this.told.get(server.identity);
-    if (told === undefined) return;
-    told.checkedAt = this.clock.wall();
-    told.problem = problem;
-    if (problem === null) told.failingSince = -1;
-    else if (told.failingSince < 0) told.failingSince = told.checkedAt;
+    const logged = this.logged.get(server.identity);
+    if (logged === undefined) return;
+    logged.checkedAt = this.clock.wall();
+    logged.problem = problem;
+    if (problem === null) logged.failingSince = -1;
+    else if (logged.failingSince < 0) logged.failingSince = logged.checkedAt;
     this.log.debug(`health check of ${this.nameOf(server)}: ${problem ?? 'good'}`);
     if (problem === null) this.answered(server, 'health check passed');
   }
 
-  /** It has answered well. To be told before what that changes. */
+  /** The server has answered well. To be called before that changes its state. */
   answered(server: Server, reason: string): void {
-    const told = this.told.get(server.identity);
-    if (told === undefined) return;
-    told.hasAnswered = true;
-    if (!told.isTried) return;
-    this.enter(server, told, 'info', `is back: ${reason}`);
+    const logged = this.logged.get(server.identity);
+    if (logged === undefined) return;
+    logged.hasAnswered = true;
+    if (!logged.isTried) return;
+    this.enter(server, logged, 'info', `is back: ${reason}`);
     this.lookAtPool();
   }
 
-  /** The fleet may have another state of it now. */
+  /** The state of the server in the fleet may have changed. */
   changed(server: Server, reason: string): void {
-    const told = this.told.get(server.identity);
-    if (told === undefined) return;
+    const logged = this.logged.get(server.identity);
+    if (logged === undefined) return;
     const { drained } = server.report;
-    if (drained !== told.drained) this.tellDrained(server, told, drained, reason);
-    else if (server.state === told.state) this.log.debug(`${this.nameOf(server)} stays ${told.state}: ${reason}`);
+    if (drained !== logged.drained) this.logDrained(server, logged, drained, reason);
+    else if (server.state === logged.state) this.log.debug(`${this.nameOf(server)} stays ${logged.state}: ${reason}`);
     else if (server.state === 'down') {
-      told.reason = reason;
-      told.hasAnswered = false;
-      this.enter(server, told, 'warn', `is out: ${reason}`);
-    } else if (told.hasAnswered) this.enter(server, told, 'info', `is back: ${reason}`);
-    else this.enter(server, told, 'info', `is tried again, and has not answered yet: ${reason}`, true);
+      logged.reason = reason;
+      logged.hasAnswered = false;
+      this.enter(server, logged, 'warn', `is out: ${reason}`);
+    } else if (logged.hasAnswered) this.enter(server, logged, 'info', `is back: ${reason}`);
+    else this.enter(server, logged, 'info', `is tried again, and has not answered yet: ${reason}`, true);
     this.lookAtPool();
   }
 
-  private tellDrained(server: Server, told: Told, drained: boolean, reason: string): void {
-    told.drained = drained;
+  private logDrained(server: Server, logged: Logged, drained: boolean, reason: string): void {
+    logged.drained = drained;
     if (server.state === 'down') {
       this.log.info(`${this.nameOf(server)} is ${drained ? 'drained' : 'ready'}: ${reason}; it is out all the same`);
       return;
     }
-    const isLast = drained && told.state === 'up' && !this.isUsable();
+    const isLast = drained && logged.state === 'up' && !this.isUsable();
     const warning = isLast ? '; it was the last usable server of its pool' : '';
     const what = drained ? 'drained' : 'ready';
-    this.enter(server, told, isLast ? 'warn' : 'info', `is ${what}: ${reason}${warning}`);
+    this.enter(server, logged, isLast ? 'warn' : 'info', `is ${what}: ${reason}${warning}`);
   }
 
-  private enter(server: Server, told: Told, level: 'info' | 'warn', what: string, isTried = false): void {
-    const { checkedAt, problem, failingSince } = told;
+  private enter(server: Server, logged: Logged, level: 'info' | 'warn', what: string, isTried = false): void {
+    const { checkedAt, problem, failingSince } = logged;
     this.log[level](`${this.nameOf(server)} ${what}`, {
-      was: told.isTried ? 'tried again' : told.state,
-      since: isoTime(told.since),
+      was: logged.isTried ? 'tried again' : logged.state,
+      since: isoTime(logged.since),
       ...(server.state === 'down' && failingSince >= 0 ? { failingSince: isoTime(failingSince) } : {}),
       ...(checkedAt < 0 ? {} : { lastCheck: `${isoTime(checkedAt)} ${problem ?? 'good'}` }),
     });
-    told.state = server.state;
-    told.isTried = isTried;
-    told.since = this.clock.wall();
+    logged.state = server.state;
+    logged.isTried = isTried;
+    logged.since = this.clock.wall();
   }
 
   private nameOf({ name }: Server): string {
     return `server ${this.pool}/${name}`;
   }
 
-  /** Some server takes new sessions. */
+  /** At least one server takes new sessions. */
   private isUsable(): boolean {
     return this.fleet.servers.some(({ state, weight }) => state === 'up' && weight > 0);
   }
@@ -177,7 +178,7 @@ export class HealthLog {
       return;
     }
     const usable = this.fleet.servers.find(
-      ({ identity, state, weight }) => state === 'up' && weight > 0 && this.told.get(identity)?.isTried === false,
+      ({ identity, state, weight }) => state === 'up' && weight > 0 && this.logged.get(identity)?.isTried === false,
     );
     if (usable === undefined) return;
     const since = isoTime(this.outageSince);
@@ -185,12 +186,12 @@ export class HealthLog {
     this.log.info(`pool ${this.pool} has a usable server again: ${usable.name}`, { since });
   }
 
-  /** What is wrong with each. */
+  /** Each server, and why it cannot be used. */
   private servers(): string {
     const { servers } = this.fleet;
     const named = servers.slice(0, mostNamed).map(({ identity, name, state, weight }) => {
-      const told = this.told.get(identity);
-      if (state === 'down') return `${name} is out${told?.reason ? ` (${told.reason})` : ''}`;
+      const logged = this.logged.get(identity);
+      if (state === 'down') return `${name} is out${logged?.reason ? ` (${logged.reason})` : ''}`;
       return state === 'draining' ? `${name} is drained` : `${name} has weight ${weight}`;
     });
     const more = servers.length - named.length;

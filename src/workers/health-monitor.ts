@@ -1,6 +1,6 @@
 /**
- * The health of all servers, judged in one place for all workers: active checks run here, what traffic sees is told by the
- * workers, and each change goes to all of them as one set of health reports.
+ * The health of all servers, judged in one place for all workers. Active checks run here; the workers report what traffic shows;
+ * each change of a pool goes to all workers as one set of health reports.
  */
 import { createFleet, planServers } from '../balancer/fleets.ts';
 import type { LimpetOptions, PoolOptions } from '../config/options.ts';
@@ -26,10 +26,10 @@ export interface HealthMonitorDependencies {
   readonly random: () => number;
   readonly load: Load;
   readonly counters: Counters;
-  /** Told when this machine could not ask a server how it is, and why. */
+  /** Called when a check could not be made for a reason that lies in this machine. */
   readonly reportShortage: (reason: string, at: string) => void;
   readonly log: HealthLogger;
-  /** After each change. */
+  /** Called after each change. */
   readonly publish: (pool: string, healthReports: readonly NamedHealthReport[]) => void;
 }
 
@@ -52,8 +52,8 @@ export class HealthMonitor {
   }
 
   /**
-   * Watches the servers of this config from now on. What was known of a server that is still in it stays known. Where a pool
-   * differs in its servers only, the others are not touched: their checks, failures and ejections go on.
+   * Watches the servers of this config from now on. The health of a server that both configs have is kept. Where a pool differs
+   * in its servers only, the servers that stay are not touched: their checks, failures and ejections go on.
    */
   follow({ pools }: LimpetOptions, numbers: Numbers): void {
     const before = this.pools;
@@ -72,7 +72,7 @@ export class HealthMonitor {
     return new Map([...this.pools].map(([name, { fleet }]) => [name, fleet.namedReports]));
   }
 
-  /** What `healthReports` would be if this config were followed: it may yet be refused, and then nothing is to have changed. */
+  /** What `healthReports` would be after `follow`. Changes nothing, because the config may still be refused. */
   preview({ pools }: LimpetOptions): HealthReports {
     return new Map(
       pools.map((pool) => {
@@ -83,7 +83,7 @@ export class HealthMonitor {
     );
   }
 
-  /** Traffic has seen something of a server, named by its `identity`. Nothing happens when it is in the config no more. */
+  /** Traffic has shown something of a server, named by its `identity`. Ignored when the config no longer has that server. */
   report(pool: string, identity: string, report: PassiveReport): void {
     const watched = this.pools.get(pool);
     const server = watched?.fleet.named(identity);
@@ -95,7 +95,7 @@ export class HealthMonitor {
     else watched?.passive?.answered(server, report.status);
   }
 
-  /** An operator's word; false: there is no such server. It holds until the opposite is said, through reloads. */
+  /** An operator drains a server, or makes it ready again. Holds until the opposite is asked for, through reloads. False: no such server. */
   drain(pool: string, name: string, drained: boolean, reason = 'an operator says so'): boolean {
     const watched = this.pools.get(pool);
     const server = watched?.fleet.servers.find((one) => one.name === name);
@@ -103,12 +103,12 @@ export class HealthMonitor {
     const { fleet, said } = watched;
     fleet.setDrained(server, drained, this.deps.clock.now());
     said.changed(server, reason);
-    // Its state may be the same as before (one that is down stays down), and the workers have to know all the same.
+    // Also when its state stays the same (a server that is down stays down): the workers need `drained` all the same.
     this.deps.publish(pool, fleet.namedReports);
     return true;
   }
 
-  /** Those that are drained by an operator's word. */
+  /** The servers that an operator has drained. */
   get drained(): DrainedServer[] {
     return [...this.pools].flatMap(([pool, { fleet }]) =>
       fleet.servers.filter(({ report }) => report.drained).map(({ name }): DrainedServer => [pool, name]),
@@ -133,7 +133,7 @@ export class HealthMonitor {
     const change = planServers(fleet, options, { load: this.deps.load, numbers, keys: [] });
     if (changesNothing(change)) return;
     for (const server of change.added) {
-      // Its slot may have been another server's. An operator's word is for the name, whatever its address.
+      // Its slot may have belonged to another server. A drain is for the name, whatever the address.
       server.setMisframed(false);
       server.report.drained = fleet.at(server.slot)?.report.drained === true;
     }
@@ -146,7 +146,7 @@ export class HealthMonitor {
     const { name } = options;
     const fleet = createFleet(options, { load, numbers, keys: [] });
     for (const server of fleet.servers) {
-      // Its slot may have been another server's.
+      // Its slot may have belonged to another server.
       if (before?.fleet.named(server.identity) === undefined) server.setMisframed(false);
     }
     fleet.apply(inherit(options, before, false), clock.now());
@@ -200,9 +200,9 @@ export class HealthMonitor {
 }
 
 /**
- * A server that is still there with the same name and address is as well as it was by its checks. An ejection ends with
- * the breaker that had made it, unless the pool stays watched: the next failures make another one. An operator's word is for
- * the name, whatever its address.
+ * The reports with which a new config begins. A server with the same name and address keeps the result of its checks. Its ejection
+ * ends, unless the pool stays watched: the part that would end the ejection later is gone. A drain is for the name, whatever the
+ * address.
  */
 function inherit(
   { servers, health }: PoolOptions,

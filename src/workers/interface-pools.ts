@@ -1,24 +1,24 @@
 /**
- * Which servers may come to the store interface: those of the config, and one that has left it for as long as requests run there
- * that began before. Else it would be told that it is unknown, in the middle of a request, and the request would fail.
+ * The servers that may use the store interface: those of the config, and for a while those that have left it. A server that has
+ * left may still have open requests, and these would fail if it were refused as unknown.
  */
 import type { InterfacePlace, InterfacePool } from '../admin/store-interface.ts';
 import type { Load } from '../fleet/load.ts';
 
-/** Seconds for which one that has left may come after its last exchange: its app may have something to keep after the response. */
-const grace = 60;
+/** A server that has left may come for this long (s) after its last exchange: its app may store something after the response. */
+const graceSeconds = 60;
 
 interface Departed extends InterfacePlace {
-  /** When it had an exchange last, seconds; at first when it left. */
-  busy: number;
+  /** Seconds at which it had an exchange last; at first, at which it left. */
+  busyAt: number;
 }
 
 export class InterfacePools {
   private readonly load: Pick<Load, 'running'>;
-  /** Seconds that never go back. */
+  /** Monotonic seconds. */
   private readonly now: () => number;
   private pools: ReadonlyMap<string, InterfacePool> = new Map();
-  /** By pool and slot: a slot is nobody else's as long as the server is here (table/numbers.ts), so there are no more than slots. */
+  /** By pool and slot. As long as a server is listed here its slot is given to no other (table/numbers.ts), so the map is bounded. */
   private readonly departed = new Map<string, Departed>();
 
   constructor(load: Pick<Load, 'running'>, now: () => number) {
@@ -26,13 +26,13 @@ export class InterfacePools {
     this.now = now;
   }
 
-  /** The pools of the config from now on. */
+  /** Another config: these are its pools. */
   follow(pools: ReadonlyMap<string, InterfacePool>): void {
     const before = this.pools;
     this.pools = pools;
     for (const [name, pool] of before) {
       for (const [slot, server] of pool.servers) {
-        if (!this.isConfigured(name, slot)) this.departed.set(keyOf(name, slot), { pool, server, busy: this.now() });
+        if (!this.isConfigured(name, slot)) this.departed.set(keyOf(name, slot), { pool, server, busyAt: this.now() });
       }
     }
     for (const [name, pool] of pools) for (const slot of pool.servers.keys()) this.departed.delete(keyOf(name, slot));
@@ -45,24 +45,24 @@ export class InterfacePools {
     if (pool !== undefined && server !== undefined) return { pool, server };
     const gone = this.departed.get(keyOf(name, slot));
     if (gone === undefined || this.isOver(gone)) return undefined;
-    // The pool of today, if there is one, knows the owners of today.
+    // The pool of the newest config, if it still exists, knows the newest owners.
     return { pool: pool ?? gone.pool, server: gone.server };
   }
 
-  /** A server of that slot, which has left the config, may still come: nobody else may have the slot. */
+  /** A server that has left the config may still come: its slot must not be given to another one. */
   expects(slot: number): boolean {
     for (const gone of this.departed.values()) if (gone.server.slot === slot && !this.isOver(gone)) return true;
     return false;
   }
 
-  /** Lets go of those whose time is over; to be called every second or so. */
+  /** Removes servers whose time is over. To be called about once a second. */
   forget(): void {
     for (const [key, gone] of this.departed) if (this.isOver(gone)) this.departed.delete(key);
   }
 
   private isOver(gone: Departed): boolean {
-    if (this.load.running(gone.server.slot) > 0) gone.busy = this.now();
-    return this.now() - gone.busy >= grace;
+    if (this.load.running(gone.server.slot) > 0) gone.busyAt = this.now();
+    return this.now() - gone.busyAt >= graceSeconds;
   }
 
   isConfigured(name: string, slot: number): boolean {

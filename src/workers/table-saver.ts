@@ -1,4 +1,4 @@
-/** Keeps the session table across restarts: loads it once, saves it at an interval and at the end, one save at a time. */
+/** Keeps the session table across restarts: loads it once, then saves it at an interval and at the end, one save at a time. */
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { UsageError } from '../errors.ts';
@@ -8,7 +8,7 @@ import { type Clock, type Timers, unixSeconds } from '../time/clock.ts';
 export interface TableSaverDependencies {
   readonly file: string;
   readonly saved: () => Saved;
-  /** Milliseconds between the end of a save and the next; 0: neither loads nor saves. */
+  /** Milliseconds between the end of a save and the beginning of the next. 0: the table is neither loaded nor saved. */
   readonly interval: number;
   readonly clock: Clock;
   readonly timers: Timers;
@@ -22,14 +22,14 @@ export class TableSaver {
   private readonly deps: TableSaverDependencies;
   private cancelTimer: () => void = () => {};
   private saving: Promise<void> = Promise.resolve();
-  /** The last save failed: said once, not every minute. */
+  /** The last save failed: logged once, not for every save. */
   private failing = false;
 
   constructor(deps: TableSaverDependencies) {
     this.deps = deps;
   }
 
-  /** A file that cannot be used is told, and left as it is until the next save: the balancer starts with an empty table. */
+  /** A file that cannot be used is logged, and left as it is until the next save. The balancer then starts with an empty table. */
   async load(): Promise<void> {
     const { file, saved, interval, clock, log } = this.deps;
     if (interval === 0) return;
@@ -53,7 +53,7 @@ export class TableSaver {
     });
   }
 
-  /** Saves a last time. */
+  /** Saves once more. */
   async stop(): Promise<void> {
     this.cancelTimer();
     if (this.deps.interval > 0) await this.save();

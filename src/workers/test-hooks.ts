@@ -1,17 +1,17 @@
 /**
- * What only tests can do to a balancer that runs, and only with `NODE_ENV=test`:
+ * Environment variables by which tests act on a running balancer. They count only with `NODE_ENV=test`:
  *
- *      LIMPET_TEST_CRASH=<file>      a worker dies of an exception when the file `<file>.<worker>` appears, which it removes
- *      LIMPET_TEST_TOMBSTONE=<s>     the session table keeps an ended session dead for so long, not for a minute
+ *      LIMPET_TEST_CRASH=<file>      a worker throws an exception when the file `<file>.<worker>` appears, and removes that file
+ *      LIMPET_TEST_TOMBSTONE=<s>     the session table keeps an ended session dead for that many seconds instead of a minute
  */
 import { rmSync, unlinkSync } from 'node:fs';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Milliseconds between two looks for the file. */
-const lookTime = 100;
+/** Milliseconds between two checks for the file. */
+const checkMs = 100;
 
-/** `worker`: from 0. Does nothing where nobody tests. */
+/** `worker` counts from 0. Does nothing without `NODE_ENV=test`. */
 export function crashOnFile(worker: number, { LIMPET_TEST_CRASH: file = '', NODE_ENV }: Environment): void {
   if (file === '' || NODE_ENV !== 'test') return;
   const own = `${file}.${worker}`;
@@ -23,10 +23,10 @@ export function crashOnFile(worker: number, { LIMPET_TEST_CRASH: file = '', NODE
       return;
     }
     throw new Error('LIMPET_TEST_CRASH');
-  }, lookTime).unref();
+  }, checkMs).unref();
 }
 
-/** Seconds; undefined: as always. */
+/** Seconds; undefined: the default. */
 export function testTombstoneTime({ LIMPET_TEST_TOMBSTONE: text = '', NODE_ENV }: Environment): number | undefined {
   return text === '' || NODE_ENV !== 'test' ? undefined : Number(text);
 }

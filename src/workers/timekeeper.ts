@@ -1,4 +1,7 @@
-/** Leads the time that all threads have together: looks at the machine's clock once a second, and tells of its steps. */
+/**
+ * Leads the clock that all threads share (time/steady.ts): reads the machine's clock once a second, logs when it was set, and
+ * saves the difference between the two.
+ */
 import { UsageError } from '../errors.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
 import type { Timers } from '../time/clock.ts';
@@ -7,32 +10,32 @@ import { readAhead, writeAhead } from './clock-file.ts';
 
 export interface TimekeeperDependencies {
   readonly shared: SharedArrayBuffer;
-  /** Keeps what the two clocks differ by. */
+  /** Keeps the difference between the two clocks across restarts. */
   readonly file: string;
   readonly timers: Timers;
   readonly counters: Counters;
   readonly log: { warn(message: string): void };
-  /** Default: the machine's. */
+  /** Default: the clocks of this machine. */
   readonly sources?: ClockSources;
 }
 
-/** Milliseconds between two looks, and looks between two savings of what the clocks differ by. */
-const lookEvery = 1000;
-const saveEvery = 10;
-/** By so much (ms) the difference has to have changed to be saved again. */
-const saveFrom = 100;
+/** Milliseconds between two readings, and readings between two saves of the difference. */
+const readEveryMs = 1000;
+const saveEveryReadings = 10;
+/** The difference is saved again when it has changed by at least this much (ms). */
+const minChangeMs = 100;
 
 export class Timekeeper {
   readonly clock: SteadyClock;
   private readonly deps: TimekeeperDependencies;
   private cancelTimer: () => void = () => {};
-  private looks = 0;
-  /** The difference (ms) that the file holds; NaN: none of this process. */
+  private readings = 0;
+  /** The difference (ms) that this process has saved last; NaN: none yet. */
   private saved = Number.NaN;
-  /** The last saving failed: said once. */
+  /** The last save failed: logged once. */
   private failing = false;
 
-  /** Throws UsageError for a file that cannot be read, or that others could have written: it decides when sessions end. */
+  /** Throws UsageError when the file cannot be read, or when other users could have written it: it decides when sessions end. */
   constructor(deps: TimekeeperDependencies) {
     const { shared, file, log, sources = systemSources } = deps;
     this.deps = deps;
@@ -47,9 +50,9 @@ export class Timekeeper {
   }
 
   private goOn(): void {
-    this.cancelTimer = this.deps.timers.after(lookEvery, () => {
+    this.cancelTimer = this.deps.timers.after(readEveryMs, () => {
       this.clock.now();
-      if (++this.looks % saveEvery === 0) this.save();
+      if (++this.readings % saveEveryReadings === 0) this.save();
       this.goOn();
     });
   }
@@ -76,10 +79,10 @@ export class Timekeeper {
   private save(): void {
     const { file, log } = this.deps;
     const { clock } = this;
-    // Both of this moment: the machine's clock may have stepped since the last look, and `isAhead` is of that one.
+    // Both clocks are read now. `isAhead` is of the last reading, and the machine's clock may have been set since then.
     const now = clock.now();
     const wall = clock.wall();
-    if (Math.abs(now - wall - this.saved) < saveFrom) return;
+    if (Math.abs(now - wall - this.saved) < minChangeMs) return;
     try {
       writeAhead(file, now - wall, wall);
       this.saved = now - wall;
