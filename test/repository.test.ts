@@ -3,6 +3,7 @@ import { existsSync, globSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { blocksOf, documents, withoutKind } from './docs/blocks.ts';
+import { findSleeps } from './support/sleeps.ts';
 
 const root = resolve(import.meta.dirname, '..');
 /** What .gitignore keeps out of the repository. */
@@ -70,5 +71,50 @@ describe('links in Markdown', () => {
   test('would be seen', () => {
     const markdown = '[a](b.md#c) ![d](<e.png>) <img src="f.svg"> [g](https://h.org) [i](#j) `[k](l)`\n[m]: ./n.md\n';
     expect(relativeLinks(markdown)).toEqual(['b.md', 'e.png', './n.md', 'f.svg']);
+  });
+});
+
+describe('pauses of a fixed time', () => {
+  /** Files and folders that need them. The list only becomes shorter. */
+  const needed: Readonly<Record<string, string>> = {
+    'test/support/until.ts': 'looks again whether what was waited for has happened in another process',
+    'test/support/pace.ts': 'a client or a server that is slow on purpose',
+    'test/support/staged-worker.ts': 'a program under test: it looks for orders that a test gives by files',
+    'test/support/mixed/': 'a load whose clients come at a pace',
+    'test/chaos/': 'faults and clients at random moments, for minutes',
+  };
+  const sleepsIn = (path: string) => findSleeps(path, readFileSync(resolve(root, path), 'utf8'));
+  const tests = files.filter((path) => /^test\/.*\.ts$|^src\/.*\.test\.ts$/.test(path));
+
+  test('stand in no test: it waits for an event, or turns a clock', () => {
+    const places = Object.keys(needed);
+    const others = tests.filter((path) => !places.some((place) => path.startsWith(place)));
+    expect(others.flatMap(sleepsIn)).toEqual([]);
+  });
+
+  test('are needed by each file of the list', () => {
+    const needless = Object.keys(needed).filter((place) =>
+      tests.filter((path) => path.startsWith(place)).every((path) => sleepsIn(path).length === 0),
+    );
+    expect(needless).toEqual([]);
+  });
+
+  test('would be seen', () => {
+    const planted = [
+      "import { setTimeout as sleep } from 'node:timers/promises';",
+      'await new Promise((resolve) => setTimeout(resolve, 10));',
+      'await new Promise<void>((go) => { setTimeout(() => go(), 10); });',
+      'const poll = setInterval(look, 5);',
+      'await Bun.sleep(5);',
+      'Atomics.wait(words, 0, 0, 20);',
+    ];
+    expect(planted.map((source) => findSleeps('a.ts', source).length)).toEqual([1, 1, 1, 1, 1, 1]);
+    const limits = [
+      "import { setImmediate as nextTurn } from 'node:timers/promises';",
+      'await new Promise((_, reject) => setTimeout(() => reject(new Error()), 10));',
+      'setTimeout(() => response.end(), 300);',
+      'Atomics.wait(words, 0, 0);',
+    ];
+    expect(limits.flatMap((source) => findSleeps('a.ts', source))).toEqual([]);
   });
 });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type DnsAnswer, FakeDns } from '../../test/support/dns-server.ts';
 import { host } from '../../test/support/host.ts';
+import { until } from '../../test/support/until.ts';
 import { nodeNet } from '../net/node.ts';
 import { systemTimers } from '../time/clock.ts';
 import type { DnsServer, Reply } from './dns-query.ts';
@@ -84,8 +85,14 @@ describe('DNS', () => {
       return {
         after: (_delay: number, run: () => void) => {
           count++;
-          const poll = setInterval(() => one.asked.length === 2 && silent.includes(count) && run(), 1);
-          return () => clearInterval(poll);
+          let isOver = false;
+          const isDue = () => one.asked.length === 2 && silent.includes(count);
+          void until('the silent server has heard both questions', () => isOver || isDue(), 10_000, 1).then(() => {
+            if (!isOver) run();
+          });
+          return () => {
+            isOver = true;
+          };
         },
       };
     };

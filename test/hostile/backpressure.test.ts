@@ -1,11 +1,11 @@
 /** Clients that ask and do not read: nothing may grow without bound, and no connection may stay asleep behind them (I9). */
 import { readFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Limpet, startLimpet } from '../support/limpet.ts';
 import { type HttpOrigin, httpOrigin } from '../support/origin.ts';
 import { RawClient } from '../support/raw.ts';
 import { runtimes } from '../support/runtimes.ts';
+import { until, untilStill } from '../support/until.ts';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
@@ -21,12 +21,17 @@ function memoryOf(pid: number): number {
 
 describe.each(runtimes)('clients that do not read on %s', (runtime) => {
   let origin: HttpOrigin;
+  /** Bytes that the server has handed to its kernel for the last request. */
+  let sent: () => number;
   let limpet: Limpet;
 
   beforeAll(async () => {
     // The path says how many bytes are wanted.
     origin = await httpOrigin('origin', (request, response) => {
       const body = Buffer.alloc(Number(request.url?.slice(1)), 'x');
+      const { socket } = request;
+      const before = socket.bytesWritten - socket.writableLength;
+      sent = () => socket.bytesWritten - socket.writableLength - before;
       response.writeHead(200, { 'Content-Length': body.length }).end(body);
     });
     limpet = await startLimpet(runtime, { config: { pools: { main: { servers: [origin.address], maxIdle: 1 } } } });
@@ -42,8 +47,10 @@ describe.each(runtimes)('clients that do not read on %s', (runtime) => {
     for (let size = MiB; size <= 6 * MiB; size += 64 * KiB) {
       await using slow = await RawClient.connect(limpet.port);
       slow.pause();
+      const before = origin.requests();
       await slow.send(get(`/${size}`));
-      await sleep(15);
+      await until('the server has the request', () => origin.requests() > before, 5000, 1);
+      await untilStill('what the server has sent', () => sent(), { looks: 3, everyMs: 5 });
       slow.resume();
       expect((await slow.response()).body.length).toBe(size);
       await using next = await RawClient.connect(limpet.port);
@@ -59,12 +66,11 @@ describe.each(runtimes)('clients that do not read on %s', (runtime) => {
       await using client = await RawClient.connect(limpet.port);
       client.pause();
       const before = memoryOf(limpet.pid);
+      const served = origin.requests();
       // About 1 GB of answers.
-      for (let i = 0; i < 100; i++) {
-        await client.send(get(`/${50 * KiB}`).repeat(200));
-        await sleep(20);
-      }
-      await sleep(1000);
+      for (let i = 0; i < 100; i++) await client.send(get(`/${50 * KiB}`).repeat(200));
+      await until('the first of them', () => origin.requests() > served);
+      await untilStill('the number of requests that the server gets', () => origin.requests());
       expect(memoryOf(limpet.pid) - before).toBeLessThan(100 * MiB);
       expect(origin.requests()).toBeLessThan(10_000);
     },

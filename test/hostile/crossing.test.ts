@@ -2,7 +2,6 @@
  * I7: no answer reaches another client. Many clients pipeline, leave in the middle, read slowly; the server
  * answers late, in pieces, closes and resets. Whatever arrives must be the client's own, in order and whole.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { fuzzSeed, Random } from '../fuzz/random.ts';
 import { startLimpet } from '../support/limpet.ts';
@@ -92,7 +91,8 @@ async function runClient(port: number, random: Random, wrong: string[]): Promise
   await client.send(all, random.chance(50) ? [random.below(all.length)] : []);
   const leaving = random.below(10);
   if (leaving < 2) {
-    await sleep(random.below(10));
+    const enough = random.chance(50) ? 0 : 1 + random.below(30);
+    await client.wait('some bytes', 10_000, () => client.received.length >= enough || client.state !== 'open');
     if (leaving === 0) client.reset();
     else client.end();
   }

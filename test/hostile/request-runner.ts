@@ -86,7 +86,7 @@ export async function runRequest(port: number, origin: RecordingOrigin, one: Req
   } catch (error) {
     complaints.push(error instanceof Error ? error.message : String(error));
   }
-  await settle(() => (origin.seen.get(mark)?.length ?? 0) >= one.seen.length);
+  await settle('the server has them', () => (origin.seen.get(mark)?.length ?? 0) >= one.seen.length);
   complaints.push(...compareSeen(origin.seen.get(mark) ?? [], one.seen, mark));
   if (complaints.length === 0) return complaints;
   const how = run.cuts.length > 0 ? `cut at ${run.cuts.join(', ')}` : run.followed ? 'followed' : 'whole';

@@ -2,15 +2,16 @@
  * Has a server say one hostile thing behind the balancer, and compares what the client got with the table's
  * demand. Afterwards the connection that was abused must stay unused, unless the table says otherwise.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { CLOSE, type Origin, type RawOriginConnection, RESET, rawOrigin, type Step } from '../support/origin.ts';
 import { RawClient, type Response, readMessage, show, valuesOf } from '../support/raw.ts';
 import type { ResponseCase } from './responses.ts';
-import { markOf, newMark, same, withMark } from './stage.ts';
+import { markOf, newMark, same, settle, withMark } from './stage.ts';
 
 interface Script {
   readonly steps: readonly Step[];
   readonly reusable: boolean;
+  /** The connection on which it was said. */
+  connection?: RawOriginConnection;
 }
 
 export interface ScriptedOrigin extends Origin {
@@ -35,6 +36,7 @@ export async function scriptedOrigin(name: string): Promise<ScriptedOrigin> {
     if (headEnd < 0) return;
     const mark = markOf(received.toString('latin1', 0, headEnd)) ?? 'none';
     const script = scripts.get(mark);
+    if (script !== undefined) script.connection = connection;
     // The script answers at the head, before a body that may never come; no other request has one.
     const message = readMessage(received, 0, script === undefined ? 'framed' : 'none', false);
     connection.forget(message?.end ?? received.length);
@@ -46,7 +48,7 @@ export async function scriptedOrigin(name: string): Promise<ScriptedOrigin> {
   return { ...origin, scripts, breaches };
 }
 
-/** Time between two pieces, and time in which the balancer must have seen what came after a response. */
+/** Time between two pieces, and time in which the balancer must have read what was said before a reset. */
 const gap = 2;
 const quiet = 10;
 
@@ -67,7 +69,8 @@ export async function runResponse(
 ): Promise<string[]> {
   const mark = newMark();
   const data = withMark(one.data + one.extra, mark);
-  origin.scripts.set(mark, { steps: script(one, data, cutAt), reusable: one.reusable });
+  const script: Script = { steps: stepsOf(one, data, cutAt), reusable: one.reusable };
+  origin.scripts.set(mark, script);
   await using client = await RawClient.connect(port);
   const complaints: string[] = [];
   try {
@@ -78,7 +81,13 @@ export async function runResponse(
     if (one.expect === 'served') complaints.push(...checkServed(response, one));
     else if (one.expect === 'cut') complaints.push(...(await checkCut(client, response)));
     else complaints.push(...same('answer', describe(response), one.expect));
-    if (comesLate(one, cutAt)) await sleep(quiet);
+    if (comesLate(one, cutAt)) {
+      const { connection } = script;
+      await settle(
+        'the balancer leaves the connection',
+        () => connection?.open() !== true || connection.ended() !== 'no',
+      );
+    }
     if (response.complete && response.status !== 101 && !one.request.startsWith('POST'))
       complaints.push(...(await checkNext(client, response, one.request)));
   } catch (error) {
@@ -90,7 +99,7 @@ export async function runResponse(
   return [`${cutAt === 0 ? 'whole' : `cut at ${cutAt}`}: ${show(data)}`, ...complaints];
 }
 
-function script(one: ResponseCase, data: string, cutAt: number): Step[] {
+function stepsOf(one: ResponseCase, data: string, cutAt: number): Step[] {
   const steps: Step[] = cutAt === 0 ? [data] : [data.slice(0, cutAt), gap, data.slice(cutAt)];
   // Else the reset could overtake the bytes: it drops what has not been read yet.
   if (one.ending === 'reset') steps.push(quiet, RESET);

@@ -1,8 +1,8 @@
 /** Clients that send for ever: a time-out counts from the first byte of a head, and each limit has its answer. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Limpet, startLimpet } from '../support/limpet.ts';
 import { type HttpOrigin, httpOrigin } from '../support/origin.ts';
+import { drip } from '../support/pace.ts';
 import { oneValueOf, RawClient } from '../support/raw.ts';
 import { runtimes } from '../support/runtimes.ts';
 
@@ -30,22 +30,13 @@ describe.each(runtimes)('slow clients on %s', (runtime) => {
     await origin?.close();
   });
 
-  /** Sends the pieces one by one until the answer is there; says how many were sent. */
-  async function drip(client: RawClient, pieces: readonly string[]): Promise<number> {
-    let sent = 0;
-    while (sent < pieces.length && client.received.length === 0 && client.state === 'open') {
-      await client.send(pieces[sent++] ?? '');
-      await sleep(dripGap);
-    }
-    return sent;
-  }
-
   test.each([
     ['whole lines', ['GET / HTTP/1.1\r\n', ...Array.from({ length: drips }, (_, i) => `X${i}: y\r\n`)]],
     ['single bytes', Array.from(`GET /${'x'.repeat(drips)}`)],
   ])('slowloris with %s gets 408', async (_, pieces) => {
     await using client = await RawClient.connect(limpet.port);
-    const sent = await drip(client, pieces);
+    const unanswered = () => client.received.length === 0 && client.state === 'open';
+    const sent = await drip((piece) => client.send(piece), pieces, dripGap, unanswered);
     const response = await client.response();
     expect([response.status, oneValueOf(response, 'Limpet-Reason')]).toEqual([408, 'request-timeout']);
     expect(sent).toBeLessThan(pieces.length);

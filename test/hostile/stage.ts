@@ -2,8 +2,8 @@
  * What the hostile suites share: marks that tell one run from another, the places where a message is cut in
  * two, and a runner that keeps many connections busy at once.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { show } from '../support/raw.ts';
+import { until } from '../support/until.ts';
 
 /** Stands in the tables where a run's mark goes; of the same length, so that cuts stay where they are. */
 const placeholder = /TTTTTTTT/g;
@@ -61,9 +61,9 @@ export async function runAll<T>(
   return failures;
 }
 
-/** Waits until `ready`, at most 2 s: for what another connection must have seen by now. */
-export async function settle(ready: () => boolean): Promise<void> {
-  for (let i = 0; i < 400 && !ready(); i++) await sleep(5);
+/** Waits until `ready`, at most 2 s, for what another connection must have seen by now. The caller compares what it has seen. */
+export async function settle(what: string, ready: () => boolean): Promise<void> {
+  await until(what, ready, 2000, 5).catch(() => {});
 }
 
 export function same(what: string, found: unknown, wanted: unknown): string[] {

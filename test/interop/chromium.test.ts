@@ -33,8 +33,11 @@ function startApp(name: string): Promise<Origin> {
   const server = createServer((request, response) => {
     if (request.url === '/events') {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
-      const timer = setInterval(() => response.write(`data: ${name}\n\n`), 20);
-      response.on('close', () => clearInterval(timer));
+      // One event after the other, each when the one before has left; then the stream stays open.
+      const say = (count: number): void => {
+        if (count > 0) response.write(`data: ${name}\n\n`, () => say(count - 1));
+      };
+      say(3);
     } else if (request.url === '/who') {
       response.end(name);
     } else {

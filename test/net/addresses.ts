@@ -2,11 +2,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Address, Net } from '../../src/net/socket.ts';
 import { systemTimers } from '../../src/time/clock.ts';
 import { isPortTaken } from '../../src/workers/port-check.ts';
-import { type Case, connectTo, listenAt, loopback, moment, ok, Peer, pairOf, same, until } from './peer.ts';
+import { type Case, connectTo, listenAt, loopback, ok, othersGoOn, Peer, pairOf, same, until } from './peer.ts';
 
 async function failureOf(promise: Promise<unknown>): Promise<string> {
   try {
@@ -108,7 +107,7 @@ export const addresses: Record<string, Case> = {
     );
     same(fails, 0, 'onFail from inside connect');
     await until('the refusal', () => fails > 0);
-    await sleep(moment);
+    await othersGoOn(net);
     same([opens, fails], [0, 1], 'opens and fails');
   },
 
@@ -128,7 +127,7 @@ export const addresses: Record<string, Case> = {
     );
     connecting.cancel();
     connecting.cancel();
-    await sleep(moment);
+    await othersGoOn(net);
     same(told, 0, 'callbacks after cancel');
     await until('what was accepted is gone', () => peers.every((peer) => peer.events.length > 0));
     for (const peer of peers) if (!peer.isClosed) peer.destroy();
@@ -140,7 +139,7 @@ export const addresses: Record<string, Case> = {
     let told = 0;
     const handler = { onOpen: () => new Peer(), onFail: () => told++ };
     net.connect({ kind: 'tcp', host: '127.0.0.1', port }, handler).cancel();
-    await sleep(moment);
+    await othersGoOn(net);
     same(told, 0, 'callbacks after cancel');
   },
 

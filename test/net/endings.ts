@@ -1,6 +1,5 @@
 /** How connections end: half-close, close, reset; onClose exactly once and last. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type Case, moment, ok, pairOf, same, until } from './peer.ts';
+import { type Case, ok, othersGoOn, pairOf, same, until } from './peer.ts';
 
 const piece = Buffer.alloc(64 * 1024, 'x');
 
@@ -12,7 +11,7 @@ export const endings: Record<string, Case> = {
     client.end();
     await until('FIN at the server', () => server.events.includes('end'));
     same(server.text, 'question', 'bytes before FIN');
-    await sleep(moment);
+    await othersGoOn(net);
     same([server.isClosed, client.isClosed], [false, false], 'closed by a FIN of one side');
     server.write(Buffer.alloc(1_000_000, 'a'));
     server.end();
@@ -42,7 +41,7 @@ export const endings: Record<string, Case> = {
     const written = await client.fill(piece);
     client.end();
     client.end();
-    await sleep(moment);
+    await othersGoOn(net);
     server.resume();
     await until('all bytes and FIN', () => server.events.includes('end'));
     same(server.bytes, written, 'bytes before FIN');
@@ -55,7 +54,7 @@ export const endings: Record<string, Case> = {
     const written = await client.fill(piece);
     client.close();
     client.close();
-    await sleep(moment);
+    await othersGoOn(net);
     same(client.isClosed, false, 'closed before its bytes were taken');
     server.resume();
     await until('all bytes and FIN', () => server.events.includes('end'));
@@ -134,7 +133,7 @@ export const endings: Record<string, Case> = {
     client.write('b');
     client.writeCopy(Buffer.from('c'), 1);
     await until('FIN', () => server.events.includes('end'));
-    await sleep(moment);
+    await othersGoOn(net);
     same(server.text, 'a', 'bytes');
     same(client.socket.pending, 0, 'pending');
     same(server.isClosed, false, 'broken by a late write');
@@ -181,7 +180,7 @@ export const endings: Record<string, Case> = {
     client.end();
     client.close();
     client.destroy();
-    await sleep(moment);
+    await othersGoOn(net);
     same(client.events.length, 1, 'events');
   },
 

@@ -1,24 +1,21 @@
 /** Runs the cases of the socket contract under the runtime that it is started with: one JSON line per case. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Net } from '../../src/net/socket.ts';
 import { type CaseResult, cases } from './contract.ts';
 import { type Case, violations } from './peer.ts';
 
-const caseTime = 30_000;
+const caseTimeMs = 30_000;
 
 async function run(net: Net, check: Case): Promise<string> {
   violations.length = 0;
-  const limit = new AbortController();
+  const { promise: overdue, reject } = Promise.withResolvers<never>();
+  const limit = setTimeout(() => reject(new Error('did not end')), caseTimeMs);
   try {
-    await Promise.race([
-      check(net),
-      sleep(caseTime, undefined, { signal: limit.signal }).then(() => Promise.reject(new Error('did not end'))),
-    ]);
+    await Promise.race([check(net), overdue]);
     return [...new Set(violations)].join('; ');
   } catch (error) {
     return [messageOf(error), ...new Set(violations)].join('; ');
   } finally {
-    limit.abort();
+    clearTimeout(limit);
   }
 }
 

@@ -1,6 +1,6 @@
 /** A reset takes nothing away that has already come, and nothing passes for a regular end that is none. */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type Case, moment, ok, type Pair, pairOf, same, until } from './peer.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { type Case, ok, othersGoOn, type Pair, pairOf, same, until } from './peer.ts';
 
 /** Fits into what a kernel takes at once. */
 const answer = Buffer.alloc(20_000, 'a');
@@ -57,7 +57,7 @@ export const resets: Record<string, Case> = {
       client.pause();
       server.write(Buffer.from(answer));
       server.destroy();
-      await sleep(moment);
+      await othersGoOn(net);
       client.resume();
     });
     same(seen, whole, 'what the client saw');
@@ -72,7 +72,7 @@ export const resets: Record<string, Case> = {
       server.write(Buffer.from(answer));
       server.destroy();
       client.write(Buffer.from(request));
-      await sleep(moment);
+      await othersGoOn(net);
       client.write(Buffer.from(request));
       client.resume();
     });
@@ -87,7 +87,7 @@ export const resets: Record<string, Case> = {
       server.close();
       // Nobody is there for it: the server's kernel answers with a reset.
       client.write(Buffer.from(request));
-      await sleep(moment);
+      await othersGoOn(net);
       client.write(Buffer.from(request));
       client.on = (event) => {
         if (event === 'end') client.close();
@@ -110,7 +110,7 @@ export const resets: Record<string, Case> = {
       server.write(Buffer.from(piece));
       written += piece.length;
       if (written > 16 * 1024 * 1024) client.pause();
-      if (server.socket.pending === 0) await sleep(0);
+      if (server.socket.pending === 0) await nextTurn();
     }
     client.on = (event) => {
       if (event !== 'data') return;

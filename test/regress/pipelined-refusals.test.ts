@@ -6,6 +6,7 @@ import { connect } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { startLimpet } from '../support/limpet.ts';
 import { runtimes } from '../support/runtimes.ts';
+import { until, untilStill } from '../support/until.ts';
 
 const requests = 20_000;
 
@@ -19,7 +20,10 @@ describe.each(runtimes)('pipelined refusals on %s', (runtime) => {
     });
     const socket = connect(limpet.port, '127.0.0.1').pause();
     socket.write('GET /not/here HTTP/1.1\r\nHost: other.example\r\n\r\n'.repeat(requests));
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    const refused = async () => (await limpet.counters()).responses_4xx ?? 0;
+    await until('the first answer', async () => (await refused()) > 0);
+    // Answers that nobody reads fill the socket.
+    await untilStill('their number', refused);
     let answers = 0;
     let rest = '';
     await new Promise<void>((resolve, reject) => {

@@ -5,12 +5,12 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { type Limpet, startLimpet } from '../support/limpet.ts';
 import { long } from '../support/long.ts';
 import { configFor, listen } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
+import { untilStill } from '../support/until.ts';
 
 const MB = 1024 * 1024;
 const large = (long ? 1024 : 300) * MB;
@@ -32,11 +32,14 @@ class Pusher {
   }
 }
 
-/** Takes `size` bytes and checks each. When slow: nothing at first, then window by window, then all it can get. */
+/** Takes `size` bytes and checks each. When slow: nothing before `start`, then window by window, then all it can get. */
 class Reader {
   taken = 0;
+  /** Called with each piece. */
+  onProgress = () => {};
   wrong = 0;
   readonly all: Promise<void>;
+  private readonly socket: Socket;
   private readonly size: number;
   private readonly finish: () => void;
 
@@ -51,11 +54,14 @@ class Reader {
       this.take(chunk);
       if (!slow || this.taken >= 200 * window) return;
       socket.pause();
-      setTimeout(() => socket.resume(), 2);
+      setImmediate(() => socket.resume());
     });
-    if (!slow) return;
-    socket.pause();
-    setTimeout(() => socket.resume(), 1500);
+    this.socket = socket;
+    if (slow) socket.pause();
+  }
+
+  start(): void {
+    this.socket.resume();
   }
 
   private take(chunk: Buffer): void {
@@ -66,6 +72,7 @@ class Reader {
       this.taken += length;
       from += length;
     }
+    this.onProgress();
     if (this.taken >= this.size) this.finish();
   }
 }
@@ -74,20 +81,19 @@ function residentBytes(pid: number): number {
   return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
 }
 
-/** Largest growth of the process's memory until `work` is done. */
-async function growth(limpet: Limpet, work: Promise<unknown>): Promise<number> {
-  const before = residentBytes(limpet.pid);
-  let peak = before;
-  let working = true;
-  const ended = work.finally(() => {
-    working = false;
-  });
-  while (working) {
+/** Has the reader take all, and returns the largest growth of the process's memory meanwhile. */
+async function growthWhile(limpet: Limpet, before: number, reader: Reader, work: Promise<unknown>): Promise<number> {
+  const measureEvery = 4 * MB;
+  let peak = residentBytes(limpet.pid);
+  let measuredAt = 0;
+  reader.onProgress = () => {
+    if (reader.taken - measuredAt < measureEvery) return;
+    measuredAt = reader.taken;
     peak = Math.max(peak, residentBytes(limpet.pid));
-    await Promise.race([ended, sleep(50)]);
-  }
-  await ended;
-  return peak - before;
+  };
+  reader.start();
+  await work;
+  return Math.max(peak, residentBytes(limpet.pid)) - before;
 }
 
 /** The head on the socket, and the bytes that came after it. */
@@ -128,12 +134,12 @@ describe.each(runtimes)('1 GB on %s', (runtime) => {
       return reader;
     };
     await (await get(warmUp, false)).all;
+    const before = residentBytes(limpet.pid);
     const reader = await get(large, true);
-    const grown = growth(limpet, reader.all);
-    await sleep(1200);
-    // The reader has taken next to nothing so far, so the server had to stop.
+    // The reader has taken next to nothing so far, so the server has to stop.
+    await untilStill('what the server sends', () => pusher.sent);
     expect(pusher.sent).toBeLessThan(most);
-    expect(await grown).toBeLessThan(most);
+    expect(await growthWhile(limpet, before, reader, reader.all)).toBeLessThan(most);
     expect([reader.taken, reader.wrong]).toEqual([large, 0]);
   });
 
@@ -160,12 +166,12 @@ describe.each(runtimes)('1 GB on %s', (runtime) => {
     };
     await post(warmUp).answered;
     arrived = Promise.withResolvers<Reader>();
+    const before = residentBytes(limpet.pid);
     const { pusher, answered } = post(large);
-    const grown = growth(limpet, answered);
     const reader = await arrived.promise;
-    await sleep(1200);
+    await untilStill('what the client sends', () => pusher.sent);
     expect(pusher.sent).toBeLessThan(most);
-    expect(await grown).toBeLessThan(most);
+    expect(await growthWhile(limpet, before, reader, answered)).toBeLessThan(most);
     expect([reader.taken, reader.wrong]).toEqual([large, 0]);
   });
 });

@@ -27,16 +27,29 @@ const places: readonly (readonly [string, Place])[] = [
 
 const keys = Array.from({ length: 50 }, (_, i) => `key-${i}-${'x'.repeat(i)}`);
 
-/** The echo, a little later: while it works, the other first requests of the key have to be placed too. */
-function slowly(name: string): Promise<HttpOrigin> {
-  return httpOrigin(name, (_, response) => {
-    setTimeout(() => response.end(JSON.stringify({ server: name })), 20);
-  });
+const atOnce = 20;
+
+/** Answers a key when all of its first requests have come, at whichever server: while one works, the others have to be placed too. */
+function originsThatWait(names: readonly string[]): Promise<HttpOrigin[] & AsyncDisposable> {
+  const waiting = new Map<string, (() => void)[]>();
+  return together(
+    names.map((name) =>
+      httpOrigin(name, (request, response) => {
+        const key =
+          /key-\d+-x*/.exec(`${request.url} ${request.headers.cookie} ${request.headers['x-room']}`)?.[0] ?? '';
+        const all = waiting.get(key) ?? [];
+        waiting.set(key, all);
+        all.push(() => response.end(JSON.stringify({ server: name })));
+        if (all.length === atOnce) for (const answer of all) answer();
+        else if (all.length > atOnce) all.at(-1)?.();
+      }),
+    ),
+  );
 }
 
 describe.each(runtimes)('concurrent first requests on %s', (runtime) => {
   test.each(places)('one key in a %s, one server', async (_, { affinity, request }) => {
-    await using origins = await together(['a', 'b', 'c', 'd'].map(slowly));
+    await using origins = await originsThatWait(['a', 'b', 'c', 'd']);
     // Its turn is the next server each time: a key that is placed twice is placed apart.
     const config = { ...configFor(origins, { affinity, balance: 'round-robin' }), workers: 2 };
     await using limpet = await startLimpet(runtime, { config });
@@ -48,7 +61,7 @@ describe.each(runtimes)('concurrent first requests on %s', (runtime) => {
     for (let at = 0; at < keys.length; at += 10) {
       await Promise.all(
         keys.slice(at, at + 10).map(async (key) => {
-          const servers = await Promise.all(Array.from({ length: 20 }, () => send(key)));
+          const servers = await Promise.all(Array.from({ length: atOnce }, () => send(key)));
           expect([key, ...new Set(servers)]).toEqual([key, servers[0]]);
           homes.set(key, servers[0] ?? '');
         }),

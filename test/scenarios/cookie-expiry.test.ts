@@ -1,16 +1,17 @@
 /** The balancer itself ends a session that was idle too long or has become too old, whatever the browser keeps. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { startLimpet } from '../support/limpet.ts';
+import { ClockedLimpet } from '../support/clocked-limpet.ts';
 import { httpOrigin } from '../support/origin.ts';
 import { configFor, readToken, Visitor } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
 
+const minute = 60;
+
 describe.concurrent.each(runtimes)('expiry on %s', (runtime) => {
-  async function visitorWith(cookie: Record<string, string>, stack: AsyncDisposableStack): Promise<Visitor> {
+  async function visitorWith(cookie: Record<string, string>, stack: AsyncDisposableStack) {
     const origin = stack.use(await httpOrigin('a'));
-    const limpet = stack.use(await startLimpet(runtime, { config: configFor([origin], { affinity: [{ cookie }] }) }));
-    return new Visitor(limpet.url);
+    const limpet = stack.use(await ClockedLimpet.start(runtime, configFor([origin], { affinity: [{ cookie }] })));
+    return { limpet, visitor: new Visitor(limpet.url) };
   }
 
   async function sessionOf(visitor: Visitor): Promise<string> {
@@ -18,27 +19,27 @@ describe.concurrent.each(runtimes)('expiry on %s', (runtime) => {
     return readToken(visitor.cookies.get('limpet')!).session;
   }
 
-  test('idle: a rest longer than the limit ends it, use does not', async () => {
+  test('idle: a rest longer than the limit ends it, use does not', { timeout: 60_000 }, async () => {
     await using stack = new AsyncDisposableStack();
-    const visitor = await visitorWith({ idle: '3s' }, stack);
+    const { limpet, visitor } = await visitorWith({ idle: '30m' }, stack);
     const first = await sessionOf(visitor);
-    for (let i = 0; i < 5; i++) {
-      await sleep(1000);
+    for (let i = 0; i < 3; i++) {
+      await limpet.pass(15 * minute);
       expect(await sessionOf(visitor)).toBe(first);
     }
-    await sleep(4000);
+    await limpet.pass(40 * minute);
     expect(await sessionOf(visitor)).not.toBe(first);
   });
 
-  test('absolute: use does not prolong it', async () => {
+  test('absolute: use does not prolong it', { timeout: 60_000 }, async () => {
     await using stack = new AsyncDisposableStack();
-    const visitor = await visitorWith({ absolute: '3s' }, stack);
+    const { limpet, visitor } = await visitorWith({ absolute: '30m' }, stack);
     const first = await sessionOf(visitor);
-    await sleep(1000);
+    await limpet.pass(10 * minute);
     expect(await sessionOf(visitor)).toBe(first);
-    await sleep(1500);
+    await limpet.pass(15 * minute);
     await sessionOf(visitor);
-    await sleep(1500);
+    await limpet.pass(15 * minute);
     const second = await sessionOf(visitor);
     expect(second).not.toBe(first);
     expect(await sessionOf(visitor)).toBe(second);

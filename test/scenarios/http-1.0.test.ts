@@ -42,8 +42,7 @@ describe.each(runtimes)('HTTP/1.0 on %s', (runtime) => {
 
   test('a chunked response loses its chunks and ends with the connection', async () => {
     await using origin = await httpOrigin('a', (_, response) => {
-      response.write('one ');
-      setTimeout(() => response.end('two'), 30);
+      response.write('one ', () => response.end('two'));
     });
     await using limpet = await startLimpet(runtime, { config: configFor([origin]) });
     await using client = await RawClient.connect(limpet.port);

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { startLimpet } from '../support/limpet.ts';
-import { ask, tellServer } from '../support/peers.ts';
+import { ask, tellServer, until } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
 import { poolOf, Shopper, startShops } from '../support/shop.ts';
 
@@ -54,7 +54,6 @@ describe.each(runtimes)('LIMPET_INJECTED_FAULT on %s', (runtime) => {
     const seen = JSON.parse((await shopper.ask('/headers')).body) as Record<string, string>;
     const at = `${/store=(\S+);/.exec(seen['limpet-session']!)![1]!}/shop/${id}`;
     expect([200, 404]).toContain((await ask(at)).status);
-    await new Promise((soon) => setTimeout(soon, 500));
-    expect((await ask(at)).status).toBe(200);
+    await until('the copy is there', async () => (await ask(at)).status === 200);
   });
 });

@@ -1,11 +1,10 @@
 /** What is tried again without the client noticing, and what never is: a POST that may have been carried out. */
 import { createHash, randomBytes } from 'node:crypto';
 import { createServer } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { startLimpet } from '../support/limpet.ts';
 import { CLOSE, httpOrigin, type Origin, type RawOrigin, RESET, rawOrigin, type Step } from '../support/origin.ts';
-import { ask, configFor, echoOf, listen } from '../support/peers.ts';
+import { ask, configFor, echoOf, listen, until } from '../support/peers.ts';
 import { RawClient } from '../support/raw.ts';
 import { runtimes } from '../support/runtimes.ts';
 
@@ -58,7 +57,7 @@ describe.each(runtimes)('retry on %s', (runtime) => {
     await using limpet = await startLimpet(runtime, { config: { ...configFor([origin], plain), workers: 1 } });
     for (let i = 0; i < 3; i++) {
       expect((await ask(limpet.url, { method: 'POST', body: `order ${i}` })).status).toBe(200);
-      await sleep(100);
+      await until('the balancer has closed it too', () => origin.connections[i]?.ended() !== 'no');
     }
     expect(origin.connections).toHaveLength(3);
   });

@@ -34,7 +34,7 @@ describe.each(runtimes)('draining on %s', (runtime) => {
     const busy = shoppers[before.findIndex(({ server }) => server === 'a')]!;
     const cookie = `limpet=${busy.cookies.get('limpet')}`;
     const late = ask(`${limpet.url}/late`, { headers: { cookie } });
-    await new Promise((soon) => setTimeout(soon, 300));
+    await until('it runs', async () => (await ask(`http://${servers[0]!.address}/waiting`)).body === '1');
     expect(command(runtime, limpet, 'drain', 'a', '--wait', '--timeout', '500ms')).toMatchObject({ status: 6 });
     expect(await busy.count('/read')).toMatchObject({ server: 'a', epoch: 1 });
     await ask(`http://${servers[0]!.address}/go`);

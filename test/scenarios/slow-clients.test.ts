@@ -1,8 +1,8 @@
 /** Slow loris and its relatives: whoever is too slow is sent away, and nobody else notices. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { startLimpet } from '../support/limpet.ts';
 import { httpOrigin } from '../support/origin.ts';
+import { drip } from '../support/pace.ts';
 import { ask, configFor, until } from '../support/peers.ts';
 import { oneValueOf, RawClient } from '../support/raw.ts';
 import { runtimes } from '../support/runtimes.ts';
@@ -14,13 +14,13 @@ describe.each(runtimes)('slow clients on %s', (runtime) => {
     await using limpet = await startLimpet(runtime, { config: configFor([origin], {}, { timeouts }) });
     await using client = await RawClient.connect(limpet.port);
     // Every byte is progress, but the time counts from the first one.
-    const dripping = (async () => {
-      for (const byte of 'GET / HTTP/1.1\r\nHost: x\r\nX-Slow: '.padEnd(500, 'x')) {
-        if (client.state !== 'open') return;
-        await client.send(byte);
-        await sleep(10);
-      }
-    })();
+    const head = 'GET / HTTP/1.1\r\nHost: x\r\nX-Slow: '.padEnd(500, 'x');
+    const dripping = drip(
+      (byte) => client.send(byte),
+      head,
+      10,
+      () => client.state === 'open',
+    );
     const response = await client.response();
     expect([response.status, oneValueOf(response, 'connection')]).toEqual([408, 'close']);
     await client.closed();

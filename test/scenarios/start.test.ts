@@ -1,7 +1,7 @@
 /** Clients that call before the balancer listens: refused, as long as it does not, and answered from the first one that is not. */
 import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { startLimpet } from '../support/limpet.ts';
 import { configFor, listen, until } from '../support/peers.ts';
@@ -35,7 +35,7 @@ describe.each(runtimes)('a start on %s', (runtime) => {
       while (!over) {
         const answer = await call(port);
         answers.set(answer, (answers.get(answer) ?? 0) + 1);
-        await sleep(0);
+        await nextTurn();
       }
     });
     const config = { ...configFor([origin]), workers, listeners: [{ address: `127.0.0.1:${port}` }] };

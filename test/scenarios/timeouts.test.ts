@@ -1,11 +1,11 @@
 /** Servers that are too slow: to accept, to answer, or to finish. */
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { host } from '../support/host.ts';
 import { startLimpet } from '../support/limpet.ts';
 import { httpOrigin, rawOrigin } from '../support/origin.ts';
+import { drip } from '../support/pace.ts';
 import { ask, configFor, echoOf, startServer, until } from '../support/peers.ts';
 import { RawClient } from '../support/raw.ts';
 import { runtimes } from '../support/runtimes.ts';
@@ -35,10 +35,7 @@ describe.each(runtimes)('time-outs on %s', (runtime) => {
     await using client = await RawClient.connect(limpet.port);
     const pieces = 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\n';
     await client.send(pieces);
-    for (let i = 0; i < 8; i++) {
-      await sleep(80);
-      await client.send('x');
-    }
+    await drip((piece) => client.send(piece), 'xxxxxxxx', 80);
     const response = await client.response('POST');
     expect(echoOf({ body: response.body.toString() }).bodyLength).toBe(8);
   });

@@ -4,7 +4,7 @@ import { host } from './host.ts';
 
 const server = createServer();
 server.listen({ host, port: 0, backlog: 1 }, () => {
-  console.log(`listening ${(server.address() as AddressInfo).port}`);
-  // After the line above has left. Ended by SIGKILL only.
-  setTimeout(() => process.kill(process.pid, 'SIGSTOP'), 50);
+  const line = `listening ${(server.address() as AddressInfo).port}\n`;
+  // Stopped when the line has left. Ended by SIGKILL only.
+  process.stdout.write(line, () => process.kill(process.pid, 'SIGSTOP'));
 });

@@ -10,8 +10,8 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { host } from './host.ts';
+import { gapBetweenPieces } from './pace.ts';
 
 export interface Origin extends AsyncDisposable {
   readonly name: string;
@@ -144,7 +144,7 @@ async function say(socket: Socket, steps: readonly Step[]): Promise<void> {
     if (socket.destroyed) return;
     if (step === CLOSE) socket.end();
     else if (step === RESET) socket.resetAndDestroy();
-    else if (typeof step === 'number') await sleep(step);
+    else if (typeof step === 'number') await gapBetweenPieces(step);
     else if (socket.writable) socket.write(typeof step === 'string' ? Buffer.from(step, 'latin1') : step);
   }
 }

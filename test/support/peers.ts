@@ -10,10 +10,11 @@ import type { ListenOptions, Server as NetServer, Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { makeSessionSecret, sessionSecretFile } from '../../src/secrets/session-secret.ts';
 import { host } from './host.ts';
 import type { Echo, Origin } from './origin.ts';
+
+export { until } from './until.ts';
 
 export interface Reply {
   readonly status: number;
@@ -183,15 +184,6 @@ async function readPort(child: ChildProcess, path: string): Promise<number> {
     }
   }
   throw new Error(`${path} ended before it listened: ${errors}`);
-}
-
-/** Waits until `check` answers true (or resolves to it); for what happens in another process. */
-export async function until(what: string, check: () => boolean | Promise<boolean>, limit = 30_000): Promise<void> {
-  const end = Date.now() + limit;
-  while (!(await check())) {
-    if (Date.now() > end) throw new Error(`not within ${limit} ms: ${what}`);
-    await sleep(20);
-  }
 }
 
 /** Makes any server of the test an origin: on a free port of `host`, or where it is told. */

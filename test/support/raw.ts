@@ -3,7 +3,7 @@
  * HTTP/1.1 messages that shares no code with the balancer: the tests' own opinion of what went over the wire.
  */
 import { connect, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { gapBetweenPieces } from './pace.ts';
 
 /** Text as bytes, one byte a character (latin1). */
 export function bytes(text: string): Buffer {
@@ -197,7 +197,7 @@ export class RawClient implements AsyncDisposable {
       if (cut <= from || cut >= all.length) continue;
       this.write(all.subarray(from, cut));
       from = cut;
-      await sleep(pieceGap);
+      await gapBetweenPieces(pieceGap);
     }
     this.write(all.subarray(from));
   }

@@ -74,8 +74,10 @@ class Hammer {
 
   /** Begins when all threads are ready. */
   run(): void {
-    Atomics.add(this.ledger, 0, 1);
-    while (Atomics.load(this.ledger, 0) < this.task.threads) Atomics.wait(this.ledger, 0, -1, 1);
+    const { ledger, task } = this;
+    Atomics.add(ledger, 0, 1);
+    Atomics.notify(ledger, 0);
+    for (let ready = 0; ready < task.threads; ready = Atomics.load(ledger, 0)) Atomics.wait(ledger, 0, ready);
     if (this.task.kind === 'race') this.race();
     else this.churn();
   }

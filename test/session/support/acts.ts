@@ -236,7 +236,7 @@ export async function act(url: URL, session: Session, app?: Outside): Promise<Re
 function stream(session: Session, name: string, value: string, headers: Record<string, string>): Reply {
   async function* pieces() {
     yield 'first ';
-    await new Promise((done) => setTimeout(done, 20));
+    await new Promise((done) => setImmediate(done));
     session.set(name, value);
     yield 'last';
   }

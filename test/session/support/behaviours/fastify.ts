@@ -1,5 +1,5 @@
 /** What @fastify/session documents: its options, the methods of a session, and which cookies count. */
-import { setTimeout as pause } from 'node:timers/promises';
+import { until } from '../../../support/until.ts';
 import { type Behaviour, freshId, hour, secret, sign } from './behaviour.ts';
 import type { Client } from './client.ts';
 import { fastifyBehaviour as behaviour, dataIn, type FastifyAct, type FastifyOptions } from './fastify-app.ts';
@@ -182,7 +182,7 @@ const slow: Record<string, FastifyAct> = {
 
 async function held(client: Client, key: string): Promise<() => Promise<unknown>> {
   const answer = client.get(`/slow?key=${key}`);
-  while (!waiting.has(key)) await pause(1);
+  await until(`the app has read ${key}`, () => waiting.has(key), 10_000, 1);
   return () => {
     waiting.get(key)?.();
     waiting.delete(key);

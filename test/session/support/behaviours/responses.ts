@@ -1,5 +1,6 @@
 /** How an app ends its response, and what becomes of the session with it; and requests at the same time. */
-import { setTimeout as pause } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { until } from '../../../support/until.ts';
 import type { Behaviour } from './behaviour.ts';
 import type { Client } from './client.ts';
 import { type Act, behaviour } from './express-app.ts';
@@ -73,7 +74,7 @@ const ends: Record<string, Act> = {
   'a stream of pieces': async (_request, response) => {
     for (const piece of ['a', 'b', 'c']) {
       response.write(piece);
-      await pause(1);
+      await nextTurn();
     }
     response.end();
   },
@@ -113,7 +114,7 @@ const races: Record<string, Act> = {
 /** A request that has been read; the answer when it may go on. */
 async function held(client: Client, path: string, key: string): Promise<() => Promise<unknown>> {
   const answer = client.get(`${path}?key=${key}`);
-  while (!waiting.has(key)) await pause(1);
+  await until(`the app has read ${key}`, () => waiting.has(key), 10_000, 1);
   return () => {
     waiting.get(key)?.();
     waiting.delete(key);
