@@ -28,7 +28,7 @@ export function startOwners() {
     const record = new SessionRecord(SessionTable.attach(table.buffer, 1), fleetOf(servers), false);
     return { owners: new OwnerLookup(record, counters), claims: new OwnerClaims(record, counters) };
   };
-  return { table, counters, a, b, worker };
+  return { table, counters, fleet: fleetOf([a, b]), a, b, worker };
 }
 
 export const sessionOf = (change: Partial<Recognition>): Session =>
