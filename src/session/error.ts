@@ -1,21 +1,5 @@
 /** What can go wrong with a session: a stable code, the status for the client, and a sentence for whoever repairs it. */
 
-/** Status that the client gets as long as the head is not sent: 500 is the app's mistake, 503 is worth another try, 403 is not. */
-const statuses = {
-  'no-balancer': 500,
-  'not-serialisable': 500,
-  'state-too-large': 500,
-  'cookie-too-large': 500,
-  'head-left': 500,
-  'session-ended': 503,
-  'session-fenced': 503,
-  'session-conflict': 503,
-  'session-limit': 403,
-  'session-ending': 503,
-  'session-lost': 503,
-  'session-store': 503,
-} as const;
-
 /**
  * - `no-balancer`: strategy sticky, and the request has no valid Limpet-Session header.
  * - `not-serialisable`, `state-too-large`, `cookie-too-large`: the state cannot be stored.
@@ -28,7 +12,35 @@ const statuses = {
  * - `session-lost`: the balancer had a copy, and its store does not have it any more. Never an empty session in its place.
  * - `session-store`: the store did not answer, or failed.
  */
-export type SessionErrorCode = keyof typeof statuses;
+export type SessionErrorCode =
+  | 'no-balancer'
+  | 'not-serialisable'
+  | 'state-too-large'
+  | 'cookie-too-large'
+  | 'head-left'
+  | 'session-ended'
+  | 'session-fenced'
+  | 'session-conflict'
+  | 'session-limit'
+  | 'session-ending'
+  | 'session-lost'
+  | 'session-store';
+
+/** Status that the client gets as long as the head is not sent: 500 is the app's mistake, 503 is worth another try, 403 is not. */
+const statuses: Readonly<Record<SessionErrorCode, 403 | 500 | 503>> = {
+  'no-balancer': 500,
+  'not-serialisable': 500,
+  'state-too-large': 500,
+  'cookie-too-large': 500,
+  'head-left': 500,
+  'session-ended': 503,
+  'session-fenced': 503,
+  'session-conflict': 503,
+  'session-limit': 403,
+  'session-ending': 503,
+  'session-lost': 503,
+  'session-store': 503,
+};
 
 /** All codes. The balancer has its own list of the codes that it lets pass to the client (http/hop-headers.ts). */
 export const sessionErrorCodes = Object.keys(statuses) as readonly SessionErrorCode[];
@@ -45,6 +57,7 @@ export const sessionErrorCodes = Object.keys(statuses) as readonly SessionErrorC
  * }
  */
 export class SessionError extends Error {
+  /** What the error is called when it is printed. */
   override readonly name = 'SessionError';
   /** Stable; what an app decides by. */
   readonly code: SessionErrorCode;
@@ -55,6 +68,7 @@ export class SessionError extends Error {
   /** For the response that a framework makes of the error: Express, Koa and Fastify set them. */
   readonly headers: Readonly<Record<string, string>>;
 
+  /** `options`: its `cause`. */
   constructor(code: SessionErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;

@@ -2,13 +2,17 @@
 import type { SessionData } from './data/codec.ts';
 import { asError } from './error.ts';
 
-interface SessionEvent<Reason extends string> {
+/** What all events of sessions have. */
+export interface SessionEvent<Reason extends string> {
+  /** The id of the session. */
   readonly id: string;
+  /** Why it happened. */
   readonly reason: Reason;
   /** As this process had it last. Read only. */
   readonly data: Readonly<SessionData>;
 }
 
+/** By what a session was ended: see `destroyed` of {@link SessionEvents}. */
 export type DestroyReason = 'destroyed' | 'by-id' | 'by-user' | 'limit';
 
 /**
@@ -25,8 +29,11 @@ export interface SessionEvents {
    * the handler runs.
    */
   readonly moved: SessionEvent<'rebind' | 'move'>;
-  /** The session has another id, and the response that says so was sent by this process. `former`: the id before. */
-  readonly renewed: SessionEvent<'regenerated'> & { readonly former: string };
+  /** The session has another id, and the response that says so was sent by this process. */
+  readonly renewed: SessionEvent<'regenerated'> & {
+    /** The id before. */
+    readonly former: string;
+  };
   /**
    * The app has ended it, in this process: by the session's own `destroy` (`destroyed`), by its id (`by-id`), with others of its user
    * (`by-user`), or because its user had too many (`limit`).

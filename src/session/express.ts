@@ -9,12 +9,14 @@ import { createRequire } from 'node:module';
 import { asError, SessionError } from './error.ts';
 import type { Exchange } from './exchange.ts';
 import { DetachedStore, newStoreId } from './foreign/detached-store.ts';
-import { type ExpressStore, type StoreBase, storeOf } from './foreign/express-store.ts';
+import { type ExpressSessionStore, type ExpressStore, type StoreBase, storeOf } from './foreign/express-store.ts';
 import { ForeignIdStore, type RequestContext } from './foreign/foreign-id-store.ts';
 import type { ForeignStore } from './foreign/foreign-store.ts';
 import { isResponse, NodeSessions } from './node.ts';
 import type { SessionOptions } from './options.ts';
 import type { Session } from './session.ts';
+
+export type { ExpressSessionStore } from './foreign/express-store.ts';
 
 declare global {
   namespace Express {
@@ -25,10 +27,12 @@ declare global {
   }
 }
 
-type Next = (error?: unknown) => void;
-
 /** A middleware of Express, or of anything else that calls middlewares of Connect. */
-export type ExpressMiddleware = (request: IncomingMessage, response: ServerResponse, next: Next) => void;
+export type ExpressMiddleware = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  next: (error?: unknown) => void,
+) => void;
 
 /**
  * Opens the session of each request as `request.limpet`. SessionErrors go to `next`, with `status` and `code`.
@@ -105,9 +109,10 @@ export interface ExpressSessionOptions {
   readonly limpet?: SessionOptions | NodeSessions;
 }
 
-/** The middleware, and its store: `store.get(id, callback)` and the others use sessions apart from their requests. */
+/** What `expressSession` returns. */
 export type ExpressSessionMiddleware = ExpressMiddleware & {
-  readonly store: Pick<ExpressStore, 'get' | 'set' | 'touch' | 'destroy' | 'all' | 'length' | 'clear'>;
+  /** Uses sessions apart from their requests: `store.get(id, callback)`. */
+  readonly store: ExpressSessionStore;
 };
 
 /** The package, as far as it is used here. */
@@ -146,7 +151,7 @@ export function expressSession(options: ExpressSessionOptions): ExpressSessionMi
       Object.assign(request, { limpet: exchange.session });
       let firstId: unknown;
       const begin = () => {
-        const gate = isResponse(response) ? app.guard(request, response) : null;
+        const gate = isResponse(response) ? app.gateOf(request, response) : null;
         const beforeHead = (context: RequestContext) =>
           contexts.writeBeforeHead(context, (id) => saveUninitialized || id !== firstId);
         return contexts.begin(request, exchange, { gate, headersSent: response.headersSent, beforeHead });
@@ -201,7 +206,7 @@ function withExchange(
   app: NodeSessions,
   request: IncomingMessage,
   response: ServerResponse,
-  next: Next,
+  next: (error?: unknown) => void,
   use: (exchange: Exchange) => void,
 ): void {
   let exchange: Exchange | Promise<Exchange>;

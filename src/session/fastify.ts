@@ -24,7 +24,12 @@ declare module 'fastify' {
 }
 
 /** The options, or sessions that were made before (`sessions(options)`), to be shared with a WebSocket server. */
-export type LimpetPluginOptions = SessionOptions | { readonly sessions: NodeSessions };
+export type LimpetPluginOptions =
+  | SessionOptions
+  | {
+      /** Sessions that were made before. */
+      readonly sessions: NodeSessions;
+    };
 
 /** What belongs to one app. */
 interface PluginState {
@@ -57,7 +62,7 @@ export function limpet(app: FastifyInstance, options: LimpetPluginOptions, done:
   app.addHook('onRequest', (request: FastifyRequest, reply: FastifyReply, next: HookHandlerDoneFunction) => {
     const begin = (exchange: Exchange) => {
       request.limpet = exchange.session;
-      const gate = sessions.guard(request.raw, reply.raw);
+      const gate = sessions.gateOf(request.raw, reply.raw);
       if (state.hasStore) contexts.enter(request.raw, reply.raw, exchange, gate, () => next());
       else next();
     };

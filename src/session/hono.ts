@@ -11,8 +11,11 @@ import { describeRequest, WebSessions } from './web.ts';
  * const app = new Hono<LimpetEnv>();
  */
 export interface LimpetEnv {
-  /** `context.var.limpet`: the session of the request. */
-  Variables: { limpet: Session };
+  /** What `context.var` has. */
+  Variables: {
+    /** The session of the request. */
+    limpet: Session;
+  };
 }
 
 /**

@@ -6,6 +6,7 @@ import { isNodeResponse } from './response/node-response.ts';
 import { NodeResponseGate } from './response/node-response-gate.ts';
 import { QueuedResponseGate } from './response/queued-response-gate.ts';
 import type { ResponseGate } from './response/response-gate.ts';
+import type { ResponseGuard } from './response/response-guard.ts';
 import type { Session } from './session.ts';
 import { Sessions } from './sessions.ts';
 import { SymbolProperty } from './symbol-property.ts';
@@ -60,7 +61,7 @@ export class NodeSessions extends Sessions {
     const before = this.exchanges.get(request);
     if (before !== undefined) return before;
     // The gate must stand before anything is read: it notices a head that is sent meanwhile.
-    const gate = response === undefined || !isResponse(response) ? null : this.guard(request, response);
+    const gate = response === undefined || !isResponse(response) ? null : this.gateOf(request, response);
     const exchange = this.exchange(new NodeIncomingRequest(request), gate !== null && !isHandshake(request));
     this.exchanges.set(request, exchange);
     if (!(exchange instanceof Promise)) {
@@ -79,13 +80,23 @@ export class NodeSessions extends Sessions {
   }
 
   /**
-   * The gate that holds the response back until the session is stored. The response passes it unchanged as long as no session is
-   * opened. Call `guard(request, response).refuse(error)` when a handler fails: its changes are undone, and the client gets the error.
+   * Guards a response: it is held back until the session is stored, and passes unchanged as long as no session is opened. Call
+   * `guard(request, response).refuse(error)` when a handler fails: its changes are undone, and the client gets the error.
    *
+   * @returns the guard of that response, always the same one.
    * @example
    * serve(request, response).catch((error) => app.guard(request, response).refuse(error));
    */
-  guard(request: IncomingMessage, response: ServerResponse): ResponseGate {
+  guard(request: IncomingMessage, response: ServerResponse): ResponseGuard {
+    return this.gateOf(request, response);
+  }
+
+  /**
+   * The same, for adapters.
+   *
+   * @internal
+   */
+  gateOf(request: IncomingMessage, response: ServerResponse): ResponseGate {
     const before = this.gates.get(response);
     if (before !== undefined) return before;
     const { onError } = this.options;

@@ -40,6 +40,7 @@ export interface Session {
    * @throws TypeError for anything that is no text of that length.
    */
   get user(): string | undefined;
+  /** Sets the user who has signed in; null: nobody is signed in any more. */
   set user(id: string | null | undefined);
   /**
    * Tells the session from others of its user in a list, such as the name of a device; at most 200 characters. Set `user` first.

@@ -1,6 +1,6 @@
 /**
- * Where the copies of sessions are kept, and the one place where ownership moves between machines. Each operation is
- * one atomic step on one session, and answers what it found; nothing is ever half done.
+ * The contract of stores: where the copies of sessions are kept, and the one place where ownership moves between machines. Each
+ * operation is one atomic step on one session, and returns what it found; nothing is ever done by halves.
  *
  *      none ── put, claim ──> live (owner, epoch, version, data) ── destroy, rotate, expiry ──> ended ── its time ──> none
  *
@@ -9,8 +9,8 @@
  * - Epochs never go down. A put of a lower epoch is fenced; one of a higher epoch wins: its token has seen claims
  *   that this store has not (it was emptied, or is another one).
  * - Of the same epoch a put of a lower or equal version by the same process is superseded: versions are numbered when
- *   the one live object is written down, so the stored one holds its changes. By another process it is fenced: there
- *   are two live objects, and neither holds the other's changes.
+ *   the one live object is encoded, so the stored one has its changes. By another process it is fenced: there
+ *   are two live objects, and neither has the other's changes.
  * - Ended stays ended: no put, touch or claim revives it, as long as the tombstone lasts.
  * - Nothing that was acknowledged of a session that has come back is dropped before its time: a store that is full refuses what
  *   is new (`unavailable`). Where the bound is the store's own (memory), sessions that were put once and never came back make
@@ -18,122 +18,189 @@
  *   a first of version 2 or more, and with a read, claim, touch or rotate that finds it. Beyond half of a memory store tombstones
  *   may go after ten minutes.
  * - Full or not: reads go on, a session can be ended, and a refused change has changed nothing.
- * - What is put may name a user. Until the session ends, expires, or a later put names somebody else or nobody, `ofUser` finds it
+ * - A put may name a user. Until the session ends, expires, or a later put names another user or none, `ofUser` finds it
  *   by that: the index and the session change in one step, a refused put changes neither.
  *
- * A key or a put that cannot be (an id of another form, a ttl of 0) is a mistake of ours and throws a RangeError.
+ * A key or a put that cannot exist (an id of another form, a ttl of 0) is a mistake of the caller and throws a RangeError.
  */
 
 /** Names one session: 32 hex digits, lower case (128 bits), unique within its pool. */
 export type SessionId = string;
 
-/** Names a user: 32 hex digits, lower case, a hash (session/user.ts). What the user is called no store ever hears. */
+/** Names a user: 32 hex digits, lower case, a hash (session/data/user.ts). No store learns what the user is called. */
 export type UserHash = string;
 
-/** A pool's name (1 to 255 characters, any) and the id: what a store knows a session by. */
+/** By what a store knows a session. */
 export interface SessionKey {
+  /** The name of its pool: 1 to 255 characters, any. */
   readonly pool: string;
+  /** Its id within that pool. */
   readonly id: SessionId;
 }
 
 /** What is kept of a live session. */
 export interface Copy {
-  /** Id of the server that owns it (fleet/id.ts): 48 bits, the same on every node; 0 before anyone does. */
+  /** Id of the server that owns it (fleet/id.ts): 48 bits, the same on every node; 0 before any server does. */
   readonly owner: number;
   /** Generation of the ownership, from 1. */
   readonly epoch: number;
-  /** Number of the last change that is kept; 0: none yet, the session was only claimed. */
+  /** Number of the last change that is stored; 0: none yet, the session was only claimed. */
   readonly version: number;
-  /** The process that wrote that change, as it names itself; '' while version is 0. */
+  /** The process that numbered that change, as it names itself; '' while version is 0. */
   readonly by: string;
-  /** The state as the session library wrote it down. Opaque here; the store's own, so never to be written to. */
+  /** The state as the session library has encoded it. Opaque to the store, and owned by it: never to be written to. */
   readonly data: Uint8Array;
-  /** Whose session it is. Left out: nobody's. */
+  /** The user of the session. Left out: none. */
   readonly user?: UserHash;
-  /** Unix milliseconds, by the clock of the process that reads it, from which on it has expired. */
+  /** When it expires: Unix milliseconds, by the clock of the process that reads it. */
   readonly expires: number;
 }
 
-export type Found = { readonly state: 'live'; readonly copy: Copy } | { readonly state: 'none' | 'ended' };
+/** What a read has found. */
+export type Found =
+  | {
+      /** The session is live. */
+      readonly state: 'live';
+      /** What is kept of it. */
+      readonly copy: Copy;
+    }
+  | {
+      /** none: nothing is known of it. ended: it is over. */
+      readonly state: 'none' | 'ended';
+    };
 
+/** A change to be stored. */
 export interface Put {
+  /** Id of the server that owns the session, as in {@link Copy}. */
   readonly owner: number;
+  /** Generation of the ownership, from 1. */
   readonly epoch: number;
+  /** Number of the change, from 1. */
   readonly version: number;
+  /** The process that numbered it, as it names itself. */
   readonly by: string;
-  /** Copied: the caller may write to it again at once. */
+  /** The encoded state. Copied: the caller may write to it again at once. */
   readonly data: Uint8Array;
-  /** Whose session it is from now on. Left out: nobody's. */
+  /** The user of the session from now on. Left out: none. */
   readonly user?: UserHash;
-  /** Milliseconds from now, above 0. */
+  /** Milliseconds from now, above 0, after which it expires. */
   readonly ttl: number;
 }
 
-/**
- * stored: kept, durable as the store promises. superseded: a later change of the same process is there already.
- * fenced: refused, `epoch` and `owner` say who has the session now. ended: refused, the session is over.
- */
+/** Refused: another epoch has the session. */
+export interface Fenced {
+  /** Refused. */
+  readonly state: 'fenced';
+  /** The epoch that has the session now. */
+  readonly epoch: number;
+  /** The server that owns it now. */
+  readonly owner: number;
+}
+
+/** The result of a put. */
 export type PutResult =
-  | { readonly state: 'stored' | 'superseded' | 'ended' }
-  | { readonly state: 'fenced'; readonly epoch: number; readonly owner: number };
+  | Fenced
+  | {
+      /**
+       * stored: durable as the store promises. superseded: a later change of the same process is stored already. ended: refused, the
+       * session is over.
+       */
+      readonly state: 'stored' | 'superseded' | 'ended';
+    };
 
-/** claimed: `copy` is the session as its new owner has it, under the new epoch. lost: somebody was faster. */
+/** The result of a claim. */
 export type ClaimResult =
-  | { readonly state: 'claimed'; readonly copy: Copy }
-  | { readonly state: 'lost'; readonly epoch: number; readonly owner: number }
-  | { readonly state: 'ended' };
+  | {
+      /** The claim has succeeded. */
+      readonly state: 'claimed';
+      /** The session as its new owner has it, under the new epoch. */
+      readonly copy: Copy;
+    }
+  | {
+      /** Another server was faster. */
+      readonly state: 'lost';
+      /** The epoch that has the session now. */
+      readonly epoch: number;
+      /** The server that owns it now. */
+      readonly owner: number;
+    }
+  | {
+      /** The session is over. */
+      readonly state: 'ended';
+    };
 
+/** The result of an end. */
 export type EndResult =
-  | { readonly state: 'ended' }
-  | { readonly state: 'fenced'; readonly epoch: number; readonly owner: number };
+  | Fenced
+  | {
+      /** The session is over. */
+      readonly state: 'ended';
+    };
 
-/** stored: also when a later change of the same process was there already; then it is that one which goes on. */
+/** The result of a change of id. */
 export type RotateResult =
-  | { readonly state: 'stored' | 'ended' | 'taken' }
-  | { readonly state: 'fenced'; readonly epoch: number; readonly owner: number };
+  | Fenced
+  | {
+      /**
+       * stored: also when a later change of the same process was stored already, which then has the new id. ended: refused, the session
+       * is over. taken: the new id is known already.
+       */
+      readonly state: 'stored' | 'ended' | 'taken';
+    };
 
-/** Ids that `ofUser` answers at most. */
+/** Ids that `ofUser` returns at most. */
 export const mostOfUser = 1000;
 
 /** The epoch of an end that does not depend on who owns the session: no session ever has a higher one. */
 export const anyEpoch = Number.MAX_SAFE_INTEGER;
 
-/** Times are handed in as Unix milliseconds where the store has no clock of its own (memory, lmdb); redis uses its own. */
+/**
+ * A store. What goes wrong is thrown as a StoreError. Times are passed as Unix milliseconds where the store has no clock of its own (memory,
+ * lmdb); redis uses its own.
+ */
 export interface Store {
   /** Names this life of the copies: another one when they were lost (restart of `memory`, a flushed Redis). */
   readonly incarnation: string;
+  /** Reads a session. */
   read(key: SessionKey): Promise<Found>;
+  /** Stores a change, unless the session has ended, another epoch has it, or a later change is stored already. */
   put(key: SessionKey, put: Put): Promise<PutResult>;
   /**
-   * `owner` becomes the owner, with `epoch` + 1, if the session's epoch is `epoch` or lower, or nothing is kept of it: then
+   * Makes `owner` the owner, at `epoch` + 1, if the session's epoch is `epoch` or lower, or nothing is kept of it: then
    * only the claim is kept (version 0, no data) for `ttl` milliseconds, so that a late put of the former owner is fenced.
-   * A live copy keeps its own expiry. A session that is already beyond `epoch` is lost.
+   * A live copy keeps its own expiry. A session at a higher epoch is lost.
    */
   claim(key: SessionKey, epoch: number, owner: number, ttl: number): Promise<ClaimResult>;
   /**
-   * Ends the session: a tombstone for `tombstoneTime`. Of one that is unknown, too. Fenced when `epoch` is lower than its own;
+   * Ends the session, also an unknown one: a tombstone stays for `tombstoneTime`. Fenced when `epoch` is lower than its own;
    * with `anyEpoch` never.
    */
   destroy(key: SessionKey, epoch: number): Promise<EndResult>;
   /**
-   * The session goes on under `to` with all that `put` says, and `key` is ended: one step. 'fenced' as in `put`, except that
-   * the very change that is kept may be put again. A put that a later one of the same process has overtaken moves that
-   * later one. 'taken': `to` is known already, as a session or a tombstone, and nothing has changed.
+   * Stores `put` under the id `to`, and ends `key`: one step. Fenced as in `put`, except that the very change that is stored may be put
+   * again. When a later put of the same process has overtaken this one, that later one gets the new id. Taken: `to` is known already, as a
+   * session or a tombstone, and nothing has changed.
    */
   rotate(key: SessionKey, to: SessionId, put: Put): Promise<RotateResult>;
   /** Sets a live session's expiry to `ttl` milliseconds from now. False: not live, or its epoch is higher: nothing changed. */
   touch(key: SessionKey, epoch: number, ttl: number): Promise<boolean>;
-  /** Ids of live sessions of that user, in no order: of more than `mostOfUser`, some `mostOfUser` of them. */
+  /** Ids of the live sessions of that user, in no order; of more than 1,000, some 1,000 of them. */
   ofUser(pool: string, user: UserHash): Promise<readonly SessionId[]>;
   /**
-   * Forgets what has expired, as much as fits into one short step. Answers how many it had to look at; 0: nothing is
-   * left to do now. A store that forgets by itself looks after its `incarnation` here: to be called every second or so.
+   * Removes what has expired, as much as fits into one short step. Returns how many it had to look at; 0: nothing is
+   * left to do now. A store that removes by itself checks its `incarnation` here: to be called every second or so.
    */
   expire(): Promise<number>;
-  /** Live sessions of a pool, or of all. */
+  /** Counts the live sessions of a pool, or of all. */
   count(pool?: string): Promise<number>;
   /** All live sessions, in no order; a session that changes meanwhile may be there in either state. */
-  scan(pool?: string): AsyncIterable<{ readonly key: SessionKey; readonly copy: Copy }>;
+  scan(pool?: string): AsyncIterable<{
+    /** By what the store knows the session. */
+    readonly key: SessionKey;
+    /** What is kept of it. */
+    readonly copy: Copy;
+  }>;
+  /** Closes files and connections. What is stored stays. */
   close(): Promise<void>;
 }
 
@@ -143,24 +210,24 @@ export interface StoreOptions {
   readonly tombstoneTime: number;
   /** Largest `data`, bytes. Default 1 MiB. Larger: `put` and `rotate` throw a StoreError `state-too-large`. */
   readonly stateBytes: number;
-  /** Encrypts `data` at rest (AES-256-GCM, bound to the key of its session); null: kept as it is. */
+  /** Encrypts `data` at rest (AES-256-GCM, bound to the key of its session); null: stored as it is. */
   readonly secret: Uint8Array | null;
 }
 
-/** What a store with a bound of its own asks and tells when it makes room. */
+/** What a store with a bound of its own calls when it makes room. */
 export interface Eviction {
-  /** Asked before a session is forgotten that was put once: whether it has come back without the store hearing of it. */
+  /** Called before a session that was put once is removed: whether it has come back without a call of the store. */
   readonly hasReturned: (key: SessionKey) => boolean;
-  /** It is forgotten. */
+  /** It was removed. */
   readonly onEvicted: (key: SessionKey) => void;
 }
 
-/** Nobody knows more than the store does. */
+/** For a store whose calls are all that is known of its sessions. */
 export const silentEviction: Eviction = { hasReturned: () => false, onEvicted() {} };
 
 /**
- * The store could not do it; whether it was done is unknown unless `code` says it cannot be. `ending`: the session is over, and the
- * store is told as soon as it can be (endings.ts); until then nothing else can be done with it.
+ * The store has failed; whether the operation was done is unknown unless `code` says that it cannot be. `ending`: the session is over, and
+ * its end is stored as soon as that is possible (endings.ts); until then nothing else can be done with it.
  */
 export class StoreError extends Error {
   override readonly name = 'StoreError';

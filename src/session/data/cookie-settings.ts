@@ -12,8 +12,6 @@ import type { Codec, SessionData } from './codec.ts';
 /** A number of seconds, or digits with a unit (ms, s, m, h, d): `90s`, `30m`, `8h`, `7d`. */
 export type Duration = number | string;
 
-export type SameSite = 'lax' | 'strict' | 'none';
-
 /**
  * Attributes of the cookie of one session, for `session.setCookie`. Attributes that are left out stay as they were.
  *
@@ -33,7 +31,7 @@ export interface SessionCookieOptions {
   /** Hosts that get the cookie: this name and all below it. '' the host of the request alone. */
   readonly domain?: string;
   /** Whether requests that other sites start carry the cookie. */
-  readonly sameSite?: SameSite;
+  readonly sameSite?: 'lax' | 'strict' | 'none';
   /** Sent by TLS only. */
   readonly secure?: boolean;
   /** False lets scripts of a page read the cookie. */

@@ -17,39 +17,36 @@ interface RequestWithId {
   readonly sessionID?: unknown;
 }
 
-/** What express-session and apps call. No method throws: errors go to the callback. */
-export interface ExpressStore {
+/**
+ * The store of `expressSession`: what express-session has documented of stores. No method throws: errors go to the callback.
+ *
+ * @example
+ * middleware.store.get(id, (error, session) => console.log(session?.user));
+ */
+export interface ExpressSessionStore {
   /** Calls back with the session of that id; null when there is none. */
-  get(id: string, done: Done<Plain | null>): void;
+  get(id: string, done: (error?: unknown, found?: Record<string, unknown> | null) => void): void;
   /** Stores the session under that id. */
-  set(id: string, value: object, done?: Done): void;
+  set(id: string, value: object, done?: (error?: unknown) => void): void;
   /** Stores a new expiry of the session. */
-  touch(id: string, value: object, done?: Done): void;
+  touch(id: string, value: object, done?: (error?: unknown) => void): void;
   /** Ends the session of that id. */
-  destroy(id: string, done?: Done): void;
+  destroy(id: string, done?: (error?: unknown) => void): void;
   /** Calls back with all sessions, with their ids. Not with strategy stateless. */
-  all(done: Done<readonly Plain[]>): void;
+  all(done: (error?: unknown, found?: readonly Record<string, unknown>[]) => void): void;
   /** Calls back with the number of sessions. */
-  length(done: Done<number>): void;
+  length(done: (error?: unknown, count?: number) => void): void;
   /** Ends all sessions. */
-  clear(done?: Done): void;
-  /**
-   * The same store as one request sees it: its `request.sessionStore`.
-   *
-   * @internal
-   */
+  clear(done?: (error?: unknown) => void): void;
+}
+
+/** The same, as the middleware uses it. */
+export interface ExpressStore extends ExpressSessionStore {
+  /** The same store as one request sees it: its `request.sessionStore`. */
   boundTo(context: RequestContext): ExpressStore;
-  /**
-   * Calls of express-session, which has one store for all requests, are for that request while `work` runs.
-   *
-   * @internal
-   */
+  /** Calls of express-session, which has one store for all requests, are for that request while `work` runs. */
   during<T>(context: RequestContext | null, work: () => T): T;
-  /**
-   * The same while express-session ends the response, and saves by itself.
-   *
-   * @internal
-   */
+  /** The same while express-session ends the response, and saves by itself. */
   whileEnding<T>(context: RequestContext, work: () => T): T;
 }
 

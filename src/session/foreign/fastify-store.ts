@@ -18,11 +18,14 @@ type Done = (error?: unknown) => void;
  */
 export interface LimpetStore {
   /** Calls back with the session of that id; with none when there is no such session. */
-  get(id: string, done: (error: unknown, found?: Plain & { cookie: { originalMaxAge: number | null } }) => void): void;
+  get(
+    id: string,
+    done: (error: unknown, found?: Record<string, unknown> & { cookie: { originalMaxAge: number | null } }) => void,
+  ): void;
   /** Stores the session under that id. */
-  set(id: string, value: object, done: Done): void;
+  set(id: string, value: object, done: (error?: unknown) => void): void;
   /** Ends the session of that id. */
-  destroy(id: string, done: Done): void;
+  destroy(id: string, done: (error?: unknown) => void): void;
 }
 
 /** The open requests of one app, and their ids. */

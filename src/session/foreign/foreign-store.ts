@@ -1,8 +1,6 @@
 /** Stores that were made for express-session: connect-pg-simple, connect-mongo, session-file-store, and many others. */
 import type { Plain } from './foreign-ids.ts';
 
-type Done = (error?: unknown) => void;
-
 /**
  * A store that was made for express-session, as far as Limpet uses it.
  *
@@ -13,11 +11,11 @@ export interface ForeignStore {
   /** Calls back with the session of that id; with none when there is no such session. */
   get(id: string, done: (error: unknown, session?: object | null) => void): unknown;
   /** Stores the session as long as its `cookie` says. */
-  set(id: string, session: object, done?: Done): unknown;
+  set(id: string, session: object, done?: (error?: unknown) => void): unknown;
   /** Removes the session. */
-  destroy(id: string, done?: Done): unknown;
+  destroy(id: string, done?: (error?: unknown) => void): unknown;
   /** Renews the time for which the session is stored. Without it Limpet calls `set`. */
-  touch?(id: string, session: object, done?: Done): unknown;
+  touch?(id: string, session: object, done?: (error?: unknown) => void): unknown;
 }
 
 /** False for a store of Limpet's own contract. */

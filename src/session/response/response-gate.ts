@@ -16,10 +16,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { asError, SessionError } from '../error.ts';
 import { type Exchange, type HeaderLines, noHeaderLines } from '../exchange.ts';
 import { failureHeaders, failureText } from './failure.ts';
+import type { ResponseGuard } from './response-guard.ts';
 import { isBrokenOff } from './response-head.ts';
 
-/** Stands before the response of a request, and lets it go when the session is stored. `app.guard(request, response)` returns it. */
-export abstract class ResponseGate<Response extends ServerResponse = ServerResponse> {
+export abstract class ResponseGate<Response extends ServerResponse = ServerResponse> implements ResponseGuard {
   protected state: 'open' | 'holdingHead' | 'headSent' | 'holdingEnd' | 'over' | 'failed' = 'open';
   /** Bytes of the body that the app has yet to send, when the length is known; else -1. */
   protected bodyBytesLeft = -1;
@@ -32,7 +32,6 @@ export abstract class ResponseGate<Response extends ServerResponse = ServerRespo
   private lastExchange: Exchange | null = null;
   private beforeHeadListener: () => void = () => {};
 
-  /** @internal */
   constructor(request: IncomingMessage, response: Response, onError: (error: Error) => void) {
     this.request = request;
     this.response = response;
@@ -45,25 +44,13 @@ export abstract class ResponseGate<Response extends ServerResponse = ServerRespo
     if (response.headersSent) this.state = 'headSent';
   }
 
-  /**
-   * From now on the response waits for that session.
-   *
-   * @internal
-   */
+  /** From now on the response waits for that session. */
   use(exchange: Exchange): void {
     this.exchange = this.lastExchange = exchange;
     if (this.state !== 'open') exchange.markHeadSent();
     if (this.response.destroyed) this.closeExchange(this.response.writableFinished);
   }
 
-  /**
-   * The session could not be opened, or the handler has failed: the changes of the request are undone. The client gets the error instead
-   * of what the app would have sent, as long as the head is not sent; after it the connection is broken.
-   *
-   * @param error What was thrown. A SessionError says the status of the response, anything else is 500.
-   * @example
-   * serve(request, response).catch((error) => app.guard(request, response).refuse(error));
-   */
   refuse(error: unknown): void {
     this.lastExchange?.fail();
     if (this.state === 'failed') return;
@@ -72,20 +59,12 @@ export abstract class ResponseGate<Response extends ServerResponse = ServerRespo
     else this.fail(error);
   }
 
-  /**
-   * Whether the response, as it stands now, says that the request has failed: its changes are going to be undone.
-   *
-   * @internal
-   */
+  /** Whether the response, as it stands now, says that the request has failed: its changes are going to be undone. */
   get isFailing(): boolean {
     return this.response.statusCode >= 500;
   }
 
-  /**
-   * `listener` runs just before the session is stored for the head; it may still change the session, or throw.
-   *
-   * @internal
-   */
+  /** `listener` runs just before the session is stored for the head; it may still change the session, or throw. */
   onBeforeHead(listener: () => void): void {
     this.beforeHeadListener = listener;
   }
