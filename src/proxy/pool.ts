@@ -166,7 +166,9 @@ export class Pool implements ConnectionOwner, PlacementPool {
 
   /** A place on the server has become free: the first that waits for this server, or for any, gets it. */
   offer(server: Server): void {
-    this.queue.offer(server);
+    // The places of a server that has left are those of its successor of the same name, at another address.
+    const present = server.removed ? this.parts.fleet.at(server.slot) : server;
+    if (present !== undefined) this.queue.offer(present);
   }
 
   /** There may be room for those that wait. */
