@@ -52,7 +52,7 @@ const weights: Readonly<Record<ProofResult, number>> = {
 };
 
 /** The attributes of a cookie, without Max-Age and Expires. */
-interface Written {
+interface WrittenAttributes {
   /** Path, Domain and HttpOnly. */
   readonly scope: string;
   /** The same, SameSite and Partitioned. */
@@ -73,7 +73,7 @@ export class CookieAffinity implements Affinity {
   private readonly policy: CookiePolicy;
   /** Seconds after which a token gets a new date. */
   private readonly redateAfter: number;
-  private readonly configured: Written;
+  private readonly configured: WrittenAttributes;
   /** A client gets its cookie before any server has begun a session for it. */
   private readonly always: boolean;
 
@@ -161,12 +161,12 @@ export class CookieAffinity implements Affinity {
     edit: Splice,
   ): boolean {
     this.hide(binding.owner, response, edit);
-    if (!binding.isBindingDue || !this.mayTell(binding, response, edit)) return false;
+    if (!binding.isBindingDue || !this.maySetCookie(binding, response, edit)) return false;
     recognition.seen = now;
     const how = this.writtenOf(recognition.cookie);
     const former = recognition.formerCookie === undefined ? how : this.writtenOf(recognition.formerCookie);
     // A client that keeps both cookies may send the former one first.
-    if (former.scope !== how.scope) this.forget(former, client, edit);
+    if (former.scope !== how.scope) this.deleteCookie(former, client, edit);
     this.setCookie(how, this.deps.ring.sign(recognition, binding), this.lifeOf(recognition, now), client, edit);
     return true;
   }
@@ -181,14 +181,14 @@ export class CookieAffinity implements Affinity {
     this.hide(owner, response, edit);
     // The cookie has to be deleted even where a cache could have stored the response.
     makePrivate(response, true, edit);
-    this.forget(this.writtenOf(recognition.cookie), client, edit);
+    this.deleteCookie(this.writtenOf(recognition.cookie), client, edit);
   }
 
-  private forget(how: Written, client: ClientFacts, edit: Splice): void {
+  private deleteCookie(how: WrittenAttributes, client: ClientFacts, edit: Splice): void {
     this.setCookie(how, '', `; Max-Age=0; Expires=${longAgo}`, client, edit);
   }
 
-  private setCookie(how: Written, token: string, life: string, client: ClientFacts, edit: Splice): void {
+  private setCookie(how: WrittenAttributes, token: string, life: string, client: ClientFacts, edit: Splice): void {
     const { name, twin } = this.settings;
     const secure = how.secure === 'always' || (how.secure === 'auto' && client.clientSecure);
     edit.add(`Set-Cookie: ${name}=${token}${how.attributes}${secure ? '; Secure' : ''}${life}`);
@@ -196,12 +196,12 @@ export class CookieAffinity implements Affinity {
       edit.add(`Set-Cookie: ${twin}=${token}${how.scope}; SameSite=None; Partitioned; Secure${life}`);
   }
 
-  private writtenOf(cookie: CookieAttributes | null): Written {
+  private writtenOf(cookie: CookieAttributes | null): WrittenAttributes {
     // The config may have changed since the token was signed.
     return cookie === null ? this.configured : this.written(this.policy.limit(cookie).cookie);
   }
 
-  private written(cookie: CookieAttributes | null): Written {
+  private written(cookie: CookieAttributes | null): WrittenAttributes {
     const { settings } = this;
     const domain = cookie?.domain ?? settings.domain;
     const sameSite = cookie?.sameSite ?? settings.sameSite;
@@ -220,7 +220,7 @@ export class CookieAffinity implements Affinity {
     };
   }
 
-  private mayTell({ mustBind }: Binding, response: ResponseHead, edit: Splice): boolean {
+  private maySetCookie({ mustBind }: Binding, response: ResponseHead, edit: Splice): boolean {
     return makePrivate(response, mustBind || this.settings.onCacheable === 'private', edit);
   }
 

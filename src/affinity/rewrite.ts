@@ -110,7 +110,7 @@ export interface RewriteDependencies {
   readonly lifetime?: number;
 }
 
-/** What a verified value tells. */
+/** What a verified value holds. */
 interface Known {
   readonly owner: number;
   /** The session id: a keyed hash of the pool and the app's value. */
@@ -185,8 +185,8 @@ export class RewriteAffinity implements Affinity {
     edit: Splice,
   ): boolean {
     const { headers, bytes } = response;
-    let told = false;
-    if (!headers.has(Name.setCookie)) return told;
+    let isBound = false;
+    if (!headers.has(Name.setCookie)) return isBound;
     for (let i = headers.first(Name.setCookie); i < headers.count; i++) {
       if (headers.id(i) !== Name.setCookie || !this.setCookie.read(headers, i, this.cookieName)) continue;
       const { valueStart: start, valueEnd: end } = this.setCookie;
@@ -194,9 +194,9 @@ export class RewriteAffinity implements Affinity {
       if (start === end) continue;
       const prefix = this.tag(owner, bytes.toString('latin1', start, end));
       edit.cut(start, start, prefix + String.fromCharCode(this.separator));
-      told = true;
+      isBound = true;
     }
-    return told;
+    return isBound;
   }
 
   private fill(recognition: Recognition, { owner, sid }: Known, now: number): void {

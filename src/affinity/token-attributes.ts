@@ -1,6 +1,6 @@
 /**
- * How a session's cookie is, as its token says it (token.ts): what its server has said, and what the balancer has to know of it
- * with every request, whichever server or node it comes to.
+ * The cookie attributes that a session's server has chosen, encoded in the token (token.ts), so that every balancer node knows them with
+ * every request.
  *
  *      byte  0..3   4..7   8..9    10            11..               ...end
  *            tag    idle   flags   length of     path               domain
@@ -37,7 +37,7 @@ export function writeAttributes(attributes: CookieAttributes): Buffer {
   return bytes;
 }
 
-/** Of bytes that were signed; null when they are none all the same. */
+/** Reads bytes whose signature is verified; null: they encode no attributes all the same. */
 export function readAttributes(bytes: Buffer): CookieAttributes | null {
   if (bytes.length < fixedBytes || bytes.length > longestAttributes) return null;
   const flags = bytes.readUInt16BE(8);

@@ -1,14 +1,13 @@
 /**
- * The token: what the cookie holds. It names the owner without telling its address, and nobody can make or
- * change one without a key.
+ * The token in the cookie. It names the owner without its address, and nobody can make or change a token without a key.
  *
  *      byte  0        1       2..3   4..9        10..25       26..29  30..33  34..37  38..53
  *            format   key id  pool   server id   session id   epoch   born    seen    MAC
  *
- * 54 bytes, 72 characters of base64url. Times are Unix seconds. Where the session's server has said how its cookie is to be, the
- * format is another one, and what it has said follows (token-attributes.ts). The MAC is HMAC-SHA-256 over bytes 0..37 and what
- * follows, cut to 128 bits, under a key that is derived for the pool by its whole name: the two bytes of the pool only save work. The
- * server id is a keyed hash of its name, the same on every node that has the keys.
+ * 54 bytes, 72 characters of base64url. Times are Unix seconds. Where the session's server has chosen cookie attributes, the format
+ * byte is another one, and the attributes follow (token-attributes.ts). The MAC is HMAC-SHA-256 over bytes 0..37 and the attributes,
+ * cut to 128 bits. Its key is derived from the whole name of the pool; the two bytes of the pool only save the work of verifying a
+ * foreign token. The server id is a keyed hash of the server's name, the same on every node with the same keys.
  */
 import { createHmac, hash } from 'node:crypto';
 import type { CookieAttributes } from '../http/session-cookie.ts';
@@ -21,12 +20,12 @@ const tokenBytes = 54;
 const signedBytes = 38;
 const format = 0x10;
 const formatWithAttributes = 0x11;
-/** Of SHA-256. */
+/** Of SHA-256, in bytes. */
 const blockBytes = 64;
 const hashBytes = 32;
 
-/** Clocks of balancer nodes always differ a little: up to here (seconds) a date in the future is left as it is. */
-const near = 60;
+/** The clocks of balancer nodes always differ a little: a date so far in the future is still taken as it is. */
+const toleratedSeconds = 60;
 
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 const sextet = Uint8Array.from({ length: 256 }, (_, byte) => {
@@ -38,7 +37,7 @@ export interface TokenTimes {
   /** Seconds; 0 for no limit. */
   readonly idle: number;
   readonly absolute: number;
-  /** What a server may make of `idle` for its session. Left out: no more. */
+  /** The longest idle time that a server may choose for its session. Left out: not longer than `idle`. */
   readonly longestIdle?: number;
 }
 
@@ -48,8 +47,8 @@ export function isTokenLength(chars: number): boolean {
 }
 
 /**
- * Seconds after which a token is dated anew: a quarter of the idle time, so most responses carry no cookie. Of a time that its server
- * has asked for an hour at most.
+ * Seconds after which a token gets a new date: a quarter of the idle time, so that most responses need no cookie. `isOwn`: the server
+ * has chosen the idle time; then at most an hour.
  */
 export function redateAfter(idle: number, isOwn: boolean): number {
   if (idle === 0) return Number.POSITIVE_INFINITY;
@@ -57,25 +56,25 @@ export function redateAfter(idle: number, isOwn: boolean): number {
   return isOwn ? Math.min(quarter, 3600) : quarter;
 }
 
-/** Seconds that a session lives without a request: what its server has asked for, as far as it may. 0: no limit. */
+/** The idle time of a session in seconds: what its server has chosen, up to `longestIdle`, or else `idle`. 0: no limit. */
 export function idleOf({ idle, longestIdle = idle }: TokenTimes, cookie: CookieAttributes | null): number {
   if (cookie === null || cookie.idle === 0) return idle;
   return longestIdle === 0 ? cookie.idle : Math.min(cookie.idle, longestIdle);
 }
 
-/** What the ring keeps of a verified token. Slots of typed arrays: a hit allocates nothing. */
+/** A cache of verified tokens, in slots of typed arrays: a hit allocates nothing. */
 class VerifiedTokens {
-  /** A power of two; a newer token takes the slot of an older one. */
+  /** A power of two. A newer token replaces the older one in its slot. */
   private static readonly size = 4096;
   private readonly chars = new Uint8Array(VerifiedTokens.size * tokenChars);
   private readonly owners = new Float64Array(VerifiedTokens.size);
   /** sid0..sid3, epoch, born, seen. */
   private readonly words = new Uint32Array(VerifiedTokens.size * 7);
-  /** What follows the first 72 characters, as it was signed, and what it says. */
+  /** The characters after the first 72, and the cookie attributes that they encode. */
   private readonly tails: (Buffer | undefined)[] = [];
   private readonly cookies: (CookieAttributes | undefined)[] = [];
 
-  /** The end of the MAC is uniform: 12 bits of its last characters choose the slot. */
+  /** The bits of a MAC are random: 12 bits of its last two characters choose the slot. */
   private slot(bytes: Uint8Array, start: number): number {
     const last = start + tokenChars - 1;
     return ((sextet[bytes[last]!]! << 6) | sextet[bytes[last - 1]!]!) & (VerifiedTokens.size - 1);
@@ -84,9 +83,9 @@ class VerifiedTokens {
   find(bytes: Buffer, start: number, end: number, recognition: Recognition): boolean {
     const slot = this.slot(bytes, start);
     const at = slot * tokenChars;
-    // An empty slot is all zeros and is no token.
+    // An empty slot holds zeros, and no token begins with one.
     if (this.chars[at] === 0) return false;
-    // Without an early exit: how long it takes must not tell how many characters were right.
+    // Without an early exit: the duration must not show how many characters were right.
     let difference = 0;
     for (let i = 0; i < tokenChars; i++) difference |= bytes[start + i]! ^ this.chars[at + i]!;
     const tail = this.tails[slot];
@@ -118,12 +117,12 @@ class VerifiedTokens {
 }
 
 /**
- * HMAC-SHA-256 (RFC 2104) as two one-shot hashes that answer in text: an Hmac object or a Buffer for each token costs more
- * than the hashing (docs/benchmarks.md).
+ * HMAC-SHA-256 (RFC 2104) as two one-shot hashes with text as their result: an Hmac object or a Buffer for each token would cost more
+ * than the hashing itself (docs/benchmarks.md).
  */
 class Key {
   readonly id: number;
-  /** The secret's block, then what is to be hashed. */
+  /** The block of the secret, then the bytes to be hashed. */
   private readonly inner = Buffer.alloc(blockBytes + signedBytes, 0x36);
   private readonly outer = Buffer.alloc(blockBytes + hashBytes, 0x5c);
 
@@ -135,7 +134,7 @@ class Key {
     }
   }
 
-  /** Of the `signedBytes` first bytes, and of `tail`; a character for each byte of the sum. */
+  /** The MAC of the first `signedBytes` bytes and of `tail`, with a character for each of its bytes. */
   mac(bytes: Uint8Array, tail: Buffer | null): string {
     const { inner, outer } = this;
     for (let i = 0; i < signedBytes; i++) inner[blockBytes + i] = bytes[i]!;
@@ -145,7 +144,7 @@ class Key {
   }
 }
 
-/** Signs and verifies the tokens of one pool. The first key signs; every key of the ring verifies. */
+/** Signs and verifies the tokens of one pool. The first key signs, and every key verifies. */
 export class TokenRing {
   private readonly keys: readonly Key[];
   private readonly pool: number;
@@ -157,21 +156,22 @@ export class TokenRing {
   private readonly signed = Buffer.alloc(tokenBytes);
 
   /**
-   * `keys` are secrets of at least 32 bytes, at least one. `skew`: seconds by which the clock of a node that signs may be ahead
-   * of ours; a token from further ahead is refused.
+   * `keys`: secrets of at least 32 bytes, at least one. `skew`: seconds by which the clock of a node that signs may be ahead of ours;
+   * a token that was dated further ahead is refused.
    */
-  constructor(keys: readonly Buffer[], pool: string, times: TokenTimes, skew = near) {
+  constructor(keys: readonly Buffer[], pool: string, times: TokenTimes, skew = toleratedSeconds) {
     this.keys = keys.map((secret) => new Key(secret, pool));
-    // Unkeyed, and two pools may share it: what keeps them apart is the key of the MAC.
+    // A plain hash that two pools may share: tokens of different pools have different MAC keys.
     this.pool = createHmac('sha256', 'limpet pool').update(pool).digest().readUInt16BE(0);
     this.times = times;
-    this.skew = Math.max(near, skew);
+    this.skew = Math.max(toleratedSeconds, skew);
   }
 
   /**
-   * Reads the token in `bytes[start..end)` into `recognition` (owner, session id, epoch, times). Only 'valid' may
-   * be acted upon; 'foreign' is a token of another pool or of a key that is not in the ring, 'idle' and 'old' are authentic tokens beyond their time, 'ahead' is one dated beyond the skew. One that is dated
-   * within it counts as of `now` (Unix seconds), and `recognition.ahead` says so.
+   * Reads the token in `bytes[start..end)` into `recognition` (owner, session id, epoch, times). Only after 'valid' may the
+   * recognition be used. 'foreign': the token is of another pool, or of a key that is not in the ring. 'idle' and 'old': authentic, but
+   * expired. 'ahead': dated beyond the skew. A token that is dated within the skew counts as dated at `now` (Unix seconds), and sets
+   * `recognition.ahead`.
    */
   verify(bytes: Buffer, start: number, end: number, now: number, recognition: Recognition): ProofResult {
     if (!isTokenLength(end - start)) return 'invalid';
@@ -182,7 +182,7 @@ export class TokenRing {
       this.verified.keep(bytes, start, end, recognition);
     }
     const ahead = Math.max(recognition.born, recognition.seen) - now;
-    recognition.ahead = ahead > near;
+    recognition.ahead = ahead > toleratedSeconds;
     if (recognition.ahead) {
       if (ahead > this.skew) return 'ahead';
       recognition.born = Math.min(recognition.born, now);
@@ -192,7 +192,7 @@ export class TokenRing {
     return this.isIdle(recognition, now) ? 'idle' : 'valid';
   }
 
-  /** A time that the server has asked for is the least that a session lives, so it counts from when the token may be dated anew. */
+  /** An idle time that the server has chosen is a minimum, so the time until the token gets a new date is added to it. */
   private isIdle({ cookie, seen }: RecognitionView, now: number): boolean {
     const idle = idleOf(this.times, cookie);
     if (idle === 0) return false;
@@ -200,7 +200,7 @@ export class TokenRing {
     return now - seen >= (isOwn ? idle + redateAfter(idle, true) : idle);
   }
 
-  /** `owner`: who owns the session now. Left out: as the recognition has it. */
+  /** `owner`, `epoch`: of the session's present owner. Left out: those of the recognition. */
   sign(recognition: RecognitionView, { owner, epoch }: Pick<Binding, 'owner' | 'epoch'> = recognition): string {
     const bytes = this.signed;
     const key = this.keys[0]!;
@@ -209,7 +209,7 @@ export class TokenRing {
     bytes[1] = key.id;
     bytes[2] = this.pool >> 8;
     bytes[3] = this.pool;
-    // Beyond 32 bits a shift would cut.
+    // A shift would cut the number to 32 bits.
     bytes[4] = owner / 2 ** 40;
     bytes[5] = owner / 2 ** 32;
     writeWord(bytes, 6, owner);
@@ -226,7 +226,7 @@ export class TokenRing {
     return tail === null ? text : text + tail.toString('base64url');
   }
 
-  /** Strict: exactly the alphabet, so that one token has one spelling. */
+  /** Strict: exactly the alphabet, so that each token has one spelling. */
   private decode(bytes: Buffer, start: number, end: number): boolean {
     const out = this.decoded;
     for (let i = start, o = 0; o < tokenBytes; i += 4, o += 3) {
@@ -250,7 +250,7 @@ export class TokenRing {
     return this.decoded[0] === (this.decodedTail === null ? format : formatWithAttributes);
   }
 
-  /** Nobody here can tell whether it is authentic. */
+  /** True when no key here can verify the token. */
   private isForeign(): boolean {
     const bytes = this.decoded;
     return bytes.readUInt16BE(2) !== this.pool || !this.keys.some((key) => key.id === bytes[1]);
@@ -278,8 +278,8 @@ export class TokenRing {
 }
 
 /**
- * The rings of one worker, for as long as a pool has them: a config that leaves keys and times as they are keeps what was
- * verified, and needs no memory for it again.
+ * The token rings of one worker, each as long as a pool uses it. After a reload that changes neither keys nor times a pool gets the same
+ * ring with its cache of verified tokens.
  */
 export class TokenRings {
   private readonly known = new Map<string, { readonly keys: readonly Buffer[]; readonly ring: WeakRef<TokenRing> }>();
@@ -297,14 +297,14 @@ export class TokenRings {
   }
 }
 
-/** Without an early exit: how long it takes must not tell how many bytes were right. */
+/** Without an early exit: the duration must not show how many bytes were right. */
 function isSum(sum: string, token: Uint8Array): boolean {
   let difference = 0;
   for (let i = signedBytes; i < tokenBytes; i++) difference |= sum.charCodeAt(i - signedBytes) ^ token[i]!;
   return difference === 0;
 }
 
-/** Big-endian; a store into a byte takes the low eight bits. */
+/** Writes big-endian. Storing a number into a byte takes its low eight bits. */
 function writeWord(bytes: Buffer, at: number, word: number): void {
   bytes[at] = word >>> 24;
   bytes[at + 1] = word >>> 16;
