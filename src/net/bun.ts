@@ -1,6 +1,6 @@
 /**
- * Sockets of Bun. Bun keeps nothing for us: what the kernel does not take at once waits here until `drain`.
- * Its close callback may run inside `end` or `terminate`; ours never does (see `SocketHandler`).
+ * Sockets of Bun. Bun buffers nothing: bytes that the kernel does not take at once wait here until `drain`.
+ * Bun may call `close` from inside `end` or `terminate`; a `SocketHandler` is never called in this way.
  */
 import { readSync } from 'node:fs';
 import net from 'node:net';
@@ -26,35 +26,38 @@ import {
 
 type Raw = Bun.Socket<BunSocket | null>;
 
-/** What happens once the kept bytes are gone. */
+/** What to do when the kept bytes are gone. */
 const After = { nothing: 0, end: 1, close: 2 } as const;
 
-/** paused: the owner wants no bytes now. piecemeal: Bun does not read, we do (`readPieces`). scheduled: the next time that we do. */
+/**
+ * paused: the owner wants no bytes now. piecemeal: this file reads, not Bun (`readPieces`). scheduled: the next such read is
+ * scheduled.
+ */
 const Reading = { paused: 1, piecemeal: 2, scheduled: 4 } as const;
 
-/** Most sockets never keep a byte: they share it, and nobody writes to it. */
+/** Most sockets never keep a byte. They share this array, which is never changed. */
 const nothing: Uint8Array[] = [];
 
 class BunSocket implements Socket {
-  // What each read and write looks at stands first, so that it shares a cache line.
+  // The fields that each read and write uses come first, so that they share a cache line.
   handler: SocketHandler;
   pending = 0;
   private readonly raw: Raw;
   private readonly gauge: SocketGauge;
-  /** Of `Reading`. One word: a socket that is idle should cost little. */
+  /** Bits of `Reading` in one number: an idle socket should cost little memory. */
   private reading = 0;
-  /** In a row that found nothing. */
+  /** Reads in a row that found nothing. */
   private idleReads = 0;
   private after: number = After.nothing;
   private closed = false;
   readonly secure = false;
   private account: Account = noAccount;
   private kept: Uint8Array[] = nothing;
-  /** The peer's FIN has been told. */
+  /** The peer's FIN has been reported. */
   private ended = false;
-  /** The kernel takes no more bytes; what has come may still be read. */
+  /** The kernel takes no more bytes. What has arrived can still be read. */
   private broken = false;
-  /** Inside one of our own calls, where Bun may call back. */
+  /** A method of this class is running, from which Bun may call back. */
   private busy = false;
   private address: string | null = null;
 
@@ -135,10 +138,10 @@ class BunSocket implements Socket {
 
   onData(chunk: Buffer): void {
     this.handler.onData(chunk);
-    // It may have come to an end.
+    // The handler may have closed it.
     if (chunk.length < bulkBytes || this.closed || !this.account.crowded) return;
     this.reading |= Reading.piecemeal;
-    // Paused by its owner it is that for Bun already.
+    // When its owner has paused it, Bun does not read already.
     if (this.is(Reading.paused)) return;
     this.raw.pause();
     this.scheduleRead();
@@ -148,7 +151,7 @@ class BunSocket implements Socket {
     return (this.reading & state) !== 0;
   }
 
-  /** `wait` in ms; 0: with the next turn of the loop. */
+  /** `wait` in ms; 0: in the next turn of the event loop. */
   private scheduleRead(wait = 0): void {
     if (this.is(Reading.scheduled)) return;
     this.reading |= Reading.scheduled;
@@ -161,8 +164,8 @@ class BunSocket implements Socket {
   }
 
   /**
-   * Bun reads up to 512 KB at once, and what the other side does not take of that is kept. With many such connections reads are
-   * small instead: nearly twice the processor time for each byte, and a sixteenth of the memory.
+   * Bun reads up to 512 KB at once, and what the other side does not take of it has to be kept. When much is buffered already, this
+   * reads small pieces instead: that costs nearly twice the processor time for each byte, and a sixteenth of the memory.
    */
   private readPieces(): void {
     for (let n = 0; n < piecesAtOnce; n++) {
@@ -172,12 +175,12 @@ class BunSocket implements Socket {
         this.idleReads = 0;
         this.handler.onData(takePiece(size));
       } else if (this.account.crowded && this.idleReads < mostIdleReads) {
-        // A sender that is only slower than we are: what comes next would be 512 KB at once again.
+        // The sender is only slower than this reader: if Bun read again, 512 KB could come at once.
         this.idleReads++;
         this.scheduleRead(idleReadTime * this.idleReads);
         return;
       }
-      // Nothing for a while, its end, or an error: Bun sees to that.
+      // Nothing has come for a while, or the end, or an error: Bun handles it from here.
       if (size === 0 || !this.account.crowded) {
         this.leavePieces();
         return;
@@ -224,7 +227,7 @@ class BunSocket implements Socket {
 
   onEnd(): void {
     if (this.broken) {
-      // Bun does not say why a write failed, and after a reset that it has told by that the end reads as a regular one.
+      // Bun does not say why a write failed. When it failed by a reset, the end that is read later looks like a regular one.
       this.onClose(brokenPipe());
       this.raw.terminate();
       return;
@@ -239,7 +242,7 @@ class BunSocket implements Socket {
     this.gauge.add(-1);
     this.drop();
     const error = reason === null && this.broken && !this.ended ? brokenPipe() : reason;
-    // When our FIN was first, Bun answers the peer's with the close alone.
+    // When this side's FIN was first, Bun reports the peer's FIN by the close only.
     if (error === null && this.after === After.end && !this.ended && !this.busy) this.onEnd();
     if (this.busy) queueMicrotask(() => this.handler.onClose(error));
     else this.handler.onClose(error);
@@ -252,7 +255,7 @@ class BunSocket implements Socket {
     this.account.addBuffered(chunk.length);
   }
 
-  /** What has come is read on, up to its end. True: nothing is kept. */
+  /** Writing has failed. What has arrived is still read, up to its end. True: no bytes are kept. */
   private breakWriting(): true {
     this.broken = true;
     this.drop();
@@ -281,17 +284,17 @@ function brokenPipe(): Error {
 const bulkBytes = 64 * 1024;
 const pieceBytes = 32 * 1024;
 const piecesAtOnce = 8;
-/** Looks for more, each so many ms later than the one before, until Bun waits for it. */
+/** Reads that find nothing, each some ms later than the one before, until Bun waits for data instead. */
 const mostIdleReads = 5;
 const idleReadTime = 1;
 const piece = Buffer.allocUnsafeSlow(pieceBytes);
 
-/** Bun's types do not tell of it. */
+/** The file descriptor. Bun's types do not have it. */
 function descriptorOf(raw: Raw): number {
   return 'fd' in raw && typeof raw.fd === 'number' ? raw.fd : -1;
 }
 
-/** Bytes that stand in `piece` now; 0: none, whyever. */
+/** Reads into `piece`, and answers the number of bytes; 0: none, for any reason. */
 function readPiece(raw: Raw): number {
   try {
     return readSync(descriptorOf(raw), piece, 0, pieceBytes, null);
@@ -308,9 +311,9 @@ function takePiece(size: number): Buffer {
 }
 
 /**
- * Bytes read since the last collection, and what comes with each chunk: its object and those of the request. Bun's own timing
- * does not see the chunks' memory in a worker thread: without a hint a large body leaves 60 MB of garbage behind, and small
- * requests let the heap grow for minutes.
+ * An estimate of the garbage since the last collection: the bytes that were read, and for each chunk the objects that come with it.
+ * In a worker thread Bun does not count the memory of chunks when it decides to collect. Without this, a large body leaves 60 MB
+ * of garbage, and small requests let the heap grow for minutes.
  */
 let garbage = 0;
 const chunkOverhead = 1024;
@@ -340,7 +343,7 @@ const forward = {
     raw.data?.onClose(error ?? null);
   },
   error(raw: Raw, error: Error): void {
-    // What our own code throws comes by here too: that must not pass for a broken connection.
+    // Exceptions of Limpet's own code arrive here too. They must not be taken for a broken connection.
     if (!('code' in error)) {
       queueMicrotask(() => {
         throw error;
@@ -371,14 +374,14 @@ async function listen(options: ListenOptions, gauge: SocketGauge): Promise<Liste
       return { port: 0, close: () => server.stop() };
     }
     const bind = (hostname: string) => {
-      // Bun takes reusePort here too, though its types name it for connections only.
+      // Bun accepts reusePort here too, although its types have it for connections only.
       const where = { ...common, hostname, port: address.port, reusePort: options.reusePort };
       return Bun.listen<BunSocket | null>(where);
     };
     const server = address.host === '' ? bindAny(bind) : bind(address.host);
     return { port: server.port, close: () => server.stop() };
   } catch (error) {
-    // Without a descriptor for the socket, Bun's error has no code.
+    // When there is no descriptor for the socket, Bun's error has no code.
     throw error instanceof Error ? trueCause(error, [codeOf(error)]) : error;
   }
 }
@@ -394,9 +397,9 @@ function bindAny<T>(bind: (hostname: string) => T): T {
 }
 
 /**
- * One connection being made. Of two ways to make one only node:net can give a descriptor back before the kernel has given up,
- * which takes minutes when a host drops what we send (`Bun.connect` has nothing to close before it is open). Once the
- * connection stands, the native socket below node:net goes on as every other one here, and nothing of node:net is left.
+ * A connection that is being made, by node:net: `Bun.connect` has nothing to close before the connection is open, so its descriptor
+ * would be in use until the kernel gives up, which takes minutes when a host drops packets. Once connected, the native socket
+ * below node:net is used like every other one here, and node:net is not involved any more.
  */
 class Connector implements Connecting {
   private readonly handler: ConnectHandler;
@@ -442,10 +445,10 @@ class Connector implements Connecting {
   }
 }
 
-/** Errors by which Bun also tells that it got no descriptor. */
+/** Codes that Bun also uses when it gets no descriptor. */
 const refusals = ['ECONNREFUSED'];
 
-/** The native socket of a stream, which forgets it. */
+/** Takes the native socket out of a stream of node:net. */
 function takeHandle(stream: net.Socket & { _handle?: unknown }): Raw {
   const handle = stream._handle;
   if (!isRaw(handle)) throw new Error(`Bun ${process.versions.bun}: a socket of node:net has no native one`);

@@ -1,12 +1,12 @@
 /**
- * The sockets that all workers have open, in shared memory, and how many there may be: a process that runs out of descriptors
- * can neither reach servers nor check them, nor be asked what is wrong.
+ * Counts the sockets that all workers have open, in shared memory, and bounds them. A process that runs out of descriptors can
+ * neither connect to servers nor check them, and nobody can connect to it to find out what is wrong.
  *
  *      sockets clients room | worker 0: sockets clients | worker 1: sockets clients ...
  *
- * Servers have half of the room, 4096 at most: each client may need a connection to one for its request, and of many clients
- * most are idle. Clients get the rest, less those that are being refused, and as much for connections that are just being closed.
- * Every worker notes its own share as well: when it dies, that is taken off.
+ * Connections to servers get half of the room, 4096 at most: each client may need one for its request, but of many clients most are
+ * idle. Clients get the rest, minus those that are being refused, and minus as many for connections that are being closed.
+ * Each worker also counts its own sockets, which are subtracted when it dies.
  */
 import type { SocketGauge } from './socket.ts';
 
@@ -16,7 +16,7 @@ const shareWords = 2;
 
 export class Descriptors implements SocketGauge {
   private readonly words: Int32Array<SharedArrayBuffer>;
-  /** First word of this worker's share. */
+  /** Index of this worker's own counters. */
   private readonly share: number;
 
   /** `worker` counts from 0. */
@@ -29,7 +29,7 @@ export class Descriptors implements SocketGauge {
     return new SharedArrayBuffer((heads + workers * shareWords) * 4);
   }
 
-  /** For one worker, without a bound. */
+  /** For one worker alone, without a bound. */
   static single(): Descriptors {
     return new Descriptors(Descriptors.create(1), 0);
   }
@@ -44,12 +44,12 @@ export class Descriptors implements SocketGauge {
     Atomics.add(this.words, field.clients, by);
   }
 
-  /** Sockets open now, connections being made included. */
+  /** Open sockets, including connections that are being made. */
   get sockets(): number {
     return this.words[field.sockets]!;
   }
 
-  /** Most sockets at one time; 0: no bound is known. */
+  /** The most sockets at one time; 0: no bound is known. */
   get room(): number {
     return this.words[field.room]!;
   }
@@ -58,13 +58,13 @@ export class Descriptors implements SocketGauge {
     Atomics.store(this.words, field.room, room);
   }
 
-  /** Client connections above what the room allows; below 0: so many more may come. */
+  /** Client connections beyond the room for clients; negative: this many more may come. */
   get clientsOver(): number {
     const { room } = this;
     return room === 0 ? -1 : this.words[field.clients]! - clientRoom(room);
   }
 
-  /** There is not even room to tell one more client that there are too many. */
+  /** There is no room even for a client that gets a 503. */
   get cannotRefuse(): boolean {
     return this.clientsOver >= refusingRoom(this.room);
   }
@@ -75,13 +75,13 @@ export class Descriptors implements SocketGauge {
     return room > 0 && this.sockets >= room;
   }
 
-  /** What is only kept for later should be closed. */
+  /** Little room is left: idle connections should be closed. */
   get isTight(): boolean {
     const { room } = this;
     return room > 0 && (room - this.sockets) * 2 <= serverRoom(room);
   }
 
-  /** A worker has died, and the system has closed what it had. Before another one takes its number. */
+  /** A worker has died, and the system has closed its sockets. To be called before another worker takes its number. */
   forget(worker: number): void {
     const share = heads + worker * shareWords;
     for (const which of [field.sockets, field.clients]) {
@@ -90,27 +90,27 @@ export class Descriptors implements SocketGauge {
   }
 }
 
-/** Most client connections that are told that there are too many, at one time; more are reset. */
+/** The most client connections that are answered with 503 at one time because there are too many; more are reset. */
 const mostRefusing = 16;
 
 export function refusingRoom(room: number): number {
   return Math.min(mostRefusing, room >> 4);
 }
 
-/** Of so many sockets, those that clients never take. */
+/** The most sockets that are reserved for connections to servers. */
 const mostForServers = 4096;
 
 export function serverRoom(room: number): number {
   return Math.min((room + 1) >> 1, mostForServers);
 }
 
-/** Client connections that so many sockets allow, those that are being refused not counted. */
+/** The client connections that this many sockets allow, not counting those that are being refused. */
 export function clientRoom(room: number): number {
   const refusing = refusingRoom(room);
   return room - serverRoom(room) - 2 * refusing;
 }
 
-/** Sockets that so many clients need: the opposite of `clientRoom`. */
+/** The sockets that this many clients need: the inverse of `clientRoom`. */
 export function roomFor(clients: number): number {
   return clients + Math.min(clients + 2 * mostRefusing, mostForServers) + 2 * mostRefusing;
 }

@@ -1,13 +1,16 @@
-/** An address that cannot be listened on, told so that a person can mend it. */
+/** The error for an address that cannot be listened on, with a message that says what to do. */
 import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { dirname } from 'node:path';
 import { type Address, formatAddress } from './socket.ts';
 
-/** The system's error with its code, and a message that says all. It is plain data with a message: a thread can hand it on. */
+/** Has the system's code and a complete message. Its fields are plain data, so that it can pass from thread to thread. */
 export type ListenError = Error & { readonly code: string; readonly listening: string };
 
-/** `error`: what the runtime said. `name`: the address as the config has it, such as `admin.listen`; left out: one for traffic. */
+/**
+ * `error` is the runtime's. `name`: the config's field with the address, such as `admin.listen`; left out: a listener for
+ * traffic.
+ */
 export function listenError(error: unknown, address: Address, name?: string): ListenError {
   if (isListenError(error)) return error;
   const listening = formatAddress(address);
@@ -23,14 +26,14 @@ export function isListenError(error: unknown): error is ListenError {
 
 function codeIn(error: unknown, address: Address): string {
   if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
-  // Bun says nothing where a name does not resolve.
+  // Bun gives no code when a name does not resolve.
   return address.kind === 'tcp' && address.host !== '' && isIP(address.host) === 0 ? 'ENOTFOUND' : 'unknown';
 }
 
 function whyNot(code: string, address: Address, name: string | undefined): string {
   const field = name ?? '--listen, or listeners in the config';
   if (address.kind === 'unix') {
-    // Node says EACCES where the folder is not there.
+    // Node says EACCES when the folder does not exist.
     if (!existsSync(dirname(address.path))) return 'the folder of the socket does not exist: make it first';
     if (code === 'EADDRINUSE')
       return 'a program listens there, or a file is in the way: stop it, remove it, or choose another path';

@@ -1,4 +1,4 @@
-/** Sockets of Node: node:net, whose streams keep what the kernel does not take. */
+/** Sockets of Node, by node:net. Its streams keep the bytes that the kernel does not take. */
 import net from 'node:net';
 import { plainAddress } from '../ip.ts';
 import { trueCause } from './shortage.ts';
@@ -29,21 +29,21 @@ class NodeSocket implements Socket {
   /** Bytes of `pending` that the account has been charged with. */
   private charged = 0;
   private error: Error | null = null;
-  /** Why the kernel takes no more bytes; what has come may still be read. */
+  /** Why the kernel takes no more bytes. What has arrived can still be read. */
   private writeError: NodeJS.ErrnoException | null = null;
-  /** A write that tells of the drain is under way. */
+  /** The write that reports the drain has not been called back yet. */
   private draining = false;
   /** Its descriptor is in the gauge. */
   counted: boolean;
 
-  /** A unix-domain socket knows no reset. `counted`: a connection that was made by us has been counted since then. */
+  /** A unix-domain socket cannot be reset. `counted`: a connection that Limpet made has been counted since it was begun. */
   constructor(raw: net.Socket, canReset: boolean, gauge: SocketGauge, counted: boolean) {
     this.raw = raw;
     this.handler = nobody;
     this.canReset = canReset;
     this.handle = handleOf(raw);
     this.counted = counted;
-    // Kept now: node:net forgets it when the peer has gone.
+    // Read now: node:net does not have it any more when the peer is gone.
     this.remoteAddress = plainAddress(raw.remoteAddress ?? '');
     raw.on('data', (chunk: Buffer) => this.handler.onData(chunk));
     raw.on('end', () => this.onEnd());
@@ -59,14 +59,15 @@ class NodeSocket implements Socket {
   }
 
   /**
-   * node:net destroys a stream whose write has failed, and with it what has come and has not been read: the answer of a server
-   * that closes without reading the whole request. Here the stream does not learn of it, and its end comes by reading.
+   * node:net destroys a stream when a write fails, and with it the bytes that have arrived and have not been read, such as the
+   * response of a server that closes without reading the whole request. Here the failure is hidden from the stream, and its end
+   * comes by reading.
    */
   private readOnAfterWriteErrors(): void {
     const { raw } = this;
     let original: WriteCallback | null = null;
     let wrapped: WriteCallback = () => {};
-    // The stream gives the same one to all its writes.
+    // The stream passes the same callback to all its writes.
     const tolerant = (callback: WriteCallback): WriteCallback => {
       if (original === callback) return wrapped;
       original = callback;
@@ -80,7 +81,10 @@ class NodeSocket implements Socket {
     raw._writev = (chunks, callback) => writev?.call(raw, chunks, tolerant(callback));
   }
 
-  /** EPIPE: the peer's FIN came before its reset. Of another reset the failed write has taken the error, and only the end is left to read. */
+  /**
+   * EPIPE: the peer's FIN came before its reset. With another code, the failed write has consumed the error of the reset, and
+   * reading gives the end only.
+   */
   private onEnd(): void {
     if (this.writeError === null || this.writeError.code === 'EPIPE') this.handler.onEnd();
     else this.raw.destroy();
@@ -124,7 +128,7 @@ class NodeSocket implements Socket {
 
   pause(): void {
     const { raw, handle } = this;
-    // Also of a socket whose handle does not read yet.
+    // Also pauses a socket whose handle does not read yet.
     raw.pause();
     if (handle === null || raw.destroyed || !handle.reading) return;
     handle.reading = false;
@@ -154,7 +158,10 @@ class NodeSocket implements Socket {
     this.account.addBuffered(pending - before);
   }
 
-  /** The stream's own 'drain' comes only for what is above its mark: an empty write behind the kept bytes tells of all. */
+  /**
+   * The stream's own 'drain' comes only for bytes above its high-water mark. An empty write after the kept bytes reports all of
+   * them.
+   */
   private notifyDrain(): void {
     if (this.draining) return;
     this.draining = true;
@@ -172,10 +179,10 @@ const noBytes = Buffer.alloc(0);
 
 type WriteCallback = (error?: Error | null) => void;
 
-/** What a stream calls to write, one chunk or several. */
+/** The methods that a stream calls to write one chunk, or several. */
 const { _write: write, _writev: writev } = net.Socket.prototype;
 
-/** What node:net reads from. */
+/** The handle that node:net reads from. */
 interface ReadHandle {
   reading: boolean;
   /** Not on Windows. */
@@ -185,8 +192,9 @@ interface ReadHandle {
 }
 
 /**
- * node:net's own pause leaves the kernel's bytes coming until its queue of 64 KB is full, for each socket that waits. It stops the
- * handle itself only where the reader brings its buffers (`onread`), which those of a listener cannot. null: this Node has none.
+ * After node:net's own pause the kernel's bytes still come until a queue of 64 KB is full, for each paused socket. It stops the
+ * handle itself only when the reader brings its own buffers (`onread`), which sockets of a listener cannot. null: this Node has
+ * no such handle.
  */
 function handleOf(raw: net.Socket): ReadHandle | null {
   const handle: unknown = '_handle' in raw ? raw._handle : null;
@@ -208,7 +216,7 @@ function listen(options: ListenOptions, gauge: SocketGauge): Promise<ListeningSo
     const made = new NodeSocket(raw, options.address.kind === 'tcp', gauge, false);
     const handler = options.accept(made);
     if (handler === null) {
-      // Its descriptor is free at once, though its `close` comes later.
+      // The descriptor is freed at once, although 'close' comes later.
       made.destroy();
       return;
     }
@@ -225,7 +233,7 @@ function listen(options: ListenOptions, gauge: SocketGauge): Promise<ListeningSo
     server.once('error', reject);
     server.listen(where, () => {
       server.off('error', reject);
-      // EMFILE on accept and the like: the listener lives on.
+      // Errors of accept, such as EMFILE: the listener goes on.
       server.on('error', options.onError);
       const bound = server.address();
       resolve({ port: typeof bound === 'object' && bound !== null ? bound.port : 0, close: () => server.close() });

@@ -1,10 +1,10 @@
 /**
- * What the kernel still holds of the bytes that were written to a socket: its peer has not acknowledged them, and a reset would
- * throw them away. Linux tells it in a table of all connections; elsewhere nobody does.
+ * How many bytes of a socket the kernel still holds, because the peer has not acknowledged them: a reset would drop them. Linux
+ * lists them in a table of all connections. On other systems they are not known.
  */
 import { fstatSync, readFileSync } from 'node:fs';
 
-/** A table of 10,000 connections takes about 10 ms to read: at most one part in so many of the time goes into that. */
+/** To read a table of 10,000 connections takes about 10 ms. At most one part in this many of the time is spent on that. */
 const restShare = 20;
 const minAge = 50;
 
@@ -14,16 +14,16 @@ export class SendQueues {
   private readonly monotonic: () => number;
   private readonly read: () => string;
   private text = '';
-  /** Until then (ms, monotonic) what was read last is good. */
+  /** Until this time (ms, monotonic) the table that was read last is used. */
   private goodUntil = Number.NEGATIVE_INFINITY;
 
-  /** `monotonic` in ms. */
+  /** `monotonic` answers milliseconds. */
   constructor(monotonic: () => number, read: () => string = readTables) {
     this.monotonic = monotonic;
     this.read = read;
   }
 
-  /** Bytes, as they were a moment ago; -1: not known. */
+  /** Bytes that the kernel held when the table was last read; -1: not known. */
   heldFor(descriptor: number): number {
     if (descriptor < 0) return -1;
     const inode = inodeOf(descriptor);

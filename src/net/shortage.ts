@@ -1,11 +1,11 @@
-/** Which errors of sockets and files are faults of this machine, and not of whoever is at the other end (I12). */
+/** Tells errors of sockets and files that are this machine's fault from those of the other end (I12). */
 import { closeSync, openSync } from 'node:fs';
 import { codeOf } from '../errors.ts';
 
 /**
- * What the system says when this machine has none left, with the reason for a person (connect(2), socket(2), accept(2)).
- * Not in it, because they tell of the server or of the way there: ECONNREFUSED, ECONNRESET, ETIMEDOUT, EHOSTUNREACH,
- * ENETUNREACH, and of a unix-domain socket ENOENT, EACCES and EAGAIN (its own backlog is full).
+ * The system's codes for a resource that this machine has run out of, each with a reason for people (connect(2), socket(2),
+ * accept(2)). Not in the list, because they say something about the server or the network: ECONNREFUSED, ECONNRESET, ETIMEDOUT,
+ * EHOSTUNREACH, ENETUNREACH, and for a unix-domain socket ENOENT, EACCES and EAGAIN (its own backlog is full).
  */
 const shortages: Readonly<Record<string, string>> = {
   EMFILE: 'this process has no descriptors left: raise its limit (ulimit -n, LimitNOFILE= of systemd)',
@@ -18,13 +18,16 @@ const shortages: Readonly<Record<string, string>> = {
   ENOSPC: 'no more descriptors can be watched: raise fs.epoll.max_user_watches',
 };
 
-/** connect(2) of TCP says EAGAIN when ports or routes run out; of a unix-domain socket it means the server's backlog. */
+/**
+ * For TCP, EAGAIN of connect(2) means that ports or routes have run out. For a unix-domain socket it means the server's
+ * backlog.
+ */
 const tcpOnly: Readonly<Record<string, string>> = { EAGAIN: shortages.EADDRNOTAVAIL! };
 
-/** Why this machine could not, for a person; null: it is not this machine's fault. */
+/** The reason, for people, when it is this machine's fault; null: it is not. */
 export function shortageOf(error: Error, kind: 'tcp' | 'unix'): string | null {
   const code = codeOf(error);
-  // Several addresses of one name: this machine's fault only when none of them told of anything else.
+  // Several addresses of one name were tried: this machine's fault only when no address failed for another reason.
   if (error instanceof AggregateError && error.errors.length > 0) {
     const reasons = error.errors.map((one: unknown) => (one instanceof Error ? shortageOf(one, kind) : null));
     return reasons.includes(null) ? null : reasons[0]!;
@@ -32,17 +35,17 @@ export function shortageOf(error: Error, kind: 'tcp' | 'unix'): string | null {
   return shortages[code] ?? (kind === 'tcp' ? (tcpOnly[code] ?? null) : null);
 }
 
-/** The name of whoever was to be connected to is not known. */
+/** The host name could not be resolved. */
 export function isNameError(error: Error): boolean {
   return ofResolvers.includes(codeOf(error));
 }
 
-/** A resolver without descriptors knows no name. */
+/** Codes of resolvers. A resolver that gets no descriptor also says that the name is unknown. */
 const ofResolvers = ['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EAI_SYSTEM', 'EAI_MEMORY', 'ENODATA'];
 
 /**
- * The error as it is, or the shortage that it stands for. Bun gives ECONNREFUSED when it gets no descriptor for a socket, and
- * resolvers of both runtimes say that a name is unknown: whether a file can be opened tells the difference.
+ * The error itself, or the shortage that is behind it. When no descriptor is left, Bun says ECONNREFUSED, and the resolvers of both
+ * runtimes say that the name is unknown. To find out, this tries to open a file.
  */
 export function trueCause(error: Error, masked: readonly string[] = []): Error {
   const code = codeOf(error);

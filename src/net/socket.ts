@@ -1,7 +1,7 @@
 /**
  * The one socket shape of Limpet. `net/node.ts` and `net/bun.ts` implement it; nothing else touches a
- * runtime's sockets. A socket never buffers without telling: `write` answers false when bytes had to be
- * kept, and `onDrain` says when they are gone.
+ * runtime's sockets. A socket never buffers silently: `write` answers false when it had to keep bytes, and
+ * `onDrain` is called when they are gone.
  */
 
 export type Address =
@@ -15,13 +15,13 @@ export type Address =
   | { readonly kind: 'unix'; readonly path: string };
 
 /**
- * Called by a socket. Callbacks arrive one at a time and never from inside `write`, `end`, `pause` or `resume`. A connection that
- * breaks, also by a write that fails, gives all that has come before it says so, on Bun even while it is paused.
+ * Called by a socket. Callbacks come one at a time, and never from inside `write`, `end`, `pause` or `resume`. When a connection
+ * breaks, also by a failed write, everything that had arrived is delivered before `onClose`; on Bun even while it is paused.
  */
 export interface SocketHandler {
   /** Bytes from the peer. The chunk is the receiver's to keep and to change. */
   onData(chunk: Buffer): void;
-  /** Everything that `write` had to keep has been handed to the kernel. */
+  /** Everything that `write` had to keep has been passed to the kernel. */
   onDrain(): void;
   /** The peer has sent its last byte (FIN). Our direction is still open until `end` or `destroy`. */
   onEnd(): void;
@@ -29,28 +29,28 @@ export interface SocketHandler {
   onClose(error: Error | null): void;
 }
 
-/** Told of each change of a socket's `pending`, which one budget of all connections bounds (proxy/buffer-budget.ts). */
+/** Gets each change of a socket's `pending`. One budget bounds the bytes of all connections (proxy/buffer-budget.ts). */
 export interface Account {
-  /** So many bytes more are buffered; negative: fewer. */
+  /** This many bytes more are buffered; negative: fewer. */
   addBuffered(bytes: number): void;
-  /** Much is buffered already: a read should bring no more than can be buffered for each connection. */
+  /** Much is buffered already: a read should bring no more than each connection may buffer. */
   readonly crowded: boolean;
 }
 
-/** Of a socket whose owner is not known yet. */
+/** For a socket whose owner is not known yet. */
 export const noAccount: Account = { addBuffered() {}, crowded: false };
 
-/** Of a socket whose owner is not known yet, or that was refused. */
+/** For a socket whose owner is not known yet, or that was refused. */
 export const nobody: SocketHandler = { onData() {}, onDrain() {}, onEnd() {}, onClose() {} };
 
 export interface Socket {
-  /** Who is told. May be swapped between callbacks (a connection becomes a tunnel). */
+  /** Gets the callbacks. May be replaced between callbacks (a connection becomes a tunnel). */
   handler: SocketHandler;
   /** Address of the peer without port; '' on a unix-domain socket. IPv4-mapped IPv6 is given as IPv4. */
   readonly remoteAddress: string;
   /** Bytes kept by `write` that the kernel has not taken yet. */
   readonly pending: number;
-  /** The system's number of it while it is open; -1: not known. */
+  /** The file descriptor while it is open; -1: not known. */
   readonly descriptor: number;
   /** TLS ends in net/: true when the peer's side of this socket is encrypted. */
   readonly secure: boolean;
@@ -61,14 +61,14 @@ export interface Socket {
   writeCopy(bytes: Buffer, length: number): boolean;
   /** Half-close: FIN after all that was written. Reading goes on. */
   end(): void;
-  /** Closes both directions after all that was written has been handed to the kernel. */
+  /** Closes both directions after all that was written has been passed to the kernel. */
   close(): void;
   /** Resets the connection at once (RST); kept bytes are dropped. The peer cannot take this for a regular end. */
   destroy(): void;
   /** Stops reading: the kernel's window fills and the peer has to wait. */
   pause(): void;
   resume(): void;
-  /** Tells this account of what is kept from here on, beginning with what is kept now. */
+  /** From now on this account gets the changes of `pending`, beginning with the bytes that are kept now. */
   charge(account: Account): void;
 }
 
@@ -80,55 +80,59 @@ export interface ListenOptions {
   readonly backlog: number;
   /** Gives each new connection its handler; null refuses it: the socket is reset. */
   readonly accept: (socket: Socket) => SocketHandler | null;
-  /** A connection could not be accepted (EMFILE); listening goes on. Bun does not tell. */
+  /** A connection could not be accepted (EMFILE); listening goes on. Bun does not report it. */
   readonly onError: (error: Error) => void;
 }
 
 export interface ListeningSocket {
-  /** The port in fact bound (for port 0); 0 on a unix-domain socket. */
+  /** The port that is bound, also when port 0 was asked for; 0 on a unix-domain socket. */
   readonly port: number;
   /** Stops accepting; connections already open stay. */
   close(): void;
 }
 
 export interface ConnectHandler {
-  /** Connected; answers the handler from here on. */
+  /** Connected. Answers the handler of the socket. */
   onOpen(socket: Socket): SocketHandler;
-  /** Refused or unreachable, or this machine could not (`shortageOf`). Never after `onOpen`. */
+  /** Refused or unreachable, or this machine could not connect (`shortageOf`). Never called after `onOpen`. */
   onFail(error: Error): void;
 }
 
-/** A connection being made; `cancel` gives up, frees its descriptor at once, and neither callback comes after it. */
+/** A connection that is being made. `cancel` frees its descriptor at once; neither callback comes after it. */
 export interface Connecting {
   cancel(): void;
 }
 
-/** Told of each descriptor that a socket takes (1) or gives back (-1); connections being made have theirs already. */
+/**
+ * Counts the descriptors of sockets: 1 for each that is taken, -1 when it is freed. A connection that is being made has one
+ * already.
+ */
 export interface SocketGauge {
   add(by: number): void;
 }
 
-/** For sockets that nobody counts. */
+/** For sockets that are not counted. */
 export const uncounted: SocketGauge = { add() {} };
 
 export interface Net {
   readonly runtime: 'bun' | 'node';
   /** Rejects with the system's error (EADDRINUSE, EACCES) when the address cannot be bound. */
   listen(options: ListenOptions): Promise<ListeningSocket>;
-  /** Calls back later, never from inside `connect`. */
+  /** The handler is called later, never from inside `connect`. */
   connect(address: Address, handler: ConnectHandler): Connecting;
   /** Calls `run` once, when the callbacks of all sockets that are ready now have been called. */
   afterTurn(run: () => void): void;
 }
 
 /**
- * What of a chunk has to be kept, without the rest of the chunk: a view keeps all of its buffer alive, and runtimes hand out up to
- * 512 KB at once. A view of half its buffer or more stays one: then at most twice the bytes are kept, and each is copied a
- * few times at most however slowly a chunk shrinks. For what will probably be gone in a moment: `share` 8 of an eighth or more.
+ * The rest of a chunk, in a form that may be kept. A view keeps its whole buffer in memory, and runtimes deliver up to 512 KB at
+ * once, so a view of less than half of its buffer is copied. A larger one stays a view: then at most twice the bytes are kept, and
+ * each byte is copied a few times at most, however slowly the chunk shrinks. `share` 8, for bytes that are probably gone in a
+ * moment, keeps a view of an eighth or more.
  */
 export function keepable<T extends Uint8Array>(rest: T, share: 2 | 8 = 2): T | Buffer {
   if (share * rest.length >= rest.buffer.byteLength) return rest;
-  // Not from the pool, whose pieces keep each other alive.
+  // Not from Node's pool: slices of one pool keep each other in memory.
   const copy = Buffer.allocUnsafeSlow(rest.length);
   copy.set(rest);
   return copy;

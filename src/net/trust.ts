@@ -1,4 +1,4 @@
-/** Which peers are our own proxies, so that what they say of a client is believed (I8). */
+/** Decides which peers are trusted proxies, whose headers about the client are believed (I8). */
 import { BlockList, isIP } from 'node:net';
 import { UsageError } from '../errors.ts';
 import { plainAddress } from '../ip.ts';
@@ -28,7 +28,7 @@ export function trustOf(proxies: readonly string[]): Trust {
         `trusted proxy "${proxy}": expected an address like 10.0.0.1, a block like 10.0.0.0/8, or unix`,
       );
     }
-    // A block of IPv4 in its IPv6 spelling: 96 bits are the same for all of them.
+    // A block of IPv4 addresses written as IPv6: the first 96 bits are the same for all of them.
     const plain = prefix >= 96 ? plainAddress(address) : address;
     if (plain === address) list.addSubnet(address, prefix, family === 6 ? 'ipv6' : 'ipv4');
     else list.addSubnet(plain, prefix - 96, 'ipv4');

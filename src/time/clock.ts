@@ -1,17 +1,17 @@
 /**
- * Time is handed in: the balancer, its tests and the simulator run the same code on different clocks.
+ * Every part gets its clock from outside, so that the balancer, its tests and the simulator run the same code on different clocks.
  */
 import { SteadyClock } from './steady.ts';
 
 export interface Clock {
   /**
-   * Milliseconds since the Unix epoch by which is decided how old something is: what tokens, tables and stores carry. It
-   * follows the machine's clock and does not step with it (steady.ts).
+   * Milliseconds since the Unix epoch, for every decision about age: this time stands in tokens, tables and stores. It follows the
+   * machine's clock, but does not step when that clock is set (steady.ts).
    */
   now(): number;
-  /** What the machine's clock says, for what leaves the process: it may step. */
+  /** The machine's clock, for dates that leave the process. It may step. */
   wall(): number;
-  /** Milliseconds that never go back: what time-outs and durations use. */
+  /** Milliseconds that never go back, for time-outs and durations. */
   monotonic(): number;
 }
 
@@ -20,13 +20,13 @@ export function unixSeconds(clock: Pick<Clock, 'now'>): number {
   return Math.floor(clock.now() / 1000);
 }
 
-/** For what happens seldom (health checks, slow start). Connections use the deadline wheel instead. */
+/** For events that are rare (health checks, slow start). Connections use the wheel of deadlines instead (wheel.ts). */
 export interface Timers {
   /** Calls `run` once after `delay` ms; the answer cancels it. A timer does not keep the process alive. */
   after(delay: number, run: () => void): () => void;
 }
 
-/** For a process of one thread; the threads of a balancer have one time together (`SteadyClock.lead` and `follow`). */
+/** For a process with one thread. The threads of a balancer share a clock (`SteadyClock.lead` and `follow`). */
 export const systemClock: Clock = new SteadyClock();
 
 export const systemTimers: Timers = {

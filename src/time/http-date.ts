@@ -1,6 +1,9 @@
-/** The date as HTTP and cookies write it (RFC 9110 section 5.6.7). Most that is asked for is of one second, or of one day. */
+/**
+ * Dates as HTTP and cookies write them (RFC 9110 section 5.6.7). Cached, because most dates that are asked for are of the same
+ * second or day.
+ */
 
-/** A date long ago: what ends then has ended. */
+/** A date in the past, for cookies that are to be deleted. */
 export const longAgo = 'Thu, 01 Jan 1970 00:00:00 GMT';
 
 const daySeconds = 86_400;

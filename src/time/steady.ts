@@ -1,15 +1,15 @@
 /**
- * The clock by which is decided: the machine's clock, with its steps taken out.
+ * The clock for decisions about age: the machine's clock, without its steps.
  *
  *      now = monotonic time + offset          offset: moved toward the machine's clock, by 100 ms a second at most
  *
- * So an hour stays an hour, whatever becomes of the machine's clock: a step (an operator, NTP after a wrong boot, a virtual
- * machine that was asleep) is told and counted, and arrives little by little; all that is kept by time goes on meanwhile, up to a
- * tenth faster or slower. docs/design/2026-11-28-clock.md says why.
+ * So an hour stays about an hour when the machine's clock is set (by an operator, by NTP after a wrong boot, by a virtual machine
+ * that was suspended). Such a step is reported and counted, and this clock approaches the new time slowly: meanwhile it runs up
+ * to a tenth faster or slower. docs/design/2026-11-28-clock.md says why.
  *
- * One thread leads and looks at the machine's clock; the others follow what it has written into shared memory, and never look:
+ * One thread leads: it reads the machine's clock. The others follow what it writes into shared memory, and never read that clock:
  *
- *      Float64 0: the leader's time when the machine was started (Unix ms)
+ *      Float64 0: the time by the leader's clock at which the machine was booted (Unix ms)
  */
 import { uptimeReader } from './uptime.ts';
 import { wallClock } from './wall.ts';
@@ -17,23 +17,23 @@ import { wallClock } from './wall.ts';
 export interface ClockSources {
   /** The machine's clock, Unix ms. */
   wall(): number;
-  /** Of this thread, ms. */
+  /** The monotonic clock of this thread, ms. */
   monotonic(): number;
-  /** How long the machine has run, ms: the same for all threads, but for some hundredths of a second; no step changes it. */
+  /** Milliseconds since the machine was booted: the same on all threads, to some hundredths of a second. No step changes it. */
   uptime(): number;
 }
 
-/** Told of a step of the machine's clock, by so many ms; negative: back. */
+/** Called when the machine's clock was set, with the difference in ms; negative: back. */
 export type OnStep = (by: number) => void;
 
-/** Milliseconds between two looks at the machine's clock. */
-const lookEvery = 1000;
+/** Milliseconds between two readings of the machine's clock. */
+const readEveryMs = 1000;
 /** Share of the time by which the offset may move: 100 ms a second. */
 const rate = 0.1;
-/** From here on (ms, and share of the time between two looks, for clocks that drift) it is a step. */
+/** A difference of this much (ms, plus a share of the time between two readings, because clocks drift) is a step. */
 const stepFrom = 1000;
 const drift = 0.001;
-/** Differences (ms) that are no more than how coarse `uptime` is. */
+/** Differences below this (ms) are within the precision of `uptime`. */
 const coarse = 30;
 
 export const systemSources: ClockSources = {
@@ -48,10 +48,10 @@ export class SteadyClock {
   private readonly shared: Float64Array | null;
   private readonly follows: boolean;
   private offset: number;
-  /** Monotonic time of the last look, and the machine's clock less the monotonic time then. */
+  /** Monotonic time of the last reading, and the machine's clock minus the monotonic time at that moment. */
   private lookedAt: number;
   private base: number;
-  /** The last answer: what moves the offset back must not be seen. */
+  /** The last result of `now`: it must never go back, although the offset may. */
   private last = 0;
 
   constructor(
@@ -71,14 +71,14 @@ export class SteadyClock {
     this.publish(this.lookedAt);
   }
 
-  /** Memory for the time that threads have together. */
+  /** Memory by which the threads share the clock. */
   static share(): SharedArrayBuffer {
     return new SharedArrayBuffer(8);
   }
 
   /**
-   * The clock of the thread that the others follow. It has to be looked at once a second. `isAhead`: of the machine's clock, as it
-   * was in a former life of the process (ms).
+   * The clock of the thread that the others follow. `now` has to be called at least once a second. `isAhead`: how far this clock was
+   * ahead of the machine's clock before the restart (ms).
    */
   static lead(
     shared: SharedArrayBuffer,
@@ -93,16 +93,16 @@ export class SteadyClock {
     return new SteadyClock(sources, () => {}, shared, true);
   }
 
-  /** Unix ms, whole, and never less than before. */
+  /** Whole milliseconds since the Unix epoch, never less than before. */
   now(): number {
     const monotonic = this.sources.monotonic();
-    if (monotonic - this.lookedAt >= lookEvery) this.look(monotonic);
+    if (monotonic - this.lookedAt >= readEveryMs) this.look(monotonic);
     const now = Math.floor(monotonic + this.offset);
     if (now > this.last) this.last = now;
     return this.last;
   }
 
-  /** How far this clock was ahead of the machine's at the last look (ms); negative: behind. */
+  /** How far this clock was ahead of the machine's clock at the last reading (ms); negative: behind. */
   get isAhead(): number {
     return this.offset - this.base;
   }
@@ -136,7 +136,7 @@ export class SteadyClock {
     this.offset += Math.max(-most, Math.min(most, target - this.offset));
   }
 
-  /** The offset with which this thread has its leader's time. */
+  /** The offset with which this thread's clock equals the leader's. */
   private leaderOffset(monotonic: number): number {
     return this.shared![0]! + this.sources.uptime() - monotonic;
   }

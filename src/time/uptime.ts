@@ -1,10 +1,16 @@
-/** How long the machine has run: the one clock that all threads and processes have together and that no step changes. */
+/**
+ * The time since the machine was booted: the only clock that is the same for all threads and processes and that no step
+ * changes.
+ */
 import { openSync, readSync } from 'node:fs';
 
 const file = '/proc/uptime';
 const text = Buffer.alloc(64);
 
-/** Open as long as the thread runs: the time has to be told also when the process has no descriptors left. null: no Linux. */
+/**
+ * Stays open as long as the thread runs, so that the clock works also when the process has no descriptors left. null: not on
+ * Linux.
+ */
 const descriptor = open();
 
 function open(): number | null {
@@ -16,9 +22,9 @@ function open(): number | null {
 }
 
 /**
- * Milliseconds since the machine was started, the time asleep among them; on Linux, good to ten of them. Elsewhere since 1970, by
- * the machine's clock as it was when this thread asked for a reader: there a step before another thread begins is seen by that one.
- * The monotonic clocks of the runtimes do not serve: each thread of Bun begins its own at 0.
+ * The answer reads the milliseconds since the boot, including the time the machine was suspended; on Linux precise to 10 ms. On other
+ * systems it is the machine's clock when this function was called plus the time since then: a thread that starts after a step of
+ * that clock has another result. The monotonic clocks of the runtimes cannot be used: in Bun each thread has its own, from 0.
  */
 export function uptimeReader(): () => number {
   if (descriptor !== null) {

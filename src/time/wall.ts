@@ -1,9 +1,9 @@
-/** The machine's clock, and how a test sets it for one process. */
+/** The machine's clock, which a test can set for one process. */
 import { readFileSync } from 'node:fs';
 
 /**
- * Unix milliseconds. With `LIMPET_TEST_CLOCK` and `NODE_ENV=test` in the environment, the number that stands in that file is
- * added at each look (milliseconds; no file, or no number: 0), so that a test can step the clock of a process that runs.
+ * The answer reads Unix milliseconds. With `LIMPET_TEST_CLOCK=<file>` and `NODE_ENV=test` in the environment, each reading adds the
+ * number of milliseconds in that file (no file, or no number: 0), so that a test can step the clock of a running process.
  */
 export function wallClock({
   LIMPET_TEST_CLOCK: file = '',

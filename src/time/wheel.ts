@@ -1,11 +1,11 @@
 /**
- * One wheel of deadlines for all connections of a worker, instead of a timer each.
+ * A timer wheel: the deadlines of all connections of a worker, without a timer for each.
  *
- *      slots:  [ ][ ][*][ ][ ] ... [ ]      a slot is `tickMs` of time, a ring of 512 of them
- *                  ^ now    ^ deadlines linked here are looked at when the hand comes by
+ *      slots:  [ ][ ][*][ ][ ] ... [ ]      a ring of 512 slots, each for `tickMs` of time
+ *                  ^ now    ^ deadlines linked here are checked when `now` reaches this slot
  *
- * A deadline that is put off stays in its slot, and is linked anew only when the hand finds it there: moving a
- * time-out forward, which happens with every request, is one store.
+ * A deadline that is postponed stays in its slot, and moves to another one only when it is checked there. So to postpone a
+ * time-out, which happens with every request, is one write to memory.
  */
 
 export interface DeadlineOwner {
@@ -17,9 +17,9 @@ const slotCount = 512;
 
 export class Deadline {
   readonly owner: DeadlineOwner;
-  /** Wheel time (ms) at which it is due; 0: never. */
+  /** Time of the wheel (ms) at which it is due; 0: never. */
   at = 0;
-  /** Time of the slot in which it is linked; 0: in none. */
+  /** Time of the slot in which it is linked; 0: none. */
   slotTime = 0;
   next: Deadline;
   previous: Deadline;
@@ -32,13 +32,13 @@ export class Deadline {
 }
 
 export class Wheel {
-  /** Coarse monotonic time, milliseconds: good for deadlines, at most a tick behind. */
+  /** Coarse monotonic time (ms), at most one tick behind: precise enough for deadlines. */
   now: number;
   private readonly slots: Deadline[];
   /** Number of ticks up to `now`. */
   private ticks: number;
 
-  /** Ticks come from outside: call `turn` every 100 ms or so. */
+  /** `turn` has to be called about this often (ms). */
   static readonly tickMs = tickMs;
 
   constructor(now: number) {
@@ -47,7 +47,7 @@ export class Wheel {
     this.slots = Array.from({ length: slotCount }, () => new Deadline({ onDeadline() {} }));
   }
 
-  /** Due in `delay` ms, or up to a tick later; 0 means never. Replaces what was set before. */
+  /** Due in `delay` ms, or up to one tick later; 0: never. Replaces what was set before. */
   set(deadline: Deadline, delay: number): void {
     if (delay === 0) {
       deadline.at = 0;
@@ -62,17 +62,17 @@ export class Wheel {
     this.link(deadline);
   }
 
-  /** Never due, and forgotten: for a connection that is gone. */
+  /** Never due any more, and unlinked: for a connection that is gone. */
   cancel(deadline: Deadline): void {
     deadline.at = 0;
     if (deadline.slotTime !== 0) unlink(deadline);
   }
 
-  /** Moves the hand to `now` (monotonic ms) and tells the owners of all deadlines that have come. */
+  /** Advances to `now` (monotonic ms), and calls the owners of all deadlines that are due. */
   turn(now: number): void {
     this.now = now;
     const target = Math.floor(now / tickMs);
-    // After a long stop of the process one whole revolution visits every slot.
+    // After a long stop of the process, one revolution of the ring visits every slot.
     this.ticks = Math.max(this.ticks, target - slotCount);
     while (this.ticks < target) {
       this.ticks++;
@@ -90,7 +90,7 @@ export class Wheel {
   }
 
   private link(deadline: Deadline): void {
-    // Rounded up, so that it is never early; beyond the ring it waits in the farthest slot and goes round again.
+    // Rounded up, so that it is never early. Beyond the ring it waits in the farthest slot, and is linked again from there.
     const due = Math.ceil(deadline.at / tickMs);
     const tick = Math.min(Math.max(due, this.ticks + 1), this.ticks + slotCount - 1);
     const head = this.slots[tick % slotCount]!;
