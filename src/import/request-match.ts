@@ -1,5 +1,7 @@
 /** What a route matches, with the operations that nested conditions need: intersection and alternatives. */
+
 import { narrowerHost } from '../config/host-pattern.ts';
+import { commonReasons } from './common-reasons.ts';
 
 export interface RequestMatch {
   /** '' for any host. */
@@ -64,5 +66,5 @@ export function describeMatches(found: Alternatives, matcher: string): string {
 /** How the match of a route differs from it; null if it does not. */
 export function differenceOf({ path, exact }: RequestMatch): string | null {
   if (exact) return `paths below ${path} match too`;
-  return path.endsWith('/') ? null : 'prefixes are matched by whole segments: /a/b, not /ab';
+  return path.endsWith('/') ? null : commonReasons.wholeSegments;
 }

@@ -80,6 +80,27 @@ export function isPath(text: string): boolean {
   return /^\/[\x21-\x22\x24-\x3e\x40-\x7e]*$/.test(text);
 }
 
+/** A path, perhaps with a query, as a health check asks for it. */
+export function isCheckPath(text: string): boolean {
+  return /^\/[\x21-\x22\x24-\x7e]*$/.test(text);
+}
+
+/** The Host header of a health check. */
+export function isCheckHost(text: string): boolean {
+  return /^[A-Za-z0-9._:[\]-]+$/.test(text);
+}
+
+/** An address of this machine, without its port. */
+export function isLoopback(host: string): boolean {
+  return /^(?:127\.[0-9.]+|localhost|\[::1\])$/.test(host);
+}
+
+/** `css`, `js` of a pattern such as `\.(css|js)$`; empty for any other pattern. */
+export function extensionsOf(pattern: string): string[] {
+  const [, list] = /^(?:\^?\.[*+])?\\\.\(?(?:\?:)?([\w|-]+)\)?\$$/.exec(pattern) ?? [];
+  return list?.split('|').filter((one) => /^[\w-]{1,32}$/.test(one)) ?? [];
+}
+
 /** A path as a route has it. */
 export function routePath(text: string): string | null {
   return isPath(text) && text.length <= 2048 ? text : null;

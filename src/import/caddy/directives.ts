@@ -1,4 +1,6 @@
 /** The directives of Caddy: their order, which of them restrict access, and why those without a counterpart are left out. */
+
+import { commonReasons } from '../common-reasons.ts';
 import { entryOf } from '../names.ts';
 
 const order = (
@@ -35,18 +37,18 @@ const reasons: Readonly<Record<string, string>> = {
   tls: 'TLS is not ended here: put a proxy that ends it in front, and name it in trustedProxies',
   header: 'headers are passed on as they come',
   request_header: 'headers are passed on as they come',
-  encode: 'nothing is compressed here: let the servers do it',
-  log: 'logging is set by log, and written to stdout and stderr',
-  log_skip: 'logging is set by log, and written to stdout and stderr',
-  log_name: 'logging is set by log, and written to stdout and stderr',
-  log_append: 'logging is set by log, and written to stdout and stderr',
+  encode: commonReasons.noCompression,
+  log: commonReasons.logging,
+  log_skip: commonReasons.logging,
+  log_name: commonReasons.logging,
+  log_append: commonReasons.logging,
   root: 'no files are served here',
   file_server: 'no files are served here',
   try_files: 'no files are served here',
   php_fastcgi: 'only HTTP is spoken to servers',
   respond: 'no path answers by itself',
-  error: 'access is not controlled here',
-  abort: 'access is not controlled here',
+  error: commonReasons.noAccessControl,
+  abort: commonReasons.noAccessControl,
   redir: 'no request is redirected here: let the servers do it',
   rewrite: 'the path is passed on as it came',
   uri: 'the path is passed on as it came',
@@ -57,7 +59,7 @@ const reasons: Readonly<Record<string, string>> = {
   templates: 'responses are passed on as the servers wrote them',
   intercept: 'responses are passed on as the servers wrote them',
   rate_limit: 'rates are not limited here',
-  metrics: 'metrics are told by the admin interface',
+  metrics: commonReasons.metrics,
   acme_server: 'TLS is not ended here',
   tracing: 'requests are not traced here',
   vars: 'there are no variables here',
@@ -65,7 +67,7 @@ const reasons: Readonly<Record<string, string>> = {
 };
 
 export function reasonFor(name: string): string {
-  if (guards.has(name)) return 'access is not controlled here';
+  if (guards.has(name)) return commonReasons.noAccessControl;
   return entryOf(reasons, name) ?? `"${name}" is not known to this importer`;
 }
 
@@ -81,12 +83,12 @@ const globals: Readonly<Record<string, string>> = {
   admin: 'it is about the process of Caddy itself',
   storage: 'it is about the process of Caddy itself',
   grace_period: 'open exchanges are finished within shutdown.timeout',
-  debug: 'logging is set by log, and written to stdout and stderr',
-  log: 'logging is set by log, and written to stdout and stderr',
+  debug: commonReasons.logging,
+  log: commonReasons.logging,
   order: 'directives of plugins are told one by one',
-  metrics: 'metrics are told by the admin interface',
+  metrics: commonReasons.metrics,
 };
 
 export function globalReason(name: string): string {
-  return entryOf(globals, name) ?? 'nothing here corresponds to it';
+  return entryOf(globals, name) ?? commonReasons.noCounterpart;
 }

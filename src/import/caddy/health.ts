@@ -1,10 +1,11 @@
 /** `health` of a pool, from `health_*`, `fail_duration` and similar lines of `reverse_proxy`. */
 
 import { formatDuration } from '../../config/units.ts';
+import { commonReasons } from '../common-reasons.ts';
 import type { Fields } from '../config-builder.ts';
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
-import { parseGoDuration, parseWhole, writeTime } from '../values.ts';
+import { isCheckHost, isCheckPath, parseGoDuration, parseWhole, writeTime } from '../values.ts';
 
 /** Returns null when the config needs no `health`. */
 export function readHealth(block: readonly Directive[], report: DirectiveReport): Fields | null {
@@ -21,7 +22,7 @@ function readActive(block: readonly Directive[], report: DirectiveReport): Field
   const path = uri.args[0] ?? '';
   const host = at('health_headers')?.block?.find(({ name }) => /^host$/i.test(name));
   const others = at('health_headers')?.block?.filter((one) => one !== host) ?? [];
-  if (!/^\/[\x21-\x22\x24-\x7e]*$/.test(path) || unsupported.length > 0 || others.length > 0) {
+  if (!isCheckPath(path) || unsupported.length > 0 || others.length > 0) {
     const why = 'what is asked would not be what Caddy asks, so there is no check';
     for (const one of [uri, ...unsupported, ...others]) report.leaveOut(one, why);
     return {};
@@ -32,10 +33,10 @@ function readActive(block: readonly Directive[], report: DirectiveReport): Field
   const interval = timeAt(at('health_interval'), 30_000, report);
   const timeout = timeAt(at('health_timeout'), 5000, report);
   if (timeout > interval) {
-    report.change(at('health_timeout') ?? uri, 'it is not longer than the interval of the checks');
+    report.change(at('health_timeout') ?? uri, commonReasons.checkTimeout);
   }
   const health: Fields = { path };
-  if (host !== undefined && /^[A-Za-z0-9._:[\]-]+$/.test(host.args[0] ?? '')) {
+  if (host !== undefined && isCheckHost(host.args[0] ?? '')) {
     health.host = host.args[0];
     report.carry(host);
     const headers = at('health_headers');

@@ -2,6 +2,7 @@
 
 import { isIP } from 'node:net';
 import { UsageError } from '../../errors.ts';
+import { commonReasons } from '../common-reasons.ts';
 import { ConfigBuilder, type Fields } from '../config-builder.ts';
 import type { Directive } from '../directive.ts';
 import { DirectiveReport } from '../directive-report.ts';
@@ -14,8 +15,6 @@ import { hostsOf, SiteReader } from './site-reader.ts';
 import { addSites, type Site } from './sites.ts';
 import { Snippets } from './snippets.ts';
 import { type Caddyfile, parseCaddyfile } from './syntax.ts';
-
-const tlsReason = 'TLS is not ended here, so put a proxy that ends it in front';
 
 export const importCaddy: Importer = (text, file) => {
   const parsed = parseCaddyfile(text, file);
@@ -98,7 +97,7 @@ function readSites(
     const reader = new SiteReader({ name, secure }, report);
     const steps = reader.steps(directive.block ?? [], hostsOf(hosts));
     if (steps.some(({ kind }) => kind === 'proxy')) {
-      if (secure) report.change(directive, `${tlsReason}: ${listener} serves this site in the clear`);
+      if (secure) report.change(directive, `${commonReasons.endTlsInFront}: ${listener} serves this site in the clear`);
       else report.carry(directive);
       if (bind !== undefined && host !== '') report.carry(bind);
     } else {

@@ -1,5 +1,6 @@
 /** Matchers of Caddy as matches of routes: paths, and named matchers with path, host and method. */
 
+import { commonReasons } from '../common-reasons.ts';
 import type { Directive } from '../directive.ts';
 import { type Alternatives, anyRequest, intersectAll } from '../request-match.ts';
 import { hostPattern, routePath } from '../values.ts';
@@ -44,7 +45,5 @@ export function readPath(text: string): Alternatives {
   const path = routePath(text.replace(/\*$/, ''));
   if (path === null || path.includes('*') || /[{}]/.test(path)) return unsupported;
   const exact = !text.endsWith('*');
-  return exact && path === '/'
-    ? 'a route for the path / alone would take every path'
-    : [{ ...anyRequest, path, exact }];
+  return exact && path === '/' ? commonReasons.rootAlone : [{ ...anyRequest, path, exact }];
 }

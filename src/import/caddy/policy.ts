@@ -1,6 +1,7 @@
 /** `lb_policy` of Caddy as an affinity, or as the balance policy for new sessions. */
 
 import { formatDuration } from '../../config/units.ts';
+import { commonReasons } from '../common-reasons.ts';
 import type { Fields } from '../config-builder.ts';
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
@@ -33,21 +34,20 @@ export function readPolicy(line: Directive | undefined, secure: boolean, report:
     report.change(line, change);
     return { ...plain, affinity: [affinity], balance: rest };
   };
-  const hash = 'it is another hash: clients change servers once';
   switch (name) {
     case 'cookie':
       return { ...plain, cookie: readCookie(line, args, secure, report), balance: rest };
     case 'ip_hash':
     case 'client_ip_hash':
-      return keyed({ 'source-ip': { ipv6Prefix: 128 } }, hash);
+      return keyed({ 'source-ip': { ipv6Prefix: 128 } }, commonReasons.otherHash);
     case 'uri_hash':
-      return keyed({ path: '^(.*)$' }, `the key is the path without its query, and ${hash}`);
+      return keyed({ path: '^(.*)$' }, `the key is the path without its query, and ${commonReasons.otherHash}`);
     case 'header':
       if (!isToken(args[0] ?? '')) break;
-      return keyed({ header: args[0] }, 'a key stays with its server when others are added');
+      return keyed({ header: args[0] }, commonReasons.keyStays);
     case 'query':
       if (args[0] === undefined || args[0].length > 256) break;
-      return keyed({ query: args[0] }, 'a key stays with its server when others are added');
+      return keyed({ query: args[0] }, commonReasons.keyStays);
     case 'first':
       report.change(line, 'the first server alone is carried over');
       return { ...plain, firstOnly: true };

@@ -1,5 +1,6 @@
 /** `reverse_proxy` of Caddy as a pool: servers, policy, health, timeouts and retries. */
 
+import { commonReasons } from '../common-reasons.ts';
 import type { Fields, Pool } from '../config-builder.ts';
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
@@ -89,7 +90,7 @@ function readTimeouts(transport: Directive | undefined, block: readonly Directiv
   for (const one of transport?.block ?? []) {
     const field = entryOf(fields, one.name);
     const time = parseGoDuration(one.args[0] ?? null);
-    if (field === undefined || time === null || time === 0) report.leaveOut(one, 'nothing here corresponds to it');
+    if (field === undefined || time === null || time === 0) report.leaveOut(one, commonReasons.noCounterpart);
     else {
       report.carry(one);
       timeouts[field] = writeTime(time);
@@ -129,7 +130,7 @@ function readRest(block: readonly Directive[], report: DirectiveReport): void {
     const [first = '', second = ''] = one.args;
     if (one.name === 'header_up' && /^\+?host$/i.test(first)) {
       if (clientHost.test(second)) report.carry(one);
-      else report.warn(one, 'not-working', 'servers get the Host that the client asked for');
+      else report.warn(one, 'not-working', commonReasons.clientHost);
     } else if (one.name === 'flush_interval' || one.name === 'unhealthy_request_count') report.carry(one);
     else if (one.name === 'rewrite' || one.name === 'method') {
       report.warn(one, 'not-working', 'requests are passed on as they came');
@@ -150,7 +151,7 @@ const reasons: readonly (readonly [RegExp, string])[] = [
   [/^lb_/, 'what is tried again is decided by what has been sent, and by the method'],
   [/^(?:request|response)_buffers$|^stream_/, 'bodies are streamed both ways, with a bound on what waits'],
   [/^(?:transport|to|dynamic)$/, 'another one is taken'],
-  [/^(?:health_|unhealthy_|fail_|max_fails)/, 'nothing here corresponds to it'],
+  [/^(?:health_|unhealthy_|fail_|max_fails)/, commonReasons.noCounterpart],
   [/^trusted_proxies$/, 'whom the listener trusts is said by trustedProxies'],
-  [/^verbose_logs$/, 'logging is set by log, and written to stdout and stderr'],
+  [/^verbose_logs$/, commonReasons.logging],
 ];

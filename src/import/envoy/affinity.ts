@@ -1,6 +1,7 @@
 /** The stickiness of Envoy as affinities: the filter for stateful sessions, and the hash policies of a route. */
 
 import { formatDuration } from '../../config/units.ts';
+import { commonReasons } from '../common-reasons.ts';
 import type { Fields } from '../config-builder.ts';
 import { entryOf } from '../names.ts';
 import { isCookiePath, isToken } from '../values.ts';
@@ -129,16 +130,16 @@ function hashPolicy(item: Part): { readonly cookie: Fields } | { readonly entry:
       return { entry: { path: '^(.*)$' } };
     }
     if (!isToken(name) || /^cookie$/i.test(name)) return null;
-    header.change('a key stays with its server when others are added');
+    header.change(commonReasons.keyStays);
     return { entry: { header: name } };
   }
   const query = at(item, 'query_parameter', 'name');
   if (query !== null && (query.text() ?? '') !== '' && (query.text() ?? '').length <= 256) {
-    query.change('a key stays with its server when others are added');
+    query.change(commonReasons.keyStays);
     return { entry: { query: query.text() } };
   }
   const address = at(item, 'connection_properties', 'source_ip');
   if (address?.text() !== 'true') return null;
-  address.change('it is another hash: clients change servers once');
+  address.change(commonReasons.otherHash);
   return { entry: { 'source-ip': { ipv6Prefix: 128 } } };
 }

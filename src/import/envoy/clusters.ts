@@ -1,6 +1,7 @@
 /** Clusters of Envoy as pools: their endpoints and their policy, and why some cannot be reached. */
 
 import { isIP } from 'node:net';
+import { commonReasons } from '../common-reasons.ts';
 import type { Fields } from '../config-builder.ts';
 import { parseWhole, serverAddress, writeTime } from '../values.ts';
 import { type WeightedServer, weigh } from '../weights.ts';
@@ -42,7 +43,7 @@ export class Clusters {
 
 function readCluster(name: string, part: Part): Cluster | string {
   const socket = at(part, 'transport_socket');
-  if (socket !== null && /tls|quic/.test(extension(socket))) return 'TLS to servers is not spoken here';
+  if (socket !== null && /tls|quic/.test(extension(socket))) return commonReasons.noTlsToServers;
   const type = at(part, 'type');
   const kind = type?.text() ?? 'STATIC';
   if (!['STATIC', 'STRICT_DNS', 'LOGICAL_DNS'].includes(kind))
@@ -50,7 +51,7 @@ function readCluster(name: string, part: Part): Cluster | string {
   const servers = readEndpoints(at(part, 'load_assignment'));
   if (servers.length === 0) return `its cluster "${name}" has no server that is carried over`;
   part.carry();
-  part.leave('nothing here corresponds to it');
+  part.leave(commonReasons.noCounterpart);
   at(part, 'name')?.carry();
   type?.carry();
   const assignment = at(part, 'load_assignment');
@@ -66,7 +67,7 @@ function readCluster(name: string, part: Part): Cluster | string {
   if (connect !== null && connect > 0) at(part, 'connect_timeout')?.carry();
   at(part, 'circuit_breakers')?.leave('requests are limited for each server (maxRequests), not for a pool');
   at(part, 'dns_lookup_family')?.leave("names are looked up by the system's resolver");
-  at(part, 'common_lb_config')?.leave('nothing here corresponds to it');
+  at(part, 'common_lb_config')?.leave(commonReasons.noCounterpart);
   const named = servers.filter(({ address }) => isIP(address.replace(/:\d+$/, '').replace(/[[\]]/g, '')) === 0);
   return {
     name,

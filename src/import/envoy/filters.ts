@@ -1,5 +1,6 @@
 /** HTTP filters of Envoy: which of them restrict access or answer requests, and why all of them are left out. */
 
+import { commonReasons } from '../common-reasons.ts';
 import type { Part } from '../yaml/part.ts';
 import { at, configOf, extension, textAt } from './fields.ts';
 
@@ -17,7 +18,7 @@ const guards: readonly (readonly [RegExp, string])[] = [
 
 const reasons: readonly (readonly [RegExp, string])[] = [
   [/router/, 'routes need no filter here'],
-  [/compress|gzip/, 'nothing is compressed here: let the servers do it'],
+  [/compress|gzip/, commonReasons.noCompression],
   [/rate_?limit/, 'rates are not limited here'],
   [/cors/, 'headers are passed on as they come'],
   [/grpc/, 'gRPC is not translated here'],
@@ -45,13 +46,13 @@ export function readFilters(filters: readonly Part[]): {
     }
     if (/stateful_?session/.test(kind)) {
       session = filter;
-      filter.leave('nothing here corresponds to it');
+      filter.leave(commonReasons.noCounterpart);
       continue;
     }
     const guard = guards.find(([pattern]) => pattern.test(kind));
     const reason = reasons.find(([pattern]) => pattern.test(kind))?.[1];
     filter.leave(
-      guard !== undefined ? 'access is not controlled here' : (reason ?? 'this filter is not known to this importer'),
+      guard !== undefined ? commonReasons.noAccessControl : (reason ?? 'this filter is not known to this importer'),
     );
     const noteOn = at(filter, 'name') ?? filter;
     if (guard !== undefined) found.push({ part: noteOn, what: `${textAt(filter, 'name') ?? 'a filter'} ${guard[1]}` });

@@ -1,8 +1,9 @@
 /** `health_checks` and `outlier_detection` of a cluster of Envoy as `health`. */
 
 import { formatDuration } from '../../config/units.ts';
+import { commonReasons } from '../common-reasons.ts';
 import type { Fields } from '../config-builder.ts';
-import { parseWhole, writeTime } from '../values.ts';
+import { isCheckHost, isCheckPath, parseWhole, writeTime } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import { at, durationAt, textAt } from './fields.ts';
 
@@ -31,7 +32,7 @@ function readCheck(list: Part | null): Fields {
   const unsupported = ['request_headers_to_add', 'send', 'receive', 'codec_client_type'].find(
     (key) => at(http, key) !== null && textAt(http, key) !== 'HTTP1',
   );
-  if (http !== null && (unsupported !== undefined || !/^\/[\x21-\x22\x24-\x7e]*$/.test(path))) {
+  if (http !== null && (unsupported !== undefined || !isCheckPath(path))) {
     check.leave(`what is asked (${unsupported ?? 'path'}) would not be what Envoy asks, so there is no check`);
     return {};
   }
@@ -42,11 +43,11 @@ function readCheck(list: Part | null): Fields {
   if (method?.text() === 'GET') method.carry();
   else method?.change('it is asked with GET');
   const host = at(http, 'host');
-  const named = host !== null && /^[A-Za-z0-9._:[\]-]+$/.test(host.text() ?? '');
+  const named = host !== null && isCheckHost(host.text() ?? '');
   if (named) host.carry();
   const interval = timeAt(at(check, 'interval'), 30_000);
   const timeout = timeAt(at(check, 'timeout'), 5000);
-  if (timeout > interval) at(check, 'timeout')?.change('it is not longer than the interval of the checks');
+  if (timeout > interval) at(check, 'timeout')?.change(commonReasons.checkTimeout);
   return {
     ...(http === null
       ? { active: 'tcp' }

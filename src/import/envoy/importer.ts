@@ -4,6 +4,7 @@ import { parseListener } from '../../config/address.ts';
 import { hostBreadth } from '../../config/host-pattern.ts';
 import { UsageError } from '../../errors.ts';
 import { formatAddress } from '../../net/socket.ts';
+import { commonReasons } from '../common-reasons.ts';
 import { ConfigBuilder, type Fields, type Pool } from '../config-builder.ts';
 import type { Importer } from '../imported.ts';
 import { entryOf } from '../names.ts';
@@ -26,7 +27,7 @@ export const importEnvoy: Importer = (text, file) => {
       `${file}:${root?.firstLine ?? 1}: found no static_resources with listeners, expected a bootstrap of Envoy`,
     );
   }
-  for (const [key, part] of root.entries()) part.leave(entryOf(reasons, key) ?? 'nothing here corresponds to it');
+  for (const [key, part] of root.entries()) part.leave(entryOf(reasons, key) ?? commonReasons.noCounterpart);
   at(root, 'dynamic_resources')?.warn('not-working', 'what the control plane says is not in this file');
   const clusters = new Clusters(at(resources, 'clusters'));
   const pools = new Map<string, Pool>();
@@ -45,7 +46,7 @@ const reasons: Readonly<Record<string, string>> = {
   node: 'it is about the process of Envoy itself',
   layered_runtime: 'it is about the process of Envoy itself',
   overload_manager: 'limits are those of docs/reference/config.md',
-  stats_sinks: 'metrics are told by the admin interface',
+  stats_sinks: commonReasons.metrics,
   dynamic_resources: 'what the control plane says is not in this file',
 };
 
@@ -77,10 +78,10 @@ function importChain(chain: Part, { listener, address, clusters, pools, builder 
   if (manager === undefined || config === null) {
     for (const one of filters) {
       if (/tcp_?proxy|redis|mongo|mysql|postgres|thrift|dubbo/.test(extension(one))) {
-        (at(one, 'name') ?? one).warn('not-working', 'HTTP alone is balanced here');
+        (at(one, 'name') ?? one).warn('not-working', commonReasons.onlyHttp);
       }
     }
-    chain.leave('HTTP alone is balanced here');
+    chain.leave(commonReasons.onlyHttp);
     return;
   }
   const inline = at(config, 'route_config');
@@ -194,7 +195,7 @@ function readConnection(config: Part): Fields {
 function carryListener(listener: Part, chain: Part, manager: Part, config: Part): void {
   const tlsReason = 'TLS is not ended here, so put a proxy that ends it in front: this listener speaks plain HTTP';
   listener.carry();
-  listener.leave('nothing here corresponds to it');
+  listener.leave(commonReasons.noCounterpart);
   at(listener, 'name')?.carry();
   carryAddress(at(listener, 'address'));
   chain.carry();
@@ -211,5 +212,5 @@ function carryListener(listener: Part, chain: Part, manager: Part, config: Part)
   at(config, 'stat_prefix')?.leave('it is a name for statistics');
   at(config, 'route_config', 'name')?.carry();
   at(config, 'codec_type')?.leave('HTTP/1.1 is spoken here');
-  at(config, 'access_log')?.leave('logging is set by log, and written to stdout and stderr');
+  at(config, 'access_log')?.leave(commonReasons.logging);
 }

@@ -1,5 +1,6 @@
 /** `match` of a route and the domains of a virtual host of Envoy as matches of routes. */
 
+import { commonReasons } from '../common-reasons.ts';
 import { type Alternatives, anyRequest } from '../request-match.ts';
 import { hostPattern, routePath } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
@@ -37,7 +38,7 @@ export function readMatch(match: Part | null): Alternatives {
   if (pattern !== null) return readPattern(pattern, base);
   const path = routePath(prefix ?? whole ?? exact ?? '/');
   if (path === null) return 'no request has such a path';
-  if (exact !== null && path === '/') return 'a route for the path / alone would take every path';
+  if (exact !== null && path === '/') return commonReasons.rootAlone;
   return [{ ...base, path, exact: exact !== null }];
 }
 
@@ -80,5 +81,5 @@ export function matchChange(match: Part | null): string | null {
   const exact = textAt(match, 'path');
   const prefix = textAt(match, 'prefix');
   if (exact !== null) return `paths below ${exact} match too`;
-  return prefix === null || prefix.endsWith('/') ? null : 'prefixes are matched by whole segments: /a/b, not /ab';
+  return prefix === null || prefix.endsWith('/') ? null : commonReasons.wholeSegments;
 }

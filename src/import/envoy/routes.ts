@@ -1,5 +1,6 @@
 /** The routes of virtual hosts of Envoy as steps: to a pool, or answered or refused by Envoy itself. */
 
+import { commonReasons } from '../common-reasons.ts';
 import type { Fields, Pool } from '../config-builder.ts';
 import { type Alternatives, anyRequest, intersectAll } from '../request-match.ts';
 import { parseWhole, writeTime } from '../values.ts';
@@ -41,7 +42,7 @@ export function readVirtualHost(virtualHost: Part, connection: Connection): Step
   });
   if (hosts.length === 0) return [];
   const unique = [...new Set(hosts.map(({ host }) => host))];
-  at(virtualHost, 'require_tls')?.leave('no request is redirected here: the proxy that ends TLS in front does this');
+  at(virtualHost, 'require_tls')?.leave(commonReasons.redirectInFront);
   const steps = (at(virtualHost, 'routes')?.items() ?? []).flatMap((route) =>
     readRoute(route, virtualHost, connection),
   );
@@ -167,12 +168,12 @@ function hashed(hash: Part | null, cluster: Cluster): Stickiness {
 }
 
 const rewrites: readonly (readonly [key: string, why: string])[] = [
-  ['prefix_rewrite', 'servers get the path of the client'],
-  ['regex_rewrite', 'servers get the path of the client'],
-  ['path_rewrite_policy', 'servers get the path of the client'],
-  ['host_rewrite_literal', 'servers get the Host that the client asked for'],
-  ['host_rewrite_header', 'servers get the Host that the client asked for'],
-  ['auto_host_rewrite', 'servers get the Host that the client asked for'],
+  ['prefix_rewrite', commonReasons.clientPath],
+  ['regex_rewrite', commonReasons.clientPath],
+  ['path_rewrite_policy', commonReasons.clientPath],
+  ['host_rewrite_literal', commonReasons.clientHost],
+  ['host_rewrite_header', commonReasons.clientHost],
+  ['auto_host_rewrite', commonReasons.clientHost],
   ['request_mirror_policies', 'no request is copied to another cluster'],
 ];
 

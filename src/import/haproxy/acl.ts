@@ -1,8 +1,10 @@
 /** ACLs of HAProxy about host, path, method and extension as matches of routes. */
+
 import { isIPv4, isIPv6 } from 'node:net';
 import { isHostName } from '../../config/address.ts';
 import { entryOf } from '../names.ts';
 import { isTemplate, templated } from '../template.ts';
+import { isPath } from '../values.ts';
 import { anyRequest, type Match } from './match.ts';
 import { parseSample } from './sample.ts';
 
@@ -144,7 +146,7 @@ function readPath(matchMethod: MatchMethod, value: string, ignoreCase: boolean):
     matchMethod === 'end'
       ? /^\.([\w-]{1,32})$/.exec(value)?.[1]
       : matchMethod === 'reg'
-        ? extensionsOf(value)
+        ? extensionAlternatives(value)
         : undefined;
   if (names !== undefined) {
     return { matches: [{ ...anyRequest, extensions: names.toLowerCase().split('|') }], changes, missing: [] };
@@ -153,7 +155,7 @@ function readPath(matchMethod: MatchMethod, value: string, ignoreCase: boolean):
     return { why: `of what a path ends in, only an extension such as .css can be matched, not "${value}"` };
   if (matchMethod === 'reg') return { why: 'paths are matched by prefix and extension, not by pattern' };
   const path = (matchMethod === 'dir' && !value.startsWith('/') ? `/${value}` : value).replace(/(?<=.)\/+$/, '');
-  if (!/^\/[\x21-\x22\x24-\x3e\x40-\x7e]*$/.test(path)) return { why: `"${value}" is no path` };
+  if (!isPath(path)) return { why: `"${value}" is no path` };
   if (matchMethod === 'str' && path === '/') return { why: 'a match of / is one of every path, not of the root alone' };
   if (matchMethod === 'str') changes.push(`what lies below ${path} is matched too`);
   else if (matchMethod === 'dir') changes.push(`${path} is matched at the beginning of the path only`);
@@ -163,7 +165,7 @@ function readPath(matchMethod: MatchMethod, value: string, ignoreCase: boolean):
 }
 
 /** `css|js` for a pattern such as `\.(css|js)$`. */
-function extensionsOf(pattern: string): string | undefined {
+function extensionAlternatives(pattern: string): string | undefined {
   const [, group, one] = /^(?:\.\*)?\\\.(?:\(((?:[\w-]{1,32}\|)*[\w-]{1,32})\)|([\w-]{1,32}))\$$/.exec(pattern) ?? [];
   return group ?? one;
 }

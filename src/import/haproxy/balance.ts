@@ -1,4 +1,5 @@
 /** `balance` and `hash-type` as a balance policy, or as an affinity if the algorithm hashes a part of the request. */
+import { commonReasons } from '../common-reasons.ts';
 import { parseWhole } from '../values.ts';
 import type { Directives } from './directives.ts';
 import type { Line } from './lines.ts';
@@ -11,8 +12,6 @@ export interface Balance {
   /** The affinity for an algorithm that hashes; used if there is no cookie and no stick rule. */
   readonly affinity: Readonly<Record<string, unknown>> | string | undefined;
 }
-
-const hashed = 'it is another hash: clients change servers once';
 
 /** `kept`: the backend has a cookie or a stick rule. */
 export function readBalance(directives: Directives, hasAffinity: boolean): Balance {
@@ -48,7 +47,7 @@ export function readBalance(directives: Directives, hasAffinity: boolean): Balan
     report.change(line, 'sessions are kept by other means here, so new ones go to the least loaded server');
     return { config, affinity: undefined };
   }
-  report.change(line, hashed);
+  report.change(line, commonReasons.otherHash);
   for (const change of key.changes) report.change(line, change);
   // In HAProxy a request without the key is balanced by round robin.
   const always = key.source.in === 'address' || key.source.in === 'path';

@@ -1,5 +1,6 @@
 /** The health checks of the servers of a backend as one set for the pool. */
-import { maxTimerMs, parseWhole, writeTime } from '../values.ts';
+import { commonReasons } from '../common-reasons.ts';
+import { isCheckPath, maxTimerMs, parseWhole, writeTime } from '../values.ts';
 import type { Directives } from './directives.ts';
 import type { Line } from './lines.ts';
 import type { Server } from './server.ts';
@@ -92,7 +93,7 @@ function readTimeout(directives: Directives, interval: number): number {
   if (line !== undefined && !wanted)
     directives.report.leaveOut(line, `"${line.words[2] ?? ''}" is no time for a check`);
   else if (line !== undefined && wanted !== null && wanted > interval) {
-    directives.report.change(line, 'it is not longer than the interval of the checks');
+    directives.report.change(line, commonReasons.checkTimeout);
   } else if (line !== undefined) directives.report.carry(line);
   return Math.min(wanted || defaults.timeout, interval);
 }
@@ -113,7 +114,7 @@ function readProbe(directives: Directives, probe: Line): Record<string, unknown>
   }
   report.carry(probe);
   if (method !== 'GET') report.change(probe, `it is asked with GET, not with ${method}`);
-  if (!/^\/[\x21-\x22\x24-\x7e]*$/.test(path)) {
+  if (!isCheckPath(path)) {
     report.change(probe, `"${path}" is no path, so / is asked for`);
     path = '/';
   }

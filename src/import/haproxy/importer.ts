@@ -3,7 +3,7 @@
 import { UsageError } from '../../errors.ts';
 import type { Importer } from '../imported.ts';
 import { refuseBlocks } from '../template.ts';
-import { maxTimerMs, parseWhole, withoutVariables, writeTime } from '../values.ts';
+import { isLoopback, maxTimerMs, parseWhole, withoutVariables, writeTime } from '../values.ts';
 import { Directives } from './directives.ts';
 import { type Bind, bindsOf, type Frontend, readFrontend } from './frontend.ts';
 import { LineReport } from './line-report.ts';
@@ -169,7 +169,7 @@ function portTo({ name }: ProxySection, proxies: readonly ProxySection[]): numbe
 function listenerAt(address: string, binds: readonly Bind[]): Line | undefined {
   const split = (text: string) => /^(.*):([0-9]+)$/.exec(text) ?? ['', text, ''];
   const [, host = '', port] = split(address);
-  const here = /^(?:127\.[0-9.]+|localhost|\[::1\])$/.test(host);
+  const here = isLoopback(host);
   return binds.find(({ where }) =>
     where.split(',').some((piece) => {
       const written = bindAddress(piece);

@@ -1,5 +1,6 @@
 /** `sessionPersistence` of the Gateway API (GEP-1619), old and new form, in a rule or in a policy for a Service. */
 
+import { commonReasons } from '../common-reasons.ts';
 import { isCookiePath, isToken } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import type { KubernetesObject } from './objects.ts';
@@ -16,7 +17,7 @@ interface Ages {
 }
 
 export function persistenceOf(part: Part): Persistence | null {
-  part.leave('there is nothing like it here');
+  part.leave(commonReasons.nothingLikeIt);
   const header = part.get('header');
   const type = part.get('type');
   if (type?.text() === 'Header' || (type === null && header !== null)) return headerOf(part, header, type);

@@ -1,5 +1,6 @@
 /** One rule of an HTTPRoute: its matches become routes, and its backends become one pool. */
 
+import { commonReasons } from '../common-reasons.ts';
 import { parseWhole } from '../values.ts';
 import { type Share, weigh } from '../weights.ts';
 import type { Part } from '../yaml/part.ts';
@@ -31,7 +32,7 @@ interface Backend extends Share {
 }
 
 export function importRule(rule: Part, index: number, context: RuleContext): void {
-  rule.leave('there is nothing like it here');
+  rule.leave(commonReasons.nothingLikeIt);
   rule.get('filters')?.leave('requests and responses are passed on as they are, and no redirects are made here');
   for (const filter of rule.get('filters')?.items() ?? []) {
     const type = filter.textAt('type') ?? '';

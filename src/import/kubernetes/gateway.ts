@@ -1,6 +1,7 @@
 /** Gateway API: the listeners of Gateways, and HTTPRoutes as routes to Services. */
 
 import { narrowerHost } from '../../config/host-pattern.ts';
+import { commonReasons } from '../common-reasons.ts';
 import { parsePort } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import type { KubernetesConfigBuilder } from './config-builder.ts';
@@ -36,7 +37,7 @@ export function importGateways(
 
 function listenersOf(gateway: KubernetesObject): Listener[] {
   const { part } = gateway;
-  part.leave('there is nothing like it here');
+  part.leave(commonReasons.nothingLikeIt);
   part.get('metadata')?.leave('it describes the object to Kubernetes only');
   part.at('spec', 'gatewayClassName')?.leave('Limpet is the gateway, whatever its class');
   return (part.at('spec', 'listeners')?.items() ?? []).flatMap((one): Listener[] => {
@@ -47,7 +48,7 @@ function listenersOf(gateway: KubernetesObject): Listener[] {
       one.leave(port === null || host === null ? 'its port or its hostname is none' : 'only HTTP is listened for here');
       return [];
     }
-    one.leave('there is nothing like it here');
+    one.leave(commonReasons.nothingLikeIt);
     return [{ gateway, name: one.textAt('name') ?? '', port, host, secure: protocol === 'HTTPS', part: one }];
   });
 }
@@ -78,7 +79,7 @@ function importRoute(
   all: Omit<RuleContext, 'hosts' | 'route'>,
 ): void {
   const spec = route.part.get('spec');
-  spec?.leave('there is nothing like it here');
+  spec?.leave(commonReasons.nothingLikeIt);
   const parents = spec?.get('parentRefs')?.items() ?? [];
   const attached = parents.flatMap((parent) => {
     const gateway = parent.textAt('name');
@@ -99,7 +100,7 @@ function importRoute(
   if (all.builder.size === before) return;
   carryHead(route);
   for (const parent of parents) {
-    parent.leave('there is nothing like it here');
+    parent.leave(commonReasons.nothingLikeIt);
     if (attached.length === 0)
       parent.get('name')?.change('this Gateway is not in the file: the listeners of the config are a guess');
     else parent.carryAt('name');

@@ -1,6 +1,7 @@
 /** Annotations of ingress-nginx about stickiness as an affinity. The order of the controller is: cookie, hash, balance. */
 
 import { isHostName } from '../../config/address.ts';
+import { commonReasons } from '../common-reasons.ts';
 import { isCookiePath, isToken } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import type { Pool, PoolCookie } from './pool.ts';
@@ -49,14 +50,13 @@ function cookieOf(affinity: Part, annotation: Annotation): Stickiness {
   };
   take('name', (text) => (isToken(text) ? { name: text } : null), 'it is no name of a cookie');
   const bare = /^__Host-/i.test(fields.name ?? '');
-  const forbidden = 'browsers drop a cookie named __Host- that has it';
   const path = (text: string) => (isCookiePath(text) && (text === '/' || !bare) ? { path: text } : null);
-  take('path', path, bare ? forbidden : 'it is no path of a cookie');
+  take('path', path, bare ? commonReasons.hostOnlyCookie : 'it is no path of a cookie');
   const domain = (text: string) => {
     const name = text.replace(/^\./, '').toLowerCase();
     return !bare && isHostName(name) ? { domain: name } : null;
   };
-  take('domain', domain, bare ? forbidden : 'it is no domain');
+  take('domain', domain, bare ? commonReasons.hostOnlyCookie : 'it is no domain');
   take('samesite', (text) => (sameSites.includes(text) ? { sameSite: text } : null), 'expected Strict, Lax or None');
   const secure = (text: string) => (text === 'true' ? { secure: 'always' } : text === 'false' ? {} : null);
   take('secure', secure, 'expected "true" or "false"');
@@ -123,7 +123,7 @@ function hashOf(part: Part, annotation: Annotation): unknown {
     : variables.length > 1
       ? 'the host is no part of the key, and '
       : '';
-  if (entry === 'source-ip') part.change('it is another hash: clients change servers once');
+  if (entry === 'source-ip') part.change(commonReasons.otherHash);
   else
     part.change(`${partial}a key stays with its server when others are added; requests without one go to any server`);
   annotation('upstream-hash-by-subset')?.leave('each key has one server, not a subset of them');
@@ -157,7 +157,7 @@ function balanceOf(part: Part | null): Stickiness {
       return { ...none, fields: { balance: 'two-choices' } };
     case 'ip_hash':
       // nginx uses the first three octets of an IPv4 address, and the whole IPv6 address.
-      part.change('it is another hash: clients change servers once');
+      part.change(commonReasons.otherHash);
       return { ...none, affinity: [{ 'source-ip': { ipv4Prefix: 24, ipv6Prefix: 128 } }], fields: {} };
     default:
       // The default of ingress-nginx.

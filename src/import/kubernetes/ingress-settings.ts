@@ -1,5 +1,6 @@
 /** Annotations of ingress-nginx about timeouts, body size and retries, and why the others are left out. */
 
+import { commonReasons } from '../common-reasons.ts';
 import { maxTimerMs, parseSize, parseWhole, writeTime } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import { type Annotation, prefix } from './ingress-affinity.ts';
@@ -121,6 +122,6 @@ export function setDefaultReasons(annotations: Part | null): void {
     const name = key.startsWith(prefix) ? key.slice(prefix.length) : null;
     if (name === null) continue;
     const why = reasons.find(([start]) => name.startsWith(start))?.[1];
-    part.leave(why ?? 'there is nothing like it here');
+    part.leave(why ?? commonReasons.nothingLikeIt);
   }
 }

@@ -1,5 +1,6 @@
 /** Ingress objects of ingress-nginx: each rule becomes a route, and each Service with the annotations of its Ingress a pool. */
 
+import { commonReasons } from '../common-reasons.ts';
 import { isTemplate, templated } from '../template.ts';
 import { parseWhole } from '../values.ts';
 import { type Share, weigh } from '../weights.ts';
@@ -101,7 +102,7 @@ function importIngress(
     return cached;
   };
   const spec = ingress.part.get('spec');
-  spec?.leave('there is nothing like it here');
+  spec?.leave(commonReasons.nothingLikeIt);
   spec?.get('ingressClassName')?.leave('Limpet serves every Ingress of the file, whatever its class');
   spec?.get('tls')?.leave('TLS is ended before Limpet, and the listener speaks HTTP');
   const before = builder.size;

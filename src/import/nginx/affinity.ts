@@ -1,5 +1,6 @@
 /** `ip_hash`, `hash` and `sticky` of an upstream as affinities. */
 
+import { commonReasons } from '../common-reasons.ts';
 import type { Directive } from '../directive.ts';
 import { isReservedName } from '../names.ts';
 import { hostPattern, isToken, maxAgeMs, routePath } from '../values.ts';
@@ -59,11 +60,9 @@ function headerName(variable: string): string {
     .join('-');
 }
 
-const hashed = 'it is another hash: clients change servers once';
-
 export function ipHash(): Stickiness {
   // nginx uses the first three octets of an IPv4 address, and the whole IPv6 address.
-  return { entries: [{ 'source-ip': { ipv4Prefix: 24, ipv6Prefix: 128 } }], changes: [hashed] };
+  return { entries: [{ 'source-ip': { ipv4Prefix: 24, ipv6Prefix: 128 } }], changes: [commonReasons.otherHash] };
 }
 
 export function hash({ args }: Directive): Stickiness {
@@ -74,7 +73,11 @@ export function hash({ args }: Directive): Stickiness {
   const source = whole ?? sourceOf(/\$(?:request_uri|uri)\b/.exec(key)?.[0] ?? '');
   if (source === null)
     return { why: `the key ${key} is no single cookie, header, parameter, path or address of the request` };
-  const changes = [hashed, source.change, whole === null ? `of the key ${key} the path alone counts` : ''];
+  const changes = [
+    commonReasons.otherHash,
+    source.change,
+    whole === null ? `of the key ${key} the path alone counts` : '',
+  ];
   return { entries: [entryOf(source)], changes: changes.filter((change) => change !== '') };
 }
 

@@ -1,14 +1,13 @@
 /** The listeners of the config: their addresses, the proxies that they trust, and the settings that they share. */
 
+import { commonReasons } from '../common-reasons.ts';
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
 import { freeLoopbackAddress } from '../listener-address.ts';
-import { isAddressBlock, parseWhole } from '../values.ts';
+import { isAddressBlock, isLoopback, parseWhole } from '../values.ts';
 import { addressOf, isTls, type ListenAddress, listenAddressesOf, usesTls, widened } from './listen-addresses.ts';
 import { settleListeners } from './settings.ts';
 import { listenAddress } from './values.ts';
-
-const endTlsInFront = 'TLS is not ended here, so put a proxy that ends it in front';
 
 export class Listeners {
   private readonly report: DirectiveReport;
@@ -44,7 +43,7 @@ export class Listeners {
   /** This file itself listens at the address: a server there would make a loop. */
   listensAt(address: string): boolean {
     const [, host = '', port = ''] = /^(.*):([0-9]+)$/.exec(address) ?? [];
-    const isLocal = /^(?:127\.[0-9.]+|localhost|\[::1\])$/.test(host);
+    const isLocal = isLoopback(host);
     return [...this.keys].some((key) => {
       const [, listenHost = '', listenPort] = /^(?:tls)?(.*):([0-9]+)$/.exec(key) ?? [];
       return listenPort === port && (listenHost === host || (isLocal && listenHost === ''));
@@ -143,7 +142,7 @@ export class Listeners {
   }
 
   private warnAboutTls(directive: Directive, key: string, address: string): void {
-    const why = `nothing listens on ${addressOf(key)} now: ${endTlsInFront}, which passes requests on to ${address}`;
+    const why = `nothing listens on ${addressOf(key)} now: ${commonReasons.endTlsInFront}, which passes requests on to ${address}`;
     this.report.warn(directive, 'not-working', why);
   }
 

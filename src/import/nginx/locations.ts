@@ -1,7 +1,7 @@
 /** `location` and `server_name` as matches of routes. */
 
 import type { Directive } from '../directive.ts';
-import { hostPattern, routePath } from '../values.ts';
+import { extensionsOf, hostPattern, routePath } from '../values.ts';
 
 export interface Match {
   readonly path?: string;
@@ -32,8 +32,7 @@ export function locate({ args }: Directive): Located {
 
 /** `\.(css|js)$` is a list of extensions, `^/api/` is a prefix. */
 function locatePattern(pattern: string): Located {
-  const [, list] = /^(?:\^?\.[*+])?\\\.\(?(?:\?:)?([\w|-]+)\)?\$$/.exec(pattern) ?? [];
-  const extensions = list?.split('|').filter((one) => /^[\w-]{1,32}$/.test(one)) ?? [];
+  const extensions = extensionsOf(pattern);
   if (extensions.length > 0) return { match: { extensions }, rank: 3, change: '' };
   const [, prefix] = /^\^(\/[\w/-]*)$/.exec(pattern) ?? [];
   if (prefix !== undefined) return { match: { path: prefix }, rank: 3, change: 'whole segments are matched' };

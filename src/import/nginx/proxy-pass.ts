@@ -1,5 +1,6 @@
 /** The target of a `proxy_pass`, and the directives on which it depends. */
 
+import { commonReasons } from '../common-reasons.ts';
 import type { Directive } from '../directive.ts';
 import { isTemplate, templated } from '../template.ts';
 
@@ -12,7 +13,7 @@ export function targetOf({ args: [url = ''] }: Directive, values: ReadonlyMap<st
     values.get(url) ?? url.replace(/\$\{?\w+\}?/g, (variable) => values.get(variable.replace(/[{}]/g, '')) ?? variable);
   if (isTemplate(filled)) return { why: templated(filled) };
   if (filled.includes('$')) return { why: `the server of ${filled} is known only when a request comes` };
-  if (/^https:/i.test(filled)) return { why: 'TLS to servers is not spoken here' };
+  if (/^https:/i.test(filled)) return { why: commonReasons.noTlsToServers };
   const [, unix, unixPath = ''] = /^http:\/\/(unix:[^:]+)(?::(.*))?$/is.exec(filled) ?? [];
   if (unix !== undefined) return { host: unix, path: unixPath };
   const [, host = '', path = ''] = /^http:\/\/([^/]*)(.*)$/is.exec(filled) ?? [];

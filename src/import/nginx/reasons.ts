@@ -1,13 +1,15 @@
 /** Why directives of nginx without a counterpart are left out: the first pattern that fits the name applies. */
+import { commonReasons } from '../common-reasons.ts';
+
 const reasons: readonly (readonly [RegExp, string])[] = [
   [/^include$/, 'the file is not followed: import it by itself, or put its text here'],
   [
     /^(ssl|ssl_.*|listen_ssl)$/,
     'TLS is not ended here: put a proxy that ends it in front, and name it in trustedProxies',
   ],
-  [/^proxy_ssl/, 'TLS to servers is not spoken here'],
+  [/^proxy_ssl/, commonReasons.noTlsToServers],
   [/^(http2|http3|quic)/, 'HTTP/1.1 is spoken here'],
-  [/^(gzip|brotli|zstd|gunzip)/, 'nothing is compressed here: let the servers do it'],
+  [/^(gzip|brotli|zstd|gunzip)/, commonReasons.noCompression],
   [/^proxy_(cache|store|temp|no_cache)|^(open_file_cache|slice|fastcgi_cache)/, 'nothing is cached here'],
   [/^(proxy_cookie_(domain|path|flags)|userid)/, "the servers' cookies are passed on as they are"],
   [
@@ -35,15 +37,12 @@ const reasons: readonly (readonly [RegExp, string])[] = [
     /^(tcp_nodelay|reset_timedout_connection|lingering_|keepalive_(requests|time|disable|min_timeout)|keepalive_requests)/,
     'connections are looked after by other rules here',
   ],
-  [
-    /^(access_log|log_format|error_log|log_subrequest|rewrite_log)/,
-    'logging is set by log, and written to stdout and stderr',
-  ],
+  [/^(access_log|log_format|error_log|log_subrequest|rewrite_log)/, commonReasons.logging],
   [
     /^(user|worker_|pid|daemon|master_process|thread_pool|load_module|env|lock_file|timer_resolution|pcre_jit|debug_|working_directory|events|accept_mutex|multi_accept|use)/,
     'it is about the process of nginx itself',
   ],
-  [/^(stream|mail|rtmp)$/, 'HTTP alone is balanced here'],
+  [/^(stream|mail|rtmp)$/, commonReasons.onlyHttp],
   [
     /^(limit_req|limit_conn|limit_rate|allow|deny|satisfy|auth_|secure_link|valid_referers|limit_except|geo|geoip|js_|perl|lua|access_by_|content_by_|rewrite_by_|header_filter|internal_)/,
     'access is not limited here',
@@ -57,9 +56,9 @@ const reasons: readonly (readonly [RegExp, string])[] = [
   ],
   [
     /^(stub_status|status_zone|api|status|mirror|dav_|mp4|flv|hls|proxy_bind|proxy_socket|proxy_intercept|proxy_headers_hash|proxy_limit_rate|proxy_send_|proxy_ignore_client_abort|proxy_force_ranges)/,
-    'there is nothing like it here',
+    commonReasons.nothingLikeIt,
   ],
-  [/^(zone|state|ntlm|keepalive_|sticky_cookie_insert)/, 'there is nothing like it here'],
+  [/^(zone|state|ntlm|keepalive_|sticky_cookie_insert)/, commonReasons.nothingLikeIt],
 ];
 
 export function reasonFor(name: string): string {

@@ -2,7 +2,7 @@
 
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
-import { maxTimerMs, parseSize, parseWhole } from '../values.ts';
+import { isCheckPath, maxTimerMs, parseSize, parseWhole } from '../values.ts';
 import type { Pool } from './upstream.ts';
 import { parseTime, timeOf, writeSize } from './values.ts';
 
@@ -70,7 +70,7 @@ const poolSettings: Readonly<Record<string, Translate>> = {
       else if (key === 'fails' && number !== null) health.fall = number;
       else if (key === 'passes' && number !== null) health.rise = number;
       else if (key === 'match') health.match = value;
-      else if (key === 'uri' && /^\/[\x21-\x22\x24-\x7e]*$/.test(value)) health.path = value;
+      else if (key === 'uri' && isCheckPath(value)) health.path = value;
       else changes.push(`"${arg}" is left out`);
     }
     if (!directive.args.includes('type=tcp')) {

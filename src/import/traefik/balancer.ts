@@ -1,8 +1,9 @@
 /** The settings of a load balancer of Traefik: stickiness, strategy, health checks, timeouts. */
 
 import { formatDuration } from '../../config/units.ts';
+import { commonReasons } from '../common-reasons.ts';
 import type { Fields } from '../config-builder.ts';
-import { parseGoDuration, parseWhole, writeTime } from '../values.ts';
+import { isCheckHost, isCheckPath, parseGoDuration, parseWhole, writeTime } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import { field, fieldText, localName } from './fields.ts';
 import { readSticky } from './sticky.ts';
@@ -52,7 +53,7 @@ function readStrategy(part: Part | null): { balance: string | null; affinity: un
       part?.change('the server with the fewest requests is taken, times are not measured');
       return { balance: null, affinity: [] };
     case 'hrw':
-      part?.change('it is another hash: clients change servers once');
+      part?.change(commonReasons.otherHash);
       return { balance: null, affinity: [{ 'source-ip': { ipv6Prefix: 128 } }] };
     default:
       part?.change('expected wrr, p2c, hrw or leasttime: servers are taken by turns');
@@ -72,7 +73,7 @@ function readHealth(part: Part | null, passive: Part | null): Fields | null {
     (fieldText(part, 'scheme') ?? 'http') === 'http' ? '' : 'it asks by TLS',
     (fieldText(part, 'port') ?? '0') === '0' ? '' : 'it asks another port',
     field(part, 'headers') === null ? '' : 'it sends headers',
-    /^\/[\x21-\x22\x24-\x7e]*$/.test(path) ? '' : 'its path is none',
+    isCheckPath(path) ? '' : 'its path is none',
     ['GET', 'HEAD', ''].includes(fieldText(part, 'method') ?? '') ? '' : 'it asks with another method',
   ].filter((why) => why !== '');
   if (unsupported.length > 0) {
@@ -83,7 +84,7 @@ function readHealth(part: Part | null, passive: Part | null): Fields | null {
   const health: Fields = { path };
   field(part, 'path')?.carry();
   const host = field(part, 'hostname');
-  if (host !== null && /^[A-Za-z0-9._:[\]-]+$/.test(host.text() ?? '')) {
+  if (host !== null && isCheckHost(host.text() ?? '')) {
     host.carry();
     health.host = host.text();
   }
@@ -94,7 +95,7 @@ function readHealth(part: Part | null, passive: Part | null): Fields | null {
   }
   const every = Math.max(1, timeAt(field(part, 'interval'), 30_000));
   const wait = Math.max(1, timeAt(field(part, 'timeout'), 5000));
-  if (wait > every) field(part, 'timeout')?.change('it is not longer than the interval of the checks');
+  if (wait > every) field(part, 'timeout')?.change(commonReasons.checkTimeout);
   field(part, 'scheme')?.carry();
   field(part, 'port')?.carry();
   field(part, 'mode')?.carry();

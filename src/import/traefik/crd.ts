@@ -1,5 +1,6 @@
 /** IngressRoutes of Traefik in Kubernetes, with the TraefikServices and Middlewares of the same file. */
 
+import { commonReasons } from '../common-reasons.ts';
 import type { Fields, Pool } from '../config-builder.ts';
 import { carryHead, type KubernetesObject } from '../kubernetes/objects.ts';
 import type { Services } from '../kubernetes/servers.ts';
@@ -46,14 +47,14 @@ export function readIngressRoutes(objects: readonly KubernetesObject[], services
   return objects.filter(isCrd).flatMap((object) => {
     if (object.kind !== 'IngressRoute') {
       if (/^IngressRoute(?:TCP|UDP)$/.test(object.kind)) {
-        object.part.get('kind')?.warn('not-working', 'HTTP alone is balanced here');
+        object.part.get('kind')?.warn('not-working', commonReasons.onlyHttp);
       }
       return [];
     }
     const spec = object.part.get('spec');
-    object.part.leave('there is nothing like it here');
+    object.part.leave(commonReasons.nothingLikeIt);
     object.part.get('metadata')?.leave('it describes the object to Kubernetes only');
-    spec?.get('tls')?.leave('TLS is not ended here, so put a proxy that ends it in front');
+    spec?.get('tls')?.leave(commonReasons.endTlsInFront);
     return (spec?.get('routes')?.items() ?? []).map((route, index): Router => {
       let pool: Pool | string | undefined;
       return {

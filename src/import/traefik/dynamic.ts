@@ -1,4 +1,5 @@
 /** `http` of a dynamic file, or of labels: its routers, services, middlewares and transports. */
+import { commonReasons } from '../common-reasons.ts';
 import type { Part } from '../yaml/part.ts';
 import { field, fieldText, namesIn } from './fields.ts';
 import type { Router } from './routers.ts';
@@ -35,7 +36,7 @@ export function readRouters(https: readonly HttpPart[]): Router[] {
       const service = field(one, 'service');
       const [only, ...more] = own;
       const name = service?.text() ?? (container === null || more.length > 0 ? null : (only?.[0] ?? container.name));
-      field(one, 'tls')?.leave('TLS is not ended here, so put a proxy that ends it in front');
+      field(one, 'tls')?.leave(commonReasons.endTlsInFront);
       const tls = field(one, 'tls');
       return {
         name: routerName,

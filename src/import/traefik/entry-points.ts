@@ -2,6 +2,7 @@
 
 import { parseListener } from '../../config/address.ts';
 import { formatAddress } from '../../net/socket.ts';
+import { commonReasons } from '../common-reasons.ts';
 import type { ConfigBuilder, Fields } from '../config-builder.ts';
 import { isAddressBlock, parseGoDuration, writeTime } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
@@ -28,7 +29,6 @@ export interface EntryPointRefs {
 
 /** The address of a listener if the file has none. */
 const assumedAddress = ':8080';
-const tlsReason = 'TLS is not ended here, so put a proxy that ends it in front';
 
 export class EntryPoints {
   private readonly known = new Map<string, EntryPoint>();
@@ -47,8 +47,8 @@ export class EntryPoints {
       return;
     }
     const redirects = field(http, 'redirections') !== null;
-    field(http, 'redirections')?.leave('no request is redirected here: the proxy that ends TLS in front does this');
-    field(http, 'tls')?.leave(tlsReason);
+    field(http, 'redirections')?.leave(commonReasons.redirectInFront);
+    field(http, 'tls')?.leave(commonReasons.endTlsInFront);
     part.leave('no router that is carried over uses it');
     field(part, 'asDefault')?.carry();
     field(part, 'http3')?.leave('HTTP/3 is not spoken here');
@@ -84,12 +84,14 @@ export class EntryPoints {
     const listeners = points.map((point) => {
       if (!secure && !point.tls) return this.open(point, builder);
       if (plain !== undefined && plain !== point) {
-        point.addressPart.leave(`${tlsReason}: the listener ${plain.address} serves these routes in the clear`);
+        point.addressPart.leave(
+          `${commonReasons.endTlsInFront}: the listener ${plain.address} serves these routes in the clear`,
+        );
         point.part.carry();
         return this.open(plain, builder);
       }
       if (plain === point) return this.open(point, builder);
-      point.addressPart.change(`${tlsReason}: ${assumedAddress} serves these routes in the clear`);
+      point.addressPart.change(`${commonReasons.endTlsInFront}: ${assumedAddress} serves these routes in the clear`);
       point.part.carry();
       builder.listen(assumedAddress, point.fields);
       return assumedAddress;

@@ -1,6 +1,7 @@
 /** `limpet import traefik.yaml`: dynamic and static files of Traefik in YAML and TOML, Compose files with its labels, IngressRoutes. */
 
 import { UsageError } from '../../errors.ts';
+import { commonReasons } from '../common-reasons.ts';
 import { ConfigBuilder } from '../config-builder.ts';
 import type { Importer } from '../imported.ts';
 import { objectsOf } from '../kubernetes/objects.ts';
@@ -42,7 +43,8 @@ export const importTraefik: Importer = (text, file) => {
   const objects = objectsOf({ roots: documents.filter((root) => root.get('kind') !== null) });
   const entryPoints = new EntryPoints();
   for (const root of staticParts) {
-    for (const [key, part] of root.entries()) part.leave(entryOf(reasons, key.toLowerCase()) ?? unknown);
+    for (const [key, part] of root.entries())
+      part.leave(entryOf(reasons, key.toLowerCase()) ?? commonReasons.noCounterpart);
     for (const [name, part] of field(root, 'entryPoints')?.entries() ?? []) entryPoints.add(name, part);
   }
   const routers = [...readRouters(https), ...readIngressRoutes(objects, new Services(objects))];
@@ -78,7 +80,7 @@ function isToml(text: string): boolean {
 function warnAboutOthers(root: Part): void {
   for (const kind of ['tcp', 'udp']) {
     const part = field(root, kind);
-    part?.leave('HTTP alone is balanced here');
+    part?.leave(commonReasons.onlyHttp);
     for (const [name, router] of field(part, 'routers')?.entries() ?? []) {
       router.warn('not-working', `the ${kind} router "${name}": HTTP alone is balanced here`);
     }
@@ -86,23 +88,22 @@ function warnAboutOthers(root: Part): void {
   for (const [name, one] of field(root, 'tls', 'options')?.entries() ?? []) {
     field(one, 'clientAuth')?.warn('open', `clients were asked for certificates (options "${name}")`);
   }
-  field(root, 'http')?.leave('nothing here corresponds to it');
-  field(root, 'tls')?.leave('TLS is not ended here, so put a proxy that ends it in front');
+  field(root, 'http')?.leave(commonReasons.noCounterpart);
+  field(root, 'tls')?.leave(commonReasons.endTlsInFront);
 }
 
-const unknown = 'nothing here corresponds to it';
 const reasons: Readonly<Record<string, string>> = {
-  tcp: 'HTTP alone is balanced here',
-  udp: 'HTTP alone is balanced here',
-  tls: 'TLS is not ended here, so put a proxy that ends it in front',
+  tcp: commonReasons.onlyHttp,
+  udp: commonReasons.onlyHttp,
+  tls: commonReasons.endTlsInFront,
   entrypoints: 'only addresses, trusted addresses and idle times of entry points are needed here',
   providers: 'it says where Traefik finds its configuration',
-  certificatesresolvers: 'TLS is not ended here, so put a proxy that ends it in front',
+  certificatesresolvers: commonReasons.endTlsInFront,
   api: 'the dashboard of Traefik is not there',
   ping: 'no path answers by itself',
-  log: 'logging is set by log, and written to stdout and stderr',
-  accesslog: 'logging is set by log, and written to stdout and stderr',
-  metrics: 'metrics are told by the admin interface',
+  log: commonReasons.logging,
+  accesslog: commonReasons.logging,
+  metrics: commonReasons.metrics,
   tracing: 'requests are not traced here',
   global: 'it is about the process of Traefik itself',
   serverstransport: 'time-outs to servers are those of the pool',

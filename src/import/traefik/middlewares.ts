@@ -1,5 +1,6 @@
 /** Warns about the middlewares of routers, which are not carried over. */
 
+import { commonReasons } from '../common-reasons.ts';
 import type { Fields } from '../config-builder.ts';
 import { entryOf } from '../names.ts';
 import { parseWhole } from '../values.ts';
@@ -32,10 +33,10 @@ const rewrites: Readonly<Record<string, string>> = {
 };
 
 const reasons: Readonly<Record<string, string>> = {
-  redirectscheme: 'no request is redirected here: the proxy that ends TLS in front does this',
+  redirectscheme: commonReasons.redirectInFront,
   headers: 'headers of requests and responses are passed on as they come',
   contenttype: 'headers of requests and responses are passed on as they come',
-  compress: 'nothing is compressed here: let the servers do it',
+  compress: commonReasons.noCompression,
   ratelimit: 'rates are not limited here',
   inflightreq: 'requests are limited for each server here (maxRequests), not for each client',
   circuitbreaker: 'a server that fails is left out by health.passive',
@@ -111,7 +112,7 @@ function nameOf({ name, part }: Named): string {
 }
 
 function reasonOf(kind: string): string {
-  if (Object.hasOwn(guards, kind) || kind === 'plugin') return 'access is not controlled here';
+  if (Object.hasOwn(guards, kind) || kind === 'plugin') return commonReasons.noAccessControl;
   if (Object.hasOwn(rewrites, kind)) return 'requests are passed on as they came';
   return entryOf(reasons, kind) ?? `"${kind}" is not known to this importer`;
 }

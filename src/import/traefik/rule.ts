@@ -1,7 +1,8 @@
 /** Rules of Traefik, such as Host(`a.org`) && (PathPrefix(`/x`) || Path(`/y`)), as matches of routes. */
 
 import { holdsHost } from '../../config/host-pattern.ts';
-import { hostPattern, routePath } from '../values.ts';
+import { commonReasons } from '../common-reasons.ts';
+import { extensionsOf, hostPattern, routePath } from '../values.ts';
 import { type Call, type Condition, parseRule } from './rule-syntax.ts';
 
 export interface Match {
@@ -93,10 +94,10 @@ function matchOf(term: readonly Literal[]): { match: Match; changes: string[] } 
     if (change !== '') changes.push(change);
   }
   const { path } = partial;
-  if (path?.exact && path.text === '/') return 'a route for the path / alone would take every path';
+  if (path?.exact && path.text === '/') return commonReasons.rootAlone;
   if (path?.exact) changes.push(`paths below ${path.text} match too`);
   else if (path !== null && !path.text.endsWith('/')) {
-    changes.push('prefixes are matched by whole segments: /a/b, not /ab');
+    changes.push(commonReasons.wholeSegments);
   }
   const match = {
     host: partial.host ?? '',
@@ -165,8 +166,7 @@ function narrowPath(partial: PartialMatch, text: string, exact: boolean): string
 
 /** `\.(css|js)$` is a list of extensions, `^/api/` is a prefix. */
 function narrowPathPattern(partial: PartialMatch, pattern: string, unsupported: string): string | null {
-  const [, list] = /^(?:\^?\.[*+])?\\\.\(?(?:\?:)?([\w|-]+)\)?\$$/.exec(pattern) ?? [];
-  const extensions = list?.split('|').filter((one) => /^[\w-]{1,32}$/.test(one)) ?? [];
+  const extensions = extensionsOf(pattern);
   if (extensions.length > 0) {
     partial.extensions = extensions;
     return '';

@@ -2,6 +2,7 @@
 
 import { isHostName } from '../../config/address.ts';
 import { formatDuration } from '../../config/units.ts';
+import { commonReasons } from '../common-reasons.ts';
 import type { Fields } from '../config-builder.ts';
 import { entryOf } from '../names.ts';
 import { isCookiePath, isToken, maxAgeMs, parseWhole } from '../values.ts';
@@ -36,12 +37,12 @@ function readCookie(cookie: Part): Fields {
   const isHostOnly = /^__Host-/i.test(fieldText(cookie, 'name') ?? '');
   const path = (text: string) =>
     text === '/' || text === '' ? {} : !isHostOnly && isCookiePath(text) ? { path: text } : null;
-  take('path', path, isHostOnly ? 'browsers drop a cookie named __Host- that has it' : 'it is no path of a cookie');
+  take('path', path, isHostOnly ? commonReasons.hostOnlyCookie : 'it is no path of a cookie');
   const domain = (text: string) => {
     const name = text.replace(/^\./, '').toLowerCase();
     return !isHostOnly && isHostName(name) ? { domain: name } : text === '' ? {} : null;
   };
-  take('domain', domain, isHostOnly ? 'browsers drop a cookie named __Host- that has it' : 'it is no domain');
+  take('domain', domain, isHostOnly ? commonReasons.hostOnlyCookie : 'it is no domain');
   take('secure', (text) => (text === 'true' ? { secure: 'always' } : text === 'false' ? {} : null), booleanReason);
   take('sameSite', readSameSite, 'expected none, lax or strict');
   take('httpOnly', (text) => (text === 'true' ? {} : text === 'false' ? { httpOnly: false } : null), booleanReason);

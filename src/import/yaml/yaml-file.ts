@@ -1,6 +1,8 @@
 /** A YAML file as trees of parts, one for each document, with the report of its lines. */
+
 import { type Document, isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseAllDocuments } from 'yaml';
 import { UsageError } from '../../errors.ts';
+import { commonReasons } from '../common-reasons.ts';
 import type { Note } from '../imported.ts';
 import { ImportReport } from '../report.ts';
 import { Part } from './part.ts';
@@ -64,7 +66,7 @@ export class YamlFile {
 
   /** Each line that holds anything is carried over or has a note. What is a warning of the line is not a reason of it too. */
   notes(): Note[] {
-    for (const root of this.roots) root.reportLeftOut('nothing here corresponds to it');
+    for (const root of this.roots) root.reportLeftOut(commonReasons.noCounterpart);
     this.explainPunctuation();
     const notes = this.report.notes();
     const warnings = new Set(
@@ -89,7 +91,7 @@ export class YamlFile {
     };
     const rest = open.filter((line) => !/^[\]}]/.test(report.lines[line - 1] ?? '') || !explain(line, line - 1));
     for (const line of rest.reverse()) {
-      if (!explain(line, line + 1)) report.add(line, 'left-out', 'nothing here corresponds to it');
+      if (!explain(line, line + 1)) report.add(line, 'left-out', commonReasons.noCounterpart);
     }
   }
 
