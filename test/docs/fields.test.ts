@@ -1,7 +1,10 @@
 /** What programs read (JSON of the log and of explain) and write (options): each name of the documentation is there, and the other way round. */
 import { expect, test } from 'vitest';
+import { affinities } from '../../src/affinity/index.ts';
+import { policies } from '../../src/balance/index.ts';
 import { formatJson } from '../../src/metrics/access-log.ts';
 import { sessions } from '../../src/session/index.ts';
+import { stores } from '../../src/store/index.ts';
 import { accessLine, accessRecord } from './logs.ts';
 import { Program } from './program.ts';
 import { codesIn, read, rowsBelow } from './tables.ts';
@@ -44,6 +47,15 @@ test('explain --json', async () => {
   expect(missing).toEqual([]);
   const told = new Set(names.map((name) => name.split('.')[0]));
   expect(Object.keys(real).filter((name) => !told.has(name))).toEqual([]);
+});
+
+test('each affinity, policy and store has an entry in its guide', () => {
+  const affinity = read('docs/guide/affinity.md');
+  for (const { type } of affinities) expect(affinity).toContain(`\n## \`${type}\`\n`);
+  const balancing = read('docs/guide/balancing.md');
+  for (const { name } of policies) expect(balancing).toContain(`\n### ${name}\n`);
+  const sessions = read('docs/guide/sessions.md');
+  for (const { usage } of stores) expect(sessions).toContain(usage.split(':', 1).join(''));
 });
 
 test('options of the session library', () => {
