@@ -1,5 +1,5 @@
 /**
- * `npm test`: build, package, programs, types, lint, tests. Every step runs, also after one has failed, so that one run
+ * `npm test`: build, package, programs, types, lint, documentation, tests. Every step runs, also after one has failed, so that one run
  * shows all there is to mend. Arguments go to vitest (`npm test -- src/http -t cookie`). Closes with the
  * line `N passed, N failed`, in which each step beside the tests counts as one.
  */
@@ -53,6 +53,7 @@ const checks = [
   run('programs', 'node', ['scripts/programs.ts']),
   run('types', 'tsc', ['-p', '.']),
   run('lint', 'biome', ['ci', '--error-on-warnings', '.']),
+  run('documentation', 'node', ['scripts/api-docs.ts', '--check']),
 ];
 const tests = runTests(process.argv.slice(2), isBuilt);
 

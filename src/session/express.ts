@@ -2,7 +2,11 @@
  * Express: `limpet(options)` is a middleware that gives `request.limpet`; `expressSession(options)` replaces express-session in an app
  * that has it, by one changed line:
  *
- *     import { expressSession as session } from 'limpet/express';   // was: import session from 'express-session'
+ * ```ts
+ * import { expressSession as session } from 'limpet/express';   // was: import session from 'express-session'
+ * ```
+ *
+ * @module limpet/express
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';

@@ -1,6 +1,8 @@
 /**
  * Fastify: `app.register(limpet, { strategy: 'sticky' })` gives `request.limpet`. In an app that has @fastify/session,
  * register it before that, and give @fastify/session `store: limpetStore(app)`.
+ *
+ * @module limpet/fastify
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify';
 import { asError } from './error.ts';

@@ -2,7 +2,11 @@
  * h3, and Nitro 3 on it: `app.use(limpet({ strategy: 'sticky' }))` gives `event.context.limpet`. In Nitro it is a middleware of
  * its own, `server/middleware/limpet.ts`:
  *
- *     export default limpet({ strategy: 'sticky' });
+ * ```ts
+ * export default limpet({ strategy: 'sticky' });
+ * ```
+ *
+ * @module limpet/h3
  */
 import { type Middleware, toResponse } from 'h3';
 import type { SessionOptions } from './options.ts';

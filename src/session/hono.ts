@@ -1,4 +1,8 @@
-/** Hono: `app.use(limpet({ strategy: 'sticky' }))` gives `context.var.limpet`, on Bun, on Node and wherever Hono runs. */
+/**
+ * Hono: `app.use(limpet({ strategy: 'sticky' }))` gives `context.var.limpet`, on Bun, on Node and wherever Hono runs.
+ *
+ * @module limpet/hono
+ */
 import type { MiddlewareHandler } from 'hono';
 import type { SessionOptions } from './options.ts';
 import type { Session } from './session.ts';

@@ -2,7 +2,7 @@
  * `import ... from 'limpet/session'`: the session library for app servers, on node:http and with handlers of Request and Response. The
  * adapters for frameworks are `limpet/express` and its siblings.
  *
- * @module session
+ * @module limpet/session
  */
 export type {
   ClaimResult,

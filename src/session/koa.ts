@@ -1,8 +1,12 @@
 /**
  * Koa: `app.use(limpet({ strategy: 'sticky' }))` gives `context.limpet`.
  *
- *     app.use(limpet({ strategy: 'sticky' }));
- *     app.use((context) => void (context.body = context.limpet.data));
+ * ```ts
+ * app.use(limpet({ strategy: 'sticky' }));
+ * app.use((context) => void (context.body = context.limpet.data));
+ * ```
+ *
+ * @module limpet/koa
  */
 import type { Middleware } from 'koa';
 import { NodeSessions } from './node.ts';

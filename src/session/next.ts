@@ -1,13 +1,17 @@
 /**
  * Next.js, route handlers of its App Router. They run on Node (`runtime = 'nodejs'`, the default).
  *
- *     // lib/session.ts
- *     export const withSession = limpet({ strategy: 'sticky' });
- *     // app/cart/[id]/route.ts
- *     export const POST = withSession<{ id: string }>(async (request, { limpet, params }) => {
- *       limpet.set('item', (await params).id);
- *       return Response.json(limpet.data);
- *     });
+ * ```ts
+ * // lib/session.ts
+ * export const withSession = limpet({ strategy: 'sticky' });
+ * // app/cart/[id]/route.ts
+ * export const POST = withSession<{ id: string }>(async (request, { limpet, params }) => {
+ *   limpet.set('item', (await params).id);
+ *   return Response.json(limpet.data);
+ * });
+ * ```
+ *
+ * @module limpet/next
  */
 import type { SessionOptions } from './options.ts';
 import type { Session } from './session.ts';

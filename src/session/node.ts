@@ -112,6 +112,7 @@ export class NodeSessions extends Sessions {
    * not sent.
    *
    * @example
+   * const app = sessions({ strategy: 'sticky' });
    * createServer(app.handle((request, response, session) => response.end('hello'))).listen(3001);
    */
   handle(handler: NodeHandler): (request: IncomingMessage, response: ServerResponse) => Promise<void> {

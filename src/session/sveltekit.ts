@@ -2,7 +2,11 @@
  * SvelteKit: `export const handle = limpet({ strategy: 'sticky' })` in `src/hooks.server.ts` gives `event.locals.limpet`; with
  * other hooks `sequence(limpet(...), others)`, first. In `src/app.d.ts`:
  *
- *     declare global { namespace App { interface Locals { limpet: import('limpet/session').Session } } }
+ * ```ts
+ * declare global { namespace App { interface Locals { limpet: import('limpet/session').Session } } }
+ * ```
+ *
+ * @module limpet/sveltekit
  */
 import type { Exchange, HeaderLines } from './exchange.ts';
 import type { SessionOptions } from './options.ts';

@@ -57,9 +57,10 @@ export function findBlocks(markdown: string, path: string): Block[] {
   return found;
 }
 
-/** The examples of doc comments stand in the surroundings of their entry of the package: docs/reference/api/limpet/express.md. */
+/** An example of a doc comment knows the exports of its entry: `api limpet/express` on docs/reference/api/limpet/express.md. */
 function entryOf(path: string): string {
-  return /^docs\/reference\/api\/(?:.*\/)?(\w+)\.md$/.exec(path)?.[1] ?? '';
+  const entry = /^docs\/reference\/api\/(limpet.*)\.md$/.exec(path)?.[1];
+  return entry === undefined ? '' : `api ${entry}`;
 }
 
 /** `docs/guide/sessions.md:32`, for messages. */

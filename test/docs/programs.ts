@@ -5,7 +5,7 @@ import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, symlinkSync
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Block, placeOf, root } from './blocks.ts';
-import { surroundings } from './surroundings.ts';
+import { apiSurroundings, surroundings } from './surroundings.ts';
 
 /** Where the source of each entry of the package is: `limpet/express` is src/session/express.ts. */
 export function entries(): Record<string, string> {
@@ -21,21 +21,40 @@ export function entries(): Record<string, string> {
   );
 }
 
-/** The block as a module, each line where it was. Imports stay at the top; the rest is a function that knows its surroundings. */
+/**
+ * The block as a module, each line where it was. Imports stay at the top; the rest is a function that knows its surroundings.
+ * An example of a doc comment (`api limpet/express`) knows the exports of its entry as well.
+ */
 export function moduleOf({ text, about }: Pick<Block, 'text' | 'about'>): string {
   const lines = text.split('\n');
-  const known = Object.entries(surroundings[about] ?? {});
-  // What the block imports or declares by itself is not given to it.
-  const names = known.filter(([name]) => !new RegExp(`^(?:import [^;]*|const )\\b${name}\\b`, 'm').test(text));
+  const entry = /^api (.+)$/.exec(about)?.[1];
+  const isOwn = (name: string) => new RegExp(`^(?:import [^;]*|(?:export )?const )\\b${name}\\b`, 'm').test(text);
+  const around = entry === undefined ? surroundings[about] : apiSurroundings[entry];
+  const names = Object.entries(around ?? {}).filter(([name]) => !isOwn(name));
+  const isNeeded = (name: string) =>
+    new RegExp(`\\b${name}\\b`).test(text) && !isOwn(name) && !(name in (around ?? {}));
+  const exported = entry === undefined ? [] : exportsOf(entry).filter((one) => isNeeded(one.replace('type ', '')));
+  const last = exported.length === 0 ? '' : `import { ${exported.join(', ')} } from '${entry}';\n`;
+  const first = lines.findIndex((line) => line !== '' && !line.startsWith('import '));
+  if (first < 0) return `${text}\nexport {};\n`;
   if (/^export /m.test(text) || /^declare /m.test(text)) {
     const given = names.map(([name, type]) => `declare const ${name}: ${type};`);
-    return `${lines.join('\n')}\n${given.join('\n')}\nexport {};\n`;
+    return `${lines.join('\n')}\n${given.join('\n')}\n${last}export {};\n`;
   }
-  const first = lines.findIndex((line) => line !== '' && !line.startsWith('import '));
   const parameters = names.map(([name, type]) => `${name}: ${type}`);
   // Two braces: a name of the block's own may be one of the surroundings'.
   lines[first] = `export async function example(${parameters.join(', ')}) {{ ${lines[first]}`;
-  return `${lines.join('\n')}\n}}\n`;
+  return `${lines.join('\n')}\n}}\n${last}`;
+}
+
+/** Each export of an entry of the package has a heading on its page, types below another one than values: `type Config`. */
+function exportsOf(entry: string): string[] {
+  const page = readFileSync(join(root, `docs/reference/api/${entry}.md`), 'utf8');
+  let kind = '';
+  return Array.from(page.matchAll(/^##(#?) (\w+(?: \w+)*)(?:\(\))?$/gm)).flatMap(([, isName = '', text = '']) => {
+    if (isName === '') kind = text === 'Interfaces' || text === 'Type Aliases' ? 'type ' : '';
+    return isName === '' ? [] : [`${kind}${text}`];
+  });
 }
 
 /** Answers what the compiler finds, with the place in the documentation. */

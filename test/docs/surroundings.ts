@@ -3,15 +3,6 @@
 const session = "import('limpet/session')";
 
 export const surroundings: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-  /** A program with a balancer. */
-  limpet: {
-    config: "import('limpet').Config",
-    limpet: "import('limpet').LimpetHandle",
-    startLimpet: "typeof import('limpet').startLimpet",
-    defineConfig: "typeof import('limpet').defineConfig",
-    ConfigError: "typeof import('limpet').ConfigError",
-    UsageError: "typeof import('limpet').UsageError",
-  },
   /** A handler of the library, and what an app has. */
   session: {
     app: `${session}.NodeSessions`,
@@ -44,4 +35,34 @@ export const surroundings: Readonly<Record<string, Readonly<Record<string, strin
     authorise: "import('limpet/sveltekit').Handle",
   },
   sockets: { app: `${session}.NodeSessions`, sockets: "import('ws').WebSocketServer" },
+};
+
+/** What stands around the examples of doc comments, beside the exports of their entry. */
+export const apiSurroundings: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  limpet: { config: "import('limpet').Config", limpet: "import('limpet').LimpetHandle" },
+  'limpet/session': {
+    ...surroundings.session,
+    app: `Pick<${session}.WebSessions, 'handle' | 'around'> & ${session}.NodeSessions`,
+    request: "import('node:http').IncomingMessage & Request",
+    response: "import('node:http').ServerResponse",
+    createServer: "typeof import('node:http').createServer",
+    serve: '(request: unknown, response: unknown) => Promise<void>',
+    reply: '{ code(status: number): { send(): void } }',
+    superjson: '{ stringify(value: unknown): string; parse(text: string): Record<string, unknown> }',
+    PgSession: `new (options: { pool: object }) => ${session}.ForeignStore`,
+    RedisStore: `new (options: { client: object }) => ${session}.ForeignStore`,
+    pool: 'object',
+    client: 'object',
+  },
+  'limpet/express': { ...surroundings.express, middleware: "import('limpet/express').ExpressSessionMiddleware" },
+  'limpet/fastify': {
+    ...surroundings.fastify,
+    fastifySession: "typeof import('@fastify/session').default",
+    secret: 'string',
+  },
+  'limpet/hono': { Hono: "typeof import('hono').Hono" },
+  'limpet/koa': { ...surroundings.koa },
+  'limpet/h3': { ...surroundings.h3, H3: "typeof import('h3').H3" },
+  'limpet/next': { ...surroundings.next },
+  'limpet/sveltekit': { ...surroundings.sveltekit },
 };
