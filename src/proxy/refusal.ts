@@ -39,7 +39,7 @@ const record: ExchangeRecord = {
 
 /**
  * Counts and logs it. `status`: what the client was sent; 0: nothing. `head`: as far as it was parsed, of this request and no other;
- * null: not at all. `isWhole`: it was parsed to its end.
+ * null: not at all. `isComplete`: it was parsed to its end.
  */
 export function logRefusal(
   worker: WorkerContext,
@@ -47,7 +47,7 @@ export function logRefusal(
   fault: Fault,
   status: number,
   head: RequestHead | null,
-  isWhole: boolean,
+  isComplete: boolean,
 ): void {
   worker.counters.add(counter.bytes_in, client.bytesIn);
   worker.counters.add(counter.bytes_out, client.bytesOut);
@@ -62,7 +62,7 @@ export function logRefusal(
   record.bytesOut = client.bytesOut;
   record.fault = fault.code;
   // Only a whole head says who the client behind a proxy is.
-  const isBehindProxy = isWhole && head !== null && client.peer.isTrusted;
+  const isBehindProxy = isComplete && head !== null && client.peer.isTrusted;
   record.client = isBehindProxy
     ? clientAddress(head, client.peer.address, client.peer.isTrustedAddress)
     : client.peer.address;

@@ -1,6 +1,6 @@
 /**
- * The body of an error answer, in the form that the client asked for: a short page for people, JSON for
- * programs, a line of text for the rest. It says what the fault says, and nothing of servers, addresses or code.
+ * The body of an error response, in the form that the client asked for: a short page for people, JSON for programs, a line of text for
+ * the rest. It says what the fault says, and nothing about servers, addresses or code.
  */
 import { STATUS_CODES } from 'node:http';
 import type { Fault } from '../../errors.ts';
@@ -60,9 +60,8 @@ interface Range {
 }
 
 /**
- * RFC 9110, 12.5.1: for each form the most specific range that matches tells its quality; the highest quality
- * wins, then what was named outright, then what was named first. Nothing acceptable: text, since an error has to
- * be told all the same.
+ * RFC 9110 section 12.5.1: for each form the most specific range that matches gives its quality. The highest quality wins, then what was
+ * named in full, then what was named first. When nothing is acceptable it is text, because the client must get the error all the same.
  */
 function preferredForm(accept: string | null): Form {
   const ranges = accept === null ? [] : accept.split(',', maxRanges).map(readRange);

@@ -69,17 +69,17 @@ export class H1Client implements Client {
 
   /** The response is sent, and the connection can take another request. */
   get isReusable(): boolean {
-    return this.response.keepAlive && this.reader.state === 'whole' && !this.context.stopping;
+    return this.response.keepAlive && this.reader.state === 'complete' && !this.context.stopping;
   }
 
-  /** No exchange can be made of what has come: responds, and logs it. `isWhole`: the head was read to its end. */
-  refuseHead(fault: Fault, head: RequestHead | null, isWhole: boolean): void {
+  /** No exchange can be made of what has come: responds, and logs it. `isComplete`: the head was read to its end. */
+  refuseHead(fault: Fault, head: RequestHead | null, isComplete: boolean): void {
     const { worker } = this.context;
     worker.counters.refused(fault);
     worker.counters.responded(fault.status);
     this.response.begin(Method.get, 1, false);
     this.response.sendFault(fault, null);
-    logRefusal(worker, this, fault, fault.status, head, isWhole);
+    logRefusal(worker, this, fault, fault.status, head, isComplete);
   }
 
   /** There is no room for what has come of a request, and no response to it. */
@@ -122,7 +122,7 @@ export class H1Client implements Client {
 
   sendHead(head: ResponseHead, edit: Splice, length: number): void {
     if (this.context.stopping) this.response.keepAlive = false;
-    if (this.reader.state !== 'whole') this.onEarly();
+    if (this.reader.state !== 'complete') this.onEarly();
     this.response.sendHead(head, edit, length);
   }
 
@@ -140,7 +140,7 @@ export class H1Client implements Client {
 
   refuse(fault: Fault, accept: string | null): void {
     // What is still to come of the body would be read as the next request.
-    if (this.reader.state !== 'whole') this.onEarly();
+    if (this.reader.state !== 'complete') this.onEarly();
     if (fault.side === 'client') this.response.keepAlive = false;
     if (fault === requestFaults.requestTimeout) this.ending = 'linger-briefly';
     this.response.sendFault(fault, accept);

@@ -106,7 +106,7 @@ export class H1ClientConnection
     }
     this.client.closeAfter();
     this.setState('half-closed');
-    if (!this.settings.halfClose || this.reader.state !== 'whole') this.socket.destroy();
+    if (!this.settings.halfClose || this.reader.state !== 'complete') this.socket.destroy();
   }
 
   onClose(): void {
@@ -212,14 +212,14 @@ export class H1ClientConnection
     this.exchange?.onRequestFault(fault);
   }
 
-  onHeadFault(fault: Fault, head: RequestHead, isWhole: boolean): void {
-    this.refuseHead(fault, head, isWhole, false);
+  onHeadFault(fault: Fault, head: RequestHead, isComplete: boolean): void {
+    this.refuseHead(fault, head, isComplete, false);
   }
 
   /** The connection ends, because where the next request would begin is not known. */
-  private refuseHead(fault: Fault, head: RequestHead | null, isWhole: boolean, isBrief: boolean): void {
+  private refuseHead(fault: Fault, head: RequestHead | null, isComplete: boolean, isBrief: boolean): void {
     this.reader.stop();
-    this.client.refuseHead(fault, head, isWhole);
+    this.client.refuseHead(fault, head, isComplete);
     this.beginLinger(isBrief);
   }
 
@@ -243,8 +243,8 @@ export class H1ClientConnection
       else this.awaitRequest();
     }
     // A client that said that this request is its last one sends nothing to which the kernel would answer our close with a reset.
-    else if (reader.isLast && reader.state === 'whole' && !reader.hasHeld) this.close();
-    else this.beginLinger(reader.state === 'whole' || client.ending === 'linger-briefly');
+    else if (reader.isLast && reader.state === 'complete' && !reader.hasHeld) this.close();
+    else this.beginLinger(reader.state === 'complete' || client.ending === 'linger-briefly');
   }
 
   private get isServing(): boolean {

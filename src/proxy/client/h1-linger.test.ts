@@ -92,12 +92,12 @@ test('the time is timeouts.linger', () => {
   expect(balancer.counters().linger_exceeded).toBe(0);
 });
 
-test('answers to requests that are not whole are counted', () => {
+test('responses to requests that are not complete are counted', () => {
   const { balancer } = begin(kinds[0]!);
   expect(balancer.counters().responses_early).toBe(1);
 });
 
-test('one whose request is whole, and who was slow with it, is listened to until it pauses', () => {
+test('one that was slow with its request is read until it is silent', () => {
   const slow = refused('a slow head', 408, 'GET / HTTP/1.1\r\nHost');
   const { balancer, client } = begin(slow);
   balancer.advance(10_100);

@@ -1,18 +1,17 @@
 /**
  * Reads the requests of one HTTP/1.1 connection out of its bytes, one after the other:
  *
- *        ┌──────────────────────────────── next() ────────────────────────────────┐
- *        v                                                                        │
- *      idle ── first byte ──> head ── complete ──> body ── complete ──────────> whole
- *        │ ^                   │ │                                                ^
- *        │ └── an empty line ──┘ └── complete, and there is no body ──────────────┤
- *        └──────── a head in one read: to `body` or `whole` as well ──────────────┘
+ *        ┌────────────────────────── next() ──────────────────────────┐
+ *        v                                                            │
+ *      idle ── first byte ──> head ── its end ──> body ── its end ──> complete
+ *        ^                     │ └──── its end, there is no body ───────^
+ *        └─ it was an empty line                   (a head that comes in one read skips `head`)
  *
- *      any of them ── stop() ──> stopped      nothing more is read; terminal
+ *      any of them ── stop() ──> stopped: nothing more is read; terminal
  *
- * head: the beginning of a head is buffered. whole: bytes of the next request have come too early, and are buffered, or the socket is
- * paused. It calls its owner when a head begins, is complete or is refused, and for each piece of a body. Any of these calls may
- * come back with `next` or `stop`.
+ * head: the beginning of a head is buffered. complete: the request is answered, and bytes of the next one, which is not due yet, are
+ * buffered up to a limit; then the socket is paused. The owner is called when a head begins, ends or is refused, and for each piece of a
+ * body. It may call `next` or `stop` from inside any of these calls.
  */
 import { type Fault, requestFaults } from '../../errors.ts';
 import { BodyReader } from '../../http/body.ts';
@@ -27,8 +26,8 @@ export interface RequestReaderOwner {
   onHeadBegin(hasBegun: boolean): void;
   /** A head is complete: it is in `head` during this call, and in `raw` from `start` on. */
   onHead(head: RequestHead, raw: Buffer, start: number): void;
-  /** A head was refused. `isWhole`: it was read to its end. */
-  onHeadFault(fault: Fault, head: RequestHead, isWhole: boolean): void;
+  /** A head was refused. `isComplete`: it was read to its end. */
+  onHeadFault(fault: Fault, head: RequestHead, isComplete: boolean): void;
   /** A head, and what came of its body in the same read, have been reported. */
   onRequestBegun(): void;
   /** `isKept`: the bytes are in the same buffer as the head. */
@@ -39,7 +38,7 @@ export interface RequestReaderOwner {
   addBuffered(bytes: number): void;
 }
 
-type State = 'idle' | 'head' | 'body' | 'whole' | 'stopped';
+type State = 'idle' | 'head' | 'body' | 'complete' | 'stopped';
 
 /** Bytes of requests that are not due yet, beyond which the socket is paused. One read may bring more, and cannot be given back. */
 const maxHeldBytes = 16 * 1024;
@@ -83,11 +82,11 @@ export class RequestReader {
 
   /** Bytes have come. */
   read(chunk: Buffer): void {
-    if (this.state === 'whole') this.hold(chunk);
+    if (this.state === 'complete') this.hold(chunk);
     else if (this.state !== 'stopped') this.consume(chunk);
   }
 
-  /** The current request, which is whole, has been answered: the next one is due. */
+  /** The response to the current request, which is complete, has been sent: the next one is due. */
   next(): void {
     this.setState('idle');
     this.resume();
@@ -129,7 +128,7 @@ export class RequestReader {
     this.socket.resume();
   }
 
-  /** Bytes of requests are buffered that have not been answered. */
+  /** Bytes of requests that have had no response are buffered. */
   get hasBuffered(): boolean {
     return this.partial !== null || this.held !== null;
   }
@@ -139,7 +138,7 @@ export class RequestReader {
     return this.held !== null;
   }
 
-  /** What has come of a request that is not going to be answered, for the log. Sets `bytesIn`. null: nothing of it was parsed. */
+  /** What has come of a request that gets no response, or an error, for the log. Sets `bytesIn`. null: nothing of it was parsed. */
   parseBuffered(): RequestHead | null {
     const { partial, held, context } = this;
     this.bytesIn = partial?.length ?? held?.length ?? 0;
@@ -161,7 +160,7 @@ export class RequestReader {
         p = this.readHead(bytes, p);
       } else {
         // The next request is not due; after `stop` nothing is.
-        if (this.state === 'whole') this.hold(bytes.subarray(p));
+        if (this.state === 'complete') this.hold(bytes.subarray(p));
         break;
       }
     }
@@ -197,7 +196,7 @@ export class RequestReader {
       owner.onHeadFault(refusal, head, after > 0);
       return -1;
     }
-    this.setState(length === 0 ? 'whole' : 'body');
+    this.setState(length === 0 ? 'complete' : 'body');
     this.isLast = !head.keepAlive;
     this.bytesIn = after - begin;
     // The exchange keeps the head as long as it lasts, but not a body, or other requests, that came in the same read.
@@ -244,7 +243,7 @@ export class RequestReader {
       owner.onBodyFault(requestFaults.bodyTooLarge);
       return -1;
     }
-    if (done) this.setState('whole');
+    if (done) this.setState('complete');
     if (dataEnd > dataStart) owner.onBodyData(bytes.subarray(dataStart, dataEnd), isKept);
     if (done) owner.onBodyEnd(body.trailers);
     return after;

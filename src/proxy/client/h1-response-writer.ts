@@ -1,6 +1,6 @@
 /**
- * Frames the answers of one HTTP/1.1 connection: as the request's version and method ask for, the body's end told by
- * length, chunks, or the end of the connection. What is said within one loop turn leaves in one write.
+ * Frames the responses of one HTTP/1.1 connection, as the version and method of the request ask for: the end of a body is told by its
+ * length, by chunks, or by the end of the connection. What is sent within one read of the server's socket leaves in one write.
  */
 import { STATUS_CODES } from 'node:http';
 import { type Fault, retryAfterOf } from '../../errors.ts';
@@ -14,15 +14,15 @@ import type { WorkerContext } from '../worker-context.ts';
 import { errorBody } from './error-page.ts';
 import type { WriteBatch } from './write-batch.ts';
 
-/** A body up to this size leaves in one write with its head. */
-const joinBytes = 32 * 1024;
-/** From this size on a head that has become no longer is put back before its body, instead of the body behind it. */
-const longBody = 2 * 1024;
+/** A piece of a body up to this size leaves in one write with what comes before it. */
+const maxJoinedBytes = 32 * 1024;
+/** From this size on, a head that is not longer than the server's is copied to its place before the body, instead of the body behind it. */
+const minHeadCopyBytes = 2 * 1024;
 
 export class ResponseWriter {
-  /** The connection goes on after this answer. Told to the client by `sendHead` and `sendFault`; may still turn false after. */
+  /** The connection goes on after this response. `sendHead` and `sendFault` tell the client; it may still become false after that. */
   keepAlive = true;
-  /** Sent of this answer, interim ones included. */
+  /** Sent of this response, interim ones included. */
   bytes = 0;
   private readonly worker: WorkerContext;
   private readonly batch: WriteBatch;
@@ -30,9 +30,9 @@ export class ResponseWriter {
   private method: number = Method.get;
   private minor = 1;
   private chunked = false;
-  /** The body ends with the connection: only that tells whether it is whole. */
+  /** Only the end of the connection tells that the body is complete. */
   private untilClose = false;
-  /** Where the server's own head stands, while ours waits for the body: ours may take its place. */
+  /** The bytes of the server's head, while ours has not been written yet: ours may take its place. */
   private headBytes: Buffer | null = null;
   private headStart = 0;
   private headEnd = 0;
@@ -43,7 +43,7 @@ export class ResponseWriter {
     this.socket = socket;
   }
 
-  /** To a request of this method and minor version, from a client that wants the connection to go on or not. */
+  /** A response to a request with this method and minor version. `keepAlive`: the client wants the connection to go on. */
   begin(method: number, minor: number, keepAlive: boolean): void {
     this.method = method;
     this.minor = minor;
@@ -91,12 +91,12 @@ export class ResponseWriter {
     this.headEnd = head.end;
   }
 
-  /** Data of the body, by reference. False: bytes are kept, wait for the socket's drain. */
+  /** Data of the body, by reference. False: the socket buffers bytes, wait for its drain. */
   sendData(bytes: Buffer, start: number, end: number): boolean {
     const out = this.batch.of(this.socket);
     const size = end - start;
     this.bytes += size;
-    if (!this.chunked && size >= longBody && this.putBack(bytes, start, out)) {
+    if (!this.chunked && size >= minHeadCopyBytes && this.copyBefore(bytes, start, out)) {
       const from = start - out.length;
       out.clear();
       return this.socket.write(bytes.subarray(from, end));
@@ -106,11 +106,11 @@ export class ResponseWriter {
       out.text(line);
       this.bytes += line.length + 2;
     }
-    if (size <= joinBytes) {
+    if (size <= maxJoinedBytes) {
       out.copy(bytes, start, end);
       if (this.chunked) out.text('\r\n');
       // Small pieces wait for the flush at the end of this read; slowness shows then or with the next one.
-      return out.length < joinBytes ? this.socket.pending === 0 : this.flush();
+      return out.length < maxJoinedBytes ? this.socket.pending === 0 : this.flush();
     }
     this.flush();
     const room = this.socket.write(bytes.subarray(start, end));
@@ -118,8 +118,8 @@ export class ResponseWriter {
     return room;
   }
 
-  /** What waits to be written now stands directly before the body, over the server's head; or there was no room for it. */
-  private putBack(bytes: Buffer, start: number, out: HeadWriter): boolean {
+  /** Copies what waits to be written directly before the body, over the server's head. False: there is no room for it. */
+  private copyBefore(bytes: Buffer, start: number, out: HeadWriter): boolean {
     if (out.length === 0) return true;
     if (bytes !== this.headBytes || start !== this.headEnd || out.length > start - this.headStart) return false;
     out.bytes.copy(bytes, start - out.length, 0, out.length);
@@ -138,7 +138,7 @@ export class ResponseWriter {
     this.flush();
   }
 
-  /** An answer of our own, in the form that `accept` prefers. */
+  /** An error response of our own, in the form that `accept` prefers. */
   sendFault(fault: Fault, accept: string | null): void {
     const { type, body } = errorBody(fault, accept);
     const out = this.batch.of(this.socket);
@@ -155,20 +155,20 @@ export class ResponseWriter {
     this.flush();
   }
 
-  /** No more of the answer will come: what has gathered is sent. False: the end of the connection would pass for the answer's. */
+  /** No more of the response will come: writes what has gathered. False: the end of the connection would pass for that of the response. */
   truncate(): boolean {
     this.keepAlive = false;
     this.flush();
     return !this.untilClose;
   }
 
-  /** Forgets what has not been written, or taken by the kernel, and the connection with it. */
+  /** Drops what has not been written, or not been taken by the kernel. The connection cannot be used after it. */
   reset(): void {
     this.keepAlive = false;
     this.bytes -= this.batch.drop(this.socket) + this.socket.pending;
   }
 
-  /** Writes what has gathered. False: bytes are kept. */
+  /** Writes what has gathered. False: the socket buffers bytes. */
   flush(): boolean {
     this.headBytes = null;
     return this.batch.flush(this.socket);

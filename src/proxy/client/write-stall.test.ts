@@ -20,8 +20,8 @@ test.each([
 const get = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
 const head = 'HTTP/1.1 200 OK\r\nContent-Length: 900000\r\n\r\n';
 
-/** A client whose socket keeps as much as ever. `whole`: all of the answer has come. */
-function slowReader(whole: boolean) {
+/** A client whose socket buffers as much as ever. `isComplete`: all of the response has come. */
+function slowReader(isComplete: boolean) {
   const balancer = stageBalancer({ affinity: 'none', timeouts: { responseBody: '10m' } });
   const client = balancer.connect();
   client.send(get);
@@ -29,17 +29,17 @@ function slowReader(whole: boolean) {
   const server = balancer.net.last;
   server.open();
   client.slow = true;
-  server.send(`${head}${'x'.repeat(whole ? 900_000 : 100_000)}`);
+  server.send(`${head}${'x'.repeat(isComplete ? 900_000 : 100_000)}`);
   return { balancer, client };
 }
 
 test.each([
-  ['in the middle of its answer', false],
-  ['behind its answer', true],
-])('a client that is slow %s stays while its kernel takes anything, and goes when that stops', (_, whole) => {
+  ['in the middle of its response', false],
+  ['behind its response', true],
+])('a client that is slow %s stays while its kernel takes anything, and goes when that stops', (_, isComplete) => {
   let held = 4_000_000;
   const queue = vi.spyOn(SendQueues.prototype, 'heldFor').mockImplementation(() => held);
-  const { balancer, client } = slowReader(whole);
+  const { balancer, client } = slowReader(isComplete);
   for (let second = 0; second < 300; second++) {
     if (second % 10 === 0) held -= 1000;
     balancer.advance(1000);

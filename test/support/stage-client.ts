@@ -1,0 +1,158 @@
+/**
+ * A client's HTTP/1.1 connection on a network without a kernel, and without a balancer behind it: the test plays the client (`peer`) and
+ * the exchanges, and moves the time.
+ */
+import type { Fault } from '../../src/errors.ts';
+import type { RequestHead } from '../../src/http/head.ts';
+import { Splice } from '../../src/http/splice.ts';
+import { Counters } from '../../src/metrics/counters.ts';
+import { BufferBudget } from '../../src/proxy/buffer-budget.ts';
+import type { Client } from '../../src/proxy/client/client.ts';
+import { H1ClientConnection } from '../../src/proxy/client/h1-connection.ts';
+import { ListenerContext } from '../../src/proxy/client/listener-context.ts';
+import type { ListenerSettings } from '../../src/proxy/client/listener-settings.ts';
+import type { RequestHandler } from '../../src/proxy/client/request-handler.ts';
+import { WriteBuffers } from '../../src/proxy/write-buffers.ts';
+import { Wheel } from '../../src/time/wheel.ts';
+import { FakeNet, FakePeer } from './fake-net.ts';
+import { HandTime } from './hand-time.ts';
+import { responseWith, wideLimits } from './heads.ts';
+import { createWorkerContext } from './worker-context.ts';
+
+/** An exchange that writes down what it is told, and does what the test says. */
+export class PlayedExchange implements RequestHandler {
+  /** `GET /a`, `body abc`, `end` and the like, in order. */
+  readonly events: string[] = [];
+  private begun: Client | null = null;
+
+  get client(): Client {
+    if (this.begun === null) throw new Error('no request has begun');
+    return this.begun;
+  }
+
+  begin(client: Client, head: RequestHead, raw: Buffer, start: number, mayUpgrade: boolean): void {
+    const line = raw.toString('latin1', start, raw.indexOf(' HTTP/', start, 'latin1'));
+    this.begun = client;
+    this.events.push(mayUpgrade ? `${line}, upgrade` : line);
+    if (head.length !== 0) this.events.push(head.chunked ? 'a body in chunks' : `a body of ${head.length}`);
+  }
+
+  start(): void {
+    this.events.push('start');
+  }
+
+  onRequestData(piece: Buffer): void {
+    this.events.push(`body ${piece.toString('latin1')}`);
+  }
+
+  onRequestEnd(): void {
+    this.events.push('end');
+  }
+
+  /** As the exchange does: the client gets an error, or, once a response has begun, an end that shows that it is cut. */
+  onRequestFault(fault: Fault): void {
+    this.events.push(fault.code);
+    this.client.refuse(fault, null);
+    this.client.onExchangeEnd();
+  }
+
+  onClientDrain(): void {
+    this.events.push('drain');
+  }
+
+  onClientGone(): void {
+    this.events.push('gone');
+    this.client.onExchangeEnd();
+  }
+
+  /** The head of a response; `length` negative: it is not known. */
+  respond(length: number): void {
+    const lines = length < 0 ? [] : [`Content-Length: ${length}`];
+    this.client.sendHead(responseWith(200, 'Date: now', ...lines), new Splice(), length);
+  }
+
+  data(text: string): boolean {
+    return this.client.sendData(Buffer.from(text), 0, text.length);
+  }
+
+  finish(): void {
+    this.client.finish(null);
+    this.client.onExchangeEnd();
+  }
+
+  /** A whole response. */
+  answer(body: string): void {
+    this.respond(body.length);
+    this.data(body);
+    this.finish();
+  }
+}
+
+type Settings = Partial<Omit<ListenerSettings, 'timeouts'>> & {
+  readonly timeouts?: Partial<ListenerSettings['timeouts']>;
+};
+
+const timeouts = { requestHead: 10_000, requestBody: 30_000, keepAlive: 60_000, write: 30_000, linger: 60_000 };
+
+export function stageClient({ timeouts: given, ...settings }: Settings = {}, budgetBytes = 2 ** 20) {
+  const time = new HandTime();
+  const wheel = new Wheel(time.monotonic());
+  const counters = new Counters();
+  const net = new FakeNet();
+  const turns: (() => void)[] = [];
+  net.afterTurn = (run) => void turns.push(run);
+  const buffers = new BufferBudget(budgetBytes, wheel, counters, net.afterTurn);
+  const worker = createWorkerContext({ net, clock: time, wheel, counters, buffers });
+  const context = new ListenerContext(worker, new WriteBuffers(net), wideLimits, () => null);
+  /** Every exchange so far, in order. */
+  const exchanges: PlayedExchange[] = [];
+  const source = {
+    take: (): PlayedExchange => {
+      const exchange = new PlayedExchange();
+      exchanges.push(exchange);
+      return exchange;
+    },
+  };
+  const peer = FakePeer.connected();
+  let closed = 0;
+  const connection = new H1ClientConnection(
+    context,
+    {
+      name: 'test',
+      isTrusted: () => false,
+      upgrades: ['websocket'],
+      halfClose: false,
+      bodyBytes: 0,
+      lingerBytes: 2 ** 20,
+      onClose: () => void closed++,
+      ...settings,
+      timeouts: { ...timeouts, ...given },
+    },
+    source,
+    peer,
+  );
+  peer.handler = connection;
+  return {
+    connection,
+    context,
+    peer,
+    exchanges,
+    counters: () => counters.snapshot(),
+    /** How often the listener was told that the connection is closed. */
+    closed: () => closed,
+    /** Events of all exchanges, each list after the other. */
+    events: () => exchanges.flatMap(({ events }) => events),
+    last: (): PlayedExchange => {
+      const exchange = exchanges.at(-1);
+      if (exchange === undefined) throw new Error('no request has come');
+      return exchange;
+    },
+    endTurn: () => {
+      for (const run of turns.splice(0)) run();
+    },
+    advance: (ms: number) => {
+      time.advance(ms);
+      wheel.turn(time.monotonic());
+    },
+  };
+}
