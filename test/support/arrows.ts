@@ -56,7 +56,16 @@ export const arrows: readonly Arrow[] = [
   },
   {
     from: ['src/affinity'],
-    never: ['src/balance', 'src/fleet', 'src/proxy', 'src/net', 'src/health', 'src/failover', 'src/table'],
+    never: [
+      'src/balance',
+      'src/fleet',
+      'src/proxy',
+      'src/net',
+      'src/health',
+      'src/failover',
+      'src/table',
+      'src/ownership',
+    ],
     why: 'an affinity says who the client is and never chooses a server',
   },
   { from: ['src/table'], only: base, why: 'the table knows its own record: server numbers, not servers' },
