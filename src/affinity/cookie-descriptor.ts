@@ -1,4 +1,5 @@
 /** Descriptor of the affinity by a cookie of our own. */
+import type { FieldKinds } from '../config/field-kinds.ts';
 import { CookieAffinity } from './cookie.ts';
 import { type CookieOptions, checkCookie, cookieSchema } from './cookie-options.ts';
 import { CookiePolicy } from './cookie-policy.ts';
@@ -11,8 +12,8 @@ export const cookie = {
   binds: true,
   hasIds: true,
   issuesTokens: true,
-  schema: cookieSchema,
-  flag: { value: 'NAME', schema: ({ cookieName }) => cookieName, written: (name) => ({ name }) },
+  schema: (kinds: FieldKinds) => cookieSchema(kinds),
+  flag: { value: 'NAME', schema: ({ cookieName }: FieldKinds) => cookieName, written: (name) => ({ name }) },
   check: checkCookie,
   cookiesOf: ({ name, twin, path, domain }) => ({ names: twin === '' ? [name] : [name, twin], path, domain }),
   timesOf: (options) => options,

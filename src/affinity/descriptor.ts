@@ -17,7 +17,10 @@ export interface AffinityDescriptor<Options extends AffinityOptions> {
   readonly type: Options['type'];
   /** One sentence for the reference of the config. */
   readonly meaning: string;
-  /** What a config may have as the value of `type`, and how it becomes the options. */
+  /**
+   * What a config may have as the value of `type`, and how it becomes the options. Write `FieldKinds` at the parameter: without it the
+   * package's declarations cannot name the types of zod.
+   */
   schema(kinds: FieldKinds): z.ZodType<Options>;
   /**
    * Every option has a default, so the type alone is enough in a config and on the command line. Messages name these types in the

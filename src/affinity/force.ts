@@ -5,7 +5,9 @@
  *      Limpet-Force: app-2:1800003600:Zm9yY2UgaXMgbm90IHBvd
  *                    server, expiry in Unix seconds, HMAC-SHA-256 over the pool and both, cut to 128 bits
  */
+
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { FieldKinds } from '../config/field-kinds.ts';
 import type { RequestHead } from '../http/head.ts';
 import type { Splice } from '../http/splice.ts';
 import type { Affinity, ClientFacts, Recognition } from './affinity.ts';
@@ -24,7 +26,7 @@ const forceForm = 'a map with header, cookie or query (one of them)';
 export const force = {
   type: 'force',
   meaning: 'A signed header or parameter of a trusted peer picks the server, for debugging.',
-  schema(kinds) {
+  schema(kinds: FieldKinds) {
     const { map, z } = kinds;
     return map(keyFields(kinds), forceForm).transform((fields, context): ForceOptions => {
       const key = keyOf(fields);

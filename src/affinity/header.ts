@@ -1,4 +1,5 @@
 /** Affinity by a request header whose value names the session. A response may give the client this value first (Mcp-Session-Id). */
+import type { FieldKinds } from '../config/field-kinds.ts';
 import { Method, type RequestHead, type ResponseHead } from '../http/head.ts';
 import type { Affinity, ClientFacts, LearnedId, Recognition, RecognitionView } from './affinity.ts';
 import type { AffinityDescriptor, SessionTimes } from './descriptor.ts';
@@ -19,7 +20,7 @@ export const header = {
   meaning: 'A header that the client gives, or that a response gave it.',
   hasIds: true,
   learns: true,
-  schema({ flag, headerName, map, open, storedTimes, z }) {
+  schema({ flag, headerName, map, open, storedTimes, z }: FieldKinds) {
     const fields = map(
       {
         name: headerName.meta({ description: 'Name of the header.' }),
@@ -41,7 +42,7 @@ export const header = {
     );
     return z.union([headerName.transform((name) => fields.parse({ name })), fields], { error: nameForm });
   },
-  flag: { value: 'NAME', schema: ({ headerName }) => headerName, written: (name) => name },
+  flag: { value: 'NAME', schema: ({ headerName }: FieldKinds) => headerName, written: (name) => name },
   check(options, report) {
     checkHeader(options.name, [], report);
     checkTimes(options, report);

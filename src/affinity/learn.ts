@@ -2,6 +2,7 @@
  * Affinity by the app's own session id (JSESSIONID, PHPSESSID, connect.sid and the like): learned from the responses that set it, and
  * recognised in the requests that carry it. The id is not changed, and the client gets nothing from us.
  */
+import type { FieldKinds } from '../config/field-kinds.ts';
 import { CookieScan } from '../http/cookie.ts';
 import type { RequestHead, ResponseHead } from '../http/head.ts';
 import type { Headers } from '../http/headers.ts';
@@ -43,7 +44,7 @@ export const learn = {
   meaning: "The app's own session id: learned from responses, followed in requests.",
   hasIds: true,
   learns: true,
-  schema({ cookieName, headerName, map, open, queryName, storedTimes, text, z }) {
+  schema({ cookieName, headerName, map, open, queryName, storedTimes, text, z }: FieldKinds) {
     // What may stand before the `=` of a path parameter (RFC 3986 section 3.3), without the characters that end it.
     const parameterName = text('parameter', 'the name of a path parameter such as jsessionid', (name) =>
       /^[\w.~!$&'()*+,:@%-]{1,256}$/.test(name) ? name : null,
@@ -70,7 +71,7 @@ export const learn = {
     });
     return z.union([cookieName.transform((cookie) => fields.parse({ cookie })), fields], { error: learnForm });
   },
-  flag: { value: 'COOKIE', schema: ({ cookieName }) => cookieName, written: (cookie) => cookie },
+  flag: { value: 'COOKIE', schema: ({ cookieName }: FieldKinds) => cookieName, written: (cookie) => cookie },
   check(options, report) {
     checkAppCookie(options.cookie, report);
     if (options.header !== '') checkHeader(options.header, ['header'], report);

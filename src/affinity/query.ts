@@ -1,4 +1,5 @@
 /** Affinity by a query parameter whose value names the session: the same value leads to the same server, also when servers are added. */
+import type { FieldKinds } from '../config/field-kinds.ts';
 import type { RequestHead } from '../http/head.ts';
 import type { Affinity, ClientFacts, Recognition } from './affinity.ts';
 import type { AffinityDescriptor, SessionTimes } from './descriptor.ts';
@@ -16,14 +17,14 @@ export const query = {
   type: 'query',
   meaning: 'A query parameter that the client gives.',
   hasIds: true,
-  schema({ map, queryName, storedTimes, z }) {
+  schema({ map, queryName, storedTimes, z }: FieldKinds) {
     const fields = map(
       { name: queryName.meta({ description: 'Name of the query parameter.' }), ...storedTimes(usualIdleMs) },
       nameForm,
     ).transform(({ name, idle, absolute }): QueryOptions => ({ type: 'query', name, ...fillTimes(idle, absolute) }));
     return z.union([queryName.transform((name) => fields.parse({ name })), fields], { error: nameForm });
   },
-  flag: { value: 'NAME', schema: ({ queryName }) => queryName, written: (name) => name },
+  flag: { value: 'NAME', schema: ({ queryName }: FieldKinds) => queryName, written: (name) => name },
   check: (options, report) => checkTimes(options, report),
   sourcesOf: ({ name }) => [querySource(name)],
   timesOf: (options) => options,

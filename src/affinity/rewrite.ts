@@ -11,7 +11,9 @@
  * The MAC is HMAC-SHA-256 over pool, server id and value, cut to 48 bits: a prefix fits one value only, and whoever guesses one has
  * gained no more than the choice of a server.
  */
+
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { FieldKinds } from '../config/field-kinds.ts';
 import { CookieScan } from '../http/cookie.ts';
 import type { RequestHead, ResponseHead } from '../http/head.ts';
 import { Name } from '../http/names.ts';
@@ -49,7 +51,7 @@ export const rewrite = {
   binds: true,
   hasIds: true,
   withoutEpoch: true,
-  schema({ cookieName, field, formatDuration, map, storedTime, text, z }) {
+  schema({ cookieName, field, formatDuration, map, storedTime, text, z }: FieldKinds) {
     // RFC 6265 section 4.1.1: what a cookie's value may hold.
     const separator = text('character', 'one character such as ~ . ! : or |', (char) =>
       /^[!#$&'()*+./:?@^`{|}~-]$/.test(char) ? char : null,
@@ -70,7 +72,7 @@ export const rewrite = {
       .union([cookieName.transform((cookie) => fields.parse({ cookie })), fields], { error: cookieForm })
       .transform((filled): RewriteOptions => ({ type: 'rewrite', ...filled }));
   },
-  flag: { value: 'COOKIE', schema: ({ cookieName }) => cookieName, written: (cookie) => cookie },
+  flag: { value: 'COOKIE', schema: ({ cookieName }: FieldKinds) => cookieName, written: (cookie) => cookie },
   check({ cookie }, report) {
     const { binder, config, index, pool } = report;
     checkAppCookie(cookie, report);

@@ -2,6 +2,7 @@
  * Affinity by a fixed map from keys to servers, for test users and canaries. Nothing is stored, the client gets nothing from us, and
  * the key proves nothing: whoever sends it gets the server.
  */
+import type { FieldKinds } from '../config/field-kinds.ts';
 import type { RequestHead } from '../http/head.ts';
 import type { Affinity, ClientFacts, Recognition } from './affinity.ts';
 import type { AffinityDescriptor } from './descriptor.ts';
@@ -20,7 +21,7 @@ const routeForm = 'a map with header, cookie or query (one of them), and map';
 export const route = {
   type: 'route',
   meaning: 'A fixed map from keys to servers, for test users and canaries.',
-  schema(kinds) {
+  schema(kinds: FieldKinds) {
     const { map, z } = kinds;
     const servers = z
       .record(z.string().min(1, { error: 'a pattern' }), z.string({ error: 'the name of a server' }), {

@@ -8,6 +8,7 @@
  *      00 09 07 FF 0{"sid":"..."         Engine.IO 3, as bytes: 0, digits of the length, 255
  *      ___eio[0]("0{\"sid\":\"...        JSONP: one of the texts, in a string
  */
+import type { FieldKinds } from '../config/field-kinds.ts';
 import { COLON, QUESTION, SLASH } from '../http/bytes.ts';
 import { Method, type RequestHead } from '../http/head.ts';
 import type { Affinity, ClientFacts, LearnedId, Recognition } from './affinity.ts';
@@ -30,7 +31,7 @@ export const socketIo = {
   wordRank: 3,
   hasIds: true,
   learns: true,
-  schema({ field, map, storedTimes, text }) {
+  schema({ field, map, storedTimes, text }: FieldKinds) {
     const path = text('path', 'a path that begins with / and has no space, ? or #', (path) =>
       /^\/[\x21-\x22\x24-\x3e\x40-\x7e]*$/.test(path) ? path : null,
     );

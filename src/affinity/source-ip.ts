@@ -3,7 +3,9 @@
  * is stored. In mode `table` the server is at first the same, and the session table keeps it when servers are added. The client gets
  * nothing from us. All clients behind one NAT or proxy share a server.
  */
+
 import { createHmac } from 'node:crypto';
+import type { FieldKinds } from '../config/field-kinds.ts';
 import type { RequestHead } from '../http/head.ts';
 import { addressBytes } from '../ip.ts';
 import type { Affinity, ClientFacts, Recognition } from './affinity.ts';
@@ -30,7 +32,7 @@ export const sourceIp = {
   wordRank: 2,
   binds: true,
   recognisesAll: true,
-  schema({ field, formatDuration, map, open, storedTime, whole, word, z }) {
+  schema({ field, formatDuration, map, open, storedTime, whole, word, z }: FieldKinds) {
     return map({
       ipv4Prefix: field(whole(1, 32), 32, 'Bits of an IPv4 address that count: 24 puts a /24 on one server.'),
       ipv6Prefix: field(whole(1, 128), 64, 'Bits of an IPv6 address that count. A customer usually has a /64.'),
