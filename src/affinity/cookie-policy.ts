@@ -2,7 +2,8 @@
  * Which cookie attributes a server may choose for its session: always what is narrower than the config's own; what is wider, up to
  * `app` of the config. A wider choice is cut to what is allowed, or replaced by what is configured.
  */
-import { type CookieAttributes, longestCookie, type SameSite } from '../http/session-cookie.ts';
+import { maxCookieSeconds } from '../http/cookie.ts';
+import type { CookieAttributes, SameSite } from '../http/session-cookie.ts';
 import type { CookieOptions } from './cookie-options.ts';
 
 const width: Readonly<Record<SameSite, number>> = { Strict: 0, Lax: 1, None: 2 };
@@ -20,7 +21,7 @@ export class CookiePolicy {
     const { app, idle, name } = settings;
     this.settings = settings;
     this.isHostOnly = /^__Host-/i.test(name);
-    this.longestIdle = idle === 0 ? longestCookie : Math.max(idle, app.maxAge) / 1000;
+    this.longestIdle = idle === 0 ? maxCookieSeconds : Math.max(idle, app.maxAge) / 1000;
     const items = [`idle:${Math.floor(this.longestIdle)}`];
     if (idle > 0) items.push(`usual:${Math.floor(idle / 1000)}`);
     if (app.sameSite !== 'Lax') items.push(`same-site:${app.sameSite.toLowerCase()}`);

@@ -1,11 +1,11 @@
 /** Affinity by a cookie of our own that holds a signed token (token.ts). The servers never see it. */
 import { isToken } from '../http/bytes.ts';
 import { makePrivate } from '../http/cache.ts';
-import { CookieScan, setCookieValue } from '../http/cookie.ts';
+import { CookieScan, maxCookieSeconds, setCookieValue } from '../http/cookie.ts';
 import type { RequestHead, ResponseHead } from '../http/head.ts';
 import type { Headers } from '../http/headers.ts';
 import { Name } from '../http/names.ts';
-import { type CookieAttributes, longestCookie } from '../http/session-cookie.ts';
+import type { CookieAttributes } from '../http/session-cookie.ts';
 import type { Splice } from '../http/splice.ts';
 import { httpDate, longAgo } from '../time/http-date.ts';
 import {
@@ -40,7 +40,10 @@ export interface CookieDependencies {
   readonly onLimited?: () => void;
 }
 
-/** Of several cookies of our name the one with the highest weight gives the result: a token that was once valid outweighs a forged one. */
+/**
+ * Of several cookies of our name the one with the highest weight gives the result: a token that was once valid outweighs a
+ * forged one.
+ */
 const weights: Readonly<Record<ProofResult, number>> = {
   none: 0,
   invalid: 1,
@@ -252,7 +255,7 @@ export class CookieAffinity implements Affinity {
     const { cookie } = recognition;
     if (!(cookie?.persistent ?? settings.lifetime === 'permanent')) return '';
     const absolute =
-      settings.absolute === 0 ? longestCookie : Math.floor(settings.absolute / 1000) - (now - recognition.born);
+      settings.absolute === 0 ? maxCookieSeconds : Math.floor(settings.absolute / 1000) - (now - recognition.born);
     const asked = cookie === null || cookie.idle === 0 ? 0 : Math.min(cookie.idle, this.policy.longestIdle);
     const idle = asked > 0 ? asked + redateAfter(asked, true) : cookie?.persistent ? settings.idle / 1000 : 0;
     const maxAge = Math.max(1, Math.floor(Math.min(absolute, idle || absolute)));

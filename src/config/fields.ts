@@ -6,11 +6,14 @@ import { z } from 'zod';
 import { durationPattern, formatDuration, formatSize, parseDuration, parseSize, sizePattern } from './units.ts';
 
 /** The longest time-out that the timers of both runtimes keep: 2^31 - 1 ms. */
-const longestTimer = 596 * 3_600_000;
+export const longestTimer = 596 * 3_600_000;
 /** For times that are only compared: 99999h, eleven years. */
 export const longestTime = 99_999 * 3_600_000;
 
-/** A field, or a part with fields of its own, that is filled with `written` when it is absent. `meaning` is a sentence or two for the reference. */
+/**
+ * A field, or a part with fields of its own, that is filled with `written` when it is absent. `meaning` is a sentence or two
+ * for the reference.
+ */
 export function field<S extends z.ZodType>(schema: S, written: z.input<S> & {}, meaning: string) {
   return schema.prefault(written).meta({ description: meaning });
 }

@@ -13,7 +13,7 @@ export interface DnsServer {
   readonly port: number;
 }
 
-/** none: the name does not exist, or has no address of that kind. failed: that cannot be told now. `ttl` in seconds. */
+/** none: the name does not exist, or has no address of that kind. failed: it could not be found out now. `ttl` in seconds. */
 export type Reply =
   | { readonly state: 'found'; readonly addresses: readonly string[]; readonly ttl: number }
   | { readonly state: 'none' }
@@ -22,17 +22,17 @@ export type Reply =
 export interface QueryDependencies {
   readonly net: Net;
   readonly timers: Timers;
-  /** 16 random bits that nobody can guess: who does not see the question cannot answer it. */
+  /** 16 random bits that cannot be guessed: a program that does not see the query cannot forge a reply. */
   readonly randomId: () => number;
 }
 
 export interface Question {
-  /** Whole, lower case, without the dot at its end. */
+  /** The full name in lower case, without a dot at its end. */
   readonly name: string;
   readonly type: 'A' | 'AAAA';
 }
 
-/** `timeout` in ms, for each of the two ways. Never rejects. */
+/** `timeout` in ms, for UDP and for TCP each. Never rejects. */
 export async function queryServer(
   server: DnsServer,
   question: Question,
@@ -66,7 +66,7 @@ function withTimeout<T>(
   return { result, cancel };
 }
 
-/** null: the bytes are no answer to our question. */
+/** null: the bytes are not a reply to this query. */
 type Read = (bytes: Buffer) => Reply | 'truncated' | null;
 
 function overUdp(server: DnsServer, question: Buffer, read: Read, result: Deferred<Reply | 'truncated'>) {
@@ -74,10 +74,10 @@ function overUdp(server: DnsServer, question: Buffer, read: Read, result: Deferr
   socket.on('error', result.reject);
   socket.on('message', (bytes) => {
     const reply = read(bytes);
-    // Whoever else sends something here does not end the wait.
+    // Packets of other programs do not end the wait.
     if (reply !== null) result.resolve(reply);
   });
-  // Connected: the kernel takes what comes from that server alone, and says when nobody listens there.
+  // A connected socket: the kernel accepts packets from that server only, and reports when nothing listens there.
   socket.connect(server.port, server.host, () => socket.send(question));
   return result.promise.finally(() => socket.close());
 }
@@ -129,7 +129,7 @@ function readReply(bytes: Buffer, id: number, { name, type }: Question): Reply |
     if (!names.has(lower(record.name))) continue;
     if (record.type === 'CNAME') names.add(lower(record.data));
     else if (record.type !== type) continue;
-    // Of a record that was cut off there are bytes missing.
+    // The record was cut off.
     else if (isIP(record.data) === 0) return null;
     else addresses.push(plainAddress(record.data));
     ttl = Math.min(ttl, record.ttl ?? 0);

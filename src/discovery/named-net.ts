@@ -1,7 +1,7 @@
 /**
- * Connections to servers by name: the addresses of the name are tried in turn (RFC 8305 without the race, which would cost
- * servers connections that nobody uses). The one that has worked is tried first the next time, so that a dead address costs
- * one connection its time, and a name with several addresses is one server as long as that address answers.
+ * Connects to servers by host name: the addresses of the name are tried one after the other (RFC 8305, but not at the same time, which
+ * would make connections that are not used). The address that worked is tried first the next time. So a dead address delays one
+ * connection only, and a name with several addresses is one server as long as that address answers.
  */
 import { isIP } from 'node:net';
 import { shortageOf } from '../net/shortage.ts';
@@ -13,9 +13,9 @@ type TcpAddress = Extract<Address, { readonly kind: 'tcp' }>;
 export interface NamedNetDependencies {
   readonly net: Net;
   readonly timers: Timers;
-  /** undefined: the name is not among those that are looked up. */
+  /** undefined: the name is not looked up. */
   readonly addressesOf: (name: string) => readonly string[] | undefined;
-  /** Milliseconds after which an address that has not accepted gives way to the next one. */
+  /** When an address has not accepted after this many milliseconds, the next one is tried. */
   readonly addressTimeout: () => number;
 }
 
@@ -57,7 +57,7 @@ class Candidates implements ConnectHandler, Connecting {
   private at = 0;
   private connecting: Connecting;
   private cancelTimer = () => {};
-  /** Of those that were tried, the one that says most of the server. */
+  /** The error of the addresses tried so far that says most about the server. */
   private failure: Error | null = null;
 
   constructor(
@@ -105,7 +105,7 @@ class Candidates implements ConnectHandler, Connecting {
 
   private dial(): Connecting {
     const { net, timers, addressTimeout } = this.deps;
-    // The last one has what is left of `timeouts.connect`.
+    // The last address has the rest of `timeouts.connect`.
     if (!this.isLast)
       this.cancelTimer = timers.after(addressTimeout(), () => {
         this.connecting.cancel();

@@ -1,5 +1,5 @@
 /**
- * The names of servers, looked up in the background and again whenever an answer is over: no request ever waits for a look-up.
+ * Resolves the host names of servers in the background, again whenever a reply expires: no request ever waits for a look-up.
  *
  *      asked ── found ──> its addresses, until the TTL (minTtl to maxTtl) is over ──> asked
  *        │ └─── none ───> no address: connections fail with name-not-found ── retry ──> asked
@@ -13,7 +13,7 @@ import { within } from '../time/within.ts';
 import type { Reply } from './dns-query.ts';
 import type { ResolverSettings } from './resolver.ts';
 
-/** By name: its addresses, in an order that does not change by itself; none: the name is not known. */
+/** By name: its addresses, sorted, so that their order changes only when they change. Empty: the name is not known. */
 export type NamedAddresses = ReadonlyMap<string, readonly string[]>;
 
 export interface NamesDependencies {
@@ -21,21 +21,21 @@ export interface NamesDependencies {
   readonly timers: Timers;
   readonly counters: Counters;
   readonly log: { info(message: string): void; warn(message: string): void };
-  /** Some name has other addresses than before. */
+  /** At least one name has other addresses than before. */
   readonly onChange: () => void;
 }
 
 interface Known {
   readonly name: string;
   addresses: readonly string[];
-  /** What was told last. */
+  /** The state that was logged last. */
   state: 'new' | Reply['state'];
-  /** Resolves with the first answer. */
+  /** Resolves with the first reply. */
   readonly first: ReturnType<typeof Promise.withResolvers<void>>;
   cancel: () => void;
 }
 
-/** Names that are looked up at one time. */
+/** The most names that are looked up at one time. */
 const mostAsked = 16;
 
 export class Names {
@@ -49,7 +49,7 @@ export class Names {
     this.deps = deps;
   }
 
-  /** The names of this config from now on. Resolves when those that are new have their first answer, or it takes too long. */
+  /** Resolves the names of this config from now on. Resolves when new names have their first reply, or when that takes too long. */
   async follow(options: Pick<LimpetOptions, 'pools' | 'resolver'>): Promise<void> {
     this.settings = options.resolver;
     const names = namesOf(options);
@@ -100,7 +100,7 @@ export class Names {
     const { timers, counters } = this.deps;
     const { minTtl, maxTtl, retry } = this.settings;
     const ttl = reply.state === 'found' ? Math.min(maxTtl, Math.max(minTtl, reply.ttl * 1000)) : retry;
-    // Set before anybody is told: whoever stops on hearing it stops this timer too.
+    // Set before `onChange` is called: if that calls `stop`, this timer is cancelled, too.
     known.cancel = timers.after(ttl, () => this.query(known));
     if (reply.state !== 'found') counters.add(counter.names_failed);
     const before = known.addresses;
@@ -114,7 +114,7 @@ export class Names {
     this.deps.onChange();
   }
 
-  /** The same whatever the order of the answer, which many DNS servers turn with each. */
+  /** Sorted, because many DNS servers rotate the addresses in each reply. */
   private limit(found: readonly string[]): readonly string[] {
     const { maxAddresses } = this.settings;
     const all = [...new Set(found)].sort(compareAddresses);
@@ -141,7 +141,7 @@ function namesOf({ pools }: Pick<LimpetOptions, 'pools'>): Set<string> {
   return names;
 }
 
-/** IPv4 first: what has both is reached by it from everywhere. */
+/** IPv4 first: a server with both kinds can be reached by IPv4 from everywhere. */
 function compareAddresses(a: string, b: string): number {
   const [six, otherSix] = [isIPv6(a), isIPv6(b)];
   if (six !== otherSix) return six ? 1 : -1;

@@ -1,30 +1,30 @@
 /**
- * Looks a name up, as the C library does and on both runtimes alike: /etc/hosts, then DNS with the search domains of
- * /etc/resolv.conf; and with the TTL, which the C library does not tell.
+ * Looks up a name as the C library does, the same on both runtimes: /etc/hosts, then DNS with the search domains of
+ * /etc/resolv.conf. In addition it gives the TTL, which the C library does not.
  */
 import { type DnsServer, type QueryDependencies, queryServer, type Reply } from './dns-query.ts';
 import { type Hosts, ParsedFile, parseHosts, parseResolvConf, type ResolvConf } from './system-files.ts';
 
 export interface ResolverSettings {
-  /** Empty: those of /etc/resolv.conf. */
+  /** Empty: the servers of /etc/resolv.conf. */
   readonly servers: readonly DnsServer[];
-  /** Milliseconds for one answer; then the next server is asked. */
+  /** Milliseconds to wait for a reply before the next server is queried. */
   readonly timeout: number;
-  /** Times that each server is asked. */
+  /** How often each server is queried. */
   readonly attempts: number;
 }
 
 export interface ResolverDependencies extends QueryDependencies {
   /**
-   * The runtime's own look-up, which knows what else this machine is configured for (mDNS, other systems than Linux); rejects for a
-   * name that is not known. It is asked for what ours does not find, where the config names no DNS servers.
+   * The runtime's own look-up, which also uses other sources of this machine (mDNS; systems other than Linux). Rejects for an unknown
+   * name. Used for names that this resolver does not find, when the config names no DNS servers.
    */
   readonly lookUp: (name: string) => Promise<readonly string[]>;
-  /** Default: those of the system. */
+  /** Default: the files of the system. */
   readonly files?: { readonly hosts: string; readonly resolvConf: string };
 }
 
-/** Seconds that an answer counts which came without a TTL. */
+/** TTL in seconds for results without one. */
 const fileTtl = 5;
 
 export class Resolver {
@@ -43,7 +43,7 @@ export class Resolver {
   async find(name: string, settings: ResolverSettings): Promise<Reply> {
     try {
       const own = this.hosts.read().get(name) ?? [];
-      // RFC 6761 section 6.3; servers in Node listen on `::1` when they are told to listen on localhost.
+      // RFC 6761 section 6.3. Servers in Node listen on `::1` when they listen on localhost.
       if (name === 'localhost') return { state: 'found', addresses: [...own, '127.0.0.1', '::1'], ttl: fileTtl };
       if (own.length > 0) return { state: 'found', addresses: own, ttl: fileTtl };
       const conf = this.resolvConf.read();
@@ -72,7 +72,7 @@ export class Resolver {
     for (const whole of names) {
       const reply = await this.query(whole, settings);
       if (reply.state === 'found') return reply;
-      // Whether it exists under that name cannot be told now: that it does not under the others says nothing.
+      // It could not be found out whether this name exists. That the others do not exist does not decide it.
       if (reply.state === 'failed') last = reply;
     }
     return last;
@@ -94,11 +94,11 @@ export class Resolver {
   }
 }
 
-/** A server that knows addresses of one kind is believed, whatever it does when asked for the other. */
+/** When a server gives addresses of one kind, they count, whatever it replies for the other kind. */
 function together(replies: readonly Reply[]): Reply {
   const found = replies.filter((reply) => reply.state === 'found');
   if (found.length === 0) return replies.find(({ state }) => state === 'failed') ?? { state: 'none' };
-  // IPv4 may be told in both kinds.
+  // IPv4 addresses may be in both replies.
   const addresses = [...new Set(found.flatMap((reply) => reply.addresses))];
   return { state: 'found', addresses, ttl: Math.min(...found.map(({ ttl }) => ttl)) };
 }

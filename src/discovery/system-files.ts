@@ -1,4 +1,4 @@
-/** What this machine's files say of names: /etc/hosts (hosts(5)) and /etc/resolv.conf (resolv.conf(5)). */
+/** Reads the files of this machine about names: /etc/hosts (hosts(5)) and /etc/resolv.conf (resolv.conf(5)). */
 import { readFileSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { plainAddress } from '../ip.ts';
@@ -6,16 +6,16 @@ import type { DnsServer } from './dns-query.ts';
 
 export interface ResolvConf {
   readonly servers: readonly DnsServer[];
-  /** Domains that are tried behind a short name. */
+  /** Domains that are appended to a short name. */
   readonly search: readonly string[];
-  /** A name with fewer dots is tried behind those domains first. */
+  /** A name with fewer dots than this is tried with those domains first. */
   readonly ndots: number;
 }
 
 /** By name in lower case. */
 export type Hosts = ReadonlyMap<string, readonly string[]>;
 
-/** The C library reads no more of them. */
+/** The C library uses no more servers than this. */
 const mostServers = 3;
 const mostDots = 15;
 
@@ -31,7 +31,7 @@ export function parseResolvConf(text: string): ResolvConf {
     const host = rest[0] ?? '';
     if (word === 'nameserver' && isIP(host.replace(/%.*/, '')) > 0 && servers.length < mostServers)
       servers.push({ kind: 'tcp', host, port: 53 });
-    // The last of them counts.
+    // The last such line counts.
     else if (word === 'search' || word === 'domain')
       search = rest.map((domain) => domain.toLowerCase().replace(/\.$/, ''));
     else if (word === 'options') {
@@ -59,7 +59,7 @@ export function parseHosts(text: string): Hosts {
   return hosts;
 }
 
-/** A file as it is parsed, read again when it has changed. One that is not there is empty. */
+/** A parsed file, read again when it has changed. A file that does not exist counts as empty. */
 export class ParsedFile<T> {
   private readonly path: string;
   private readonly parse: (text: string) => T;

@@ -1,37 +1,37 @@
-/** Anything went wrong: may the request go to a server again, and to which? One pure decision, asked once. */
+/** Decides, when an attempt has failed, whether the request may be sent again, and to which server. A pure function. */
 import { type Fault, serverFaults } from '../errors.ts';
 
 export interface Failure {
   readonly fault: Fault;
   /**
-   * How far it went. `unsent`: no byte reached a server. `sent`: some did, no byte of the response has been
-   * relayed. `relayed`: the client has part of the response.
+   * How far the attempt went. `unsent`: no byte reached a server. `sent`: some did, but no byte of the response has been relayed.
+   * `relayed`: the client has part of the response.
    */
   readonly stage: 'unsent' | 'sent' | 'relayed';
-  /** The connection had served a request before: the server may have closed it just as we wrote (RFC 9112 section 9.3.1). */
+  /** The connection had served a request before: the server may have closed it at the same moment (RFC 9112 section 9.3.1). */
   readonly reused: boolean;
-  /** The server began to answer on this connection. */
+  /** The server began to respond on this connection. */
   readonly answered: boolean;
   readonly idempotent: boolean;
-  /** All bytes of the body that were sent are still here. */
+  /** All bytes of the body that were sent are still in memory. */
   readonly replayable: boolean;
-  /** Servers asked so far, and the most that may be. */
+  /** Servers tried so far, and the most that may be tried. */
   readonly attempts: number;
   readonly maxAttempts: number;
-  /** Milliseconds left of the time for all attempts. */
+  /** Milliseconds left for all attempts. */
   readonly timeLeft: number;
 }
 
 /**
- * same: the same server on a fresh connection, not counted as an attempt, because nothing says that the server
- * failed. other: another server. refuse: the client gets the fault.
+ * same: the same server on a new connection; not counted as an attempt, because nothing shows that the server failed. other: another
+ * server. refuse: the client gets the fault.
  */
 export type Verdict = 'same' | 'other' | 'refuse';
 
 /**
- * Nothing sent: always repeatable, at the same server when only an idle connection was lost. Sent: only an idempotent
- * request whose body is still here, and only when the connection was lost before an answer (RFC 9110 section 9.2.2); a slow
- * or garbled answer is not made better by asking twice. Relayed: never.
+ * Nothing sent: always repeatable, at the same server when only an idle connection was lost. Sent: only an idempotent request whose
+ * body is still in memory, and only when the connection was lost before a response (RFC 9110 section 9.2.2); after a slow or
+ * malformed response, a second try would not help. Relayed: never.
  */
 export function verdict(failure: Failure): Verdict {
   const { fault, stage } = failure;

@@ -19,10 +19,10 @@ export const BodyLength = { chunked: -1, untilClose: -2 } as const;
 
 const State = { size: 0, extension: 1, sizeLf: 2, data: 3, dataCr: 4, dataLf: 5, trailer: 6 } as const;
 
-/** Chunk extensions are read and ignored; without a bound they would be a way to send for ever (CVE-2023-39326). */
+/** Chunk extensions are read and ignored. Without a bound, a client could send them for ever (CVE-2023-39326). */
 const maxExtensionBytes = 16 * 1024;
 const maxTrailerBytes = 8 * 1024;
-/** A section up to this size is read anew with each of its pieces, so that what is wrong with it is told at once. */
+/** A trailer section up to this size is read again with each piece, so that an error in it is reported at once. */
 const smallTrailerBytes = 1024;
 const maxTrailers = 64;
 
@@ -36,7 +36,7 @@ export class BodyReader {
   fault: Fault | null = null;
   /** Trailer lines, each with its CR LF, checked and without those that may not be trailers; null when there are none. */
   trailers: Buffer | null = null;
-  /** What the trailers say of a session. */
+  /** The command for the session in the trailers. */
   command: SessionCommand | 'bad' | null = null;
 
   private length = 0;
@@ -47,7 +47,7 @@ export class BodyReader {
   private extension = extensionBegin;
   private extensionBytes = 0;
   private held: Buffer | null = null;
-  /** Bytes of it when it was read last. */
+  /** Its size in bytes when it was read last. */
   private heldRead = 0;
 
   /** A body of `length` bytes, or one of `BodyLength`. */
@@ -63,12 +63,12 @@ export class BodyReader {
     this.held = null;
   }
 
-  /** Ends with the connection: whether it came whole can only be known from a regular close. */
+  /** It ends with the connection: only a regular close shows that it came whole. */
   get untilClose(): boolean {
     return this.length === BodyLength.untilClose;
   }
 
-  /** What is left is known, and at most so many bytes. */
+  /** The number of bytes that are left is known, and at most `bytes`. */
   endsWithin(bytes: number): boolean {
     return this.length >= 0 && this.left <= bytes;
   }
@@ -98,7 +98,7 @@ export class BodyReader {
         case State.size: {
           const digit = hexValue[byte]!;
           if (digit !== 255) {
-            // 2^52 bytes is beyond any body; a longer number is an attempt to overflow somebody.
+            // No body has 2^52 bytes: a longer number is an attempt to overflow another reader.
             if (++this.digits > 13) return this.refuse(faults.badChunk);
             this.left = this.left * 16 + digit;
           } else if (this.digits === 0) return this.refuse(faults.badChunk);
@@ -121,7 +121,7 @@ export class BodyReader {
         case State.sizeLf:
           if (byte !== LF) return this.refuse(faults.badChunk);
           this.state = this.left === 0 ? State.trailer : State.data;
-          // Data make up for extensions: a long upload may have a small one with each chunk.
+          // Data allow for more extensions: a long upload may have a small one with each chunk.
           this.extensionBytes = Math.max(0, this.extensionBytes - this.left);
           p++;
           break;
@@ -157,7 +157,7 @@ export class BodyReader {
     return p;
   }
 
-  /** Trailers are seldom and short: they are gathered until the section is whole. */
+  /** Trailers are rare and short: they are collected until the section is whole. */
   private readTrailer(bytes: Buffer, start: number): number {
     const before = this.held?.length ?? 0;
     const section = this.held === null ? bytes.subarray(start) : append(this.held, bytes.subarray(start));

@@ -16,7 +16,7 @@ const stored = new Set([200, 203, 204, 206, 300, 301, 304, 308, 404, 405, 410, 4
 
 /** Not for shared caches. `private="field"` limits one field only; the rest of the response stays cacheable. */
 function isPrivate(directives: readonly string[]): boolean {
-  // Who understands the status passes over `no-store` beside `must-understand` (RFC 9111 section 5.2.2.3).
+  // A cache that understands the status ignores `no-store` beside `must-understand` (RFC 9111 section 5.2.2.3).
   const mayStore = directives.some((directive) => nameOf(directive) === 'must-understand');
   return directives.some((directive) => {
     const name = nameOf(directive);
@@ -36,7 +36,7 @@ function nameOf(directive: string): string {
 const targets = '-cache-control';
 
 /**
- * Caches that have a header of their own believe it over Cache-Control: `CDN-Cache-Control` and others of that form (RFC 9213),
+ * Some caches have a header of their own, which counts more for them than Cache-Control: `CDN-Cache-Control` and others of that form (RFC 9213),
  * Surrogate-Control (Edge Architecture), X-Accel-Expires (nginx).
  */
 function isTargeted(headers: Headers, i: number): boolean {
@@ -53,7 +53,7 @@ function hasTargeted(headers: Headers): boolean {
   return false;
 }
 
-/** The directives of all Cache-Control headers; a comma within quotes parts nothing. */
+/** The directives of all Cache-Control headers. A comma within quotes does not separate. */
 function directivesOf(headers: Headers): string[] {
   const directives: string[] = [];
   for (let i = 0; i < headers.count; i++) {
@@ -65,8 +65,8 @@ function directivesOf(headers: Headers): string[] {
 }
 
 /**
- * Makes room for a Set-Cookie: true when the response is not for shared caches, or has been made so. With
- * `change` false a response that may be stored, or may update one that is, is left alone, and the answer is false: no cookie on it.
+ * Prepares the response for a Set-Cookie: true when shared caches may not store it, or when it was changed so. With `change` false, a
+ * response that may be stored, or may update a stored one, is not changed, and the answer is false: it must not get a cookie.
  */
 export function makePrivate(response: ResponseHead, change: boolean, edit: Splice): boolean {
   const headers = response.headers;

@@ -7,8 +7,8 @@
  *                                                        └ " ─> quoted ── " ──> closed ┘
  *                                                                └ \ ─> escape
  *
- * Other readers skip what is malformed up to one end of the line or another: what they take for the next chunk differs, and that
- * is a way to smuggle requests. Here it is refused.
+ * Other readers skip malformed extensions, but do not agree where the line ends. Then they do not agree where the next chunk
+ * begins, which allows request smuggling. So malformed extensions are refused here.
  */
 import { EQUALS, isFieldByte, isToken, QUOTE, SEMICOLON, SP, TAB } from './bytes.ts';
 
@@ -24,12 +24,12 @@ const State = {
   after: 8,
 } as const;
 
-/** Behind the semicolon that begins the first one. */
+/** The state after the semicolon that begins the first extension. */
 export const extensionBegin: number = State.beforeName;
 
 const BACKSLASH = 92;
 
-/** The state after this byte, which is no line end; -1: malformed. */
+/** The state after this byte, which is not the end of the line; -1: malformed. */
 export function extensionStep(state: number, byte: number): number {
   switch (state) {
     case State.quoted:

@@ -1,6 +1,6 @@
 /**
- * Finds cookies in Cookie headers (RFC 6265 section 4.2) by position, and takes some out so that order and
- * spelling of the others stay as they were. Java's clients write some of theirs as RFC 2965 has it, and the value is the same:
+ * Finds cookies in Cookie headers (RFC 6265 section 4.2) by position, and removes some, so that order and
+ * spelling of the others stay as they were. Java's clients may write cookies in the form of RFC 2965, with the same value:
  *
  *      Cookie: $Version="1"; name="value";$Path="/";$Domain="example.org"
  */
@@ -9,6 +9,9 @@ import type { Headers } from './headers.ts';
 import { Name } from './names.ts';
 import { find } from './scan.ts';
 import type { Splice } from './splice.ts';
+
+/** Browsers keep no cookie for longer than this many seconds (RFC 6265bis section 5.5). */
+export const maxCookieSeconds = 400 * 86_400;
 
 /** Walks the cookies of one name through all Cookie headers of a request. Reused: `begin`, then `next` until false. */
 export class CookieScan {
@@ -22,11 +25,11 @@ export class CookieScan {
   private header = 0;
   private p = 0;
   private end = 0;
-  /** End of the last cookie of this header that stays; -1 when none does so far. */
+  /** End of the last cookie of this header that stays; -1: none so far. */
   private keptEnd = -1;
   private cutFrom = -1;
 
-  /** Every cookie found is also cut out of the request when `edit` is given. Walk to the end: the cuts are made by then. */
+  /** When `edit` is given, every cookie found is also cut out of the request. The cuts are complete when `next` answers false. */
   begin(headers: Headers, name: Uint8Array, edit: Splice | null): void {
     this.headers = headers;
     this.name = name;
@@ -54,7 +57,7 @@ export class CookieScan {
     }
   }
 
-  /** Pairs without a character, which stay; all that follow one another at once, because a client can send many. */
+  /** Skips empty pairs, which stay in the header. All of a row in one loop, because a client can send many. */
   private skipEmpty(): void {
     const { bytes } = this.headers!;
     const { end } = this;
@@ -108,8 +111,8 @@ export class CookieScan {
   }
 
   /**
-   * True when the pair is an attribute of RFC 2965. It stays or goes with the cookie before it; `$Version`, before the first
-   * cookie, says nothing where no cookie stays.
+   * True when the pair is an attribute of RFC 2965. It is kept or removed with the cookie before it. `$Version`, before the first
+   * cookie, is removed when no cookie stays.
    */
   private passAttribute(start: number, nameEnd: number, pairEnd: number): boolean {
     const { bytes } = this.headers!;
@@ -119,14 +122,14 @@ export class CookieScan {
     return true;
   }
 
-  /** A pair that stays begins at `start`: what was to go before it goes now. */
+  /** A pair that stays begins at `start`: the pairs to be removed before it are cut now. */
   private flushCut(start: number): void {
     if (this.cutFrom < 0) return;
     this.edit?.cut(this.cutFrom, start);
     this.cutFrom = -1;
   }
 
-  /** Pairs to go at the end of a header take the separator before them along, or the whole line when nothing stays. */
+  /** Pairs to be removed at the end of a header are cut with the separator before them; the whole line when nothing stays. */
   private finishHeader(): void {
     if (this.cutFrom < 0) return;
     if (this.keptEnd < 0) this.edit?.cutLine(this.headers!, this.header);
@@ -150,8 +153,8 @@ export function quotesAround(bytes: Uint8Array, start: number, end: number): 0 |
 }
 
 /**
- * Where the value of a Set-Cookie line begins, just behind its `=`; -1 when the cookie has another name. Browsers take
- * white space off a name (RFC 6265 section 5.2).
+ * Where the value of a Set-Cookie line begins, directly after its `=`; -1 when the cookie has another name. Browsers ignore white
+ * space around a name (RFC 6265 section 5.2).
  */
 export function setCookieValue(headers: Headers, i: number, name: Uint8Array): number {
   const { bytes } = headers;

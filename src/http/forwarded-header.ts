@@ -1,14 +1,14 @@
 /**
- * Reads Forwarded (RFC 7239): for each proxy on the way an element, of pairs whose values may be in quotes.
+ * Reads Forwarded (RFC 7239): one element for each proxy on the way, made of pairs whose values may be in quotes.
  *
  *      Forwarded: for=192.0.2.43;proto=https, for="[2001:db8::17]:4711";host="a,b"
  */
 import { addressOf, plainAddress } from '../ip.ts';
 import { BACKSLASH, COMMA, QUOTE, SEMICOLON, SP, TAB } from './bytes.ts';
 
-/** What one proxy has said; '' where it has said nothing, or two things. */
+/** The element of one proxy. '' for a field that is missing, or that is there twice with different values. */
 export interface ForwardedElement {
-  /** The node as it stands, without quotes: an address, `unknown`, or a name that hides one. */
+  /** The node without quotes: an address, `unknown`, or a name that hides the address. */
   readonly for: string;
   readonly proto: string;
   readonly host: string;
@@ -17,8 +17,8 @@ export interface ForwardedElement {
 type Open = { -readonly [Name in keyof ForwardedElement]: ForwardedElement[Name] };
 
 /**
- * The last elements of one line, `most` at most, those that are empty left out. null: a quote that has no end, or what is no pair; where an
- * element of it begins and ends is then anybody's guess, so nothing of the line counts.
+ * The last elements of one line, `most` at most, without empty ones. null: a quote is not closed, or a part is not a pair. Then nobody
+ * can say where an element begins and ends, so nothing of the line counts.
  */
 export function readForwarded(line: string, most: number): ForwardedElement[] | null {
   const ends = endsOf(line, COMMA, 0, line.length);
@@ -46,7 +46,7 @@ function readElement(line: string, start: number, end: number): ForwardedElement
   return isEmpty ? 'empty' : element;
 }
 
-/** Where that character stands outside of quotes, and `end`; null: a quote has no end. */
+/** The positions of that character outside of quotes, and `end`; null: a quote is not closed. */
 function endsOf(line: string, char: number, start: number, end: number): number[] | null {
   const ends: number[] = [];
   let isQuoted = false;
@@ -67,7 +67,7 @@ function readPair(line: string, start: number, end: number, element: Open): bool
   if (name !== 'for' && name !== 'proto' && name !== 'host') return true;
   const value = unquoted(line.slice(equals + 1, end).trim());
   if (value === null) return false;
-  // Whoever reads the other one of two is of another opinion than we.
+  // Given twice: another reader may take the other value, so neither counts.
   element[name] = element[name] === '' || element[name] === value ? value : '';
   return true;
 }
@@ -85,12 +85,12 @@ function unquoted(value: string): string | null {
   return inner.includes('\\') ? inner.replace(/\\(.)/g, '$1') : inner;
 }
 
-/** What `X-Forwarded-For` would say of that node. */
+/** The node as `X-Forwarded-For` would write it. */
 export function nodeAddress({ for: node }: ForwardedElement): string {
   return addressOf(node) || 'unknown';
 }
 
-/** The line with the addresses of IPv4 in their own spelling. */
+/** The line with IPv4 addresses that were written as IPv6 in their IPv4 form. */
 export function plainNodes(line: string): string {
   if (!/ffff/i.test(line)) return line;
   return line.replace(/"\[([^\]"]+)\](:[^"]*)?"/g, (whole, address: string, port: string | undefined) => {

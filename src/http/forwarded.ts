@@ -1,6 +1,6 @@
 /**
- * Who the client is, told to the server (Via, X-Forwarded-*, Forwarded of RFC 7239), and read from our own
- * proxies in front of us. What an untrusted peer says of itself counts for nothing (I8).
+ * Who the client is: written for the server (Via, X-Forwarded-*, and Forwarded of RFC 7239), and read from trusted proxies in front of
+ * Limpet. What an untrusted peer says of itself is ignored (I8).
  */
 import { addressOf } from '../ip.ts';
 import { COMMA, equalsIgnoreCase, SP, TAB } from './bytes.ts';
@@ -10,12 +10,12 @@ import type { Headers } from './headers.ts';
 import { Name } from './names.ts';
 import type { HeadWriter } from './writer.ts';
 
-/** Proxies of our own that a request may have come through. Each is looked up among the trusted networks. */
+/** The most trusted proxies that a request may have come through. Each is looked up among the trusted networks. */
 export const maxHops = 32;
 
 const ofProxies = (1 << Name.via) | (1 << Name.forwarded) | (1 << Name.xForwardedFor);
 
-/** The peer says that it is a proxy, which may have many clients: believed where it only makes us careful. */
+/** The peer says that it is a proxy, which may have many clients. This is only used where it makes Limpet more careful. */
 export function seemsProxied({ headers }: RequestHead): boolean {
   return (headers.seen & ofProxies) !== 0;
 }
@@ -48,7 +48,7 @@ export function writeForwarded(head: RequestHead, lines: string, out: HeadWriter
   out.text('\r\n');
 }
 
-/** The same for a trusted peer: what it said stays, in the reading in which it is believed here, and its own address is added. */
+/** The same for a trusted peer: its headers stay, as they were understood here, and its own address is added. */
 export function writeForwardedFor(head: RequestHead, peer: string, secure: boolean, out: HeadWriter): void {
   const { headers } = head;
   const said = readAll(headers);
@@ -65,9 +65,9 @@ export function writeForwardedFor(head: RequestHead, peer: string, secure: boole
 }
 
 /**
- * The client's address behind trusted proxies: X-Forwarded-For, or without one Forwarded, from right to left, past those that are
- * trusted, of which there may be `maxHops`. What is no address ends the walk: everything to its left was written by somebody
- * unknown. An element that is empty is none (RFC 9110 section 5.6.1).
+ * The client's address behind trusted proxies: the first untrusted address from the right in X-Forwarded-For, or without that header
+ * in Forwarded; at most `maxHops` are read. What is not an address ends the search: everything to its left was written by an
+ * unknown program. Empty elements do not count (RFC 9110 section 5.6.1).
  */
 export function clientAddress(head: RequestHead, peer: string, isTrusted: (address: string) => boolean): string {
   const { headers } = head;
@@ -89,18 +89,18 @@ export function clientAddress(head: RequestHead, peer: string, isTrusted: (addre
   return client;
 }
 
-/** A trusted peer says that its client speaks TLS: the last word of X-Forwarded-Proto, or without one `proto` of Forwarded. */
+/** A trusted peer says that its client uses TLS: in the last value of X-Forwarded-Proto, or without it in `proto` of Forwarded. */
 export function isForwardedSecure({ headers }: RequestHead): boolean {
   const said = lastElement(headers, Name.xForwardedProto) === '' ? readAll(headers) : nothing;
   return isTls(protoOf(headers, said));
 }
 
-/** Some proxies give the scheme of a WebSocket. */
+/** Some proxies send the scheme of a WebSocket. */
 function isTls(proto: string): boolean {
   return proto === 'https' || proto === 'wss';
 }
 
-/** All lines of Forwarded: as they are passed on, and what they say. Lines that cannot be understood do neither. */
+/** All lines of Forwarded: as they are passed on, and their elements. Lines that cannot be understood are in neither. */
 interface Said {
   readonly text: string;
   readonly elements: readonly ForwardedElement[];
@@ -112,7 +112,7 @@ function readAll(headers: Headers): Said {
   if (!headers.has(Name.forwarded)) return nothing;
   const lines: string[] = [];
   const elements: ForwardedElement[] = [];
-  // From the last one back: the proxies next to us have written there, and only so many count.
+  // From the last line back: the nearest proxies have written there, and only that many elements count.
   for (let i = headers.count - 1; i >= 0; i--) {
     if (headers.id(i) !== Name.forwarded) continue;
     const value = headers.value(i);
@@ -125,13 +125,13 @@ function readAll(headers: Headers): Said {
   return { text: lines.reverse().join(', '), elements: elements.reverse() };
 }
 
-/** The scheme that the peer's client spoke, in lower case; '' when nothing is said of it. */
+/** The scheme that the peer's client used, in lower case; '' when the peer does not say. */
 function protoOf(headers: Headers, { elements }: Said): string {
   const proto = lastElement(headers, Name.xForwardedProto) || elements.at(-1)?.proto;
   return proto?.toLowerCase() ?? '';
 }
 
-/** The hops before the peer, as X-Forwarded-For tells them: addresses of IPv4 as such, and nothing that is empty. */
+/** The hops before the peer in the form of X-Forwarded-For: IPv4 addresses in IPv4 form, and no empty elements. */
 function hopsOf(headers: Headers, { elements }: Said): string {
   const hops = joined(headers, Name.xForwardedFor);
   if (isEmptyList(hops)) return elements.map(nodeAddress).join(', ');
@@ -156,7 +156,7 @@ function isEmptyList(list: string): boolean {
   return true;
 }
 
-/** What the peer itself has said: the last element of all lines of that name that is not empty; '' when there is none. */
+/** The peer's own value: the last element that is not empty, of all lines of that name; '' when there is none. */
 function lastElement(headers: Headers, id: number): string {
   if (!headers.has(id)) return '';
   for (let i = headers.count - 1; i >= 0; i--) {
@@ -172,7 +172,7 @@ function lastElement(headers: Headers, id: number): string {
   return '';
 }
 
-/** True when the value of that header says exactly this, without regard to case. */
+/** True when the value of that header is exactly this, without regard to case. */
 export function headerSays(headers: Headers, id: number, lower: string): boolean {
   if (!headers.has(id)) return false;
   const i = headers.first(id);

@@ -1,6 +1,6 @@
 /**
- * Reads the heads of requests and responses, strictly (RFC 9112): what two readers could understand in
- * different ways is refused. Bytes in, values out; a head object is reused and holds no copy of the bytes.
+ * Reads the heads of requests and responses, strictly (RFC 9112): what two readers could understand in different ways is refused.
+ * It gets bytes and gives values; a head object is reused and holds no copy of the bytes.
  */
 import { type Fault, requestFaults as faults } from '../errors.ts';
 import {
@@ -37,8 +37,8 @@ export interface HeadLimits {
 }
 
 /**
- * Empty lines that may come before a request line. RFC 9112 section 2.2 asks for one at least; some clients end a body with one
- * that its length does not count, and scripts with several.
+ * Empty lines that may come before a request line. RFC 9112 section 2.2 asks for at least one. Some clients send one after a body
+ * without counting it in the length, and some scripts send several.
  */
 const maxEmptyLines = 16;
 
@@ -47,7 +47,7 @@ export class RequestHead {
   /** Why `read` refused. */
   fault: Fault | null = null;
   bytes: Buffer = Buffer.alloc(0);
-  /** Empty lines before it, so far, and where it begins behind them: known even when bytes are missing. */
+  /** Empty lines before it so far, and where it begins after them: known even when bytes are missing. */
   emptyLines = 0;
   begin = 0;
 
@@ -57,7 +57,7 @@ export class RequestHead {
   /** The target as it was sent. */
   targetStart = 0;
   targetEnd = 0;
-  /** After the request line. It, and the two ends before, are 0 in a head that was not read so far. */
+  /** The end of the request line. This, and the two ends before, are 0 when the head was not read that far. */
   lineEnd = 0;
   /** Path and query of the target: where origin-form begins. Empty when an absolute-form target has no path. */
   pathStart = 0;
@@ -65,7 +65,7 @@ export class RequestHead {
   /** Authority of an absolute-form target, which replaces Host (RFC 9112 section 3.2.2); else both 0. */
   authorityStart = 0;
   authorityEnd = 0;
-  /** 1 or 0: the minor version of HTTP/1. A later one is read as 1, the latest that we speak (RFC 9110 section 2.5). */
+  /** 1 or 0: the minor version of HTTP/1. A later one is read as 1, the latest one here (RFC 9110 section 2.5). */
   minor = 1;
   /** The client wants this connection to go on after the response. */
   keepAlive = true;
@@ -101,7 +101,7 @@ export class RequestHead {
       if (++this.emptyLines > maxEmptyLines) return this.refuse(faults.badRequestLine);
       this.begin += 2;
     }
-    // Nothing past the largest head is looked at, so that the answer does not depend on how bytes arrived.
+    // Bytes beyond the largest head are not read, so that the result does not depend on how the bytes arrived.
     const limit = Math.min(end, this.begin + this.limits.headBytes);
     let p = this.readRequestLine(bytes, this.begin, limit);
     if (p > 0) {
@@ -158,7 +158,7 @@ export class RequestHead {
     return p + 2;
   }
 
-  /** What the head means as a whole. False when refused. */
+  /** Checks what the head means as a whole. False when it is refused. */
   private understand(): boolean {
     const headers = this.headers;
     if (this.method === Method.other && isRefusedMethod(this.bytes, this.methodStart, this.methodEnd))
@@ -239,11 +239,11 @@ export class RequestHead {
 
 export class ResponseHead {
   readonly headers: Headers;
-  /** What is wrong with it, in the words of a request fault; the exchange reports `bad-response`. */
+  /** What is wrong with it, as a fault of a request; the exchange reports `bad-response`. */
   fault: Fault | null = null;
   bytes: Buffer = Buffer.alloc(0);
 
-  /** 100 to 999: what it means beyond 599 is for the client to say (RFC 9110 section 15). */
+  /** 100 to 999: codes above 599 are passed on, and the client decides what they mean (RFC 9110 section 15). */
   status = 0;
   /** As of a request. */
   minor = 1;
@@ -254,7 +254,7 @@ export class ResponseHead {
   end = 0;
   /** The server will keep this connection open. */
   keepAlive = true;
-  /** Bytes of the body, -1 when chunked, -2 when it ends with the connection. Says nothing of HEAD: ask `bodyLength`. */
+  /** Bytes of the body, -1 when chunked, -2 when it ends with the connection. Not for HEAD: see `bodyLength`. */
   length = 0;
   upgrade = false;
 
@@ -281,7 +281,7 @@ export class ResponseHead {
     return p;
   }
 
-  /** Bytes of body that follow (RFC 9112 section 6.3): as `length`, and 0 where the request or status rules a body out. */
+  /** Bytes of body that follow (RFC 9112 section 6.3): as `length`, but 0 when the method or the status excludes a body. */
   bodyLength(requestMethod: number): number {
     if (requestMethod === Method.head || this.status < 200 || this.status === 204 || this.status === 304) return 0;
     return this.length;
@@ -370,7 +370,7 @@ function methodOf(bytes: Buffer, start: number, end: number): number {
   return Method.other;
 }
 
-/** CONNECT would make us a forward proxy; TRACE shows credentials to scripts (RFC 9110 sections 9.3.6, 9.3.8). */
+/** CONNECT would make Limpet a forward proxy; TRACE shows credentials to scripts (RFC 9110 sections 9.3.6, 9.3.8). */
 function isRefusedMethod(bytes: Buffer, start: number, end: number): boolean {
   return isExactly(bytes, start, end, 'CONNECT') || isExactly(bytes, start, end, 'TRACE');
 }
@@ -399,7 +399,7 @@ function readContentLength(headers: Headers): number {
   return parseDecimal(headers.bytes, headers.valueStart(i), headers.valueEnd(i));
 }
 
-/** Null when Transfer-Encoding is exactly one `chunked` (RFC 9112 section 6.1); else why not. */
+/** null when Transfer-Encoding is exactly one `chunked` (RFC 9112 section 6.1); otherwise the fault. */
 function readTransferEncoding(headers: Headers): Fault | null {
   const bytes = headers.bytes;
   const i = headers.first(Name.transferEncoding);

@@ -22,7 +22,7 @@ export class Headers {
   count = 0;
   /** Why `read` refused. */
   fault: Fault | null = null;
-  /** Bit n is set when a header of name number n is there (names.ts); `repeated` when it is there twice or more. */
+  /** Bit n is set when the header with number n (names.ts) is there; in `repeated` when it is there twice or more. */
   seen = 0;
   repeated = 0;
   /** Some header is marked as dropped. */
@@ -31,7 +31,10 @@ export class Headers {
   private readonly max: number;
   private readonly at: Int32Array;
   private readonly ids: Uint8Array;
-  /** 1: named by Connection, or spelled with `_`, `.` and the like to pass for a header that we look at. Not forwarded. */
+  /**
+   * 1: named by Connection, or written with `_`, `.` and the like so that a server may take it for a known header. Not
+   * forwarded.
+   */
   private readonly dropped: Uint8Array;
   private readonly firstOf = new Uint16Array(nameCount);
 
@@ -194,7 +197,7 @@ export class Headers {
         let end = p;
         while (start < end && (bytes[start] === SP || bytes[start] === TAB)) start++;
         while (end > start && (bytes[end - 1] === SP || bytes[end - 1] === TAB)) end--;
-        // An empty element of a list says nothing (RFC 9110 section 5.6.1.2).
+        // Empty elements of a list are ignored (RFC 9110 section 5.6.1.2).
         if (start === end) continue;
         if (++count > maxConnectionOptions) return this.refuse(faults.tooManyConnectionOptions);
         if (equalsIgnoreCase(bytes, start, end, 'keep-alive')) options |= ConnectionOption.keepAlive;
@@ -238,13 +241,13 @@ export class Headers {
   }
 }
 
-/** Real messages have three at most. */
+/** Messages of real programs have three at most. */
 export const maxConnectionOptions = 32;
-/** Where the options stand that are names of headers; used within one call only. */
+/** Positions of the options that are names of headers; used within one call only. */
 const nameStarts = new Int32Array(maxConnectionOptions);
 const nameEnds = new Int32Array(maxConnectionOptions);
 
-/** Spelled with `_`, `.` and the like for a hyphen. Asked of the names that we look at alone: of others it does not matter. */
+/** Written with `_`, `.` and the like instead of a hyphen. Only checked for known names: for others it does not matter. */
 function isDisguised(bytes: Buffer, start: number, end: number): boolean {
   for (let p = start; p < end; p++) if (bytes[p] !== HYPHEN && foldName[bytes[p]!] === HYPHEN) return true;
   return false;
@@ -253,7 +256,7 @@ function isDisguised(bytes: Buffer, start: number, end: number): boolean {
 export const ConnectionOption = { close: 1, keepAlive: 2, upgrade: 4 } as const;
 
 /**
- * Headers that Connection may not remove, besides every name of names.ts: an attacker would take away what
- * a server decides by ("abusing hop-by-hop headers", 2019).
+ * Headers that Connection may not remove, besides every name of names.ts: otherwise an attacker could remove headers that a server
+ * bases decisions on ("abusing hop-by-hop headers", 2019).
  */
 const endToEnd = new Set(['authorization', 'origin', 'referer', 'x-real-ip', 'x-request-id', 'content-type', 'range']);

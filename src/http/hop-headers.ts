@@ -1,6 +1,6 @@
 /**
- * Headers that are meant for the next hop only (RFC 9110 section 7.6.1), and those that a client or server may
- * not say to the other side through us. Each is a bit, so that the ordinary head costs one test.
+ * Headers that are meant for the next hop only (RFC 9110 section 7.6.1), and those that a client or a server must not send to the
+ * other side. Each is a bit, so that a usual head costs one test.
  */
 import type { Headers } from './headers.ts';
 import { Name } from './names.ts';
@@ -27,14 +27,14 @@ const claims = bits(Name.xRealIp, Name.xForwardedOther);
 const forwarded = bits(Name.forwarded, Name.xForwardedFor, Name.xForwardedProto, Name.xForwardedHost);
 
 /**
- * Cuts what a server must not get from a client. Forwarding headers go too: ours take their place (forwarded.ts);
- * those that we do not write ourselves stay when the peer is one of our own proxies.
+ * Cuts what a server must not get from a client. Also forwarding headers, because Limpet writes its own (forwarded.ts); those that it
+ * does not write stay when the peer is a trusted proxy.
  */
 export function cutFromRequest(headers: Headers, edit: Splice, trusted: boolean): void {
   cut(headers, fromClient | forwarded | (trusted ? 0 : claims), edit);
 }
 
-/** Cuts what a client must not get from a server. Why the session library refused is for the client. */
+/** Cuts what a client must not get from a server. The reason of a refusal by the session library stays. */
 export function cutFromResponse(headers: Headers, edit: Splice): void {
   if ((headers.seen & (1 << Name.limpet)) === 0) {
     cut(headers, hop, edit);
@@ -46,7 +46,7 @@ export function cutFromResponse(headers: Headers, edit: Splice): void {
   }
 }
 
-/** One of the two headers of ours that a server may send to the client, with a word of the session library. */
+/** One of the two Limpet headers that a server may send to the client, with a value that the session library uses. */
 function isForClient(headers: Headers, i: number): boolean {
   if (headers.id(i) !== Name.limpet) return false;
   const name = headers.bytes.toString('latin1', headers.lineStart(i), headers.nameEnd(i)).toLowerCase();
@@ -54,7 +54,7 @@ function isForClient(headers: Headers, i: number): boolean {
   return name === 'limpet-reason' && sessionReasons.has(headers.value(i));
 }
 
-/** What the session library answers with: the codes of session/error.ts, and session-error for what is none of them. */
+/** The values that the session library sends: the codes of session/error.ts, and session-error for other errors. */
 const sessionReasons = new Set([
   'no-balancer',
   'not-serialisable',
@@ -71,12 +71,12 @@ const sessionReasons = new Set([
   'session-error',
 ]);
 
-/** A 204 or 1xx has no body and may not pretend to (RFC 9110 section 8.6): its Content-Length goes. */
+/** A 204 or 1xx has no body, and must not have a Content-Length (RFC 9110 section 8.6). */
 export function cutContentLength(headers: Headers, edit: Splice): void {
   cut(headers, bits(Name.contentLength), edit);
 }
 
-/** Trailers that are not passed on (trailers.ts) need not be announced. */
+/** Trailers that are not passed on (trailers.ts) are not announced either. */
 export function cutTrailerNames(headers: Headers, edit: Splice): void {
   for (let i = 0; i < headers.count; i++) {
     if (headers.id(i) !== Name.trailer) continue;

@@ -1,4 +1,4 @@
-/** The header names that Limpet itself looks at, numbered, and a look-up that needs no string. */
+/** The header names that Limpet itself uses, with a number for each, and a look-up that needs no string. */
 import { foldName } from './bytes.ts';
 
 const names = [
@@ -63,7 +63,7 @@ export const Name = {
   expires: 23,
   cdnCacheControl: 24,
   surrogateControl: 25,
-  /** What the client claims to be in ways that we do not write ourselves: believed from our own proxies only. */
+  /** Other headers by which a client may claim an address; Limpet does not write them. Only believed from trusted proxies. */
   xRealIp: 26,
   ifNoneMatch: 27,
   ifModifiedSince: 28,

@@ -1,6 +1,6 @@
 /**
- * Bytes that come in many small pieces cost no more than those that come at once: they are gathered in a buffer that doubles,
- * and a head is read anew only when it may be whole, or has grown enough.
+ * Makes bytes that come in many small pieces cost no more than bytes that come at once: they are collected in a buffer that doubles,
+ * and a head is read again only when it may be whole, or when it has grown enough.
  */
 import { CR, LF } from './bytes.ts';
 
@@ -9,8 +9,8 @@ const used = new WeakMap<ArrayBufferLike, number>();
 const smallest = 512;
 
 /**
- * `kept` and behind it `piece`, as one. Each byte is copied twice at most, however many pieces there are, as long as what
- * comes back is what the next piece is appended to. What either of them holds is not changed.
+ * `kept` followed by `piece`, as one buffer. Each byte is copied twice at most, however many pieces there are, as long as the next
+ * piece is appended to the result. The bytes of `kept` and `piece` are not changed.
  */
 export function append(kept: Buffer, piece: Buffer): Buffer {
   const { buffer, byteOffset } = kept;
@@ -22,7 +22,7 @@ export function append(kept: Buffer, piece: Buffer): Buffer {
     used.set(buffer, byteOffset + length);
     return whole;
   }
-  // Not of the pool of small buffers, which others write into.
+  // Not from Node's pool of small buffers, into which others write.
   const grown = Buffer.allocUnsafeSlow(Math.max(smallest, 2 * length));
   kept.copy(grown);
   piece.copy(grown, kept.length);
@@ -30,12 +30,12 @@ export function append(kept: Buffer, piece: Buffer): Buffer {
   return grown.subarray(0, length);
 }
 
-/** A head up to this size (bytes) is read anew with each line, so that what is wrong with it is told at once. */
+/** A head up to this size (bytes) is read again with each line, so that an error in it is reported at once. */
 const smallHead = 1024;
 
 /**
- * True when a head that was not whole at its first `before` bytes is worth reading again, of which `read` were read last: a
- * line has ended, and it is small, or an empty line has come, or it is half as long again.
+ * True when a head should be read again. Its first `before` bytes were known not to be whole, and `read` bytes were read last. So: a
+ * line has ended and the head is small, or an empty line has come, or the head has become half as long again.
  */
 export function isWorthReading(head: Buffer, before: number, read: number): boolean {
   let lineEnd = head.indexOf(LF, before);

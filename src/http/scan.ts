@@ -1,13 +1,13 @@
 /**
- * Goes through long runs of bytes four at a time: cookies of some kilobytes would otherwise cost more than the rest of a
- * head. Short runs are read byte by byte, because a view of the bytes is an object to make.
+ * Searches long runs of bytes four at a time: cookies of some kilobytes would otherwise cost more than the rest of a head. Short runs
+ * are read byte by byte, because a DataView of the bytes has to be made first.
  *
- * Of a word, `(w - 0x01010101) & ~w & 0x80808080` is not 0 exactly when one of its bytes is 0 (Mycroft's test); the other
- * tests are made of it.
+ * `(w - 0x01010101) & ~w & 0x80808080` is not 0 exactly when one byte of the word `w` is 0 (Mycroft's test). The other tests are made
+ * from it.
  */
 import { isFieldByte } from './bytes.ts';
 
-/** Bytes of a run that are read one by one: that many are as dear as the view, which is there for the next run. */
+/** Bytes of a run that are read one by one: that many cost as much as making the view, which also serves the next run. */
 const shortRun = 128;
 const shortRunInView = 8;
 

@@ -1,20 +1,21 @@
 /**
- * How a server wants the cookie of its session to be (docs/reference/session-protocol.md), in the head of a response:
+ * The attributes that a server asks for the cookie of its session (docs/reference/session-protocol.md), in the head of a response:
  *
  *      Limpet-Session-Cookie: tag=<8 hex digits>[; idle=<s>][; persistent=<0|1>][; same-site=<strict|lax|none>]
  *                             [; secure=<0|1>][; http-only=<0|1>][; partitioned=1][; path=<percent-encoded>][; domain=<name>]
  *
- * Bytes in, values out. What is left out is as the balancer is configured; what is not in the protocol is refused as a whole.
+ * What is left out is as configured at the balancer. A value that is not in the protocol makes the whole header refused.
  */
+import { maxCookieSeconds } from './cookie.ts';
 import type { Headers } from './headers.ts';
 import { Name } from './names.ts';
 import { fieldsOf, isNamed, whole } from './session-headers.ts';
 
 export type SameSite = 'Strict' | 'Lax' | 'None';
 
-/** Attributes of one session's cookie, as far as its server has a say in them. */
+/** The attributes of a session's cookie that its server may choose. */
 export interface CookieAttributes {
-  /** 32 bits by which the server knows again what it has said. */
+  /** 32 bits by which the server recognises the attributes that it has sent. */
   readonly tag: number;
   /** Seconds without a request after which the session is over; 0: as configured. */
   readonly idle: number;
@@ -33,16 +34,13 @@ export interface CookieAttributes {
 
 /** Characters of path and domain together. */
 export const longestScope = 255;
-/** Seconds; browsers keep no cookie for longer (RFC 6265bis section 5.5). */
-export const longestCookie = 400 * 86_400;
-
 const sites: ReadonlyMap<string, SameSite> = new Map([
   ['strict', 'Strict'],
   ['lax', 'Lax'],
   ['none', 'None'],
 ]);
 
-/** null: nothing is said. 'bad': something that is not in the protocol. 'configured': all as the balancer has it. */
+/** null: there is no such header. 'bad': it is not in the protocol. 'configured': all attributes as configured at the balancer. */
 export function readSessionCookie(headers: Headers): CookieAttributes | 'configured' | 'bad' | null {
   let found: CookieAttributes | 'configured' | 'bad' | null = null;
   for (let i = headers.first(Name.limpet); headers.has(Name.limpet) && i < headers.count; i++) {
@@ -53,11 +51,11 @@ export function readSessionCookie(headers: Headers): CookieAttributes | 'configu
   return found;
 }
 
-/** The value of such a header. */
+/** Reads the value of such a header. */
 export function readAttributes(value: string): CookieAttributes | 'configured' | 'bad' {
   const fields = fieldsOf(value);
   const tag = fields.get('tag') ?? '';
-  const idle = fields.has('idle') ? whole(fields.get('idle'), longestCookie) : null;
+  const idle = fields.has('idle') ? whole(fields.get('idle'), maxCookieSeconds) : null;
   const persistent = flag(fields.get('persistent'));
   const sameSite = fields.has('same-site') ? sites.get(fields.get('same-site')!) : null;
   const secure = flag(fields.get('secure'));

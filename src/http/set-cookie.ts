@@ -1,10 +1,7 @@
-/** Reads one Set-Cookie line as browsers do (RFC 6265 section 5.2): where its value lies, and when the cookie ends. */
+/** Reads one Set-Cookie line as browsers do (RFC 6265 section 5.2): where its value is, and when the cookie expires. */
 import { SEMICOLON, SP, TAB } from './bytes.ts';
-import { quotesAround, setCookieValue } from './cookie.ts';
+import { maxCookieSeconds, quotesAround, setCookieValue } from './cookie.ts';
 import type { Headers } from './headers.ts';
-
-/** Browsers keep no cookie for longer (RFC 6265bis section 5.5). */
-const longestLife = 400 * 86_400;
 
 /** Reused: `read`, and after true the value and `expiry`. */
 export class SetCookie {
@@ -31,7 +28,10 @@ export class SetCookie {
     return true;
   }
 
-  /** Unix seconds at which the cookie ends; 0 with the browser's session; -1 it is deleted: an empty value, or ended by `now`. */
+  /**
+   * Unix seconds at which the cookie expires; 0: with the browser's session; -1: it is deleted (empty value, or expired at
+   * `now`).
+   */
   expiry(now: number): number {
     if (this.headers === null || this.valueStart === this.valueEnd) return -1;
     let expires: number | null = null;
@@ -42,19 +42,19 @@ export class SetCookie {
       if (equals < 0) continue;
       const name = attribute.slice(0, equals).trim().toLowerCase();
       const value = attribute.slice(equals + 1).trim();
-      // Of several the last counts; what cannot be read counts as not there.
+      // Of several, the last one counts. One that cannot be read is ignored.
       if (name === 'max-age' && /^-?\d+$/.test(value)) maxAge = Number(value);
       else if (name === 'expires') expires = cookieDate(value) ?? expires;
     }
     const end = maxAge === null ? expires : now + maxAge;
     if (end === null) return 0;
-    return end <= now ? -1 : Math.min(end, now + longestLife);
+    return end <= now ? -1 : Math.min(end, now + maxCookieSeconds);
   }
 }
 
 const months = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 
-/** A date as loosely as RFC 6265 section 5.1.1 has it, in Unix seconds; null when it is none. */
+/** Reads a date by the tolerant rules of RFC 6265 section 5.1.1. Unix seconds; null: it is not a date. */
 export function cookieDate(text: string): number | null {
   let time: RegExpExecArray | null = null;
   let day = -1;

@@ -1,11 +1,11 @@
 /**
- * Edits of a head as ranges: cut here, put these bytes there, add lines at the end. The unchanged bytes
- * between are copied as they came, so order, case and spacing of what we do not touch stay as they were.
+ * Edits of a head as ranges: cut bytes, replace bytes, add lines at the end. The bytes between are copied as they came, so the order,
+ * case and spacing of all other headers stay as they were.
  */
 import type { Headers } from './headers.ts';
 import type { HeadWriter } from './writer.ts';
 
-/** A range finds its place among so many of the last ones at once; one that belongs before them makes `write` sort first. */
+/** A range is inserted among this many last ones directly. When it belongs before them, `write` sorts first. */
 const nearCuts = 16;
 
 export class Splice {
@@ -13,7 +13,7 @@ export class Splice {
   private ends = new Int32Array(64);
   private texts: (string | null)[] = [];
   private count = 0;
-  /** The ranges stand in the order of their starts. */
+  /** The ranges are in the order of their starts. */
   private sorted = true;
   /** Lines to add, each with its CR LF. */
   private added = '';
@@ -24,7 +24,7 @@ export class Splice {
     this.added = '';
   }
 
-  /** Takes `[start, end)` out, and puts `text` (latin1) there when given. Ranges may come in any order. */
+  /** Cuts `[start, end)`, and inserts `text` (latin1) there when given. Ranges may come in any order. */
   cut(start: number, end: number, text: string | null = null): void {
     if (this.count === this.starts.length) this.grow();
     let i = this.count++;
@@ -40,12 +40,12 @@ export class Splice {
     this.texts[i] = text;
   }
 
-  /** Takes a whole header out. */
+  /** Cuts a whole header line. */
   cutLine(headers: Headers, i: number): void {
     this.cut(headers.lineStart(i), headers.lineEnd(i));
   }
 
-  /** Adds `Name: value` after the last header. The caller vouches that the value has no CR, LF or NUL. */
+  /** Adds `Name: value` after the last header. The caller guarantees that the value has no CR, LF or NUL. */
   add(line: string): void {
     this.added += `${line}\r\n`;
   }
@@ -71,7 +71,7 @@ export class Splice {
     if (this.added !== '') out.text(this.added);
   }
 
-  /** By start; those with one start stay as they came. */
+  /** By start; ranges with the same start stay in the order in which they came. */
   private sort(): void {
     const { starts, ends, texts } = this;
     const cuts = Array.from({ length: this.count }, (_, i) => ({ start: starts[i]!, end: ends[i]!, text: texts[i]! }));

@@ -1,9 +1,9 @@
-/** Which fields may come behind a body. */
+/** Which fields are passed on as trailers, after a body. */
 
 /**
- * Not those that decide framing, routing, how the request is served or the response used, who asks, or how the content is read (RFC
- * 9110 section 6.5.1): a recipient that merges trailers into the headers would go by them after others have gone by the headers.
- * `Authentication-Info` and `ETag` may.
+ * Not fields that decide about framing, routing, how the request is served or the response used, who the client is, or how the content
+ * is read (RFC 9110 section 6.5.1): a recipient that merges trailers into the headers would use them after others have used the
+ * headers. `Authentication-Info` and `ETag` are allowed.
  */
 const refused = new Set([
   'accept',
@@ -55,7 +55,7 @@ const refused = new Set([
   'x-real-ip',
 ]);
 
-/** Servers that turn names into variables take `_`, `.` and the like for `-`. */
+/** Servers that turn header names into variables read `_`, `.` and the like as `-`. */
 export function mayBeTrailer(name: string): boolean {
   const folded = name.toLowerCase().replace(/[^a-z0-9]/g, '-');
   return !refused.has(folded) && !folded.startsWith('limpet-') && !folded.startsWith('x-forwarded-');

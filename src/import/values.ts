@@ -1,13 +1,14 @@
 /** Values that several programs write in the same way, and how a config has them. null: the text is no such value. */
 import { isIP } from 'node:net';
 import { isHostName, parseServer } from '../config/address.ts';
+import { longestTime, longestTimer } from '../config/fields.ts';
 import { formatDuration } from '../config/units.ts';
 import { formatAddress } from '../net/socket.ts';
 
 /** The longest time that a timer of Limpet can wait. */
-export const maxTimerMs = 596 * 3_600_000;
+export const maxTimerMs = longestTimer;
 /** The longest age of a session, which is only compared with a clock. */
-export const maxAgeMs = 99_999 * 3_600_000;
+export const maxAgeMs = longestTime;
 
 export function parseWhole(text: string | null | undefined, min: number, max: number): number | null {
   const value = /^[0-9]{1,10}$/.test(text ?? '') ? Number(text) : Number.NaN;

@@ -1,18 +1,18 @@
 /**
  * The access log: one line of printable ASCII per finished exchange, as text or JSON, written in batches.
- * What clients send is hostile: no byte of theirs can end a line, close a quote, or reach a terminal as a command.
+ * What clients send may be hostile: no byte of it can end a line, close a quote, or reach a terminal as a command.
  */
 import type { Timers } from '../time/clock.ts';
 
 /**
- * What the request said of its session, in HAProxy's letters. N: no token. I: an invalid one. V: valid.
+ * The session token of the request, in HAProxy's letters. N: no token. I: an invalid one. V: valid.
  * D: valid, but its server is down. E: expired (idle). O: old, beyond its absolute age. U: not asked, no affinity.
  */
 export type RequestFlag = 'N' | 'I' | 'F' | 'D' | 'V' | 'E' | 'O' | 'U';
 
 /**
- * What the response did about it. N: nothing. I: inserted a token. U: updated it (owner or date). P: the server
- * gave its own. R: rewrote the server's. D: deleted it.
+ * What the response did with the token. N: nothing. I: inserted one. U: updated it (owner or date). P: the server
+ * sent its own. R: the server's was rewritten. D: deleted it.
  */
 export type ResponseFlag = 'N' | 'I' | 'U' | 'P' | 'R' | 'D';
 
@@ -30,7 +30,7 @@ export interface ExchangeRecord {
   /** The request target as it came, one char per byte. */
   target: string;
   host: string;
-  /** HTTP/1.1 and the like, of the client's side. */
+  /** The version of HTTP on the client's side, such as HTTP/1.1. */
   version: string;
   /** Sent to the client; 0 when none was. */
   status: number;
@@ -38,7 +38,7 @@ export interface ExchangeRecord {
   bytesIn: number;
   bytesOut: number;
   pool: string;
-  /** Name of the server that answered, or was tried last. */
+  /** Name of the server that responded, or was tried last. */
   server: string;
   /** Eight hex digits that tell sessions apart and cannot be turned back into an id. */
   session: string;
@@ -60,7 +60,10 @@ export type AccessLogFormat = 'text' | 'json';
 /** A batch is written when it has this many bytes, or is this old (ms). */
 const batchBytes = 16 * 1024;
 const batchAge = 100;
-/** Characters on their way to a reader that does not read, beyond which lines are dropped: nothing may wait for a log, or grow with it. */
+/**
+ * When this many characters are waiting for a reader that does not read, lines are dropped: no request waits, and memory is
+ * bounded.
+ */
 const mostUnwritten = 4 * 1024 * 1024;
 
 /** Takes whole lines, and calls back when they have left this process. */
@@ -76,7 +79,7 @@ export class AccessLog {
   private unwritten = 0;
   private cancelTimer: (() => void) | null = null;
 
-  /** `write` gets one or more whole lines, each with its line feed; in what order they came. `onDropped`: so many are lost. */
+  /** `write` gets one or more whole lines, each with its line feed, in their order. `onDropped`: this many lines are lost. */
   constructor(format: AccessLogFormat, write: WriteLines, timers: Timers, onDropped: (lines: number) => void) {
     this.format = format === 'json' ? formatJson : formatText;
     this.write = write;
@@ -91,7 +94,7 @@ export class AccessLog {
     else this.cancelTimer ??= this.timers.after(batchAge, () => this.flush());
   }
 
-  /** Writes what has gathered. Call it once more when the balancer stops. */
+  /** Writes the lines collected so far. Call it once more when the balancer stops. */
   flush(): void {
     this.cancelTimer?.();
     this.cancelTimer = null;
@@ -121,7 +124,7 @@ export function formatText(r: ExchangeRecord): string {
   );
 }
 
-/** One object per line; null for what there is not. */
+/** One object per line; null for values that do not exist. */
 export function formatJson(r: ExchangeRecord): string {
   const line = JSON.stringify({
     time: timestamp(r.time),
@@ -150,7 +153,7 @@ export function formatJson(r: ExchangeRecord): string {
   return beyondAscii.test(line) ? line.replace(beyondAsciiAll, unicodeEscape) : line;
 }
 
-/** The second of the last line, and its text up to there: most lines share it, and a date is dear to format. */
+/** The second of the last line, and its text: most lines share it, and formatting a date is expensive. */
 let second = -1;
 let secondText = '';
 
@@ -169,7 +172,7 @@ const unsafeAll = new RegExp(unsafe, 'g');
 const beyondAscii = /[^\x20-\x7e]/;
 const beyondAsciiAll = new RegExp(beyondAscii, 'g');
 
-/** A text without spaces, quotes, backslashes and control bytes: those become \xHH, or \uHHHH beyond a byte. */
+/** The text with spaces, quotes, backslashes and control bytes written as \xHH, and characters beyond a byte as \uHHHH. */
 function field(text: string): string {
   if (text === '') return '-';
   return unsafe.test(text) ? text.replace(unsafeAll, byteEscape) : text;

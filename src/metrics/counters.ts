@@ -9,7 +9,7 @@ import { type Fault, faults } from '../errors.ts';
 /** counter: only goes up. gauge: how many there are now. */
 export type CounterKind = 'counter' | 'gauge';
 
-/** The names are contract: dashboards and alerts are built on them. Bytes count bodies and heads on the client's side. */
+/** Dashboards and alerts use these names: a change goes into the changelog. Bytes count bodies and heads on the client's side. */
 const table = [
   ['connections_accepted', 'counter', 'Client connections accepted.'],
   ['connections_refused', 'counter', 'Client connections reset at once: the limit was reached or the balancer stops.'],
@@ -164,7 +164,7 @@ export interface CounterRow {
   readonly help: string;
 }
 
-/** Every counter at its place in the array, for whoever shows them. */
+/** Every counter at its place in the array, with its description. */
 export const counterRows: readonly CounterRow[] = [
   ...table.map(([name, kind, help]) => ({ name, kind, help })),
   ...faults.map((fault) => ({
@@ -193,7 +193,7 @@ export class Counters {
     this.values[table.length + fault.index]! += 1;
   }
 
-  /** One response left for a client. A status that is none counts as 5xx (RFC 9110, 15). */
+  /** A response was sent to a client. A status outside of 100 to 599 counts as 5xx (RFC 9110 section 15). */
   responded(status: number): void {
     const group = status >= 100 && status < 600 ? Math.floor(status / 100) : 5;
     this.values[counter.responses_1xx + group - 1]! += 1;

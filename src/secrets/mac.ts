@@ -1,15 +1,15 @@
 /**
- * HMAC-SHA-256 (RFC 2104) as two one-shot hashes that answer in text: it is made for each request of a session that has changed,
- * and an Hmac object costs more than the hashing.
+ * HMAC-SHA-256 (RFC 2104), made of two calls of `hash`. It is needed for each request of a session that has changed, and an Hmac
+ * object of node:crypto costs more than the hashing itself.
  */
 import { hash } from 'node:crypto';
 
-/** Of SHA-256. */
+/** Sizes of SHA-256. */
 const blockBytes = 64;
 const hashBytes = 32;
 
 export class Mac {
-  /** The secret's block, then what is to be hashed. */
+  /** The block of the secret, followed by the bytes to be hashed. */
   private inner: Buffer;
   private readonly outer = Buffer.alloc(blockBytes + hashBytes, 0x5c);
 
@@ -23,7 +23,7 @@ export class Mac {
     }
   }
 
-  /** Hex digits of the sum over `bytes[start..end)`. */
+  /** The MAC of `bytes[start..end)` as hex digits. */
   digits(bytes: Uint8Array, start: number, end: number): string {
     const length = end - start;
     const inner = this.reserve(length);

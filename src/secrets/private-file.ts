@@ -1,6 +1,6 @@
 /**
- * Files and folders that only this user may change, and files that only it may read. What stands in them decides whom the
- * balancer believes, so one that somebody else could have written is refused, with the command that mends it.
+ * Files and folders that only this user may change, and files that only this user may read. Their content decides what the balancer
+ * believes, so one that another user could have written is refused, with a message that names the command to fix it.
  */
 import { randomBytes } from 'node:crypto';
 import {
@@ -25,13 +25,13 @@ const otherWriters = 0o022;
 const stickyBit = 0o1000;
 
 /**
- * The text of a file of ours, null when there is none. Not behind a symbolic link: whoever may write to the folder could lay
- * one. Throws UsageError: it is no file, somebody else owns it or may read it, or it cannot be read.
+ * The text of a private file, null when it does not exist. Symbolic links are refused: a user who may write to the folder could make
+ * one. Throws UsageError when it is not a file, another user owns it or may read it, or it cannot be read.
  */
 export function readPrivate(file: string): string | null {
   let descriptor: number;
   try {
-    // Without waiting: a pipe in its place must not hold us up.
+    // Non-blocking: a pipe in its place must not block this process.
     descriptor = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
     const code = codeOf(error);
@@ -48,7 +48,7 @@ export function readPrivate(file: string): string | null {
   }
 }
 
-/** Throws UsageError as `readPrivate` does, and reads nothing. One that is not there is fine. */
+/** Throws UsageError as `readPrivate` does, but does not read. A missing file is no error. */
 export function checkPrivate(file: string): void {
   const found = look(() => lstatSync(file), file);
   if (found === null) return;
@@ -57,12 +57,12 @@ export function checkPrivate(file: string): void {
 }
 
 /**
- * Makes the file for this user alone, and its folder where there is none. It appears whole or not at all: of several processes
- * that make it at once one wins, and the others get EEXIST. Throws the system's error.
+ * Creates the file for this user alone, and its folder when it is missing. The file appears whole or not at all: of several processes
+ * that create it at once, one succeeds and the others get EEXIST. Throws the system's error.
  */
 export function makePrivate(file: string, text: string): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  // Not named by the process: in two containers that share the folder both may be number 1.
+  // Not named by the process id: in two containers that share the folder both may have the id 1.
   const draft = `${file}.${randomBytes(6).toString('hex')}`;
   try {
     writeFileSync(draft, text, { mode: 0o600, flag: 'wx' });
@@ -73,8 +73,8 @@ export function makePrivate(file: string, text: string): void {
 }
 
 /**
- * A folder whose files nobody else can exchange. One that is not there is fine. `sticky`: one as /tmp is will do, in which
- * everybody may make files but take away only their own. Throws UsageError.
+ * Checks that no other user can replace files of the folder. A missing folder is no error. `sticky`: a folder like /tmp is allowed,
+ * in which all users may create files but remove only their own. Throws UsageError.
  */
 export function checkFolder(folder: string, { sticky = false } = {}): void {
   const found = look(() => statSync(folder), folder);
@@ -87,17 +87,17 @@ export function checkFolder(folder: string, { sticky = false } = {}): void {
   );
 }
 
-/** For a command that a person copies into a shell. */
+/** Quotes a path for a command that a person copies into a shell. */
 export function quoted(path: string): string {
   return /^[\w./@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", String.raw`'\''`)}'`;
 }
 
-/** Only the last three digits are of interest, and the sticky bit. */
+/** The mode as octal digits: permissions and the sticky bit. */
 export function modeOf({ mode }: Pick<Stats, 'mode'>): string {
   return (mode & 0o1777).toString(8);
 }
 
-/** Throws UsageError: it belongs to somebody else. What root has put there counts as ours: root may do so anyway. */
+/** Throws UsageError when another user owns it. Files of root are accepted: root can read and write everything anyway. */
 export function checkOwner(path: string, { uid }: Pick<Stats, 'uid'>): void {
   // Windows has no owners of this kind.
   const own = process.geteuid?.();

@@ -1,11 +1,13 @@
 /** The options of the session library with all defaults, checked once when they are given: inside nothing is optional. */
+
 import { randomBytes } from 'node:crypto';
+import { maxCookieSeconds } from '../http/cookie.ts';
 import { sessionSecretFile } from '../secrets/session-secret.ts';
 import { isSharedAddress, sharedForms, withoutSecrets } from '../store/addresses.ts';
 import { mostOfUser } from '../store/store.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
 import { type Codec, type CodecName, jsonCodec } from './data/codec.ts';
-import { type CookieSettings, checkCookie, maxAgeSeconds, milliseconds, StateCodec } from './data/cookie-settings.ts';
+import { type CookieSettings, checkCookie, milliseconds, StateCodec } from './data/cookie-settings.ts';
 import { DevalueCodec } from './data/devalue-codec.ts';
 import { SessionEmitter } from './events.ts';
 import { isForeignStore } from './foreign/foreign-store.ts';
@@ -91,7 +93,7 @@ export function fillOptions(options: InternalSessionOptions): FilledOptions {
   return {
     strategy,
     idleMs,
-    ownIdleSeconds: options.idle === undefined ? 0 : Math.min(maxAgeSeconds, Math.ceil(idleMs / 1000)),
+    ownIdleSeconds: options.idle === undefined ? 0 : Math.min(maxCookieSeconds, Math.ceil(idleMs / 1000)),
     ownCookie,
     absoluteMs: milliseconds('absolute', options.absolute ?? 0, 0),
     clockSkewMs: milliseconds('clockSkew', options.clockSkew ?? '10m', 0),

@@ -1,4 +1,4 @@
-/** Counts the live sessions of each server, and those of them that have a copy: for people who ask, not for requests. */
+/** Counts the live sessions of each server, and those that have a copy. For the admin listener, not for requests. */
 import { setImmediate } from 'node:timers/promises';
 import { copied, record, recordsPerPage, recordWords, serverMask } from './layout.ts';
 import type { SessionTable } from './table.ts';
@@ -8,10 +8,10 @@ export interface Count {
   copied: number;
 }
 
-/** Pages between two turns of the loop: about a millisecond. */
+/** Pages read in one turn of the event loop: about a millisecond. */
 const slicePages = 64;
 
-/** By server number. Sessions that change meanwhile are counted as they were or as they are. `now` is Unix seconds. */
+/** By server number. A session that changes meanwhile is counted as before or as after the change. `now` is Unix seconds. */
 export async function census({ pages, records }: SessionTable, now: number): Promise<Map<number, Count>> {
   const counts = new Map<number, Count>();
   for (let n = 0; n < pages.count; n++) {

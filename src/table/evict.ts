@@ -1,16 +1,16 @@
 /**
- * What goes when a page is full: who is forgotten depends on who comes. Names that only clients have ever said cost nothing to
- * invent and to say twice, so such a one displaces no session whose name was given by the app or by us, while there is another
- * in the page. One with a given name, of which an app gives any number too, displaces those first that never came back.
+ * Which record is evicted when a page is full; that depends on the new session. A name is "given" when the app or Limpet gave it
+ * to the client. Other names come from clients only: they cost nothing to invent, and to repeat. So a session with such a name
+ * evicts no session with a given name while there is another one in the page. An app can also give any number of names, so a new
+ * session with a given name first evicts sessions that never came back.
  *
- *      to go first                                                                        to stay longest
- *      comes a name that
- *      clients say    never back   back         in flight   │  given, never back   given, back   given, in flight
- *      was given      never back   given, never back   back   in flight   │   given, back   given, in flight
+ *      the new name        evicted first                                                         evicted last
+ *      from a client       never back   back         in flight   │  given, never back   given, back   given, in flight
+ *      given               never back   given, never back   back   in flight   │   given, back   given, in flight
  *
- * Within each the one that was last seen longest ago. So a flood displaces mostly itself: of a page's sessions with a given name
- * a flood of invented ones forgets none while fewer than a pageful are there, and one when they fill it. (What is in flight stays
- * longest among its like: exchanges have limits of their own.)
+ * Within each group the one that was seen longest ago is evicted. So a flood evicts mostly its own sessions: a flood of invented names
+ * evicts no session with a given name while the page is not full of these, and one at a time when it is. (Sessions in flight stay
+ * longest in their group: the number of exchanges has limits of its own.)
  */
 import {
   ending,
@@ -26,15 +26,15 @@ import {
 } from './layout.ts';
 import type { Records } from './records.ts';
 
-/** By 4 (given) + 2 (in flight) + 1 (came back). */
+/** Ranks by 4 (given) + 2 (in flight) + 1 (came back); the lowest rank is evicted first. */
 const ranksForInvented = [0, 1, 2, 2, 3, 4, 5, 5];
 const ranksForGiven = [0, 2, 3, 3, 1, 4, 5, 5];
-/** One that has ended without the store's knowing: only the record says so. */
+/** A session that has ended, which the store does not know yet: this record is the only one that says so. */
 const rankOfEnding = 6;
 
 /**
- * Makes room for one record in a full page, under its lock: the first that has expired, else the one of lowest rank. `forGiven`:
- * the name of the one that comes was given.
+ * Removes one record of a full page, under its lock: the first that has expired, else the one of the lowest rank. `forGiven`: the name
+ * of the new session was given.
  */
 export function makeRoom(records: Records, page: number, now: number, forGiven: boolean): void {
   const ranks = forGiven ? ranksForGiven : ranksForInvented;
@@ -54,7 +54,7 @@ export function makeRoom(records: Records, page: number, now: number, forGiven: 
   records.forget(page, victim, header.evicted);
 }
 
-/** Above all times of lower ranks. */
+/** Rank and time in one number: any time of a higher rank is above all times of lower ranks. */
 function rankOf({ pages }: Records, at: number, ranks: readonly number[]): number {
   const state = pages.get(at, record.state);
   const kind =
@@ -65,7 +65,7 @@ function rankOf({ pages }: Records, at: number, ranks: readonly number[]): numbe
   return rank * 2 ** 32 + pages.get(at, record.seen);
 }
 
-/** After one more in a page, under its lock: beyond the bound the oldest goes before its time. */
+/** To be called under the lock when a page has one more tombstone. Beyond the bound the oldest is removed early. */
 export function boundTombstones({ pages }: Records, page: number): void {
   let tombstones = 0;
   let oldest = 0;

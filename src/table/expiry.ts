@@ -1,6 +1,6 @@
 /**
- * The sweep: forgets expired sessions a few pages at a time, so that their server's count falls and their room is free
- * although nobody asks for them again. Readers see expiry by themselves; how often this runs changes no answer.
+ * The sweep: removes expired sessions a few pages at a time, so that the count of their server goes down and their room is free,
+ * although no request comes for them. Readers check the expiry themselves, so how often this runs changes no result.
  */
 import { header, recordsPerPage, recordWords } from './layout.ts';
 import type { Records } from './records.ts';
@@ -22,14 +22,17 @@ export function sweep(table: SessionTable, records: number, now: number): number
   return forgotten;
 }
 
-/** Tombstones whose time is over go too. Never waits: a page that is being written is left for the next time. */
+/**
+ * Also removes tombstones whose time is over. Never waits: a page that another thread is writing is skipped until the next
+ * sweep.
+ */
 function sweepPage(records: Records, page: number, now: number): number {
   const { pages } = records;
   if (!hasExpired(records, page, now) || !pages.tryLock(page)) return 0;
   let forgotten = 0;
   for (let slot = 1; slot <= recordsPerPage; slot++) {
     const at = page + slot * recordWords;
-    // Removing moves a later record here: look again.
+    // Removing a record moves a later one here: check this place again.
     while (records.isExpired(at, now)) {
       records.forget(page, at, header.expired);
       forgotten++;
@@ -39,7 +42,7 @@ function sweepPage(records: Records, page: number, now: number): number {
   return forgotten;
 }
 
-/** Without the lock: a wrong answer costs a needless lock, or waits for the next sweep. */
+/** Read without the lock: a wrong result costs one needless lock, or delays a removal until the next sweep. */
 function hasExpired(records: Records, page: number, now: number): boolean {
   for (let slot = 1; slot <= recordsPerPage; slot++) {
     if (records.isExpired(page + slot * recordWords, now)) return true;

@@ -1,6 +1,6 @@
 /**
- * What the table knows of a session id: 64 bits of SipHash-2-4 (Aumasson and Bernstein, 2012) under a secret key. No id
- * is kept, nobody without the key can find two ids that share a record, and a stolen table or file names nobody.
+ * What the table stores of a session id: 64 bits of SipHash-2-4 (Aumasson and Bernstein, 2012) under a secret key. The id itself
+ * is not stored. Without the key nobody can find two ids that share a record, and a stolen table or file reveals no id.
  * JavaScript has no 64-bit integers that are fast, so each of the four words of state is two 32-bit halves.
  */
 import { createHmac } from 'node:crypto';
@@ -20,7 +20,7 @@ export class Fingerprints {
     this.k1hi = key.readInt32LE(12);
   }
 
-  /** For the ids of one `scope` (a pool and its way to recognise): the same id in another scope is another session. */
+  /** For the ids of one `scope` (a pool and one of its affinities): the same id in another scope is another session. */
   static of(secret: Buffer, scope: string): Fingerprints {
     return new Fingerprints(createHmac('sha256', secret).update(`limpet table ${scope}`).digest());
   }
@@ -37,7 +37,7 @@ export class Fingerprints {
     let v3l = k1lo ^ 0x79746573;
     let v3h = k1hi ^ 0x74656462;
     const length = end - start;
-    // Whole blocks of 8 bytes, then one with the rest and the length, then the four rounds that finish.
+    // Whole blocks of 8 bytes, then a block with the rest and the length, then the four final rounds.
     const whole = length >>> 3;
     for (let block = 0; block <= whole + 1; block++) {
       let ml = 0;

@@ -3,8 +3,8 @@
  *
  *      page 0           header
  *      next pages       sessions of each server: one counter a server number
- *      next pages       records; a session's fingerprint says in which page it lives, for ever
- *      the end          one bit a page of records: somebody has written it
+ *      next pages       records; the fingerprint of a session decides in which page it is, for ever
+ *      the end          one bit for each page of records: it has been written
  *
  *      header  word 0      1        2      3        4          5      6           8..13     32..
  *              magic    version  pages  servers  lifetimes   hand  tombstones  counters  idle, absolute of each lifetime
@@ -22,12 +22,13 @@
  *      state   bit 30: given   bit 29: unsure   bit 28: claiming   bit 27: copied   bit 26: proved   bit 25: tombstone   bit 24: used
  *              bit 23..16: lifetime   bit 15: ending   bit 13..0: server number (0 in a tombstone)
  *
- *      activity   bit 31..18: the former owner, who gets the session back if the present one never takes a request of it;
- *                 0: the present one has   bit 17: it was moved, the former owner lives   bit 16..14: claims since that
- *                 one had it, 7 or more   bit 13..0: exchanges in flight
+ *      activity   bit 31..18: the former owner, which gets the session back if the present owner never takes a request of it;
+ *                 0: the present owner has taken one   bit 17: it was moved, the former owner is up   bit 16..14: claims since
+ *                 the former owner had it; 7 means 7 or more   bit 13..0: exchanges in flight
  *
- * Times are Unix seconds, unsigned; expires 0: never. While `copied` is set, `expires` holds the version of the copy. The page is the unit of everything: of locking, of probing (from a home
- * record onward, round the page), of eviction, and of the processor's address cache: a look-up touches one.
+ * Times are Unix seconds, unsigned; expires 0: never. While `copied` is set, `expires` holds the version of the copy. Locking, probing
+ * (from the first place of a record onward, round the page) and eviction stay within one page, and so does a look-up, which then
+ * needs one entry of the processor's address cache.
  */
 
 export const magic = 0x4c6d5054;
@@ -38,8 +39,8 @@ export const pageWords = pageBytes / 4;
 export const recordWords = 8;
 export const recordsPerPage = pageWords / recordWords - 1;
 /**
- * Sessions per page that the capacity counts on. Pages fill unevenly (about a Poisson distribution): at 88 of 127
- * one session in a million finds its page full before the table has reached its capacity. 46.5 bytes a session.
+ * Sessions per page for which the capacity is planned. Pages fill unevenly (about a Poisson distribution): with 88 of 127
+ * one session in a million finds its page full before the table has reached its capacity. That is 46.5 bytes for each session.
  */
 export const plannedPerPage = 88;
 
@@ -63,7 +64,7 @@ export const header = {
 
 export const maxLifetimes = 256;
 export const maxServers = 0x3ffe;
-/** As a former owner: nobody had the session before. */
+/** As the former owner: the session had none. */
 export const nobody = 0x3fff;
 export const maxWriters = 255;
 
@@ -77,33 +78,36 @@ export const lifetimeShift = 16;
 export const lifetimeMask = 0xff;
 export const used = 1 << 24;
 export const tombstone = 1 << 25;
-/** The session came back at least once after it was bound: it is forgotten after those that never did. */
+/** The session came back at least once after it was bound: it is evicted later than those that never did. */
 export const proved = 1 << 26;
-/** The store has a copy of its state: the word `expires` is that copy's version, and the session has no such time. */
+/**
+ * The store has a copy of its state. The word `expires` is the version of that copy, and the session has no expiry time of its
+ * own.
+ */
 export const copied = 1 << 27;
-/** It has a new owner of whom the store may not know yet: until it does, no request may reach that owner. */
+/** It has a new owner that the store may not know yet. Until the store knows, no request may reach that owner. */
 export const claiming = 1 << 28;
-/** It was read from a file: the store may know better, and is asked before anybody goes by it. */
+/** It was read from a file and may be outdated: the store is queried before it is used. */
 export const unsure = 1 << 29;
-/** The app or we gave the client its name. Not so, only clients have ever named it, and anybody can invent such names. */
+/** The app or Limpet gave the client this name. When not set, the name came from a client, and any client can invent one. */
 export const given = 1 << 30;
-/** Of the word `activity`. A count at its end stays there. */
+/** Bits of the word `activity`. A counter that has reached its maximum stays there. */
 export const inflightMask = 0x3fff;
 export const stepsShift = 14;
 export const stepsMask = 7;
 export const moving = 1 << 17;
 export const formerShift = 18;
-/** Of a tombstone: the store does not know yet that the session is over, and until it does no time ends this. */
+/** Of a tombstone: the store does not know yet that the session has ended. Until it does, the tombstone does not expire. */
 export const ending = 1 << 15;
-/** Most tombstones in a page: beyond it the oldest is forgotten before its time. */
+/** The most tombstones in a page. Beyond that the oldest is removed before its time. */
 export const tombstonesPerPage = 16;
 
-/** First word of the record pages, for so many server numbers. */
+/** First word of the record pages of a table with that many server numbers. */
 export function firstPageWord(servers: number): number {
   return pageWords * (1 + Math.ceil((servers + 1) / pageWords));
 }
 
-/** Bytes of a table with so many record pages. */
+/** Bytes of a table with that many record pages. */
 export function tableBytes(servers: number, pages: number): number {
   return firstPageWord(servers) * 4 + pages * pageBytes + Math.ceil(pages / 32) * 4;
 }

@@ -1,18 +1,18 @@
 /**
- * The numbers by which the table names lifetimes: one for each way to recognise sessions that it keeps. A name keeps its
- * number through reloads, for its sessions have it. One that is configured no more gives its number to another name only when
- * all numbers are used, and its sessions are beyond their time by then. Number 0 has no limit and is for sessions of which
- * nobody has said how long they live. One thread gives numbers (the supervisor).
+ * The numbers by which the table names lifetimes: one for each affinity whose sessions it keeps. A name keeps its number through
+ * reloads, because its sessions contain it. The number of a name that is no longer configured goes to another name only when all
+ * numbers are used and its sessions have expired. Number 0 has no limit, and is for sessions without a configured lifetime. Only
+ * the supervisor gives numbers out.
  */
 import { UsageError } from '../errors.ts';
 import type { Lifetime, SessionTable } from './table.ts';
 
-/** Seconds for which a worker may still bind by an old config. */
+/** Seconds for which a worker may still bind sessions by the former config. */
 const grace = 60;
 
 interface GivenBack {
   readonly number: number;
-  /** Unix seconds; from then on no session that has it is live. */
+  /** Unix seconds from which no session with this number is live. */
   readonly free: number;
 }
 
@@ -20,7 +20,7 @@ export class Lifetimes {
   private readonly table: SessionTable;
   private readonly known: string[] = [''];
   private readonly times = new Map<string, Lifetime>();
-  /** Configured no more. */
+  /** Names that are no longer configured. */
   private readonly givenBack = new Map<string, GivenBack>();
 
   /** Of a table that was made without a list of its own. */
@@ -29,8 +29,8 @@ export class Lifetimes {
   }
 
   /**
-   * The number of that name, 1 to 255; its sessions live that long from now on, those too that are there. `name` is
-   * unique in the process (pool and affinity), and not empty; `now` is Unix seconds. Throws UsageError when all numbers are used.
+   * The number of that name, 1 to 255. Its sessions have this lifetime from now on, also those that exist already. `name` is unique in
+   * the process (pool and affinity), and not empty; `now` is Unix seconds. Throws UsageError when all numbers are used.
    */
   numberOf(name: string, { idle, absolute }: Lifetime, now = 0): number {
     let number = this.known.indexOf(name, 1);
@@ -50,7 +50,7 @@ export class Lifetimes {
     return number;
   }
 
-  /** Those names are configured, and no others. */
+  /** These names are configured, and no others. */
   keep(names: ReadonlyMap<string, unknown>, now: number): void {
     for (const [number, name] of this.known.entries()) {
       if (number === 0 || names.has(name) || this.givenBack.has(name)) continue;
@@ -60,12 +60,12 @@ export class Lifetimes {
     }
   }
 
-  /** In the order of their numbers; '' stands for number 0. */
+  /** The names in the order of their numbers; '' stands for number 0. */
   names(): readonly string[] {
     return this.known;
   }
 
-  /** A number never used before, else one that no living session has; -1: there is none. */
+  /** A number that was never used, else one that no live session has; -1: there is none. */
   private free(now: number): number {
     if (this.known.length < this.table.lifetimes) return this.known.length;
     for (const [name, { number, free }] of this.givenBack) {

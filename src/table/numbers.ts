@@ -1,12 +1,12 @@
 /**
- * The numbers by which the table names servers. A name keeps its number for the life of the process, through reloads;
- * a number that was given back goes to another name only when no session can name it any more, and no exchange runs there. One thread gives
- * numbers (the supervisor); the workers get them with the fleet.
+ * The numbers by which the table names servers. A name keeps its number for the life of the process, through reloads. A number that
+ * was given back goes to another name only when no session has it any more, and no exchange of it is open. Only the supervisor
+ * gives numbers out; the workers get them with the config.
  */
 import { UsageError } from '../errors.ts';
 import type { SessionTable } from './table.ts';
 
-/** Seconds for which a worker may still bind by an old picture of the fleet. */
+/** Seconds for which a worker may still bind sessions by the former config. */
 const grace = 60;
 
 export class ServerNumbers {
@@ -14,10 +14,10 @@ export class ServerNumbers {
   private readonly isBusy: (number: number) => boolean;
   private readonly numbers = new Map<string, number>();
   private readonly names: (string | undefined)[] = [];
-  /** When the number was given back, oldest first. */
+  /** The time at which each number was given back, oldest first. */
   private readonly givenBack = new Map<number, number>();
 
-  /** `isBusy`: something still runs under that number, such as an exchange or a tunnel of a former config. Default: never. */
+  /** `isBusy`: that number is still in use, by an exchange or a tunnel of a former config for example. Default: never. */
   constructor(table: SessionTable, isBusy: (number: number) => boolean = () => false) {
     this.table = table;
     this.isBusy = isBusy;
@@ -45,7 +45,7 @@ export class ServerNumbers {
     return this.names[number];
   }
 
-  /** The server is no longer configured. Its sessions still name it, and should it come back it has its number again. */
+  /** The server is no longer configured. Its sessions still have its number, and it gets the same number when it comes back. */
   giveBack(name: string, now: number): void {
     const number = this.numbers.get(name);
     if (number !== undefined && !this.givenBack.has(number)) this.givenBack.set(number, now);
@@ -59,12 +59,12 @@ export class ServerNumbers {
     return [...this.numbers];
   }
 
-  /** A number never used before, else the one given back longest ago that no session names. */
+  /** A number that was never used, else the one that was given back longest ago and that no session has. */
   private free(now: number): number | undefined {
     if (this.numbers.size < this.table.servers) return this.numbers.size + 1;
     for (const [number, since] of this.givenBack) {
       if (now - since < grace) return undefined;
-      // An exchange that began before still speaks to the server of that number, and to the store in its name.
+      // An exchange that began before still uses this number, for its server and for the store interface.
       if (this.table.count(number) !== 0 || this.isBusy(number)) continue;
       this.givenBack.delete(number);
       this.numbers.delete(this.names[number]!);

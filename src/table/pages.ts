@@ -24,7 +24,7 @@ export interface Fingerprint {
   lo: number;
 }
 
-/** Looks before the thread gives its core away: a holder that runs needs far fewer. */
+/** Tries before the thread sleeps: a lock holder that is running needs far fewer. */
 const spins = 200;
 
 export class Pages {
@@ -194,7 +194,7 @@ export class Pages {
   }
 }
 
-/** Where in its page a record is looked for first. */
+/** The place in its page at which the search for a record begins. */
 function homeOf(lo: number): number {
   return ((lo >>> 16) * recordsPerPage) >>> 16;
 }

@@ -1,9 +1,9 @@
 /**
- * One record of the table: what it says at a given time, how it is written and how it goes. Whoever calls holds the
- * lock of the record's page, or checks the page's version afterwards (pages.ts).
+ * One record of the table: what it means at a given time, how it is written, and how it is removed. Callers hold the lock of the
+ * record's page, or check the page's version afterwards (pages.ts).
  *
- * The number of sessions of a server is kept in the same buffer. It goes up before a record names the server and
- * down after the last word that did: whoever reads 0 knows that no record names it.
+ * The number of sessions of each server is kept in the same buffer. It is raised before a record names the server, and lowered
+ * after the last word that did. So when it is 0, no record names the server.
  */
 import {
   claiming,
@@ -29,45 +29,45 @@ import {
 import type { Fingerprint, Pages } from './pages.ts';
 
 /**
- * What the table says of a session. ended: a tombstone. idle: unseen for its lifetime. old: beyond its lifetime, or its
- * client has forgotten its name. All but 'live' have no owner.
+ * The state of a session in the table. ended: a tombstone. idle: not seen for its idle time. old: beyond its absolute time, or
+ * its client no longer has its name. Only a 'live' session has an owner.
  */
 export type Look = 'none' | 'live' | 'ended' | 'idle' | 'old';
 
-/** What the table knows of one session. Handed in and filled again at each call: nothing is allocated. */
+/** What the table knows of one session. Passed in and filled again in each call, so that nothing is allocated. */
 export class Entry {
-  /** Server number of the owner; 0: nobody. */
+  /** Server number of the owner; 0: none. */
   server = 0;
   /** Generation of that ownership; 0: there is no record. */
   epoch = 0;
   born = 0;
   seen = 0;
-  /** When its client forgets the session's name; 0: not told. */
+  /** When its client no longer has the session's name; 0: not known. */
   expires = 0;
-  /** Exchanges of the session that run now. */
+  /** Open exchanges of the session. */
   inflight = 0;
   /**
-   * Server number of its former owner, or `nobody`, who gets it back if the present one never takes a request of it; 0: the
-   * present one has.
+   * Server number of the former owner, or `nobody`. The former owner gets the session back if the present owner never takes a request
+   * of it; 0: the present owner has taken one.
    */
   former = 0;
-  /** It was moved from a former owner that lives. */
+  /** It was moved from a former owner that is up. */
   moving = false;
-  /** Claims since its former owner had it; 7: that many or more. */
+  /** Claims since its former owner had it; 7 means 7 or more. */
   steps = 0;
   lifetime = 0;
   /** It came back after it was bound. */
   proved = false;
-  /** The app or we gave the client its name. */
+  /** The app or Limpet gave the client its name. */
   given = false;
-  /** The store has a copy, of this version; `expires` is 0 then. */
+  /** The store has a copy of this version; `expires` is then 0. */
   copied = false;
   version = 0;
-  /** The store may not know its owner yet. */
+  /** The store may not know the present owner yet. */
   claiming = false;
-  /** What is known of it is in doubt (it was read from a file, say), and the store has not been asked since. */
+  /** The record may be outdated (it was read from a file, for example), and the store has not been queried since. */
   unsure = false;
-  /** Of one that has ended: the store does not know yet. */
+  /** The session has ended, and the store does not know it yet. */
   ending = false;
 
   clear(): void {
@@ -86,12 +86,12 @@ export class Records {
     this.words = pages.words;
   }
 
-  /** The word that counts a server's sessions; word 0 of these pages counts nothing. */
+  /** Index of the word that counts a server's sessions. Word 0 of these pages is not used. */
   counter(server: number): number {
     return pageWords + server;
   }
 
-  /** Fills `out` from the record at `at`; not positive: there is none. */
+  /** Fills `out` from the record at `at`; 0 or less: there is none. */
   read(at: number, now: number, out: Entry): Look {
     if (at <= 0) {
       out.clear();
@@ -119,7 +119,7 @@ export class Records {
     out.moving = (activity & moving) !== 0;
     out.steps = (activity >>> stepsShift) & stepsMask;
     const look = this.judge(state, out.born, out.seen, out.expires, out.inflight, now);
-    // A tombstone whose time is over: the same is said as when it has been swept.
+    // A tombstone whose time is over: the result is the same as after the sweep.
     if (look === 'none') out.clear();
     return look;
   }
@@ -137,7 +137,7 @@ export class Records {
     );
   }
 
-  /** A tombstone whose time is over is as good as none. */
+  /** A tombstone whose time is over counts as no record. */
   private judge(state: number, born: number, seen: number, expires: number, inflight: number, now: number): Look {
     const { words } = this;
     if ((state & ending) !== 0) return 'ended';
@@ -151,14 +151,14 @@ export class Records {
     return 'live';
   }
 
-  /** There is a record, and nobody needs it any more. */
+  /** There is a record, and it is not needed any more. */
   isExpired(at: number, now: number): boolean {
     if (this.pages.get(at, record.state) === 0) return false;
     const look = this.look(at, now);
     return look !== 'live' && look !== 'ended';
   }
 
-  /** Into a free record; `state` is its last word. */
+  /** Writes a free record; the word `state` is written last. */
   write(at: number, key: Fingerprint, state: number, epoch: number, born: number, seen: number, expires: number): void {
     const { pages } = this;
     const server = state & serverMask;
@@ -173,7 +173,7 @@ export class Records {
     pages.set(at, record.state, state | used);
   }
 
-  /** The session came to its server and was seen; `inflight` more exchanges of it run. */
+  /** A request of the session came: it was seen, and it has `inflight` more open exchanges. */
   use(at: number, now: number, inflight: number, state = 0): void {
     const { pages } = this;
     const before = pages.get(at, record.state);
@@ -186,7 +186,7 @@ export class Records {
     }
   }
 
-  /** Its owner has not taken a request of it yet: until it does, the session may go back to `former`. 0: it has. */
+  /** Until the owner takes a request of it, the session may go back to `former`; 0: the owner has taken one. */
   setFormer(at: number, former: number, steps: number, moved: boolean): void {
     const { pages } = this;
     const inflight = pages.get(at, record.activity) & inflightMask;
@@ -197,19 +197,19 @@ export class Records {
   /** The store has a copy of this version. */
   copy(at: number, version: number): void {
     const { pages } = this;
-    // The flag first: the other way round a thread killed in between would leave a version that passes for a time.
+    // The flag first: in the other order, a thread killed in between would leave a version that is read as a time.
     pages.set(at, record.state, pages.get(at, record.state) | copied);
     pages.set(at, record.expires, version);
   }
 
-  /** The store has no copy that counts. */
+  /** The store has no valid copy. */
   uncopy(at: number): void {
     const { pages } = this;
     pages.set(at, record.expires, 0);
     pages.set(at, record.state, pages.get(at, record.state) & ~copied);
   }
 
-  /** Takes a record out, and counts why; a tombstone has been counted when it was made. */
+  /** Removes a record, and counts the reason. A tombstone was counted when it was made. */
   forget(page: number, at: number, why: number): void {
     const server = this.pages.get(at, record.state) & serverMask;
     this.pages.remove(page, at);

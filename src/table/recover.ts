@@ -1,13 +1,14 @@
 /**
- * After a thread was killed: gives back the page that it may have been writing, and forgets what is in flight, its share
- * of which nobody knows. (Too low a count lets a session go idle or be moved a little early; too high a one would keep
- * it for ever.) All other words of a record stand alone: what was half changed is the old or the new state of the
- * session, of an exchange that its client never heard of. Only a server's count may be one too high.
+ * Cleans up after a thread that was killed: unlocks the page that it may have been writing, and resets the numbers of exchanges in
+ * flight, because its share of them is not known. (A number that is too low lets a session become idle, or move, a little
+ * early. One that is too high would keep the session for ever.) The other words of a record do not depend on each other: a change
+ * that was made in part leaves the old or the new state of the session, for an exchange that its client got no response to. Only
+ * the number of a server's sessions may be one too high.
  */
 import { inflightMask, record, recordsPerPage, recordWords } from './layout.ts';
 import type { Pages } from './pages.ts';
 
-/** Tries for the lock of a page, the later ones a millisecond apart. */
+/** Tries to lock a page; the later ones are a millisecond apart. */
 const maxTries = 300;
 
 /** `writer` is the dead thread's number. Call it before a new thread takes the number. */
@@ -25,7 +26,7 @@ export function recover(pages: Pages, writer: number): void {
   }
 }
 
-/** Not for ever: a page that another dead thread holds is put in order after that one's number. */
+/** Does not try for ever: a page that another dead thread holds is repaired when that thread's number is recovered. */
 function lock(pages: Pages, page: number): boolean {
   for (let tries = 0; tries < maxTries; tries++) {
     if (pages.tryLock(page)) return true;

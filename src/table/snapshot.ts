@@ -1,7 +1,7 @@
 /**
- * The table in a file, so that learned sessions outlive the process. The file names servers and lifetimes by their names
- * and sessions by their fingerprints, which are keyed hashes: no session id is in it, and none can be tried against it
- * without the secret. The seal at its end, under the same secret, tells a damaged or foreign file before anything is read.
+ * The table in a file, so that sessions outlive the process. The file has the names of servers and lifetimes, and the fingerprints
+ * of sessions, which are keyed hashes: it contains no session id, and without the secret no id can be compared with it. The seal
+ * at its end, a MAC under the same secret, detects a damaged or foreign file before anything of it is used.
  *
  *      magic     version   names     key check   names     sessions          seal
  *      16 bytes  u32       u32 long  16 bytes    JSON      28 bytes each     32 bytes
@@ -35,20 +35,23 @@ const headBytes = 40;
 const sealBytes = 32;
 const savedWords = 7;
 const savedBytes = savedWords * 4;
-/** Pages written and sessions read at a time. */
+/** Pages that are written, and pages of sessions that are read, in one turn of the event loop. */
 const slicePages = 8;
 const sliceSessions = slicePages * recordsPerPage;
-/** Slices without a session that are looked through at a time: each takes an eighth of one that is full, or nothing. */
+/** Empty slices that are passed in one turn: each takes an eighth of the time of a full one, or less. */
 const restSlices = 8;
 
 export interface Saved {
   readonly table: SessionTable;
   readonly servers: ServerNumbers;
-  /** Names of the table's lifetimes, in their order: a session comes back only if there is one of that name. */
+  /** Names of the table's lifetimes, in their order. A session is loaded only when its lifetime still exists. */
   readonly lifetimes: readonly string[];
-  /** Name of the present life of the copies (store/store.ts); '' without a store. Copies of another life are none. null: whichever it was. */
+  /**
+   * The store's incarnation (store/store.ts); '' without a store. When the file has another one, its sessions have no copy. null:
+   * whatever the file has.
+   */
   readonly copies: string | null;
-  /** The one from which the fingerprints' keys come; with another one no fingerprint would be found. */
+  /** The secret from which the keys of the fingerprints come: with another one no fingerprint would be found. */
   readonly secret: Buffer;
 }
 
@@ -59,8 +62,8 @@ interface Names {
 }
 
 /**
- * Writes the table to `file` (mode 0600) and answers how many sessions that were. The file appears whole or not at all.
- * Sessions that change meanwhile are saved as they were or as they are, each whole. One save at a time. Throws
+ * Writes the table to `file` (mode 0600) and answers the number of sessions. The file appears whole or not at all. A session that
+ * changes meanwhile is saved as before or as after the change. Call it once at a time. Throws
  * UsageError when it cannot be written.
  */
 export async function saveTable(file: string, { table, servers, lifetimes, copies, secret }: Saved): Promise<number> {
@@ -107,10 +110,10 @@ export async function saveTable(file: string, { table, servers, lifetimes, copie
 }
 
 /**
- * Fills the table from `file` and answers how many sessions came back; null: there is no such file. Left out are those
- * beyond their time and those of a lifetime that is no longer configured. Their servers get the numbers that they
- * have here; one that is not configured keeps its sessions, for their epochs, until they are gone. Throws UsageError for
- * a file that cannot be read, is not whole, or was made with another secret; then nothing of it is in the table.
+ * Fills the table from `file` and answers the number of sessions that were loaded; null: there is no such file. Not loaded are
+ * sessions that have expired, and those of a lifetime that is no longer configured. Servers get the numbers that they have here.
+ * A server that is not configured keeps its sessions until they expire, because their epochs still count. Throws UsageError for a
+ * file that cannot be read, is not whole, or was made with another secret; then nothing of it is in the table.
  */
 export async function loadTable(file: string, into: Saved, now: number): Promise<number | null> {
   try {
@@ -136,7 +139,7 @@ function headOf(names: Names, secret: Buffer): Buffer {
   return Buffer.concat([magic, Buffer.from(sizes.buffer), derive(secret, 'check').subarray(0, 16), text]);
 }
 
-/** Reads all of it before any of it is believed. Answers where the sessions begin and end, and the names. */
+/** Checks the whole file before any of it is used. Answers where the sessions begin and end, and the names. */
 async function verify(handle: FileHandle, file: string, secret: Buffer): Promise<Place> {
   const refuse = (why: string) => new UsageError(`the session table ${file} ${why}. ${unused}`);
   const { size } = await handle.stat();
@@ -185,7 +188,7 @@ async function restore(handle: FileHandle, start: number, end: number, names: Na
   const key = { hi: 0, lo: 0 };
   const entry = new Entry();
   const sameCopies = into.copies === null || names.copies === into.copies;
-  // Where copies outlive the process, their store has seen what came after the file, and what others have done since.
+  // When copies outlive the process, the store knows changes after the file was written, and changes by other balancers.
   const mayBeOld = names.copies !== '' && names.copies === into.copies;
   let restored = 0;
   for (let at = start; at < end; ) {
@@ -208,7 +211,7 @@ async function restore(handle: FileHandle, start: number, end: number, names: Na
       entry.version = entry.copied ? expires : 0;
       entry.expires = hasVersion ? 0 : expires;
       entry.proved = (state & proved) !== 0;
-      // Older files do not say: theirs are as if clients had named them.
+      // Older files do not have this bit: their names count as coming from clients.
       entry.given = (state & given) !== 0;
       entry.claiming = (state & claiming) !== 0;
       entry.unsure = mayBeOld && entry.server !== 0;
@@ -219,7 +222,7 @@ async function restore(handle: FileHandle, start: number, end: number, names: Na
   return restored;
 }
 
-/** As many of these bytes as there are, from a buffer of their own: views of words can stand on it. */
+/** As many of these bytes as there are, in a buffer of their own, so that a view of words on it is aligned. */
 async function readAt(handle: FileHandle, at: number, length: number): Promise<Buffer<ArrayBuffer>> {
   const buffer = Buffer.from(new ArrayBuffer(length));
   let filled = 0;

@@ -145,7 +145,10 @@ function addSteps(steps: readonly Step[], address: string, builder: ConfigBuilde
   }
 }
 
-/** In Envoy a host with a virtual host uses no other one. Here the virtual host for all domains takes what the first does not route. */
+/**
+ * In Envoy a host with a virtual host uses no other one. Here the virtual host for all domains takes what the first does not
+ * route.
+ */
 function warnAboutFallThrough(hosts: readonly Part[], steps: readonly Step[]): void {
   const proxies = steps.filter(({ kind }) => kind === 'proxy');
   if (!proxies.some(({ host }) => host === '')) return;

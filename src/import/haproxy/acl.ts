@@ -8,7 +8,10 @@ import { isPath } from '../values.ts';
 import { anyRequest, type Match } from './match.ts';
 import { parseSample } from './sample.ts';
 
-/** A request meets the ACL if it meets one of `matches`. `changes`: the differences. `missing`: why some requests are not matched. */
+/**
+ * A request meets the ACL if it meets one of `matches`. `changes`: the differences. `missing`: why some requests are not
+ * matched.
+ */
 export interface AclMatches {
   readonly matches: readonly Match[];
   readonly changes: readonly string[];

@@ -1,4 +1,7 @@
-/** `limpet import traefik.yaml`: dynamic and static files of Traefik in YAML and TOML, Compose files with its labels, IngressRoutes. */
+/**
+ * `limpet import traefik.yaml`: dynamic and static files of Traefik in YAML and TOML, Compose files with its labels,
+ * IngressRoutes.
+ */
 
 import { UsageError } from '../../errors.ts';
 import { commonReasons } from '../common-reasons.ts';

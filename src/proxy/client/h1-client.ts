@@ -146,7 +146,10 @@ export class H1Client implements Client {
     this.response.sendFault(fault, accept);
   }
 
-  /** The response begins before the request is complete, and nobody knows whether it ever will be. The client is told that no other may follow. */
+  /**
+   * The response begins before the request is complete, and nobody knows whether it ever will be. The client is told that no
+   * other may follow.
+   */
   private onEarly(): void {
     this.context.worker.counters.add(counter.responses_early);
     this.response.keepAlive = false;

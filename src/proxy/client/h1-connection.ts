@@ -300,7 +300,10 @@ export class H1ClientConnection
     this.socket.close();
   }
 
-  /** What the client has not taken yet belongs to its response, for which it has the write time-out. If there is nothing, `idleMs` holds. */
+  /**
+   * What the client has not taken yet belongs to its response, for which it has the write time-out. If there is nothing,
+   * `idleMs` holds.
+   */
   private awaitDrain(idleMs: number): void {
     const isSlow = this.socket.pending > 0;
     if (isSlow) {
@@ -310,7 +313,10 @@ export class H1ClientConnection
     this.worker.wheel.set(this.deadline, isSlow ? this.settings.timeouts.write / 2 : idleMs);
   }
 
-  /** The one place where the state changes. `closed` is terminal: an exchange that ends because of it asks for a transition in vain. */
+  /**
+   * The one place where the state changes. `closed` is terminal: an exchange that ends because of it asks for a transition in
+   * vain.
+   */
   private setState(state: State): void {
     if (this.state === 'closed') return;
     this.state = state;

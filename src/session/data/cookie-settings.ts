@@ -6,6 +6,7 @@
  *      {"user":"ada"}                  the data, as its codec has encoded it
  */
 
+import { maxCookieSeconds } from '../../http/cookie.ts';
 import { SessionError } from '../error.ts';
 import type { Codec, SessionData } from './codec.ts';
 
@@ -49,8 +50,6 @@ export interface CookieSettings extends Omit<SessionCookieOptions, 'maxAge' | 'e
 /** No attribute is set. */
 export const noSettings: CookieSettings = Object.freeze({});
 
-/** Browsers keep no cookie for longer (RFC 6265bis section 5.5). */
-export const maxAgeSeconds = 400 * 86_400;
 /** Of path and domain together: a token has room for no more. */
 const maxScopeChars = 255;
 
@@ -78,7 +77,8 @@ export function checkCookie(given: SessionCookieOptions, now: number, where = 'c
   }
   if (partitioned !== undefined && partitioned !== true) refuse('partitioned', partitioned, 'true, or nothing');
   return defined({
-    maxAge: age == null ? age : Math.min(maxAgeSeconds, Math.ceil(milliseconds(`${where}.maxAge`, age, 1000) / 1000)),
+    maxAge:
+      age == null ? age : Math.min(maxCookieSeconds, Math.ceil(milliseconds(`${where}.maxAge`, age, 1000) / 1000)),
     path,
     domain: host,
     sameSite,

@@ -2,7 +2,8 @@
  * The cookie in the session protocol (docs/reference/session-protocol.md): the attributes that the app has set, the limits that the
  * balancer's config puts on them, and the header by which the balancer sets the cookie again.
  */
-import { type CookieSettings, maxAgeSeconds } from '../data/cookie-settings.ts';
+import { maxCookieSeconds } from '../../http/cookie.ts';
+import type { CookieSettings } from '../data/cookie-settings.ts';
 import type { HeaderLines } from '../exchange.ts';
 import type { SessionHeader } from './protocol.ts';
 import type { StickyContext } from './sticky-context.ts';
@@ -60,7 +61,7 @@ export function writeAttributes(settings: CookieSettings, idleSeconds: number): 
   const { maxAge, sameSite, secure, httpOnly, partitioned, path, domain } = settings;
   const lifetime = maxAge ?? idleSeconds;
   const fields = [
-    lifetime > 0 && `idle=${Math.min(lifetime, maxAgeSeconds)}`,
+    lifetime > 0 && `idle=${Math.min(lifetime, maxCookieSeconds)}`,
     maxAge !== undefined && `persistent=${maxAge === null ? 0 : 1}`,
     sameSite !== undefined && `same-site=${sameSite}`,
     secure !== undefined && `secure=${secure ? 1 : 0}`,
