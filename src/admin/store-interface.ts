@@ -31,7 +31,7 @@ export interface InterfacePool {
 }
 
 /** The server that sent the request, and its pool. */
-export interface InterfacePlace {
+export interface InterfaceTarget {
   readonly pool: InterfacePool;
   readonly server: Server;
 }
@@ -39,19 +39,19 @@ export interface InterfacePlace {
 export interface StoreInterfaceDependencies {
   readonly store: Store;
   /** undefined: no such server may use the store interface. */
-  readonly find: (pool: string, slot: number) => InterfacePlace | undefined;
+  readonly find: (pool: string, slot: number) => InterfaceTarget | undefined;
   /** '': none is needed, because it listens where only this user can connect. */
   readonly secret: string;
   readonly stateBytes: number;
   readonly now: () => number;
 }
 
-interface Place extends InterfacePlace {
+interface Target extends InterfaceTarget {
   readonly key: SessionKey;
 }
 
 /** A request for many sessions: those of a user, or all of a pool. */
-interface ListPlace extends InterfacePlace {
+interface ListTarget extends InterfaceTarget {
   readonly name: string;
   readonly user: UserHash | null;
 }
@@ -84,31 +84,31 @@ export class StoreInterface {
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (!this.bearer.admits(request, response)) return;
-    const place = this.placeOf(request.url ?? '');
-    if (typeof place === 'string') say(response, place === 'malformed' ? 400 : 421, place);
-    else if ('name' in place) await this.list(place, request, response);
-    else if (request.method === 'GET' || request.method === 'HEAD') await this.read(place, response);
-    else if (request.method === 'PUT') await this.put(place, request, response);
-    else if (request.method === 'DELETE') await this.end(place, request, response);
+    const target = this.targetOf(request.url ?? '');
+    if (typeof target === 'string') say(response, target === 'malformed' ? 400 : 421, target);
+    else if ('name' in target) await this.list(target, request, response);
+    else if (request.method === 'GET' || request.method === 'HEAD') await this.read(target, response);
+    else if (request.method === 'PUT') await this.put(target, request, response);
+    else if (request.method === 'DELETE') await this.end(target, request, response);
     else say(response, 405, 'malformed', { allow: 'GET, HEAD, PUT, DELETE' });
   }
 
   /** 'unknown-server': it has left the config, or the URL is of another balancer. That never means that a session has no copy. */
-  private placeOf(url: string): Place | ListPlace | 'malformed' | 'unknown-server' {
+  private targetOf(url: string): Target | ListTarget | 'malformed' | 'unknown-server' {
     const [, version, slot = '', name = '', id = '', user, ...more] = url.split('?', 1)[0]!.split('/');
     const isAll = id === 'sessions' && user === undefined;
     const isRight = user === undefined ? isAll || isSessionId(id) : id === 'users' && isHash(user);
     if (version !== 'v1' || more.length > 0 || !/^\d{1,5}$/.test(slot) || !isRight) return 'malformed';
     const pool = decodePart(name);
-    const place = this.deps.find(pool, Number(slot));
-    if (place === undefined) return 'unknown-server';
-    if (isAll || user !== undefined) return { ...place, name: pool, user: user ?? null };
-    return { ...place, key: { pool, id } };
+    const target = this.deps.find(pool, Number(slot));
+    if (target === undefined) return 'unknown-server';
+    if (isAll || user !== undefined) return { ...target, name: pool, user: user ?? null };
+    return { ...target, key: { pool, id } };
   }
 
   /** Session ids, one in each line. */
-  private async list(place: ListPlace, { method }: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { pool, name, user } = place;
+  private async list(target: ListTarget, { method }: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pool, name, user } = target;
     if (method !== 'GET') {
       say(response, 405, 'malformed', { allow: 'GET' });
       return;
@@ -135,7 +135,7 @@ export class StoreInterface {
     await pipeline(Readable.from(lines()), response).catch(() => undefined);
   }
 
-  private async read({ pool, server, key }: Place, response: ServerResponse): Promise<void> {
+  private async read({ pool, server, key }: Target, response: ServerResponse): Promise<void> {
     const { store, now } = this.deps;
     const found = await pool.replicator.direct.read(key.id, server);
     if (found.state !== 'live') say(response, statusOf[found.state], found.state);
@@ -147,7 +147,7 @@ export class StoreInterface {
     }
   }
 
-  private async put(place: Place, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  private async put(target: Target, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const data = await readBody(request, this.deps.stateBytes);
     if (data === null) {
       say(response, 413, 'too-large', { connection: 'close' });
@@ -158,22 +158,22 @@ export class StoreInterface {
     const rotate = written === undefined ? null : readRotate(textOf(written));
     const wrong = put === null || put.data !== null || (written !== undefined && rotate?.epoch !== put.epoch);
     if (wrong) say(response, 400, 'malformed');
-    else await this.apply(place, { put: { ...put, data }, ended: 0, rotate: rotate?.id ?? '' }, response);
+    else await this.apply(target, { put: { ...put, data }, ended: 0, rotate: rotate?.id ?? '' }, response);
   }
 
-  private async end(place: Place, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  private async end(target: Target, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const written = textOf(request.headers['limpet-session-delete']);
     const ended = readEpoch(written);
     if (written === 'epoch=*') {
-      const { pool, server, key } = place;
+      const { pool, server, key } = target;
       const outcome = await pool.replicator.direct.end(key.id, pool.lifetime, server);
       say(response, statusOf[outcome], outcome);
     } else if (ended === 0) say(response, 400, 'malformed');
-    else await this.apply(place, { put: null, ended, rotate: '' }, response);
+    else await this.apply(target, { put: null, ended, rotate: '' }, response);
   }
 
   /** Applies the command as if it had come with a response: the table is updated, too. */
-  private async apply({ pool, server, key }: Place, command: SessionCommand, response: ServerResponse): Promise<void> {
+  private async apply({ pool, server, key }: Target, command: SessionCommand, response: ServerResponse): Promise<void> {
     const { direct } = pool.replicator;
     const { outcome, epoch } = await direct.put(key.id, pool.lifetime, server, command);
     const { put, rotate } = command;

@@ -24,10 +24,10 @@ import { sweep } from '../table/expiry.ts';
 import { recordsPerPage } from '../table/layout.ts';
 import { type Clock, systemClock, systemTimers, type Timers } from '../time/clock.ts';
 import { Wheel } from '../time/wheel.ts';
-import type { CopySource } from './copies.ts';
 import { type ListenerPorts, Listeners } from './listeners.ts';
 import { PoolSet } from './pool-set.ts';
 import type { ReportForeignCookie, ReportPassive } from './pools.ts';
+import type { CopySource } from './replication.ts';
 
 export type { ListenerPorts } from './listeners.ts';
 

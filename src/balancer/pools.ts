@@ -22,8 +22,8 @@ import { kindName, type Numbers } from '../shared/slots.ts';
 import { Fingerprints } from '../table/fingerprint.ts';
 import { Entry, type SessionTable } from '../table/table.ts';
 import { unixSeconds } from '../time/clock.ts';
-import { type CopySource, createCopies } from './copies.ts';
 import { createFleet, planServers } from './fleets.ts';
+import { type CopySource, createReplication } from './replication.ts';
 
 /**
  * Takes what traffic has shown of a server. The server is named by pool and `Server.identity`, because an exchange that began
@@ -81,7 +81,7 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
     affinities: options.affinity.map((affinity) => affinityOf(affinity, options, fleet, around)),
     whenOwnerFails: options.affinity.map(({ whenOwnerFails }) => whenOwnerFails),
     table: shared.table,
-    copies: createCopies(options, fleet, { ...around, ...shared, clock }),
+    copies: createReplication(options, fleet, { ...around, ...shared, clock }),
     shouldRebalance: (owner) => rebalancer.shouldRebalance(owner),
     choose: (key, excluded) => {
       if (fleet.snapshot.panic) shared.counters.add(counter.panic_choices);

@@ -64,7 +64,7 @@ test('mistakes are told', async () => {
 function importAndCheck(text: string, file: string): boolean {
   try {
     const imported = importText(text, file);
-    expect(countLines(text, imported.notes).carried).toBeGreaterThanOrEqual(0);
+    expect(countLines(text, imported.notes).carriedOver).toBeGreaterThanOrEqual(0);
     checkWritten(writeImported(imported, file), file);
     return true;
   } catch (error) {

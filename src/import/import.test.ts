@@ -55,7 +55,7 @@ test('what is written is YAML whose comments hold no byte that ends them', () =>
 test('lines are counted once each, those that say something', () => {
   const note = (line: number, kind: 'changed' | 'left-out') => ({ line, text: '', why: '', kind });
   const notes = [note(2, 'changed'), note(2, 'changed'), note(4, 'left-out')];
-  expect(countLines('# c\na\n\nb\n---\n  # d\n c', notes)).toEqual({ carried: 1, changed: 1, leftOut: 1 });
+  expect(countLines('# c\na\n\nb\n---\n  # d\n c', notes)).toEqual({ carriedOver: 1, changed: 1, leftOut: 1 });
 });
 
 test('what nobody may miss is told first, in the head and in the summary', () => {

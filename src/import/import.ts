@@ -87,8 +87,8 @@ export function summarise({ notes }: Imported, text: string, file: string): stri
   const lines = warnings.map(({ line, text: source, why, concern = 'open' }) => {
     return `limpet: ${concernTitles[concern]}: ${oneLine(file, 300)}:${line}: ${oneLine(source, 120)} -- ${oneLine(why, 500)}\n`;
   });
-  const { carried, changed, leftOut } = countLines(text, notes);
-  return `${lines.join('')}limpet: ${carried} ${carried === 1 ? 'line' : 'lines'} carried over, ${changed} changed, ${leftOut} left out\n`;
+  const { carriedOver, changed, leftOut } = countLines(text, notes);
+  return `${lines.join('')}limpet: ${carriedOver} ${carriedOver === 1 ? 'line' : 'lines'} carried over, ${changed} changed, ${leftOut} left out\n`;
 }
 
 /** Notes with a concern come first, in the order of `concerns`; notes of the same concern in the order of the file. */
@@ -104,7 +104,7 @@ function oneLine(text: string, maxLength: number): string {
 }
 
 export interface LineCounts {
-  readonly carried: number;
+  readonly carriedOver: number;
   readonly changed: number;
   readonly leftOut: number;
 }
@@ -118,5 +118,5 @@ export function countLines(text: string, notes: readonly Note[]): LineCounts {
     .filter((line) => /^\s*[^\s#]/.test(line.replace(/^\uFEFF/, '')) && line.trim() !== '---');
   const changed = Array.from(kinds.values()).filter((kind) => kind === 'changed').length;
   const leftOut = kinds.size - changed;
-  return { carried: Math.max(0, withContent.length - kinds.size), changed, leftOut };
+  return { carriedOver: Math.max(0, withContent.length - kinds.size), changed, leftOut };
 }

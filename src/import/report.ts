@@ -4,7 +4,7 @@ import type { Concern, Note } from './imported.ts';
 export class ImportReport {
   /** The lines of the file, without white space around them. */
   readonly lines: readonly string[];
-  private readonly carried = new Set<number>();
+  private readonly carriedOver = new Set<number>();
   /** By line: the reasons in the order in which they were added, each with the kind of its note. */
   private readonly reasons = new Map<number, Map<string, Note['kind']>>();
   private readonly warnings = new Map<number, Map<string, Concern>>();
@@ -15,11 +15,11 @@ export class ImportReport {
 
   /** Lines are counted from 1, and `last` is included. */
   markCarried(first: number, last = first): void {
-    for (let line = first; line <= last; line++) this.carried.add(line);
+    for (let line = first; line <= last; line++) this.carriedOver.add(line);
   }
 
   isCarried(line: number): boolean {
-    return this.carried.has(line);
+    return this.carriedOver.has(line);
   }
 
   /** A reason that was added before keeps its kind. */
@@ -44,7 +44,7 @@ export class ImportReport {
     const noted = [...new Set([...this.reasons.keys(), ...this.warnings.keys()])].sort((a, b) => a - b);
     return noted.flatMap((line): Note[] => {
       const text = this.lines[line - 1] ?? '';
-      const kindOfLine = this.carried.has(line) ? 'changed' : 'left-out';
+      const kindOfLine = this.carriedOver.has(line) ? 'changed' : 'left-out';
       const warnings = this.warnings.get(line) ?? new Map<string, Concern>();
       const reasons = this.reasons.get(line) ?? new Map<string, Note['kind']>();
       return [

@@ -7,7 +7,7 @@ import type { Concern } from './imported.ts';
 import type { ImportReport } from './report.ts';
 
 interface Outcome {
-  carried: boolean;
+  carriedOver: boolean;
   /** Differences between the statement and the config. */
   readonly changes: Set<string>;
   /** Why it is left out; '' if no reason was given. */
@@ -20,13 +20,13 @@ export class StatementReport<S extends object> {
 
   /** The config expresses the statement, or the statement asks for what is always done here. */
   carry(statement: S): void {
-    this.outcomeOf(statement).carried = true;
+    this.outcomeOf(statement).carriedOver = true;
   }
 
   /** It is carried over with a difference: `why`. */
   change(statement: S, why: string): void {
     const outcome = this.outcomeOf(statement);
-    outcome.carried = true;
+    outcome.carriedOver = true;
     outcome.changes.add(why);
   }
 
@@ -42,19 +42,19 @@ export class StatementReport<S extends object> {
   }
 
   isCarried(statement: S): boolean {
-    return this.outcomes.get(statement)?.carried ?? false;
+    return this.outcomes.get(statement)?.carriedOver ?? false;
   }
 
   /** It is carried over, left out, or has a warning. */
   isDecided(statement: S): boolean {
     const outcome = this.outcomes.get(statement);
-    return outcome !== undefined && (outcome.carried || outcome.reason !== '' || outcome.warnings.size > 0);
+    return outcome !== undefined && (outcome.carriedOver || outcome.reason !== '' || outcome.warnings.size > 0);
   }
 
   /** Why it is left out; '' if it is carried over, or not decided yet. */
   reasonOf(statement: S): string {
     const outcome = this.outcomes.get(statement);
-    return outcome === undefined || outcome.carried ? '' : outcome.reason;
+    return outcome === undefined || outcome.carriedOver ? '' : outcome.reason;
   }
 
   /** Adds the outcomes to the report of the file. `linesOf` returns the lines of a statement, the first line first. */
@@ -66,15 +66,15 @@ export class StatementReport<S extends object> {
       const outcome = this.outcomes.get(statement);
       if (outcome === undefined) continue;
       const lines = linesOf(statement);
-      const { carried, changes, warnings } = outcome;
+      const { carriedOver, changes, warnings } = outcome;
       const reason = outcome.reason === '' || warnings.size > 0 ? [] : [outcome.reason];
       for (const line of lines.slice(0, 1)) {
         for (const [why, concern] of warnings) report.warn(line, concern, why);
       }
       // A difference is reported on the first line of the statement, an omission on all of its lines.
-      for (const line of carried ? lines.slice(0, 1) : lines) {
+      for (const line of carriedOver ? lines.slice(0, 1) : lines) {
         const kind = report.isCarried(line) ? 'changed' : 'left-out';
-        for (const why of carried ? changes : reason) report.add(line, kind, why);
+        for (const why of carriedOver ? changes : reason) report.add(line, kind, why);
       }
     }
   }
@@ -82,7 +82,7 @@ export class StatementReport<S extends object> {
   private outcomeOf(statement: S): Outcome {
     const known = this.outcomes.get(statement);
     if (known !== undefined) return known;
-    const outcome: Outcome = { carried: false, changes: new Set(), reason: '', warnings: new Map() };
+    const outcome: Outcome = { carriedOver: false, changes: new Set(), reason: '', warnings: new Map() };
     this.outcomes.set(statement, outcome);
     return outcome;
   }

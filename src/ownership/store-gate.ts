@@ -173,8 +173,8 @@ export class StoreGate {
     const generation = ++this.generation;
     if (command === 'bad' || server === null) return this.refuse('refused');
     this.command = command;
-    const outcome = replicator.responses.keep(session, server, command, (late) => {
-      if (this.generation === generation) this.onPutOutcome(late, replicator);
+    const outcome = replicator.responses.keep(session, server, command, (delayed) => {
+      if (this.generation === generation) this.onPutOutcome(delayed, replicator);
     });
     if (outcome !== null) return !this.passes(command, outcome, replicator);
     this.owner.waitForCopy(replicator.settings.timeoutMs);

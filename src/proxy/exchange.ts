@@ -157,12 +157,13 @@ export class Exchange implements RequestHandler, LocateListener, AttemptListener
 
   /** Something did not come in its time (phase.ts). */
   private onExpired(expiry: Expiry): void {
-    const late = expiry.late === 'server-or-client' ? this.relay.onTimeout() : expiry.late;
-    if (late === 'server') this.onServerFault(expiry.fault);
-    else if (late === 'client') this.onRequestFault(expiry.late === 'client' ? expiry.fault : requestFaults.clientGone);
-    else if (late === 'balancer') this.refused(expiry.fault);
-    else if (late === 'store-query') this.relay.onQueryTimeout();
-    else if (late === 'store-put') this.relay.onPutTimeout();
+    const overdue = expiry.overdue === 'server-or-client' ? this.relay.onTimeout() : expiry.overdue;
+    if (overdue === 'server') this.onServerFault(expiry.fault);
+    else if (overdue === 'client')
+      this.onRequestFault(expiry.overdue === 'client' ? expiry.fault : requestFaults.clientGone);
+    else if (overdue === 'balancer') this.refused(expiry.fault);
+    else if (overdue === 'store-query') this.relay.onQueryTimeout();
+    else if (overdue === 'store-put') this.relay.onPutTimeout();
   }
 
   /** The request is wrong, or its client too slow; or there is no room for what is kept for it. */

@@ -84,7 +84,7 @@ export class Locator implements Waiter {
     const { server, fault } = placement;
     if (placement.ownerFailed) record.ownerFailed = true;
     if (placement.viewIsStale) this.awaitCurrentView();
-    else if (placement.mustAskStore) this.askStore();
+    else if (placement.mustQueryStore) this.queryStore();
     // With no server left to try, the fault of the last one says more than that there is none.
     else if (fault !== null)
       this.listener.refused(fault === balancerFaults.noServer ? (this.lastFault ?? fault) : fault);
@@ -106,7 +106,7 @@ export class Locator implements Waiter {
     this.listener.onConfigReplaced();
   }
 
-  private askStore(): void {
+  private queryStore(): void {
     const { placement } = this;
     const { replicator } = this.request.pool;
     if (replicator === null) return;

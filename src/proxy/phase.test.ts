@@ -11,7 +11,7 @@ function stage() {
   return { timer, advance, expired };
 }
 
-const late: readonly [phase: Phase, late: Expiry['late'], fault: string][] = [
+const overdue: readonly [phase: Phase, overdue: Expiry['overdue'], fault: string][] = [
   ['stale-view', 'balancer', 'queue-timeout'],
   ['queued', 'balancer', 'queue-timeout'],
   ['store-query', 'store-query', 'session-store'],
@@ -23,13 +23,13 @@ const late: readonly [phase: Phase, late: Expiry['late'], fault: string][] = [
   ['relaying', 'server-or-client', 'body-timeout'],
 ];
 
-test.each(late)('%s: %s is late, %s', (phase, who, code) => {
+test.each(overdue)('%s: %s is overdue, %s', (phase, who, code) => {
   const { timer, advance, expired } = stage();
   timer.enter(phase, 1000);
   advance(900);
   expect(expired).toEqual([]);
   advance(300);
-  expect(expired.map((expiry) => [expiry.late, expiry.fault.code])).toEqual([[who, code]]);
+  expect(expired.map((expiry) => [expiry.overdue, expiry.fault.code])).toEqual([[who, code]]);
 });
 
 test('a phase that goes on is given more time, and another one its own', () => {
@@ -64,7 +64,7 @@ test('nothing expires after the end', () => {
 
 test('the request is being sent while its body is awaited, from the client or for room at the server', () => {
   const { timer } = stage();
-  const sending = late
+  const sending = overdue
     .map(([phase]) => phase)
     .filter((phase) => {
       timer.enter(phase, 1000);

@@ -32,25 +32,25 @@ export type Phase =
   | 'tunnel';
 
 /**
- * Who was late, and the fault. balancer: nothing was sent, and the client is told. server: the attempt has failed. server-or-client: the
+ * Who is overdue, and the fault. balancer: nothing was sent, and the client gets the fault. server: the attempt has failed. server-or-client: the
  * server, unless it is the client that does not take what has come. store-query and store-put: the store gate knows what to do.
  */
 export interface Expiry {
-  readonly late: 'balancer' | 'server' | 'client' | 'server-or-client' | 'store-query' | 'store-put';
+  readonly overdue: 'balancer' | 'server' | 'client' | 'server-or-client' | 'store-query' | 'store-put';
   readonly fault: Fault;
 }
 
 const expiries: Readonly<Record<Phase, Expiry | null>> = {
   idle: null,
-  'stale-view': { late: 'balancer', fault: balancerFaults.queueTimeout },
-  'store-query': { late: 'store-query', fault: balancerFaults.sessionStore },
-  queued: { late: 'balancer', fault: balancerFaults.queueTimeout },
-  connecting: { late: 'server', fault: serverFaults.connectTimeout },
-  'request-body': { late: 'client', fault: requestFaults.requestTimeout },
-  'body-room': { late: 'server', fault: serverFaults.responseTimeout },
-  response: { late: 'server', fault: serverFaults.responseTimeout },
-  'store-put': { late: 'store-put', fault: balancerFaults.sessionStore },
-  relaying: { late: 'server-or-client', fault: serverFaults.bodyTimeout },
+  'stale-view': { overdue: 'balancer', fault: balancerFaults.queueTimeout },
+  'store-query': { overdue: 'store-query', fault: balancerFaults.sessionStore },
+  queued: { overdue: 'balancer', fault: balancerFaults.queueTimeout },
+  connecting: { overdue: 'server', fault: serverFaults.connectTimeout },
+  'request-body': { overdue: 'client', fault: requestFaults.requestTimeout },
+  'body-room': { overdue: 'server', fault: serverFaults.responseTimeout },
+  response: { overdue: 'server', fault: serverFaults.responseTimeout },
+  'store-put': { overdue: 'store-put', fault: balancerFaults.sessionStore },
+  relaying: { overdue: 'server-or-client', fault: serverFaults.bodyTimeout },
   tunnel: null,
 };
 

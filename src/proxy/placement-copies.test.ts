@@ -88,9 +88,9 @@ describe('the store is asked first', () => {
   test('about a session that the table does not have; then its token counts', () => {
     const { a, request, place } = stage();
     const session = request();
-    expect(place(session)).toMatchObject({ mustAskStore: true, server: null });
+    expect(place(session)).toMatchObject({ mustQueryStore: true, server: null });
     session.onStore('answered');
-    expect(place(session)).toMatchObject({ mustAskStore: false, server: a });
+    expect(place(session)).toMatchObject({ mustQueryStore: false, server: a });
   });
 
   test('to record a new owner, before that one gets the request', () => {
@@ -98,25 +98,25 @@ describe('the store is asked first', () => {
     put();
     fleet.setActive(a, false, now);
     const session = request();
-    expect(place(session)).toMatchObject({ mustAskStore: true, server: b, claimed: true, ownerFailed: true });
+    expect(place(session)).toMatchObject({ mustQueryStore: true, server: b, claimed: true, ownerFailed: true });
     expect(session).toMatchObject({ storeState: 'must-announce', reason: 'rebind', epoch: 2, former: a.slot });
     session.onStore('answered');
     // The test has not confirmed it: the table still says that it has to be announced.
-    expect(place(session)).toMatchObject({ mustAskStore: true, server: b });
+    expect(place(session)).toMatchObject({ mustQueryStore: true, server: b });
   });
 
   test('and without it the request goes on by token and table', () => {
     const { a, b, fleet, put, request, place } = stage();
     const unknown = request({ sid0: 70 });
-    expect(place(unknown).mustAskStore).toBe(true);
+    expect(place(unknown).mustQueryStore).toBe(true);
     unknown.onStore('failed');
-    expect(place(unknown)).toMatchObject({ mustAskStore: false, server: a });
+    expect(place(unknown)).toMatchObject({ mustQueryStore: false, server: a });
     put();
     fleet.setActive(a, false, now);
     const known = request();
     place(known);
     known.onStore('failed');
-    expect(place(known)).toMatchObject({ mustAskStore: false, server: b });
+    expect(place(known)).toMatchObject({ mustQueryStore: false, server: b });
   });
 });
 
@@ -132,7 +132,7 @@ test('one that has ended is a new one, under another id', () => {
   put();
   table.end(key, now);
   const session = request();
-  expect(place(session)).toMatchObject({ server: a, mustAskStore: false });
+  expect(place(session)).toMatchObject({ server: a, mustQueryStore: false });
   expect(session.recognition).toMatchObject({ recognised: false, sid0: 99 });
 });
 
@@ -142,7 +142,7 @@ describe('a session leaves an owner that is up', () => {
     put();
     fleet.setDrained(a, true, now);
     const session = request();
-    expect(place(session)).toMatchObject({ server: b, moved: true, mustAskStore: true });
+    expect(place(session)).toMatchObject({ server: b, moved: true, mustQueryStore: true });
     expect(session).toMatchObject({ reason: 'move', epoch: 2 });
   });
 
@@ -222,5 +222,5 @@ test('a full owner loses the session with its copy where that is configured', ()
   put();
   a.enter();
   const session = request();
-  expect(place(session)).toMatchObject({ server: b, moved: true, mustAskStore: true });
+  expect(place(session)).toMatchObject({ server: b, moved: true, mustQueryStore: true });
 });

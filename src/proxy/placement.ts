@@ -1,7 +1,7 @@
 /**
  * Decides to which server a request goes: the owner of its session, a new owner when that one fails, or, for a session without an
  * owner, the server that a policy proposes. The session gets its owner and epoch. Where sessions have copies, the store may have to be
- * called first (`mustAskStore`); when the table has the answer, `find` is called again.
+ * called first (`mustQueryStore`); when the table has the answer, `find` is called again.
  */
 import { balancerFaults, type Fault } from '../errors.ts';
 import type { Server } from '../fleet/server.ts';
@@ -25,13 +25,13 @@ export class Placement {
   /** The owner seems to be lost, but this worker's view is stale: wait before rebinding. */
   viewIsStale = false;
   /** The store has to be called first: about the session, or to announce `server` as its owner (`session.storeState`). */
-  mustAskStore = false;
+  mustQueryStore = false;
 
   /** `excluded`: the servers that have failed this exchange. `now` is Unix seconds. */
   find(pool: PlacementPool, session: Session, excluded: Excluded, now: number): void {
     this.server = null;
     this.fault = null;
-    this.ownerFailed = this.claimed = this.moved = this.viewIsStale = this.mustAskStore = false;
+    this.ownerFailed = this.claimed = this.moved = this.viewIsStale = this.mustQueryStore = false;
     const { recognition } = session;
     const cameWithSession = recognition.recognised;
     const owner = cameWithSession ? pool.locate(session, now) : null;
@@ -41,7 +41,7 @@ export class Placement {
       const isUsed = cameWithSession || (excluded !== null && recognition.affinity !== null);
       if (pool.replicator !== null && isUsed) pool.rename(session, now);
       this.placeNew(pool, session, excluded);
-    } else if (session.storeState === 'must-query') this.mustAskStore = true;
+    } else if (session.storeState === 'must-query') this.mustQueryStore = true;
     else if (owner === null) this.placeKey(pool, session, excluded, now);
     else this.placeAtOwner(pool, session, owner, excluded, now);
   }
@@ -107,7 +107,7 @@ export class Placement {
   private announce(session: Session): void {
     if (session.storeState !== 'must-announce') return;
     if (session.reason !== 'move') session.reason = 'rebind';
-    this.mustAskStore = true;
+    this.mustQueryStore = true;
   }
 
   /** `server`, the owner, is usable but has no room: the exchange waits for it, goes to another owner, or is refused. */

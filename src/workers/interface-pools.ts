@@ -2,13 +2,13 @@
  * The servers that may use the store interface: those of the config, and for a while those that have left it. A server that has
  * left may still have open requests, and these would fail if it were refused as unknown.
  */
-import type { InterfacePlace, InterfacePool } from '../admin/store-interface.ts';
+import type { InterfacePool, InterfaceTarget } from '../admin/store-interface.ts';
 import type { Load } from '../fleet/load.ts';
 
 /** A server that has left may come for this long (s) after its last exchange: its app may store something after the response. */
 const graceSeconds = 60;
 
-interface Departed extends InterfacePlace {
+interface Departed extends InterfaceTarget {
   /** Seconds at which it had an exchange last; at first, at which it left. */
   busyAt: number;
 }
@@ -39,7 +39,7 @@ export class InterfacePools {
     this.forget();
   }
 
-  find(name: string, slot: number): InterfacePlace | undefined {
+  find(name: string, slot: number): InterfaceTarget | undefined {
     const pool = this.pools.get(name);
     const server = pool?.servers.get(slot);
     if (pool !== undefined && server !== undefined) return { pool, server };

@@ -7,8 +7,8 @@ import { MessageChannel } from 'node:worker_threads';
 import { type Handler, type HttpListener, listenHttp } from '../admin/listen.ts';
 import { type InterfacePool, StoreInterface } from '../admin/store-interface.ts';
 import { descriptorOf } from '../affinity/registry.ts';
-import { type CopySource, createCopies } from '../balancer/copies.ts';
 import { createFleet } from '../balancer/fleets.ts';
+import { type CopySource, createReplication } from '../balancer/replication.ts';
 import type { LimpetOptions, PoolOptions, SessionsOptions } from '../config/options.ts';
 import { codeOf, UsageError } from '../errors.ts';
 import type { Load } from '../fleet/load.ts';
@@ -131,7 +131,7 @@ export class StoreService {
     const { table, load, counters, clock } = this.deps;
     const fleet = createFleet(options, { load, numbers, keys });
     const source: CopySource = { options: this.options, store: this.store, url: this.url };
-    const parts = createCopies(options, fleet, { table, counters, clock, keys, copies: source });
+    const parts = createReplication(options, fleet, { table, counters, clock, keys, copies: source });
     if (parts === null) return null;
     const cookie = options.affinity.find((affinity) => descriptorOf(affinity).issuesTokens);
     return {

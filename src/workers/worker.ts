@@ -1,7 +1,7 @@
 /** The module of a worker thread: it runs one balancer on its own event loop, and handles the supervisor's messages. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { Balancer } from '../balancer/balancer.ts';
-import type { CopySource } from '../balancer/copies.ts';
+import type { CopySource } from '../balancer/replication.ts';
 import { namedNet } from '../discovery/named-net.ts';
 import type { NamedAddresses } from '../discovery/names.ts';
 import type { NamedHealthReport } from '../fleet/health-report.ts';

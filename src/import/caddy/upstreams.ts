@@ -1,12 +1,12 @@
 /** The servers of a `reverse_proxy` of Caddy: addresses, ranges of ports, and why some cannot be carried over. */
 import { serverAddress } from '../values.ts';
 
-export type Upstream = { readonly addresses: readonly string[] } | { readonly why: string };
+export type CaddyServer = { readonly addresses: readonly string[] } | { readonly why: string };
 
 /** A larger range is taken for a mistake. */
 const maxPorts = 1000;
 
-export function readUpstream(text: string): Upstream {
+export function readUpstream(text: string): CaddyServer {
   if (isVariable(text)) return { why: `${text} is a variable: put its value in first` };
   if (/^https:|^h2c:|^h3:/i.test(text))
     return { why: `only HTTP/1.1 without TLS is spoken to servers: ${text} is left out` };

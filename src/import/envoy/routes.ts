@@ -134,8 +134,8 @@ function stickinessOf(
 ): Stickiness {
   const hash = at(action, 'hash_policy');
   if (session !== null) {
-    for (const place of [route, virtualHost]) {
-      const override = at(place, 'typed_per_filter_config')?.get(perFilter) ?? null;
+    for (const level of [route, virtualHost]) {
+      const override = at(level, 'typed_per_filter_config')?.get(perFilter) ?? null;
       if (override === null) continue;
       override.carry();
       override.carryAt('@type');

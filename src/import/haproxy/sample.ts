@@ -76,11 +76,11 @@ export function keySourceOf(word: string): KeySource | { readonly why: string } 
 }
 
 function addressOf({ fetch, args, converters }: Sample): KeySource | null {
-  const behind = fetch === 'hdr_ip' || fetch === 'req.hdr_ip';
-  if (fetch !== 'src' && !behind) return null;
-  const header = behind ? (args[0] ?? '') : '';
+  const isForwarded = fetch === 'hdr_ip' || fetch === 'req.hdr_ip';
+  if (fetch !== 'src' && !isForwarded) return null;
+  const header = isForwarded ? (args[0] ?? '') : '';
   const mask = converters.length === 0 ? '' : /^ipmask\((.*)\)$/.exec(converters.join())?.[1];
-  if (mask === undefined || (behind && header.toLowerCase() !== 'x-forwarded-for')) return null;
+  if (mask === undefined || (isForwarded && header.toLowerCase() !== 'x-forwarded-for')) return null;
   const [ipv4 = '32', ipv6 = '128'] = mask === '' ? [] : mask.split(',');
   const bits = [prefixBits(ipv4, 32), prefixBits(ipv6.replace(/^\//, ''), 128)] as const;
   return bits[0] === null || bits[1] === null ? null : { in: 'address', ipv4: bits[0], ipv6: bits[1], header };

@@ -130,7 +130,7 @@ function readKeys(rules: readonly Rule[], { expire }: Table, cookie: boolean, di
     }
   }
   for (const { line, source } of rules.filter(({ action }) => action === 'store-request')) {
-    if (requestRules.some((ask) => sameSource(ask.source, source))) report.carry(line);
+    if (requestRules.some((rule) => sameSource(rule.source, source))) report.carry(line);
     else report.leaveOut(line, 'no rule looks for what it stores');
   }
   for (const { line, action, source } of requestRules) {

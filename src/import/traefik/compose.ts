@@ -3,7 +3,7 @@
 import { Scalar } from 'yaml';
 import { parsePort } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
-import { place, TreeBuilder } from '../yaml/tree-builder.ts';
+import { TreeBuilder, withRange } from '../yaml/tree-builder.ts';
 import type { YamlFile } from '../yaml/yaml-file.ts';
 import { field } from './fields.ts';
 import type { Container } from './servers.ts';
@@ -124,7 +124,7 @@ function treeOf(settings: readonly Setting[], yaml: YamlFile, prefix: string): P
       .map((step, index) => (typeof step === 'string' && index !== 2 ? step.toLowerCase() : step));
     const last = path.pop();
     const at = last === undefined ? null : tree.open(tree.root, path, range);
-    if (at === null || last === undefined || !tree.put(at, last, place(new Scalar(value), range), range)) {
+    if (at === null || last === undefined || !tree.put(at, last, withRange(new Scalar(value), range), range)) {
       part.leave('another label says something else of the same thing');
     } else part.carry();
   }

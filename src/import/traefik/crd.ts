@@ -104,13 +104,19 @@ function sharesOf(refs: readonly Part[], namespace: string, cluster: Cluster, de
     if (name === null || service === null) return [];
     const written = ref.get('weight');
     const weight = written === null ? 1 : (parseWhole(written.text(), 0, 1_000_000) ?? 1);
-    const home = ref.textAt('namespace') ?? namespace;
-    if (ref.textAt('kind') === 'TraefikService') return sharesOfTraefikService(ref, name, weight, home, cluster, depth);
+    const serviceNamespace = ref.textAt('namespace') ?? namespace;
+    if (ref.textAt('kind') === 'TraefikService')
+      return sharesOfTraefikService(ref, name, weight, serviceNamespace, cluster, depth);
     if (/^(?:https|h2c)$/.test(ref.textAt('scheme') ?? '')) {
       ref.get('scheme')?.warn('not-working', 'only HTTP/1.1 without TLS is spoken to servers: this one is left out');
       return [];
     }
-    const servers = cluster.services.servers({ namespace: home, name: service, port: ref.textAt('port'), part: name });
+    const servers = cluster.services.servers({
+      namespace: serviceNamespace,
+      name: service,
+      port: ref.textAt('port'),
+      part: name,
+    });
     if (servers === null) {
       name.warn('not-working', name.why ?? 'its Service cannot be reached');
       return [];

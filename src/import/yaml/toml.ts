@@ -2,10 +2,10 @@
 import { type AST, ParseError, parseTOML } from 'toml-eslint-parser';
 import { LineCounter, type Node, Scalar, YAMLSeq } from 'yaml';
 import { UsageError } from '../../errors.ts';
-import { place, TreeBuilder } from './tree-builder.ts';
+import { TreeBuilder, withRange } from './tree-builder.ts';
 import { YamlFile } from './yaml-file.ts';
 
-/** Throws UsageError, with the place, for what is no TOML. */
+/** Throws UsageError, with the withRange, for what is no TOML. */
 export function readToml(text: string, file: string): YamlFile {
   const counter = new LineCounter();
   counter.addNewLine(0);
@@ -46,7 +46,7 @@ function assign({ key, value }: AST.TOMLKeyValue, to: Node, tree: TreeBuilder): 
 
 function nodeOf(content: AST.TOMLContentNode, tree: TreeBuilder): Node {
   if (content.type === 'TOMLArray') {
-    const list = place(new YAMLSeq(), content.range);
+    const list = withRange(new YAMLSeq(), content.range);
     for (const element of content.elements) list.items.push(nodeOf(element, tree));
     return list;
   }
@@ -56,5 +56,5 @@ function nodeOf(content: AST.TOMLContentNode, tree: TreeBuilder): Node {
     return inner.root;
   }
   const plain = typeof content.value === 'object' ? String(content.value) : content.value;
-  return place(new Scalar(plain), content.range);
+  return withRange(new Scalar(plain), content.range);
 }

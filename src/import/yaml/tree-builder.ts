@@ -9,7 +9,7 @@ export class TreeBuilder {
   private readonly known = new Map<Node, Map<string, Node>>();
 
   constructor(span: Span) {
-    this.root = place(new YAMLMap(), span);
+    this.root = withRange(new YAMLMap(), span);
   }
 
   /** The map at this path, which is created if it is missing; numbers are indexes of a list. Returns null if the path holds a scalar. */
@@ -17,7 +17,7 @@ export class TreeBuilder {
     let node: Node = from;
     for (const [index, key] of path.entries()) {
       const found: Node | undefined = this.known.get(node)?.get(String(key));
-      const next = found ?? place(typeof path[index + 1] === 'number' ? new YAMLSeq() : new YAMLMap(), span);
+      const next = found ?? withRange(typeof path[index + 1] === 'number' ? new YAMLSeq() : new YAMLMap(), span);
       if (found === undefined && !this.put(node, key, next, span)) return null;
       node = next;
     }
@@ -28,7 +28,7 @@ export class TreeBuilder {
   put(to: Node, key: string | number, value: Node, span: Span): boolean {
     const children = this.known.get(to) ?? new Map<string, Node>();
     if (children.has(String(key))) return false;
-    if (isMap(to) && typeof key === 'string') to.items.push(new Pair(place(new Scalar(key), span), value));
+    if (isMap(to) && typeof key === 'string') to.items.push(new Pair(withRange(new Scalar(key), span), value));
     else if (isSeq(to)) to.items.push(value);
     else return false;
     this.known.set(to, children.set(String(key), value));
@@ -36,7 +36,7 @@ export class TreeBuilder {
   }
 }
 
-export function place<N extends Node>(node: N, [start, end]: Span): N {
+export function withRange<N extends Node>(node: N, [start, end]: Span): N {
   node.range = [start, end, end];
   return node;
 }

@@ -23,7 +23,7 @@ const createWork = (): Work => ({ worker: createWorkerContext(), batch: new Writ
 /** A step of one response; `undefined`: it has none left. */
 type Steps = (() => void)[];
 
-interface Told {
+interface Outcome {
   readonly peer: FakePeer;
   readonly steps: Steps;
   /** What its client must have in the end. */
@@ -31,7 +31,7 @@ interface Told {
 }
 
 /** A response of a server to this client, in pieces of so many bytes. */
-function relayed(work: Work, mark: string, pieces: readonly number[], chunked: boolean): Told {
+function relayed(work: Work, mark: string, pieces: readonly number[], chunked: boolean): Outcome {
   const peer = FakePeer.connected();
   const response = responseWriter(work, peer);
   const body = pieces.map((size) => mark.repeat(size));
@@ -65,7 +65,7 @@ function relayed(work: Work, mark: string, pieces: readonly number[], chunked: b
 }
 
 /** An response of our own, and one that is broken off after its head. */
-function refused(work: Work): Told {
+function refused(work: Work): Outcome {
   const peer = FakePeer.connected();
   const response = responseWriter(work, peer);
   response.begin(Method.get, 1, true);
@@ -73,7 +73,7 @@ function refused(work: Work): Told {
   return { peer, steps: [() => response.sendFault(serverFaults.closedEarly, null)], wanted };
 }
 
-function broken(work: Work, mark: string): Told {
+function broken(work: Work, mark: string): Outcome {
   const { peer, steps } = relayed(work, mark, [3], false);
   const response = responseWriter(work, peer);
   return {

@@ -20,19 +20,19 @@ export function isPipelinable({ method, length, headers }: RequestHead): boolean
 }
 
 /** Requests that go alone after the first such case, and at most. */
-const minAlone = 16;
-const maxAlone = 1024;
+const minExclusive = 16;
+const maxExclusive = 1024;
 
 export class PipeliningGuard {
   /** Requests that still go alone. */
-  private alone = 0;
-  /** What `alone` was set to last, halved by each success since. */
+  private exclusive = 0;
+  /** What `exclusive` was set to last, halved by each success since. */
   private penalty = 0;
 
   /** To be asked once for each request that may be pipelined. False: it goes alone. */
   allows(): boolean {
-    if (this.alone === 0) return true;
-    this.alone--;
+    if (this.exclusive === 0) return true;
+    this.exclusive--;
     return false;
   }
 
@@ -44,7 +44,7 @@ export class PipeliningGuard {
 
   /** Requests behind a response have to be sent again. */
   onRequeue(): void {
-    this.penalty = Math.min(Math.max(minAlone, 2 * this.penalty), maxAlone);
-    this.alone = this.penalty;
+    this.penalty = Math.min(Math.max(minExclusive, 2 * this.penalty), maxExclusive);
+    this.exclusive = this.penalty;
   }
 }

@@ -27,9 +27,9 @@ export class DevalueCodec implements Codec {
       return this.library.stringify(data, reducers);
     } catch (error) {
       const path: unknown = Object(error).path;
-      const place = `session.data${typeof path === 'string' ? path : ''}`;
+      const where = `session.data${typeof path === 'string' ? path : ''}`;
       const why = asError(error).message;
-      throw new SessionError('not-serialisable', `${place} cannot be written by devalue: ${why}`, { cause: error });
+      throw new SessionError('not-serialisable', `${where} cannot be written by devalue: ${why}`, { cause: error });
     }
   }
 

@@ -39,7 +39,7 @@ export class NodeResponseGate extends ResponseGate<NodeResponse> {
     this.call('writeHead', args);
     if (this.state !== 'open') return this.response;
     this.bodyBytesLeft = this.response._contentLength ?? -1;
-    this.askForHead();
+    this.storeForHead();
     return this.response;
   }
 
@@ -48,7 +48,7 @@ export class NodeResponseGate extends ResponseGate<NodeResponse> {
     const isWithHead = this.state === 'open';
     const bytes = bytesOf(args);
     // By its length the client has the whole body with this piece, whether end() is called or not.
-    if (this.state === 'headSent' && this.bodyBytesLeft > 0 && bytes >= this.bodyBytesLeft) this.askForEnd();
+    if (this.state === 'headSent' && this.bodyBytesLeft > 0 && bytes >= this.bodyBytesLeft) this.storeForEnd();
     const hasRoom: boolean = this.call('write', args);
     if (this.bodyBytesLeft > 0) this.bodyBytesLeft = Math.max(0, this.bodyBytesLeft - bytes);
     if (isWithHead) this.closeIfWhole();
@@ -61,7 +61,7 @@ export class NodeResponseGate extends ResponseGate<NodeResponse> {
     if (this.held !== null && this.isEnded) return this.endAgain(args);
     const before = response.outputData.length === 0 ? noOutputs : new Set(response.outputData);
     const isWithHead = this.state === 'open';
-    if (this.state === 'headSent' && !response.writableEnded) this.askForEnd();
+    if (this.state === 'headSent' && !response.writableEnded) this.storeForEnd();
     const sendsNothing = this.held !== null && this.sendsNothing(args);
     this.call('end', sendsNothing ? [Buffer.alloc(0), ...args.filter(isFunction)] : args);
     if (!this.isEnded && response.writableEnded && this.held !== null) {
@@ -97,7 +97,7 @@ export class NodeResponseGate extends ResponseGate<NodeResponse> {
   }
 
   /** The head is about to be sent: stores the session, and adds its lines. */
-  private askForHead(): void {
+  private storeForHead(): void {
     let lines: HeaderLines | Promise<HeaderLines>;
     try {
       lines = this.storeBeforeHead(this.response.statusCode);
@@ -115,7 +115,7 @@ export class NodeResponseGate extends ResponseGate<NodeResponse> {
   }
 
   /** The last byte is about to be sent: stores what has changed since the head. */
-  private askForEnd(): void {
+  private storeForEnd(): void {
     const { request, response } = this;
     const canTrail = request.httpVersion === '1.1' && request.method !== 'HEAD' && response.chunkedEncoding;
     let lines: HeaderLines | Promise<HeaderLines>;
@@ -155,7 +155,7 @@ export class NodeResponseGate extends ResponseGate<NodeResponse> {
     } else {
       addToHead(this.response, lines);
       // The session may have changed while the head waited.
-      if (this.isEnded || this.bodyBytesLeft === 0) this.askForEnd();
+      if (this.isEnded || this.bodyBytesLeft === 0) this.storeForEnd();
       else this.state = 'headSent';
     }
     if (this.state === 'headSent' || this.state === 'over') this.release();

@@ -134,7 +134,7 @@ export class QueuedResponseGate extends ResponseGate {
       if (headers !== undefined && !isMerged) setHeaders(response, headers);
       isMerged ||= headers !== undefined;
     };
-    this.ask(
+    this.storeThen(
       () => this.storeBeforeHead(this.headStatus || response.statusCode),
       'holdingHead',
       (lines, hasWaited) => {
@@ -150,7 +150,7 @@ export class QueuedResponseGate extends ResponseGate {
 
   /** Stores what has changed since the head, and calls `send`, which sends the last byte. */
   private sendEnd(send: () => void): void {
-    this.ask(
+    this.storeThen(
       () => this.storeBeforeEnd(canTrail(this.request, this.response, this.bodyBytesLeft)),
       'holdingEnd',
       (lines) => {
@@ -162,7 +162,7 @@ export class QueuedResponseGate extends ResponseGate {
   }
 
   /** Calls `go` with the lines that `store` returns; when they are a promise, the calls of the app are held until then. */
-  private ask(
+  private storeThen(
     store: () => HeaderLines | Promise<HeaderLines>,
     heldState: 'holdingHead' | 'holdingEnd',
     go: (lines: HeaderLines, hasWaited: boolean) => void,

@@ -15,7 +15,7 @@ export interface CopySource {
   readonly url: string;
 }
 
-export interface CopiesDependencies {
+export interface ReplicationDependencies {
   readonly table: Shared['table'];
   readonly counters: Shared['counters'];
   readonly clock: Clock;
@@ -28,10 +28,10 @@ export interface CopiesDependencies {
 const longestClaimMs = 24 * 3_600_000;
 
 /** null: this pool has no copies. */
-export function createCopies(
+export function createReplication(
   { name, sessions, affinity }: PoolOptions,
   fleet: Fleet,
-  { table, counters, clock, keys, copies }: CopiesDependencies,
+  { table, counters, clock, keys, copies }: ReplicationDependencies,
 ): PoolParts['copies'] {
   if (!sessions || copies === null) return null;
   const { options, store, url } = copies;
