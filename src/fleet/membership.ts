@@ -4,8 +4,9 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { UsageError } from '../errors.ts';
+import type { Address } from '../net/socket.ts';
 import type { ChangedServer, Fleet, MembershipChange } from './fleet.ts';
-import { identityOf, type Server, type ServerOptions } from './server.ts';
+import type { Server, ServerOptions } from './server.ts';
 
 /** A server as the config has it. */
 export interface Member extends ServerOptions {
@@ -32,7 +33,7 @@ export function planMembership(
     if (slots.has(member.slot)) throw new UsageError(`two servers are named "${member.name}": give each its own name`);
     slots.add(member.slot);
     const server = fleet.at(member.slot);
-    if (server === undefined || server.identity !== identityOf(member)) {
+    if (server === undefined || server.name !== member.name || !isSameAddress(server.address, member.address)) {
       added.push(create(member));
       continue;
     }
@@ -52,6 +53,11 @@ export function differOnlyInServers<Pool extends { readonly servers: unknown }>(
 
 export function changesNothing({ removed, added, changed }: MembershipChange): boolean {
   return removed.length + added.length + changed.length === 0;
+}
+
+function isSameAddress(a: Address, b: Address): boolean {
+  if (a.kind === 'unix') return b.kind === 'unix' && a.path === b.path;
+  return b.kind === 'tcp' && a.port === b.port && a.host === b.host;
 }
 
 /** One pool of 10,000 servers in five million has two with one id. */
