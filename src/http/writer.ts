@@ -29,6 +29,11 @@ export class HeadWriter {
     this.length += size;
   }
 
+  byte(byte: number): void {
+    if (this.free === 0) this.grow(1);
+    this.bytes[this.length++] = byte;
+  }
+
   /** Latin1 text: a character is a byte. */
   text(text: string): void {
     const size = text.length;

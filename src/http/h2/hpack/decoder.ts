@@ -1,0 +1,172 @@
+/**
+ * Reads header blocks of HPACK (RFC 7541): bytes in, a list of fields out. One decoder per connection, because its table is what the
+ * blocks before have left. Any error is one of the connection (COMPRESSION_ERROR): the table is not known any more.
+ *
+ *      1xxxxxxx   an entry of a table                        01xxxxxx   a field, also added to the table
+ *      001xxxxx   the table has another size from now on     000Nxxxx   a field; N: never to be added to a table
+ */
+import { DynamicTable } from './dynamic-table.ts';
+import type { FieldList } from './field-list.ts';
+import { decodeHuffman } from './huffman.ts';
+import { staticBytes, staticEntries, staticOffsets } from './static-table.ts';
+
+/** Why a block cannot be read; for a person. */
+export type HpackError =
+  | 'the block ends inside of a field'
+  | 'an integer is too large'
+  | 'no table has an entry of that number'
+  | 'the text is not a Huffman code'
+  | 'a table size is beyond the setting'
+  | 'a table size stands behind a field';
+
+/** Of no text, index or size is more needed: a block is shorter than that. */
+const maxInteger = 0x0fff_ffff;
+
+export class HpackDecoder {
+  private readonly table: DynamicTable;
+  /** While a block is read. */
+  private bytes: Buffer = noBytes;
+  private at = 0;
+  private end = 0;
+  private error: HpackError | null = null;
+
+  /** `tableSize`: SETTINGS_HEADER_TABLE_SIZE, as this side has announced it. */
+  constructor(tableSize: number) {
+    this.table = new DynamicTable(tableSize);
+  }
+
+  /** Reads a whole block into `list`, which is cleared first. null: it was read; a list that is too large says so itself. */
+  decode(bytes: Buffer, start: number, end: number, list: FieldList): HpackError | null {
+    list.clear();
+    this.bytes = bytes;
+    this.at = start;
+    this.end = end;
+    this.error = null;
+    let mayResize = true;
+    while (this.at < this.end && this.error === null) {
+      const byte = bytes[this.at]!;
+      if ((byte & 0xe0) === 0x20) {
+        this.resize(mayResize);
+        continue;
+      }
+      mayResize = false;
+      if ((byte & 0x80) !== 0) this.readIndexed(list);
+      else if ((byte & 0x40) !== 0) this.readLiteral(6, true, list);
+      else this.readLiteral(4, false, list);
+    }
+    this.bytes = noBytes;
+    return this.error;
+  }
+
+  private resize(allowed: boolean): void {
+    const size = this.readInteger(5);
+    if (this.error !== null) return;
+    if (!allowed) this.error = 'a table size stands behind a field';
+    else if (!this.table.resize(size)) this.error = 'a table size is beyond the setting';
+  }
+
+  private readIndexed(list: FieldList): void {
+    const index = this.readInteger(7);
+    if (this.error !== null) return;
+    const nameEnd = this.copyName(index, list);
+    if (nameEnd < 0) return;
+    const end = this.copyValue(index, list, nameEnd);
+    list.add(nameEnd, end);
+  }
+
+  private readLiteral(prefix: number, adds: boolean, list: FieldList): void {
+    const index = this.readInteger(prefix);
+    if (this.error !== null) return;
+    const nameEnd = index === 0 ? this.readText(list, list.tail) : this.copyName(index, list);
+    if (nameEnd < 0) return;
+    const end = this.readText(list, nameEnd);
+    if (end < 0) return;
+    const { tail } = list;
+    if (adds) this.table.add(list.bytes, tail, nameEnd, end);
+    list.add(nameEnd, end);
+  }
+
+  /** The name of an entry, to the list's tail. Returns where it ends there; -1: there is no such entry. */
+  private copyName(index: number, list: FieldList): number {
+    const { table } = this;
+    const { tail } = list;
+    if (index >= 1 && index <= staticEntries) {
+      const begin = staticOffsets[2 * index]!;
+      const end = staticOffsets[2 * index + 1]!;
+      staticBytes.copy(list.reserve(tail, end - begin), tail, begin, end);
+      return tail + end - begin;
+    }
+    const entry = index - staticEntries - 1;
+    if (index === 0 || entry >= table.count) {
+      this.error = 'no table has an entry of that number';
+      return -1;
+    }
+    const begin = table.nameStart(entry);
+    const end = table.valueStart(entry);
+    table.bytes.copy(list.reserve(tail, end - begin), tail, begin, end);
+    return tail + end - begin;
+  }
+
+  private copyValue(index: number, list: FieldList, at: number): number {
+    const isStatic = index <= staticEntries;
+    const entry = index - staticEntries - 1;
+    const source = isStatic ? staticBytes : this.table.bytes;
+    const begin = isStatic ? staticOffsets[2 * index + 1]! : this.table.valueStart(entry);
+    const end = isStatic ? staticOffsets[2 * index + 2]! : this.table.end(entry);
+    source.copy(list.reserve(at, end - begin), at, begin, end);
+    return at + end - begin;
+  }
+
+  /** A text of the block, to `to` of the list's buffer. Returns where it ends there, or -1. */
+  private readText(list: FieldList, to: number): number {
+    if (this.at >= this.end) {
+      this.error = 'the block ends inside of a field';
+      return -1;
+    }
+    const isHuffman = (this.bytes[this.at]! & 0x80) !== 0;
+    const length = this.readInteger(7);
+    if (this.error !== null) return -1;
+    const begin = this.at;
+    if (length > this.end - begin) {
+      this.error = 'the block ends inside of a field';
+      return -1;
+    }
+    this.at = begin + length;
+    if (!isHuffman) {
+      this.bytes.copy(list.reserve(to, length), to, begin, this.at);
+      return to + length;
+    }
+    const out = list.reserve(to, Math.ceil((8 * length) / 5));
+    const end = decodeHuffman(this.bytes, begin, this.at, out, to);
+    if (end < 0) this.error = 'the text is not a Huffman code';
+    return end;
+  }
+
+  /** RFC 7541 section 5.1. `prefix`: bits of the first byte that belong to it. */
+  private readInteger(prefix: number): number {
+    const { bytes, end } = this;
+    const mask = (1 << prefix) - 1;
+    let value = bytes[this.at++]! & mask;
+    if (value < mask) return value;
+    for (let shift = 0; ; shift += 7) {
+      if (this.at >= end) {
+        this.error = 'the block ends inside of a field';
+        return 0;
+      }
+      const byte = bytes[this.at++]!;
+      // Also leading zeros without end are refused.
+      if (shift > 21) {
+        this.error = 'an integer is too large';
+        return 0;
+      }
+      value += (byte & 0x7f) << shift;
+      if (value > maxInteger) {
+        this.error = 'an integer is too large';
+        return 0;
+      }
+      if ((byte & 0x80) === 0) return value;
+    }
+  }
+}
+
+const noBytes = Buffer.alloc(0);

@@ -1,0 +1,103 @@
+/**
+ * The dynamic table of HPACK (RFC 7541 section 2.3.2): the fields that a peer has added last, the newest first. Text lies in one buffer,
+ * newer behind older; when there is no room behind the newest, what is left moves to the front.
+ *
+ *      bytes:  [ gone ][ oldest ... newest ][ room ]
+ *      ring:   (text begins, value begins, text ends) of each entry
+ */
+
+/** What an entry counts for beyond its text (RFC 7541 section 4.1). */
+const entryOverhead = 32;
+
+export class DynamicTable {
+  /** Entries. */
+  count = 0;
+  /** As both sides count it: text and 32 bytes an entry. */
+  size = 0;
+  bytes: Buffer = noBytes;
+  /** What the peer has said to use of `limit`. */
+  private max: number;
+  private readonly limit: number;
+  private readonly ring: Int32Array;
+  private readonly slots: number;
+  /** Slot of the newest entry. */
+  private newest = 0;
+  /** Where the newest entry's text ends. */
+  private tail = 0;
+
+  /** `limit`: SETTINGS_HEADER_TABLE_SIZE, the largest size that the peer may choose. */
+  constructor(limit: number) {
+    this.limit = this.max = limit;
+    this.slots = Math.floor(limit / entryOverhead) + 1;
+    this.ring = new Int32Array(3 * this.slots);
+  }
+
+  /** False: beyond what was allowed (RFC 7541 section 6.3: a decoding error). */
+  resize(size: number): boolean {
+    if (size > this.limit) return false;
+    this.max = size;
+    this.evict(0);
+    return true;
+  }
+
+  /** Entry 0 is the newest. */
+  nameStart(entry: number): number {
+    return this.ring[this.slotOf(entry)]!;
+  }
+
+  valueStart(entry: number): number {
+    return this.ring[this.slotOf(entry) + 1]!;
+  }
+
+  end(entry: number): number {
+    return this.ring[this.slotOf(entry) + 2]!;
+  }
+
+  /** Adds a field whose name and value stand behind each other in `text`. One larger than the table empties it, which is no error. */
+  add(text: Buffer, nameStart: number, valueStart: number, end: number): void {
+    const length = end - nameStart;
+    const size = length + entryOverhead;
+    this.evict(size);
+    if (size > this.max) return;
+    if (this.tail + length > this.bytes.length) this.makeRoom(length);
+    text.copy(this.bytes, this.tail, nameStart, end);
+    this.newest = (this.newest + 1) % this.slots;
+    const at = 3 * this.newest;
+    this.ring[at] = this.tail;
+    this.ring[at + 1] = this.tail + valueStart - nameStart;
+    this.tail += length;
+    this.ring[at + 2] = this.tail;
+    this.count++;
+    this.size += size;
+  }
+
+  /** Until an entry of this size fits, or nothing is left. */
+  private evict(size: number): void {
+    while (this.count > 0 && this.size + size > this.max) {
+      const oldest = this.count - 1;
+      this.size -= this.end(oldest) - this.nameStart(oldest) + entryOverhead;
+      this.count--;
+    }
+  }
+
+  private makeRoom(length: number): void {
+    const begin = this.count === 0 ? this.tail : this.nameStart(this.count - 1);
+    const used = this.tail - begin;
+    // A quarter of slack, so that moving costs little per entry; most connections add few fields or none.
+    const wanted = Math.min(this.limit + (this.limit >> 2), Math.max(512, 2 * (used + length)));
+    const target = wanted > this.bytes.length ? Buffer.allocUnsafeSlow(wanted) : this.bytes;
+    this.bytes.copy(target, 0, begin, this.tail);
+    this.bytes = target;
+    for (let entry = 0; entry < this.count; entry++) {
+      const at = this.slotOf(entry);
+      for (let i = 0; i < 3; i++) this.ring[at + i]! -= begin;
+    }
+    this.tail = used;
+  }
+
+  private slotOf(entry: number): number {
+    return 3 * ((this.newest - entry + this.slots) % this.slots);
+  }
+}
+
+const noBytes = Buffer.alloc(0);

@@ -1,0 +1,105 @@
+/**
+ * Writes header blocks of HPACK (RFC 7541). It uses the static table and no dynamic one: nothing has to be remembered for a peer, blocks
+ * of several streams do not depend on each other, and no secret can be guessed by the size of a block (section 7.1). Each field that
+ * is not in the static table is written as one that is never to be added to a table, which also holds where a client has asked
+ * for that (section 7.1.3).
+ */
+import { COLON, CR, SP } from '../../bytes.ts';
+import type { HeadWriter } from '../../writer.ts';
+import { staticBytes, staticEntries, staticIndexOf, staticIndexOfField, staticOffsets } from './static-table.ts';
+
+const indexed = 0x80;
+const neverIndexed = 0x10;
+
+/** `:status` of a response, 100 to 599. */
+export function writeStatus(status: number, out: HeadWriter): void {
+  const index = statusIndexes[status] ?? 0;
+  if (index !== 0) {
+    out.byte(indexed | index);
+    return;
+  }
+  out.byte(neverIndexed | statusName);
+  out.byte(3);
+  out.byte(48 + Math.floor(status / 100));
+  out.byte(48 + (Math.floor(status / 10) % 10));
+  out.byte(48 + (status % 10));
+}
+
+/**
+ * Fields that stand as lines of HTTP/1.1 (`Name: value`, each with CR LF) in `bytes` from `start` to `end`, which are known to be valid.
+ * Names become lower case (RFC 9113 section 8.2.1).
+ */
+export function writeLines(bytes: Buffer, start: number, end: number, out: HeadWriter): void {
+  let at = start;
+  while (at < end) {
+    let hash = 0;
+    let nameEnd = at;
+    for (; nameEnd < end; nameEnd++) {
+      const byte = bytes[nameEnd]!;
+      if (byte === COLON) break;
+      hash = hashStep(hash, lowerCase(byte));
+    }
+    let valueStart = nameEnd + 1;
+    while (bytes[valueStart] === SP) valueStart++;
+    let valueEnd = valueStart;
+    while (valueEnd < end && bytes[valueEnd] !== CR) valueEnd++;
+    writeName(bytes, at, nameEnd, hash, out);
+    writeInteger(valueEnd - valueStart, 7, 0, out);
+    out.copy(bytes, valueStart, valueEnd);
+    at = valueEnd + 2;
+  }
+}
+
+function writeName(bytes: Buffer, start: number, end: number, hash: number, out: HeadWriter): void {
+  const index = nameIndexes[hash & (hashSlots - 1)]!;
+  if (index !== 0 && isName(index, bytes, start, end)) {
+    writeInteger(index, 4, neverIndexed, out);
+    return;
+  }
+  out.byte(neverIndexed);
+  writeInteger(end - start, 7, 0, out);
+  for (let i = start; i < end; i++) out.byte(lowerCase(bytes[i]!));
+}
+
+function isName(index: number, bytes: Buffer, start: number, end: number): boolean {
+  const begin = staticOffsets[2 * index]!;
+  if (staticOffsets[2 * index + 1]! - begin !== end - start) return false;
+  for (let i = start; i < end; i++) if (lowerCase(bytes[i]!) !== staticBytes[begin + i - start]) return false;
+  return true;
+}
+
+/** RFC 7541 section 5.1. `flags`: the bits of the first byte before the prefix. */
+export function writeInteger(value: number, prefix: number, flags: number, out: HeadWriter): void {
+  const mask = (1 << prefix) - 1;
+  if (value < mask) {
+    out.byte(flags | value);
+    return;
+  }
+  out.byte(flags | mask);
+  let rest = value - mask;
+  for (; rest >= 0x80; rest >>>= 7) out.byte(0x80 | (rest & 0x7f));
+  out.byte(rest);
+}
+
+function lowerCase(byte: number): number {
+  return byte >= 65 && byte <= 90 ? byte | 0x20 : byte;
+}
+
+function hashStep(hash: number, byte: number): number {
+  return (Math.imul(hash, 31) + byte) | 0;
+}
+
+const statusName = staticIndexOf(':status');
+const statusIndexes: readonly number[] = Array.from({ length: 600 }, (_, status) =>
+  staticIndexOfField(':status', String(status)),
+);
+
+/** Names of the static table by their hash. Where two have the same one, the second is written as text: that is correct, too. */
+const hashSlots = 1024;
+const nameIndexes = new Uint8Array(hashSlots);
+for (let index = staticEntries; index > 0; index--) {
+  let hash = 0;
+  const name = staticBytes.subarray(staticOffsets[2 * index], staticOffsets[2 * index + 1]);
+  for (const byte of name) hash = hashStep(hash, byte);
+  nameIndexes[hash & (hashSlots - 1)] = index;
+}

@@ -1,0 +1,152 @@
+/**
+ * The Huffman code of HPACK (RFC 7541 section 5.2 and appendix B). The code is canonical: the lengths alone determine it, codes of one
+ * length follow the order of their symbols.
+ *
+ *      decoding: a state machine over half bytes; its states are the inner nodes of the code's tree.
+ *      transition:  [ symbol: 8 bits ][ emits: 1 ][ next state: 8 bits ]; `invalid` where the code has an end-of-string symbol
+ *      padding:     the last bits may only be the beginning of the end-of-string symbol, all ones, and fewer than 8
+ */
+
+/** Bits of the code of each byte; the last is the end-of-string symbol. */
+const lengths = Uint8Array.of(
+  ...[13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 30, 28, 28, 28, 28],
+  ...[28, 28, 28, 28, 28, 6, 10, 10, 12, 13, 6, 8, 11, 10, 10, 8, 11, 8, 6, 6, 6, 5, 5, 5, 6, 6, 6, 6, 6, 6, 6, 7],
+  ...[8, 15, 6, 12, 10, 13, 6, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 8, 7, 8, 13, 19, 13],
+  ...[14, 6, 15, 5, 6, 5, 6, 5, 6, 6, 6, 5, 7, 7, 6, 6, 6, 5, 6, 7, 6, 5, 5, 6, 7, 7, 7, 7, 7, 15, 11, 14, 13, 28],
+  ...[20, 22, 20, 20, 22, 22, 22, 23, 22, 23, 23, 23, 23, 23, 24, 23, 24, 24, 22, 23, 24, 23, 23, 23, 23, 21, 22, 23],
+  ...[22, 23, 23, 24, 22, 21, 20, 22, 22, 23, 23, 21, 23, 22, 22, 24, 21, 22, 23, 23, 21, 21, 22, 21, 23, 22, 23, 23],
+  ...[20, 22, 22, 22, 23, 22, 22, 23, 26, 26, 20, 19, 22, 23, 22, 25, 26, 26, 26, 27, 27, 26, 24, 25, 19, 21, 26, 27],
+  ...[27, 26, 27, 24, 21, 21, 26, 26, 28, 27, 27, 27, 20, 24, 20, 21, 22, 21, 21, 23, 22, 22, 25, 25, 24, 24, 26, 23],
+  ...[26, 27, 26, 26, 27, 27, 27, 27, 27, 28, 27, 27, 27, 27, 27, 26, 30],
+);
+
+const endOfString = 256;
+const emits = 1 << 8;
+const invalid = 0xffffffff;
+
+interface Code {
+  /** Inner node and bit -> an inner node from 0 on, or a symbol as `-1 - symbol`. */
+  readonly tree: Int16Array;
+  /** The code of each symbol, right-aligned. */
+  readonly codes: Uint32Array;
+}
+
+function buildCode(): Code {
+  const symbols = Array.from(lengths, (_, symbol) => symbol).sort((a, b) => lengthOf(a) - lengthOf(b) || a - b);
+  const tree = new Int16Array(2 * 256);
+  const codes = new Uint32Array(lengths.length);
+  let nodes = 1;
+  let code = 0;
+  let length = 0;
+  for (const symbol of symbols) {
+    code <<= lengthOf(symbol) - length;
+    length = lengthOf(symbol);
+    codes[symbol] = code;
+    let node = 0;
+    for (let bit = length - 1; bit > 0; bit--) {
+      const at = 2 * node + ((code >>> bit) & 1);
+      if (tree[at] === 0) tree[at] = nodes++;
+      node = tree[at]!;
+    }
+    tree[2 * node + (code & 1)] = -1 - symbol;
+    code++;
+  }
+  return { tree, codes };
+}
+
+function lengthOf(symbol: number): number {
+  return lengths[symbol]!;
+}
+
+const { tree, codes } = buildCode();
+const transitions = buildTransitions();
+/** States in which the input may end: the root, and up to 7 ones from it. */
+const mayEnd = buildEnds();
+
+function buildTransitions(): Uint32Array {
+  const table = new Uint32Array(256 * 16);
+  for (let state = 0; state < 256; state++) {
+    for (let half = 0; half < 16; half++) table[16 * state + half] = transitionOf(state, half);
+  }
+  return table;
+}
+
+function transitionOf(state: number, half: number): number {
+  let node = state;
+  let emitted = 0;
+  for (let bit = 3; bit >= 0; bit--) {
+    const next = tree[2 * node + ((half >>> bit) & 1)]!;
+    if (next >= 0) {
+      node = next;
+      continue;
+    }
+    const symbol = -1 - next;
+    // A padding that holds the whole symbol, or a text that does, is an error (RFC 7541 section 5.2).
+    if (symbol === endOfString) return invalid;
+    // The shortest code has 5 bits: four bits end one code at most.
+    emitted = emits | (symbol << 9);
+    node = 0;
+  }
+  return emitted | node;
+}
+
+function buildEnds(): Uint8Array {
+  const ends = new Uint8Array(256);
+  let node = 0;
+  for (let ones = 0; ones < 8; ones++) {
+    ends[node] = 1;
+    node = tree[2 * node + 1]!;
+  }
+  return ends;
+}
+
+/**
+ * Decodes `bytes` from `start` to `end` into `out` from `at` on. Returns the offset behind the text in `out`, or -1 when the input is not
+ * a Huffman code. `out` needs room for 8/5 of the input: the shortest code has 5 bits.
+ */
+export function decodeHuffman(bytes: Uint8Array, start: number, end: number, out: Uint8Array, at: number): number {
+  let state = 0;
+  let to = at;
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i]!;
+    let transition = transitions[16 * state + (byte >>> 4)]!;
+    if (transition === invalid) return -1;
+    if ((transition & emits) !== 0) out[to++] = transition >>> 9;
+    transition = transitions[16 * (transition & 255) + (byte & 15)]!;
+    if (transition === invalid) return -1;
+    if ((transition & emits) !== 0) out[to++] = transition >>> 9;
+    state = transition & 255;
+  }
+  return mayEnd[state] === 1 ? to : -1;
+}
+
+/** Bytes that the Huffman code of this text takes. */
+export function huffmanLength(bytes: Uint8Array, start: number, end: number): number {
+  let bits = 0;
+  for (let i = start; i < end; i++) bits += lengths[bytes[i]!]!;
+  return (bits + 7) >>> 3;
+}
+
+/** Encodes `bytes` from `start` to `end` into `out` from `at` on, padded with ones. Returns the offset behind it. */
+export function encodeHuffman(bytes: Uint8Array, start: number, end: number, out: Uint8Array, at: number): number {
+  let to = at;
+  let held = 0;
+  let bits = 0;
+  for (let i = start; i < end; i++) {
+    const symbol = bytes[i]!;
+    const length = lengths[symbol]!;
+    const code = codes[symbol]!;
+    // At most 7 bits are held, and a code has up to 30: they do not fit into one word together.
+    for (let left = length; left > 0; ) {
+      const taken = Math.min(left, 8 - bits);
+      left -= taken;
+      held = (held << taken) | ((code >>> left) & ((1 << taken) - 1));
+      bits += taken;
+      if (bits < 8) continue;
+      out[to++] = held;
+      held = bits = 0;
+    }
+  }
+  if (bits > 0) out[to++] = (held << (8 - bits)) | (0xff >>> bits);
+  return to;
+}
