@@ -1,10 +1,10 @@
 /**
- * Every way in which an exchange can fail: its code, whose fault it was, what the client is told, and
- * whether another server may be asked. One registry, so that failover is one question asked once.
+ * Every way in which an exchange can fail: its code, whose fault it was, what the client gets, and whether another server may be tried.
+ * One registry, so that failover is one decision.
  * Faults are values: the hot path never throws.
  */
 
-/** client: the request was wrong. server: the server or the way to it. balancer: our own limits. */
+/** client: the request was wrong. server: the server, or the way to it. balancer: limits and decisions of Limpet. */
 export type Side = 'client' | 'server' | 'balancer';
 
 export interface Fault {
@@ -27,7 +27,7 @@ function fault(code: string, side: Side, status: number, text: string): Fault {
   return made;
 }
 
-/** Requests we refuse (RFC 9110, RFC 9112). Each closes the connection: what follows cannot be trusted. */
+/** Requests that are refused (RFC 9110, RFC 9112). Each closes the connection: the bytes after such a request cannot be trusted. */
 export const requestFaults = {
   badRequestLine: fault('bad-request-line', 'client', 400, 'The request line is not METHOD SP TARGET SP HTTP/1.1.'),
   badMethod: fault('bad-method', 'client', 400, 'The method is not a token.'),
@@ -74,7 +74,7 @@ export const requestFaults = {
   clientGone: fault('client-gone', 'client', 499, 'The client went away.'),
 } as const;
 
-/** What servers do wrong, or what keeps us from reaching them. */
+/** Errors of servers, and of the way to them. */
 export const serverFaults = {
   connectRefused: fault('connect-refused', 'server', 503, 'The server cannot be reached.'),
   nameNotFound: fault('name-not-found', 'server', 503, 'No address of the server is known.'),
@@ -89,7 +89,7 @@ export const serverFaults = {
   bodyTimeout: fault('body-timeout', 'server', 504, 'The server stopped in the middle of its answer.'),
 } as const;
 
-/** Our own limits and decisions. */
+/** Limits and decisions of Limpet. */
 export const balancerFaults = {
   noRoute: fault('no-route', 'balancer', 404, 'Nothing is served at this address.'),
   noServer: fault('no-server', 'balancer', 503, 'No server is available at the moment.'),
@@ -106,7 +106,7 @@ export const balancerFaults = {
   tooManyConnections: fault('too-many-connections', 'balancer', 503, 'There are too many connections.'),
 } as const;
 
-/** Seconds after which a client may come again, for there may be room or a server by then; 0: nothing is said of it. */
+/** Seconds after which a client should try again, because there may be room or a server by then; 0: no Retry-After is sent. */
 export function retryAfterOf({ side, status }: Fault): number {
   return side === 'balancer' && status === 503 ? 2 : 0;
 }
@@ -133,7 +133,7 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** The system's code of an error, such as ENOENT; else what it says. */
+/** The system's code of an error, such as ENOENT; without one, its message. */
 export function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : String(error);
 }

@@ -1,7 +1,7 @@
-/** Addresses as bytes, and as the one text that each of them has here. */
+/** Addresses as bytes, and in the one text form that each has in Limpet. */
 import { isIP } from 'node:net';
 
-/** 4 or 16 bytes in network order; an IPv4-mapped IPv6 address gives 4. What is no address gives its own UTF-8 bytes. */
+/** 4 or 16 bytes in network order; 4 for an IPv4-mapped IPv6 address. For a text that is not an address, its UTF-8 bytes. */
 export function addressBytes(address: string): Buffer {
   const family = isIP(address);
   if (family === 4) return Buffer.from(address.split('.').map(Number));
@@ -26,11 +26,11 @@ function pair(high: string | undefined, low: string | undefined): string {
 }
 
 /**
- * IPv4 without its IPv6 spelling (`::ffff:1.2.3.4`, RFC 4291 section 2.5.5.2): a client, a rule and a log mean the same address by the
- * same text. Anything else is given back as it is.
+ * An IPv4-mapped IPv6 address (`::ffff:1.2.3.4`, RFC 4291 section 2.5.5.2) in its IPv4 form, so that clients, rules and logs have the
+ * same text for the same address. Anything else is returned unchanged.
  */
 export function plainAddress(address: string): string {
-  // Every such spelling begins with zeros, or with `::` in their place.
+  // Every such address begins with zeros, or with `::` in their place.
   const first = address.charCodeAt(0);
   if ((first !== 58 && first !== 48) || isIP(address) !== 6) return address;
   const bytes = addressBytes(address);
@@ -40,9 +40,9 @@ export function plainAddress(address: string): string {
 /** An IPv6 address with the longest name of a zone (its interface), in brackets and with a port. */
 const longestAddress = 72;
 
-/** The address in an element of X-Forwarded-For, without port and brackets, IPv4 as such; '' when there is none. */
+/** The address in an element of X-Forwarded-For, without port and brackets, and in its plain form; '' when there is none. */
 export function addressOf(text: string): string {
-  // A zone may be as long as somebody likes, and addresses are kept.
+  // A zone can have any length, and addresses are kept in memory.
   if (text.length > longestAddress) return '';
   if (isIP(text) !== 0) return plainAddress(text);
   const bare = /^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1] ?? /^([^:]+):\d+$/.exec(text)?.[1] ?? '';

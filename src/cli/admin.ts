@@ -1,4 +1,4 @@
-/** `limpet drain`, `ready` and `sessions`: asks the balancer that runs, over its admin listener. */
+/** `limpet drain`, `ready` and `sessions`: commands for a running balancer, sent to its admin listener. */
 import { request as makeRequest } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerStatus, Status } from '../admin/admin.ts';
@@ -9,9 +9,9 @@ import { type Address, formatAddress } from '../net/socket.ts';
 import { addressOf } from '../workers/admin-service.ts';
 
 export interface DrainFlags {
-  /** Until nothing of it would be lost. */
+  /** Wait until the server can be stopped without loss. */
   readonly wait?: true;
-  /** Milliseconds; undefined: for ever. */
+  /** The longest time to wait, ms; undefined: no limit. */
   readonly timeout?: number;
 }
 
@@ -21,12 +21,12 @@ export interface AdminSurroundings {
   readonly writeError: (text: string) => void;
 }
 
-/** Between two looks at a server that drains (ms). */
-const lookTime = 250;
-/** A balancer that does not answer for this long (ms) is none. */
+/** Between two requests for the state of a server that drains (ms). */
+const pollMs = 250;
+/** A balancer that does not answer for this long (ms) counts as not running. */
 const answerTimeoutMs = 10_000;
 
-/** True when it was done, and with `wait` when the server is empty; false when the time ran out first. Throws UsageError. */
+/** True when it is done, and with `wait` when the server is empty; false when the time ran out before. Throws UsageError. */
 export async function changeServer(
   options: Pick<LimpetOptions, 'admin' | 'stateDir'>,
   server: string,
@@ -56,11 +56,11 @@ export async function changeServer(
       return true;
     }
     if (performance.now() >= until) return false;
-    await sleep(lookTime);
+    await sleep(pollMs);
   }
 }
 
-/** Nobody is left that would take new sessions. */
+/** Warns when no server is left that takes new sessions. */
 async function warnOfLast(balancer: Balancer, { pool, name }: ServerStatus, around: AdminSurroundings): Promise<void> {
   const { servers } = await balancer.status();
   if (servers.some((server) => server.pool === pool && server.state === 'up')) return;
@@ -68,7 +68,7 @@ async function warnOfLast(balancer: Balancer, { pool, name }: ServerStatus, arou
   around.writeError(`limpet: warning: ${pool}/${name} was the last usable server of pool ${pool}: ${undo}\n`);
 }
 
-/** A line for each server. */
+/** Writes a line for each server. */
 export async function writeSessions(
   options: Pick<LimpetOptions, 'admin' | 'stateDir'>,
   json: boolean,

@@ -1,4 +1,7 @@
-/** The config that a command line makes, told of in the words of the command line: its servers and options, not fields of a file. */
+/**
+ * The config that is made from a command line. Its error messages name servers and options of the command line, not fields of a
+ * file.
+ */
 
 import type { Config } from '../config/config.ts';
 import { type Path, pathText, type Source } from '../config/problem.ts';

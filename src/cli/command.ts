@@ -1,4 +1,4 @@
-/** Does what the command line asks: prints, checks a config, or runs the balancer. */
+/** Executes the command line: prints something, checks a config, or runs the balancer. */
 
 import type { Config } from '../config/config.ts';
 import { defaultListen } from '../config/defaults.ts';
@@ -17,7 +17,7 @@ import { run, type Start } from './run.ts';
 import type { HeldSignals } from './signals.ts';
 import { signForce } from './token.ts';
 
-/** The surroundings of the program; the tests give their own. */
+/** What the program gets from its process. Tests pass their own. */
 export interface Surroundings {
   readonly version: string;
   readonly runtime: string;
@@ -36,7 +36,7 @@ export interface Surroundings {
 /** Answers the exit code. */
 export async function execute(args: readonly string[], around: Surroundings): Promise<number> {
   const asked = parseArguments(args, around.version);
-  // Only a balancer goes on after a signal.
+  // Only a running balancer handles signals: other commands end.
   if (asked.kind !== 'servers' && asked.kind !== 'config') around.signals.release();
   switch (asked.kind) {
     case 'print':
@@ -180,7 +180,7 @@ async function serveFile(named: string | undefined, overrides: Overrides, around
   return serve(override(options, overrides), warnings, source, reread, around);
 }
 
-/** What the command line says goes before the file, at each reading of it. */
+/** Options of the command line override the file, each time that the file is read. */
 function override(options: LimpetOptions, overrides: Overrides): LimpetOptions {
   const log = { access: overrides.log ?? options.log.access, level: overrides.logLevel ?? options.log.level };
   const workers = overrides.workers ?? options.workers;

@@ -1,10 +1,13 @@
-/** What of a config holds, as lines for `log.level: debug`: after files, environment, options and defaults. No keys, secrets or URLs. */
+/**
+ * The effective config as lines for `log.level: debug`: after files, environment, options and defaults. No keys, secrets or
+ * URLs.
+ */
 
 import type { LimpetOptions, PoolAffinity, PoolOptions } from '../config/options.ts';
 import { formatAddress } from '../net/socket.ts';
 import { schemeOf } from '../store/addresses.ts';
 
-/** Servers of one pool that are named. */
+/** The most servers of one pool that are listed. */
 const mostServers = 20;
 
 export function configLines(options: LimpetOptions): string[] {

@@ -1,7 +1,7 @@
 /** How the program ends. Documented in docs/reference/cli.md; scripts and service managers read them. */
 export const exitCodes = {
   ok: 0,
-  /** A mistake of ours; the stack is in the log. */
+  /** A fault of Limpet; the stack is in the log. */
   unexpected: 1,
   /** The command line is wrong. */
   usage: 2,

@@ -1,4 +1,4 @@
-/** `limpet explain`: gathers the question from flags, files and the clock, and prints the answer. It writes no file. */
+/** `limpet explain`: collects its input from flags, files and the clock, and prints the result. It writes no file. */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -51,7 +51,7 @@ export async function formatExplanation(
   return flags.json === true ? `${JSON.stringify(answer, null, 2)}\n` : inWords(answer);
 }
 
-/** A key that nobody has stands in where there is none: all tokens are foreign to it. */
+/** The token keys. When there are none, a random key takes their place, and all tokens are foreign to it. */
 function findKeys({ keys, stateDir }: LimpetOptions): [Explanation['keys'], readonly Buffer[]] {
   if (keys.length > 0) return ['config', keys];
   const kept = keptKey(stateDir, 'token');
@@ -65,7 +65,7 @@ interface FoundTable {
   readonly load: (into: SingleWorker, now: number) => Promise<TableReport>;
 }
 
-/** What cannot be used is told, and is no reason to tell nothing else: names are hashed with a key that nobody has. */
+/** The saved session table. When it cannot be used, the explanation says so and goes on without it, with a random key. */
 function findTable({ stateDir, table: { save } }: LimpetOptions): FoundTable {
   const without = (
     source: TableReport['source'],
@@ -99,7 +99,7 @@ async function load(
 ): Promise<TableReport> {
   const nothing = { savedAt: null, sessions: 0 };
   try {
-    // Its date first: if a newer file takes its place now, there is more than is said and not less.
+    // Its date first: when a newer file replaces it now, the table is newer than the date that is shown, not older.
     const saved = await dateOf(file);
     const into = { table: shared.table, servers, lifetimes: lifetimes.names(), copies: null, secret };
     const sessions = saved === null ? null : await loadTable(file, into, now);
@@ -142,7 +142,7 @@ function readRequest(path: string): Buffer {
   }
 }
 
-/** Of errors that say what is wrong with a file; any other is a mistake of ours. */
+/** The message of an error about a file; any other error is a fault of Limpet, and thrown again. */
 function messageOf(error: unknown): string {
   if (error instanceof Error && (error instanceof UsageError || 'code' in error)) return error.message;
   throw error;

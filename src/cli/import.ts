@@ -22,7 +22,10 @@ export interface ImportSurroundings {
   readonly readInput: () => Promise<Buffer>;
 }
 
-/** `named`: a file, or `-` for standard input. Rejects with UsageError for a file that cannot be read, is no config, or an output that is there already. */
+/**
+ * `named`: a file, or `-` for standard input. Rejects with UsageError for a file that cannot be read, is no config, or an
+ * output that is there already.
+ */
 export async function importFile(
   named: string,
   { from, output }: ImportFlags,
@@ -40,7 +43,7 @@ export async function importFile(
     around.writeError(`limpet: wrote ${output}; its head tells each line that is not the same\n`);
 }
 
-/** What is written is read as a config again before anybody gets it. Throws ConfigError. */
+/** Checks the result of an import as a config, before it is written. Throws ConfigError. */
 export function checkWritten(yaml: string, file: string): void {
   const { value, locate } = readYaml(yaml);
   readConfig(value, { source: { name: `what was made of ${file}`, locate }, env: {}, variables: true });

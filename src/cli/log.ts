@@ -41,7 +41,7 @@ export interface LoggerSettings {
   readonly level: LogOptions['level'];
   /** Gets whole lines, each with its line feed. */
   readonly write: (line: string) => void;
-  /** Left out: the machine's. */
+  /** Default: the clock of this machine. */
   readonly clock?: Pick<Clock, 'wall'>;
 }
 
@@ -63,7 +63,7 @@ export function createLogger({ format, level, write, clock = systemClock }: Logg
   const say = (of: (typeof levels)[number]) => (message: string, fields?: Record<string, unknown>) => {
     if (levels.indexOf(of) < levels.indexOf(level)) return;
     const start = `${time()} ${of} limpet: `;
-    // A message of several lines (a stack, the mistakes of a config) is as many lines of the log.
+    // A message of several lines (a stack, the errors of a config) becomes that many lines of the log.
     const lines = `${message}${formatFields(fields)}`.split('\n');
     write(lines.map((line) => `${start}${line}\n`).join(''));
   };

@@ -1,14 +1,14 @@
-/** The entry of the program: hands the real process to `execute`. `bin/limpet` starts it. */
+/** The entry of the program: passes the real process to `execute`. `bin/limpet` starts it. */
 import packageJson from '../../package.json' with { type: 'json' };
 import { earlySignals, HeldSignals } from './signals.ts';
 
-// Before everything else, and with as little loaded as can be: until here Node ends with the first signal that comes.
+// Before everything else, and with as few modules loaded as possible: until here any signal ends the process.
 const signals = new HeldSignals(process, earlySignals);
 
-// Whoever read our output may go away (EPIPE): that ends no exchange, and there is nobody to tell.
+// The reader of the output may be gone (EPIPE). That must not end exchanges, and there is nobody to report it to.
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
 
-// Loaded late: it takes longer than a service manager may wait with its first signal.
+// Loaded late: a service manager may send its first signal before this is loaded.
 const { flushOutputs, logOutput } = await import('./outputs.ts');
 const { execute } = await import('./command.ts');
 

@@ -1,13 +1,13 @@
-/** A wrong command line, told in one sentence: what was found, and what is expected; and the parser that tells it so. */
+/** Errors in a command line, as one sentence that says what was found and what is expected, and the parser that reports them so. */
 import { Command, type Option } from 'commander';
 import { suggest } from '../config/problem.ts';
 
-/** The message is for a person, and names the option or the command. */
+/** The message is for people, and names the option or the command. */
 export class Mistake extends Error {
   override readonly name = 'Mistake';
 }
 
-/** What people try because other programs have it. */
+/** Options that people try because other programs have them, with the answer. */
 const otherwise: Readonly<Record<string, string>> = {
   version: 'limpet --version tells it',
   ...Object.fromEntries(
@@ -28,7 +28,7 @@ const otherwise: Readonly<Record<string, string>> = {
   undrain: 'limpet ready does that',
 };
 
-/** A word where a command may stand, and no command has it for its name. `path`: the command that it stands behind, such as `limpet token`. */
+/** The message for a word that is not the name of a command. `path`: the command that it follows, such as `limpet token`. */
 export function noCommand(word: string, names: readonly string[], path = 'limpet'): string {
   const near = suggest(word, names);
   const hint =
@@ -41,12 +41,12 @@ export function noCommand(word: string, names: readonly string[], path = 'limpet
   return `${path} has no command ${quote(word)}${hint}\n${known}`;
 }
 
-/** As it is told, and no longer than a line. */
+/** The text in quotes, shortened to a line. */
 export function quote(text: string): string {
   return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);
 }
 
-/** commander's own sentences give way to ours. It calls these methods by their names; none of them returns. */
+/** Replaces commander's error messages. commander calls these methods by their names; none of them returns. */
 export class StrictCommand extends Command {
   override createCommand(name?: string): Command {
     return new StrictCommand(name);
@@ -96,7 +96,7 @@ export class StrictCommand extends Command {
   }
 
   override help(context?: unknown): never {
-    // Asked for by nobody: a command of its own is missing.
+    // The user did not ask for help: a command is missing.
     if (typeof context === 'object' && context !== null && 'error' in context && context.error === true) {
       const names = this.commands.map((one) => one.name());
       throw new Mistake(`${pathOf(this)}: found no command behind it, expected ${pathOf(this)} ${names.join(' or ')}`);
@@ -111,7 +111,7 @@ export class StrictCommand extends Command {
   }
 }
 
-/** `-listen :80` would be the value "isten" of -l. */
+/** Refuses a long option with one dash: `-listen :80` would be read as the value "isten" of -l. */
 export function checkDashes(args: readonly string[], program: Command): void {
   for (const arg of args) {
     if (arg === '--') return;

@@ -1,6 +1,6 @@
 /**
- * Where the lines of a log leave the process. Whoever writes never waits, and a line that cannot be written (a full disk, a pipe that
- * nobody reads any more) is lost and counted. Each further one is tried, so that the log goes on as soon as it can.
+ * Writes the lines of a log to a file, pipe or terminal. The caller never waits. A line that cannot be written (a full disk, a pipe
+ * without a reader) is lost and counted. Each further line is tried, so that the log goes on as soon as possible.
  *
  *      write ──> queue ──> one system call at a time ──> file, pipe, terminal
  *                  └ beyond the bound: lost
@@ -11,12 +11,12 @@ import { isatty } from 'node:tty';
 import { codeOf } from '../errors.ts';
 import type { Clock, Timers } from '../time/clock.ts';
 
-/** Writes what it can of these bytes, and tells how much that was. Nothing is written meanwhile. */
+/** Writes as many of these bytes as it can, and calls back with their number. Called once at a time. */
 export type WriteBytes = (bytes: Uint8Array, done: (error: Error | null, written: number) => void) => void;
 
 export interface OutputSettings {
   readonly write: WriteBytes;
-  /** Bytes that may wait to be written; more are lost. */
+  /** The most bytes that may wait to be written; more are lost. */
   readonly most: number;
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly timers: Timers;
@@ -24,25 +24,25 @@ export interface OutputSettings {
 
 interface Batch {
   readonly bytes: Buffer;
-  /** Of them, those written. */
+  /** How many of them have been written. */
   at: number;
   readonly done: () => void;
 }
 
-/** A pipe that is full is tried again after this long (ms). */
-const retryTime = 20;
-/** An output that fails again within this time (ms) of its last failure is not told of again. */
-const quietTime = 10_000;
-/** One whose reader has taken nothing for so long (ms) is told of, too; it is waited for. */
-const hangTime = 10_000;
+/** A full pipe is tried again after this long (ms). */
+const retryMs = 20;
+/** A failure within this time (ms) after the last one is not reported again. */
+const quietMs = 10_000;
+/** A reader that has taken nothing for this long (ms) is reported, too; the output still waits for it. */
+const hangMs = 10_000;
 const lineFeed = 10;
 
 export class Output {
-  /** Told of lines that were lost. */
+  /** Called with the number of lines that were lost. */
   onLost: (lines: number) => void = () => {};
-  /** It cannot be written, and why. Once, until it works again. */
+  /** It cannot be written. Called once with the reason, until it works again. */
   onFailed: (reason: string) => void = () => {};
-  /** It works again: so many lines were lost meanwhile. */
+  /** It works again; this many lines were lost meanwhile. */
   onRecovered: (lost: number) => void = () => {};
   private readonly settings: OutputSettings;
   private readonly queue: Batch[] = [];
@@ -61,7 +61,7 @@ export class Output {
     this.settings = settings;
   }
 
-  /** Takes whole lines. `done`: they have been written, or are lost. */
+  /** Takes whole lines. `done` is called when they have been written, or are lost. */
   write(lines: string, done: () => void = () => {}): void {
     const bytes = Buffer.from(lines);
     if (this.waiting + bytes.length > this.settings.most) {
@@ -74,7 +74,7 @@ export class Output {
     this.next();
   }
 
-  /** Resolves when nothing waits any more, after `limit` ms at the latest. */
+  /** Resolves when all lines have been written, after `limit` ms at the latest. */
   async flush(limit: number): Promise<void> {
     if (this.queue.length === 0) return;
     await new Promise<void>((resolve) => {
@@ -94,16 +94,16 @@ export class Output {
       return;
     }
     this.writing = true;
-    this.cancelHang ??= this.settings.timers.after(hangTime, () =>
-      this.fail(`nobody has read it for ${hangTime / 1000} s`),
+    this.cancelHang ??= this.settings.timers.after(hangMs, () =>
+      this.fail(`nobody has read it for ${hangMs / 1000} s`),
     );
     const bytes = batch.bytes.subarray(batch.at);
-    // What comes behind half a line begins a new one.
+    // The line before was cut: a line feed ends it.
     const whole = this.isCut ? Buffer.concat([Buffer.of(lineFeed), bytes]) : bytes;
     this.settings.write(whole, (error, written) => {
       if (error === null) this.wrote(batch, written);
       else if (isBusy(error)) {
-        this.settings.timers.after(retryTime, () => this.goOn());
+        this.settings.timers.after(retryMs, () => this.goOn());
         return;
       } else this.failed(batch, error);
       this.goOn();
@@ -143,7 +143,7 @@ export class Output {
     if (this.failing) return;
     const now = this.settings.clock.monotonic();
     this.failing = true;
-    this.isQuiet = now - this.failedAt < quietTime;
+    this.isQuiet = now - this.failedAt < quietMs;
     this.failedAt = now;
     if (!this.isQuiet) this.onFailed(reason);
   }
@@ -160,7 +160,7 @@ export class Output {
     batch.done();
   }
 
-  /** From `at` on. */
+  /** The bytes from `at` on are lost. */
   private lose(bytes: Buffer, at: number): void {
     let lines = 0;
     for (let p = bytes.indexOf(lineFeed, at); p >= 0; p = bytes.indexOf(lineFeed, p + 1)) lines++;
@@ -175,9 +175,9 @@ function isBusy(error: Error): boolean {
 }
 
 /**
- * The way to stdout or stderr. A file is written as it is; a system call on a full disk fails, and the next one may not. A pipe or a
- * terminal is opened once more without waiting (O_NONBLOCK), which leaves the other programs that have it as they were: a reader that
- * hangs would stop a thread else, and the end of the process with it. What is neither, or cannot be opened so, is written by its stream.
+ * Writes to stdout or stderr. A file is written directly: a system call on a full disk fails, and the next one may succeed. A pipe or
+ * a terminal is opened a second time in non-blocking mode (O_NONBLOCK), which does not change it for other programs that have it open:
+ * otherwise a reader that hangs would block a thread, and the end of the process. Anything else is written by its stream.
  */
 export function writeTo(descriptor: 1 | 2, stream: Writable): WriteBytes {
   const own = ownDescriptor(descriptor);
@@ -188,7 +188,7 @@ export function writeTo(descriptor: 1 | 2, stream: Writable): WriteBytes {
   };
 }
 
-/** null: only its stream can write to it. */
+/** A descriptor for direct writes; null: only its stream can write to it. */
 function ownDescriptor(descriptor: 1 | 2): number | null {
   try {
     const stat = fstatSync(descriptor);

@@ -2,7 +2,7 @@
 import { systemClock, systemTimers } from '../time/clock.ts';
 import { Output, writeTo } from './output.ts';
 
-/** Bytes of the program's log that may wait. What waits of the access log, its workers bound (metrics/access-log.ts). */
+/** The most bytes of the program's log that may wait. For the access log, the workers have such a bound (metrics/access-log.ts). */
 const mostOfLog = 1024 * 1024;
 
 const shared = { clock: systemClock, timers: systemTimers };
@@ -15,9 +15,9 @@ export const accessOutput = new Output({
 
 export const logOutput = new Output({ ...shared, write: writeTo(2, process.stderr), most: mostOfLog });
 
-/** What the process has said leaves it before its end, if that takes no longer than this (ms). */
-const flushTime = 1000;
+/** At the end of the process its logs are written, if that takes no longer than this (ms). */
+const flushMs = 1000;
 
 export async function flushOutputs(): Promise<void> {
-  await Promise.all([accessOutput.flush(flushTime), logOutput.flush(flushTime)]);
+  await Promise.all([accessOutput.flush(flushMs), logOutput.flush(flushMs)]);
 }

@@ -1,4 +1,4 @@
-/** For a command that has to know which servers a config has at this moment: its names are looked up once. */
+/** Looks up the host names of a config once, for commands that need to know its servers at this moment. */
 import { standsForAll } from '../config/address.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import { Names } from '../discovery/names.ts';
@@ -8,7 +8,7 @@ import { nodeNet } from '../net/node.ts';
 import { systemTimers } from '../time/clock.ts';
 import { findNames } from '../workers/find-names.ts';
 
-/** What cannot be looked up stays as it was written. */
+/** A name that cannot be looked up stays as it is written. */
 export async function resolveOnce(options: LimpetOptions): Promise<LimpetOptions> {
   if (!options.pools.some(({ servers }) => servers.some(standsForAll))) return options;
   const names = new Names({

@@ -1,4 +1,4 @@
-/** Runs a balancer until a signal ends it: what it says when it starts, what each signal does, how it ends. */
+/** Runs a balancer until a signal ends it: the messages at its start, what each signal does, and the exit code. */
 import type { LimpetOptions } from '../config/options.ts';
 import { ConfigError } from '../config/problem.ts';
 import { keptTillRestart } from '../config/restart-fields.ts';
@@ -10,13 +10,13 @@ import { exitCodes } from './exit-codes.ts';
 import type { Logger } from './log.ts';
 import type { Signals } from './signals.ts';
 
-/** What is needed of a balancer that runs. */
+/** What is needed of a running balancer. */
 export interface Running {
   /** Where it listens, as URLs or `unix:` paths. */
   readonly addresses: readonly string[];
   /** True when every open exchange finished in time. */
   stop(): Promise<boolean>;
-  /** Takes over another config; rejects with the system's error when it cannot. */
+  /** Replaces the config; rejects with the system's error when that cannot be. */
   reload(options: LimpetOptions): Promise<void>;
   countersNow(): Record<string, number>;
   /** Sessions in the table, by `pool/server`. */
@@ -28,24 +28,24 @@ export type Start = (options: LimpetOptions, deps: { readonly log: Logger }) => 
 export interface RunDependencies {
   readonly start: Start;
   readonly log: Logger;
-  /** `bun` or `node`, for the line that says that it listens. */
+  /** `bun` or `node`, for the message that it listens. */
   readonly runtime: string;
   readonly signals: Signals;
   /** Reads the config again: throws what is wrong with it. null: there is no file to read. */
   readonly reread: (() => Promise<LimpetOptions>) | null;
-  /** Writes to stderr, beside the log. */
+  /** Writes to stderr, outside of the log. */
   readonly writeError: (text: string) => void;
 }
 
-/** Once told to stop, a start that has not ended after this long (ms) is given up. */
+/** A start that has not ended this long (ms) after a signal to stop is given up. */
 const startTimeoutMs = 5000;
 
 /**
- * Answers the exit code, once all is over. Signals are heard from the beginning; what they ask for during the start is done
- * when it is over.
+ * Resolves with the exit code when everything has ended. Signals count from the beginning; what they ask for during the start is done
+ * when the start is over.
  */
 export function run(options: LimpetOptions, deps: RunDependencies): Promise<number> {
-  // A worker that waits to be started anew holds no socket, nor does a store that never answers: without this Node would end.
+  // Keeps Node running when no socket does: while a worker waits to be started again, or while a store does not answer.
   const alive = setInterval(() => {}, 2 ** 30);
   return new Promise<number>((done) => new Run(options, deps, done).begin()).finally(() => clearInterval(alive));
 }
@@ -54,11 +54,11 @@ class Run {
   private readonly options: LimpetOptions;
   private readonly deps: RunDependencies;
   private readonly done: (code: number) => void;
-  /** null: it starts. */
+  /** null: it is still starting. */
   private limpet: Running | null = null;
   /** The first signal that asked for the end. */
   private stopping: string | null = null;
-  /** What the start has put off. */
+  /** What signals have asked for during the start. */
   private asked = { reload: false, print: false };
   private current: LimpetOptions;
   private reloading = false;
@@ -160,7 +160,7 @@ class Run {
     }
   }
 
-  /** One after the other, so that what was read last is what holds; of several that wait one does for all. */
+  /** One after the other, so that the config that was read last is in force. Several that wait are done as one. */
   private reload(): void {
     this.asked.reload = true;
     if (this.limpet === null || this.reloading) return;

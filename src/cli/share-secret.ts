@@ -1,4 +1,4 @@
-/** The secret between balancer and servers where the config names none: made by itself, and read by servers of the same user. */
+/** The secret between balancer and servers when the config has none: created here, and read by servers of the same user. */
 import { randomBytes } from 'node:crypto';
 import type { LimpetOptions } from '../config/options.ts';
 import { UsageError } from '../errors.ts';
@@ -6,8 +6,8 @@ import { makeSessionSecret, sessionSecretFile } from '../secrets/session-secret.
 import type { Logger } from './log.ts';
 
 /**
- * The options with a secret: what a server is told of sessions is always signed, and the store interface always asks. Where the
- * file cannot be made the secret is of this process alone, with a warning. Throws UsageError: somebody else may read the file.
+ * The options with a secret, so that session headers are always signed, and the store interface always checks. When the file cannot
+ * be created, the secret is valid for this process only, with a warning. Throws UsageError when other users may read the file.
  */
 export function shareSecret(
   options: LimpetOptions,
@@ -22,7 +22,7 @@ export function shareSecret(
     secret = makeSessionSecret(file);
     log.info(`sessions: servers of this user find the secret in ${file}; others need sessions.secret`);
   } catch (error) {
-    // Without a cause it is there, and not as it has to be: that is to be mended.
+    // Without a cause, the file exists but its owner or mode is wrong: the user has to correct that.
     if (!(error instanceof UsageError) || error.cause === undefined) throw error;
     secret = randomBytes(32).toString('hex');
     log.warn(`sessions: ${error.message}: no server can share it. Set sessions.secret, or LIMPET_SECRET_FILE`);

@@ -1,6 +1,6 @@
 /**
- * Signals from the first moment of the process on: one that comes before anybody listens is kept until somebody does. A
- * service manager may reload or stop us as soon as it has started us, and an unhandled signal ends a process.
+ * Holds signals from the first moment of the process on: a signal that comes before there is a listener is kept for it. A service
+ * manager may reload or stop Limpet as soon as it has started it, and a signal without a listener would end the process.
  */
 
 /** The part of `process` that is needed. */
@@ -8,17 +8,20 @@ export interface Signals {
   on(event: string, listener: (...args: unknown[]) => void): unknown;
 }
 
-/** What a process does by itself and to itself. */
+/** The part of `process` by which it can send a signal to itself. */
 export interface SignalledProcess extends Signals {
   readonly pid: number;
   off(event: string, listener: (...args: unknown[]) => void): unknown;
   kill(pid: number, signal: string): unknown;
 }
 
-/** SIGUSR1 means nothing to a balancer: unhandled it ends the process, and has Node open a port for a debugger. */
+/**
+ * SIGUSR1 has no meaning for a balancer. Without a listener it would end the process, and Node would open a port for a
+ * debugger.
+ */
 const held = ['SIGTERM', 'SIGINT', 'SIGUSR1', 'SIGUSR2', 'SIGHUP'] as const;
 
-/** Names those that came before this file could be loaded, and ends the listening to them there. Left by bin/checkout.js. */
+/** Answers the signals that came before this file was loaded, and removes the listeners that bin/checkout.js had set for them. */
 type EarlySignals = () => readonly string[];
 
 export class HeldSignals implements Signals {
@@ -26,7 +29,7 @@ export class HeldSignals implements Signals {
   private readonly arrived: string[] = [];
   private readonly holders = new Map<string, () => void>();
 
-  /** Holds SIGHUP, SIGUSR1, SIGUSR2, SIGINT and SIGTERM from now on. `early`: who has held them up to now. */
+  /** Holds SIGHUP, SIGUSR1, SIGUSR2, SIGINT and SIGTERM from now on. `early`: gives the signals that came before. */
   constructor(process: SignalledProcess, early: EarlySignals = () => []) {
     this.process = process;
     for (const signal of held) {
@@ -37,7 +40,7 @@ export class HeldSignals implements Signals {
     this.arrived.push(...early());
   }
 
-  /** As of `process`. Of a signal that has come already `listener` is told before this returns, once for each time. */
+  /** Like `process.on`. For a signal that has come already, `listener` is called before this returns, once for each time. */
   on(event: string, listener: (...args: unknown[]) => void): void {
     this.process.on(event, listener);
     const hold = this.holders.get(event);
@@ -47,7 +50,7 @@ export class HeldSignals implements Signals {
     for (const signal of this.arrived) if (signal === event) listener(signal);
   }
 
-  /** Nobody is going to listen: signals do what they do by default, those too that have come. */
+  /** There will be no listener: signals have their default effect, also those that have come already. */
   release(): void {
     const { process, arrived } = this;
     for (const [signal, hold] of this.holders) process.off(signal, hold);

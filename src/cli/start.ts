@@ -1,4 +1,4 @@
-/** Starts a balancer on the runtime that this process is, with the sockets, outputs and keys that belong to it. */
+/** Starts a balancer in this process, with the sockets of its runtime, its outputs and its keys. */
 import { join } from 'node:path';
 import type { LimpetOptions } from '../config/options.ts';
 import type { Net } from '../net/socket.ts';
@@ -25,7 +25,7 @@ export async function startLimpet(options: LimpetOptions, { log }: { readonly lo
     log,
     writeAccess: (lines, done) => accessOutput.write(lines, done),
     tokenKey: () => stateKey(stateDir, 'token', log),
-    // Not one of the token keys: those rotate, and what the table has saved must still be found.
+    // Not a token key: those rotate, and the sessions of a saved table must still be found.
     tableSecret: stateKey(stateDir, 'table', log),
     tableFile: join(stateDir, tableFile),
     storeKey: () => storeKey(stateDir, log),
@@ -37,7 +37,7 @@ export async function startLimpet(options: LimpetOptions, { log }: { readonly lo
   return supervisor;
 }
 
-/** Logs that cannot be written are counted, and told where that can be: on stderr, or when they can be written again. */
+/** Counts the lines of logs that cannot be written, and reports it on stderr, or when the log can be written again. */
 function reportLosses(supervisor: Supervisor, log: Logger): void {
   accessOutput.onLost = (lines) => supervisor.count('access_lines_dropped', lines);
   logOutput.onLost = (lines) => supervisor.count('log_lines_dropped', lines);
@@ -52,7 +52,7 @@ function reportLosses(supervisor: Supervisor, log: Logger): void {
   logOutput.onRecovered = (lost) => log.warn(`${lost} lines of this log were lost: it could not be written`);
 }
 
-/** Only the file of this runtime: the other's would not load. */
+/** Loads the file of this runtime only; the other runtime's would not load. */
 async function loadNet(): Promise<Net> {
   return runtime === 'bun' ? (await import('../net/bun.ts')).bunNet : (await import('../net/node.ts')).nodeNet;
 }

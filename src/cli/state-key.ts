@@ -1,6 +1,6 @@
 /**
- * What the state folder keeps: keys, made once, so that cookies, the names in the session table and copies at rest outlive a
- * restart. A folder or a file of it that somebody else could have written is refused (secrets/private-file.ts).
+ * The keys in the state folder. They are created once, so that cookies, the session table and encrypted copies stay valid through a
+ * restart. A folder or file that another user could have written is refused (secrets/private-file.ts).
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
@@ -10,24 +10,24 @@ import { checkFolder, checkPrivate, makePrivate, readPrivate } from '../secrets/
 import type { Logger } from './log.ts';
 
 /**
- * token: signs the tokens when the config names no keys. table: hashes the names of sessions, in memory and on disk. store:
- * encrypts the copies in an lmdb store when the config names no key for that.
+ * token: signs the tokens when the config has no keys. table: hashes the names of sessions, in memory and in the file. store:
+ * encrypts the copies in an lmdb store when the config has no key for it.
  */
 export type KeyUse = 'token' | 'table' | 'store';
 
-/** Files of the state folder that are believed when the balancer starts. */
+/** Files of the state folder that the balancer uses when it starts. */
 export const stateFiles = ['token.key', 'table.key', 'store.key', 'sessions.table', 'drained.json', 'endings'];
 
-/** Throws UsageError, with the command that mends it: somebody else may write to the folder, or open one of its files. */
+/** Throws UsageError, with the command to fix it, when another user may write to the folder or open one of its files. */
 export function checkState(folder: string): void {
   checkFolder(folder);
   for (const file of stateFiles) checkPrivate(join(folder, file));
 }
 
 /**
- * Reads `token.key` or `table.key` of the folder, or makes it: 32 random bytes in hex, readable by this user only. Where
- * nothing can be written the key lives as long as the process, with a warning. Throws UsageError when the file holds no key,
- * or somebody else may read it.
+ * Reads `token.key` or `table.key` of the folder, or creates it: 32 random bytes in hex, readable by this user only. When it cannot be
+ * written, the key is valid for this process only, with a warning. Throws UsageError when the file holds no key, or another
+ * user may read it.
  */
 export function stateKey(folder: string, use: 'token' | 'table', log: Logger): Buffer {
   const made = randomBytes(shortestKey);
@@ -43,7 +43,7 @@ export function stateKey(folder: string, use: 'token' | 'table', log: Logger): B
   }
 }
 
-/** `store.key`, in the same way; where it cannot be kept nothing could ever be read with it again: throws UsageError. */
+/** `store.key`, in the same way. Throws UsageError also when it cannot be kept: no copy could be read after a restart. */
 export function storeKey(folder: string, log: Logger): Buffer {
   try {
     return makeKey(folder, 'store', randomBytes(shortestKey), log);
@@ -56,7 +56,7 @@ export function storeKey(folder: string, log: Logger): Buffer {
   }
 }
 
-/** The key that the folder holds, null when there is none; makes nothing. Throws UsageError as `stateKey` does. */
+/** The key in the folder, null when there is none. Creates nothing. Throws UsageError as `stateKey` does. */
 export function keptKey(folder: string, use: KeyUse): Buffer | null {
   const file = join(folder, fileOf(use));
   const text = readPrivate(file);
@@ -67,7 +67,7 @@ export function keptKey(folder: string, use: KeyUse): Buffer | null {
   return key;
 }
 
-/** Of two processes that start at once, both end up with one key. Throws the system's error when it cannot be kept. */
+/** Two processes that start at once get the same key. Throws the system's error when it cannot be kept. */
 function makeKey(folder: string, use: KeyUse, made: Buffer, log: Logger): Buffer {
   const kept = keptKey(folder, use);
   if (kept !== null) return kept;

@@ -6,8 +6,8 @@ import type { Logger } from './log.ts';
 import { stateKey } from './state-key.ts';
 
 /**
- * Valid for `lifetime` milliseconds from `now` (the same) on. `wanted` is a server's name, or `pool/name`. Throws UsageError
- * when no pool has it, or when it is not said which of several.
+ * Valid for `lifetime` milliseconds from `now` (milliseconds) on. `wanted` is the name of a server, or `pool/name`. Throws UsageError
+ * when no pool has it, or when several have it and the pool is not named.
  */
 export function signForce(
   { pools, keys, stateDir }: LimpetOptions,

@@ -1,4 +1,4 @@
-/** Values of the command line, each checked where it stands, so that a mistake is named with its option. */
+/** Values of the command line. Each is checked while it is parsed, so that an error names its option. */
 import { isIP } from 'node:net';
 import { listenerForm, parseListener, parseServer, serverForm } from '../config/address.ts';
 import { affinityFlagFlaw } from '../config/affinity-flag.ts';
@@ -9,10 +9,13 @@ import { plainAddress } from '../ip.ts';
 import { isStoreAddress, storeForm, withoutSecrets } from '../store/addresses.ts';
 import { Mistake, noCommand, quote } from './mistake.ts';
 
-/** As commander calls it: `before` is what the option had already; undefined: nothing. */
+/** A parser as commander calls it. `before` is the value that the option has already; undefined: none. */
 type Take<T> = (text: string, before: T | undefined) => T;
 
-/** An option that is given once. `read` answers null for what is no value of it. `shown`: what of it a message may repeat. */
+/**
+ * An option that may be given once. `read` answers null for an invalid value. `shown`: the part of the value that a message may
+ * show.
+ */
 function once<T>(
   flag: string,
   expected: string,
@@ -28,7 +31,7 @@ function once<T>(
   };
 }
 
-/** The next option was taken for the value, or nothing stands there. */
+/** A hint when the next option was taken for the value, or when there is no value. */
 function hintFor(text: string, flag: string): string {
   return /^--?[a-z]/.test(text) ? `: is the value of ${flag} missing?` : '';
 }
@@ -100,7 +103,7 @@ export const affinities: Take<string[]> = (text, before = []) => {
   throw new Mistake(`--affinity: found ${quote(text)}, expected ${expected}${hintFor(text, '--affinity')}`);
 };
 
-/** The servers of the command line. `commands`: what else the first of them may be. */
+/** The servers of the command line. `commands`: the first word may also be one of these. */
 export function servers(commands: () => readonly string[]): Take<string[]> {
   return (text, before = []) => {
     if (parseServer(text) !== null) return [...before, text];

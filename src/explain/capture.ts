@@ -1,11 +1,11 @@
-/** A request as it was captured: made whole enough to be read, and where the reader stops when it refuses. */
+/** A captured request: completed so that it can be read, and the place where it is refused. */
 import { UsageError } from '../errors.ts';
 import { type HeadLimits, RequestHead } from '../http/head.ts';
 
 export interface Capture {
   /** The head with its empty line, as a client would have sent it. */
   readonly head: Buffer;
-  /** What was done to it, for a person. */
+  /** The changes that were made to it, for people. */
   readonly notes: readonly string[];
 }
 
@@ -17,9 +17,9 @@ export interface Position {
 }
 
 /**
- * Editors write LF and drop the empty line at the end: both are put right. A file that has CR LF anywhere is taken
- * as it is, because a single bare LF in it is what somebody may be looking for. Throws UsageError where there is nothing but empty lines,
- * which the balancer skips and does not answer.
+ * Editors write LF and drop the empty line at the end: both are corrected. A file that has CR LF anywhere is not changed, because a
+ * single LF in it may be the problem that the user is looking for. Throws UsageError when there are only empty lines, which the
+ * balancer skips without a response.
  */
 export function readCapture(raw: Buffer): Capture {
   const notes: string[] = [];
@@ -54,7 +54,7 @@ export function readCapture(raw: Buffer): Capture {
 export function refusedAt(bytes: Buffer, limits: HeadLimits): Position | null {
   const head = new RequestHead(limits);
   const refuses = (length: number) => head.read(bytes, 0, length) < 0;
-  // What is refused stays refused when more bytes come: so halving finds the first length.
+  // A refused head stays refused when more bytes come, so a binary search finds the shortest refused length.
   let low = 0;
   let high = bytes.length;
   while (high - low > 1) {

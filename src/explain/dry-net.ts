@@ -1,6 +1,6 @@
 /**
- * A network without a kernel: nothing listens, nothing is sent. The client is handed in by `accept`, and each server
- * answers its request with a plain 200, or refuses the connection.
+ * A network without sockets: nothing listens, and nothing is sent. The client is passed to `accept`, and each server responds with a
+ * plain 200, or refuses the connection.
  */
 import {
   type Address,

@@ -1,6 +1,6 @@
 /**
- * What the balancer would do with one request: the real one is built from the config, on a network without a kernel,
- * and asked. Nothing is decided here; what it said and did is put in order.
+ * Explains what the balancer would do with one request: builds the real balancer from the config, on a network without sockets, and sends
+ * it the request. Nothing is decided here; this only describes what the balancer did.
  */
 
 import { Balancer } from '../balancer/balancer.ts';
@@ -21,7 +21,7 @@ import { decide, type Findings, reasonForClient } from './reasons.ts';
 import { explainAffinity } from './recognition.ts';
 
 export interface Question {
-  /** The capture; more than the head may follow. */
+  /** The captured request; bytes may follow its head. */
   readonly request: Buffer;
   /** One of the config's. */
   readonly listener: ListenerOptions;
@@ -33,11 +33,11 @@ export interface Question {
   /** Milliseconds since the Unix epoch. */
   readonly now: number;
   readonly keys: Explanation['keys'];
-  /** From which the names of sessions are hashed. */
+  /** Key of the hashes under which the table knows sessions. */
   readonly tableSecret: Buffer;
-  /** Fills the table with what the balancer has saved, and says what that was. `now` is Unix seconds. */
+  /** Fills the table from the file that the balancer has saved, and describes it. `now` is Unix seconds. */
   readonly loadTable: (into: SingleWorker, now: number) => Promise<Explanation['table']>;
-  /** Uniform in [0, 1): for policies that throw dice. */
+  /** Uniform in [0, 1), for policies that choose at random. */
   readonly random: () => number;
 }
 
@@ -101,7 +101,7 @@ export async function explain(options: LimpetOptions, question: Question): Promi
 
   const { found, session } = recorder;
   const named = route?.affinity === true ? recorder.recognised : null;
-  // Then the balancer too goes on as if nothing had been recognised.
+  // The balancer treats it as if no session had been recognised.
   const over = named?.kind === 'key' && found?.look === 'ended';
   const recognised = over ? null : named;
   const owner = recognised === null || parts === null ? null : ownerOf(recorder, recognised, attempts, parts, servers);
@@ -178,7 +178,7 @@ function markers(routes: readonly RouteOptions[], { address }: ListenerOptions) 
     .filter(({ listeners }) => isForListener(listeners, formatAddress(address)));
 }
 
-/** Tells the fleets what the question supposes. Answers the addresses that refuse connections. */
+/** Marks servers as down or draining, as the user has asked. Answers the addresses that refuse connections. */
 function mark({ pools }: DecisionRecorder, { down, draining, now }: Question): Address[] {
   const refusing: Address[] = [];
   const of = (name: string) => {
@@ -197,7 +197,7 @@ function mark({ pools }: DecisionRecorder, { down, draining, now }: Question): A
   return refusing;
 }
 
-/** The balancer dials the very address of the config: that tells equal ones of two pools apart. */
+/** The balancer connects to the address object of the config, so equal addresses of two pools can be told apart. */
 function nameOf({ pools }: DecisionRecorder, address: Address): string {
   const all = pools.flatMap(({ options }) => options.servers);
   return all.find((server) => server.address === address)?.name ?? formatAddress(address);

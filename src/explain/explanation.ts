@@ -1,4 +1,4 @@
-/** What `limpet explain` tells. The names of the fields are contract (docs/guide/explain.md); `--json` prints it as it is. */
+/** The result of `limpet explain`. `--json` prints it as it is, so its field names are documented (docs/guide/explain.md). */
 import type { Position } from './capture.ts';
 
 /** ended: the app has ended the session of that name a moment ago. */
@@ -14,9 +14,9 @@ export type AffinityResult =
   | 'not-asked';
 
 /**
- * owner: the session's own server. new: the policy gives a new session its server. unbound: the policy gives a request
- * without a session a server. adopt: hashing gives a name that nobody owns a server, which is its owner from then on.
- * rebind: a new owner. temporary: another server for this time. reject: none.
+ * owner: the session's owner. new: a new session, for which the policy chooses a server. unbound: a request without a session, for which
+ * the policy chooses a server. adopt: a name without an owner, for which hashing chooses the owner. rebind: a new owner.
+ * temporary: another server for this request. reject: no server.
  */
 export type DecisionKind = 'owner' | 'new' | 'unbound' | 'adopt' | 'rebind' | 'temporary' | 'reject';
 
@@ -24,22 +24,22 @@ export interface Explanation {
   readonly request: {
     /** null when it could not be read. */
     readonly line: string | null;
-    /** What was done to the capture before it was read. */
+    /** The changes that were made to the capture before it was read. */
     readonly notes: readonly string[];
   };
   /** ISO 8601. */
   readonly now: string;
   /** Where the token keys come from. none: there are none, so no token can be verified. */
   readonly keys: 'config' | 'state' | 'none';
-  /** The session table that the balancer saved: what is said of owners is as of then. */
+  /** The session table that the balancer saved: owners are as of that time. */
   readonly table: {
     /** none: nothing is saved. unusable: there is something, but it cannot be used. */
     readonly source: 'saved' | 'none' | 'unusable';
     /** ISO 8601; null without a table. */
     readonly savedAt: string | null;
-    /** Sessions that have come back from it. */
+    /** Sessions that were loaded from it. */
     readonly sessions: number;
-    /** For a person. */
+    /** A sentence for people. */
     readonly note: string;
   };
   readonly listener: string;
@@ -70,7 +70,7 @@ export interface Explanation {
     readonly otherPool: string | null;
     readonly reason: string;
   }[];
-  /** As it came with the request; null when none was recognised. */
+  /** The session as it came with the request; null: none was recognised. */
   readonly session: {
     readonly affinity: string;
     /** As in the access log; null when the session has no id (a place by hash or by a fixed map). */
@@ -84,18 +84,18 @@ export interface Explanation {
     /** When the table saw the session last; null when it does not know it. */
     readonly seen: string | null;
   } | null;
-  /** Where that session lives; null also for a name that nobody owns. `server` null: on one that the pool no longer has. */
+  /** The owner of that session; null also for a name without an owner. `server` null: the pool no longer has that server. */
   readonly owner: {
     readonly server: string | null;
     readonly state: 'up' | 'draining' | 'down' | 'gone';
-    /** Who says so. fixed: a map or a signed text. */
+    /** Where this is known from. fixed: a map or a signed text. */
     readonly source: 'token' | 'table' | 'hash' | 'fixed';
-    /** 0: its place cannot change owners. */
+    /** 0: sessions of this affinity do not change owners. */
     readonly epoch: number;
   } | null;
-  /** The pool's servers as they are taken to be. */
+  /** The pool's servers in the state that was assumed. */
   readonly servers: readonly { readonly name: string; readonly state: 'up' | 'draining' | 'down' }[];
-  /** So many servers are down that none is believed to be. */
+  /** So many servers are down that all are used (panic threshold). */
   readonly panic: boolean;
   /** Connections that would be made, in order. */
   readonly attempts: readonly { readonly server: string; readonly result: 'answered' | 'refused' }[];
@@ -106,9 +106,9 @@ export interface Explanation {
     readonly certain: boolean;
     readonly reason: string;
   };
-  /** The head that the last server asked would see; null when none would. */
+  /** The head that the last server would get; null: no server would get one. */
   readonly toServer: string | null;
-  /** What the client would get for a plain 200 of the server. */
+  /** The response to the client when the server responds with a plain 200. */
   readonly toClient: {
     readonly status: number;
     /** With `<token>` for the token. */
@@ -118,7 +118,7 @@ export interface Explanation {
     readonly fault: {
       readonly code: string;
       readonly text: string;
-      /** Where the reader stops; null when the head as a whole, or no byte of it, is the reason. */
+      /** The place where the head is refused; null when the reason is the head as a whole, or not in the head. */
       readonly at: Position | null;
     } | null;
   };

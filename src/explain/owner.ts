@@ -1,4 +1,4 @@
-/** Where the session of a request lives, and who says so: its token, the table, a hash, or a person. */
+/** The owner of a request's session, and where that is known from: its token, the table, a hash, or the config. */
 import type { RecognitionView } from '../affinity/affinity.ts';
 import type { Server } from '../fleet/server.ts';
 import type { PoolParts } from '../proxy/pool.ts';
@@ -7,7 +7,7 @@ import type { Explanation } from './explanation.ts';
 
 type Owner = NonNullable<Explanation['owner']>;
 
-/** null: nobody owns the name. `servers` are as they were before the request. */
+/** null: the name has no owner. `servers`: as they were before the request. */
 export function ownerOf(
   { found, steps }: DecisionRecorder,
   recognised: RecognitionView,
@@ -37,7 +37,7 @@ export function ownerOf(
   }
 }
 
-/** The higher epoch is right; of one epoch there is one owner, and the table has it. */
+/** The table is right when its epoch is higher, and also for the same epoch: an epoch has one owner. */
 function knowsMore(found: Found, { epoch }: RecognitionView, named: Server | undefined): boolean {
   if (found.look !== 'live') return false;
   return found.epoch > epoch || (found.epoch === epoch && found.server !== named);

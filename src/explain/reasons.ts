@@ -1,4 +1,4 @@
-/** Why a request goes where it goes, in words. Made only of what the balancer did, never of what it should do. */
+/** The reasons of a decision, in words. Derived only from what the balancer did, never from what it should do. */
 import type { Binding, RecognitionView } from '../affinity/affinity.ts';
 import { descriptorOf } from '../affinity/registry.ts';
 import { isByKey } from '../balance/registry.ts';
@@ -74,8 +74,8 @@ function isCertain(findings: Findings, kind: DecisionKind): boolean {
 }
 
 /**
- * Who owns a name is in the table alone, and so is where a session has moved to whose client is not told (`rewrite`).
- * A place by hash hangs on the keys.
+ * The owner of a name is only in the table, and so is the new owner of a session whose client does not get a new proof (`rewrite`). A
+ * server that is chosen by hash depends on the keys.
  */
 function isOwnerKnown({ by, knownKeys, knownTable, over, recognised }: Findings): boolean {
   if (over || recognised === null) return true;

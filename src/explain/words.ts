@@ -1,4 +1,7 @@
-/** An explanation as a person reads it, one step below the other. What clients wrote reaches no terminal as a command. */
+/**
+ * An explanation as text, one step below the other. Bytes from clients are escaped, so that none reaches the terminal as a
+ * command.
+ */
 import type { Explanation } from './explanation.ts';
 
 const indent = ' '.repeat(10);
