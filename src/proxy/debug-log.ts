@@ -39,7 +39,7 @@ export class DebugLog {
     this.log(`no connection to server ${nameOf(pool, server)}: ${why}`);
   }
 
-  lost(pool: string, server: Server, why: string): void {
+  disconnected(pool: string, server: Server, why: string): void {
     this.log(`connection to server ${nameOf(pool, server)} is over: ${why}`);
   }
 

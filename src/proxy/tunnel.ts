@@ -116,7 +116,7 @@ export class Tunnel implements DeadlineOwner, Indexed, BufferOwner {
   /** Resets the sides that are left, each after what was written to it: it must not pass for a regular end. */
   private resetSides(): void {
     this.over();
-    for (const { socket, closed } of [this.client, this.server]) if (!closed) this.reset(socket);
+    for (const { socket, state } of [this.client, this.server]) if (state !== 'closed') this.reset(socket);
   }
 
   onBuffersFull(): void {
@@ -134,17 +134,14 @@ export class Tunnel implements DeadlineOwner, Indexed, BufferOwner {
 
   /** A side has sent its FIN. Once both have, it is a regular end. */
   onSideEnd(peer: Socket): void {
-    if (this.client.ended && this.server.ended) this.finish();
+    if (this.client.state === 'ended' && this.server.state === 'ended') this.finish();
     else peer.end();
   }
 
-  /** A side is closed: after both FINs, or because it broke, and then the other side must not see a regular end. */
-  onSideClose(error: Error | null): void {
-    const { client, server } = this;
-    if (client.closed && server.closed) this.wheel.cancel(this.deadline);
-    if (this.isOver) return;
-    if (error === null && client.ended && server.ended) this.finish();
-    else this.resetSides();
+  /** A side is closed. Before the FIN of both that is no regular end, and the other side must not see one. */
+  onSideClose(): void {
+    if (this.client.state === 'closed' && this.server.state === 'closed') this.wheel.cancel(this.deadline);
+    if (!this.isOver) this.resetSides();
   }
 
   /** Both sides have sent their FIN: each is closed once it has taken what is on its way. */
@@ -171,8 +168,8 @@ class Side implements SocketHandler {
   bytes = 0;
   /** Wheel time at which bytes last came from it, or were taken by the other side. */
   activeAt: number;
-  ended = false;
-  closed = false;
+  /** ended: it has sent its FIN, and still takes bytes. */
+  state: 'open' | 'ended' | 'closed' = 'open';
   private readonly peer: Socket;
   private readonly wheel: Wheel;
   private readonly tunnel: Tunnel;
@@ -197,12 +194,12 @@ class Side implements SocketHandler {
   }
 
   onEnd(): void {
-    this.ended = true;
+    this.state = 'ended';
     this.tunnel.onSideEnd(this.peer);
   }
 
-  onClose(error: Error | null): void {
-    this.closed = true;
-    this.tunnel.onSideClose(error);
+  onClose(): void {
+    this.state = 'closed';
+    this.tunnel.onSideClose();
   }
 }

@@ -1,4 +1,4 @@
-/** After an answer that came before the end of its request: what the client still sends is read and dropped, within bounds. */
+/** After a response that came before the end of its request: what the client still sends is read and dropped, within bounds. */
 import { expect, test } from 'vitest';
 import type { FakePeer } from '../../../test/support/fake-net.ts';
 import { type StagedBalancer, type StageOptions, stageBalancer } from '../../../test/support/stage-balancer.ts';
@@ -7,18 +7,18 @@ const limits = { bodyBytes: 1024, lingerBytes: 10_240 };
 const piece = 'x'.repeat(500);
 const post = (length: number): string => `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n${piece}`;
 
-/** A server that answers so as soon as it has the head. */
-function answering(balancer: StagedBalancer, answer: string): void {
+/** A server that responds as soon as it has the head. */
+function responding(balancer: StagedBalancer, response: string): void {
   balancer.net.onConnect = (server) => {
     server.open();
-    server.send(answer);
+    server.send(response);
   };
 }
 
 const early = (status: string): string => `HTTP/1.1 ${status}\r\nContent-Length: 2\r\n\r\nno`;
 
-function refused(name: string, status: number, request: string, answer = '') {
-  return { name, status, request, answer };
+function refused(name: string, status: number, request: string, response = '') {
+  return { name, status, request, response };
 }
 
 const kinds = [
@@ -37,10 +37,10 @@ const kinds = [
   refused('no server', 503, post(900), 'fails'),
 ];
 
-function begin({ request, answer }: (typeof kinds)[number], options: StageOptions = limits) {
+function begin({ request, response }: (typeof kinds)[number], options: StageOptions = limits) {
   const balancer = stageBalancer({ affinity: 'none', retry: { attempts: 1 } }, 1, options);
-  if (answer === 'fails') balancer.net.onConnect = (server) => server.fail('refused', 'ECONNREFUSED');
-  else answering(balancer, answer);
+  if (response === 'fails') balancer.net.onConnect = (server) => server.fail('refused', 'ECONNREFUSED');
+  else responding(balancer, response);
   const client = balancer.connect();
   client.send(request);
   balancer.endTurn();
@@ -111,10 +111,10 @@ test('one that was slow with its request is read until it is silent', () => {
   expect(client.state).toBe('closed');
 });
 
-test('a slow reader of the answer is not reset while it takes something', () => {
+test('a slow reader of the response is not reset while it takes something', () => {
   const kind = kinds[0]!;
   const balancer = stageBalancer({ affinity: 'none' }, 1, limits);
-  answering(balancer, kind.answer);
+  responding(balancer, kind.response);
   const client = balancer.connect();
   client.slow = true;
   client.send(kind.request);

@@ -1,4 +1,4 @@
-/** Answers of several clients that gather in one buffer, whose pieces come in every order. */
+/** Responses to several clients that gather in one buffer, whose pieces come in every order. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { FakePeer } from '../../../test/support/fake-net.ts';
@@ -83,21 +83,21 @@ function broken(work: Work, mark: string): Outcome {
   };
 }
 
-test('each client gets its own, whole', () => {
+test('each client gets its own response, and all of it', () => {
   const kinds = fc.constantFrom('relayed', 'chunked', 'refused', 'broken');
   const pieces = fc.array(fc.constantFrom(1, 40, 900, 3000, 20_000), { maxLength: 3 });
   const clients = fc.array(fc.record({ kind: kinds, pieces }), { minLength: 2, maxLength: 5 });
   fc.assert(
     fc.property(clients, fc.array(fc.nat(4), { maxLength: 30 }), (answers, order) => {
       const work = createWork();
-      const told = answers.map(({ kind, pieces: sizes }, i) => {
+      const responses = answers.map(({ kind, pieces: sizes }, i) => {
         const mark = `<${String.fromCharCode(97 + i)}>`;
         if (kind === 'refused') return refused(work);
         return kind === 'broken' ? broken(work, mark) : relayed(work, mark, sizes, kind === 'chunked');
       });
-      for (const i of order) told[i % told.length]!.steps.shift()?.();
-      for (const { steps } of told) for (const step of steps) step();
-      for (const { peer, wanted } of told) expect(wanted(peer.received), peer.received).toBe(true);
+      for (const i of order) responses[i % responses.length]!.steps.shift()?.();
+      for (const { steps } of responses) for (const step of steps) step();
+      for (const { peer, wanted } of responses) expect(wanted(peer.received), peer.received).toBe(true);
     }),
     { numRuns: 500 },
   );

@@ -198,7 +198,7 @@ export class H1ServerConnection
     const isCurrent = reader.handler === handler;
     if (isCurrent && (!this.writer.isComplete || this.socket.pending > 0)) this.endDelayed();
     else if (isCurrent && pipeline.length > 0 && !reader.isHeld)
-      reader.handler = new DrainHandler(this, handler.method);
+      reader.replaceHandler(new DrainHandler(this, handler.method));
     else this.abort(handler);
   }
 
@@ -331,7 +331,7 @@ export class H1ServerConnection
   private end(): boolean {
     if (this.state === 'closed' || this.state === 'detached') return false;
     this.setState('closed');
-    this.worker.debug?.lost(this.pool.settings.name, this.server, this.closeReason);
+    this.worker.debug?.disconnected(this.pool.settings.name, this.server, this.closeReason);
     this.reader.end();
     this.worker.wheel.cancel(this.deadline);
     return true;

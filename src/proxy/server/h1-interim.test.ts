@@ -61,7 +61,7 @@ test('a connection that is used again begins to count anew', () => {
   const { balancer, client, server, statuses } = stage(undefined, { limits: { interim: 3 } });
   for (let i = 0; i < 4; i++) {
     server.send(processing.repeat(3) + answer);
-    // What comes behind an answer after an interim one might be its body: the connection rests (idle-connections.ts).
+    // What comes behind a response after an interim one might be its body: the connection is quarantined (idle-connections.ts).
     balancer.advance(200);
     client.send('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
     balancer.endTurn();

@@ -90,7 +90,7 @@ export class ResponseReader {
   /** The next response is for this handler. */
   begin(handler: ResponseHandler): void {
     this.handler = handler;
-    this.state = 'head';
+    this.setState('head');
     this.hasStarted = false;
     this.bodyBytes = 0;
     this.isBodiless = false;
@@ -101,8 +101,13 @@ export class ResponseReader {
   /** No response is read any more. What is buffered is dropped. */
   end(): void {
     this.handler = null;
-    this.state = 'idle';
+    this.setState('idle');
     if (this.partial !== null) this.setPartial(null);
+  }
+
+  /** The rest of the current response is for another handler. Not while it is held, and not from inside a call of the handler. */
+  replaceHandler(handler: ResponseHandler): void {
+    this.handler = handler;
   }
 
   get isHeld(): boolean {
@@ -154,9 +159,9 @@ export class ResponseReader {
     const { state, handler, partial, serverSide } = this;
     if (partial !== null) this.setPartial(null);
     this.resume();
-    if (state === 'held-head') this.state = 'head';
+    if (state === 'held-head') this.setState('head');
     else if (state === 'held-end' && handler !== null) {
-      this.state = 'body';
+      this.setState('body');
       this.endResponse(handler, partial ?? noBytes, 0);
     }
     if (partial !== null) this.consume(partial);
@@ -164,7 +169,7 @@ export class ResponseReader {
   }
 
   private hold(state: 'held-head' | 'held-end', bytes: Buffer | null): void {
-    this.state = state;
+    this.setState(state);
     this.setPartial(bytes);
     // The requests behind it wait, too: it is not for long, and the server may have answered them already.
     this.pause();
@@ -236,7 +241,7 @@ export class ResponseReader {
   /** The final head has been read, up to `after`. */
   private beginBody(handler: ResponseHandler, after: number): number {
     const head = this.context.responseHead;
-    this.state = 'body';
+    this.setState('body');
     // A 204 that claims a body may well send one: what follows is not the next response.
     this.keepAlive = head.keepAlive && !(head.status === 204 && (head.length > 0 || head.length === -1));
     const length = head.bodyLength(handler.method);
@@ -307,6 +312,11 @@ export class ResponseReader {
   checkUnsolicited(bytes: Buffer, start: number): void {
     if (!this.isBodiless && /^HTTP\/1\.[0-9] 408/.test(bytes.toString('latin1', start, start + 12))) return;
     this.owner.onMisframed('bytes that answer nothing');
+  }
+
+  /** The one place where the state changes, so that each transition can be watched here. */
+  private setState(state: State): void {
+    this.state = state;
   }
 
   private setPartial(bytes: Buffer | null): void {
