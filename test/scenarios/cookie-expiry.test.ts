@@ -11,7 +11,7 @@ describe.concurrent.each(runtimes)('expiry on %s', (runtime) => {
   async function visitorWith(cookie: Record<string, string>, stack: AsyncDisposableStack) {
     const origin = stack.use(await httpOrigin('a'));
     const limpet = stack.use(await ClockedLimpet.start(runtime, configFor([origin], { affinity: [{ cookie }] })));
-    return { limpet, visitor: new Visitor(limpet.url) };
+    return { limpet, visitor: new Visitor(() => limpet.url) };
   }
 
   async function sessionOf(visitor: Visitor): Promise<string> {

@@ -27,7 +27,7 @@ describe.each(runtimes)('the cookie on %s', (runtime) => {
     await using origin = await httpOrigin('a');
     const affinity = [{ cookie: { idle: '40m' } }];
     await using limpet = await ClockedLimpet.start(runtime, configFor([origin], { affinity }));
-    const visitor = new Visitor(limpet.url);
+    const visitor = new Visitor(() => limpet.url);
     await visitor.ask();
     const before = readToken(visitor.cookies.get('limpet')!);
     await limpet.pass(11 * 60);

@@ -19,25 +19,24 @@ export class ClockedLimpet implements AsyncDisposable {
 
   static async start(runtime: Runtime, config: Readonly<Record<string, unknown>>): Promise<ClockedLimpet> {
     const clocked = new ClockedLimpet(runtime, config);
-    await clocked.run({});
+    await clocked.run();
     return clocked;
   }
 
-  /** The same for all its life. */
+  /** Another one after each `pass`. */
   get url(): string {
     return this.limpet?.url ?? '';
   }
 
   /** It is stopped, and started again so many seconds later. */
   async pass(seconds: number): Promise<void> {
-    const { addresses = [] } = this.limpet ?? {};
     await this.limpet?.stop();
     await this.limpet?.[Symbol.asyncDispose]();
     this.passedSeconds += seconds;
     writeFileSync(this.clock, String(this.passedSeconds * 1000));
     // It holds how far its clock was ahead of the machine's: without it the new time is no step of the clock.
     rmSync(join(this.state, 'clock'), { force: true });
-    await this.run({ listeners: addresses.map((address) => ({ address })) });
+    await this.run();
   }
 
   private get clock(): string {
@@ -48,9 +47,9 @@ export class ClockedLimpet implements AsyncDisposable {
     return join(this.folder, 'state');
   }
 
-  private async run(listeners: Readonly<Record<string, unknown>>): Promise<void> {
+  private async run(): Promise<void> {
     const env = { LIMPET_TEST_CLOCK: this.clock, NODE_ENV: 'test', LIMPET_STATE: this.state };
-    this.limpet = await startLimpet(this.runtime, { config: { ...this.config, ...listeners }, env });
+    this.limpet = await startLimpet(this.runtime, { config: this.config, env });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -91,18 +91,19 @@ export async function tellServer(
 /** A client that keeps its cookies, as a browser would keep them for one site. */
 export class Visitor {
   readonly cookies = new Map<string, string>();
-  private readonly origin: string;
+  private readonly origin: () => string;
   private readonly agent: http.Agent | undefined;
 
-  constructor(origin: string, agent?: http.Agent) {
-    this.origin = origin;
+  /** `origin`: of the site; a function when it may move. */
+  constructor(origin: string | (() => string), agent?: http.Agent) {
+    this.origin = typeof origin === 'string' ? () => origin : origin;
     this.agent = agent;
   }
 
   async ask(path = '/', options: AskOptions = {}): Promise<Reply> {
     const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
     const headers = cookie === '' ? options.headers : { ...options.headers, cookie };
-    const reply = await ask(new URL(path, this.origin).href, { agent: this.agent ?? false, ...options, headers });
+    const reply = await ask(new URL(path, this.origin()).href, { agent: this.agent ?? false, ...options, headers });
     for (const line of reply.setCookies) {
       const { name, value, attributes } = parseSetCookie(line);
       if (isDeletion(attributes)) this.cookies.delete(name);
