@@ -1,8 +1,9 @@
 /** The store that express-session gets, as a view for each request (foreign-id-store.ts has what it does). */
 import { callBack } from './callback.ts';
 import { type DetachedStore, limpetIdOf } from './detached-store.ts';
-import type { ForeignIdStore, RequestContext } from './foreign-id-store.ts';
+import type { ForeignIdStore } from './foreign-id-store.ts';
 import type { Plain } from './foreign-ids.ts';
+import type { RequestContext } from './request-context.ts';
 
 type Done<T = unknown> = (error?: unknown, found?: T) => void;
 

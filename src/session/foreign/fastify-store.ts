@@ -7,8 +7,9 @@ import type { FilledOptions } from '../filled-options.ts';
 import type { ResponseGate } from '../response/response-gate.ts';
 import { callBack } from './callback.ts';
 import { type DetachedStore, limpetIdOf } from './detached-store.ts';
-import { ForeignIdStore, type RequestContext } from './foreign-id-store.ts';
+import { ForeignIdStore } from './foreign-id-store.ts';
 import type { Plain } from './foreign-ids.ts';
+import type { RequestContext } from './request-context.ts';
 
 type Done = (error?: unknown) => void;
 

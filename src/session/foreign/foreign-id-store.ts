@@ -18,8 +18,6 @@ import { asError, beganAfterHead } from '../error.ts';
 import type { Exchange } from '../exchange.ts';
 import type { FilledOptions } from '../filled-options.ts';
 import { SourceStore } from '../migration/source-store.ts';
-import { isHandshake } from '../node.ts';
-import type { ResponseGate } from '../response/response-gate.ts';
 import type { Session } from '../session.ts';
 import { SymbolProperty } from '../symbol-property.ts';
 import { settingsOf } from './foreign-cookie.ts';
@@ -37,31 +35,10 @@ import {
   withNames,
 } from './foreign-ids.ts';
 import { type ForeignStore, isForeignStore } from './foreign-store.ts';
+import { type ContextOptions, createContext, hasHead, type RequestContext } from './request-context.ts';
 
 /** Ids in one Limpet session: more than one only when a client has lost its cookie. */
 const maxIds = 8;
-
-/** One request, as a store sees it. */
-export interface RequestContext {
-  readonly request: IncomingMessage & { session?: unknown; sessionID?: unknown };
-  readonly session: Session;
-  readonly exchange: Exchange;
-  /** null: no response can carry anything (the handshake of a WebSocket). */
-  readonly gate: ResponseGate | null;
-  /** What this request has read or written last, by id. */
-  readonly lastKnown: Map<string, Plain>;
-  /** No header can be sent any more: the head was sent, or there is none. */
-  isHeadSent: boolean;
-  /** The error of a write, by which the app knows that its change is lost; undefined: none since the last write. */
-  writeError: unknown;
-}
-
-interface ContextOptions {
-  readonly gate: ResponseGate | null;
-  readonly headersSent: boolean;
-  /** Runs just before the session is stored for the head. */
-  readonly beforeHead?: (context: RequestContext) => void;
-}
 
 /** The requests of one app, and what each of them does to its ids. */
 export class ForeignIdStore {
@@ -91,22 +68,9 @@ export class ForeignIdStore {
     return this.contexts.get(request);
   }
 
-  begin(
-    request: IncomingMessage,
-    exchange: Exchange,
-    { gate, headersSent, beforeHead }: ContextOptions,
-  ): RequestContext {
-    const { session } = exchange;
-    const isHeadSent = gate === null || headersSent || isHandshake(request);
-    const context: RequestContext = {
-      request,
-      session,
-      exchange,
-      gate,
-      lastKnown: new Map(),
-      isHeadSent,
-      writeError: undefined,
-    };
+  begin(request: IncomingMessage, exchange: Exchange, options: ContextOptions): RequestContext {
+    const { gate, beforeHead } = options;
+    const context = createContext(request, exchange, options);
     exchange.setMerge(this.dataName, mergeIds);
     gate?.onBeforeHead(() => {
       beforeHead?.(context);
@@ -252,9 +216,4 @@ export class ForeignIdStore {
     const all = Object.entries({ ...this.idsOf(session), [id]: value });
     session.set(this.dataName, Object.fromEntries(all.slice(-maxIds)));
   }
-}
-
-/** Its response has a head, by which the client gets a new id. */
-function hasHead({ gate, request }: RequestContext): boolean {
-  return gate !== null && !isHandshake(request);
 }
