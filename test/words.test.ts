@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { counterRows } from '../src/metrics/counters.ts';
 import { documents } from './docs/blocks.ts';
-import { findInCode, findInName, findInProse } from './support/old-words.ts';
+import { findDoubles, findInCode, findInName, findInProse } from './support/old-words.ts';
 
 const root = resolve(import.meta.dirname, '..');
 
@@ -29,6 +29,13 @@ describe('old words', () => {
 
   test('stand nowhere', () => {
     expect(found.map(({ path, line, name, instead }) => `${path}:${line} ${name}: say ${instead}`)).toEqual([]);
+  });
+
+  test('of types: one name, one meaning', () => {
+    const files = new Map(sources.filter((path) => !path.endsWith('.test.ts')).map((path) => [path, read(path)]));
+    expect(findDoubles(files)).toEqual([]);
+    const planted = { 'src/a.ts': 'export type Verdict = 1; class Record {}', 'src/b.ts': 'interface Verdict {}' };
+    expect(findDoubles(new Map(Object.entries(planted)))).toEqual(['Verdict: src/a.ts, src/b.ts', 'Record: src/a.ts']);
   });
 
   test('would be seen', () => {

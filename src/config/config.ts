@@ -18,7 +18,17 @@ export type Numeric = number | `${number}`;
 /** Also as text, which is what an environment variable gives. */
 export type Flag = boolean | 'true' | 'false';
 
-/** What `defineConfig` takes and a config file holds. */
+/**
+ * What `defineConfig` takes and a config file holds.
+ *
+ * @example
+ * ```ts
+ * const config: Config = {
+ *   listeners: [{ address: ':8080' }],
+ *   pools: { shop: { servers: ['app1:3000', 'app2:3000'], affinity: [{ cookie: { idle: '30m' } }] } },
+ * };
+ * ```
+ */
 export interface Config {
   /** Where clients connect. */
   readonly listeners: readonly ListenerConfig[];

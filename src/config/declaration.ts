@@ -25,12 +25,20 @@ export type Numeric = number | \`\${number}\`;
 export type Flag = boolean | 'true' | 'false';
 `;
 
+/** Of the config as a whole. */
+const example = [
+  'const config: Config = {',
+  "  listeners: [{ address: ':8080' }],",
+  "  pools: { shop: { servers: ['app1:3000', 'app2:3000'], affinity: [{ cookie: { idle: '30m' } }] } },",
+  '};',
+];
+
 /** Kinds of values that have a type of their own above, by their title in the schema. */
 const named: Readonly<Record<string, string>> = { time: 'Time', 'time or off': 'TimeOrOff', size: 'Size' };
 
 export function configTypes(): string {
   const declared = new Declarations();
-  declared.declare('', inputSchema(), 'What `defineConfig` takes and a config file holds.');
+  declared.declare('', inputSchema(), 'What `defineConfig` takes and a config file holds.', example);
   return `${header}\n${declared.text()}`;
 }
 
@@ -44,7 +52,7 @@ class Declarations {
   private readonly names = new Map<string, string>();
 
   /** Declares the map of fields at `path`; answers its name. */
-  declare(path: string, schema: JsonSchema, about: string): string {
+  declare(path: string, schema: JsonSchema, about: string, example: readonly string[] = []): string {
     const { description: _, default: __, ...shape } = schema;
     const key = JSON.stringify(shape);
     const known = this.names.get(key);
@@ -60,7 +68,10 @@ class Declarations {
       const key = /^\w+$/.test(field) ? field : `'${field}'`;
       return `${comment(aboutField(value, required), '  ')}${line(`  readonly ${key}${required ? '' : '?'}:`, type)}`;
     });
-    this.interfaces.set(name, `${comment(withoutLinks(about), '')}export interface ${name} {\n${fields.join('')}}\n`);
+    this.interfaces.set(
+      name,
+      `${comment(withoutLinks(about), '', example)}export interface ${name} {\n${fields.join('')}}\n`,
+    );
     return name;
   }
 
@@ -138,10 +149,10 @@ export function defaultOf({ default: filled, usual = filled }: JsonSchema): stri
 }
 
 /** A doc comment, wrapped; nothing for no text. */
-function comment(text: string, indent: string): string {
+function comment(text: string, indent: string, example: readonly string[] = []): string {
   if (text === '') return '';
   const single = `${indent}/** ${text} */\n`;
-  if (single.length <= width + 1) return single;
+  if (single.length <= width + 1 && example.length === 0) return single;
   const lines: string[] = [];
   for (const word of text.split(' ')) {
     const last = lines.at(-1);
@@ -149,7 +160,8 @@ function comment(text: string, indent: string): string {
       lines[lines.length - 1] = `${last} ${word}`;
     else lines.push(word);
   }
-  return `${indent}/**\n${lines.map((one) => `${indent} * ${one}\n`).join('')}${indent} */\n`;
+  if (example.length > 0) lines.push('', '@example', '```ts', ...example, '```');
+  return `${indent}/**\n${lines.map((one) => `${`${indent} * ${one}`.trimEnd()}\n`).join('')}${indent} */\n`;
 }
 
 /** Parts that are named otherwise than their path would say. */

@@ -1,13 +1,13 @@
 /**
- * The kinds of values that a config holds, as zod schemas. Each names itself (`title`, for editors and the
- * reference), and its error says what is expected, never what was found.
+ * The kinds of values of a config, as zod schemas. Each has a name (`title`, for editors and the reference), and its error
+ * says what is expected, never what was found: that could be a secret.
  */
 import { z } from 'zod';
 import { durationPattern, formatDuration, formatSize, parseDuration, parseSize, sizePattern } from './units.ts';
 
-/** The longest time-out that the timers of both runtimes keep: 2^31 - 1 ms. */
+/** The longest time-out (ms) for which a timer can be set on both runtimes: whole hours below 2^31 ms. */
 export const longestTimer = 596 * 3_600_000;
-/** For times that are only compared: 99999h, eleven years. */
+/** The longest time (ms) that is only compared: 99999h, eleven years. */
 export const longestTime = 99_999 * 3_600_000;
 
 /**
@@ -18,23 +18,23 @@ export function field<S extends z.ZodType>(schema: S, written: z.input<S> & {}, 
   return schema.prefault(written).meta({ description: meaning });
 }
 
-/** A field that stays empty when it is absent. The reference names `written` as its default, if anything. */
+/** A field that stays undefined when it is absent. `written`: what the reference names as its default. */
 export function open<S extends z.ZodType>(schema: S, written: string | undefined, meaning: string) {
   return schema.optional().meta({ description: meaning, usual: written });
 }
 
-/** A map of known fields. Its error for an unknown one is the list of those it knows: see `explain`. */
+/** A map of known fields. Its error for an unknown field is the list of the known ones, from which `explain` makes the message. */
 export function map<T extends z.ZodRawShape>(shape: T, expected = 'a map of fields') {
   const known = Object.keys(shape).join(' ');
   return z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? known : expected) });
 }
 
-/** Text that `parse` understands; null means that it does not. */
+/** Text that `parse` can read; it returns null for text that it cannot. */
 export function text<T>(title: string, expected: string, parse: (value: string) => T | null) {
   return z.string({ error: expected }).meta({ title }).transform(parsing(expected, parse));
 }
 
-/** The same for text that YAML takes for a number when it stands without quotes, such as a port. */
+/** The same for text that YAML reads as a number when it has no quotes, such as a port. */
 export function textOrNumber<T>(title: string, expected: string, parse: (value: string) => T | null) {
   return z
     .union([z.string(), z.int()], { error: expected })
@@ -59,7 +59,7 @@ export function oneOf(choices: readonly string[]): string {
   return choices.length === 1 ? choices.join() : `one of ${choices.join(', ')}`;
 }
 
-/** A whole number, or its digits as text, which is what an environment variable gives. */
+/** A whole number, or its digits as text: variables of the environment are text. */
 export function whole(min: number, max: number, error = `a whole number from ${min} to ${max}`) {
   return z.preprocess(numberOf, z.int({ error }).min(min, { error }).max(max, { error }));
 }
@@ -79,7 +79,7 @@ export function flag() {
   );
 }
 
-/** Milliseconds, from 1 up. */
+/** A time above 0; read as milliseconds. */
 export function time(longest = longestTimer) {
   const expected = `a time such as 500ms, 30s or 1m30s, at most ${formatDuration(longest)}`;
   const fits = (found: number) => found > 0 && found <= longest;
@@ -91,7 +91,7 @@ export function time(longest = longestTimer) {
     .meta({ title: 'time' });
 }
 
-/** Milliseconds, 0 for none, which is written `0`, `0s` or `off`. */
+/** A time, or `0`, `0s` or `off` for none; read as milliseconds. */
 export function timeOrNone(longest = longestTimer, shortest = 0) {
   const range = `${shortest > 0 ? `at least ${formatDuration(shortest)}, ` : ''}at most ${formatDuration(longest)}`;
   const expected = `a time such as 30s or 1m30s, ${range}, or off`;
@@ -104,7 +104,7 @@ export function timeOrNone(longest = longestTimer, shortest = 0) {
     .meta({ title: 'time or off' });
 }
 
-/** Bytes. */
+/** A size; read as bytes. */
 export function size(min: number, max: number) {
   const expected = `a size from ${formatSize(min)} to ${formatSize(max)}, such as 16k, 1M or a number of bytes`;
   return z

@@ -28,7 +28,7 @@ export interface ProbeDependencies {
 }
 
 /** null: healthy. A text: what is wrong. undefined: more bytes are needed to tell. */
-type Verdict = string | null | undefined;
+type ReadProblem = string | null | undefined;
 
 type Options = Pick<ActiveOptions, 'http' | 'timeout'>;
 
@@ -117,7 +117,7 @@ export class Probe implements ConnectHandler, SocketHandler {
     this.finish(`${this.missing()} before the connection ${error === null ? 'closed' : `broke: ${error.message}`}`);
   }
 
-  private readHeadPiece(chunk: Buffer): Verdict {
+  private readHeadPiece(chunk: Buffer): ReadProblem {
     const before = this.kept.length;
     const received = append(this.kept, chunk);
     if (
@@ -132,7 +132,7 @@ export class Probe implements ConnectHandler, SocketHandler {
     return this.readHead(received);
   }
 
-  private readHead(received: Buffer): Verdict {
+  private readHead(received: Buffer): ReadProblem {
     for (let bytes = received; ; ) {
       const start = bytes.toString('latin1', 0, statusLineStart.length);
       if (!statusLineStart.startsWith(start)) return 'the answer is not HTTP/1';
@@ -157,14 +157,14 @@ export class Probe implements ConnectHandler, SocketHandler {
     return this.options.http?.status.some(([from, to]) => from <= status && status <= to) ?? true;
   }
 
-  private beginBody(rest: Buffer): Verdict {
+  private beginBody(rest: Buffer): ReadProblem {
     if (this.wanted.length === 0) return null;
     this.stage = 'body';
     this.kept = noBytes;
     return this.readBody(rest);
   }
 
-  private readBody(chunk: Buffer): Verdict {
+  private readBody(chunk: Buffer): ReadProblem {
     const piece = chunk.subarray(0, maxBodyBytes - this.bodyBytes);
     this.bodyBytes += piece.length;
     const window = Buffer.concat([this.kept, piece]);

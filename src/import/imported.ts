@@ -35,11 +35,6 @@ export const concernTitles: Readonly<Record<Concern, string>> = {
   'not-sticky': 'NOT STICKY',
 };
 
-/** The concern that is reported first. */
-export function worse(a: Concern | undefined, b: Concern | undefined): Concern | undefined {
-  return concerns.find((concern) => concern === a || concern === b);
-}
-
 /** Throws UsageError, with the line, for a text that is no config of that program. */
 export type Importer = (text: string, file: string) => Imported;
 

@@ -3,7 +3,7 @@
  * that come back. A name has one meaning and is the field's own term; CONTRIBUTING.md says why.
  */
 import { basename } from 'node:path/posix';
-import { isNode, lineOf, type Node, type Place, parse } from './source-file.ts';
+import { isNode, lineOf, type Node, type Place, parse, text } from './source-file.ts';
 
 /** Names of types, functions and files of old. An identifier must not be one of these. */
 export const formerNames: Readonly<Record<string, string>> = {
@@ -166,6 +166,26 @@ function insteadOf(name: string, isTest: boolean): string | undefined {
   return undefined;
 }
 
+/** Types that several files had under one name, each for something else; and names that hide a type of TypeScript's own. */
+const singles = ['Placement', 'Place', 'Verdict', 'Answer'];
+const hiding = ['Record', 'Partial', 'Pick'];
+
+/** The declarations of such types that may not be: each with its file. */
+export function findDoubles(files: ReadonlyMap<Place, string>): string[] {
+  const declared = new Map<string, Place[]>();
+  for (const [path, source] of files) {
+    for (const statement of parse(source)) {
+      const { declaration } = statement;
+      const node = isNode(declaration) ? declaration : statement;
+      const name = /^(?:Class|TSInterface|TSTypeAlias)Declaration$/.test(node.type) ? text(node.id) : undefined;
+      if (name !== undefined) declared.set(name, [...(declared.get(name) ?? []), path]);
+    }
+  }
+  const doubles = singles.filter((name) => (declared.get(name)?.length ?? 0) > 1);
+  const hidden = hiding.filter((name) => declared.has(name));
+  return [...doubles, ...hidden].map((name) => `${name}: ${declared.get(name)?.join(', ')}`);
+}
+
 /** `onNewsHeard` and `news_heard` are news and heard, and on. */
 function wordsOf(name: string): string[] {
   return name
@@ -190,8 +210,8 @@ export function findInName(path: Place): Found[] {
 }
 
 /** Metaphors in text: comments, strings, pages. */
-export function findInProse(path: Place, text: string): Found[] {
-  return text.split('\n').flatMap((line, i) =>
+export function findInProse(path: Place, prose: string): Found[] {
+  return prose.split('\n').flatMap((line, i) =>
     wordsOf(line).flatMap((word) => {
       const instead = own(metaphors, word);
       return instead === undefined ? [] : [{ path, line: i + 1, name: word, instead }];
