@@ -85,12 +85,12 @@ export class StoreInterface {
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (!this.bearer.admits(request, response)) return;
     const target = this.targetOf(request.url ?? '');
-    if (typeof target === 'string') say(response, target === 'malformed' ? 400 : 421, target);
+    if (typeof target === 'string') send(response, target === 'malformed' ? 400 : 421, target);
     else if ('name' in target) await this.list(target, request, response);
     else if (request.method === 'GET' || request.method === 'HEAD') await this.read(target, response);
     else if (request.method === 'PUT') await this.put(target, request, response);
     else if (request.method === 'DELETE') await this.end(target, request, response);
-    else say(response, 405, 'malformed', { allow: 'GET, HEAD, PUT, DELETE' });
+    else send(response, 405, 'malformed', { allow: 'GET, HEAD, PUT, DELETE' });
   }
 
   /** 'unknown-server': it has left the config, or the URL is of another balancer. That never means that a session has no copy. */
@@ -110,17 +110,17 @@ export class StoreInterface {
   private async list(target: ListTarget, { method }: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pool, name, user } = target;
     if (method !== 'GET') {
-      say(response, 405, 'malformed', { allow: 'GET' });
+      send(response, 405, 'malformed', { allow: 'GET' });
       return;
     }
     if (user === null) {
       if (pool.replicator.keepsCopies) await this.stream(name, response);
-      else say(response, 501, 'no-copies');
+      else send(response, 501, 'no-copies');
       return;
     }
     const ids = await pool.replicator.direct.sessionsOf(user);
-    if (typeof ids === 'string') say(response, statusOf[ids], ids);
-    else say(response, 200, 'users', { 'content-type': 'text/plain' }, Buffer.from(ids.join('\n')));
+    if (typeof ids === 'string') send(response, statusOf[ids], ids);
+    else send(response, 200, 'users', { 'content-type': 'text/plain' }, Buffer.from(ids.join('\n')));
   }
 
   /** Sends the ids as the store yields them, however many there are. The last line is empty: without it the answer was cut. */
@@ -138,26 +138,26 @@ export class StoreInterface {
   private async read({ pool, server, key }: Target, response: ServerResponse): Promise<void> {
     const { store, now } = this.deps;
     const found = await pool.replicator.direct.read(key.id, server);
-    if (found.state !== 'live') say(response, statusOf[found.state], found.state);
+    if (found.state !== 'live') send(response, statusOf[found.state], found.state);
     else {
       const { epoch, version, expires, data } = found.copy;
       const ttl = Math.max(1, Math.ceil((expires - now()) / 1000));
       const words = `epoch=${epoch}; version=${version}; ttl=${ttl}; copy=${store.incarnation}`;
-      say(response, 200, 'live', { 'limpet-session': words, 'content-type': 'application/octet-stream' }, data);
+      send(response, 200, 'live', { 'limpet-session': words, 'content-type': 'application/octet-stream' }, data);
     }
   }
 
   private async put(target: Target, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const data = await readBody(request, this.deps.stateBytes);
     if (data === null) {
-      say(response, 413, 'too-large', { connection: 'close' });
+      send(response, 413, 'too-large', { connection: 'close' });
       return;
     }
     const put = readPut(textOf(request.headers['limpet-session-put']));
     const written = request.headers['limpet-session-rotate'];
     const rotate = written === undefined ? null : readRotate(textOf(written));
     const wrong = put === null || put.data !== null || (written !== undefined && rotate?.epoch !== put.epoch);
-    if (wrong) say(response, 400, 'malformed');
+    if (wrong) send(response, 400, 'malformed');
     else await this.apply(target, { put: { ...put, data }, ended: 0, rotate: rotate?.id ?? '' }, response);
   }
 
@@ -167,8 +167,8 @@ export class StoreInterface {
     if (written === 'epoch=*') {
       const { pool, server, key } = target;
       const outcome = await pool.replicator.direct.end(key.id, pool.lifetime, server);
-      say(response, statusOf[outcome], outcome);
-    } else if (ended === 0) say(response, 400, 'malformed');
+      send(response, statusOf[outcome], outcome);
+    } else if (ended === 0) send(response, 400, 'malformed');
     else await this.apply(target, { put: null, ended, rotate: '' }, response);
   }
 
@@ -183,7 +183,7 @@ export class StoreInterface {
       const proof = direct.proofOf(server, key.id, rotate);
       headers['limpet-session-rotate'] = `epoch=${put.epoch}; id=${rotate}; proof=${proof}`;
     }
-    say(response, statusOf[outcome], outcome, headers);
+    send(response, statusOf[outcome], outcome, headers);
   }
 }
 
@@ -198,7 +198,7 @@ const statusOf = {
   'no-copies': 501,
 } as const;
 
-function say(
+function send(
   response: ServerResponse,
   status: number,
   meaning: Meaning,

@@ -137,7 +137,7 @@ function affinityOf(
   { keys, secret, numbers, randomWords, rings, skew, shared, reportForeignCookie }: PoolSurroundings,
 ): Affinity {
   const kind = kindName(pool, options);
-  const told = { request: false, response: false };
+  const reported = { request: false, response: false };
   return createAffinity(options, {
     pool,
     keys,
@@ -151,8 +151,8 @@ function affinityOf(
     onForeign: (cookie, owner) => {
       const from = owner === null ? 'request' : 'response';
       if (owner !== null) shared.counters.add(counter.cookies_foreign);
-      if (told[from]) return;
-      told[from] = true;
+      if (reported[from]) return;
+      reported[from] = true;
       reportForeignCookie(pool, cookie, owner === null ? null : (fleet.find(owner)?.name ?? ''));
     },
     onLimited: () => shared.counters.add(counter.cookies_limited),
@@ -168,9 +168,9 @@ function statusIn(table: SessionTable): (hi: number, lo: number, now: number) =>
   return (hi, lo, now) => {
     key.hi = hi;
     key.lo = lo;
-    const look = table.find(key, now, entry);
-    if (look === 'ended') return SessionStatus.ended;
-    if (look !== 'live') return SessionStatus.unknown;
+    const lookup = table.find(key, now, entry);
+    if (lookup === 'ended') return SessionStatus.ended;
+    if (lookup !== 'live') return SessionStatus.unknown;
     return entry.given ? SessionStatus.given : SessionStatus.adopted;
   };
 }

@@ -44,13 +44,13 @@ export async function changeServer(
     return true;
   }
   const until = timeout === undefined ? Number.POSITIVE_INFINITY : performance.now() + timeout;
-  let told = '';
+  let shown = '';
   for (;;) {
     const status = findServer((await balancer.status()).servers, name);
     const { inflight, sessions } = status;
     const state = `${name}: ${inflight} in flight, ${sessions.uncopied} sessions without a copy, ${sessions.copied} with one\n`;
-    if (state !== told) around.write(state);
-    told = state;
+    if (state !== shown) around.write(state);
+    shown = state;
     if (isEmpty(status)) {
       around.write(`${name}: empty: it can be stopped\n`);
       return true;

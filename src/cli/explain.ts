@@ -72,8 +72,8 @@ function findTable({ stateDir, table: { save } }: LimpetOptions): FoundTable {
     note: string,
     secret: Buffer = randomBytes(shortestKey),
   ): FoundTable => {
-    const told = { source, savedAt: null, sessions: 0, note };
-    return { secret, load: () => Promise.resolve(told) };
+    const unusable = { source, savedAt: null, sessions: 0, note };
+    return { secret, load: () => Promise.resolve(unusable) };
   };
   let secret: Buffer | null;
   try {

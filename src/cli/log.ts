@@ -60,14 +60,14 @@ export function createLogger({ format, level, write, clock = systemClock }: Logg
       error: (message, fields = {}) => json.error(fields, message),
     };
   }
-  const say = (of: (typeof levels)[number]) => (message: string, fields?: Record<string, unknown>) => {
+  const lineWriter = (of: (typeof levels)[number]) => (message: string, fields?: Record<string, unknown>) => {
     if (levels.indexOf(of) < levels.indexOf(level)) return;
     const start = `${time()} ${of} limpet: `;
     // A message of several lines (a stack, the errors of a config) becomes that many lines of the log.
     const lines = `${message}${formatFields(fields)}`.split('\n');
     write(lines.map((line) => `${start}${line}\n`).join(''));
   };
-  return { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') };
+  return { debug: lineWriter('debug'), info: lineWriter('info'), warn: lineWriter('warn'), error: lineWriter('error') };
 }
 
 /** ` server=s1 after="2 failures"`: quoted where a space, quote or control character would break the line. */

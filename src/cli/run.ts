@@ -59,7 +59,7 @@ class Run {
   /** The first signal that asked for the end. */
   private stopping: string | null = null;
   /** What signals have asked for during the start. */
-  private asked = { reload: false, print: false };
+  private postponed = { reload: false, print: false };
   private current: LimpetOptions;
   private reloading = false;
 
@@ -98,9 +98,9 @@ class Run {
     const { log, runtime } = this.deps;
     this.limpet = limpet;
     for (const address of limpet.addresses) log.info(`listening on ${address} (${runtime})`);
-    if (this.asked.print) this.print();
+    if (this.postponed.print) this.print();
     if (this.stopping !== null) this.finish(limpet, this.stopping);
-    else if (this.asked.reload) this.reload();
+    else if (this.postponed.reload) this.reload();
   }
 
   private notStarted(error: unknown): void {
@@ -153,7 +153,7 @@ class Run {
 
   private print(): void {
     const { limpet } = this;
-    if (limpet === null) this.asked.print = true;
+    if (limpet === null) this.postponed.print = true;
     else {
       const now = { counters: limpet.countersNow(), sessions: limpet.sessionsNow() };
       this.deps.writeError(`${JSON.stringify(now)}\n`);
@@ -162,18 +162,18 @@ class Run {
 
   /** One after the other, so that the config that was read last is in force. Several that wait are done as one. */
   private reload(): void {
-    this.asked.reload = true;
+    this.postponed.reload = true;
     if (this.limpet === null || this.reloading) return;
     this.reloading = true;
     this.reloadNow(this.limpet).finally(() => {
       this.reloading = false;
-      if (this.asked.reload) this.reload();
+      if (this.postponed.reload) this.reload();
     });
   }
 
   private async reloadNow(limpet: Running): Promise<void> {
     const { log, reread } = this.deps;
-    this.asked.reload = false;
+    this.postponed.reload = false;
     try {
       if (reread === null) throw new UsageError('the servers stand on the command line: there is no file to read');
       const next = await reread();

@@ -25,7 +25,7 @@ export interface NamesDependencies {
   readonly onChange: () => void;
 }
 
-interface Known {
+interface TrackedName {
   readonly name: string;
   addresses: readonly string[];
   /** The state that was logged last. */
@@ -36,13 +36,13 @@ interface Known {
 }
 
 /** The most names that are looked up at one time. */
-const mostAsked = 16;
+const maxQueries = 16;
 
 export class Names {
   private readonly deps: NamesDependencies;
-  private readonly known = new Map<string, Known>();
-  private readonly waiting: Known[] = [];
-  private asking = 0;
+  private readonly tracked = new Map<string, TrackedName>();
+  private readonly waiting: TrackedName[] = [];
+  private queries = 0;
   private settings!: ResolverOptions;
 
   constructor(deps: NamesDependencies) {
@@ -53,62 +53,68 @@ export class Names {
   async follow(options: Pick<LimpetOptions, 'pools' | 'resolver'>): Promise<void> {
     this.settings = options.resolver;
     const names = namesOf(options);
-    for (const [name, known] of this.known) {
+    for (const [name, tracked] of this.tracked) {
       if (names.has(name)) continue;
-      this.known.delete(name);
-      known.cancel();
+      this.tracked.delete(name);
+      tracked.cancel();
     }
     for (const name of names) {
-      if (this.known.has(name)) continue;
-      const known: Known = { name, addresses: [], state: 'new', first: Promise.withResolvers(), cancel: () => {} };
-      this.known.set(name, known);
-      this.query(known);
+      if (this.tracked.has(name)) continue;
+      const tracked: TrackedName = {
+        name,
+        addresses: [],
+        state: 'new',
+        first: Promise.withResolvers(),
+        cancel: () => {},
+      };
+      this.tracked.set(name, tracked);
+      this.query(tracked);
     }
     const { timeout, attempts } = this.settings;
-    const first = [...this.known.values()].map((known) => known.first.promise);
+    const first = [...this.tracked.values()].map((tracked) => tracked.first.promise);
     await within(this.deps.timers, timeout * attempts, Promise.all(first));
   }
 
   get addresses(): NamedAddresses {
-    return new Map([...this.known.values()].map(({ name, addresses }) => [name, addresses]));
+    return new Map([...this.tracked.values()].map(({ name, addresses }) => [name, addresses]));
   }
 
   of(name: string): readonly string[] | undefined {
-    return this.known.get(name)?.addresses;
+    return this.tracked.get(name)?.addresses;
   }
 
   stop(): void {
-    for (const { cancel } of this.known.values()) cancel();
-    this.known.clear();
+    for (const { cancel } of this.tracked.values()) cancel();
+    this.tracked.clear();
   }
 
-  private query(known: Known): void {
-    if (this.asking === mostAsked) {
-      this.waiting.push(known);
+  private query(tracked: TrackedName): void {
+    if (this.queries === maxQueries) {
+      this.waiting.push(tracked);
       return;
     }
-    this.asking++;
-    this.deps.find(known.name, this.settings).then((reply) => {
-      this.asking--;
-      if (this.known.get(known.name) === known) this.take(known, reply);
+    this.queries++;
+    this.deps.find(tracked.name, this.settings).then((reply) => {
+      this.queries--;
+      if (this.tracked.get(tracked.name) === tracked) this.take(tracked, reply);
       const next = this.waiting.shift();
       if (next !== undefined) this.query(next);
     });
   }
 
-  private take(known: Known, reply: Reply): void {
+  private take(tracked: TrackedName, reply: Reply): void {
     const { timers, counters } = this.deps;
     const { minTtl, maxTtl, retry } = this.settings;
     const ttl = reply.state === 'found' ? Math.min(maxTtl, Math.max(minTtl, reply.ttl * 1000)) : retry;
     // Set before `onChange` is called: if that calls `stop`, this timer is cancelled, too.
-    known.cancel = timers.after(ttl, () => this.query(known));
+    tracked.cancel = timers.after(ttl, () => this.query(tracked));
     if (reply.state !== 'found') counters.add(counter.names_failed);
-    const before = known.addresses;
-    if (reply.state !== 'failed') known.addresses = reply.state === 'found' ? this.limit(reply.addresses) : [];
-    const isChanged = known.addresses.join() !== before.join();
-    this.say(known, reply, isChanged);
-    known.state = reply.state;
-    known.first.resolve();
+    const before = tracked.addresses;
+    if (reply.state !== 'failed') tracked.addresses = reply.state === 'found' ? this.limit(reply.addresses) : [];
+    const isChanged = tracked.addresses.join() !== before.join();
+    this.logReply(tracked, reply, isChanged);
+    tracked.state = reply.state;
+    tracked.first.resolve();
     if (!isChanged) return;
     counters.add(counter.names_changed);
     this.deps.onChange();
@@ -122,7 +128,7 @@ export class Names {
     return all.slice(0, maxAddresses);
   }
 
-  private say({ name, addresses, state }: Known, reply: Reply, isChanged: boolean): void {
+  private logReply({ name, addresses, state }: TrackedName, reply: Reply, isChanged: boolean): void {
     const { log } = this.deps;
     if (reply.state === 'found') {
       if (isChanged || state !== 'found') log.info(`name ${name}: ${addresses.join(', ')}`);

@@ -51,7 +51,7 @@ type Table = PoolParts['table'];
 
 /** What the table knew of the session before this request changed anything. */
 export interface Found {
-  readonly look: ReturnType<Table['find']>;
+  readonly lookup: ReturnType<Table['find']>;
   /** undefined: the pool no longer has the server. Times are Unix seconds. */
   readonly server: Server | undefined;
   readonly epoch: number;
@@ -101,10 +101,10 @@ export class DecisionRecorder {
   private recordTable({ table, fleet }: PoolParts): Table {
     const recorded: Table = Object.create(table);
     const find: Table['find'] = (key, now, out) => {
-      const look = table.find(key, now, out);
+      const lookup = table.find(key, now, out);
       const { epoch, born, seen } = out;
-      this.found ??= { look, server: fleet.at(out.server), epoch, born, seen };
-      return look;
+      this.found ??= { lookup, server: fleet.at(out.server), epoch, born, seen };
+      return lookup;
     };
     const enter: Table['enter'] = (key, now, out) => {
       // Before it enters, which changes when it was seen last.

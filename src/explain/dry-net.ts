@@ -60,7 +60,7 @@ interface Dialling {
 export class DryNet implements Net {
   readonly runtime = 'node';
   /** What each server was sent, in the order in which they were asked; '' when it refused. */
-  readonly asked: { readonly address: Address; readonly received: string }[] = [];
+  readonly requests: { readonly address: Address; readonly received: string }[] = [];
   private readonly refuses: (address: Address) => boolean;
   private readonly onAsk: (address: Address) => void;
   private readonly listening = new Map<string, ListenOptions['accept']>();
@@ -110,13 +110,13 @@ export class DryNet implements Net {
     for (let one = this.dialling.shift(); one !== undefined; one = this.dialling.shift()) {
       const { address, handler } = one;
       if (this.refuses(address)) {
-        this.asked.push({ address, received: '' });
+        this.requests.push({ address, received: '' });
         handler.onFail(new Error('refused'));
         continue;
       }
       const server = new DrySocket('');
       server.handler = handler.onOpen(server);
-      this.asked.push({ address, received: server.written.toString('latin1') });
+      this.requests.push({ address, received: server.written.toString('latin1') });
       server.handler.onData(Buffer.from(answer));
     }
   }

@@ -102,7 +102,7 @@ export async function explain(options: LimpetOptions, question: Question): Promi
   const { found, session } = recorder;
   const named = route?.affinity === true ? recorder.recognised : null;
   // The balancer treats it as if no session had been recognised.
-  const over = named?.kind === 'key' && found?.look === 'ended';
+  const over = named?.kind === 'key' && found?.lookup === 'ended';
   const recognised = over ? null : named;
   const owner = recognised === null || parts === null ? null : ownerOf(recorder, recognised, attempts, parts, servers);
   const fault = faults.find(({ code }) => code === answer.reason) ?? null;
@@ -125,7 +125,7 @@ export async function explain(options: LimpetOptions, question: Question): Promi
     knownTable: table.source === 'saved',
     copied: options.sessions !== null,
   };
-  const known = recognised?.kind === 'hash' || found?.look !== 'live' ? null : found;
+  const known = recognised?.kind === 'hash' || found?.lookup !== 'live' ? null : found;
   return {
     request: { line: readable ? text(bytes, head.methodStart, head.targetEnd + 9) : null, notes },
     now: new Date(now).toISOString(),
@@ -151,10 +151,10 @@ export async function explain(options: LimpetOptions, question: Question): Promi
     panic,
     attempts: attempts.map(({ server }, i) => ({
       server,
-      result: net.asked[i]?.received === '' ? 'refused' : 'answered',
+      result: net.requests[i]?.received === '' ? 'refused' : 'answered',
     })),
     decision: decide(findings),
-    toServer: fault === null ? (net.asked.at(-1)?.received ?? null) : null,
+    toServer: fault === null ? (net.requests.at(-1)?.received ?? null) : null,
     toClient: {
       status: answer.status,
       setCookies: answer.setCookies,

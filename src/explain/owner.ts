@@ -27,7 +27,7 @@ export function ownerOf(
       return owner(all.find(({ by }) => by === 'hash-owner')?.server, 'hash', 0);
     }
     case 'key':
-      return found?.look === 'live' ? owner(found.server, 'table', found.epoch) : null;
+      return found?.lookup === 'live' ? owner(found.server, 'table', found.epoch) : null;
     case 'token': {
       const named = fleet.find(recognised.owner);
       return found !== null && knowsMore(found, recognised, named)
@@ -39,6 +39,6 @@ export function ownerOf(
 
 /** The table is right when its epoch is higher, and also for the same epoch: an epoch has one owner. */
 function knowsMore(found: Found, { epoch }: RecognitionView, named: Server | undefined): boolean {
-  if (found.look !== 'live') return false;
+  if (found.lookup !== 'live') return false;
   return found.epoch > epoch || (found.epoch === epoch && found.server !== named);
 }

@@ -51,17 +51,17 @@ export function writeForwarded(head: RequestHead, lines: string, out: HeadWriter
 /** The same for a trusted peer: its headers stay, as they were understood here, and its own address is added. */
 export function writeForwardedFor(head: RequestHead, peer: string, secure: boolean, out: HeadWriter): void {
   const { headers } = head;
-  const said = readAll(headers);
+  const forwarded = readAll(headers);
   const proto = secure ? 'https' : 'http';
   const host = head.authorityStart < head.authorityEnd ? authority(head) : headers.valueOf(Name.host);
-  const before = hopsOf(headers, said);
+  const before = hopsOf(headers, forwarded);
   out.text('Via: 1.1 limpet\r\n');
   if (peer !== '' || before !== '') out.text(`X-Forwarded-For: ${before}${before && peer ? ', ' : ''}${peer}\r\n`);
-  out.text(`X-Forwarded-Proto: ${protoOf(headers, said) || proto}\r\n`);
-  const forwardedHost = lastElement(headers, Name.xForwardedHost) || said.elements.at(-1)?.host || host;
+  out.text(`X-Forwarded-Proto: ${protoOf(headers, forwarded) || proto}\r\n`);
+  const forwardedHost = lastElement(headers, Name.xForwardedHost) || forwarded.elements.at(-1)?.host || host;
   if (forwardedHost !== null) out.text(`X-Forwarded-Host: ${forwardedHost}\r\n`);
   const own = `for=${node(peer)};proto=${proto}${host === null ? '' : `;host="${host}"`}`;
-  out.text(`Forwarded: ${said.text === '' ? own : `${said.text}, ${own}`}\r\n`);
+  out.text(`Forwarded: ${forwarded.text === '' ? own : `${forwarded.text}, ${own}`}\r\n`);
 }
 
 /**
@@ -91,8 +91,8 @@ export function clientAddress(head: RequestHead, peer: string, isTrusted: (addre
 
 /** A trusted peer says that its client uses TLS: in the last value of X-Forwarded-Proto, or without it in `proto` of Forwarded. */
 export function isForwardedSecure({ headers }: RequestHead): boolean {
-  const said = lastElement(headers, Name.xForwardedProto) === '' ? readAll(headers) : nothing;
-  return isTls(protoOf(headers, said));
+  const forwarded = lastElement(headers, Name.xForwardedProto) === '' ? readAll(headers) : nothing;
+  return isTls(protoOf(headers, forwarded));
 }
 
 /** Some proxies send the scheme of a WebSocket. */
@@ -101,14 +101,14 @@ function isTls(proto: string): boolean {
 }
 
 /** All lines of Forwarded: as they are passed on, and their elements. Lines that cannot be understood are in neither. */
-interface Said {
+interface ForwardedLines {
   readonly text: string;
   readonly elements: readonly ForwardedElement[];
 }
 
-const nothing: Said = { text: '', elements: [] };
+const nothing: ForwardedLines = { text: '', elements: [] };
 
-function readAll(headers: Headers): Said {
+function readAll(headers: Headers): ForwardedLines {
   if (!headers.has(Name.forwarded)) return nothing;
   const lines: string[] = [];
   const elements: ForwardedElement[] = [];
@@ -126,13 +126,13 @@ function readAll(headers: Headers): Said {
 }
 
 /** The scheme that the peer's client used, in lower case; '' when the peer does not say. */
-function protoOf(headers: Headers, { elements }: Said): string {
+function protoOf(headers: Headers, { elements }: ForwardedLines): string {
   const proto = lastElement(headers, Name.xForwardedProto) || elements.at(-1)?.proto;
   return proto?.toLowerCase() ?? '';
 }
 
 /** The hops before the peer in the form of X-Forwarded-For: IPv4 addresses in IPv4 form, and no empty elements. */
-function hopsOf(headers: Headers, { elements }: Said): string {
+function hopsOf(headers: Headers, { elements }: ForwardedLines): string {
   const hops = joined(headers, Name.xForwardedFor);
   if (isEmptyList(hops)) return elements.map(nodeAddress).join(', ');
   if (!/ffff:|,[ \t]*(?:,|$)|^[ \t]*,/i.test(hops)) return hops;

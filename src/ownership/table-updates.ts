@@ -7,7 +7,7 @@ import type { Server } from '../fleet/server.ts';
 import type { SessionCommand } from '../http/session-headers.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
 import { anyEpoch, type ClaimResult, type Found } from '../store/store.ts';
-import { Entry, type Look, type SessionTable } from '../table/table.ts';
+import { Entry, type Lookup, type SessionTable } from '../table/table.ts';
 import { pastEndSeconds } from './session.ts';
 import { type TableKey, tableKeyOf } from './session-id.ts';
 import type { SessionRef } from './session-ref.ts';
@@ -30,12 +30,15 @@ export class TableUpdates {
   }
 
   /** Reads the session's record into `entry`. */
-  find(key: TableKey): Look {
+  find(key: TableKey): Lookup {
     const { table, now } = this.deps;
     return table.find(key, now(), this.entry);
   }
 
-  /** No session in the table has that id. Whether one in the store has it shows when the store gets the command. '': there is no id. */
+  /**
+   * No session in the table has that id. Whether one in the store has it shows when the store gets the command. '': there is no
+   * id.
+   */
   isUnusedId(id: string): boolean {
     return id === '' || this.find(tableKeyOf(id)) === 'none';
   }

@@ -50,7 +50,7 @@ export function readPrivate(file: string): string | null {
 
 /** Throws UsageError as `readPrivate` does, but does not read. A missing file is no error. */
 export function checkPrivate(file: string): void {
-  const found = look(() => lstatSync(file), file);
+  const found = statOrNull(() => lstatSync(file), file);
   if (found === null) return;
   if (found.isSymbolicLink()) throw linked(file);
   checkFile(file, found);
@@ -77,7 +77,7 @@ export function makePrivate(file: string, text: string): void {
  * in which all users may create files but remove only their own. Throws UsageError.
  */
 export function checkFolder(folder: string, { sticky = false } = {}): void {
-  const found = look(() => statSync(folder), folder);
+  const found = statOrNull(() => statSync(folder), folder);
   if (found === null) return;
   if (!found.isDirectory()) throw new UsageError(`${folder} is no folder, expected one: remove it, or name another`);
   checkOwner(folder, found);
@@ -116,7 +116,7 @@ function linked(file: string): UsageError {
   return new UsageError(`${file} is a symbolic link, expected the file itself: move it there`);
 }
 
-function look(stat: () => Stats, path: string): Stats | null {
+function statOrNull(stat: () => Stats, path: string): Stats | null {
   try {
     return stat();
   } catch (error) {

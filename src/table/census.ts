@@ -22,7 +22,7 @@ export async function census({ pages, records }: SessionTable, now: number): Pro
       const at = page + slot * recordWords;
       const state = pages.get(at, record.state);
       const server = state & serverMask;
-      if (server === 0 || records.look(at, now) !== 'live') continue;
+      if (server === 0 || records.lookup(at, now) !== 'live') continue;
       let count = counts.get(server);
       if (count === undefined) {
         count = { live: 0, copied: 0 };

@@ -1,20 +1,20 @@
 /**
- * Pages of records: how threads find, put and remove records in one SharedArrayBuffer without seeing half of one.
+ * Pages of records: how threads find, write and remove records in one SharedArrayBuffer without reading half of a change.
  *
- * A writer holds the page's lock word (compare-and-set of its own number into it) and gives it back with the next
- * version. A reader takes no lock: it notes the word, reads, and reads again when the word has changed or names a
- * writer (a sequence lock). What it reads it reads with Atomics, as writers write: those have one order that all threads
- * agree on, so what stood between two equal lock words saw no part of any write. Torn reads are impossible, on ARM
- * too, where plain loads could slip past the second look at the word. (A reader would have to sleep through exactly
- * a multiple of 2^24 changes to one page to be fooled.)
+ * A writer locks a page: it puts its own number into the page's lock word by compare-and-set, and unlocks it with the next
+ * version. A reader takes no lock (this is a sequence lock): it notes the lock word, reads, and reads again when the word has
+ * changed or names a writer. It reads with Atomics, and writers write with Atomics. All threads agree on the order of these, so
+ * what was read between two equal lock words contains no part of a write. Torn reads are impossible, also on ARM, where plain
+ * loads could be moved after the second read of the lock word. (A reader would be wrong only if exactly a multiple of 2^24 changes
+ * to one page happened while it was suspended.)
  *
- * Plain loads, a tenth of the price on Node, are enough in two places: under the lock, which orders them; and to find
- * the record that a reader then confirms. So only 'none' may be said of a session that was being moved
- * within its page at that very moment, and whoever acts on 'none' binds, under the lock.
+ * Plain loads, which cost a tenth on Node, are enough in two places: under the lock, which orders them; and to find the record
+ * that a reader then confirms. So the only possible error is 'none' for a session that was being moved within its page at that
+ * moment, and a caller that acts on 'none' binds the session, under the lock.
  *
- * A writer may be killed while it holds a lock (`worker.terminate()`). Nothing in here throws or allocates under a
- * lock, so nothing else can. Its number stays in the word, and `repair` mends the page in its name. For that,
- * `state` is the first word of a record to be cleared and the last to be written.
+ * A writer may be killed while it holds a lock (`worker.terminate()`). Nothing here throws or allocates under a lock, so that is
+ * the only way. Its number stays in the lock word, and `repair` repairs the page in its place. For that, `state` is the first
+ * word of a record to be cleared, and the last to be written.
  */
 import { pageWords, record, recordsPerPage, recordWords, used, versionStep, writerMask } from './layout.ts';
 
@@ -36,7 +36,7 @@ export class Pages {
   /** First word of the bits of the pages that have been written. */
   private readonly written: number;
 
-  /** `writer` is this thread's number, 0 to 254: no two living threads have the same. */
+  /** `writer` is this thread's number, 0 to 254: no two running threads have the same. */
   constructor(words: Int32Array<SharedArrayBuffer>, first: number, count: number, writer: number) {
     this.words = words;
     this.first = first;
@@ -45,27 +45,27 @@ export class Pages {
     this.written = first + count * pageWords;
   }
 
-  /** Word of the page in which that session lives. The high half chooses the page, the low half the record. */
+  /** First word of the page in which that session is. The high half chooses the page, the low half the record. */
   pageOf(key: Fingerprint): number {
     return this.first + Math.floor(((key.hi >>> 0) * this.count) / 0x100000000) * pageWords;
   }
 
   /**
-   * Word of the page number `n`, 0 to `count` - 1; 0 when no thread has ever written it. For whoever goes through all
-   * pages: merely to look at one that was never used makes the system give it memory.
+   * First word of page number `n`, 0 to `count` - 1; 0 when no thread has ever written the page. For callers that read all pages:
+   * reading a page that was never used would make the system allocate memory for it.
    */
   at(n: number): number {
     const bits = Atomics.load(this.words, this.written + (n >>> 5));
     return (bits & (1 << (n & 31))) === 0 ? 0 : this.first + n * pageWords;
   }
 
-  /** The page's version, or -1 while someone writes. */
+  /** The page's version; -1 while a thread is writing. */
   version(page: number): number {
     const word = Atomics.load(this.words, page) >>> 0;
     return (word & writerMask) === 0 ? word : -1;
   }
 
-  /** Waits for a writer to finish: briefly awake, then a millisecond at a time. `tries` counts the caller's rounds. */
+  /** Waits for a writer to finish: at first without sleeping, then a millisecond at a time. `tries` counts the caller's tries. */
   pause(page: number, tries: number): void {
     if (tries < spins) return;
     const word = Atomics.load(this.words, page);
@@ -76,11 +76,11 @@ export class Pages {
     for (let tries = 0; !this.tryLock(page); tries++) this.pause(page, tries);
   }
 
-  /** For a thread that must never wait for another one. */
+  /** Locks the page if it is free, for a thread that must never wait for another one. */
   tryLock(page: number): boolean {
     const word = Atomics.load(this.words, page);
     if ((word & writerMask) !== 0) return false;
-    // Its first time (or its 2^24th): before the lock, so that the lock of a writer that is killed now is found.
+    // The first write of this page (or the 2^24th). Noted before it is locked, so that the lock of a writer that is killed now is found.
     if (word === 0) this.noteWritten((page - this.first) / pageWords);
     return Atomics.compareExchange(this.words, page, word, word | this.mark) === word;
   }
@@ -90,7 +90,7 @@ export class Pages {
     Atomics.store(this.words, page, (word + versionStep) | 0);
   }
 
-  /** Word of the session's record; minus the word of the free record where it would go; 0: not here, page full. */
+  /** First word of the session's record; negative: minus the word of the free record for it; 0: not found, and the page is full. */
   probe(page: number, key: Fingerprint): number {
     const { words } = this;
     const hi = key.hi | 0;
@@ -105,7 +105,7 @@ export class Pages {
     return 0;
   }
 
-  /** Without the lock: the record is still that session's. */
+  /** Read without the lock: the record still belongs to that session. */
   confirm(at: number, key: Fingerprint): boolean {
     return this.load(at, record.lo) === key.lo >>> 0 && this.load(at, record.hi) === key.hi >>> 0;
   }
@@ -115,7 +115,7 @@ export class Pages {
     return Atomics.load(this.words, at + field) >>> 0;
   }
 
-  /** Under the lock, or as a hint. */
+  /** For callers that hold the lock, or that need a hint only. */
   get(at: number, field: number): number {
     return this.words[at + field]! >>> 0;
   }
@@ -124,7 +124,7 @@ export class Pages {
     Atomics.store(this.words, at + field, value | 0);
   }
 
-  /** Takes a record out and closes the gap, so that every probe still ends at the first free record. Under the lock. */
+  /** Removes a record and closes the gap, so that every probe still ends at the first free record. To be called under the lock. */
   remove(page: number, at: number): void {
     let hole = (at - page) / recordWords - 1;
     this.set(at, record.state, 0);
@@ -153,8 +153,8 @@ export class Pages {
   }
 
   /**
-   * Copies the first `fields` words of each session of a page to `into` from word `to` onward, as they stand between two
-   * changes. Answers where the next ones go, or -1 when the page was being written: try again later. Never waits.
+   * Copies the first `fields` words of each session of a page to `into`, from word `to` on, in a consistent state. Answers the word for
+   * the next copy, or -1 when a thread was writing the page: try again later. Never waits.
    */
   copySessions(page: number, fields: number, into: Int32Array, to: number): number {
     const { words } = this;
@@ -169,8 +169,8 @@ export class Pages {
   }
 
   /**
-   * Gives back the lock that a dead writer held, and puts the page in order: each record once, where probes find it.
-   * False when `writer` does not hold it.
+   * Releases the lock that a dead writer held, and repairs the page: each record is there once, where probes find it. False when
+   * `writer` does not hold the lock.
    */
   repair(page: number, writer: number): boolean {
     const { words } = this;

@@ -32,7 +32,7 @@ import type { Fingerprint, Pages } from './pages.ts';
  * The state of a session in the table. ended: a tombstone. idle: not seen for its idle time. old: beyond its absolute time, or
  * its client no longer has its name. Only a 'live' session has an owner.
  */
-export type Look = 'none' | 'live' | 'ended' | 'idle' | 'old';
+export type Lookup = 'none' | 'live' | 'ended' | 'idle' | 'old';
 
 /** What the table knows of one session. Passed in and filled again in each call, so that nothing is allocated. */
 export class Entry {
@@ -92,7 +92,7 @@ export class Records {
   }
 
   /** Fills `out` from the record at `at`; 0 or less: there is none. */
-  read(at: number, now: number, out: Entry): Look {
+  read(at: number, now: number, out: Entry): Lookup {
     if (at <= 0) {
       out.clear();
       return 'none';
@@ -118,13 +118,13 @@ export class Records {
     out.former = activity >>> formerShift;
     out.moving = (activity & moving) !== 0;
     out.steps = (activity >>> stepsShift) & stepsMask;
-    const look = this.judge(state, out.born, out.seen, out.expires, out.inflight, now);
+    const lookup = this.judge(state, out.born, out.seen, out.expires, out.inflight, now);
     // A tombstone whose time is over: the result is the same as after the sweep.
-    if (look === 'none') out.clear();
-    return look;
+    if (lookup === 'none') out.clear();
+    return lookup;
   }
 
-  look(at: number, now: number): Look {
+  lookup(at: number, now: number): Lookup {
     if (at <= 0) return 'none';
     const { pages } = this;
     return this.judge(
@@ -138,7 +138,7 @@ export class Records {
   }
 
   /** A tombstone whose time is over counts as no record. */
-  private judge(state: number, born: number, seen: number, expires: number, inflight: number, now: number): Look {
+  private judge(state: number, born: number, seen: number, expires: number, inflight: number, now: number): Lookup {
     const { words } = this;
     if ((state & ending) !== 0) return 'ended';
     if ((state & tombstone) !== 0) return now - seen < words[header.tombstoneTime]! ? 'ended' : 'none';
@@ -154,8 +154,8 @@ export class Records {
   /** There is a record, and it is not needed any more. */
   isExpired(at: number, now: number): boolean {
     if (this.pages.get(at, record.state) === 0) return false;
-    const look = this.look(at, now);
-    return look !== 'live' && look !== 'ended';
+    const lookup = this.lookup(at, now);
+    return lookup !== 'live' && lookup !== 'ended';
   }
 
   /** Writes a free record; the word `state` is written last. */

@@ -92,10 +92,10 @@ test('every session comes home: owner by name, epoch, times, whether it came bac
   expect(await loadTable(file, after, now + 61)).toBe(3000);
   const found = new Entry();
   for (let n = 0; n < 3000; n++) {
-    const look = before.table.find(keyOf(n), now + 61, out);
-    expect(after.table.find(keyOf(n), now + 61, found)).toBe(look);
+    const lookup = before.table.find(keyOf(n), now + 61, out);
+    expect(after.table.find(keyOf(n), now + 61, found)).toBe(lookup);
     expect(after.servers.nameOf(found.server)).toBe(before.servers.nameOf(out.server));
-    expect({ ...found, server: 0, lifetime: 0 }).toEqual({ ...out, server: 0, lifetime: 0, unsure: look === 'live' });
+    expect({ ...found, server: 0, lifetime: 0 }).toEqual({ ...out, server: 0, lifetime: 0, unsure: lookup === 'live' });
     expect(after.lifetimes[found.lifetime]).toBe(before.lifetimes[out.lifetime]);
   }
   for (const name of ['shop/a', 'shop/b', 'shop/c']) {

@@ -158,16 +158,16 @@ describe('any sequence of calls', () => {
   ): void {
     const key = keyOf(one.session);
     const known = model.get(one.session);
-    const look = lookOf(known, now);
+    const lookup = lookOf(known, now);
     if (one.kind === 'bind') {
-      const expected = look === 'live' ? 'held' : look === 'ended' ? 'ended' : 'bound';
+      const expected = lookup === 'live' ? 'held' : lookup === 'ended' ? 'ended' : 'bound';
       expect(table.bind(key, one.server!, now, out)).toBe(expected);
       const fresh = { ...plain, server: one.server!, born: now, seen: now, ended: false };
       if (expected === 'bound') model.set(one.session, { ...fresh, epoch: (known?.epoch ?? 0) + 1 });
     } else if (one.kind === 'claim' || one.kind === 'announce' || one.kind === 'move') {
-      const lost = look === 'live' && known!.epoch > one.epoch!;
-      const busy = look === 'live' && one.kind === 'move' && known!.inflight > 1;
-      const expected = look !== 'live' ? look : lost ? 'lost' : busy ? 'busy' : 'claimed';
+      const lost = lookup === 'live' && known!.epoch > one.epoch!;
+      const busy = lookup === 'live' && one.kind === 'move' && known!.inflight > 1;
+      const expected = lookup !== 'live' ? lookup : lost ? 'lost' : busy ? 'busy' : 'claimed';
       const most = one.kind === 'move' ? 1 : Number.POSITIVE_INFINITY;
       const announce = one.kind !== 'claim';
       const how = { ...settledClaim, announce, most };
@@ -175,7 +175,7 @@ describe('any sequence of calls', () => {
       if (expected !== 'claimed') return;
       Object.assign(known!, accepted, { server: one.server, epoch: one.epoch! + 1, seen: now, claiming: announce });
     } else if (one.kind === 'offer') {
-      const expected = look !== 'live' ? look : known!.epoch > one.epoch! ? 'lost' : 'claimed';
+      const expected = lookup !== 'live' ? lookup : known!.epoch > one.epoch! ? 'lost' : 'claimed';
       const how = { ...settledClaim, provisional: true, counted: one.entered!, moving: one.flag!, announce: one.flag! };
       expect(table.claim(key, one.epoch!, one.server!, now, out, how)).toBe(expected);
       if (expected !== 'claimed') return;
@@ -192,11 +192,11 @@ describe('any sequence of calls', () => {
     } else if (one.kind === 'accept') {
       const { epoch, server, former, moving } = known ?? { epoch: 0, server: 0, former: 0, moving: false };
       const ours = epoch === one.epoch && server === one.server;
-      const late = look === 'live' && !ours && (epoch < one.epoch! || (one.flag! && former !== 0));
+      const late = lookup === 'live' && !ours && (epoch < one.epoch! || (one.flag! && former !== 0));
       const provisional = former !== 0;
       const from = provisional ? former : server;
       const first = (late || (ours && provisional)) && from !== nobody && from !== one.server;
-      const expected = look !== 'live' ? 'gone' : !late && !ours ? 'lost' : first ? 'accepted' : 'held';
+      const expected = lookup !== 'live' ? 'gone' : !late && !ours ? 'lost' : first ? 'accepted' : 'held';
       expect(table.accept(key, one.epoch!, one.server!, now, out, one.flag!)).toBe(expected);
       if (expected === 'accepted') expect(out.moving).toBe(moving);
       if (late)
@@ -206,16 +206,16 @@ describe('any sequence of calls', () => {
           seen: now,
           claiming: false,
         });
-      if (look === 'live' && (late || ours)) Object.assign(known!, accepted);
+      if (lookup === 'live' && (late || ours)) Object.assign(known!, accepted);
     } else if (one.kind === 'settle') {
-      const expected = look === 'live' ? 'held' : look === 'ended' ? 'ended' : 'bound';
+      const expected = lookup === 'live' ? 'held' : lookup === 'ended' ? 'ended' : 'bound';
       expect(table.bind(key, one.server!, now, out, 0, 1, false, true)).toBe(expected);
       const away = { former: nobody, steps: 1, moving: false, inflight: 1 };
       const fresh = { ...plain, ...away, server: one.server!, born: now, seen: now, ended: false };
       if (expected === 'bound') model.set(one.session, { ...fresh, epoch: (known?.epoch ?? 0) + 1 });
     } else if (one.kind === 'return') {
       const tell = table.leave(key, now, out, one.flag!);
-      if (look !== 'live') {
+      if (lookup !== 'live') {
         expect(tell).toBe(false);
         return;
       }
@@ -234,20 +234,20 @@ describe('any sequence of calls', () => {
         Object.assign(known!, accepted, back);
       }
     } else if (one.kind === 'adopt') {
-      const right = look === 'live' && (known!.epoch < one.epoch! || (known!.epoch === one.epoch && known!.claiming));
+      const right = lookup === 'live' && (known!.epoch < one.epoch! || (known!.epoch === one.epoch && known!.claiming));
       expect(table.adopt(key, one.epoch!, one.server!, now, out)).toBe(right);
       const same = right && known!.epoch === one.epoch && known!.server === one.server;
       if (same) known!.claiming = false;
       else if (right)
         Object.assign(known!, accepted, { server: one.server, epoch: one.epoch, seen: now, claiming: false });
     } else if (one.kind === 'copy') {
-      const current = look === 'live' && known!.epoch === one.epoch;
+      const current = lookup === 'live' && known!.epoch === one.epoch;
       expect(table.copy(key, one.epoch!, one.version!, now)).toBe(current);
       if (current && one.version! > known!.version) copyOf(known!, one.version!);
     } else if (one.kind === 'confirm') {
       const server = known?.server ?? 1;
       expect(table.confirm(key, one.epoch!, (server % 9) + 1, one.version!, now)).toBe(false);
-      const current = look === 'live' && known!.epoch === one.epoch;
+      const current = lookup === 'live' && known!.epoch === one.epoch;
       expect(table.confirm(key, one.epoch!, server, one.version!, now)).toBe(current);
       if (!current) return;
       if (one.version! > 0 && (known!.claiming || !known!.copied)) copyOf(known!, one.version!);
@@ -255,35 +255,35 @@ describe('any sequence of calls', () => {
       known!.claiming = false;
     } else if (one.kind === 'uncopy') {
       table.uncopy(key, now);
-      if (look === 'live' && known!.copied) Object.assign(known!, { copied: false, version: 0 });
+      if (lookup === 'live' && known!.copied) Object.assign(known!, { copied: false, version: 0 });
     } else if (one.kind === 'bury') {
       table.bury(key, now);
-      if (look === 'live') bury(known!, now);
+      if (lookup === 'live') bury(known!, now);
       // A record that nobody needs any more is not in the way.
-      else if (look !== 'ended') {
+      else if (lookup !== 'ended') {
         model.set(one.session, { ...plain, given: true, server: 0, epoch: 0, born: 0, seen: now, ended: true });
       }
     } else if (one.kind === 'end') {
-      expect(table.end(key, now)).toBe(look === 'live');
-      if (look === 'live') bury(known!, now);
+      expect(table.end(key, now)).toBe(lookup === 'live');
+      if (lookup === 'live') bury(known!, now);
     } else if (one.kind === 'touch') {
-      expect(table.touch(key, now)).toBe(look === 'live');
-      if (look === 'live') Object.assign(known!, { seen: now, proved: true });
+      expect(table.touch(key, now)).toBe(lookup === 'live');
+      if (lookup === 'live') Object.assign(known!, { seen: now, proved: true });
     } else if (one.kind === 'enter') {
-      expect(table.enter(key, now, out)).toBe(look);
-      if (look === 'live') {
+      expect(table.enter(key, now, out)).toBe(lookup);
+      if (lookup === 'live') {
         Object.assign(known!, { seen: now, proved: true, inflight: known!.inflight + 1 });
         expect(out).toMatchObject({ seen: now, proved: true, inflight: known!.inflight });
       } else expect(out.epoch).toBe(known?.epoch ?? 0);
     } else if (one.kind === 'acquire') {
-      expect(table.acquire(key, now)).toBe(look === 'live');
-      if (look === 'live') Object.assign(known!, { seen: now, inflight: known!.inflight + 1 });
+      expect(table.acquire(key, now)).toBe(lookup === 'live');
+      if (lookup === 'live') Object.assign(known!, { seen: now, inflight: known!.inflight + 1 });
     } else if (one.kind === 'leave') {
       perform(table, model, { ...one, kind: 'return', flag: false }, now);
     } else if (one.kind === 'expire') {
       const expires = one.after === 0 ? 0 : now + one.after! - 10;
-      expect(table.setExpires(key, expires, now)).toBe(look === 'live');
-      if (look === 'live' && !known!.copied) known!.expires = expires;
+      expect(table.setExpires(key, expires, now)).toBe(lookup === 'live');
+      if (lookup === 'live' && !known!.copied) known!.expires = expires;
     }
   }
 
@@ -592,22 +592,22 @@ test('what was read from a file is unsure until the store has been asked', () =>
   const table = SessionTable.create({ capacity: 100 });
   const saved = new Entry();
   Object.assign(saved, { server: 1, epoch: 2, born: now, seen: now, copied: true, version: 5, unsure: true });
-  const look = (n: number) => {
+  const lookup = (n: number) => {
     expect(table.find({ hi: n, lo: n }, now, out)).toBe('live');
     const { server, epoch, version, unsure } = out;
     return { server, epoch, version, unsure };
   };
   for (let n = 1; n <= 3; n++) table.restore({ hi: n, lo: n }, saved, now);
-  expect(look(1)).toEqual({ server: 1, epoch: 2, version: 5, unsure: true });
+  expect(lookup(1)).toEqual({ server: 1, epoch: 2, version: 5, unsure: true });
   table.vouch({ hi: 1, lo: 1 }, 4, 2, 9, now, out);
-  expect(look(1)).toEqual({ server: 2, epoch: 4, version: 9, unsure: false });
+  expect(lookup(1)).toEqual({ server: 2, epoch: 4, version: 9, unsure: false });
   expect([table.count(1), table.count(2)]).toEqual([2, 1]);
   // Nothing is there: the file's owner keeps it, and there is no copy.
   table.vouch({ hi: 2, lo: 2 }, 2, 0, 0, now, out);
-  expect(look(2)).toEqual({ server: 1, epoch: 2, version: 0, unsure: false });
+  expect(lookup(2)).toEqual({ server: 1, epoch: 2, version: 0, unsure: false });
   // What is known is not taken back by an answer that comes late.
   table.vouch({ hi: 1, lo: 1 }, 3, 1, 7, now, out);
-  expect(look(1)).toEqual({ server: 2, epoch: 4, version: 9, unsure: false });
+  expect(lookup(1)).toEqual({ server: 2, epoch: 4, version: 9, unsure: false });
   expect(table.end({ hi: 3, lo: 3 }, now)).toBe(true);
   expect(table.find({ hi: 3, lo: 3 }, now, out)).toBe('ended');
 });

@@ -1,6 +1,6 @@
 /**
- * The session table: which server holds which session, shared by all threads. Sessions are named by fingerprints and
- * servers by numbers; what these stand for is the callers' business (fingerprint.ts, numbers.ts).
+ * The session table: which server owns which session, shared by all threads. It knows sessions by fingerprints and servers by
+ * numbers; callers translate them (fingerprint.ts, numbers.ts).
  *
  * Reading takes no lock and writing locks one page for some 100 ns (pages.ts says how). What `find`, `bind`, `claim`
  * and the others answer is one state of the session at one moment, never a mixture of two.
@@ -30,14 +30,14 @@ import {
   version,
 } from './layout.ts';
 import { type Fingerprint, Pages } from './pages.ts';
-import { Entry, type Look, Records } from './records.ts';
+import { Entry, type Lookup, Records } from './records.ts';
 import { recover } from './recover.ts';
 
-export { Entry, type Look } from './records.ts';
+export { Entry, type Lookup } from './records.ts';
 
 /** How long sessions of one kind live. Seconds; 0 for no limit. */
 export interface Lifetime {
-  /** Since the session was last seen; a session in flight is not idle. */
+  /** Since the session was last seen. A session in flight is not idle. */
   readonly idle: number;
   /** Since it was born. */
   readonly absolute: number;
@@ -46,7 +46,7 @@ export interface Lifetime {
 export interface TableOptions {
   /** Sessions that must fit. The table has room for 1.4 times as many, and evicts when a page of it is full. */
   readonly capacity: number;
-  /** Sessions name theirs by its place in this list. Default: 256, all without a limit until `setLifetime` (lifetimes.ts). */
+  /** A session has the index of its lifetime in this list. Default: 256, all without a limit until `setLifetime` (lifetimes.ts). */
   readonly lifetimes?: readonly Lifetime[];
   /** Server numbers 1 to `servers` can be used. Default 1023, at most 65,535. */
   readonly servers?: number;
@@ -54,35 +54,35 @@ export interface TableOptions {
   readonly tombstoneTime?: number;
 }
 
-/** What has happened since the table was made. */
+/** Counters since the table was created. */
 export interface TableCounters {
   readonly bound: number;
   readonly claimed: number;
   readonly ended: number;
   readonly expired: number;
-  /** Live sessions forgotten because their page was full. */
+  /** Live sessions that were evicted because their page was full. */
   readonly evicted: number;
-  /** Claims taken back, because the server took no request. */
+  /** Claims that were returned, because the server took no request. */
   readonly returned: number;
 }
 
-/** How a claim is made. */
+/** Options of a claim. */
 export interface Claim {
   /**
    * The server has not taken a request of the session yet: until `accept`, the session may go back to its former owner.
-   * The exchange that claims is counted, unless it was (`counted`), so that `leave` can tell when nobody is left to be accepted.
+   * The exchange that claims is counted, unless it was before (`counted`), so that `leave` knows when no exchange is left.
    */
   readonly provisional: boolean;
   readonly counted: boolean;
-  /** The former owner lives. */
+  /** The former owner is up. */
   readonly moving: boolean;
-  /** The store has to hear of it too: the session is `claiming` until `confirm`. */
+  /** The store has to record it, too: the session is `claiming` until `confirm`. */
   readonly announce: boolean;
-  /** 'busy', and nothing has changed, when more exchanges of it than that run. */
+  /** When more exchanges of the session than this are open, the result is 'busy', and nothing changes. */
   readonly most: number;
 }
 
-/** By word of another node, or of a token that knows more than the table: the server has the session. */
+/** For a claim that is known from another node, or from a token with a higher epoch: the server owns the session. */
 export const settledClaim: Claim = {
   provisional: false,
   counted: false,
@@ -111,7 +111,7 @@ export class SessionTable {
     this.records = new Records(this.pages);
   }
 
-  /** Makes an empty table; this thread is its writer number 0. Throws RangeError for options out of range. */
+  /** Creates an empty table; this thread is writer 0. Throws RangeError for options out of range. */
   static create(options: TableOptions): SessionTable {
     const { capacity, lifetimes = unlimited, servers = 1023, tombstoneTime = 60 } = options;
     const pages = Math.ceil(capacity / plannedPerPage);
@@ -130,7 +130,7 @@ export class SessionTable {
     return new SessionTable(buffer, 0);
   }
 
-  /** The same table on another thread. `writer` is that thread's number, 1 to 254: no two living threads share one. */
+  /** The same table on another thread. `writer` is that thread's number, 1 to 254: no two running threads have the same. */
   static attach(buffer: SharedArrayBuffer, writer: number): SessionTable {
     const words = new Int32Array(buffer);
     if (Atomics.load(words, header.magic) !== magic || words[header.version] !== version) {
@@ -140,7 +140,7 @@ export class SessionTable {
   }
 
   /** Fills `out` with what is known of the session. `now` is Unix seconds, here and everywhere. */
-  find(key: Fingerprint, now: number, out: Entry): Look {
+  find(key: Fingerprint, now: number, out: Entry): Lookup {
     const { pages } = this;
     const page = pages.pageOf(key);
     for (let tries = 0; ; tries++) {
@@ -148,8 +148,8 @@ export class SessionTable {
       if (before >= 0) {
         const at = pages.probe(page, key);
         if (at <= 0 || pages.confirm(at, key)) {
-          const look = this.records.read(at, now, out);
-          if (pages.version(page) === before) return look;
+          const lookup = this.records.read(at, now, out);
+          if (pages.version(page) === before) return lookup;
         }
       }
       pages.pause(page, tries);
@@ -157,11 +157,11 @@ export class SessionTable {
   }
 
   /**
-   * Makes `server` the owner unless the session has one. Of several threads that bind a session at the same time one
-   * gets 'bound'; the others get 'held' and the winner in `out`. 'ended': the session was ended a moment ago. The epoch
-   * is `epoch` (of a token that knows more than the table), or one more than that of an expired record. `isGiven`: the app or
-   * we gave the client its name, now or before; a session that is held already becomes such a one. `provisional`:
-   * until `accept` the session may be nobody's again, as after a provisional claim; the exchange is counted.
+   * Makes `server` the owner unless the session has one. When several threads bind a session at the same time, one gets 'bound'; the
+   * others get 'held', and the owner in `out`. 'ended': the session has ended a moment ago. The epoch is `epoch` (of a token with a
+   * higher epoch than the table), or one more than that of an expired record. `isGiven`: the app or Limpet gave the client its name,
+   * now or before; this is also recorded for a session that is held already. `provisional`: until `accept` the session may lose its
+   * owner again, as after a provisional claim; the exchange is counted.
    */
   bind(
     key: Fingerprint,
@@ -181,17 +181,17 @@ export class SessionTable {
     const page = pages.pageOf(key);
     pages.lock(page);
     let at = pages.probe(page, key);
-    const look = records.read(at, now, out);
-    if (look === 'live' || look === 'ended') {
-      if (look === 'live' && isGiven) {
+    const lookup = records.read(at, now, out);
+    if (lookup === 'live' || lookup === 'ended') {
+      if (lookup === 'live' && isGiven) {
         pages.set(at, record.state, pages.get(at, record.state) | given);
         out.given = true;
       }
       pages.unlock(page);
-      return look === 'live' ? 'held' : 'ended';
+      return lookup === 'live' ? 'held' : 'ended';
     }
     if (at > 0) {
-      // Taken out first: a thread killed in the middle leaves no half of the old record.
+      // Removed first: a thread that is killed in between leaves no part of the old record.
       if (out.epoch >= epoch) epoch = out.epoch + 1;
       records.forget(page, at, header.expired);
       at = pages.probe(page, key);
@@ -212,9 +212,9 @@ export class SessionTable {
   }
 
   /**
-   * Makes `server` the owner with epoch + 1, if nobody did so since `epoch`: a session that is already beyond it is
-   * 'lost' to the owner in `out`. A record older than `epoch` gives way: the higher epoch is right. Any other answer
-   * is what `find` says; of a session that is not live nothing changes, and `bind` with epoch + 1 makes it.
+   * Makes `server` the owner with epoch + 1, if no other claim was made since `epoch`. When the record has a higher epoch, the result
+   * is 'lost', and the owner is in `out`. A record with a lower epoch is overwritten: the higher epoch is right. Other results are those
+   * of `find`: a session that is not live is not changed, and `bind` with epoch + 1 creates it.
    */
   claim(
     key: Fingerprint,
@@ -223,16 +223,16 @@ export class SessionTable {
     now: number,
     out: Entry,
     how: Claim = settledClaim,
-  ): 'claimed' | 'lost' | 'busy' | Look {
+  ): 'claimed' | 'lost' | 'busy' | Lookup {
     this.check(server, 0);
     const { pages, records } = this;
     const page = pages.pageOf(key);
     pages.lock(page);
     const at = pages.probe(page, key);
-    const look = records.read(at, now, out);
-    if (look !== 'live' || out.epoch > epoch) {
+    const lookup = records.read(at, now, out);
+    if (lookup !== 'live' || out.epoch > epoch) {
       pages.unlock(page);
-      return look === 'live' ? 'lost' : look;
+      return lookup === 'live' ? 'lost' : lookup;
     }
     if (out.inflight > how.most) {
       pages.unlock(page);
@@ -241,7 +241,7 @@ export class SessionTable {
     const former = out.former === 0 ? out.server : out.former;
     const steps = out.former === 0 ? 1 : Math.min(stepsMask, out.steps + 1);
     const moved = out.former === 0 ? how.moving : out.moving;
-    // Of an older epoch than the claimant's the record does not know whose the session was.
+    // A record with a lower epoch than the caller's does not know the last owner.
     const known = out.epoch === epoch;
     this.handOver(at, epoch + 1, server, now, out, how.announce);
     if (how.provisional) {
@@ -254,10 +254,10 @@ export class SessionTable {
   }
 
   /**
-   * The server has taken a request of the session, by the claim of that epoch: the session is its own from now on. 'accepted':
-   * this was the first one, the session has left its former owner, and `out.moving` says how. 'held': it was its own already,
-   * or is again, or nobody's. 'lost': the session is somebody else's by now, see `out`. 'gone': it is not live. `takeover`: the session
-   * becomes its own also when others have claimed it for a server that has not taken a request of it yet.
+   * The server has taken a request of the session, by the claim of that epoch, and is its owner from now on. 'accepted': this was the
+   * first request, the session has left its former owner, and `out.moving` says how. 'held': the server was the owner already, or is
+   * again, or there was no former owner. 'lost': another server owns it now, see `out`. 'gone': it is not live. `takeover`: the server
+   * becomes the owner also when the session has been claimed for another server that has not taken a request of it yet.
    */
   accept(
     key: Fingerprint,
@@ -277,7 +277,7 @@ export class SessionTable {
     const provisional = out.former !== 0;
     const former = provisional ? out.former : out.server;
     const wasMoving = out.moving;
-    // It went back already, or others have given up this server meanwhile, and their next one has not answered.
+    // It was returned already, or other exchanges have claimed it for another server, which has not responded.
     const isReturning = live && !ours && (out.epoch < epoch || (takeover && provisional));
     if (isReturning) this.handOver(at, Math.max(epoch, out.epoch + 1), server, now, out, false);
     else if (ours && provisional) {
@@ -291,12 +291,12 @@ export class SessionTable {
     return (isReturning || provisional) && former !== nobody && former !== server ? 'accepted' : 'held';
   }
 
-  /** Under the lock: from here on `server` has the session. */
+  /** To be called under the lock: from now on `server` owns the session. */
   private handOver(at: number, epoch: number, server: number, now: number, out: Entry, announce: boolean): void {
     const { pages, records } = this;
     const before = out.server;
     Atomics.add(this.words, records.counter(server), 1);
-    // The epoch first: a thread killed here leaves a new epoch of the old owner, never an old epoch of the new one.
+    // The epoch first: a thread that is killed here leaves a new epoch of the old owner, never an old epoch of the new one.
     pages.set(at, record.epoch, epoch);
     const state = pages.get(at, record.state) & ~(serverMask | claiming);
     pages.set(at, record.state, state | server | (announce ? claiming : 0));
@@ -308,8 +308,8 @@ export class SessionTable {
   }
 
   /**
-   * The store knows that `server` is the owner of that epoch, and keeps this version of the session; 0: nothing; -1: what it
-   * keeps was not said. False: another owner or epoch has come, or it is not live.
+   * The store knows that `server` is the owner of that epoch, and has this version of the session; 0: no copy; -1: its version is not
+   * known. False: there is another owner or epoch by now, or the session is not live.
    */
   confirm(key: Fingerprint, epoch: number, server: number, version: number, now: number): boolean {
     const { pages, records } = this;
@@ -317,10 +317,10 @@ export class SessionTable {
     pages.lock(page);
     const at = pages.probe(page, key);
     const state = at > 0 ? pages.get(at, record.state) : 0;
-    const owned = (state & serverMask) === server && records.look(at, now) === 'live';
+    const owned = (state & serverMask) === server && records.lookup(at, now) === 'live';
     const current = owned && pages.get(at, record.epoch) === epoch;
     if (current) {
-      // Once another thread has confirmed it, the new owner may have put a later version than the claim found.
+      // When another thread has confirmed it before, the new owner may have put a later version than the claim found.
       if (version > 0 && ((state & claiming) !== 0 || (state & copied) === 0)) records.copy(at, version);
       else if (version === 0 && (state & claiming) !== 0) records.uncopy(at);
       pages.set(at, record.state, pages.get(at, record.state) & ~claiming);
@@ -329,13 +329,13 @@ export class SessionTable {
     return current;
   }
 
-  /** The store keeps this version, put by the owner of that epoch; never goes down within one. False as for `confirm`. */
+  /** The store has this version, put by the owner of that epoch. It never goes down within an epoch. False as for `confirm`. */
   copy(key: Fingerprint, epoch: number, version: number, now: number): boolean {
     const { pages, records } = this;
     const page = pages.pageOf(key);
     pages.lock(page);
     const at = pages.probe(page, key);
-    const current = records.look(at, now) === 'live' && pages.get(at, record.epoch) === epoch;
+    const current = records.lookup(at, now) === 'live' && pages.get(at, record.epoch) === epoch;
     if (current) {
       const before = (pages.get(at, record.state) & copied) !== 0 ? pages.get(at, record.expires) : 0;
       if (version > before) records.copy(at, version);
@@ -344,19 +344,19 @@ export class SessionTable {
     return current;
   }
 
-  /** The copy of the session does not count any more: a later change could not be kept. */
+  /** The copy of the session is not valid any more: a later change could not be stored. */
   uncopy(key: Fingerprint, now: number): void {
     const { pages, records } = this;
     const page = pages.pageOf(key);
     pages.lock(page);
     const at = pages.probe(page, key);
-    if (records.look(at, now) === 'live' && (pages.get(at, record.state) & copied) !== 0) records.uncopy(at);
+    if (records.lookup(at, now) === 'live' && (pages.get(at, record.state) & copied) !== 0) records.uncopy(at);
     pages.unlock(page);
   }
 
   /**
-   * The store says who has the session: right when its epoch is higher than the record's, or the same and the record's owner
-   * has only been announced. True when it was taken over. A session that is not live is left to `bind`.
+   * The owner that the store has for the session. It is taken when its epoch is higher than the record's, or the same while the store
+   * does not know the record's owner yet. True when it was taken. A session that is not live is left to `bind`.
    */
   adopt(key: Fingerprint, epoch: number, server: number, now: number, out: Entry): boolean {
     this.check(server, 0);
@@ -374,8 +374,8 @@ export class SessionTable {
   }
 
   /**
-   * What the store says of a session that was read from a file (`Entry.unsure`): its owner, or `server` 0 when the store
-   * knows nothing, which leaves the file's; and the version of its copy, 0 for none. Of any other session nothing changes.
+   * What the store has for a session that was read from a file (`Entry.unsure`): its owner, or `server` 0 when the store has none, so
+   * that the file's owner stays; and the version of its copy, 0 for none. Any other session is not changed.
    */
   vouch(key: Fingerprint, epoch: number, server: number, version: number, now: number, out: Entry): void {
     this.check(server === 0 ? 1 : server, 0);
@@ -388,7 +388,7 @@ export class SessionTable {
         this.handOver(at, epoch, server, now, out, false);
       if (version > 0) records.copy(at, version);
       else if (out.copied) records.uncopy(at);
-      // A store that knows nothing of the session has not heard of an owner that it has still to be told of either.
+      // When the store has nothing for the session, it does not know an owner that still has to be recorded there either.
       const known = server === 0 ? unsure : unsure | claiming;
       pages.set(at, record.state, pages.get(at, record.state) & ~known);
     }
@@ -396,37 +396,37 @@ export class SessionTable {
   }
 
   /**
-   * `find` for an exchange that begins: if the session is live, it was seen, it has come back, and one more exchange of
-   * it runs, as `out` says then; `leave` when that is over. Not live: nothing has changed, and there is nothing to leave.
+   * `find` for an exchange that begins: a live session was seen, has come back, and has one more open exchange, as in `out`; call `leave`
+   * when that is over. Not live: nothing changes, and `leave` must not be called.
    * `isGiven` as for `bind`.
    */
-  enter(key: Fingerprint, now: number, out: Entry, isGiven = false): Look {
+  enter(key: Fingerprint, now: number, out: Entry, isGiven = false): Lookup {
     const { pages, records } = this;
     const page = pages.pageOf(key);
     pages.lock(page);
     const at = pages.probe(page, key);
-    let look = records.read(at, now, out);
-    if (look === 'live') {
+    let lookup = records.read(at, now, out);
+    if (lookup === 'live') {
       records.use(at, now, 1, isGiven ? proved | given : proved);
-      look = records.read(at, now, out);
+      lookup = records.read(at, now, out);
     }
     pages.unlock(page);
-    return look;
+    return lookup;
   }
 
   /**
-   * As `enter`, for an exchange that has bound its session itself: that alone is no coming back. False: not live, and
-   * there is nothing to leave.
+   * As `enter`, for an exchange that has bound its session itself, which does not count as coming back. False: not live, and `leave`
+   * must not be called.
    */
   acquire(key: Fingerprint, now: number): boolean {
     return this.use(key, now, 1, 0);
   }
 
   /**
-   * An exchange that entered is over, and the session was seen. Nothing happens when it has gone meanwhile. If it was the last,
-   * and the owner never took a request, the session goes back to its former owner: under that one's own epoch when nobody else
-   * has heard of the claim, so that nothing has changed; under a further epoch when the store was told (`announced`). Then the
-   * answer is true, the store has to hear of it, and `out` says who has the session.
+   * An exchange that entered is over, and the session was seen. Nothing happens when the session is gone meanwhile. When this was the last
+   * exchange, and the owner never took a request, the session returns to its former owner: with the former epoch when the claim is not
+   * known outside of this table, so that nothing has changed; with a new epoch when the store has recorded the claim (`announced`).
+   * Then the answer is true, the store has to record it, and `out` has the owner.
    */
   leave(key: Fingerprint, now: number, out: Entry, announced = false): boolean {
     const { pages, records } = this;
@@ -434,7 +434,7 @@ export class SessionTable {
     pages.lock(page);
     const at = pages.probe(page, key);
     let mustPublish = false;
-    if (records.look(at, now) === 'live') {
+    if (records.lookup(at, now) === 'live') {
       records.use(at, now, -1);
       records.read(at, now, out);
       if (out.former !== 0 && out.inflight === 0) mustPublish = this.giveBack(page, at, now, out, announced);
@@ -443,7 +443,7 @@ export class SessionTable {
     return mustPublish;
   }
 
-  /** Under the lock: nobody is left who could be accepted. */
+  /** To be called under the lock: no exchange is left that could be accepted. */
   private giveBack(page: number, at: number, now: number, out: Entry, announced: boolean): boolean {
     const { records } = this;
     const { former, steps } = out;
@@ -459,21 +459,24 @@ export class SessionTable {
   }
 
   /**
-   * The session came back, for a short exchange that need not count. Worth a call when the second has changed since
-   * `Entry.seen`. False: not live.
+   * The session came back, for a short exchange that is not counted. To be called when the second has changed since `Entry.seen`. False:
+   * not live.
    */
   touch(key: Fingerprint, now: number): boolean {
     return this.use(key, now, 0, proved);
   }
 
-  /** When the client will forget the session's name: it is 'old' from then on, in flight or not. 0: never. False: not live. */
+  /**
+   * The time from which the client no longer has the session's name: the session is then 'old', also in flight. 0: never.
+   * False: not live.
+   */
   setExpires(key: Fingerprint, expires: number, now: number): boolean {
     const { pages } = this;
     const page = pages.pageOf(key);
     pages.lock(page);
     const at = pages.probe(page, key);
-    const live = this.records.look(at, now) === 'live';
-    // Of one that is copied the word is the version: its state outlives the name.
+    const live = this.records.lookup(at, now) === 'live';
+    // When it is copied, this word is the version: the state stays longer than the name.
     if (live && (pages.get(at, record.state) & copied) === 0) pages.set(at, record.expires, expires);
     pages.unlock(page);
     return live;
@@ -484,19 +487,19 @@ export class SessionTable {
     const page = pages.pageOf(key);
     pages.lock(page);
     const at = pages.probe(page, key);
-    const live = records.look(at, now) === 'live';
+    const live = records.lookup(at, now) === 'live';
     if (live) records.use(at, now, inflight, state);
     pages.unlock(page);
     return live;
   }
 
-  /** Ends the session: dead stays dead for the tombstone's time, from `ended` on. False: it was not live. */
+  /** Ends the session: it cannot be bound again for the time of the tombstone, from `ended` on. False: it was not live. */
   end(key: Fingerprint, now: number, ended = now): boolean {
     const { pages, records, words } = this;
     const page = pages.pageOf(key);
     pages.lock(page);
     const at = pages.probe(page, key);
-    const live = records.look(at, now) === 'live';
+    const live = records.lookup(at, now) === 'live';
     if (live) {
       const state = pages.get(at, record.state);
       pages.set(at, record.state, (state & ~(serverMask | claiming | unsure)) | tombstone);
@@ -511,7 +514,7 @@ export class SessionTable {
     return live;
   }
 
-  /** `end`, also of a session that is not here: the store says that it is over, since `ended`. */
+  /** `end`, also for a session that is not in the table: the store has its end, at `ended`. */
   bury(key: Fingerprint, now: number, ended = now): void {
     if (this.end(key, now, ended)) return;
     const stone = new Entry();
@@ -520,7 +523,7 @@ export class SessionTable {
     this.restore(key, stone, now);
   }
 
-  /** Takes out a record that nobody needs any more: it would stand in the way of another one. */
+  /** Removes a record that is not needed any more, and would take the place of another one. */
   private forgetOver(key: Fingerprint, now: number): void {
     const { pages, records } = this;
     const page = pages.pageOf(key);
@@ -530,14 +533,14 @@ export class SessionTable {
     pages.unlock(page);
   }
 
-  /** `bury`, when the store could not be told: no time ends it, until `endKept`. */
+  /** `bury`, when the store could not record the end: the tombstone does not expire before `endKept`. */
   beginEnding(key: Fingerprint, now: number): void {
     this.forgetOver(key, now);
     this.bury(key, now);
     this.markEnding(key, ending, now);
   }
 
-  /** The store knows that the session is over: an ordinary tombstone from now on. */
+  /** The store has recorded the end: a usual tombstone from now on. */
   endKept(key: Fingerprint, now: number): void {
     this.forgetOver(key, now);
     this.bury(key, now);
@@ -557,17 +560,17 @@ export class SessionTable {
     pages.unlock(page);
   }
 
-  /** What the record says is in doubt: the store is asked before anybody goes by it (`vouch`). Nothing happens when it is not live. */
+  /** The record may be outdated: the store is queried before it is used (`vouch`). Nothing happens when it is not live. */
   doubt(key: Fingerprint, now: number): void {
     const { pages, records } = this;
     const page = pages.pageOf(key);
     pages.lock(page);
     const at = pages.probe(page, key);
-    if (records.look(at, now) === 'live') pages.set(at, record.state, pages.get(at, record.state) | unsure);
+    if (records.lookup(at, now) === 'live') pages.set(at, record.state, pages.get(at, record.state) | unsure);
     pages.unlock(page);
   }
 
-  /** Sessions of that server, those included that have expired and are not yet swept. */
+  /** Sessions of that server, including expired ones that are not swept yet. */
   count(server: number): number {
     return Atomics.load(this.words, this.records.counter(server));
   }
@@ -592,7 +595,7 @@ export class SessionTable {
     };
   }
 
-  /** Changes a lifetime, also for the sessions that are there: a reload of the config. Range checked like `create`. */
+  /** Changes a lifetime, also for existing sessions, when the config is reloaded. Checks the range as `create` does. */
   setLifetime(lifetime: number, { idle, absolute }: Lifetime): void {
     this.check(1, lifetime);
     Atomics.store(this.words, header.lifetime + 2 * lifetime, idle);
@@ -603,7 +606,7 @@ export class SessionTable {
     return this.words[header.lifetimes]!;
   }
 
-  /** Puts a session back that was saved, tombstones (server 0) included. False: it is there already, or beyond its time. */
+  /** Restores a saved session or tombstone (server 0). False: it exists already, or has expired. */
   restore(key: Fingerprint, entry: Entry, now: number): boolean {
     this.check(entry.server === 0 ? 1 : entry.server, entry.lifetime);
     const { pages, records } = this;
@@ -615,7 +618,7 @@ export class SessionTable {
         pages.unlock(page);
         return false;
       }
-      // Not swept yet, and as good as swept.
+      // Expired but not swept yet: it is removed here.
       records.forget(page, at, header.expired);
       at = pages.probe(page, key);
     }
@@ -634,19 +637,19 @@ export class SessionTable {
       owner;
     const expires = entry.copied ? entry.version : entry.expires;
     records.write(-at, key, state, entry.epoch, entry.born, entry.seen, expires);
-    const look = records.look(-at, now);
-    const kept = look === 'live' || look === 'ended';
+    const lookup = records.lookup(-at, now);
+    const kept = lookup === 'live' || lookup === 'ended';
     if (!kept) records.forget(page, -at, header.expired);
     pages.unlock(page);
     return kept;
   }
 
-  /** After the thread with that number was killed, and before a new one takes the number (recover.ts). */
+  /** To be called after the thread with that number was killed, and before a new one takes the number (recover.ts). */
   recover(writer: number): void {
     recover(this.pages, writer);
   }
 
-  /** Errors of the program, thrown before any lock is taken. */
+  /** Checks arguments, before any lock is taken. */
   private check(server: number, lifetime: number): void {
     if (!(server >= 1 && server <= this.servers)) throw new RangeError(`server number ${server}`);
     if (!(lifetime >= 0 && lifetime < this.lifetimes)) throw new RangeError(`lifetime ${lifetime}`);

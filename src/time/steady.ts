@@ -49,7 +49,7 @@ export class SteadyClock {
   private readonly follows: boolean;
   private offset: number;
   /** Monotonic time of the last reading, and the machine's clock minus the monotonic time at that moment. */
-  private lookedAt: number;
+  private readAt: number;
   private base: number;
   /** The last result of `now`: it must never go back, although the offset may. */
   private last = 0;
@@ -65,10 +65,10 @@ export class SteadyClock {
     this.onStep = onStep;
     this.shared = shared === null ? null : new Float64Array(shared, 0, 1);
     this.follows = follows;
-    this.lookedAt = sources.monotonic();
-    this.base = sources.wall() - this.lookedAt;
-    this.offset = follows ? this.leaderOffset(this.lookedAt) : this.base + isAhead;
-    this.publish(this.lookedAt);
+    this.readAt = sources.monotonic();
+    this.base = sources.wall() - this.readAt;
+    this.offset = follows ? this.leaderOffset(this.readAt) : this.base + isAhead;
+    this.publish(this.readAt);
   }
 
   /** Memory by which the threads share the clock. */
@@ -96,7 +96,7 @@ export class SteadyClock {
   /** Whole milliseconds since the Unix epoch, never less than before. */
   now(): number {
     const monotonic = this.sources.monotonic();
-    if (monotonic - this.lookedAt >= readEveryMs) this.look(monotonic);
+    if (monotonic - this.readAt >= readEveryMs) this.read(monotonic);
     const now = Math.floor(monotonic + this.offset);
     if (now > this.last) this.last = now;
     return this.last;
@@ -115,9 +115,9 @@ export class SteadyClock {
     return this.sources.monotonic();
   }
 
-  private look(monotonic: number): void {
-    const elapsed = monotonic - this.lookedAt;
-    this.lookedAt = monotonic;
+  private read(monotonic: number): void {
+    const elapsed = monotonic - this.readAt;
+    this.readAt = monotonic;
     if (this.follows) {
       const target = this.leaderOffset(monotonic);
       // A follower may move faster than its leader, or it would never reach it.

@@ -57,18 +57,21 @@ export class HealthLog {
     this.log = log;
   }
 
-  /** Logs about the servers of this fleet from now on. What was logged about a server with the same name and address still holds. */
+  /**
+   * Logs about the servers of this fleet from now on. What was logged about a server with the same name and address still
+   * holds.
+   */
   follow(fleet: Fleet): void {
     this.fleet = fleet;
     this.takeServers();
     for (const server of fleet.servers) this.followed(server);
-    this.lookAtPool();
+    this.checkPool();
   }
 
   /** The fleet has other servers than before. What was logged about those that stay still holds. */
   membersChanged(): void {
     this.takeServers();
-    this.lookAtPool();
+    this.checkPool();
   }
 
   private takeServers(): void {
@@ -113,7 +116,7 @@ export class HealthLog {
     logged.hasAnswered = true;
     if (!logged.isTried) return;
     this.enter(server, logged, 'info', `is back: ${reason}`);
-    this.lookAtPool();
+    this.checkPool();
   }
 
   /** The state of the server in the fleet may have changed. */
@@ -129,7 +132,7 @@ export class HealthLog {
       this.enter(server, logged, 'warn', `is out: ${reason}`);
     } else if (logged.hasAnswered) this.enter(server, logged, 'info', `is back: ${reason}`);
     else this.enter(server, logged, 'info', `is tried again, and has not answered yet: ${reason}`, true);
-    this.lookAtPool();
+    this.checkPool();
   }
 
   private logDrained(server: Server, logged: Logged, drained: boolean, reason: string): void {
@@ -166,7 +169,7 @@ export class HealthLog {
     return this.fleet.servers.some(({ state, weight }) => state === 'up' && weight > 0);
   }
 
-  private lookAtPool(): void {
+  private checkPool(): void {
     const now = this.clock.wall();
     if (this.outageSince < 0) {
       if (this.isUsable()) return;

@@ -37,7 +37,7 @@ interface Watched {
   options: PoolOptions;
   readonly fleet: Fleet;
   readonly passive: PassiveHealth | null;
-  readonly said: HealthLog;
+  readonly healthLog: HealthLog;
   /** The fleet has other servers than before. */
   membersChanged(): void;
   stop(): void;
@@ -95,14 +95,17 @@ export class HealthMonitor {
     else watched?.passive?.answered(server, report.status);
   }
 
-  /** An operator drains a server, or makes it ready again. Holds until the opposite is asked for, through reloads. False: no such server. */
+  /**
+   * An operator drains a server, or makes it ready again. Holds until the opposite is asked for, through reloads. False: no
+   * such server.
+   */
   drain(pool: string, name: string, drained: boolean, reason = 'an operator says so'): boolean {
     const watched = this.pools.get(pool);
     const server = watched?.fleet.servers.find((one) => one.name === name);
     if (watched === undefined || server === undefined) return false;
-    const { fleet, said } = watched;
+    const { fleet, healthLog } = watched;
     fleet.setDrained(server, drained, this.deps.clock.now());
-    said.changed(server, reason);
+    healthLog.changed(server, reason);
     // Also when its state stays the same (a server that is down stays down): the workers need `drained` all the same.
     this.deps.publish(pool, fleet.namedReports);
     return true;
@@ -150,8 +153,8 @@ export class HealthMonitor {
       if (before?.fleet.named(server.identity) === undefined) server.setMisframed(false);
     }
     fleet.apply(inherit(options, before, false), clock.now());
-    const said = before?.said ?? new HealthLog(name, clock, log);
-    said.follow(fleet);
+    const healthLog = before?.healthLog ?? new HealthLog(name, clock, log);
+    healthLog.follow(fleet);
     fleet.onChange = () => publish(name, fleet.namedReports);
 
     const { active, passive } = options.health;
@@ -169,27 +172,27 @@ export class HealthMonitor {
             clock,
             timers,
             random,
-            log: (server, _, reason) => said.changed(server, reason),
-            onCheck: (server, problem) => said.checked(server, problem),
+            log: (server, _, reason) => healthLog.changed(server, reason),
+            onCheck: (server, problem) => healthLog.checked(server, problem),
             onShortage,
           });
     checks?.start();
     const judged = (server: Server, up: boolean, reason: string): void => {
       if (!up) counters.add(counter.ejections);
-      said.changed(server, reason);
+      healthLog.changed(server, reason);
     };
-    const onAnswered = (server: Server): void => said.answered(server, 'it answers well');
+    const onAnswered = (server: Server): void => healthLog.answered(server, 'it answers well');
     const breakers =
       passive === null ? null : new PassiveHealth({ fleet, options: passive, clock, timers, log: judged, onAnswered });
     return {
       options,
       fleet,
       passive: breakers,
-      said,
+      healthLog,
       membersChanged() {
         checks?.follow();
         breakers?.follow();
-        said.membersChanged();
+        healthLog.membersChanged();
       },
       stop() {
         checks?.stop();

@@ -49,7 +49,10 @@ export class ResponseReader {
   hasStarted = false;
   /** Of the current response's body. */
   bodyBytes = 0;
-  /** The current response, or an interim one before it, has no body: only the rules of HTTP say that nothing of it is still to come. */
+  /**
+   * The current response, or an interim one before it, has no body: only the rules of HTTP say that nothing of it is still to
+   * come.
+   */
   isBodiless = false;
   private readonly owner: ResponseReaderOwner;
   private readonly context: PoolContext;
@@ -308,7 +311,10 @@ export class ResponseReader {
     handler.onResponseEnd(this.body.trailers, this.keepAlive && isInStep && isOpen);
   }
 
-  /** Bytes for which there is no request. Some servers send a 408 before they close an idle connection (RFC 9110 section 15.5.9). */
+  /**
+   * Bytes for which there is no request. Some servers send a 408 before they close an idle connection (RFC 9110 section
+   * 15.5.9).
+   */
   checkUnsolicited(bytes: Buffer, start: number): void {
     if (!this.isBodiless && /^HTTP\/1\.[0-9] 408/.test(bytes.toString('latin1', start, start + 12))) return;
     this.owner.onMisframed('bytes that answer nothing');
