@@ -167,16 +167,16 @@ describe('the log', () => {
     follow(configOf({ servers: two }));
     const fields = `{"was":"up","since":"${at(0)}"}`;
     for (let n = 0; n < 2; n++) watch.drain('shop', 'a', true);
-    expect(lines(said)).toEqual([`info: server shop/a is drained: an operator says so ${fields}`]);
+    expect(lines(said)).toEqual([`info: server shop/a is drained: by an operator ${fields}`]);
     watch.drain('shop', 'b', true);
     const warning = '; it was the last usable server of its pool';
     expect(lines(said)).toEqual([
-      `warn: server shop/b is drained: an operator says so${warning} ${fields}`,
+      `warn: server shop/b is drained: by an operator${warning} ${fields}`,
       'error: pool shop has no usable server: a is drained, b is drained. New sessions get 503 no-server',
     ]);
     watch.drain('shop', 'b', false);
     expect(lines(said)).toEqual([
-      `info: server shop/b is ready: an operator says so {"was":"draining","since":"${at(0)}"}`,
+      `info: server shop/b is ready: by an operator {"was":"draining","since":"${at(0)}"}`,
       `info: pool shop has a usable server again: b {"since":"${at(0)}"}`,
     ]);
   });

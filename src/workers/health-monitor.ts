@@ -99,7 +99,7 @@ export class HealthMonitor {
    * An operator drains a server, or makes it ready again. Holds until the opposite is asked for, through reloads. False: no
    * such server.
    */
-  drain(pool: string, name: string, drained: boolean, reason = 'an operator says so'): boolean {
+  drain(pool: string, name: string, drained: boolean, reason = 'by an operator'): boolean {
     const watched = this.pools.get(pool);
     const server = watched?.fleet.servers.find((one) => one.name === name);
     if (watched === undefined || server === undefined) return false;
