@@ -80,6 +80,13 @@ export const arrows: readonly Arrow[] = [
     why: 'a fleet knows its servers and their state, not who judges them or who chooses one',
   },
   {
+    from: ['src'],
+    notFrom: ['src/fleet', 'src/balancer'],
+    never: ['src/fleet/fleet.ts', 'src/fleet/id.ts'],
+    typesOf: ['src/fleet/fleet.ts'],
+    why: 'one place makes the servers of a pool from its options (balancer/fleets.ts)',
+  },
+  {
     from: ['src/health'],
     only: [
       ...base,
