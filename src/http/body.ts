@@ -24,7 +24,7 @@ const maxExtensionBytes = 16 * 1024;
 const maxTrailerBytes = 8 * 1024;
 /** A trailer section up to this size is read again with each piece, so that an error in it is reported at once. */
 const smallTrailerBytes = 1024;
-const maxTrailers = 64;
+export const maxTrailers = 64;
 
 export class BodyReader {
   /** The whole body has been read. */
@@ -192,7 +192,8 @@ export class BodyReader {
 /** Used within one call only, so one serves all bodies. */
 const trailerHeaders = new Headers(maxTrailers);
 
-function keepTrailers(headers: Headers): Buffer | null {
+/** The lines that may be trailers, in a buffer of their own; null when there are none. */
+export function keepTrailers(headers: Headers): Buffer | null {
   const kept: Buffer[] = [];
   for (let i = 0; i < headers.count; i++) {
     const name = headers.bytes.toString('latin1', headers.lineStart(i), headers.nameEnd(i));

@@ -8,6 +8,8 @@
 
 /** What an entry counts for beyond its text (RFC 7541 section 4.1). */
 const entryOverhead = 32;
+/** Of each connection, until its encoder says otherwise (RFC 9113 section 6.5.2), even when more is allowed. */
+const firstSize = 4096;
 
 export class DynamicTable {
   /** Entries. */
@@ -25,9 +27,13 @@ export class DynamicTable {
   /** Where the newest entry's text ends. */
   private tail = 0;
 
-  /** `limit`: SETTINGS_HEADER_TABLE_SIZE, the largest size that the peer may choose. */
+  /**
+   * `limit`: SETTINGS_HEADER_TABLE_SIZE, the largest size that the peer may choose. Less than 4096 only for a peer that is known to keep
+   * to it from its first block on: one that has not read the settings yet uses 4096.
+   */
   constructor(limit: number) {
-    this.limit = this.max = limit;
+    this.limit = limit;
+    this.max = Math.min(limit, firstSize);
     this.slots = Math.floor(limit / entryOverhead) + 1;
     this.ring = new Int32Array(3 * this.slots);
   }

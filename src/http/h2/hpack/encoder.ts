@@ -4,7 +4,8 @@
  * is not in the static table is written as one that is never to be added to a table, which also holds where a client has asked
  * for that (section 7.1.3).
  */
-import { COLON, CR, SP } from '../../bytes.ts';
+import { COLON, CR, equalsIgnoreCase, SP, TAB } from '../../bytes.ts';
+import { find } from '../../scan.ts';
 import type { HeadWriter } from '../../writer.ts';
 import { staticBytes, staticEntries, staticIndexOf, staticIndexOfField, staticOffsets } from './static-table.ts';
 
@@ -26,8 +27,29 @@ export function writeStatus(status: number, out: HeadWriter): void {
 }
 
 /**
+ * Begins the first block of a connection: the peer's table is to be empty from now on. So it never has to be made smaller, whatever
+ * size the peer's settings allow (RFC 7541 section 4.2); some decoders refuse the next block otherwise.
+ */
+export function writeNoTable(out: HeadWriter): void {
+  out.byte(0x20);
+}
+
+/** A field of the static table, by its number there. */
+export function writeIndexed(index: number, out: HeadWriter): void {
+  out.byte(indexed | index);
+}
+
+/** A field with the name of an entry of the static table. */
+export function writeValue(nameIndex: number, bytes: Buffer, start: number, end: number, out: HeadWriter): void {
+  writeInteger(nameIndex, 4, neverIndexed, out);
+  writeInteger(end - start, 7, 0, out);
+  out.copy(bytes, start, end);
+}
+
+/**
  * Fields that stand as lines of HTTP/1.1 (`Name: value`, each with CR LF) in `bytes` from `start` to `end`, which are known to be valid.
- * Names become lower case (RFC 9113 section 8.2.1).
+ * Names become lower case, and white space around values goes (RFC 9113 section 8.2.1). Lines that belong to connections of HTTP/1.1 are
+ * left out (section 8.2.2).
  */
 export function writeLines(bytes: Buffer, start: number, end: number, out: HeadWriter): void {
   let at = start;
@@ -40,13 +62,38 @@ export function writeLines(bytes: Buffer, start: number, end: number, out: HeadW
       hash = hashStep(hash, lowerCase(byte));
     }
     let valueStart = nameEnd + 1;
-    while (bytes[valueStart] === SP) valueStart++;
-    let valueEnd = valueStart;
-    while (valueEnd < end && bytes[valueEnd] !== CR) valueEnd++;
-    writeName(bytes, at, nameEnd, hash, out);
-    writeInteger(valueEnd - valueStart, 7, 0, out);
-    out.copy(bytes, valueStart, valueEnd);
-    at = valueEnd + 2;
+    while (isBlank(bytes[valueStart]!)) valueStart++;
+    let valueEnd = find(bytes, valueStart, end, CR);
+    const next = valueEnd + 2;
+    while (valueEnd > valueStart && isBlank(bytes[valueEnd - 1]!)) valueEnd--;
+    if (!isOfConnection(bytes, at, nameEnd)) {
+      writeName(bytes, at, nameEnd, hash, out);
+      writeInteger(valueEnd - valueStart, 7, 0, out);
+      out.copy(bytes, valueStart, valueEnd);
+    }
+    at = next;
+  }
+}
+
+function isBlank(byte: number): boolean {
+  return byte === SP || byte === TAB;
+}
+
+/** The length decides first: most names are compared with none of these. */
+function isOfConnection(bytes: Buffer, start: number, end: number): boolean {
+  switch (end - start) {
+    case 7:
+      return equalsIgnoreCase(bytes, start, end, 'upgrade');
+    case 10:
+      return equalsIgnoreCase(bytes, start, end, 'connection') || equalsIgnoreCase(bytes, start, end, 'keep-alive');
+    case 14:
+      return equalsIgnoreCase(bytes, start, end, 'http2-settings');
+    case 16:
+      return equalsIgnoreCase(bytes, start, end, 'proxy-connection');
+    case 17:
+      return equalsIgnoreCase(bytes, start, end, 'transfer-encoding');
+    default:
+      return false;
   }
 }
 
