@@ -4,14 +4,16 @@
  * with CI=true, where a missing program is a failure: a green run there has run everything.
  */
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
-import { delimiter, join, resolve } from 'node:path';
+import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import type { TestContext } from 'vitest';
 
 export interface Program {
   /** Debian package that brings it, or else one of npm, which is installed for the tests alone. */
   readonly from: { readonly apt: string } | { readonly npm: string };
-  /** Names it goes by, the preferred one first. */
+  /** Names it goes by, the preferred one first; or its path, where only the one in that place will do. */
   readonly commands: readonly string[];
+  /** A file that comes with the package, where the command comes with another one. */
+  readonly file?: string;
   readonly usedFor: string;
 }
 
@@ -49,6 +51,13 @@ export const programs = {
     usedFor: 'the oldest Node that the session library runs on',
   },
   nginx: { from: { apt: 'nginx' }, commands: ['nginx'], usedFor: 'a rival in the benches' },
+  hpack: {
+    from: { apt: 'python3-hpack' },
+    // Python modules of Debian are found by Debian's Python only.
+    commands: ['/usr/bin/python3'],
+    file: '/usr/lib/python3/dist-packages/hpack/hpack.py',
+    usedFor: 'header compression of another make',
+  },
 } as const satisfies Record<string, Program>;
 
 export type ProgramName = keyof typeof programs;
@@ -77,7 +86,13 @@ export function findProgram(name: ProgramName): string | undefined {
     '/sbin',
     ...postgresFolders(),
   ];
-  for (const command of programs[name].commands) {
+  const { commands, file }: Program = programs[name];
+  if (file !== undefined && !existsSync(file)) return undefined;
+  for (const command of commands) {
+    if (isAbsolute(command)) {
+      if (isExecutable(command)) return command;
+      continue;
+    }
     for (const folder of folders) {
       const path = join(folder, command);
       if (folder !== '' && isExecutable(path)) return path;
