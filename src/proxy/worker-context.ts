@@ -8,6 +8,7 @@ import type { Clock } from '../time/clock.ts';
 import type { Wheel } from '../time/wheel.ts';
 import type { BufferBudget } from './buffer-budget.ts';
 import type { DebugLog } from './debug-log.ts';
+import { IdleRegistry } from './server/idle-registry.ts';
 
 /** Called with the reason, for a person, why this machine could not connect to `address`, or accept a client there. */
 export type ReportShortage = (what: 'connect' | 'accept', reason: string, address: string) => void;
@@ -37,6 +38,8 @@ export class WorkerContext {
   readonly accessLog: AccessLog | null;
   readonly debug: DebugLog | null;
   readonly sendQueues: SendQueues;
+  /** Everyone who keeps idle connections to servers. */
+  readonly idle = new IdleRegistry();
   /** Wheel time at which the clock was read last, and what it said (Unix seconds). */
   private readAt = -1;
   private second = 0;

@@ -12,7 +12,6 @@ export function createConnectionOwner(given: Partial<ConnectionOwner> = {}): Con
     onMisframed() {},
     pipeliningGuardOf: () => guard,
     offer() {},
-    makeRoom() {},
     ...given,
   };
 }

@@ -18,6 +18,4 @@ export interface ConnectionOwner {
   pipeliningGuardOf(server: Server): PipeliningGuard;
   /** There may be room at the server. */
   offer(server: Server): void;
-  /** Descriptors run short: closes idle connections. */
-  makeRoom(): void;
 }

@@ -23,7 +23,7 @@ function stage({ maxIdle = 10, pipelining = 1 } = {}) {
     time.advance(ms);
     wheel.turn(time.monotonic());
   };
-  return { connections, descriptors, a, b, fleet, advance };
+  return { connections, descriptors, idle: worker.idle, a, b, fleet, advance };
 }
 
 class FakeConnection implements PoolConnection {
@@ -146,4 +146,15 @@ test('they do not share one to a server that has broken HTTP, nor in a pool that
     Object.assign(connection, { isGathering: true, depth: 1 });
     expect(connections.takeGathering(a, 0)).toBeUndefined();
   }
+});
+
+test('the worker can close what all of its pools keep, as long as they keep something', () => {
+  const { connections, idle, a } = stage();
+  expect(idle.closeAll()).toBe(false);
+  const [one, two] = [new FakeConnection(a), new FakeConnection(a)];
+  connections.addIdle(one);
+  expect([idle.closeAll(), one.closed, idle.closeAll()]).toEqual([true, true, false]);
+  connections.addIdle(two);
+  connections.retire();
+  expect([two.closed, idle.closeAll()]).toEqual([true, false]);
 });

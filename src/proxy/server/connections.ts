@@ -11,6 +11,7 @@ import type { Server } from '../../fleet/server.ts';
 import type { Deadline } from '../../time/wheel.ts';
 import type { WorkerContext } from '../worker-context.ts';
 import { type IdleConnection, IdleConnections, quarantineMs } from './idle-connections.ts';
+import type { IdleHolder } from './idle-registry.ts';
 import { PipeliningGuard } from './pipelining-guard.ts';
 
 /** What is looked at of a connection. */
@@ -45,15 +46,17 @@ interface ServerConnections<Connection> {
   gathering: Connection | undefined;
 }
 
-export class Connections<Connection extends PoolConnection> {
-  private readonly worker: Pick<WorkerContext, 'wheel' | 'clock' | 'descriptors'>;
+export class Connections<Connection extends PoolConnection> implements IdleHolder {
+  private readonly worker: Pick<WorkerContext, 'wheel' | 'clock' | 'descriptors' | 'idle'>;
   private readonly settings: ConnectionSettings;
   /** By slot. An array, because a request looks here three times, and a map costs it 50 ns. */
   private readonly servers: (ServerConnections<Connection> | undefined)[] = [];
   /** None is kept any more. */
   private retired = false;
+  /** It is in the worker's registry: from the first idle connection on, so that a pool that is never used leaves nothing there. */
+  private isRegistered = false;
 
-  constructor(worker: Pick<WorkerContext, 'wheel' | 'clock' | 'descriptors'>, settings: ConnectionSettings) {
+  constructor(worker: Pick<WorkerContext, 'wheel' | 'clock' | 'descriptors' | 'idle'>, settings: ConnectionSettings) {
     this.worker = worker;
     this.settings = settings;
   }
@@ -90,6 +93,7 @@ export class Connections<Connection extends PoolConnection> {
     if (this.retired || server.removed || descriptors.isTight || connection.moves !== server.moves) return false;
     const { idle } = this.of(server);
     if (!idle.add(connection)) return false;
+    if (!this.isRegistered) this.register();
     server.idle = idle.ready;
     if (quarantined) connection.quarantinedUntil = clock.monotonic() + quarantineMs;
     wheel.set(connection.deadline, quarantined ? quarantineMs : this.settings.timeouts.keepAlive);
@@ -108,16 +112,24 @@ export class Connections<Connection extends PoolConnection> {
     return this.of(server).guard;
   }
 
-  /** Those that are idle. */
-  closeAll(): void {
-    for (const of of this.servers) if (of !== undefined) this.close(of.server);
+  private register(): void {
+    this.isRegistered = true;
+    this.worker.idle.add(this);
   }
 
-  /** Those to this server that are idle. */
-  close(server: Server): void {
-    const { idle } = this.of(server);
+  /** Closes those that are idle. */
+  closeAll(): boolean {
+    let closed = false;
+    for (const of of this.servers) if (of !== undefined) closed = this.close(of.server) || closed;
+    return closed;
+  }
+
+  /** Closes those to this server that are idle. False: there was none. */
+  close(server: Server): boolean {
+    const idle = this.of(server).idle.removeAll();
     server.idle = 0;
-    for (const connection of idle.removeAll()) connection.close();
+    for (const connection of idle) connection.close();
+    return idle.length > 0;
   }
 
   /** The server has left the pool. */
@@ -130,6 +142,7 @@ export class Connections<Connection extends PoolConnection> {
   retire(): void {
     this.retired = true;
     this.closeAll();
+    this.worker.idle.remove(this);
   }
 
   private of(server: Server): ServerConnections<Connection> {

@@ -40,7 +40,8 @@ function stage(address = tcp) {
       onConnectFailed: (fault) => faults.push(fault),
     });
   const endTurn = () => turns.splice(0).forEach((run) => void run());
-  return { net, counters, descriptors, told, faults, server, offered, dial, endTurn };
+  const endTurns = (count: number) => Array.from({ length: count }, endTurn);
+  return { net, counters, descriptors, told, faults, server, offered, dial, endTurn, endTurns, worker };
 }
 
 const lacking = ['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM', 'EAGAIN'];
@@ -112,16 +113,55 @@ describe('connections being made', () => {
   });
 });
 
-test('without room for a socket it fails, and not from inside the call', () => {
-  const { net, descriptors, counters, faults, dial, endTurn } = stage();
-  descriptors.room = 16;
-  descriptors.add(16);
-  dial();
-  dial().cancel();
-  expect([faults, net.peers.length, counters.values[counter.connecting]]).toEqual([[], 0, 1]);
-  endTurn();
-  expect([faults, counters.values[counter.connecting]]).toEqual([[balancerFaults.outOfResources], 0]);
-  descriptors.add(-1);
-  dial();
-  expect(net.peers.length).toBe(1);
+describe('without a free descriptor', () => {
+  const fill = ({ descriptors }: ReturnType<typeof stage>) => {
+    descriptors.room = 16;
+    descriptors.add(16);
+  };
+
+  test('it fails, and not from inside the call', () => {
+    const set = stage();
+    const { net, descriptors, counters, faults, dial, endTurns } = set;
+    fill(set);
+    dial();
+    dial().cancel();
+    expect([faults, net.peers.length, counters.values[counter.connecting]]).toEqual([[], 0, 1]);
+    endTurns(4);
+    expect([faults, counters.values[counter.connecting]]).toEqual([[balancerFaults.outOfResources], 0]);
+    descriptors.add(-1);
+    dial();
+    expect(net.peers.length).toBe(1);
+  });
+
+  test('idle connections to other servers are closed for it, and it is made when their descriptors are free', () => {
+    const set = stage();
+    const { net, descriptors, faults, dial, endTurn, worker } = set;
+    // Of another pool of this worker. What it closes is free a few loop turns later, as on Node.
+    let idle = 1;
+    worker.idle.add({ closeAll: () => idle-- > 0 });
+    fill(set);
+    dial();
+    expect([idle, net.peers.length]).toEqual([0, 0]);
+    endTurn();
+    endTurn();
+    descriptors.add(-1);
+    endTurn();
+    expect([net.peers.length, faults]).toEqual([1, []]);
+    net.last.open();
+    expect(faults).toEqual(['open']);
+  });
+
+  test('of several that wait each takes one that becomes free, and the others fail', () => {
+    const set = stage();
+    const { net, descriptors, faults, dial, endTurn, endTurns } = set;
+    net.onConnect = () => descriptors.add(1);
+    fill(set);
+    dial();
+    dial();
+    descriptors.add(-1);
+    endTurn();
+    expect([net.peers.length, faults]).toEqual([1, []]);
+    endTurns(4);
+    expect([net.peers.length, faults]).toEqual([1, [balancerFaults.outOfResources]]);
+  });
 });

@@ -27,14 +27,17 @@ export interface ConnectListener {
   onConnectFailed(fault: Fault): void;
 }
 
+/** Node closes the socket of a connection that ends in the next loop turn, and says so in the one after it. */
+const maxTurns = 4;
+
 export class Connector implements ConnectHandler, Connecting {
   private readonly context: PoolContext;
   private readonly worker: WorkerContext;
   private readonly pool: ConnectionOwner;
   private readonly server: Server;
   private readonly listener: ConnectListener;
-  /** null: it fails without having been begun. */
-  private readonly connecting: Connecting | null = null;
+  /** null: it has not been begun, because no descriptor is free. */
+  private connecting: Connecting | null = null;
   private isSettled = false;
 
   constructor(context: PoolContext, pool: ConnectionOwner, server: Server, listener: ConnectListener) {
@@ -46,11 +49,22 @@ export class Connector implements ConnectHandler, Connecting {
     this.listener = listener;
     server.connects.begin();
     worker.counters.add(counter.connecting);
-    // Idle connections go first.
-    if (worker.descriptors.isFull) pool.makeRoom();
-    if (worker.descriptors.isFull)
-      worker.net.afterTurn(() => this.onShortage('the descriptors that this process may have are in use'));
-    else this.connecting = worker.net.connect(server.address, this);
+    if (!worker.descriptors.isFull) this.connecting = worker.net.connect(server.address, this);
+    else {
+      worker.idle.closeAll();
+      this.waitForDescriptor(maxTurns);
+    }
+  }
+
+  /** Descriptors that this connection has had freed, or another one that waits, count as free only after some loop turns. */
+  private waitForDescriptor(turnsLeft: number): void {
+    const { net, descriptors } = this.worker;
+    net.afterTurn(() => {
+      if (this.isSettled) return;
+      if (!descriptors.isFull) this.connecting = net.connect(this.server.address, this);
+      else if (turnsLeft > 1) this.waitForDescriptor(turnsLeft - 1);
+      else this.onShortage('the descriptors that this process may have are in use');
+    });
   }
 
   cancel(): void {
