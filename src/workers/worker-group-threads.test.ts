@@ -12,8 +12,8 @@ function stage(count: number) {
   const said: string[] = [];
   const lost: number[] = [];
   const listening: string[] = [];
-  /** Births that fail before there is a thread. */
-  const stillborn = { left: 0, births: 0 };
+  /** Starts that fail before there is a thread. */
+  const starts = { failing: 0, count: 0 };
   let configs = 1;
   const group: WorkerGroup = new WorkerGroup({
     spawn: spawnFrom(entry),
@@ -22,8 +22,8 @@ function stage(count: number) {
     timers: time,
     log: { warn: (text) => void said.push(text.split('\n')[0]!) },
     initFor: (worker) => {
-      stillborn.births++;
-      if (stillborn.left-- > 0) throw new Error('no more threads');
+      starts.count++;
+      if (starts.failing-- > 0) throw new Error('no more threads');
       return { worker, buffers: { table: orders.buffer }, config: config(), store: null } as unknown as WorkerInit;
     },
     configFor: config,
@@ -42,12 +42,12 @@ function stage(count: number) {
     time.advance(ms);
     await vi.waitFor(what, { timeout: 10_000, interval: 2 });
   };
-  return { group, time, orders, said, lost, listening, stillborn, publish, next };
+  return { group, time, orders, said, lost, listening, starts, publish, next };
 }
 
 describe('a worker that fails', () => {
   test('again and again is started anew after 0, 100, 200 ... 10,000 ms, for ever, and lives when it can', async () => {
-    const { group, time, orders, said, lost, listening, stillborn, next } = stage(1);
+    const { group, time, orders, said, lost, listening, starts, next } = stage(1);
     await group.start();
     orders[0] = 1;
     orders[2] = 1;
@@ -58,12 +58,12 @@ describe('a worker that fails', () => {
     for (const [n, pause] of pauses.entries()) {
       // Not a moment before.
       if (pause > 0) time.advance(pause - 1);
-      expect(stillborn.births).toBe(n + 1);
+      expect(starts.count).toBe(n + 1);
       await next(pause > 0 ? 1 : 0, () => expect(lost).toHaveLength(n + 2));
       expect(time.pending).toBe(1);
     }
     expect(said).toHaveLength(pauses.length + 1);
-    expect(said[0]).toBe('worker 1 failed and is replaced: Error: it fails when it is told something');
+    expect(said[0]).toBe('worker 1 failed and is replaced: Error: it fails when a message comes');
     expect(said.at(-1)).toBe('worker 1 failed and is replaced: Error: it fails at once');
     orders[0] = 0;
     await next(10_000, () => expect(listening).toEqual(['0: 1', '0: 1']));
@@ -79,7 +79,7 @@ describe('a worker that fails', () => {
   test.each([
     [1, 'it fails at once'],
     [2, 'it cannot listen'],
-  ])('to start in place of another one is told once and tried again (%i)', async (order, why) => {
+  ])('to start in place of another one is logged once and tried again (%i)', async (order, why) => {
     const { group, orders, said, lost, listening, next } = stage(2);
     await group.start();
     orders[0] = order;
@@ -95,9 +95,9 @@ describe('a worker that fails', () => {
   });
 
   test('for which there is no thread is tried again', async () => {
-    const { group, orders, said, lost, listening, stillborn, next } = stage(1);
+    const { group, orders, said, lost, listening, starts, next } = stage(1);
     await group.start();
-    stillborn.left = 1;
+    starts.failing = 1;
     orders[2] = 1;
     group.broadcast({ kind: 'room', pool: 'shop' });
     await vi.waitFor(() => expect(lost).toHaveLength(1), { timeout: 10_000 });
@@ -108,14 +108,14 @@ describe('a worker that fails', () => {
   });
 
   test('that says nothing is ended after a minute, and replaced', async () => {
-    const { group, orders, lost, said, listening, stillborn, next } = stage(1);
+    const { group, orders, lost, said, listening, starts, next } = stage(1);
     await group.start();
     orders[0] = 3;
     orders[2] = 1;
     group.broadcast({ kind: 'room', pool: 'shop' });
     await vi.waitFor(() => expect(lost).toHaveLength(1), { timeout: 10_000 });
     orders[2] = 0;
-    await next(0, () => expect(stillborn.births).toBe(2));
+    await next(0, () => expect(starts.count).toBe(2));
     orders[0] = 0;
     await next(60_000, () => expect(lost).toHaveLength(2));
     expect(said[1]).toBe('worker 1 failed and is replaced: Error: it does not listen after 60000 ms');
@@ -134,7 +134,7 @@ test.each([
 });
 
 describe('another config', () => {
-  test('is taken over by all, and by one that starts meanwhile when it listens', async () => {
+  test('is applied by all, and by one that starts meanwhile when it listens', async () => {
     const { group, orders, lost, listening, publish, next } = stage(2);
     await group.start();
     orders[2] = 1;
@@ -153,7 +153,7 @@ describe('another config', () => {
     expect(listening.filter((one) => one.startsWith('1: ')).at(-1)).toBe('1: 6');
   });
 
-  test('that one cannot take over is told, and those that can go back do; nobody is lost', async () => {
+  test('that one cannot apply is reported, and those that can go back do; nobody is lost', async () => {
     const { group, orders, lost, listening, publish } = stage(2);
     await group.start();
     orders[1] = publish();
@@ -164,7 +164,7 @@ describe('another config', () => {
     expect(lost).toEqual([]);
   });
 
-  test('questions that are asked at one time have their own answers', async () => {
+  test('requests at one time have their own replies', async () => {
     const { group, publish } = stage(2);
     await group.start();
     publish();
@@ -174,7 +174,7 @@ describe('another config', () => {
 });
 
 test('a stop while a worker pauses or starts waits for nothing', async () => {
-  const { group, time, orders, lost, stillborn, next } = stage(2);
+  const { group, time, orders, lost, starts, next } = stage(2);
   await group.start();
   orders[0] = 1;
   orders[2] = 1;
@@ -183,5 +183,5 @@ test('a stop while a worker pauses or starts waits for nothing', async () => {
   orders[2] = 0;
   await next(0, () => expect(lost).toEqual([1, 1]));
   expect(await group.stop(1000)).toBe(true);
-  expect([time.pending, stillborn.births]).toEqual([0, 3]);
+  expect([time.pending, starts.count]).toEqual([0, 3]);
 });

@@ -211,7 +211,7 @@ describe.each(runtimes)('two workers on %s', (runtime) => {
     expect((await limpet.counters()).workers_replaced).toBe(4);
   });
 
-  test('one that has not heard yet that a server is back takes no session away from it', {
+  test('one whose view is stale takes no session away from a server that is back', {
     timeout: 40_000,
   }, async () => {
     await using origins = await together(['a', 'b'].map(holder));
@@ -223,12 +223,12 @@ describe.each(runtimes)('two workers on %s', (runtime) => {
     expect(new Set(homes).size).toBe(2);
     // Server a is taken out, and is back before any of its sessions has asked for it.
     await limpet.reload({ ...configFor(origins.slice(1)), workers: 2 });
-    limpet.deafen(1, true);
+    limpet.holdMessages(1, true);
     const reloaded = limpet.reload(all);
-    await until('the other one has heard', async () => (await ask(limpet.url)).body === 'a');
+    await until('the other one has applied the config', async () => (await ask(limpet.url)).body === 'a');
     const homesNow = visit();
     await until('requests wait for a current view', async () => ((await limpet.counters()).stale_view_waits ?? 0) > 0);
-    limpet.deafen(1, false);
+    limpet.holdMessages(1, false);
     expect(await homesNow).toEqual(homes);
     await reloaded;
     expect(await visit()).toEqual(homes);

@@ -1,6 +1,7 @@
 /**
- * A worker that does what a test says, by files in the folder LIMPET_STAGE: the real one, that says in `started-<worker>`
- * that it listens, fails when there is `crash-<worker>`, hangs when there is `hang-<worker>`, and hears nothing of the supervisor while there is `deaf-<worker>`.
+ * The real worker, which a test controls by files in the folder LIMPET_STAGE. It writes `started-<worker>` when it listens, fails when
+ * `crash-<worker>` appears, hangs when `hang-<worker>` appears, and handles no message of the supervisor while there is
+ * `hold-<worker>`: it handles them later, in their order.
  */
 import { appendFileSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,30 +12,30 @@ const folder = process.env.LIMPET_STAGE ?? '';
 const orders = {
   crash: join(folder, `crash-${worker}`),
   hang: join(folder, `hang-${worker}`),
-  deaf: join(folder, `deaf-${worker}`),
+  hold: join(folder, `hold-${worker}`),
 };
 
-/** What it has not heard yet, in order. */
-const unheard: (() => void)[] = [];
+/** Messages that it has not handled yet, in order. */
+const held: (() => void)[] = [];
 
-function listen(): void {
-  if (existsSync(orders.deaf)) return;
-  for (const hear of unheard.splice(0)) hear();
+function handleHeld(): void {
+  if (existsSync(orders.hold)) return;
+  for (const handle of held.splice(0)) handle();
 }
 
 const port = parentPort!;
 const on = port.on.bind(port);
 port.on = ((event: string, listener: (message: unknown) => void) =>
   on(event, (message: unknown) => {
-    unheard.push(() => listener(message));
-    listen();
+    held.push(() => listener(message));
+    handleHeld();
   })) as typeof port.on;
 
 // Resolved when it listens.
 await import('../../src/workers/worker.ts');
 appendFileSync(join(folder, `started-${worker}`), '.');
 setInterval(() => {
-  listen();
+  handleHeld();
   if (existsSync(orders.hang)) {
     rmSync(orders.hang);
     // It turns no more.

@@ -15,8 +15,8 @@ export interface StagedLimpet extends AsyncDisposable {
   crash(worker: number): Promise<void>;
   /** The same with one whose event loop does not turn any more; resolves to what the log says of it. */
   hang(worker: number): Promise<string>;
-  /** From now on, or no longer, a worker hears nothing of what the supervisor tells all of them. */
-  deafen(worker: number, deaf: boolean): void;
+  /** From now on the worker handles no message of the supervisor; with `hold` false it handles all that have come, in their order. */
+  holdMessages(worker: number, hold: boolean): void;
   /** Resolves when all workers have taken the config over. */
   reload(config: Readonly<Record<string, unknown>>): Promise<void>;
   counters(): Promise<Readonly<Record<string, number>>>;
@@ -81,9 +81,9 @@ export async function startStaged(
         await until(`worker ${worker} is replaced`, () => started(worker) > before);
         return waitFor(new RegExp(`(worker ${worker + 1} failed and is replaced: [^\n]*)`), from);
       },
-      deafen: (worker, deaf) => {
-        const path = join(folder, `deaf-${worker}`);
-        if (deaf) writeFileSync(path, '');
+      holdMessages: (worker, hold) => {
+        const path = join(folder, `hold-${worker}`);
+        if (hold) writeFileSync(path, '');
         else rmSync(path);
       },
       reload: async (next) => {

@@ -12,7 +12,7 @@ const say = (message: FromWorker): void => parentPort!.postMessage(message);
 const listening = (configs: number) => ({ addresses: [], ports: [configs] });
 
 parentPort!.on('message', (message: ToWorker) => {
-  if (Atomics.load(orders, 2) !== 0) throw new Error('it fails when it is told something');
+  if (Atomics.load(orders, 2) !== 0) throw new Error('it fails when a message comes');
   if (message.kind === 'sync') say({ kind: 'synced', id: message.id });
   else if (message.kind === 'stop') say({ kind: 'stopped', id: message.id, finished: true });
   else if (message.kind === 'reload') {
