@@ -65,9 +65,9 @@ that began there could take the place of the right one.`,
   {
     title: 'A change that is not kept is never a success',
     text: `When the store cannot take a change the client gets 503 with \`Limpet-Reason\`, in place of what the app had sent; the original
-sends the success and tells \`next\` of the error. Where the session is read or ended by a callback, that callback gets the
+sends the success and passes the error to \`next\`. Where the session is read or ended by a callback, that callback gets the
 error in both; here it is a SessionError, with a \`code\` and a \`status\`. What a session's time of expiry costs is saved: the
-store hears of it after a quarter of it, not with each request.`,
+store is touched after a quarter of it, not with each request.`,
     behaviours: {
       'a store that fails: reading': all,
       'a store that fails: writing': all,
@@ -84,7 +84,7 @@ store hears of it after a quarter of it, not with each request.`,
   {
     title: 'A session that begins after the head is an error',
     text: `The cookie of a new session leaves with the head. A visitor whose session begins after it gets a broken connection, and the app's
-\`onError\` a SessionError \`head-left\`; the original keeps a session that nobody has the cookie of.`,
+\`onError\` a SessionError \`head-left\`; the original keeps a session whose cookie no client has.`,
     behaviours: onAll('a session that begins after the head: no cookie can carry it'),
   },
   {
@@ -97,7 +97,7 @@ In the original such a request hangs, also when the app's error handler answers 
   {
     title: 'Two cookies, not one',
     text: `The data lives in the Limpet session, which has a cookie of its own (\`sid\`, or \`limpet\` of the balancer); \`connect.sid\` names the
-part of it that is express-session's. A client has to send both: one of them alone, or of two users, is nobody's session.`,
+part of it that is express-session's. A client has to send both: one of them alone, or of two users, is no session.`,
     behaviours: onAll(
       'the cookie alone, without any other that was set with it',
       'an id of another user, with its own signature',
@@ -108,7 +108,7 @@ part of it that is express-session's. A client has to send both: one of them alo
     title: 'The balancer has a say in the cookie',
     text: `What the options and \`request.session.cookie\` say of maxAge, domain, path, sameSite, secure and partitioned goes for both cookies.
 With \`sticky\` the second one is the balancer's: what is wider than its config is cut to what its operator allows, by \`app\` of
-the cookie affinity, and \`onWarning\` says so once. \`X-Forwarded-Proto\` is the balancer's word, too: a client's own counts only behind a proxy
+the cookie affinity, and \`onWarning\` says so once. \`X-Forwarded-Proto\` is set by the balancer, too: a client's own counts only behind a proxy
 that \`trustedProxies\` names, and of several values the last one, which is that proxy's own.`,
     // Of an operator who allows all that these apps ask for. What is not allowed: test/session/app-cookie.test.ts.
     behaviours: {
