@@ -8,11 +8,11 @@ import type { MembershipChange } from '../fleet/fleet.ts';
 import { changesNothing, differOnlyInServers } from '../fleet/membership.ts';
 import type { Pool } from '../proxy/pool.ts';
 import type { Numbers } from '../shared/slots.ts';
-import { createPool, type PoolSurroundings, planMembership } from './pools.ts';
+import { createPool, type PoolDependencies, planMembership } from './pools.ts';
 
 /** What a pool needs beside its own options and those of the whole config. */
-export type PoolEnvironment = Omit<PoolSurroundings, 'context' | 'numbers' | 'keys' | 'identify' | 'skew'> & {
-  readonly contextFor: (pool: PoolOptions) => PoolSurroundings['context'];
+export type PoolEnvironment = Omit<PoolDependencies, 'context' | 'numbers' | 'keys' | 'identify' | 'skew'> & {
+  readonly contextFor: (pool: PoolOptions) => PoolDependencies['context'];
 };
 
 export interface PoolPlan {

@@ -37,7 +37,7 @@ export type ReportPassive = (pool: string, server: string, report: PassiveReport
  */
 export type ReportForeignCookie = (pool: string, cookie: string, server: string | null) => void;
 
-export interface PoolSurroundings {
+export interface PoolDependencies {
   readonly context: PoolContext;
   readonly shared: Shared;
   readonly numbers: Numbers;
@@ -60,12 +60,12 @@ export interface PoolSurroundings {
   readonly observe: (parts: PoolParts, pool: PoolOptions) => PoolParts;
 }
 
-export function createPool(options: PoolOptions, around: PoolSurroundings): Pool {
-  const { context, shared, random, identify } = around;
+export function createPool(options: PoolOptions, deps: PoolDependencies): Pool {
+  const { context, shared, random, identify } = deps;
   const { clock } = context.worker;
   const { name } = options;
-  const fleet = createFleet(options, { ...around, load: shared.load });
-  limitConnects(fleet.servers, options, around);
+  const fleet = createFleet(options, { ...deps, load: shared.load });
+  limitConnects(fleet.servers, options, deps);
   const turns = {
     last: () => shared.load.lastTurn(fleet.slot),
     pass: (from: number, to: number) => shared.load.passTurn(fleet.slot, from, to),
@@ -78,10 +78,10 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
   const rebalancer = new Rebalancer(options.rebalance, fleet, shared.table, seconds);
   const parts: PoolParts = {
     fleet,
-    affinities: options.affinity.map((affinity) => affinityOf(affinity, options, fleet, around)),
+    affinities: options.affinity.map((affinity) => affinityOf(affinity, options, fleet, deps)),
     whenOwnerFails: options.affinity.map(({ whenOwnerFails }) => whenOwnerFails),
     table: shared.table,
-    copies: createReplication(options, fleet, { ...around, ...shared, clock }),
+    copies: createReplication(options, fleet, { ...deps, ...shared, clock }),
     shouldRebalance: (owner) => rebalancer.shouldRebalance(owner),
     choose: (key, excluded) => {
       if (fleet.snapshot.panic) shared.counters.add(counter.panic_choices);
@@ -91,16 +91,16 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
     hashOwner: (key) => hashOwners.of(key),
     chooseForKey: (key, excluded) => byKey.choose(key, excluded),
     chooseSubstitute: (key, excluded) => substitutes.choose(key, excluded),
-    health: healthOf(options, around),
-    misframed: ({ identity }, how) => around.report(name, identity, { what: 'misframed', how }),
-    announceRoom: () => around.announceRoom(name),
+    health: healthOf(options, deps),
+    misframed: ({ identity }, how) => deps.report(name, identity, { what: 'misframed', how }),
+    announceRoom: () => deps.announceRoom(name),
     configVersion: shared.configVersion,
     random,
   };
   const pool = new Pool(
     context.worker,
     { ...options, identify },
-    around.observe(parts, options),
+    deps.observe(parts, options),
     (owner, server, listener) => new Connector(context, owner, server, listener),
   );
   fleet.onChange = () => pool.wake();
@@ -114,18 +114,18 @@ export function createPool(options: PoolOptions, around: PoolSurroundings): Pool
 export function planMembership(
   pool: Pool,
   options: PoolOptions,
-  around: Pick<PoolSurroundings, 'shared' | 'numbers' | 'keys' | 'connects'>,
+  deps: Pick<PoolDependencies, 'shared' | 'numbers' | 'keys' | 'connects'>,
 ): MembershipChange {
-  const { shared, numbers, keys } = around;
+  const { shared, numbers, keys } = deps;
   const change = planServers(pool.parts.fleet, options, { load: shared.load, numbers, keys });
-  limitConnects(change.added, options, around);
+  limitConnects(change.added, options, deps);
   return change;
 }
 
 function limitConnects(
   servers: readonly Server[],
   { limits }: PoolOptions,
-  { connects }: Pick<PoolSurroundings, 'connects'>,
+  { connects }: Pick<PoolDependencies, 'connects'>,
 ): void {
   for (const server of servers) server.connects = new Connects(limits.connecting, connects);
 }
@@ -134,7 +134,7 @@ function affinityOf(
   options: PoolAffinity,
   { name: pool, sessions }: PoolOptions,
   fleet: Fleet,
-  { keys, secret, numbers, randomWords, rings, skew, shared, reportForeignCookie }: PoolSurroundings,
+  { keys, secret, numbers, randomWords, rings, skew, shared, reportForeignCookie }: PoolDependencies,
 ): Affinity {
   const kind = kindName(pool, options);
   const reported = { request: false, response: false };
@@ -176,7 +176,7 @@ function statusIn(table: SessionTable): (hi: number, lo: number, now: number) =>
 }
 
 /** Reports only what may change the health of a server: not the good answer of a server that has no failures. */
-function healthOf({ name, health }: PoolOptions, { report }: PoolSurroundings): PoolParts['health'] {
+function healthOf({ name, health }: PoolOptions, { report }: PoolDependencies): PoolParts['health'] {
   const { passive } = health;
   if (passive === null) return null;
   return {
