@@ -5,6 +5,7 @@
  *      1xxxxxxx   an entry of a table                        01xxxxxx   a field, also added to the table
  *      001xxxxx   the table has another size from now on     000Nxxxx   a field; N: never to be added to a table
  */
+import { copyText } from './copy.ts';
 import { DynamicTable } from './dynamic-table.ts';
 import type { FieldList } from './field-list.ts';
 import { decodeHuffman } from './huffman.ts';
@@ -29,6 +30,7 @@ export class HpackDecoder {
   private at = 0;
   private end = 0;
   private error: HpackError | null = null;
+  private entryEnd = 0;
 
   /** `tableSize`: SETTINGS_HEADER_TABLE_SIZE, as this side has announced it. */
   constructor(tableSize: number) {
@@ -68,16 +70,14 @@ export class HpackDecoder {
   private readIndexed(list: FieldList): void {
     const index = this.readInteger(7);
     if (this.error !== null) return;
-    const nameEnd = this.copyName(index, list);
-    if (nameEnd < 0) return;
-    const end = this.copyValue(index, list, nameEnd);
-    list.add(nameEnd, end);
+    const nameEnd = this.copyEntry(index, true, list);
+    if (nameEnd >= 0) list.add(nameEnd, this.entryEnd);
   }
 
   private readLiteral(prefix: number, adds: boolean, list: FieldList): void {
     const index = this.readInteger(prefix);
     if (this.error !== null) return;
-    const nameEnd = index === 0 ? this.readText(list, list.tail) : this.copyName(index, list);
+    const nameEnd = index === 0 ? this.readText(list, list.tail) : this.copyEntry(index, false, list);
     if (nameEnd < 0) return;
     const end = this.readText(list, nameEnd);
     if (end < 0) return;
@@ -86,35 +86,35 @@ export class HpackDecoder {
     list.add(nameEnd, end);
   }
 
-  /** The name of an entry, to the list's tail. Returns where it ends there; -1: there is no such entry. */
-  private copyName(index: number, list: FieldList): number {
-    const { table } = this;
-    const { tail } = list;
+  /**
+   * The name of an entry, and with `whole` its value behind it, to the list's tail. Returns where the name ends there (`entryEnd`: where
+   * all that was copied ends); -1: there is no such entry.
+   */
+  private copyEntry(index: number, whole: boolean, list: FieldList): number {
+    let source: Buffer = staticBytes;
+    let begin: number;
+    let nameEnd: number;
+    let end: number;
     if (index >= 1 && index <= staticEntries) {
-      const begin = staticOffsets[2 * index]!;
-      const end = staticOffsets[2 * index + 1]!;
-      staticBytes.copy(list.reserve(tail, end - begin), tail, begin, end);
-      return tail + end - begin;
+      begin = staticOffsets[2 * index]!;
+      nameEnd = staticOffsets[2 * index + 1]!;
+      end = whole ? staticOffsets[2 * index + 2]! : nameEnd;
+    } else {
+      const { table } = this;
+      const entry = index - staticEntries - 1;
+      if (index === 0 || entry >= table.count) {
+        this.error = 'no table has an entry of that number';
+        return -1;
+      }
+      source = table.bytes;
+      begin = table.nameStart(entry);
+      nameEnd = table.valueStart(entry);
+      end = whole ? table.end(entry) : nameEnd;
     }
-    const entry = index - staticEntries - 1;
-    if (index === 0 || entry >= table.count) {
-      this.error = 'no table has an entry of that number';
-      return -1;
-    }
-    const begin = table.nameStart(entry);
-    const end = table.valueStart(entry);
-    table.bytes.copy(list.reserve(tail, end - begin), tail, begin, end);
-    return tail + end - begin;
-  }
-
-  private copyValue(index: number, list: FieldList, at: number): number {
-    const isStatic = index <= staticEntries;
-    const entry = index - staticEntries - 1;
-    const source = isStatic ? staticBytes : this.table.bytes;
-    const begin = isStatic ? staticOffsets[2 * index + 1]! : this.table.valueStart(entry);
-    const end = isStatic ? staticOffsets[2 * index + 2]! : this.table.end(entry);
-    source.copy(list.reserve(at, end - begin), at, begin, end);
-    return at + end - begin;
+    const { tail } = list;
+    copyText(source, begin, end, list.reserve(tail, end - begin), tail);
+    this.entryEnd = tail + end - begin;
+    return tail + nameEnd - begin;
   }
 
   /** A text of the block, to `to` of the list's buffer. Returns where it ends there, or -1. */
@@ -133,7 +133,7 @@ export class HpackDecoder {
     }
     this.at = begin + length;
     if (!isHuffman) {
-      this.bytes.copy(list.reserve(to, length), to, begin, this.at);
+      copyText(this.bytes, begin, this.at, list.reserve(to, length), to);
       return to + length;
     }
     const out = list.reserve(to, Math.ceil((8 * length) / 5));

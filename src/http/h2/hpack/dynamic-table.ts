@@ -6,6 +6,8 @@
  *      ring:   (text begins, value begins, text ends) of each entry
  */
 
+import { copyText } from './copy.ts';
+
 /** What an entry counts for beyond its text (RFC 7541 section 4.1). */
 const entryOverhead = 32;
 /** Of each connection, until its encoder says otherwise (RFC 9113 section 6.5.2), even when more is allowed. */
@@ -66,8 +68,8 @@ export class DynamicTable {
     this.evict(size);
     if (size > this.max) return;
     if (this.tail + length > this.bytes.length) this.makeRoom(length);
-    text.copy(this.bytes, this.tail, nameStart, end);
-    this.newest = (this.newest + 1) % this.slots;
+    copyText(text, nameStart, end, this.bytes, this.tail);
+    this.newest = this.newest + 1 === this.slots ? 0 : this.newest + 1;
     const at = 3 * this.newest;
     this.ring[at] = this.tail;
     this.ring[at + 1] = this.tail + valueStart - nameStart;
@@ -102,7 +104,8 @@ export class DynamicTable {
   }
 
   private slotOf(entry: number): number {
-    return 3 * ((this.newest - entry + this.slots) % this.slots);
+    const slot = this.newest - entry;
+    return 3 * (slot < 0 ? slot + this.slots : slot);
   }
 }
 

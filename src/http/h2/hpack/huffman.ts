@@ -2,9 +2,9 @@
  * The Huffman code of HPACK (RFC 7541 section 5.2 and appendix B). The code is canonical: the lengths alone determine it, codes of one
  * length follow the order of their symbols.
  *
- *      decoding: a state machine over half bytes; its states are the inner nodes of the code's tree.
- *      transition:  [ symbol: 8 bits ][ emits: 1 ][ next state: 8 bits ]; `invalid` where the code has an end-of-string symbol
- *      padding:     the last bits may only be the beginning of the end-of-string symbol, all ones, and fewer than 8
+ *      decoding:  the next 10 bits are looked up, [ length: 4 bits ][ symbol: 8 bits ]. Codes of text are not longer; a longer one is
+ *                 followed bit by bit in the code's tree.
+ *      padding:   the last bits may only be the beginning of the end-of-string symbol, all ones, and fewer than 8
  */
 
 /** Bits of the code of each byte; the last is the end-of-string symbol. */
@@ -21,8 +21,9 @@ const lengths = Uint8Array.of(
 );
 
 const endOfString = 256;
-const emits = 1 << 8;
-const invalid = 0xffffffff;
+/** Bits that are looked up at once. */
+const peekBits = 10;
+const peekMask = (1 << peekBits) - 1;
 
 interface Code {
   /** Inner node and bit -> an inner node from 0 on, or a symbol as `-1 - symbol`. */
@@ -59,45 +60,18 @@ function lengthOf(symbol: number): number {
 }
 
 const { tree, codes } = buildCode();
-const transitions = buildTransitions();
-/** States in which the input may end: the root, and up to 7 ones from it. */
-const mayEnd = buildEnds();
+const peeked = buildPeeked();
 
-function buildTransitions(): Uint32Array {
-  const table = new Uint32Array(256 * 16);
-  for (let state = 0; state < 256; state++) {
-    for (let half = 0; half < 16; half++) table[16 * state + half] = transitionOf(state, half);
+/** What the next bits begin with; 0: with a code that is longer. */
+function buildPeeked(): Uint16Array {
+  const table = new Uint16Array(1 << peekBits);
+  for (let symbol = 0; symbol < endOfString; symbol++) {
+    const length = lengthOf(symbol);
+    if (length > peekBits) continue;
+    const first = codes[symbol]! << (peekBits - length);
+    table.fill((length << 8) | symbol, first, first + (1 << (peekBits - length)));
   }
   return table;
-}
-
-function transitionOf(state: number, half: number): number {
-  let node = state;
-  let emitted = 0;
-  for (let bit = 3; bit >= 0; bit--) {
-    const next = tree[2 * node + ((half >>> bit) & 1)]!;
-    if (next >= 0) {
-      node = next;
-      continue;
-    }
-    const symbol = -1 - next;
-    // A padding that holds the whole symbol, or a text that does, is an error (RFC 7541 section 5.2).
-    if (symbol === endOfString) return invalid;
-    // The shortest code has 5 bits: four bits end one code at most.
-    emitted = emits | (symbol << 9);
-    node = 0;
-  }
-  return emitted | node;
-}
-
-function buildEnds(): Uint8Array {
-  const ends = new Uint8Array(256);
-  let node = 0;
-  for (let ones = 0; ones < 8; ones++) {
-    ends[node] = 1;
-    node = tree[2 * node + 1]!;
-  }
-  return ends;
 }
 
 /**
@@ -105,19 +79,60 @@ function buildEnds(): Uint8Array {
  * a Huffman code. `out` needs room for 8/5 of the input: the shortest code has 5 bits.
  */
 export function decodeHuffman(bytes: Uint8Array, start: number, end: number, out: Uint8Array, at: number): number {
-  let state = 0;
+  let i = start;
   let to = at;
-  for (let i = start; i < end; i++) {
-    const byte = bytes[i]!;
-    let transition = transitions[16 * state + (byte >>> 4)]!;
-    if (transition === invalid) return -1;
-    if ((transition & emits) !== 0) out[to++] = transition >>> 9;
-    transition = transitions[16 * (transition & 255) + (byte & 15)]!;
-    if (transition === invalid) return -1;
-    if ((transition & emits) !== 0) out[to++] = transition >>> 9;
-    state = transition & 255;
+  // The last `bits` bits of `held` are still to be decoded.
+  let held = 0;
+  let bits = 0;
+  for (;;) {
+    if (bits < peekBits) {
+      if (i + 1 < end) {
+        held = (held << 16) | (bytes[i]! << 8) | bytes[i + 1]!;
+        i += 2;
+        bits += 16;
+      } else if (i < end) {
+        held = (held << 8) | bytes[i++]!;
+        bits += 8;
+        if (bits < peekBits) continue;
+      } else return decodeEnd(held, bits, out, to);
+    }
+    const found = peeked[(held >>> (bits - peekBits)) & peekMask]!;
+    if (found !== 0) {
+      out[to++] = found;
+      bits -= found >>> 8;
+      continue;
+    }
+    let next = 0;
+    do {
+      if (bits === 0) {
+        // More than 7 bits of a code are no padding.
+        if (i >= end) return -1;
+        held = bytes[i++]!;
+        bits = 8;
+      }
+      bits--;
+      next = tree[2 * next + ((held >>> bits) & 1)]!;
+    } while (next >= 0);
+    // The end-of-string symbol must not be in a text (RFC 7541 section 5.2).
+    if (next === -1 - endOfString) return -1;
+    out[to++] = -1 - next;
   }
-  return mayEnd[state] === 1 ? to : -1;
+}
+
+/** The last bits, fewer than are looked up: codes, and a padding. */
+function decodeEnd(held: number, bits: number, out: Uint8Array, at: number): number {
+  let to = at;
+  let left = bits;
+  for (;;) {
+    const missing = peekBits - left;
+    const found = peeked[((held << missing) | ((1 << missing) - 1)) & peekMask]!;
+    const length = found >>> 8;
+    if (length === 0 || length > left) break;
+    out[to++] = found;
+    left -= length;
+  }
+  const ones = (1 << left) - 1;
+  return left < 8 && (held & ones) === ones ? to : -1;
 }
 
 /** Bytes that the Huffman code of this text takes. */
