@@ -52,6 +52,7 @@ describe('old words', () => {
       [2, 'place'],
     ]);
     expect(findInProse('src/a.ts', source).map(({ line, name }) => [line, name])).toEqual([
+      [1, 'hears'],
       [1, 'news'],
       [2, 'news'],
       [3, 'roster'],

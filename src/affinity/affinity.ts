@@ -151,7 +151,7 @@ export interface Affinity {
    */
   recognise(request: RequestHead, client: ClientFacts, now: number, recognition: Recognition, edit: Splice): boolean;
   /**
-   * Gives a new session its id, its key and the time of its birth, after no affinity has recognised one. Called on the first affinity
+   * Gives a new session its id, its key and its time of creation, after no affinity has recognised one. Called on the first affinity
    * of the pool that has this method. Left out: the affinity only recognises sessions, and another one begins new ones.
    */
   begin?(now: number, recognition: Recognition): void;

@@ -212,7 +212,7 @@ describe('recognise', () => {
   });
 });
 
-test('begin gives a random id, a key, a birth and the first epoch', () => {
+test('begin gives a random id, a key, a time of creation and the first epoch', () => {
   const { affinity } = affinityOf();
   const [first, second] = [begun(affinity), begun(affinity)];
   expect(first).toMatchObject({

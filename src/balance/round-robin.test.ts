@@ -46,7 +46,7 @@ test('threads take turns, whatever servers each of them knew before', () => {
     const policy = new RoundRobin({ random: randomOf(seed), turns });
     return { fleet, pick: () => policy.select(fleet.snapshot, 0, any)!.slot };
   });
-  // One of them hears later that a server is out and in again.
+  // One of them is informed later that a server is out and in again.
   for (const { fleet, pick } of threads) {
     pick();
     fleet.setActive(fleet.servers[0]!, false, 1);

@@ -3,7 +3,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { UsageError } from '../errors.ts';
 import type { Environment } from './env.ts';
-import type { FromModule, ModuleBirth } from './module-thread.ts';
+import type { FromModule, ModuleInit } from './module-thread.ts';
 import { ConfigError } from './problem.ts';
 import { formatDuration, parseDuration } from './units.ts';
 
@@ -79,9 +79,9 @@ function placeOf({ stack, position }: FromModule & { kind: 'failed' }, file: str
 }
 
 function importInThread(url: string, timeout: number): Promise<FromModule | 'timeout' | 'exit'> {
-  const birth: ModuleBirth = { url };
+  const init: ModuleInit = { url };
   return new Promise((resolve) => {
-    const worker = new Worker(entry, { workerData: birth });
+    const worker = new Worker(entry, { workerData: init });
     const end = (answer: FromModule | 'timeout' | 'exit'): void => {
       clearTimeout(timer);
       resolve(answer);

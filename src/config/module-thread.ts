@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { type PlainFlaw, plainFlaws } from './plain.ts';
 
-export interface ModuleBirth {
+export interface ModuleInit {
   /** Of the module, as file URL. */
   readonly url: string;
 }
@@ -52,7 +52,7 @@ async function load(url: string): Promise<FromModule> {
   }
 }
 
-const { url } = workerData as ModuleBirth;
+const { url } = workerData as ModuleInit;
 // A module that waits for what never comes would let the thread end.
 const alive = setInterval(() => {}, 2 ** 30);
 parentPort?.postMessage(await load(url));

@@ -79,7 +79,7 @@ describe('DNS', () => {
     await using two = await FakeDns.start({ 'app.test': ['10.0.0.1'] });
     const gone = await FakeDns.start();
     await gone[Symbol.asyncDispose]();
-    // The time of the timers of that number, from 1, is over as soon as the silent server has heard both questions.
+    // The time of the timers of that number, from 1, is over as soon as the silent server has received both questions.
     const timersOf = (...silent: number[]) => {
       let count = 0;
       return {
@@ -87,7 +87,7 @@ describe('DNS', () => {
           count++;
           let isOver = false;
           const isDue = () => one.asked.length === 2 && silent.includes(count);
-          void until('the silent server has heard both questions', () => isOver || isDue(), 10_000, 1).then(() => {
+          void until('the silent server has received both questions', () => isOver || isDue(), 10_000, 1).then(() => {
             if (!isOver) run();
           });
           return () => {

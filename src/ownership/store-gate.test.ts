@@ -129,7 +129,7 @@ describe('what the store says of the owner', () => {
     expect(told).toEqual([code]);
   });
 
-  test('that comes too late is not heard, and the exchange goes on without it where it may', () => {
+  test('that comes too late is ignored, and the exchange goes on without it where it may', () => {
     const { gate, session, counters, told, asked, query, replicator } = stage({ degrade: true });
     session.onStore('record-missing');
     query();

@@ -105,7 +105,7 @@ export class Relay implements ResponseHandler, StoreGateOwner {
     if (client.sendInterim(head, edit)) this.context.worker.counters.responded(head.status);
   }
 
-  // What the response changes in its session is kept by the store before the client hears of it.
+  // What the response changes in its session is kept by the store before the client gets the response.
 
   mustHold(head: ResponseHead): boolean {
     const { replicator } = this.request.pool;

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { StoreError } from './store.ts';
 
 /** Part of a conditional write, whose own promise says whether all of it was done. */
-export function unheard(part: Promise<boolean>): void {
+export function ignored(part: Promise<boolean>): void {
   // When the commit fails this one is rejected, too: without a listener that would end the process.
   part.then(noop, noop);
 }

@@ -10,7 +10,7 @@ import { randomInt, randomUUID } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RootDatabase, Transaction } from 'lmdb';
 import { checkKey, checkPut, checkRotate, checkTime, checkUser } from './check.ts';
-import { failed, isDamage, noop, textOf, unheard } from './lmdb-errors.ts';
+import { failed, ignored, isDamage, noop, textOf } from './lmdb-errors.ts';
 import { checkLmdbFile } from './lmdb-file.ts';
 import { closeFiles, prepareFolder } from './lmdb-folder.ts';
 import {
@@ -84,7 +84,7 @@ export class LmdbStore implements SteppedStore {
   private number = randomInt(2 ** 48 - 1);
   private closed = false;
   /** Somebody listens to the commit that this turn begins. */
-  private hears = false;
+  private catches = false;
 
   private constructor(db: Database, incarnation: string, options: LmdbOptions, now: () => number) {
     this.db = db;
@@ -287,7 +287,7 @@ export class LmdbStore implements SteppedStore {
     const also: Promise<boolean>[] = [];
     try {
       const done = this.ifSame(seen, () => change(also));
-      // Heard all at once: when a commit fails, each of them does.
+      // Awaited all at once: when a commit fails, each of them does.
       return (await Promise.all([done, ...also])).every(Boolean);
     } catch (error) {
       throw await failed(error, this.options.path);
@@ -330,10 +330,10 @@ export class LmdbStore implements SteppedStore {
    * when the commit fails, and would end the process. Its own immediate is the one just before this one.
    */
   private catchCommit(): void {
-    if (this.hears) return;
-    this.hears = true;
+    if (this.catches) return;
+    this.catches = true;
     setImmediate(() => {
-      this.hears = false;
+      this.catches = false;
       this.db.committed.then(noop, noop);
     });
   }
@@ -341,17 +341,17 @@ export class LmdbStore implements SteppedStore {
   private set({ key, record }: Seen, copy: Copy | null, now: number): void {
     const expires = copy === null ? now + this.options.tombstoneTime : copy.expires;
     const due = record === null ? expires : Math.min(record.due, expires);
-    if (record !== null && due !== record.due) unheard(this.db.remove(dueKey(record.due, key)));
-    if (due !== record?.due) unheard(this.db.put(dueKey(due, key), Buffer.alloc(0), 1));
+    if (record !== null && due !== record.due) ignored(this.db.remove(dueKey(record.due, key)));
+    if (due !== record?.due) ignored(this.db.put(dueKey(due, key), Buffer.alloc(0), 1));
     this.index(key, record?.copy?.user, copy?.user);
-    unheard(this.db.put(key, encodeRecord({ copy, expires, due }), ++this.number));
+    ignored(this.db.put(key, encodeRecord({ copy, expires, due }), ++this.number));
   }
 
   /** Within the write of the record. */
   private index(key: Buffer, before: UserHash | undefined, user: UserHash | undefined): void {
     if (before === user) return;
-    if (before !== undefined) unheard(this.db.remove(userKey(before, key)));
-    if (user !== undefined) unheard(this.db.put(userKey(user, key), Buffer.alloc(0), 1));
+    if (before !== undefined) ignored(this.db.remove(userKey(before, key)));
+    if (user !== undefined) ignored(this.db.put(userKey(user, key), Buffer.alloc(0), 1));
   }
 
   /** The time has come to look at one: it is forgotten, or waits for its new time. */
@@ -370,13 +370,13 @@ export class LmdbStore implements SteppedStore {
       return;
     }
     await this.write({ key, number: entry?.version ?? null, record, found: { state: 'none' } }, () => {
-      unheard(this.db.remove(due));
+      ignored(this.db.remove(due));
       if (record.expires <= now) {
         this.index(key, record.copy?.user, undefined);
-        unheard(this.db.remove(key));
+        ignored(this.db.remove(key));
       } else {
-        unheard(this.db.put(dueKey(record.expires, key), Buffer.alloc(0), 1));
-        unheard(this.db.put(key, encodeRecord({ ...record, due: record.expires }), ++this.number));
+        ignored(this.db.put(dueKey(record.expires, key), Buffer.alloc(0), 1));
+        ignored(this.db.put(key, encodeRecord({ ...record, due: record.expires }), ++this.number));
       }
     });
   }
@@ -386,7 +386,7 @@ export class LmdbStore implements SteppedStore {
 async function readMeta(db: Database, path: string, check: string): Promise<string> {
   try {
     const made = db.ifNoExists(metaKey, () =>
-      unheard(db.put(metaKey, Buffer.from(`${format} ${randomUUID()} ${check}`), 1)),
+      ignored(db.put(metaKey, Buffer.from(`${format} ${randomUUID()} ${check}`), 1)),
     );
     setImmediate(() => void db.committed.then(noop, noop));
     await made;

@@ -225,12 +225,12 @@ describe('any sequence of calls', () => {
         expect(tell).toBe(false);
         return;
       }
-      const unheard = !one.flag! && steps < 7;
+      const isUnpublished = !one.flag! && steps < 7;
       expect(tell).toBe(former !== nobody && one.flag!);
-      if (former === nobody && unheard) model.delete(one.session);
+      if (former === nobody && isUnpublished) model.delete(one.session);
       else if (former === nobody) Object.assign(known!, accepted);
       else {
-        const back = { server: former, epoch: unheard ? epoch - steps : epoch + 1, claiming: tell };
+        const back = { server: former, epoch: isUnpublished ? epoch - steps : epoch + 1, claiming: tell };
         Object.assign(known!, accepted, back);
       }
     } else if (one.kind === 'adopt') {
@@ -298,7 +298,7 @@ describe('any sequence of calls', () => {
   }
 });
 
-test('bind answers what it wrote; a token that knows a later epoch is heard', () => {
+test('bind answers what it wrote; a token that knows a later epoch is believed', () => {
   const table = small();
   expect(table.bind(keyOf(1), 7, 5000, out, 0, 12)).toBe('bound');
   expect(out).toEqual({

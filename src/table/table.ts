@@ -447,14 +447,14 @@ export class SessionTable {
   private giveBack(page: number, at: number, now: number, out: Entry, announced: boolean): boolean {
     const { records } = this;
     const { former, steps } = out;
-    const unheard = !announced && steps < stepsMask;
+    const isUnpublished = !announced && steps < stepsMask;
     if (former === nobody) {
-      if (unheard) records.forget(page, at, header.returned);
+      if (isUnpublished) records.forget(page, at, header.returned);
       else records.setFormer(at, 0, 0, false);
       return false;
     }
     Atomics.add(this.words, header.returned, 1);
-    this.handOver(at, unheard ? out.epoch - steps : out.epoch + 1, former, now, out, announced);
+    this.handOver(at, isUnpublished ? out.epoch - steps : out.epoch + 1, former, now, out, announced);
     return announced;
   }
 

@@ -43,7 +43,7 @@ function countOf(table: SessionTable, keys: number, now: (n: number) => number):
   return counts;
 }
 
-test('of threads that bind the same new sessions one wins, and all hear of it', async () => {
+test('of threads that bind the same new sessions one wins, and all learn which', async () => {
   const table = SessionTable.create({ capacity: racers, lifetimes: [{ idle: 0, absolute: 0 }], servers });
   const reports = await hammer(table, 'race', 0);
   expect(reports.flatMap(({ problems }) => problems)).toEqual([]);

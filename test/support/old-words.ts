@@ -83,6 +83,10 @@ export const metaphors: Readonly<Record<string, string>> = {
   office: 'admin service',
   keeper: 'saver',
   patience: 'time-out, most tries or most bytes',
+  hear: 'apply, or get',
+  hears: 'applies, or gets',
+  heard: 'applied, or received',
+  unheard: 'unpublished, or ignored',
 };
 
 /**
@@ -102,7 +106,6 @@ export const ordinary: Readonly<Record<string, string>> = {
   home: 'hashOwner',
   tell: 'publish, report or notify',
   ask: 'query',
-  hear: 'apply',
   know: 'what is known',
   see: 'report',
 };

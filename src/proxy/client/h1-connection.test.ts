@@ -71,7 +71,7 @@ describe('one exchange after the other', () => {
     expect(peer.state).toBe('reset');
   });
 
-  test('the exchange hears when a slow client has taken everything', () => {
+  test('the exchange is notified when a slow client has taken everything', () => {
     const { peer, last } = stageClient();
     peer.send(get());
     peer.slow = true;

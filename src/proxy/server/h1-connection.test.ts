@@ -278,7 +278,7 @@ describe('a request that is not complete', () => {
     expect(peer.state).toBe('reset');
   });
 
-  test('the server takes it again: the exchange hears of that', () => {
+  test('the server takes it again: the exchange is notified', () => {
     const { connection, peer, send, out } = stageServer();
     const handler = send({}, { body: partBody });
     peer.slow = true;
