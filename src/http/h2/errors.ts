@@ -79,6 +79,7 @@ export const h2Errors = {
   badStreamId: connection(protocolError, 'A stream is opened with an identifier that the other side may not use.'),
   closedStream: connection(streamClosed, 'A frame belongs to a stream that is closed.'),
   halfClosedStream: stream(streamClosed, 'A frame came after END_STREAM.'),
+  dataBeforeHeaders: stream(protocolError, 'DATA came before HEADERS.'),
   trailersWithoutEnd: stream(protocolError, 'Trailers came without END_STREAM.'),
   tooManyStreams: stream(refusedStream, 'There are more streams than SETTINGS_MAX_CONCURRENT_STREAMS.'),
 } as const satisfies Record<string, H2Error>;

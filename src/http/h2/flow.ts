@@ -42,6 +42,11 @@ export class ReceiveWindow {
     this.left = size;
   }
 
+  /** Bytes that have come and were not taken. */
+  get held(): number {
+    return this.size - this.left - this.taken;
+  }
+
   /** A DATA frame of so many bytes, padding included, has begun. False: the other side may not send that many. */
   receive(bytes: number): boolean {
     if (bytes > this.left) return false;

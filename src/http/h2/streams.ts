@@ -41,6 +41,8 @@ export class Stream {
   readonly receiveWindow: ReceiveWindow;
   /** Fields of a request, or of a response that is not interim, have been received: what comes then are trailers. */
   hasHeaders = false;
+  /** It was closed by RST_STREAM, of either side. */
+  isReset = false;
 
   constructor(id: number, sendBytes: number, receiveBytes: number) {
     this.id = id;
