@@ -3,13 +3,13 @@
  * of them. A host that answers nothing would otherwise take a descriptor for every request until `timeouts.connect` ends it.
  */
 export class Connects {
-  /** Most at one time; another config may change it. */
+  /** Most at one time. A reload may change it. */
   max: number;
   /** Being made now. */
   now = 0;
   private readonly all: Connects | null;
 
-  /** `all`: of which these are a part. */
+  /** `all`: the sum to which these count as well. */
   constructor(max: number, all: Connects | null) {
     this.max = max;
     this.all = all;

@@ -51,7 +51,7 @@ export class Fleet {
   private readonly byId = new Map<number, Server>();
   private readonly bySlot = new Map<number, Server>();
   private readonly byIdentity = new Map<string, Server>();
-  /** Down when a panic ended, and neither seen well since nor tried in vain: see `isUsable`. */
+  /** Servers that were down when a panic ended, and have neither come up nor failed a connection since: see `isUsable`. */
   private readonly doubtful = new Set<Server>();
   private readonly options: FleetOptions;
   readonly load: Load;
@@ -91,16 +91,16 @@ export class Fleet {
   }
 
   /**
-   * The server may be asked for what it holds. One that is down may be in a panic; and after it, until it has been tried: when
-   * all servers were out of reach, they come back one after the other, and those that are seen last must not lose their
-   * sessions to those that are seen first.
+   * Whether a request may go to the server for a session that it owns. A server that looks down is usable in a panic, and after
+   * it until a connection to it has failed. When all servers were out of reach, they come back one after the other: sessions of
+   * those that come last must not move to those that come first.
    */
   isUsable(server: Server): boolean {
     if (server.removed) return false;
     return server.state !== 'down' || this.snapshot.panic || (this.doubtful.size > 0 && this.doubtful.has(server));
   }
 
-  /** It was tried, and no connection came about: it is down, as was reported. */
+  /** A connection to it has failed: it is down, as was reported. */
   confirmDown(server: Server): void {
     this.doubtful.delete(server);
   }
@@ -137,7 +137,7 @@ export class Fleet {
 
   /**
    * Servers leave, join, and get other weights and caps, as one change: one snapshot. Nothing that is known of the other servers
-   * changes. One that joins is as its own report says.
+   * changes. The state of one that joins follows from its own report.
    */
   applyMembership({ removed, added, changed }: MembershipChange, now: number): void {
     for (const server of removed) this.forget(server);
@@ -164,7 +164,7 @@ export class Fleet {
     });
   }
 
-  /** An operator's word: keep its sessions, give it no new ones. */
+  /** Set by an operator: a drained server keeps its sessions and gets no new ones. */
   setDrained(server: Server, drained: boolean, now: number): void {
     this.change(server, now, (report) => {
       report.drained = drained;

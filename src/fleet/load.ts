@@ -48,7 +48,7 @@ export class Load {
     Atomics.add(this.words, slot * slotWords + field.running, by);
   }
 
-  /** One more unless `max` run already: of several workers that try for the last place one gets it. */
+  /** Adds one unless `max` run already. Of several workers that want the last place one gets it. */
   tryRun(slot: number, max: number): boolean {
     const at = slot * slotWords + field.running;
     if (Atomics.add(this.words, at, 1) < max) {
@@ -72,7 +72,7 @@ export class Load {
     return this.words[slot * slotWords + field.failures]!;
   }
 
-  /** One thread writes it: the one that judges health. */
+  /** Only the thread of the health monitor writes it. */
   setFailures(slot: number, failures: number): void {
     Atomics.store(this.words, slot * slotWords + field.failures, failures);
   }
@@ -82,7 +82,7 @@ export class Load {
     return this.words[slot * slotWords + field.misframed] !== 0;
   }
 
-  /** It has, or it is another server now. False: that was known. */
+  /** false: the slot is another server's from now on. Returns false when nothing has changed. */
   setMisframed(slot: number, misframed: boolean): boolean {
     const now = misframed ? 1 : 0;
     return Atomics.exchange(this.words, slot * slotWords + field.misframed, now) !== now;
@@ -93,13 +93,13 @@ export class Load {
     return Atomics.load(this.words, slot * slotWords + field.lastTurn) >>> 0;
   }
 
-  /** False: another worker was quicker. */
+  /** False: another worker has passed the turn in the meantime. */
   passTurn(slot: number, from: number, to: number): boolean {
     const was = from | 0;
     return Atomics.compareExchange(this.words, slot * slotWords + field.lastTurn, was, to) === was;
   }
 
-  /** A worker has died: what it had running and waiting is over. Before another one takes its number. */
+  /** A worker has died: subtracts what it had running and waiting. To be called before another worker gets its number. */
   forget(worker: number): void {
     const share = shareOf(this.slots, worker);
     for (let slot = 0; slot < this.slots; slot++) {

@@ -23,7 +23,7 @@ export class Server {
    */
   readonly slot: number;
 
-  /** 48-bit keyed hash of the name: the same on every node and after every restart, and it tells no address. */
+  /** 48-bit keyed hash of the name: the same on every node and after every restart, and it reveals no address. */
   readonly id: number;
   /** Its ids under older keys: tokens that were made with those name it so. */
   readonly formerIds: readonly number[];

@@ -1,12 +1,12 @@
 /**
- * Passive health: what real traffic says of a server. One breaker per server, with the states of a fuse:
+ * Passive health: judges servers by the outcome of real requests. Each server has a circuit breaker:
  *
  *     closed --failures in a row--> open --ejection time over, or well in a panic--> probation
  *       ^                             ^                                                |   |
  *       |                             +------------------- one failure ----------------+   |
  *       +--------------------------------- three good answers -----------------------------+
  *
- * closed: traffic flows. open: ejected, the fleet has it as down. probation: up again, but on its word. Each
+ * closed: traffic flows. open: ejected, the fleet has it as down. probation: up again, and ejected by one failure. Each
  * ejection lasts twice as long as the one before; only the end of a probation makes the next one short again.
  */
 import type { PassiveOptions } from '../config/options.ts';

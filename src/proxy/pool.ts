@@ -66,7 +66,7 @@ export interface PoolParts extends ServerChoice {
     connectFailed(server: Server): void;
     answered(server: Server, status: number): void;
   } | null;
-  /** Told of each server once: it has broken the framing of HTTP, and how. */
+  /** Called once for each server that has broken the framing of HTTP, with what it did. */
   readonly misframed: (server: Server, how: string) => void;
   /** There is room at a server, and exchanges of other workers wait for it. */
   readonly announceRoom: () => void;

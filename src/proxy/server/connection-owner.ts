@@ -13,7 +13,7 @@ export interface ConnectionOwner {
   addIdle(connection: PoolConnection): boolean;
   /** It is not idle any more. */
   removeIdle(connection: PoolConnection): void;
-  /** Its server has sent what HTTP does not allow, and the beginning of the next response could not be told. */
+  /** Its server has sent what HTTP does not allow, so that the beginning of the next response is not certain. */
   onMisframed(connection: PoolConnection, how: string): void;
   pipeliningGuardOf(server: Server): PipeliningGuard;
   /** There may be room at the server. */

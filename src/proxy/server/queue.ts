@@ -57,7 +57,7 @@ export class Queue {
     else announceRoom();
   }
 
-  /** Another worker has told of room; or nobody has, and it is time to look: its message may have crossed with our waiting. */
+  /** To be called when another worker has announced room, and at intervals: that message may have come before the waiting began. */
   lookForRoom(): void {
     if (this.waiters.size === 0) return;
     for (const server of this.options.fleet.servers) if (server.hasRoom) this.fill(server);
