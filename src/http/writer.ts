@@ -19,6 +19,12 @@ export class HeadWriter {
     this.length = 0;
   }
 
+  /** Room for so many bytes behind what is there. The caller writes them from `length` on, and adds them to it. */
+  reserve(size: number): Buffer {
+    if (size > this.free) this.grow(size);
+    return this.bytes;
+  }
+
   copy(from: Buffer, start: number, end: number): void {
     const size = end - start;
     if (size > this.free) this.grow(size);

@@ -20,7 +20,6 @@ import {
   isPseudoField,
   isText,
   kindOf,
-  problemOfField,
   problemOfValue,
   writeFieldLine,
 } from './field-checks.ts';
@@ -185,34 +184,36 @@ export class RequestFields {
   }
 
   private writeField(list: FieldList, field: number, out: HeadWriter): FieldsProblem {
-    const problem = problemOfField(list, field);
+    const before = out.length;
+    const problem = writeFieldLine(list, field, out);
     if (problem !== null) return problem;
     switch (kindOf(list.bytes, list.nameStart(field), list.valueStart(field))) {
       case FieldKind.connection:
         return 'a field belongs to connections of HTTP/1.1';
       case FieldKind.te:
+        out.length = before;
         this.acceptsTrailers = true;
         return equalsIgnoreCase(list.bytes, list.valueStart(field), list.end(field), 'trailers')
           ? null
           : 'te is not trailers';
       case FieldKind.cookie:
+        out.length = before;
         if (!this.hasCookie) writeCookies(list, field, out);
         this.hasCookie = true;
         return null;
       case FieldKind.host:
         if (this.host !== none) return faults.hostRepeated;
         this.host = field;
-        if (this.authority !== none) return this.isAuthority(list, field) ? null : 'host is not the authority';
-        break;
+        if (this.authority === none) return null;
+        out.length = before;
+        return this.isAuthority(list, field) ? null : 'host is not the authority';
       case FieldKind.contentLength:
         if (this.contentLength >= 0) return faults.lengthRepeated;
         this.contentLength = parseDecimal(list.bytes, list.valueStart(field), list.end(field));
-        if (this.contentLength < 0) return faults.badContentLength;
-        break;
+        return this.contentLength < 0 ? faults.badContentLength : null;
       default:
+        return null;
     }
-    writeFieldLine(list, field, out);
-    return null;
   }
 
   private isAuthority(list: FieldList, field: number): boolean {

@@ -6,15 +6,7 @@
 import { requestFaults as faults, serverFaults } from '../../errors.ts';
 import { equalsIgnoreCase, LF, parseDecimal, SP, TAB } from '../bytes.ts';
 import type { HeadWriter } from '../writer.ts';
-import {
-  FieldKind,
-  type FieldsProblem,
-  isPseudoField,
-  isText,
-  kindOf,
-  problemOfField,
-  writeFieldLine,
-} from './field-checks.ts';
+import { FieldKind, type FieldsProblem, isPseudoField, isText, kindOf, writeFieldLine } from './field-checks.ts';
 import { writeIndexed, writeLines, writeValue } from './hpack/encoder.ts';
 import type { FieldList } from './hpack/field-list.ts';
 import { staticIndexOf, staticIndexOfField } from './hpack/static-table.ts';
@@ -130,7 +122,7 @@ export class ResponseFields {
   }
 
   private writeField(list: FieldList, field: number, out: HeadWriter): FieldsProblem {
-    const problem = problemOfField(list, field);
+    const problem = writeFieldLine(list, field, out);
     if (problem !== null) return problem;
     const kind = kindOf(list.bytes, list.nameStart(field), list.valueStart(field));
     if (kind === FieldKind.connection) return 'a field belongs to connections of HTTP/1.1';
@@ -139,7 +131,6 @@ export class ResponseFields {
       this.contentLength = parseDecimal(list.bytes, list.valueStart(field), list.end(field));
       if (this.contentLength < 0) return faults.badContentLength;
     }
-    writeFieldLine(list, field, out);
     return null;
   }
 

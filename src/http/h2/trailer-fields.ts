@@ -5,7 +5,7 @@ import { Headers } from '../headers.ts';
 import { Name } from '../names.ts';
 import { readSessionCommand, type SessionCommand } from '../session-headers.ts';
 import { HeadWriter } from '../writer.ts';
-import { FieldKind, type FieldsProblem, kindOf, problemOfField, writeFieldLine } from './field-checks.ts';
+import { FieldKind, type FieldsProblem, kindOf, writeFieldLine } from './field-checks.ts';
 import type { FieldList } from './hpack/field-list.ts';
 
 export class TrailerFields {
@@ -24,11 +24,10 @@ export class TrailerFields {
     const { lines, headers } = this;
     lines.clear();
     for (let field = 0; field < list.count; field++) {
-      const problem = problemOfField(list, field);
+      const problem = writeFieldLine(list, field, lines);
       if (problem !== null) return problem;
       const kind = kindOf(list.bytes, list.nameStart(field), list.valueStart(field));
       if (kind === FieldKind.connection) return 'a field belongs to connections of HTTP/1.1';
-      writeFieldLine(list, field, lines);
     }
     lines.text('\r\n');
     if (headers.read(lines.bytes, 0, lines.length) <= 0) return faults.badTrailer;
