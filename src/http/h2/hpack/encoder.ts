@@ -7,6 +7,7 @@
 import { COLON, CR, equalsIgnoreCase, SP, TAB } from '../../bytes.ts';
 import { find } from '../../scan.ts';
 import type { HeadWriter } from '../../writer.ts';
+import { copyText } from './copy.ts';
 import { staticBytes, staticEntries, staticIndexOf, staticIndexOfField, staticOffsets } from './static-table.ts';
 
 const indexed = 0x80;
@@ -42,8 +43,7 @@ export function writeIndexed(index: number, out: HeadWriter): void {
 /** A field with the name of an entry of the static table. */
 export function writeValue(nameIndex: number, bytes: Buffer, start: number, end: number, out: HeadWriter): void {
   writeInteger(nameIndex, 4, neverIndexed, out);
-  writeInteger(end - start, 7, 0, out);
-  out.copy(bytes, start, end);
+  writeText(bytes, start, end, out);
 }
 
 /**
@@ -68,8 +68,7 @@ export function writeLines(bytes: Buffer, start: number, end: number, out: HeadW
     while (valueEnd > valueStart && isBlank(bytes[valueEnd - 1]!)) valueEnd--;
     if (!isOfConnection(bytes, at, nameEnd)) {
       writeName(bytes, at, nameEnd, hash, out);
-      writeInteger(valueEnd - valueStart, 7, 0, out);
-      out.copy(bytes, valueStart, valueEnd);
+      writeText(bytes, valueStart, valueEnd, out);
     }
     at = next;
   }
@@ -97,6 +96,14 @@ function isOfConnection(bytes: Buffer, start: number, end: number): boolean {
   }
 }
 
+/** Without Huffman code: it would cost more time than the few bytes are worth. */
+function writeText(bytes: Buffer, start: number, end: number, out: HeadWriter): void {
+  const size = end - start;
+  writeInteger(size, 7, 0, out);
+  copyText(bytes, start, end, out.reserve(size), out.length);
+  out.length += size;
+}
+
 function writeName(bytes: Buffer, start: number, end: number, hash: number, out: HeadWriter): void {
   const index = nameIndexes[hash & (hashSlots - 1)]!;
   if (index !== 0 && isName(index, bytes, start, end)) {
@@ -105,7 +112,10 @@ function writeName(bytes: Buffer, start: number, end: number, hash: number, out:
   }
   out.byte(neverIndexed);
   writeInteger(end - start, 7, 0, out);
-  for (let i = start; i < end; i++) out.byte(lowerCase(bytes[i]!));
+  const to = out.reserve(end - start);
+  let p = out.length;
+  for (let i = start; i < end; i++) to[p++] = lowerCase(bytes[i]!);
+  out.length = p;
 }
 
 function isName(index: number, bytes: Buffer, start: number, end: number): boolean {
