@@ -9,7 +9,8 @@ import { HpackDecoder, type HpackError } from '../../src/http/h2/hpack/decoder.t
 import { FieldList } from '../../src/http/h2/hpack/field-list.ts';
 import { encodeHuffman } from '../../src/http/h2/hpack/huffman.ts';
 import { RequestFields } from '../../src/http/h2/request-fields.ts';
-import { RequestHead } from '../../src/http/head.ts';
+import { ResponseFields } from '../../src/http/h2/server-fields.ts';
+import { RequestHead, ResponseHead } from '../../src/http/head.ts';
 import { HeadWriter } from '../../src/http/writer.ts';
 import { type DecodedByPeer, type PeerJob, runPeer } from '../support/hpack-peer.ts';
 import { needProgram } from '../support/programs.ts';
@@ -112,13 +113,20 @@ function readOurs(blocks: readonly Buffer[], around: number): Lists {
 
 const converter = new RequestFields(true);
 const head = new RequestHead(limits);
+const responseConverter = new ResponseFields();
+const responseHead = new ResponseHead(limits);
 const out = new HeadWriter(64);
 
-/** Fields that are taken for a request are a whole head, or one that the strict reader refuses. */
+/** Fields that are taken for a request, or a response, are a whole head, or one that the strict reader refuses. */
 function checkHead(list: FieldList): void {
   out.clear();
-  if (converter.write(list, true, out) !== null) return;
-  expect([-1, out.length]).toContain(head.read(out.bytes, 0, out.length));
+  if (converter.write(list, true, out) === null) {
+    expect([-1, out.length]).toContain(head.read(out.bytes, 0, out.length));
+  }
+  out.clear();
+  if (responseConverter.write(list, false, false, out) === null) {
+    expect([-1, out.length]).toContain(responseHead.read(out.bytes, 0, out.length));
+  }
 }
 
 function explain(ours: Lists, theirs: DecodedByPeer): string {

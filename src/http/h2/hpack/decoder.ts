@@ -112,7 +112,8 @@ export class HpackDecoder {
       end = whole ? table.end(entry) : nameEnd;
     }
     const { tail } = list;
-    copyText(source, begin, end, list.reserve(tail, end - begin), tail);
+    // A byte of a block can name 4,000 bytes of the table: of a list that is too large nothing is copied that the table does not need.
+    if (!(whole && list.overflow)) copyText(source, begin, end, list.reserve(tail, end - begin), tail);
     this.entryEnd = tail + end - begin;
     return tail + nameEnd - begin;
   }

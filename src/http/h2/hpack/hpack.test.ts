@@ -1,6 +1,6 @@
 /** HPACK against the examples of RFC 7541 (appendix C), against itself, and against what is wrong. */
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { HeadWriter } from '../../writer.ts';
 import { HpackDecoder } from './decoder.ts';
 import { writeInteger, writeLines, writeStatus } from './encoder.ts';
@@ -144,6 +144,20 @@ describe('what is wrong', () => {
     decode(blockOf('be'));
     expect(list.overflow).toBe(true);
   });
+});
+
+test('entries of a list that is too large are not copied, but have to be there', () => {
+  const { decode, list } = reader(4096, 5000);
+  const entry = Buffer.concat([blockOf('4003 6162 63 7f a11e'), Buffer.alloc(4000, 'x')]);
+  decode(entry);
+  expect(list.toArray()).toEqual([['abc', 'x'.repeat(4000)]]);
+  const copy = vi.spyOn(Buffer.prototype, 'copy');
+  expect(decode(Buffer.alloc(16_000, 0xbe))).toEqual([['abc', 'x'.repeat(4000)]]);
+  // The first, and the one that was too much.
+  expect(copy.mock.calls.filter(([target]) => target === list.bytes)).toHaveLength(2);
+  copy.mockRestore();
+  expect(list.overflow).toBe(true);
+  expect(decode(blockOf('bebebebf'))).toBe('no table has an entry of that number');
 });
 
 describe('the dynamic table', () => {
