@@ -58,6 +58,12 @@ export const programs = {
     file: '/usr/lib/python3/dist-packages/hpack/hpack.py',
     usedFor: 'header compression of another make',
   },
+  h2: {
+    from: { apt: 'python3-h2' },
+    commands: ['/usr/bin/python3'],
+    file: '/usr/lib/python3/dist-packages/h2/connection.py',
+    usedFor: 'HTTP/2 of another make',
+  },
 } as const satisfies Record<string, Program>;
 
 export type ProgramName = keyof typeof programs;
