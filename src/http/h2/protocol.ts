@@ -4,7 +4,8 @@
  *
  *      bytes -> FrameReader -> HeaderBlock -> HpackDecoder -> Streams, windows and limits -> ProtocolHandler
  *
- * An error of a stream resets it, an error of the connection ends everything with GOAWAY; `read` then takes nothing more.
+ * An error of a stream resets it, an error of the connection ends everything with GOAWAY; `read` then takes nothing more. A caller with DATA
+ * of several streams gives them turns by send-turns.ts.
  */
 import type { HeadWriter } from '../writer.ts';
 import { Abuse, AbuseCounters } from './abuse.ts';
