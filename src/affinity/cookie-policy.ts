@@ -34,24 +34,24 @@ export class CookiePolicy {
   }
 
   /** `isLimited`: something was asked for that is not allowed. */
-  limit(asked: CookieAttributes): { readonly cookie: CookieAttributes; readonly isLimited: boolean } {
+  limit(requested: CookieAttributes): { readonly cookie: CookieAttributes; readonly isLimited: boolean } {
     const { app } = this.settings;
-    const { sameSite, domain, path } = asked;
+    const { sameSite, domain, path } = requested;
     const fits = {
-      idle: asked.idle <= this.longestIdle,
+      idle: requested.idle <= this.longestIdle,
       sameSite: sameSite === null || width[sameSite] <= width[app.sameSite],
-      secure: asked.secure !== false || app.secure === 'never',
-      httpOnly: asked.httpOnly !== false || !app.httpOnly,
+      secure: requested.secure !== false || app.secure === 'never',
+      httpOnly: requested.httpOnly !== false || !app.httpOnly,
       domain: domain === null || (this.isHostOnly ? domain === '' : isWithinDomain(domain, app.domain)),
       path: path === '' || (this.isHostOnly ? path === '/' : isWithinPath(path, app.path)),
     };
-    if (Object.values(fits).every(Boolean)) return { cookie: asked, isLimited: false };
+    if (Object.values(fits).every(Boolean)) return { cookie: requested, isLimited: false };
     const cookie = {
-      ...asked,
-      idle: Math.min(asked.idle, Math.floor(this.longestIdle)),
+      ...requested,
+      idle: Math.min(requested.idle, Math.floor(this.longestIdle)),
       sameSite: fits.sameSite ? sameSite : app.sameSite,
-      secure: fits.secure ? asked.secure : null,
-      httpOnly: fits.httpOnly ? asked.httpOnly : null,
+      secure: fits.secure ? requested.secure : null,
+      httpOnly: fits.httpOnly ? requested.httpOnly : null,
       domain: fits.domain ? domain : null,
       path: fits.path ? path : '',
     };

@@ -213,13 +213,13 @@ export class CookieAffinity implements Affinity {
       `; Path=${cookie?.path || settings.path}` +
       (domain === '' ? '' : `; Domain=${domain}`) +
       ((cookie?.httpOnly ?? settings.httpOnly) ? '; HttpOnly' : '');
-    const asked = cookie?.secure == null ? settings.secure : cookie.secure ? 'always' : 'never';
+    const requested = cookie?.secure == null ? settings.secure : cookie.secure ? 'always' : 'never';
     // Browsers reject SameSite=None and Partitioned without Secure.
     const isOwn = cookie !== null && (cookie.sameSite === 'None' || cookie.partitioned);
     return {
       scope,
       attributes: `${scope}; SameSite=${sameSite}${isPartitioned ? '; Partitioned' : ''}`,
-      secure: isOwn ? 'always' : asked,
+      secure: isOwn ? 'always' : requested,
     };
   }
 
@@ -256,8 +256,9 @@ export class CookieAffinity implements Affinity {
     if (!(cookie?.persistent ?? settings.lifetime === 'permanent')) return '';
     const absolute =
       settings.absolute === 0 ? maxCookieSeconds : Math.floor(settings.absolute / 1000) - (now - recognition.born);
-    const asked = cookie === null || cookie.idle === 0 ? 0 : Math.min(cookie.idle, this.policy.longestIdle);
-    const idle = asked > 0 ? asked + redateAfter(asked, true) : cookie?.persistent ? settings.idle / 1000 : 0;
+    const requested = cookie === null || cookie.idle === 0 ? 0 : Math.min(cookie.idle, this.policy.longestIdle);
+    const idle =
+      requested > 0 ? requested + redateAfter(requested, true) : cookie?.persistent ? settings.idle / 1000 : 0;
     const maxAge = Math.max(1, Math.floor(Math.min(absolute, idle || absolute)));
     return `; Max-Age=${maxAge}; Expires=${httpDate(now + maxAge)}`;
   }

@@ -62,8 +62,8 @@ test.each([
 ])('limpet %s', (line, expected) => expect(parse(line)).toEqual(expected));
 
 test('help has examples and the exit codes', () => {
-  const asked = parse('--help');
-  expect(asked).toMatchObject({
+  const command = parse('--help');
+  expect(command).toMatchObject({
     kind: 'print',
     text: expect.stringMatching(/limpet 3001 3002 3003[\s\S]*Exit codes: 0 /),
   });
@@ -72,8 +72,8 @@ test('help has examples and the exit codes', () => {
 
 describe('--affinity', () => {
   const affinityOf = (flags: string) => {
-    const asked = parse(`3001 ${flags}`);
-    return asked.kind === 'servers' ? asked.config.pools.default?.affinity : asked;
+    const command = parse(`3001 ${flags}`);
+    return command.kind === 'servers' ? command.config.pools.default?.affinity : command;
   };
 
   test.each([

@@ -21,7 +21,7 @@ export interface Overrides {
   readonly workers?: number;
 }
 
-export type Asked =
+export type ParsedCommand =
   | { readonly kind: 'servers'; readonly config: Config }
   /** `file` undefined: the one of the current folder. */
   | { readonly kind: 'config'; readonly file: string | undefined; readonly overrides: Overrides }
@@ -95,11 +95,11 @@ Exit codes: 0 ended well, 1 unexpected failure, 2 wrong usage, 3 invalid config,
 that could be asked, 4 cannot listen, 5 exchanges were cut, 6 drain --timeout ran out.
 `;
 
-export function parseArguments(args: readonly string[], version: string): Asked {
+export function parseArguments(args: readonly string[], version: string): ParsedCommand {
   let output = '';
-  let asked: Asked | undefined;
+  let command: ParsedCommand | undefined;
   const program = buildProgram(version, (found) => {
-    asked = found;
+    command = found;
   });
   const write = (text: string) => {
     output += text;
@@ -116,7 +116,7 @@ export function parseArguments(args: readonly string[], version: string): Asked 
     if (!(error instanceof CommanderError) || error.exitCode !== 0) throw error;
     return { kind: 'print', text: output };
   }
-  return asked ?? { kind: 'print', text: program.helpInformation() };
+  return command ?? { kind: 'print', text: program.helpInformation() };
 }
 
 /** A sentence that begins with the command needs no name in front. */
@@ -124,7 +124,7 @@ function formatMistake(message: string): string {
   return `${message.startsWith('limpet ') ? '' : 'limpet: '}${message}\n(limpet --help tells more)\n`;
 }
 
-function buildProgram(version: string, found: (asked: Asked) => void): Command {
+function buildProgram(version: string, found: (command: ParsedCommand) => void): Command {
   const program: Command = new StrictCommand('limpet')
     .description('A load balancer that keeps every session with one server.')
     .version(version, '-v, --version', 'print the version')
@@ -256,7 +256,7 @@ Examples:
 Nothing is sent, listened to or written. The request is one head as a client sends it; LF line ends will do.
 `;
 
-function addExplain(program: Command, found: (asked: Asked) => void): void {
+function addExplain(program: Command, found: (command: ParsedCommand) => void): void {
   program
     .command('explain')
     .description('tell what would become of one request, and why')
@@ -278,7 +278,7 @@ function addExplain(program: Command, found: (asked: Asked) => void): void {
 }
 
 /** What is asked of a balancer that runs. */
-function addAdmin(program: Command, found: (asked: Asked) => void): void {
+function addAdmin(program: Command, found: (command: ParsedCommand) => void): void {
   const command = (usage: string, description: string): Command =>
     program
       .command(usage)

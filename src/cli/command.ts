@@ -9,7 +9,7 @@ import { ConfigError, formatProblems, type Problem, type Source } from '../confi
 import { readConfig } from '../config/read.ts';
 import { UsageError } from '../errors.ts';
 import { systemClock } from '../time/clock.ts';
-import { type Asked, type ExplainFlags, type Overrides, parseArguments } from './arguments.ts';
+import { type ExplainFlags, type Overrides, type ParsedCommand, parseArguments } from './arguments.ts';
 import { commandLineSource } from './command-line.ts';
 import { exitCodes } from './exit-codes.ts';
 import { createLogger } from './log.ts';
@@ -35,32 +35,32 @@ export interface Surroundings {
 
 /** Answers the exit code. */
 export async function execute(args: readonly string[], around: Surroundings): Promise<number> {
-  const asked = parseArguments(args, around.version);
+  const command = parseArguments(args, around.version);
   // Only a running balancer handles signals: other commands end.
-  if (asked.kind !== 'servers' && asked.kind !== 'config') around.signals.release();
-  switch (asked.kind) {
+  if (command.kind !== 'servers' && command.kind !== 'config') around.signals.release();
+  switch (command.kind) {
     case 'print':
-      around.write(asked.text);
+      around.write(command.text);
       return exitCodes.ok;
     case 'mistake':
-      around.writeError(asked.text);
+      around.writeError(command.text);
       return exitCodes.usage;
     case 'check':
-      return check(asked.file, around);
+      return check(command.file, around);
     case 'force-token':
-      return signToken(asked, around);
+      return signToken(command, around);
     case 'explain':
-      return explainRequest(asked.flags, around);
+      return explainRequest(command.flags, around);
     case 'drain':
     case 'ready':
     case 'sessions':
-      return queryBalancer(asked, around);
+      return queryBalancer(command, around);
     case 'import':
-      return importConfig(asked, around);
+      return importConfig(command, around);
     case 'servers':
-      return serveServers(asked.config, around);
+      return serveServers(command.config, around);
     case 'config':
-      return serveFile(asked.file, asked.overrides, around);
+      return serveFile(command.file, command.overrides, around);
   }
 }
 
@@ -84,7 +84,7 @@ async function check(named: string | undefined, around: Surroundings): Promise<n
 }
 
 async function signToken(
-  { file: named, server, lifetime }: Extract<Asked, { kind: 'force-token' }>,
+  { file: named, server, lifetime }: Extract<ParsedCommand, { kind: 'force-token' }>,
   around: Surroundings,
 ): Promise<number> {
   const file = named ?? findConfig(around.folder);
@@ -114,21 +114,21 @@ async function explainRequest(flags: ExplainFlags, around: Surroundings): Promis
 }
 
 async function queryBalancer(
-  asked: Extract<Asked, { kind: 'drain' | 'ready' | 'sessions' }>,
+  command: Extract<ParsedCommand, { kind: 'drain' | 'ready' | 'sessions' }>,
   around: Surroundings,
 ): Promise<number> {
-  const file = asked.file ?? findConfig(around.folder);
+  const file = command.file ?? findConfig(around.folder);
   try {
     // Without a file it is one whose servers stand on the command line.
     const { options } =
       file === undefined ? commandLineOptions(around) : await loadConfig(file, around.folder, around.env);
     const { changeServer, writeSessions } = await import('./admin.ts');
-    if (asked.kind === 'sessions') {
-      await writeSessions(options, asked.json, around);
+    if (command.kind === 'sessions') {
+      await writeSessions(options, command.json, around);
       return exitCodes.ok;
     }
-    const done = await changeServer(options, asked.server, asked.kind, asked, around);
-    if (!done) around.writeError(`limpet: ${asked.server} is not empty after ${asked.timeout} ms\n`);
+    const done = await changeServer(options, command.server, command.kind, command, around);
+    if (!done) around.writeError(`limpet: ${command.server} is not empty after ${command.timeout} ms\n`);
     return done ? exitCodes.ok : exitCodes.notEmpty;
   } catch (error) {
     return reportMistake(error, file ?? 'command line', exitCodes.config, around);
@@ -141,7 +141,7 @@ function commandLineOptions({ env }: Surroundings): ReturnType<typeof readConfig
 }
 
 async function importConfig(
-  { file, from, output }: Extract<Asked, { kind: 'import' }>,
+  { file, from, output }: Extract<ParsedCommand, { kind: 'import' }>,
   around: Surroundings,
 ): Promise<number> {
   try {

@@ -7,15 +7,15 @@ type Issue = z.core.$ZodIssue;
 
 /** `templates`: by path text, the text of the config in which a variable was replaced. */
 export function explain(issues: readonly Issue[], value: unknown, templates: ReadonlyMap<string, string>): Problem[] {
-  const told = new Map<string, Problem>();
+  const problems = new Map<string, Problem>();
   for (const issue of issues.flatMap((one) => unfold(one, []))) {
     for (const problem of problemsOf(issue, value, templates)) {
       // A value can fail several checks of one field; the first one is enough.
       const key = pathText(problem.path);
-      if (!told.has(key)) told.set(key, problem);
+      if (!problems.has(key)) problems.set(key, problem);
     }
   }
-  return [...told.values()];
+  return [...problems.values()];
 }
 
 /**

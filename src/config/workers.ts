@@ -5,6 +5,6 @@ import { availableParallelism } from 'node:os';
 export const mostWorkers = 254;
 
 /** `auto`: one for each core. */
-export function countOfWorkers(asked: number | 'auto'): number {
-  return asked === 'auto' ? Math.min(availableParallelism(), mostWorkers) : asked;
+export function countOfWorkers(requested: number | 'auto'): number {
+  return requested === 'auto' ? Math.min(availableParallelism(), mostWorkers) : requested;
 }

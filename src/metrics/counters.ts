@@ -146,7 +146,7 @@ const table = [
   ['claims', 'counter', 'Ownerships that the store has confirmed.'],
   ['claims_lost', 'counter', 'Ownerships that turned out to be somebody else’s.'],
   ['claims_failed', 'counter', 'Ownerships that the store could not confirm.'],
-  ['sessions_asked', 'counter', 'Sessions that the table did not know, looked for in the store.'],
+  ['sessions_queried', 'counter', 'Sessions that the table did not know, looked for in the store.'],
   ['ejections', 'counter', 'Servers taken out because of what traffic saw.'],
   ['panic_choices', 'counter', 'Servers chosen while most looked down and none of it was believed.'],
 ] as const satisfies readonly (readonly [name: string, kind: CounterKind, help: string])[];

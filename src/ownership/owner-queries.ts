@@ -41,7 +41,7 @@ export class OwnerQueries {
     const { access, counters, updates } = this;
     const ref = refOf(this.settings.pool, session);
     const { epoch, owner } = session;
-    counters.add(counter.sessions_asked);
+    counters.add(counter.sessions_queried);
     access.call(access.store.read(ref.key)).then((found) => {
       if (found === null) done('failed');
       else if (found.state === 'ending') done('ending');

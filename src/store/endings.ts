@@ -116,9 +116,9 @@ export class EndingStore implements Store {
   /** Throws a StoreError `ending` when the store could not take it: it will. */
   async destroy(key: SessionKey, epoch: number): Promise<EndResult> {
     this.refuseEnding(key);
-    const asked = this.logFailure(this.store.destroy(key, epoch));
+    const outcome = this.logFailure(this.store.destroy(key, epoch));
     try {
-      const result = await within(this.deps.timers, this.deps.timeoutMs, asked);
+      const result = await within(this.deps.timers, this.deps.timeoutMs, outcome);
       if (result !== undefined) return result;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
@@ -126,7 +126,7 @@ export class EndingStore implements Store {
     const ending = { key, epoch };
     this.register(ending);
     // It may have been done, or be done still.
-    asked.then(
+    outcome.then(
       ({ state }) => state === 'ended' && this.settle(ending),
       () => undefined,
     );

@@ -17,11 +17,11 @@ export function noop(): void {}
 export async function failed(error: unknown, path: string): Promise<StoreError> {
   let why = error;
   if (error instanceof Error && 'commitError' in error && error.commitError instanceof Promise) {
-    const told = error.commitError.then(
+    const reason = error.commitError.then(
       () => error,
-      (reason: unknown) => reason,
+      (rejection: unknown) => rejection,
     );
-    why = await Promise.race([told, nextTurn(error)]);
+    why = await Promise.race([reason, nextTurn(error)]);
   }
   return new StoreError('unavailable', `the store ${path} cannot be written: ${textOf(why)}`, { cause: why });
 }

@@ -69,7 +69,7 @@ class Batch<T> {
 /** Replies what comes over the port, until it closes. The store stays open. */
 export function serveStore(store: Store, port: MessagePort): void {
   const scans = new Map<number, AsyncIterator<Entry>>();
-  const asked: Methods = {
+  const methods: Methods = {
     read: (key) => store.read(key),
     put: (key, put) => store.put(key, put),
     claim: (key, epoch, owner, ttl) => store.claim(key, epoch, owner, ttl),
@@ -100,7 +100,7 @@ export function serveStore(store: Store, port: MessagePort): void {
   });
   port.on('message', (questions: readonly Call[]) => {
     for (const { id, method, args } of questions) {
-      const call = asked[method] as (...args: readonly unknown[]) => Promise<unknown>;
+      const call = methods[method] as (...args: readonly unknown[]) => Promise<unknown>;
       call(...args).then(
         (result) => batch.add({ id, result }),
         (error: unknown) => batch.add({ id, failure: failureOf(error) }),

@@ -49,10 +49,10 @@ export const importHaproxy: Importer = (text, file) => {
 
 /** A backend without servers: it refuses requests, or answers them itself. */
 function answersItself({ kind, own }: ProxySection): boolean {
-  const asking = ['server', 'server-template', 'dispatch', 'use-fcgi-app'];
+  const unsupportedTargets = ['server', 'server-template', 'dispatch', 'use-fcgi-app'];
   const option = (words: readonly string[]) =>
     words[0] === 'option' && ['http_proxy', 'transparent'].includes(words[1] ?? '');
-  return kind === 'backend' && !own.some(({ words }) => asking.includes(words[0]) || option(words));
+  return kind === 'backend' && !own.some(({ words }) => unsupportedTargets.includes(words[0]) || option(words));
 }
 
 function unknown({ words: [word, second = ''] }: Line): string {

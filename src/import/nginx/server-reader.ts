@@ -28,7 +28,7 @@ interface ServerScope extends Scope {
   /** `location @app`, by name. */
   readonly fallbacks: ReadonlyMap<string, Directive>;
   /** false: the server answers before it tries its locations. */
-  readonly asksLocations: boolean;
+  readonly readsLocations: boolean;
 }
 
 /** The parts of the config to which the servers of a file add. */
@@ -67,7 +67,7 @@ export class ServerReader {
       ...innerScope(inner, outer),
       hosts: this.hostsOf(server, addresses, names.hosts),
       fallbacks: namedLocations(inner),
-      asksLocations: !inner.some(({ name, args }) => name === 'return' && args.length > 0),
+      readsLocations: !inner.some(({ name, args }) => name === 'return' && args.length > 0),
     };
     const before = routes.size;
     for (const one of inner) if (one.name === 'location') this.readLocation(one, scope);
@@ -102,7 +102,7 @@ export class ServerReader {
   /** `try_files` of the server itself, for requests that no location takes. */
   private readFallback(server: Directive, scope: ServerScope): void {
     const found = fallbackOf(server.block ?? [], scope.fallbacks);
-    if (found === null || !scope.asksLocations) return;
+    if (found === null || !scope.readsLocations) return;
     const settings = innerSettings(found.location.block ?? [], scope.settings);
     this.readPass(found.pass, { ...server, args: ['/'] }, { ...scope, settings }, server);
   }
@@ -210,8 +210,8 @@ function namedLocations(inner: readonly Directive[]): ReadonlyMap<string, Direct
 }
 
 /** Why clients cannot reach this location; null if they can. */
-function whyUnasked({ args, block }: Directive, { asksLocations }: ServerScope): string | null {
+function whyUnasked({ args, block }: Directive, { readsLocations }: ServerScope): string | null {
   if (block?.some(({ name }) => name === 'internal')) return 'nginx alone sends requests to it (internal)';
-  if (!asksLocations) return 'the server answers before it is looked at';
+  if (!readsLocations) return 'the server answers before it is looked at';
   return args[0]?.startsWith('@') ? 'it is a named location, to which only nginx itself sends requests' : null;
 }
