@@ -67,11 +67,16 @@ function overlapOf(a: Address, b: Address): 'none' | 'same' | 'within' | 'around
   return hostsOf(a.host).some((host) => hostsOf(b.host).includes(host)) ? 'same' : 'none';
 }
 
+/** Whether only one of the two can be listened on, because both stand for the same addresses. */
+export function isSameListener(a: Address, b: Address): boolean {
+  return overlapOf(a, b) === 'same';
+}
+
 /** A server that is one of our own listeners would get its own requests for ever. */
 function checkLoops({ pools }: LimpetOptions, own: readonly Own[]): Problem[] {
   return pools.flatMap(({ name, servers }) =>
     servers.flatMap(({ address }, index) => {
-      const loop = own.find((one) => isReached(one.address, address));
+      const loop = own.find((one) => reachesListener(address, one.address));
       if (loop === undefined) return [];
       const text = `found ${formatAddress(address)}, where this balancer itself listens (${loop.name}): expected the address of a server`;
       return [error(['pools', name, 'servers', index, 'address'], text)];
@@ -80,7 +85,7 @@ function checkLoops({ pools }: LimpetOptions, own: readonly Own[]): Problem[] {
 }
 
 /** Whether a connection to `server` ends at `listener`. The other addresses of this machine are not known here. */
-function isReached(listener: Address, server: Address): boolean {
+export function reachesListener(server: Address, listener: Address): boolean {
   if (listener.kind === 'unix' || server.kind === 'unix') return overlapOf(listener, server) === 'same';
   if (listener.port !== server.port || listener.port === 0) return false;
   const hosts = hostsOf(server.host);

@@ -1,6 +1,7 @@
 /** Collects listeners, pools, and routes in their order, and writes the config of them. */
 
 import { hostsMeet } from '../config/host-pattern.ts';
+import { firstSpelling } from './listener-address.ts';
 import { freeName, isReservedName } from './names.ts';
 import { withoutVariables } from './values.ts';
 import type { WeightedServer } from './weights.ts';
@@ -49,13 +50,22 @@ const maxRoutes = 10_000;
 export class ConfigBuilder {
   /** By address. */
   private readonly listeners = new Map<string, Fields>();
+  /** Addresses of listeners, each in the spelling that came first. */
+  private readonly spellings = new Set<string>();
   private readonly routes: { readonly route: Route; readonly pool: Pool }[] = [];
   private readonly taken = new Set<string>();
   /** By servers and affinity: two pools with the same ones are one pool, because they have the same sessions. */
   private readonly same = new Map<string, Pool>();
 
   listen(address: string, fields: Fields = {}): void {
-    this.listeners.set(address, { ...this.listeners.get(address), ...fields });
+    const first = this.spell(address);
+    this.listeners.set(first, { ...this.listeners.get(first), ...fields });
+  }
+
+  private spell(address: string): string {
+    const first = firstSpelling(address, this.spellings);
+    this.spellings.add(first);
+    return first;
   }
 
   get addresses(): readonly string[] {
@@ -67,7 +77,8 @@ export class ConfigBuilder {
   }
 
   /** Returns false if an earlier route matches the same requests. */
-  add(route: Route, pool: Pool): boolean {
+  add(wanted: Route, pool: Pool): boolean {
+    const route = { ...wanted, listeners: [...new Set(wanted.listeners.map((one) => this.spell(one)))] };
     const key = JSON.stringify([
       route.host,
       route.path,

@@ -14,6 +14,8 @@ import {
   type Note,
 } from './imported.ts';
 import { importKubernetes } from './kubernetes/importer.ts';
+import { Loops } from './loops.ts';
+
 import { importNginx } from './nginx/importer.ts';
 import { importTraefik } from './traefik/importer.ts';
 
@@ -66,8 +68,22 @@ export function guessKind(text: string, file: string): ImportKind | null {
 /** Throws UsageError if the text is no config of that kind, or if no kind is given and none can be guessed. */
 export function importText(text: string, file: string, from?: ImportKind): Imported {
   const kind = from ?? guessKind(text, file);
-  if (kind !== null) return importers[kind](text, file);
+  if (kind !== null) return importWithoutLoops(importers[kind], text, file);
   throw new UsageError(`cannot tell whose config ${file} is: say --from ${importKinds.join(', --from ')}`);
+}
+
+/**
+ * Imports again until no server is at an address where the config itself listens. A server that is left out may take routes,
+ * pools and listeners with it, so that only the importer can tell the consequences. Each turn leaves out at least one server.
+ */
+function importWithoutLoops(importer: Importer, text: string, file: string): Imported {
+  let loops = new Loops();
+  for (;;) {
+    const imported = importer(text, file, loops);
+    const more = loops.with(imported.config, imported.chosenListeners);
+    if (more === null) return imported;
+    loops = more;
+  }
 }
 
 /** The limpet.yaml. It begins with comments about all that was not carried over. */

@@ -1,10 +1,13 @@
 /** The result of an import: a config, and a note for every line that is not in it or is changed. */
+import type { Loops } from './loops.ts';
 
 export interface Imported {
   /** As a person would write it in limpet.yaml: fields as in docs/reference/config.md, without defaults. */
   readonly config: Readonly<Record<string, unknown>>;
   /** In the order of the file. A line that is not carried over and has no note is a bug. */
   readonly notes: readonly Note[];
+  /** Addresses of listeners that the importer chose, because the file gives none that can be listened on. */
+  readonly chosenListeners?: readonly string[];
 }
 
 export interface Note {
@@ -35,8 +38,11 @@ export const concernTitles: Readonly<Record<Concern, string>> = {
   'not-sticky': 'NOT STICKY',
 };
 
-/** Throws UsageError, with the line, for a text that is no config of that program. */
-export type Importer = (text: string, file: string) => Imported;
+/**
+ * Throws UsageError, with the line, for a text that is no config of that program. `loops`: what it must not write, found in
+ * what it wrote before.
+ */
+export type Importer = (text: string, file: string, loops?: Loops) => Imported;
 
 /** The kinds of config that can be read. Ingress and Gateway API are manifests of Kubernetes. */
 export const importKinds = ['nginx', 'haproxy', 'ingress', 'gateway', 'traefik', 'caddy', 'envoy'] as const;

@@ -7,6 +7,7 @@ import { ConfigBuilder, type Fields } from '../config-builder.ts';
 import type { Directive } from '../directive.ts';
 import { DirectiveReport } from '../directive-report.ts';
 import type { Importer } from '../imported.ts';
+import { Loops } from '../loops.ts';
 import { entryOf } from '../names.ts';
 import { isAddressBlock, parseGoDuration, parseWhole, writeTime } from '../values.ts';
 import { globalReason } from './directives.ts';
@@ -16,7 +17,7 @@ import { addSites, type Site } from './sites.ts';
 import { Snippets } from './snippets.ts';
 import { type Caddyfile, parseCaddyfile } from './syntax.ts';
 
-export const importCaddy: Importer = (text, file) => {
+export const importCaddy: Importer = (text, file, loops = new Loops()) => {
   const parsed = parseCaddyfile(text, file);
   const report = new DirectiveReport();
   const snippets = new Snippets(parsed.directives, report);
@@ -48,8 +49,11 @@ export const importCaddy: Importer = (text, file) => {
   }
   if (addresses.size === 0) throw new UsageError(`${file}:1: found no site, expected an address and what it does`);
   // The listener for sites with TLS: the one for plain HTTP if there is one, else an assumed port.
-  const plainListener = plain.has(`:${httpPort}`) ? `:${httpPort}` : plain.has(':8080') ? ':80' : ':8080';
-  for (const [directive, found] of addresses) sites.push(...readSites(directive, found, plainListener, report));
+  const plainListener = plain.has(`:${httpPort}`)
+    ? `:${httpPort}`
+    : loops.freeListener(plain.has(':8080') ? ':80' : ':8080', [...plain]);
+  for (const [directive, found] of addresses)
+    sites.push(...readSites(directive, found, plainListener, { report, loops }));
   const builder = new ConfigBuilder();
   addSites(sites, builder, globals, report);
   const routes = parsed.directives.filter(({ name }) => /^&\(/.test(name));
@@ -62,7 +66,7 @@ export const importCaddy: Importer = (text, file) => {
     const reason = why === undefined ? 'found no reverse_proxy to a server' : `because of line ${why.line}: ${why.why}`;
     throw new UsageError(`${file}:${why?.line ?? 1}: no site of this file can be carried over, ${reason}`);
   }
-  return { config: builder.config(), notes };
+  return { config: builder.config(), notes, chosenListeners: plain.has(plainListener) ? [] : [plainListener] };
 };
 
 function readAddresses(site: Directive, httpPort: number, report: DirectiveReport): SiteAddress[] {
@@ -80,7 +84,7 @@ function readSites(
   directive: Directive,
   addresses: readonly SiteAddress[],
   plainListener: string,
-  report: DirectiveReport,
+  { report, loops }: { readonly report: DirectiveReport; readonly loops: Loops },
 ): Site[] {
   const bind = directive.block?.find(({ name }) => name === 'bind');
   const host = bind?.args.find((one) => isIP(one) === 4) ?? '';
@@ -94,7 +98,7 @@ function readSites(
   }
   return [...byListener].map(([listener, { hosts, secure }]) => {
     const name = hosts[0] === '' ? `site${listener.replace(/^.*:/, '-')}` : (hosts[0] ?? 'site');
-    const reader = new SiteReader({ name, secure }, report);
+    const reader = new SiteReader({ name, secure }, report, loops);
     const steps = reader.steps(directive.block ?? [], hostsOf(hosts));
     if (steps.some(({ kind }) => kind === 'proxy')) {
       if (secure) report.change(directive, `${commonReasons.endTlsInFront}: ${listener} serves this site in the clear`);

@@ -4,6 +4,7 @@ import { commonReasons } from '../common-reasons.ts';
 import type { Fields, Pool } from '../config-builder.ts';
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
+import type { Loops } from '../loops.ts';
 import { entryOf } from '../names.ts';
 import { parseGoDuration, parseWhole, writeTime } from '../values.ts';
 import { weigh } from '../weights.ts';
@@ -20,7 +21,11 @@ export interface Proxy {
 }
 
 /** Returns the reason as a string when the pool would have no server. */
-export function readProxy({ directive, upstreams, secure, name }: Proxy, report: DirectiveReport): Pool | string {
+export function readProxy(
+  { directive, upstreams, secure, name }: Proxy,
+  report: DirectiveReport,
+  loops: Loops,
+): Pool | string {
   const block = directive.block ?? [];
   const last = (wanted: string) => block.findLast((one) => one.name === wanted);
   const transport = last('transport');
@@ -35,7 +40,11 @@ export function readProxy({ directive, upstreams, secure, name }: Proxy, report:
     for (const text of texts) {
       const found = readUpstream(text);
       if ('why' in found) report.warn(noteOn, 'not-working', found.why);
-      else for (const address of found.addresses) addresses.add(address);
+      for (const address of 'why' in found ? [] : found.addresses) {
+        const loop = loops.why(address);
+        if (loop === null) addresses.add(address);
+        else report.warn(noteOn, 'not-working', loop);
+      }
     }
     if (noteOn !== directive) report.carry(noteOn);
   }

@@ -4,6 +4,7 @@ import type { Pool } from '../config-builder.ts';
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
 import type { Concern } from '../imported.ts';
+import type { Loops } from '../loops.ts';
 import {
   type Alternatives,
   anyRequest,
@@ -39,9 +40,11 @@ export class SiteReader {
   /** Reported only if the site has a route. */
   readonly warnings: Warning[] = [];
   private readonly report: DirectiveReport;
+  private readonly loops: Loops;
   private readonly site: { readonly name: string; readonly secure: boolean };
 
-  constructor(site: { readonly name: string; readonly secure: boolean }, report: DirectiveReport) {
+  constructor(site: { readonly name: string; readonly secure: boolean }, report: DirectiveReport, loops: Loops) {
+    this.loops = loops;
     this.site = site;
     this.report = report;
   }
@@ -136,7 +139,7 @@ export class SiteReader {
     const suffix = path === '/' ? '' : path.replace(/\/$/, '').replaceAll('/', '-');
     const name = `${host === '' ? this.site.name : host.replace(/^\*\./, '')}${suffix}`;
     const { secure } = this.site;
-    const pool = readProxy({ directive: one, upstreams, secure, name }, this.report);
+    const pool = readProxy({ directive: one, upstreams, secure, name }, this.report, this.loops);
     if (typeof pool === 'string') return refuse(`its requests go nowhere: ${pool}`);
     this.report.carry(one);
     this.carryMatcher(one, when, matcher, scope);

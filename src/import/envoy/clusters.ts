@@ -3,6 +3,7 @@
 import { isIP } from 'node:net';
 import { commonReasons } from '../common-reasons.ts';
 import type { Fields } from '../config-builder.ts';
+import type { Loops } from '../loops.ts';
 import { parseWhole, serverAddress, writeTime } from '../values.ts';
 import { type WeightedServer, weigh } from '../weights.ts';
 import type { Part } from '../yaml/part.ts';
@@ -22,7 +23,10 @@ export class Clusters {
   private readonly parts = new Map<string, Part>();
   private readonly read = new Map<string, Cluster | string>();
 
-  constructor(list: Part | null) {
+  private readonly loops: Loops;
+
+  constructor(list: Part | null, loops: Loops) {
+    this.loops = loops;
     for (const part of list?.items() ?? []) {
       part.leave('no route that is carried over leads to it');
       const name = textAt(part, 'name');
@@ -35,20 +39,21 @@ export class Clusters {
     const known = this.read.get(name);
     if (known !== undefined) return known;
     const part = this.parts.get(name);
-    const found = part === undefined ? `the cluster "${name}" is not in this file` : readCluster(name, part);
+    const found =
+      part === undefined ? `the cluster "${name}" is not in this file` : readCluster(name, part, this.loops);
     this.read.set(name, found);
     return found;
   }
 }
 
-function readCluster(name: string, part: Part): Cluster | string {
+function readCluster(name: string, part: Part, loops: Loops): Cluster | string {
   const socket = at(part, 'transport_socket');
   if (socket !== null && /tls|quic/.test(extension(socket))) return commonReasons.noTlsToServers;
   const type = at(part, 'type');
   const kind = type?.text() ?? 'STATIC';
   if (!['STATIC', 'STRICT_DNS', 'LOGICAL_DNS'].includes(kind))
     return `the servers of its cluster (${kind}) are not in this file`;
-  const servers = readEndpoints(at(part, 'load_assignment'));
+  const servers = readEndpoints(at(part, 'load_assignment'), loops);
   if (servers.length === 0) return `its cluster "${name}" has no server that is carried over`;
   part.carry();
   part.leave(commonReasons.noCounterpart);
@@ -115,7 +120,7 @@ function readPolicy(part: Part): { readonly balance: string | null; readonly has
   return plain('round-robin');
 }
 
-function readEndpoints(assignment: Part | null): WeightedServer[] {
+function readEndpoints(assignment: Part | null, loops: Loops): WeightedServer[] {
   const shares: { readonly servers: { name: undefined; address: string }[]; readonly weight: number }[] = [];
   for (const locality of at(assignment, 'endpoints')?.items() ?? []) {
     if ((parseWhole(textAt(locality, 'priority'), 0, 128) ?? 0) > 0) {
@@ -137,6 +142,12 @@ function readEndpoints(assignment: Part | null): WeightedServer[] {
         const why = address === null ? 'it is no address of a server' : `it is marked ${state}`;
         one.leave(why);
         if (address === null) (found?.noteOn ?? one).warn('not-working', why);
+        continue;
+      }
+      const loop = loops.why(address);
+      if (loop !== null) {
+        one.leave(loop);
+        (found?.noteOn ?? one).warn('not-working', loop);
         continue;
       }
       one.carry();

@@ -7,6 +7,7 @@ import { formatAddress } from '../../net/socket.ts';
 import { commonReasons } from '../common-reasons.ts';
 import { ConfigBuilder, type Fields, type Pool } from '../config-builder.ts';
 import type { Importer } from '../imported.ts';
+import { Loops } from '../loops.ts';
 import { entryOf } from '../names.ts';
 import { intersect } from '../request-match.ts';
 import { writeTime } from '../values.ts';
@@ -17,7 +18,7 @@ import { addressIn, at, carryAddress, configOf, durationAt, extension, textAt } 
 import { readFilters } from './filters.ts';
 import { readVirtualHost, type Step } from './routes.ts';
 
-export const importEnvoy: Importer = (text, file) => {
+export const importEnvoy: Importer = (text, file, loops = new Loops()) => {
   const yaml = readYaml(text, file);
   const [root] = yaml.roots;
   const resources = at(root ?? null, 'static_resources');
@@ -29,7 +30,7 @@ export const importEnvoy: Importer = (text, file) => {
   }
   for (const [key, part] of root.entries()) part.leave(entryOf(reasons, key) ?? commonReasons.noCounterpart);
   at(root, 'dynamic_resources')?.warn('not-working', 'what the control plane says is not in this file');
-  const clusters = new Clusters(at(resources, 'clusters'));
+  const clusters = new Clusters(at(resources, 'clusters'), loops);
   const pools = new Map<string, Pool>();
   const builder = new ConfigBuilder();
   for (const listener of listeners) importListener(listener, clusters, pools, builder);

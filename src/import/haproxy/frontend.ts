@@ -1,4 +1,5 @@
 /** A frontend, or the frontend part of a listen section: its listeners, and its rules, which choose a backend. */
+import { firstSpelling } from '../listener-address.ts';
 import { parseWhole } from '../values.ts';
 import { Acls, type Condition } from './condition.ts';
 import type { Directives } from './directives.ts';
@@ -106,8 +107,8 @@ export function readListeners({ proxy, directives }: Frontend, taken: Set<string
       const why =
         'why' in written
           ? written.why
-          : taken.has(written.address)
-            ? `another line listens on ${written.address} already`
+          : taken.has(firstSpelling(written.address, taken))
+            ? `another line listens on ${firstSpelling(written.address, taken)} already`
             : '';
       if (why !== '') report.warn(line, 'not-working', `nothing listens on ${piece}: ${why}`);
       if ('why' in written || why !== '') continue;

@@ -2,6 +2,7 @@
 
 import { UsageError } from '../../errors.ts';
 import type { Importer } from '../imported.ts';
+import { Loops } from '../loops.ts';
 import { refuseBlocks } from '../template.ts';
 import { maxTimerMs, parseWhole, withoutVariables, writeTime } from '../values.ts';
 import { Directives } from './directives.ts';
@@ -16,7 +17,7 @@ import { type ProxySection, readSections } from './sections.ts';
 import { makeCookieNamesUnique } from './unique-cookies.ts';
 import { parseTime, poolName } from './values.ts';
 
-export const importHaproxy: Importer = (text, file) => {
+export const importHaproxy: Importer = (text, file, loops = new Loops()) => {
   refuseBlocks(text, file);
   const lines = readLines(text, file);
   const report = new LineReport(text);
@@ -26,7 +27,7 @@ export const importHaproxy: Importer = (text, file) => {
       .filter((proxy) => isHttpSection(proxy, report))
       .map((proxy) => [proxy, new Directives(proxy.lines, report)] as const),
   );
-  const pools = readPools(directives, proxies, report);
+  const pools = readPools(directives, proxies, report, loops);
   if (pools.size === 0) throw noPool(proxies, lines, report, file);
   const backends = {
     isPool: (name: string) => pools.has(name),

@@ -1,6 +1,7 @@
 /** The pools of a haproxy.cfg: one for each backend and listen section with servers. */
 
 import { UsageError } from '../../errors.ts';
+import type { Loops } from '../loops.ts';
 import { isLoopback } from '../values.ts';
 import type { Directives } from './directives.ts';
 import { type Bind, bindsOf } from './frontend.ts';
@@ -16,6 +17,7 @@ export function readPools(
   directives: ReadonlyMap<ProxySection, Directives>,
   proxies: readonly ProxySection[],
   report: LineReport,
+  loops: Loops,
 ): Map<string, Pool> {
   const tables = new Map<string, Table>();
   for (const [{ name }, found] of directives) {
@@ -29,6 +31,7 @@ export function readPools(
     const context = {
       port: portTo(proxy, [...directives.keys()]),
       listensOn: (address: string) => listenerAt(address, binds),
+      whyLoop: (address: string) => loops.why(address),
     };
     const pool = readPool(proxy, found, tables, context);
     if (pool !== null) pools.set(proxy.name, pool);

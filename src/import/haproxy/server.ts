@@ -43,6 +43,8 @@ export interface ServerContext {
   readonly port: number | undefined;
   /** The line with which this file itself listens at the address. */
   listensOn(address: string): Line | undefined;
+  /** Why a server there would be a listener of the config; null if it is none. */
+  whyLoop(address: string): string | null;
 }
 
 /** Each server that is left out gets a note. */
@@ -129,6 +131,8 @@ function readServer(
   const own = context.listensOn(written.address);
   if (own !== undefined)
     return refuse(`line ${own.number} of this file listens there: let the routes lead to the servers behind it`);
+  const loop = context.whyLoop(written.address);
+  if (loop !== null) return refuse(loop);
   const weight = parseWhole(options.get('weight') ?? '1', 0, 256);
   const maxRequests = parseWhole(options.get('maxconn') ?? '0', 0, 1_000_000);
   if (weight === null) changes.push(`"weight ${options.get('weight')}" is no weight`);

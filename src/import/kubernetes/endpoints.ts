@@ -1,5 +1,6 @@
 /** The pods of a Service, from the EndpointSlices or Endpoints of the file. */
 
+import type { Loops } from '../loops.ts';
 import { isReservedName } from '../names.ts';
 import { parsePort } from '../values.ts';
 import type { FoundServer } from '../weights.ts';
@@ -13,6 +14,7 @@ export function endpointsOf(
   objects: readonly KubernetesObject[],
   { namespace, name }: ServiceRef,
   port: Port,
+  loops: Loops,
 ): FoundServer[] | null {
   const servers: FoundServer[] = [];
   for (const object of objects) {
@@ -21,11 +23,11 @@ export function endpointsOf(
     const label = part.at('metadata', 'labels', 'kubernetes.io/service-name');
     const before = servers.length;
     if (kind === 'EndpointSlice' && label?.text() === name) {
-      addAll(servers, part.get('endpoints'), part.get('ports'), port);
+      addAll(servers, part.get('endpoints'), part.get('ports'), { port, loops });
       if (servers.length > before) label.carry();
     } else if (kind === 'Endpoints' && object.name === name) {
       for (const subset of part.get('subsets')?.items() ?? []) {
-        addAll(servers, subset.get('addresses'), subset.get('ports'), port);
+        addAll(servers, subset.get('addresses'), subset.get('ports'), { port, loops });
         subset.get('notReadyAddresses')?.leave('this pod is not ready');
       }
     }
@@ -39,8 +41,13 @@ export function endpointsOf(
   return servers.length > 0 ? servers : null;
 }
 
+interface Wanted {
+  readonly port: Port;
+  readonly loops: Loops;
+}
+
 /** Adds the pods of a slice or a subset, with the port whose name is that of the Service's port. */
-function addAll(servers: FoundServer[], pods: Part | null, ports: Part | null, port: Port): void {
+function addAll(servers: FoundServer[], pods: Part | null, ports: Part | null, { port, loops }: Wanted): void {
   const all = ports?.items() ?? [];
   const mine =
     all.find((one) => (one.textAt('name') ?? '') === (port.name ?? '')) ??
@@ -58,6 +65,12 @@ function addAll(servers: FoundServer[], pods: Part | null, ports: Part | null, p
     const address = addressOf(where?.text() ?? '', number);
     if (where === null || where === undefined || address === null) {
       pod.leave('it has no address of a known kind');
+      continue;
+    }
+    const loop = loops.why(address);
+    if (loop !== null) {
+      pod.leave(loop);
+      where.warn('not-working', loop);
       continue;
     }
     where.carry();

@@ -1,6 +1,7 @@
 /** `limpet import ingress.yaml`: Ingresses of ingress-nginx and Gateway API routes, with the Services and endpoints of the same file. */
 import { UsageError } from '../../errors.ts';
 import type { Importer } from '../imported.ts';
+import { Loops } from '../loops.ts';
 import { readYaml } from '../yaml/yaml-file.ts';
 import { KubernetesConfigBuilder } from './config-builder.ts';
 import { importGateways } from './gateway.ts';
@@ -9,7 +10,7 @@ import { objectsOf } from './objects.ts';
 import { Services } from './servers.ts';
 import { warnAboutOtherControllers } from './warnings.ts';
 
-export const importKubernetes: Importer = (text, file) => {
+export const importKubernetes: Importer = (text, file, loops = new Loops()) => {
   const yaml = readYaml(text, file);
   const objects = objectsOf(yaml);
   const rules = objects.find(({ kind }) => kind === 'Ingress' || kind === 'HTTPRoute');
@@ -17,7 +18,7 @@ export const importKubernetes: Importer = (text, file) => {
     throw new UsageError(`${file}:1: found no Ingress and no HTTPRoute, expected at least one of them`);
   }
   const builder = new KubernetesConfigBuilder();
-  const services = new Services(objects);
+  const services = new Services(objects, loops);
   importIngresses(objects, services, builder);
   importGateways(objects, services, builder);
   // Before the notes are read: renaming a cookie adds a note.

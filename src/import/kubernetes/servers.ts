@@ -4,6 +4,7 @@
  * cluster then picks a pod for each connection, so that sessions do not stick, which is reported as a warning.
  */
 
+import type { Loops } from '../loops.ts';
 import { parsePort, parseWhole } from '../values.ts';
 import type { FoundServer } from '../weights.ts';
 import type { Part } from '../yaml/part.ts';
@@ -21,9 +22,11 @@ export const sharedNameWarning =
 
 export class Services {
   private readonly objects: readonly KubernetesObject[];
+  private readonly loops: Loops;
 
-  constructor(objects: readonly KubernetesObject[]) {
+  constructor(objects: readonly KubernetesObject[], loops: Loops) {
     this.objects = objects;
+    this.loops = loops;
   }
 
   /** Returns null if the Service cannot be reached, and reports it. */
@@ -32,9 +35,13 @@ export class Services {
     const port = portOf(service, ref);
     if (port === null) return null;
     if (service !== null) carryHead(service);
-    const found =
-      endpointsOf(this.objects, ref, port) ?? external(service, ref, port) ?? this.replicas(service, ref, port);
-    if (found !== null) return found;
+    const found = this.withoutLoops(
+      endpointsOf(this.objects, ref, port, this.loops) ??
+        external(service, ref, port) ??
+        this.replicas(service, ref, port),
+      ref.part,
+    );
+    if (found !== null) return found.length === 0 ? null : found;
     const number = headless(service) ? (port.target ?? port.number) : port.number;
     const address = number === null ? null : addressOf(`${ref.name}.${ref.namespace}.svc.cluster.local`, number);
     if (address === null) {
@@ -43,6 +50,11 @@ export class Services {
           ? `the port "${ref.port}" has no number in this file: add the Service "${ref.name}" to it`
           : `"${ref.name}" is no name of a Service`,
       );
+      return null;
+    }
+    const loop = this.loops.why(address);
+    if (loop !== null) {
+      ref.part.leave(loop);
       return null;
     }
     if (headless(service)) {
@@ -80,6 +92,16 @@ export class Services {
     const same = (object: KubernetesObject) =>
       object.kind === kind && object.namespace === namespace && object.name === name;
     return this.objects.find(same) ?? null;
+  }
+
+  /** Without the servers at which the config itself listens: they are reported on the reference to the Service. */
+  private withoutLoops(servers: readonly FoundServer[] | null, part: Part): readonly FoundServer[] | null {
+    if (servers === null) return null;
+    return servers.filter(({ address }) => {
+      const loop = this.loops.why(address);
+      if (loop !== null) part.warn('not-working', loop);
+      return loop === null;
+    });
   }
 
   /** One server for each pod of a StatefulSet, with the DNS name that its headless Service gives it. */

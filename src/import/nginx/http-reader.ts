@@ -2,6 +2,7 @@
 
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
+import type { Loops } from '../loops.ts';
 import { CommonDirectives } from './common-directives.ts';
 import { defaultServers } from './listen-addresses.ts';
 import { Listeners } from './listeners.ts';
@@ -13,10 +14,10 @@ import { innerScope, type ReaderParts, ServerReader } from './server-reader.ts';
 export class HttpReader {
   private readonly parts: ReaderParts;
 
-  constructor(report: DirectiveReport) {
+  constructor(report: DirectiveReport, loops: Loops) {
     const listeners = new Listeners(report);
     const common = new CommonDirectives(listeners, report);
-    this.parts = { pools: new Pools(report), listeners, routes: new Routes(), common, report };
+    this.parts = { pools: new Pools(report, loops), listeners, routes: new Routes(), common, report };
   }
 
   read(directives: readonly Directive[]): void {

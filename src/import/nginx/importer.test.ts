@@ -318,6 +318,8 @@ describe('what a person has to know first', () => {
     ['status 200-399 404;', { path: '/', status: '200-399,404' }, 0],
     ['header X-Ok = 1;', { path: '/' }, 1],
     ['status ! 500;', { path: '/' }, 1],
+    ['status;', { path: '/' }, 1],
+    ['status 399-200;', { path: '/' }, 1],
   ])('a match: %s', (match, health, lost) => {
     const { pools, concerns } = site(`upstream a { zone a 64k; server 10.0.0.1; } match m { ${match} }
       server { listen 80; location / { health_check match=m; proxy_pass http://a; } }`);

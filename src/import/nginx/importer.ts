@@ -4,18 +4,19 @@ import { UsageError } from '../../errors.ts';
 import type { Directive } from '../directive.ts';
 import { DirectiveReport } from '../directive-report.ts';
 import type { Importer } from '../imported.ts';
+import { Loops } from '../loops.ts';
 import { refuseBlocks as refuseTemplate } from '../template.ts';
 import { withoutVariables } from '../values.ts';
 import { HttpReader } from './http-reader.ts';
 import { isListenerSetting, isPoolSetting } from './settings.ts';
 import { parseNginx } from './syntax.ts';
 
-export const importNginx: Importer = (text, file) => {
+export const importNginx: Importer = (text, file, loops = new Loops()) => {
   refuseTemplate(text, file);
   const directives = parseNginx(text, file);
   refuseBlocks(directives, file, '');
   const report = new DirectiveReport();
-  const reader = new HttpReader(report);
+  const reader = new HttpReader(report, loops);
   const inside = httpOf(directives, report);
   reader.read(inside);
   const failure = reader.failure(inside);

@@ -1,6 +1,7 @@
 /** The addresses on which the servers of an nginx.conf listen. One server of each address is its default. */
 
 import type { Directive } from '../directive.ts';
+import { firstSpelling } from '../listener-address.ts';
 import { listenAddress } from './values.ts';
 
 export interface ListenAddress {
@@ -37,10 +38,16 @@ export const isTls = (key: string): boolean => key.startsWith('tls');
 /** The address without `tls`. */
 export const addressOf = (key: string): string => key.replace(/^tls/, '');
 
-/** The key of the same port on all interfaces when it is among `keys`: that listener takes these requests too. */
+/**
+ * The key of the same port on all interfaces when it is among `keys`: that listener takes these requests too. Otherwise the
+ * first key that is the same address in another spelling, or the key itself.
+ */
 export function widened(key: string, keys: ReadonlySet<string>): string {
   const wide = key.replace(/^(?:tls)?.*(?=:[0-9]+$)/, isTls(key) ? 'tls' : '');
-  return keys.has(wide) ? wide : key;
+  if (keys.has(wide)) return wide;
+  const prefix = isTls(key) ? 'tls' : '';
+  const others = [...keys].filter((other) => isTls(other) === isTls(key)).map(addressOf);
+  return `${prefix}${firstSpelling(addressOf(key), others)}`;
 }
 
 /** By key: the server that gets requests for hosts that no server names. */

@@ -3,7 +3,7 @@
 import { commonReasons } from '../common-reasons.ts';
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
-import { freeLoopbackAddress } from '../listener-address.ts';
+import { firstSpelling, freeLoopbackAddress } from '../listener-address.ts';
 import { isAddressBlock, isLoopback, parseWhole } from '../values.ts';
 import { addressOf, isTls, type ListenAddress, listenAddressesOf, usesTls, widened } from './listen-addresses.ts';
 import { settleListeners } from './settings.ts';
@@ -58,7 +58,8 @@ export class Listeners {
       if (!this.serving.has(wide)) this.serving.set(wide, directive ?? server);
       if (directive === null && !this.addresses.has(wide))
         this.addresses.set(wide, { directive: server, config: { address: wide } });
-      if (wide !== key && !addresses.some((other) => other.key === wide) && directive !== null)
+      const isWider = wide !== key && addressOf(wide).startsWith(':');
+      if (isWider && !addresses.some((other) => other.key === wide) && directive !== null)
         report.warn(
           directive,
           'open',
@@ -78,11 +79,13 @@ export class Listeners {
 
   private add(directive: Directive): void {
     const [text = '', ...parameters] = directive.args;
-    const address = listenAddress(text);
-    if (address === null) {
+    const written = listenAddress(text);
+    if (written === null) {
       this.report.leaveOut(directive, `"${text}" is no address to listen on`);
       return;
     }
+    // `write` reports that a listener on all addresses takes IPv6 too.
+    const address = written.startsWith('[::]:') ? written : firstSpelling(written, this.keys);
     const known = this.addresses.get(address);
     // Where nginx listens on all of IPv6 alone, a listener takes IPv4 as well.
     const config = known?.config ?? { address: address.replace(/^\[::\](?=:)/, '') };

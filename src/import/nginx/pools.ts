@@ -2,12 +2,14 @@
 
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
+import type { Loops } from '../loops.ts';
 import { freeName } from '../names.ts';
 import { serverAddress } from '../values.ts';
 import { type Pool, readUpstream } from './upstream.ts';
 
 export class Pools {
   private readonly report: DirectiveReport;
+  private readonly loops: Loops;
   private readonly pools: Pool[] = [];
   private readonly names = new Set<string>();
   /** By the name that `proxy_pass` uses. */
@@ -16,8 +18,9 @@ export class Pools {
   private readonly empty = new Map<string, string>();
   private readonly matches = new Map<string, Directive>();
 
-  constructor(report: DirectiveReport) {
+  constructor(report: DirectiveReport, loops: Loops) {
     this.report = report;
+    this.loops = loops;
   }
 
   /** Must be called before the servers are read, because a `server` may come before its upstream. */
@@ -35,7 +38,7 @@ export class Pools {
         this.report.leaveOut(upstream, `the upstream of line ${other.directive.line} has the same name`);
         continue;
       }
-      const pool = readUpstream(upstream, freeName(name, this.names), maps, this.report);
+      const pool = readUpstream(upstream, freeName(name, this.names), maps, { report: this.report, loops: this.loops });
       if (pool !== null) this.add(name, pool);
       else this.empty.set(name, emptyReason(name, upstream.block));
     }
@@ -49,6 +52,8 @@ export class Pools {
     if (known !== undefined) return known;
     const address = serverAddress(target, 80);
     if (address === null) return `"${target}" is no upstream of this file and no address of a server`;
+    const loop = this.loops.why(address);
+    if (loop !== null) return loop;
     return this.byTarget.get(address) ?? this.addAddress(address, pass);
   }
 
@@ -147,10 +152,15 @@ function readHealthMatch(block: Directive | undefined): {
   for (const directive of block?.block ?? []) {
     const { name, args } = directive;
     const isPlainText = args[0] === '~' && args.length === 2 && /^[\w\s:",{}'/-]+$/.test(args[1] ?? '');
-    if (name === 'status' && args.every((one) => /^[1-5][0-9]{2}(?:-[1-5][0-9]{2})?$/.test(one)))
-      fields.status = args.join(',');
+    if (name === 'status' && args.length > 0 && args.every(isStatus)) fields.status = args.join(',');
     else if (name === 'body' && isPlainText) fields.body = args[1];
     else unsupported.push(directive);
   }
   return { fields, unsupported };
+}
+
+/** `200`, or a range such as `200-299`. */
+function isStatus(text: string): boolean {
+  const [, from = '', to = from] = /^([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?$/.exec(text) ?? [];
+  return from !== '' && from <= to;
 }

@@ -3,6 +3,7 @@
 import { isIPv4 } from 'node:net';
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
+import type { Loops } from '../loops.ts';
 import { freeName } from '../names.ts';
 import { parseWhole, serverAddress } from '../values.ts';
 import type { NamedServer } from './affinity.ts';
@@ -15,18 +16,27 @@ export interface Server extends NamedServer {
   readonly config: Record<string, unknown>;
 }
 
+interface UpstreamParts {
+  readonly servers: Server[];
+  /** The fields of `health`, to which parameters of servers add. */
+  readonly health: Record<string, unknown>;
+  readonly report: DirectiveReport;
+  readonly loops: Loops;
+}
+
 /** Adds the server to `servers`, and its parameters about health to `health`. */
-export function readServer(
-  directive: Directive,
-  servers: Server[],
-  health: Record<string, unknown>,
-  report: DirectiveReport,
-): void {
+export function readServer(directive: Directive, { servers, health, report, loops }: UpstreamParts): void {
   const [text = '', ...parameters] = directive.args;
   const address = serverAddress(text, 80);
   const why = whyLeftOut(text, address, parameters, servers);
   if (address === null || why !== '') {
     report.leaveOut(directive, why);
+    return;
+  }
+  const loop = loops.why(address);
+  if (loop !== null) {
+    report.leaveOut(directive, loop);
+    report.warn(directive, 'not-working', loop);
     return;
   }
   report.carry(directive);

@@ -2,6 +2,7 @@
 
 import type { Directive } from '../directive.ts';
 import type { DirectiveReport } from '../directive-report.ts';
+import type { Loops } from '../loops.ts';
 import { parseWhole } from '../values.ts';
 import { hash, ipHash, type Stickiness, sticky, usedMaps } from './affinity.ts';
 import { reasonFor } from './reasons.ts';
@@ -27,12 +28,13 @@ export function readUpstream(
   upstream: Directive,
   name: string,
   maps: ReadonlyMap<string, Directive>,
-  report: DirectiveReport,
+  { report, loops }: { readonly report: DirectiveReport; readonly loops: Loops },
 ): Pool | null {
   const inner = upstream.block ?? [];
   const health: Record<string, unknown> = {};
   const servers: Server[] = [];
-  for (const directive of inner) if (directive.name === 'server') readServer(directive, servers, health, report);
+  for (const directive of inner)
+    if (directive.name === 'server') readServer(directive, { servers, health, report, loops });
   if (servers.length === 0) {
     const state = inner.some((one) => one.name === 'state') ? ' (state)' : '';
     const own = inner.some((one) => one.name === 'server');

@@ -1,5 +1,6 @@
 /** `http` of a dynamic file, or of labels: its routers, services, middlewares and transports. */
 import { commonReasons } from '../common-reasons.ts';
+import type { Loops } from '../loops.ts';
 import type { Part } from '../yaml/part.ts';
 import { field, fieldText, namesIn } from './fields.ts';
 import type { Router } from './routers.ts';
@@ -16,7 +17,7 @@ export function partsNamed(https: readonly HttpPart[], kind: string): (readonly 
   return https.flatMap(({ part }) => field(part, kind)?.entries() ?? []);
 }
 
-export function readRouters(https: readonly HttpPart[]): Router[] {
+export function readRouters(https: readonly HttpPart[], loops: Loops): Router[] {
   const sources = new Map<string, ServiceSource[]>();
   for (const { part, container } of https) {
     for (const [name, one] of field(part, 'services')?.entries() ?? []) {
@@ -29,7 +30,7 @@ export function readRouters(https: readonly HttpPart[]): Router[] {
       if (routers !== null) sources.set(container.name, [{ part: routers, container, isImplicit: true }]);
     }
   }
-  const services = new TraefikServices(sources, new Map(partsNamed(https, 'serversTransports')));
+  const services = new TraefikServices(sources, new Map(partsNamed(https, 'serversTransports')), loops);
   return https.flatMap(({ part, container }) => {
     const own = field(part, 'services')?.entries() ?? [];
     return (field(part, 'routers')?.entries() ?? []).map(([routerName, one]) => {

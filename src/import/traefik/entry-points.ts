@@ -4,6 +4,7 @@ import { parseListener } from '../../config/address.ts';
 import { formatAddress } from '../../net/socket.ts';
 import { commonReasons } from '../common-reasons.ts';
 import type { ConfigBuilder, Fields } from '../config-builder.ts';
+import type { Loops } from '../loops.ts';
 import { isAddressBlock, parseGoDuration, writeTime } from '../values.ts';
 import type { Part } from '../yaml/part.ts';
 import { field, fieldText, isTemplate, type Named, namesIn } from './fields.ts';
@@ -27,12 +28,28 @@ export interface EntryPointRefs {
   readonly noteOn: Part;
 }
 
-/** The address of a listener if the file has none. */
-const assumedAddress = ':8080';
-
 export class EntryPoints {
   private readonly known = new Map<string, EntryPoint>();
   private isAssumptionReported = false;
+  private readonly loops: Loops;
+
+  constructor(loops: Loops) {
+    this.loops = loops;
+  }
+
+  /** The address of a listener if the file has none. It is final when all entry points are added. */
+  private get assumedAddress(): string {
+    return this.loops.freeListener(
+      ':8080',
+      Array.from(this.known.values(), ({ address }) => address),
+    );
+  }
+
+  /** The addresses of listeners that are not those of entry points. */
+  get chosenAddresses(): readonly string[] {
+    const isKnown = [...this.known.values()].some(({ address }) => address === this.assumedAddress);
+    return isKnown ? [] : [this.assumedAddress];
+  }
 
   add(name: string, part: Part): void {
     const address = field(part, 'address');
@@ -91,10 +108,12 @@ export class EntryPoints {
         return this.open(plain, builder);
       }
       if (plain === point) return this.open(point, builder);
-      point.addressPart.change(`${commonReasons.endTlsInFront}: ${assumedAddress} serves these routes in the clear`);
+      point.addressPart.change(
+        `${commonReasons.endTlsInFront}: ${this.assumedAddress} serves these routes in the clear`,
+      );
       point.part.carry();
-      builder.listen(assumedAddress, point.fields);
-      return assumedAddress;
+      builder.listen(this.assumedAddress, point.fields);
+      return this.assumedAddress;
     });
     for (const { part } of refs.entryPoints) part.carry();
     return [...new Set(listeners)];
@@ -110,13 +129,13 @@ export class EntryPoints {
   private listenOnAssumed({ noteOn, entryPoints }: EntryPointRefs, builder: ConfigBuilder): string {
     for (const { part, name } of entryPoints) {
       if (this.known.size > 0)
-        part.change(`the entry point "${name}" is not in this file: ${assumedAddress} is a guess`);
-      else part.leaveItem(`the file does not say where "${name}" listens: ${assumedAddress} is a guess`);
+        part.change(`the entry point "${name}" is not in this file: ${this.assumedAddress} is a guess`);
+      else part.leaveItem(`the file does not say where "${name}" listens: ${this.assumedAddress} is a guess`);
     }
-    if (!this.isAssumptionReported) noteOn.change(`nothing says where to listen: ${assumedAddress} is a guess`);
+    if (!this.isAssumptionReported) noteOn.change(`nothing says where to listen: ${this.assumedAddress} is a guess`);
     this.isAssumptionReported = true;
-    builder.listen(assumedAddress);
-    return assumedAddress;
+    builder.listen(this.assumedAddress);
+    return this.assumedAddress;
   }
 
   private of({ entryPoints }: EntryPointRefs): EntryPoint[] {

@@ -9,6 +9,7 @@ import { ConfigBuilder } from '../config-builder.ts';
 import type { Importer } from '../imported.ts';
 import { objectsOf } from '../kubernetes/objects.ts';
 import { Services } from '../kubernetes/servers.ts';
+import { Loops } from '../loops.ts';
 import { entryOf } from '../names.ts';
 import type { Part } from '../yaml/part.ts';
 import { readToml } from '../yaml/toml.ts';
@@ -21,7 +22,7 @@ import { field } from './fields.ts';
 import { Middlewares } from './middlewares.ts';
 import { addRouters } from './routers.ts';
 
-export const importTraefik: Importer = (text, file) => {
+export const importTraefik: Importer = (text, file, loops = new Loops()) => {
   const yaml = isToml(text) || /\.toml$/.test(file) ? readToml(text, file) : readYaml(text, file);
   const documents = [...yaml.roots];
   const https: HttpPart[] = [];
@@ -44,13 +45,13 @@ export const importTraefik: Importer = (text, file) => {
     staticParts.push(root);
   }
   const objects = objectsOf({ roots: documents.filter((root) => root.get('kind') !== null) });
-  const entryPoints = new EntryPoints();
+  const entryPoints = new EntryPoints(loops);
   for (const root of staticParts) {
     for (const [key, part] of root.entries())
       part.leave(entryOf(reasons, key.toLowerCase()) ?? commonReasons.noCounterpart);
     for (const [name, part] of field(root, 'entryPoints')?.entries() ?? []) entryPoints.add(name, part);
   }
-  const routers = [...readRouters(https), ...readIngressRoutes(objects, new Services(objects))];
+  const routers = [...readRouters(https, loops), ...readIngressRoutes(objects, new Services(objects, loops))];
   const [first] = routers;
   if (first === undefined) {
     const expected = 'expected http.routers, labels traefik.http.routers, or an IngressRoute';
@@ -66,7 +67,7 @@ export const importTraefik: Importer = (text, file) => {
   addRouters(routers, { builder, entryPoints, middlewares });
   const config = builder.size === 0 ? null : builder.config();
   const notes = yaml.notes();
-  if (config !== null) return { config, notes };
+  if (config !== null) return { config, notes, chosenListeners: entryPoints.chosenAddresses };
   const why = notes.find(({ line }) => line >= first.part.firstLine && line <= first.part.lastLine);
   const reason = why === undefined ? '' : `, because of line ${why.line}: ${why.why}`;
   throw new UsageError(`${file}:${first.part.firstLine}: no router of this file can be carried over${reason}`);

@@ -2,6 +2,7 @@
 
 import { parseServer } from '../../config/address.ts';
 import { formatAddress } from '../../net/socket.ts';
+import type { Loops } from '../loops.ts';
 import { parsePort, parseWhole } from '../values.ts';
 import type { WeightedServer } from '../weights.ts';
 import type { Part } from '../yaml/part.ts';
@@ -21,32 +22,32 @@ export interface Container {
 }
 
 /** An entry that is no server gets a note. */
-export function readServers(balancer: Part, container: Container | null): WeightedServer[] {
+export function readServers(balancer: Part, container: Container | null, loops: Loops): WeightedServer[] {
   const servers = new Map<string, WeightedServer>();
   const list = field(balancer, 'servers');
   const single = field(balancer, 'server');
   for (const one of [...(list?.items() ?? []), ...(single === null ? [] : [single])]) {
-    const server = readServer(one, container);
+    const server = readServer(one, container, loops);
     if (server === null) continue;
     if (servers.has(server.address)) one.leave('the same address comes before');
     else servers.set(server.address, server);
   }
-  if (list === null && single === null && container !== null) return readContainer(container, balancer);
+  if (list === null && single === null && container !== null) return readContainer(container, balancer, loops);
   return [...servers.values()];
 }
 
 /** A container whose labels do not set the port. */
-export function readContainer(container: Container, noteOn: Part): WeightedServer[] {
-  const server = containerServer(container, null, noteOn);
+export function readContainer(container: Container, noteOn: Part, loops: Loops): WeightedServer[] {
+  const server = containerServer(container, null, noteOn, loops);
   return server === null ? [] : [server];
 }
 
-function readServer(one: Part, container: Container | null): WeightedServer | null {
+function readServer(one: Part, container: Container | null, loops: Loops): WeightedServer | null {
   const url = field(one, 'url') ?? field(one, 'address');
   if (url === null && container !== null) {
     if ((fieldText(one, 'scheme') ?? 'http') === 'http') {
       field(one, 'scheme')?.carry();
-      return containerServer(container, field(one, 'port'), one);
+      return containerServer(container, field(one, 'port'), one, loops);
     }
     field(one, 'scheme')?.warn('not-working', 'only HTTP/1.1 without TLS is spoken to servers: this one is left out');
     return null;
@@ -58,6 +59,11 @@ function readServer(one: Part, container: Container | null): WeightedServer | nu
   }
   if (typeof address !== 'string') {
     url.warn('not-working', address.why);
+    return null;
+  }
+  const loop = loops.why(address);
+  if (loop !== null) {
+    url.warn('not-working', loop);
     return null;
   }
   url.carry();
@@ -80,7 +86,7 @@ function addressOf(text: string): string | { readonly why: string } {
   return address === null ? { why: `${text} is no http:// address` } : formatAddress(address);
 }
 
-function containerServer(container: Container, port: Part | null, noteOn: Part): WeightedServer | null {
+function containerServer(container: Container, port: Part | null, noteOn: Part, loops: Loops): WeightedServer | null {
   const text = port?.text() ?? null;
   const number = port === null ? container.port : parsePort(text);
   if (number === null) {
@@ -96,8 +102,14 @@ function containerServer(container: Container, port: Part | null, noteOn: Part):
     container.part.warn('not-working', `"${container.name}" is no name of a host`);
     return null;
   }
+  const written = formatAddress(address);
+  const loop = loops.why(written);
+  if (loop !== null) {
+    (port ?? noteOn).warn('not-working', loop);
+    return null;
+  }
   port?.carry();
   noteOn.carry();
   container.part.carry();
-  return { name: container.name, address: formatAddress(address), weight: 1 };
+  return { name: container.name, address: written, weight: 1 };
 }

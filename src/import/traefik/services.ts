@@ -1,6 +1,7 @@
 /** Services of Traefik as pools: load balancers, and services that are made of others (weighted, mirroring, failover). */
 
 import type { Fields, Pool } from '../config-builder.ts';
+import type { Loops } from '../loops.ts';
 import { parseWhole } from '../values.ts';
 import { mergeShares, type WeightedServer } from '../weights.ts';
 import type { Part } from '../yaml/part.ts';
@@ -27,9 +28,15 @@ const maxDepth = 20;
 export class TraefikServices {
   private readonly sources: ReadonlyMap<string, readonly ServiceSource[]>;
   private readonly transports: ReadonlyMap<string, Part>;
+  private readonly loops: Loops;
   private readonly pools = new Map<string, Pool | null>();
 
-  constructor(sources: ReadonlyMap<string, readonly ServiceSource[]>, transports: ReadonlyMap<string, Part>) {
+  constructor(
+    sources: ReadonlyMap<string, readonly ServiceSource[]>,
+    transports: ReadonlyMap<string, Part>,
+    loops: Loops,
+  ) {
+    this.loops = loops;
     this.sources = sources;
     this.transports = transports;
   }
@@ -84,7 +91,11 @@ export class TraefikServices {
       const balancer = isImplicit ? null : field(part, 'loadBalancer');
       if (balancer === null && !isImplicit) continue;
       const servers =
-        balancer !== null ? readServers(balancer, container) : container === null ? [] : readContainer(container, part);
+        balancer !== null
+          ? readServers(balancer, container, this.loops)
+          : container === null
+            ? []
+            : readContainer(container, part, this.loops);
       if (servers.length === 0) continue;
       part.carry();
       balancer?.carry();
