@@ -176,8 +176,8 @@ class BunSocket implements Socket {
         this.handler.onData(takePiece(size));
       } else if (this.account.crowded && this.idleReads < mostIdleReads) {
         // The sender is only slower than this reader: if Bun read again, 512 KB could come at once.
+        this.scheduleRead(Math.min(2 ** this.idleReads, maxIdleReadMs));
         this.idleReads++;
-        this.scheduleRead(idleReadTime * this.idleReads);
         return;
       }
       // Nothing has come for a while, or the end, or an error: Bun handles it from here.
@@ -284,9 +284,12 @@ function brokenPipe(): Error {
 const bulkBytes = 64 * 1024;
 const pieceBytes = 32 * 1024;
 const piecesAtOnce = 8;
-/** Reads that find nothing, each some ms later than the one before, until Bun waits for data instead. */
-const mostIdleReads = 5;
-const idleReadTime = 1;
+/**
+ * Reads in a row that find nothing, each twice as long after the one before as that was, until Bun waits for data instead: 0.3 seconds in all.
+ * A sender that lives on a loaded machine may pause for so long, and then send at once what it has.
+ */
+const mostIdleReads = 13;
+const maxIdleReadMs = 32;
 const piece = Buffer.allocUnsafeSlow(pieceBytes);
 
 /** The file descriptor. Bun's types do not have it. */
