@@ -43,6 +43,8 @@ export class WorkerContext {
   /** Wheel time at which the clock was read last, and what it said (Unix seconds). */
   private readAt = -1;
   private second = 0;
+  /** The same for `date`. */
+  private datedAt = -1;
   private dateSecond = -1;
   private dateText = '';
 
@@ -69,12 +71,16 @@ export class WorkerContext {
     return this.second;
   }
 
-  /** The time as HTTP writes it (RFC 9110 section 5.6.7); formatted once per second. */
+  /** The time as HTTP writes it (RFC 9110 section 5.6.7), as good as a tick of the wheel, for the same reason. */
   date(): string {
-    const second = Math.floor(this.clock.wall() / 1000);
-    if (second !== this.dateSecond) {
-      this.dateSecond = second;
-      this.dateText = new Date(second * 1000).toUTCString();
+    const { now } = this.wheel;
+    if (now !== this.datedAt) {
+      this.datedAt = now;
+      const second = Math.floor(this.clock.wall() / 1000);
+      if (second !== this.dateSecond) {
+        this.dateSecond = second;
+        this.dateText = new Date(second * 1000).toUTCString();
+      }
     }
     return this.dateText;
   }
