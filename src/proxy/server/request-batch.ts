@@ -12,9 +12,9 @@ export interface BatchedConnection {
 
 /** Initial room for the heads of one connection. A writer that has grown beyond the second figure is not kept for reuse. */
 const writerBytes = 2 * 1024;
-const maxKeptWriterBytes = 16 * 1024;
+const maxKeptWriterBytes = 64 * 1024;
 /** Writers kept for reuse. */
-const maxSpareWriters = 256;
+const maxSpareWriters = 64;
 
 export class RequestBatch {
   private readonly net: Pick<Net, 'afterTurn'>;
