@@ -10,16 +10,16 @@ export interface BatchedConnection {
   writeGathered(): void;
 }
 
-/** Initial room for the heads of one connection. A writer that has grown beyond the second figure is not kept for reuse. */
+/** Initial room for the heads of one connection. */
 const writerBytes = 2 * 1024;
-const maxKeptWriterBytes = 64 * 1024;
-/** Writers kept for reuse. */
-const maxSpareWriters = 64;
+/** Of all writers that are kept for reuse. */
+const maxSpareBytes = 4 * 1024 * 1024;
 
 export class RequestBatch {
   private readonly net: Pick<Net, 'afterTurn'>;
   private readonly connections: BatchedConnection[] = [];
   private readonly spareWriters: HeadWriter[] = [];
+  private spareBytes = 0;
 
   constructor(net: Pick<Net, 'afterTurn'>) {
     this.net = net;
@@ -37,12 +37,17 @@ export class RequestBatch {
   };
 
   takeWriter(): HeadWriter {
-    return this.spareWriters.pop() ?? new HeadWriter(writerBytes);
+    const writer = this.spareWriters.pop();
+    if (writer === undefined) return new HeadWriter(writerBytes);
+    this.spareBytes -= writer.bytes.length;
+    return writer;
   }
 
   returnWriter(writer: HeadWriter): void {
+    const { length } = writer.bytes;
+    if (this.spareBytes + length > maxSpareBytes) return;
     writer.clear();
-    const { spareWriters } = this;
-    if (spareWriters.length < maxSpareWriters && writer.bytes.length <= maxKeptWriterBytes) spareWriters.push(writer);
+    this.spareBytes += length;
+    this.spareWriters.push(writer);
   }
 }
