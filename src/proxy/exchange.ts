@@ -123,10 +123,6 @@ export class Exchange implements RequestHandler, LocateListener, AttemptListener
     this.relay.onClientDrain();
   }
 
-  completed(): void {
-    this.complete();
-  }
-
   /** 7. Something went wrong on the server's side: retry, rebind or refuse. */
   onServerFault(fault: Fault): void {
     if (fault.side === 'balancer') {
@@ -177,7 +173,7 @@ export class Exchange implements RequestHandler, LocateListener, AttemptListener
     this.worker.counters.add(counter.aborted_by_client);
     this.record.failed(requestFaults.clientGone, this.worker);
     this.attempt.cancel();
-    this.complete();
+    this.completed();
   }
 
   /** The client is told, or, when part of a response has gone, cut off. */
@@ -189,11 +185,11 @@ export class Exchange implements RequestHandler, LocateListener, AttemptListener
       request.client.refuse(fault, request.head().headers.valueOf(Name.accept));
     } else if (fault === requestFaults.clientGone || fault === balancerFaults.buffersFull) request.client.reset();
     else request.client.truncate();
-    this.complete();
+    this.completed();
   }
 
   /** 8. Over: counted, logged, and free for another request. Nothing may touch it after this. */
-  private complete(): void {
+  completed(): void {
     const { binding, request, worker } = this;
     const { client } = request;
     const { session } = binding;
