@@ -16,7 +16,7 @@ test('errors of a listener after its start are counted and told, each of them', 
   const listening: ListenOptions[] = [];
   net.listen = (asked: ListenOptions) => {
     listening.push(asked);
-    return Promise.resolve({ port: 8080, close() {} });
+    return Promise.resolve({ port: 8080, setTls() {}, close() {} });
   };
   const told: string[] = [];
   const balancer = new Balancer(options, {

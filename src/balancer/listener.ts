@@ -77,7 +77,7 @@ export class Listener {
     const accept = (socket: Socket): H1ClientConnection | null => this.accept(socket);
     const onError = (error: Error): void => this.acceptFailed(error);
     try {
-      this.socket = await this.deps.net.listen({ address: at, backlog, reusePort: shared, accept, onError });
+      this.socket = await this.deps.net.listen({ address: at, backlog, reusePort: shared, tls: null, accept, onError });
     } catch (error) {
       throw listenError(error, address);
     }

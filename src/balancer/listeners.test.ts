@@ -26,7 +26,7 @@ function stage(...ports: readonly number[]) {
     const port = asked.address.kind === 'tcp' ? asked.address.port : 0;
     if (taken.has(port)) return Promise.reject(Object.assign(new Error('in use'), { code: 'EADDRINUSE' }));
     open.set(port, asked);
-    return Promise.resolve({ port, close: () => void open.delete(port) });
+    return Promise.resolve({ port, setTls() {}, close: () => void open.delete(port) });
   };
   const worker = createWorkerContext({ net, counters: shared.counters, descriptors: shared.descriptors });
   const buffers = new WriteBuffers(net);

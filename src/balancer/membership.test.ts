@@ -44,7 +44,7 @@ class Network extends FakeNet {
   override listen({ address, accept }: ListenOptions): Promise<ListeningSocket> {
     if (address.kind === 'tcp' && address.port !== 80) return Promise.reject(new Error('it is taken'));
     this.accept = accept;
-    return Promise.resolve({ port: 80, close() {} });
+    return Promise.resolve({ port: 80, setTls() {}, close() {} });
   }
 
   override afterTurn(run: () => void): void {

@@ -6,6 +6,7 @@
 import { isIP } from 'node:net';
 import { shortageOf } from '../net/shortage.ts';
 import type { Address, ConnectHandler, Connecting, Net, Socket, SocketHandler } from '../net/socket.ts';
+import type { ClientTls } from '../net/tls.ts';
 import type { Timers } from '../time/clock.ts';
 
 type TcpAddress = Extract<Address, { readonly kind: 'tcp' }>;
@@ -24,13 +25,13 @@ export function namedNet(deps: NamedNetDependencies): Net {
   const worked = new Map<string, string>();
   return {
     ...net,
-    connect(address, handler) {
-      if (address.kind === 'unix' || isIP(address.host) > 0) return net.connect(address, handler);
+    connect(address, handler, tls = null) {
+      if (address.kind === 'unix' || isIP(address.host) > 0) return net.connect(address, handler, tls);
       const addresses = addressesOf(address.host);
-      if (addresses === undefined) return net.connect(address, handler);
+      if (addresses === undefined) return net.connect(address, handler, tls);
       if (addresses.length === 0) return fail(net, address.host, handler);
-      if (addresses.length === 1) return net.connect({ ...address, host: addresses[0]! }, handler);
-      return new Candidates(deps, address, addresses, worked, handler);
+      if (addresses.length === 1) return net.connect({ ...address, host: addresses[0]! }, handler, tls);
+      return new Candidates(deps, address, addresses, worked, handler, tls);
     },
   };
 }
@@ -54,6 +55,7 @@ class Candidates implements ConnectHandler, Connecting {
   private readonly hosts: readonly string[];
   private readonly worked: Map<string, string>;
   private readonly handler: ConnectHandler;
+  private readonly tls: ClientTls | null;
   private at = 0;
   private connecting: Connecting;
   private cancelTimer = () => {};
@@ -66,11 +68,13 @@ class Candidates implements ConnectHandler, Connecting {
     addresses: readonly string[],
     worked: Map<string, string>,
     handler: ConnectHandler,
+    tls: ClientTls | null,
   ) {
     this.deps = deps;
     this.address = address;
     this.worked = worked;
     this.handler = handler;
+    this.tls = tls;
     const first = addresses.indexOf(worked.get(address.host) ?? '');
     this.hosts = first <= 0 ? addresses : [...addresses.slice(first), ...addresses.slice(0, first)];
     this.connecting = this.dial();
@@ -111,6 +115,6 @@ class Candidates implements ConnectHandler, Connecting {
         this.connecting.cancel();
         this.next();
       });
-    return net.connect({ ...this.address, host: this.hosts[this.at]! }, this);
+    return net.connect({ ...this.address, host: this.hosts[this.at]! }, this, this.tls);
   }
 }

@@ -25,6 +25,7 @@ export class DrySocket implements Socket {
   readonly pending = 0;
   readonly descriptor = -1;
   readonly secure = false;
+  readonly tls = null;
   private readonly chunks: Buffer[] = [];
 
   constructor(remoteAddress: string) {
@@ -78,7 +79,7 @@ export class DryNet implements Net {
 
   listen({ address, accept }: ListenOptions): Promise<ListeningSocket> {
     this.listening.set(formatAddress(address), accept);
-    return Promise.resolve({ port: address.kind === 'tcp' ? address.port : 0, close() {} });
+    return Promise.resolve({ port: address.kind === 'tcp' ? address.port : 0, setTls() {}, close() {} });
   }
 
   connect(address: Address, handler: ConnectHandler): Connecting {

@@ -23,6 +23,7 @@ import {
   type SocketHandler,
   uncounted,
 } from './socket.ts';
+import { notBuilt, plainListener } from './tls.ts';
 
 type Raw = Bun.Socket<BunSocket | null>;
 
@@ -51,6 +52,7 @@ class BunSocket implements Socket {
   private after: number = After.nothing;
   private closed = false;
   readonly secure = false;
+  readonly tls = null;
   private account: Account = noAccount;
   private kept: Uint8Array[] = nothing;
   /** The peer's FIN has been reported. */
@@ -369,12 +371,13 @@ async function listen(options: ListenOptions, gauge: SocketGauge): Promise<Liste
       else made.handler = handler;
     },
   };
+  if (options.tls !== null) throw notBuilt();
   const common = { socket, data: null, allowHalfOpen: true };
   const address = options.address;
   try {
     if (address.kind === 'unix') {
       const server = Bun.listen<BunSocket | null>({ ...common, unix: address.path });
-      return { port: 0, close: () => server.stop() };
+      return { port: 0, setTls: plainListener, close: () => server.stop() };
     }
     const bind = (hostname: string) => {
       // Bun accepts reusePort here too, although its types have it for connections only.
@@ -382,7 +385,7 @@ async function listen(options: ListenOptions, gauge: SocketGauge): Promise<Liste
       return Bun.listen<BunSocket | null>(where);
     };
     const server = address.host === '' ? bindAny(bind) : bind(address.host);
-    return { port: server.port, close: () => server.stop() };
+    return { port: server.port, setTls: plainListener, close: () => server.stop() };
   } catch (error) {
     // When there is no descriptor for the socket, Bun's error has no code.
     throw error instanceof Error ? trueCause(error, [codeOf(error)]) : error;
@@ -468,7 +471,10 @@ export function createBunNet(gauge: SocketGauge): Net {
   return {
     runtime: 'bun',
     listen: (options) => listen(options, gauge),
-    connect: (address, handler) => new Connector(address, handler, gauge),
+    connect(address, handler, tls) {
+      if (tls != null) throw notBuilt();
+      return new Connector(address, handler, gauge);
+    },
     afterTurn: (run) => void setImmediate(run),
   };
 }

@@ -17,10 +17,12 @@ import {
   type SocketHandler,
   uncounted,
 } from './socket.ts';
+import { notBuilt, plainListener } from './tls.ts';
 
 class NodeSocket implements Socket {
   handler: SocketHandler;
   readonly secure = false;
+  readonly tls = null;
   readonly remoteAddress: string;
   private readonly raw: net.Socket;
   private readonly handle: ReadHandle | null;
@@ -212,6 +214,7 @@ function isReadHandle(handle: unknown): handle is ReadHandle {
 }
 
 function listen(options: ListenOptions, gauge: SocketGauge): Promise<ListeningSocket> {
+  if (options.tls !== null) return Promise.reject(notBuilt());
   const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (raw) => {
     const made = new NodeSocket(raw, options.address.kind === 'tcp', gauge, false);
     const handler = options.accept(made);
@@ -236,7 +239,8 @@ function listen(options: ListenOptions, gauge: SocketGauge): Promise<ListeningSo
       // Errors of accept, such as EMFILE: the listener goes on.
       server.on('error', options.onError);
       const bound = server.address();
-      resolve({ port: typeof bound === 'object' && bound !== null ? bound.port : 0, close: () => server.close() });
+      const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
+      resolve({ port, setTls: plainListener, close: () => server.close() });
     });
   });
 }
@@ -278,7 +282,10 @@ export function createNodeNet(gauge: SocketGauge): Net {
   return {
     runtime: 'node',
     listen: (options) => listen(options, gauge),
-    connect: (address, handler) => connect(address, handler, gauge),
+    connect(address, handler, tls) {
+      if (tls != null) throw notBuilt();
+      return connect(address, handler, gauge);
+    },
     afterTurn: (run) => void setImmediate(run),
   };
 }

@@ -3,6 +3,7 @@
  * runtime's sockets. A socket never buffers silently: `write` answers false when it had to keep bytes, and
  * `onDrain` is called when they are gone.
  */
+import type { ClientTls, ServerTls, TlsSession } from './tls.ts';
 
 export type Address =
   | {
@@ -29,6 +30,15 @@ export interface SocketHandler {
   onClose(error: Error | null): void;
 }
 
+/**
+ * For a connection of a TLS listener whose handshake is under way: no bytes can be written, and none arrive. A handshake that fails is
+ * `onClose` with an error, whose code says why.
+ */
+export interface HandshakeHandler extends SocketHandler {
+  /** The handshake is over, and `socket.tls` is set. Here the handler may be replaced by that of the protocol. */
+  onSecure(session: TlsSession): void;
+}
+
 /** Gets each change of a socket's `pending`. One budget bounds the bytes of all connections (proxy/buffer-budget.ts). */
 export interface Account {
   /** This many bytes more are buffered; negative: fewer. */
@@ -52,8 +62,10 @@ export interface Socket {
   readonly pending: number;
   /** The file descriptor while it is open; -1: not known. */
   readonly descriptor: number;
-  /** TLS ends in net/: true when the peer's side of this socket is encrypted. */
+  /** TLS ends in net/: true when the peer's side of this socket is encrypted, or will be once the handshake is over. */
   readonly secure: boolean;
+  /** What the handshake has agreed on; null: not over yet, or the socket is plain. */
+  readonly tls: TlsSession | null;
 
   /** Sends by reference: the chunk belongs to the socket from here on. False: kept bytes, wait for `onDrain`. */
   write(chunk: Uint8Array): boolean;
@@ -78,8 +90,13 @@ export interface ListenOptions {
   readonly reusePort: boolean;
   /** Kernel queue of connections not accepted yet. Default 511. Bun decides by itself. */
   readonly backlog: number;
-  /** Gives each new connection its handler; null refuses it: the socket is reset. */
-  readonly accept: (socket: Socket) => SocketHandler | null;
+  /** null: plain. */
+  readonly tls: ServerTls | null;
+  /**
+   * Gives each new connection its handler; null refuses it: the socket is reset. With TLS it is called before the handshake, so that
+   * connections that never finish theirs are counted and bounded too.
+   */
+  readonly accept: (socket: Socket) => SocketHandler | HandshakeHandler | null;
   /** A connection could not be accepted (EMFILE); listening goes on. Bun does not report it. */
   readonly onError: (error: Error) => void;
 }
@@ -87,14 +104,22 @@ export interface ListenOptions {
 export interface ListeningSocket {
   /** The port that is bound, also when port 0 was asked for; 0 on a unix-domain socket. */
   readonly port: number;
+  /**
+   * For a listener that was opened with TLS: handshakes that begin from now on follow these rules, and open connections stay. Throws
+   * when the runtime refuses them, and then the former ones hold.
+   */
+  setTls(tls: ServerTls): void;
   /** Stops accepting; connections already open stay. */
   close(): void;
 }
 
 export interface ConnectHandler {
-  /** Connected. Answers the handler of the socket. */
+  /** Connected, and with TLS the handshake is over. Answers the handler of the socket. */
   onOpen(socket: Socket): SocketHandler;
-  /** Refused or unreachable, or this machine could not connect (`shortageOf`). Never called after `onOpen`. */
+  /**
+   * Refused or unreachable, or this machine could not connect (`shortageOf`), or the TLS handshake failed, with the runtime's code for
+   * it (such as CERT_HAS_EXPIRED). Never called after `onOpen`.
+   */
   onFail(error: Error): void;
 }
 
@@ -118,8 +143,8 @@ export interface Net {
   readonly runtime: 'bun' | 'node';
   /** Rejects with the system's error (EADDRINUSE, EACCES) when the address cannot be bound. */
   listen(options: ListenOptions): Promise<ListeningSocket>;
-  /** The handler is called later, never from inside `connect`. */
-  connect(address: Address, handler: ConnectHandler): Connecting;
+  /** The handler is called later, never from inside `connect`. `tls` null: plain. */
+  connect(address: Address, handler: ConnectHandler, tls?: ClientTls | null): Connecting;
   /** Calls `run` once, when the callbacks of all sockets that are ready now have been called. */
   afterTurn(run: () => void): void;
 }

@@ -11,6 +11,7 @@ class Fake implements Socket {
   readonly remoteAddress = '127.0.0.1';
   readonly descriptor = -1;
   readonly secure = false;
+  readonly tls = null;
   pending = 0;
   full = false;
   written = '';

@@ -18,6 +18,7 @@ class End implements Socket {
   readonly pending = 0;
   readonly descriptor = -1;
   readonly secure = true;
+  readonly tls = null;
   written = 0;
   open = true;
   onWrite: (chunk: Uint8Array) => void = () => {};
@@ -73,7 +74,7 @@ export class CostNet implements Net {
 
   listen({ accept }: ListenOptions): Promise<ListeningSocket> {
     this.accept = accept;
-    return Promise.resolve({ port: 1, close() {} });
+    return Promise.resolve({ port: 1, setTls() {}, close() {} });
   }
 
   connect(_address: Address, handler: ConnectHandler): Connecting {

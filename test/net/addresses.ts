@@ -188,6 +188,7 @@ export const addresses: Record<string, Case> = {
     const listener = await net.listen({
       address: loopback,
       reusePort: false,
+      tls: null,
       backlog: 16,
       accept: () => null,
       onError: () => {},

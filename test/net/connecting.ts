@@ -131,6 +131,7 @@ export const connecting: Record<string, Case> = {
     const listener = await net.listen({
       address: loopback,
       reusePort: false,
+      tls: null,
       backlog: 16,
       accept: (socket) => {
         socket.write(Buffer.from('220 ready'));

@@ -174,6 +174,7 @@ export async function listenAt(net: Net, address: Address, peers: Peer[], reuseP
   return net.listen({
     address,
     reusePort,
+    tls: null,
     backlog: 16,
     accept: (socket) => {
       const peer = new Peer();

@@ -46,7 +46,7 @@ export const arrows: readonly Arrow[] = [
   { from: ['src/net'], only: base, why: 'a socket does not know what is said over it' },
   {
     from: ['src/discovery'],
-    only: [...base, 'src/config/options.ts', 'src/net/socket.ts', 'src/net/shortage.ts'],
+    only: [...base, 'src/config/options.ts', 'src/net/socket.ts', 'src/net/tls.ts', 'src/net/shortage.ts'],
     why: 'addresses of names are found without knowing who connects to them, or what for',
   },
   {

@@ -10,13 +10,15 @@ import {
   type Socket,
   type SocketHandler,
 } from '../../src/net/socket.ts';
+import type { TlsSession } from '../../src/net/tls.ts';
 
 /** The other end of one connection, or of one that is being made: as a rule that of a server. */
 export class FakePeer implements Socket, Connecting {
   readonly address: Address;
   readonly remoteAddress = '127.0.0.1';
   readonly descriptor = -1;
-  readonly secure = false;
+  secure = false;
+  tls: TlsSession | null = null;
   pending = 0;
   /** It takes nothing: what is written counts as kept until `drain`. */
   slow = false;
