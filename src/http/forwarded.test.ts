@@ -63,6 +63,12 @@ describe('the client behind trusted proxies', () => {
     [['Forwarded: for="6.6.6.6'], '10.0.0.1'],
     [['Forwarded: for="x', 'Forwarded: for=1.2.3.4'], '1.2.3.4'],
     [['Forwarded: for=6.6.6.6;for=1.2.3.4'], '10.0.0.1'],
+    [['Forwarded: for=1.2.3.4;for=6.6.6.6;for=1.2.3.4'], '10.0.0.1'],
+    [['Forwarded: for=1.2.3.4;FOR = "1.2.3.4"'], '1.2.3.4'],
+    [['Forwarded: for="1.2.3.4\\";for=1.2.3.4'], '10.0.0.1'],
+    [[`Forwarded: for=1.2.3.4${' ; ,'.repeat(100)}`], '1.2.3.4'],
+    [['Forwarded: for=6.6.6.6, x', 'Forwarded: for=1.2.3.4, for="10.0.0.9"'], '1.2.3.4'],
+    [['Forwarded: for=1.2.3.4, for=10.0.0.9', 'Forwarded: for=10.0.0.8;x'], '1.2.3.4'],
     [['X-Forwarded-For: 1.2.3.4', 'Forwarded: for=6.6.6.6'], '1.2.3.4'],
     [['X-Forwarded-For: ,', 'Forwarded: for=1.2.3.4'], '1.2.3.4'],
   ])('%j', (lines, client) => {

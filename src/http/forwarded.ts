@@ -4,14 +4,19 @@
  */
 import { addressOf } from '../ip.ts';
 import { COMMA, equalsIgnoreCase, SP, TAB } from './bytes.ts';
-import { type ForwardedElement, nodeAddress, plainNodes, readForwarded } from './forwarded-header.ts';
+import { ForwardedElements, Parameter, plainNodes } from './forwarded-header.ts';
 import type { RequestHead } from './head.ts';
 import type { Headers } from './headers.ts';
+import { ListFromEnd } from './list-from-end.ts';
 import { Name } from './names.ts';
 import type { HeadWriter } from './writer.ts';
 
 /** The most trusted proxies that a request may have come through. Each is looked up among the trusted networks. */
 export const maxHops = 32;
+
+/** Used within one call only. */
+const elements = new ForwardedElements(maxHops);
+const list = new ListFromEnd();
 
 const ofProxies = (1 << Name.via) | (1 << Name.forwarded) | (1 << Name.xForwardedFor);
 
@@ -51,17 +56,19 @@ export function writeForwarded(head: RequestHead, lines: string, out: HeadWriter
 /** The same for a trusted peer: its headers stay, as they were understood here, and its own address is added. */
 export function writeForwardedFor(head: RequestHead, peer: string, secure: boolean, out: HeadWriter): void {
   const { headers } = head;
-  const forwarded = readAll(headers);
+  elements.read(headers);
   const proto = secure ? 'https' : 'http';
   const host = head.authorityStart < head.authorityEnd ? authority(head) : headers.valueOf(Name.host);
-  const before = hopsOf(headers, forwarded);
+  const before = hopsOf(headers);
+  const forwardedProto = (lastElement(headers, Name.xForwardedProto) || ofNearest(Parameter.proto)).toLowerCase();
   out.text('Via: 1.1 limpet\r\n');
   if (peer !== '' || before !== '') out.text(`X-Forwarded-For: ${before}${before && peer ? ', ' : ''}${peer}\r\n`);
-  out.text(`X-Forwarded-Proto: ${protoOf(headers, forwarded) || proto}\r\n`);
-  const forwardedHost = lastElement(headers, Name.xForwardedHost) || forwarded.elements.at(-1)?.host || host;
+  out.text(`X-Forwarded-Proto: ${forwardedProto || proto}\r\n`);
+  const forwardedHost = lastElement(headers, Name.xForwardedHost) || ofNearest(Parameter.host) || host;
   if (forwardedHost !== null) out.text(`X-Forwarded-Host: ${forwardedHost}\r\n`);
-  const own = `for=${node(peer)};proto=${proto}${host === null ? '' : `;host="${host}"`}`;
-  out.text(`Forwarded: ${forwarded.text === '' ? own : `${forwarded.text}, ${own}`}\r\n`);
+  out.text('Forwarded: ');
+  for (let i = elements.lines.length - 1; i >= 0; i--) out.text(`${plainNodes(headers.value(elements.lines[i]!))}, `);
+  out.text(`for=${node(peer)};proto=${proto}${host === null ? '' : `;host="${host}"`}\r\n`);
 }
 
 /**
@@ -70,71 +77,46 @@ export function writeForwardedFor(head: RequestHead, peer: string, secure: boole
  * unknown program. Empty elements do not count (RFC 9110 section 5.6.1).
  */
 export function clientAddress(head: RequestHead, peer: string, isTrusted: (address: string) => boolean): string {
-  const { headers } = head;
-  let hops = joined(headers, Name.xForwardedFor);
-  if (isEmptyList(hops)) hops = hopsOf(headers, readAll(headers));
+  list.begin(head.headers, Name.xForwardedFor);
+  let hop = list.next();
+  const isListed = hop !== '';
+  if (!isListed) elements.read(head.headers);
   let client = peer;
-  let end = hops.length;
-  for (let hop = 0; hop < maxHops && end >= 0; ) {
-    const comma = end === 0 ? -1 : hops.lastIndexOf(',', end - 1);
-    const element = hops.slice(comma + 1, end).trim();
-    end = comma;
-    if (element === '') continue;
-    const address = addressOf(element);
-    if (address === '') return client;
+  for (let n = 0; n < maxHops; n++) {
+    const address = isListed ? addressOf(hop) : n < elements.count ? elements.node(n) : '';
+    if (address === '') break;
     client = address;
-    if (!isTrusted(address)) return client;
-    hop++;
+    if (!isTrusted(address)) break;
+    if (isListed) hop = list.next();
   }
   return client;
 }
 
 /** A trusted peer says that its client uses TLS: in the last value of X-Forwarded-Proto, or without it in `proto` of Forwarded. */
 export function isForwardedSecure({ headers }: RequestHead): boolean {
-  const forwarded = lastElement(headers, Name.xForwardedProto) === '' ? readAll(headers) : nothing;
-  return isTls(protoOf(headers, forwarded));
-}
-
-/** Some proxies send the scheme of a WebSocket. */
-function isTls(proto: string): boolean {
+  let proto = lastElement(headers, Name.xForwardedProto);
+  if (proto === '') {
+    elements.read(headers);
+    proto = ofNearest(Parameter.proto);
+  }
+  proto = proto.toLowerCase();
+  // Some proxies send the scheme of a WebSocket.
   return proto === 'https' || proto === 'wss';
 }
 
-/** All lines of Forwarded: as they are passed on, and their elements. Lines that cannot be understood are in neither. */
-interface ForwardedLines {
-  readonly text: string;
-  readonly elements: readonly ForwardedElement[];
-}
-
-const nothing: ForwardedLines = { text: '', elements: [] };
-
-function readAll(headers: Headers): ForwardedLines {
-  if (!headers.has(Name.forwarded)) return nothing;
-  const lines: string[] = [];
-  const elements: ForwardedElement[] = [];
-  // From the last line back: the nearest proxies have written there, and only that many elements count.
-  for (let i = headers.count - 1; i >= 0; i--) {
-    if (headers.id(i) !== Name.forwarded) continue;
-    const value = headers.value(i);
-    const room = maxHops - elements.length;
-    const read = readForwarded(value, room);
-    if (read === null || isEmptyList(value) || (read.length === 0 && room > 0)) continue;
-    lines.push(plainNodes(value));
-    for (let k = read.length - 1; k >= 0; k--) elements.push(read[k]!);
-  }
-  return { text: lines.reverse().join(', '), elements: elements.reverse() };
-}
-
-/** The scheme that the peer's client used, in lower case; '' when the peer does not say. */
-function protoOf(headers: Headers, { elements }: ForwardedLines): string {
-  const proto = lastElement(headers, Name.xForwardedProto) || elements.at(-1)?.proto;
-  return proto?.toLowerCase() ?? '';
+/** What the peer itself says in Forwarded, as `elements` were read; '' when it does not. */
+function ofNearest(parameter: (typeof Parameter)['proto' | 'host']): string {
+  return elements.count === 0 ? '' : elements.value(0, parameter);
 }
 
 /** The hops before the peer in the form of X-Forwarded-For: IPv4 addresses in IPv4 form, and no empty elements. */
-function hopsOf(headers: Headers, { elements }: ForwardedLines): string {
+function hopsOf(headers: Headers): string {
   const hops = joined(headers, Name.xForwardedFor);
-  if (isEmptyList(hops)) return elements.map(nodeAddress).join(', ');
+  if (isEmptyList(hops)) {
+    const nodes: string[] = [];
+    for (let n = elements.count - 1; n >= 0; n--) nodes.push(elements.node(n) || 'unknown');
+    return nodes.join(', ');
+  }
   if (!/ffff:|,[ \t]*(?:,|$)|^[ \t]*,/i.test(hops)) return hops;
   return hops
     .split(',')
@@ -158,18 +140,8 @@ function isEmptyList(list: string): boolean {
 
 /** The peer's own value: the last element that is not empty, of all lines of that name; '' when there is none. */
 function lastElement(headers: Headers, id: number): string {
-  if (!headers.has(id)) return '';
-  for (let i = headers.count - 1; i >= 0; i--) {
-    if (headers.id(i) !== id) continue;
-    const value = headers.value(i);
-    for (let end = value.length; end > 0; ) {
-      const comma = value.lastIndexOf(',', end - 1);
-      const element = value.slice(comma + 1, end).trim();
-      if (element !== '') return element;
-      end = comma;
-    }
-  }
-  return '';
+  list.begin(headers, id);
+  return list.next();
 }
 
 /** True when the value of that header is exactly this, without regard to case. */
