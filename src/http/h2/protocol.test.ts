@@ -67,9 +67,9 @@ class Recorder implements ProtocolHandler {
     return frames.filter((text, i) => i > 0 || text !== '4 1 0 ');
   }
 
-  onHeaders(stream: Stream, fields: FieldList): void {
+  onHeaders(stream: Stream, fields: FieldList, endStream: boolean): void {
     this.streams.push(stream);
-    this.add(`headers ${stream.id} ${fields.count}${stream.hasHeaders ? ' trailers' : ''}`);
+    this.add(`headers ${stream.id} ${fields.count}${stream.hasHeaders ? ' trailers' : ''}${endStream ? ' last' : ''}`);
     stream.hasHeaders = true;
   }
 
@@ -119,7 +119,7 @@ const get = (id: number) => frame(headers, 5, id, block);
 
 test('a request comes, with body and trailers, and its response goes', () => {
   const it = new Recorder().start(open(1), frame(data, 0, 1, 'he'), frame(data, 8, 1, '\x01llo.'), get(1));
-  expect(it.events).toEqual(['headers 1 3', 'data 1 hello', 'headers 1 3 trailers', 'end 1']);
+  expect(it.events).toEqual(['headers 1 3', 'data 1 hello', 'headers 1 3 trailers last', 'end 1']);
   const stream = it.streams[0]!;
   const begun = it.protocol.beginHeaders(stream, false);
   it.out.byte(0x88);

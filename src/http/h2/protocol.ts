@@ -21,6 +21,7 @@ import {
   Flag,
   FrameType,
   maxStreamId,
+  pingBytes,
   SettingId,
   writeData,
   writeGoaway,
@@ -178,6 +179,11 @@ export class Protocol {
     this.close(stream);
   }
 
+  /** Whether the other side is still there: its answer is read as any other bytes are. */
+  ping(): void {
+    writePing(this.out, false, noOpaque, 0);
+  }
+
   /** RFC 9113 section 6.8: first that the end is near, and a round trip later `goaway`, so that no stream is lost between. */
   announceGoaway(): void {
     writeGoaway(this.out, maxStreamId, ErrorCode.noError, '');
@@ -316,7 +322,7 @@ export class Protocol {
   }
 
   private onMessageFields(stream: Stream, endStream: boolean): void {
-    this.handler.onHeaders(stream, this.fields);
+    this.handler.onHeaders(stream, this.fields, endStream);
     // A request has no interim fields.
     if (this.isServer) stream.hasHeaders = true;
     if (endStream && stream.mayReceive && !this.hasFailed) this.end(stream);
@@ -428,3 +434,5 @@ export class Protocol {
     this.handler.onConnectionError(error);
   }
 }
+
+const noOpaque = Buffer.alloc(pingBytes);

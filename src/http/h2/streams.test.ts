@@ -77,6 +77,12 @@ describe('identifiers (section 5.1.1)', () => {
   });
 });
 
+test('to a client a frame of any stream that it has used is no error: it may have reset more than are remembered', () => {
+  const streams = new Streams(false);
+  streams.change(streams.addOwnStream(0, 0)!, 'reset');
+  expect([1, 3, 2].map((id) => streams.absent(id))).toEqual(['recently-reset', 'idle', 'idle']);
+});
+
 test('streams that are open or half-closed count (section 5.1.2)', () => {
   const streams = new Streams(true);
   const [one, three] = [1, 3].map((id) => {

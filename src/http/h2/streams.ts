@@ -98,7 +98,8 @@ export class Streams {
   /** Of an identifier that `get` does not find. */
   absent(id: number): Absent {
     if (this.isPeerId(id) ? id > this.lastPeerId : id >= this.nextOwnId) return 'idle';
-    return this.resets?.includes(id) ? 'recently-reset' : 'closed';
+    // A client resets what its users do not wait for, and that may be more streams in one round trip than are remembered here.
+    return !this.isServer || this.resets?.includes(id) ? 'recently-reset' : 'closed';
   }
 
   /** HEADERS came for an identifier that is idle. It is used up, also when the stream is refused then. Servers open none: no push. */
