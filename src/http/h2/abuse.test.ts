@@ -20,7 +20,7 @@ test('each kind has its number, its name, its limit and an error of the connecti
 test('pings and window updates cost nothing as long as this side sends', () => {
   const counters = new AbuseCounters(defaultAbuseLimits, 0);
   for (let i = 0; i < 10_000; i++) {
-    if (i % 2 === 0) counters.onDataSent();
+    if (i % 2 === 0) counters.onDataSent(false);
     else counters.onHeadersSent();
     expect(counters.count(Abuse.pings, 1)).toBe(null);
     for (let k = 0; k < 5; k++) expect(counters.count(Abuse.windowUpdates, 1)).toBe(null);
@@ -29,7 +29,7 @@ test('pings and window updates cost nothing as long as this side sends', () => {
 
 test('a window update with each DATA frame is not saved up for later', () => {
   const counters = new AbuseCounters(defaultAbuseLimits, 0);
-  for (let i = 0; i < 1000; i++) counters.onDataSent();
+  for (let i = 0; i < 1000; i++) counters.onDataSent(false);
   for (let i = 0; i < defaultAbuseLimits.windowUpdates; i++) counters.count(Abuse.windowUpdates, 1);
   expect(counters.count(Abuse.windowUpdates, 1)).not.toBe(null);
 });

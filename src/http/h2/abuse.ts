@@ -6,13 +6,15 @@
  *      resets                streams that the other side resets before they are complete                CVE-2023-44487, rapid reset
  *      forced-resets         its errors that make this side reset a stream                              CVE-2025-8671, made you reset
  *      refused-streams       streams beyond SETTINGS_MAX_CONCURRENT_STREAMS
- *      pings                 PING, since this side has last sent HEADERS or DATA                        CVE-2019-9512
+ *      pings                 PING and its answers, since this side has last sent HEADERS or DATA        CVE-2019-9512
  *      settings              SETTINGS                                                                   CVE-2019-9515
  *      empty-frames          DATA of nothing without END_STREAM; frames of unknown types                CVE-2019-9518
- *      window-updates        WINDOW_UPDATE beyond ten for each DATA frame that this side sends          CVE-2019-9511, CVE-2019-9517
+ *      window-updates        WINDOW_UPDATE beyond ten for each DATA frame that this side sends, if the  CVE-2019-9511, CVE-2019-9517
+ *                            windows have let it be of a size that is worth sending
  *      priorities            PRIORITY                                                                   CVE-2019-9513
  *      continuations         CONTINUATION                                                               CVE-2024-27316
- *      closed-stream-frames  frames of streams that are closed
+ *      closed-stream-frames  frames of streams that are closed, and requests behind the GOAWAY of this side
+ *      goaways               GOAWAY
  */
 import { ErrorCode, type H2Error } from './errors.ts';
 
@@ -27,6 +29,7 @@ export const Abuse = {
   priorities: 7,
   continuations: 8,
   closedStreamFrames: 9,
+  goaways: 10,
 } as const;
 
 export type AbuseKind = keyof typeof Abuse;
@@ -46,6 +49,7 @@ export const defaultAbuseLimits: AbuseLimits = Object.freeze({
   priorities: 1000,
   continuations: 1000,
   closedStreamFrames: 5000,
+  goaways: 100,
 });
 
 export const abuseKinds = Object.keys(Abuse) as AbuseKind[];
@@ -89,9 +93,13 @@ export class AbuseCounters {
     this.counts[Abuse.pings] = 0;
   }
 
-  /** This side has sent DATA, for which the other side gives windows back. gRPC also measures by PING meanwhile. */
-  onDataSent(): void {
+  /**
+   * This side has sent DATA, for which the other side gives windows back. gRPC also measures by PING meanwhile. `isCutSmall`: the windows
+   * have allowed a few bytes only, which would make a frame of each of its WINDOW_UPDATE frames ("data dribble").
+   */
+  onDataSent(isCutSmall: boolean): void {
     this.counts[Abuse.pings] = 0;
+    if (isCutSmall) return;
     this.counts[Abuse.windowUpdates] = Math.max(0, this.counts[Abuse.windowUpdates]! - windowUpdatesPerData);
   }
 }

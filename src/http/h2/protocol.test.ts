@@ -296,6 +296,8 @@ describe('abuse ends the connection:', () => {
     ],
     ['streams beyond the setting', 204, (i) => [get(2 * i + 1)]],
     ['pings (CVE-2019-9512)', 601, () => [frame(ping, 0, 0, '12345678')]],
+    ['answers to pings that were not sent', 601, () => [frame(ping, 1, 0, '12345678')]],
+    ['GOAWAY', 101, () => [frame(goaway, 0, 0, '12345678')]],
     // With the first of the connection.
     ['settings (CVE-2019-9515)', 100, () => [frame(4, 0, 0)]],
     ['empty frames (CVE-2019-9518)', 1001, (i) => (i === 0 ? [open(1), frame(data, 0, 1)] : [frame(data, 0, 1)])],
@@ -319,6 +321,46 @@ describe('abuse ends the connection:', () => {
   ])('%s', (_name, count, make) => {
     expect(many(count - 1, make).error).toBe(null);
     expect(many(count, make).error?.code).toBe(ErrorCode.enhanceYourCalm);
+  });
+});
+
+describe('also abuse:', () => {
+  test('requests behind the GOAWAY of this side', () => {
+    const it = new Recorder().start();
+    it.protocol.goaway(ErrorCode.noError, '');
+    const { closedStreamFrames } = defaultAbuseLimits;
+    for (let i = 0; i < closedStreamFrames; i++) it.read(get(2 * i + 1));
+    expect([it.error, it.events]).toEqual([null, []]);
+    expect(it.read(get(2 * closedStreamFrames + 1)).error?.code).toBe(ErrorCode.enhanceYourCalm);
+  });
+
+  test('malformed messages', () => {
+    const it = new Recorder().start();
+    const { forcedResets } = defaultAbuseLimits;
+    for (let i = 0; i <= forcedResets; i++) {
+      expect(it.read(get(2 * i + 1)).error).toBe(null);
+      it.protocol.resetMalformed(it.streams[i]!);
+    }
+    expect(it.error).toMatchObject({ code: ErrorCode.enhanceYourCalm });
+    expect(it.sent[0]).toBe('3 0 1 00000001');
+  });
+
+  test('windows that make a frame of every few bytes (CVE-2019-9511, data dribble)', () => {
+    const it = new Recorder().start(frame(4, 0, 0, setting(SettingId.initialWindowSize, 0)), get(1));
+    const bytes = Buffer.alloc(10_000);
+    for (let at = 0; it.error === null; ) {
+      it.read(frame(windowUpdate, 0, 1, uint32(1)));
+      at = it.protocol.sendData(it.streams[0]!, bytes, at, bytes.length, true);
+      expect(at).toBeLessThanOrEqual(defaultAbuseLimits.windowUpdates + 1);
+    }
+    expect(it.error.code).toBe(ErrorCode.enhanceYourCalm);
+    // The same number for frames of a useful size is what an honest client sends.
+    const other = new Recorder().start(frame(4, 0, 0, setting(SettingId.initialWindowSize, 0)), get(1));
+    for (let i = 0; i < 2 * defaultAbuseLimits.windowUpdates; i++) {
+      other.read(frame(windowUpdate, 0, 0, uint32(1024)), frame(windowUpdate, 0, 1, uint32(1024)));
+      other.protocol.sendData(other.streams[0]!, bytes, 0, bytes.length, true);
+    }
+    expect(other.error).toBe(null);
   });
 });
 

@@ -39,6 +39,9 @@ import type { ProtocolHandler, ProtocolSettings } from './protocol-handler.ts';
 import { PeerSettings } from './settings.ts';
 import { type Stream, Streams } from './streams.ts';
 
+/** DATA that the other side's windows make smaller than this is its doing. */
+const smallDataBytes = 1024;
+
 export class Protocol {
   readonly peer = new PeerSettings();
   readonly streams: Streams;
@@ -158,7 +161,7 @@ export class Protocol {
     writeData(this.out, stream.id, bytes, start, start + size, isLast);
     this.sendWindow.take(size);
     stream.sendWindow.take(size);
-    this.abuse.onDataSent();
+    this.abuse.onDataSent(size < end - start && size < smallDataBytes);
     if (isLast) this.streams.change(stream, 'end-sent');
     return start + size;
   }
@@ -182,6 +185,13 @@ export class Protocol {
   /** Whether the other side is still there: its answer is read as any other bytes are. */
   ping(): void {
     writePing(this.out, false, noOpaque, 0);
+  }
+
+  /** The other side's message is malformed (RFC 9113 section 8.1.1): a reset that it has caused, of which not many are allowed. */
+  resetMalformed(stream: Stream): void {
+    if (stream.state === 'closed') return;
+    this.reset(stream, ErrorCode.protocolError);
+    this.count(Abuse.forcedResets);
   }
 
   /** RFC 9113 section 6.8: first that the end is near, and a round trip later `goaway`, so that no stream is lost between. */
@@ -216,10 +226,11 @@ export class Protocol {
         else if (this.count(Abuse.settings)) this.onSettings();
         break;
       case FrameType.ping:
-        if ((reader.flags & Flag.ack) === 0 && this.count(Abuse.pings))
+        if (this.count(Abuse.pings) && (reader.flags & Flag.ack) === 0)
           writePing(this.out, true, reader.bytes, reader.start);
         break;
       case FrameType.goaway:
+        if (!this.count(Abuse.goaways)) break;
         this.hasPeerGoaway = true;
         this.handler.onGoaway(
           reader.bytes.readUInt32BE(reader.start) & maxStreamId,
@@ -310,6 +321,7 @@ export class Protocol {
     if (id > this.lastServedId) {
       // It was on its way when GOAWAY went out: the other side tries it again elsewhere (section 6.8).
       streams.rememberReset(id);
+      this.count(Abuse.closedStreamFrames);
       return;
     }
     if (streams.peerCount >= this.settings.maxConcurrentStreams) {
@@ -379,6 +391,7 @@ export class Protocol {
       return;
     }
     this.unacknowledged--;
+    this.decoder.acknowledge();
     const change = this.settings.streamWindowBytes - this.streamWindowBytes;
     this.streamWindowBytes += change;
     if (change !== 0) for (const stream of this.streams.open.values()) stream.receiveWindow.adjust(change);

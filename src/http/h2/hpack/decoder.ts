@@ -18,10 +18,17 @@ export type HpackError =
   | 'no table has an entry of that number'
   | 'the text is not a Huffman code'
   | 'a table size is beyond the setting'
-  | 'a table size stands behind a field';
+  | 'a table size stands behind a field'
+  | 'a table size is missing'
+  | 'the fields are far larger than the setting';
 
 /** Of no text, index or size is more needed: a block is shorter than that. */
 const maxInteger = 0x0fff_ffff;
+/**
+ * A byte of a block can name 4,000 bytes of the table, and a list that is too large has to be read to its end all the same, for the
+ * table's sake (RFC 9113 section 10.5.1). So many times the size that a list may have, no more, is read of one.
+ */
+const maxOverflow = 4;
 
 export class HpackDecoder {
   private readonly table: DynamicTable;
@@ -35,6 +42,11 @@ export class HpackDecoder {
   /** `tableSize`: SETTINGS_HEADER_TABLE_SIZE, as this side has announced it. */
   constructor(tableSize: number) {
     this.table = new DynamicTable(tableSize);
+  }
+
+  /** The peer has acknowledged the settings: its next block keeps to the table's size, and says so when it becomes smaller by that. */
+  acknowledge(): void {
+    this.table.acknowledge();
   }
 
   /** Reads a whole block into `list`, which is cleared first. null: it was read; a list that is too large says so itself. */
@@ -51,10 +63,19 @@ export class HpackDecoder {
         this.resize(mayResize);
         continue;
       }
-      mayResize = false;
+      if (mayResize) {
+        mayResize = false;
+        // RFC 9113 section 4.3.1.
+        if (this.table.mustResize) {
+          this.error = 'a table size is missing';
+          break;
+        }
+      }
       if ((byte & 0x80) !== 0) this.readIndexed(list);
       else if ((byte & 0x40) !== 0) this.readLiteral(6, true, list);
       else this.readLiteral(4, false, list);
+      if (list.overflow && list.size > maxOverflow * list.maxBytes)
+        this.error ??= 'the fields are far larger than the setting';
     }
     this.bytes = noBytes;
     return this.error;
@@ -70,14 +91,15 @@ export class HpackDecoder {
   private readIndexed(list: FieldList): void {
     const index = this.readInteger(7);
     if (this.error !== null) return;
-    const nameEnd = this.copyEntry(index, true, list);
+    const nameEnd = this.copyEntry(index, true, !list.overflow, list);
     if (nameEnd >= 0) list.add(nameEnd, this.entryEnd);
   }
 
   private readLiteral(prefix: number, adds: boolean, list: FieldList): void {
     const index = this.readInteger(prefix);
     if (this.error !== null) return;
-    const nameEnd = index === 0 ? this.readText(list, list.tail) : this.copyEntry(index, false, list);
+    const copies = adds || !list.overflow;
+    const nameEnd = index === 0 ? this.readText(list, list.tail) : this.copyEntry(index, false, copies, list);
     if (nameEnd < 0) return;
     const end = this.readText(list, nameEnd);
     if (end < 0) return;
@@ -88,9 +110,9 @@ export class HpackDecoder {
 
   /**
    * The name of an entry, and with `whole` its value behind it, to the list's tail. Returns where the name ends there (`entryEnd`: where
-   * all that was copied ends); -1: there is no such entry.
+   * all of it ends); -1: there is no such entry. `copies`: else it is only measured.
    */
-  private copyEntry(index: number, whole: boolean, list: FieldList): number {
+  private copyEntry(index: number, whole: boolean, copies: boolean, list: FieldList): number {
     let source: Buffer = staticBytes;
     let begin: number;
     let nameEnd: number;
@@ -112,8 +134,7 @@ export class HpackDecoder {
       end = whole ? table.end(entry) : nameEnd;
     }
     const { tail } = list;
-    // A byte of a block can name 4,000 bytes of the table: of a list that is too large nothing is copied that the table does not need.
-    if (!(whole && list.overflow)) copyText(source, begin, end, list.reserve(tail, end - begin), tail);
+    if (copies) copyText(source, begin, end, list.reserve(tail, end - begin), tail);
     this.entryEnd = tail + end - begin;
     return tail + nameEnd - begin;
   }

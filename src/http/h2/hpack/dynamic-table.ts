@@ -19,8 +19,11 @@ export class DynamicTable {
   /** As both sides count it: text and 32 bytes an entry. */
   size = 0;
   bytes: Buffer = noBytes;
-  /** What the peer has said to use of `limit`. */
+  /** What may be used of `limit`, because the peer has said so. */
   private max: number;
+  /** What the peer has said. */
+  private told = firstSize;
+  private isAcknowledged = false;
   private readonly limit: number;
   private readonly ring: Int32Array;
   private readonly slots: number;
@@ -30,8 +33,9 @@ export class DynamicTable {
   private tail = 0;
 
   /**
-   * `limit`: SETTINGS_HEADER_TABLE_SIZE, the largest size that the peer may choose. Less than 4096 only for a peer that is known to keep
-   * to it from its first block on: one that has not read the settings yet uses 4096.
+   * `limit`: SETTINGS_HEADER_TABLE_SIZE, the largest size that the peer may choose once it has acknowledged the setting; 4096 until then.
+   * With a lower limit than that, what the peer has added before may be missing here, which then is an error: never another entry, because
+   * the entries that are here are always its newest.
    */
   constructor(limit: number) {
     this.limit = limit;
@@ -42,10 +46,20 @@ export class DynamicTable {
 
   /** False: beyond what was allowed (RFC 7541 section 6.3: a decoding error). */
   resize(size: number): boolean {
-    if (size > this.limit) return false;
-    this.max = size;
+    if (size > (this.isAcknowledged ? this.limit : Math.max(this.limit, firstSize))) return false;
+    this.told = size;
+    this.max = Math.min(size, this.limit);
     this.evict(0);
     return true;
+  }
+
+  acknowledge(): void {
+    this.isAcknowledged = true;
+  }
+
+  /** The peer has acknowledged a limit that is lower than what it uses. */
+  get mustResize(): boolean {
+    return this.isAcknowledged && this.told > this.limit;
   }
 
   /** Entry 0 is the newest. */

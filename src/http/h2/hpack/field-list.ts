@@ -16,10 +16,10 @@ export class FieldList {
   overflow = false;
   /** As the peer counts it: text and 32 bytes for each field. */
   size = 0;
-  private readonly maxBytes: number;
+  /** SETTINGS_MAX_HEADER_LIST_SIZE. */
+  readonly maxBytes: number;
   private offsets = new Int32Array(2 * 32 + 1);
 
-  /** `maxBytes`: SETTINGS_MAX_HEADER_LIST_SIZE. */
   constructor(maxBytes: number) {
     this.maxBytes = maxBytes;
     this.bytes = Buffer.allocUnsafeSlow(Math.min(maxBytes, 2048));

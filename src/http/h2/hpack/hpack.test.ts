@@ -20,7 +20,7 @@ function reader(tableSize = 4096, maxBytes = 65536) {
     const padded = Buffer.concat([Buffer.from('..'), block, Buffer.from('!!')]);
     return decoder.decode(padded, 2, 2 + block.length, list) ?? list.toArray();
   };
-  return { decode, list };
+  return { decode, decoder, list };
 }
 
 describe('the examples of RFC 7541', () => {
@@ -152,12 +152,27 @@ test('entries of a list that is too large are not copied, but have to be there',
   decode(entry);
   expect(list.toArray()).toEqual([['abc', 'x'.repeat(4000)]]);
   const copy = vi.spyOn(Buffer.prototype, 'copy');
-  expect(decode(Buffer.alloc(16_000, 0xbe))).toEqual([['abc', 'x'.repeat(4000)]]);
+  expect(decode(Buffer.alloc(4, 0xbe))).toEqual([['abc', 'x'.repeat(4000)]]);
   // The first, and the one that was too much.
   expect(copy.mock.calls.filter(([target]) => target === list.bytes)).toHaveLength(2);
   copy.mockRestore();
   expect(list.overflow).toBe(true);
   expect(decode(blockOf('bebebebf'))).toBe('no table has an entry of that number');
+});
+
+test.each([
+  ['an entry', Buffer.alloc(64_000, 0xbe)],
+  ['a name, in fields that are not added', Buffer.concat(Array.from({ length: 20_000 }, () => blockOf('0f2f00')))],
+  ['a name, in fields that are added', Buffer.concat(Array.from({ length: 20_000 }, () => blockOf('7e00')))],
+])('a block that names %s of 4,000 bytes again and again is not read to its end', (_what, block) => {
+  const { decode, list } = reader(4096, 16_000);
+  const entry = Buffer.concat([blockOf('407fa11e'), Buffer.alloc(4000, 'n'), blockOf('00')]);
+  expect(decode(entry)).toEqual([['n'.repeat(4000), '']]);
+  const copy = vi.spyOn(Buffer.prototype, 'copy');
+  expect(decode(block)).toBe('the fields are far larger than the setting');
+  expect(copy.mock.calls.length).toBeLessThan(60);
+  copy.mockRestore();
+  expect(list.bytes.length).toBeLessThan(40_000);
 });
 
 describe('the dynamic table', () => {
@@ -188,6 +203,34 @@ describe('the dynamic table', () => {
     for (const name of ['a', 'b', 'c', 'd']) decode(literal(name, '1'));
     expect(decode(blockOf('20 3f 21 82'))).toEqual([[':method', 'GET']]);
     expect(decode(blockOf('be'))).toBe('no table has an entry of that number');
+  });
+
+  describe('with a limit below 4096, which a peer cannot know before it has the settings (RFC 9113 section 4.3.1):', () => {
+    const two = Buffer.concat([literal('a', '1'), literal('b', '2')]);
+
+    test('until it has acknowledged them, it may use more, but not what is missing here', () => {
+      const { decode } = reader(40);
+      expect(decode(two)).toHaveLength(2);
+      expect(decode(blockOf('3fe11f be'))).toEqual([['b', '2']]);
+      expect(decode(blockOf('bf'))).toBe('no table has an entry of that number');
+    });
+
+    test('then its next block begins with the size of its table', () => {
+      const { decode, decoder } = reader(40);
+      decode(two);
+      decoder.acknowledge();
+      expect(decode(blockOf('be'))).toBe('a table size is missing');
+      expect(decode(blockOf('3fe11f be'))).toBe('a table size is beyond the setting');
+      expect(decode(blockOf('3f09 be'))).toEqual([['b', '2']]);
+      expect(decode(blockOf('be'))).toEqual([['b', '2']]);
+    });
+
+    test('unless it uses less already', () => {
+      const { decode, decoder } = reader(40);
+      decode(blockOf('20 82'));
+      decoder.acknowledge();
+      expect(decode(blockOf('82'))).toEqual([[':method', 'GET']]);
+    });
   });
 
   test('holds what a plain model holds, whatever is added', () => {
