@@ -42,6 +42,29 @@ describe('listeners', () => {
   });
 });
 
+describe('tls', () => {
+  test('a redirect to nobody, and HSTS that is never sent', () => {
+    expect(found({ listeners: [{ address: ':1', redirect: 'https', hsts: '1y' }] })).toEqual([
+      'W: listeners[0].redirect: no listener has tls: who answers at https is somebody else',
+      'W: listeners[0].hsts: never sent: it is sent over TLS only, and this listener has no tls',
+    ]);
+    expect(
+      found({
+        listeners: [
+          { address: ':1', redirect: 'https' },
+          { address: ':2', tls: 'auto', hsts: '1y' },
+        ],
+      }),
+    ).toEqual([]);
+  });
+
+  test('servers that are not verified', () => {
+    expect(withPool({ tls: { verify: false, ca: 'a.pem' } })).toEqual([
+      'W: pools.a.tls.verify: certificates of the servers are not verified: anybody can be one, and ca is not used',
+    ]);
+  });
+});
+
 describe('servers', () => {
   test('one name twice', () => {
     const servers = ['1', '2'].map((address) => ({ name: 's', address }));

@@ -5,6 +5,7 @@ import { checkAddresses } from './check-addresses.ts';
 import { checkAffinities } from './check-affinities.ts';
 import { checkSharedCookies } from './check-cookies.ts';
 import { checkSessions } from './check-sessions.ts';
+import { checkTls } from './check-tls.ts';
 import { holdsHost } from './host-pattern.ts';
 import type { LimpetOptions, PoolOptions, RouteOptions } from './options.ts';
 import { error, type Path, type Problem, reservedName, unknownName, warning } from './problem.ts';
@@ -17,6 +18,7 @@ export function checkConfig(options: LimpetOptions, routesLeftOut: boolean): Pro
     ...checkResolver(options),
     ...options.pools.flatMap((pool) => checkPool(pool, options)),
     ...checkRoutes(options, routesLeftOut),
+    ...checkTls(options),
     ...checkSharedCookies(options),
     ...checkSessions(options),
   ];

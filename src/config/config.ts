@@ -85,6 +85,23 @@ export interface Config {
 export interface ListenerConfig {
   /** Where clients connect: `127.0.0.1:8080`, `[::1]:8080`, `:8080` for all interfaces, `unix:/run/limpet.sock`. */
   readonly address: string;
+  /**
+   * Versions of HTTP that clients may use, the preferred one first. `h2` without `tls` is for clients that begin with
+   * it (prior knowledge), such as gRPC. Default: `[h2, h1]` with `tls`, else `[h1]`.
+   */
+  readonly protocols?: readonly ('h1' | 'h2')[];
+  /**
+   * HTTPS, with these certificates. Files that change are read again, without effect on open connections. `auto`: for
+   * development, see `certificates`. Default: none: plain HTTP.
+   */
+  readonly tls?: 'auto' | ListenerTlsConfig;
+  /** `https`: every request is redirected to the same URL with `https` (308), and no pool gets it. Default: none. */
+  readonly redirect?: 'https';
+  /**
+   * Browsers that have been here by HTTPS use nothing else for this long (`Strict-Transport-Security`), such as `1y`.
+   * Sent over TLS only. Default: none.
+   */
+  readonly hsts?: Time | ListenerHstsConfig;
   /** Several processes share the port (`SO_REUSEPORT`). Default: `false`. */
   readonly reusePort?: Flag;
   /** Kernel queue of connections not accepted yet. Bun decides by itself. From 1 to 65,535. Default: `511`. */
@@ -102,6 +119,94 @@ export interface ListenerConfig {
   readonly limits?: ListenerLimitsConfig;
   /** How long a client may take. */
   readonly timeouts?: ListenerTimeoutsConfig;
+}
+
+/**
+ * HTTPS, with these certificates. Files that change are read again, without effect on open connections. `auto`: for
+ * development, see `certificates`.
+ */
+export interface ListenerTlsConfig {
+  /**
+   * The first one is also for clients that name no host, or one that no certificate has. `auto`, for development: a
+   * certificate for `localhost` and the addresses of the listeners, made by a local certificate authority that is kept
+   * in `stateDir`.
+   */
+  readonly certificates: 'auto' | readonly ListenerTlsCertificateConfig[];
+  /** Oldest version of TLS: `"1.2"` or `"1.3"`. Default: `1.2`. */
+  readonly minVersion?: '1.2' | '1.3' | 1.2 | 1.3;
+  /**
+   * Ciphers of TLS 1.2: OpenSSL names with colons between them, as openssl ciphers prints them. Empty: Mozilla's
+   * "intermediate" list. Those of TLS 1.3 are always allowed. Default: empty.
+   */
+  readonly ciphers?: string;
+  /** Clients show a certificate (mutual TLS). Default: none are asked for. */
+  readonly clientCertificates?: ListenerTlsClientCertificatesConfig;
+}
+
+/**
+ * The first one is also for clients that name no host, or one that no certificate has. `auto`, for development: a
+ * certificate for `localhost` and the addresses of the listeners, made by a local certificate authority that is kept in
+ * `stateDir`.
+ */
+export interface ListenerTlsCertificateConfig {
+  /**
+   * PEM file: the certificate, then those of the authorities that signed it. The host names are read from it. Several
+   * certificates may have the same names when their keys are of different kinds (RSA and ECDSA): clients get the one
+   * that they understand. A relative path begins at the current folder, as for `stateDir`.
+   */
+  readonly cert: string;
+  /** PEM file: its private key, without a passphrase. */
+  readonly key: string;
+  /**
+   * File of an OCSP response (DER) for the certificate, which is sent with it. It has to be kept fresh by a program
+   * such as `openssl ocsp`. On Node only. Default: none.
+   */
+  readonly ocsp?: string;
+}
+
+/** Clients show a certificate (mutual TLS). */
+export interface ListenerTlsClientCertificatesConfig {
+  /** PEM file: certificates of the authorities that sign those of clients. */
+  readonly ca: string;
+  /**
+   * A client without a certificate is refused in the handshake. `false`: it is served, without these headers. A
+   * certificate that does not verify is always refused. Default: `true`.
+   */
+  readonly require?: Flag;
+  /**
+   * Request headers in which servers get what is in a verified certificate. Headers of these names that a client sends
+   * are removed. Empty: not sent.
+   */
+  readonly headers?: ListenerTlsClientCertificatesHeadersConfig;
+}
+
+/**
+ * Request headers in which servers get what is in a verified certificate. Headers of these names that a client sends
+ * are removed. Empty: not sent.
+ */
+export interface ListenerTlsClientCertificatesHeadersConfig {
+  /** Gets its subject as RFC 4514 writes it: `CN=alice,O=Example`. Default: empty. */
+  readonly subject?: string;
+  /** Gets its SHA-256 fingerprint: 64 hexadecimal digits in lower case. Default: empty. */
+  readonly fingerprint?: string;
+  /** Gets its alternative names: `DNS:a.example, URI:spiffe://example/a, email:a@example.org`. Default: empty. */
+  readonly altNames?: string;
+}
+
+/**
+ * Browsers that have been here by HTTPS use nothing else for this long (`Strict-Transport-Security`), such as `1y`.
+ * Sent over TLS only.
+ */
+export interface ListenerHstsConfig {
+  /** How long browsers keep to HTTPS: a time such as 1y, 26w, 365d or 12h, at most 100y. `0s`: they forget it. */
+  readonly maxAge: Time;
+  /** For all subdomains too. Default: `false`. */
+  readonly includeSubdomains?: Flag;
+  /**
+   * Agrees to the lists that are built into browsers (hstspreload.org), from which a name is removed slowly. Default:
+   * `false`.
+   */
+  readonly preload?: Flag;
 }
 
 /** What a client may send. */
@@ -122,10 +227,70 @@ export interface ListenerLimitsConfig {
    * connection is closed. Default: `1G`.
    */
   readonly lingerBytes?: Size;
+  /** Limits of HTTP/2. Its header lists have those of `headBytes` and `headers`. */
+  readonly h2?: ListenerLimitsH2Config;
+}
+
+/** Limits of HTTP/2. Its header lists have those of `headBytes` and `headers`. */
+export interface ListenerLimitsH2Config {
+  /**
+   * Most requests at one time on one connection; one more is refused (REFUSED_STREAM). From 1 to 65,535. Default:
+   * `100`.
+   */
+  readonly streams?: Numeric;
+  /** Largest table of header fields (HPACK) that a client may use. Default: `4k`. */
+  readonly headerTableBytes?: Size;
+  /** Bytes of one request body that may be on the way before the server has taken any. Default: `256k`. */
+  readonly streamWindowBytes?: Size;
+  /** The same of all request bodies of one connection. Default: `1M`. */
+  readonly connectionWindowBytes?: Size;
+  /**
+   * What costs a client little and this side much, of one connection in a minute. More closes the connection
+   * (ENHANCE_YOUR_CALM).
+   */
+  readonly perMinute?: ListenerLimitsH2PerMinuteConfig;
+}
+
+/**
+ * What costs a client little and this side much, of one connection in a minute. More closes the connection
+ * (ENHANCE_YOUR_CALM).
+ */
+export interface ListenerLimitsH2PerMinuteConfig {
+  /**
+   * Requests that the client resets before they are complete (CVE-2023-44487). From 1 to 1,000,000,000. Default:
+   * `1000`.
+   */
+  readonly resets?: Numeric;
+  /**
+   * Errors of the client by which it makes this side reset a stream (CVE-2025-8671). From 1 to 1,000,000,000. Default:
+   * `100`.
+   */
+  readonly forcedResets?: Numeric;
+  /** Requests beyond `streams`. From 1 to 1,000,000,000. Default: `200`. */
+  readonly refusedStreams?: Numeric;
+  /** PING frames without a response to a request between them. From 1 to 1,000,000,000. Default: `600`. */
+  readonly pings?: Numeric;
+  /** SETTINGS frames. From 1 to 1,000,000,000. Default: `100`. */
+  readonly settings?: Numeric;
+  /** DATA frames that hold and end nothing, and frames of unknown types. From 1 to 1,000,000,000. Default: `1000`. */
+  readonly emptyFrames?: Numeric;
+  /**
+   * WINDOW_UPDATE frames, beyond ten for each DATA frame that the client gets. From 1 to 1,000,000,000. Default:
+   * `2000`.
+   */
+  readonly windowUpdates?: Numeric;
+  /** PRIORITY frames. From 1 to 1,000,000,000. Default: `1000`. */
+  readonly priorities?: Numeric;
+  /** CONTINUATION frames (CVE-2024-27316). From 1 to 1,000,000,000. Default: `1000`. */
+  readonly continuations?: Numeric;
+  /** Frames of streams that are closed. From 1 to 1,000,000,000. Default: `5000`. */
+  readonly closedStreamFrames?: Numeric;
 }
 
 /** How long a client may take. */
 export interface ListenerTimeoutsConfig {
+  /** With `tls`: longest time from the connection to the end of the handshake; then it is closed. Default: `10s`. */
+  readonly handshake?: Time;
   /** Longest time from the first byte of a request head to its last; then 408. Default: `10s`. */
   readonly requestHead?: Time;
   /** Longest time between two pieces of a request body; then 408. Default: `30s`. */
@@ -150,6 +315,16 @@ export interface PoolConfig {
    * one server for each address, named `NAME@ADDRESS`. Default: `any`.
    */
   readonly resolve?: 'any' | 'all';
+  /**
+   * Version of HTTP that the servers get. `h2`, which gRPC needs, without `tls` is begun with at once (prior
+   * knowledge). Default: `h1`.
+   */
+  readonly protocol?: 'h1' | 'h2';
+  /**
+   * Connections to the servers use TLS, health checks too. `true`: with all defaults. A server whose certificate does
+   * not verify gets no request. Default: `false`.
+   */
+  readonly tls?: Flag | PoolTlsConfig;
   /** Where new sessions go. Default: `least-requests`. */
   readonly balance?: 'round-robin' | 'least-requests' | 'two-choices' | 'random' | 'rendezvous' | 'maglev';
   /**
@@ -217,6 +392,33 @@ export interface ServerConfig {
   readonly maxRequests?: Numeric;
   /** What a host name with several addresses stands for: see `resolve` of the pool. Default: as the pool says. */
   readonly resolve?: 'any' | 'all';
+}
+
+/**
+ * Connections to the servers use TLS, health checks too. `true`: with all defaults. A server whose certificate does not
+ * verify gets no request.
+ */
+export interface PoolTlsConfig {
+  /**
+   * Host name that is asked for, and that the certificate of the server must have. For an address without a name the
+   * certificate must have that IP address. Default: the host name in the server's address.
+   */
+  readonly sni?: string;
+  /**
+   * PEM file: certificates of the authorities that sign those of the servers. Default: the authorities of the runtime.
+   */
+  readonly ca?: string;
+  /** PEM file: the certificate that is shown to servers that ask for one. With `key`. Default: none. */
+  readonly cert?: string;
+  /** PEM file: the private key of `cert`, without a passphrase. Default: none. */
+  readonly key?: string;
+  /**
+   * The certificate of the server is verified. `false`: any certificate is accepted, and with it anybody who can get
+   * between. Default: `true`.
+   */
+  readonly verify?: Flag;
+  /** Oldest version of TLS: `"1.2"` or `"1.3"`. Default: `1.2`. */
+  readonly minVersion?: '1.2' | '1.3' | 1.2 | 1.3;
 }
 
 /**
@@ -460,10 +662,16 @@ export interface RejectConfig {
 /** How it is found out that a server is down. */
 export interface PoolHealthConfig {
   /**
-   * Health checks by requests of the balancer itself: an HTTP request, a TCP connect, or none. Default: `http` with a
-   * `path`, `tcp` with any other field of these checks, else `false`.
+   * Health checks by requests of the balancer itself: an HTTP request, a call of gRPC health checking, a TCP connect,
+   * or none. Default: `http` with a `path`, `grpc` with `grpc`, `tcp` with any other field of these checks, else
+   * `false`.
    */
-  readonly active?: false | 'false' | 'http' | 'tcp';
+  readonly active?: false | 'false' | 'http' | 'grpc' | 'tcp';
+  /**
+   * Service that `grpc.health.v1.Health/Check` is asked for; empty: the whole server. With `protocol: h2`. Default:
+   * empty with `active: grpc`.
+   */
+  readonly grpc?: string;
   /** Path of the check, which is a GET request. */
   readonly path?: string;
   /** Host header of the check. Default: the server's address. */

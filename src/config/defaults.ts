@@ -1,4 +1,5 @@
 /** Defaults of the config, in milliseconds and bytes, frozen. Those of an affinity are in its descriptor. */
+import { defaultAbuseLimits } from '../http/h2/abuse.ts';
 import { deepFreeze } from './freeze.ts';
 
 const second = 1000;
@@ -20,8 +21,17 @@ export const defaults = deepFreeze({
       uriBytes: 8 * KiB,
       bodyBytes: 0,
       lingerBytes: 1024 * 1024 * KiB,
+      h2: {
+        // RFC 9113 section 6.5.2: no fewer than 100.
+        streams: 100,
+        headerTableBytes: 4 * KiB,
+        streamWindowBytes: 256 * KiB,
+        connectionWindowBytes: 1024 * KiB,
+        perMinute: defaultAbuseLimits,
+      },
     },
     timeouts: {
+      handshake: 10 * second,
       requestHead: 10 * second,
       requestBody: 30 * second,
       keepAlive: 60 * second,
@@ -29,7 +39,16 @@ export const defaults = deepFreeze({
       linger: minute,
     },
   },
+  tls: {
+    minVersion: 'TLSv1.2',
+    ciphers: '',
+    clientCertificates: { require: true },
+    hsts: { includeSubdomains: false, preload: false },
+    verify: true,
+    pool: { sni: '', ca: undefined, cert: undefined, key: undefined, verify: true, minVersion: 'TLSv1.2' },
+  },
   pool: {
+    protocol: 'h1',
     balance: 'least-requests',
     maxLoad: 0,
     affinity: ['cookie'],

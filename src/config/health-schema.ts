@@ -31,6 +31,10 @@ const hostSchema = text('host', 'a host with or without a port, such as app.exam
   /^[A-Za-z0-9._:[\]-]*$/.test(host) ? host : null,
 );
 
+const serviceForm = 'the name of a gRPC service, such as shop.v1.Cart, or an empty text for the whole server';
+
+const serviceSchema = text('service', serviceForm, (name) => (/^[\w.-]{0,256}$/.test(name) ? name : null));
+
 const bodySchema = text('text', 'text', (body) => body);
 
 const passiveFields = map(
@@ -49,9 +53,16 @@ const passiveFields = map(
 
 export const healthSchema = map({
   active: open(
-    z.union([z.literal(false), z.literal('false'), word(['http', 'tcp'])], { error: 'http, tcp or false' }),
-    '`http` with a `path`, `tcp` with any other field of these checks, else `false`',
-    'Health checks by requests of the balancer itself: an HTTP request, a TCP connect, or none.',
+    z.union([z.literal(false), z.literal('false'), word(['http', 'grpc', 'tcp'])], {
+      error: 'http, grpc, tcp or false',
+    }),
+    '`http` with a `path`, `grpc` with `grpc`, `tcp` with any other field of these checks, else `false`',
+    'Health checks by requests of the balancer itself: an HTTP request, a call of gRPC health checking, a TCP connect, or none.',
+  ),
+  grpc: open(
+    serviceSchema,
+    'empty with `active: grpc`',
+    'Service that `grpc.health.v1.Health/Check` is asked for; empty: the whole server. With `protocol: h2`.',
   ),
   path: open(pathSchema, undefined, 'Path of the check, which is a GET request.'),
   host: open(hostSchema, "the server's address", 'Host header of the check.'),
@@ -78,10 +89,18 @@ export const healthSchema = map({
     'A server that comes up gets its full share of new sessions only after this long.',
   ),
 }).transform((written, context): HealthOptions => {
-  const { active: wanted, path, host, status, body, passive, panicThreshold, slowStart, ...timing } = written;
+  const { active: wanted, grpc, path, host, status, body, passive, panicThreshold, slowStart, ...timing } = written;
   const { interval, timeout, rise, fall, jitter } = timing;
   const timed = Object.values(timing).some((value) => value !== undefined);
-  const mode = wanted ?? (path !== undefined ? 'http' : timed ? 'tcp' : false);
+  const mode = wanted ?? (grpc !== undefined ? 'grpc' : path !== undefined ? 'http' : timed ? 'tcp' : false);
+  const ofHttp = Object.entries({ path, host, status, body }).find(([, value]) => value !== undefined);
+  const unfit = mode !== 'grpc' && grpc !== undefined ? ['grpc', grpc] : mode === 'grpc' ? ofHttp : undefined;
+  if (unfit !== undefined) {
+    const [name, input] = unfit;
+    const message = `nothing, because ${wanted === undefined ? 'grpc is given' : `active is ${mode}`}`;
+    context.issues.push({ code: 'custom', message, input, path: [name] });
+    return z.NEVER;
+  }
   const detail = Object.entries({ host, status, body }).find(([, value]) => value !== undefined)?.[0];
   if (path === undefined && (mode === 'http' || (wanted === undefined && detail !== undefined))) {
     const message = `the path to ask for, because ${mode === 'http' ? 'active is http' : `${detail} is given`}`;
@@ -95,6 +114,7 @@ export const healthSchema = map({
     body: body ?? active.body,
   };
   const checks: ActiveOptions = {
+    grpc: mode === 'grpc' ? { service: grpc ?? '' } : null,
     http: mode === 'http' ? http : null,
     interval: interval ?? active.interval,
     timeout: timeout ?? active.timeout,
@@ -103,7 +123,7 @@ export const healthSchema = map({
     jitter: jitter ?? active.jitter,
   };
   return {
-    active: mode === 'http' || mode === 'tcp' ? checks : null,
+    active: mode === false || mode === 'false' ? null : checks,
     passive: typeof passive === 'object' ? passive : null,
     panicThreshold,
     slowStart,

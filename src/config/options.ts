@@ -2,6 +2,7 @@
  * The options of the balancer: a checked config in which every default is filled in. Nothing is optional, and everything is frozen.
  * Times are milliseconds, sizes are bytes. `config/read.ts` makes it from what a person wrote.
  */
+import type { AbuseLimits } from '../http/h2/abuse.ts';
 import type { Address } from '../net/socket.ts';
 
 export interface LimpetOptions {
@@ -101,8 +102,21 @@ export interface LogOptions {
   readonly level: 'debug' | 'info' | 'warn' | 'error';
 }
 
+/** Versions of HTTP on a connection. */
+export type HttpVersion = 'h1' | 'h2';
+
+export type MinTlsVersion = 'TLSv1.2' | 'TLSv1.3';
+
 export interface ListenerOptions {
   readonly address: Address;
+  /** In order of preference. `h2` without TLS: by prior knowledge (h2c). */
+  readonly protocols: readonly HttpVersion[];
+  /** null: plain HTTP. */
+  readonly tls: ListenerTlsOptions | null;
+  /** Every request is redirected to the same URL with https. */
+  readonly redirect: 'https' | null;
+  /** Strict-Transport-Security of responses over TLS; null: none is added. */
+  readonly hsts: HstsOptions | null;
   readonly reusePort: boolean;
   readonly backlog: number;
   /** Addresses and CIDR blocks of proxies whose X-Forwarded-* and Forwarded are accepted. */
@@ -120,8 +134,11 @@ export interface ListenerOptions {
     readonly bodyBytes: number;
     /** The most bytes that are read and discarded of a request whose response was complete before its end. */
     readonly lingerBytes: number;
+    readonly h2: H2LimitOptions;
   };
   readonly timeouts: {
+    /** From the TCP connection to the end of the TLS handshake. */
+    readonly handshake: number;
     /** From the first byte of a head to its last. */
     readonly requestHead: number;
     /** Between two pieces of a request body. */
@@ -135,9 +152,58 @@ export interface ListenerOptions {
   };
 }
 
+/** Files are read and checked by certificates/. */
+export interface ListenerTlsOptions {
+  /** The first is the default. 'auto': a local certificate authority in `stateDir` makes one. */
+  readonly certificates: readonly CertificateOptions[] | 'auto';
+  readonly minVersion: MinTlsVersion;
+  /** OpenSSL names of TLS 1.2 ciphers; '': the default list. */
+  readonly ciphers: string;
+  /** null: none are asked for. */
+  readonly clientCertificates: ClientCertificateOptions | null;
+}
+
+/** Paths of files. */
+export interface CertificateOptions {
+  readonly cert: string;
+  readonly key: string;
+  /** null: no OCSP response is stapled. */
+  readonly ocsp: string | null;
+}
+
+export interface ClientCertificateOptions {
+  /** Path of a file. */
+  readonly ca: string;
+  readonly require: boolean;
+  /** Names of request headers as the config has them; '': not sent. */
+  readonly headers: { readonly subject: string; readonly fingerprint: string; readonly altNames: string };
+}
+
+/** Strict-Transport-Security. */
+export interface HstsOptions {
+  /** Milliseconds; 0: browsers forget it. */
+  readonly maxAge: number;
+  readonly includeSubdomains: boolean;
+  readonly preload: boolean;
+}
+
+export interface H2LimitOptions {
+  /** The most requests at one time on one connection. */
+  readonly streams: number;
+  readonly headerTableBytes: number;
+  /** Bytes of a request body, and of all of a connection, that may be on the way to this side. */
+  readonly streamWindowBytes: number;
+  readonly connectionWindowBytes: number;
+  readonly perMinute: AbuseLimits;
+}
+
 export interface PoolOptions {
   readonly name: string;
   readonly servers: readonly PoolServer[];
+  /** Version of HTTP that the servers get. `h2` without TLS: by prior knowledge. */
+  readonly protocol: HttpVersion;
+  /** null: plain connections. */
+  readonly tls: PoolTlsOptions | null;
   /** Name of a policy (balance/index.ts). */
   readonly balance: string;
   /** Bounded load: no server gets a new session above this multiple of the mean load, such as 1.25; 0: no bound. */
@@ -190,6 +256,18 @@ export interface PoolOptions {
   };
 }
 
+export interface PoolTlsOptions {
+  /** '': the host name in the address of the server, and none where that is an IP address. */
+  readonly sni: string;
+  /** Path of a file; null: the authorities of the runtime. */
+  readonly ca: string | null;
+  /** Paths of files; both or neither. */
+  readonly cert: string | null;
+  readonly key: string | null;
+  readonly verify: boolean;
+  readonly minVersion: MinTlsVersion;
+}
+
 export interface PoolServer {
   readonly name: string;
   readonly address: Address;
@@ -223,7 +301,9 @@ export interface HealthOptions {
 }
 
 export interface ActiveOptions {
-  /** null: a server is up when it accepts a TCP connection. */
+  /** gRPC health checking of this service, '' for the whole server; null: see `http`. */
+  readonly grpc: { readonly service: string } | null;
+  /** null, and no `grpc`: a server is up when it accepts a TCP connection, and with `tls` completes the handshake. */
   readonly http: {
     readonly path: string;
     readonly host: string;

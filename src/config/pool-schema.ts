@@ -8,6 +8,7 @@ import { defaults } from './defaults.ts';
 import { decimal, field, flag, map, open, size, text, textOrNumber, time, timeOrNone, whole, word } from './fields.ts';
 import { healthSchema } from './health-schema.ts';
 import { whenOwnerFailsSchema } from './owner-fails-schema.ts';
+import { poolTlsSchema } from './tls-schema.ts';
 import { formatDuration, formatSize } from './units.ts';
 
 const { pool } = defaults;
@@ -149,6 +150,16 @@ export const poolSchema = map({
     word(['any', 'all']),
     defaults.resolve,
     'What a host name with several addresses stands for. `any`: one server, whose addresses are tried in turn. `all`: one server for each address, named `NAME@ADDRESS`.',
+  ),
+  protocol: field(
+    word(['h1', 'h2']),
+    pool.protocol,
+    'Version of HTTP that the servers get. `h2`, which gRPC needs, without `tls` is begun with at once (prior knowledge).',
+  ),
+  tls: open(
+    poolTlsSchema,
+    '`false`',
+    'Connections to the servers use TLS, health checks too. `true`: with all defaults. A server whose certificate does not verify gets no request.',
   ),
   balance: field(word(policyNames), pool.balance, 'Where new sessions go.'),
   maxLoad: field(

@@ -296,7 +296,18 @@ describe('what is written becomes', () => {
     expect(options.listeners[0]).toMatchObject({
       address: { kind: 'tcp', host: '', port: 8080 },
       limits: { connections: 100_000, headBytes: 16_384, headers: 100, uriBytes: 8192, bodyBytes: 0 },
-      timeouts: { requestHead: 10_000, requestBody: 30_000, keepAlive: 60_000, write: 30_000, linger: 60_000 },
+      timeouts: {
+        handshake: 10_000,
+        requestHead: 10_000,
+        requestBody: 30_000,
+        keepAlive: 60_000,
+        write: 30_000,
+        linger: 60_000,
+      },
+      protocols: ['h1'],
+      tls: null,
+      redirect: null,
+      hsts: null,
       upgrades: ['websocket'],
       backlog: 511,
     });
@@ -311,6 +322,8 @@ describe('what is written becomes', () => {
           resolve: 'any',
         },
       ],
+      protocol: 'h1',
+      tls: null,
       balance: 'least-requests',
       maxLoad: 0,
       affinity: [
@@ -359,6 +372,69 @@ describe('what is written becomes', () => {
     });
   });
 
+  const listener = (fields: string) =>
+    read(`listeners: [{ address: ":1", ${fields} }]\npools: { a: { servers: [3001] } }\n`).options.listeners[0]!;
+
+  test('tls of a listener', () => {
+    expect(listener('tls: auto')).toMatchObject({
+      protocols: ['h2', 'h1'],
+      tls: { certificates: 'auto', minVersion: 'TLSv1.2', ciphers: '', clientCertificates: null },
+    });
+    const certificates = '[{ cert: a.crt, key: a.key }, { cert: b.crt, key: b.key, ocsp: b.ocsp }]';
+    const clients = '{ ca: c.pem, require: false, headers: { subject: X-Subject } }';
+    expect(
+      listener(
+        `protocols: [h1], tls: { certificates: ${certificates}, minVersion: 1.3, clientCertificates: ${clients} }`,
+      ),
+    ).toMatchObject({
+      protocols: ['h1'],
+      tls: {
+        certificates: [
+          { cert: 'a.crt', key: 'a.key', ocsp: null },
+          { cert: 'b.crt', key: 'b.key', ocsp: 'b.ocsp' },
+        ],
+        minVersion: 'TLSv1.3',
+        ciphers: '',
+        clientCertificates: {
+          ca: 'c.pem',
+          require: false,
+          headers: { subject: 'X-Subject', fingerprint: '', altNames: '' },
+        },
+      },
+    });
+  });
+
+  const day = 24 * 3_600_000;
+
+  test.each<[string, object]>([
+    ['1y', { maxAge: 365 * day, includeSubdomains: false, preload: false }],
+    ['26w', { maxAge: 182 * day }],
+    ['1h30m', { maxAge: 5_400_000 }],
+    [
+      '{ maxAge: 730d, includeSubdomains: true, preload: true }',
+      { maxAge: 730 * day, includeSubdomains: true, preload: true },
+    ],
+    ['{ maxAge: 0s }', { maxAge: 0, includeSubdomains: false }],
+  ])('hsts: %s', (yaml, expected) => expect(listener(`tls: auto, hsts: ${yaml}`).hsts).toMatchObject(expected));
+
+  test.each<[string, object | null]>([
+    ['false', null],
+    ['true', { sni: '', ca: null, cert: null, key: null, verify: true, minVersion: 'TLSv1.2' }],
+    ['{}', { sni: '', ca: null, cert: null, key: null, verify: true, minVersion: 'TLSv1.2' }],
+    [
+      '{ sni: API.internal, ca: c.pem, cert: a.crt, key: a.key, minVersion: "1.3" }',
+      { sni: 'api.internal', ca: 'c.pem', cert: 'a.crt', key: 'a.key', verify: true, minVersion: 'TLSv1.3' },
+    ],
+  ])('tls of a pool: %s', (yaml, expected) => expect(pool(`tls: ${yaml}`).tls).toEqual(expected));
+
+  test.each<[string, object]>([
+    ['{ grpc: shop.v1.Cart }', { grpc: { service: 'shop.v1.Cart' }, http: null, interval: 2000 }],
+    ['{ active: grpc, interval: 5s }', { grpc: { service: '' }, http: null, interval: 5000 }],
+    ['{ active: tcp }', { grpc: null, http: null }],
+  ])('health: %s', (yaml, expected) =>
+    expect(pool(`protocol: h2\n    health: ${yaml}`).health.active).toMatchObject(expected),
+  );
+
   test.each<[string, unknown]>([
     ['affinity: none', []],
     [
@@ -385,6 +461,7 @@ describe('what is written becomes', () => {
       '{ path: /healthz, interval: 5s }',
       {
         active: {
+          grpc: null,
           http: { path: '/healthz', host: '', status: [[200, 399]], body: '' },
           interval: 5000,
           timeout: 1000,
@@ -398,6 +475,7 @@ describe('what is written becomes', () => {
       '{ path: /, status: "200-299,404" }',
       {
         active: {
+          grpc: null,
           http: {
             status: [
               [200, 299],

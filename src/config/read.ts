@@ -47,6 +47,7 @@ function fill({ pools, routes, workers, stateDir, sessions, ...rest }: FilledCon
       name,
       ...pool,
       servers: pool.servers.map((server) => ({ ...server, resolve: server.resolve ?? resolve })),
+      tls: pool.tls ?? null,
       sessions: pool.sessions ?? sessions !== undefined,
     })),
     sessions: sessions ?? null,

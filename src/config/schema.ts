@@ -6,11 +6,13 @@ import { trustOf } from '../net/trust.ts';
 import { isHostName, listenerForm, parseListener } from './address.ts';
 import { defaults } from './defaults.ts';
 import { field, flag, map, open, size, text, time, timeOrNone, whole, word } from './fields.ts';
+import { h2LimitsSchema } from './h2-schema.ts';
 import { keyForm, parseKey } from './keys.ts';
 import type { ListenerOptions, LogOptions, RouteOptions } from './options.ts';
 import { poolSchema } from './pool-schema.ts';
 import { resolverSchema } from './resolver-schema.ts';
 import { adminSchema, sessionsSchema } from './sessions-schema.ts';
+import { hstsSchema, listenerTlsSchema } from './tls-schema.ts';
 import { formatDuration, formatSize } from './units.ts';
 import { mostWorkers } from './workers.ts';
 
@@ -58,9 +60,15 @@ const limitsSchema = map({
     formatSize(listener.limits.lingerBytes),
     'After a response that is sent before the request has ended, the rest of the request is read and dropped up to this many bytes, so that a client that writes everything before it reads still gets the response. Beyond it the connection is closed.',
   ),
+  h2: field(h2LimitsSchema, {}, 'Limits of HTTP/2. Its header lists have those of `headBytes` and `headers`.'),
 });
 
 const timeoutsSchema = map({
+  handshake: field(
+    time(),
+    formatDuration(listener.timeouts.handshake),
+    'With `tls`: longest time from the connection to the end of the handshake; then it is closed.',
+  ),
   requestHead: field(
     time(),
     formatDuration(listener.timeouts.requestHead),
@@ -88,11 +96,38 @@ const timeoutsSchema = map({
   ),
 });
 
+const protocolsForm = 'a list of h2 and h1, each at most once';
+
+const protocols = z
+  .array(word(['h1', 'h2']), { error: protocolsForm })
+  .min(1, { error: protocolsForm })
+  .refine((list) => new Set(list).size === list.length, { error: protocolsForm });
+
 const listenerSchema = map({
   address: text('address', listenerForm, parseListener).meta({
     description:
       'Where clients connect: `127.0.0.1:8080`, `[::1]:8080`, `:8080` for all interfaces, `unix:/run/limpet.sock`.',
   }),
+  protocols: open(
+    protocols,
+    '`[h2, h1]` with `tls`, else `[h1]`',
+    'Versions of HTTP that clients may use, the preferred one first. `h2` without `tls` is for clients that begin with it (prior knowledge), such as gRPC.',
+  ),
+  tls: open(
+    listenerTlsSchema,
+    'none: plain HTTP',
+    'HTTPS, with these certificates. Files that change are read again, without effect on open connections. `auto`: for development, see `certificates`.',
+  ),
+  redirect: open(
+    z.literal('https', { error: 'https' }),
+    'none',
+    '`https`: every request is redirected to the same URL with `https` (308), and no pool gets it.',
+  ),
+  hsts: open(
+    hstsSchema,
+    'none',
+    'Browsers that have been here by HTTPS use nothing else for this long (`Strict-Transport-Security`), such as `1y`. Sent over TLS only.',
+  ),
   reusePort: field(flag(), listener.reusePort, 'Several processes share the port (`SO_REUSEPORT`).'),
   backlog: field(
     whole(1, 65_535),
@@ -116,7 +151,15 @@ const listenerSchema = map({
   ),
   limits: field(limitsSchema, {}, 'What a client may send.'),
   timeouts: field(timeoutsSchema, {}, 'How long a client may take.'),
-}).transform((filled): ListenerOptions => filled);
+}).transform(
+  ({ protocols, tls = null, redirect = null, hsts = null, ...rest }): ListenerOptions => ({
+    ...rest,
+    protocols: protocols ?? (tls === null ? ['h1'] : ['h2', 'h1']),
+    tls,
+    redirect,
+    hsts,
+  }),
+);
 
 const hostPattern = text('host', 'a host without port, such as example.org or *.example.org', (written) => {
   const host = written.toLowerCase();

@@ -6,7 +6,7 @@ import { Fleet } from '../fleet/fleet.ts';
 import { Server } from '../fleet/server.ts';
 import { ActiveChecks } from './active.ts';
 
-const options: ActiveOptions = { http: null, interval: 1000, timeout: 400, rise: 2, fall: 3, jitter: 0 };
+const options: ActiveOptions = { grpc: null, http: null, interval: 1000, timeout: 400, rise: 2, fall: 3, jitter: 0 };
 
 function setUp(count: number, changed: Partial<ActiveOptions> = {}, random = () => 0.5) {
   const net = new FakeNet();

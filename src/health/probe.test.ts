@@ -6,7 +6,7 @@ import type { ActiveOptions } from '../config/options.ts';
 import type { Address } from '../net/socket.ts';
 import { Probe } from './probe.ts';
 
-const tcp: ActiveOptions = { http: null, interval: 2000, timeout: 1000, rise: 2, fall: 3, jitter: 0.1 };
+const tcp: ActiveOptions = { grpc: null, http: null, interval: 2000, timeout: 1000, rise: 2, fall: 3, jitter: 0.1 };
 const http = { path: '/healthz', host: 'shop.example', status: [[200, 399]], body: '' } as const;
 
 /** A probe that has begun, the server's end of it, and what it said. */

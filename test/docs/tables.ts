@@ -36,7 +36,7 @@ export function codesIn(cell: string): string[] {
 }
 
 const http = { path: '/healthz', host: '', status: [[200, 399]], body: 'ready' } as const;
-const options: ActiveOptions = { http, interval: 2000, timeout: 1000, rise: 2, fall: 3, jitter: 0 };
+const options: ActiveOptions = { grpc: null, http, interval: 2000, timeout: 1000, rise: 2, fall: 3, jitter: 0 };
 
 /** What happens to a check, and its reason. */
 function reasonOf(happen: (peer: FakePeer, time: HandTime) => void): string {
