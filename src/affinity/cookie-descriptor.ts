@@ -1,7 +1,7 @@
 /** Descriptor of the affinity by a cookie of our own. */
 import type { FieldKinds } from '../config/field-kinds.ts';
 import { CookieAffinity } from './cookie.ts';
-import { type CookieOptions, checkCookie, cookieSchema } from './cookie-options.ts';
+import { type CookieOptions, checkCookie, cookieNames, cookieSchema } from './cookie-options.ts';
 import { CookiePolicy } from './cookie-policy.ts';
 import type { AffinityDescriptor } from './descriptor.ts';
 
@@ -15,11 +15,11 @@ export const cookie = {
   schema: (kinds: FieldKinds) => cookieSchema(kinds),
   flag: { value: 'NAME', schema: ({ cookieName }: FieldKinds) => cookieName, written: (name) => ({ name }) },
   check: checkCookie,
-  cookiesOf: ({ name, twin, path, domain }) => ({ names: twin === '' ? [name] : [name, twin], path, domain }),
+  cookiesOf: (options) => ({ names: cookieNames(options).all, path: options.path, domain: options.domain }),
   timesOf: (options) => options,
   tableNameOf: ({ name }) => name,
-  whyRecognised: ({ name }) => `the token in the cookie ${name} is authentic and in time`,
-  whyNotRecognised: ({ name, twin }) => `no cookie ${[name, twin].filter(Boolean).join(' or ')}`,
+  whyRecognised: (options) => `the token in the cookie ${cookieNames(options).secure} is authentic and in time`,
+  whyNotRecognised: (options) => `no cookie ${cookieNames(options).all.join(' or ')}`,
   whyNoCookie: (_options, pool, isDue) =>
     isDue
       ? `a plain 200 may be stored by caches, and ${pool} has onCacheable: skip`

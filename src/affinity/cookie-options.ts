@@ -4,7 +4,10 @@ import type { AffinityReport } from './descriptor.ts';
 
 export interface CookieOptions {
   readonly type: 'cookie';
+  /** Without `prefix`. */
   readonly name: string;
+  /** Stands before the name for clients that use TLS. host: `__Host-`; secure: `__Secure-`. */
+  readonly prefix: 'none' | 'secure' | 'host';
   readonly path: string;
   /** '': no Domain attribute; the cookie is sent to its host only. */
   readonly domain: string;
@@ -12,7 +15,7 @@ export interface CookieOptions {
   readonly secure: 'auto' | 'always' | 'never';
   readonly httpOnly: boolean;
   readonly partitioned: boolean;
-  /** Name of a second cookie that secure clients get, for pages of other sites that embed ours; '' none. */
+  /** Name, with its prefix, of a second cookie that secure clients get, for pages of other sites that embed ours; '' none. */
   readonly twin: string;
   /** session: no Max-Age; only the balancer enforces the times. permanent: Max-Age and Expires too. */
   readonly lifetime: 'session' | 'permanent';
@@ -46,6 +49,7 @@ export interface CookieLimits {
 /** Times in milliseconds. */
 export const cookieDefaults = {
   name: 'limpet',
+  prefix: 'none',
   path: '/',
   domain: '',
   sameSite: 'Lax',
@@ -60,6 +64,29 @@ export const cookieDefaults = {
   onCacheable: 'private',
 } as const;
 
+/** What browsers demand of cookies with these names is told in RFC 6265bis section 4.1.3. */
+const prefixes = { none: '', secure: '__Secure-', host: '__Host-' } as const;
+
+/** The names under which clients get the cookie. */
+export interface CookieNames {
+  /** With `Secure`. */
+  readonly secure: string;
+  /** Without it; '': no cookie, because browsers reject this name without `Secure`. */
+  readonly plain: string;
+  /** The cookie and its twin, for clients that use TLS and for others. Cookies of all these names are ours. */
+  readonly all: readonly string[];
+}
+
+export function cookieNames({ name, prefix, twin }: Pick<CookieOptions, 'name' | 'prefix' | 'twin'>): CookieNames {
+  const secure = prefixes[prefix] + name;
+  const plain = needsSecure(name) ? '' : name;
+  return { secure, plain, all: [...new Set([secure, twin, name])].filter((one) => one !== '') };
+}
+
+function needsSecure(name: string): boolean {
+  return /^__(?:Host|Secure)-/i.test(name);
+}
+
 /** Default of `app.maxAge` where the config has no `idle`. */
 const usualMaxAgeMs = 30 * 24 * 3_600_000;
 
@@ -68,6 +95,11 @@ export function cookieSchema(kinds: FieldKinds) {
   const usual = cookieDefaults;
   return map({
     name: field(cookieName, usual.name, 'Name of the cookie.'),
+    prefix: field(
+      word(['none', 'secure', 'host']),
+      usual.prefix,
+      'Before the name, for clients that use TLS: `__Host-` (`host`) or `__Secure-` (`secure`). Such a cookie cannot come from plain HTTP, and one with `__Host-` not from another host. Others get the name alone, and over TLS that does not count.',
+    ),
     path: field(cookiePath(kinds), usual.path, 'Its `Path`: below it the client sends the cookie.'),
     domain: field(
       cookieDomain(kinds),
@@ -128,7 +160,7 @@ export function cookieSchema(kinds: FieldKinds) {
     return {
       type: 'cookie',
       ...rest,
-      twin: twin ? `${rest.name}-x` : '',
+      twin: twin ? `${prefixes[rest.prefix]}${rest.name}-x` : '',
       idle: idle ?? longest,
       absolute,
       app: {
@@ -187,17 +219,20 @@ const sites = ['Strict', 'Lax', 'None'] as const;
 
 /** Browsers silently reject a cookie that breaks one of these rules, and then no session is ever kept. */
 export function checkCookie(cookie: CookieOptions, report: AffinityReport): void {
-  const { name, secure } = cookie;
+  const { secure } = cookie;
+  const name = cookieNames(cookie).secure;
 
   if (secure === 'never') {
     if (cookie.sameSite === 'None') report.error(['secure'], 'SameSite=None needs Secure: expected auto or always');
     if (cookie.partitioned) report.error(['secure'], 'a partitioned cookie needs Secure: expected auto or always');
     if (cookie.twin !== '') report.error(['secure'], 'a twin cookie needs Secure: expected auto or always');
-    if (/^__(?:Host|Secure)-/i.test(name)) {
-      report.error(['secure'], `the name ${name} needs Secure: expected always`);
-    }
-  } else if (secure === 'auto' && /^__(?:Host|Secure)-/i.test(name)) {
-    report.warning(['secure'], `the name ${name} needs Secure: clients that do not come over TLS lose the cookie`);
+    if (needsSecure(name)) report.error(['secure'], `the name ${name} needs Secure: expected always`);
+  } else if (secure === 'auto' && needsSecure(cookie.name)) {
+    const text = `the name ${name} needs Secure: clients that do not come over TLS get no cookie; "prefix" gives them one`;
+    report.warning(['secure'], text);
+  }
+  if (cookie.prefix !== 'none' && needsSecure(cookie.name)) {
+    report.error(['name'], `found ${cookie.name}, expected it without a prefix, because prefix is ${cookie.prefix}`);
   }
   if (/^__Host-/i.test(name)) {
     if (cookie.path !== '/')
@@ -215,7 +250,9 @@ export function checkCookie(cookie: CookieOptions, report: AffinityReport): void
 }
 
 /** What an app may choose must include what the cookie has by itself. */
-function checkApp({ app, name, sameSite, domain, path: own }: CookieOptions, report: AffinityReport): void {
+function checkApp(cookie: CookieOptions, report: AffinityReport): void {
+  const { app, sameSite, domain, path: own } = cookie;
+  const name = cookieNames(cookie).secure;
   const add = (field: string, text: string) => report.error(['app', field], text);
   if (sites.indexOf(app.sameSite) < sites.indexOf(sameSite)) {
     add('sameSite', `found ${app.sameSite}, expected ${sameSite} as the cookie has it, or wider`);
@@ -224,6 +261,9 @@ function checkApp({ app, name, sameSite, domain, path: own }: CookieOptions, rep
     add('domain', `found ${JSON.stringify(app.domain)}, expected ${domain} as the cookie has it, or a domain above it`);
   }
   if (app.domain !== domain && /^__Host-/i.test(name)) add('domain', `expected none with the name ${name}`);
+  if (app.secure === 'never' && cookie.secure !== 'never' && needsSecure(name)) {
+    add('secure', `found never, expected auto or always with the name ${name}`);
+  }
   if (app.path !== own && !own.startsWith(app.path.endsWith('/') ? app.path : `${app.path}/`)) {
     add(
       'path',

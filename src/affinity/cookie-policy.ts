@@ -4,7 +4,7 @@
  */
 import { maxCookieSeconds } from '../http/cookie.ts';
 import type { CookieAttributes, SameSite } from '../http/session-cookie.ts';
-import type { CookieOptions } from './cookie-options.ts';
+import { type CookieOptions, cookieNames } from './cookie-options.ts';
 
 const width: Readonly<Record<SameSite, number>> = { Strict: 0, Lax: 1, None: 2 };
 
@@ -18,9 +18,9 @@ export class CookiePolicy {
   private readonly isHostOnly: boolean;
 
   constructor(settings: CookieOptions) {
-    const { app, idle, name } = settings;
+    const { app, idle } = settings;
     this.settings = settings;
-    this.isHostOnly = /^__Host-/i.test(name);
+    this.isHostOnly = /^__Host-/i.test(cookieNames(settings).secure);
     this.longestIdle = idle === 0 ? maxCookieSeconds : Math.max(idle, app.maxAge) / 1000;
     const items = [`idle:${Math.floor(this.longestIdle)}`];
     if (idle > 0) items.push(`usual:${Math.floor(idle / 1000)}`);

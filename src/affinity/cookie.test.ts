@@ -15,6 +15,7 @@ const settings: CookieOptions = {
   type: 'cookie',
   bind: 'auto',
   name: 'limpet',
+  prefix: 'none',
   path: '/',
   domain: '',
   sameSite: 'Lax',
@@ -270,6 +271,9 @@ describe('bind', () => {
       false,
       '; Path=/; HttpOnly; SameSite=None; Partitioned; Secure',
     ],
+    // Browsers reject both without Secure.
+    [{ sameSite: 'None', partitioned: true }, true, '; Path=/; HttpOnly; SameSite=None; Partitioned; Secure'],
+    [{ sameSite: 'None', partitioned: true }, false, '; Path=/; HttpOnly; SameSite=Lax'],
     [{ lifetime: 'permanent', absolute: hour * 1000 }, false, `; Path=/; HttpOnly; SameSite=Lax; ${lifeOf(hour)}`],
   ])('%j on TLS %s: %s', (change, clientSecure, attributes) => {
     const { affinity } = affinityOf(change);
@@ -360,6 +364,74 @@ describe('bind', () => {
 test('a name that is no token is refused', () => {
   expect(() => affinityOf({ name: 'a b' })).toThrow('is not a token');
   expect(() => affinityOf({ name: 'a;b' })).toThrow('is not a token');
+});
+
+describe('a name with a prefix', () => {
+  const tls = { ...client, clientSecure: true };
+  const namesOf = (left: string) => [...left.matchAll(/Set-Cookie: ([^=]+)=/g)].map(([, name]) => name);
+  const { affinity, ring } = affinityOf({ prefix: 'host', twin: '__Host-limpet-x' });
+  const token = tokenOf(ring);
+
+  test('is for clients that use TLS, and others get the name alone', () => {
+    expect(bind(affinity, begun(affinity), [], tls).left).toMatch(
+      /^Set-Cookie: __Host-limpet=[\w-]{72}; Path=\/; HttpOnly; SameSite=Lax; Secure\r\nSet-Cookie: __Host-limpet-x=/,
+    );
+    expect(bind(affinity, begun(affinity)).left).toMatch(
+      /^Set-Cookie: limpet=[\w-]{72}; Path=\/; HttpOnly; SameSite=Lax\r\n$/,
+    );
+    const secure = affinityOf({ prefix: 'secure' }).affinity;
+    expect(namesOf(bind(secure, begun(secure), [], tls).left)).toEqual(['__Secure-limpet']);
+  });
+
+  test.each([
+    ['__Host-limpet', tls, true],
+    ['__Host-limpet-x', tls, true],
+    // Plain HTTP and other hosts can write it.
+    ['limpet', tls, false],
+    ['limpet', client, true],
+    ['__Host-limpet', client, false],
+    ['__Host-limpet-x', client, false],
+  ])('%s of %j counts: %s; it is hidden from the server in any case', (name, facts, counts) => {
+    const head = requestWith(`Cookie: a=1; ${name}=${token}`);
+    const recognition = new Recognition();
+    const edit = new Splice();
+    expect(affinity.recognise(head, facts, now, recognition, edit)).toBe(counts);
+    expect(recognition.proof).toBe(counts ? 'valid' : 'none');
+    expect(edited(head, edit)).toContain('Cookie: a=1\r\n');
+  });
+
+  test('hides what a server sets by any of the names, and deletes what this client has', () => {
+    const { left } = bind(affinity, recognise(affinity, `Cookie: limpet=${token}`).recognition, [
+      'Set-Cookie: limpet=x',
+      'Set-Cookie: __Host-limpet=x',
+      'Set-Cookie: __Host-limpet-x=x',
+      'Set-Cookie: a=b',
+    ]);
+    expect(left).toBe('Set-Cookie: a=b\r\n');
+    const unbound = (facts: ClientFacts) => {
+      const head = responseWith(200);
+      const edit = new Splice();
+      affinity.unbind(begun(affinity), bindingOf(begun(affinity)), head, facts, edit);
+      return namesOf(edited(head, edit));
+    };
+    expect(unbound(client)).toEqual(['limpet']);
+    expect(unbound(tls)).toEqual(['__Host-limpet', '__Host-limpet-x']);
+  });
+
+  test('servers are told that path and host are fixed', () => expect(affinity.allowed).toContain('fixed'));
+
+  test('is for everybody where the config says that all clients use TLS', () => {
+    const always = affinityOf({ prefix: 'host', secure: 'always' });
+    expect(namesOf(bind(always.affinity, begun(always.affinity)).left)).toEqual(['__Host-limpet']);
+    expect(recognise(always.affinity, `Cookie: __Host-limpet=${tokenOf(always.ring)}`).found).toBe(true);
+    expect(recognise(always.affinity, `Cookie: limpet=${tokenOf(always.ring)}`).found).toBe(false);
+  });
+
+  test('as a part of the name: clients without TLS get no cookie', () => {
+    const literal = affinityOf({ name: '__Host-limpet' });
+    expect(bind(literal.affinity, begun(literal.affinity))).toEqual({ told: false, left: '' });
+    expect(namesOf(bind(literal.affinity, begun(literal.affinity), [], tls).left)).toEqual(['__Host-limpet']);
+  });
 });
 
 describe('the twin', () => {

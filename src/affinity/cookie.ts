@@ -17,7 +17,7 @@ import {
   type Recognition,
   type RecognitionView,
 } from './affinity.ts';
-import type { CookieOptions } from './cookie-options.ts';
+import { type CookieNames, type CookieOptions, cookieNames } from './cookie-options.ts';
 import { CookiePolicy } from './cookie-policy.ts';
 import { isTokenLength, redateAfter, type TokenRing } from './token.ts';
 
@@ -58,9 +58,28 @@ const weights: Readonly<Record<ProofResult, number>> = {
 interface WrittenAttributes {
   /** Path, Domain and HttpOnly. */
   readonly scope: string;
-  /** The same, SameSite and Partitioned. */
+  /** The same, SameSite, Partitioned and Secure. */
   readonly attributes: string;
+  /** The same for a cookie without Secure: browsers reject SameSite=None and Partitioned then. */
+  readonly plainAttributes: string;
   readonly secure: CookieOptions['secure'];
+}
+
+/** One name of the cookie. */
+interface NameReader {
+  readonly name: Uint8Array;
+  /** Its values count for clients that use TLS, and for others. */
+  readonly forSecure: boolean;
+  readonly forPlain: boolean;
+}
+
+function readersOf({ prefix, twin }: CookieOptions, { secure, all }: CookieNames): NameReader[] {
+  return all.map((text) => {
+    const name = Uint8Array.from(text, (char) => char.charCodeAt(0));
+    if (!name.every((byte) => isToken[byte] === 1)) throw new Error(`cookie name ${text} is not a token`);
+    const isPrefixed = prefix !== 'none' && (text === secure || text === twin);
+    return { name, forSecure: prefix === 'none' || isPrefixed, forPlain: !isPrefixed };
+  });
 }
 
 export class CookieAffinity implements Affinity {
@@ -69,8 +88,8 @@ export class CookieAffinity implements Affinity {
   readonly allowed: string;
   private readonly settings: CookieOptions;
   private readonly deps: CookieDependencies;
-  /** The cookie, and its twin for pages of other sites if there is one. */
-  private readonly cookieNames: readonly Uint8Array[];
+  private readonly names: CookieNames;
+  private readonly readers: readonly NameReader[];
   private readonly scan = new CookieScan();
   private readonly words = new Uint32Array(4);
   private readonly policy: CookiePolicy;
@@ -84,10 +103,8 @@ export class CookieAffinity implements Affinity {
     this.settings = settings;
     this.lifetime = deps.lifetime;
     this.deps = deps;
-    const names = settings.twin === '' ? [settings.name] : [settings.name, settings.twin];
-    this.cookieNames = names.map((name) => Uint8Array.from(name, (char) => char.charCodeAt(0)));
-    if (!this.cookieNames[0]!.every((byte) => isToken[byte] === 1))
-      throw new Error(`cookie name ${settings.name} is not a token`);
+    this.names = cookieNames(settings);
+    this.readers = readersOf(settings, this.names);
     this.policy = new CookiePolicy(settings);
     this.allowed = this.policy.allowed;
     this.redateAfter = redateAfter(settings.idle / 1000, false);
@@ -97,17 +114,20 @@ export class CookieAffinity implements Affinity {
 
   /**
    * A request may carry several cookies of our name, set for other paths, domains or partitions. They are verified in turn, at most
-   * `maxTried` of those that have the length of a token. All of them are removed from the request.
+   * `maxTried` of those that have the length of a token. All of them are removed from the request. A name that does not count for this
+   * client is only removed: who can write the client's cookies from plain HTTP or another host must not choose the session.
    */
-  recognise(request: RequestHead, _client: ClientFacts, now: number, recognition: Recognition, edit: Splice): boolean {
+  recognise(request: RequestHead, client: ClientFacts, now: number, recognition: Recognition, edit: Splice): boolean {
     const scan = this.scan;
     let proof: ProofResult = 'none';
     let tried = 0;
     const { beyondLimit } = recognition;
-    for (const name of this.cookieNames) {
+    const isSecure = this.isSecure(client);
+    for (const { name, forSecure, forPlain } of this.readers) {
+      const counts = isSecure ? forSecure : forPlain;
       scan.begin(request.headers, name, edit);
       while (scan.next()) {
-        if (proof === 'valid' || tried > maxTried) continue;
+        if (!counts || proof === 'valid' || tried > maxTried) continue;
         if (isTokenLength(scan.valueEnd - scan.valueStart) && ++tried > maxTried) continue;
         const found = this.deps.ring.verify(request.bytes, scan.valueStart, scan.valueEnd, now, recognition);
         if (weights[found] >= weights[proof]) proof = found;
@@ -165,8 +185,9 @@ export class CookieAffinity implements Affinity {
   ): boolean {
     this.hide(binding.owner, response, edit);
     if (!binding.isBindingDue || !this.maySetCookie(binding, response, edit)) return false;
-    recognition.seen = now;
     const how = this.writtenOf(recognition.cookie);
+    if (this.nameFor(client) === '') return false;
+    recognition.seen = now;
     const former = recognition.formerCookie === undefined ? how : this.writtenOf(recognition.formerCookie);
     // A client that keeps both cookies may send the former one first.
     if (former.scope !== how.scope) this.deleteCookie(former, client, edit);
@@ -192,11 +213,27 @@ export class CookieAffinity implements Affinity {
   }
 
   private setCookie(how: WrittenAttributes, token: string, life: string, client: ClientFacts, edit: Splice): void {
-    const { name, twin } = this.settings;
-    const secure = how.secure === 'always' || (how.secure === 'auto' && client.clientSecure);
-    edit.add(`Set-Cookie: ${name}=${token}${how.attributes}${secure ? '; Secure' : ''}${life}`);
+    const { twin } = this.settings;
+    const name = this.nameFor(client);
+    if (name === '') return;
+    const secure = this.writesSecure(how, client);
+    edit.add(`Set-Cookie: ${name}=${token}${secure ? how.attributes : how.plainAttributes}${life}`);
     if (twin !== '' && secure)
       edit.add(`Set-Cookie: ${twin}=${token}${how.scope}; SameSite=None; Partitioned; Secure${life}`);
+  }
+
+  /** The name under which this client gets the cookie; '': none, because its browser would reject it. */
+  private nameFor(client: ClientFacts): string {
+    return this.isSecure(client) ? this.names.secure : this.names.plain;
+  }
+
+  private writesSecure({ secure }: WrittenAttributes, client: ClientFacts): boolean {
+    return secure === 'always' || (secure === 'auto' && client.clientSecure);
+  }
+
+  /** The client uses TLS, or the config says that all do, though nobody tells us. */
+  private isSecure({ clientSecure }: ClientFacts): boolean {
+    return clientSecure || this.settings.secure === 'always';
   }
 
   private writtenOf(cookie: CookieAttributes | null): WrittenAttributes {
@@ -218,7 +255,8 @@ export class CookieAffinity implements Affinity {
     const isOwn = cookie !== null && (cookie.sameSite === 'None' || cookie.partitioned);
     return {
       scope,
-      attributes: `${scope}; SameSite=${sameSite}${isPartitioned ? '; Partitioned' : ''}`,
+      attributes: `${scope}; SameSite=${sameSite}${isPartitioned ? '; Partitioned' : ''}; Secure`,
+      plainAttributes: `${scope}; SameSite=${sameSite === 'None' ? 'Lax' : sameSite}`,
       secure: isOwn ? 'always' : requested,
     };
   }
@@ -238,7 +276,7 @@ export class CookieAffinity implements Affinity {
   }
 
   private isOurs(headers: Headers, i: number): boolean {
-    return this.cookieNames.some((name) => setCookieValue(headers, i, name) >= 0);
+    return this.readers.some(({ name }) => setCookieValue(headers, i, name) >= 0);
   }
 
   private redateOf({ cookie }: RecognitionView): number {

@@ -108,7 +108,30 @@ describe('cookies', () => {
     [
       '__Host- over plain HTTP',
       { name: '__Host-a' },
-      [`W: ${cookie}.secure: the name __Host-a needs Secure: clients that do not come over TLS lose the cookie`],
+      [
+        `W: ${cookie}.secure: the name __Host-a needs Secure: clients that do not come over TLS get no cookie; "prefix" gives them one`,
+      ],
+    ],
+    ['a prefix', { prefix: 'host', app: { path: '/' } }, []],
+    [
+      'a prefix, with what its name forbids',
+      { prefix: 'host', secure: 'never', path: '/a', domain: 'a.org' },
+      [
+        `E: ${cookie}.secure: the name __Host-limpet needs Secure: expected always`,
+        `E: ${cookie}.path: found "/a", expected "/" with the name __Host-limpet`,
+        `E: ${cookie}.domain: expected none with the name __Host-limpet`,
+      ],
+    ],
+    ['a prefix, elsewhere', { prefix: 'secure', path: '/a', domain: 'a.org' }, []],
+    [
+      'a prefix twice',
+      { name: '__Secure-a', prefix: 'secure', secure: 'always' },
+      [`E: ${cookie}.name: found __Secure-a, expected it without a prefix, because prefix is secure`],
+    ],
+    [
+      'a prefix, and an app that may omit Secure',
+      { prefix: 'secure', app: { secure: 'never' } },
+      [`E: ${cookie}.app.secure: found never, expected auto or always with the name __Secure-limpet`],
     ],
     [
       '__Host- elsewhere',
@@ -167,6 +190,15 @@ describe('cookies', () => {
     ],
     ['a route without affinity', two({}, {}), [{ match: { path: '/b' }, pool: 'b', affinity: 'none' }, { pool: 'a' }]],
   ])('of two pools are kept apart by %s', (_, pools, kept) => expect(found({ pools, routes: kept })).toEqual([]));
+
+  test('a prefix makes another cookie for clients that use TLS, and none of them may be shared', () => {
+    expect(found({ pools: two({ prefix: 'host' }, { name: '__Host-limpet', secure: 'always' }), routes })).toEqual([
+      expect.stringContaining('sets the cookie "__Host-limpet" too'),
+    ]);
+    expect(found({ pools: two({ prefix: 'host' }, { name: 'limpet' }), routes })).toEqual([
+      expect.stringContaining('sets the cookie "limpet" too'),
+    ]);
+  });
 
   test('twins are cookies too', () => {
     expect(found({ pools: two({ twin: true }, { name: 'limpet-x' }), routes })).toEqual([

@@ -457,6 +457,12 @@ export interface AffinityConfig {
 export interface CookieAffinityConfig {
   /** Name of the cookie. Default: `limpet`. */
   readonly name?: string;
+  /**
+   * Before the name, for clients that use TLS: `__Host-` (`host`) or `__Secure-` (`secure`). Such a cookie cannot come
+   * from plain HTTP, and one with `__Host-` not from another host. Others get the name alone, and over TLS that does
+   * not count. Default: `none`.
+   */
+  readonly prefix?: 'none' | 'secure' | 'host';
   /** Its `Path`: below it the client sends the cookie. Default: `/`. */
   readonly path?: string;
   /** Its `Domain`, for subdomains too. Empty: left out, and the cookie stays with its host. Default: empty. */

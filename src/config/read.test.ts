@@ -337,6 +337,7 @@ describe('what is written becomes', () => {
           secure: 'auto',
           httpOnly: true,
           partitioned: false,
+          prefix: 'none',
           twin: '',
           lifetime: 'session',
           idle: 8 * 3_600_000,
