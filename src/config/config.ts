@@ -285,6 +285,8 @@ export interface ListenerLimitsH2PerMinuteConfig {
   readonly continuations?: Numeric;
   /** Frames of streams that are closed. From 1 to 1,000,000,000. Default: `5000`. */
   readonly closedStreamFrames?: Numeric;
+  /** GOAWAY frames. From 1 to 1,000,000,000. Default: `100`. */
+  readonly goaways?: Numeric;
 }
 
 /** How long a client may take. */

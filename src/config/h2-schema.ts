@@ -49,6 +49,7 @@ export const h2LimitsSchema = map({
       priorities: perMinute('priorities', 'PRIORITY frames.'),
       continuations: perMinute('continuations', 'CONTINUATION frames (CVE-2024-27316).'),
       closedStreamFrames: perMinute('closedStreamFrames', 'Frames of streams that are closed.'),
+      goaways: perMinute('goaways', 'GOAWAY frames.'),
     }),
     {},
     'What costs a client little and this side much, of one connection in a minute. More closes the connection (ENHANCE_YOUR_CALM).',
