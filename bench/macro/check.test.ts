@@ -42,9 +42,9 @@ const started: Omit<Started, 'pid'> = { cookies: ['SRV=s1', 'SRV=s2'], setsCooki
 describe('check', () => {
   test('finds nothing wrong with a right one, and takes its cookies', async () => {
     const port = await balancer();
-    const cookies = await takeCookies(port);
+    const cookies = await takeCookies({ port });
     expect(cookies.slice(0, 5)).toEqual(['SRV=s1', 'SRV=s2', 'SRV=s3', 'SRV=s4', 'SRV=s1']);
-    expect(await check(port, { ...started, cookies }, 4)).toBeNull();
+    expect(await check({ port }, { ...started, cookies }, 4)).toBeNull();
   });
 
   let turn = 0;
@@ -57,7 +57,7 @@ describe('check', () => {
     ['no cookie for a new client', { setNever: true }, 'a new client gets no cookie'],
     ['no X-Forwarded-For', { forwardedFor: '' }, "X-Forwarded-For is '' instead of '127.0.0.1'"],
   ])('%s is found', async (_, faults, expected) => {
-    expect(await check(await balancer(faults), started, 4)).toContain(expected);
+    expect(await check({ port: await balancer(faults) }, started, 4)).toContain(expected);
   });
 
   test.each<[string, Faults, Started['setsCookie'], string | null]>([
@@ -67,12 +67,12 @@ describe('check', () => {
     ['no cookie at all', { setNever: true }, 'never', null],
     ['a cookie where none is to be', {}, 'never', 'a new client gets a cookie'],
   ])('%s', async (_, faults, setsCookie, expected) => {
-    const found = await check(await balancer(faults), { ...started, setsCookie }, 4);
+    const found = await check({ port: await balancer(faults) }, { ...started, setsCookie }, 4);
     if (expected === null) expect(found).toBeNull();
     else expect(found).toContain(expected);
   });
 
   test('a rival said to insert cookies that does not', async () => {
-    await expect(takeCookies(await balancer({ setNever: true }))).rejects.toThrow('got none (status 200)');
+    await expect(takeCookies({ port: await balancer({ setNever: true }) })).rejects.toThrow('got none (status 200)');
   });
 });

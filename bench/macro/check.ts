@@ -1,37 +1,15 @@
 /** Correctness before speed: a rival whose answers are wrong is reported, never timed. */
+import { type Answer, ask } from './ask.ts';
 import { body, forwardedPath, serverHeader } from './backend.ts';
-import { clients, cookieName, type SetsCookie, type Started } from './rival.ts';
+import { clients, type Endpoint, type SetsCookie, type Started } from './rival.ts';
 
 const requestsPerClient = 20;
 
-interface Answer {
-  readonly status: number;
-  readonly body: string;
-  readonly server: string | null;
-  /** name=value of the sticky cookie it sets, or null. */
-  readonly cookie: string | null;
-}
-
-export async function ask(port: number, cookie: string | null, path = '/'): Promise<Answer> {
-  const response = await fetch(`http://127.0.0.1:${port}${path}`, {
-    headers: cookie === null ? {} : { cookie },
-    redirect: 'manual',
-    signal: AbortSignal.timeout(5000),
-  });
-  const set = response.headers.getSetCookie().find((value) => value.startsWith(`${cookieName}=`));
-  return {
-    status: response.status,
-    body: await response.text(),
-    server: response.headers.get(serverHeader),
-    cookie: set?.split(';', 1)[0] ?? null,
-  };
-}
-
 /** The cookies that new clients get from a rival which inserts them. Throws when it does not. */
-export async function takeCookies(port: number): Promise<string[]> {
+export async function takeCookies(endpoint: Endpoint): Promise<string[]> {
   const cookies: string[] = [];
   for (let client = 0; client < clients; client += 1) {
-    const { status, cookie } = await ask(port, null);
+    const { status, cookie } = await ask(endpoint, null);
     if (cookie === null) throw new Error(`a client without a cookie got none (status ${status})`);
     cookies.push(cookie);
   }
@@ -39,8 +17,12 @@ export async function takeCookies(port: number): Promise<string[]> {
 }
 
 /** What is wrong with a started rival in front of so many servers, or null. */
-export async function check(port: number, started: Omit<Started, 'pid'>, servers: number): Promise<string | null> {
-  const fresh = await ask(port, null);
+export async function check(
+  endpoint: Endpoint,
+  started: Omit<Started, 'pid'>,
+  servers: number,
+): Promise<string | null> {
+  const fresh = await ask(endpoint, null);
   const wrong = wrongAnswer(fresh);
   if (wrong !== null) return `without a cookie: ${wrong}`;
   if ((started.setsCookie !== 'never') !== (fresh.cookie !== null)) {
@@ -51,7 +33,7 @@ export async function check(port: number, started: Omit<Started, 'pid'>, servers
   for (const cookie of started.cookies) {
     const seen = new Set<string>();
     for (let count = 0; count < requestsPerClient; count += 1) {
-      const answer = await ask(port, cookie);
+      const answer = await ask(endpoint, cookie);
       const wrong = wrongAnswer(answer);
       if (wrong !== null) return `with its cookie: ${wrong}`;
       const again = againWrong(started.setsCookie, cookie, answer.cookie);
@@ -65,7 +47,7 @@ export async function check(port: number, started: Omit<Started, 'pid'>, servers
     return `all ${started.cookies.length} clients were served by ${[...used].join()}`;
   }
 
-  const forwarded = await ask(port, started.cookies[0]!, forwardedPath);
+  const forwarded = await ask(endpoint, started.cookies[0]!, forwardedPath);
   const expected = started.addsForwardedFor ? '127.0.0.1' : '';
   if (forwarded.body !== expected) return `X-Forwarded-For is '${forwarded.body}' instead of '${expected}'`;
   return null;

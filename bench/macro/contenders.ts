@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { backend } from './backend.ts';
 import { check } from './check.ts';
+import { missingForTls } from './compile.ts';
 import type { Cores } from './machine.ts';
 import { endBelow, freePorts, lastWords, temporaryDirectory } from './processes.ts';
 import type { Outcome, Row } from './report.ts';
@@ -32,7 +33,7 @@ export async function openContest(rivals: ReadonlyMap<string, Rival>, stage: Sta
   const contenders: Contender[] = [];
   for (const [key, rival] of rivals) {
     const leaveOut = (outcome: Outcome) => outOfTheRace.set(key, { key, name: rival.name, outcome });
-    const reason = rival.available() ?? rival.lacks?.(stage) ?? null;
+    const reason = (stage.tls ? missingForTls() : null) ?? rival.available() ?? rival.lacks?.(stage) ?? null;
     if (reason !== null) {
       leaveOut({ state: 'absent', reason });
       continue;
@@ -41,9 +42,10 @@ export async function openContest(rivals: ReadonlyMap<string, Rival>, stage: Sta
       const dir = join(directory, key);
       mkdirSync(dir);
       const [port = 0] = await freePorts(1);
+      const endpoint = { port, tls: stage.tls ?? false, http2: stage.http2 ?? false };
       const own = stage.workers === 1 ? [cores.proxy] : [cores.proxy, cores.load];
-      const started = await rival.start({ port, servers, cores: own, workers: stage.workers, dir });
-      const wrong = await check(port, started, stage.servers);
+      const started = await rival.start({ ...endpoint, servers, cores: own, workers: stage.workers, dir });
+      const wrong = await check(endpoint, started, stage.servers);
       if (wrong === null) contenders.push({ key, port, started, dir });
       else leaveOut({ state: 'wrong', reason: wrong });
     } catch (error) {

@@ -41,6 +41,18 @@ export const requests: Kind = {
   ],
 };
 
+export const handshakes: Kind = {
+  headline: { title: 'CPU us/handshake', figure: 'total', digits: 1, spread: true },
+  columns: [
+    ...split,
+    { title: 'handshakes/CPU s', figure: 'perCpuSecond', digits: 0 },
+    { title: 'handshakes/s', figure: 'perSecond', digits: 0, spread: true },
+    busy,
+    ...latency.slice(0, 2),
+    memory,
+  ],
+};
+
 export const bytes: Kind = {
   headline: { title: 'CPU us/MB', figure: 'total', digits: 0, spread: true },
   columns: [

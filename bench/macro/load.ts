@@ -29,7 +29,8 @@ export function headOf({ method = 'GET', path = '/', headers = [], cookie }: Req
 }
 
 export interface Program {
-  readonly source: 'load/http.c' | 'load/websocket.c';
+  readonly source: 'load/http.c' | 'load/http2.c' | 'load/websocket.c';
+  readonly tls?: boolean;
   readonly core: number;
   readonly port: number;
   /** Options of the program, see its head. */
@@ -41,8 +42,8 @@ export interface Program {
 }
 
 /** Rejects with the program's words when an answer was wrong or none came. */
-export function runLoad({ source, core, port, options, heads, ready }: Program): Promise<LoadResult> {
-  const program = compile(source);
+export function runLoad({ source, tls = false, core, port, options, heads, ready }: Program): Promise<LoadResult> {
+  const program = compile(source, tls);
   const file = join(dirname(program), 'heads');
   writeFileSync(file, heads.join(''));
   return new Promise((resolve, reject) => {

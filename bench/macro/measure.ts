@@ -65,5 +65,6 @@ function turned<T>(list: readonly T[], turn: number): T[] {
 
 function loadOn({ port, started }: Contender, { stage }: Workload, conditions: Conditions): Load {
   const { pid, cookies } = started;
-  return { port, pid, cookies, workers: stage.workers, ...conditions };
+  const { workers, tls = false, http2 = false } = stage;
+  return { port, pid, cookies, workers, tls, http2, ...conditions };
 }

@@ -10,11 +10,17 @@ export interface Stage {
   readonly workers: number;
   /** Idle connections that it has to hold; left out, few. */
   readonly idle?: number;
+  /** What clients speak: left out, HTTP/1.1 on plain connections. */
+  readonly tls?: boolean;
+  readonly http2?: boolean;
 }
 
-export interface Place {
-  /** The loopback port the rival has to listen on. */
+/** Where, and in which protocol, a rival is asked. */
+export interface Endpoint extends Pick<Stage, 'tls' | 'http2'> {
   readonly port: number;
+}
+
+export interface Place extends Endpoint {
   /** Addresses, `127.0.0.1:PORT`, of the servers s1, s2, ... behind it. */
   readonly servers: readonly string[];
   /** The cores it may use. */
@@ -58,6 +64,11 @@ export const cookieName = 'SRV';
 
 /** Clients whose cookies are taken before the run: enough that a balancer which uses one server only is found out. */
 export const clients = 16;
+
+/** What those say of a stage whose config here is for plain HTTP/1.1. */
+export function onlyPlain({ tls, http2 }: Stage): string | null {
+  return tls || http2 ? 'its config here is for HTTP/1.1 without TLS' : null;
+}
 
 /** What programs of one thread say of a stage with more. */
 export function onlyOneThread({ workers }: Stage): string | null {

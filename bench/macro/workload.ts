@@ -34,6 +34,9 @@ export interface Load {
   readonly cookies: readonly string[];
   readonly core: number;
   readonly workers: number;
+  /** What the rival speaks at this stage. */
+  readonly tls: boolean;
+  readonly http2: boolean;
   readonly connections: number;
   readonly seconds: number;
   /** Requests a second that HAProxy did at saturation in this run. Throws when it was not measured. */

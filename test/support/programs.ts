@@ -40,6 +40,12 @@ export const programs = {
     usedFor: 'a database in which apps keep their sessions',
   },
   cc: { from: { apt: 'build-essential' }, commands: ['cc'], usedFor: 'the load programs of the benches' },
+  openssl: {
+    from: { apt: 'libssl-dev' },
+    commands: ['openssl'],
+    file: '/usr/include/openssl/ssl.h',
+    usedFor: 'TLS in the load programs of the benches',
+  },
   prlimit: {
     from: { apt: 'util-linux' },
     commands: ['prlimit'],

@@ -2,16 +2,17 @@
 // answered; with one, requests have a schedule, and latency counts from the moment a request was due, whether or not a
 // connection was free for it: a slow rival cannot slow its own questions down.
 //   http [-c connections] [-t milliseconds] [-n requests] [-r per second] [-b body bytes] [-l response bytes]
-//        [-1 no keep-alive] [-w a new connection each, all held until told] [-m mixed] PORT HEADS
+//        [-1 no keep-alive] [-w a new connection each, all held until told] [-m mixed]
+//        [-v 2 or 3, of TLS 1.x] [-R resume TLS sessions] PORT HEADS
 // HEADS is a file of request heads; connection i sends the i-th, in turns; mixed: the heads go out in their order, on
-// whatever connection is free. Prints one line of JSON.
-#include "common.h"
+// whatever connection is free. It is TLS when compiled so (transport.h). Prints one line of JSON.
+#include "transport.h"
 
 enum { HEAD = 16384, EVENTS = 256, CHUNK = 1 << 18 };
 static const uint64_t patience = 10000000000ull;
 
 struct connection {
-  int fd;
+  struct transport transport;
   uint64_t due;
   size_t sent, filled;
   int64_t left;  // of the response's body; -1 while its head is read
@@ -21,7 +22,7 @@ struct connection {
 
 static struct iovec heads[4096];
 static char zeros[CHUNK];
-static int port, heads_count, connections = 64, keep_alive = 1, hold = 0, mixed = 0;
+static int heads_count, connections = 64, keep_alive = 1, hold = 0, mixed = 0;
 static uint64_t body_bytes, response_bytes, limit, rate, begin, end, asked, answered, busy, last;
 static struct connection *all, **idle;
 static int idle_count, loop;
@@ -36,25 +37,21 @@ static void read_heads(const char *path) {
 }
 
 static void open_connection(struct connection *one) {
-  struct sockaddr_in address = loopback(port);
-  // It blocks while it connects: on loopback the answer is there before the call has to sleep, and an event is saved.
-  one->fd = socket(AF_INET, SOCK_STREAM, 0);
-  if (one->fd < 0) give_up("socket: %s", strerror(errno));
-  if (connect(one->fd, (void *)&address, sizeof address)) give_up("connect: %s", strerror(errno));
-  without_delay(one->fd);
-  watch(loop, one->fd, one);
+  transport_open(&one->transport);
+  watch(loop, one->transport.fd, one);
 }
 
 static void send_some(struct connection *one) {
   uint64_t head = one->request->iov_len, total = head + body_bytes;
+  if (transport_secure(&one->transport) == AGAIN) return;
   while (one->sent < total) {
     uint64_t done = one->sent > head ? one->sent - head : 0, rest = body_bytes - done;
-    struct iovec parts[2] = {{(char *)one->request->iov_base + one->sent, one->sent < head ? head - one->sent : 0},
-                             {zeros, rest < CHUNK ? rest : CHUNK}};
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
-    ssize_t length = sendmsg(one->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (length < 0 && errno == EAGAIN) return;
-    if (length < 0) give_up("send: %s", strerror(errno));
+    int whole = one->sent < head;
+    size_t part = rest < CHUNK ? rest : CHUNK;
+    ssize_t length = whole ? transport_send(&one->transport, (char *)one->request->iov_base + one->sent,
+                                            head - one->sent, zeros, part)
+                           : transport_send(&one->transport, zeros, part, 0, 0);
+    if (length == AGAIN) return;
     one->sent += length;
   }
 }
@@ -65,7 +62,7 @@ static void ask(struct connection *one, uint64_t due) {
   one->due = due, one->sent = one->filled = 0, one->left = -1;
   if (mixed) one->request = &heads[asked % heads_count];
   asked++, busy++;
-  if (one->fd < 0) open_connection(one);
+  if (one->transport.fd < 0) open_connection(one);
   send_some(one);
 }
 
@@ -96,23 +93,21 @@ static void read_head(struct connection *one, size_t length) {
 }
 
 static void receive_some(struct connection *one) {
+  // With TLS 1.2 or when a session is resumed, the last message of the handshake makes room for the request.
+  if (one->sent == 0) send_some(one);
+  if (one->sent == 0) return;
   for (;;) {
-    ssize_t length;
-    if (one->left < 0) {
-      length = recv(one->fd, one->head + one->filled, HEAD - 1 - one->filled, MSG_DONTWAIT);
-    } else {
-      // The kernel drops what is asked for with MSG_TRUNC instead of copying it. A byte beyond the end would be wrong.
-      length = recv(one->fd, 0, one->left + 1, MSG_TRUNC | MSG_DONTWAIT);
-    }
-    if (length < 0 && errno == EAGAIN) return;
-    if (length < 0) give_up("receive: %s", strerror(errno));
-    if (length == 0) {
+    // A byte beyond the end of the body would be wrong: one more is asked for.
+    int in_head = one->left < 0;
+    ssize_t length = in_head ? transport_receive(&one->transport, one->head + one->filled, HEAD - 1 - one->filled)
+                             : transport_receive(&one->transport, 0, one->left + 1);
+    if (length == AGAIN) return;
+    if (length == ENDED) {
       if (keep_alive || one->left != 0) give_up("closed with %ld bytes missing", one->left);
-      close(one->fd);
-      one->fd = -1;
+      transport_close(&one->transport);
       return finish(one);
     }
-    if (one->left < 0) {
+    if (in_head) {
       read_head(one, length);
     } else if ((one->left -= length) < 0) {
       give_up("more than Content-Length");
@@ -132,13 +127,14 @@ static void wait_for_events(void) {
   for (int i = 0; i < count; i++) {
     struct connection *one = events[i].data.ptr;
     if (events[i].events & EPOLLOUT) send_some(one);
-    if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP) && one->fd >= 0) receive_some(one);
+    if (events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR | EPOLLRDHUP) && one->transport.fd >= 0) receive_some(one);
   }
 }
 
 int main(int count, char **arguments) {
   uint64_t milliseconds = 1000;
-  for (int option; (option = getopt(count, arguments, "c:t:n:r:b:l:1wm")) != -1;) {
+  int version = 3, resumes = 0;
+  for (int option; (option = getopt(count, arguments, "c:t:n:r:b:l:1wmv:R")) != -1;) {
     uint64_t value = optarg ? strtoull(optarg, 0, 10) : 1;
     if (option == 'c') connections = value;
     else if (option == 't') milliseconds = value;
@@ -149,15 +145,17 @@ int main(int count, char **arguments) {
     else if (option == '1') keep_alive = 0;
     else if (option == 'w') hold = 1;
     else if (option == 'm') mixed = 1;
+    else if (option == 'v') version = value;
+    else if (option == 'R') resumes = 1;
     else return 2;
   }
   if (optind + 2 != count) return 2;
-  port = atoi(arguments[optind]);
+  transport_setup(atoi(arguments[optind]), "\x08http/1.1", version, resumes);
   read_heads(arguments[optind + 1]);
   prctl(PR_SET_TIMERSLACK, 1);
   int total = connections + (hold ? (int)limit : 0);
   loop = epoll_create1(0), all = calloc(total, sizeof *all), idle = calloc(total, sizeof *idle);
-  for (int i = 0; i < total; i++) all[i].fd = -1, all[i].request = &heads[i % heads_count];
+  for (int i = 0; i < total; i++) all[i].transport.fd = -1, all[i].request = &heads[i % heads_count];
   begin = last = now_ns(), end = begin + milliseconds * 1000000;
   if (rate) for (; idle_count < connections; idle_count++) idle[idle_count] = &all[idle_count];
   else for (int i = 0; i < connections && more(); i++) ask(&all[i], begin);
@@ -168,6 +166,9 @@ int main(int count, char **arguments) {
     if (rate && now_ns() > end + 2000000000) break;
     wait_for_events();
   }
+  // All but the first of each connection can be.
+  if (resumes && handshakes > 2 * (uint64_t)connections && resumed < (handshakes - connections) * 9 / 10)
+    give_up("%lu of %lu TLS sessions were resumed", resumed, handshakes);
   uint64_t behind = 0;
   for (; rate && more(); asked++) behind++;
   if (hold) ready();

@@ -3,7 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { takeCookies } from '../check.ts';
 import { capture, findProgram, startPinned, waitUntilListening } from '../processes.ts';
-import { cookieName, type Place, type Rival } from '../rival.ts';
+import { cookieName, onlyPlain, type Place, type Rival } from '../rival.ts';
 
 const program = () => findProgram('apache2', 'BENCH_APACHE') ?? findProgram('httpd', 'BENCH_APACHE');
 
@@ -32,8 +32,8 @@ export const apache: Rival = {
     if (program() === null) return 'apache2 is not installed (or BENCH_APACHE is not a program)';
     return moduleFolder() === null ? 'its modules are not where they are looked for' : null;
   },
-  lacks: ({ servers }) =>
-    servers > 1_000 ? 'each server costs it a slot of shared memory and a start of minutes' : null,
+  lacks: (stage) =>
+    stage.servers > 1_000 ? 'each server costs it a slot of shared memory and a start of minutes' : onlyPlain(stage),
   version: () => `${/Apache\/([\d.]+)/.exec(capture(program()!, ['-v']))?.[1] ?? 'unknown'} (mod_proxy_balancer)`,
   async start(place) {
     const { port, cores, dir } = place;
@@ -42,7 +42,7 @@ export const apache: Rival = {
     const args = ['-D', 'FOREGROUND', '-d', dir, '-f', config];
     const running = startPinned({ name: 'apache', cores, dir, command: program()!, args });
     await waitUntilListening(running, [port]);
-    return { pid: running.pid, cookies: await takeCookies(port), setsCookie: 'once', addsForwardedFor: true };
+    return { pid: running.pid, cookies: await takeCookies({ port }), setsCookie: 'once', addsForwardedFor: true };
   },
 };
 

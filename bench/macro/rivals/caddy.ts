@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { takeCookies } from '../check.ts';
 import { capture, findProgram, startPinned, waitUntilListening } from '../processes.ts';
-import { cookieName, type Place, type Rival } from '../rival.ts';
+import { cookieName, onlyPlain, type Place, type Rival } from '../rival.ts';
 
 const program = () => findProgram('caddy', 'BENCH_CADDY');
 
@@ -11,6 +11,7 @@ export const caddy: Rival = {
   name: 'Caddy',
   compilesItself: false,
   available: () => (program() === null ? 'caddy is not installed (or BENCH_CADDY is not a program)' : null),
+  lacks: onlyPlain,
   version: () => `${/\d+\.\d+\.\d+/.exec(capture(program()!, ['version']))?.[0] ?? 'unknown'} (lb_policy cookie)`,
   async start(place) {
     const { port, cores, workers, dir } = place;
@@ -20,7 +21,7 @@ export const caddy: Rival = {
     const env = { GOMAXPROCS: String(workers), HOME: dir, XDG_DATA_HOME: dir, XDG_CONFIG_HOME: dir };
     const running = startPinned({ name: 'caddy', cores, dir, command: program()!, args, env });
     await waitUntilListening(running, [port]);
-    return { pid: running.pid, cookies: await takeCookies(port), setsCookie: 'once', addsForwardedFor: true };
+    return { pid: running.pid, cookies: await takeCookies({ port }), setsCookie: 'once', addsForwardedFor: true };
   },
 };
 

@@ -1,6 +1,7 @@
 /** Limpet on one of its runtimes, with its defaults: token cookie, least-requests, passive health, strict parsing. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { certificate } from '../certificate.ts';
 import { takeCookies } from '../check.ts';
 import { capture, findProgram, isExecutable, projectRoot, startPinned, waitUntilListening } from '../processes.ts';
 import { cookieName, type Place, type Rival } from '../rival.ts';
@@ -43,6 +44,9 @@ export function limpet({ runtime, label, pool = '', sessions = false, root = pro
       if (!isExecutable(program)) return 'bin/limpet is not there';
       return findProgram(runtime) === null ? `${runtime} is not installed (npm install brings it)` : null;
     },
+    lacks({ tls, http2 }) {
+      return (tls || http2) && !knows(root, 'protocols') ? 'it speaks HTTP/1.1 without TLS only' : null;
+    },
     version() {
       const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
       return `${version} (${runtime} ${capture(findProgram(runtime)!, ['--version']).replace(/^v/, '')})`;
@@ -50,23 +54,34 @@ export function limpet({ runtime, label, pool = '', sessions = false, root = pro
     async start(place) {
       const { port, cores, dir } = place;
       const config = join(dir, 'limpet.yaml');
-      writeFileSync(config, limpetConfig(place, hasWorkers(root), pool, sessions));
+      // Commits before there were workers had one thread, and refuse the word.
+      writeFileSync(config, limpetConfig(place, knows(root, 'workers'), pool, sessions));
       const args = ['--config', config];
       const env = { LIMPET_RUNTIME: runtime, LIMPET_STATE: join(dir, 'state') };
       const running = startPinned({ name: `limpet-${runtime}`, cores, dir, command: program, args, env });
       await waitUntilListening(running, [port]);
-      return { pid: running.pid, cookies: await takeCookies(port), setsCookie: 'once', addsForwardedFor: true };
+      return { pid: running.pid, cookies: await takeCookies(place), setsCookie: 'once', addsForwardedFor: true };
     },
   };
 }
 
-/** Commits before there were workers had one thread, and refuse the word. */
-function hasWorkers(root: string): boolean {
-  return readFileSync(join(root, 'docs/reference/limpet.schema.json'), 'utf8').includes('"workers"');
+/** Whether the config of that checkout has a field of this name. */
+function knows(root: string, field: string): boolean {
+  return readFileSync(join(root, 'docs/reference/limpet.schema.json'), 'utf8').includes(`"${field}"`);
 }
 
-function limpetConfig({ port, servers, workers }: Place, setWorkers: boolean, pool: string, sessions: boolean): string {
-  return `listeners: [{ address: "127.0.0.1:${port}" }]
+function listenerOf({ port, tls, http2 }: Place): string {
+  const address = `address: "127.0.0.1:${port}"`;
+  if (tls) {
+    const { cert, key } = certificate();
+    return `{ ${address}, tls: { certificates: [{ cert: "${cert}", key: "${key}" }] } }`;
+  }
+  return http2 ? `{ ${address}, protocols: [h2] }` : `{ ${address} }`;
+}
+
+function limpetConfig(place: Place, setWorkers: boolean, pool: string, sessions: boolean): string {
+  const { servers, workers } = place;
+  return `listeners: [${listenerOf(place)}]
 ${setWorkers ? `workers: ${workers}` : ''}
 ${sessions ? 'sessions: { store: memory }' : ''}
 pools:

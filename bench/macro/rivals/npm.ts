@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { takeCookies } from '../check.ts';
 import { capture, findProgram, projectRoot, startPinned, waitUntilListening } from '../processes.ts';
-import { cookieName, onlyOneThread, type Rival } from '../rival.ts';
+import { cookieName, onlyOneThread, onlyPlain, type Rival } from '../rival.ts';
 
 const source = fileURLToPath(new URL('npm/', import.meta.url));
 /** Beside this run's checkout and outside of its git: installed once, used again. */
@@ -43,7 +43,7 @@ export function npmRival(name: string, script: string): Rival {
     name,
     compilesItself: true,
     available: () => (findProgram('node') === null ? 'node is not installed' : install()),
-    lacks: onlyOneThread,
+    lacks: (stage) => onlyOneThread(stage) ?? onlyPlain(stage),
     version() {
       const path = join(folder, 'node_modules', name, 'package.json');
       const { version } = JSON.parse(readFileSync(path, 'utf8')) as { version: string };
@@ -55,7 +55,7 @@ export function npmRival(name: string, script: string): Rival {
       const env = { NODE_ENV: 'production' };
       const running = startPinned({ name: 'node', cores, dir, command: findProgram('node')!, args, env });
       await waitUntilListening(running, [port]);
-      return { pid: running.pid, cookies: await takeCookies(port), setsCookie: 'once', addsForwardedFor: true };
+      return { pid: running.pid, cookies: await takeCookies({ port }), setsCookie: 'once', addsForwardedFor: true };
     },
   };
 }

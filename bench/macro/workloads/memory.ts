@@ -12,6 +12,7 @@ const rest = 1_000;
 const run = (load: Load, options: readonly string[], ready?: () => Promise<void>) =>
   runLoad({
     source: 'load/http.c',
+    tls: load.tls,
     core: load.core,
     port: load.port,
     heads: load.cookies.map((cookie) => headOf({ cookie })),
@@ -23,11 +24,9 @@ const run = (load: Load, options: readonly string[], ready?: () => Promise<void>
 const warm = 10_000;
 const held = 10_000;
 
-export const idleConnections: Workload = {
-  name: 'idle',
-  title: `${held.toLocaleString('en')} idle connections, each after one request`,
+const idleOf = (named: Pick<Workload, 'name' | 'title' | 'stage'>): Workload => ({
+  ...named,
   kind: idle,
-  stage: { ...usual, idle: held },
   when: 'always',
   fresh: true,
   async run(load) {
@@ -41,7 +40,17 @@ export const idleConnections: Workload = {
     });
     return { perConnection: (after - before) / held, resident: after };
   },
-};
+});
+
+const heldText = `${held.toLocaleString('en')} idle connections, each after one request`;
+
+export const idleConnections = idleOf({ name: 'idle', title: heldText, stage: { ...usual, idle: held } });
+
+export const tlsIdle = idleOf({
+  name: 'tls-idle',
+  title: `TLS: ${heldText}`,
+  stage: { ...usual, idle: held, tls: true },
+});
 
 export const millions: Workload = {
   name: 'memory',

@@ -1,6 +1,6 @@
 /** Requests with small answers, as fast as one core of the rival can: cookies, connections, heads, bodies, pools. */
 import { body, files } from '../backend.ts';
-import { requests } from '../kinds.ts';
+import { type Kind, requests } from '../kinds.ts';
 import { headOf, type Request, runLoad } from '../load.ts';
 import { metered } from '../meter.ts';
 import type { Stage } from '../rival.ts';
@@ -15,6 +15,9 @@ interface Shape {
   /** Clients bring the cookie that they got. */
   readonly known?: boolean;
   readonly keepAlive?: boolean;
+  /** Options of the load program beyond those that the others give. */
+  readonly options?: readonly string[];
+  readonly kind?: Kind;
   readonly bodyBytes?: number;
   readonly responseBytes?: number;
   readonly stage?: Stage;
@@ -23,7 +26,7 @@ interface Shape {
 
 export const responseBytes = Buffer.byteLength(body);
 
-function requestsOf(shape: Shape): Workload {
+export function requestsOf(shape: Shape): Workload {
   const { name, title, request = {}, cookies = '', known = true, keepAlive = true, bodyBytes = 0 } = shape;
   const headers = [...(request.headers ?? [])];
   if (!keepAlive) headers.push('Connection: close');
@@ -31,13 +34,14 @@ function requestsOf(shape: Shape): Workload {
   return {
     name,
     title,
-    kind: requests,
+    kind: shape.kind ?? requests,
     stage: shape.stage ?? usual,
     when: shape.when ?? 'always',
     run: (load) =>
       metered(load, () =>
         runLoad({
           source: 'load/http.c',
+          tls: load.tls,
           core: load.core,
           port: load.port,
           heads: known
@@ -47,6 +51,7 @@ function requestsOf(shape: Shape): Workload {
             ...['-c', String(load.connections), '-t', String(load.seconds * 1000)],
             ...['-b', String(bodyBytes), '-l', String(shape.responseBytes ?? responseBytes)],
             ...(keepAlive ? [] : ['-1']),
+            ...(shape.options ?? []),
           ],
         }),
       ),

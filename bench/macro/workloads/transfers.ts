@@ -12,22 +12,32 @@ const megabytes = size / 1e6;
 
 function transfer(load: Load, heads: readonly string[], options: readonly string[]) {
   const time = ['-c', String(connections), '-t', String(load.seconds * 1000)];
-  const run = () =>
-    runLoad({ source: 'load/http.c', core: load.core, port: load.port, heads, options: [...time, ...options] });
+  const { core, port, tls } = load;
+  const run = () => runLoad({ source: 'load/http.c', tls, core, port, heads, options: [...time, ...options] });
   return metered(load, run, megabytes);
 }
 
-export const download: Workload = {
-  name: 'download-100m',
-  title: `GET of 100 MB, ${connections} connections`,
+const downloadOf = (named: Pick<Workload, 'name' | 'title' | 'stage'>): Workload => ({
+  ...named,
   kind: bytes,
-  stage: usual,
   when: 'always',
   run(load) {
     const heads = load.cookies.map((cookie) => headOf({ path: '/files/100m', cookie }));
     return transfer(load, heads, ['-l', String(size)]);
   },
-};
+});
+
+export const download = downloadOf({
+  name: 'download-100m',
+  title: `GET of 100 MB, ${connections} connections`,
+  stage: usual,
+});
+
+export const tlsDownload = downloadOf({
+  name: 'tls-100mb',
+  title: `TLS: GET of 100 MB, ${connections} connections`,
+  stage: { ...usual, tls: true },
+});
 
 export const upload: Workload = {
   name: 'upload-100m',
