@@ -85,6 +85,10 @@ export const serverFaults = {
   tooManyInterim: fault('too-many-interim', 'server', 502, 'The server sent too many interim responses.'),
   closedEarly: fault('closed-early', 'server', 502, 'The server closed the connection before it had answered.'),
   bodyCut: fault('body-cut', 'server', 502, 'The server closed the connection in the middle of its answer.'),
+  streamRefused: fault('stream-refused', 'server', 503, 'The server did not begin with the request.'),
+  streamReset: fault('stream-reset', 'server', 502, 'The server broke off the request before it had answered.'),
+  serverOverloaded: fault('server-overloaded', 'server', 503, 'The server has too much to do.'),
+  serverProtocol: fault('server-protocol', 'server', 502, 'The server does not speak the protocol that is asked for.'),
   responseTimeout: fault('response-timeout', 'server', 504, 'The server did not answer in time.'),
   bodyTimeout: fault('body-timeout', 'server', 504, 'The server stopped in the middle of its answer.'),
 } as const;

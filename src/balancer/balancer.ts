@@ -4,6 +4,7 @@
  */
 import { TokenRings } from '../affinity/token.ts';
 import type { LimpetOptions, ListenerOptions, PoolOptions } from '../config/options.ts';
+import { UsageError } from '../errors.ts';
 import { Connects } from '../fleet/connects.ts';
 import type { NamedHealthReport } from '../fleet/health-report.ts';
 import { AccessLog, type WriteLines } from '../metrics/access-log.ts';
@@ -56,6 +57,12 @@ export interface BalancerDependencies {
   readonly random?: () => number;
   /** Wraps the parts of a pool: `limpet explain` records the decisions that they make. */
   readonly observe?: (parts: PoolParts, pool: PoolOptions) => PoolParts;
+}
+
+/** Certificates of pools are not loaded yet: a connection that should be encrypted must never be plain. */
+function plainOnly({ name, tls }: PoolOptions): null {
+  if (tls !== null) throw new UsageError(`pools.${name}.tls: TLS to servers is not there yet`);
+  return null;
 }
 
 /** The sweep visits every record of the table in about this many seconds, whatever the number of workers. */
@@ -196,6 +203,7 @@ export class Balancer {
       random,
       randomWords: randomWords(),
       rings: new TokenRings(),
+      tlsOf: plainOnly,
       observe,
     });
   }

@@ -13,9 +13,12 @@ import type { Fleet, MembershipChange } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
 import type { PassiveReport } from '../health/passive.ts';
 import { counter } from '../metrics/counters.ts';
+import type { ClientTls } from '../net/tls.ts';
 import { Rebalancer } from '../ownership/rebalancer.ts';
-import { Pool, type PoolParts } from '../proxy/pool.ts';
+import { type ConnectTo, Pool, type PoolParts } from '../proxy/pool.ts';
 import { Connector } from '../proxy/server/connector.ts';
+import { H1ServerConnection } from '../proxy/server/h1-connection.ts';
+import { H2Connections } from '../proxy/server/h2-connections.ts';
 import type { PoolContext } from '../proxy/server/pool-context.ts';
 import type { Shared } from '../shared/memory.ts';
 import { kindName, type Numbers } from '../shared/slots.ts';
@@ -57,6 +60,8 @@ export interface PoolDependencies {
   readonly random: () => number;
   readonly randomWords: (words: Uint32Array) => void;
   readonly rings: TokenRings;
+  /** How connections to the servers of the pool are encrypted; null: they are not. */
+  readonly tlsOf: (pool: PoolOptions) => ClientTls | null;
   readonly observe: (parts: PoolParts, pool: PoolOptions) => PoolParts;
 }
 
@@ -97,14 +102,23 @@ export function createPool(options: PoolOptions, deps: PoolDependencies): Pool {
     configVersion: shared.configVersion,
     random,
   };
-  const pool = new Pool(
-    context.worker,
-    { ...options, identify },
-    deps.observe(parts, options),
-    (owner, server, listener) => new Connector(context, owner, server, listener),
-  );
+  const tls = deps.tlsOf(options);
+  const settings = { ...options, identify };
+  const observed = deps.observe(parts, options);
+  const h2 = options.protocol === 'h2' ? new H2Connections(context, options, tls) : null;
+  const connectTo = h2 === null ? connectH1(context, tls) : h2.connectTo;
+  const pool = new Pool(context.worker, settings, observed, connectTo, h2);
   fleet.onChange = () => pool.wake();
   return pool;
+}
+
+function connectH1(context: PoolContext, tls: ClientTls | null): ConnectTo {
+  return (owner, server, listener) =>
+    new Connector<H1ServerConnection>(context, owner, server, listener, {
+      open: (socket) => new H1ServerConnection(context, owner, server, socket),
+      tls,
+      protocol: 'h1',
+    });
 }
 
 /**

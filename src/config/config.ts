@@ -778,6 +778,16 @@ export interface PoolLimitsConfig {
    * 1,000,000. Default: `1024`.
    */
   readonly connecting?: Numeric;
+  /**
+   * With `protocol: h2`, most connections of one worker to one server. Another one is made when those that are open
+   * have no room for a request; beyond it requests wait in the queue. From 1 to 65,535. Default: `64`.
+   */
+  readonly h2Connections?: Numeric;
+  /**
+   * With `protocol: h2`, most requests at one time on one connection, if the server allows as many. From 1 to 8,000.
+   * Default: `100`.
+   */
+  readonly h2Streams?: Numeric;
 }
 
 /** Whether sessions move to servers that have fewer of them, such as new servers. */

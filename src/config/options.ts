@@ -245,6 +245,9 @@ export interface PoolOptions {
     readonly interim: number;
     /** The most connections to one server that one worker opens at one time; further requests wait. */
     readonly connecting: number;
+    /** With `protocol` h2: the most connections of one worker to one server, and the most requests at one time on each. */
+    readonly h2Connections: number;
+    readonly h2Streams: number;
   };
   /** The servers speak the session protocol. */
   readonly sessions: boolean;

@@ -125,6 +125,16 @@ const limitsSchema = map({
     pool.limits.connecting,
     'Most connections that one worker opens to one server at one time; beyond it requests wait in the queue.',
   ),
+  h2Connections: field(
+    whole(1, 65_535),
+    pool.limits.h2Connections,
+    'With `protocol: h2`, most connections of one worker to one server. Another one is made when those that are open have no room for a request; beyond it requests wait in the queue.',
+  ),
+  h2Streams: field(
+    whole(1, 8000),
+    pool.limits.h2Streams,
+    'With `protocol: h2`, most requests at one time on one connection, if the server allows as many.',
+  ),
 });
 
 const skewForm = 'off, or a number above 1, to 100';

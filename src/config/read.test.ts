@@ -369,7 +369,7 @@ describe('what is written becomes', () => {
       timeouts: { connect: 2000, response: 60_000, responseBody: 60_000, keepAlive: 4000, tunnel: 3_600_000 },
       maxIdle: 256,
       pipelining: 1,
-      limits: { headBytes: 65_536, headers: 256, interim: 1000, connecting: 1024 },
+      limits: { headBytes: 65_536, headers: 256, interim: 1000, connecting: 1024, h2Connections: 64, h2Streams: 100 },
     });
   });
 

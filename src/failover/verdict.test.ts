@@ -4,11 +4,15 @@ import { type Failure, type Verdict, verdict } from './verdict.ts';
 
 const both = [true, false];
 
+/** Of attempts, and of refusals in the last one. */
+const counts = [1, 2, 3, 4].flatMap((attempts) => [0, 1, 2].map((refusals) => [attempts, refusals] as const));
+
 const lost: Failure = {
   fault: serverFaults.closedEarly,
   stage: 'sent',
   reused: false,
   answered: false,
+  refusals: 0,
   idempotent: true,
   replayable: true,
   attempts: 1,
@@ -23,8 +27,14 @@ function expected(failure: Failure): Verdict {
   if (failure.timeLeft <= 0) return 'refuse';
   const attemptsLeft = failure.attempts < failure.maxAttempts;
   const closed = failure.fault === serverFaults.closedEarly;
+  const reset = failure.fault === serverFaults.streamReset;
+  // RFC 9113 section 8.7: the server has not begun with it, so that it can be sent again, whatever its method.
+  const refused = failure.fault === serverFaults.streamRefused;
   // RFC 9110 section 9.2.2: automatically only idempotent methods, and only what can be sent again, after a lost connection.
-  if (failure.stage === 'sent' && !(closed && failure.idempotent && failure.replayable)) return 'refuse';
+  if (failure.stage === 'sent' && !(((closed || reset) && failure.idempotent) || refused)) return 'refuse';
+  if (failure.stage === 'sent' && !failure.replayable) return 'refuse';
+  // The session is there: that server first.
+  if (refused && failure.refusals < 2) return 'same';
   // RFC 9112 section 9.3.1: an idle connection may have been closed as we wrote, or before; the server itself has not failed.
   if (closed && failure.reused && !failure.answered) return 'same';
   // "Nothing sent: always retriable, on another server."
@@ -40,13 +50,14 @@ describe('verdict', () => {
           for (const answered of both)
             for (const idempotent of both)
               for (const replayable of both)
-                for (const attempts of [1, 2, 3, 4])
+                for (const [attempts, refusals] of counts)
                   for (const timeLeft of [-1, 0, 1]) {
                     const failure = {
                       fault,
                       stage,
                       reused,
                       answered,
+                      refusals,
                       idempotent,
                       replayable,
                       attempts,
@@ -58,7 +69,7 @@ describe('verdict', () => {
                     );
                     count++;
                   }
-    expect(count).toBe(Object.keys(serverFaults).length * 3 * 2 * 2 * 2 * 2 * 4 * 3);
+    expect(count).toBe(Object.keys(serverFaults).length * 3 * 2 * 2 * 2 * 2 * counts.length * 3);
   });
 
   test.each([...Object.values(requestFaults), ...Object.values(balancerFaults)])(
@@ -90,6 +101,16 @@ describe('verdict', () => {
     ['a PUT whose body is gone is not repeated', { replayable: false }, 'refuse'],
     ['a slow server is not asked twice', { fault: serverFaults.responseTimeout }, 'refuse'],
     ['a garbled answer is not asked for twice', { fault: serverFaults.badResponse }, 'refuse'],
+    [
+      'a POST that a server of HTTP/2 has refused goes to it once more',
+      { fault: serverFaults.streamRefused, idempotent: false },
+      'same',
+    ],
+    ['after two refusals to another one', { fault: serverFaults.streamRefused, refusals: 2 }, 'other'],
+    ['but not when its body is gone', { fault: serverFaults.streamRefused, replayable: false }, 'refuse'],
+    ['a GET whose stream was reset goes to another server', { fault: serverFaults.streamReset, reused: true }, 'other'],
+    ['a POST whose stream was reset is not repeated', { fault: serverFaults.streamReset, idempotent: false }, 'refuse'],
+    ['a server that asks for calm is not asked again', { fault: serverFaults.serverOverloaded }, 'refuse'],
     ['no more servers than allowed', { attempts: 3 }, 'refuse'],
     ['no more time', { timeLeft: 0 }, 'refuse'],
     ['a body cut short is never made up for', { stage: 'relayed', fault: serverFaults.bodyCut }, 'refuse'],

@@ -12,6 +12,8 @@ export interface Failure {
   readonly reused: boolean;
   /** The server began to respond on this connection. */
   readonly answered: boolean;
+  /** Times that this server has refused to begin with the request. */
+  readonly refusals: number;
   readonly idempotent: boolean;
   /** All bytes of the body that were sent are still in memory. */
   readonly replayable: boolean;
@@ -28,17 +30,27 @@ export interface Failure {
  */
 export type Verdict = 'same' | 'other' | 'refuse';
 
+/** After as many refusals a server seems to mean it. */
+const maxRefusals = 2;
+
 /**
  * Nothing sent: always repeatable, at the same server when only an idle connection was lost. Sent: only an idempotent request whose
  * body is still in memory, and only when the connection was lost before a response (RFC 9110 section 9.2.2); after a slow or
- * malformed response, a second try would not help. Relayed: never.
+ * malformed response, a second try would not help. Relayed: never. Sent, but the server has told that it did not begin with it (HTTP/2:
+ * REFUSED_STREAM, or a stream above the last one of GOAWAY, RFC 9113 section 8.7): as if nothing had been sent, at the same server first,
+ * because the session is there.
  */
 export function verdict(failure: Failure): Verdict {
   const { fault, stage } = failure;
   if (fault.side !== 'server' || stage === 'relayed') return 'refuse';
   if (failure.timeLeft <= 0) return 'refuse';
   const lost = fault === serverFaults.closedEarly;
-  if (stage === 'sent' && !(lost && failure.idempotent && failure.replayable)) return 'refuse';
+  const isRefused = fault === serverFaults.streamRefused;
+  if (stage === 'sent') {
+    const isSafe = isRefused || ((lost || fault === serverFaults.streamReset) && failure.idempotent);
+    if (!isSafe || !failure.replayable) return 'refuse';
+  }
+  if (isRefused && failure.refusals < maxRefusals) return 'same';
   if (lost && failure.reused && !failure.answered) return 'same';
   return failure.attempts < failure.maxAttempts ? 'other' : 'refuse';
 }

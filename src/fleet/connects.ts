@@ -7,6 +7,8 @@ export class Connects {
   max: number;
   /** Being made now. */
   now = 0;
+  /** No other may be made, however few are being made now: there are as many connections as there may be. */
+  isFull = false;
   private readonly all: Connects | null;
 
   /** `all`: the sum to which these count as well. */
@@ -16,7 +18,7 @@ export class Connects {
   }
 
   get hasRoom(): boolean {
-    return this.now < this.max && (this.all === null || this.all.hasRoom);
+    return this.now < this.max && !this.isFull && (this.all === null || this.all.hasRoom);
   }
 
   begin(): void {

@@ -81,6 +81,11 @@ const table = [
   ['shortages_accept', 'counter', 'Client connections that this machine could not accept, for the same reasons.'],
   ['upstream_reused', 'counter', 'Requests sent over a pooled connection.'],
   ['upstream_stale', 'counter', 'Pooled connections that the server had closed when they were to be used.'],
+  [
+    'upstream_refused',
+    'counter',
+    'Requests that a server has not begun with (HTTP/2: REFUSED_STREAM, GOAWAY), and that can be sent again.',
+  ],
   ['upstream_pipelined', 'counter', 'Requests sent to a server behind others that it had not answered.'],
   [
     'upstream_requeued',

@@ -90,7 +90,6 @@ export class AccessRecord implements ExchangeRecord {
   }
 
   connecting(worker: WorkerContext): void {
-    worker.counters.add(counter.upstream_connects);
     if (worker.accessLog !== null) this.connectingAt = worker.clock.monotonic();
   }
 

@@ -50,6 +50,8 @@ export class Attempt implements ConnectListener {
   /** How many there were, this one included. Another connection to the same server is no other attempt. */
   private count = 0;
   private startedAt = 0;
+  /** Times that the present server has refused to begin with the request. */
+  private refusals = 0;
   /** The head has been given to the present connection. */
   private isSent = false;
   /** It may be written when the loop turn ends; it may share a connection with others. Neither once it has failed. */
@@ -89,6 +91,7 @@ export class Attempt implements ConnectListener {
     this.server = server;
     this.handler = handler;
     this.hasPlace = true;
+    this.refusals = 0;
     record.server = server.name;
     if (this.count++ > 0) record.retried(worker);
     const connection = this.mayPipeline
@@ -142,7 +145,7 @@ export class Attempt implements ConnectListener {
     out.clear();
     writeRequest(head, scratch.edit, client, server, request.mayUpgrade, session, out);
     const hasRoom = connection.send(out, body);
-    if (!request.isIdempotent) body.drop();
+    if (!this.mayRepeat(connection)) body.drop();
     if (hasRoom) body.resume();
     else body.pause();
     if (body.ended) this.timer.enter('response', pool.settings.timeouts.response);
@@ -164,8 +167,11 @@ export class Attempt implements ConnectListener {
     this.worker.debug?.failed(this.request.pool.settings.name, server, fault, next, this.count);
     this.mayGather = this.mayPipeline = this.isSent = false;
     this.abort();
-    if (next === 'same') this.worker.counters.add(counter.upstream_stale);
-    else {
+    if (fault === serverFaults.streamRefused) {
+      this.refusals++;
+      this.worker.counters.add(counter.upstream_refused);
+    } else if (next === 'same') this.worker.counters.add(counter.upstream_stale);
+    if (next !== 'same') {
       this.reportHealth(fault, isReused);
       this.leave();
     }
@@ -176,6 +182,11 @@ export class Attempt implements ConnectListener {
   requeued(): void {
     this.mayGather = this.mayPipeline = false;
     this.connection = null;
+  }
+
+  /** It may be sent once more after it was sent, as far as its method goes. */
+  private mayRepeat(connection: ServerConnection | null): boolean {
+    return this.request.isIdempotent || connection?.mayRefuse === true;
   }
 
   /**
@@ -201,6 +212,7 @@ export class Attempt implements ConnectListener {
       stage: isRelayed ? 'relayed' : this.isSent && connection?.isUnwritten !== true ? 'sent' : 'unsent',
       reused: isReused,
       answered: connection?.responseStarted ?? false,
+      refusals: this.refusals,
       idempotent: request.isIdempotent,
       replayable: request.body.complete,
       attempts: this.count,
@@ -214,8 +226,9 @@ export class Attempt implements ConnectListener {
     if (fault.side !== 'server') return;
     const { server } = this;
     const { health, fleet } = this.request.pool.parts;
-    const { connectRefused, connectTimeout, nameNotFound } = serverFaults;
-    const noConnection = fault === connectRefused || fault === connectTimeout || fault === nameNotFound;
+    const { connectRefused, connectTimeout, nameNotFound, serverProtocol } = serverFaults;
+    const noConnection =
+      fault === connectRefused || fault === connectTimeout || fault === nameNotFound || fault === serverProtocol;
     if (fault !== serverFaults.bodyCut) fleet.confirmDown(server);
     if (noConnection || (fault === serverFaults.closedEarly && !isReused)) health?.connectFailed(server);
     else if (fault !== serverFaults.bodyCut) health?.answered(server, fault.status);
@@ -247,7 +260,7 @@ export class Attempt implements ConnectListener {
   addBody(piece: Buffer, isKept: boolean): void {
     const { request } = this;
     if (isKept) request.body.addKept(piece);
-    else request.body.add(piece, this.connection, request.isIdempotent, this.context.buffers.toServer);
+    else request.body.add(piece, this.connection, this.mayRepeat(this.connection), this.context.buffers.toServer);
     if (this.timer.isSending) this.awaitBody();
   }
 

@@ -16,9 +16,10 @@ import { SessionRecord } from '../ownership/session-record.ts';
 import type { SessionTable } from '../table/table.ts';
 import type { OwnerFailure, PlacementPool, ServerChoice } from './placement-pool.ts';
 import type { ConnectionOwner } from './server/connection-owner.ts';
-import { Connections } from './server/connections.ts';
+import { Connections, type PoolConnection } from './server/connections.ts';
 import type { ConnectListener } from './server/connector.ts';
 import type { PipeliningGuard } from './server/pipelining-guard.ts';
+import type { PoolConnections } from './server/pool-connections.ts';
 import { Queue, type Waiter } from './server/queue.ts';
 import type { ServerConnection } from './server/server-connection.ts';
 import type { WorkerContext } from './worker-context.ts';
@@ -102,16 +103,26 @@ export class Pool implements ConnectionOwner, PlacementPool {
   private readonly failures = new Map<Affinity, OwnerFailure>();
   private readonly worker: WorkerContext;
   private readonly connectTo: ConnectTo;
-  private readonly connections: Connections<ServerConnection>;
+  private readonly connections: PoolConnections;
+  /** Those of HTTP/1.1. */
+  private readonly h1: Connections<ServerConnection & PoolConnection>;
   private readonly queue: Queue;
 
-  constructor(worker: WorkerContext, settings: PoolSettings, parts: PoolParts, connectTo: ConnectTo) {
+  /** `shared`: connections that requests share; null: those of HTTP/1.1. */
+  constructor(
+    worker: WorkerContext,
+    settings: PoolSettings,
+    parts: PoolParts,
+    connectTo: ConnectTo,
+    shared: PoolConnections | null = null,
+  ) {
     const { copies, fleet, table, random, announceRoom } = parts;
     this.worker = worker;
     this.settings = settings;
     this.parts = parts;
     this.connectTo = connectTo;
-    this.connections = new Connections(worker, settings);
+    this.h1 = new Connections(worker, settings);
+    this.connections = shared ?? this.h1;
     this.queue = new Queue({ max: settings.queue.max, fleet, random, announceRoom });
     this.binder = parts.affinities.find(isBinder) ?? null;
     this.replicator = copies === null ? null : new Replicator(copies, copies);
@@ -206,19 +217,19 @@ export class Pool implements ConnectionOwner, PlacementPool {
     return this.connections.takeGathering(server, clientNumber);
   }
 
-  addIdle(connection: ServerConnection): boolean {
-    return this.connections.addIdle(connection);
+  addIdle(connection: ServerConnection & PoolConnection): boolean {
+    return this.h1.addIdle(connection);
   }
 
-  removeIdle(connection: ServerConnection): void {
-    this.connections.removeIdle(connection);
+  removeIdle(connection: ServerConnection & PoolConnection): void {
+    this.h1.removeIdle(connection);
   }
 
   pipeliningGuardOf(server: Server): PipeliningGuard {
-    return this.connections.guardOf(server);
+    return this.h1.guardOf(server);
   }
 
-  onMisframed({ server }: ServerConnection, how: string): void {
+  onMisframed({ server }: { readonly server: Server }, how: string): void {
     this.worker.counters.add(counter.upstream_misframed);
     if (server.setMisframed(true)) this.parts.misframed(server, how);
   }

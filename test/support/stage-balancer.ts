@@ -102,6 +102,7 @@ export function stageBalancer(
     announceRoom() {},
     random: () => 0,
     randomWords: (words) => void words.fill(1),
+    tlsOf: () => null,
     observe: (parts) => parts,
   });
   const context = new ListenerContext(worker, buffers, heads, () => ({ pool: made, affinity: true }));

@@ -14,7 +14,7 @@ export interface ConnectionOwner {
   /** It is not idle any more. */
   removeIdle(connection: PoolConnection): void;
   /** Its server has sent what HTTP does not allow, so that the beginning of the next response is not certain. */
-  onMisframed(connection: PoolConnection, how: string): void;
+  onMisframed(connection: { readonly server: Server }, how: string): void;
   pipeliningGuardOf(server: Server): PipeliningGuard;
   /** There may be room at the server. */
   offer(server: Server): void;

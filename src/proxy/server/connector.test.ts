@@ -12,6 +12,7 @@ import { Descriptors } from '../../net/descriptors.ts';
 import type { Address } from '../../net/socket.ts';
 import { Wheel } from '../../time/wheel.ts';
 import { Connector } from './connector.ts';
+import { H1ServerConnection } from './h1-connection.ts';
 import { PoolContext } from './pool-context.ts';
 import { RequestBatch } from './request-batch.ts';
 
@@ -35,10 +36,13 @@ function stage(address = tcp) {
   const offered: Server[] = [];
   const pool = createConnectionOwner({ offer: (to) => void offered.push(to) });
   const dial = () =>
-    new Connector(context, pool, server, {
-      onConnected: () => faults.push('open'),
-      onConnectFailed: (fault) => faults.push(fault),
-    });
+    new Connector<H1ServerConnection>(
+      context,
+      pool,
+      server,
+      { onConnected: () => faults.push('open'), onConnectFailed: (fault) => faults.push(fault) },
+      { open: (socket) => new H1ServerConnection(context, pool, server, socket), tls: null, protocol: 'h1' },
+    );
   const endTurn = () => turns.splice(0).forEach((run) => void run());
   const endTurns = (count: number) => Array.from({ length: count }, endTurn);
   return { net, counters, descriptors, told, faults, server, offered, dial, endTurn, endTurns, worker };

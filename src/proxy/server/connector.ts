@@ -12,44 +12,60 @@ import {
   type ConnectHandler,
   type Connecting,
   formatAddress,
+  nobody,
   type Socket,
   type SocketHandler,
 } from '../../net/socket.ts';
+import type { ClientTls } from '../../net/tls.ts';
 import type { WorkerContext } from '../worker-context.ts';
 import type { ConnectionOwner } from './connection-owner.ts';
-import { H1ServerConnection } from './h1-connection.ts';
 import type { PoolContext } from './pool-context.ts';
 import type { ServerConnection } from './server-connection.ts';
 
 /** One of its methods is called, once, and never from inside the call that begins the connection. */
-export interface ConnectListener {
-  onConnected(connection: ServerConnection): void;
+export interface ConnectListener<Connection = ServerConnection> {
+  onConnected(connection: Connection): void;
   onConnectFailed(fault: Fault): void;
+}
+
+/** What is spoken on it. */
+export interface ConnectorOptions<Connection> {
+  /** Makes the connection out of its socket. */
+  readonly open: (socket: Socket) => Connection;
+  /** null: plain. */
+  readonly tls: ClientTls | null;
+  readonly protocol: 'h1' | 'h2';
 }
 
 /** Node closes the socket of a connection that ends in the next loop turn, and says so in the one after it. */
 const maxTurns = 4;
 
-export class Connector implements ConnectHandler, Connecting {
-  private readonly context: PoolContext;
+export class Connector<Connection extends SocketHandler> implements ConnectHandler, Connecting {
   private readonly worker: WorkerContext;
   private readonly pool: ConnectionOwner;
   private readonly server: Server;
-  private readonly listener: ConnectListener;
+  private readonly listener: ConnectListener<Connection>;
+  private readonly options: ConnectorOptions<Connection>;
   /** null: it has not been begun, because no descriptor is free. */
   private connecting: Connecting | null = null;
   private isSettled = false;
 
-  constructor(context: PoolContext, pool: ConnectionOwner, server: Server, listener: ConnectListener) {
-    const { worker } = context;
-    this.context = context;
+  constructor(
+    { worker }: PoolContext,
+    pool: ConnectionOwner,
+    server: Server,
+    listener: ConnectListener<Connection>,
+    options: ConnectorOptions<Connection>,
+  ) {
     this.worker = worker;
     this.pool = pool;
     this.server = server;
     this.listener = listener;
+    this.options = options;
     server.connects.begin();
+    worker.counters.add(counter.upstream_connects);
     worker.counters.add(counter.connecting);
-    if (!worker.descriptors.isFull) this.connecting = worker.net.connect(server.address, this);
+    if (!worker.descriptors.isFull) this.connecting = worker.net.connect(server.address, this, options.tls);
     else {
       worker.idle.closeAll();
       this.waitForDescriptor(maxTurns);
@@ -61,7 +77,7 @@ export class Connector implements ConnectHandler, Connecting {
     const { net, descriptors } = this.worker;
     net.afterTurn(() => {
       if (this.isSettled) return;
-      if (!descriptors.isFull) this.connecting = net.connect(this.server.address, this);
+      if (!descriptors.isFull) this.connecting = net.connect(this.server.address, this, this.options.tls);
       else if (turnsLeft > 1) this.waitForDescriptor(turnsLeft - 1);
       else this.onShortage('the descriptors that this process may have are in use');
     });
@@ -76,12 +92,23 @@ export class Connector implements ConnectHandler, Connecting {
 
   onOpen(socket: Socket): SocketHandler {
     this.settle();
+    const { tls, protocol, open } = this.options;
+    if (tls !== null && protocol === 'h2' && socket.tls?.protocol !== 'h2') return this.refuseProtocol(socket);
     this.worker.debug?.connected(this.pool.settings.name, this.server);
-    const connection = new H1ServerConnection(this.context, this.pool, this.server, socket);
+    const connection = open(socket);
     this.listener.onConnected(connection);
     // Others may wait because so many connections were being made.
     this.pool.offer(this.server);
     return connection;
+  }
+
+  /** RFC 9113 section 3.2: over TLS, HTTP/2 is spoken only where ALPN has agreed on it. */
+  private refuseProtocol(socket: Socket): SocketHandler {
+    const { debug } = this.worker;
+    debug?.notConnected(this.pool.settings.name, this.server, 'the server does not agree on h2 by ALPN');
+    socket.destroy();
+    this.listener.onConnectFailed(serverFaults.serverProtocol);
+    return nobody;
   }
 
   onFail(error: Error): void {

@@ -22,6 +22,7 @@ import { BufferAccount, type BufferOwner } from '../buffer-budget.ts';
 import { DelayedReset } from '../delayed-reset.ts';
 import type { WorkerContext } from '../worker-context.ts';
 import type { ConnectionOwner } from './connection-owner.ts';
+import type { PoolConnection } from './connections.ts';
 import { DelayedEnd } from './delayed-end.ts';
 import { type DrainedConnection, DrainHandler } from './drain-handler.ts';
 import { Pipeline } from './h1-pipeline.ts';
@@ -40,6 +41,7 @@ const resetTimeoutMs = 10_000;
 export class H1ServerConnection
   implements
     ServerConnection,
+    PoolConnection,
     ResponseReaderOwner,
     BatchedConnection,
     DrainedConnection,
@@ -51,6 +53,7 @@ export class H1ServerConnection
   readonly moves: number;
   readonly deadline = new Deadline(this);
   reused = false;
+  readonly mayRefuse = false;
   /** Also while the client uses it for which it is in quarantine. */
   quarantined = false;
   /** Not a time of the wheel, which is late by as much as the event loop is. */

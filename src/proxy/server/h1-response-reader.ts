@@ -19,6 +19,7 @@ import { append, isWorthReading } from '../../http/pieces.ts';
 import { keepable, type Socket } from '../../net/socket.ts';
 import type { BufferAccount } from '../buffer-budget.ts';
 import type { Pipeline } from './h1-pipeline.ts';
+import { InterimLimit } from './interim-limit.ts';
 import { shortResponseBytes } from './pipelining-guard.ts';
 import type { PoolContext } from './pool-context.ts';
 import type { ResponseHandler } from './response-handler.ts';
@@ -37,8 +38,6 @@ type State = 'idle' | 'head' | 'body' | 'held-head' | 'held-end';
 /** What has happened to the server's side of the connection while a response was held. */
 type ServerSide = 'open' | 'ended' | 'gone' | 'ended-and-gone';
 
-/** `maxInterim` holds for this long. */
-const interimPeriodMs = 1000;
 const noBytes = Buffer.alloc(0);
 
 export class ResponseReader {
@@ -59,8 +58,7 @@ export class ResponseReader {
   private readonly account: BufferAccount;
   private readonly socket: Socket;
   private readonly pipeline: Pipeline;
-  /** Interim responses (1xx) to one request within `interimPeriodMs`. */
-  private readonly maxInterim: number;
+  private readonly interim: InterimLimit;
   private readonly body = new BodyReader();
   /** The server will take another request after this response. */
   private keepAlive = false;
@@ -69,9 +67,6 @@ export class ResponseReader {
   /** Bytes of it when it was parsed last. */
   private parsedBytes = 0;
   private serverSide: ServerSide = 'open';
-  /** Interim responses since `interimSince`, a time of the wheel. */
-  private interim = 0;
-  private interimSince = 0;
   private isPaused = false;
 
   constructor(
@@ -87,7 +82,7 @@ export class ResponseReader {
     this.account = account;
     this.socket = socket;
     this.pipeline = pipeline;
-    this.maxInterim = maxInterim;
+    this.interim = new InterimLimit(maxInterim);
   }
 
   /** The next response is for this handler. */
@@ -98,7 +93,7 @@ export class ResponseReader {
     this.bodyBytes = 0;
     this.isBodiless = false;
     this.serverSide = 'open';
-    this.interim = 0;
+    this.interim.begin();
   }
 
   /** No response is read any more. What is buffered is dropped. */
@@ -232,7 +227,7 @@ export class ResponseReader {
         return -1;
       }
       this.isBodiless = true;
-      if (this.isInterimFlood()) {
+      if (this.interim.isFlood(this.context.worker.wheel.now)) {
         handler.onServerFault(serverFaults.tooManyInterim);
         return -1;
       }
@@ -257,16 +252,6 @@ export class ResponseReader {
     this.body.begin(length);
     handler.onResponse(head);
     return this.handler === handler ? after : -1;
-  }
-
-  /** An interim response has come. Any number may, if they take their time. */
-  private isInterimFlood(): boolean {
-    const { now } = this.context.worker.wheel;
-    if (this.interim === 0 || now - this.interimSince >= interimPeriodMs) {
-      this.interim = 0;
-      this.interimSince = now;
-    }
-    return ++this.interim > this.maxInterim;
   }
 
   /** Offset after the response; -1 when it is not complete, or is not the handler's any more. */

@@ -1,10 +1,9 @@
 /**
- * One connection to a server as an exchange sees it, whatever protocol is spoken on it. HTTP/1.1 is `h1-connection.ts`. What the pool
- * sees of it is in connections.ts; the response is reported to a `ResponseHandler`.
+ * One connection to a server as an exchange sees it, whatever protocol is spoken on it. HTTP/1.1 is `h1-connection.ts`; of HTTP/2 it is a
+ * stream, `h2-stream.ts`. What the pool sees of it is in connections.ts; the response is reported to a `ResponseHandler`.
  */
 import type { HeadWriter } from '../../http/writer.ts';
 import type { Socket } from '../../net/socket.ts';
-import type { PoolConnection } from './connections.ts';
 import type { ResponseHandler } from './response-handler.ts';
 
 /** What is sent of a request's body. */
@@ -16,13 +15,15 @@ export interface SentBody {
   readonly trailers: Buffer | null;
 }
 
-export interface ServerConnection extends PoolConnection {
+export interface ServerConnection {
   /** It has served a request before this one. */
   readonly reused: boolean;
   /** Bytes of a response have come for the current request. */
   readonly responseStarted: boolean;
   /** Nothing has been written yet of the requests that it has. */
   readonly isUnwritten: boolean;
+  /** The server may say that it has not begun with a request, after that was sent: it can be sent again, whatever its method. */
+  readonly mayRefuse: boolean;
 
   /** Takes a request, which follows by `send`, `sendData` and `finish`. `chunked`: the length of its body is not known. */
   begin(handler: ResponseHandler, chunked: boolean): void;
