@@ -2,6 +2,7 @@
 import {
   createSecureServer,
   createServer,
+  type Http2SecureServer,
   type Http2Server,
   type IncomingHttpHeaders,
   type SecureServerOptions,
@@ -38,15 +39,15 @@ export async function h2Origin(
   const sessions = new Set<ServerHttp2Session>();
   let connections = 0;
   let streams = 0;
-  const server: Http2Server =
-    tls === undefined ? createServer({ settings }) : createSecureServer({ settings, ALPNProtocols: ['h2'], ...tls });
-  server.on('session', (session) => {
+  const server: Http2Server | Http2SecureServer =
+    tls === undefined ? createServer({ settings }) : createSecureServer({ settings, ...tls });
+  server.on('session', (session: ServerHttp2Session) => {
     connections++;
     sessions.add(session);
     session.on('close', () => sessions.delete(session));
     session.on('error', () => {});
   });
-  server.on('stream', (stream, headers) => {
+  server.on('stream', (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => {
     streams++;
     // The client or the balancer went away: nobody to answer.
     stream.on('error', () => {});
