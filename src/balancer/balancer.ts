@@ -3,16 +3,17 @@
  * other. `workers/` runs one balancer per thread, over shared memory.
  */
 import { TokenRings } from '../affinity/token.ts';
-import type { LimpetOptions, ListenerOptions, PoolOptions } from '../config/options.ts';
+import type { LimpetOptions, ListenerOptions, PoolOptions, RouteOptions } from '../config/options.ts';
 import { UsageError } from '../errors.ts';
 import { Connects } from '../fleet/connects.ts';
 import type { NamedHealthReport } from '../fleet/health-report.ts';
 import { AccessLog, type WriteLines } from '../metrics/access-log.ts';
 import { counter } from '../metrics/counters.ts';
-import { formatAddress, type Net } from '../net/socket.ts';
+import { type Address, formatAddress, type Net } from '../net/socket.ts';
 import { BufferBudget } from '../proxy/buffer-budget.ts';
 import { type FindRoute, ListenerContext } from '../proxy/client/listener-context.ts';
 import type { DebugLog } from '../proxy/debug-log.ts';
+import { HttpsRedirect } from '../proxy/https-redirect.ts';
 import type { PoolParts } from '../proxy/pool.ts';
 import { createRouter, isForListener } from '../proxy/router.ts';
 import { PoolContext } from '../proxy/server/pool-context.ts';
@@ -97,9 +98,12 @@ export class Balancer {
     this.listeners = new Listeners({
       net,
       shared,
-      contextFor: (listener) =>
-        new ListenerContext(this.context, this.buffers, listener.limits, this.createRoute(listener)),
+      contextFor: (listener) => {
+        const [route, redirect] = [this.createRoute(listener), this.createRedirect(listener)];
+        return new ListenerContext(this.context, this.buffers, listener.limits, route, redirect);
+      },
       routeFor: (listener) => this.createRoute(listener),
+      redirectFor: (listener) => this.createRedirect(listener),
     });
   }
 
@@ -210,7 +214,28 @@ export class Balancer {
 
   /** Each listener has a router of its own, so that `match.listeners` costs a request nothing. */
   private createRoute({ address }: ListenerOptions): FindRoute {
-    const routes = this.options.routes.filter(({ match }) => isForListener(match.listeners, formatAddress(address)));
+    return this.routerOf(({ listeners }) => isForListener(listeners, formatAddress(address)));
+  }
+
+  /** Only routes that name a listener with `redirect` are served there over plain HTTP. */
+  private createRedirect({ address, redirect }: ListenerOptions): HttpsRedirect | null {
+    if (redirect === null) return null;
+    const exempt = this.routerOf(({ listeners }) => listeners.includes(formatAddress(address)));
+    return new HttpsRedirect(exempt, () => redirect.port || this.securePort(address));
+  }
+
+  /** Where https is served: by a listener at the same host, or else by the first one; 443: by somebody else. */
+  private securePort(near: Address): number {
+    const secure = this.options.listeners.filter(({ tls }) => tls !== null).map(({ address }) => address);
+    const isNear = (address: Address): boolean =>
+      address.kind === 'tcp' && near.kind === 'tcp' && address.host === near.host;
+    const address = secure.find(isNear) ?? secure[0];
+    if (address?.kind !== 'tcp') return 443;
+    return address.port || this.listeners.portOf(address);
+  }
+
+  private routerOf(isWanted: (match: RouteOptions['match']) => boolean): FindRoute {
+    const routes = this.options.routes.filter(({ match }) => isWanted(match));
     return createRouter(
       routes.map(({ match, pool: name, affinity }) => {
         const pool = this.pools.get(name);

@@ -3,6 +3,7 @@
  * changes the settings, and leaves the socket and the connections as they are.
  */
 import type { ListenerOptions } from '../config/options.ts';
+import { hstsLine } from '../http/hsts.ts';
 import { counter } from '../metrics/counters.ts';
 import { listenError } from '../net/listen-error.ts';
 import { shortageOf } from '../net/shortage.ts';
@@ -13,6 +14,7 @@ import { H1ClientConnection } from '../proxy/client/h1-connection.ts';
 import type { FindRoute, ListenerContext } from '../proxy/client/listener-context.ts';
 import type { ListenerSettings } from '../proxy/client/listener-settings.ts';
 import { ExchangePool } from '../proxy/exchange-pool.ts';
+import type { HttpsRedirect } from '../proxy/https-redirect.ts';
 import { IndexedSet } from '../proxy/indexed-set.ts';
 import type { Shared } from '../shared/memory.ts';
 
@@ -93,9 +95,12 @@ export class Listener {
     this.settings = this.settingsOf(options);
   }
 
-  /** From now on requests find their pool by this function, on old connections too. */
-  reroute(route: FindRoute): void {
-    for (const context of this.contexts) context.route = route;
+  /** From now on requests find their pool by this function, or are redirected, on old connections too. */
+  reroute(route: FindRoute, redirect: HttpsRedirect | null): void {
+    for (const context of this.contexts) {
+      context.route = route;
+      context.redirect = redirect;
+    }
   }
 
   /** Accepts no more clients. Open connections stay. */
@@ -174,6 +179,7 @@ export class Listener {
     return {
       name: formatAddress(options.address),
       isTrusted: trustOf(options.trustedProxies),
+      hsts: hstsLine(options.hsts),
       upgrades: options.upgrades,
       halfClose: options.halfClose,
       bodyBytes: options.limits.bodyBytes,

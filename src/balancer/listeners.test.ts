@@ -39,6 +39,7 @@ function stage(...ports: readonly number[]) {
       if (address.kind === 'tcp') routed.push(String(address.port));
       return () => null;
     },
+    redirectFor: () => null,
   });
   /** Opens these ports, and uses them; the system binds the port that is asked for. */
   const change = async (...used: readonly number[]): Promise<readonly ListenerOptions[]> => {

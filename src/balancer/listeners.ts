@@ -6,8 +6,9 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { ListenerOptions } from '../config/options.ts';
-import { formatAddress, type Net } from '../net/socket.ts';
+import { type Address, formatAddress, type Net } from '../net/socket.ts';
 import type { FindRoute, ListenerContext } from '../proxy/client/listener-context.ts';
+import type { HttpsRedirect } from '../proxy/https-redirect.ts';
 import type { Shared } from '../shared/memory.ts';
 import { listenerName, type Numbers } from '../shared/slots.ts';
 import { Listener } from './listener.ts';
@@ -20,6 +21,7 @@ export interface ListenersDependencies {
   readonly shared: Shared;
   readonly contextFor: (options: ListenerOptions) => ListenerContext;
   readonly routeFor: (options: ListenerOptions) => FindRoute;
+  readonly redirectFor: (options: ListenerOptions) => HttpsRedirect | null;
 }
 
 /** Connections that were destroyed at the end report their end within this time (ms). */
@@ -44,6 +46,11 @@ export class Listeners {
   /** The ports that are bound, in the same order; 0 for a unix-domain socket. */
   get ports(): readonly number[] {
     return this.current.map(({ port }) => port);
+  }
+
+  /** The port of the listener that has this address; 0: it is not open here. */
+  portOf(address: Address): number {
+    return this.current.find(({ options }) => formatAddress(options.address) === formatAddress(address))?.port ?? 0;
   }
 
   /**
@@ -81,7 +88,9 @@ export class Listeners {
       if (options === undefined || isDeepStrictEqual(options, listener.options)) continue;
       listener.change(options, this.deps.contextFor(options));
     }
-    for (const listener of [...listeners, ...this.closing]) listener.reroute(this.deps.routeFor(listener.options));
+    const { routeFor, redirectFor } = this.deps;
+    for (const listener of [...listeners, ...this.closing])
+      listener.reroute(routeFor(listener.options), redirectFor(listener.options));
   }
 
   /**

@@ -13,11 +13,15 @@ export function checkTls({ listeners, pools }: LimpetOptions): Problem[] {
 }
 
 /** `secure`: some listener has TLS. */
-function checkListener({ tls, redirect, hsts }: ListenerOptions, path: Path, secure: boolean): Problem[] {
+function checkListener(
+  { tls, redirect, hsts, trustedProxies }: ListenerOptions,
+  path: Path,
+  secure: boolean,
+): Problem[] {
   const found: Problem[] = [];
   if (redirect !== null && tls !== null) {
     found.push(error([...path, 'redirect'], 'found https on a listener with tls, which would redirect to itself'));
-  } else if (redirect !== null && !secure) {
+  } else if (redirect !== null && !secure && trustedProxies.length === 0) {
     found.push(warning([...path, 'redirect'], 'no listener has tls: who answers at https is somebody else'));
   }
   if (hsts !== null && tls === null) {

@@ -56,6 +56,21 @@ describe('tls', () => {
         ],
       }),
     ).toEqual([]);
+    // The proxy in front has TLS.
+    expect(found({ listeners: [{ address: ':1', redirect: 'https', trustedProxies: ['10.0.0.1'] }] })).toEqual([]);
+  });
+
+  test('a route that names a listener with a redirect is asked there, whatever comes before it', () => {
+    const listeners = [
+      { address: ':1', redirect: 'https' },
+      { address: ':2', tls: 'auto' },
+    ] as const;
+    const route = (listener: string) => ({ match: { path: '/b', listeners: [listener] }, pool: 'a' });
+    expect(found({ listeners, routes: [{ match: {}, pool: 'a' }, route(':1')] })).toEqual([]);
+    expect(found({ listeners, routes: [{ match: {}, pool: 'a' }, route(':2')] })).toEqual([
+      'W: routes[1]: never asked: routes[0] matches all that it does',
+    ]);
+    expect(found({ listeners, routes: [{ match: { listeners: [':2'] }, pool: 'a' }] })).toEqual([]);
   });
 
   test('servers that are not verified', () => {

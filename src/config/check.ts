@@ -99,6 +99,10 @@ function checkRoutes({ listeners, routes, pools }: LimpetOptions, leftOut: boole
   }
   const found: Problem[] = [];
   const addresses = listeners.map(({ address }) => formatAddress(address));
+  const redirecting = addresses.filter((_, index) => listeners[index]?.redirect != null);
+  /** Over plain HTTP listeners with `redirect` serve only routes that name them, such as `route`. */
+  const redirects = ({ match: earlier }: RouteOptions, { match }: RouteOptions): boolean =>
+    earlier.listeners.length === 0 && match.listeners.some((address) => redirecting.includes(address));
   for (const [index, route] of routes.entries()) {
     for (const [at, named] of route.match.listeners.entries()) {
       if (addresses.includes(named)) continue;
@@ -107,13 +111,14 @@ function checkRoutes({ listeners, routes, pools }: LimpetOptions, leftOut: boole
     if (!names.includes(route.pool)) {
       found.push(error(['routes', index, 'pool'], unknownName('pool', route.pool, names)));
     }
-    const before = routes.slice(0, index).findIndex((earlier) => covers(earlier, route));
+    const before = routes.slice(0, index).findIndex((earlier) => covers(earlier, route) && !redirects(earlier, route));
     if (before >= 0) found.push(warning(['routes', index], `never asked: routes[${before}] matches all that it does`));
   }
   for (const name of names) {
     if (!routes.some(({ pool }) => pool === name)) found.push(warning(['pools', name], 'no route leads to this pool'));
   }
   for (const [index, address] of addresses.entries()) {
+    if (redirecting.includes(address)) continue;
     if (!routes.some(({ match }) => match.listeners.length === 0 || match.listeners.includes(address)))
       found.push(warning(['listeners', index], 'no route is for this listener: each request there gets 404'));
   }

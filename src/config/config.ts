@@ -95,8 +95,12 @@ export interface ListenerConfig {
    * development, see `certificates`. Default: none: plain HTTP.
    */
   readonly tls?: 'auto' | ListenerTlsConfig;
-  /** `https`: every request is redirected to the same URL with `https` (308), and no pool gets it. Default: none. */
-  readonly redirect?: 'https';
+  /**
+   * `https`: requests over plain HTTP are redirected to the same URL with `https` (301; 308 for methods other than GET
+   * and HEAD), unless a route names this listener. The port is that of the listener with `tls`; `https:443` names it
+   * where clients know it by another one. Default: none.
+   */
+  readonly redirect?: string;
   /**
    * Browsers that have been here by HTTPS use nothing else for this long (`Strict-Transport-Security`), such as `1y`.
    * Sent over TLS only. Default: none.

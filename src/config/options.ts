@@ -113,8 +113,8 @@ export interface ListenerOptions {
   readonly protocols: readonly HttpVersion[];
   /** null: plain HTTP. */
   readonly tls: ListenerTlsOptions | null;
-  /** Every request is redirected to the same URL with https. */
-  readonly redirect: 'https' | null;
+  /** Requests over plain HTTP are redirected to the same URL with https. `port` 0: that of the listener with TLS. */
+  readonly redirect: { readonly port: number } | null;
   /** Strict-Transport-Security of responses over TLS; null: none is added. */
   readonly hsts: HstsOptions | null;
   readonly reusePort: boolean;

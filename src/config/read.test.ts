@@ -418,6 +418,16 @@ describe('what is written becomes', () => {
     ['{ maxAge: 0s }', { maxAge: 0, includeSubdomains: false }],
   ])('hsts: %s', (yaml, expected) => expect(listener(`tls: auto, hsts: ${yaml}`).hsts).toMatchObject(expected));
 
+  test.each([
+    ['https', 0],
+    ['https:443', 443],
+    ['https:65535', 65535],
+  ])('redirect: %s', (yaml, port) => expect(listener(`redirect: ${yaml}`).redirect).toEqual({ port }));
+
+  test.each(['http', 'https:0', 'https:65536', 'https:', 'https://a'])('not redirect: %s', (yaml) =>
+    expect(() => listener(`redirect: "${yaml}"`)).toThrow('expected https, or https:PORT'),
+  );
+
   test.each<[string, object | null]>([
     ['false', null],
     ['true', { sni: '', ca: null, cert: null, key: null, verify: true, minVersion: 'TLSv1.2' }],

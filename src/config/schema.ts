@@ -33,6 +33,12 @@ const upgrade = text('protocol', 'the name of a protocol, such as websocket', (n
     : null,
 );
 
+const redirect = text('https', 'https, or https:PORT such as https:443', (written) => {
+  const port = /^https(?::(\d{1,5}))?$/.exec(written);
+  if (port === null || Number(port[1] ?? 1) < 1 || Number(port[1] ?? 1) > 65535) return null;
+  return { port: Number(port[1] ?? 0) };
+});
+
 const limitsSchema = map({
   connections: field(
     whole(1, 10_000_000),
@@ -119,9 +125,9 @@ const listenerSchema = map({
     'HTTPS, with these certificates. Files that change are read again, without effect on open connections. `auto`: for development, see `certificates`.',
   ),
   redirect: open(
-    z.literal('https', { error: 'https' }),
+    redirect,
     'none',
-    '`https`: every request is redirected to the same URL with `https` (308), and no pool gets it.',
+    '`https`: requests over plain HTTP are redirected to the same URL with `https` (301; 308 for methods other than GET and HEAD), unless a route names this listener. The port is that of the listener with `tls`; `https:443` names it where clients know it by another one.',
   ),
   hsts: open(
     hstsSchema,

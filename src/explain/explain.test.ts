@@ -279,3 +279,28 @@ test('in words, of a request that is refused: no byte of it reaches the terminal
   const high = await ask(get('/', 'X: \x9b2J'));
   expect(inWords(high)).toContain('X: \\x9b2J\n');
 });
+
+test('a listener that redirects says where to, and serves what its own routes and secure clients ask for', async () => {
+  const redirecting = read({
+    ...config,
+    listeners: [{ address: '127.0.0.1:80', redirect: 'https', trustedProxies: ['10.0.0.0/8'] }],
+    routes: [
+      { match: { path: '/' }, pool: 'shop' },
+      { match: { path: '/.well-known/acme-challenge', listeners: ['127.0.0.1:80'] }, pool: 'near' },
+    ],
+  });
+  const [listener] = redirecting.listeners;
+  const of = (path: string, proto = 'http') => {
+    const request = `GET ${path} HTTP/1.1\r\nHost: a.example\r\nX-Forwarded-Proto: ${proto}\r\n\r\n`;
+    return ask(request, { listener: listener!, peer: '10.0.0.1' }, redirecting);
+  };
+  const found = await of('/cart?a=b');
+  expect(found.toClient.status).toBe(301);
+  expect([found.route, found.attempts, found.decision.kind]).toEqual([null, [], 'reject']);
+  expect(found.decision.reason).toBe(
+    'the listener redirects what comes over plain HTTP, to https://a.example/cart?a=b',
+  );
+  expect(inWords(found)).toContain('https://a.example/cart?a=b');
+  expect((await of('/.well-known/acme-challenge/x')).route?.pool).toBe('near');
+  expect((await of('/cart', 'https')).route?.pool).toBe('shop');
+});

@@ -6,6 +6,7 @@
 import { Balancer } from '../balancer/balancer.ts';
 import type { LimpetOptions, ListenerOptions, RouteOptions } from '../config/options.ts';
 import { faults, UsageError } from '../errors.ts';
+import { isForwardedSecure } from '../http/forwarded.ts';
 import { RequestHead } from '../http/head.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
 import { trustOf } from '../net/trust.ts';
@@ -84,7 +85,9 @@ export async function explain(options: LimpetOptions, question: Question): Promi
 
   const head = new RequestHead(listener.limits);
   const readable = head.read(bytes, 0, bytes.length) > 0;
-  const route = readable ? createRouter(markers(options.routes, listener))(head) : null;
+  const trusted = trustOf(listener.trustedProxies)(peer);
+  const isSecure = listener.tls !== null || (readable && trusted && isForwardedSecure(head));
+  const route = readable ? createRouter(markers(options.routes, listener, isSecure))(head) : null;
   const parts = recorder.pools.find((pool) => pool.options.name === route?.pool)?.parts ?? null;
   const servers = parts?.fleet.servers.map(({ name, state }) => ({ name, state })) ?? [];
   const panic = parts?.fleet.snapshot.panic ?? false;
@@ -121,6 +124,7 @@ export async function explain(options: LimpetOptions, question: Question): Promi
     candidates,
     attempts,
     fault,
+    location: attempts.length === 0 ? answer.location : null,
     knownKeys: question.keys !== 'none',
     knownTable: table.source === 'saved',
     copied: options.sessions !== null,
@@ -132,7 +136,7 @@ export async function explain(options: LimpetOptions, question: Question): Promi
     keys: question.keys,
     table,
     listener: formatAddress(listener.address),
-    client: { address: log.client ?? peer, peer, trusted: trustOf(listener.trustedProxies)(peer) },
+    client: { address: log.client ?? peer, peer, trusted },
     route,
     affinities: recorder.affinities.map((decision) => explainAffinity(decision, over, head)),
     session:
@@ -169,13 +173,14 @@ export async function explain(options: LimpetOptions, question: Question): Promi
 
 type FoundRoute = NonNullable<Explanation['route']>;
 
-function markers(routes: readonly RouteOptions[], { address }: ListenerOptions) {
+function markers(routes: readonly RouteOptions[], { address, redirect }: ListenerOptions, isSecure: boolean) {
   return routes
     .map(({ match, pool, affinity }, index) => {
       const route: FoundRoute = { index, match, pool, affinity };
       return { ...match, route };
     })
-    .filter(({ listeners }) => isForListener(listeners, formatAddress(address)));
+    .filter(({ listeners }) => isForListener(listeners, formatAddress(address)))
+    .filter(({ listeners }) => redirect === null || isSecure || listeners.length > 0);
 }
 
 /** Marks servers as down or draining, as the user has asked. Answers the addresses that refuse connections. */

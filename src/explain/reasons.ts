@@ -32,6 +32,8 @@ export interface Findings {
   readonly candidates: number;
   readonly attempts: readonly Attempt[];
   readonly fault: Fault | null;
+  /** Where the listener redirects the request; null: it does not. */
+  readonly location: string | null;
   /** False: this process does not have the keys of the balancer. */
   readonly knownKeys: boolean;
   /** False: this process does not have the session table of the balancer. */
@@ -151,7 +153,8 @@ function whenFails(findings: Findings): string {
 }
 
 function refusal(findings: Findings): string {
-  const { fault, pool, recognised } = findings;
+  const { fault, location, pool, recognised } = findings;
+  if (location !== null) return `the listener redirects what comes over plain HTTP, to ${location}`;
   if (fault === null) return 'no server was asked';
   if (fault.code === balancerFaults.ownerDown.code) return `${failed(findings)} and ${whenFails(findings)}`;
   if (fault.code === balancerFaults.noRoute.code) return 'no route matches host, path, method and extension';

@@ -31,6 +31,7 @@ const names = [
   'x-real-ip',
   'if-none-match',
   'if-modified-since',
+  'strict-transport-security',
   'x-forwarded-', // any other name with this prefix
   'limpet-', // any name with this prefix
 ] as const;
@@ -67,8 +68,9 @@ export const Name = {
   xRealIp: 26,
   ifNoneMatch: 27,
   ifModifiedSince: 28,
-  xForwardedOther: 29,
-  limpet: 30,
+  strictTransportSecurity: 29,
+  xForwardedOther: 30,
+  limpet: 31,
 } as const;
 
 export const nameCount = names.length;

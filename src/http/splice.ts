@@ -50,6 +50,11 @@ export class Splice {
     this.added += `${line}\r\n`;
   }
 
+  /** The same for a line that has its CR LF already: alone it costs nothing. */
+  addLine(line: string): void {
+    this.added = this.added === '' ? line : this.added + line;
+  }
+
   /** Writes `[start, end)` of the head with the edits that fall into it. */
   write(bytes: Buffer, start: number, end: number, out: HeadWriter): void {
     if (!this.sorted) this.sort();

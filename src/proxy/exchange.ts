@@ -72,11 +72,14 @@ export class Exchange implements RequestHandler, LocateListener, AttemptListener
 
   /** 2. Which pool serves it, and who sends it? Without a route the exchange is over. */
   private route(head: RequestHead): void {
-    const route = this.context.route(head);
+    const redirect = this.request.clientSecure ? null : this.context.redirect;
+    const route = redirect === null ? this.context.route(head) : redirect.exempt(head);
     this.binding.begin();
     this.isRouted = route !== null;
     if (route === null) {
-      this.refused(balancerFaults.noRoute);
+      const status = redirect?.answer(head, this.request.client, this.context.buffers.responseEdit);
+      if (typeof status === 'number') this.answered(status);
+      else this.refused(status ?? balancerFaults.noRoute);
       return;
     }
     this.request.routeTo(route.pool);
@@ -185,6 +188,12 @@ export class Exchange implements RequestHandler, LocateListener, AttemptListener
       request.client.refuse(fault, request.head().headers.valueOf(Name.accept));
     } else if (fault === requestFaults.clientGone || fault === balancerFaults.buffersFull) request.client.reset();
     else request.client.truncate();
+    this.completed();
+  }
+
+  /** The balancer has answered by itself. */
+  private answered(status: number): void {
+    this.record.responded(status, this.worker);
     this.completed();
   }
 

@@ -7,6 +7,7 @@ import type { Fault } from '../errors.ts';
 import type { Server } from '../fleet/server.ts';
 import type { ResponseHead } from '../http/head.ts';
 import { cutFromResponse } from '../http/hop-headers.ts';
+import { replaceHsts } from '../http/hsts.ts';
 import { Name } from '../http/names.ts';
 import type { SessionCommand } from '../http/session-headers.ts';
 import type { Session } from '../ownership/session.ts';
@@ -177,7 +178,9 @@ export class Relay implements ResponseHandler, StoreGateOwner {
     binding.bind(head, server, gate);
     if (gate.degraded) edit.add('Limpet-Degraded: session-store');
     if (settings.identify) edit.add(`Limpet-Server: ${server.name}; epoch=${binding.session.epoch}`);
-    request.client.sendHead(head, edit, head.bodyLength(request.method));
+    const { client } = request;
+    if (client.peer.hsts !== '') replaceHsts(head.headers, client.peer.hsts, edit);
+    client.sendHead(head, edit, head.bodyLength(request.method));
   }
 
   onResponseData(bytes: Buffer, start: number, end: number): void {

@@ -111,6 +111,7 @@ export function stageBalancer(
   const settings = {
     name: 'test',
     isTrusted: trustOf(trusted),
+    hsts: '',
     upgrades: listener!.upgrades,
     halfClose: false,
     bodyBytes,

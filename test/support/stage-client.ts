@@ -120,6 +120,7 @@ export function stageClient({ timeouts: given, ...settings }: Settings = {}, bud
     {
       name: 'test',
       isTrusted: () => false,
+      hsts: '',
       upgrades: ['websocket'],
       halfClose: false,
       bodyBytes: 0,

@@ -78,7 +78,7 @@ export class H1Client implements Client {
     worker.counters.refused(fault);
     worker.counters.responded(fault.status);
     this.response.begin(Method.get, 1, false);
-    this.response.sendFault(fault, null);
+    this.response.sendFault(fault, null, this.peer.hsts);
     logRefusal(worker, this, fault, fault.status, head, isComplete);
   }
 
@@ -143,7 +143,7 @@ export class H1Client implements Client {
     if (this.reader.state !== 'complete') this.onEarly();
     if (fault.side === 'client') this.response.keepAlive = false;
     if (fault === requestFaults.requestTimeout) this.ending = 'linger-briefly';
-    this.response.sendFault(fault, accept);
+    this.response.sendFault(fault, accept, this.peer.hsts);
   }
 
   /**

@@ -138,8 +138,8 @@ export class ResponseWriter {
     this.flush();
   }
 
-  /** An error response of our own, in the form that `accept` prefers. */
-  sendFault(fault: Fault, accept: string | null): void {
+  /** An error response of our own, in the form that `accept` prefers. `lines`: more header lines. */
+  sendFault(fault: Fault, accept: string | null, lines = ''): void {
     const { type, body } = errorBody(fault, accept);
     const out = this.batch.of(this.socket);
     const before = out.length;
@@ -148,6 +148,7 @@ export class ResponseWriter {
     out.text(`Cache-Control: no-store\r\nLimpet-Reason: ${fault.code}\r\n`);
     const retryAfter = retryAfterOf(fault);
     if (retryAfter > 0) out.text(`Retry-After: ${retryAfter}\r\n`);
+    out.text(lines);
     this.writeConnection(out);
     out.text('\r\n');
     if (this.method !== Method.head) out.copy(body, 0, body.length);

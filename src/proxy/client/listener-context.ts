@@ -1,5 +1,6 @@
 /** What the client connections of one listener share, beside what the whole worker shares. */
 import type { HeadLimits, RequestHead } from '../../http/head.ts';
+import type { HttpsRedirect } from '../https-redirect.ts';
 import { IndexedSet } from '../indexed-set.ts';
 import { RequestScratch } from '../request-scratch.ts';
 import type { Route } from '../router.ts';
@@ -15,15 +16,24 @@ export class ListenerContext {
   readonly buffers: WriteBuffers;
   readonly scratch: RequestScratch;
   readonly tunnels = new IndexedSet<Tunnel>();
-  /** A reload replaces it. */
+  /** A reload replaces it, and `redirect`. */
   route: FindRoute;
+  /** Where requests over plain HTTP go; null: they are served. */
+  redirect: HttpsRedirect | null;
   /** The listener is closed: a connection ends after the exchange that it has. */
   stopping = false;
 
-  constructor(worker: WorkerContext, buffers: WriteBuffers, limits: HeadLimits, route: FindRoute) {
+  constructor(
+    worker: WorkerContext,
+    buffers: WriteBuffers,
+    limits: HeadLimits,
+    route: FindRoute,
+    redirect: HttpsRedirect | null = null,
+  ) {
     this.worker = worker;
     this.buffers = buffers;
     this.scratch = new RequestScratch(limits);
     this.route = route;
+    this.redirect = redirect;
   }
 }

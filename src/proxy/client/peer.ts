@@ -10,6 +10,8 @@ export interface PeerSettings {
   readonly name: string;
   /** Whether an address is one of the trusted proxies. */
   readonly isTrusted: (address: string) => boolean;
+  /** The line of Strict-Transport-Security with its CR LF; '': none. */
+  readonly hsts: string;
 }
 
 /** Connections of this worker so far, of all listeners. */
@@ -22,6 +24,8 @@ export class Peer {
   readonly isTrusted: boolean;
   /** What it sends is encrypted. */
   readonly isSecure: boolean;
+  /** Line that responses get because they are sent over TLS; '': none. */
+  readonly hsts: string;
   /** Number of the connection, from 1; no other one of this worker has it. */
   readonly number = ++connections;
   private readonly settings: PeerSettings;
@@ -33,6 +37,7 @@ export class Peer {
     this.address = socket.remoteAddress;
     this.isTrusted = settings.isTrusted(this.address);
     this.isSecure = socket.secure;
+    this.hsts = socket.secure ? settings.hsts : '';
   }
 
   /** Name of the listener, for the log. */
