@@ -78,7 +78,8 @@ export class H2Context {
       connectionWindowBytes: Math.min(maxWindowBytes, maxStreams * streamWindowBytes),
       headerTableBytes: 4096,
       maxHeaderListBytes,
-      maxBlockBytes: maxHeaderListBytes,
+      // A list that is too large fails its stream; only one that is far too large fails the connection.
+      maxBlockBytes: 4 * maxHeaderListBytes,
       maxContinuations,
       connectProtocol: false,
       abuse: serverAbuseLimits,
