@@ -69,6 +69,8 @@ export const requestFaults = {
   expectUnknown: fault('expect-unknown', 'client', 417, 'Only Expect: 100-continue is known here.'),
   badChunk: fault('bad-chunk', 'client', 400, 'The chunked body is malformed.'),
   badTrailer: fault('bad-trailer', 'client', 400, 'The trailer section is malformed or too large.'),
+  badFields: fault('bad-fields', 'client', 400, 'The fields of the HTTP/2 request are not valid.'),
+  http2Required: fault('http2-required', 'client', 505, 'Only HTTP/2 is spoken here.'),
   bodyTooLarge: fault('body-too-large', 'client', 413, 'The request body is larger than allowed.'),
   requestTimeout: fault('request-timeout', 'client', 408, 'The request did not arrive in time.'),
   clientGone: fault('client-gone', 'client', 499, 'The client went away.'),

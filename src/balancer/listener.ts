@@ -7,12 +7,14 @@ import { hstsLine } from '../http/hsts.ts';
 import { counter } from '../metrics/counters.ts';
 import { listenError } from '../net/listen-error.ts';
 import { shortageOf } from '../net/shortage.ts';
-import { formatAddress, type ListeningSocket, type Net, type Socket } from '../net/socket.ts';
+import { formatAddress, type ListeningSocket, type Net, type Socket, type SocketHandler } from '../net/socket.ts';
 import { trustOf } from '../net/trust.ts';
 import type { ClientConnection } from '../proxy/client/client-connection.ts';
 import { H1ClientConnection } from '../proxy/client/h1-connection.ts';
+import { h2SettingsOf } from '../proxy/client/h2-settings.ts';
 import type { FindRoute, ListenerContext } from '../proxy/client/listener-context.ts';
 import type { ListenerSettings } from '../proxy/client/listener-settings.ts';
+import { ProtocolChoice } from '../proxy/client/protocol-choice.ts';
 import { ExchangePool } from '../proxy/exchange-pool.ts';
 import type { HttpsRedirect } from '../proxy/https-redirect.ts';
 import { IndexedSet } from '../proxy/indexed-set.ts';
@@ -76,7 +78,7 @@ export class Listener {
     const { address, backlog } = this.options;
     const shared = address.kind === 'tcp';
     const at = shared ? { ...address, port } : address;
-    const accept = (socket: Socket): H1ClientConnection | null => this.accept(socket);
+    const accept = (socket: Socket): SocketHandler | null => this.accept(socket);
     const onError = (error: Error): void => this.acceptFailed(error);
     try {
       this.socket = await this.deps.net.listen({ address: at, backlog, reusePort: shared, tls: null, accept, onError });
@@ -122,7 +124,7 @@ export class Listener {
     for (const connection of this.connections.all()) connection.destroy();
   }
 
-  private accept(socket: Socket): H1ClientConnection | null {
+  private accept(socket: Socket): SocketHandler | null {
     const { context, settings, connections } = this;
     const { shared, slot } = this.deps;
     const { counters, load, descriptors } = shared;
@@ -136,7 +138,8 @@ export class Listener {
     if (over >= maxRefusing || (shedding && descriptors.cannotRefuse) || context.stopping || lost) return null;
     counters.add(counter.connections_accepted);
     counters.add(counter.connections_open);
-    const connection = new H1ClientConnection(context, settings, this.exchanges, socket);
+    const Connection = settings.protocols.includes('h2') ? ProtocolChoice : H1ClientConnection;
+    const connection = new Connection(context, settings, this.exchanges, socket);
     load.run(slot, 1);
     descriptors.addClient(1);
     connections.add(connection);
@@ -180,11 +183,16 @@ export class Listener {
       name: formatAddress(options.address),
       isTrusted: trustOf(options.trustedProxies),
       hsts: hstsLine(options.hsts),
+      protocols: options.protocols,
       upgrades: options.upgrades,
       halfClose: options.halfClose,
       bodyBytes: options.limits.bodyBytes,
       lingerBytes: options.limits.lingerBytes,
+      h2: h2SettingsOf(options.limits, options.upgrades.length > 0),
       timeouts: options.timeouts,
+      onReplace: (connection, by) => {
+        if (this.connections.remove(connection)) this.connections.add(by);
+      },
       onClose: (connection) => this.closed(connection),
     };
   }

@@ -75,7 +75,7 @@ export class AccessRecord implements ExchangeRecord {
     this.method = head.bytes.toString('latin1', head.methodStart, head.methodEnd);
     this.target = head.bytes.toString('latin1', head.targetStart, head.targetEnd);
     this.host = head.headers.valueOf(Name.host) ?? '';
-    this.version = `HTTP/1.${head.minor}`;
+    this.version = client.version ?? `HTTP/1.${head.minor}`;
   }
 
   queued(worker: WorkerContext): void {

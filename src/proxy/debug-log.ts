@@ -43,6 +43,11 @@ export class DebugLog {
     this.log(`connection to server ${nameOf(pool, server)} is over: ${why}`);
   }
 
+  /** `why`: what the client is told. */
+  h2Failed(listener: string, why: string): void {
+    this.log(`an HTTP/2 connection of listener ${listener} is ended: ${why}`);
+  }
+
   /** `attempt` from 1. */
   failed(pool: string, server: Server, fault: Fault, verdict: Verdict, attempt: number): void {
     this.log(

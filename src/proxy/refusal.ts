@@ -66,19 +66,20 @@ export function logRefusal(
   record.client = isBehindProxy
     ? clientAddress(head, client.peer.address, client.peer.isTrustedAddress)
     : client.peer.address;
-  recordHead(head);
+  recordHead(head, client.version);
   worker.accessLog.record(record);
 }
 
 /** Only fields that came whole: a part of a target could pass for another target. */
-function recordHead(head: RequestHead | null): void {
-  record.method = record.target = record.version = record.host = '';
+function recordHead(head: RequestHead | null, version: string | null): void {
+  record.method = record.target = record.host = '';
+  record.version = version ?? '';
   if (head === null) return;
   const { bytes, headers } = head;
   if (head.methodEnd > 0) record.method = bytes.toString('latin1', head.methodStart, head.methodEnd);
   if (head.targetEnd === 0) return;
   record.target = bytes.toString('latin1', head.targetStart, head.targetEnd);
-  record.version = versionAt(bytes, head.targetEnd + 1);
+  record.version = version ?? versionAt(bytes, head.targetEnd + 1);
   if (head.lineEnd > 0 && headers.has(Name.host) && !headers.hasSeveral(Name.host))
     record.host = headers.valueOf(Name.host) ?? '';
 }

@@ -3,7 +3,7 @@
  * session waits for the store first (ownership/store-gate.ts). Reused; `begin` sets it anew.
  */
 
-import type { Fault } from '../errors.ts';
+import { type Fault, serverFaults } from '../errors.ts';
 import type { Server } from '../fleet/server.ts';
 import type { ResponseHead } from '../http/head.ts';
 import { cutFromResponse } from '../http/hop-headers.ts';
@@ -173,6 +173,10 @@ export class Relay implements ResponseHandler, StoreGateOwner {
     const { responseEdit: edit } = this.context.buffers;
     const { server } = this.attempt;
     const { settings } = request.pool;
+    if (!request.client.accepts(head)) {
+      this.onUnsafe(serverFaults.badResponse);
+      return;
+    }
     this.hasBegun = true;
     if (timer.phase === 'response') timer.enter('relaying', settings.timeouts.responseBody);
     binding.bind(head, server, gate);
@@ -245,6 +249,10 @@ export class Relay implements ResponseHandler, StoreGateOwner {
     const { connection } = attempt;
     const { responseEdit: edit } = this.context.buffers;
     if (connection === null) return;
+    if (!client.accepts(head)) {
+      this.onUnsafe(serverFaults.badResponse);
+      return;
+    }
     binding.bind(head, attempt.server, this.gate);
     edit.add('Connection: Upgrade');
     edit.add(`Upgrade: ${head.headers.valueOf(Name.upgrade)}`);

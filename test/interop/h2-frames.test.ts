@@ -73,6 +73,8 @@ class Server implements ProtocolHandler {
     this.protocol.consume(stream, end - start);
   }
 
+  onPong(): void {}
+
   onEnd(stream: Stream): void {
     const frame = this.protocol.beginHeaders(stream, false);
     // :status: 200

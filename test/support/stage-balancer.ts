@@ -12,6 +12,7 @@ import { AccessLog } from '../../src/metrics/access-log.ts';
 import { trustOf } from '../../src/net/trust.ts';
 import { BufferBudget } from '../../src/proxy/buffer-budget.ts';
 import { H1ClientConnection } from '../../src/proxy/client/h1-connection.ts';
+import { h2SettingsOf } from '../../src/proxy/client/h2-settings.ts';
 import { ListenerContext } from '../../src/proxy/client/listener-context.ts';
 import { DebugLog } from '../../src/proxy/debug-log.ts';
 import { ExchangePool } from '../../src/proxy/exchange-pool.ts';
@@ -112,10 +113,13 @@ export function stageBalancer(
     name: 'test',
     isTrusted: trustOf(trusted),
     hsts: '',
+    protocols: listener!.protocols,
     upgrades: listener!.upgrades,
     halfClose: false,
     bodyBytes,
     lingerBytes,
+    h2: h2SettingsOf({ ...heads, h2: listener!.limits.h2 }, true),
+    onReplace() {},
     timeouts: { ...listener!.timeouts, linger },
     onClose() {},
   };

@@ -1,17 +1,22 @@
 /**
- * A client's HTTP/1.1 connection on a network without a kernel, and without a balancer behind it: the test plays the client (`peer`) and
+ * A client's connection on a network without a kernel, and without a balancer behind it: the test plays the client (`peer`) and
  * the exchanges, and moves the time.
  */
+
+import { defaults } from '../../src/config/defaults.ts';
 import type { Fault } from '../../src/errors.ts';
 import type { RequestHead } from '../../src/http/head.ts';
 import { Splice } from '../../src/http/splice.ts';
 import { Counters } from '../../src/metrics/counters.ts';
+import type { Socket, SocketHandler } from '../../src/net/socket.ts';
 import { BufferBudget } from '../../src/proxy/buffer-budget.ts';
 import type { Client } from '../../src/proxy/client/client.ts';
+import type { ClientConnection } from '../../src/proxy/client/client-connection.ts';
 import { H1ClientConnection } from '../../src/proxy/client/h1-connection.ts';
+import { h2SettingsOf } from '../../src/proxy/client/h2-settings.ts';
 import { ListenerContext } from '../../src/proxy/client/listener-context.ts';
 import type { ListenerSettings } from '../../src/proxy/client/listener-settings.ts';
-import type { RequestHandler } from '../../src/proxy/client/request-handler.ts';
+import type { ExchangeSource, RequestHandler } from '../../src/proxy/client/request-handler.ts';
 import { WriteBuffers } from '../../src/proxy/write-buffers.ts';
 import { Wheel } from '../../src/time/wheel.ts';
 import { FakeNet, FakePeer } from './fake-net.ts';
@@ -45,8 +50,8 @@ export class PlayedExchange implements RequestHandler {
     this.events.push(`body ${piece.toString('latin1')}`);
   }
 
-  onRequestEnd(): void {
-    this.events.push('end');
+  onRequestEnd(trailers: Buffer | null): void {
+    this.events.push(trailers === null ? 'end' : `end ${trailers.toString('latin1')}`);
   }
 
   /** As the exchange does: the client gets an error, or, once a response has begun, an end that shows that it is cut. */
@@ -75,8 +80,8 @@ export class PlayedExchange implements RequestHandler {
     return this.client.sendData(Buffer.from(text), 0, text.length);
   }
 
-  finish(): void {
-    this.client.finish(null);
+  finish(trailers: string | null = null): void {
+    this.client.finish(trailers === null ? null : Buffer.from(trailers));
     this.client.onExchangeEnd();
   }
 
@@ -88,13 +93,29 @@ export class PlayedExchange implements RequestHandler {
   }
 }
 
-type Settings = Partial<Omit<ListenerSettings, 'timeouts'>> & {
+export type Settings = Partial<Omit<ListenerSettings, 'timeouts'>> & {
   readonly timeouts?: Partial<ListenerSettings['timeouts']>;
 };
 
 const timeouts = { requestHead: 10_000, requestBody: 30_000, keepAlive: 60_000, write: 30_000, linger: 60_000 };
 
-export function stageClient({ timeouts: given, ...settings }: Settings = {}, budgetBytes = 2 ** 20) {
+/** Makes the connection under test. */
+export type MakeConnection<T> = new (
+  context: ListenerContext,
+  settings: ListenerSettings,
+  exchanges: ExchangeSource,
+  socket: Socket,
+) => T;
+
+export function stageClient(settings: Settings = {}, budgetBytes = 2 ** 20) {
+  return stageConnection(H1ClientConnection, settings, budgetBytes);
+}
+
+export function stageConnection<T extends ClientConnection & SocketHandler>(
+  Connection: MakeConnection<T>,
+  { timeouts: given, ...settings }: Settings,
+  budgetBytes: number,
+) {
   const time = new HandTime();
   const wheel = new Wheel(time.monotonic());
   const counters = new Counters();
@@ -115,16 +136,19 @@ export function stageClient({ timeouts: given, ...settings }: Settings = {}, bud
   };
   const peer = FakePeer.connected();
   let closed = 0;
-  const connection = new H1ClientConnection(
+  const connection = new Connection(
     context,
     {
       name: 'test',
       isTrusted: () => false,
       hsts: '',
+      protocols: ['h1'],
       upgrades: ['websocket'],
       halfClose: false,
       bodyBytes: 0,
       lingerBytes: 2 ** 20,
+      h2: h2SettingsOf({ ...wideLimits, h2: defaults.listener.limits.h2 }, true),
+      onReplace: () => {},
       onClose: () => void closed++,
       ...settings,
       timeouts: { ...timeouts, ...given },

@@ -68,6 +68,11 @@ export class FrameReader {
     return this.kept === null ? 0 : this.kept.length;
   }
 
+  /** A frame header, a frame that is no DATA, or a header block is not complete. */
+  get isCut(): boolean {
+    return this.had > 0 || this.openBlock !== 0 || this.state === State.payload || this.state === State.skip;
+  }
+
   /** The DATA frame that was read last is complete and has the flag END_STREAM. */
   get endsStream(): boolean {
     return this.isDataEnd && (this.flags & Flag.endStream) !== 0;

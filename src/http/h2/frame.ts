@@ -50,19 +50,28 @@ export const maxStreamId = 0x7fff_ffff;
 export const clientPreface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 
 export function writeFrameHeader(out: HeadWriter, length: number, type: number, flags: number, streamId: number): void {
-  out.byte((length >>> 16) & 0xff);
-  out.byte((length >>> 8) & 0xff);
-  out.byte(length & 0xff);
-  out.byte(type);
-  out.byte(flags);
-  writeUint32(out, streamId);
+  const bytes = out.reserve(frameHeaderBytes);
+  const p = out.length;
+  bytes[p] = length >>> 16;
+  bytes[p + 1] = length >>> 8;
+  bytes[p + 2] = length;
+  bytes[p + 3] = type;
+  bytes[p + 4] = flags;
+  bytes[p + 5] = streamId >>> 24;
+  bytes[p + 6] = streamId >>> 16;
+  bytes[p + 7] = streamId >>> 8;
+  bytes[p + 8] = streamId;
+  out.length = p + frameHeaderBytes;
 }
 
 function writeUint32(out: HeadWriter, value: number): void {
-  out.byte((value >>> 24) & 0xff);
-  out.byte((value >>> 16) & 0xff);
-  out.byte((value >>> 8) & 0xff);
-  out.byte(value & 0xff);
+  const bytes = out.reserve(4);
+  const p = out.length;
+  bytes[p] = value >>> 24;
+  bytes[p + 1] = value >>> 16;
+  bytes[p + 2] = value >>> 8;
+  bytes[p + 3] = value;
+  out.length = p + 4;
 }
 
 /** A whole DATA frame. `end - start` is at most the other side's SETTINGS_MAX_FRAME_SIZE. */

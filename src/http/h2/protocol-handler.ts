@@ -34,6 +34,8 @@ export interface ProtocolHandler {
   onWindow(stream: Stream | null): void;
   /** The other side's settings have changed. */
   onSettings(): void;
+  /** The other side has answered a `ping`. */
+  onPong(): void;
   /** The other side does not answer own streams above `lastStreamId`: they can be tried again elsewhere. */
   onGoaway(lastStreamId: number, code: number): void;
   /** GOAWAY has been written. No stream gets another event. */

@@ -97,6 +97,10 @@ class Recorder implements ProtocolHandler {
     if (this.events.length > 0) this.add('settings');
   }
 
+  onPong(): void {
+    this.add('pong');
+  }
+
   onGoaway(lastStreamId: number, code: number): void {
     this.add(`goaway ${lastStreamId} ${code}`);
   }
@@ -139,6 +143,14 @@ test('this side opens streams where it is the client, as many as the server allo
   it.read(frame(goaway, 0, 0, [...uint32(1), ...uint32(0)]));
   expect(it.events.at(-1)).toBe('goaway 1 0');
   expect(it.protocol.openStream()).toBe(null);
+});
+
+test('a PING of this side is answered once; an answer to none is ignored', () => {
+  const it = new Recorder().start(frame(ping, 1, 0, '12345678'));
+  it.protocol.ping();
+  expect(it.sent).toEqual(['6 0 0 0000000000000000']);
+  it.read(frame(ping, 1, 0, '\0'.repeat(8)), frame(ping, 1, 0, '\0'.repeat(8)));
+  expect(it.events).toEqual(['pong']);
 });
 
 test('PING and SETTINGS are answered', () => {

@@ -60,6 +60,8 @@ export class Protocol {
   /** Receive window of streams that are opened now. A smaller one than the default counts once the other side has acknowledged it. */
   private streamWindowBytes: number;
   private unacknowledged = 0;
+  /** PING frames of this side that have not been answered. */
+  private pings = 0;
   /** The stream whose window holds the DATA frame that is being read; 0: none. */
   private dataStreamId = 0;
   /** The rest of that frame has been given back already, because the stream was reset. */
@@ -95,6 +97,16 @@ export class Protocol {
   /** Memory for what is cut. */
   get keptBytes(): number {
     return this.reader.keptBytes + this.block.keptBytes;
+  }
+
+  /** It is in the middle of a frame that is no DATA, or of a header block: the other side owes the rest. */
+  get isCut(): boolean {
+    return this.reader.isCut;
+  }
+
+  /** Bytes of the header block that was read last, compressed. */
+  get blockBytes(): number {
+    return this.block.end - this.block.start;
   }
 
   /** What this side sends first. */
@@ -182,8 +194,9 @@ export class Protocol {
     this.close(stream);
   }
 
-  /** Whether the other side is still there: its answer is read as any other bytes are. */
+  /** Whether the other side is still there: its answer is `onPong`. */
   ping(): void {
+    this.pings++;
     writePing(this.out, false, noOpaque, 0);
   }
 
@@ -226,8 +239,8 @@ export class Protocol {
         else if (this.count(Abuse.settings)) this.onSettings();
         break;
       case FrameType.ping:
-        if (this.count(Abuse.pings) && (reader.flags & Flag.ack) === 0)
-          writePing(this.out, true, reader.bytes, reader.start);
+        if ((reader.flags & Flag.ack) !== 0) this.onPingAck();
+        else if (this.count(Abuse.pings)) writePing(this.out, true, reader.bytes, reader.start);
         break;
       case FrameType.goaway:
         if (!this.count(Abuse.goaways)) break;
@@ -395,6 +408,14 @@ export class Protocol {
     const change = this.settings.streamWindowBytes - this.streamWindowBytes;
     this.streamWindowBytes += change;
     if (change !== 0) for (const stream of this.streams.open.values()) stream.receiveWindow.adjust(change);
+  }
+
+  private onPingAck(): void {
+    if (this.pings === 0) this.count(Abuse.pings);
+    else {
+      this.pings--;
+      this.handler.onPong();
+    }
   }
 
   /** DATA or HEADERS of a stream that is not open. */

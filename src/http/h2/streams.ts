@@ -13,6 +13,7 @@
 import { type H2Error, h2Errors } from './errors.ts';
 import { ReceiveWindow, SendWindow } from './flow.ts';
 import { maxStreamId } from './frame.ts';
+import type { FieldList } from './hpack/field-list.ts';
 
 export type StreamState = 'open' | 'half-closed-local' | 'half-closed-remote' | 'closed';
 
@@ -34,6 +35,15 @@ export function nextState(state: StreamState, event: StreamEvent): StreamState {
   return state === 'open' ? 'half-closed-remote' : 'closed';
 }
 
+/** Gets the events of one stream, as `ProtocolHandler` describes them. */
+export interface StreamOwner {
+  onFields(fields: FieldList, endStream: boolean): void;
+  onData(bytes: Buffer, start: number, end: number): void;
+  onEnd(): void;
+  onReset(code: number): void;
+  onWindow(): void;
+}
+
 export class Stream {
   readonly id: number;
   state: StreamState = 'open';
@@ -43,6 +53,8 @@ export class Stream {
   hasHeaders = false;
   /** It was closed by RST_STREAM, of either side. */
   isReset = false;
+  /** Whose stream it is: the handler of the connection passes its events on. */
+  owner: StreamOwner | null = null;
 
   constructor(id: number, sendBytes: number, receiveBytes: number) {
     this.id = id;

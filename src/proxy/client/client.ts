@@ -1,6 +1,6 @@
 /**
- * What an exchange needs of the client. `h1-client.ts` implements it for HTTP/1.1; HTTP/2 will be another implementation, so
- * nothing here says how a message is framed.
+ * What an exchange needs of the client. `h1-client.ts` implements it for HTTP/1.1, `h2-client.ts` for HTTP/2, so nothing here
+ * says how a message is framed.
  */
 import type { Fault } from '../../errors.ts';
 import type { ResponseHead } from '../../http/head.ts';
@@ -21,7 +21,11 @@ export interface Client {
   readonly bytesOut: number;
   /** When the first byte of the request came (monotonic ms), with an access log only. Negative: the whole head came in one read. */
   readonly firstByteAt: number;
+  /** Of HTTP, for the log; null: the one of the request's head. */
+  readonly version: string | null;
 
+  /** Whether this response can be passed on: not to an upgrade in another form, of which it would mean something else. */
+  accepts(head: ResponseHead): boolean;
   /** Passes an interim response (1xx) on. False: this client does not get any. */
   sendInterim(head: ResponseHead, edit: Splice): boolean;
   /** Begins the response. `length`: bytes of the body; negative: not known before its end. */

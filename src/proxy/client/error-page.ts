@@ -3,7 +3,7 @@
  * the rest. It says what the fault says, and nothing about servers, addresses or code.
  */
 import { STATUS_CODES } from 'node:http';
-import type { Fault } from '../../errors.ts';
+import { type Fault, retryAfterOf } from '../../errors.ts';
 
 export interface ErrorBody {
   /** For Content-Type. */
@@ -43,6 +43,13 @@ export function errorBody(fault: Fault, accept: string | null, requestId = ''): 
   let bodies = made.get(fault);
   if (bodies === undefined) made.set(fault, (bodies = {}));
   return (bodies[form.kind] ??= build(form, fault, ''));
+}
+
+/** The header lines of an error response with this body. `date` as HTTP writes it. */
+export function errorLines(fault: Fault, { type, body }: ErrorBody, date: string): string {
+  const retryAfter = retryAfterOf(fault);
+  const lines = `Content-Type: ${type}\r\nContent-Length: ${body.length}\r\nDate: ${date}\r\nCache-Control: no-store\r\nLimpet-Reason: ${fault.code}\r\n`;
+  return retryAfter > 0 ? `${lines}Retry-After: ${retryAfter}\r\n` : lines;
 }
 
 function build(form: Form, fault: Fault, requestId: string): ErrorBody {

@@ -33,6 +33,7 @@ export class H1Client implements Client {
    * that the response is not complete.
    */
   ending: 'linger' | 'linger-briefly' | 'reset' = 'linger';
+  readonly version = null;
   private readonly owner: ClientOwner;
   private readonly context: ListenerContext;
   private readonly settings: ListenerSettings;
@@ -114,6 +115,11 @@ export class H1Client implements Client {
 
   get undeliveredBytes(): number {
     return this.socket.pending + Math.max(0, this.context.worker.sendQueues.heldFor(this.socket.descriptor));
+  }
+
+  /** The client has asked for the upgrade itself, and judges the response to it. */
+  accepts(): boolean {
+    return true;
   }
 
   sendInterim(head: ResponseHead, edit: Splice): boolean {

@@ -152,8 +152,8 @@ export class H1ClientConnection
     }
   }
 
-  refuseConnection(): void {
-    this.refuseHead(balancerFaults.tooManyConnections, null, false, true);
+  refuseConnection(fault: Fault = balancerFaults.tooManyConnections): void {
+    this.refuseHead(fault, null, false, true);
   }
 
   stop(): void {

@@ -3,7 +3,7 @@
  * length, by chunks, or by the end of the connection. What is sent within one read of the server's socket leaves in one write.
  */
 import { STATUS_CODES } from 'node:http';
-import { type Fault, retryAfterOf } from '../../errors.ts';
+import type { Fault } from '../../errors.ts';
 import { Method, type ResponseHead } from '../../http/head.ts';
 import { cutContentLength } from '../../http/hop-headers.ts';
 import { Name } from '../../http/names.ts';
@@ -11,7 +11,7 @@ import type { Splice } from '../../http/splice.ts';
 import type { HeadWriter } from '../../http/writer.ts';
 import type { Socket } from '../../net/socket.ts';
 import type { WorkerContext } from '../worker-context.ts';
-import { errorBody } from './error-page.ts';
+import { errorBody, errorLines } from './error-page.ts';
 import type { WriteBatch } from './write-batch.ts';
 
 /** A piece of a body up to this size leaves in one write with what comes before it. */
@@ -140,14 +140,12 @@ export class ResponseWriter {
 
   /** An error response of our own, in the form that `accept` prefers. `lines`: more header lines. */
   sendFault(fault: Fault, accept: string | null, lines = ''): void {
-    const { type, body } = errorBody(fault, accept);
+    const error = errorBody(fault, accept);
+    const { body } = error;
     const out = this.batch.of(this.socket);
     const before = out.length;
-    out.text(`HTTP/1.1 ${fault.status} ${STATUS_CODES[fault.status] ?? ''}\r\nContent-Type: ${type}\r\n`);
-    out.text(`Content-Length: ${body.length}\r\nDate: ${this.worker.date()}\r\n`);
-    out.text(`Cache-Control: no-store\r\nLimpet-Reason: ${fault.code}\r\n`);
-    const retryAfter = retryAfterOf(fault);
-    if (retryAfter > 0) out.text(`Retry-After: ${retryAfter}\r\n`);
+    out.text(`HTTP/1.1 ${fault.status} ${STATUS_CODES[fault.status] ?? ''}\r\n`);
+    out.text(errorLines(fault, error, this.worker.date()));
     out.text(lines);
     this.writeConnection(out);
     out.text('\r\n');
