@@ -125,6 +125,10 @@ export class H2Recorder implements ProtocolHandler {
     this.add('settings');
   }
 
+  onPong(): void {
+    throw new Error('an answer to a PING that was not sent');
+  }
+
   onGoaway(lastStreamId: number, code: number): void {
     this.add(`goaway ${lastStreamId} ${code}`);
   }

@@ -149,6 +149,8 @@ export class PlayedH2Server implements ProtocolHandler {
   onWindow(): void {}
   onSettings(): void {}
 
+  onPong(): void {}
+
   onGoaway(_lastStreamId: number, code: number): void {
     this.goaways.push(code);
   }

@@ -82,6 +82,9 @@ export class H2Receiver implements ProtocolHandler {
     this.owner.onSettings();
   }
 
+  /** That it has come is what the connection waits for. */
+  onPong(): void {}
+
   onGoaway(lastStreamId: number, code: number): void {
     this.owner.onGoaway(lastStreamId, code);
   }
