@@ -1,5 +1,6 @@
 /** How the tests run: unit tests beside their file in src, black-box suites with real processes elsewhere. */
 import { defineConfig } from 'vitest/config';
+import { matrixProjects } from './test/support/matrix.ts';
 import { TestReporter } from './test/support/reporter.ts';
 
 const patience = { testTimeout: 60_000, hookTimeout: 120_000 };
@@ -19,6 +20,11 @@ export default defineConfig({
       // Unit tests share their process: none of them leaves anything behind, and starting one costs more than most.
       { extends: true, test: { name: 'units', include: [testFiles('src')], isolate: false, ...patience } },
       { extends: true, test: { name: 'suites', include: ['test', 'examples', 'bench'].map(testFiles), ...patience } },
+      // The same suites again, over TLS and HTTP/2.
+      ...matrixProjects(process.env.LIMPET_MATRIX === 'full').map((project) => ({
+        extends: true as const,
+        test: { ...project, ...patience },
+      })),
     ],
   },
 });

@@ -1,12 +1,14 @@
 /**
  * Starts the balancer the way a user does, as a process of its own, and ends it again: the black box of the
- * hostile, interop and scenario suites. `await using limpet = await startLimpet(...)` leaves nothing behind.
+ * hostile, interop and scenario suites. `await using limpet = await startLimpet(...)` leaves nothing behind. What it speaks is said
+ * by transport.ts; to the scenario it is HTTP/1.1 without TLS.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { BridgedListeners, type Listener, listenersOf } from './bridge/listeners.ts';
 import { limpetCommand } from './command.ts';
 import type { Runtime } from './runtimes.ts';
 
@@ -58,15 +60,20 @@ const reloadTimeout = 10_000;
 
 export async function startLimpet(runtime: Runtime, setup: LimpetSetup): Promise<Limpet> {
   const folder = mkdtempSync(join(tmpdir(), 'limpet-'));
-  const args = [...(setup.args ?? [])];
-  let listeners = 1;
+  const bridged = new BridgedListeners();
+  let args = [...(setup.args ?? [])];
+  let listeners: Listener[];
   if (setup.config !== undefined) {
     const config = { listeners: [{ address: '127.0.0.1:0' }], ...setup.config };
-    if (Array.isArray(config.listeners)) listeners = config.listeners.length;
+    listeners = listenersOf(config);
     const file = configIn(folder);
-    writeFileSync(file, stringify(config));
+    writeFileSync(file, stringify(bridged.configFor(config)));
     args.unshift('--config', file);
-  } else if (!args.includes('--listen')) args.unshift('--listen', '127.0.0.1:0');
+  } else {
+    if (!args.includes('--listen')) args.unshift('--listen', '127.0.0.1:0');
+    listeners = [{ address: args[args.indexOf('--listen') + 1] ?? '' }];
+    args = bridged.argsFor(args);
+  }
 
   const command = limpetCommand(runtime, join(folder, 'state'), args, setup.copy);
   const { descriptors = 0 } = setup;
@@ -78,10 +85,10 @@ export async function startLimpet(runtime: Runtime, setup: LimpetSetup): Promise
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...command.env, ...setup.env },
   });
-  const running = new Running(child, folder);
+  const running = new Running(child, folder, bridged);
   try {
-    const addresses = await running.waitForListeners(listeners);
-    return running.open(addresses);
+    const bound = await running.waitForListeners(listeners.length);
+    return running.open(await bridged.open(listeners, bound));
   } catch (error) {
     await running.dispose();
     throw error;
@@ -102,6 +109,7 @@ class Running {
   err = '';
   private readonly child: ChildProcess;
   private readonly folder: string;
+  private readonly bridged: BridgedListeners;
   private exit: Exit | null = null;
   private readonly exited: Promise<Exit>;
   private failure = '';
@@ -109,9 +117,10 @@ class Running {
   private readonly watchers = new Set<() => void>();
   private asking: Promise<unknown> = Promise.resolve();
 
-  constructor(child: ChildProcess, folder: string) {
+  constructor(child: ChildProcess, folder: string, bridged: BridgedListeners) {
     this.child = child;
     this.folder = folder;
+    this.bridged = bridged;
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.out += text;
     });
@@ -143,8 +152,8 @@ class Running {
       addresses,
       pid: this.child.pid ?? 0,
       folder: this.folder,
-      stdout: () => this.out,
-      stderr: () => this.err,
+      stdout: () => this.bridged.textFor(this.out),
+      stderr: () => this.bridged.textFor(this.err),
       counters: () => this.state().then(({ counters }) => counters),
       sessions: () => this.state().then(({ sessions }) => sessions),
       reload: (config) => this.reload(config),
@@ -155,7 +164,9 @@ class Running {
 
   waitForListeners(count: number): Promise<string[]> {
     return this.waitFor('start to listen', startTimeout, () => {
-      const found = [...this.err.matchAll(/listening on (?:http:\/\/)?(\S+)[^\n]*\n/g)].map((match) => match[1] ?? '');
+      const found = [...this.err.matchAll(/listening on (?:https?:\/\/)?(\S+)[^\n]*\n/g)].map(
+        (match) => match[1] ?? '',
+      );
       return found.length >= count ? found : undefined;
     });
   }
@@ -172,6 +183,7 @@ class Running {
   async dispose(): Promise<void> {
     this.endGroup();
     await this.exited;
+    await this.bridged[Symbol.asyncDispose]();
     process.off('exit', this.endGroup);
     rmSync(this.folder, { recursive: true, force: true });
   }
@@ -191,14 +203,17 @@ class Running {
   }
 
   private async reload(config: Readonly<Record<string, unknown>>): Promise<string> {
-    writeFileSync(configIn(this.folder), stringify(config));
+    const change = await this.bridged.change(config);
+    writeFileSync(configIn(this.folder), stringify(change.config));
     const from = this.err.length;
     this.child.kill('SIGHUP');
     const line = await this.waitFor('reload its config', reloadTimeout, () => {
       const text = this.err.slice(from, this.err.lastIndexOf('\n') + 1);
       return /^.*(?:config reloaded|reload refused).*$/m.exec(text)?.[0];
     });
-    if (line.includes('reload refused')) throw this.error(`refused its new config: ${line}`);
+    const isRefused = line.includes('reload refused');
+    await (isRefused ? change.undo() : change.close());
+    if (isRefused) throw this.error(`refused its new config: ${line}`);
     return line;
   }
 

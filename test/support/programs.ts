@@ -44,7 +44,7 @@ export const programs = {
     from: { apt: 'libssl-dev' },
     commands: ['openssl'],
     file: '/usr/include/openssl/ssl.h',
-    usedFor: 'TLS in the load programs of the benches',
+    usedFor: 'certificates and TLS of another make, and TLS in the load programs of the benches',
   },
   prlimit: {
     from: { apt: 'util-linux' },
@@ -64,6 +64,8 @@ export const programs = {
     file: '/usr/lib/python3/dist-packages/hpack/hpack.py',
     usedFor: 'header compression of another make',
   },
+  nghttp: { from: { apt: 'nghttp2-client' }, commands: ['nghttp'], usedFor: 'HTTP/2 of another make' },
+  h2load: { from: { apt: 'nghttp2-client' }, commands: ['h2load'], usedFor: 'load over HTTP/2' },
   h2: {
     from: { apt: 'python3-h2' },
     commands: ['/usr/bin/python3'],

@@ -18,13 +18,15 @@ export function show(data: Buffer | string, max = 600): string {
   return `${plain.slice(0, max / 2)} ...${plain.length - max} more... ${plain.slice(-max / 2)}`;
 }
 
+export type Header = readonly [name: string, value: string];
+
 export interface Message {
   /** Request or status line. */
   readonly line: string;
   /** In order and as spelled. */
-  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly headers: readonly Header[];
   readonly body: Buffer;
-  readonly trailers: readonly (readonly [name: string, value: string])[];
+  readonly trailers: readonly Header[];
   readonly chunked: boolean;
   /** The body ends with the connection. */
   readonly closeDelimited: boolean;
@@ -100,7 +102,8 @@ const nothing: Message = {
   end: 0,
 };
 
-function readHeader(line: string): [string, string] {
+/** Reads one line of a header section; throws on what RFC 9112 does not allow. */
+export function readHeader(line: string): Header {
   const match =
     /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*((?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)[ \t]*$/.exec(
       line,
@@ -129,7 +132,7 @@ function readChunks(data: Buffer, from: number, closed: boolean, head: Message):
       throw new Error(`no CR LF after a chunk: ${show(data.subarray(p, p + 2))}`);
     p += 2;
   }
-  const trailers: [string, string][] = [];
+  const trailers: Header[] = [];
   for (;;) {
     const lineEnd = data.indexOf('\r\n', p, 'latin1');
     if (lineEnd < 0) return cut();

@@ -68,11 +68,17 @@ function count(modules: readonly TestModule[], unhandledErrors: number): Totals 
 
 function listSkipped(modules: readonly TestModule[]): void {
   const lines: string[] = [];
+  /** Tests that are about what another transport speaks, by the reason (transport.ts). */
+  const notOver = new Map<string, number>();
   for (const module of modules) {
     for (const test of module.children.allTests('skipped')) {
-      lines.push(`   ${module.relativeModuleId} > ${test.fullName}: ${reasonOf(test)}`);
+      const reason = reasonOf(test);
+      if (reason.startsWith('not over ')) notOver.set(reason, (notOver.get(reason) ?? 0) + 1);
+      else lines.push(`   ${module.relativeModuleId} > ${test.fullName}: ${reason}`);
     }
   }
+  for (const [reason, count] of [...notOver].sort())
+    lines.push(`   ${count} ${count === 1 ? 'test' : 'tests'} ${reason}`);
   if (lines.length > 0) console.log(`\n Skipped, and why\n${lines.join('\n')}`);
 }
 
