@@ -61,12 +61,13 @@ function readReference(fields: readonly Field[], isEnded: boolean): Reading {
   const cookies = valuesOf('cookie').filter((value) => value !== '');
   let hasCookie = false;
   for (const [name, value] of regular) {
+    if (name === 'content-length' && !isEnded && Number(value) === 0) continue;
     if (name === 'te' || (name === 'host' && authority !== undefined) || (name === 'cookie' && hasCookie)) continue;
     if (name === 'cookie') hasCookie = true;
     lines.push(`${name}: ${name === 'cookie' ? cookies.join('; ') : value}`);
   }
   if (protocol !== undefined) return [...lines, 'connection: upgrade', `upgrade: ${protocol}`];
-  if (length !== undefined) return lines;
+  if (length !== undefined && (isEnded || Number(length) > 0)) return lines;
   if (!isEnded) return [...lines, 'transfer-encoding: chunked'];
   return /^(?:POST|PUT|PATCH)$/.test(method) ? [...lines, 'content-length: 0'] : lines;
 }

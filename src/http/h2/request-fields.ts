@@ -72,7 +72,7 @@ export class RequestFields {
     if (problem !== null) return problem;
     this.writeRequestLine(list, out);
     for (; field < list.count; field++) {
-      const problem = this.writeField(list, field, out);
+      const problem = this.writeField(list, field, isEnded, out);
       if (problem !== null) return problem;
     }
     return this.writeFraming(list, isEnded, out);
@@ -183,7 +183,7 @@ export class RequestFields {
     out.text('\r\n');
   }
 
-  private writeField(list: FieldList, field: number, out: HeadWriter): FieldsProblem {
+  private writeField(list: FieldList, field: number, isEnded: boolean, out: HeadWriter): FieldsProblem {
     const before = out.length;
     const problem = writeFieldLine(list, field, out);
     if (problem !== null) return problem;
@@ -210,6 +210,8 @@ export class RequestFields {
       case FieldKind.contentLength:
         if (this.contentLength >= 0) return faults.lengthRepeated;
         this.contentLength = parseDecimal(list.bytes, list.valueStart(field), list.end(field));
+        // Data may follow all the same, and a server would have taken the request for a whole one before.
+        if (this.contentLength === 0 && !isEnded) out.length = before;
         return this.contentLength < 0 ? faults.badContentLength : null;
       default:
         return null;
@@ -240,7 +242,7 @@ export class RequestFields {
       if (this.contentLength > 0) return 'content-length is not the length of the data';
       // RFC 9110 section 8.6: where the method expects content, that there is none has to be said.
       if (this.contentLength < 0 && this.expectsContent(list)) out.text('content-length: 0\r\n');
-    } else if (this.contentLength < 0) out.text('transfer-encoding: chunked\r\n');
+    } else if (this.contentLength <= 0) out.text('transfer-encoding: chunked\r\n');
     out.text('\r\n');
     return null;
   }

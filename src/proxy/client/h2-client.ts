@@ -104,7 +104,7 @@ export class H2Client implements Client, StreamUser, OutputOwner {
   private onHead(fields: FieldList, endStream: boolean): void {
     const { owner, request } = this;
     const { scratch } = owner.context;
-    const problem = request.readHead(fields, endStream, owner, scratch, owner.settings);
+    const problem = request.readHead(fields, endStream, owner.scratch, scratch, owner.settings);
     if (problem !== null) {
       this.refuseHead(problem);
       return;
@@ -137,10 +137,7 @@ export class H2Client implements Client, StreamUser, OutputOwner {
       const fault = request.addBody(size);
       if (fault === requestFaults.badContentLength) this.failBody(fault);
       else if (fault !== null) exchange.onRequestFault(fault);
-      else {
-        exchange.onRequestData(bytes.subarray(start, end), false);
-        request.giveBack();
-      }
+      else request.passBody(exchange, bytes, start, end);
     }
   }
 
@@ -151,7 +148,7 @@ export class H2Client implements Client, StreamUser, OutputOwner {
     // It gives the WebSocket up before there is one.
     if (request.isUpgrade) exchange.onRequestFault(requestFaults.clientGone);
     else if (fault !== null) this.failBody(fault);
-    else if (request.hasBody) exchange.onRequestEnd(request.trailers);
+    else if (request.hasBody) request.passEnd(exchange);
     this.start();
   }
 

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { frame, setting, uint32 } from '../../../test/support/h2-frames.ts';
 import { block, data, request, stageH2Client } from '../../../test/support/stage-h2-client.ts';
+import { defaults } from '../../config/defaults.ts';
 import { abuseNames } from '../../http/h2/abuse.ts';
 import { ErrorCode } from '../../http/h2/errors.ts';
 import { clientPreface, FrameType, SettingId } from '../../http/h2/frame.ts';
@@ -212,6 +213,20 @@ describe('the end of a stream', () => {
     expect(sent[1]).toMatch(/^data end 1/);
   });
 
+  test('a body is not whole before the end of its stream, although all bytes that were announced have come', () => {
+    const { send, events, exchanges } = begun();
+    send(request(1, false, 'POST', '/a', 'content-length: 3'), data(1, 'abc'));
+    expect(events()).toEqual(['POST /a', 'a body of 3', 'body ab', 'start']);
+    send(data(1, '', true));
+    expect(events()).toEqual(['POST /a', 'a body of 3', 'body ab', 'start', 'body c', 'end']);
+    send(request(3, false, 'POST', '/b', 'content-length: 1'), data(3, 'a'));
+    send(data(3, 'more', true));
+    expect(exchanges[1]?.events).toEqual(['POST /b', 'a body of 1', 'start', 'bad-content-length']);
+    send(request(5, false, 'POST', '/c', 'content-length: 0'));
+    send(data(5, 'more', true));
+    expect(exchanges[2]?.events).toEqual(['POST /c', 'a body in chunks', 'start', 'bad-content-length']);
+  });
+
   test('a body beyond limits.bodyBytes', () => {
     const { send, events, frames, exchanges } = begun({ bodyBytes: 4 });
     send(request(1, false, 'POST', '/', 'content-length: 5'));
@@ -219,6 +234,16 @@ describe('the end of a stream', () => {
     send(request(3, false, 'POST'), data(3, 'abc'), data(3, 'de'));
     expect(events()).toEqual(['POST /', 'a body in chunks', 'body abc', 'body-too-large']);
   });
+});
+
+test('a malformed message that is one too many ends the connection, and no client is free for two streams', () => {
+  const { send, frames, connection } = begun();
+  const { forcedResets } = defaults.listener.limits.h2.perMinute;
+  for (let i = 0; i <= forcedResets; i++)
+    send(request(2 * i + 1, false, 'POST', '/', 'content-length: 9'), data(2 * i + 1, 'x', true));
+  expect(frames().at(-1)).toMatch(new RegExp(`^goaway 0 ${2 * forcedResets + 1} ${ErrorCode.enhanceYourCalm}$`));
+  const spare: unknown[] = Reflect.get(Reflect.get(connection, 'streams'), 'spare');
+  expect(new Set(spare).size).toBe(spare.length);
 });
 
 describe('refusals', () => {

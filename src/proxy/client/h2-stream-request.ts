@@ -5,15 +5,14 @@
 import { type Fault, requestFaults } from '../../errors.ts';
 import { headerSays } from '../../http/forwarded.ts';
 import type { FieldList } from '../../http/h2/hpack/field-list.ts';
-import { Repeat } from '../../http/h2/repeated-block.ts';
 import type { Stream } from '../../http/h2/streams.ts';
 import { Name } from '../../http/names.ts';
 import { HeadWriter } from '../../http/writer.ts';
 import type { RequestScratch } from '../request-scratch.ts';
 import type { FrameOutput } from './h2-frame-output.ts';
-import type { KeptHead } from './h2-kept-head.ts';
 import type { H2Scratch } from './h2-scratch.ts';
 import { webSocketKey } from './h2-websocket.ts';
+import type { RequestHandler } from './request-handler.ts';
 
 export interface RequestRules {
   readonly upgrades: readonly string[];
@@ -21,15 +20,11 @@ export interface RequestRules {
   readonly bodyBytes: number;
 }
 
-interface HeadContext {
-  readonly scratch: H2Scratch;
-  readonly kept: KeptHead;
-}
-
 /** Room for a usual head; a buffer that has grown beyond the second figure is not kept. */
 const headBytes = 1024;
 const maxKeptHeadBytes = 8 * 1024;
 const unknown = -1;
+const none = -1;
 
 export class StreamRequest {
   /** END_STREAM has come. */
@@ -49,6 +44,8 @@ export class StreamRequest {
   /** Bytes that are missing of the length that was announced; -1: none was. */
   private bodyLeft = unknown;
   private bodyBytes = 0;
+  /** The last byte of the body; -1: it is not held. */
+  private lastByte = none;
   private isPaused = false;
   /** Bytes of the body that hold the window back. */
   private heldBack = 0;
@@ -59,6 +56,7 @@ export class StreamRequest {
     this.sink = sink;
     this.stream = stream;
     this.bodyLeft = unknown;
+    this.lastByte = none;
     this.bodyBytes = this.heldBack = 0;
     this.isComplete = this.hasBody = this.isPaused = false;
     this.trailers = null;
@@ -79,7 +77,7 @@ export class StreamRequest {
   readHead(
     fields: FieldList,
     endStream: boolean,
-    context: HeadContext,
+    { requestFields }: H2Scratch,
     scratch: RequestScratch,
     { upgrades, bodyBytes }: RequestRules,
   ): Fault | string | null {
@@ -88,30 +86,16 @@ export class StreamRequest {
     this.isComplete = endStream;
     this.maxBodyBytes = bodyBytes;
     this.hasRead = false;
-    const problem = this.writeHead(fields, endStream, context);
+    out.clear();
+    const problem = requestFields.write(fields, endStream, out);
     if (problem !== null) return problem;
+    if (requestFields.isExtendedConnect) this.addKey();
     this.hasRead = true;
     if (scratch.readNew(out.bytes, 0) <= 0) return head.fault ?? requestFaults.headTooLarge;
     if (bodyBytes > 0 && head.length > bodyBytes) return requestFaults.bodyTooLarge;
     if (this.isUpgrade && !upgrades.some((name) => headerSays(head.headers, Name.upgrade, name)))
       return requestFaults.methodRefused;
     this.hasBody = head.length !== 0;
-    return null;
-  }
-
-  private writeHead(fields: FieldList, endStream: boolean, { scratch, kept }: HeadContext): Fault | string | null {
-    const { head } = this;
-    const { requestFields } = scratch;
-    head.clear();
-    if (fields.repeat === Repeat.kept) {
-      kept.write(head);
-      this.bodyLeft = kept.contentLength;
-      return null;
-    }
-    const problem = requestFields.write(fields, endStream, head);
-    if (problem !== null) return problem;
-    if (requestFields.isExtendedConnect) this.addKey();
-    else if (fields.repeat === Repeat.again && kept.keep(head, requestFields)) this.sink.protocol.keepFields();
     this.bodyLeft = requestFields.contentLength;
     return null;
   }
@@ -132,6 +116,23 @@ export class StreamRequest {
     if (this.maxBodyBytes > 0 && this.bodyBytes > this.maxBodyBytes) return requestFaults.bodyTooLarge;
     this.heldBack += size;
     return null;
+  }
+
+  /**
+   * A piece of the body goes on. Of one that all announced bytes have come of, but not the end of the stream, the last byte is held: more
+   * bytes would make the request a malformed one (RFC 9113 section 8.1.1), which no server may take for a whole one before.
+   */
+  passBody(exchange: RequestHandler, bytes: Buffer, start: number, end: number): void {
+    const holdsLast = this.bodyLeft === 0 && !this.sink.protocol.isLastData;
+    if (holdsLast) this.lastByte = bytes[end - 1]!;
+    const passed = holdsLast ? end - 1 : end;
+    if (passed > start) exchange.onRequestData(bytes.subarray(start, passed), false);
+    this.giveBack();
+  }
+
+  passEnd(exchange: RequestHandler): void {
+    if (this.lastByte !== none) exchange.onRequestData(Buffer.of(this.lastByte), false);
+    exchange.onRequestEnd(this.trailers);
   }
 
   readTrailers(fields: FieldList, { trailerFields }: H2Scratch): Fault | null {
@@ -158,7 +159,7 @@ export class StreamRequest {
   }
 
   /** What has come has gone on, unless the exchange has paused: the client may send as much again. */
-  giveBack(): void {
+  private giveBack(): void {
     const { heldBack, sink } = this;
     if (this.isPaused || heldBack === 0) return;
     this.heldBack = 0;

@@ -11,7 +11,6 @@ import type { Account, Socket } from '../../net/socket.ts';
 import { IndexedSet } from '../indexed-set.ts';
 import { H2Client } from './h2-client.ts';
 import { FrameOutput } from './h2-frame-output.ts';
-import { KeptHead } from './h2-kept-head.ts';
 import { H2Scratch } from './h2-scratch.ts';
 import type { StreamUser, UserContext } from './h2-stream-user.ts';
 import type { ListenerContext } from './listener-context.ts';
@@ -52,7 +51,6 @@ export class ClientStreams implements ProtocolHandler, UserContext {
   readonly settings: ListenerSettings;
   readonly exchanges: ExchangeSource;
   readonly scratch: H2Scratch;
-  readonly kept = new KeptHead();
   readonly peer: Peer;
   readonly socket: Socket;
   readonly output: FrameOutput;
@@ -105,8 +103,8 @@ export class ClientStreams implements ProtocolHandler, UserContext {
 
   /** It has no stream any more. */
   release(client: H2Client): void {
-    this.remove(client);
-    if (this.spare.length < maxSpare) this.spare.push(client);
+    // Once: what it does at its end may end the connection, and so itself. Free twice, it would get the responses of two streams.
+    if (this.remove(client) && this.spare.length < maxSpare) this.spare.push(client);
   }
 
   /** All of this read has been reported: the requests in it that are not whole are placed, with what came of their bodies. */
