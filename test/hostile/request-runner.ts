@@ -120,7 +120,7 @@ async function probe(client: RawClient): Promise<string[]> {
   );
 }
 
-function compareSeen(found: readonly Message[], wanted: readonly Seen[], mark: string): string[] {
+export function compareSeen(found: readonly Message[], wanted: readonly Seen[], mark: string): string[] {
   if (found.length !== wanted.length) {
     return [
       `the server got ${found.length} whole requests, wanted ${wanted.length}: ${show(JSON.stringify(found.map((m) => m.line)))}`,
