@@ -24,7 +24,11 @@ export interface SocketHandler {
   onData(chunk: Buffer): void;
   /** Everything that `write` had to keep has been passed to the kernel. */
   onDrain(): void;
-  /** The peer has sent its last byte (FIN). Our direction is still open until `end` or `destroy`. */
+  /**
+   * The peer has sent its last byte (FIN, or close_notify). Our direction is still open until `end` or `destroy`. With TLS, neither
+   * runtime tells a close_notify from a FIN without one, which anybody on the way can send: where it matters, a message has to tell
+   * by itself that it is complete.
+   */
   onEnd(): void;
   /** The socket is gone; exactly once, last of all callbacks. `error` when it broke (reset, refused by the network). */
   onClose(error: Error | null): void;
@@ -37,6 +41,12 @@ export interface SocketHandler {
 export interface HandshakeHandler extends SocketHandler {
   /** The handshake is over, and `socket.tls` is set. Here the handler may be replaced by that of the protocol. */
   onSecure(session: TlsSession): void;
+  /** The client has sent an HTTP request without TLS. These bytes are sent to it as they are, and then the handshake has failed. */
+  onPlainHttp(): Uint8Array;
+}
+
+export function isHandshake(handler: SocketHandler): handler is HandshakeHandler {
+  return 'onSecure' in handler && 'onPlainHttp' in handler;
 }
 
 /** Gets each change of a socket's `pending`. One budget bounds the bytes of all connections (proxy/buffer-budget.ts). */
@@ -71,11 +81,11 @@ export interface Socket {
   write(chunk: Uint8Array): boolean;
   /** Sends `bytes[0..length)` and leaves the buffer to the caller: what the kernel does not take is copied. */
   writeCopy(bytes: Buffer, length: number): boolean;
-  /** Half-close: FIN after all that was written. Reading goes on. */
+  /** Half-close: FIN, with TLS close_notify, after all that was written. Reading goes on. */
   end(): void;
   /** Closes both directions after all that was written has been passed to the kernel. */
   close(): void;
-  /** Resets the connection at once (RST); kept bytes are dropped. The peer cannot take this for a regular end. */
+  /** Resets the connection at once (RST, no close_notify); kept bytes are dropped. The peer cannot take this for a regular end. */
   destroy(): void;
   /** Stops reading: the kernel's window fills and the peer has to wait. */
   pause(): void;

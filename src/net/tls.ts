@@ -94,11 +94,62 @@ export function alpnWire(protocols: readonly AlpnProtocol[]): Buffer {
   return Buffer.concat(protocols.map((name) => Buffer.from(String.fromCharCode(name.length) + name, 'latin1')));
 }
 
+/** Whether this list of ALPN has the protocol. */
+export function offers(wire: Uint8Array, protocol: AlpnProtocol): boolean {
+  for (let at = 0; at < wire.length; at += 1 + wire[at]!) {
+    const end = at + 1 + wire[at]!;
+    if (wire[at] === protocol.length && Buffer.from(wire.subarray(at + 1, end)).toString('latin1') === protocol)
+      return true;
+  }
+  return false;
+}
+
+/** Options of node:tls for a secure context, the same on both runtimes. */
+export interface ContextOptions {
+  readonly cert: string[];
+  readonly key: string[];
+  readonly minVersion: TlsVersion;
+  readonly ciphers: string;
+  readonly ca?: string;
+}
+
+export function contextOptions(rules: ServerTls, pairs: readonly CertificatePair[]): ContextOptions {
+  const { ciphers, clients, minVersion } = rules;
+  return {
+    cert: pairs.map(({ cert }) => cert),
+    key: pairs.map(({ key }) => key),
+    minVersion,
+    ciphers: ciphers === '' ? defaultCiphers : ciphers,
+    ...(clients !== null && { ca: clients.ca }),
+  };
+}
+
 /** `setTls` of a listener that was opened without TLS. */
 export function plainListener(): never {
   throw new Error('a listener without TLS cannot be given certificates: close it and open it anew');
 }
 
-export function notBuilt(): Error {
-  return new Error('TLS is not supported here yet');
+/** Code of the failure of a handshake whose client has sent an HTTP request without TLS. */
+export const plainHttp = 'ERR_SSL_HTTP_REQUEST';
+
+/**
+ * The error of a handshake, with a code that says what is wrong: `ERR_SSL_NO_APPLICATION_PROTOCOL` where the runtime has EPROTO, and
+ * that name in the message only (`error:1000...:SSL routines:OPENSSL_internal:NO_APPLICATION_PROTOCOL`).
+ */
+export function handshakeError(error: Error): NodeJS.ErrnoException {
+  const [, reason] = /^error:[0-9a-f]+:[^:]*:[^:]*:([^:]+)/i.exec(error.message) ?? [];
+  if (reason === undefined) return error;
+  const words = reason.trim().replaceAll('_', ' ').toLowerCase();
+  const code = `ERR_SSL_${reason.trim().replaceAll(' ', '_').toUpperCase()}`;
+  return Object.assign(new Error(`TLS handshake: ${words}`, { cause: error }), { code });
+}
+
+/** A handshake that ended because one side closed the connection. */
+export function handshakeCut(): NodeJS.ErrnoException {
+  return Object.assign(new Error('the connection closed during the TLS handshake'), { code: 'ECONNRESET' });
+}
+
+/** The client has shown no certificate, or one that does not verify. */
+export function clientCertificateError(code: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(`the certificate of the client is refused: ${code}`), { code });
 }

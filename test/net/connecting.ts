@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readdirSync } from 'node:fs';
+import { createConnection, type Socket as StreamSocket } from 'node:net';
 import { join } from 'node:path';
 import { shortageOf } from '../../src/net/shortage.ts';
 import type { Address, Connecting, Net, Socket } from '../../src/net/socket.ts';
@@ -12,41 +13,44 @@ import { type Case, connectTo, listenAt, loopback, ok, Peer, same, until } from 
 const queue = 2;
 
 /** Open descriptors of this process; the one that reads the folder is in each count. */
-function descriptors(): number {
+export function descriptors(): number {
   return readdirSync('/proc/self/fd').length;
 }
 
 /** A listener that accepts nobody and whose queue is full: the kernel drops every further SYN, as a host behind a firewall does. */
 class Dropping implements AsyncDisposable {
   private readonly child: ChildProcess;
-  private readonly fill: Peer[];
+  private readonly fill: StreamSocket[];
   readonly address: Address;
 
-  private constructor(child: ChildProcess, fill: Peer[], address: Address) {
+  private constructor(child: ChildProcess, fill: StreamSocket[], address: Address) {
     this.child = child;
     this.fill = fill;
     this.address = address;
   }
 
-  static async start(net: Net): Promise<Dropping> {
+  static async start(): Promise<Dropping> {
     const child = spawn('node', [join(import.meta.dirname, '../support/deaf-server.ts')], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const [said] = (await once(child.stdout, 'data')) as [Buffer];
     // It does so by itself, but a moment later.
     child.kill('SIGSTOP');
-    const address: Address = { ...loopback, host, port: Number(/\d+/.exec(String(said))?.[0]) };
-    const fill: Peer[] = [];
-    for (let i = 0; i < queue; i++) fill.push(await connectTo(net, address));
+    const address = { ...loopback, host, port: Number(/\d+/.exec(String(said))?.[0]) };
+    const fill: StreamSocket[] = [];
+    for (let i = 0; i < queue; i++) {
+      const one = createConnection(address.port, address.host);
+      await once(one, 'connect');
+      fill.push(one);
+    }
     return new Dropping(child, fill, address);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const peer of this.fill) peer.destroy();
-    const gone = once(this.child, 'close');
+    const gone = [once(this.child, 'close'), ...this.fill.map((one) => once(one, 'close'))];
+    for (const one of this.fill) one.destroy();
     this.child.kill('SIGKILL');
-    await gone;
-    await until('all are closed', () => this.fill.every((peer) => peer.isClosed));
+    await Promise.all(gone);
   }
 }
 
@@ -82,7 +86,7 @@ async function failureWithout(net: Net, address: Address): Promise<Error> {
 
 export const connecting: Record<string, Case> = {
   async 'a cancelled connect to a host that drops SYNs frees its descriptor at once'(net) {
-    await using dropping = await Dropping.start(net);
+    await using dropping = await Dropping.start();
     const before = descriptors();
     const many = 50;
     let told = 0;
@@ -102,7 +106,7 @@ export const connecting: Record<string, Case> = {
   },
 
   async 'a connect that is cancelled from the callback of another'(net) {
-    await using dropping = await Dropping.start(net);
+    await using dropping = await Dropping.start();
     const listener = await listenAt(net, loopback, []);
     const before = descriptors();
     const hanging = net.connect(dropping.address, { onOpen: () => new Peer(), onFail: () => {} });
@@ -128,6 +132,7 @@ export const connecting: Record<string, Case> = {
   },
 
   async 'what a server says before it is asked is not lost'(net) {
+    const servers: Peer[] = [];
     const listener = await net.listen({
       address: loopback,
       reusePort: false,
@@ -135,7 +140,9 @@ export const connecting: Record<string, Case> = {
       backlog: 16,
       accept: (socket) => {
         socket.write(Buffer.from('220 ready'));
-        return new Peer();
+        const server = new Peer();
+        servers.push(server);
+        return server;
       },
       onError: () => {},
     });
@@ -145,7 +152,7 @@ export const connecting: Record<string, Case> = {
     await until('all greetings', () => clients.every((client) => client.text === '220 ready'));
     for (const client of clients) client.destroy();
     listener.close();
-    await until('all are closed', () => clients.every((client) => client.isClosed));
+    await until('all are closed', () => [...clients, ...servers].every((one) => one.isClosed));
   },
 
   async 'without descriptors a connect fails later, with EMFILE, a shortage of this machine'(net) {

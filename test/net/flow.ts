@@ -36,7 +36,7 @@ export const flow: Record<string, Case> = {
     await until('the echo', () => client.bytes === 12);
     same(client.text, 'hello limpet', 'echo');
     same(client.socket.pending, 0, 'pending');
-    same(client.socket.secure, false, 'secure');
+    same(client.socket.secure, client.socket.tls !== null, 'secure');
   },
 
   async 'gives chunks to keep: they do not change later'(net) {
@@ -168,7 +168,9 @@ export const flow: Record<string, Case> = {
     client.end();
     server.resume();
     await until('all bytes', () => server.bytes === written);
-    ok(largest <= 64 * KB, `a read brought ${largest} bytes`);
+    // With TLS, Bun alone can read: what stands in the kernel is encrypted.
+    const most = server.socket.secure && net.runtime === 'bun' ? 512 * KB : 64 * KB;
+    ok(largest <= most, `a read brought ${largest} bytes`);
     same(wrong(), 0, 'wrong pieces');
     await until('the end', () => server.events.includes('end'));
   },

@@ -1,13 +1,15 @@
-/** The socket contract on both runtimes: a program runs the cases under each, and each case is a test here. */
+/** The socket contract on both runtimes, plain and over TLS: a program runs the cases under each, and each case is a test here. */
 import { spawn } from 'node:child_process';
 import { delimiter, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Runtime, runtimes } from '../support/runtimes.ts';
-import { type CaseResult, cases } from './contract.ts';
+import { type CaseResult, cases, tlsCases } from './contract.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const programTime = 120_000;
+
+type Kind = 'plain' | 'tls';
 
 class Program {
   private readonly results = new Map<string, string>();
@@ -16,9 +18,9 @@ class Program {
   private errors = '';
   private wake: () => void = () => {};
 
-  constructor(runtime: Runtime) {
+  constructor(runtime: Runtime, kind: Kind) {
     const path = `${join(root, 'node_modules/.bin')}${delimiter}${process.env.PATH ?? ''}`;
-    this.child = spawn(runtime, [join(root, 'test/net/program.ts')], {
+    this.child = spawn(runtime, [join(root, 'test/net/program.ts'), kind], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, PATH: path },
       timeout: programTime,
@@ -56,14 +58,17 @@ class Program {
   }
 }
 
-describe.each(runtimes)('sockets of %s', (runtime) => {
+const kinds: Record<Kind, Readonly<Record<string, unknown>>> = { plain: cases, tls: { ...cases, ...tlsCases } };
+const all = runtimes.flatMap((runtime) => (['plain', 'tls'] as const).map((kind) => [runtime, kind] as const));
+
+describe.each(all)('sockets of %s, %s', (runtime, kind) => {
   let program: Program;
   beforeAll(() => {
-    program = new Program(runtime);
+    program = new Program(runtime, kind);
   });
   afterAll(() => program.stop());
 
-  test.each(Object.keys(cases))('%s', { timeout: programTime }, async (name) => {
+  test.each(Object.keys(kinds[kind]))('%s', { timeout: programTime }, async (name) => {
     expect(await program.resultOf(name)).toBe('');
   });
 });

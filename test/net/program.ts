@@ -1,7 +1,12 @@
-/** Runs the cases of the socket contract under the runtime that it is started with: one JSON line per case. */
+/**
+ * Runs the cases of the socket contract under the runtime that it is started with: one JSON line per case. With the argument `tls` all
+ * sockets are TLS.
+ */
 import type { Net } from '../../src/net/socket.ts';
-import { type CaseResult, cases } from './contract.ts';
+import { type CaseResult, cases, tlsCases } from './contract.ts';
+import { overTls } from './over-tls.ts';
 import { type Case, violations } from './peer.ts';
+import { clientRules, serverRules } from './rules.ts';
 
 const caseTimeMs = 30_000;
 
@@ -25,14 +30,19 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+async function report(name: string, check: Case, used: Net): Promise<void> {
+  const result: CaseResult = { name, error: await run(used, check) };
+  console.log(JSON.stringify(result));
+}
+
 process.on('uncaughtException', (error) => violations.push(`thrown to nobody: ${error.message}`));
 
 const net =
   process.versions.bun === undefined
     ? (await import('../../src/net/node.ts')).nodeNet
     : (await import('../../src/net/bun.ts')).bunNet;
-for (const [name, check] of Object.entries(cases)) {
-  const result: CaseResult = { name, error: await run(net, check) };
-  console.log(JSON.stringify(result));
-}
+const isTls = process.argv.includes('tls');
+const used = isTls ? overTls(net, serverRules, clientRules) : net;
+for (const [name, check] of Object.entries(cases)) await report(name, check, used);
+if (isTls) for (const [name, check] of Object.entries(tlsCases)) await report(name, check, net);
 process.exit(0);
