@@ -75,6 +75,9 @@ export const Name = {
 
 export const nameCount = names.length;
 
+/** By number, in lower case; the last two are prefixes. */
+export const nameTexts: readonly string[] = names;
+
 const spelled = names.map((name) => Uint8Array.from(name, (c) => c.charCodeAt(0)));
 
 /** Start value and step of the hash that the header reader keeps while it reads a name. */
@@ -101,9 +104,15 @@ for (let id = 1; id < Name.xForwardedOther; id++) {
 export function nameOf(bytes: Uint8Array, start: number, end: number, hash: number): number {
   const id = table[slotOf(hash)]!;
   if (id !== 0 && end - start === spelled[id]!.length && startsWith(bytes, start, spelled[id]!)) return id;
-  if (hasPrefix(bytes, start, end, Name.limpet)) return Name.limpet;
+  // Most names have neither of the two prefixes.
+  const first = foldName[bytes[start]!]!;
+  if (first === firstOfLimpet) return hasPrefix(bytes, start, end, Name.limpet) ? Name.limpet : Name.other;
+  if (first !== firstOfXForwarded) return Name.other;
   return hasPrefix(bytes, start, end, Name.xForwardedOther) ? Name.xForwardedOther : Name.other;
 }
+
+const firstOfLimpet = names[Name.limpet].charCodeAt(0);
+const firstOfXForwarded = names[Name.xForwardedOther].charCodeAt(0);
 
 function hasPrefix(bytes: Uint8Array, start: number, end: number, id: number): boolean {
   const prefix = spelled[id]!;

@@ -13,6 +13,8 @@ export class Splice {
   private ends = new Int32Array(64);
   private texts: (string | null)[] = [];
   private count = 0;
+  /** Beside added lines, nothing but whole lines has been cut, by `cutLine`. */
+  private onlyLines = true;
   /** The ranges are in the order of their starts. */
   private sorted = true;
   /** Lines to add, each with its CR LF. */
@@ -20,12 +22,23 @@ export class Splice {
 
   clear(): void {
     this.count = 0;
+    this.onlyLines = true;
     this.sorted = true;
     this.added = '';
   }
 
   /** Cuts `[start, end)`, and inserts `text` (latin1) there when given. Ranges may come in any order. */
   cut(start: number, end: number, text: string | null = null): void {
+    this.onlyLines = false;
+    this.insert(start, end, text);
+  }
+
+  /** Cuts a whole header line. */
+  cutLine(headers: Headers, i: number): void {
+    this.insert(headers.lineStart(i), headers.lineEnd(i), null);
+  }
+
+  private insert(start: number, end: number, text: string | null): void {
     if (this.count === this.starts.length) this.grow();
     let i = this.count++;
     const first = Math.max(0, i - nearCuts);
@@ -38,11 +51,6 @@ export class Splice {
     this.starts[i] = start;
     this.ends[i] = end;
     this.texts[i] = text;
-  }
-
-  /** Cuts a whole header line. */
-  cutLine(headers: Headers, i: number): void {
-    this.cut(headers.lineStart(i), headers.lineEnd(i));
   }
 
   /** Adds `Name: value` after the last header. The caller guarantees that the value has no CR, LF or NUL. */
@@ -69,6 +77,27 @@ export class Splice {
       if (this.ends[i]! > p) p = this.ends[i]!;
     }
     if (p < end) out.copy(bytes, p, end);
+  }
+
+  /** Whether `isLineCut` tells all that `write` does. */
+  get cutsLinesOnly(): boolean {
+    return this.onlyLines;
+  }
+
+  /**
+   * For one line after the other: the number of the first cut at `start` or behind it. `from`: 0 for the first line, and then what was
+   * answered for the line before.
+   */
+  cutFrom(start: number, from: number): number {
+    if (!this.sorted) this.sort();
+    let cut = from;
+    while (cut < this.count && this.starts[cut]! < start) cut++;
+    return cut;
+  }
+
+  /** Whether the line that begins at `start` is cut. `cut`: what `cutFrom` has answered for it. */
+  isLineCut(start: number, cut: number): boolean {
+    return cut < this.count && this.starts[cut] === start;
   }
 
   /** Writes the added lines. */

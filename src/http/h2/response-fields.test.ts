@@ -1,4 +1,5 @@
 /** Responses and trailers become header blocks, read back by the decoder. */
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readResponse, responseWith } from '../../../test/support/heads.ts';
 import type { ResponseHead } from '../head.ts';
@@ -104,6 +105,29 @@ describe('a response', () => {
       ['content-length', '2'],
       ['retry-after', '2'],
     ]);
+  });
+
+  test('has the same fields, whether the positions of the headers are used or their lines are read once more', () => {
+    const names = ['A', 'x-y', 'ETag', 'DATE', 'content-type', 'Set-Cookie', 'Connection', 'Upgrade', 'via'];
+    const line = fc
+      .tuple(fc.constantFrom(...names), fc.stringMatching(/^[ \t]{0,2}[a-z,]{0,9} ?[a-z]{0,3}[ \t]?$/), fc.boolean())
+      .map(([name, value, isCut]) => ({ text: `${name}:${value}`, isCut }));
+    fc.assert(
+      fc.property(fc.array(line, { maxLength: 12 }), fc.boolean(), (lines, inOrder) => {
+        const head = responseWith(200, ...lines.map(({ text }) => text));
+        const [edit, same] = [new Splice(), new Splice()];
+        for (let n = 0; n < lines.length; n++) {
+          const i = inOrder ? n : lines.length - 1 - n;
+          if (!lines[i]!.isCut) continue;
+          edit.cutLine(head.headers, i);
+          same.cut(head.headers.lineStart(i), head.headers.lineEnd(i));
+        }
+        expect([edit.cutsLinesOnly, same.cutsLinesOnly]).toEqual([true, lines.every(({ isCut }) => !isCut)]);
+        edit.add('B: 1');
+        same.add('B: 1');
+        expect(block(head, edit, 'C: 2\r\n')).toEqual(block(head, same, 'C: 2\r\n'));
+      }),
+    );
   });
 
   test('with a value of many kilobytes', () => {

@@ -3,9 +3,12 @@
  * HTTP/1.1 are left out. Trailers are such lines, too: `writeLines` writes their block.
  */
 import type { ResponseHead } from '../head.ts';
+import type { Headers } from '../headers.ts';
+import { Name, nameTexts } from '../names.ts';
 import type { Splice } from '../splice.ts';
 import { HeadWriter } from '../writer.ts';
-import { writeLines, writeStatus } from './hpack/encoder.ts';
+import { writeField, writeLines, writeStatus, writeValue } from './hpack/encoder.ts';
+import { staticIndexOf } from './hpack/static-table.ts';
 
 export class ResponseBlockWriter {
   /** The lines after their edits. Used within one call only, so that one serves all connections of a worker. */
@@ -23,21 +26,49 @@ export class ResponseBlockWriter {
   write(status: number, head: ResponseHead, edit: Splice, added: string, out: HeadWriter): void {
     const { lines } = this;
     lines.clear();
-    edit.write(head.bytes, head.headers.start, head.headers.end, lines);
+    writeStatus(status, out);
+    // As a rule: what the reader of the head has found need not be looked for again.
+    if (edit.cutsLinesOnly) writeHeaders(head.headers, edit, out);
+    else edit.write(head.bytes, head.headers.start, head.headers.end, lines);
     edit.writeAdded(lines);
     lines.text(added);
-    this.finish(status, out);
+    writeLines(lines.bytes, 0, lines.length, out);
   }
 
   /** A response of our own. `text`: its lines, each with its CR LF. */
   writeOwn(status: number, text: string, out: HeadWriter): void {
     this.lines.clear();
     this.lines.text(text);
-    this.finish(status, out);
-  }
-
-  private finish(status: number, out: HeadWriter): void {
     writeStatus(status, out);
     writeLines(this.lines.bytes, 0, this.lines.length, out);
   }
 }
+
+/** All lines but those that are cut, and those of connections of HTTP/1.1. */
+function writeHeaders(headers: Headers, edit: Splice, out: HeadWriter): void {
+  const { bytes, count } = headers;
+  for (let i = 0, cut = 0; i < count; i++) {
+    const start = headers.lineStart(i);
+    cut = edit.cutFrom(start, cut);
+    if (edit.isLineCut(start, cut)) continue;
+    const id = headers.id(i);
+    const index = indexOfName[id]!;
+    if (index > 0) writeValue(index, bytes, headers.valueStart(i), headers.valueEnd(i), out);
+    else if (((1 << id) & ofConnections) === 0)
+      writeField(bytes, start, headers.nameEnd(i), headers.valueStart(i), headers.valueEnd(i), out);
+  }
+}
+
+/** RFC 9113 section 8.2.2, by the numbers of names.ts. */
+const ofConnections =
+  (1 << Name.connection) |
+  (1 << Name.keepAlive) |
+  (1 << Name.proxyConnection) |
+  (1 << Name.transferEncoding) |
+  (1 << Name.upgrade) |
+  (1 << Name.http2Settings);
+
+/** In the static table; 0: it is not there, or is no single name. */
+const indexOfName = Uint8Array.from(nameTexts, (text, id) =>
+  ((1 << id) & ofConnections) === 0 ? staticIndexOf(text) : 0,
+);

@@ -96,6 +96,21 @@ function isOfConnection(bytes: Buffer, start: number, end: number): boolean {
   }
 }
 
+/** A field whose name and value stand in `bytes`; the name may have upper case. */
+export function writeField(
+  bytes: Buffer,
+  nameStart: number,
+  nameEnd: number,
+  valueStart: number,
+  valueEnd: number,
+  out: HeadWriter,
+): void {
+  let hash = 0;
+  for (let p = nameStart; p < nameEnd; p++) hash = hashStep(hash, lowerCase(bytes[p]!));
+  writeName(bytes, nameStart, nameEnd, hash, out);
+  writeText(bytes, valueStart, valueEnd, out);
+}
+
 /** Without Huffman code: it would cost more time than the few bytes are worth. */
 function writeText(bytes: Buffer, start: number, end: number, out: HeadWriter): void {
   const size = end - start;
