@@ -130,6 +130,8 @@ export interface ClientFacts {
   readonly clientAddress: string;
   /** The client uses TLS, either to us or, according to a trusted proxy, to that proxy. */
   readonly clientSecure: boolean;
+  /** What the client has shown in the handshake with us, verified. Left out, or null: nothing. */
+  readonly clientCertificate?: { readonly fingerprint: string; readonly subject: string } | null;
   /** The peer is one of our own proxies. Left out: it is not. */
   readonly peerTrusted?: boolean;
 }

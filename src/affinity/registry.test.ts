@@ -32,6 +32,7 @@ const written = {
   path: '^/rooms/([^/]+)',
   'socket.io': {},
   'source-ip': { mode: 'table' },
+  'client-certificate': { by: 'subject' },
   rewrite: 'SID',
   route: { header: 'X-User', map: { tester: 's1' } },
   force: { header: 'Limpet-Force' },

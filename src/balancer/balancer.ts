@@ -7,6 +7,7 @@ import type { LimpetOptions, ListenerOptions, PoolOptions, RouteOptions } from '
 import { UsageError } from '../errors.ts';
 import { Connects } from '../fleet/connects.ts';
 import type { NamedHealthReport } from '../fleet/health-report.ts';
+import { ReservedHeaders } from '../http/reserved-headers.ts';
 import { AccessLog, type WriteLines } from '../metrics/access-log.ts';
 import { counter } from '../metrics/counters.ts';
 import { type Address, formatAddress, type Net } from '../net/socket.ts';
@@ -100,10 +101,11 @@ export class Balancer {
       shared,
       contextFor: (listener) => {
         const [route, redirect] = [this.createRoute(listener), this.createRedirect(listener)];
-        return new ListenerContext(this.context, this.buffers, listener.limits, route, redirect);
+        return new ListenerContext(this.context, this.buffers, listener.limits, route, redirect, this.createReserved());
       },
       routeFor: (listener) => this.createRoute(listener),
       redirectFor: (listener) => this.createRedirect(listener),
+      reserved: () => this.createReserved(),
     });
   }
 
@@ -222,6 +224,13 @@ export class Balancer {
     if (redirect === null) return null;
     const exempt = this.routerOf(({ listeners }) => listeners.includes(formatAddress(address)));
     return new HttpsRedirect(exempt, () => redirect.port || this.securePort(address));
+  }
+
+  /** Servers do not know by which listener a request came, so the names of one hold for all. */
+  private createReserved(): ReservedHeaders | null {
+    const names = this.options.listeners.flatMap(({ tls }) => Object.values(tls?.clientCertificates?.headers ?? {}));
+    const used = names.filter((name) => name !== '');
+    return used.length === 0 ? null : new ReservedHeaders(used);
   }
 
   /** Where https is served: by a listener at the same host, or else by the first one; 443: by somebody else. */

@@ -4,11 +4,13 @@
  */
 import type { ListenerOptions } from '../config/options.ts';
 import { hstsLine } from '../http/hsts.ts';
+import type { ReservedHeaders } from '../http/reserved-headers.ts';
 import { counter } from '../metrics/counters.ts';
 import { listenError } from '../net/listen-error.ts';
 import { shortageOf } from '../net/shortage.ts';
 import { formatAddress, type ListeningSocket, type Net, type Socket, type SocketHandler } from '../net/socket.ts';
 import { trustOf } from '../net/trust.ts';
+import { CertificateHeaders } from '../proxy/client/certificate-headers.ts';
 import type { ClientConnection } from '../proxy/client/client-connection.ts';
 import { H1ClientConnection } from '../proxy/client/h1-connection.ts';
 import { h2SettingsOf } from '../proxy/client/h2-settings.ts';
@@ -98,10 +100,11 @@ export class Listener {
   }
 
   /** From now on requests find their pool by this function, or are redirected, on old connections too. */
-  reroute(route: FindRoute, redirect: HttpsRedirect | null): void {
+  reroute(route: FindRoute, redirect: HttpsRedirect | null, reserved: ReservedHeaders | null): void {
     for (const context of this.contexts) {
       context.route = route;
       context.redirect = redirect;
+      context.reserved = reserved;
     }
   }
 
@@ -178,12 +181,21 @@ export class Listener {
     if (this.isEmpty) onEmpty();
   }
 
+  private certificateHeaders({ tls }: ListenerOptions): CertificateHeaders | null {
+    if (tls === null || tls.clientCertificates === null) return null;
+    const { counters } = this.deps.shared;
+    return new CertificateHeaders(tls.clientCertificates.headers, () =>
+      counters.add(counter.certificate_values_dropped),
+    );
+  }
+
   private settingsOf(options: ListenerOptions): ListenerSettings {
     return {
       name: formatAddress(options.address),
       isTrusted: trustOf(options.trustedProxies),
       hsts: hstsLine(options.hsts),
       protocols: options.protocols,
+      certificates: this.certificateHeaders(options),
       upgrades: options.upgrades,
       halfClose: options.halfClose,
       bodyBytes: options.limits.bodyBytes,

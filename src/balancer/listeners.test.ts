@@ -40,6 +40,7 @@ function stage(...ports: readonly number[]) {
       return () => null;
     },
     redirectFor: () => null,
+    reserved: () => null,
   });
   /** Opens these ports, and uses them; the system binds the port that is asked for. */
   const change = async (...used: readonly number[]): Promise<readonly ListenerOptions[]> => {

@@ -6,6 +6,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { ListenerOptions } from '../config/options.ts';
+import type { ReservedHeaders } from '../http/reserved-headers.ts';
 import { type Address, formatAddress, type Net } from '../net/socket.ts';
 import type { FindRoute, ListenerContext } from '../proxy/client/listener-context.ts';
 import type { HttpsRedirect } from '../proxy/https-redirect.ts';
@@ -22,6 +23,7 @@ export interface ListenersDependencies {
   readonly contextFor: (options: ListenerOptions) => ListenerContext;
   readonly routeFor: (options: ListenerOptions) => FindRoute;
   readonly redirectFor: (options: ListenerOptions) => HttpsRedirect | null;
+  readonly reserved: () => ReservedHeaders | null;
 }
 
 /** Connections that were destroyed at the end report their end within this time (ms). */
@@ -89,8 +91,9 @@ export class Listeners {
       listener.change(options, this.deps.contextFor(options));
     }
     const { routeFor, redirectFor } = this.deps;
+    const reserved = this.deps.reserved();
     for (const listener of [...listeners, ...this.closing])
-      listener.reroute(routeFor(listener.options), redirectFor(listener.options));
+      listener.reroute(routeFor(listener.options), redirectFor(listener.options), reserved);
   }
 
   /**

@@ -72,12 +72,13 @@ describe('what is written becomes', () => {
 const at = 'pools.a.affinity[0]';
 const names = "the name of the app's cookie, or a map with cookie, header, query or parameter (at least one of them)";
 const group = 'a regular expression with exactly one group, such as ^/rooms/([^/]+)';
-const one = 'expected cookie, source-ip, socket.io, or a map with one affinity, such as { cookie: { name: shop } }';
+const one =
+  'expected cookie, source-ip, socket.io, client-certificate, or a map with one affinity, such as { cookie: { name: shop } }';
 
 test.each([
   [
     'socketio',
-    'pools.a.affinity: found "socketio", expected one of cookie, source-ip, socket.io, none, or a list of affinities; did you mean "socket.io"?',
+    'pools.a.affinity: found "socketio", expected one of cookie, source-ip, socket.io, client-certificate, none, or a list of affinities; did you mean "socket.io"?',
   ],
   ['[{ learn: { idle: 1h } }]', `${at}.learn: found a map, expected ${names}`],
   ['[{ learn: a=b }]', `${at}.learn: found "a=b", expected ${names}`],

@@ -73,6 +73,13 @@ describe('tls', () => {
     expect(found({ listeners, routes: [{ match: { listeners: [':2'] }, pool: 'a' }] })).toEqual([]);
   });
 
+  test('affinity by certificates that no listener asks for', () => {
+    const affinity = ['client-certificate', 'cookie'] as const;
+    expect(withPool({ affinity })).toEqual([
+      'W: pools.a.affinity[0]: recognises nobody: no listener has tls.clientCertificates',
+    ]);
+  });
+
   test('servers that are not verified', () => {
     expect(withPool({ tls: { verify: false, ca: 'a.pem' } })).toEqual([
       'W: pools.a.tls.verify: certificates of the servers are not verified: anybody can be one, and ca is not used',

@@ -346,8 +346,9 @@ export interface PoolConfig {
     | 'cookie'
     | 'source-ip'
     | 'socket.io'
+    | 'client-certificate'
     | 'none'
-    | readonly ('cookie' | 'source-ip' | 'socket.io' | AffinityConfig)[];
+    | readonly ('cookie' | 'source-ip' | 'socket.io' | 'client-certificate' | AffinityConfig)[];
   /**
    * What happens to a session whose server has failed. `rebind`: it moves to another server and stays there.
    * `temporary`: another server serves it until its own is back. `reject`: its requests are refused with a status.
@@ -446,6 +447,8 @@ export interface AffinityConfig {
   readonly 'socket.io'?: SocketIoAffinityConfig;
   /** A keyed hash of the client's address. */
   readonly 'source-ip'?: SourceIpAffinityConfig;
+  /** A keyed hash of the certificate that the client has shown. */
+  readonly 'client-certificate'?: ClientCertificateAffinityConfig;
   /** A prefix in the app's own cookie, which the servers never see. */
   readonly rewrite?: string | RewriteAffinityConfig;
   /** A fixed map from keys to servers, for test users and canaries. */
@@ -628,6 +631,22 @@ export interface SourceIpAffinityConfig {
    * Default: `30m`.
    */
   readonly idle?: TimeOrOff;
+}
+
+/** A keyed hash of the certificate that the client has shown. */
+export interface ClientCertificateAffinityConfig {
+  /**
+   * `fingerprint`: the certificate itself. `subject`: its name, which stays when the certificate is renewed, and which
+   * others may share. Default: `fingerprint`.
+   */
+  readonly by?: 'fingerprint' | 'subject';
+  /**
+   * The table forgets a session after this long without a request. Left out, it is never longer than `absolute`. `off`:
+   * only when the table is full. Default: `30m`.
+   */
+  readonly idle?: TimeOrOff;
+  /** The table forgets a session at this age, however busy it is. Default: `off`. */
+  readonly absolute?: TimeOrOff;
 }
 
 /** A prefix in the app's own cookie, which the servers never see. */

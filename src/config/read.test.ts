@@ -33,7 +33,8 @@ const withServer = (server: string) =>
 const withCookie = (cookie: string) => withPool(`affinity: [{ cookie: { ${cookie} } }]`);
 
 const serverForm = 'an address such as 127.0.0.1:3001, app1:8080, 3001 (a port of this machine) or unix:/run/app.sock';
-const affinityForm = 'cookie, source-ip, socket.io, or a map with one affinity, such as { cookie: { name: shop } }';
+const affinityForm =
+  'cookie, source-ip, socket.io, client-certificate, or a map with one affinity, such as { cookie: { name: shop } }';
 
 describe('mistakes, each with its place', () => {
   test.each<[string, string, string]>([

@@ -16,6 +16,11 @@ const table = [
   ['connections_open', 'gauge', 'Client connections open now.'],
   ['connections_shed', 'counter', 'Client connections refused because descriptors run short.'],
   ['connections_evicted', 'counter', 'Idle client connections closed for a new one because descriptors run short.'],
+  [
+    'certificate_values_dropped',
+    'counter',
+    "Values of a client's certificate that servers do not get, because they are longer than a header may be.",
+  ],
   ['requests', 'counter', 'Request heads read, the refused ones included.'],
   ['responses_1xx', 'counter', 'Interim responses sent to clients, and switches of protocol.'],
   ['responses_2xx', 'counter', 'Successful responses sent to clients.'],

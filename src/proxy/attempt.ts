@@ -265,7 +265,9 @@ export class Attempt implements ConnectListener {
   }
 
   endBody(trailers: Buffer | null): void {
-    this.request.body.end(trailers, this.connection, this.context.buffers.toServer);
+    const { buffers, reserved } = this.context;
+    const kept = trailers === null || reserved === null ? trailers : reserved.withoutTrailers(trailers);
+    this.request.body.end(kept, this.connection, buffers.toServer);
   }
 
   /** The attempt has failed, and so has the connection. */

@@ -74,6 +74,7 @@ export class SessionBinding {
     scratch.assign(request);
     edit.clear();
     editRequest(head, edit, request.peerTrusted);
+    this.context.reserved?.cut(head.headers, edit);
     // Once one has recognised the session, the others only take out what the server must not see.
     for (let i = 0; i < affinities.length; i++)
       affinities[i]!.recognise(head, request, now, recognition.recognised ? ignoredRecognition : recognition, edit);

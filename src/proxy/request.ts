@@ -2,6 +2,7 @@
 import type { ClientFacts } from '../affinity/affinity.ts';
 import { clientAddress, isForwardedSecure, seemsProxied } from '../http/forwarded.ts';
 import { isIdempotent, Method, type RequestHead } from '../http/head.ts';
+import type { ClientCertificate } from '../net/tls.ts';
 import type { Client } from './client/client.ts';
 import type { ListenerContext } from './client/listener-context.ts';
 import type { Pool } from './pool.ts';
@@ -48,6 +49,10 @@ export class ClientRequest implements ClientFacts {
   routeTo(pool: Pool): void {
     this.pool = pool;
     this.body.limit = pool.settings.retry.bufferBody;
+  }
+
+  get clientCertificate(): ClientCertificate | null {
+    return this.client.peer.certificate;
   }
 
   get peerTrusted(): boolean {

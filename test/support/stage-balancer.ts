@@ -114,6 +114,7 @@ export function stageBalancer(
     isTrusted: trustOf(trusted),
     hsts: '',
     protocols: listener!.protocols,
+    certificates: null,
     upgrades: listener!.upgrades,
     halfClose: false,
     bodyBytes,

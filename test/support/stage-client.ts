@@ -143,6 +143,7 @@ export function stageConnection<T extends ClientConnection & SocketHandler>(
       isTrusted: () => false,
       hsts: '',
       protocols: ['h1'],
+      certificates: null,
       upgrades: ['websocket'],
       halfClose: false,
       bodyBytes: 0,

@@ -1,5 +1,6 @@
 /** What the client connections of one listener share, beside what the whole worker shares. */
 import type { HeadLimits, RequestHead } from '../../http/head.ts';
+import type { ReservedHeaders } from '../../http/reserved-headers.ts';
 import type { HttpsRedirect } from '../https-redirect.ts';
 import { IndexedSet } from '../indexed-set.ts';
 import { RequestScratch } from '../request-scratch.ts';
@@ -16,10 +17,12 @@ export class ListenerContext {
   readonly buffers: WriteBuffers;
   readonly scratch: RequestScratch;
   readonly tunnels = new IndexedSet<Tunnel>();
-  /** A reload replaces it, and `redirect`. */
+  /** A reload replaces it, and the two below. */
   route: FindRoute;
   /** Where requests over plain HTTP go; null: they are served. */
   redirect: HttpsRedirect | null;
+  /** Headers that no client may send; null: there are none beside those that are always removed. */
+  reserved: ReservedHeaders | null;
   /** The listener is closed: a connection ends after the exchange that it has. */
   stopping = false;
 
@@ -29,11 +32,13 @@ export class ListenerContext {
     limits: HeadLimits,
     route: FindRoute,
     redirect: HttpsRedirect | null = null,
+    reserved: ReservedHeaders | null = null,
   ) {
     this.worker = worker;
     this.buffers = buffers;
     this.scratch = new RequestScratch(limits);
     this.route = route;
     this.redirect = redirect;
+    this.reserved = reserved;
   }
 }

@@ -3,6 +3,8 @@ import { forwardedLines, writeForwarded, writeForwardedFor } from '../../http/fo
 import type { RequestHead } from '../../http/head.ts';
 import type { HeadWriter } from '../../http/writer.ts';
 import type { Socket } from '../../net/socket.ts';
+import type { ClientCertificate } from '../../net/tls.ts';
+import type { CertificateHeaders } from './certificate-headers.ts';
 
 /** Of the listener. */
 export interface PeerSettings {
@@ -12,6 +14,8 @@ export interface PeerSettings {
   readonly isTrusted: (address: string) => boolean;
   /** The line of Strict-Transport-Security with its CR LF; '': none. */
   readonly hsts: string;
+  /** null: servers are told nothing of the certificates of clients. */
+  readonly certificates: CertificateHeaders | null;
 }
 
 /** Connections of this worker so far, of all listeners. */
@@ -29,11 +33,14 @@ export class Peer {
   /** Number of the connection, from 1; no other one of this worker has it. */
   readonly number = ++connections;
   private readonly settings: PeerSettings;
+  private readonly socket: Socket;
   /** Header lines; made for the first request. */
   private forwarded: string | null = null;
+  private certificateLines: string | null = null;
 
   constructor(socket: Socket, settings: PeerSettings) {
     this.settings = settings;
+    this.socket = socket;
     this.address = socket.remoteAddress;
     this.isTrusted = settings.isTrusted(this.address);
     this.isSecure = socket.secure;
@@ -45,6 +52,11 @@ export class Peer {
     return this.settings.name;
   }
 
+  /** What it has shown in the handshake, verified; null: nothing. */
+  get certificate(): ClientCertificate | null {
+    return this.socket.tls?.clientCertificate ?? null;
+  }
+
   /** Whether an address is one of the trusted proxies. */
   get isTrustedAddress(): (address: string) => boolean {
     return this.settings.isTrusted;
@@ -52,6 +64,10 @@ export class Peer {
 
   /** Writes the header lines that tell the server who the client is. */
   writeForwarded(head: RequestHead, out: HeadWriter): void {
+    if (this.settings.certificates !== null) {
+      this.certificateLines ??= this.settings.certificates.linesOf(this.certificate);
+      out.text(this.certificateLines);
+    }
     if (this.isTrusted) writeForwardedFor(head, this.address, this.isSecure, out);
     else {
       this.forwarded ??= forwardedLines(this.address, this.isSecure);
