@@ -5,6 +5,7 @@ import { httpOrigin } from '../support/origin.ts';
 import { configFor, startServer, together, until, Visitor } from '../support/peers.ts';
 import { RawClient } from '../support/raw.ts';
 import { runtimes } from '../support/runtimes.ts';
+import { onlyOver } from '../support/transport.ts';
 
 const app = new URL('../support/app-server.ts', import.meta.url);
 const names = ['a', 'b'];
@@ -67,6 +68,7 @@ describe.each(runtimes)('the access log on %s', (runtime) => {
   });
 
   test('has a line for what no server has seen, and counts every byte of it', async () => {
+    onlyOver('h1', 'it counts the bytes of HTTP/1.1 without TLS');
     await using origin = await httpOrigin('a', (_, response) => response.write('never ends'));
     const config = {
       ...configFor([origin], {}, { timeouts: { requestHead: '1s' }, limits: { connections: 2, headBytes: '2k' } }),

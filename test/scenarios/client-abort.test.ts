@@ -6,6 +6,7 @@ import { httpOrigin } from '../support/origin.ts';
 import { configFor, listen, until } from '../support/peers.ts';
 import { RawClient } from '../support/raw.ts';
 import { runtimes } from '../support/runtimes.ts';
+import { http1, onlyOver } from '../support/transport.ts';
 
 describe.each(runtimes)('a client that leaves on %s', (runtime) => {
   test.each([
@@ -71,6 +72,7 @@ describe.each(runtimes)('a client that leaves on %s', (runtime) => {
   });
 
   test('with halfClose the end of its sending is not its leaving', async () => {
+    onlyOver(http1, 'the end of a request is no end of the connection in HTTP/2');
     let finish: () => void = () => {};
     await using origin = await httpOrigin('a', (_, response) => {
       finish = () => response.end('done');

@@ -11,6 +11,7 @@ import { startLimpet } from '../support/limpet.ts';
 import { type HttpHandler, httpOrigin } from '../support/origin.ts';
 import { type AskOptions, configFor, echoOf, listen, type Reply, run, together, Visitor } from '../support/peers.ts';
 import { type Runtime, runtimes } from '../support/runtimes.ts';
+import { onlyOver } from '../support/transport.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'limpet-explain-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -54,6 +55,7 @@ async function recorder(port: number) {
 
 /** A balancer, a visitor whose requests are captured, and the comparison. */
 async function setUp(runtime: Runtime, pool: object, more: object = {}) {
+  onlyOver('h1', 'explain is shown the bytes of HTTP/1.1 without TLS');
   const origins = await together(names.map((name) => httpOrigin(name)));
   // Hashing: what a policy chooses for a known session can be foretold.
   const config = { ...configFor(origins, { balance: 'rendezvous', ...pool }), keys, ...more };

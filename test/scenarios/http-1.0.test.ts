@@ -5,8 +5,11 @@ import { CLOSE, httpOrigin, RESET, rawOrigin } from '../support/origin.ts';
 import { configFor, echoOf, valuesIn } from '../support/peers.ts';
 import { oneValueOf, RawClient } from '../support/raw.ts';
 import { runtimes } from '../support/runtimes.ts';
+import { http1, onlyOver } from '../support/transport.ts';
 
 describe.each(runtimes)('HTTP/1.0 on %s', (runtime) => {
+  onlyOver(http1, 'HTTP/1.0 is no HTTP/2');
+
   test('a client without Host is served and the connection is closed', async () => {
     await using origin = await httpOrigin('a');
     await using limpet = await startLimpet(runtime, { config: configFor([origin]) });

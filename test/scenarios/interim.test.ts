@@ -5,6 +5,7 @@ import { httpOrigin, rawOrigin } from '../support/origin.ts';
 import { configFor, echoOf } from '../support/peers.ts';
 import { oneValueOf, RawClient, valuesOf } from '../support/raw.ts';
 import { runtimes } from '../support/runtimes.ts';
+import { isHttp2 } from '../support/transport.ts';
 
 describe.each(runtimes)('1xx on %s', (runtime) => {
   test('103 Early Hints arrives before the response is ready', async () => {
@@ -41,6 +42,7 @@ describe.each(runtimes)('1xx on %s', (runtime) => {
     while (statuses.at(-1) !== 200) statuses.push((await client.response()).status);
     expect(statuses).toEqual([...Array<number>(40).fill(102), 103, 103, 200]);
 
+    if (isHttp2) return;
     await using old = await RawClient.connect(limpet.port);
     await old.send('GET / HTTP/1.0\r\n\r\n');
     expect((await old.response()).status).toBe(200);

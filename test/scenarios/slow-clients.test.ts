@@ -6,9 +6,11 @@ import { drip } from '../support/pace.ts';
 import { ask, configFor, until } from '../support/peers.ts';
 import { oneValueOf, RawClient } from '../support/raw.ts';
 import { runtimes } from '../support/runtimes.ts';
+import { http1, onlyOver } from '../support/transport.ts';
 
 describe.each(runtimes)('slow clients on %s', (runtime) => {
   test('a head that drips in gets 408', async () => {
+    onlyOver(http1, 'the head of an HTTP/2 request comes in frames');
     await using origin = await httpOrigin('a');
     const timeouts = { requestHead: '400ms' };
     await using limpet = await startLimpet(runtime, { config: configFor([origin], {}, { timeouts }) });

@@ -6,6 +6,7 @@ import { httpOrigin } from '../support/origin.ts';
 import { ask, configFor, listen, until } from '../support/peers.ts';
 import { RawClient } from '../support/raw.ts';
 import { type Runtime, runtimes } from '../support/runtimes.ts';
+import { http1, onlyOver } from '../support/transport.ts';
 import { untilStill } from '../support/until.ts';
 
 const KiB = 1024;
@@ -58,6 +59,7 @@ describe.each(runtimes)('stalled readers on %s', (runtime) => {
   });
 
   test('pipelined requests behind a slow one: no more than two reads are kept, and all are answered', async () => {
+    onlyOver(http1, 'the requests of an HTTP/2 connection do not wait for each other');
     const waiting: (() => void)[] = [];
     let served = 0;
     await using origin = await httpOrigin('slow', (_, response) => {
@@ -95,6 +97,7 @@ describe.each(runtimes)('stalled readers on %s', (runtime) => {
   });
 
   test('a tunnel whose far end reads nothing keeps one read at most', async () => {
+    onlyOver(http1, 'this server does not know of the key of a WebSocket, which HTTP/2 needs');
     let far: Socket | null = null;
     const server = createServer((socket) => {
       far = socket;

@@ -212,7 +212,7 @@ class Running {
       return /^.*(?:config reloaded|reload refused).*$/m.exec(text)?.[0];
     });
     const isRefused = line.includes('reload refused');
-    await (isRefused ? change.undo() : change.close());
+    await (isRefused ? change.undo() : change.done());
     if (isRefused) throw this.error(`refused its new config: ${line}`);
     return line;
   }

@@ -7,6 +7,8 @@ import type { Target } from './target.ts';
 
 export interface Bridge extends AsyncDisposable {
   readonly port: number;
+  /** Takes no new clients. */
+  stop(): Promise<void>;
 }
 
 /** Its `code` is that of the error with which the bridge could not listen. */
@@ -44,6 +46,9 @@ export async function openBridge(
   if (error !== '') throw new BridgeError(`${host}:${port}`, error);
   return {
     port: bound,
+    stop: async () => {
+      await tell({ kind: 'stop', id });
+    },
     [Symbol.asyncDispose]: async () => {
       await tell({ kind: 'close', id });
     },

@@ -46,8 +46,10 @@ export function toStream({ method, target, headers }: RequestHead, scheme: 'http
     const name = spelled.toLowerCase();
     if (ofConnection.has(name) || options.includes(name)) continue;
     if (isWebSocket && (name === 'sec-websocket-key' || name === 'content-length')) continue;
-    // As browsers do (RFC 9113, section 8.2.3): each cookie in a field of its own.
-    for (const crumb of name === 'cookie' ? value.split('; ') : [value]) fields.push(name, crumb);
+    // As browsers do (RFC 9113, section 8.2.3): each cookie in a field of its own, where that loses no byte.
+    const crumbs = name === 'cookie' ? value.split('; ') : [value];
+    for (const crumb of crumbs.every((one) => one !== '' && one === one.trim()) ? crumbs : [value])
+      fields.push(name, crumb);
   }
   if (tokens(values('te')).includes('trailers')) fields.push('te', 'trailers');
   const webSocketKey = isWebSocket ? (values('sec-websocket-key')[0] ?? '?') : '';

@@ -19,8 +19,8 @@ export interface Change {
   readonly config: Config;
   /** It was refused. */
   undo(): Promise<void>;
-  /** It was taken. */
-  close(): Promise<void>;
+  /** It was taken: nobody listens where it does not say so any more. */
+  done(): Promise<void>;
 }
 
 export class BridgedListeners implements AsyncDisposable {
@@ -85,7 +85,9 @@ export class BridgedListeners implements AsyncDisposable {
     return {
       config: this.configFor(config, taken),
       undo: () => this.close(opened),
-      close: () => this.close([...this.bridges.keys()].filter((key) => !kept.has(key.replace(/#\d+$/, '')))),
+      done: async () => {
+        for (const [key, bridge] of this.bridges) if (!kept.has(key.replace(/#\d+$/, ''))) await bridge.stop();
+      },
     };
   }
 

@@ -11,7 +11,11 @@ export type Order =
       readonly target: Target;
       readonly isHttp2: boolean;
     }
-  | { readonly kind: 'close'; readonly id: number };
+  | {
+      /** `stop`: takes no new clients; `close`: and ends those that it has. */
+      readonly kind: 'stop' | 'close';
+      readonly id: number;
+    };
 
 export interface Answer {
   readonly id: number;

@@ -26,9 +26,12 @@ export function addressOf(client: Socket): string {
 }
 
 export function connectTo(target: Target, localAddress: string, protocol: 'http/1.1' | 'h2'): Connection {
-  const { host, port, ca, serverName } = target;
+  const { port, ca, serverName } = target;
+  const isIPv4 = !localAddress.includes(':');
+  // It may listen at all addresses, of both families.
+  const host = /^(?:::|0\.0\.0\.0)$/.test(target.host) ? (isIPv4 ? '127.0.0.1' : '::1') : target.host;
   // IPv6 has one loopback address only, and a client may come from the other family.
-  const from = localAddress.includes(':') === host.includes(':') ? { localAddress } : {};
+  const from = isIPv4 === host.includes(':') ? {} : { localAddress };
   const raw = connect({ host, port, allowHalfOpen: true, noDelay: true, ...from });
   const reset = () => void raw.resetAndDestroy();
   if (ca === null) return { stream: raw, reset };

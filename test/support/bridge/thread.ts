@@ -25,6 +25,10 @@ class Bridge {
     this.server = createServer({ allowHalfOpen: true }, (client) => this.accept(client));
   }
 
+  stop(): void {
+    this.server.close();
+  }
+
   close(done: () => void): void {
     this.server.close(done);
     for (const client of this.clients) client.destroy();
@@ -82,6 +86,11 @@ parentPort?.on('message', (order: Order) => {
   const { id } = order;
   const done = () => answer({ id, port: 0, error: '' });
   const bridge = bridges.get(id);
+  if (order.kind === 'stop') {
+    bridge?.stop();
+    done();
+    return;
+  }
   bridges.delete(id);
   if (bridge === undefined) done();
   else bridge.close(done);
