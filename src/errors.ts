@@ -109,6 +109,7 @@ export const balancerFaults = {
   outOfResources: fault('out-of-resources', 'balancer', 503, 'The balancer is short of resources at the moment.'),
   sessionEnding: fault('session-ending', 'balancer', 503, 'Your session is being ended. Try again in a moment.'),
   sessionLost: fault('session-lost', 'balancer', 503, 'Your session is lost. Try again to begin anew.'),
+  upgradeUnsupported: fault('upgrade-unsupported', 'balancer', 501, 'The server takes no upgrades over HTTP/2.'),
   tooManyConnections: fault('too-many-connections', 'balancer', 503, 'There are too many connections.'),
 } as const;
 

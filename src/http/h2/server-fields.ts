@@ -7,7 +7,7 @@ import { requestFaults as faults, serverFaults } from '../../errors.ts';
 import { equalsIgnoreCase, LF, parseDecimal, SP, TAB } from '../bytes.ts';
 import type { HeadWriter } from '../writer.ts';
 import { FieldKind, type FieldsProblem, isPseudoField, isText, kindOf, writeFieldLine } from './field-checks.ts';
-import { writeIndexed, writeLines, writeValue } from './hpack/encoder.ts';
+import { writeIndexed, writeLines, writePseudoField, writeValue } from './hpack/encoder.ts';
 import type { FieldList } from './hpack/field-list.ts';
 import { staticIndexOf, staticIndexOfField } from './hpack/static-table.ts';
 
@@ -44,6 +44,33 @@ export function writeRequestBlock(
   if (acceptsTrailers) writeLines(teTrailers, 0, teTrailers.length, out);
 }
 
+/**
+ * Appends the header block of an extended CONNECT (RFC 8441 section 4) for the upgrade to which the head asks, as `writeRequestBlock` has
+ * it. Sec-WebSocket-Key is left out: HTTP/2 has none.
+ */
+export function writeConnectBlock(bytes: Buffer, start: number, end: number, isSecure: boolean, out: HeadWriter): void {
+  const targetStart = bytes.indexOf(SP, start) + 1;
+  const targetEnd = bytes.indexOf(SP, targetStart);
+  const linesStart = bytes.indexOf(LF, targetEnd) + 1;
+  const linesEnd = end - 2;
+  writeValue(methodName, connectMethod, 0, connectMethod.length, out);
+  writeIndexed(isSecure ? httpsScheme : httpScheme, out);
+  writeValue(pathName, bytes, targetStart, targetEnd, out);
+  for (let line = linesStart; line < linesEnd; line = bytes.indexOf(LF, line) + 1) {
+    const lineEnd = bytes.indexOf(LF, line) + 1;
+    if (equalsIgnoreCase(bytes, line, line + hostName.length, hostName)) writeAuthority(bytes, line, lineEnd, out);
+    else if (equalsIgnoreCase(bytes, line, line + upgradeName.length, upgradeName))
+      writePseudoField(':protocol', bytes, line + upgradeName.length, lineEnd - 2, out);
+  }
+  for (let line = linesStart; line < linesEnd; line = bytes.indexOf(LF, line) + 1) {
+    const lineEnd = bytes.indexOf(LF, line) + 1;
+    const isLeftOut =
+      equalsIgnoreCase(bytes, line, line + hostName.length, hostName) ||
+      equalsIgnoreCase(bytes, line, line + keyName.length, keyName);
+    if (!isLeftOut) writeLines(bytes, line, lineEnd, out);
+  }
+}
+
 /** Where the line of Host begins; `end` when there is none. It is the first line as a rule. */
 function findHost(bytes: Buffer, start: number, end: number): number {
   let line = start;
@@ -66,6 +93,9 @@ function isBlank(byte: number): boolean {
 
 const star = 42;
 const hostName = 'host:';
+const upgradeName = 'upgrade:';
+const keyName = 'sec-websocket-key:';
+const connectMethod = Buffer.from('CONNECT');
 const teTrailers = Buffer.from('te: trailers\r\n');
 const getMethod = staticIndexOfField(':method', 'GET');
 const httpScheme = staticIndexOfField(':scheme', 'http');

@@ -247,6 +247,82 @@ describe('flow control', () => {
   });
 });
 
+describe('an upgrade', () => {
+  const upgrade =
+    'GET /chat HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
+    'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n';
+
+  test('becomes an extended CONNECT, and a tunnel both ways', () => {
+    const { balancer, client, server } = begin(upgrade, { settings: { connectProtocol: true } });
+    balancer.endTurn();
+    const request = server.look().request();
+    expect(request.fields).toMatchObject({
+      ':method': 'CONNECT',
+      ':protocol': 'websocket',
+      ':path': '/chat',
+      ':authority': 'x',
+      'sec-websocket-version': '13',
+    });
+    expect(Object.keys(request.fields)).not.toContain('sec-websocket-key');
+    server.head(request, 200, 'X-A: 1\r\n');
+    expect(client.received).toMatch(/^HTTP\/1\.1 101 /);
+    // RFC 6455 section 1.3 has this pair.
+    expect(client.received).toContain('sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n');
+    server.data(request, 'from the server');
+    expect(client.received).toMatch(/\r\n\r\nfrom the server$/);
+    client.send('from the client');
+    balancer.endTurn();
+    expect(server.look().request().body).toBe('from the client');
+    server.data(request, '', true);
+    expect(client.ended).toBe(true);
+    client.handler.onEnd();
+    balancer.endTurn();
+    expect([server.look().request().ended, server.peer.state]).toEqual([true, 'open']);
+    // Its place is free.
+    balancer.advance(4200);
+    expect(server.peer.state).toBe('closed');
+  });
+
+  test('a tunnel whose stream is reset is cut at the client, too, and the connection goes on', async () => {
+    const { balancer, client, server } = begin(upgrade, { settings: { connectProtocol: true } });
+    balancer.endTurn();
+    server.look().head(server.request(), 200).reset(server.request(), ErrorCode.cancel);
+    await Promise.resolve();
+    for (let i = 0; i < 8; i++) balancer.advance(450);
+    expect([client.state, server.peer.state]).toEqual(['reset', 'open']);
+  });
+
+  test('a slow client of a tunnel holds its window back', () => {
+    const { balancer, client, server } = begin(upgrade, { settings: { connectProtocol: true } });
+    balancer.endTurn();
+    const { stream } = server.look().head(server.request(), 200).request();
+    client.slow = true;
+    const before = stream.sendWindow.left;
+    server.data(server.request(), 'x'.repeat(1000)).data(server.request(), 'x'.repeat(before - 1000));
+    balancer.endTurn();
+    server.look();
+    expect(stream.sendWindow.left).toBeLessThan(before / 2);
+    client.drain();
+    balancer.endTurn();
+    server.look();
+    expect(stream.sendWindow.left).toBeGreaterThan(before / 2);
+  });
+
+  test('that the server refuses is answered as it says', () => {
+    const { balancer, client, server } = begin(upgrade, { settings: { connectProtocol: true } });
+    balancer.endTurn();
+    server.look().head(server.request(), 403).data(server.request(), 'no', true);
+    expect([statusOf(client.received), client.received.includes('no')]).toEqual(['403', true]);
+  });
+
+  test('to a server that has not announced extended CONNECT is refused by name', () => {
+    const { balancer, client } = begin(upgrade);
+    balancer.endTurn();
+    expect(statusOf(client.received)).toBe('501');
+    expect(client.received).toContain('Limpet-Reason: upgrade-unsupported');
+  });
+});
+
 describe('the end of a request', () => {
   test('a client that leaves resets its stream', () => {
     const { balancer, client, server } = begin();
@@ -357,7 +433,7 @@ describe('connections', () => {
       second.look();
     }
     expect(balancer.net.peers).toHaveLength(2);
-    expect(balancer.counters()['queue_depth']).toBe(1);
+    expect(balancer.counters().queue_depth).toBe(1);
     server.answer(server.requests[0]!);
     second.answer(second.requests[0]!);
     for (let turn = 0; turn < 4; turn++) {

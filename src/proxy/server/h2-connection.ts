@@ -6,22 +6,19 @@
  *
  * draining: streams under way finish, and others go to another connection. closed is terminal. The frames of one loop turn leave in one write.
  */
-import { balancerFaults, type Fault, serverFaults } from '../../errors.ts';
+import { balancerFaults, serverFaults } from '../../errors.ts';
 import type { Server } from '../../fleet/server.ts';
 import { ErrorCode, type H2Error } from '../../http/h2/errors.ts';
 import { Protocol } from '../../http/h2/protocol.ts';
-import { SendTurns } from '../../http/h2/send-turns.ts';
 import type { Stream } from '../../http/h2/streams.ts';
-import { HeadWriter } from '../../http/writer.ts';
 import type { Socket, SocketHandler } from '../../net/socket.ts';
 import { Deadline, type DeadlineOwner } from '../../time/wheel.ts';
 import { BufferAccount, type BufferOwner } from '../buffer-budget.ts';
 import type { ConnectionOwner } from './connection-owner.ts';
 import { assumedStreams, type H2Context } from './h2-context.ts';
+import { H2FrameWriter } from './h2-frame-writer.ts';
 import { H2Receiver, type ReceiverOwner } from './h2-receiver.ts';
-import type { H2RequestWriter } from './h2-request-writer.ts';
-import { H2ServerStream, type StreamOwner } from './h2-stream.ts';
-import type { BatchedConnection } from './request-batch.ts';
+import { H2ServerStream, type ServerStreamOwner } from './h2-stream.ts';
 
 /** The connections of the pool, to which this one belongs. */
 export interface H2ConnectionOwner {
@@ -34,27 +31,18 @@ type State = 'open' | 'draining' | 'closed';
 /** A connection that has been silent for so long is asked by PING whether it is still there, together with its next request. */
 const silentMs = 1000;
 const pingTimeoutMs = 10_000;
-/** DATA of one write, and in one turn of a stream. */
-const maxWriteBytes = 256 * 1024;
-const turnBytes = 16 * 1024;
-/** A writer that has grown beyond this is not kept. */
-const maxKeptWriter = 64 * 1024;
 
-export class H2ServerConnection
-  implements StreamOwner, ReceiverOwner, SocketHandler, DeadlineOwner, BufferOwner, BatchedConnection
-{
+export class H2ServerConnection implements ServerStreamOwner, ReceiverOwner, SocketHandler, DeadlineOwner, BufferOwner {
   readonly server: Server;
   readonly moves: number;
   readonly context: H2Context;
   readonly protocol: Protocol;
-  readonly out = new HeadWriter(2 * 1024);
-  readonly turns = new SendTurns();
+  readonly frames: H2FrameWriter;
   readonly isSecure: boolean;
   readonly maxInterim: number;
-  writes = 0;
   private readonly pool: ConnectionOwner;
   private readonly owner: H2ConnectionOwner;
-  private readonly socket: Socket;
+  readonly socket: Socket;
   private readonly keepAliveMs: number;
   private readonly account: BufferAccount;
   private readonly deadline = new Deadline(this);
@@ -65,14 +53,14 @@ export class H2ServerConnection
   private closeReason = 'it is not needed any more';
   private hasSettings = false;
   private hasWrittenBlock = false;
-  private isScheduled = false;
   private isReading = false;
   /** PING has been sent, and nothing has come since. */
   private isChecking = false;
   /** Wheel time of the last read. */
   private readAt: number;
   private keptBytes = 0;
-  private written: H2RequestWriter[] = [];
+  /** Streams that wait for the settings of the server. */
+  private connecting: H2ServerStream[] = [];
 
   constructor(
     context: H2Context,
@@ -82,7 +70,7 @@ export class H2ServerConnection
     socket: Socket,
     keepAliveMs: number,
   ) {
-    const { worker, fields, settings } = context;
+    const { worker, fields, settings, requests } = context;
     this.context = context;
     this.pool = pool;
     this.owner = owner;
@@ -94,10 +82,11 @@ export class H2ServerConnection
     this.maxInterim = pool.settings.limits.interim;
     this.account = new BufferAccount(worker.buffers, this);
     this.readAt = worker.wheel.now;
-    this.protocol = new Protocol(false, settings, this.receiver, fields, this.out, worker.wheel.now);
+    this.frames = new H2FrameWriter(socket, requests);
+    this.protocol = new Protocol(false, settings, this.receiver, fields, this.frames.out, worker.wheel.now);
     this.protocol.begin();
     socket.charge(this.account);
-    this.schedule();
+    this.frames.schedule();
   }
 
   // Places.
@@ -139,7 +128,6 @@ export class H2ServerConnection
       net.afterTurn(() => by.fail(serverFaults.streamRefused));
       return null;
     }
-    this.receiver.add(stream, by);
     if (!this.isChecking && wheel.now - this.readAt >= silentMs && this.hasSettings) {
       this.isChecking = true;
       this.protocol.ping();
@@ -152,12 +140,21 @@ export class H2ServerConnection
     const { stream } = by;
     this.taken--;
     if (stream !== null) {
-      this.receiver.remove(stream);
       if (stream.state !== 'closed') this.protocol.reset(stream, code);
-      this.schedule();
+      this.frames.schedule();
     }
     if (this.taken === 0) this.becomeIdle();
     this.owner.onPlaces(this);
+  }
+
+  touch(stream: H2ServerStream): void {
+    this.receiver.touch(stream);
+  }
+
+  mayConnect(stream: H2ServerStream): boolean | null {
+    if (this.hasSettings) return this.protocol.peer.enableConnectProtocol;
+    this.connecting.push(stream);
+    return null;
   }
 
   isFirstBlock(): boolean {
@@ -167,37 +164,6 @@ export class H2ServerConnection
   }
 
   // Writing.
-
-  schedule(): void {
-    if (this.isScheduled || this.state === 'closed') return;
-    this.isScheduled = true;
-    this.context.requests.add(this);
-  }
-
-  writeGathered(): void {
-    const { socket, out, turns } = this;
-    this.isScheduled = false;
-    if (this.state === 'closed') return;
-    const mayWriteData = socket.pending === 0;
-    if (mayWriteData) turns.run(maxWriteBytes, turnBytes);
-    this.flush();
-    // With room for more in the kernel, the next write follows at once.
-    if (mayWriteData && socket.pending === 0 && !turns.isEmpty) this.schedule();
-    for (const writer of this.written.splice(0)) writer.drained();
-    if (out.bytes.length > maxKeptWriter && out.length === 0) out.bytes = Buffer.allocUnsafeSlow(maxKeptWriter);
-  }
-
-  private flush(): void {
-    const { out } = this;
-    if (out.length === 0) return;
-    this.writes++;
-    this.socket.writeCopy(out.bytes, out.length);
-    out.clear();
-  }
-
-  onWritten(writer: H2RequestWriter): void {
-    this.written.push(writer);
-  }
 
   addBuffered(bytes: number): void {
     this.account.addBuffered(bytes);
@@ -219,7 +185,7 @@ export class H2ServerConnection
     this.receiver.flush();
     this.countKept(this.protocol.keptBytes);
     if (this.isDrained) this.close();
-    else if (this.out.length > 0) this.schedule();
+    else if (this.frames.out.length > 0) this.frames.schedule();
   }
 
   onDrain(): void {
@@ -247,22 +213,23 @@ export class H2ServerConnection
   // What the protocol reads beside streams (h2-receiver.ts).
 
   onRoom(): void {
-    if (!this.turns.isEmpty) this.schedule();
+    this.frames.resume();
   }
 
   onSettings(): void {
     this.hasSettings = true;
     this.owner.onPlaces(this);
+    for (const stream of this.connecting.splice(0)) stream.onConnectKnown();
   }
 
   onGoaway(lastStreamId: number, code: number): void {
     this.drain(`the server has sent GOAWAY (${code})`);
-    for (const stream of this.receiver.above(lastStreamId)) stream.fail(serverFaults.streamRefused);
+    for (const stream of this.streamsAbove(lastStreamId)) stream.fail(serverFaults.streamRefused);
   }
 
   onConnectionError(error: H2Error): void {
     this.pool.onMisframed(this, error.text);
-    this.flush();
+    this.frames.flush();
     this.lose(error.text);
   }
 
@@ -295,7 +262,7 @@ export class H2ServerConnection
   close(): void {
     if (this.state === 'closed') return;
     this.protocol.goaway(ErrorCode.noError, '');
-    this.flush();
+    this.frames.flush();
     this.end();
     this.socket.close();
   }
@@ -306,21 +273,25 @@ export class H2ServerConnection
     this.closeReason = reason;
     this.end();
     this.socket.destroy();
-    this.failAll((stream) => (stream.reader.isAnswered ? serverFaults.bodyCut : serverFaults.closedEarly));
+    for (const stream of this.streamsAbove(0)) stream.onLost();
   }
 
   onBuffersFull(): void {
     if (this.state !== 'closed') {
       this.closeReason = 'too much was buffered for it';
       this.end();
-      this.failAll(() => balancerFaults.buffersFull);
+      for (const stream of this.streamsAbove(0)) stream.fail(balancerFaults.buffersFull);
     }
     // It may have been left to deliver what it buffers.
     this.socket.destroy();
   }
 
-  private failAll(faultOf: (stream: H2ServerStream) => Fault): void {
-    for (const stream of this.receiver.above(0)) stream.fail(faultOf(stream));
+  /** With a higher identifier; also those that have not opened theirs, because they wait. */
+  private streamsAbove(id: number): H2ServerStream[] {
+    const found = [...this.connecting];
+    for (const { id: one, owner } of this.protocol.streams.open.values())
+      if (one > id && owner instanceof H2ServerStream) found.push(owner);
+    return found;
   }
 
   private end(): void {
@@ -328,6 +299,7 @@ export class H2ServerConnection
     this.context.worker.debug?.disconnected(this.pool.settings.name, this.server, this.closeReason);
     this.context.worker.wheel.cancel(this.deadline);
     this.countKept(0);
+    this.frames.close();
     this.owner.onPlaces(this);
   }
 

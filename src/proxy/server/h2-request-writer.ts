@@ -7,27 +7,22 @@
  */
 import { writeLines, writeNoTable } from '../../http/h2/hpack/encoder.ts';
 import type { Protocol } from '../../http/h2/protocol.ts';
-import type { SendTurns, TurnTaker } from '../../http/h2/send-turns.ts';
-import { writeRequestBlock } from '../../http/h2/server-fields.ts';
+import type { TurnTaker } from '../../http/h2/send-turns.ts';
+import { writeConnectBlock, writeRequestBlock } from '../../http/h2/server-fields.ts';
 import type { Stream } from '../../http/h2/streams.ts';
 import type { HeadWriter } from '../../http/writer.ts';
 import { keepable } from '../../net/socket.ts';
+import type { H2FrameWriter } from './h2-frame-writer.ts';
 import type { SentBody } from './server-connection.ts';
 
 /** What it needs of the connection. */
 export interface RequestWriterOwner {
   readonly protocol: Protocol;
-  readonly turns: SendTurns;
-  /** What `protocol` writes into. */
-  readonly out: HeadWriter;
+  readonly frames: H2FrameWriter;
   readonly isSecure: boolean;
   /** True once: the block that is written now is the first one of the connection. */
   isFirstBlock(): boolean;
-  /** What has been written leaves when the loop turn ends. */
-  schedule(): void;
   addBuffered(bytes: number): void;
-  /** All that this writer had kept has been written, and its exchange waits for that. */
-  onWritten(writer: H2RequestWriter): void;
 }
 
 /** So much may be kept of a request before its client has to wait. */
@@ -44,8 +39,9 @@ export class H2RequestWriter implements TurnTaker {
   /** Of the body, not written yet; the first `offset` bytes of the first piece are. */
   private pieces: Buffer[] = [];
   private offset = 0;
-  private keptBytes = 0;
-  private hasEnded = false;
+  keptBytes = 0;
+  /** All of the request has been given to `send` and `finish`. */
+  hasEnded = false;
   private trailers: Buffer | null = null;
   /** The exchange waits for `onDrain`. */
   private isAwaited = false;
@@ -55,9 +51,22 @@ export class H2RequestWriter implements TurnTaker {
     this.onDrain = onDrain;
   }
 
+  /** Opens a tunnel by an extended CONNECT, made of the upgrade in `text`. */
+  sendConnect(stream: Stream, text: HeadWriter): void {
+    const { protocol, frames, isSecure } = this.owner;
+    const { out } = frames;
+    this.stream = stream;
+    const frame = protocol.beginHeaders(stream, false);
+    if (this.owner.isFirstBlock()) writeNoTable(out);
+    writeConnectBlock(text.bytes, 0, text.length, isSecure, out);
+    protocol.endHeaders(stream, frame, false);
+    this.owner.frames.schedule();
+  }
+
   /** Writes the head, which stands in `text` as HTTP/1.1 has it, and what has come of the body. False: wait for `onDrain`. */
   send(stream: Stream, text: HeadWriter, body: SentBody): boolean {
-    const { protocol, out, isSecure } = this.owner;
+    const { protocol, frames, isSecure } = this.owner;
+    const { out } = frames;
     this.stream = stream;
     const isWhole = body.ended && body.held.length === 0 && body.trailers === null;
     const frame = protocol.beginHeaders(stream, isWhole);
@@ -68,14 +77,14 @@ export class H2RequestWriter implements TurnTaker {
     this.hasEnded = isWhole;
     for (const piece of body.held) this.keep(piece);
     if (body.ended && !isWhole) this.finish(body.trailers);
-    this.owner.schedule();
+    this.owner.frames.schedule();
     return this.hasRoom();
   }
 
   /** False: wait for `onDrain`. */
   sendData(piece: Buffer): boolean {
     this.keep(piece);
-    this.owner.schedule();
+    this.owner.frames.schedule();
     return this.hasRoom();
   }
 
@@ -83,12 +92,12 @@ export class H2RequestWriter implements TurnTaker {
     this.hasEnded = true;
     this.trailers = trailers;
     if (this.keptBytes === 0) this.writeEnd();
-    this.owner.schedule();
+    this.owner.frames.schedule();
   }
 
   /** The windows of the stream, or of the connection, may have room. */
   onWindow(): void {
-    if (this.keptBytes > 0) this.owner.turns.add(this);
+    if (this.keptBytes > 0) this.owner.frames.turns.add(this);
   }
 
   sendTurn(maxBytes: number): number {
@@ -114,7 +123,12 @@ export class H2RequestWriter implements TurnTaker {
     if (this.hasEnded && !isLast) this.writeEnd();
     if (!this.isAwaited) return;
     this.isAwaited = false;
-    this.owner.onWritten(this);
+    this.owner.frames.onWritten(this);
+  }
+
+  /** `onDrain` is to be called when all that is kept has been written. */
+  awaitWritten(): void {
+    this.isAwaited = true;
   }
 
   /** To be called when the connection has sent what `onWritten` was about. */
@@ -124,7 +138,7 @@ export class H2RequestWriter implements TurnTaker {
 
   /** The stream is over: nothing of the rest is sent. */
   drop(): void {
-    this.owner.turns.remove(this);
+    this.owner.frames.turns.remove(this);
     this.addKept(-this.keptBytes);
     this.pieces = [];
     this.stream = null;
@@ -135,7 +149,7 @@ export class H2RequestWriter implements TurnTaker {
     if (piece.length === 0) return;
     this.pieces.push(keepable(piece, 8));
     this.addKept(piece.length);
-    this.owner.turns.add(this);
+    this.owner.frames.turns.add(this);
   }
 
   private addKept(bytes: number): void {
@@ -158,7 +172,7 @@ export class H2RequestWriter implements TurnTaker {
       return;
     }
     const frame = owner.protocol.beginHeaders(stream, true);
-    writeLines(trailers, 0, trailers.length, owner.out);
+    writeLines(trailers, 0, trailers.length, owner.frames.out);
     owner.protocol.endHeaders(stream, frame, true);
   }
 }

@@ -16,6 +16,7 @@ import type { FieldList } from '../../http/h2/hpack/field-list.ts';
 import { Method } from '../../http/head.ts';
 import type { SessionCommand } from '../../http/session-headers.ts';
 import type { H2Context } from './h2-context.ts';
+import { type UpgradeRequest, writeSwitch } from './h2-upgrade.ts';
 import { InterimLimit } from './interim-limit.ts';
 import type { ResponseHandler } from './response-handler.ts';
 
@@ -37,6 +38,8 @@ export class H2ResponseReader {
   handler: ResponseHandler | null = null;
   /** The head of the final response has come, or an interim one. */
   hasStarted = false;
+  /** Of a request that is an extended CONNECT; null: it is none. */
+  upgrade: UpgradeRequest | null = null;
   private readonly owner: ResponseReaderOwner;
   private readonly context: H2Context;
   private readonly interim: InterimLimit;
@@ -100,13 +103,16 @@ export class H2ResponseReader {
     }
     const { responseText: text, responseFields, responseHead: head } = this.context;
     text.clear();
-    const problem = responseFields.write(fields, endStream, handler.method === Method.head, text);
+    const { upgrade } = this;
+    // Neither the beginning of a tunnel nor the response to HEAD has a framing.
+    const problem = responseFields.write(fields, endStream, handler.method === Method.head || upgrade !== null, text);
     if (problem !== null) {
       const isTooLarge = problem === serverFaults.responseHeadTooLarge;
       this.refuse(isTooLarge ? serverFaults.responseHeadTooLarge : serverFaults.badResponse, headIsWrong);
       return;
     }
     this.hasStarted = true;
+    if (upgrade !== null && responseFields.status >= 200 && responseFields.status < 300) writeSwitch(text, upgrade);
     this.readHead(handler, text.bytes, text.length);
     if (this.state === 'head' || head.status < 200) return;
     const { status, contentLength } = responseFields;
@@ -121,21 +127,30 @@ export class H2ResponseReader {
       this.refuse(isTooLarge ? serverFaults.responseHeadTooLarge : serverFaults.badResponse, headIsWrong);
       return;
     }
+    if (head.status === 101) {
+      if (handler.mustHold(head)) this.holdHead(handler, bytes, end);
+      else handler.onUpgrade(head, null);
+      return;
+    }
     if (head.status < 200) {
       if (this.interim.isFlood(this.context.worker.wheel.now)) this.refuse(serverFaults.tooManyInterim, null);
       else handler.onInterim(head);
       return;
     }
     if (handler.mustHold(head)) {
-      // A response that the handler refuses has dropped the stream.
-      if (this.handler !== handler) return;
-      this.state = 'held-head';
-      this.heldHead = Buffer.from(bytes.subarray(0, end));
-      this.owner.addBuffered(end);
+      this.holdHead(handler, bytes, end);
       return;
     }
     this.state = 'body';
     handler.onResponse(head);
+  }
+
+  private holdHead(handler: ResponseHandler, bytes: Buffer, end: number): void {
+    // A response that the handler refuses has dropped the stream.
+    if (this.handler !== handler) return;
+    this.state = 'held-head';
+    this.heldHead = Buffer.from(bytes.subarray(0, end));
+    this.owner.addBuffered(end);
   }
 
   private onTrailers(fields: FieldList, endStream: boolean): void {

@@ -46,6 +46,18 @@ export function writeValue(nameIndex: number, bytes: Buffer, start: number, end:
   writeText(bytes, start, end, out);
 }
 
+/** A pseudo-header field that is not in the static table. White space around the value goes. */
+export function writePseudoField(name: string, bytes: Buffer, start: number, end: number, out: HeadWriter): void {
+  let from = start;
+  let to = end;
+  while (from < to && isBlank(bytes[from]!)) from++;
+  while (to > from && isBlank(bytes[to - 1]!)) to--;
+  out.byte(neverIndexed);
+  writeInteger(name.length, 7, 0, out);
+  out.text(name);
+  writeText(bytes, from, to, out);
+}
+
 /**
  * Fields that stand as lines of HTTP/1.1 (`Name: value`, each with CR LF) in `bytes` from `start` to `end`, which are known to be valid.
  * Names become lower case, and white space around values goes (RFC 9113 section 8.2.1). Lines that belong to connections of HTTP/1.1 are
