@@ -3,7 +3,7 @@
  * it shares in chunks beside it: Node starts twice as fast from 20 files as from 150. Declarations go to dist/types.
  */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
 
@@ -27,8 +27,19 @@ for (const entry of Object.values(exports)) {
 rmSync(join(root, 'dist'), { recursive: true, force: true });
 /** Packages that every start reads: as a part of the bundle they are a quarter of the processor time of a start cheaper. */
 const inside = ['commander', 're2js', 'yaml', 'zod'];
-const isInside = (id: string) => inside.some((name) => id === name || id.startsWith(`${name}/`));
-const external = (id: string) => /^[^./]/.test(id) && !isInside(id);
+/** What makes the certificates of `--tls auto`, which has to work with `npx`: a chunk that nothing else loads. */
+const forCertificates = [
+  '@peculiar/asn1-schema',
+  '@peculiar/asn1-x509',
+  '@peculiar/utils',
+  'asn1js',
+  'pvtsutils',
+  'pvutils',
+  'tslib',
+];
+const bundled = [...inside, ...forCertificates];
+const isBundled = (id: string) => bundled.some((name) => id === name || id.startsWith(`${name}/`));
+const external = (id: string) => /^[^./]/.test(id) && !isBundled(id);
 // Flat: the supervisor finds worker.js beside its own chunk. All other packages stay outside.
 const bundle = await rolldown({ cwd: root, input, platform: 'node', external });
 await bundle.write({
@@ -39,9 +50,12 @@ await bundle.write({
 });
 
 // Their licences ask for it.
-const licenses = inside.map(
-  (name) => `${name}\n\n${readFileSync(join(root, 'node_modules', name, 'LICENSE'), 'utf8')}`,
-);
+const licenses = bundled.map((name) => {
+  const folder = join(root, 'node_modules', name);
+  const file = ['LICENSE', 'LICENSE.txt'].map((one) => join(folder, one)).find((one) => existsSync(one));
+  if (file === undefined) throw new Error(`${name} has no LICENSE`);
+  return `${name}\n\n${readFileSync(file, 'utf8')}`;
+});
 writeFileSync(join(root, 'dist/third-party-licenses.txt'), licenses.join(`\n${'-'.repeat(80)}\n\n`));
 
 const { status } = spawnSync('tsc', ['-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });

@@ -3,13 +3,14 @@
 import type { Config } from '../config/config.ts';
 import { defaultListen } from '../config/defaults.ts';
 import { deepFreeze } from '../config/freeze.ts';
-import { configNames, findConfig, loadConfig } from '../config/load.ts';
+import { configNames, findConfig, type LoadedConfig, loadConfig } from '../config/load.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import { ConfigError, formatProblems, type Problem, type Source } from '../config/problem.ts';
 import { readConfig } from '../config/read.ts';
 import { UsageError } from '../errors.ts';
 import { systemClock } from '../time/clock.ts';
 import { type ExplainFlags, type Overrides, type ParsedCommand, parseArguments } from './arguments.ts';
+import { checkCertificates } from './certificates.ts';
 import { commandLineSource } from './command-line.ts';
 import { exitCodes } from './exit-codes.ts';
 import { createLogger } from './log.ts';
@@ -68,7 +69,7 @@ async function check(named: string | undefined, around: Surroundings): Promise<n
   const file = named ?? findConfig(around.folder);
   if (file === undefined) return reportNoConfig(around);
   try {
-    const { options, warnings, source } = await loadConfig(file, around.folder, around.env);
+    const { options, warnings, source } = await loadChecked(file, around);
     const servers = options.pools.reduce((sum, pool) => sum + pool.servers.length, 0);
     const parts = [
       count(options.listeners.length, 'listener'),
@@ -81,6 +82,12 @@ async function check(named: string | undefined, around: Surroundings): Promise<n
   } catch (error) {
     return reportMistake(error, file, exitCodes.config, around);
   }
+}
+
+/** Throws ConfigError also for what is wrong with the files that the config names. */
+async function loadChecked(file: string, around: Surroundings): Promise<LoadedConfig> {
+  const { options, warnings, source } = await loadConfig(file, around.folder, around.env);
+  return { options, warnings: checkCertificates(options, warnings, source, around), source };
 }
 
 async function signToken(
@@ -171,12 +178,12 @@ async function serveFile(named: string | undefined, overrides: Overrides, around
   }
   let loaded: Awaited<ReturnType<typeof loadConfig>>;
   try {
-    loaded = await loadConfig(file, around.folder, around.env);
+    loaded = await loadChecked(file, around);
   } catch (error) {
     return reportMistake(error, file, exitCodes.config, around);
   }
   const { options, warnings, source } = loaded;
-  const reread = async () => override((await loadConfig(file, around.folder, around.env)).options, overrides);
+  const reread = async () => override((await loadChecked(file, around)).options, overrides);
   return serve(override(options, overrides), warnings, source, reread, around);
 }
 
@@ -190,7 +197,8 @@ function override(options: LimpetOptions, overrides: Overrides): LimpetOptions {
 async function serveServers(config: Config, around: Surroundings): Promise<number> {
   const source = commandLineSource(config);
   try {
-    const { options, warnings } = readConfig(config, { source, env: around.env, variables: false });
+    const { options, warnings: found } = readConfig(config, { source, env: around.env, variables: false });
+    const warnings = checkCertificates(options, found, source, around);
     return await serve(options, warnings, source, null, around);
   } catch (error) {
     return reportMistake(error, `the ${source.name}`, exitCodes.usage, around);

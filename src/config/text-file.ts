@@ -1,6 +1,6 @@
 /** Reads a config file as text, and refuses what is no text file before it can hang, fill the memory, or be read as something else. */
-import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from 'node:fs';
-import { codeOf, UsageError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
+import { checkRegularFile, readRegularFile, UnreadableFile } from '../regular-file.ts';
 import type { Position } from './problem.ts';
 
 /** Longest file (bytes); a config of 10,000 servers has one. */
@@ -14,74 +14,25 @@ export interface TextFile {
 
 /** Throws UsageError when it cannot be read. `name` is what a person called it. */
 export function readTextFile(name: string, path: string): TextFile {
-  return decode(readBytes(name, path));
+  return decode(attempt(name, () => readRegularFile(path, mostBytes)).bytes);
 }
 
 /** Throws UsageError for what is no file, such as a module that is a folder. */
 export function checkFile(name: string, path: string): void {
-  closeSync(openFile(name, path));
+  attempt(name, () => checkRegularFile(path, mostBytes));
 }
 
-function readBytes(name: string, path: string): Buffer {
-  const file = openFile(name, path);
+function attempt<T>(name: string, read: () => T): T {
   try {
-    return readFileSync(file);
+    return read();
   } catch (error) {
-    throw cannotRead(name, whyNot(error), error);
-  } finally {
-    closeSync(file);
+    if (!(error instanceof UnreadableFile)) throw error;
+    throw new UsageError(`cannot read the config ${shorten(name)}: ${error.message}`, { cause: error });
   }
-}
-
-function openFile(name: string, path: string): number {
-  let file: number;
-  try {
-    // Not waiting: to open a FIFO would last until somebody writes to it.
-    file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-  } catch (error) {
-    throw cannotRead(name, whyNot(error), error);
-  }
-  const stats = fstatSync(file);
-  const why = unfit(stats);
-  if (why === null) return file;
-  closeSync(file);
-  throw cannotRead(name, why);
-}
-
-function unfit(stats: Stats): string | null {
-  if (stats.isDirectory()) return 'it is a folder, expected a file';
-  if (stats.isFIFO()) return 'it is a pipe (FIFO), expected a file: it is read again at each reload';
-  if (!stats.isFile()) return 'it is a device, expected a file';
-  if (stats.size <= mostBytes) return null;
-  return `it has ${stats.size} bytes, expected at most ${mostBytes}`;
-}
-
-function cannotRead(name: string, why: string, cause?: unknown): UsageError {
-  return new UsageError(`cannot read the config ${shorten(name)}: ${why}`, { cause });
 }
 
 function shorten(name: string): string {
   return name.length > 120 ? `${name.slice(0, 117)}...` : name;
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  EACCES: 'no permission to read it',
-  EPERM: 'no permission to read it',
-  EISDIR: 'it is a folder, expected a file',
-  ENOTDIR: 'its path leads through a file, expected folders',
-  ELOOP: 'its symbolic links lead in a circle',
-  ENAMETOOLONG: 'its name is too long for this system',
-  ENXIO: 'it is a socket, expected a file',
-  EMFILE: 'this process has too many files open',
-  ENFILE: 'this machine has too many files open',
-  EIO: 'the disk failed',
-  ERR_INVALID_ARG_VALUE: 'its name holds a NUL byte',
-};
-
-function whyNot(error: unknown): string {
-  const code = codeOf(error);
-  return reasons[code] ?? `the system refuses it (${code})`;
 }
 
 function decode(bytes: Buffer): TextFile {
