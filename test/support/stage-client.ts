@@ -28,6 +28,8 @@ import { createWorkerContext } from './worker-context.ts';
 export class PlayedExchange implements RequestHandler {
   /** `GET /a`, `body abc`, `end` and the like, in order. */
   readonly events: string[] = [];
+  /** The head of the request. */
+  head = '';
   private begun: Client | null = null;
 
   get client(): Client {
@@ -38,6 +40,7 @@ export class PlayedExchange implements RequestHandler {
   begin(client: Client, head: RequestHead, raw: Buffer, start: number, mayUpgrade: boolean): void {
     const line = raw.toString('latin1', start, raw.indexOf(' HTTP/', start, 'latin1'));
     this.begun = client;
+    this.head = raw.toString('latin1', start, raw.indexOf('\r\n\r\n', start, 'latin1'));
     this.events.push(mayUpgrade ? `${line}, upgrade` : line);
     if (head.length !== 0) this.events.push(head.chunked ? 'a body in chunks' : `a body of ${head.length}`);
   }

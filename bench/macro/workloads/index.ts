@@ -26,4 +26,4 @@ export const workloads: readonly Workload[] = [
 ];
 
 /** A moment of each family. */
-export const smokeWorkloads = ['sticky-get', 'latency-1000', 'post-1k', 'websocket'];
+export const smokeWorkloads = ['sticky-get', 'latency-1000', 'post-1k', 'websocket', 'h2c-get'];

@@ -21,7 +21,8 @@ export interface ProtocolSettings extends BlockLimits {
 export interface ProtocolHandler {
   /**
    * Fields of a message, or its trailers when `stream.hasHeaders` was set before. On a server's connection the handler sets it, with the
-   * first response that is not interim. `fields` are good within the call. `endStream`: they end the message, and `onEnd` follows.
+   * first response that is not interim. `fields` are good within the call; where the handler has used `keepFields`, see `fields.repeat`.
+   * `endStream`: they end the message, and `onEnd` follows.
    */
   onHeaders(stream: Stream, fields: FieldList, endStream: boolean): void;
   /** The bytes are good within the call. Once they have gone on, `consume` gives the window back. */

@@ -33,9 +33,10 @@ import {
 } from './frame.ts';
 import { FrameEvent, FrameReader } from './frame-reader.ts';
 import { HeaderBlock } from './header-block.ts';
-import { HpackDecoder } from './hpack/decoder.ts';
+import { HpackDecoder, type HpackError } from './hpack/decoder.ts';
 import type { FieldList } from './hpack/field-list.ts';
 import type { ProtocolHandler, ProtocolSettings } from './protocol-handler.ts';
+import { Repeat, RepeatedBlock } from './repeated-block.ts';
 import { PeerSettings } from './settings.ts';
 import { type Stream, Streams } from './streams.ts';
 
@@ -54,6 +55,7 @@ export class Protocol {
   private readonly reader: FrameReader;
   private readonly block: HeaderBlock;
   private readonly decoder: HpackDecoder;
+  private readonly repeated = new RepeatedBlock();
   private readonly abuse: AbuseCounters;
   private readonly sendWindow = new SendWindow(defaultWindowSize);
   private readonly receiveWindow = new ReceiveWindow(defaultWindowSize);
@@ -192,6 +194,14 @@ export class Protocol {
     if (increment > 0 && stream.mayReceive) writeWindowUpdate(this.out, stream.id, increment);
   }
 
+  /**
+   * Within `onHeaders` of a request whose `fields.repeat` is `again`: the handler has kept what it has made of the fields. When the same
+   * block comes again, `fields.repeat` is `kept`, and the fields are not given.
+   */
+  keepFields(): void {
+    this.repeated.keep();
+  }
+
   reset(stream: Stream, code: number): void {
     if (stream.state === 'closed' || this.hasFailed) return;
     writeResetStream(this.out, stream.id, code);
@@ -306,25 +316,46 @@ export class Protocol {
   }
 
   private onBlock(): void {
-    const { block, fields } = this;
+    const { block } = this;
     const error = block.add(this.reader);
     if (error !== null) {
       this.fail(error);
       return;
     }
     if (!block.isComplete) return;
+    const stream = this.streams.get(block.streamId);
     // Also of a stream that is closed or refused: the table depends on each block (section 4.3).
-    const reason = this.decoder.decode(block.bytes, block.start, block.end, fields);
+    const reason = this.isServer && stream === undefined ? this.decodeRequest() : this.decodeOther();
     block.clear();
     if (reason !== null) {
       this.fail({ code: ErrorCode.compressionError, scope: 'connection', text: `A header block is wrong: ${reason}.` });
       return;
     }
-    const stream = this.streams.get(block.streamId);
     if (stream === undefined) this.onNewStream(block.streamId, block.endStream);
     else if (!stream.mayReceive) this.failStream(stream, h2Errors.halfClosedStream);
     else if (stream.hasHeaders && !block.endStream) this.failStream(stream, h2Errors.trailersWithoutEnd);
     else this.onMessageFields(stream, block.endStream);
+  }
+
+  private decodeRequest(): HpackError | null {
+    const { block, decoder, fields, repeated } = this;
+    const before = decoder.tableChanges;
+    const repeat = repeated.compare(block, before);
+    if (repeat === Repeat.kept) {
+      fields.clear();
+      fields.repeat = repeat;
+      return null;
+    }
+    const reason = decoder.decode(block.bytes, block.start, block.end, fields);
+    if (repeat === Repeat.none) repeated.remember(block, before, decoder.tableChanges);
+    fields.repeat = repeat;
+    return reason;
+  }
+
+  private decodeOther(): HpackError | null {
+    const { block } = this;
+    this.repeated.forget();
+    return this.decoder.decode(block.bytes, block.start, block.end, this.fields);
   }
 
   private onNewStream(id: number, endStream: boolean): void {

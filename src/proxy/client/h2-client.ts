@@ -104,7 +104,7 @@ export class H2Client implements Client, StreamUser, OutputOwner {
   private onHead(fields: FieldList, endStream: boolean): void {
     const { owner, request } = this;
     const { scratch } = owner.context;
-    const problem = request.readHead(fields, endStream, owner.scratch, scratch, owner.settings);
+    const problem = request.readHead(fields, endStream, owner, scratch, owner.settings);
     if (problem !== null) {
       this.refuseHead(problem);
       return;

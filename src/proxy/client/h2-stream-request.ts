@@ -5,11 +5,13 @@
 import { type Fault, requestFaults } from '../../errors.ts';
 import { headerSays } from '../../http/forwarded.ts';
 import type { FieldList } from '../../http/h2/hpack/field-list.ts';
+import { Repeat } from '../../http/h2/repeated-block.ts';
 import type { Stream } from '../../http/h2/streams.ts';
 import { Name } from '../../http/names.ts';
 import { HeadWriter } from '../../http/writer.ts';
 import type { RequestScratch } from '../request-scratch.ts';
 import type { FrameOutput } from './h2-frame-output.ts';
+import type { KeptHead } from './h2-kept-head.ts';
 import type { H2Scratch } from './h2-scratch.ts';
 import { webSocketKey } from './h2-websocket.ts';
 import type { RequestHandler } from './request-handler.ts';
@@ -18,6 +20,11 @@ export interface RequestRules {
   readonly upgrades: readonly string[];
   /** Most bytes of a body; 0: no limit. */
   readonly bodyBytes: number;
+}
+
+interface HeadContext {
+  readonly scratch: H2Scratch;
+  readonly kept: KeptHead;
 }
 
 /** Room for a usual head; a buffer that has grown beyond the second figure is not kept. */
@@ -77,7 +84,7 @@ export class StreamRequest {
   readHead(
     fields: FieldList,
     endStream: boolean,
-    { requestFields }: H2Scratch,
+    context: HeadContext,
     scratch: RequestScratch,
     { upgrades, bodyBytes }: RequestRules,
   ): Fault | string | null {
@@ -86,16 +93,30 @@ export class StreamRequest {
     this.isComplete = endStream;
     this.maxBodyBytes = bodyBytes;
     this.hasRead = false;
-    out.clear();
-    const problem = requestFields.write(fields, endStream, out);
+    const problem = this.writeHead(fields, endStream, context);
     if (problem !== null) return problem;
-    if (requestFields.isExtendedConnect) this.addKey();
     this.hasRead = true;
     if (scratch.readNew(out.bytes, 0) <= 0) return head.fault ?? requestFaults.headTooLarge;
     if (bodyBytes > 0 && head.length > bodyBytes) return requestFaults.bodyTooLarge;
     if (this.isUpgrade && !upgrades.some((name) => headerSays(head.headers, Name.upgrade, name)))
       return requestFaults.methodRefused;
     this.hasBody = head.length !== 0;
+    return null;
+  }
+
+  private writeHead(fields: FieldList, endStream: boolean, { scratch, kept }: HeadContext): Fault | string | null {
+    const { head } = this;
+    const { requestFields } = scratch;
+    head.clear();
+    if (fields.repeat === Repeat.kept) {
+      kept.write(head);
+      this.bodyLeft = kept.contentLength;
+      return null;
+    }
+    const problem = requestFields.write(fields, endStream, head);
+    if (problem !== null) return problem;
+    if (requestFields.isExtendedConnect) this.addKey();
+    else if (fields.repeat === Repeat.again && kept.keep(head, requestFields)) this.sink.protocol.keepFields();
     this.bodyLeft = requestFields.contentLength;
     return null;
   }

@@ -3,6 +3,7 @@ import type { StreamOwner } from '../../http/h2/streams.ts';
 import type { Socket } from '../../net/socket.ts';
 import type { Indexed } from '../indexed-set.ts';
 import type { FrameOutput } from './h2-frame-output.ts';
+import type { KeptHead } from './h2-kept-head.ts';
 import type { H2Scratch } from './h2-scratch.ts';
 import type { ListenerContext } from './listener-context.ts';
 import type { ListenerSettings } from './listener-settings.ts';
@@ -27,6 +28,7 @@ export interface UserContext {
   readonly settings: ListenerSettings;
   readonly exchanges: ExchangeSource;
   readonly scratch: H2Scratch;
+  readonly kept: KeptHead;
   readonly peer: Peer;
   readonly socket: Socket;
   readonly output: FrameOutput;

@@ -11,6 +11,7 @@ import type { Account, Socket } from '../../net/socket.ts';
 import { IndexedSet } from '../indexed-set.ts';
 import { H2Client } from './h2-client.ts';
 import { FrameOutput } from './h2-frame-output.ts';
+import { KeptHead } from './h2-kept-head.ts';
 import { H2Scratch } from './h2-scratch.ts';
 import type { StreamUser, UserContext } from './h2-stream-user.ts';
 import type { ListenerContext } from './listener-context.ts';
@@ -51,6 +52,7 @@ export class ClientStreams implements ProtocolHandler, UserContext {
   readonly settings: ListenerSettings;
   readonly exchanges: ExchangeSource;
   readonly scratch: H2Scratch;
+  readonly kept = new KeptHead();
   readonly peer: Peer;
   readonly socket: Socket;
   readonly output: FrameOutput;

@@ -49,6 +49,11 @@ export class HpackDecoder {
     this.table.acknowledge();
   }
 
+  /** Goes up when the table changes. Between two equal numbers the same block has the same fields. */
+  get tableChanges(): number {
+    return this.table.changes;
+  }
+
   /** Reads a whole block into `list`, which is cleared first. null: it was read; a list that is too large says so itself. */
   decode(bytes: Buffer, start: number, end: number, list: FieldList): HpackError | null {
     list.clear();

@@ -19,6 +19,8 @@ export class DynamicTable {
   /** As both sides count it: text and 32 bytes an entry. */
   size = 0;
   bytes: Buffer = noBytes;
+  /** Goes up with each change of the entries, and of what the peer may do to them. */
+  changes = 0;
   /** What may be used of `limit`, because the peer has said so. */
   private max: number;
   /** What the peer has said. */
@@ -47,6 +49,7 @@ export class DynamicTable {
   /** False: beyond what was allowed (RFC 7541 section 6.3: a decoding error). */
   resize(size: number): boolean {
     if (size > (this.isAcknowledged ? this.limit : Math.max(this.limit, firstSize))) return false;
+    this.changes++;
     this.told = size;
     this.max = Math.min(size, this.limit);
     this.evict(0);
@@ -54,6 +57,7 @@ export class DynamicTable {
   }
 
   acknowledge(): void {
+    this.changes++;
     this.isAcknowledged = true;
   }
 
@@ -79,6 +83,7 @@ export class DynamicTable {
   add(text: Buffer, nameStart: number, valueStart: number, end: number): void {
     const length = end - nameStart;
     const size = length + entryOverhead;
+    this.changes++;
     this.evict(size);
     if (size > this.max) return;
     if (this.tail + length > this.bytes.length) this.makeRoom(length);

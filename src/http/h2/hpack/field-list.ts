@@ -14,6 +14,8 @@ export class FieldList {
   count = 0;
   /** The list was larger than `maxBytes`: it is not complete. */
   overflow = false;
+  /** A value of `Repeat` (repeated-block.ts). `kept`: the fields are those that the handler has kept, and are not here. */
+  repeat = 0;
   /** As the peer counts it: text and 32 bytes for each field. */
   size = 0;
   /** SETTINGS_MAX_HEADER_LIST_SIZE. */
@@ -26,7 +28,7 @@ export class FieldList {
   }
 
   clear(): void {
-    this.count = this.size = 0;
+    this.count = this.size = this.repeat = 0;
     this.overflow = false;
     this.offsets[0] = 0;
   }
