@@ -71,6 +71,7 @@ export const requestFaults = {
   badTrailer: fault('bad-trailer', 'client', 400, 'The trailer section is malformed or too large.'),
   badFields: fault('bad-fields', 'client', 400, 'The fields of the HTTP/2 request are not valid.'),
   http2Required: fault('http2-required', 'client', 505, 'Only HTTP/2 is spoken here.'),
+  httpsRequired: fault('https-required', 'client', 400, 'A plain HTTP request was sent to a port of HTTPS.'),
   bodyTooLarge: fault('body-too-large', 'client', 413, 'The request body is larger than allowed.'),
   requestTimeout: fault('request-timeout', 'client', 408, 'The request did not arrive in time.'),
   clientGone: fault('client-gone', 'client', 499, 'The client went away.'),

@@ -122,7 +122,7 @@ export class Balancer {
   /** Listens on all addresses, or on none: rejects with the system's error when one cannot be bound. */
   async start(ports: ListenerPorts): Promise<void> {
     const { listeners } = this.options;
-    this.listeners.use(await this.listeners.open(listeners, this.deps.numbers, ports), listeners);
+    this.listeners.use(await this.listeners.open(listeners, this.deps.numbers, ports, []), listeners, []);
     this.ticking = setInterval(() => this.tick(), Wheel.tickMs);
   }
 
@@ -132,13 +132,13 @@ export class Balancer {
    */
   async reload(options: LimpetOptions, numbers: Numbers, ports: ListenerPorts): Promise<void> {
     const pools = this.pools.plan(options, numbers);
-    const listeners = await this.listeners.open(options.listeners, numbers, ports);
+    const listeners = await this.listeners.open(options.listeners, numbers, ports, []);
     // From here on nothing can fail.
     this.options = options;
     this.budget.limit = options.limits.keptBytes;
     this.connects.max = options.limits.connecting;
     // New routes lead to the new pools before the old pools end.
-    this.pools.use(pools, this.clock.now(), () => this.listeners.use(listeners, options.listeners));
+    this.pools.use(pools, this.clock.now(), () => this.listeners.use(listeners, options.listeners, []));
   }
 
   /** The health of some servers of a pool has changed. Servers that this config does not have are skipped. */

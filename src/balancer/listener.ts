@@ -2,13 +2,16 @@
  * One listening address of a worker: its socket, the settings for clients that connect now, and the open connections. A reload
  * changes the settings, and leaves the socket and the connections as they are.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { ListenerOptions } from '../config/options.ts';
+import { UsageError } from '../errors.ts';
 import { hstsLine } from '../http/hsts.ts';
 import type { ReservedHeaders } from '../http/reserved-headers.ts';
 import { counter } from '../metrics/counters.ts';
 import { listenError } from '../net/listen-error.ts';
 import { shortageOf } from '../net/shortage.ts';
 import { formatAddress, type ListeningSocket, type Net, type Socket, type SocketHandler } from '../net/socket.ts';
+import type { ServerTls } from '../net/tls.ts';
 import { trustOf } from '../net/trust.ts';
 import { CertificateHeaders } from '../proxy/client/certificate-headers.ts';
 import type { ClientConnection } from '../proxy/client/client-connection.ts';
@@ -17,6 +20,7 @@ import { h2SettingsOf } from '../proxy/client/h2-settings.ts';
 import type { FindRoute, ListenerContext } from '../proxy/client/listener-context.ts';
 import type { ListenerSettings } from '../proxy/client/listener-settings.ts';
 import { ProtocolChoice } from '../proxy/client/protocol-choice.ts';
+import { TlsHandshake } from '../proxy/client/tls-handshake.ts';
 import { ExchangePool } from '../proxy/exchange-pool.ts';
 import type { HttpsRedirect } from '../proxy/https-redirect.ts';
 import { IndexedSet } from '../proxy/indexed-set.ts';
@@ -44,6 +48,8 @@ export class Listener {
   private exchanges: ExchangePool;
   private settings: ListenerSettings;
   private socket: ListeningSocket | null = null;
+  /** null: plain, or its certificates have not come. */
+  private tls: ServerTls | null = null;
   private readonly connections = new IndexedSet<ClientConnection>();
   /** The context of the newest config, and of former ones that still have a connection or a tunnel. */
   private contexts: ListenerContext[];
@@ -59,11 +65,12 @@ export class Listener {
     this.settings = this.settingsOf(options);
   }
 
-  /** `http://host:port`, or `unix:` and a path. */
+  /** `http://host:port`, with TLS `https://`, or `unix:` and a path. */
   get url(): string {
     const { address } = this.options;
     if (address.kind === 'unix') return formatAddress(address);
-    return `http://${formatAddress({ ...address, host: address.host || '0.0.0.0', port: this.port })}`;
+    const scheme = this.options.tls === null ? 'http' : 'https';
+    return `${scheme}://${formatAddress({ ...address, host: address.host || '0.0.0.0', port: this.port })}`;
   }
 
   /** The port that is bound; 0 for a unix-domain socket. */
@@ -75,18 +82,31 @@ export class Listener {
     return this.connections.size === 0;
   }
 
-  /** All workers share a port. Rejects with the system's error when the address cannot be bound. */
-  async listen(port: number): Promise<void> {
+  /**
+   * All workers share a port. `tls`: the certificates, null for a plain listener. Rejects with the system's error when the address cannot
+   * be bound.
+   */
+  async listen(port: number, tls: ServerTls | null): Promise<void> {
     const { address, backlog } = this.options;
+    if ((tls === null) !== (this.options.tls === null))
+      throw new UsageError(`listener ${formatAddress(address)}: its certificates were not loaded`);
+    this.tls = tls;
     const shared = address.kind === 'tcp';
     const at = shared ? { ...address, port } : address;
     const accept = (socket: Socket): SocketHandler | null => this.accept(socket);
     const onError = (error: Error): void => this.acceptFailed(error);
     try {
-      this.socket = await this.deps.net.listen({ address: at, backlog, reusePort: shared, tls: null, accept, onError });
+      this.socket = await this.deps.net.listen({ address: at, backlog, reusePort: shared, tls, accept, onError });
     } catch (error) {
       throw listenError(error, address);
     }
+  }
+
+  /** From now on handshakes have these certificates and rules; open connections stay. Throws when the runtime refuses them. */
+  setTls(tls: ServerTls): void {
+    if (isDeepStrictEqual(tls, this.tls)) return;
+    this.socket?.setTls(tls);
+    this.tls = tls;
   }
 
   /** A new config has the same address: new connections get its options and context. */
@@ -141,7 +161,8 @@ export class Listener {
     if (over >= maxRefusing || (shedding && descriptors.cannotRefuse) || context.stopping || lost) return null;
     counters.add(counter.connections_accepted);
     counters.add(counter.connections_open);
-    const Connection = settings.protocols.includes('h2') ? ProtocolChoice : H1ClientConnection;
+    const plain = settings.protocols.includes('h2') ? ProtocolChoice : H1ClientConnection;
+    const Connection = this.tls === null ? plain : TlsHandshake;
     const connection = new Connection(context, settings, this.exchanges, socket);
     load.run(slot, 1);
     descriptors.addClient(1);

@@ -45,7 +45,7 @@ function stage(...ports: readonly number[]) {
   /** Opens these ports, and uses them; the system binds the port that is asked for. */
   const change = async (...used: readonly number[]): Promise<readonly ListenerOptions[]> => {
     const all = optionsOf(used).listeners;
-    listeners.use(await listeners.open(all, numbers, used), all);
+    listeners.use(await listeners.open(all, numbers, used, []), all, []);
     return all;
   };
   /** A client that has connected to that port. */
@@ -63,7 +63,7 @@ describe('the addresses of a config', () => {
   test('are opened in their order, and null leaves one out', async () => {
     const { listeners, numbers, optionsOf } = stage(80, 81);
     const all = optionsOf([80, 81]).listeners;
-    listeners.use(await listeners.open(all, numbers, [80, null]), all);
+    listeners.use(await listeners.open(all, numbers, [80, null], []), all, []);
     expect([listeners.addresses, listeners.ports]).toEqual([['http://127.0.0.1:80'], [80]]);
   });
 

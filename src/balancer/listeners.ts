@@ -8,6 +8,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ListenerOptions } from '../config/options.ts';
 import type { ReservedHeaders } from '../http/reserved-headers.ts';
 import { type Address, formatAddress, type Net } from '../net/socket.ts';
+import type { ServerTls } from '../net/tls.ts';
 import type { FindRoute, ListenerContext } from '../proxy/client/listener-context.ts';
 import type { HttpsRedirect } from '../proxy/https-redirect.ts';
 import type { Shared } from '../shared/memory.ts';
@@ -25,6 +26,9 @@ export interface ListenersDependencies {
   readonly redirectFor: (options: ListenerOptions) => HttpsRedirect | null;
   readonly reserved: () => ReservedHeaders | null;
 }
+
+/** In the order of the config; null or missing: a plain listener. */
+export type ListenerCertificates = readonly (ServerTls | null)[];
 
 /** Connections that were destroyed at the end report their end within this time (ms). */
 const destroyTimeoutMs = 1000;
@@ -56,20 +60,25 @@ export class Listeners {
   }
 
   /**
-   * Opens the addresses that are new, and answers the listeners of that config, for `use`. Rejects with the system's error when
-   * one address cannot be bound; then none is open that was not before.
+   * Opens the addresses that are new, and answers the listeners of that config, for `use`. `tls`: certificates, in the order of the
+   * config. Rejects with the system's error when one address cannot be bound; then none is open that was not before.
    */
-  async open(all: readonly ListenerOptions[], numbers: Numbers, ports: ListenerPorts): Promise<readonly Listener[]> {
+  async open(
+    all: readonly ListenerOptions[],
+    numbers: Numbers,
+    ports: ListenerPorts,
+    tls: ListenerCertificates,
+  ): Promise<readonly Listener[]> {
     const listeners: Listener[] = [];
     const opened: Listener[] = [];
     try {
       for (const [i, options] of all.entries()) {
         const port = ports[i];
         if (port == null) continue;
-        let listener = this.current.find((one) => isSameAddress(one.options, options));
+        let listener = this.current.find((one) => isSameSocket(one.options, options));
         if (listener === undefined) {
           listener = this.create(options, numbers);
-          await listener.listen(port);
+          await listener.listen(port, tls[i] ?? null);
           opened.push(listener);
         }
         listeners.push(listener);
@@ -81,19 +90,28 @@ export class Listeners {
     return listeners;
   }
 
-  /** These, from `open`, are the listeners from now on, with the options of that config. Cannot fail. */
-  use(listeners: readonly Listener[], all: readonly ListenerOptions[]): void {
+  /** These, from `open`, are the listeners from now on, with the options and certificates of that config. */
+  use(listeners: readonly Listener[], all: readonly ListenerOptions[], tls: ListenerCertificates): void {
     for (const listener of this.current) if (!listeners.includes(listener)) this.close(listener);
     this.current = listeners;
     for (const listener of listeners) {
-      const options = all.find((one) => isSameAddress(one, listener.options));
+      const options = all.find((one) => isSameSocket(one, listener.options));
       if (options === undefined || isDeepStrictEqual(options, listener.options)) continue;
       listener.change(options, this.deps.contextFor(options));
     }
+    this.setTls(all, tls);
     const { routeFor, redirectFor } = this.deps;
     const reserved = this.deps.reserved();
     for (const listener of [...listeners, ...this.closing])
       listener.reroute(routeFor(listener.options), redirectFor(listener.options), reserved);
+  }
+
+  /** New handshakes have these certificates; open connections stay. They have been checked. */
+  setTls(all: readonly ListenerOptions[], tls: ListenerCertificates): void {
+    for (const [i, options] of all.entries()) {
+      const one = tls[i];
+      if (one != null) this.current.find((listener) => isSameSocket(listener.options, options))?.setTls(one);
+    }
   }
 
   /**
@@ -144,6 +162,7 @@ export class Listeners {
   }
 }
 
-function isSameAddress(a: ListenerOptions, b: ListenerOptions): boolean {
-  return formatAddress(a.address) === formatAddress(b.address);
+/** A socket is plain or TLS from its beginning. */
+function isSameSocket(a: ListenerOptions, b: ListenerOptions): boolean {
+  return formatAddress(a.address) === formatAddress(b.address) && (a.tls === null) === (b.tls === null);
 }

@@ -43,6 +43,10 @@ export class DebugLog {
     this.log(`connection to server ${nameOf(pool, server)} is over: ${why}`);
   }
 
+  handshakeFailed(listener: string, why: string): void {
+    this.log(`a TLS handshake at listener ${listener} failed: ${why}`);
+  }
+
   /** `why`: what the client is told. */
   h2Failed(listener: string, why: string): void {
     this.log(`an HTTP/2 connection of listener ${listener} is ended: ${why}`);

@@ -100,7 +100,14 @@ export type Settings = Partial<Omit<ListenerSettings, 'timeouts'>> & {
   readonly timeouts?: Partial<ListenerSettings['timeouts']>;
 };
 
-const timeouts = { requestHead: 10_000, requestBody: 30_000, keepAlive: 60_000, write: 30_000, linger: 60_000 };
+const timeouts = {
+  handshake: 10_000,
+  requestHead: 10_000,
+  requestBody: 30_000,
+  keepAlive: 60_000,
+  write: 30_000,
+  linger: 60_000,
+};
 
 /** Makes the connection under test. */
 export type MakeConnection<T> = new (

@@ -15,6 +15,7 @@ export interface ListenerSettings extends PeerSettings {
   readonly h2: ProtocolSettings;
   /** Milliseconds. */
   readonly timeouts: {
+    readonly handshake: number;
     readonly requestHead: number;
     readonly requestBody: number;
     readonly keepAlive: number;
