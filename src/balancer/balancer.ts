@@ -3,6 +3,7 @@
  * other. `workers/` runs one balancer per thread, over shared memory.
  */
 import { TokenRings } from '../affinity/token.ts';
+import { noTls, type TlsMaterial } from '../certificates/material.ts';
 import type { LimpetOptions, ListenerOptions, PoolOptions, RouteOptions } from '../config/options.ts';
 import { UsageError } from '../errors.ts';
 import { Connects } from '../fleet/connects.ts';
@@ -11,6 +12,7 @@ import { ReservedHeaders } from '../http/reserved-headers.ts';
 import { AccessLog, type WriteLines } from '../metrics/access-log.ts';
 import { counter } from '../metrics/counters.ts';
 import { type Address, formatAddress, type Net } from '../net/socket.ts';
+import type { ClientTls } from '../net/tls.ts';
 import { BufferBudget } from '../proxy/buffer-budget.ts';
 import { type FindRoute, ListenerContext } from '../proxy/client/listener-context.ts';
 import type { DebugLog } from '../proxy/debug-log.ts';
@@ -40,6 +42,8 @@ export interface BalancerDependencies {
   readonly writeAccess: WriteLines;
   readonly shared: Shared;
   readonly numbers: Numbers;
+  /** Certificates of the config. Left out: it has none. */
+  readonly material?: TlsMaterial;
   /** Key of the hashes under which the session table knows sessions. */
   readonly secret: Buffer;
   /** Left out: no copies of sessions are kept. */
@@ -61,17 +65,12 @@ export interface BalancerDependencies {
   readonly observe?: (parts: PoolParts, pool: PoolOptions) => PoolParts;
 }
 
-/** Certificates of pools are not loaded yet: a connection that should be encrypted must never be plain. */
-function plainOnly({ name, tls }: PoolOptions): null {
-  if (tls !== null) throw new UsageError(`pools.${name}.tls: TLS to servers is not there yet`);
-  return null;
-}
-
 /** The sweep visits every record of the table in about this many seconds, whatever the number of workers. */
 const sweepSeconds = 60;
 
 export class Balancer {
   private options: LimpetOptions;
+  private material: TlsMaterial;
   private readonly deps: BalancerDependencies;
   private readonly clock: Clock;
   private readonly wheel: Wheel;
@@ -87,6 +86,7 @@ export class Balancer {
   constructor(options: LimpetOptions, deps: BalancerDependencies) {
     const { net, shared, clock = systemClock } = deps;
     this.options = options;
+    this.material = deps.material ?? noTls;
     this.deps = deps;
     this.clock = clock;
     this.wheel = new Wheel(clock.monotonic());
@@ -122,7 +122,8 @@ export class Balancer {
   /** Listens on all addresses, or on none: rejects with the system's error when one cannot be bound. */
   async start(ports: ListenerPorts): Promise<void> {
     const { listeners } = this.options;
-    this.listeners.use(await this.listeners.open(listeners, this.deps.numbers, ports, []), listeners, []);
+    const { listeners: tls } = this.material;
+    this.listeners.use(await this.listeners.open(listeners, this.deps.numbers, ports, tls), listeners);
     this.ticking = setInterval(() => this.tick(), Wheel.tickMs);
   }
 
@@ -130,15 +131,30 @@ export class Balancer {
    * Applies another config, or nothing of it: rejects with the system's error when a new address cannot be bound. Connections
    * stay, and their next request goes by the new config; open exchanges finish as they began.
    */
-  async reload(options: LimpetOptions, numbers: Numbers, ports: ListenerPorts): Promise<void> {
-    const pools = this.pools.plan(options, numbers);
-    const listeners = await this.listeners.open(options.listeners, numbers, ports, []);
+  async reload(options: LimpetOptions, numbers: Numbers, ports: ListenerPorts, material = noTls): Promise<void> {
+    const former = this.material;
+    this.material = material;
+    const { pools, listeners } = await this.prepare(options, numbers, ports).catch((error: unknown) => {
+      this.material = former;
+      throw error;
+    });
     // From here on nothing can fail.
     this.options = options;
     this.budget.limit = options.limits.keptBytes;
     this.connects.max = options.limits.connecting;
     // New routes lead to the new pools before the old pools end.
-    this.pools.use(pools, this.clock.now(), () => this.listeners.use(listeners, options.listeners, []));
+    this.pools.use(pools, this.clock.now(), () => this.listeners.use(listeners, options.listeners));
+  }
+
+  private async prepare(options: LimpetOptions, numbers: Numbers, ports: ListenerPorts) {
+    const pools = this.pools.plan(options, numbers);
+    return { pools, listeners: await this.listeners.open(options.listeners, numbers, ports, this.material.listeners) };
+  }
+
+  /** Files of certificates have changed, and nothing else: new connections have these, and open ones stay. */
+  renewCertificates(material: TlsMaterial): void {
+    this.material = material;
+    this.listeners.setTls(this.options.listeners, material.listeners);
   }
 
   /** The health of some servers of a pool has changed. Servers that this config does not have are skipped. */
@@ -209,9 +225,17 @@ export class Balancer {
       random,
       randomWords: randomWords(),
       rings: new TokenRings(),
-      tlsOf: plainOnly,
+      tlsOf: (pool) => this.tlsOf(pool),
       observe,
     });
+  }
+
+  private tlsOf({ name, tls }: PoolOptions): ClientTls | null {
+    if (tls === null) return null;
+    const rules = this.material.pools.get(name);
+    // A connection that should be encrypted must never be plain.
+    if (rules === undefined) throw new UsageError(`pools.${name}.tls: its certificates were not loaded`);
+    return rules;
   }
 
   /** Each listener has a router of its own, so that `match.listeners` costs a request nothing. */

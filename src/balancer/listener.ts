@@ -48,8 +48,7 @@ export class Listener {
   private exchanges: ExchangePool;
   private settings: ListenerSettings;
   private socket: ListeningSocket | null = null;
-  /** null: plain, or its certificates have not come. */
-  private tls: ServerTls | null = null;
+  private rules: ServerTls | null = null;
   private readonly connections = new IndexedSet<ClientConnection>();
   /** The context of the newest config, and of former ones that still have a connection or a tunnel. */
   private contexts: ListenerContext[];
@@ -78,6 +77,11 @@ export class Listener {
     return this.socket?.port ?? 0;
   }
 
+  /** The certificates of new connections; null: it is plain. */
+  get tls(): ServerTls | null {
+    return this.rules;
+  }
+
   get isEmpty(): boolean {
     return this.connections.size === 0;
   }
@@ -90,7 +94,7 @@ export class Listener {
     const { address, backlog } = this.options;
     if ((tls === null) !== (this.options.tls === null))
       throw new UsageError(`listener ${formatAddress(address)}: its certificates were not loaded`);
-    this.tls = tls;
+    this.rules = tls;
     const shared = address.kind === 'tcp';
     const at = shared ? { ...address, port } : address;
     const accept = (socket: Socket): SocketHandler | null => this.accept(socket);
@@ -104,9 +108,9 @@ export class Listener {
 
   /** From now on handshakes have these certificates and rules; open connections stay. Throws when the runtime refuses them. */
   setTls(tls: ServerTls): void {
-    if (isDeepStrictEqual(tls, this.tls)) return;
+    if (isDeepStrictEqual(tls, this.rules)) return;
     this.socket?.setTls(tls);
-    this.tls = tls;
+    this.rules = tls;
   }
 
   /** A new config has the same address: new connections get its options and context. */
@@ -162,7 +166,7 @@ export class Listener {
     counters.add(counter.connections_accepted);
     counters.add(counter.connections_open);
     const plain = settings.protocols.includes('h2') ? ProtocolChoice : H1ClientConnection;
-    const Connection = this.tls === null ? plain : TlsHandshake;
+    const Connection = this.rules === null ? plain : TlsHandshake;
     const connection = new Connection(context, settings, this.exchanges, socket);
     load.run(slot, 1);
     descriptors.addClient(1);

@@ -5,6 +5,7 @@ import { createWorkerContext } from '../../test/support/worker-context.ts';
 import type { ListenerOptions } from '../config/options.ts';
 import { readConfig } from '../config/read.ts';
 import type { ListenOptions } from '../net/socket.ts';
+import type { ServerTls } from '../net/tls.ts';
 import { ListenerContext } from '../proxy/client/listener-context.ts';
 import { WriteBuffers } from '../proxy/write-buffers.ts';
 import { createSingleWorker } from '../shared/single-worker.ts';
@@ -21,12 +22,16 @@ function stage(...ports: readonly number[]) {
   /** The sockets that are open, by port. */
   const open = new Map<number, ListenOptions>();
   const taken = new Set<number>();
+  let setTls = (_port: number, _tls: ServerTls): void => {};
+  const onSetTls = (run: typeof setTls): void => {
+    setTls = run;
+  };
   const net = new FakeNet();
   net.listen = (asked) => {
     const port = asked.address.kind === 'tcp' ? asked.address.port : 0;
     if (taken.has(port)) return Promise.reject(Object.assign(new Error('in use'), { code: 'EADDRINUSE' }));
     open.set(port, asked);
-    return Promise.resolve({ port, setTls() {}, close: () => void open.delete(port) });
+    return Promise.resolve({ port, setTls: (tls) => setTls(port, tls), close: () => void open.delete(port) });
   };
   const worker = createWorkerContext({ net, counters: shared.counters, descriptors: shared.descriptors });
   const buffers = new WriteBuffers(net);
@@ -45,7 +50,7 @@ function stage(...ports: readonly number[]) {
   /** Opens these ports, and uses them; the system binds the port that is asked for. */
   const change = async (...used: readonly number[]): Promise<readonly ListenerOptions[]> => {
     const all = optionsOf(used).listeners;
-    listeners.use(await listeners.open(all, numbers, used, []), all, []);
+    listeners.use(await listeners.open(all, numbers, used, []), all);
     return all;
   };
   /** A client that has connected to that port. */
@@ -56,14 +61,14 @@ function stage(...ports: readonly number[]) {
     client.handler = handler;
     return client;
   };
-  return { listeners, numbers, optionsOf, open, taken, routed, change, connect, counters: shared.counters };
+  return { listeners, numbers, optionsOf, onSetTls, open, taken, routed, change, connect, counters: shared.counters };
 }
 
 describe('the addresses of a config', () => {
   test('are opened in their order, and null leaves one out', async () => {
     const { listeners, numbers, optionsOf } = stage(80, 81);
     const all = optionsOf([80, 81]).listeners;
-    listeners.use(await listeners.open(all, numbers, [80, null], []), all, []);
+    listeners.use(await listeners.open(all, numbers, [80, null], []), all);
     expect([listeners.addresses, listeners.ports]).toEqual([['http://127.0.0.1:80'], [80]]);
   });
 
@@ -83,6 +88,55 @@ describe('the addresses of a config', () => {
     await change(82, 80);
     expect([...open.keys()]).toEqual([80, 82]);
     expect(open.get(80)).toBe(socket);
+  });
+});
+
+describe('certificates', () => {
+  const rules = (cert: string): ServerTls => ({
+    identities: [{ names: ['a.test'], pairs: [{ cert, key: '', staple: null }] }],
+    protocols: ['http/1.1'],
+    minVersion: 'TLSv1.2',
+    ciphers: '',
+    clients: null,
+    ticketKeys: null,
+  });
+  /** Two listeners with TLS, whose sockets note the certificates that they are given, and refuse `bad`. */
+  const stageTls = () => {
+    const it = stage(80, 81);
+    const given: string[] = [];
+    const certOf = ({ identities }: ServerTls): string => identities[0]?.pairs[0]?.cert ?? '';
+    it.onSetTls((port, tls) => {
+      if (certOf(tls) === 'bad') throw new Error('no certificate');
+      given.push(`${port} ${certOf(tls)}`);
+    });
+    const tls = { certificates: [], minVersion: 'TLSv1.2', ciphers: '', clientCertificates: null } as const;
+    const all = it.optionsOf([80, 81]).listeners.map((one) => ({ ...one, tls }));
+    const openWith = (...certs: readonly string[]) => it.listeners.open(all, it.numbers, [80, 81], certs.map(rules));
+    return { ...it, all, given, openWith };
+  };
+
+  test('are those of the listener from the first handshake on, and can change while it listens', async () => {
+    const { listeners, open, all, given, openWith } = stageTls();
+    listeners.use(await openWith('a', 'b'), all);
+    expect([...open.values()].map(({ tls }) => tls)).toEqual([rules('a'), rules('b')]);
+    expect(listeners.addresses).toEqual(['https://127.0.0.1:80', 'https://127.0.0.1:81']);
+    listeners.use(await openWith('a', 'c'), all);
+    listeners.setTls(all, [rules('d'), rules('c')]);
+    // The same ones again are no change.
+    expect(given).toEqual(['81 c', '80 d']);
+  });
+
+  test('that the runtime refuses are a reload that changes nothing', async () => {
+    const { listeners, all, given, openWith } = stageTls();
+    listeners.use(await openWith('a', 'b'), all);
+    await expect(openWith('c', 'bad')).rejects.toThrow('no certificate');
+    expect(given).toEqual(['80 c', '80 a']);
+  });
+
+  test('that are missing are no reason to listen without', async () => {
+    const { listeners, all, numbers, open } = stageTls();
+    await expect(listeners.open(all, numbers, [80, 81], [])).rejects.toThrow('its certificates were not loaded');
+    expect(open.size).toBe(0);
   });
 });
 

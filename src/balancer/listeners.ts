@@ -60,8 +60,9 @@ export class Listeners {
   }
 
   /**
-   * Opens the addresses that are new, and answers the listeners of that config, for `use`. `tls`: certificates, in the order of the
-   * config. Rejects with the system's error when one address cannot be bound; then none is open that was not before.
+   * Opens the addresses that are new, gives all listeners their certificates (`tls`, in the order of the config), and answers the
+   * listeners of that config, for `use`. Rejects with the system's error when one address cannot be bound, or the runtime refuses a
+   * certificate or cipher; then nothing has changed.
    */
   async open(
     all: readonly ListenerOptions[],
@@ -71,6 +72,7 @@ export class Listeners {
   ): Promise<readonly Listener[]> {
     const listeners: Listener[] = [];
     const opened: Listener[] = [];
+    const undo: (() => void)[] = [];
     try {
       for (const [i, options] of all.entries()) {
         const port = ports[i];
@@ -80,18 +82,26 @@ export class Listeners {
           listener = this.create(options, numbers);
           await listener.listen(port, tls[i] ?? null);
           opened.push(listener);
+        } else {
+          const { tls: former } = listener;
+          const next = tls[i] ?? null;
+          if (former !== null && next !== null) {
+            listener.setTls(next);
+            undo.push(() => listener?.setTls(former));
+          }
         }
         listeners.push(listener);
       }
     } catch (error) {
       for (const listener of opened) listener.stop();
+      for (const restore of undo) restore();
       throw error;
     }
     return listeners;
   }
 
-  /** These, from `open`, are the listeners from now on, with the options and certificates of that config. */
-  use(listeners: readonly Listener[], all: readonly ListenerOptions[], tls: ListenerCertificates): void {
+  /** These, from `open`, are the listeners from now on, with the options of that config. Cannot fail. */
+  use(listeners: readonly Listener[], all: readonly ListenerOptions[]): void {
     for (const listener of this.current) if (!listeners.includes(listener)) this.close(listener);
     this.current = listeners;
     for (const listener of listeners) {
@@ -99,14 +109,13 @@ export class Listeners {
       if (options === undefined || isDeepStrictEqual(options, listener.options)) continue;
       listener.change(options, this.deps.contextFor(options));
     }
-    this.setTls(all, tls);
     const { routeFor, redirectFor } = this.deps;
     const reserved = this.deps.reserved();
     for (const listener of [...listeners, ...this.closing])
       listener.reroute(routeFor(listener.options), redirectFor(listener.options), reserved);
   }
 
-  /** New handshakes have these certificates; open connections stay. They have been checked. */
+  /** New handshakes have these certificates; open connections stay. Throws when the runtime refuses one of them. */
   setTls(all: readonly ListenerOptions[], tls: ListenerCertificates): void {
     for (const [i, options] of all.entries()) {
       const one = tls[i];

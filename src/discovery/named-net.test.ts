@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { FakeNet } from '../../test/support/fake-net.ts';
 import { HandTime } from '../../test/support/hand-time.ts';
 import { type Address, nobody } from '../net/socket.ts';
+import type { ClientTls } from '../net/tls.ts';
 import { namedNet } from './named-net.ts';
 
 const tcp = (host: string): Address => ({ kind: 'tcp', host, port: 80 });
@@ -15,17 +16,28 @@ function stage(names: Record<string, readonly string[]> = { app: three }) {
   const known = new Map(Object.entries(names));
   const net = namedNet({ net: fake, timers: time, addressesOf: (name) => known.get(name), addressTimeout: () => 500 });
   const told: string[] = [];
-  const connect = (host: string | Address) =>
-    net.connect(typeof host === 'string' ? tcp(host) : host, {
-      onOpen: () => {
-        told.push('open');
-        return nobody;
-      },
-      onFail: (error) => told.push(`${'code' in error ? String(error.code) : ''} ${error.message}`.trim()),
-    });
+  const connect = (host: string | Address, tls: ClientTls | null = null) => {
+    const onOpen = () => {
+      told.push('open');
+      return nobody;
+    };
+    const onFail = (error: Error) => told.push(`${'code' in error ? String(error.code) : ''} ${error.message}`.trim());
+    return net.connect(typeof host === 'string' ? tcp(host) : host, { onOpen, onFail }, tls);
+  };
   const hosts = () => fake.peers.map(({ address, state }) => `${address.kind === 'tcp' ? address.host : ''} ${state}`);
   return { fake, time, known, connect, told, hosts, endTurn: () => turns.splice(0).forEach((run) => void run()) };
 }
+
+test('with TLS the name goes along with each of its addresses, and only then', () => {
+  const { fake, connect } = stage({ app: three, one: ['10.0.0.9'] });
+  const tls = { sni: '', ca: null, pair: null, verify: true, protocols: [], minVersion: 'TLSv1.2' } as const;
+  connect('app', tls);
+  connect('one', tls);
+  connect({ kind: 'tcp', host: 'one', port: 80, name: 'outer' }, tls);
+  connect('one');
+  const namesOf = fake.peers.map(({ address }) => (address.kind === 'tcp' ? address.name : ''));
+  expect(namesOf).toEqual(['app', 'one', 'outer', undefined]);
+});
 
 test('an address, a path and a name that is not looked up are connected to as they are', () => {
   const { connect, fake } = stage({});

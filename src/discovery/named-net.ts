@@ -30,10 +30,15 @@ export function namedNet(deps: NamedNetDependencies): Net {
       const addresses = addressesOf(address.host);
       if (addresses === undefined) return net.connect(address, handler, tls);
       if (addresses.length === 0) return fail(net, address.host, handler);
-      if (addresses.length === 1) return net.connect({ ...address, host: addresses[0]! }, handler, tls);
+      if (addresses.length === 1) return net.connect(at(address, addresses[0]!, tls), handler, tls);
       return new Candidates(deps, address, addresses, worked, handler, tls);
     },
   };
+}
+
+/** With TLS the name goes along: the server's certificate has to have it. */
+function at(address: TcpAddress, host: string, tls: ClientTls | null): TcpAddress {
+  return tls === null ? { ...address, host } : { ...address, host, name: address.name ?? address.host };
 }
 
 function fail(net: Net, name: string, handler: ConnectHandler): Connecting {
@@ -115,6 +120,6 @@ class Candidates implements ConnectHandler, Connecting {
         this.connecting.cancel();
         this.next();
       });
-    return net.connect({ ...this.address, host: this.hosts[this.at]! }, this, this.tls);
+    return net.connect(at(this.address, this.hosts[this.at]!, this.tls), this, this.tls);
   }
 }

@@ -4,7 +4,7 @@ import nodeTls from 'node:tls';
 import { codeOf } from '../errors.ts';
 import { BunSocket, forward, type Raw } from './bun/socket.ts';
 import { BunServerTls, clientSessionOf } from './bun/tls.ts';
-import { ClientContexts, placeOf } from './client-contexts.ts';
+import { ClientContexts, placeOf, serverNameOf } from './client-contexts.ts';
 import { trueCause } from './shortage.ts';
 import {
   type Address,
@@ -141,7 +141,7 @@ class Connector implements Connecting {
     raw.reload({ socket: this.tls === null ? forward : withSessions });
     const made = new BunSocket(raw, this.gauge, tls !== null);
     raw.data = made;
-    if (tls !== null) made.tls = clientSessionOf(raw, tls.sni);
+    if (tls !== null) made.tls = clientSessionOf(raw, serverNameOf(tls, this.address));
     made.handler = this.handler.onOpen(made);
   }
 

@@ -1,4 +1,5 @@
 /** Options of node:tls for outgoing connections, the same on both runtimes: certificates are parsed once, and sessions are resumed. */
+import { isIP } from 'node:net';
 import { type ConnectionOptions, createSecureContext, type SecureContext } from 'node:tls';
 import { SessionCache } from './session-cache.ts';
 import type { Address } from './socket.ts';
@@ -11,10 +12,11 @@ export class ClientContexts {
   /** Throws when a certificate or key is refused. */
   optionsFor(tls: ClientTls, address: Address): ConnectionOptions {
     const session = this.sessions.get(tls, address);
+    const serverName = serverNameOf(tls, address);
     return {
       secureContext: this.contextOf(tls),
       rejectUnauthorized: tls.verify,
-      ...(tls.sni !== '' && { servername: tls.sni }),
+      ...(serverName !== '' && { servername: serverName }),
       ...(tls.protocols.length > 0 && { ALPNProtocols: [...tls.protocols] }),
       ...(session !== undefined && { session }),
     };
@@ -44,6 +46,13 @@ export class ClientContexts {
     }
     return context;
   }
+}
+
+/** The name that is sent and verified; '': the address is verified, and none is sent. */
+export function serverNameOf({ sni }: ClientTls, address: Address): string {
+  if (sni !== '' || address.kind === 'unix') return sni;
+  const { name = address.host } = address;
+  return isIP(name) === 0 ? name.toLowerCase() : '';
 }
 
 /** Where node:net and node:tls connect to. */

@@ -1,7 +1,7 @@
 /** Listeners and outgoing connections of Node, by node:net and node:tls. */
 import net from 'node:net';
 import tls from 'node:tls';
-import { ClientContexts, placeOf } from './client-contexts.ts';
+import { ClientContexts, placeOf, serverNameOf } from './client-contexts.ts';
 import { NodeSocket } from './node/socket.ts';
 import { NodeServerTls, streamSession } from './node/tls.ts';
 import { trueCause } from './shortage.ts';
@@ -112,7 +112,8 @@ class Connector implements Connecting {
     const isSecure = stream instanceof tls.TLSSocket;
     const made = new NodeSocket(this.transport, this.address.kind === 'tcp', isSecure, this.gauge, true);
     made.underTls = isSecure;
-    if (isSecure) made.onSecure(stream, streamSession(stream, this.tls?.sni ?? '', null));
+    if (isSecure)
+      made.onSecure(stream, streamSession(stream, this.tls === null ? '' : serverNameOf(this.tls, this.address), null));
     made.handler = this.handler.onOpen(made);
   }
 

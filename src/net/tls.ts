@@ -44,7 +44,7 @@ export interface ServerTls {
 }
 
 export interface ClientTls {
-  /** The name that is sent (SNI), and that the server's certificate must have; '': none is sent, and the address is verified. */
+  /** The name that is sent (SNI), and that the server's certificate must have; '': the host name of the address, or its IP address. */
   readonly sni: string;
   /** Certificates of the authorities, PEM; null: those of the runtime. */
   readonly ca: string | null;
