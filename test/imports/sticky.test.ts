@@ -37,7 +37,16 @@ async function stage(fixture: ImportFixture): Promise<Stage> {
   const written = readConfig(value, { source: { name: fixture.name, locate }, env: {}, variables: true }).options;
   // What a mistake leaves open does not hold up the end.
   const shutdown = { ...written.shutdown, timeout: 1 };
-  const options = { ...written, shutdown, keys: written.keys.length > 0 ? written.keys : [Buffer.alloc(32, 5)] };
+  // There are no certificates, and no TLS on this network.
+  const listeners = written.listeners.map((one) => ({ ...one, tls: null }));
+  const pools = written.pools.map((one) => ({ ...one, tls: null }));
+  const options = {
+    ...written,
+    listeners,
+    pools,
+    shutdown,
+    keys: written.keys.length > 0 ? written.keys : [Buffer.alloc(32, 5)],
+  };
   const own = fixture.checks().map((check): Check => ({ ...check, method: 'GET', pool: null }));
   const checks = [...own, ...options.routes.flatMap((route) => checkOf(route, options))];
   const names = new Map<Address, string>();
@@ -97,7 +106,9 @@ function checkOf({ match, pool: name, affinity: kept }: RouteOptions, { pools, l
   const shared = affinity.type === 'learn' && pool.affinity.some(({ type }) => type === 'source-ip');
   const [extension] = match.extensions;
   const folder = match.path === '/' ? '' : match.path;
-  const listener = listeners.findIndex(({ address }) => match.listeners.includes(formatAddress(address)));
+  const listener = listeners.findIndex(({ address, redirect }) =>
+    match.listeners.length === 0 ? redirect === null : match.listeners.includes(formatAddress(address)),
+  );
   const file = extension === undefined ? '' : `/a.${extension}`;
   return [
     {

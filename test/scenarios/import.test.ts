@@ -8,7 +8,7 @@ import { ask, Visitor } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
 
 interface Config {
-  readonly listeners: readonly { readonly address: string }[];
+  readonly listeners: readonly { readonly address: string; readonly tls?: unknown; readonly hsts?: unknown }[];
   readonly routes?: readonly { readonly match?: { readonly listeners?: readonly string[] } }[];
   readonly pools: Readonly<Record<string, { readonly servers: readonly (string | ServerConfig)[] }>>;
 }
@@ -36,7 +36,11 @@ async function revive(fixture: ImportFixture, checks: readonly StickyCheck[]) {
   }
   // Routes name listeners by address, so each keeps one of its own.
   const free = new Map(config.listeners.map(({ address }, n) => [address, `127.0.0.${n + 1}:0`]));
-  const listeners = config.listeners.map((listener) => ({ ...listener, address: free.get(listener.address) }));
+  // The files of the certificates are not here.
+  const listeners = config.listeners.map(({ tls: _tls, hsts: _hsts, ...listener }) => ({
+    ...listener,
+    address: free.get(listener.address),
+  }));
   const routes = config.routes?.map(({ match, ...route }) => {
     const named = match?.listeners?.map((address) => free.get(address));
     return { ...route, ...(match && { match: { ...match, ...(named && { listeners: named }) } }) };

@@ -32,7 +32,7 @@ export function concernOf({ name, args, block }: Directive, where: string): Acce
   if (name === 'limit_req' || name === 'limit_conn')
     return open('requests beyond a rate or number are not refused here');
   if (name === 'ssl_verify_client' && first === 'on')
-    return open('no certificate of a client is asked for here: let the proxy in front ask for it');
+    return open('no certificate of a client is asked for here: its authority (ssl_client_certificate) is not known');
   if (name === 'return') return returned(args, open, lost);
   if (name === 'if') {
     const inner = block ?? [];

@@ -25,7 +25,9 @@ export class CommonDirectives {
   read(directive: Directive, where: string, isServed: boolean): void {
     const { report } = this;
     const { name, args } = directive;
-    if (isServed) this.warnAbout(directive, where);
+    const isRead = name.startsWith('ssl_') && report.isCarried(directive);
+    if (isServed && !isRead) this.warnAbout(directive, where);
+    if (isRead) return;
     if (name === 'set_real_ip_from') this.listeners.trust(directive);
     else if (isListenerSetting(name)) this.listeners.set(directive);
     else if (holdsAnyway(directive)) report.carry(directive);

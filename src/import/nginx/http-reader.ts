@@ -24,7 +24,10 @@ export class HttpReader {
     const { pools, listeners, routes, common } = this.parts;
     pools.readUpstreams(directives);
     const servers = directives.filter(({ name, block }) => name === 'server' && block !== null);
-    listeners.findAddresses(servers);
+    listeners.findAddresses(
+      servers,
+      directives.filter((one) => !servers.includes(one)),
+    );
     const defaults = defaultServers(servers, ({ key }) => listeners.keyFor(key));
     const scope = innerScope(directives, { settings: new Map(), values: new Map(), setsHost: false });
     const reader = new ServerReader(this.parts, defaults);

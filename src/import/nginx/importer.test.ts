@@ -237,14 +237,70 @@ describe('each address has servers of its own', () => {
     expect(routes).toEqual([{ pool: 'a' }]);
     expect(concerns).toEqual([
       expect.stringMatching(/^not-working 2: none of its locations/),
-      expect.stringMatching(/^not-working 2: nothing listens on :443 now: .* 127\.0\.0\.1:8081$/),
+      expect.stringMatching(/^not-working 2: nothing listens on :443 now, .* 127\.0\.0\.1:8081$/),
     ]);
   });
 
   test('of one that is spoken in the clear too nothing stands in', () => {
     const { listeners, concerns } = site(`${app} server { listen 80; listen 443 ssl; ${pass('a')} }`);
     expect(listeners).toEqual([{ address: ':80' }]);
-    expect(concerns).toEqual([expect.stringMatching(/^not-working 1: nothing listens on :443 now: .*to :80$/)]);
+    expect(concerns).toEqual([expect.stringMatching(/^not-working 1: nothing listens on :443 now, .*to :80$/)]);
+  });
+
+  const certificate = (name: string) =>
+    `ssl_certificate /etc/ssl/${name}.pem; ssl_certificate_key /etc/ssl/${name}.key;`;
+  const pair = (name: string) => ({ cert: `/etc/ssl/${name}.pem`, key: `/etc/ssl/${name}.key` });
+
+  test('TLS with certificates in files is a listener with TLS, for all servers of the address', () => {
+    const { listeners, routes, concerns } = site(`${app}
+      server { listen 443 ssl http2; listen [::]:443 ssl; server_name a.org; ${certificate('a')} ssl_protocols TLSv1.3;
+        add_header Strict-Transport-Security "max-age=63072000; includeSubDomains; preload" always; ${pass('a')} }
+      server { listen 443 ssl; server_name b.org; ${certificate('b')} ${certificate('rsa')} ${pass('b')} }
+      server { listen 80; return 301 https://$host$request_uri; }`);
+    expect(listeners).toEqual([
+      {
+        address: ':443',
+        tls: { certificates: [pair('a'), pair('b'), pair('rsa')], minVersion: '1.3' },
+        hsts: { maxAge: '2y', includeSubdomains: true, preload: true },
+      },
+      { address: ':80', redirect: 'https' },
+    ]);
+    expect(routes).toEqual([{ match: { host: 'b.org' }, pool: 'b' }, { pool: 'a' }]);
+    expect(concerns).toEqual([]);
+  });
+
+  test('certificates of http hold for its servers, and clients are asked for theirs', () => {
+    const { listeners, concerns } =
+      site(`${app} ${certificate('all')} ssl_client_certificate /etc/ssl/ca.pem; ssl_crl /etc/ssl/crl.pem;
+      server { listen 8443 ssl; ssl_verify_client optional; ${pass('a')} }`);
+    expect(listeners).toEqual([
+      {
+        address: ':8443',
+        tls: { certificates: [pair('all')], clientCertificates: { ca: '/etc/ssl/ca.pem', require: false } },
+      },
+    ]);
+    expect(concerns).toEqual([expect.stringMatching(/^open 1: certificates that were revoked are not refused here$/)]);
+  });
+
+  test.each([
+    // Nobody is at https.
+    `server { listen 80; return 301 https://$host$request_uri; } server { listen 81; ${pass('a')} }`,
+    // Another server of the address serves in the clear.
+    `server { listen 80; server_name a.org; return 301 https://$host$request_uri; } server { listen 80; server_name b.org; ${pass('a')} }
+      server { listen 443 ssl; ${certificate('a')} ${pass('a')} }`,
+    // To another host.
+    `server { listen 80; return 301 https://other.org$request_uri; } server { listen 443 ssl; ${certificate('a')} ${pass('a')} }`,
+  ])('no redirect is made of %s', (servers) => {
+    const { listeners, concerns } = site(`${app} ${servers}`);
+    expect(JSON.stringify(listeners)).not.toContain('redirect');
+    expect(concerns).toEqual([expect.stringMatching(/^not-working \d: none of its locations/)]);
+  });
+
+  test('a certificate that is a variable is none, and a client without one gets through', () => {
+    const { listeners, concerns } = site(`${app}
+      server { listen 443 ssl; ssl_certificate $ssl_server_name.pem; ssl_certificate_key x; ssl_verify_client on; ${pass('a')} }`);
+    expect(listeners).toEqual([{ address: '127.0.0.1:8080' }]);
+    expect(concerns.map((one) => one.split(' ')[0])).toEqual(['not-working', 'open']);
   });
 
   test('an address of one interface that all of them take is open', () => {

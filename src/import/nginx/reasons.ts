@@ -5,10 +5,11 @@ const reasons: readonly (readonly [RegExp, string])[] = [
   [/^include$/, 'the file is not followed: import it by itself, or put its text here'],
   [
     /^(ssl|ssl_.*|listen_ssl)$/,
-    'TLS is not ended here: put a proxy that ends it in front, and name it in trustedProxies',
+    'of TLS only certificates, versions and the certificates of clients are carried over: the rest is said by tls of the listener',
   ],
   [/^proxy_ssl/, commonReasons.noTlsToServers],
-  [/^(http2|http3|quic)/, 'HTTP/1.1 is spoken here'],
+  [/^http2/, 'HTTP/2 is offered with every certificate (protocols of the listener)'],
+  [/^(http3|quic)/, 'HTTP/3 is not spoken here'],
   [/^(gzip|brotli|zstd|gunzip)/, commonReasons.noCompression],
   [/^proxy_(cache|store|temp|no_cache)|^(open_file_cache|slice|fastcgi_cache)/, 'nothing is cached here'],
   [/^(proxy_cookie_(domain|path|flags)|userid)/, "the servers' cookies are passed on as they are"],

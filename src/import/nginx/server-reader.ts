@@ -11,6 +11,7 @@ import type { Pools } from './pools.ts';
 import { fallbackOf, setsHost, targetOf, valuesOf } from './proxy-pass.ts';
 import type { Routes } from './routes.ts';
 import { innerSettings, type Settings, settlePool } from './settings.ts';
+import { redirectToHttps } from './tls.ts';
 
 /** The settings that a block inherits. */
 export interface Scope {
@@ -87,7 +88,11 @@ export class ServerReader {
     }
     if (serves && addresses[0]?.directive === null) listeners.listen(null, addresses, server);
     if (serves) report.carry(server);
-    else this.reportLost(server, addresses, names.hosts);
+    else {
+      const lost = (): void => this.reportLost(server, addresses, names.hosts);
+      const whys = redirectToHttps(inner);
+      if (whys === null || !listeners.redirect(server, addresses, whys, lost)) lost();
+    }
   }
 
   private hostsOf(server: Directive, addresses: readonly ListenAddress[], names: readonly string[]) {
