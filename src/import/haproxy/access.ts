@@ -18,7 +18,8 @@ const ownHeaders = /^(?:x-forwarded-(?:for|proto|host|port|by|server)|forwarded)
 /** `section`: one that requests go through. */
 export function warnAboutAccess({ kind, name, lines }: ProxySection, report: LineReport): void {
   for (const line of lines) {
-    const found = concernOf(line, `${kind} ${name}`);
+    // A redirect to https is carried over.
+    const found = report.isCarried(line) ? null : concernOf(line, `${kind} ${name}`);
     if (found !== null) report.warn(line, found.concern, found.why);
   }
 }

@@ -8,6 +8,7 @@ import { anyRequest } from './match.ts';
 import { readTimer } from './pool.ts';
 import { isAlways } from './reasons.ts';
 import type { ProxySection } from './sections.ts';
+import { type Bases, type BindTls, readBindTls, readHsts, redirectsToHttps } from './tls.ts';
 import { bindAddress } from './values.ts';
 
 export interface Rule extends Condition {
@@ -75,6 +76,8 @@ export function sameRules(a: Frontend, b: Frontend): boolean {
 
 export interface Listeners {
   readonly listeners: readonly Record<string, unknown>[];
+  /** Addresses of those that only redirect to https. */
+  readonly redirecting: readonly string[];
   /** A `bind` line with TLS, if there is one. */
   readonly tls: Line | undefined;
   /** The fields that all of them share. */
@@ -82,26 +85,28 @@ export interface Listeners {
 }
 
 /** The listeners of a frontend that is carried over. `taken`: the addresses of other frontends. */
-export function readListeners({ proxy, directives }: Frontend, taken: Set<string>): Listeners {
+export function readListeners({ proxy, directives }: Frontend, taken: Set<string>, bases: Bases): Listeners {
   const { report } = directives;
   const listeners: Record<string, unknown>[] = [];
+  const secured = new Set<Record<string, unknown>>();
   let tls: Line | undefined;
   report.carry(proxy.header);
   for (const line of directives.lines.filter(isAlways)) report.carry(line);
   const shared = readShared(directives);
   for (const { line, where, words } of bindsOf(proxy)) {
-    if (isTls(where, words)) {
+    const secure = isTls(where, words) ? readTls(where, words, line, bases, directives) : null;
+    if (secure !== null && 'why' in secure) {
       tls ??= line;
       report.warn(
         line,
         'not-working',
-        `TLS ends before us, and nothing listens on ${where} now: put a proxy that speaks it in front, and name it in trustedProxies`,
+        `nothing listens on ${where} now, because ${secure.why}, or put a proxy that ends TLS in front, and name it in trustedProxies`,
       );
       if (words.join(' ').includes('verify required'))
         report.warn(line, 'open', 'no certificate of a client is asked for here: let the proxy in front ask for it');
       continue;
     }
-    const own = readWords(words, line, directives);
+    const own = { ...secure?.fields, ...readWords(secure?.rest ?? words, line, directives) };
     for (const piece of where.split(',')) {
       const written = bindAddress(piece);
       const why =
@@ -114,10 +119,37 @@ export function readListeners({ proxy, directives }: Frontend, taken: Set<string
       if ('why' in written || why !== '') continue;
       taken.add(written.address);
       report.carry(line);
-      listeners.push({ address: written.address, ...own, ...shared });
+      const listener = { address: written.address, ...own, ...shared };
+      listeners.push(listener);
+      if (secure !== null) secured.add(listener);
     }
   }
-  return { listeners, tls, shared };
+  const hsts = secured.size === 0 ? null : readHsts(directives);
+  if (hsts !== null) for (const listener of secured) listener.hsts = hsts;
+  // Elsewhere nobody would be at https.
+  const rules = secured.size === 0 ? [] : redirectsToHttps(directives);
+  const plain = rules.length === 0 ? [] : listeners.filter((listener) => !secured.has(listener));
+  for (const listener of plain) listener.redirect = 'https';
+  for (const rule of rules) report.carry(rule);
+  return { listeners, redirecting: plain.map(({ address }) => String(address)), tls, shared };
+}
+
+function readTls(where: string, words: readonly string[], line: Line, bases: Bases, directives: Directives): BindTls {
+  if (/quic[46]@/.test(where)) return { why: 'HTTP/3 is not spoken here' };
+  return readBindTls(words, line, bases, directives);
+}
+
+/** A frontend that only redirects to https: its listeners, with `redirect`. */
+export function readRedirecting(
+  frontend: Frontend,
+  taken: Set<string>,
+  bases: Bases,
+): readonly Record<string, unknown>[] {
+  const rules = redirectsToHttps(frontend.directives);
+  if (rules.length === 0 || bindsOf(frontend.proxy).some(({ where, words }) => isTls(where, words))) return [];
+  const { listeners } = readListeners(frontend, taken, bases);
+  for (const rule of rules) frontend.directives.report.carry(rule);
+  return listeners.map((listener) => ({ ...listener, redirect: 'https' }));
 }
 
 export interface Bind {

@@ -14,6 +14,7 @@ import { noPool, readPools } from './pools.ts';
 import { reasonFor } from './reasons.ts';
 import { type Routing, readRouting, writeRoute } from './routes.ts';
 import { type ProxySection, readSections } from './sections.ts';
+import { readBases } from './tls.ts';
 import { makeCookieNamesUnique } from './unique-cookies.ts';
 import { parseTime, poolName } from './values.ts';
 
@@ -36,13 +37,14 @@ export const importHaproxy: Importer = (text, file, loops = new Loops()) => {
   const frontends = [...directives]
     .filter(([{ kind }]) => kind !== 'backend')
     .map(([proxy, found]) => readFrontend(proxy, found, backends));
-  const routing = readRouting(frontends, pools, report);
+  const globals = new Directives(global, report);
+  const routing = readRouting(frontends, pools, report, readBases(globals));
   if (routing.routes.length === 0) throw noRoute(frontends, report, file);
   const config = {
     listeners: routing.listeners,
     ...writePools(pools, routing, report),
     ...readCapacity(pools, report),
-    ...readGlobal(new Directives(global, report)),
+    ...readGlobal(globals),
   };
   for (const line of lines) if (!report.isDecided(line)) report.leaveOut(line, reasonFor(line) ?? unknown(line));
   return { config: withoutVariables(config) as Record<string, unknown>, notes: report.notes(lines) };

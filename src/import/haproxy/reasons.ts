@@ -2,7 +2,8 @@
 import type { Line } from './lines.ts';
 
 const logs = 'what is logged, and how, is said by log.access and log.level';
-const tls = 'TLS ends before us: put a proxy that speaks it in front';
+const tls =
+  'of TLS only certificates, versions and the certificates of clients are carried over, from bind: the rest is said by tls of the listener';
 const system = 'the process is run by what starts it (systemd, a container)';
 const statistics = 'the statistics page of HAProxy is not there';
 const rewriting = 'headers and paths are passed on as they come';
@@ -61,8 +62,6 @@ const reasons: Readonly<Record<string, string>> = {
   'ssl-default-server-ciphers': tls,
   'ssl-server-verify': tls,
   'ssl-dh-param-file': tls,
-  'ca-base': tls,
-  'crt-base': tls,
   'lua-load': 'there is no scripting',
   maxconn: 'connections are limited for each listener (limits.connections)',
   maxconnrate: 'there is no limit of rates',

@@ -184,8 +184,77 @@ describe('listeners', () => {
     expect(concerns).toEqual([
       expect.stringMatching(/^not-working frontend plain: .*nothing listens on :81/),
       expect.stringMatching(/^not-working listen db: mode tcp.*nothing listens on :5432/),
-      expect.stringMatching(/^not-working bind :443 ssl crt x: TLS ends before us/),
+      expect.stringMatching(
+        /^not-working bind :443 ssl crt x: nothing listens on :443 now, because the folder of x is not known/,
+      ),
     ]);
+  });
+
+  const pem = (name: string) => ({ cert: `/etc/ssl/${name}`, key: `/etc/ssl/${name}` });
+
+  test('TLS with certificates in files is a listener with TLS, and a redirect that of the others', () => {
+    const { config, concerns } = read(
+      ...['global', 'crt-base /etc/ssl', 'ca-base /etc/ca'],
+      'frontend f',
+      ...['bind :80', 'bind :443 ssl crt a.pem crt /etc/ssl/b.pem alpn http/1.1 ssl-min-ver TLSv1.3'],
+      'bind :8443 ssl crt a.pem ca-file clients.pem verify optional crl-file revoked.pem',
+      'http-request redirect scheme https code 301 unless { ssl_fc }',
+      'http-response set-header Strict-Transport-Security "max-age=31536000; includeSubDomains"',
+      ...['use_backend b if { path_beg /x }', 'default_backend a'],
+      ...['frontend g', 'bind :90', 'default_backend b'],
+      ...['frontend plain', 'bind :81', 'http-request redirect scheme https'],
+      ...backends,
+    );
+    const hsts = { maxAge: '1y', includeSubdomains: true };
+    expect(config.listeners).toEqual([
+      { address: ':80', redirect: 'https' },
+      {
+        address: ':443',
+        protocols: ['h1'],
+        tls: { certificates: [pem('a.pem'), pem('b.pem')], minVersion: '1.3' },
+        hsts,
+      },
+      {
+        address: ':8443',
+        tls: { certificates: [pem('a.pem')], clientCertificates: { ca: '/etc/ca/clients.pem', require: false } },
+        hsts,
+      },
+      { address: ':90' },
+      { address: ':81', redirect: 'https' },
+    ]);
+    expect(config.routes).toEqual([
+      { match: { path: '/x', listeners: [':443', ':8443'] }, pool: 'b' },
+      { match: { listeners: [':443', ':8443'] }, pool: 'a' },
+      { match: { listeners: [':90'] }, pool: 'b' },
+    ]);
+    expect(concerns).toEqual([expect.stringMatching(/^open bind :8443 .*: certificates that were revoked/)]);
+  });
+
+  test.each([
+    'bind :443 ssl crt /etc/ssl/',
+    'bind :443 ssl crt-list /etc/ssl/list',
+    'bind :443 ssl crt @store/a.pem',
+    'bind :443 ssl',
+    'bind quic4@:443 ssl crt /etc/ssl/a.pem',
+  ])('%s has no file that is known, and nothing is redirected to it', (line) => {
+    const { config, concerns } = read(
+      ...['frontend f', 'bind :80', line, 'http-request redirect scheme https if !{ ssl_fc }', 'default_backend a'],
+      ...backends,
+    );
+    expect(config.listeners).toEqual([{ address: ':80' }]);
+    expect(concerns).toHaveLength(2);
+    expect(concerns[0]).toMatch(/^not-working bind .*nothing listens on .*:443 now, because /);
+    expect(concerns[1]).toMatch(/^not-working http-request redirect/);
+  });
+
+  test('a redirect of some requests only is none of the listener', () => {
+    const { config, concerns } = read(
+      ...['frontend f', 'bind :80', 'bind :443 ssl crt /etc/ssl/a.pem', 'default_backend a'],
+      'http-request redirect scheme https if !{ ssl_fc } { path_beg /x }',
+      ...backends,
+    );
+    expect(config.listeners).toEqual([{ address: ':80' }, { address: ':443', tls: { certificates: [pem('a.pem')] } }]);
+    expect(concerns).toEqual([expect.stringMatching(/^not-working http-request redirect/)]);
   });
 
   test('listen is both, and its address may stand behind its name', () => {

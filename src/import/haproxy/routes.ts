@@ -2,12 +2,13 @@
 
 import { freeLoopbackAddress } from '../listener-address.ts';
 import { warnAboutAccess } from './access.ts';
-import { bindsOf, type Frontend, readListeners, sameRules } from './frontend.ts';
+import { bindsOf, type Frontend, readListeners, readRedirecting, sameRules } from './frontend.ts';
 import type { LineReport } from './line-report.ts';
 import type { Line } from './lines.ts';
 import { intersectAll, type Match, sameMatch, writeMatch } from './match.ts';
 import type { Pool } from './pool.ts';
 import { isAlways, reasonFor } from './reasons.ts';
+import type { Bases } from './tls.ts';
 
 export interface Route {
   readonly match: Match;
@@ -28,16 +29,23 @@ export function readRouting(
   frontends: readonly Frontend[],
   pools: ReadonlyMap<string, Pool>,
   report: LineReport,
+  bases: Bases,
 ): Routing {
   const routing = frontends.filter((frontend) => frontend.rules.length > 0 && bindsOf(frontend.proxy).length > 0);
-  for (const frontend of frontends.filter((one) => !routing.includes(one))) leaveOutFrontend(frontend, pools, report);
   const [main] = routing;
-  if (main === undefined) return { listeners: [], routes: [] };
   const taken = new Set<string>();
-  const read = routing.map((frontend) => ({ frontend, ...readListeners(frontend, taken) }));
+  const read = routing.map((frontend) => ({ frontend, ...readListeners(frontend, taken, bases) }));
+  const isSecure = read.some((one) => one.listeners.some(({ tls }) => tls !== undefined));
+  const redirecting: Record<string, unknown>[] = [];
+  for (const frontend of frontends.filter((one) => !routing.includes(one))) {
+    const own = isSecure && frontend.rules.length === 0 ? readRedirecting(frontend, taken, bases) : [];
+    redirecting.push(...own);
+    if (own.length === 0) leaveOutFrontend(frontend, pools, report);
+  }
+  if (main === undefined) return { listeners: [], routes: [] };
   const used = [...pools.values()].flatMap(({ addresses }) => addresses);
   const withoutListener = read.filter(({ listeners }) => listeners.length === 0);
-  const listeners = read.flatMap((one) => one.listeners);
+  const listeners = [...read.flatMap((one) => one.listeners), ...redirecting];
   const replacements = new Map<Frontend, string>();
   for (const { frontend, tls, shared } of withoutListener) {
     if (tls === undefined) continue;
@@ -52,11 +60,13 @@ export function readRouting(
     report.warn(frontend.proxy.header, 'not-working', 'nothing that it listens on can be listened on here');
   const haveSameRules = open.every(({ frontend }) => sameRules(frontend, main));
   const routes: Route[] = [];
-  for (const { frontend, listeners: own } of open) {
+  for (const { frontend, listeners: own, redirecting: plain } of open) {
     carryRules(frontend, report);
     warnAboutAccess(frontend.proxy, report);
     const replacement = replacements.get(frontend);
-    const addresses = replacement === undefined ? own.map(({ address }) => String(address)) : [replacement];
+    // Over plain HTTP a route that names a listener with a redirect would be served there.
+    const serving = own.map(({ address }) => String(address)).filter((address) => !plain.includes(address));
+    const addresses = replacement === undefined ? serving : [replacement];
     const on = haveSameRules ? [] : addresses;
     if (!haveSameRules || routes.length === 0) routes.push(...routesOf(frontend, on, pools));
   }
