@@ -1,12 +1,12 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { readRequest, requestWith, textOf } from '../../test/support/heads.ts';
 import {
   clientAddress,
-  forwardedLines,
+  ForwardedLines,
   headerSays,
   isForwardedSecure,
   maxHops,
-  writeForwarded,
   writeForwardedFor,
 } from './forwarded.ts';
 import type { RequestHead } from './head.ts';
@@ -181,8 +181,28 @@ function written(write: (out: HeadWriter) => void): string[] {
   return text.slice(0, -2).split('\r\n');
 }
 
-const plain = (head: RequestHead, address: string, secure = false) =>
-  written((out) => writeForwarded(head, forwardedLines(address, secure), out));
+/** The same for each request of a connection. */
+const plain = (head: RequestHead, address: string, secure = false) => {
+  const lines = new ForwardedLines(address, secure);
+  const [first, ...others] = Array.from({ length: 4 }, () => written((out) => lines.write(head, out)));
+  for (const other of others) expect(other).toEqual(first);
+  return first;
+};
+
+test('the host is that of the request, in whatever order hosts come', () => {
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom('a', 'b', 'ab', 'b.example:8080', ''), { maxLength: 12 }), (hosts) => {
+      const lines = new ForwardedLines('1.2.3.4', false);
+      for (const host of hosts) {
+        const head =
+          host === '' ? readRequest('GET / HTTP/1.0\r\n\r\n') : readRequest(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
+        const told = written((out) => lines.write(head, out));
+        expect(told[3]).toBe(`Forwarded: for=1.2.3.4;proto=http${host === '' ? '' : `;host="${host}"`}`);
+        expect(told.slice(4)).toEqual(host === '' ? [] : [`X-Forwarded-Host: ${host}`]);
+      }
+    }),
+  );
+});
 
 describe('what the server is told', () => {
   test('of a client that is not trusted: nothing that it said itself', () => {

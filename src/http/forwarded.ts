@@ -25,32 +25,60 @@ export function seemsProxied({ headers }: RequestHead): boolean {
   return (headers.seen & ofProxies) !== 0;
 }
 
-/** The lines that are the same for every request of a connection; `Forwarded` is left open for the host. */
-export function forwardedLines(address: string, secure: boolean): string {
-  const proto = secure ? 'https' : 'http';
-  return `Via: 1.1 limpet\r\n${xForwardedFor(address)}X-Forwarded-Proto: ${proto}\r\nForwarded: for=${node(address)};proto=${proto}`;
-}
+const beforeHost = ';host="';
 
-/** Writes the lines for a client that is not trusted: `lines` as of `forwardedLines`, and its host. */
-export function writeForwarded(head: RequestHead, lines: string, out: HeadWriter): void {
-  const headers = head.headers;
-  out.text(lines);
-  let start = head.authorityStart;
-  let end = head.authorityEnd;
-  if (start === end && headers.has(Name.host)) {
-    const host = headers.first(Name.host);
-    start = headers.valueStart(host);
-    end = headers.valueEnd(host);
+/** The lines for the requests of one connection, whose client is not trusted. They differ by the host only, and that seldom. */
+export class ForwardedLines {
+  /** Up to the host. */
+  private readonly begin: string;
+  private requests = 0;
+  /** All of them, for the host of the second request. */
+  private whole: Buffer | null = null;
+  private hostLength = 0;
+
+  constructor(address: string, secure: boolean) {
+    const proto = secure ? 'https' : 'http';
+    this.begin = `Via: 1.1 limpet\r\n${xForwardedFor(address)}X-Forwarded-Proto: ${proto}\r\nForwarded: for=${node(address)};proto=${proto}`;
   }
-  if (start === end) {
+
+  write(head: RequestHead, out: HeadWriter): void {
+    const { headers } = head;
+    let start = head.authorityStart;
+    let end = head.authorityEnd;
+    if (start === end && headers.has(Name.host)) {
+      const host = headers.first(Name.host);
+      start = headers.valueStart(host);
+      end = headers.valueEnd(host);
+    }
+    const { whole } = this;
+    if (whole !== null && this.isHost(whole, head.bytes, start, end)) {
+      out.copy(whole, 0, whole.length);
+      return;
+    }
+    const before = out.length;
+    this.compose(head.bytes, start, end, out);
+    if (++this.requests !== 2) return;
+    this.whole = Buffer.from(out.bytes.subarray(before, out.length));
+    this.hostLength = end - start;
+  }
+
+  private isHost(whole: Buffer, bytes: Buffer, start: number, end: number): boolean {
+    if (end - start !== this.hostLength) return false;
+    const at = this.begin.length + beforeHost.length - start;
+    for (let p = start; p < end; p++) if (bytes[p] !== whole[at + p]) return false;
+    return true;
+  }
+
+  private compose(bytes: Buffer, hostStart: number, hostEnd: number, out: HeadWriter): void {
+    out.text(this.begin);
+    if (hostStart < hostEnd) {
+      out.text(beforeHost);
+      out.copy(bytes, hostStart, hostEnd);
+      out.text('"\r\nX-Forwarded-Host: ');
+      out.copy(bytes, hostStart, hostEnd);
+    }
     out.text('\r\n');
-    return;
   }
-  out.text(';host="');
-  out.copy(head.bytes, start, end);
-  out.text('"\r\nX-Forwarded-Host: ');
-  out.copy(head.bytes, start, end);
-  out.text('\r\n');
 }
 
 /** The same for a trusted peer: its headers stay, as they were understood here, and its own address is added. */

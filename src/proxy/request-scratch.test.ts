@@ -48,3 +48,23 @@ test('the end of one request does not take the head from another', () => {
   scratch.release(other);
   expect(scratch.isHeldBy(other)).toBe(false);
 });
+
+test('a head whose bytes never change is parsed once, unless another one comes in between', () => {
+  const scratch = new RequestScratch(wideLimits);
+  const [one, lasting] = [{}, head('/one')];
+  expect(scratch.readLasting(lasting)).toBe(lasting.length);
+  scratch.assign(one);
+  expect([scratch.readLasting(lasting), pathOf(scratch), scratch.isHeldBy(one)]).toEqual([
+    lasting.length,
+    '/one',
+    false,
+  ]);
+  for (const read of [() => scratch.readNew(head('/other'), 0), () => scratch.readLasting(head('/other'))]) {
+    read();
+    expect(pathOf(scratch)).toBe('/other');
+    scratch.readLasting(lasting);
+    expect(pathOf(scratch)).toBe('/one');
+  }
+  scratch.readLasting(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
+  expect(scratch.head.fault).not.toBeNull();
+});

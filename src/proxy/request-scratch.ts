@@ -15,6 +15,8 @@ export class RequestScratch {
   /** Largest head in bytes. */
   readonly maxHeadBytes: number;
   private holder: object | null = null;
+  /** What `readLasting` has read last; null: `head` holds another one. */
+  private lasting: Buffer | null = null;
 
   constructor(limits: HeadLimits) {
     this.head = new RequestHead(limits);
@@ -23,8 +25,17 @@ export class RequestScratch {
 
   /** Parses a head that belongs to no request yet. Returns what `RequestHead.read` does. */
   readNew(bytes: Buffer, start: number, emptyLines = 0): number {
-    this.holder = null;
+    this.holder = this.lasting = null;
     return this.head.read(bytes, start, bytes.length, emptyLines);
+  }
+
+  /** The same for bytes that are a whole head, and never change: the same ones twice in a row are parsed once. */
+  readLasting(bytes: Buffer): number {
+    this.holder = null;
+    if (this.lasting === bytes) return bytes.length;
+    const after = this.head.read(bytes, 0, bytes.length);
+    this.lasting = after > 0 ? bytes : null;
+    return after;
   }
 
   /** From now on the head and its edits are this request's. */

@@ -6,23 +6,17 @@ import type { HeadWriter } from '../../http/writer.ts';
 const maxBytes = 2048;
 
 export class KeptHead {
+  /** The whole head. These bytes never change: exchanges use them, also when another head is kept already. */
+  bytes: Buffer = noBytes;
   contentLength = -1;
-  private bytes: Buffer = noBytes;
-  private length = 0;
 
   /** `head`: what `fields` has written. False: it is not kept. */
   keep(head: HeadWriter, { contentLength }: RequestFields): boolean {
-    const { length } = head;
-    if (length > maxBytes) return false;
-    if (length > this.bytes.length) this.bytes = Buffer.allocUnsafeSlow(length);
-    head.bytes.copy(this.bytes, 0, 0, length);
-    this.length = length;
+    if (head.length > maxBytes) return false;
+    this.bytes = Buffer.allocUnsafeSlow(head.length);
+    head.bytes.copy(this.bytes, 0, 0, head.length);
     this.contentLength = contentLength;
     return true;
-  }
-
-  write(out: HeadWriter): void {
-    out.copy(this.bytes, 0, this.length);
   }
 }
 

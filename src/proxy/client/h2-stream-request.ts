@@ -47,6 +47,8 @@ export class StreamRequest {
   private sink!: FrameOutput;
   private stream!: Stream;
   private head = new HeadWriter(headBytes);
+  /** The head, when it is that of an earlier request of the connection (h2-kept-head.ts). */
+  private kept: Buffer | null = null;
   private maxBodyBytes = 0;
   /** Bytes that are missing of the length that was announced; -1: none was. */
   private bodyLeft = unknown;
@@ -72,7 +74,7 @@ export class StreamRequest {
 
   /** The head, from its first byte on. */
   get raw(): Buffer {
-    return this.head.bytes;
+    return this.kept ?? this.head.bytes;
   }
 
   /** Bytes of a tunnel are expected, and no body. */
@@ -88,7 +90,6 @@ export class StreamRequest {
     scratch: RequestScratch,
     { upgrades, bodyBytes }: RequestRules,
   ): Fault | string | null {
-    const { head: out } = this;
     const { head } = scratch;
     this.isComplete = endStream;
     this.maxBodyBytes = bodyBytes;
@@ -96,7 +97,8 @@ export class StreamRequest {
     const problem = this.writeHead(fields, endStream, context);
     if (problem !== null) return problem;
     this.hasRead = true;
-    if (scratch.readNew(out.bytes, 0) <= 0) return head.fault ?? requestFaults.headTooLarge;
+    const after = this.kept === null ? scratch.readNew(this.head.bytes, 0) : scratch.readLasting(this.kept);
+    if (after <= 0) return head.fault ?? requestFaults.headTooLarge;
     if (bodyBytes > 0 && head.length > bodyBytes) return requestFaults.bodyTooLarge;
     if (this.isUpgrade && !upgrades.some((name) => headerSays(head.headers, Name.upgrade, name)))
       return requestFaults.methodRefused;
@@ -107,12 +109,13 @@ export class StreamRequest {
   private writeHead(fields: FieldList, endStream: boolean, { scratch, kept }: HeadContext): Fault | string | null {
     const { head } = this;
     const { requestFields } = scratch;
-    head.clear();
     if (fields.repeat === Repeat.kept) {
-      kept.write(head);
+      this.kept = kept.bytes;
       this.bodyLeft = kept.contentLength;
       return null;
     }
+    this.kept = null;
+    head.clear();
     const problem = requestFields.write(fields, endStream, head);
     if (problem !== null) return problem;
     if (requestFields.isExtendedConnect) this.addKey();
@@ -206,7 +209,7 @@ export class StreamRequest {
   /** The stream is over. */
   clear(): void {
     this.takeEarly();
-    this.trailers = null;
+    this.trailers = this.kept = null;
     if (this.head.bytes.length > maxKeptHeadBytes) this.head = new HeadWriter(headBytes);
   }
 }

@@ -1,5 +1,5 @@
 /** Who is at the other end of a client's connection, whatever protocol is spoken on it. */
-import { forwardedLines, writeForwarded, writeForwardedFor } from '../../http/forwarded.ts';
+import { ForwardedLines, writeForwardedFor } from '../../http/forwarded.ts';
 import type { RequestHead } from '../../http/head.ts';
 import type { HeadWriter } from '../../http/writer.ts';
 import type { Socket } from '../../net/socket.ts';
@@ -34,8 +34,8 @@ export class Peer {
   readonly number = ++connections;
   private readonly settings: PeerSettings;
   private readonly socket: Socket;
-  /** Header lines; made for the first request. */
-  private forwarded: string | null = null;
+  /** Made for the first request. */
+  private forwarded: ForwardedLines | null = null;
   private certificateLines: string | null = null;
 
   constructor(socket: Socket, settings: PeerSettings) {
@@ -70,8 +70,8 @@ export class Peer {
     }
     if (this.isTrusted) writeForwardedFor(head, this.address, this.isSecure, out);
     else {
-      this.forwarded ??= forwardedLines(this.address, this.isSecure);
-      writeForwarded(head, this.forwarded, out);
+      this.forwarded ??= new ForwardedLines(this.address, this.isSecure);
+      this.forwarded.write(head, out);
     }
   }
 }
