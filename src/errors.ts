@@ -91,6 +91,8 @@ export const serverFaults = {
   streamRefused: fault('stream-refused', 'server', 503, 'The server did not begin with the request.'),
   streamReset: fault('stream-reset', 'server', 502, 'The server broke off the request before it had answered.'),
   serverOverloaded: fault('server-overloaded', 'server', 503, 'The server has too much to do.'),
+  serverCertificate: fault('server-certificate', 'server', 502, 'The certificate of the server is not accepted.'),
+  tlsFailed: fault('tls-failed', 'server', 502, 'No encrypted connection to the server could be made.'),
   serverProtocol: fault('server-protocol', 'server', 502, 'The server does not speak the protocol that is asked for.'),
   responseTimeout: fault('response-timeout', 'server', 504, 'The server did not answer in time.'),
   bodyTimeout: fault('body-timeout', 'server', 504, 'The server stopped in the middle of its answer.'),

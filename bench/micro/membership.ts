@@ -53,7 +53,7 @@ const environment: PoolEnvironment = {
   random: Math.random,
   randomWords() {},
   rings: new TokenRings(),
-  tlsOf: () => null,
+  tlsOf: () => () => null,
   observe: (parts) => {
     made[0] = parts;
     return parts;

@@ -5,14 +5,12 @@
 import { TokenRings } from '../affinity/token.ts';
 import { noTls, type TlsMaterial } from '../certificates/material.ts';
 import type { LimpetOptions, ListenerOptions, PoolOptions, RouteOptions } from '../config/options.ts';
-import { UsageError } from '../errors.ts';
 import { Connects } from '../fleet/connects.ts';
 import type { NamedHealthReport } from '../fleet/health-report.ts';
 import { ReservedHeaders } from '../http/reserved-headers.ts';
 import { AccessLog, type WriteLines } from '../metrics/access-log.ts';
 import { counter } from '../metrics/counters.ts';
 import { type Address, formatAddress, type Net } from '../net/socket.ts';
-import type { ClientTls } from '../net/tls.ts';
 import { BufferBudget } from '../proxy/buffer-budget.ts';
 import { type FindRoute, ListenerContext } from '../proxy/client/listener-context.ts';
 import type { DebugLog } from '../proxy/debug-log.ts';
@@ -31,6 +29,7 @@ import { type Clock, systemClock, systemTimers, type Timers } from '../time/cloc
 import { Wheel } from '../time/wheel.ts';
 import { type ListenerPorts, Listeners } from './listeners.ts';
 import { PoolSet } from './pool-set.ts';
+import { PoolTls } from './pool-tls.ts';
 import type { ReportForeignCookie, ReportPassive } from './pools.ts';
 import type { CopySource } from './replication.ts';
 
@@ -78,6 +77,7 @@ export class Balancer {
   private readonly connects: Connects;
   private readonly context: WorkerContext;
   private readonly buffers: WriteBuffers;
+  private readonly poolTls = new PoolTls();
   private readonly pools: PoolSet;
   private readonly listeners: Listeners;
   private ticking: ReturnType<typeof setInterval> | null = null;
@@ -87,6 +87,7 @@ export class Balancer {
     const { net, shared, clock = systemClock } = deps;
     this.options = options;
     this.material = deps.material ?? noTls;
+    this.poolTls.use(this.material);
     this.deps = deps;
     this.clock = clock;
     this.wheel = new Wheel(clock.monotonic());
@@ -134,8 +135,10 @@ export class Balancer {
   async reload(options: LimpetOptions, numbers: Numbers, ports: ListenerPorts, material = noTls): Promise<void> {
     const former = this.material;
     this.material = material;
+    this.poolTls.use(material);
     const { pools, listeners } = await this.prepare(options, numbers, ports).catch((error: unknown) => {
       this.material = former;
+      this.poolTls.use(former);
       throw error;
     });
     // From here on nothing can fail.
@@ -154,6 +157,7 @@ export class Balancer {
   /** Files of certificates have changed, and nothing else: new connections have these, and open ones stay. */
   renewCertificates(material: TlsMaterial): void {
     this.material = material;
+    this.poolTls.use(material);
     this.listeners.setTls(this.options.listeners, material.listeners);
   }
 
@@ -225,17 +229,9 @@ export class Balancer {
       random,
       randomWords: randomWords(),
       rings: new TokenRings(),
-      tlsOf: (pool) => this.tlsOf(pool),
+      tlsOf: (pool) => this.poolTls.of(pool),
       observe,
     });
-  }
-
-  private tlsOf({ name, tls }: PoolOptions): ClientTls | null {
-    if (tls === null) return null;
-    const rules = this.material.pools.get(name);
-    // A connection that should be encrypted must never be plain.
-    if (rules === undefined) throw new UsageError(`pools.${name}.tls: its certificates were not loaded`);
-    return rules;
   }
 
   /** Each listener has a router of its own, so that `match.listeners` costs a request nothing. */

@@ -13,12 +13,11 @@ import type { Fleet, MembershipChange } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
 import type { PassiveReport } from '../health/passive.ts';
 import { counter } from '../metrics/counters.ts';
-import type { ClientTls } from '../net/tls.ts';
 import { Rebalancer } from '../ownership/rebalancer.ts';
 import { type ConnectTo, Pool, type PoolParts } from '../proxy/pool.ts';
 import { Connector } from '../proxy/server/connector.ts';
 import { H1ServerConnection } from '../proxy/server/h1-connection.ts';
-import { H2Connections } from '../proxy/server/h2-connections.ts';
+import { H2Connections, type TlsFor } from '../proxy/server/h2-connections.ts';
 import type { PoolContext } from '../proxy/server/pool-context.ts';
 import type { Shared } from '../shared/memory.ts';
 import { kindName, type Numbers } from '../shared/slots.ts';
@@ -60,8 +59,8 @@ export interface PoolDependencies {
   readonly random: () => number;
   readonly randomWords: (words: Uint32Array) => void;
   readonly rings: TokenRings;
-  /** How connections to the servers of the pool are encrypted; null: they are not. */
-  readonly tlsOf: (pool: PoolOptions) => ClientTls | null;
+  /** How connections to the servers of a pool with `tls` are encrypted. Throws UsageError when its certificates are not there. */
+  readonly tlsOf: (pool: PoolOptions) => TlsFor;
   readonly observe: (parts: PoolParts, pool: PoolOptions) => PoolParts;
 }
 
@@ -98,25 +97,42 @@ export function createPool(options: PoolOptions, deps: PoolDependencies): Pool {
     chooseSubstitute: (key, excluded) => substitutes.choose(key, excluded),
     health: healthOf(options, deps),
     misframed: ({ identity }, how) => deps.report(name, identity, { what: 'misframed', how }),
+    tlsFailed: reportTlsFailures(name, deps),
     announceRoom: () => deps.announceRoom(name),
     configVersion: shared.configVersion,
     random,
   };
-  const tls = deps.tlsOf(options);
+  const tlsFor: TlsFor = options.tls === null ? () => null : deps.tlsOf(options);
   const settings = { ...options, identify };
   const observed = deps.observe(parts, options);
-  const h2 = options.protocol === 'h2' ? new H2Connections(context, options, tls) : null;
-  const connectTo = h2 === null ? connectH1(context, tls) : h2.connectTo;
+  const h2 = options.protocol === 'h2' ? new H2Connections(context, options, tlsFor, options.tls !== null) : null;
+  const connectTo = h2 === null ? connectH1(context, tlsFor) : h2.connectTo;
   const pool = new Pool(context.worker, settings, observed, connectTo, h2);
   fleet.onChange = () => pool.wake();
   return pool;
 }
 
-function connectH1(context: PoolContext, tls: ClientTls | null): ConnectTo {
+/** A server that fails each request would fill the log. */
+const tlsReportMs = 60_000;
+
+/** Each reason of a server is reported once a minute at most. */
+function reportTlsFailures(pool: string, { report, context }: PoolDependencies): PoolParts['tlsFailed'] {
+  const { clock } = context.worker;
+  const reported = new Map<string, { readonly how: string; readonly at: number }>();
+  return ({ identity }, how) => {
+    const last = reported.get(identity);
+    const at = clock.monotonic();
+    if (last?.how === how && at - last.at < tlsReportMs) return;
+    reported.set(identity, { how, at });
+    report(pool, identity, { what: 'tls-failed', how });
+  };
+}
+
+function connectH1(context: PoolContext, tlsFor: TlsFor): ConnectTo {
   return (owner, server, listener) =>
     new Connector<H1ServerConnection>(context, owner, server, listener, {
       open: (socket) => new H1ServerConnection(context, owner, server, socket),
-      tls,
+      tls: tlsFor(server),
       protocol: 'h1',
     });
 }

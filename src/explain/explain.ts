@@ -62,7 +62,12 @@ export async function explain(options: LimpetOptions, question: Question): Promi
   const { shared, numbers } = single;
   const table = await question.loadTable(single, seconds);
   const limpet = new Balancer(
-    { ...options, log: { access: 'json', level: 'error' } },
+    {
+      ...options,
+      log: { access: 'json', level: 'error' },
+      // The servers of the dry network speak HTTP/1.1 only. It makes no difference to any decision.
+      pools: options.pools.map((pool) => ({ ...pool, protocol: 'h1', tls: null })),
+    },
     {
       net,
       shared,

@@ -31,7 +31,9 @@ export type PassiveReport =
   /** It answered with this status, or with a fault that has it. */
   | { readonly what: 'answered'; readonly status: number }
   /** It has broken the framing of HTTP, for the first time: what it did. */
-  | { readonly what: 'misframed'; readonly how: string };
+  | { readonly what: 'misframed'; readonly how: string }
+  /** No encrypted connection to it could be made, for this reason. */
+  | { readonly what: 'tls-failed'; readonly how: string };
 
 type State = 'closed' | 'open' | 'probation';
 

@@ -26,6 +26,16 @@ import type { WorkerContext } from './worker-context.ts';
 /** A request with a body up to this size (bytes) may leave together with others of its loop turn. */
 const smallBody = 8 * 1024;
 
+/** There was no connection: for the health of a server they are all the same. */
+const connectFaults: readonly Fault[] = [
+  serverFaults.connectRefused,
+  serverFaults.connectTimeout,
+  serverFaults.nameNotFound,
+  serverFaults.serverCertificate,
+  serverFaults.tlsFailed,
+  serverFaults.serverProtocol,
+];
+
 /** Told when no connection could be made. */
 export interface AttemptListener {
   onServerFault(fault: Fault): void;
@@ -226,9 +236,7 @@ export class Attempt implements ConnectListener {
     if (fault.side !== 'server') return;
     const { server } = this;
     const { health, fleet } = this.request.pool.parts;
-    const { connectRefused, connectTimeout, nameNotFound, serverProtocol } = serverFaults;
-    const noConnection =
-      fault === connectRefused || fault === connectTimeout || fault === nameNotFound || fault === serverProtocol;
+    const noConnection = connectFaults.includes(fault);
     if (fault !== serverFaults.bodyCut) fleet.confirmDown(server);
     if (noConnection || (fault === serverFaults.closedEarly && !isReused)) health?.connectFailed(server);
     else if (fault !== serverFaults.bodyCut) health?.answered(server, fault.status);

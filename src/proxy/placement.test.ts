@@ -37,6 +37,7 @@ function stage(whenOwnerFull: PoolSettings['whenOwnerFull'], secondFull = false)
     hashOwner: () => a,
     health: null,
     misframed() {},
+    tlsFailed() {},
     announceRoom() {},
     configVersion,
     random: () => 0,

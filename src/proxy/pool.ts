@@ -69,6 +69,8 @@ export interface PoolParts extends ServerChoice {
   } | null;
   /** Called once for each server that has broken the framing of HTTP, with what it did. */
   readonly misframed: (server: Server, how: string) => void;
+  /** Called when no encrypted connection could be made to a server, with the reason for a person. */
+  readonly tlsFailed: (server: Server, how: string) => void;
   /** There is room at a server, and exchanges of other workers wait for it. */
   readonly announceRoom: () => void;
   /** Whether this worker's view of the servers is current. With a stale one it may take a server for lost that is up again. */
@@ -232,6 +234,10 @@ export class Pool implements ConnectionOwner, PlacementPool {
   onMisframed({ server }: { readonly server: Server }, how: string): void {
     this.worker.counters.add(counter.upstream_misframed);
     if (server.setMisframed(true)) this.parts.misframed(server, how);
+  }
+
+  onTlsFailed(server: Server, how: string): void {
+    this.parts.tlsFailed(server, how);
   }
 
   /** Makes a connection to the server. */

@@ -91,7 +91,9 @@ export class HealthMonitor {
     if (report.what === 'misframed') {
       const then = 'Requests to it are not pipelined any more, and its connections are reused with caution';
       this.deps.log.warn(`server ${pool}/${server.name} breaks HTTP: ${report.how}. ${then}`);
-    } else if (report.what === 'connect-failed') watched?.passive?.connectFailed(server);
+    } else if (report.what === 'tls-failed')
+      this.deps.log.warn(`no encrypted connection to server ${pool}/${server.name}: ${report.how}`);
+    else if (report.what === 'connect-failed') watched?.passive?.connectFailed(server);
     else watched?.passive?.answered(server, report.status);
   }
 

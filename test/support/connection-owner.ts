@@ -10,6 +10,7 @@ export function createConnectionOwner(given: Partial<ConnectionOwner> = {}): Con
     addIdle: () => false,
     removeIdle() {},
     onMisframed() {},
+    onTlsFailed() {},
     pipeliningGuardOf: () => guard,
     offer() {},
     ...given,

@@ -103,7 +103,7 @@ export function stageBalancer(
     announceRoom() {},
     random: () => 0,
     randomWords: (words) => void words.fill(1),
-    tlsOf: () => null,
+    tlsOf: () => () => null,
     observe: (parts) => parts,
   });
   const context = new ListenerContext(worker, buffers, heads, () => ({ pool: made, affinity: true }));

@@ -15,6 +15,8 @@ export interface ConnectionOwner {
   removeIdle(connection: PoolConnection): void;
   /** Its server has sent what HTTP does not allow, so that the beginning of the next response is not certain. */
   onMisframed(connection: { readonly server: Server }, how: string): void;
+  /** No encrypted connection could be made to the server, and why, for a person. */
+  onTlsFailed(server: Server, how: string): void;
   pipeliningGuardOf(server: Server): PipeliningGuard;
   /** There may be room at the server. */
   offer(server: Server): void;

@@ -17,6 +17,7 @@ import {
   type SocketHandler,
 } from '../../net/socket.ts';
 import type { ClientTls } from '../../net/tls.ts';
+import { tlsFailureOf } from '../../net/tls-failure.ts';
 import type { WorkerContext } from '../worker-context.ts';
 import type { ConnectionOwner } from './connection-owner.ts';
 import type { PoolContext } from './pool-context.ts';
@@ -104,8 +105,9 @@ export class Connector<Connection extends SocketHandler> implements ConnectHandl
 
   /** RFC 9113 section 3.2: over TLS, HTTP/2 is spoken only where ALPN has agreed on it. */
   private refuseProtocol(socket: Socket): SocketHandler {
-    const { debug } = this.worker;
-    debug?.notConnected(this.pool.settings.name, this.server, 'the server does not agree on h2 by ALPN');
+    const how = 'it does not agree on h2 by ALPN';
+    this.worker.debug?.notConnected(this.pool.settings.name, this.server, how);
+    this.pool.onTlsFailed(this.server, how);
     socket.destroy();
     this.listener.onConnectFailed(serverFaults.serverProtocol);
     return nobody;
@@ -115,7 +117,16 @@ export class Connector<Connection extends SocketHandler> implements ConnectHandl
     const reason = shortageOf(error, this.server.address.kind);
     this.worker.debug?.notConnected(this.pool.settings.name, this.server, reason ?? error.message);
     if (reason !== null) this.onShortage(reason);
-    else this.fail(isNameError(error) ? serverFaults.nameNotFound : serverFaults.connectRefused);
+    else this.fail(this.faultOf(error));
+  }
+
+  private faultOf(error: Error): Fault {
+    if (isNameError(error)) return serverFaults.nameNotFound;
+    const failure = this.options.tls === null ? null : tlsFailureOf(error);
+    if (failure === null) return serverFaults.connectRefused;
+    this.pool.onTlsFailed(this.server, error.message);
+    if (failure === 'certificate') return serverFaults.serverCertificate;
+    return failure === 'protocol' ? serverFaults.serverProtocol : serverFaults.tlsFailed;
   }
 
   /** This machine lacks something. It may have been cancelled meanwhile. */

@@ -31,6 +31,9 @@ export interface H2Settings {
   };
 }
 
+/** How the next connection to the server is encrypted; null: it is plain, by prior knowledge (RFC 9113 section 3.3). */
+export type TlsFor = (server: Server) => ClientTls | null;
+
 /** Of one server. */
 interface ServerConnections {
   readonly server: Server;
@@ -42,19 +45,18 @@ export class H2Connections implements PoolConnections, IdleHolder, H2ConnectionO
   private readonly context: PoolContext;
   private readonly h2: H2Context;
   private readonly settings: H2Settings;
-  private readonly tls: ClientTls | null;
+  private readonly tlsFor: TlsFor;
   /** By slot. */
   private readonly servers: (ServerConnections | undefined)[] = [];
   private isRetired = false;
   private isRegistered = false;
 
-  /** `tls` null: plain, by prior knowledge (RFC 9113 section 3.3). */
-  constructor(context: PoolContext, settings: H2Settings, tls: ClientTls | null) {
+  constructor(context: PoolContext, settings: H2Settings, tlsFor: TlsFor, isSecure: boolean) {
     const { limits } = settings;
     this.context = context;
     this.settings = settings;
-    this.tls = tls;
-    this.h2 = new H2Context(context, limits, limits.h2Streams, tls !== null);
+    this.tlsFor = tlsFor;
+    this.h2 = new H2Context(context, limits, limits.h2Streams, isSecure);
   }
 
   takeIdle(server: Server): H2ServerStream | undefined {
@@ -116,13 +118,13 @@ export class H2Connections implements PoolConnections, IdleHolder, H2ConnectionO
   }
 
   private begin(owner: ConnectionOwner, server: Server, told: ConnectListener<H2ServerConnection>): Connecting {
-    const { context, h2, settings, tls } = this;
+    const { context, h2, settings } = this;
     const open = (socket: Socket): H2ServerConnection => {
       const connection = new H2ServerConnection(h2, owner, this, server, socket, settings.timeouts.keepAlive);
       this.add(connection);
       return connection;
     };
-    return new Connector(context, owner, server, told, { open, tls, protocol: 'h2' });
+    return new Connector(context, owner, server, told, { open, tls: this.tlsFor(server), protocol: 'h2' });
   }
 
   onOpeningChange(opening: H2Opening): void {
