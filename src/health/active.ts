@@ -9,7 +9,7 @@ import type { Fleet } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
 import type { Net } from '../net/socket.ts';
 import type { Clock, Timers } from '../time/clock.ts';
-import { Probe } from './probe.ts';
+import { Probe, type ProbeTransport } from './probe.ts';
 
 export interface ActiveDependencies {
   readonly fleet: Fleet;
@@ -17,6 +17,8 @@ export interface ActiveDependencies {
   readonly net: Net;
   readonly clock: Clock;
   readonly timers: Timers;
+  /** How the pool speaks to its servers. Left out: HTTP/1.1 without TLS. */
+  readonly transportFor?: (server: Server) => ProbeTransport;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   /** Called after each check, before what it changes: what was wrong, null when nothing was. */
@@ -86,9 +88,11 @@ export class ActiveChecks {
 
   /** The interval runs from start to start, so that slow answers do not thin the checks out. */
   private check(entry: Checked): void {
-    const { options, clock, random } = this.deps;
+    const { net, timers, options, clock, random, transportFor } = this.deps;
+    const transport = transportFor?.(entry.server);
+    const deps = { net, timers, ...(transport !== undefined && { transport }) };
     const started = clock.monotonic();
-    entry.probe = new Probe(this.deps, entry.server.address, options, (problem, shortage) => {
+    entry.probe = new Probe(deps, entry.server.address, options, (problem, shortage) => {
       entry.probe = null;
       const spread = 1 + options.jitter * (2 * random() - 1);
       // Set before the outcome is reported: whoever stops the checks because of it stops this timer too.

@@ -6,9 +6,10 @@
  *          +------------------+--------------------+--- any failure ----+
  *
  * It reads no more of HTTP than it needs, and that strictly: the status line, the end of the head, and raw bytes
- * of the body. Chunked framing is not undone, so a text that the server cuts over two chunks is not found.
+ * of the body. Chunked framing is not undone, so a text that the server cuts over two chunks is not found. It asks as requests are sent:
+ * over TLS, and by HTTP/2 (h2-question.ts), where the pool does so.
  */
-import type { ActiveOptions } from '../config/options.ts';
+import type { ActiveOptions, HttpVersion } from '../config/options.ts';
 import { append, isWorthReading } from '../http/pieces.ts';
 import { shortageOf } from '../net/shortage.ts';
 import {
@@ -20,17 +21,29 @@ import {
   type Socket,
   type SocketHandler,
 } from '../net/socket.ts';
+import type { ClientTls } from '../net/tls.ts';
 import type { Timers } from '../time/clock.ts';
+import { encodeHealthRequest, grpcPath, maxAnswerBytes, problemOfAnswer } from './grpc.ts';
+import { H2Question, type QuestionListener } from './h2-question.ts';
 
 export interface ProbeDependencies {
   readonly net: Net;
   readonly timers: Timers;
+  /** Left out: HTTP/1.1 without TLS. */
+  readonly transport?: ProbeTransport;
+}
+
+/** How the pool of the server speaks to it. */
+export interface ProbeTransport {
+  readonly protocol: HttpVersion;
+  /** null: plain. */
+  readonly tls: ClientTls | null;
 }
 
 /** null: healthy. A text: what is wrong. undefined: more bytes are needed to tell. */
 type ReadProblem = string | null | undefined;
 
-type Options = Pick<ActiveOptions, 'http' | 'timeout'>;
+type Options = Pick<ActiveOptions, 'grpc' | 'http' | 'timeout'>;
 
 /** `problem`: null for a healthy server, else what is wrong. `shortage`: why this machine could not ask; null when it could. */
 type Done = (problem: string | null, shortage: string | null) => void;
@@ -42,8 +55,9 @@ const statusLineBytes = 64;
 const statusLine = /^HTTP\/1\.\d ([1-9]\d\d)(?: |$)/;
 const statusLineStart = 'HTTP/1.';
 const noBytes: Buffer = Buffer.alloc(0);
+const plain: ProbeTransport = { protocol: 'h1', tls: null };
 
-export class Probe implements ConnectHandler, SocketHandler {
+export class Probe implements ConnectHandler, SocketHandler, QuestionListener {
   private stage: 'connecting' | 'head' | 'body' | 'done' = 'connecting';
   private readonly deps: ProbeDependencies;
   private readonly address: Address;
@@ -58,6 +72,12 @@ export class Probe implements ConnectHandler, SocketHandler {
   /** Bytes of the head when it was read last. */
   private keptRead = 0;
   private bodyBytes = 0;
+  private readonly transport: ProbeTransport;
+  /** null: over HTTP/1.1, or not connected. */
+  private question: H2Question | null = null;
+  /** Of an answer over HTTP/2. */
+  private status = 0;
+  private fields: ReadonlyMap<string, string> = new Map();
 
   /** `done` is called once; never after `cancel`. */
   constructor(deps: ProbeDependencies, address: Address, options: Options, done: Done) {
@@ -65,13 +85,14 @@ export class Probe implements ConnectHandler, SocketHandler {
     this.address = address;
     this.options = options;
     this.done = done;
+    this.transport = deps.transport ?? plain;
     this.wanted = Buffer.from(options.http?.body ?? '');
   }
 
   start(): void {
     const { timeout } = this.options;
     this.cancelTimer = this.deps.timers.after(timeout, () => this.finish(`${this.missing()} within ${timeout} ms`));
-    this.connecting = this.deps.net.connect(this.address, this);
+    this.connecting = this.deps.net.connect(this.address, this, this.transport.tls);
   }
 
   cancel(): void {
@@ -81,18 +102,62 @@ export class Probe implements ConnectHandler, SocketHandler {
   onOpen(socket: Socket): SocketHandler {
     this.socket = socket;
     this.stage = 'head';
-    const { http } = this.options;
-    if (http === null) {
-      this.finish(null);
-      return this;
+    const { grpc, http } = this.options;
+    const { protocol, tls } = this.transport;
+    const isH2 = protocol === 'h2' || grpc !== null;
+    // RFC 9113 section 3.2: over TLS, HTTP/2 is spoken only where ALPN has agreed on it.
+    if (isH2 && tls !== null && socket.tls?.protocol !== 'h2') this.finish('the server does not agree on h2 by ALPN');
+    else if (http === null && grpc === null) this.finish(null);
+    else if (!isH2) socket.write(this.head());
+    else {
+      const body = grpc === null ? noBytes : encodeHealthRequest(grpc.service);
+      this.question = new H2Question(socket, this.head(), body, tls !== null, this);
     }
-    const host = http.host === '' ? defaultHost(this.address) : http.host;
-    socket.write(
-      Buffer.from(
-        `GET ${http.path} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: limpet-health\r\nAccept: */*\r\nConnection: close\r\n\r\n`,
-      ),
-    );
     return this;
+  }
+
+  private head(): Buffer {
+    const { grpc, http } = this.options;
+    const host = http === null || http.host === '' ? defaultHost(this.address) : http.host;
+    const line = grpc === null ? `GET ${http?.path ?? '/'}` : `POST ${grpcPath}`;
+    const lines = grpc === null ? 'Accept: */*\r\nConnection: close' : 'Content-Type: application/grpc';
+    return Buffer.from(`${line} HTTP/1.1\r\nHost: ${host}\r\nUser-Agent: limpet-health\r\n${lines}\r\n\r\n`);
+  }
+
+  // Over HTTP/2.
+
+  onAnswerHead(status: number, fields: ReadonlyMap<string, string>): void {
+    if (this.stage !== 'head') return;
+    this.status = status;
+    this.fields = fields;
+    if (this.options.grpc !== null) {
+      this.stage = 'body';
+      return;
+    }
+    const problem = this.isGood(status) ? this.beginBody(noBytes) : `status ${status}`;
+    if (problem !== undefined) this.finish(problem);
+  }
+
+  onAnswerData(bytes: Buffer): void {
+    if (this.stage !== 'body') return;
+    if (this.options.grpc === null) {
+      const problem = this.readBody(bytes);
+      if (problem !== undefined) this.finish(problem);
+    } else if (this.kept.length + bytes.length > maxAnswerBytes) this.finish('the answer is too large');
+    else this.kept = Buffer.concat([this.kept, bytes]);
+  }
+
+  onAnswerEnd(trailers: ReadonlyMap<string, string>): void {
+    const { grpc } = this.options;
+    if (grpc === null) this.finish(`${this.missing()} before the response ended`);
+    else {
+      const fields = new Map([...this.fields, ...trailers]);
+      this.finish(problemOfAnswer({ status: this.status, fields, body: this.kept }, grpc.service));
+    }
+  }
+
+  onNoAnswer(problem: string): void {
+    this.finish(problem);
   }
 
   onFail(error: Error): void {
@@ -102,6 +167,10 @@ export class Probe implements ConnectHandler, SocketHandler {
 
   onData(chunk: Buffer): void {
     if (this.stage !== 'head' && this.stage !== 'body') return;
+    if (this.question !== null) {
+      this.question.read(chunk);
+      return;
+    }
     const verdict = this.stage === 'head' ? this.readHeadPiece(chunk) : this.readBody(chunk);
     if (verdict !== undefined) this.finish(verdict);
   }

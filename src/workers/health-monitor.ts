@@ -3,6 +3,7 @@
  * each change of a pool goes to all workers as one set of health reports.
  */
 import { createFleet, planServers } from '../balancer/fleets.ts';
+import { PoolTls } from '../balancer/pool-tls.ts';
 import type { LimpetOptions, PoolOptions } from '../config/options.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { type NamedHealthReport, newHealthReport, type ServerState } from '../fleet/health-report.ts';
@@ -24,6 +25,8 @@ export interface HealthMonitorDependencies {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: () => number;
+  /** Certificates for the connections to servers. Left out: there are none, and pools with `tls` are refused. */
+  readonly tls?: PoolTls;
   readonly load: Load;
   readonly counters: Counters;
   /** Called when a check could not be made for a reason that lies in this machine. */
@@ -160,6 +163,7 @@ export class HealthMonitor {
     fleet.onChange = () => publish(name, fleet.namedReports);
 
     const { active, passive } = options.health;
+    const tlsFor = options.tls === null ? () => null : (this.deps.tls ?? new PoolTls()).of(options);
     const onShortage = (server: Server, reason: string): void => {
       counters.add(counter.shortages_connect);
       reportShortage(reason, formatAddress(server.address));
@@ -174,6 +178,7 @@ export class HealthMonitor {
             clock,
             timers,
             random,
+            transportFor: () => ({ protocol: options.protocol, tls: tlsFor() }),
             log: (server, _, reason) => healthLog.changed(server, reason),
             onCheck: (server, problem) => healthLog.checked(server, problem),
             onShortage,

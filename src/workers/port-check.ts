@@ -49,7 +49,7 @@ function hostsOf(host: string): readonly string[] {
 
 function isConnectable(net: Net, address: Address, timers: Timers): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const check = { http: null, timeout: connectTimeoutMs };
+    const check = { grpc: null, http: null, timeout: connectTimeoutMs };
     new Probe({ net, timers }, address, check, (problem, shortage) => {
       if (shortage === null) resolve(problem === null);
       else reject(new Error(`cannot find out who listens on ${formatAddress(address)}: ${shortage}`));
