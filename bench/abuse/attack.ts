@@ -2,6 +2,8 @@
 
 /** What the balancer is set up for, beside the usual: its pool `main` for every path. */
 export interface Needs {
+  /** It speaks HTTP/2 without TLS, and so do the normal clients. */
+  readonly h2?: boolean;
   /** Default 1. */
   readonly workers?: number;
   /** Its limit of open files; left out: as it is. */

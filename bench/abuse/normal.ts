@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
+import { type ClientHttp2Session, connect } from 'node:http2';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 
@@ -11,6 +12,8 @@ export interface NormalSetup {
   readonly port: number;
   readonly path: string;
   readonly clients: number;
+  /** They speak HTTP/2. */
+  readonly h2: boolean;
 }
 
 export interface Window {
@@ -53,8 +56,66 @@ export function percentile(values: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
 }
 
-class Client {
-  cookies = new Map<string, string>();
+/** The cookies of one client. */
+class Cookies {
+  private readonly values = new Map<string, string>();
+
+  get header(): string {
+    return [...this.values].map(([name, value]) => `${name}=${value}`).join('; ');
+  }
+
+  take(lines: readonly string[] = []): void {
+    for (const line of lines) {
+      const [pair = ''] = line.split(';', 1);
+      this.values.set(pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1));
+    }
+  }
+}
+
+interface NormalClient {
+  /** Milliseconds. Rejects with what went wrong. */
+  ask(): Promise<number>;
+}
+
+class H2Client implements NormalClient {
+  private readonly cookies = new Cookies();
+  private readonly setup: NormalSetup;
+  private session: ClientHttp2Session | null = null;
+
+  constructor(setup: NormalSetup) {
+    this.setup = setup;
+  }
+
+  ask(): Promise<number> {
+    const { port, path } = this.setup;
+    if (this.session === null || this.session.closed || this.session.destroyed) {
+      this.session = connect(`http://127.0.0.1:${port}`);
+      this.session.on('error', () => {});
+    }
+    const { header } = this.cookies;
+    const begun = performance.now();
+    const signal = AbortSignal.timeout(patience);
+    const stream = this.session.request({ ':path': path, ...(header === '' ? {} : { cookie: header }) }, { signal });
+    return new Promise((done, fail) => {
+      let status = 0;
+      let reason = '';
+      stream.on('response', (headers) => {
+        status = headers[':status'] ?? 0;
+        reason = String(headers['limpet-reason'] ?? '');
+        this.cookies.take(headers['set-cookie']);
+      });
+      stream.on('error', (error: NodeJS.ErrnoException) => fail(new Error(error.code ?? error.message)));
+      stream.resume().on('end', () => {
+        if (status === 200) done(performance.now() - begun);
+        else fail(new Error(`${status} ${reason}`.trim()));
+      });
+      stream.on('close', () => fail(new Error('closed')));
+    });
+  }
+}
+
+class H1Client implements NormalClient {
+  private readonly cookies = new Cookies();
   private readonly agent = new Agent({ keepAlive: true, maxSockets: 1 });
   private readonly setup: NormalSetup;
 
@@ -62,20 +123,16 @@ class Client {
     this.setup = setup;
   }
 
-  /** Milliseconds. Rejects with what went wrong. */
   ask(): Promise<number> {
     const { port, path } = this.setup;
     const { agent } = this;
-    const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const cookie = this.cookies.header;
     const headers = cookie === '' ? {} : { cookie };
     const begun = performance.now();
     return new Promise((done, fail) => {
       const signal = AbortSignal.timeout(patience);
       const asked = request({ port, path, host: '127.0.0.1', agent, headers, signal }, (response) => {
-        for (const line of response.headers['set-cookie'] ?? []) {
-          const [pair = ''] = line.split(';', 1);
-          this.cookies.set(pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1));
-        }
+        this.cookies.take(response.headers['set-cookie']);
         response.resume().on('error', fail);
         response.on('end', () => {
           if (response.statusCode === 200) done(performance.now() - begun);
@@ -91,7 +148,7 @@ class Client {
 if (!isMainThread && parentPort !== null) {
   const port = parentPort;
   const setup = workerData as NormalSetup;
-  const clients = Array.from({ length: setup.clients }, () => new Client(setup));
+  const clients = Array.from({ length: setup.clients }, () => (setup.h2 ? new H2Client(setup) : new H1Client(setup)));
   port.on('message', async (length: number) => {
     const took: number[] = [];
     const errors: Record<string, number> = {};

@@ -87,11 +87,12 @@ async function start({ port, cores, dir }: Place, { files }: Needs, how: Command
   return running;
 }
 
-function limpetConfig(place: Place, { workers = 1, deadPools = false, store, learn }: Needs): string {
+function limpetConfig(place: Place, { workers = 1, deadPools = false, h2 = false, store, learn }: Needs): string {
   const { port, servers, dead, refused } = place;
   const affinity = learn === undefined ? 'cookie: { name: SRV }' : 'learn: JSESSIONID';
   const cookie = store === undefined ? affinity : 'cookie';
-  return `listeners: [{ address: "127.0.0.1:${port}" }]
+  // HAProxy knows HTTP/2 by its preface on any port.
+  return `listeners: [{ address: "127.0.0.1:${port}"${h2 ? ', protocols: [h2, h1]' : ''} }]
 workers: ${workers}
 ${store === undefined ? '' : `sessions: { store: "${store}" }`}
 ${learn === undefined ? '' : `table: { capacity: ${learn}, save: "off" }`}

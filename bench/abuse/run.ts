@@ -32,6 +32,8 @@ import { type Rival, type RivalKey, rivalKeys, rivals } from './rivals.ts';
 import { type Figures, header, type Miss, medianOf, missesOf, type Result, rowOf } from './verdict.ts';
 
 const normalClients = 20;
+/** Beside attacks by HTTP/2. */
+const h2Clients = 50;
 const serverCount = 4;
 
 interface Stage {
@@ -102,7 +104,12 @@ async function attackOn(
   const { path = '/', needs = {}, settle = 200, answersAgain = false } = attack;
   const own = needs.workers === 2 ? [cores.proxy, cores.load] : [cores.proxy];
   const running = await rival.start({ port, servers, dead, refused, cores: own, dir }, needs);
-  await using normals = new Normals({ port, path, clients: normalClients });
+  await using normals = new Normals({
+    port,
+    path,
+    clients: needs.h2 ? h2Clients : normalClients,
+    h2: needs.h2 ?? false,
+  });
   const length = seconds * 1000;
   // What compiles itself does it now, and a heap takes the size that normal clients need: neither is an attacker's doing.
   for (let n = 0; n < (rounds > 1 ? warmWindows : 1); n++) await normals.window(length);

@@ -2,6 +2,16 @@
 import type { Attack } from '../attack.ts';
 import { descriptors1, descriptors2, synDrop } from './connections.ts';
 import { storeFlood, tableFlood } from './floods.ts';
+import {
+  closedWindows,
+  continuations,
+  frameFloods,
+  hpackBombs,
+  madeYouReset,
+  openWindows,
+  rapidReset,
+  tinyWindows,
+} from './h2.ts';
 import { acceptBombs, connectionOptions } from './heads.ts';
 import { pipelinedRest, slowBodies, slowHeads, stalledReaders, tinyChunks } from './slow.ts';
 
@@ -18,4 +28,12 @@ export const attacks: readonly Attack[] = [
   slowHeads,
   slowBodies,
   tinyChunks,
+  rapidReset,
+  madeYouReset,
+  continuations,
+  hpackBombs,
+  frameFloods,
+  closedWindows,
+  tinyWindows,
+  openWindows,
 ];

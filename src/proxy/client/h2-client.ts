@@ -31,6 +31,8 @@ import type { RequestHandler } from './request-handler.ts';
 
 /** Where clients come from, and go when they have no stream any more. */
 export interface ClientOwner extends UserContext {
+  /** Requests are placed when the read is over (h2-streams.ts). */
+  readonly startsLate: boolean;
   release(client: H2Client): void;
 }
 
@@ -149,7 +151,7 @@ export class H2Client implements Client, StreamUser, OutputOwner {
     if (request.isUpgrade) exchange.onRequestFault(requestFaults.clientGone);
     else if (fault !== null) this.failBody(fault);
     else if (request.hasBody) request.passEnd(exchange);
-    this.start();
+    if (!this.owner.startsLate) this.start();
   }
 
   onReset(): void {

@@ -236,6 +236,22 @@ describe('the end of a stream', () => {
   });
 });
 
+test('after many resets a request is placed once the read is over: one that is reset within it reaches no server', () => {
+  const { send, exchanges } = begun();
+  const reset = (id: number) => frame(FrameType.resetStream, 0, id, uint32(ErrorCode.cancel));
+  const resetAt = (count: number) => {
+    for (let i = 0; i < count; i++) send(request(2 * i + 1, true), reset(2 * i + 1));
+    return exchanges.map(({ events }) => events.includes('start'));
+  };
+  const started = resetAt(40);
+  expect([started.indexOf(false), started.lastIndexOf(true)]).toEqual([33, 32]);
+  send(request(101, true), request(103, true));
+  expect(exchanges.slice(-2).map(({ events }) => events)).toEqual([
+    ['GET /', 'start'],
+    ['GET /', 'start'],
+  ]);
+});
+
 test('a malformed message that is one too many ends the connection, and no client is free for two streams', () => {
   const { send, frames, connection } = begun();
   const { forcedResets } = defaults.listener.limits.h2.perMinute;

@@ -47,6 +47,9 @@ function sharedBy(context: ListenerContext, { h2 }: ListenerSettings): Shared {
   return found;
 }
 
+/** More than a person who leaves a page makes at once. */
+const manyResets = 32;
+
 export class ClientStreams implements ProtocolHandler, UserContext {
   readonly context: ListenerContext;
   readonly settings: ListenerSettings;
@@ -61,6 +64,8 @@ export class ClientStreams implements ProtocolHandler, UserContext {
   private readonly users = new IndexedSet<StreamUser>();
   /** Clients whose request began in the present read, and goes on. */
   private readonly begun: H2Client[] = [];
+  /** Streams that the client has reset, or that ended by its error. */
+  private resets = 0;
 
   constructor(
     owner: StreamsOwner,
@@ -103,6 +108,14 @@ export class ClientStreams implements ProtocolHandler, UserContext {
     return true;
   }
 
+  /**
+   * A client that has reset many requests may reset the next one in the same read (CVE-2023-44487): no server gets it before the read is
+   * over. For others that would cost time: heads that are placed one by one need not be read again.
+   */
+  get startsLate(): boolean {
+    return this.resets > manyResets;
+  }
+
   /** It has no stream any more. */
   release(client: H2Client): void {
     // Once: what it does at its end may end the connection, and so itself. Free twice, it would get the responses of two streams.
@@ -128,7 +141,7 @@ export class ClientStreams implements ProtocolHandler, UserContext {
     client.begin(this, stream);
     stream.owner = client;
     this.add(client);
-    if (!endStream) this.begun.push(client);
+    if (!endStream || this.startsLate) this.begun.push(client);
     client.onFields(fields, endStream);
   }
 
@@ -142,6 +155,7 @@ export class ClientStreams implements ProtocolHandler, UserContext {
   }
 
   onReset(stream: Stream, code: number): void {
+    this.resets++;
     this.context.worker.counters.add(counter.h2_resets);
     stream.owner?.onReset(code);
   }
