@@ -40,7 +40,7 @@ export function concernOf({ name, args, block }: Directive, where: string): Acce
       const found = concernOf(one, `${where}, if ${args.join(' ')}`);
       if (found !== null) return found;
     }
-    return inner.some((one) => one.name === 'proxy_pass')
+    return inner.some((one) => one.name === 'proxy_pass' || one.name === 'grpc_pass')
       ? lost('requests go where their route says, whatever else they hold')
       : null;
   }

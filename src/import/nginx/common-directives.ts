@@ -25,7 +25,7 @@ export class CommonDirectives {
   read(directive: Directive, where: string, isServed: boolean): void {
     const { report } = this;
     const { name, args } = directive;
-    const isRead = name.startsWith('ssl_') && report.isCarried(directive);
+    const isRead = /(?:^|_)ssl_/.test(name) && report.isCarried(directive);
     if (isServed && !isRead) this.warnAbout(directive, where);
     if (isRead) return;
     if (name === 'set_real_ip_from') this.listeners.trust(directive);

@@ -171,8 +171,40 @@ test('proxy_pass to an address is a pool of one', () => {
   expect(routes).toEqual([{ pool: '127.0.0.1-3000' }]);
 });
 
+test('servers with TLS, and of gRPC', () => {
+  const text = `
+    upstream api { server api-1.internal:8443; server api-2.internal:8443; }
+    proxy_ssl_verify on; proxy_ssl_trusted_certificate /etc/ssl/internal.pem;
+    server { listen 80;
+      location /api/ { proxy_ssl_name api.internal; proxy_ssl_server_name on; proxy_pass https://api; }
+      location /old/ { proxy_ssl_verify off; proxy_pass https://10.0.0.9; }
+      location /host/ { proxy_ssl_certificate /c.pem; proxy_ssl_certificate_key /c.key; proxy_pass https://one.internal; }
+      location /grpc/ { grpc_pass 10.0.0.10:50051; }
+      location /grpcs/ { grpc_pass grpcs://10.0.0.11; }
+      location /plain/ { proxy_pass http://api; }
+    }`;
+  const { pools, routes } = whole(text);
+  const ca = '/etc/ssl/internal.pem';
+  const of = (name: string) =>
+    Object.fromEntries(Object.entries(pools[name] ?? {}).filter(([key]) => /^(?:tls|protocol)$/.test(key)));
+  expect(of('api')).toEqual({ tls: { sni: 'api.internal', ca } });
+  expect(of('10.0.0.9-443')).toEqual({ tls: { verify: false } });
+  expect(of('one.internal-443')).toEqual({ tls: { sni: 'one.internal', ca, cert: '/c.pem', key: '/c.key' } });
+  expect(of('10.0.0.10-50051')).toEqual({ protocol: 'h2' });
+  expect(of('10.0.0.11-443')).toEqual({ protocol: 'h2', tls: { verify: false } });
+  expect(routes).toHaveLength(5);
+  const told = importNginx(text, 'x.conf').notes.filter(({ concern }) => concern !== undefined);
+  expect(told.map(({ why }) => why)).toEqual([
+    expect.stringContaining(
+      'its proxy_pass is not carried over: another location speaks to these servers in another way',
+    ),
+  ]);
+});
+
 test.each([
-  ['proxy_pass https://10.0.0.9;', 'TLS to servers is not spoken here'],
+  ['proxy_pass ftp://10.0.0.9;', 'is no http:// address'],
+  ['proxy_pass grpc://10.0.0.9;', 'is no http:// address'],
+  ['grpc_pass http://10.0.0.9;', 'is no grpc:// address'],
   ['proxy_pass http://$who;', 'known only when a request comes'],
   ['proxy_pass http:///x;', 'is no http:// address'],
   ['root /x;', 'no files are served here'],
@@ -344,7 +376,6 @@ describe('what a person has to know first', () => {
     ['location /x/ { root /srv; }', 'not-working'],
     ['location /x/ { return 301 /y/; }', 'not-working'],
     ['location /x/ { fastcgi_pass 127.0.0.1:9000; }', 'not-working'],
-    ['location /x/ { proxy_pass https://10.0.0.2; }', 'not-working'],
     ['location /x/ { proxy_pass http://10.0.0.2/; }', 'not-working'],
     ['location ~ ^/u/(\\d+)/ { proxy_pass http://10.0.0.2; }', 'not-working'],
     ['location /x/ { proxy_pass http://127.0.0.1:80; }', 'not-working'],

@@ -38,7 +38,7 @@ function httpOf(directives: readonly Directive[], report: DirectiveReport): Dire
 const simple = new Set(
   [
     'ip_hash hash sticky least_conn least_time random round_robin zone keepalive queue listen server_name',
-    'proxy_pass proxy_http_version proxy_set_header proxy_redirect proxy_buffering proxy_request_buffering',
+    'proxy_pass grpc_pass proxy_http_version proxy_set_header proxy_redirect proxy_buffering proxy_request_buffering',
     'set_real_ip_from real_ip_header real_ip_recursive',
   ].flatMap((names) => names.split(' ')),
 );

@@ -45,12 +45,12 @@ export class Pools {
   }
 
   /** The pool for the target of a `proxy_pass`: an upstream, or a pool of one server. Returns the reason as a string if there is none. */
-  find(target: string, pass: Directive): Pool | string {
+  find(target: string, pass: Directive, usualPort = 80): Pool | string {
     const why = this.empty.get(target);
     if (why !== undefined) return why;
     const known = this.byTarget.get(target);
     if (known !== undefined) return known;
-    const address = serverAddress(target, 80);
+    const address = serverAddress(target, usualPort);
     if (address === null) return `"${target}" is no upstream of this file and no address of a server`;
     const loop = this.loops.why(address);
     if (loop !== null) return loop;

@@ -1,28 +1,36 @@
 /** The target of a `proxy_pass`, and the directives on which it depends. */
 
-import { commonReasons } from '../common-reasons.ts';
 import type { Directive } from '../directive.ts';
 import { isTemplate, templated } from '../template.ts';
 
 /** The path is '' if there is none. */
-export type Target = { readonly host: string; readonly path: string } | { readonly why: string };
+export type Target =
+  | { readonly host: string; readonly path: string; readonly secure: boolean; readonly h2: boolean }
+  | { readonly why: string };
 
-/** `http://host:port/path`. `values`: the values of variables. */
-export function targetOf({ args: [url = ''] }: Directive, values: ReadonlyMap<string, string>): Target {
+export const isPass = ({ name }: Directive): boolean => name === 'proxy_pass' || name === 'grpc_pass';
+
+/** `http://host:port/path`, `https://`, `grpc://` or `grpcs://`. `values`: the values of variables. */
+export function targetOf({ name, args: [url = ''] }: Directive, values: ReadonlyMap<string, string>): Target {
   const filled =
     values.get(url) ?? url.replace(/\$\{?\w+\}?/g, (variable) => values.get(variable.replace(/[{}]/g, '')) ?? variable);
   if (isTemplate(filled)) return { why: templated(filled) };
   if (filled.includes('$')) return { why: `the server of ${filled} is known only when a request comes` };
-  if (/^https:/i.test(filled)) return { why: commonReasons.noTlsToServers };
-  const [, unix, unixPath = ''] = /^http:\/\/(unix:[^:]+)(?::(.*))?$/is.exec(filled) ?? [];
-  if (unix !== undefined) return { host: unix, path: unixPath };
-  const [, host = '', path = ''] = /^http:\/\/([^/]*)(.*)$/is.exec(filled) ?? [];
-  return host === '' ? { why: `${filled} is no http:// address` } : { host, path };
+  const h2 = name === 'grpc_pass';
+  // Without a scheme `grpc_pass` is in the clear.
+  const whole = h2 && !filled.includes('://') ? `grpc://${filled}` : filled;
+  const [, scheme = '', rest = ''] = /^(https?|grpcs?):\/\/(.*)$/is.exec(whole) ?? [];
+  const secure = /s$/i.test(scheme);
+  if (/^grpc/i.test(scheme) !== h2) return { why: `${filled} is no ${h2 ? 'grpc' : 'http'}:// address` };
+  const [, unix, unixPath = ''] = /^(unix:[^:]+)(?::(.*))?$/is.exec(rest) ?? [];
+  if (unix !== undefined) return { host: unix, path: unixPath, secure, h2 };
+  const [, host = '', path = ''] = /^([^/]*)(.*)$/is.exec(rest) ?? [];
+  return host === '' ? { why: `${filled} is no http:// address` } : { host, path, secure, h2 };
 }
 
-/** Each `proxy_pass` in the directive, itself included. */
+/** Each `proxy_pass` and `grpc_pass` in the directive, itself included. */
 export function everyPass(directive: Directive): Directive[] {
-  return directive.name === 'proxy_pass' ? [directive] : (directive.block ?? []).flatMap(everyPass);
+  return isPass(directive) ? [directive] : (directive.block ?? []).flatMap(everyPass);
 }
 
 /** `proxy_set_header Host` is in force. One `proxy_set_header` replaces all those of outer blocks. */
@@ -48,6 +56,6 @@ export function valuesOf(
 export function fallbackOf(inner: readonly Directive[], fallbacks: ReadonlyMap<string, Directive>) {
   const tried = inner.find(({ name }) => name === 'try_files');
   const location = fallbacks.get(tried?.args.at(-1) ?? '');
-  const pass = location?.block?.find(({ name }) => name === 'proxy_pass');
+  const pass = location?.block?.find(isPass);
   return location === undefined || pass === undefined ? null : { location, pass };
 }

@@ -7,7 +7,10 @@ const reasons: readonly (readonly [RegExp, string])[] = [
     /^(ssl|ssl_.*|listen_ssl)$/,
     'of TLS only certificates, versions and the certificates of clients are carried over: the rest is said by tls of the listener',
   ],
-  [/^proxy_ssl/, commonReasons.noTlsToServers],
+  [
+    /^(proxy|grpc)_ssl/,
+    'of TLS to servers only names, certificates and verification are carried over, for locations that pass by https:// or grpcs://',
+  ],
   [/^http2/, 'HTTP/2 is offered with every certificate (protocols of the listener)'],
   [/^(http3|quic)/, 'HTTP/3 is not spoken here'],
   [/^(gzip|brotli|zstd|gunzip)/, commonReasons.noCompression],

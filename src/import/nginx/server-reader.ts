@@ -8,8 +8,9 @@ import { addressOf, type ListenAddress, listenAddressesOf } from './listen-addre
 import type { Listeners } from './listeners.ts';
 import { locate, readNames } from './locations.ts';
 import type { Pools } from './pools.ts';
-import { fallbackOf, setsHost, targetOf, valuesOf } from './proxy-pass.ts';
+import { fallbackOf, isPass, setsHost, targetOf, valuesOf } from './proxy-pass.ts';
 import type { Routes } from './routes.ts';
+import { serverTlsOf } from './server-tls.ts';
 import { innerSettings, type Settings, settlePool } from './settings.ts';
 import { redirectToHttps } from './tls.ts';
 
@@ -138,7 +139,7 @@ export class ServerReader {
     const before = routes.size;
     for (const one of inner) if (one.name === 'location') this.readLocation(one, scope);
     const where = `location ${location.args.join(' ')}`;
-    const own = inner.find(({ name }) => name === 'proxy_pass');
+    const own = inner.find(isPass);
     const fallback = own === undefined ? fallbackOf(inner, scope.fallbacks) : null;
     const pass = own ?? fallback?.pass;
     const unasked = whyUnasked(location, scope);
@@ -174,8 +175,8 @@ export class ServerReader {
     const { pools, listeners, routes, report } = this.parts;
     const refuse = (why: string) => {
       report.leaveOut(pass, why);
-      if (!report.isCarried(source)) report.leaveOut(source, `its proxy_pass is not carried over: ${why}`);
-      report.warn(source, 'not-working', `its proxy_pass is not carried over: ${why}`);
+      if (!report.isCarried(source)) report.leaveOut(source, `its ${pass.name} is not carried over: ${why}`);
+      report.warn(source, 'not-working', `its ${pass.name} is not carried over: ${why}`);
       return false;
     };
     const located = locate(location);
@@ -187,11 +188,16 @@ export class ServerReader {
     if (free.length === 0) return refuse('a location before it matches the same');
     const target = targetOf(pass, scope.values);
     if ('why' in target) return refuse(target.why);
-    const pool = pools.find(target.host, pass);
+    const pool = pools.find(target.host, pass, target.secure ? 443 : 80);
     if (typeof pool === 'string') return refuse(pool);
     const own = pool.config.servers.find(({ address }) => listeners.listensAt(String(address)));
     if (own !== undefined)
       return refuse(`this file itself listens on ${String(own.address)}: let the route lead to the servers behind it`);
+    const speaks = serverTlsOf(target, pass, scope.settings, report);
+    if (pool.speaks !== undefined && JSON.stringify(pool.speaks) !== JSON.stringify(speaks))
+      return refuse('another location speaks to these servers in another way, and a pool has one protocol and one tls');
+    pool.speaks = speaks;
+    Object.assign(pool.config, speaks);
     pool.used = true;
     report.carry(pass);
     if (!scope.setsHost) report.change(pass, `the Host of the client is passed on, not ${target.host}`);

@@ -12,7 +12,9 @@ export type Settings = ReadonlyMap<string, Directive>;
 /** Those of an inner block replace those of the outer one. */
 export function innerSettings(directives: readonly Directive[], outer: Settings): Settings {
   const inner = new Map(outer);
-  for (const directive of directives) if (isPoolSetting(directive.name)) inner.set(directive.name, directive);
+  for (const directive of directives)
+    if (isPoolSetting(directive.name) || /^(?:proxy|grpc)_ssl_/.test(directive.name))
+      inner.set(directive.name, directive);
   return inner;
 }
 

@@ -19,6 +19,8 @@ export interface Pool {
   readonly sources: Map<string, Directive>;
   /** The directive for how sessions are recognised. */
   sticky?: Directive;
+  /** `protocol` and `tls`, as the first location that leads to it says; undefined: none does. */
+  speaks?: Readonly<Record<string, unknown>>;
   /** A route leads to it. */
   used: boolean;
 }
