@@ -37,9 +37,9 @@ async function stage(fixture: ImportFixture): Promise<Stage> {
   const written = readConfig(value, { source: { name: fixture.name, locate }, env: {}, variables: true }).options;
   // What a mistake leaves open does not hold up the end.
   const shutdown = { ...written.shutdown, timeout: 1 };
-  // There are no certificates, and no TLS on this network.
+  // There are no certificates, and neither TLS nor HTTP/2 on this network.
   const listeners = written.listeners.map((one) => ({ ...one, tls: null }));
-  const pools = written.pools.map((one) => ({ ...one, tls: null }));
+  const pools = written.pools.map((one) => ({ ...one, tls: null, protocol: 'h1' as const }));
   const options = {
     ...written,
     listeners,

@@ -32,7 +32,8 @@ async function revive(fixture: ImportFixture, checks: readonly StickyCheck[]) {
       servers.push({ name: server.address, ...server, address: origin.address });
     }
     // A check that a busy machine answers late would move sessions, and the apps here know no path of a check.
-    pools[name] = { ...pool, servers, health: { active: false } };
+    // The apps of this test speak HTTP/1.1 in the clear.
+    pools[name] = { ...pool, servers, health: { active: false }, tls: false, protocol: 'h1' };
   }
   // Routes name listeners by address, so each keeps one of its own.
   const free = new Map(config.listeners.map(({ address }, n) => [address, `127.0.0.${n + 1}:0`]));

@@ -215,6 +215,27 @@ describe('servers', () => {
     [['default-server ssl', 'server a h:80 no-ssl'], [{ name: 'a', address: 'h:80' }]],
   ])('%j', (lines, expected) => expect(list(...lines)).toEqual(expected));
 
+  test.each([
+    [['server a h:443 ssl'], { tls: true }],
+    [['server a h:443 ssl verify none'], { tls: { verify: false } }],
+    [
+      ['server a h:443 ssl verify required ca-file /ca.pem crt /own.pem sni str(api.internal)'],
+      { tls: { sni: 'api.internal', ca: '/ca.pem', cert: '/own.pem', key: '/own.pem' } },
+    ],
+    [
+      ['default-server ssl verifyhost api.internal ca-file @system-ca', 'server a h:443'],
+      { tls: { sni: 'api.internal' } },
+    ],
+    [['server a h:443 ssl alpn h2 sni req.hdr(host)'], { protocol: 'h2', tls: true }],
+    [['server a h:50051 proto h2'], { protocol: 'h2' }],
+    [['server a h:80 ssl', 'server b h:81 ssl', 'server c h:82', 'server d h:83 ssl verify none'], { tls: true }],
+  ])('%j speaks %j', (lines, speaks) => {
+    const { pool } = backend(...lines);
+    expect(Object.fromEntries(Object.entries(pool).filter(([key]) => key === 'tls' || key === 'protocol'))).toEqual(
+      speaks,
+    );
+  });
+
   test('the value of an option is none itself', () => {
     const { pool, told } = backend('server a h:80 source ssl resolvers backup sni disabled');
     expect(pool.servers).toEqual([{ name: 'a', address: 'h:80' }]);

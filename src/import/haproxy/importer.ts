@@ -28,7 +28,9 @@ export const importHaproxy: Importer = (text, file, loops = new Loops()) => {
       .filter((proxy) => isHttpSection(proxy, report))
       .map((proxy) => [proxy, new Directives(proxy.lines, report)] as const),
   );
-  const pools = readPools(directives, proxies, report, loops);
+  const globals = new Directives(global, report);
+  const bases = readBases(globals);
+  const pools = readPools(directives, proxies, report, loops, bases);
   if (pools.size === 0) throw noPool(proxies, lines, report, file);
   const backends = {
     isPool: (name: string) => pools.has(name),
@@ -37,8 +39,7 @@ export const importHaproxy: Importer = (text, file, loops = new Loops()) => {
   const frontends = [...directives]
     .filter(([{ kind }]) => kind !== 'backend')
     .map(([proxy, found]) => readFrontend(proxy, found, backends));
-  const globals = new Directives(global, report);
-  const routing = readRouting(frontends, pools, report, readBases(globals));
+  const routing = readRouting(frontends, pools, report, bases);
   if (routing.routes.length === 0) throw noRoute(frontends, report, file);
   const config = {
     listeners: routing.listeners,

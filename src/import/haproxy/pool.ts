@@ -49,6 +49,7 @@ export function readPool(
       servers: servers.map(({ config }) =>
         Object.keys(config).length === 2 && config.name === config.address ? config.address : config,
       ),
+      ...servers[0]?.speaks,
       ...balance.config,
       affinity: entries.length > 0 ? entries : (hash ?? 'none'),
       ...readOwnerFails(directives, servers, affinities),

@@ -10,6 +10,7 @@ import type { Line } from './lines.ts';
 import { type Pool, readPool } from './pool.ts';
 import type { ProxySection } from './sections.ts';
 import { readTable, type Table } from './stick.ts';
+import type { Bases } from './tls.ts';
 import { bindAddress } from './values.ts';
 
 /** By the name of the section. Each section without a server that can be carried over is left out. */
@@ -18,6 +19,7 @@ export function readPools(
   proxies: readonly ProxySection[],
   report: LineReport,
   loops: Loops,
+  bases: Bases,
 ): Map<string, Pool> {
   const tables = new Map<string, Table>();
   for (const [{ name }, found] of directives) {
@@ -32,6 +34,7 @@ export function readPools(
       port: portTo(proxy, [...directives.keys()]),
       listensOn: (address: string) => listenerAt(address, binds),
       whyLoop: (address: string) => loops.why(address),
+      bases,
     };
     const pool = readPool(proxy, found, tables, context);
     if (pool !== null) pools.set(proxy.name, pool);

@@ -1,11 +1,13 @@
 /** The servers of a backend: the lines `server`, `server-template` and `default-server`, and their options. */
 
+import { isHostName } from '../../config/address.ts';
 import { isReservedName } from '../names.ts';
 import { isTemplate, templated } from '../template.ts';
 import { parseWhole } from '../values.ts';
 import type { Directives } from './directives.ts';
 import type { LineReport } from './line-report.ts';
 import type { Line } from './lines.ts';
+import { type Bases, placed } from './tls.ts';
 import { parseTime, serverAddress } from './values.ts';
 
 export interface Server {
@@ -14,7 +16,12 @@ export interface Server {
   readonly config: Readonly<Record<string, unknown>>;
   /** By name, with those of `default-server`; '' for an option without a value. */
   readonly options: ReadonlyMap<string, string>;
+  /** `protocol` and `tls`, which a pool has for all of its servers. */
+  readonly speaks: Readonly<Record<string, unknown>>;
 }
+
+/** Options of TLS, each with a value. */
+const ofTls = new Set(['alpn', 'ca-file', 'crt', 'sni', 'verify', 'verifyhost']);
 
 /** Options that are read, and whether they have a value. */
 const known: ReadonlyMap<string, boolean> = new Map([
@@ -45,6 +52,7 @@ export interface ServerContext {
   listensOn(address: string): Line | undefined;
   /** Why a server there would be a listener of the config; null if it is none. */
   whyLoop(address: string): string | null;
+  readonly bases: Bases;
 }
 
 /** Each server that is left out gets a note. */
@@ -71,7 +79,7 @@ export function readServers(directives: Directives, context: ServerContext): Ser
   for (const { line } of found.length > 0 ? backups : []) {
     report.leaveOut(line, 'a pool has no backup servers: as an ordinary one it would take requests all the time');
   }
-  const servers = withoutDuplicates(kept, report);
+  const servers = withoutOthers(withoutDuplicates(kept, report), report);
   for (const { line, options } of servers) {
     report.carry(line);
     if (options.has('backup'))
@@ -120,14 +128,16 @@ function readServer(
     report.leaveOut(line, 'it is disabled');
     return null;
   }
-  // Plain text instead of TLS would expose the sessions.
-  if (options.has('ssl')) return refuse('it speaks TLS, which is not spoken to servers here: give it a plain port');
   if (['send-proxy', 'send-proxy-v2'].some((option) => options.has(option))) {
     return refuse('it expects a PROXY line, which is not sent: let it read X-Forwarded-For');
   }
   const protocol = /\bproto (\S+)/.exec(words.join(' '))?.[1];
-  if (protocol !== undefined && protocol !== 'h1')
-    return refuse(`it speaks ${protocol}, and servers are asked by HTTP/1.1 here`);
+  if (protocol !== undefined && protocol !== 'h1' && protocol !== 'h2')
+    return refuse(`it speaks ${protocol}, and servers are asked by HTTP/1.1 or HTTP/2 here`);
+  const h2 = protocol === 'h2' || (options.has('ssl') && options.get('alpn') === 'h2');
+  const tls = options.has('ssl') ? readServerTls(options, context.bases, changes) : undefined;
+  // Plain text instead of TLS would expose the sessions.
+  if (tls === null) return refuse('a file of its TLS (ca-file, crt) has no folder that is known');
   const own = context.listensOn(written.address);
   if (own !== undefined)
     return refuse(`line ${own.number} of this file listens there: let the routes lead to the servers behind it`);
@@ -145,7 +155,49 @@ function readServer(
     ...(weight !== null && weight !== 1 && { weight }),
     ...(maxRequests && { maxRequests }),
   };
-  return { line, config, options };
+  const speaks = { ...(h2 && { protocol: 'h2' }), ...(tls !== undefined && { tls }) };
+  return { line, config, options, speaks };
+}
+
+/** Servers that speak in the same way as most of them do: a pool has one `protocol` and one `tls`. */
+function withoutOthers(servers: readonly Server[], report: LineReport): Server[] {
+  const groups = new Map<string, Server[]>();
+  for (const server of servers) {
+    const text = JSON.stringify(server.speaks);
+    groups.set(text, [...(groups.get(text) ?? []), server]);
+  }
+  const [largest = []] = [...groups.values()].toSorted((a, b) => b.length - a.length);
+  for (const { line } of servers.filter((one) => !largest.includes(one)))
+    report.warn(
+      line,
+      'not-working',
+      'it speaks another protocol, or with other TLS, than most servers of its pool, which has one for all',
+    );
+  return largest;
+}
+
+/** null: the folder of a file is not known. */
+function readServerTls(options: ReadonlyMap<string, string>, { ca, crt }: Bases, changes: string[]) {
+  const verify = options.get('verify') !== 'none';
+  const authority = options.get('ca-file') ?? '';
+  const own = options.get('crt') ?? '';
+  const [caFile, ownFile] = [placed(authority, ca), placed(own, crt)];
+  // HAProxy: the authorities of the system.
+  const isSystems = authority === '' || authority === '@system-ca';
+  if ((verify && !isSystems && caFile === null) || (own !== '' && ownFile === null)) return null;
+  const written = options.get('sni');
+  const sni = /^str\(([\w.-]+)\)$/.exec(written ?? '')?.[1] ?? options.get('verifyhost');
+  if (written !== undefined && !written.startsWith('str('))
+    changes.push(
+      `"sni ${written}" is left out: one name is asked for, that in tls.sni or in the address of the server`,
+    );
+  const tls = {
+    ...(sni !== undefined && isHostName(sni) && { sni }),
+    ...(verify && !isSystems && { ca: caFile }),
+    ...(ownFile !== null && { cert: ownFile, key: ownFile }),
+    ...(!verify && { verify }),
+  };
+  return Object.keys(tls).length === 0 ? true : tls;
 }
 
 /** Without a port HAProxy uses the port to which the client connected; `+N` and `-N` are relative to it. */
@@ -162,11 +214,17 @@ function readOptions(
   report: LineReport | null,
 ): string[] {
   const without: string[] = [];
+  const secure: string[] = [];
   const bad: string[] = [];
   for (let at = 0; at < words.length; at++) {
     const word = words[at] ?? '';
     const valued = known.get(word);
     if (word.startsWith('no-') && known.get(word.slice(3)) === false) options.delete(word.slice(3));
+    else if (ofTls.has(word)) {
+      const value = words[++at] ?? '';
+      secure.push(`${word} ${value}`.trim());
+      options.set(word, value);
+    } else if (word === 'proto') at++;
     else if (valued === undefined) {
       // The next word is the value of the option, not an option.
       without.push(omittedWithValue.has(word) ? [word, words[++at] ?? ''].join(' ').trim() : word);
@@ -179,6 +237,7 @@ function readOptions(
       else options.set(word, value);
     }
   }
+  if (!options.has('ssl')) without.push(...secure);
   const changes = without.length === 0 ? bad : [...bad, `without ${without.join(', ')}: there is no counterpart`];
   for (const why of report === null ? [] : changes) report?.change(line, why);
   return changes;

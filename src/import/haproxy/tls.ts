@@ -73,7 +73,7 @@ export function readBindTls(words: readonly string[], line: Line, { crt, ca }: B
 }
 
 /** null: it has no fixed place. */
-function placed(file: string, base: string): string | null {
+export function placed(file: string, base: string): string | null {
   if (file === '' || isTemplate(file) || /[$%@]/.test(file)) return null;
   if (file.startsWith('/')) return file;
   return base.startsWith('/') ? `${base.replace(/\/+$/, '')}/${file}` : null;
