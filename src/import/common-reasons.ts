@@ -2,9 +2,10 @@
 export const commonReasons = {
   noCounterpart: 'nothing here corresponds to it',
   nothingLikeIt: 'there is nothing like it here',
-  endTlsInFront: 'TLS is not ended here, so put a proxy that ends it in front',
-  redirectInFront: 'no request is redirected here: the proxy that ends TLS in front does this',
-  noTlsToServers: 'TLS to servers is not spoken here',
+  endTlsInFront:
+    'its TLS is not carried over: write tls.certificates for the listener, or put a proxy that ends TLS in front',
+  redirectInFront: 'redirects are not carried over: redirect: https of a listener sends all of its requests to TLS',
+  noTlsToServers: 'TLS to servers is not carried over: write tls for the pool',
   onlyHttp: 'HTTP alone is balanced here',
   logging: 'logging is set by log, and written to stdout and stderr',
   metrics: 'metrics are told by the admin interface',

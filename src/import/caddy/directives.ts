@@ -34,7 +34,7 @@ export const guards: ReadonlyMap<string, string> = new Map([
 export const rewrites: ReadonlySet<string> = new Set(['rewrite', 'uri', 'try_files', 'method']);
 
 const reasons: Readonly<Record<string, string>> = {
-  tls: 'TLS is not ended here: put a proxy that ends it in front, and name it in trustedProxies',
+  tls: 'its TLS is not carried over: write tls.certificates for the listener, or put a proxy that ends TLS in front',
   header: 'headers are passed on as they come',
   request_header: 'headers are passed on as they come',
   encode: commonReasons.noCompression,
@@ -60,7 +60,7 @@ const reasons: Readonly<Record<string, string>> = {
   intercept: 'responses are passed on as the servers wrote them',
   rate_limit: 'rates are not limited here',
   metrics: commonReasons.metrics,
-  acme_server: 'TLS is not ended here',
+  acme_server: 'certificates are not obtained here: write the files of yours in tls.certificates of the listener',
   tracing: 'requests are not traced here',
   vars: 'there are no variables here',
   map: 'there are no variables here',
@@ -72,14 +72,14 @@ export function reasonFor(name: string): string {
 }
 
 const globals: Readonly<Record<string, string>> = {
-  email: 'TLS is not ended here',
-  acme_ca: 'TLS is not ended here',
-  acme_dns: 'TLS is not ended here',
-  auto_https: 'TLS is not ended here',
-  local_certs: 'TLS is not ended here',
-  on_demand_tls: 'TLS is not ended here',
-  ocsp_stapling: 'TLS is not ended here',
-  cert_issuer: 'TLS is not ended here',
+  email: 'certificates are not obtained here: write the files of yours in tls.certificates of the listener',
+  acme_ca: 'certificates are not obtained here: write the files of yours in tls.certificates of the listener',
+  acme_dns: 'certificates are not obtained here: write the files of yours in tls.certificates of the listener',
+  auto_https: 'certificates are not obtained here: write the files of yours in tls.certificates of the listener',
+  local_certs: 'certificates are not obtained here: write the files of yours in tls.certificates of the listener',
+  on_demand_tls: 'certificates are not obtained here: write the files of yours in tls.certificates of the listener',
+  ocsp_stapling: 'certificates are not obtained here: write the files of yours in tls.certificates of the listener',
+  cert_issuer: 'certificates are not obtained here: write the files of yours in tls.certificates of the listener',
   admin: 'it is about the process of Caddy itself',
   storage: 'it is about the process of Caddy itself',
   grace_period: 'open exchanges are finished within shutdown.timeout',

@@ -83,7 +83,7 @@ function transportProblem(transport: Directive | undefined): string | null {
   if (transport === undefined) return null;
   if (transport.args[0] !== 'http') return `only HTTP is spoken to servers, not ${transport.args[0] ?? 'this'}`;
   const tls = transport.block?.find(({ name }) => /^tls/.test(name));
-  return tls === undefined ? null : `TLS to servers is not spoken here (line ${tls.line})`;
+  return tls === undefined ? null : `TLS to servers is not carried over (line ${tls.line}): write tls for the pool`;
 }
 
 /** The defaults of Caddy: three seconds for a connection, and no timeout for the response. */

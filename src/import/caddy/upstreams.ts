@@ -9,7 +9,9 @@ const maxPorts = 1000;
 export function readUpstream(text: string): CaddyServer {
   if (isVariable(text)) return { why: `${text} is a variable: put its value in first` };
   if (/^https:|^h2c:|^h3:/i.test(text))
-    return { why: `only HTTP/1.1 without TLS is spoken to servers: ${text} is left out` };
+    return {
+      why: `TLS and HTTP/2 to servers are not carried over (tls and protocol of the pool): ${text} is left out`,
+    };
   if (/^[a-z+]*srv/i.test(text)) return { why: `servers of SRV records are not looked up: ${text} is left out` };
   const [, unix] = /^unix\+?\w*\/(\/.+)$/.exec(text) ?? [];
   const plain = unix === undefined ? text.replace(/^http:\/\//i, '').replace(/\/$/, '') : `unix:${unix}`;

@@ -139,7 +139,7 @@ describe('nothing is left out in silence', () => {
     ],
     [
       { cluster: '      transport_socket: { name: envoy.transport_sockets.tls }' },
-      'not-working its requests go nowhere: TLS to servers is not spoken here',
+      'not-working its requests go nowhere: TLS to servers is not carried over: write tls for the pool',
     ],
     [
       { cluster: '      type: EDS' },

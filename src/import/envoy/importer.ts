@@ -197,7 +197,7 @@ function readConnection(config: Part): Fields {
 }
 
 function carryListener(listener: Part, chain: Part, manager: Part, config: Part): void {
-  const tlsReason = 'TLS is not ended here, so put a proxy that ends it in front: this listener speaks plain HTTP';
+  const tlsReason = 'its TLS is not carried over: write tls.certificates for the listener, which speaks plain HTTP';
   listener.carry();
   listener.leave(commonReasons.noCounterpart);
   at(listener, 'name')?.carry();
@@ -206,7 +206,7 @@ function carryListener(listener: Part, chain: Part, manager: Part, config: Part)
   const socket = at(chain, 'transport_socket');
   if (socket !== null) {
     listener.change(tlsReason);
-    socket.leave('TLS is not ended here');
+    socket.leave('its TLS is not carried over: write tls.certificates for the listener');
     const clientCertificate = at(configOf(socket), 'require_client_certificate');
     if (clientCertificate?.text() === 'true') clientCertificate.warn('open', 'clients were asked for certificates');
   }

@@ -118,7 +118,9 @@ describe('listeners', () => {
   test('for HTTPS alone are plain, and say so', () => {
     const { listeners, why } = imported(gateway('{ protocol: HTTPS, port: 443 }') + route('') + web);
     expect(listeners).toEqual([{ address: ':443' }]);
-    expect(why('HTTPS')).toContain('changed: the listener speaks plain HTTP: end TLS before it');
+    expect(why('HTTPS')).toContain(
+      'changed: the listener speaks plain HTTP: write tls.certificates for it, or end TLS before it',
+    );
   });
 
   test('that are not in the file are a guess', () => {

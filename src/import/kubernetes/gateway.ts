@@ -58,7 +58,9 @@ function openListeners(listeners: readonly Listener[], builder: KubernetesConfig
   const plain = listeners.some(({ secure }) => !secure);
   for (const { gateway, port, secure, part, host } of listeners) {
     if (secure && plain) {
-      part.leave('TLS is ended before Limpet; its routes are served by the HTTP listener');
+      part.leave(
+        'its certificate is in a Secret: write tls.certificates for a listener of it; its routes are served by the HTTP listener',
+      );
       continue;
     }
     carryHead(gateway);
@@ -66,8 +68,13 @@ function openListeners(listeners: readonly Listener[], builder: KubernetesConfig
     part.carryAt('port');
     part.carryAt('name');
     if (host !== '') part.carryAt('hostname');
-    part.get('tls')?.leave('TLS is ended before Limpet');
-    if (secure) part.get('protocol')?.change('the listener speaks plain HTTP: end TLS before it');
+    part
+      .get('tls')
+      ?.leave('its certificate is in a Secret, which is not read: write its files in tls.certificates of the listener');
+    if (secure)
+      part
+        .get('protocol')
+        ?.change('the listener speaks plain HTTP: write tls.certificates for it, or end TLS before it');
     else part.carryAt('protocol');
   }
   if (builder.listeners === 0) builder.listen(80);

@@ -69,7 +69,7 @@ function bodyOf(part: Part | null): number | null {
 
 const pathReason =
   'the server gets the path as the client asked for it: let it serve that path, or rewrite before Limpet';
-const redirects = 'redirects are not made here: make them where TLS ends';
+const redirects = 'redirects are not carried over: redirect: https of a listener sends all of its requests to TLS';
 const snippets = 'nginx directives mean nothing here';
 const reasons: readonly (readonly [start: string, why: string])[] = [
   ['rewrite-target', pathReason],
@@ -97,9 +97,9 @@ const reasons: readonly (readonly [start: string, why: string])[] = [
   ['proxy-buffer', 'buffers are bounded by pools.NAME.limits here'],
   ['proxy-max-temp-file-size', 'nothing is buffered on disk here'],
   ['client-body-buffer-size', 'bodies are passed on as they come, never buffered as a whole'],
-  ['backend-protocol', 'servers are spoken to in HTTP/1.1 here'],
+  ['backend-protocol', 'TLS and HTTP/2 to servers are not carried over: write tls and protocol for the pool'],
   ['proxy-http-version', 'servers are spoken to in HTTP/1.1 here'],
-  ['proxy-ssl-', 'servers are spoken to without TLS here'],
+  ['proxy-ssl-', 'TLS to servers is not carried over: write tls for the pool'],
   ['upstream-vhost', "the server gets the client's own Host"],
   ['server-alias', 'add a route for each alias'],
   ['mirror-', 'requests are not mirrored here'],

@@ -104,7 +104,11 @@ function importIngress(
   const spec = ingress.part.get('spec');
   spec?.leave(commonReasons.nothingLikeIt);
   spec?.get('ingressClassName')?.leave('Limpet serves every Ingress of the file, whatever its class');
-  spec?.get('tls')?.leave('TLS is ended before Limpet, and the listener speaks HTTP');
+  spec
+    ?.get('tls')
+    ?.leave(
+      'its certificate is in a Secret, which is not read: write its files in tls.certificates of the listener, which speaks plain HTTP',
+    );
   const before = builder.size;
   for (const rule of rulesOf(ingress, annotation)) {
     if (builder.isFull) {

@@ -38,7 +38,8 @@ function unpack(part: Part, depth: number): KubernetesObject[] {
 
 const reasons: Readonly<Record<string, string>> = {
   ConfigMap: 'settings of pods or of the controller: see docs/reference/config.md for what corresponds to them here',
-  Secret: 'a Secret holds nothing that is needed here: TLS is ended before Limpet',
+  Secret:
+    'a Secret is not read: write a certificate in it into files, and name them in tls.certificates of the listener',
   Service: 'only the name, the ports and the endpoints of a Service are needed here',
   IngressClass: 'it names a controller, and Limpet needs none',
   GatewayClass: 'it names a controller, and Limpet needs none',

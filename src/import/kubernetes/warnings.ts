@@ -9,7 +9,10 @@ type Warning = readonly [concern: Concern, why: string];
 
 const refusing: Warning = ['open', 'nobody is refused here, so that any client gets through: do it before or behind'];
 const rewriting: Warning = ['not-working', 'the server gets path and Host as the client asked for them'];
-const redirecting: Warning = ['not-working', 'no request is redirected here: it reaches a server instead'];
+const redirecting: Warning = [
+  'not-working',
+  'redirects are not carried over, and the request reaches a server instead',
+];
 
 /** Annotations of ingress-nginx, by a pattern of their names. */
 const annotations: readonly (readonly [RegExp, Warning])[] = [
@@ -19,7 +22,10 @@ const annotations: readonly (readonly [RegExp, Warning])[] = [
   [/^(?:rewrite-target|upstream-vhost|app-root)$/, rewriting],
   [/^(?:permanent-redirect|temporal-redirect|from-to-www-redirect|force-ssl-redirect)$/, redirecting],
   [/^server-alias$/, ['not-working', 'requests for these hosts get no route: add one for each']],
-  [/^(?:ssl-passthrough|proxy-ssl-secret)$/, ['not-working', 'TLS is spoken neither to clients nor to servers here']],
+  [
+    /^(?:ssl-passthrough|proxy-ssl-secret)$/,
+    ['not-working', 'the TLS of these is not carried over: write tls for the listener or the pool'],
+  ],
   [
     /^(?:server|configuration|stream)-snippet$/,
     ['not-working', 'nginx directives mean nothing here: see what these do'],
@@ -34,7 +40,10 @@ export function warnAboutAnnotations({ part }: KubernetesObject): void {
     if (name === null || text === 'false') continue;
     const protocol = text.toUpperCase();
     if (name === 'backend-protocol' && !['HTTP', 'AUTO_HTTP', ''].includes(protocol))
-      one.warn('not-working', `servers are asked by HTTP/1.1 in the clear here, and these speak ${protocol}`);
+      one.warn(
+        'not-working',
+        `servers are asked by HTTP/1.1 in the clear, and these speak ${protocol}: write tls and protocol for the pool`,
+      );
     if (/-snippet$/.test(name) && /\b(?:deny|auth_|return\s+4|limit_)/.test(text)) one.warn(...refusing);
     const noteOn = annotations.find(([pattern]) => pattern.test(name))?.[1];
     if (noteOn !== undefined) one.warn(...noteOn);

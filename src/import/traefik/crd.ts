@@ -108,7 +108,12 @@ function sharesOf(refs: readonly Part[], namespace: string, cluster: Cluster, de
     if (ref.textAt('kind') === 'TraefikService')
       return sharesOfTraefikService(ref, name, weight, serviceNamespace, cluster, depth);
     if (/^(?:https|h2c)$/.test(ref.textAt('scheme') ?? '')) {
-      ref.get('scheme')?.warn('not-working', 'only HTTP/1.1 without TLS is spoken to servers: this one is left out');
+      ref
+        .get('scheme')
+        ?.warn(
+          'not-working',
+          'TLS and HTTP/2 to servers are not carried over (tls and protocol of the pool): this one is left out',
+        );
       return [];
     }
     const servers = cluster.services.servers({

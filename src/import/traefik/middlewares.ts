@@ -42,7 +42,7 @@ const reasons: Readonly<Record<string, string>> = {
   circuitbreaker: 'a server that fails is left out by health.passive',
   errors: 'error pages are those of the servers',
   buffering: 'bodies are streamed both ways; the largest is set by limits.bodyBytes of the listener',
-  passtlsclientcert: 'TLS is not ended here',
+  passtlsclientcert: 'tls.clientCertificates.headers of a listener does this',
   grpcweb: 'gRPC is not translated here',
   encodedcharacters: 'paths are passed on as they come',
 };

@@ -49,7 +49,10 @@ function readServer(one: Part, container: Container | null, loops: Loops): Weigh
       field(one, 'scheme')?.carry();
       return containerServer(container, field(one, 'port'), one, loops);
     }
-    field(one, 'scheme')?.warn('not-working', 'only HTTP/1.1 without TLS is spoken to servers: this one is left out');
+    field(one, 'scheme')?.warn(
+      'not-working',
+      'TLS and HTTP/2 to servers are not carried over (tls and protocol of the pool): this one is left out',
+    );
     return null;
   }
   const address = url === null ? null : addressOf(url.text() ?? '');
@@ -80,7 +83,8 @@ function readServer(one: Part, container: Container | null, loops: Loops): Weigh
 
 function addressOf(text: string): string | { readonly why: string } {
   if (isTemplate(text)) return { why: `${text} is a template: put its value in first` };
-  if (/^https:/i.test(text)) return { why: 'TLS to servers is not spoken here: this server is left out' };
+  if (/^https:/i.test(text))
+    return { why: 'TLS to servers is not carried over (tls of the pool): this server is left out' };
   const [, authority = ''] = /^(?:http:\/\/)([^/?#]*)/i.exec(text) ?? [];
   const address = parseServer(/:\d+$/.test(authority.replace(/\[.*\]/, '')) ? authority : `${authority}:80`);
   return address === null ? { why: `${text} is no http:// address` } : formatAddress(address);
