@@ -15,6 +15,10 @@ export class PoolTls {
     for (const [name, tls] of pools) this.pools.set(name, tls);
   }
 
+  get(pool: string): ClientTls | undefined {
+    return this.pools.get(pool);
+  }
+
   /** For the next connection. Throws UsageError when the certificates of the pool are not there. */
   of({ name }: Pick<PoolOptions, 'name'>): () => ClientTls {
     const find = (): ClientTls => {

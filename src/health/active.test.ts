@@ -4,11 +4,16 @@ import { HandTime } from '../../test/support/hand-time.ts';
 import type { ActiveOptions } from '../config/options.ts';
 import { Fleet } from '../fleet/fleet.ts';
 import { Server } from '../fleet/server.ts';
-import { ActiveChecks } from './active.ts';
+import { ActiveChecks, type ActiveDependencies } from './active.ts';
 
 const options: ActiveOptions = { grpc: null, http: null, interval: 1000, timeout: 400, rise: 2, fall: 3, jitter: 0 };
 
-function setUp(count: number, changed: Partial<ActiveOptions> = {}, random = () => 0.5) {
+function setUp(
+  count: number,
+  changed: Partial<ActiveOptions> = {},
+  random = () => 0.5,
+  more: Pick<ActiveDependencies, 'transportFor'> = {},
+) {
   const net = new FakeNet();
   const time = new HandTime();
   const servers = Array.from(
@@ -31,9 +36,18 @@ function setUp(count: number, changed: Partial<ActiveOptions> = {}, random = () 
     random,
     log: (server, up, reason) => said.push(`${server.name} ${up ? 'up' : 'down'}: ${reason}`),
     onShortage: (server, reason) => said.push(`${server.name} not asked: ${reason}`),
+    ...more,
   });
   return { net, time, fleet, servers, said, checks };
 }
+
+test('a pool whose certificates are not there is not asked, not even in plain text', () => {
+  const { net, time, servers, said, checks } = setUp(1, {}, () => 0.5, { transportFor: () => null });
+  checks.start();
+  for (let i = 0; i < 5; i++) time.advance(1000);
+  expect([net.peers.length, servers[0]?.state]).toEqual([0, 'up']);
+  expect(said[0]).toBe('s0 not asked: the certificates of its pool have not been loaded');
+});
 
 test('a check that this machine could not make says nothing of the server', () => {
   const { net, time, servers, said, checks } = setUp(1);

@@ -17,8 +17,8 @@ export interface ActiveDependencies {
   readonly net: Net;
   readonly clock: Clock;
   readonly timers: Timers;
-  /** How the pool speaks to its servers. Left out: HTTP/1.1 without TLS. */
-  readonly transportFor?: (server: Server) => ProbeTransport;
+  /** How the pool speaks to its servers; null: its certificates are not there. Left out: HTTP/1.1 without TLS. */
+  readonly transportFor?: () => ProbeTransport | null;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   /** Called after each check, before what it changes: what was wrong, null when nothing was. */
@@ -89,7 +89,13 @@ export class ActiveChecks {
   /** The interval runs from start to start, so that slow answers do not thin the checks out. */
   private check(entry: Checked): void {
     const { net, timers, options, clock, random, transportFor } = this.deps;
-    const transport = transportFor?.(entry.server);
+    const transport = transportFor?.();
+    if (transport === null) {
+      this.wait(entry, options.interval);
+      // Never plain instead.
+      this.deps.onShortage(entry.server, 'the certificates of its pool have not been loaded');
+      return;
+    }
     const deps = { net, timers, ...(transport !== undefined && { transport }) };
     const started = clock.monotonic();
     entry.probe = new Probe(deps, entry.server.address, options, (problem, shortage) => {

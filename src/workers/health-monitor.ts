@@ -4,6 +4,7 @@
  */
 import { createFleet, planServers } from '../balancer/fleets.ts';
 import { PoolTls } from '../balancer/pool-tls.ts';
+import type { TlsMaterial } from '../certificates/material.ts';
 import type { LimpetOptions, PoolOptions } from '../config/options.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { type NamedHealthReport, newHealthReport, type ServerState } from '../fleet/health-report.ts';
@@ -12,6 +13,7 @@ import { changesNothing, differOnlyInServers } from '../fleet/membership.ts';
 import { identityOf, type Server } from '../fleet/server.ts';
 import { ActiveChecks } from '../health/active.ts';
 import { PassiveHealth, type PassiveReport } from '../health/passive.ts';
+import type { ProbeTransport } from '../health/probe.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
 import { formatAddress, type Net } from '../net/socket.ts';
 import type { Numbers } from '../shared/slots.ts';
@@ -25,8 +27,6 @@ export interface HealthMonitorDependencies {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly random: () => number;
-  /** Certificates for the connections to servers. Left out: there are none, and pools with `tls` are refused. */
-  readonly tls?: PoolTls;
   readonly load: Load;
   readonly counters: Counters;
   /** Called when a check could not be made for a reason that lies in this machine. */
@@ -49,6 +49,7 @@ interface Watched {
 export class HealthMonitor {
   private readonly deps: HealthMonitorDependencies;
   private pools = new Map<string, Watched>();
+  private readonly tls = new PoolTls();
 
   constructor(deps: HealthMonitorDependencies) {
     this.deps = deps;
@@ -84,6 +85,17 @@ export class HealthMonitor {
         return [pool.name, inherit(pool, known, staysWatched)];
       }),
     );
+  }
+
+  /** Certificates for the checks of pools with `tls`, from now on. Without them such a pool is not checked. */
+  useTls(material: TlsMaterial): void {
+    this.tls.use(material);
+  }
+
+  private transportOf({ name, protocol, tls }: PoolOptions): ProbeTransport | null {
+    if (tls === null) return { protocol, tls };
+    const rules = this.tls.get(name);
+    return rules === undefined ? null : { protocol, tls: rules };
   }
 
   /** Traffic has shown something of a server, named by its `identity`. Ignored when the config no longer has that server. */
@@ -163,7 +175,6 @@ export class HealthMonitor {
     fleet.onChange = () => publish(name, fleet.namedReports);
 
     const { active, passive } = options.health;
-    const tlsFor = options.tls === null ? () => null : (this.deps.tls ?? new PoolTls()).of(options);
     const onShortage = (server: Server, reason: string): void => {
       counters.add(counter.shortages_connect);
       reportShortage(reason, formatAddress(server.address));
@@ -178,7 +189,7 @@ export class HealthMonitor {
             clock,
             timers,
             random,
-            transportFor: () => ({ protocol: options.protocol, tls: tlsFor() }),
+            transportFor: () => this.transportOf(options),
             log: (server, _, reason) => healthLog.changed(server, reason),
             onCheck: (server, problem) => healthLog.checked(server, problem),
             onShortage,
