@@ -7,6 +7,7 @@ import {
   type ConnectHandler,
   type Connecting,
   formatAddress,
+  isHandshake,
   type ListeningSocket,
   type ListenOptions,
   type Net,
@@ -14,9 +15,29 @@ import {
   type Socket,
   type SocketHandler,
 } from '../net/socket.ts';
+import type { ServerTls, TlsSession } from '../net/tls.ts';
 
 /** Such as caches may store: what Limpet does about that can be seen. */
 const answer = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n';
+
+/** Rules of a network on which nothing is encrypted: a listener with TLS sees that its client has used it. */
+export const dryServerTls: ServerTls = {
+  identities: [],
+  protocols: ['http/1.1'],
+  minVersion: 'TLSv1.2',
+  ciphers: '',
+  clients: null,
+  ticketKeys: null,
+};
+
+const drySession: TlsSession = {
+  protocol: 'http/1.1',
+  serverName: '',
+  version: 'TLSv1.3',
+  cipher: '',
+  resumed: false,
+  clientCertificate: null,
+};
 
 /** Keeps what is written to it. */
 export class DrySocket implements Socket {
@@ -24,12 +45,14 @@ export class DrySocket implements Socket {
   readonly remoteAddress: string;
   readonly pending = 0;
   readonly descriptor = -1;
-  readonly secure = false;
-  readonly tls = null;
+  readonly secure: boolean;
+  readonly tls: TlsSession | null;
   private readonly chunks: Buffer[] = [];
 
-  constructor(remoteAddress: string) {
+  constructor(remoteAddress: string, tls: TlsSession | null = null) {
     this.remoteAddress = remoteAddress;
+    this.tls = tls;
+    this.secure = tls !== null;
   }
 
   get written(): Buffer {
@@ -64,7 +87,7 @@ export class DryNet implements Net {
   readonly requests: { readonly address: Address; readonly received: string }[] = [];
   private readonly refuses: (address: Address) => boolean;
   private readonly onAsk: (address: Address) => void;
-  private readonly listening = new Map<string, ListenOptions['accept']>();
+  private readonly listening = new Map<string, Pick<ListenOptions, 'accept' | 'tls'>>();
   protected readonly dialling: Dialling[] = [];
 
   /** `onAsk` is told of each connection before it is made. */
@@ -77,8 +100,8 @@ export class DryNet implements Net {
     run();
   }
 
-  listen({ address, accept }: ListenOptions): Promise<ListeningSocket> {
-    this.listening.set(formatAddress(address), accept);
+  listen({ address, accept, tls }: ListenOptions): Promise<ListeningSocket> {
+    this.listening.set(formatAddress(address), { accept, tls });
     return Promise.resolve({ port: address.kind === 'tcp' ? address.port : 0, setTls() {}, close() {} });
   }
 
@@ -96,13 +119,16 @@ export class DryNet implements Net {
 
   /** A client at `remoteAddress` connects to a listener, sends `bytes`, is answered and goes. Answers what it got. */
   request(listener: Address, remoteAddress: string, bytes: Buffer): Buffer {
-    const client = new DrySocket(remoteAddress);
-    const handler = this.listening.get(formatAddress(listener))?.(client);
+    const at = this.listening.get(formatAddress(listener));
+    const client = new DrySocket(remoteAddress, at?.tls === null ? null : drySession);
+    const handler = at?.accept(client);
     if (handler == null) throw new Error(`nobody accepts at ${formatAddress(listener)}`);
-    handler.onData(bytes);
+    client.handler = handler;
+    if (isHandshake(handler)) handler.onSecure(drySession);
+    client.handler.onData(bytes);
     this.serve();
     const { written } = client;
-    handler.onClose(null);
+    client.handler.onClose(null);
     return written;
   }
 

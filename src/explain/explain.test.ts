@@ -304,3 +304,25 @@ test('a listener that redirects says where to, and serves what its own routes an
   expect((await of('/.well-known/acme-challenge/x')).route?.pool).toBe('near');
   expect((await of('/cart', 'https')).route?.pool).toBe('shop');
 });
+
+describe('what listeners and pools speak', () => {
+  const spoken = read({
+    listeners: [{ address: '127.0.0.1:8443', tls: { certificates: [{ cert: './none.crt', key: './none.key' }] } }],
+    keys: [key.toString('hex')],
+    pools: { shop: { servers, protocol: 'h2', tls: true } },
+  });
+
+  test('TLS, without its certificates: the server is told https, and the cookie is secure', async () => {
+    const explained = await ask('GET /cart HTTP/1.1\r\nHost: a\r\n\r\n', { listener: spoken.listeners[0]! }, spoken);
+    expect(explained.toServer).toContain('X-Forwarded-Proto: https');
+    expect(explained.toClient).toMatchObject({ status: 200, setCookies: [expect.stringContaining('; Secure')] });
+  });
+
+  test.each([['h2'], ['h2', 'h1']] as const)('HTTP/2 without TLS (%s, %s)', async (...protocols) => {
+    const listeners = [{ address: '127.0.0.1:8080', protocols }];
+    const { keys } = spoken;
+    const how = { ...read({ listeners, pools: { shop: { servers } } }), keys };
+    const explained = await ask('GET / HTTP/1.1\r\nHost: a\r\n\r\n', { listener: how.listeners[0]! }, how);
+    expect([explained.toClient.status, explained.decision.kind]).toEqual([200, 'new']);
+  });
+});

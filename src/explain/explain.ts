@@ -4,6 +4,7 @@
  */
 
 import { Balancer } from '../balancer/balancer.ts';
+import type { TlsMaterial } from '../certificates/material.ts';
 import type { LimpetOptions, ListenerOptions, RouteOptions } from '../config/options.ts';
 import { faults, UsageError } from '../errors.ts';
 import { isForwardedSecure } from '../http/forwarded.ts';
@@ -15,7 +16,7 @@ import { createSingleWorker, type SingleWorker } from '../shared/single-worker.t
 import { readResponse } from './answer.ts';
 import { readCapture, refusedAt } from './capture.ts';
 import { type Attempt, DecisionRecorder } from './decision-recorder.ts';
-import { DryNet } from './dry-net.ts';
+import { DryNet, dryServerTls } from './dry-net.ts';
 import type { Explanation } from './explanation.ts';
 import { ownerOf } from './owner.ts';
 import { decide, type Findings, reasonForClient } from './reasons.ts';
@@ -42,6 +43,21 @@ export interface Question {
   readonly random: () => number;
 }
 
+/** With HTTP/1.1 on both sides, as the captured request and the responses of `DryNet` have it: that decides nothing. */
+function dryOptions(options: LimpetOptions): LimpetOptions {
+  return {
+    ...options,
+    listeners: options.listeners.map((listener) => ({ ...listener, protocols: ['h1'] })),
+    pools: options.pools.map((pool) => ({ ...pool, protocol: 'h1', tls: null })),
+    log: { access: 'json', level: 'error' },
+  };
+}
+
+/** No certificate is read: nothing is encrypted here. */
+function dryMaterial({ listeners }: LimpetOptions): TlsMaterial {
+  return { listeners: listeners.map(({ tls }) => (tls === null ? null : dryServerTls)), pools: new Map() };
+}
+
 /** Throws UsageError for a server that no pool has. `options.keys` holds at least one key. */
 export async function explain(options: LimpetOptions, question: Question): Promise<Explanation> {
   const { listener, peer, now } = question;
@@ -61,31 +77,24 @@ export async function explain(options: LimpetOptions, question: Question): Promi
   const single = createSingleWorker(options, seconds);
   const { shared, numbers } = single;
   const table = await question.loadTable(single, seconds);
-  const limpet = new Balancer(
-    {
-      ...options,
-      log: { access: 'json', level: 'error' },
-      // The servers of the dry network speak HTTP/1.1 only. It makes no difference to any decision.
-      pools: options.pools.map((pool) => ({ ...pool, protocol: 'h1', tls: null })),
+  const limpet = new Balancer(dryOptions(options), {
+    net,
+    shared,
+    numbers,
+    material: dryMaterial(options),
+    secret: question.tableSecret,
+    report() {},
+    announceRoom() {},
+    reportShortage() {},
+    writeAccess: (text, done) => {
+      line = text;
+      done();
     },
-    {
-      net,
-      shared,
-      numbers,
-      secret: question.tableSecret,
-      report() {},
-      announceRoom() {},
-      reportShortage() {},
-      writeAccess: (text, done) => {
-        line = text;
-        done();
-      },
-      clock: { now: () => now, wall: () => now, monotonic: () => 0 },
-      timers: { after: () => () => {} },
-      random: question.random,
-      observe: recorder.observe,
-    },
-  );
+    clock: { now: () => now, wall: () => now, monotonic: () => 0 },
+    timers: { after: () => () => {} },
+    random: question.random,
+    observe: recorder.observe,
+  });
   for (const address of mark(recorder, question)) down.add(address);
 
   const head = new RequestHead(listener.limits);
