@@ -9,6 +9,7 @@ import { limpetCommand } from '../support/command.ts';
 import { startLimpet } from '../support/limpet.ts';
 import { ask, listen, run } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
+import { onlyOver } from '../support/transport.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'limpet-cli-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -118,6 +119,7 @@ describe.each(runtimes)('the command line on %s', (runtime) => {
   });
 
   test('servers by port alone, and options by name', async () => {
+    onlyOver('h1', 'it is about flags');
     const shop = (name: string) =>
       listen(
         name,

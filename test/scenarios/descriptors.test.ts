@@ -8,6 +8,7 @@ import { httpOrigin } from '../support/origin.ts';
 import { ask, configFor, until } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
 import { startStaged } from '../support/staged.ts';
+import { onlyOver } from '../support/transport.ts';
 
 const limit = 256;
 const crowd = 1000;
@@ -132,6 +133,7 @@ describe.each(cases)(`${limit} descriptors and ${crowd} clients on %s, %i worker
   });
 
   test('connections on which nobody asks give way to those that come', async () => {
+    onlyOver(['h1', 'h2c'], 'idle connections give way after a second, before 1,000 handshakes are over');
     await using a = await httpOrigin('a');
     await using limpet = await startLimpet(runtime, { config: configOf([a], workers), descriptors: limit });
     const idle = Array.from({ length: crowd }, () => new Holder(limpet.port, ''));

@@ -14,6 +14,7 @@ import { startLimpet } from '../support/limpet.ts';
 import { type HttpHandler, httpOrigin } from '../support/origin.ts';
 import { ask, run, together } from '../support/peers.ts';
 import { type Runtime, runtimes } from '../support/runtimes.ts';
+import { onlyOver } from '../support/transport.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const copy = mkdtempSync(join(tmpdir(), 'limpet-registrations-'));
@@ -116,6 +117,7 @@ describe.each(runtimes)('on %s', (runtime) => {
   });
 
   test('requests meet them in every worker', async () => {
+    onlyOver('h1', 'it is about flags');
     await using servers = await together(names.map((name) => httpOrigin(name, serve)));
     const kept = join(mkdtempSync(join(copy, 'kept-')), 'puts');
     const flags = ['--affinity', 'subdomain:example.org', '--balance', 'last', '--sessions', `toy:${kept}`];

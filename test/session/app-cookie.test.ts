@@ -10,11 +10,15 @@ import { host } from '../support/host.ts';
 import { type Limpet, startLimpet } from '../support/limpet.ts';
 import { until } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
+import { scheme } from '../support/transport.ts';
 import { Browser } from './support/browser.ts';
 import { type LaunchedApp, type LaunchOptions, launch } from './support/launch.ts';
 
 /** A cookie with Max-Age alone comes back from Java's clients in quotes. */
 const expires = expect.stringMatching(/^\w{3}, [\w :]{20} GMT$/);
+/** The balancer adds it where the client's connection is TLS. */
+const overTls = scheme === 'https' ? { secure: '' } : {};
+const flags = scheme === 'https' ? 'HttpOnly; SameSite=Lax; Secure' : 'HttpOnly; SameSite=Lax';
 const secret = 'shared by the balancer and its servers, for tests';
 const day = 86_400;
 const hour = 3600;
@@ -87,7 +91,7 @@ describe.each(runtimes)('express-session behind the balancer on %s', (runtime) =
     let long = await open(2);
     const week = new Browser(long.base);
     await week.get('/set?name=cart&value=1');
-    const usual = { path: '/', httponly: '', samesite: 'Strict' };
+    const usual = { path: '/', httponly: '', samesite: 'Strict', ...overTls };
     expect(attributesIn(week)).toEqual({ ...usual, 'max-age': String(7 * day + hour), expires });
     expect((await long.get('/remember?value=ada')).setCookies).toHaveLength(2);
     expect(attributesIn(long)).toEqual({ ...usual, 'max-age': String(14 * day + hour), expires });
@@ -126,7 +130,7 @@ describe.each(runtimes)('express-session behind the balancer on %s', (runtime) =
 
 describe.each(runtimes)('session.setCookie behind the balancer on %s', (runtime) => {
   const stage = new Stage();
-  const usual = { path: '/', httponly: '', samesite: 'Lax' };
+  const usual = { path: '/', httponly: '', samesite: 'Lax', ...overTls };
   const hosts = ['shop', 'strict', 'wide', 'always', 'options'];
   const at = (pool: string) => new Browser(stage.limpet.url, null, `${pool}.test`);
 
@@ -161,20 +165,16 @@ describe.each(runtimes)('session.setCookie behind the balancer on %s', (runtime)
     const browser = at('shop');
     await browser.get('/set?value=1');
     const narrow = await browser.get(`/cookie?value=${said({ path: '/co' })}`);
-    expect(narrow.setCookies[0]).toBe(
-      'limpet=; Path=/; HttpOnly; SameSite=Lax; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT',
-    );
-    expect(narrow.setCookies[1]).toMatch(/^limpet=[^;]+; Path=\/co; HttpOnly; SameSite=Lax$/);
+    expect(narrow.setCookies[0]).toBe(`limpet=; Path=/; ${flags}; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT`);
+    expect(narrow.setCookies[1]).toMatch(new RegExp(`^limpet=[^;]+; Path=/co; ${flags}$`));
     expect([...browser.jar.keys()]).toEqual(['limpet  /co']);
     const wide = await browser.get(`/cookie?value=${said({ path: '/', domain: '.Shop.Example.org' })}`);
-    expect(wide.setCookies[0]).toBe(
-      'limpet=; Path=/co; HttpOnly; SameSite=Lax; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT',
-    );
-    expect(wide.setCookies[1]).toMatch(/^limpet=[^;]+; Path=\/; Domain=shop.example.org; HttpOnly; SameSite=Lax$/);
+    expect(wide.setCookies[0]).toBe(`limpet=; Path=/co; ${flags}; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT`);
+    expect(wide.setCookies[1]).toMatch(new RegExp(`^limpet=[^;]+; Path=/; Domain=shop.example.org; ${flags}$`));
     expect(await json(browser, '/all')).toEqual({ value: '1' });
     const out = await browser.get('/logout');
     expect(out.setCookies).toEqual([
-      'limpet=; Path=/; Domain=shop.example.org; HttpOnly; SameSite=Lax; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT',
+      `limpet=; Path=/; Domain=shop.example.org; ${flags}; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT`,
     ]);
     expect(browser.names).toEqual([]);
   });
@@ -188,9 +188,7 @@ describe.each(runtimes)('session.setCookie behind the balancer on %s', (runtime)
     expect((await other.get('/logout')).status).toBe(200);
     const next = await browser.get('/all');
     expect([next.status, next.body]).toEqual([200, '{}']);
-    expect(next.setCookies[0]).toBe(
-      'limpet=; Path=/al; HttpOnly; SameSite=Lax; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT',
-    );
+    expect(next.setCookies[0]).toBe(`limpet=; Path=/al; ${flags}; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT`);
     expect([...browser.jar.keys()]).toEqual(['limpet  /']);
   });
 

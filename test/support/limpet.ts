@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { BridgedListeners, type Listener, listenersOf } from './bridge/listeners.ts';
+import { BridgedListeners, configOfArgs, type Listener, listenersOf } from './bridge/listeners.ts';
 import { limpetCommand } from './command.ts';
 import type { Runtime } from './runtimes.ts';
 
@@ -61,10 +61,11 @@ const reloadTimeout = 10_000;
 export async function startLimpet(runtime: Runtime, setup: LimpetSetup): Promise<Limpet> {
   const folder = mkdtempSync(join(tmpdir(), 'limpet-'));
   const bridged = new BridgedListeners();
-  let args = [...(setup.args ?? [])];
+  const given = setup.config ?? configOfArgs(setup.args ?? []);
+  const args = [...((given === setup.config ? setup.args : undefined) ?? [])];
   let listeners: Listener[];
-  if (setup.config !== undefined) {
-    const config = { listeners: [{ address: '127.0.0.1:0' }], ...setup.config };
+  if (given !== undefined) {
+    const config = { listeners: [{ address: '127.0.0.1:0' }], ...given };
     listeners = listenersOf(config);
     const file = configIn(folder);
     writeFileSync(file, stringify(bridged.configFor(config)));
@@ -72,7 +73,6 @@ export async function startLimpet(runtime: Runtime, setup: LimpetSetup): Promise
   } else {
     if (!args.includes('--listen')) args.unshift('--listen', '127.0.0.1:0');
     listeners = [{ address: args[args.indexOf('--listen') + 1] ?? '' }];
-    args = bridged.argsFor(args);
   }
 
   const command = limpetCommand(runtime, join(folder, 'state'), args, setup.copy);

@@ -9,12 +9,30 @@ export interface Answer {
   readonly headers: Headers;
 }
 
+interface FetchOptions {
+  readonly method: string;
+  readonly redirect: 'manual';
+  readonly headers: Record<string, string>;
+  readonly body?: string;
+}
+
+interface FetchResponse {
+  readonly status: number;
+  readonly headers: Headers;
+  text(): Promise<string>;
+}
+
+export type Fetch = (url: string, options: FetchOptions) => Promise<FetchResponse>;
+
 export class Client {
   readonly jar = new Map<string, string>();
   private readonly base: string;
+  private readonly fetch: Fetch;
 
-  constructor(base: string) {
+  /** `fetcher`: how it asks, when not as Node does. */
+  constructor(base: string, fetcher: Fetch = fetch) {
     this.base = base;
+    this.fetch = fetcher;
   }
 
   /** Id of the balancer's session, '' before there is one. */
@@ -24,7 +42,7 @@ export class Client {
 
   /** Another client with the same cookies, as a second tab; perhaps at another address. */
   twin(base = this.base): Client {
-    const twin = new Client(base);
+    const twin = new Client(base, this.fetch);
     for (const [name, value] of this.jar) twin.jar.set(name, value);
     return twin;
   }
@@ -39,7 +57,7 @@ export class Client {
   }
 
   async send(method: string, path: string, headers: Record<string, string> = {}, body?: string): Promise<Answer> {
-    const response = await fetch(this.base + path, {
+    const response = await this.fetch(this.base + path, {
       method,
       redirect: 'manual',
       headers: { cookie: this.cookie, ...headers },

@@ -40,15 +40,6 @@ export class BridgedListeners implements AsyncDisposable {
     return { ...config, listeners, ...routes };
   }
 
-  /** The same of the command line. */
-  argsFor(args: readonly string[]): string[] {
-    if (transport === 'h1') return [...args];
-    if (transport === 'h2c') throw new Error('h2c has no flag: the scenario needs a config');
-    const { certFile, keyFile } = testCertificate();
-    const words = args.map((arg, at) => (args[at - 1] === '--listen' ? innerAddress(arg) : arg));
-    return ['--tls-cert', certFile, '--tls-key', keyFile, ...words];
-  }
-
   /** Opens the bridges. Takes the addresses at which the balancer listens, in the order of the config; answers those for clients. */
   async open(listeners: readonly Listener[], bound: readonly string[]): Promise<string[]> {
     const shown: string[] = [];
@@ -111,6 +102,30 @@ export class BridgedListeners implements AsyncDisposable {
       this.bridges.delete(key);
     }
   }
+}
+
+/**
+ * The config that such a command line stands for: servers, `--listen` and `--sessions`. Undefined over HTTP/1.1 without TLS: that is
+ * for the program to read.
+ */
+export function configOfArgs(args: readonly string[]): Config | undefined {
+  if (transport === 'h1') return undefined;
+  const flags = new Map<string, string>();
+  const servers: string[] = [];
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at] ?? '';
+    if (!arg.startsWith('-')) servers.push(arg);
+    else flags.set(arg, args[++at] ?? '');
+  }
+  const unknown = [...flags.keys()].filter((name) => name !== '--listen' && name !== '--sessions');
+  if (unknown.length > 0)
+    throw new Error(`over ${transport} a scenario needs a config in place of ${unknown.join(', ')}`);
+  const store = flags.get('--sessions');
+  return {
+    listeners: [{ address: flags.get('--listen') ?? '127.0.0.1:0' }],
+    pools: { default: { servers } },
+    ...(store !== undefined && { sessions: { store } }),
+  };
 }
 
 /** As the config has them, or the one that a config without listeners gets. */
