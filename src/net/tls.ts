@@ -89,11 +89,6 @@ export const defaultCiphers =
   'ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:' +
   'ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305';
 
-/** The list of protocols as ALPN has it: each with a byte for its length before it. */
-export function alpnWire(protocols: readonly AlpnProtocol[]): Buffer {
-  return Buffer.concat(protocols.map((name) => Buffer.from(String.fromCharCode(name.length) + name, 'latin1')));
-}
-
 /** Whether this list of ALPN has the protocol. */
 export function offers(wire: Uint8Array, protocol: AlpnProtocol): boolean {
   for (let at = 0; at < wire.length; at += 1 + wire[at]!) {

@@ -254,6 +254,71 @@ export const handshakes: Record<string, Case> = {
     await until('it is closed', () => peers[0]!.isClosed);
   },
 
+  async 'listeners with the same ticket keys resume the sessions of each other, on Node'(net) {
+    const rules = { ...serverRules, ticketKeys: new Uint8Array(48).fill(7) };
+    for (const [keys, expected] of [
+      [rules.ticketKeys, net.runtime === 'node'],
+      [new Uint8Array(48).fill(8), false],
+    ] as const) {
+      await using first = await Stage.open(net, rules);
+      await using second = await Stage.open(net, { ...rules, ticketKeys: keys });
+      const { promise, resolve } = Promise.withResolvers<Buffer>();
+      const client = first.stream();
+      client.on('session', resolve);
+      client.on('data', () => {});
+      // Bun sends its tickets with the first bytes.
+      (await first.secured(1)).write('hello');
+      const next = second.stream({ session: await promise });
+      same((await second.secured(1)).session?.resumed, expected, 'resumed by the other listener');
+      client.destroy();
+      next.destroy();
+    }
+  },
+
+  async 'tickets that were given without client certificates do not count once these are required'(net) {
+    const ticketKeys = new Uint8Array(48).fill(7);
+    await using stage = await Stage.open(net, { ...serverRules, ticketKeys });
+    const { promise, resolve } = Promise.withResolvers<Buffer>();
+    const client = stage.stream();
+    client.on('session', resolve);
+    client.on('data', () => {});
+    (await stage.secured(1)).write('hello');
+    const session = await promise;
+    client.destroy();
+    stage.listener.setTls({ ...serverRules, ticketKeys, clients: { ca: authority.cert, require: true } });
+    stage.stream({ session });
+    await until('another connection', () => stage.accepted.length > 1);
+    ok(/CERTIFICATE/.test(await refusal(stage)), `code: ${stage.last.code}`);
+  },
+
+  async 'an OCSP response is stapled, on Node'(net) {
+    if (net.runtime === 'bun') return;
+    const staple = new Uint8Array([1, 2, 3]);
+    const [first, second] = [pairs.local, { ...pairs.shop, staple }];
+    await using stage = await Stage.open(net, {
+      ...serverRules,
+      identities: [
+        { names: ['local.test'], pairs: [first] },
+        { names: ['shop.test'], pairs: [second] },
+      ],
+    });
+    for (const [servername, expected] of [
+      ['shop.test', '010203'],
+      ['local.test', 'none'],
+    ] as const) {
+      let found = 'none';
+      const client = stage.stream({ servername, requestOCSP: true });
+      client.on('OCSPResponse', (response: Buffer | null) => {
+        found = response === null ? 'none' : response.toString('hex');
+      });
+      const { promise, resolve } = Promise.withResolvers<void>();
+      client.once('secureConnect', resolve);
+      await promise;
+      same(found, expected, `staple for ${servername}`);
+      client.destroy();
+    }
+  },
+
   async 'sessions are resumed by the same rules, and by no others'(net) {
     await using stage = await Stage.open(net, serverRules);
     const exchange = async (rules = clientRules): Promise<boolean | undefined> => {

@@ -108,6 +108,20 @@ export const hostileHandshakes: Record<string, Case> = {
     same(events, ['error'], 'what the client saw');
   },
 
+  async 'a FIN without close_notify is an end like any other: what came before has to show that it is whole'(net) {
+    await using stage = await Stage.open(net, serverRules);
+    const transport = connect(stage.listener.port, '127.0.0.1');
+    const stream = connectTls({ socket: transport, rejectUnauthorized: false });
+    stream.on('error', () => {});
+    await until('the handshake', () => stage.accepted.length === 1 && stage.last.session !== null);
+    stream.write('half a mess');
+    await until('data', () => stage.last.text === 'half a mess');
+    transport.end();
+    await until('the end', () => stage.last.events.includes('end'));
+    same(stage.last.events, ['data', 'end'], 'what the server saw');
+    stream.destroy();
+  },
+
   async 'renegotiation is refused'(net) {
     await using stage = await Stage.open(net, serverRules);
     const where = ['-connect', `127.0.0.1:${stage.listener.port}`];
