@@ -541,3 +541,10 @@ test('a module keeps its dollar signs, and LIMPET_STATE goes before stateDir', (
   expect(options.pools[0]?.health.active?.http?.path).toBe(`/\${x}`);
   expect(options.stateDir).toBe('/there');
 });
+
+test('h2c is no upgrade that is passed on', () => {
+  const config = { listeners: [{ address: ':80', upgrades: ['H2C'] }], pools: { a: { servers: ['a:1'] } } };
+  expect(() => readConfig(config, { source: { name: 'test', locate: () => null }, env: {}, variables: false })).toThrow(
+    /upgrades\[0\].*but not h2c/,
+  );
+});

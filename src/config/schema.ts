@@ -27,8 +27,11 @@ const trustedProxy = text('address or block', 'an address like 10.0.0.1, a block
   }
 });
 
-const upgrade = text('protocol', 'the name of a protocol, such as websocket', (name) =>
-  name !== '' && Array.from(name).every((char) => isToken[char.charCodeAt(0)] === 1 || char === '/')
+/** Behind an upgrade to h2c nobody could check the requests of a client (RFC 9113 section 3.1 has given it up, too). */
+const upgrade = text('protocol', 'the name of a protocol, such as websocket, but not h2c', (name) =>
+  name !== '' &&
+  name.toLowerCase() !== 'h2c' &&
+  Array.from(name).every((char) => isToken[char.charCodeAt(0)] === 1 || char === '/')
     ? name.toLowerCase()
     : null,
 );
