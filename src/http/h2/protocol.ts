@@ -445,7 +445,7 @@ export class Protocol {
     this.decoder.acknowledge();
     const change = this.settings.streamWindowBytes - this.streamWindowBytes;
     this.streamWindowBytes += change;
-    if (change !== 0) for (const stream of this.streams.open.values()) stream.receiveWindow.adjust(change);
+    if (change !== 0) for (const stream of this.streams.open.values()) stream.adjustReceiveWindow(change);
   }
 
   private onPingAck(): void {
@@ -490,7 +490,7 @@ export class Protocol {
     stream.isReset = true;
     this.streams.change(stream, 'reset');
     if (stream.id === this.dataStreamId) this.isRestGivenBack = true;
-    this.giveBack(stream.receiveWindow.held);
+    this.giveBack(stream.heldBytes);
   }
 
   private giveBack(bytes: number): void {

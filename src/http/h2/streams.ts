@@ -14,6 +14,7 @@ import { type H2Error, h2Errors } from './errors.ts';
 import { ReceiveWindow, SendWindow } from './flow.ts';
 import { maxStreamId } from './frame.ts';
 import type { FieldList } from './hpack/field-list.ts';
+import { StreamTable } from './stream-table.ts';
 
 export type StreamState = 'open' | 'half-closed-local' | 'half-closed-remote' | 'closed';
 
@@ -48,7 +49,6 @@ export class Stream {
   readonly id: number;
   state: StreamState = 'open';
   readonly sendWindow: SendWindow;
-  readonly receiveWindow: ReceiveWindow;
   /** Fields of a request, or of a response that is not interim, have been received: what comes then are trailers. */
   hasHeaders = false;
   /** It was closed by RST_STREAM, of either side. */
@@ -56,10 +56,30 @@ export class Stream {
   /** Whose stream it is: the handler of the connection passes its events on. */
   owner: StreamOwner | null = null;
 
+  /** Made with the first DATA: most requests have none. */
+  private received: ReceiveWindow | null = null;
+  private receiveBytes: number;
+
   constructor(id: number, sendBytes: number, receiveBytes: number) {
     this.id = id;
     this.sendWindow = new SendWindow(sendBytes);
-    this.receiveWindow = new ReceiveWindow(receiveBytes);
+    this.receiveBytes = receiveBytes;
+  }
+
+  get receiveWindow(): ReceiveWindow {
+    this.received ??= new ReceiveWindow(this.receiveBytes);
+    return this.received;
+  }
+
+  /** Bytes that have come and were not taken. */
+  get heldBytes(): number {
+    return this.received === null ? 0 : this.received.held;
+  }
+
+  /** SETTINGS_INITIAL_WINDOW_SIZE of this side changes by so many bytes. */
+  adjustReceiveWindow(bytes: number): void {
+    if (this.received === null) this.receiveBytes += bytes;
+    else this.received.adjust(bytes);
   }
 
   get maySend(): boolean {
@@ -81,7 +101,7 @@ export class Streams {
   /** Highest identifier that the other side has opened, for GOAWAY. */
   lastPeerId = 0;
   /** Streams that either side has opened and that are not closed. */
-  readonly open = new Map<number, Stream>();
+  readonly open = new StreamTable<Stream>();
   private readonly isServer: boolean;
   private nextOwnId: number;
   private peerStreams = 0;
@@ -152,7 +172,7 @@ export class Streams {
 
   private add(id: number, sendBytes: number, receiveBytes: number): Stream {
     const stream = new Stream(id, sendBytes, receiveBytes);
-    this.open.set(id, stream);
+    this.open.add(stream);
     return stream;
   }
 
