@@ -12,7 +12,7 @@
  * named the last stream. lingering: our FIN is sent (h1-linger.ts). closing: the socket closes once it has written what it buffers.
  */
 import { balancerFaults, type Fault } from '../../errors.ts';
-import { abuseErrors } from '../../http/h2/abuse.ts';
+import { abuseErrors, abuseKinds } from '../../http/h2/abuse.ts';
 import { ErrorCode, type H2Error } from '../../http/h2/errors.ts';
 import { Protocol } from '../../http/h2/protocol.ts';
 import { counter } from '../../metrics/counters.ts';
@@ -239,7 +239,7 @@ export class H2ClientConnection
     const abuse = abuseErrors.indexOf(error);
     counters.add(counter.h2_connection_errors);
     if (abuse >= 0) counters.add(counter.h2_limit_resets + abuse);
-    debug?.h2Failed(this.settings.name, error.text);
+    debug?.h2Failed(this.settings.name, abuse < 0 ? error.text : `limits.h2.perMinute.${abuseKinds[abuse]!}`);
     this.endAll();
   }
 

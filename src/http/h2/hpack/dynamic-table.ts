@@ -27,7 +27,8 @@ export class DynamicTable {
   private told = firstSize;
   private isAcknowledged = false;
   private readonly limit: number;
-  private readonly ring: Int32Array;
+  /** Made with the first entry: idle connections should cost little. */
+  private ring = noRing;
   private readonly slots: number;
   /** Slot of the newest entry. */
   private newest = 0;
@@ -43,7 +44,6 @@ export class DynamicTable {
     this.limit = limit;
     this.max = Math.min(limit, firstSize);
     this.slots = Math.floor(limit / entryOverhead) + 1;
-    this.ring = new Int32Array(3 * this.slots);
   }
 
   /** False: beyond what was allowed (RFC 7541 section 6.3: a decoding error). */
@@ -86,6 +86,7 @@ export class DynamicTable {
     this.changes++;
     this.evict(size);
     if (size > this.max) return;
+    if (this.ring === noRing) this.ring = new Int32Array(3 * this.slots);
     if (this.tail + length > this.bytes.length) this.makeRoom(length);
     copyText(text, nameStart, end, this.bytes, this.tail);
     this.newest = this.newest + 1 === this.slots ? 0 : this.newest + 1;
@@ -129,3 +130,4 @@ export class DynamicTable {
 }
 
 const noBytes = Buffer.alloc(0);
+const noRing = new Int32Array(0);
