@@ -217,14 +217,14 @@ export class H2Client implements Client, StreamUser, OutputOwner {
     this.countEarly();
     if (head.status === 204) cutContentLength(head.headers, edit);
     const date = head.headers.has(Name.date) ? '' : `Date: ${owner.context.worker.date()}\r\n`;
-    this.left = length;
-    this.bytesOut += sink.writeHead(stream, head.status, head, edit, date, length === 0);
-    this.output.onHead(length === 0);
+    // Unlike HTTP/1.1, a body of known length may have trailers behind it.
+    this.left = head.headers.has(Name.trailer) ? -1 : length;
+    this.bytesOut += sink.writeHead(stream, head.status, head, edit, date, this.left === 0);
+    this.output.onHead(this.left === 0);
   }
 
   private countEarly(): void {
-    const { isComplete, isUpgrade } = this.request;
-    if (!isComplete && !isUpgrade) this.owner.context.worker.counters.add(counter.responses_early);
+    if (this.request.isAwaited) this.owner.context.worker.counters.add(counter.responses_early);
   }
 
   sendData(bytes: Buffer, start: number, end: number): boolean {

@@ -1,11 +1,13 @@
 /** One HTTP/2 connection of a client: many exchanges at a time, and each way in which a stream or the connection ends. */
 import { describe, expect, test } from 'vitest';
 import { frame, setting, uint32 } from '../../../test/support/h2-frames.ts';
+import { responseWith } from '../../../test/support/heads.ts';
 import { block, data, request, stageH2Client } from '../../../test/support/stage-h2-client.ts';
 import { defaults } from '../../config/defaults.ts';
 import { abuseNames } from '../../http/h2/abuse.ts';
 import { ErrorCode } from '../../http/h2/errors.ts';
 import { clientPreface, FrameType, SettingId } from '../../http/h2/frame.ts';
+import { Splice } from '../../http/splice.ts';
 import { counter, counterRows } from '../../metrics/counters.ts';
 
 const { headers, ping, resetStream, settings, windowUpdate } = FrameType;
@@ -65,6 +67,19 @@ describe('exchanges', () => {
       'headers 3 :status: 200, date: now',
       'data 3 x',
       'headers end 3 x-sum: 5',
+    ]);
+  });
+
+  test('a body of known length may have trailers, if its head has announced them', () => {
+    const { send, frames, last } = begun();
+    send(request(1, true));
+    last().client.sendHead(responseWith(200, 'Date: now', 'Content-Length: 1', 'Trailer: X-Sum'), new Splice(), 1);
+    last().data('x');
+    last().finish('X-Sum: 5\r\n');
+    expect(frames()).toEqual([
+      'headers 1 :status: 200, date: now, content-length: 1, trailer: X-Sum',
+      'data 1 x',
+      'headers end 1 x-sum: 5',
     ]);
   });
 

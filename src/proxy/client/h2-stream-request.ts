@@ -77,6 +77,11 @@ export class StreamRequest {
     return this.kept ?? this.head.bytes;
   }
 
+  /** The client has yet to send of it. */
+  get isAwaited(): boolean {
+    return !this.isComplete && !this.isUpgrade;
+  }
+
   /** Bytes of a tunnel are expected, and no body. */
   get isUpgrade(): boolean {
     return this.key !== '';
