@@ -8,7 +8,6 @@ import type { Config } from '../config/config.ts';
 import { readConfig } from '../config/read.ts';
 import { fieldOf } from './flaw.ts';
 import { loadCertificates } from './load.ts';
-import { clientTlsFor } from './material.ts';
 import { altNameEntries, hostNamesOf } from './names.ts';
 
 const authority = new TestAuthority();
@@ -121,19 +120,6 @@ describe('what is right', () => {
       minVersion: 'TLSv1.2',
     });
     expect(certificates.map(({ field }) => field)).toEqual([first, 'pools.p.tls']);
-  });
-
-  test('each server of a pool has its own name, or none', () => {
-    const tls = stage({}, {}, { tls: true }).load().material.pools.get('p')!;
-    const sniOf = (host: string, name?: string) =>
-      clientTlsFor(tls, { kind: 'tcp', host, port: 1, ...(name && { name }) }).sni;
-    expect([sniOf('App.example'), sniOf('10.0.0.1'), sniOf('10.0.0.1', 'app.example'), sniOf('::1')]).toEqual([
-      'app.example',
-      '',
-      'app.example',
-      '',
-    ]);
-    expect(clientTlsFor({ ...tls, sni: 'one' }, { kind: 'tcp', host: 'two', port: 1 }).sni).toBe('one');
   });
 });
 

@@ -46,6 +46,7 @@ function program(line: string, { files = {}, input = '', stop = async () => true
       },
       countersNow: () => ({ requests: 7 }),
       sessionsNow: () => ({ 'a/s1': 2 }),
+      certificatesNow: () => [],
     };
   };
   const code = execute(line.split(' ').filter(Boolean), {
@@ -104,7 +105,7 @@ describe('a run', () => {
     signals.emit('SIGUSR2');
     await vi.waitFor(() => expect(seen.err).toContain('reload refused'));
     expect(seen.err).toContain('the servers stand on the command line: there is no file to read');
-    expect(seen.err).toMatch(/^\{"counters":\{"requests":7\},"sessions":\{"a\/s1":2\}\}$/m);
+    expect(seen.err).toMatch(/^\{"counters":\{"requests":7\},"sessions":\{"a\/s1":2\},"certificates":\[\]\}$/m);
     signals.emit('SIGTERM');
     expect(await code).toBe(0);
   });

@@ -178,7 +178,9 @@ async function serveFile(named: string | undefined, overrides: Overrides, around
   }
   let loaded: Awaited<ReturnType<typeof loadConfig>>;
   try {
-    loaded = await loadChecked(file, around);
+    loaded = await loadConfig(file, around.folder, around.env);
+    // Warnings are logged by the balancer, which reads the files again.
+    checkCertificates(loaded.options, loaded.warnings, loaded.source, around);
   } catch (error) {
     return reportMistake(error, file, exitCodes.config, around);
   }
@@ -197,8 +199,8 @@ function override(options: LimpetOptions, overrides: Overrides): LimpetOptions {
 async function serveServers(config: Config, around: Surroundings): Promise<number> {
   const source = commandLineSource(config);
   try {
-    const { options, warnings: found } = readConfig(config, { source, env: around.env, variables: false });
-    const warnings = checkCertificates(options, found, source, around);
+    const { options, warnings } = readConfig(config, { source, env: around.env, variables: false });
+    checkCertificates(options, warnings, source, around);
     return await serve(options, warnings, source, null, around);
   } catch (error) {
     return reportMistake(error, `the ${source.name}`, exitCodes.usage, around);

@@ -5,6 +5,7 @@ import { keptTillRestart } from '../config/restart-fields.ts';
 import { UsageError } from '../errors.ts';
 import { isListenError } from '../net/listen-error.ts';
 import { systemTimers } from '../time/clock.ts';
+import type { CertificateStatus } from '../workers/certificate-service.ts';
 import { configLines } from './config-lines.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Logger } from './log.ts';
@@ -21,6 +22,8 @@ export interface Running {
   countersNow(): Record<string, number>;
   /** Sessions in the table, by `pool/server`. */
   sessionsNow(): Record<string, number>;
+  /** Those in use, with the seconds that they are still valid. */
+  certificatesNow(): readonly CertificateStatus[];
 }
 
 export type Start = (options: LimpetOptions, deps: { readonly log: Logger }) => Promise<Running>;
@@ -155,7 +158,11 @@ class Run {
     const { limpet } = this;
     if (limpet === null) this.postponed.print = true;
     else {
-      const now = { counters: limpet.countersNow(), sessions: limpet.sessionsNow() };
+      const now = {
+        counters: limpet.countersNow(),
+        sessions: limpet.sessionsNow(),
+        certificates: limpet.certificatesNow(),
+      };
       this.deps.writeError(`${JSON.stringify(now)}\n`);
     }
   }

@@ -128,6 +128,12 @@ const table = [
     'Lines of the access log that were lost: nobody read them, or they could not be written.',
   ],
   ['log_lines_dropped', 'counter', 'Lines of the program’s own log that could not be written.'],
+  ['certificates_renewed', 'counter', 'Times that changed files of certificates were taken over.'],
+  [
+    'certificates_refused',
+    'counter',
+    'Times that changed files of certificates could not be used: the former ones stayed.',
+  ],
   ['tls_handshakes', 'counter', 'TLS handshakes of clients that were completed.'],
   ['tls_handshakes_resumed', 'counter', 'Those of them that resumed the session of an earlier connection.'],
   [

@@ -1,14 +1,16 @@
 /**
  * The config that is in force, and how another one replaces it: at all workers or at none.
  *
- *      resolve names ─> ports free? ─> assign slots ─> publish ─> every worker applies it ─> health monitor, descriptors
- *           │                                             ^                 │ one cannot
- *           └── rejects: nothing has changed              └── publish the former config again, and reject
+ *      read certificates ─> resolve names ─> ports free? ─> assign slots ─> publish ─> every worker applies it ─> health monitor ...
+ *           │                                                                   ^                 │ one cannot
+ *           └── rejects: nothing has changed                                    └── publish the former config again, and reject
  *
  * Changes run one after the other. When a host name resolves to other addresses, its pool has other servers, and that is a
  * change like a reload.
  */
 import { isDeepStrictEqual } from 'node:util';
+import type { LoadedCertificates } from '../certificates/load.ts';
+import { noTls, type TlsMaterial } from '../certificates/material.ts';
 import type { LimpetOptions, ListenerOptions } from '../config/options.ts';
 import type { Names } from '../discovery/names.ts';
 import { resolveServers } from '../discovery/servers.ts';
@@ -17,6 +19,7 @@ import type { NamedHealthReport } from '../fleet/health-report.ts';
 import type { Net } from '../net/socket.ts';
 import { listenerName, type Numbers } from '../shared/slots.ts';
 import { type Clock, type Timers, unixSeconds } from '../time/clock.ts';
+import type { CertificateService } from './certificate-service.ts';
 import type { DescriptorRoom } from './descriptor-room.ts';
 import type { HealthMonitor } from './health-monitor.ts';
 import type { Listening, WorkerConfig } from './messages.ts';
@@ -30,6 +33,7 @@ export interface ConfigRolloutDependencies {
   readonly names: Names;
   readonly monitor: HealthMonitor;
   readonly descriptorRoom: DescriptorRoom;
+  readonly certificates: CertificateService;
   readonly workers: () => WorkerGroup;
   /** null: no copies of sessions are kept. */
   readonly store: () => StoreService | null;
@@ -42,9 +46,19 @@ export interface ConfigRolloutDependencies {
   readonly log: { warn(message: string): void };
 }
 
+/** What was in force before a change. */
+interface Rollback {
+  readonly resolved: LimpetOptions;
+  readonly ports: readonly number[];
+  readonly material: TlsMaterial;
+}
+
 export class ConfigRollout {
   private readonly deps: ConfigRolloutDependencies;
-  /** The config as it was given, its keys included. */
+  /** The config as it was given, without a generated key. */
+  private given: LimpetOptions;
+  private material: TlsMaterial = noTls;
+  /** The same with keys. */
   private configured: LimpetOptions;
   /** The same, with a server for each address of a host name that stands for several servers. */
   private resolved: LimpetOptions;
@@ -57,6 +71,7 @@ export class ConfigRollout {
 
   constructor(options: LimpetOptions, deps: ConfigRolloutDependencies) {
     this.deps = deps;
+    this.given = options;
     this.configured = this.withKeys(options);
     this.resolved = this.configured;
   }
@@ -74,8 +89,9 @@ export class ConfigRollout {
     return this.bound;
   }
 
-  /** Before the start: names are looked up, and slots assigned. */
+  /** Before the start: certificates are read, names looked up, and slots assigned. Throws ConfigError for files that cannot be used. */
   async prepare(): Promise<void> {
+    this.follow(await this.deps.certificates.load(this.given));
     await this.deps.names.follow(this.configured);
     this.resolved = this.resolve(this.configured);
     this.assigned = this.deps.state.assignNumbers(this.resolved, unixSeconds(this.deps.clock));
@@ -88,7 +104,24 @@ export class ConfigRollout {
 
   /** Replaces the config. Rejects when that cannot be, and says why; then nothing has changed. */
   reload(options: LimpetOptions): Promise<void> {
-    return this.inTurn(() => this.replace(options));
+    return this.inTurn(async () => {
+      const certificates = await this.deps.certificates.load(this.withFixedFields(options));
+      await this.replace(options, certificates.material);
+      this.given = options;
+      this.follow(certificates);
+    });
+  }
+
+  /** Files of certificates may have changed: the workers get what can be used, and keep what they have otherwise. */
+  renewCertificates(): Promise<void> {
+    const { certificates, workers } = this.deps;
+    return this.inTurn(async () => {
+      if (this.stopping) return;
+      const renewed = await certificates.reread(this.withFixedFields(this.given));
+      if (renewed === null) return;
+      this.follow(renewed);
+      workers().broadcast({ kind: 'certificates', material: this.material });
+    });
   }
 
   /** Host names have other addresses: the workers get them at once, and the config changes if other servers follow from them. */
@@ -97,7 +130,7 @@ export class ConfigRollout {
     workers().broadcast({ kind: 'addresses', names: names.addresses });
     const done = this.inTurn(async () => {
       if (this.stopping || isDeepStrictEqual(this.resolve(this.configured).pools, this.resolved.pools)) return;
-      await this.replace(this.configured);
+      await this.replace(this.configured, this.material);
     });
     done.catch((error: unknown) => log.warn(`the addresses of names were not taken over: ${codeOf(error)}`));
   }
@@ -126,6 +159,7 @@ export class ConfigRollout {
     return {
       options,
       numbers: this.assigned,
+      material: this.material,
       ports,
       secret: tableSecret,
       healthReports: monitor.preview(options),
@@ -146,11 +180,22 @@ export class ConfigRollout {
     return done;
   }
 
-  private async replace(options: LimpetOptions): Promise<void> {
+  private follow(certificates: LoadedCertificates): void {
+    this.use(certificates.material);
+    this.deps.certificates.follow(certificates);
+  }
+
+  /** Checks use the certificates too. */
+  private use(material: TlsMaterial): void {
+    this.material = material;
+    this.deps.monitor.useTls(material);
+  }
+
+  private async replace(options: LimpetOptions, material: TlsMaterial): Promise<void> {
     if (this.stopping) throw new Error('the balancer is stopping');
     const { names, monitor, descriptorRoom, workers } = this.deps;
     const configured = this.withKeys(this.withFixedFields(options));
-    const before = { resolved: this.resolved, ports: this.ports };
+    const before = { resolved: this.resolved, ports: this.ports, material: this.material };
     let isPublished = false;
     try {
       await names.follow(configured);
@@ -160,6 +205,7 @@ export class ConfigRollout {
       this.assigned = this.deps.state.assignNumbers(next, unixSeconds(this.deps.clock));
       this.ports = next.listeners.map(({ address }) => before.ports[this.indexOf(before.resolved, address)] ?? 0);
       this.resolved = next;
+      this.use(material);
       this.publishConfig();
       await workers().reload();
       // Only now: had a worker refused the config, the health of the former servers would have to be known still.
@@ -175,8 +221,9 @@ export class ConfigRollout {
   }
 
   /** Some workers may have applied the config that is refused: all apply the former one again. */
-  private async rollBack({ resolved, ports }: { resolved: LimpetOptions; ports: readonly number[] }): Promise<void> {
+  private async rollBack({ resolved, ports, material }: Rollback): Promise<void> {
     this.resolved = resolved;
+    this.use(material);
     this.ports = ports;
     this.assigned = this.deps.state.assignNumbers(resolved, unixSeconds(this.deps.clock));
     this.publishConfig();

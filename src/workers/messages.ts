@@ -1,7 +1,7 @@
 /**
  * The messages between the supervisor and its workers. All of it is plain data, because it is copied from thread to thread.
  *
- *      supervisor ──── message ────> worker     health, addresses, room, access-written
+ *      supervisor ──── message ────> worker     health, addresses, certificates, room, access-written
  *      supervisor ──── request ────> worker     reload, sync, stop: each has a number, and
  *                 <──── reply ──────            its reply has the same number
  *                 <─ start result ──            listening or failed, once
@@ -9,6 +9,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { ListenerPorts } from '../balancer/balancer.ts';
+import type { TlsMaterial } from '../certificates/material.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import type { NamedAddresses } from '../discovery/names.ts';
 import type { NamedHealthReport } from '../fleet/health-report.ts';
@@ -26,6 +27,8 @@ export type HealthReports = ReadonlyMap<string, readonly NamedHealthReport[]>;
 export interface WorkerConfig {
   readonly options: LimpetOptions;
   readonly numbers: Numbers;
+  /** Certificates, for TLS in and out. */
+  readonly material: TlsMaterial;
   /** The ports that this worker listens on. */
   readonly ports: ListenerPorts;
   /** Key of the hashes under which the session table knows sessions. It stays the same as long as the table exists. */
@@ -75,6 +78,8 @@ export type WorkerMessage =
     }
   /** Host names of servers have these addresses from now on. */
   | { readonly kind: 'addresses'; readonly names: NamedAddresses }
+  /** Files of certificates have changed. It belongs to the config that was sent before it. */
+  | { readonly kind: 'certificates'; readonly material: TlsMaterial }
   /** Another worker has ended an exchange of this pool: a server may have room for a request that waits here. */
   | { readonly kind: 'room'; readonly pool: string }
   /** The oldest batch of access log lines that this worker sent has been written. */

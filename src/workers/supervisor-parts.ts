@@ -13,6 +13,7 @@ import type { InjectedFault } from '../store/injected-fault.ts';
 import { type Clock, systemTimers, type Timers, unixSeconds } from '../time/clock.ts';
 import type { ClockSources } from '../time/steady.ts';
 import { AdminService } from './admin-service.ts';
+import { type AutoCertificate, CertificateService } from './certificate-service.ts';
 import { ConfigRollout } from './config-rollout.ts';
 import { DescriptorRoom, systemLimits } from './descriptor-room.ts';
 import { DrainedServers } from './drained-servers.ts';
@@ -47,6 +48,8 @@ export interface SupervisorDependencies {
   readonly tableSecret: Buffer;
   /** File of the session table. */
   readonly tableFile: string;
+  /** Makes the files of `tls: auto`, or renews them. Left out: a config with it is refused. */
+  readonly autoCertificate?: AutoCertificate;
   /** Encrypts an lmdb store when the config names no key. Left out: the store keeps a key of its own in its folder. */
   readonly storeKey?: () => Buffer;
   /** For tests of the tests: breaks one promise of the store. Left out: none. */
@@ -85,6 +88,7 @@ export interface SupervisorParts {
   readonly descriptorRoom: DescriptorRoom;
   readonly shortages: ShortageLimiter;
   readonly rollout: ConfigRollout;
+  readonly certificates: CertificateService;
   readonly workers: WorkerGroup;
   readonly hangs: HangDetector;
   readonly tableSaver: TableSaver;
@@ -136,11 +140,23 @@ export function createParts(
     reportShortage: (reason, at) => shortages.report('connect', reason, at),
     publish: (pool, healthReports) => rollout.publishHealth(pool, healthReports),
   });
+  const certificates = new CertificateService({
+    runtime: net.runtime,
+    clock,
+    timers,
+    counters,
+    log,
+    autoCertificate: deps.autoCertificate ?? null,
+    onChange: () => {
+      rollout.renewCertificates().catch((error: unknown) => log.error(`certificates were not read again: ${error}`));
+    },
+  });
   const rollout: ConfigRollout = new ConfigRollout(options, {
     state,
     names,
     monitor,
     descriptorRoom,
+    certificates,
     workers: () => workers,
     store,
     tokenKey: deps.tokenKey,
@@ -231,6 +247,7 @@ export function createParts(
     descriptorRoom,
     shortages,
     rollout,
+    certificates,
     workers,
     hangs,
     tableSaver,

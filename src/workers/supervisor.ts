@@ -11,6 +11,7 @@ import type { LimpetOptions } from '../config/options.ts';
 import { type CounterName, counter } from '../metrics/counters.ts';
 import { shortageOf } from '../net/shortage.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
+import type { CertificateStatus } from './certificate-service.ts';
 import { StoreService } from './store-service.ts';
 import { createParts, type SupervisorDependencies, type SupervisorParts } from './supervisor-parts.ts';
 
@@ -108,6 +109,11 @@ export class Supervisor {
     return this.parts.state.sessionsNow();
   }
 
+  /** The certificates that are in use, with the seconds that they are still valid. */
+  certificatesNow(): readonly CertificateStatus[] {
+    return this.parts.certificates.status();
+  }
+
   /** Every server with its state, its exchanges and its sessions. */
   serversNow(): Promise<readonly ServerStatus[]> {
     return this.parts.admin.servers();
@@ -124,7 +130,8 @@ export class Supervisor {
   }
 
   private stopWatching(): void {
-    const { names, monitor, descriptorRoom } = this.parts;
+    const { names, monitor, descriptorRoom, certificates } = this.parts;
+    certificates.stop();
     names.stop();
     monitor.stop();
     descriptorRoom.stop();

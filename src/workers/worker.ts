@@ -48,6 +48,7 @@ const balancer = new Balancer(reviveOptions(firstConfig), {
   },
   shared,
   numbers: firstConfig.numbers,
+  material: firstConfig.material,
   secret: Buffer.from(firstConfig.secret),
   copies: init.store === null ? undefined : copySource(init.store),
   report: (pool, server, report) => send({ kind: 'passive-report', pool, server, report }),
@@ -59,6 +60,8 @@ const balancer = new Balancer(reviveOptions(firstConfig), {
       ? new DebugLog((message) => send({ kind: 'debug', message }), systemClock)
       : undefined,
 });
+/** The last reload, when it is over. */
+let reloaded: Promise<void> = Promise.resolve();
 /** Version of the config that the balancer runs. */
 let appliedConfig = 0;
 /** The last reports of each pool. They may belong to a config that is not applied yet, and are applied with it. */
@@ -76,6 +79,10 @@ port.on('message', (message: ToWorker) => {
     case 'addresses':
       applyNames(message.names);
       return;
+    case 'certificates':
+      // A reload takes several turns: the certificates belong to its config.
+      void reloaded.then(() => balancer.renewCertificates(message.material));
+      return;
     case 'room':
       balancer.offerRoom(message.pool);
       return;
@@ -83,7 +90,7 @@ port.on('message', (message: ToWorker) => {
       unwritten.shift()?.();
       return;
     case 'reload':
-      void reload(message.id, message.config);
+      reloaded = reload(message.id, message.config);
       return;
     case 'sync':
       send({ kind: 'synced', id: message.id });
@@ -104,7 +111,7 @@ async function reload(id: number, config: WorkerConfig): Promise<void> {
   applyNames(config.names);
   healthReports = new Map(config.healthReports);
   try {
-    await balancer.reload(reviveOptions(config), config.numbers, config.ports);
+    await balancer.reload(reviveOptions(config), config.numbers, config.ports, config.material);
   } catch (error) {
     // The supervisor publishes the former config again. Until that arrives, this one counts as applied.
     shared.configVersion.apply(config.versions);

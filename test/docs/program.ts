@@ -59,6 +59,7 @@ const idle: Running = {
   reload: async () => {},
   countersNow: () => ({ requests: 480 }),
   sessionsNow: () => ({ 'shop/s1': 171 }),
+  certificatesNow: () => [],
 };
 
 /** What `limpet sessions` asks: as the guide shows it. */
