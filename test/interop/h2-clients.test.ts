@@ -13,7 +13,7 @@ import { run, together, until } from '../support/peers.ts';
 import { needProgram, type ProgramName } from '../support/programs.ts';
 import { runtimes } from '../support/runtimes.ts';
 
-const overs: readonly Over[] = ['h2c'];
+const overs: readonly Over[] = ['h2c', 'tls'];
 const large = randomBytes(2 * 1024 * 1024);
 const hash = (data: Uint8Array) => createHash('sha256').update(data).digest('hex');
 
