@@ -245,7 +245,8 @@ export class Probe implements ConnectHandler, SocketHandler, QuestionListener {
   /** What has not come yet, for the reason of a failure. */
   private missing(): string {
     if (this.stage === 'connecting') return 'no connection';
-    return this.stage === 'head' ? 'no answer' : 'the wanted text did not come';
+    if (this.stage === 'head') return 'no answer';
+    return this.options.grpc === null ? 'the wanted text did not come' : 'no end of the answer';
   }
 
   private finish(problem: string | null, shortage: string | null = null): void {

@@ -6,9 +6,12 @@ import type { ActiveOptions } from '../../src/config/options.ts';
 import { Fleet } from '../../src/fleet/fleet.ts';
 import { Server } from '../../src/fleet/server.ts';
 import { PassiveHealth } from '../../src/health/passive.ts';
-import { Probe } from '../../src/health/probe.ts';
+import { Probe, type ProbeTransport } from '../../src/health/probe.ts';
+import { FrameType } from '../../src/http/h2/frame.ts';
 import { FakeNet, type FakePeer } from '../support/fake-net.ts';
+import { frame, uint32 } from '../support/h2-frames.ts';
 import { HandTime } from '../support/hand-time.ts';
+import { block } from '../support/stage-h2-client.ts';
 import { root } from './blocks.ts';
 
 export function read(path: string): string {
@@ -39,12 +42,17 @@ const http = { path: '/healthz', host: '', status: [[200, 399]], body: 'ready' }
 const options: ActiveOptions = { grpc: null, http, interval: 2000, timeout: 1000, rise: 2, fall: 3, jitter: 0 };
 
 /** What happens to a check, and its reason. */
-function reasonOf(happen: (peer: FakePeer, time: HandTime) => void): string {
+function reasonOf(
+  happen: (peer: FakePeer, time: HandTime) => void,
+  asked = options,
+  transport?: ProbeTransport,
+): string {
   const net = new FakeNet();
   const time = new HandTime();
   let reason = '';
   const address = { kind: 'tcp', host: '127.0.0.1', port: 3001 } as const;
-  new Probe({ net, timers: time }, address, options, (problem) => (reason = problem ?? '')).start();
+  const deps = { net, timers: time, ...(transport && { transport }) };
+  new Probe(deps, address, asked, (problem) => (reason = problem ?? '')).start();
   happen(net.last, time);
   return reason;
 }
@@ -62,6 +70,49 @@ const end = (peer: FakePeer) => peer.handler.onEnd();
 const leave = (peer: FakePeer) => peer.handler.onClose(null);
 const reset = (peer: FakePeer) => peer.handler.onClose(new Error('read ECONNRESET'));
 
+const grpc: ActiveOptions = { ...options, http: null, grpc: { service: 'shop.Cart' } };
+const tls = { sni: '', ca: null, pair: null, verify: true, protocols: ['h2'], minVersion: 'TLSv1.2' } as const;
+
+/** By HTTP/2: the frames that the server sends after its settings. */
+function framing(asked: ActiveOptions, ...frames: readonly Buffer[]): string {
+  const talk = (peer: FakePeer) => {
+    peer.open();
+    peer.handler.onData(Buffer.concat([frame(FrameType.settings, 0, 0), ...frames]));
+  };
+  return reasonOf(talk, asked, { protocol: 'h2', tls: null });
+}
+
+const fieldsOf = (flags: number, ...fields: string[]) => frame(FrameType.headers, flags, 1, block(...fields));
+const grpcHead = fieldsOf(4, ':status: 200', 'content-type: application/grpc');
+const grpcEnd = (status: number) => fieldsOf(5, `grpc-status: ${status}`);
+const message = (...bytes: number[]) => frame(FrameType.data, 0, 1, [0, 0, 0, 0, bytes.length, ...bytes]);
+
+/** Those of checks by HTTP/2, and of gRPC. */
+function h2Reasons(): string[] {
+  const isOpen = (then: (peer: FakePeer, time: HandTime) => void) => (peer: FakePeer, time: HandTime) => {
+    peer.open();
+    peer.handler.onData(Buffer.concat([frame(FrameType.settings, 0, 0), grpcHead]));
+    then(peer, time);
+  };
+  return [
+    reasonOf((peer) => peer.open(), options, { protocol: 'h2', tls }),
+    framing(options, frame(FrameType.settings, 0, 1)),
+    framing(options, frame(FrameType.resetStream, 0, 1, uint32(7))),
+    framing(options, frame(FrameType.goaway, 0, 0, Buffer.concat([uint32(0), uint32(11)]))),
+    framing(options, fieldsOf(5, ':status: 200')),
+    framing(options, fieldsOf(5, 'a: b')),
+    ...[wait, end, leave, reset].map((then) => reasonOf(isOpen(then), grpc)),
+    framing(grpc, fieldsOf(5, ':status: 200', 'content-type: text/html')),
+    framing(grpc, grpcHead, frame(FrameType.data, 1, 1)),
+    framing(grpc, grpcHead, grpcEnd(12)),
+    framing(grpc, grpcHead, grpcEnd(5)),
+    framing(grpc, grpcHead, grpcEnd(14)),
+    framing(grpc, grpcHead, message(0xff), grpcEnd(0)),
+    framing(grpc, grpcHead, message(8, 2), grpcEnd(0)),
+    framing(grpc, grpcHead, frame(FrameType.data, 0, 1, 'x'.repeat(2000))),
+  ];
+}
+
 /** Every reason for which a check may fail. */
 export function checkReasons(): string[] {
   const head = 'HTTP/1.1 200 OK\r\n\r\n';
@@ -75,6 +126,7 @@ export function checkReasons(): string[] {
     answering('HTTP/1.1 2000 OK\r\n'),
     answering(`HTTP/1.1 200 OK\r\nA: ${'b'.repeat(17_000)}`),
     answering(head + 'x'.repeat(65_536)),
+    ...h2Reasons(),
   ];
 }
 
