@@ -47,6 +47,26 @@ describe('servers', () => {
 });
 
 test.each([
+  ['--tls auto', 'auto'],
+  ['--tls-key a.key --tls-cert a.crt', { certificates: [{ cert: 'a.crt', key: 'a.key' }] }],
+  [
+    '--tls-cert a.crt --tls-key a.key --tls-cert b.crt --tls-key b.key',
+    {
+      certificates: [
+        { cert: 'a.crt', key: 'a.key' },
+        { cert: 'b.crt', key: 'b.key' },
+      ],
+    },
+  ],
+])('%s is for all listeners', (flags, tls) => {
+  const listeners = [
+    { address: ':443', tls },
+    { address: ':8443', tls },
+  ];
+  expect(parse(`-l :443 -l :8443 3001 ${flags}`)).toMatchObject({ kind: 'servers', config: { listeners } });
+});
+
+test.each([
   ['', { kind: 'config', file: undefined, overrides: {} }],
   ['-c a.yaml --workers 3', { kind: 'config', file: 'a.yaml', overrides: { workers: 3 } }],
   ['-c a.yaml --log text', { kind: 'config', file: 'a.yaml', overrides: { log: 'text' } }],
@@ -100,7 +120,7 @@ describe('mistakes', () => {
   test.each([
     [
       '3001 --affinity cooky',
-      'expected cookie, source-ip, socket.io, none, or one of cookie, learn, header, query, path, rewrite with a name, such as learn:JSESSIONID',
+      'expected cookie, source-ip, socket.io, client-certificate, none, or one of cookie, learn, header, query, path, rewrite with a name, such as learn:JSESSIONID',
     ],
     ['3001 --affinity toString:x', 'expected cookie, source-ip'],
     ['3001 --affinity learn:a=b', 'expected a cookie name'],

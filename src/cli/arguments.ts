@@ -68,6 +68,9 @@ interface Flags extends Overrides {
   readonly balance?: PolicyName;
   readonly health?: string;
   readonly sessions?: string;
+  readonly tls?: 'auto';
+  readonly tlsCert?: readonly string[];
+  readonly tlsKey?: readonly string[];
   readonly config?: string;
 }
 
@@ -79,6 +82,8 @@ Examples:
   limpet --listen :8080 --affinity learn:JSESSIONID app1:8080 app2:8080
   limpet 3001 3002 --sessions lmdb:./data
                                           before servers with limpet/session: nothing is lost with one of them
+  limpet 3001 3002 --tls auto             https://localhost:8080, for development
+  limpet --listen :443 --tls-cert a.crt --tls-key a.key app1:3000 app2:3000
   limpet --config limpet.yaml             or limpet.config.ts
   limpet check -c limpet.yaml             tells what is wrong with it, and starts nothing
   limpet explain -c limpet.yaml --request request.txt
@@ -154,6 +159,17 @@ function buildProgram(version: string, found: (command: ParsedCommand) => void):
       values.store,
     )
     .option('--health <path>', 'check the servers with GET path every 2s (default: no checks)', values.healthPath)
+    .option(
+      '--tls-cert <file>',
+      'listen with TLS: the certificate and its chain, PEM; with --tls-key; repeatable, its names choose',
+      values.files('--tls-cert'),
+    )
+    .option('--tls-key <file>', 'the private key of the --tls-cert at the same position', values.files('--tls-key'))
+    .option(
+      '--tls <kind>',
+      'auto: listen with TLS, for development, with a certificate of a local authority that is kept in .limpet',
+      values.tls,
+    )
     .option('--workers <number>', 'threads, or auto (default: auto, one for each core)', values.workers)
     .option('-c, --config <file>', 'YAML, or a module with a default export', values.file('--config'))
     .option(
@@ -304,7 +320,7 @@ function addAdmin(program: Command, found: (command: ParsedCommand) => void): vo
     );
 }
 
-/** Flags that describe a pool belong to servers of the command line; a file describes its own. */
+/** Flags that describe listeners and a pool belong to servers of the command line; a file describes its own. */
 function conflictOf(servers: readonly string[], flags: Flags): string | undefined {
   if (servers.length > 0) {
     if (flags.config !== undefined) {
@@ -313,24 +329,41 @@ function conflictOf(servers: readonly string[], flags: Flags): string | undefine
     const { affinity = [] } = flags;
     return affinity.length > 1 && affinity.includes('none')
       ? '--affinity: found none beside others, expected none alone'
-      : undefined;
+      : tlsFlaw(flags);
   }
-  const { listen, affinity, balance, health, sessions } = flags;
-  const stray = Object.entries({ listen, affinity, balance, health, sessions }).find(
-    ([, value]) => value !== undefined,
-  )?.[0];
+  const { listen, affinity, balance, health, sessions, tls, tlsCert, tlsKey } = flags;
+  const given = { listen, affinity, balance, health, sessions, tls, 'tls-cert': tlsCert, 'tls-key': tlsKey };
+  const [stray, value] = Object.entries(given).find(([, value]) => value !== undefined) ?? [];
   if (stray === undefined) return undefined;
-  return flags.config === undefined
-    ? `--${stray}: found no servers, expected some, such as: limpet 3001 3002 --${stray} ${[flags[stray as keyof Flags]].flat().join(` --${stray} `)}`
-    : `--${stray}: found it with --config, expected it in the file ${flags.config}`;
+  if (flags.config !== undefined) return `--${stray}: found it with --config, expected it in the file ${flags.config}`;
+  const repeated = [value].flat().join(` --${stray} `);
+  return `--${stray}: found no servers, expected some, such as: limpet 3001 3002 --${stray} ${repeated}`;
+}
+
+function tlsFlaw({ tls, tlsCert = [], tlsKey = [] }: Flags): string | undefined {
+  const [cert, key] = [tlsCert[0], tlsKey[0]];
+  if (tls !== undefined && (cert ?? key) !== undefined) {
+    const other = cert === undefined ? `--tls-key ${key}` : `--tls-cert ${cert}`;
+    return `--tls: found auto and ${other}, expected one of them: auto makes a certificate`;
+  }
+  if (tlsCert.length === tlsKey.length) return undefined;
+  if (key === undefined) return `--tls-cert: found ${cert} without --tls-key, expected the file of its private key`;
+  if (cert === undefined) return `--tls-key: found ${key} without --tls-cert, expected the file of its certificate`;
+  const counts = `--tls-cert ${times(tlsCert.length)} and --tls-key ${times(tlsKey.length)}`;
+  return `found ${counts}, expected one --tls-key for each --tls-cert, in the same order`;
+}
+
+function times(count: number): string {
+  return count === 1 ? 'once' : count === 2 ? 'twice' : `${count} times`;
 }
 
 function configOf(
   servers: readonly string[],
   { listen = [defaultListen], affinity, balance, health, sessions, workers, ...rest }: Flags,
 ): Config {
+  const { tls = tlsOfFiles(rest) } = rest;
   return {
-    listeners: listen.map((address) => ({ address })),
+    listeners: listen.map((address) => ({ address, ...(tls !== undefined && { tls }) })),
     pools: {
       default: {
         servers: servers.map((address, index) => ({ name: `s${index + 1}`, address })),
@@ -344,4 +377,10 @@ function configOf(
     log: { access: rest.log, level: rest.logLevel },
     identify: rest.identify,
   };
+}
+
+/** All listeners show these; undefined: they are without TLS. */
+function tlsOfFiles({ tlsCert = [], tlsKey = [] }: Flags): Config['listeners'][number]['tls'] {
+  if (tlsCert.length === 0) return undefined;
+  return { certificates: tlsCert.map((cert, index) => ({ cert, key: tlsKey[index] ?? '' })) };
 }

@@ -18,7 +18,17 @@ export function checkCertificates(
     auto: null,
     ticketKeys: null,
   });
-  const problems = [...warnings, ...flaws];
+  const problems = onceEach([...warnings, ...flaws], source);
   if (flaws.some(({ level }) => level === 'error')) throw new ConfigError(source, problems);
   return problems;
+}
+
+/** Flags are for all listeners, and so is what is wrong with their files. */
+function onceEach(problems: readonly Problem[], { words }: Source): readonly Problem[] {
+  if (words === undefined) return problems;
+  const told = new Set<string>();
+  return problems.filter(({ path, text }) => {
+    const line = words(path, text);
+    return !told.has(line) && told.add(line);
+  });
 }

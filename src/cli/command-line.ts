@@ -17,6 +17,7 @@ export function commandLineSource(config: Config): Source {
 
 function optionOf(path: Path, config: Config, pool: Pool | undefined): string {
   const [first, second, third, index] = path;
+  if (first === 'listeners' && third === 'tls') return tlsFlag(path, config);
   if (first === 'listeners' && typeof second === 'number') return listener(config, second);
   if (first === 'sessions') return '--sessions';
   if (first !== 'pools' || second !== 'default') return pathText(path);
@@ -27,7 +28,10 @@ function optionOf(path: Path, config: Config, pool: Pool | undefined): string {
 }
 
 function inOptions(text: string, config: Config, pool: Pool | undefined): string {
-  return text.replace(/\b(listeners|servers|affinity)\[(\d+)\]/g, (_, kind: string, digits: string) => {
+  const plain = text.replace(/listeners\[\d+\]\.tls\.certificates(?:\[(\d+)\])?/g, (_, digits?: string) =>
+    tlsFlag(['listeners', 0, 'tls', 'certificates', Number(digits)], config),
+  );
+  return plain.replace(/\b(listeners|servers|affinity)\[(\d+)\]/g, (_, kind: string, digits: string) => {
     const index = Number(digits);
     return kind === 'listeners'
       ? listener(config, index)
@@ -39,6 +43,14 @@ function inOptions(text: string, config: Config, pool: Pool | undefined): string
 
 function listener({ listeners }: Config, index: number): string {
   return `--listen ${listeners[index]?.address ?? ''}`;
+}
+
+/** Of `listeners[0].tls.certificates[1].key`. */
+function tlsFlag([, , , , index, field]: Path, { listeners }: Config): string {
+  const tls = listeners[0]?.tls;
+  if (typeof tls !== 'object' || typeof tls.certificates !== 'object' || typeof index !== 'number') return '--tls';
+  const named = tls.certificates[index];
+  return field === 'key' ? `--tls-key ${named?.key}` : `--tls-cert ${named?.cert}`;
 }
 
 function server(pool: Pool | undefined, index: number): string {

@@ -38,6 +38,18 @@ function hintFor(text: string, flag: string): string {
 
 export const file = (flag: string): Take<string> => text(flag, 'the name of a file');
 
+/** Repeatable. */
+export function files(flag: string): Take<string[]> {
+  const read = file(flag);
+  return (text, before = []) => [...before, read(text, undefined)];
+}
+
+export const tls: Take<'auto'> = once(
+  '--tls',
+  'auto; files of a certificate are named with --tls-cert and --tls-key',
+  (text) => (text === 'auto' ? text : null),
+);
+
 export function choice<const T extends string>(flag: string, choices: readonly T[]): Take<T> {
   return (text, before) => {
     const near = suggest(text, choices);
