@@ -89,6 +89,17 @@ describe('the addresses of a config', () => {
     expect([...open.keys()]).toEqual([80, 82]);
     expect(open.get(80)).toBe(socket);
   });
+
+  test('two on any free port are two listeners, each with its own settings', async () => {
+    const { listeners, numbers, optionsOf } = stage(0, 0);
+    const all = [...optionsOf([0], 1).listeners, ...optionsOf([0], 2).listeners];
+    const first = await listeners.open(all, numbers, [0, 0], []);
+    listeners.use(first, all);
+    const again = await listeners.open(all, numbers, [0, 0], []);
+    listeners.use(again, all);
+    expect(again).toEqual(first);
+    expect(again.map(({ options }) => options.limits.connections)).toEqual([1, 2]);
+  });
 });
 
 describe('certificates', () => {

@@ -12,6 +12,7 @@ import type { ServerTls } from '../net/tls.ts';
 import type { FindRoute, ListenerContext } from '../proxy/client/listener-context.ts';
 import type { HttpsRedirect } from '../proxy/https-redirect.ts';
 import type { Shared } from '../shared/memory.ts';
+import { pairInOrder } from '../shared/pair-in-order.ts';
 import { listenerName, type Numbers } from '../shared/slots.ts';
 import { Listener } from './listener.ts';
 
@@ -74,10 +75,11 @@ export class Listeners {
     const opened: Listener[] = [];
     const undo: (() => void)[] = [];
     try {
+      const current = this.pair(all, this.current);
       for (const [i, options] of all.entries()) {
         const port = ports[i];
         if (port == null) continue;
-        let listener = this.current.find((one) => isSameSocket(one.options, options));
+        let listener = current[i];
         if (listener === undefined) {
           listener = this.create(options, numbers);
           await listener.listen(port, tls[i] ?? null);
@@ -104,10 +106,9 @@ export class Listeners {
   use(listeners: readonly Listener[], all: readonly ListenerOptions[]): void {
     for (const listener of this.current) if (!listeners.includes(listener)) this.close(listener);
     this.current = listeners;
-    for (const listener of listeners) {
-      const options = all.find((one) => isSameSocket(one, listener.options));
-      if (options === undefined || isDeepStrictEqual(options, listener.options)) continue;
-      listener.change(options, this.deps.contextFor(options));
+    const paired = this.pair(all, listeners);
+    for (const [i, options] of all.entries()) {
+      if (!isDeepStrictEqual(options, paired[i]?.options)) paired[i]?.change(options, this.deps.contextFor(options));
     }
     const { routeFor, redirectFor } = this.deps;
     const reserved = this.deps.reserved();
@@ -117,9 +118,9 @@ export class Listeners {
 
   /** New handshakes have these certificates; open connections stay. Throws when the runtime refuses one of them. */
   setTls(all: readonly ListenerOptions[], tls: ListenerCertificates): void {
-    for (const [i, options] of all.entries()) {
+    for (const [i, listener] of this.pair(all, this.current).entries()) {
       const one = tls[i];
-      if (one != null) this.current.find((listener) => isSameSocket(listener.options, options))?.setTls(one);
+      if (one != null) listener?.setTls(one);
     }
   }
 
@@ -149,6 +150,10 @@ export class Listeners {
         resolve(true);
       };
     });
+  }
+
+  private pair(all: readonly ListenerOptions[], listeners: readonly Listener[]): readonly (Listener | undefined)[] {
+    return pairInOrder(all, listeners, (one, { options }) => isSameSocket(one, options));
   }
 
   private create(options: ListenerOptions, { slots }: Numbers): Listener {

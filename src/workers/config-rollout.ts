@@ -17,6 +17,7 @@ import { resolveServers } from '../discovery/servers.ts';
 import { codeOf } from '../errors.ts';
 import type { NamedHealthReport } from '../fleet/health-report.ts';
 import type { Net } from '../net/socket.ts';
+import { pairInOrder } from '../shared/pair-in-order.ts';
 import { listenerName, type Numbers } from '../shared/slots.ts';
 import { type Clock, type Timers, unixSeconds } from '../time/clock.ts';
 import type { CertificateService } from './certificate-service.ts';
@@ -200,10 +201,11 @@ export class ConfigRollout {
     try {
       await names.follow(configured);
       const next = this.resolve(configured);
-      await this.checkPorts(next.listeners.filter(({ address }) => this.indexOf(before.resolved, address) < 0));
+      const formerPorts = this.formerPorts(next);
+      await this.checkPorts(next.listeners.filter((_, i) => formerPorts[i] === undefined));
       isPublished = true;
       this.assigned = this.deps.state.assignNumbers(next, unixSeconds(this.deps.clock));
-      this.ports = next.listeners.map(({ address }) => before.ports[this.indexOf(before.resolved, address)] ?? 0);
+      this.ports = formerPorts.map((port) => port ?? 0);
       this.resolved = next;
       this.use(material);
       this.publishConfig();
@@ -250,9 +252,14 @@ export class ConfigRollout {
     return options.keys.length > 0 ? options : { ...options, keys: [this.deps.tokenKey()] };
   }
 
-  /** Position of the listener with that address; -1: the config has none. */
-  private indexOf({ listeners }: LimpetOptions, address: ListenerOptions['address']): number {
-    const name = listenerName(address);
-    return listeners.findIndex((one) => listenerName(one.address) === name);
+  /** The port of each listener that is open already; undefined: it is new. */
+  private formerPorts({ listeners }: LimpetOptions): readonly (number | undefined)[] {
+    const open = this.resolved.listeners.map(({ address }, i) => ({
+      name: listenerName(address),
+      port: this.ports[i],
+    }));
+    return pairInOrder(listeners, open, ({ address }, { name }) => listenerName(address) === name).map(
+      (one) => one?.port,
+    );
   }
 }
