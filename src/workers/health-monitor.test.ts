@@ -7,6 +7,7 @@ import type { HealthReport } from '../fleet/health-report.ts';
 import { Load } from '../fleet/load.ts';
 import type { PassiveReport } from '../health/passive.ts';
 import { Counters, counter } from '../metrics/counters.ts';
+import type { ClientTls } from '../net/tls.ts';
 import { createSingleWorker, type SingleWorker } from '../shared/single-worker.ts';
 import { numberAll } from '../shared/slots.ts';
 import { HealthMonitor } from './health-monitor.ts';
@@ -317,5 +318,57 @@ describe('another config', () => {
     expect(time.pending).toBeGreaterThan(0);
     watch.stop();
     expect(time.pending).toBe(0);
+  });
+});
+
+describe('checks of a pool with tls', () => {
+  const rules = (sni: string): ClientTls => ({
+    sni,
+    ca: null,
+    pair: null,
+    verify: true,
+    protocols: ['http/1.1'],
+    minVersion: 'TLSv1.2',
+  });
+  const material = (sni: string) => ({ listeners: [null], pools: new Map([['shop', rules(sni)]]) });
+  const secure = { servers: two, tls: true, health: { interval: '1s', fall: 1, jitter: 0 } };
+  const names = (net: FakeNet) => net.peers.splice(0).map(({ wantedTls }) => wantedTls?.sni ?? 'plain');
+
+  test('use its certificates, and those that come later', () => {
+    const { net, time, watch, follow } = stage();
+    watch.useTls(material('first.test'));
+    follow(configOf(secure));
+    time.advance(1000);
+    for (const peer of [...net.peers]) peer.open();
+    expect(names(net)).toEqual(['first.test', 'first.test']);
+    watch.useTls(material('second.test'));
+    time.advance(1000);
+    expect(names(net)).toEqual(['second.test', 'second.test']);
+  });
+
+  test('without certificates are not made in plain text: the log says why, and no server goes down', () => {
+    const { net, time, counters, told, follow, healthReports } = stage();
+    follow(configOf(secure));
+    time.advance(3000);
+    expect(net.peers).toEqual([]);
+    expect(new Set(told)).toEqual(new Set(['the certificates of its pool have not been loaded']));
+    expect(counters.values[counter.shortages_connect]).toBeGreaterThan(0);
+    expect(healthReports()).toEqual(['up', 'up']);
+  });
+
+  test('become encrypted when the pool gets tls, and plain when it has none any more', () => {
+    const { net, time, watch, follow } = stage();
+    const plain = { servers: two, health: secure.health };
+    for (const [pool, expected] of [
+      [plain, 'plain'],
+      [secure, 'app.test'],
+      [plain, 'plain'],
+    ] as const) {
+      watch.useTls(material('app.test'));
+      follow(configOf(pool));
+      net.peers.splice(0);
+      time.advance(1000);
+      expect(new Set(names(net))).toEqual(new Set([expected]));
+    }
   });
 });

@@ -56,6 +56,22 @@ export class TestAuthority {
   }
 }
 
+/** A certificate for these names that its own key has signed. */
+export function selfSigned(names: readonly string[]): Issued {
+  const privateKey = newKey('ec');
+  const subject = names[0] ?? 'nobody';
+  const now = Date.now();
+  const cert = issueCertificate({
+    subject,
+    publicKey: createPublicKey(privateKey),
+    issuer: { subject, privateKey },
+    notBeforeMs: now - 60_000,
+    notAfterMs: now + 90 * day,
+    use: { kind: 'server', names },
+  });
+  return { cert, key: pemOf(privateKey), privateKey };
+}
+
 export function newKey(kind: KeyKind, bits = 2048): KeyObject {
   return kind === 'ec'
     ? generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey

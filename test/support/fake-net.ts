@@ -10,7 +10,7 @@ import {
   type Socket,
   type SocketHandler,
 } from '../../src/net/socket.ts';
-import type { TlsSession } from '../../src/net/tls.ts';
+import type { ClientTls, TlsSession } from '../../src/net/tls.ts';
 
 /** The other end of one connection, or of one that is being made: as a rule that of a server. */
 export class FakePeer implements Socket, Connecting {
@@ -19,6 +19,8 @@ export class FakePeer implements Socket, Connecting {
   readonly descriptor = -1;
   secure = false;
   tls: TlsSession | null = null;
+  /** How the connection is to be encrypted; null: not at all. */
+  readonly wantedTls: ClientTls | null;
   pending = 0;
   /** It takes nothing: what is written counts as kept until `drain`. */
   slow = false;
@@ -32,9 +34,10 @@ export class FakePeer implements Socket, Connecting {
   handler: SocketHandler = nobody;
   private readonly connectHandler: ConnectHandler;
 
-  constructor(address: Address, connectHandler: ConnectHandler) {
+  constructor(address: Address, connectHandler: ConnectHandler, wantedTls: ClientTls | null = null) {
     this.address = address;
     this.connectHandler = connectHandler;
+    this.wantedTls = wantedTls;
   }
 
   /** A client's, that has connected. */
@@ -142,8 +145,8 @@ export class FakeNet implements Net {
     setImmediate(run);
   }
 
-  connect(address: Address, handler: ConnectHandler): Connecting {
-    const peer = new FakePeer(address, handler);
+  connect(address: Address, handler: ConnectHandler, tls: ClientTls | null = null): Connecting {
+    const peer = new FakePeer(address, handler, tls);
     this.peers.push(peer);
     this.onConnect(peer);
     return peer;
