@@ -15,6 +15,8 @@ export interface Place {
   readonly port: number;
   /** Addresses of the servers s1, s2, ... */
   readonly servers: readonly string[];
+  /** Has /large to itself: what it costs to send megabytes must not slow down the servers of normal clients. */
+  readonly large: string;
   /** It drops SYNs. */
   readonly dead: string;
   /** Nobody listens there. */
@@ -88,7 +90,7 @@ async function start({ port, cores, dir }: Place, { files }: Needs, how: Command
 }
 
 function limpetConfig(place: Place, { workers = 1, deadPools = false, h2 = false, store, learn }: Needs): string {
-  const { port, servers, dead, refused } = place;
+  const { port, servers, large, dead, refused } = place;
   const affinity = learn === undefined ? 'cookie: { name: SRV }' : 'learn: JSESSIONID';
   const cookie = store === undefined ? affinity : 'cookie';
   // HAProxy knows HTTP/2 by its preface on any port.
@@ -101,17 +103,19 @@ pools:
     servers:
 ${servers.map((server, n) => `      - { name: s${n + 1}, address: "${server}" }`).join('\n')}
     affinity: [${cookie.includes(':') ? `{ ${cookie} }` : cookie}]
+  large: { servers: [{ name: l1, address: "${large}" }], affinity: none }
 ${deadPools ? `  dead: { servers: [{ name: d1, address: "${dead}" }], affinity: none }\n` : ''}\
 ${deadPools ? `  refused: { servers: [{ name: r1, address: "${refused}" }], affinity: none }\n` : ''}\
 routes:
 ${deadPools ? '  - { match: { path: /dead }, pool: dead }\n  - { match: { path: /refused }, pool: refused }\n' : ''}\
+  - { match: { path: /large }, pool: large }
   - { match: { path: / }, pool: main }
 log: { access: "off" }
 `;
 }
 
 function haproxyConfig(place: Place, { workers = 1, deadPools = false, learn, files }: Needs): string {
-  const { port, servers, dead, refused } = place;
+  const { port, servers, large, dead, refused } = place;
   const sticky = learn === undefined ? 'cookie SRV insert indirect nocache' : '';
   const stored = `stick-table type string len 64 size ${learn ?? 1} expire 30m
   stick match req.cook(JSESSIONID)
@@ -136,11 +140,15 @@ defaults
 frontend abuse
   bind 127.0.0.1:${port}
 ${deadPools ? '  use_backend dead if { path_beg /dead }\n  use_backend refused if { path_beg /refused }\n' : ''}\
+  use_backend large if { path_beg /large }
   default_backend servers
 
 backend servers
   balance leastconn
   ${learn === undefined ? sticky : stored}
 ${servers.map((server, n) => `  server s${n + 1} ${server}${cookieOf(n)}`).join('\n')}
+
+backend large
+  server l1 ${large}
 ${deadPools ? `\nbackend dead\n  server d1 ${dead}\n\nbackend refused\n  server r1 ${refused}\n` : ''}`;
 }

@@ -38,6 +38,7 @@ const serverCount = 4;
 
 interface Stage {
   readonly servers: readonly string[];
+  readonly large: string;
   readonly dead: string;
   readonly refused: string;
   readonly cores: Cores;
@@ -99,11 +100,11 @@ async function attackOn(
   stage: Stage,
   { rounds, seconds }: AbuseOptions,
 ): Promise<Figures> {
-  const { cores, servers, dead, refused, dir } = stage;
+  const { cores, servers, large, dead, refused, dir } = stage;
   const [port = 0] = await freePorts(1);
   const { path = '/', needs = {}, settle = 200, answersAgain = false } = attack;
   const own = needs.workers === 2 ? [cores.proxy, cores.load] : [cores.proxy];
-  const running = await rival.start({ port, servers, dead, refused, cores: own, dir }, needs);
+  const running = await rival.start({ port, servers, large, dead, refused, cores: own, dir }, needs);
   await using normals = new Normals({
     port,
     path,
@@ -175,13 +176,21 @@ async function openStage(): Promise<Stage> {
   const script = join(projectRoot, 'bench/abuse/server.ts');
   const deaf = join(projectRoot, 'test/support/deaf-server.ts');
   const ports = await portsOf(script, names, cores.load);
+  const [large = 0] = await portsOf(script, ['l1:0'], cores.load);
   const [dead = 0] = await portsOf(deaf, [], cores.load);
   // Its process stops itself a moment later; then two connections fill its queue, and SYNs are dropped.
   await sleep(300);
   for (let n = 0; n < 4; n++) connect(dead, '127.0.0.1').on('error', () => {});
   const [refused = 0] = await freePorts(1);
   const at = (port: number) => `127.0.0.1:${port}`;
-  return { servers: ports.map(at), dead: at(dead), refused: at(refused), cores, dir: temporaryDirectory() };
+  return {
+    servers: ports.map(at),
+    large: at(large),
+    dead: at(dead),
+    refused: at(refused),
+    cores,
+    dir: temporaryDirectory(),
+  };
 }
 
 /** Started on that core, ended with this process; it says its ports. */
