@@ -1,8 +1,10 @@
 /** Starts a balancer in this process, with the sockets of its runtime, its outputs and its keys. */
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { AutoFiles } from '../certificates/auto.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import type { Net } from '../net/socket.ts';
 import { readInjectedFault } from '../store/injected-fault.ts';
+import { systemClock } from '../time/clock.ts';
 import { Supervisor } from '../workers/supervisor.ts';
 import { testTombstoneTime } from '../workers/test-hooks.ts';
 import type { Logger } from './log.ts';
@@ -20,6 +22,7 @@ const tableFile = 'sessions.table';
 export async function startLimpet(options: LimpetOptions, { log }: { readonly log: Logger }): Promise<Supervisor> {
   const { stateDir } = options;
   checkState(stateDir);
+  const auto = new AutoFiles({ stateDir: resolve(stateDir), now: () => systemClock.wall(), log });
   const supervisor = new Supervisor(shareSecret(options, process.env, log), {
     net: await loadNet(),
     log,
@@ -28,6 +31,7 @@ export async function startLimpet(options: LimpetOptions, { log }: { readonly lo
     // Not a token key: those rotate, and the sessions of a saved table must still be found.
     tableSecret: stateKey(stateDir, 'table', log),
     tableFile: join(stateDir, tableFile),
+    autoCertificate: ({ listeners }) => auto.certificateFor(listeners),
     storeKey: () => storeKey(stateDir, log),
     injectedFault: readInjectedFault(process.env),
     tombstoneTime: testTombstoneTime(process.env),

@@ -133,7 +133,8 @@ export interface ListenerTlsConfig {
   /**
    * The first one is also for clients that name no host, or one that no certificate has. `auto`, for development: a
    * certificate for `localhost` and the addresses of the listeners, made by a local certificate authority that is kept
-   * in `stateDir`.
+   * in `tls/` of `stateDir`. It is renewed in time. The authority can sign only for `localhost`, `.local`, `.internal`,
+   * `.test`, `.home.arpa`, `.lan` and private addresses.
    */
   readonly certificates: 'auto' | readonly ListenerTlsCertificateConfig[];
   /** Oldest version of TLS: `"1.2"` or `"1.3"`. Default: `1.2`. */
@@ -150,7 +151,8 @@ export interface ListenerTlsConfig {
 /**
  * The first one is also for clients that name no host, or one that no certificate has. `auto`, for development: a
  * certificate for `localhost` and the addresses of the listeners, made by a local certificate authority that is kept in
- * `stateDir`.
+ * `tls/` of `stateDir`. It is renewed in time. The authority can sign only for `localhost`, `.local`, `.internal`,
+ * `.test`, `.home.arpa`, `.lan` and private addresses.
  */
 export interface ListenerTlsCertificateConfig {
   /**

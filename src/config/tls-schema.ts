@@ -87,7 +87,7 @@ export const listenerTlsSchema = z
         {
           certificates: certificatesSchema.meta({
             description:
-              'The first one is also for clients that name no host, or one that no certificate has. `auto`, for development: a certificate for `localhost` and the addresses of the listeners, made by a local certificate authority that is kept in `stateDir`.',
+              'The first one is also for clients that name no host, or one that no certificate has. `auto`, for development: a certificate for `localhost` and the addresses of the listeners, made by a local certificate authority that is kept in `tls/` of `stateDir`. It is renewed in time. The authority can sign only for `localhost`, `.local`, `.internal`, `.test`, `.home.arpa`, `.lan` and private addresses.',
           }),
           minVersion: field(version, '1.2', 'Oldest version of TLS: `"1.2"` or `"1.3"`.'),
           ciphers: field(

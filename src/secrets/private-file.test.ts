@@ -1,10 +1,20 @@
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { expect, onTestFinished, test } from 'vitest';
 import { UsageError } from '../errors.ts';
-import { checkFolder, checkPrivate, makePrivate, quoted, readPrivate } from './private-file.ts';
+import { checkFolder, checkPrivate, makePrivate, quoted, readPrivate, replacePrivate } from './private-file.ts';
 import { makeSessionSecret } from './session-secret.ts';
 
 function stage(): string {
@@ -23,6 +33,16 @@ test('what is made is read by this user alone', () => {
   expect(statSync(join(file, '..')).mode & 0o777).toBe(0o700);
   expect(() => makePrivate(file, 'other')).toThrow(/EEXIST/);
   expect(readPrivate(file)).toBe('text');
+});
+
+test('what is replaced is read by this user alone, whoever could read what was there', () => {
+  const file = join(stage(), 'new/file');
+  replacePrivate(file, 'first');
+  expect(readPrivate(file)).toBe('first');
+  chmodSync(file, 0o644);
+  replacePrivate(file, 'second');
+  expect(readPrivate(file)).toBe('second');
+  expect(readdirSync(join(file, '..'))).toEqual(['file']);
 });
 
 test('what is not there is no mistake', () => {

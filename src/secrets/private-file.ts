@@ -12,6 +12,7 @@ import {
   mkdirSync,
   openSync,
   readFileSync,
+  renameSync,
   rmSync,
   type Stats,
   statSync,
@@ -61,12 +62,21 @@ export function checkPrivate(file: string): void {
  * that create it at once, one succeeds and the others get EEXIST. Throws the system's error.
  */
 export function makePrivate(file: string, text: string): void {
+  writePrivate(file, text, linkSync);
+}
+
+/** The same, in place of a file that may be there. */
+export function replacePrivate(file: string, text: string): void {
+  writePrivate(file, text, renameSync);
+}
+
+function writePrivate(file: string, text: string, publish: (draft: string, file: string) => void): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   // Not named by the process id: in two containers that share the folder both may have the id 1.
   const draft = `${file}.${randomBytes(6).toString('hex')}`;
   try {
     writeFileSync(draft, text, { mode: 0o600, flag: 'wx' });
-    linkSync(draft, file);
+    publish(draft, file);
   } finally {
     rmSync(draft, { force: true });
   }
