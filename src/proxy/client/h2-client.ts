@@ -19,7 +19,7 @@ import type { Splice } from '../../http/splice.ts';
 import { counter } from '../../metrics/counters.ts';
 import { logRefusal } from '../refusal.ts';
 import type { Client, ClientSocket } from './client.ts';
-import { errorBody, errorLines } from './error-page.ts';
+import { writeError } from './h2-error.ts';
 import type { FrameOutput } from './h2-frame-output.ts';
 import { type OutputOwner, StreamOutput } from './h2-stream-output.ts';
 import { StreamRequest } from './h2-stream-request.ts';
@@ -247,17 +247,17 @@ export class H2Client implements Client, StreamUser, OutputOwner {
   }
 
   private sendFault(fault: Fault, accept: string | null): void {
-    const { owner, output, sink, stream } = this;
-    const error = errorBody(fault, accept);
-    const { body } = error;
-    const lines = errorLines(fault, error, owner.context.worker.date()) + this.peer.hsts;
-    this.bytesOut += sink.writeOwnHead(stream, fault.status, lines);
-    output.onHead(false);
-    if (this.method === Method.head) output.end(null);
-    else {
-      this.bytesOut += body.length + frameHeaderBytes;
-      output.send(body, 0, body.length, true);
-    }
+    const { owner, output, peer, request, sink, stream } = this;
+    this.bytesOut += writeError(fault, {
+      stream,
+      sink,
+      output,
+      date: owner.context.worker.date(),
+      added: peer.hsts,
+      accept,
+      isHead: this.method === Method.head,
+      isGrpc: request.isGrpc,
+    });
   }
 
   truncate(): void {

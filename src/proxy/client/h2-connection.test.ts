@@ -4,6 +4,7 @@ import { frame, setting, uint32 } from '../../../test/support/h2-frames.ts';
 import { responseWith } from '../../../test/support/heads.ts';
 import { block, data, request, stageH2Client } from '../../../test/support/stage-h2-client.ts';
 import { defaults } from '../../config/defaults.ts';
+import { balancerFaults, serverFaults } from '../../errors.ts';
 import { abuseNames } from '../../http/h2/abuse.ts';
 import { ErrorCode } from '../../http/h2/errors.ts';
 import { clientPreface, FrameType, SettingId } from '../../http/h2/frame.ts';
@@ -302,6 +303,42 @@ describe('refusals', () => {
     const { send, frames } = begun();
     send(frame(headers, 5, 1, block(':method: CONNECT', ':authority: x:80')));
     expect(frames()[0]).toMatch(/^headers 1 :status: (400|501)/);
+  });
+
+  test('to clients of gRPC: fields alone, with a status of gRPC', () => {
+    const { send, frames, last } = begun();
+    const error = (reason: string, status: number, message: string) =>
+      expect.stringMatching(
+        new RegExp(
+          `^headers end \\d :status: 200, content-type: application/grpc, grpc-status: ${status}, grpc-message: ${message}, .*limpet-reason: ${reason}`,
+        ),
+      );
+    const call = (id: number) => request(id, false, 'POST', '/a.B/C', 'content-type: application/grpc');
+    send(call(1));
+    last().client.refuse(balancerFaults.noServer, null);
+    last().client.onExchangeEnd();
+    const message = 'No server is available at the moment. \\(no-server\\)';
+    expect(frames()).toEqual([error('no-server', 14, message), `resetStream 1 ${ErrorCode.noError}`]);
+    // The same head again: from the second time on it is not read anew.
+    for (const id of [3, 5]) {
+      send(call(id));
+      last().client.refuse(serverFaults.responseTimeout, null);
+      last().client.onExchangeEnd();
+      expect(frames()[0]).toEqual(error('response-timeout', 4, '.*'));
+    }
+    send(request(7, true, 'GET'));
+    last().client.refuse(balancerFaults.noServer, null);
+    last().client.onExchangeEnd();
+    expect(frames()[0]).toMatch(/^headers 7 :status: 503, content-type: text\/plain/);
+  });
+
+  test('to clients of gRPC: of a head that is refused', () => {
+    const { send, exchanges, frames } = begun();
+    send(request(1, false, 'POST', '/a b', 'content-type: application/grpc'));
+    send(request(3, false, 'POST', '/', 'content-type: application/grpc', 'expect: magic'));
+    expect(exchanges).toHaveLength(0);
+    const heads = frames().filter((text) => text.startsWith('headers'));
+    expect(heads.at(-1)).toMatch(/^headers end 3 :status: 200, content-type: application\/grpc, grpc-status: 2,/);
   });
 
   test('one connection too many: GOAWAY says so', () => {

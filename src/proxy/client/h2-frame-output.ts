@@ -189,10 +189,10 @@ export class FrameOutput implements FrameConnection, Account, DeadlineOwner {
   }
 
   /** The head of a response of our own. */
-  writeOwnHead(stream: Stream, status: number, lines: string): number {
-    const frame = this.beginBlock(stream, false);
+  writeOwnHead(stream: Stream, status: number, lines: string, endStream: boolean): number {
+    const frame = this.beginBlock(stream, endStream);
     this.blocks.writeOwn(status, lines, this.out);
-    return this.endBlock(stream, frame, false);
+    return this.endBlock(stream, frame, endStream);
   }
 
   /** They end the stream. */

@@ -10,6 +10,7 @@ import type { Stream } from '../../http/h2/streams.ts';
 import { Name } from '../../http/names.ts';
 import { HeadWriter } from '../../http/writer.ts';
 import type { RequestScratch } from '../request-scratch.ts';
+import { isGrpcRequest } from './grpc-error.ts';
 import type { FrameOutput } from './h2-frame-output.ts';
 import type { KeptHead } from './h2-kept-head.ts';
 import type { H2Scratch } from './h2-scratch.ts';
@@ -75,6 +76,11 @@ export class StreamRequest {
   /** The head, from its first byte on. */
   get raw(): Buffer {
     return this.kept ?? this.head.bytes;
+  }
+
+  /** Its client expects responses of gRPC, errors too. */
+  get isGrpc(): boolean {
+    return isGrpcRequest(this.kept ?? this.head.bytes.subarray(0, this.head.length));
   }
 
   /** The client has yet to send of it. */
