@@ -3,14 +3,14 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { ClientHttp2Stream } from 'node:http2';
-import type { Duplex } from 'node:stream';
 import { describe, expect, test } from 'vitest';
-import WebSocket, { WebSocketServer } from 'ws';
+import { WebSocketServer } from 'ws';
 import { H2Session, h2Listener } from '../support/h2-session.ts';
 import { startLimpet } from '../support/limpet.ts';
 import { configFor, listen, together, until } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
 import { onlyOver } from '../support/transport.ts';
+import { webSocketOn } from '../support/web-socket.ts';
 
 /** Echoes; says its name first. */
 async function startEcho(name: string, closed: number[] = []) {
@@ -22,20 +22,6 @@ async function startEcho(name: string, closed: number[] = []) {
     peer.send(`${name} ${request.headers['sec-websocket-protocol'] ?? ''}`);
   });
   return listen(name, server);
-}
-
-/** A WebSocket of `ws` on a stream that is open: the package has no constructor for that. */
-function webSocketOn(stream: Duplex): WebSocket {
-  const socket = new WebSocket(null as never, undefined, {});
-  // Made without an address it takes itself for a server's.
-  Object.assign(socket, { _isServer: false });
-  Object.assign(stream, { setTimeout() {}, setNoDelay() {} });
-  (socket as unknown as { setSocket(on: Duplex, head: Buffer, options: object): void }).setSocket(
-    stream,
-    Buffer.alloc(0),
-    { allowSynchronousEvents: true, maxPayload: 2 ** 24, skipUTF8Validation: false },
-  );
-  return socket;
 }
 
 async function connect(client: H2Session, path = '/', fields: Record<string, string> = {}) {

@@ -1,4 +1,4 @@
-/** A client of HTTP/2 (node:http2, by prior knowledge) for scenarios that are about HTTP/2 itself: one connection, many streams. */
+/** A client of HTTP/2 (node:http2, by prior knowledge or over TLS) for scenarios that are about HTTP/2 itself: one connection, many streams. */
 import { once } from 'node:events';
 import {
   type ClientHttp2Session,
@@ -8,6 +8,7 @@ import {
   type OutgoingHttpHeaders,
   type Settings,
 } from 'node:http2';
+import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { parseSetCookie } from './peers.ts';
 
 export interface H2Reply {
@@ -53,6 +54,16 @@ export class H2Session implements AsyncDisposable {
 
   static async open(port: number, settings: Settings = {}): Promise<H2Session> {
     const session = connect(`http://127.0.0.1:${port}`, { settings, maxSessionMemory });
+    const made = new H2Session(session);
+    await once(session, 'connect');
+    return made;
+  }
+
+  /** Over TLS, to the site of this name. Rejects when the handshake fails. */
+  static async secure(port: number, name: string, options: ConnectionOptions = {}): Promise<H2Session> {
+    const socket = connectTls({ ...options, host: '127.0.0.1', port, servername: name, ALPNProtocols: ['h2'] });
+    await once(socket, 'secureConnect');
+    const session = connect(`https://${name}:${port}`, { maxSessionMemory, createConnection: () => socket });
     const made = new H2Session(session);
     await once(session, 'connect');
     return made;

@@ -52,7 +52,13 @@ export class NodeServerTls {
     };
     const [first] = rules.identities;
     if (first === undefined) throw new Error('TLS: there is no certificate');
-    for (const { names: of, pairs } of rules.identities) {
+    for (const identity of rules.identities) {
+      const { names: of, pairs } = identity;
+      // The server's own context, in which OpenSSL chooses between certificates. It does so after the staple was asked for.
+      if (identity === first && pairs.every(({ staple }) => staple === null)) {
+        names.add(of, []);
+        continue;
+      }
       const make = (pair: CertificatePair): PairContext => {
         const context = tls.createSecureContext({ ...contextOptions(rules, [pair]), ...common });
         return { isEcdsa: new X509Certificate(pair.cert).publicKey.asymmetricKeyType === 'ec', context };
@@ -102,9 +108,12 @@ interface PairContext {
   readonly context: tls.SecureContext;
 }
 
-/** Of a context that it is given here, Node uses one certificate only. The client has said which kinds it verifies. */
+/**
+ * Of a context that it is given here, Node uses one certificate only. The client has said which kinds it verifies; which of them its
+ * ciphers of TLS 1.2 allow, Node does not tell. undefined: the server's own context.
+ */
 function contextFor(stream: tls.TLSSocket, contexts: readonly PairContext[]): tls.SecureContext | undefined {
-  if (contexts.length === 1) return contexts[0]?.context;
+  if (contexts.length <= 1) return contexts[0]?.context;
   const takesEcdsa = stream.getSharedSigalgs().some((name) => name.startsWith('ECDSA'));
   return (contexts.find(({ isEcdsa }) => isEcdsa === takesEcdsa) ?? contexts[0])?.context;
 }
