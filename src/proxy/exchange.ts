@@ -118,7 +118,7 @@ export class Exchange implements RequestHandler, LocateListener, AttemptListener
 
   onRequestEnd(trailers: Buffer | null): void {
     this.attempt.endBody(trailers);
-    if (this.timer.isSending) this.relay.awaitResponse(this.request.pool.settings.timeouts.response);
+    if (this.timer.isSending) this.relay.onRequestEnd();
   }
 
   /** 6. The response goes through the relay: the store keeps what it changes, the client is told of its session, and takes it. */

@@ -101,6 +101,18 @@ describe('a server that is late', () => {
   });
 });
 
+test('a response that has begun before the request is whole may be quiet for timeouts.responseBody after it, too', () => {
+  const { balancer, client, server } = begin('POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n');
+  server.send(`${head}01234`);
+  client.send('3\r\nabc\r\n0\r\n\r\n');
+  balancer.advance(11_000);
+  server.send('56789');
+  expect(bodyOf(client.received)).toBe('0123456789');
+  expect(balancer.counters()).toMatchObject({ requests_refused_body_timeout: 0 });
+  balancer.advance(21_000);
+  expect(balancer.counters()).toMatchObject({ requests_refused_body_timeout: 1 });
+});
+
 describe('a client that is late', () => {
   test('with the body: 408, and the server sees that the request broke off', () => {
     const { balancer, client, server } = begin('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n0123');

@@ -237,8 +237,14 @@ export class Relay implements ResponseHandler, StoreGateOwner {
     return 'wait';
   }
 
+  /** The request is whole. A response that is under way already may be quiet for as long as any other. */
+  onRequestEnd(): void {
+    const { response, responseBody } = this.request.pool.settings.timeouts;
+    this.awaitResponse(this.hasBegun ? responseBody : response);
+  }
+
   /** The request is whole, or the store has what the response changes: what is awaited now. */
-  awaitResponse(timeoutMs: number): void {
+  private awaitResponse(timeoutMs: number): void {
     this.timer.enter(this.hasBegun ? 'relaying' : 'response', timeoutMs);
   }
 
