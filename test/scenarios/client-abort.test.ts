@@ -38,6 +38,7 @@ describe.each(runtimes)('a client that leaves on %s', (runtime) => {
   });
 
   test('in the middle of its upload: the server, though slow, gets all that came', async () => {
+    onlyOver(http1, 'with its reset a stream of HTTP/2 drops what waits for room in the window');
     const size = 400_000;
     let read = 0;
     let ended = '';

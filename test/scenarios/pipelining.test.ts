@@ -5,6 +5,7 @@ import { httpOrigin } from '../support/origin.ts';
 import { echoOf, together, Visitor } from '../support/peers.ts';
 import { oneValueOf, RawClient } from '../support/raw.ts';
 import { runtimes } from '../support/runtimes.ts';
+import { http1, onlyOver } from '../support/transport.ts';
 
 describe.each(runtimes)('pipelining on %s', (runtime) => {
   test('twenty in one write, the slow ones first', async () => {
@@ -70,6 +71,7 @@ describe.each(runtimes)('pipelining on %s', (runtime) => {
   });
 
   test('after Connection: close nothing more is answered', async () => {
+    onlyOver(http1, 'the field Connection is of HTTP/1.1');
     await using origin = await httpOrigin('a');
     await using limpet = await startLimpet(runtime, { args: [origin.address] });
     await using client = await RawClient.connect(limpet.port);

@@ -31,7 +31,7 @@ for (const [list, toy] of [
 ] as const) {
   const file = join(copy, list);
   const before = readFileSync(file, 'utf8');
-  const after = before.replace('] as const;', ', toy] as const;').replace(',, toy]', ', toy]');
+  const after = before.replace(/,?\s*\] as const;/, ', toy] as const;');
   expect(after).not.toBe(before);
   writeFileSync(file, `import { toy } from '../../test/support/toys/${toy}.ts';\n${after}`);
 }

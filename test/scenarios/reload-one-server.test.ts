@@ -40,7 +40,9 @@ interface Listed {
 /** One worker: each has connections of its own. Requests with `x-server: s0` go to s0 alone, which has room for one. */
 function configOf(servers: readonly Listed[]) {
   const affinity = [{ route: { header: 'x-server', map: { s0: 's0' } } }];
-  const app = { servers, affinity, balance: 'round-robin', timeouts: { keepAlive: '50s' } };
+  // One request waits through all reloads, however long they take.
+  const queue = { timeout: '60s' };
+  const app = { servers, affinity, balance: 'round-robin', queue, timeouts: { keepAlive: '50s' } };
   return { workers: 1, listeners: [{ address: '127.0.0.1:0' }], pools: { app } };
 }
 

@@ -84,7 +84,8 @@ describe.each(runtimes)('pipelining to servers on %s', (runtime) => {
     const batches = new Set<string>();
     await using origin = await rawOrigin('a', async (connection, received) => {
       const methods = [...received.toString('latin1').matchAll(/([A-Z]+) \S+ HTTP/g)].map(([, method = '']) => method);
-      batches.add(methods.join(' '));
+      // A body may come after its head.
+      if (methods.length > 0) batches.add(methods.join(' '));
       connection.forget(received.length);
       for (const _ of methods) await connection.say('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
     });

@@ -9,6 +9,7 @@ import { startLimpet } from '../support/limpet.ts';
 import { httpOrigin } from '../support/origin.ts';
 import { configFor, until } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
+import { onlyOver } from '../support/transport.ts';
 
 const authority = new TestAuthority();
 const ca = authority.cert;
@@ -87,6 +88,7 @@ describe.each(runtimes)('on %s', (runtime) => {
   test('TLS is added and taken away at the same address: the listener is opened anew', {
     timeout: 60_000,
   }, async () => {
+    onlyOver('h1', 'at first its listener speaks without TLS, to clients without a bridge');
     const folder = mkdtempSync(join(tmpdir(), 'limpet-tls-'));
     const { cert, key } = issue('first');
     writeFileSync(join(folder, 'a.pem'), key + cert, { mode: 0o600 });

@@ -109,7 +109,7 @@ describe.each(runtimes)('express-session behind the balancer on %s', (runtime) =
     await out.get('/set?value=1');
     expect((await out.get('/logout')).status).toBe(200);
     // There is nothing to remember: what is left goes with the browser.
-    expect(attributesIn(out)).toEqual({ path: '/', httponly: '', samesite: 'Lax' });
+    expect(attributesIn(out)).toEqual({ path: '/', httponly: '', samesite: 'Lax', ...overTls });
 
     await stage.killOwner(long);
     expect(await json(long, '/all')).toEqual({ user: 'ada' });
