@@ -198,4 +198,38 @@ describe.each(runtimes)('gRPC on %s', (runtime) => {
       expect([status.INTERNAL, status.UNAVAILABLE, status.UNKNOWN]).toContain(reply.status.code);
     });
   });
+
+  describe('a stream that is quiet for too long is reset, and the log says who was to send', () => {
+    const { listener, pool, serve } = transports.h2c;
+
+    test('the client has not finished: timeouts.requestBody', async () => {
+      await using origin = await serve('a');
+      const quick = { ...listener, timeouts: { requestBody: '1s' } };
+      const times = { responseBody: '1s' };
+      const config = configFor([origin], { ...pool, affinity: 'none', timeouts: times }, quick);
+      await using limpet = await startLimpet(runtime, { config: { ...config, log: { access: 'json' } } });
+      await using client = new GrpcClient(limpet.port);
+      const reply = await client.shout(['one', 'two'], {}, false);
+      expect(reply.messages.map(String)).toEqual(['ONE', 'TWO']);
+      expect(reply.status.code).toBe(status.INTERNAL);
+      await until('the log has it', () => /"fault":"request-timeout"/.test(limpet.stdout()));
+      // The connection goes on.
+      expect((await client.shout(['three'])).status.code).toBe(status.OK);
+    });
+
+    test('the client has finished: timeouts.responseBody', async () => {
+      await using origin = await h2Origin('a', (stream) => {
+        stream.respond({ ':status': 200, 'content-type': 'application/grpc' });
+        stream.write(Buffer.from([0, 0, 0, 0, 1, 65]));
+      });
+      const timeouts = { responseBody: '300ms' };
+      const config = configFor([origin], { ...pool, affinity: 'none', timeouts }, listener);
+      await using limpet = await startLimpet(runtime, { config: { ...config, log: { access: 'json' } } });
+      await using client = new GrpcClient(limpet.port);
+      const reply = await client.fill(2);
+      expect(reply.messages.map(String)).toEqual(['A']);
+      expect(reply.status.code).toBe(status.INTERNAL);
+      await until('the log has it', () => /"fault":"body-timeout"/.test(limpet.stdout()));
+    });
+  });
 });

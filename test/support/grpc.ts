@@ -172,15 +172,15 @@ export class GrpcClient implements AsyncDisposable {
     });
   }
 
-  /** Both at the same time: each of these messages goes when the one before has been answered. */
-  shout(messages: readonly string[], options: CallOptions = {}): Promise<GrpcReply> {
+  /** Both at the same time: each of these messages goes when the one before has been answered. `ends` false: then the client is quiet. */
+  shout(messages: readonly string[], options: CallOptions = {}, ends = true): Promise<GrpcReply> {
     const left = [...messages];
     return outcomeOf(options, (metadata, rest, done) => {
       const call = this.client.makeBidiStreamRequest(methods.shout.path, same, same, metadata, rest);
       const next = () => {
         const message = left.shift();
-        if (message === undefined) call.end();
-        else call.write(Buffer.from(message));
+        if (message !== undefined) call.write(Buffer.from(message));
+        else if (ends) call.end();
       };
       call.on('data', (message: Buffer) => {
         done(null, message);
