@@ -100,7 +100,8 @@ export async function explain(options: LimpetOptions, question: Question): Promi
   const head = new RequestHead(listener.limits);
   const readable = head.read(bytes, 0, bytes.length) > 0;
   const trusted = trustOf(listener.trustedProxies)(peer);
-  const isSecure = listener.tls !== null || (readable && trusted && isForwardedSecure(head));
+  const peerSecure = listener.tls !== null;
+  const isSecure = readable && trusted ? isForwardedSecure(head, peerSecure) : peerSecure;
   const route = readable ? createRouter(markers(options.routes, listener, isSecure))(head) : null;
   const parts = recorder.pools.find((pool) => pool.options.name === route?.pool)?.parts ?? null;
   const servers = parts?.fleet.servers.map(({ name, state }) => ({ name, state })) ?? [];

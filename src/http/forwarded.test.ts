@@ -132,12 +132,30 @@ test.each([
   [['Forwarded: host="a, proto=https'], false],
 ])('%j says TLS: %s, and the server is told the same', (lines, secure) => {
   const head = requestWith(...lines);
-  expect(isForwardedSecure(head)).toBe(secure);
+  expect(isForwardedSecure(head, false)).toBe(secure);
   const told = written((out) => writeForwardedFor(head, '10.0.0.1', false, out));
   const proto = told.filter((line) => line.startsWith('X-Forwarded-Proto: '));
   expect(proto).toHaveLength(1);
-  expect(isForwardedSecure(requestWith(...proto))).toBe(secure);
+  expect(isForwardedSecure(requestWith(...proto), false)).toBe(secure);
 });
+
+// Else the cookie of a client without TLS has an attribute with which its browser does not keep it.
+test.each([
+  [['X-Forwarded-Proto: http'], false],
+  [['X-Forwarded-Proto: https, http'], false],
+  [['Forwarded: proto=http'], false],
+  [['X-Forwarded-Proto: https'], true],
+  [['X-Forwarded-Proto: ,'], true],
+  [['Forwarded: for=1.2.3.4'], true],
+  [[], true],
+])(
+  'a peer that itself speaks TLS says %j: the client does so too: %s, and the server is told the same',
+  (lines, secure) => {
+    expect(isForwardedSecure(requestWith(...lines), true)).toBe(secure);
+    const told = written((out) => writeForwardedFor(requestWith(...lines), '10.0.0.1', true, out));
+    expect(told).toContain(`X-Forwarded-Proto: ${secure ? 'https' : 'http'}`);
+  },
+);
 
 test.each([
   [['X-Forwarded-Host: site'], 'site'],

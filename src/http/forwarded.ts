@@ -120,13 +120,17 @@ export function clientAddress(head: RequestHead, peer: string, isTrusted: (addre
   return client;
 }
 
-/** A trusted peer says that its client uses TLS: in the last value of X-Forwarded-Proto, or without it in `proto` of Forwarded. */
-export function isForwardedSecure({ headers }: RequestHead): boolean {
+/**
+ * Whether the client of a trusted peer uses TLS, as the peer says in the last value of X-Forwarded-Proto, or without it in `proto` of
+ * Forwarded. When it says nothing, the client's connection is taken for one like its own: `peerSecure`.
+ */
+export function isForwardedSecure({ headers }: RequestHead, peerSecure: boolean): boolean {
   let proto = lastElement(headers, Name.xForwardedProto);
   if (proto === '') {
     elements.read(headers);
     proto = ofNearest(Parameter.proto);
   }
+  if (proto === '') return peerSecure;
   proto = proto.toLowerCase();
   // Some proxies send the scheme of a WebSocket.
   return proto === 'https' || proto === 'wss';

@@ -40,7 +40,7 @@ export class ClientRequest implements ClientFacts {
     this.mayUpgrade = mayUpgrade;
     const { peer } = client;
     this.clientAddress = peer.isTrusted ? clientAddress(head, peer.address, peer.isTrustedAddress) : peer.address;
-    this.clientSecure = peer.isSecure || (peer.isTrusted && isForwardedSecure(head));
+    this.clientSecure = peer.isTrusted ? isForwardedSecure(head, peer.isSecure) : peer.isSecure;
     this.clientNumber = peer.isTrusted || seemsProxied(head) ? 0 : peer.number;
     this.body.begin(client, head.length !== 0);
   }
