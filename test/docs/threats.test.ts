@@ -11,16 +11,19 @@ const headings = Array.from(page.matchAll(/^## (.*)$/gm), ([, heading = '']) => 
 const counters = new Set(counterRows.map(({ name }) => name));
 const fields = new Set(fieldPaths());
 
-test('there are four tables', () => {
-  expect(headings.length).toBe(4);
+test('there are five tables', () => {
+  expect(headings.length).toBe(5);
 });
+
+/** Fields of the last table are those of pools. */
+const placeOf = (heading: string) => (heading.startsWith('What servers') ? 'pools' : 'listeners');
 
 describe.each(headings)('%s', (heading) => {
   test.each(rowsBelow(page, heading).map((cells) => ({ threat: cells[0] ?? '', cells })))('$threat', ({ cells }) => {
     const [threat = '', defence = '', limit = '', counter = '', tests = ''] = cells;
     expect(cells.length).toBe(5);
     expect([threat, defence]).not.toContain('');
-    for (const field of codesIn(limit)) expect(fields, field).toContain(`listeners.${field}`);
+    for (const field of codesIn(limit)) expect(fields, field).toContain(`${placeOf(heading)}.${field}`);
     for (const name of codesIn(counter)) expect(counters, name).toContain(name);
     const files = codesIn(tests);
     expect(files.length, 'a test').toBeGreaterThan(0);

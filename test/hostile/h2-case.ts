@@ -19,8 +19,8 @@ export interface H2Case {
   readonly goaway: number | null;
   /** Whole requests that the server must have got, in any order. */
   readonly seen: readonly Seen[];
-  /** Too long to be cut at many places. */
-  readonly isLong: boolean;
+  /** Not sent in pieces: it is too long, or the server must not have answered before all of it has come. */
+  readonly isUncut: boolean;
 }
 
 export const code = {
@@ -92,7 +92,7 @@ export function changed(changes: Readonly<Record<string, string | null>>, base: 
 export const got: Seen = { line: 'GET /TTTTTTTT HTTP/1.1', body: '' };
 export const posted: Seen = { line: 'POST /TTTTTTTT HTTP/1.1', body: 'hello' };
 
-const usual = { raw: false, streams: {}, goaway: null, seen: [], isLong: false } as const;
+const usual = { raw: false, streams: {}, goaway: null, seen: [], isUncut: false } as const;
 
 type Change = Partial<Omit<H2Case, 'name' | 'source' | 'data'>>;
 

@@ -362,10 +362,10 @@ const listCases: H2Case[] = [
     'too many fields',
     'I9',
     get(1, ...Array.from({ length: 51 }, (): Fields[number] => ['x', ''])),
-    { isLong: true },
+    { isUncut: true },
   ),
   fatal(code.calm, 'a header block that is too large', 'RFC 9113 10.5.1', get(1, ['x', 'y'.repeat(9000)]), {
-    isLong: true,
+    isUncut: true,
   }),
 ];
 
