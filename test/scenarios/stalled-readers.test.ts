@@ -6,13 +6,17 @@ import { httpOrigin } from '../support/origin.ts';
 import { ask, configFor, listen, until } from '../support/peers.ts';
 import { RawClient } from '../support/raw.ts';
 import { type Runtime, runtimes } from '../support/runtimes.ts';
-import { http1, onlyOver } from '../support/transport.ts';
+import { http1, onlyOver, transport } from '../support/transport.ts';
 import { untilStill } from '../support/until.ts';
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
 /** The most that one read of a runtime brings, which cannot be given back once the other side takes no more. */
-const chunk: Readonly<Record<Runtime, number>> = { bun: 512 * KiB, node: 64 * KiB };
+const chunk: Readonly<Record<Runtime, number>> = {
+  bun: 512 * KiB,
+  // Node says only in the next turn of its loop whether a write to TLS was taken: until then two reads count as taken (net/node).
+  node: (transport === 'tls' ? 3 : 1) * 64 * KiB,
+};
 const get = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
 
 const keptBy = async (limpet: Limpet): Promise<number> => (await limpet.counters()).kept_bytes!;
@@ -80,7 +84,9 @@ describe.each(runtimes)('stalled readers on %s', (runtime) => {
 
   test('a body that waits for a server, or is kept for a repeat, is counted, and gone with its answer', async () => {
     let answer: (() => void) | null = null;
+    let hasHead = false;
     await using origin = await httpOrigin('a', (request, response) => {
+      hasHead = true;
       request.resume();
       request.on('end', () => {
         answer = () => response.end('done');
@@ -88,11 +94,15 @@ describe.each(runtimes)('stalled readers on %s', (runtime) => {
     });
     await using limpet = await startLimpet(runtime, { config: { workers: 1, ...configFor([origin]) } });
     const body = 'x'.repeat(40 * KiB);
-    const reply = ask(limpet.url, { method: 'PUT', body });
+    await using client = await RawClient.connect(limpet.port);
+    await client.send(`PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`);
+    // What comes in one piece with the head is kept with it, and not counted.
+    await until('the server has the head', () => hasHead);
+    await client.send(body);
     await until('the server has the body', () => answer !== null);
     expect(await keptBy(limpet)).toBe(body.length);
     answer!();
-    expect((await reply).status).toBe(200);
+    expect((await client.response('PUT')).status).toBe(200);
     await nothingKept(limpet);
   });
 

@@ -8,11 +8,13 @@ import { startLimpet } from '../support/limpet.ts';
 import { httpOrigin } from '../support/origin.ts';
 import { configFor } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
+import { onlyOver } from '../support/transport.ts';
 
 const hasIPv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
 
 describe.each(runtimes)('on %s', (runtime) => {
   test('flags: verified by name and by address, and not without the authority', { timeout: 60_000 }, async () => {
+    onlyOver('h1', 'it is about flags');
     await using origin = await httpOrigin('a', (_, response) => response.end('hello'));
     await using limpet = await startLimpet(runtime, { args: [origin.address, '--tls', 'auto', '--workers', '2'] });
     const folder = join(limpet.folder, 'state/tls');
