@@ -75,7 +75,7 @@ describe('the client behind trusted proxies', () => {
     const head = requestWith(...lines);
     expect(clientAddress(head, '10.0.0.1', trusted)).toBe(client);
     // What the server is told leads it to the same client.
-    const line = written((out) => writeForwardedFor(head, '10.0.0.1', false, out))[1]!;
+    const line = written((out) => writeForwardedFor(head, '10.0.0.1', false, '1.1', out))[1]!;
     expect(clientAddress(requestWith(line), '10.0.0.2', trusted)).toBe(client);
   });
 
@@ -133,7 +133,7 @@ test.each([
 ])('%j says TLS: %s, and the server is told the same', (lines, secure) => {
   const head = requestWith(...lines);
   expect(isForwardedSecure(head, false)).toBe(secure);
-  const told = written((out) => writeForwardedFor(head, '10.0.0.1', false, out));
+  const told = written((out) => writeForwardedFor(head, '10.0.0.1', false, '1.1', out));
   const proto = told.filter((line) => line.startsWith('X-Forwarded-Proto: '));
   expect(proto).toHaveLength(1);
   expect(isForwardedSecure(requestWith(...proto), false)).toBe(secure);
@@ -152,7 +152,7 @@ test.each([
   'a peer that itself speaks TLS says %j: the client does so too: %s, and the server is told the same',
   (lines, secure) => {
     expect(isForwardedSecure(requestWith(...lines), true)).toBe(secure);
-    const told = written((out) => writeForwardedFor(requestWith(...lines), '10.0.0.1', true, out));
+    const told = written((out) => writeForwardedFor(requestWith(...lines), '10.0.0.1', true, '1.1', out));
     expect(told).toContain(`X-Forwarded-Proto: ${secure ? 'https' : 'http'}`);
   },
 );
@@ -168,7 +168,7 @@ test.each([
   [['Forwarded: host=evil, for=x'], 'a'],
   [['X-Forwarded-Host: ,'], 'a'],
 ])('%j: the host is %s, in one line', (lines, host) => {
-  const told = written((out) => writeForwardedFor(requestWith(...lines), '10.0.0.1', false, out));
+  const told = written((out) => writeForwardedFor(requestWith(...lines), '10.0.0.1', false, '1.1', out));
   expect(told.filter((line) => line.startsWith('X-Forwarded-Host'))).toEqual([`X-Forwarded-Host: ${host}`]);
 });
 
@@ -186,7 +186,7 @@ test.each([
   [['Forwarded: for="x', 'Forwarded: for=1.2.3.4'], '1.2.3.4, 10.0.0.1', 'for=1.2.3.4, for=10.0.0.1'],
   [['Forwarded: , '], '10.0.0.1', 'for=10.0.0.1'],
 ])('%j is passed on as it is read', (lines, hops, forwarded) => {
-  const told = written((out) => writeForwardedFor(requestWith(...lines), '10.0.0.1', false, out));
+  const told = written((out) => writeForwardedFor(requestWith(...lines), '10.0.0.1', false, '1.1', out));
   expect(told).toContain(`X-Forwarded-For: ${hops}`);
   expect(told).toContain(`Forwarded: ${forwarded};proto=http;host="a"`);
 });
@@ -201,7 +201,7 @@ function written(write: (out: HeadWriter) => void): string[] {
 
 /** The same for each request of a connection. */
 const plain = (head: RequestHead, address: string, secure = false) => {
-  const lines = new ForwardedLines(address, secure);
+  const lines = new ForwardedLines(address, secure, '1.1');
   const [first, ...others] = Array.from({ length: 4 }, () => written((out) => lines.write(head, out)));
   for (const other of others) expect(other).toEqual(first);
   return first;
@@ -210,7 +210,7 @@ const plain = (head: RequestHead, address: string, secure = false) => {
 test('the host is that of the request, in whatever order hosts come', () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom('a', 'b', 'ab', 'b.example:8080', ''), { maxLength: 12 }), (hosts) => {
-      const lines = new ForwardedLines('1.2.3.4', false);
+      const lines = new ForwardedLines('1.2.3.4', false, '1.1');
       for (const host of hosts) {
         const head =
           host === '' ? readRequest('GET / HTTP/1.0\r\n\r\n') : readRequest(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`);
@@ -242,7 +242,7 @@ describe('what the server is told', () => {
 
   test('a client without address, a request without host', () => {
     expect(plain(readRequest('GET / HTTP/1.0\r\n\r\n'), '')).toEqual([
-      'Via: 1.1 limpet',
+      'Via: 1.0 limpet',
       'X-Forwarded-Proto: http',
       'Forwarded: for=unknown;proto=http',
     ]);
@@ -262,7 +262,7 @@ describe('what the server is told', () => {
       'X-Forwarded-Host: site',
       'Forwarded: for=1.2.3.4',
     );
-    expect(written((out) => writeForwardedFor(head, '10.0.0.1', false, out))).toEqual([
+    expect(written((out) => writeForwardedFor(head, '10.0.0.1', false, '1.1', out))).toEqual([
       'Via: 1.1 limpet',
       'X-Forwarded-For: 1.2.3.4, 10.0.0.9, 10.0.0.1',
       'X-Forwarded-Proto: https',
@@ -272,7 +272,7 @@ describe('what the server is told', () => {
   });
 
   test('of a trusted proxy that says nothing, and of one on a unix-domain socket', () => {
-    expect(written((out) => writeForwardedFor(requestWith(), '10.0.0.1', true, out))).toEqual([
+    expect(written((out) => writeForwardedFor(requestWith(), '10.0.0.1', true, '1.1', out))).toEqual([
       'Via: 1.1 limpet',
       'X-Forwarded-For: 10.0.0.1',
       'X-Forwarded-Proto: https',
@@ -280,10 +280,12 @@ describe('what the server is told', () => {
       'Forwarded: for=10.0.0.1;proto=https;host="a"',
     ]);
     const head = requestWith('X-Forwarded-For: 1.2.3.4');
-    const lines = written((out) => writeForwardedFor(head, '', false, out));
+    const lines = written((out) => writeForwardedFor(head, '', false, '1.1', out));
     expect(lines).toContain('X-Forwarded-For: 1.2.3.4');
     expect(lines).toContain('Forwarded: for=unknown;proto=http;host="a"');
-    expect(written((out) => writeForwardedFor(requestWith(), '', false, out)).join()).not.toContain('X-Forwarded-For');
+    expect(written((out) => writeForwardedFor(requestWith(), '', false, '1.1', out)).join()).not.toContain(
+      'X-Forwarded-For',
+    );
   });
 });
 

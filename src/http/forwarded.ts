@@ -25,20 +25,32 @@ export function seemsProxied({ headers }: RequestHead): boolean {
   return (headers.seen & ofProxies) !== 0;
 }
 
+/** RFC 9110 sections 7.6.3 and 2.5: a version has two digits, and the second of HTTP/2 is 0. */
+export type ReceivedVersion = '1.1' | '2.0';
+
+/** Heads of HTTP/2 are read as those of HTTP/1.1, so the connection has to tell. */
+function viaLine({ minor }: RequestHead, version: ReceivedVersion): string {
+  if (version === '2.0') return 'Via: 2.0 limpet\r\n';
+  return minor === 0 ? 'Via: 1.0 limpet\r\n' : 'Via: 1.1 limpet\r\n';
+}
+
+const viaLength = 'Via: 1.1 limpet\r\n'.length;
 const beforeHost = ';host="';
 
 /** The lines for the requests of one connection, whose client is not trusted. They differ by the host only, and that seldom. */
 export class ForwardedLines {
-  /** Up to the host. */
+  /** After Via, up to the host. */
   private readonly begin: string;
+  private readonly version: ReceivedVersion;
   private requests = 0;
   /** All of them, for the host of the second request. */
   private whole: Buffer | null = null;
   private hostLength = 0;
 
-  constructor(address: string, secure: boolean) {
+  constructor(address: string, secure: boolean, version: ReceivedVersion) {
     const proto = secure ? 'https' : 'http';
-    this.begin = `Via: 1.1 limpet\r\n${xForwardedFor(address)}X-Forwarded-Proto: ${proto}\r\nForwarded: for=${node(address)};proto=${proto}`;
+    this.version = version;
+    this.begin = `${xForwardedFor(address)}X-Forwarded-Proto: ${proto}\r\nForwarded: for=${node(address)};proto=${proto}`;
   }
 
   write(head: RequestHead, out: HeadWriter): void {
@@ -51,12 +63,16 @@ export class ForwardedLines {
       end = headers.valueEnd(host);
     }
     const { whole } = this;
+    if (head.minor === 0) {
+      this.compose(head, start, end, out);
+      return;
+    }
     if (whole !== null && this.isHost(whole, head.bytes, start, end)) {
       out.copy(whole, 0, whole.length);
       return;
     }
     const before = out.length;
-    this.compose(head.bytes, start, end, out);
+    this.compose(head, start, end, out);
     if (++this.requests !== 2) return;
     this.whole = Buffer.from(out.bytes.subarray(before, out.length));
     this.hostLength = end - start;
@@ -64,12 +80,14 @@ export class ForwardedLines {
 
   private isHost(whole: Buffer, bytes: Buffer, start: number, end: number): boolean {
     if (end - start !== this.hostLength) return false;
-    const at = this.begin.length + beforeHost.length - start;
+    const at = viaLength + this.begin.length + beforeHost.length - start;
     for (let p = start; p < end; p++) if (bytes[p] !== whole[at + p]) return false;
     return true;
   }
 
-  private compose(bytes: Buffer, hostStart: number, hostEnd: number, out: HeadWriter): void {
+  private compose(head: RequestHead, hostStart: number, hostEnd: number, out: HeadWriter): void {
+    const { bytes } = head;
+    out.text(viaLine(head, this.version));
     out.text(this.begin);
     if (hostStart < hostEnd) {
       out.text(beforeHost);
@@ -82,14 +100,20 @@ export class ForwardedLines {
 }
 
 /** The same for a trusted peer: its headers stay, as they were understood here, and its own address is added. */
-export function writeForwardedFor(head: RequestHead, peer: string, secure: boolean, out: HeadWriter): void {
+export function writeForwardedFor(
+  head: RequestHead,
+  peer: string,
+  secure: boolean,
+  version: ReceivedVersion,
+  out: HeadWriter,
+): void {
   const { headers } = head;
   elements.read(headers);
   const proto = secure ? 'https' : 'http';
   const host = head.authorityStart < head.authorityEnd ? authority(head) : headers.valueOf(Name.host);
   const before = hopsOf(headers);
   const forwardedProto = (lastElement(headers, Name.xForwardedProto) || ofNearest(Parameter.proto)).toLowerCase();
-  out.text('Via: 1.1 limpet\r\n');
+  out.text(viaLine(head, version));
   if (peer !== '' || before !== '') out.text(`X-Forwarded-For: ${before}${before && peer ? ', ' : ''}${peer}\r\n`);
   out.text(`X-Forwarded-Proto: ${forwardedProto || proto}\r\n`);
   const forwardedHost = lastElement(headers, Name.xForwardedHost) || ofNearest(Parameter.host) || host;

@@ -53,6 +53,7 @@ describe.each(runtimes)('stickiness over HTTP/2 on %s', (runtime) => {
     expect(valuesIn(echo.headers, 'host')).toEqual([`127.0.0.1:${limpet.port}`]);
     expect(valuesIn(echo.headers, 'x-forwarded-for')).toEqual(['127.0.0.1']);
     expect(valuesIn(echo.headers, 'x-forwarded-proto')).toEqual(['http']);
+    expect(valuesIn(echo.headers, 'via')).toEqual(['2.0 limpet']);
   });
 
   test('a body of a megabyte each way, on twenty streams at once', async () => {

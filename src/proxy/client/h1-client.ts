@@ -54,7 +54,7 @@ export class H1Client implements Client {
     this.socket = socket;
     this.reader = reader;
     this.response = new ResponseWriter(context.worker, context.buffers.toClient, socket);
-    this.peer = new Peer(socket, settings);
+    this.peer = new Peer(socket, settings, '1.1');
   }
 
   /** A request has come. */

@@ -81,7 +81,7 @@ export class ClientStreams implements ProtocolHandler, UserContext {
     this.settings = settings;
     this.exchanges = exchanges;
     this.socket = socket;
-    this.peer = new Peer(socket, settings);
+    this.peer = new Peer(socket, settings, '2.0');
     this.scratch = scratch;
     this.spare = spare;
     this.output = new FrameOutput(worker, buffers.frames, scratch.blocks, socket, owner, settings.timeouts.write);

@@ -42,25 +42,32 @@ const forwarded = (proto: string) => [
 ];
 
 test('a client with a certificate', () => {
-  const peer = new Peer(connected(session), settings);
+  const peer = new Peer(connected(session), settings, '1.1');
   expect(written(peer)).toEqual(['X-Subject: CN=alice', ...forwarded('https')]);
   // The same for the next request of the connection.
   expect(written(peer)).toEqual(['X-Subject: CN=alice', ...forwarded('https')]);
   expect([peer.isSecure, peer.certificate, peer.hsts]).toEqual([true, session.clientCertificate, settings.hsts]);
 });
 
+test('a client of HTTP/2', () => {
+  for (const isTrusted of [false, true]) {
+    const peer = new Peer(connected(session), { ...settings, isTrusted: () => isTrusted }, '2.0');
+    for (let i = 0; i < 3; i++) expect(written(peer)[1]).toBe('Via: 2.0 limpet');
+  }
+});
+
 test('a client without one, and one whose listener tells nothing of it', () => {
-  const without = new Peer(connected({ ...session, clientCertificate: null }), settings);
+  const without = new Peer(connected({ ...session, clientCertificate: null }), settings, '1.1');
   expect([written(without), without.certificate]).toEqual([forwarded('https'), null]);
-  expect(written(new Peer(connected(session), { ...settings, certificates: null }))).toEqual(forwarded('https'));
+  expect(written(new Peer(connected(session), { ...settings, certificates: null }, '1.1'))).toEqual(forwarded('https'));
 });
 
 test('without TLS there is no certificate, and no word of HSTS', () => {
-  const plain = new Peer(connected(null), settings);
+  const plain = new Peer(connected(null), settings, '1.1');
   expect([written(plain), plain.certificate, plain.hsts]).toEqual([forwarded('http'), null, '']);
 });
 
 test('a trusted proxy with a certificate of its own', () => {
-  const proxy = new Peer(connected(session), { ...settings, isTrusted: () => true });
+  const proxy = new Peer(connected(session), { ...settings, isTrusted: () => true }, '1.1');
   expect(written(proxy).slice(0, 3)).toEqual(['X-Subject: CN=alice', 'Via: 1.1 limpet', 'X-Forwarded-For: 127.0.0.1']);
 });

@@ -1,5 +1,5 @@
 /** Who is at the other end of a client's connection, whatever protocol is spoken on it. */
-import { ForwardedLines, writeForwardedFor } from '../../http/forwarded.ts';
+import { ForwardedLines, type ReceivedVersion, writeForwardedFor } from '../../http/forwarded.ts';
 import type { RequestHead } from '../../http/head.ts';
 import type { HeadWriter } from '../../http/writer.ts';
 import type { Socket } from '../../net/socket.ts';
@@ -34,12 +34,15 @@ export class Peer {
   readonly number = ++connections;
   private readonly settings: PeerSettings;
   private readonly socket: Socket;
+  private readonly version: ReceivedVersion;
   /** Made for the first request. */
   private forwarded: ForwardedLines | null = null;
   private certificateLines: string | null = null;
 
-  constructor(socket: Socket, settings: PeerSettings) {
+  /** `version`: of HTTP on this connection; an older one of a single request is in its head. */
+  constructor(socket: Socket, settings: PeerSettings, version: ReceivedVersion) {
     this.settings = settings;
+    this.version = version;
     this.socket = socket;
     this.address = socket.remoteAddress;
     this.isTrusted = settings.isTrusted(this.address);
@@ -68,9 +71,9 @@ export class Peer {
       this.certificateLines ??= this.settings.certificates.linesOf(this.certificate);
       out.text(this.certificateLines);
     }
-    if (this.isTrusted) writeForwardedFor(head, this.address, this.isSecure, out);
+    if (this.isTrusted) writeForwardedFor(head, this.address, this.isSecure, this.version, out);
     else {
-      this.forwarded ??= new ForwardedLines(this.address, this.isSecure);
+      this.forwarded ??= new ForwardedLines(this.address, this.isSecure, this.version);
       this.forwarded.write(head, out);
     }
   }
