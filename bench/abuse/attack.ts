@@ -4,6 +4,8 @@
 export interface Needs {
   /** It speaks HTTP/2 without TLS, and so do the normal clients. */
   readonly h2?: boolean;
+  /** Its listener has a certificate, and the normal clients speak HTTP/2 over TLS. */
+  readonly tls?: boolean;
   /** Default 1. */
   readonly workers?: number;
   /** Its limit of open files; left out: as it is. */

@@ -14,6 +14,8 @@ export interface NormalSetup {
   readonly clients: number;
   /** They speak HTTP/2. */
   readonly h2: boolean;
+  /** HTTP/2 over TLS; they believe any certificate. */
+  readonly tls: boolean;
 }
 
 export interface Window {
@@ -87,9 +89,9 @@ class H2Client implements NormalClient {
   }
 
   ask(): Promise<number> {
-    const { port, path } = this.setup;
+    const { port, path, tls } = this.setup;
     if (this.session === null || this.session.closed || this.session.destroyed) {
-      this.session = connect(`http://127.0.0.1:${port}`);
+      this.session = connect(`${tls ? 'https' : 'http'}://127.0.0.1:${port}`, { rejectUnauthorized: false });
       this.session.on('error', () => {});
     }
     const { header } = this.cookies;
@@ -148,7 +150,9 @@ class H1Client implements NormalClient {
 if (!isMainThread && parentPort !== null) {
   const port = parentPort;
   const setup = workerData as NormalSetup;
-  const clients = Array.from({ length: setup.clients }, () => (setup.h2 ? new H2Client(setup) : new H1Client(setup)));
+  const clients = Array.from({ length: setup.clients }, () =>
+    setup.h2 || setup.tls ? new H2Client(setup) : new H1Client(setup),
+  );
   port.on('message', async (length: number) => {
     const took: number[] = [];
     const errors: Record<string, number> = {};

@@ -1,6 +1,7 @@
 /** Limpet on its runtimes and HAProxy, set up for an attack. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { certificate } from '../macro/certificate.ts';
 import {
   capture,
   findProgram,
@@ -89,12 +90,17 @@ async function start({ port, cores, dir }: Place, { files }: Needs, how: Command
   return running;
 }
 
-function limpetConfig(place: Place, { workers = 1, deadPools = false, h2 = false, store, learn }: Needs): string {
+function limpetConfig(
+  place: Place,
+  { workers = 1, deadPools = false, h2 = false, tls = false, store, learn }: Needs,
+): string {
   const { port, servers, large, dead, refused } = place;
   const affinity = learn === undefined ? 'cookie: { name: SRV }' : 'learn: JSESSIONID';
   const cookie = store === undefined ? affinity : 'cookie';
+  const { cert, key } = tls ? certificate() : { cert: '', key: '' };
+  const secure = tls ? `, tls: { certificates: [{ cert: "${cert}", key: "${key}" }] }` : '';
   // HAProxy knows HTTP/2 by its preface on any port.
-  return `listeners: [{ address: "127.0.0.1:${port}"${h2 ? ', protocols: [h2, h1]' : ''} }]
+  return `listeners: [{ address: "127.0.0.1:${port}"${h2 ? ', protocols: [h2, h1]' : ''}${secure} }]
 workers: ${workers}
 ${store === undefined ? '' : `sessions: { store: "${store}" }`}
 ${learn === undefined ? '' : `table: { capacity: ${learn}, save: "off" }`}
@@ -114,7 +120,7 @@ log: { access: "off" }
 `;
 }
 
-function haproxyConfig(place: Place, { workers = 1, deadPools = false, learn, files }: Needs): string {
+function haproxyConfig(place: Place, { workers = 1, deadPools = false, tls = false, learn, files }: Needs): string {
   const { port, servers, large, dead, refused } = place;
   const sticky = learn === undefined ? 'cookie SRV insert indirect nocache' : '';
   const stored = `stick-table type string len 64 size ${learn ?? 1} expire 30m
@@ -138,7 +144,7 @@ defaults
   timeout http-keep-alive 60s
 
 frontend abuse
-  bind 127.0.0.1:${port}
+  bind 127.0.0.1:${port}${tls ? ` ssl crt ${certificate().pair} alpn h2,http/1.1` : ''}
 ${deadPools ? '  use_backend dead if { path_beg /dead }\n  use_backend refused if { path_beg /refused }\n' : ''}\
   use_backend large if { path_beg /large }
   default_backend servers

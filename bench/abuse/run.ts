@@ -108,8 +108,9 @@ async function attackOn(
   await using normals = new Normals({
     port,
     path,
-    clients: needs.h2 ? h2Clients : normalClients,
+    clients: needs.h2 || needs.tls ? h2Clients : normalClients,
     h2: needs.h2 ?? false,
+    tls: needs.tls ?? false,
   });
   const length = seconds * 1000;
   // What compiles itself does it now, and a heap takes the size that normal clients need: neither is an attacker's doing.

@@ -14,6 +14,7 @@ import {
 } from './h2.ts';
 import { acceptBombs, connectionOptions } from './heads.ts';
 import { pipelinedRest, slowBodies, slowHeads, stalledReaders, tinyChunks } from './slow.ts';
+import { halfHandshakes, handshakeChurn } from './tls.ts';
 
 export const attacks: readonly Attack[] = [
   synDrop,
@@ -36,4 +37,6 @@ export const attacks: readonly Attack[] = [
   closedWindows,
   tinyWindows,
   openWindows,
+  handshakeChurn,
+  halfHandshakes,
 ];
