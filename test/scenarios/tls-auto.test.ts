@@ -13,6 +13,8 @@ import { onlyOver } from '../support/transport.ts';
 const hasIPv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
 
 describe.each(runtimes)('on %s', (runtime) => {
+  onlyOver('h1', 'its listener has TLS by itself');
+
   test('flags: verified by name and by address, and not without the authority', { timeout: 60_000 }, async () => {
     onlyOver('h1', 'it is about flags');
     await using origin = await httpOrigin('a', (_, response) => response.end('hello'));
