@@ -2,6 +2,7 @@
 
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { trustText } from '../../src/certificates/trust.ts';
 import { createLogger } from '../../src/cli/log.ts';
 import type { LimpetOptions } from '../../src/config/options.ts';
 import { readConfig } from '../../src/config/read.ts';
@@ -13,11 +14,14 @@ import { Descriptors } from '../../src/net/descriptors.ts';
 import { sessions } from '../../src/session/index.ts';
 import { exceededLimits, readCookieLimits } from '../../src/session/sticky/cookie-protocol.ts';
 import { createSingleWorker } from '../../src/shared/single-worker.ts';
+import { systemClock } from '../../src/time/clock.ts';
 import { SteadyClock } from '../../src/time/steady.ts';
+import { CertificateService } from '../../src/workers/certificate-service.ts';
 import { DescriptorRoom } from '../../src/workers/descriptor-room.ts';
 import { HealthMonitor } from '../../src/workers/health-monitor.ts';
 import { Timekeeper } from '../../src/workers/timekeeper.ts';
 import { accessRecord as record } from '../support/access-record.ts';
+import { type Issued, TestAuthority } from '../support/certificates.ts';
 import { FakeNet } from '../support/fake-net.ts';
 import { HandTime } from '../support/hand-time.ts';
 import { Program, shapeOf } from './program.ts';
@@ -191,8 +195,43 @@ export async function realLogs(): Promise<string[]> {
     imported(),
     withoutSecret(),
     tooLong(),
+    certificates(),
   ];
   return (await Promise.all([...texts, accessLine])).map(shapeOf);
+}
+
+async function certificates(): Promise<string> {
+  using program = new Program();
+  const authority = new TestAuthority();
+  const names = ['shop.example', 'www.shop.example'];
+  const put = ({ cert, key }: Issued) => {
+    program.write('shop.crt', cert);
+    program.write('shop.key', key);
+  };
+  const pair = { cert: join(program.folder, 'shop.crt'), key: join(program.folder, 'shop.key') };
+  const options = optionsOf({
+    listeners: [{ address: ':443', tls: { certificates: [pair] } }],
+    pools: { shop: { servers: [3001] } },
+  });
+  let text = '';
+  const log = createLogger({ format: 'text', level: 'info', write: (line) => (text += line) });
+  const parts = { runtime: 'node', clock: systemClock, timers: new HandTime(), counters: new Counters(), log } as const;
+  const service = new CertificateService({ ...parts, autoCertificate: null, onChange: () => {} });
+  try {
+    put(authority.issue(names));
+    service.follow(await service.load(options));
+    put(authority.issue(names, { until: 6.5 * 86_400_000 }));
+    const changed = await service.reread(options);
+    if (changed !== null) service.follow(changed);
+    program.write('shop.key', authority.issue(names).key);
+    await service.reread(options);
+  } finally {
+    service.stop();
+  }
+  return `${text}${logging((log) => log.info(trustText('/app/.limpet/tls/authority.crt')))}`.replaceAll(
+    `${program.folder}/`,
+    '',
+  );
 }
 
 /** Parts with an empty line between them are texts of their own; `...` stands for anything. */
