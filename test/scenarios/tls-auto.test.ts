@@ -16,7 +16,6 @@ describe.each(runtimes)('on %s', (runtime) => {
   onlyOver('h1', 'its listener has TLS by itself');
 
   test('flags: verified by name and by address, and not without the authority', { timeout: 60_000 }, async () => {
-    onlyOver('h1', 'it is about flags');
     await using origin = await httpOrigin('a', (_, response) => response.end('hello'));
     await using limpet = await startLimpet(runtime, { args: [origin.address, '--tls', 'auto', '--workers', '2'] });
     const folder = join(limpet.folder, 'state/tls');
