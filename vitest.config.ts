@@ -1,6 +1,7 @@
 /** How the tests run: unit tests beside their file in src, black-box suites with real processes elsewhere. */
 import { defineConfig } from 'vitest/config';
-import { matrixProjects } from './test/support/matrix.ts';
+import { long } from './test/support/long.ts';
+import { matrixProjects, slow } from './test/support/matrix.ts';
 import { TestReporter } from './test/support/reporter.ts';
 
 const patience = { testTimeout: 60_000, hookTimeout: 120_000 };
@@ -19,7 +20,24 @@ export default defineConfig({
     projects: [
       // Unit tests share their process: none of them leaves anything behind, and starting one costs more than most.
       { extends: true, test: { name: 'units', include: [testFiles('src')], isolate: false, ...patience } },
-      { extends: true, test: { name: 'suites', include: ['test', 'examples', 'bench'].map(testFiles), ...patience } },
+      {
+        extends: true,
+        test: {
+          name: 'suites',
+          include: ['test', 'examples', 'bench'].map(testFiles),
+          exclude: long ? [] : [...slow.bun, ...slow.node],
+          ...patience,
+        },
+      },
+      ...(long ? [] : (['bun', 'node'] as const)).map((runtime) => ({
+        extends: true as const,
+        test: {
+          name: `slow suites on ${runtime}`,
+          include: slow[runtime],
+          env: { LIMPET_RUNTIMES: runtime },
+          ...patience,
+        },
+      })),
       // The same suites again, over TLS and HTTP/2.
       ...matrixProjects(process.env.LIMPET_MATRIX === 'full').map((project) => ({
         extends: true as const,

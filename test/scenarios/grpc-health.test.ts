@@ -82,7 +82,8 @@ describe.each(runtimes)('health checks over HTTP/2 on %s', (runtime) => {
     expect((await ask(limpet.url)).status).toBe(200);
     isWell = false;
     await until('it is out', async () => (await ask(limpet.url)).status === 503);
-    expect(limpet.stderr()).toContain('status 503');
+    // The workers know of it before the log is written.
+    await until('the log says why', () => limpet.stderr().includes('status 503'));
     isWell = true;
     await until('it is back', async () => (await ask(limpet.url)).status === 200);
   });

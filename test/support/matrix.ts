@@ -1,7 +1,7 @@
 /**
  * Which suites also run over TLS and HTTP/2 (transport.ts), on which runtime. `npm test` runs those whose story depends most on what
- * the connection speaks, as many as a minute has room for, each over TLS on one runtime and over HTTP/2 on the other; `npm run matrix`
- * runs all over both on both.
+ * the connection speaks, as many as half a minute has room for, half of them over TLS on Node and the others over HTTP/2 on Bun; `npm run
+ * matrix` runs all over both on both. The slowest scenarios run on one runtime each, with LIMPET_LONG=1 on both.
  */
 import type { Runtime } from './runtimes.ts';
 import type { Transport } from './transport.ts';
@@ -46,12 +46,35 @@ const second = scenarios(
   'trailers',
 );
 
+/** The slowest scenarios, half a minute and more each on a loaded machine: on which runtime `npm test` runs them. */
+export const slow: Readonly<Record<Runtime, string[]>> = {
+  bun: scenarios(
+    'outage',
+    'explain',
+    'stalled-readers',
+    'reload',
+    'tls-pool',
+    'session-drain',
+    'session-signout-store-away',
+    'signals',
+    'tls-renewals',
+  ),
+  node: scenarios(
+    'workers',
+    'import',
+    'socket.io-polling',
+    'descriptors',
+    'trust',
+    'grpc',
+    'session-lmdb',
+    'server-pipelining',
+  ),
+};
+
 export function matrixProjects(isFull: boolean): MatrixProject[] {
   if (!isFull) {
     return [
-      project('tls', 'bun', first),
-      project('h2', 'node', first),
-      project('tls', 'node', second),
+      project('tls', 'node', first),
       project('h2', 'bun', second),
       project('h2-shared', 'bun', shared.slice(0, 1)),
     ];
