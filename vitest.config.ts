@@ -32,7 +32,7 @@ export default defineConfig({
       ...(long ? [] : (['bun', 'node'] as const)).map((runtime) => ({
         extends: true as const,
         test: {
-          name: `slow suites on ${runtime}`,
+          name: `slow suites, ${runtime}`,
           include: slow[runtime],
           env: { LIMPET_RUNTIMES: runtime },
           ...patience,

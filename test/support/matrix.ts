@@ -59,16 +59,7 @@ export const slow: Readonly<Record<Runtime, string[]>> = {
     'signals',
     'tls-renewals',
   ),
-  node: scenarios(
-    'workers',
-    'import',
-    'socket.io-polling',
-    'descriptors',
-    'trust',
-    'grpc',
-    'session-lmdb',
-    'server-pipelining',
-  ),
+  node: scenarios('workers', 'socket.io-polling', 'descriptors', 'trust', 'grpc', 'session-lmdb', 'server-pipelining'),
 };
 
 export function matrixProjects(isFull: boolean): MatrixProject[] {
