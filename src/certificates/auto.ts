@@ -21,6 +21,7 @@ import { readRegularFile, UnreadableFile } from '../regular-file.ts';
 import { checkFolder, makePrivate, readPrivate, replacePrivate } from '../secrets/private-file.ts';
 import { isLocalName, localNames, sameName } from './local-names.ts';
 import { hostNamesOf } from './names.ts';
+import { fits } from './pair.ts';
 import { trustText } from './trust.ts';
 
 export interface AutoSettings {
@@ -89,7 +90,7 @@ export class AutoFiles {
     const authority = { key, subject: `Limpet local authority ${hash.slice(0, 8)}` };
     const kept = certificateIn(readText(file));
     const nowMs = this.settings.now();
-    if (kept !== null && isOf(kept, key) && Date.parse(kept.validTo) >= nowMs + certificateMs) return authority;
+    if (kept !== null && fits(kept, key) && Date.parse(kept.validTo) >= nowMs + certificateMs) return authority;
     const { issueCertificate } = await import('./issue.ts');
     const text = issueCertificate({
       subject: authority.subject,
@@ -179,7 +180,7 @@ function usable(
   if (text === null || found === null) return null;
   const [from, notAfterMs] = [Date.parse(found.validFrom), Date.parse(found.validTo)];
   try {
-    if (!found.verify(createPublicKey(authority.key)) || !isOf(found, createPrivateKey(text))) return null;
+    if (!found.verify(createPublicKey(authority.key)) || !fits(found, createPrivateKey(text))) return null;
   } catch {
     // A key that cannot be read.
     return null;
@@ -194,15 +195,6 @@ function certificateIn(text: string | null): X509Certificate | null {
       : new X509Certificate(text.slice(Math.max(0, text.indexOf('-----BEGIN CERTIFICATE-----'))));
   } catch {
     return null;
-  }
-}
-
-function isOf(certificate: X509Certificate, key: KeyObject): boolean {
-  try {
-    return certificate.checkPrivateKey(key);
-  } catch {
-    // A key of another kind.
-    return false;
   }
 }
 

@@ -1,5 +1,5 @@
 /** Warns of certificates that expire: 30, 7 and 1 days before, once each. */
-import type { CertificateInfo } from './pair.ts';
+import { type CertificateInfo, dateOf } from './pair.ts';
 
 const dayMs = 86_400_000;
 const warnDays = [1, 7, 30] as const;
@@ -24,8 +24,7 @@ export class ExpiryLog {
       this.warned.set(fingerprint, days);
       if (leftMs <= 0 || days >= (before.get(fingerprint) ?? Number.POSITIVE_INFINITY)) continue;
       const left = leftMs < dayMs ? 'in less than a day' : `in ${Math.floor(leftMs / dayMs)} days`;
-      const until = new Date(notAfterMs).toISOString().replace('.000', '');
-      this.warn(`the certificate ${file}${namesText(names)} expires ${left} (${until})`);
+      this.warn(`the certificate ${file}${namesText(names)} expires ${left} (${dateOf(notAfterMs)})`);
     }
   }
 }

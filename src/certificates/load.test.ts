@@ -6,9 +6,10 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { newKey, pemOf, TestAuthority } from '../../test/support/certificates.ts';
 import type { Config } from '../config/config.ts';
 import { readConfig } from '../config/read.ts';
+import { altNamesOf } from '../net/client-certificate.ts';
 import { fieldOf } from './flaw.ts';
 import { loadCertificates } from './load.ts';
-import { altNameEntries, hostNamesOf } from './names.ts';
+import { hostNamesOf } from './names.ts';
 
 const authority = new TestAuthority();
 const other = new TestAuthority('Other Authority');
@@ -257,7 +258,7 @@ describe('warned of', () => {
 test('names as node:crypto writes them', () => {
   const written =
     'DNS:A.example, DNS:*.b.example, IP Address:127.0.0.1, email:x@y.z, URI:spiffe://a/b, DNS:"x, DNS:evil"';
-  expect(altNameEntries(written)).toHaveLength(6);
+  expect(altNamesOf(written)).toHaveLength(6);
   expect(hostNamesOf(written)).toEqual(['a.example', '*.b.example', '127.0.0.1']);
   expect(hostNamesOf('DNS:a.*.example, DNS:*, DNS:.a, DNS:a..b, DNS:*.*.c')).toEqual([]);
   expect(hostNamesOf(undefined)).toEqual([]);

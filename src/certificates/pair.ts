@@ -1,7 +1,7 @@
 /** Reads a certificate with its chain and its key, and checks that they fit together. */
 import { createPrivateKey, type KeyObject, type X509Certificate } from 'node:crypto';
+import { fingerprintOf } from '../net/client-certificate.ts';
 import type { CertificatePair } from '../net/tls.ts';
-import { DerError } from './der.ts';
 import { type CertificateFiles, derHint, type ReadFile, shorten } from './files.ts';
 import { type FieldPath, fieldOf } from './flaw.ts';
 import { hostNamesOf } from './names.ts';
@@ -102,7 +102,7 @@ export function loadPair(
       field: fieldOf(path),
       file: named.cert,
       names,
-      fingerprint: leaf.fingerprint256.replaceAll(':', '').toLowerCase(),
+      fingerprint: fingerprintOf(leaf),
       notAfterMs: Date.parse(leaf.validTo),
     },
   };
@@ -164,7 +164,8 @@ function refuseKey(
   return files.error([...path, 'key'], `${found}: expected the key with which it was requested`);
 }
 
-function fits(certificate: X509Certificate, key: KeyObject): boolean {
+/** The key is that of the certificate. */
+export function fits(certificate: X509Certificate, key: KeyObject): boolean {
   try {
     return certificate.checkPrivateKey(key);
   } catch {
@@ -224,7 +225,8 @@ export function warnOfTime(
   else if (nowMs < from) files.warning(path, `${name} is not valid yet (from ${dateOf(from)})`);
 }
 
-function dateOf(timeMs: number): string {
+/** `2026-12-29T15:29:20Z`. */
+export function dateOf(timeMs: number): string {
   return Number.isFinite(timeMs) ? new Date(timeMs).toISOString().replace('.000', '') : 'no date';
 }
 
@@ -261,7 +263,7 @@ function loadStaple(
     }
     return new Uint8Array(file.bytes);
   } catch (error) {
-    const why = error instanceof DerError ? `: ${error.message}` : error instanceof Error ? `: ${error.message}` : '';
+    const why = error instanceof Error ? `: ${error.message}` : '';
     files.error(path, `${shorten(name)} is no OCSP response in DER${why}`);
     return undefined;
   }

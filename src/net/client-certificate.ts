@@ -5,11 +5,16 @@ import type { ClientCertificate } from './tls.ts';
 export function readClientCertificate(certificate: X509Certificate): ClientCertificate {
   return {
     subject: subjectOf(certificate.subject),
-    fingerprint: certificate.fingerprint256.replaceAll(':', '').toLowerCase(),
+    fingerprint: fingerprintOf(certificate),
     altNames: altNamesOf(certificate.subjectAltName ?? ''),
     serialNumber: certificate.serialNumber.toLowerCase(),
     notAfter: Date.parse(certificate.validTo),
   };
+}
+
+/** SHA-256, hex, lower case. */
+export function fingerprintOf({ fingerprint256 }: X509Certificate): string {
+  return fingerprint256.replaceAll(':', '').toLowerCase();
 }
 
 /** From a line for each name, the most general one first and special characters already escaped, to the order of RFC 4514. */
