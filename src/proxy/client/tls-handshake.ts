@@ -6,55 +6,27 @@ import { type Fault, requestFaults } from '../../errors.ts';
 import { counter } from '../../metrics/counters.ts';
 import type { HandshakeHandler, Socket } from '../../net/socket.ts';
 import type { TlsSession } from '../../net/tls.ts';
-import { Deadline, type DeadlineOwner } from '../../time/wheel.ts';
-import type { ClientConnection } from './client-connection.ts';
 import { errorBody, errorLines } from './error-page.ts';
-import { H1ClientConnection } from './h1-connection.ts';
-import { H2ClientConnection } from './h2-connection.ts';
 import type { ListenerContext } from './listener-context.ts';
 import type { ListenerSettings } from './listener-settings.ts';
+import { PendingConnection } from './pending-connection.ts';
 import type { ExchangeSource } from './request-handler.ts';
 
-export class TlsHandshake implements ClientConnection, HandshakeHandler, DeadlineOwner {
-  index = -1;
-  readonly context: ListenerContext;
-  private readonly settings: ListenerSettings;
-  private readonly exchanges: ExchangeSource;
-  private readonly socket: Socket;
-  private readonly deadline = new Deadline(this);
-  private readonly beganAt: number;
-  /** There is one connection too many: the client is told so in its protocol. */
-  private isRefused = false;
-  private isOver = false;
+export class TlsHandshake extends PendingConnection implements HandshakeHandler {
   /** This side has ended it: the client is not to blame. */
   private isLeft = false;
 
   constructor(context: ListenerContext, settings: ListenerSettings, exchanges: ExchangeSource, socket: Socket) {
-    const { wheel } = context.worker;
-    this.context = context;
-    this.settings = settings;
-    this.exchanges = exchanges;
-    this.socket = socket;
-    this.beganAt = wheel.now;
-    wheel.set(this.deadline, settings.timeouts.handshake);
+    super(context, settings, exchanges, socket, settings.timeouts.handshake);
   }
 
   onSecure(session: TlsSession): void {
     if (this.isOver) return;
-    const { context, settings, exchanges, socket } = this;
-    const { counters } = context.worker;
-    this.end();
+    const { counters } = this.context.worker;
     counters.add(counter.tls_handshakes);
     if (session.resumed) counters.add(counter.tls_handshakes_resumed);
     // A client without ALPN speaks HTTP/1.1 (RFC 9113 section 3.3).
-    const isH2 = session.protocol === 'h2';
-    const Connection = isH2 ? H2ClientConnection : H1ClientConnection;
-    const connection = new Connection(context, settings, exchanges, socket);
-    socket.handler = connection;
-    settings.onReplace(this, connection);
-    if (this.isRefused) connection.refuseConnection();
-    else if (!settings.protocols.includes(isH2 ? 'h2' : 'h1')) connection.refuseConnection(requestFaults.http2Required);
-    else if (context.stopping) connection.stop();
+    this.become(session.protocol === 'h2' ? 'h2' : 'h1');
   }
 
   onPlainHttp(): Uint8Array {
@@ -90,32 +62,9 @@ export class TlsHandshake implements ClientConnection, HandshakeHandler, Deadlin
     this.leave();
   }
 
-  refuseConnection(): void {
-    this.isRefused = true;
-  }
-
-  stop(): void {
-    this.leave();
-  }
-
-  evict(idleMs: number): boolean {
-    if (this.context.worker.wheel.now - this.beganAt < idleMs) return false;
-    this.leave();
-    return true;
-  }
-
-  destroy(): void {
-    this.leave();
-  }
-
-  private leave(): void {
+  protected leave(): void {
     this.isLeft = true;
     this.socket.destroy();
-  }
-
-  private end(): void {
-    this.isOver = true;
-    this.context.worker.wheel.cancel(this.deadline);
   }
 }
 
