@@ -2,8 +2,11 @@
 import { describe, expect, test } from 'vitest';
 import { startLimpet } from '../support/limpet.ts';
 import { httpOrigin } from '../support/origin.ts';
-import { ask, configFor, together } from '../support/peers.ts';
+import { ask, configFor, together, until } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
+
+/** With as many requests between two reloads, the dead one is most probably found out. */
+const requestsEachRound = 16;
 
 /** Nobody listens there: each connection is refused at once. */
 const dead = '127.0.0.1:1';
@@ -40,9 +43,13 @@ describe.each(runtimes)('on %s', (runtime) => {
       });
       await using limpet = await startLimpet(runtime, { config: config(lists[0]!) });
       let over = false;
+      let asked = 0;
       const traffic = Array.from({ length: 8 }, async () => {
         const statuses = new Set<number>();
-        while (!over) statuses.add((await ask(limpet.url)).status);
+        while (!over) {
+          statuses.add((await ask(limpet.url)).status);
+          asked++;
+        }
         return [...statuses];
       });
       const blamed: string[] = [];
@@ -51,6 +58,8 @@ describe.each(runtimes)('on %s', (runtime) => {
         const from = limpet.stderr().length;
         const [before, after] = [lists[round % lists.length]!, lists[(round + 1) % lists.length]!];
         await limpet.reload(config(after));
+        const enough = asked + requestsEachRound;
+        await until('requests have met this config', () => asked >= enough);
         for (const [, name] of limpet
           .stderr()
           .slice(from)
