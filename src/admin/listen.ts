@@ -1,7 +1,7 @@
 /** A small HTTP listener on the supervisor's thread, for what is not traffic: the store interface and the admin listener. */
 
 import { chmod, mkdir, rm } from 'node:fs/promises';
-import { createServer, type IncomingMessage, request as makeRequest, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import { dirname } from 'node:path';
 import { isMainThread } from 'node:worker_threads';
@@ -9,6 +9,7 @@ import { codeOf } from '../errors.ts';
 import { plainAddress } from '../ip.ts';
 import { shortageOf, trueCause } from '../net/shortage.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
+import { http } from '../node-http.ts';
 import { checkFolder } from '../secrets/private-file.ts';
 
 export interface HttpListener {
@@ -31,7 +32,7 @@ export async function listenHttp(
   onError: (error: Error, at: Address) => void,
   hosts: readonly string[] = [],
 ): Promise<HttpListener> {
-  const server = createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
+  const server = http.createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
     if (address.kind === 'tcp' && !isNamed(request, [address.host, ...hosts])) answer(response, 421);
     else handle(request, response).catch(() => answer(response, 500));
   });
@@ -106,7 +107,7 @@ export function isNamed(
 /** Whether a program listens on that socket file. After a crash the file stays, although no program listens. */
 function isListenedOn(path: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const request = makeRequest({ socketPath: path, path: '/', method: 'HEAD', timeout: 1000 }, (response) => {
+    const request = http.request({ socketPath: path, path: '/', method: 'HEAD', timeout: 1000 }, (response) => {
       response.resume();
       resolve(true);
     });

@@ -1,11 +1,11 @@
 /** `limpet drain`, `ready` and `sessions`: commands for a running balancer, sent to its admin listener. */
-import { request as makeRequest } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerStatus, Status } from '../admin/admin.ts';
 import { findServer, isEmpty } from '../admin/find-server.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import { codeOf, UsageError } from '../errors.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
+import { http } from '../node-http.ts';
 import { addressOf } from '../workers/admin-service.ts';
 
 export interface DrainFlags {
@@ -125,7 +125,7 @@ class Balancer {
     const headers = token === '' ? {} : { authorization: `Bearer ${token}` };
     const at = formatAddress(address);
     return new Promise((resolve, reject) => {
-      const request = makeRequest({ ...where, method, path, headers, timeout: answerTimeoutMs }, (response) => {
+      const request = http.request({ ...where, method, path, headers, timeout: answerTimeoutMs }, (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (piece: string) => (text += piece));
         response.on('error', reject);

@@ -2,6 +2,7 @@
  * What the hostile suites share: marks that tell one run from another, the places where a message is cut in
  * two, and a runner that keeps many connections busy at once.
  */
+import { long } from '../support/long.ts';
 import { show } from '../support/raw.ts';
 import { until } from '../support/until.ts';
 
@@ -24,12 +25,15 @@ export function markOf(text: string): string | undefined {
   return /Q\d{7}/.exec(text)?.[0];
 }
 
-/** Every boundary of a short message; of a long one all at both ends and some of the middle. */
+/**
+ * With LIMPET_LONG=1 every boundary of a short message, and of a long one all at both ends and some of the middle; otherwise every
+ * third, and those at both ends.
+ */
 export function cutsOf(length: number): number[] {
   const all = Array.from({ length: Math.max(0, length - 1) }, (_, i) => i + 1);
-  if (length <= 320) return all;
-  const step = Math.ceil(length / 40);
-  return all.filter((cut) => cut <= 60 || cut > length - 60 || cut % step === 0);
+  const ends = long ? (length <= 320 ? length : 60) : 10;
+  const step = Math.max(long ? 1 : 3, Math.ceil(length / 40));
+  return all.filter((cut) => cut <= ends || cut > length - ends || cut % step === 0);
 }
 
 /** Connections at once: they mostly wait for each other's pauses between two pieces. */

@@ -1,7 +1,7 @@
 /**
  * Which suites also run over TLS and HTTP/2 (transport.ts), on which runtime. `npm test` runs those whose story depends most on what
- * the connection speaks, as many as half a minute has room for, half of them over TLS on Node and the others over HTTP/2 on Bun; `npm run
- * matrix` runs all over both on both. The slowest scenarios run on one runtime each, with LIMPET_LONG=1 on both.
+ * the connection speaks, some of them over TLS on Node and the others over HTTP/2 on Bun; `npm run
+ * matrix` runs all over both on both.
  */
 import type { Runtime } from './runtimes.ts';
 import type { Transport } from './transport.ts';
@@ -26,41 +26,9 @@ const shared = [
   ...scenarios('client-abort', 'cut-responses', 'kill-owner', 'session-races', 'sticky-1000'),
 ];
 
-const first = scenarios(
-  'backpressure',
-  'client-abort',
-  'cookie-set',
-  'early-answers',
-  'forwarded',
-  'shutdown',
-  'temporary',
-);
+const first = scenarios('client-abort', 'cookie-set', 'forwarded', 'shutdown');
 
-const second = scenarios(
-  'cookie-attributes',
-  'cut-responses',
-  'interim',
-  'large-heads',
-  'queue',
-  'session-races',
-  'trailers',
-);
-
-/** The slowest scenarios, half a minute and more each on a loaded machine: on which runtime `npm test` runs them. */
-export const slow: Readonly<Record<Runtime, string[]>> = {
-  bun: scenarios(
-    'outage',
-    'explain',
-    'stalled-readers',
-    'reload',
-    'tls-pool',
-    'session-drain',
-    'session-signout-store-away',
-    'signals',
-    'tls-renewals',
-  ),
-  node: scenarios('workers', 'socket.io-polling', 'descriptors', 'trust', 'grpc', 'session-lmdb', 'server-pipelining'),
-};
+const second = scenarios('cookie-attributes', 'cut-responses', 'large-heads', 'session-races', 'trailers');
 
 export function matrixProjects(isFull: boolean): MatrixProject[] {
   if (!isFull) {

@@ -25,6 +25,12 @@ export function formatTotals({ passed, failed, skipped }: Totals): string {
 export class TestReporter implements Reporter {
   /** With -t most tests are skipped on purpose: nobody wants that list. */
   private filtered = false;
+  private readonly onDemand: number;
+
+  /** `onDemand`: suites that this run leaves out. */
+  constructor(onDemand: number) {
+    this.onDemand = onDemand;
+  }
 
   onInit(vitest: Vitest): void {
     this.filtered = vitest.config.testNamePattern !== undefined;
@@ -39,6 +45,9 @@ export class TestReporter implements Reporter {
 
   onTestRunEnd(modules: readonly TestModule[], unhandledErrors: readonly unknown[]): void {
     if (!this.filtered) listSkipped(modules);
+    if (process.env[totalsVariable] !== undefined && this.onDemand > 0) {
+      console.log(`\n ${this.onDemand} suites run with LIMPET_LONG=1 only (test/support/suites.ts)`);
+    }
     const totals = count(modules, unhandledErrors.length);
     const file = process.env[totalsVariable];
     if (file === undefined) console.log(`\n${formatTotals(totals)}`);

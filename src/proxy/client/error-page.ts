@@ -2,8 +2,8 @@
  * The body of an error response, in the form that the client asked for: a short page for people, JSON for programs, a line of text for
  * the rest. It says what the fault says, and nothing about servers, addresses or code.
  */
-import { STATUS_CODES } from 'node:http';
 import { type Fault, retryAfterOf } from '../../errors.ts';
+import { http } from '../../node-http.ts';
 
 export interface ErrorBody {
   /** For Content-Type. */
@@ -119,7 +119,7 @@ function readRange(element: string, position: number): Range {
 }
 
 function phraseOf(status: number): string {
-  return STATUS_CODES[status] ?? 'Error';
+  return http.STATUS_CODES[status] ?? 'Error';
 }
 
 function writeText(fault: Fault, requestId: string): string {

@@ -2,7 +2,6 @@
  * Frames the responses of one HTTP/1.1 connection, as the version and method of the request ask for: the end of a body is told by its
  * length, by chunks, or by the end of the connection. What is sent within one read of the server's socket leaves in one write.
  */
-import { STATUS_CODES } from 'node:http';
 import type { Fault } from '../../errors.ts';
 import { Method, type ResponseHead } from '../../http/head.ts';
 import { cutContentLength } from '../../http/hop-headers.ts';
@@ -10,6 +9,7 @@ import { Name } from '../../http/names.ts';
 import type { Splice } from '../../http/splice.ts';
 import type { HeadWriter } from '../../http/writer.ts';
 import type { Socket } from '../../net/socket.ts';
+import { http } from '../../node-http.ts';
 import type { WorkerContext } from '../worker-context.ts';
 import { errorBody, errorLines } from './error-page.ts';
 import type { WriteBatch } from './write-batch.ts';
@@ -144,7 +144,7 @@ export class ResponseWriter {
     const { body } = error;
     const out = this.batch.of(this.socket);
     const before = out.length;
-    out.text(`HTTP/1.1 ${fault.status} ${STATUS_CODES[fault.status] ?? ''}\r\n`);
+    out.text(`HTTP/1.1 ${fault.status} ${http.STATUS_CODES[fault.status] ?? ''}\r\n`);
     out.text(errorLines(fault, error, this.worker.date()));
     out.text(lines);
     this.writeConnection(out);
