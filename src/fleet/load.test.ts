@@ -49,6 +49,19 @@ test('workers count together, caps hold across them, and a dead one’s share is
   );
 });
 
+test('streams and tunnels of a dead worker are taken off', () => {
+  const buffer = Load.create(slots, workers);
+  const [one, other] = [new Load(buffer, slots, 0), new Load(buffer, slots, 1)];
+  for (const load of [one, other]) {
+    load.stream(1, 2);
+    load.tunnel(1, 3);
+    load.stream(1, -1);
+  }
+  expect([one.streams(1), one.tunnels(1), one.streams(2), one.running(1)]).toEqual([2, 6, 0, 0]);
+  other.forget(0);
+  expect([other.streams(1), other.tunnels(1)]).toEqual([1, 3]);
+});
+
 test('failures are one word for all', () => {
   const buffer = Load.create(2, 2);
   new Load(buffer, 2, 0).setFailures(1, 5);

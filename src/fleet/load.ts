@@ -2,15 +2,17 @@
  * How much goes on at each server, pool and listener, over all workers: words of shared memory, so that least-requests,
  * caps and limits count what the others do too. Every worker also notes its own share: when it dies, that is taken off.
  *
- *      slot 0                                        slot 1      worker 0                   worker 1
- *      running waiting failures lastTurn misframed | ...  ...  | its share of each slot | its share ...
+ *      slot 0                                                        slot 1      worker 0                   worker 1
+ *      running waiting streams tunnels failures lastTurn misframed | ...  ...  | its share of each slot | its share ...
  *
+ * Streams are responses that go on, such as server-sent events and gRPC; tunnels are WebSockets and other upgrades. Both run, too.
  * A slot is one number of the table's (table/numbers.ts).
  */
 
-const slotWords = 5;
-const field = { running: 0, waiting: 1, failures: 2, lastTurn: 3, misframed: 4 } as const;
-const shareWords = 2;
+const slotWords = 7;
+const field = { running: 0, waiting: 1, streams: 2, tunnels: 3, failures: 4, lastTurn: 5, misframed: 6 } as const;
+/** A worker has a share of the first so many fields. */
+const shareWords = 4;
 
 export class Load {
   readonly buffer: SharedArrayBuffer;
@@ -44,8 +46,7 @@ export class Load {
 
   /** A negative `by` takes off. */
   run(slot: number, by: number): void {
-    this.words[this.share + slot * shareWords]! += by;
-    Atomics.add(this.words, slot * slotWords + field.running, by);
+    this.count(slot, field.running, by);
   }
 
   /** Adds one unless `max` run already. Of several workers that want the last place one gets it. */
@@ -64,8 +65,28 @@ export class Load {
   }
 
   wait(slot: number, by: number): void {
-    this.words[this.share + slot * shareWords + 1]! += by;
-    Atomics.add(this.words, slot * slotWords + field.waiting, by);
+    this.count(slot, field.waiting, by);
+  }
+
+  streams(slot: number): number {
+    return this.words[slot * slotWords + field.streams]!;
+  }
+
+  stream(slot: number, by: number): void {
+    this.count(slot, field.streams, by);
+  }
+
+  tunnels(slot: number): number {
+    return this.words[slot * slotWords + field.tunnels]!;
+  }
+
+  tunnel(slot: number, by: number): void {
+    this.count(slot, field.tunnels, by);
+  }
+
+  private count(slot: number, which: number, by: number): void {
+    this.words[this.share + slot * shareWords + which]! += by;
+    Atomics.add(this.words, slot * slotWords + which, by);
   }
 
   failures(slot: number): number {
@@ -99,11 +120,11 @@ export class Load {
     return Atomics.compareExchange(this.words, slot * slotWords + field.lastTurn, was, to) === was;
   }
 
-  /** A worker has died: subtracts what it had running and waiting. To be called before another worker gets its number. */
+  /** A worker has died: subtracts what it had running, waiting and open. To be called before another worker gets its number. */
   forget(worker: number): void {
     const share = shareOf(this.slots, worker);
     for (let slot = 0; slot < this.slots; slot++) {
-      for (const which of [field.running, field.waiting]) {
+      for (let which = 0; which < shareWords; which++) {
         const left = Atomics.exchange(this.words, share + slot * shareWords + which, 0);
         if (left !== 0) Atomics.sub(this.words, slot * slotWords + which, left);
       }

@@ -111,6 +111,16 @@ export class Server {
   leave(): void {
     this.load.run(this.slot, -1);
   }
+
+  /** A response of it that goes on begins (1) or ends (-1). */
+  countStream(by: 1 | -1): void {
+    this.load.stream(this.slot, by);
+  }
+
+  /** A tunnel to it begins (1) or ends (-1). */
+  countTunnel(by: 1 | -1): void {
+    this.load.tunnel(this.slot, by);
+  }
 }
 
 /** What `Server.identity` is. */

@@ -31,6 +31,8 @@ export type WhenOwnerFails =
 /** Times are milliseconds. */
 export interface PoolSettings {
   readonly name: string;
+  /** Version of HTTP that the servers get. */
+  readonly protocol: 'h1' | 'h2';
   readonly whenOwnerFails: WhenOwnerFails;
   readonly whenOwnerFull: 'queue' | 'rebind' | 'reject';
   readonly queue: { readonly max: number; readonly timeout: number };

@@ -20,6 +20,7 @@ import { WriteStall } from './client/write-stall.ts';
 import type { PhaseTimer } from './phase.ts';
 import type { ClientRequest } from './request.ts';
 import type { ResponseHandler } from './server/response-handler.ts';
+import { type StreamKind, streamKindOf } from './streams.ts';
 import { openTunnel } from './tunnel.ts';
 
 /** What becomes of the response; the exchange. */
@@ -49,6 +50,8 @@ export class Relay implements ResponseHandler, StoreGateOwner {
   private readonly record: AccessRecord;
   private readonly stall = new WriteStall();
   private isClientSlow = false;
+  /** Counted at its server as long as it runs, unless none. */
+  private stream: StreamKind = 'none';
 
   constructor(
     context: ListenerContext,
@@ -151,6 +154,7 @@ export class Relay implements ResponseHandler, StoreGateOwner {
   /** The exchange is over: what the store still answers comes too late. */
   end(): void {
     this.gate.end();
+    if (this.stream !== 'none') this.endStream();
   }
 
   get session(): Session {
@@ -184,7 +188,19 @@ export class Relay implements ResponseHandler, StoreGateOwner {
     if (settings.identify) edit.add(`Limpet-Server: ${server.name}; epoch=${binding.session.epoch}`);
     const { client } = request;
     if (client.peer.hsts !== '') replaceHsts(head.headers, client.peer.hsts, edit);
-    client.sendHead(head, edit, head.bodyLength(request.method));
+    const length = head.bodyLength(request.method);
+    if (length < 0) this.beginStream(head, server);
+    client.sendHead(head, edit, length);
+  }
+
+  private beginStream({ headers }: ResponseHead, server: Server): void {
+    this.stream = streamKindOf(headers, this.request.pool.settings.protocol === 'h2');
+    if (this.stream !== 'none') server.countStream(1);
+  }
+
+  private endStream(): void {
+    this.stream = 'none';
+    this.attempt.server.countStream(-1);
   }
 
   onResponseData(bytes: Buffer, start: number, end: number): void {
@@ -269,9 +285,12 @@ export class Relay implements ResponseHandler, StoreGateOwner {
     // A session with an open tunnel is not idle.
     if (binding.session.recognition.recognised) pool.claims.countTunnel(binding.session, this.context.worker.seconds());
     this.timer.enter('tunnel', 0);
+    const { server } = attempt;
+    server.countTunnel(1);
     openTunnel(this.context, clientEnd, serverEnd, pool.settings.timeouts.tunnel, (bytesIn, bytesOut) => {
       record.bytesIn += bytesIn;
       record.bytesOut += bytesOut;
+      server.countTunnel(-1);
       this.listener.completed();
     });
   }

@@ -3,6 +3,7 @@
  *
  *      page 0           header
  *      next pages       sessions of each server: one counter a server number
+ *      next pages       those of them that have a copy: likewise
  *      next pages       records; the fingerprint of a session decides in which page it is, for ever
  *      the end          one bit for each page of records: it has been written
  *
@@ -32,7 +33,7 @@
  */
 
 export const magic = 0x4c6d5054;
-export const version = 4;
+export const version = 5;
 
 const pageBytes = 4096;
 export const pageWords = pageBytes / 4;
@@ -102,9 +103,14 @@ export const ending = 1 << 15;
 /** The most tombstones in a page. Beyond that the oldest is removed before its time. */
 export const tombstonesPerPage = 16;
 
+/** Words of one area of counters, with one counter for each of that many server numbers. */
+export function counterWords(servers: number): number {
+  return pageWords * Math.ceil((servers + 1) / pageWords);
+}
+
 /** First word of the record pages of a table with that many server numbers. */
 export function firstPageWord(servers: number): number {
-  return pageWords * (1 + Math.ceil((servers + 1) / pageWords));
+  return pageWords + 2 * counterWords(servers);
 }
 
 /** Bytes of a table with that many record pages. */

@@ -3,11 +3,14 @@
  * record's page, or check the page's version afterwards (pages.ts).
  *
  * The number of sessions of each server is kept in the same buffer. It is raised before a record names the server, and lowered
- * after the last word that did. So when it is 0, no record names the server.
+ * after the last word that did. So when it is 0, no record names the server. The number of those with a copy is kept the other
+ * way round: raised after the record, and lowered before it. So a thread that is killed in between leaves a session that seems to
+ * have no copy, never one that seems to have one.
  */
 import {
   claiming,
   copied,
+  counterWords,
   ending,
   formerShift,
   given,
@@ -80,15 +83,33 @@ export class Entry {
 export class Records {
   readonly pages: Pages;
   private readonly words: Int32Array<SharedArrayBuffer>;
+  /** First word of the counters of sessions with a copy. */
+  private readonly copies: number;
 
   constructor(pages: Pages) {
     this.pages = pages;
     this.words = pages.words;
+    this.copies = pageWords + counterWords(this.words[header.servers]!);
   }
 
   /** Index of the word that counts a server's sessions. Word 0 of these pages is not used. */
   counter(server: number): number {
     return pageWords + server;
+  }
+
+  /** Index of the word that counts a server's sessions with a copy. */
+  copyCounter(server: number): number {
+    return this.copies + server;
+  }
+
+  /** Writes the word `state` where the owner, or whether there is a copy, may change. */
+  setState(at: number, state: number): void {
+    const { pages, words } = this;
+    const before = ownerWithCopy(pages.get(at, record.state));
+    const after = ownerWithCopy(state);
+    if (before !== 0 && before !== after) Atomics.sub(words, this.copyCounter(before), 1);
+    pages.set(at, record.state, state);
+    if (after !== 0 && before !== after) Atomics.add(words, this.copyCounter(after), 1);
   }
 
   /** Fills `out` from the record at `at`; 0 or less: there is none. */
@@ -170,7 +191,7 @@ export class Records {
     pages.set(at, record.seen, seen);
     pages.set(at, record.expires, expires);
     pages.set(at, record.activity, 0);
-    pages.set(at, record.state, state | used);
+    this.setState(at, state | used);
   }
 
   /** A request of the session came: it was seen, and it has `inflight` more open exchanges. */
@@ -198,7 +219,7 @@ export class Records {
   copy(at: number, version: number): void {
     const { pages } = this;
     // The flag first: in the other order, a thread killed in between would leave a version that is read as a time.
-    pages.set(at, record.state, pages.get(at, record.state) | copied);
+    this.setState(at, pages.get(at, record.state) | copied);
     pages.set(at, record.expires, version);
   }
 
@@ -206,15 +227,23 @@ export class Records {
   uncopy(at: number): void {
     const { pages } = this;
     pages.set(at, record.expires, 0);
-    pages.set(at, record.state, pages.get(at, record.state) & ~copied);
+    this.setState(at, pages.get(at, record.state) & ~copied);
   }
 
   /** Removes a record, and counts the reason. A tombstone was counted when it was made. */
   forget(page: number, at: number, why: number): void {
-    const server = this.pages.get(at, record.state) & serverMask;
+    const state = this.pages.get(at, record.state);
+    const server = state & serverMask;
+    const withCopy = ownerWithCopy(state);
+    if (withCopy !== 0) Atomics.sub(this.words, this.copyCounter(withCopy), 1);
     this.pages.remove(page, at);
     if (server === 0) return;
     Atomics.sub(this.words, this.counter(server), 1);
     Atomics.add(this.words, why, 1);
   }
+}
+
+/** The owner of a session that has a copy; 0: it has none of both. */
+function ownerWithCopy(state: number): number {
+  return (state & copied) === 0 ? 0 : state & serverMask;
 }

@@ -299,7 +299,7 @@ export class SessionTable {
     // The epoch first: a thread that is killed here leaves a new epoch of the old owner, never an old epoch of the new one.
     pages.set(at, record.epoch, epoch);
     const state = pages.get(at, record.state) & ~(serverMask | claiming);
-    pages.set(at, record.state, state | server | (announce ? claiming : 0));
+    records.setState(at, state | server | (announce ? claiming : 0));
     pages.set(at, record.seen, Math.max(out.seen, now));
     records.setFormer(at, 0, 0, false);
     Atomics.sub(this.words, records.counter(before), 1);
@@ -502,7 +502,7 @@ export class SessionTable {
     const live = records.lookup(at, now) === 'live';
     if (live) {
       const state = pages.get(at, record.state);
-      pages.set(at, record.state, (state & ~(serverMask | claiming | unsure)) | tombstone);
+      records.setState(at, (state & ~(serverMask | claiming | unsure)) | tombstone);
       if ((state & copied) !== 0) records.uncopy(at);
       pages.set(at, record.seen, ended);
       pages.set(at, record.activity, 0);
@@ -573,6 +573,11 @@ export class SessionTable {
   /** Sessions of that server, including expired ones that are not swept yet. */
   count(server: number): number {
     return Atomics.load(this.words, this.records.counter(server));
+  }
+
+  /** Those of them that have a copy. */
+  countCopied(server: number): number {
+    return Atomics.load(this.words, this.records.copyCounter(server));
   }
 
   /** Sessions of all servers. */
