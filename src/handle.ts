@@ -112,6 +112,15 @@ export interface GivenConfig {
 export function handleOf(supervisor: Supervisor, { options, log }: GivenConfig): LimpetHandle {
   let stopped: Promise<boolean> | null = null;
 
+  const readOrReport = (config: Config): GivenConfig => {
+    try {
+      return readGiven(config, () => log);
+    } catch (error) {
+      supervisor.configRefused(error instanceof Error ? error.message : String(error));
+      throw error;
+    }
+  };
+
   const setDrained = async (server: string, drained: boolean): Promise<string> => {
     const { pool, name } = findServer(await supervisor.serversNow(), server);
     await supervisor.drain(pool, name, drained);
@@ -124,7 +133,7 @@ export function handleOf(supervisor: Supervisor, { options, log }: GivenConfig):
     },
 
     reload: async (config) => {
-      const next = readGiven(config, () => log).options;
+      const next = readOrReport(config).options;
       await supervisor.reload(next);
       for (const field of keptTillRestart(options, next)) log.warn(`${field} changes with a restart only`);
     },

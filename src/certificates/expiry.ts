@@ -4,12 +4,15 @@ import { type CertificateInfo, dateOf } from './pair.ts';
 const dayMs = 86_400_000;
 const warnDays = [1, 7, 30] as const;
 
+type WarnOfExpiry = (message: string, certificate: CertificateInfo, days: number) => void;
+
 export class ExpiryLog {
-  private readonly warn: (message: string) => void;
+  private readonly warn: WarnOfExpiry;
   /** By fingerprint, the days that were last warned of. */
   private warned = new Map<string, number>();
 
-  constructor(warn: (message: string) => void) {
+  /** `warn` gets the whole days that are left, too. */
+  constructor(warn: WarnOfExpiry) {
     this.warn = warn;
   }
 
@@ -17,14 +20,17 @@ export class ExpiryLog {
   check(certificates: readonly CertificateInfo[], nowMs: number): void {
     const before = this.warned;
     this.warned = new Map();
-    for (const { fingerprint, file, names, notAfterMs } of certificates) {
+    for (const certificate of certificates) {
+      const { fingerprint, file, names, notAfterMs } = certificate;
       const leftMs = notAfterMs - nowMs;
       const days = warnDays.find((limit) => leftMs <= limit * dayMs);
       if (days === undefined) continue;
       this.warned.set(fingerprint, days);
       if (leftMs <= 0 || days >= (before.get(fingerprint) ?? Number.POSITIVE_INFINITY)) continue;
-      const left = leftMs < dayMs ? 'in less than a day' : `in ${Math.floor(leftMs / dayMs)} days`;
-      this.warn(`the certificate ${file}${namesText(names)} expires ${left} (${dateOf(notAfterMs)})`);
+      const wholeDays = Math.floor(leftMs / dayMs);
+      const left = wholeDays === 0 ? 'in less than a day' : `in ${wholeDays} days`;
+      const text = `the certificate ${file}${namesText(names)} expires ${left} (${dateOf(notAfterMs)})`;
+      this.warn(text, certificate, wholeDays);
     }
   }
 }

@@ -44,6 +44,7 @@ function program(line: string, { files = {}, input = '', stop = async () => true
       reload: async (next) => {
         seen.options = next;
       },
+      configRefused: () => {},
       countersNow: () => ({ requests: 7 }),
       sessionsNow: () => ({ 'a/s1': 2 }),
       certificatesNow: () => [],

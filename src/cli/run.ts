@@ -19,6 +19,8 @@ export interface Running {
   stop(): Promise<boolean>;
   /** Replaces the config; rejects with the system's error when that cannot be. */
   reload(options: LimpetOptions): Promise<void>;
+  /** The config could not even be read, for this reason. */
+  configRefused(reason: string): void;
   countersNow(): Record<string, number>;
   /** Sessions in the table, by `pool/server`. */
   sessionsNow(): Record<string, number>;
@@ -183,7 +185,10 @@ class Run {
     this.postponed.reload = false;
     try {
       if (reread === null) throw new UsageError('the servers stand on the command line: there is no file to read');
-      const next = await reread();
+      const next = await reread().catch((error: unknown) => {
+        limpet.configRefused(whyNotReloaded(error, this.deps));
+        throw error;
+      });
       await limpet.reload(next);
       for (const what of keptTillRestart(this.current, next)) log.warn(`${what} changes with a restart only`);
       this.current = next;

@@ -15,6 +15,7 @@ import { TicketKeys } from '../certificates/ticket-keys.ts';
 import type { CertificateOptions, LimpetOptions } from '../config/options.ts';
 import { ConfigError } from '../config/problem.ts';
 import { UsageError } from '../errors.ts';
+import type { EventPublisher } from '../events/bus.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
 import type { Clock, Timers } from '../time/clock.ts';
 
@@ -27,6 +28,7 @@ export interface CertificateServiceDependencies {
   readonly timers: Timers;
   readonly counters: Counters;
   readonly log: { info(message: string): void; warn(message: string): void };
+  readonly events: EventPublisher;
   /** null: a config with `tls: auto` is refused. */
   readonly autoCertificate: AutoCertificate | null;
   /** Something may have changed: `reread` says what. */
@@ -61,7 +63,10 @@ export class CertificateService {
   constructor(deps: CertificateServiceDependencies) {
     this.deps = deps;
     this.watch = new FolderWatch(deps.timers, deps.onChange);
-    this.expiry = new ExpiryLog((message) => deps.log.warn(message));
+    this.expiry = new ExpiryLog((message, { file, names }, days) => {
+      deps.log.warn(message);
+      deps.events.publish('certificate.expires', { file, names: names.join(), days });
+    });
   }
 
   /** Rejects with ConfigError when one of the files cannot be used. */
@@ -73,7 +78,7 @@ export class CertificateService {
 
   /** Reads the files again. null: they are as before, or cannot be used, which is logged once. */
   async reread(options: LimpetOptions): Promise<LoadedCertificates | null> {
-    const { counters, log } = this.deps;
+    const { counters, log, events } = this.deps;
     this.arm();
     const loaded = await this.read(options);
     // Links may lead to other folders, and a folder that was not there may be.
@@ -84,6 +89,7 @@ export class CertificateService {
       if (refusal !== this.refusal) {
         counters.add(counter.certificates_refused);
         log.warn(`changed certificates cannot be used, the former ones stay: ${refusal}`);
+        events.publish('certificate.refused', { reason: refusal });
       }
       this.refusal = refusal;
       this.expiry.check(this.current.certificates, this.deps.clock.now());
@@ -98,7 +104,10 @@ export class CertificateService {
     const added = loaded.certificates.filter(({ fingerprint }) => !known.has(fingerprint));
     if (added.length > 0) {
       counters.add(counter.certificates_renewed);
-      for (const { file, names } of added) log.info(`new certificate ${file}${namesText(names)}`);
+      for (const { file, names } of added) {
+        log.info(`new certificate ${file}${namesText(names)}`);
+        events.publish('certificate.renewed', { file, names: names.join() });
+      }
     }
     return loaded;
   }

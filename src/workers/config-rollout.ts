@@ -15,12 +15,14 @@ import type { LimpetOptions, ListenerOptions } from '../config/options.ts';
 import type { Names } from '../discovery/names.ts';
 import { resolveServers } from '../discovery/servers.ts';
 import { codeOf } from '../errors.ts';
+import type { EventPublisher } from '../events/bus.ts';
 import type { NamedHealthReport } from '../fleet/health-report.ts';
 import type { Net } from '../net/socket.ts';
 import { pairInOrder } from '../shared/pair-in-order.ts';
 import { listenerName, type Numbers } from '../shared/slots.ts';
 import { type Clock, type Timers, unixSeconds } from '../time/clock.ts';
 import type { CertificateService } from './certificate-service.ts';
+import { summarizeChange } from './config-summary.ts';
 import type { DescriptorRoom } from './descriptor-room.ts';
 import type { HealthMonitor } from './health-monitor.ts';
 import type { Listening, WorkerConfig } from './messages.ts';
@@ -45,6 +47,7 @@ export interface ConfigRolloutDependencies {
   readonly clock: Clock;
   readonly timers: Timers;
   readonly log: { warn(message: string): void };
+  readonly events: EventPublisher;
 }
 
 /** What was in force before a change. */
@@ -106,10 +109,12 @@ export class ConfigRollout {
   /** Replaces the config. Rejects when that cannot be, and says why; then nothing has changed. */
   reload(options: LimpetOptions): Promise<void> {
     return this.inTurn(async () => {
+      const former = this.configured;
       const certificates = await this.deps.certificates.load(this.withFixedFields(options));
       await this.replace(options, certificates.material);
       this.given = options;
       this.follow(certificates);
+      this.deps.events.publish('config.reloaded', { summary: summarizeChange(former, this.configured) });
     });
   }
 

@@ -1,6 +1,6 @@
 /**
- * The lines of the log about the health of one pool. One line for each change of a server, with the reason, the time of the change
- * before, and the last check. One line when no usable server is left, and one when there is a usable server again.
+ * The lines of the log about the health of one pool, and its events. One line for each change of a server, with the reason, the time
+ * of the change before, and the last check. One line when no usable server is left, and one when there is a usable server again.
  *
  *      up ──> out ──> tried again ──> back
  *              └──────────────────────┘ it has answered meanwhile
@@ -8,6 +8,7 @@
  * A server whose ejection has ended has not answered anything yet. It is not "back", and the outage of its pool is not over,
  * before it has answered.
  */
+import type { EventPublisher } from '../events/bus.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { ServerState } from '../fleet/health-report.ts';
 import type { Server } from '../fleet/server.ts';
@@ -22,6 +23,15 @@ export interface HealthLogger {
 
 /** The most servers named in one line. */
 const mostNamed = 5;
+
+type ServerEvent = 'server.up' | 'server.down' | 'server.drained' | 'server.ready';
+
+/** The event of a server that has this state now. */
+const eventOf: Readonly<Record<ServerState, ServerEvent>> = {
+  up: 'server.up',
+  down: 'server.down',
+  draining: 'server.drained',
+};
 
 /** What the log has said about one server. */
 interface Logged {
@@ -46,15 +56,17 @@ export class HealthLog {
   private readonly pool: string;
   private readonly clock: Pick<Clock, 'wall'>;
   private readonly log: HealthLogger;
+  private readonly events: EventPublisher;
   private fleet!: Fleet;
   private logged = new Map<string, Logged>();
   /** Wall time since when the pool has no usable server; -1: it has one. */
   private outageSince = -1;
 
-  constructor(pool: string, clock: Pick<Clock, 'wall'>, log: HealthLogger) {
+  constructor(pool: string, clock: Pick<Clock, 'wall'>, log: HealthLogger, events: EventPublisher) {
     this.pool = pool;
     this.clock = clock;
     this.log = log;
+    this.events = events;
   }
 
   /**
@@ -89,6 +101,7 @@ export class HealthLog {
     if (logged.state === server.state) return;
     const what = logged.state === 'down' ? 'is tried again' : `is ${server.state}`;
     this.enter(server, logged, 'info', `${what}: the config has changed`);
+    this.publish(eventOf[server.state], server, 'the config has changed');
   }
 
   private firstEntry({ state, report: { drained } }: Server): Logged {
@@ -115,7 +128,7 @@ export class HealthLog {
     if (logged === undefined) return;
     logged.hasAnswered = true;
     if (!logged.isTried) return;
-    this.enter(server, logged, 'info', `is back: ${reason}`);
+    this.enterBack(server, logged, reason);
     this.checkPool();
   }
 
@@ -130,13 +143,15 @@ export class HealthLog {
       logged.reason = reason;
       logged.hasAnswered = false;
       this.enter(server, logged, 'warn', `is out: ${reason}`);
-    } else if (logged.hasAnswered) this.enter(server, logged, 'info', `is back: ${reason}`);
+      this.publish('server.down', server, reason);
+    } else if (logged.hasAnswered) this.enterBack(server, logged, reason);
     else this.enter(server, logged, 'info', `is tried again, and has not answered yet: ${reason}`, true);
     this.checkPool();
   }
 
   private logDrained(server: Server, logged: Logged, drained: boolean, reason: string): void {
     logged.drained = drained;
+    this.publish(drained ? 'server.drained' : 'server.ready', server, reason);
     if (server.state === 'down') {
       this.log.info(`${this.nameOf(server)} is ${drained ? 'drained' : 'ready'}: ${reason}; it is out all the same`);
       return;
@@ -145,6 +160,11 @@ export class HealthLog {
     const warning = isLast ? '; it was the last usable server of its pool' : '';
     const what = drained ? 'drained' : 'ready';
     this.enter(server, logged, isLast ? 'warn' : 'info', `is ${what}: ${reason}${warning}`);
+  }
+
+  private enterBack(server: Server, logged: Logged, reason: string): void {
+    this.enter(server, logged, 'info', `is back: ${reason}`);
+    this.publish('server.up', server, reason);
   }
 
   private enter(server: Server, logged: Logged, level: 'info' | 'warn', what: string, isTried = false): void {
@@ -158,6 +178,10 @@ export class HealthLog {
     logged.state = server.state;
     logged.isTried = isTried;
     logged.since = this.clock.wall();
+  }
+
+  private publish(name: ServerEvent, server: Server, reason: string): void {
+    this.events.publish(name, { pool: this.pool, server: server.name, reason });
   }
 
   private nameOf({ name }: Server): string {
@@ -177,7 +201,9 @@ export class HealthLog {
       const then = this.fleet.snapshot.panic
         ? 'Requests go to those that are out all the same (health.panicThreshold)'
         : 'New sessions get 503 no-server';
-      this.log.error(`pool ${this.pool} has no usable server: ${this.servers()}. ${then}`);
+      const servers = this.servers();
+      this.log.error(`pool ${this.pool} has no usable server: ${servers}. ${then}`);
+      this.events.publish('pool.outage', { pool: this.pool, reason: servers });
       return;
     }
     const usable = this.fleet.servers.find(
@@ -185,8 +211,10 @@ export class HealthLog {
     );
     if (usable === undefined) return;
     const since = isoTime(this.outageSince);
+    const seconds = Math.max(0, Math.round((now - this.outageSince) / 1000));
     this.outageSince = -1;
     this.log.info(`pool ${this.pool} has a usable server again: ${usable.name}`, { since });
+    this.events.publish('pool.recovered', { pool: this.pool, server: usable.name, seconds });
   }
 
   /** Each server, and why it cannot be used. */

@@ -3,6 +3,7 @@ import { FakeNet } from '../../test/support/fake-net.ts';
 import { HandTime } from '../../test/support/hand-time.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import { readConfig } from '../config/read.ts';
+import { EventBus } from '../events/bus.ts';
 import type { HealthReport } from '../fleet/health-report.ts';
 import { Load } from '../fleet/load.ts';
 import type { PassiveReport } from '../health/passive.ts';
@@ -33,6 +34,9 @@ function stage() {
   const upOf = (reports: readonly HealthReport[]) =>
     reports.map(({ active, passive }) => (active && passive ? 'up' : 'down'));
   const load = new Load(Load.create(16_384, 1), 16_384, 0);
+  const events = new EventBus(time, (error) => said.push(String(error)));
+  const published: string[] = [];
+  events.subscribe(({ name, fields }) => published.push(`${name} ${Object.values(fields).join(' ')}`));
   const watch = new HealthMonitor({
     net,
     clock: time,
@@ -41,6 +45,7 @@ function stage() {
     load,
     counters,
     log: { debug: say('debug'), info: say('info'), warn: say('warn'), error: say('error') },
+    events,
     reportShortage: (reason) => told.push(reason),
     publish: (pool, reports) => told.push(`${pool}: ${upOf(reports).join(' ')}`),
   });
@@ -51,7 +56,7 @@ function stage() {
     watch.follow(options, numberAll(options, known.servers, known.lifetimes, 0));
   };
   const healthReports = () => upOf(watch.healthReports.get('shop') ?? []);
-  return { net, time, counters, told, said, load, watch, follow, healthReports };
+  return { net, time, counters, told, said, published, load, watch, follow, healthReports };
 }
 
 describe('what traffic sees', () => {
@@ -370,5 +375,56 @@ describe('checks of a pool with tls', () => {
       time.advance(1000);
       expect(new Set(names(net))).toEqual(new Set([expected]));
     }
+  });
+});
+
+describe('events', () => {
+  test('of a server that fails, is tried again and answers, and of its pool', () => {
+    const { time, published, watch, follow } = stage();
+    follow(configOf({ servers: [two[0]] }));
+    for (let n = 0; n < 3; n++) watch.report('shop', 'a 127.0.0.1:1', { what: 'connect-failed' });
+    const down = 'server.down shop a 3 connection errors in a row: ejected for 1000 ms';
+    const outage = 'pool.outage shop a is out (3 connection errors in a row: ejected for 1000 ms)';
+    expect(published).toEqual([down, outage]);
+    time.advance(1000);
+    expect(published).toEqual([down, outage]);
+    watch.report('shop', 'a 127.0.0.1:1', { what: 'answered', status: 200 });
+    expect(published.slice(2)).toEqual(['server.up shop a it answers well', 'pool.recovered shop a 1']);
+  });
+
+  test('of a server that is drained and made ready, also while it is down', () => {
+    const { published, watch, follow } = stage();
+    follow(configOf({ servers: two }));
+    watch.drain('shop', 'a', true);
+    watch.drain('shop', 'a', false);
+    for (let n = 0; n < 3; n++) watch.report('shop', 'b 127.0.0.1:2', { what: 'connect-failed' });
+    watch.drain('shop', 'b', true);
+    expect(published).toEqual([
+      'server.drained shop a by an operator',
+      'server.ready shop a by an operator',
+      'server.down shop b 3 connection errors in a row: ejected for 1000 ms',
+      'server.drained shop b by an operator',
+    ]);
+  });
+
+  test('of servers that join, leave and change; none at the start', () => {
+    const { published, follow } = stage();
+    follow(configOf({ servers: two }));
+    expect(published).toEqual([]);
+    follow(
+      configOf({
+        servers: [
+          { ...two[0], weight: 3 },
+          { name: 'b', address: '127.0.0.1:9' },
+        ],
+      }),
+    );
+    expect(published).toEqual([
+      'server.removed shop b 127.0.0.1:2',
+      'server.changed shop a 3 0',
+      'server.added shop b 127.0.0.1:9',
+    ]);
+    follow(configOf({ servers: [{ ...two[0], weight: 3 }], balance: 'random' }));
+    expect(published.slice(3)).toEqual(['server.removed shop b 127.0.0.1:9']);
   });
 });

@@ -6,6 +6,7 @@ import { createFleet, planServers } from '../balancer/fleets.ts';
 import { PoolTls } from '../balancer/pool-tls.ts';
 import type { TlsMaterial } from '../certificates/material.ts';
 import type { LimpetOptions, PoolOptions } from '../config/options.ts';
+import type { EventPublisher } from '../events/bus.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { type NamedHealthReport, newHealthReport, type ServerState } from '../fleet/health-report.ts';
 import type { Load } from '../fleet/load.ts';
@@ -20,6 +21,7 @@ import type { Numbers } from '../shared/slots.ts';
 import type { Clock, Timers } from '../time/clock.ts';
 import type { DrainedServer } from './drained-servers.ts';
 import { HealthLog, type HealthLogger } from './health-log.ts';
+import { publishMembership } from './membership-events.ts';
 import type { HealthReports } from './messages.ts';
 
 export interface HealthMonitorDependencies {
@@ -32,6 +34,7 @@ export interface HealthMonitorDependencies {
   /** Called when a check could not be made for a reason that lies in this machine. */
   readonly reportShortage: (reason: string, at: string) => void;
   readonly log: HealthLogger;
+  readonly events: EventPublisher;
   /** Called after each change. */
   readonly publish: (pool: string, healthReports: readonly NamedHealthReport[]) => void;
 }
@@ -61,6 +64,7 @@ export class HealthMonitor {
    */
   follow({ pools }: LimpetOptions, numbers: Numbers): void {
     const before = this.pools;
+    const formerOptions = [...before.values()].map(({ options }) => options);
     this.pools = new Map();
     for (const pool of pools) {
       const old = before.get(pool.name);
@@ -70,6 +74,8 @@ export class HealthMonitor {
       } else this.pools.set(pool.name, this.watch(pool, numbers, old));
     }
     for (const [name, old] of before) if (this.pools.get(name) !== old) old.stop();
+    // The servers of the start have not joined anything.
+    if (formerOptions.length > 0) publishMembership(formerOptions, pools, this.deps.events);
   }
 
   get healthReports(): HealthReports {
@@ -162,7 +168,7 @@ export class HealthMonitor {
   }
 
   private watch(options: PoolOptions, numbers: Numbers, before: Watched | undefined): Watched {
-    const { net, clock, timers, random, load, counters, log, publish, reportShortage } = this.deps;
+    const { net, clock, timers, random, load, counters, log, events, publish, reportShortage } = this.deps;
     const { name } = options;
     const fleet = createFleet(options, { load, numbers, keys: [] });
     for (const server of fleet.servers) {
@@ -170,7 +176,7 @@ export class HealthMonitor {
       if (before?.fleet.named(server.identity) === undefined) server.setMisframed(false);
     }
     fleet.apply(inherit(options, before, false), clock.now());
-    const healthLog = before?.healthLog ?? new HealthLog(name, clock, log);
+    const healthLog = before?.healthLog ?? new HealthLog(name, clock, log, events);
     healthLog.follow(fleet);
     fleet.onChange = () => publish(name, fleet.namedReports);
 

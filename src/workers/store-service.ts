@@ -11,6 +11,7 @@ import { createFleet } from '../balancer/fleets.ts';
 import { type CopySource, createReplication } from '../balancer/replication.ts';
 import type { LimpetOptions, PoolOptions, SessionsOptions } from '../config/options.ts';
 import { codeOf, UsageError } from '../errors.ts';
+import type { EventPublisher } from '../events/bus.ts';
 import type { Load } from '../fleet/load.ts';
 import { listenError } from '../net/listen-error.ts';
 import type { Address } from '../net/socket.ts';
@@ -28,6 +29,7 @@ export interface StoreServiceDependencies extends OpenStoreDependencies {
   readonly load: Load;
   /** A connection to the store interface could not be accepted. */
   readonly acceptFailed: (error: Error, at: Address) => void;
+  readonly events: EventPublisher;
 }
 
 /** Between two sweeps, and between two steps of one sweep (ms). */
@@ -41,7 +43,8 @@ export class StoreService {
   private listener: HttpListener | null = null;
   private readonly pools: InterfacePools;
   private cancelTimer: () => void = () => {};
-  private failing = false;
+  /** The incarnation of the store when it failed; null: it works. */
+  private failedIn: string | null = null;
 
   private constructor(options: SessionsOptions, store: Store, deps: StoreServiceDependencies) {
     this.options = options;
@@ -146,16 +149,29 @@ export class StoreService {
       this.pools.forget();
       this.store.expire().then(
         (expired) => {
-          this.failing = false;
+          this.sweepDone();
           this.sweepAfter(expired > 0 ? stepPauseMs : sweepPauseMs);
         },
         (error: unknown) => {
-          if (!this.failing) this.deps.log.warn(`the store cannot delete what has expired: ${String(error)}`);
-          this.failing = true;
+          this.sweepFailed(error);
           this.sweepAfter(sweepPauseMs);
         },
       );
     });
+  }
+
+  private sweepDone(): void {
+    if (this.failedIn === null) return;
+    const copies = this.failedIn === this.store.incarnation ? 'kept' : 'lost';
+    this.failedIn = null;
+    this.deps.events.publish('store.back', { copies });
+  }
+
+  private sweepFailed(error: unknown): void {
+    if (this.failedIn !== null) return;
+    this.failedIn = this.store.incarnation;
+    this.deps.log.warn(`the store cannot delete what has expired: ${String(error)}`);
+    this.deps.events.publish('store.lost', { reason: error instanceof Error ? error.message : String(error) });
   }
 }
 

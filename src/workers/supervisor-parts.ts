@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { LimpetOptions } from '../config/options.ts';
 import { namedNet } from '../discovery/named-net.ts';
 import { Names } from '../discovery/names.ts';
+import { EventBus } from '../events/bus.ts';
 import type { WriteLines } from '../metrics/access-log.ts';
 import { counter } from '../metrics/counters.ts';
 import type { Address, Net } from '../net/socket.ts';
@@ -80,6 +81,7 @@ export interface SupervisorHooks {
 export interface SupervisorParts {
   readonly clock: Clock;
   readonly timers: Timers;
+  readonly events: EventBus;
   readonly state: SharedState;
   readonly timekeeper: Timekeeper;
   readonly names: Names;
@@ -120,6 +122,7 @@ export function createParts(
     ...(deps.clockSources && { sources: deps.clockSources }),
   });
   const clock = clockFor(timekeeper.clock, injectedFault);
+  const events = new EventBus(clock, (error) => log.error(`a subscriber of events has failed: ${stackOf(error)}`));
   const shortages = new ShortageLimiter(clock, (what, reason, at) => log.warn(formatShortage(what, reason, at)));
   const descriptorRoom = new DescriptorRoom({ descriptors, limits: systemLimits, timers, log });
   const find = deps.findName ?? findNames({ net, timers });
@@ -137,6 +140,7 @@ export function createParts(
     random,
     load,
     counters,
+    events,
     reportShortage: (reason, at) => shortages.report('connect', reason, at),
     publish: (pool, healthReports) => rollout.publishHealth(pool, healthReports),
   });
@@ -146,6 +150,7 @@ export function createParts(
     timers,
     counters,
     log,
+    events,
     autoCertificate: deps.autoCertificate ?? null,
     onChange: () => {
       rollout.renewCertificates().catch((error: unknown) => log.error(`certificates were not read again: ${error}`));
@@ -165,6 +170,7 @@ export function createParts(
     clock,
     timers,
     log,
+    events,
   });
   const heartbeats = createHeartbeats(options.workers);
   const hangs = new HangDetector({
@@ -202,7 +208,8 @@ export function createParts(
       broadcast: (message, except) => workers.broadcast(message, except),
       log,
     }),
-    onLost: (worker) => {
+    onLost: (worker, reason) => {
+      events.publish('worker.replaced', { worker: worker + 1, reason });
       hangs.unwatch(worker);
       counters.add(counter.workers_replaced);
       state.releaseWorker(worker);
@@ -239,6 +246,7 @@ export function createParts(
   return {
     clock,
     timers,
+    events,
     state,
     timekeeper,
     names,
@@ -253,6 +261,10 @@ export function createParts(
     tableSaver,
     admin,
   };
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
 /** Beside this file, in its language: source while Limpet is developed, JavaScript when it is installed. */

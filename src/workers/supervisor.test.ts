@@ -358,3 +358,28 @@ describe('the stop', () => {
     expect(workers.all).toHaveLength(3);
   });
 });
+
+test('events: a worker is replaced, a config is taken over, another one refused', async () => {
+  const { supervisor, workers, optionsOf, start, applyAll } = stage();
+  await start();
+  const published: string[] = [];
+  supervisor.events.subscribe(({ name, fields }) => published.push(`${name} ${Object.values(fields).join(' ')}`));
+  workers.get(1).crash('a bug');
+  const reloaded = supervisor.reload(optionsOf([a]));
+  await applyAll();
+  await reloaded;
+  const refused = expect(supervisor.reload(optionsOf([a, b]))).rejects.toThrow('no room');
+  await settle();
+  workers.get(0).reloaded({ message: 'no room', code: 'ENOMEM' });
+  await applyAll();
+  await refused;
+  supervisor.configRefused('not readable');
+  expect(published).toEqual([
+    'worker.replaced 2 Error: a bug',
+    'server.removed shop b 127.0.0.1:2',
+    'config.reloaded pool shop: b removed',
+    'config.refused no room',
+    'config.refused not readable',
+  ]);
+  expect(supervisor.events.since(0)).toHaveLength(5);
+});

@@ -8,6 +8,7 @@
  */
 import type { ServerStatus } from '../admin/admin.ts';
 import type { LimpetOptions } from '../config/options.ts';
+import type { EventBus } from '../events/bus.ts';
 import { type CounterName, counter } from '../metrics/counters.ts';
 import { shortageOf } from '../net/shortage.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
@@ -42,6 +43,11 @@ export class Supervisor {
     return this.parts.rollout.addresses;
   }
 
+  /** What happens, for programs. */
+  get events(): EventBus {
+    return this.parts.events;
+  }
+
   /** Rejects with the system's error when an address cannot be bound; then no thread is left. */
   async start(): Promise<void> {
     const { rollout, state, tableSaver, timekeeper, monitor, drainedServers, descriptorRoom, workers, hangs, admin } =
@@ -73,8 +79,18 @@ export class Supervisor {
 
   /** Replaces the config at all workers. Rejects when that cannot be, and says why; then nothing has changed. */
   async reload(options: LimpetOptions): Promise<void> {
-    await this.parts.rollout.reload(options);
+    try {
+      await this.parts.rollout.reload(options);
+    } catch (error) {
+      this.configRefused(error instanceof Error ? error.message : String(error));
+      throw error;
+    }
     this.parts.state.counters.add(counter.reloads);
+  }
+
+  /** A config that was to be taken over cannot be, for this reason. `reload` reports its own failures. */
+  configRefused(reason: string): void {
+    this.parts.events.publish('config.refused', { reason });
   }
 
   /** True when every open exchange finished by itself in time. */
@@ -138,13 +154,13 @@ export class Supervisor {
   }
 
   private async openStore(): Promise<void> {
-    const { rollout, clock, timers, state } = this.parts;
+    const { rollout, clock, timers, state, events } = this.parts;
     const { sessions, stateDir } = rollout.options;
     if (sessions === null) return;
     const { log, injectedFault = null, storeKey } = this.deps;
     const { table, load, counters } = state;
     const acceptFailed = (error: Error, at: Address): void => this.acceptFailed(error, at);
-    const deps = { clock, timers, table, load, counters, injectedFault, log, stateDir, storeKey, acceptFailed };
+    const deps = { clock, timers, table, load, counters, injectedFault, log, stateDir, storeKey, acceptFailed, events };
     this.store = await StoreService.open(sessions, deps);
     this.store.follow(rollout.options, rollout.numbers);
     if (injectedFault !== null) log.warn(`LIMPET_INJECTED_FAULT: ${injectedFault} is broken on purpose`);

@@ -28,8 +28,8 @@ export interface WorkerGroupDependencies {
   readonly onListening: (worker: number, listening: Listening) => void;
   /** `reply` sends a message to the thread that the event came from, if it still exists. */
   readonly onEvent: (event: WorkerEvent, worker: number, reply: (message: WorkerMessage) => void) => void;
-  /** A worker has died. Called before another thread takes its number. */
-  readonly onLost: (worker: number) => void;
+  /** A worker has died for this reason (one line). Called before another thread takes its number. */
+  readonly onLost: (worker: number, reason: string) => void;
 }
 
 /** A worker that has not replied after this long (ms) is lost. */
@@ -235,8 +235,9 @@ export class WorkerGroup {
     member.listening = false;
     // `start` rejects with the reason. But a worker that had listened already is replaced.
     if (this.stopping || (!this.started && !listening)) return;
-    log.warn(`worker ${worker + 1} failed and is replaced: ${describe(failure)}`);
-    onLost(worker);
+    const reason = describe(failure);
+    log.warn(`worker ${worker + 1} failed and is replaced: ${reason}`);
+    onLost(worker, reason.split('\n', 1).join());
     const pauseMs = clock.monotonic() - since >= stableAfterMs ? 0 : member.pauseMs;
     member.pauseMs = Math.min(longestPauseMs, Math.max(shortestPauseMs, pauseMs * 2));
     member.cancelPause = timers.after(pauseMs, () => {

@@ -6,6 +6,7 @@ import { trustText } from '../../src/certificates/trust.ts';
 import { createLogger } from '../../src/cli/log.ts';
 import type { LimpetOptions } from '../../src/config/options.ts';
 import { readConfig } from '../../src/config/read.ts';
+import { EventBus } from '../../src/events/bus.ts';
 import { Load } from '../../src/fleet/load.ts';
 import { summarise } from '../../src/import/import.ts';
 import { type ExchangeRecord, formatText } from '../../src/metrics/access-log.ts';
@@ -161,7 +162,8 @@ function health(): string {
     const net = new FakeNet();
     const deps = { net, log, clock: time, timers: time, random: () => 0.5, counters: new Counters() };
     const load = new Load(Load.create(16_384, 1), 16_384, 0);
-    const watch = new HealthMonitor({ ...deps, load, reportShortage() {}, publish() {} });
+    const events = new EventBus(time, () => {});
+    const watch = new HealthMonitor({ ...deps, load, events, reportShortage() {}, publish() {} });
     watch.follow(options, createSingleWorker(options, 0).numbers);
     time.advance(1000);
     for (const status of ['503 X', '503 X', '503 X', '200 OK', '200 OK']) {
@@ -215,7 +217,15 @@ async function certificates(): Promise<string> {
   });
   let text = '';
   const log = createLogger({ format: 'text', level: 'info', write: (line) => (text += line) });
-  const parts = { runtime: 'node', clock: systemClock, timers: new HandTime(), counters: new Counters(), log } as const;
+  const events = new EventBus(systemClock, () => {});
+  const parts = {
+    runtime: 'node',
+    clock: systemClock,
+    timers: new HandTime(),
+    counters: new Counters(),
+    log,
+    events,
+  } as const;
   const service = new CertificateService({ ...parts, autoCertificate: null, onChange: () => {} });
   try {
     put(authority.issue(names));

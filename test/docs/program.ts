@@ -57,6 +57,7 @@ const idle: Running = {
   addresses: ['http://127.0.0.1:8080'],
   stop: async () => true,
   reload: async () => {},
+  configRefused: () => {},
   countersNow: () => ({ requests: 480 }),
   sessionsNow: () => ({ 'shop/s1': 171 }),
   certificatesNow: () => [],
