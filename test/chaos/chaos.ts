@@ -15,6 +15,8 @@ export interface ChaosSetup extends StageSetup {
   /** Rules whose violations do not count. */
   readonly ignore: readonly Violation['what'][];
   readonly seconds: number;
+  /** It goes on, longer than `seconds`, until so many operations were acknowledged. */
+  readonly leastAcknowledged: number;
   /** Ends at the first violation. */
   readonly untilFound: boolean;
   /** Of all choices; what the processes do with them is up to the machine. */
@@ -36,8 +38,8 @@ export interface Report {
   readonly violations: readonly Violation[];
 }
 
-/** After the last fault everybody has to be served again within this time (ms). */
-const recovery = 20_000;
+/** After the last fault everybody has to be served again within this time (ms), on a loaded machine, too. */
+const recovery = 60_000;
 
 export async function chaos(setup: ChaosSetup): Promise<Report> {
   const { clients: size, seconds, seed, say, untilFound } = setup;
@@ -49,6 +51,9 @@ export async function chaos(setup: ChaosSetup): Promise<Report> {
   const stop = new AbortController();
   setup.stopped?.addEventListener('abort', () => stop.abort(), { once: true });
   const begun = performance.now();
+  const enough = Promise.withResolvers<void>();
+  stop.signal.addEventListener('abort', () => enough.resolve(), { once: true });
+  if (setup.leastAcknowledged === 0) enough.resolve();
   const find = (found: readonly Violation[], details: () => readonly string[]) => {
     const counted = found.filter(({ what }) => !setup.ignore.includes(what));
     if (counted.length === 0) return;
@@ -88,8 +93,8 @@ export async function chaos(setup: ChaosSetup): Promise<Report> {
         },
         onOperation({ seen, why }) {
           operations++;
-          if (seen !== null) acknowledged++;
-          else unknown[why] = (unknown[why] ?? 0) + 1;
+          if (seen !== null && ++acknowledged >= setup.leastAcknowledged) enough.resolve();
+          if (seen === null) unknown[why] = (unknown[why] ?? 0) + 1;
         },
       }),
   );
@@ -98,6 +103,7 @@ export async function chaos(setup: ChaosSetup): Promise<Report> {
   );
   const ended = sleep(seconds * 1000, undefined, { signal: stop.signal })
     .catch(() => undefined)
+    .then(() => enough.promise)
     .then(() => stop.abort());
   const faults = nemesis.run(stop.signal).finally(() => stop.abort());
   await Promise.all([ended, faults, ...clients.map((client) => client.run(stop.signal))]);

@@ -40,6 +40,7 @@ for (const { violates, ...how } of runs) {
       clients: 40,
       without: [],
       ignore,
+      leastAcknowledged: 0,
       untilFound: true,
       say: () => undefined,
     } as const;

@@ -96,6 +96,7 @@ async function main(): Promise<number> {
       without,
       ignore,
       seconds,
+      leastAcknowledged: 0,
       untilFound: values['until-found'] === true || injectedFault !== null,
       seed,
       say,
