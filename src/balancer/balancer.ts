@@ -207,11 +207,22 @@ export class Balancer {
   private createContext(): WorkerContext {
     const { net, shared, writeAccess, reportShortage, timers = systemTimers, debug = null } = this.deps;
     const { access } = this.options.log;
-    const { counters, descriptors } = shared;
+    const { counters, stats, descriptors } = shared;
     const onDropped = (lines: number): void => counters.add(counter.access_lines_dropped, lines);
     const accessLog = access === 'off' ? null : new AccessLog(access, writeAccess, timers, onDropped);
     const { clock, wheel, budget: buffers } = this;
-    return new WorkerContext({ net, clock, wheel, counters, buffers, descriptors, reportShortage, accessLog, debug });
+    return new WorkerContext({
+      net,
+      clock,
+      wheel,
+      counters,
+      stats,
+      buffers,
+      descriptors,
+      reportShortage,
+      accessLog,
+      debug,
+    });
   }
 
   private createPools(): PoolSet {

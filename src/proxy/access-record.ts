@@ -1,23 +1,35 @@
-/** What is known of one exchange: counted as it happens, and written to the access log, if there is one, when it is over. Reused. */
+/**
+ * What is known of one exchange: counted as it happens, and when it is over added to the statistics of its pool and server, and
+ * written to the access log, if there is one. Reused.
+ */
 import type { ProofResult, RecognitionView } from '../affinity/affinity.ts';
 import type { Fault } from '../errors.ts';
+import type { Server } from '../fleet/server.ts';
 import type { RequestHead } from '../http/head.ts';
 import { Name } from '../http/names.ts';
 import type { ExchangeRecord, RequestFlag, ResponseFlag } from '../metrics/access-log.ts';
 import { counter } from '../metrics/counters.ts';
+import { duration, requestFlags, responseFlags } from '../metrics/exchange-stats.ts';
 import type { SessionView } from '../ownership/session.ts';
 import type { Client } from './client/client.ts';
+import type { Pool } from './pool.ts';
 import type { WorkerContext } from './worker-context.ts';
 
-const requestFlags: Readonly<{ [proof in ProofResult]: RequestFlag }> = {
-  none: 'N',
-  invalid: 'I',
-  foreign: 'F',
-  valid: 'V',
-  idle: 'E',
-  old: 'O',
-  ahead: 'I',
+/** Places in `requestFlags`. */
+const flagOf: Readonly<{ [proof in ProofResult]: number }> = {
+  none: requestFlags.indexOf('N'),
+  invalid: requestFlags.indexOf('I'),
+  foreign: requestFlags.indexOf('F'),
+  valid: requestFlags.indexOf('V'),
+  idle: requestFlags.indexOf('E'),
+  old: requestFlags.indexOf('O'),
+  ahead: requestFlags.indexOf('I'),
 };
+const notAsked = requestFlags.indexOf('U');
+const ownerDown = requestFlags.indexOf('D');
+const nothing = responseFlags.indexOf('N');
+const updated = responseFlags.indexOf('U');
+const inserted = responseFlags.indexOf('I');
 
 export class AccessRecord implements ExchangeRecord {
   time = 0;
@@ -55,6 +67,12 @@ export class AccessRecord implements ExchangeRecord {
   bound = false;
   failure: Fault | null = null;
 
+  /** Slot of `server`; 0: none was tried. */
+  private slot = 0;
+  /** What the server has answered; 0: nothing. Not what the balancer says instead. */
+  private serverStatus = 0;
+  /** Of the response's head: `WorkerContext.serverReads`. */
+  private respondedIn = 0;
   private startedAt = 0;
   private queuedAt = 0;
   private connectingAt = 0;
@@ -64,11 +82,13 @@ export class AccessRecord implements ExchangeRecord {
     this.requestProof = 'none';
     this.optedOut = this.beyondLimit = this.ownerFailed = this.bound = false;
     this.failure = null;
-    if (worker.accessLog === null) return;
+    this.slot = this.serverStatus = 0;
+    this.responseMs = -1;
     const now = worker.clock.monotonic();
     this.startedAt = client.firstByteAt < 0 ? now : client.firstByteAt;
+    if (worker.accessLog === null) return;
     this.time = worker.clock.wall() - (now - this.startedAt);
-    this.queueMs = this.connectMs = this.responseMs = -1;
+    this.queueMs = this.connectMs = -1;
     this.server = this.pool = '';
     this.client = clientAddress;
     this.listener = client.peer.listener;
@@ -89,16 +109,27 @@ export class AccessRecord implements ExchangeRecord {
     if (worker.accessLog !== null) this.queueMs = Math.max(0, this.queueMs) + worker.clock.monotonic() - this.queuedAt;
   }
 
+  /** The request goes to this server, the first or the next one. */
+  tried({ name, slot }: Server): void {
+    this.server = name;
+    this.slot = slot;
+  }
+
   connecting(worker: WorkerContext): void {
-    if (worker.accessLog !== null) this.connectingAt = worker.clock.monotonic();
+    this.connectingAt = worker.clock.monotonic();
   }
 
-  connected(worker: WorkerContext): void {
-    if (worker.accessLog !== null) this.connectMs = worker.clock.monotonic() - this.connectingAt;
+  connected({ slot }: Server, poolSlot: number, worker: WorkerContext): void {
+    this.connectMs = worker.clock.monotonic() - this.connectingAt;
+    worker.stats.observe(slot, duration.connect, this.connectMs);
+    worker.stats.observe(poolSlot, duration.connect, this.connectMs);
   }
 
-  retried(worker: WorkerContext): void {
+  /** It goes to another server, because `former` has failed. */
+  retried(former: Server, poolSlot: number, worker: WorkerContext): void {
     worker.counters.add(counter.retries);
+    worker.stats.retried(former.slot);
+    worker.stats.retried(poolSlot);
     this.retries++;
   }
 
@@ -108,36 +139,70 @@ export class AccessRecord implements ExchangeRecord {
     worker.counters.refused(fault);
   }
 
+  /** The balancer answers by itself. */
   responded(status: number, worker: WorkerContext): void {
     this.status = status;
     worker.counters.responded(status);
     if (worker.accessLog !== null) this.responseMs = worker.clock.monotonic() - this.startedAt;
   }
 
-  /** The exchange is over. `pool`: '' when no route matched. `bytesIn` and `bytesOut` already hold what a tunnel has moved. */
-  complete(pool: string, session: SessionView, client: Client, worker: WorkerContext): void {
-    const { counters, accessLog } = worker;
+  /** The server has answered. */
+  serverResponded(status: number, worker: WorkerContext): void {
+    this.status = this.serverStatus = status;
+    worker.counters.responded(status);
+    this.responseMs = worker.clock.monotonic() - this.startedAt;
+    this.respondedIn = worker.serverReads;
+  }
+
+  /**
+   * The exchange is over. `pool`: null when no route matched. `bytesIn` and `bytesOut` already hold what a tunnel has moved.
+   */
+  complete(pool: Pool | null, session: SessionView, client: Client, worker: WorkerContext): void {
+    const { counters, accessLog, stats } = worker;
     this.bytesIn += client.bytesIn;
     this.bytesOut += client.bytesOut;
     counters.add(counter.bytes_in, this.bytesIn);
     counters.add(counter.bytes_out, this.bytesOut);
     const { recognition } = session;
     this.countSession(recognition, worker);
+    const request = this.optedOut
+      ? notAsked
+      : this.ownerFailed
+        ? ownerDown
+        : recognition.affinity?.byAddress === true
+          ? flagOf.valid
+          : flagOf[this.requestProof];
+    const response = !this.bound ? nothing : recognition.recognised ? updated : inserted;
+    this.totalMs = this.endMs(worker);
+    if (pool !== null) {
+      const { slot } = pool.parts.fleet;
+      stats.judged(slot, request, response);
+      this.addTo(slot, this.status, worker);
+    }
+    if (this.slot !== 0) this.addTo(this.slot, this.serverStatus, worker);
     if (accessLog === null) return;
-    this.pool = pool;
+    this.pool = pool?.settings.name ?? '';
     this.session = recognition.sid0 === 0 && recognition.sid1 === 0 ? '' : tag(recognition);
     this.epoch = session.epoch;
     this.fault = this.failure?.code ?? '';
-    this.requestFlag = this.optedOut
-      ? 'U'
-      : this.ownerFailed
-        ? 'D'
-        : recognition.affinity?.byAddress === true
-          ? 'V'
-          : requestFlags[this.requestProof];
-    this.responseFlag = !this.bound ? 'N' : recognition.recognised ? 'U' : 'I';
-    this.totalMs = worker.clock.monotonic() - this.startedAt;
+    this.requestFlag = requestFlags[request]!;
+    this.responseFlag = responseFlags[response]!;
     accessLog.record(this);
+  }
+
+  /** A response that came as one piece ends when it began: the clock is read once for it. */
+  private endMs(worker: WorkerContext): number {
+    const isOnePiece = this.serverStatus !== 0 && this.failure === null && this.respondedIn === worker.serverReads;
+    return isOnePiece ? this.responseMs : worker.clock.monotonic() - this.startedAt;
+  }
+
+  private addTo(slot: number, status: number, { stats }: WorkerContext): void {
+    stats.requested(slot);
+    if (status !== 0) stats.responded(slot, status);
+    if (this.serverStatus === 0) return;
+    stats.observe(slot, duration.firstByte, this.responseMs);
+    // A tunnel lasts as long as its client wants to.
+    if (this.serverStatus !== 101) stats.observe(slot, duration.total, this.totalMs);
   }
 
   private countSession({ recognised }: RecognitionView, worker: WorkerContext): void {

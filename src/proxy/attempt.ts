@@ -98,12 +98,13 @@ export class Attempt implements ConnectListener {
   start(server: Server, handler: ResponseHandler): void {
     const { request, record, worker } = this;
     const { pool } = request;
+    const former = this.server;
     this.server = server;
     this.handler = handler;
     this.hasPlace = true;
     this.refusals = 0;
-    record.server = server.name;
-    if (this.count++ > 0) record.retried(worker);
+    record.tried(server);
+    if (this.count++ > 0) record.retried(former, pool.parts.fleet.slot, worker);
     const connection = this.mayPipeline
       ? pool.takeGathering(server, request.clientNumber)
       : pool.takeIdle(server, request.clientNumber);
@@ -122,7 +123,7 @@ export class Attempt implements ConnectListener {
 
   onConnected(connection: ServerConnection): void {
     this.connecting = null;
-    this.record.connected(this.worker);
+    this.record.connected(this.server, this.request.pool.parts.fleet.slot, this.worker);
     this.send(connection);
   }
 
@@ -182,6 +183,7 @@ export class Attempt implements ConnectListener {
       this.worker.counters.add(counter.upstream_refused);
     } else if (next === 'same') this.worker.counters.add(counter.upstream_stale);
     if (next !== 'same') {
+      this.worker.stats.failed(server.slot, fault);
       this.reportHealth(fault, isReused);
       this.leave();
     }

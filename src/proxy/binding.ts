@@ -94,7 +94,7 @@ export class SessionBinding {
     // Not before: a session belongs to nobody who has not taken a request of it (I10).
     if (session.former !== 0) this.accept(server);
     pool.parts.health?.answered(server, head.status);
-    record.responded(head.status, worker);
+    record.serverResponded(head.status, worker);
     edit.clear();
     cutFromResponse(head.headers, edit);
     if (head.headers.has(Name.trailer)) cutTrailerNames(head.headers, edit);

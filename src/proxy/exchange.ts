@@ -209,7 +209,7 @@ export class Exchange implements RequestHandler, LocateListener, AttemptListener
     }
     this.relay.end();
     this.timer.end();
-    this.record.complete(this.isRouted ? request.pool.settings.name : '', session, client, worker);
+    this.record.complete(this.isRouted ? request.pool : null, session, client, worker);
     request.end();
     this.giveBack(this);
     client.onExchangeEnd();

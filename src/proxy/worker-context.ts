@@ -1,6 +1,7 @@
 /** What everything on one worker's event loop shares: network, time, counters, logs, and the budget for buffered bytes. */
 import type { AccessLog } from '../metrics/access-log.ts';
 import type { Counters } from '../metrics/counters.ts';
+import type { ExchangeStats } from '../metrics/exchange-stats.ts';
 import type { Descriptors } from '../net/descriptors.ts';
 import { SendQueues } from '../net/send-queue.ts';
 import type { Net } from '../net/socket.ts';
@@ -18,6 +19,7 @@ export interface WorkerContextOptions {
   readonly clock: Clock;
   readonly wheel: Wheel;
   readonly counters: Counters;
+  readonly stats: ExchangeStats;
   readonly buffers: BufferBudget;
   readonly descriptors: Descriptors;
   readonly reportShortage: ReportShortage;
@@ -32,6 +34,7 @@ export class WorkerContext {
   readonly clock: Clock;
   readonly wheel: Wheel;
   readonly counters: Counters;
+  readonly stats: ExchangeStats;
   readonly buffers: BufferBudget;
   readonly descriptors: Descriptors;
   readonly reportShortage: ReportShortage;
@@ -40,6 +43,8 @@ export class WorkerContext {
   readonly sendQueues: SendQueues;
   /** Everyone who keeps idle connections to servers. */
   readonly idle = new IdleRegistry();
+  /** One up with every piece that a server sends. What happens in between happens at one time, as far as statistics go. */
+  serverReads = 0;
   /** Wheel time at which the clock was read last, and what it said (Unix seconds). */
   private readAt = -1;
   private second = 0;
@@ -53,6 +58,7 @@ export class WorkerContext {
     this.clock = options.clock;
     this.wheel = options.wheel;
     this.counters = options.counters;
+    this.stats = options.stats;
     this.buffers = options.buffers;
     this.descriptors = options.descriptors;
     this.reportShortage = options.reportShortage;

@@ -1,6 +1,7 @@
-/** The memory that all threads of a balancer share: the session table, the load, the counters of each worker, and the config version. */
+/** The memory that all threads of a balancer share: the session table, the load, the counters and statistics of each worker, and the config version. */
 import { Load } from '../fleet/load.ts';
 import { Counters, counterRows } from '../metrics/counters.ts';
+import { ExchangeStats } from '../metrics/exchange-stats.ts';
 import { Descriptors } from '../net/descriptors.ts';
 import { maxServers } from '../table/layout.ts';
 import { SessionTable } from '../table/table.ts';
@@ -15,6 +16,8 @@ export interface SharedBuffers {
   readonly table: SharedArrayBuffer;
   readonly load: SharedArrayBuffer;
   readonly counters: SharedArrayBuffer;
+  /** One for each worker. */
+  readonly stats: readonly SharedArrayBuffer[];
   readonly configVersion: SharedArrayBuffer;
   readonly descriptors: SharedArrayBuffer;
   /** The clock that all threads share (time/steady.ts). */
@@ -26,6 +29,7 @@ export interface Shared {
   readonly table: SessionTable;
   readonly load: Load;
   readonly counters: Counters;
+  readonly stats: ExchangeStats;
   readonly configVersion: ConfigVersion;
   readonly descriptors: Descriptors;
 }
@@ -36,6 +40,7 @@ export function createShared(capacity: number, workers: number, tombstoneTime?: 
     table: SessionTable.create({ capacity, servers: maxServers, tombstoneTime }).buffer,
     load: Load.create(slots, workers),
     counters: new SharedArrayBuffer(workers * counterRows.length * 8),
+    stats: Array.from({ length: workers }, () => ExchangeStats.create(slots)),
     configVersion: ConfigVersion.create(),
     descriptors: Descriptors.create(workers),
     clock: SteadyClock.share(),
@@ -48,6 +53,7 @@ export function attach(buffers: SharedBuffers, worker: number): Shared {
     table: SessionTable.attach(buffers.table, worker + 1),
     load: new Load(buffers.load, slots, worker),
     counters: countersOf(buffers, worker),
+    stats: statsOf(buffers, worker),
     configVersion: new ConfigVersion(buffers.configVersion),
     descriptors: new Descriptors(buffers.descriptors, worker),
   };
@@ -57,6 +63,13 @@ export function attach(buffers: SharedBuffers, worker: number): Shared {
 export function countersOf({ counters }: SharedBuffers, worker: number): Counters {
   const rows = counterRows.length;
   return new Counters(new Float64Array(counters, worker * rows * 8, rows));
+}
+
+/** The statistics of one worker. Throws RangeError when there is no such worker. */
+export function statsOf({ stats }: SharedBuffers, worker: number): ExchangeStats {
+  const buffer = stats[worker];
+  if (buffer === undefined) throw new RangeError(`no room for worker ${worker}`);
+  return new ExchangeStats(buffer, slots);
 }
 
 /** The sums of all workers' counters, by name. */

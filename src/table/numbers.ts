@@ -12,13 +12,22 @@ const grace = 60;
 export class ServerNumbers {
   private readonly table: SessionTable;
   private readonly isBusy: (number: number) => boolean;
+  private readonly onReuse: (number: number) => void;
   private readonly numbers = new Map<string, number>();
   private readonly names: (string | undefined)[] = [];
   /** The time at which each number was given back, oldest first. */
   private readonly givenBack = new Map<number, number>();
 
-  /** `isBusy`: that number is still in use, by an exchange or a tunnel of a former config for example. Default: never. */
-  constructor(table: SessionTable, isBusy: (number: number) => boolean = () => false) {
+  /**
+   * `isBusy`: that number is still in use, by an exchange or a tunnel of a former config for example. Default: never. `onReuse` is
+   * called when a number that another name had is given out again.
+   */
+  constructor(
+    table: SessionTable,
+    isBusy: (number: number) => boolean = () => false,
+    onReuse: (number: number) => void = () => {},
+  ) {
+    this.onReuse = onReuse;
     this.table = table;
     this.isBusy = isBusy;
   }
@@ -68,6 +77,7 @@ export class ServerNumbers {
       if (this.table.count(number) !== 0 || this.isBusy(number)) continue;
       this.givenBack.delete(number);
       this.numbers.delete(this.names[number]!);
+      this.onReuse(number);
       return number;
     }
     return undefined;

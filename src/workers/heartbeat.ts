@@ -19,10 +19,28 @@ export function createHeartbeats(workers: number): SharedArrayBuffer {
   return new SharedArrayBuffer(workers * Int32Array.BYTES_PER_ELEMENT);
 }
 
-/** In the thread of worker number `worker`, from 0: beats as long as its event loop runs. */
-export function startHeartbeat(heartbeats: SharedArrayBuffer, worker: number): void {
+/**
+ * In the thread of worker number `worker`, from 0: beats as long as its event loop runs. `onBeat` gets the time (ms) by which the
+ * beat came late, because the event loop was busy with something else.
+ */
+export function startHeartbeat(heartbeats: SharedArrayBuffer, worker: number, onBeat: (lateMs: number) => void): void {
   const beats = new Int32Array(heartbeats);
-  setInterval(() => Atomics.add(beats, worker, 1), beatMs).unref();
+  startBeats((lateMs) => {
+    Atomics.add(beats, worker, 1);
+    onBeat(lateMs);
+  });
+}
+
+/** In any thread: tells `onBeat` four times a second how late (ms) its event loop is. Returns what ends it. */
+export function startBeats(onBeat: (lateMs: number) => void): () => void {
+  let last = performance.now();
+  const timer = setInterval(() => {
+    const now = performance.now();
+    onBeat(Math.max(0, now - last - beatMs));
+    last = now;
+  }, beatMs);
+  timer.unref();
+  return () => clearInterval(timer);
 }
 
 export interface HangDetectorDependencies {

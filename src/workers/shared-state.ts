@@ -5,9 +5,10 @@
 import type { LimpetOptions } from '../config/options.ts';
 import type { Load } from '../fleet/load.ts';
 import type { Counters } from '../metrics/counters.ts';
+import { ExchangeStats, type SlotStats } from '../metrics/exchange-stats.ts';
 import type { Descriptors } from '../net/descriptors.ts';
 import type { ConfigVersion } from '../shared/config-version.ts';
-import { attach, closeGauges, createShared, type SharedBuffers, sumCounters } from '../shared/memory.ts';
+import { attach, closeGauges, createShared, type SharedBuffers, statsOf, sumCounters } from '../shared/memory.ts';
 import { type Numbers, numberAll } from '../shared/slots.ts';
 import { Lifetimes } from '../table/lifetimes.ts';
 import { ServerNumbers } from '../table/numbers.ts';
@@ -33,6 +34,8 @@ export class SharedState {
   readonly descriptors: Descriptors;
   readonly servers: ServerNumbers;
   readonly lifetimes: Lifetimes;
+  /** The statistics of each worker, and last those of the supervisor. */
+  readonly stats: readonly ExchangeStats[];
   private readonly workers: number;
 
   constructor({ capacity, workers, tombstoneTime, isSlotExpected }: SharedStateOptions) {
@@ -40,6 +43,7 @@ export class SharedState {
     // The supervisor counts, too: it has the row after the workers'.
     this.buffers = createShared(capacity, workers + 1, tombstoneTime);
     const { load, counters, configVersion, descriptors } = attach(this.buffers, workers);
+    this.stats = this.buffers.stats.map((_, worker) => statsOf(this.buffers, worker));
     this.load = load;
     this.counters = counters;
     this.configVersion = configVersion;
@@ -47,7 +51,9 @@ export class SharedState {
     // Writer 0 of the table is the supervisor.
     this.table = SessionTable.attach(this.buffers.table, 0);
     const isBusy = (slot: number) => load.running(slot) !== 0 || load.waiting(slot) !== 0 || isSlotExpected(slot);
-    this.servers = new ServerNumbers(this.table, isBusy);
+    this.servers = new ServerNumbers(this.table, isBusy, (slot) => {
+      for (const one of this.stats) one.clear(slot);
+    });
     this.lifetimes = new Lifetimes(this.table);
   }
 
@@ -66,6 +72,11 @@ export class SharedState {
     const sum = sumCounters(this.buffers, this.workers + 1);
     const { evicted, returned } = this.table.counters;
     return { ...sum, sessions_evicted: evicted, claims_returned: returned };
+  }
+
+  /** What the server or pool of this slot has done, at all workers. */
+  statsNow(slot: number): SlotStats {
+    return ExchangeStats.read(this.stats, slot);
   }
 
   /** Sessions in the table, by `pool/server`. */

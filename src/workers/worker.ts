@@ -22,10 +22,10 @@ const port = parentPort;
 if (port === null) throw new Error('a worker is started by the supervisor');
 const init = workerData as WorkerInit;
 const { worker, buffers, config: firstConfig } = init;
-startHeartbeat(init.heartbeats, worker);
 const send = (message: FromWorker): void => port.postMessage(message);
 
 const shared = attach(buffers, worker);
+startHeartbeat(init.heartbeats, worker, (lateMs) => shared.stats.looped(lateMs));
 const injectedFault = readInjectedFault(process.env);
 keepUnansweredClaims(shared.table, injectedFault);
 /** Batches of the access log that the supervisor has not written yet, oldest first. */

@@ -43,6 +43,11 @@ export const arrows: readonly Arrow[] = [
   { from: ['src/ip.ts'], only: [], why: 'sockets, headers and config mean the same by an address' },
   { from: ['src/time'], only: ['src/errors.ts'], why: 'a clock knows nobody who looks at it' },
   { from: ['src/metrics/counters.ts'], only: ['src/errors.ts'], why: 'a counter knows nobody who counts' },
+  {
+    from: ['src/metrics/histogram.ts', 'src/metrics/exchange-stats.ts'],
+    only: ['src/errors.ts', 'src/metrics/access-log.ts'],
+    why: 'statistics know nobody who observes',
+  },
   { from: ['src/secrets'], only: ['src/errors.ts'], why: 'a file of ours is the same for balancer, store and library' },
   { from: ['src/http'], only: base, why: 'bytes in, values out: no sockets, no features' },
   { from: ['src/net'], only: base, why: 'a socket does not know what is said over it' },

@@ -1,5 +1,6 @@
 /** A worker's context on a network without a kernel, for tests of one piece of the proxy. */
 import { Counters } from '../../src/metrics/counters.ts';
+import { ExchangeStats } from '../../src/metrics/exchange-stats.ts';
 import { Descriptors } from '../../src/net/descriptors.ts';
 import { BufferBudget } from '../../src/proxy/buffer-budget.ts';
 import { WorkerContext, type WorkerContextOptions } from '../../src/proxy/worker-context.ts';
@@ -15,6 +16,8 @@ export function createWorkerContext(given: Partial<WorkerContextOptions> = {}): 
     clock: systemClock,
     wheel,
     counters,
+    // Servers of a test have small slots.
+    stats: ExchangeStats.single(64),
     buffers: new BufferBudget(2 ** 20, wheel, counters, (run) => net.afterTurn(run)),
     descriptors: Descriptors.single(),
     reportShortage() {},

@@ -19,7 +19,7 @@ export interface Client {
   /** Received of the current request, and sent of its response, up to now, heads and framing included. */
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** When the first byte of the request came (monotonic ms), with an access log only. Negative: the whole head came in one read. */
+  /** When the first byte of the request came (monotonic ms). Negative: the whole head came in one read. */
   readonly firstByteAt: number;
   /** Of HTTP, for the log; null: the one of the request's head. */
   readonly version: string | null;

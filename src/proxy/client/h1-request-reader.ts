@@ -49,7 +49,7 @@ export class RequestReader {
   state: State = 'idle';
   /** Of the current request: what has come up to now. */
   bytesIn = 0;
-  /** When the first byte of a head came (monotonic ms), with an access log only; negative: the head came in one read. */
+  /** When the first byte of a head came (monotonic ms); negative: the head came in one read. */
   firstByteAt = -1;
   /** The client has said that it sends no request after the current one. */
   isLast = false;
@@ -221,7 +221,7 @@ export class RequestReader {
     if (hasBegun !== (this.state === 'head')) {
       const { worker } = this.context;
       this.setState(hasBegun ? 'head' : 'idle');
-      this.firstByteAt = hasBegun && worker.accessLog !== null ? worker.clock.monotonic() : -1;
+      this.firstByteAt = hasBegun ? worker.clock.monotonic() : -1;
       this.owner.onHeadBegin(hasBegun);
     }
     if (hasBegun) this.setPartial(begin === 0 ? bytes : bytes.subarray(begin));

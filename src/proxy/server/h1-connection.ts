@@ -224,6 +224,7 @@ export class H1ServerConnection
   // The socket.
 
   onData(chunk: Buffer): void {
+    this.worker.serverReads++;
     if (this.state === 'closed') return;
     if (this.state === 'busy' && !this.isUnwritten) this.reader.read(chunk);
     else {

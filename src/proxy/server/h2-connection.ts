@@ -172,7 +172,9 @@ export class H2ServerConnection implements ServerStreamOwner, ReceiverOwner, Soc
   // The socket.
 
   onData(chunk: Buffer): void {
-    const { wheel } = this.context.worker;
+    const { worker } = this.context;
+    const { wheel } = worker;
+    worker.serverReads++;
     if (this.state === 'closed') return;
     this.readAt = wheel.now;
     if (this.isChecking) {

@@ -1,0 +1,164 @@
+/**
+ * What each server and each pool has done, and how long it took: numbers in shared memory that one worker alone writes, so that to
+ * count is one addition without a lock. A slot (shared/slots.ts) has a row of counts and three histograms:
+ *
+ *      counts        slot 0: [requests][responses 1xx..5xx][retries][failures by fault][verdicts]   slot 1: ...
+ *      histograms    slot 0: [connect][first byte][total]                                          slot 1: ...
+ *      the worker    [event loop delay][its last delay (ms)]
+ *
+ * All slots together are 40 MB, of which the system gives a page only when it is first written: a slot that never served anything
+ * costs nothing, as long as nobody reads its histograms. `read` does not.
+ */
+import { type Fault, serverFaults } from '../errors.ts';
+import type { RequestFlag, ResponseFlag } from './access-log.ts';
+import { addHistogram, histogramWords, observe } from './histogram.ts';
+
+/** Histograms of a slot: `stats.observe(slot, duration.total, ms)`. */
+export const duration = { connect: 0, firstByte: 1, total: 2 } as const;
+const durations = 3;
+
+const reasons: readonly Fault[] = Object.values(serverFaults);
+/** Place of each fault of a server, by its index; -1: it is somebody else's. */
+const reasonOf: readonly number[] = Array.from(
+  { length: Math.max(...reasons.map(({ index }) => index)) + 1 },
+  (_, index) => reasons.findIndex((fault) => fault.index === index),
+);
+
+/** The flags of the access log, in the order of `judged`. */
+export const requestFlags: readonly RequestFlag[] = ['N', 'I', 'F', 'D', 'V', 'E', 'O', 'U'];
+export const responseFlags: readonly ResponseFlag[] = ['N', 'I', 'U'];
+
+const requestsAt = 0;
+const responsesAt = 1;
+const retriesAt = 6;
+const failuresAt = 7;
+const verdictsAt = failuresAt + reasons.length;
+const countWords = verdictsAt + requestFlags.length * responseFlags.length;
+
+/** Of one server or pool, over all workers. */
+export interface SlotStats {
+  readonly requests: number;
+  /** Responses from 1xx to 5xx. */
+  readonly responses: readonly number[];
+  /** Requests that failed there, and were sent once more. */
+  readonly retries: number;
+  /** By the code of the fault; only those that occurred. */
+  readonly failures: readonly (readonly [code: string, count: number])[];
+  /** Of a pool: by the letters of the access log; only those that occurred. */
+  readonly verdicts: readonly (readonly [request: RequestFlag, response: ResponseFlag, count: number])[];
+  /** In the order of `duration`. null: nothing was ever observed. */
+  readonly durations: readonly Float64Array[] | null;
+}
+
+export class ExchangeStats {
+  private readonly words: Float64Array;
+  private readonly histogramsAt: number;
+  private readonly loopAt: number;
+
+  /** Of one worker: only it may write. `slots`: as for `create`. */
+  constructor(buffer: SharedArrayBuffer, slots: number) {
+    this.words = new Float64Array(buffer);
+    this.histogramsAt = slots * countWords;
+    this.loopAt = this.histogramsAt + slots * durations * histogramWords;
+    if (this.words.length < this.loopAt + histogramWords + 1) throw new RangeError(`no room for ${slots} slots`);
+  }
+
+  /** Memory for slots 0 to `slots` - 1 of one worker. */
+  static create(slots: number): SharedArrayBuffer {
+    const words = slots * (countWords + durations * histogramWords) + histogramWords + 1;
+    return new SharedArrayBuffer(words * Float64Array.BYTES_PER_ELEMENT);
+  }
+
+  /** For one worker whose numbers nobody else reads. */
+  static single(slots = 1): ExchangeStats {
+    return new ExchangeStats(ExchangeStats.create(slots), slots);
+  }
+
+  /** An exchange is over. */
+  requested(slot: number): void {
+    this.words[slot * countWords + requestsAt]! += 1;
+  }
+
+  /** A status outside of 100 to 599 counts as 5xx. */
+  responded(slot: number, status: number): void {
+    const group = status >= 100 && status < 600 ? Math.floor(status / 100) : 5;
+    this.words[slot * countWords + responsesAt + group - 1]! += 1;
+  }
+
+  retried(slot: number): void {
+    this.words[slot * countWords + retriesAt]! += 1;
+  }
+
+  /** An attempt has failed. Counts only faults of servers. */
+  failed(slot: number, fault: Fault): void {
+    const reason = reasonOf[fault.index] ?? -1;
+    if (reason >= 0) this.words[slot * countWords + failuresAt + reason]! += 1;
+  }
+
+  /** `request` and `response` are places in `requestFlags` and `responseFlags`. */
+  judged(slot: number, request: number, response: number): void {
+    this.words[slot * countWords + verdictsAt + request * responseFlags.length + response]! += 1;
+  }
+
+  /** `what` is one of `duration`. */
+  observe(slot: number, what: number, ms: number): void {
+    observe(this.words, this.histogramsAt + (slot * durations + what) * histogramWords, ms);
+  }
+
+  /** The event loop of this worker was so many ms late. */
+  looped(lateMs: number): void {
+    observe(this.words, this.loopAt, lateMs);
+    this.words[this.loopAt + histogramWords] = lateMs;
+  }
+
+  /** How late the event loop was at the last check (ms). */
+  get lastLoopDelayMs(): number {
+    return this.words[this.loopAt + histogramWords]!;
+  }
+
+  /** A copy of the histogram of the event loop's delay. */
+  get loopDelay(): Float64Array {
+    return this.words.slice(this.loopAt, this.loopAt + histogramWords);
+  }
+
+  /** The slot is another server's from now on. Only while no exchange of the former one is open: another thread may call it. */
+  clear(slot: number): void {
+    if (this.words[slot * countWords + requestsAt] !== 0) {
+      const at = this.histogramsAt + slot * durations * histogramWords;
+      this.words.fill(0, at, at + durations * histogramWords);
+    }
+    this.words.fill(0, slot * countWords, (slot + 1) * countWords);
+  }
+
+  /** The sums over workers. */
+  static read(workers: readonly ExchangeStats[], slot: number): SlotStats {
+    const counts = new Float64Array(countWords);
+    const histograms = Array.from({ length: durations }, () => new Float64Array(histogramWords));
+    let hasObserved = false;
+    for (const { words, histogramsAt } of workers) {
+      for (let i = 0; i < countWords; i++) counts[i]! += words[slot * countWords + i]!;
+      // What was never written is not read: reading makes the system provide its page.
+      if (words[slot * countWords + requestsAt] === 0) continue;
+      hasObserved = true;
+      for (const [what, sum] of histograms.entries()) {
+        addHistogram(sum, words, histogramsAt + (slot * durations + what) * histogramWords);
+      }
+    }
+    return {
+      requests: counts[requestsAt]!,
+      responses: Array.from(counts.subarray(responsesAt, retriesAt)),
+      retries: counts[retriesAt]!,
+      failures: reasons.flatMap(({ code }, i) => occurred(counts[failuresAt + i]!, (count) => [code, count] as const)),
+      verdicts: requestFlags.flatMap((request, i) =>
+        responseFlags.flatMap((response, k) =>
+          occurred(counts[verdictsAt + i * responseFlags.length + k]!, (count) => [request, response, count] as const),
+        ),
+      ),
+      durations: hasObserved ? histograms : null,
+    };
+  }
+}
+
+function occurred<T>(count: number, make: (count: number) => T): T[] {
+  return count === 0 ? [] : [make(count)];
+}
