@@ -23,7 +23,10 @@ export default defineConfig({
     reporters: ['default', new TestReporter(suites.onDemand.length)],
     projects: [
       // Unit tests share their process: none of them leaves anything behind, and starting one costs more than most.
-      { extends: true, test: { name: 'units', include: [testFiles('src')], isolate: false, ...patience } },
+      {
+        extends: true,
+        test: { name: 'units', include: [testFiles('src'), testFiles('dashboard')], isolate: false, ...patience },
+      },
       ...(['both', 'bun', 'node'] as const).map((where) => ({
         extends: true as const,
         test: {

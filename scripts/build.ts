@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
+import { build } from 'vite';
 
 const root = resolve(import.meta.dirname, '..');
 const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
@@ -49,8 +50,12 @@ await bundle.write({
   chunkFileNames: '[name]-[hash].js',
 });
 
+// The page of the admin listener (src/admin/dashboard-files.ts).
+await build({ configFile: join(root, 'dashboard/vite.config.ts') });
+const inDashboard = ['preact', '@preact/signals', '@preact/signals-core', 'uplot'];
+
 // Their licences ask for it.
-const licenses = bundled.map((name) => {
+const licenses = [...bundled, ...inDashboard].map((name) => {
   const folder = join(root, 'node_modules', name);
   const file = ['LICENSE', 'LICENSE.txt'].map((one) => join(folder, one)).find((one) => existsSync(one));
   if (file === undefined) throw new Error(`${name} has no LICENSE`);

@@ -52,6 +52,7 @@ const checks = [
   run('package', 'node', ['scripts/check-package.ts']),
   run('programs', 'node', ['scripts/programs.ts']),
   run('types', 'tsc', ['-p', '.']),
+  run('types of the dashboard', 'tsc', ['-p', 'dashboard']),
   run('lint', 'biome', ['ci', '--error-on-warnings', '.']),
   run('documentation', 'node', ['scripts/api-docs.ts', '--check']),
 ];

@@ -1,6 +1,7 @@
 /**
  * The requests of the admin listener: the state of the balancer as JSON, and the few commands that change it.
  *
+ *      GET  /, /assets/<name>                the dashboard; without a token: it asks for one
  *      GET  /status                          servers, their sessions and exchanges, the store, all counters
  *      POST /servers/<pool>/<name>/drain     no new sessions; those with a copy leave with their next request
  *      POST /servers/<pool>/<name>/ready     the server takes new sessions again
@@ -8,6 +9,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ServerState } from '../fleet/health-report.ts';
 import { Bearer } from './bearer.ts';
+import { DashboardFiles } from './dashboard-files.ts';
 import { answer, answerJson, decodePart } from './listen.ts';
 
 export interface ServerStatus {
@@ -47,6 +49,7 @@ export interface AdminDependencies {
 export class Admin {
   private readonly deps: AdminDependencies;
   private readonly bearer: Bearer;
+  private readonly dashboard = new DashboardFiles();
 
   constructor(deps: AdminDependencies) {
     this.deps = deps;
@@ -55,6 +58,7 @@ export class Admin {
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     request.resume();
+    if (await this.answerFile(request, response)) return;
     if (!this.bearer.admits(request, response)) return;
     // A browser adds Origin: without this check, a page of any site could send commands to a port of its user's machine.
     if (request.headers.origin !== undefined) {
@@ -69,5 +73,15 @@ export class Admin {
       else
         answer(response, (await this.deps.drain(decodePart(pool), decodePart(name), action === 'drain')) ? 204 : 404);
     } else answer(response, 404);
+  }
+
+  /** Whether it asks for a file of the dashboard, and has been answered. */
+  private async answerFile({ method, url = '' }: IncomingMessage, response: ServerResponse): Promise<boolean> {
+    const [path = ''] = url.split('?', 1);
+    if (method !== 'GET' || (path !== '/' && !path.startsWith('/assets/'))) return false;
+    const file = await this.dashboard.read(path);
+    if (file === null) return false;
+    answer(response, 200, { ...file.headers, 'content-type': file.contentType }, file.bytes);
+    return true;
   }
 }
