@@ -96,7 +96,7 @@ export class Fleet {
    * those that come last must not move to those that come first.
    */
   isUsable(server: Server): boolean {
-    if (server.removed) return false;
+    if (server.removed || server.report.maintenance) return false;
     return server.state !== 'down' || this.snapshot.panic || (this.doubtful.size > 0 && this.doubtful.has(server));
   }
 
@@ -171,6 +171,14 @@ export class Fleet {
     });
   }
 
+  /** Set by an operator: the same, and a server in maintenance gets nothing at all. */
+  setOperated(server: Server, drained: boolean, maintenance: boolean, now: number): void {
+    this.change(server, now, (report) => {
+      report.drained = drained;
+      report.maintenance = maintenance;
+    });
+  }
+
   /** Re-weighs servers that start slowly. Call about once a second; publishes only while one of them does. */
   tick(now: number): void {
     let slow = false;
@@ -185,12 +193,12 @@ export class Fleet {
   private change(server: Server, now: number, edit: (report: HealthReport) => void): void {
     this.demandMember(server);
     const { report, state: from } = server;
-    const wasDrained = report.drained;
+    const { drained: wasDrained, maintenance: wasMaintained } = report;
     edit(report);
     const to = stateOf(report);
     if (to === from) {
-      // The drain of a server that is down shows only in panic.
-      if (report.drained !== wasDrained) this.publish(now);
+      // What an operator says of a server that is down shows only in panic.
+      if (report.drained !== wasDrained || report.maintenance !== wasMaintained) this.publish(now);
       return;
     }
     if (from === 'down' && this.options.slowStart > 0) report.since = now;
@@ -235,7 +243,7 @@ export class Fleet {
   }
 
   private take(all: readonly Server[], membership: number, version: number, now: number): Snapshot {
-    const wanted = all.filter((server) => !server.report.drained);
+    const wanted = all.filter(({ report }) => !report.drained && !report.maintenance);
     const healthy = wanted.filter((server) => server.state === 'up');
     const panic = healthy.length < wanted.length * this.options.panicThreshold;
     const candidates = panic ? wanted : healthy;

@@ -5,6 +5,8 @@ export interface HealthReport {
   active: boolean;
   passive: boolean;
   drained: boolean;
+  /** An operator has taken it down: no request goes there, not even in a panic. */
+  maintenance: boolean;
   /** When the server last came back (ms); null when it never left or has its full weight. */
   since: number | null;
 }
@@ -20,10 +22,10 @@ export type ServerState = 'up' | 'draining' | 'down';
 
 /** Of a server on which nobody has reported. */
 export function newHealthReport(): HealthReport {
-  return { active: true, passive: true, drained: false, since: null };
+  return { active: true, passive: true, drained: false, maintenance: false, since: null };
 }
 
-export function stateOf({ active, passive, drained }: HealthReport): ServerState {
-  if (!active || !passive) return 'down';
+export function stateOf({ active, passive, drained, maintenance }: HealthReport): ServerState {
+  if (!active || !passive || maintenance) return 'down';
   return drained ? 'draining' : 'up';
 }

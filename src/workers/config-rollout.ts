@@ -25,6 +25,7 @@ import type { CertificateService } from './certificate-service.ts';
 import { summarizeChange } from './config-summary.ts';
 import type { DescriptorRoom } from './descriptor-room.ts';
 import type { HealthMonitor } from './health-monitor.ts';
+import type { KeptChanges } from './kept-changes.ts';
 import type { Listening, WorkerConfig } from './messages.ts';
 import { refuseTakenPort } from './port-check.ts';
 import type { SharedState } from './shared-state.ts';
@@ -38,6 +39,9 @@ export interface ConfigRolloutDependencies {
   readonly descriptorRoom: DescriptorRoom;
   readonly certificates: CertificateService;
   readonly workers: () => WorkerGroup;
+  /** What operators have changed of servers, and who forgets what does not hold any more with these pools in force. */
+  readonly changes: () => KeptChanges;
+  readonly settleChanges: (pools: LimpetOptions['pools']) => void;
   /** null: no copies of sessions are kept. */
   readonly store: () => StoreService | null;
   /** Signs the tokens when the config names no keys. */
@@ -96,7 +100,7 @@ export class ConfigRollout {
   /** Before the start: certificates are read, names looked up, and slots assigned. Throws ConfigError for files that cannot be used. */
   async prepare(): Promise<void> {
     this.follow(await this.deps.certificates.load(this.given));
-    await this.deps.names.follow(this.configured);
+    await this.deps.names.follow(this.withAdded(this.configured));
     this.resolved = this.resolve(this.configured);
     this.assigned = this.deps.state.assignNumbers(this.resolved, unixSeconds(this.deps.clock));
   }
@@ -116,6 +120,11 @@ export class ConfigRollout {
       this.follow(certificates);
       this.deps.events.publish('config.reloaded', { summary: summarizeChange(former, this.configured) });
     });
+  }
+
+  /** Operators have changed servers: the pools get them as a change of their members. Rejects when that cannot be. */
+  reapply(): Promise<void> {
+    return this.inTurn(() => this.replace(this.configured, this.material));
   }
 
   /** Files of certificates may have changed: the workers get what can be used, and keep what they have otherwise. */
@@ -204,7 +213,7 @@ export class ConfigRollout {
     const before = { resolved: this.resolved, ports: this.ports, material: this.material };
     let isPublished = false;
     try {
-      await names.follow(configured);
+      await names.follow(this.withAdded(configured));
       const next = this.resolve(configured);
       const formerPorts = this.formerPorts(next);
       await this.checkPorts(next.listeners.filter((_, i) => formerPorts[i] === undefined));
@@ -220,9 +229,10 @@ export class ConfigRollout {
       for (const [pool, healthReports] of monitor.healthReports) this.publishHealth(pool, healthReports);
       descriptorRoom.follow(next);
       this.configured = configured;
+      this.deps.settleChanges(resolveServers(configured.pools, names.addresses));
     } catch (error) {
       if (isPublished) await this.rollBack(before);
-      await names.follow(this.configured);
+      await names.follow(this.withAdded(this.configured));
       throw error;
     }
   }
@@ -244,7 +254,13 @@ export class ConfigRollout {
   }
 
   private resolve(options: LimpetOptions): LimpetOptions {
-    return { ...options, pools: resolveServers(options.pools, this.deps.names.addresses) };
+    const changes = this.deps.changes();
+    const pools = resolveServers(changes.withAdded(options.pools), this.deps.names.addresses);
+    return { ...options, pools: changes.applyTo(pools) };
+  }
+
+  private withAdded(options: LimpetOptions): LimpetOptions {
+    return { ...options, pools: this.deps.changes().withAdded(options.pools) };
   }
 
   /** What the process is built on stays as it was at the start. */

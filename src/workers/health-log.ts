@@ -43,13 +43,24 @@ interface Logged {
   /** Wall time at which this state began. */
   since: number;
   drained: boolean;
-  /** Why it is out. */
+  maintenance: boolean;
+  /** Why it is in this state. */
   reason: string;
   /** Wall time of the last check; -1: there was none. `problem` is its result; null: it passed. */
   checkedAt: number;
   problem: string | null;
   /** Wall time of the first of the last failed checks in a row; -1: the last check passed. */
   failingSince: number;
+}
+
+/** What was logged last about one server. */
+export interface LoggedHealth {
+  /** Wall time at which its state began. */
+  readonly since: number;
+  /** Why it is out, drained or back; '' when that is not known. */
+  readonly reason: string;
+  /** null: there was no check. `problem` null: it passed. */
+  readonly lastCheck: { readonly at: number; readonly problem: string | null } | null;
 }
 
 export class HealthLog {
@@ -98,16 +109,17 @@ export class HealthLog {
     const logged = this.logged.get(server.identity)!;
     logged.isTried = false;
     logged.drained = server.report.drained;
+    logged.maintenance = server.report.maintenance;
     if (logged.state === server.state) return;
     const what = logged.state === 'down' ? 'is tried again' : `is ${server.state}`;
     this.enter(server, logged, 'info', `${what}: the config has changed`);
     this.publish(eventOf[server.state], server, 'the config has changed');
   }
 
-  private firstEntry({ state, report: { drained } }: Server): Logged {
+  private firstEntry({ state, report: { drained, maintenance } }: Server): Logged {
     const since = this.clock.wall();
     const unchecked = { checkedAt: -1, problem: null, failingSince: -1 };
-    return { state, isTried: false, hasAnswered: false, since, drained, reason: '', ...unchecked };
+    return { state, isTried: false, hasAnswered: false, since, drained, maintenance, reason: '', ...unchecked };
   }
 
   /** A check has ended; `problem` null: it passed. To be called before the check changes the state of the server. */
@@ -136,8 +148,9 @@ export class HealthLog {
   changed(server: Server, reason: string): void {
     const logged = this.logged.get(server.identity);
     if (logged === undefined) return;
-    const { drained } = server.report;
-    if (drained !== logged.drained) this.logDrained(server, logged, drained, reason);
+    const { drained, maintenance } = server.report;
+    if (maintenance !== logged.maintenance) this.logMaintenance(server, logged, reason);
+    else if (drained !== logged.drained) this.logDrained(server, logged, drained, reason);
     else if (server.state === logged.state) this.log.debug(`${this.nameOf(server)} stays ${logged.state}: ${reason}`);
     else if (server.state === 'down') {
       logged.reason = reason;
@@ -149,6 +162,22 @@ export class HealthLog {
     this.checkPool();
   }
 
+  private logMaintenance(server: Server, logged: Logged, reason: string): void {
+    const { drained, maintenance } = server.report;
+    logged.drained = drained;
+    logged.maintenance = maintenance;
+    if (!maintenance && server.state === 'down') {
+      this.log.info(`${this.nameOf(server)} is taken back: ${reason}; it is out all the same`);
+      return;
+    }
+    logged.reason = reason;
+    const what = maintenance ? 'taken down' : drained ? 'drained' : 'ready';
+    const isLast = maintenance && logged.state === 'up' && !this.isUsable();
+    const warning = isLast ? '; it was the last usable server of its pool' : '';
+    this.enter(server, logged, isLast ? 'warn' : 'info', `is ${what}: ${reason}${warning}`);
+    this.publish(maintenance ? 'server.down' : drained ? 'server.drained' : 'server.ready', server, reason);
+  }
+
   private logDrained(server: Server, logged: Logged, drained: boolean, reason: string): void {
     logged.drained = drained;
     this.publish(drained ? 'server.drained' : 'server.ready', server, reason);
@@ -156,6 +185,7 @@ export class HealthLog {
       this.log.info(`${this.nameOf(server)} is ${drained ? 'drained' : 'ready'}: ${reason}; it is out all the same`);
       return;
     }
+    logged.reason = reason;
     const isLast = drained && logged.state === 'up' && !this.isUsable();
     const warning = isLast ? '; it was the last usable server of its pool' : '';
     const what = drained ? 'drained' : 'ready';
@@ -163,6 +193,7 @@ export class HealthLog {
   }
 
   private enterBack(server: Server, logged: Logged, reason: string): void {
+    logged.reason = reason;
     this.enter(server, logged, 'info', `is back: ${reason}`);
     this.publish('server.up', server, reason);
   }
@@ -182,6 +213,15 @@ export class HealthLog {
 
   private publish(name: ServerEvent, server: Server, reason: string): void {
     this.events.publish(name, { pool: this.pool, server: server.name, reason });
+  }
+
+  /** undefined: there is no such server. */
+  viewOf(server: Server): LoggedHealth | undefined {
+    const logged = this.logged.get(server.identity);
+    if (logged === undefined) return undefined;
+    const { since, reason, checkedAt, problem } = logged;
+    const lastCheck = checkedAt < 0 ? null : { at: checkedAt, problem };
+    return { since, reason, lastCheck };
   }
 
   private nameOf({ name }: Server): string {

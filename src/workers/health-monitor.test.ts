@@ -172,15 +172,15 @@ describe('the log', () => {
     const { said, watch, follow } = stage();
     follow(configOf({ servers: two }));
     const fields = `{"was":"up","since":"${at(0)}"}`;
-    for (let n = 0; n < 2; n++) watch.drain('shop', 'a', true);
+    for (let n = 0; n < 2; n++) watch.setState('shop', 'a', 'drain');
     expect(lines(said)).toEqual([`info: server shop/a is drained: by an operator ${fields}`]);
-    watch.drain('shop', 'b', true);
+    watch.setState('shop', 'b', 'drain');
     const warning = '; it was the last usable server of its pool';
     expect(lines(said)).toEqual([
       `warn: server shop/b is drained: by an operator${warning} ${fields}`,
       'error: pool shop has no usable server: a is drained, b is drained. New sessions get 503 no-server',
     ]);
-    watch.drain('shop', 'b', false);
+    watch.setState('shop', 'b', 'ready');
     expect(lines(said)).toEqual([
       `info: server shop/b is ready: by an operator {"was":"draining","since":"${at(0)}"}`,
       `info: pool shop has a usable server again: b {"since":"${at(0)}"}`,
@@ -231,13 +231,30 @@ describe('reports of workers that still go by the config before', () => {
     expect(load.failures(slot)).toBe(0);
   });
 
+  test('a server that was taken down is down whatever its checks say, and the log says who', () => {
+    const { said, watch, follow } = stage();
+    follow(configOf({ servers: two }));
+    watch.setState('shop', 'a', 'down');
+    expect(watch.stateOf('shop', 'a')).toEqual({ state: 'down', drained: true });
+    watch.report('shop', 'a 127.0.0.1:1', { what: 'answered', status: 200 });
+    expect(watch.stateOf('shop', 'a').state).toBe('down');
+    expect(watch.loggedOf('shop', 'a')).toEqual({ since: 1_000_000, reason: 'by an operator', lastCheck: null });
+    watch.setState('shop', 'a', 'drain');
+    watch.setState('shop', 'a', 'ready');
+    const lines = said.filter((line) => !line.startsWith('debug'));
+    expect(lines.map((line) => line.replace(/ \{.*/, ''))).toEqual([
+      'info: server shop/a is taken down: by an operator',
+      'info: server shop/a is drained: by an operator',
+      'info: server shop/a is ready: by an operator',
+    ]);
+  });
+
   test('a drained server that gets another address stays drained: that word is for the name', () => {
     const { watch, follow } = stage();
     follow(configOf({ servers: two }));
-    watch.drain('shop', 'a', true);
+    watch.setState('shop', 'a', 'drain');
     follow(configOf({ servers: [{ name: 'a', address: '127.0.0.1:4' }, two[1]] }));
     expect(watch.stateOf('shop', 'a')).toEqual({ state: 'draining', drained: true });
-    expect(watch.drained).toEqual([['shop', 'a']]);
   });
 });
 
@@ -265,14 +282,14 @@ describe('another config', () => {
     const { told, watch, follow, healthReports } = stage();
     const config = configOf(checked);
     follow(config);
-    watch.drain('shop', 'b', true);
+    watch.setState('shop', 'b', 'drain');
     for (let n = 0; n < 3; n++) watch.report('shop', 'a 127.0.0.1:1', { what: 'connect-failed' });
     const before = told.length;
     const next = configOf({
       ...checked,
       servers: [{ name: 'b', address: '127.0.0.1:9' }, two[0], { name: 'c', address: '127.0.0.1:3' }],
     });
-    const healthy = { active: true, passive: true, drained: false, since: null };
+    const healthy = { active: true, passive: true, drained: false, maintenance: false, since: null };
     expect(watch.preview(next).get('shop')).toEqual([
       { ...healthy, drained: true, server: 'b 127.0.0.1:9' },
       { ...healthy, passive: false, server: 'a 127.0.0.1:1' },

@@ -19,8 +19,8 @@ import { type Counters, counter } from '../metrics/counters.ts';
 import { formatAddress, type Net } from '../net/socket.ts';
 import type { Numbers } from '../shared/slots.ts';
 import type { Clock, Timers } from '../time/clock.ts';
-import type { DrainedServer } from './drained-servers.ts';
-import { HealthLog, type HealthLogger } from './health-log.ts';
+import { HealthLog, type HealthLogger, type LoggedHealth } from './health-log.ts';
+import type { OperatorState } from './kept-changes.ts';
 import { publishMembership } from './membership-events.ts';
 import type { HealthReports } from './messages.ts';
 
@@ -119,26 +119,19 @@ export class HealthMonitor {
   }
 
   /**
-   * An operator drains a server, or makes it ready again. Holds until the opposite is asked for, through reloads. False: no
-   * such server.
+   * An operator drains a server, takes it down, or makes it ready again. Holds until something else is asked for, through
+   * reloads. False: no such server.
    */
-  drain(pool: string, name: string, drained: boolean, reason = 'by an operator'): boolean {
+  setState(pool: string, name: string, state: OperatorState, reason = 'by an operator'): boolean {
     const watched = this.pools.get(pool);
     const server = watched?.fleet.servers.find((one) => one.name === name);
     if (watched === undefined || server === undefined) return false;
     const { fleet, healthLog } = watched;
-    fleet.setDrained(server, drained, this.deps.clock.now());
+    fleet.setOperated(server, state !== 'ready', state === 'down', this.deps.clock.now());
     healthLog.changed(server, reason);
     // Also when its state stays the same (a server that is down stays down): the workers need `drained` all the same.
     this.deps.publish(pool, fleet.namedReports);
     return true;
-  }
-
-  /** The servers that an operator has drained. */
-  get drained(): DrainedServer[] {
-    return [...this.pools].flatMap(([pool, { fleet }]) =>
-      fleet.servers.filter(({ report }) => report.drained).map(({ name }): DrainedServer => [pool, name]),
-    );
   }
 
   stateOf(pool: string, name: string): { readonly state: ServerState; readonly drained: boolean } {
@@ -146,6 +139,13 @@ export class HealthMonitor {
     const server = fleet?.servers.find((one) => one.name === name);
     if (fleet === undefined || server === undefined) return { state: 'down', drained: false };
     return { state: server.state, drained: server.report.drained };
+  }
+
+  /** undefined: there is no such server. */
+  loggedOf(pool: string, name: string): LoggedHealth | undefined {
+    const watched = this.pools.get(pool);
+    const server = watched?.fleet.servers.find((one) => one.name === name);
+    return server && watched?.healthLog.viewOf(server);
   }
 
   stop(): void {
@@ -161,7 +161,9 @@ export class HealthMonitor {
     for (const server of change.added) {
       // Its slot may have belonged to another server. A drain is for the name, whatever the address.
       server.setMisframed(false);
-      server.report.drained = fleet.at(server.slot)?.report.drained === true;
+      const former = fleet.at(server.slot)?.report;
+      server.report.drained = former?.drained === true;
+      server.report.maintenance = former?.maintenance === true;
     }
     fleet.applyMembership(change, this.deps.clock.now());
     watched.membersChanged();
@@ -241,7 +243,8 @@ function inherit(
     const report: NamedHealthReport = { ...newHealthReport(), server: identityOf(server) };
     const old = known.get(server.name);
     if (old === undefined) return report;
-    if (old.identity !== report.server) return { ...report, drained: old.report.drained };
+    const { drained, maintenance } = old.report;
+    if (old.identity !== report.server) return { ...report, drained, maintenance };
     if (staysWatched) return { ...report, ...old.report };
     return { ...report, ...old.report, active: health.active === null ? true : old.report.active, passive: true };
   });

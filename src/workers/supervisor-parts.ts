@@ -11,17 +11,18 @@ import type { WriteLines } from '../metrics/access-log.ts';
 import { counter } from '../metrics/counters.ts';
 import type { Address, Net } from '../net/socket.ts';
 import type { InjectedFault } from '../store/injected-fault.ts';
+import { census } from '../table/census.ts';
 import { type Clock, systemTimers, type Timers, unixSeconds } from '../time/clock.ts';
 import type { ClockSources } from '../time/steady.ts';
 import { AdminService } from './admin-service.ts';
 import { type AutoCertificate, CertificateService } from './certificate-service.ts';
 import { ConfigRollout } from './config-rollout.ts';
 import { DescriptorRoom, systemLimits } from './descriptor-room.ts';
-import { DrainedServers } from './drained-servers.ts';
 import { findNames } from './find-names.ts';
 import { HealthMonitor } from './health-monitor.ts';
 import { createHeartbeats, HangDetector } from './heartbeat.ts';
 import { clockFor } from './injected-faults.ts';
+import { ServerControl } from './server-control.ts';
 import { SharedState } from './shared-state.ts';
 import { formatShortage, ShortageLimiter } from './shortage-limiter.ts';
 import type { StoreService } from './store-service.ts';
@@ -86,7 +87,7 @@ export interface SupervisorParts {
   readonly timekeeper: Timekeeper;
   readonly names: Names;
   readonly monitor: HealthMonitor;
-  readonly drainedServers: DrainedServers;
+  readonly servers: ServerControl;
   readonly descriptorRoom: DescriptorRoom;
   readonly shortages: ShortageLimiter;
   readonly rollout: ConfigRollout;
@@ -164,6 +165,8 @@ export function createParts(
     certificates,
     workers: () => workers,
     store,
+    changes: () => servers.changes,
+    settleChanges: (pools) => servers.settle(pools),
     tokenKey: deps.tokenKey,
     tableSecret,
     net,
@@ -229,6 +232,19 @@ export function createParts(
     timers,
     log,
   });
+  const servers: ServerControl = new ServerControl({
+    file: join(stateDir, 'servers.json'),
+    options: () => rollout.options,
+    numbers: () => rollout.numbers,
+    reapply: () => rollout.reapply(),
+    sync: () => workers.sync(),
+    monitor,
+    load,
+    table,
+    census: () => census(table, unixSeconds(clock)),
+    timers,
+    log,
+  });
   const admin = new AdminService({
     options: () => rollout.options,
     numbers: () => rollout.numbers,
@@ -242,7 +258,6 @@ export function createParts(
     now: () => unixSeconds(clock),
     log,
   });
-  const drainedServers = new DrainedServers(join(stateDir, 'drained.json'), monitor, log);
   return {
     clock,
     timers,
@@ -251,7 +266,7 @@ export function createParts(
     timekeeper,
     names,
     monitor,
-    drainedServers,
+    servers,
     descriptorRoom,
     shortages,
     rollout,

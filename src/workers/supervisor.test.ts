@@ -329,7 +329,7 @@ test('a drained server is drained for all workers when the call resolves, and af
   workers.get(2).synced();
   expect(await drained).toBe(true);
   expect(await supervisor.drain('shop', 'nobody', true)).toBe(false);
-  expect(JSON.parse(readFileSync(join(stateDir, 'drained.json'), 'utf8'))).toEqual([['shop', 'a']]);
+  expect(JSON.parse(readFileSync(join(stateDir, 'servers.json'), 'utf8'))).toEqual({ 'shop/a': { state: 'drain' } });
 });
 
 describe('the stop', () => {

@@ -50,15 +50,16 @@ export class Supervisor {
 
   /** Rejects with the system's error when an address cannot be bound; then no thread is left. */
   async start(): Promise<void> {
-    const { rollout, state, tableSaver, timekeeper, monitor, drainedServers, descriptorRoom, workers, hangs, admin } =
+    const { rollout, state, tableSaver, timekeeper, monitor, servers, descriptorRoom, workers, hangs, admin } =
       this.parts;
+    servers.read();
     await rollout.prepare();
     state.randomizeTurns(rollout.numbers, this.deps.random ?? Math.random);
     await this.openStore();
     await tableSaver.load();
     timekeeper.start();
     monitor.follow(rollout.options, rollout.numbers);
-    drainedServers.restore();
+    servers.restore();
     descriptorRoom.follow(rollout.options);
     descriptorRoom.start();
     try {
@@ -140,9 +141,7 @@ export class Supervisor {
    * such server. Resolves when every worker does so.
    */
   async drain(pool: string, server: string, drained: boolean): Promise<boolean> {
-    if (!this.parts.drainedServers.set(pool, server, drained)) return false;
-    await this.parts.workers.sync();
-    return true;
+    return (await this.parts.servers.change(pool, server, { state: drained ? 'drain' : 'ready' })) === 'done';
   }
 
   private stopWatching(): void {

@@ -23,8 +23,8 @@ interface Case {
 const cases: readonly Case[] = [
   { file: 'sessions.table', make: folder, what: 'a folder', code: 3 },
   { file: 'sessions.table', make: garbage, what: 'garbage', code: null },
-  { file: 'drained.json', make: folder, what: 'a folder', code: 3 },
-  { file: 'drained.json', make: garbage, what: 'garbage', code: null },
+  { file: 'servers.json', make: folder, what: 'a folder', code: 3 },
+  { file: 'servers.json', make: garbage, what: 'garbage', code: null },
   { file: 'token.key', make: folder, what: 'a folder', code: 3 },
   { file: 'token.key', make: garbage, what: 'garbage', code: 3 },
   { file: 'table.key', make: folder, what: 'a folder', code: 3 },

@@ -1,0 +1,264 @@
+/**
+ * What operators see and change of servers while the balancer runs, without a reload. Changes are kept (kept-changes.ts); all
+ * counts are words of shared memory, so that nothing here reads the session table but the last look of a drain.
+ */
+import { parseServer, serverForm } from '../config/address.ts';
+import { defaults } from '../config/defaults.ts';
+import type { LimpetOptions, PoolServer } from '../config/options.ts';
+import { UsageError } from '../errors.ts';
+import type { Load } from '../fleet/load.ts';
+import { formatAddress } from '../net/socket.ts';
+import { type Numbers, serverName } from '../shared/slots.ts';
+import type { Count } from '../table/census.ts';
+import type { SessionTable } from '../table/table.ts';
+import type { Timers } from '../time/clock.ts';
+import { DrainWait } from './drain-wait.ts';
+import type { HealthMonitor } from './health-monitor.ts';
+import { KeptChanges, type ServerEdit } from './kept-changes.ts';
+import { readKeptChanges, writeKeptChanges } from './kept-changes-file.ts';
+import type { AddedServer, DrainState, ServerView } from './server-view.ts';
+
+export interface ServerControlDependencies {
+  /** In which changes are kept. */
+  readonly file: string;
+  /** The config in force, with what was changed. */
+  readonly options: () => LimpetOptions;
+  readonly numbers: () => Numbers;
+  /** Puts the pools in force once more, with what was changed; rejects, and nothing has changed, when that cannot be. */
+  readonly reapply: () => Promise<void>;
+  /** Resolves when every worker has handled all messages before. */
+  readonly sync: () => Promise<void>;
+  readonly monitor: Pick<HealthMonitor, 'setState' | 'stateOf' | 'loggedOf'>;
+  readonly load: Pick<Load, 'running' | 'waiting' | 'streams' | 'tunnels'>;
+  readonly table: Pick<SessionTable, 'count' | 'countCopied'>;
+  /** Reads the whole table: live sessions by slot. */
+  readonly census: () => Promise<ReadonlyMap<number, Count>>;
+  readonly timers: Timers;
+  readonly log: { warn(message: string): void };
+}
+
+const largestWeight = 65_535;
+const largestCap = 1_000_000;
+
+export class ServerControl {
+  private readonly deps: ServerControlDependencies;
+  private kept = KeptChanges.none;
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(deps: ServerControlDependencies) {
+    this.deps = deps;
+  }
+
+  /** What holds beside the config. */
+  get changes(): KeptChanges {
+    return this.kept;
+  }
+
+  /** At the start: what was changed before the restart. A file that cannot be used is logged, and the config holds alone. */
+  read(): void {
+    this.orWarn(() => {
+      this.kept = readKeptChanges(this.deps.file);
+    });
+  }
+
+  /** Once the monitor knows the servers: their states before the restart. */
+  restore(): void {
+    for (const { name: pool, servers } of this.deps.options().pools) {
+      for (const { name } of servers) {
+        const state = this.kept.stateOf(pool, name);
+        if (state !== 'ready') this.deps.monitor.setState(pool, name, state, 'as before the restart');
+      }
+    }
+  }
+
+  /** A config was put in force, with these servers: what does not hold any more under it is forgotten. */
+  settle(pools: LimpetOptions['pools']): void {
+    this.keep(this.kept.settled(pools));
+  }
+
+  list(): Promise<readonly ServerView[]> {
+    const { slots } = this.deps.numbers();
+    const views = this.deps
+      .options()
+      .pools.flatMap(({ name: pool, servers }) =>
+        servers.map((server) => this.viewOf(pool, server, slots.get(serverName(pool, server.name)) ?? 0)),
+      );
+    return Promise.resolve(views);
+  }
+
+  /** Resolves when every worker has applied it. Throws UsageError for a number out of range. */
+  change(pool: string, server: string, edit: ServerEdit): Promise<'done' | 'no-such-server'> {
+    checkRange('weight', edit.weight, largestWeight);
+    checkRange('maxRequests', edit.maxRequests, largestCap);
+    return this.inTurn(async () => {
+      const { monitor, sync } = this.deps;
+      const found = this.find(pool, server);
+      if (found === undefined) return 'no-such-server';
+      if (edit.weight !== undefined || edit.maxRequests !== undefined) {
+        await this.apply(this.kept.edited(pool, this.configured(pool, found), edit));
+      } else this.keep(this.kept.edited(pool, found, edit));
+      if (edit.state !== undefined) {
+        monitor.setState(pool, server, edit.state);
+        await sync();
+      }
+      return 'done';
+    });
+  }
+
+  /** Throws UsageError for a name, an address or a number that no config may have, and rejects with it when there is no room for it. */
+  add(pool: string, { name, address, weight, maxRequests }: AddedServer): Promise<'done' | 'no-such-pool' | 'exists'> {
+    checkRange('weight', weight, largestWeight);
+    checkRange('maxRequests', maxRequests, largestCap);
+    const parsed = parseServer(address);
+    if (parsed === null) throw new UsageError(`address is "${address}", expected ${serverForm}`);
+    if (!/^[\x21-\x7e]{1,128}$/.test(name)) {
+      throw new UsageError(`name is "${name}", expected a name of 1 to 128 printable characters without spaces`);
+    }
+    const server: PoolServer = {
+      name,
+      address: parsed,
+      weight: weight ?? defaults.server.weight,
+      maxRequests: maxRequests ?? defaults.server.maxRequests,
+      resolve: 'any',
+    };
+    return this.inTurn(async () => {
+      if (!this.deps.options().pools.some((one) => one.name === pool)) return 'no-such-pool';
+      if (this.find(pool, name) !== undefined) return 'exists';
+      await this.apply(this.kept.add(pool, server));
+      return 'done';
+    });
+  }
+
+  /** Exchanges that run there finish. Its sessions go the way of those whose owner has failed; drain it first. */
+  remove(pool: string, server: string): Promise<'done' | 'no-such-server' | 'last-server'> {
+    return this.inTurn(async () => {
+      const found = this.find(pool, server);
+      if (found === undefined) return 'no-such-server';
+      const { pools } = this.deps.options();
+      if (pools.find(({ name }) => name === pool)?.servers.length === 1) return 'last-server';
+      await this.apply(this.kept.remove(pool, found));
+      return 'done';
+    });
+  }
+
+  /** Resolves when nothing is lost if the server is stopped, after `waitMs` at the latest, or when `signal` says so. */
+  async drained(
+    pool: string,
+    server: string,
+    waitMs = 0,
+    signal?: AbortSignal,
+  ): Promise<DrainState | 'no-such-server'> {
+    const { census, timers } = this.deps;
+    const now = () => this.drainStateOf(pool, server);
+    return await new DrainWait({ timers, now, isSafe: async () => this.isSafe(pool, server, await census()) }).wait(
+      waitMs,
+      signal,
+    );
+  }
+
+  /** By the counts, which may be a little too high: that of the table has expired sessions that are not swept yet. */
+  private drainStateOf(pool: string, server: string): DrainState | 'no-such-server' {
+    const found = this.find(pool, server);
+    if (found === undefined) return 'no-such-server';
+    const slot = this.deps.numbers().slots.get(serverName(pool, server)) ?? 0;
+    const { state, drained, inflight, waiting, streams, tunnels, sessions } = this.viewOf(pool, found, slot);
+    const { uncopied } = sessions;
+    return {
+      drained: drained && inflight === 0 && waiting === 0 && uncopied === 0,
+      state,
+      waitingFor: { inflight: inflight + waiting, streams, tunnels, uncopied },
+    };
+  }
+
+  /** By a census of the whole table, which a worker that died has not made wrong. */
+  private isSafe(pool: string, server: string, counts: ReadonlyMap<number, Count>): boolean {
+    const state = this.drainStateOf(pool, server);
+    if (state === 'no-such-server') return true;
+    const slot = this.deps.numbers().slots.get(serverName(pool, server)) ?? 0;
+    const { live, copied } = counts.get(slot) ?? { live: 0, copied: 0 };
+    return this.deps.monitor.stateOf(pool, server).drained && state.waitingFor.inflight === 0 && live === copied;
+  }
+
+  private viewOf(pool: string, { name, address, weight, maxRequests }: PoolServer, slot: number): ServerView {
+    const { load, monitor, table } = this.deps;
+    const { state, drained } = monitor.stateOf(pool, name);
+    const logged = monitor.loggedOf(pool, name);
+    const lastCheck = logged?.lastCheck ?? null;
+    const inflight = Math.max(0, load.running(slot));
+    const live = Math.max(0, table.count(slot));
+    const copied = Math.min(live, Math.max(0, table.countCopied(slot)));
+    return {
+      pool,
+      name,
+      address: formatAddress(address),
+      state,
+      drained,
+      weight,
+      maxRequests,
+      inflight,
+      waiting: Math.max(0, load.waiting(slot)),
+      streams: Math.max(0, load.streams(slot)),
+      tunnels: Math.max(0, load.tunnels(slot)),
+      sessions: { live, copied, uncopied: live - copied },
+      since: logged === undefined ? null : new Date(logged.since).toISOString(),
+      reason: logged?.reason || null,
+      lastCheck: lastCheck && { at: new Date(lastCheck.at).toISOString(), problem: lastCheck.problem },
+      source: this.kept.isAdded(pool, name) ? 'api' : 'config',
+      loss: { sessions: live - copied, exchanges: inflight },
+    };
+  }
+
+  private find(pool: string, server: string): PoolServer | undefined {
+    return this.deps
+      .options()
+      .pools.find(({ name }) => name === pool)
+      ?.servers.find(({ name }) => name === server);
+  }
+
+  /** The server with the numbers of the config. */
+  private configured(pool: string, server: PoolServer): PoolServer {
+    return { ...server, ...this.kept.configuredNumbers(pool, server) };
+  }
+
+  private async apply(changes: KeptChanges): Promise<void> {
+    const before = this.kept;
+    this.kept = changes;
+    try {
+      await this.deps.reapply();
+    } catch (error) {
+      this.kept = before;
+      throw error;
+    }
+    this.write();
+  }
+
+  private keep(changes: KeptChanges): void {
+    if (changes.equals(this.kept)) return;
+    this.kept = changes;
+    this.write();
+  }
+
+  private write(): void {
+    this.orWarn(() => writeKeptChanges(this.deps.file, this.kept));
+  }
+
+  private inTurn<Result>(change: () => Promise<Result>): Promise<Result> {
+    const done = this.last.then(change);
+    this.last = done.catch(() => undefined);
+    return done;
+  }
+
+  private orWarn(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      this.deps.log.warn(error.message);
+    }
+  }
+}
+
+function checkRange(field: string, value: number | undefined, largest: number): void {
+  if (value === undefined || (Number.isInteger(value) && value >= 0 && value <= largest)) return;
+  throw new UsageError(`${field} is ${value}, expected a whole number from 0 to ${largest}`);
+}
