@@ -412,10 +412,10 @@ describe('events', () => {
   test('of a server that is drained and made ready, also while it is down', () => {
     const { published, watch, follow } = stage();
     follow(configOf({ servers: two }));
-    watch.drain('shop', 'a', true);
-    watch.drain('shop', 'a', false);
+    watch.setState('shop', 'a', 'drain');
+    watch.setState('shop', 'a', 'ready');
     for (let n = 0; n < 3; n++) watch.report('shop', 'b 127.0.0.1:2', { what: 'connect-failed' });
-    watch.drain('shop', 'b', true);
+    watch.setState('shop', 'b', 'drain');
     expect(published).toEqual([
       'server.drained shop a by an operator',
       'server.ready shop a by an operator',
