@@ -308,13 +308,13 @@ const lengths: H2ResponseCase[] = [
 ];
 
 const messages: H2ResponseCase[] = [
-  bad('DATA before HEADERS', `${rfc}8.1`, (id) => body(id, 'evil', 0), '502 stream-reset'),
-  bad('DATA with the end before HEADERS', `${rfc}8.1`, (id) => body(id, 'evil'), '502 stream-reset'),
+  bad('DATA before HEADERS', `${rfc}8.1`, (id) => body(id, 'evil', 0), '502 bad-response'),
+  bad('DATA with the end before HEADERS', `${rfc}8.1`, (id) => body(id, 'evil'), '502 bad-response'),
   bad(
     'DATA behind an interim response',
     `${rfc}8.1`,
     (id) => interim(id, '103') + body(id, 'evil'),
-    '502 stream-reset',
+    '502 bad-response',
   ),
   bad('an interim response that ends the stream', `${rfc}8.1`, (id) => head(id, [[':status', '103']], 5)),
   bad(

@@ -29,8 +29,8 @@ export interface ProtocolHandler {
   onData(stream: Stream, bytes: Buffer, start: number, end: number): void;
   /** END_STREAM. */
   onEnd(stream: Stream): void;
-  /** The stream is closed, because the other side has reset it, or because of its error. */
-  onReset(stream: Stream, code: number): void;
+  /** The stream is closed, because the other side has reset it, or, with `isError`, because of an error in what it sent. */
+  onReset(stream: Stream, code: number, isError: boolean): void;
   /** There may be room again for DATA of this stream, or of any (null). */
   onWindow(stream: Stream | null): void;
   /** The other side's settings have changed. */

@@ -398,7 +398,7 @@ export class Protocol {
       else this.count(Abuse.closedStreamFrames);
     } else if (this.count(Abuse.resets)) {
       this.close(stream);
-      this.handler.onReset(stream, code);
+      this.handler.onReset(stream, code, false);
     }
   }
 
@@ -481,7 +481,7 @@ export class Protocol {
 
   private failStream(stream: Stream, error: H2Error): void {
     this.reset(stream, error.code);
-    this.handler.onReset(stream, error.code);
+    this.handler.onReset(stream, error.code, true);
     this.count(Abuse.forcedResets);
   }
 

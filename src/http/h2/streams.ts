@@ -41,7 +41,7 @@ export interface StreamOwner {
   onFields(fields: FieldList, endStream: boolean): void;
   onData(bytes: Buffer, start: number, end: number): void;
   onEnd(): void;
-  onReset(code: number): void;
+  onReset(code: number, isError: boolean): void;
   onWindow(): void;
 }
 

@@ -154,10 +154,10 @@ export class ClientStreams implements ProtocolHandler, UserContext {
     stream.owner?.onEnd();
   }
 
-  onReset(stream: Stream, code: number): void {
+  onReset(stream: Stream, code: number, isError: boolean): void {
     this.resets++;
     this.context.worker.counters.add(counter.h2_resets);
-    stream.owner?.onReset(code);
+    stream.owner?.onReset(code, isError);
   }
 
   onWindow(stream: Stream | null): void {

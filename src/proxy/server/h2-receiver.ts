@@ -55,8 +55,8 @@ export class H2Receiver implements ProtocolHandler {
     owner?.onEnd();
   }
 
-  onReset({ owner }: Stream, code: number): void {
-    owner?.onReset(code);
+  onReset({ owner }: Stream, code: number, isError: boolean): void {
+    owner?.onReset(code, isError);
   }
 
   onWindow(stream: Stream | null): void {

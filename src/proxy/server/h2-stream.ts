@@ -195,8 +195,10 @@ export class H2ServerStream implements ServerConnection, ResponseReaderOwner, St
     else this.reader.onEnd();
   }
 
-  onReset(code: number): void {
-    this.fail(faultOfReset(code, this.reader.isAnswered));
+  onReset(code: number, isError: boolean): void {
+    const { isAnswered } = this.reader;
+    if (isError) this.fail(isAnswered ? serverFaults.badResponseBody : serverFaults.badResponse);
+    else this.fail(faultOfReset(code, isAnswered));
   }
 
   onWindow(): void {
