@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Gate, gateBefore } from '../support/gate.ts';
 import { type Limpet, startLimpet } from '../support/limpet.ts';
+import { long } from '../support/long.ts';
 import { httpOrigin } from '../support/origin.ts';
 import {
   configFor,
@@ -147,12 +148,11 @@ async function everyoneIsAtHome({ limpet, visitors }: Pick<Stage, 'limpet' | 'vi
 }
 
 describe.each(runtimes)('an outage of all servers on %s', (runtime) => {
-  // LIMPET_OUTAGE=full: every kind with one worker, too.
-  const few: readonly Kind[] = ['cookie', 'the session library'];
+  const some = (more: readonly Kind[]): readonly Kind[] => (long ? more : ['cookie', 'the session library']);
   const all = Object.keys(kinds) as Kind[];
   describe.each([
-    [1, process.env.LIMPET_OUTAGE === 'full' ? all : few],
-    [2, all],
+    [1, long ? all : []],
+    [2, some(all)],
   ] as const)('with %i workers', (workers, known) => {
     test.each(known)('moves nobody who is known by %s', { timeout: 90_000 }, (kind) =>
       withStage(runtime, kind, workers, { visitors: clients }, async (stage) => {
@@ -164,7 +164,7 @@ describe.each(runtimes)('an outage of all servers on %s', (runtime) => {
     );
   });
 
-  test.each(['cookie', 'learn', 'the session library'] as const)(
+  test.each(some(['cookie', 'learn', 'the session library']))(
     'moves nobody who is known by %s, however many requests come at once, and more than once',
     { timeout: 90_000 },
     (kind) =>
@@ -178,7 +178,7 @@ describe.each(runtimes)('an outage of all servers on %s', (runtime) => {
       }),
   );
 
-  test.each(['cookie', 'rewrite', 'the session library'] as const)(
+  test.each(some(['cookie', 'rewrite', 'the session library']))(
     'in which they are reached and do not answer moves nobody who is known by %s',
     { timeout: 90_000 },
     (kind) =>
@@ -192,7 +192,7 @@ describe.each(runtimes)('an outage of all servers on %s', (runtime) => {
       }),
   );
 
-  test.each(Object.keys(kinds) as Kind[])(
+  test.each(some(all))(
     'but one moves only those for whom another has answered, known by %s',
     { timeout: 90_000 },
     (kind) =>
@@ -217,7 +217,7 @@ describe.each(runtimes)('an outage of all servers on %s', (runtime) => {
       }),
   );
 
-  test.each(['cookie', 'learn', 'the session library'] as const)(
+  test.each(some(['cookie', 'learn', 'the session library']))(
     'of the owner, and a client that leaves before another server has answered, moves nobody known by %s',
     { timeout: 90_000 },
     (kind) =>

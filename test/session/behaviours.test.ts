@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { long } from '../support/long.ts';
 import { type Runtime, runtimes } from '../support/runtimes.ts';
 import { behaviours } from './support/behaviours/behaviours.ts';
 import { differences } from './support/behaviours/differences.ts';
@@ -17,9 +18,8 @@ const decided = differences.map(({ behaviours: of }) => of);
 /** Sides on which it is to differ. */
 const expectedOf = (name: string) => decided.flatMap((of) => of[name] ?? []).sort();
 
-/** What differs by runtime are the adapters, not the stores: `LIMPET_BEHAVIOURS=full` tells all of both. */
-const sidesOf = (runtime: Runtime): readonly SideName[] =>
-  runtime === 'node' || process.env.LIMPET_BEHAVIOURS === 'full' ? sideNames : ['local'];
+/** What differs by runtime are the adapters, not the stores: LIMPET_LONG=1 tells all of both. */
+const sidesOf = (runtime: Runtime): readonly SideName[] => (runtime === 'node' || long ? sideNames : ['local']);
 
 interface Told {
   readonly name: string;

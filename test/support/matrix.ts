@@ -26,9 +26,9 @@ const shared = [
   ...scenarios('client-abort', 'cut-responses', 'kill-owner', 'session-races', 'sticky-1000'),
 ];
 
-const first = scenarios('client-abort', 'cookie-set', 'forwarded', 'shutdown');
+const first = scenarios('client-abort', 'cookie-set', 'forwarded');
 
-const second = scenarios('cookie-attributes', 'cut-responses', 'large-heads', 'session-races', 'trailers');
+const second = scenarios('cookie-attributes', 'cut-responses', 'session-races', 'trailers');
 
 export function matrixProjects(isFull: boolean): MatrixProject[] {
   if (!isFull) {

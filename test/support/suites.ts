@@ -10,7 +10,7 @@ import type { Runtime } from './runtimes.ts';
 const root = join(import.meta.dirname, '../..');
 
 /** What users rely on most, and what the two runtimes do most differently. */
-const onBoth = named('early-answers', 'kill-owner', 'shutdown', 'start', 'stores', 'tls-reload');
+const onBoth = named('early-answers', 'kill-owner', 'start', 'stores');
 
 /** The runtime where more can go wrong, where the name would give the other one. */
 const chosen: Readonly<Record<Runtime, ReadonlySet<string>>> = {
@@ -40,7 +40,8 @@ const onDemand = new Map<string, string>(
     load: ['smoke'],
     outage: ['names', 'reload-dead-server', 'session-store-fails', 'session-signout-store-away', 'shortage'],
     reload: ['reload-memory', 'reload-under-way'],
-    requests: ['addresses', 'http-1.0', 'interleaving', 'trust'],
+    'refused-changes': ['lost-context', 'session-fenced'],
+    requests: ['addresses', 'costs', 'http-1.0', 'interleaving', 'trust'],
     'session-put': [
       'registrations',
       'session-copy-lost',
@@ -54,6 +55,7 @@ const onDemand = new Map<string, string>(
     'source-ip': ['source-ip-table'],
     'sticky-1000': ['mixed-10000'],
     stores: ['injected-faults', 'session-redis'],
+    strategies: ['app-cookie', 'behaviours', 'user-sessions-real'],
     'tls-reload': ['tls-renewals', 'tls-expiry-warning', 'https-sessions'],
   }).flatMap(([kept, left]) => left.map((name) => [`${name}.test.ts`, kept] as const)),
 );
