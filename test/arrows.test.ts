@@ -100,6 +100,7 @@ describe('the check catches', () => {
     ['src/time/clock.ts', "import type { Net } from '../net/socket.ts';"],
     ['src/metrics/counters.ts', "import { Fleet } from '../fleet/fleet.ts';"],
     ['src/metrics/exchange-stats.ts', "import type { Server } from '../fleet/server.ts';"],
+    ['src/events/bus.ts', "import type { Server } from '../fleet/server.ts';"],
     ['src/secrets/private-file.ts', "import { limpet } from '../config/keys.ts';"],
     ['src/http/head.ts', "import type { Socket } from '../net/socket.ts';"],
     ['src/net/socket.ts', "export * from '../http/head.ts';"],

@@ -5,6 +5,7 @@
 import { TokenRings } from '../affinity/token.ts';
 import { noTls, type TlsMaterial } from '../certificates/material.ts';
 import type { LimpetOptions, ListenerOptions, PoolOptions, RouteOptions } from '../config/options.ts';
+import { noSessionEvents, type SessionEvents } from '../events/session-events.ts';
 import { Connects } from '../fleet/connects.ts';
 import type { NamedHealthReport } from '../fleet/health-report.ts';
 import { ReservedHeaders } from '../http/reserved-headers.ts';
@@ -57,6 +58,8 @@ export interface BalancerDependencies {
   readonly reportForeignCookie?: ReportForeignCookie;
   /** Left out: `log.level` is not debug. */
   readonly debug?: DebugLog;
+  /** Takes what happens to sessions. Left out: nobody wants to know. */
+  readonly events?: SessionEvents;
   readonly clock?: Clock;
   readonly timers?: Timers;
   readonly random?: () => number;
@@ -206,6 +209,7 @@ export class Balancer {
 
   private createContext(): WorkerContext {
     const { net, shared, writeAccess, reportShortage, timers = systemTimers, debug = null } = this.deps;
+    const { events = noSessionEvents } = this.deps;
     const { access } = this.options.log;
     const { counters, stats, descriptors } = shared;
     const onDropped = (lines: number): void => counters.add(counter.access_lines_dropped, lines);
@@ -222,6 +226,7 @@ export class Balancer {
       reportShortage,
       accessLog,
       debug,
+      events,
     });
   }
 

@@ -66,7 +66,7 @@ export interface PoolDependencies {
 
 export function createPool(options: PoolOptions, deps: PoolDependencies): Pool {
   const { context, shared, random, identify } = deps;
-  const { clock } = context.worker;
+  const { clock, events } = context.worker;
   const { name } = options;
   const fleet = createFleet(options, { ...deps, load: shared.load });
   limitConnects(fleet.servers, options, deps);
@@ -85,7 +85,7 @@ export function createPool(options: PoolOptions, deps: PoolDependencies): Pool {
     affinities: options.affinity.map((affinity) => affinityOf(affinity, options, fleet, deps)),
     whenOwnerFails: options.affinity.map(({ whenOwnerFails }) => whenOwnerFails),
     table: shared.table,
-    copies: createReplication(options, fleet, { ...deps, ...shared, clock }),
+    copies: createReplication(options, fleet, { ...deps, ...shared, clock, events }),
     shouldRebalance: (owner) => rebalancer.shouldRebalance(owner),
     choose: (key, excluded) => {
       if (fleet.snapshot.panic) shared.counters.add(counter.panic_choices);

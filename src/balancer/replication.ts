@@ -1,5 +1,6 @@
 /** What a replicator of a pool needs, made from the options of the pool: workers and the store interface have one each. */
 import type { PoolOptions, SessionsOptions } from '../config/options.ts';
+import type { SessionEvents } from '../events/session-events.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { RotationProofs } from '../ownership/rotation-proof.ts';
 import type { PoolParts } from '../proxy/pool.ts';
@@ -19,6 +20,7 @@ export interface ReplicationDependencies {
   readonly table: Shared['table'];
   readonly counters: Shared['counters'];
   readonly clock: Clock;
+  readonly events: SessionEvents;
   readonly keys: readonly Buffer[];
   /** null: no copies are kept. */
   readonly copies: CopySource | null;
@@ -31,7 +33,7 @@ const longestClaimMs = 24 * 3_600_000;
 export function createReplication(
   { name, sessions, affinity }: PoolOptions,
   fleet: Fleet,
-  { table, counters, clock, keys, copies }: ReplicationDependencies,
+  { table, counters, clock, events, keys, copies }: ReplicationDependencies,
 ): PoolParts['copies'] {
   if (!sessions || copies === null) return null;
   const { options, store, url } = copies;
@@ -50,6 +52,7 @@ export function createReplication(
     table,
     fleet,
     counters,
+    events,
     proofs: new RotationProofs(keys, name),
     storeUrlOf: (slot) => `${url}/${slot}`,
     now: () => unixSeconds(clock),

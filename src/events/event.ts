@@ -17,6 +17,12 @@ const pool = 'name of the pool';
 const server = 'name of the server';
 const session = 'the eight hex digits that the access log has for the session';
 const reason = 'why';
+const ownerChange = {
+  from: 'name of the server that had it; null: that has left the pool',
+  to: 'name of the server that has it now',
+  reason,
+  copied: 'true: its state has come along',
+};
 
 /** Every event. Programs of users rely on names and fields: a change goes into the changelog. */
 export const eventTable = {
@@ -77,14 +83,13 @@ export const eventTable = {
   },
   'session.moved': {
     level: 'info',
-    meaning:
-      'A session has left a server that works, with its state: the server is drained, full, or has too many of them.',
-    fields: { pool, session, from: 'name of the server that had it', to: 'name of the server that has it', reason },
+    meaning: 'A session has left a server that works: the server is drained, full, or has too many of them.',
+    fields: { pool, session, ...ownerChange },
   },
   'session.rescued': {
     level: 'warn',
-    meaning: 'A session has another server, because its own had failed.',
-    fields: { pool, session, from: 'name of the server that had it', to: 'name of the server that has it', reason },
+    meaning: 'A session has another server, because its own was down, had failed, or had left the pool.',
+    fields: { pool, session, ...ownerChange },
   },
   'session.fenced': {
     level: 'warn',
@@ -144,8 +149,8 @@ export const eventTable = {
   },
   'events.dropped': {
     level: 'warn',
-    meaning: 'A worker had more events than it may send.',
-    fields: { worker: 'its number, from 1', count: 'how many events are missing' },
+    meaning: 'More happened to sessions than has room: a worker sends 200 such events a second.',
+    fields: { worker: 'its number, from 1; null: the store interface', count: 'how many events are missing' },
   },
 } as const satisfies Readonly<Record<string, EventDescription>>;
 

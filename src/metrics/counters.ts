@@ -127,6 +127,7 @@ const table = [
     'counter',
     'Lines of the access log that were lost: nobody read them, or they could not be written.',
   ],
+  ['events_dropped', 'counter', 'Events of sessions that were left out, because there were too many in a second.'],
   ['log_lines_dropped', 'counter', 'Lines of the program’s own log that could not be written.'],
   ['certificates_renewed', 'counter', 'Times that changed files of certificates were taken over.'],
   [

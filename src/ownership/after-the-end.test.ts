@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { sessionOf } from '../../test/support/session.ts';
 import type { Affinity } from '../affinity/affinity.ts';
+import { noSessionEvents } from '../events/session-events.ts';
 import { Fleet } from '../fleet/fleet.ts';
 import { Load } from '../fleet/load.ts';
 import { Server } from '../fleet/server.ts';
@@ -41,7 +42,7 @@ function stage(tombstoneTime = 60) {
   } as const;
   const counters = new Counters();
   const proofs = new RotationProofs([Buffer.alloc(32, 'k')], 'shop');
-  const parts = { store, table, fleet, counters, proofs, storeUrlOf: String, now, wall: now };
+  const parts = { store, table, fleet, counters, events: noSessionEvents, proofs, storeUrlOf: String, now, wall: now };
   const replicator = new Replicator({ pool: 'shop', ...settings }, parts);
   const record = new SessionRecord(table, fleet, true);
   const owners = new OwnerLookup(record, counters);

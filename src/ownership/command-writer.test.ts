@@ -9,8 +9,8 @@ import { TableUpdates } from './table-updates.ts';
 
 function stage() {
   const around = startReplication();
-  const { store, table, fleet, counters } = around;
-  const updates = new TableUpdates({ table, fleet, counters, now: () => seconds });
+  const { store, table, fleet, counters, events } = around;
+  const updates = new TableUpdates({ table, fleet, counters, events, now: () => seconds });
   const session = sessionOf();
   const key = { pool: 'shop', id: idOf(session) };
   return {
@@ -18,7 +18,7 @@ function stage() {
     session,
     key,
     ref: refOf('shop', session),
-    writer: new CommandWriter(new StoreAccess(store), updates, counters),
+    writer: new CommandWriter(new StoreAccess(store), updates, counters, events),
   };
 }
 
@@ -54,22 +54,26 @@ test.each<[string, SessionCommand, object]>([
 });
 
 test('what has ended ends once more, and takes no put', async () => {
-  const { writer, ref, a, session, look } = stage();
+  const { writer, ref, a, session, look, reported } = stage();
+  await writer.write(ref, a, putOf(1));
   await writer.write(ref, a, { ...nothing, ended: 1 });
   expect((await writer.write(ref, a, { ...nothing, ended: 1 })).outcome).toBe('kept');
   expect((await writer.write(ref, a, putOf(1))).outcome).toBe('ended');
   expect(look(session)).toBe('ended');
+  const tag = session.recognition.sid3;
+  expect(reported).toEqual([`ended ${tag} s1: the app has ended it`, `fenced ${tag} s1: the session has ended`]);
 });
 
 describe('an epoch that the table does not have', () => {
   test('is right when the store has it for that server, or a later one', async () => {
-    const { writer, ref, key, a, b, store } = stage();
+    const { writer, ref, key, a, b, session, store, reported } = stage();
     await writer.write(ref, a, putOf(1));
     await store.claim(key, 1, b.id, 60_000);
     expect((await writer.writeIfGiven(ref, b, putOf(2, 2))).outcome).toBe('kept');
     expect((await writer.writeIfGiven(ref, a, putOf(3, 2))).outcome).toBe('refused');
     expect((await writer.writeIfGiven(ref, b, putOf(3, 3))).outcome).toBe('refused');
     expect(await writer.writeIfGiven(ref, a, putOf(3, 1))).toEqual({ outcome: 'fenced', epoch: 2 });
+    expect(reported).toEqual([`fenced ${session.recognition.sid3} s1: another server has the session`]);
   });
 
   test('of a session that nobody has can only be the first, but every end is taken', async () => {

@@ -2,6 +2,7 @@
  * Carries out the command that a server gives for its session: first in the store, then in the session table. A command comes with a
  * response (response-replication.ts) or through the store interface (interface-replication.ts).
  */
+import type { SessionEvents } from '../events/session-events.ts';
 import type { Server } from '../fleet/server.ts';
 import type { SessionCommand, SessionPut } from '../http/session-headers.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
@@ -33,11 +34,13 @@ export class CommandWriter {
   private readonly access: StoreAccess;
   private readonly updates: TableUpdates;
   private readonly counters: Counters;
+  private readonly events: SessionEvents;
 
-  constructor(access: StoreAccess, updates: TableUpdates, counters: Counters) {
+  constructor(access: StoreAccess, updates: TableUpdates, counters: Counters, events: SessionEvents) {
     this.access = access;
     this.updates = updates;
     this.counters = counters;
+    this.events = events;
   }
 
   async write(ref: SessionRef, server: Server, command: SessionCommand): Promise<PutReport> {
@@ -50,18 +53,18 @@ export class CommandWriter {
     }
     switch (result.state) {
       case 'fenced':
-        counters.add(counter.copies_fenced);
+        this.fenced(ref, server, 'another server has the session');
         updates.applyOwner(ref, result.epoch, result.owner);
         return { outcome: 'fenced', epoch: result.epoch };
       case 'taken':
         return refusedReport;
       case 'ending':
-        if (command.put !== null) counters.add(counter.copies_fenced);
+        if (command.put !== null) this.fenced(ref, server, 'the session is being ended');
         return { outcome: 'ending', epoch: 0 };
       case 'ended':
         // To end a session that has ended already is a success.
         if (command.put === null) break;
-        counters.add(counter.copies_fenced);
+        this.fenced(ref, server, 'the session has ended');
         updates.noteEndedNow(ref);
         return { outcome: 'ended', epoch: 0 };
       case 'superseded':
@@ -90,6 +93,11 @@ export class CommandWriter {
       found.state === 'live' &&
       (found.copy.epoch > epoch || (found.copy.epoch === epoch && server.hasId(found.copy.owner)));
     return found.state === 'ended' || begins || given ? this.write(ref, server, command) : refusedReport;
+  }
+
+  private fenced(ref: SessionRef, server: Server, reason: string): void {
+    this.counters.add(counter.copies_fenced);
+    this.events.fenced(ref.key.pool, this.updates.tagOf(ref), server.name, reason);
   }
 
   private send({ key }: SessionRef, { id }: Server, { put, ended, rotate }: SessionCommand): Promise<WriteResult> {

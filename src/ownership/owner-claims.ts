@@ -7,6 +7,7 @@
  *         ^                         │    └ claim ──> C, provisional ...
  *         └──────── leave ──────────┘
  */
+import type { OwnerChangeName } from '../events/session-events.ts';
 import type { Server } from '../fleet/server.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
 import type { Claim } from '../table/table.ts';
@@ -75,18 +76,22 @@ export class OwnerClaims {
 
   /**
    * `server`, the provisional owner, has taken a request of the session: it is the owner from now on. If other exchanges have made
-   * another server the owner meanwhile, the client gets no owner with this response, or that one.
+   * another server the owner meanwhile, the client gets no owner with this response, or that one. Returns how the session has come
+   * to its owner; null: not by this response.
    */
-  accept(session: Session, server: Server, now: number): void {
+  accept(session: Session, server: Server, now: number): OwnerChangeName | null {
     const { record, counters } = this;
     const { entry } = record;
     const takeover = !record.isCopied(session);
     const result = record.table.accept(record.keyOf(session), session.epoch, server.slot, now, entry, takeover);
     session.former = 0;
-    if (result === 'accepted') counters.add(entry.moving ? counter.sessions_moved : counter.rebinds);
-    if (result === 'gone') return;
+    const { moving } = entry;
+    if (result === 'accepted') counters.add(moving ? counter.sessions_moved : counter.rebinds);
+    if (result === 'gone') return null;
     if (result === 'lost' && entry.former !== 0) session.changeBinding('withheld');
     else record.apply(session);
+    if (result !== 'accepted') return null;
+    return moving ? 'session.moved' : 'session.rescued';
   }
 
   /**

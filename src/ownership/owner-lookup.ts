@@ -17,13 +17,18 @@ import { type Counters, counter } from '../metrics/counters.ts';
 import { recentEndSeconds, type Session, type SessionView } from './session.ts';
 import type { SessionRecord } from './session-record.ts';
 
+/** A response of `server` has ended the session. */
+type OnEnded = (session: SessionView, server: Server) => void;
+
 export class OwnerLookup {
   private readonly record: SessionRecord;
   private readonly counters: Counters;
+  private readonly onEnded: OnEnded;
 
-  constructor(record: SessionRecord, counters: Counters) {
+  constructor(record: SessionRecord, counters: Counters, onEnded: OnEnded = () => {}) {
     this.record = record;
     this.counters = counters;
+    this.onEnded = onEnded;
   }
 
   /**
@@ -143,7 +148,9 @@ export class OwnerLookup {
   learn(learned: LearnedId, affinity: Affinity, session: SessionView, server: Server, now: number): void {
     const { entry, table } = this.record;
     if (learned.state === 'ended') {
-      if (table.end(this.record.keyOf(session), now)) this.counters.add(counter.sessions_ended);
+      if (!table.end(this.record.keyOf(session), now)) return;
+      this.counters.add(counter.sessions_ended);
+      this.onEnded(session, server);
       return;
     }
     const key = this.record.keyOfWords(learned.sid0, learned.sid1);

@@ -6,6 +6,7 @@
  *      queries     questions about owners                        owner-queries.ts ───────────────────────────────> store, table
  *      header      the line about the session in each request    session-header.ts
  */
+import type { SessionEvents } from '../events/session-events.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
 import type { Counters } from '../metrics/counters.ts';
@@ -42,6 +43,7 @@ export interface ReplicatorDependencies {
   readonly table: SessionTable;
   readonly fleet: Pick<Fleet, 'find' | 'slot'>;
   readonly counters: Counters;
+  readonly events: SessionEvents;
   readonly proofs: RotationProofs;
   /** The address of the store interface for the server of that slot. */
   readonly storeUrlOf: (slot: number) => string;
@@ -61,11 +63,11 @@ export class Replicator {
   private readonly deps: ReplicatorDependencies;
 
   constructor(settings: ReplicatorSettings, deps: ReplicatorDependencies) {
-    const { counters, proofs, store } = deps;
+    const { counters, events, proofs, store } = deps;
     const access = new StoreAccess(store);
     const updates = new TableUpdates(deps);
-    const writer = new CommandWriter(access, updates, counters);
-    const parts = { access, updates, writer, proofs, counters };
+    const writer = new CommandWriter(access, updates, counters, events);
+    const parts = { access, updates, writer, proofs, counters, events };
     this.settings = settings;
     this.deps = deps;
     this.access = access;

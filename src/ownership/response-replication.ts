@@ -2,13 +2,14 @@
  * Commands that come with responses. With `replication: sync` the store has carried out the command before the response goes to the
  * client; with `async` it may still be doing so; with `none` there is no store.
  */
+import type { SessionEvents } from '../events/session-events.ts';
 import type { Server } from '../fleet/server.ts';
 import type { SessionCommand } from '../http/session-headers.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
 import { type CommandWriter, epochOf, type PutOutcome, type PutReport } from './command-writer.ts';
 import type { RotationProofs } from './rotation-proof.ts';
 import type { SentCopy, Session, SessionView } from './session.ts';
-import { idWord, tableKeyOf } from './session-id.ts';
+import { idWord, tableKeyOf, tagOf } from './session-id.ts';
 import { refOf, type SessionRef } from './session-ref.ts';
 import type { StoreAccess } from './store-access.ts';
 import type { TableUpdates } from './table-updates.ts';
@@ -27,6 +28,7 @@ export interface ResponseReplicationDependencies {
   readonly writer: CommandWriter;
   readonly proofs: RotationProofs;
   readonly counters: Counters;
+  readonly events: SessionEvents;
 }
 
 export class ResponseReplication {
@@ -51,12 +53,13 @@ export class ResponseReplication {
     done: (outcome: PutOutcome) => void,
   ): PutOutcome | null {
     const { pool, replication, maxLag } = this.settings;
-    const { counters, updates, writer } = this.deps;
+    const { counters, events, updates, writer } = this.deps;
     // The request named no session to the server, or its kind of session cannot get an id that the server chose.
     if (!session.isOffered || (command.rotate !== '' && session.recognition.kind !== 'token')) return 'refused';
     // The cookie of a new session would replace the one that the client is about to get, or has just got.
     if (session.endedRecently && command.put !== null) {
       counters.add(counter.copies_fenced);
+      events.fenced(pool, tagOf(session.recognition), server.name, 'the session has ended');
       return 'fenced';
     }
     const ref = refOf(pool, session);

@@ -14,6 +14,11 @@ export function formatId({ sid0, sid1, sid2, sid3 }: IdWords): string {
   return [sid0, sid1, sid2, sid3].map((word) => word.toString(16).padStart(8, '0')).join('');
 }
 
+/** What the access log and events print of a session, as eight hex digits: it cannot be used as an id, and does not place the session. */
+export function tagOf({ kind, sid1, sid3 }: Pick<RecognitionView, 'kind' | 'sid1' | 'sid3'>): number {
+  return kind === 'key' ? sid1 : sid3;
+}
+
 /** The `index`th of the four words of an id in hex digits. */
 export function idWord(id: string, index: 0 | 1 | 2 | 3): number {
   return Number.parseInt(id.slice(index * 8, index * 8 + 8), 16);

@@ -1,7 +1,7 @@
 /** What is needed of a session after the store has answered: by then the exchange may be over, and its session object in use again. */
 import type { SessionKey } from '../store/store.ts';
 import type { SessionView } from './session.ts';
-import { formatId, type TableKey, tableKeyOf } from './session-id.ts';
+import { formatId, idWord, type TableKey, tableKeyOf } from './session-id.ts';
 
 export interface SessionRef extends TableKey {
   /** The session's key in the store. */
@@ -26,4 +26,9 @@ export function refOf(pool: string, { recognition }: SessionView): SessionRef {
 /** The session with an id that a server sent, outside of any exchange. */
 export function refOfId(pool: string, id: string, lifetime: number): SessionRef {
   return { key: { pool, id }, ...tableKeyOf(id), lifetime, given: false };
+}
+
+/** As `tagOf` of its session. `given`: the balancer made its id. */
+export function tagOfRef({ key: { id } }: SessionRef, given: boolean): number {
+  return idWord(id, given ? 3 : 1);
 }

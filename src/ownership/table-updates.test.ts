@@ -6,8 +6,8 @@ import { TableUpdates } from './table-updates.ts';
 
 function stage() {
   const around = startReplication();
-  const { table, fleet, counters } = around;
-  const updates = new TableUpdates({ table, fleet, counters, now: () => seconds });
+  const { table, fleet, counters, events } = around;
+  const updates = new TableUpdates({ table, fleet, counters, events, now: () => seconds });
   const session = sessionOf({ recognised: true, owner: around.a.id });
   return { ...around, updates, session, ref: refOf('shop', session) };
 }

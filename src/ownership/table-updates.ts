@@ -2,6 +2,7 @@
  * Writes into the session table what the store answers and what servers change. It does so even when the exchange that asked is over
  * by then.
  */
+import type { SessionEvents } from '../events/session-events.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Server } from '../fleet/server.ts';
 import type { SessionCommand } from '../http/session-headers.ts';
@@ -10,12 +11,13 @@ import { anyEpoch, type ClaimResult, type Found } from '../store/store.ts';
 import { Entry, type Lookup, type SessionTable } from '../table/table.ts';
 import { pastEndSeconds } from './session.ts';
 import { type TableKey, tableKeyOf } from './session-id.ts';
-import type { SessionRef } from './session-ref.ts';
+import { type SessionRef, tagOfRef } from './session-ref.ts';
 
 export interface TableUpdatesDependencies {
   readonly table: SessionTable;
   readonly fleet: Pick<Fleet, 'find' | 'slot'>;
   readonly counters: Counters;
+  readonly events: SessionEvents;
   /** Unix seconds. */
   readonly now: () => number;
 }
@@ -56,12 +58,7 @@ export class TableUpdates {
   /** The command of a server is carried out. `version` null: there is no copy, or not yet. */
   applyCommand(ref: SessionRef, server: Server, { put, ended, rotate }: SessionCommand, version: number | null): void {
     const { table, counters, now } = this.deps;
-    if (ended !== 0) {
-      // Not the owner ended it, so the client still has the cookie. It may begin a new session at once.
-      const since = ended === anyEpoch ? now() - pastEndSeconds : now();
-      if (table.end(ref, now(), since)) counters.add(counter.sessions_ended);
-      else table.bury(ref, now(), since);
-    }
+    if (ended !== 0) this.end(ref, server, ended === anyEpoch);
     if (put === null) return;
     if (rotate === '') this.recordOwner(ref, server.slot, put.epoch, version ?? 0);
     else {
@@ -69,6 +66,24 @@ export class TableUpdates {
       table.bury(ref, now());
       this.recordOwner({ ...ref, ...tableKeyOf(rotate) }, server.slot, put.epoch, version ?? 0);
     }
+  }
+
+  private end(ref: SessionRef, server: Server, isForeign: boolean): void {
+    const { table, counters, events, now } = this.deps;
+    const tag = this.tagOf(ref);
+    // Not the owner ended it, so the client still has the cookie. It may begin a new session at once.
+    const since = isForeign ? now() - pastEndSeconds : now();
+    if (!table.end(ref, now(), since)) table.bury(ref, now(), since);
+    else {
+      counters.add(counter.sessions_ended);
+      const how = isForeign ? 'the app has ended it from another server' : 'the app has ended it';
+      events.ended(ref.key.pool, tag, server.name, how);
+    }
+  }
+
+  /** The tag of a session of which something is reported. */
+  tagOf(ref: SessionRef): number {
+    return tagOfRef(ref, ref.given || (this.find(ref) === 'live' && this.entry.given));
   }
 
   /** The store failed to carry out the command. */

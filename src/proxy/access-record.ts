@@ -4,6 +4,7 @@
  */
 import type { ProofResult, RecognitionView } from '../affinity/affinity.ts';
 import type { Fault } from '../errors.ts';
+import { formatTag } from '../events/session-events.ts';
 import type { Server } from '../fleet/server.ts';
 import type { RequestHead } from '../http/head.ts';
 import { Name } from '../http/names.ts';
@@ -11,6 +12,7 @@ import type { ExchangeRecord, RequestFlag, ResponseFlag } from '../metrics/acces
 import { counter } from '../metrics/counters.ts';
 import { duration, requestFlags, responseFlags } from '../metrics/exchange-stats.ts';
 import type { SessionView } from '../ownership/session.ts';
+import { tagOf } from '../ownership/session-id.ts';
 import type { Client } from './client/client.ts';
 import type { Pool } from './pool.ts';
 import type { WorkerContext } from './worker-context.ts';
@@ -182,7 +184,7 @@ export class AccessRecord implements ExchangeRecord {
     if (this.slot !== 0) this.addTo(this.slot, this.serverStatus, worker);
     if (accessLog === null) return;
     this.pool = pool?.settings.name ?? '';
-    this.session = recognition.sid0 === 0 && recognition.sid1 === 0 ? '' : tag(recognition);
+    this.session = recognition.sid0 === 0 && recognition.sid1 === 0 ? '' : formatTag(tagOf(recognition));
     this.epoch = session.epoch;
     this.fault = this.failure?.code ?? '';
     this.requestFlag = requestFlags[request]!;
@@ -213,9 +215,4 @@ export class AccessRecord implements ExchangeRecord {
     else if (this.requestProof === 'foreign') worker.counters.add(counter.tokens_foreign);
     else if (this.requestProof === 'idle' || this.requestProof === 'old') worker.counters.add(counter.tokens_expired);
   }
-}
-
-/** A tag that tells sessions apart in the log and cannot be used as an id: 32 bits of the id, and not those that place sessions. */
-function tag({ kind, sid1, sid3 }: RecognitionView): string {
-  return (kind === 'key' ? sid1 : sid3).toString(16).padStart(8, '0');
 }

@@ -4,12 +4,14 @@
  * the client what is new. Reused; `begin` sets it anew.
  */
 import { type Affinity, Recognition } from '../affinity/affinity.ts';
+import type { OwnerChangeName } from '../events/session-events.ts';
 import type { Server } from '../fleet/server.ts';
 import type { RequestHead, ResponseHead } from '../http/head.ts';
 import { cutFromResponse, cutTrailerNames } from '../http/hop-headers.ts';
 import { Name } from '../http/names.ts';
 import type { Splice } from '../http/splice.ts';
 import { Session } from '../ownership/session.ts';
+import { tagOf } from '../ownership/session-id.ts';
 import type { StoreGate } from '../ownership/store-gate.ts';
 import type { AccessRecord } from './access-record.ts';
 import type { ListenerContext } from './client/listener-context.ts';
@@ -123,14 +125,23 @@ export class SessionBinding {
 
   /** `server` has taken a request of the session: it is its owner from now on. */
   private accept(server: Server): void {
-    const { session, worker } = this;
-    const { claims, parts, settings } = this.request.pool;
+    const { session, worker, record } = this;
+    const { claims, parts, settings, replicator } = this.request.pool;
+    const former = parts.fleet.at(session.former);
+    const { epoch } = session;
     // There is no former owner of the first epoch.
-    if (worker.debug !== null && session.epoch > 1) {
-      const former = parts.fleet.at(session.former);
-      worker.debug.moved(settings.name, former, server, this.record.ownerFailed, session.epoch);
-    }
-    claims.accept(session, server, worker.seconds());
+    if (epoch > 1) worker.debug?.moved(settings.name, former, server, record.ownerFailed, epoch);
+    const name = claims.accept(session, server, worker.seconds());
+    if (name === null || epoch <= 1) return;
+    worker.events.ownerChanged({
+      name,
+      pool: settings.name,
+      tag: tagOf(session.recognition),
+      from: former?.name ?? null,
+      to: server.name,
+      reason: reasonOf(name, former),
+      copied: replicator !== null && session.version > 0,
+    });
   }
 
   /** A piece of the response's body: the app may name the session there. */
@@ -140,6 +151,14 @@ export class SessionBinding {
     const piece = bytes.subarray(start, end);
     this.readsBody = this.sniffer.read(piece, this.request.pool.owners, this.session, server, now);
   }
+}
+
+/** Why the session has left its former owner; undefined: that is not in the pool any more. */
+function reasonOf(name: OwnerChangeName, former: Server | undefined): string {
+  if (former === undefined) return 'its server has left the pool';
+  if (former.state === 'draining') return 'its server is drained';
+  if (name === 'session.moved') return 'its server has no room, or too many sessions';
+  return former.state === 'down' ? 'its server is down' : 'its server has failed a request';
 }
 
 /** FNV-1a: only spreads clients over servers. */

@@ -12,6 +12,7 @@ import { OwnerClaims } from '../ownership/owner-claims.ts';
 import { OwnerLookup } from '../ownership/owner-lookup.ts';
 import { Replicator, type ReplicatorDependencies, type ReplicatorSettings } from '../ownership/replicator.ts';
 import type { Session, SessionView } from '../ownership/session.ts';
+import { tagOf } from '../ownership/session-id.ts';
 import { SessionRecord } from '../ownership/session-record.ts';
 import type { SessionTable } from '../table/table.ts';
 import type { OwnerFailure, PlacementPool, ServerChoice } from './placement-pool.ts';
@@ -131,7 +132,9 @@ export class Pool implements ConnectionOwner, PlacementPool {
     this.binder = parts.affinities.find(isBinder) ?? null;
     this.replicator = copies === null ? null : new Replicator(copies, copies);
     const record = new SessionRecord(table, fleet, this.replicator?.keepsCopies === true);
-    this.owners = new OwnerLookup(record, worker.counters);
+    this.owners = new OwnerLookup(record, worker.counters, ({ recognition }, server) => {
+      worker.events.ended(settings.name, tagOf(recognition), server.name, 'the app has ended it');
+    });
     this.claims = new OwnerClaims(record, worker.counters);
     this.failure = ownerFailure(settings.whenOwnerFails);
     for (const [i, own] of parts.whenOwnerFails.entries()) {

@@ -1,4 +1,5 @@
 /** What everything on one worker's event loop shares: network, time, counters, logs, and the budget for buffered bytes. */
+import type { SessionEvents } from '../events/session-events.ts';
 import type { AccessLog } from '../metrics/access-log.ts';
 import type { Counters } from '../metrics/counters.ts';
 import type { ExchangeStats } from '../metrics/exchange-stats.ts';
@@ -27,6 +28,7 @@ export interface WorkerContextOptions {
   readonly accessLog: AccessLog | null;
   /** null: `log.level` is not debug. */
   readonly debug: DebugLog | null;
+  readonly events: SessionEvents;
 }
 
 export class WorkerContext {
@@ -40,6 +42,7 @@ export class WorkerContext {
   readonly reportShortage: ReportShortage;
   readonly accessLog: AccessLog | null;
   readonly debug: DebugLog | null;
+  readonly events: SessionEvents;
   readonly sendQueues: SendQueues;
   /** Everyone who keeps idle connections to servers. */
   readonly idle = new IdleRegistry();
@@ -64,6 +67,7 @@ export class WorkerContext {
     this.reportShortage = options.reportShortage;
     this.accessLog = options.accessLog;
     this.debug = options.debug;
+    this.events = options.events;
     this.sendQueues = new SendQueues(() => options.clock.monotonic());
   }
 

@@ -5,13 +5,15 @@
  *      supervisor ──── request ────> worker     reload, sync, stop: each has a number, and
  *                 <──── reply ──────            its reply has the same number
  *                 <─ start result ──            listening or failed, once
- *                 <──── event ──────            passive-report, room, shortage, foreign-cookie, access-lines, debug
+ *                 <──── event ──────            passive-report, room, shortage, foreign-cookie, session-events,
+ *                                               access-lines, debug
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { ListenerPorts } from '../balancer/balancer.ts';
 import type { TlsMaterial } from '../certificates/material.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import type { NamedAddresses } from '../discovery/names.ts';
+import type { SessionEvent } from '../events/session-events.ts';
 import type { NamedHealthReport } from '../fleet/health-report.ts';
 import type { PassiveReport } from '../health/passive.ts';
 import type { Versions } from '../shared/config-version.ts';
@@ -121,6 +123,8 @@ export type WorkerEvent =
   /** A connection could not be made because this machine lacks something, which is not the server's fault. */
   | { readonly kind: 'shortage'; readonly what: ShortageKind; readonly reason: string; readonly at: string }
   | ({ readonly kind: 'foreign-cookie' } & ForeignCookie)
+  /** `dropped`: so many more were left out. */
+  | { readonly kind: 'session-events'; readonly events: readonly SessionEvent[]; readonly dropped: number }
   | { readonly kind: 'access-lines'; readonly lines: string }
   /** Only with `log.level: debug`. */
   | { readonly kind: 'debug'; readonly message: string };

@@ -12,6 +12,7 @@ import { type CopySource, createReplication } from '../balancer/replication.ts';
 import type { LimpetOptions, PoolOptions, SessionsOptions } from '../config/options.ts';
 import { codeOf, UsageError } from '../errors.ts';
 import type { EventPublisher } from '../events/bus.ts';
+import { publishSessionEvents, SessionEventBatch } from '../events/session-events.ts';
 import type { Load } from '../fleet/load.ts';
 import { listenError } from '../net/listen-error.ts';
 import type { Address } from '../net/socket.ts';
@@ -42,6 +43,7 @@ export class StoreService {
   private readonly store: Store;
   private listener: HttpListener | null = null;
   private readonly pools: InterfacePools;
+  private readonly sessionEvents: SessionEventBatch;
   private cancelTimer: () => void = () => {};
   /** The incarnation of the store when it failed; null: it works. */
   private failedIn: string | null = null;
@@ -50,6 +52,13 @@ export class StoreService {
     this.options = options;
     this.deps = deps;
     this.store = store;
+    const { clock, timers, counters, events } = deps;
+    this.sessionEvents = new SessionEventBatch({
+      send: (batch, dropped) => publishSessionEvents(events, null, batch, dropped),
+      clock,
+      timers,
+      counters,
+    });
     this.pools = new InterfacePools(deps.load, () => deps.clock.monotonic() / 1000);
   }
 
@@ -98,6 +107,7 @@ export class StoreService {
 
   async stop(): Promise<void> {
     this.cancelTimer();
+    this.sessionEvents.flush();
     await this.listener?.close();
     await this.store.close();
   }
@@ -134,7 +144,14 @@ export class StoreService {
     const { table, load, counters, clock } = this.deps;
     const fleet = createFleet(options, { load, numbers, keys });
     const source: CopySource = { options: this.options, store: this.store, url: this.url };
-    const parts = createReplication(options, fleet, { table, counters, clock, keys, copies: source });
+    const parts = createReplication(options, fleet, {
+      table,
+      counters,
+      clock,
+      events: this.sessionEvents,
+      keys,
+      copies: source,
+    });
     if (parts === null) return null;
     const cookie = options.affinity.find((affinity) => descriptorOf(affinity).issuesTokens);
     return {

@@ -22,6 +22,7 @@ import { findNames } from './find-names.ts';
 import { HealthMonitor } from './health-monitor.ts';
 import { createHeartbeats, HangDetector } from './heartbeat.ts';
 import { clockFor } from './injected-faults.ts';
+import { LimitWatch } from './limit-watch.ts';
 import { ServerControl } from './server-control.ts';
 import { SharedState } from './shared-state.ts';
 import { formatShortage, ShortageLimiter } from './shortage-limiter.ts';
@@ -90,6 +91,7 @@ export interface SupervisorParts {
   readonly servers: ServerControl;
   readonly descriptorRoom: DescriptorRoom;
   readonly shortages: ShortageLimiter;
+  readonly limits: LimitWatch;
   readonly rollout: ConfigRollout;
   readonly certificates: CertificateService;
   readonly workers: WorkerGroup;
@@ -125,6 +127,7 @@ export function createParts(
   const clock = clockFor(timekeeper.clock, injectedFault);
   const events = new EventBus(clock, (error) => log.error(`a subscriber of events has failed: ${stackOf(error)}`));
   const shortages = new ShortageLimiter(clock, (what, reason, at) => log.warn(formatShortage(what, reason, at)));
+  const limits = new LimitWatch({ counters: () => state.countersNow(), events, clock, timers });
   const descriptorRoom = new DescriptorRoom({ descriptors, limits: systemLimits, timers, log });
   const find = deps.findName ?? findNames({ net, timers });
   const names = new Names({ find, timers, counters, log, onChange: () => rollout.applyNames() });
@@ -205,6 +208,7 @@ export function createParts(
     onEvent: createEventHandler({
       options: () => rollout.options,
       monitor,
+      events,
       shortages,
       writeAccess: deps.writeAccess,
       injectedFault,
@@ -269,6 +273,7 @@ export function createParts(
     servers,
     descriptorRoom,
     shortages,
+    limits,
     rollout,
     certificates,
     workers,

@@ -166,6 +166,17 @@ describe('a worker', () => {
     expect(accessLines).toEqual(['GET /\n']);
     expect(lines).toContain('debug: connected');
   });
+
+  test('sends what happens to sessions', async () => {
+    const { supervisor, workers, start } = stage();
+    await start();
+    const fields = { pool: 'shop', session: '0000002a', server: 'a', reason: 'the app has ended it' };
+    workers.get(1).emit({ kind: 'session-events', events: [{ name: 'session.ended', fields }], dropped: 3 });
+    expect(supervisor.events.since(0)).toMatchObject([
+      { name: 'session.ended', fields },
+      { name: 'events.dropped', fields: { worker: 2, count: 3 } },
+    ]);
+  });
 });
 
 describe('a reload', () => {

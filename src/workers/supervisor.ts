@@ -50,8 +50,8 @@ export class Supervisor {
 
   /** Rejects with the system's error when an address cannot be bound; then no thread is left. */
   async start(): Promise<void> {
-    const { rollout, state, tableSaver, timekeeper, monitor, servers, descriptorRoom, workers, hangs, admin } =
-      this.parts;
+    const { rollout, state, tableSaver, timekeeper, monitor, servers, descriptorRoom, workers, hangs } = this.parts;
+    const { admin, limits } = this.parts;
     servers.read();
     await rollout.prepare();
     state.randomizeTurns(rollout.numbers, this.deps.random ?? Math.random);
@@ -62,6 +62,7 @@ export class Supervisor {
     servers.restore();
     descriptorRoom.follow(rollout.options);
     descriptorRoom.start();
+    limits.start();
     try {
       await rollout.checkPorts();
       await workers.start();
@@ -145,7 +146,8 @@ export class Supervisor {
   }
 
   private stopWatching(): void {
-    const { names, monitor, descriptorRoom, certificates } = this.parts;
+    const { names, monitor, descriptorRoom, certificates, limits } = this.parts;
+    limits.stop();
     certificates.stop();
     names.stop();
     monitor.stop();

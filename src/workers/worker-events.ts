@@ -1,5 +1,7 @@
 /** What the supervisor does with the events of its workers. */
 import type { LimpetOptions } from '../config/options.ts';
+import type { EventPublisher } from '../events/bus.ts';
+import { publishSessionEvents } from '../events/session-events.ts';
 import type { WriteLines } from '../metrics/access-log.ts';
 import type { InjectedFault } from '../store/injected-fault.ts';
 import { ForeignCookieLog } from './foreign-cookie-log.ts';
@@ -12,6 +14,7 @@ import type { WorkerGroupDependencies } from './worker-group.ts';
 export interface WorkerEventsDependencies {
   readonly options: () => LimpetOptions;
   readonly monitor: HealthMonitor;
+  readonly events: EventPublisher;
   readonly shortages: ShortageLimiter;
   readonly writeAccess: WriteLines;
   readonly injectedFault: InjectedFault | null;
@@ -24,7 +27,7 @@ export interface WorkerEventsDependencies {
 }
 
 export function createEventHandler(deps: WorkerEventsDependencies): WorkerGroupDependencies['onEvent'] {
-  const { options, monitor, shortages, writeAccess, injectedFault, broadcast, log } = deps;
+  const { options, monitor, events, shortages, writeAccess, injectedFault, broadcast, log } = deps;
   const foreignCookies = new ForeignCookieLog((line) => log.warn(line));
   const identityOf = identityInReports(injectedFault);
   return (event, worker, reply) => {
@@ -40,6 +43,9 @@ export function createEventHandler(deps: WorkerEventsDependencies): WorkerGroupD
         return;
       case 'foreign-cookie':
         foreignCookies.report(event);
+        return;
+      case 'session-events':
+        publishSessionEvents(events, worker + 1, event.events, event.dropped);
         return;
       case 'access-lines':
         writeAccess(event.lines, () => reply({ kind: 'access-written' }));

@@ -4,6 +4,7 @@ import { Balancer } from '../balancer/balancer.ts';
 import type { CopySource } from '../balancer/replication.ts';
 import { namedNet } from '../discovery/named-net.ts';
 import type { NamedAddresses } from '../discovery/names.ts';
+import { SessionEventBatch } from '../events/session-events.ts';
 import type { NamedHealthReport } from '../fleet/health-report.ts';
 import type { Net, SocketGauge } from '../net/socket.ts';
 import { DebugLog } from '../proxy/debug-log.ts';
@@ -32,6 +33,12 @@ keepUnansweredClaims(shared.table, injectedFault);
 const unwritten: (() => void)[] = [];
 // A flood of the same shortage is not sent to the supervisor.
 const shortages = new ShortageLimiter(systemClock, (what, reason, at) => send({ kind: 'shortage', what, reason, at }));
+const events = new SessionEventBatch({
+  send: (batch, dropped) => send({ kind: 'session-events', events: batch, dropped }),
+  clock: systemClock,
+  timers: systemTimers,
+  counters: shared.counters,
+});
 let { names } = firstConfig;
 let { addressTimeout } = firstConfig.options.resolver;
 const balancer = new Balancer(reviveOptions(firstConfig), {
@@ -55,6 +62,7 @@ const balancer = new Balancer(reviveOptions(firstConfig), {
   announceRoom: (pool) => send({ kind: 'room', pool }),
   reportForeignCookie: (pool, cookie, server) => send({ kind: 'foreign-cookie', pool, cookie, server }),
   reportShortage: (what, reason, at) => shortages.report(what, reason, at),
+  events,
   debug:
     firstConfig.options.log.level === 'debug'
       ? new DebugLog((message) => send({ kind: 'debug', message }), systemClock)
@@ -96,7 +104,10 @@ port.on('message', (message: ToWorker) => {
       send({ kind: 'synced', id: message.id });
       return;
     case 'stop':
-      balancer.stop().then((finished) => send({ kind: 'stopped', id: message.id, finished }));
+      balancer.stop().then((finished) => {
+        events.flush();
+        send({ kind: 'stopped', id: message.id, finished });
+      });
   }
 });
 

@@ -1,5 +1,6 @@
 /** Two servers, and as many workers as wanted that share their session table and the store of copies. */
 import type { Affinity, Recognition } from '../../src/affinity/affinity.ts';
+import type { SessionEvents } from '../../src/events/session-events.ts';
 import { Fleet } from '../../src/fleet/fleet.ts';
 import { Load } from '../../src/fleet/load.ts';
 import { Server } from '../../src/fleet/server.ts';
@@ -51,11 +52,18 @@ export function startReplication(change: Partial<ReplicatorSettings> = {}, faili
     ? Object.assign(store, { put: broken, claim: broken, read: broken, destroy: broken })
     : store;
   const proofs = new RotationProofs([Buffer.alloc(32, 'k')], 'shop');
+  const reported: string[] = [];
+  const events: SessionEvents = {
+    ownerChanged: ({ name }) => void reported.push(name),
+    fenced: (_pool, tag, server, reason) => void reported.push(`fenced ${tag} ${server}: ${reason}`),
+    ended: (_pool, tag, server, reason) => void reported.push(`ended ${tag} ${server}: ${reason}`),
+  };
   const parts = {
     store: used,
     table,
     fleet,
     counters,
+    events,
     proofs,
     storeUrlOf: String,
     now: () => seconds,
@@ -77,7 +85,7 @@ export function startReplication(change: Partial<ReplicatorSettings> = {}, faili
       ? { server: out.server, epoch: out.epoch, version: out.version, claiming: out.claiming }
       : state;
   };
-  return { table, store, counters, a, b, fleet, worker, look };
+  return { table, store, counters, events, reported, a, b, fleet, worker, look };
 }
 
 export function sessionOf(change: Partial<Recognition> = {}): Session {

@@ -6,6 +6,7 @@
 import { TokenRings } from '../../src/affinity/token.ts';
 import { createPool } from '../../src/balancer/pools.ts';
 import { readConfig } from '../../src/config/read.ts';
+import { type SessionEvent, SessionEventBatch } from '../../src/events/session-events.ts';
 import { Connects } from '../../src/fleet/connects.ts';
 import type { HeadLimits } from '../../src/http/head.ts';
 import { AccessLog } from '../../src/metrics/access-log.ts';
@@ -31,6 +32,8 @@ export interface StagedBalancer {
   readonly counters: () => Record<string, number>;
   /** Of the debug log, and of the access log, up to now. */
   readonly debugLines: string[];
+  /** Those that are older than 100 ms. */
+  readonly sessionEvents: readonly SessionEvent[];
   readonly accessLines: () => Record<string, unknown>[];
   /** What the pool has told of servers that break HTTP. */
   readonly misframed: readonly string[];
@@ -82,7 +85,10 @@ export function stageBalancer(
     () => {},
   );
   const debug = new DebugLog((message) => void debugLines.push(message), time);
-  const worker = createWorkerContext({ net, clock: time, wheel, counters, buffers: kept, accessLog, debug });
+  const sessionEvents: SessionEvent[] = [];
+  const send = (batch: readonly SessionEvent[]) => void sessionEvents.push(...batch);
+  const events = new SessionEventBatch({ send, clock: time, timers: time, counters });
+  const worker = createWorkerContext({ net, clock: time, wheel, counters, buffers: kept, accessLog, debug, events });
   const buffers = new WriteBuffers(net);
   const heads = { ...wideLimits, ...limits };
   const made = createPool(options.pools[0]!, {
@@ -128,6 +134,7 @@ export function stageBalancer(
     net,
     misframed,
     debugLines,
+    sessionEvents,
     counters: () => shared.counters.snapshot(),
     accessLines: () => {
       accessLog.flush();

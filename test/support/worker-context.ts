@@ -1,4 +1,5 @@
 /** A worker's context on a network without a kernel, for tests of one piece of the proxy. */
+import { noSessionEvents } from '../../src/events/session-events.ts';
 import { Counters } from '../../src/metrics/counters.ts';
 import { ExchangeStats } from '../../src/metrics/exchange-stats.ts';
 import { Descriptors } from '../../src/net/descriptors.ts';
@@ -23,6 +24,7 @@ export function createWorkerContext(given: Partial<WorkerContextOptions> = {}): 
     reportShortage() {},
     accessLog: null,
     debug: null,
+    events: noSessionEvents,
     ...given,
   });
 }
