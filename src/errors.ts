@@ -114,6 +114,7 @@ export const balancerFaults = {
   sessionLost: fault('session-lost', 'balancer', 503, 'Your session is lost. Try again to begin anew.'),
   upgradeUnsupported: fault('upgrade-unsupported', 'balancer', 501, 'The server takes no upgrades over HTTP/2.'),
   tooManyConnections: fault('too-many-connections', 'balancer', 503, 'There are too many connections.'),
+  serverDrained: fault('server-drained', 'balancer', 503, 'The server is being stopped.'),
 } as const;
 
 /** Seconds after which a client should try again, because there may be room or a server by then; 0: no Retry-After is sent. */

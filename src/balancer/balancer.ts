@@ -204,7 +204,7 @@ export class Balancer {
     sweep(table, Math.ceil((table.pages.count * recordsPerPage) / ticks), second);
     if (second === this.second) return;
     this.second = second;
-    for (const { parts } of this.pools.all) parts.fleet.tick(now);
+    for (const pool of this.pools.all) pool.tick(now);
   }
 
   private createContext(): WorkerContext {

@@ -387,6 +387,8 @@ export interface PoolConfig {
   readonly sessions?: Flag;
   /** Whether sessions move to servers that have fewer of them, such as new servers. */
   readonly rebalance?: PoolRebalanceConfig;
+  /** What becomes of the WebSockets and streams of a server that is drained. */
+  readonly drain?: PoolDrainConfig;
 }
 
 /** The servers. One that is only an address has that address as its name. */
@@ -824,6 +826,20 @@ export interface PoolRebalanceConfig {
   readonly skew?: 'off' | Numeric;
   /** Most moves in a second by each worker. From 1 to 100,000. Default: `10`. */
   readonly rate?: Numeric;
+}
+
+/** What becomes of the WebSockets and streams of a server that is drained. */
+export interface PoolDrainConfig {
+  /**
+   * After this long, WebSocket clients of a drained server get a close frame (1001), and server-sent events end, so
+   * that their clients come back elsewhere. Default: `30s`.
+   */
+  readonly grace?: Time;
+  /**
+   * After this long, the streams and tunnels of a drained server that are left are closed. `off`: never; they are also
+   * closed when the server is taken down. Default: `off`.
+   */
+  readonly deadline?: TimeOrOff;
 }
 
 /**

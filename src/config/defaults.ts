@@ -69,6 +69,7 @@ export const defaults = deepFreeze({
     // Larger than for clients: servers are trusted more, and send more (policies, links, cookies).
     limits: { headBytes: 64 * KiB, headers: 256, interim: 1000, connecting: 1024, h2Connections: 64, h2Streams: 100 },
     rebalance: { skew: 0, rate: 10 },
+    drain: { grace: 30 * second, deadline: 0 },
   },
   server: { weight: 1, maxRequests: 0 },
   resolve: 'any',

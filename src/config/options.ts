@@ -257,6 +257,8 @@ export interface PoolOptions {
     /** The most such moves of one worker in a second. */
     readonly rate: number;
   };
+  /** When streams and tunnels of a drained server are asked to leave, and when they are closed; `deadline` 0: never. */
+  readonly drain: { readonly grace: number; readonly deadline: number };
 }
 
 export interface PoolTlsOptions {

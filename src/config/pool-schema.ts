@@ -151,6 +151,19 @@ const rebalanceSchema = map({
   rate: field(whole(1, 100_000), pool.rebalance.rate, 'Most moves in a second by each worker.'),
 });
 
+const drainSchema = map({
+  grace: field(
+    time(),
+    formatDuration(pool.drain.grace),
+    'After this long, WebSocket clients of a drained server get a close frame (1001), and server-sent events end, so that their clients come back elsewhere.',
+  ),
+  deadline: field(
+    timeOrNone(),
+    'off',
+    'After this long, the streams and tunnels of a drained server that are left are closed. `off`: never; they are also closed when the server is taken down.',
+  ),
+});
+
 export const poolSchema = map({
   servers: z
     .array(serverSchema, { error: 'a list of servers' })
@@ -213,4 +226,5 @@ export const poolSchema = map({
     {},
     'Whether sessions move to servers that have fewer of them, such as new servers.',
   ),
+  drain: field(drainSchema, {}, 'What becomes of the WebSockets and streams of a server that is drained.'),
 });

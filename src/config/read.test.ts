@@ -357,6 +357,7 @@ describe('what is written becomes', () => {
       ],
       sessions: false,
       rebalance: { skew: 0, rate: 10 },
+      drain: { grace: 30_000, deadline: 0 },
       whenOwnerFails: { action: 'rebind' },
       whenOwnerFull: 'queue',
       health: {

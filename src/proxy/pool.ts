@@ -15,6 +15,7 @@ import type { Session, SessionView } from '../ownership/session.ts';
 import { tagOf } from '../ownership/session-id.ts';
 import { SessionRecord } from '../ownership/session-record.ts';
 import type { SessionTable } from '../table/table.ts';
+import { type DrainSettings, LongLivedSet } from './long-lived.ts';
 import type { OwnerFailure, PlacementPool, ServerChoice } from './placement-pool.ts';
 import type { ConnectionOwner } from './server/connection-owner.ts';
 import { Connections, type PoolConnection } from './server/connections.ts';
@@ -51,6 +52,7 @@ export interface PoolSettings {
   readonly pipelining: number;
   /** `interim`: responses of 1xx to one request in a second. */
   readonly limits: { readonly interim: number };
+  readonly drain: DrainSettings;
   /** Tell clients who served them: `Limpet-Server: name; epoch=n`. */
   readonly identify: boolean;
 }
@@ -101,6 +103,7 @@ export class Pool implements ConnectionOwner, PlacementPool {
   readonly replicator: Replicator | null;
   /** The config has another pool in its place, or none: what has to find a server anew does so there. */
   replaced = false;
+  readonly longLived: LongLivedSet;
   /** What becomes of a session that has nothing to lose. */
   readonly rebinding = ownerFailure({ action: 'rebind' });
   private readonly failure: OwnerFailure;
@@ -125,6 +128,7 @@ export class Pool implements ConnectionOwner, PlacementPool {
     this.worker = worker;
     this.settings = settings;
     this.parts = parts;
+    this.longLived = new LongLivedSet(settings.drain);
     this.connectTo = connectTo;
     this.h1 = new Connections(worker, settings);
     this.connections = shared ?? this.h1;
@@ -253,6 +257,13 @@ export class Pool implements ConnectionOwner, PlacementPool {
   /** Descriptors run short: what is kept for later goes. */
   makeRoom(): void {
     if (this.worker.descriptors.isTight) this.connections.closeAll();
+  }
+
+  /** To be called about once a second. */
+  tick(now: number): void {
+    const { fleet } = this.parts;
+    fleet.tick(now);
+    this.longLived.tick(fleet.servers, now);
   }
 
   /** No exchange begins here any more. Those under way finish. */

@@ -3,7 +3,7 @@
  * session waits for the store first (ownership/store-gate.ts). Reused; `begin` sets it anew.
  */
 
-import { type Fault, serverFaults } from '../errors.ts';
+import { balancerFaults, type Fault, serverFaults } from '../errors.ts';
 import type { Server } from '../fleet/server.ts';
 import type { ResponseHead } from '../http/head.ts';
 import { cutFromResponse } from '../http/hop-headers.ts';
@@ -17,10 +17,11 @@ import type { Attempt } from './attempt.ts';
 import type { SessionBinding } from './binding.ts';
 import type { ListenerContext } from './client/listener-context.ts';
 import { WriteStall } from './client/write-stall.ts';
+import type { LongLived } from './long-lived.ts';
 import type { PhaseTimer } from './phase.ts';
 import type { ClientRequest } from './request.ts';
 import type { ResponseHandler } from './server/response-handler.ts';
-import { type StreamKind, streamKindOf } from './streams.ts';
+import { endsEvent, type StreamKind, streamKindOf } from './streams.ts';
 import { openTunnel } from './tunnel.ts';
 
 /** What becomes of the response; the exchange. */
@@ -37,7 +38,8 @@ export interface RelayListener {
   onStoreAnswer(): void;
 }
 
-export class Relay implements ResponseHandler, StoreGateOwner {
+export class Relay implements ResponseHandler, StoreGateOwner, LongLived {
+  index = -1;
   /** Part of the final response has gone to the client. */
   hasBegun = false;
   readonly gate: StoreGate;
@@ -52,6 +54,8 @@ export class Relay implements ResponseHandler, StoreGateOwner {
   private isClientSlow = false;
   /** Counted at its server as long as it runs, unless none. */
   private stream: StreamKind = 'none';
+  /** What has come of the server-sent events is whole. */
+  private isBetweenEvents = false;
 
   constructor(
     context: ListenerContext,
@@ -195,12 +199,37 @@ export class Relay implements ResponseHandler, StoreGateOwner {
 
   private beginStream({ headers }: ResponseHead, server: Server): void {
     this.stream = streamKindOf(headers, this.request.pool.settings.protocol === 'h2');
-    if (this.stream !== 'none') server.countStream(1);
+    if (this.stream === 'none') return;
+    this.isBetweenEvents = true;
+    server.countStream(1);
+    this.request.pool.longLived.add(this);
   }
 
   private endStream(): void {
     this.stream = 'none';
     this.attempt.server.countStream(-1);
+    this.request.pool.longLived.remove(this);
+  }
+
+  // Its server is drained, and it goes on.
+
+  get at(): Server {
+    return this.attempt.server;
+  }
+
+  /** Server-sent events end between two of them: the client connects anew, and says which event was its last. */
+  askToLeave(): void {
+    if (this.stream !== 'events' || !this.isBetweenEvents || this.isClientSlow) return;
+    this.attempt.cancel();
+    const { client } = this.request;
+    client.finish(null);
+    client.flush();
+    this.listener.completed();
+  }
+
+  cut(): void {
+    this.attempt.cancel();
+    this.listener.refused(balancerFaults.serverDrained);
   }
 
   onResponseData(bytes: Buffer, start: number, end: number): void {
@@ -208,6 +237,7 @@ export class Relay implements ResponseHandler, StoreGateOwner {
     const { client, pool } = this.request;
     this.binding.readBody(bytes, start, end, attempt.server);
     timer.extend(pool.settings.timeouts.responseBody);
+    if (this.stream === 'events') this.isBetweenEvents = endsEvent(bytes, start, end);
     if (client.sendData(bytes, start, end)) return;
     this.isClientSlow = true;
     this.stall.begin();
@@ -286,11 +316,16 @@ export class Relay implements ResponseHandler, StoreGateOwner {
     if (binding.session.recognition.recognised) pool.claims.countTunnel(binding.session, this.context.worker.seconds());
     this.timer.enter('tunnel', 0);
     const { server } = attempt;
+    const isWebSocket = head.headers.valueOf(Name.upgrade)?.toLowerCase() === 'websocket';
     server.countTunnel(1);
-    openTunnel(this.context, clientEnd, serverEnd, pool.settings.timeouts.tunnel, (bytesIn, bytesOut) => {
+    const guest: LongLived = { index: -1, at: server, askToLeave: () => tunnel.askToLeave(), cut: () => tunnel.cut() };
+    pool.longLived.add(guest);
+    const idleMs = pool.settings.timeouts.tunnel;
+    const tunnel = openTunnel(this.context, clientEnd, serverEnd, idleMs, isWebSocket, (bytesIn, bytesOut) => {
       record.bytesIn += bytesIn;
       record.bytesOut += bytesOut;
       server.countTunnel(-1);
+      pool.longLived.remove(guest);
       this.listener.completed();
     });
   }

@@ -89,6 +89,30 @@ describe('Tunnel', () => {
     expect([client.calls, server.calls]).toEqual([['reset'], ['reset']]);
   });
 
+  test('tells the client of a WebSocket, between two frames, that its server is going away, and sends nothing more', () => {
+    const { client, server, tunnel, closed } = open(1000);
+    tunnel.askToLeave();
+    expect(client.written).toBe('');
+    tunnel.followFrames();
+    server.handler.onData(Buffer.from([0x81, 3, 65, 66]));
+    tunnel.askToLeave();
+    expect(client.written.length).toBe(4);
+    server.handler.onData(Buffer.from([67]));
+    tunnel.askToLeave();
+    tunnel.askToLeave();
+    server.handler.onData(Buffer.from([0x88, 0]));
+    expect(client.written.length).toBe(9);
+    expect(closed).toEqual([]);
+    tunnel.cut();
+    expect([client.calls, server.calls]).toEqual([['close'], ['close']]);
+  });
+
+  test('that is cut without a word is reset', () => {
+    const { client, server, tunnel } = open(1000);
+    tunnel.cut();
+    expect([client.calls, server.calls]).toEqual([['reset'], ['reset']]);
+  });
+
   test('without an idle time it never ends by itself', () => {
     const { wheel, closed } = open(0);
     for (let now = 1100; now <= 200_000; now += 100) wheel.turn(now);

@@ -11,6 +11,7 @@ import { Deadline, type DeadlineOwner, type Wheel } from '../time/wheel.ts';
 import { BufferAccount, type BufferBudget, type BufferOwner } from './buffer-budget.ts';
 import { DelayedReset } from './delayed-reset.ts';
 import type { Indexed, IndexedSet } from './indexed-set.ts';
+import { goingAway, WebSocketFrames } from './web-socket-frames.ts';
 import type { WorkerContext } from './worker-context.ts';
 
 /** What the tunnels of a listener share. */
@@ -26,7 +27,7 @@ export interface TunnelEnd {
 }
 
 /**
- * Opens a tunnel, which is in `tunnels` until it is over. `idleTimeoutMs`: longest time without a byte either way; 0: no limit. `onClose`
+ * Opens a tunnel, which is in `tunnels` until it is over. `isWebSocket`: `askToLeave` can close it well. `idleTimeoutMs`: longest time without a byte either way; 0: no limit. `onClose`
  * is called once, when it is over, with the bytes that came from the client and from the server.
  */
 export function openTunnel(
@@ -34,8 +35,9 @@ export function openTunnel(
   client: TunnelEnd,
   server: TunnelEnd,
   idleTimeoutMs: number,
+  isWebSocket: boolean,
   onClose: (bytesIn: number, bytesOut: number) => void,
-): void {
+): Tunnel {
   const { counters, wheel, buffers } = worker;
   counters.add(counter.tunnels);
   counters.add(counter.tunnels_open);
@@ -48,7 +50,9 @@ export function openTunnel(
   const reset = (socket: Socket): void => void new DelayedReset(worker, socket, closingTimeoutMs, () => {});
   const tunnel = new Tunnel(client.socket, server.socket, wheel, buffers, idleTimeoutMs, onOver, onNoRoom, reset);
   tunnels.add(tunnel);
+  if (isWebSocket) tunnel.followFrames();
   tunnel.start(client.early, server.early);
+  return tunnel;
 }
 
 /** What a side has not taken this long after the FIN of both is lost. */
@@ -99,6 +103,29 @@ export class Tunnel implements DeadlineOwner, Indexed, BufferOwner {
     this.wheel.set(this.deadline, this.idleTimeoutMs);
     if (fromClient !== null) this.client.onData(fromClient);
     if (fromServer !== null) this.server.onData(fromServer);
+  }
+
+  /** What the server sends is a WebSocket's. */
+  followFrames(): void {
+    this.server.frames = new WebSocketFrames();
+  }
+
+  /**
+   * Tells the client of a WebSocket that the server is going away (1001), between two frames. It answers, the server takes that for
+   * the wish of the client, and both end. Nothing happens to another tunnel, or in the middle of a frame.
+   */
+  askToLeave(): void {
+    const { client, server, isOver } = this;
+    if (isOver || server.isSilenced || server.frames?.isBetween !== true || server.state !== 'open') return;
+    server.isSilenced = true;
+    client.socket.write(goingAway);
+  }
+
+  /** Its time is over. A client that was told is cut off in peace; for another one it must not pass for a regular end. */
+  cut(): void {
+    if (this.isOver) return;
+    if (this.server.isSilenced) this.stop();
+    else this.resetSides();
   }
 
   /** The balancer stops. What the kernel has is still delivered; the peers see from their own protocol that it was cut short. */
@@ -170,6 +197,10 @@ class Side implements SocketHandler {
   activeAt: number;
   /** ended: it has sent its FIN, and still takes bytes. */
   state: 'open' | 'ended' | 'closed' = 'open';
+  /** What it sends is a WebSocket's; null: not, or nobody needs to know. */
+  frames: WebSocketFrames | null = null;
+  /** The other side has been told that this one is going away: after a close frame nothing more may be sent. */
+  isSilenced = false;
   private readonly peer: Socket;
   private readonly wheel: Wheel;
   private readonly tunnel: Tunnel;
@@ -185,6 +216,8 @@ class Side implements SocketHandler {
   onData(chunk: Buffer): void {
     this.bytes += chunk.length;
     this.activeAt = this.wheel.now;
+    if (this.isSilenced) return;
+    if (this.frames !== null) this.frames.follow(chunk);
     if (!this.peer.write(chunk)) this.socket.pause();
   }
 

@@ -1,0 +1,69 @@
+/**
+ * The streams and tunnels of a pool, which end when their clients like. When their server is drained, they are asked to leave after
+ * a grace, so that their clients come back elsewhere; those of a server that is taken down, at once. What cannot be asked, or does
+ * not go, is closed at the deadline.
+ *
+ *      drained ── grace ──> asked, once a second ── deadline ──> closed
+ *      down ──────────────> asked ──────── a second ───────────> closed
+ */
+import type { Server } from '../fleet/server.ts';
+import { type Indexed, IndexedSet } from './indexed-set.ts';
+
+export interface LongLived extends Indexed {
+  readonly at: Server;
+  /** Ends in a way that makes its client come back, if that can be done now. Called again and again. */
+  askToLeave(): void;
+  /** Ends at once. */
+  cut(): void;
+}
+
+/** Times are milliseconds. */
+export interface DrainSettings {
+  /** From the drain to the first question; 0: at once. */
+  readonly grace: number;
+  /** From the drain to the end; 0: never. */
+  readonly deadline: number;
+}
+
+export class LongLivedSet {
+  private readonly settings: DrainSettings;
+  private readonly open = new IndexedSet<LongLived>();
+  /** When each server was drained or taken down, as far as that was seen here. */
+  private readonly since = new Map<Server, { drained: number; down: number }>();
+
+  constructor(settings: DrainSettings) {
+    this.settings = settings;
+  }
+
+  add(one: LongLived): void {
+    this.open.add(one);
+  }
+
+  remove(one: LongLived): void {
+    this.open.remove(one);
+  }
+
+  /** To be called about once a second. */
+  tick(servers: readonly Server[], now: number): void {
+    for (const server of servers) this.note(server, now);
+    if (this.since.size === 0 || this.open.size === 0) return;
+    for (const one of this.open.all()) {
+      const since = this.since.get(one.at);
+      if (since === undefined) continue;
+      const { grace, deadline } = this.settings;
+      const isDown = since.down >= 0;
+      if (isDown ? now > since.down : deadline > 0 && now - since.drained >= deadline) one.cut();
+      else if (isDown || now - since.drained >= grace) one.askToLeave();
+    }
+  }
+
+  private note(server: Server, now: number): void {
+    const { drained, maintenance } = server.report;
+    const known = this.since.get(server);
+    if (!drained && !maintenance) {
+      if (known !== undefined) this.since.delete(server);
+    } else if (known === undefined) this.since.set(server, { drained: now, down: maintenance ? now : -1 });
+    else if (!maintenance) known.down = -1;
+    else if (known.down < 0) known.down = now;
+  }
+}
