@@ -9,7 +9,7 @@ function stage(grace: number, deadline: number) {
   const open = servers.map((at, i) => ({
     index: -1,
     at,
-    askToLeave: () => void told.push(`ask ${i}`),
+    dismiss: () => void told.push(`ask ${i}`),
     cut: () => void told.push(`cut ${i}`),
   }));
   for (const one of open) set.add(one);

@@ -12,7 +12,7 @@ import { type Indexed, IndexedSet } from './indexed-set.ts';
 export interface LongLived extends Indexed {
   readonly at: Server;
   /** Ends in a way that makes its client come back, if that can be done now. Called again and again. */
-  askToLeave(): void;
+  dismiss(): void;
   /** Ends at once. */
   cut(): void;
 }
@@ -53,7 +53,7 @@ export class LongLivedSet {
       const { grace, deadline } = this.settings;
       const isDown = since.down >= 0;
       if (isDown ? now > since.down : deadline > 0 && now - since.drained >= deadline) one.cut();
-      else if (isDown || now - since.drained >= grace) one.askToLeave();
+      else if (isDown || now - since.drained >= grace) one.dismiss();
     }
   }
 

@@ -218,7 +218,7 @@ export class Relay implements ResponseHandler, StoreGateOwner, LongLived {
   }
 
   /** Server-sent events end between two of them: the client connects anew, and says which event was its last. */
-  askToLeave(): void {
+  dismiss(): void {
     if (this.stream !== 'events' || !this.isBetweenEvents || this.isClientSlow) return;
     this.attempt.cancel();
     const { client } = this.request;
@@ -318,7 +318,7 @@ export class Relay implements ResponseHandler, StoreGateOwner, LongLived {
     const { server } = attempt;
     const isWebSocket = head.headers.valueOf(Name.upgrade)?.toLowerCase() === 'websocket';
     server.countTunnel(1);
-    const guest: LongLived = { index: -1, at: server, askToLeave: () => tunnel.askToLeave(), cut: () => tunnel.cut() };
+    const guest: LongLived = { index: -1, at: server, dismiss: () => tunnel.dismiss(), cut: () => tunnel.cut() };
     pool.longLived.add(guest);
     const idleMs = pool.settings.timeouts.tunnel;
     const tunnel = openTunnel(this.context, clientEnd, serverEnd, idleMs, isWebSocket, (bytesIn, bytesOut) => {

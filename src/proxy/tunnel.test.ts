@@ -91,15 +91,15 @@ describe('Tunnel', () => {
 
   test('tells the client of a WebSocket, between two frames, that its server is going away, and sends nothing more', () => {
     const { client, server, tunnel, closed } = open(1000);
-    tunnel.askToLeave();
+    tunnel.dismiss();
     expect(client.written).toBe('');
     tunnel.followFrames();
     server.handler.onData(Buffer.from([0x81, 3, 65, 66]));
-    tunnel.askToLeave();
+    tunnel.dismiss();
     expect(client.written.length).toBe(4);
     server.handler.onData(Buffer.from([67]));
-    tunnel.askToLeave();
-    tunnel.askToLeave();
+    tunnel.dismiss();
+    tunnel.dismiss();
     server.handler.onData(Buffer.from([0x88, 0]));
     expect(client.written.length).toBe(9);
     expect(closed).toEqual([]);

@@ -27,7 +27,7 @@ export interface TunnelEnd {
 }
 
 /**
- * Opens a tunnel, which is in `tunnels` until it is over. `isWebSocket`: `askToLeave` can close it well. `idleTimeoutMs`: longest time without a byte either way; 0: no limit. `onClose`
+ * Opens a tunnel, which is in `tunnels` until it is over. `isWebSocket`: `dismiss` can close it well. `idleTimeoutMs`: longest time without a byte either way; 0: no limit. `onClose`
  * is called once, when it is over, with the bytes that came from the client and from the server.
  */
 export function openTunnel(
@@ -114,7 +114,7 @@ export class Tunnel implements DeadlineOwner, Indexed, BufferOwner {
    * Tells the client of a WebSocket that the server is going away (1001), between two frames. It answers, the server takes that for
    * the wish of the client, and both end. Nothing happens to another tunnel, or in the middle of a frame.
    */
-  askToLeave(): void {
+  dismiss(): void {
     const { client, server, isOver } = this;
     if (isOver || server.isSilenced || server.frames?.isBetween !== true || server.state !== 'open') return;
     server.isSilenced = true;
