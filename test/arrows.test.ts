@@ -131,6 +131,7 @@ describe('the check catches', () => {
     ['src/health/active.ts', "import { connect } from 'node:net';"],
     ['src/balance/random.ts', 'export const pick = () => Math.random();'],
     ['src/affinity/cookie.ts', "import { z } from 'zod';"],
+    ['src/workers/admin-service.ts', "import { ApiProblem } from '../admin/problem.ts';"],
   ];
 
   test.each(arrows.map((rule, at) => [rule.why, rule, at] as const))('%s', (_why, rule, at) => {

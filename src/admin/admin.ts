@@ -1,78 +1,53 @@
 /**
- * The requests of the admin listener: the state of the balancer as JSON, and the few commands that change it.
+ * The requests of the admin listener. What answers them (app.ts) is loaded with the first one: a balancer that nobody asks
+ * starts without it.
  *
- *      GET  /, /assets/<name>                the dashboard; without a token: it asks for one
- *      GET  /status                          servers, their sessions and exchanges, the store, all counters
- *      POST /servers/<pool>/<name>/drain     no new sessions; those with a copy leave with their next request
- *      POST /servers/<pool>/<name>/ready     the server takes new sessions again
+ *      Host (listen.ts) ─> Origin, token (guard.ts) ─> body, at most 1 MiB (exchange.ts) ─> app.ts ─> routes/*.ts
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { ServerState } from '../fleet/health-report.ts';
-import { Bearer } from './bearer.ts';
 import { DashboardFiles } from './dashboard-files.ts';
-import { answer, answerJson, decodePart } from './listen.ts';
+import type { AdminDependencies, AdminTokens } from './dependencies.ts';
+import { refusalOf } from './guard.ts';
+import { answer, answerError } from './listen.ts';
 
-export interface ServerStatus {
-  readonly pool: string;
-  readonly name: string;
-  readonly address: string;
-  readonly state: ServerState;
-  /** An operator has drained it. A server that is down may be drained, too. */
-  readonly drained: boolean;
-  /** Its open exchanges. */
-  readonly inflight: number;
-  readonly sessions: { readonly live: number; readonly copied: number; readonly uncopied: number };
-}
-
-export interface Status {
-  readonly servers: readonly ServerStatus[];
-  /** null: no copies of sessions are kept. */
-  readonly store: {
-    /** The kind only: the address may contain a password. */
-    readonly kind: string;
-    readonly replication: string;
-    readonly incarnation: string;
-    /** Copies that are being stored, of responses that have been sent already. */
-    readonly lag: number;
-  } | null;
-  readonly counters: Readonly<Record<string, number>>;
-}
-
-export interface AdminDependencies {
-  readonly status: () => Promise<Status>;
-  /** False: there is no such server. Resolves when every worker has applied it. */
-  readonly drain: (pool: string, server: string, drained: boolean) => Promise<boolean>;
-  /** '': no token is needed, because it listens where only this user can connect. */
-  readonly token: string;
-}
+type Serve = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
 export class Admin {
   private readonly deps: AdminDependencies;
-  private readonly bearer: Bearer;
+  private readonly tokens: AdminTokens;
   private readonly dashboard = new DashboardFiles();
+  private serve: Promise<Serve> | null = null;
 
-  constructor(deps: AdminDependencies) {
+  constructor(deps: AdminDependencies, tokens: AdminTokens) {
     this.deps = deps;
-    this.bearer = new Bearer(deps.token);
+    this.tokens = tokens;
   }
 
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    request.resume();
-    if (await this.answerFile(request, response)) return;
-    if (!this.bearer.admits(request, response)) return;
-    // A browser adds Origin: without this check, a page of any site could send commands to a port of its user's machine.
-    if (request.headers.origin !== undefined) {
-      answer(response, 403);
+    const refusal = refusalOf(request, this.tokens);
+    if (refusal !== null) {
+      request.resume();
+      const headers = refusal.status === 401 ? { 'www-authenticate': 'Bearer' } : undefined;
+      answerError(response, refusal.status, refusal.code, refusal.message, headers);
       return;
     }
-    const [, what = '', pool = '', name = '', action = '', ...more] = (request.url ?? '').split('/');
-    if (what === 'status' && request.method === 'GET' && pool === '') {
-      answerJson(response, 200, await this.deps.status());
-    } else if (what === 'servers' && more.length === 0 && (action === 'drain' || action === 'ready')) {
-      if (request.method !== 'POST') answer(response, 405, { allow: 'POST' });
-      else
-        answer(response, (await this.deps.drain(decodePart(pool), decodePart(name), action === 'drain')) ? 204 : 404);
-    } else answer(response, 404);
+    if (await this.answerFile(request, response)) {
+      request.resume();
+      return;
+    }
+    this.serve ??= this.load();
+    await (await this.serve)(request, response);
+  }
+
+  private async load(): Promise<Serve> {
+    try {
+      const [{ createApp }, { serveWith }] = await Promise.all([import('./app.ts'), import('./exchange.ts')]);
+      const app = createApp(this.deps);
+      return (request, response) => serveWith((input) => app.fetch(input), request, response);
+    } catch (error) {
+      this.serve = null;
+      throw error;
+    }
   }
 
   /** Whether it asks for a file of the dashboard, and has been answered. */

@@ -1,10 +1,10 @@
 /** Finds the server that a person names, for the command line and for programs that run a balancer. */
 import { suggest } from '../config/problem.ts';
 import { UsageError } from '../errors.ts';
-import type { ServerStatus } from './admin.ts';
+import type { ServerView } from './schemas.ts';
 
 /** By `pool/name`, or by the name alone where only one pool has such a server. Throws UsageError for none and for several. */
-export function findServer(servers: readonly ServerStatus[], wanted: string): ServerStatus {
+export function findServer(servers: readonly ServerView[], wanted: string): ServerView {
   const [found, second] = servers.filter(({ pool, name }) => wanted === `${pool}/${name}` || wanted === name);
   if (found !== undefined && second === undefined) return found;
   const names = servers.map(({ pool, name }) => `${pool}/${name}`);
@@ -16,6 +16,6 @@ export function findServer(servers: readonly ServerStatus[], wanted: string): Se
 }
 
 /** The server can be stopped without loss: it has no open exchange, and each of its sessions has a copy. */
-export function isEmpty({ inflight, sessions }: ServerStatus): boolean {
+export function isEmpty({ inflight, sessions }: ServerView): boolean {
   return inflight === 0 && sessions.uncopied === 0;
 }

@@ -33,8 +33,8 @@ export async function listenHttp(
   hosts: readonly string[] = [],
 ): Promise<HttpListener> {
   const server = http.createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
-    if (address.kind === 'tcp' && !isNamed(request, [address.host, ...hosts])) answer(response, 421);
-    else handle(request, response).catch(() => answer(response, 500));
+    if (address.kind === 'tcp' && !isNamed(request, [address.host, ...hosts])) refuseHost(request, response);
+    else handle(request, response).catch((error: unknown) => answerFailure(response, error));
   });
   if (address.kind === 'unix') {
     const folder = dirname(address.path);
@@ -134,8 +134,29 @@ export function answer(
   response.end(body);
 }
 
-export function answerJson(response: ServerResponse, status: number, value: unknown): void {
-  answer(response, status, { 'content-type': 'application/json' }, `${JSON.stringify(value)}\n`);
+/** `code` is for programs, `message` for people. */
+export function answerError(
+  response: ServerResponse,
+  status: number,
+  code: string,
+  message: string,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  const body = `${JSON.stringify({ error: { code, message } })}\n`;
+  answer(response, status, { 'content-type': 'application/json', 'cache-control': 'no-store', ...headers }, body);
+}
+
+function refuseHost(request: IncomingMessage, response: ServerResponse): void {
+  request.resume();
+  const found = JSON.stringify((request.headers.host ?? '').slice(0, 100));
+  const message = `found the Host ${found}, expected localhost, the address of this listener, or a name in admin.hosts`;
+  answerError(response, 421, 'unknown-host', message);
+}
+
+/** A fault of Limpet, or the client has gone. */
+function answerFailure(response: ServerResponse, error: unknown): void {
+  if (response.headersSent) response.destroy();
+  else answerError(response, 500, 'unexpected', error instanceof Error ? error.message : String(error));
 }
 
 /** The whole body; null when it is longer than `maxBytes`: then the rest is not read. */

@@ -1,5 +1,5 @@
 /** Executes the command line: prints something, checks a config, or runs the balancer. */
-
+import { resolve } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { defaultListen } from '../config/defaults.ts';
 import { deepFreeze } from '../config/freeze.ts';
@@ -186,7 +186,7 @@ async function serveFile(named: string | undefined, overrides: Overrides, around
   }
   const { options, warnings, source } = loaded;
   const reread = async () => override((await loadChecked(file, around)).options, overrides);
-  return serve(override(options, overrides), warnings, source, reread, around);
+  return serve(override(options, overrides), warnings, source, { file: resolve(around.folder, file), reread }, around);
 }
 
 /** Options of the command line override the file, each time that the file is read. */
@@ -211,14 +211,15 @@ async function serve(
   options: LimpetOptions,
   warnings: readonly Problem[],
   source: Source,
-  reread: (() => Promise<LimpetOptions>) | null,
+  config: { readonly file: string; readonly reread: () => Promise<LimpetOptions> } | null,
   { loadStart, writeError, runtime, signals }: Surroundings,
 ): Promise<number> {
   const { access, level } = options.log;
   const log = createLogger({ format: access === 'json' ? 'json' : 'text', level, write: writeError });
   log.debug(`config: read from ${source.name}`);
   for (const warning of warnings) log.warn(formatProblems(source, [warning]).replace(/^\s*W: /, ''));
-  return run(options, { start: await loadStart(), log, runtime, signals, reread, writeError });
+  const { file: configFile = null, reread = null } = config ?? {};
+  return run(options, { start: await loadStart(), log, runtime, signals, configFile, reread, writeError });
 }
 
 function reportMistake(error: unknown, file: string, code: number, { writeError }: Surroundings): number {

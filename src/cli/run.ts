@@ -28,7 +28,10 @@ export interface Running {
   certificatesNow(): readonly CertificateStatus[];
 }
 
-export type Start = (options: LimpetOptions, deps: { readonly log: Logger }) => Promise<Running>;
+export type Start = (
+  options: LimpetOptions,
+  deps: { readonly log: Logger; readonly configFile: string | null },
+) => Promise<Running>;
 
 export interface RunDependencies {
   readonly start: Start;
@@ -36,6 +39,8 @@ export interface RunDependencies {
   /** `bun` or `node`, for the message that it listens. */
   readonly runtime: string;
   readonly signals: Signals;
+  /** Path of the config file; null: there is none. */
+  readonly configFile: string | null;
   /** Reads the config again: throws what is wrong with it. null: there is no file to read. */
   readonly reread: (() => Promise<LimpetOptions>) | null;
   /** Writes to stderr, outside of the log. */
@@ -76,7 +81,7 @@ class Run {
   }
 
   begin(): void {
-    const { signals, log } = this.deps;
+    const { signals, log, configFile } = this.deps;
     for (const signal of ['SIGTERM', 'SIGINT']) signals.on(signal, () => this.stop(signal));
     signals.on('SIGUSR1', () => {});
     signals.on('SIGUSR2', () => this.print());
@@ -88,7 +93,7 @@ class Run {
       });
     }
     this.logConfig(this.options);
-    this.deps.start(this.options, { log }).then(
+    this.deps.start(this.options, { log, configFile }).then(
       (limpet) => this.started(limpet),
       (error: unknown) => this.notStarted(error),
     );

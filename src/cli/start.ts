@@ -19,7 +19,10 @@ export const runtime = process.versions.bun === undefined ? 'node' : 'bun';
 const tableFile = 'sessions.table';
 
 /** Rejects with the system's error when an address cannot be listened on, with UsageError for a config that cannot be used. */
-export async function startLimpet(options: LimpetOptions, { log }: { readonly log: Logger }): Promise<Supervisor> {
+export async function startLimpet(
+  options: LimpetOptions,
+  { log, configFile = null }: { readonly log: Logger; readonly configFile?: string | null },
+): Promise<Supervisor> {
   const { stateDir } = options;
   checkState(stateDir);
   const auto = new AutoFiles({ stateDir: resolve(stateDir), now: () => systemClock.wall(), log });
@@ -31,6 +34,7 @@ export async function startLimpet(options: LimpetOptions, { log }: { readonly lo
     // Not a token key: those rotate, and the sessions of a saved table must still be found.
     tableSecret: stateKey(stateDir, 'table', log),
     tableFile: join(stateDir, tableFile),
+    configFile,
     autoCertificate: ({ listeners }) => auto.certificateFor(listeners),
     storeKey: () => storeKey(stateDir, log),
     injectedFault: readInjectedFault(process.env),

@@ -17,6 +17,8 @@ export function checkSessions({ pools, sessions, admin }: LimpetOptions): Proble
     const text = `${formatAddress(admin.listen)} can be reached by every program of this machine: expected admin.token (openssl rand -hex 32), or unix:`;
     found.push(error(['admin', 'listen'], text));
   }
+  if (admin.readToken !== '' && admin.readToken === admin.token)
+    found.push(error(['admin', 'readToken'], 'found the same as admin.token, expected another one: it may only read'));
   for (const pool of pools) {
     found.push(...checkPoolSessions(pool, sessions !== null));
     if (sessions?.secret === '') found.push(...checkShared(pool));

@@ -1020,6 +1020,11 @@ export interface AdminConfig {
    */
   readonly token?: string;
   /**
+   * A second token, for dashboards and monitoring: what changes something is refused with 403; a text of at least 32
+   * characters (openssl rand -hex 32), another one than `token`. Default: none.
+   */
+  readonly readToken?: string;
+  /**
    * Host names under which the admin listener accepts requests on TCP, beside `localhost` and its address. A request
    * with another `Host` is refused with 421: a web page could have sent it by a host name of its own (DNS rebinding).
    * Default: none.

@@ -102,7 +102,7 @@ function describe(path: Path, value: unknown, templates: ReadonlyMap<string, str
   return typeof found === 'string' ? quote(found) : String(found);
 }
 
-const secretFields = ['sessions.secret', 'sessions.encrypt', 'admin.token'];
+const secretFields = ['sessions.secret', 'sessions.encrypt', 'admin.token', 'admin.readToken'];
 
 function isSecret(path: Path): boolean {
   return path[0] === 'keys' || secretFields.includes(path.join('.'));

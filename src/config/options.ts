@@ -85,6 +85,8 @@ export interface AdminOptions {
   readonly listen: Address | 'state' | null;
   /** '': no token, which is possible on a unix-domain socket only. */
   readonly token: string;
+  /** A second token, which may only read; '': there is none. */
+  readonly readToken: string;
   /** Host names, in lower case, that a request on TCP may have, beside localhost and the address itself. */
   readonly hosts: readonly string[];
 }

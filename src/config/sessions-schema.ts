@@ -88,15 +88,21 @@ export const adminSchema = map({
     'none',
     `Required as \`Authorization: Bearer TOKEN\`; ${secretForm}. The command takes it from \`LIMPET_ADMIN_TOKEN\`.`,
   ),
+  readToken: open(
+    secret,
+    'none',
+    `A second token, for dashboards and monitoring: what changes something is refused with 403; ${secretForm}, another one than \`token\`.`,
+  ),
   hosts: field(
     z.array(hostName, { error: 'a list of host names' }),
     [...admin.hosts],
     'Host names under which the admin listener accepts requests on TCP, beside `localhost` and its address. A request with another `Host` is refused with 421: a web page could have sent it by a host name of its own (DNS rebinding).',
   ),
 }).transform(
-  ({ listen = admin.listen, token, hosts }): AdminOptions => ({
+  ({ listen = admin.listen, token, readToken, hosts }): AdminOptions => ({
     listen: listen === 'off' ? null : listen,
     token: token ?? '',
+    readToken: readToken ?? '',
     hosts,
   }),
 );

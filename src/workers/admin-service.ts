@@ -1,43 +1,30 @@
 /** The admin listener as the supervisor runs it: where it listens, and what it answers about servers and sessions. */
 
-import { Admin, type ServerStatus, type Status } from '../admin/admin.ts';
+import { Admin } from '../admin/admin.ts';
+import type { AdminDependencies } from '../admin/dependencies.ts';
 import { type HttpListener, listenHttp } from '../admin/listen.ts';
-import type { LimpetOptions } from '../config/options.ts';
 import { UsageError } from '../errors.ts';
-import type { Load } from '../fleet/load.ts';
 import { listenError } from '../net/listen-error.ts';
-import { type Address, formatAddress } from '../net/socket.ts';
-import { type Numbers, serverName } from '../shared/slots.ts';
-import { schemeOf } from '../store/addresses.ts';
-import { census } from '../table/census.ts';
-import type { SessionTable } from '../table/table.ts';
-import type { HealthMonitor } from './health-monitor.ts';
+import type { Address } from '../net/socket.ts';
+import { AdminViews, type AdminViewsDependencies } from './admin-views.ts';
+import type { ServerControl } from './server-control.ts';
 import { stateSocket } from './state-socket.ts';
 
-export interface AdminServiceDependencies {
-  readonly options: () => LimpetOptions;
-  readonly numbers: () => Numbers;
-  readonly monitor: HealthMonitor;
-  /** An operator drains a server, or makes it ready. False: there is no such server. Resolves when every worker has applied it. */
-  readonly drain: (pool: string, server: string, drained: boolean) => Promise<boolean>;
-  readonly table: SessionTable;
-  readonly load: Load;
-  readonly counters: () => Record<string, number>;
-  /** The store's incarnation, which changes whenever the store has lost its copies; '' without a store. */
-  readonly incarnation: () => string;
+export interface AdminServiceDependencies extends AdminViewsDependencies {
+  readonly servers: ServerControl;
   /** A connection to the admin listener could not be accepted. */
   readonly acceptFailed: (error: Error, at: Address) => void;
-  /** Unix seconds. */
-  readonly now: () => number;
   readonly log: { info(message: string): void; warn(message: string): void };
 }
 
 export class AdminService {
   private readonly deps: AdminServiceDependencies;
+  private readonly views: AdminViews;
   private listener: HttpListener | null = null;
 
   constructor(deps: AdminServiceDependencies) {
     this.deps = deps;
+    this.views = new AdminViews(deps);
   }
 
   /**
@@ -49,11 +36,7 @@ export class AdminService {
     const { admin, stateDir } = this.deps.options();
     if (admin.listen === null) return;
     const address = addressOf(admin.listen, stateDir);
-    const handler = new Admin({
-      status: () => this.status(),
-      drain: (pool, server, drained) => this.deps.drain(pool, server, drained),
-      token: admin.token,
-    });
+    const handler = new Admin(this.api, { operator: admin.token, read: admin.readToken });
     try {
       if (address === null) throw new Error(`the path of ${stateDir} is too long for a socket`);
       this.listener = await listenHttp(
@@ -76,40 +59,17 @@ export class AdminService {
     await this.listener?.close();
   }
 
-  private async status(): Promise<Status> {
-    const { options, counters, incarnation } = this.deps;
-    const { sessions } = options();
-    const counted = counters();
-    const store = sessions && {
-      kind: schemeOf(sessions.store),
-      replication: sessions.replication,
-      incarnation: incarnation(),
-      lag: counted.copies_lag ?? 0,
+  private get api(): AdminDependencies {
+    const { views } = this;
+    const { servers } = this.deps;
+    return {
+      status: () => views.status(),
+      pools: () => views.pools(),
+      servers,
+      workers: () => views.workers(),
+      health: () => views.health(),
+      config: () => views.config(),
     };
-    return { servers: await this.servers(), store, counters: counted };
-  }
-
-  /** Every server with its state, its open exchanges and its sessions. */
-  async servers(): Promise<ServerStatus[]> {
-    const { options, numbers, monitor, table, load, now } = this.deps;
-    const counts = await census(table, now());
-    const { slots } = numbers();
-    return options().pools.flatMap(({ name: pool, servers }) =>
-      servers.map(({ name, address }): ServerStatus => {
-        const slot = slots.get(serverName(pool, name)) ?? 0;
-        const { live, copied } = counts.get(slot) ?? { live: 0, copied: 0 };
-        const { state, drained } = monitor.stateOf(pool, name);
-        return {
-          pool,
-          name,
-          address: formatAddress(address),
-          state,
-          drained,
-          inflight: load.running(slot),
-          sessions: { live, copied, uncopied: live - copied },
-        };
-      }),
-    );
   }
 }
 

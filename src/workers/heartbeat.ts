@@ -84,6 +84,11 @@ export class HangDetector {
     this.watched.delete(worker);
   }
 
+  /** How long (ms) each watched worker has been silent, by its number. A worker that beats is silent for 0. */
+  get silent(): ReadonlyMap<number, number> {
+    return new Map([...this.watched].map(([worker, { silentMs }]) => [worker, silentMs]));
+  }
+
   stop(): void {
     this.cancelCheck?.();
     this.cancelCheck = null;

@@ -82,6 +82,11 @@ export class StoreService {
     return this.store.incarnation;
   }
 
+  /** The last sweep has failed, which comes each second: the store does not answer. */
+  get isFailing(): boolean {
+    return this.failedIn !== null;
+  }
+
   /** For a worker that starts: its way to the store. */
   connect(): StoreLink {
     const { port1, port2 } = new MessageChannel();

@@ -51,6 +51,8 @@ export interface SupervisorDependencies {
   readonly tableSecret: Buffer;
   /** File of the session table. */
   readonly tableFile: string;
+  /** Path of the config file, for those who ask. Left out: the config came in another way. */
+  readonly configFile?: string | null;
   /** Makes the files of `tls: auto`, or renews them. Left out: a config with it is refused. */
   readonly autoCertificate?: AutoCertificate;
   /** Encrypts an lmdb store when the config names no key. Left out: the store keeps a key of its own in its folder. */
@@ -75,8 +77,6 @@ export interface SupervisorHooks {
   readonly store: () => StoreService | null;
   readonly isStopping: () => boolean;
   readonly onHung: (worker: number) => void;
-  /** False: there is no such server. */
-  readonly drain: (pool: string, server: string, drained: boolean) => Promise<boolean>;
   readonly acceptFailed: (error: Error, at: Address) => void;
 }
 
@@ -253,13 +253,16 @@ export function createParts(
     options: () => rollout.options,
     numbers: () => rollout.numbers,
     monitor,
-    drain: hooks.drain,
-    table,
+    servers,
     load,
     counters: () => state.countersNow(),
-    incarnation: () => store()?.incarnation ?? '',
+    workers: () => workers.status,
+    silent: () => hangs.silent,
+    store,
+    configFile: deps.configFile ?? null,
+    runtime: net.runtime,
+    startedAt: clock.wall(),
     acceptFailed: hooks.acceptFailed,
-    now: () => unixSeconds(clock),
     log,
   });
   return {

@@ -6,13 +6,13 @@
  *                              ^  <── passive reports, logs, access lines ──┘
  *                              └── shared memory: session table, load, counters ──┘
  */
-import type { ServerStatus } from '../admin/admin.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import type { EventBus } from '../events/bus.ts';
 import { type CounterName, counter } from '../metrics/counters.ts';
 import { shortageOf } from '../net/shortage.ts';
 import { type Address, formatAddress } from '../net/socket.ts';
 import type { CertificateStatus } from './certificate-service.ts';
+import type { ServerView } from './server-view.ts';
 import { StoreService } from './store-service.ts';
 import { createParts, type SupervisorDependencies, type SupervisorParts } from './supervisor-parts.ts';
 
@@ -33,7 +33,6 @@ export class Supervisor {
       store: () => this.store,
       isStopping: () => this.stopping,
       onHung: (worker) => this.replaceHung(worker),
-      drain: (pool, server, drained) => this.drain(pool, server, drained),
       acceptFailed: (error, at) => this.acceptFailed(error, at),
     });
   }
@@ -133,8 +132,8 @@ export class Supervisor {
   }
 
   /** Every server with its state, its exchanges and its sessions. */
-  serversNow(): Promise<readonly ServerStatus[]> {
-    return this.parts.admin.servers();
+  serversNow(): Promise<readonly ServerView[]> {
+    return this.parts.servers.list();
   }
 
   /**

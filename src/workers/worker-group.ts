@@ -54,6 +54,16 @@ interface Member {
   /** Before the next start after a failure (ms). */
   pauseMs: number;
   cancelPause: () => void;
+  /** How often it has failed since the start. */
+  failures: number;
+}
+
+export interface WorkerStatus {
+  /** From 0. */
+  readonly worker: number;
+  readonly listening: boolean;
+  /** How often another thread has taken its place. */
+  readonly replaced: number;
 }
 
 export class WorkerGroup {
@@ -74,6 +84,7 @@ export class WorkerGroup {
       configVersion: 0,
       pauseMs: 0,
       cancelPause: () => {},
+      failures: 0,
     }));
   }
 
@@ -89,6 +100,10 @@ export class WorkerGroup {
       await this.terminate();
       throw error;
     }
+  }
+
+  get status(): readonly WorkerStatus[] {
+    return this.members.map(({ worker, listening, failures }) => ({ worker, listening, replaced: failures }));
   }
 
   /** Sends a message to all workers, or to all but one. */
@@ -238,6 +253,7 @@ export class WorkerGroup {
     const reason = describe(failure);
     log.warn(`worker ${worker + 1} failed and is replaced: ${reason}`);
     onLost(worker, reason.split('\n', 1).join());
+    member.failures++;
     const pauseMs = clock.monotonic() - since >= stableAfterMs ? 0 : member.pauseMs;
     member.pauseMs = Math.min(longestPauseMs, Math.max(shortestPauseMs, pauseMs * 2));
     member.cancelPause = timers.after(pauseMs, () => {

@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
-import type { Status } from '../../src/admin/admin.ts';
+import type { ServerView } from '../../src/admin/schemas.ts';
 import type { InjectedFault } from '../../src/store/injected-fault.ts';
 import { limpetCommand, programOf } from '../support/command.ts';
 import { ask, tellServer } from '../support/peers.ts';
@@ -247,8 +247,8 @@ export class Stage implements AsyncDisposable {
   async allUp(limit: number): Promise<boolean> {
     const socketPath = join(this.folder, 'state', 'admin.sock');
     for (const end = performance.now() + limit; performance.now() < end; await sleep(50)) {
-      const reply = await ask('http://admin/status', { socketPath, ...soon() }).catch(() => null);
-      const { servers } = JSON.parse(reply?.body || '{"servers":[]}') as Status;
+      const reply = await ask('http://admin/v1/servers', { socketPath, ...soon() }).catch(() => null);
+      const servers = JSON.parse(reply?.body || '[]') as ServerView[];
       if (servers.length > 0 && servers.every(({ state }) => state === 'up')) return true;
     }
     return false;

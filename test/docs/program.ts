@@ -6,7 +6,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import type { Status } from '../../src/admin/admin.ts';
+import type { ServerView } from '../../src/admin/schemas.ts';
 import { execute } from '../../src/cli/command.ts';
 import type { Running, Start } from '../../src/cli/run.ts';
 import type { Block } from './blocks.ts';
@@ -64,14 +64,25 @@ const idle: Running = {
 };
 
 /** What `limpet sessions` asks: as the guide shows it. */
-const status: Status = {
-  servers: [
-    { name: 's1', state: 'draining' as const, inflight: 0, sessions: { live: 12, copied: 12, uncopied: 0 } },
-    { name: 's2', state: 'up' as const, inflight: 3, sessions: { live: 430, copied: 428, uncopied: 2 } },
-  ].map((server) => ({ pool: 'shop', address: '127.0.0.1:3001', drained: server.state === 'draining', ...server })),
-  store: null,
-  counters: {},
-};
+const servers: readonly ServerView[] = [
+  { name: 's1', state: 'draining' as const, inflight: 0, sessions: { live: 12, copied: 12, uncopied: 0 } },
+  { name: 's2', state: 'up' as const, inflight: 3, sessions: { live: 430, copied: 428, uncopied: 2 } },
+].map((server) => ({
+  pool: 'shop',
+  address: '127.0.0.1:3001',
+  drained: server.state === 'draining',
+  weight: 1,
+  maxRequests: 0,
+  waiting: 0,
+  streams: 0,
+  tunnels: 0,
+  since: null,
+  reason: null,
+  lastCheck: null,
+  source: 'config' as const,
+  loss: { sessions: server.sessions.uncopied, exchanges: server.inflight },
+  ...server,
+}));
 
 /**
  * Runs the commands of a console block, those behind `$ `, and answers what is not as it stands there; '' for nothing. What it
@@ -100,7 +111,7 @@ export async function flawOfConsole({ text }: Pick<Block, 'text'>, config: strin
 
 async function answering(folder: string): Promise<AsyncDisposable> {
   mkdirSync(join(folder, '.limpet'), { mode: 0o700 });
-  const server = createServer((_, response) => response.end(JSON.stringify(status)));
+  const server = createServer((_, response) => response.end(JSON.stringify(servers)));
   server.listen(join(folder, '.limpet/admin.sock'));
   await once(server, 'listening');
   return server;

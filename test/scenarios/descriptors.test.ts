@@ -64,7 +64,7 @@ function blames(limpet: Limpet): string[] {
 
 /** What the operator is told, on the admin socket. */
 async function statusOf(limpet: Limpet): Promise<number> {
-  const reply = await ask('http://admin/status', { socketPath: join(limpet.folder, 'state', 'admin.sock') });
+  const reply = await ask('http://admin/v1/servers', { socketPath: join(limpet.folder, 'state', 'admin.sock') });
   return reply.status;
 }
 

@@ -79,11 +79,11 @@ describe.each(runtimes)('draining on %s', (runtime) => {
     const servings = async (limpet: Limpet) =>
       new Set(await Promise.all([1, 2, 3, 4].map(async () => (await new Shopper(limpet.url).count('/read')).server)));
     await using first = await startLimpet(runtime, { config, env });
-    expect(await tellServer(state.path, 'a', 'drain')).toBe(204);
+    expect(await tellServer(state.path, 'a', 'drain')).toBe(200);
     await first.stop('SIGKILL');
     await using second = await startLimpet(runtime, { config, env });
     expect(await servings(second)).toEqual(new Set(['b']));
-    expect(await tellServer(state.path, 'a', 'ready')).toBe(204);
+    expect(await tellServer(state.path, 'a', 'ready')).toBe(200);
     await second.stop();
     await using third = await startLimpet(runtime, { config, env });
     expect(await servings(third)).toEqual(new Set(['a', 'b']));

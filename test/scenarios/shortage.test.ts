@@ -63,7 +63,7 @@ describe.each(runtimes)('no descriptors on %s', (runtime) => {
       limitTo(prlimit, limpet, plenty);
       for (const operator of operators) operator.destroy();
       await until('it passes', async () => (await statusOf(client)) === 200);
-      const asked = await ask('http://admin/status', { socketPath: join(limpet.folder, 'state', 'admin.sock') });
+      const asked = await ask('http://admin/v1/servers', { socketPath: join(limpet.folder, 'state', 'admin.sock') });
       expect(asked.status).toBe(200);
       const after = await limpet.counters();
       expect([after.ejections, after.panic_choices, after.workers_replaced]).toEqual([0, 0, 0]);

@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest';
 import { launch } from '../session/support/launch.ts';
 import { host } from '../support/host.ts';
 import { startLimpet } from '../support/limpet.ts';
-import { ask, storeBearer, Visitor } from '../support/peers.ts';
+import { ask, storeBearer, tellServer, Visitor } from '../support/peers.ts';
 import { runtimes } from '../support/runtimes.ts';
 import { poolOf, Shopper, startShops } from '../support/shop.ts';
 
@@ -29,7 +29,7 @@ describe.each(runtimes)('trust on %s', (runtime) => {
       const shopper = new Shopper(first.url);
       await shopper.count();
       expect(existsSync(join(state, 'admin.sock'))).toBe(true);
-      await ask('http://admin/servers/shop/a/drain', { method: 'POST', socketPath: join(state, 'admin.sock') });
+      await tellServer(state, 'a', 'drain');
       await first.stop();
     }
     const files = readdirSync(state).filter((name) => name !== 'copies');
@@ -179,7 +179,7 @@ describe.each(runtimes)('trust on %s', (runtime) => {
       config: { pools, admin: { ...listen, token, hosts: ['admin.example'] } },
     });
     const url = /admin on (http:\S+)/.exec(limpet.stderr())![1]!;
-    const status = async (headers: Record<string, string>, path = '/status') =>
+    const status = async (headers: Record<string, string>, path = '/v1/status') =>
       (await ask(`${url}${path}`, { headers })).status;
     const authorization = `Bearer ${token}`;
     expect(await status({})).toBe(401);

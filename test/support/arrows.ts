@@ -35,6 +35,9 @@ const composition = [
   'src/explain',
 ];
 
+/** What the first request to the admin listener loads. */
+const adminApp = ['app.ts', 'problem.ts', 'schemas.ts', 'routes'].map((name) => `src/admin/${name}`);
+
 /** The folders of the importers. What they share is beside them, in src/import and src/import/yaml. */
 const importers = ['haproxy', 'nginx', 'kubernetes', 'caddy', 'envoy', 'traefik'].map((name) => `src/import/${name}`);
 
@@ -188,10 +191,19 @@ export const arrows: readonly Arrow[] = [
   },
   {
     from: ['src'],
-    notFrom: ['src/config'],
-    never: ['zod'],
-    typesOf: ['zod'],
+    notFrom: ['src/config', ...adminApp],
+    never: ['zod', 'hono', '@hono/zod-openapi'],
+    typesOf: ['zod', 'hono', '@hono/zod-openapi'],
     why: 'zod costs each thread that loads it 15 MB: workers and the session library run without it',
+  },
+  {
+    from: ['src'],
+    notFrom: adminApp,
+    never: adminApp,
+    // admin.ts loads app.ts late, and the composition root knows what it answers.
+    except: ['src/admin/app.ts'],
+    typesOf: adminApp,
+    why: 'the admin API is loaded by the first request to it: a start does without',
   },
 ];
 

@@ -80,9 +80,11 @@ export async function tellServer(
   pool = 'shop',
 ): Promise<number> {
   const socketPath = join(state, 'admin.sock');
-  const { status } = await ask(`http://admin/servers/${pool}/${server}/${word}`, {
+  const { status } = await ask(`http://admin/v1/servers/${pool}/${server}`, {
     ...options,
-    method: 'POST',
+    method: 'PATCH',
+    headers: { ...options.headers, 'content-type': 'application/json' },
+    body: JSON.stringify({ state: word }),
     socketPath,
   });
   return status;

@@ -37,6 +37,7 @@ process.exitCode = await run(options, {
   log,
   runtime,
   signals: process,
+  configFile: null,
   reread: load,
   writeError,
 });

@@ -1,0 +1,40 @@
+/** What the admin API is made of: each function answers one question about the running balancer, or changes one thing. */
+import type {
+  AddedServer,
+  ConfigView,
+  DrainState,
+  Health,
+  PoolView,
+  ServerChange,
+  ServerView,
+  Status,
+  WorkerView,
+} from './schemas.ts';
+
+export interface AdminDependencies {
+  readonly status: () => Promise<Status>;
+  readonly pools: () => Promise<readonly PoolView[]>;
+  readonly workers: () => readonly WorkerView[];
+  readonly health: () => Promise<Health>;
+  readonly config: () => ConfigView;
+  readonly servers: ServerControl;
+}
+
+/** What is known of servers, and what may be done with them. A change that cannot be is thrown as a UsageError. */
+export interface ServerControl {
+  list(): Promise<readonly ServerView[]>;
+  /** Resolves when every worker has applied it. */
+  change(pool: string, server: string, change: ServerChange): Promise<'done' | 'no-such-server'>;
+  add(pool: string, server: AddedServer): Promise<'done' | 'no-such-pool' | 'exists'>;
+  remove(pool: string, server: string): Promise<'done' | 'no-such-server' | 'last-server'>;
+  /** Resolves when nothing is lost if the server is stopped, or after `waitMs`. */
+  drained(pool: string, server: string, waitMs: number, signal: AbortSignal): Promise<DrainState | 'no-such-server'>;
+}
+
+/** Who may do what. '': there is no such token. */
+export interface AdminTokens {
+  /** May do everything. '': everybody who can connect may, because only this user can. */
+  readonly operator: string;
+  /** May read. */
+  readonly read: string;
+}

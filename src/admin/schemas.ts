@@ -1,0 +1,186 @@
+/** What the admin API takes and answers: the source of its types, of its checks, and of /openapi.json. */
+import { z } from '@hono/zod-openapi';
+
+export const ErrorSchema = z
+  .object({
+    error: z.object({
+      code: z.string().openapi({ example: 'no-such-server', description: 'Stable: for programs.' }),
+      message: z.string().openapi({ description: 'For people: what was found, and what is expected.' }),
+    }),
+  })
+  .openapi('Error');
+
+const count = z.number().int().nonnegative();
+const time = z.string().openapi({ format: 'date-time' });
+const poolName = z.string().min(1).max(255).openapi({ example: 'shop' });
+const serverName = z.string().min(1).max(1024).openapi({ example: 's1' });
+
+export const SessionCountsSchema = z
+  .object({
+    live: count,
+    copied: count.openapi({ description: 'The store has a copy: the session can leave its server without loss.' }),
+    uncopied: count,
+  })
+  .openapi('SessionCounts');
+
+export const ServerSchema = z
+  .object({
+    pool: poolName,
+    name: serverName,
+    address: z.string().openapi({ example: '10.0.0.1:3000' }),
+    state: z.enum(['up', 'draining', 'down']),
+    drained: z
+      .boolean()
+      .openapi({ description: 'An operator has drained it. A server that is down may be drained, too.' }),
+    weight: z.number().nonnegative(),
+    maxRequests: count.openapi({ description: 'The most exchanges at one time; 0: no limit.' }),
+    inflight: count.openapi({ description: 'Open exchanges.' }),
+    waiting: count.openapi({ description: 'Requests that wait for it.' }),
+    streams: count.openapi({ description: 'Responses that go on, such as server-sent events.' }),
+    tunnels: count.openapi({ description: 'WebSockets and other tunnels.' }),
+    sessions: SessionCountsSchema,
+    since: time.nullable().openapi({ description: 'When this state began.' }),
+    reason: z.string().nullable().openapi({ description: 'Why it is down.' }),
+    lastCheck: z
+      .object({ at: time, problem: z.string().nullable().openapi({ description: 'null: it passed.' }) })
+      .nullable()
+      .openapi({ description: 'null: there was none.' }),
+    source: z.enum(['config', 'api']).openapi({ description: 'api: it was added while the balancer runs.' }),
+    loss: z
+      .object({ sessions: count, exchanges: count })
+      .openapi({ description: 'What is lost when it is stopped now.' }),
+  })
+  .openapi('Server');
+
+export const ServerListSchema = z.array(ServerSchema).openapi('ServerList');
+
+const newWeight = z.number().int().min(0).max(65_535);
+const newCap = z
+  .number()
+  .int()
+  .min(0)
+  .max(1_000_000)
+  .openapi({ description: 'The most exchanges at one time; 0: no limit.' });
+
+export const ServerChangeSchema = z
+  .strictObject({
+    state: z.enum(['ready', 'drain', 'down']).optional().openapi({
+      description: 'drain: no new sessions; those with a copy leave. down: no request at all.',
+    }),
+    weight: newWeight.optional(),
+    maxRequests: newCap.optional(),
+  })
+  .refine((change) => Object.values(change).some((value) => value !== undefined), {
+    error: 'found nothing to change, expected state, weight or maxRequests',
+  })
+  .openapi('ServerChange');
+
+export const AddedServerSchema = z
+  .strictObject({
+    name: z.string().min(1).max(128).openapi({ example: 's4' }),
+    address: z.string().min(1).max(1024).openapi({ example: '10.0.0.4:3000' }),
+    weight: newWeight.optional(),
+    maxRequests: newCap.optional(),
+  })
+  .openapi('AddedServer');
+
+export const DrainStateSchema = z
+  .object({
+    drained: z.boolean().openapi({ description: 'It gets no new sessions, and nothing is lost if it is stopped.' }),
+    state: z.enum(['up', 'draining', 'down']),
+    waitingFor: z.object({ inflight: count, streams: count, tunnels: count, uncopied: count }),
+  })
+  .openapi('DrainState');
+
+export const DrainQuery = z.object({
+  wait: z
+    .string()
+    .regex(/^\d{1,6}(ms|s|m|h)?$/, { error: 'expected a time such as 10m, at most 24h' })
+    .optional()
+    .openapi({ example: '10m', description: 'The longest wait. Left out: the answer comes at once.' }),
+});
+
+export const PoolSchema = z
+  .object({
+    name: poolName,
+    balance: z.string(),
+    servers: count,
+    usable: count.openapi({ description: 'Servers that take new sessions.' }),
+    sessions: SessionCountsSchema,
+    skew: z.number().nonnegative().nullable().openapi({
+      description: 'Sessions of the fullest usable server, by its weight, over the mean; null: no sessions.',
+    }),
+    inflight: count,
+    waiting: count.openapi({ description: 'Requests that wait for a server.' }),
+  })
+  .openapi('Pool');
+
+export const PoolListSchema = z.array(PoolSchema).openapi('PoolList');
+
+export const WorkerSchema = z
+  .object({
+    worker: count.openapi({ description: 'From 1.' }),
+    listening: z.boolean(),
+    replaced: count.openapi({ description: 'How often another thread took its place.' }),
+  })
+  .openapi('Worker');
+
+export const WorkerListSchema = z.array(WorkerSchema).openapi('WorkerList');
+
+export const StoreSchema = z
+  .object({
+    kind: z.string().openapi({ description: 'The scheme only: the address may contain a password.' }),
+    replication: z.string(),
+    incarnation: z.string().openapi({ description: 'Another one when the store has lost its copies.' }),
+    lag: count.openapi({ description: 'Copies that are being stored, of responses that have been sent already.' }),
+  })
+  .openapi('Store');
+
+export const StatusSchema = z
+  .object({
+    version: z.string(),
+    runtime: z.string().openapi({ example: 'bun' }),
+    pid: count,
+    startedAt: time,
+    configFile: z.string().nullable(),
+    configHash: z.string().openapi({ description: 'Of the effective config without its secrets.' }),
+    workers: z.array(WorkerSchema),
+    store: StoreSchema.nullable(),
+    counters: z.record(z.string(), z.number()),
+    sessions: SessionCountsSchema,
+  })
+  .openapi('Status');
+
+export const HealthSchema = z
+  .object({
+    live: z.boolean(),
+    ready: z.boolean(),
+    reasons: z.array(z.string()).openapi({ description: 'Why it is not live or not ready.' }),
+    pools: z.array(z.object({ name: poolName, up: count, draining: count, down: count })),
+  })
+  .openapi('Health');
+
+export const ConfigSchema = z
+  .object({
+    file: z.string().nullable(),
+    hash: z.string(),
+    config: z.record(z.string(), z.unknown()).openapi({ description: 'With all defaults, and without secrets.' }),
+  })
+  .openapi('Config');
+
+export const PoolParams = z.object({ pool: poolName });
+export const ServerParams = z.object({ pool: poolName, server: serverName });
+export const ServerQuery = z.object({
+  pool: poolName.optional(),
+  rank: z.enum(['safest']).optional().openapi({ description: 'What can be stopped with the least loss comes first.' }),
+});
+
+export type ServerView = z.infer<typeof ServerSchema>;
+export type ServerChange = z.infer<typeof ServerChangeSchema>;
+export type AddedServer = z.infer<typeof AddedServerSchema>;
+export type DrainState = z.infer<typeof DrainStateSchema>;
+export type PoolView = z.infer<typeof PoolSchema>;
+export type WorkerView = z.infer<typeof WorkerSchema>;
+export type Status = z.infer<typeof StatusSchema>;
+export type Health = z.infer<typeof HealthSchema>;
+export type ConfigView = z.infer<typeof ConfigSchema>;

@@ -1,0 +1,129 @@
+/** Asks a running balancer over its admin listener. What it refuses, and that none answers, is thrown as a UsageError. */
+import type { IncomingMessage } from 'node:http';
+import type { LimpetOptions } from '../config/options.ts';
+import { codeOf, UsageError } from '../errors.ts';
+import { type Address, formatAddress } from '../net/socket.ts';
+import { http } from '../node-http.ts';
+import { addressOf } from '../workers/admin-service.ts';
+
+export interface AdminSurroundings {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly write: (text: string) => void;
+  readonly writeError: (text: string) => void;
+}
+
+/** What of the config says where the balancer can be asked. */
+export type AskedOptions = Pick<LimpetOptions, 'admin' | 'stateDir'>;
+
+/** A balancer that does not answer for this long (ms) counts as not running. */
+const answerTimeoutMs = 10_000;
+
+/** The balancer has understood the request, and refuses it. */
+export class AdminRefusal extends UsageError {
+  readonly status: number;
+  /** As the API has it, such as `no-such-server`. */
+  readonly code: string;
+
+  constructor(status: number, code: string, message: string) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+export class AdminClient {
+  private readonly address: Address;
+  private readonly token: string;
+
+  constructor({ admin, stateDir }: AskedOptions, env: AdminSurroundings['env']) {
+    const address = admin.listen === null ? null : addressOf(admin.listen, stateDir);
+    if (address === null) throw new UsageError('the config has no admin.listen: the balancer cannot be asked');
+    this.address = address;
+    this.token = env.LIMPET_ADMIN_TOKEN || admin.token || admin.readToken;
+  }
+
+  async get<T>(path: string): Promise<T> {
+    return JSON.parse(await this.request('GET', path)) as T;
+  }
+
+  /** `body`: sent as JSON; text is sent as it is, as YAML. */
+  async send<T>(method: 'POST' | 'PATCH' | 'DELETE', path: string, body: unknown): Promise<T> {
+    const text = await this.request(method, path, body);
+    return (text === '' ? null : JSON.parse(text)) as T;
+  }
+
+  private async request(method: string, path: string, body?: unknown): Promise<string> {
+    const response = await this.open(method, path, body);
+    let text = '';
+    for await (const piece of response.setEncoding('utf8')) text += String(piece);
+    const { statusCode = 0 } = response;
+    if (statusCode < 300) return text;
+    throw this.refusalOf(statusCode, text);
+  }
+
+  /** Resolves with the head of the response, whatever its status. */
+  private open(method: string, path: string, body?: unknown): Promise<IncomingMessage> {
+    const { address, token } = this;
+    const where =
+      address.kind === 'unix'
+        ? { socketPath: address.path }
+        : { host: address.host || '127.0.0.1', port: address.port };
+    const isText = typeof body === 'string';
+    const headers = {
+      ...(token === '' ? {} : { authorization: `Bearer ${token}` }),
+      ...(body === undefined ? {} : { 'content-type': isText ? 'application/yaml' : 'application/json' }),
+    };
+    const at = formatAddress(address);
+    return new Promise((resolve, reject) => {
+      const request = http.request({ ...where, method, path, headers, timeout: answerTimeoutMs }, resolve);
+      request.on('timeout', () => request.destroy(new Error('timeout')));
+      request.on('error', (error) => reject(new UsageError(`no balancer answers at ${at}: ${whyNoAnswer(error)}`)));
+      request.end(body === undefined || isText ? body : JSON.stringify(body));
+    });
+  }
+
+  private refusalOf(status: number, text: string): AdminRefusal {
+    const at = formatAddress(this.address);
+    if (status === 401)
+      return new AdminRefusal(401, 'wrong-token', `${at} asks for another token: set LIMPET_ADMIN_TOKEN`);
+    const { code = '', message = `${at} answers ${status}` } = errorIn(text);
+    return new AdminRefusal(status, code, message);
+  }
+}
+
+export function serverPath({ pool, name }: { readonly pool: string; readonly name: string }): string {
+  return `/v1/servers/${encodeURIComponent(pool)}/${encodeURIComponent(name)}`;
+}
+
+/** Empty when what answers there is no balancer. */
+function errorIn(text: string): { readonly code?: string; readonly message?: string } {
+  try {
+    const { error } = JSON.parse(text) as { error?: { code?: string; message?: string } };
+    return error ?? {};
+  } catch {
+    return {};
+  }
+}
+
+function whyNoAnswer(error: Error): string {
+  switch (codeOf(error)) {
+    case 'ENOENT':
+      return 'there is no such socket. Does it run, and with the same config and state folder?';
+    case 'ECONNREFUSED':
+      return 'nobody listens there. Does it run, and with the same config?';
+    case 'EACCES':
+    case 'EPERM':
+      return 'no permission: ask as the user that runs it';
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return 'the name does not resolve';
+    case 'EHOSTUNREACH':
+    case 'ENETUNREACH':
+    case 'ETIMEDOUT':
+      return 'this machine cannot reach it';
+    default:
+      return error.message === 'timeout'
+        ? `no answer within ${answerTimeoutMs} ms`
+        : `what answers there is no balancer, or the connection broke (${codeOf(error)})`;
+  }
+}

@@ -1,0 +1,142 @@
+/** What the admin API says of the running balancer as a whole. What it says of one server is in server-control.ts. */
+import { createHash } from 'node:crypto';
+import packageJson from '../../package.json' with { type: 'json' };
+import type { ConfigView, Health, PoolView, Status, WorkerView } from '../admin/schemas.ts';
+import { effectiveConfig } from '../config/effective.ts';
+import type { LimpetOptions } from '../config/options.ts';
+import type { Load } from '../fleet/load.ts';
+import { type Numbers, poolName } from '../shared/slots.ts';
+import { schemeOf } from '../store/addresses.ts';
+import type { HealthMonitor } from './health-monitor.ts';
+import type { ServerControl } from './server-control.ts';
+import type { ServerView } from './server-view.ts';
+import type { WorkerStatus } from './worker-group.ts';
+
+export interface AdminViewsDependencies {
+  readonly options: () => LimpetOptions;
+  readonly numbers: () => Numbers;
+  readonly monitor: Pick<HealthMonitor, 'stateOf'>;
+  readonly servers: Pick<ServerControl, 'list'>;
+  readonly load: Pick<Load, 'waiting'>;
+  readonly counters: () => Record<string, number>;
+  readonly workers: () => readonly WorkerStatus[];
+  /** How long (ms) the event loop of each worker has not turned, by its number from 0. */
+  readonly silent: () => ReadonlyMap<number, number>;
+  /** null: there is none. */
+  readonly store: () => { readonly incarnation: string; readonly isFailing: boolean } | null;
+  /** Path of the config file; null: the config came in another way. */
+  readonly configFile: string | null;
+  /** `bun` or `node`. */
+  readonly runtime: string;
+  /** Unix ms at which the process started. */
+  readonly startedAt: number;
+}
+
+/** A worker whose event loop has not turned for this long (ms) is not live. */
+const liveSilenceMs = 5000;
+
+export class AdminViews {
+  private readonly deps: AdminViewsDependencies;
+
+  constructor(deps: AdminViewsDependencies) {
+    this.deps = deps;
+  }
+
+  async pools(): Promise<PoolView[]> {
+    const { options, numbers, load } = this.deps;
+    const all = await this.deps.servers.list();
+    const { slots } = numbers();
+    return options().pools.map(({ name, balance }): PoolView => {
+      const servers = all.filter(({ pool }) => pool === name);
+      const usable = servers.filter(isUsable);
+      return {
+        name,
+        balance,
+        servers: servers.length,
+        usable: usable.length,
+        sessions: sumOf(servers),
+        skew: skewOf(usable),
+        inflight: servers.reduce((sum, { inflight }) => sum + inflight, 0),
+        waiting: Math.max(0, load.waiting(slots.get(poolName(name)) ?? 0)),
+      };
+    });
+  }
+
+  workers(): WorkerView[] {
+    return this.deps.workers().map(({ worker, ...rest }) => ({ worker: worker + 1, ...rest }));
+  }
+
+  async status(): Promise<Status> {
+    const { options, counters, store, configFile, runtime, startedAt } = this.deps;
+    const { sessions } = options();
+    const counted = counters();
+    return {
+      version: packageJson.version,
+      runtime,
+      pid: process.pid,
+      startedAt: isoTime(startedAt),
+      configFile,
+      configHash: this.config().hash,
+      workers: this.workers(),
+      store: sessions && {
+        kind: schemeOf(sessions.store),
+        replication: sessions.replication,
+        incarnation: store()?.incarnation ?? '',
+        lag: Math.max(0, counted.copies_lag ?? 0),
+      },
+      counters: counted,
+      sessions: sumOf(await this.deps.servers.list()),
+    };
+  }
+
+  config(): ConfigView {
+    const config = effectiveConfig(this.deps.options());
+    const hash = createHash('sha256').update(JSON.stringify(config)).digest('hex').slice(0, 16);
+    return { file: this.deps.configFile, hash, config };
+  }
+
+  /** Live: no event loop hangs. Ready: a worker listens, the store answers, and each pool has a server that takes new sessions. */
+  health(): Promise<Health> {
+    const { options, monitor, silent, store } = this.deps;
+    const hung = [...silent()].filter(([, silentMs]) => silentMs >= liveSilenceMs);
+    const reasons = hung.map(([worker, ms]) => `the event loop of worker ${worker + 1} has not turned for ${ms} ms`);
+    const live = reasons.length === 0;
+    if (!this.deps.workers().some(({ listening }) => listening)) reasons.push('no worker listens');
+    if (store()?.isFailing === true) reasons.push('the store does not answer');
+    const pools = options().pools.map(({ name, servers }) => {
+      const found = servers.map((server) => ({ ...server, ...monitor.stateOf(name, server.name) }));
+      if (!found.some(isUsable)) reasons.push(`pool ${name} has no usable server`);
+      const countOf = (wanted: string) => found.filter(({ state }) => state === wanted).length;
+      return { name, up: countOf('up'), draining: countOf('draining'), down: countOf('down') };
+    });
+    return Promise.resolve({ live, ready: reasons.length === 0, reasons, pools });
+  }
+}
+
+/** It takes new sessions. */
+function isUsable({ state, weight }: { readonly state: string; readonly weight: number }): boolean {
+  return state === 'up' && weight > 0;
+}
+
+function sumOf(servers: readonly ServerView[]): PoolView['sessions'] {
+  const sum = { live: 0, copied: 0, uncopied: 0 };
+  for (const { sessions } of servers) {
+    sum.live += sessions.live;
+    sum.copied += sessions.copied;
+    sum.uncopied += sessions.uncopied;
+  }
+  return sum;
+}
+
+/** null: there are no sessions. */
+function skewOf(usable: readonly ServerView[]): number | null {
+  const weight = usable.reduce((sum, server) => sum + server.weight, 0);
+  const live = usable.reduce((sum, { sessions }) => sum + sessions.live, 0);
+  if (live === 0 || weight === 0) return null;
+  const fullest = Math.max(...usable.map(({ sessions, weight }) => sessions.live / weight));
+  return Math.round((fullest / (live / weight)) * 1000) / 1000;
+}
+
+function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}

@@ -1,0 +1,91 @@
+/** The admin API before parts that are played: no worker, no socket of a client. */
+import { Admin } from '../../src/admin/admin.ts';
+import type { AdminDependencies, AdminTokens } from '../../src/admin/dependencies.ts';
+import { listenHttp } from '../../src/admin/listen.ts';
+import type { ServerView } from '../../src/admin/schemas.ts';
+import { UsageError } from '../../src/errors.ts';
+
+export const played: ServerView = {
+  pool: 'shop',
+  name: 's1',
+  address: '127.0.0.1:3001',
+  state: 'up',
+  drained: false,
+  weight: 1,
+  maxRequests: 0,
+  inflight: 2,
+  waiting: 0,
+  streams: 0,
+  tunnels: 0,
+  sessions: { live: 5, copied: 4, uncopied: 1 },
+  since: '2026-01-31T12:00:00.000Z',
+  reason: null,
+  lastCheck: { at: '2026-01-31T12:00:00.000Z', problem: null },
+  source: 'config',
+  loss: { sessions: 1, exchanges: 2 },
+};
+
+/** Each change that was made, as text. */
+export interface PlayedAdmin {
+  readonly deps: AdminDependencies;
+  readonly changes: string[];
+}
+
+export function playedAdmin(servers: readonly ServerView[] = [played]): PlayedAdmin {
+  const changes: string[] = [];
+  const has = (pool: string, server: string) => servers.some((one) => one.pool === pool && one.name === server);
+  const sessions = { live: 5, copied: 4, uncopied: 1 };
+  const deps: AdminDependencies = {
+    status: async () => ({
+      version: '1.0.0',
+      runtime: 'node',
+      pid: 1,
+      startedAt: '2026-01-31T12:00:00.000Z',
+      configFile: null,
+      configHash: '0'.repeat(16),
+      workers: [],
+      store: null,
+      counters: { requests: 3 },
+      sessions,
+    }),
+    pools: async () => [
+      { name: 'shop', balance: 'random', servers: 1, usable: 1, sessions, skew: 1, inflight: 2, waiting: 0 },
+    ],
+    workers: () => [{ worker: 1, listening: true, replaced: 0 }],
+    health: async () => ({ live: true, ready: false, reasons: ['pool shop has no usable server'], pools: [] }),
+    config: () => ({ file: null, hash: '0'.repeat(16), config: {} }),
+    servers: {
+      list: async () => servers,
+      change: async (pool, server, change) => {
+        if (!has(pool, server)) return 'no-such-server';
+        changes.push(`${pool}/${server} ${JSON.stringify(change)}`);
+        return 'done';
+      },
+      add: async (pool, { name }) => {
+        if (pool !== 'shop') return 'no-such-pool';
+        if (has(pool, name)) return 'exists';
+        throw new UsageError('there is no room for it');
+      },
+      remove: async (pool, server) => (has(pool, server) ? 'last-server' : 'no-such-server'),
+      drained: async (pool, server) => {
+        if (!has(pool, server)) return 'no-such-server';
+        return { drained: false, state: 'up', waitingFor: { inflight: 2, streams: 0, tunnels: 0, uncopied: 1 } };
+      },
+    },
+  };
+  return { deps, changes };
+}
+
+/** Listens on a free port of this machine. */
+export async function listenAdmin(deps: AdminDependencies, tokens: AdminTokens = { operator: '', read: '' }) {
+  const admin = new Admin(deps, tokens);
+  const address = { kind: 'tcp', host: '127.0.0.1', port: 0 } as const;
+  const listener = await listenHttp(
+    address,
+    (request, response) => admin.handle(request, response),
+    (error) => {
+      throw error;
+    },
+  );
+  return { url: listener.url, [Symbol.asyncDispose]: () => listener.close() };
+}
