@@ -97,6 +97,7 @@ export function createPool(options: PoolOptions, deps: PoolDependencies): Pool {
     chooseSubstitute: (key, excluded) => substitutes.choose(key, excluded),
     health: healthOf(options, deps),
     misframed: ({ identity }, how) => deps.report(name, identity, { what: 'misframed', how }),
+    drainAsked: ({ identity }, asked) => deps.report(name, identity, { what: 'drain-asked', asked }),
     tlsFailed: reportTlsFailures(name, deps),
     announceRoom: () => deps.announceRoom(name),
     configVersion: shared.configVersion,

@@ -728,6 +728,11 @@ export interface PoolHealthConfig {
   /** Health by the outcome of the requests of clients. `false`: no server is ejected for its errors. */
   readonly passive?: false | 'false' | PoolHealthPassiveConfig;
   /**
+   * A program beside each server that says what it wants, in the words of HAProxy: `ready`, `drain`, `maint`, `up`,
+   * `down`, `75%` of its weight, `maxconn:30`. Default: none.
+   */
+  readonly agent?: PoolHealthAgentConfig;
+  /**
    * When the share of servers that are up is below this, health is ignored and all servers are used. 0: never. From 0
    * to 1. Default: `0.5`.
    */
@@ -746,6 +751,19 @@ export interface PoolHealthPassiveConfig {
   readonly ejection?: Time;
   /** Length of the longest ejection. Default: `1m`. */
   readonly maxEjection?: Time;
+}
+
+/**
+ * A program beside each server that says what it wants, in the words of HAProxy: `ready`, `drain`, `maint`, `up`,
+ * `down`, `75%` of its weight, `maxconn:30`.
+ */
+export interface PoolHealthAgentConfig {
+  /** Port of the agent, at the host of its server. From 1 to 65,535. */
+  readonly port?: Numeric;
+  /** One agent for all servers, instead of `port`: it gets the name of the server in a line. */
+  readonly address?: string | number;
+  /** Time from one question to the next. Default: `2s`. */
+  readonly interval?: Time;
 }
 
 /** Where requests wait when every server is at its `maxRequests`. */

@@ -1,8 +1,9 @@
 /** What a person may write about health checks, and how it becomes the filled options. */
 import { z } from 'zod';
+import { parseServer, serverForm } from './address.ts';
 import { defaults } from './defaults.ts';
 import { decimal, field, map, open, text, textOrNumber, time, timeOrNone, whole, word } from './fields.ts';
-import type { ActiveOptions, HealthOptions } from './options.ts';
+import type { ActiveOptions, AgentOptions, HealthOptions } from './options.ts';
 import { formatDuration } from './units.ts';
 
 const { active, health, passive } = defaults;
@@ -51,6 +52,21 @@ const passiveFields = map(
   'false, or a map of fields',
 );
 
+const agentFields = map({
+  port: open(whole(1, 65_535), undefined, 'Port of the agent, at the host of its server.'),
+  address: open(
+    textOrNumber('address', serverForm, parseServer),
+    undefined,
+    'One agent for all servers, instead of `port`: it gets the name of the server in a line.',
+  ),
+  interval: field(time(), formatDuration(active.interval), 'Time from one question to the next.'),
+}).transform((written, context): AgentOptions => {
+  const { port, address, interval } = written;
+  if ((port === undefined) !== (address === undefined)) return { port: port ?? 0, address: address ?? null, interval };
+  context.issues.push({ code: 'custom', message: 'port or address, one of both', input: port, path: ['port'] });
+  return z.NEVER;
+});
+
 export const healthSchema = map({
   active: open(
     z.union([z.literal(false), z.literal('false'), word(['http', 'grpc', 'tcp'])], {
@@ -78,6 +94,11 @@ export const healthSchema = map({
     {},
     'Health by the outcome of the requests of clients. `false`: no server is ejected for its errors.',
   ),
+  agent: open(
+    agentFields,
+    'none',
+    'A program beside each server that says what it wants, in the words of HAProxy: `ready`, `drain`, `maint`, `up`, `down`, `75%` of its weight, `maxconn:30`.',
+  ),
   panicThreshold: field(
     decimal(0, 1),
     health.panicThreshold,
@@ -89,7 +110,19 @@ export const healthSchema = map({
     'A server that comes up gets its full share of new sessions only after this long.',
   ),
 }).transform((written, context): HealthOptions => {
-  const { active: wanted, grpc, path, host, status, body, passive, panicThreshold, slowStart, ...timing } = written;
+  const {
+    active: wanted,
+    grpc,
+    path,
+    host,
+    status,
+    body,
+    passive,
+    agent,
+    panicThreshold,
+    slowStart,
+    ...timing
+  } = written;
   const { interval, timeout, rise, fall, jitter } = timing;
   const timed = Object.values(timing).some((value) => value !== undefined);
   const mode = wanted ?? (grpc !== undefined ? 'grpc' : path !== undefined ? 'http' : timed ? 'tcp' : false);
@@ -125,6 +158,7 @@ export const healthSchema = map({
   return {
     active: mode === false || mode === 'false' ? null : checks,
     passive: typeof passive === 'object' ? passive : null,
+    agent: agent ?? null,
     panicThreshold,
     slowStart,
   };

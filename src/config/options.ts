@@ -263,6 +263,14 @@ export interface PoolOptions {
   readonly drain: { readonly grace: number; readonly deadline: number };
 }
 
+/** A program beside each server that says what it wants (health/agent.ts). */
+export interface AgentOptions {
+  /** At the host of the server, unless `address` is set: then one agent is asked about all servers, by name. */
+  readonly port: number;
+  readonly address: Address | null;
+  readonly interval: number;
+}
+
 export interface PoolTlsOptions {
   /** '': the host name in the address of the server, and none where that is an IP address. */
   readonly sni: string;
@@ -303,6 +311,8 @@ export type WhenOwnerFails =
 export interface HealthOptions {
   readonly active: ActiveOptions | null;
   readonly passive: PassiveOptions | null;
+  /** null: servers have no agents. */
+  readonly agent: AgentOptions | null;
   readonly panicThreshold: number;
   readonly slowStart: number;
 }

@@ -363,6 +363,7 @@ describe('what is written becomes', () => {
       health: {
         active: null,
         passive: { connectErrors: 3, serverErrors: 0, ejection: 1000, maxEjection: 60_000 },
+        agent: null,
         panicThreshold: 0.5,
         slowStart: 0,
       },

@@ -3,7 +3,14 @@
  * (membership.ts); health checks, operators and slow start report on them. `Fleet` alone turns that into states and publishes a
  * new snapshot. Readers hold a snapshot for the length of one decision, so they never see a half-made change.
  */
-import { type HealthReport, type NamedHealthReport, type ServerState, stateOf } from './health-report.ts';
+import {
+  type HealthReport,
+  isDrained,
+  isTakenDown,
+  type NamedHealthReport,
+  type ServerState,
+  stateOf,
+} from './health-report.ts';
 import { Load } from './load.ts';
 import type { Server } from './server.ts';
 
@@ -96,7 +103,7 @@ export class Fleet {
    * those that come last must not move to those that come first.
    */
   isUsable(server: Server): boolean {
-    if (server.removed || server.report.maintenance) return false;
+    if (server.removed || isTakenDown(server.report)) return false;
     return server.state !== 'down' || this.snapshot.panic || (this.doubtful.size > 0 && this.doubtful.has(server));
   }
 
@@ -154,6 +161,7 @@ export class Fleet {
   setActive(server: Server, up: boolean, now: number): void {
     this.change(server, now, (report) => {
       report.active = up;
+      if (!up) report.asked = false;
     });
   }
 
@@ -161,6 +169,7 @@ export class Fleet {
   setPassive(server: Server, up: boolean, now: number): void {
     this.change(server, now, (report) => {
       report.passive = up;
+      if (!up) report.asked = false;
     });
   }
 
@@ -179,6 +188,23 @@ export class Fleet {
     });
   }
 
+  /** The server itself asks for its drain, or does not any more. */
+  setAsked(server: Server, asked: boolean, now: number): void {
+    this.change(server, now, (report) => {
+      report.asked = asked;
+    });
+  }
+
+  /** Its agent has said something. */
+  setAgent(server: Server, { agent, share, cap }: Pick<HealthReport, 'agent' | 'share' | 'cap'>, now: number): void {
+    const { report } = server;
+    const isWeighed = share !== report.share || cap !== report.cap;
+    this.change(server, now, (changed) => {
+      Object.assign(changed, { agent, share, cap });
+    });
+    if (isWeighed) this.publish(now);
+  }
+
   /** Re-weighs servers that start slowly. Call about once a second; publishes only while one of them does. */
   tick(now: number): void {
     let slow = false;
@@ -193,12 +219,12 @@ export class Fleet {
   private change(server: Server, now: number, edit: (report: HealthReport) => void): void {
     this.demandMember(server);
     const { report, state: from } = server;
-    const { drained: wasDrained, maintenance: wasMaintained } = report;
+    const [wasDrained, wasTakenDown] = [isDrained(report), isTakenDown(report)];
     edit(report);
     const to = stateOf(report);
     if (to === from) {
       // What an operator says of a server that is down shows only in panic.
-      if (report.drained !== wasDrained || report.maintenance !== wasMaintained) this.publish(now);
+      if (isDrained(report) !== wasDrained || isTakenDown(report) !== wasTakenDown) this.publish(now);
       return;
     }
     if (from === 'down' && this.options.slowStart > 0) report.since = now;
@@ -243,17 +269,18 @@ export class Fleet {
   }
 
   private take(all: readonly Server[], membership: number, version: number, now: number): Snapshot {
-    const wanted = all.filter(({ report }) => !report.drained && !report.maintenance);
+    const wanted = all.filter(({ report }) => !isDrained(report));
     const healthy = wanted.filter((server) => server.state === 'up');
     const panic = healthy.length < wanted.length * this.options.panicThreshold;
     const candidates = panic ? wanted : healthy;
-    const up = candidates.filter((server) => server.weight > 0);
+    const up = candidates.filter(({ weight, report }) => weight > 0 && report.share > 0);
     const weights = Float64Array.from(up, (server) => this.weigh(server, now));
     const totalWeight = weights.reduce((sum, weight) => sum + weight, 0);
     return { version, membership, all, up, weights, totalWeight, panic };
   }
 
-  private weigh({ weight, report }: Server, now: number): number {
+  private weigh({ weight: configured, report }: Server, now: number): number {
+    const weight = configured * report.share;
     if (report.since === null) return weight;
     const share = (now - report.since) / this.options.slowStart;
     return weight * Math.min(1, Math.max(slowStartFloor, share));

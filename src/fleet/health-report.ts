@@ -1,5 +1,8 @@
 /** What is known of one server's health, and the state that follows from it. */
 
+/** As an operator's: see `OperatorState` of workers/kept-changes.ts. */
+export type AgentWord = 'ready' | 'drain' | 'down';
+
 /** The health of one server, as active checks, traffic and operators report it. Plain data. */
 export interface HealthReport {
   active: boolean;
@@ -7,6 +10,14 @@ export interface HealthReport {
   drained: boolean;
   /** An operator has taken it down: no request goes there, not even in a panic. */
   maintenance: boolean;
+  /** The server asks for its drain (`Limpet-Drain: 1`). Ends with the process that asked: when the server is found down. */
+  asked: boolean;
+  /** What its agent says: see health/agent.ts. */
+  agent: AgentWord;
+  /** Share of its configured weight that its agent wants; 1: all. */
+  share: number;
+  /** The most exchanges at one time that its agent wants; 0: as configured. */
+  cap: number;
   /** When the server last came back (ms); null when it never left or has its full weight. */
   since: number | null;
 }
@@ -22,10 +33,30 @@ export type ServerState = 'up' | 'draining' | 'down';
 
 /** Of a server on which nobody has reported. */
 export function newHealthReport(): HealthReport {
-  return { active: true, passive: true, drained: false, maintenance: false, since: null };
+  return {
+    active: true,
+    passive: true,
+    drained: false,
+    maintenance: false,
+    asked: false,
+    agent: 'ready',
+    share: 1,
+    cap: 0,
+    since: null,
+  };
 }
 
-export function stateOf({ active, passive, drained, maintenance }: HealthReport): ServerState {
-  if (!active || !passive || maintenance) return 'down';
-  return drained ? 'draining' : 'up';
+export function stateOf(report: HealthReport): ServerState {
+  if (!report.active || !report.passive || isTakenDown(report)) return 'down';
+  return isDrained(report) ? 'draining' : 'up';
+}
+
+/** Somebody has said so: it gets no new sessions. */
+export function isDrained({ drained, asked, agent, maintenance }: HealthReport): boolean {
+  return drained || asked || maintenance || agent !== 'ready';
+}
+
+/** Somebody has said so: it gets nothing. */
+export function isTakenDown({ maintenance, agent }: HealthReport): boolean {
+  return maintenance || agent === 'down';
 }

@@ -42,6 +42,8 @@ export class Server {
   /** It has left its pool: exchanges that run there finish, and no other begins. */
   removed = false;
 
+  /** When this worker has reported last that the server asks for a drain, or does not any more (wheel ms); -1: never. */
+  askedAt = -1;
   /** Times that its name has lost addresses: connections from before are not used again. */
   moves = 0;
   /** Connections to it that this worker is making, and those that it keeps for the next request. */
@@ -96,14 +98,21 @@ export class Server {
     return this.load.setMisframed(this.slot, misframed);
   }
 
+  /** The most exchanges at one time: what its agent wants, or as configured. 0: no cap. */
+  private get most(): number {
+    return this.report.cap || this.maxRequests;
+  }
+
   /** May take one more exchange now, and there is a way to it. */
   get hasRoom(): boolean {
-    return (this.maxRequests === 0 || this.inflight < this.maxRequests) && (this.idle > 0 || this.connects.hasRoom);
+    const { most } = this;
+    return (most === 0 || this.inflight < most) && (this.idle > 0 || this.connects.hasRoom);
   }
 
   /** Takes a place; false when all are taken: `hasRoom` was true a moment ago, and another worker was faster. */
   enter(): boolean {
-    if (this.maxRequests > 0) return this.load.tryRun(this.slot, this.maxRequests);
+    const { most } = this;
+    if (most > 0) return this.load.tryRun(this.slot, most);
     this.load.run(this.slot, 1);
     return true;
   }

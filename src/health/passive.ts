@@ -32,6 +32,8 @@ export type PassiveReport =
   | { readonly what: 'answered'; readonly status: number }
   /** It has broken the framing of HTTP, for the first time: what it did. */
   | { readonly what: 'misframed'; readonly how: string }
+  /** It asks for its drain, or does not any more. */
+  | { readonly what: 'drain-asked'; readonly asked: boolean }
   /** No encrypted connection to it could be made, for this reason. */
   | { readonly what: 'tls-failed'; readonly how: string };
 

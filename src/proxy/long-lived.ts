@@ -6,6 +6,7 @@
  *      drained ── grace ──> asked, once a second ── deadline ──> closed
  *      down ──────────────> asked ──────── a second ───────────> closed
  */
+import { isDrained, isTakenDown } from '../fleet/health-report.ts';
 import type { Server } from '../fleet/server.ts';
 import { type Indexed, IndexedSet } from './indexed-set.ts';
 
@@ -58,7 +59,7 @@ export class LongLivedSet {
   }
 
   private note(server: Server, now: number): void {
-    const { drained, maintenance } = server.report;
+    const [drained, maintenance] = [isDrained(server.report), isTakenDown(server.report)];
     const known = this.since.get(server);
     if (!drained && !maintenance) {
       if (known !== undefined) this.since.delete(server);

@@ -38,6 +38,7 @@ function stage(whenOwnerFull: PoolSettings['whenOwnerFull'], secondFull = false)
     health: null,
     misframed() {},
     tlsFailed() {},
+    drainAsked() {},
     announceRoom() {},
     configVersion,
     random: () => 0,

@@ -76,6 +76,8 @@ export interface PoolParts extends ServerChoice {
   readonly misframed: (server: Server, how: string) => void;
   /** Called when no encrypted connection could be made to a server, with the reason for a person. */
   readonly tlsFailed: (server: Server, how: string) => void;
+  /** A server asks for its drain, or does not any more. */
+  readonly drainAsked: (server: Server, asked: boolean) => void;
   /** There is room at a server, and exchanges of other workers wait for it. */
   readonly announceRoom: () => void;
   /** Whether this worker's view of the servers is current. With a stale one it may take a server for lost that is up again. */
@@ -243,6 +245,15 @@ export class Pool implements ConnectionOwner, PlacementPool {
   onMisframed({ server }: { readonly server: Server }, how: string): void {
     this.worker.counters.add(counter.upstream_misframed);
     if (server.setMisframed(true)) this.parts.misframed(server, how);
+  }
+
+  /** null: the server says nothing of that. It may say the same in each response: it is reported once a second at most. */
+  onDrainAsked(server: Server, asked: boolean | null): void {
+    if (asked === null || asked === server.report.asked) return;
+    const { now } = this.worker.wheel;
+    if (server.askedAt >= 0 && now - server.askedAt < 1000) return;
+    server.askedAt = now;
+    this.parts.drainAsked(server, asked);
   }
 
   onTlsFailed(server: Server, how: string): void {

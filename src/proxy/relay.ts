@@ -17,6 +17,7 @@ import type { Attempt } from './attempt.ts';
 import type { SessionBinding } from './binding.ts';
 import type { ListenerContext } from './client/listener-context.ts';
 import { WriteStall } from './client/write-stall.ts';
+import { drainAsked } from './drain-header.ts';
 import type { LongLived } from './long-lived.ts';
 import type { PhaseTimer } from './phase.ts';
 import type { ClientRequest } from './request.ts';
@@ -186,6 +187,7 @@ export class Relay implements ResponseHandler, StoreGateOwner, LongLived {
       return;
     }
     this.hasBegun = true;
+    if (head.headers.has(Name.limpet)) request.pool.onDrainAsked(server, drainAsked(head.headers));
     if (timer.phase === 'response') timer.enter('relaying', settings.timeouts.responseBody);
     binding.bind(head, server, gate);
     if (gate.degraded) edit.add('Limpet-Degraded: session-store');

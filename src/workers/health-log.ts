@@ -10,7 +10,7 @@
  */
 import type { EventPublisher } from '../events/bus.ts';
 import type { Fleet } from '../fleet/fleet.ts';
-import type { ServerState } from '../fleet/health-report.ts';
+import { isDrained, isTakenDown, type ServerState } from '../fleet/health-report.ts';
 import type { Server } from '../fleet/server.ts';
 import type { Clock } from '../time/clock.ts';
 
@@ -108,15 +108,16 @@ export class HealthLog {
   private followed(server: Server): void {
     const logged = this.logged.get(server.identity)!;
     logged.isTried = false;
-    logged.drained = server.report.drained;
-    logged.maintenance = server.report.maintenance;
+    logged.drained = isDrained(server.report);
+    logged.maintenance = isTakenDown(server.report);
     if (logged.state === server.state) return;
     const what = logged.state === 'down' ? 'is tried again' : `is ${server.state}`;
     this.enter(server, logged, 'info', `${what}: the config has changed`);
     this.publish(eventOf[server.state], server, 'the config has changed');
   }
 
-  private firstEntry({ state, report: { drained, maintenance } }: Server): Logged {
+  private firstEntry({ state, report }: Server): Logged {
+    const [drained, maintenance] = [isDrained(report), isTakenDown(report)];
     const since = this.clock.wall();
     const unchecked = { checkedAt: -1, problem: null, failingSince: -1 };
     return { state, isTried: false, hasAnswered: false, since, drained, maintenance, reason: '', ...unchecked };
@@ -148,9 +149,12 @@ export class HealthLog {
   changed(server: Server, reason: string): void {
     const logged = this.logged.get(server.identity);
     if (logged === undefined) return;
-    const { drained, maintenance } = server.report;
+    const [drained, maintenance] = [isDrained(server.report), isTakenDown(server.report)];
+    // Its own wish to be drained ends with it: the fall is what is to be told.
+    const isFalling = server.state === 'down' && logged.state !== 'down';
+    if (isFalling) logged.drained = drained;
     if (maintenance !== logged.maintenance) this.logMaintenance(server, logged, reason);
-    else if (drained !== logged.drained) this.logDrained(server, logged, drained, reason);
+    else if (drained !== logged.drained && !isFalling) this.logDrained(server, logged, drained, reason);
     else if (server.state === logged.state) this.log.debug(`${this.nameOf(server)} stays ${logged.state}: ${reason}`);
     else if (server.state === 'down') {
       logged.reason = reason;
@@ -163,7 +167,7 @@ export class HealthLog {
   }
 
   private logMaintenance(server: Server, logged: Logged, reason: string): void {
-    const { drained, maintenance } = server.report;
+    const [drained, maintenance] = [isDrained(server.report), isTakenDown(server.report)];
     logged.drained = drained;
     logged.maintenance = maintenance;
     if (!maintenance && server.state === 'down') {

@@ -4,7 +4,7 @@ import { HandTime } from '../../test/support/hand-time.ts';
 import type { LimpetOptions } from '../config/options.ts';
 import { readConfig } from '../config/read.ts';
 import { EventBus } from '../events/bus.ts';
-import type { HealthReport } from '../fleet/health-report.ts';
+import { type HealthReport, newHealthReport } from '../fleet/health-report.ts';
 import { Load } from '../fleet/load.ts';
 import type { PassiveReport } from '../health/passive.ts';
 import { Counters, counter } from '../metrics/counters.ts';
@@ -289,7 +289,7 @@ describe('another config', () => {
       ...checked,
       servers: [{ name: 'b', address: '127.0.0.1:9' }, two[0], { name: 'c', address: '127.0.0.1:3' }],
     });
-    const healthy = { active: true, passive: true, drained: false, maintenance: false, since: null };
+    const healthy = newHealthReport();
     expect(watch.preview(next).get('shop')).toEqual([
       { ...healthy, drained: true, server: 'b 127.0.0.1:9' },
       { ...healthy, passive: false, server: 'a 127.0.0.1:1' },

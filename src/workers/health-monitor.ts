@@ -8,11 +8,12 @@ import type { TlsMaterial } from '../certificates/material.ts';
 import type { LimpetOptions, PoolOptions } from '../config/options.ts';
 import type { EventPublisher } from '../events/bus.ts';
 import type { Fleet } from '../fleet/fleet.ts';
-import { type NamedHealthReport, newHealthReport, type ServerState } from '../fleet/health-report.ts';
+import { isDrained, type NamedHealthReport, newHealthReport, type ServerState } from '../fleet/health-report.ts';
 import type { Load } from '../fleet/load.ts';
 import { changesNothing, differOnlyInServers } from '../fleet/membership.ts';
 import { identityOf, type Server } from '../fleet/server.ts';
 import { ActiveChecks } from '../health/active.ts';
+import { AgentChecks } from '../health/agent.ts';
 import { PassiveHealth, type PassiveReport } from '../health/passive.ts';
 import type { ProbeTransport } from '../health/probe.ts';
 import { type Counters, counter } from '../metrics/counters.ts';
@@ -114,8 +115,17 @@ export class HealthMonitor {
       this.deps.log.warn(`server ${pool}/${server.name} breaks HTTP: ${report.how}. ${then}`);
     } else if (report.what === 'tls-failed')
       this.deps.log.warn(`no encrypted connection to server ${pool}/${server.name}: ${report.how}`);
+    else if (report.what === 'drain-asked') this.setAsked(pool, server, report.asked);
     else if (report.what === 'connect-failed') watched?.passive?.connectFailed(server);
     else watched?.passive?.answered(server, report.status);
+  }
+
+  private setAsked(pool: string, server: Server, asked: boolean): void {
+    const watched = this.pools.get(pool);
+    if (watched === undefined || server.report.asked === asked) return;
+    watched.fleet.setAsked(server, asked, this.deps.clock.now());
+    watched.healthLog.changed(server, asked ? 'it asks for it (Limpet-Drain)' : 'it does not ask for a drain any more');
+    this.deps.publish(pool, watched.fleet.namedReports);
   }
 
   /**
@@ -127,6 +137,7 @@ export class HealthMonitor {
     const server = watched?.fleet.servers.find((one) => one.name === name);
     if (watched === undefined || server === undefined) return false;
     const { fleet, healthLog } = watched;
+    if (state === 'ready') server.report.asked = false;
     fleet.setOperated(server, state !== 'ready', state === 'down', this.deps.clock.now());
     healthLog.changed(server, reason);
     // Also when its state stays the same (a server that is down stays down): the workers need `drained` all the same.
@@ -138,7 +149,7 @@ export class HealthMonitor {
     const fleet = this.pools.get(pool)?.fleet;
     const server = fleet?.servers.find((one) => one.name === name);
     if (fleet === undefined || server === undefined) return { state: 'down', drained: false };
-    return { state: server.state, drained: server.report.drained };
+    return { state: server.state, drained: isDrained(server.report) };
   }
 
   /** undefined: there is no such server. */
@@ -182,7 +193,7 @@ export class HealthMonitor {
     healthLog.follow(fleet);
     fleet.onChange = () => publish(name, fleet.namedReports);
 
-    const { active, passive } = options.health;
+    const { active, passive, agent } = options.health;
     const onShortage = (server: Server, reason: string): void => {
       counters.add(counter.shortages_connect);
       reportShortage(reason, formatAddress(server.address));
@@ -203,6 +214,13 @@ export class HealthMonitor {
             onShortage,
           });
     checks?.start();
+    const onAgent = (server: Server, reason: string): void => {
+      healthLog.changed(server, reason);
+      publish(name, fleet.namedReports);
+    };
+    const agents =
+      agent === null ? null : new AgentChecks({ fleet, options: agent, net, clock, timers, onChange: onAgent });
+    agents?.follow();
     const judged = (server: Server, up: boolean, reason: string): void => {
       if (!up) counters.add(counter.ejections);
       healthLog.changed(server, reason);
@@ -217,11 +235,13 @@ export class HealthMonitor {
       healthLog,
       membersChanged() {
         checks?.follow();
+        agents?.follow();
         breakers?.follow();
         healthLog.membersChanged();
       },
       stop() {
         checks?.stop();
+        agents?.stop();
         breakers?.stop();
       },
     };
