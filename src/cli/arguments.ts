@@ -11,6 +11,7 @@ import { suggest } from '../config/problem.ts';
 import { type ImportKind, importKinds } from '../import/imported.ts';
 import { storeUsage } from '../store/addresses.ts';
 import { checkDashes, Mistake, pathOf, quote, StrictCommand } from './mistake.ts';
+import { addServerCommands, type ServerCommand } from './server-arguments.ts';
 import * as values from './values.ts';
 
 /** What a flag says in place of the config file. */
@@ -34,14 +35,7 @@ export type ParsedCommand =
       readonly lifetime: number;
     }
   | { readonly kind: 'explain'; readonly flags: ExplainFlags }
-  | {
-      readonly kind: 'drain' | 'ready';
-      readonly file: string | undefined;
-      readonly server: string;
-      readonly wait?: true;
-      /** Milliseconds. */
-      readonly timeout?: number;
-    }
+  | ServerCommand
   | { readonly kind: 'sessions'; readonly file: string | undefined; readonly json: boolean }
   | { readonly kind: 'import'; readonly file: string; readonly from?: ImportKind; readonly output?: string }
   /** Help and version. */
@@ -89,6 +83,7 @@ Examples:
   limpet explain -c limpet.yaml --request request.txt
                                           tells what would become of one request, and why
   limpet drain s1 --wait                  until it can be stopped without loss; limpet ready s1 is the opposite
+  limpet servers --safest                 what can be stopped at the least loss; limpet down, add and remove
   limpet sessions                         where they live, and how many have a copy
   limpet import nginx.conf -o limpet.yaml
                                           takes over nginx, HAProxy, Ingress and Gateway API
@@ -97,7 +92,7 @@ Without servers and --config it takes limpet.yaml or limpet.config.ts of the cur
 
 Signals: SIGTERM and SIGINT finish open exchanges, then end; a second one ends at once. SIGUSR2 prints the counters.
 Exit codes: 0 ended well, 1 unexpected failure, 2 wrong usage, 3 invalid config, or no balancer
-that could be asked, 4 cannot listen, 5 exchanges were cut, 6 drain --timeout ran out.
+that could be asked, 4 cannot listen, 5 exchanges were cut, 6 drain --deadline ran out.
 `;
 
 export function parseArguments(args: readonly string[], version: string): ParsedCommand {
@@ -301,18 +296,7 @@ function addAdmin(program: Command, found: (command: ParsedCommand) => void): vo
       .description(description)
       .helpOption('-h, --help', 'print this help')
       .option('-c, --config <file>', 'the config of the balancer', values.file('--config'));
-  command('drain <server>', 'give a server no new sessions, and let those that can leave it')
-    .option('--wait', 'until nothing runs there, and every session that is left has a copy')
-    .option('--timeout <time>', 'wait no longer than this (default: for ever)', values.time('--timeout'))
-    .action((server: string, { config, ...flags }: { config?: string; wait?: true; timeout?: number }) => {
-      if (flags.timeout !== undefined && flags.wait !== true) {
-        throw new Mistake('--timeout: found it without --wait, expected both: a drain alone waits for nothing');
-      }
-      found({ kind: 'drain', file: config, server, ...flags });
-    });
-  command('ready <server>', 'the server takes new sessions again').action((server: string, { config }: Flags) =>
-    found({ kind: 'ready', file: config, server }),
-  );
+  addServerCommands(command, found);
   command('sessions', 'tell of each server its sessions, how many have a copy, and what runs there')
     .option('--json', 'as JSON, with all counters')
     .action(({ config, json }: { readonly config?: string; readonly json?: true }) =>

@@ -15,6 +15,7 @@ import { commandLineSource } from './command-line.ts';
 import { exitCodes } from './exit-codes.ts';
 import { createLogger } from './log.ts';
 import { run, type Start } from './run.ts';
+import type { ServerCommand } from './server-arguments.ts';
 import type { HeldSignals } from './signals.ts';
 import { signForce } from './token.ts';
 
@@ -54,6 +55,10 @@ export async function execute(args: readonly string[], around: Surroundings): Pr
       return explainRequest(command.flags, around);
     case 'drain':
     case 'ready':
+    case 'down':
+    case 'list-servers':
+    case 'add':
+    case 'remove':
     case 'sessions':
       return queryBalancer(command, around);
     case 'import':
@@ -121,7 +126,7 @@ async function explainRequest(flags: ExplainFlags, around: Surroundings): Promis
 }
 
 async function queryBalancer(
-  command: Extract<ParsedCommand, { kind: 'drain' | 'ready' | 'sessions' }>,
+  command: ServerCommand | Extract<ParsedCommand, { kind: 'sessions' }>,
   around: Surroundings,
 ): Promise<number> {
   const file = command.file ?? findConfig(around.folder);
@@ -129,13 +134,13 @@ async function queryBalancer(
     // Without a file it is one whose servers stand on the command line.
     const { options } =
       file === undefined ? commandLineOptions(around) : await loadConfig(file, around.folder, around.env);
-    const { changeServer, writeSessions } = await import('./admin.ts');
     if (command.kind === 'sessions') {
+      const { writeSessions } = await import('./admin.ts');
       await writeSessions(options, command.json, around);
       return exitCodes.ok;
     }
-    const done = await changeServer(options, command.server, command.kind, command, around);
-    if (!done) around.writeError(`limpet: ${command.server} is not empty after ${command.timeout} ms\n`);
+    const { runServerCommand } = await import('./server-commands.ts');
+    const done = await runServerCommand(options, command, around);
     return done ? exitCodes.ok : exitCodes.notEmpty;
   } catch (error) {
     return reportMistake(error, file ?? 'command line', exitCodes.config, around);

@@ -32,7 +32,10 @@ describe('the command line', () => {
   test.each([
     ['Command line', []],
     ['import', ['import']],
-    ['drain, ready, sessions', ['drain', 'ready', 'sessions']],
+    [
+      'drain, ready, down, servers, add, remove, sessions',
+      ['drain', 'ready', 'down', 'servers', 'add', 'remove', 'sessions'],
+    ],
   ])('options of "%s"', (heading, commands) => {
     const help = (commands.length === 0 ? [''] : commands).map((command) => {
       const asked = parseArguments(command === '' ? ['--help'] : [command, '--help'], '0.0.0');
