@@ -1,0 +1,88 @@
+/**
+ * WebSockets and server-sent events of a server that drains: they are counted, and after the grace they end so that their clients
+ * come back. The server asks for the drain itself, by a header that no client sees; a program beside it has a word, too.
+ */
+import { once } from 'node:events';
+import { createServer, get, type IncomingMessage } from 'node:http';
+import { createServer as createTcpServer } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import WebSocket, { WebSocketServer } from 'ws';
+import { startLimpet } from '../support/limpet.ts';
+import { ask, listen, together, until } from '../support/peers.ts';
+import { runtimes } from '../support/runtimes.ts';
+import { ServerApi } from '../support/server-api.ts';
+
+/** Echoes over WebSocket, sends one event at `/events` and goes on, and asks for its drain at `/drain`. */
+async function origin(name: string) {
+  const server = createServer((request, response) => {
+    if (request.url === '/drain') response.setHeader('Limpet-Drain', '1');
+    if (request.url !== '/events') response.end(name);
+    else response.writeHead(200, { 'content-type': 'text/event-stream' }).write(`data: ${name}\n\n`);
+  });
+  const sockets = new WebSocketServer({ server });
+  const codes: number[] = [];
+  sockets.on('connection', (socket) => {
+    socket.on('message', (text) => socket.send(text));
+    socket.on('close', (code) => codes.push(code));
+  });
+  return Object.assign(await listen(name, server), { codes });
+}
+
+describe.each(runtimes)('streams of a server that drains on %s', (runtime) => {
+  test('end well after the grace, and the drain ends when its agent says so', { timeout: 60_000 }, async () => {
+    await using origins = await together(['a', 'b'].map(origin));
+    let word = 'up\n';
+    await using agent = await listen(
+      'agent',
+      createTcpServer((socket) => void socket.on('error', () => {}).end(word)),
+    );
+    const servers = origins.map(({ name, address }) => ({ name, address }));
+    const shop = {
+      servers,
+      balance: 'round-robin',
+      affinity: 'none',
+      drain: { grace: '1s' },
+      health: { agent: { address: agent.address, interval: '100ms' } },
+    };
+    await using limpet = await startLimpet(runtime, { config: { pools: { shop }, workers: 1 } });
+    const api = new ServerApi(limpet);
+    const clients = [0, 1].map(() => new WebSocket(limpet.url.replace('http', 'ws')));
+    await Promise.all(clients.map((client) => once(client, 'open')));
+    const ended = clients.map((client) => once(client, 'close'));
+    const [one, other] = await Promise.all(
+      [0, 1].map(async () => ((await once(get(`${limpet.url}/events`), 'response')) as [IncomingMessage])[0]),
+    );
+    const texts = [one!, other!].map((response) => {
+      const seen = { text: '', complete: false };
+      response.setEncoding('utf8').on('data', (text: string) => (seen.text += text));
+      response.on('end', () => (seen.complete = response.complete));
+      return seen;
+    });
+    await until('both events are there', () => texts.every(({ text }) => text !== ''));
+    expect(await api.server('a')).toMatchObject({ streams: 1, tunnels: 1, inflight: 2, state: 'up' });
+
+    // The one of both that says so.
+    const reply = await ask(`${limpet.url}/drain`);
+    expect(reply.headers).not.toHaveProperty('limpet-drain');
+    const drained = reply.body;
+    await until('it drains', async () => (await api.server(drained)).state === 'draining');
+    expect((await api.server(drained)).reason).toBe('it asks for it (Limpet-Drain)');
+    const [code] = (await Promise.race(ended)) as [number];
+    expect(code).toBe(1001);
+    await until('its events have ended', () => texts.some(({ complete }) => complete));
+    expect(texts.find(({ complete }) => complete)!.text).toBe(`data: ${drained}\n\n`);
+    await until('nothing runs there', async () => (await api.server(drained)).loss.exchanges === 0);
+    const stays = drained === 'a' ? 'b' : 'a';
+    expect(await api.server(stays)).toMatchObject({ streams: 1, tunnels: 1, inflight: 2, state: 'up' });
+    expect(origins.map(({ codes }) => codes)).toEqual(drained === 'a' ? [[1001], []] : [[], [1001]]);
+
+    word = 'maint # replaced\n';
+    await until('both are down', async () => (await api.servers()).every(({ state }) => state === 'down'));
+    expect((await ask(limpet.url)).status).toBe(503);
+    word = 'ready 50%\n';
+    await until('the other one is up', async () => (await api.server(stays)).state === 'up');
+    expect((await ask(limpet.url)).body).toBe(stays);
+    for (const client of clients) client.terminate();
+    for (const response of [one!, other!]) response.destroy();
+  });
+});
