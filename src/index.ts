@@ -39,13 +39,13 @@ export function defineConfig(config: Config): Config {
 
 /** What {@link startLimpet} may be given beside the config. */
 export interface StartOptions {
-  /** Where the log goes. Default: text on stderr, JSON when `log.access` is `json`, of the level `log.level`. */
+  /** Where the log goes. Default: text on stderr, JSON when the format of `log.access` is `json`, of the level `log.level`. */
   readonly log?: Logger;
 }
 
 /**
  * Starts a balancer in this process, on Bun or on Node, with its workers as threads. Signals stay with your program: call
- * `stop` at the end. The access log goes to stdout.
+ * `stop` at the end. The access log goes to stdout, or where `log.access` says.
  *
  * @param config The config as a module would export it: variables (`${NAME}`) are not put in.
  * @returns Resolves when it listens on every address.
@@ -70,5 +70,5 @@ export async function startLimpet(config: Config, { log }: StartOptions = {}): P
 
 function stderrLog({ log: { access, level } }: LimpetOptions): Logger {
   const write = (line: string) => void process.stderr.write(line);
-  return createLogger({ format: access === 'json' ? 'json' : 'text', level, write });
+  return createLogger({ format: access?.format === 'json' ? 'json' : 'text', level, write });
 }

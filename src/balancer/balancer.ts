@@ -9,6 +9,7 @@ import { noSessionEvents, type SessionEvents } from '../events/session-events.ts
 import { Connects } from '../fleet/connects.ts';
 import type { NamedHealthReport } from '../fleet/health-report.ts';
 import { ReservedHeaders } from '../http/reserved-headers.ts';
+import { lineFormatOf } from '../metrics/access-formats.ts';
 import { AccessLog, type WriteLines } from '../metrics/access-log.ts';
 import { counter } from '../metrics/counters.ts';
 import { type Address, formatAddress, type Net } from '../net/socket.ts';
@@ -210,10 +211,13 @@ export class Balancer {
   private createContext(): WorkerContext {
     const { net, shared, writeAccess, reportShortage, timers = systemTimers, debug = null } = this.deps;
     const { events = noSessionEvents } = this.deps;
+    const { random = Math.random } = this.deps;
     const { access } = this.options.log;
     const { counters, stats, descriptors } = shared;
     const onDropped = (lines: number): void => counters.add(counter.access_lines_dropped, lines);
-    const accessLog = access === 'off' ? null : new AccessLog(access, writeAccess, timers, onDropped);
+    const sampling = { share: access?.sample ?? 1, random };
+    const accessLog =
+      access === null ? null : new AccessLog(lineFormatOf(access.format), writeAccess, timers, onDropped, sampling);
     const { clock, wheel, budget: buffers } = this;
     return new WorkerContext({
       net,

@@ -2,6 +2,7 @@
 
 import { type Command, CommanderError } from 'commander';
 import { type PolicyName, policyNames } from '../balance/registry.ts';
+import { type AccessWord, accessWords } from '../config/access-words.ts';
 import { serverForm } from '../config/address.ts';
 import { affinityFlagHelp, affinityOfFlags } from '../config/affinity-flag.ts';
 import type { Config } from '../config/config.ts';
@@ -16,7 +17,7 @@ import * as values from './values.ts';
 
 /** What a flag says in place of the config file. */
 export interface Overrides {
-  readonly log?: LogOptions['access'];
+  readonly log?: AccessWord;
   readonly logLevel?: LogOptions['level'];
   readonly identify?: true;
   readonly workers?: number;
@@ -169,8 +170,8 @@ function buildProgram(version: string, found: (command: ParsedCommand) => void):
     .option('-c, --config <file>', 'YAML, or a module with a default export', values.file('--config'))
     .option(
       '--log <form>',
-      'log each request: off, text or json (default: off)',
-      values.choice('--log', ['off', 'text', 'json']),
+      'log each request: off, text, json, common or combined (default: off)',
+      values.choice('--log', accessWords),
     )
     .option(
       '--log-level <level>',

@@ -56,6 +56,7 @@ function program(line: string, { files = {}, input = '', stop = async () => true
     folder,
     env: {},
     signals,
+    reopenLogs: () => {},
     readInput: async () => Buffer.from(input),
     write: (text) => (seen.out += text),
     writeError: (text) => (seen.err += text),
@@ -220,7 +221,7 @@ describe('a config file', () => {
     signals.emit('SIGTERM');
     expect(await code).toBe(0);
     expect(seen.options).toMatchObject({
-      log: { access: 'json', level: 'warn' },
+      log: { access: { format: 'json', file: null }, level: 'warn' },
       identify: true,
       pools: [{ name: 'a' }],
     });

@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts';
 import { defaultListen } from '../config/defaults.ts';
 import { deepFreeze } from '../config/freeze.ts';
 import { configNames, findConfig, type LoadedConfig, loadConfig } from '../config/load.ts';
-import type { LimpetOptions } from '../config/options.ts';
+import type { AccessLogOptions, LimpetOptions } from '../config/options.ts';
 import { ConfigError, formatProblems, type Problem, type Source } from '../config/problem.ts';
 import { readConfig } from '../config/read.ts';
 import { UsageError } from '../errors.ts';
@@ -27,6 +27,8 @@ export interface Surroundings {
   readonly folder: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly signals: Pick<HeldSignals, 'on' | 'release'>;
+  /** The files of logs are opened again. */
+  readonly reopenLogs: () => void;
   /** All of standard input. */
   readonly readInput: () => Promise<Buffer>;
   readonly write: (text: string) => void;
@@ -196,9 +198,17 @@ async function serveFile(named: string | undefined, overrides: Overrides, around
 
 /** Options of the command line override the file, each time that the file is read. */
 function override(options: LimpetOptions, overrides: Overrides): LimpetOptions {
-  const log = { access: overrides.log ?? options.log.access, level: overrides.logLevel ?? options.log.level };
+  const { access, level } = options.log;
+  const log = { access: overrideAccess(access, overrides.log), level: overrides.logLevel ?? level };
   const workers = overrides.workers ?? options.workers;
   return deepFreeze({ ...options, log, workers, identify: overrides.identify ?? options.identify });
+}
+
+/** `--log` names the format, or turns the log off; where it goes stays as the file says. */
+function overrideAccess(access: AccessLogOptions | null, format: Overrides['log']): AccessLogOptions | null {
+  if (format === undefined) return access;
+  if (format === 'off') return null;
+  return { sample: 1, file: null, syslog: null, ...access, format };
 }
 
 async function serveServers(config: Config, around: Surroundings): Promise<number> {
@@ -217,14 +227,15 @@ async function serve(
   warnings: readonly Problem[],
   source: Source,
   config: { readonly file: string; readonly reread: () => Promise<LimpetOptions> } | null,
-  { loadStart, writeError, runtime, signals }: Surroundings,
+  { loadStart, writeError, runtime, signals, reopenLogs }: Surroundings,
 ): Promise<number> {
   const { access, level } = options.log;
-  const log = createLogger({ format: access === 'json' ? 'json' : 'text', level, write: writeError });
+  const log = createLogger({ format: access?.format === 'json' ? 'json' : 'text', level, write: writeError });
   log.debug(`config: read from ${source.name}`);
   for (const warning of warnings) log.warn(formatProblems(source, [warning]).replace(/^\s*W: /, ''));
   const { file: configFile = null, reread = null } = config ?? {};
-  return run(options, { start: await loadStart(), log, runtime, signals, configFile, reread, writeError });
+  const start = await loadStart();
+  return run(options, { start, log, runtime, signals, configFile, reread, reopenLogs, writeError });
 }
 
 function reportMistake(error: unknown, file: string, code: number, { writeError }: Surroundings): number {

@@ -43,6 +43,8 @@ export interface RunDependencies {
   readonly configFile: string | null;
   /** Reads the config again: throws what is wrong with it. null: there is no file to read. */
   readonly reread: (() => Promise<LimpetOptions>) | null;
+  /** The files of logs are opened again. */
+  readonly reopenLogs: () => void;
   /** Writes to stderr, outside of the log. */
   readonly writeError: (text: string) => void;
 }
@@ -83,7 +85,7 @@ class Run {
   begin(): void {
     const { signals, log, configFile } = this.deps;
     for (const signal of ['SIGTERM', 'SIGINT']) signals.on(signal, () => this.stop(signal));
-    signals.on('SIGUSR1', () => {});
+    signals.on('SIGUSR1', () => this.deps.reopenLogs());
     signals.on('SIGUSR2', () => this.print());
     signals.on('SIGHUP', () => this.reload());
     for (const event of ['uncaughtException', 'unhandledRejection']) {

@@ -2,6 +2,7 @@
  * Holds signals from the first moment of the process on: a signal that comes before there is a listener is kept for it. A service
  * manager may reload or stop Limpet as soon as it has started it, and a signal without a listener would end the process.
  */
+import { close as closeInspector, url as inspectorUrl } from 'node:inspector';
 
 /** The part of `process` that is needed. */
 export interface Signals {
@@ -16,8 +17,7 @@ export interface SignalledProcess extends Signals {
 }
 
 /**
- * SIGUSR1 has no meaning for a balancer. Without a listener it would end the process, and Node would open a port for a
- * debugger.
+ * SIGUSR1 opens the files of logs again. Without a listener it would end the process, and Node would open a port for a debugger.
  */
 const held = ['SIGTERM', 'SIGINT', 'SIGUSR1', 'SIGUSR2', 'SIGHUP'] as const;
 
@@ -61,4 +61,18 @@ export class HeldSignals implements Signals {
 
 export function earlySignals(): readonly string[] {
   return (globalThis as { limpetEarlySignals?: EarlySignals }).limpetEarlySignals?.() ?? [];
+}
+
+/**
+ * On Node a SIGUSR1 that comes before there is a listener opens a port for a debugger, in the first 20 ms of the process. It is closed
+ * again, unless somebody has asked for it.
+ */
+export function closeDebugger({
+  execArgv,
+  env,
+  versions,
+}: Pick<NodeJS.Process, 'execArgv' | 'env' | 'versions'>): void {
+  if (versions.bun !== undefined || [...execArgv, env.NODE_OPTIONS ?? ''].some((one) => one.includes('--inspect')))
+    return;
+  if (inspectorUrl() !== undefined) closeInspector();
 }

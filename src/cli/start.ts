@@ -7,8 +7,9 @@ import { readInjectedFault } from '../store/injected-fault.ts';
 import { systemClock } from '../time/clock.ts';
 import { Supervisor } from '../workers/supervisor.ts';
 import { testTombstoneTime } from '../workers/test-hooks.ts';
+import type { AccessOutput } from './access-output.ts';
 import type { Logger } from './log.ts';
-import { accessOutput, logOutput } from './outputs.ts';
+import { logOutput, openAccessOutput } from './outputs.ts';
 import { shareSecret } from './share-secret.ts';
 import { checkState, stateKey, storeKey } from './state-key.ts';
 
@@ -26,10 +27,12 @@ export async function startLimpet(
   const { stateDir } = options;
   checkState(stateDir);
   const auto = new AutoFiles({ stateDir: resolve(stateDir), now: () => systemClock.wall(), log });
+  const net = await loadNet();
+  const access = await openAccessOutput(options.log, net);
   const supervisor = new Supervisor(shareSecret(options, process.env, log), {
-    net: await loadNet(),
+    net,
     log,
-    writeAccess: (lines, done) => accessOutput.write(lines, done),
+    writeAccess: (lines, done) => access.write(lines, done),
     tokenKey: () => stateKey(stateDir, 'token', log),
     // Not a token key: those rotate, and the sessions of a saved table must still be found.
     tableSecret: stateKey(stateDir, 'table', log),
@@ -40,23 +43,25 @@ export async function startLimpet(
     injectedFault: readInjectedFault(process.env),
     tombstoneTime: testTombstoneTime(process.env),
   });
-  reportLosses(supervisor, log);
+  reportLosses(supervisor, access, log);
   await supervisor.start();
   return supervisor;
 }
 
 /** Counts the lines of logs that cannot be written, and reports it on stderr, or when the log can be written again. */
-function reportLosses(supervisor: Supervisor, log: Logger): void {
-  accessOutput.onLost = (lines) => supervisor.count('access_lines_dropped', lines);
+function reportLosses(supervisor: Supervisor, access: AccessOutput, log: Logger): void {
   logOutput.onLost = (lines) => supervisor.count('log_lines_dropped', lines);
-  accessOutput.onFailed = (reason) => {
-    const then = 'Its lines are lost, and counted (access_lines_dropped), until it can be';
-    log.error(`the access log cannot be written: ${reason}. ${then}`);
-  };
-  accessOutput.onRecovered = (lost) => {
-    const here = lost > 0 ? `: ${lost} lines were lost` : '';
-    log.info(`the access log is written again${here}`);
-  };
+  for (const { name, output } of access.destinations) {
+    output.onLost = (lines) => supervisor.count('access_lines_dropped', lines);
+    output.onFailed = (reason) => {
+      const then = 'Its lines are lost, and counted (access_lines_dropped), until it can be';
+      log.error(`the access log${name} cannot be written: ${reason}. ${then}`);
+    };
+    output.onRecovered = (lost) => {
+      const here = lost > 0 ? `: ${lost} lines were lost` : '';
+      log.info(`the access log${name} is written again${here}`);
+    };
+  }
   logOutput.onRecovered = (lost) => log.warn(`${lost} lines of this log were lost: it could not be written`);
 }
 

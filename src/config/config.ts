@@ -892,10 +892,65 @@ export interface RouteMatchConfig {
 
 /** What is logged. */
 export interface LogConfig {
-  /** One line for each request. `json` makes all of the log JSON. Default: `off`. */
-  readonly access?: 'off' | 'text' | 'json';
+  /**
+   * One line for each request: `off`, one of the formats, or fields. `json` makes all of the log JSON. Default: `off`.
+   */
+  readonly access?: 'off' | 'text' | 'json' | 'common' | 'combined' | LogAccessConfig;
   /** The least severe messages that are logged. Default: `info`. */
   readonly level?: 'debug' | 'info' | 'warn' | 'error';
+}
+
+/** One line for each request: `off`, one of the formats, or fields. `json` makes all of the log JSON. */
+export interface LogAccessConfig {
+  /**
+   * `text`, `json`, `common`, `combined`, or a template with fields in braces, such as `{client} {status} {totalMs}`.
+   * Default: `text`.
+   */
+  readonly format?: string;
+  /**
+   * The share of requests that have a line. Those that failed, or were answered with 5xx, have one always. From 0 to 1.
+   * Default: `1`.
+   */
+  readonly sample?: Numeric;
+  /** Lines go to a file. Default: none. */
+  readonly file?: LogAccessFileConfig;
+  /** Lines go to a syslog server. With neither `file` nor `syslog` they go to stdout. Default: none. */
+  readonly syslog?: LogAccessSyslogConfig;
+}
+
+/** Lines go to a file. */
+export interface LogAccessFileConfig {
+  /** The file, which is appended to, and opened again on SIGUSR1. A relative path begins at the current folder. */
+  readonly path: string;
+  /**
+   * A file that would become larger is renamed to `PATH.1`, the one before to `PATH.2` and so on. `0`: never, for tools
+   * such as logrotate. Default: `100M`.
+   */
+  readonly size?: Size;
+  /** So many renamed files are kept. From 1 to 1,000. Default: `5`. */
+  readonly keep?: Numeric;
+}
+
+/** Lines go to a syslog server. With neither `file` nor `syslog` they go to stdout. */
+export interface LogAccessSyslogConfig {
+  /** Where messages of RFC 5424 go: `udp://HOST:PORT`, `tcp://HOST:PORT`, or `unix:PATH` of a stream socket. */
+  readonly address: string;
+  /** The facility of each message; its severity is `info`. Default: `local0`. */
+  readonly facility?:
+    | 'user'
+    | 'daemon'
+    | 'auth'
+    | 'authpriv'
+    | 'local0'
+    | 'local1'
+    | 'local2'
+    | 'local3'
+    | 'local4'
+    | 'local5'
+    | 'local6'
+    | 'local7';
+  /** The name of the program in each message. Default: `limpet`. */
+  readonly tag?: string;
 }
 
 /** SIGTERM and SIGINT: nothing new is accepted, and open exchanges are finished. */

@@ -105,6 +105,7 @@ export const defaults = deepFreeze({
   limits: { keptBytes: 64 * 1024 * KiB, connecting: 4096 },
   table: { capacity: 1_000_000, save: minute },
   log: { access: 'off', level: 'info' },
+  accessLog: { sample: 1, file: { size: 100 * 1024 * KiB, keep: 5 }, syslog: { facility: 'local0', tag: 'limpet' } },
   shutdown: { timeout: 30 * second },
   clock: { skew: 10 * minute },
   stateDir: '.limpet',

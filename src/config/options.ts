@@ -100,8 +100,36 @@ export interface TableOptions {
 }
 
 export interface LogOptions {
-  readonly access: 'off' | 'text' | 'json';
+  /** null: no access log. */
+  readonly access: AccessLogOptions | null;
   readonly level: 'debug' | 'info' | 'warn' | 'error';
+}
+
+export interface AccessLogOptions {
+  /** Name of a format or a template (metrics/access-formats.ts). */
+  readonly format: string;
+  /** The share of requests that have a line, beside all that failed. */
+  readonly sample: number;
+  /** Where lines go; both null: to stdout. */
+  readonly file: LogFileOptions | null;
+  readonly syslog: SyslogOptions | null;
+}
+
+export interface LogFileOptions {
+  readonly path: string;
+  /** A file that would become larger is renamed; 0: never. */
+  readonly size: number;
+  /** So many renamed files are kept. */
+  readonly keep: number;
+}
+
+export interface SyslogOptions {
+  /** unix: a stream socket. */
+  readonly protocol: 'udp' | 'tcp' | 'unix';
+  readonly address: Address;
+  /** RFC 5424 section 6.2.1. */
+  readonly facility: number;
+  readonly tag: string;
 }
 
 /** Versions of HTTP on a connection. */

@@ -219,7 +219,7 @@ describe('mistakes, each with its place', () => {
     [
       'true for a word',
       withTop('log: { access: true }'),
-      '3:16  log.access: found true, expected one of off, text, json',
+      '3:16  log.access: found true, expected one of off, text, json, common, combined, or a map of fields',
     ],
     ['a flag', withTop('identify: yes'), '3:11  identify: found "yes", expected true or false'],
     [
@@ -285,7 +285,7 @@ describe('what is written becomes', () => {
       workers: Math.min(availableParallelism(), 254),
       table: { capacity: 1_000_000, save: 60_000 },
       keys: [],
-      log: { access: 'off', level: 'info' },
+      log: { access: null, level: 'info' },
       shutdown: { timeout: 30_000 },
       clock: { skew: 600_000 },
       stateDir: '.limpet',

@@ -8,7 +8,8 @@ import { defaults } from './defaults.ts';
 import { field, flag, map, open, size, text, time, timeOrNone, whole, word } from './fields.ts';
 import { h2LimitsSchema } from './h2-schema.ts';
 import { keyForm, parseKey } from './keys.ts';
-import type { ListenerOptions, LogOptions, RouteOptions } from './options.ts';
+import { logSchema } from './log-schema.ts';
+import type { ListenerOptions, RouteOptions } from './options.ts';
 import { poolSchema } from './pool-schema.ts';
 import { resolverSchema } from './resolver-schema.ts';
 import { adminSchema, sessionsSchema } from './sessions-schema.ts';
@@ -237,19 +238,6 @@ const poolName = z.string().regex(/^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9
 });
 
 const keySchema = text('key', keyForm, parseKey);
-
-const logSchema = map({
-  access: field(
-    word(['off', 'text', 'json']),
-    defaults.log.access,
-    'One line for each request. `json` makes all of the log JSON.',
-  ),
-  level: field(
-    word(['debug', 'info', 'warn', 'error']),
-    defaults.log.level,
-    'The least severe messages that are logged.',
-  ),
-}).transform((filled): LogOptions => filled);
 
 /** Milliseconds. */
 const longestWorkerTimeout = 3_600_000;

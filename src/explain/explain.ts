@@ -49,7 +49,7 @@ function dryOptions(options: LimpetOptions): LimpetOptions {
     ...options,
     listeners: options.listeners.map((listener) => ({ ...listener, protocols: ['h1'] })),
     pools: options.pools.map((pool) => ({ ...pool, protocol: 'h1', tls: null })),
-    log: { access: 'json', level: 'error' },
+    log: { access: { format: 'json', sample: 1, file: null, syslog: null }, level: 'error' },
   };
 }
 

@@ -178,6 +178,16 @@ export class Headers {
     return this.has(id) ? this.value(this.first(id)) : null;
   }
 
+  /** Value of the first header of a name that names.ts does not have, in lower case; '' when there is none. Not for the hot path. */
+  named(name: string): string {
+    for (let i = 0; i < this.count; i++) {
+      if (this.ids[i] !== Name.other || !equalsIgnoreCase(this.bytes, this.lineStart(i), this.nameEnd(i), name))
+        continue;
+      return this.value(i);
+    }
+    return '';
+  }
+
   /**
    * Reads the Connection headers (RFC 9110 section 7.6.1): answers the bits of `ConnectionOption` and marks
    * the headers that they name as dropped, except those that a client must not be able to name away. -1 when there are

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { accessRecord as record } from '../../test/support/access-record.ts';
 import { HandTime } from '../../test/support/hand-time.ts';
-import { AccessLog, type ExchangeRecord, formatJson, formatText } from './access-log.ts';
+import { AccessLog, type ExchangeRecord, everyExchange, formatJson, formatText } from './access-log.ts';
 
 /** A request that was refused before there was anything to know of it. */
 const bare: ExchangeRecord = {
@@ -130,7 +130,10 @@ describe('batches', () => {
       written.push(lines);
       unread.push(done);
     };
-    return { time, written, unread, dropped, log: new AccessLog('text', write, time, (lines) => dropped.push(lines)) };
+    const lost = (lines: number) => dropped.push(lines);
+    const open = (sampling = everyExchange) =>
+      new AccessLog({ format: formatText, readsAgent: false }, write, time, lost, sampling);
+    return { time, written, unread, dropped, log: open(), open };
   }
 
   test('one write for all lines of 100 ms', () => {
@@ -191,6 +194,18 @@ describe('batches', () => {
     log.flush();
     log.flush();
     expect([written.length, time.pending]).toEqual([1, 0]);
+  });
+
+  test('of a sample have its share, and all that failed', () => {
+    const { written, open: openLog } = open();
+    let turn = 0;
+    const log = openLog({ share: 0.25, random: () => (turn++ % 4) / 4 });
+    for (let n = 0; n < 8; n++) log.record({ ...record, target: `/${n}` });
+    log.record({ ...record, target: '/failed', status: 502 });
+    log.record({ ...record, target: '/gone', status: 0, fault: 'client-gone' });
+    log.flush();
+    const targets = Array.from(written.join('').matchAll(/"GET (\S+) /g), ([, target]) => target);
+    expect(targets).toEqual(['/0', '/4', '/failed', '/gone']);
   });
 
   test('keep nothing of the record: it may be filled anew', () => {

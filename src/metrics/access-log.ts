@@ -51,11 +51,28 @@ export interface ExchangeRecord {
   totalMs: number;
   /** Code of the fault. */
   fault: string;
+  /** Of the request, as they came; '' also when the format of the log has no place for them. */
+  referer: string;
+  userAgent: string;
   requestFlag: RequestFlag;
   responseFlag: ResponseFlag;
 }
 
-export type AccessLogFormat = 'text' | 'json';
+/** How a line is made (access-formats.ts), and whether it has `referer` or `userAgent`, which are not read otherwise. */
+export interface LineFormat {
+  readonly format: (record: ExchangeRecord) => string;
+  readonly readsAgent: boolean;
+}
+
+/** Which exchanges have a line. */
+export interface Sampling {
+  /** 0 to 1. Exchanges that failed, or were answered with 5xx, have a line always. */
+  readonly share: number;
+  /** From 0 to below 1. */
+  readonly random: () => number;
+}
+
+export const everyExchange: Sampling = { share: 1, random: () => 0 };
 
 /** A batch is written when it has this many bytes, or is this old (ms). */
 const batchBytes = 16 * 1024;
@@ -70,7 +87,10 @@ const mostUnwritten = 4 * 1024 * 1024;
 export type WriteLines = (lines: string, done: () => void) => void;
 
 export class AccessLog {
-  private readonly format: (record: ExchangeRecord) => string;
+  /** Lines have the referer and the user agent. */
+  readonly readsAgent: boolean;
+  private readonly format: LineFormat['format'];
+  private readonly sampling: Sampling;
   private readonly write: WriteLines;
   private readonly onDropped: (lines: number) => void;
   private readonly timers: Timers;
@@ -80,18 +100,32 @@ export class AccessLog {
   private cancelTimer: (() => void) | null = null;
 
   /** `write` gets one or more whole lines, each with its line feed, in their order. `onDropped`: this many lines are lost. */
-  constructor(format: AccessLogFormat, write: WriteLines, timers: Timers, onDropped: (lines: number) => void) {
-    this.format = format === 'json' ? formatJson : formatText;
+  constructor(
+    { format, readsAgent }: LineFormat,
+    write: WriteLines,
+    timers: Timers,
+    onDropped: (lines: number) => void,
+    sampling = everyExchange,
+  ) {
+    this.format = format;
+    this.readsAgent = readsAgent;
+    this.sampling = sampling;
     this.write = write;
     this.onDropped = onDropped;
     this.timers = timers;
   }
 
   record(record: ExchangeRecord): void {
+    if (this.sampling.share < 1 && !this.isSampled(record)) return;
     this.batch += `${this.format(record)}\n`;
     this.lines++;
     if (this.batch.length >= batchBytes) this.flush();
     else this.cancelTimer ??= this.timers.after(batchAge, () => this.flush());
+  }
+
+  private isSampled({ status, fault }: ExchangeRecord): boolean {
+    const { share, random } = this.sampling;
+    return status >= 500 || fault !== '' || random() < share;
   }
 
   /** Writes the lines collected so far. Call it once more when the balancer stops. */
@@ -158,7 +192,7 @@ let second = -1;
 let secondText = '';
 
 /** RFC 3339 in UTC, with milliseconds. */
-function timestamp(time: number): string {
+export function timestamp(time: number): string {
   const whole = Math.floor(time / 1000);
   if (whole !== second) {
     second = whole;
@@ -169,13 +203,21 @@ function timestamp(time: number): string {
 
 const unsafe = /[^\x21\x23-\x5b\x5d-\x7e]/;
 const unsafeAll = new RegExp(unsafe, 'g');
+const unquotable = /[^\x20\x21\x23-\x5b\x5d-\x7e]/;
+const unquotableAll = new RegExp(unquotable, 'g');
 const beyondAscii = /[^\x20-\x7e]/;
 const beyondAsciiAll = new RegExp(beyondAscii, 'g');
 
 /** The text with spaces, quotes, backslashes and control bytes written as \xHH, and characters beyond a byte as \uHHHH. */
-function field(text: string): string {
+export function field(text: string): string {
   if (text === '') return '-';
   return unsafe.test(text) ? text.replace(unsafeAll, byteEscape) : text;
+}
+
+/** The same between quotes: spaces stay. */
+export function quoted(text: string): string {
+  if (text === '') return '-';
+  return unquotable.test(text) ? text.replace(unquotableAll, byteEscape) : text;
 }
 
 function byteEscape(char: string): string {
@@ -192,6 +234,6 @@ function tenths(ms: number): number | null {
   return ms < 0 ? null : Math.round(ms * 10) / 10;
 }
 
-function duration(ms: number): string {
+export function duration(ms: number): string {
   return String(tenths(ms) ?? '-');
 }

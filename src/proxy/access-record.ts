@@ -54,6 +54,8 @@ export class AccessRecord implements ExchangeRecord {
   responseMs = -1;
   totalMs = 0;
   fault = '';
+  referer = '';
+  userAgent = '';
   requestFlag: RequestFlag = 'U';
   responseFlag: ResponseFlag = 'N';
 
@@ -98,6 +100,9 @@ export class AccessRecord implements ExchangeRecord {
     this.target = head.bytes.toString('latin1', head.targetStart, head.targetEnd);
     this.host = head.headers.valueOf(Name.host) ?? '';
     this.version = client.version ?? `HTTP/1.${head.minor}`;
+    if (!worker.accessLog.readsAgent) return;
+    this.referer = head.headers.named('referer');
+    this.userAgent = head.headers.named('user-agent');
   }
 
   queued(worker: WorkerContext): void {

@@ -28,6 +28,8 @@ const record: ExchangeRecord = {
   session: '',
   epoch: 0,
   retries: 0,
+  referer: '',
+  userAgent: '',
   queueMs: -1,
   connectMs: -1,
   responseMs: -1,

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { affinities } from '../../src/affinity/index.ts';
 import { policies } from '../../src/balance/index.ts';
+import { templateFieldNames } from '../../src/metrics/access-formats.ts';
 import { formatJson } from '../../src/metrics/access-log.ts';
 import { sessions } from '../../src/session/index.ts';
 import { stores } from '../../src/store/index.ts';
@@ -14,6 +15,13 @@ test('the access log as JSON', () => {
   const names = rows.flatMap(([, json = '']) => codesIn(json));
   expect(names.sort()).toEqual(Object.keys(JSON.parse(formatJson(accessRecord)) as object).sort());
   expect(accessLine.split(' ')).toHaveLength(15);
+});
+
+test('the fields of a template', () => {
+  const page = read('docs/guide/logging.md');
+  const json = rowsBelow(page, 'Text').flatMap(([, names = '']) => codesIn(names));
+  const others = Array.from(page.matchAll(/`\{(\w+)\}`/g), ([, name]) => name!);
+  expect([...json, ...others].sort()).toEqual([...templateFieldNames].sort());
 });
 
 test('the persistence flags', () => {

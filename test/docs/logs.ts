@@ -9,6 +9,7 @@ import { readConfig } from '../../src/config/read.ts';
 import { EventBus } from '../../src/events/bus.ts';
 import { Load } from '../../src/fleet/load.ts';
 import { summarise } from '../../src/import/import.ts';
+import { lineFormatOf } from '../../src/metrics/access-formats.ts';
 import { type ExchangeRecord, formatText } from '../../src/metrics/access-log.ts';
 import { Counters, counterRows } from '../../src/metrics/counters.ts';
 import { Descriptors } from '../../src/net/descriptors.ts';
@@ -151,6 +152,8 @@ function tooLong(): string {
 
 export const accessRecord: ExchangeRecord = { ...record, target: '/cart', connectMs: 0.4, responseMs: 3.1 };
 export const accessLine = formatText(accessRecord);
+const agent = { referer: 'https://shop.example/', userAgent: 'curl/8.14.1' };
+const combinedLine = lineFormatOf('combined').format({ ...accessRecord, ...agent });
 
 /** A server fails its checks, and passes them again. */
 function health(): string {
@@ -199,7 +202,7 @@ export async function realLogs(): Promise<string[]> {
     tooLong(),
     certificates(),
   ];
-  return (await Promise.all([...texts, accessLine])).map(shapeOf);
+  return (await Promise.all([...texts, accessLine, combinedLine])).map(shapeOf);
 }
 
 async function certificates(): Promise<string> {

@@ -36,6 +36,7 @@ export class Program implements Disposable {
       folder: this.folder,
       env: { LIMPET_STATE: join(this.folder, '.limpet'), LIMPET_KEY: 'ab'.repeat(32) },
       signals: this.signals,
+      reopenLogs: () => {},
       readInput: async () => input,
       write,
       writeError: write,

@@ -31,6 +31,7 @@ export async function play({ files, line }: Case): Promise<{ readonly says: stri
       folder,
       env,
       signals: { on: () => {}, release: () => {} },
+      reopenLogs: () => {},
       readInput: async () => Buffer.alloc(0),
       write,
       writeError: write,

@@ -17,6 +17,8 @@ export const accessRecord: ExchangeRecord = {
   session: '3f2a9c01',
   epoch: 2,
   retries: 1,
+  referer: '',
+  userAgent: '',
   queueMs: 0,
   connectMs: 0.44,
   responseMs: 3.06,

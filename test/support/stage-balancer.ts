@@ -9,6 +9,7 @@ import { readConfig } from '../../src/config/read.ts';
 import { type SessionEvent, SessionEventBatch } from '../../src/events/session-events.ts';
 import { Connects } from '../../src/fleet/connects.ts';
 import type { HeadLimits } from '../../src/http/head.ts';
+import { lineFormatOf } from '../../src/metrics/access-formats.ts';
 import { AccessLog } from '../../src/metrics/access-log.ts';
 import { trustOf } from '../../src/net/trust.ts';
 import { BufferBudget } from '../../src/proxy/buffer-budget.ts';
@@ -79,7 +80,7 @@ export function stageBalancer(
   const logged: string[] = [];
   const debugLines: string[] = [];
   const accessLog = new AccessLog(
-    'json',
+    lineFormatOf('json'),
     (lines) => void logged.push(lines),
     time,
     () => {},

@@ -39,6 +39,7 @@ process.exitCode = await run(options, {
   signals: process,
   configFile: null,
   reread: load,
+  reopenLogs: () => {},
   writeError,
 });
 process.exit();
