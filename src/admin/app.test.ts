@@ -26,6 +26,11 @@ test('its own description is a valid OpenAPI 3.1 document, and names every path'
   expect([...new Set(routed)].filter((path) => !described.includes(path))).toEqual(['/openapi.json']);
 });
 
+test('metrics, in the type that they have', async () => {
+  const { status, body, headers } = await told('/metrics');
+  expect([status, headers.get('content-type'), body]).toEqual([200, 'text/plain', 'limpet_requests_total 480\n']);
+});
+
 test('servers: all, those of a pool, the safest first, one', async () => {
   expect((await told('/v1/servers')).body).toEqual([played]);
   expect((await told('/v1/servers?pool=shop')).body).toHaveLength(1);

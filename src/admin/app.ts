@@ -5,6 +5,7 @@ import { HTTPException } from 'hono/http-exception';
 import type { AdminDependencies } from './dependencies.ts';
 import { ApiProblem, messageOf, type ProblemStatus } from './problem.ts';
 import { addConfig } from './routes/config.ts';
+import { addMetrics } from './routes/metrics.ts';
 import { addPools } from './routes/pools.ts';
 import { addProbes } from './routes/probes.ts';
 import { addServers } from './routes/servers.ts';
@@ -22,6 +23,7 @@ export function createApp(deps: AdminDependencies): OpenAPIHono {
     c.res.headers.set('x-content-type-options', 'nosniff');
   });
   addProbes(app, deps);
+  addMetrics(app, deps);
   addStatus(app, deps);
   addPools(app, deps);
   addServers(app, deps);

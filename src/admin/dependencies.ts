@@ -1,4 +1,5 @@
 /** What the admin API is made of: each function answers one question about the running balancer, or changes one thing. */
+import type { Exposition } from '../metrics/exposition.ts';
 import type {
   AddedServer,
   ConfigView,
@@ -13,6 +14,8 @@ import type {
 
 export interface AdminDependencies {
   readonly status: () => Promise<Status>;
+  /** In the format that an Accept header prefers. */
+  readonly metrics: (accept: string) => Promise<Exposition>;
   readonly pools: () => Promise<readonly PoolView[]>;
   readonly workers: () => readonly WorkerView[];
   readonly health: () => Promise<Health>;

@@ -11,7 +11,7 @@
  */
 import { type Fault, serverFaults } from '../errors.ts';
 import type { RequestFlag, ResponseFlag } from './access-log.ts';
-import { addHistogram, histogramWords, observe } from './histogram.ts';
+import { addHistogram, type Distribution, distributionOf, histogramWords, observe } from './histogram.ts';
 
 /** Histograms of a slot: `stats.observe(slot, duration.total, ms)`. */
 export const duration = { connect: 0, firstByte: 1, total: 2 } as const;
@@ -46,8 +46,8 @@ export interface SlotStats {
   readonly failures: readonly (readonly [code: string, count: number])[];
   /** Of a pool: by the letters of the access log; only those that occurred. */
   readonly verdicts: readonly (readonly [request: RequestFlag, response: ResponseFlag, count: number])[];
-  /** In the order of `duration`. null: nothing was ever observed. */
-  readonly durations: readonly Float64Array[] | null;
+  /** In the order of `duration`; empty: nothing was ever observed. undefined: nobody asked. */
+  readonly durations: readonly (Distribution | undefined)[];
 }
 
 export class ExchangeStats {
@@ -102,7 +102,7 @@ export class ExchangeStats {
 
   /** `what` is one of `duration`. */
   observe(slot: number, what: number, ms: number): void {
-    observe(this.words, this.histogramsAt + (slot * durations + what) * histogramWords, ms);
+    observe(this.words, this.histogramAt(slot, what), ms);
   }
 
   /** The event loop of this worker was so many ms late. */
@@ -130,35 +130,63 @@ export class ExchangeStats {
     this.words.fill(0, slot * countWords, (slot + 1) * countWords);
   }
 
-  /** The sums over workers. */
-  static read(workers: readonly ExchangeStats[], slot: number): SlotStats {
-    const counts = new Float64Array(countWords);
-    const histograms = Array.from({ length: durations }, () => new Float64Array(histogramWords));
-    let hasObserved = false;
-    for (const { words, histogramsAt } of workers) {
-      for (let i = 0; i < countWords; i++) counts[i]! += words[slot * countWords + i]!;
-      // What was never written is not read: reading makes the system provide its page.
-      if (words[slot * countWords + requestsAt] === 0) continue;
-      hasObserved = true;
-      for (const [what, sum] of histograms.entries()) {
-        addHistogram(sum, words, histogramsAt + (slot * durations + what) * histogramWords);
-      }
+  /** The sums over workers. `isWhole` false: of the durations only count and sum of the total are asked for. */
+  static read(workers: readonly ExchangeStats[], slot: number, isWhole = true): SlotStats {
+    const counts: number[] = [];
+    const at = slot * countWords;
+    for (let i = 0; i < countWords; i++) {
+      let sum = 0;
+      for (const { words } of workers) sum += words[at + i]!;
+      counts.push(sum);
+    }
+    const failures: [string, number][] = [];
+    for (const [i, { code }] of reasons.entries()) {
+      const count = counts[failuresAt + i]!;
+      if (count > 0) failures.push([code, count]);
+    }
+    const verdicts: [RequestFlag, ResponseFlag, number][] = [];
+    for (let i = verdictsAt; i < countWords; i++) {
+      if (counts[i] === 0) continue;
+      const request = requestFlags[Math.floor((i - verdictsAt) / responseFlags.length)]!;
+      verdicts.push([request, responseFlags[(i - verdictsAt) % responseFlags.length]!, counts[i]!]);
     }
     return {
       requests: counts[requestsAt]!,
-      responses: Array.from(counts.subarray(responsesAt, retriesAt)),
+      responses: counts.slice(responsesAt, retriesAt),
       retries: counts[retriesAt]!,
-      failures: reasons.flatMap(({ code }, i) => occurred(counts[failuresAt + i]!, (count) => [code, count] as const)),
-      verdicts: requestFlags.flatMap((request, i) =>
-        responseFlags.flatMap((response, k) =>
-          occurred(counts[verdictsAt + i * responseFlags.length + k]!, (count) => [request, response, count] as const),
-        ),
-      ),
-      durations: hasObserved ? histograms : null,
+      failures,
+      verdicts,
+      durations: ExchangeStats.durationsOf(ExchangeStats.withRequests(workers, slot), slot, isWhole),
     };
   }
-}
 
-function occurred<T>(count: number, make: (count: number) => T): T[] {
-  return count === 0 ? [] : [make(count)];
+  /** The histogram of one of `duration`, over all workers. */
+  static histogram(workers: readonly ExchangeStats[], slot: number, what: number): Float64Array {
+    const sum = new Float64Array(histogramWords);
+    for (const one of ExchangeStats.withRequests(workers, slot))
+      addHistogram(sum, one.words, one.histogramAt(slot, what));
+    return sum;
+  }
+
+  private histogramAt(slot: number, what: number): number {
+    return this.histogramsAt + (slot * durations + what) * histogramWords;
+  }
+
+  /** Those that have counted a request in this slot: what was never written is not read, because then the system would provide it. */
+  private static withRequests(workers: readonly ExchangeStats[], slot: number): readonly ExchangeStats[] {
+    return workers.filter(({ words }) => words[slot * countWords + requestsAt] !== 0);
+  }
+
+  private static durationsOf(
+    workers: readonly ExchangeStats[],
+    slot: number,
+    isWhole: boolean,
+  ): (Distribution | undefined)[] {
+    const [first] = workers;
+    if (first === undefined) return [];
+    const words = workers.map((one) => one.words);
+    return Object.values(duration).map((what) =>
+      isWhole || what === duration.total ? distributionOf(words, first.histogramAt(slot, what), isWhole) : undefined,
+    );
+  }
 }

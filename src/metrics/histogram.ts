@@ -60,21 +60,27 @@ export function addHistogram(sum: Float64Array, words: Float64Array, at: number)
 export interface Distribution {
   readonly count: number;
   readonly sumSeconds: number;
-  /** How many were not above each of `publishedBounds`. */
+  /** How many were not above each of `publishedBounds`; empty when nobody asked. */
   readonly cumulative: readonly number[];
 }
 
-/** What is published of a histogram of `histogramWords` numbers. */
-export function distributionOf(words: Float64Array): Distribution {
+/** What is published of the sum of histograms, each of which begins at `at` in its array. `isWhole` false: without `cumulative`. */
+export function distributionOf(histograms: readonly Float64Array[], at = 0, isWhole = true): Distribution {
+  let sum = 0;
+  let total = 0;
   const cumulative: number[] = [];
-  let count = 0;
+  for (const words of histograms) sum += words[at]!;
   let bucket = 0;
-  for (const last of lastBuckets) {
-    for (; bucket <= last; bucket++) count += words[1 + bucket]!;
-    cumulative.push(count);
+  if (isWhole) {
+    for (const last of lastBuckets) {
+      for (; bucket <= last; bucket++) for (const words of histograms) total += words[at + 1 + bucket]!;
+      cumulative.push(total);
+    }
   }
-  for (; bucket < bucketCount; bucket++) count += words[1 + bucket]!;
-  return { count, sumSeconds: words[0]! / 1000, cumulative };
+  const rest = at + 1 + bucket;
+  for (const words of histograms) for (let i = rest; i < at + histogramWords; i++) total += words[i]!;
+  // Microseconds: more digits say nothing, and writing them takes its time.
+  return { count: total, sumSeconds: Math.round(sum * 1000) / 1e6, cumulative };
 }
 
 /**

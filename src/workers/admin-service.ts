@@ -4,6 +4,7 @@ import { Admin } from '../admin/admin.ts';
 import type { AdminDependencies } from '../admin/dependencies.ts';
 import { type HttpListener, listenHttp } from '../admin/listen.ts';
 import { UsageError } from '../errors.ts';
+import type { Exposition } from '../metrics/exposition.ts';
 import { listenError } from '../net/listen-error.ts';
 import type { Address } from '../net/socket.ts';
 import { AdminViews, type AdminViewsDependencies } from './admin-views.ts';
@@ -12,6 +13,8 @@ import { stateSocket } from './state-socket.ts';
 
 export interface AdminServiceDependencies extends AdminViewsDependencies {
   readonly servers: ServerControl;
+  /** For an Accept header. */
+  readonly metrics: (accept: string) => Promise<Exposition>;
   /** A connection to the admin listener could not be accepted. */
   readonly acceptFailed: (error: Error, at: Address) => void;
   readonly log: { info(message: string): void; warn(message: string): void };
@@ -61,9 +64,10 @@ export class AdminService {
 
   private get api(): AdminDependencies {
     const { views } = this;
-    const { servers } = this.deps;
+    const { servers, metrics } = this.deps;
     return {
       status: () => views.status(),
+      metrics,
       pools: () => views.pools(),
       servers,
       workers: () => views.workers(),

@@ -145,6 +145,11 @@ export class HealthMonitor {
     return true;
   }
 
+  /** The servers of a pool with their state, for reading; empty: there is no such pool. */
+  serversOf(pool: string): readonly Server[] {
+    return this.pools.get(pool)?.fleet.servers ?? [];
+  }
+
   stateOf(pool: string, name: string): { readonly state: ServerState; readonly drained: boolean } {
     const fleet = this.pools.get(pool)?.fleet;
     const server = fleet?.servers.find((one) => one.name === name);

@@ -74,9 +74,9 @@ export class SharedState {
     return { ...sum, sessions_evicted: evicted, claims_returned: returned };
   }
 
-  /** What the server or pool of this slot has done, at all workers. */
-  statsNow(slot: number): SlotStats {
-    return ExchangeStats.read(this.stats, slot);
+  /** What the server or pool of this slot has done, at all workers. `isWhole` as for `ExchangeStats.read`. */
+  statsNow(slot: number, isWhole = true): SlotStats {
+    return ExchangeStats.read(this.stats, slot, isWhole);
   }
 
   /** Sessions in the table, by `pool/server`. */

@@ -23,6 +23,7 @@ import { HealthMonitor } from './health-monitor.ts';
 import { createHeartbeats, HangDetector } from './heartbeat.ts';
 import { clockFor } from './injected-faults.ts';
 import { LimitWatch } from './limit-watch.ts';
+import { MetricsService } from './metrics-service.ts';
 import { ServerControl } from './server-control.ts';
 import { SharedState } from './shared-state.ts';
 import { formatShortage, ShortageLimiter } from './shortage-limiter.ts';
@@ -98,6 +99,7 @@ export interface SupervisorParts {
   readonly hangs: HangDetector;
   readonly tableSaver: TableSaver;
   readonly admin: AdminService;
+  readonly metrics: MetricsService;
 }
 
 export function createParts(
@@ -249,7 +251,17 @@ export function createParts(
     timers,
     log,
   });
+  const metrics = new MetricsService({
+    options: () => rollout.options,
+    numbers: () => rollout.numbers,
+    serversOf: (pool) => monitor.serversOf(pool),
+    state,
+    certificates: () => certificates.status(),
+    clock,
+    runtime: net.runtime,
+  });
   const admin = new AdminService({
+    metrics: (accept) => metrics.scrape(accept),
     options: () => rollout.options,
     numbers: () => rollout.numbers,
     monitor,
@@ -283,6 +295,7 @@ export function createParts(
     hangs,
     tableSaver,
     admin,
+    metrics,
   };
 }
 

@@ -76,6 +76,7 @@ export class Supervisor {
       throw error;
     }
     tableSaver.start();
+    this.parts.metrics.start();
   }
 
   /** Replaces the config at all workers. Rejects when that cannot be, and says why; then nothing has changed. */
@@ -98,6 +99,7 @@ export class Supervisor {
   async stop(): Promise<boolean> {
     const { rollout, admin, workers, hangs, tableSaver, timekeeper } = this.parts;
     this.stopping = true;
+    this.parts.metrics.stop();
     await rollout.stop();
     await admin.close();
     this.stopWatching();

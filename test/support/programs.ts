@@ -64,6 +64,8 @@ export const programs = {
     file: '/usr/lib/python3/dist-packages/hpack/hpack.py',
     usedFor: 'header compression of another make',
   },
+  promtool: { from: { apt: 'prometheus' }, commands: ['promtool'], usedFor: 'checks of metrics, and of alert rules' },
+  prometheus: { from: { apt: 'prometheus' }, commands: ['prometheus'], usedFor: 'the scraper of metrics' },
   nghttp: { from: { apt: 'nghttp2-client' }, commands: ['nghttp'], usedFor: 'HTTP/2 of another make' },
   h2load: { from: { apt: 'nghttp2-client' }, commands: ['h2load'], usedFor: 'load over HTTP/2' },
   h2: {
