@@ -2,7 +2,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { type Family, sample } from './exposition.ts';
 
-export async function processFamilies(): Promise<Family[]> {
+/** `wallMs`: the clock of the machine, Unix ms. */
+export async function processFamilies(wallMs: number): Promise<Family[]> {
   const { user, system } = process.cpuUsage();
   const found: Family[] = [
     one('process_cpu_seconds_total', 'counter', 'Processor time used, by all threads.', (user + system) / 1e6),
@@ -11,7 +12,7 @@ export async function processFamilies(): Promise<Family[]> {
       'process_start_time_seconds',
       'gauge',
       'When the process began, Unix seconds.',
-      Math.round(Date.now() / 1000 - process.uptime()),
+      Math.round(wallMs / 1000 - process.uptime()),
     ),
   ];
   const open = await readdir('/proc/self/fd').catch(() => []);

@@ -96,7 +96,7 @@ export class MetricsService {
         help: '1, with the version of Limpet and the runtime that it runs on.',
         samples: [sample(labelText({ version, runtime, runtime_version: process.versions[runtime] ?? '' }), 1)],
       },
-      ...(await processFamilies()),
+      ...(await processFamilies(this.deps.clock.wall())),
       ...this.workerFamilies(),
       ...counterFamilies(state.countersNow()),
       ...this.tableFamilies(),

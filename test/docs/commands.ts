@@ -68,7 +68,20 @@ export function flawOfCommand([name = '', ...args]: readonly string[], folder: s
 }
 
 /** Programs of others: what they are told is not ours to check. */
-const known = new Set(['awk', 'certbot', 'chmod', 'curl', 'git', 'printf', 'sort', 'systemctl', 'uniq', 'cd', 'mkdir']);
+const known = new Set([
+  'awk',
+  'certbot',
+  'chmod',
+  'curl',
+  'git',
+  'printf',
+  'promtool',
+  'sort',
+  'systemctl',
+  'uniq',
+  'cd',
+  'mkdir',
+]);
 
 export function flawOfLimpet(args: readonly string[]): string {
   const asked = parseArguments(args, '0.0.0');
