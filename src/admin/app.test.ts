@@ -92,6 +92,37 @@ test('servers are added, removed and waited for; what cannot be is said', async 
     expect(await told(`/v1/servers/shop/s1/drained?wait=${wait}`)).toMatchObject({ status: 422 });
 });
 
+test('sessions: pages, one by what its client carries, a move and an end', async () => {
+  const post = (path: string, body: object) =>
+    told(`/v1/sessions/${path}`, { ...patch(JSON.stringify(body)), method: 'POST' });
+  const first = (await told('/v1/sessions?limit=2')).body;
+  expect(first.sessions).toHaveLength(2);
+  expect((await told(`/v1/sessions?limit=2&cursor=${first.cursor}`)).body).toMatchObject({ cursor: null });
+  for (const query of ['limit=0', 'limit=1001', 'limit=x', 'cursor=-1', 'cursor=1e9', 'pool='])
+    expect([query, (await told(`/v1/sessions?${query}`)).status]).toEqual([query, 422]);
+  const { found } = (await post('find', { token: 'known' })).body;
+  expect(found).toMatchObject([{ server: 's1', why: 'table' }]);
+  expect((await post('find', { token: 'strange' })).body).toEqual({ found: [] });
+  expect(await post('find', { token: 'x', pool: 'nowhere' })).toMatchObject({ status: 404 });
+  for (const body of [
+    {},
+    { pool: 'shop' },
+    { id: 'x' },
+    { headers: { 'a b': 'c' } },
+    { headers: { a: 'b\r\nc: d' } },
+    { path: 'x' },
+  ])
+    expect([body, (await post('find', body)).status]).toEqual([body, 422]);
+  const one = { pool: 'shop', session: found[0].id };
+  expect(await post('move', { ...one, to: 's1' })).toMatchObject({ status: 409, body: { error: { code: 'no-copy' } } });
+  expect(await post('move', { ...one, to: 's9', force: true })).toMatchObject({ status: 404 });
+  expect(await post('end', { ...one, session: '0'.repeat(16) })).toMatchObject({ status: 404 });
+  expect(changes).toEqual([]);
+  expect((await post('move', { ...one, to: 's1', force: true })).body).toEqual({ state: 'moved' });
+  expect((await post('end', one)).body).toEqual({ state: 'ended' });
+  expect(changes.splice(0)).toEqual([`${one.session} to s1`, `${one.session} ended`]);
+});
+
 test('a path that is none, and a fault of Limpet', async () => {
   expect(await told('/v1/nothing')).toMatchObject({ status: 404, body: { error: { code: 'no-such-path' } } });
   const broken = createApp({ ...deps, pools: () => Promise.reject(new Error('no pools today')) });

@@ -9,6 +9,7 @@ import { addMetrics } from './routes/metrics.ts';
 import { addPools } from './routes/pools.ts';
 import { addProbes } from './routes/probes.ts';
 import { addServers } from './routes/servers.ts';
+import { addSessions } from './routes/sessions.ts';
 import { addStatus } from './routes/status.ts';
 
 export function createApp(deps: AdminDependencies): OpenAPIHono {
@@ -27,6 +28,7 @@ export function createApp(deps: AdminDependencies): OpenAPIHono {
   addStatus(app, deps);
   addPools(app, deps);
   addServers(app, deps);
+  addSessions(app, deps);
   addConfig(app, deps);
   app.openAPIRegistry.registerComponent('securitySchemes', 'token', { type: 'http', scheme: 'bearer' });
   app.doc31('/openapi.json', {

@@ -4,10 +4,14 @@ import type {
   AddedServer,
   ConfigView,
   DrainState,
+  FoundSession,
   Health,
   PoolView,
   ServerChange,
   ServerView,
+  SessionFilter,
+  SessionPage,
+  SessionQuery,
   Status,
   WorkerView,
 } from './schemas.ts';
@@ -21,6 +25,7 @@ export interface AdminDependencies {
   readonly health: () => Promise<Health>;
   readonly config: () => ConfigView;
   readonly servers: ServerControl;
+  readonly sessions: SessionControl;
 }
 
 /** What is known of servers, and what may be done with them. A change that cannot be is thrown as a UsageError. */
@@ -32,6 +37,22 @@ export interface ServerControl {
   remove(pool: string, server: string): Promise<'done' | 'no-such-server' | 'last-server'>;
   /** Resolves when nothing is lost if the server is stopped, or after `waitMs`. */
   drained(pool: string, server: string, waitMs: number, signal: AbortSignal): Promise<DrainState | 'no-such-server'>;
+}
+
+/** What is known of sessions, and what may be done with them. They are named by 16 or 32 hex digits. */
+export interface SessionControl {
+  list(filter: SessionFilter): SessionPage;
+  find(query: SessionQuery): Promise<readonly FoundSession[] | 'no-such-pool'>;
+  move(
+    pool: string,
+    session: string,
+    to: string,
+    force: boolean,
+  ): 'done' | 'no-such-pool' | 'no-such-server' | 'no-such-session' | 'no-copy' | 'busy' | 'is-there';
+  end(
+    pool: string,
+    session: string,
+  ): Promise<'ended' | 'ending' | 'no-such-pool' | 'no-such-session' | 'needs-whole-id' | 'store-failed'>;
 }
 
 /** Who may do what. '': there is no such token. */

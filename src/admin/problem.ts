@@ -43,10 +43,11 @@ const meanings: Readonly<Record<number, string>> = {
   421: 'The Host is not known',
   422: 'The request can be read, and a value in it is wrong',
   500: 'A fault of Limpet',
+  503: 'The store does not answer',
 };
 
 /** The refusals of a route, for its description. 401, 403 and 421 are added. */
-export function refusals(...statuses: readonly (400 | 404 | 409 | 413 | 415 | 422)[]) {
+export function refusals(...statuses: readonly (400 | 404 | 409 | 413 | 415 | 422 | 503)[]) {
   const content = { 'application/json': { schema: ErrorSchema } };
   const all = [...statuses, 401, 403, 421];
   return Object.fromEntries(all.map((status) => [status, { description: meanings[status] ?? '', content }]));

@@ -175,6 +175,114 @@ export const ServerQuery = z.object({
   rank: z.enum(['safest']).optional().openapi({ description: 'What can be stopped with the least loss comes first.' }),
 });
 
+const sessionId = z
+  .string()
+  .regex(/^([0-9a-f]{16}|[0-9a-f]{32})$/, { error: 'expected 16 or 32 hex digits, as /v1/sessions has them' })
+  .openapi({ example: '0f1e2d3c4b5a6978' });
+
+export const SessionSchema = z
+  .object({
+    id: z.string().openapi({ description: '16 hex digits, the first eight as in the access log.' }),
+    pool: poolName,
+    server: z.string().nullable().openapi({ description: 'null: its server has left the config.' }),
+    epoch: count,
+    born: time,
+    seen: time,
+    copied: z.boolean(),
+    version: count.openapi({ description: 'Of the copy; 0: there is none.' }),
+    inflight: count,
+  })
+  .openapi('Session');
+
+export const SessionPageSchema = z
+  .object({
+    sessions: z.array(SessionSchema),
+    cursor: z.string().nullable().openapi({ description: 'For the next page; null: there is none.' }),
+  })
+  .openapi('SessionPage');
+
+export const SessionListQuery = z.object({
+  pool: poolName.optional(),
+  server: serverName.optional(),
+  cursor: z
+    .string()
+    .regex(/^\d{1,10}$/, { error: 'expected the cursor of the page before' })
+    .optional(),
+  limit: z.coerce.number().int().min(1).max(1000).optional().openapi({
+    description:
+      'A page may have up to 126 more, or fewer, also none: only the cursor says whether there is a next one.',
+  }),
+});
+
+export const SessionQuerySchema = z
+  .strictObject({
+    pool: poolName.optional(),
+    cookie: z
+      .string()
+      .max(16_384)
+      .optional()
+      .openapi({ example: 'JSESSIONID=1A2B', description: 'As in the header Cookie.' }),
+    token: z.string().max(16_384).optional().openapi({ description: "The value of Limpet's own cookie." }),
+    id: sessionId.optional(),
+    headers: z
+      .record(
+        z.string().regex(/^[\w!#$%&'*+.^`|~-]{1,100}$/),
+        z
+          .string()
+          .max(16_384)
+          .regex(/^[^\r\n\0]*$/),
+      )
+      .optional()
+      .openapi({ example: { 'Mcp-Session-Id': '1868a90c' } }),
+    path: z
+      .string()
+      .max(8192)
+      .regex(/^\/[\x21-\x7e]*$/)
+      .optional()
+      .openapi({ example: '/shop;jsessionid=1A2B' }),
+    client: z.string().max(64).optional().openapi({ example: '203.0.113.7', description: 'Address of the client.' }),
+  })
+  .refine(({ pool: _, ...rest }) => Object.values(rest).some((value) => value !== undefined), {
+    error: 'found nothing to look for, expected cookie, token, id, headers, path or client',
+  })
+  .openapi('SessionQuery');
+
+export const FoundSessionSchema = z
+  .object({
+    pool: poolName,
+    affinity: z.string().openapi({ description: 'The affinity that has recognised it.' }),
+    kind: z.enum(['token', 'key', 'hash', 'fixed']),
+    id: z.string().nullable().openapi({ description: '32 hex digits where it can have a copy, else 16.' }),
+    tag: z.string().nullable().openapi({ description: 'As the access log has it.' }),
+    state: z.enum(['live', 'ended', 'none', 'idle', 'old']).openapi({ description: 'In the table.' }),
+    server: z.string().nullable(),
+    why: z.enum(['table', 'token', 'config']).nullable().openapi({ description: 'Where the server is known from.' }),
+    session: SessionSchema.nullable().openapi({ description: 'What the table has; null: nothing.' }),
+    copy: z.object({ version: count, epoch: count, bytes: count, expires: time }).nullable(),
+  })
+  .openapi('FoundSession');
+
+export const FoundSessionsSchema = z.object({ found: z.array(FoundSessionSchema) }).openapi('FoundSessions');
+
+export const SessionMoveSchema = z
+  .strictObject({
+    pool: poolName,
+    session: sessionId,
+    to: serverName,
+    force: z.boolean().optional().openapi({ description: 'Also without a copy: its state stays behind, and is lost.' }),
+  })
+  .openapi('SessionMove');
+
+export const SessionEndSchema = z.strictObject({ pool: poolName, session: sessionId }).openapi('SessionEnd');
+
+export const SessionDoneSchema = z
+  .object({
+    state: z
+      .enum(['moved', 'ended', 'ending'])
+      .openapi({ description: 'ending: the store gets the end when it is back.' }),
+  })
+  .openapi('SessionDone');
+
 export type ServerView = z.infer<typeof ServerSchema>;
 export type ServerChange = z.infer<typeof ServerChangeSchema>;
 export type AddedServer = z.infer<typeof AddedServerSchema>;
@@ -184,3 +292,7 @@ export type WorkerView = z.infer<typeof WorkerSchema>;
 export type Status = z.infer<typeof StatusSchema>;
 export type Health = z.infer<typeof HealthSchema>;
 export type ConfigView = z.infer<typeof ConfigSchema>;
+export type SessionPage = z.infer<typeof SessionPageSchema>;
+export type SessionFilter = Omit<z.infer<typeof SessionListQuery>, 'limit'> & { readonly limit: number };
+export type SessionQuery = z.infer<typeof SessionQuerySchema>;
+export type FoundSession = z.infer<typeof FoundSessionSchema>;

@@ -11,8 +11,8 @@ import type { LogOptions } from '../config/options.ts';
 import { suggest } from '../config/problem.ts';
 import { type ImportKind, importKinds } from '../import/imported.ts';
 import { storeUsage } from '../store/addresses.ts';
+import { type AdminCommand, addAdmin } from './admin-arguments.ts';
 import { checkDashes, Mistake, pathOf, quote, StrictCommand } from './mistake.ts';
-import { addServerCommands, type ServerCommand } from './server-arguments.ts';
 import * as values from './values.ts';
 
 /** What a flag says in place of the config file. */
@@ -36,8 +36,7 @@ export type ParsedCommand =
       readonly lifetime: number;
     }
   | { readonly kind: 'explain'; readonly flags: ExplainFlags }
-  | ServerCommand
-  | { readonly kind: 'sessions'; readonly file: string | undefined; readonly json: boolean }
+  | AdminCommand
   | { readonly kind: 'import'; readonly file: string; readonly from?: ImportKind; readonly output?: string }
   /** Help and version. */
   | { readonly kind: 'print'; readonly text: string }
@@ -86,6 +85,7 @@ Examples:
   limpet drain s1 --wait                  until it can be stopped without loss; limpet ready s1 is the opposite
   limpet servers --safest                 what can be stopped at the least loss; limpet down, add and remove
   limpet sessions                         where they live, and how many have a copy
+  limpet sessions find --cookie shop=X    where this one lives, and why; list, move, end
   limpet import nginx.conf -o limpet.yaml
                                           takes over nginx, HAProxy, Ingress and Gateway API
 
@@ -287,22 +287,6 @@ function addExplain(program: Command, found: (command: ParsedCommand) => void): 
     .option('--json', 'as JSON')
     .addHelpText('after', explainExamples)
     .action((flags: ExplainFlags) => found({ kind: 'explain', flags }));
-}
-
-/** What is asked of a balancer that runs. */
-function addAdmin(program: Command, found: (command: ParsedCommand) => void): void {
-  const command = (usage: string, description: string): Command =>
-    program
-      .command(usage)
-      .description(description)
-      .helpOption('-h, --help', 'print this help')
-      .option('-c, --config <file>', 'the config of the balancer', values.file('--config'));
-  addServerCommands(command, found);
-  command('sessions', 'tell of each server its sessions, how many have a copy, and what runs there')
-    .option('--json', 'as JSON, with all counters')
-    .action(({ config, json }: { readonly config?: string; readonly json?: true }) =>
-      found({ kind: 'sessions', file: config, json: json === true }),
-    );
 }
 
 /** Flags that describe listeners and a pool belong to servers of the command line; a file describes its own. */

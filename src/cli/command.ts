@@ -9,13 +9,13 @@ import { ConfigError, formatProblems, type Problem, type Source } from '../confi
 import { readConfig } from '../config/read.ts';
 import { UsageError } from '../errors.ts';
 import { systemClock } from '../time/clock.ts';
+import type { AdminCommand } from './admin-arguments.ts';
 import { type ExplainFlags, type Overrides, type ParsedCommand, parseArguments } from './arguments.ts';
 import { checkCertificates } from './certificates.ts';
 import { commandLineSource } from './command-line.ts';
 import { exitCodes } from './exit-codes.ts';
 import { createLogger } from './log.ts';
 import { run, type Start } from './run.ts';
-import type { ServerCommand } from './server-arguments.ts';
 import type { HeldSignals } from './signals.ts';
 import { signForce } from './token.ts';
 
@@ -62,6 +62,7 @@ export async function execute(args: readonly string[], around: Surroundings): Pr
     case 'add':
     case 'remove':
     case 'sessions':
+    case 'session':
       return queryBalancer(command, around);
     case 'import':
       return importConfig(command, around);
@@ -127,26 +128,32 @@ async function explainRequest(flags: ExplainFlags, around: Surroundings): Promis
   }
 }
 
-async function queryBalancer(
-  command: ServerCommand | Extract<ParsedCommand, { kind: 'sessions' }>,
-  around: Surroundings,
-): Promise<number> {
+async function queryBalancer(command: AdminCommand, around: Surroundings): Promise<number> {
   const file = command.file ?? findConfig(around.folder);
   try {
     // Without a file it is one whose servers stand on the command line.
     const { options } =
       file === undefined ? commandLineOptions(around) : await loadConfig(file, around.folder, around.env);
-    if (command.kind === 'sessions') {
-      const { writeSessions } = await import('./admin.ts');
-      await writeSessions(options, command.json, around);
-      return exitCodes.ok;
-    }
-    const { runServerCommand } = await import('./server-commands.ts');
-    const done = await runServerCommand(options, command, around);
-    return done ? exitCodes.ok : exitCodes.notEmpty;
+    return await askBalancer(command, options, around);
   } catch (error) {
     return reportMistake(error, file ?? 'command line', exitCodes.config, around);
   }
+}
+
+/** Each is loaded late: it brings an HTTP client along. */
+async function askBalancer(command: AdminCommand, options: LimpetOptions, around: Surroundings): Promise<number> {
+  if (command.kind === 'session') {
+    const { runSessions } = await import('./sessions.ts');
+    await runSessions(command.command, options, around);
+    return exitCodes.ok;
+  }
+  if (command.kind === 'sessions') {
+    const { writeSessions } = await import('./admin.ts');
+    await writeSessions(options, command.json, around);
+    return exitCodes.ok;
+  }
+  const { runServerCommand } = await import('./server-commands.ts');
+  return (await runServerCommand(options, command, around)) ? exitCodes.ok : exitCodes.notEmpty;
 }
 
 function commandLineOptions({ env }: Surroundings): ReturnType<typeof readConfig> {

@@ -76,6 +76,17 @@ export const peer: Take<string> = once('--client', 'an IP address, or unix', (te
 export const text = (flag: string, expected: string): Take<string> =>
   once(flag, expected, (found) => (found === '' || /^--[a-z]/.test(found) ? null : found));
 
+export const whole = (flag: string): Take<number> =>
+  once(flag, 'a whole number from 1 on', (found) => (/^[1-9][0-9]{0,15}$/.test(found) ? Number(found) : null));
+
+/** Repeatable: `Name: value`. */
+export const headers: Take<Record<string, string>> = (text, before = {}) => {
+  const [, name, value] = /^([\w!#$%&'*+.^`|~-]+):[ \t]*([^\r\n\0]*)$/.exec(text) ?? [];
+  if (name === undefined || value === undefined)
+    throw new Mistake(`--header: found ${quote(text)}, expected Name: value`);
+  return { ...before, [name]: value };
+};
+
 export const workers: Take<number> = once('--workers', `a whole number from 1 to ${mostWorkers}, or auto`, (text) => {
   if (text === 'auto') return countOfWorkers(text);
   const count = /^[0-9]{1,3}$/.test(text) ? Number(text) : 0;

@@ -9,12 +9,14 @@ import { listenError } from '../net/listen-error.ts';
 import type { Address } from '../net/socket.ts';
 import { AdminViews, type AdminViewsDependencies } from './admin-views.ts';
 import type { ServerControl } from './server-control.ts';
+import type { SessionControl } from './session-control.ts';
 import { stateSocket } from './state-socket.ts';
 
 export interface AdminServiceDependencies extends AdminViewsDependencies {
   readonly servers: ServerControl;
   /** For an Accept header. */
   readonly metrics: (accept: string) => Promise<Exposition>;
+  readonly sessions: SessionControl;
   /** A connection to the admin listener could not be accepted. */
   readonly acceptFailed: (error: Error, at: Address) => void;
   readonly log: { info(message: string): void; warn(message: string): void };
@@ -64,12 +66,13 @@ export class AdminService {
 
   private get api(): AdminDependencies {
     const { views } = this;
-    const { servers, metrics } = this.deps;
+    const { servers, metrics, sessions } = this.deps;
     return {
       status: () => views.status(),
       metrics,
       pools: () => views.pools(),
       servers,
+      sessions,
       workers: () => views.workers(),
       health: () => views.health(),
       config: () => views.config(),

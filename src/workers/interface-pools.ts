@@ -39,6 +39,11 @@ export class InterfacePools {
     this.forget();
   }
 
+  /** A pool of the newest config. */
+  named(name: string): InterfacePool | undefined {
+    return this.pools.get(name);
+  }
+
   find(name: string, slot: number): InterfaceTarget | undefined {
     const pool = this.pools.get(name);
     const server = pool?.servers.get(slot);

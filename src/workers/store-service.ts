@@ -19,7 +19,7 @@ import type { Address } from '../net/socket.ts';
 import { Replicator } from '../ownership/replicator.ts';
 import { kindName, type Numbers } from '../shared/slots.ts';
 import { serveStore } from '../store/remote.ts';
-import type { Store } from '../store/store.ts';
+import type { Copy, SessionId, Store } from '../store/store.ts';
 import { answer404IfUnconfigured } from './injected-faults.ts';
 import { InterfacePools } from './interface-pools.ts';
 import type { StoreLink } from './messages.ts';
@@ -85,6 +85,39 @@ export class StoreService {
   /** The last sweep has failed, which comes each second: the store does not answer. */
   get isFailing(): boolean {
     return this.failedIn !== null;
+  }
+
+  /** False: `replication: none`. */
+  get keepsCopies(): boolean {
+    return this.options.replication !== 'none';
+  }
+
+  /** What is kept of a live session; null: nothing, or the store does not answer. */
+  async read(pool: string, id: SessionId): Promise<Copy | null> {
+    const found = await this.store.read({ pool, id }).catch(() => null);
+    return found?.state === 'live' ? found.copy : null;
+  }
+
+  /**
+   * Ends a session in store and table, whoever owns it. 'ending': the store does not answer, and gets to know when it does. 'failed':
+   * nothing has changed.
+   */
+  async end(pool: string, id: SessionId): Promise<'ended' | 'ending' | 'failed'> {
+    const found = this.pools.named(pool);
+    const [server] = found?.servers.values() ?? [];
+    if (found === undefined || server === undefined) return 'failed';
+    const outcome = await found.replicator.direct.end(id, found.lifetime, server);
+    return outcome === 'kept' || outcome === 'ended' ? 'ended' : outcome === 'ending' ? 'ending' : 'failed';
+  }
+
+  /** The whole id of a session of which the first 16 digits are known; null: the store has none. Reads all ids of the pool. */
+  async idOf(pool: string, half: string): Promise<SessionId | null> {
+    try {
+      for await (const { key } of this.store.scan(pool)) if (key.id.startsWith(half)) return key.id;
+    } catch {
+      // It does not answer.
+    }
+    return null;
   }
 
   /** For a worker that starts: its way to the store. */

@@ -25,6 +25,7 @@ import { clockFor } from './injected-faults.ts';
 import { LimitWatch } from './limit-watch.ts';
 import { MetricsService } from './metrics-service.ts';
 import { ServerControl } from './server-control.ts';
+import { SessionControl } from './session-control.ts';
 import { SharedState } from './shared-state.ts';
 import { formatShortage, ShortageLimiter } from './shortage-limiter.ts';
 import type { StoreService } from './store-service.ts';
@@ -266,6 +267,17 @@ export function createParts(
     numbers: () => rollout.numbers,
     monitor,
     servers,
+    sessions: new SessionControl({
+      options: () => rollout.options,
+      numbers: () => rollout.numbers,
+      table,
+      tableSecret,
+      load,
+      counters,
+      clock,
+      events,
+      store,
+    }),
     load,
     counters: () => state.countersNow(),
     workers: () => workers.status,

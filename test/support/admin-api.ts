@@ -25,6 +25,18 @@ export const played: ServerView = {
   loss: { sessions: 1, exchanges: 2 },
 };
 
+const session = {
+  id: '0f1e2d3c4b5a6978',
+  pool: 'shop',
+  server: 's1',
+  epoch: 1,
+  born: '2026-01-31T12:00:00.000Z',
+  seen: '2026-01-31T12:00:00.000Z',
+  copied: false,
+  version: 0,
+  inflight: 0,
+};
+
 /** Each change that was made, as text. */
 export interface PlayedAdmin {
   readonly deps: AdminDependencies;
@@ -55,6 +67,46 @@ export function playedAdmin(servers: readonly ServerView[] = [played]): PlayedAd
     workers: () => [{ worker: 1, listening: true, replaced: 0 }],
     health: async () => ({ live: true, ready: false, reasons: ['pool shop has no usable server'], pools: [] }),
     config: () => ({ file: null, hash: '0'.repeat(16), config: {} }),
+    sessions: {
+      list: ({ limit, cursor = '0' }) => {
+        const all = Array.from({ length: 3 }, (_, i) => ({ ...session, id: session.id.slice(0, 15) + i }));
+        const next = Number(cursor) + limit;
+        return { sessions: all.slice(Number(cursor), next), cursor: next < 3 ? String(next) : null };
+      },
+      find: async ({ pool, token }) => {
+        if (pool !== undefined && pool !== 'shop') return 'no-such-pool';
+        if (token !== 'known') return [];
+        const { id } = session;
+        return [
+          {
+            pool: 'shop',
+            affinity: 'cookie',
+            kind: 'token',
+            id,
+            tag: id.slice(0, 8),
+            state: 'live',
+            server: 's1',
+            why: 'table',
+            session,
+            copy: null,
+          },
+        ];
+      },
+      move: (pool, id, to, force) => {
+        if (pool !== 'shop') return 'no-such-pool';
+        if (id !== session.id) return 'no-such-session';
+        if (!has(pool, to)) return 'no-such-server';
+        if (!force) return 'no-copy';
+        changes.push(`${id} to ${to}`);
+        return 'done';
+      },
+      end: async (pool, id) => {
+        if (pool !== 'shop') return 'no-such-pool';
+        if (id !== session.id) return 'no-such-session';
+        changes.push(`${id} ended`);
+        return 'ended';
+      },
+    },
     servers: {
       list: async () => servers,
       change: async (pool, server, change) => {

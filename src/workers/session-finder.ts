@@ -1,0 +1,107 @@
+/**
+ * Recognises a session for an operator, as the pool would: its affinities are asked in their order about a request that carries what the
+ * operator has. Nothing is bound, and nothing is written.
+ */
+import { randomFillSync } from 'node:crypto';
+import { Recognition } from '../affinity/affinity.ts';
+import { createAffinity, descriptorOf } from '../affinity/registry.ts';
+import { SessionStatus } from '../affinity/session-status.ts';
+import { TokenRings } from '../affinity/token.ts';
+import { createFleet } from '../balancer/fleets.ts';
+import type { LimpetOptions, PoolOptions } from '../config/options.ts';
+import type { Load } from '../fleet/load.ts';
+import { RequestHead } from '../http/head.ts';
+import { Splice } from '../http/splice.ts';
+import { formatId } from '../ownership/session-id.ts';
+import { kindName, type Numbers } from '../shared/slots.ts';
+import { Fingerprints } from '../table/fingerprint.ts';
+import { type Clock, unixSeconds } from '../time/clock.ts';
+
+/** At least one of the first five is there. */
+export interface SessionQuery {
+  /** Left out: every pool is asked. */
+  readonly pool?: string | undefined;
+  /** As in the header `Cookie`. */
+  readonly cookie?: string | undefined;
+  /** The value of Limpet's own cookie. */
+  readonly token?: string | undefined;
+  /** 16 or 32 hex digits. */
+  readonly id?: string | undefined;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Path and query. */
+  readonly path?: string | undefined;
+  /** Address of the client. */
+  readonly client?: string | undefined;
+}
+
+export interface Recognised {
+  readonly affinity: string;
+  readonly kind: 'token' | 'key' | 'hash' | 'fixed';
+  /** 32 hex digits, or 16 where the session has no whole id; null: the affinity names no session. */
+  readonly id: string | null;
+  /** Id of the server that the request names; 0: it names none. */
+  readonly ownerId: number;
+  readonly epoch: number;
+}
+
+export interface SessionFinderDependencies {
+  readonly options: () => LimpetOptions;
+  readonly numbers: () => Numbers;
+  readonly tableSecret: Buffer;
+  readonly load: Load;
+  readonly clock: Clock;
+}
+
+const limits = { headBytes: 64 * 1024, headers: 100, uriBytes: 32 * 1024 };
+
+/** null: no session is recognised. */
+export function recognise(query: SessionQuery, pool: PoolOptions, deps: SessionFinderDependencies): Recognised | null {
+  if (query.id !== undefined) return { affinity: 'id', kind: 'token', id: query.id, ownerId: 0, epoch: 0 };
+  const { options, numbers, tableSecret, load, clock } = deps;
+  const {
+    keys,
+    clock: { skew },
+  } = options();
+  const fleet = createFleet(pool, { load, numbers: numbers(), keys });
+  const head = new RequestHead(limits);
+  const bytes = requestBytes(query, pool);
+  if (head.read(bytes, 0, bytes.length) <= 0) return null;
+  const facts = { clientAddress: query.client ?? '', clientSecure: true };
+  const rings = new TokenRings();
+  for (const one of pool.affinity) {
+    const kind = kindName(pool.name, one);
+    const affinity = createAffinity(one, {
+      pool: pool.name,
+      keys,
+      names: Fingerprints.of(tableSecret, kind),
+      ids: pool.sessions ? Fingerprints.of(tableSecret, `id ${kind}`) : undefined,
+      statusOf: () => SessionStatus.unknown,
+      sessions: pool.sessions,
+      lifetime: numbers().lifetimes.get(kind) ?? 0,
+      skew: skew / 1000,
+      onAhead() {},
+      onForeign() {},
+      onLimited() {},
+      idOf: (name) => fleet.servers.find((server) => server.name === name)?.id,
+      randomWords: (words) => void randomFillSync(words),
+      rings,
+    });
+    const recognition = new Recognition();
+    if (!affinity.recognise(head, facts, unixSeconds(clock), recognition, new Splice())) continue;
+    if (!recognition.recognised) continue;
+    const { sid0, sid1, hasId, owner, epoch } = recognition;
+    const id = sid0 === 0 && sid1 === 0 ? null : formatId(recognition).slice(0, hasId ? 32 : 16);
+    return { affinity: one.type, kind: recognition.kind, id, ownerId: owner, epoch };
+  }
+  return null;
+}
+
+function requestBytes({ cookie, token, headers = {}, path = '/' }: SessionQuery, { affinity }: PoolOptions): Buffer {
+  const tokens = affinity.flatMap((one) =>
+    token !== undefined && descriptorOf(one).issuesTokens && 'name' in one ? [`${String(one.name)}=${token}`] : [],
+  );
+  const cookies = [...(cookie === undefined ? [] : [cookie]), ...tokens].join('; ');
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  if (cookies !== '') lines.push(`Cookie: ${cookies}`);
+  return Buffer.from([`GET ${path} HTTP/1.1`, 'Host: limpet', ...lines, '', ''].join('\r\n'), 'latin1');
+}
